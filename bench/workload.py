@@ -43,9 +43,6 @@ class Workload(Protocol):
     def expected(self) -> Mapping[Member, int]:
         """The balance of every member, reckoned from the orders alone, never from the records."""
 
-    def points_of(self) -> Mapping[str, frozenset[int]]:
-        """For every order the grants that may be posted first: two when it is edited after its final status."""
-
     def settings(self) -> Mapping[str, dict[str, Any]]:
         """The settings document of every merchant."""
 

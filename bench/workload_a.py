@@ -85,10 +85,6 @@ class WorkloadA:
             balances[MERCHANT, order.member_id] += order.cents // UNIT
         return balances
 
-    def points_of(self) -> Mapping[str, frozenset[int]]:
-        """No order is edited, so each may be granted one number only."""
-        return {order.order_id: frozenset({order.cents // UNIT}) for order in self.drawn()}
-
     def settings(self) -> Mapping[str, dict[str, Any]]:
         """Due at once; the option is made final at `arrived`, so that both last statuses earn."""
         return {

@@ -53,11 +53,13 @@ class WorkloadB:
     start: datetime = field(default_factory=start_of_stream)
     name: str = "B"
     planned: bool = True
+    edited: bool = True
+    """Without edits it suits the peers too, which grant at the final status and post no differences."""
 
     @property
     def events(self) -> int:
         """Three records an order and one for each edit."""
-        return 3 * self.orders + (self.orders + EDITED - 1) // EDITED
+        return 3 * self.orders + (self.orders + EDITED - 1) // EDITED * self.edited
 
     @property
     def merchants(self) -> list[str]:
@@ -87,7 +89,7 @@ class WorkloadB:
                 discount=subtotal // 10,
                 created_at=created,
             )
-            edited = draw.randrange(draft.discount, 20_000) if number % EDITED == 0 else None
+            edited = draw.randrange(draft.discount + 2 * UNIT, 22_000) if self.edited and number % EDITED == 0 else None
             yield Plan(draft, edited, number)
 
     def records(self) -> Iterator[Record]:
@@ -114,12 +116,6 @@ class WorkloadB:
         for plan in self.drawn():
             balances[plan.draft.merchant_id, plan.draft.member_id] += plan.final_base // UNIT
         return balances
-
-    def points_of(self) -> Mapping[str, frozenset[int]]:
-        """What may be granted first: whoever grants at the final status may or may not have seen the edit."""
-        return {
-            plan.draft.order_id: frozenset({plan.draft.base // UNIT, plan.final_base // UNIT}) for plan in self.drawn()
-        }
 
     def settings(self) -> Mapping[str, dict[str, Any]]:
         """Points due after some days; zones differ, so the merchants' midnights do too."""

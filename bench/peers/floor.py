@@ -36,16 +36,14 @@ WITH granted AS (
 ), lot AS (
     INSERT INTO lots (merchant_id, customer_id, order_id, points, remaining, expires_at)
     SELECT merchant_id, customer_id, order_id, points, points, now() + interval '365 days' FROM granted
-), owed AS (
-    INSERT INTO balances (merchant_id, customer_id, balance)
-    SELECT merchant_id, customer_id, sum(points) FROM granted GROUP BY 1, 2 ORDER BY 1, 2
-    ON CONFLICT (merchant_id, customer_id) DO UPDATE SET balance = balances.balance + excluded.balance
-    RETURNING merchant_id, customer_id, balance
 )
-SELECT granted.merchant_id, granted.customer_id, granted.order_id, granted.points, owed.balance
-FROM granted JOIN owed USING (merchant_id, customer_id)"""
+INSERT INTO balances (merchant_id, customer_id, balance)
+SELECT merchant_id, customer_id, sum(points) FROM granted GROUP BY 1, 2 ORDER BY 1, 2
+ON CONFLICT (merchant_id, customer_id) DO UPDATE SET balance = balances.balance + excluded.balance
+RETURNING merchant_id, customer_id, balance"""
 
 Json = dict[str, Any]
+Row = tuple[Any, ...]
 
 
 def newest(batch: Iterable[Message]) -> dict[str, Json]:
@@ -60,7 +58,7 @@ def base_cents(resource: Json) -> int:
     return int(resource["subtotal"]["cents"]) - (int(discount["cents"]) if discount else 0)
 
 
-def order_row(event: Json) -> tuple[Any, ...]:
+def order_row(event: Json) -> Row:
     """The row for `UPSERT_ORDERS`."""
     resource = event["resource"]
     return (
@@ -75,29 +73,31 @@ def order_row(event: Json) -> tuple[Any, ...]:
     )
 
 
-def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+def columns(rows: Sequence[Row]) -> list[list[Any]]:
     """Rows turned into the arrays that `unnest` wants."""
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def store(database: psycopg.Connection[Any], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Write the orders and grant the final ones, in one transaction; returns the grants that are new."""
-    due = [(row[1], row[2], row[0], points(row[5])) for row in rows if row[4] in FINAL]
+def store(database: psycopg.Connection[Any], rows: Sequence[Row], due: Sequence[Row]) -> dict[tuple[str, str], int]:
+    """Write the orders and grant those that are due, in one transaction; returns the changed balances by member."""
     with database.transaction(), database.cursor() as cursor:
         cursor.execute(UPSERT_ORDERS, columns(rows))
-        return cursor.execute(GRANT, columns(due)).fetchall() if due else []
+        if not due:
+            return {}
+        changed = cursor.execute(GRANT, columns(due)).fetchall()
+    return {(merchant, member): balance for merchant, member, balance in changed}
 
 
-def publish(producer: Producer, topic: str, grants: Iterable[tuple[Any, ...]]) -> None:
-    """One event a grant; waits until the broker has them."""
-    for merchant, member, order, earned, balance in grants:
+def publish(producer: Producer, topic: str, due: Iterable[Row], balances: dict[tuple[str, str], int]) -> None:
+    """One event a grant, also when a batch is repeated; waits until the broker has them."""
+    for merchant, member, order, earned in due:
         event = {
             "event": "points-changed",
             "merchant_id": merchant,
             "member_id": member,
             "order_id": order,
             "points": earned,
-            "balance": int(balance),
+            "balance": balances.get((merchant, member)),
         }
         producer.produce(topic, orjson.dumps(event), member)
     producer.flush()
@@ -117,7 +117,8 @@ def main() -> None:
             if batch:
                 first.seen()
                 rows = [order_row(event) for event in newest(batch).values()]
-                publish(producer, at.topic_out, store(database, rows))
+                due = [(row[1], row[2], row[0], points(row[5])) for row in rows if row[4] in FINAL]
+                publish(producer, at.topic_out, due, store(database, rows, due))
                 consumer.commit(asynchronous=True)
 
 

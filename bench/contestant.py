@@ -1,0 +1,177 @@
+"""What can be measured: programs that read one topic, keep points in PostgreSQL and write what changed."""
+
+import os
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import orjson
+import psycopg
+from psycopg import sql
+
+from bench.kafka import BenchError
+from bench.workload import Member, Workload
+
+ROOT = Path(__file__).resolve().parent.parent
+SHOWN = 3
+"""How many differences an error lists; the first ones tell what is wrong."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where one run takes place: everything in it is its own."""
+
+    bootstrap_servers: str
+    database_url: str
+    topic_in: str
+    topic_out: str
+    group: str
+    state: Path
+
+
+@dataclass(frozen=True)
+class Command:
+    """A process to start, and the part of the table that its CPU counts for."""
+
+    part: str
+    arguments: Sequence[str]
+
+
+class Contestant(ABC):
+    """One line of the result table."""
+
+    name: str
+    readers: int
+    """How many processes share the topic in."""
+    held: bool
+    """Whether it reads committed records only, so that a load can be held back until all are assigned."""
+
+    @abstractmethod
+    def prepare(self, site: Site, workload: Workload) -> None:
+        """Make tables and topics in the empty database."""
+
+    @abstractmethod
+    def commands(self, site: Site) -> Sequence[Command]:
+        """The processes to start, those that read the topic last."""
+
+    @abstractmethod
+    def environment(self, site: Site) -> Mapping[str, str]:
+        """What the processes find in their environment."""
+
+    @abstractmethod
+    def audit(self, site: Site, workload: Workload, values: Iterable[bytes]) -> None:
+        """Compare tables and outputs with what the workload must give; raises `BenchError` on any difference."""
+
+    def is_connected(self, site: Site, processes: int) -> bool:
+        """Whether every process is ready as far as the database shows it; the group alone tells of the peers."""
+        return True
+
+    def between(self, site: Site, workload: Workload) -> Iterator[Mapping[str, float] | None]:
+        """For a workload that is planned first: looked at until the run ends, yields the end of a named phase once."""
+        return iter(())
+
+    def start(self, site: Site, command: Command, number: int) -> subprocess.Popen[bytes]:
+        """Start one process; it writes to `<part>-<number>.log` in the site's directory."""
+        with (site.state / f"{command.part}-{number}.log").open("wb") as log:
+            return subprocess.Popen(
+                command.arguments,
+                cwd=ROOT,
+                env={**inherited(), **self.environment(site)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+
+
+class Peer(Contestant):
+    """A program of `bench/peers`: one table schema, one output shape."""
+
+    def __init__(self, name: str, module: str, readers: int, *, held: bool = True) -> None:
+        self.name, self.readers, self.held = name, readers, held
+        self._module = module
+
+    def prepare(self, site: Site, workload: Workload) -> None:
+        """Create the peers' tables."""
+        schema = files("bench.peers").joinpath("schema.sql").read_text()
+        with psycopg.connect(site.database_url) as database:
+            database.execute(schema.encode())
+
+    def commands(self, site: Site) -> Sequence[Command]:
+        """The same program as often as there are readers."""
+        return [Command("worker", (sys.executable, "-m", f"bench.peers.{self._module}"))] * self.readers
+
+    def environment(self, site: Site) -> Mapping[str, str]:
+        """The `BENCH_…` names of `bench.peers.common`."""
+        return {
+            "BENCH_BOOTSTRAP_SERVERS": site.bootstrap_servers,
+            "BENCH_DATABASE_URL": site.database_url,
+            "BENCH_TOPIC_IN": site.topic_in,
+            "BENCH_TOPIC_OUT": site.topic_out,
+            "BENCH_GROUP": site.group,
+            "BENCH_STATE": str(site.state),
+        }
+
+    def audit(self, site: Site, workload: Workload, values: Iterable[bytes]) -> None:
+        """Ledger, lots, balances and outputs each add up to the generator's balances."""
+        expected = workload.expected()
+        sums = {
+            "ledger": "SELECT merchant_id, customer_id, sum(points) FROM ledger GROUP BY 1, 2",
+            "lots": "SELECT merchant_id, customer_id, sum(remaining) FROM lots GROUP BY 1, 2",
+            "balances": "SELECT merchant_id, customer_id, balance FROM balances",
+        }
+        with psycopg.connect(site.database_url) as database:
+            for label, query in sums.items():
+                found = {(m, c): int(n) for m, c, n in database.execute(query.encode()).fetchall()}
+                compare(f"{self.name}: {label}", expected, found)
+        events = [orjson.loads(value) for value in values]
+        compare_count(f"{self.name}: orders in the output", workload.orders, len({e["order_id"] for e in events}))
+        compare_count(f"{self.name}: output events", workload.orders, len(events))
+        totals: Counter[Member] = Counter()
+        for event in events:
+            totals[event["merchant_id"], event["member_id"]] += event["points"]
+        compare(f"{self.name}: outputs", expected, totals)
+
+
+def inherited() -> dict[str, str]:
+    """The environment without `POINTS_…`: the shell's configuration must not leak into a run."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("POINTS_")}
+
+
+FLOOR = Peer("floor", "floor", 2)
+CONFLUENT = Peer("confluent", "confluent_sqlalchemy", 2)
+FAUST = Peer("faust", "faust_sqlalchemy", 1, held=False)
+
+
+def compare(what: str, expected: Mapping[Member, int], found: Mapping[Member, int]) -> None:
+    """Raise when two sets of balances differ, with the first differences."""
+    if expected == found:
+        return
+    wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    shown = "; ".join(f"{m}/{c}: {expected.get((m, c))} expected, {found.get((m, c))} found" for m, c in wrong[:SHOWN])
+    raise BenchError(f"{what} differ for {len(wrong)} of {len(expected)} members: {shown}")
+
+
+def compare_count(what: str, expected: int, found: int) -> None:
+    """Raise when a count differs."""
+    if expected != found:
+        raise BenchError(f"{what}: {expected} expected, {found} found")
+
+
+def own_database(server_url: str, name: str) -> str:
+    """Make an empty database of that name on the server, in place of an older one; returns its URL."""
+    with psycopg.connect(server_url, autocommit=True) as server:
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+
+
+def drop_database(server_url: str, name: str) -> None:
+    """Drop the database of a run."""
+    with psycopg.connect(server_url, autocommit=True) as server:
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

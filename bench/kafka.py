@@ -1,0 +1,162 @@
+"""Topics, loading and reading back: the benchmark's own hands on the broker, apart from any worker's."""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupState, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from bench.workload import Record
+
+PARTITIONS = 4
+POLL_SECONDS = 0.05
+HOLD_MILLISECONDS = 900_000
+"""The broker's default limit for a transaction: how long a load may be held back."""
+
+
+class BenchError(Exception):
+    """The benchmark cannot go on, or a run's result is wrong; the text says what and where."""
+
+
+def create_topics(bootstrap_servers: str, names: Iterable[str], partitions: int = PARTITIONS) -> None:
+    """Create topics and wait until the broker answers for them."""
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    wanted = [NewTopic(name, partitions, 1) for name in names]
+    for name, future in admin.create_topics(wanted).items():
+        try:
+            future.result()
+        except KafkaException as error:
+            raise BenchError(f"Topic {name} was not created at {bootstrap_servers}: {error}") from error
+    deadline = time.monotonic() + 30
+    while not {topic.topic for topic in wanted} <= admin.list_topics(timeout=10).topics.keys():
+        if time.monotonic() > deadline:
+            raise BenchError(f"The broker at {bootstrap_servers} does not list the new topics after 30 s.")
+        time.sleep(POLL_SECONDS)
+
+
+def delete_topics(bootstrap_servers: str, names: Iterable[str]) -> None:
+    """Delete topics, so that a long benchmark does not fill the disk; a missing one is no error."""
+    for future in AdminClient({"bootstrap.servers": bootstrap_servers}).delete_topics(list(names)).values():
+        future.exception()
+
+
+class HeldLoad:
+    """Records that lie on the topic but are seen by no consumer until `release`.
+
+    They are written in one open transaction; consumers read committed records only (librdkafka's default). So the
+    workers can all be assigned first, then get everything at one instant, and the producer takes no CPU meanwhile.
+    """
+
+    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+        self._topic = topic
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "transactional.id": f"bench-{uuid.uuid4()}",
+                "transaction.timeout.ms": HOLD_MILLISECONDS,
+                "partitioner": "murmur2_random",
+                "linger.ms": 20,
+                "batch.size": 1 << 20,
+                "queue.buffering.max.messages": 200_000,
+            }
+        )
+        self._producer.init_transactions(30)
+
+    def write(self, records: Iterable[Record]) -> int:
+        """Write all records, unseen; returns how many."""
+        self._producer.begin_transaction()
+        count = 0
+        for count, record in enumerate(records, 1):
+            produce(self._producer, self._topic, record)
+        if self._producer.flush(120):
+            raise BenchError(f"The broker did not take the whole load for {self._topic} within 120 s.")
+        return count
+
+    def release(self) -> float:
+        """Show the records to everybody; returns the instant just before (monotonic seconds)."""
+        started = time.monotonic()
+        self._producer.commit_transaction(60)
+        return started
+
+
+def produce(producer: Producer, topic: str, record: Record) -> None:
+    """Queue one record; waits while the queue is full."""
+    while True:
+        try:
+            producer.produce(topic, record.value, record.order_id)
+        except BufferError:
+            producer.poll(0.1)
+        else:
+            producer.poll(0)
+            return
+
+
+class ReadBack:
+    """A consumer of the output topic in a thread of its own: keeps every value, and when each batch came."""
+
+    def __init__(self, bootstrap_servers: str, topic: str, *, keep: bool = True) -> None:
+        self.values: list[bytes] = []
+        self.count = 0
+        self.last_at = 0.0
+        self._keep = keep
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": f"bench-{uuid.uuid4()}"})
+        partitions = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        self._consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+        self._thread = threading.Thread(target=self._run, name="read-back", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._consumer.close()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._take()
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            self._failure = error
+
+    def _take(self) -> None:
+        batch = self._consumer.consume(10_000, POLL_SECONDS)
+        good = [message for message in batch if message.error() is None]
+        if not good:
+            return
+        self.last_at = time.monotonic()
+        if self._keep:
+            self.values.extend(message.value() or b"" for message in good)
+        self.count += len(good)
+
+    def check(self) -> None:
+        """Raise what went wrong in the thread."""
+        if self._failure is not None:
+            raise BenchError(f"Reading the output back failed: {self._failure}") from self._failure
+
+
+def group_is_ready(admin: AdminClient, prefix: str, topic: str, members: int) -> bool:
+    """Whether so many members of the one group that reads `topic` hold all its partitions, each at least one."""
+    listed = admin.list_consumer_groups(request_timeout=10).result().valid or []
+    names = [group.group_id for group in listed if group.group_id.startswith(prefix)]
+    for future in admin.describe_consumer_groups(names, request_timeout=10).values() if names else ():
+        group = future.result()
+        if group.state != ConsumerGroupState.STABLE:
+            continue
+        held = [
+            {part.partition for part in member.assignment.topic_partitions if part.topic == topic}
+            for member in group.members
+        ]
+        holders = [partitions for partitions in held if partitions]
+        if len(holders) == members and len(set().union(*holders)) == PARTITIONS:
+            return True
+    return False

@@ -1,0 +1,106 @@
+"""What the processes of a run take of the machine: CPU seconds and memory, by part."""
+
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg
+
+from bench.kafka import BenchError
+
+
+def tree_of(root: psutil.Process) -> list[psutil.Process]:
+    """A process and all its living descendants."""
+    return [root, *root.children(recursive=True)]
+
+
+def cpu_seconds(root: psutil.Process) -> float:
+    """CPU of a process tree since it began, with that of descendants that have ended and were waited for."""
+    total = 0.0
+    for process in tree_of(root):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def resident_bytes(root: psutil.Process) -> int:
+    """Resident memory of a process tree; shared pages count once for each process."""
+    total = 0
+    for process in tree_of(root):
+        try:
+            total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def broker_process(bootstrap_servers: str) -> psutil.Process | None:
+    """The process on this machine that listens on the broker's port; None when it is elsewhere."""
+    port = int(bootstrap_servers.split(",")[0].rpartition(":")[2])
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            return psutil.Process(connection.pid)
+    return None
+
+
+def postgres_process(database_url: str) -> psutil.Process | None:
+    """PostgreSQL's first process, parent of the one that serves a connection; None when it is elsewhere."""
+    if (urlsplit(database_url).hostname or "localhost") not in {"localhost", "127.0.0.1", "::1"}:
+        return None
+    with psycopg.connect(database_url) as database:
+        backend = database.info.backend_pid
+        try:
+            return psutil.Process(backend).parent()
+        except psutil.NoSuchProcess:
+            return None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """CPU seconds and resident bytes by part."""
+
+    cpu: Mapping[str, float]
+    resident: Mapping[str, int]
+
+    @staticmethod
+    def of(parts: Iterable[tuple[str, psutil.Process]]) -> "Usage":
+        """Take it now. Several processes of one part are added up; of their memory the largest is kept."""
+        cpu: dict[str, float] = {}
+        resident: dict[str, int] = {}
+        for part, process in parts:
+            try:
+                cpu[part] = cpu.get(part, 0.0) + cpu_seconds(process)
+                resident[part] = max(resident.get(part, 0), resident_bytes(process))
+            except psutil.NoSuchProcess as error:
+                raise BenchError(f"The process of {part} (pid {error.pid}) ended during the run.") from error
+        return Usage(cpu, resident)
+
+    def cpu_since(self, earlier: "Usage") -> dict[str, float]:
+        """CPU seconds by part between the two."""
+        return {part: seconds - earlier.cpu[part] for part, seconds in self.cpu.items()}
+
+
+def surroundings(database_url: str) -> dict[str, str]:
+    """Versions, the machine and the settings of PostgreSQL that decide what durable means."""
+    names = ("fsync", "synchronous_commit", "full_page_writes", "max_wal_size", "shared_buffers", "wal_compression")
+    with psycopg.connect(database_url) as database:
+        settings = dict(
+            database.execute(
+                "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)", [list(names)]
+            ).fetchall()
+        )
+        postgres = database.execute("SHOW server_version").fetchone()
+    return {
+        "cores": str(psutil.cpu_count()),
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "python": platform.python_version(),
+        "postgresql": str(postgres[0]) if postgres else "?",
+        **{name: version(name) for name in ("confluent-kafka", "psycopg", "pydantic", "sqlalchemy", "faust-streaming")},
+        **settings,
+    }

@@ -1,0 +1,146 @@
+"""Our own workers as a contestant: two intakes, relay and grants, started as anybody starts them."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import orjson
+import psycopg
+
+from bench.contestant import ROOT, Command, Contestant, Site, compare, compare_count, inherited
+from bench.kafka import BenchError, create_topics
+from bench.workload import Member, Workload
+from bench.workload_b import PENDING_DAYS
+
+POINTS = str(Path(sys.executable).with_name("points"))
+CLOCK_JUMP_DAYS = PENDING_DAYS + 2
+"""Past the last merchant's midnight, whatever the zone."""
+
+SUMS = {
+    "ledger": """
+        SELECT m.merchant_id, encode(a.member_id, 'hex'), sum(l.points)
+        FROM ledger l JOIN account a USING (account_no) JOIN merchant m ON m.merchant_no = a.merchant_no GROUP BY 1, 2""",
+    "lots": """
+        SELECT m.merchant_id, encode(a.member_id, 'hex'), sum(l.remaining)
+        FROM lot l JOIN account a USING (account_no) JOIN merchant m ON m.merchant_no = a.merchant_no GROUP BY 1, 2""",
+    "accounts": """
+        SELECT m.merchant_id, encode(a.member_id, 'hex'), a.available + a.held - a.debt
+        FROM account a JOIN merchant m USING (merchant_no)""",
+}
+"""Balances as three tables tell them (I2)."""
+
+
+class Ours(Contestant):
+    """The project's workers."""
+
+    name = "ours"
+    readers = 2
+    held = True
+
+    def prepare(self, site: Site, workload: Workload) -> None:
+        """Migrate, make the other topics and apply every merchant's settings, through the command line."""
+        others = [topic for name, topic in topics(site).items() if name not in {"ORDERS", "POINTS_CHANGED"}]
+        create_topics(site.bootstrap_servers, others)
+        self.points(site, "migrate")
+        for merchant, document in workload.settings().items():
+            file = site.state / f"{merchant}.json"
+            file.write_bytes(orjson.dumps(document))
+            self.points(site, "settings", "apply", merchant, str(file))
+
+    def commands(self, site: Site) -> Sequence[Command]:
+        """Each worker kind as a process of its own."""
+        kinds = ("relay", "grants", "intake", "intake")
+        return [Command(kind, (POINTS, "run", kind)) for kind in kinds]
+
+    def environment(self, site: Site) -> Mapping[str, str]:
+        """The contract's names; port 0 leaves the choice of a free port to each worker."""
+        return {
+            "POINTS_KAFKA__BOOTSTRAP_SERVERS": site.bootstrap_servers,
+            "POINTS_KAFKA__GROUP_ID": site.group,
+            "POINTS_DATABASE__URL": site.database_url,
+            "POINTS_METRICS__PORT": "0",
+            **{f"POINTS_TOPICS__{name}": topic for name, topic in topics(site).items()},
+        }
+
+    def is_connected(self, site: Site, processes: int) -> bool:
+        """Relay and grants join no group: they are ready once every process has a session with the database."""
+        with psycopg.connect(site.database_url) as database:
+            row = database.execute(
+                "SELECT count(DISTINCT (client_addr, client_port)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            ).fetchone()
+        return row is not None and int(row[0]) >= processes
+
+    def between(self, site: Site, workload: Workload) -> Iterator[Mapping[str, float] | None]:
+        """When every record has been consumed all is planned; then the database's clock jumps past the dues."""
+        while consumed(site) < workload.events:
+            yield None
+        planned = time.monotonic()
+        move_clock(site, CLOCK_JUMP_DAYS)
+        yield {"plan": planned}
+
+    def audit(self, site: Site, workload: Workload, values: Iterable[bytes]) -> None:
+        """Ledger, lots, accounts and outputs add up to the generator's balances; sequences have no gap (I2, I4)."""
+        expected = workload.expected()
+        with psycopg.connect(site.database_url) as database:
+            for label, query in SUMS.items():
+                rows = database.execute(query.encode()).fetchall()
+                compare(f"ours: {label}", expected, {(merchant, member): int(n) for merchant, member, n in rows})
+            entries = database.execute("SELECT count(*) FROM ledger").fetchone()
+        compare_count("ours: ledger entries", workload.orders, entries[0] if entries else 0)
+        audit_events(expected, workload.orders, [orjson.loads(value) for value in values])
+
+    def points(self, site: Site, *arguments: str) -> str:
+        """Run a `points` command; raises with what it said when it fails."""
+        environment = {**inherited(), **self.environment(site)}
+        done = subprocess.run(
+            [POINTS, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise BenchError(f"`points {' '.join(arguments)}` failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+
+OURS = Ours()
+
+
+def topics(site: Site) -> dict[str, str]:
+    """Every topic by its name in the environment; all belong to this run."""
+    own = ("DELIVERIES", "CUSTOMERS", "COMMANDS", "SETTINGS")
+    return {
+        "ORDERS": site.topic_in,
+        "POINTS_CHANGED": site.topic_out,
+        **{name: f"{site.group}.{name.lower()}" for name in own},
+        **{f"DLQ_{name}": f"{site.group}.dlq.{name.lower()}" for name in ("ORDERS", *own[:3])},
+    }
+
+
+def audit_events(expected: Mapping[Member, int], count: int, events: Sequence[dict[str, object]]) -> None:
+    """One event an entry, its own id each, sequences 1…n for every member, and sums as expected."""
+    compare_count("ours: output events", count, len(events))
+    compare_count("ours: event ids", count, len({event["event_id"] for event in events}))
+    totals: Counter[Member] = Counter()
+    last: Counter[Member] = Counter()
+    for event in events:
+        member = str(event["merchant_id"]), str(event["member_id"])
+        totals[member] += int(str(event["points"]))
+        last[member] = max(last[member], int(str(event["sequence"])))
+    compare("ours: outputs", expected, totals)
+    compare_count("ours: sum of last sequences", count, sum(last.values()))
+
+
+def consumed(site: Site) -> int:
+    """Records that the cursors have counted (I7)."""
+    with psycopg.connect(site.database_url) as database:
+        row = database.execute(
+            "SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor"
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def move_clock(site: Site, days: int) -> None:
+    """Set the database's one clock ahead (tests do the same)."""
+    raise NotImplementedError

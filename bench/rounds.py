@@ -1,0 +1,46 @@
+"""Workloads A and B: every contestant in turn, several rounds, so that a slow minute of the machine hits all alike."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+
+from bench.contestant import CONFLUENT, FAUST, FLOOR, Contestant
+from bench.measure import Measurement, Progress, Stack, measure
+from bench.ours import OURS
+from bench.workload import Workload
+from bench.workload_a import WorkloadA
+from bench.workload_b import WorkloadB
+
+
+class Line(StrEnum):
+    """Who takes part."""
+
+    OURS = "ours"
+    FLOOR = "floor"
+    CONFLUENT = "confluent"
+    FAUST = "faust"
+
+
+CONTESTANTS: Mapping[Line, Contestant] = {
+    Line.OURS: OURS,
+    Line.FLOOR: FLOOR,
+    Line.CONFLUENT: CONFLUENT,
+    Line.FAUST: FAUST,
+}
+SHARE: Mapping[Line, int] = {Line.OURS: 1, Line.FLOOR: 1, Line.CONFLUENT: 40, Line.FAUST: 60}
+"""The slow ones run one order in so many and are rated by the order, or a round would take minutes."""
+FEWEST = 300
+
+
+def workload_for(name: str, line: Line, orders: int) -> Workload:
+    """The workload in the size and form that suits a contestant: only ours posts the differences of edits."""
+    size = max(FEWEST, orders // SHARE[line])
+    return WorkloadA(size) if name == "A" else WorkloadB(size, edited=line is Line.OURS)
+
+
+def interleaved(
+    name: str, lines: Sequence[Line], orders: int, rounds: int, stack: Stack, progress: Progress
+) -> Iterator[Measurement]:
+    """Every line once in each round; results as they come."""
+    for _ in range(rounds):
+        for line in lines:
+            yield measure(CONTESTANTS[line], workload_for(name, line, orders), stack, progress)
