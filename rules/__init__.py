@@ -1,0 +1,1 @@
+"""Pure decisions about points: no I/O, no clock, no randomness."""
