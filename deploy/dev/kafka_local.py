@@ -195,10 +195,12 @@ class LocalKafka:
 
     def stop(self, broker: int | None = None) -> None:
         """Stop one broker, or all, in an orderly way; data stay."""
-        for number in self.brokers if broker is None else [broker]:
-            if daemon := self._daemons.pop(number, None):
-                # The last voters cannot hand over leadership, so a whole cluster is not waited for long.
-                daemon.stop(signal.SIGTERM, patience=15)
+        leaving = [self._daemons.pop(number) for number in list(self._daemons) if broker in {None, number}]
+        for daemon in leaving:
+            daemon.ask_to_stop()
+        for daemon in leaving:
+            # The last voters of a cluster find nobody to hand over to, and would wait for minutes.
+            daemon.stop(patience=5 if len(leaving) > 1 else 15)
 
     def kill(self, broker: int) -> None:
         """End one broker as a crash would."""
