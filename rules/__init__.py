@@ -1,1 +1,1 @@
-"""Pure decisions: no input or output, no clock, no randomness."""
+"""Pure decisions about points: no I/O, no clock, no randomness."""

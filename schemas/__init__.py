@@ -1,1 +1,1 @@
-"""Everything that crosses a boundary: upstream records, settings, events, and the tables that come as data."""
+"""Everything that crosses a boundary, as pydantic models."""

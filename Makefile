@@ -1,0 +1,53 @@
+# Member Points: the commands of daily work. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.ready
+UV_VERSION := 0.13.9
+
+.PHONY: help setup run test bench check format lock up down
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with everything pinned (does nothing when it is up to date)
+
+# The stamp is older than the lock or the project file exactly when something has to be installed.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make setup PYTHON=python3.12")'
+	@echo "setup: installing the pinned packages into .venv (about half a minute the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "setup: ready, $(BIN)/points is the command"
+
+run: setup ## run the engine on sample events
+	@$(BIN)/points demo
+
+test: setup ## run all tests (starts its own Kafka and PostgreSQL)
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: setup ## measure the whole pipeline
+	@$(BIN)/python -m bench $(ARGS)
+
+check: setup ## lint, formatting, types, direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## put the code into shape
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+lock: ## pin the newest packages in requirements.lock
+	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv==$(UV_VERSION); }
+	@.cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--python-version 3.11 --upgrade --extra dev --extra bench pyproject.toml --output-file requirements.lock
+
+up: setup ## start the local stack and leave it running
+	@$(BIN)/python -m deploy.dev up
+
+down: setup ## stop the local stack (its data stay)
+	@$(BIN)/python -m deploy.dev down

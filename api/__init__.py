@@ -1,0 +1,1 @@
+"""HTTP: webhook intake, the member points API, the console."""

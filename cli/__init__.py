@@ -1,0 +1,1 @@
+"""The points command and the wiring of the parts."""

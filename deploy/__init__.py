@@ -1,0 +1,1 @@
+"""What runs the engine: the local stack, images, dashboards."""

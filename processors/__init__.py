@@ -1,0 +1,1 @@
+"""The background workers: read, decide by the rules, store."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: tables, migrations and named set-wise SQL."""
