@@ -72,7 +72,7 @@ def _no_constant(word: str) -> NoReturn:
 class _Loader(yaml.SafeLoader):
     """YAML 1.2 core: null, true and false, decimal numbers; everything else is text."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]  # PyYAML's stubs call it an instance's
     yaml_constructors: ClassVar[dict[str | None, Any]] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
