@@ -2,9 +2,9 @@
 
 Both answers must be exact in every zone, and are asked for every order. So the day of an instant is remembered per
 quarter hour of UTC. That is exact although some zones change their clock off the quarter hour (St. John's at 00:01
-until 2011): a quarter hour is remembered only when its first and last second have the same offset and the same date; then the
-local clock ran evenly in between, since no zone changes twice within a quarter hour. The few others are worked out
-every time.
+until 2011): a quarter hour is remembered only when its first and last second have the same offset and the same date;
+then the local clock ran evenly in between, since no zone changes twice within a quarter hour. The few others are
+worked out every time.
 """
 
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,8 +1,8 @@
 """Money is an integer in the currency's minor unit, never a float.
 
-A wrong guess of a currency's fraction digits makes every order earn ten or a hundred times too much or too
-little. So an unknown currency is refused rather than given two digits. The table is ISO 4217, except where the shop platform differs:
-it counts TWD without a fraction.
+A wrong guess of a currency's fraction digits makes every order earn ten or a hundred times too much or too little. So
+an unknown currency is refused rather than given two digits. The table is ISO 4217, except where the shop platform
+differs: it counts TWD without a fraction.
 """
 
 from decimal import Decimal
