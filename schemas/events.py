@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from schemas.ids import iso, micros
 from schemas.settings import SettingsDocument
@@ -38,7 +38,11 @@ def _text(moment: datetime) -> str:
     return iso(micros(moment))
 
 
-Instant = Annotated[AwareDatetime, PlainSerializer(_text, return_type=str, when_used="json")]
+Instant = Annotated[
+    AwareDatetime,
+    PlainSerializer(_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 Id = Annotated[str, Field(min_length=1)]
 
 

@@ -1,6 +1,6 @@
 """Writes what others build on: a JSON Schema per message, and an AsyncAPI document of the topics (`published/`).
 
-`python -m schemas.publish` writes the files; with `--check` it only says which are stale and answers 1 if there are any.
+`python -m schemas.publish` writes the files; with `--check` it only names the stale ones, and exits with 1.
 """
 
 import json
@@ -43,7 +43,8 @@ _DEAD: Final = "Records that could not be read or break an invariant, bytes and 
 _DEAD_HEADERS: Final = "The record's own, and __dlq.errors.topic, .partition, .offset, .group and .message."
 _CLOUD_EVENT: Final = (
     "CloudEvents 1.0, binary mode: ce_id (the event_id), ce_type (points.<type>.v1), ce_source"
-    " (/member-points/<merchant>), ce_subject (the member), ce_time; content-type application/json; traceparent when known."
+    " (/member-points/<merchant>), ce_subject (the member), ce_time; content-type application/json; traceparent when"
+    " known."
 )
 
 TOPICS: Final = (
@@ -65,7 +66,7 @@ TOPICS: Final = (
         "points.changed.v1",
         "send",
         "merchant:member",
-        "Every change of a member's points, in the order of `sequence`. At least once: drop a `sequence` that was seen.",
+        "Every change of a member's points, in the order of `sequence`. At least once: drop a `sequence` seen before.",
         "points-changed",
         _CLOUD_EVENT,
     ),
@@ -98,12 +99,10 @@ def stale() -> list[str]:
 
 
 def _schema(name: str, model: type[BaseModel]) -> str:
-    # A reader's view where a message is written and read alike; the serialised form says what is always there.
-    mode: Literal["validation", "serialization"] = "validation" if model is SettingsDocument else "serialization"
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:member-points:{name}",
-        **model.model_json_schema(mode=mode),
+        **model.model_json_schema(),
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

@@ -4,6 +4,7 @@ import struct
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -38,9 +39,7 @@ HARD_ZONES = [
 ]
 
 zones = st.one_of(st.sampled_from(HARD_ZONES), st.sampled_from(ZONES))
-finals = st.datetimes(
-    MARCH_1972.replace(tzinfo=None), datetime(2045, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001 - UTC is given beside
-).map(micros)
+finals = st.integers(micros(MARCH_1972), micros(datetime(2045, 1, 1, tzinfo=UTC)))
 
 
 def at(text: str) -> Micros:
@@ -173,4 +172,4 @@ def test_no_zone_changes_its_clock_twice_within_a_quarter_hour() -> None:
     changes = {name: transitions(name) for name in names}
     assert len(changes["America/St_Johns"]) > 100
     for name, seconds in changes.items():
-        assert all(later - earlier > 900 for earlier, later in zip(seconds, seconds[1:], strict=False)), name
+        assert all(later - earlier > 900 for earlier, later in pairwise(seconds)), name
