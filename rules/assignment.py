@@ -21,7 +21,7 @@ def due_at(final: Micros, pending_days: int, zone: str) -> Micros:
     due = _due_of_quarter(final // QUARTER, pending_days, zone)
     if due is None:
         due = start_of_day(local_date(final, zone) + timedelta(days=pending_days), zone)
-    return due if due > final else final
+    return max(due, final)
 
 
 # 16,384 quarter hours are 170 days of one zone: more than a worker meets between two restarts, 2 MB at most.

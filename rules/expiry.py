@@ -11,8 +11,8 @@ from schemas.ids import NEVER, Micros
 def expires_at(due: Micros, expiry: tuple[int, int] | None, zone: str) -> Micros:
     """The exclusive instant at which points of this due date expire (SPEC 3.1 D6); NEVER without an expiry.
 
-    `expiry` is (month, day). The year Y is that of the due date in the merchant's zone (IANA name); the points can be used
-    until the end of that month and day of Y+1, so the instant is the next local midnight.
+    `expiry` is (month, day). The year Y is that of the due date in the merchant's zone (IANA name); the points can be
+    used until the end of that month and day of Y+1, so the instant is the next local midnight.
     """
     if expiry is None or due > LAST:
         return NEVER
@@ -22,7 +22,7 @@ def expires_at(due: Micros, expiry: tuple[int, int] | None, zone: str) -> Micros
 
 
 def shown_day(expires: Micros, zone: str) -> date:
-    """The day that people are shown: the last one, in the merchant's zone, on which the points can be used until 23:59."""
+    """The day that people are shown: the last one, in the merchant's zone, on which the points can be used."""
     if expires == NEVER:
         raise ValueError("points that never expire have no last day")
     return local_date(expires - 1, zone)

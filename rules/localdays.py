@@ -1,12 +1,13 @@
 """The merchant's calendar: which local day an instant falls on, and when a local day begins.
 
-Both answers must be exact in every zone, and are asked for every order. So the day of an instant is remembered per quarter
-hour of UTC. That is exact although some zones change their clock off the quarter hour (St. John's at 00:01 until 2011):
-a quarter hour is remembered only when its first and last second have the same offset and the same date; then the local
-clock ran evenly in between, since no zone changes twice within a quarter hour. The few others are worked out every time.
+Both answers must be exact in every zone, and are asked for every order. So the day of an instant is remembered per
+quarter hour of UTC. That is exact although some zones change their clock off the quarter hour (St. John's at 00:01
+until 2011): a quarter hour is remembered only when its first and last second have the same offset and the same date;
+then the local clock ran evenly in between, since no zone changes twice within a quarter hour. The few others are
+worked out every time.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -47,7 +48,7 @@ def start_of_day(day: date, zone: str) -> Micros:
     That is 00:00; the earlier one when the clock shows it twice; and when the clock skips it (or the whole day, as Apia
     did on 2011-12-30), the instant at which the clock jumps over it.
     """
-    midnight = datetime(day.year, day.month, day.day)
+    midnight = datetime.combine(day, time())
     before = _seconds(midnight.replace(tzinfo=_zone(zone)))
     if _local(before, zone).replace(tzinfo=None) == midnight:
         return before * SECOND

@@ -44,7 +44,7 @@ def instant(moment: Micros) -> datetime:
 
 
 def iso(moment: Micros) -> str:
-    """ "2020-12-31T16:00:00Z": a fraction only when there is one, of three digits when they say it all, else of six."""
+    """Text such as 2020-12-31T16:00:00Z; a fraction only when there is one, of three digits if they suffice, or six."""
     minute, rest = divmod(moment, MINUTE)
     second, fraction = divmod(rest, SECOND)
     if fraction == 0:

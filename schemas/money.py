@@ -1,8 +1,8 @@
 """Money is an integer in the currency's minor unit, never a float.
 
-How many fraction digits a currency has decides by what factor points come out wrong when it is guessed. So an unknown
-currency is refused rather than given two digits. The table is ISO 4217, except where the shop platform differs: it counts
-TWD without a fraction.
+A wrong guess of a currency's fraction digits makes every order earn ten or a hundred times too much or too little. So
+an unknown currency is refused rather than given two digits. The table is ISO 4217, except where the shop platform
+differs: it counts TWD without a fraction.
 """
 
 from decimal import Decimal
@@ -30,7 +30,7 @@ class MoneyError(ValueError):
 
 
 def fraction_digits(currency: str) -> int:
-    """How many digits after the point the currency has (TWD 0, HKD 2, KWD 3). Refuses a currency that it does not know."""
+    """How many digits after the point the currency has (TWD 0, HKD 2, KWD 3). Refuses unknown currencies."""
     try:
         return FRACTION_DIGITS[currency]
     except KeyError:
@@ -38,7 +38,7 @@ def fraction_digits(currency: str) -> int:
 
 
 def minor_units(amount: Decimal, currency: str) -> int:
-    """The amount (major units) as an integer of minor units. Refuses more digits than the currency has, and no number."""
+    """The amount (major units) as an integer of minor units. Refuses more digits than the currency has."""
     digits = fraction_digits(currency)
     if not amount.is_finite():
         raise MoneyError("is not a number")

@@ -13,8 +13,8 @@ from psycopg import Connection
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
-INT2, INT4, INT8, BYTEA, UUID = 21, 23, 20, 17, 2950
-_ARRAY_OIDS: Final = {INT2: 1005, INT4: 1007, INT8: 1016, BYTEA: 1001, UUID: 2951}
+INT2, INT4, INT8, BYTEA, UUID, TEXT = 21, 23, 20, 17, 2950, 25
+_ARRAY_OIDS: Final = {INT2: 1005, INT4: 1007, INT8: 1016, BYTEA: 1001, UUID: 2951, TEXT: 1009}
 _CODES: Final = {INT2: ("h", 2), INT4: ("i", 4), INT8: ("q", 8)}
 _HEADER: Final = Struct(">iiIii")
 _LENGTH: Final = Struct(">i").pack
@@ -52,6 +52,12 @@ class Byteas(Column):
     oid = _ARRAY_OIDS[BYTEA]
 
 
+class Texts(Column):
+    """`text[]`."""
+
+    oid = _ARRAY_OIDS[TEXT]
+
+
 class Uuids(Column):
     """`uuid[]`, from 16 bytes each."""
 
@@ -85,8 +91,16 @@ def int8s(values: Sequence[int | None]) -> Int8s:
 
 def byteas(values: Sequence[bytes | None]) -> Byteas:
     """A column of byte strings."""
-    body = b"".join([_NULL if v is None else _LENGTH(len(v)) + v for v in values])
-    return Byteas(_HEADER.pack(1, 1, BYTEA, len(values), 1) + body)
+    return Byteas(_HEADER.pack(1, 1, BYTEA, len(values), 1) + _strings(values))
+
+
+def texts(values: Sequence[bytes | None]) -> Texts:
+    """A column of texts, given in UTF-8."""
+    return Texts(_HEADER.pack(1, 1, TEXT, len(values), 1) + _strings(values))
+
+
+def _strings(values: Sequence[bytes | None]) -> bytes:
+    return b"".join([_NULL if v is None else _LENGTH(len(v)) + v for v in values])
 
 
 def uuids(values: Sequence[bytes]) -> Uuids:
@@ -109,6 +123,6 @@ class _ColumnDumper(Dumper):
 
 def register(connection: Connection[Any]) -> None:
     """Teaches a connection to send columns."""
-    for kind in (Int2s, Int4s, Int8s, Byteas, Uuids):
+    for kind in (Int2s, Int4s, Int8s, Byteas, Texts, Uuids):
         dumper = type(f"{kind.__name__}Dumper", (_ColumnDumper,), {"oid": kind.oid})
         connection.adapters.register_dumper(kind, dumper)

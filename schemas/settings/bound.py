@@ -15,11 +15,11 @@ _PLANS_WITH_APP = frozenset({"o2o", "enterprise"})
 class BoundRules:
     """What the rules need of one settings version.
 
-    `feature_possible`: enabled, and the plan or a module carries the feature. `needs_app`: only the plan does, so that the
-    app must be installed as well; `app_installed` is what this version says about it (SPEC 1.8). `unit_by_tier`: tier id,
-    or None for the general rule, to (unit price in minor units, points per unit). `expiry`: (month, day), None for never.
-    `keep`: a cancellation or return from the due date on changes nothing (SPEC 4.3). `overrides`: the merchant's final
-    status per delivery option (SPEC 2.2 D3).
+    `feature_possible`: enabled, and the plan or a module carries the feature. `needs_app`: only the plan does, so that
+    the app must be installed as well; `app_installed` is what this version says about it (SPEC 1.8). `unit_by_tier`:
+    tier id, or None for the general rule, to (unit price in minor units, points per unit). `expiry`: (month, day), None
+    for never. `keep`: a cancellation or return from the due date on changes nothing (SPEC 4.3). `overrides`: the
+    merchant's final status per delivery option (SPEC 2.2 D3).
     """
 
     zone: str
@@ -39,7 +39,7 @@ class BoundRules:
 
 
 def compile_settings(document: SettingsDocument, effective_at: Micros | None = None) -> BoundRules:
-    """The bound rules of a document, in force from `effective_at`, by default the document's own (one of the two is needed)."""
+    """The bound rules of a document, in force from `effective_at`, or without it from the document's own."""
     if effective_at is None:
         if document.effective_at is None:
             raise ValueError("the settings do not say since when they are in force: pass effective_at")

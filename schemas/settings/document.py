@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
@@ -30,6 +30,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas.money import MoneyError, fraction_digits, minor_units
 
+_Item = TypeVar("_Item")
 Channel = Literal["ec", "retail"]
 FinalStatus = Literal["arrived", "collected"]
 
@@ -42,7 +43,7 @@ MAX_UNIT_PRICE: Final = 10**12
 _DAYS_OF_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-class Problem(PydanticCustomError):
+class ProblemError(PydanticCustomError):
     """One reason to refuse a document: what was wrong (reads on after the path), and what to do."""
 
     def __new__(cls, wrong: str, remedy: str, *path: str | int) -> Self:
@@ -64,16 +65,14 @@ def _known_zone(name: str) -> str:
             pass
         else:
             return name
-    raise Problem("is not a known time zone", "use an IANA name such as Asia/Taipei or UTC")
+    raise ProblemError("is not a known time zone", "use an IANA name such as Asia/Taipei or UTC")
 
 
 def _known_currency(code: str) -> str:
     try:
         fraction_digits(code)
     except MoneyError:
-        raise Problem(
-            "is not a known currency", "use its ISO 4217 code in capitals, such as TWD or HKD"
-        ) from None
+        raise ProblemError("is not a known currency", "use its ISO 4217 code in capitals, such as TWD or HKD") from None
     return code
 
 
@@ -87,7 +86,7 @@ def _decimal_of_number(value: object, info: ValidationInfo) -> object:
         return Decimal(value)
     if isinstance(value, float) and info.mode == "json":
         return Decimal(repr(value))
-    raise Problem("is not a number", "write it as a JSON number in major units, such as 10 or 0.5, without quotes")
+    raise ProblemError("is not a number", "write it as a JSON number in major units, such as 10 or 0.5, without quotes")
 
 
 def _as_number(value: Decimal) -> int | float:
@@ -99,10 +98,17 @@ def _tuple_of_list(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
+def _without_repeats(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise Problem("is there twice", "keep it once", index)
+            raise ProblemError("is there twice", "keep it once", index)
+    return values
+
+
+def _at_least_one(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    # Not min_length: pydantic would also call a list empty whose items were all refused.
+    if not values:
+        raise ProblemError("is empty", "give at least one")
     return values
 
 
@@ -110,11 +116,11 @@ def _instant_of_text(value: object) -> object:
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", value):
-        raise Problem("is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z")
+        raise ProblemError("is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z")
     try:
         return datetime.fromisoformat(value)
     except ValueError:
-        raise Problem(
+        raise ProblemError(
             "is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z"
         ) from None
 
@@ -123,7 +129,7 @@ def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise Problem("lies outside the calendar", "use a year between 1 and 9999") from None
+        raise ProblemError("lies outside the calendar", "use a year between 1 and 9999") from None
 
 
 # Plans and modules are the platform's words and more may come; unknown ones entitle to nothing.
@@ -149,7 +155,7 @@ class Entitlement(_Section):
 
 
 class EarnRule(_Section):
-    """So many points for every whole unit price (major units), for one membership tier or, without one, for everybody."""
+    """So many points per whole unit price (major units), for one membership tier or, without one, for everybody."""
 
     unit_price: UnitPrice
     points_per_unit: Annotated[int, Field(ge=1, le=MAX_POINTS)]
@@ -157,7 +163,7 @@ class EarnRule(_Section):
 
 
 class FixedDate(_Section):
-    """Points granted in one year expire at the end of this day of the next year. 29 February means the 28th in other years."""
+    """Points granted in one year expire at the end of this day of the next; 29 February is the 28th in other years."""
 
     kind: Literal["fixed_date"]
     month: Annotated[int, Field(ge=1, le=12)]
@@ -167,7 +173,7 @@ class FixedDate(_Section):
     def _day_exists(self) -> Self:
         last = _DAYS_OF_MONTH[self.month - 1]
         if self.day > last:
-            raise Problem(f"{self.day} does not exist in month {self.month}", f"use a day from 1 to {last}", "day")
+            raise ProblemError(f"{self.day} does not exist in month {self.month}", f"use a day from 1 to {last}", "day")
         return self
 
 
@@ -180,9 +186,12 @@ class Never(_Section):
 class Earn(_Section):
     """What an order earns, when it is granted and when it expires."""
 
-    rules: Annotated[tuple[EarnRule, ...], Field(min_length=1), BeforeValidator(_tuple_of_list)]
+    rules: Annotated[tuple[EarnRule, ...], BeforeValidator(_tuple_of_list), AfterValidator(_at_least_one)]
     channels: Annotated[
-        tuple[Channel, ...], Field(min_length=1), BeforeValidator(_tuple_of_list), AfterValidator(_without_repeats)
+        tuple[Channel, ...],
+        BeforeValidator(_tuple_of_list),
+        AfterValidator(_at_least_one),
+        AfterValidator(_without_repeats),
     ] = ("ec", "retail")
     pending_days: Annotated[int, Field(ge=0, le=365)]
     grant_on: Literal["delivery_final", "order_completed"] = "delivery_final"
@@ -198,7 +207,7 @@ class Earn(_Section):
             tier = rule.membership_tier_id
             if tier in seen:
                 of_what = "the general rule" if tier is None else "the rule of a membership tier"
-                raise Problem(f"is {of_what} once more", "keep one general rule and one per tier", index)
+                raise ProblemError(f"is {of_what} once more", "keep one general rule and one per tier", index)
             seen.add(tier)
         return rules
 
@@ -216,7 +225,10 @@ class SettingsDocument(_Section):
     timezone: Annotated[str, AfterValidator(_known_zone)]
     currency: Annotated[str, AfterValidator(_known_currency)]
     languages: Annotated[
-        tuple[Language, ...], Field(min_length=1), BeforeValidator(_tuple_of_list), AfterValidator(_without_repeats)
+        tuple[Language, ...],
+        BeforeValidator(_tuple_of_list),
+        AfterValidator(_at_least_one),
+        AfterValidator(_without_repeats),
     ] = ("en",)
     enabled: bool
     entitlement: Entitlement
@@ -237,7 +249,7 @@ class SettingsDocument(_Section):
                 minor_units(rule.unit_price, currency)
             except MoneyError as error:
                 wrong, _, remedy = str(error).partition("; ")
-                raise Problem(wrong, remedy, "rules", index, "unit_price") from None
+                raise ProblemError(wrong, remedy, "rules", index, "unit_price") from None
         return earn
 
     @field_validator("earn")
@@ -246,12 +258,12 @@ class SettingsDocument(_Section):
         entitlement: Entitlement | None = info.data.get("entitlement")
         if earn.grant_on == "order_completed" and entitlement and CRM_CREDITS not in entitlement.modules:
             wrong = f"may be order_completed only with the module {CRM_CREDITS}"
-            raise Problem(wrong, "use delivery_final, or add the module under entitlement.modules", "grant_on")
+            raise ProblemError(wrong, "use delivery_final, or add the module under entitlement.modules", "grant_on")
         return earn
 
 
 def canonical(document: SettingsDocument) -> bytes:
-    """The content as JSON that is the same for equal settings: defaults spelt out, sorted, and without `effective_at`."""
+    """The content as JSON, the same for equal settings: defaults spelt out, sorted, without `effective_at`."""
     content = document.model_dump(mode="json", exclude={"effective_at"})
     earn = content["earn"]
     earn["rules"].sort(key=lambda rule: rule["membership_tier_id"] or "")

@@ -1,15 +1,15 @@
 """JSON or YAML to plain values, with nothing lost on the way.
 
-Both forms go through here so that they mean the same: numbers with a fraction become decimals as they were written, and a
-key that is there twice is kept in mind, since otherwise the last one would win silently. YAML is read as its version 1.2
-says (`no` is a word, not false; times stay text), without tags that make objects and without aliases.
+Both forms go through here so that they mean the same: numbers with a fraction become decimals as they were written, and
+a key that is there twice is kept in mind, since otherwise the last one would win silently. YAML is read as its version
+1.2 says (`no` is a word, not false; times stay text), without tags that make objects and without aliases.
 """
 
 import json
 import re
 from collections.abc import Hashable, Iterator
 from decimal import Decimal
-from typing import Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 import yaml
 
@@ -17,7 +17,7 @@ import yaml
 MAX_BYTES: Final = 1 << 20
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """The text is no JSON or YAML document; the message says why and where."""
 
 
@@ -31,19 +31,18 @@ class Mapping(dict[str, object]):
 
 
 def plain(data: bytes, *, name: str) -> object:
-    """The plain value of a document. A name ending in .json or .yaml decides how to read it, else its first character."""
+    """The plain value of a document. A name ending in .json or .yaml says how to read it, else its first character."""
     if len(data) > MAX_BYTES:
-        raise Unreadable(f"is larger than {MAX_BYTES} bytes")
+        raise UnreadableError(f"is larger than {MAX_BYTES} bytes")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unreadable(f"is not UTF-8 text (byte {error.start})") from None
-    by_name = name.lower().endswith(".json") or not name.lower().endswith((".yaml", ".yml"))
-    as_json = name.lower().endswith(".json") or (by_name and text.lstrip()[:1] in {"{", "["})
+        raise UnreadableError(f"is not UTF-8 text (byte {error.start})") from None
+    looks_like_json = text.lstrip()[:1] in {"{", "["} and not name.lower().endswith((".yaml", ".yml"))
     try:
-        return _json(text) if as_json else _yaml(text)
+        return _json(text) if looks_like_json or name.lower().endswith(".json") else _yaml(text)
     except RecursionError:
-        raise Unreadable("is nested too deeply") from None
+        raise UnreadableError("is nested too deeply") from None
 
 
 def repeated_keys(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -61,9 +60,9 @@ def _json(text: str) -> object:
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=Mapping)
     except json.JSONDecodeError as error:
-        raise Unreadable(f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+        raise UnreadableError(f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except ValueError as error:  # an integer of thousands of digits
-        raise Unreadable(f"is not JSON: {error}") from None
+        raise UnreadableError(f"is not JSON: {error}") from None
 
 
 def _no_constant(word: str) -> NoReturn:
@@ -73,14 +72,13 @@ def _no_constant(word: str) -> NoReturn:
 class _Loader(yaml.SafeLoader):
     """YAML 1.2 core: null, true and false, decimal numbers; everything else is text."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, object]]] = {}  # noqa: RUF012 - the name and form are PyYAML's
-    yaml_constructors: dict[str | None, object] = {}  # noqa: RUF012 - as above
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]  # PyYAML's stubs call it an instance's
+    yaml_constructors: ClassVar[dict[str | None, Any]] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Refuse aliases: they could make a small document endless."""
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
-            raise Unreadable(f"uses an alias (line {mark.line + 1}); write the value out")
+            raise UnreadableError(f"uses an alias (line {self.line + 1}); write the value out")
         node: yaml.Node | None = super().compose_node(parent, index)
         return node
 
@@ -90,9 +88,19 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Mapping:
     for key_node, value_node in node.value:
         key: Hashable = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str):
-            raise Unreadable(f"has a key that is not a word (line {key_node.start_mark.line + 1}); put it in quotes")
+            raise UnreadableError(
+                f"has a key that is not a word (line {key_node.start_mark.line + 1}); put it in quotes"
+            )
         pairs.append((key, loader.construct_object(value_node, deep=True)))
     return Mapping(pairs)
+
+
+def _sequence(loader: _Loader, node: yaml.SequenceNode) -> list[object]:
+    return list(loader.construct_sequence(node, deep=True))
+
+
+def _unknown_tag(_loader: _Loader, node: yaml.Node) -> NoReturn:
+    raise UnreadableError(f"uses a tag (line {node.start_mark.line + 1}); write plain values")
 
 
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
@@ -125,18 +133,20 @@ _Loader.add_constructor(_TAG + "bool", _boolean)
 _Loader.add_constructor(_TAG + "int", _integer)
 _Loader.add_constructor(_TAG + "float", _decimal)
 _Loader.add_constructor(_TAG + "str", _text)
-_Loader.add_constructor(_TAG + "seq", lambda loader, node: loader.construct_sequence(node, deep=True))
+_Loader.add_constructor(_TAG + "seq", _sequence)
 _Loader.add_constructor(_TAG + "map", _mapping)
-_Loader.add_constructor(None, _Loader.construct_undefined)
+_Loader.add_constructor(None, _unknown_tag)
 
 
 def _yaml(text: str) -> object:
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a stricter loader than the safe one
-    except Unreadable:
+    except UnreadableError:
         raise
     except yaml.MarkedYAMLError as error:
         where = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
-        raise Unreadable(f"is not YAML: {error.problem}{where}") from None
+        raise UnreadableError(f"is not YAML: {error.problem}{where}") from None
     except (yaml.YAMLError, ValueError, ArithmeticError) as error:
-        raise Unreadable(f"is not YAML: {type(error).__name__}: a character or number that it does not allow") from None
+        raise UnreadableError(
+            f"is not YAML: {type(error).__name__}: a character or number that it does not allow"
+        ) from None

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.settings.document import SettingsDocument, sections
-from schemas.settings.plain import Unreadable, plain, repeated_keys
+from schemas.settings.plain import UnreadableError, plain, repeated_keys
 
 _Path = tuple[str | int, ...]
 
@@ -28,7 +28,6 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "string_pattern_mismatch": ("is not spelt as expected", "it must match {pattern}"),
     "bool_type": ("is not true or false", "write true or false without quotes"),
     "int_type": ("is not a whole number", "write a whole number without quotes"),
-    "too_short": ("is empty", "give at least one"),
     "greater_than": ("is too small", "use more than {gt}"),
     "greater_than_equal": ("is too small", "use {ge} or more"),
     "less_than_equal": ("is too large", "use {le} or less"),
@@ -67,10 +66,14 @@ class SettingsError(ValueError):
 
 
 def load_settings(data: bytes, *, name: str) -> SettingsDocument:
-    """The settings document in these bytes (JSON or YAML; `name` is the file's). Raises SettingsError with every problem."""
+    """The settings document in these bytes (JSON or YAML; `name` is the file's). Raises SettingsError.
+
+    The error lists every problem; what spans sections (the digits of a price and the currency, `grant_on` and the
+    modules) only once those sections hold by themselves.
+    """
     try:
         value = plain(data, name=name)
-    except Unreadable as error:
+    except UnreadableError as error:
         raise SettingsError(name, (SettingsProblem("", str(error), "mend the text and apply it again"),)) from None
     repeated = [SettingsProblem(_spelt(path), "is there twice", "keep it once") for path in repeated_keys(value)]
     try:
