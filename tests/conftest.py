@@ -1,6 +1,8 @@
 """Fixtures every test may ask for. Servers start when the first test asks; unit tests never do."""
 
 import os
+import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +18,15 @@ STATE = Path(__file__).parents[1] / ".local" / "tests"
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """One Kafka and one PostgreSQL for the whole run, over the ladder."""
-    started = start_stack(STATE / f"run-{os.getpid()}")
+    # A run that is told to end (a time limit, a closed terminal) stops its servers as one that is interrupted does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    state = STATE / f"run-{os.getpid()}"
     try:
-        yield started
+        with start_stack(state) as started:
+            yield started
     finally:
-        started.stop(wipe=True)
+        shutil.rmtree(state, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

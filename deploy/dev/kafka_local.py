@@ -195,10 +195,12 @@ class LocalKafka:
 
     def stop(self, broker: int | None = None) -> None:
         """Stop one broker, or all, in an orderly way; data stay."""
-        for number in self.brokers if broker is None else [broker]:
-            if daemon := self._daemons.pop(number, None):
-                # The last voters cannot hand over leadership, so a whole cluster is not waited for long.
-                daemon.stop(signal.SIGTERM, patience=15)
+        leaving = [self._daemons.pop(number) for number in list(self._daemons) if broker in {None, number}]
+        for daemon in leaving:
+            daemon.ask_to_stop()
+        for daemon in leaving:
+            # The last voters of a cluster find nobody to hand over to, and would wait for minutes.
+            daemon.stop(patience=5 if len(leaving) > 1 else 15)
 
     def kill(self, broker: int) -> None:
         """End one broker as a crash would."""
@@ -222,12 +224,21 @@ class LocalKafka:
         self._daemons[node.number] = Daemon("Apache Kafka", command, node.log)
 
     def _cluster_id(self) -> str:
-        """The id of this cluster, made up once: 16 random bytes as Kafka writes its uuids."""
+        """The id of this cluster, made up once."""
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = self.folder / "cluster-id"
         if not kept.exists():
-            kept.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+            kept.write_text(cluster_id(uuid.uuid4()))
         return kept.read_text()
+
+
+def cluster_id(random: uuid.UUID) -> str:
+    """A cluster id as Kafka writes its uuids: base64 for URLs, without padding.
+
+    The digits of a leading `-` are changed: the storage tool would take the id for an option.
+    """
+    written = base64.urlsafe_b64encode(random.bytes).decode().rstrip("=")
+    return "A" + written[1:] if written.startswith("-") else written
 
 
 def answers(port: int) -> bool:

@@ -91,10 +91,14 @@ class Daemon:
                 raise self.failure(f"it did not answer within {within:.0f} s")
             time.sleep(0.05)
 
-    def stop(self, by: signal.Signals = signal.SIGTERM, patience: float = 30.0) -> None:
-        """Stop the process and reap it; nothing happens when it has ended already."""
+    def ask_to_stop(self, by: signal.Signals = signal.SIGTERM) -> None:
+        """Send the signal, without waiting for the end."""
         if self._child.poll() is None:
             self._child.send_signal(by)
+
+    def stop(self, by: signal.Signals = signal.SIGTERM, patience: float = 30.0) -> None:
+        """Stop the process and reap it; nothing happens when it has ended already."""
+        self.ask_to_stop(by)
         try:
             self._child.wait(patience)
         except subprocess.TimeoutExpired:

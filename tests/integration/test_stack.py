@@ -7,6 +7,8 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from deploy.dev.ladder import Rung, postgres_choice
+from deploy.dev.postgres_local import LocalPostgres
 from deploy.dev.stack import running, start_stack
 from tests.support.servers import Databases
 
@@ -64,3 +66,16 @@ def test_stop_leaves_no_process_and_no_state(tmp_path: Path) -> None:
         assert all(identity.process() for identity in started)
     assert [identity.pid for identity in started if identity.process()] == []
     assert running(stack.state_dir) is None
+
+
+def test_committed_rows_survive_a_crash_of_the_server(tmp_path: Path) -> None:
+    if postgres_choice().rung is not Rung.LOCAL:
+        pytest.skip("crashes a server of its own, which only the local rung can start")
+    with LocalPostgres(tmp_path / "postgres", settings={"shared_buffers": "16MB"}) as server:
+        with psycopg.connect(server.url()) as connection:
+            connection.execute("CREATE TABLE promise (n int)")
+            connection.execute("INSERT INTO promise VALUES (42)")
+        server.kill()
+        server.restart()
+        with psycopg.connect(server.url()) as connection:
+            assert connection.execute("SELECT n FROM promise").fetchone() == (42,)

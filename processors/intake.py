@@ -1,0 +1,193 @@
+"""Intake: orders and deliveries from Kafka into facts, plans and postings, one transaction a batch (DESIGN 2.1)."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Message
+from psycopg import Connection
+
+from processors.deciding import Tally, Trigger, settle
+from processors.reading import Said, say
+from processors.runtime.configuration import Configuration
+from processors.runtime.feed import Feed
+from rules.folding import APPLIED, DUPLICATE
+from rules.poison import Limits
+from schemas.ids import DAY
+from schemas.upstream.envelope import Kind, Unreadable
+from store import cursors, orders, quarantine
+from store.cursors import Counts, CursorRefused, Place
+from store.database import Cursor, raw, transaction
+from store.ledger import CauseKind
+from store.merchants import Merchants
+from store.quarantine import Poison
+from store.orders import NewOrderRace, OrderKey, OrderRow
+from store.words import Words
+
+PIPELINE = "intake"
+FUTURE = DAY
+"""A version further ahead than this would block its order for ever (SPEC 7)."""
+
+
+@dataclass(slots=True)
+class _Read:
+    """A batch as read: what it says, and what says nothing."""
+
+    said: list[Said] = field(default_factory=list)
+    ignored: list[tuple[Message, str]] = field(default_factory=list)
+    poison: list[tuple[Message, Unreadable]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Done:
+    """What a committed batch did, for metrics."""
+
+    counts: dict[Place, tuple[int, Counts]]
+    tally: Tally
+    committed_at: float
+
+
+class Intake:
+    """Turns batches of records into one transaction each."""
+
+    def __init__(self, configuration: Configuration, feed: Feed, connection: Connection[tuple[Any, ...]]) -> None:
+        """`feed` reads the topics; all effects go through `connection`."""
+        self._feed = feed
+        self._limits = Limits(**configuration.poison.model_dump())
+        self._likely: Mapping[str, Kind] = {
+            configuration.topics.orders: "order",
+            configuration.topics.deliveries: "delivery",
+        }
+        self._dead_letters = {
+            configuration.topics.orders: quarantine.DeadLetters(configuration.topics.dead_orders, "orders"),
+            configuration.topics.deliveries: quarantine.DeadLetters(configuration.topics.dead_deliveries, "deliveries"),
+        }
+        self._group = f"{configuration.kafka.group_id}.{PIPELINE}"
+        self.use(connection)
+
+    def use(self, connection: Connection[tuple[Any, ...]]) -> None:
+        """Goes on with a new connection, and forgets what was remembered from the old one."""
+        self._connection = connection
+        self._words = Words(connection)
+        self._merchants = Merchants(connection)
+
+    def process(self, messages: Sequence[Message]) -> Done:
+        """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
+        read = self._read(messages)
+        self._learn(read)
+        while True:
+            try:
+                with transaction(self._connection) as cursor:
+                    done = self._apply(cursor, messages, read)
+            except NewOrderRace:
+                continue
+            done.committed_at = time.time()
+            self._feed.done({place: offset for place, (offset, _) in done.counts.items()})
+            return done
+
+    def _read(self, messages: Sequence[Message]) -> _Read:
+        read = _Read()
+        for message in messages:
+            try:
+                said = say(message, self._likely[str(message.topic())])
+            except Unreadable as error:
+                read.poison.append((message, error))
+                continue
+            if isinstance(said, Said):
+                read.said.append(said)
+            else:
+                read.ignored.append((message, said))
+        return read
+
+    def _learn(self, read: _Read) -> None:
+        """Numbers for new words and merchants, before the transaction, so that no batch waits for another's words."""
+        words = {word for said in read.said for word in said.words()}
+        if not self._words.known(words):
+            self._words.learn(words)
+        self._merchants.learn({said.merchant_id for said in read.said})
+
+    def _apply(self, cursor: Cursor, messages: Sequence[Message], read: _Read) -> Done:
+        ends: dict[Place, int] = {}
+        counts: dict[Place, Counts] = {}
+        for message in messages:
+            place = self._feed.place(message)
+            ends[place] = int(message.offset() or 0) + 1
+            counts.setdefault(place, Counts())
+        expected = {place: self._feed.positions[place] for place in ends}
+        opening = cursors.open_batch(cursor, PIPELINE, self._feed.cluster, expected)
+        if opening.paused:
+            raise quarantine.Paused("the pipeline is paused; see `points status`")
+        if opening.epoch != self._merchants.epoch:
+            self._merchants.refresh()
+        rows, triggers = self._fold(cursor, read, opening.now, counts)
+        tally = settle(cursor, [(rows[key], triggers[key]) for key in sorted(triggers)], self._merchants, opening.now)
+        orders.write(cursor, [rows[key] for key in sorted(triggers)], self._words)
+        self._set_aside(cursor, messages, read, opening.now, counts)
+        done = {place: (ends[place], counts[place]) for place in ends}
+        cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
+        return Done(done, tally, 0.0)
+
+    def _fold(
+        self, cursor: Cursor, read: _Read, now: int, counts: dict[Place, Counts]
+    ) -> tuple[dict[OrderKey, OrderRow], dict[OrderKey, Trigger]]:
+        keyed = [((self._merchants.number(s.merchant_id), s.order_id), s) for s in read.said]
+        rows = orders.lock(cursor, sorted({key for key, _ in keyed}), self._words)
+        triggers: dict[OrderKey, Trigger] = {}
+        for key, said in keyed:
+            count = counts[self._feed.place(said.message)]
+            if said.version.at > now + FUTURE:
+                read.poison.append((said.message, Unreadable("future_version", "updated_at lies more than 24 hours ahead", said.merchant_id)))
+                continue
+            row = rows.get(key)
+            if row is None:
+                row = rows[key] = OrderRow(*key, orders.OrderFacts(), new=True)
+            outcome = said.fold(row.facts)
+            if outcome is APPLIED:
+                count.applied += 1
+                triggers[key] = _trigger(said, triggers.get(key))
+            elif outcome is DUPLICATE:
+                count.duplicate += 1
+            else:
+                count.ignore("stale")
+        return rows, triggers
+
+    def _set_aside(
+        self, cursor: Cursor, messages: Sequence[Message], read: _Read, now: int, counts: dict[Place, Counts]
+    ) -> None:
+        for message, reason in read.ignored:
+            counts[self._feed.place(message)].ignore(reason)
+        if read.poison:
+            self._quarantine(cursor, messages, read, now, counts)
+
+    def _quarantine(
+        self, cursor: Cursor, messages: Sequence[Message], read: _Read, now: int, counts: dict[Place, Counts]
+    ) -> None:
+        before = quarantine.consumed(cursor, PIPELINE)
+        position = {id(message): before + i + 1 for i, message in enumerate(messages)}
+        by_topic: dict[str, list[Poison]] = {}
+        for message, error in read.poison:
+            place = self._feed.place(message)
+            counts[place].dead += 1
+            poison = Poison(place, message, position[id(message)], error.merchant_id, error.reason, str(error))
+            by_topic.setdefault(place.topic, []).append(poison)
+        for topic, found in by_topic.items():
+            quarantine.put(cursor, PIPELINE, self._group, self._dead_letters[topic], found, now)
+        quarantine.check(cursor, PIPELINE, self._limits, before)
+
+
+def _trigger(said: Said, before: Trigger | None) -> Trigger:
+    """The newest record that changed an order is the cause of what follows."""
+    if before is not None and before.occurred_at > said.version.at:
+        return before
+    if said.returned is not None:
+        return Trigger(said.version.at, CauseKind.return_, said.returned.return_id)
+    return Trigger(said.version.at)
+
+
+def start_at(connection: Connection[tuple[Any, ...]], cluster: str, place: Place, first: int) -> int:
+    """Where to read a partition from: the database's cursor, else the beginning of the log."""
+    return cursors.start(raw(connection), PIPELINE, cluster, place, first)
+
+
+__all__ = ["PIPELINE", "CursorRefused", "Done", "Intake", "start_at"]

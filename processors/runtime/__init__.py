@@ -1,0 +1,1 @@
+"""What all workers share: configuration, the consume loop, health, metrics, supervision."""

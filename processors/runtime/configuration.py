@@ -1,0 +1,94 @@
+"""Configuration: what the environment says (`POINTS_…`, nested with `__`). A merchant's *settings* are something else."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+class KafkaConfiguration(_Section):
+    """How to reach Kafka. `group_id` is a prefix: each kind of worker adds its name."""
+
+    bootstrap_servers: str = Field(min_length=1)
+    group_id: str = "points"
+    group_protocol: Literal["classic", "consumer"] = "classic"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_ca_location: str | None = None
+    ssl_certificate_location: str | None = None
+    ssl_key_location: str | None = None
+    ssl_key_password: SecretStr | None = None
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
+    partitions: int = Field(4, ge=1, le=10_000)
+    replication_factor: int = Field(1, ge=1, le=10)
+
+
+class TopicsConfiguration(_Section):
+    """Topic names; every one can be changed."""
+
+    orders: str = "commerce.orders.v1"
+    deliveries: str = "commerce.deliveries.v1"
+    customers: str = "commerce.customers.v1"
+    commands: str = "points.commands.v1"
+    points_changed: str = "points.changed.v1"
+    command_results: str = "points.command-results.v1"
+    settings: str = "points.settings.v1"
+    dead_orders: str = "dlq.points.orders"
+    dead_deliveries: str = "dlq.points.deliveries"
+    dead_customers: str = "dlq.points.customers"
+    dead_commands: str = "dlq.points.commands"
+
+
+class DatabaseConfiguration(_Section):
+    """How to reach PostgreSQL 18 or newer. Migrations use `owner_url`; with one URL for both, workers take on `role`."""
+
+    url: SecretStr
+    owner_url: SecretStr | None = None
+    role: str | None = "points_app"
+
+
+class MetricsConfiguration(_Section):
+    """Where a worker serves /metrics, /healthz and /readyz; 0 takes any free port."""
+
+    port: int = Field(9464, ge=0, le=65535)
+    host: str = "127.0.0.1"
+
+
+class PoisonConfiguration(_Section):
+    """When a pipeline pauses over unreadable records: so many in a row, or this share of the last so many."""
+
+    in_a_row: int = Field(50, ge=1)
+    window: int = Field(1000, ge=1)
+    share: float = Field(0.2, gt=0, le=1)
+    merchants: int = Field(3, ge=1)
+
+
+class IntakeConfiguration(_Section):
+    """Sizes of the consume loop."""
+
+    batch: int = Field(2000, ge=1, le=100_000)
+    wait_ms: int = Field(15, ge=1, le=1000)
+
+
+class Configuration(BaseSettings):
+    """Everything the environment says. All problems are reported at once."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="POINTS_", env_nested_delimiter="__", extra="ignore", hide_input_in_errors=True, frozen=True
+    )
+
+    kafka: KafkaConfiguration
+    database: DatabaseConfiguration
+    topics: TopicsConfiguration = TopicsConfiguration()
+    metrics: MetricsConfiguration = MetricsConfiguration()
+    poison: PoisonConfiguration = PoisonConfiguration()
+    intake: IntakeConfiguration = IntakeConfiguration()
+    application_id: str | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"

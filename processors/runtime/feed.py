@@ -1,0 +1,145 @@
+"""Batches of records, read from where the database says, whatever Kafka's group offsets are (I6)."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from processors.runtime.configuration import KafkaConfiguration
+from processors.runtime.kafka import common, consumer
+from store.cursors import Place
+
+METADATA_TIMEOUT = 10.0
+BEHIND_WAIT = 0.1
+"""Seconds to wait for a full batch while there is a backlog: full batches are what throughput is made of."""
+HINT_SECONDS = 5.0
+
+
+class TopicChanged(Exception):
+    """The topic behind a name is another one than the cursor knows, or the cursor lies outside its log."""
+
+
+class Feed:
+    """A consumer in a group, whose positions come from `start_at` and which drops what was revoked."""
+
+    def __init__(
+        self, kafka: KafkaConfiguration, worker: str, topics: Sequence[str], start_at: Callable[[Place, int], int]
+    ) -> None:
+        """`start_at(place, first)` gives the offset to start a partition at; `first` is where its log begins."""
+        self._start_at = start_at
+        self._topics = list(topics)
+        self._admin = AdminClient(common(kafka, name=f"points-{worker}"))
+        self.cluster, self._uuids = self._identify()
+        self._consumer = Consumer(consumer(kafka, worker), logger=None)
+        self.positions: dict[Place, int] = {}
+        self._hinted_at = time.monotonic()
+        self._full = False
+        self._consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+
+    def _identify(self) -> tuple[str, dict[str, str]]:
+        metadata = self._admin.list_topics(timeout=METADATA_TIMEOUT)
+        missing = [t for t in self._topics if t not in metadata.topics]
+        if missing:
+            raise TopicChanged(f"topics {', '.join(missing)} do not exist: create them with `points topics apply`")
+        described = self._admin.describe_topics(TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT)
+        return str(metadata.cluster_id), {t: str(f.result().topic_id) for t, f in described.items()}
+
+    def place(self, message: Message) -> Place:
+        """Where a record comes from."""
+        topic = str(message.topic())
+        return Place(topic, self._uuids[topic], int(message.partition() or 0))
+
+    def uuid(self, topic: str) -> str:
+        """The topic's uuid when this feed began."""
+        return self._uuids[topic]
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for part in partitions:
+            place = Place(part.topic, self._uuids[part.topic], part.partition)
+            first, _ = consumer.get_watermark_offsets(part, timeout=METADATA_TIMEOUT)
+            part.offset = self.positions[place] = self._start_at(place, first)
+        consumer.incremental_assign(partitions)
+
+    def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        for part in partitions:
+            self.positions.pop(Place(part.topic, self._uuids[part.topic], part.partition), None)
+
+    def batch(self, size: int, wait: float) -> list[Message]:
+        """Up to `size` records of partitions that are still assigned; waits longer while there is a backlog."""
+        messages = self._consumer.consume(size, BEHIND_WAIT if self._full else wait)
+        self._full = len(messages) >= size // 2
+        return [m for m in messages if self._is_good(m)]
+
+    def _is_good(self, message: Message) -> bool:
+        error = message.error()
+        if error is not None:
+            self._complain(message, error)
+            return False
+        place = self.place(message)
+        at = self.positions.get(place)
+        # `consume` may return records of a partition that was revoked meanwhile, or that a seek has left behind.
+        return at is not None and int(message.offset() or 0) >= at
+
+    def _complain(self, message: Message, error: KafkaError) -> None:
+        if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001 - its name
+            raise TopicChanged(
+                f"the cursor of {message.topic()}/{message.partition()} lies outside the log: records were lost to retention "
+                "or the topic was recreated; look with `points cursor show`, go on with `points cursor adopt`"
+            )
+        if error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+            raise KafkaException(error)
+
+    def done(self, offsets: dict[Place, int]) -> None:
+        """Takes note of new positions after a commit, and now and then tells Kafka, as a hint for people's tools."""
+        for place, offset in offsets.items():
+            if place in self.positions:
+                self.positions[place] = offset
+        if time.monotonic() - self._hinted_at > HINT_SECONDS:
+            self.hint()
+
+    def hint(self) -> None:
+        """Commits the positions to the group, without waiting."""
+        self._hinted_at = time.monotonic()
+        parts = [TopicPartition(p.topic, p.partition, offset) for p, offset in self.positions.items()]
+        if parts:
+            self._consumer.commit(offsets=parts, asynchronous=True)
+
+    def rewind(self) -> None:
+        """Goes back to where the database says; everything in hand is dropped."""
+        for place in list(self.positions):
+            self.positions[place] = self._start_at(place, self.positions[place])
+            self._consumer.seek(TopicPartition(place.topic, place.partition, self.positions[place]))
+        self._full = False
+
+    def idle(self, seconds: float) -> None:
+        """Stays in the group without reading, while something else is out of order."""
+        held = [TopicPartition(p.topic, p.partition) for p in self.positions]
+        self._consumer.pause(held)
+        self._consumer.poll(seconds)
+        still = [TopicPartition(p.topic, p.partition) for p in self.positions]
+        self._consumer.resume(still)
+
+    def check_topics(self) -> None:
+        """Raises TopicChanged when a topic of the feed was recreated under its name."""
+        described: dict[str, Any] = self._admin.describe_topics(TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT)
+        for topic, future in described.items():
+            now = str(future.result().topic_id)
+            if now != self._uuids[topic]:
+                raise TopicChanged(
+                    f"topic {topic} was recreated (it was {self._uuids[topic]}, it is {now}): its cursor means nothing there; "
+                    "look with `points cursor show`, go on with `points cursor adopt`"
+                )
+
+    def lag(self) -> int:
+        """Records between the positions and the ends of the logs, computed from our own positions."""
+        total = 0
+        for place, position in self.positions.items():
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), cached=True)
+            total += max(0, high - position) if high >= 0 else 0
+        return total
+
+    def close(self) -> None:
+        """Leaves the group."""
+        self._consumer.close()

@@ -1,0 +1,55 @@
+"""librdkafka's configuration, in one place."""
+
+from typing import Any
+
+from processors.runtime.configuration import KafkaConfiguration
+
+QUEUED_KB = 65_536
+"""Prefetch per consumer: some batches of large orders, so that memory stays flat whatever the backlog."""
+
+
+def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
+    """What consumers, producers and admin clients share. Holds secrets: never print it."""
+    settings: dict[str, Any] = {
+        "bootstrap.servers": kafka.bootstrap_servers,
+        "client.id": name,
+        "security.protocol": kafka.security_protocol,
+        "sasl.mechanism": kafka.sasl_mechanism,
+        "sasl.username": kafka.sasl_username,
+        "sasl.password": kafka.sasl_password.get_secret_value() if kafka.sasl_password else None,
+        "ssl.ca.location": kafka.ssl_ca_location,
+        "ssl.certificate.location": kafka.ssl_certificate_location,
+        "ssl.key.location": kafka.ssl_key_location,
+        "ssl.key.password": kafka.ssl_key_password.get_secret_value() if kafka.ssl_key_password else None,
+        "log_level": 4,
+    }
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def consumer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
+    """A consumer that never commits or resets by itself: the database's cursor is the truth (I6)."""
+    settings = common(kafka, name=f"points-{worker}") | {
+        "group.id": f"{kafka.group_id}.{worker}",
+        "group.protocol": kafka.group_protocol,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "error",
+        "fetch.message.max.bytes": 2 << 20,
+        "queued.max.messages.kbytes": QUEUED_KB,
+        "fetch.wait.max.ms": 10,
+    }
+    if kafka.group_protocol == "classic":
+        settings["partition.assignment.strategy"] = "cooperative-sticky"
+    return settings
+
+
+def producer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
+    """An idempotent producer. All producers of the product partition alike, so that others can find a member's events."""
+    return common(kafka, name=f"points-{worker}") | {
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+        "linger.ms": 5,
+        "queue.buffering.max.messages": 200_000,
+        "compression.type": kafka.compression,
+        "message.max.bytes": 8 << 20,
+    }

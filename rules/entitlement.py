@@ -1,0 +1,227 @@
+"""The one law (SPEC 4.1): what an order is entitled to now, and by which differences the ledger must change.
+
+`entitlement` decides from the facts, the bound settings and the time alone; `changes` compares it with what was posted.
+Events may come twice, late or in any order: only the difference between the two is ever posted.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from rules.assignment import due_at
+from rules.delivery import before_it_went_back, gone_back_since, order_final_moment
+from rules.earning import Earning, counted_returns, earning_of
+from rules.expiry import expires_at
+from rules.facts import NOTHING_IN_FORCE, UNBOUND, OrderFacts, Posted
+from rules.trail import CANCELLED, since
+from schemas.ids import Micros
+from schemas.settings import BoundRules
+
+OrderState = Literal["none", "waiting", "planned", "granted", "withdrawn"]
+ChangeType = Literal["granted", "adjusted", "clawed_back"]
+Installs = tuple[tuple[Micros, bool], ...]
+"""A merchant's application events, oldest first: (when, whether installed from then on)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """What an order is entitled to at one moment.
+
+    `points` is what the order earns in the end, `now_points` what of it is due now; `reason` names why it earns
+    nothing. `final_at`, `due_at` and `expires_at` belong to episode `episode`, the newest one.
+    """
+
+    state: OrderState
+    earning: Earning
+    now_points: int = 0
+    final_at: Micros | None = None
+    due_at: Micros | None = None
+    expires_at: Micros | None = None
+    episode: int = 0
+    reason: str | None = None
+    kept: bool = False
+
+    @property
+    def points(self) -> int:
+        """The points of the order by its amount."""
+        return self.earning.points
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference to post: `points` to `holder`'s lot of this order and `episode`.
+
+    A negative one is an upper bound: what the order's own lot let expire unspent is not taken a second time.
+    """
+
+    type: ChangeType
+    holder: bytes
+    points: int
+    episode: int
+    expires_at: Micros
+
+
+def feature_in_force(rules: BoundRules, installs: Installs, created_at: Micros) -> bool:
+    """SPEC 1.8: enabled and entitled; of settings and application events the newer one at `created_at` speaks."""
+    if not rules.feature_possible:
+        return False
+    if not rules.needs_app:
+        return True
+    installed, told_at = rules.app_installed, rules.effective_at
+    for at, says in installs:
+        if told_at <= at <= created_at:
+            installed, told_at = says, at
+    return installed
+
+
+@dataclass(frozen=True, slots=True)
+class _When:
+    """A final moment with the due date and expiry that follow from it."""
+
+    final_at: Micros
+    due_at: Micros
+    expires_at: Micros
+    episode: int
+
+
+def entitlement(facts: OrderFacts, rules: BoundRules | None, now: Micros, installs: Installs = ()) -> Entitlement:
+    """What the order is entitled to at `now`. `rules` are those of `facts.settings_no` (None when there are none)."""
+    refusal = _cannot_earn(facts, rules, installs)
+    if refusal is not None or rules is None:
+        return Entitlement("none", Earning(0, 0, refusal), reason=refusal, episode=facts.posted.episode)
+    when = _when(facts, rules, now)
+    keep_from = when.due_at if when is not None and rules.keep else None
+    earning = earning_of(facts, rules, counted_returns(facts.returns, keep_from) if facts.returns else 0)
+    if earning.reason is not None:
+        return _with(when, "none", earning, facts, reason=earning.reason)
+    ended = _withdrawn(facts, earning)
+    kept = ended is not None and ended != "returned" and _is_kept(facts, keep_from)
+    if ended is not None and not kept:
+        return _with(when, "withdrawn", earning, facts, reason=ended)
+    if when is None:
+        return _with(None, "waiting", earning, facts)
+    due = when.due_at <= now
+    decided = _with(when, "granted" if due else "planned", earning, facts)
+    return replace(decided, now_points=earning.points if due else 0, kept=kept)
+
+
+def _cannot_earn(facts: OrderFacts, rules: BoundRules | None, installs: Installs) -> str | None:
+    if facts.record is None:
+        return "unknown_order"
+    if facts.settings_no == UNBOUND:
+        return "no_settings_yet"
+    if facts.settings_no == NOTHING_IN_FORCE or rules is None:
+        return "no_settings_in_force"
+    if not feature_in_force(rules, installs, facts.record.created_at):
+        return "feature_off"
+    return None
+
+
+def _with(when: _When | None, state: OrderState, earning: Earning, facts: OrderFacts, reason: str | None = None) -> Entitlement:
+    if when is None:
+        return Entitlement(state, earning, episode=facts.posted.episode, reason=reason)
+    return Entitlement(state, earning, 0, when.final_at, when.due_at, when.expires_at, when.episode, reason)
+
+
+def _when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
+    """The final moment that counts and its episode (SPEC 2.2, 4.5); None while the order is not final."""
+    final = order_final_moment(facts, rules.overrides, on_completed=rules.on_completed)
+    if final is not None:
+        return _episode_of(final, facts.posted, rules, now)
+    if not rules.keep or rules.on_completed or not facts.parcels:
+        return None
+    return _kept_when(facts, rules, now)
+
+
+def _kept_when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
+    """With `keep`, parcels that went back at or after the due date leave the order final (SPEC 4.5)."""
+    final: Micros | None = None
+    went_back: Micros | None = None
+    for parcel in facts.parcels:
+        moment = before_it_went_back(parcel, rules.overrides)
+        if moment is None:
+            return None
+        final = moment if final is None else max(final, moment)
+        gone = gone_back_since(parcel)
+        if gone is not None:
+            went_back = gone if went_back is None else min(went_back, gone)
+    if final is None:
+        return None
+    when = _episode_of(final, facts.posted, rules, now)
+    return when if went_back is not None and went_back >= when.due_at else None
+
+
+def _episode_of(final: Micros, posted: Posted, rules: BoundRules, now: Micros) -> _When:
+    """A final moment no later than the granted one belongs to its episode; a later one opens the next (SPEC 2.2)."""
+    if posted.episode and posted.final_at is not None and final <= posted.final_at:
+        return _When(posted.final_at, posted.due_at or final, posted.expires_at or 0, posted.episode)
+    due = due_at(final, rules.pending_days, rules.zone)
+    expires = expires_at(due, rules.expiry, rules.zone)
+    if posted.episode and posted.points and due <= now and expires == posted.expires_at:
+        return _When(final, due, expires, posted.episode)
+    return _When(final, due, expires, posted.episode + 1)
+
+
+def _withdrawn(facts: OrderFacts, earning: Earning) -> str | None:
+    if facts.trail.entries and facts.trail.entries[-1].state in CANCELLED:
+        return "cancelled"
+    if earning.returned and earning.goods > 0 and not earning.base:
+        return "returned"
+    return None
+
+
+def _is_kept(facts: OrderFacts, keep_from: Micros | None) -> bool:
+    at = since(facts.trail, CANCELLED)
+    return keep_from is not None and at is not None and at >= keep_from
+
+
+def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
+    """The differences between what is posted and what `now` says, in the order in which they are posted."""
+    posted, record = facts.posted, facts.record
+    holder = record.member if record is not None else None
+    if posted.points == now.now_points and (not posted.points or (posted.holder == holder and posted.episode == now.episode)):
+        return []
+    found: list[Change] = []
+    if posted.points and posted.holder is not None and (posted.holder != holder or now.episode != posted.episode or now.due_at is None):
+        # D9: the entitlement moves with the member; a new episode is granted whole (SPEC 4.5).
+        found.append(Change("clawed_back", posted.holder, -posted.points, posted.episode, posted.expires_at or 0))
+        posted = replace(posted, points=0, clawed=True)
+    difference = now.now_points - posted.points
+    if holder is not None and difference and now.expires_at is not None:
+        found.append(Change(_type_of(difference, posted, now), holder, difference, now.episode, now.expires_at))
+    return found
+
+
+def _type_of(difference: int, posted: Posted, now: Entitlement) -> ChangeType:
+    """SPEC 4.3: the first entry of an episode grants, cancelled and returned goods are clawed back, edits adjust."""
+    if difference < 0:
+        taken_back = now.state != "granted" or now.earning.returned > posted.returned
+        return "clawed_back" if taken_back else "adjusted"
+    if now.episode != posted.episode:
+        return "granted"
+    return "granted" if posted.clawed and posted.returned <= now.earning.returned else "adjusted"
+
+
+def after_posting(facts: OrderFacts, now: Entitlement, done: list[tuple[Change, int]], account_no: int | None) -> Posted:
+    """What is posted once `done` (each change with the points that it really moved) is in the ledger."""
+    posted = facts.posted
+    points, episode, holder = posted.points, posted.episode, posted.holder
+    for change, moved in done:
+        if change.episode != episode or change.holder != holder:
+            points, episode, holder = 0, change.episode, change.holder
+        points += moved
+    record = facts.record
+    if done and record is not None and holder != record.member:
+        points = 0  # nobody holds them now: what the old member's lot let expire stays his
+    same = now.final_at is not None and now.episode == episode and episode > 0
+    return Posted(
+        episode,
+        posted.entries + sum(1 for _, moved in done if moved),
+        points,
+        holder,
+        account_no if done else posted.account_no,
+        now.final_at if same else posted.final_at,
+        now.due_at if same else posted.due_at,
+        now.expires_at if same else posted.expires_at,
+        now.earning.returned if done else posted.returned,
+        done[-1][0].type == "clawed_back" if done else posted.clawed,
+    )

@@ -1,0 +1,121 @@
+"""What is known of one order: the newest record of each facet, the trails, the binding and what was posted.
+
+Everything else about an order is decided from this and the merchant's settings (SPEC 4.1), so two orders with equal
+facts are entitled to equal points, whatever way the facts came in.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from rules.trail import EMPTY, Trail, Version
+from schemas.ids import Micros
+
+
+class DeliveryKey(IntEnum):
+    """What an order record says about its delivery. SPEC 2.2 D4: a missing key is no statement, a null is."""
+
+    ABSENT = 0
+    NULL = 1
+    PRESENT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """The newest full record of an order. Amounts are minor units of `currency`."""
+
+    version: Version
+    created_at: Micros
+    status: str
+    member: bytes | None
+    guest: bool
+    created_by: str | None
+    kind: str | None
+    currency: str | None
+    subtotal: int
+    order_discount: int = 0
+    custom_discount: int = 0
+    points_to_cash: int = 0
+    user_credit: int = 0
+    completed_at: Micros | None = None
+    delivery_key: DeliveryKey = DeliveryKey.ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelRecord:
+    """The newest record of one parcel (`order_delivery`), as upstream tells it."""
+
+    version: Version
+    parcel_id: bytes
+    status: str
+    option: str | None
+    pickup: bool = False
+    failed: bool = False
+    arrived_at: Micros | None = None
+    collected_at: Micros | None = None
+    returned_at: Micros | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A parcel's newest record and its trail."""
+
+    record: ParcelRecord
+    trail: Trail = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnOrder:
+    """A return of goods (SPEC 4.3): it lowers the base by `total` while its status is `completed`."""
+
+    return_id: bytes
+    version: Version
+    status: str
+    total: int
+    trail: Trail = EMPTY
+
+
+UNBOUND = None
+NOTHING_IN_FORCE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What the ledger holds for an order, and the episode of finality (SPEC 2.2) that it belongs to.
+
+    `points` is the sum of the earning entries that the present holder got in this episode; `final_at`, `due_at` and
+    `expires_at` are those of the newest episode, which an earlier final moment no longer moves. `returned` is the sum of
+    the returns that the last posting counted, `clawed` whether it took points back.
+    """
+
+    episode: int = 0
+    entries: int = 0
+    points: int = 0
+    holder: bytes | None = None
+    account_no: int | None = None
+    final_at: Micros | None = None
+    due_at: Micros | None = None
+    expires_at: Micros | None = None
+    returned: int = 0
+    clawed: bool = False
+
+
+NOTHING_POSTED = Posted()
+
+
+@dataclass(slots=True)
+class OrderFacts:
+    """All that is known of one order.
+
+    `settings_no` is the settings version that the order is bound to (SPEC 1.7): UNBOUND until its creation and the
+    first settings are known, NOTHING_IN_FORCE when no settings were in force at its creation. `tier` comes from the
+    oldest record that names one (SPEC 1.3: the tier at creation).
+    """
+
+    record: OrderRecord | None = None
+    trail: Trail = EMPTY
+    parcels: tuple[Parcel, ...] = ()
+    returns: tuple[ReturnOrder, ...] = ()
+    tier: str | None = None
+    tier_at: Version | None = None
+    settings_no: int | None = UNBOUND
+    posted: Posted = field(default=NOTHING_POSTED)

@@ -1,0 +1,110 @@
+"""Folding records into facts: each facet takes the newest version, trails take what they need, and nothing else counts.
+
+Folding is commutative and idempotent: any order and any number of repeats of the same records give the same facts.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+from rules.facts import OrderFacts, OrderRecord, Parcel, ParcelRecord, ReturnOrder
+from rules.trail import Entry, State, Version, extended
+
+Outcome = Literal["applied", "duplicate", "stale"]
+APPLIED: Outcome = "applied"
+DUPLICATE: Outcome = "duplicate"
+STALE: Outcome = "stale"
+
+_ORDER_STATES = {"completed": State.COMPLETED, "cancelled": State.CANCELLED, "removed": State.CANCELLED}
+_PARCEL_STATES = {
+    "arrived": State.ARRIVED,
+    "collected": State.COLLECTED,
+    "returning": State.GONE_BACK,
+    "returned": State.GONE_BACK,
+    "returning_store_closed": State.GONE_BACK,
+    "expired": State.GONE_BACK,
+}
+
+
+def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outcome:
+    """Folds a full order record (its nested delivery is folded by itself)."""
+    newest = facts.record
+    if newest is not None and record.version == newest.version:
+        return DUPLICATE
+    tier_older = tier is not None and (facts.tier_at is None or record.version < facts.tier_at)
+    if tier_older:
+        facts.tier, facts.tier_at = tier, record.version
+    state = _ORDER_STATES.get(record.status, State.OTHER)
+    said = record.completed_at if state is State.COMPLETED else None
+    trail = extended(facts.trail, Entry(record.version, state, said))
+    moved = trail is not facts.trail
+    facts.trail = trail
+    if newest is None or record.version > newest.version:
+        facts.record = record
+        return APPLIED
+    return APPLIED if moved or tier_older else STALE
+
+
+def fold_bare_remove(facts: OrderFacts, version: Version) -> Outcome:
+    """Folds an `order/remove` that carries nothing but the id (SPEC 7)."""
+    trail = extended(facts.trail, Entry(version, State.BARE_REMOVE))
+    if trail is not facts.trail:
+        facts.trail = trail
+        return APPLIED
+    seen = any(e.version == version for e in facts.trail.entries)
+    return DUPLICATE if seen else STALE
+
+
+def fold_parcel(facts: OrderFacts, record: ParcelRecord) -> Outcome:
+    """Folds a record of one parcel; another parcel id is another parcel (SPEC 2.5)."""
+    for i, parcel in enumerate(facts.parcels):
+        if parcel.record.parcel_id == record.parcel_id:
+            folded, outcome = _fold_into(parcel, record)
+            if outcome is APPLIED:
+                facts.parcels = (*facts.parcels[:i], folded, *facts.parcels[i + 1 :])
+            return outcome
+    facts.parcels = (*facts.parcels, _fold_into(Parcel(record), record, new=True)[0])
+    return APPLIED
+
+
+def _fold_into(parcel: Parcel, record: ParcelRecord, *, new: bool = False) -> tuple[Parcel, Outcome]:
+    newest = parcel.record
+    if not new and record.version == newest.version:
+        return parcel, DUPLICATE
+    trail = extended(parcel.trail, parcel_entry(record))
+    if new or record.version > newest.version:
+        return Parcel(record, trail), APPLIED
+    if trail is parcel.trail:
+        return parcel, STALE
+    return replace(parcel, trail=trail), APPLIED
+
+
+def parcel_entry(record: ParcelRecord) -> Entry:
+    """What the record adds to its parcel's trail. A failed logistics state beats a final status (SPEC 6)."""
+    state = _PARCEL_STATES.get(record.status, State.OTHER)
+    if record.failed:
+        state = State.GONE_BACK
+    if state is State.ARRIVED:
+        return Entry(record.version, state, record.arrived_at, record.collected_at)
+    if state is State.COLLECTED:
+        return Entry(record.version, state, record.collected_at, record.arrived_at)
+    return Entry(record.version, state, record.returned_at if state is State.GONE_BACK else None)
+
+
+def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:
+    """Folds a return order; `record.trail` is ignored, the facts' own is extended."""
+    state = State.COMPLETED if record.status == "completed" else State.OTHER
+    entry = Entry(record.version, state)
+    for i, known in enumerate(facts.returns):
+        if known.return_id != record.return_id:
+            continue
+        if known.version == record.version:
+            return DUPLICATE
+        trail = extended(known.trail, entry)
+        newer = record.version > known.version
+        if not newer and trail is known.trail:
+            return STALE
+        folded = replace(record if newer else known, trail=trail)
+        facts.returns = (*facts.returns[:i], folded, *facts.returns[i + 1 :])
+        return APPLIED
+    facts.returns = (*facts.returns, replace(record, trail=extended(record.trail, entry)))
+    return APPLIED

@@ -1,0 +1,119 @@
+"""Upstream's resources as the records that facts are folded from (SPEC 1, 2.3, 7)."""
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from rules.facts import DeliveryKey, OrderRecord, ParcelRecord, ReturnOrder
+from rules.trail import Version
+from schemas.ids import EPOCH, Micros, micros
+from schemas.packing import pack_id
+from schemas.upstream.base import INT64, Money
+from schemas.upstream.envelope import Envelope, Unreadable
+from schemas.upstream.resources import DeliveryResource, OrderResource, ReturnResource
+
+PICKUP_TYPES = frozenset({"pickup", "store_pickup"})
+NANOS_PER_MICRO = 1000
+COARSE_TICK = 1_000_000
+"""A `ts` of whole milliseconds may repeat; finer ones come from a nanosecond clock and are unique by themselves."""
+
+
+def version_of(envelope: Envelope[Any], updated_at: Micros | None, received_ts: Micros, value: bytes) -> Version:
+    """The version of a record: its own `updated_at` (else `ts`, else the record's timestamp), `ts`, digest (SPEC 7).
+
+    The digest costs more than reading the record, so it is made only where two records could tie without it.
+    """
+    ts = _nanoseconds(envelope)
+    at = updated_at if updated_at is not None else (ts // NANOS_PER_MICRO if ts else received_ts)
+    digest = resource_digest(value) if ts % COARSE_TICK == 0 else 0
+    return Version(at, ts, digest)
+
+
+def _nanoseconds(envelope: Envelope[Any]) -> int:
+    if envelope.ts is None:
+        return 0
+    try:
+        ts = int(envelope.ts)
+    except ValueError:
+        ts = -1
+    if not 0 <= ts < INT64:
+        raise Unreadable("wrong_type", "ts: must be nanoseconds since 1970 as a string of digits", envelope.merchant_id)
+    return ts
+
+
+def resource_digest(value: bytes) -> int:
+    """The first 8 bytes of the SHA-256 of the canonical resource (JSON, sorted keys, no spaces, UTF-8)."""
+    canonical = orjson.dumps(orjson.loads(value)["resource"], option=orjson.OPT_SORT_KEYS)
+    return int.from_bytes(hashlib.sha256(canonical).digest()[:8], "big")
+
+
+def order_record(order: OrderResource, version: Version, *, removed: bool) -> OrderRecord:
+    """The facts of a full order record. Raises Unreadable when its amounts add up beyond 64 bits."""
+    custom = sum(_cents(item.total) for item in order.custom_discount_items or ())
+    if not -INT64 <= custom < INT64:
+        raise Unreadable("amount_too_large", "custom_discount_items: the totals add up beyond 64 bits")
+    return OrderRecord(
+        version,
+        micros(order.created_at),
+        "removed" if removed else (order.status or ""),
+        pack_id(order.customer_id) if order.customer_id else None,
+        order.is_guest_checkout is True,
+        order.created_by,
+        order.kind,
+        order.currency_iso or order.subtotal.currency_iso,
+        order.subtotal.cents,
+        _cents(order.order_discount),
+        custom,
+        _cents(order.order_points_to_cash),
+        _cents(order.user_credit),
+        _micros(order.completed_at),
+        _delivery_key(order),
+    )
+
+
+def tier_of(order: OrderResource) -> str | None:
+    """The membership tier that the record names."""
+    return order.membership_tier_data.id if order.membership_tier_data is not None else None
+
+
+def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
+    """The facts of an `order_delivery`. `status` counts; of the logistics state only `failed` does (SPEC 2.5, 6)."""
+    return ParcelRecord(
+        version,
+        pack_id(delivery.id),
+        delivery.status or "",
+        delivery.platform,
+        delivery.delivery_type in PICKUP_TYPES,
+        delivery.delivery_status == "failed",
+        _micros(delivery.arrived_at),
+        _micros(delivery.collected_at),
+        _micros(delivery.returned_at),
+    )
+
+
+def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
+    """The facts of a return order."""
+    return ReturnOrder(pack_id(resource.id), version, resource.status or "", _cents(resource.total))
+
+
+def own_micros(resource: OrderResource | DeliveryResource | ReturnResource) -> Micros | None:
+    """The resource's own `updated_at`."""
+    return _micros(resource.updated_at)
+
+
+def _delivery_key(order: OrderResource) -> DeliveryKey:
+    if order.order_delivery is not None:
+        return DeliveryKey.PRESENT
+    return DeliveryKey.NULL if "order_delivery" in order.model_fields_set else DeliveryKey.ABSENT
+
+
+def _cents(money: Money | None) -> int:
+    return money.cents if money is not None else 0
+
+
+def _micros(moment: Any) -> Micros | None:
+    if moment is None:
+        return None
+    gone = moment - EPOCH
+    return (gone.days * 86_400 + gone.seconds) * 1_000_000 + gone.microseconds

@@ -1,0 +1,161 @@
+"""Writes what others build on: a JSON Schema per message, and an AsyncAPI document of the topics (`published/`).
+
+`python -m schemas.publish` writes the files; with `--check` it only names the stale ones, and exits with 1.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import yaml
+from pydantic import BaseModel
+
+from schemas.events import PointsChanged, SettingsChanged
+from schemas.settings import SettingsDocument
+
+PUBLISHED: Final = Path(__file__).parent / "published"
+
+# Every message with a schema, by file name: one line each.
+MESSAGES: Final[dict[str, type[BaseModel]]] = {
+    "points-changed": PointsChanged,
+    "settings-changed": SettingsChanged,
+    "settings-document": SettingsDocument,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic by its default name. `message` is a key of MESSAGES, or None where the bytes are kept as they came."""
+
+    name: str
+    direction: Literal["receive", "send"]
+    key: str
+    about: str
+    message: str | None = None
+    headers: str | None = None
+
+
+_ANY_KEY: Final = "Whatever the shop platform's bridge uses; may be absent."
+_SAME_KEY: Final = "That of the record that could not be read."
+_DEAD: Final = "Records that could not be read or break an invariant, bytes and headers untouched."
+_DEAD_HEADERS: Final = "The record's own, and __dlq.errors.topic, .partition, .offset, .group and .message."
+_CLOUD_EVENT: Final = (
+    "CloudEvents 1.0, binary mode: ce_id (the event_id), ce_type (points.<type>.v1), ce_source"
+    " (/member-points/<merchant>), ce_subject (the member), ce_time; content-type application/json; traceparent when"
+    " known."
+)
+
+TOPICS: Final = (
+    Topic(
+        "commerce.orders.v1",
+        "receive",
+        _ANY_KEY,
+        "The platform's webhook envelopes with topic order/*, order_delivery/*, return_order/*, pos_return_order/* and"
+        " application/*.",
+    ),
+    Topic(
+        "commerce.deliveries.v1",
+        "receive",
+        _ANY_KEY,
+        "The same envelopes with topic order_delivery/*, and reports of carriers.",
+    ),
+    Topic("commerce.customers.v1", "receive", _ANY_KEY, "The same envelopes with topic user/* and customer/*."),
+    Topic(
+        "points.changed.v1",
+        "send",
+        "merchant:member",
+        "Every change of a member's points, in the order of `sequence`. At least once: drop a `sequence` seen before.",
+        "points-changed",
+        _CLOUD_EVENT,
+    ),
+    Topic(
+        "points.settings.v1",
+        "send",
+        "merchant",
+        "The newest version of each merchant's settings. Compacted.",
+        "settings-changed",
+    ),
+    Topic("dlq.points.orders", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),
+    Topic("dlq.points.deliveries", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),
+    Topic("dlq.points.customers", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),
+    Topic("dlq.points.commands", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),
+)
+
+
+def rendered() -> dict[str, str]:
+    """The text of every published file, by file name."""
+    texts = {f"{name}.schema.json": _schema(name, model) for name, model in MESSAGES.items()}
+    texts["asyncapi.yaml"] = yaml.safe_dump(_asyncapi(), sort_keys=False, allow_unicode=True, width=118)
+    return texts
+
+
+def stale() -> list[str]:
+    """The names of published files that are missing, left over, or not what the models say."""
+    texts = rendered()
+    there = {path.name: path.read_text("utf-8") for path in PUBLISHED.iterdir()} if PUBLISHED.is_dir() else {}
+    return sorted(name for name in texts.keys() | there.keys() if texts.get(name) != there.get(name))
+
+
+def _schema(name: str, model: type[BaseModel]) -> str:
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:member-points:{name}",
+        **model.model_json_schema(),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _asyncapi() -> dict[str, object]:
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Member Points",
+            "version": "1.0.0",
+            "description": "The topics by their default names; every name can be changed by configuration.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {_id(topic): _channel(topic) for topic in TOPICS},
+        "operations": {
+            f"{topic.direction}_{_id(topic)}": {
+                "action": topic.direction,
+                "channel": {"$ref": f"#/channels/{_id(topic)}"},
+            }
+            for topic in TOPICS
+        },
+    }
+
+
+def _channel(topic: Topic) -> dict[str, object]:
+    message: dict[str, object] = {"bindings": {"kafka": {"key": {"type": "string", "description": topic.key}}}}
+    if topic.headers:
+        message["headers"] = {"type": "object", "description": topic.headers}
+    if topic.message:
+        message["payload"] = {"$ref": f"./{topic.message}.schema.json"}
+    return {"address": topic.name, "description": topic.about, "messages": {topic.message or "record": message}}
+
+
+def _id(topic: Topic) -> str:
+    return topic.name.replace(".", "_")
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with --check name the stale ones. The exit code: 0, or 1 for stale files."""
+    names = stale()
+    if arguments == ["--check"]:
+        for name in names:
+            sys.stderr.write(f"{name} is stale; run python -m schemas.publish\n")
+        return 1 if names else 0
+    PUBLISHED.mkdir(exist_ok=True)
+    texts = rendered()
+    for name in names:
+        if name in texts:
+            (PUBLISHED / name).write_text(texts[name], "utf-8")
+        else:
+            (PUBLISHED / name).unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

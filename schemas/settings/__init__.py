@@ -1,0 +1,17 @@
+"""A merchant's settings: the document, how it is read, and the rules that it binds orders to."""
+
+from schemas.settings.bound import BoundRules, compile_settings
+from schemas.settings.document import FinalStatus, SettingsDocument, canonical, digest
+from schemas.settings.reading import SettingsError, SettingsProblem, load_settings
+
+__all__ = [
+    "BoundRules",
+    "FinalStatus",
+    "SettingsDocument",
+    "SettingsError",
+    "SettingsProblem",
+    "canonical",
+    "compile_settings",
+    "digest",
+    "load_settings",
+]

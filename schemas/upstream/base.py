@@ -1,0 +1,30 @@
+"""What every upstream model shares: unknown fields are ignored, values are kept out of error texts (SPEC 7)."""
+
+from typing import Annotated
+
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
+
+INT64 = 2**63
+
+
+class Upstream(BaseModel):
+    """Base of all upstream models. Only declared fields survive, so personal data is dropped at the door."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True, protected_namespaces=())
+
+
+Text = Annotated[str, Field(max_length=200)]
+Id = Annotated[str, Field(min_length=1, max_length=100)]
+RecordId = Annotated[Id, Field(validation_alias=AliasChoices("id", "_id"))]
+"""Upstream names it `id` or `_id`."""
+Cents = Annotated[int, Field(ge=-INT64, lt=INT64)]
+"""An amount in the currency's minor unit, whatever the fraction of the currency."""
+Instant = AwareDatetime
+"""A time with an offset (`Z`, `+00:00`, `+08:00`); without one it says nothing and is refused."""
+
+
+class Money(Upstream):
+    """An amount: `cents` counts minor units, also where the currency has no fraction."""
+
+    cents: Cents
+    currency_iso: Text | None = None

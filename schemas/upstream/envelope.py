@@ -1,0 +1,120 @@
+"""The webhook envelope, and reading one record of a topic into it."""
+
+from typing import Any, Generic, Literal, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from schemas.upstream.base import Id, Text, Upstream
+from schemas.upstream.resources import DeliveryResource, OrderResource, RemovedOrder, ReturnResource
+
+Resource = TypeVar("Resource", bound=Upstream)
+Kind = Literal["order", "delivery", "return", "remove"]
+
+
+class Envelope(Upstream, Generic[Resource]):
+    """What every webhook carries. The older form has neither `trace_id` nor `ts` (nanoseconds, as a string)."""
+
+    topic: Text
+    merchant_id: Id
+    ts: str | int | None = None
+    resource: Resource
+
+
+class Head(Upstream):
+    """The outside of an envelope, to tell what is inside it."""
+
+    topic: Text
+    merchant_id: Id | None = None
+
+
+class Unreadable(ValueError):
+    """A record that is poison: `reason` is a word for the list, the text says where it is wrong, without its values."""
+
+    def __init__(self, reason: str, message: str, merchant_id: str | None = None) -> None:
+        """Keeps the merchant, when the record tells it, so that poison can be counted by merchant."""
+        super().__init__(message)
+        self.reason = reason
+        self.merchant_id = merchant_id
+
+
+_READERS: dict[Kind, Any] = {
+    "order": Envelope[OrderResource].__pydantic_validator__.validate_json,
+    "delivery": Envelope[DeliveryResource].__pydantic_validator__.validate_json,
+    "return": Envelope[ReturnResource].__pydantic_validator__.validate_json,
+    "remove": Envelope[RemovedOrder].__pydantic_validator__.validate_json,
+}
+_KINDS: dict[str, Kind] = {
+    "order": "order",
+    "order_delivery": "delivery",
+    "return_order": "return",
+    "pos_return_order": "return",
+}
+
+
+def kind_of(topic: str) -> Kind | None:
+    """Which resource a webhook topic carries; None for topics that points do not depend on."""
+    return "remove" if topic == "order/remove" else _KINDS.get(topic.partition("/")[0])
+
+
+def read(value: bytes, likely: Kind) -> tuple[Kind, Envelope[Any]] | str:
+    """The record's kind and envelope, or the topic's name when it is one that points do not depend on.
+
+    `likely` is tried first, since telling the kind beforehand would mean reading the record twice.
+    Raises Unreadable for poison.
+    """
+    try:
+        envelope = _READERS[likely](value)
+        if kind_of(envelope.topic) == likely:
+            return likely, envelope
+    except ValidationError:
+        pass
+    return _read_slowly(value)
+
+
+def _read_slowly(value: bytes) -> tuple[Kind, Envelope[Any]] | str:
+    head = _head_of(value)
+    kind = kind_of(head.topic)
+    if kind is None:
+        return head.topic
+    if kind == "remove":
+        full = _try("order", value)
+        if full is not None:
+            return "order", full
+    try:
+        return kind, _READERS[kind](value)
+    except ValidationError as error:
+        raise _unreadable(error, head.merchant_id) from None
+
+
+def _try(kind: Kind, value: bytes) -> Envelope[Any] | None:
+    try:
+        envelope: Envelope[Any] = _READERS[kind](value)
+    except ValidationError:
+        return None
+    return envelope
+
+
+def _head_of(value: bytes) -> Head:
+    try:
+        return Head.__pydantic_validator__.validate_json(value)
+    except ValidationError as error:
+        raise _unreadable(error, _merchant_in(value)) from None
+
+
+def _merchant_in(value: bytes) -> str | None:
+    try:
+        content = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    merchant = content.get("merchant_id") if isinstance(content, dict) else None
+    return merchant if isinstance(merchant, str) and merchant else None
+
+
+def _unreadable(error: ValidationError, merchant_id: str | None) -> Unreadable:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    if problems[0]["type"] == "json_invalid":
+        return Unreadable("not_json", "The value is not JSON: send a JSON object in UTF-8.", merchant_id)
+    shown = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'value'}: {p['msg']}" for p in problems[:5])
+    missing = all(p["type"] == "missing" for p in problems)
+    return Unreadable("missing_field" if missing else "wrong_type", shown, merchant_id)

@@ -1,0 +1,75 @@
+"""The resources of the webhook topics `order/*`, `order_delivery/*` and `return_order/*`, as far as points need them."""
+
+from pydantic import AliasChoices, Field
+
+from schemas.upstream.base import Id, Instant, Money, RecordId, Text, Upstream
+
+
+class DeliveryResource(Upstream):
+    """An `order_delivery`: nested in an order, or the resource of its own topic (then with `order_id`).
+
+    `status` is the delivery status that counts; `delivery_status` is the logistics state (SPEC 2.3).
+    """
+
+    id: RecordId
+    order_id: Id | None = None
+    status: Text | None = None
+    delivery_status: Text | None = None
+    platform: Text | None = None
+    delivery_type: Text | None = None
+    arrived_at: Instant | None = None
+    collected_at: Instant | None = None
+    returned_at: Instant | None = None
+    updated_at: Instant | None = None
+
+
+class CustomDiscount(Upstream):
+    """A discount typed in by staff; not contained in `order_discount` (SPEC 1.2)."""
+
+    total: Money | None = None
+
+
+class MembershipTier(Upstream):
+    """The buyer's tier when the order was made."""
+
+    id: RecordId | None = None
+
+
+class OrderResource(Upstream):
+    """An order, whole. Amounts are minor units; see SPEC 1.2 for what counts."""
+
+    id: RecordId
+    created_at: Instant
+    updated_at: Instant | None = None
+    status: Text | None = None
+    customer_id: Text | None = None
+    is_guest_checkout: bool | None = None
+    created_by: Text | None = None
+    kind: Text | None = Field(None, validation_alias=AliasChoices("type", "order_type"))
+    currency_iso: Text | None = None
+    subtotal: Money
+    order_discount: Money | None = None
+    order_points_to_cash: Money | None = None
+    user_credit: Money | None = None
+    custom_discount_items: list[CustomDiscount] | None = None
+    completed_at: Instant | None = None
+    membership_tier_data: MembershipTier | None = None
+    order_delivery: DeliveryResource | None = None
+
+
+class RemovedOrder(Upstream):
+    """An `order/remove` may carry nothing but the id."""
+
+    id: RecordId
+    updated_at: Instant | None = None
+
+
+class ReturnResource(Upstream):
+    """A return order. `total` lowers the base while the status is `completed` (SPEC 4.3)."""
+
+    id: RecordId
+    order_id: Id | None = None
+    status: Text | None = None
+    total: Money | None = None
+    created_at: Instant | None = None
+    updated_at: Instant | None = None

@@ -1,0 +1,292 @@
+"""Posting: accounts locked in one order, entries with their running balances, lots, and one event for each entry (I2-I4, I8).
+
+Everything that changes points goes through `post`. Most postings are grants, which need nothing read beforehand: one
+sorted upsert locks the accounts, adds, and shows what was there. Only accounts from which something is taken, or on
+which lots have lapsed, have their lots read.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from hashlib import sha1
+from typing import Any
+
+import orjson
+
+from rules.lots import Account, Lot, LotKey, Moved, claw_back, grant, lapse, lapsed, next_expiry
+from schemas.ids import NEVER, Micros, iso, iso_or_none
+from schemas.packing import unpack_id
+from store.arrays import byteas, columns, int2s, int4s, int8s, texts, uuids
+from store.database import Cursor
+from store.outbox import OutboxKind, shard_of
+from store.queries import queries
+
+EVENT_NAMESPACE = bytes.fromhex("9a0f4f0f6a0f5cf0a4d06b2f0c5d9b11")
+"""All event ids are uuid5 in this namespace, of what they record: the same record has the same id for ever."""
+
+
+class EntryType(IntEnum):
+    """Types of ledger entries, as stored. Names are those of the events."""
+
+    granted = 1
+    adjusted = 2
+    clawed_back = 3
+    expired = 4
+    assigned = 5
+    deducted = 6
+    held = 7
+    released = 8
+    redeemed = 9
+    returned = 10
+
+
+class CauseKind(IntEnum):
+    """What made an entry, as stored and as events name it. `return_` is `return` there."""
+
+    order = 1
+    return_ = 2
+    customer = 3
+    application = 4
+    command = 5
+    expiry = 6
+    hold_timeout = 7
+    repair = 8
+
+    @property
+    def word(self) -> str:
+        """The contract's word."""
+        return self.name.rstrip("_")
+
+
+@dataclass(slots=True)
+class Posting:
+    """One change to post for an order's lot.
+
+    `points` may be negative: then at most that much is taken (see `rules.lots.claw_back`). `entry_base` is the number
+    of entries that the order has already; `fresh` says that the lot cannot exist yet. Afterwards `moved` is what the
+    entry really did (0: no entry was needed).
+    """
+
+    merchant_no: int
+    member: bytes
+    type: EntryType
+    points: int
+    order_id: bytes
+    episode: int
+    expires_at: Micros
+    entry_base: int
+    settings_no: int | None
+    occurred_at: Micros
+    cause: CauseKind = CauseKind.order
+    cause_id: bytes | None = None
+    fresh: bool = False
+    moved: int = 0
+    account_no: int = 0
+
+    @property
+    def lot_key(self) -> LotKey:
+        """The lot that the posting is about."""
+        return LotKey(self.expires_at, self.order_id, self.episode)
+
+
+@dataclass(slots=True)
+class _Ready:
+    """An account in hand: where it stood, what is to be posted, whether its lots are needed."""
+
+    account_no: int
+    account: Account
+    slow: bool
+
+
+@dataclass(slots=True)
+class _Batch:
+    now: Micros
+    merchant_id: Callable[[int], str]
+    ledger: list[tuple[Any, ...]] = field(default_factory=list)
+    outbox: list[tuple[Any, ...]] = field(default_factory=list)
+    entries_of: dict[tuple[int, bytes], int] = field(default_factory=dict)
+
+
+def post(cursor: Cursor, postings: Sequence[Posting], now: Micros, merchant_id: Callable[[int], str]) -> int:
+    """Posts all of it, in order, and lets the lapsed lots of every account that it locks expire first (SPEC 3.4).
+
+    Sets `moved` and `account_no` of each posting; returns the number of ledger entries.
+    """
+    if not postings:
+        return 0
+    by_account: dict[tuple[int, bytes], list[Posting]] = {}
+    for p in postings:
+        by_account.setdefault((p.merchant_no, p.member), []).append(p)
+    return _post(cursor, by_account, _Batch(now, merchant_id))
+
+
+def expire(cursor: Cursor, limit: int, now: Micros, merchant_id: Callable[[int], str]) -> int:
+    """Lets lots lapse on up to `limit` accounts that nobody touches; returns the number of accounts done."""
+    cursor.execute(queries("ledger")["claim_lapsed"], [now, limit], binary=True)
+    touched: dict[tuple[int, bytes], list[Posting]] = {(m, member): [] for m, member in cursor.fetchall()}
+    if touched:
+        _post(cursor, touched, _Batch(now, merchant_id))
+    return len(touched)
+
+
+def _post(cursor: Cursor, by_account: dict[tuple[int, bytes], list[Posting]], batch: _Batch) -> int:
+    ready = _lock(cursor, by_account, batch.now)
+    _load_lots(cursor, ready, by_account)
+    for key, todo in by_account.items():
+        one = ready[key]
+        if one.slow:
+            for lot in lapsed(one.account, batch.now):
+                _expire_lot(batch, one, key, lot)
+        for p in todo:
+            _apply(batch, one, key, p)
+    _write(cursor, ready, by_account, batch)
+    return len(batch.ledger)
+
+
+def _is_slow(todo: list[Posting], now: Micros) -> bool:
+    return not todo or any(p.points < 0 or p.expires_at <= now for p in todo)
+
+
+def _lock(cursor: Cursor, by_account: dict[tuple[int, bytes], list[Posting]], now: Micros) -> dict[tuple[int, bytes], _Ready]:
+    rows = []
+    for m, member in sorted(by_account):
+        todo = by_account[m, member]
+        if _is_slow(todo, now):
+            rows.append((m, member, 0, 0, NEVER))
+        else:
+            rows.append((m, member, len(todo), sum(p.points for p in todo), min(p.expires_at for p in todo)))
+    cursor.execute(queries("ledger")["lock_accounts"], columns(rows, (int4s, byteas, int8s, int8s, int8s)), binary=True)
+    ready = {}
+    for m, member, account_no, sequence, available, held, debt, soonest in cursor.fetchall():
+        slow = soonest <= now or _is_slow(by_account[m, member], now)
+        ready[m, member] = _Ready(account_no, Account(sequence, available, held, debt), slow)
+    return ready
+
+
+def _load_lots(cursor: Cursor, ready: dict[tuple[int, bytes], _Ready], by_account: dict[tuple[int, bytes], list[Posting]]) -> None:
+    slow = {one.account_no: one.account for one in ready.values() if one.slow}
+    if not slow:
+        return
+    sources = sorted({p.order_id for key, todo in by_account.items() if ready[key].slow for p in todo})
+    cursor.execute(queries("ledger")["read_lots"], [int8s(sorted(slow)), byteas(sources)], binary=True)
+    for account_no, expires, source, episode, points, remaining, held, expired in cursor.fetchall():
+        slow[account_no].lots[LotKey(expires, source, episode)] = Lot(points, remaining, held, expired, loaded=True)
+
+
+def _apply(batch: _Batch, one: _Ready, key: tuple[int, bytes], p: Posting) -> None:
+    p.account_no = one.account_no
+    lot = p.lot_key
+    moved = grant(one.account, lot, p.points) if p.points > 0 else claw_back(one.account, lot, -p.points)
+    p.moved = moved.points
+    if not moved.points:
+        return
+    order = (p.merchant_no, p.order_id)
+    number = batch.entries_of[order] = batch.entries_of.get(order, p.entry_base) + 1
+    name = f"order:{batch.merchant_id(p.merchant_no)}:{unpack_id(p.order_id)}:{number}"
+    _record(batch, one, key, p.type, moved, name, p.occurred_at, p.cause, p.cause_id or p.order_id, p.order_id, number, p.settings_no, lot)
+    if p.points > 0 and p.expires_at <= batch.now and one.account.lots[lot].free:
+        _expire_lot(batch, one, key, lot)
+
+
+def _expire_lot(batch: _Batch, one: _Ready, key: tuple[int, bytes], lot: LotKey) -> None:
+    before = one.account.lots[lot].expired
+    moved = lapse(one.account, lot)
+    merchant, member = batch.merchant_id(key[0]), unpack_id(key[1])
+    name = f"lot:{merchant}:{member}:{lot_id(lot)}:{lot.expires_at}:{before}"
+    cause_id = lot_id(lot).encode()
+    _record(batch, one, key, EntryType.expired, moved, name, lot.expires_at, CauseKind.expiry, cause_id, lot.source, None, None, lot)
+
+
+def lot_id(lot: LotKey) -> str:
+    """The lot's name in events: what granted it, and its episode."""
+    return f"{unpack_id(lot.source)}-{lot.episode}"
+
+
+def event_id(name: str) -> bytes:
+    """uuid5 of what the event records, as 16 bytes."""
+    digest = bytearray(sha1(EVENT_NAMESPACE + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return bytes(digest)
+
+
+def uuid_text(raw: bytes) -> str:
+    """The usual spelling of a uuid's 16 bytes."""
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _record(  # noqa: PLR0913 - an entry has these parts, and a tuple of them would only hide it
+    batch: _Batch, one: _Ready, key: tuple[int, bytes], kind: EntryType, moved: Moved, name: str, occurred: Micros,
+    cause: CauseKind, cause_id: bytes, order_id: bytes, entry_no: int | None, settings_no: int | None, lot: LotKey,
+) -> None:  # fmt: skip
+    account = one.account
+    account.sequence += 1
+    merchant, member = batch.merchant_id(key[0]), unpack_id(key[1])
+    raw_id = event_id(name)
+    lots = [{"lot_id": lot_id(k), "points": n, "expires_at": iso_or_none(k.expires_at)} for k, n in moved.lots]
+    single = len(moved.lots) == 1 and moved.lots[0][0] == lot
+    order_text = unpack_id(order_id)
+    cause_text = cause_id.decode() if cause is CauseKind.expiry else unpack_id(cause_id)
+    event = {
+        "event_id": uuid_text(raw_id),
+        "type": kind.name,
+        "merchant_id": merchant,
+        "member_id": member,
+        "sequence": account.sequence,
+        "points": moved.points,
+        "balance": {"available": account.available, "held": account.held, "debt": account.debt},
+        "lots": lots,
+        "order_id": order_text,
+        "cause": {"kind": cause.word, "id": cause_text},
+        "settings_version": settings_no,
+        "reason": None,
+        "performer": None,
+        "occurred_at": iso(occurred),
+        "recorded_at": iso(batch.now),
+    }
+    batch.ledger.append((
+        one.account_no, account.sequence, key[0], kind, cause, order_id, entry_no,
+        None if cause_id == order_id else cause_id, moved.points, account.available, account.held, account.debt,
+        settings_no, lot.episode, lot.expires_at, moved.lots[0][1] if single else None,
+        None if single else orjson.dumps(lots), occurred, raw_id,
+    ))  # fmt: skip
+    batch.outbox.append((shard_of(one.account_no), OutboxKind.CHANGED, f"{merchant}:{member}".encode(), orjson.dumps(event), None))
+
+
+_LEDGER = (
+    int8s, int8s, int4s, int2s, int2s, byteas, int4s, byteas, int8s, int8s, int8s, int8s, int4s, int4s, int8s, int8s,
+    texts, int8s,
+)  # fmt: skip
+_LOT = (int8s, int8s, byteas, int4s, int8s, int8s, int8s, int8s)
+
+
+def _write(cursor: Cursor, ready: dict[tuple[int, bytes], _Ready], by_account: dict[tuple[int, bytes], list[Posting]], batch: _Batch) -> None:
+    sql = queries("ledger")
+    if batch.ledger:
+        ids = uuids([row[-1] for row in batch.ledger])
+        kinds = columns([row[:-1] for row in batch.ledger], _LEDGER)
+        cursor.execute(sql["append"], [*kinds, batch.now, ids])
+        cursor.execute(sql["publish"], columns(batch.outbox, (int2s, int2s, byteas, byteas, byteas)))
+    slow = [(r.account_no, a.sequence, a.available, a.held, a.debt, next_expiry(a)) for r in ready.values() if r.slow for a in (r.account,)]
+    if slow:
+        cursor.execute(sql["write_accounts"], columns(slow, (int8s,) * 6))
+    _write_lots(cursor, ready, by_account)
+
+
+def _write_lots(cursor: Cursor, ready: dict[tuple[int, bytes], _Ready], by_account: dict[tuple[int, bytes], list[Posting]]) -> None:
+    fresh, added, loaded = [], [], []
+    for key, one in ready.items():
+        if not one.account.lots:
+            continue
+        new = {p.lot_key for p in by_account[key] if p.fresh}
+        for k, lot in one.account.lots.items():
+            row = (one.account_no, k.expires_at, k.source, k.episode, lot.points, lot.remaining, lot.held, lot.expired)
+            if one.slow:
+                loaded.append(row)
+            else:
+                (fresh if k in new else added).append(row)
+    sql = queries("ledger")
+    for statement, rows in (("insert_lots", fresh), ("add_to_lots", added), ("write_lots", loaded)):
+        if rows:
+            cursor.execute(sql[statement], columns(sorted(rows), _LOT))

@@ -1,0 +1,84 @@
+"""Merchants and their settings as a worker remembers them: read once, and again when the settings epoch moves."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from psycopg import Connection
+
+from rules.binding import VersionInForce
+from schemas.settings import BoundRules, SettingsDocument, compile_settings, load_settings
+from store.database import raw
+from store.queries import queries
+
+
+class Merchants:
+    """Numbers and ids of merchants, their settings versions, and the bound rules of each version in use."""
+
+    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
+        """Reads all merchants and versions known so far."""
+        self._connection = connection
+        self._numbers: dict[str, int] = {}
+        self._ids: dict[int, str] = {}
+        self._versions: dict[int, list[VersionInForce]] = {}
+        self._rules: dict[tuple[int, int], BoundRules] = {}
+        self.epoch = -1
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Reads merchants and versions anew. The epoch is read first, so that a change meanwhile is seen next time."""
+        sql, cursor = queries("settings"), raw(self._connection)
+        row = cursor.execute(sql["epoch"]).fetchone()
+        self.epoch = row[0] if row else 0
+        for number, merchant_id in cursor.execute(sql["merchants"]).fetchall():
+            self._numbers[merchant_id], self._ids[number] = number, merchant_id
+        self._versions = {}
+        for number, version, effective in cursor.execute(sql["versions"]).fetchall():
+            self._versions.setdefault(number, []).append(VersionInForce(effective, version))
+
+    def learn(self, merchant_ids: Iterable[str]) -> None:
+        """Gives numbers to merchants never heard of before, in a transaction of their own."""
+        new = sorted(set(merchant_ids) - self._numbers.keys())
+        if new:
+            raw(self._connection).execute(queries("settings")["add_merchants"], [new])
+            self.refresh()
+
+    def number(self, merchant_id: str) -> int:
+        """The number of a learnt merchant."""
+        return self._numbers[merchant_id]
+
+    def find(self, merchant_id: str) -> int | None:
+        """The number of a merchant, if there is one."""
+        return self._numbers.get(merchant_id)
+
+    def merchant_id(self, number: int) -> str:
+        """The id of a numbered merchant; one that another worker has just numbered is looked up."""
+        if number not in self._ids:
+            self.refresh()
+        return self._ids[number]
+
+    def versions(self, number: int) -> list[VersionInForce]:
+        """The settings versions of a merchant, by effective date."""
+        return self._versions.get(number, [])
+
+    def rules(self, number: int, version: int | None) -> BoundRules | None:
+        """The bound rules of a version; None for an order bound to nothing."""
+        if not version:
+            return None
+        found = self._rules.get((number, version))
+        if found is None:
+            found = self._rules[number, version] = self._load(number, version)
+        return found
+
+    def _load(self, number: int, version: int) -> BoundRules:
+        row = raw(self._connection).execute(queries("settings")["document"], [number, version]).fetchone()
+        if row is None:
+            message = f"settings version {version} of merchant {self.merchant_id(number)} is missing from the database"
+            raise LookupError(message)
+        document, effective = row
+        return compile_settings(document_of(document), effective)
+
+
+def document_of(content: Any) -> SettingsDocument:
+    """A stored document, read by the same reader as a file (numbers stay decimals)."""
+    return load_settings(orjson.dumps(content), name="stored settings")

@@ -1,0 +1,16 @@
+"""Named SQL: every statement lives in `store/sql/*.sql` under a line `-- name: …`."""
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import LiteralString, cast
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+@cache
+def queries(file: str) -> dict[str, bytes]:
+    """The statements of `store/sql/<file>.sql` by name. Parameters are PostgreSQL's own: $1, $2, …"""
+    text = files("store").joinpath("sql", f"{file}.sql").read_text(encoding="utf-8")
+    parts = _NAME.split(text)
+    return {name: cast("LiteralString", body.strip().rstrip(";")).encode() for name, body in zip(parts[1::2], parts[2::2], strict=True)}

@@ -1,0 +1,25 @@
+-- name: due_merchants
+-- A loose index scan: one probe a merchant, however many orders each has waiting.
+WITH RECURSIVE m (merchant_no, due_us) AS (
+  (SELECT d.merchant_no, d.due_us FROM due d ORDER BY d.merchant_no, d.due_us LIMIT 1)
+  UNION ALL
+  SELECT n.merchant_no, n.due_us
+  FROM m CROSS JOIN LATERAL (SELECT d.merchant_no, d.due_us FROM due d WHERE d.merchant_no > m.merchant_no
+                             ORDER BY d.merchant_no, d.due_us LIMIT 1) n
+), clock AS MATERIALIZED (SELECT points_now() AS now_us)
+SELECT c.now_us, (SELECT epoch FROM settings_epoch), m.merchant_no
+FROM clock c LEFT JOIN m ON m.due_us <= c.now_us
+ORDER BY m.due_us;
+
+-- name: due
+SELECT x.*
+FROM unnest($1::int[]) k (merchant_no)
+CROSS JOIN LATERAL (
+SELECT o.merchant_no, o.order_id, o.created_us, o.settings_no, o.member, o.version, o.status_no, o.created_by_no,
+       o.kind_no, o.currency_no, o.tier_no, o.tier_version, o.flags, o.subtotal, o.order_discount, o.custom_discount,
+       o.points_to_cash, o.user_credit, o.completed_us, o.order_trail, o.parcel, o.parcel_version, o.parcel_status_no,
+       o.option_no, o.arrived_us, o.collected_us, o.returned_us, o.parcel_trail, o.due_us, o.planned, o.episode,
+       o.entries, o.posted, o.posted_returned, o.holder, o.account_no, o.final_us, o.granted_due_us, o.expires_us
+FROM due d JOIN orders o ON o.merchant_no = d.merchant_no AND o.order_id = d.order_id
+WHERE d.merchant_no = k.merchant_no AND d.due_us <= $2
+ORDER BY d.due_us, d.order_id LIMIT $3 FOR UPDATE OF o SKIP LOCKED) x;

@@ -1,0 +1,24 @@
+-- name: put
+INSERT INTO quarantine (pipeline, topic, topic_uuid, partition, "offset", key, value, headers, timestamp_us, merchant_id,
+                        reason, message, position, received_us)
+SELECT $1, k.*, $2
+FROM unnest($3::text[], $4::text[], $5::int[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bigint[],
+            $11::text[], $12::text[], $13::text[], $14::bigint[]) k
+ON CONFLICT (topic_uuid, partition, "offset") DO NOTHING;
+
+-- name: recent
+SELECT q.position, q.merchant_id FROM quarantine q
+WHERE q.pipeline = $1 AND q.position > $2
+  AND q.position > coalesce((SELECT s.grace_position FROM pipeline_state s WHERE s.pipeline = $1), 0)
+ORDER BY q.position;
+
+-- name: pause
+INSERT INTO pipeline_state (pipeline, paused_us, reason) VALUES ($1, points_now(), $2)
+ON CONFLICT (pipeline) DO UPDATE SET paused_us = coalesce(pipeline_state.paused_us, excluded.paused_us),
+                                     reason = coalesce(pipeline_state.reason, excluded.reason);
+
+-- name: resume
+UPDATE pipeline_state SET paused_us = NULL, reason = NULL, grace_position = $2 WHERE pipeline = $1 AND paused_us IS NOT NULL;
+
+-- name: paused
+SELECT paused_us, reason FROM pipeline_state WHERE pipeline = $1 AND paused_us IS NOT NULL;

@@ -1,0 +1,35 @@
+-- name: merchants
+SELECT merchant_no, merchant_id FROM merchant;
+
+-- name: add_merchants
+INSERT INTO merchant (merchant_id) SELECT m FROM unnest($1::text[]) m ORDER BY m ON CONFLICT DO NOTHING;
+
+-- name: versions
+SELECT merchant_no, version, effective_us FROM settings ORDER BY merchant_no, version;
+
+-- name: document
+SELECT document, effective_us FROM settings WHERE merchant_no = $1 AND version = $2;
+
+-- name: epoch
+SELECT epoch FROM settings_epoch;
+
+-- name: next_epoch
+UPDATE settings_epoch SET epoch = epoch + 1;
+
+-- name: latest
+SELECT version, effective_us, digest FROM settings WHERE merchant_no = $1 ORDER BY version DESC LIMIT 1;
+
+-- name: apply
+INSERT INTO settings (merchant_no, version, effective_us, document, digest, applied_us, applied_by)
+VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7);
+
+-- name: log
+SELECT version, effective_us, document, applied_us, applied_by FROM settings WHERE merchant_no = $1 ORDER BY version;
+
+-- name: recheck_unbound
+-- At once and once more a little later: an order that is being written right now is not seen by this transaction.
+INSERT INTO recheck (merchant_no, order_id, not_before_us)
+SELECT $1, ''::bytea, points_now() + w FROM unnest($2::bigint[]) w ON CONFLICT DO NOTHING;
+
+-- name: now
+SELECT points_now();

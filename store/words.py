@@ -1,0 +1,48 @@
+"""Upstream's open enumerations: every word it ever sent, as a number. Unknown words are kept, rows stay narrow."""
+
+from typing import Any
+
+from psycopg import Connection
+
+from store.database import raw
+from store.queries import queries
+
+LONGEST = 100
+
+
+class Words:
+    """Numbers for words and back, remembered for the life of the process (a word's number never changes)."""
+
+    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
+        """Reads all words known so far."""
+        self._connection = connection
+        self._numbers: dict[str | None, int | None] = {None: None}
+        self._words: dict[int | None, str | None] = {None: None}
+        self._remember(raw(connection).execute(queries("words")["all"]).fetchall())
+
+    def _remember(self, rows: list[tuple[Any, ...]]) -> None:
+        for number, word in rows:
+            self._numbers[word] = number
+            self._words[number] = word
+
+    def learn(self, words: set[str | None]) -> None:
+        """Gives numbers to new words, in a transaction of its own, before the batch that uses them begins."""
+        new = sorted({w[:LONGEST] for w in words if w is not None} - self._numbers.keys())  # type: ignore[operator]
+        if new:
+            cursor = raw(self._connection)
+            cursor.execute(queries("words")["insert"], [new])
+            self._remember(cursor.execute(queries("words")["find"], [new]).fetchall())
+
+    def known(self, words: set[str | None]) -> bool:
+        """Whether all of them have numbers already."""
+        return self._numbers.keys() >= words
+
+    def number(self, word: str | None) -> int | None:
+        """The number of a learnt word."""
+        return self._numbers[word] if word is None else self._numbers[word[:LONGEST]]
+
+    def word(self, number: int | None) -> str | None:
+        """The word of a number; one that another worker has just learnt is looked up."""
+        if number not in self._words:
+            self._remember(raw(self._connection).execute(queries("words")["all"]).fetchall())
+        return self._words[number]

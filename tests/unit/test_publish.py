@@ -1,0 +1,33 @@
+"""What is published says what the models say."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from schemas import publish
+
+
+def test_the_published_files_are_those_of_the_models() -> None:
+    assert publish.stale() == [], "run python -m schemas.publish"
+
+
+def test_publishing_mends_stale_missing_and_left_over_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "PUBLISHED", tmp_path)
+    (tmp_path / "asyncapi.yaml").write_text("old", "utf-8")
+    (tmp_path / "gone.schema.json").write_text("{}", "utf-8")
+    assert publish.main(["--check"]) == 1
+    assert publish.main([]) == 0
+    assert publish.main(["--check"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == publish.rendered().keys()
+
+
+def test_every_message_named_by_a_topic_has_its_schema() -> None:
+    document = yaml.safe_load(publish.rendered()["asyncapi.yaml"])
+    named = [
+        message["payload"]["$ref"].removeprefix("./")
+        for channel in document["channels"].values()
+        for message in channel["messages"].values()
+        if "payload" in message
+    ]
+    assert {"points-changed.schema.json", "settings-changed.schema.json"} <= set(named) <= publish.rendered().keys()
