@@ -61,7 +61,9 @@ def main(
     orders: Annotated[int, typer.Option(min=100, help="Orders of workload A; B has a third.")] = 60_000,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds of A and B; the median counts.")] = 3,
     dues: Annotated[int, typer.Option(min=100, help="Points due at one midnight.")] = 1_000_000,
-    entries: Annotated[int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")] = 5_000_000,
+    entries: Annotated[
+        int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")
+    ] = 5_000_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
     quick: Annotated[bool, typer.Option("--quick", help="Everything small: does it work at all?")] = False,
     save: Annotated[bool, typer.Option(help="Write results.json and README.md.")] = True,
@@ -110,7 +112,12 @@ def bench_stack() -> Iterator[Stack]:
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """A bar for what is running now."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
     with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
         yield lambda text, share: bar.update(task, description=text, completed=share)

@@ -136,7 +136,10 @@ class Workers:
     def __init__(self, contestant: Contestant, site: Site) -> None:
         self._contestant, self._site = contestant, site
         self._running: list[tuple[str, Path, subprocess.Popen[bytes]]] = []
-        self._servers = {"postgresql": postgres_process(site.database_url), "kafka": broker_process(site.bootstrap_servers)}
+        self._servers = {
+            "postgresql": postgres_process(site.database_url),
+            "kafka": broker_process(site.bootstrap_servers),
+        }
 
     def __enter__(self) -> "Workers":
         try:

@@ -69,7 +69,17 @@ class Report:
             (run for run in self.medians() if run.workload == workload), key=lambda run: -run.orders_per_second
         )
         ours = next((run.orders_per_second for run in runs if run.contestant == "ours"), None)
-        header = ("", "orders/s", "events/s", "ours is", "orders", "CPU µs/order", "WAL B/order", "RSS MB", "runs, orders/s")
+        header = (
+            "",
+            "orders/s",
+            "events/s",
+            "ours is",
+            "orders",
+            "CPU µs/order",
+            "WAL B/order",
+            "RSS MB",
+            "runs, orders/s",
+        )
         return header, [self._row(run, ours) for run in runs]
 
     def _row(self, run: Measurement, ours: float | None) -> Sequence[str]:
@@ -109,8 +119,10 @@ def _by_part(values: Mapping[str, float]) -> str:
 
 
 def _plain(value: object) -> str:
-    return f"{value:,.3g}" if isinstance(value, float) and abs(value) < 1_000 else (
-        f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+    return (
+        f"{value:,.3g}"
+        if isinstance(value, float) and abs(value) < 1_000
+        else (f"{value:,.0f}" if isinstance(value, int | float) else str(value))
     )
 
 

@@ -10,7 +10,20 @@ from typing import Any
 
 Json = dict[str, Any]
 
-WORDS = ("ceramic", "linen", "oolong", "cedar", "harbour", "amber", "quiet", "morning", "paper", "ginger", "slate", "cotton")
+WORDS = (
+    "ceramic",
+    "linen",
+    "oolong",
+    "cedar",
+    "harbour",
+    "amber",
+    "quiet",
+    "morning",
+    "paper",
+    "ginger",
+    "slate",
+    "cotton",
+)
 NAMES_ZH = ("茶葉禮盒", "手工陶杯", "亞麻桌巾", "香氛蠟燭", "棉質上衣", "木製托盤", "蜂蜜蛋糕", "環保水壺")
 
 
@@ -239,7 +252,11 @@ def _item(draw: random.Random, seconds: int, total: int, children: int) -> Json:
         "price_sale": money(total),
         "cost": money(0),
         "ref_data": None,
-        "media": {"images": {"original": {"url": f"https://img.example/{draw.getrandbits(96):024x}.jpg", "width": 800, "height": 800}}},
+        "media": {
+            "images": {
+                "original": {"url": f"https://img.example/{draw.getrandbits(96):024x}.jpg", "width": 800, "height": 800}
+            }
+        },
         "product_subscription_id": None,
         "title_translations": {"zh-hant": title},
         "fields_translations": {},
@@ -314,10 +331,33 @@ def _child(draw: random.Random, seconds: int, title: str) -> Json:
 
 def _promotion_item(draft: Draft, draw: random.Random, seconds: int, at: str) -> Json:
     promotion = object_id(draw, seconds)
-    empty_lists = ("available_channel_ids", "banner_media_ids", "codes", "discountable_category_ids", "discountable_product_ids")
-    nothing = ("addon_product_id", "coupon_type", "discount_amount", "discountable_quantity", "discounted_point", "end_at", "seo_keywords", "start_at")
+    empty_lists = (
+        "available_channel_ids",
+        "banner_media_ids",
+        "codes",
+        "discountable_category_ids",
+        "discountable_product_ids",
+    )
+    nothing = (
+        "addon_product_id",
+        "coupon_type",
+        "discount_amount",
+        "discountable_quantity",
+        "discounted_point",
+        "end_at",
+        "seo_keywords",
+        "start_at",
+    )
     translated = ("description", "seo_description", "seo_title", "term", "title")
-    off = ("first_purchase_only", "for_affiliate_campaign", "is_accumulated", "multiple_code", "requires_membership", "show_coupon", "is_extend_promotion")
+    off = (
+        "first_purchase_only",
+        "for_affiliate_campaign",
+        "is_accumulated",
+        "multiple_code",
+        "requires_membership",
+        "show_coupon",
+        "is_extend_promotion",
+    )
     return {
         "id": object_id(draw, seconds),
         "discountable_amount": None,

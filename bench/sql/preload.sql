@@ -1,0 +1,24 @@
+-- So many ledger entries of an earlier life, four a member, for merchant %(merchant)s: what a shop has after years.
+-- Ids are spread like random ones and end in four zero bytes, by which the audit tells them from the run's own.
+INSERT INTO account (account_no, merchant_no, member, sequence, available)
+SELECT nextval('account_no'), m.merchant_no, substr(sha256(int8send(i)), 1, 8) || '\x00000000'::bytea, 4, 400
+FROM generate_series(1, %(entries)s / 4) i, merchant m WHERE m.merchant_id = %(merchant)s;
+
+CREATE TEMPORARY TABLE earlier AS
+SELECT a.account_no, a.merchant_no, a.member, n AS sequence,
+       substr(sha256(a.member || int4send(n)), 1, 8) || '\x00000000'::bytea AS order_id
+FROM account a, generate_series(1, 4) n;
+
+INSERT INTO ledger (account_no, sequence, merchant_no, type, cause, order_id, entry_no, points, available, held, debt,
+                    settings_no, episode, expires_us, lot_points, occurred_us, recorded_us, event_id)
+SELECT account_no, sequence, merchant_no, 1, 1, order_id, 1, 100, 100 * sequence, 0, 0,
+       1, 1, points_now() + 31536000000000, 100, points_now(), points_now(), gen_random_uuid()
+FROM earlier;
+
+INSERT INTO lot (account_no, expires_us, source, episode, points, remaining)
+SELECT account_no, points_now() + 31536000000000, order_id, 1, 100, 100 FROM earlier;
+
+INSERT INTO orders (merchant_no, order_id, created_us, settings_no, member, flags, subtotal, order_discount,
+                    custom_discount, points_to_cash, user_credit, planned, episode, entries, posted, posted_returned,
+                    account_no)
+SELECT merchant_no, order_id, points_now(), 1, member, 0, 10000, 0, 0, 0, 0, 0, 1, 1, 100, 0, account_no FROM earlier;
