@@ -1,6 +1,7 @@
 """python -m deploy.dev up | down | status: the local stack, left running between commands."""
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def down(state_dir: Path, *, wipe: bool) -> int:
     """Stop the stack, or what is left of it."""
     stack = recorded(state_dir)
     if stack is None:
-        print("no stack is running")
+        print("no stack is running" + (f"; the data in {state_dir} are removed" if wipe else ""))
+        if wipe:
+            shutil.rmtree(state_dir, ignore_errors=True)
         return 0
     stack.stop(wipe=wipe)
     print("the stack is stopped" + (", its data removed" if wipe else f"; its data stay in {state_dir}"))

@@ -32,7 +32,7 @@ class CustomDiscount(Upstream):
 class MembershipTier(Upstream):
     """The buyer's tier when the order was made."""
 
-    id: RecordId | None = None
+    id: Id | None = Field(None, validation_alias=AliasChoices("id", "_id"))
 
 
 class OrderResource(Upstream):

@@ -24,7 +24,10 @@ INSERT INTO settings (merchant_no, version, effective_us, document, digest, appl
 VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7);
 
 -- name: log
-SELECT version, effective_us, document, applied_us, applied_by FROM settings WHERE merchant_no = $1 ORDER BY version;
+SELECT version, effective_us, document, applied_us, applied_by FROM settings JOIN merchant USING (merchant_no) WHERE merchant_id = $1 ORDER BY version;
+
+-- name: merchant_now
+SELECT merchant_no, points_now() FROM merchant WHERE merchant_id = $1;
 
 -- name: recheck_unbound
 -- At once and once more a little later: an order that is being written right now is not seen by this transaction.

@@ -29,7 +29,7 @@ CREATE TABLE settings (
 
 -- Counts changes of settings, so that workers see with one look whether what they remember still holds.
 CREATE TABLE settings_epoch (
-  only  boolean PRIMARY KEY DEFAULT true CHECK (only),
+  one   boolean PRIMARY KEY DEFAULT true CHECK (one),
   epoch bigint NOT NULL
 );
 INSERT INTO settings_epoch (epoch) VALUES (0);

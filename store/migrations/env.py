@@ -1,0 +1,11 @@
+"""Alembic's entry: runs the migrations on the URL that `store.migrate` hands over."""
+
+from alembic import context
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+
+url = make_url(context.config.attributes["url"]).set(drivername="postgresql+psycopg")
+with create_engine(url).connect() as connection:
+    context.configure(connection=connection, transactional_ddl=True)
+    with context.begin_transaction():
+        context.run_migrations()

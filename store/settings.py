@@ -1,0 +1,86 @@
+"""Settings versions: applied, shown, logged, and told to the settings topic through the outbox (SPEC 1.7, DESIGN 2.8)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from psycopg import Connection
+
+from schemas.ids import Micros, iso, micros
+from schemas.settings import SettingsDocument, canonical, digest
+from store import outbox
+from store.database import Cursor, raw, transaction
+from store.outbox import OutboxKind
+from store.queries import queries
+
+RECHECKS_US = (0, 2_000_000, 60_000_000)
+"""When orders without settings are looked at again: at once, and later for those that were being written meanwhile."""
+
+
+class VersionConflict(Exception):
+    """The settings in force are not those that the change was made for, or the date is too early."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What `apply` did: the version now newest, and whether it is a new one."""
+
+    version: int
+    effective_at: Micros
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One version, with who applied it and when."""
+
+    version: int
+    effective_at: Micros
+    applied_at: Micros
+    applied_by: str
+    document: dict[str, Any]
+
+
+def apply(
+    connection: Connection[tuple[Any, ...]], merchant_id: str, document: SettingsDocument, by: str, if_version: int | None = None
+) -> Applied:
+    """Makes a new version of a merchant's settings; content equal to the newest makes none. Raises VersionConflict."""
+    sql = queries("settings")
+    raw(connection).execute(sql["add_merchants"], [[merchant_id]])
+    with transaction(connection) as cursor:
+        cursor.execute(sql["next_epoch"])  # locks out every other apply, so versions are gapless
+        number, now = cursor.execute(sql["merchant_now"], [merchant_id]).fetchone() or (0, 0)
+        latest = cursor.execute(sql["latest"], [number]).fetchone()
+        version, before, known = latest if latest is not None else (0, None, None)
+        if if_version is not None and if_version != version:
+            raise VersionConflict(f"version {version} is in force, not {if_version}: look at it with `points settings show`")
+        content = bytes.fromhex(digest(document))
+        effective = micros(document.effective_at) if document.effective_at is not None else now
+        if known == content:
+            return Applied(version, before, changed=False)
+        if before is not None and effective <= before:
+            raise VersionConflict(f"effective_at: must be later than that of version {version}, {iso(before)}")
+        _write(cursor, (number, merchant_id), version + 1, document, effective, now, by)
+        return Applied(version + 1, effective, changed=True)
+
+
+def _write(
+    cursor: Cursor, merchant: tuple[int, str], version: int, document: SettingsDocument, effective: Micros, now: Micros, by: str
+) -> None:
+    number, merchant_id = merchant
+    body = canonical(document)
+    cursor.execute(queries("settings")["apply"], [number, version, effective, body.decode(), bytes.fromhex(digest(document)), now, by])
+    if version == 1:
+        cursor.execute(queries("settings")["recheck_unbound"], [number, list(RECHECKS_US)])
+    told = {
+        "merchant_id": merchant_id, "version": version, "effective_at": iso(effective), "applied_at": iso(now),
+        "applied_by": by, "settings": orjson.loads(body),
+    }  # fmt: skip
+    key = merchant_id.encode()
+    outbox.add(cursor, [(outbox.shard_of(number), OutboxKind.SETTINGS, key, orjson.dumps(told), None)])
+
+
+def log(connection: Connection[tuple[Any, ...]], merchant_id: str) -> list[Logged]:
+    """All versions of a merchant, oldest first."""
+    rows = raw(connection).execute(queries("settings")["log"], [merchant_id]).fetchall()
+    return [Logged(v, e, at, by, document) for v, e, document, at, by in rows]
