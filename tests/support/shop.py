@@ -34,7 +34,13 @@ def later(moment: str, **by: float) -> str:
 
 def money(amount: int, currency: str = "TWD") -> dict[str, Any]:
     """An amount in minor units, as upstream writes it."""
-    return {"cents": amount, "currency_symbol": "$", "currency_iso": currency, "label": str(amount), "dollars": float(amount)}
+    return {
+        "cents": amount,
+        "currency_symbol": "$",
+        "currency_iso": currency,
+        "label": str(amount),
+        "dollars": float(amount),
+    }
 
 
 def envelope(topic: str, resource: dict[str, Any], *, ts: int | str | None = None, merchant: str = MERCHANT) -> Event:
