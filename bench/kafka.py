@@ -145,7 +145,7 @@ class ReadBack:
 
 
 def group_is_ready(admin: AdminClient, prefix: str, topic: str, members: int) -> bool:
-    """Whether so many members of the one group that reads `topic` hold all its partitions, each at least one."""
+    """Whether so many members of the one group that reads `topic` hold all its partitions in equal shares."""
     listed = admin.list_consumer_groups(request_timeout=10).result().valid or []
     names = [group.group_id for group in listed if group.group_id.startswith(prefix)]
     for future in admin.describe_consumer_groups(names, request_timeout=10).values() if names else ():
@@ -157,6 +157,7 @@ def group_is_ready(admin: AdminClient, prefix: str, topic: str, members: int) ->
             for member in group.members
         ]
         holders = [partitions for partitions in held if partitions]
-        if len(holders) == members and len(set().union(*holders)) == PARTITIONS:
+        sizes = [len(partitions) for partitions in holders]
+        if len(holders) == members and sum(sizes) == PARTITIONS and max(sizes) - min(sizes) <= 1:
             return True
     return False

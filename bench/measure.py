@@ -6,9 +6,10 @@ import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import psutil
 import psycopg
@@ -20,6 +21,9 @@ from bench.machine import Usage, broker_process, postgres_process
 from bench.workload import Workload
 
 READY_SECONDS = 60.0
+STARTS = 5
+"""How often the readers are started before giving up on an even assignment."""
+END_SECONDS = 15.0
 SLOWEST_ORDERS_PER_SECOND = 15
 """A run slower than this is given up."""
 LOG_TAIL = 2_000
@@ -141,11 +145,9 @@ class Workers:
             "kafka": broker_process(site.bootstrap_servers),
         }
 
-    def __enter__(self) -> "Workers":
+    def __enter__(self) -> Self:
         try:
-            for number, command in enumerate(self._contestant.commands(self._site)):
-                log = self._site.state / f"{command.part}-{number}.log"
-                self._running.append((command.part, log, self._contestant.start(self._site, command, number)))
+            self._start_from(0)
         except BaseException:
             self.stop()
             raise
@@ -154,16 +156,14 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _start_from(self, first: int) -> None:
+        for number, command in enumerate(self._contestant.commands(self._site)[first:], first):
+            log = self._site.state / f"{command.part}-{number}.log"
+            self._running.append((command.part, log, self._contestant.start(self._site, command, number)))
+
     def stop(self) -> None:
-        """Ask each to end, then insist."""
-        for _, _, process in self._running:
-            process.terminate()
-        for _, _, process in self._running:
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """End every process."""
+        end([process for _, _, process in self._running])
 
     def parts(self) -> list[tuple[str, psutil.Process]]:
         """Every process whose CPU is counted, with its part's name."""
@@ -179,16 +179,33 @@ class Workers:
                 raise BenchError(f"{self._contestant.name}: {part} ended with code {process.returncode}:\n{tail}")
 
     def wait_until_assigned(self) -> None:
-        """Wait until the readers share the partitions and every process has its session with the database."""
+        """Wait until the readers share the partitions and every process has its session with the database.
+
+        Where a group balances over several topics at once, one reader may get all of this topic and the others none;
+        that is no state to measure, so the readers are started again.
+        """
+        for _ in range(STARTS):
+            if self._assigned_within(READY_SECONDS / STARTS):
+                return
+            self._restart_readers()
+        raise BenchError(f"{self._contestant.name}: its workers did not come to share {self._site.topic_in}.")
+
+    def _assigned_within(self, seconds: float) -> bool:
         admin = AdminClient({"bootstrap.servers": self._site.bootstrap_servers})
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.check()
             ready = group_is_ready(admin, self._site.group, self._site.topic_in, self._contestant.readers)
             if ready and self._contestant.is_connected(self._site, len(self._running)):
-                return
+                return True
             time.sleep(0.1)
-        raise BenchError(f"{self._contestant.name}: its workers were not all assigned after {READY_SECONDS:.0f} s.")
+        return False
+
+    def _restart_readers(self) -> None:
+        readers = self._running[-self._contestant.readers :]
+        end([process for _, _, process in readers])
+        del self._running[-self._contestant.readers :]
+        self._start_from(len(self._running))
 
     def wait_for_first(self) -> float:
         """Wait until a worker has said that its first event came; returns when that was (monotonic seconds)."""
@@ -200,6 +217,18 @@ class Workers:
                 return min(float(match[1]) for match in said)
             time.sleep(0.02)
         raise BenchError(f"{self._contestant.name}: no event came within {READY_SECONDS:.0f} s.")
+
+
+def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask each process to end, then insist."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextlib.contextmanager

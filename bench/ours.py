@@ -9,12 +9,18 @@ from pathlib import Path
 
 import orjson
 import psycopg
+from psycopg import sql
 
 from bench.contestant import ROOT, Command, Contestant, Site, compare, compare_count, inherited
-from bench.kafka import BenchError, create_topics
+from bench.kafka import BenchError
 from bench.workload import Member, Workload
 from bench.workload_b import PENDING_DAYS
 
+OTHER_TOPICS = (
+    *("DELIVERIES", "CUSTOMERS", "COMMANDS", "COMMAND_RESULTS", "SETTINGS"),
+    *("DEAD_ORDERS", "DEAD_DELIVERIES", "DEAD_CUSTOMERS", "DEAD_COMMANDS"),
+)
+"""As `POINTS_TOPICS__…` names them."""
 POINTS = str(Path(sys.executable).with_name("points"))
 CLOCK_JUMP_DAYS = PENDING_DAYS + 2
 """Past the last merchant's midnight, whatever the zone."""
@@ -25,6 +31,7 @@ SUMS = {
     "accounts": "SELECT account_no, available + held - debt AS points FROM account",
 }
 """Balances as three tables tell them (I2)."""
+ENTRIES = "SELECT account_no, count(*) AS points FROM ledger GROUP BY 1"
 BY_MEMBER = r"""
     SELECT m.merchant_id, encode(a.member, 'hex'), s.points::bigint
     FROM ({}) s JOIN account a USING (account_no) JOIN merchant m USING (merchant_no)
@@ -36,19 +43,22 @@ PRELOAD = ROOT / "bench" / "sql" / "preload.sql"
 class Ours(Contestant):
     """The project's workers."""
 
-    name = "ours"
     readers = 2
     held = True
 
+    def __init__(self, name: str = "ours", *, entries: int = 0) -> None:
+        self.name, self._entries = name, entries
+
     def prepare(self, site: Site, workload: Workload) -> None:
         """Migrate, make the other topics and apply every merchant's settings, through the command line."""
-        others = [topic for name, topic in topics(site).items() if name not in {"ORDERS", "POINTS_CHANGED"}]
-        create_topics(site.bootstrap_servers, others)
         self.points(site, "migrate")
+        self.points(site, "topics", "apply")
         for merchant, document in workload.settings().items():
             file = site.state / f"{merchant}.json"
             file.write_bytes(orjson.dumps(document))
             self.points(site, "settings", "apply", merchant, str(file))
+        if self._entries:
+            preload(site, self._entries, next(iter(workload.settings())))
 
     def commands(self, site: Site) -> Sequence[Command]:
         """Each worker kind as a process of its own."""
@@ -87,10 +97,10 @@ class Ours(Contestant):
         expected = workload.expected()
         with psycopg.connect(site.database_url) as database:
             for label, query in SUMS.items():
-                rows = database.execute(query.encode()).fetchall()
-                compare(f"ours: {label}", expected, {(merchant, member): int(n) for merchant, member, n in rows})
-            entries = database.execute("SELECT count(*) FROM ledger").fetchone()
-        compare_count("ours: ledger entries", workload.orders, entries[0] if entries else 0)
+                rows = database.execute(BY_MEMBER.format(query).encode()).fetchall()
+                compare(f"{self.name}: {label}", expected, {(merchant, member): n for merchant, member, n in rows})
+            entries = database.execute(BY_MEMBER.format(ENTRIES).encode()).fetchall()
+        compare_count(f"{self.name}: ledger entries", workload.orders, sum(n for _, _, n in entries))
         audit_events(expected, workload.orders, [orjson.loads(value) for value in values])
 
     def points(self, site: Site, *arguments: str) -> str:
@@ -109,12 +119,10 @@ OURS = Ours()
 
 def topics(site: Site) -> dict[str, str]:
     """Every topic by its name in the environment; all belong to this run."""
-    own = ("DELIVERIES", "CUSTOMERS", "COMMANDS", "SETTINGS")
     return {
         "ORDERS": site.topic_in,
         "POINTS_CHANGED": site.topic_out,
-        **{name: f"{site.group}.{name.lower()}" for name in own},
-        **{f"DLQ_{name}": f"{site.group}.dlq.{name.lower()}" for name in ("ORDERS", *own[:3])},
+        **{name: f"{site.group}.{name.lower()}" for name in OTHER_TOPICS},
     }
 
 
@@ -142,5 +150,20 @@ def consumed(site: Site) -> int:
 
 
 def move_clock(site: Site, days: int) -> None:
-    """Set the database's one clock ahead (tests do the same)."""
-    raise NotImplementedError
+    """Set the database's one clock ahead, as tests do."""
+    body = "SELECT (extract(epoch FROM clock_timestamp() + interval '{} days') * 1000000)::bigint"
+    with psycopg.connect(site.database_url) as database:
+        database.execute(
+            sql.SQL(
+                "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
+            ).format(sql.Literal(body.format(days)))
+        )
+
+
+def preload(site: Site, entries: int, merchant: str) -> None:
+    """Give a merchant's ledger so many entries of earlier years, and leave the server as quiet as before."""
+    with psycopg.connect(site.database_url, autocommit=True) as database:
+        with psycopg.ClientCursor(database) as cursor:
+            cursor.execute(PRELOAD.read_bytes(), {"entries": entries, "merchant": merchant})
+        database.execute("VACUUM (ANALYZE) ledger, lot, account, orders")
+        database.execute("CHECKPOINT")
