@@ -60,8 +60,8 @@ class Intake:
             configuration.topics.deliveries: "delivery",
         }
         self._dead_letters = {
-            configuration.topics.orders: quarantine.DeadLetters(configuration.topics.dead_orders, "orders"),
-            configuration.topics.deliveries: quarantine.DeadLetters(configuration.topics.dead_deliveries, "deliveries"),
+            configuration.topics.orders: quarantine.DeadLetters(configuration.topics.dlq_orders, "orders"),
+            configuration.topics.deliveries: quarantine.DeadLetters(configuration.topics.dlq_deliveries, "deliveries"),
         }
         self._group = f"{configuration.kafka.group_id}.{PIPELINE}"
         self.use(connection)

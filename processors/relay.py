@@ -31,10 +31,10 @@ class Relay:
         self._topics = {
             OutboxKind.CHANGED: topics.points_changed,
             OutboxKind.SETTINGS: topics.settings,
-            OutboxKind.DEAD_ORDERS: topics.dead_orders,
-            OutboxKind.DEAD_DELIVERIES: topics.dead_deliveries,
-            OutboxKind.DEAD_CUSTOMERS: topics.dead_customers,
-            OutboxKind.DEAD_COMMANDS: topics.dead_commands,
+            OutboxKind.DEAD_ORDERS: topics.dlq_orders,
+            OutboxKind.DEAD_DELIVERIES: topics.dlq_deliveries,
+            OutboxKind.DEAD_CUSTOMERS: topics.dlq_customers,
+            OutboxKind.DEAD_COMMANDS: topics.dlq_commands,
         }
         self._producer = Producer(producer(configuration.kafka, "relay"))
         self._failures: list[KafkaError] = []

@@ -39,10 +39,10 @@ class TopicsConfiguration(_Section):
     points_changed: str = "points.changed.v1"
     command_results: str = "points.command-results.v1"
     settings: str = "points.settings.v1"
-    dead_orders: str = "dlq.points.orders"
-    dead_deliveries: str = "dlq.points.deliveries"
-    dead_customers: str = "dlq.points.customers"
-    dead_commands: str = "dlq.points.commands"
+    dlq_orders: str = "dlq.points.orders"
+    dlq_deliveries: str = "dlq.points.deliveries"
+    dlq_customers: str = "dlq.points.customers"
+    dlq_commands: str = "dlq.points.commands"
 
 
 class DatabaseConfiguration(_Section):
