@@ -38,9 +38,11 @@ def create_topics(bootstrap_servers: str, names: Iterable[str], partitions: int 
         time.sleep(POLL_SECONDS)
 
 
-def delete_topics(bootstrap_servers: str, names: Iterable[str]) -> None:
-    """Delete topics, so that a long benchmark does not fill the disk; a missing one is no error."""
-    for future in AdminClient({"bootstrap.servers": bootstrap_servers}).delete_topics(list(names)).values():
+def delete_topics(bootstrap_servers: str, prefix: str) -> None:
+    """Delete the topics of a run, so that a long benchmark does not fill the disk."""
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    names = [name for name in admin.list_topics(timeout=10).topics if name.startswith(f"{prefix}.")]
+    for future in admin.delete_topics(names).values() if names else ():
         future.exception()
 
 

@@ -252,7 +252,7 @@ def site_for(name: str, stack: Stack) -> Iterator[Site]:
         shutil.rmtree(site.state)
     finally:
         drop_database(stack.database_url, database)
-        delete_topics(site.bootstrap_servers, [site.topic_in, site.topic_out])
+        delete_topics(site.bootstrap_servers, site.group)
 
 
 def checkpoint(stack: Stack) -> None:

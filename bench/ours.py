@@ -16,11 +16,6 @@ from bench.kafka import BenchError
 from bench.workload import Member, Workload
 from bench.workload_b import PENDING_DAYS
 
-OTHER_TOPICS = (
-    *("DELIVERIES", "CUSTOMERS", "COMMANDS", "COMMAND_RESULTS", "SETTINGS"),
-    *("DEAD_ORDERS", "DEAD_DELIVERIES", "DEAD_CUSTOMERS", "DEAD_COMMANDS"),
-)
-"""As `POINTS_TOPICS__…` names them."""
 POINTS = str(Path(sys.executable).with_name("points"))
 CLOCK_JUMP_DAYS = PENDING_DAYS + 2
 """Past the last merchant's midnight, whatever the zone."""
@@ -72,7 +67,9 @@ class Ours(Contestant):
             "POINTS_KAFKA__GROUP_ID": site.group,
             "POINTS_DATABASE__URL": site.database_url,
             "POINTS_METRICS__PORT": "0",
-            **{f"POINTS_TOPICS__{name}": topic for name, topic in topics(site).items()},
+            "POINTS_TOPICS__ORDERS": site.topic_in,
+            "POINTS_TOPICS__DELIVERIES": f"{site.group}.deliveries",
+            "POINTS_TOPICS__POINTS_CHANGED": site.topic_out,
         }
 
     def is_connected(self, site: Site, processes: int) -> bool:
@@ -115,15 +112,6 @@ class Ours(Contestant):
 
 
 OURS = Ours()
-
-
-def topics(site: Site) -> dict[str, str]:
-    """Every topic by its name in the environment; all belong to this run."""
-    return {
-        "ORDERS": site.topic_in,
-        "POINTS_CHANGED": site.topic_out,
-        **{name: f"{site.group}.{name.lower()}" for name in OTHER_TOPICS},
-    }
 
 
 def audit_events(expected: Mapping[Member, int], count: int, events: Sequence[dict[str, object]]) -> None:
