@@ -85,6 +85,23 @@ class HeldLoad:
         return started
 
 
+def produce_all(bootstrap_servers: str, topic: str, records: Iterable[Record]) -> None:
+    """Write records, visible at once, as fast as the broker takes them."""
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "linger.ms": 20,
+            "queue.buffering.max.messages": 200_000,
+        }
+    )
+    for record in records:
+        produce(producer, topic, record)
+    if producer.flush(120):
+        raise BenchError(f"The broker did not take the whole load for {topic} within 120 s.")
+
+
 def produce(producer: Producer, topic: str, record: Record) -> None:
     """Queue one record; waits while the queue is full."""
     while True:
@@ -102,6 +119,8 @@ class ReadBack:
 
     def __init__(self, bootstrap_servers: str, topic: str, *, keep: bool = True) -> None:
         self.values: list[bytes] = []
+        self.stamps: list[int] = []
+        """The records' own timestamps in milliseconds, as long as `values`."""
         self.count = 0
         self.last_at = 0.0
         self._keep = keep
@@ -138,6 +157,7 @@ class ReadBack:
         self.last_at = time.monotonic()
         if self._keep:
             self.values.extend(message.value() or b"" for message in good)
+            self.stamps.extend(message.timestamp()[1] for message in good)
         self.count += len(good)
 
     def check(self) -> None:

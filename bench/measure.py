@@ -79,7 +79,7 @@ def measure(contestant: Contestant, workload: Workload, stack: Stack, progress: 
     """
     with site_for(contestant.name, stack) as site:
         progress(f"{contestant.name}: preparing", 0)
-        contestant.prepare(site, workload)
+        contestant.prepare(site, workload.settings())
         load = HeldLoad(site.bootstrap_servers, site.topic_in)
         load.write(workload.records())
         if not contestant.held:
@@ -90,7 +90,7 @@ def measure(contestant: Contestant, workload: Workload, stack: Stack, progress: 
                 workers.wait_until_assigned()
             before, wal = Usage.of(workers.parts()), wal_position(stack)
             started = started or load.release()
-            phases = run_to_end(contestant, workload, site, workers, output, progress)
+            planned = run_to_end(contestant, workload, site, workers, output, progress)
             seconds = output.last_at - started
             after = Usage.of(workers.parts())
             written = wal_position(stack) - wal
@@ -106,7 +106,12 @@ def measure(contestant: Contestant, workload: Workload, stack: Stack, progress: 
         cpu_us_per_order={part: cpu * 1e6 / workload.orders for part, cpu in after.cpu_since(before).items()},
         wal_bytes_per_order=written / workload.orders,
         resident_mb={part: size / 2**20 for part, size in after.resident.items()},
-        phases={name: workload.orders / (until - started) for name, until in phases.items()},
+        phases={
+            "planned": workload.orders / (planned - started),
+            "granted": workload.orders / (output.last_at - planned),
+        }
+        if planned
+        else {},
     )
 
 
@@ -117,21 +122,20 @@ def run_to_end(
     workers: "Workers",
     output: ReadBack,
     progress: Progress,
-) -> Mapping[str, float]:
-    """Wait for one output an order; returns the instants at which named phases ended, if there are any."""
+) -> float | None:
+    """Wait for one output an order; returns the instant at which all was planned, where points are planned first."""
     deadline = time.monotonic() + READY_SECONDS + workload.orders / SLOWEST_ORDERS_PER_SECOND
-    pause = contestant.between(site, workload) if workload.planned else None
-    phases: dict[str, float] = {}
+    planning = contestant.when_planned(site, workload) if workload.planned else iter(())
+    planned: float | None = None
     while output.count < workload.orders:
         workers.check()
         output.check()
-        if pause is not None and (ended := next(pause, None)) is not None:
-            phases |= ended
+        planned = planned or next(planning, None)
         if time.monotonic() > deadline:
             raise BenchError(f"{contestant.name}: {output.count} of {workload.orders} outputs when the time was up.")
         progress(f"{contestant.name}: running {workload.name}", output.count / workload.orders)
         time.sleep(0.02)
-    return phases
+    return planned
 
 
 class Workers:

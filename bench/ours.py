@@ -6,12 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 import psycopg
 from psycopg import sql
+from typing_extensions import override
 
-from bench.contestant import ROOT, Command, Contestant, Site, compare, compare_count, inherited
+from bench.contestant import ROOT, Command, Contestant, Json, Site, compare, compare_count, inherited
 from bench.kafka import BenchError
 from bench.workload import Member, Workload
 from bench.workload_b import PENDING_DAYS
@@ -44,22 +46,25 @@ class Ours(Contestant):
     def __init__(self, name: str = "ours", *, entries: int = 0) -> None:
         self.name, self._entries = name, entries
 
-    def prepare(self, site: Site, workload: Workload) -> None:
+    @override
+    def prepare(self, site: Site, settings: Mapping[str, Json]) -> None:
         """Migrate, make the other topics and apply every merchant's settings, through the command line."""
         self.points(site, "migrate")
         self.points(site, "topics", "apply")
-        for merchant, document in workload.settings().items():
+        for merchant, document in settings.items():
             file = site.state / f"{merchant}.json"
             file.write_bytes(orjson.dumps(document))
             self.points(site, "settings", "apply", merchant, str(file))
         if self._entries:
-            preload(site, self._entries, next(iter(workload.settings())))
+            preload(site, self._entries, next(iter(settings)))
 
+    @override
     def commands(self, site: Site) -> Sequence[Command]:
         """Each worker kind as a process of its own."""
         kinds = ("relay", "grants", "intake", "intake")
         return [Command(kind, (POINTS, "run", kind)) for kind in kinds]
 
+    @override
     def environment(self, site: Site) -> Mapping[str, str]:
         """The contract's names; port 0 leaves the choice of a free port to each worker."""
         return {
@@ -72,6 +77,7 @@ class Ours(Contestant):
             "POINTS_TOPICS__POINTS_CHANGED": site.topic_out,
         }
 
+    @override
     def is_connected(self, site: Site, processes: int) -> bool:
         """Relay and grants join no group: they are ready once every process has a session with the database."""
         with psycopg.connect(site.database_url) as database:
@@ -81,14 +87,17 @@ class Ours(Contestant):
             ).fetchone()
         return row is not None and int(row[0]) >= processes
 
-    def between(self, site: Site, workload: Workload) -> Iterator[Mapping[str, float] | None]:
+    @override
+    def when_planned(self, site: Site, workload: Workload) -> Iterator[float | None]:
         """When every record has been consumed all is planned; then the database's clock jumps past the dues."""
-        while consumed(site) < workload.events:
-            yield None
-        planned = time.monotonic()
-        move_clock(site, CLOCK_JUMP_DAYS)
-        yield {"plan": planned}
+        with psycopg.connect(site.database_url, autocommit=True) as database:
+            while consumed(database) < workload.events:
+                yield None
+            planned = time.monotonic()
+            move_clock(database, CLOCK_JUMP_DAYS)
+        yield planned
 
+    @override
     def audit(self, site: Site, workload: Workload, values: Iterable[bytes]) -> None:
         """Ledger, lots, accounts and outputs add up to the generator's balances; sequences have no gap (I2, I4)."""
         expected = workload.expected()
@@ -128,24 +137,19 @@ def audit_events(expected: Mapping[Member, int], count: int, events: Sequence[di
     compare_count("ours: sum of last sequences", count, sum(last.values()))
 
 
-def consumed(site: Site) -> int:
+def consumed(database: psycopg.Connection[Any]) -> int:
     """Records that the cursors have counted (I7)."""
-    with psycopg.connect(site.database_url) as database:
-        row = database.execute(
-            "SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor"
-        ).fetchone()
+    row = database.execute(
+        "SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor"
+    ).fetchone()
     return int(row[0]) if row else 0
 
 
-def move_clock(site: Site, days: int) -> None:
+def move_clock(database: psycopg.Connection[Any], days: int) -> None:
     """Set the database's one clock ahead, as tests do."""
-    body = "SELECT (extract(epoch FROM clock_timestamp() + interval '{} days') * 1000000)::bigint"
-    with psycopg.connect(site.database_url) as database:
-        database.execute(
-            sql.SQL(
-                "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
-            ).format(sql.Literal(body.format(days)))
-        )
+    body = f"SELECT (extract(epoch FROM clock_timestamp() + interval '{days} days') * 1000000)::bigint"
+    head = "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
+    database.execute(sql.SQL(head).format(sql.Literal(body)))
 
 
 def preload(site: Site, entries: int, merchant: str) -> None:
