@@ -136,7 +136,7 @@ class Intake:
         triggers: dict[OrderKey, Trigger] = {}
         for key, said in keyed:
             count = counts[self._feed.place(said.message)]
-            if said.version.at > now + FUTURE:
+            if said.newest_at() > now + FUTURE:
                 read.poison.append((said.message, Unreadable("future_version", "updated_at lies more than 24 hours ahead", said.merchant_id)))
                 continue
             row = rows.get(key)

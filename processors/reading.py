@@ -1,8 +1,7 @@
 """From a record's bytes to what it says about one order, or why it says nothing."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import Message
 
@@ -17,6 +16,7 @@ from rules.records import (
     version_of,
 )
 from rules.trail import Version
+from schemas.ids import Micros
 from schemas.packing import pack_id
 from schemas.upstream.envelope import Envelope, Kind, Unreadable, read
 from schemas.upstream.resources import OrderResource
@@ -24,8 +24,7 @@ from schemas.upstream.resources import OrderResource
 REMOVE = "order/remove"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What one record says about one order."""
 
     message: Message
@@ -36,6 +35,10 @@ class Said:
     tier: str | None = None
     parcel: ParcelRecord | None = None
     returned: ReturnOrder | None = None
+
+    def newest_at(self) -> Micros:
+        """The latest version in it: a nested delivery has one of its own."""
+        return self.version.at if self.parcel is None else max(self.version.at, self.parcel.version.at)
 
     def words(self) -> Iterable[str | None]:
         """The open enumerations in it, which need numbers before they are stored."""
