@@ -11,19 +11,24 @@ from typing import Any
 import orjson
 
 from processors.reading import Said, say
-from rules.binding import VersionInForce, bound_version
+from processors.runtime.feed import Record
+from rules.binding import VersionInForce, bound_version, first_heard
 from rules.entitlement import Change, Entitlement, Installs, after_posting, changes, entitlement
-from rules.facts import UNBOUND, OrderFacts
+from rules.facts import OrderFacts
 from rules.lots import Account, LotKey, Moved, claw_back, grant, lapse, lapsed
 from schemas.ids import Micros, micros
 from schemas.packing import pack_id
 from schemas.settings import BoundRules, compile_settings, load_settings
+from store.cursors import Place
 from tests.support.shop import MEMBER, MERCHANT, ORDER, Event, bytes_of
+
+
+NOWHERE = Place("orders", "", 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A record of a topic, as far as reading looks at it."""
+    """A message of a topic, as far as reading looks at it."""
 
     content: bytes
     received: Micros
@@ -106,11 +111,14 @@ class World:
         return [self._hear(bytes_of(event)) for event in events]
 
     def _hear(self, value: bytes) -> str:
-        said = say(Heard(value, self.now), "order")  # type: ignore[arg-type]  # as much of a message as reading uses
+        message: Any = Heard(value, self.now)
+        said = say(Record(NOWHERE, 0, message), "order")
         if not isinstance(said, Said):
             return said
         known = self.merchant(said.merchant_id)
-        outcome = said.fold(known.orders.setdefault(said.order_id, OrderFacts()))
+        if said.order_id not in known.orders:
+            known.orders[said.order_id] = OrderFacts(settings_no=first_heard(known.versions))
+        outcome = said.fold(known.orders[said.order_id])
         self._settle(known, said.order_id)
         return outcome
 
@@ -156,13 +164,13 @@ class World:
 
     def _decide(self, known: Merchant, order: bytes) -> Entitlement:
         facts = known.orders.get(order, OrderFacts())
-        rules = known.rules.get(facts.settings_no or 0)
+        rules = known.rules.get(facts.settings_no)
         return entitlement(facts, rules, self.now, known.installs)
 
     def _settle(self, known: Merchant, order: bytes) -> None:
         facts = known.orders[order]
-        if facts.settings_no is UNBOUND and facts.record is not None:
-            facts.settings_no = bound_version(known.versions, facts.record.created_at)
+        if facts.record is not None:
+            facts.settings_no = bound_version(known.versions, facts.record.created_at, facts.settings_no)
         decided = self._decide(known, order)
         done = [(change, self._post(known, order, change)) for change in changes(facts, decided)]
         facts.posted = after_posting(facts, decided, done, None)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from rules.binding import VersionInForce, bound_version
+from rules.binding import VersionInForce, bound_version, first_heard
 from rules.entitlement import Installs, feature_in_force
-from rules.facts import NOTHING_IN_FORCE, UNBOUND
+from rules.facts import NOTHING_IN_FORCE
 from schemas.settings import BoundRules, compile_settings, load_settings
 from tests.support.shop import bytes_of, day, delivery, order, parcel, settings
 from tests.support.world import World, at
@@ -16,13 +16,28 @@ THREE_POINTS = {"rules": [{"unit_price": 10, "points_per_unit": 3}], "pending_da
 ONE_POINT = {"pending_days": 0}
 
 
+THREE = [VersionInForce(100, 1), VersionInForce(200, 2), VersionInForce(300, 3)]
+
+
 def test_the_version_in_force_at_the_creation_binds() -> None:
-    versions = [VersionInForce(100, 1), VersionInForce(200, 2), VersionInForce(300, 3)]
-    found = [bound_version(versions, created) for created in (100, 199, 200, 299, 300, 10**18)]
-    assert found == [1, 1, 2, 2, 3, 3]
-    assert bound_version(versions, 99) is NOTHING_IN_FORCE
-    assert bound_version([], 99) is UNBOUND
-    assert bound_version(versions, None) is UNBOUND
+    heard = first_heard(THREE)
+    found = [bound_version(THREE, created, heard) for created in (99, 100, 199, 200, 299, 300, 10**18)]
+    assert found == [NOTHING_IN_FORCE, 1, 1, 2, 2, 3, 3]
+
+
+def test_an_order_is_not_bound_before_its_creation_and_the_first_settings_are_known() -> None:
+    assert bound_version(THREE, None, first_heard(THREE)) < NOTHING_IN_FORCE
+    assert bound_version([], 250, first_heard([])) < NOTHING_IN_FORCE
+
+
+@pytest.mark.parametrize("bound", [NOTHING_IN_FORCE, 1, 3])
+def test_a_bound_order_stays_bound(bound: int) -> None:
+    assert bound_version(THREE, 250, bound) == bound
+
+
+@pytest.mark.parametrize(("known", "bound"), [(0, 1), (1, 1), (2, 2), (3, 2)])
+def test_only_versions_known_at_the_first_word_bind_or_else_the_first_ones(known: int, bound: int) -> None:
+    assert bound_version(THREE, 250, first_heard(THREE[:known])) == bound
 
 
 def test_the_creation_counts_not_when_the_order_was_heard_of() -> None:
@@ -169,4 +184,13 @@ def test_the_module_needs_no_app() -> None:
     world.apply(settings(entitlement={"plan": "basic", "modules": ["crm_credits"]}, earn=ONE_POINT))
     world.installed(day("11-28"), installed=False)
     world.hear(order(**ARRIVED), when=day("12-02"))
+    assert world.points() == 100
+
+
+def test_settings_applied_after_the_first_word_of_an_order_do_not_bind_it_even_if_that_was_about_its_parcel() -> None:
+    world = World()
+    world.apply(settings(effective=day("11-01"), earn=ONE_POINT))
+    world.hear(delivery("arrived", day("12-01")), when=day("12-02"))
+    world.apply(settings(effective=day("11-15"), earn=THREE_POINTS))
+    world.hear(order(created=day("11-29")), when=day("12-03"))
     assert world.points() == 100
