@@ -121,12 +121,10 @@ def _with(when: _When | None, state: OrderState, earning: Earning, facts: OrderF
 
 def _when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
     """The final moment that counts and its episode (SPEC 2.2, 4.5); None while the order is not final."""
+    if rules.keep and not rules.on_completed and facts.parcels:
+        return _kept_when(facts, rules, now)
     final = order_final_moment(facts, rules.overrides, on_completed=rules.on_completed)
-    if final is not None:
-        return _episode_of(final, facts.posted, rules, now)
-    if not rules.keep or rules.on_completed or not facts.parcels:
-        return None
-    return _kept_when(facts, rules, now)
+    return None if final is None else _episode_of(final, facts.posted, rules, now)
 
 
 def _kept_when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:

@@ -451,6 +451,23 @@ def test_of_several_parcels_those_that_go_back_after_the_due_date_change_nothing
     assert made.points() == left
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_parcel_that_goes_back_after_the_due_date_does_not_move_it(*, late: bool) -> None:
+    """A return between the other parcel's due date and the order's own is counted, however late all is heard."""
+    story = [
+        (order(), day("11-29")),
+        (delivery("arrived", day("12-01")), day("12-01")),
+        (delivery("arrived", day("12-03"), parcel_id="b"), day("12-03")),
+        (returned(430, day("12-05")), day("12-05")),
+        (delivery("returned", day("12-10"), parcel_id="b"), day("12-10")),
+    ]
+    made = world(on_return="keep")
+    for event, when in story:
+        made.hear(event, when=day("12-20") if late else when)
+    made.until(day("12-20"))
+    assert made.history() == [("granted", 57)]
+
+
 # --- members (D9)
 
 
