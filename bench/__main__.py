@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
+import psycopg
 import typer
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
@@ -59,7 +61,7 @@ class Sizes:
 
 
 @app.command()
-def main(
+def main(  # noqa: PLR0913 - typer wants a parameter for each option
     only: Annotated[list[Part] | None, typer.Option(help="Measure these parts only.")] = None,
     line: Annotated[list[Line] | None, typer.Option(help="Let only these take part in A and B.")] = None,
     orders: Annotated[int, typer.Option(min=100, help="Orders of workload A; B has a third.")] = 60_000,
@@ -69,6 +71,7 @@ def main(
         int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")
     ] = 5_000_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
+    *,
     quick: Annotated[bool, typer.Option("--quick", help="Everything small: does it work at all?")] = False,
     save: Annotated[bool, typer.Option(help="Write results.json and README.md.")] = True,
 ) -> None:
@@ -107,7 +110,7 @@ def attempt(part: Part, report: Report, stack: Stack, lines: list[Line], sizes: 
                 report.figures[part] = flat(sizes.orders, sizes.entries, stack, progress)
             case Part.MEMORY:
                 report.figures[part] = memory(sizes.orders, stack, progress)
-    except BenchError as error:
+    except (BenchError, KafkaException, psycopg.Error) as error:
         report.failures[part] = str(error)
         console.print(f"[red]{part}:[/red] {error}", highlight=False)
 

@@ -147,7 +147,7 @@ def wait_until_planned(running: Running, records: int, at: datetime) -> None:
 def burst_figures(posted: Mapping[str, Posted], at: datetime, sent: Mapping[str, int], dues: int) -> Figures:
     """From the instant to the last grant of each merchant, and what intake did meanwhile."""
     instant = int(at.timestamp() * 1e6)
-    last = {merchant: 0 for merchant in (BIG_MERCHANT, SMALL_MERCHANT)}
+    last = dict.fromkeys((BIG_MERCHANT, SMALL_MERCHANT), 0)
     counts = dict.fromkeys(last, 0)
     for entry in posted.values():
         if entry.merchant in last:

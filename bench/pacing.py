@@ -99,7 +99,8 @@ class Spread:
         return Spread(len(microseconds), cuts[49] / 1e6, cuts[98] / 1e6, max(microseconds) / 1e6)
 
     def __str__(self) -> str:
-        return f"p50 {self.p50 * 1e3:,.0f} ms, p99 {self.p99 * 1e3:,.0f} ms, worst {self.worst * 1e3:,.0f} ms ({self.count:,})"
+        p50, p99, worst = (f"{seconds * 1e3:,.0f} ms" for seconds in (self.p50, self.p99, self.worst))
+        return f"p50 {p50}, p99 {p99}, worst {worst} ({self.count:,})"
 
 
 @dataclass(frozen=True)
