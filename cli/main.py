@@ -61,6 +61,8 @@ def run(workers: Annotated[list[str], typer.Argument()]) -> None:
         w = Intake(c, feed, con)
         import cProfile, os
         prof = cProfile.Profile() if os.environ.get("PROFILE") else None
+        from processors.runtime.garbage import Garbage
+        Garbage()
         while not stop:
             ms = feed.batch(c.intake.batch, c.intake.wait_ms / 1000)
             if ms:
@@ -80,5 +82,5 @@ def run(workers: Annotated[list[str], typer.Argument()]) -> None:
         r = Relay(c, con)
         while not stop:
             if len(r.shards) < 4: r.take_shards()
-            if not r.turn():
-                time.sleep(0.01)
+            if r.turn() < 500:
+                time.sleep(0.02)
