@@ -24,6 +24,7 @@ from bench.ours import OURS
 from bench.report import Report
 from bench.rounds import Line, interleaved
 from bench.workload_a import WorkloadA
+from deploy.dev.kafka_local import KAFKA_VERSION
 from deploy.dev.stack import start_stack
 
 STATE = ROOT / ".local" / "bench"
@@ -81,7 +82,7 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     """
     sizes = Sizes(orders, rounds, dues, entries, seconds)
     with bench_stack() as stack:
-        report = Report(surroundings(stack.database_url))
+        report = Report({**surroundings(stack.database_url), "kafka": stack.kafka})
         for part in only or [Part.A, Part.B]:
             with progress_bar() as progress:
                 attempt(part, report, stack, line or list(Line), sizes.quick() if quick else sizes, progress)
@@ -128,7 +129,8 @@ def bench_stack() -> Iterator[Stack]:
     shutil.rmtree(STATE / "runs", ignore_errors=True)
     with start_stack(STATE / "stack", postgres_settings=SERVER_SETTINGS) as started:
         try:
-            yield Stack(started.bootstrap_servers, started.database_url, STATE / "runs")
+            kafka = KAFKA_VERSION if started.kafka else started.kafka_rung
+            yield Stack(started.bootstrap_servers, started.database_url, STATE / "runs", str(kafka))
         finally:
             started.stop(wipe=True)
 

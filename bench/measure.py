@@ -43,6 +43,8 @@ class Stack:
     bootstrap_servers: str
     database_url: str
     state: Path
+    kafka: str
+    """The broker's version, or which rung of the ladder it came from."""
 
 
 @dataclass(frozen=True)
