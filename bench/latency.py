@@ -107,7 +107,8 @@ def grant_lateness(rate: float, seconds: int, stack: Stack, progress: Progress) 
             running.wait("lateness", lambda: running.output.count >= len(ahead), seconds + AHEAD[1] + SETTLE_SECONDS)
         posted = postings(running.site.database_url)
     check_points(posted, dict.fromkeys(pacer.at, POINTS))
-    late = [posted[order].committed - posted[order].due for order in after_warm_up(pacer.at)]
+    due = {record.order_id: int(orders.due_at(n).timestamp() * 1e6) for n, record in enumerate(records)}
+    late = [posted[order].committed - due[order] for order in after_warm_up(pacer.at)]
     return {"grant lateness, dues spread": str(Spread.of(late))}
 
 

@@ -105,20 +105,19 @@ class Spread:
 
 @dataclass(frozen=True)
 class Posted:
-    """When an order's first entry was committed and for when it was due, in microseconds since the epoch."""
+    """Whose an order's first entry is, when it was committed (microseconds since the epoch), and its points."""
 
     merchant: str
     committed: int
-    due: int
     points: int
 
 
 def postings(database_url: str) -> Mapping[str, Posted]:
     """By order id. The commit's own time (`track_commit_timestamp`), not one that was taken before it."""
     query = """
-        SELECT encode(l.order_id, 'hex'), m.merchant_id, l.occurred_us, l.points,
+        SELECT encode(l.order_id, 'hex'), m.merchant_id, l.points,
                (extract(epoch FROM pg_xact_commit_timestamp(l.xmin)) * 1000000)::bigint
         FROM ledger l JOIN merchant m USING (merchant_no) WHERE l.entry_no = 1"""
     with psycopg.connect(database_url) as database:
         rows = database.execute(query.encode()).fetchall()
-    return {order: Posted(merchant, committed, due, points) for order, merchant, due, points, committed in rows}
+    return {order: Posted(merchant, committed, points) for order, merchant, points, committed in rows}
