@@ -1,14 +1,11 @@
 """The `points` command."""
 
 import getpass
-import signal
-import time
 from pathlib import Path
-from types import FrameType
-from typing import Annotated
 
 import typer
 
+from cli.run import run_command
 from processors.runtime.configuration import Configuration
 from store import database, migrate
 
@@ -47,38 +44,4 @@ def settings_apply(merchant: str, file: Path) -> None:
     print(settings.apply(con, merchant, load_settings(file.read_bytes(), name=str(file)), getpass.getuser()))
 
 
-@app.command("run")
-def run(workers: Annotated[list[str], typer.Argument()]) -> None:
-    c = Configuration()
-    stop: list[int] = []
-    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
-    con = database.connect(c.database.url.get_secret_value(), role=c.database.role)
-    name = workers[0]
-    if name == "intake":
-        from processors.intake import Intake, start_at
-        from processors.runtime.feed import Feed
-        feed = Feed(c.kafka, "intake", [c.topics.orders, c.topics.deliveries], lambda p, f: start_at(con, feed.cluster, p, f))
-        w = Intake(c, feed, con)
-        import cProfile, os
-        prof = cProfile.Profile() if os.environ.get("PROFILE") else None
-        while not stop:
-            ms = feed.batch(c.intake.batch, c.intake.wait_ms / 1000)
-            if ms:
-                if prof: prof.enable()
-                w.process(ms)
-                if prof: prof.disable()
-        if prof: prof.dump_stats(os.environ["PROFILE"])
-        feed.hint(); feed.close()
-    elif name == "grants":
-        from processors.grants import Grants
-        g = Grants(con)
-        while not stop:
-            if not g.turn().claimed:
-                time.sleep(0.1)
-    elif name == "relay":
-        from processors.relay import Relay
-        r = Relay(c, con)
-        while not stop:
-            if len(r.shards) < 4: r.take_shards()
-            if not r.turn():
-                time.sleep(0.01)
+app.command("run")(run_command)
