@@ -44,6 +44,7 @@ class Done:
 
     counts: dict[Place, tuple[int, Counts]]
     tally: Tally
+    said: Sequence[Said]
     committed_at: float
 
 
@@ -121,7 +122,7 @@ class Intake:
         self._set_aside(cursor, records, read, opening.now, counts)
         done = {place: (ends[place], counts[place]) for place in ends}
         cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
-        return Done(done, tally, 0.0)
+        return Done(done, tally, read.said, 0.0)
 
     def _fold(
         self, cursor: Cursor, read: _Read, now: int, counts: dict[Place, Counts]
