@@ -14,6 +14,7 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.kafka import producer
 from store import outbox
 from store.database import raw, transaction
+from store.dead_letters import addressed
 from store.outbox import OutboxKind
 
 BATCH = 5000
@@ -78,10 +79,12 @@ class Relay:
         headers = outbox.headers_of(packed)
         if kind is OutboxKind.CHANGED and value is not None:
             headers = [*cloud_event_headers(orjson.loads(value)), *headers]
-        topic = self._topics[kind]
+        topic, timestamp = self._topics.get(kind, ""), 0
+        if kind is OutboxKind.REDRIVE:
+            topic, timestamp, headers = addressed(headers)
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=headers, on_delivery=self._delivered)
+                self._producer.produce(topic, value, key, headers=headers, timestamp=timestamp, on_delivery=self._delivered)
             except BufferError:
                 self._producer.poll(0.1)
             else:
