@@ -1,4 +1,8 @@
-"""Batches of records, read from where the database says, whatever Kafka's group offsets are (I6)."""
+"""Batches of records, read from where the database says, whatever Kafka's group offsets are (I6).
+
+Each topic has a consumer of its own in the group. One consumer for all of them would let the sticky assignor give one
+worker every partition of the busy topic and another every partition of a quiet one.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +26,7 @@ class TopicChanged(Exception):
 
 
 class Feed:
-    """A consumer in a group, whose positions come from `start_at` and which drops what was revoked."""
+    """Consumers in a group, whose positions come from `start_at` and which drops what was revoked."""
 
     def __init__(
         self, kafka: KafkaConfiguration, worker: str, topics: Sequence[str], start_at: Callable[[Place, int], int]
@@ -32,11 +36,13 @@ class Feed:
         self._topics = list(topics)
         self._admin = AdminClient(common(kafka, name=f"points-{worker}"))
         self.cluster, self._uuids = self._identify()
-        self._consumer = Consumer(consumer(kafka, worker), logger=None)
+        self._consumers = {topic: Consumer(consumer(kafka, worker)) for topic in self._topics}
+        self._busiest = self._topics[0]
         self.positions: dict[Place, int] = {}
         self._hinted_at = time.monotonic()
         self._full = False
-        self._consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+        for topic, reader in self._consumers.items():
+            reader.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
 
     def _identify(self) -> tuple[str, dict[str, str]]:
         metadata = self._admin.list_topics(timeout=METADATA_TIMEOUT)
@@ -68,7 +74,14 @@ class Feed:
 
     def batch(self, size: int, wait: float) -> list[Message]:
         """Up to `size` records of partitions that are still assigned; waits longer while there is a backlog."""
-        messages = self._consumer.consume(size, BEHIND_WAIT if self._full else wait)
+        messages = self._consumers[self._busiest].consume(size, BEHIND_WAIT if self._full else wait)
+        most = len(messages)
+        for topic, reader in self._consumers.items():
+            if topic != self._busiest and len(messages) < size:
+                more = reader.consume(size - len(messages), 0)
+                messages.extend(more)
+                if len(more) > most:
+                    self._busiest, most = topic, len(more)
         self._full = len(messages) >= size // 2
         return [m for m in messages if self._is_good(m)]
 
@@ -102,24 +115,28 @@ class Feed:
     def hint(self) -> None:
         """Commits the positions to the group, without waiting."""
         self._hinted_at = time.monotonic()
-        parts = [TopicPartition(p.topic, p.partition, offset) for p, offset in self.positions.items()]
-        if parts:
-            self._consumer.commit(offsets=parts, asynchronous=True)
+        for topic, reader in self._consumers.items():
+            parts = [TopicPartition(p.topic, p.partition, o) for p, o in self.positions.items() if p.topic == topic]
+            if parts:
+                reader.commit(offsets=parts, asynchronous=True)
 
     def rewind(self) -> None:
         """Goes back to where the database says; everything in hand is dropped."""
         for place in list(self.positions):
             self.positions[place] = self._start_at(place, self.positions[place])
-            self._consumer.seek(TopicPartition(place.topic, place.partition, self.positions[place]))
+            part = TopicPartition(place.topic, place.partition, self.positions[place])
+            self._consumers[place.topic].seek(part)
         self._full = False
 
     def idle(self, seconds: float) -> None:
         """Stays in the group without reading, while something else is out of order."""
-        held = [TopicPartition(p.topic, p.partition) for p in self.positions]
-        self._consumer.pause(held)
-        self._consumer.poll(seconds)
-        still = [TopicPartition(p.topic, p.partition) for p in self.positions]
-        self._consumer.resume(still)
+        for topic, reader in self._consumers.items():
+            reader.pause(self._parts(topic))
+            reader.poll(seconds / len(self._consumers))
+            reader.resume(self._parts(topic))
+
+    def _parts(self, topic: str) -> list[TopicPartition]:
+        return [TopicPartition(p.topic, p.partition) for p in self.positions if p.topic == topic]
 
     def check_topics(self) -> None:
         """Raises TopicChanged when a topic of the feed was recreated under its name."""
@@ -136,10 +153,12 @@ class Feed:
         """Records between the positions and the ends of the logs, computed from our own positions."""
         total = 0
         for place, position in self.positions.items():
-            _, high = self._consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), cached=True)
+            part = TopicPartition(place.topic, place.partition)
+            _, high = self._consumers[place.topic].get_watermark_offsets(part, cached=True)
             total += max(0, high - position) if high >= 0 else 0
         return total
 
     def close(self) -> None:
         """Leaves the group."""
-        self._consumer.close()
+        for reader in self._consumers.values():
+            reader.close()
