@@ -13,16 +13,20 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from bench.contestant import ROOT
+from bench.growth import flat, memory
 from bench.kafka import BenchError
+from bench.latency import latency, midnight
 from bench.machine import surroundings
-from bench.measure import Progress, Stack
+from bench.measure import Progress, Stack, measure
+from bench.ours import OURS
 from bench.report import Report
 from bench.rounds import Line, interleaved
+from bench.workload_a import WorkloadA
 from deploy.dev.stack import start_stack
 
 STATE = ROOT / ".local" / "bench"
-SERVER_SETTINGS: Mapping[str, str] = {"max_wal_size": "4GB", "shared_buffers": "512MB"}
-"""Fixed, since both decide how often pages are written whole; durability is the stack's own default."""
+SERVER_SETTINGS: Mapping[str, str] = {"max_wal_size": "4GB", "shared_buffers": "512MB", "track_commit_timestamp": "on"}
+"""Fixed, since two decide how often pages are written whole; the third tells when an entry became durable."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -93,9 +97,26 @@ def attempt(part: Part, report: Report, stack: Stack, lines: list[Line], sizes: 
                 for run in interleaved(part.upper(), lines, size, sizes.rounds, stack, progress):
                     report.runs.append(run)
                     console.print(f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s")
+            case Part.LATENCY:
+                report.figures[part] = latency(
+                    half_load(report, stack, sizes, progress), sizes.seconds, stack, progress
+                )
+            case Part.MIDNIGHT:
+                report.figures[part] = midnight(sizes.dues, half_load(report, stack, sizes, progress), stack, progress)
+            case Part.FLAT:
+                report.figures[part] = flat(sizes.orders, sizes.entries, stack, progress)
+            case Part.MEMORY:
+                report.figures[part] = memory(sizes.orders, stack, progress)
     except BenchError as error:
         report.failures[part] = str(error)
         console.print(f"[red]{part}:[/red] {error}", highlight=False)
+
+
+def half_load(report: Report, stack: Stack, sizes: Sizes, progress: Progress) -> float:
+    """Half of what ours made of workload A, in orders a second; measured now unless it was in this run."""
+    known = [run for run in report.medians() if (run.workload, run.contestant) == ("A", OURS.name)]
+    run = known[0] if known else measure(OURS, WorkloadA(sizes.orders), stack, progress)
+    return run.orders_per_second / 2
 
 
 @contextmanager

@@ -88,7 +88,14 @@ class Usage:
 
 def surroundings(database_url: str) -> dict[str, str]:
     """Versions, the machine and the settings of PostgreSQL that decide what durable means."""
-    names = ("fsync", "synchronous_commit", "full_page_writes", "max_wal_size", "shared_buffers", "wal_compression")
+    names = (
+        "fsync",
+        "synchronous_commit",
+        "full_page_writes",
+        "max_wal_size",
+        "shared_buffers",
+        "track_commit_timestamp",
+    )
     with psycopg.connect(database_url) as database:
         settings = dict(
             database.execute(

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rules.binding import bound_version
+from rules.binding import bound_version, first_heard
 from rules.entitlement import Change, Entitlement, after_posting, changes, entitlement
-from rules.facts import UNBOUND
+from rules.facts import NOTHING_IN_FORCE, UNHEARD
 from schemas.ids import Micros
 from store.database import Cursor
 from store.ledger import CauseKind, EntryType, Posting, post
@@ -64,10 +64,18 @@ def settle(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: 
 
 def _decide(row: OrderRow, trigger: Trigger, merchants: Merchants, now: Micros) -> _Decided:
     facts = row.facts
-    if facts.settings_no is UNBOUND and facts.record is not None:
-        facts.settings_no = bound_version(merchants.versions(row.merchant_no), facts.record.created_at)
+    if facts.settings_no < NOTHING_IN_FORCE:
+        _bind(row, merchants)
     decided = entitlement(facts, merchants.rules(row.merchant_no, facts.settings_no), now)
     return _Decided(row, decided, [(c, _posting(row, c, decided, trigger)) for c in changes(facts, decided)])
+
+
+def _bind(row: OrderRow, merchants: Merchants) -> None:
+    facts, versions = row.facts, merchants.versions(row.merchant_no)
+    if row.new and facts.settings_no == UNHEARD:
+        facts.settings_no = first_heard(versions)
+    if facts.record is not None:
+        facts.settings_no = bound_version(versions, facts.record.created_at, facts.settings_no)
 
 
 def _posting(row: OrderRow, change: Change, now: Entitlement, trigger: Trigger) -> Posting:
@@ -83,7 +91,7 @@ def _posting(row: OrderRow, change: Change, now: Entitlement, trigger: Trigger) 
         change.episode,
         change.expires_at,
         posted.entries,
-        row.facts.settings_no,
+        row.facts.settings_no or None,
         occurred,
         trigger.cause,
         trigger.cause_id,

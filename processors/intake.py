@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Message
 from psycopg import Connection
 
 from processors.deciding import Tally, Trigger, settle
 from processors.reading import Said, say
 from processors.runtime.configuration import Configuration
-from processors.runtime.feed import Feed
+from processors.runtime.feed import Feed, Record
 from rules.folding import APPLIED, DUPLICATE
 from rules.poison import Limits
 from schemas.ids import DAY
@@ -35,8 +34,8 @@ class _Read:
     """A batch as read: what it says, and what says nothing."""
 
     said: list[Said] = field(default_factory=list)
-    ignored: list[tuple[Message, str]] = field(default_factory=list)
-    poison: list[tuple[Message, Unreadable]] = field(default_factory=list)
+    ignored: list[tuple[Record, str]] = field(default_factory=list)
+    poison: list[tuple[Record, Unreadable]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -72,32 +71,32 @@ class Intake:
         self._words = Words(connection)
         self._merchants = Merchants(connection)
 
-    def process(self, messages: Sequence[Message]) -> Done:
+    def process(self, records: Sequence[Record]) -> Done:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
-        read = self._read(messages)
+        read = self._read(records)
         self._learn(read)
         while True:
             try:
                 with transaction(self._connection) as cursor:
-                    done = self._apply(cursor, messages, read)
+                    done = self._apply(cursor, records, read)
             except NewOrderRace:
                 continue
             done.committed_at = time.time()
             self._feed.done({place: offset for place, (offset, _) in done.counts.items()})
             return done
 
-    def _read(self, messages: Sequence[Message]) -> _Read:
+    def _read(self, records: Sequence[Record]) -> _Read:
         read = _Read()
-        for message in messages:
+        for record in records:
             try:
-                said = say(message, self._likely[str(message.topic())])
+                said = say(record, self._likely[record.place.topic])
             except Unreadable as error:
-                read.poison.append((message, error))
+                read.poison.append((record, error))
                 continue
             if isinstance(said, Said):
                 read.said.append(said)
             else:
-                read.ignored.append((message, said))
+                read.ignored.append((record, said))
         return read
 
     def _learn(self, read: _Read) -> None:
@@ -107,13 +106,9 @@ class Intake:
             self._words.learn(words)
         self._merchants.learn({said.merchant_id for said in read.said})
 
-    def _apply(self, cursor: Cursor, messages: Sequence[Message], read: _Read) -> Done:
-        ends: dict[Place, int] = {}
-        counts: dict[Place, Counts] = {}
-        for message in messages:
-            place = self._feed.place(message)
-            ends[place] = int(message.offset() or 0) + 1
-            counts.setdefault(place, Counts())
+    def _apply(self, cursor: Cursor, records: Sequence[Record], read: _Read) -> Done:
+        ends = {record.place: record.offset + 1 for record in records}
+        counts = {place: Counts() for place in ends}
         expected = {place: self._feed.positions[place] for place in ends}
         opening = cursors.open_batch(cursor, PIPELINE, self._feed.cluster, expected)
         if opening.paused:
@@ -123,7 +118,7 @@ class Intake:
         rows, triggers = self._fold(cursor, read, opening.now, counts)
         tally = settle(cursor, [(rows[key], triggers[key]) for key in sorted(triggers)], self._merchants, opening.now)
         orders.write(cursor, [rows[key] for key in sorted(triggers)], self._words)
-        self._set_aside(cursor, messages, read, opening.now, counts)
+        self._set_aside(cursor, records, read, opening.now, counts)
         done = {place: (ends[place], counts[place]) for place in ends}
         cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
         return Done(done, tally, 0.0)
@@ -135,9 +130,9 @@ class Intake:
         rows = orders.lock(cursor, sorted({key for key, _ in keyed}), self._words)
         triggers: dict[OrderKey, Trigger] = {}
         for key, said in keyed:
-            count = counts[self._feed.place(said.message)]
-            if said.version.at > now + FUTURE:
-                read.poison.append((said.message, Unreadable("future_version", "updated_at lies more than 24 hours ahead", said.merchant_id)))
+            count = counts[said.record.place]
+            if said.newest_at() > now + FUTURE:
+                read.poison.append((said.record, Unreadable("future_version", "updated_at lies more than 24 hours ahead", said.merchant_id)))
                 continue
             row = rows.get(key)
             if row is None:
@@ -153,23 +148,23 @@ class Intake:
         return rows, triggers
 
     def _set_aside(
-        self, cursor: Cursor, messages: Sequence[Message], read: _Read, now: int, counts: dict[Place, Counts]
+        self, cursor: Cursor, records: Sequence[Record], read: _Read, now: int, counts: dict[Place, Counts]
     ) -> None:
-        for message, reason in read.ignored:
-            counts[self._feed.place(message)].ignore(reason)
+        for record, reason in read.ignored:
+            counts[record.place].ignore(reason)
         if read.poison:
-            self._quarantine(cursor, messages, read, now, counts)
+            self._quarantine(cursor, records, read, now, counts)
 
     def _quarantine(
-        self, cursor: Cursor, messages: Sequence[Message], read: _Read, now: int, counts: dict[Place, Counts]
+        self, cursor: Cursor, records: Sequence[Record], read: _Read, now: int, counts: dict[Place, Counts]
     ) -> None:
         before = quarantine.consumed(cursor, PIPELINE)
-        position = {id(message): before + i + 1 for i, message in enumerate(messages)}
+        position = {id(message): before + i + 1 for i, message in enumerate(records)}
         by_topic: dict[str, list[Poison]] = {}
-        for message, error in read.poison:
-            place = self._feed.place(message)
+        for record, error in read.poison:
+            place, offset, message = record
             counts[place].dead += 1
-            poison = Poison(place, message, position[id(message)], error.merchant_id, error.reason, str(error))
+            poison = Poison(place, message, position[place, offset], error.merchant_id, error.reason, str(error))
             by_topic.setdefault(place.topic, []).append(poison)
         for topic, found in by_topic.items():
             quarantine.put(cursor, PIPELINE, self._group, self._dead_letters[topic], found, now)

@@ -4,14 +4,13 @@
 Events may come twice, late or in any order: only the difference between the two is ever posted.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rules.assignment import due_at
-from rules.delivery import before_it_went_back, gone_back_since, order_final_moment
+from rules.delivery import before_it_went_back, gone_back_since, is_out_of_the_count, order_final_moment
 from rules.earning import Earning, counted_returns, earning_of
 from rules.expiry import expires_at
-from rules.facts import NOTHING_IN_FORCE, UNBOUND, OrderFacts, Posted
+from rules.facts import NOTHING_IN_FORCE, OrderFacts, Posted
 from rules.trail import CANCELLED, since
 from schemas.ids import Micros
 from schemas.settings import BoundRules
@@ -22,8 +21,7 @@ Installs = tuple[tuple[Micros, bool], ...]
 """A merchant's application events, oldest first: (when, whether installed from then on)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entitlement:
+class Entitlement(NamedTuple):
     """What an order is entitled to at one moment.
 
     `points` is what the order earns in the end, `now_points` what of it is due now; `reason` names why it earns
@@ -46,8 +44,7 @@ class Entitlement:
         return self.earning.points
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One difference to post: `points` to `holder`'s lot of this order and `episode`.
 
     A negative one is an upper bound: what the order's own lot let expire unspent is not taken a second time.
@@ -73,8 +70,7 @@ def feature_in_force(rules: BoundRules, installs: Installs, created_at: Micros) 
     return installed
 
 
-@dataclass(frozen=True, slots=True)
-class _When:
+class _When(NamedTuple):
     """A final moment with the due date and expiry that follow from it."""
 
     final_at: Micros
@@ -99,15 +95,16 @@ def entitlement(facts: OrderFacts, rules: BoundRules | None, now: Micros, instal
         return _with(when, "withdrawn", earning, facts, reason=ended)
     if when is None:
         return _with(None, "waiting", earning, facts)
-    due = when.due_at <= now
-    decided = _with(when, "granted" if due else "planned", earning, facts)
-    return replace(decided, now_points=earning.points if due else 0, kept=kept)
+    final, due, expires, episode = when
+    if due > now:
+        return Entitlement("planned", earning, 0, final, due, expires, episode, None, kept)
+    return Entitlement("granted", earning, earning.points, final, due, expires, episode, None, kept)
 
 
 def _cannot_earn(facts: OrderFacts, rules: BoundRules | None, installs: Installs) -> str | None:
     if facts.record is None:
         return "unknown_order"
-    if facts.settings_no == UNBOUND:
+    if facts.settings_no < NOTHING_IN_FORCE:
         return "no_settings_yet"
     if facts.settings_no == NOTHING_IN_FORCE or rules is None:
         return "no_settings_in_force"
@@ -133,21 +130,24 @@ def _when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
 
 
 def _kept_when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
-    """With `keep`, parcels that went back at or after the due date leave the order final (SPEC 4.5)."""
-    final: Micros | None = None
-    went_back: Micros | None = None
-    for parcel in facts.parcels:
-        moment = before_it_went_back(parcel, rules.overrides)
-        if moment is None:
+    """With `keep`, parcels that went back at or after the due date leave the order final (SPEC 4.5).
+
+    One that went back before is as it always is: out of the count when returned or lost, awaited when on its way.
+    """
+    kept = [(parcel, gone_back_since(parcel)) for parcel in facts.parcels]
+    while kept:
+        moments = [before_it_went_back(parcel, rules.overrides) for parcel, _ in kept]
+        final = max((m for m in moments if m is not None), default=None)
+        if final is None or None in moments:
             return None
-        final = moment if final is None else max(final, moment)
-        gone = gone_back_since(parcel)
-        if gone is not None:
-            went_back = gone if went_back is None else min(went_back, gone)
-    if final is None:
-        return None
-    when = _episode_of(final, facts.posted, rules, now)
-    return when if went_back is not None and went_back >= when.due_at else None
+        when = _episode_of(final, facts.posted, rules, now)
+        early = [p for p, gone in kept if gone is not None and gone < when.due_at]
+        if not early:
+            return when
+        if not all(is_out_of_the_count(parcel) for parcel in early):
+            return None
+        kept = [(p, gone) for p, gone in kept if gone is None or gone >= when.due_at]
+    return None
 
 
 def _episode_of(final: Micros, posted: Posted, rules: BoundRules, now: Micros) -> _When:
@@ -184,7 +184,7 @@ def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
     if posted.points and posted.holder is not None and (posted.holder != holder or now.episode != posted.episode or now.due_at is None):
         # D9: the entitlement moves with the member; a new episode is granted whole (SPEC 4.5).
         found.append(Change("clawed_back", posted.holder, -posted.points, posted.episode, posted.expires_at or 0))
-        posted = replace(posted, points=0, clawed=True)
+        posted = posted._replace(points=0, clawed=True)
     difference = now.now_points - posted.points
     if holder is not None and difference and now.expires_at is not None:
         found.append(Change(_type_of(difference, posted, now), holder, difference, now.episode, now.expires_at))

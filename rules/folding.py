@@ -3,7 +3,6 @@
 Folding is commutative and idempotent: any order and any number of repeats of the same records give the same facts.
 """
 
-from dataclasses import replace
 from typing import Literal
 
 from rules.facts import OrderFacts, OrderRecord, Parcel, ParcelRecord, ReturnOrder
@@ -29,7 +28,9 @@ def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outc
     """Folds a full order record (its nested delivery is folded by itself)."""
     newest = facts.record
     if newest is not None and record.version == newest.version:
-        return DUPLICATE
+        if repr(record) <= repr(newest):
+            return DUPLICATE
+        facts.record = record  # a tie that even the version leaves open falls the same way everywhere
     tier_older = tier is not None and (facts.tier_at is None or record.version < facts.tier_at)
     if tier_older:
         facts.tier, facts.tier_at = tier, record.version
@@ -69,13 +70,15 @@ def fold_parcel(facts: OrderFacts, record: ParcelRecord) -> Outcome:
 def _fold_into(parcel: Parcel, record: ParcelRecord, *, new: bool = False) -> tuple[Parcel, Outcome]:
     newest = parcel.record
     if not new and record.version == newest.version:
-        return parcel, DUPLICATE
+        if repr(record) <= repr(newest):
+            return parcel, DUPLICATE
+        return Parcel(record, extended(parcel.trail, parcel_entry(record))), APPLIED
     trail = extended(parcel.trail, parcel_entry(record))
     if new or record.version > newest.version:
         return Parcel(record, trail), APPLIED
     if trail is parcel.trail:
         return parcel, STALE
-    return replace(parcel, trail=trail), APPLIED
+    return parcel._replace(trail=trail), APPLIED
 
 
 def parcel_entry(record: ParcelRecord) -> Entry:
@@ -103,8 +106,8 @@ def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:
         newer = record.version > known.version
         if not newer and trail is known.trail:
             return STALE
-        folded = replace(record if newer else known, trail=trail)
+        folded = (record if newer else known)._replace(trail=trail)
         facts.returns = (*facts.returns[:i], folded, *facts.returns[i + 1 :])
         return APPLIED
-    facts.returns = (*facts.returns, replace(record, trail=extended(record.trail, entry)))
+    facts.returns = (*facts.returns, record._replace(trail=extended(record.trail, entry)))
     return APPLIED

@@ -7,7 +7,6 @@ Older ones can never matter again, so a trail stays short.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -60,8 +59,7 @@ class Entry(NamedTuple):
         return said if self.also_at is None else min(said, self.also_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Trail:
+class Trail(NamedTuple):
     """The newest uninteresting record, if any, and all newer records in interesting states, oldest first."""
 
     floor: Version | None = None
@@ -99,8 +97,8 @@ def _same_evidence(a: Entry, b: Entry) -> bool:
     return a.version.at == b.version.at and a.state is b.state and a.said_at == b.said_at and a.also_at == b.also_at
 
 
-def _by_version(entry: Entry) -> Version:
-    return entry.version
+def _by_version(entry: Entry) -> tuple[Version, State]:
+    return entry.version, entry.state
 
 
 def streak(trail: Trail, states: Collection[State]) -> tuple[Entry, ...]:

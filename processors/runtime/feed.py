@@ -6,7 +6,7 @@ worker every partition of the busy topic and another every partition of a quiet 
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -19,6 +19,18 @@ METADATA_TIMEOUT = 10.0
 BEHIND_WAIT = 0.1
 """Seconds to wait for a full batch while there is a backlog: full batches are what throughput is made of."""
 HINT_SECONDS = 5.0
+
+
+NOWHERE = 2**63
+"""The position in a partition that this worker does not have: no offset reaches it."""
+
+
+class Record(NamedTuple):
+    """A record and where it stands."""
+
+    place: Place
+    offset: int
+    message: Message
 
 
 class TopicChanged(Exception):
@@ -39,6 +51,7 @@ class Feed:
         self._consumers = {topic: Consumer(consumer(kafka, worker)) for topic in self._topics}
         self._busiest = self._topics[0]
         self.positions: dict[Place, int] = {}
+        self._places: dict[tuple[str | None, int | None], Place] = {}
         self._hinted_at = time.monotonic()
         self._full = False
         for topic, reader in self._consumers.items():
@@ -52,10 +65,13 @@ class Feed:
         described = self._admin.describe_topics(TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT)
         return str(metadata.cluster_id), {t: str(f.result().topic_id) for t, f in described.items()}
 
-    def place(self, message: Message) -> Place:
-        """Where a record comes from."""
-        topic = str(message.topic())
-        return Place(topic, self._uuids[topic], int(message.partition() or 0))
+    def _place(self, message: Message) -> Place:
+        at = (message.topic(), message.partition())
+        place = self._places.get(at)
+        if place is None:
+            topic = str(at[0])
+            place = self._places[at] = Place(topic, self._uuids[topic], int(at[1] or 0))
+        return place
 
     def uuid(self, topic: str) -> str:
         """The topic's uuid when this feed began."""
@@ -72,7 +88,7 @@ class Feed:
         for part in partitions:
             self.positions.pop(Place(part.topic, self._uuids[part.topic], part.partition), None)
 
-    def batch(self, size: int, wait: float) -> list[Message]:
+    def batch(self, size: int, wait: float) -> list[Record]:
         """Up to `size` records of partitions that are still assigned; waits longer while there is a backlog."""
         messages = self._consumers[self._busiest].consume(size, BEHIND_WAIT if self._full else wait)
         most = len(messages)
@@ -83,17 +99,20 @@ class Feed:
                 if len(more) > most:
                     self._busiest, most = topic, len(more)
         self._full = len(messages) >= size // 2
-        return [m for m in messages if self._is_good(m)]
+        return self._good(messages)
 
-    def _is_good(self, message: Message) -> bool:
-        error = message.error()
-        if error is not None:
-            self._complain(message, error)
-            return False
-        place = self.place(message)
-        at = self.positions.get(place)
-        # `consume` may return records of a partition that was revoked meanwhile, or that a seek has left behind.
-        return at is not None and int(message.offset() or 0) >= at
+    def _good(self, messages: Sequence[Message]) -> list[Record]:
+        good: list[Record] = []
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._complain(message, error)
+                continue
+            place, offset = self._place(message), int(message.offset() or 0)
+            # `consume` may return records of a partition that was revoked meanwhile, or that a seek has left behind.
+            if offset >= self.positions.get(place, NOWHERE):
+                good.append(Record(place, offset, message))
+        return good
 
     def _complain(self, message: Message, error: KafkaError) -> None:
         if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001 - its name

@@ -36,7 +36,6 @@ def consumer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
         "auto.offset.reset": "error",
         "fetch.message.max.bytes": 2 << 20,
         "queued.max.messages.kbytes": QUEUED_KB,
-        "fetch.wait.max.ms": 10,
     }
     if kafka.group_protocol == "classic":
         settings["partition.assignment.strategy"] = "cooperative-sticky"
