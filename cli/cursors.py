@@ -54,7 +54,15 @@ def print_cursors(rows: "list[KnownCursor]") -> None:
     for row in rows:
         counts = (f"{getattr(row, name):,}" for name in COUNTS)
         uuid, style = (f"{row.topic_uuid} (former)", "dim") if row.retired else (row.topic_uuid, "")
-        table.add_row(row.pipeline, f"{row.topic}/{row.partition}", uuid, str(row.first_offset), str(row.next_offset), *counts, style=style)
+        table.add_row(
+            row.pipeline,
+            f"{row.topic}/{row.partition}",
+            uuid,
+            str(row.first_offset),
+            str(row.next_offset),
+            *counts,
+            style=style,
+        )
     out().print(table)
 
 
@@ -62,7 +70,11 @@ def print_cursors(rows: "list[KnownCursor]") -> None:
 def adopt_command(
     start: Annotated[
         str,
-        typer.Option("--from", metavar="earliest|latest|OFFSET", help="Where to start in the new log; an OFFSET needs --partition."),
+        typer.Option(
+            "--from",
+            metavar="earliest|latest|OFFSET",
+            help="Where to start in the new log; an OFFSET needs --partition.",
+        ),
     ] = "earliest",
     topic: Annotated[str | None, typer.Option("--topic", help="Only this topic.")] = None,
     partition: Annotated[int | None, typer.Option("--partition", help="Only this partition.", min=0)] = None,
@@ -165,7 +177,9 @@ def _print_plans(plans: "list[Adoption]") -> None:
     console.print("[bold]This will start anew:[/]")
     for one in plans:
         stood = f"stood at {one.before.next_offset}, " if one.before is not None else ""
-        console.print(f"  {one.pipeline} · {one.place.topic}/{one.place.partition}: {stood}goes on at [bold]{one.start}[/]")
+        console.print(
+            f"  {one.pipeline} · {one.place.topic}/{one.place.partition}: {stood}goes on at [bold]{one.start}[/]"
+        )
         console.print(f"    [dim]{escape(one.why)}[/]")
     console.print(
         "The former cursors stay as history with their counts. Records that come again change nothing; "
@@ -176,6 +190,8 @@ def _print_plans(plans: "list[Adoption]") -> None:
 
 def _ask() -> None:
     if not sys.stdin.isatty():
-        raise Failure(Exit.USAGE, "nobody is here to be asked: nothing was changed", "add --yes when this is what you want")
+        raise Failure(
+            Exit.USAGE, "nobody is here to be asked: nothing was changed", "add --yes when this is what you want"
+        )
     if not typer.confirm("Go on?"):
         raise Failure(Exit.UNEXPECTED, "nothing was changed")

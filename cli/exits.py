@@ -7,12 +7,12 @@ from enum import IntEnum
 TABLE = (
     (0, "done"),
     (1, "unexpected error, or something that `doctor` or a question left undone"),
-    (2, "wrong usage or wrong configuration"),
+    (2, "wrong usage or configuration; a login that Kafka or PostgreSQL refuses"),
     (3, "the database's schema or version is not the one this version works with"),
     (4, "a topic or a cursor is not as it must be"),
     (5, "refused: invalid settings, another version in force, a dead letter already dealt with, missing rights"),
     (6, "not found: merchant, version, dead letter, pipeline"),
-    (7, "Kafka or PostgreSQL cannot be reached, or refuses us"),
+    (7, "Kafka or PostgreSQL cannot be reached"),
 )
 
 
@@ -85,16 +85,23 @@ def _of_psycopg(error: Exception) -> Failure | None:
     if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
         return Failure(Exit.SCHEMA, f"the schema is not the one this version knows: {text}", "run `points migrate`")
     if isinstance(error, psycopg.OperationalError):
-        return Failure(Exit.UNREACHABLE, f"PostgreSQL: {text}", _remedy_for(text))
+        return _of_connection(text)
     return None
 
 
-def _remedy_for(text: str) -> str:
-    if "password authentication failed" in text or "no password supplied" in text:
-        return "check user and password in POINTS_DATABASE__URL"
+_LOGIN = ("password authentication failed", "no password supplied", "no pg_hba.conf entry", "not permitted to log in")
+
+
+def _of_connection(text: str) -> Failure:
+    """As the workers end (DESIGN 4): who is refused mends the configuration, who is not heard waits or looks around."""
+    if any(part in text for part in _LOGIN):
+        remedy = "check user and password in POINTS_DATABASE__URL (or POINTS_DATABASE__OWNER_URL, when migrating)"
+        return Failure(Exit.USAGE, f"PostgreSQL refuses us: {text}", remedy)
     if "does not exist" in text:
-        return "check the database, user and role in POINTS_DATABASE__URL; create what is missing"
-    return "check that PostgreSQL runs at the address in POINTS_DATABASE__URL and lets this machine in"
+        remedy = "check the database and the user in POINTS_DATABASE__URL; create what is missing"
+        return Failure(Exit.USAGE, f"PostgreSQL refuses us: {text}", remedy)
+    remedy = "check that PostgreSQL runs at the address in POINTS_DATABASE__URL and lets this machine in"
+    return Failure(Exit.UNREACHABLE, f"PostgreSQL cannot be reached: {text}", remedy)
 
 
 def _of_kafka(error: Exception) -> Failure | None:
@@ -105,6 +112,15 @@ def _of_kafka(error: Exception) -> Failure | None:
     told = error.args[0]
     if told.code() == KafkaError._INVALID_ARG:  # noqa: SLF001 - librdkafka's name for it
         return Failure(Exit.USAGE, f"the Kafka configuration is refused: {told.str()}", "mend POINTS_KAFKA__…")
+    denied = (
+        KafkaError._AUTHENTICATION,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    )  # noqa: SLF001
+    if told.code() in (*denied, KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+        return Failure(
+            Exit.USAGE, f"Kafka refuses us: {told.str()}", "check POINTS_KAFKA__SASL_… and the rights of this user"
+        )
     if told.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001 - as above
         return Failure(Exit.CURSOR, f"Kafka: {told.str()}", "create topics with `points topics apply`")
     return Failure(Exit.UNREACHABLE, f"Kafka: {told.str()}", "check POINTS_KAFKA__BOOTSTRAP_SERVERS and the broker")

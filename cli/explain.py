@@ -69,7 +69,9 @@ def _print(merchant: str, order: str, found: "Explained") -> None:
     colour = _COLOURS[found.state]
     title = f"order [bold]{escape(order)}[/] at {escape(merchant)} · [bold {colour}]{found.state}[/]"
     body = Group(_figures(found), Rule(style="dim"), _steps(found))
-    out().print(Panel(body, title=title, title_align="left", border_style=colour, padding=(0, 1), width=min(out().width, 118)))
+    out().print(
+        Panel(body, title=title, title_align="left", border_style=colour, padding=(0, 1), width=min(out().width, 118))
+    )
 
 
 def _figures(found: "Explained") -> "Table":
@@ -82,7 +84,11 @@ def _figures(found: "Explained") -> "Table":
     table = Table.grid(padding=(0, 3))
     points = f"[bold]{now.points:,}[/] of {money_shown(now.earning.base, found.currency)}" if not now.reason else "0"
     reason = f" [yellow]{now.reason}[/]" if now.reason else ""
-    left = (("member", escape(member_of(found) or "nobody")), ("points", points + reason), ("posted", f"[bold]{found.view.granted:,}[/]"))
+    left = (
+        ("member", escape(member_of(found) or "nobody")),
+        ("points", points + reason),
+        ("posted", f"[bold]{found.view.granted:,}[/]"),
+    )
     right = (
         ("final", moment_shown(now.final_at, zone) if now.final_at is not None else "not yet"),
         ("due", moment_shown(now.due_at, zone) if now.due_at is not None else "–"),
@@ -104,7 +110,11 @@ def _steps(found: "Explained") -> "Table":
     for step in found.steps:
         word, colon, rest = step.text.partition(": ")
         # A reason's word stands out: it is what people search for.
-        text = f"[yellow]{escape(word)}[/]: {escape(rest)}" if colon and word.islower() and "_" in word else escape(step.text)
+        text = (
+            f"[yellow]{escape(word)}[/]: {escape(rest)}"
+            if colon and word.islower() and "_" in word
+            else escape(step.text)
+        )
         table.add_row("" if step.about == about else step.about, text)
         about = step.about
     return table

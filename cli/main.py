@@ -35,7 +35,9 @@ def _end(error: Exception) -> int:
     failure = failure_of(error)
     if failure is None:
         what = f"unexpected {type(error).__name__}: {error}"
-        failure = Failure(Exit.UNEXPECTED, what, "run it again with `points --debug …` for the traceback, and report it")
+        failure = Failure(
+            Exit.UNEXPECTED, what, "run it again with `points --debug …` for the traceback, and report it"
+        )
     complain(failure)
     return failure.code
 

@@ -119,7 +119,13 @@ def _print_history(entries: "list[HistoryEntry]", limit: int, zone: str) -> None
         out().print("no entries")
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name, justify in (("#", "right"), ("when", "left"), ("type", "left"), ("points", "right"), ("balance", "right")):
+    for name, justify in (
+        ("#", "right"),
+        ("when", "left"),
+        ("type", "left"),
+        ("points", "right"),
+        ("balance", "right"),
+    ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     table.add_column("order")
     table.add_column("expires")

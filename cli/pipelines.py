@@ -12,7 +12,10 @@ from cli.wiring import configuration, connect
 def resume_command(
     pipeline: Annotated[str | None, typer.Argument(help="Which one; all that are paused by default.")] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Count every unreadable record from the first: what paused us may pause us again.")
+        bool,
+        typer.Option(
+            "--strict", help="Count every unreadable record from the first: what paused us may pause us again."
+        ),
     ] = False,
     json_: JsonOption = False,
 ) -> None:

@@ -18,7 +18,9 @@ def run_command(workers: list[str]) -> None:
         from processors.intake import Intake, start_at
         from processors.runtime.feed import Feed
 
-        feed = Feed(c.kafka, "intake", [c.topics.orders, c.topics.deliveries], lambda p, f: start_at(con, feed.cluster, p, f))
+        feed = Feed(
+            c.kafka, "intake", [c.topics.orders, c.topics.deliveries], lambda p, f: start_at(con, feed.cluster, p, f)
+        )
         w = Intake(c, feed, con)
         while not stop:
             ms = feed.batch(c.intake.batch, c.intake.wait_ms / 1000)

@@ -78,7 +78,9 @@ def _ends(found: "Configuration", rows: "list[KnownCursor]") -> dict[tuple[str, 
 
     broker = Broker(found)
     topics = broker.topics(r.topic for r in rows)
-    here = [r for r in rows if r.topic in topics and topics[r.topic].uuid == r.topic_uuid and r.cluster == broker.cluster]
+    here = [
+        r for r in rows if r.topic in topics and topics[r.topic].uuid == r.topic_uuid and r.cluster == broker.cluster
+    ]
     ends = broker.ends({(r.topic, r.partition) for r in here})
     return {(r.cluster, r.topic_uuid, r.partition): ends[r.topic, r.partition].next for r in here}
 
@@ -95,7 +97,11 @@ def status_json(status: Status) -> dict[str, Any]:
         "members": status.counted.accounts,
         "cursors": [cursor_json(row) | {"lag": lag} for row, lag in status.cursors],
         "ignored": status.ignored,
-        "due": {"overdue": due.overdue, "planned": due.planned, "next": iso(due.soonest) if due.soonest is not None else None},
+        "due": {
+            "overdue": due.overdue,
+            "planned": due.planned,
+            "next": iso(due.soonest) if due.soonest is not None else None,
+        },
         "outbox": {"rows": status.outbox.rows, "oldest": status.outbox.oldest, "relayed_shards": sorted(status.relays)},
         "dead_letters": {
             "all": letters.rows,
@@ -103,7 +109,8 @@ def status_json(status: Status) -> dict[str, Any]:
             "newest": iso(letters.newest) if letters.newest is not None else None,
         },
         "paused": [
-            {"pipeline": p.name, "since": iso(p.paused_at) if p.paused_at is not None else None, "reason": p.reason} for p in status.paused
+            {"pipeline": p.name, "since": iso(p.paused_at) if p.paused_at is not None else None, "reason": p.reason}
+            for p in status.paused
         ],
     }
 
@@ -119,7 +126,9 @@ def _print(status: Status) -> None:
             told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
             console.print(f"[dim]{name} ignored: {escape(told)}[/]")
     for p in status.paused:
-        console.print(f"[bold red]paused[/] {p.name}: {escape(p.reason or '')} [dim]→ points dlq list, points resume {p.name}[/]")
+        console.print(
+            f"[bold red]paused[/] {p.name}: {escape(p.reason or '')} [dim]→ points dlq list, points resume {p.name}[/]"
+        )
 
 
 def _head(status: Status) -> "Table":
@@ -130,7 +139,11 @@ def _head(status: Status) -> "Table":
     due, letters = status.due, status.letters
     table = Table.grid(padding=(0, 2))
     soonest = f", the next {iso(due.soonest)}" if due.soonest is not None and not due.overdue else ""
-    table.add_row("[dim]now[/]", f"{iso(due.now)[:19]}Z", f"[dim]{status.counted.merchants:,} merchants, {status.counted.accounts:,} accounts[/]")
+    table.add_row(
+        "[dim]now[/]",
+        f"{iso(due.now)[:19]}Z",
+        f"[dim]{status.counted.merchants:,} merchants, {status.counted.accounts:,} accounts[/]",
+    )
     table.add_row("[dim]due now[/]", _alarm(due.overdue), f"[dim]{due.planned:,} planned{soonest}[/]")
     relays = f"{len(status.relays)} shards have a relay" if status.relays else "no relay is running"
     oldest = f"oldest {status.outbox.oldest}, " if status.outbox.oldest else ""
@@ -160,5 +173,7 @@ def _cursors(status: Status) -> "Table | str":
             table.add_row(f"[bold]{row.pipeline}[/]")
             pipeline = row.pipeline
         shown = "?" if lag is None else f"[yellow]{lag:,}[/]" if lag else "0"
-        table.add_row(f"  {row.topic}/{row.partition}", shown, str(row.next_offset), *(f"{getattr(row, n):,}" for n in COUNTS))
+        table.add_row(
+            f"  {row.topic}/{row.partition}", shown, str(row.next_offset), *(f"{getattr(row, n):,}" for n in COUNTS)
+        )
     return table

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import orjson
 from psycopg import Connection, IsolationLevel, RawCursor
 
-from rules.facts import OrderFacts
+from rules.facts import NOTHING_IN_FORCE, OrderFacts
 from schemas.ids import NEVER, Micros
 from schemas.packing import pack_id, unpack_id
 from schemas.settings import BoundRules, SettingsDocument, compile_settings
 from store.database import Cursor, raw
 from store.ledger import EntryType
 from store.merchants import document_of
-from store.orders import from_row, read_sides
+from store.orders import read_rows
 from store.queries import queries
 from store.words import Words
 
@@ -183,12 +183,11 @@ def order(connection: Database, merchant_id: str, order_id: str) -> OrderView:
         number = merchant_number(cursor, merchant_id)
         now = (cursor.execute(queries("settings")["now"]).fetchone() or (0,))[0]
         newest = _version(cursor, number, None)
-        found = cursor.execute(sql["order"], [number, key]).fetchone()
-        if found is None:
+        rows = read_rows(cursor, cursor.execute(sql["order"], [number, key]).fetchall(), words)
+        if not rows:
             return OrderView(now, OrderFacts(), 0, None, (), None, newest)
-        row = from_row(found, words)
-        read_sides(cursor, {row.key: row}, words)
-        bound = _version(cursor, number, row.facts.settings_no) if row.facts.settings_no else None
+        row = rows[number, key]
+        bound = _version(cursor, number, row.facts.settings_no) if row.facts.settings_no > NOTHING_IN_FORCE else None
         entries = tuple(_entries(cursor, number, key, row.facts))
         return OrderView(now, row.facts, row.planned, row.due_us, entries, bound, newest)
 
