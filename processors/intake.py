@@ -159,7 +159,7 @@ class Intake:
         self, cursor: Cursor, records: Sequence[Record], read: _Read, now: int, counts: dict[Place, Counts]
     ) -> None:
         before = quarantine.consumed(cursor, PIPELINE)
-        position = {id(message): before + i + 1 for i, message in enumerate(records)}
+        position = {(r.place, r.offset): before + i + 1 for i, r in enumerate(records)}
         by_topic: dict[str, list[Poison]] = {}
         for record, error in read.poison:
             place, offset, message = record
