@@ -121,9 +121,7 @@ class _Teller:
             )
             yield self._feature(bound, record)
         elif self.view.facts.settings_no == NOTHING_IN_FORCE:
-            first = self.view.newest
-            since_ = " they came into force only later" if first is not None else ""
-            yield f"no_settings_in_force: the merchant had settings, but none in force at the order's creation:{since_}."
+            yield "no_settings_in_force: the merchant's settings came into force only after the order's creation."
         else:
             yield self._no_settings_yet(record)
 
