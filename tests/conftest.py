@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.dev.stack import Stack, start_stack
+from tests.support.engine import Engine
 from tests.support.servers import Databases
 
 STATE = Path(__file__).parents[1] / ".local" / "tests"
@@ -47,3 +48,10 @@ def postgres(stack: Stack) -> Iterator[Databases]:
 def topic_prefix() -> str:
     """A prefix for the names of topics and groups that no other test has."""
     return f"t{uuid.uuid4().hex[:10]}."
+
+
+@pytest.fixture
+def engine(kafka: str, postgres: Databases, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
+    """A migrated database and topics of the test's own; see tests/support/engine.py."""
+    with Engine(kafka, postgres.database(), topic_prefix, tmp_path) as made:
+        yield made.prepare()
