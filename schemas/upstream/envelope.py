@@ -1,5 +1,6 @@
 """The webhook envelope, and reading one record of a topic into it."""
 
+from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar
 
 import orjson
@@ -52,6 +53,7 @@ _KINDS: dict[str, Kind] = {
 }
 
 
+@lru_cache(maxsize=256)
 def kind_of(topic: str) -> Kind | None:
     """Which resource a webhook topic carries; None for topics that points do not depend on."""
     return "remove" if topic == "order/remove" else _KINDS.get(topic.partition("/")[0])
