@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from confluent_kafka import Message
+
 from rules.binding import bound_version, first_heard
 from rules.entitlement import Change, Entitlement, after_posting, changes, entitlement, is_unfinished
 from rules.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNHEARD
@@ -14,6 +16,10 @@ from store.merchants import Merchants
 from store.orders import OrderRow, write_plans
 
 
+TRACEPARENT = "traceparent"
+"""The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """What made us look at an order: shown as the cause of the entries, and when it occurred."""
@@ -21,6 +27,15 @@ class Trigger:
     occurred_at: Micros
     cause: CauseKind = CauseKind.order
     cause_id: bytes | None = None
+    message: Message | None = None
+
+    def traceparent(self) -> bytes | None:
+        """The trace that the record belongs to, if it says one."""
+        headers = self.message.headers() if self.message is not None else None
+        for name, value in headers or ():
+            if name == TRACEPARENT and isinstance(value, bytes):
+                return value
+        return None
 
 
 @dataclass(slots=True)
@@ -103,6 +118,7 @@ def _posting(row: OrderRow, change: Change, now: Entitlement, trigger: Trigger) 
         trigger.cause,
         trigger.cause_id,
         fresh,
+        trigger.traceparent(),
     )
 
 

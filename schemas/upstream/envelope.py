@@ -99,7 +99,7 @@ def _try(kind: Kind, value: bytes) -> Envelope[Any] | None:
 
 def _head_of(value: bytes) -> Head:
     try:
-        return Head.__pydantic_validator__.validate_json(value)
+        return Head.model_validate_json(value)
     except ValidationError as error:
         raise _unreadable(error, _merchant_in(value)) from None
 
