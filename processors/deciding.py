@@ -32,10 +32,7 @@ class Trigger:
     def traceparent(self) -> bytes | None:
         """The trace that the record belongs to, if it says one."""
         headers = self.message.headers() if self.message is not None else None
-        for name, value in headers or ():
-            if name == TRACEPARENT and isinstance(value, bytes):
-                return value
-        return None
+        return next((v for name, v in list(headers or ()) if name == TRACEPARENT and isinstance(v, bytes)), None)
 
 
 @dataclass(slots=True)

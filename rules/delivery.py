@@ -69,6 +69,21 @@ def before_it_went_back(parcel: Parcel, overrides: Mapping[str, FinalStatus]) ->
     return _moment_in(without_last(parcel.trail, GONE_BACK), awaited_status(parcel, overrides))
 
 
+def final_moment_keeping(facts: OrderFacts, overrides: Mapping[str, FinalStatus], kept_from: Micros) -> Micros | None:
+    """The order's final moment if parcels that went back from `kept_from` on count as they stood before (SPEC 4.5)."""
+    last: Micros | None = None
+    for parcel in facts.parcels:
+        gone = gone_back_since(parcel)
+        if gone is not None and gone < kept_from and is_out_of_the_count(parcel):
+            continue
+        keep = gone is None or gone >= kept_from
+        moment = before_it_went_back(parcel, overrides) if keep else None
+        if moment is None:
+            return None
+        last = moment if last is None else max(last, moment)
+    return last
+
+
 def order_final_moment(facts: OrderFacts, overrides: Mapping[str, FinalStatus], *, on_completed: bool) -> Micros | None:
     """When the whole order is final (SPEC 2.2 D4, D5 and 2.5)."""
     if on_completed or completes_without_delivery(facts):
