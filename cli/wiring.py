@@ -107,9 +107,13 @@ def connect(found: "Configuration", *, name: str = "points-cli") -> "Connection[
     from store import database, migrate
 
     connection = database.connect(found.database.url.get_secret_value(), role=None, name=name, tuned=False)
-    check_server(connection)
-    migrate.check(connection)
-    take_role(connection, found.database.role)
+    try:
+        check_server(connection)
+        migrate.check(connection)
+        take_role(connection, found.database.role)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
