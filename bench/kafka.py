@@ -14,6 +14,8 @@ from bench.workload import Record
 
 PARTITIONS = 4
 POLL_SECONDS = 0.05
+ERRORS_ONLY = 3
+"""librdkafka's level: it warns of retries while a broker warms up, which mean nothing here."""
 HOLD_MILLISECONDS = 900_000
 """The broker's default limit for a transaction: how long a load may be held back."""
 
@@ -22,9 +24,14 @@ class BenchError(Exception):
     """The benchmark cannot go on, or a run's result is wrong; the text says what and where."""
 
 
+def admin_client(bootstrap_servers: str) -> AdminClient:
+    """For topics and groups."""
+    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": ERRORS_ONLY})
+
+
 def create_topics(bootstrap_servers: str, names: Iterable[str], partitions: int = PARTITIONS) -> None:
     """Create topics and wait until the broker answers for them."""
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin = admin_client(bootstrap_servers)
     wanted = [NewTopic(name, partitions, 1) for name in names]
     for name, future in admin.create_topics(wanted).items():
         try:
@@ -40,7 +47,7 @@ def create_topics(bootstrap_servers: str, names: Iterable[str], partitions: int 
 
 def delete_topics(bootstrap_servers: str, prefix: str) -> None:
     """Delete the topics of a run, so that a long benchmark does not fill the disk."""
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin = admin_client(bootstrap_servers)
     names = [name for name in admin.list_topics(timeout=10).topics if name.startswith(f"{prefix}.")]
     for future in admin.delete_topics(names).values() if names else ():
         future.exception()
@@ -58,6 +65,7 @@ class HeldLoad:
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap_servers,
+                "log_level": ERRORS_ONLY,
                 "transactional.id": f"bench-{uuid.uuid4()}",
                 "transaction.timeout.ms": HOLD_MILLISECONDS,
                 "partitioner": "murmur2_random",
@@ -72,8 +80,9 @@ class HeldLoad:
         """Write all records, unseen; returns how many."""
         self._producer.begin_transaction()
         count = 0
-        for count, record in enumerate(records, 1):
+        for record in records:
             produce(self._producer, self._topic, record)
+            count += 1
         if self._producer.flush(120):
             raise BenchError(f"The broker did not take the whole load for {self._topic} within 120 s.")
         return count

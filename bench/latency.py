@@ -107,7 +107,8 @@ def grant_lateness(rate: float, seconds: int, stack: Stack, progress: Progress) 
             running.wait("lateness", lambda: running.output.count >= len(ahead), seconds + AHEAD[1] + SETTLE_SECONDS)
         posted = postings(running.site.database_url)
     check_points(posted, dict.fromkeys(pacer.at, POINTS))
-    late = [posted[order].committed - posted[order].due for order in after_warm_up(pacer.at)]
+    due = {record.order_id: int(orders.due_at(n).timestamp() * 1e6) for n, record in enumerate(records)}
+    late = [posted[order].committed - due[order] for order in after_warm_up(pacer.at)]
     return {"grant lateness, dues spread": str(Spread.of(late))}
 
 
@@ -147,7 +148,7 @@ def wait_until_planned(running: Running, records: int, at: datetime) -> None:
 def burst_figures(posted: Mapping[str, Posted], at: datetime, sent: Mapping[str, int], dues: int) -> Figures:
     """From the instant to the last grant of each merchant, and what intake did meanwhile."""
     instant = int(at.timestamp() * 1e6)
-    last = {merchant: 0 for merchant in (BIG_MERCHANT, SMALL_MERCHANT)}
+    last = dict.fromkeys((BIG_MERCHANT, SMALL_MERCHANT), 0)
     counts = dict.fromkeys(last, 0)
     for entry in posted.values():
         if entry.merchant in last:

@@ -13,10 +13,9 @@ from typing import Self
 
 import psutil
 import psycopg
-from confluent_kafka.admin import AdminClient
 
 from bench.contestant import Contestant, Site, drop_database, own_database
-from bench.kafka import BenchError, HeldLoad, ReadBack, create_topics, delete_topics, group_is_ready
+from bench.kafka import BenchError, HeldLoad, ReadBack, admin_client, create_topics, delete_topics, group_is_ready
 from bench.machine import Usage, broker_process, postgres_process
 from bench.workload import Workload
 
@@ -44,6 +43,8 @@ class Stack:
     bootstrap_servers: str
     database_url: str
     state: Path
+    kafka: str
+    """The broker's version, or which rung of the ladder it came from."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ class Workers:
         raise BenchError(f"{self._contestant.name}: its workers did not come to share {self._site.topic_in}.")
 
     def _assigned_within(self, seconds: float) -> bool:
-        admin = AdminClient({"bootstrap.servers": self._site.bootstrap_servers})
+        admin = admin_client(self._site.bootstrap_servers)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.check()

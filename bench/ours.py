@@ -147,9 +147,10 @@ def consumed(database: psycopg.Connection[Any]) -> int:
 
 def move_clock(database: psycopg.Connection[Any], days: int) -> None:
     """Set the database's one clock ahead, as tests do."""
-    body = f"SELECT (extract(epoch FROM clock_timestamp() + interval '{days} days') * 1000000)::bigint"
+    body = "SELECT ((extract(epoch FROM clock_timestamp()) + {}) * 1000000)::bigint"
+    later = sql.SQL(body).format(sql.Literal(days * 86_400)).as_string(database)
     head = "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
-    database.execute(sql.SQL(head).format(sql.Literal(body)))
+    database.execute(sql.SQL(head).format(sql.Literal(later)))
 
 
 def preload(site: Site, entries: int, merchant: str) -> None:

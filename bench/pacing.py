@@ -99,25 +99,25 @@ class Spread:
         return Spread(len(microseconds), cuts[49] / 1e6, cuts[98] / 1e6, max(microseconds) / 1e6)
 
     def __str__(self) -> str:
-        return f"p50 {self.p50 * 1e3:,.0f} ms, p99 {self.p99 * 1e3:,.0f} ms, worst {self.worst * 1e3:,.0f} ms ({self.count:,})"
+        p50, p99, worst = (f"{seconds * 1e3:,.0f} ms" for seconds in (self.p50, self.p99, self.worst))
+        return f"p50 {p50}, p99 {p99}, worst {worst} ({self.count:,})"
 
 
 @dataclass(frozen=True)
 class Posted:
-    """When an order's first entry was committed and for when it was due, in microseconds since the epoch."""
+    """Whose an order's first entry is, when it was committed (microseconds since the epoch), and its points."""
 
     merchant: str
     committed: int
-    due: int
     points: int
 
 
 def postings(database_url: str) -> Mapping[str, Posted]:
     """By order id. The commit's own time (`track_commit_timestamp`), not one that was taken before it."""
     query = """
-        SELECT encode(l.order_id, 'hex'), m.merchant_id, l.occurred_us, l.points,
+        SELECT encode(l.order_id, 'hex'), m.merchant_id, l.points,
                (extract(epoch FROM pg_xact_commit_timestamp(l.xmin)) * 1000000)::bigint
         FROM ledger l JOIN merchant m USING (merchant_no) WHERE l.entry_no = 1"""
     with psycopg.connect(database_url) as database:
         rows = database.execute(query.encode()).fetchall()
-    return {order: Posted(merchant, committed, due, points) for order, merchant, due, points, committed in rows}
+    return {order: Posted(merchant, committed, points) for order, merchant, points, committed in rows}

@@ -1,7 +1,8 @@
 """From facts to effects, the same for every worker: decide each order, post the differences, keep the plan in step."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rules.binding import bound_version, first_heard
 from rules.entitlement import Change, Entitlement, after_posting, changes, entitlement
@@ -27,6 +28,7 @@ class Tally:
     """What a batch did, for metrics."""
 
     entries: int = 0
+    by_type: dict[str, int] = field(default_factory=dict)
     planned: int = 0
     granted: int = 0
     claimed: int = 0
@@ -57,7 +59,9 @@ def settle(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: 
             row.facts.posted = after_posting(row.facts, one.now, done, account)
         _replan(row, one.now, gone, made)
     tally.planned = len(made)
-    tally.granted = sum(1 for p in postings if p.type is EntryType.granted and p.moved)
+    types = Counter([p.type for p in postings if p.moved])
+    tally.by_type = {entry.name: count for entry, count in types.items()}
+    tally.granted = types[EntryType.granted]
     write_plans(cursor, gone, made)
     return tally
 

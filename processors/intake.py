@@ -29,13 +29,16 @@ FUTURE = DAY
 """A version further ahead than this would block its order for ever (SPEC 7)."""
 
 
+_Poison = tuple[Record, Unreadable]
+
+
 @dataclass(slots=True)
 class _Read:
     """A batch as read: what it says, and what says nothing."""
 
     said: list[Said] = field(default_factory=list)
     ignored: list[tuple[Record, str]] = field(default_factory=list)
-    poison: list[tuple[Record, Unreadable]] = field(default_factory=list)
+    poison: list[_Poison] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class Done:
 
     counts: dict[Place, tuple[int, Counts]]
     tally: Tally
+    said: Sequence[Said]
     committed_at: float
 
 
@@ -115,24 +119,29 @@ class Intake:
             raise quarantine.Paused("the pipeline is paused; see `points status`")
         if opening.epoch != self._merchants.epoch:
             self._merchants.refresh()
-        rows, triggers = self._fold(cursor, read, opening.now, counts)
+        poison = list(read.poison)  # of this attempt: a batch that lost a race is folded again
+        rows, triggers = self._fold(cursor, read.said, opening.now, counts, poison)
         tally = settle(cursor, [(rows[key], triggers[key]) for key in sorted(triggers)], self._merchants, opening.now)
         orders.write(cursor, [rows[key] for key in sorted(triggers)], self._words)
-        self._set_aside(cursor, records, read, opening.now, counts)
+        for record, reason in read.ignored:
+            counts[record.place].ignore(reason)
+        if poison:
+            self._quarantine(cursor, records, poison, opening.now, counts)
         done = {place: (ends[place], counts[place]) for place in ends}
         cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
-        return Done(done, tally, 0.0)
+        return Done(done, tally, read.said, 0.0)
 
     def _fold(
-        self, cursor: Cursor, read: _Read, now: int, counts: dict[Place, Counts]
+        self, cursor: Cursor, said_all: Sequence[Said], now: int, counts: dict[Place, Counts], poison: list[_Poison]
     ) -> tuple[dict[OrderKey, OrderRow], dict[OrderKey, Trigger]]:
-        keyed = [((self._merchants.number(s.merchant_id), s.order_id), s) for s in read.said]
+        keyed = [((self._merchants.number(s.merchant_id), s.order_id), s) for s in said_all]
         rows = orders.lock(cursor, sorted({key for key, _ in keyed}), self._words)
         triggers: dict[OrderKey, Trigger] = {}
         for key, said in keyed:
             count = counts[said.record.place]
             if said.newest_at() > now + FUTURE:
-                read.poison.append((said.record, Unreadable("future_version", "updated_at lies more than 24 hours ahead", said.merchant_id)))
+                late = Unreadable("future_version", "updated_at lies more than 24 hours ahead", said.merchant_id)
+                poison.append((said.record, late))
                 continue
             row = rows.get(key)
             if row is None:
@@ -147,25 +156,17 @@ class Intake:
                 count.ignore("stale")
         return rows, triggers
 
-    def _set_aside(
-        self, cursor: Cursor, records: Sequence[Record], read: _Read, now: int, counts: dict[Place, Counts]
-    ) -> None:
-        for record, reason in read.ignored:
-            counts[record.place].ignore(reason)
-        if read.poison:
-            self._quarantine(cursor, records, read, now, counts)
-
     def _quarantine(
-        self, cursor: Cursor, records: Sequence[Record], read: _Read, now: int, counts: dict[Place, Counts]
+        self, cursor: Cursor, records: Sequence[Record], poison: list[_Poison], now: int, counts: dict[Place, Counts]
     ) -> None:
         before = quarantine.consumed(cursor, PIPELINE)
         position = {(r.place, r.offset): before + i + 1 for i, r in enumerate(records)}
         by_topic: dict[str, list[Poison]] = {}
-        for record, error in read.poison:
+        for record, error in poison:
             place, offset, message = record
             counts[place].dead += 1
-            poison = Poison(place, message, position[place, offset], error.merchant_id, error.reason, str(error))
-            by_topic.setdefault(place.topic, []).append(poison)
+            one = Poison(place, message, position[place, offset], error.merchant_id, error.reason, str(error))
+            by_topic.setdefault(place.topic, []).append(one)
         for topic, found in by_topic.items():
             quarantine.put(cursor, PIPELINE, self._group, self._dead_letters[topic], found, now)
         quarantine.check(cursor, PIPELINE, self._limits, before)

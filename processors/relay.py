@@ -3,7 +3,10 @@
 A crash between delivery and deletion sends a row again, with the same event id: consumers drop a `sequence` they know.
 """
 
-from collections.abc import Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -11,23 +14,43 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from psycopg import Connection
 
 from processors.runtime.configuration import Configuration
-from processors.runtime.kafka import producer
+from processors.runtime.failures import TopicChanged
+from processors.runtime.kafka import Watch, producer
 from store import outbox
-from store.database import raw, transaction
+from store.database import raw
 from store.dead_letters import addressed
 from store.outbox import OutboxKind
 
 BATCH = 5000
-DELIVERY_SECONDS = 30.0
+DELIVERY_SECONDS = 15.0
+FLUSH_SLICE = 0.25
+"""Seconds between two looks whether to stop, while deliveries are awaited."""
+METADATA_TIMEOUT = 5.0
 _JSON = ("content-type", b"application/json")
 _SPEC = ("ce_specversion", b"1.0")
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What one turn delivered: rows by kind, and events by the instant (as they tell it) at which they were recorded."""
+
+    rows: Mapping[OutboxKind, int]
+    recorded: Mapping[str, int]
+
+
+NOTHING = Relayed({}, {})
 
 
 class Relay:
     """Sends what the shards that it holds have to say."""
 
-    def __init__(self, configuration: Configuration, connection: Connection[tuple[Any, ...]]) -> None:
-        """Takes no shard yet; `turn` does."""
+    def __init__(
+        self, configuration: Configuration, connection: Connection[tuple[Any, ...]], stopping: Callable[[], bool] = bool
+    ) -> None:
+        """Takes no shard yet; `take_shards` does. `stopping` is asked while deliveries are awaited.
+
+        Raises TopicChanged when a topic to write to is missing, KafkaException when the broker does not answer.
+        """
         topics = configuration.topics
         self._topics = {
             OutboxKind.CHANGED: topics.points_changed,
@@ -37,9 +60,25 @@ class Relay:
             OutboxKind.DEAD_CUSTOMERS: topics.dlq_customers,
             OutboxKind.DEAD_COMMANDS: topics.dlq_commands,
         }
-        self._producer = Producer(producer(configuration.kafka, "relay"))
+        self._watch = Watch()
+        self._producer = Producer(producer(configuration.kafka, "relay") | {"error_cb": self._watch})
+        self._stopping = stopping
         self._failures: list[KafkaError] = []
+        self._recorded: Counter[str] = Counter()
+        self._check_topics()
         self.use(connection)
+
+    def _check_topics(self) -> None:
+        try:
+            known = self._producer.list_topics(timeout=METADATA_TIMEOUT).topics
+        except KafkaException:
+            self._producer.poll(0)
+            if self._watch.refused is not None:
+                raise KafkaException(self._watch.refused) from None
+            raise
+        missing = sorted(set(self._topics.values()) - known.keys())
+        if missing:
+            raise TopicChanged(f"topics {', '.join(missing)} do not exist: create them with `points topics apply`")
 
     def use(self, connection: Connection[tuple[Any, ...]]) -> None:
         """Goes on with a new connection; the shards' locks went with the old one."""
@@ -53,32 +92,44 @@ class Relay:
             if shard not in self.shards and outbox.try_shard(cursor, shard):
                 self.shards.append(shard)
 
-    def turn(self, limit: int = BATCH) -> int:
-        """Sends the heads of the shards; returns how many rows were delivered and deleted."""
+    def turn(self, limit: int = BATCH) -> Relayed:
+        """Sends the heads of the shards and deletes what was delivered. Raises KafkaException when not all of it was.
+
+        No transaction is open meanwhile: the shards are ours for as long as the connection lives.
+        """
         if not self.shards:
-            return 0
-        with transaction(self._connection) as cursor:
-            rows = outbox.head(cursor, self.shards, limit)
-            if rows:
-                self._deliver(rows)
-                outbox.sent(cursor, rows)
-            return len(rows)
+            return NOTHING
+        cursor = raw(self._connection)
+        rows = outbox.head(cursor, self.shards, limit)
+        if not rows:
+            return NOTHING
+        self._recorded.clear()
+        self._deliver(rows)
+        outbox.sent(cursor, rows)
+        return Relayed({OutboxKind(k): n for k, n in Counter([row[2] for row in rows]).items()}, dict(self._recorded))
 
     def _deliver(self, rows: Sequence[tuple[Any, ...]]) -> None:
         self._failures.clear()
         for _, _, kind, key, value, headers in rows:
             self._produce(OutboxKind(kind), key, value, headers)
-        left = self._producer.flush(DELIVERY_SECONDS)
+        deadline = time.monotonic() + DELIVERY_SECONDS
+        while left := self._producer.flush(FLUSH_SLICE):
+            if self._stopping() or time.monotonic() > deadline:
+                break
+        if left:
+            # They stay in the outbox and are sent again; a receiver that gets them twice knows their sequence.
+            self._producer.purge()
+            self._producer.flush(1)
+            raise KafkaException(KafkaError(KafkaError._MSG_TIMED_OUT))  # noqa: SLF001 - librdkafka's name
         if self._failures:
             raise KafkaException(self._failures[0])
-        if left:
-            self._producer.purge()
-            raise KafkaException(KafkaError(KafkaError._MSG_TIMED_OUT))  # noqa: SLF001 - librdkafka's name
 
     def _produce(self, kind: OutboxKind, key: bytes | None, value: bytes | None, packed: bytes | None) -> None:
         headers = outbox.headers_of(packed)
         if kind is OutboxKind.CHANGED and value is not None:
-            headers = [*cloud_event_headers(orjson.loads(value)), *headers]
+            event = orjson.loads(value)
+            self._recorded[event["recorded_at"]] += 1
+            headers = [*cloud_event_headers(event), *headers]
         topic, timestamp = self._topics.get(kind, ""), 0
         if kind is OutboxKind.REDRIVE:
             topic, timestamp, headers = addressed(headers)

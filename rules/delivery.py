@@ -54,8 +54,13 @@ def _arrival_said_by(entry: Entry) -> Micros | None:
 
 
 def gone_back_since(parcel: Parcel) -> Micros | None:
-    """Since when the parcel is returning, returned or lost; None when it is not."""
-    return since(parcel.trail, GONE_BACK)
+    """Since when the parcel is returning, returned or lost; None when it is not.
+
+    The earliest evidence counts, not the newest record's word: a parcel that is returned goes back since it was
+    returning.
+    """
+    run = streak(parcel.trail, GONE_BACK)
+    return min(e.evidence for e in run) if run else None
 
 
 def before_it_went_back(parcel: Parcel, overrides: Mapping[str, str]) -> Micros | None:

@@ -121,12 +121,10 @@ def _with(when: _When | None, state: OrderState, earning: Earning, facts: OrderF
 
 def _when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
     """The final moment that counts and its episode (SPEC 2.2, 4.5); None while the order is not final."""
+    if rules.keep and not rules.on_completed and facts.parcels:
+        return _kept_when(facts, rules, now)
     final = order_final_moment(facts, rules.overrides, on_completed=rules.on_completed)
-    if final is not None:
-        return _episode_of(final, facts.posted, rules, now)
-    if not rules.keep or rules.on_completed or not facts.parcels:
-        return None
-    return _kept_when(facts, rules, now)
+    return None if final is None else _episode_of(final, facts.posted, rules, now)
 
 
 def _kept_when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
@@ -194,11 +192,18 @@ def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
 def _type_of(difference: int, posted: Posted, now: Entitlement) -> ChangeType:
     """SPEC 4.3: the first entry of an episode grants, cancelled and returned goods are clawed back, edits adjust."""
     if difference < 0:
-        taken_back = now.state != "granted" or now.earning.returned > posted.returned
-        return "clawed_back" if taken_back else "adjusted"
-    if now.episode != posted.episode:
-        return "granted"
-    return "granted" if posted.clawed and posted.returned <= now.earning.returned else "adjusted"
+        by_amount = now.state == "granted" or now.reason in _BY_AMOUNT
+        return "adjusted" if by_amount and now.earning.returned <= posted.returned else "clawed_back"
+    return "granted" if now.episode != posted.episode or posted.clawed else "adjusted"
+
+
+_BY_AMOUNT = frozenset({"over_limit", "currency_mismatch", "no_rule_for_tier"})
+"""Reasons that an edit of the order's figures brings about, and another edit ends."""
+
+
+def _lost(last: Change, now: Entitlement) -> bool:
+    """Whether a posting took the entitlement itself (cancelled, finality or membership lost), not goods of it."""
+    return last.type == "clawed_back" and now.state != "granted" and now.reason != "returned"
 
 
 def after_posting(facts: OrderFacts, now: Entitlement, done: list[tuple[Change, int]], account_no: int | None) -> Posted:
@@ -223,5 +228,5 @@ def after_posting(facts: OrderFacts, now: Entitlement, done: list[tuple[Change, 
         now.due_at if same else posted.due_at,
         now.expires_at if same else posted.expires_at,
         now.earning.returned if done else posted.returned,
-        done[-1][0].type == "clawed_back" if done else posted.clawed,
+        _lost(done[-1][0], now) if done else posted.clawed,
     )

@@ -81,7 +81,8 @@ class Posted(NamedTuple):
 
     `points` is the sum of the earning entries that the present holder got in this episode; `final_at`, `due_at` and
     `expires_at` are those of the newest episode, which an earlier final moment no longer moves. `returned` is the sum of
-    the returns that the last posting counted, `clawed` whether it took points back.
+    the returns that the last posting counted, `clawed` whether it took back the entitlement itself (the order was
+    cancelled, or lost its finality or its member), so that points that come back are granted, not adjusted.
     """
 
     episode: int = 0

@@ -23,12 +23,19 @@ COARSE_TICK = 1_000_000
 def version_of(envelope: Envelope[Any], updated_at: Micros | None, received_ts: Micros, value: bytes) -> Version:
     """The version of a record: its own `updated_at` (else `ts`, else the record's timestamp), `ts`, digest (SPEC 7).
 
-    The digest costs more than reading the record, so it is made only where two records could tie without it.
+    The digest costs more than reading the record, so it is made only where two records could tie without it. Raises
+    Unreadable for a `ts` that is no number and for JSON that is none.
     """
     ts = _nanoseconds(envelope)
     at = updated_at if updated_at is not None else (ts // NANOS_PER_MICRO if ts else received_ts)
-    digest = resource_digest(value) if ts % COARSE_TICK == 0 else 0
-    return Version(at, ts, digest)
+    if ts % COARSE_TICK:
+        return Version(at, ts)
+    try:
+        return Version(at, ts, resource_digest(value))
+    except orjson.JSONDecodeError:
+        # The envelope's reader lets NaN, Infinity and endless numbers pass in fields that nobody needs.
+        wrong = "The value is not JSON: a number such as NaN or 1e999 has no place in it."
+        raise Unreadable("not_json", wrong, envelope.merchant_id) from None
 
 
 def _nanoseconds(envelope: Envelope[Any]) -> int:

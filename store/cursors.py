@@ -96,3 +96,9 @@ def strangers(cursor: Cursor, pipeline: str, cluster: str, topic: str, topic_uui
     """Cursors of the same topic name in another topic or cluster: (cluster, topic uuid, partition, next offset)."""
     cursor.execute(queries("cursors")["strangers"], [pipeline, cluster, topic, topic_uuid])
     return cursor.fetchall()
+
+
+def is_known(cursor: Cursor, pipeline: str, cluster: str, topic_uuid: str) -> bool:
+    """Whether the pipeline has a cursor in this very topic."""
+    row = cursor.execute(queries("cursors")["is_known"], [pipeline, cluster, topic_uuid]).fetchone()
+    return bool(row and row[0])

@@ -17,6 +17,10 @@ class Paused(Exception):
     """The pipeline is paused, or must pause now: nothing of the batch was written."""
 
 
+class MustPause(Paused):
+    """This batch holds too much poison: the pipeline is to be paused, in a transaction of its own."""
+
+
 class DeadLetters(NamedTuple):
     """Where the poison of a topic goes: the dead-letter topic, and what it is called in short."""
 
@@ -79,12 +83,12 @@ def put(cursor: Cursor, pipeline: str, group: str, letters: DeadLetters, poison:
 
 
 def check(cursor: Cursor, pipeline: str, limits: Limits, since: int) -> None:
-    """Raises Paused when there is too much poison around the records from position `since` on."""
+    """Raises MustPause when there is too much poison around the records from position `since` on."""
     reach = max(limits.window, limits.in_a_row)
     cursor.execute(queries("quarantine")["recent"], [pipeline, since - reach])
     why = too_much([Poisoned(*row) for row in cursor.fetchall()], limits)
     if why is not None:
-        raise Paused(f"{why}: nothing of this batch was written; look with `points dlq list`, then `points resume`")
+        raise MustPause(f"{why}: nothing of this batch was written; look with `points dlq list`, then `points resume`")
 
 
 def pause(cursor: Cursor, pipeline: str, reason: str) -> None:

@@ -2,8 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
 class _Section(BaseModel):
@@ -52,12 +54,28 @@ class DatabaseConfiguration(_Section):
     owner_url: SecretStr | None = None
     role: str | None = "points_app"
 
+    @field_validator("url", "owner_url")
+    @classmethod
+    def _is_an_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                conninfo_to_dict(value.get_secret_value())
+            except ProgrammingError:
+                # Its message would show the password.
+                raise ValueError("is no address such as postgresql://user:password@host:5432/database") from None
+        return value
+
 
 class MetricsConfiguration(_Section):
-    """Where a worker serves /metrics, /healthz and /readyz; 0 takes any free port."""
+    """Where a worker serves /metrics, /healthz and /readyz; 0 takes any free port.
+
+    Several workers of one `points run` take this port and the next ones. A loop that did not turn for `stalled_after`
+    seconds counts as dead.
+    """
 
     port: int = Field(9464, ge=0, le=65535)
     host: str = "127.0.0.1"
+    stalled_after: float = Field(60, gt=0)
 
 
 class PoisonConfiguration(_Section):
@@ -92,3 +110,28 @@ class Configuration(BaseSettings):
     application_id: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
+
+
+class ConfigurationRefused(Exception):
+    """The environment says something wrong, or too little; the message lists all of it, without secrets."""
+
+
+def load() -> Configuration:
+    """The configuration of this process. Raises ConfigurationRefused with every problem at once."""
+    try:
+        return Configuration()
+    except (ValidationError, SettingsError) as error:
+        raise ConfigurationRefused("\n".join(["The configuration cannot be used:", *_problems(error)])) from None
+
+
+def _problems(error: ValidationError | SettingsError) -> list[str]:
+    if isinstance(error, SettingsError):
+        return [f"  {error}"]
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        path = [str(part) for part in problem["loc"]]
+        # A whole section is missing: name what in it cannot be done without.
+        path += {"kafka": ["bootstrap_servers"], "database": ["url"]}.get(path[0], []) if len(path) == 1 else []
+        said = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+        lines.append(f"  POINTS_{'__'.join(path).upper()}: {said}")
+    return lines

@@ -6,21 +6,21 @@ CPU and finds nothing. So the collector is off while batches run, and looks now 
 
 import gc
 
-BATCHES_BETWEEN = 500
+TURNS_BETWEEN = 500
 
 
 class Garbage:
-    """Switches the collector off; `turn` runs it every so many batches."""
+    """Switches the collector off; `turn` runs it every so many turns."""
 
     def __init__(self) -> None:
         """What lives now lives for ever, so later collections need not look at it."""
         gc.collect()
         gc.freeze()
         gc.disable()
-        self._batches = 0
+        self._turns = 0
 
     def turn(self) -> None:
-        """Counts a batch."""
-        self._batches += 1
-        if self._batches % BATCHES_BETWEEN == 0:
+        """Counts a turn of the loop."""
+        self._turns += 1
+        if self._turns % TURNS_BETWEEN == 0:
             gc.collect()

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from confluent_kafka import KafkaError
+
 from processors.runtime.configuration import KafkaConfiguration
+from processors.runtime.logs import librdkafka_logger
 
 QUEUED_KB = 65_536
 """Prefetch per consumer: some batches of large orders, so that memory stays flat whatever the backlog."""
@@ -22,8 +25,24 @@ def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
         "ssl.key.location": kafka.ssl_key_location,
         "ssl.key.password": kafka.ssl_key_password.get_secret_value() if kafka.ssl_key_password else None,
         "log_level": 4,
+        "logger": librdkafka_logger(),
     }
     return {key: value for key, value in settings.items() if value is not None}
+
+
+class Watch:
+    """Listens to a client's own errors, which no call returns: that nobody answers, or that we are not let in."""
+
+    def __init__(self) -> None:
+        """Give it as `error_cb`."""
+        self.refused: KafkaError | None = None
+        self.alarmed = False
+
+    def __call__(self, error: KafkaError) -> None:
+        """Called from a client's poll."""
+        self.alarmed = True
+        if error.code() in (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED):  # noqa: SLF001 - its name
+            self.refused = error
 
 
 def consumer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:

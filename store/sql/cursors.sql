@@ -42,3 +42,6 @@ WHERE pipeline = $1 AND cluster = $3 AND topic_uuid = $4 AND partition = $6;
 
 -- name: total
 SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0)::bigint FROM cursor WHERE pipeline = $1;
+
+-- name: is_known
+SELECT EXISTS (SELECT FROM cursor WHERE pipeline = $1 AND cluster = $2 AND topic_uuid = $3);

@@ -1,0 +1,5 @@
+"""`python -m cli` is `points`."""
+
+from cli.main import app
+
+app()

@@ -1,0 +1,94 @@
+"""Health and metrics over HTTP: /healthz (the loop turns), /readyz (it can do its work), /metrics; nothing else."""
+
+import json
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from processors.runtime import metrics
+
+
+class Health:
+    """What a worker says of itself. Written by the loop, read by the server's threads; never asks a database."""
+
+    def __init__(self, worker: str, stalled_after: float) -> None:
+        """`stalled_after`: seconds without a turn after which the worker counts as dead."""
+        self.worker = worker
+        self._stalled_after = stalled_after
+        self._turned = time.monotonic()
+        self._reason: str | None = "starting"
+        metrics.WORKER_READY.labels(worker).set(0)
+        metrics.WORKER_UP.labels(worker).set(1)
+
+    def beat(self) -> None:
+        """The loop has turned, whatever came of it."""
+        self._turned = time.monotonic()
+        metrics.LAST_TURN.set(time.time())
+
+    def become(self, reason: str | None) -> bool:
+        """Ready (None), or not ready for this reason; whether that is a change."""
+        changed = reason != self._reason
+        if changed:
+            self._reason = reason
+            metrics.WORKER_READY.labels(self.worker).set(reason is None)
+        return changed
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not ready; None when it is."""
+        return self._reason
+
+    def alive(self) -> dict[str, Any]:
+        """Whether the loop turned lately."""
+        ago = time.monotonic() - self._turned
+        return {"ok": ago < self._stalled_after, "worker": self.worker, "last_turn_seconds_ago": round(ago, 3)}
+
+    def readiness(self) -> dict[str, Any]:
+        """Whether it can do its work, and else why not."""
+        return {"ok": self._reason is None, "worker": self.worker, "reason": self._reason}
+
+
+class HealthServer:
+    """Serves a worker's pages from threads of its own, until closed. Raises OSError when the port is taken."""
+
+    def __init__(self, health: Health, host: str, port: int) -> None:
+        """Port 0 takes any free one; `url` tells which."""
+        handler = type("Handler", (_Handler,), {"health": health})
+        self._server = ThreadingHTTPServer((host, port), handler)
+        self._server.daemon_threads = True
+        self.url = f"http://{host}:{self._server.server_address[1]}"
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="health", daemon=True).start()
+
+    def close(self) -> None:
+        """Stops serving."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    health: Health
+    protocol_version = "HTTP/1.1"
+    timeout = 10
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == "/metrics":
+            self._answer(200, CONTENT_TYPE_LATEST, generate_latest(metrics.REGISTRY))
+        elif path in {"/healthz", "/readyz"}:
+            body = self.health.alive() if path == "/healthz" else self.health.readiness()
+            self._answer(200 if body["ok"] else 503, "application/json", json.dumps(body).encode())
+        else:
+            self._answer(404, "text/plain", b"only /metrics, /healthz and /readyz are here\n")
+
+    def _answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Scrapes are no news."""

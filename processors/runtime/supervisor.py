@@ -1,0 +1,117 @@
+"""Several workers as a tree of processes: started, restarted after a crash, stopped together (DESIGN 2.7)."""
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from processors.runtime.failures import Exit
+from processors.runtime.logs import log
+from processors.runtime.stopping import PARENT_PIPE, Stop
+from processors.runtime.worker import Backoff
+
+LOOK_SECONDS = 0.1
+GRACE_SECONDS = 60.0
+"""For a child to finish its batch and leave the group; a lost broker or database costs the most of it."""
+RESTART_FIRST, RESTART_LONGEST = 0.5, 30.0
+PROVEN_SECONDS = 60.0
+"""A child that lived so long does not inherit the waits of earlier crashes."""
+NEEDS_SOMEBODY = (Exit.CONFIGURATION, Exit.SCHEMA, Exit.TOPIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A worker to run: its kind, its name in the tree, and its port (0: any)."""
+
+    kind: str
+    name: str
+    port: int
+
+
+@dataclass(slots=True)
+class _Child:
+    planned: Planned
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    again_at: float = 0.0
+    backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_FIRST, RESTART_LONGEST))
+
+
+def plan(kinds: Sequence[str], base_port: int) -> list[Planned]:
+    """The workers with their ports, `base_port` and upward; one of several of a kind is told by its number."""
+    found = []
+    for i, kind in enumerate(kinds):
+        name = f"{kind}-{kinds[:i].count(kind) + 1}" if kinds.count(kind) > 1 else kind
+        found.append(Planned(kind, name, base_port + i if base_port else 0))
+    return found
+
+
+class Supervisor:
+    """Runs workers as children of this process."""
+
+    def __init__(self, command: Sequence[str], planned: Sequence[Planned], environment: Mapping[str, str], stop: Stop) -> None:
+        """`command` and a kind make the command of a child."""
+        self._command, self._environment, self._stop = list(command), dict(environment), stop
+        self._children = [_Child(one) for one in planned]
+        # Children watch the reading end. The writing end closes with this process, however it ends.
+        self._reading, self._writing = os.pipe()
+
+    def run(self) -> int:
+        """Runs until told to stop (0), or until a child says that somebody must act (its exit code)."""
+        code = Exit.OK
+        try:
+            while not self._stop.wait(LOOK_SECONDS):
+                for child in self._children:
+                    ended = self._look_after(child)
+                    if ended is not None:
+                        code = ended
+                        return code
+        finally:
+            self._stop_all()
+            log().info("stopped", exit_code=int(code))
+        return code
+
+    def _look_after(self, child: _Child) -> Exit | None:
+        if child.process is None:
+            if time.monotonic() >= child.again_at:
+                self._start(child)
+            return None
+        ended = child.process.poll()
+        if ended is None:
+            return None
+        child.process = None
+        if ended in NEEDS_SOMEBODY:
+            log().error("child_refused", child=child.planned.name, exit_code=ended, why="see its message above; the other workers are stopped")
+            return Exit(ended)
+        if time.monotonic() - child.started_at > PROVEN_SECONDS:
+            child.backoff.reset()
+        wait = child.backoff.next()
+        child.again_at = time.monotonic() + wait
+        log().warning("child_ended", child=child.planned.name, exit_code=ended, restart_in_seconds=round(wait, 1))
+        return None
+
+    def _start(self, child: _Child) -> None:
+        environment = {
+            **self._environment,
+            PARENT_PIPE: str(self._reading),
+            "POINTS_METRICS__PORT": str(child.planned.port),
+        }
+        child.process = subprocess.Popen([*self._command, child.planned.kind], env=environment, pass_fds=[self._reading])
+        child.started_at = time.monotonic()
+        log().info("child_started", child=child.planned.name, pid=child.process.pid)
+
+    def _stop_all(self) -> None:
+        running = [(child, child.process) for child in self._children if child.process is not None]
+        for _, process in running:
+            process.terminate()
+        deadline = time.monotonic() + GRACE_SECONDS
+        for child, process in running:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log().error("child_killed", child=child.planned.name, why=f"it did not end within {GRACE_SECONDS:.0f} s")
+                process.kill()
+                process.wait()
+        os.close(self._writing)
+        os.close(self._reading)
