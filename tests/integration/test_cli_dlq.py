@@ -66,7 +66,9 @@ def test_redriven_as_it_was_once(letters: Engine) -> None:
 
 def test_redrive_all_leaves_out_what_is_done(letters: Engine) -> None:
     known = ids(letters)
-    assert points(letters.environment, "dlq", "discard", str(known[BROKEN]), "--json").json == {"discarded": [known[BROKEN]]}
+    assert points(letters.environment, "dlq", "discard", str(known[BROKEN]), "--json").json == {
+        "discarded": [known[BROKEN]]
+    }
     redriven = points(letters.environment, "dlq", "redrive", "--all", "--json").json["redriven"]
     assert set(redriven) == set(known.values()) - {known[BROKEN]}
     assert points(letters.environment, "dlq", "redrive", "--all", "--json").code == 0

@@ -54,7 +54,11 @@ def test_balance_history_and_explain_agree(day: Engine) -> None:
     }
     for key in ("order_id", "member_id", "settings_version", "base", "final_at", "due_at", "expires_at", "steps"):
         assert key in states[GRANTED]
-    assert (states[GRANTED]["member_id"], states[GRANTED]["settings_version"], states[GRANTED]["base"]) == (MEMBER, 1, 1000)
+    assert (states[GRANTED]["member_id"], states[GRANTED]["settings_version"], states[GRANTED]["base"]) == (
+        MEMBER,
+        1,
+        1000,
+    )
     assert states[GRANTED]["due_at"] == "2024-03-05T16:00:00Z"
     assert any("collected is awaited" in step for step in states[WAITING]["steps"])
     assert any("Completed returns: 1, together TWD 150" in step for step in states[CUT]["steps"])
@@ -63,7 +67,9 @@ def test_balance_history_and_explain_agree(day: Engine) -> None:
 def test_history_pages(day: Engine) -> None:
     whole = points(day.environment, "history", SHOP, MEMBER, "--json").json
     pages, after = [], 0
-    while page := points(day.environment, "history", SHOP, MEMBER, "--after", str(after), "--limit", "1", "--json").json:
+    while page := points(
+        day.environment, "history", SHOP, MEMBER, "--after", str(after), "--limit", "1", "--json"
+    ).json:
         assert len(page) == 1
         pages += page
         after = page[-1]["sequence"]
@@ -79,7 +85,15 @@ def test_people_get_a_panel_and_a_table(day: Engine) -> None:
 
 def test_unknown_member_has_zeros_and_unknown_merchant_is_not_found(day: Engine) -> None:
     nothing = points(day.environment, "balance", SHOP, "nobody", "--json").json
-    assert nothing == {"available": 0, "held": 0, "debt": 0, "pending": 0, "never_expire": 0, "expiring": [], "sequence": 0}
+    assert nothing == {
+        "available": 0,
+        "held": 0,
+        "debt": 0,
+        "pending": 0,
+        "never_expire": 0,
+        "expiring": [],
+        "sequence": 0,
+    }
     assert points(day.environment, "history", SHOP, "nobody", "--json").json == []
     for command in ("balance", "history", "explain"):
         assert points(day.environment, command, "no-shop", MEMBER).code == 6

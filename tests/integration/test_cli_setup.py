@@ -43,7 +43,11 @@ def run_sql(environment: dict[str, str], *statements: str) -> None:
 def test_migrate_brings_an_empty_database_up_and_then_has_nothing_to_do(empty: dict[str, str]) -> None:
     first = points(empty, "migrate", "--json").json
     assert (first["before"], first["changed"]) == (None, True)
-    assert points(empty, "migrate", "--json").json == {"before": first["after"], "after": first["after"], "changed": False}
+    assert points(empty, "migrate", "--json").json == {
+        "before": first["after"],
+        "after": first["after"],
+        "changed": False,
+    }
 
 
 def test_the_revisions_by_their_files_are_those_of_alembic() -> None:
@@ -127,7 +131,11 @@ def test_dead_letter_topics_keep_fourteen_days_and_settings_are_compacted(engine
 
 
 def test_replication_beyond_the_brokers_is_told(engine: Engine) -> None:
-    environment = {**engine.environment, "POINTS_TOPICS__ORDERS": f"{engine.prefix}x", "POINTS_KAFKA__REPLICATION_FACTOR": "9"}
+    environment = {
+        **engine.environment,
+        "POINTS_TOPICS__ORDERS": f"{engine.prefix}x",
+        "POINTS_KAFKA__REPLICATION_FACTOR": "9",
+    }
     ran = points(environment, "topics", "apply")
     assert ran.code == 4
     assert "set POINTS_KAFKA__REPLICATION_FACTOR to that or less" in ran.err
@@ -138,7 +146,9 @@ def test_settings_are_applied_once_shown_and_logged(migrated: dict[str, str], do
     assert (first["version"], first["changed"]) == (1, True)
     assert points(migrated, "settings", "apply", "shop", str(document), "--json").json["changed"] is False
     document.write_text(yaml.safe_dump(SETTINGS | {"enabled": False}))
-    second = points(migrated, "settings", "apply", "shop", "-", "--by", "lin", "--json", stdin=document.read_text()).json
+    second = points(
+        migrated, "settings", "apply", "shop", "-", "--by", "lin", "--json", stdin=document.read_text()
+    ).json
     assert second["version"] == 2
     shown = points(migrated, "settings", "show", "shop", "--json").json
     assert (shown["version"], shown["settings"]["enabled"], shown["applied_by"]) == (2, False, "lin")
@@ -160,7 +170,12 @@ def test_every_problem_of_a_settings_file_is_told(migrated: dict[str, str], docu
     document.write_bytes(orjson.dumps(SETTINGS | {"currency": "ZZZ", "earn": earn, "zone": "x"}))
     ran = points(migrated, "settings", "apply", "shop", str(document))
     assert ran.code == 5
-    for said in ("currency is not a known currency", "earn.expiry.day 30 does not exist in month 2", "earn.pendingdays", "zone is not"):
+    for said in (
+        "currency is not a known currency",
+        "earn.expiry.day 30 does not exist in month 2",
+        "earn.pendingdays",
+        "zone is not",
+    ):
         assert said in ran.err
     assert points(migrated, "settings", "show", "shop").code == 6
 

@@ -16,7 +16,11 @@ PERSONAL = {
         "customer_phone": "0900000001",
         "customer_email": "lin@example.test",
         "birthday": 19800229,
-        "delivery_address": {"address_1": "1 Nowhere Road", "recipient_phone": 900000001, "layers": ["Nowhere", "Road"]},
+        "delivery_address": {
+            "address_1": "1 Nowhere Road",
+            "recipient_phone": 900000001,
+            "layers": ["Nowhere", "Road"],
+        },
         "created_at": "yesterday, says Lin",
         "status": "Lin was here",
         "updated_at": "2024-01-01T00:00:00.000+08:00",
