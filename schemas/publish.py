@@ -7,11 +7,12 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import yaml
 from pydantic import AliasChoices, BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import ModelSchema
 
 from schemas.events import PointsChanged, SettingsChanged
 from schemas.settings import SettingsDocument
@@ -34,7 +35,7 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic by its default name. `messages` are keys of MESSAGES; none where records are kept or left as they came."""
+    """A topic by its default name. `messages` are keys of MESSAGES; none where records have no shape of ours."""
 
     name: str
     direction: Literal["receive", "send"]
@@ -119,7 +120,7 @@ def _schema(name: str, model: type[BaseModel]) -> str:
 class _WithEveryName(GenerateJsonSchema):
     """A field that upstream sends under one of several names (`id` or `_id`) has all of them in its schema."""
 
-    def model_schema(self, schema: Any) -> JsonSchemaValue:
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
         """As pydantic's, which would show the first name only."""
         found = super().model_schema(schema)
         for field in schema["cls"].model_fields.values():
