@@ -144,8 +144,8 @@ def _adoption(
     former = next((r for r in reversed(rows) if r.partition == number and r is not own), None)
     if own is not None and ends.first <= own.next_offset <= ends.next:
         return None
-    if own is None and all(r.topic_uuid == topic.uuid and r.cluster == cluster for r in rows if not r.retired):
-        return None  # a partition that was added: its worker starts it by itself
+    if own is None and any((r.cluster, r.topic_uuid) == (cluster, topic.uuid) for r in rows):
+        return None  # the topic is known, and this partition was added: its worker starts it by itself
     why = _why(own, former, topic, cluster, ends)
     return Adoption(pipeline, Place(topic.name, topic.uuid, number), _offset(start, ends), why, own or former)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import cursors, dlq, doctor, explain, members, pipelines, settings, setup, status
+from cli import cursors, dlq, doctor, explain, members, pipelines, run, settings, setup, status
 from cli.exits import TABLE, Exit, failure_of
 
 EPILOG = "Exit codes: " + " · ".join(f"{code} {meaning}" for code, meaning in TABLE)
@@ -72,14 +72,7 @@ def options(
     _debug[:] = [True] if debug else []
 
 
-@app.command("run")
-def run(workers: Annotated[list[str], typer.Argument(help="all, or some of: intake, grants, expiry, relay.")]) -> None:
-    """Run workers until SIGTERM, which drains them and ends with 0."""
-    from cli.run import run_command
-
-    run_command(workers)
-
-
+app.command("run")(run.run_command)
 app.command("migrate")(setup.migrate_command)
 app.add_typer(setup.topics_app, name="topics")
 app.add_typer(settings.app, name="settings")

@@ -56,9 +56,12 @@ def read(connection: "Connection[tuple[Any, ...]]", found: "Configuration") -> S
         ends = _ends(found, rows)
     except Failure as failure:
         unreachable = failure
+    # Rows of a former topic are history once the topic that is there now has rows of its own.
+    present = {(r.pipeline, r.topic) for r in rows if r.place_in_cluster in ends}
+    rows = [r for r in rows if r.place_in_cluster in ends or (r.pipeline, r.topic) not in present]
     cursors = []
     for r in rows:
-        end = ends.get((r.cluster, r.topic_uuid, r.partition))
+        end = ends.get(r.place_in_cluster)
         cursors.append((r, max(0, end - r.next_offset) if end is not None else None))
     return Status(
         cursors,
@@ -82,7 +85,7 @@ def _ends(found: "Configuration", rows: "list[KnownCursor]") -> dict[tuple[str, 
         r for r in rows if r.topic in topics and topics[r.topic].uuid == r.topic_uuid and r.cluster == broker.cluster
     ]
     ends = broker.ends({(r.topic, r.partition) for r in here})
-    return {(r.cluster, r.topic_uuid, r.partition): ends[r.topic, r.partition].next for r in here}
+    return {r.place_in_cluster: ends[r.topic, r.partition].next for r in here}
 
 
 def status_json(status: Status) -> dict[str, Any]:

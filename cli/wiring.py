@@ -6,83 +6,45 @@ from cli.exits import Exit, Failure
 
 if TYPE_CHECKING:
     from psycopg import Connection
-    from pydantic import BaseModel, SecretStr
-    from pydantic_core import ErrorDetails
+    from pydantic import SecretStr
 
     from processors.runtime.configuration import Configuration
 
-PREFIX = "POINTS_"
 OLDEST_SERVER = 180_000
 """PostgreSQL 18: the upserts return the old row with the new one."""
 
 
 def configuration() -> "Configuration":
     """What the environment says. Raises Failure with every problem, by the variable's name and without its value."""
-    from pydantic import ValidationError
-    from pydantic_settings import SettingsError
-
-    from processors.runtime.configuration import Configuration
+    from processors.runtime.configuration import ConfigurationRefused, load
 
     try:
-        found = Configuration()
-    except ValidationError as error:
-        problems = _problems(error.errors(include_url=False, include_input=False, include_context=True))
-    except SettingsError as error:
-        problems = [f"{error}: a section is JSON; it is easier to name each of its variables"]
-    else:
-        problems = _beyond_types(found)
-        if not problems:
-            return found
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    lines = [f"the configuration has {count}", *(f"  {line}" for line in problems)]
-    raise Failure(
+        found = load()
+    except ConfigurationRefused as error:
+        raise _refused(str(error).split("\n")) from None
+    problems = _beyond_types(found)
+    if problems:
+        raise _refused(["The configuration cannot be used:", *(f"  {line}" for line in problems)])
+    return found
+
+
+def _refused(lines: list[str]) -> Failure:
+    return Failure(
         Exit.USAGE, lines, "docs/configuration.md lists every variable; `make up` prints those of a local stack"
     )
 
 
-def _problems(found: "list[ErrorDetails]") -> list[str]:
-    from processors.runtime.configuration import Configuration
-
-    lines = []
-    for error in found:
-        path = [str(part) for part in error["loc"]]
-        if error["type"] == "missing":
-            lines += [f"{variable(name)} is missing" for name in _required_below(Configuration, path)]
-        elif error["type"] == "extra_forbidden":
-            lines.append(f"{variable(path)} is not a known variable")
-        else:
-            lines.append(f"{variable(path)}: {error['msg'][0].lower()}{error['msg'][1:]}")
-    return lines
-
-
-def variable(path: list[str]) -> str:
-    """The environment variable of a place in the configuration."""
-    return PREFIX + "__".join(path).upper()
-
-
-def _required_below(model: "type[BaseModel]", path: list[str]) -> list[list[str]]:
-    """The required leaves of a missing section; of a missing leaf itself."""
-    for part in path[:-1]:
-        model = model.model_fields[part].annotation  # type: ignore[assignment]
-    section: Any = model.model_fields[path[-1]].annotation
-    fields = getattr(section, "model_fields", None)
-    if fields is None:
-        return [path]
-    return [[*path, name] for name, field in fields.items() if field.is_required()]
-
-
 def _beyond_types(found: "Configuration") -> list[str]:
     problems = []
-    urls = {("database", "url"): found.database.url, ("database", "owner_url"): found.database.owner_url}
-    for path, url in urls.items():
+    for name, url in (("URL", found.database.url), ("OWNER_URL", found.database.owner_url)):
         if url is not None:
-            problems += [f"{variable(list(path))} {wrong}" for wrong in _wrong_with_url(url)]
+            problems += [f"POINTS_DATABASE__{name}: {wrong}" for wrong in _wrong_with_url(url)]
     kafka = found.kafka
     if kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism is None:
-        problems.append(f"{PREFIX}KAFKA__SASL_MECHANISM is missing: {kafka.security_protocol} needs one")
+        problems.append(f"POINTS_KAFKA__SASL_MECHANISM: is missing; {kafka.security_protocol} needs one")
     names = list(found.topics.model_dump().values())
     problems += [
-        f"{PREFIX}TOPICS__…: two topics have the name {n}" for n in sorted({n for n in names if names.count(n) > 1})
+        f"POINTS_TOPICS__…: two topics have the name {n}" for n in sorted({n for n in names if names.count(n) > 1})
     ]
     return problems
 
@@ -107,9 +69,13 @@ def connect(found: "Configuration", *, name: str = "points-cli") -> "Connection[
     from store import database, migrate
 
     connection = database.connect(found.database.url.get_secret_value(), role=None, name=name, tuned=False)
-    check_server(connection)
-    migrate.check(connection)
-    take_role(connection, found.database.role)
+    try:
+        check_server(connection)
+        migrate.check(connection)
+        take_role(connection, found.database.role)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -101,6 +101,16 @@ def entitlement(facts: OrderFacts, rules: BoundRules | None, now: Micros, instal
     return Entitlement("granted", earning, earning.points, final, due, expires, episode, None, kept)
 
 
+def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
+    """Whether the order is surely not due for anything yet: most records of an order come before it is final.
+
+    A short cut for callers that only want the differences, and know that nothing was posted or planned.
+    """
+    if rules is None or facts.record is None:
+        return True
+    return not rules.keep and order_final_moment(facts, rules.overrides, on_completed=rules.on_completed) is None
+
+
 def _cannot_earn(facts: OrderFacts, rules: BoundRules | None, installs: Installs) -> str | None:
     if facts.record is None:
         return "unknown_order"

@@ -37,9 +37,9 @@ class KnownCursor(NamedTuple):
         return RETIRED in self.topic_uuid
 
     @property
-    def place(self) -> Place:
-        """The partition."""
-        return Place(self.topic, self.topic_uuid, self.partition)
+    def place_in_cluster(self) -> tuple[str, str, int]:
+        """The partition as it really is: cluster, topic uuid, number."""
+        return self.cluster, self.topic_uuid, self.partition
 
 
 def known(connection: Database) -> list[KnownCursor]:

@@ -32,11 +32,13 @@ def known_revision() -> str:
 def upgrade(url: str) -> str | None:
     """Brings the database to the newest revision, as its owner; another that tries meanwhile waits.
 
-    Returns the revision before (None: there was no schema). Raises SchemaMismatch when it is newer than we know.
+    Returns the revision before (None: there was no schema). Raises SchemaMismatch when it is newer than we know,
+    and psycopg.Error when PostgreSQL refuses.
     """
     # Imported here: alembic costs a third of a second, and every other command only compares two names.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
@@ -46,7 +48,12 @@ def upgrade(url: str) -> str | None:
         config = Config()
         config.set_main_option("script_location", str(FOLDER))
         config.attributes["url"] = url
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except DBAPIError as error:
+            if error.orig is None:
+                raise
+            raise error.orig from None  # PostgreSQL's own word, without the statement around it
     return before
 
 
