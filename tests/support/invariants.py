@@ -77,7 +77,9 @@ def check_events(engine: Engine) -> None:
         _check_event(told[event_id], *row)
 
 
-def _check_event(message: Message, event_id: str, merchant: str, member: bytes, sequence: int, kind: int, *rest: Any) -> None:
+def _check_event(
+    message: Message, event_id: str, merchant: str, member: bytes, sequence: int, kind: int, *rest: Any
+) -> None:
     points, available, held, debt, order, settings_no, occurred, recorded = rest
     event = orjson.loads(message.value())
     name = unpack_id(bytes(member))
@@ -115,7 +117,9 @@ def check_idle(engine: Engine) -> None:
 
 
 def _watermarks(engine: Engine, topic: str, partition: int) -> tuple[int, int]:
-    consumer = Consumer({"bootstrap.servers": engine.bootstrap, "group.id": f"{engine.prefix}watermarks", "log_level": 0})
+    consumer = Consumer(
+        {"bootstrap.servers": engine.bootstrap, "group.id": f"{engine.prefix}watermarks", "log_level": 0}
+    )
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)
     finally:
