@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.ids import instant, micros
-from schemas.packing import pack_id, unpack_id
+from schemas.packing import unpack_id
 from tests.oracle.book import Book
 from tests.property.histories import HALF_DAYS, LATENESS, Step, on_grid, plain_stories, stories
 from tests.support.shop import Event
@@ -142,4 +142,3 @@ def test_all_of_it_heard_once_more_years_later_posts_nothing(story: list[Step], 
     Random(seed).shuffle(events)
     world.hear(*events)
     assert {merchant: known.ledger for merchant, known in world.merchants.items()} == before
-    assert pack_id("") not in before
