@@ -11,6 +11,7 @@ from processors.deciding import Tally, Trigger, settle
 from processors.reading import Said, say
 from processors.runtime.configuration import Configuration
 from processors.runtime.feed import Feed, Record
+from rules.facts import OrderFacts
 from rules.folding import APPLIED, DUPLICATE
 from rules.poison import Limits
 from schemas.ids import DAY
@@ -145,7 +146,7 @@ class Intake:
                 continue
             row = rows.get(key)
             if row is None:
-                row = rows[key] = OrderRow(*key, orders.OrderFacts(), new=True)
+                row = rows[key] = OrderRow(*key, OrderFacts(), new=True)
             outcome = said.fold(row.facts)
             if outcome is APPLIED:
                 count.applied += 1
@@ -177,8 +178,8 @@ def _trigger(said: Said, before: Trigger | None) -> Trigger:
     if before is not None and before.occurred_at > said.version.at:
         return before
     if said.returned is not None:
-        return Trigger(said.version.at, CauseKind.return_, said.returned.return_id)
-    return Trigger(said.version.at)
+        return Trigger(said.version.at, CauseKind.return_, said.returned.return_id, said.record.message)
+    return Trigger(said.version.at, message=said.record.message)
 
 
 def start_at(connection: Connection[tuple[Any, ...]], cluster: str, place: Place, first: int) -> int:

@@ -7,7 +7,7 @@ Events may come twice, late or in any order: only the difference between the two
 from typing import Literal, NamedTuple
 
 from rules.assignment import due_at
-from rules.delivery import before_it_went_back, gone_back_since, is_out_of_the_count, order_final_moment
+from rules.delivery import final_moment_keeping, gone_back_since, order_final_moment
 from rules.earning import Earning, counted_returns, earning_of
 from rules.expiry import expires_at
 from rules.facts import NOTHING_IN_FORCE, OrderFacts, Posted
@@ -101,6 +101,16 @@ def entitlement(facts: OrderFacts, rules: BoundRules | None, now: Micros, instal
     return Entitlement("granted", earning, earning.points, final, due, expires, episode, None, kept)
 
 
+def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
+    """Whether the order is surely not due for anything yet: most records of an order come before it is final.
+
+    A short cut for callers that only want the differences, and know that nothing was posted or planned.
+    """
+    if rules is None or facts.record is None:
+        return True
+    return not rules.keep and order_final_moment(facts, rules.overrides, on_completed=rules.on_completed) is None
+
+
 def _cannot_earn(facts: OrderFacts, rules: BoundRules | None, installs: Installs) -> str | None:
     if facts.record is None:
         return "unknown_order"
@@ -122,29 +132,25 @@ def _with(when: _When | None, state: OrderState, earning: Earning, facts: OrderF
 def _when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
     """The final moment that counts and its episode (SPEC 2.2, 4.5); None while the order is not final."""
     if rules.keep and not rules.on_completed and facts.parcels:
-        return _kept_when(facts, rules, now)
+        kept = _kept_when(facts, rules, now)
+        if kept is not None:
+            return kept
     final = order_final_moment(facts, rules.overrides, on_completed=rules.on_completed)
     return None if final is None else _episode_of(final, facts.posted, rules, now)
 
 
 def _kept_when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
-    """With `keep`, parcels that went back at or after the due date leave the order final (SPEC 4.5).
+    """With `keep`, parcels that went back at or after the due date leave the order as final as before (SPEC 4.5).
 
-    One that went back before is as it always is: out of the count when returned or lost, awaited when on its way.
+    The due date depends on which parcels those are, so the most is tried first: all that went back, then without the
+    one that went first, and so on. None when nothing of the kind is left.
     """
-    kept = [(parcel, gone_back_since(parcel)) for parcel in facts.parcels]
-    while kept:
-        moments = [before_it_went_back(parcel, rules.overrides) for parcel, _ in kept]
-        final = max((m for m in moments if m is not None), default=None)
-        if final is None or None in moments:
-            return None
-        when = _episode_of(final, facts.posted, rules, now)
-        early = [p for p, gone in kept if gone is not None and gone < when.due_at]
-        if not early:
-            return when
-        if not all(is_out_of_the_count(parcel) for parcel in early):
-            return None
-        kept = [(p, gone) for p, gone in kept if gone is None or gone >= when.due_at]
+    for kept_from in sorted(gone for gone in map(gone_back_since, facts.parcels) if gone is not None):
+        final = final_moment_keeping(facts, rules.overrides, kept_from)
+        if final is not None:
+            when = _episode_of(final, facts.posted, rules, now)
+            if kept_from >= when.due_at:
+                return when
     return None
 
 

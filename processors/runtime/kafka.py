@@ -67,6 +67,7 @@ def producer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "linger.ms": 5,
+        "delivery.report.only.error": True,  # a callback for every record costs more than producing it
         "queue.buffering.max.messages": 200_000,
         "compression.type": kafka.compression,
         "message.max.bytes": 8 << 20,

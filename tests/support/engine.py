@@ -187,7 +187,9 @@ class Engine:
         body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {int(seconds * 1_000_000)}"
         with psycopg.connect(self.database_url) as connection:
             connection.execute(
-                sql.SQL("CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}").format(body)
+                sql.SQL("CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}").format(
+                    body
+                )
             )
 
     def run(self, *workers: str, **environment: str) -> Worker:
@@ -235,7 +237,9 @@ class Engine:
 
     def balances(self) -> dict[tuple[str, str], int]:
         """(merchant, member) → available + held − debt, of everyone who ever had an entry."""
-        rows = self.rows("SELECT merchant_id, member, available + held - debt FROM account JOIN merchant USING (merchant_no)")
+        rows = self.rows(
+            "SELECT merchant_id, member, available + held - debt FROM account JOIN merchant USING (merchant_no)"
+        )
         return {(merchant, unpack_id(bytes(member))): points for merchant, member, points in rows}
 
     def events(self, topic: str = "points_changed") -> list[Any]:
@@ -269,7 +273,9 @@ class Engine:
         last: Counter[str] = Counter()
         for message in self.events():
             event = orjson.loads(message.value())
-            assert told.setdefault(event["event_id"], message.value()) == message.value(), "an event id with two payloads"
+            assert told.setdefault(event["event_id"], message.value()) == message.value(), (
+                "an event id with two payloads"
+            )
             member = message.key().decode()
             # Redelivery may repeat a stretch, but never opens a gap.
             assert event["sequence"] <= last[member] + 1, f"a gap in the events of {member}"

@@ -469,6 +469,13 @@ def test_a_parcel_that_goes_back_after_the_due_date_does_not_move_it(*, late: bo
     assert made.explain().due_at == at(day("12-06"))
 
 
+def test_a_parcel_lost_before_it_was_ever_final_does_not_hold_up_the_others() -> None:
+    made = world(on_return="keep")
+    lost = delivery("shipped", day("12-10"), parcel_id="b", delivery_status="failed")
+    made.hear(order(), delivery("arrived", day("12-01")), lost, when=day("12-10"))
+    assert made.history() == [("granted", 100)]
+
+
 # --- members (D9)
 
 
