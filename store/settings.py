@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from psycopg import Connection
 
-from schemas.ids import Micros, iso, micros
+from schemas.events import SettingsChanged
+from schemas.ids import Micros, instant, iso, micros
 from schemas.settings import SettingsDocument, canonical, digest
 from store import outbox
 from store.database import Cursor, raw, transaction
