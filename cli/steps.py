@@ -277,6 +277,8 @@ class _Teller:
             first, last = day_of(final, self.zone), day_of(due, self.zone)
             how = f"{first} + {rules.pending_days} days = {last}, at 00:00 of that day"
         verb = "Was due" if due <= self.view.now else "Due"
+        if self.decided.reason is not None:
+            verb = "Would be due"
         late = ", not posted yet: the grants worker does it within a second when it runs" if self._late() else ""
         return f"{verb} {self._at(due)}: {how}{late}."
 
