@@ -17,9 +17,14 @@ MANY_CORES = 4
 
 def run_command(
     workers: Annotated[
-        list[str], typer.Argument(metavar="WORKER…", help="`all`, or any of intake, grants, recheck, expiry, relay; a name may be repeated.")
+        list[str],
+        typer.Argument(
+            metavar="WORKER…", help="`all`, or any of intake, grants, recheck, expiry, relay; a name may be repeated."
+        ),
     ],
-    intakes: Annotated[int | None, typer.Option(help="How many intakes `all` starts. [default: 1, and 2 from 4 cores on]", min=1)] = None,
+    intakes: Annotated[
+        int | None, typer.Option(help="How many intakes `all` starts. [default: 1, and 2 from 4 cores on]", min=1)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table of workers as JSON.")] = False,
 ) -> None:
     """Run workers until SIGTERM or Ctrl-C, which let them finish their batch.

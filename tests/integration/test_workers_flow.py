@@ -118,7 +118,10 @@ def test_points_that_nobody_touches_expire_and_it_is_announced(engine: Engine) -
     wait_for("expired", lambda: engine.balances() == {("shop-a", hex_id("m")): 0})
     engine.wait_published()
     told = [orjson.loads(message.value()) for message in engine.events()]
-    assert [(event["type"], event["points"], event["sequence"]) for event in told] == [("granted", 100, 1), ("expired", -100, 2)]
+    assert [(event["type"], event["points"], event["sequence"]) for event in told] == [
+        ("granted", 100, 1),
+        ("expired", -100, 2),
+    ]
 
 
 def test_a_child_that_crashes_is_started_again(engine: Engine) -> None:
