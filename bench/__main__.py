@@ -7,22 +7,29 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
+import psycopg
 import typer
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from bench.contestant import ROOT
+from bench.growth import flat, memory
 from bench.kafka import BenchError
+from bench.latency import latency, midnight
 from bench.machine import surroundings
-from bench.measure import Progress, Stack
+from bench.measure import Progress, Stack, measure
+from bench.ours import OURS
 from bench.report import Report
 from bench.rounds import Line, interleaved
+from bench.workload_a import WorkloadA
+from deploy.dev.kafka_local import KAFKA_VERSION
 from deploy.dev.stack import start_stack
 
 STATE = ROOT / ".local" / "bench"
-SERVER_SETTINGS: Mapping[str, str] = {"max_wal_size": "4GB", "shared_buffers": "512MB"}
-"""Fixed, since both decide how often pages are written whole; durability is the stack's own default."""
+SERVER_SETTINGS: Mapping[str, str] = {"max_wal_size": "4GB", "shared_buffers": "512MB", "track_commit_timestamp": "on"}
+"""Fixed, since two decide how often pages are written whole; the third tells when an entry became durable."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -55,7 +62,7 @@ class Sizes:
 
 
 @app.command()
-def main(
+def main(  # noqa: PLR0913 - typer wants a parameter for each option
     only: Annotated[list[Part] | None, typer.Option(help="Measure these parts only.")] = None,
     line: Annotated[list[Line] | None, typer.Option(help="Let only these take part in A and B.")] = None,
     orders: Annotated[int, typer.Option(min=100, help="Orders of workload A; B has a third.")] = 60_000,
@@ -65,6 +72,7 @@ def main(
         int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")
     ] = 5_000_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
+    *,
     quick: Annotated[bool, typer.Option("--quick", help="Everything small: does it work at all?")] = False,
     save: Annotated[bool, typer.Option(help="Write results.json and README.md.")] = True,
 ) -> None:
@@ -74,7 +82,7 @@ def main(
     """
     sizes = Sizes(orders, rounds, dues, entries, seconds)
     with bench_stack() as stack:
-        report = Report(surroundings(stack.database_url))
+        report = Report({**surroundings(stack.database_url), "kafka": stack.kafka})
         for part in only or [Part.A, Part.B]:
             with progress_bar() as progress:
                 attempt(part, report, stack, line or list(Line), sizes.quick() if quick else sizes, progress)
@@ -93,9 +101,26 @@ def attempt(part: Part, report: Report, stack: Stack, lines: list[Line], sizes: 
                 for run in interleaved(part.upper(), lines, size, sizes.rounds, stack, progress):
                     report.runs.append(run)
                     console.print(f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s")
-    except BenchError as error:
+            case Part.LATENCY:
+                report.figures[part] = latency(
+                    half_load(report, stack, sizes, progress), sizes.seconds, stack, progress
+                )
+            case Part.MIDNIGHT:
+                report.figures[part] = midnight(sizes.dues, half_load(report, stack, sizes, progress), stack, progress)
+            case Part.FLAT:
+                report.figures[part] = flat(sizes.orders, sizes.entries, stack, progress)
+            case Part.MEMORY:
+                report.figures[part] = memory(sizes.orders, stack, progress)
+    except (BenchError, KafkaException, psycopg.Error) as error:
         report.failures[part] = str(error)
         console.print(f"[red]{part}:[/red] {error}", highlight=False)
+
+
+def half_load(report: Report, stack: Stack, sizes: Sizes, progress: Progress) -> float:
+    """Half of what ours made of workload A, in orders a second; measured now unless it was in this run."""
+    known = [run for run in report.medians() if (run.workload, run.contestant) == ("A", OURS.name)]
+    run = known[0] if known else measure(OURS, WorkloadA(sizes.orders), stack, progress)
+    return run.orders_per_second / 2
 
 
 @contextmanager
@@ -104,7 +129,8 @@ def bench_stack() -> Iterator[Stack]:
     shutil.rmtree(STATE / "runs", ignore_errors=True)
     with start_stack(STATE / "stack", postgres_settings=SERVER_SETTINGS) as started:
         try:
-            yield Stack(started.bootstrap_servers, started.database_url, STATE / "runs")
+            kafka = KAFKA_VERSION if started.kafka else started.kafka_rung
+            yield Stack(started.bootstrap_servers, started.database_url, STATE / "runs", str(kafka))
         finally:
             started.stop(wipe=True)
 

@@ -9,15 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 import psycopg
 from psycopg import sql
+from typing_extensions import override
 
 from bench.kafka import BenchError
 from bench.workload import Member, Workload
 
+Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 SHOWN = 3
 """How many differences an error lists; the first ones tell what is wrong."""
@@ -53,8 +56,8 @@ class Contestant(ABC):
     """Whether it reads committed records only, so that a load can be held back until all are assigned."""
 
     @abstractmethod
-    def prepare(self, site: Site, workload: Workload) -> None:
-        """Make tables and topics in the empty database."""
+    def prepare(self, site: Site, settings: Mapping[str, Json]) -> None:
+        """Make tables and topics in the empty database, for merchants with these settings."""
 
     @abstractmethod
     def commands(self, site: Site) -> Sequence[Command]:
@@ -68,13 +71,13 @@ class Contestant(ABC):
     def audit(self, site: Site, workload: Workload, values: Iterable[bytes]) -> None:
         """Compare tables and outputs with what the workload must give; raises `BenchError` on any difference."""
 
+    @abstractmethod
     def is_connected(self, site: Site, processes: int) -> bool:
-        """Whether every process is ready as far as the database shows it; the group alone tells of the peers."""
-        return True
+        """Whether every process is ready as far as the database shows it."""
 
-    def between(self, site: Site, workload: Workload) -> Iterator[Mapping[str, float] | None]:
-        """For a workload that is planned first: looked at until the run ends, yields the end of a named phase once."""
-        return iter(())
+    @abstractmethod
+    def when_planned(self, site: Site, workload: Workload) -> Iterator[float | None]:
+        """Advanced until the run ends; once all is planned it makes the points due and yields that instant."""
 
     def start(self, site: Site, command: Command, number: int) -> subprocess.Popen[bytes]:
         """Start one process; it writes to `<part>-<number>.log` in the site's directory."""
@@ -96,16 +99,29 @@ class Peer(Contestant):
         self.name, self.readers, self.held = name, readers, held
         self._module = module
 
-    def prepare(self, site: Site, workload: Workload) -> None:
-        """Create the peers' tables."""
+    @override
+    def prepare(self, site: Site, settings: Mapping[str, Json]) -> None:
+        """Create the tables; the peers know one rule and no settings."""
         schema = files("bench.peers").joinpath("schema.sql").read_text()
         with psycopg.connect(site.database_url) as database:
             database.execute(schema.encode())
 
+    @override
+    def is_connected(self, site: Site, processes: int) -> bool:
+        """The consumer group alone tells."""
+        return True
+
+    @override
+    def when_planned(self, site: Site, workload: Workload) -> Iterator[float | None]:
+        """Nothing is planned: points are granted at the final status."""
+        return iter(())
+
+    @override
     def commands(self, site: Site) -> Sequence[Command]:
         """The same program as often as there are readers."""
         return [Command("worker", (sys.executable, "-m", f"bench.peers.{self._module}"))] * self.readers
 
+    @override
     def environment(self, site: Site) -> Mapping[str, str]:
         """The `BENCH_…` names of `bench.peers.common`."""
         return {
@@ -117,6 +133,7 @@ class Peer(Contestant):
             "BENCH_STATE": str(site.state),
         }
 
+    @override
     def audit(self, site: Site, workload: Workload, values: Iterable[bytes]) -> None:
         """Ledger, lots, balances and outputs each add up to the generator's balances."""
         expected = workload.expected()

@@ -14,6 +14,8 @@ from bench.workload import Record
 
 PARTITIONS = 4
 POLL_SECONDS = 0.05
+ERRORS_ONLY = 3
+"""librdkafka's level: it warns of retries while a broker warms up, which mean nothing here."""
 HOLD_MILLISECONDS = 900_000
 """The broker's default limit for a transaction: how long a load may be held back."""
 
@@ -22,9 +24,14 @@ class BenchError(Exception):
     """The benchmark cannot go on, or a run's result is wrong; the text says what and where."""
 
 
+def admin_client(bootstrap_servers: str) -> AdminClient:
+    """For topics and groups."""
+    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": ERRORS_ONLY})
+
+
 def create_topics(bootstrap_servers: str, names: Iterable[str], partitions: int = PARTITIONS) -> None:
     """Create topics and wait until the broker answers for them."""
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin = admin_client(bootstrap_servers)
     wanted = [NewTopic(name, partitions, 1) for name in names]
     for name, future in admin.create_topics(wanted).items():
         try:
@@ -38,9 +45,11 @@ def create_topics(bootstrap_servers: str, names: Iterable[str], partitions: int 
         time.sleep(POLL_SECONDS)
 
 
-def delete_topics(bootstrap_servers: str, names: Iterable[str]) -> None:
-    """Delete topics, so that a long benchmark does not fill the disk; a missing one is no error."""
-    for future in AdminClient({"bootstrap.servers": bootstrap_servers}).delete_topics(list(names)).values():
+def delete_topics(bootstrap_servers: str, prefix: str) -> None:
+    """Delete the topics of a run, so that a long benchmark does not fill the disk."""
+    admin = admin_client(bootstrap_servers)
+    names = [name for name in admin.list_topics(timeout=10).topics if name.startswith(f"{prefix}.")]
+    for future in admin.delete_topics(names).values() if names else ():
         future.exception()
 
 
@@ -56,6 +65,7 @@ class HeldLoad:
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap_servers,
+                "log_level": ERRORS_ONLY,
                 "transactional.id": f"bench-{uuid.uuid4()}",
                 "transaction.timeout.ms": HOLD_MILLISECONDS,
                 "partitioner": "murmur2_random",
@@ -70,8 +80,9 @@ class HeldLoad:
         """Write all records, unseen; returns how many."""
         self._producer.begin_transaction()
         count = 0
-        for count, record in enumerate(records, 1):
+        for record in records:
             produce(self._producer, self._topic, record)
+            count += 1
         if self._producer.flush(120):
             raise BenchError(f"The broker did not take the whole load for {self._topic} within 120 s.")
         return count
@@ -81,6 +92,23 @@ class HeldLoad:
         started = time.monotonic()
         self._producer.commit_transaction(60)
         return started
+
+
+def produce_all(bootstrap_servers: str, topic: str, records: Iterable[Record]) -> None:
+    """Write records, visible at once, as fast as the broker takes them."""
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "linger.ms": 20,
+            "queue.buffering.max.messages": 200_000,
+        }
+    )
+    for record in records:
+        produce(producer, topic, record)
+    if producer.flush(120):
+        raise BenchError(f"The broker did not take the whole load for {topic} within 120 s.")
 
 
 def produce(producer: Producer, topic: str, record: Record) -> None:
@@ -100,6 +128,8 @@ class ReadBack:
 
     def __init__(self, bootstrap_servers: str, topic: str, *, keep: bool = True) -> None:
         self.values: list[bytes] = []
+        self.stamps: list[int] = []
+        """The records' own timestamps in milliseconds, as long as `values`."""
         self.count = 0
         self.last_at = 0.0
         self._keep = keep
@@ -136,6 +166,7 @@ class ReadBack:
         self.last_at = time.monotonic()
         if self._keep:
             self.values.extend(message.value() or b"" for message in good)
+            self.stamps.extend(message.timestamp()[1] for message in good)
         self.count += len(good)
 
     def check(self) -> None:
@@ -145,7 +176,7 @@ class ReadBack:
 
 
 def group_is_ready(admin: AdminClient, prefix: str, topic: str, members: int) -> bool:
-    """Whether so many members of the one group that reads `topic` hold all its partitions, each at least one."""
+    """Whether so many members of the one group that reads `topic` hold all its partitions in equal shares."""
     listed = admin.list_consumer_groups(request_timeout=10).result().valid or []
     names = [group.group_id for group in listed if group.group_id.startswith(prefix)]
     for future in admin.describe_consumer_groups(names, request_timeout=10).values() if names else ():
@@ -157,6 +188,7 @@ def group_is_ready(admin: AdminClient, prefix: str, topic: str, members: int) ->
             for member in group.members
         ]
         holders = [partitions for partitions in held if partitions]
-        if len(holders) == members and len(set().union(*holders)) == PARTITIONS:
+        sizes = [len(partitions) for partitions in holders]
+        if len(holders) == members and sum(sizes) == PARTITIONS and max(sizes) - min(sizes) <= 1:
             return True
     return False

@@ -42,9 +42,10 @@ def resident_bytes(root: psutil.Process) -> int:
 
 def broker_process(bootstrap_servers: str) -> psutil.Process | None:
     """The process on this machine that listens on the broker's port; None when it is elsewhere."""
-    port = int(bootstrap_servers.split(",")[0].rpartition(":")[2])
+    port = int(bootstrap_servers.partition(",")[0].rpartition(":")[2])
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+        if listens and connection.pid:
             return psutil.Process(connection.pid)
     return None
 
@@ -88,9 +89,16 @@ class Usage:
 
 def surroundings(database_url: str) -> dict[str, str]:
     """Versions, the machine and the settings of PostgreSQL that decide what durable means."""
-    names = ("fsync", "synchronous_commit", "full_page_writes", "max_wal_size", "shared_buffers", "wal_compression")
+    names = (
+        "fsync",
+        "synchronous_commit",
+        "full_page_writes",
+        "max_wal_size",
+        "shared_buffers",
+        "track_commit_timestamp",
+    )
     with psycopg.connect(database_url) as database:
-        settings = dict(
+        settings: dict[str, str] = dict(
             database.execute(
                 "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)", [list(names)]
             ).fetchall()

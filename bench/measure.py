@@ -6,20 +6,23 @@ import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import psutil
 import psycopg
-from confluent_kafka.admin import AdminClient
 
 from bench.contestant import Contestant, Site, drop_database, own_database
-from bench.kafka import BenchError, HeldLoad, ReadBack, create_topics, delete_topics, group_is_ready
+from bench.kafka import BenchError, HeldLoad, ReadBack, admin_client, create_topics, delete_topics, group_is_ready
 from bench.machine import Usage, broker_process, postgres_process
 from bench.workload import Workload
 
 READY_SECONDS = 60.0
+STARTS = 5
+"""How often the readers are started before giving up on an even assignment."""
+END_SECONDS = 15.0
 SLOWEST_ORDERS_PER_SECOND = 15
 """A run slower than this is given up."""
 LOG_TAIL = 2_000
@@ -40,6 +43,8 @@ class Stack:
     bootstrap_servers: str
     database_url: str
     state: Path
+    kafka: str
+    """The broker's version, or which rung of the ladder it came from."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def measure(contestant: Contestant, workload: Workload, stack: Stack, progress: 
     """
     with site_for(contestant.name, stack) as site:
         progress(f"{contestant.name}: preparing", 0)
-        contestant.prepare(site, workload)
+        contestant.prepare(site, workload.settings())
         load = HeldLoad(site.bootstrap_servers, site.topic_in)
         load.write(workload.records())
         if not contestant.held:
@@ -86,7 +91,7 @@ def measure(contestant: Contestant, workload: Workload, stack: Stack, progress: 
                 workers.wait_until_assigned()
             before, wal = Usage.of(workers.parts()), wal_position(stack)
             started = started or load.release()
-            phases = run_to_end(contestant, workload, site, workers, output, progress)
+            planned = run_to_end(contestant, workload, site, workers, output, progress)
             seconds = output.last_at - started
             after = Usage.of(workers.parts())
             written = wal_position(stack) - wal
@@ -102,7 +107,12 @@ def measure(contestant: Contestant, workload: Workload, stack: Stack, progress: 
         cpu_us_per_order={part: cpu * 1e6 / workload.orders for part, cpu in after.cpu_since(before).items()},
         wal_bytes_per_order=written / workload.orders,
         resident_mb={part: size / 2**20 for part, size in after.resident.items()},
-        phases={name: workload.orders / (until - started) for name, until in phases.items()},
+        phases={
+            "planned": workload.orders / (planned - started),
+            "granted": workload.orders / (output.last_at - planned),
+        }
+        if planned
+        else {},
     )
 
 
@@ -113,21 +123,20 @@ def run_to_end(
     workers: "Workers",
     output: ReadBack,
     progress: Progress,
-) -> Mapping[str, float]:
-    """Wait for one output an order; returns the instants at which named phases ended, if there are any."""
+) -> float | None:
+    """Wait for one output an order; returns the instant at which all was planned, where points are planned first."""
     deadline = time.monotonic() + READY_SECONDS + workload.orders / SLOWEST_ORDERS_PER_SECOND
-    pause = contestant.between(site, workload) if workload.planned else None
-    phases: dict[str, float] = {}
+    planning = contestant.when_planned(site, workload) if workload.planned else iter(())
+    planned: float | None = None
     while output.count < workload.orders:
         workers.check()
         output.check()
-        if pause is not None and (ended := next(pause, None)) is not None:
-            phases |= ended
+        planned = planned or next(planning, None)
         if time.monotonic() > deadline:
             raise BenchError(f"{contestant.name}: {output.count} of {workload.orders} outputs when the time was up.")
         progress(f"{contestant.name}: running {workload.name}", output.count / workload.orders)
         time.sleep(0.02)
-    return phases
+    return planned
 
 
 class Workers:
@@ -141,11 +150,9 @@ class Workers:
             "kafka": broker_process(site.bootstrap_servers),
         }
 
-    def __enter__(self) -> "Workers":
+    def __enter__(self) -> Self:
         try:
-            for number, command in enumerate(self._contestant.commands(self._site)):
-                log = self._site.state / f"{command.part}-{number}.log"
-                self._running.append((command.part, log, self._contestant.start(self._site, command, number)))
+            self._start_from(0)
         except BaseException:
             self.stop()
             raise
@@ -154,16 +161,14 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _start_from(self, first: int) -> None:
+        for number, command in enumerate(self._contestant.commands(self._site)[first:], first):
+            log = self._site.state / f"{command.part}-{number}.log"
+            self._running.append((command.part, log, self._contestant.start(self._site, command, number)))
+
     def stop(self) -> None:
-        """Ask each to end, then insist."""
-        for _, _, process in self._running:
-            process.terminate()
-        for _, _, process in self._running:
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """End every process."""
+        end([process for _, _, process in self._running])
 
     def parts(self) -> list[tuple[str, psutil.Process]]:
         """Every process whose CPU is counted, with its part's name."""
@@ -179,16 +184,33 @@ class Workers:
                 raise BenchError(f"{self._contestant.name}: {part} ended with code {process.returncode}:\n{tail}")
 
     def wait_until_assigned(self) -> None:
-        """Wait until the readers share the partitions and every process has its session with the database."""
-        admin = AdminClient({"bootstrap.servers": self._site.bootstrap_servers})
-        deadline = time.monotonic() + READY_SECONDS
+        """Wait until the readers share the partitions and every process has its session with the database.
+
+        Where a group balances over several topics at once, one reader may get all of this topic and the others none;
+        that is no state to measure, so the readers are started again.
+        """
+        for _ in range(STARTS):
+            if self._assigned_within(READY_SECONDS / STARTS):
+                return
+            self._restart_readers()
+        raise BenchError(f"{self._contestant.name}: its workers did not come to share {self._site.topic_in}.")
+
+    def _assigned_within(self, seconds: float) -> bool:
+        admin = admin_client(self._site.bootstrap_servers)
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.check()
             ready = group_is_ready(admin, self._site.group, self._site.topic_in, self._contestant.readers)
             if ready and self._contestant.is_connected(self._site, len(self._running)):
-                return
+                return True
             time.sleep(0.1)
-        raise BenchError(f"{self._contestant.name}: its workers were not all assigned after {READY_SECONDS:.0f} s.")
+        return False
+
+    def _restart_readers(self) -> None:
+        readers = self._running[-self._contestant.readers :]
+        end([process for _, _, process in readers])
+        del self._running[-self._contestant.readers :]
+        self._start_from(len(self._running))
 
     def wait_for_first(self) -> float:
         """Wait until a worker has said that its first event came; returns when that was (monotonic seconds)."""
@@ -200,6 +222,18 @@ class Workers:
                 return min(float(match[1]) for match in said)
             time.sleep(0.02)
         raise BenchError(f"{self._contestant.name}: no event came within {READY_SECONDS:.0f} s.")
+
+
+def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask each process to end, then insist."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextlib.contextmanager
@@ -223,7 +257,7 @@ def site_for(name: str, stack: Stack) -> Iterator[Site]:
         shutil.rmtree(site.state)
     finally:
         drop_database(stack.database_url, database)
-        delete_topics(site.bootstrap_servers, [site.topic_in, site.topic_out])
+        delete_topics(site.bootstrap_servers, site.group)
 
 
 def checkpoint(stack: Stack) -> None:

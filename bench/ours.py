@@ -6,12 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 import psycopg
+from psycopg import sql
+from typing_extensions import override
 
-from bench.contestant import ROOT, Command, Contestant, Site, compare, compare_count, inherited
-from bench.kafka import BenchError, create_topics
+from bench.contestant import ROOT, Command, Contestant, Json, Site, compare, compare_count, inherited
+from bench.kafka import BenchError
 from bench.workload import Member, Workload
 from bench.workload_b import PENDING_DAYS
 
@@ -25,6 +28,7 @@ SUMS = {
     "accounts": "SELECT account_no, available + held - debt AS points FROM account",
 }
 """Balances as three tables tell them (I2)."""
+ENTRIES = "SELECT account_no, count(*) AS points FROM ledger GROUP BY 1"
 BY_MEMBER = r"""
     SELECT m.merchant_id, encode(a.member, 'hex'), s.points::bigint
     FROM ({}) s JOIN account a USING (account_no) JOIN merchant m USING (merchant_no)
@@ -36,25 +40,31 @@ PRELOAD = ROOT / "bench" / "sql" / "preload.sql"
 class Ours(Contestant):
     """The project's workers."""
 
-    name = "ours"
     readers = 2
     held = True
 
-    def prepare(self, site: Site, workload: Workload) -> None:
+    def __init__(self, name: str = "ours", *, entries: int = 0) -> None:
+        self.name, self._entries = name, entries
+
+    @override
+    def prepare(self, site: Site, settings: Mapping[str, Json]) -> None:
         """Migrate, make the other topics and apply every merchant's settings, through the command line."""
-        others = [topic for name, topic in topics(site).items() if name not in {"ORDERS", "POINTS_CHANGED"}]
-        create_topics(site.bootstrap_servers, others)
         self.points(site, "migrate")
-        for merchant, document in workload.settings().items():
+        self.points(site, "topics", "apply")
+        for merchant, document in settings.items():
             file = site.state / f"{merchant}.json"
             file.write_bytes(orjson.dumps(document))
             self.points(site, "settings", "apply", merchant, str(file))
+        if self._entries:
+            preload(site, self._entries, next(iter(settings)))
 
+    @override
     def commands(self, site: Site) -> Sequence[Command]:
         """Each worker kind as a process of its own."""
         kinds = ("relay", "grants", "intake", "intake")
         return [Command(kind, (POINTS, "run", kind)) for kind in kinds]
 
+    @override
     def environment(self, site: Site) -> Mapping[str, str]:
         """The contract's names; port 0 leaves the choice of a free port to each worker."""
         return {
@@ -62,9 +72,12 @@ class Ours(Contestant):
             "POINTS_KAFKA__GROUP_ID": site.group,
             "POINTS_DATABASE__URL": site.database_url,
             "POINTS_METRICS__PORT": "0",
-            **{f"POINTS_TOPICS__{name}": topic for name, topic in topics(site).items()},
+            "POINTS_TOPICS__ORDERS": site.topic_in,
+            "POINTS_TOPICS__DELIVERIES": f"{site.group}.deliveries",
+            "POINTS_TOPICS__POINTS_CHANGED": site.topic_out,
         }
 
+    @override
     def is_connected(self, site: Site, processes: int) -> bool:
         """Relay and grants join no group: they are ready once every process has a session with the database."""
         with psycopg.connect(site.database_url) as database:
@@ -74,23 +87,26 @@ class Ours(Contestant):
             ).fetchone()
         return row is not None and int(row[0]) >= processes
 
-    def between(self, site: Site, workload: Workload) -> Iterator[Mapping[str, float] | None]:
+    @override
+    def when_planned(self, site: Site, workload: Workload) -> Iterator[float | None]:
         """When every record has been consumed all is planned; then the database's clock jumps past the dues."""
-        while consumed(site) < workload.events:
-            yield None
-        planned = time.monotonic()
-        move_clock(site, CLOCK_JUMP_DAYS)
-        yield {"plan": planned}
+        with psycopg.connect(site.database_url, autocommit=True) as database:
+            while consumed(database) < workload.events:
+                yield None
+            planned = time.monotonic()
+            move_clock(database, CLOCK_JUMP_DAYS)
+        yield planned
 
+    @override
     def audit(self, site: Site, workload: Workload, values: Iterable[bytes]) -> None:
         """Ledger, lots, accounts and outputs add up to the generator's balances; sequences have no gap (I2, I4)."""
         expected = workload.expected()
         with psycopg.connect(site.database_url) as database:
             for label, query in SUMS.items():
-                rows = database.execute(query.encode()).fetchall()
-                compare(f"ours: {label}", expected, {(merchant, member): int(n) for merchant, member, n in rows})
-            entries = database.execute("SELECT count(*) FROM ledger").fetchone()
-        compare_count("ours: ledger entries", workload.orders, entries[0] if entries else 0)
+                rows = database.execute(BY_MEMBER.format(query).encode()).fetchall()
+                compare(f"{self.name}: {label}", expected, {(merchant, member): n for merchant, member, n in rows})
+            entries = database.execute(BY_MEMBER.format(ENTRIES).encode()).fetchall()
+        compare_count(f"{self.name}: ledger entries", workload.orders, sum(n for _, _, n in entries))
         audit_events(expected, workload.orders, [orjson.loads(value) for value in values])
 
     def points(self, site: Site, *arguments: str) -> str:
@@ -107,17 +123,6 @@ class Ours(Contestant):
 OURS = Ours()
 
 
-def topics(site: Site) -> dict[str, str]:
-    """Every topic by its name in the environment; all belong to this run."""
-    own = ("DELIVERIES", "CUSTOMERS", "COMMANDS", "SETTINGS")
-    return {
-        "ORDERS": site.topic_in,
-        "POINTS_CHANGED": site.topic_out,
-        **{name: f"{site.group}.{name.lower()}" for name in own},
-        **{f"DLQ_{name}": f"{site.group}.dlq.{name.lower()}" for name in ("ORDERS", *own[:3])},
-    }
-
-
 def audit_events(expected: Mapping[Member, int], count: int, events: Sequence[dict[str, object]]) -> None:
     """One event an entry, its own id each, sequences 1…n for every member, and sums as expected."""
     compare_count("ours: output events", count, len(events))
@@ -132,15 +137,26 @@ def audit_events(expected: Mapping[Member, int], count: int, events: Sequence[di
     compare_count("ours: sum of last sequences", count, sum(last.values()))
 
 
-def consumed(site: Site) -> int:
+def consumed(database: psycopg.Connection[Any]) -> int:
     """Records that the cursors have counted (I7)."""
-    with psycopg.connect(site.database_url) as database:
-        row = database.execute(
-            "SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor"
-        ).fetchone()
+    row = database.execute(
+        "SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor"
+    ).fetchone()
     return int(row[0]) if row else 0
 
 
-def move_clock(site: Site, days: int) -> None:
-    """Set the database's one clock ahead (tests do the same)."""
-    raise NotImplementedError
+def move_clock(database: psycopg.Connection[Any], days: int) -> None:
+    """Set the database's one clock ahead, as tests do."""
+    body = "SELECT ((extract(epoch FROM clock_timestamp()) + {}) * 1000000)::bigint"
+    later = sql.SQL(body).format(sql.Literal(days * 86_400)).as_string(database)
+    head = "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
+    database.execute(sql.SQL(head).format(sql.Literal(later)))
+
+
+def preload(site: Site, entries: int, merchant: str) -> None:
+    """Give a merchant's ledger so many entries of earlier years, and leave the server as quiet as before."""
+    with psycopg.connect(site.database_url, autocommit=True) as database:
+        with psycopg.ClientCursor(database) as cursor:
+            cursor.execute(PRELOAD.read_bytes(), {"entries": entries, "merchant": merchant})
+        database.execute("VACUUM (ANALYZE) ledger, lot, account, orders")
+        database.execute("CHECKPOINT")

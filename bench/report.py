@@ -84,7 +84,7 @@ class Report:
 
     def _row(self, run: Measurement, ours: float | None) -> Sequence[str]:
         same = [other for other in self.runs if (other.workload, other.contestant) == (run.workload, run.contestant)]
-        phases = "".join(f", {name} {rate:,.0f}" for name, rate in run.phases.items())
+        phases = "".join(f", {name} at {rate:,.0f}" for name, rate in run.phases.items())
         return (
             run.contestant,
             f"{run.orders_per_second:,.0f}{phases}",

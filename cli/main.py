@@ -1,47 +1,89 @@
-"""The `points` command."""
+"""The `points` command: every command of the product, and how each of them ends."""
 
-import getpass
-from pathlib import Path
+import sys
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from cli.run import run_command
-from processors.runtime.configuration import Configuration
-from store import database, migrate
+from cli import cursors, dlq, doctor, explain, members, pipelines, run, settings, setup, status
+from cli.exits import TABLE, Exit, failure_of
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
-settings_app = typer.Typer(no_args_is_help=True)
-topics_app = typer.Typer(no_args_is_help=True)
-app.add_typer(settings_app, name="settings")
-app.add_typer(topics_app, name="topics")
+EPILOG = "Exit codes: " + " · ".join(f"{code} {meaning}" for code, meaning in TABLE)
 
 
-@app.command("migrate")
-def migrate_command() -> None:
-    c = Configuration()
-    migrate.upgrade((c.database.owner_url or c.database.url).get_secret_value())
+class PointsGroup(TyperGroup):
+    """Turns expected failures into a sentence and an exit code; only others show a traceback, and only if asked."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """As click's, with our endings."""
+        try:
+            return super().main(*args, **kwargs)
+        except Exception as error:
+            if _debug:
+                raise
+            sys.exit(_end(error))
 
 
-@topics_app.command("apply")
-def topics_apply() -> None:
-    from confluent_kafka.admin import AdminClient, NewTopic
-    from processors.runtime.kafka import common
-    c = Configuration()
-    admin = AdminClient(common(c.kafka, name="points-admin"))
-    have = admin.list_topics(timeout=10).topics
-    new = [NewTopic(n, c.kafka.partitions, c.kafka.replication_factor) for n in c.topics.model_dump().values() if n not in have]
-    if new:
-        for f in admin.create_topics(new).values():
-            f.result()
+_debug: list[bool] = []
 
 
-@settings_app.command("apply")
-def settings_apply(merchant: str, file: Path) -> None:
-    from schemas.settings import load_settings
-    from store import settings
-    c = Configuration()
-    con = database.connect(c.database.url.get_secret_value(), role=c.database.role)
-    print(settings.apply(con, merchant, load_settings(file.read_bytes(), name=str(file)), getpass.getuser()))
+def _end(error: Exception) -> int:
+    from cli.console import complain
+    from cli.exits import Failure
+
+    failure = failure_of(error)
+    if failure is None:
+        what = f"unexpected {type(error).__name__}: {error}"
+        failure = Failure(
+            Exit.UNEXPECTED, what, "run it again with `points --debug …` for the traceback, and report it"
+        )
+    complain(failure)
+    return failure.code
 
 
-app.command("run")(run_command)
+app = typer.Typer(
+    cls=PointsGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Member Points: points for orders, from Kafka to a ledger and back.",
+    epilog=EPILOG,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"points {version('member-points')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Member Points: points for orders, from Kafka to a ledger and back."""
+    del version
+    _debug[:] = [True] if debug else []
+
+
+app.command("run")(run.run_command)
+app.command("migrate")(setup.migrate_command)
+app.add_typer(setup.topics_app, name="topics")
+app.add_typer(settings.app, name="settings")
+app.command("balance")(members.balance_command)
+app.command("history")(members.history_command)
+app.command("explain")(explain.explain_command)
+app.add_typer(dlq.app, name="dlq")
+app.command("resume")(pipelines.resume_command)
+app.add_typer(cursors.app, name="cursor")
+app.command("status")(status.status_command)
+app.command("doctor")(doctor.doctor_command)
+
+if __name__ == "__main__":
+    app()

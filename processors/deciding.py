@@ -4,14 +4,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rules.binding import bound_version
-from rules.entitlement import Change, Entitlement, after_posting, changes, entitlement
-from rules.facts import UNBOUND
+from confluent_kafka import Message
+
+from rules.binding import bound_version, first_heard
+from rules.entitlement import Change, Entitlement, after_posting, changes, entitlement, is_unfinished
+from rules.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNHEARD
 from schemas.ids import Micros
 from store.database import Cursor
 from store.ledger import CauseKind, EntryType, Posting, post
 from store.merchants import Merchants
 from store.orders import OrderRow, write_plans
+
+
+TRACEPARENT = "traceparent"
+"""The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,12 @@ class Trigger:
     occurred_at: Micros
     cause: CauseKind = CauseKind.order
     cause_id: bytes | None = None
+    message: Message | None = None
+
+    def traceparent(self) -> bytes | None:
+        """The trace that the record belongs to, if it says one."""
+        headers = self.message.headers() if self.message is not None else None
+        return next((v for name, v in list(headers or ()) if name == TRACEPARENT and isinstance(v, bytes)), None)
 
 
 @dataclass(slots=True)
@@ -46,7 +58,7 @@ def settle(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: 
 
     The rows' `posted`, `due_us` and `planned` are set; writing the rows themselves is left to the caller.
     """
-    decided = [_decide(row, trigger, merchants, now) for row, trigger in todo]
+    decided = [one for row, trigger in todo if (one := _decide(row, trigger, merchants, now)) is not None]
     postings = [posting for one in decided for _, posting in one.found]
     tally = Tally(entries=post(cursor, postings, now, merchants.merchant_id))
     gone: list[tuple[int, Micros, bytes]] = []
@@ -66,12 +78,23 @@ def settle(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: 
     return tally
 
 
-def _decide(row: OrderRow, trigger: Trigger, merchants: Merchants, now: Micros) -> _Decided:
+def _decide(row: OrderRow, trigger: Trigger, merchants: Merchants, now: Micros) -> _Decided | None:
     facts = row.facts
-    if facts.settings_no is UNBOUND and facts.record is not None:
-        facts.settings_no = bound_version(merchants.versions(row.merchant_no), facts.record.created_at)
-    decided = entitlement(facts, merchants.rules(row.merchant_no, facts.settings_no), now)
+    if facts.settings_no < NOTHING_IN_FORCE:
+        _bind(row, merchants)
+    rules = merchants.rules(row.merchant_no, facts.settings_no)
+    if row.due_us is None and facts.posted is NOTHING_POSTED and is_unfinished(facts, rules):
+        return None
+    decided = entitlement(facts, rules, now)
     return _Decided(row, decided, [(c, _posting(row, c, decided, trigger)) for c in changes(facts, decided)])
+
+
+def _bind(row: OrderRow, merchants: Merchants) -> None:
+    facts, versions = row.facts, merchants.versions(row.merchant_no)
+    if row.new and facts.settings_no == UNHEARD:
+        facts.settings_no = first_heard(versions)
+    if facts.record is not None:
+        facts.settings_no = bound_version(versions, facts.record.created_at, facts.settings_no)
 
 
 def _posting(row: OrderRow, change: Change, now: Entitlement, trigger: Trigger) -> Posting:
@@ -87,11 +110,12 @@ def _posting(row: OrderRow, change: Change, now: Entitlement, trigger: Trigger) 
         change.episode,
         change.expires_at,
         posted.entries,
-        row.facts.settings_no,
+        row.facts.settings_no or None,
         occurred,
         trigger.cause,
         trigger.cause_id,
         fresh,
+        trigger.traceparent(),
     )
 
 

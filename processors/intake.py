@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Message
 from psycopg import Connection
 
 from processors.deciding import Tally, Trigger, settle
 from processors.reading import Said, say
 from processors.runtime.configuration import Configuration
-from processors.runtime.feed import Feed
+from processors.runtime.feed import Feed, Record
+from rules.facts import OrderFacts
 from rules.folding import APPLIED, DUPLICATE
 from rules.poison import Limits
 from schemas.ids import DAY
@@ -30,13 +30,16 @@ FUTURE = DAY
 """A version further ahead than this would block its order for ever (SPEC 7)."""
 
 
+_Poison = tuple[Record, Unreadable]
+
+
 @dataclass(slots=True)
 class _Read:
     """A batch as read: what it says, and what says nothing."""
 
     said: list[Said] = field(default_factory=list)
-    ignored: list[tuple[Message, str]] = field(default_factory=list)
-    poison: list[tuple[Message, Unreadable]] = field(default_factory=list)
+    ignored: list[tuple[Record, str]] = field(default_factory=list)
+    poison: list[_Poison] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -73,32 +76,32 @@ class Intake:
         self._words = Words(connection)
         self._merchants = Merchants(connection)
 
-    def process(self, messages: Sequence[Message]) -> Done:
+    def process(self, records: Sequence[Record]) -> Done:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
-        read = self._read(messages)
+        read = self._read(records)
         self._learn(read)
         while True:
             try:
                 with transaction(self._connection) as cursor:
-                    done = self._apply(cursor, messages, read)
+                    done = self._apply(cursor, records, read)
             except NewOrderRace:
                 continue
             done.committed_at = time.time()
             self._feed.done({place: offset for place, (offset, _) in done.counts.items()})
             return done
 
-    def _read(self, messages: Sequence[Message]) -> _Read:
+    def _read(self, records: Sequence[Record]) -> _Read:
         read = _Read()
-        for message in messages:
+        for record in records:
             try:
-                said = say(message, self._likely[str(message.topic())])
+                said = say(record, self._likely[record.place.topic])
             except Unreadable as error:
-                read.poison.append((message, error))
+                read.poison.append((record, error))
                 continue
             if isinstance(said, Said):
                 read.said.append(said)
             else:
-                read.ignored.append((message, said))
+                read.ignored.append((record, said))
         return read
 
     def _learn(self, read: _Read) -> None:
@@ -108,41 +111,42 @@ class Intake:
             self._words.learn(words)
         self._merchants.learn({said.merchant_id for said in read.said})
 
-    def _apply(self, cursor: Cursor, messages: Sequence[Message], read: _Read) -> Done:
-        ends: dict[Place, int] = {}
-        counts: dict[Place, Counts] = {}
-        for message in messages:
-            place = self._feed.place(message)
-            ends[place] = int(message.offset() or 0) + 1
-            counts.setdefault(place, Counts())
+    def _apply(self, cursor: Cursor, records: Sequence[Record], read: _Read) -> Done:
+        ends = {record.place: record.offset + 1 for record in records}
+        counts = {place: Counts() for place in ends}
         expected = {place: self._feed.positions[place] for place in ends}
         opening = cursors.open_batch(cursor, PIPELINE, self._feed.cluster, expected)
         if opening.paused:
             raise quarantine.Paused("the pipeline is paused; see `points status`")
         if opening.epoch != self._merchants.epoch:
             self._merchants.refresh()
-        rows, triggers = self._fold(cursor, read, opening.now, counts)
+        poison = list(read.poison)  # of this attempt: a batch that lost a race is folded again
+        rows, triggers = self._fold(cursor, read.said, opening.now, counts, poison)
         tally = settle(cursor, [(rows[key], triggers[key]) for key in sorted(triggers)], self._merchants, opening.now)
         orders.write(cursor, [rows[key] for key in sorted(triggers)], self._words)
-        self._set_aside(cursor, messages, read, opening.now, counts)
+        for record, reason in read.ignored:
+            counts[record.place].ignore(reason)
+        if poison:
+            self._quarantine(cursor, records, poison, opening.now, counts)
         done = {place: (ends[place], counts[place]) for place in ends}
         cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
         return Done(done, tally, read.said, 0.0)
 
     def _fold(
-        self, cursor: Cursor, read: _Read, now: int, counts: dict[Place, Counts]
+        self, cursor: Cursor, said_all: Sequence[Said], now: int, counts: dict[Place, Counts], poison: list[_Poison]
     ) -> tuple[dict[OrderKey, OrderRow], dict[OrderKey, Trigger]]:
-        keyed = [((self._merchants.number(s.merchant_id), s.order_id), s) for s in read.said]
+        keyed = [((self._merchants.number(s.merchant_id), s.order_id), s) for s in said_all]
         rows = orders.lock(cursor, sorted({key for key, _ in keyed}), self._words)
         triggers: dict[OrderKey, Trigger] = {}
         for key, said in keyed:
-            count = counts[self._feed.place(said.message)]
-            if said.version.at > now + FUTURE:
-                read.poison.append((said.message, Unreadable("future_version", "updated_at lies more than 24 hours ahead", said.merchant_id)))
+            count = counts[said.record.place]
+            if said.newest_at() > now + FUTURE:
+                late = Unreadable("future_version", "updated_at lies more than 24 hours ahead", said.merchant_id)
+                poison.append((said.record, late))
                 continue
             row = rows.get(key)
             if row is None:
-                row = rows[key] = OrderRow(*key, orders.OrderFacts(), new=True)
+                row = rows[key] = OrderRow(*key, OrderFacts(), new=True)
             outcome = said.fold(row.facts)
             if outcome is APPLIED:
                 count.applied += 1
@@ -153,25 +157,17 @@ class Intake:
                 count.ignore("stale")
         return rows, triggers
 
-    def _set_aside(
-        self, cursor: Cursor, messages: Sequence[Message], read: _Read, now: int, counts: dict[Place, Counts]
-    ) -> None:
-        for message, reason in read.ignored:
-            counts[self._feed.place(message)].ignore(reason)
-        if read.poison:
-            self._quarantine(cursor, messages, read, now, counts)
-
     def _quarantine(
-        self, cursor: Cursor, messages: Sequence[Message], read: _Read, now: int, counts: dict[Place, Counts]
+        self, cursor: Cursor, records: Sequence[Record], poison: list[_Poison], now: int, counts: dict[Place, Counts]
     ) -> None:
         before = quarantine.consumed(cursor, PIPELINE)
-        position = {id(message): before + i + 1 for i, message in enumerate(messages)}
+        position = {(r.place, r.offset): before + i + 1 for i, r in enumerate(records)}
         by_topic: dict[str, list[Poison]] = {}
-        for message, error in read.poison:
-            place = self._feed.place(message)
+        for record, error in poison:
+            place, offset, message = record
             counts[place].dead += 1
-            poison = Poison(place, message, position[id(message)], error.merchant_id, error.reason, str(error))
-            by_topic.setdefault(place.topic, []).append(poison)
+            one = Poison(place, message, position[place, offset], error.merchant_id, error.reason, str(error))
+            by_topic.setdefault(place.topic, []).append(one)
         for topic, found in by_topic.items():
             quarantine.put(cursor, PIPELINE, self._group, self._dead_letters[topic], found, now)
         quarantine.check(cursor, PIPELINE, self._limits, before)
@@ -182,8 +178,8 @@ def _trigger(said: Said, before: Trigger | None) -> Trigger:
     if before is not None and before.occurred_at > said.version.at:
         return before
     if said.returned is not None:
-        return Trigger(said.version.at, CauseKind.return_, said.returned.return_id)
-    return Trigger(said.version.at)
+        return Trigger(said.version.at, CauseKind.return_, said.returned.return_id, said.record.message)
+    return Trigger(said.version.at, message=said.record.message)
 
 
 def start_at(connection: Connection[tuple[Any, ...]], cluster: str, place: Place, first: int) -> int:

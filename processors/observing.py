@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 
-from confluent_kafka import Message
-
 from processors.deciding import Tally
 from processors.intake import Done
 from processors.reading import Said
 from processors.relay import Relayed
 from processors.runtime import metrics
+from processors.runtime.feed import Record
 from rules.earning import ONLINE_CHANNELS, RETAIL_CHANNELS
 from rules.options import is_known
 from store.cursors import Counts, Place
@@ -26,12 +25,12 @@ DEAD = frozenset(
 )
 
 
-def batch_done(messages: Sequence[Message], done: Done, seconds: float) -> None:
+def batch_done(records: Sequence[Record], done: Done, seconds: float) -> None:
     """A batch of intake was committed, `seconds` after its records were in hand."""
-    metrics.BATCH_RECORDS.observe(len(messages))
+    metrics.BATCH_RECORDS.observe(len(records))
     metrics.BATCH_SECONDS.observe(seconds)
     committed = done.committed_at
-    metrics.EVENT_TO_COMMIT.observe_all([max(0.0, committed - message.timestamp()[1] / 1000) for message in messages])
+    metrics.EVENT_TO_COMMIT.observe_all([max(0.0, committed - record.message.timestamp()[1] / 1000) for record in records])
     for topic, counts in by_topic(done.counts).items():
         metrics.CONSUMED.labels(topic).inc(sum(getattr(counts, outcome) for outcome in OUTCOMES))
         for outcome in OUTCOMES:

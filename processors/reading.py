@@ -1,11 +1,9 @@
 """From a record's bytes to what it says about one order, or why it says nothing."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from confluent_kafka import Message
-
+from processors.runtime.feed import Record
 from rules.facts import OrderFacts, OrderRecord, ParcelRecord, ReturnOrder
 from rules.folding import APPLIED, DUPLICATE, Outcome, fold_bare_remove, fold_order, fold_parcel, fold_return
 from rules.records import (
@@ -17,6 +15,7 @@ from rules.records import (
     version_of,
 )
 from rules.trail import Version
+from schemas.ids import Micros
 from schemas.packing import pack_id
 from schemas.upstream.envelope import Envelope, Kind, Unreadable, read
 from schemas.upstream.resources import OrderResource
@@ -24,11 +23,10 @@ from schemas.upstream.resources import OrderResource
 REMOVE = "order/remove"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What one record says about one order."""
 
-    message: Message
+    record: Record
     merchant_id: str
     order_id: bytes
     version: Version
@@ -36,6 +34,10 @@ class Said:
     tier: str | None = None
     parcel: ParcelRecord | None = None
     returned: ReturnOrder | None = None
+
+    def newest_at(self) -> Micros:
+        """The latest version in it: a nested delivery has one of its own."""
+        return self.version.at if self.parcel is None else max(self.version.at, self.parcel.version.at)
 
     def words(self) -> Iterable[str | None]:
         """The open enumerations in it, which need numbers before they are stored."""
@@ -61,8 +63,9 @@ class Said:
         return fold_bare_remove(facts, self.version)
 
 
-def say(message: Message, likely: Kind) -> Said | str:
+def say(record: Record, likely: Kind) -> Said | str:
     """What the record says; a reason (a word) when it says nothing about points. Raises Unreadable for poison."""
+    message = record.message
     value = message.value()
     if value is None:
         return "null_value"
@@ -72,21 +75,21 @@ def say(message: Message, likely: Kind) -> Said | str:
     kind, envelope = got
     received = message.timestamp()[1] * 1000
     if kind == "order":
-        return _order(message, envelope, received, value)
+        return _order(record, envelope, received, value)
     resource = envelope.resource
     if kind == "remove":
         at = own_micros(resource)
-        return Said(message, envelope.merchant_id, pack_id(resource.id), version_of(envelope, at, received, value))
+        return Said(record, envelope.merchant_id, pack_id(resource.id), version_of(envelope, at, received, value))
     if resource.order_id is None:
         raise Unreadable("missing_field", "resource.order_id: missing, so the order cannot be told", envelope.merchant_id)
     version = version_of(envelope, own_micros(resource), received, value)
     order_id = pack_id(resource.order_id)
     if kind == "delivery":
-        return Said(message, envelope.merchant_id, order_id, version, parcel=parcel_record(resource, version))
-    return Said(message, envelope.merchant_id, order_id, version, returned=return_order(resource, version))
+        return Said(record, envelope.merchant_id, order_id, version, parcel=parcel_record(resource, version))
+    return Said(record, envelope.merchant_id, order_id, version, returned=return_order(resource, version))
 
 
-def _order(message: Message, envelope: Envelope[Any], received: int, value: bytes) -> Said:
+def _order(source: Record, envelope: Envelope[Any], received: int, value: bytes) -> Said:
     order: OrderResource = envelope.resource
     version = version_of(envelope, own_micros(order), received, value)
     record = order_record(order, version, removed=envelope.topic == REMOVE)
@@ -95,4 +98,4 @@ def _order(message: Message, envelope: Envelope[Any], received: int, value: byte
         own = own_micros(order.order_delivery)
         at = version if own is None else version._replace(at=own)
         parcel = parcel_record(order.order_delivery, at)
-    return Said(message, envelope.merchant_id, pack_id(order.id), version, record, tier_of(order), parcel)
+    return Said(source, envelope.merchant_id, pack_id(order.id), version, record, tier_of(order), parcel)

@@ -18,6 +18,7 @@ from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka import Watch, producer
 from store import outbox
 from store.database import raw
+from store.dead_letters import addressed
 from store.outbox import OutboxKind
 
 BATCH = 5000
@@ -129,10 +130,12 @@ class Relay:
             event = orjson.loads(value)
             self._recorded[event["recorded_at"]] += 1
             headers = [*cloud_event_headers(event), *headers]
-        topic = self._topics[kind]
+        topic, timestamp = self._topics.get(kind, ""), 0
+        if kind is OutboxKind.REDRIVE:
+            topic, timestamp, headers = addressed(headers)
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=headers, on_delivery=self._delivered)
+                self._producer.produce(topic, value, key, headers=headers, timestamp=timestamp, on_delivery=self._delivered)
             except BufferError:
                 self._producer.poll(0.1)
             else:

@@ -81,12 +81,12 @@ class IntakeJob:
     def turn(self) -> float:
         """One batch, if there is one; waiting for it is part of the turn."""
         self._check_topics()
-        messages = self._feed.batch(self._sizes.batch, self._sizes.wait_ms / 1000)
-        if messages:
+        records = self._feed.batch(self._sizes.batch, self._sizes.wait_ms / 1000)
+        if records:
             began = time.perf_counter()
-            done = self._intake.process(messages)
-            observing.batch_done(messages, done, time.perf_counter() - began)
-            self._lag.processed(done.counts.keys(), max(m.timestamp()[1] for m in messages) / 1000)
+            done = self._intake.process(records)
+            observing.batch_done(records, done, time.perf_counter() - began)
+            self._lag.processed(done.counts.keys(), max(r.message.timestamp()[1] for r in records) / 1000)
         if time.monotonic() > self._lag_at:
             self._lag_at = time.monotonic() + LAG_SECONDS
             self._lag.look(self._feed.lags())

@@ -1,10 +1,14 @@
-"""Which settings an order is bound to (SPEC 1.7)."""
+"""Which settings an order is bound to (SPEC 1.7).
+
+`settings_no` of an order is the version it is bound to, NOTHING_IN_FORCE, or negative while it is not bound: then it
+remembers how many versions were known when the order was first heard of, since later ones are not for it.
+"""
 
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rules.facts import NOTHING_IN_FORCE, UNBOUND
+from rules.facts import NOTHING_IN_FORCE
 from schemas.ids import Micros
 
 
@@ -15,16 +19,24 @@ class VersionInForce(NamedTuple):
     version: int
 
 
-def bound_version(versions: Sequence[VersionInForce], created_at: Micros | None) -> int | None:
-    """The version in force at the order's creation, among those known now (`versions`, by effective date).
+def first_heard(versions: Sequence[VersionInForce]) -> int:
+    """The `settings_no` of an order that is heard of while these versions are known."""
+    return -1 - len(versions)
 
-    UNBOUND while the creation or the merchant's first settings are not known; NOTHING_IN_FORCE when the oldest version
-    came into force only later.
+
+def bound_version(versions: Sequence[VersionInForce], created_at: Micros | None, settings_no: int) -> int:
+    """The `settings_no` now that these versions are known, oldest first.
+
+    An order bound already stays so. It is bound to the version in force at its creation among those known when it was
+    first heard of; if there were none, to the first ones, if they were in force at its creation.
     """
-    if created_at is None or not versions:
-        return UNBOUND
-    at = bisect_right(versions, created_at, key=_effective)
-    return versions[at - 1].version if at else NOTHING_IN_FORCE
+    if settings_no >= NOTHING_IN_FORCE or created_at is None:
+        return settings_no
+    known = versions[: max(1, -1 - settings_no)]
+    if not known:
+        return settings_no
+    at = bisect_right(known, created_at, key=_effective)
+    return known[at - 1].version if at else NOTHING_IN_FORCE
 
 
 def _effective(version: VersionInForce) -> Micros:

@@ -1,4 +1,4 @@
-"""When an order is final (SPEC 2): the last of its parcels' final moments, or its completion where none is delivered."""
+"""When an order is final (SPEC 2): at the last of its parcels' final moments, or at its completion without delivery."""
 
 from collections.abc import Mapping
 
@@ -18,16 +18,17 @@ from rules.trail import (
     without_last,
 )
 from schemas.ids import Micros
+from schemas.settings import FinalStatus
 
 COUNTER_CHANNELS = frozenset({"pos", "shop_crm"})
 
 
-def final_moment(parcel: Parcel, overrides: Mapping[str, str]) -> Micros | None:
+def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros | None:
     """When upstream says that the parcel reached its final status (SPEC 2.2); None while it has not."""
     return _moment_in(parcel.trail, awaited_status(parcel, overrides))
 
 
-def awaited_status(parcel: Parcel, overrides: Mapping[str, str]) -> str:
+def awaited_status(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> str:
     """`arrived` or `collected`: the final status of the parcel's delivery option."""
     return final_status_of(parcel.record.option, parcel.record.pickup, overrides)
 
@@ -54,16 +55,36 @@ def _arrival_said_by(entry: Entry) -> Micros | None:
 
 
 def gone_back_since(parcel: Parcel) -> Micros | None:
-    """Since when the parcel is returning, returned or lost; None when it is not."""
-    return since(parcel.trail, GONE_BACK)
+    """Since when the parcel is returning, returned or lost; None when it is not.
+
+    The earliest evidence counts, not the newest record's word: a parcel that is returned goes back since it was
+    returning.
+    """
+    run = streak(parcel.trail, GONE_BACK)
+    return min(e.evidence for e in run) if run else None
 
 
-def before_it_went_back(parcel: Parcel, overrides: Mapping[str, str]) -> Micros | None:
+def before_it_went_back(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros | None:
     """The final moment that stood before the parcel went back (for `on_return: keep`, SPEC 4.5)."""
     return _moment_in(without_last(parcel.trail, GONE_BACK), awaited_status(parcel, overrides))
 
 
-def order_final_moment(facts: OrderFacts, overrides: Mapping[str, str], *, on_completed: bool) -> Micros | None:
+def final_moment_keeping(facts: OrderFacts, overrides: Mapping[str, FinalStatus], kept_from: Micros) -> Micros | None:
+    """The order's final moment if parcels that went back from `kept_from` on count as they stood before (SPEC 4.5)."""
+    last: Micros | None = None
+    for parcel in facts.parcels:
+        gone = gone_back_since(parcel)
+        if gone is not None and gone < kept_from and is_out_of_the_count(parcel):
+            continue
+        keep = gone is None or gone >= kept_from
+        moment = before_it_went_back(parcel, overrides) if keep else None
+        if moment is None:
+            return None
+        last = moment if last is None else max(last, moment)
+    return last
+
+
+def order_final_moment(facts: OrderFacts, overrides: Mapping[str, FinalStatus], *, on_completed: bool) -> Micros | None:
     """When the whole order is final (SPEC 2.2 D4, D5 and 2.5)."""
     if on_completed or completes_without_delivery(facts):
         # A cancellation is judged by itself (it may be kept, SPEC 4.3); it does not undo the completion.
@@ -89,7 +110,7 @@ def is_out_of_the_count(parcel: Parcel) -> bool:
     return record.failed or record.status in ("returned", "expired")
 
 
-def _last_of(parcels: tuple[Parcel, ...], overrides: Mapping[str, str]) -> Micros | None:
+def _last_of(parcels: tuple[Parcel, ...], overrides: Mapping[str, FinalStatus]) -> Micros | None:
     last: Micros | None = None
     for parcel in parcels:
         if is_out_of_the_count(parcel):

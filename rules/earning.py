@@ -1,12 +1,13 @@
 """What an order would earn by its amount and who ordered it (SPEC 1), before the question of when."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rules.facts import OrderFacts, OrderRecord, ReturnOrder
 from rules.trail import COMPLETED, since
 from schemas.ids import Micros
 from schemas.settings import BoundRules
+from schemas.upstream.base import INT64
 
 POINTS_LIMIT = 1_000_000_000
 """Points of one order beyond which nothing is granted (`over_limit`): a typing mistake, not a purchase."""
@@ -16,8 +17,7 @@ ONLINE_CHANNELS = frozenset({"shop", "sc", "mc", "admin", "openapi", "import"})
 NOT_EARNING_KINDS = frozenset({"return", "exchange"})
 
 
-@dataclass(frozen=True, slots=True)
-class Earning:
+class Earning(NamedTuple):
     """Base in minor units and points, or why there are none (`reason`; None when the order can earn)."""
 
     base: int
@@ -39,7 +39,7 @@ def counted_returns(returns: Iterable[ReturnOrder], keep_from: Micros | None) ->
         at = since(one.trail, COMPLETED)
         if at is not None and (keep_from is None or at < keep_from):
             total += one.total
-    return total
+    return min(total, INT64 - 1)
 
 
 def goods_of(record: OrderRecord, *, deduct_store_credit: bool) -> int:

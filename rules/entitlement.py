@@ -4,14 +4,13 @@
 Events may come twice, late or in any order: only the difference between the two is ever posted.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rules.assignment import due_at
-from rules.delivery import before_it_went_back, gone_back_since, order_final_moment
+from rules.delivery import final_moment_keeping, gone_back_since, order_final_moment
 from rules.earning import Earning, counted_returns, earning_of
 from rules.expiry import expires_at
-from rules.facts import NOTHING_IN_FORCE, UNBOUND, OrderFacts, Posted
+from rules.facts import NOTHING_IN_FORCE, OrderFacts, Posted
 from rules.trail import CANCELLED, since
 from schemas.ids import Micros
 from schemas.settings import BoundRules
@@ -22,8 +21,7 @@ Installs = tuple[tuple[Micros, bool], ...]
 """A merchant's application events, oldest first: (when, whether installed from then on)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entitlement:
+class Entitlement(NamedTuple):
     """What an order is entitled to at one moment.
 
     `points` is what the order earns in the end, `now_points` what of it is due now; `reason` names why it earns
@@ -46,8 +44,7 @@ class Entitlement:
         return self.earning.points
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One difference to post: `points` to `holder`'s lot of this order and `episode`.
 
     A negative one is an upper bound: what the order's own lot let expire unspent is not taken a second time.
@@ -73,8 +70,7 @@ def feature_in_force(rules: BoundRules, installs: Installs, created_at: Micros) 
     return installed
 
 
-@dataclass(frozen=True, slots=True)
-class _When:
+class _When(NamedTuple):
     """A final moment with the due date and expiry that follow from it."""
 
     final_at: Micros
@@ -99,15 +95,26 @@ def entitlement(facts: OrderFacts, rules: BoundRules | None, now: Micros, instal
         return _with(when, "withdrawn", earning, facts, reason=ended)
     if when is None:
         return _with(None, "waiting", earning, facts)
-    due = when.due_at <= now
-    decided = _with(when, "granted" if due else "planned", earning, facts)
-    return replace(decided, now_points=earning.points if due else 0, kept=kept)
+    final, due, expires, episode = when
+    if due > now:
+        return Entitlement("planned", earning, 0, final, due, expires, episode, None, kept)
+    return Entitlement("granted", earning, earning.points, final, due, expires, episode, None, kept)
+
+
+def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
+    """Whether the order is surely not due for anything yet: most records of an order come before it is final.
+
+    A short cut for callers that only want the differences, and know that nothing was posted or planned.
+    """
+    if rules is None or facts.record is None:
+        return True
+    return not rules.keep and order_final_moment(facts, rules.overrides, on_completed=rules.on_completed) is None
 
 
 def _cannot_earn(facts: OrderFacts, rules: BoundRules | None, installs: Installs) -> str | None:
     if facts.record is None:
         return "unknown_order"
-    if facts.settings_no == UNBOUND:
+    if facts.settings_no < NOTHING_IN_FORCE:
         return "no_settings_yet"
     if facts.settings_no == NOTHING_IN_FORCE or rules is None:
         return "no_settings_in_force"
@@ -124,30 +131,27 @@ def _with(when: _When | None, state: OrderState, earning: Earning, facts: OrderF
 
 def _when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
     """The final moment that counts and its episode (SPEC 2.2, 4.5); None while the order is not final."""
+    if rules.keep and not rules.on_completed and facts.parcels:
+        kept = _kept_when(facts, rules, now)
+        if kept is not None:
+            return kept
     final = order_final_moment(facts, rules.overrides, on_completed=rules.on_completed)
-    if final is not None:
-        return _episode_of(final, facts.posted, rules, now)
-    if not rules.keep or rules.on_completed or not facts.parcels:
-        return None
-    return _kept_when(facts, rules, now)
+    return None if final is None else _episode_of(final, facts.posted, rules, now)
 
 
 def _kept_when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
-    """With `keep`, parcels that went back at or after the due date leave the order final (SPEC 4.5)."""
-    final: Micros | None = None
-    went_back: Micros | None = None
-    for parcel in facts.parcels:
-        moment = before_it_went_back(parcel, rules.overrides)
-        if moment is None:
-            return None
-        final = moment if final is None else max(final, moment)
-        gone = gone_back_since(parcel)
-        if gone is not None:
-            went_back = gone if went_back is None else min(went_back, gone)
-    if final is None:
-        return None
-    when = _episode_of(final, facts.posted, rules, now)
-    return when if went_back is not None and went_back >= when.due_at else None
+    """With `keep`, parcels that went back at or after the due date leave the order as final as before (SPEC 4.5).
+
+    The due date depends on which parcels those are, so the most is tried first: all that went back, then without the
+    one that went first, and so on. None when nothing of the kind is left.
+    """
+    for kept_from in sorted(gone for gone in map(gone_back_since, facts.parcels) if gone is not None):
+        final = final_moment_keeping(facts, rules.overrides, kept_from)
+        if final is not None:
+            when = _episode_of(final, facts.posted, rules, now)
+            if kept_from >= when.due_at:
+                return when
+    return None
 
 
 def _episode_of(final: Micros, posted: Posted, rules: BoundRules, now: Micros) -> _When:
@@ -184,7 +188,7 @@ def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
     if posted.points and posted.holder is not None and (posted.holder != holder or now.episode != posted.episode or now.due_at is None):
         # D9: the entitlement moves with the member; a new episode is granted whole (SPEC 4.5).
         found.append(Change("clawed_back", posted.holder, -posted.points, posted.episode, posted.expires_at or 0))
-        posted = replace(posted, points=0, clawed=True)
+        posted = posted._replace(points=0, clawed=True)
     difference = now.now_points - posted.points
     if holder is not None and difference and now.expires_at is not None:
         found.append(Change(_type_of(difference, posted, now), holder, difference, now.episode, now.expires_at))
@@ -194,11 +198,18 @@ def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
 def _type_of(difference: int, posted: Posted, now: Entitlement) -> ChangeType:
     """SPEC 4.3: the first entry of an episode grants, cancelled and returned goods are clawed back, edits adjust."""
     if difference < 0:
-        taken_back = now.state != "granted" or now.earning.returned > posted.returned
-        return "clawed_back" if taken_back else "adjusted"
-    if now.episode != posted.episode:
-        return "granted"
-    return "granted" if posted.clawed and posted.returned <= now.earning.returned else "adjusted"
+        by_amount = now.state == "granted" or now.reason in _BY_AMOUNT
+        return "adjusted" if by_amount and now.earning.returned <= posted.returned else "clawed_back"
+    return "granted" if now.episode != posted.episode or posted.clawed else "adjusted"
+
+
+_BY_AMOUNT = frozenset({"over_limit", "currency_mismatch", "no_rule_for_tier"})
+"""Reasons that an edit of the order's figures brings about, and another edit ends."""
+
+
+def _lost(last: Change, now: Entitlement) -> bool:
+    """Whether a posting took the entitlement itself (cancelled, finality or membership lost), not goods of it."""
+    return last.type == "clawed_back" and now.state != "granted" and now.reason != "returned"
 
 
 def after_posting(facts: OrderFacts, now: Entitlement, done: list[tuple[Change, int]], account_no: int | None) -> Posted:
@@ -223,5 +234,5 @@ def after_posting(facts: OrderFacts, now: Entitlement, done: list[tuple[Change, 
         now.due_at if same else posted.due_at,
         now.expires_at if same else posted.expires_at,
         now.earning.returned if done else posted.returned,
-        done[-1][0].type == "clawed_back" if done else posted.clawed,
+        _lost(done[-1][0], now) if done else posted.clawed,
     )

@@ -4,8 +4,9 @@ Everything else about an order is decided from this and the merchant's settings 
 facts are entitled to equal points, whatever way the facts came in.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from rules.trail import EMPTY, Trail, Version
 from schemas.ids import Micros
@@ -19,8 +20,7 @@ class DeliveryKey(IntEnum):
     PRESENT = 2
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRecord:
+class OrderRecord(NamedTuple):
     """The newest full record of an order. Amounts are minor units of `currency`."""
 
     version: Version
@@ -40,8 +40,7 @@ class OrderRecord:
     delivery_key: DeliveryKey = DeliveryKey.ABSENT
 
 
-@dataclass(frozen=True, slots=True)
-class ParcelRecord:
+class ParcelRecord(NamedTuple):
     """The newest record of one parcel (`order_delivery`), as upstream tells it."""
 
     version: Version
@@ -55,16 +54,14 @@ class ParcelRecord:
     returned_at: Micros | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """A parcel's newest record and its trail."""
 
     record: ParcelRecord
     trail: Trail = EMPTY
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnOrder:
+class ReturnOrder(NamedTuple):
     """A return of goods (SPEC 4.3): it lowers the base by `total` while its status is `completed`."""
 
     return_id: bytes
@@ -74,17 +71,18 @@ class ReturnOrder:
     trail: Trail = EMPTY
 
 
-UNBOUND = None
+UNHEARD = -1
+"""`settings_no` of an order of which nothing was heard; see rules.binding for the other negative ones."""
 NOTHING_IN_FORCE = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(NamedTuple):
     """What the ledger holds for an order, and the episode of finality (SPEC 2.2) that it belongs to.
 
     `points` is the sum of the earning entries that the present holder got in this episode; `final_at`, `due_at` and
     `expires_at` are those of the newest episode, which an earlier final moment no longer moves. `returned` is the sum of
-    the returns that the last posting counted, `clawed` whether it took points back.
+    the returns that the last posting counted, `clawed` whether it took back the entitlement itself (the order was
+    cancelled, or lost its finality or its member), so that points that come back are granted, not adjusted.
     """
 
     episode: int = 0
@@ -106,9 +104,9 @@ NOTHING_POSTED = Posted()
 class OrderFacts:
     """All that is known of one order.
 
-    `settings_no` is the settings version that the order is bound to (SPEC 1.7): UNBOUND until its creation and the
-    first settings are known, NOTHING_IN_FORCE when no settings were in force at its creation. `tier` comes from the
-    oldest record that names one (SPEC 1.3: the tier at creation).
+    `settings_no` is the settings version that the order is bound to (SPEC 1.7, rules.binding): negative until its
+    creation and the first settings are known, NOTHING_IN_FORCE when no settings were in force at its creation. `tier`
+    comes from the oldest record that names one (SPEC 1.3: the tier at creation).
     """
 
     record: OrderRecord | None = None
@@ -117,5 +115,5 @@ class OrderFacts:
     returns: tuple[ReturnOrder, ...] = ()
     tier: str | None = None
     tier_at: Version | None = None
-    settings_no: int | None = UNBOUND
-    posted: Posted = field(default=NOTHING_POSTED)
+    settings_no: int = UNHEARD
+    posted: Posted = NOTHING_POSTED

@@ -3,8 +3,7 @@
 Folding is commutative and idempotent: any order and any number of repeats of the same records give the same facts.
 """
 
-from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from rules.facts import OrderFacts, OrderRecord, Parcel, ParcelRecord, ReturnOrder
 from rules.trail import Entry, State, Version, extended
@@ -28,9 +27,7 @@ _PARCEL_STATES = {
 def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outcome:
     """Folds a full order record (its nested delivery is folded by itself)."""
     newest = facts.record
-    if newest is not None and record.version == newest.version:
-        return DUPLICATE
-    tier_older = tier is not None and (facts.tier_at is None or record.version < facts.tier_at)
+    tier_older = tier is not None and (facts.tier_at is None or (record.version, tier) < (facts.tier_at, facts.tier or ""))
     if tier_older:
         facts.tier, facts.tier_at = tier, record.version
     state = _ORDER_STATES.get(record.status, State.OTHER)
@@ -38,10 +35,22 @@ def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outc
     trail = extended(facts.trail, Entry(record.version, state, said))
     moved = trail is not facts.trail
     facts.trail = trail
-    if newest is None or record.version > newest.version:
+    if newest is None or _beats(record, newest):
         facts.record = record
         return APPLIED
-    return APPLIED if moved or tier_older else STALE
+    if moved or tier_older:
+        return APPLIED
+    return DUPLICATE if record == newest else STALE
+
+
+_Record = TypeVar("_Record", OrderRecord, ParcelRecord, ReturnOrder)
+
+
+def _beats(record: _Record, newest: _Record) -> bool:
+    """Whether the record is newer; a tie that even the version leaves open falls the same way everywhere (SPEC 7)."""
+    if record.version != newest.version:
+        return record.version > newest.version
+    return record != newest and repr(record) > repr(newest)
 
 
 def fold_bare_remove(facts: OrderFacts, version: Version) -> Outcome:
@@ -68,14 +77,12 @@ def fold_parcel(facts: OrderFacts, record: ParcelRecord) -> Outcome:
 
 def _fold_into(parcel: Parcel, record: ParcelRecord, *, new: bool = False) -> tuple[Parcel, Outcome]:
     newest = parcel.record
-    if not new and record.version == newest.version:
-        return parcel, DUPLICATE
     trail = extended(parcel.trail, parcel_entry(record))
-    if new or record.version > newest.version:
+    if new or _beats(record, newest):
         return Parcel(record, trail), APPLIED
-    if trail is parcel.trail:
-        return parcel, STALE
-    return replace(parcel, trail=trail), APPLIED
+    if trail is not parcel.trail:
+        return parcel._replace(trail=trail), APPLIED
+    return parcel, DUPLICATE if record == newest else STALE
 
 
 def parcel_entry(record: ParcelRecord) -> Entry:
@@ -97,14 +104,13 @@ def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:
     for i, known in enumerate(facts.returns):
         if known.return_id != record.return_id:
             continue
-        if known.version == record.version:
-            return DUPLICATE
+        told = known._replace(trail=record.trail)
         trail = extended(known.trail, entry)
-        newer = record.version > known.version
+        newer = _beats(record, told)
         if not newer and trail is known.trail:
-            return STALE
-        folded = replace(record if newer else known, trail=trail)
+            return DUPLICATE if record == told else STALE
+        folded = (record if newer else known)._replace(trail=trail)
         facts.returns = (*facts.returns[:i], folded, *facts.returns[i + 1 :])
         return APPLIED
-    facts.returns = (*facts.returns, replace(record, trail=extended(record.trail, entry)))
+    facts.returns = (*facts.returns, record._replace(trail=extended(record.trail, entry)))
     return APPLIED

@@ -1,13 +1,14 @@
 """Upstream's resources as the records that facts are folded from (SPEC 1, 2.3, 7)."""
 
 import hashlib
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from rules.facts import DeliveryKey, OrderRecord, ParcelRecord, ReturnOrder
 from rules.trail import Version
-from schemas.ids import EPOCH, Micros, micros
+from schemas.ids import EPOCH, Micros
 from schemas.packing import pack_id
 from schemas.upstream.base import INT64, Money
 from schemas.upstream.envelope import Envelope, Unreadable
@@ -22,12 +23,19 @@ COARSE_TICK = 1_000_000
 def version_of(envelope: Envelope[Any], updated_at: Micros | None, received_ts: Micros, value: bytes) -> Version:
     """The version of a record: its own `updated_at` (else `ts`, else the record's timestamp), `ts`, digest (SPEC 7).
 
-    The digest costs more than reading the record, so it is made only where two records could tie without it.
+    The digest costs more than reading the record, so it is made only where two records could tie without it. Raises
+    Unreadable for a `ts` that is no number and for JSON that is none.
     """
     ts = _nanoseconds(envelope)
     at = updated_at if updated_at is not None else (ts // NANOS_PER_MICRO if ts else received_ts)
-    digest = resource_digest(value) if ts % COARSE_TICK == 0 else 0
-    return Version(at, ts, digest)
+    if ts % COARSE_TICK:
+        return Version(at, ts)
+    try:
+        return Version(at, ts, resource_digest(value))
+    except orjson.JSONDecodeError:
+        # The envelope's reader lets NaN, Infinity and endless numbers pass in fields that nobody needs.
+        wrong = "The value is not JSON: a number such as NaN or 1e999 has no place in it."
+        raise Unreadable("not_json", wrong, envelope.merchant_id) from None
 
 
 def _nanoseconds(envelope: Envelope[Any]) -> int:
@@ -50,12 +58,13 @@ def resource_digest(value: bytes) -> int:
 
 def order_record(order: OrderResource, version: Version, *, removed: bool) -> OrderRecord:
     """The facts of a full order record. Raises Unreadable when its amounts add up beyond 64 bits."""
-    custom = sum(_cents(item.total) for item in order.custom_discount_items or ())
+    items = order.custom_discount_items
+    custom = sum([_cents(item.total) for item in items]) if items else 0
     if not -INT64 <= custom < INT64:
         raise Unreadable("amount_too_large", "custom_discount_items: the totals add up beyond 64 bits")
     return OrderRecord(
         version,
-        micros(order.created_at),
+        _instant(order.created_at),
         "removed" if removed else (order.status or ""),
         pack_id(order.customer_id) if order.customer_id else None,
         order.is_guest_checkout is True,
@@ -112,8 +121,11 @@ def _cents(money: Money | None) -> int:
     return money.cents if money is not None else 0
 
 
-def _micros(moment: Any) -> Micros | None:
-    if moment is None:
-        return None
+def _instant(moment: datetime) -> Micros:
+    # As schemas.ids.micros; a validated time has an offset, so this spares the check and the division.
     gone = moment - EPOCH
     return (gone.days * 86_400 + gone.seconds) * 1_000_000 + gone.microseconds
+
+
+def _micros(moment: datetime | None) -> Micros | None:
+    return None if moment is None else _instant(moment)

@@ -7,11 +7,10 @@ Older ones can never matter again, so a trail stays short.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from schemas.ids import Micros
+from schemas.ids import NEVER, Micros
 
 
 class Version(NamedTuple):
@@ -60,8 +59,7 @@ class Entry(NamedTuple):
         return said if self.also_at is None else min(said, self.also_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Trail:
+class Trail(NamedTuple):
     """The newest uninteresting record, if any, and all newer records in interesting states, oldest first."""
 
     floor: Version | None = None
@@ -99,8 +97,10 @@ def _same_evidence(a: Entry, b: Entry) -> bool:
     return a.version.at == b.version.at and a.state is b.state and a.said_at == b.said_at and a.also_at == b.also_at
 
 
-def _by_version(entry: Entry) -> Version:
-    return entry.version
+def _by_version(entry: Entry) -> tuple[Version, State, Micros, Micros]:
+    """Records that tie in their version sort by what they say, so that their order is the same everywhere."""
+    said, also = entry.said_at, entry.also_at
+    return entry.version, entry.state, NEVER if said is None else said, NEVER if also is None else also
 
 
 def streak(trail: Trail, states: Collection[State]) -> tuple[Entry, ...]:

@@ -1,18 +1,22 @@
 """Upstream ids, narrow: 24 hexadecimal digits (which begin with a time, so indexes stay local) become 12 bytes."""
 
-from functools import lru_cache
 
 _OTHER = b"\xff"
 """Begins an id of any other form. No UTF-8 text contains this byte, so nothing is ambiguous."""
 _HEX_LENGTH = 24
 _PACKED = 12
-_LOWER_HEX = frozenset("0123456789abcdef")
 
 
 def pack_id(text: str) -> bytes:
     """The id as bytes, reversibly: equal ids and only equal ids have equal bytes."""
-    if len(text) == _HEX_LENGTH and _LOWER_HEX.issuperset(text):
-        return bytes.fromhex(text)
+    if len(text) == _HEX_LENGTH:
+        try:
+            packed = bytes.fromhex(text)
+        except ValueError:
+            pass
+        else:
+            if packed.hex() == text:  # not so with capitals or blanks, which other ids may have
+                return packed
     packed = _OTHER + text.encode()
     return _OTHER + packed if len(packed) == _PACKED else packed
 
@@ -20,6 +24,3 @@ def pack_id(text: str) -> bytes:
 def unpack_id(packed: bytes) -> str:
     """The id that `pack_id` packed."""
     return packed.hex() if len(packed) == _PACKED else packed.lstrip(_OTHER).decode()
-
-
-pack_id_cached = lru_cache(maxsize=65536)(pack_id)

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 import yaml
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import ModelSchema
 
 from schemas.events import PointsChanged, SettingsChanged
 from schemas.settings import SettingsDocument
+from schemas.upstream.envelope import Envelope
+from schemas.upstream.resources import DeliveryResource, OrderResource, RemovedOrder, ReturnResource
 
 PUBLISHED: Final = Path(__file__).parent / "published"
 
@@ -22,18 +26,22 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "points-changed": PointsChanged,
     "settings-changed": SettingsChanged,
     "settings-document": SettingsDocument,
+    "upstream-order": Envelope[OrderResource],
+    "upstream-order-delivery": Envelope[DeliveryResource],
+    "upstream-order-removed": Envelope[RemovedOrder],
+    "upstream-return-order": Envelope[ReturnResource],
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic by its default name. `message` is a key of MESSAGES, or None where the bytes are kept as they came."""
+    """A topic by its default name. `messages` are keys of MESSAGES; none where records have no shape of ours."""
 
     name: str
     direction: Literal["receive", "send"]
     key: str
     about: str
-    message: str | None = None
+    messages: tuple[str, ...] = ()
     headers: str | None = None
 
 
@@ -53,13 +61,15 @@ TOPICS: Final = (
         "receive",
         _ANY_KEY,
         "The platform's webhook envelopes with topic order/*, order_delivery/*, return_order/*, pos_return_order/* and"
-        " application/*.",
+        " application/*. The schemas name what is read of them; whatever else a record has is ignored.",
+        ("upstream-order", "upstream-order-delivery", "upstream-order-removed", "upstream-return-order"),
     ),
     Topic(
         "commerce.deliveries.v1",
         "receive",
         _ANY_KEY,
         "The same envelopes with topic order_delivery/*, and reports of carriers.",
+        ("upstream-order-delivery",),
     ),
     Topic("commerce.customers.v1", "receive", _ANY_KEY, "The same envelopes with topic user/* and customer/*."),
     Topic(
@@ -67,7 +77,7 @@ TOPICS: Final = (
         "send",
         "merchant:member",
         "Every change of a member's points, in the order of `sequence`. At least once: drop a `sequence` seen before.",
-        "points-changed",
+        ("points-changed",),
         _CLOUD_EVENT,
     ),
     Topic(
@@ -75,7 +85,7 @@ TOPICS: Final = (
         "send",
         "merchant",
         "The newest version of each merchant's settings. Compacted.",
-        "settings-changed",
+        ("settings-changed",),
     ),
     Topic("dlq.points.orders", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),
     Topic("dlq.points.deliveries", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),
@@ -102,9 +112,25 @@ def _schema(name: str, model: type[BaseModel]) -> str:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:member-points:{name}",
-        **model.model_json_schema(),
+        **model.model_json_schema(schema_generator=_WithEveryName),
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+class _WithEveryName(GenerateJsonSchema):
+    """A field that upstream sends under one of several names (`id` or `_id`) has all of them in its schema."""
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        """As pydantic's, which would show the first name only."""
+        found = super().model_schema(schema)
+        for field in schema["cls"].model_fields.values():
+            if isinstance(field.validation_alias, AliasChoices):
+                names = [str(choice) for choice in field.validation_alias.choices]
+                found["properties"] |= dict.fromkeys(names, found["properties"][names[0]])
+                if names[0] in found.get("required", ()):
+                    found["required"].remove(names[0])
+                    found.setdefault("allOf", []).append({"anyOf": [{"required": [name]} for name in names]})
+        return found
 
 
 def _asyncapi() -> dict[str, object]:
@@ -128,12 +154,17 @@ def _asyncapi() -> dict[str, object]:
 
 
 def _channel(topic: Topic) -> dict[str, object]:
+    messages = {name: _message(topic, name) for name in topic.messages} or {"record": _message(topic, None)}
+    return {"address": topic.name, "description": topic.about, "messages": messages}
+
+
+def _message(topic: Topic, name: str | None) -> dict[str, object]:
     message: dict[str, object] = {"bindings": {"kafka": {"key": {"type": "string", "description": topic.key}}}}
     if topic.headers:
         message["headers"] = {"type": "object", "description": topic.headers}
-    if topic.message:
-        message["payload"] = {"$ref": f"./{topic.message}.schema.json"}
-    return {"address": topic.name, "description": topic.about, "messages": {topic.message or "record": message}}
+    if name:
+        message["payload"] = {"$ref": f"./{name}.schema.json"}
+    return message
 
 
 def _id(topic: Topic) -> str:

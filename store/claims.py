@@ -1,11 +1,9 @@
 """Claiming orders that are due: whole rows, locked, skipping what another worker holds. A crash gives them back."""
 
-from typing import Any
-
 from schemas.ids import Micros
 from store.arrays import int4s
 from store.database import Cursor
-from store.orders import OrderRow, from_row, read_sides
+from store.orders import OrderRow, read_rows
 from store.queries import queries
 from store.words import Words
 
@@ -19,10 +17,7 @@ def due_merchants(cursor: Cursor) -> tuple[Micros, list[int], int]:
 def claim_due(cursor: Cursor, merchants: list[int], share: int, now: Micros, words: Words) -> list[OrderRow]:
     """Locks up to `share` due orders of each merchant, soonest due first."""
     cursor.execute(queries("claims")["due"], [int4s(merchants), now, share], binary=True)
-    return _rows(cursor.fetchall(), cursor, words)
-
-
-def _rows(found: list[tuple[Any, ...]], cursor: Cursor, words: Words) -> list[OrderRow]:
-    rows = {(r[0], r[1]): from_row(r, words) for r in found}
-    read_sides(cursor, rows, words)
+    rows = read_rows(cursor, cursor.fetchall(), words)
     return [rows[key] for key in sorted(rows)]
+
+

@@ -18,7 +18,7 @@ from schemas.ids import NEVER, Micros, iso, iso_or_none
 from schemas.packing import unpack_id
 from store.arrays import byteas, columns, int2s, int4s, int8s, texts, uuids
 from store.database import Cursor
-from store.outbox import OutboxKind, shard_of
+from store.outbox import OutboxKind, headers_bytes, shard_of
 from store.queries import queries
 
 EVENT_NAMESPACE = bytes.fromhex("9a0f4f0f6a0f5cf0a4d06b2f0c5d9b11")
@@ -80,6 +80,7 @@ class Posting:
     cause: CauseKind = CauseKind.order
     cause_id: bytes | None = None
     fresh: bool = False
+    traceparent: bytes | None = None
     moved: int = 0
     account_no: int = 0
 
@@ -183,7 +184,8 @@ def _apply(batch: _Batch, one: _Ready, key: tuple[int, bytes], p: Posting) -> No
     order = (p.merchant_no, p.order_id)
     number = batch.entries_of[order] = batch.entries_of.get(order, p.entry_base) + 1
     name = f"order:{batch.merchant_id(p.merchant_no)}:{unpack_id(p.order_id)}:{number}"
-    _record(batch, one, key, p.type, moved, name, p.occurred_at, p.cause, p.cause_id or p.order_id, p.order_id, number, p.settings_no, lot)
+    _record(batch, one, key, p.type, moved, name, p.occurred_at, p.cause, p.cause_id or p.order_id, p.order_id, number, p.settings_no, lot,
+            p.traceparent)
     if p.points > 0 and p.expires_at <= batch.now and one.account.lots[lot].free:
         _expire_lot(batch, one, key, lot)
 
@@ -219,6 +221,7 @@ def uuid_text(raw: bytes) -> str:
 def _record(  # noqa: PLR0913 - an entry has these parts, and a tuple of them would only hide it
     batch: _Batch, one: _Ready, key: tuple[int, bytes], kind: EntryType, moved: Moved, name: str, occurred: Micros,
     cause: CauseKind, cause_id: bytes, order_id: bytes, entry_no: int | None, settings_no: int | None, lot: LotKey,
+    traceparent: bytes | None = None,
 ) -> None:  # fmt: skip
     account = one.account
     account.sequence += 1
@@ -251,7 +254,8 @@ def _record(  # noqa: PLR0913 - an entry has these parts, and a tuple of them wo
         settings_no, lot.episode, lot.expires_at, moved.lots[0][1] if single else None,
         None if single else orjson.dumps(lots), occurred, raw_id,
     ))  # fmt: skip
-    batch.outbox.append((shard_of(one.account_no), OutboxKind.CHANGED, f"{merchant}:{member}".encode(), orjson.dumps(event), None))
+    headers = headers_bytes([("traceparent", traceparent)]) if traceparent is not None else None
+    batch.outbox.append((shard_of(one.account_no), OutboxKind.CHANGED, f"{merchant}:{member}".encode(), orjson.dumps(event), headers))
 
 
 _LEDGER = (
@@ -275,7 +279,9 @@ def _write(cursor: Cursor, ready: dict[tuple[int, bytes], _Ready], by_account: d
 
 
 def _write_lots(cursor: Cursor, ready: dict[tuple[int, bytes], _Ready], by_account: dict[tuple[int, bytes], list[Posting]]) -> None:
-    fresh, added, loaded = [], [], []
+    fresh: list[tuple[Any, ...]] = []
+    added: list[tuple[Any, ...]] = []
+    loaded: list[tuple[Any, ...]] = []
     for key, one in ready.items():
         if not one.account.lots:
             continue

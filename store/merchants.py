@@ -7,6 +7,7 @@ import orjson
 from psycopg import Connection
 
 from rules.binding import VersionInForce
+from rules.facts import NOTHING_IN_FORCE
 from schemas.settings import BoundRules, SettingsDocument, compile_settings, load_settings
 from store.database import raw
 from store.queries import queries
@@ -63,7 +64,7 @@ class Merchants:
 
     def rules(self, number: int, version: int | None) -> BoundRules | None:
         """The bound rules of a version; None for an order bound to nothing."""
-        if not version:
+        if version is None or version <= NOTHING_IN_FORCE:
             return None
         found = self._rules.get((number, version))
         if found is None:

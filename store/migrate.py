@@ -3,37 +3,58 @@
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
+import psycopg
 from psycopg import Connection
 from psycopg.errors import UndefinedTable
 
 FOLDER = Path(__file__).parent / "migrations"
+LOCK = 736_002
+"""Two `points migrate` at once: the second waits, and finds nothing left to do."""
 
 
 class SchemaMismatch(Exception):
     """The database's schema is not the one that this version knows."""
 
 
-def _config(url: str) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(FOLDER))
-    config.attributes["url"] = url
-    return config
+def known_revisions() -> list[str]:
+    """The revisions that this version knows, oldest first: the names of their files, which alembic need not read."""
+    return sorted(path.stem for path in (FOLDER / "versions").glob("[0-9]*.py"))
 
 
 def known_revision() -> str:
     """The newest revision that this version knows."""
-    head = ScriptDirectory.from_config(_config("")).get_current_head()
-    if head is None:
+    known = known_revisions()
+    if not known:
         raise SchemaMismatch("this installation has no migrations: install it again")
-    return head
+    return known[-1]
 
 
-def upgrade(url: str) -> None:
-    """Brings the database to the newest revision, as its owner."""
-    command.upgrade(_config(url), "head")
+def upgrade(url: str) -> str | None:
+    """Brings the database to the newest revision, as its owner; another that tries meanwhile waits.
+
+    Returns the revision before (None: there was no schema). Raises SchemaMismatch when it is newer than we know,
+    and psycopg.Error when PostgreSQL refuses.
+    """
+    # Imported here: alembic costs a third of a second, and every other command only compares two names.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        before = current_revision(connection)
+        if before is not None and before not in known_revisions():
+            raise SchemaMismatch(_newer(before))
+        config = Config()
+        config.set_main_option("script_location", str(FOLDER))
+        config.attributes["url"] = url
+        try:
+            command.upgrade(config, "head")
+        except DBAPIError as error:
+            if error.orig is None:
+                raise
+            raise error.orig from None  # PostgreSQL's own word, without the statement around it
+    return before
 
 
 def current_revision(connection: Connection[tuple[Any, ...]]) -> str | None:
@@ -52,7 +73,10 @@ def check(connection: Connection[tuple[Any, ...]]) -> None:
         return
     if have is None:
         raise SchemaMismatch("the database has no schema yet: run `points migrate`")
-    known = {s.revision for s in ScriptDirectory.from_config(_config("")).walk_revisions()}
-    if have in known:
+    if have in known_revisions():
         raise SchemaMismatch(f"the database is at revision {have}, this version needs {want}: run `points migrate`")
-    raise SchemaMismatch(f"the database is at revision {have}, which this version does not know: run a newer version")
+    raise SchemaMismatch(_newer(have))
+
+
+def _newer(have: str) -> str:
+    return f"the database is at revision {have}, which this version does not know: run a newer version"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from psycopg import Connection
 
-from schemas.ids import Micros, iso, micros
+from schemas.events import SettingsChanged
+from schemas.ids import Micros, instant, iso, micros
 from schemas.settings import SettingsDocument, canonical, digest
 from store import outbox
 from store.database import Cursor, raw, transaction
@@ -72,12 +72,17 @@ def _write(
     cursor.execute(queries("settings")["apply"], [number, version, effective, body.decode(), bytes.fromhex(digest(document)), now, by])
     if version == 1:
         cursor.execute(queries("settings")["recheck_unbound"], [number, list(RECHECKS_US)])
-    told = {
-        "merchant_id": merchant_id, "version": version, "effective_at": iso(effective), "applied_at": iso(now),
-        "applied_by": by, "settings": orjson.loads(body),
-    }  # fmt: skip
+    told = SettingsChanged(
+        merchant_id=merchant_id,
+        version=version,
+        effective_at=instant(effective),
+        recorded_at=instant(now),
+        performer=by,
+        digest=digest(document),
+        settings=document,
+    )
     key = merchant_id.encode()
-    outbox.add(cursor, [(outbox.shard_of(number), OutboxKind.SETTINGS, key, orjson.dumps(told), None)])
+    outbox.add(cursor, [(outbox.shard_of(number), OutboxKind.SETTINGS, key, told.to_json(), None)])
 
 
 def log(connection: Connection[tuple[Any, ...]], merchant_id: str) -> list[Logged]:

@@ -8,6 +8,8 @@ from store.database import raw
 from store.queries import queries
 
 LONGEST = 100
+NO_WORD = 0
+"""Stands for no word at all; numbers begin at 1."""
 
 
 class Words:
@@ -16,8 +18,8 @@ class Words:
     def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
         """Reads all words known so far."""
         self._connection = connection
-        self._numbers: dict[str | None, int | None] = {None: None}
-        self._words: dict[int | None, str | None] = {None: None}
+        self._numbers: dict[str | None, int] = {None: NO_WORD}
+        self._words: dict[int, str | None] = {NO_WORD: None}
         self._remember(raw(connection).execute(queries("words")["all"]).fetchall())
 
     def _remember(self, rows: list[tuple[Any, ...]]) -> None:
@@ -26,22 +28,26 @@ class Words:
             self._words[number] = word
 
     def learn(self, words: set[str | None]) -> None:
-        """Gives numbers to new words, in a transaction of its own, before the batch that uses them begins."""
-        new = sorted({w[:LONGEST] for w in words if w is not None} - self._numbers.keys())  # type: ignore[operator]
-        if new:
-            cursor = raw(self._connection)
-            cursor.execute(queries("words")["insert"], [new])
-            self._remember(cursor.execute(queries("words")["find"], [new]).fetchall())
+        """Gives numbers to new words (very long ones by their beginning), in a transaction of its own, before the batch that uses them begins."""
+        new = {w for w in words if w is not None and w not in self._numbers}
+        if not new:
+            return
+        kept = sorted({w[:LONGEST] for w in new})
+        cursor = raw(self._connection)
+        cursor.execute(queries("words")["insert"], [kept])
+        self._remember(cursor.execute(queries("words")["find"], [kept]).fetchall())
+        for word in new:
+            self._numbers[word] = self._numbers[word[:LONGEST]]
 
     def known(self, words: set[str | None]) -> bool:
         """Whether all of them have numbers already."""
         return self._numbers.keys() >= words
 
-    def number(self, word: str | None) -> int | None:
+    def number(self, word: str | None) -> int:
         """The number of a learnt word."""
-        return self._numbers[word] if word is None else self._numbers[word[:LONGEST]]
+        return self._numbers[word]
 
-    def word(self, number: int | None) -> str | None:
+    def word(self, number: int) -> str | None:
         """The word of a number; one that another worker has just learnt is looked up."""
         if number not in self._words:
             self._remember(raw(self._connection).execute(queries("words")["all"]).fetchall())

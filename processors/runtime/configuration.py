@@ -132,6 +132,7 @@ def _problems(error: ValidationError | SettingsError) -> list[str]:
         path = [str(part) for part in problem["loc"]]
         # A whole section is missing: name what in it cannot be done without.
         path += {"kafka": ["bootstrap_servers"], "database": ["url"]}.get(path[0], []) if len(path) == 1 else []
-        said = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+        words = {"missing": "is missing", "extra_forbidden": "is not a known variable"}
+        said = words.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
         lines.append(f"  POINTS_{'__'.join(path).upper()}: {said}")
     return lines

@@ -5,8 +5,9 @@ worker every partition of the busy topic and another every partition of a quiet 
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -28,6 +29,14 @@ NOWHERE = 2**63
 _OUTSIDE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - librdkafka's name
 _DENIED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
 _UNKNOWN = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001 - librdkafka's name
+
+
+class Record(NamedTuple):
+    """A record and where it stands."""
+
+    place: Place
+    offset: int
+    message: Message
 
 
 class Feed:
@@ -79,10 +88,6 @@ class Feed:
             reader = self._consumers[topic] = Consumer(consumer(self._kafka, self._worker) | {"error_cb": self.watch})
             reader.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
-    def place(self, message: Message) -> Place:
-        """Where a record comes from."""
-        return self._place(str(message.topic()), int(message.partition() or 0))
-
     def _place(self, topic: str, partition: int) -> Place:
         found = self._places.get((topic, partition))
         if found is None:
@@ -121,7 +126,7 @@ class Feed:
         self._revoked(reader, partitions)
         self._assigned_topics.difference_update(topic for topic, mine in self._consumers.items() if mine is reader)
 
-    def batch(self, size: int, wait: float) -> list[Message]:
+    def batch(self, size: int, wait: float) -> list[Record]:
         """Up to `size` records of partitions that are still assigned; waits longer while there is a backlog.
 
         Raises TopicChanged, and whatever went wrong while partitions were assigned.
@@ -134,7 +139,7 @@ class Feed:
         if trouble is not None:
             raise trouble
         self._raise_if_refused()
-        return list(self._ours(messages))
+        return self._ours(messages)
 
     def _read(self, size: int, wait: float) -> list[Message]:
         """The busiest topic is waited for, the others are looked into; a full one lets the next go first."""
@@ -151,19 +156,21 @@ class Feed:
                     self._busiest, most = topic, len(more)
         return messages
 
-    def _ours(self, messages: Sequence[Message]) -> Iterator[Message]:
+    def _ours(self, messages: Sequence[Message]) -> list[Record]:
         """`consume` may return records of a partition that was revoked meanwhile, or that a seek has left behind."""
         positions = dict(self.positions)
+        ours: list[Record] = []
         for message in messages:
             error = message.error()
             if error is not None:
                 self._complain(message, error)
                 continue
-            place = self.place(message)
+            place = self._place(str(message.topic()), int(message.partition() or 0))
             offset = int(message.offset() or 0)
             if offset >= positions.get(place, NOWHERE):
                 positions[place] = offset + 1
-                yield message
+                ours.append(Record(place, offset, message))
+        return ours
 
     def _complain(self, message: Message, error: KafkaError) -> None:
         if error.code() in _OUTSIDE:

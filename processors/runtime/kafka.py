@@ -65,7 +65,6 @@ def consumer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
         "auto.offset.reset": "error",
         "fetch.message.max.bytes": 2 << 20,
         "queued.max.messages.kbytes": QUEUED_KB,
-        "fetch.wait.max.ms": 10,
     }
     if kafka.group_protocol == "classic":
         # With the other protocol both are the broker's to say, and naming them here is refused.
@@ -80,6 +79,7 @@ def producer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "linger.ms": 5,
+        "delivery.report.only.error": True,  # a callback for every record costs more than producing it
         "queue.buffering.max.messages": 200_000,
         "compression.type": kafka.compression,
         "message.max.bytes": 8 << 20,

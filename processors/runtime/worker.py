@@ -11,6 +11,7 @@ from psycopg import Connection
 from processors.runtime import metrics
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import Exit, Refused, is_waited_out, plain, refusal
+from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import log, set_up
 from processors.runtime.stopping import Stop
@@ -96,10 +97,12 @@ class Loop:
 
     def run(self) -> None:
         """Turns until told to stop. Raises Refused when somebody must act, and any other error as it comes."""
+        garbage = Garbage()
         try:
             while not self._stop.asked:
                 self._health.beat()
                 self._attempt()
+                garbage.turn()
         except BaseException:
             # Crash-only: nothing in hand is saved by an error; the database has what was committed.
             self._disconnect()

@@ -1,5 +1,6 @@
 """The webhook envelope, and reading one record of a topic into it."""
 
+from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar
 
 import orjson
@@ -52,6 +53,7 @@ _KINDS: dict[str, Kind] = {
 }
 
 
+@lru_cache(maxsize=256)
 def kind_of(topic: str) -> Kind | None:
     """Which resource a webhook topic carries; None for topics that points do not depend on."""
     return "remove" if topic == "order/remove" else _KINDS.get(topic.partition("/")[0])
@@ -97,7 +99,7 @@ def _try(kind: Kind, value: bytes) -> Envelope[Any] | None:
 
 def _head_of(value: bytes) -> Head:
     try:
-        return Head.__pydantic_validator__.validate_json(value)
+        return Head.model_validate_json(value)
     except ValidationError as error:
         raise _unreadable(error, _merchant_in(value)) from None
 

@@ -11,4 +11,6 @@ SQL = Path(__file__).parent / "sql"
 def run_sql(name: str) -> None:
     """Runs a file of `store/migrations/sql` as it stands."""
     connection = op.get_bind().connection.driver_connection
+    if connection is None:
+        raise RuntimeError("migrations need a connection: run them with `points migrate`")
     ClientCursor(connection).execute((SQL / name).read_bytes())

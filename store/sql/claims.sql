@@ -15,11 +15,8 @@ ORDER BY m.due_us;
 SELECT x.*
 FROM unnest($1::int[]) k (merchant_no)
 CROSS JOIN LATERAL (
-SELECT o.merchant_no, o.order_id, o.created_us, o.settings_no, o.member, o.version, o.status_no, o.created_by_no,
-       o.kind_no, o.currency_no, o.tier_no, o.tier_version, o.flags, o.subtotal, o.order_discount, o.custom_discount,
-       o.points_to_cash, o.user_credit, o.completed_us, o.order_trail, o.parcel, o.parcel_version, o.parcel_status_no,
-       o.option_no, o.arrived_us, o.collected_us, o.returned_us, o.parcel_trail, o.due_us, o.planned, o.episode,
-       o.entries, o.posted, o.posted_returned, o.holder, o.account_no, o.final_us, o.granted_due_us, o.expires_us
+SELECT o.merchant_no, o.order_id, o.settings_no, o.flags, o.member, o.record, o.record_trail, o.parcel, o.parcel_trail,
+       o.due_us, o.planned, o.posted
 FROM due d JOIN orders o ON o.merchant_no = d.merchant_no AND o.order_id = d.order_id
 WHERE d.merchant_no = k.merchant_no AND d.due_us <= $2
 ORDER BY d.due_us, d.order_id LIMIT $3 FOR UPDATE OF o SKIP LOCKED) x;

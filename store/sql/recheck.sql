@@ -8,7 +8,7 @@ LIMIT $1 FOR UPDATE OF r SKIP LOCKED;
 
 -- name: unbound
 SELECT o.order_id FROM orders o
-WHERE o.merchant_no = $1 AND o.settings_no IS NULL AND o.order_id > $2
+WHERE o.merchant_no = $1 AND o.settings_no < 0 AND o.order_id > $2
 ORDER BY o.order_id LIMIT $3;
 
 -- name: done

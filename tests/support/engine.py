@@ -28,8 +28,8 @@ TOPICS = (
     "orders", "deliveries", "customers", "commands", "points_changed", "command_results", "settings", "dlq_orders",
     "dlq_deliveries", "dlq_customers", "dlq_commands",
 )  # fmt: skip
-PATIENCE = 30.0
-"""Seconds until a state that should come is given up."""
+PATIENCE = 60.0
+"""Seconds until a state that should come is given up; a machine with other work to do needs most of them."""
 
 
 Answer = TypeVar("Answer")

@@ -68,66 +68,36 @@ CREATE TABLE pipeline_state (
   grace_position bigint NOT NULL DEFAULT 0
 );
 
--- Facts of an order: see rules/facts.py. No index on anything that changes, so that updates stay HOT.
+-- Facts of an order (rules/facts.py). What SQL has no use for is packed (store/codec.py), since every column of the hot
+-- path costs; the view orders_shown unpacks it for people. settings_no: the version bound to, 0 none in force, negative
+-- not bound yet. No index on anything that changes, so that updates stay HOT.
 CREATE TABLE orders (
-  merchant_no       int NOT NULL,
-  order_id          bytea NOT NULL,
-  created_us        bigint,
-  settings_no       int,
-  member            bytea,
-  version           bytea,
-  status_no         int,
-  created_by_no     int,
-  kind_no           int,
-  currency_no       int,
-  tier_no           int,
-  tier_version      bytea,
-  flags             int NOT NULL,
-  subtotal          bigint NOT NULL,
-  order_discount    bigint NOT NULL,
-  custom_discount   bigint NOT NULL,
-  points_to_cash    bigint NOT NULL,
-  user_credit       bigint NOT NULL,
-  completed_us      bigint,
-  order_trail       bytea,
-  parcel            bytea,
-  parcel_version    bytea,
-  parcel_status_no  int,
-  option_no         int,
-  arrived_us        bigint,
-  collected_us      bigint,
-  returned_us       bigint,
-  parcel_trail      bytea,
-  due_us            bigint,
-  planned           bigint NOT NULL,
-  episode           int NOT NULL,
-  entries           int NOT NULL,
-  posted            bigint NOT NULL,
-  posted_returned   bigint NOT NULL,
-  holder            bytea,
-  account_no        bigint,
-  final_us          bigint,
-  granted_due_us    bigint,
-  expires_us        bigint,
+  merchant_no  int NOT NULL,
+  order_id     bytea NOT NULL,
+  settings_no  int NOT NULL,
+  flags        int NOT NULL,
+  member       bytea,
+  record       bytea,
+  record_trail bytea,
+  parcel       bytea,
+  parcel_trail bytea,
+  due_us       bigint,
+  planned      bigint NOT NULL,
+  posted       bytea,
   PRIMARY KEY (merchant_no, order_id)
 ) WITH (fillfactor = 50);
 CREATE INDEX orders_member ON orders (merchant_no, member) WHERE member IS NOT NULL;
-CREATE INDEX orders_unbound ON orders (merchant_no) WHERE settings_no IS NULL;
+CREATE INDEX orders_unbound ON orders (merchant_no, order_id) WHERE settings_no < 0;
 
 -- Read only when orders.flags says so.
 CREATE TABLE parcel (
-  merchant_no  int NOT NULL,
-  order_id     bytea NOT NULL,
-  parcel       bytea NOT NULL,
-  version      bytea NOT NULL,
-  status_no    int NOT NULL,
-  option_no    int,
-  flags        int NOT NULL,
-  arrived_us   bigint,
-  collected_us bigint,
-  returned_us  bigint,
-  trail        bytea,
-  PRIMARY KEY (merchant_no, order_id, parcel)
+  merchant_no int NOT NULL,
+  order_id    bytea NOT NULL,
+  parcel_id   bytea NOT NULL,
+  flags       int NOT NULL,
+  parcel      bytea NOT NULL,
+  trail       bytea,
+  PRIMARY KEY (merchant_no, order_id, parcel_id)
 );
 CREATE TABLE return_order (
   merchant_no int NOT NULL,
@@ -139,6 +109,15 @@ CREATE TABLE return_order (
   trail       bytea,
   PRIMARY KEY (merchant_no, order_id, return_id)
 );
+
+CREATE FUNCTION int_at(packed bytea, start int, bytes int) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
+$$ SELECT CASE bytes WHEN 4 THEN ('x' || encode(substring(packed FROM start + 1 FOR 4), 'hex'))::bit(32)::int::bigint
+                     ELSE nullif(('x' || encode(substring(packed FROM start + 1 FOR 8), 'hex'))::bit(64)::bigint,
+                                 (-9223372036854775808)::bigint) END $$;
+COMMENT ON FUNCTION int_at(bytea, int, int) IS 'A number inside packed facts; the least bigint stands for none.';
+
+CREATE FUNCTION time_at(packed bytea, start int) RETURNS timestamptz LANGUAGE sql STABLE STRICT PARALLEL SAFE AS
+$$ SELECT to_timestamp(int_at(packed, start, 8) / 1000000.0) $$;
 
 CREATE TABLE due (
   merchant_no int NOT NULL,
@@ -249,6 +228,24 @@ CREATE TABLE quarantine (
   UNIQUE (topic_uuid, partition, "offset")
 );
 CREATE INDEX quarantine_position ON quarantine (pipeline, position);
+
+CREATE VIEW orders_shown AS
+SELECT m.merchant_id, encode(o.order_id, 'hex') AS order_id, encode(o.member, 'hex') AS member_id, o.settings_no,
+       time_at(o.record, 25) AS created_at, time_at(o.record, 1) AS updated_at,
+       (SELECT word FROM word WHERE no = int_at(o.record, 33, 4)) AS status,
+       (SELECT word FROM word WHERE no = int_at(o.record, 37, 4)) AS created_by,
+       (SELECT word FROM word WHERE no = int_at(o.record, 45, 4)) AS currency,
+       int_at(o.record, 57, 8) AS subtotal, int_at(o.record, 65, 8) AS order_discount,
+       int_at(o.record, 73, 8) AS custom_discount, int_at(o.record, 81, 8) AS points_to_cash,
+       int_at(o.record, 89, 8) AS user_credit,
+       (SELECT word FROM word WHERE no = int_at(o.parcel, 29, 4)) AS delivery_option,
+       (SELECT word FROM word WHERE no = int_at(o.parcel, 25, 4)) AS delivery_status,
+       time_at(o.parcel, 33) AS arrived_at, time_at(o.parcel, 41) AS collected_at,
+       to_timestamp(o.due_us / 1000000.0) AS due_at, o.planned, int_at(o.posted, 9, 8) AS posted,
+       int_at(o.posted, 5, 4) AS entries, int_at(o.posted, 1, 4) AS episode,
+       time_at(o.posted, 33) AS granted_final_at, time_at(o.posted, 41) AS granted_due_at
+FROM orders o JOIN merchant m USING (merchant_no);
+COMMENT ON VIEW orders_shown IS 'Orders as people read them; slow, for looking only.';
 
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'points_app') THEN

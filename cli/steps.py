@@ -1,0 +1,361 @@
+"""Why an order earns what it earns, in sentences: the steps of `points explain`.
+
+Everything is decided by the rules themselves; this only tells, in the order in which a person would ask: bound to what,
+earning for whom, how much, final when, due and expiring when, and what was posted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cli.words import day_of, day_shown, moment_shown, money_shown, points_shown
+from rules import delivery
+from rules.earning import channel_of, counted_returns, goods_of
+from rules.entitlement import Entitlement, entitlement
+from rules.facts import NOTHING_IN_FORCE, OrderRecord, Parcel
+from rules.options import is_known
+from rules.trail import CANCELLED, COMPLETED, since
+from schemas.ids import NEVER, Micros, iso
+from schemas.options import delivery_options
+from schemas.packing import unpack_id
+from schemas.settings import BoundRules, SettingsDocument
+from schemas.settings.document import CRM_CREDITS
+from store.ledger import EntryType
+from store.views import OrderEntry, OrderView, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One sentence, under a heading for people."""
+
+    about: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An order decided at one moment, and why. `state` is the contract's: `granted` only once it is in the ledger."""
+
+    view: OrderView
+    decided: Entitlement
+    state: str
+    zone: str
+    currency: str
+    steps: tuple[Step, ...]
+
+
+def explain(view: OrderView) -> Explained:
+    """Decides the order by the same rules as the workers, at the moment of the view."""
+    bound = view.settings
+    rules = bound.rules if bound is not None else None
+    decided = entitlement(view.facts, rules, view.now)
+    known = bound or view.newest
+    zone = known.document.timezone if known is not None else "UTC"
+    record = view.facts.record
+    currency = (record.currency if record else None) or (known.document.currency if known else None) or ""
+    # Due, but no worker has posted it yet: the points are still planned, for the balance too.
+    state = "planned" if decided.state == "granted" and view.due_at is not None else decided.state
+    teller = _Teller(view, decided, state, rules, zone, currency)
+    return Explained(view, decided, state, zone, currency, tuple(teller.steps()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    view: OrderView
+    decided: Entitlement
+    state: str
+    rules: BoundRules | None
+    zone: str
+    currency: str
+
+    def steps(self) -> Iterator[Step]:
+        """All steps, in order."""
+        record = self.view.facts.record
+        if record is None:
+            yield Step("order", self._unknown())
+        else:
+            yield Step("order", f"Created {self._at(record.created_at)}; its status is {record.status or 'not told'}.")
+            for text in self._settings(record):
+                yield Step("settings", text)
+            if self.rules is not None:
+                yield from self._bound(record, self.rules)
+        for text in self._posted():
+            yield Step("posted", text)
+
+    def _bound(self, record: OrderRecord, rules: BoundRules) -> Iterator[Step]:
+        for text in self._member(record, rules):
+            yield Step("member", text)
+        for text in self._amount(record, rules):
+            yield Step("amount", text)
+        for text in self._delivery(record, rules):
+            yield Step("delivery", text)
+        for text in self._when(rules):
+            yield Step("when", text)
+        for text in self._ended(rules):
+            yield Step("after", text)
+
+    def _at(self, moment: Micros) -> str:
+        return f"{moment_shown(moment, self.zone)} ({self.zone})"
+
+    def _money(self, amount: int) -> str:
+        return money_shown(amount, self.currency)
+
+    def _unknown(self) -> str:
+        facts = self.view.facts
+        if not (facts.parcels or facts.returns or facts.trail.entries):
+            return "unknown_order: no record of this order has come."
+        heard = [
+            *(["deliveries"] if facts.parcels else []),
+            *(["returns"] if facts.returns else []),
+            *(["its removal"] if facts.trail.entries else []),
+        ]
+        return (
+            f"unknown_order: {' and '.join(heard)} came, but the order itself has not; all of it counts once it comes."
+        )
+
+    def _settings(self, record: OrderRecord) -> Iterator[str]:
+        bound = self.view.settings
+        if bound is not None:
+            yield (
+                f"Bound to settings version {bound.version}, in force since {self._at(bound.effective_at)}: "
+                "those in force at its creation, among those known when it was first heard of. Later changes do not touch it."
+            )
+            yield self._feature(bound, record)
+        elif self.view.facts.settings_no == NOTHING_IN_FORCE:
+            yield "no_settings_in_force: the merchant's settings came into force only after the order's creation."
+        else:
+            yield self._no_settings_yet(record)
+
+    def _no_settings_yet(self, record: OrderRecord) -> str:
+        newest = self.view.newest
+        if newest is None:
+            return "no_settings_yet: the merchant has no settings; the order is bound when the first ones come, if they are in force at its creation."
+        when = "will be bound" if newest.effective_at <= record.created_at else "will be looked at"
+        return f"no_settings_yet: the merchant's first settings came after the order; it {when} at the next recheck."
+
+    def _feature(self, bound: Version, record: OrderRecord) -> str:
+        text = _entitled_by(bound.document, bound.rules)
+        if self.decided.reason == "feature_off":
+            return f"feature_off: {text}, so the order earns nothing."
+        return f"The feature was on: {text}."
+
+    def _member(self, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
+        if record.member is None:
+            yield "no_member: the order belongs to no member."
+        elif record.guest:
+            yield f"guest_checkout: a guest checkout earns nothing, also for member {unpack_id(record.member)}."
+        else:
+            yield f"Member {unpack_id(record.member)}."
+        channel = channel_of(record.created_by)
+        by = f"Created by {record.created_by}" if record.created_by else "Who created it is not told"
+        allowed = " and ".join(sorted(rules.channels))
+        if channel in rules.channels:
+            yield f"{by}: channel {channel}, which earns ({allowed})."
+        else:
+            yield f"channel_excluded: {by.lower()}: channel {channel}; only {allowed} earns."
+        if self.decided.reason == "pos_return":
+            yield f"pos_return: a till's order of type {record.kind} earns nothing."
+        if self.decided.reason == "temporary_order":
+            yield "temporary_order: its status is temp."
+
+    def _amount(self, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
+        yield self._goods(record, rules)
+        yield "Delivery fee, payment fee, tax and extra fees never count."
+        if record.user_credit and not rules.deduct_store_credit:
+            yield f"Store credits spent ({self._money(record.user_credit)}) do not lower the base (deduct_store_credit is off)."
+        yield from self._returns(rules)
+        earning = self.decided.earning
+        if self.decided.reason == "feature_off":
+            return
+        goods = goods_of(record, deduct_store_credit=rules.deduct_store_credit)
+        below = " (below zero counts as zero)" if goods < earning.returned else ""
+        yield f"Base: {self._money(earning.base)}{below}."
+        yield self._points(record, rules)
+
+    def _goods(self, record: OrderRecord, rules: BoundRules) -> str:
+        parts = [f"Subtotal {self._money(record.subtotal)}"]
+        less = [
+            (record.order_discount, "order discount"),
+            (record.custom_discount, "custom discounts"),
+            (record.points_to_cash, "points used as cash"),
+            (record.user_credit if rules.deduct_store_credit else 0, "store credits (deduct_store_credit is on)"),
+        ]
+        parts += [f"less {name} {self._money(amount)}" for amount, name in less if amount]
+        goods = goods_of(record, deduct_store_credit=rules.deduct_store_credit)
+        return ", ".join(parts) + (f" = {self._money(goods)}." if len(parts) > 1 else "; no discounts.")
+
+    def _returns(self, rules: BoundRules) -> Iterator[str]:
+        returns = self.view.facts.returns
+        if not returns:
+            return
+        done = [r for r in returns if since(r.trail, COMPLETED) is not None]
+        counted, total = self.decided.earning.returned, counted_returns(returns, None)
+        if done:
+            yield f"Completed returns: {len(done)}, together {self._money(total)}; {self._money(counted)} of it lowers the base."
+        if rules.keep and counted < total:
+            yield "on_return is keep: returns dated at or after the due date change nothing."
+        if len(done) < len(returns):
+            yield f"Returns not completed: {len(returns) - len(done)}; they do not count."
+
+    def _points(self, record: OrderRecord, rules: BoundRules) -> str:
+        reason, base, tier = self.decided.earning.reason, self.decided.earning.base, self.view.facts.tier
+        if reason == "currency_mismatch":
+            return f"currency_mismatch: the order is in {record.currency}, the settings in {rules.currency}; it earns nothing."
+        if reason == "no_rule_for_tier":
+            return f"no_rule_for_tier: there is no rule for {f'tier {tier}' if tier else 'an order without tier'} and no general one."
+        unit, per_unit = rules.unit_by_tier.get(tier) or rules.unit_by_tier.get(None) or (0, 0)
+        if not unit:
+            return "It earns nothing."
+        whose = f"the rule of tier {tier}" if tier in rules.unit_by_tier and tier is not None else "the general rule"
+        also = f" (tier {tier} has none of its own)" if tier is not None and tier not in rules.unit_by_tier else ""
+        rule = f"{points_shown(per_unit)} for every full {money_shown(unit, rules.currency)}, {whose}{also}"
+        made = f"{base // unit:,} × {per_unit:,} = {points_shown(base // unit * per_unit)}"
+        if reason == "over_limit":
+            return (
+                f"over_limit: {rule}: {made}; more than 1,000,000,000 points is taken for a mistake and earns nothing."
+            )
+        return f"{rule[0].upper()}{rule[1:]}: {made}" + (f", if it could earn ({reason})." if reason else ".")
+
+    def _delivery(self, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
+        facts = self.view.facts
+        if rules.on_completed:
+            yield "grant_on is order_completed: the order is final when its own status is completed, whatever its delivery."
+        elif delivery.completes_without_delivery(facts):
+            yield "Nothing is delivered: the order is final when its status is completed."
+        elif not facts.parcels:
+            yield "No delivery is known yet, so it is not final."
+        else:
+            for parcel in facts.parcels:
+                yield self._parcel(parcel, rules)
+            if len(facts.parcels) > 1:
+                yield "With several parcels, the order is final when all that are not returned or lost are, at the last of their moments."
+            return
+        if self.decided.final_at is None:
+            yield f"Its status is {record.status or 'not told'}; completed is awaited."
+
+    def _parcel(self, parcel: Parcel, rules: BoundRules) -> str:
+        record, awaited = parcel.record, delivery.awaited_status(parcel, rules.overrides)
+        option = record.option or "a delivery option without a name"
+        head = (
+            f"Parcel {unpack_id(record.parcel_id)}: {option} is final at {_awaited(awaited)} ({_whence(parcel, rules)})"
+        )
+        moment = delivery.final_moment(parcel, rules.overrides)
+        status = f"{record.status or 'not told'}{', logistics failed' if record.failed else ''}"
+        if moment is not None:
+            return f"{head}. It is {status}: final {self._at(moment)}, by {_evidence(parcel, moment)}."
+        gone = delivery.gone_back_since(parcel)
+        if gone is not None:
+            return f"{head}. It is {status} since {self._at(gone)}: returned or lost is not final."
+        waits = " It waits to be collected." if record.status == "arrived" and awaited == "collected" else ""
+        return f"{head}. It is {status}: {awaited} is awaited.{waits}"
+
+    def _when(self, rules: BoundRules) -> Iterator[str]:
+        now = self.decided
+        if now.final_at is None or now.due_at is None or now.expires_at is None:
+            if self.state == "waiting" and self.view.facts.posted.episode:
+                yield "Finality was lost; when it is final again there is a new due date and expiry."
+            return
+        episode = f" (finality no. {now.episode})" if now.episode > 1 else ""
+        yield f"Final {self._at(now.final_at)}{episode}."
+        yield self._due(rules, now.final_at, now.due_at)
+        yield self._expiry(rules, now.due_at, now.expires_at)
+
+    def _due(self, rules: BoundRules, final: Micros, due: Micros) -> str:
+        if not rules.pending_days:
+            how = "at once (pending_days is 0)"
+        else:
+            how = f"{day_of(final, self.zone)} + {rules.pending_days} days = {day_of(due, self.zone)}, at 00:00 of that day"
+        verb = "Was due" if due <= self.view.now else "Due"
+        late = ", not posted yet: the grants worker does it within a second when it runs" if self._late() else ""
+        return f"{verb} {self._at(due)}: {how}{late}."
+
+    def _late(self) -> bool:
+        return self.state == "planned" and self.decided.state == "granted"
+
+    def _expiry(self, rules: BoundRules, due: Micros, expires: Micros) -> str:
+        if expires == NEVER or rules.expiry is None:
+            return "The points never expire."
+        month, day = rules.expiry
+        year = day_of(due, self.zone).year
+        over = " They are over." if expires <= self.view.now else ""
+        return f"The points of {year} expire on {month}/{day} of the next year: usable until {day_shown(expires, self.zone)} ({self.zone}).{over}"
+
+    def _ended(self, rules: BoundRules) -> Iterator[str]:
+        cancelled = since(self.view.facts.trail, CANCELLED)
+        if cancelled is not None:
+            if self.decided.kept:
+                yield f"Cancelled or removed {self._at(cancelled)}, at or after the due date: on_return is keep, so the points stay."
+            else:
+                yield f"Cancelled or removed since {self._at(cancelled)}: it earns nothing while that stands."
+        elif self.decided.reason == "returned":
+            yield "Wholly returned: nothing is left that earns."
+        if (
+            rules.keep
+            and self.decided.final_at is not None
+            and any(delivery.gone_back_since(p) for p in self.view.facts.parcels)
+        ):
+            yield "A parcel went back at or after the due date: on_return is keep, so the points stay."
+
+    def _posted(self) -> Iterator[str]:
+        if not self.view.entries:
+            if self.view.facts.record is not None:
+                yield (
+                    "Nothing was posted."
+                    if self.state != "planned"
+                    else f"Nothing is posted yet; {points_shown(self.view.planned)} planned."
+                )
+            return
+        for entry in self.view.entries:
+            yield self._entry(entry)
+        yield f"Posted in all: {points_shown(self.view.granted)}."
+
+    def _entry(self, entry: OrderEntry) -> str:
+        word = entry.type.name
+        expiry = ""
+        if entry.type is not EntryType.expired and entry.expires_at is not None:
+            expiry = (
+                f", expiring {day_shown(entry.expires_at, self.zone)}"
+                if entry.expires_at != NEVER
+                else ", never expiring"
+            )
+        return f"{moment_shown(entry.recorded_at, self.zone)} {word} {entry.points:+,} for member {entry.member_id} (sequence {entry.sequence}{expiry})."
+
+
+def _awaited(status: str) -> str:
+    return "collected" if status == "collected" else "arrived or collected"
+
+
+def _whence(parcel: Parcel, rules: BoundRules) -> str:
+    option = parcel.record.option
+    if option in rules.overrides:
+        return "the merchant's delivery_overrides"
+    if option is None or not is_known(option):
+        kind = "a pick-up" if parcel.record.pickup else "as for options that are not integrated"
+        return f"not in the table of options: {kind}"
+    row = delivery_options()[option]
+    if row.final == "by_delivery_type":
+        return (
+            f"table of options: {row.line}, by its delivery type, {'pick-up' if parcel.record.pickup else 'no pick-up'}"
+        )
+    return f"table of options: {row.line}"
+
+
+def _evidence(parcel: Parcel, moment: Micros) -> str:
+    """Which field shows the moment: the trail's records may be older than the newest one."""
+    for entry in reversed(parcel.trail.entries):
+        arrived = entry.state.name == "ARRIVED"
+        if moment == entry.said_at:
+            return "its arrived_at" if arrived else "its collected_at"
+        if moment == entry.also_at:
+            return "its collected_at" if arrived else "its arrived_at"
+    return "the earliest updated_at of the records in that state"
+
+
+def _entitled_by(document: SettingsDocument, rules: BoundRules) -> str:
+    plan = f"plan {document.entitlement.plan}"
+    if not document.enabled:
+        return "enabled was false"
+    if not rules.feature_possible:
+        return f"{plan} does not carry it, and {CRM_CREDITS} is not among the modules"
+    if not rules.needs_app:
+        return f"module {CRM_CREDITS}"
+    return f"{plan} with the app {'installed' if rules.app_installed else 'not installed'} (settings of {iso(rules.effective_at)[:10]})"

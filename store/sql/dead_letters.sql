@@ -1,0 +1,22 @@
+-- name: list
+SELECT id, topic, partition, "offset", reason, message, received_us, redriven_us, discarded_us FROM quarantine ORDER BY id;
+
+-- name: show
+SELECT id, topic, partition, "offset", reason, message, received_us, redriven_us, discarded_us, pipeline, merchant_id,
+       timestamp_us, key, value, headers
+FROM quarantine WHERE id = $1;
+
+-- name: waiting
+SELECT id FROM quarantine WHERE redriven_us IS NULL AND discarded_us IS NULL ORDER BY id;
+
+-- name: state
+SELECT id, topic, redriven_us, discarded_us FROM quarantine WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE;
+
+-- name: bytes
+SELECT id, topic, key, value, headers, timestamp_us FROM quarantine WHERE id = ANY ($1::bigint[]) ORDER BY id;
+
+-- name: redriven
+UPDATE quarantine SET redriven_us = points_now(), discarded_us = NULL WHERE id = ANY ($1::bigint[]);
+
+-- name: discarded
+UPDATE quarantine SET discarded_us = points_now() WHERE id = ANY ($1::bigint[]);

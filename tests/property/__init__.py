@@ -1,0 +1,1 @@
+"""Laws that hold for every history that can be made up."""

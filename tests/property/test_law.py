@@ -1,0 +1,145 @@
+"""The one law for any history (SPEC 4.1, I1): the product's balances are the oracle's, whatever was heard when."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.ids import instant, micros
+from schemas.packing import pack_id, unpack_id
+from tests.oracle.book import Book
+from tests.property.histories import HALF_DAYS, LATENESS, Step, on_grid, plain_stories, stories
+from tests.support.shop import Event
+from tests.support.world import World
+
+END = on_grid(HALF_DAYS) + timedelta(days=60)
+Story = tuple[list[Step], list[tuple[datetime, Event]]]
+
+
+def product(steps: Iterable[Step], until: datetime) -> World:
+    """The product hears a story."""
+    world = World()
+    for step in steps:
+        world.pass_time(micros(step.when))
+        if step.document is not None:
+            world.apply(step.document, step.merchant)
+        elif step.installed is not None:
+            when, installed = step.installed
+            world.installed(when.isoformat(), installed=installed, merchant=step.merchant)
+        elif step.event is not None:
+            world.hear(step.event)
+    world.pass_time(micros(until))
+    return world
+
+
+def oracle(steps: Iterable[Step], until: datetime) -> Book:
+    """The oracle hears the same."""
+    book = Book()
+    for step in steps:
+        book.until(step.when)
+        if step.document is not None:
+            book.apply(step.document, step.merchant)
+        elif step.installed is not None:
+            when, installed = step.installed
+            book.installed(when, step.merchant, installed=installed)
+        elif step.event is not None:
+            book.hear(step.event)
+    book.until(until)
+    return book
+
+
+def balances(world: World) -> dict[tuple[str, str], int]:
+    """(merchant, member) to the balance, without those who have none."""
+    return {
+        (merchant, unpack_id(member)): account.available + account.held - account.debt
+        for merchant, known in world.merchants.items()
+        for member, account in known.accounts.items()
+        if account.available or account.held or account.debt
+    }
+
+
+def check_books(world: World, book: Book) -> None:
+    """I1, I2 and I8 on the product's ledger, with the oracle's entitlements."""
+    must = book.earned()
+    for merchant, known in world.merchants.items():
+        earned: Counter[tuple[str, str]] = Counter()
+        lapsed: Counter[tuple[str, str]] = Counter()
+        for entry in known.ledger:
+            counted = lapsed if entry.type == "expired" else earned
+            counted[unpack_id(entry.order), unpack_id(entry.member)] += (
+                abs(entry.points) if counted is lapsed else entry.points
+            )
+        for (order, member), points in earned.items():
+            owed = must.get((merchant, order, member), 0)
+            assert owed <= points <= owed + lapsed[order, member]
+        assert {k[1:] for k in must if k[0] == merchant} <= set(earned)
+        for member_id, account in known.accounts.items():
+            entries = [e for e in known.ledger if e.member == member_id]
+            assert [e.sequence for e in entries] == list(range(1, len(entries) + 1))
+            assert sum(e.points for e in entries) == account.available + account.held - account.debt
+            assert sum(lot.remaining for lot in account.lots.values()) == account.available + account.held
+            assert account.available == 0 or account.debt == 0
+            assert all(e.points for e in entries)
+
+
+def check_states(world: World, book: Book) -> None:
+    """What is said of every order."""
+    for merchant, order in book.orders:
+        told, must = world.explain(order, merchant), book.explain(merchant, order)
+        assert told.state == must.state
+        if must.state in ("planned", "granted"):
+            assert must.episode is not None
+            assert told.points == must.points
+            assert instant(told.due_at or 0) == must.episode.due
+
+
+@settings(max_examples=400, deadline=None)
+@given(story=stories(), after=st.sampled_from([0, 1, 60, 400, 900]))
+def test_the_product_and_the_oracle_say_the_same_of_any_history(story: list[Step], after: int) -> None:
+    until = story[-1].when + timedelta(days=after)
+    world, book = product(story, until), oracle(story, until)
+    check_states(world, book)
+    assert balances(world) == book.balances()
+    check_books(world, book)
+
+
+@settings(max_examples=150, deadline=None)
+@given(story=plain_stories(), late=st.lists(LATENESS, min_size=1, max_size=7), seed=st.integers(0, 2**16))
+def test_balances_do_not_depend_on_order_number_and_time_of_the_events(
+    story: Story, late: list[int], seed: int
+) -> None:
+    first, told = story
+    in_time = [*first, *(Step(moment, event["merchant_id"], event) for moment, event in told)]
+    doubled = [*first, *(step for step in in_time[len(first) :] for _ in range(2))]
+    shuffled = _heard_anyhow(first, told, late, Random(seed))
+    must = balances(product(in_time, END))
+    assert must == oracle(in_time, END).balances()
+    assert balances(product(doubled, END)) == must
+    far = max(END, shuffled[-1].when)
+    assert balances(product(shuffled, far)) == must
+
+
+def _heard_anyhow(first: list[Step], told: list[tuple[datetime, Event]], late: list[int], random: Random) -> list[Step]:
+    """Every event twice, the second time at random; the first times late and in any order."""
+    heard = [
+        Step(moment + timedelta(hours=12 * late[number % len(late)]), event["merchant_id"], event)
+        for number, (moment, event) in enumerate(told)
+    ]
+    again = [Step(on_grid(random.randint(0, HALF_DAYS * 3)), event["merchant_id"], event) for _, event in told]
+    return [*first, *sorted(heard + again, key=lambda step: step.when)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(story=stories(), seed=st.integers(0, 2**16))
+def test_all_of_it_heard_once_more_years_later_posts_nothing(story: list[Step], seed: int) -> None:
+    until = story[-1].when + timedelta(days=1500)
+    world = product(story, until)
+    before = {merchant: list(known.ledger) for merchant, known in world.merchants.items()}
+    events = [step.event for step in story if step.event is not None and "updated_at" in step.event["resource"]]
+    Random(seed).shuffle(events)
+    world.hear(*events)
+    assert {merchant: known.ledger for merchant, known in world.merchants.items()} == before
+    assert pack_id("") not in before
