@@ -32,7 +32,7 @@ _SPEC = ("ce_specversion", b"1.0")
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """What one turn delivered: rows by kind, and events by the instant (as they tell it) at which they were recorded."""
+    """What one turn delivered: rows by kind, and events by the instant (as they tell it) of their recording."""
 
     rows: Mapping[OutboxKind, int]
     recorded: Mapping[str, int]
@@ -125,7 +125,7 @@ class Relay:
             raise KafkaException(self._failures[0])
 
     def _produce(self, kind: OutboxKind, key: bytes | None, value: bytes | None, packed: bytes | None) -> None:
-        headers = outbox.headers_of(packed)
+        headers: list[tuple[str, str | bytes | None]] = [*outbox.headers_of(packed)]
         if kind is OutboxKind.CHANGED and value is not None:
             event = orjson.loads(value)
             self._recorded[event["recorded_at"]] += 1

@@ -1,7 +1,7 @@
 """The kinds of workers, and how each does its turns. What they do is in the file of its name; the loop is shared."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -67,9 +67,9 @@ class IntakeJob:
             return
         for other_cluster, other_uuid, partition, offset in cursors.strangers(cursor, PIPELINE, cluster, topic, uuid):
             raise TopicChanged(
-                f"topic {topic} was recreated, or this is another cluster: the cursor of partition {partition} stands at {offset} in "
-                f"topic {other_uuid} of cluster {other_cluster}, while here it is {uuid} of {cluster}; look with "
-                "`points cursor show`, go on with `points cursor adopt`"
+                f"topic {topic} was recreated, or this is another cluster: the cursor of partition {partition} stands "
+                f"at {offset} in topic {other_uuid} of cluster {other_cluster}, while here it is {uuid} of {cluster}; "
+                "look with `points cursor show`, go on with `points cursor adopt`"
             )
 
     def use(self, connection: Database) -> None:
@@ -146,7 +146,7 @@ class _Lag:
 
         return age
 
-    def processed(self, places: Any, newest: float) -> None:
+    def processed(self, places: Iterable[Place], newest: float) -> None:
         """Records up to a timestamp (seconds) were processed; what is left of their partitions is not much older."""
         for place in places:
             self._since[place] = max(self._since.get(place, 0.0), newest)
