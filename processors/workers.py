@@ -35,6 +35,8 @@ SHARD_SECONDS = 1.0
 RELAY_FIRST, RELAY_LONGEST = 0.01, 0.05
 TOPIC_SECONDS, TOPIC_SECONDS_IN_TROUBLE = 10.0, 1.0
 LAG_SECONDS = 1.0
+PURGE_SECONDS = 600.0
+"""Between two looks for quarantined bytes that are 14 days old."""
 
 Database = Connection[tuple[Any, ...]]
 
@@ -247,11 +249,14 @@ class ExpiryJob(_DatabaseJob):
         """Works through `connection`."""
         self._expiry = Expiry(connection)
         self.use = self._expiry.use
+        self._purge_at = 0.0
 
     def turn(self) -> float:
         """One claim; a full one means that there is more."""
         accounts = self._expiry.turn()
         metrics.EXPIRED_ACCOUNTS.inc(accounts)
+        if time.monotonic() > self._purge_at and self._expiry.purge() == 0:
+            self._purge_at = time.monotonic() + PURGE_SECONDS
         return 0.0 if accounts == EXPIRY_BATCH else TIMER_SECONDS
 
 
