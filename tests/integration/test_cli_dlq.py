@@ -4,12 +4,16 @@ from pathlib import Path
 
 import orjson
 import pytest
+from confluent_kafka import Producer
 
 from tests.support.commands import points
 from tests.support.engine import Engine
 from tests.support.upstream import Record, hex_id, order, poison
 
-SECRET = b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c","resource":{"name":"Lin Fictional","phone":"0900000001"}}'
+SECRET = (
+    b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c",'
+    b'"resource":{"name":"Lin Fictional","phone":"0900000001"}}'
+)
 BROKEN = b"\xff\xfe\x00 not text"
 
 
@@ -110,8 +114,6 @@ def test_record_of_a_topic_that_is_gone_is_not_redriven(letters: Engine) -> None
 
 
 def test_headers_come_back_untouched(engine: Engine) -> None:
-    from confluent_kafka import Producer
-
     engine.run("intake")
     engine.run("relay")
     headers = [("x", None), ("x", b"\xff"), ("traceparent", b"00-1")]
