@@ -125,7 +125,7 @@ class Relay:
             raise KafkaException(self._failures[0])
 
     def _produce(self, kind: OutboxKind, key: bytes | None, value: bytes | None, packed: bytes | None) -> None:
-        headers: list[tuple[str, str | bytes | None]] = [*outbox.headers_of(packed)]
+        headers = outbox.headers_of(packed)
         if kind is OutboxKind.CHANGED and value is not None:
             event = orjson.loads(value)
             self._recorded[event["recorded_at"]] += 1
@@ -135,7 +135,9 @@ class Relay:
             topic, timestamp, headers = addressed(headers)
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=headers, timestamp=timestamp, on_delivery=self._delivered)
+                self._producer.produce(
+                    topic, value, key, headers=list(headers), timestamp=timestamp, on_delivery=self._delivered
+                )
             except BufferError:
                 self._producer.poll(0.1)
             else:

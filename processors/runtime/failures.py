@@ -115,4 +115,5 @@ def plain(error: BaseException) -> str:
         return f"{inner.name()}: {inner.str()}"
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
         return error.diag.message_primary
-    return " ".join(str(error).split()) or type(error).__name__
+    text = str(error).partition("DETAIL:")[0] if isinstance(error, psycopg.Error) else str(error)
+    return " ".join(text.split()) or type(error).__name__
