@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from rules.poison import Limits, Poisoned, too_much
-from schemas.ids import Micros
+from schemas.ids import DAY, Micros
 from store import outbox
 from store.arrays import byteas, columns, int4s, int8s, texts
 from store.cursors import Place
 from store.database import Cursor
 from store.outbox import OutboxKind, headers_bytes
 from store.queries import queries
+
+
+KEPT = 14 * DAY
+"""How long raw bytes are kept (SPEC 7): the dead-letter topics' retention is the same."""
 
 
 class Paused(Exception):
@@ -106,3 +110,9 @@ def paused(cursor: Cursor, pipeline: str) -> tuple[Micros, str] | None:
     """Since when and why the pipeline is paused."""
     row = cursor.execute(queries("quarantine")["paused"], [pipeline]).fetchone()
     return (row[0], row[1]) if row is not None else None
+
+
+def purge(cursor: Cursor, limit: int) -> int:
+    """Forgets the bytes of records that have been kept for KEPT; their rows stay. Returns how many."""
+    cursor.execute(queries("quarantine")["purge"], [KEPT, limit])
+    return cursor.rowcount

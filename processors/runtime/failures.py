@@ -84,16 +84,23 @@ def refusal(error: BaseException, *, first: bool) -> Refused | None:
 
 def _kafka_refusal(error: KafkaError) -> Refused | None:
     if error.code() in _DENIED:
-        return Refused(Exit.CONFIGURATION, f"Kafka refuses us ({error.str()}): check POINTS_KAFKA__… and the rights of this user")
+        return Refused(
+            Exit.CONFIGURATION, f"Kafka refuses us ({error.str()}): check POINTS_KAFKA__… and the rights of this user"
+        )
     if error.code() == KafkaError._INVALID_ARG:  # noqa: SLF001 - librdkafka's name
-        return Refused(Exit.CONFIGURATION, f"the Kafka client refuses its configuration ({error.str()}): check POINTS_KAFKA__…")
+        return Refused(
+            Exit.CONFIGURATION, f"the Kafka client refuses its configuration ({error.str()}): check POINTS_KAFKA__…"
+        )
     return None
 
 
 def _login_refusal(error: psycopg.Error) -> Refused | None:
     text = plain(error)
     if isinstance(error, psycopg.errors.InsufficientPrivilege) or any(part in text for part in _LOGIN_REFUSED):
-        return Refused(Exit.CONFIGURATION, f"the database refuses us ({text}): check POINTS_DATABASE__URL and the rights of its user")
+        return Refused(
+            Exit.CONFIGURATION,
+            f"the database refuses us ({text}): check POINTS_DATABASE__URL and the rights of its user",
+        )
     if "role" in text and "does not exist" in text and isinstance(error, psycopg.DataError):
         return Refused(Exit.SCHEMA, f"the database was not migrated ({text}): run `points migrate`")
     if "does not exist" in text and isinstance(error, psycopg.OperationalError):
@@ -108,4 +115,5 @@ def plain(error: BaseException) -> str:
         return f"{inner.name()}: {inner.str()}"
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
         return error.diag.message_primary
-    return " ".join(str(error).split()) or type(error).__name__
+    text = str(error).partition("DETAIL:")[0] if isinstance(error, psycopg.Error) else str(error)
+    return " ".join(text.split()) or type(error).__name__

@@ -50,7 +50,9 @@ def plan(kinds: Sequence[str], base_port: int) -> list[Planned]:
 class Supervisor:
     """Runs workers as children of this process."""
 
-    def __init__(self, command: Sequence[str], planned: Sequence[Planned], environment: Mapping[str, str], stop: Stop) -> None:
+    def __init__(
+        self, command: Sequence[str], planned: Sequence[Planned], environment: Mapping[str, str], stop: Stop
+    ) -> None:
         """`command` and a kind make the command of a child."""
         self._command, self._environment, self._stop = list(command), dict(environment), stop
         self._children = [_Child(one) for one in planned]
@@ -82,7 +84,12 @@ class Supervisor:
             return None
         child.process = None
         if ended in NEEDS_SOMEBODY:
-            log().error("child_refused", child=child.planned.name, exit_code=ended, why="see its message above; the other workers are stopped")
+            log().error(
+                "child_refused",
+                child=child.planned.name,
+                exit_code=ended,
+                why="see its message above; the other workers are stopped",
+            )
             return Exit(ended)
         if time.monotonic() - child.started_at > PROVEN_SECONDS:
             child.backoff.reset()
@@ -97,7 +104,8 @@ class Supervisor:
             PARENT_PIPE: str(self._reading),
             "POINTS_METRICS__PORT": str(child.planned.port),
         }
-        child.process = subprocess.Popen([*self._command, child.planned.kind], env=environment, pass_fds=[self._reading])
+        command = [*self._command, child.planned.kind]
+        child.process = subprocess.Popen(command, env=environment, pass_fds=[self._reading])  # noqa: S603 - our own
         child.started_at = time.monotonic()
         log().info("child_started", child=child.planned.name, pid=child.process.pid)
 
@@ -110,7 +118,9 @@ class Supervisor:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log().error("child_killed", child=child.planned.name, why=f"it did not end within {GRACE_SECONDS:.0f} s")
+                log().error(
+                    "child_killed", child=child.planned.name, why=f"it did not end within {GRACE_SECONDS:.0f} s"
+                )
                 process.kill()
                 process.wait()
         os.close(self._writing)
