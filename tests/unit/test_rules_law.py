@@ -278,6 +278,12 @@ def test_a_bare_removal_holds_against_older_records_and_yields_to_newer_ones(*, 
     assert made.points() == 100
 
 
+def test_a_removal_that_carries_the_whole_order_removes_it_whatever_status_it_shows() -> None:
+    made = granted()
+    made.hear(order(topic="order/remove", updated=day("12-06")), when=day("12-06"))
+    assert (made.points(), made.explain().state) == (0, "withdrawn")
+
+
 def test_a_removal_before_the_order_was_ever_heard_of_holds() -> None:
     made = world()
     made.hear(removed(day("12-06")), order(), delivery("arrived", day("12-01")), when=day("12-20"))
@@ -393,6 +399,14 @@ def test_what_went_back_before_the_due_date_is_taken_back_however_late_it_is_hea
 ) -> None:
     made = granted(on_return="keep")
     made.hear(gone, when=heard)
+    assert made.points() == left
+
+
+@pytest.mark.parametrize(("cancelled", "left"), [(day("12-04"), 100), (day("12-03"), 0)])
+def test_a_kept_cancellation_of_a_counter_sale_leaves_its_completion_as_it_was(cancelled: str, left: int) -> None:
+    made = world(on_return="keep")
+    made.hear(order(created_by="pos", status="completed", updated=day("12-01")), when=day("12-01"))
+    made.hear(order(created_by="pos", status="cancelled", updated=cancelled), when=day("12-10"))
     assert made.points() == left
 
 
