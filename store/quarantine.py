@@ -12,7 +12,6 @@ from store.database import Cursor
 from store.outbox import OutboxKind, headers_bytes
 from store.queries import queries
 
-
 KEPT = 14 * DAY
 """How long raw bytes are kept (SPEC 7): the dead-letter topics' retention is the same."""
 
@@ -40,11 +39,20 @@ class DeadLetters(NamedTuple):
 class Record(Protocol):
     """A Kafka record, as far as quarantine keeps it."""
 
-    def key(self) -> Any: ...
-    def value(self) -> Any: ...
-    def offset(self) -> Any: ...
-    def headers(self) -> Any: ...
-    def timestamp(self) -> Any: ...
+    def key(self) -> Any:
+        """The record's key."""
+
+    def value(self) -> Any:
+        """Its bytes."""
+
+    def offset(self) -> Any:
+        """Where it stands."""
+
+    def headers(self) -> Any:
+        """Its headers, or None."""
+
+    def timestamp(self) -> Any:
+        """(kind, milliseconds)."""
 
 
 class Poison(NamedTuple):

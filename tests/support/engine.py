@@ -57,7 +57,7 @@ class Worker:
     def __init__(self, arguments: Iterable[str], environment: Mapping[str, str], log: Path) -> None:
         self.log = log
         with log.open("wb") as sink:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command
+            self.process = subprocess.Popen(
                 [POINTS, "run", *arguments], env=dict(environment), stdout=sink, stderr=subprocess.STDOUT
             )
 
@@ -188,7 +188,7 @@ class Engine:
     def move_clock(self, seconds: float) -> None:
         """Sets the database's one clock ahead (or back to the true time with 0)."""
         ahead = int(seconds * 1_000_000)
-        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {ahead}"  # noqa: S608 - a number
+        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {ahead}"
         with psycopg.connect(self.database_url) as connection:
             connection.execute(
                 sql.SQL("CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}").format(
@@ -205,7 +205,7 @@ class Engine:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs any other `points` command to its end."""
-        return subprocess.run(  # noqa: S603 - our own command
+        return subprocess.run(
             [POINTS, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60
         )
 
@@ -225,7 +225,7 @@ class Engine:
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(query.encode(), parameters).fetchall()
 
-    def value(self, query: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the query selects
+    def value(self, query: str, *parameters: object) -> Any:
         """The first column of the first row."""
         return self.rows(query, *parameters)[0][0]
 
@@ -237,7 +237,7 @@ class Engine:
         """What became of them, over all partitions."""
         names = ("applied", "duplicate", "ignored", "parked", "dead")
         sums = ", ".join(f"coalesce(sum({name}), 0)::bigint" for name in names)
-        row = self.rows(f"SELECT {sums} FROM cursor")[0]  # noqa: S608 - our own names
+        row = self.rows(f"SELECT {sums} FROM cursor")[0]
         return dict(zip(names, row, strict=True))
 
     def balances(self) -> dict[tuple[str, str], int]:
