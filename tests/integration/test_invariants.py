@@ -16,7 +16,7 @@ from store import settings as store_settings
 from tests.oracle.book import Book
 from tests.property.histories import MERCHANTS, START, Step, plain_stories
 from tests.support import invariants
-from tests.support.engine import Engine, Waited, wait_for
+from tests.support.engine import Engine, WaitedInVain, wait_for
 from tests.support.shop import MERCHANT, Event, bytes_of, day, delivery, order, some_id
 from tests.support.shop import settings as settings_of
 from tests.support.upstream import Record
@@ -73,8 +73,8 @@ def settled(engine: Engine, records: int) -> None:
     try:
         engine.wait_consumed(records, within=60)
         engine.wait_published(within=60)
-    except Waited as late:
-        raise Waited(f"{late}\n{engine.counts()}\n{engine.workers[0].output}") from None
+    except WaitedInVain as late:
+        raise WaitedInVain(f"{late}\n{engine.counts()}\n{engine.workers[0].output}") from None
 
 
 def oracle_of(stories: list[Story], end: datetime) -> Book:

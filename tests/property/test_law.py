@@ -96,7 +96,7 @@ def check_states(world: World, book: Book) -> None:
             assert instant(told.due_at or 0) == must.episode.due
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(story=stories(), after=st.sampled_from([0, 1, 60, 400, 900]))
 def test_the_product_and_the_oracle_say_the_same_of_any_history(story: list[Step], after: int) -> None:
     until = story[-1].when + timedelta(days=after)
