@@ -1,7 +1,6 @@
 """`points demo`: a sample day of three invented shops, played on a real Kafka and a real PostgreSQL, from nothing."""
 
 import signal
-import sys
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +10,6 @@ import typer
 from cli.exits import Exit, Failure
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cli.demo_engine import Engine
     from cli.demo_outcome import Results
     from cli.demo_screen import Screen
@@ -25,8 +22,12 @@ INTERRUPTED = 130
 
 
 def demo_command(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave database and topics of the sample on the stack of `make up`.")] = False,
-    pace: Annotated[float, typer.Option("--pace", help="Seconds a step takes at least; 0 is as fast as it goes.", min=0)] = PACE_SECONDS,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave database and topics of the sample on the stack of `make up`.")
+    ] = False,
+    pace: Annotated[
+        float, typer.Option("--pace", help="Seconds a step takes at least; 0 is as fast as it goes.", min=0)
+    ] = PACE_SECONDS,
 ) -> None:
     """Play a sample day: orders in, points out, and a summary of who got what, when and why.
 
@@ -75,14 +76,15 @@ class _Run:
         self._finish(site, got, began)
 
     def _servers(self) -> "Servers":
-        from cli.demo_site import KEPT_ENVIRONMENT, named_by_environment, servers
+        from cli.demo_site import FETCHED_BYTES, fetch_kafka, must_fetch_kafka, servers
 
-        fetch_kafka(self._screen)
-        with self._screen.phase("Kafka and PostgreSQL"):
+        if must_fetch_kafka():
+            with self._screen.phase("Fetching Apache Kafka with Maven, once", total=FETCHED_BYTES) as advance:
+                fetch_kafka(advance)
+        with self._screen.phase("starting Kafka and PostgreSQL"), self._screen.noting():
             found = servers(self._ending)
-        if self._keep and found.stack.services:
+        if self._keep and not found.stay:
             raise Failure(Exit.USAGE, "--keep needs servers that stay", "start them with `make up`, and run it again")
-        del KEPT_ENVIRONMENT, named_by_environment
         return found
 
     def _site(self, found: "Servers") -> "Site":
@@ -98,7 +100,7 @@ class _Run:
         return site
 
     def _day(self, site: "Site") -> "Results":
-        from cli.demo_engine import Workers, Engine
+        from cli.demo_engine import Engine, Workers
         from cli.demo_outcome import results
 
         workers = Workers(site)
@@ -115,7 +117,10 @@ class _Run:
 
         self._screen.say()
         seen: set[str] = set()
-        with database.connect(site.database_url, name="points-demo", tuned=False) as connection, self._screen.day(self._story) as day:
+        with (
+            database.connect(site.database_url, name="points-demo", tuned=False) as connection,
+            self._screen.day(self._story) as day,
+        ):
             for step in self._story.steps:
                 before = len(engine.events)
                 day.begins(step)
@@ -137,9 +142,13 @@ class _Run:
         with self._screen.phase("stopping everything that was started"):
             _end(self._ending)
         if wrong:
-            raise Failure(Exit.UNEXPECTED, ["the sample day did not come out as its files expect:", *wrong], "please report this")
+            raise Failure(
+                Exit.UNEXPECTED, ["the sample day did not come out as its files expect:", *wrong], "please report this"
+            )
         orders = len(self._story.orders)
-        self._screen.say(f"[green]✓[/] All {orders} orders came out as deploy/demo/story.yaml expects. [dim]{time.monotonic() - began:.0f} s[/]")
+        self._screen.say(
+            f"[green]✓[/] All {orders} orders came out as deploy/demo/story.yaml expects. [dim]{time.monotonic() - began:.0f} s[/]"
+        )
         self._next(site, got)
 
     def _next(self, site: "Site", got: "Results") -> None:
@@ -152,7 +161,9 @@ class _Run:
             file = keep_environment(site)
             self._screen.say(f"  source {file}\n  .venv/bin/{explain}\n  .venv/bin/points status")
             return
-        self._screen.say("  make up                                [dim]a Kafka and a PostgreSQL that stay, until make down[/]")
+        self._screen.say(
+            "  make up                                [dim]a Kafka and a PostgreSQL that stay, until make down[/]"
+        )
         self._screen.say("  .venv/bin/points demo --keep           [dim]this day on them; its data stay[/]")
         self._screen.say(f"  source .local/demo.env && .venv/bin/{explain}")
 
@@ -161,18 +172,6 @@ def _introduce(screen: "Screen", story: "Story") -> None:
     screen.say("\n[bold]Member Points[/]: a sample day of three invented shops, on a real Kafka and a real PostgreSQL.")
     for shop in story.shops:
         screen.say(f"  [bold]{shop.name}[/] [dim]{shop.where}[/]")
-    screen.say("[dim]The clock of the sample's own database jumps, so that three days pass in a moment. ▶ is an event read from points.changed.v1.[/]\n")
-
-
-def _notes(screen: "Screen") -> "object":
-    from contextlib import nullcontext
-
-    del screen
-    return nullcontext()
-
-
-def fetch_kafka(screen: "Screen") -> None:
-    del screen
-
-
-__all__ = ["demo_command", "sys"]
+    screen.say(
+        "[dim]The clock of the sample's own database jumps, so that three days pass in a moment. ▶ is an event read from points.changed.v1.[/]\n"
+    )

@@ -24,7 +24,7 @@ from schemas.ids import Micros
 
 if TYPE_CHECKING:
     from cli.demo_site import Site
-    from cli.demo_story import Record, Shop, Step, Story
+    from cli.demo_story import Record, Step, Story
 
 POINTS = (sys.executable, "-m", "cli")
 COMMAND_SECONDS = 60
@@ -32,7 +32,7 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 SETTLE_SECONDS = 30.0
 """For a step of some records: much longer than it ever takes, so that a machine under load is no failure."""
-LOOK_SECONDS = 0.15
+LOOK_SECONDS = 0.08
 LINES_SHOWN = 12
 KINDS = 5
 """Workers that `points run all` starts at least: one of each kind."""
@@ -102,14 +102,14 @@ class Workers:
                 return
             self.check()
             if time.monotonic() > deadline:
-                raise self._failure(f"{ready} of {started} workers got ready within {READY_SECONDS:.0f} s")
+                raise self.failure(f"{ready} of {started} workers got ready within {READY_SECONDS:.0f} s")
             time.sleep(0.1)
 
     def check(self) -> None:
         """Raises Failure when the tree has ended."""
         code = self._process.poll()
         if code is not None:
-            raise self._failure(f"the workers ended with exit code {code}")
+            raise self.failure(f"the workers ended with exit code {code}")
 
     def stop(self) -> None:
         """Lets them finish their batch and end; nothing happens when they have."""
@@ -128,7 +128,8 @@ class Workers:
         told = [orjson.loads(line) for line in lines]
         return {str(line[name]) for line in told if line.get("event") == event}
 
-    def _failure(self, why: str) -> Failure:
+    def failure(self, why: str) -> Failure:
+        """What went wrong, with the end of the workers' log."""
         lines = self.log.read_text(errors="replace").splitlines()[-LINES_SHOWN:]
         return Failure(Exit.UNEXPECTED, [why, *lines], "the lines above are the end of their log")
 
@@ -153,8 +154,14 @@ class Engine:
         self.clock, self.reader = Clock(self._connection), Reader(found, self._connection)
         kafka = common(found.kafka, name="points-demo") | {"log_level": 0}
         self._topics = {"orders": found.topics.orders, "deliveries": found.topics.deliveries}
-        self._producer = Producer({**kafka, "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 1})
-        group = {"group.id": f"{found.kafka.group_id}.demo", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+        self._producer = Producer(
+            {**kafka, "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 1}
+        )
+        group = {
+            "group.id": f"{found.kafka.group_id}.demo",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+        }
         self._consumer = Consumer({**kafka, **group})
         changed = found.topics.points_changed
         partitions = self._consumer.list_topics(changed, timeout=10).topics[changed].partitions
@@ -185,7 +192,7 @@ class Engine:
             if not done and spent > SETTLE_SECONDS + pace:
                 what = f"{self.produced - figures.consumed} records not consumed, {figures.overdue} grants overdue, "
                 what += f"{figures.outbox} rows in the outbox, {figures.entries - len(self.events)} events not heard"
-                raise Failure(Exit.UNEXPECTED, f"the engine stands still: {what}", "see the workers' log with --keep, and `points status`")
+                raise self._workers.failure(f"the engine stands still: {what}")
 
     def _looks(self, watcher: Watcher) -> Iterator[Figures]:
         while True:
@@ -205,7 +212,9 @@ class Engine:
             self.produced += 1
         left = self._producer.flush(30)
         if left:
-            raise Failure(Exit.UNREACHABLE, f"Kafka did not take {left} records within 30 s", "see whether the broker still runs")
+            raise Failure(
+                Exit.UNREACHABLE, f"Kafka did not take {left} records within 30 s", "see whether the broker still runs"
+            )
 
 
 def set_up(site: "Site", story: "Story") -> None:
@@ -222,22 +231,18 @@ def preparations(site: "Site", story: "Story") -> list[tuple[str, Callable[[], N
         with psycopg.connect(site.database_url, autocommit=True) as connection:
             Clock(connection).set(story.begins)
 
-    def apply(shop: "Shop") -> Callable[[], None]:
-        return lambda: _apply(site, shop)
+    def apply() -> None:
+        for shop in story.shops:
+            command(site, "settings", "apply", shop.id, str(shop.file), "--by", "points demo")
+
+    def topics() -> None:
+        command(site, "topics", "apply")
 
     return [
         ("points migrate", migrate),
-        ("points topics apply", lambda: _run(site, "topics", "apply")),
-        *((f"points settings apply {shop.id} {shop.file.name}", apply(shop)) for shop in story.shops),
+        ("points topics apply", topics),
+        (f"points settings apply, for {len(story.shops)} shops", apply),
     ]
-
-
-def _run(site: "Site", *arguments: str) -> None:
-    command(site, *arguments)
-
-
-def _apply(site: "Site", shop: "Shop") -> None:
-    command(site, "settings", "apply", shop.id, str(shop.file), "--by", "points demo")
 
 
 @contextmanager

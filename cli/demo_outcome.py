@@ -49,14 +49,14 @@ class Outcome:
 
     @property
     def why(self) -> str:
-        """The sentence of `points explain` that says why it earned nothing."""
+        """The sentence of `points explain` that says why it earned nothing, or what is awaited."""
         reason, steps = self.told.decided.reason, self.told.steps
         if reason is not None:
             named = [step.text.removeprefix(f"{reason}: ") for step in steps if step.text.startswith(f"{reason}: ")]
             about = "after"
         else:
             named, about = [], "delivery"
-        last = [step.text for step in steps if step.about == about]
+        last = [step.text.rpartition("). ")[2] for step in steps if step.about == about]
         return (named or last or [steps[-1].text])[-1]
 
 
@@ -96,7 +96,9 @@ def results(site: "Site", story: "Story", engine: "Engine") -> Results:
     )  # fmt: skip
 
 
-def personal_data(site: "Site", members: "Iterable[Member]", events: Sequence[dict[str, Any]]) -> tuple[int, tuple[str, ...]]:
+def personal_data(
+    site: "Site", members: "Iterable[Member]", events: Sequence[dict[str, Any]]
+) -> tuple[int, tuple[str, ...]]:
     """How many names, numbers and addresses were looked for, and where one was found: no table and no event has any."""
     wanted = [text for member in members for text in member.personal]
     found = [f"points-changed events have {text}" for text in wanted if text in str(events)]
@@ -107,7 +109,9 @@ def personal_data(site: "Site", members: "Iterable[Member]", events: Sequence[di
         for (table,) in tables:
             if table in KEEPS_BYTES:
                 continue
-            query = sql.SQL("SELECT count(*) FROM {} t WHERE EXISTS (SELECT FROM unnest(%s::text[]) w WHERE position(w IN t::text) > 0)")
+            query = sql.SQL(
+                "SELECT count(*) FROM {} t WHERE EXISTS (SELECT FROM unnest(%s::text[]) w WHERE position(w IN t::text) > 0)"
+            )
             row = connection.execute(query.format(sql.Identifier(table)), [needles]).fetchone()
             if row is not None and row[0]:
                 found.append(f"table {table} has some in {row[0]} rows")
@@ -121,9 +125,15 @@ def differences(story: "Story", got: Results) -> list[str]:
         want, have = outcome.order.expect, outcome.as_expected
         for name in want.__dataclass_fields__:
             if getattr(want, name) != getattr(have, name):
-                lines.append(f"order {outcome.order.key}: {name} is {getattr(have, name)}, expected {getattr(want, name)}")
+                lines.append(
+                    f"order {outcome.order.key}: {name} is {getattr(have, name)}, expected {getattr(want, name)}"
+                )
     wanted = {"applied": story.records - sum(story.expect.values()), **story.expect}
-    lines += [f"records {name}: {got.records[name]}, expected {count}" for name, count in wanted.items() if got.records[name] != count]
+    lines += [
+        f"records {name}: {got.records[name]}, expected {count}"
+        for name, count in wanted.items()
+        if got.records[name] != count
+    ]
     return [*lines, *_unbalanced(got), *_untold(got), *got.found]
 
 

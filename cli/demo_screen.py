@@ -1,9 +1,10 @@
 """What is shown while the sample day is played: a log that stays, and below it a panel of figures on a terminal."""
 
+import io
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
@@ -17,7 +18,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from cli.console import WIDTH_OF_A_PIPE
-from cli.words import day_shown
 from rules.expiry import shown_day
 from schemas.ids import NEVER, Micros, instant, micros
 
@@ -60,9 +60,30 @@ class Screen:
             yield lambda _: None
         self.say(f"  [green]✓[/] {escape(what)} [dim]{time.monotonic() - began:.1f} s[/]")
 
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Shows what others write on standard error as lines of ours, so that it does not disturb a moving bar."""
+        with redirect_stderr(_Lines(lambda line: self.say(f"    [dim]{escape(line)}[/]"))):
+            yield
+
     def day(self, story: "Story") -> "Day":
         """The display of the day itself; a context manager."""
         return Day(self.console, story, moves=self._moves)
+
+
+class _Lines(io.TextIOBase):
+    """A stream that hands on whole lines."""
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self._take, self._rest = take, ""
+
+    def write(self, text: str) -> int:
+        """Takes any piece of text."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if line.strip():
+                self._take(line)
+        return len(text)
 
 
 class Day:
@@ -76,7 +97,9 @@ class Day:
         self._events = self._steps = 0
         self._now = story.begins
         self._shown_day = ""
-        self._live = Live(console=console, get_renderable=self._panel, refresh_per_second=8, transient=True) if moves else None
+        self._live = (
+            Live(console=console, get_renderable=self._panel, refresh_per_second=8, transient=True) if moves else None
+        )
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -93,7 +116,7 @@ class Day:
         day, time_of_day = self._shown(step.at)
         if day != self._shown_day:
             if not self._moves and self._figures is not None:
-                self._line("", f"[dim]{_plain(self._figures, self._events)}[/]")
+                self._console.print(f"[dim]{_plain(self._figures, self._events)}[/]", soft_wrap=True)
             self._shown_day = day
             self._line(f"[bold cyan]{day}[/]", "[cyan]the sample clock jumps[/]" if self._steps > 1 else "")
         self._line(f"[cyan]{time_of_day}[/]", f"[bold]{escape(step.says)}[/]", right=True)
@@ -104,7 +127,9 @@ class Day:
         colour, sign = ("green", "+") if points > 0 else ("red", "−")
         usable = event["balance"]["available"]
         ends = self._expiry(event)
-        self._line("", f"[{colour}]▶ {event['type']} {sign}{abs(points):,}[/] {escape(member)} has {usable:,} now{ends}")
+        self._line(
+            "", f"[{colour}]▶ {event['type']} {sign}{abs(points):,}[/] {escape(member)} has {usable:,} now{ends}"
+        )
 
     def _expiry(self, event: dict[str, Any]) -> str:
         if event["points"] <= 0 or not event["lots"]:
@@ -127,7 +152,7 @@ class Day:
         elif told.state == "withdrawn":
             text = f"nothing planned any more: [magenta]{now.reason}[/]" if not outcome.entries else "nothing is left"
         else:
-            text = "waits: not final yet"
+            text = f"waits. [dim]{escape(outcome.why)}[/]"
         self._line("", f"[dim]·[/] {who}: {text}")
 
     def stands(self, figures: "Figures", events: int) -> None:
@@ -149,10 +174,15 @@ class Day:
         day, time_of_day = self._shown(self._now)
         rows: list[Any] = [_figures_shown(self._figures, self._events)] if self._figures is not None else []
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(ProgressBar(len(self._story.steps), self._steps, width=40), f"[dim]{self._steps} of {len(self._story.steps)}[/]")
+        bar.add_row(
+            ProgressBar(len(self._story.steps), self._steps, width=40),
+            f"[dim]{self._steps} of {len(self._story.steps)}[/]",
+        )
         title = f"[bold]sample clock [cyan]{day} {time_of_day}[/][/]"
         width = min(self._console.width, PANEL_WIDTH)
-        return Panel(Group(*rows, bar), title=title, title_align="left", width=width, border_style="cyan", padding=(0, 1))
+        return Panel(
+            Group(*rows, bar), title=title, title_align="left", width=width, border_style="cyan", padding=(0, 1)
+        )
 
 
 def _figures_shown(figures: "Figures", events: int) -> Table:
@@ -179,7 +209,4 @@ def _cells(figures: "Figures", events: int) -> list[tuple[str, str, str]]:
 
 
 def _plain(figures: "Figures", events: int) -> str:
-    return ", ".join(f"{name} {value}" for name, value, _ in _cells(figures, events))
-
-
-__all__ = ["Advance", "Day", "Screen", "day_shown"]
+    return " · ".join(f"{name} {value}" for name, value, _ in _cells(figures, events))

@@ -2,8 +2,13 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +22,9 @@ if TYPE_CHECKING:
 
 LOCAL = Path(__file__).parents[1] / ".local"
 KEPT_ENVIRONMENT = LOCAL / "demo.env"
+FETCHED_BYTES = 64 << 20
+"""What Maven downloads for Kafka and for itself: only for the length of a bar."""
+LINES_SHOWN = 12
 _KEPT_OF_OURS = ("POINTS_KAFKA__",)
 """What of the environment goes on to the engine of the sample: how to log in to Kafka, and nothing else of POINTS_…"""
 
@@ -81,11 +89,62 @@ def named_by_environment() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """A Kafka and a PostgreSQL; whether others may have topics in that Kafka; and in words where both come from."""
+    """A Kafka and a PostgreSQL. `shared_kafka`: others may have topics there; `words`: where both come from.
+
+    `stay` says that both go on when the sample has ended.
+    """
 
     stack: "Stack"
     shared_kafka: bool
+    stay: bool
     words: str
+
+
+def fetch_kafka(advance: Callable[[float], None]) -> None:
+    """Downloads Kafka's jars, which only the first run has to do; tells how much has come. Raises Failure."""
+    from deploy.dev.kafka_local import CACHE
+
+    # In a session of its own: Ctrl-C reaches us alone, and Maven then ends with what started it.
+    with tempfile.TemporaryFile() as said:
+        code = "from deploy.dev.kafka_local import ensure_jars; ensure_jars()"
+        fetching = subprocess.Popen(
+            [sys.executable, "-c", code], cwd=LOCAL.parent, stdout=said, stderr=said, start_new_session=True
+        )
+        try:
+            while fetching.poll() is None:
+                advance(min(_bytes_below(CACHE), FETCHED_BYTES * 0.99))
+                time.sleep(0.2)
+        except KeyboardInterrupt:
+            os.killpg(fetching.pid, signal.SIGINT)
+            fetching.wait(10)
+            raise
+        if fetching.returncode:
+            said.seek(0)
+            lines = said.read().decode(errors="replace").splitlines()[-LINES_SHOWN:]
+            remedy = (
+                "see what Maven says; it needs the network once. POINTS_KAFKA__BOOTSTRAP_SERVERS names another Kafka"
+            )
+            raise Failure(Exit.UNREACHABLE, ["Apache Kafka could not be fetched:", *lines], remedy)
+
+
+def must_fetch_kafka() -> bool:
+    """Whether Kafka will run on this machine and its jars have yet to come."""
+    from deploy.dev.__main__ import STATE_DIR
+    from deploy.dev.kafka_local import jars
+    from deploy.dev.ladder import Rung, kafka_choice
+    from deploy.dev.stack import running
+
+    if not named_by_environment() and running(STATE_DIR) is not None:
+        return False
+    return not jars().exists() and kafka_choice().rung is Rung.LOCAL
+
+
+def _bytes_below(folder: Path) -> int:
+    total = 0
+    for path in folder.glob("tmp*/**/*"):
+        with suppress(OSError):  # Maven renames what it has finished
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def servers(ending: ExitStack) -> Servers:
@@ -100,7 +159,7 @@ def servers(ending: ExitStack) -> Servers:
 
     kept = None if named_by_environment() else running(STATE_DIR)
     if kept is not None:
-        return Servers(kept, shared_kafka=True, words="the stack that `make up` left running")
+        return Servers(kept, shared_kafka=True, stay=True, words="the stack that `make up` left running")
     try:
         # A folder of its own for every run, so that two may run at once; what a killed run left over is stopped first.
         stack = start_stack(LOCAL / "demo" / str(os.getpid()))
@@ -111,8 +170,11 @@ def servers(ending: ExitStack) -> Servers:
     shared = stack.kafka_rung is Rung.ENVIRONMENT
     named = [name for name, rung in _rungs(stack).items() if rung is Rung.ENVIRONMENT]
     own = [f"{name} ({rung})" for name, rung in _rungs(stack).items() if rung is not Rung.ENVIRONMENT]
-    words = [*(["the environment's " + " and ".join(named)] if named else []), *(["an own " + " and ".join(own)] if own else [])]
-    return Servers(stack, shared_kafka=shared, words=", ".join(words))
+    words = [
+        *(["the environment's " + " and ".join(named)] if named else []),
+        *(["an own " + " and ".join(own)] if own else []),
+    ]
+    return Servers(stack, shared_kafka=shared, stay=not own, words=", ".join(words))
 
 
 def _rungs(stack: "Stack") -> "Mapping[str, Rung]":

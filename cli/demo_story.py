@@ -22,6 +22,7 @@ SYMBOLS: Final = {"TWD": "NT$", "HKD": "HK$", "SGD": "S$", "USD": "US$"}
 YEAR: Final = "2024-"
 """Of the sample day; steps leave it out."""
 EVENT_NAMES: Final = {"order": "Order", "order_delivery": "OrderDelivery", "return_order": "ReturnOrder"}
+_ON_THE_WAY: Final = ("pending", "shipped")
 Json = dict[str, Any]
 
 
@@ -218,7 +219,11 @@ class _Writer:
 
     def _created(self, order: Order, at: datetime) -> Json:
         details, member = order.details, order.member
-        personal = (member.name, member.phone, member.email) if member else ("Guest Madeup", "0900000099", "guest@example.invalid")
+        personal = (
+            (member.name, member.phone, member.email)
+            if member
+            else ("Guest Madeup", "0900000099", "guest@example.invalid")
+        )
         resource: Json = _filled(self._template, dict(zip(("NAME", "PHONE", "EMAIL"), personal, strict=True)))
         resource |= {
             "id": order.id, "order_number": f"{at:%Y%m%d%H%M%S}{order.id[-3:]}", "created_at": _text(at),
@@ -239,12 +244,12 @@ class _Writer:
 
 
 def _move(delivery: Json, status: str, at: datetime) -> None:
-    """The delivery is in that status since then. Back to `shipped` means that it never arrived."""
+    """The delivery is in that status since then. One that is on its way, also again, never arrived."""
     delivery["status"] = status
     delivery["updated_at"] = _text(at)
     if f"{status}_at" in delivery:
         delivery[f"{status}_at"] = _text(at)
-    if status == "shipped":
+    if status in _ON_THE_WAY:
         delivery["arrived_at"] = delivery["collected_at"] = None
 
 
@@ -254,7 +259,14 @@ def _envelope(event: str, merchant: str, resource: Json, at: datetime) -> Json:
     trace = f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
     sent = micros(at) * 1000 + int(digest[:6], 16)
     name = EVENT_NAMES[event.partition("/")[0]]
-    return {"event": name, "topic": event, "merchant_id": merchant, "resource": resource, "trace_id": trace, "ts": str(sent)}
+    return {
+        "event": name,
+        "topic": event,
+        "merchant_id": merchant,
+        "resource": resource,
+        "trace_id": trace,
+        "ts": str(sent),
+    }
 
 
 def _money(amount: str, currency: str) -> Json:
