@@ -51,9 +51,10 @@ class Watcher(Protocol):
 
 def command(site: "Site", *arguments: str) -> str:
     """Runs a `points` command to its end, and answers what it printed. Raises Failure with what it complained of."""
-    done = subprocess.run(
-        [*POINTS, *arguments], env=dict(site.environment), capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
-    )  # fmt: skip
+    asked, environment = [*POINTS, *arguments], dict(site.environment)
+    done = subprocess.run(  # noqa: S603 - our own command
+        asked, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
+    )
     if done.returncode:
         told = [line for line in done.stderr.splitlines() if line.strip()]
         code = Exit(done.returncode) if done.returncode in set(Exit) else Exit.UNEXPECTED
@@ -62,7 +63,7 @@ def command(site: "Site", *arguments: str) -> str:
 
 
 class Clock:
-    """The one clock of the sample's database (SPEC: points_now()), replaced as tests replace it: it jumps, then runs on."""
+    """The one clock of the sample's database, points_now(), replaced as tests replace it: it jumps, then runs on."""
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         """The clock of this database, as its owner."""
@@ -71,7 +72,7 @@ class Clock:
     def set(self, moment: Micros) -> None:
         """It is `moment` now; from here on it runs as fast as any clock."""
         ahead = moment - time.time_ns() // 1000
-        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + ({ahead})"
+        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + ({ahead})"  # noqa: S608 - a number of ours
         head = "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
         self._connection.execute(sql.SQL(head).format(sql.Literal(body)))
 
@@ -85,10 +86,15 @@ class Workers:
         reading, self._writing = os.pipe()
         # An own session: Ctrl-C reaches us alone, and we stop the tree in order.
         with self.log.open("wb") as sink:
-            self._process = subprocess.Popen(
-                [*POINTS, "run", "all"], env={**site.environment, PARENT_PIPE: str(reading)},
-                stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, pass_fds=[reading], start_new_session=True,
-            )  # fmt: skip
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                [*POINTS, "run", "all"],
+                env={**site.environment, PARENT_PIPE: str(reading)},
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                pass_fds=[reading],
+                start_new_session=True,
+            )
         os.close(reading)
 
     def wait_ready(self, waiting: Callable[[int], None] = lambda _: None) -> None:
@@ -175,36 +181,31 @@ class Engine:
         self._producer.flush(5)
         self._connection.close()
 
-    def play(self, step: "Step", watcher: Watcher, pace: float) -> None:
-        """Moves the clock, produces the step's records, and returns when nothing moves any more, but not before `pace`."""
+    def play(self, step: "Step", watcher: Watcher) -> None:
+        """Moves the clock, produces the step's records, and returns when nothing moves any more."""
         self.clock.set(step.at)
         self._produce(step.records)
-        self.settle(watcher, pace)
+        self._settle(watcher)
 
-    def settle(self, watcher: Watcher, pace: float = 0.0) -> None:
+    def _settle(self, watcher: Watcher) -> None:
         """Returns when all that was produced is processed, told and heard. Raises Failure when that does not come."""
         began = time.monotonic()
-        for figures in self._looks(watcher):
-            spent = time.monotonic() - began
-            done = settled(figures, self.produced, len(self.events))
-            if done and spent >= pace:
-                return
-            if not done and spent > SETTLE_SECONDS + pace:
+        while not settled(figures := self._look(watcher), self.produced, len(self.events)):
+            if time.monotonic() - began > SETTLE_SECONDS:
                 what = f"{self.produced - figures.consumed} records not consumed, {figures.overdue} grants overdue, "
                 what += f"{figures.outbox} rows in the outbox, {figures.entries - len(self.events)} events not heard"
                 raise self._workers.failure(f"the engine stands still: {what}")
 
-    def _looks(self, watcher: Watcher) -> Iterator[Figures]:
-        while True:
-            self._workers.check()
-            for message in self._consumer.consume(100, LOOK_SECONDS):
-                if message.error() is None:
-                    event = orjson.loads(message.value() or b"null")
-                    self.events.append(event)
-                    watcher.heard(event)
-            figures = self.reader.read()
-            watcher.stands(figures, len(self.events))
-            yield figures
+    def _look(self, watcher: Watcher) -> Figures:
+        self._workers.check()
+        for message in self._consumer.consume(100, LOOK_SECONDS):
+            if message.error() is None:
+                event = orjson.loads(message.value() or b"null")
+                self.events.append(event)
+                watcher.heard(event)
+        figures = self.reader.read()
+        watcher.stands(figures, len(self.events))
+        return figures
 
     def _produce(self, records: "Iterable[Record]") -> None:
         for record in records:

@@ -60,7 +60,8 @@ class Reader:
         return Figures(
             now=due.now, consumed=sum(counts(rows).values()), orders=self._one("SELECT count(*) FROM orders")[0],
             planned=due.planned, overdue=due.overdue, entries=entries, grants=grants, granted=granted, takings=takings,
-            taken=taken, outbox=views.waiting(self._connection).rows, lag=lag, letters=views.letters(self._connection).rows,
+            taken=taken, outbox=views.waiting(self._connection).rows, lag=lag,
+            letters=views.letters(self._connection).rows,
         )  # fmt: skip
 
     def outcomes(self) -> dict[str, int]:

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 from psycopg import sql
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from cli.demo_story import Expected, Member, Order, Shop, Story
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+_HAS_ANY = """
+SELECT count(*) FROM {} t WHERE EXISTS (SELECT FROM unnest(%s::text[]) w WHERE position(w IN t::text) > 0)"""
 KEEPS_BYTES = frozenset({"quarantine"})
 """Where the bytes of unreadable records stay, personal data and all, until they are dealt with (SPEC 7)."""
 
@@ -60,7 +63,7 @@ class Outcome:
         return (named or last or [steps[-1].text])[-1]
 
 
-def _expiry(expires: int, zone: str) -> Any:
+def _expiry(expires: int, zone: str) -> date | Literal["never"]:
     return "never" if expires == NEVER else shown_day(expires, zone)
 
 
@@ -109,9 +112,7 @@ def personal_data(
         for (table,) in tables:
             if table in KEEPS_BYTES:
                 continue
-            query = sql.SQL(
-                "SELECT count(*) FROM {} t WHERE EXISTS (SELECT FROM unnest(%s::text[]) w WHERE position(w IN t::text) > 0)"
-            )
+            query = sql.SQL(_HAS_ANY)
             row = connection.execute(query.format(sql.Identifier(table)), [needles]).fetchone()
             if row is not None and row[0]:
                 found.append(f"table {table} has some in {row[0]} rows")
@@ -120,14 +121,11 @@ def personal_data(
 
 def differences(story: "Story", got: Results) -> list[str]:
     """Where the engine and the sample's files disagree, in words; none when all is well."""
-    lines = []
+    lines: list[str] = []
     for outcome in got.outcomes:
-        want, have = outcome.order.expect, outcome.as_expected
-        for name in want.__dataclass_fields__:
-            if getattr(want, name) != getattr(have, name):
-                lines.append(
-                    f"order {outcome.order.key}: {name} is {getattr(have, name)}, expected {getattr(want, name)}"
-                )
+        want, have = asdict(outcome.order.expect), asdict(outcome.as_expected)
+        wrong = [f"{name} is {have[name]}, expected {want[name]}" for name in want if have[name] != want[name]]
+        lines += [f"order {outcome.order.key}: {text}" for text in wrong]
     wanted = {"applied": story.records - sum(story.expect.values()), **story.expect}
     lines += [
         f"records {name}: {got.records[name]}, expected {count}"

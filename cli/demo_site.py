@@ -107,7 +107,7 @@ def fetch_kafka(advance: Callable[[float], None]) -> None:
     # In a session of its own: Ctrl-C reaches us alone, and Maven then ends with what started it.
     with tempfile.TemporaryFile() as said:
         code = "from deploy.dev.kafka_local import ensure_jars; ensure_jars()"
-        fetching = subprocess.Popen(
+        fetching = subprocess.Popen(  # noqa: S603 - our own code
             [sys.executable, "-c", code], cwd=LOCAL.parent, stdout=said, stderr=said, start_new_session=True
         )
         try:
@@ -182,7 +182,7 @@ def _rungs(stack: "Stack") -> "Mapping[str, Rung]":
 
 
 def prepare(ending: ExitStack, found: Servers, *, keep: bool) -> Site:
-    """A fresh database, and a prefix for topics where others have theirs; both are removed with `ending` unless kept."""
+    """A fresh database, and a prefix for topics where others have theirs; `ending` removes both unless kept."""
     mark = secrets.token_hex(3)
     prefix = f"demo.{mark}." if found.shared_kafka else ""
     database = f"points_demo_{mark}"

@@ -278,7 +278,7 @@ def _money(amount: str, currency: str) -> Json:
     }  # fmt: skip
 
 
-def _filled(value: Any, words: Mapping[str, str]) -> Any:
+def _filled(value: Any, words: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON
     """The template with its placeholders filled in."""
     if isinstance(value, dict):
         return {name: _filled(each, words) for name, each in value.items()}

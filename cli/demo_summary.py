@@ -107,6 +107,7 @@ def _figures(console: Console, got: Results) -> None:
     console.print(f"{sum(got.records.values())} records in: {told}")
     console.print(f"{got.entries} ledger entries, {len(got.events)} points-changed events, each with an id of its own")
     where = f"[red]{len(got.found)} places have some[/]" if got.found else "none is in a table or an event"
+    console.print(f"{got.searched} names, numbers and addresses were in the records: {where}")
     console.print(
-        f"{got.searched} names, numbers and addresses were in the records: {where} [dim](a dead letter keeps its bytes)[/]"
+        "[dim]a dead letter keeps its bytes until somebody deals with it, for 14 days at most in its topic[/]"
     )
