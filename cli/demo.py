@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PACE_SECONDS = 0.8
 """A step stays the newest for so long: time to read it."""
+NOTHING_NEW = ((None, "waiting"), ("none", "none"))
+"""States of an order before and after a step that leave nothing to tell."""
 INTERRUPTED = 130
 
 
@@ -81,7 +83,7 @@ class _Run:
         if must_fetch_kafka():
             with self._screen.phase("Fetching Apache Kafka with Maven, once", total=FETCHED_BYTES) as advance:
                 fetch_kafka(advance)
-        with self._screen.phase("starting Kafka and PostgreSQL"), self._screen.noting():
+        with self._screen.phase("starting Kafka and PostgreSQL"), self._screen.noting("Starting Kafka and PostgreSQL"):
             found = servers(self._ending)
         if self._keep and not found.stay:
             raise Failure(Exit.USAGE, "--keep needs servers that stay", "start them with `make up`, and run it again")
@@ -116,21 +118,23 @@ class _Run:
         from store import database
 
         self._screen.say()
-        seen: set[str] = set()
+        seen: dict[str, str] = {}
         with (
             database.connect(site.database_url, name="points-demo", tuned=False) as connection,
             self._screen.day(self._story) as day,
         ):
+            day.stands(engine.reader.read(), 0)
             for step in self._story.steps:
                 before, began = len(engine.events), time.monotonic()
                 day.begins(step)
                 engine.play(step, day)
                 told = {event["order_id"] for event in engine.events[before:]}
                 for order in step.orders:
-                    outcome = explained(connection, order)
-                    if order.id not in told and not (order.id not in seen and outcome.told.state == "waiting"):
+                    # Of what was told as an event, and of a new order that waits as all do, there is nothing to add.
+                    outcome, before_it = explained(connection, order), seen.get(order.id)
+                    seen[order.id] = outcome.told.state
+                    if order.id not in told and (before_it, outcome.told.state) not in NOTHING_NEW:
                         day.decided(outcome)
-                    seen.add(order.id)
                 time.sleep(max(0.0, began + self._pace - time.monotonic()))
 
     def _finish(self, site: "Site", got: "Results", began: float) -> None:

@@ -38,7 +38,6 @@ class Screen:
         """Prints to standard output."""
         self.console = console or Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
         self._moves = self.console.is_terminal
-        self._live: Live | None = None
 
     def say(self, text: str = "") -> None:
         """A line, with markup."""
@@ -61,9 +60,17 @@ class Screen:
         self.say(f"  [green]✓[/] {escape(what)} [dim]{time.monotonic() - began:.1f} s[/]")
 
     @contextmanager
-    def noting(self) -> Iterator[None]:
-        """Shows what others write on standard error as lines of ours, so that it does not disturb a moving bar."""
-        with redirect_stderr(_Lines(lambda line: self.say(f"    [dim]{escape(line)}[/]"))):
+    def noting(self, without: str) -> Iterator[None]:
+        """Shows what others write on standard error as lines of ours, so that it does not disturb a moving bar.
+
+        Lines that begin with `without` are left out: the bar says as much.
+        """
+
+        def note(line: str) -> None:
+            if not line.startswith(without):
+                self.say(f"    [dim]{escape(line)}[/]")
+
+        with redirect_stderr(_Lines(note)):
             yield
 
     def day(self, story: "Story") -> "Day":
@@ -156,7 +163,9 @@ class Day:
         self._line("", f"[dim]·[/] {who}: {text}")
 
     def stands(self, figures: "Figures", events: int) -> None:
-        """New figures for the panel."""
+        """New figures for the panel; a new dead letter is told at once."""
+        if self._figures is not None and figures.letters > self._figures.letters:
+            self._line("", "[magenta]✖ a dead letter[/] [dim]kept byte for byte; all the others go on[/]")
         self._figures, self._events = figures, events
 
     def _line(self, when: str, text: str, *, right: bool = False) -> None:
