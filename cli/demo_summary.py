@@ -109,5 +109,5 @@ def _figures(console: Console, got: Results) -> None:
     where = f"[red]{len(got.found)} places have some[/]" if got.found else "none is in a table or an event"
     console.print(f"{got.searched} names, numbers and addresses were in the records: {where}")
     console.print(
-        "[dim]a dead letter keeps its bytes until somebody deals with it, for 14 days at most in its topic[/]"
+        "[dim]a dead letter keeps its bytes for 14 days, here and in its topic[/]"
     )
