@@ -100,8 +100,10 @@ class Broker:
         places = [TopicPartition(topic, number) for topic, number in partitions]
         if not places:
             return {}
-        firsts = self.admin.list_offsets(dict.fromkeys(places, OffsetSpec.earliest()), request_timeout=TIMEOUT)
-        nexts = self.admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()), request_timeout=TIMEOUT)
+        earliest: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        firsts = self.admin.list_offsets(dict.fromkeys(places, earliest), request_timeout=TIMEOUT)
+        nexts = self.admin.list_offsets(dict.fromkeys(places, latest), request_timeout=TIMEOUT)
         first = {(p.topic, p.partition): f.result().offset for p, f in firsts.items()}
         return {(p.topic, p.partition): Ends(first[p.topic, p.partition], f.result().offset) for p, f in nexts.items()}
 

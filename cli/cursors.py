@@ -153,7 +153,8 @@ def _adoption(
 def _why(own: "KnownCursor | None", former: "KnownCursor | None", topic: "Topic", cluster: str, ends: "Ends") -> str:
     if own is not None:
         if own.next_offset < ends.first:
-            return f"the log begins at {ends.first}: {ends.first - own.next_offset} offsets from {own.next_offset} on were lost to retention"
+            lost = ends.first - own.next_offset
+            return f"the log begins at {ends.first}: {lost} offsets from {own.next_offset} on were lost to retention"
         return f"the log ends at {ends.next}, before the cursor at {own.next_offset}: its end was lost"
     if former is not None and former.cluster != cluster:
         return f"the topic was in cluster {former.cluster}, this is {cluster}"

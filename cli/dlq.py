@@ -89,9 +89,9 @@ def show_command(number: Annotated[int, typer.Argument(metavar="ID")], json_: Js
     from rich.markup import escape
 
     console = out()
-    console.print(
-        f"[bold]{number}[/]  {_state(found.summary)}  [yellow]{escape(found.summary.reason)}[/]: {escape(found.summary.message)}"
-    )
+    summary = found.summary
+    what = f"[yellow]{escape(summary.reason)}[/]: {escape(summary.message)}"
+    console.print(f"[bold]{number}[/]  {_state(summary)}  {what}")
     for name in ("topic", "partition", "offset", "received_at", "timestamp", "merchant_id", "key"):
         if told[name] is not None:
             console.print(f"[dim]{name:12}[/] {escape(str(told[name]))}")

@@ -113,10 +113,10 @@ def _of_kafka(error: Exception) -> Failure | None:
     if told.code() == KafkaError._INVALID_ARG:  # noqa: SLF001 - librdkafka's name for it
         return Failure(Exit.USAGE, f"the Kafka configuration is refused: {told.str()}", "mend POINTS_KAFKA__…")
     denied = (
-        KafkaError._AUTHENTICATION,
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 - librdkafka's name
         KafkaError.SASL_AUTHENTICATION_FAILED,
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    )  # noqa: SLF001
+    )
     if told.code() in (*denied, KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
         return Failure(
             Exit.USAGE, f"Kafka refuses us: {told.str()}", "check POINTS_KAFKA__SASL_… and the rights of this user"

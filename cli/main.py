@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import cursors, dlq, doctor, explain, members, pipelines, run, settings, setup, status
+from cli import cursors, demo, dlq, doctor, explain, members, pipelines, run, settings, setup, status
 from cli.exits import TABLE, Exit, failure_of
 
 EPILOG = "Exit codes: " + " · ".join(f"{code} {meaning}" for code, meaning in TABLE)
@@ -84,6 +84,7 @@ app.command("resume")(pipelines.resume_command)
 app.add_typer(cursors.app, name="cursor")
 app.command("status")(status.status_command)
 app.command("doctor")(doctor.doctor_command)
+app.command("demo")(demo.demo_command)
 
 if __name__ == "__main__":
     app()

@@ -131,10 +131,9 @@ def _print_history(entries: "list[HistoryEntry]", limit: int, zone: str) -> None
     table.add_column("expires")
     for e in entries:
         colour = "green" if e.points > 0 else "red"
-        table.add_row(
-            str(e.sequence), moment_shown(e.occurred_at, zone), e.type, f"[{colour}]{e.points:+,}[/]", f"{e.balance_after:,}",
-            e.order_id or "", day_shown(e.expires_at, zone),
-        )  # fmt: skip
+        points = f"[{colour}]{e.points:+,}[/]"
+        when, expires = moment_shown(e.occurred_at, zone), day_shown(e.expires_at, zone)
+        table.add_row(str(e.sequence), when, e.type, points, f"{e.balance_after:,}", e.order_id or "", expires)
     out().print(table)
     if len(entries) == limit:
         out().print(f"[dim]more: --after {entries[-1].sequence}[/]")

@@ -16,8 +16,8 @@ WORDS: Final = frozenset({
     "created_from", "currency_iso", "carrier", "service", "code",
 })  # fmt: skip
 TIMES: Final = frozenset({
-    "created_at", "updated_at", "completed_at", "arrived_at", "collected_at", "returned_at", "shipped_at", "occurred_at",
-    "registered_at", "issued_at", "ts",
+    "created_at", "updated_at", "completed_at", "arrived_at", "collected_at", "returned_at", "shipped_at",
+    "occurred_at", "registered_at", "issued_at", "ts",
 })  # fmt: skip
 NUMBERS: Final = frozenset({"cents", "dollars", "points", "quantity"})
 

@@ -18,7 +18,7 @@ topics_app = typer.Typer(no_args_is_help=True, help="The topics that the product
 FOURTEEN_DAYS_MS = 14 * 86_400_000
 """How long dead letters are kept (SPEC 7): they are the one place, with the quarantine, where raw bytes live."""
 LARGEST_LETTER = 8 << 20
-"""A dead letter is a record that its own topic took, and our headers on top: the usual 1 MB would refuse the largest."""
+"""A dead letter is a record that its own topic took, with our headers on top: the usual 1 MB refuses the largest."""
 
 
 def migrate_command(json_: JsonOption = False) -> None:
@@ -46,10 +46,10 @@ def migrate_command(json_: JsonOption = False) -> None:
 
 def _not_allowed(error: Any) -> Failure:
     wrong = f"PostgreSQL refuses the migration: {error.diag.message_primary}"
-    if "create role" in str(error):
+    if "create role" in str(error) or "grant role" in str(error):
         return Failure(
             Exit.REFUSED,
-            [wrong, "the migration makes the role points_app, which workers act as"],
+            [wrong, "the migration makes the role points_app, which workers act as, and grants it to the owner"],
             "let an administrator run CREATE ROLE points_app NOLOGIN; GRANT points_app TO the owner, and migrate again",
         )
     return Failure(

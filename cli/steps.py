@@ -117,9 +117,10 @@ class _Teller:
         if bound is not None:
             yield (
                 f"Bound to settings version {bound.version}, in force since {self._at(bound.effective_at)}: "
-                "those in force at its creation, among those known when it was first heard of. Later changes do not touch it."
+                "those in force at its creation, among those known when it was first heard of. "
+                "Later changes do not touch it."
             )
-            yield self._feature(bound, record)
+            yield self._feature(bound)
         elif self.view.facts.settings_no == NOTHING_IN_FORCE:
             yield "no_settings_in_force: the merchant's settings came into force only after the order's creation."
         else:
@@ -128,11 +129,14 @@ class _Teller:
     def _no_settings_yet(self, record: OrderRecord) -> str:
         newest = self.view.newest
         if newest is None:
-            return "no_settings_yet: the merchant has no settings; the order is bound when the first ones come, if they are in force at its creation."
+            return (
+                "no_settings_yet: the merchant has no settings; the order is bound when the first ones come, "
+                "if they are in force at its creation."
+            )
         when = "will be bound" if newest.effective_at <= record.created_at else "will be looked at"
         return f"no_settings_yet: the merchant's first settings came after the order; it {when} at the next recheck."
 
-    def _feature(self, bound: Version, record: OrderRecord) -> str:
+    def _feature(self, bound: Version) -> str:
         text = _entitled_by(bound.document, bound.rules)
         if self.decided.reason == "feature_off":
             return f"feature_off: {text}, so the order earns nothing."
@@ -161,7 +165,8 @@ class _Teller:
         yield self._goods(record, rules)
         yield "Delivery fee, payment fee, tax and extra fees never count."
         if record.user_credit and not rules.deduct_store_credit:
-            yield f"Store credits spent ({self._money(record.user_credit)}) do not lower the base (deduct_store_credit is off)."
+            spent = self._money(record.user_credit)
+            yield f"Store credits spent ({spent}) do not lower the base (deduct_store_credit is off)."
         yield from self._returns(rules)
         earning = self.decided.earning
         if self.decided.reason == "feature_off":
@@ -190,7 +195,8 @@ class _Teller:
         done = [r for r in returns if since(r.trail, COMPLETED) is not None]
         counted, total = self.decided.earning.returned, counted_returns(returns, None)
         if done:
-            yield f"Completed returns: {len(done)}, together {self._money(total)}; {self._money(counted)} of it lowers the base."
+            lowers = f"{self._money(counted)} of it lowers the base"
+            yield f"Completed returns: {len(done)}, together {self._money(total)}; {lowers}."
         if rules.keep and counted < total:
             yield "on_return is keep: returns dated at or after the due date change nothing."
         if len(done) < len(returns):
@@ -199,9 +205,11 @@ class _Teller:
     def _points(self, record: OrderRecord, rules: BoundRules) -> str:
         reason, base, tier = self.decided.earning.reason, self.decided.earning.base, self.view.facts.tier
         if reason == "currency_mismatch":
-            return f"currency_mismatch: the order is in {record.currency}, the settings in {rules.currency}; it earns nothing."
+            theirs = f"the settings in {rules.currency}"
+            return f"currency_mismatch: the order is in {record.currency}, {theirs}; it earns nothing."
         if reason == "no_rule_for_tier":
-            return f"no_rule_for_tier: there is no rule for {f'tier {tier}' if tier else 'an order without tier'} and no general one."
+            whose = f"tier {tier}" if tier else "an order without tier"
+            return f"no_rule_for_tier: there is no rule for {whose} and no general one."
         unit, per_unit = rules.unit_by_tier.get(tier) or rules.unit_by_tier.get(None) or (0, 0)
         if not unit:
             return "It earns nothing."
@@ -218,7 +226,7 @@ class _Teller:
     def _delivery(self, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
         facts = self.view.facts
         if rules.on_completed:
-            yield "grant_on is order_completed: the order is final when its own status is completed, whatever its delivery."
+            yield "grant_on is order_completed: the order is final when its status is completed, whatever its delivery."
         elif delivery.completes_without_delivery(facts):
             yield "Nothing is delivered: the order is final when its status is completed."
         elif not facts.parcels:
@@ -227,7 +235,10 @@ class _Teller:
             for parcel in facts.parcels:
                 yield self._parcel(parcel, rules)
             if len(facts.parcels) > 1:
-                yield "With several parcels, the order is final when all that are not returned or lost are, at the last of their moments."
+                yield (
+                    "With several parcels, the order is final when all that are not returned or lost are, "
+                    "at the last of their moments."
+                )
             return
         if self.decided.final_at is None:
             yield f"Its status is {record.status or 'not told'}; completed is awaited."
@@ -263,8 +274,11 @@ class _Teller:
         if not rules.pending_days:
             how = "at once (pending_days is 0)"
         else:
-            how = f"{day_of(final, self.zone)} + {rules.pending_days} days = {day_of(due, self.zone)}, at 00:00 of that day"
+            first, last = day_of(final, self.zone), day_of(due, self.zone)
+            how = f"{first} + {rules.pending_days} days = {last}, at 00:00 of that day"
         verb = "Was due" if due <= self.view.now else "Due"
+        if self.decided.reason is not None:
+            verb = "Would be due"
         late = ", not posted yet: the grants worker does it within a second when it runs" if self._late() else ""
         return f"{verb} {self._at(due)}: {how}{late}."
 
@@ -277,13 +291,15 @@ class _Teller:
         month, day = rules.expiry
         year = day_of(due, self.zone).year
         over = " They are over." if expires <= self.view.now else ""
-        return f"The points of {year} expire on {month}/{day} of the next year: usable until {day_shown(expires, self.zone)} ({self.zone}).{over}"
+        until = f"usable until {day_shown(expires, self.zone)} ({self.zone})"
+        return f"The points of {year} expire on {month}/{day} of the next year: {until}.{over}"
 
     def _ended(self, rules: BoundRules) -> Iterator[str]:
         cancelled = since(self.view.facts.trail, CANCELLED)
         if cancelled is not None:
             if self.decided.kept:
-                yield f"Cancelled or removed {self._at(cancelled)}, at or after the due date: on_return is keep, so the points stay."
+                kept = "at or after the due date: on_return is keep, so the points stay"
+                yield f"Cancelled or removed {self._at(cancelled)}, {kept}."
             else:
                 yield f"Cancelled or removed since {self._at(cancelled)}: it earns nothing while that stands."
         elif self.decided.reason == "returned":
@@ -317,7 +333,9 @@ class _Teller:
                 if entry.expires_at != NEVER
                 else ", never expiring"
             )
-        return f"{moment_shown(entry.recorded_at, self.zone)} {word} {entry.points:+,} for member {entry.member_id} (sequence {entry.sequence}{expiry})."
+        when = moment_shown(entry.recorded_at, self.zone)
+        which = f"(sequence {entry.sequence}{expiry})"
+        return f"{when} {word} {entry.points:+,} for member {entry.member_id} {which}."
 
 
 def _awaited(status: str) -> str:
@@ -358,4 +376,5 @@ def _entitled_by(document: SettingsDocument, rules: BoundRules) -> str:
         return f"{plan} does not carry it, and {CRM_CREDITS} is not among the modules"
     if not rules.needs_app:
         return f"module {CRM_CREDITS}"
-    return f"{plan} with the app {'installed' if rules.app_installed else 'not installed'} (settings of {iso(rules.effective_at)[:10]})"
+    app = "installed" if rules.app_installed else "not installed"
+    return f"{plan} with the app {app} (settings of {iso(rules.effective_at)[:10]})"

@@ -1,4 +1,4 @@
-"""From the environment to the parts: configuration with all its problems at once, and connections that are fit for use."""
+"""From the environment to the parts: configuration, all its problems at once, and connections fit for use."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,10 +1,13 @@
-"""Expiry: lots lapse on accounts that nobody touches, and so it is announced (SPEC 3.4, DESIGN 2.4)."""
+"""Expiry: lots lapse on accounts that nobody touches, and so it is announced (SPEC 3.4, DESIGN 2.4).
+
+Quarantined bytes, which may hold personal data, lapse as well, after 14 days (SPEC 7).
+"""
 
 from typing import Any
 
 from psycopg import Connection
 
-from store import ledger, observe
+from store import ledger, observe, quarantine
 from store.database import transaction
 from store.merchants import Merchants
 
@@ -31,3 +34,8 @@ class Expiry:
             if soonest is None or soonest > now:
                 return 0
             return ledger.expire(cursor, limit, now, self._merchants.merchant_id)
+
+    def purge(self, limit: int = BATCH) -> int:
+        """Forgets quarantined bytes whose time is over (SPEC 7); how many records' they were."""
+        with transaction(self._connection) as cursor:
+            return quarantine.purge(cursor, limit)

@@ -49,7 +49,7 @@ class Recheck:
     def _orders_of(
         self, cursor: Cursor, claimed: Claimed, reached: dict[Asked, bytes], limit: int
     ) -> tuple[set[orders.OrderKey], list[Asked]]:
-        """The orders to look at now, and the rows that are done with them. One page of one merchant's unbound a turn."""
+        """The orders to look at now, and the rows that are done with them: one page of unbound ones a turn."""
         finished = [row for row in claimed.rows if row.order_id != ALL_UNBOUND]
         keys = {(row.merchant_no, row.order_id) for row in finished}
         whole = next((row for row in claimed.rows if row.order_id == ALL_UNBOUND), None)

@@ -32,7 +32,7 @@ _SPEC = ("ce_specversion", b"1.0")
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """What one turn delivered: rows by kind, and events by the instant (as they tell it) at which they were recorded."""
+    """What one turn delivered: rows by kind, and events by the instant (as they tell it) of their recording."""
 
     rows: Mapping[OutboxKind, int]
     recorded: Mapping[str, int]
@@ -135,7 +135,7 @@ class Relay:
             topic, timestamp, headers = addressed(headers)
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=headers, timestamp=timestamp, on_delivery=self._delivered)
+                self._producer.produce(topic, value, key, headers=list(headers), timestamp=timestamp, on_delivery=self._delivered)
             except BufferError:
                 self._producer.poll(0.1)
             else:

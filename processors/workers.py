@@ -1,7 +1,7 @@
 """The kinds of workers, and how each does its turns. What they do is in the file of its name; the loop is shared."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,8 @@ SHARD_SECONDS = 1.0
 RELAY_FIRST, RELAY_LONGEST = 0.01, 0.05
 TOPIC_SECONDS, TOPIC_SECONDS_IN_TROUBLE = 10.0, 1.0
 LAG_SECONDS = 1.0
+PURGE_SECONDS = 600.0
+"""Between two looks for quarantined bytes that are 14 days old."""
 
 Database = Connection[tuple[Any, ...]]
 
@@ -67,9 +69,9 @@ class IntakeJob:
             return
         for other_cluster, other_uuid, partition, offset in cursors.strangers(cursor, PIPELINE, cluster, topic, uuid):
             raise TopicChanged(
-                f"topic {topic} was recreated, or this is another cluster: the cursor of partition {partition} stands at {offset} in "
-                f"topic {other_uuid} of cluster {other_cluster}, while here it is {uuid} of {cluster}; look with "
-                "`points cursor show`, go on with `points cursor adopt`"
+                f"topic {topic} was recreated, or this is another cluster: the cursor of partition {partition} stands "
+                f"at {offset} in topic {other_uuid} of cluster {other_cluster}, while here it is {uuid} of {cluster}; "
+                "look with `points cursor show`, go on with `points cursor adopt`"
             )
 
     def use(self, connection: Database) -> None:
@@ -146,7 +148,7 @@ class _Lag:
 
         return age
 
-    def processed(self, places: Any, newest: float) -> None:
+    def processed(self, places: Iterable[Place], newest: float) -> None:
         """Records up to a timestamp (seconds) were processed; what is left of their partitions is not much older."""
         for place in places:
             self._since[place] = max(self._since.get(place, 0.0), newest)
@@ -247,11 +249,14 @@ class ExpiryJob(_DatabaseJob):
         """Works through `connection`."""
         self._expiry = Expiry(connection)
         self.use = self._expiry.use
+        self._purge_at = 0.0
 
     def turn(self) -> float:
         """One claim; a full one means that there is more."""
         accounts = self._expiry.turn()
         metrics.EXPIRED_ACCOUNTS.inc(accounts)
+        if time.monotonic() > self._purge_at and self._expiry.purge() == 0:
+            self._purge_at = time.monotonic() + PURGE_SECONDS
         return 0.0 if accounts == EXPIRY_BATCH else TIMER_SECONDS
 
 

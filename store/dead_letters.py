@@ -110,10 +110,14 @@ def discard(connection: Database, ids: Sequence[int]) -> int:
 
 
 def _check(cursor: Cursor, wanted: list[int], *, again: bool) -> None:
-    states = {row[0]: row[2:] for row in cursor.execute(queries("dead_letters")["state"], [wanted]).fetchall()}
+    rows = cursor.execute(queries("dead_letters")["state"], [wanted]).fetchall()
+    states = {row[0]: row[2:4] for row in rows}
+    purged = [row[0] for row in rows if row[4] is not None]
     missing = [number for number in wanted if number not in states]
     if missing:
         raise _unknown(missing)
+    if purged:
+        raise AlreadyDone(f"{_named(purged)} older than 14 days and without bytes: take them from the dead-letter topic")
     done = [number for number, state in states.items() if any(at is not None for at in state)]
     if done and not again:
         raise AlreadyDone(f"{_named(done)} redriven or discarded before: nothing was done; look with `points dlq list`")

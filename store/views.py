@@ -160,7 +160,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """All that is known of one order, as at `now`. `settings` are those it is bound to; `newest` the merchant's newest."""
+    """All that is known of one order at `now`. `settings` are those it is bound to; `newest` the merchant's newest."""
 
     now: Micros
     facts: OrderFacts

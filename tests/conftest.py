@@ -53,5 +53,9 @@ def topic_prefix() -> str:
 @pytest.fixture
 def engine(kafka: str, postgres: Databases, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
     """A migrated database and topics of the test's own; see tests/support/engine.py."""
-    with Engine(kafka, postgres.database(), topic_prefix, tmp_path) as made:
-        yield made.prepare()
+    url = postgres.database()
+    try:
+        with Engine(kafka, url, topic_prefix, tmp_path) as made:
+            yield made.prepare()
+    finally:
+        postgres.drop(url)

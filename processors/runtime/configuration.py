@@ -1,4 +1,4 @@
-"""Configuration: what the environment says (`POINTS_…`, nested with `__`). A merchant's *settings* are something else."""
+"""Configuration: what the environment says (`POINTS_…`, nested with `__`). A merchant's *settings* are not here."""
 
 from typing import Literal
 
@@ -48,7 +48,7 @@ class TopicsConfiguration(_Section):
 
 
 class DatabaseConfiguration(_Section):
-    """How to reach PostgreSQL 18 or newer. Migrations use `owner_url`; with one URL for both, workers take on `role`."""
+    """How to reach PostgreSQL 18 or newer. Migrations use `owner_url`; with one URL for both, workers take `role`."""
 
     url: SecretStr
     owner_url: SecretStr | None = None

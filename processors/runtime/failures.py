@@ -93,7 +93,10 @@ def _kafka_refusal(error: KafkaError) -> Refused | None:
 def _login_refusal(error: psycopg.Error) -> Refused | None:
     text = plain(error)
     if isinstance(error, psycopg.errors.InsufficientPrivilege) or any(part in text for part in _LOGIN_REFUSED):
-        return Refused(Exit.CONFIGURATION, f"the database refuses us ({text}): check POINTS_DATABASE__URL and the rights of its user")
+        return Refused(
+            Exit.CONFIGURATION,
+            f"the database refuses us ({text}): check POINTS_DATABASE__URL and the rights of its user",
+        )
     if "role" in text and "does not exist" in text and isinstance(error, psycopg.DataError):
         return Refused(Exit.SCHEMA, f"the database was not migrated ({text}): run `points migrate`")
     if "does not exist" in text and isinstance(error, psycopg.OperationalError):
@@ -108,4 +111,5 @@ def plain(error: BaseException) -> str:
         return f"{inner.name()}: {inner.str()}"
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
         return error.diag.message_primary
-    return " ".join(str(error).split()) or type(error).__name__
+    text = str(error).partition("DETAIL:")[0] if isinstance(error, psycopg.Error) else str(error)
+    return " ".join(text.split()) or type(error).__name__

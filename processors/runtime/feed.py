@@ -86,7 +86,7 @@ class Feed:
         """Joins the group."""
         for topic in self._topics:
             reader = self._consumers[topic] = Consumer(consumer(self._kafka, self._worker) | {"error_cb": self.watch})
-            reader.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+            reader.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
     def _place(self, topic: str, partition: int) -> Place:
         found = self._places.get((topic, partition))
@@ -120,6 +120,11 @@ class Feed:
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         for part in partitions:
             self.positions.pop(self._place(part.topic, part.partition), None)
+
+    def _lost(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
+        """The group has taken us for dead: until it answers anew, nothing is ours."""
+        self._revoked(reader, partitions)
+        self._assigned_topics.difference_update(topic for topic, mine in self._consumers.items() if mine is reader)
 
     def batch(self, size: int, wait: float) -> list[Record]:
         """Up to `size` records of partitions that are still assigned; waits longer while there is a backlog.
@@ -170,8 +175,9 @@ class Feed:
     def _complain(self, message: Message, error: KafkaError) -> None:
         if error.code() in _OUTSIDE:
             raise TopicChanged(
-                f"the cursor of {message.topic()}/{message.partition()} lies outside the log: records were lost to retention "
-                "or the topic was recreated; look with `points cursor show`, go on with `points cursor adopt`"
+                f"the cursor of {message.topic()}/{message.partition()} lies outside the log: records were lost to "
+                "retention, or the topic was recreated; look with `points cursor show`, then go on with "
+                "`points cursor adopt`"
             )
         if error.fatal() or error.code() in _DENIED:
             raise KafkaException(error)
@@ -232,7 +238,7 @@ class Feed:
                 getattr(reader, what)(parts)
 
     def check_topics(self) -> None:
-        """Raises TopicChanged when a topic was recreated under its name or is gone, KafkaException when nobody answers."""
+        """Raises TopicChanged when a topic is gone or another one by now, KafkaException when nobody answers."""
         described = self._admin.describe_topics(TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT)
         for topic, future in described.items():
             try:
@@ -243,8 +249,8 @@ class Feed:
                 raise
             if now != self._uuids[topic]:
                 raise TopicChanged(
-                    f"topic {topic} was recreated (it was {self._uuids[topic]}, it is {now}): its cursor means nothing there; "
-                    "look with `points cursor show`, go on with `points cursor adopt`"
+                    f"topic {topic} was recreated (it was {self._uuids[topic]}, it is {now}): its cursor means nothing "
+                    "there; look with `points cursor show`, go on with `points cursor adopt`"
                 )
         self._missed = 0
         self.watch.alarmed = False

@@ -10,6 +10,12 @@ from processors.runtime.logs import librdkafka_logger
 QUEUED_KB = 65_536
 """Prefetch per consumer: some batches of large orders, so that memory stays flat whatever the backlog."""
 
+SESSION_MS = 10_000
+"""How long the partitions of a worker that was killed lie idle. Heartbeats come from a thread of librdkafka's own, so a
+long batch cannot miss them, and a worker that is taken for dead does no harm: the cursor refuses it."""
+RECONNECT_MS = 1_000
+"""The longest wait before a broker that was lost is tried again: it is most of the time that a restart costs us."""
+
 
 def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
     """What consumers, producers and admin clients share. Holds secrets: never print it."""
@@ -24,10 +30,14 @@ def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
         "ssl.certificate.location": kafka.ssl_certificate_location,
         "ssl.key.location": kafka.ssl_key_location,
         "ssl.key.password": kafka.ssl_key_password.get_secret_value() if kafka.ssl_key_password else None,
+        "reconnect.backoff.max.ms": RECONNECT_MS,
         "log_level": 4,
         "logger": librdkafka_logger(),
     }
     return {key: value for key, value in settings.items() if value is not None}
+
+
+_NOT_LET_IN = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001 - librdkafka's name
 
 
 class Watch:
@@ -41,7 +51,7 @@ class Watch:
     def __call__(self, error: KafkaError) -> None:
         """Called from a client's poll."""
         self.alarmed = True
-        if error.code() in (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED):  # noqa: SLF001 - its name
+        if error.code() in _NOT_LET_IN:
             self.refused = error
 
 
@@ -57,12 +67,14 @@ def consumer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
         "queued.max.messages.kbytes": QUEUED_KB,
     }
     if kafka.group_protocol == "classic":
+        # With the other protocol both are the broker's to say, and naming them here is refused.
         settings["partition.assignment.strategy"] = "cooperative-sticky"
+        settings["session.timeout.ms"] = SESSION_MS
     return settings
 
 
 def producer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
-    """An idempotent producer. All producers of the product partition alike, so that others can find a member's events."""
+    """An idempotent producer. All of the product's partition alike, so that others can find a member's events."""
     return common(kafka, name=f"points-{worker}") | {
         "enable.idempotence": True,
         "partitioner": "murmur2_random",

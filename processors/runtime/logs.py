@@ -3,26 +3,30 @@
 import logging
 import re
 import sys
+import time
 import traceback
-from collections.abc import Mapping, MutableMapping
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from processors.runtime.failures import plain
 
 _SECRET_NAME = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
 _IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
 _IN_TEXT = re.compile(r"(password\s*=\s*)('[^']*'|\S+)", re.IGNORECASE)
+# What differs between lines that say the same: the client and thread that say it, and how long it took.
+_CHANGING = re.compile(r"\[[^\]]*\]:? ?|\(after [^)]*\)")
 MASK = "***"
-
-Fields = MutableMapping[str, Any]
+SAME_LINE_SECONDS = 60.0
 
 
 def set_up(level: str, form: Literal["console", "json"], **always: str) -> None:
     """Sets up logging for this process; `always` are fields of every line. Librdkafka's own lines go the same way."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    last: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    last: Processor = (
+        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -41,9 +45,9 @@ def set_up(level: str, form: Literal["console", "json"], **always: str) -> None:
     structlog.contextvars.bind_contextvars(**always)
 
 
-def log() -> Any:
+def log() -> FilteringBoundLogger:
     """The logger."""
-    return structlog.get_logger()
+    return cast("FilteringBoundLogger", structlog.get_logger())
 
 
 def mask_text(text: str) -> str:
@@ -51,7 +55,7 @@ def mask_text(text: str) -> str:
     return _IN_TEXT.sub(rf"\g<1>{MASK}", _IN_URL.sub(rf"\g<1>{MASK}@", text))
 
 
-def mask_secrets(_: Any, __: str, fields: Fields) -> Fields:
+def mask_secrets(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
     """Masks fields whose names speak of secrets, and secrets inside texts."""
     for name, value in fields.items():
         if _SECRET_NAME.search(name):
@@ -61,24 +65,31 @@ def mask_secrets(_: Any, __: str, fields: Fields) -> Fields:
     return fields
 
 
-def _crash(_: Any, __: str, fields: Fields) -> Mapping[str, Any]:
-    """An exception as its frames and one plain line: PostgreSQL's detail holds values of rows, which are not for logs."""
+def _crash(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
+    """An exception as its frames and one plain line: PostgreSQL's detail holds values of rows."""
     error = fields.pop("exc_info", None)
     if isinstance(error, BaseException):
         fields["error"] = f"{type(error).__name__}: {plain(error)}"
         fields["frames"] = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    return cast("Mapping[str, Any]", fields)
+    return fields
 
 
 class LibrdkafkaHandler(logging.Handler):
-    """Librdkafka's own log lines, as ours."""
+    """Librdkafka's own log lines, as ours; the same at most once a minute, as every client says it every second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hands one line on; most of them are about connections, which readiness tells better."""
-        if not structlog.is_configured():
-            return  # a command that prints data: its output is not for our lines
+        """Hands one line on, unless it belongs to a command that prints data."""
+        text = _CHANGING.sub("", record.getMessage())
+        now = time.monotonic()
+        if not structlog.is_configured() or now - self._said.get(text, -SAME_LINE_SECONDS) < SAME_LINE_SECONDS:
+            return
+        self._said[text] = now
         name = "warning" if record.levelno >= logging.WARNING else "debug"
-        getattr(log(), name)("kafka_client", says=record.getMessage())
+        getattr(log(), name)("kafka_client", says=text)
 
 
 def librdkafka_logger() -> logging.Logger:

@@ -82,7 +82,12 @@ class Supervisor:
             return None
         child.process = None
         if ended in NEEDS_SOMEBODY:
-            log().error("child_refused", child=child.planned.name, exit_code=ended, why="see its message above; the other workers are stopped")
+            log().error(
+                "child_refused",
+                child=child.planned.name,
+                exit_code=ended,
+                why="see its message above; the other workers are stopped",
+            )
             return Exit(ended)
         if time.monotonic() - child.started_at > PROVEN_SECONDS:
             child.backoff.reset()
@@ -97,7 +102,8 @@ class Supervisor:
             PARENT_PIPE: str(self._reading),
             "POINTS_METRICS__PORT": str(child.planned.port),
         }
-        child.process = subprocess.Popen([*self._command, child.planned.kind], env=environment, pass_fds=[self._reading])
+        command = [*self._command, child.planned.kind]
+        child.process = subprocess.Popen(command, env=environment, pass_fds=[self._reading])  # noqa: S603 - our own
         child.started_at = time.monotonic()
         log().info("child_started", child=child.planned.name, pid=child.process.pid)
 

@@ -1,4 +1,4 @@
-"""The loop that every worker shares: turn, wait, and stay up through whatever the infrastructure does (DESIGN 2.6, 2.7)."""
+"""The loop that all workers share: turn, wait, stay up through whatever the infrastructure does (DESIGN 2.6, 2.7)."""
 
 import random
 import time
@@ -17,7 +17,7 @@ from processors.runtime.logs import log, set_up
 from processors.runtime.stopping import Stop
 from store import database, migrate, quarantine
 from store.cursors import CursorRefused
-from store.database import raw, transaction
+from store.database import transaction
 from store.quarantine import MustPause, Paused
 
 SAMPLE_SECONDS = 5.0
@@ -73,7 +73,7 @@ class Backoff:
         """Seconds to wait after one more failure."""
         full = min(self._longest, self._first * 2 ** min(self.failures, 30))
         self.failures += 1
-        return full * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+        return float(full * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
 
     def reset(self) -> None:
         """It works again."""

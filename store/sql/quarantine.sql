@@ -22,3 +22,8 @@ UPDATE pipeline_state SET paused_us = NULL, reason = NULL, grace_position = $2 W
 
 -- name: paused
 SELECT paused_us, reason FROM pipeline_state WHERE pipeline = $1 AND paused_us IS NOT NULL;
+
+-- name: purge
+UPDATE quarantine SET key = NULL, value = NULL, headers = NULL, purged_us = points_now()
+WHERE id IN (SELECT id FROM quarantine WHERE purged_us IS NULL AND received_us < points_now() - $1
+             ORDER BY received_us LIMIT $2);

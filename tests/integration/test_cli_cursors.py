@@ -14,7 +14,8 @@ SHOP = "shop-a"
 def fed(engine: Engine, records: int) -> None:
     """So many orders are consumed, and no worker is left."""
     engine.merchant(SHOP)
-    worker = engine.run("intake")
+    # Ready means joined: one that leaves while it joins keeps the group waiting for it.
+    worker = engine.run("intake").wait_ready()
     engine.produce([order(SHOP, hex_id("o", n), hex_id("m"), 100) for n in range(records)])
     engine.wait_consumed(records)
     worker.terminate()
@@ -104,7 +105,7 @@ def test_offset_needs_its_partition_and_must_lie_in_the_log(engine: Engine) -> N
 
 def test_status_tells_lag_due_outbox_and_letters(engine: Engine) -> None:
     engine.merchant(SHOP, pending_days=3)
-    worker = engine.run("intake")
+    worker = engine.run("intake").wait_ready()
     today = datetime.now(UTC) - timedelta(minutes=5)
     records = [order(SHOP, hex_id("o", n), hex_id("m"), 100, delivery="arrived", at=today) for n in range(20)]
     engine.produce(records)
@@ -140,7 +141,7 @@ def test_doctor_is_content_with_a_new_installation(engine: Engine) -> None:
 
 def test_doctor_names_what_is_missing(engine: Engine) -> None:
     engine.produce([order("unsettled", hex_id("o"), hex_id("m"), 100)])
-    worker = engine.run("intake")
+    worker = engine.run("intake").wait_ready()
     engine.wait_consumed(1)
     worker.terminate()
     engine.delete_topics("dlq_orders")

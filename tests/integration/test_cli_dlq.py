@@ -4,12 +4,16 @@ from pathlib import Path
 
 import orjson
 import pytest
+from confluent_kafka import Producer
 
 from tests.support.commands import points
-from tests.support.engine import Engine
+from tests.support.engine import Engine, wait_for
 from tests.support.upstream import Record, hex_id, order, poison
 
-SECRET = b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c","resource":{"name":"Lin Fictional","phone":"0900000001"}}'
+SECRET = (
+    b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c",'
+    b'"resource":{"name":"Lin Fictional","phone":"0900000001"}}'
+)
 BROKEN = b"\xff\xfe\x00 not text"
 
 
@@ -110,8 +114,6 @@ def test_record_of_a_topic_that_is_gone_is_not_redriven(letters: Engine) -> None
 
 
 def test_headers_come_back_untouched(engine: Engine) -> None:
-    from confluent_kafka import Producer
-
     engine.run("intake")
     engine.run("relay")
     headers = [("x", None), ("x", b"\xff"), ("traceparent", b"00-1")]
@@ -124,3 +126,15 @@ def test_headers_come_back_untouched(engine: Engine) -> None:
     number = orjson.dumps(engine.value("SELECT min(id) FROM quarantine"))
     found = sorted(engine.events("orders"), key=lambda m: len(m.headers()))
     assert found[1].headers() == [*headers, ("__points.redrive", number)]
+
+
+def test_bytes_are_forgotten_after_14_days_and_the_rest_of_the_row_stays(letters: Engine) -> None:
+    letters.move_clock(14 * 86_400 + 60)
+    letters.run("expiry")
+    wait_for("bytes forgotten", lambda: letters.value("SELECT count(*) FROM quarantine WHERE purged_us IS NULL") == 0)
+    assert letters.rows("SELECT DISTINCT key, value, headers FROM quarantine") == [(None, None, None)]
+    assert len(points(letters.environment, "dlq", "list", "--json").json) == 3
+    number = letters.value("SELECT min(id) FROM quarantine")
+    refused = points(letters.environment, "dlq", "redrive", str(number), "--again")
+    assert refused.code == 5
+    assert "14 days" in refused.err

@@ -1,13 +1,18 @@
 """`migrate`, `topics apply` and `settings`, with what they answer when something is not as it should be."""
 
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import psycopg
 import pytest
 import yaml
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
 
+from store import migrate
 from tests.support.commands import points
 from tests.support.engine import Engine
 from tests.support.servers import Databases
@@ -51,11 +56,6 @@ def test_migrate_brings_an_empty_database_up_and_then_has_nothing_to_do(empty: d
 
 
 def test_the_revisions_by_their_files_are_those_of_alembic() -> None:
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    from store import migrate
-
     config = Config()
     config.set_main_option("script_location", str(migrate.FOLDER))
     scripts = ScriptDirectory.from_config(config)
@@ -94,20 +94,34 @@ def test_database_that_does_not_exist_is_told(postgres: Databases) -> None:
     assert "never_made" in ran.err
 
 
-def test_owner_who_may_not_create_tables_is_told_what_to_do(empty: dict[str, str]) -> None:
-    run_sql(
-        empty,
-        "DROP ROLE IF EXISTS cli_nobody",
-        "CREATE ROLE cli_nobody LOGIN PASSWORD 'x'",
-    )
-    try:
-        url = make_url(empty["POINTS_DATABASE__URL"]).set(username="cli_nobody", password="x")
-        ran = points({**empty, "POINTS_DATABASE__URL": url.render_as_string(hide_password=False)}, "migrate")
-        assert ran.code == 5
-        assert "permission denied" in ran.err
-        assert "POINTS_DATABASE__OWNER_URL" in ran.err
-    finally:
-        run_sql(empty, "DROP ROLE cli_nobody")
+@pytest.fixture
+def stranger(empty: dict[str, str]) -> Iterator[dict[str, str]]:
+    """A user who owns nothing and may do nothing, in an empty database."""
+    name = f"stranger_{uuid.uuid4().hex[:8]}"
+    run_sql(empty, f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
+    url = make_url(empty["POINTS_DATABASE__URL"]).set(username=name, password="x")
+    yield {**empty, "POINTS_DATABASE__URL": url.render_as_string(hide_password=False), "NAME": name}
+    run_sql(empty, f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+
+
+def test_owner_who_may_not_create_tables_is_told_what_to_do(stranger: dict[str, str]) -> None:
+    ran = points(stranger, "migrate")
+    assert ran.code == 5
+    assert "permission denied" in ran.err
+    assert "POINTS_DATABASE__OWNER_URL" in ran.err
+
+
+def test_owner_who_may_not_give_the_role_is_told_who_can(
+    stranger: dict[str, str], empty: dict[str, str], postgres: Databases
+) -> None:
+    # Roles belong to the whole server: another database's migration makes sure that this one is there.
+    assert points({**KAFKA, "POINTS_DATABASE__URL": postgres.database()}, "migrate").code == 0
+    run_sql(empty, f"GRANT CREATE ON SCHEMA public TO {stranger['NAME']}")
+    ran = points(stranger, "migrate")
+    assert ran.code == 5
+    assert "role" in ran.err
+    assert "let an administrator run CREATE ROLE points_app" in ran.err
+    assert points(stranger, "balance", "shop", "member").code == 3
 
 
 def test_topics_are_created_as_configured_and_then_left_alone(engine: Engine) -> None:
@@ -166,7 +180,8 @@ def test_settings_for_another_version_are_refused(migrated: dict[str, str], docu
 
 
 def test_every_problem_of_a_settings_file_is_told(migrated: dict[str, str], document: Path) -> None:
-    earn = SETTINGS["earn"] | {"expiry": {"kind": "fixed_date", "month": 2, "day": 30}, "pendingdays": 1}  # type: ignore[operator]
+    wrong = {"expiry": {"kind": "fixed_date", "month": 2, "day": 30}, "pendingdays": 1}
+    earn = SETTINGS["earn"] | wrong
     document.write_bytes(orjson.dumps(SETTINGS | {"currency": "ZZZ", "earn": earn, "zone": "x"}))
     ran = points(migrated, "settings", "apply", "shop", str(document))
     assert ran.code == 5

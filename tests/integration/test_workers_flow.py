@@ -154,6 +154,19 @@ def test_deliveries_and_late_orders_meet(engine: Engine) -> None:
     wait_for("granted", lambda: engine.balances() == {("shop-a", hex_id("m")): 77})
 
 
+def test_an_intake_for_which_no_partition_is_left_stands_by(engine: Engine) -> None:
+    engine.merchant("shop-a")
+    intakes = [engine.run("intake") for _ in range(engine.partitions + 1)]
+    for intake in intakes:
+        intake.wait_ready()
+    trade = Trade(100, ["shop-a"])
+    records = trade.records()
+    engine.produce(records)
+    engine.wait_consumed(len(records))
+    assert [intake.terminate() for intake in intakes] == [0] * len(intakes)
+    assert engine.consumed() == len(records)
+
+
 def intake_of(tree: Worker) -> int:
     """The process id of the intake that a tree started last."""
     lines = wait_for("an intake", lambda: [x for x in tree.lines("child_started") if x["child"] == "intake"])

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.oracle.law import Entitled, Order, Settings, entitled
+from tests.oracle.law import Entitled, Episode, Order, Settings, entitled
 from tests.oracle.upstream import read
 
 Key = tuple[str, str]
@@ -64,7 +64,7 @@ class Book:
             self._now_is(soonest)
         self._now_is(when)
 
-    def _planned(self, key: Key) -> Any:
+    def _planned(self, key: Key) -> Episode | None:
         answer = self.explain(*key)
         return answer.episode if answer.state == "planned" else None
 

@@ -148,7 +148,7 @@ def local_midnight(day: date, zone: str) -> datetime:
 
 
 def episode_of(final: datetime, settings: Settings) -> Episode:
-    """Due N calendar days after the final moment, expiring at the end of the set day of the next year (SPEC 2.1, 3.1)."""
+    """Due N calendar days after the final moment, expiring at the end of a day of the next year (SPEC 2.1, 3.1)."""
     zone, earn = settings["timezone"], settings["earn"]
     days = earn["pending_days"]
     due = final

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
+from hypothesis.vendor.pretty import RepresentationPrinter
 
 from tests.support.shop import Event, delivery, envelope, money, order, parcel, returned, settings, some_id
 
@@ -40,7 +41,7 @@ class Step:
             told = {"topic": self.event["topic"], "ts": self.event.get("ts")} | resource
         return f"\n{self.when:%m-%d %H:%M} {self.merchant[:4]} {told}"
 
-    def _repr_pretty_(self, printer: Any, _cycle: object) -> None:
+    def _repr_pretty_(self, printer: RepresentationPrinter, _cycle: object) -> None:
         printer.text(repr(self))
 
 
@@ -62,7 +63,7 @@ amounts = st.sampled_from([1000, 5, 100, 250, 430, 1001, 2310])
 @st.composite
 def documents(draw: st.DrawFn, *, effective: datetime, plain: bool = False) -> dict[str, Any]:
     """A settings document in force from `effective`. A plain one claws back and lets nothing expire."""
-    rules = [{"unit_price": 10, "points_per_unit": 1, "membership_tier_id": None}]
+    rules: list[dict[str, Any]] = [{"unit_price": 10, "points_per_unit": 1, "membership_tier_id": None}]
     if draw(st.booleans()):
         rules.append({"unit_price": 7, "points_per_unit": 3, "membership_tier_id": TIER})
     dates = st.sampled_from([(12, 31), (1, 2), (2, 29), (6, 30)])
@@ -215,7 +216,7 @@ def stories(draw: st.DrawFn) -> list[Step]:
 
 
 def sorted_in_time(steps: list[Step]) -> list[Step]:
-    """Sorted by the time of hearing. A merchant's versions come by effective date, as only later ones can be applied."""
+    """Sorted by the time of hearing, a merchant's settings versions by effective date: others cannot be applied."""
     steps = sorted(steps, key=lambda step: step.when)
     for merchant in MERCHANTS:
         places = [i for i, s in enumerate(steps) if s.document is not None and s.merchant == merchant]

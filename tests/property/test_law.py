@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.ids import instant, micros
-from schemas.packing import pack_id, unpack_id
+from schemas.packing import unpack_id
 from tests.oracle.book import Book
 from tests.property.histories import HALF_DAYS, LATENESS, Step, on_grid, plain_stories, stories
 from tests.support.shop import Event
@@ -96,7 +96,7 @@ def check_states(world: World, book: Book) -> None:
             assert instant(told.due_at or 0) == must.episode.due
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(story=stories(), after=st.sampled_from([0, 1, 60, 400, 900]))
 def test_the_product_and_the_oracle_say_the_same_of_any_history(story: list[Step], after: int) -> None:
     until = story[-1].when + timedelta(days=after)
@@ -142,4 +142,3 @@ def test_all_of_it_heard_once_more_years_later_posts_nothing(story: list[Step], 
     Random(seed).shuffle(events)
     world.hear(*events)
     assert {merchant: known.ledger for merchant, known in world.merchants.items()} == before
-    assert pack_id("") not in before

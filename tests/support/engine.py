@@ -10,7 +10,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 import psycopg
@@ -28,23 +28,26 @@ TOPICS = (
     "orders", "deliveries", "customers", "commands", "points_changed", "command_results", "settings", "dlq_orders",
     "dlq_deliveries", "dlq_customers", "dlq_commands",
 )  # fmt: skip
-PATIENCE = 30.0
-"""Seconds until a state that should come is given up."""
+PATIENCE = 60.0
+"""Seconds until a state that should come is given up; a machine with other work to do needs most of them."""
 
 
-class Waited(AssertionError):
+Answer = TypeVar("Answer")
+
+
+class WaitedInVain(AssertionError):
     """What should have come did not come in time."""
 
 
-def wait_for(what: str, state: Callable[[], object], within: float = PATIENCE) -> Any:
-    """The first true answer of `state`; Waited after `within` seconds, with the last answer."""
+def wait_for(what: str, state: Callable[[], Answer], within: float = PATIENCE) -> Answer:
+    """The first true answer of `state`; WaitedInVain after `within` seconds, with the last answer."""
     deadline = time.monotonic() + within
     while True:
         answer = state()
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise Waited(f"{what}: not within {within:.0f} s; the last answer was {answer!r}")
+            raise WaitedInVain(f"{what}: not within {within:.0f} s; the last answer was {answer!r}")
         time.sleep(0.03)
 
 
@@ -75,7 +78,7 @@ class Worker:
             lines = [line for line in self.lines("serving") if worker in (None, line.get("worker"))]
             return str(lines[-1]["url"]) if lines else None
 
-        return str(wait_for(f"the address of {worker or 'the worker'} in:\n{self.output}", said))
+        return wait_for(f"the address of {worker or 'the worker'} in:\n{self.output}", said) or ""
 
     def get(self, path: str, worker: str | None = None) -> tuple[int, str]:
         """Status and body of one of its pages."""
@@ -99,8 +102,8 @@ class Worker:
         """Return once /readyz says yes."""
         try:
             wait_for("ready", lambda: self.get("/readyz")[0] == 200, within)
-        except Waited:
-            raise Waited(f"not ready within {within:.0f} s: {self.get('/readyz')}\n{self.output}") from None
+        except WaitedInVain:
+            raise WaitedInVain(f"not ready within {within:.0f} s: {self.get('/readyz')}\n{self.output}") from None
         return self
 
     def terminate(self, within: float = PATIENCE) -> int:
@@ -118,7 +121,7 @@ class Worker:
         try:
             return self.process.wait(within)
         except subprocess.TimeoutExpired:
-            raise Waited(f"it did not end within {within:.0f} s:\n{self.output}") from None
+            raise WaitedInVain(f"it did not end within {within:.0f} s:\n{self.output}") from None
 
 
 class Engine:
@@ -184,7 +187,8 @@ class Engine:
 
     def move_clock(self, seconds: float) -> None:
         """Sets the database's one clock ahead (or back to the true time with 0)."""
-        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {int(seconds * 1_000_000)}"
+        ahead = int(seconds * 1_000_000)
+        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {ahead}"
         with psycopg.connect(self.database_url) as connection:
             connection.execute(
                 sql.SQL("CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}").format(
@@ -232,7 +236,8 @@ class Engine:
     def counts(self) -> dict[str, int]:
         """What became of them, over all partitions."""
         names = ("applied", "duplicate", "ignored", "parked", "dead")
-        row = self.rows(f"SELECT {', '.join(f'coalesce(sum({n}), 0)::bigint' for n in names)} FROM cursor")[0]  # noqa: S608
+        sums = ", ".join(f"coalesce(sum({name}), 0)::bigint" for name in names)
+        row = self.rows(f"SELECT {sums} FROM cursor")[0]
         return dict(zip(names, row, strict=True))
 
     def balances(self) -> dict[tuple[str, str], int]:
@@ -260,15 +265,19 @@ class Engine:
         assert self.balances() == {k: v for k, v in expected.items() if v}
         broken = """
             SELECT a.account_no FROM account a
-            LEFT JOIN (SELECT account_no, sum(points) p, count(*) n, max(sequence) m FROM ledger GROUP BY 1) l USING (account_no)
+            LEFT JOIN (SELECT account_no, sum(points) p, count(*) n, max(sequence) m FROM ledger GROUP BY 1) l
+                 USING (account_no)
             LEFT JOIN (SELECT account_no, sum(remaining) r FROM lot GROUP BY 1) t USING (account_no)
             WHERE coalesce(l.p, 0) <> a.available + a.held - a.debt OR coalesce(l.n, 0) <> a.sequence
                OR coalesce(l.m, 0) <> a.sequence OR coalesce(t.r, 0) <> a.available + a.held
                OR (a.available <> 0 AND a.debt <> 0)"""
         assert self.rows(broken) == []
-        offsets = "SELECT topic, partition FROM cursor WHERE next_offset - first_offset <> applied + duplicate + ignored + parked + dead"
+        offsets = """
+            SELECT topic, partition FROM cursor
+            WHERE next_offset - first_offset <> applied + duplicate + ignored + parked + dead"""
         assert self.rows(offsets) == []
         ledger = Counter(str(row[0]) for row in self.rows("SELECT event_id FROM ledger"))
+        assert set(ledger.values()) <= {1}
         told: dict[str, bytes] = {}
         last: Counter[str] = Counter()
         for message in self.events():
@@ -303,12 +312,13 @@ def read_all(bootstrap: str, topic: str, partitions: int) -> list[Any]:
         deadline = time.monotonic() + PATIENCE
         while left:
             if time.monotonic() > deadline:
-                raise Waited(f"{topic} could not be read to its end: {left}")
+                raise WaitedInVain(f"{topic} could not be read to its end: {left}")
             for message in consumer.consume(1000, 0.1):
                 assert message.error() is None, message.error()
                 found.append(message)
-                if message.offset() + 1 >= left.get(message.partition(), 0):
-                    left.pop(message.partition(), None)
+                partition = int(message.partition() or 0)
+                if int(message.offset() or 0) + 1 >= left.get(partition, 0):
+                    left.pop(partition, None)
         return found
     finally:
         consumer.close()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 MERCHANT = "64c1f08be27d930011ab5e10"
 MEMBER = "64d20b7741f3a90019c0de42"
@@ -13,6 +13,8 @@ HOME = "tw_tcat_roomtemp"
 STORE = "tw_711_pay"
 
 Event = dict[str, Any]
+Json: TypeAlias = Any
+"""Whatever JSON can hold: a field as upstream sends it."""
 
 
 def some_id(name: str) -> str:
@@ -51,7 +53,7 @@ def envelope(topic: str, resource: dict[str, Any], *, ts: int | str | None = Non
     return event
 
 
-def parcel(status: str, option: str | None = HOME, *, parcel_id: str = "first", **fields: Any) -> dict[str, Any]:
+def parcel(status: str, option: str | None = HOME, *, parcel_id: str = "first", **fields: Json) -> dict[str, Any]:
     """An `order_delivery`, as it stands in an order or alone."""
     return {"id": some_id(parcel_id), "platform": option, "status": status, "delivery_status": "pending"} | fields
 
@@ -68,11 +70,11 @@ def order(
     topic: str = "order/update",
     currency: str = "TWD",
     ts: int | None = None,
-    **fields: Any,
+    **fields: Json,
 ) -> Event:
     """A whole order record. Created on 29 November 2024 unless told; `fields` are added to the resource."""
     created = created or day("11-29")
-    resource = {
+    resource: Event = {
         "id": order_id,
         "status": status,
         "customer_id": member,
@@ -97,7 +99,7 @@ def delivery(
     order_id: str = ORDER,
     merchant: str = MERCHANT,
     ts: int | None = None,
-    **fields: Any,
+    **fields: Json,
 ) -> Event:
     """An `order_delivery/update`: one parcel of an order, by itself."""
     resource = parcel(status, option, parcel_id=parcel_id, **fields) | {"order_id": order_id, "updated_at": updated}
@@ -137,7 +139,7 @@ def settings(
     effective: str = "2019-01-01T00:00:00Z",
     earn: dict[str, Any] | None = None,
     entitlement: dict[str, Any] | None = None,
-    **top: Any,
+    **top: Json,
 ) -> dict[str, Any]:
     """A settings document: $10 = 1 point, three days, expiry on 31 December; `earn` and `top` replace parts."""
     rules = {

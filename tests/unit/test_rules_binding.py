@@ -8,10 +8,10 @@ from rules.binding import VersionInForce, bound_version, first_heard
 from rules.entitlement import Installs, feature_in_force
 from rules.facts import NOTHING_IN_FORCE
 from schemas.settings import BoundRules, compile_settings, load_settings
-from tests.support.shop import bytes_of, day, delivery, order, parcel, settings
+from tests.support.shop import Json, bytes_of, day, delivery, order, parcel, settings
 from tests.support.world import World, at
 
-ARRIVED = {"order_delivery": parcel("arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00"))}
+ARRIVED: Json = {"order_delivery": parcel("arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00"))}
 THREE_POINTS = {"rules": [{"unit_price": 10, "points_per_unit": 3}], "pending_days": 0}
 ONE_POINT = {"pending_days": 0}
 
@@ -107,7 +107,7 @@ def test_a_delivery_heard_before_its_order_waits_for_it() -> None:
     assert world.points() == 100
 
 
-def rules_of(*, enabled: bool = True, **entitlement: Any) -> BoundRules:
+def rules_of(*, enabled: bool = True, **entitlement: Json) -> BoundRules:
     document = settings(effective=day("11-01"), enabled=enabled, entitlement=entitlement)
     return compile_settings(load_settings(bytes_of(document), name="test"))
 

@@ -5,41 +5,46 @@ from typing import Any
 import pytest
 
 from schemas.ids import NEVER, iso
-from tests.support.shop import HOME, STORE, Event, day, delivery, order, parcel, settings
+from tests.support.shop import HOME, STORE, Event, Json, day, delivery, order, parcel, settings
 from tests.support.world import World, at
 
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
 # The lines of the help page (001 §6) with the upstream codes that stand for them, or a name of ours.
-FINAL_AT_ARRIVED = """
+FINAL_AT_ARRIVED = words("""
 tw_tcat_roomtemp tw_tcat_roomtemp_cod tw_tcat_refrigerated tw_tcat_refrigerated_cod tw_tcat_frozen tw_tcat_frozen_cod
 hct_home non_integrated cross_border_711_home_delivery hk_integrated_sfexpress sfexpress ninja_van
 sl_logistics_ninjavan sl_logistics_ninjavan_cod sl_logistics_kerry_th_nd sl_logistics_kerry_th_nd_cod
 sl_logistics_kerry_th_2d sl_logistics_kerry_th_2d_cod sl_logistics_kerry_th_3d sl_logistics_kerry_th_3d_cod hk_sfplus
 yun_express post ghtk cn_my_home cn_th_home sl_logistics_yto_home sl_logistics_yto_home_cod
 sl_logistics_yto_special_home sl_logistics_yto_special_home_cod
-""".split()
-FINAL_AT_COLLECTED = """
+""")
+FINAL_AT_COLLECTED = words("""
 custom custom_return store_pickup tw_711_nopay tw_711_pay tw_711_b2c_nopay tw_711_b2c_pay 711_return_nopay
 emap_only_711 tw_simple_711 tw_fm_c2c_nopay tw_fm_c2c_pay tw_fm_b2c_nopay tw_fm_b2c_pay emap_only_fm
 tw_simple_familymart sl_logistics_fmt_freeze_pay sl_logistics_fmt_freeze_nopay tw_ezship
 cross_border_711_store_pick_up hk_integrated_sf_pickup hk_pakpobox hop sl_logistics_yto_store
 sl_logistics_yto_store_cod sl_logistics_yto_special_store sl_logistics_yto_special_store_cod
-""".split()
+""")
 CRM = {"plan": "basic", "modules": ["crm_credits"]}
 
 
-def world(*, overrides: dict[str, str] | None = None, **earn: Any) -> World:
+def world(*, overrides: dict[str, str] | None = None, **earn: Json) -> World:
     """A merchant in Taipei who grants three days after."""
     made = World()
     made.apply(settings(earn=earn, entitlement=CRM, delivery_overrides=overrides or {}))
     return made
 
 
-def arrived(option: str | None = HOME, **fields: Any) -> Event:
+def arrived(option: str | None = HOME, **fields: Json) -> Event:
     return delivery("arrived", day("12-01 15:00"), option=option, arrived_at=day("12-01 15:00"), **fields)
 
 
-def collected(option: str | None = STORE, **fields: Any) -> Event:
-    times = {"arrived_at": day("12-01 15:00"), "collected_at": day("12-05 09:00")}
+def collected(option: str | None = STORE, **fields: Json) -> Event:
+    times: Json = {"arrived_at": day("12-01 15:00"), "collected_at": day("12-05 09:00")}
     return delivery("collected", day("12-05 09:00"), option=option, **times | fields)
 
 
@@ -206,7 +211,7 @@ def test_without_a_completion_time_the_earliest_record_since_it_was_not_complete
     status: str, updated: str, final: str
 ) -> None:
     made = world()
-    counter = {"created_by": "pos"}
+    counter: Json = {"created_by": "pos"}
     made.hear(
         order(status="completed", updated=day("11-30"), **counter),
         order(status="confirmed", updated=day("11-30 12:00"), **counter),
@@ -337,7 +342,7 @@ def test_points_that_never_expire_are_a_lot_of_their_own() -> None:
 # --- several parcels
 
 
-def second(status: str, updated: str, **fields: Any) -> Event:
+def second(status: str, updated: str, **fields: Json) -> Event:
     return delivery(status, updated, parcel_id="second", **fields)
 
 

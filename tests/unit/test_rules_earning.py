@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.shop import MEMBER, OTHER_MEMBER, day, money, order, parcel, returned, settings
+from tests.support.shop import MEMBER, OTHER_MEMBER, Json, day, money, order, parcel, returned, settings
 from tests.support.world import World
 
 TIER = "6540c62d2ee23a0020bd897a"
-ARRIVED = {"order_delivery": parcel("arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00"))}
+ARRIVED: Json = {"order_delivery": parcel("arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00"))}
 
 
-def world(**earn: Any) -> World:
+def world(**earn: Json) -> World:
     """A merchant who grants at once."""
     made = World()
     made.apply(settings(earn={"pending_days": 0} | earn))
@@ -19,7 +19,7 @@ def world(**earn: Any) -> World:
     return made
 
 
-def points_of(made: World | None = None, **fields: Any) -> int:
+def points_of(made: World | None = None, **fields: Json) -> int:
     """What an order delivered yesterday brings its member."""
     made = made or world()
     made.hear(order(**ARRIVED | fields))
@@ -45,7 +45,7 @@ def test_a_unit_price_is_in_major_units_and_amounts_are_in_minor_ones() -> None:
     assert made.points() == 40
 
 
-DOCUMENTED: dict[str, Any] = {
+DOCUMENTED: Json = {
     "subtotal": 2310,
     "order_discount": money(231),
     "custom_discount_items": [{"total": money(80)}, {"total": money(45)}],

@@ -1,7 +1,6 @@
-"""The one law: whenever what an order is entitled to and what was posted differ, the difference is posted (SPEC 2.6, 4)."""
+"""The one law: where entitlement and postings of an order differ, the difference is posted (SPEC 2.6, 4)."""
 
 from itertools import permutations
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from tests.support.shop import (
     OTHER_MEMBER,
     STORE,
     Event,
+    Json,
     day,
     delivery,
     order,
@@ -22,14 +22,14 @@ from tests.support.shop import (
 from tests.support.world import World, at
 
 
-def world(*, on_return: str = "claw_back", **earn: Any) -> World:
+def world(*, on_return: str = "claw_back", **earn: Json) -> World:
     """A merchant in Taipei who grants three days after."""
     made = World()
     made.apply(settings(earn={"on_return": on_return} | earn))
     return made
 
 
-def granted(**how: Any) -> World:
+def granted(**how: Json) -> World:
     """An order of 1,000 that was delivered on 1 December and granted its 100 points on the 4th."""
     made = world(**how)
     made.hear(order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01"))
@@ -476,7 +476,7 @@ def test_a_parcel_lost_before_it_was_ever_final_does_not_hold_up_the_others() ->
     assert made.history() == [("granted", 100)]
 
 
-# --- members (D9)
+# --- the member of an order, when it changes: D9
 
 
 def test_the_entitlement_moves_with_the_order_to_its_new_member() -> None:

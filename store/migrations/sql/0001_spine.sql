@@ -225,8 +225,11 @@ CREATE TABLE quarantine (
   received_us  bigint NOT NULL,
   redriven_us  bigint,
   discarded_us bigint,
+  purged_us    bigint,
   UNIQUE (topic_uuid, partition, "offset")
 );
+-- Raw bytes may hold personal data: they go after 14 days, the rest of the row stays.
+CREATE INDEX quarantine_to_purge ON quarantine (received_us) WHERE purged_us IS NULL;
 CREATE INDEX quarantine_position ON quarantine (pipeline, position);
 
 CREATE VIEW orders_shown AS
