@@ -49,7 +49,7 @@ def _taken(field: FieldInfo) -> str:
     return f"{text}, {limits}" if limits else text
 
 
-def _type_shown(annotation: Any) -> str:  # noqa: ANN401 - whatever the models are annotated with
+def _type_shown(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
     if get_origin(annotation) in (Union, UnionType):
