@@ -146,13 +146,9 @@ class _Run:
         with self._screen.phase("stopping everything that was started"):
             _end(self._ending)
         if wrong:
-            raise Failure(
-                Exit.UNEXPECTED, ["the sample day did not come out as its files expect:", *wrong], "please report this"
-            )
+            raise Failure(Exit.UNEXPECTED, ["the sample day did not come out as its files expect:", *wrong], "please report this")
         orders, spent = len(self._story.orders), time.monotonic() - began
-        self._screen.say(
-            f"[green]✓[/] All {orders} orders came out as deploy/demo/story.yaml expects. [dim]{spent:.0f} s[/]"
-        )
+        self._screen.say(f"[green]✓[/] All {orders} orders came out as deploy/demo/story.yaml expects. [dim]{spent:.0f} s[/]")
         self._next(site, got)
 
     def _next(self, site: "Site", got: "Results") -> None:
@@ -165,9 +161,7 @@ class _Run:
             file = keep_environment(site)
             self._screen.say(f"  source {file}\n  .venv/bin/{explain}\n  .venv/bin/points status")
             return
-        self._screen.say(
-            "  make up                                [dim]a Kafka and a PostgreSQL that stay, until make down[/]"
-        )
+        self._screen.say("  make up                                [dim]a Kafka and a PostgreSQL that stay, until make down[/]")
         self._screen.say("  .venv/bin/points demo --keep           [dim]this day on them; its data stay[/]")
         self._screen.say(f"  source .local/demo.env && .venv/bin/{explain}")
 

@@ -160,9 +160,7 @@ class Engine:
         self.clock, self.reader = Clock(self._connection), Reader(found, self._connection)
         kafka = common(found.kafka, name="points-demo") | {"log_level": 0}
         self._topics = {"orders": found.topics.orders, "deliveries": found.topics.deliveries}
-        self._producer = Producer(
-            {**kafka, "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 1}
-        )
+        self._producer = Producer({**kafka, "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 1})
         group = {
             "group.id": f"{found.kafka.group_id}.demo",
             "enable.auto.commit": False,
@@ -213,9 +211,7 @@ class Engine:
             self.produced += 1
         left = self._producer.flush(30)
         if left:
-            raise Failure(
-                Exit.UNREACHABLE, f"Kafka did not take {left} records within 30 s", "see whether the broker still runs"
-            )
+            raise Failure(Exit.UNREACHABLE, f"Kafka did not take {left} records within 30 s", "see whether the broker still runs")
 
 
 def set_up(site: "Site", story: "Story") -> None:

@@ -99,9 +99,7 @@ def results(site: "Site", story: "Story", engine: "Engine") -> Results:
     )  # fmt: skip
 
 
-def personal_data(
-    site: "Site", members: "Iterable[Member]", events: Sequence[dict[str, Any]]
-) -> tuple[int, tuple[str, ...]]:
+def personal_data(site: "Site", members: "Iterable[Member]", events: Sequence[dict[str, Any]]) -> tuple[int, tuple[str, ...]]:
     """How many names, numbers and addresses were looked for, and where one was found: no table and no event has any."""
     wanted = [text for member in members for text in member.personal]
     found = [f"points-changed events have {text}" for text in wanted if text in str(events)]
@@ -128,9 +126,7 @@ def differences(story: "Story", got: Results) -> list[str]:
         lines += [f"order {outcome.order.key}: {text}" for text in wrong]
     wanted = {"applied": story.records - sum(story.expect.values()), **story.expect}
     lines += [
-        f"records {name}: {got.records[name]}, expected {count}"
-        for name, count in wanted.items()
-        if got.records[name] != count
+        f"records {name}: {got.records[name]}, expected {count}" for name, count in wanted.items() if got.records[name] != count
     ]
     return [*lines, *_unbalanced(got), *_untold(got), *got.found]
 

@@ -104,9 +104,7 @@ class Day:
         self._events = self._steps = 0
         self._now = story.begins
         self._shown_day = ""
-        self._live = (
-            Live(console=console, get_renderable=self._panel, refresh_per_second=8, transient=True) if moves else None
-        )
+        self._live = Live(console=console, get_renderable=self._panel, refresh_per_second=8, transient=True) if moves else None
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -134,9 +132,7 @@ class Day:
         colour, sign = ("green", "+") if points > 0 else ("red", "−")
         usable = event["balance"]["available"]
         ends = self._expiry(event)
-        self._line(
-            "", f"[{colour}]▶ {event['type']} {sign}{abs(points):,}[/] {escape(member)} has {usable:,} now{ends}"
-        )
+        self._line("", f"[{colour}]▶ {event['type']} {sign}{abs(points):,}[/] {escape(member)} has {usable:,} now{ends}")
 
     def _expiry(self, event: dict[str, Any]) -> str:
         if event["points"] <= 0 or not event["lots"]:
@@ -189,9 +185,7 @@ class Day:
         )
         title = f"[bold]sample clock [cyan]{day} {time_of_day}[/][/]"
         width = min(self._console.width, PANEL_WIDTH)
-        return Panel(
-            Group(*rows, bar), title=title, title_align="left", width=width, border_style="cyan", padding=(0, 1)
-        )
+        return Panel(Group(*rows, bar), title=title, title_align="left", width=width, border_style="cyan", padding=(0, 1))
 
 
 def _figures_shown(figures: "Figures", events: int) -> Table:

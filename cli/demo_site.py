@@ -60,9 +60,7 @@ def acting_in(environment: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def environment_of(
-    bootstrap: str, database_url: str, prefix: str, inherited: Mapping[str, str] = os.environ
-) -> dict[str, str]:
+def environment_of(bootstrap: str, database_url: str, prefix: str, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of the sample's engine: these servers, topics under `prefix`, any free ports, logs as JSON."""
     from processors.runtime.configuration import TopicsConfiguration
 
@@ -121,9 +119,7 @@ def fetch_kafka(advance: Callable[[float], None]) -> None:
         if fetching.returncode:
             said.seek(0)
             lines = said.read().decode(errors="replace").splitlines()[-LINES_SHOWN:]
-            remedy = (
-                "see what Maven says; it needs the network once. POINTS_KAFKA__BOOTSTRAP_SERVERS names another Kafka"
-            )
+            remedy = "see what Maven says; it needs the network once. POINTS_KAFKA__BOOTSTRAP_SERVERS names another Kafka"
             raise Failure(Exit.UNREACHABLE, ["Apache Kafka could not be fetched:", *lines], remedy)
 
 

@@ -219,11 +219,7 @@ class _Writer:
 
     def _created(self, order: Order, at: datetime) -> Json:
         details, member = order.details, order.member
-        personal = (
-            (member.name, member.phone, member.email)
-            if member
-            else ("Guest Madeup", "0900000099", "guest@example.invalid")
-        )
+        personal = (member.name, member.phone, member.email) if member else ("Guest Madeup", "0900000099", "guest@example.invalid")
         resource: Json = _filled(self._template, dict(zip(("NAME", "PHONE", "EMAIL"), personal, strict=True)))
         resource |= {
             "id": order.id, "order_number": f"{at:%Y%m%d%H%M%S}{order.id[-3:]}", "created_at": _text(at),
@@ -278,7 +274,7 @@ def _money(amount: str, currency: str) -> Json:
     }  # fmt: skip
 
 
-def _filled(value: Any, words: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON
+def _filled(value: Any, words: Mapping[str, str]) -> Any:
     """The template with its placeholders filled in."""
     if isinstance(value, dict):
         return {name: _filled(each, words) for name, each in value.items()}

@@ -93,9 +93,7 @@ def _balances(story: "Story", got: Results) -> Table:
 
 
 def _dead_letters(console: Console, got: Results) -> None:
-    console.print(
-        "\n[bold]What could not be read[/] [dim](points dlq list; points dlq show 1 masks what is personal)[/]"
-    )
+    console.print("\n[bold]What could not be read[/] [dim](points dlq list; points dlq show 1 masks what is personal)[/]")
     for letter in got.letters:
         place = f"{letter.topic}/{letter.partition} @{letter.offset}"
         console.print(f"{letter.id}  {escape(place)}  [magenta]{letter.reason}[/]: {escape(letter.message)}")
@@ -108,6 +106,4 @@ def _figures(console: Console, got: Results) -> None:
     console.print(f"{got.entries} ledger entries, {len(got.events)} points-changed events, each with an id of its own")
     where = f"[red]{len(got.found)} places have some[/]" if got.found else "none is in a table or an event"
     console.print(f"{got.searched} names, numbers and addresses were in the records: {where}")
-    console.print(
-        "[dim]a dead letter keeps its bytes for 14 days, here and in its topic[/]"
-    )
+    console.print("[dim]a dead letter keeps its bytes for 14 days, here and in its topic[/]")

@@ -35,9 +35,7 @@ def _end(error: Exception) -> int:
     failure = failure_of(error)
     if failure is None:
         what = f"unexpected {type(error).__name__}: {error}"
-        failure = Failure(
-            Exit.UNEXPECTED, what, "run it again with `points --debug …` for the traceback, and report it"
-        )
+        failure = Failure(Exit.UNEXPECTED, what, "run it again with `points --debug …` for the traceback, and report it")
     complain(failure)
     return failure.code
 
@@ -63,9 +61,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Member Points: points for orders, from Kafka to a ledger and back."""
     del version

@@ -108,7 +108,7 @@ def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: 
     before, running = (set(topics(stack)), set(databases(stack))), set(psutil.Process().children(recursive=True))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("POINTS_")} | stack.environment()
     command = [sys.executable, "-m", "cli", "demo", "--pace", "0"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"All 17 orders came out as .* expects", done.stdout)
     assert "the environment's Kafka and PostgreSQL" in done.stdout

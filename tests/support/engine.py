@@ -191,9 +191,7 @@ class Engine:
         body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {ahead}"
         with psycopg.connect(self.database_url) as connection:
             connection.execute(
-                sql.SQL("CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}").format(
-                    body
-                )
+                sql.SQL("CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}").format(body)
             )
 
     def run(self, *workers: str, **environment: str) -> Worker:
@@ -205,9 +203,7 @@ class Engine:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs any other `points` command to its end."""
-        return subprocess.run(
-            [POINTS, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60
-        )
+        return subprocess.run([POINTS, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60)
 
     def produce(self, records: Iterable[Record]) -> None:
         """Produces records and returns once the broker has all of them."""
@@ -242,9 +238,7 @@ class Engine:
 
     def balances(self) -> dict[tuple[str, str], int]:
         """(merchant, member) → available + held − debt, of everyone who ever had an entry."""
-        rows = self.rows(
-            "SELECT merchant_id, member, available + held - debt FROM account JOIN merchant USING (merchant_no)"
-        )
+        rows = self.rows("SELECT merchant_id, member, available + held - debt FROM account JOIN merchant USING (merchant_no)")
         return {(merchant, unpack_id(bytes(member))): points for merchant, member, points in rows}
 
     def events(self, topic: str = "points_changed") -> list[Any]:
@@ -282,9 +276,7 @@ class Engine:
         last: Counter[str] = Counter()
         for message in self.events():
             event = orjson.loads(message.value())
-            assert told.setdefault(event["event_id"], message.value()) == message.value(), (
-                "an event id with two payloads"
-            )
+            assert told.setdefault(event["event_id"], message.value()) == message.value(), "an event id with two payloads"
             member = message.key().decode()
             # Redelivery may repeat a stretch, but never opens a gap.
             assert event["sequence"] <= last[member] + 1, f"a gap in the events of {member}"

@@ -72,12 +72,7 @@ def test_orders_carry_made_up_personal_data(story: Story) -> None:
 
 def test_late_news_speaks_of_an_earlier_moment_than_it_comes(story: Story) -> None:
     late = next(order for order in story.orders if order.key == "late")
-    told = [
-        orjson.loads(record.value)["resource"]
-        for step in story.steps[-6:]
-        for record in step.records
-        if record.key == late.id
-    ]
+    told = [orjson.loads(record.value)["resource"] for step in story.steps[-6:] for record in step.records if record.key == late.id]
     assert [(each["status"], each["updated_at"][:10], each["arrived_at"] is None) for each in told] == [
         ("arrived", "2024-12-02", False), ("shipped", "2024-12-02", True), ("pending", "2024-12-01", True),
     ]  # fmt: skip
