@@ -68,9 +68,7 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     orders: Annotated[int, typer.Option(min=100, help="Orders of workload A; B has a third.")] = 60_000,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds of A and B; the median counts.")] = 3,
     dues: Annotated[int, typer.Option(min=100, help="Points due at one midnight.")] = 1_000_000,
-    entries: Annotated[
-        int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")
-    ] = 5_000_000,
+    entries: Annotated[int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")] = 5_000_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Everything small: does it work at all?")] = False,
@@ -102,9 +100,7 @@ def attempt(part: Part, report: Report, stack: Stack, lines: list[Line], sizes: 
                     report.runs.append(run)
                     console.print(f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s")
             case Part.LATENCY:
-                report.figures[part] = latency(
-                    half_load(report, stack, sizes, progress), sizes.seconds, stack, progress
-                )
+                report.figures[part] = latency(half_load(report, stack, sizes, progress), sizes.seconds, stack, progress)
             case Part.MIDNIGHT:
                 report.figures[part] = midnight(sizes.dues, half_load(report, stack, sizes, progress), stack, progress)
             case Part.FLAT:

@@ -144,9 +144,7 @@ class ReadBack:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._stop.set()
         self._thread.join()
         self._consumer.close()
@@ -183,10 +181,7 @@ def group_is_ready(admin: AdminClient, prefix: str, topic: str, members: int) ->
         group = future.result()
         if group.state != ConsumerGroupState.STABLE:
             continue
-        held = [
-            {part.partition for part in member.assignment.topic_partitions if part.topic == topic}
-            for member in group.members
-        ]
+        held = [{part.partition for part in member.assignment.topic_partitions if part.topic == topic} for member in group.members]
         holders = [partitions for partitions in held if partitions]
         sizes = [len(partitions) for partitions in holders]
         if len(holders) == members and sum(sizes) == PARTITIONS and max(sizes) - min(sizes) <= 1:

@@ -169,10 +169,7 @@ def burst_figures(posted: Mapping[str, Posted], at: datetime, sent: Mapping[str,
 
 def told_at(output: ReadBack) -> Mapping[str, int]:
     """When each order's event was written to the topic, in microseconds, by the record's own timestamp."""
-    return {
-        orjson.loads(value)["order_id"]: stamp * 1_000
-        for value, stamp in zip(output.values, output.stamps, strict=True)
-    }
+    return {orjson.loads(value)["order_id"]: stamp * 1_000 for value, stamp in zip(output.values, output.stamps, strict=True)}
 
 
 def after_warm_up(at: Mapping[str, int]) -> Mapping[str, int]:

@@ -99,9 +99,7 @@ def surroundings(database_url: str) -> dict[str, str]:
     )
     with psycopg.connect(database_url) as database:
         settings: dict[str, str] = dict(
-            database.execute(
-                "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)", [list(names)]
-            ).fetchall()
+            database.execute("SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)", [list(names)]).fetchall()
         )
         postgres = database.execute("SHOW server_version").fetchone()
     return {

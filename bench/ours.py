@@ -112,9 +112,7 @@ class Ours(Contestant):
     def points(self, site: Site, *arguments: str) -> str:
         """Run a `points` command; raises with what it said when it fails."""
         environment = {**inherited(), **self.environment(site)}
-        done = subprocess.run(
-            [POINTS, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([POINTS, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BenchError(f"`points {' '.join(arguments)}` failed:\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -139,9 +137,7 @@ def audit_events(expected: Mapping[Member, int], count: int, events: Sequence[di
 
 def consumed(database: psycopg.Connection[Any]) -> int:
     """Records that the cursors have counted (I7)."""
-    row = database.execute(
-        "SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor"
-    ).fetchone()
+    row = database.execute("SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor").fetchone()
     return int(row[0]) if row else 0
 
 

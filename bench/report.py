@@ -65,9 +65,7 @@ class Report:
 
     def table(self, workload: str) -> tuple[Sequence[str], list[Sequence[str]]]:
         """Header and rows for one workload, the fastest first."""
-        runs = sorted(
-            (run for run in self.medians() if run.workload == workload), key=lambda run: -run.orders_per_second
-        )
+        runs = sorted((run for run in self.medians() if run.workload == workload), key=lambda run: -run.orders_per_second)
         ours = next((run.orders_per_second for run in runs if run.contestant == "ours"), None)
         header = (
             "",

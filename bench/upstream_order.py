@@ -253,9 +253,7 @@ def _item(draw: random.Random, seconds: int, total: int, children: int) -> Json:
         "cost": money(0),
         "ref_data": None,
         "media": {
-            "images": {
-                "original": {"url": f"https://img.example/{draw.getrandbits(96):024x}.jpg", "width": 800, "height": 800}
-            }
+            "images": {"original": {"url": f"https://img.example/{draw.getrandbits(96):024x}.jpg", "width": 800, "height": 800}}
         },
         "product_subscription_id": None,
         "title_translations": {"zh-hant": title},

@@ -59,9 +59,7 @@ class WorkloadA:
         for _ in range(self.orders):
             items = ",".join(_item(draw) for _ in range(10))
             last = "arrived" if draw.random() < SHARE_ARRIVED else "collected"
-            yield Order(
-                f"{draw.getrandbits(96):024x}", draw.choice(members), draw.randrange(10_000, 500_000), last, items
-            )
+            yield Order(f"{draw.getrandbits(96):024x}", draw.choice(members), draw.randrange(10_000, 500_000), last, items)
 
     def records(self) -> Iterator[Record]:
         """The records in log order: later ones of an order wait on a heap until their tick has come."""
@@ -89,20 +87,14 @@ class WorkloadA:
 
     def settings(self) -> Mapping[str, dict[str, Any]]:
         """Due at once; the option is made final at `arrived`, so that both last statuses earn."""
-        return {
-            MERCHANT: settings_document(
-                unit_price=UNIT, pending_days=0, timezone="Asia/Taipei", final_at_arrival=(OPTION,)
-            )
-        }
+        return {MERCHANT: settings_document(unit_price=UNIT, pending_days=0, timezone="Asia/Taipei", final_at_arrival=(OPTION,))}
 
     def _record(self, order: Order, step: int, tick: int, noise: random.Random) -> Record:
         created = self.start.isoformat(timespec="milliseconds")
         updated_at = self.start + timedelta(milliseconds=tick * TICK_MS)
         updated = updated_at.isoformat(timespec="milliseconds")
         ts = upstream_ts((int(self.start.timestamp()) * 1_000 + tick * TICK_MS) * 1_000_000, noise)
-        topic, status = (("order/create", "pending"), ("order/update", "confirmed"), ("order/update", "completed"))[
-            step
-        ]
+        topic, status = (("order/create", "pending"), ("order/update", "confirmed"), ("order/update", "completed"))[step]
         delivery = ("pending", "shipped", order.last_status)[step]
         money = f'{{"cents":{order.cents},"currency_iso":"TWD"}}'
         value = (

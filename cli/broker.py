@@ -59,9 +59,7 @@ class Broker:
         refused = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001 - its name
         for told in self._said:
             if told.code() in refused:
-                remedy = (
-                    "check POINTS_KAFKA__SASL_MECHANISM, POINTS_KAFKA__SASL_USERNAME and POINTS_KAFKA__SASL_PASSWORD"
-                )
+                remedy = "check POINTS_KAFKA__SASL_MECHANISM, POINTS_KAFKA__SASL_USERNAME and POINTS_KAFKA__SASL_PASSWORD"
                 return Failure(Exit.USAGE, f"Kafka at {self._addresses} refuses us: {told.str()}", remedy)
         general = {KafkaError._ALL_BROKERS_DOWN}  # noqa: SLF001 - says less than the errors before it
         texts = [told.str() for told in self._said if told.code() not in general] or [str(error.args[0].str())]

@@ -178,9 +178,7 @@ def _print_plans(plans: "list[Adoption]") -> None:
     console.print("[bold]This will start anew:[/]")
     for one in plans:
         stood = f"stood at {one.before.next_offset}, " if one.before is not None else ""
-        console.print(
-            f"  {one.pipeline} · {one.place.topic}/{one.place.partition}: {stood}goes on at [bold]{one.start}[/]"
-        )
+        console.print(f"  {one.pipeline} · {one.place.topic}/{one.place.partition}: {stood}goes on at [bold]{one.start}[/]")
         console.print(f"    [dim]{escape(one.why)}[/]")
     console.print(
         "The former cursors stay as history with their counts. Records that come again change nothing; "
@@ -191,8 +189,6 @@ def _print_plans(plans: "list[Adoption]") -> None:
 
 def _ask() -> None:
     if not sys.stdin.isatty():
-        raise Failure(
-            Exit.USAGE, "nobody is here to be asked: nothing was changed", "add --yes when this is what you want"
-        )
+        raise Failure(Exit.USAGE, "nobody is here to be asked: nothing was changed", "add --yes when this is what you want")
     if not typer.confirm("Go on?"):
         raise Failure(Exit.UNEXPECTED, "nothing was changed")

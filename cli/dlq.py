@@ -154,9 +154,7 @@ def _chosen(connection: "Connection[tuple[Any, ...]]", ids: list[int] | None, *,
     from store import dead_letters
 
     if all_ == bool(ids):
-        raise Failure(
-            Exit.USAGE, "give ids, or --all for all open ones" if all_ or not ids else "", "see `points dlq list`"
-        )
+        raise Failure(Exit.USAGE, "give ids, or --all for all open ones" if all_ or not ids else "", "see `points dlq list`")
     return dead_letters.waiting(connection) if all_ else sorted(set(ids or ()))
 
 
@@ -168,9 +166,7 @@ def _check_topics(found: "Configuration", connection: "Connection[tuple[Any, ...
     wanted = dead_letters.topics_of(connection, chosen)
     gone = sorted(wanted - Broker(found).topics(wanted).keys())
     if gone:
-        raise Failure(
-            Exit.CURSOR, f"there is no topic {', '.join(gone)} any more", "create it, or discard these records"
-        )
+        raise Failure(Exit.CURSOR, f"there is no topic {', '.join(gone)} any more", "create it, or discard these records")
 
 
 def _print_done(word: str, chosen: list[int], what: str, *, json_: bool) -> None:

@@ -75,9 +75,7 @@ def _unknown_variables() -> Iterator[Finding]:
     for name in sorted(os.environ):
         top = name.split("__")[0]
         if name.startswith("POINTS_") and top not in known:
-            yield Finding(
-                "warning", f"configuration: {name} is not a known variable", "check its spelling, or remove it"
-            )
+            yield Finding("warning", f"configuration: {name} is not a known variable", "check its spelling, or remove it")
 
 
 def _failed(error: Exception, what: str) -> Finding:
@@ -133,9 +131,7 @@ def _postgres(found: "Configuration", broker: "Broker | None") -> Iterator[Findi
     from store import database
 
     try:
-        connection = database.connect(
-            found.database.url.get_secret_value(), role=None, name="points-doctor", tuned=False
-        )
+        connection = database.connect(found.database.url.get_secret_value(), role=None, name="points-doctor", tuned=False)
     except Exception as error:  # noqa: BLE001 - as above
         yield _failed(error, "database")
         return
@@ -153,9 +149,7 @@ def _postgres(found: "Configuration", broker: "Broker | None") -> Iterator[Findi
         yield from _schema(found, connection, broker)
 
 
-def _schema(
-    found: "Configuration", connection: "Connection[tuple[Any, ...]]", broker: "Broker | None"
-) -> Iterator[Finding]:
+def _schema(found: "Configuration", connection: "Connection[tuple[Any, ...]]", broker: "Broker | None") -> Iterator[Finding]:
     from store import migrate
 
     try:
@@ -182,9 +176,7 @@ def _rights(found: "Configuration", connection: "Connection[tuple[Any, ...]]") -
 
     rights, role = views.ledger_rights(connection), found.database.role or connection.info.user
     if not rights.adds:
-        yield Finding(
-            "wrong", f"role {role}: may not add to the ledger", "run `points migrate` as the owner", Exit.REFUSED
-        )
+        yield Finding("wrong", f"role {role}: may not add to the ledger", "run `points migrate` as the owner", Exit.REFUSED)
     elif rights.changes:
         remedy = "let workers act as a role without these rights: POINTS_DATABASE__ROLE (points_app)"
         yield Finding("wrong", f"role {role}: could change the ledger", remedy, Exit.REFUSED)
@@ -230,9 +222,7 @@ def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
     waiting, shards = views.waiting(connection), views.relayed_shards(connection)
     oldest = f", the oldest of {waiting.oldest}" if waiting.oldest else ""
     if waiting.rows > BACKLOG:
-        yield Finding(
-            "wrong", f"outbox: {waiting.rows:,} rows wait{oldest}", "start more relays, or look at why they fail"
-        )
+        yield Finding("wrong", f"outbox: {waiting.rows:,} rows wait{oldest}", "start more relays, or look at why they fail")
     elif waiting.rows and not shards:
         yield Finding(
             "warning",
@@ -243,9 +233,7 @@ def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         yield Finding("ok", f"outbox: {waiting.rows:,} rows")
     letters = views.letters(connection)
     if letters.open:
-        yield Finding(
-            "warning", f"dead letters: {letters.open:,} open", "`points dlq list`, then redrive or discard them"
-        )
+        yield Finding("warning", f"dead letters: {letters.open:,} open", "`points dlq list`, then redrive or discard them")
     else:
         yield Finding("ok", "dead letters: none open")
 
@@ -258,8 +246,6 @@ def _cursors(connection: "Connection[tuple[Any, ...]]", broker: "Broker") -> Ite
     plans = plan(rows, broker, "earliest", None)
     for one in plans:
         place = f"{one.pipeline} in {one.place.topic}/{one.place.partition}"
-        yield Finding(
-            "wrong", f"cursor of {place}: {one.why}", "`points cursor adopt` says what it would do", Exit.CURSOR
-        )
+        yield Finding("wrong", f"cursor of {place}: {one.why}", "`points cursor adopt` says what it would do", Exit.CURSOR)
     if not plans:
         yield Finding("ok", f"cursors: {sum(1 for r in rows if not r.retired)}, all in the logs of their topics")

@@ -118,9 +118,7 @@ def _of_kafka(error: Exception) -> Failure | None:
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     )
     if told.code() in (*denied, KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
-        return Failure(
-            Exit.USAGE, f"Kafka refuses us: {told.str()}", "check POINTS_KAFKA__SASL_… and the rights of this user"
-        )
+        return Failure(Exit.USAGE, f"Kafka refuses us: {told.str()}", "check POINTS_KAFKA__SASL_… and the rights of this user")
     if told.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001 - as above
         return Failure(Exit.CURSOR, f"Kafka: {told.str()}", "create topics with `points topics apply`")
     return Failure(Exit.UNREACHABLE, f"Kafka: {told.str()}", "check POINTS_KAFKA__BOOTSTRAP_SERVERS and the broker")

@@ -69,9 +69,7 @@ def _print(merchant: str, order: str, found: "Explained") -> None:
     colour = _COLOURS[found.state]
     title = f"order [bold]{escape(order)}[/] at {escape(merchant)} · [bold {colour}]{found.state}[/]"
     body = Group(_figures(found), Rule(style="dim"), _steps(found))
-    out().print(
-        Panel(body, title=title, title_align="left", border_style=colour, padding=(0, 1), width=min(out().width, 118))
-    )
+    out().print(Panel(body, title=title, title_align="left", border_style=colour, padding=(0, 1), width=min(out().width, 118)))
 
 
 def _figures(found: "Explained") -> "Table":
@@ -110,11 +108,7 @@ def _steps(found: "Explained") -> "Table":
     for step in found.steps:
         word, colon, rest = step.text.partition(": ")
         # A reason's word stands out: it is what people search for.
-        text = (
-            f"[yellow]{escape(word)}[/]: {escape(rest)}"
-            if colon and word.islower() and "_" in word
-            else escape(step.text)
-        )
+        text = f"[yellow]{escape(word)}[/]: {escape(rest)}" if colon and word.islower() and "_" in word else escape(step.text)
         table.add_row("" if step.about == about else step.about, text)
         about = step.about
     return table

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import cursors, dlq, doctor, explain, members, pipelines, run, settings, setup, status
+from cli import cursors, demo, dlq, doctor, explain, members, pipelines, run, settings, setup, status
 from cli.exits import TABLE, Exit, failure_of
 
 EPILOG = "Exit codes: " + " · ".join(f"{code} {meaning}" for code, meaning in TABLE)
@@ -35,9 +35,7 @@ def _end(error: Exception) -> int:
     failure = failure_of(error)
     if failure is None:
         what = f"unexpected {type(error).__name__}: {error}"
-        failure = Failure(
-            Exit.UNEXPECTED, what, "run it again with `points --debug …` for the traceback, and report it"
-        )
+        failure = Failure(Exit.UNEXPECTED, what, "run it again with `points --debug …` for the traceback, and report it")
     complain(failure)
     return failure.code
 
@@ -63,9 +61,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Member Points: points for orders, from Kafka to a ledger and back."""
     del version
@@ -84,6 +80,7 @@ app.command("resume")(pipelines.resume_command)
 app.add_typer(cursors.app, name="cursor")
 app.command("status")(status.status_command)
 app.command("doctor")(doctor.doctor_command)
+app.command("demo")(demo.demo_command)
 
 if __name__ == "__main__":
     app()

@@ -13,9 +13,7 @@ def resume_command(
     pipeline: Annotated[str | None, typer.Argument(help="Which one; all that are paused by default.")] = None,
     strict: Annotated[
         bool,
-        typer.Option(
-            "--strict", help="Count every unreadable record from the first: what paused us may pause us again."
-        ),
+        typer.Option("--strict", help="Count every unreadable record from the first: what paused us may pause us again."),
     ] = False,
     json_: JsonOption = False,
 ) -> None:

@@ -38,10 +38,7 @@ def redacted(value: Any, field: str = "", depth: int = 0) -> Any:
     if isinstance(value, dict):
         if depth >= DEEPEST:
             return f"‹{len(value)} fields›"
-        return {
-            (k if _KEY.fullmatch(k) else f"‹key of {len(k)} characters›"): redacted(v, k, depth + 1)
-            for k, v in value.items()
-        }
+        return {(k if _KEY.fullmatch(k) else f"‹key of {len(k)} characters›"): redacted(v, k, depth + 1) for k, v in value.items()}
     if isinstance(value, list):
         shown = [redacted(item, field, depth + 1) for item in value[:LONGEST_LIST]]
         return [*shown, f"‹{len(value) - LONGEST_LIST} more›"] if len(value) > LONGEST_LIST else shown

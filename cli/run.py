@@ -18,9 +18,7 @@ MANY_CORES = 4
 def run_command(
     workers: Annotated[
         list[str],
-        typer.Argument(
-            metavar="WORKER…", help="`all`, or any of intake, grants, recheck, expiry, relay; a name may be repeated."
-        ),
+        typer.Argument(metavar="WORKER…", help="`all`, or any of intake, grants, recheck, expiry, relay; a name may be repeated."),
     ],
     intakes: Annotated[
         int | None, typer.Option(help="How many intakes `all` starts. [default: 1, and 2 from 4 cores on]", min=1)

@@ -23,9 +23,7 @@ def apply_command(
     if_version: Annotated[
         int | None, typer.Option("--if-version", help="Only if this version is the newest (0: none yet).", min=0)
     ] = None,
-    by: Annotated[
-        str | None, typer.Option("--by", help="Who changes them; by default the user of this machine.")
-    ] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who changes them; by default the user of this machine.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Make a new version of a merchant's settings; the same content again makes none."""
@@ -49,9 +47,7 @@ def apply_command(
     elif done.changed:
         out().print(f"[bold]version {done.version}[/] of {merchant} is in force from {iso(done.effective_at)}")
     else:
-        out().print(
-            f"nothing changed: this is what version {done.version} says, in force from {iso(done.effective_at)}"
-        )
+        out().print(f"nothing changed: this is what version {done.version} says, in force from {iso(done.effective_at)}")
 
 
 def _read(file: Path) -> bytes:
@@ -75,9 +71,7 @@ def _user() -> str:
 @app.command("show")
 def show_command(
     merchant: Merchant,
-    version: Annotated[
-        int | None, typer.Option("--version", help="Which version; the newest by default.", min=1)
-    ] = None,
+    version: Annotated[int | None, typer.Option("--version", help="Which version; the newest by default.", min=1)] = None,
     json_: JsonOption = False,
 ) -> None:
     """Show a version of a merchant's settings."""

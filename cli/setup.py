@@ -52,9 +52,7 @@ def _not_allowed(error: Any) -> Failure:
             [wrong, "the migration makes the role points_app, which workers act as, and grants it to the owner"],
             "let an administrator run CREATE ROLE points_app NOLOGIN; GRANT points_app TO the owner, and migrate again",
         )
-    return Failure(
-        Exit.REFUSED, wrong, "migrate as the owner of the database and its schema: POINTS_DATABASE__OWNER_URL"
-    )
+    return Failure(Exit.REFUSED, wrong, "migrate as the owner of the database and its schema: POINTS_DATABASE__OWNER_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +69,11 @@ def wanted_topics(found: "Configuration") -> list[Wanted]:
     topics = found.topics
     dead = {"cleanup.policy": "delete", "retention.ms": str(FOURTEEN_DAYS_MS), "max.message.bytes": str(LARGEST_LETTER)}
     return [
-        *(
-            Wanted(name, {}, source=True)
-            for name in (topics.orders, topics.deliveries, topics.customers, topics.commands)
-        ),
+        *(Wanted(name, {}, source=True) for name in (topics.orders, topics.deliveries, topics.customers, topics.commands)),
         Wanted(topics.points_changed, {"cleanup.policy": "delete"}),
         Wanted(topics.command_results, {"cleanup.policy": "delete"}),
         Wanted(topics.settings, {"cleanup.policy": "compact"}),
-        *(
-            Wanted(n, dead)
-            for n in (topics.dlq_orders, topics.dlq_deliveries, topics.dlq_customers, topics.dlq_commands)
-        ),
+        *(Wanted(n, dead) for n in (topics.dlq_orders, topics.dlq_deliveries, topics.dlq_customers, topics.dlq_commands)),
     ]
 
 
@@ -146,9 +138,7 @@ def _not_created(name: str, error: Any, broker: "Broker", replication: int) -> F
     return Failure(Exit.CURSOR, f"topic {name} could not be created: {text}", remedy)
 
 
-def differences(
-    wanted: Wanted, partitions: int, replication: int, settings: dict[str, str], found: "Configuration"
-) -> list[str]:
+def differences(wanted: Wanted, partitions: int, replication: int, settings: dict[str, str], found: "Configuration") -> list[str]:
     """In which ways an existing topic is not as the configuration wants it, in words."""
     lines = []
     if partitions != found.kafka.partitions:

@@ -81,9 +81,7 @@ def _ends(found: "Configuration", rows: "list[KnownCursor]") -> dict[tuple[str, 
 
     broker = Broker(found)
     topics = broker.topics(r.topic for r in rows)
-    here = [
-        r for r in rows if r.topic in topics and topics[r.topic].uuid == r.topic_uuid and r.cluster == broker.cluster
-    ]
+    here = [r for r in rows if r.topic in topics and topics[r.topic].uuid == r.topic_uuid and r.cluster == broker.cluster]
     ends = broker.ends({(r.topic, r.partition) for r in here})
     return {r.place_in_cluster: ends[r.topic, r.partition].next for r in here}
 
@@ -129,9 +127,7 @@ def _print(status: Status) -> None:
             told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
             console.print(f"[dim]{name} ignored: {escape(told)}[/]")
     for p in status.paused:
-        console.print(
-            f"[bold red]paused[/] {p.name}: {escape(p.reason or '')} [dim]→ points dlq list, points resume {p.name}[/]"
-        )
+        console.print(f"[bold red]paused[/] {p.name}: {escape(p.reason or '')} [dim]→ points dlq list, points resume {p.name}[/]")
 
 
 def _head(status: Status) -> "Table":
@@ -176,7 +172,5 @@ def _cursors(status: Status) -> "Table | str":
             table.add_row(f"[bold]{row.pipeline}[/]")
             pipeline = row.pipeline
         shown = "?" if lag is None else f"[yellow]{lag:,}[/]" if lag else "0"
-        table.add_row(
-            f"  {row.topic}/{row.partition}", shown, str(row.next_offset), *(f"{getattr(row, n):,}" for n in COUNTS)
-        )
+        table.add_row(f"  {row.topic}/{row.partition}", shown, str(row.next_offset), *(f"{getattr(row, n):,}" for n in COUNTS))
     return table

@@ -108,9 +108,7 @@ class _Teller:
             *(["returns"] if facts.returns else []),
             *(["its removal"] if facts.trail.entries else []),
         ]
-        return (
-            f"unknown_order: {' and '.join(heard)} came, but the order itself has not; all of it counts once it comes."
-        )
+        return f"unknown_order: {' and '.join(heard)} came, but the order itself has not; all of it counts once it comes."
 
     def _settings(self, record: OrderRecord) -> Iterator[str]:
         bound = self.view.settings
@@ -218,9 +216,7 @@ class _Teller:
         rule = f"{points_shown(per_unit)} for every full {money_shown(unit, rules.currency)}, {whose}{also}"
         made = f"{base // unit:,} × {per_unit:,} = {points_shown(base // unit * per_unit)}"
         if reason == "over_limit":
-            return (
-                f"over_limit: {rule}: {made}; more than 1,000,000,000 points is taken for a mistake and earns nothing."
-            )
+            return f"over_limit: {rule}: {made}; more than 1,000,000,000 points is taken for a mistake and earns nothing."
         return f"{rule[0].upper()}{rule[1:]}: {made}" + (f", if it could earn ({reason})." if reason else ".")
 
     def _delivery(self, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
@@ -246,9 +242,7 @@ class _Teller:
     def _parcel(self, parcel: Parcel, rules: BoundRules) -> str:
         record, awaited = parcel.record, delivery.awaited_status(parcel, rules.overrides)
         option = record.option or "a delivery option without a name"
-        head = (
-            f"Parcel {unpack_id(record.parcel_id)}: {option} is final at {_awaited(awaited)} ({_whence(parcel, rules)})"
-        )
+        head = f"Parcel {unpack_id(record.parcel_id)}: {option} is final at {_awaited(awaited)} ({_whence(parcel, rules)})"
         moment = delivery.final_moment(parcel, rules.overrides)
         status = f"{record.status or 'not told'}{', logistics failed' if record.failed else ''}"
         if moment is not None:
@@ -304,11 +298,7 @@ class _Teller:
                 yield f"Cancelled or removed since {self._at(cancelled)}: it earns nothing while that stands."
         elif self.decided.reason == "returned":
             yield "Wholly returned: nothing is left that earns."
-        if (
-            rules.keep
-            and self.decided.final_at is not None
-            and any(delivery.gone_back_since(p) for p in self.view.facts.parcels)
-        ):
+        if rules.keep and self.decided.final_at is not None and any(delivery.gone_back_since(p) for p in self.view.facts.parcels):
             yield "A parcel went back at or after the due date: on_return is keep, so the points stay."
 
     def _posted(self) -> Iterator[str]:
@@ -328,11 +318,7 @@ class _Teller:
         word = entry.type.name
         expiry = ""
         if entry.type is not EntryType.expired and entry.expires_at is not None:
-            expiry = (
-                f", expiring {day_shown(entry.expires_at, self.zone)}"
-                if entry.expires_at != NEVER
-                else ", never expiring"
-            )
+            expiry = f", expiring {day_shown(entry.expires_at, self.zone)}" if entry.expires_at != NEVER else ", never expiring"
         when = moment_shown(entry.recorded_at, self.zone)
         which = f"(sequence {entry.sequence}{expiry})"
         return f"{when} {word} {entry.points:+,} for member {entry.member_id} {which}."
@@ -351,9 +337,7 @@ def _whence(parcel: Parcel, rules: BoundRules) -> str:
         return f"not in the table of options: {kind}"
     row = delivery_options()[option]
     if row.final == "by_delivery_type":
-        return (
-            f"table of options: {row.line}, by its delivery type, {'pick-up' if parcel.record.pickup else 'no pick-up'}"
-        )
+        return f"table of options: {row.line}, by its delivery type, {'pick-up' if parcel.record.pickup else 'no pick-up'}"
     return f"table of options: {row.line}"
 
 

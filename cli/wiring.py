@@ -29,9 +29,7 @@ def configuration() -> "Configuration":
 
 
 def _refused(lines: list[str]) -> Failure:
-    return Failure(
-        Exit.USAGE, lines, "docs/configuration.md lists every variable; `make up` prints those of a local stack"
-    )
+    return Failure(Exit.USAGE, lines, "docs/configuration.md lists every variable; `make up` prints those of a local stack")
 
 
 def _beyond_types(found: "Configuration") -> list[str]:
@@ -43,9 +41,7 @@ def _beyond_types(found: "Configuration") -> list[str]:
     if kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism is None:
         problems.append(f"POINTS_KAFKA__SASL_MECHANISM: is missing; {kafka.security_protocol} needs one")
     names = list(found.topics.model_dump().values())
-    problems += [
-        f"POINTS_TOPICS__…: two topics have the name {n}" for n in sorted({n for n in names if names.count(n) > 1})
-    ]
+    problems += [f"POINTS_TOPICS__…: two topics have the name {n}" for n in sorted({n for n in names if names.count(n) > 1})]
     return problems
 
 
@@ -83,9 +79,7 @@ def check_server(connection: "Connection[tuple[Any, ...]]") -> None:
     """Raises Failure when the server is older than PostgreSQL 18."""
     if connection.info.server_version < OLDEST_SERVER:
         have = connection.info.parameter_status("server_version") or str(connection.info.server_version)
-        raise Failure(
-            Exit.SCHEMA, f"the server is PostgreSQL {have}; 18 or newer is needed", "upgrade it, or name another one"
-        )
+        raise Failure(Exit.SCHEMA, f"the server is PostgreSQL {have}; 18 or newer is needed", "upgrade it, or name another one")
 
 
 def take_role(connection: "Connection[tuple[Any, ...]]", role: str | None) -> None:

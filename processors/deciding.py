@@ -15,7 +15,6 @@ from store.ledger import CauseKind, EntryType, Posting, post
 from store.merchants import Merchants
 from store.orders import OrderRow, write_plans
 
-
 TRACEPARENT = "traceparent"
 """The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
 

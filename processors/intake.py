@@ -21,8 +21,8 @@ from store.cursors import Counts, CursorRefused, Place
 from store.database import Cursor, raw, transaction
 from store.ledger import CauseKind
 from store.merchants import Merchants
-from store.quarantine import Poison
 from store.orders import NewOrderRace, OrderKey, OrderRow
+from store.quarantine import Poison
 from store.words import Words
 
 PIPELINE = "intake"

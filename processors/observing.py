@@ -20,9 +20,7 @@ from store.outbox import OutboxKind
 OUTCOMES = ("applied", "duplicate", "ignored", "parked", "dead")
 KNOWN_CREATED_BY = ONLINE_CHANNELS | RETAIL_CHANNELS | {None}
 """SPEC 1.4; whatever is not among them counts as `ec`, and is counted here."""
-DEAD = frozenset(
-    {OutboxKind.DEAD_ORDERS, OutboxKind.DEAD_DELIVERIES, OutboxKind.DEAD_CUSTOMERS, OutboxKind.DEAD_COMMANDS}
-)
+DEAD = frozenset({OutboxKind.DEAD_ORDERS, OutboxKind.DEAD_DELIVERIES, OutboxKind.DEAD_CUSTOMERS, OutboxKind.DEAD_COMMANDS})
 
 
 def batch_done(records: Sequence[Record], done: Done, seconds: float) -> None:
@@ -86,6 +84,4 @@ def relayed(done: Relayed) -> None:
             metrics.DEAD_LETTERS.labels(kind.name.lower()).inc(count)
     now = time.time()
     ages = {text: now - datetime.fromisoformat(text).timestamp() for text in done.recorded}
-    metrics.END_TO_END.observe_all(
-        [max(0.0, ages[text]) for text, count in done.recorded.items() for _ in range(count)]
-    )
+    metrics.END_TO_END.observe_all([max(0.0, ages[text]) for text, count in done.recorded.items() for _ in range(count)])

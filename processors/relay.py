@@ -135,9 +135,7 @@ class Relay:
             topic, timestamp, headers = addressed(headers)
         while True:
             try:
-                self._producer.produce(
-                    topic, value, key, headers=list(headers), timestamp=timestamp, on_delivery=self._delivered
-                )
+                self._producer.produce(topic, value, key, headers=list(headers), timestamp=timestamp, on_delivery=self._delivered)
             except BufferError:
                 self._producer.poll(0.1)
             else:

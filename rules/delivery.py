@@ -46,9 +46,7 @@ def _moment_in(trail: Trail, awaited: str) -> Micros | None:
 
 def _arrival_said_by(entry: Entry) -> Micros | None:
     """The earlier of `arrived_at` and `collected_at`, when the record tells the arrival at all."""
-    arrived, collected = (
-        (entry.said_at, entry.also_at) if entry.state is State.ARRIVED else (entry.also_at, entry.said_at)
-    )
+    arrived, collected = (entry.said_at, entry.also_at) if entry.state is State.ARRIVED else (entry.also_at, entry.said_at)
     if arrived is None:
         return None
     return arrived if collected is None else min(arrived, collected)

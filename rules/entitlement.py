@@ -185,7 +185,11 @@ def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
     if posted.points == now.now_points and (not posted.points or (posted.holder == holder and posted.episode == now.episode)):
         return []
     found: list[Change] = []
-    if posted.points and posted.holder is not None and (posted.holder != holder or now.episode != posted.episode or now.due_at is None):
+    if (
+        posted.points
+        and posted.holder is not None
+        and (posted.holder != holder or now.episode != posted.episode or now.due_at is None)
+    ):
         # D9: the entitlement moves with the member; a new episode is granted whole (SPEC 4.5).
         found.append(Change("clawed_back", posted.holder, -posted.points, posted.episode, posted.expires_at or 0))
         posted = posted._replace(points=0, clawed=True)

@@ -19,16 +19,12 @@ class LotKey(NamedTuple):
 
 @dataclass(slots=True)
 class Lot:
-    """Points granted together. `expired` is what of it lapsed unspent; free points are `remaining` less `held`.
-
-    `loaded` is false while only additions to it are known, not its content.
-    """
+    """Points granted together. `expired` is what of it lapsed unspent; free points are `remaining` less `held`."""
 
     points: int = 0
     remaining: int = 0
     held: int = 0
     expired: int = 0
-    loaded: bool = False
 
     @property
     def free(self) -> int:

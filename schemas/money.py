@@ -19,9 +19,7 @@ UAH USD UYU UZS VES WST XCD YER ZAR ZMW
 """
 
 FRACTION_DIGITS: Final[dict[str, int]] = {
-    code: digits
-    for digits, codes in ((0, _NO_FRACTION), (2, _TWO_DIGITS), (3, _THREE_DIGITS))
-    for code in codes.split()
+    code: digits for digits, codes in ((0, _NO_FRACTION), (2, _TWO_DIGITS), (3, _THREE_DIGITS)) for code in codes.split()
 }
 
 

@@ -1,6 +1,5 @@
 """Upstream ids, narrow: 24 hexadecimal digits (which begin with a time, so indexes stay local) become 12 bytes."""
 
-
 _OTHER = b"\xff"
 """Begins an id of any other form. No UTF-8 text contains this byte, so nothing is ambiguous."""
 _HEX_LENGTH = 24

@@ -19,5 +19,3 @@ def claim_due(cursor: Cursor, merchants: list[int], share: int, now: Micros, wor
     cursor.execute(queries("claims")["due"], [int4s(merchants), now, share], binary=True)
     rows = read_rows(cursor, cursor.fetchall(), words)
     return [rows[key] for key in sorted(rows)]
-
-

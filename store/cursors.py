@@ -86,9 +86,7 @@ def advance(cursor: Cursor, pipeline: str, cluster: str, done: Mapping[Place, tu
 def start(cursor: Cursor, pipeline: str, cluster: str, place: Place, first_offset: int) -> int:
     """The next offset to read in a partition, starting a cursor at `first_offset` where there is none."""
     cursor.execute(queries("cursors")["start"], [pipeline, cluster, place.topic_uuid, place.partition, place.topic, first_offset])
-    row = cursor.execute(
-        queries("cursors")["next_offset"], [pipeline, cluster, place.topic_uuid, place.partition]
-    ).fetchone()
+    row = cursor.execute(queries("cursors")["next_offset"], [pipeline, cluster, place.topic_uuid, place.partition]).fetchone()
     return int(row[0]) if row is not None else first_offset
 
 

@@ -1,4 +1,4 @@
-"""Posting: accounts locked in one order, entries with their running balances, lots, and one event for each entry (I2-I4, I8).
+"""Posting: accounts locked in one order, entries with running balances, lots, and one event for each entry (I2-I4, I8).
 
 Everything that changes points goes through `post`. Most postings are grants, which need nothing read beforehand: one
 sorted upsert locks the accounts, adds, and shows what was there. Only accounts from which something is taken, or on
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from hashlib import sha1
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -23,6 +23,10 @@ from store.queries import queries
 
 EVENT_NAMESPACE = bytes.fromhex("9a0f4f0f6a0f5cf0a4d06b2f0c5d9b11")
 """All event ids are uuid5 in this namespace, of what they record: the same record has the same id for ever."""
+
+
+AccountKey = tuple[int, bytes]
+"""(merchant number, packed member id), the order in which accounts are locked."""
 
 
 class EntryType(IntEnum):
@@ -90,6 +94,20 @@ class Posting:
         return LotKey(self.expires_at, self.order_id, self.episode)
 
 
+class _Entry(NamedTuple):
+    """What an entry says beside what it moved. `name` is what its event id is made of."""
+
+    kind: EntryType
+    name: str
+    occurred_at: Micros
+    cause: CauseKind
+    cause_id: bytes
+    lot: LotKey
+    entry_no: int | None = None
+    settings_no: int | None = None
+    traceparent: bytes | None = None
+
+
 @dataclass(slots=True)
 class _Ready:
     """An account in hand: where it stood, what is to be posted, whether its lots are needed."""
@@ -97,6 +115,11 @@ class _Ready:
     account_no: int
     account: Account
     slow: bool
+    before: dict[LotKey, tuple[Any, ...]] = field(default_factory=dict)
+
+
+_AllReady = dict[AccountKey, _Ready]
+_Todo = dict[AccountKey, list[Posting]]
 
 
 @dataclass(slots=True)
@@ -115,7 +138,7 @@ def post(cursor: Cursor, postings: Sequence[Posting], now: Micros, merchant_id: 
     """
     if not postings:
         return 0
-    by_account: dict[tuple[int, bytes], list[Posting]] = {}
+    by_account: _Todo = {}
     for p in postings:
         by_account.setdefault((p.merchant_no, p.member), []).append(p)
     return _post(cursor, by_account, _Batch(now, merchant_id))
@@ -124,13 +147,13 @@ def post(cursor: Cursor, postings: Sequence[Posting], now: Micros, merchant_id: 
 def expire(cursor: Cursor, limit: int, now: Micros, merchant_id: Callable[[int], str]) -> int:
     """Lets lots lapse on up to `limit` accounts that nobody touches; returns the number of accounts done."""
     cursor.execute(queries("ledger")["claim_lapsed"], [now, limit], binary=True)
-    touched: dict[tuple[int, bytes], list[Posting]] = {(m, member): [] for m, member in cursor.fetchall()}
+    touched: _Todo = {(m, member): [] for m, member in cursor.fetchall()}
     if touched:
         _post(cursor, touched, _Batch(now, merchant_id))
     return len(touched)
 
 
-def _post(cursor: Cursor, by_account: dict[tuple[int, bytes], list[Posting]], batch: _Batch) -> int:
+def _post(cursor: Cursor, by_account: _Todo, batch: _Batch) -> int:
     ready = _lock(cursor, by_account, batch.now)
     _load_lots(cursor, ready, by_account)
     for key, todo in by_account.items():
@@ -148,7 +171,7 @@ def _is_slow(todo: list[Posting], now: Micros) -> bool:
     return not todo or any(p.points < 0 or p.expires_at <= now for p in todo)
 
 
-def _lock(cursor: Cursor, by_account: dict[tuple[int, bytes], list[Posting]], now: Micros) -> dict[tuple[int, bytes], _Ready]:
+def _lock(cursor: Cursor, by_account: _Todo, now: Micros) -> _AllReady:
     rows = []
     for m, member in sorted(by_account):
         todo = by_account[m, member]
@@ -164,17 +187,20 @@ def _lock(cursor: Cursor, by_account: dict[tuple[int, bytes], list[Posting]], no
     return ready
 
 
-def _load_lots(cursor: Cursor, ready: dict[tuple[int, bytes], _Ready], by_account: dict[tuple[int, bytes], list[Posting]]) -> None:
-    slow = {one.account_no: one.account for one in ready.values() if one.slow}
+def _load_lots(cursor: Cursor, ready: _AllReady, by_account: _Todo) -> None:
+    slow = {one.account_no: one for one in ready.values() if one.slow}
     if not slow:
         return
     sources = sorted({p.order_id for key, todo in by_account.items() if ready[key].slow for p in todo})
     cursor.execute(queries("ledger")["read_lots"], [int8s(sorted(slow)), byteas(sources)], binary=True)
-    for account_no, expires, source, episode, points, remaining, held, expired in cursor.fetchall():
-        slow[account_no].lots[LotKey(expires, source, episode)] = Lot(points, remaining, held, expired, loaded=True)
+    for row in cursor.fetchall():
+        account_no, expires, source, episode, points, remaining, held, expired = row
+        one, key = slow[account_no], LotKey(expires, source, episode)
+        one.account.lots[key] = Lot(points, remaining, held, expired)
+        one.before[key] = row
 
 
-def _apply(batch: _Batch, one: _Ready, key: tuple[int, bytes], p: Posting) -> None:
+def _apply(batch: _Batch, one: _Ready, key: AccountKey, p: Posting) -> None:
     p.account_no = one.account_no
     lot = p.lot_key
     moved = grant(one.account, lot, p.points) if p.points > 0 else claw_back(one.account, lot, -p.points)
@@ -184,19 +210,19 @@ def _apply(batch: _Batch, one: _Ready, key: tuple[int, bytes], p: Posting) -> No
     order = (p.merchant_no, p.order_id)
     number = batch.entries_of[order] = batch.entries_of.get(order, p.entry_base) + 1
     name = f"order:{batch.merchant_id(p.merchant_no)}:{unpack_id(p.order_id)}:{number}"
-    _record(batch, one, key, p.type, moved, name, p.occurred_at, p.cause, p.cause_id or p.order_id, p.order_id, number, p.settings_no, lot,
-            p.traceparent)
+    entry = _Entry(p.type, name, p.occurred_at, p.cause, p.cause_id or p.order_id, lot, number, p.settings_no, p.traceparent)
+    _record(batch, one, key, entry, moved)
     if p.points > 0 and p.expires_at <= batch.now and one.account.lots[lot].free:
         _expire_lot(batch, one, key, lot)
 
 
-def _expire_lot(batch: _Batch, one: _Ready, key: tuple[int, bytes], lot: LotKey) -> None:
+def _expire_lot(batch: _Batch, one: _Ready, key: AccountKey, lot: LotKey) -> None:
     before = one.account.lots[lot].expired
     moved = lapse(one.account, lot)
     merchant, member = batch.merchant_id(key[0]), unpack_id(key[1])
     name = f"lot:{merchant}:{member}:{lot_id(lot)}:{lot.expires_at}:{before}"
-    cause_id = lot_id(lot).encode()
-    _record(batch, one, key, EntryType.expired, moved, name, lot.expires_at, CauseKind.expiry, cause_id, lot.source, None, None, lot)
+    entry = _Entry(EntryType.expired, name, lot.expires_at, CauseKind.expiry, lot_id(lot).encode(), lot)
+    _record(batch, one, key, entry, moved)
 
 
 def lot_id(lot: LotKey) -> str:
@@ -218,11 +244,9 @@ def uuid_text(raw: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _record(  # noqa: PLR0913 - an entry has these parts, and a tuple of them would only hide it
-    batch: _Batch, one: _Ready, key: tuple[int, bytes], kind: EntryType, moved: Moved, name: str, occurred: Micros,
-    cause: CauseKind, cause_id: bytes, order_id: bytes, entry_no: int | None, settings_no: int | None, lot: LotKey,
-    traceparent: bytes | None = None,
-) -> None:  # fmt: skip
+def _record(batch: _Batch, one: _Ready, key: AccountKey, entry: _Entry, moved: Moved) -> None:
+    kind, name, occurred, cause, cause_id, lot, entry_no, settings_no, traceparent = entry
+    order_id = lot.source
     account = one.account
     account.sequence += 1
     merchant, member = batch.merchant_id(key[0]), unpack_id(key[1])
@@ -255,7 +279,8 @@ def _record(  # noqa: PLR0913 - an entry has these parts, and a tuple of them wo
         None if single else orjson.dumps(lots), occurred, raw_id,
     ))  # fmt: skip
     headers = headers_bytes([("traceparent", traceparent)]) if traceparent is not None else None
-    batch.outbox.append((shard_of(one.account_no), OutboxKind.CHANGED, f"{merchant}:{member}".encode(), orjson.dumps(event), headers))
+    address = f"{merchant}:{member}".encode()
+    batch.outbox.append((shard_of(one.account_no), OutboxKind.CHANGED, address, orjson.dumps(event), headers))
 
 
 _LEDGER = (
@@ -265,20 +290,25 @@ _LEDGER = (
 _LOT = (int8s, int8s, byteas, int4s, int8s, int8s, int8s, int8s)
 
 
-def _write(cursor: Cursor, ready: dict[tuple[int, bytes], _Ready], by_account: dict[tuple[int, bytes], list[Posting]], batch: _Batch) -> None:
+def _write(cursor: Cursor, ready: _AllReady, by_account: _Todo, batch: _Batch) -> None:
     sql = queries("ledger")
     if batch.ledger:
         ids = uuids([row[-1] for row in batch.ledger])
         kinds = columns([row[:-1] for row in batch.ledger], _LEDGER)
         cursor.execute(sql["append"], [*kinds, batch.now, ids])
         cursor.execute(sql["publish"], columns(batch.outbox, (int2s, int2s, byteas, byteas, byteas)))
-    slow = [(r.account_no, a.sequence, a.available, a.held, a.debt, next_expiry(a)) for r in ready.values() if r.slow for a in (r.account,)]
+    slow = [_account_row(one) for one in ready.values() if one.slow]
     if slow:
         cursor.execute(sql["write_accounts"], columns(slow, (int8s,) * 6))
     _write_lots(cursor, ready, by_account)
 
 
-def _write_lots(cursor: Cursor, ready: dict[tuple[int, bytes], _Ready], by_account: dict[tuple[int, bytes], list[Posting]]) -> None:
+def _account_row(one: _Ready) -> tuple[int, ...]:
+    a = one.account
+    return (one.account_no, a.sequence, a.available, a.held, a.debt, next_expiry(a))
+
+
+def _write_lots(cursor: Cursor, ready: _AllReady, by_account: _Todo) -> None:
     fresh: list[tuple[Any, ...]] = []
     added: list[tuple[Any, ...]] = []
     loaded: list[tuple[Any, ...]] = []
@@ -289,7 +319,8 @@ def _write_lots(cursor: Cursor, ready: dict[tuple[int, bytes], _Ready], by_accou
         for k, lot in one.account.lots.items():
             row = (one.account_no, k.expires_at, k.source, k.episode, lot.points, lot.remaining, lot.held, lot.expired)
             if one.slow:
-                loaded.append(row)
+                if one.before.get(k) != row:
+                    loaded.append(row)
             else:
                 (fresh if k in new else added).append(row)
     sql = queries("ledger")

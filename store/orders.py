@@ -91,7 +91,7 @@ def _from_row(row: tuple[Any, ...], words: Words) -> OrderRow:
         parcels = (codec.parcel_of(parcel_b, flags, parcel_trail_b, words),)
     posted = codec.posted_of(posted_b, flags, member) if posted_b is not None else NOTHING_POSTED
     facts = OrderFacts(record, trail, parcels, (), tier, tier_at, settings_no, posted)
-    return OrderRow(merchant_no, order_id, facts, due, planned, False, flags)
+    return OrderRow(merchant_no, order_id, facts, due, planned, flags=flags)
 
 
 def _to_row(row: OrderRow, words: Words) -> tuple[Any, ...]:

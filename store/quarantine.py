@@ -12,9 +12,10 @@ from store.database import Cursor
 from store.outbox import OutboxKind, headers_bytes
 from store.queries import queries
 
-
 KEPT = 14 * DAY
 """How long raw bytes are kept (SPEC 7): the dead-letter topics' retention is the same."""
+MERCHANT_LETTERS = 100
+"""As many as a merchant's id may have; a record that is poison may claim any."""
 
 
 class Paused(Exception):
@@ -40,11 +41,20 @@ class DeadLetters(NamedTuple):
 class Record(Protocol):
     """A Kafka record, as far as quarantine keeps it."""
 
-    def key(self) -> Any: ...
-    def value(self) -> Any: ...
-    def offset(self) -> Any: ...
-    def headers(self) -> Any: ...
-    def timestamp(self) -> Any: ...
+    def key(self) -> Any:
+        """The record's key."""
+
+    def value(self) -> Any:
+        """Its bytes."""
+
+    def offset(self) -> Any:
+        """Where it stands."""
+
+    def headers(self) -> Any:
+        """Its headers, or None."""
+
+    def timestamp(self) -> Any:
+        """(kind, milliseconds)."""
 
 
 class Poison(NamedTuple):
@@ -70,7 +80,7 @@ def put(cursor: Cursor, pipeline: str, group: str, letters: DeadLetters, poison:
     for p in poison:
         key, value, offset = p.record.key(), p.record.value(), int(p.record.offset())
         headers = list(p.record.headers() or [])
-        merchant = p.merchant_id.encode()[:200] if p.merchant_id is not None else None
+        merchant = p.merchant_id[:MERCHANT_LETTERS].encode() if p.merchant_id is not None else None
         rows.append((
             p.place.topic.encode(), p.place.topic_uuid.encode(), p.place.partition, offset, key, value,
             headers_bytes(headers), p.record.timestamp()[1] * 1000, merchant, p.reason.encode(), p.message.encode(), p.position,

@@ -3,14 +3,13 @@
 import re
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, cast
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 @cache
 def queries(file: str) -> dict[str, bytes]:
-    """The statements of `store/sql/<file>.sql` by name. Parameters are PostgreSQL's own: $1, $2, …"""
+    """The statements of `store/sql/<file>.sql` by name. Parameters are PostgreSQL's own, $1 and so on."""
     text = files("store").joinpath("sql", f"{file}.sql").read_text(encoding="utf-8")
     parts = _NAME.split(text)
-    return {name: cast("LiteralString", body.strip().rstrip(";")).encode() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+    return {name: body.strip().rstrip(";").encode() for name, body in zip(parts[1::2], parts[2::2], strict=True)}

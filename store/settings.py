@@ -69,7 +69,8 @@ def _write(
 ) -> None:
     number, merchant_id = merchant
     body = canonical(document)
-    cursor.execute(queries("settings")["apply"], [number, version, effective, body.decode(), bytes.fromhex(digest(document)), now, by])
+    stored = [number, version, effective, body.decode(), bytes.fromhex(digest(document)), now, by]
+    cursor.execute(queries("settings")["apply"], stored)
     if version == 1:
         cursor.execute(queries("settings")["recheck_unbound"], [number, list(RECHECKS_US)])
     told = SettingsChanged(

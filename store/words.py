@@ -28,7 +28,10 @@ class Words:
             self._words[number] = word
 
     def learn(self, words: set[str | None]) -> None:
-        """Gives numbers to new words (very long ones by their beginning), in a transaction of its own, before the batch that uses them begins."""
+        """Gives numbers to new words (very long ones by their beginning), in a transaction of its own.
+
+        Called before the batch that uses them begins, so that no batch waits for another's words.
+        """
         new = {w for w in words if w is not None and w not in self._numbers}
         if not new:
             return

@@ -21,9 +21,7 @@ app = faust.App(
 )
 orders = app.topic(at.topic_in, key_type=bytes, value_type=bytes, value_serializer="raw")
 changes = app.topic(at.topic_out, key_type=bytes, value_type=bytes, value_serializer="raw")
-sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(
-    create_async_engine(at.sqlalchemy_url), expire_on_commit=False
-)
+sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(create_async_engine(at.sqlalchemy_url), expire_on_commit=False)
 
 
 @app.agent(orders)

@@ -107,9 +107,7 @@ def main() -> None:
     """Work until killed."""
     at, first = places(), FirstEvent()
     consumer = Consumer(at.consumer)
-    producer = Producer(
-        {"bootstrap.servers": at.bootstrap_servers, "linger.ms": 5, "queue.buffering.max.messages": 200_000}
-    )
+    producer = Producer({"bootstrap.servers": at.bootstrap_servers, "linger.ms": 5, "queue.buffering.max.messages": 200_000})
     consumer.subscribe([at.topic_in])
     with psycopg.connect(at.database_url, autocommit=True) as database:
         while True:

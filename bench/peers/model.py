@@ -147,9 +147,7 @@ def handle(session: Session, event: Envelope) -> PointsChanged | None:
     lot = {"points": earned, "remaining": earned, "expires_at": now + timedelta(days=365)}
     session.add(Lot(**owner, order_id=order.order_id, **lot))
     row = insert(Balance).values(**owner, balance=earned)
-    upsert = row.on_conflict_do_update(
-        index_elements=list(owner), set_={"balance": Balance.balance + row.excluded.balance}
-    )
+    upsert = row.on_conflict_do_update(index_elements=list(owner), set_={"balance": Balance.balance + row.excluded.balance})
     balance = session.scalars(upsert.returning(Balance.balance)).one()
     return PointsChanged(
         merchant_id=order.merchant_id,

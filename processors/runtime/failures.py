@@ -84,13 +84,9 @@ def refusal(error: BaseException, *, first: bool) -> Refused | None:
 
 def _kafka_refusal(error: KafkaError) -> Refused | None:
     if error.code() in _DENIED:
-        return Refused(
-            Exit.CONFIGURATION, f"Kafka refuses us ({error.str()}): check POINTS_KAFKA__… and the rights of this user"
-        )
+        return Refused(Exit.CONFIGURATION, f"Kafka refuses us ({error.str()}): check POINTS_KAFKA__… and the rights of this user")
     if error.code() == KafkaError._INVALID_ARG:  # noqa: SLF001 - librdkafka's name
-        return Refused(
-            Exit.CONFIGURATION, f"the Kafka client refuses its configuration ({error.str()}): check POINTS_KAFKA__…"
-        )
+        return Refused(Exit.CONFIGURATION, f"the Kafka client refuses its configuration ({error.str()}): check POINTS_KAFKA__…")
     return None
 
 

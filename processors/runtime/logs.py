@@ -25,9 +25,7 @@ def set_up(level: str, form: Literal["console", "json"], **always: str) -> None:
     """Sets up logging for this process; `always` are fields of every line. Librdkafka's own lines go the same way."""
     number = logging.getLevelNamesMapping()[level.upper()]
     last: Processor = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[

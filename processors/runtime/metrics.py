@@ -65,14 +65,10 @@ WORKER_READY = _gauge("points_worker_ready", "1 while the worker can do its work
 PIPELINE_PAUSED = _gauge("points_pipeline_paused", "1 while too much poison has paused the pipeline.", ["pipeline"])
 LAST_TURN = _gauge("points_last_turn_timestamp_seconds", "When the worker's loop last turned.")
 SETTINGS_EPOCH = _gauge("points_settings_epoch", "How many changes of settings the database has seen.")
-DATABASE_RECONNECTS = _counter(
-    "points_database_reconnects", "Connections to the database that were lost and made anew."
-)
+DATABASE_RECONNECTS = _counter("points_database_reconnects", "Connections to the database that were lost and made anew.")
 BROKER_TROUBLES = _counter("points_broker_troubles", "Turns of the loop that failed because of Kafka.")
 CURSOR_REFUSALS = _counter("points_cursor_refusals", "Batches dropped because another worker had moved the cursor.")
-ROLLBACKS = _counter(
-    "points_rollbacks", "Batches that the database rolled back (deadlocks, time limits) and that were done again."
-)
+ROLLBACKS = _counter("points_rollbacks", "Batches that the database rolled back (deadlocks, time limits) and that were done again.")
 
 # Intake.
 CONSUMED = _counter("points_consumed_records", "Records read from Kafka and committed, by topic.", ["topic"])
@@ -89,21 +85,13 @@ LAG_SECONDS = _gauge("points_lag_seconds", "Age of the oldest unprocessed record
 DELIVERY_OPTIONS = _counter(
     "points_delivery_options", "Records by delivery option: known, or one of 16 buckets of unknown names.", ["bucket"]
 )
-UNKNOWN_CREATED_BY = _counter(
-    "points_unknown_created_by", "Orders whose created_by is not one that we know (SPEC 1.9)."
-)
-QUARANTINE = _gauge(
-    "points_quarantine_records", "Records in quarantine that nobody has redriven or discarded.", ["topic"]
-)
+UNKNOWN_CREATED_BY = _counter("points_unknown_created_by", "Orders whose created_by is not one that we know (SPEC 1.9).")
+QUARANTINE = _gauge("points_quarantine_records", "Records in quarantine that nobody has redriven or discarded.", ["topic"])
 
 # What is posted.
 ENTRIES = _counter("points_ledger_entries", "Ledger entries posted, by type.", ["type"])
-GRANT_LATENESS = Histogram(
-    "points_grant_lateness_seconds", "From due to recorded, of grants that had to wait for their day."
-)
-OLDEST_DUE = _gauge(
-    "points_oldest_due_timestamp_seconds", "Due date of the oldest overdue grant; 0 when none is overdue."
-)
+GRANT_LATENESS = Histogram("points_grant_lateness_seconds", "From due to recorded, of grants that had to wait for their day.")
+OLDEST_DUE = _gauge("points_oldest_due_timestamp_seconds", "Due date of the oldest overdue grant; 0 when none is overdue.")
 RECHECKED = _counter("points_rechecked_orders", "Orders looked at again because something beside them changed.")
 EXPIRED_ACCOUNTS = _counter("points_expired_accounts", "Accounts on which the expiry worker let lots lapse.")
 

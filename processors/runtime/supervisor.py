@@ -50,9 +50,7 @@ def plan(kinds: Sequence[str], base_port: int) -> list[Planned]:
 class Supervisor:
     """Runs workers as children of this process."""
 
-    def __init__(
-        self, command: Sequence[str], planned: Sequence[Planned], environment: Mapping[str, str], stop: Stop
-    ) -> None:
+    def __init__(self, command: Sequence[str], planned: Sequence[Planned], environment: Mapping[str, str], stop: Stop) -> None:
         """`command` and a kind make the command of a child."""
         self._command, self._environment, self._stop = list(command), dict(environment), stop
         self._children = [_Child(one) for one in planned]
@@ -118,9 +116,7 @@ class Supervisor:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log().error(
-                    "child_killed", child=child.planned.name, why=f"it did not end within {GRACE_SECONDS:.0f} s"
-                )
+                log().error("child_killed", child=child.planned.name, why=f"it did not end within {GRACE_SECONDS:.0f} s")
                 process.kill()
                 process.wait()
         os.close(self._writing)

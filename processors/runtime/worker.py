@@ -254,9 +254,7 @@ def run_worker(kind: str, factory: Factory, configuration: Configuration) -> int
     try:
         server = HealthServer(health, where.host, where.port)
     except OSError as error:
-        log().error(
-            "refused", why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): set POINTS_METRICS__PORT"
-        )
+        log().error("refused", why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): set POINTS_METRICS__PORT")
         return Exit.CONFIGURATION
     log().info("serving", url=server.url)
     try:

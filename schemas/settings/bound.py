@@ -66,6 +66,4 @@ def compile_settings(document: SettingsDocument, effective_at: Micros | None = N
 
 
 def _units(earn: Earn, currency: str) -> dict[str | None, tuple[int, int]]:
-    return {
-        rule.membership_tier_id: (minor_units(rule.unit_price, currency), rule.points_per_unit) for rule in earn.rules
-    }
+    return {rule.membership_tier_id: (minor_units(rule.unit_price, currency), rule.points_per_unit) for rule in earn.rules}

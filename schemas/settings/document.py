@@ -120,9 +120,7 @@ def _instant_of_text(value: object) -> object:
     try:
         return datetime.fromisoformat(value)
     except ValueError:
-        raise ProblemError(
-            "is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z"
-        ) from None
+        raise ProblemError("is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z") from None
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -88,9 +88,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Mapping:
     for key_node, value_node in node.value:
         key: Hashable = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str):
-            raise UnreadableError(
-                f"has a key that is not a word (line {key_node.start_mark.line + 1}); put it in quotes"
-            )
+            raise UnreadableError(f"has a key that is not a word (line {key_node.start_mark.line + 1}); put it in quotes")
         pairs.append((key, loader.construct_object(value_node, deep=True)))
     return Mapping(pairs)
 
@@ -147,6 +145,4 @@ def _yaml(text: str) -> object:
         where = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
         raise UnreadableError(f"is not YAML: {error.problem}{where}") from None
     except (yaml.YAMLError, ValueError, ArithmeticError) as error:
-        raise UnreadableError(
-            f"is not YAML: {type(error).__name__}: a character or number that it does not allow"
-        ) from None
+        raise UnreadableError(f"is not YAML: {type(error).__name__}: a character or number that it does not allow") from None

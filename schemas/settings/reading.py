@@ -107,9 +107,7 @@ def _remedy_for_key(key: str) -> str:
 def _without_tags(path: _Path) -> _Path:
     """The path as the document has it: without the name of the chosen kind of expiry, which is no key."""
     return tuple(
-        part
-        for index, part in enumerate(path)
-        if part != "[key]" and not (part in _EXPIRY_KINDS and path[index - 1] == "expiry")
+        part for index, part in enumerate(path) if part != "[key]" and not (part in _EXPIRY_KINDS and path[index - 1] == "expiry")
     )
 
 

@@ -1,5 +1,6 @@
 """What every upstream model shares: unknown fields are ignored, values are kept out of error texts (SPEC 7)."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
@@ -13,14 +14,18 @@ class Upstream(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True, protected_namespaces=())
 
 
-Text = Annotated[str, Field(max_length=200)]
-Id = Annotated[str, Field(min_length=1, max_length=100)]
+# No NUL: PostgreSQL's text cannot hold it, and no platform means it.
+Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+Id = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 RecordId = Annotated[Id, Field(validation_alias=AliasChoices("id", "_id"))]
 """Upstream names it `id` or `_id`."""
 Cents = Annotated[int, Field(ge=-INT64, lt=INT64)]
 """An amount in the currency's minor unit, whatever the fraction of the currency."""
-Instant = AwareDatetime
-"""A time with an offset (`Z`, `+00:00`, `+08:00`); without one it says nothing and is refused."""
+Instant = Annotated[AwareDatetime, Field(ge=datetime(1, 1, 2, tzinfo=UTC), le=datetime(9999, 12, 30, tzinfo=UTC))]
+"""A time with an offset (`Z`, `+00:00`, `+08:00`); without one it says nothing and is refused.
+
+A day's room at both ends of the calendar, so that its UTC, which we show, lies in a year from 1 to 9999.
+"""
 
 
 class Money(Upstream):

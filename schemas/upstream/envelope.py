@@ -110,7 +110,7 @@ def _merchant_in(value: bytes) -> str | None:
     except orjson.JSONDecodeError:
         return None
     merchant = content.get("merchant_id") if isinstance(content, dict) else None
-    return merchant if isinstance(merchant, str) and merchant else None
+    return merchant if isinstance(merchant, str) and merchant and "\x00" not in merchant else None
 
 
 def _unreadable(error: ValidationError, merchant_id: str | None) -> Unreadable:

@@ -23,9 +23,7 @@ def fed(engine: Engine, records: int) -> None:
 
 def cursors(engine: Engine, topic: str = "orders") -> dict[tuple[int, bool], dict[str, int]]:
     """By partition, and whether the row is of the topic that is there now."""
-    rows = [
-        r for r in points(engine.environment, "cursor", "show", "--json").json if r["topic"] == engine.topics[topic]
-    ]
+    rows = [r for r in points(engine.environment, "cursor", "show", "--json").json if r["topic"] == engine.topics[topic]]
     uuid = {r["topic_uuid"] for r in rows}
     newest = str(max(rows, key=lambda r: r["updated_at"] or "")["topic_uuid"]) if len(uuid) > 1 else uuid.pop()
     return {(r["partition"], r["topic_uuid"] == newest): r for r in rows}
@@ -76,9 +74,7 @@ def test_log_cut_by_retention_is_adopted_and_the_former_row_stays(engine: Engine
     adopted = points(engine.environment, "cursor", "adopt", "--yes", "--json").json
     assert {p["partition"]: p["start"] for p in adopted} == cut
     assert all("2 offsets from" in p["why"] for p in adopted)
-    rows = [
-        r for r in points(engine.environment, "cursor", "show", "--json").json if r["topic"] == engine.topics["orders"]
-    ]
+    rows = [r for r in points(engine.environment, "cursor", "show", "--json").json if r["topic"] == engine.topics["orders"]]
     assert sum(r["applied"] for r in rows if r["retired"]) == 12
     assert all(
         r["next_offset"] - r["first_offset"] == sum(r[c] for c in ("applied", "duplicate", "ignored", "parked", "dead"))
@@ -97,9 +93,7 @@ def test_offset_needs_its_partition_and_must_lie_in_the_log(engine: Engine) -> N
     ran = points(engine.environment, "cursor", "adopt", "--from", "5", "--partition", "0", "--yes")
     assert ran.code == 2
     assert "outside the log" in ran.err
-    latest = points(
-        engine.environment, "cursor", "adopt", "--from", "latest", "--partition", "1", "--yes", "--json"
-    ).json
+    latest = points(engine.environment, "cursor", "adopt", "--from", "latest", "--partition", "1", "--yes", "--json").json
     assert [p["partition"] for p in latest] == [1]
 
 

@@ -11,8 +11,7 @@ from tests.support.engine import Engine, wait_for
 from tests.support.upstream import Record, hex_id, order, poison
 
 SECRET = (
-    b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c",'
-    b'"resource":{"name":"Lin Fictional","phone":"0900000001"}}'
+    b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c","resource":{"name":"Lin Fictional","phone":"0900000001"}}'
 )
 BROKEN = b"\xff\xfe\x00 not text"
 
@@ -70,9 +69,7 @@ def test_redriven_as_it_was_once(letters: Engine) -> None:
 
 def test_redrive_all_leaves_out_what_is_done(letters: Engine) -> None:
     known = ids(letters)
-    assert points(letters.environment, "dlq", "discard", str(known[BROKEN]), "--json").json == {
-        "discarded": [known[BROKEN]]
-    }
+    assert points(letters.environment, "dlq", "discard", str(known[BROKEN]), "--json").json == {"discarded": [known[BROKEN]]}
     redriven = points(letters.environment, "dlq", "redrive", "--all", "--json").json["redriven"]
     assert set(redriven) == set(known.values()) - {known[BROKEN]}
     assert points(letters.environment, "dlq", "redrive", "--all", "--json").code == 0

@@ -70,9 +70,7 @@ def test_balance_history_and_explain_agree(day: Engine) -> None:
 def test_history_pages(day: Engine) -> None:
     whole = points(day.environment, "history", SHOP, MEMBER, "--json").json
     pages, after = [], 0
-    while page := points(
-        day.environment, "history", SHOP, MEMBER, "--after", str(after), "--limit", "1", "--json"
-    ).json:
+    while page := points(day.environment, "history", SHOP, MEMBER, "--after", str(after), "--limit", "1", "--json").json:
         assert len(page) == 1
         pages += page
         after = page[-1]["sequence"]

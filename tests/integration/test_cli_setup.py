@@ -160,9 +160,7 @@ def test_settings_are_applied_once_shown_and_logged(migrated: dict[str, str], do
     assert (first["version"], first["changed"]) == (1, True)
     assert points(migrated, "settings", "apply", "shop", str(document), "--json").json["changed"] is False
     document.write_text(yaml.safe_dump(SETTINGS | {"enabled": False}))
-    second = points(
-        migrated, "settings", "apply", "shop", "-", "--by", "lin", "--json", stdin=document.read_text()
-    ).json
+    second = points(migrated, "settings", "apply", "shop", "-", "--by", "lin", "--json", stdin=document.read_text()).json
     assert second["version"] == 2
     shown = points(migrated, "settings", "show", "shop", "--json").json
     assert (shown["version"], shown["settings"]["enabled"], shown["applied_by"]) == (2, False, "lin")

@@ -126,9 +126,7 @@ def test_every_event_twice_and_shuffled_gives_the_oracles_balances_and_old_event
     invariants.check_idle(engine)
 
 
-def _heard_by(
-    stops: list[datetime], told: list[tuple[datetime, Event]], random: Random
-) -> Iterator[tuple[datetime, list[Event]]]:
+def _heard_by(stops: list[datetime], told: list[tuple[datetime, Event]], random: Random) -> Iterator[tuple[datetime, list[Event]]]:
     """Every event twice, each time at a random stop that is not before its own moment, and shuffled there."""
     at: dict[datetime, list[Event]] = {stop: [] for stop in stops}
     for moment, event in told:
@@ -194,9 +192,7 @@ def test_neither_the_application_nor_the_owner_can_change_the_ledger(engine: Eng
 
 def test_the_application_may_add_to_the_ledger_and_owns_nothing(engine: Engine) -> None:
     can = "SELECT has_table_privilege('points_app', 'ledger', %s)"
-    rights = {
-        right: engine.value(can, right) for right in ("INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")
-    }
+    rights = {right: engine.value(can, right) for right in ("INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")}
     refused = dict.fromkeys(("UPDATE", "DELETE", "TRUNCATE", "TRIGGER"), False)
     assert rights == {"INSERT": True, "SELECT": True} | refused
     owned = "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = 'points_app'"

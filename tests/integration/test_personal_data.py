@@ -143,9 +143,7 @@ def leaks_of_database(url: str) -> list[tuple[str, str, set[str]]]:
 
 def test_nothing_personal_is_kept_told_or_logged(engine: Engine) -> None:
     with database.connect(engine.database_url) as connection:
-        document = load_settings(
-            bytes_of(settings_of(earn={"pending_days": 0, "expiry": {"kind": "never"}})), name="test"
-        )
+        document = load_settings(bytes_of(settings_of(earn={"pending_days": 0, "expiry": {"kind": "never"}})), name="test")
         settings.apply(connection, MERCHANT, document, "test")
     workers = [engine.run(kind) for kind in ("intake", "relay", "grants", "recheck")]
     values = [*good(), *poison()]

@@ -63,9 +63,7 @@ def test_two_workers_that_fight_for_a_partition_double_nothing(engine: Engine) -
     for merchant in SHOPS:
         engine.merchant(merchant)
     groups = [f"{engine.prefix}{name}" for name in ("one", "two")]
-    fighters = [
-        engine.run("intake", POINTS_KAFKA__GROUP_ID=group, POINTS_INTAKE__BATCH="100").wait_ready() for group in groups
-    ]
+    fighters = [engine.run("intake", POINTS_KAFKA__GROUP_ID=group, POINTS_INTAKE__BATCH="100").wait_ready() for group in groups]
     engine.run("relay")
     records = trade.records()
     engine.produce(records)
@@ -164,9 +162,7 @@ def test_poison_of_many_merchants_pauses_until_somebody_resumes(engine: Engine) 
     assert worker.metric("points_pipeline_paused", pipeline="intake") == 1
     assert (engine.consumed(), engine.value("SELECT count(*) FROM quarantine")) == (0, 0)
     later = engine.run("intake")
-    wait_for(
-        "another one sees the pause", lambda: later.get("/readyz")[0] == 503 and "paused" in later.get("/readyz")[1]
-    )
+    wait_for("another one sees the pause", lambda: later.get("/readyz")[0] == 503 and "paused" in later.get("/readyz")[1])
     with connect(engine.database_url) as connection, transaction(connection) as cursor:
         assert quarantine.resume(cursor, "intake", 1000)
     engine.wait_consumed(len(flood))

@@ -15,9 +15,7 @@ from zoneinfo import ZoneInfo
 from tests.oracle.upstream import Said, cents, instant
 
 GONE = ("returning", "returned", "returning_store_closed", "expired")
-FETCHED = frozenset(
-    {"custom", "store_pickup", "tw_711_pay", "tw_fm_c2c_nopay", "hk_pakpobox", "hk_integrated_sf_pickup"}
-)
+FETCHED = frozenset({"custom", "store_pickup", "tw_711_pay", "tw_fm_c2c_nopay", "hk_pakpobox", "hk_integrated_sf_pickup"})
 BROUGHT = frozenset({"tw_tcat_roomtemp", "hk_integrated_sfexpress", "sfexpress", "ninja_van"})
 FRACTION = {"TWD": 0, "JPY": 0, "HKD": 2, "USD": 2}
 FOREVER = datetime.max.replace(tzinfo=UTC)

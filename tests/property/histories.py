@@ -128,9 +128,7 @@ def order_events(draw: st.DrawFn, merchant: str, order_id: str, created: datetim
         subtotal=draw(amounts),
         created=text(created),
         updated=text(moment),
-        status=draw(
-            st.sampled_from(["confirmed"] * 4 + ["completed"] * 4 + ["cancelled", "cancelled", "removed", "temp"])
-        ),
+        status=draw(st.sampled_from(["confirmed"] * 4 + ["completed"] * 4 + ["cancelled", "cancelled", "removed", "temp"])),
         member=draw(members),
         order_id=order_id,
         merchant=merchant,

@@ -47,10 +47,7 @@ def facts_of(events: list[Event]) -> OrderFacts:
 def test_any_order_and_any_number_of_repeats_give_the_same_facts(
     told: list[tuple[datetime, Event]], ts: list[int | None], seed: int
 ) -> None:
-    events = [
-        event if "ts" in event or not (n := ts[i % len(ts)]) else event | {"ts": str(n)}
-        for i, (_, event) in enumerate(told)
-    ]
+    events = [event if "ts" in event or not (n := ts[i % len(ts)]) else event | {"ts": str(n)} for i, (_, event) in enumerate(told)]
     random = Random(seed)
     must = facts_of(events)
     for _ in range(3):
@@ -60,9 +57,7 @@ def test_any_order_and_any_number_of_repeats_give_the_same_facts(
 
 
 moments = st.one_of(st.none(), st.integers(0, 6))
-entries = st.builds(
-    Entry, st.builds(Version, st.integers(0, 6), st.integers(0, 2)), st.sampled_from(State), moments, moments
-)
+entries = st.builds(Entry, st.builds(Version, st.integers(0, 6), st.integers(0, 2)), st.sampled_from(State), moments, moments)
 
 
 def naive_since(told: list[Entry], states: frozenset[State]) -> int | None:
@@ -75,9 +70,7 @@ def naive_since(told: list[Entry], states: frozenset[State]) -> int | None:
     return newest.said_at if newest.said_at is not None else min(e.version.at for e in run)
 
 
-@given(
-    told=st.lists(entries, min_size=1, max_size=12, unique_by=lambda entry: entry.version), seed=st.integers(0, 2**16)
-)
+@given(told=st.lists(entries, min_size=1, max_size=12, unique_by=lambda entry: entry.version), seed=st.integers(0, 2**16))
 def test_a_trail_knows_since_when_a_state_holds_as_if_it_had_kept_everything(told: list[Entry], seed: int) -> None:
     heard = told + told[: len(told) // 2]
     Random(seed).shuffle(heard)

@@ -69,9 +69,7 @@ def check_books(world: World, book: Book) -> None:
         lapsed: Counter[tuple[str, str]] = Counter()
         for entry in known.ledger:
             counted = lapsed if entry.type == "expired" else earned
-            counted[unpack_id(entry.order), unpack_id(entry.member)] += (
-                abs(entry.points) if counted is lapsed else entry.points
-            )
+            counted[unpack_id(entry.order), unpack_id(entry.member)] += abs(entry.points) if counted is lapsed else entry.points
         for (order, member), points in earned.items():
             owed = must.get((merchant, order, member), 0)
             assert owed <= points <= owed + lapsed[order, member]
@@ -108,9 +106,7 @@ def test_the_product_and_the_oracle_say_the_same_of_any_history(story: list[Step
 
 @settings(max_examples=150, deadline=None)
 @given(story=plain_stories(), late=st.lists(LATENESS, min_size=1, max_size=7), seed=st.integers(0, 2**16))
-def test_balances_do_not_depend_on_order_number_and_time_of_the_events(
-    story: Story, late: list[int], seed: int
-) -> None:
+def test_balances_do_not_depend_on_order_number_and_time_of_the_events(story: Story, late: list[int], seed: int) -> None:
     first, told = story
     in_time = [*first, *(Step(moment, event["merchant_id"], event) for moment, event in told)]
     doubled = [*first, *(step for step in in_time[len(first) :] for _ in range(2))]

@@ -57,7 +57,7 @@ class Worker:
     def __init__(self, arguments: Iterable[str], environment: Mapping[str, str], log: Path) -> None:
         self.log = log
         with log.open("wb") as sink:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command
+            self.process = subprocess.Popen(
                 [POINTS, "run", *arguments], env=dict(environment), stdout=sink, stderr=subprocess.STDOUT
             )
 
@@ -188,12 +188,10 @@ class Engine:
     def move_clock(self, seconds: float) -> None:
         """Sets the database's one clock ahead (or back to the true time with 0)."""
         ahead = int(seconds * 1_000_000)
-        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {ahead}"  # noqa: S608 - a number
+        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {ahead}"
         with psycopg.connect(self.database_url) as connection:
             connection.execute(
-                sql.SQL("CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}").format(
-                    body
-                )
+                sql.SQL("CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}").format(body)
             )
 
     def run(self, *workers: str, **environment: str) -> Worker:
@@ -205,9 +203,7 @@ class Engine:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs any other `points` command to its end."""
-        return subprocess.run(  # noqa: S603 - our own command
-            [POINTS, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60
-        )
+        return subprocess.run([POINTS, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60)
 
     def produce(self, records: Iterable[Record]) -> None:
         """Produces records and returns once the broker has all of them."""
@@ -225,7 +221,7 @@ class Engine:
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(query.encode(), parameters).fetchall()
 
-    def value(self, query: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the query selects
+    def value(self, query: str, *parameters: object) -> Any:
         """The first column of the first row."""
         return self.rows(query, *parameters)[0][0]
 
@@ -237,14 +233,12 @@ class Engine:
         """What became of them, over all partitions."""
         names = ("applied", "duplicate", "ignored", "parked", "dead")
         sums = ", ".join(f"coalesce(sum({name}), 0)::bigint" for name in names)
-        row = self.rows(f"SELECT {sums} FROM cursor")[0]  # noqa: S608 - our own names
+        row = self.rows(f"SELECT {sums} FROM cursor")[0]
         return dict(zip(names, row, strict=True))
 
     def balances(self) -> dict[tuple[str, str], int]:
         """(merchant, member) → available + held − debt, of everyone who ever had an entry."""
-        rows = self.rows(
-            "SELECT merchant_id, member, available + held - debt FROM account JOIN merchant USING (merchant_no)"
-        )
+        rows = self.rows("SELECT merchant_id, member, available + held - debt FROM account JOIN merchant USING (merchant_no)")
         return {(merchant, unpack_id(bytes(member))): points for merchant, member, points in rows}
 
     def events(self, topic: str = "points_changed") -> list[Any]:
@@ -282,9 +276,7 @@ class Engine:
         last: Counter[str] = Counter()
         for message in self.events():
             event = orjson.loads(message.value())
-            assert told.setdefault(event["event_id"], message.value()) == message.value(), (
-                "an event id with two payloads"
-            )
+            assert told.setdefault(event["event_id"], message.value()) == message.value(), "an event id with two payloads"
             member = message.key().decode()
             # Redelivery may repeat a stretch, but never opens a gap.
             assert event["sequence"] <= last[member] + 1, f"a gap in the events of {member}"

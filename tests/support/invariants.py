@@ -117,9 +117,7 @@ def check_idle(engine: Engine) -> None:
 
 
 def _watermarks(engine: Engine, topic: str, partition: int) -> tuple[int, int]:
-    consumer = Consumer(
-        {"bootstrap.servers": engine.bootstrap, "group.id": f"{engine.prefix}watermarks", "log_level": 0}
-    )
+    consumer = Consumer({"bootstrap.servers": engine.bootstrap, "group.id": f"{engine.prefix}watermarks", "log_level": 0})
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)
     finally:

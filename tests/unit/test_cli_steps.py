@@ -98,9 +98,7 @@ def test_due_and_not_posted_yet_is_still_planned() -> None:
 def test_deductions_are_listed_one_by_one() -> None:
     record = ORDER._replace(order_discount=150, custom_discount=50, points_to_cash=20, user_credit=30)
     text = text_of(told(facts(record, parcel("arrived"))))
-    assert (
-        "less order discount TWD 150, less custom discounts TWD 50, less points used as cash TWD 20 = TWD 780" in text
-    )
+    assert "less order discount TWD 150, less custom discounts TWD 50, less points used as cash TWD 20 = TWD 780" in text
     assert "Store credits spent (TWD 30) do not lower the base" in text
     assert "Delivery fee, payment fee, tax and extra fees never count" in text
 

@@ -74,12 +74,8 @@ def test_a_parcel_waiting_at_the_store_earns_nothing_until_it_is_collected(optio
 
 
 @pytest.mark.parametrize("option", ["drone", "", None])
-@pytest.mark.parametrize(
-    ("delivery_type", "final"), [("home", True), (None, True), ("pickup", False), ("store_pickup", False)]
-)
-def test_an_unknown_option_arrives_unless_it_is_fetched(
-    option: str | None, delivery_type: str | None, *, final: bool
-) -> None:
+@pytest.mark.parametrize(("delivery_type", "final"), [("home", True), (None, True), ("pickup", False), ("store_pickup", False)])
+def test_an_unknown_option_arrives_unless_it_is_fetched(option: str | None, delivery_type: str | None, *, final: bool) -> None:
     made = world()
     made.hear(order(), arrived(option, delivery_type=delivery_type), when=day("12-01 15:00"))
     assert (made.explain().state == "planned") is final
@@ -116,9 +112,7 @@ def test_a_merchants_override_speaks_first_also_for_names_that_nobody_knows(opti
 @pytest.mark.parametrize("status", ["pending", "shipped", "store_closed", "a_new_status", ""])
 def test_other_statuses_are_not_final_even_when_times_are_set(status: str) -> None:
     made = world()
-    made.hear(
-        order(), delivery(status, day("12-01"), arrived_at=day("12-01"), collected_at=day("12-01")), when=day("12-01")
-    )
+    made.hear(order(), delivery(status, day("12-01"), arrived_at=day("12-01"), collected_at=day("12-01")), when=day("12-01"))
     assert made.explain().state == "waiting"
 
 

@@ -26,9 +26,7 @@ def points_of(made: World | None = None, **fields: Json) -> int:
     return made.points()
 
 
-@pytest.mark.parametrize(
-    ("subtotal", "points"), [(1000, 100), (100, 10), (9, 0), (10, 1), (19, 1), (0, 0), (1009, 100)]
-)
+@pytest.mark.parametrize(("subtotal", "points"), [(1000, 100), (100, 10), (9, 0), (10, 1), (19, 1), (0, 0), (1009, 100)])
 def test_ten_dollars_are_a_point_and_what_is_under_a_unit_is_nothing(subtotal: int, points: int) -> None:
     assert points_of(subtotal=subtotal) == points
 

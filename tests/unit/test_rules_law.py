@@ -79,9 +79,7 @@ def test_an_order_cancelled_or_removed_before_the_grant_earns_nothing(gone: Even
 
 
 @pytest.mark.parametrize(("subtotal", "difference"), [(1200, 20), (990, -1), (5, -100)])
-def test_an_edit_after_the_grant_posts_the_difference_at_once_with_the_same_expiry(
-    subtotal: int, difference: int
-) -> None:
+def test_an_edit_after_the_grant_posts_the_difference_at_once_with_the_same_expiry(subtotal: int, difference: int) -> None:
     made = granted()
     made.hear(order(subtotal=subtotal, updated=day("2025-02-01")), when=day("2025-02-01"))
     assert made.history() == [("granted", 100), ("adjusted", difference)]
@@ -136,12 +134,8 @@ def test_finality_lost_after_the_grant_is_clawed_back_and_planned_again_with_a_n
 
 def test_arrived_collected_and_more_records_of_the_same_finality_post_nothing() -> None:
     made = granted()
-    made.hear(
-        delivery("collected", day("12-08"), arrived_at=day("12-01"), collected_at=day("12-08")), when=day("12-08")
-    )
-    made.hear(
-        delivery("collected", day("12-09"), arrived_at=day("12-01"), collected_at=day("12-08")), when=day("12-09")
-    )
+    made.hear(delivery("collected", day("12-08"), arrived_at=day("12-01"), collected_at=day("12-08")), when=day("12-08"))
+    made.hear(delivery("collected", day("12-09"), arrived_at=day("12-01"), collected_at=day("12-08")), when=day("12-09"))
     assert made.history() == [("granted", 100)]
 
 
@@ -219,9 +213,7 @@ def test_a_loss_newer_than_the_final_word_takes_everything_back() -> None:
 
 def test_several_parcels_lose_finality_with_any_of_them() -> None:
     made = world()
-    made.hear(
-        order(), delivery("arrived", day("12-01")), delivery("arrived", day("12-02"), parcel_id="b"), when=day("12-02")
-    )
+    made.hear(order(), delivery("arrived", day("12-01")), delivery("arrived", day("12-02"), parcel_id="b"), when=day("12-02"))
     made.until(day("12-05"))
     assert made.points() == 100
     made.hear(delivery("shipped", day("12-06"), parcel_id="b"), when=day("12-06"))
@@ -394,9 +386,7 @@ def test_kept_points_stay_when_order_or_parcel_go_back_at_the_due_date_or_later(
     ],
 )
 @pytest.mark.parametrize("heard", [day("12-04"), day("2025-03-01")])
-def test_what_went_back_before_the_due_date_is_taken_back_however_late_it_is_heard(
-    gone: Event, left: int, heard: str
-) -> None:
+def test_what_went_back_before_the_due_date_is_taken_back_however_late_it_is_heard(gone: Event, left: int, heard: str) -> None:
     made = granted(on_return="keep")
     made.hear(gone, when=heard)
     assert made.points() == left
@@ -452,13 +442,9 @@ def test_the_due_date_to_keep_by_is_the_newest_episodes() -> None:
     ("first", "second", "left"),
     [(day("12-03"), day("12-10"), 100), (day("12-10"), day("12-11"), 100), (day("12-02"), day("12-03"), 0)],
 )
-def test_of_several_parcels_those_that_go_back_after_the_due_date_change_nothing(
-    first: str, second: str, left: int
-) -> None:
+def test_of_several_parcels_those_that_go_back_after_the_due_date_change_nothing(first: str, second: str, left: int) -> None:
     made = world(on_return="keep")
-    made.hear(
-        order(), delivery("arrived", day("12-01")), delivery("arrived", day("12-01"), parcel_id="b"), when=day("12-01")
-    )
+    made.hear(order(), delivery("arrived", day("12-01")), delivery("arrived", day("12-01"), parcel_id="b"), when=day("12-01"))
     made.hear(delivery("returned", first, parcel_id="b"), when=first)
     made.hear(delivery("returned", second), when=second)
     made.until(day("12-20"))

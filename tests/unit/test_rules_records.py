@@ -66,10 +66,7 @@ def test_the_same_resource_written_differently_is_the_same_version() -> None:
     ],
 )
 def test_ties_fall_the_same_way_whatever_comes_first(tied: list[Event], ts: int | None) -> None:
-    tiers = [
-        {"unit_price": 10, "points_per_unit": n, "membership_tier_id": t}
-        for n, t in ((1, None), (2, "gold"), (3, "silver"))
-    ]
+    tiers = [{"unit_price": 10, "points_per_unit": n, "membership_tier_id": t} for n, t in ((1, None), (2, "gold"), (3, "silver"))]
     tied = [event | ({"ts": str(ts)} if ts else {}) for event in tied]
     ends = set()
     for heard in permutations(tied):

@@ -239,9 +239,7 @@ def test_a_key_that_is_there_twice_is_refused_with_its_path() -> None:
     assert problems(json.dumps(WHOLE).encode().replace(b'"pending_days": 3', twice)) == {
         "earn.pending_days": "is there twice; keep it once"
     }
-    assert list(problems(AS_YAML.replace(b"unit_price: 10", b"unit_price: 10, unit_price: 20"))) == [
-        "earn.rules[0].unit_price"
-    ]
+    assert list(problems(AS_YAML.replace(b"unit_price: 10", b"unit_price: 10, unit_price: 20"))) == ["earn.rules[0].unit_price"]
 
 
 def test_yaml_words_stay_words() -> None:

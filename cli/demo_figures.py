@@ -1,0 +1,86 @@
+"""How the sample's engine stands, read from its own tables and topics."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psycopg
+
+from cli.broker import Broker
+from store import adoption, views
+from store.adoption import KnownCursor
+from store.ledger import EntryType
+
+if TYPE_CHECKING:
+    from processors.runtime.configuration import Configuration
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+COUNTS = ("applied", "duplicate", "ignored", "parked", "dead")
+
+_LEDGER = """
+SELECT count(*), count(*) FILTER (WHERE type = %(granted)s),
+       coalesce(sum(points) FILTER (WHERE type = %(granted)s), 0)::bigint,
+       count(*) FILTER (WHERE points < 0), coalesce(sum(points) FILTER (WHERE points < 0), 0)::bigint
+FROM ledger"""
+
+
+class Figures(NamedTuple):
+    """One look. `lag`: records in the topics that are not counted by a cursor yet. `taken` points are negative."""
+
+    now: int
+    consumed: int
+    orders: int
+    planned: int
+    overdue: int
+    entries: int
+    grants: int
+    granted: int
+    takings: int
+    taken: int
+    outbox: int
+    lag: int
+    letters: int
+
+
+class Reader:
+    """Reads figures through a connection of its own."""
+
+    def __init__(self, configuration: "Configuration", connection: Connection) -> None:
+        """Knows both topics' partitions from now on."""
+        names = [configuration.topics.orders, configuration.topics.deliveries]
+        self._broker, self._connection = Broker(configuration), connection
+        topics = self._broker.topics(names)
+        self._places = [(name, number) for name in names for number in range(topics[name].partitions)]
+
+    def read(self) -> Figures:
+        """How it stands now."""
+        due, rows = views.due(self._connection), adoption.known(self._connection)
+        ends = self._broker.ends(self._places)
+        stood = {(row.topic, row.partition): row.next_offset for row in rows}
+        lag = sum(max(0, end.next - stood.get(place, end.first)) for place, end in ends.items())
+        entries, grants, granted, takings, taken = self._one(_LEDGER, {"granted": EntryType.granted.value})
+        return Figures(
+            now=due.now, consumed=sum(counts(rows).values()), orders=self._one("SELECT count(*) FROM orders")[0],
+            planned=due.planned, overdue=due.overdue, entries=entries, grants=grants, granted=granted, takings=takings,
+            taken=taken, outbox=views.waiting(self._connection).rows, lag=lag,
+            letters=views.letters(self._connection).rows,
+        )  # fmt: skip
+
+    def outcomes(self) -> dict[str, int]:
+        """What became of all records (I7)."""
+        return counts(adoption.known(self._connection))
+
+    def _one(self, query: str, parameters: dict[str, int] | None = None) -> tuple[Any, ...]:
+        row = self._connection.execute(query.encode(), parameters).fetchone()
+        if row is None:
+            raise LookupError(query)
+        return row
+
+
+def counts(rows: list[KnownCursor]) -> dict[str, int]:
+    """The five counts over all cursors."""
+    return {name: sum(getattr(row, name) for row in rows) for name in COUNTS}
+
+
+def settled(figures: Figures, produced: int, heard: int) -> bool:
+    """Whether all that was produced is counted, all that is due is granted, and all of it was told and heard."""
+    done = figures.consumed >= produced and not figures.overdue and not figures.outbox
+    return done and heard >= figures.entries

@@ -1,0 +1,137 @@
+"""Fills the tables of the documentation that the code knows: variables, delivery options, metrics, exit codes.
+
+`python -m docs.generate` writes them between the marks `<!-- generated: name -->` and `<!-- end -->`; with `--check` it
+only names the stale files, and exits with 1.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from cli.exits import TABLE
+from processors.runtime import metrics
+from processors.runtime.configuration import Configuration
+from schemas.options import delivery_options
+
+DOCS: Final = Path(__file__).parent
+_MARKED: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def variables() -> str:
+    """Every variable of the environment: name, what it takes, default."""
+    rows = ["| variable | takes | default |", "|---|---|---|"]
+    rows += [f"| `{name}` | {_taken(field)} | {_default(field)} |" for name, field in configuration_fields()]
+    return "\n".join(rows)
+
+
+def configuration_fields() -> Iterator[tuple[str, FieldInfo]]:
+    """The variables with their fields, in the order of the models."""
+    for name, field in Configuration.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            for inner, inner_field in section.model_fields.items():
+                yield f"POINTS_{name}__{inner}".upper(), inner_field
+        else:
+            yield f"POINTS_{name}".upper(), field
+
+
+def _taken(field: FieldInfo) -> str:
+    text = _type_shown(field.annotation)
+    bounds = {"ge": "from {}", "gt": "more than {}", "le": "to {}"}
+    found = {key: getattr(rule, key) for rule in field.metadata for key in bounds if hasattr(rule, key)}
+    limits = " ".join(bounds[key].format(f"{found[key]:,}") for key in bounds if key in found)
+    return f"{text}, {limits}" if limits else text
+
+
+def _type_shown(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        return " or ".join(_type_shown(part) for part in get_args(annotation) if part is not type(None))
+    names: Mapping[Any, str] = {str: "text", int: "a whole number", float: "a number", SecretStr: "text, never shown"}
+    return names[annotation]
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**must be set**"
+    return "none" if field.default is None else f"`{field.default}`"
+
+
+def options() -> str:
+    """Every delivery option with its final status, by line of the table."""
+    lines: dict[tuple[str, str, bool], list[str]] = {}
+    for option in delivery_options().values():
+        lines.setdefault((option.line, option.final, option.ours), []).append(f"`{option.code}`")
+    rows = ["| delivery option | final at | codes |", "|---|---|---|"]
+    words = {"arrived": "arrived or collected", "collected": "collected", "by_delivery_type": "by its delivery type"}
+    rows += [
+        f"| {line} | {words[final]} | {', '.join(codes)}{' (name of ours)' if ours else ''} |"
+        for (line, final, ours), codes in lines.items()
+    ]
+    return "\n".join(rows)
+
+
+def metric_families() -> list[tuple[str, str, str]]:
+    """Name, kind and documentation of every metric of ours, by name. Those of the process itself are left out."""
+    families = [f for f in metrics.REGISTRY.collect() if f.name.startswith("points_")]
+    return sorted((f.name, f.type, f.documentation) for f in families)
+
+
+def metric_table() -> str:
+    """Every metric as Prometheus shows it."""
+    rows = ["| metric | kind | what it says |", "|---|---|---|"]
+    for name, kind, documentation in metric_families():
+        shown = f"`{name}_total`" if kind == "counter" else f"`{name}`"
+        rows.append(f"| {shown} | {kind} | {documentation} |")
+    return "\n".join(rows)
+
+
+def exit_codes() -> str:
+    """Every exit code of the command."""
+    return "\n".join(["| code | meaning |", "|---|---|", *(f"| {code} | {meaning} |" for code, meaning in TABLE)])
+
+
+TABLES: Final[Mapping[str, Callable[[], str]]] = {
+    "variables": variables,
+    "delivery-options": options,
+    "metrics": metric_table,
+    "exit-codes": exit_codes,
+}
+
+
+def filled(text: str) -> str:
+    """The text with all its tables as they must be."""
+    return _MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
+
+
+def pages() -> list[Path]:
+    """All pages of the documentation, the README among them."""
+    return [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def stale() -> list[Path]:
+    """The pages whose tables are not what the code says."""
+    return [page for page in pages() if (text := page.read_text("utf-8")) != filled(text)]
+
+
+def main(arguments: list[str]) -> int:
+    """Write the tables, or with --check name the stale pages. The exit code: 0, or 1 for stale pages."""
+    found = stale()
+    if arguments == ["--check"]:
+        for page in found:
+            sys.stderr.write(f"{page.relative_to(DOCS.parent)} is stale; run python -m docs.generate\n")
+        return 1 if found else 0
+    for page in found:
+        page.write_text(filled(page.read_text("utf-8")), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""The sample day comes out as its files expect; and the command leaves nothing behind that it made."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from confluent_kafka.admin import AdminClient
+from sqlalchemy import make_url
+
+from cli.demo_engine import set_up, working
+from cli.demo_figures import Figures
+from cli.demo_outcome import Results, differences, results
+from cli.demo_site import Site, environment_of
+from cli.demo_story import Story, load_story
+from deploy.dev.stack import Stack
+from tests.support.servers import Databases
+
+
+class Silent:
+    """Looks on and says nothing."""
+
+    def heard(self, event: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def stands(self, figures: Figures, events: int) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def story() -> Story:
+    return load_story()
+
+
+@pytest.fixture(scope="module")
+def played(stack: Stack, postgres: Databases, story: Story, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    url, prefix = postgres.database(), f"demo-{os.getpid()}."
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("POINTS_")}
+    environment = environment_of(stack.bootstrap_servers, url, prefix, bare)
+    site = Site(environment, url, "", prefix, tmp_path_factory.mktemp("demo"))
+    set_up(site, story)
+    with working(site) as engine:
+        for step in story.steps:
+            engine.play(step, Silent())
+        return results(site, story, engine)
+
+
+def points_of(played: Results, key: str) -> tuple[str, int, tuple[str, ...]]:
+    """State, points posted and entries of an order."""
+    one = next(one for one in played.outcomes if one.order.key == key)
+    return one.told.state, one.told.view.granted, one.entries
+
+
+def test_the_day_comes_out_as_its_files_expect(story: Story, played: Results) -> None:
+    assert differences(story, played) == []
+
+
+def test_another_expectation_is_noticed(story: Story, played: Results) -> None:
+    wrong = replace(story, expect={**story.expect, "dead": 2})
+    assert differences(wrong, played) == ["records applied: 44, expected 43", "records dead: 1, expected 2"]
+    first, *others = played.outcomes
+    order = replace(first.order, expect=replace(first.order.expect, points=99))
+    changed = replace(played, outcomes=(replace(first, order=order), *others))
+    assert differences(story, changed) == ["order door: points is 100, expected 99"]
+    lost = replace(played, events=played.events[:-1])
+    assert differences(story, lost)[0] == "15 ledger entries, but 14 events with 14 ids"
+
+
+def test_a_parcel_earns_when_it_is_collected_and_not_while_it_waits(played: Results) -> None:
+    assert points_of(played, "pick-up") == ("granted", 68, ("granted +68",))
+    assert points_of(played, "unfetched") == ("waiting", 0, ())
+
+
+def test_an_edit_and_a_return_after_the_grant_post_the_difference(played: Results) -> None:
+    assert points_of(played, "edited-before") == ("granted", 98, ("granted +98",))
+    assert points_of(played, "edited-after") == ("granted", 150, ("granted +200", "adjusted -50"))
+    assert points_of(played, "returned-in-part") == ("granted", 110, ("granted +150", "clawed_back -40"))
+
+
+def test_one_shop_takes_back_what_the_other_lets_keep(played: Results) -> None:
+    assert points_of(played, "cancelled-after") == ("withdrawn", 0, ("granted +60", "clawed_back -60"))
+    assert points_of(played, "kept") == ("granted", 49, ("granted +49",))
+
+
+def test_who_earns_nothing_is_told_why(played: Results) -> None:
+    why = {one.order.key: one.why for one in played.outcomes if not one.told.view.granted}
+    assert why["guest"] == "the order belongs to no member."
+    assert why["dollars"] == "the order is in USD, the settings in TWD; it earns nothing."
+    assert why["till"] == "created by pos: channel retail; only ec earns."
+    assert why["unfetched"].startswith("It is returned since 2024-12-10")
+
+
+def test_the_unreadable_record_is_the_only_dead_letter(played: Results) -> None:
+    assert [letter.reason for letter in played.letters] == ["not_json"]
+    assert played.records == {"applied": 44, "duplicate": 2, "ignored": 1, "parked": 0, "dead": 1}
+
+
+def test_names_and_numbers_are_in_no_table_and_no_event(played: Results) -> None:
+    assert (played.searched, played.found) == (30, ())
+
+
+def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: Stack) -> None:
+    before, running = (set(topics(stack)), set(databases(stack))), set(psutil.Process().children(recursive=True))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("POINTS_")} | stack.environment()
+    command = [sys.executable, "-m", "cli", "demo", "--pace", "0"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"All 17 orders came out as .* expects", done.stdout)
+    assert "the environment's Kafka and PostgreSQL" in done.stdout
+    assert str(make_url(stack.database_url).password) not in done.stdout + done.stderr
+    assert (set(topics(stack)), set(databases(stack))) == before
+    assert set(psutil.Process().children(recursive=True)) == running
+
+
+def topics(stack: Stack) -> list[str]:
+    """Names of the topics in the run's broker."""
+    return list(AdminClient({"bootstrap.servers": stack.bootstrap_servers}).list_topics(timeout=10).topics)
+
+
+def databases(stack: Stack) -> list[str]:
+    """Names of the databases in the run's server."""
+    with psycopg.connect(stack.database_url) as connection:
+        return [row[0] for row in connection.execute("SELECT datname FROM pg_database").fetchall()]
