@@ -35,7 +35,8 @@ def demo_command(
 
     It starts what it needs and stops it again. It plays in a fresh database and with topics of its own, whatever runs.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # All three end it in order; a shell may have started it with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     began = time.monotonic()
     ending = ExitStack()

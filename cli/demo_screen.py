@@ -40,8 +40,8 @@ class Screen:
         self._moves = self.console.is_terminal
 
     def say(self, text: str = "") -> None:
-        """A line, with markup."""
-        self.console.print(text)
+        """A line, with markup. It is not folded, so that commands can be copied."""
+        self.console.print(text, soft_wrap=True)
 
     @contextmanager
     def phase(self, what: str, total: float | None = None) -> Iterator[Advance]:

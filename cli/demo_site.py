@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.exits import Exit, Failure
+from cli.console import remark
+from cli.exits import Exit, Failure, failure_of
 
 if TYPE_CHECKING:
     from deploy.dev.ladder import Rung
@@ -156,9 +157,11 @@ def servers(ending: ExitStack) -> Servers:
     kept = None if named_by_environment() else running(STATE_DIR)
     if kept is not None:
         return Servers(kept, shared_kafka=True, stay=True, words="the stack that `make up` left running")
+    # A folder of its own for every run, so that two may run at once; what a killed run left over is stopped first.
+    folder = LOCAL / "demo" / str(os.getpid())
+    ending.callback(_remove_folder, folder)
     try:
-        # A folder of its own for every run, so that two may run at once; what a killed run left over is stopped first.
-        stack = start_stack(LOCAL / "demo" / str(os.getpid()))
+        stack = start_stack(folder)
     except StartError as error:
         remedy = "install what is missing, or name servers: POINTS_KAFKA__BOOTSTRAP_SERVERS and POINTS_DATABASE__URL"
         raise Failure(Exit.UNREACHABLE, str(error).split("\n"), remedy) from None
@@ -188,9 +191,9 @@ def prepare(ending: ExitStack, found: Servers, *, keep: bool) -> Site:
     site = Site(environment_of(found.stack.bootstrap_servers, url, prefix), url, database, prefix, folder)
     ending.callback(_remove_folder, folder)
     if not keep:
-        ending.callback(_drop_database, found.stack.database_url, database)
+        ending.callback(_removed, f"database {database}", _drop_database, found.stack.database_url, database)
         if prefix:
-            ending.callback(_delete_topics, site)
+            ending.callback(_removed, f"topics named {prefix}…", _delete_topics, site)
     return site
 
 
@@ -218,6 +221,17 @@ def _make_database(admin_url: str, name: str) -> str:
     if url.drivername == "postgres":
         url = url.set(drivername="postgresql")
     return url.set(database=name).render_as_string(hide_password=False)
+
+
+def _removed(what: str, remove: Callable[..., None], *arguments: object) -> None:
+    """Removes something of ours. A server that is gone by now must not hide why the sample ended."""
+    try:
+        remove(*arguments)
+    except Exception as error:
+        known = failure_of(error)
+        if known is None:
+            raise
+        remark(f"left behind, to be removed by hand: {what} ({known.lines[0]})")
 
 
 def _drop_database(admin_url: str, name: str) -> None:

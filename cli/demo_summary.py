@@ -26,7 +26,7 @@ def show(console: Console, story: "Story", got: Results) -> None:
     console.print("\n[bold]Who got what, and when[/]")
     console.print(_earned(earned, console.width))
     console.print("\n[bold]Who got nothing, and why[/] [dim](as points explain says it)[/]")
-    console.print(_nothing(nothing))
+    console.print(_nothing(nothing, console.width))
     ids = {one.order.id[:-DIGITS] for one in got.outcomes}
     console.print(f"[dim]the orders' ids begin with {', '.join(sorted(ids))}[/]")
     console.print("\n[bold]What they have now[/] [dim](points balance)[/]")
@@ -58,12 +58,13 @@ def _earned(outcomes: list[Outcome], width: int) -> Table:
     return table
 
 
-def _nothing(outcomes: list[Outcome]) -> Table:
-    table = _table("shop", "member", "order", "state", "why")
+def _nothing(outcomes: list[Outcome], width: int) -> Table:
+    table = _table(*(["shop"] if width >= WIDE else []), "member", "order", "state", "why")
     for one in outcomes:
         posted = f" [dim]({_entries(one)})[/]" if one.entries else ""
         state = f"[magenta]{one.told.decided.reason or one.told.state}[/]"
-        table.add_row(f"[dim]{escape(one.order.shop.name)}[/]", _who(one), _order(one), state, escape(one.why) + posted)
+        shop = [f"[dim]{escape(one.order.shop.name)}[/]"] if width >= WIDE else []
+        table.add_row(*shop, _who(one), _order(one), state, escape(one.why) + posted)
     return table
 
 
@@ -93,7 +94,7 @@ def _balances(story: "Story", got: Results) -> Table:
 
 
 def _dead_letters(console: Console, got: Results) -> None:
-    console.print("\n[bold]What could not be read[/] [dim](points dlq list; points dlq show 1 masks what is personal)[/]")
+    console.print("\n[bold]What could not be read[/] [dim](points dlq list)[/]")
     for letter in got.letters:
         place = f"{letter.topic}/{letter.partition} @{letter.offset}"
         console.print(f"{letter.id}  {escape(place)}  [magenta]{letter.reason}[/]: {escape(letter.message)}")
@@ -106,4 +107,4 @@ def _figures(console: Console, got: Results) -> None:
     console.print(f"{got.entries} ledger entries, {len(got.events)} points-changed events, each with an id of its own")
     where = f"[red]{len(got.found)} places have some[/]" if got.found else "none is in a table or an event"
     console.print(f"{got.searched} names, numbers and addresses were in the records: {where}")
-    console.print("[dim]a dead letter keeps its bytes for 14 days, here and in its topic[/]")
+    console.print("[dim]a dead letter keeps its bytes; points dlq show masks them[/]")

@@ -17,7 +17,7 @@ from rules.records import (
 from rules.trail import Version
 from schemas.ids import Micros
 from schemas.packing import pack_id
-from schemas.upstream.envelope import Envelope, Kind, Unreadable, read
+from schemas.upstream.envelope import CARRIER_REPORT, Envelope, Kind, Unreadable, read
 from schemas.upstream.resources import OrderResource
 
 REMOVE = "order/remove"
@@ -71,7 +71,7 @@ def say(record: Record, likely: Kind) -> Said | str:
         return "null_value"
     got = read(value, likely)
     if isinstance(got, str):
-        return "unknown_topic"
+        return got if got == CARRIER_REPORT else "unknown_topic"
     kind, envelope = got
     received = message.timestamp()[1] * 1000
     if kind == "order":

@@ -29,6 +29,10 @@ class Head(Upstream):
     merchant_id: Id | None = None
 
 
+CARRIER_REPORT = "carrier_report"
+"""What `read` answers for a carrier's raw report: they are counted, and not folded yet."""
+
+
 class Unreadable(ValueError):
     """A record that is poison: `reason` is a word for the list, the text says where it is wrong, without its values."""
 
@@ -75,6 +79,8 @@ def read(value: bytes, likely: Kind) -> tuple[Kind, Envelope[Any]] | str:
 
 
 def _read_slowly(value: bytes) -> tuple[Kind, Envelope[Any]] | str:
+    if _is_carrier_report(value):
+        return CARRIER_REPORT
     head = _head_of(value)
     kind = kind_of(head.topic)
     if kind is None:
@@ -102,6 +108,15 @@ def _head_of(value: bytes) -> Head:
         return Head.model_validate_json(value)
     except ValidationError as error:
         raise _unreadable(error, _merchant_in(value)) from None
+
+
+def _is_carrier_report(value: bytes) -> bool:
+    """Whether the record is a carrier's own report, which has no envelope (SPEC 6)."""
+    try:
+        content = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(content, dict) and "topic" not in content and {"carrier", "service"} <= content.keys()
 
 
 def _merchant_in(value: bytes) -> str | None:

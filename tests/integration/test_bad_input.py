@@ -184,6 +184,7 @@ KEPT = [
 IGNORED = {
     "unknown_topic": orjson.dumps(told("1", "product/update")),
     "null_value": None,
+    "carrier_report": orjson.dumps({"carrier": "tcat", "service": "home", "code": "3003", "tracking_number": "900"}),
     "stale": orjson.dumps(told("E", status="pending", updated_at="2020-01-01T00:00:00Z")),
 }
 GOOD = order(SHOP, hex_id("good"), MEMBER, 770, delivery="arrived")
