@@ -107,4 +107,4 @@ def _figures(console: Console, got: Results) -> None:
     console.print(f"{got.entries} ledger entries, {len(got.events)} points-changed events, each with an id of its own")
     where = f"[red]{len(got.found)} places have some[/]" if got.found else "none is in a table or an event"
     console.print(f"{got.searched} names, numbers and addresses were in the records: {where}")
-    console.print("[dim]a dead letter keeps its bytes; points dlq show masks them[/]")
+    console.print("[dim]a dead letter keeps its bytes for 14 days; points dlq show masks what is personal[/]")
