@@ -52,9 +52,15 @@ class Watcher(Protocol):
 def command(site: "Site", *arguments: str) -> str:
     """Runs a `points` command to its end, and answers what it printed. Raises Failure with what it complained of."""
     asked, environment = [*POINTS, *arguments], dict(site.environment)
-    done = subprocess.run(  # noqa: S603 - our own command
-        asked, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - our own command
+            asked, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        wrong = f"`points {' '.join(arguments)}` did not end within {COMMAND_SECONDS} s"
+        raise Failure(
+            Exit.UNREACHABLE, wrong, "see whether Kafka and PostgreSQL answer, and how busy this machine is"
+        ) from None
     if done.returncode:
         told = [line for line in done.stderr.splitlines() if line.strip()]
         code = Exit(done.returncode) if done.returncode in set(Exit) else Exit.UNEXPECTED
