@@ -21,8 +21,8 @@ RecordId = Annotated[Id, Field(validation_alias=AliasChoices("id", "_id"))]
 """Upstream names it `id` or `_id`."""
 Cents = Annotated[int, Field(ge=-INT64, lt=INT64)]
 """An amount in the currency's minor unit, whatever the fraction of the currency."""
-Instant = Annotated[AwareDatetime, Field(ge=datetime(1, 1, 2, tzinfo=UTC), le=datetime(9999, 12, 30, tzinfo=UTC))]
-"""A time with an offset (`Z`, `+00:00`, `+08:00`); without one it says nothing and is refused.
+Instant = Annotated[AwareDatetime, Field(strict=True, ge=datetime(1, 1, 2, tzinfo=UTC), le=datetime(9999, 12, 30, tzinfo=UTC))]
+"""A time with an offset (`Z`, `+00:00`, `+08:00`); without one it says nothing and is refused, as is a bare number.
 
 A day's room at both ends of the calendar, so that its UTC, which we show, lies in a year from 1 to 9999.
 """
