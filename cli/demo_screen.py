@@ -180,7 +180,7 @@ class Day:
         rows: list[Any] = [_figures_shown(self._figures, self._events)] if self._figures is not None else []
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
-            ProgressBar(len(self._story.steps), self._steps, width=40),
+            ProgressBar(len(self._story.steps), self._steps, width=40, complete_style="cyan"),
             f"[dim]{self._steps} of {len(self._story.steps)}[/]",
         )
         title = f"[bold]sample clock [cyan]{day} {time_of_day}[/][/]"

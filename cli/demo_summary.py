@@ -50,8 +50,7 @@ def _earned(outcomes: list[Outcome], width: int) -> Table:
         now, zone = one.told.decided, one.told.zone
         due = str(local_date(now.due_at, zone)) if now.due_at is not None else ""
         several = f": {_entries(one)}" if len(one.entries) > 1 else ""
-        first = one.order.shop.name if one.order.shop.name != shop else ""
-        shop = one.order.shop.name
+        first, shop = _first(one, shop), one.order.shop.name
         figures = (f"[green]{one.told.view.granted:,}[/]", due, day_shown(now.expires_at, zone))
         row = (f"[dim]{escape(first)}[/]", _who(one), _order(one), *figures)
         table.add_row(*row, *([f"{escape(one.order.about)}{several}"] if width >= WIDE else []))
@@ -60,12 +59,24 @@ def _earned(outcomes: list[Outcome], width: int) -> Table:
 
 def _nothing(outcomes: list[Outcome], width: int) -> Table:
     table = _table(*(["shop"] if width >= WIDE else []), "member", "order", "state", "why")
+    shop = ""
     for one in outcomes:
         posted = f" [dim]({_entries(one)})[/]" if one.entries else ""
         state = f"[magenta]{one.told.decided.reason or one.told.state}[/]"
-        shop = [f"[dim]{escape(one.order.shop.name)}[/]"] if width >= WIDE else []
-        table.add_row(*shop, _who(one), _order(one), state, escape(one.why) + posted)
+        first, shop = _first(one, shop), one.order.shop.name
+        table.add_row(
+            *([f"[dim]{escape(first)}[/]"] if width >= WIDE else []),
+            _who(one),
+            _order(one),
+            state,
+            escape(one.why) + posted,
+        )
     return table
+
+
+def _first(one: Outcome, before: str) -> str:
+    """The shop's name where it begins, nothing in the rows below it."""
+    return one.order.shop.name if one.order.shop.name != before else ""
 
 
 def _entries(one: Outcome) -> str:
