@@ -115,6 +115,7 @@ DEAD = [
     ),
     Dead("a time without offset", orjson.dumps(told("q", updated_at="2024-03-01T12:00:00")), "wrong_type", "updated_at"),
     Dead("a time that is none", orjson.dumps(told("r", created_at="2024-02-30T12:00:00Z")), "wrong_type", "created_at"),
+    Dead("a bare number for a time", orjson.dumps(told("T", updated_at=1_709_265_600)), "wrong_type", "updated_at"),
     Dead("a ts that is no number", orjson.dumps({**told("s"), "ts": "yesterday"}), "wrong_type", "ts"),
     Dead("a status of 300 letters", orjson.dumps(told("t", status="x" * 300)), "wrong_type", "resource.status"),
     Dead("an id of 101 letters", orjson.dumps(told("u", id="x" * 101)), "wrong_type", "resource.id"),
