@@ -58,9 +58,7 @@ def command(site: "Site", *arguments: str) -> str:
         )
     except subprocess.TimeoutExpired:
         wrong = f"`points {' '.join(arguments)}` did not end within {COMMAND_SECONDS} s"
-        raise Failure(
-            Exit.UNREACHABLE, wrong, "see whether Kafka and PostgreSQL answer, and how busy this machine is"
-        ) from None
+        raise Failure(Exit.UNREACHABLE, wrong, "see whether Kafka and PostgreSQL answer, and how busy this machine is") from None
     if done.returncode:
         told = [line for line in done.stderr.splitlines() if line.strip()]
         code = Exit(done.returncode) if done.returncode in set(Exit) else Exit.UNEXPECTED
