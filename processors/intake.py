@@ -20,10 +20,10 @@ from store import cursors, orders, quarantine
 from store.cursors import Counts, CursorRefused, Place
 from store.database import Cursor, raw, transaction
 from store.ledger import CauseKind
-from store.merchants import Merchants
+from store.merchants import Merchants, UnknownMerchantId
 from store.orders import NewOrderRace, OrderKey, OrderRow
 from store.quarantine import Poison
-from store.words import Words
+from store.words import UnknownWord, Words
 
 PIPELINE = "intake"
 FUTURE = DAY
@@ -79,12 +79,14 @@ class Intake:
     def process(self, records: Sequence[Record]) -> Done:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
         read = self._read(records)
-        self._learn(read)
         while True:
             try:
                 with transaction(self._connection) as cursor:
                     done = self._apply(cursor, records, read)
             except NewOrderRace:
+                continue
+            except (UnknownWord, UnknownMerchantId):
+                self._learn(read)
                 continue
             done.committed_at = time.time()
             self._feed.done({place: offset for place, (offset, _) in done.counts.items()})
@@ -105,10 +107,8 @@ class Intake:
         return read
 
     def _learn(self, read: _Read) -> None:
-        """Numbers for new words and merchants, before the transaction, so that no batch waits for another's words."""
-        words = {word for said in read.said for word in said.words()}
-        if not self._words.known(words):
-            self._words.learn(words)
+        """Numbers for new words and merchants, outside the transaction, so that no batch waits for another's words."""
+        self._words.learn({word for said in read.said for word in said.words()})
         self._merchants.learn({said.merchant_id for said in read.said})
 
     def _apply(self, cursor: Cursor, records: Sequence[Record], read: _Read) -> Done:
@@ -137,7 +137,7 @@ class Intake:
     ) -> tuple[dict[OrderKey, OrderRow], dict[OrderKey, Trigger]]:
         keyed = [((self._merchants.number(s.merchant_id), s.order_id), s) for s in said_all]
         rows = orders.lock(cursor, sorted({key for key, _ in keyed}), self._words)
-        triggers: dict[OrderKey, Trigger] = {}
+        newest: dict[OrderKey, Said] = {}
         for key, said in keyed:
             count = counts[said.record.place]
             if said.newest_at() > now + FUTURE:
@@ -150,12 +150,14 @@ class Intake:
             outcome = said.fold(row.facts)
             if outcome is APPLIED:
                 count.applied += 1
-                triggers[key] = _trigger(said, triggers.get(key))
+                before = newest.get(key)
+                if before is None or said.version.at >= before.version.at:
+                    newest[key] = said
             elif outcome is DUPLICATE:
                 count.duplicate += 1
             else:
                 count.ignore("stale")
-        return rows, triggers
+        return rows, {key: _trigger(said) for key, said in newest.items()}
 
     def _quarantine(
         self, cursor: Cursor, records: Sequence[Record], poison: list[_Poison], now: int, counts: dict[Place, Counts]
@@ -173,10 +175,8 @@ class Intake:
         quarantine.check(cursor, PIPELINE, self._limits, before)
 
 
-def _trigger(said: Said, before: Trigger | None) -> Trigger:
+def _trigger(said: Said) -> Trigger:
     """The newest record that changed an order is the cause of what follows."""
-    if before is not None and before.occurred_at > said.version.at:
-        return before
     if said.returned is not None:
         return Trigger(said.version.at, CauseKind.return_, said.returned.return_id, said.record.message)
     return Trigger(said.version.at, message=said.record.message)

@@ -13,13 +13,22 @@ from store.database import raw
 from store.queries import queries
 
 
+class UnknownMerchantId(LookupError):
+    """A merchant without a number: learn it outside the transaction, then do the batch again."""
+
+
+class _Numbers(dict[str, int]):
+    def __missing__(self, merchant_id: str) -> int:
+        raise UnknownMerchantId(merchant_id)
+
+
 class Merchants:
     """Numbers and ids of merchants, their settings versions, and the bound rules of each version in use."""
 
     def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
         """Reads all merchants and versions known so far."""
         self._connection = connection
-        self._numbers: dict[str, int] = {}
+        self._numbers = _Numbers()
         self._ids: dict[int, str] = {}
         self._versions: dict[int, list[VersionInForce]] = {}
         self._rules: dict[tuple[int, int], BoundRules] = {}
@@ -45,7 +54,7 @@ class Merchants:
             self.refresh()
 
     def number(self, merchant_id: str) -> int:
-        """The number of a learnt merchant."""
+        """The number of a learnt merchant. Raises UnknownMerchantId."""
         return self._numbers[merchant_id]
 
     def find(self, merchant_id: str) -> int | None:

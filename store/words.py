@@ -12,13 +12,22 @@ NO_WORD = 0
 """Stands for no word at all; numbers begin at 1."""
 
 
+class UnknownWord(LookupError):
+    """A word without a number: learn it outside the transaction, then do the batch again."""
+
+
+class _Numbers(dict[str | None, int]):
+    def __missing__(self, word: str | None) -> int:
+        raise UnknownWord(word)
+
+
 class Words:
     """Numbers for words and back, remembered for the life of the process (a word's number never changes)."""
 
     def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
         """Reads all words known so far."""
         self._connection = connection
-        self._numbers: dict[str | None, int] = {None: NO_WORD}
+        self._numbers = _Numbers({None: NO_WORD})
         self._words: dict[int, str | None] = {NO_WORD: None}
         self._remember(raw(connection).execute(queries("words")["all"]).fetchall())
 
@@ -42,12 +51,8 @@ class Words:
         for word in new:
             self._numbers[word] = self._numbers[word[:LONGEST]]
 
-    def known(self, words: set[str | None]) -> bool:
-        """Whether all of them have numbers already."""
-        return self._numbers.keys() >= words
-
     def number(self, word: str | None) -> int:
-        """The number of a learnt word."""
+        """The number of a learnt word. Raises UnknownWord."""
         return self._numbers[word]
 
     def word(self, number: int) -> str | None:

@@ -88,7 +88,7 @@ class PoisonConfiguration(_Section):
 
 
 class IntakeConfiguration(_Section):
-    """Sizes of the consume loop."""
+    """Records a transaction (four times as many while there is a backlog), and how long to wait for them."""
 
     batch: int = Field(2000, ge=1, le=100_000)
     wait_ms: int = Field(15, ge=1, le=1000)

@@ -18,6 +18,8 @@ from processors.runtime.kafka import Watch, common, consumer
 from store.cursors import Place
 
 METADATA_TIMEOUT = 5.0
+MORE_WHEN_BEHIND = 4
+"""So many times the usual batch while there is a backlog: records of one order that meet in a batch cost one write."""
 BEHIND_WAIT = 0.1
 """Seconds to wait for a full batch while there is a backlog: full batches are what throughput is made of."""
 HINT_SECONDS = 5.0
@@ -133,7 +135,7 @@ class Feed:
         """
         if self._must_rewind or self._must_reopen:
             self.rewind()
-        messages = self._read(size, wait)
+        messages = self._read(size * MORE_WHEN_BEHIND if self._full else size, wait)
         self._full = len(messages) >= size // 2
         trouble, self._trouble = self._trouble, None
         if trouble is not None:
