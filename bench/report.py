@@ -46,7 +46,7 @@ class Report:
             "figures": self.figures,
             "failures": self.failures,
         }
-        RESULTS.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+        RESULTS.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n")
         before, _, rest = README.read_text().partition(BEGIN)
         _, _, after = rest.partition(END)
         README.write_text(f"{before}{BEGIN}\n\n{self.markdown()}\n{END}{after}")

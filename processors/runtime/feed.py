@@ -20,8 +20,6 @@ from store.cursors import Place
 METADATA_TIMEOUT = 5.0
 MORE_WHEN_BEHIND = 4
 """So many times the usual batch while there is a backlog: records of one order that meet in a batch cost one write."""
-BEHIND_WAIT = 0.1
-"""Seconds to wait for a full batch while there is a backlog: full batches are what throughput is made of."""
 HINT_SECONDS = 5.0
 GONE_AFTER = 3
 """So many checks in a row must miss a topic: a broker that has just started may not know it yet."""
@@ -129,14 +127,15 @@ class Feed:
         self._assigned_topics.difference_update(topic for topic, mine in self._consumers.items() if mine is reader)
 
     def batch(self, size: int, wait: float) -> list[Record]:
-        """Up to `size` records of partitions that are still assigned; waits longer while there is a backlog.
+        """Up to `size` records of partitions that are still assigned, and more of them while there is a backlog.
 
         Raises TopicChanged, and whatever went wrong while partitions were assigned.
         """
         if self._must_rewind or self._must_reopen:
             self.rewind()
         messages = self._read(size * MORE_WHEN_BEHIND if self._full else size, wait)
-        self._full = len(messages) >= size // 2
+        # Only a whole batch is a backlog: a wait that grew with every half-full one would feed itself.
+        self._full = len(messages) >= size
         trouble, self._trouble = self._trouble, None
         if trouble is not None:
             raise trouble
@@ -145,7 +144,7 @@ class Feed:
 
     def _read(self, size: int, wait: float) -> list[Message]:
         """The busiest topic is waited for, the others are looked into; a full one lets the next go first."""
-        messages = self._consumers[self._busiest].consume(size, BEHIND_WAIT if self._full else wait)
+        messages = self._consumers[self._busiest].consume(size, wait)
         most = len(messages)
         if most == size:
             self._busiest = self._topics[(self._topics.index(self._busiest) + 1) % len(self._topics)]
