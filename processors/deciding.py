@@ -1,7 +1,7 @@
 """From facts to effects, the same for every worker: decide each order, post the differences, keep the plan in step."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -128,8 +128,3 @@ def _replan(row: OrderRow, now: Entitlement, gone: list[tuple[int, Micros, bytes
     if due is not None:
         made.append((row.merchant_no, due, row.order_id))
     row.due_us = due
-
-
-def keys_of(rows: Iterable[OrderRow]) -> list[tuple[int, bytes]]:
-    """Primary keys, in the order in which orders are locked."""
-    return sorted(row.key for row in rows)

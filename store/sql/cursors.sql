@@ -36,10 +36,6 @@ SELECT pipeline, topic, partition, cluster, topic_uuid, first_offset, next_offse
        dead, updated_us
 FROM cursor ORDER BY pipeline, topic, partition;
 
--- name: adopt
-UPDATE cursor SET cluster = $2, topic_uuid = $5, next_offset = $7, first_offset = $7 - (applied + duplicate + ignored + parked + dead)
-WHERE pipeline = $1 AND cluster = $3 AND topic_uuid = $4 AND partition = $6;
-
 -- name: total
 SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0)::bigint FROM cursor WHERE pipeline = $1;
 
