@@ -79,9 +79,14 @@ def read(value: bytes, likely: Kind) -> tuple[Kind, Envelope[Any]] | str:
 
 
 def _read_slowly(value: bytes) -> tuple[Kind, Envelope[Any]] | str:
-    if _is_carrier_report(value):
-        return CARRIER_REPORT
-    head = _head_of(value)
+    try:
+        head = Head.model_validate_json(value)
+    except ValidationError as error:
+        # Only here is the record looked at as a whole: all that has an envelope has been told by its head.
+        content = _object_in(value)
+        if _is_carrier_report(content):
+            return CARRIER_REPORT
+        raise _unreadable(error, _merchant_in(content)) from None
     kind = kind_of(head.topic)
     if kind is None:
         return head.topic
@@ -103,28 +108,22 @@ def _try(kind: Kind, value: bytes) -> Envelope[Any] | None:
     return envelope
 
 
-def _head_of(value: bytes) -> Head:
+def _object_in(value: bytes) -> dict[str, Any]:
+    """The JSON object in the value; empty when it is none."""
     try:
-        return Head.model_validate_json(value)
-    except ValidationError as error:
-        raise _unreadable(error, _merchant_in(value)) from None
+        content = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
-def _is_carrier_report(value: bytes) -> bool:
+def _is_carrier_report(content: dict[str, Any]) -> bool:
     """Whether the record is a carrier's own report, which has no envelope (SPEC 6)."""
-    try:
-        content = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(content, dict) and "topic" not in content and {"carrier", "service"} <= content.keys()
+    return "topic" not in content and {"carrier", "service"} <= content.keys()
 
 
-def _merchant_in(value: bytes) -> str | None:
-    try:
-        content = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return None
-    merchant = content.get("merchant_id") if isinstance(content, dict) else None
+def _merchant_in(content: dict[str, Any]) -> str | None:
+    merchant = content.get("merchant_id")
     return merchant if isinstance(merchant, str) and merchant and "\x00" not in merchant else None
 
 
