@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from rules.trail import EMPTY, Trail, Version
+from schemas.carriers.meaning import Meaning
 from schemas.ids import Micros
 
 
@@ -21,7 +22,11 @@ class DeliveryKey(IntEnum):
 
 
 class OrderRecord(NamedTuple):
-    """The newest full record of an order. Amounts are minor units of `currency`."""
+    """The newest full record of an order. Amounts are minor units of `currency`.
+
+    `tracking` is the tracking number that the order names for its own parcel `delivery_id`, normalised; `parent` the order
+    that it was split from. `summary_days` and `summary_points` are the platform's own figure (SPEC 7), kept to be compared.
+    """
 
     version: Version
     created_at: Micros
@@ -38,6 +43,11 @@ class OrderRecord(NamedTuple):
     user_credit: int = 0
     completed_at: Micros | None = None
     delivery_key: DeliveryKey = DeliveryKey.ABSENT
+    tracking: bytes | None = None
+    delivery_id: bytes | None = None
+    parent: bytes | None = None
+    summary_days: int | None = None
+    summary_points: int | None = None
 
 
 class ParcelRecord(NamedTuple):
@@ -52,6 +62,32 @@ class ParcelRecord(NamedTuple):
     arrived_at: Micros | None = None
     collected_at: Micros | None = None
     returned_at: Micros | None = None
+    tracking: bytes | None = None
+
+
+class CarrierReport(NamedTuple):
+    """What a carrier reported (SPEC 2.4, 6). Reports sort by time and then by rank, which is the meaning's number.
+
+    `number` is the normalised tracking number, empty when the report had none; `named` says that the report named the
+    order itself. `service` is "carrier/service", `code` the table's spelling of the code.
+    """
+
+    at: Micros
+    meaning: Meaning
+    number: bytes = b""
+    service: str = ""
+    code: str = ""
+    named: bool = False
+
+
+class Buyer(NamedTuple):
+    """What customer events say of the order's member (SPEC 1.5); None is not known."""
+
+    is_member: bool | None = None
+    registered_at: Micros | None = None
+
+
+UNKNOWN_BUYER = Buyer()
 
 
 class Parcel(NamedTuple):
@@ -106,7 +142,8 @@ class OrderFacts:
 
     `settings_no` is the settings version that the order is bound to (SPEC 1.7, rules.binding): negative until its
     creation and the first settings are known, NOTHING_IN_FORCE when no settings were in force at its creation. `tier`
-    comes from the oldest record that names one (SPEC 1.3: the tier at creation).
+    comes from the oldest record that names one (SPEC 1.3: the tier at creation). `reports` are the carriers' reports joined
+    to the order, sorted; `buyer` is not the order's own, but looked up before it is decided.
     """
 
     record: OrderRecord | None = None
@@ -117,3 +154,5 @@ class OrderFacts:
     tier_at: Version | None = None
     settings_no: int = UNHEARD
     posted: Posted = NOTHING_POSTED
+    reports: tuple[CarrierReport, ...] = ()
+    buyer: Buyer = UNKNOWN_BUYER
