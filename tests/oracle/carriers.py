@@ -63,7 +63,7 @@ def word_of(report: Report) -> Word:
     """The report's word; on the leg back nothing is delivered to the customer."""
     what = report.what
     codes = CODES.get((what["carrier"], what["service"]), {})
-    meaning = codes.get(what.get("code") or "") or codes.get(what.get("text") or "") or UNKNOWN
+    meaning = codes.get(str(what.get("code") or "")) or codes.get(what.get("text") or "") or UNKNOWN
     return Word(report.at, on_the_way_back(meaning) if what.get("return_leg") else meaning)
 
 
@@ -75,18 +75,27 @@ def on_the_way_back(meaning: str) -> str:
 
 
 class Voice(NamedTuple):
-    """What one voice says of a parcel.
+    """What one voice says of a parcel: when it became final, or by which words it has gone back since then.
 
-    `gone_since` is when its going back began, `gone_at` the time of its newest word of that; `out` says that the
-    newest word that decides anything is *returned* or *lost*. `may_be_kept` is false when what began the going back
-    was a reversed scan.
+    `before` is the final moment that stood before it went back.
     """
 
     final: datetime | None = None
-    gone_since: datetime | None = None
-    gone_at: datetime | None = None
-    out: bool = False
-    may_be_kept: bool = True
+    gone: tuple[Word, ...] = ()
+    before: datetime | None = None
+
+    def denies(self, final: datetime) -> bool:
+        """Whether it says *returning, returned or lost* later than the other voice's final moment (SPEC 2.4)."""
+        return any(word.at > final for word in self.gone)
+
+    def is_out(self) -> bool:
+        """Returned or lost by its newest word of that; one on its way back is still awaited (SPEC 2.5)."""
+        return bool(self.gone) and self.gone[-1].meaning in (RETURNED, LOST)
+
+    def keeping(self, kept_from: datetime) -> "Voice":
+        """With `keep`, going back from then on changes nothing, but a reversed scan always does (SPEC 4.5)."""
+        left = tuple(word for word in self.gone if word.at < kept_from or word.meaning not in GONE)
+        return self._replace(gone=left) if left or not self.gone else Voice(self.before)
 
 
 def in_turn(words: list[Word]) -> list[Word]:
@@ -95,32 +104,20 @@ def in_turn(words: list[Word]) -> list[Word]:
 
 
 def carrier_says(words: list[Word], *, fetched: bool) -> Voice:
-    """What a parcel's reports add up to."""
+    """What a parcel's reports add up to: each word changes what the ones before it said."""
     final: datetime | None = None
-    before_it_went: datetime | None = None
-    gone: list[Word] = []
+    before: datetime | None = None
+    gone: tuple[Word, ...] = ()
     for word in in_turn(words):
         if word.meaning == COLLECTED or (word.meaning == DELIVERED and not fetched):
-            final, gone = (final or word.at), []
+            final, gone = (final or word.at), ()
         elif word.meaning in GONE:
-            before_it_went = before_it_went if gone else final
-            final, gone = None, [*gone, word]
-        elif word.meaning == REVERSED:
-            final = before_it_went = None
+            before = before if gone else final
+            final, gone = None, (*gone, word)
+        elif word.meaning == REVERSED:  # a delivery is taken back, and no more
+            final = before = None
         elif word.meaning == REVERSED_AND_GOING_BACK:
-            final, before_it_went, gone = None, None, [*gone, word]
+            final, before, gone = None, None, (*gone, word)
         elif word.meaning == RETURN_REVERSED and gone:
-            final, gone = before_it_went, []
-    newest = in_turn(words)[-1:]
-    out = bool(newest) and newest[0].meaning in (RETURNED, LOST)
-    if not gone:
-        return Voice(final, out=out)
-    return Voice(final, gone[0].at, gone[-1].at, out, gone[0].meaning in GONE)
-
-
-def before_it_went_back(words: list[Word], kept_from: datetime, *, fetched: bool) -> list[Word]:
-    """The reports without those of a going back that began at `kept_from` or later (SPEC 4.5)."""
-    voice = carrier_says(words, fetched=fetched)
-    if voice.gone_since is None or voice.gone_since < kept_from or not voice.may_be_kept:
-        return words
-    return [w for w in words if w.at < voice.gone_since or w.meaning not in GONE]
+            final, gone = before, ()
+    return Voice(final, gone, before)

@@ -6,8 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tests.oracle import carriers
-from tests.oracle.carriers import Voice, Word
+from tests.oracle.carriers import Voice, Word, carrier_says
 from tests.oracle.records import FOREVER, Episode, Order, Settings, by_thing, in_order, is_cancelled, is_completed, last_run
 from tests.oracle.upstream import Said, instant
 
@@ -24,14 +23,9 @@ class Parcel(NamedTuple):
     fetched: bool
 
     def voices(self, kept_from: datetime | None) -> tuple[Voice, Voice]:
-        """Upstream's and the carrier's; with `keep`, as they stood before a going back that began at `kept_from` or later."""
-        records, words = self.records, self.words
-        if kept_from is not None:
-            gone = upstream_says(records, fetched=self.fetched)
-            if gone.gone_since is not None and gone.gone_since >= kept_from:
-                records = records[: len(records) - len(last_run(records, went_back))]
-            words = carriers.before_it_went_back(words, kept_from, fetched=self.fetched)
-        return upstream_says(records, fetched=self.fetched), carriers.carrier_says(words, fetched=self.fetched)
+        """Upstream's and the carrier's; with `keep` as they are when going back from `kept_from` on changes nothing."""
+        upstream, carrier = upstream_says(self.records, fetched=self.fetched), carrier_says(self.words, fetched=self.fetched)
+        return (upstream, carrier) if kept_from is None else (upstream.keeping(kept_from), carrier.keeping(kept_from))
 
 
 def went_back(said: Said) -> bool:
@@ -73,15 +67,21 @@ def parcel_final(records: list[Said], *, fetched: bool) -> datetime | None:
 
 
 def upstream_says(records: list[Said], *, fetched: bool) -> Voice:
-    """Upstream's voice: its newest record counts (SPEC 2.4)."""
+    """Upstream's voice: its newest record counts (SPEC 2.4).
+
+    A going back is told as often as upstream finds a new word for it. A record with a time of its own is of that time;
+    others say since when the word has held.
+    """
     run = last_run(records, went_back)
     if not run:
         return Voice(parcel_final(records, fetched=fetched))
-    since = min(instant(s.what.get("returned_at")) or s.version[0] for s in run)
-    word = gone_word(run[-1])
-    same = last_run(run, lambda s: gone_word(s) == word)
-    said = instant(run[-1].what.get("returned_at")) or min(s.version[0] for s in same)
-    return Voice(None, since, said, out=word != "returning")
+    gone, since = [], {}
+    for said, before in zip(run, [None, *run], strict=False):
+        word = gone_word(said) or ""
+        if before is None or gone_word(before) != word:
+            since[word] = said.version[0]
+        gone.append(Word(instant(said.what.get("returned_at")) or since[word], word))
+    return Voice(None, tuple(gone), parcel_final(records[: len(records) - len(run)], fetched=fetched))
 
 
 def together(upstream: Voice, carrier: Voice) -> datetime | None:
@@ -90,7 +90,7 @@ def together(upstream: Voice, carrier: Voice) -> datetime | None:
     for voice, other in ((upstream, carrier), (carrier, upstream)):
         if voice.final is None:
             continue
-        if other.gone_at is not None and other.gone_at > voice.final:
+        if other.denies(voice.final):
             return None
         moments.append(voice.final)
     return min(moments, default=None)
@@ -150,8 +150,7 @@ def final_episode(order: Order, settings: Settings, words: Mapping[str, list[Wor
     # date, and the due date on which parcels count: so every set of the latest to go back is tried, the largest first.
     thresholds: list[datetime] = []
     if earn.get("on_return") == "keep":
-        began = [voice.gone_since for parcel in parcels for voice in parcel.voices(None)]
-        thresholds = sorted(moment for moment in began if moment is not None)
+        thresholds = sorted({word.at for parcel in parcels for voice in parcel.voices(None) for word in voice.gone})
     for threshold in [*thresholds, None]:
         final = last_final(parcels, threshold)
         if final is None:
@@ -170,6 +169,6 @@ def last_final(parcels: list[Parcel], kept_from: datetime | None) -> datetime | 
         final = together(upstream, carrier)
         if final is not None:
             moments.append(final)
-        elif not (upstream.out or carrier.out):
+        elif not (upstream.is_out() or carrier.is_out()):
             return None
     return max(moments, default=None)

@@ -66,9 +66,9 @@ def cents(amount: dict[str, Any] | None) -> int:
     return int(amount["cents"]) if amount else 0
 
 
-def comparable(number: str | None) -> str:
+def comparable(number: str | int | None) -> str:
     """A tracking number without spaces and hyphens, in capitals (SPEC 6)."""
-    return "".join(letter for letter in number or "" if letter not in " -").upper()
+    return "".join(letter for letter in str(number or "") if letter not in " -").upper()
 
 
 def read(event: dict[str, Any], received: datetime) -> Heard:
