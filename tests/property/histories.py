@@ -272,15 +272,18 @@ def sales(draw: Draw, merchant: str, grid: Grid) -> list[Sold]:
     """Orders of a merchant; later ones may be split from the first."""
     found: list[Sold] = []
     for number in range(draw(st.integers(1, 3))):
+        created, parent = draw(grid.creations), None
+        if found and draw(st.integers(0, 3)) == 0:
+            parent, created = found[0].order_id, found[0].created + grid.unit * draw(st.sampled_from([0, 1, 3]))
         found.append(
             Sold(
                 merchant,
                 some_id(f"{merchant} order {number}"),
-                draw(grid.creations),
+                created,
                 grid,
                 f"{MERCHANTS.index(merchant) + 1}70{number} 5188-36",
                 draw(st.sampled_from(SERVICES)),
-                found[0].order_id if found and draw(st.integers(0, 3)) == 0 else None,
+                parent,
             )
         )
     return found
@@ -290,12 +293,14 @@ def sales(draw: Draw, merchant: str, grid: Grid) -> list[Sold]:
 def events_of_shop(draw: Draw, merchant: str, grid: Grid) -> Told:
     """All that is said of a merchant: orders, customers and applications."""
     told: Told = []
-    for sold in draw(sales(merchant, grid)):
+    sold_here = draw(sales(merchant, grid))
+    for sold in sold_here:
         told += draw(events_of_order(sold))
     for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
         moment = draw(grid.moments)
         told.append((moment, draw(customers(merchant, draw(st.sampled_from(MEMBERS)), moment, grid.unit))))
-    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+    split = any(sold.parent for sold in sold_here)
+    for _ in range(0 if split else draw(st.sampled_from([0, 0, 0, 1, 2]))):
         when = draw(st.one_of(grid.moments, grid.creations)) + timedelta(seconds=30)
         event = application(text(when), installed=draw(st.booleans()), merchant=merchant, application_id=draw(APPLICATIONS))
         told.append((when, event))
