@@ -150,12 +150,11 @@ def servers(ending: ExitStack) -> Servers:
     What is started here is stopped and removed with `ending`. Raises Failure.
     """
     from deploy.dev.__main__ import STATE_DIR
-    from deploy.dev.ladder import Rung, kafka_choice
+    from deploy.dev.ladder import Rung
     from deploy.dev.process import StartError
     from deploy.dev.stack import running, start_stack
 
     kept = None if named_by_environment() else running(STATE_DIR)
-    _refuse_mock(kept.kafka_rung if kept is not None else kafka_choice().rung)
     if kept is not None:
         return Servers(kept, shared_kafka=True, stay=True, words="the stack that `make up` left running")
     # A folder of its own for every run, so that two may run at once; what a killed run left over is stopped first.
@@ -175,16 +174,6 @@ def servers(ending: ExitStack) -> Servers:
         *(["an own " + " and ".join(own)] if own else []),
     ]
     return Servers(stack, shared_kafka=shared, stay=not own, words=", ".join(words))
-
-
-def _refuse_mock(rung: "Rung") -> None:
-    """Cursors are kept by the topics' uuids (I6), which the mock broker cannot tell."""
-    from deploy.dev.kafka_local import missing
-    from deploy.dev.ladder import Rung
-
-    if rung is Rung.MOCK:
-        wrong = f"there is no Kafka for the sample day: no Docker engine answers, and {missing()}"
-        raise Failure(Exit.UNREACHABLE, wrong, "install one of them, or name a Kafka: POINTS_KAFKA__BOOTSTRAP_SERVERS")
 
 
 def _rungs(stack: "Stack") -> "Mapping[str, Rung]":
