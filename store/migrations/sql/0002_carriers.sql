@@ -1,9 +1,6 @@
 -- What carriers reported of an order, packed (store/codec.py): at, meaning, service, code, named, tracking number.
 ALTER TABLE orders ADD COLUMN reports bytea;
 
--- Whose orders a customer event concerns. Nothing in it changes once an order has its member, so updates stay HOT.
-CREATE INDEX orders_member ON orders (merchant_no, member) WHERE member IS NOT NULL;
-
 -- One row a tracking number: which orders ever named it (append-only), and what carriers reported for it. Locked before
 -- the orders, so that a report and the order that names its number always see each other. flags: 1 some report is
 -- ambiguous.
