@@ -1,4 +1,4 @@
-"""`points demo`: a sample day of three invented shops, played on a real Kafka and a real PostgreSQL, from nothing."""
+"""`points demo`: a sample day of three invented shops, played on Kafka and PostgreSQL, from nothing."""
 
 import signal
 import time
@@ -168,7 +168,7 @@ class _Run:
 
 
 def _introduce(screen: "Screen", story: "Story") -> None:
-    screen.say("\n[bold]Member Points[/]: a sample day of three invented shops, on a real Kafka and a real PostgreSQL.")
+    screen.say("\n[bold]Member Points[/]: a sample day of three invented shops, on Kafka and PostgreSQL.")
     for shop in story.shops:
         screen.say(f"  [bold]{shop.name}[/] [dim]{shop.where}[/]")
     screen.say("[dim]The clock of the sample's own database jumps, so that three days pass in a moment.[/]")

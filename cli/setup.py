@@ -138,9 +138,7 @@ def _not_created(name: str, error: Any, broker: "Broker", replication: int) -> F
     return Failure(Exit.CURSOR, f"topic {name} could not be created: {text}", remedy)
 
 
-def differences(
-    wanted: Wanted, have: "Topic", settings: dict[str, str], found: "Configuration", broker: "Broker"
-) -> list[str]:
+def differences(wanted: Wanted, have: "Topic", settings: dict[str, str], found: "Configuration", broker: "Broker") -> list[str]:
     """In which ways an existing topic is not as the configuration wants it, in words. A mock broker has no settings."""
     if broker.is_mock:
         return []
