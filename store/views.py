@@ -20,12 +20,11 @@ from store.ledger import EntryType
 from store.merchants import document_of
 from store.orders import read_rows
 from store.queries import queries
+from store.recheck import Kind
 from store.words import Words
 
 Database = Connection[tuple[Any, ...]]
 EARNING = (EntryType.granted, EntryType.adjusted, EntryType.clawed_back)
-RECHECK_KINDS = {1: "order", 2: "unbound", 3: "member", 4: "since", 5: "number"}
-"""Rows of the recheck queue: an order; a merchant's unbound orders; a member's orders; a merchant's since; a number."""
 
 
 class UnknownMerchant(LookupError):
@@ -344,9 +343,9 @@ def unknown_codes(connection: Database) -> UnknownCodes:
 
 
 def recheck_queue(connection: Database) -> dict[str, int]:
-    """Rows of the recheck queue by what they stand for."""
+    """Rows of the recheck queue by what they name (store.recheck.Kind)."""
     rows = raw(connection).execute(queries("views")["recheck"]).fetchall()
-    return {RECHECK_KINDS.get(kind, str(kind)): count for kind, count in rows}
+    return {Kind(kind).name.lower(): count for kind, count in rows}
 
 
 class LedgerRights(NamedTuple):
