@@ -103,7 +103,7 @@ class Intake:
             if isinstance(said, Said):
                 read.said.append(said)
             else:
-                read.ignored.append((record, said))
+                read.ignored.append((record, said if isinstance(said, str) else "not_joined"))
         return read
 
     def _learn(self, read: _Read) -> None:
