@@ -1,7 +1,12 @@
-"""When an order is final (SPEC 2): at the last of its parcels' final moments, or at its completion without delivery."""
+"""When an order is final (SPEC 2): at the last of its parcels' final moments, or at its completion without delivery.
 
-from collections.abc import Mapping
+Without reports of a carrier a parcel has one voice, upstream's, and nothing is folded for the other.
+"""
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from rules.carriers import GoneWord, Voice, carrier_voice, final_of_both, reports_of
 from rules.facts import DeliveryKey, OrderFacts, Parcel
 from rules.options import final_status_of
 from rules.trail import (
@@ -67,26 +72,13 @@ def before_it_went_back(parcel: Parcel, overrides: Mapping[str, FinalStatus]) ->
     return _moment_in(without_last(parcel.trail, GONE_BACK), awaited_status(parcel, overrides))
 
 
-def final_moment_keeping(facts: OrderFacts, overrides: Mapping[str, FinalStatus], kept_from: Micros) -> Micros | None:
-    """The order's final moment if parcels that went back from `kept_from` on count as they stood before (SPEC 4.5)."""
-    last: Micros | None = None
-    for parcel in facts.parcels:
-        gone = gone_back_since(parcel)
-        if gone is not None and gone < kept_from and is_out_of_the_count(parcel):
-            continue
-        keep = gone is None or gone >= kept_from
-        moment = before_it_went_back(parcel, overrides) if keep else None
-        if moment is None:
-            return None
-        last = moment if last is None else max(last, moment)
-    return last
-
-
 def order_final_moment(facts: OrderFacts, overrides: Mapping[str, FinalStatus], *, on_completed: bool) -> Micros | None:
     """When the whole order is final (SPEC 2.2 D4, D5 and 2.5)."""
     if on_completed or completes_without_delivery(facts):
         # A cancellation is judged by itself (it may be kept, SPEC 4.3); it does not undo the completion.
         return since(without_last(facts.trail, CANCELLED), COMPLETED)
+    if facts.reports:
+        return _last_standing(standings(facts, overrides))
     if len(facts.parcels) == 1:
         return final_moment(facts.parcels[0], overrides)
     return _last_of(facts.parcels, overrides)
@@ -103,7 +95,7 @@ def completes_without_delivery(facts: OrderFacts) -> bool:
 
 
 def is_out_of_the_count(parcel: Parcel) -> bool:
-    """Returned or lost: the other parcels decide without it (SPEC 2.5). One on its way back is still awaited."""
+    """Returned or lost by upstream's word: the other parcels decide without it (SPEC 2.5). One on its way back is awaited."""
     record = parcel.record
     return record.failed or record.status in ("returned", "expired")
 
@@ -115,6 +107,78 @@ def _last_of(parcels: tuple[Parcel, ...], overrides: Mapping[str, FinalStatus]) 
             continue
         moment = final_moment(parcel, overrides)
         if moment is None:
+            return None
+        last = moment if last is None else max(last, moment)
+    return last
+
+
+class Standing(NamedTuple):
+    """What the two voices say of one parcel (SPEC 2.4)."""
+
+    upstream: Voice
+    carrier: Voice
+
+    @property
+    def final_at(self) -> Micros | None:
+        """When the parcel is final; None while it is not."""
+        return final_of_both(self.upstream, self.carrier)
+
+    @property
+    def out(self) -> bool:
+        """Returned or lost in either voice, and not final: the other parcels decide without it (SPEC 2.5)."""
+        return (self.upstream.out or self.carrier.out) and self.final_at is None
+
+    def keeping(self, kept_from: Micros) -> "Standing":
+        """How the parcel stands if going back at or after `kept_from` changes nothing (SPEC 4.5)."""
+        return Standing(self.upstream.keeping(kept_from), self.carrier.keeping(kept_from))
+
+
+def standing_of(parcel: Parcel, facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> Standing:
+    """Both voices on one of the order's parcels."""
+    carrier = carrier_voice(reports_of(parcel, facts), awaited_status(parcel, overrides))
+    return Standing(upstream_voice(parcel, overrides), carrier)
+
+
+def standings(facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> list[Standing]:
+    """Both voices on each parcel, in the order of `facts.parcels`."""
+    return [standing_of(parcel, facts, overrides) for parcel in facts.parcels]
+
+
+def upstream_voice(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Voice:
+    """Upstream's voice: its newest record counts (SPEC 2.4)."""
+    run = streak(parcel.trail, GONE_BACK)
+    if not run:
+        return Voice(final_moment(parcel, overrides))
+    # Records without a time of their own repeat one word, as old as the first of them; a `returned_at` is a new word.
+    told = {entry.said_at for entry in run if entry.said_at is not None}
+    untold = [entry.version.at for entry in run if entry.said_at is None]
+    words = sorted(told | {min(untold)} if untold else told)
+    return Voice(None, before_it_went_back(parcel, overrides), tuple(map(GoneWord, words)), is_out_of_the_count(parcel))
+
+
+def finals_if_kept(facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> Iterator[tuple[Micros, Micros]]:
+    """Pairs (from when on going back changes nothing, the order's final moment then), for `on_return: keep` (SPEC 4.5).
+
+    The due date depends on what is kept, so all going back is kept first, then without the word that came first, and
+    so on. Which of the pairs holds is for the due date to say.
+    """
+    if not facts.reports and all(gone_back_since(parcel) is None for parcel in facts.parcels):
+        return
+    told = standings(facts, overrides)
+    words = {word.at for one in told for voice in one for word in voice.gone if not word.reversal}
+    for kept_from in sorted(words):
+        final = _last_standing(one.keeping(kept_from) for one in told)
+        if final is not None:
+            yield kept_from, final
+
+
+def _last_standing(told: Iterable[Standing]) -> Micros | None:
+    last: Micros | None = None
+    for one in told:
+        moment = one.final_at
+        if moment is None:
+            if one.out:
+                continue
             return None
         last = moment if last is None else max(last, moment)
     return last

@@ -7,7 +7,7 @@ Events may come twice, late or in any order: only the difference between the two
 from typing import Literal, NamedTuple
 
 from rules.assignment import due_at
-from rules.delivery import final_moment_keeping, gone_back_since, order_final_moment
+from rules.delivery import finals_if_kept, order_final_moment
 from rules.earning import Earning, counted_returns, earning_of
 from rules.expiry import expires_at
 from rules.facts import NOTHING_IN_FORCE, OrderFacts, Posted
@@ -142,15 +142,12 @@ def _when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
 def _kept_when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
     """With `keep`, parcels that went back at or after the due date leave the order as final as before (SPEC 4.5).
 
-    The due date depends on which parcels those are, so the most is tried first: all that went back, then without the
-    one that went first, and so on. None when nothing of the kind is left.
+    None when nothing of the kind is left.
     """
-    for kept_from in sorted(gone for gone in map(gone_back_since, facts.parcels) if gone is not None):
-        final = final_moment_keeping(facts, rules.overrides, kept_from)
-        if final is not None:
-            when = _episode_of(final, facts.posted, rules, now)
-            if kept_from >= when.due_at:
-                return when
+    for kept_from, final in finals_if_kept(facts, rules.overrides):
+        when = _episode_of(final, facts.posted, rules, now)
+        if kept_from >= when.due_at:
+            return when
     return None
 
 
