@@ -1,4 +1,4 @@
-"""Fills the tables of the documentation that the code knows: variables, delivery options, metrics, exit codes.
+"""Fills the tables of the documentation that the code knows: variables, options, carriers' codes, metrics, exit codes.
 
 `python -m docs.generate` writes them between the marks `<!-- generated: name -->` and `<!-- end -->`; with `--check` it
 only names the stale files, and exits with 1.
@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from cli.exits import TABLE
 from processors.runtime import metrics
 from processors.runtime.configuration import Configuration
+from schemas.carriers import CarrierCode, Meaning, carrier_lines, shipped_codes
 from schemas.options import delivery_options
 
 DOCS: Final = Path(__file__).parent
@@ -98,9 +99,66 @@ def exit_codes() -> str:
     return "\n".join(["| code | meaning |", "|---|---|", *(f"| {code} | {meaning} |" for code, meaning in TABLE)])
 
 
+_UPSTREAM_ONLY: Final = "the platform's own status only"
+
+
+def carriers() -> str:
+    """Every delivery line with the services whose raw reports are understood."""
+    rows = ["| carrier | delivery option | raw reports understood |", "|---|---|---|"]
+    for line in carrier_lines():
+        named = ", ".join(_service_link(*service) for service in line.services)
+        told = "; ".join(part for part in (named, line.note) if part)
+        rows.append(f"| {line.carrier} | {line.line or 'none of its own'} | {told or _UPSTREAM_ONLY} |")
+    return "\n".join(rows)
+
+
+def _service_link(carrier: str, service: str) -> str:
+    return f"[{carrier} {service}](#{carrier}-{service})"
+
+
+def services() -> str:
+    """Every service that has a table: for which lines it reports, and how many codes it has."""
+    rows = ["| service | reports on | codes |", "|---|---|---|"]
+    for (carrier, service), codes in _codes_by_service().items():
+        told = [line.line or line.carrier for line in carrier_lines() if (carrier, service) in line.services]
+        rows.append(f"| {_service_link(carrier, service)} | {'; '.join(told)} | {len(codes)} |")
+    return "\n".join(rows)
+
+
+def codes() -> str:
+    """Every code of every service with its word."""
+    parts = []
+    for (carrier, service), rows in _codes_by_service().items():
+        parts += [f"### {carrier} {service}", "", "| code | text | word | note |", "|---|---|---|---|"]
+        parts += [f"| {row.code} | {_text_shown(row)} | {_word_shown(row.meaning)} | {row.note} |" for row in rows]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _codes_by_service() -> dict[tuple[str, str], list[CarrierCode]]:
+    found: dict[tuple[str, str], list[CarrierCode]] = {}
+    for row in shipped_codes().values():
+        found.setdefault((row.carrier, row.service), []).append(row)
+    return found
+
+
+def _text_shown(row: CarrierCode) -> str:
+    return "the code itself" if row.text == row.code else row.text
+
+
+def _word_shown(meaning: Meaning) -> str:
+    """The word, in bold where it decides whether an order is final, with what else a reversal says."""
+    effects = {Meaning.REVERSED_RETURNING: ", and returning", Meaning.RETURN_REVERSED: " (a return)"}
+    shown = f"{meaning.word}{effects.get(meaning, '')}"
+    return f"**{shown}**" if meaning.decisive else shown
+
+
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "variables": variables,
     "delivery-options": options,
+    "carrier-lines": carriers,
+    "carrier-services": services,
+    "carrier-codes": codes,
     "metrics": metric_table,
     "exit-codes": exit_codes,
 }

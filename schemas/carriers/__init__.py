@@ -1,1 +1,29 @@
 """What carriers report: the words for their codes, and the tables of codes."""
+
+from schemas.carriers.codes import CodeTable
+from schemas.carriers.meaning import Meaning
+from schemas.carriers.tables import (
+    WORDS,
+    CarrierCode,
+    CarrierLine,
+    TableError,
+    carrier_lines,
+    check_tables,
+    is_known_service,
+    meaning_of,
+    shipped_codes,
+)
+
+__all__ = [
+    "WORDS",
+    "CarrierCode",
+    "CarrierLine",
+    "CodeTable",
+    "Meaning",
+    "TableError",
+    "carrier_lines",
+    "check_tables",
+    "is_known_service",
+    "meaning_of",
+    "shipped_codes",
+]
