@@ -1,6 +1,6 @@
 """What customer events say of members (SPEC 1.5): one row each, the newest version."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from rules.facts import Buyer
@@ -49,7 +49,7 @@ def write(cursor: Cursor, rows: Mapping[CustomerKey, Customer], known: Iterable[
                 raise NewOrderRace
 
 
-def buyers(cursor: Cursor, keys: Sequence[CustomerKey]) -> dict[CustomerKey, Buyer]:
+def buyers(cursor: Cursor, keys: Collection[CustomerKey]) -> dict[CustomerKey, Buyer]:
     """What is known of some members, as far as it can matter."""
     cursor.execute(queries("customers")["buyers"], columns(keys, (int4s, byteas)), binary=True)
     return {(m, c): Buyer(member, at) for m, c, member, at in cursor.fetchall()}

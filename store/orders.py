@@ -18,7 +18,10 @@ OrderKey = tuple[int, bytes]
 
 @dataclass(slots=True)
 class OrderRow:
-    """An order as the batch holds it: its facts and its place in the plan."""
+    """An order as the batch holds it: its facts and its place in the plan.
+
+    `flags` and `reported` (whether carriers' reports were stored with it) are as they were read.
+    """
 
     merchant_no: int
     order_id: bytes
@@ -27,6 +30,7 @@ class OrderRow:
     planned: int = 0
     new: bool = False
     flags: int = 0
+    reported: bool = False
 
     @property
     def key(self) -> OrderKey:
@@ -79,7 +83,7 @@ def _read_parcels(cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, Ord
 
 def _from_row(row: tuple[Any, ...], words: Words) -> OrderRow:
     """A row, without side tables."""
-    merchant_no, order_id, settings_no, flags, member, record_b, trail_b, parcel_b, parcel_trail_b, due, planned, posted_b = row
+    merchant_no, order_id, settings_no, flags, member, record_b, trail_b, parcel_b, parcel_trail_b, due, planned, posted_b, reports = row
     record = tier = tier_at = None
     version: Version | None = None
     if record_b is not None:
@@ -91,11 +95,13 @@ def _from_row(row: tuple[Any, ...], words: Words) -> OrderRow:
         parcels = (codec.parcel_of(parcel_b, flags, parcel_trail_b, words),)
     posted = codec.posted_of(posted_b, flags, member) if posted_b is not None else NOTHING_POSTED
     facts = OrderFacts(record, trail, parcels, (), tier, tier_at, settings_no, posted)
-    return OrderRow(merchant_no, order_id, facts, due, planned, flags=flags)
+    if reports is not None:
+        facts.reports = codec.reports_of(reports, words)
+    return OrderRow(merchant_no, order_id, facts, due, planned, flags=flags, reported=reports is not None)
 
 
 def _to_row(row: OrderRow, words: Words) -> tuple[Any, ...]:
-    """The columns of `orders`, in the order of the table."""
+    """The columns of `orders`, in the order of the table, but for `reports`."""
     f = row.facts
     r = f.record
     member = r.member if r is not None else None
@@ -122,10 +128,16 @@ def flags_of(f: OrderFacts) -> int:
             flags |= codec.DELIVERY_NULL
         if f.record.guest:
             flags |= codec.GUEST
+        if f.record.tracking is not None:
+            flags |= codec.NUMBERED
     if f.parcels:
         flags |= _parcel_flags(f.parcels[0])
+        if f.parcels[0].record.tracking is not None:
+            flags |= codec.NUMBERED
         if len(f.parcels) > 1:
             flags |= codec.HAS_PARCELS
+            if any(p.record.tracking is not None for p in f.parcels):
+                flags |= codec.NUMBERED
     return flags | codec.HAS_RETURNS if f.returns else flags
 
 
@@ -141,17 +153,27 @@ PLAN_KINDS = (int4s, int8s, byteas)
 
 
 def write(cursor: Cursor, rows: list[OrderRow], words: Words) -> None:
-    """Writes whole rows. Raises NewOrderRace when a new one exists by now."""
-    sql = queries("orders")
-    new = [_to_row(r, words) for r in rows if r.new]
+    """Writes whole rows. Raises NewOrderRace when a new one exists by now.
+
+    Carriers' reports take statements with one column more; a batch without any knows nothing of it.
+    """
+    new = [r for r in rows if r.new]
     if new:
-        cursor.execute(sql["insert"], columns(new, _KINDS))
+        _write(cursor, "insert", new, words)
         if cursor.rowcount != len(new):
             raise NewOrderRace
-    old = [_to_row(r, words) for r in rows if not r.new]
+    old = [r for r in rows if not r.new]
     if old:
-        cursor.execute(sql["update"], columns(old, _KINDS))
+        _write(cursor, "update", old, words)
     _write_sides(cursor, rows, words)
+
+
+def _write(cursor: Cursor, what: str, rows: list[OrderRow], words: Words) -> None:
+    values = columns([_to_row(r, words) for r in rows], _KINDS)
+    if any([r.reported or r.facts.reports for r in rows]):
+        what += "_reported"
+        values.append(byteas([codec.reports_bytes(r.facts.reports, words) for r in rows]))
+    cursor.execute(queries("orders")[what], values)
 
 
 def write_posted(cursor: Cursor, rows: list[OrderRow]) -> None:

@@ -18,7 +18,7 @@ FROM ledger WHERE account_no = $1 AND sequence > $2 ORDER BY sequence LIMIT $3;
 -- name: order
 -- The columns of orders.lock, without the lock: looking must not make intake wait.
 SELECT o.merchant_no, o.order_id, o.settings_no, o.flags, o.member, o.record, o.record_trail, o.parcel, o.parcel_trail,
-       o.due_us, o.planned, o.posted
+       o.due_us, o.planned, o.posted, o.reports
 FROM orders o WHERE o.merchant_no = $1 AND o.order_id = $2;
 
 -- name: account_no
