@@ -83,21 +83,7 @@ def _read_parcels(cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, Ord
 
 def _from_row(row: tuple[Any, ...], words: Words) -> OrderRow:
     """A row, without side tables."""
-    (
-        merchant_no,
-        order_id,
-        settings_no,
-        flags,
-        member,
-        record_b,
-        trail_b,
-        parcel_b,
-        parcel_trail_b,
-        due,
-        planned,
-        posted_b,
-        reports,
-    ) = row
+    merchant_no, order_id, settings_no, flags, member, record_b, trail_b, parcel_b, parcel_trail_b, due, planned, posted_b, reports = row
     record = tier = tier_at = None
     version: Version | None = None
     if record_b is not None:
