@@ -1,7 +1,6 @@
 """`points compare-upstream`: the platform's own figure of each order beside ours, differences by reason (SPEC 7)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -13,7 +12,6 @@ from cli.wiring import configuration, connect
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from rules.facts import OrderRecord
     from store.views import Judged
 
 WORDS = {
@@ -76,20 +74,91 @@ def compare(
     connection: "Connection[tuple[Any, ...]]", merchant: str | None, limit: int, advance: Callable[[int, int], None]
 ) -> list[Group]:
     """All outcomes, `equal` first, then by how many orders have them. Tells `advance` how many of how many are done."""
-    from rules.summary import compared, ours
-    from schemas.packing import unpack_id
     from store import views
 
     groups: dict[str, Group] = {}
-    for page in views.judged(connection, merchant):
-        for one in page.orders:
-            record, outcome = one.facts.record, compared(one.facts, one.rules, one.decided)
-            if record is not None and record.summary_points is not None and outcome is not None:
-                days = one.rules.pending_days if one.rules is not None else None
-                points = ours(one.decided)
-                shown = Example(
-                    one.merchant_id, unpack_id(one.order_id), record.summary_points, points, record.summary_days, days
-                )
-                groups.setdefault(outcome, Group(outcome)).add(shown, limit)
+    for page in views.with_figures(connection, merchant):
+        for judged in page.orders:
+            found = _example(judged)
+            if found is not None:
+                outcome, example = found
+                groups.setdefault(outcome, Group(outcome)).add(example, limit)
         advance(page.done, page.total)
     return sorted(groups.values(), key=lambda group: (group.outcome != "equal", -group.orders, group.outcome))
+
+
+def _example(one: "Judged") -> tuple[str, Example] | None:
+    """The outcome of one order; None when the platform gave no figure."""
+    from rules.summary import compared, ours
+    from schemas.packing import unpack_id
+
+    record, outcome = one.facts.record, compared(one.facts, one.rules, one.decided)
+    if record is None or record.summary_points is None or outcome is None:
+        return None
+    days = one.rules.pending_days if one.rules is not None else None
+    figures = (record.summary_points, ours(one.decided), record.summary_days, days)
+    return outcome, Example(one.merchant_id, unpack_id(one.order_id), *figures)
+
+
+def compared_json(groups: list[Group]) -> dict[str, Any]:
+    """The report for programs: orders that have a figure of the platform, and both sums, in all and by outcome."""
+    return {
+        "orders": sum(group.orders for group in groups),
+        "upstream_points": sum(group.upstream_points for group in groups),
+        "our_points": sum(group.our_points for group in groups),
+        "outcomes": [
+            {
+                "outcome": group.outcome,
+                "orders": group.orders,
+                "upstream_points": group.upstream_points,
+                "our_points": group.our_points,
+                "examples": [example._asdict() for example in group.examples],
+            }
+            for group in groups
+        ],
+    }
+
+
+def _print(groups: list[Group]) -> None:
+    from rich.table import Table
+
+    if not groups:
+        out().print("no order carries a figure of the platform (member_point_summary)")
+        return
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("outcome")
+    for name in ("orders", "theirs", "ours", "difference"):
+        table.add_column(name, justify="right")
+    table.add_column("", style="dim")
+    for group in groups:
+        colour = "green" if group.outcome == "equal" else "yellow"
+        word = WORDS.get(group.outcome, "we give nothing: see `points explain`")
+        table.add_row(f"[{colour}]{group.outcome}[/]", *_figures([group]), word)
+    if len(groups) > 1:
+        table.add_row("[bold]all[/]", *_figures(groups), "")
+    out().print(table)
+    _print_examples([group for group in groups if group.outcome != "equal" and group.examples])
+
+
+def _figures(groups: list[Group]) -> list[str]:
+    theirs, ours = sum(group.upstream_points for group in groups), sum(group.our_points for group in groups)
+    return [
+        f"{sum(group.orders for group in groups):,}",
+        f"{theirs:,}",
+        f"{ours:,}",
+        f"{ours - theirs:+,}" if ours != theirs else "0",
+    ]
+
+
+def _print_examples(groups: list[Group]) -> None:
+    from rich.markup import escape
+
+    for group in groups:
+        out().print(f"\n[yellow]{group.outcome}[/]", end="")
+        out().print(f" [dim]· {len(group.examples)} of {group.orders:,}[/]" if group.orders > len(group.examples) else "")
+        for one in group.examples:
+            days = ""
+            if one.upstream_days != one.our_days and one.upstream_days is not None and one.our_days is not None:
+                days = f", {one.upstream_days} days, ours {one.our_days}"
+            ids = f"{escape(one.merchant_id)} {escape(one.order_id)}"
+            out().print(f"  {ids}  [dim]theirs[/] {one.upstream_points:,}[dim], ours[/] {one.our_points:,}{days}")
