@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import orjson
 from psycopg import Connection, IsolationLevel, RawCursor
 
-from rules.entitlement import Entitlement, entitlement
-from rules.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, OrderFacts
+from rules.entitlement import Entitlement, Installs, entitlement
+from rules.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, CarrierReport, OrderFacts
 from schemas.ids import NEVER, Micros
 from schemas.packing import pack_id, unpack_id
 from schemas.settings import BoundRules, SettingsDocument, compile_settings
-from store import customers
+from store import applications, customers, families
 from store.database import Cursor, raw
 from store.ledger import EntryType
 from store.merchants import Merchants, document_of
@@ -163,9 +163,31 @@ class Version:
         return compile_settings(self.document, self.effective_at)
 
 
+class Parent(NamedTuple):
+    """The order that an order was split from, and what it is bound to; None while it is not known."""
+
+    order_id: str
+    settings_no: int | None
+
+
+class Numbered(NamedTuple):
+    """A tracking number of the order's parcels: how many orders ever named it, and the reports kept with it.
+
+    `reports` are those that may mean this order, decisive or not; `ambiguous`: some could be of several orders.
+    """
+
+    number: bytes
+    claims: int
+    ambiguous: bool
+    reports: tuple[CarrierReport, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """All that is known of one order at `now`. `settings` are those it is bound to; `newest` the merchant's newest."""
+    """All that is known of one order at `now`. `settings` are those it is bound to; `newest` the merchant's newest.
+
+    `installs` are the merchant's application events, `parent` is set for a split child.
+    """
 
     now: Micros
     facts: OrderFacts
@@ -174,6 +196,9 @@ class OrderView:
     entries: tuple[OrderEntry, ...]
     settings: Version | None
     newest: Version | None
+    installs: Installs = ()
+    parent: Parent | None = None
+    numbers: tuple[Numbered, ...] = ()
 
     @property
     def granted(self) -> int:
@@ -191,10 +216,24 @@ def order(connection: Database, merchant_id: str, order_id: str) -> OrderView:
         rows = read_rows(cursor, cursor.execute(sql["order"], [number, key]).fetchall(), words)
         if not rows:
             return OrderView(now, OrderFacts(), 0, None, (), None, newest)
-        row = rows[number, key]
+        (row,) = _with_buyers(cursor, rows.values())
         bound = _version(cursor, number, row.facts.settings_no) if row.facts.settings_no > NOTHING_IN_FORCE else None
         entries = tuple(_entries(cursor, number, key, row.facts))
-        return OrderView(now, row.facts, row.planned, row.due_us, entries, bound, newest)
+        installs = applications.installs(cursor).get(number, ())
+        parent, numbers = _parent(cursor, number, row.facts), tuple(_numbered(cursor, number, row.facts, words))
+        return OrderView(now, row.facts, row.planned, row.due_us, entries, bound, newest, installs, parent, numbers)
+
+
+def _parent(cursor: Cursor, number: int, facts: OrderFacts) -> Parent | None:
+    parent = facts.record.parent if facts.record is not None else None
+    if parent is None:
+        return None
+    return Parent(unpack_id(parent), families.bindings(cursor, [(number, parent)]).get((number, parent)))
+
+
+def _numbered(cursor: Cursor, merchant_no: int, facts: OrderFacts, words: Words) -> Iterator[Numbered]:
+    del cursor, merchant_no, facts, words
+    return iter(())
 
 
 def _entries(cursor: Cursor, number: int, order_id: bytes, facts: OrderFacts) -> list[OrderEntry]:
