@@ -39,5 +39,16 @@ def bound_version(versions: Sequence[VersionInForce], created_at: Micros | None,
     return known[at - 1].version if at else NOTHING_IN_FORCE
 
 
+def bound_as_parent(settings_no: int, parent_settings_no: int | None) -> int:
+    """The `settings_no` of a split child, bound as its parent is: by its own creation until the parent is bound (SPEC 1.7).
+
+    A parent bound to nothing in force binds its child to nothing. `parent_settings_no` is None when there is no parent
+    or it is not known.
+    """
+    if parent_settings_no is None or parent_settings_no < NOTHING_IN_FORCE:
+        return settings_no
+    return parent_settings_no
+
+
 def _effective(version: VersionInForce) -> Micros:
     return version.effective_at
