@@ -66,9 +66,7 @@ class Beside:
                 count.duplicate += 1
 
 
-def _keep_customers(
-    cursor: Cursor, said: Sequence[CustomerSaid], merchants: Merchants, counts: Mapping[Place, Counts]
-) -> None:
+def _keep_customers(cursor: Cursor, said: Sequence[CustomerSaid], merchants: Merchants, counts: Mapping[Place, Counts]) -> None:
     keyed = [((merchants.number(one.merchant_id), one.member), one) for one in said]
     known = customers.lock(cursor, {key for key, _ in keyed})
     newest: dict[CustomerKey, Customer] = {}

@@ -124,9 +124,7 @@ def _bind_children(
     return adopted, asked
 
 
-def _decide_all(
-    cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: Merchants, now: Micros
-) -> list[_Decided]:
+def _decide_all(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: Merchants, now: Micros) -> list[_Decided]:
     """Decides those orders for which anything may be due or taken back; of these alone the buyers are looked up."""
     chosen: list[tuple[OrderRow, Trigger, BoundRules | None]] = []
     for row, trigger in todo:

@@ -132,9 +132,7 @@ class Recheck:
         tally = settle(cursor, [(row, found[key]) for key, row in rows.items()], self._merchants, now)
         folded = [key for key, row in rows.items() if row.facts.reports is not reports[key]]
         orders.write(cursor, [rows[key] for key in folded], self._words)
-        orders.write_posted(
-            cursor, [row for key, row in rows.items() if key not in set(folded) and _settled(row) != before[key]]
-        )
+        orders.write_posted(cursor, [row for key, row in rows.items() if key not in set(folded) and _settled(row) != before[key]])
         tally.claimed = len(rows)
         return tally
 
@@ -147,9 +145,7 @@ class Recheck:
         return tally
 
 
-def _members(
-    work: _Work, rows: Sequence[Claimed], pages: Sequence[Sequence[tuple[bytes, Micros]]], share: int, limit: int
-) -> None:
+def _members(work: _Work, rows: Sequence[Claimed], pages: Sequence[Sequence[tuple[bytes, Micros]]], share: int, limit: int) -> None:
     """A page of each member's orders, until there are enough; the rows behind are left for another turn."""
     for row, page in zip(rows, pages, strict=True):
         if len(work.found) >= limit:

@@ -1,4 +1,4 @@
-"""Merchants, their settings and application events as a worker remembers them: read again when the epoch moves."""
+"""What workers remember: merchants, their settings, their app's events, the carriers' codes; read anew when the epoch moves."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,8 +9,9 @@ from psycopg import Connection
 from rules.binding import VersionInForce
 from rules.entitlement import Installs
 from rules.facts import NOTHING_IN_FORCE
+from schemas.carriers.codes import CodeTable
 from schemas.settings import BoundRules, SettingsDocument, compile_settings, load_settings
-from store import applications
+from store import applications, carriers
 from store.database import Cursor, raw
 from store.queries import queries
 
@@ -35,6 +36,8 @@ class Merchants:
         self._versions: dict[int, list[VersionInForce]] = {}
         self._rules: dict[tuple[int, int], BoundRules] = {}
         self._installs: dict[int, Installs] = {}
+        self.codes = CodeTable()
+        """The carriers' codes as they stand in the shipped tables and what operators set over them."""
         self.epoch = -1
         self.refresh()
 
@@ -49,6 +52,7 @@ class Merchants:
         for number, version, effective in cursor.execute(sql["versions"]).fetchall():
             self._versions.setdefault(number, []).append(VersionInForce(effective, version))
         self._installs = applications.installs(cursor)
+        self.codes = CodeTable(carriers.overlay(cursor))
 
     def keep_up(self, cursor: Cursor) -> None:
         """Reads anew if the epoch has moved.

@@ -24,6 +24,8 @@ from store.words import Words
 
 Database = Connection[tuple[Any, ...]]
 EARNING = (EntryType.granted, EntryType.adjusted, EntryType.clawed_back)
+RECHECK_KINDS = {1: "order", 2: "unbound", 3: "member", 4: "since", 5: "number"}
+"""Rows of the recheck queue: an order; a merchant's unbound orders; a member's orders; a merchant's since; a number."""
 
 
 class UnknownMerchant(LookupError):
@@ -302,6 +304,49 @@ class Counted(NamedTuple):
 def counted(connection: Database) -> Counted:
     """How much there is."""
     return Counted(*_one(connection, "counted"))
+
+
+class Parked(NamedTuple):
+    """Carriers' reports without an order (SPEC 6): how many, and since when the oldest waits (None: there are none).
+
+    `unmatched`: tracking numbers that no order names. `ambiguous`: numbers with reports that fit several orders.
+    `awaiting`: reports that name an order themselves, which is not known, or known of several merchants.
+    """
+
+    unmatched: int
+    unmatched_since: Micros | None
+    ambiguous: int
+    ambiguous_since: Micros | None
+    awaiting: int
+    awaiting_since: Micros | None
+
+
+def parked(connection: Database) -> Parked:
+    """How many reports have no order."""
+    return Parked(*_one(connection, "parked"))
+
+
+def purged(connection: Database) -> dict[str, int]:
+    """How many reports without an order were forgotten after 180 days, by kind."""
+    return dict(raw(connection).execute(queries("views")["purged"]).fetchall())
+
+
+class UnknownCodes(NamedTuple):
+    """Carriers' codes that stand in no table, and the reports that carried them."""
+
+    codes: int
+    reports: int
+
+
+def unknown_codes(connection: Database) -> UnknownCodes:
+    """How many codes nobody knows."""
+    return UnknownCodes(*_one(connection, "unknown_codes"))
+
+
+def recheck_queue(connection: Database) -> dict[str, int]:
+    """Rows of the recheck queue by what they stand for."""
+    rows = raw(connection).execute(queries("views")["recheck"]).fetchall()
+    return {RECHECK_KINDS.get(kind, str(kind)): count for kind, count in rows}
 
 
 class LedgerRights(NamedTuple):

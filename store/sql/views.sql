@@ -70,3 +70,18 @@ SELECT (SELECT count(*) FROM merchant), (SELECT count(*) FROM account), points_n
 -- name: rights
 -- What the role may do with the ledger, which must be to read it and to add to it (I3).
 SELECT has_table_privilege('ledger', 'INSERT'), has_table_privilege('ledger', 'UPDATE') OR has_table_privilege('ledger', 'DELETE');
+
+-- name: parked
+-- Tracking numbers that no order names, those whose reports fit several orders, and reports that wait for their order.
+SELECT (SELECT count(*) FROM tracking WHERE claims IS NULL), (SELECT min(first_us) FROM tracking WHERE claims IS NULL),
+       (SELECT count(*) FROM tracking WHERE flags & 1 = 1), (SELECT min(first_us) FROM tracking WHERE flags & 1 = 1),
+       (SELECT count(*) FROM awaiting_order), (SELECT min(first_us) FROM awaiting_order);
+
+-- name: purged
+SELECT kind, reports FROM purged_report ORDER BY kind;
+
+-- name: unknown_codes
+SELECT count(*), coalesce(sum(reports), 0)::bigint FROM unknown_code;
+
+-- name: recheck
+SELECT kind, count(*) FROM recheck GROUP BY kind ORDER BY kind;
