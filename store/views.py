@@ -3,7 +3,7 @@
 Nothing here locks a row that a worker needs. What belongs together is read in one snapshot.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,21 +11,24 @@ from typing import Any, NamedTuple
 import orjson
 from psycopg import Connection, IsolationLevel, RawCursor
 
-from rules.facts import NOTHING_IN_FORCE, OrderFacts
+from rules.entitlement import Entitlement, entitlement
+from rules.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, OrderFacts
 from schemas.ids import NEVER, Micros
 from schemas.packing import pack_id, unpack_id
 from schemas.settings import BoundRules, SettingsDocument, compile_settings
+from store import customers
 from store.database import Cursor, raw
 from store.ledger import EntryType
-from store.merchants import document_of
-from store.orders import read_rows
+from store.merchants import Merchants, document_of
+from store.orders import OrderRow, read_rows
 from store.queries import queries
+from store.recheck import Kind
 from store.words import Words
 
 Database = Connection[tuple[Any, ...]]
 EARNING = (EntryType.granted, EntryType.adjusted, EntryType.clawed_back)
-RECHECK_KINDS = {1: "order", 2: "unbound", 3: "member", 4: "since", 5: "number"}
-"""Rows of the recheck queue: an order; a merchant's unbound orders; a member's orders; a merchant's since; a number."""
+PAGE = 2_000
+"""Orders that are read and decided at once when all of them are gone through."""
 
 
 class UnknownMerchant(LookupError):
@@ -224,6 +227,58 @@ def settings_version(connection: Database, merchant_id: str, version: int | None
     return _version(cursor, merchant_number(cursor, merchant_id), version)
 
 
+class Judged(NamedTuple):
+    """An order as it is decided now, with the rules that it is bound to."""
+
+    merchant_id: str
+    order_id: bytes
+    facts: OrderFacts
+    rules: BoundRules | None
+    decided: Entitlement
+
+
+class Page(NamedTuple):
+    """Some judged orders, and how many of how many orders were looked at so far."""
+
+    orders: list[Judged]
+    done: int
+    total: int
+
+
+def with_figures(connection: Database, merchant_id: str | None = None) -> Iterator[Page]:
+    """Decides all orders that may carry the platform's own figure (SPEC 7), page by page. Raises UnknownMerchant.
+
+    Each page is as it stands when it is read: no long snapshot holds anything up.
+    """
+    sql, cursor, words, merchants = queries("views"), raw(connection), Words(connection), Merchants(connection)
+    only = merchant_number(cursor, merchant_id) if merchant_id is not None else None
+    total = (cursor.execute(sql["count_orders"], [only]).fetchone() or (0,))[0]
+    reached: tuple[Any, Any] = (only or 0, b"")
+    done = 0
+    while end := cursor.execute(sql["page_end"], [*reached, only, PAGE]).fetchone():
+        *last, looked_at, now = end
+        rows = read_rows(cursor, cursor.execute(sql["page"], [*reached, *last], binary=True).fetchall(), words)
+        reached, done = (last[0], last[1]), done + looked_at
+        yield Page([_judged(row, merchants, now) for row in _with_buyers(cursor, rows.values())], done, max(total, done))
+
+
+def _with_buyers(cursor: Cursor, rows: Iterable[OrderRow]) -> list[OrderRow]:
+    """The orders with what is known of their members."""
+    members = {row.key: (row.merchant_no, r.member) for row in rows if (r := row.facts.record) is not None and r.member}
+    buyers = customers.buyers(cursor, sorted(set(members.values()))) if members else {}
+    found = list(rows)
+    for row in found:
+        if row.key in members:
+            row.facts.buyer = buyers.get(members[row.key], UNKNOWN_BUYER)
+    return found
+
+
+def _judged(row: OrderRow, merchants: Merchants, now: Micros) -> Judged:
+    rules = merchants.rules(row.merchant_no, row.facts.settings_no)
+    decided = entitlement(row.facts, rules, now, merchants.installs(row.merchant_no))
+    return Judged(merchants.merchant_id(row.merchant_no), row.order_id, row.facts, rules, decided)
+
+
 class Due(NamedTuple):
     """The plan: the database's clock, how many orders are due and not granted, how many are planned, the soonest."""
 
@@ -344,9 +399,9 @@ def unknown_codes(connection: Database) -> UnknownCodes:
 
 
 def recheck_queue(connection: Database) -> dict[str, int]:
-    """Rows of the recheck queue by what they stand for."""
+    """Rows of the recheck queue by what they name (store.recheck.Kind)."""
     rows = raw(connection).execute(queries("views")["recheck"]).fetchall()
-    return {RECHECK_KINDS.get(kind, str(kind)): count for kind, count in rows}
+    return {Kind(kind).name.lower(): count for kind, count in rows}
 
 
 class LedgerRights(NamedTuple):
