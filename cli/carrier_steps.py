@@ -95,7 +95,9 @@ class CarrierTeller:
         waiting = _waiting_since(found)
         if waiting is not None:
             return f"It waits at the pick-up point since {self.at(waiting)}, which is never final."
-        return "Not final: the carrier's newest word leaves it open."
+        if any(report.meaning.decisive for report in found):
+            return "Not final: the carrier's newest word leaves it open."
+        return "The carrier has not said that it is final."
 
     def _denied(self, name: str, voice: Voice, other: str, denying: Voice) -> str:
         final, gone = self.at(voice.final_at or 0), self.at(denying.gone[-1].at)
