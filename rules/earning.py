@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rules.facts import OrderFacts, OrderRecord, ReturnOrder
+from rules.facts import UNKNOWN_BUYER, Buyer, OrderFacts, OrderRecord, ReturnOrder
 from rules.trail import COMPLETED, since
 from schemas.ids import Micros
 from schemas.settings import BoundRules
@@ -55,7 +55,7 @@ def earning_of(facts: OrderFacts, rules: BoundRules, returned: int) -> Earning:
         return Earning(0, 0, "unknown_order")
     goods = goods_of(record, deduct_store_credit=rules.deduct_store_credit)
     base = max(0, goods - returned)
-    reason = _refusal(record, rules)
+    reason = _refusal(record, facts.buyer, rules)
     if reason is not None:
         return Earning(base, 0, reason, returned, goods)
     unit, per_unit = rules.unit_by_tier.get(facts.tier) or rules.unit_by_tier.get(None) or (0, 0)
@@ -67,11 +67,13 @@ def earning_of(facts: OrderFacts, rules: BoundRules, returned: int) -> Earning:
     return Earning(base, points, None, returned, goods)
 
 
-def _refusal(record: OrderRecord, rules: BoundRules) -> str | None:
+def _refusal(record: OrderRecord, buyer: Buyer, rules: BoundRules) -> str | None:
     if record.member is None:
         return "no_member"
     if record.guest:
         return "guest_checkout"
+    if buyer is not UNKNOWN_BUYER and (reason := not_yet_a_member(buyer, record.created_at)) is not None:
+        return reason
     if channel_of(record.created_by) not in rules.channels:
         return "channel_excluded"
     if record.kind in NOT_EARNING_KINDS and record.created_by in RETAIL_CHANNELS:
@@ -81,3 +83,13 @@ def _refusal(record: OrderRecord, rules: BoundRules) -> str | None:
     if record.currency is not None and record.currency != rules.currency:
         return "currency_mismatch"
     return None
+
+
+def not_yet_a_member(buyer: Buyer, created_at: Micros) -> str | None:
+    """Why the buyer was no member when he ordered (SPEC 1.5, 1.9); None when he was, or when nothing is known of it.
+
+    When he registered tells more than whether he is a member now, so `is_member` counts without `registered_at` only.
+    """
+    if buyer.registered_at is not None:
+        return "registered_later" if buyer.registered_at > created_at else None
+    return "not_a_member" if buyer.is_member is False else None
