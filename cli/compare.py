@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 WORDS = {
     "equal": "the same points after the same days",
-    "points_differ": "other points",
+    "other_points": "other points",
     "partly_returned": "theirs still counts goods that went back",
-    "days_differ": "the same points, after other days",
+    "other_days": "the same points, after other days",
     "not_final": "the same points; with us the order is not final yet",
     "cancelled": "with us it is cancelled or removed",
     "returned": "with us it is wholly returned",

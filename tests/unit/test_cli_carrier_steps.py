@@ -179,7 +179,7 @@ def test_application_events_are_told_where_they_spoke() -> None:
 def test_the_platforms_own_figure_stands_beside_ours() -> None:
     record = ORDER._replace(summary_days=3, summary_points=90)
     text = text_of(told(facts(record, parcel("arrived"))))
-    assert "is 90 points after 3 days, ours 100 points after 3: points_differ. It is compared, and never paid from." in text
+    assert "is 90 points after 3 days, ours 100 points after 3: other_points. It is compared, and never paid from." in text
 
 
 def test_with_keep_a_parcel_that_the_carrier_lost_after_the_due_date_is_told() -> None:
