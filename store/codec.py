@@ -30,9 +30,7 @@ MEANINGS: Final = tuple(Meaning)
 _NONE = -(2**63)
 _FLOOR, _NO_FLOOR = b"\x01", b"\x00"
 
-GUEST, PICKUP, FAILED, DELIVERY_NULL, DELIVERY_PRESENT, HAS_RETURNS, HAS_PARCELS, CLAWED, NUMBERED = (
-    1 << n for n in range(9)
-)
+GUEST, PICKUP, FAILED, DELIVERY_NULL, DELIVERY_PRESENT, HAS_RETURNS, HAS_PARCELS, CLAWED, NUMBERED = (1 << n for n in range(9))
 """Bits of `orders.flags`; of `parcel.flags` only PICKUP and FAILED. NUMBERED: it names a tracking number."""
 
 

@@ -83,7 +83,8 @@ def _read_parcels(cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, Ord
 
 def _from_row(row: tuple[Any, ...], words: Words) -> OrderRow:
     """A row, without side tables."""
-    merchant_no, order_id, settings_no, flags, member, record_b, trail_b, parcel_b, parcel_trail_b, due, planned, posted_b, reports = row
+    merchant_no, order_id, settings_no, flags, member, record_b, trail_b, parcel_b, parcel_trail_b = row[:9]
+    due, planned, posted_b, reports = row[9:]
     record = tier = tier_at = None
     version: Version | None = None
     if record_b is not None:
@@ -128,17 +129,23 @@ def flags_of(f: OrderFacts) -> int:
             flags |= codec.DELIVERY_NULL
         if f.record.guest:
             flags |= codec.GUEST
-        if f.record.tracking is not None:
-            flags |= codec.NUMBERED
     if f.parcels:
         flags |= _parcel_flags(f.parcels[0])
-        if f.parcels[0].record.tracking is not None:
-            flags |= codec.NUMBERED
         if len(f.parcels) > 1:
             flags |= codec.HAS_PARCELS
-            if any(p.record.tracking is not None for p in f.parcels):
-                flags |= codec.NUMBERED
-    return flags | codec.HAS_RETURNS if f.returns else flags
+    if f.returns:
+        flags |= codec.HAS_RETURNS
+    return flags | codec.NUMBERED if is_numbered(f) else flags
+
+
+def is_numbered(f: OrderFacts) -> bool:
+    """Whether the order or a parcel of it names a tracking number."""
+    if f.record is not None and f.record.tracking is not None:
+        return True
+    for parcel in f.parcels:  # noqa: SIM110 - asked of every order that is written, and `any` costs a generator
+        if parcel.record.tracking is not None:
+            return True
+    return False
 
 
 def _parcel_flags(parcel: Parcel) -> int:
@@ -170,7 +177,7 @@ def write(cursor: Cursor, rows: list[OrderRow], words: Words) -> None:
 
 def _write(cursor: Cursor, what: str, rows: list[OrderRow], words: Words) -> None:
     values = columns([_to_row(r, words) for r in rows], _KINDS)
-    if any([r.reported or r.facts.reports for r in rows]):
+    if any(r.reported or r.facts.reports for r in rows):
         what += "_reported"
         values.append(byteas([codec.reports_bytes(r.facts.reports, words) for r in rows]))
     cursor.execute(queries("orders")[what], values)
