@@ -37,8 +37,8 @@ class CarrierTeller:
         yield from self._listed(found, awaited, {_essence(report) for report in taken}, row)
         if row is not None and row.ambiguous:
             yield (
-                f"ambiguous: {row.claims} orders name the number {_shown(number)}, so those reports count for none of them "
-                "until only one does (points carriers parked --ambiguous)."
+                f"ambiguous: {row.claims} orders named the number {_shown(number)}; a report that fits several of them counts for "
+                "none (points carriers parked --ambiguous)."
             )
         if taken:
             yield self._verdict(standing_of(parcel, self.facts, self.rules.overrides), found)
@@ -75,8 +75,10 @@ class CarrierTeller:
         record = self.facts.record
         if not report.named and record is not None and not within_reach(record.created_at, report.at):
             return f"{word}; more than 180 days from the order's creation, so it is not of this order"
-        if row is not None and row.ambiguous and _essence(report) not in taken:
-            return f"{word}; ambiguous, so it does not count"
+        if row is not None and report.meaning not in _IDLE and _essence(report) not in taken:
+            return (
+                f"{word}; {'ambiguous, so it does not count' if row.ambiguous else 'it counts for another order with this number'}"
+            )
         if report.meaning is Meaning.DELIVERED and awaited == "collected":
             return f"{word}; collected is awaited"
         return word + _REMARKS.get(report.meaning, "")
@@ -104,6 +106,8 @@ class CarrierTeller:
         return f"Not final: {name} says so {final}, but {other} says {gone} that it goes back or is lost."
 
 
+_IDLE = frozenset({Meaning.IN_TRANSIT, Meaning.AT_PICKUP_POINT})
+"""What is kept with the number alone, whosesoever it is."""
 _REMARKS = {
     Meaning.UNKNOWN: ": no table has this code, so it changes nothing (points carriers set says what it means)",
     Meaning.AT_PICKUP_POINT: ", which is never final",

@@ -219,6 +219,9 @@ class _Teller:
             yield from self._parcels(rules, carriers)
         for text in carriers.of_no_parcel():
             yield Step("carrier", text)
+        if self.view.awaiting:
+            what = "1 report names" if self.view.awaiting == 1 else f"{self.view.awaiting} reports name"
+            yield Step("carrier", f"{what} this order's id and no merchant: parked while several merchants have such an order.")
         if told and self.decided.final_at is None:
             yield Step("delivery", f"Its status is {record.status or 'not told'}; completed is awaited.")
 

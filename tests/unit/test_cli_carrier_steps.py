@@ -123,7 +123,7 @@ def test_ambiguous_numbers_count_for_none_and_are_told() -> None:
     row = Numbered(NUMBER, 2, ambiguous=True, reports=(FETCHED,))
     text = text_of(told(heard(), numbers=(row,)))
     assert "collected; ambiguous, so it does not count" in text
-    assert "ambiguous: 2 orders name the number D40617352918" in text
+    assert "ambiguous: 2 orders named the number D40617352918" in text
 
 
 def test_several_parcels_are_told_apart_by_their_numbers() -> None:
