@@ -80,7 +80,7 @@ def test_people_get_a_table_with_order_ids(shops: Engine) -> None:
     assert "theirs still counts goods that went back" in shown
     assert MORE in shown
     assert EQUAL not in shown
-    assert "7 days, ours 0" in shown
+    assert "after 7 days, ours 100 after 0" in shown
 
 
 def test_nothing_is_paid_from_the_platforms_figure(shops: Engine) -> None:
