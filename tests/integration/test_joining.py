@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.batches import Desk, report
+from tests.support.desk import Desk, report
 from tests.support.servers import Databases
 from tests.support.upstream import CREATED, HOME, STORE, Record, delivery, hex_id, order
 

@@ -1,265 +1,198 @@
-"""Intake, recheck and grants in the test's own hand: batches of records straight into a database, one after the other.
+"""Transactions held open: what intake does with a batch, step by step, so that a test decides what overlaps what."""
 
-What the feed would bring is given as lists; everything behind it is real. Each `Hand` has a connection of its own, so that
-two of them in two threads are two workers.
-"""
-
-import threading
-import time
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
-import orjson
-import psycopg
-
-from processors.expiry import Expiry
-from processors.grants import Grants
-from processors.intake import Done, Intake, start_at
+from processors.beside import Beside
+from processors.deciding import Trigger, settle
+from processors.reading import ApplicationSaid, CustomerSaid, Said, say
 from processors.recheck import Recheck
-from processors.runtime.configuration import Configuration
-from processors.runtime.feed import Record as Consumed
-from schemas.ids import DAY, Micros, micros
+from processors.runtime.feed import Record
+from rules.facts import OrderFacts
+from schemas.ids import Micros
 from schemas.packing import pack_id
-from store import database, migrate, recheck
-from store.cursors import Place
-from tests.support.engine import Engine, wait_for
-from tests.support.upstream import Json, Record
+from schemas.settings import load_settings
+from schemas.upstream.envelope import Kind
+from store import database, migrate, orders, settings
+from store.cursors import Counts, Place
+from store.database import Cursor, raw, transaction
+from store.merchants import Merchants
+from store.orders import OrderRow
+from store.words import Words
+from tests.support.servers import Databases
+from tests.support.shop import MEMBER, MERCHANT, Event, bytes_of
+from tests.support.world import Heard
 
-CLUSTER = "a cluster"
-TOPICS = {
-    "orders": "commerce.orders.v1",
-    "deliveries": "commerce.deliveries.v1",
-    "customers": "commerce.customers.v1",
-}
-
-
-class Message:
-    """A record as a batch gets it."""
-
-    def __init__(self, record: Record, timestamp: int) -> None:
-        self._record, self._timestamp = record, timestamp
-
-    def key(self) -> bytes | None:
-        """Its key."""
-        return self._record.key.encode() if self._record.key is not None else None
-
-    def value(self) -> bytes | None:
-        """Its bytes."""
-        return self._record.value
-
-    def headers(self) -> None:
-        """It has none."""
-
-    def timestamp(self) -> tuple[int, int]:
-        """Kind and milliseconds."""
-        return 1, self._timestamp
+APPLICATION = "5f2c1a9be27d930011ab5e77"
+NOWHERE = Place("orders", "", 0)
 
 
-class Feed:
-    """Where a worker stands: one partition of each topic, its own."""
+class Batch:
+    """A worker's connection, and at most one transaction on it that stays open until it is told."""
 
-    def __init__(self, connection: Any, partition: int) -> None:
-        self.cluster = CLUSTER
-        self.places = {name: Place(topic, f"uuid of {topic}", partition) for name, topic in TOPICS.items()}
-        self.positions = {place: start_at(connection, CLUSTER, place, 0) for place in self.places.values()}
+    def __init__(self, url: str) -> None:
+        self.connection = database.connect(url)
+        self.counts = Counts()
+        self._words, self._merchants = Words(self.connection), Merchants(self.connection)
+        self._beside = Beside(APPLICATION)
+        self._open = ExitStack()
 
-    def done(self, offsets: dict[Place, int]) -> None:
-        """Goes on behind what was committed."""
-        self.positions.update(offsets)
+    def begin(self) -> Cursor:
+        """Opens the transaction and gives it a number, as the lock of the cursor does in intake."""
+        cursor = self._open.enter_context(transaction(self.connection))
+        cursor.execute("SELECT pg_current_xact_id()")
+        return cursor
 
+    def hear(self, *events: Event) -> Self:
+        """Everything that intake does with these events as one batch; begins if need be, and does not commit."""
+        said = [say(_record(event), _likely(event)) for event in events]
+        if not self.is_open:
+            self.learn(*events)
+            self.begin()
+        cursor = raw(self.connection)
+        about = [one for one in said if isinstance(one, Said)]
+        rows = self._fold(cursor, about)
+        now = now_of(cursor)
+        settle(cursor, [(row, Trigger(now)) for row in rows], self._merchants, now)
+        orders.write(cursor, rows, self._words)
+        others = [one for one in said if isinstance(one, CustomerSaid | ApplicationSaid)]
+        self._beside.apply(cursor, others, self._merchants, {NOWHERE: self.counts})
+        return self
 
-class Hand:
-    """One worker of each kind, with a connection of its own, which the server lists under `name`."""
+    def learn(self, *events: Event) -> None:
+        """Numbers for what is new, before the transaction begins."""
+        said = [one for event in events if not isinstance(one := say(_record(event), _likely(event)), str)]
+        self._words.learn({word for one in said if isinstance(one, Said) for word in one.words()})
+        self._merchants.learn({str(one.merchant_id) for one in said})
 
-    def __init__(self, engine: "Desk", name: str, partition: int) -> None:
-        self.name = name
-        self.connection = database.connect(engine.database_url, name=name)
-        self._feed = Feed(self.connection, partition)
-        feed: Any = self._feed
-        configuration = Configuration.model_validate(
-            {"kafka": {"bootstrap_servers": "nowhere"}, "database": {"url": engine.database_url}, **engine.configuration}
-        )
-        self.intake = Intake(configuration, feed, self.connection)
-        self._recheck = Recheck(self.connection)
-        self._grants, self.expiry = Grants(self.connection), Expiry(self.connection)
+    def _fold(self, cursor: Cursor, said: list[Said]) -> list[OrderRow]:
+        keyed = [((self._merchants.number(one.merchant_id), one.order_id), one) for one in said]
+        rows = orders.lock(cursor, sorted({key for key, _ in keyed}), self._words)
+        for key, one in keyed:
+            if key not in rows:
+                rows[key] = OrderRow(*key, OrderFacts(), new=True)
+            one.fold(rows[key].facts)
+        return [rows[key] for key in sorted(rows)]
 
-    def hear(self, *records: Record) -> Done:
-        """One batch."""
-        at = dict(self._feed.positions)
-        batch = []
-        for record in records:
-            place = self._feed.places[record.topic]
-            message: Any = Message(record, time.time_ns() // 1_000_000)
-            batch.append(Consumed(place, at[place], message))
-            at[place] += 1
-        return self.intake.process(batch)
+    def settings(self, document: dict[str, Any], merchant: str = MERCHANT) -> Self:
+        """Applies settings, in the open transaction if there is one."""
+        settings.apply(self.connection, merchant, load_settings(bytes_of(document), name="test"), "test")
+        return self
 
-    def settle(self) -> None:
-        """Works until nothing is to be looked at again and nothing is due."""
-        deadline = time.monotonic() + 30
-        while recheck.waiting(database.raw(self.connection)):
-            self._recheck.turn()
-            assert time.monotonic() < deadline, "the recheck queue does not empty"
-        while self._grants.turn().tally.claimed:
-            pass
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction is open."""
+        return self.connection.info.transaction_status.name == "INTRANS"
 
-    def start(self, what: Callable[[], object]) -> "Running":
-        """Does it in a thread."""
-        return Running(self, what)
+    def commit(self) -> None:
+        """Commits, if a transaction is open."""
+        self._open.close()
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Rolls back what is open."""
         self.connection.close()
 
 
-class Running(threading.Thread):
-    """Something a hand does meanwhile; `join` gives its trouble back."""
-
-    def __init__(self, hand: Hand, what: Callable[[], object]) -> None:
-        super().__init__(daemon=True)
-        self.hand, self._what = hand, what
-        self._trouble: BaseException | None = None
-        self.start()
-
-    def run(self) -> None:
-        """Does it."""
-        try:
-            self._what()
-        except BaseException as trouble:  # noqa: BLE001 - given to whoever waits
-            self._trouble = trouble
-
-    def ended(self) -> None:
-        """Waits for the end, and raises what went wrong."""
-        self.join(30)
-        assert not self.is_alive(), f"{self.hand.name} does not come to an end"
-        if self._trouble is not None:
-            raise self._trouble
+def _record(event: Event) -> Record:
+    message: Any = Heard(bytes_of(event), 1_733_000_000_000_000)
+    return Record(NOWHERE, 0, message)
 
 
-class Desk(Engine):
-    """A migrated database without topics; `first` and `second` are two workers."""
+def _likely(event: Event) -> Kind:
+    return "customer" if event["topic"].startswith(("user/", "customer/")) else "order"
 
-    configuration: Json = {}  # noqa: RUF012 - set by subclasses and tests before the first hand is used
 
-    def __init__(self, database_url: str, folder: Any) -> None:
-        super().__init__("nowhere", database_url, "", folder)
-        self._hands: dict[str, Hand] = {}
+def now_of(cursor: Cursor) -> Micros:
+    """The database's clock."""
+    row = cursor.execute("SELECT points_now()").fetchone()
+    return int(row[0]) if row else 0
 
-    def migrate(self) -> None:
-        """Brings the database to the newest schema."""
-        migrate.upgrade(self.database_url)
 
-    def hand(self, name: str) -> Hand:
-        """A worker by its name."""
-        if name not in self._hands:
-            self._hands[name] = Hand(self, name, len(self._hands))
-        return self._hands[name]
+class Shop:
+    """A migrated database of a test's own, batches on it, and a recheck worker that is told when to turn."""
 
-    @property
-    def first(self) -> Hand:
-        """The worker that does everything in most tests."""
-        return self.hand("first")
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._batches: list[Batch] = []
+        self.connection = database.connect(url)
+        self.recheck = Recheck(self.connection, APPLICATION)
 
-    @property
-    def second(self) -> Hand:
-        """Another one."""
-        return self.hand("second")
+    def batch(self) -> Batch:
+        """Another worker's connection."""
+        batch = Batch(self.url)
+        self._batches.append(batch)
+        return batch
 
-    def hear(self, *records: Record) -> Done:
-        """The first worker hears one batch; then everything is settled."""
-        done = self.first.hear(*records)
-        self.first.settle()
+    def hear(self, *events: Event) -> Counts:
+        """A batch that is heard and committed; what became of its customers and application events."""
+        batch = self.batch()
+        batch.hear(*events).commit()
+        batch.close()
+        return batch.counts
+
+    def settings(self, document: dict[str, Any], merchant: str = MERCHANT) -> None:
+        """Settings applied and committed."""
+        self.batch().settings(document, merchant).close()
+
+    def work_off(self) -> int:
+        """The recheck worker turns until it finds the queue empty or has to wait; the rows it had in hand."""
+        done = idle = 0
+        while idle < 2:  # one turn leaves its mark behind, the next shows that nothing was asked for meanwhile
+            turned = self.recheck.turn()
+            done += turned.rows
+            idle = 0 if turned.rows else idle + 1
         return done
 
-    def points(self, merchant: str, member: str) -> int:
-        """A member's balance."""
-        return self.balances().get((merchant, member), 0)
+    def queued(self) -> int:
+        """Rows in the queue."""
+        return int(self.value("SELECT count(*) FROM recheck"))
 
-    def waits(self, hand: Hand) -> str | None:
-        """For which kind of lock the hand's connection waits."""
-        query = "SELECT wait_event FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
-        rows = self.rows(query, hand.name)
-        return str(rows[0][0]) if rows else None
+    def cursor(self) -> Cursor:
+        """A cursor on the worker's own connection."""
+        return raw(self.connection)
 
-    def until_waiting(self, hand: Hand) -> None:
-        """Returns once the hand waits for a lock."""
-        wait_for(f"{hand.name} waiting", lambda: self.waits(hand))
+    def value(self, query: str, *parameters: object) -> Any:
+        """The first column of the first row."""
+        return self.rows(query, *parameters)[0][0]
 
-    def reports(self, merchant: str, order_id: str) -> bool:
-        """Whether carriers' reports are kept with the order."""
-        query = "SELECT reports IS NOT NULL FROM orders JOIN merchant USING (merchant_no) WHERE merchant_id = %s AND order_id = %s"
-        return bool(self.value(query, merchant, pack_id(order_id)))
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        return raw(self.connection).execute(query, parameters).fetchall()
 
-    def ambiguous(self) -> list[str]:
-        """The tracking numbers of which some report could be of several orders."""
-        return [bytes(row[0]).decode() for row in self.rows("SELECT number FROM tracking WHERE flags & 1 = 1 ORDER BY 1")]
+    def points(self, member: str = MEMBER) -> int:
+        """The member's balance: available + held − debt."""
+        query = "SELECT coalesce(sum(available + held - debt), 0)::bigint FROM account WHERE member = $1"
+        return int(self.value(query, pack_id(member)))
 
-    def check_counts(self, records: int) -> None:
-        """I7: every record was counted as one of five things."""
-        assert sum(self.counts().values()) == records == self.consumed()
-        uneven = "SELECT * FROM cursor WHERE next_offset - first_offset <> applied + duplicate + ignored + parked + dead"
-        assert self.rows(uneven) == []
+    def history(self, member: str = MEMBER) -> list[tuple[str, int]]:
+        """Type and points of the member's entries, oldest first."""
+        query = """SELECT l.type, l.points FROM ledger l JOIN account a USING (account_no)
+                   WHERE a.member = $1 ORDER BY l.sequence"""
+        names = ["", "granted", "adjusted", "clawed_back", "expired"]
+        return [(names[kind], points) for kind, points in self.rows(query, pack_id(member))]
 
-    def __enter__(self) -> Self:
-        return self
+    def bound(self, order: str) -> int:
+        """The settings version that an order is bound to."""
+        return int(self.value("SELECT settings_no FROM orders WHERE order_id = $1", pack_id(order)))
 
-    def __exit__(self, *exc: object) -> None:
-        for hand in self._hands.values():
-            hand.close()
-        super().__exit__(*exc)
-
-
-class Gate:
-    """Holds every transaction that has written a tracking number or an order, as asked, until it is opened."""
-
-    KEY = 4711
-
-    def __init__(self, desk: Desk, table: str) -> None:
-        self._connection = psycopg.connect(desk.database_url, autocommit=True)
-        self._connection.execute(
-            f"""
-            CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN PERFORM pg_advisory_xact_lock_shared({self.KEY}); RETURN NULL; END $$;
-            CREATE TRIGGER gate AFTER INSERT OR UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION wait_at_gate()
-        """.encode()
-        )
-        self.shut()
-
-    def shut(self) -> None:
-        """From now on transactions wait."""
-        self._connection.execute("SELECT pg_advisory_lock(%s)", [self.KEY])
-
-    def open(self) -> None:
-        """Lets them go on."""
-        self._connection.execute("SELECT pg_advisory_unlock(%s)", [self.KEY])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._connection.close()
+    def close(self) -> None:
+        """Everything is rolled back that is open."""
+        for batch in self._batches:
+            batch.close()
+        self.connection.close()
 
 
-def report(
-    number: str | None, code: str | None, at: datetime, *, carrier: str = "ecpay", service: str = "tcat", **extra: object
-) -> Record:
-    """A carrier's report; `extra` are further fields of it."""
-    content: Json = {"carrier": carrier, "service": service, "occurred_at": at.isoformat(), **extra}
-    if code is not None:
-        content["code"] = code
-    if number is not None:
-        content["tracking_number"] = number
-    return Record("deliveries", None, orjson.dumps(content))
-
-
-def instant_in(days: float, base: datetime) -> Micros:
-    """So many days after a moment."""
-    return micros(base) + int(days * DAY)
-
-
-def all_orders(records: Iterable[Record], draw: Any) -> list[Record]:
-    """The records shuffled, each once or twice."""
-    mixed = [record for record in records for _ in range(draw.choice((1, 2)))]
-    draw.shuffle(mixed)
-    return mixed
+@contextmanager
+def open_shop(postgres: Databases) -> Iterator[Shop]:
+    """A shop in a database of its own."""
+    url = postgres.database()
+    try:
+        migrate.upgrade(url)
+        shop = Shop(url)
+        try:
+            yield shop
+        finally:
+            shop.close()
+    finally:
+        postgres.drop(url)
