@@ -12,13 +12,13 @@ from cli.wiring import configuration, connect
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from store.views import Judged
+    from store.figures import Judged
 
 WORDS = {
     "equal": "the same points after the same days",
-    "points_differ": "other points",
+    "other_points": "other points",
     "partly_returned": "theirs still counts goods that went back",
-    "days_differ": "the same points, after other days",
+    "other_days": "the same points, after other days",
     "not_final": "the same points; with us the order is not final yet",
     "cancelled": "with us it is cancelled or removed",
     "returned": "with us it is wholly returned",
@@ -74,10 +74,10 @@ def compare(
     connection: "Connection[tuple[Any, ...]]", merchant: str | None, limit: int, advance: Callable[[int, int], None]
 ) -> list[Group]:
     """All outcomes, `equal` first, then by how many orders have them. Tells `advance` how many of how many are done."""
-    from store import views
+    from store import figures
 
     groups: dict[str, Group] = {}
-    for page in views.with_figures(connection, merchant):
+    for page in figures.with_figures(connection, merchant):
         for judged in page.orders:
             found = _example(judged)
             if found is not None:

@@ -4,7 +4,6 @@ Every change is a row that is never changed again, so the log is the table itsel
 that workers read their codes anew, and asks to look again at what carried the code while nobody knew it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +11,6 @@ from psycopg import Connection
 
 from schemas.carriers.meaning import Meaning
 from schemas.ids import Micros
-from store.arrays import byteas, columns, int4s, int8s, texts
 from store.database import Cursor, raw, transaction
 from store.queries import queries
 
@@ -42,25 +40,6 @@ class Logged:
     before: Meaning | None
 
 
-class Seen(NamedTuple):
-    """A report with a code that no table has: its label, its text without what may be personal, and where it was kept.
-
-    `merchant_no` 0: `key` is a tracking number; else an order's id.
-    """
-
-    carrier: str
-    service: str
-    code: str
-    text: str
-    at: Micros
-    merchant_no: int
-    key: bytes
-
-
-class CodesChanged(Exception):
-    """Somebody gave codes a meaning meanwhile: roll back, read the codes anew, and do the batch again."""
-
-
 class Unknown(NamedTuple):
     """A code that came and stands in no table: with which text (redacted), how often, and from when to when."""
 
@@ -86,7 +65,7 @@ def set_code(connection: Database, code: Code, meaning: Meaning | None, note: st
     """
     sql = queries("carriers")
     with transaction(connection) as cursor:
-        # Waits for batches that are noting unknown codes right now, and makes those that follow read the codes anew.
+        # Waits for batches that are noting unknown codes right now (store/unknown.py); later ones read the codes anew.
         cursor.execute(queries("settings")["next_epoch"])
         version, known = cursor.execute(sql["newest"], list(code)).fetchone() or (0, None)
         if known == meaning:
@@ -119,23 +98,6 @@ def own(connection: Database) -> dict[Code, Logged]:
 def unknown(connection: Database) -> list[Unknown]:
     """Codes that came and stand in no table, the latest first."""
     return [Unknown(*row) for row in raw(connection).execute(queries("carriers")["unknown"]).fetchall()]
-
-
-def note_unknown(cursor: Cursor, seen: Sequence[Seen], epoch: int) -> None:
-    """Counts reports with unknown codes, and remembers where they are kept, to look at them once the code is known.
-
-    `epoch` is the one whose codes they were looked up in. From here to the commit nobody can give a code a meaning, so a
-    report is either looked up in the new codes, or found here when they come. Raises CodesChanged.
-    """
-    if not seen:
-        return
-    sql = queries("carriers")
-    row = cursor.execute(sql["hold_epoch"]).fetchone()
-    if row is None or row[0] != epoch:
-        raise CodesChanged
-    rows = [(s.carrier.encode(), s.service.encode(), s.code.encode(), s.text.encode(), s.at, s.merchant_no, s.key) for s in seen]
-    cursor.execute(sql["count_unknown"], columns([r[:5] for r in rows], (texts, texts, texts, texts, int8s)))
-    cursor.execute(sql["remember_reports"], columns([r[:3] + r[5:] for r in rows], (texts, texts, texts, int4s, byteas)))
 
 
 def has_come(connection: Database, carrier: str, service: str) -> bool:

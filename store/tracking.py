@@ -134,6 +134,12 @@ def lock(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
     return {row[0]: _row(*row) for row in cursor.fetchall()}
 
 
+def read(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
+    """As `lock`, without locking: looking must not make intake wait."""
+    cursor.execute(queries("tracking")["read"], [byteas(numbers)], binary=True)
+    return {row[0]: _row(*row) for row in cursor.fetchall()}
+
+
 def _row(number: bytes, flags: int, claims: bytes | None, reports: bytes | None) -> TrackingRow:
     return TrackingRow(number, flags, claims_of(claims), _reports_of(reports))
 

@@ -7,6 +7,10 @@ SELECT t.number, t.flags, t.claims, t.reports
 FROM unnest($1::bytea[]) k (number) JOIN tracking t ON t.number = k.number
 ORDER BY t.number FOR UPDATE OF t;
 
+-- name: read
+SELECT t.number, t.flags, t.claims, t.reports
+FROM unnest($1::bytea[]) k (number) JOIN tracking t ON t.number = k.number ORDER BY t.number;
+
 -- name: insert
 INSERT INTO tracking (number, flags, claims, reports, first_us)
 SELECT k.*, $5 FROM unnest($1::bytea[], $2::int[], $3::bytea[], $4::bytea[]) k ON CONFLICT DO NOTHING;

@@ -105,3 +105,19 @@ FROM orders o
 WHERE (o.merchant_no, o.order_id) > ($1::int, $2::bytea) AND (o.merchant_no, o.order_id) <= ($3::int, $4::bytea)
   AND get_byte(o.record, 0) > 1
 ORDER BY o.merchant_no, o.order_id;
+
+-- name: orders
+-- As order, of several.
+SELECT o.merchant_no, o.order_id, o.settings_no, o.flags, o.member, o.record, o.record_trail, o.parcel, o.parcel_trail,
+       o.due_us, o.planned, o.posted, o.reports
+FROM unnest($1::int[], $2::bytea[]) k (merchant_no, order_id)
+JOIN orders o ON o.merchant_no = k.merchant_no AND o.order_id = k.order_id;
+
+-- name: ambiguous_numbers
+SELECT number, first_us FROM tracking WHERE flags & 1 = 1 ORDER BY first_us, number LIMIT $1;
+
+-- name: awaited_orders
+SELECT order_id, count(*), min(first_us) FROM awaiting_order GROUP BY order_id ORDER BY 3, 1 LIMIT $1;
+
+-- name: awaiting_of
+SELECT count(*) FROM awaiting_order WHERE order_id = $1;
