@@ -252,9 +252,9 @@ def _queue(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
 
 def _reports(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
     """Carriers' reports: those that fit several orders and codes that nobody knows want somebody."""
-    from store import views
+    from store import parked as reports
 
-    parked, unknown = views.parked(connection), views.unknown_codes(connection)
+    parked, unknown = reports.parked(connection), reports.unknown_codes(connection)
     if parked.ambiguous:
         wrong = f"carriers' reports: {parked.ambiguous:,} tracking numbers fit several orders and count for none"
         yield Finding("warning", wrong, "`points carriers parked --ambiguous` shows which")

@@ -34,7 +34,7 @@ from schemas.upstream.resources import (
 REMOVE = "order/remove"
 INSTALL = "application/install"
 LONGEST_TEXT = 200
-"""Characters of a carrier's text that are looked at. The tables' longest has 60; what follows is names and remarks."""
+"""Characters of a carrier's code or text that are looked at: the tables' own are shorter, what follows is remarks."""
 
 
 class Said(NamedTuple):
@@ -64,8 +64,12 @@ class Said(NamedTuple):
 
     def numbers(self) -> set[bytes]:
         """The tracking numbers that it names, normalised."""
-        named = {self.order and self.order.tracking, self.parcel and self.parcel.tracking}
-        return {number for number in named if number}
+        found = set()
+        if self.order is not None and self.order.tracking is not None:
+            found.add(self.order.tracking)
+        if self.parcel is not None and self.parcel.tracking is not None:
+            found.add(self.parcel.tracking)
+        return found
 
     def fold(self, facts: OrderFacts) -> Outcome:
         """Folds it into the facts of its order."""
@@ -160,7 +164,7 @@ def _order(record: Record, envelope: Envelope[OrderResource], received: Micros, 
     parcel = None
     if order.order_delivery is not None:
         own = own_micros(order.order_delivery)
-        at = version if own is None else version._replace(at=own)
+        at = version if own is None else Version(own, version.ts, version.digest)
         parcel = parcel_record(order.order_delivery, at)
     return Said(record, envelope.merchant_id, pack_id(order.id), version, told, tier_of(order), parcel)
 
@@ -215,7 +219,7 @@ def _report(record: Record, report: RawReport) -> Reported:
     number = b"" if report.tracking_number is None else normalised(str(report.tracking_number))
     if not number and not report.order_id:
         raise Unreadable("missing_field", "tracking_number, order_id: a report needs one of them", merchant_id)
-    code = None if report.code is None else str(report.code)
+    code = "" if report.code is None else str(report.code)[:LONGEST_TEXT]
     if not code and not report.text:
         raise Unreadable("missing_field", "code, text: a report needs one of them", merchant_id)
     return Reported(

@@ -42,14 +42,15 @@ Database = Connection[tuple[Any, ...]]
 
 
 class IntakeJob:
-    """Orders and deliveries from Kafka; see processors/intake.py."""
+    """Orders, deliveries and customers from Kafka; see processors/intake.py."""
 
     pipeline = PIPELINE
 
     def __init__(self, configuration: Configuration, connection: Database, _: Callable[[], bool]) -> None:
         """Joins the group, after making sure that the topics are those of the cursors."""
         self._sizes, self._connection = configuration.intake, connection
-        topics = [configuration.topics.orders, configuration.topics.deliveries]
+        names = configuration.topics
+        topics = [names.orders, names.deliveries, names.customers]
         self._feed = Feed(configuration.kafka, PIPELINE, topics, self._start_at)
         for topic in topics:
             self._refuse_strangers(topic)

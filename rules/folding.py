@@ -18,7 +18,6 @@ TOO_MANY: Outcome = "too_many_reports"
 MOST_REPORTS = 500
 """Of one order. A parcel has some tens; more is a sender gone wrong, which must not make a row grow without end."""
 
-_ONLY_SHOWN = frozenset({Meaning.IN_TRANSIT, Meaning.AT_PICKUP_POINT})
 _ORDER_STATES = {"completed": State.COMPLETED, "cancelled": State.CANCELLED, "removed": State.CANCELLED}
 _PARCEL_STATES = {
     "arrived": State.ARRIVED,
@@ -157,4 +156,4 @@ def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
 
 
 def _only_shown(report: CarrierReport) -> bool:
-    return report.meaning in _ONLY_SHOWN
+    return report.meaning is not Meaning.UNKNOWN and not report.meaning.decisive

@@ -77,9 +77,8 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
     custom = sum([_cents(item.total) for item in items]) if items else 0
     if not -INT64 <= custom < INT64:
         raise Unreadable("amount_too_large", "custom_discount_items: the totals add up beyond 64 bits")
-    summary = order.member_point_summary
-    if not isinstance(summary, PointSummary):
-        summary = _NO_SUMMARY
+    summary, delivery, parent = order.member_point_summary, order.order_delivery, order.parent_order_id
+    days, points = (summary.pending_days, summary.earned_points) if isinstance(summary, PointSummary) else (None, None)
     return OrderRecord(
         version,
         instant_of(order.created_at),
@@ -96,11 +95,11 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
         _cents(order.user_credit),
         micros_of(order.completed_at),
         _delivery_key(order),
-        _tracking(None, order.delivery_data),
-        pack_id(order.order_delivery.id) if order.order_delivery is not None else None,
-        pack_id(order.parent_order_id) if order.parent_order_id and order.parent_order_id != order.id else None,
-        summary.pending_days,
-        summary.earned_points,
+        _number_in(order.delivery_data),
+        None if delivery is None else pack_id(delivery.id),
+        pack_id(parent) if parent and parent != order.id else None,
+        days,
+        points,
     )
 
 
@@ -121,7 +120,7 @@ def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
         micros_of(delivery.arrived_at),
         micros_of(delivery.collected_at),
         micros_of(delivery.returned_at),
-        _tracking(delivery.tracking_number, delivery.delivery_data),
+        _number(delivery.tracking_number) or _number_in(delivery.delivery_data),
     )
 
 
@@ -142,25 +141,25 @@ def normalised(number: str) -> bytes:
 
     Empty when nothing remains, or more than any carrier's number has.
     """
-    if not number.isascii():
+    plain = number.isascii()
+    if not plain:
         number = unicodedata.normalize("NFKC", number)
     if not number.isalnum():
         number = "".join([c for c in number if unicodedata.category(c) not in _DROPPED and c != _MINUS])
-    packed = number.upper().encode()
+    capitals = number.upper()
+    packed = (capitals if plain else unicodedata.normalize("NFKC", capitals)).encode()
     return packed if len(packed) <= LONGEST_NUMBER else b""
 
 
-_NO_SUMMARY = PointSummary()
+def _number(number: object) -> bytes | None:
+    """A tracking number as upstream wrote it, a text or an integer, normalised; None when it is none."""
+    if isinstance(number, str):
+        return normalised(number) or None
+    return normalised(str(number)) or None if type(number) is int else None
 
 
-def _tracking(own: object, data: object) -> bytes | None:
-    """The number that a delivery names itself, else what stands beside it; None when neither is one."""
-    for number in (own, data.tracking_number if isinstance(data, DeliveryData) else None):
-        if isinstance(number, (str, int)) and not isinstance(number, bool):
-            found = normalised(str(number))
-            if found:
-                return found
-    return None
+def _number_in(data: object) -> bytes | None:
+    return _number(data.tracking_number) if isinstance(data, DeliveryData) else None
 
 
 def _delivery_key(order: OrderResource) -> DeliveryKey:

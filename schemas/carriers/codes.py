@@ -46,7 +46,8 @@ class CodeTable:
             if spoken and (found := self._matched((carrier, service, normal(spoken)))):
                 return self._meanings[found], found[2]
         label = label_of(code, text)
-        if found := self._by_code((carrier, service, normal(label))):
+        # Only what operators set: they know a text by its label. A shipped text must match as a whole.
+        if found := self._added.get((carrier, service, normal(label))):
             return self._meanings[found], found[2]
         return Meaning.UNKNOWN, label
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from schemas.upstream.base import Instant, Number, Text, Upstream
+from schemas.upstream.base import IdOrBlank, Instant, Number, Upstream
 
 Key = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 FreeText = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00]*$")]
@@ -23,6 +23,6 @@ class RawReport(Upstream):
     code: FreeText | Number | None = None
     text: FreeText | None = None
     tracking_number: FreeText | Number | None = None
-    merchant_id: Text | None = None
-    order_id: Text | None = None
+    merchant_id: IdOrBlank | None = None
+    order_id: IdOrBlank | None = None
     return_leg: bool | None = None

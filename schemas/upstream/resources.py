@@ -2,7 +2,7 @@
 
 from pydantic import AliasChoices, Field
 
-from schemas.upstream.base import Cents, Id, IfShaped, Instant, Money, Number, RecordId, Text, Upstream
+from schemas.upstream.base import Cents, Id, IdOrBlank, IfShaped, Instant, Money, Number, RecordId, Text, Upstream
 
 
 class DeliveryData(Upstream):
@@ -71,7 +71,7 @@ class OrderResource(Upstream):
     membership_tier_data: MembershipTier | None = None
     order_delivery: DeliveryResource | None = None
     delivery_data: IfShaped[DeliveryData] = None
-    parent_order_id: Text | None = None
+    parent_order_id: IdOrBlank | None = None
     member_point_summary: IfShaped[PointSummary] = None
 
 
@@ -105,7 +105,7 @@ class CustomerResource(Upstream):
 class ApplicationResource(Upstream):
     """An installation of an app; the older form of `application/uninstall` does not name the app (SPEC 1.8)."""
 
-    application_id: Text | None = None
+    application_id: IdOrBlank | None = None
     created_at: Instant | None = None
     deleted_at: Instant | None = None
     updated_at: Instant | None = None
