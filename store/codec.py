@@ -24,14 +24,17 @@ _SHORT = Struct(">H")
 _SUMMARY = Struct(">qq")
 _REPORT = Struct(">qBBiiH")
 _NAMED, _RETURN_LEG = 1, 2
-_NO_TAIL: Final = (None,) * 5
+_NO_TAIL: Final = (None,) * 3
+_NOTHING_MORE: Final = (None,) * 5
 MEANINGS: Final = tuple(Meaning)
 """Meanings by their number: faster than asking the enumeration."""
 _NONE = -(2**63)
 _FLOOR, _NO_FLOOR = b"\x01", b"\x00"
 
-GUEST, PICKUP, FAILED, DELIVERY_NULL, DELIVERY_PRESENT, HAS_RETURNS, HAS_PARCELS, CLAWED, NUMBERED = (1 << n for n in range(9))
-"""Bits of `orders.flags`; of `parcel.flags` only PICKUP and FAILED. NUMBERED: it names a tracking number."""
+GUEST, PICKUP, FAILED, DELIVERY_NULL, DELIVERY_PRESENT, HAS_RETURNS, HAS_PARCELS, CLAWED = (1 << n for n in range(8))
+"""Bits of `orders.flags`; of `parcel.flags` only PICKUP and FAILED."""
+NUMBERED, NESTED_FIRST = 1 << 8, 1 << 9
+"""More of them: the order names a tracking number; the parcel that its record names is its first."""
 
 
 def version_bytes(version: Version) -> bytes:
@@ -76,19 +79,25 @@ def record_bytes(facts: OrderFacts, words: Words) -> bytes | None:
     r = facts.record
     if r is None:
         return None
-    number, completed, tier_at, tail = words.number, r.completed_at, facts.tier_at or (0, 0, 0), r[15:]
-    layout = LAYOUT if tail == _NO_TAIL else WITH_TAIL
+    number, completed, tier_at = words.number, r.completed_at, facts.tier_at or (0, 0, 0)
+    delivery = None if is_nested_first(facts) else r.delivery_id
+    layout = LAYOUT if delivery is None and r.tracking is None and r[17:] == _NO_TAIL else WITH_TAIL
     body = _RECORD.pack(
         layout, *r.version, r.created_at, number(r.status), number(r.created_by), number(r.kind), number(r.currency),
         _NONE if completed is None else completed, r.subtotal, r.order_discount, r.custom_discount, r.points_to_cash,
         r.user_credit, number(facts.tier), *tier_at,
     )  # fmt: skip
-    return body if layout == LAYOUT else body + _tail_bytes(r)
+    return body if layout == LAYOUT else body + _tail_bytes(r, delivery or b"")
 
 
-def _tail_bytes(r: OrderRecord) -> bytes:
+def is_nested_first(facts: OrderFacts) -> bool:
+    """Whether the parcel that the order's record names is the first one: then its id need not be stored twice."""
+    return facts.record is not None and bool(facts.parcels) and facts.record.delivery_id == facts.parcels[0].record.parcel_id
+
+
+def _tail_bytes(r: OrderRecord, delivery: bytes) -> bytes:
     """Tracking number (its length in one byte), parcel id and parent (in two); the platform's figure when it said one."""
-    tracking, delivery, parent = r.tracking or b"", r.delivery_id or b"", r.parent or b""
+    tracking, parent = r.tracking or b"", r.parent or b""
     tail = b"%c%b%b%b%b%b" % (len(tracking), tracking, _SHORT.pack(len(delivery)), delivery, _SHORT.pack(len(parent)), parent)
     days, points = r.summary_days, r.summary_points
     if days is None and points is None:
@@ -114,16 +123,22 @@ def _short_of(packed: bytes, at: int) -> tuple[bytes, int]:
     return packed[at + 2 : end], end
 
 
-def record_of(packed: bytes, flags: int, member: bytes | None, words: Words) -> tuple[OrderRecord, str | None, Version | None]:
-    """What `record_bytes` packed: the record, the tier, and the version of the record that named the tier."""
+def record_of(
+    packed: bytes, flags: int, member: bytes | None, first: bytes | None, words: Words
+) -> tuple[OrderRecord, str | None, Version | None]:
+    """What `record_bytes` packed: the record, the tier, and the version of the record that named the tier.
+
+    `first` is the id of the order's first parcel.
+    """
     (layout, at, ts, digest, created, status, created_by, kind, currency, completed, subtotal, order_discount, custom, cash,
      credit, tier, tier_at, tier_ts, tier_digest) = _RECORD.unpack_from(packed)  # fmt: skip
     word = words.word
     key = DeliveryKey.PRESENT if flags & DELIVERY_PRESENT else DeliveryKey.NULL if flags & DELIVERY_NULL else DeliveryKey.ABSENT
+    tracking, delivery, parent, days, points = _NOTHING_MORE if layout == LAYOUT else _tail_of(packed)
     record = OrderRecord(
         Version(at, ts, digest), created, word(status) or "", member, bool(flags & GUEST), word(created_by), word(kind),
         word(currency), subtotal, order_discount, custom, cash, credit, None if completed == _NONE else completed, key,
-        *(_NO_TAIL if layout == LAYOUT else _tail_of(packed)),
+        tracking, first if flags & NESTED_FIRST else delivery, parent, days, points,
     )  # fmt: skip
     return record, word(tier), Version(tier_at, tier_ts, tier_digest) if tier else None
 

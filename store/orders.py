@@ -87,13 +87,15 @@ def _from_row(row: tuple[Any, ...], words: Words) -> OrderRow:
     due, planned, posted_b, reports = row[9:]
     record = tier = tier_at = None
     version: Version | None = None
-    if record_b is not None:
-        record, tier, tier_at = codec.record_of(record_b, flags, member, words)
-        version = record.version
-    trail = codec.trail_of(trail_b, version) if trail_b is not None or version is not None else EMPTY
     parcels: tuple[Parcel, ...] = ()
+    first = None
     if parcel_b is not None:
         parcels = (codec.parcel_of(parcel_b, flags, parcel_trail_b, words),)
+        first = parcels[0].record.parcel_id
+    if record_b is not None:
+        record, tier, tier_at = codec.record_of(record_b, flags, member, first, words)
+        version = record.version
+    trail = codec.trail_of(trail_b, version) if trail_b is not None or version is not None else EMPTY
     posted = codec.posted_of(posted_b, flags, member) if posted_b is not None else NOTHING_POSTED
     facts = OrderFacts(record, trail, parcels, (), tier, tier_at, settings_no, posted)
     if reports is not None:
@@ -133,6 +135,8 @@ def flags_of(f: OrderFacts) -> int:
         flags |= _parcel_flags(f.parcels[0])
         if len(f.parcels) > 1:
             flags |= codec.HAS_PARCELS
+        if codec.is_nested_first(f):
+            flags |= codec.NESTED_FIRST
     if f.returns:
         flags |= codec.HAS_RETURNS
     return flags | codec.NUMBERED if is_numbered(f) else flags

@@ -6,6 +6,7 @@ from rules.facts import CarrierReport, DeliveryKey, OrderFacts, OrderRecord, Par
 from rules.trail import Version
 from schemas.carriers.meaning import Meaning
 from store import codec
+from store.orders import flags_of
 from store.words import Words
 
 PLAIN = OrderRecord(
@@ -47,13 +48,24 @@ def test_an_order_comes_back_whole(record: OrderRecord) -> None:
     facts = OrderFacts(record, tier="gold", tier_at=Version(1, 2, 3))
     packed = codec.record_bytes(facts, words)
     assert packed is not None
-    assert codec.record_of(packed, codec.DELIVERY_PRESENT, record.member, words) == (record, "gold", Version(1, 2, 3))
+    assert codec.record_of(packed, codec.DELIVERY_PRESENT, record.member, None, words) == (record, "gold", Version(1, 2, 3))
 
 
 def test_an_order_without_tracking_number_is_packed_as_before_there_were_any() -> None:
     packed = codec.record_bytes(OrderFacts(PLAIN), Dictionary())
     assert packed is not None
     assert (packed[0], len(packed)) == (1, 125)
+
+
+@pytest.mark.parametrize("number", [None, b"742"])
+def test_the_nested_parcels_id_is_not_packed_again_when_it_is_the_first(number: bytes | None) -> None:
+    words = Dictionary()
+    record = PLAIN._replace(delivery_id=PARCEL.parcel_id, tracking=number)
+    facts = OrderFacts(record, parcels=(Parcel(PARCEL),))
+    packed = codec.record_bytes(facts, words)
+    assert packed is not None
+    assert PARCEL.parcel_id not in packed
+    assert codec.record_of(packed, flags_of(facts), record.member, PARCEL.parcel_id, words)[0] == record
 
 
 @pytest.mark.parametrize("number", [None, b"7420518836", b"N" * 200])
