@@ -1,12 +1,15 @@
-"""From a record's bytes to what it says about one order, or why it says nothing."""
+"""From a record's bytes to what it says, or why it says nothing."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeAlias
 
 from processors.runtime.feed import Record
 from rules.facts import OrderFacts, OrderRecord, ParcelRecord, ReturnOrder
 from rules.folding import APPLIED, DUPLICATE, Outcome, fold_bare_remove, fold_order, fold_parcel, fold_return
 from rules.records import (
+    instant_of,
+    micros_of,
+    normalised,
     order_record,
     own_micros,
     parcel_record,
@@ -17,10 +20,21 @@ from rules.records import (
 from rules.trail import Version
 from schemas.ids import Micros
 from schemas.packing import pack_id
-from schemas.upstream.envelope import CARRIER_REPORT, Envelope, Kind, Unreadable, read
-from schemas.upstream.resources import OrderResource
+from schemas.upstream.envelope import Envelope, Kind, Unreadable, read
+from schemas.upstream.reports import RawReport
+from schemas.upstream.resources import (
+    ApplicationResource,
+    CustomerResource,
+    DeliveryResource,
+    OrderResource,
+    RemovedOrder,
+    ReturnResource,
+)
 
 REMOVE = "order/remove"
+INSTALL = "application/install"
+LONGEST_TEXT = 200
+"""Characters of a carrier's code or text that are looked at: the tables' own are shorter, what follows is remarks."""
 
 
 class Said(NamedTuple):
@@ -48,6 +62,15 @@ class Said(NamedTuple):
         if self.returned is not None:
             yield self.returned.status
 
+    def numbers(self) -> set[bytes]:
+        """The tracking numbers that it names, normalised."""
+        found = set()
+        if self.order is not None and self.order.tracking is not None:
+            found.add(self.order.tracking)
+        if self.parcel is not None and self.parcel.tracking is not None:
+            found.add(self.parcel.tracking)
+        return found
+
     def fold(self, facts: OrderFacts) -> Outcome:
         """Folds it into the facts of its order."""
         if self.order is not None:
@@ -63,7 +86,63 @@ class Said(NamedTuple):
         return fold_bare_remove(facts, self.version)
 
 
-def say(record: Record, likely: Kind) -> Said | str:
+class Reported(NamedTuple):
+    """What a carrier reported of a parcel, before its code is looked up and its order found (SPEC 6).
+
+    `number` is the normalised tracking number, empty when there is none; then there is an `order_id`. Of `code` and `text`
+    at least one is there.
+    """
+
+    record: Record
+    merchant_id: str | None
+    order_id: bytes | None
+    number: bytes
+    at: Micros
+    carrier: str
+    service: str
+    code: str | None
+    text: str | None
+    return_leg: bool
+
+    def newest_at(self) -> Micros:
+        """When it happened: a report has no version."""
+        return self.at
+
+
+class CustomerSaid(NamedTuple):
+    """What a customer's record says of being a member (SPEC 1.5, 1.9); None is not known."""
+
+    record: Record
+    merchant_id: str
+    member: bytes
+    version: Version
+    is_member: bool | None
+    registered_at: Micros | None
+
+    def newest_at(self) -> Micros:
+        """The version's time."""
+        return self.version.at
+
+
+class ApplicationSaid(NamedTuple):
+    """An app was installed or uninstalled `at` (SPEC 1.8). `application_id` is empty when the record names no app."""
+
+    record: Record
+    merchant_id: str
+    version: Version
+    at: Micros
+    installed: bool
+    application_id: str
+
+    def newest_at(self) -> Micros:
+        """The later of the version's time and the event's."""
+        return max(self.version.at, self.at)
+
+
+Anything: TypeAlias = Said | Reported | CustomerSaid | ApplicationSaid
+
+
+def say(record: Record, likely: Kind) -> Anything | str:
     """What the record says; a reason (a word) when it says nothing about points. Raises Unreadable for poison."""
     message = record.message
     value = message.value()
@@ -71,31 +150,97 @@ def say(record: Record, likely: Kind) -> Said | str:
         return "null_value"
     got = read(value, likely)
     if isinstance(got, str):
-        return got if got == CARRIER_REPORT else "unknown_topic"
-    kind, envelope = got
-    received = message.timestamp()[1] * 1000
-    if kind == "order":
-        return _order(record, envelope, received, value)
-    resource = envelope.resource
-    if kind == "remove":
-        at = own_micros(resource)
-        return Said(record, envelope.merchant_id, pack_id(resource.id), version_of(envelope, at, received, value))
-    if resource.order_id is None:
-        raise Unreadable("missing_field", "resource.order_id: missing, so the order cannot be told", envelope.merchant_id)
-    version = version_of(envelope, own_micros(resource), received, value)
-    order_id = pack_id(resource.order_id)
-    if kind == "delivery":
-        return Said(record, envelope.merchant_id, order_id, version, parcel=parcel_record(resource, version))
-    return Said(record, envelope.merchant_id, order_id, version, returned=return_order(resource, version))
+        return "unknown_topic"
+    kind, content = got
+    if kind == "report":
+        return _report(record, content)
+    return _SAYERS[kind](record, content, message.timestamp()[1] * 1000, value)
 
 
-def _order(source: Record, envelope: Envelope[Any], received: int, value: bytes) -> Said:
-    order: OrderResource = envelope.resource
+def _order(record: Record, envelope: Envelope[OrderResource], received: Micros, value: bytes) -> Said:
+    order = envelope.resource
     version = version_of(envelope, own_micros(order), received, value)
-    record = order_record(order, version, removed=envelope.topic == REMOVE)
+    told = order_record(order, version, removed=envelope.topic == REMOVE)
     parcel = None
     if order.order_delivery is not None:
         own = own_micros(order.order_delivery)
-        at = version if own is None else version._replace(at=own)
+        at = version if own is None else Version(own, version.ts, version.digest)
         parcel = parcel_record(order.order_delivery, at)
-    return Said(source, envelope.merchant_id, pack_id(order.id), version, record, tier_of(order), parcel)
+    return Said(record, envelope.merchant_id, pack_id(order.id), version, told, tier_of(order), parcel)
+
+
+def _removed(record: Record, envelope: Envelope[RemovedOrder], received: Micros, value: bytes) -> Said:
+    removed = envelope.resource
+    version = version_of(envelope, own_micros(removed), received, value)
+    return Said(record, envelope.merchant_id, pack_id(removed.id), version)
+
+
+def _delivery(record: Record, envelope: Envelope[DeliveryResource], received: Micros, value: bytes) -> Said:
+    resource = envelope.resource
+    order_id = _order_id(envelope)
+    version = version_of(envelope, own_micros(resource), received, value)
+    return Said(record, envelope.merchant_id, order_id, version, parcel=parcel_record(resource, version))
+
+
+def _return(record: Record, envelope: Envelope[ReturnResource], received: Micros, value: bytes) -> Said:
+    resource = envelope.resource
+    order_id = _order_id(envelope)
+    version = version_of(envelope, own_micros(resource), received, value)
+    return Said(record, envelope.merchant_id, order_id, version, returned=return_order(resource, version))
+
+
+def _order_id(envelope: Envelope[DeliveryResource] | Envelope[ReturnResource]) -> bytes:
+    order_id = envelope.resource.order_id
+    if order_id is None:
+        raise Unreadable("missing_field", "resource.order_id: missing, so the order cannot be told", envelope.merchant_id)
+    return pack_id(order_id)
+
+
+def _customer(record: Record, envelope: Envelope[CustomerResource], received: Micros, value: bytes) -> CustomerSaid | str:
+    customer = envelope.resource
+    if customer.model_fields_set.isdisjoint({"is_member", "registered_at"}):
+        return "no_statement"
+    version = version_of(envelope, own_micros(customer), received, value)
+    member, registered_at = pack_id(customer.id), micros_of(customer.registered_at)
+    return CustomerSaid(record, envelope.merchant_id, member, version, customer.is_member, registered_at)
+
+
+def _application(record: Record, envelope: Envelope[ApplicationResource], received: Micros, value: bytes) -> ApplicationSaid:
+    resource = envelope.resource
+    version = version_of(envelope, own_micros(resource), received, value)
+    installed = envelope.topic == INSTALL
+    own = micros_of(resource.created_at if installed else resource.deleted_at)
+    at = version.at if own is None else own
+    return ApplicationSaid(record, envelope.merchant_id, version, at, installed, resource.application_id or "")
+
+
+def _report(record: Record, report: RawReport) -> Reported:
+    merchant_id = report.merchant_id or None
+    number = b"" if report.tracking_number is None else normalised(str(report.tracking_number))
+    if not number and not report.order_id:
+        raise Unreadable("missing_field", "tracking_number, order_id: a report needs one of them", merchant_id)
+    code = "" if report.code is None else str(report.code)[:LONGEST_TEXT]
+    if not code and not report.text:
+        raise Unreadable("missing_field", "code, text: a report needs one of them", merchant_id)
+    return Reported(
+        record,
+        merchant_id,
+        pack_id(report.order_id) if report.order_id else None,
+        number,
+        instant_of(report.occurred_at),
+        report.carrier,
+        report.service,
+        code or None,
+        report.text[:LONGEST_TEXT] if report.text else None,
+        report.return_leg is True,
+    )
+
+
+_SAYERS: dict[Kind, Callable[[Record, Any, Micros, bytes], Anything | str]] = {
+    "order": _order,
+    "remove": _removed,
+    "delivery": _delivery,
+    "return": _return,
+    "customer": _customer,
+    "application": _application,
+}

@@ -3,15 +3,20 @@
 Folding is commutative and idempotent: any order and any number of repeats of the same records give the same facts.
 """
 
+from bisect import bisect_left
 from typing import Literal, TypeVar
 
-from rules.facts import OrderFacts, OrderRecord, Parcel, ParcelRecord, ReturnOrder
+from rules.facts import CarrierReport, OrderFacts, OrderRecord, Parcel, ParcelRecord, ReturnOrder
 from rules.trail import Entry, State, Version, extended
+from schemas.carriers.meaning import Meaning
 
-Outcome = Literal["applied", "duplicate", "stale"]
+Outcome = Literal["applied", "duplicate", "stale", "too_many_reports"]
 APPLIED: Outcome = "applied"
 DUPLICATE: Outcome = "duplicate"
 STALE: Outcome = "stale"
+TOO_MANY: Outcome = "too_many_reports"
+MOST_REPORTS = 500
+"""Of one order. A parcel has some tens; more is a sender gone wrong, which must not make a row grow without end."""
 
 _ORDER_STATES = {"completed": State.COMPLETED, "cancelled": State.CANCELLED, "removed": State.CANCELLED}
 _PARCEL_STATES = {
@@ -114,3 +119,41 @@ def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:
         return APPLIED
     facts.returns = (*facts.returns, record._replace(trail=extended(record.trail, entry)))
     return APPLIED
+
+
+def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
+    """Folds a carrier's report that was joined to the order (SPEC 6).
+
+    Kept are all that decide something and all of unknown meaning; of the others, which are only shown, each number's
+    newest. Of too many, the decisive ones and then the newest are kept, so that it never matters which came first.
+    """
+    kept = facts.reports
+    place = bisect_left(kept, report)
+    if place < len(kept) and kept[place] == report:
+        return DUPLICATE
+    if _only_shown(report):
+        twin = next(
+            (
+                i
+                for i, other in enumerate(kept)
+                if _only_shown(other) and other.number == report.number and other.named is report.named
+            ),
+            None,
+        )
+        if twin is not None:
+            if kept[twin] > report:
+                return STALE
+            facts.reports = (*kept[:twin], *kept[twin + 1 : place], report, *kept[place:])
+            return APPLIED
+    folded = (*kept[:place], report, *kept[place:])
+    if len(folded) > MOST_REPORTS:
+        least = min(range(len(folded)), key=lambda i: (folded[i].meaning.decisive, folded[i]))
+        if least == place:
+            return TOO_MANY
+        folded = (*folded[:least], *folded[least + 1 :])
+    facts.reports = folded
+    return APPLIED
+
+
+def _only_shown(report: CarrierReport) -> bool:
+    return report.meaning is not Meaning.UNKNOWN and not report.meaning.decisive

@@ -17,15 +17,26 @@ from pydantic_core.core_schema import ModelSchema
 from schemas.events import PointsChanged, SettingsChanged
 from schemas.settings import SettingsDocument
 from schemas.upstream.envelope import Envelope
-from schemas.upstream.resources import DeliveryResource, OrderResource, RemovedOrder, ReturnResource
+from schemas.upstream.reports import RawReport
+from schemas.upstream.resources import (
+    ApplicationResource,
+    CustomerResource,
+    DeliveryResource,
+    OrderResource,
+    RemovedOrder,
+    ReturnResource,
+)
 
 PUBLISHED: Final = Path(__file__).parent / "published"
 
 # Every message with a schema, by file name: one line each.
 MESSAGES: Final[dict[str, type[BaseModel]]] = {
+    "carrier-report": RawReport,
     "points-changed": PointsChanged,
     "settings-changed": SettingsChanged,
     "settings-document": SettingsDocument,
+    "upstream-application": Envelope[ApplicationResource],
+    "upstream-customer": Envelope[CustomerResource],
     "upstream-order": Envelope[OrderResource],
     "upstream-order-delivery": Envelope[DeliveryResource],
     "upstream-order-removed": Envelope[RemovedOrder],
@@ -60,18 +71,34 @@ TOPICS: Final = (
         "commerce.orders.v1",
         "receive",
         _ANY_KEY,
-        "The platform's webhook envelopes with topic order/*, order_delivery/*, return_order/*, pos_return_order/* and"
-        " application/*. The schemas name what is read of them; whatever else a record has is ignored.",
-        ("upstream-order", "upstream-order-delivery", "upstream-order-removed", "upstream-return-order"),
+        "The platform's webhook envelopes with topic order/* (split_order and combine_orders among them), order_delivery/*,"
+        " return_order/*, pos_return_order/*, application/install and application/uninstall. The schemas name what is read of"
+        " them; whatever else a record has is ignored.",
+        (
+            "upstream-order",
+            "upstream-order-delivery",
+            "upstream-order-removed",
+            "upstream-return-order",
+            "upstream-application",
+        ),
     ),
     Topic(
         "commerce.deliveries.v1",
         "receive",
         _ANY_KEY,
-        "The same envelopes with topic order_delivery/*, and reports of carriers.",
-        ("upstream-order-delivery",),
+        "The same envelopes with topic order_delivery/*, and carriers' reports, which have no envelope: with a tracking"
+        " number, an order's id or both, and with a code, a text or both. An order's id joins a report by itself; a tracking"
+        " number joins it to the order that names it, in whatever order the two come.",
+        ("upstream-order-delivery", "carrier-report"),
     ),
-    Topic("commerce.customers.v1", "receive", _ANY_KEY, "The same envelopes with topic user/* and customer/*."),
+    Topic(
+        "commerce.customers.v1",
+        "receive",
+        _ANY_KEY,
+        "The same envelopes with topic user/* and customer/*. A record with neither registered_at nor is_member says nothing"
+        " of points, and is ignored.",
+        ("upstream-customer",),
+    ),
     Topic(
         "points.changed.v1",
         "send",

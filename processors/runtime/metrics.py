@@ -93,6 +93,7 @@ ENTRIES = _counter("points_ledger_entries", "Ledger entries posted, by type.", [
 GRANT_LATENESS = Histogram("points_grant_lateness_seconds", "From due to recorded, of grants that had to wait for their day.")
 OLDEST_DUE = _gauge("points_oldest_due_timestamp_seconds", "Due date of the oldest overdue grant; 0 when none is overdue.")
 RECHECKED = _counter("points_rechecked_orders", "Orders looked at again because something beside them changed.")
+RECHECK_ROWS = _gauge("points_recheck_rows", "Rows of the recheck queue that are not worked off (counted up to a million).")
 EXPIRED_ACCOUNTS = _counter("points_expired_accounts", "Accounts on which the expiry worker let lots lapse.")
 
 # The relay.

@@ -1,9 +1,10 @@
 """What every upstream model shares: unknown fields are ignored, values are kept out of error texts (SPEC 7)."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
+from pydantic.json_schema import SkipJsonSchema
 
 INT64 = 2**63
 
@@ -17,8 +18,12 @@ class Upstream(BaseModel):
 # No NUL: PostgreSQL's text cannot hold it, and no platform means it.
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 Id = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
+IdOrBlank = Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]
+"""An id that some senders leave blank where there is none."""
 RecordId = Annotated[Id, Field(validation_alias=AliasChoices("id", "_id"))]
 """Upstream names it `id` or `_id`."""
+Number = Annotated[StrictInt, Field(ge=-INT64, lt=INT64)]
+"""A JSON integer, where a text of digits is expected: some senders write codes and tracking numbers so."""
 Cents = Annotated[int, Field(ge=-INT64, lt=INT64)]
 """An amount in the currency's minor unit, whatever the fraction of the currency."""
 Instant = Annotated[AwareDatetime, Field(strict=True, ge=datetime(1, 1, 2, tzinfo=UTC), le=datetime(9999, 12, 30, tzinfo=UTC))]
@@ -26,6 +31,10 @@ Instant = Annotated[AwareDatetime, Field(strict=True, ge=datetime(1, 1, 2, tzinf
 
 A day's room at both ends of the calendar, so that its UTC, which we show, lies in a year from 1 to 9999.
 """
+
+_Shape = TypeVar("_Shape")
+IfShaped = Annotated[_Shape | SkipJsonSchema[Any] | None, Field(union_mode="left_to_right")]
+"""A side matter: what has another shape is kept out of the way, as if it were not there, and poisons nothing."""
 
 
 class Money(Upstream):

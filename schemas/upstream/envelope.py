@@ -7,10 +7,19 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.upstream.base import Id, Text, Upstream
-from schemas.upstream.resources import DeliveryResource, OrderResource, RemovedOrder, ReturnResource
+from schemas.upstream.reports import RawReport
+from schemas.upstream.resources import (
+    ApplicationResource,
+    CustomerResource,
+    DeliveryResource,
+    OrderResource,
+    RemovedOrder,
+    ReturnResource,
+)
 
 Resource = TypeVar("Resource", bound=Upstream)
-Kind = Literal["order", "delivery", "return", "remove"]
+Kind = Literal["order", "delivery", "return", "remove", "customer", "application", "report"]
+"""What a record is about. All but a carrier's report stand in an envelope."""
 
 
 class Envelope(Upstream, Generic[Resource]):
@@ -29,10 +38,6 @@ class Head(Upstream):
     merchant_id: Id | None = None
 
 
-CARRIER_REPORT = "carrier_report"
-"""What `read` answers for a carrier's raw report: they are counted, and not folded yet."""
-
-
 class Unreadable(ValueError):
     """A record that is poison: `reason` is a word for the list, the text says where it is wrong, without its values."""
 
@@ -48,45 +53,60 @@ _READERS: dict[Kind, Any] = {
     "delivery": Envelope[DeliveryResource].__pydantic_validator__.validate_json,
     "return": Envelope[ReturnResource].__pydantic_validator__.validate_json,
     "remove": Envelope[RemovedOrder].__pydantic_validator__.validate_json,
+    "customer": Envelope[CustomerResource].__pydantic_validator__.validate_json,
+    "application": Envelope[ApplicationResource].__pydantic_validator__.validate_json,
+    "report": RawReport.__pydantic_validator__.validate_json,
 }
 _KINDS: dict[str, Kind] = {
     "order": "order",
     "order_delivery": "delivery",
     "return_order": "return",
     "pos_return_order": "return",
+    "user": "customer",
+    "customer": "customer",  # the same thing under the app's name
 }
+_WHOLE_TOPICS: dict[str, Kind] = {
+    "order/remove": "remove",
+    "application/install": "application",
+    "application/uninstall": "application",
+}
+_MARKS_OF_A_REPORT = frozenset({"carrier", "service", "tracking_number", "occurred_at"})
 
 
 @lru_cache(maxsize=256)
 def kind_of(topic: str) -> Kind | None:
     """Which resource a webhook topic carries; None for topics that points do not depend on."""
-    return "remove" if topic == "order/remove" else _KINDS.get(topic.partition("/")[0])
+    return _WHOLE_TOPICS.get(topic) or _KINDS.get(topic.partition("/")[0])
 
 
-def read(value: bytes, likely: Kind) -> tuple[Kind, Envelope[Any]] | str:
-    """The record's kind and envelope, or the topic's name when it is one that points do not depend on.
+def read(value: bytes, likely: Kind) -> tuple[Kind, Any] | str:
+    """The record's kind and its envelope (a RawReport has none), or a topic's name that points do not depend on.
 
-    `likely` is tried first, since telling the kind beforehand would mean reading the record twice.
+    `likely` is tried first, since telling the kind beforehand would mean reading the record twice. Only where reports
+    come beside deliveries a look for the word tells them apart; it may be wrong, so whatever fails is read slowly.
     Raises Unreadable for poison.
     """
+    if likely == "delivery" and b'"carrier"' in value and b'"topic"' not in value:
+        likely = "report"
     try:
-        envelope = _READERS[likely](value)
-        if kind_of(envelope.topic) == likely:
-            return likely, envelope
+        content = _READERS[likely](value)
+        if likely == "report" or kind_of(content.topic) == likely:
+            return likely, content
     except ValidationError:
         pass
     return _read_slowly(value)
 
 
-def _read_slowly(value: bytes) -> tuple[Kind, Envelope[Any]] | str:
+def _read_slowly(value: bytes) -> tuple[Kind, Any] | str:
     try:
         head = Head.model_validate_json(value)
     except ValidationError as error:
         # Only here is the record looked at as a whole: all that has an envelope has been told by its head.
         content = _object_in(value)
-        if _is_carrier_report(content):
-            return CARRIER_REPORT
-        raise _unreadable(error, _merchant_in(content)) from None
+        merchant_id = _merchant_in(content)
+        if not _is_report(content):
+            raise _unreadable(error, merchant_id) from None
+        return "report", _read_as("report", value, merchant_id)
     kind = kind_of(head.topic)
     if kind is None:
         return head.topic
@@ -94,10 +114,14 @@ def _read_slowly(value: bytes) -> tuple[Kind, Envelope[Any]] | str:
         full = _try("order", value)
         if full is not None:
             return "order", full
+    return kind, _read_as(kind, value, head.merchant_id)
+
+
+def _read_as(kind: Kind, value: bytes, merchant_id: str | None) -> Any:
     try:
-        return kind, _READERS[kind](value)
+        return _READERS[kind](value)
     except ValidationError as error:
-        raise _unreadable(error, head.merchant_id) from None
+        raise _unreadable(error, merchant_id) from None
 
 
 def _try(kind: Kind, value: bytes) -> Envelope[Any] | None:
@@ -117,9 +141,9 @@ def _object_in(value: bytes) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _is_carrier_report(content: dict[str, Any]) -> bool:
-    """Whether the record is a carrier's own report, which has no envelope (SPEC 6)."""
-    return "topic" not in content and {"carrier", "service"} <= content.keys()
+def _is_report(content: dict[str, Any]) -> bool:
+    """Whether the record is a carrier's own report, good or bad, which has no envelope (SPEC 6)."""
+    return content.keys().isdisjoint({"topic", "resource"}) and not content.keys().isdisjoint(_MARKS_OF_A_REPORT)
 
 
 def _merchant_in(content: dict[str, Any]) -> str | None:

@@ -1,8 +1,14 @@
-"""The resources of the webhook topics `order/*`, `order_delivery/*` and `return_order/*`, as far as points need them."""
+"""The resources of the webhook topics, as far as points need them."""
 
 from pydantic import AliasChoices, Field
 
-from schemas.upstream.base import Id, Instant, Money, RecordId, Text, Upstream
+from schemas.upstream.base import Cents, Id, IdOrBlank, IfShaped, Instant, Money, Number, RecordId, Text, Upstream
+
+
+class DeliveryData(Upstream):
+    """What stands beside a delivery; the tracking number joins carriers' reports to the order (SPEC 6)."""
+
+    tracking_number: IfShaped[str | Number] = None
 
 
 class DeliveryResource(Upstream):
@@ -21,6 +27,8 @@ class DeliveryResource(Upstream):
     collected_at: Instant | None = None
     returned_at: Instant | None = None
     updated_at: Instant | None = None
+    tracking_number: IfShaped[str | Number] = None
+    delivery_data: IfShaped[DeliveryData] = None
 
 
 class CustomDiscount(Upstream):
@@ -33,6 +41,13 @@ class MembershipTier(Upstream):
     """The buyer's tier when the order was made."""
 
     id: Id | None = Field(None, validation_alias=AliasChoices("id", "_id"))
+
+
+class PointSummary(Upstream):
+    """The platform's own figure of what the order earns and when: kept to be compared, never paid from (SPEC 7)."""
+
+    pending_days: Cents | None = None
+    earned_points: Cents | None = None
 
 
 class OrderResource(Upstream):
@@ -55,6 +70,9 @@ class OrderResource(Upstream):
     completed_at: Instant | None = None
     membership_tier_data: MembershipTier | None = None
     order_delivery: DeliveryResource | None = None
+    delivery_data: IfShaped[DeliveryData] = None
+    parent_order_id: IdOrBlank | None = None
+    member_point_summary: IfShaped[PointSummary] = None
 
 
 class RemovedOrder(Upstream):
@@ -72,4 +90,22 @@ class ReturnResource(Upstream):
     status: Text | None = None
     total: Money | None = None
     created_at: Instant | None = None
+    updated_at: Instant | None = None
+
+
+class CustomerResource(Upstream):
+    """A customer. A record that has neither `registered_at` nor `is_member` says nothing of membership (SPEC 1.5)."""
+
+    id: RecordId
+    is_member: bool | None = None
+    registered_at: Instant | None = None
+    updated_at: Instant | None = None
+
+
+class ApplicationResource(Upstream):
+    """An installation of an app; the older form of `application/uninstall` does not name the app (SPEC 1.8)."""
+
+    application_id: IdOrBlank | None = None
+    created_at: Instant | None = None
+    deleted_at: Instant | None = None
     updated_at: Instant | None = None

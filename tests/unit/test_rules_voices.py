@@ -3,7 +3,7 @@
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from rules.delivery import standing_of
@@ -466,6 +466,7 @@ def any_story(told: list[ParcelRecord], reported: list[CarrierReport]) -> Story:
     return made
 
 
+@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     told=st.lists(records, min_size=1, max_size=5),
     reported=st.lists(joined, max_size=7),
@@ -479,10 +480,10 @@ def test_whatever_was_said_before_going_back_after_the_due_date_changes_nothing(
 ) -> None:
     made = any_story(told, reported)
     before = made.decided
-    if before.state != "granted" or before.due_at is None or parcel not in {p.record.parcel_id for p in made.facts.parcels}:
-        return
+    assume(before.state == "granted" and before.due_at is not None)
+    assume(parcel in {p.record.parcel_id for p in made.facts.parcels})
     newest = max([r.at for r in reported] + [r.version.at for r in told] + [r.returned_at or 0 for r in told])
-    at = max(before.due_at, newest + 1) + after * STEP
+    at = max(before.due_at or 0, newest + 1) + after * STEP
     if meaning is None:
         back = ParcelRecord(Version(at), parcel, "returned", HOME, tracking=NUMBERS[parcel])
         fold_parcel(made.facts, back._replace(returned_at=at) if tells else back)
