@@ -63,6 +63,7 @@ def acting_in(environment: Mapping[str, str]) -> Iterator[None]:
 
 def environment_of(bootstrap: str, database_url: str, prefix: str, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of the sample's engine: these servers, topics under `prefix`, any free ports, logs as JSON."""
+    from deploy.demo import APPLICATION_ID
     from processors.runtime.configuration import TopicsConfiguration
 
     passed = {k: v for k, v in inherited.items() if not k.startswith("POINTS_") or k.startswith(_KEPT_OF_OURS)}
@@ -75,6 +76,7 @@ def environment_of(bootstrap: str, database_url: str, prefix: str, inherited: Ma
         "POINTS_DATABASE__URL": database_url,
         "POINTS_METRICS__PORT": "0",
         "POINTS_LOG_FORMAT": "json",
+        "POINTS_APPLICATION_ID": APPLICATION_ID,
         **({f"POINTS_TOPICS__{name.upper()}": prefix + topic for name, topic in topics} if prefix else {}),
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 import yaml
@@ -164,9 +164,7 @@ def _order(key: str, told: Json, shops: Mapping[str, Shop], members: Mapping[str
 class _Writer:
     """Writes records in their senders' shapes. Keeps every order as it is by now, since an order's record is whole."""
 
-    def __init__(
-        self, offset: str, shops: Mapping[str, Shop], members: Mapping[str, Member], orders: Mapping[str, Order]
-    ) -> None:
+    def __init__(self, offset: str, shops: Mapping[str, Shop], members: Mapping[str, Member], orders: Mapping[str, Order]) -> None:
         self._offset, self._shops, self._members, self._orders = offset, shops, members, orders
         self._template: Json = orjson.loads((FOLDER / "order.json").read_bytes())
         self._now: dict[str, Json] = {}
