@@ -13,6 +13,7 @@ from cli.steps import Explained, explain
 from rules.delivery import standings
 from rules.expiry import shown_day
 from rules.localdays import local_date
+from schemas.carriers.meaning import Meaning
 from schemas.ids import NEVER
 from store import carriers, database, dead_letters, views
 
@@ -71,7 +72,10 @@ class Outcome:
         if len(parcels) > 1:
             return f"{sum(one.final_at is not None for one in parcels)} of {len(parcels)} parcels have come"
         reports = [*view.facts.reports, *(report for number in view.numbers for report in number.reports)]
-        return f"{max(reports).meaning.word}, says the carrier" if reports else self.why
+        if not reports:
+            return self.why
+        word = max(reports).meaning.word
+        return f"{word}, says the carrier" if word != Meaning.UNKNOWN.word else "nobody knows what the carrier said"
 
 
 def _expiry(expires: int, zone: str) -> date | Literal["never"]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 WHEN_WIDTH = 16
 PANEL_WIDTH = 118
+MANY = 3
+"""Names that are only put in a row."""
 Advance = Callable[[float], None]
 
 
@@ -154,10 +156,9 @@ class Day:
         """What orders earn by now, and when; those with the same answer in one line."""
         told: dict[str, dict[str, None]] = {}
         for one in outcomes:
-            told.setdefault(self._decided(one), {})[one.order.member.alias if one.order.member else "the guest"] = None
+            told.setdefault(self._decided(one), {})[one.order.member.alias if one.order.member else "The guest"] = None
         for text, who in told.items():
-            names = ", ".join(who)
-            self._line("", f"[dim]·[/] {names[0].upper()}{names[1:]}: {text}")
+            self._line("", f"[dim]·[/] {' and '.join(who) if len(who) < MANY else ', '.join(who)}: {text}")
 
     def _decided(self, outcome: "Outcome") -> str:
         now, told = outcome.told.decided, outcome.told
@@ -166,10 +167,10 @@ class Day:
         if told.state == "granted":
             return f"nothing moves: the {told.view.granted:,} points stay"
         if told.state == "none":
-            return f"earns nothing: [magenta]{now.reason}[/]"
+            return f"no points: [magenta]{now.reason}[/]"
         if told.state == "withdrawn":
             return f"nothing planned any more: [magenta]{now.reason}[/]" if not outcome.entries else "nothing is left"
-        return f"[dim]waits: {escape(outcome.where)}[/]"
+        return f"[dim]not final: {escape(outcome.where[0].lower() + outcome.where[1:])}[/]"
 
     def stands(self, figures: "Figures", events: int) -> None:
         """New figures for the panel; what could not be used is told at once."""

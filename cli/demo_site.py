@@ -139,10 +139,12 @@ def must_fetch_kafka() -> bool:
 
 
 def _bytes_below(folder: Path) -> int:
+    """What lies in the folders that Maven fills, and changes meanwhile: walking them bears that, a deep glob does not."""
     total = 0
-    for path in folder.glob("tmp*/**/*"):
-        with suppress(OSError):  # Maven renames what it has finished
-            total += path.stat().st_size if path.is_file() else 0
+    for place, _, names in (found for temporary in folder.glob("tmp*") for found in os.walk(temporary)):
+        for name in names:
+            with suppress(OSError):
+                total += (Path(place) / name).stat().st_size
     return total
 
 
