@@ -117,7 +117,7 @@ def _topics(found: "Configuration", broker: "Broker") -> Iterator[Finding]:
     for w in wanted:
         if w.name in there:
             have = there[w.name]
-            for line in differences(w, have.partitions, have.replication, settings[w.name], found):
+            for line in differences(w, have, settings[w.name], found, broker):
                 yield Finding(
                     "warning",
                     f"topic {w.name}: {line}",
