@@ -63,6 +63,7 @@ def acting_in(environment: Mapping[str, str]) -> Iterator[None]:
 
 def environment_of(bootstrap: str, database_url: str, prefix: str, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of the sample's engine: these servers, topics under `prefix`, any free ports, logs as JSON."""
+    from deploy.demo import APPLICATION_ID
     from processors.runtime.configuration import TopicsConfiguration
 
     passed = {k: v for k, v in inherited.items() if not k.startswith("POINTS_") or k.startswith(_KEPT_OF_OURS)}
@@ -75,6 +76,7 @@ def environment_of(bootstrap: str, database_url: str, prefix: str, inherited: Ma
         "POINTS_DATABASE__URL": database_url,
         "POINTS_METRICS__PORT": "0",
         "POINTS_LOG_FORMAT": "json",
+        "POINTS_APPLICATION_ID": APPLICATION_ID,
         **({f"POINTS_TOPICS__{name.upper()}": prefix + topic for name, topic in topics} if prefix else {}),
     }
 
@@ -137,10 +139,12 @@ def must_fetch_kafka() -> bool:
 
 
 def _bytes_below(folder: Path) -> int:
+    """What lies in the folders that Maven fills, and changes meanwhile: walking them bears that, a deep glob does not."""
     total = 0
-    for path in folder.glob("tmp*/**/*"):
-        with suppress(OSError):  # Maven renames what it has finished
-            total += path.stat().st_size if path.is_file() else 0
+    for place, _, names in (found for temporary in folder.glob("tmp*") for found in os.walk(temporary)):
+        for name in names:
+            with suppress(OSError):
+                total += (Path(place) / name).stat().st_size
     return total
 
 

@@ -32,7 +32,7 @@ class Finding(NamedTuple):
 
 
 def doctor_command(json_: JsonOption = False) -> None:
-    """Check configuration, Kafka, topics, PostgreSQL, schema, rights, clock, settings, pauses and backlog."""
+    """Check configuration, Kafka, topics, PostgreSQL, schema, rights, clock, settings, pauses, backlog and reports."""
     findings = list(examine())
     if json_:
         emit([{"verdict": f.verdict, "what": f.what, "remedy": f.remedy or None} for f in findings])
@@ -167,6 +167,8 @@ def _schema(found: "Configuration", connection: "Connection[tuple[Any, ...]]", b
     yield from _attempt("clock", lambda: _clock(connection))
     yield from _attempt("settings", lambda: _settings(connection))
     yield from _attempt("work", lambda: _work(connection))
+    yield from _attempt("recheck", lambda: _queue(connection))
+    yield from _attempt("carriers", lambda: _reports(connection))
     if broker is not None:
         yield from _attempt("cursors", lambda: _cursors(connection, broker))
 
@@ -236,6 +238,34 @@ def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         yield Finding("warning", f"dead letters: {letters.open:,} open", "`points dlq list`, then redrive or discard them")
     else:
         yield Finding("ok", "dead letters: none open")
+
+
+def _queue(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+    from store import views
+
+    queue = sum(views.recheck_queue(connection).values())
+    if queue > BACKLOG:
+        yield Finding("wrong", f"recheck: {queue:,} rows wait", "start more of them: `points run recheck`")
+    else:
+        yield Finding("ok", f"recheck: {queue:,} rows")
+
+
+def _reports(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+    """Carriers' reports: those that fit several orders and codes that nobody knows want somebody."""
+    from store import parked as reports
+
+    parked, unknown = reports.parked(connection), reports.unknown_codes(connection)
+    if parked.ambiguous:
+        wrong = f"carriers' reports: those of {parked.ambiguous:,} tracking numbers fit several orders and count for none"
+        yield Finding("warning", wrong, "`points carriers parked --ambiguous` shows which")
+    else:
+        waiting = parked.unmatched + parked.awaiting
+        yield Finding("ok", f"carriers' reports: none is ambiguous, {waiting:,} numbers and orders are awaited")
+    if unknown.codes:
+        wrong = f"carriers' codes: unknown are {unknown.codes:,}; reports with them, so far {unknown.reports:,}, change nothing"
+        yield Finding("warning", wrong, "`points carriers unknown`, then `points carriers set`")
+    else:
+        yield Finding("ok", "carriers' codes: all that came are known")
 
 
 def _cursors(connection: "Connection[tuple[Any, ...]]", broker: "Broker") -> Iterator[Finding]:

@@ -35,7 +35,7 @@ def apply_command(
     if not merchant.strip() or merchant != merchant.strip():
         raise Failure(Exit.USAGE, "MERCHANT must be an id without spaces around it")
     with connect(configuration()) as connection:
-        done = settings.apply(connection, merchant, document, by or _user(), if_version)
+        done = settings.apply(connection, merchant, document, by or this_user(), if_version)
     if json_:
         told = {
             "merchant_id": merchant,
@@ -59,7 +59,8 @@ def _read(file: Path) -> bytes:
         raise Failure(Exit.USAGE, f"{file} cannot be read: {error.strerror}", "name a file with the settings") from None
 
 
-def _user() -> str:
+def this_user() -> str:
+    """Who is at this machine, as far as it can be told."""
     import getpass
 
     try:

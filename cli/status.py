@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from processors.runtime.configuration import Configuration
     from store.adoption import KnownCursor
+    from store.parked import Parked, UnknownCodes
     from store.views import Counted, Due, Letters, Pipeline, Waiting
 
 
@@ -28,11 +29,15 @@ class Status:
     paused: "list[Pipeline]"
     counted: "Counted"
     ignored: dict[str, dict[str, int]]
+    parked: "Parked"
+    purged: dict[str, int]
+    unknown: "UnknownCodes"
+    recheck: dict[str, int]
     unreachable: Failure | None = None
 
 
 def status_command(json_: JsonOption = False) -> None:
-    """Show lag, cursors, what is due, outbox, dead letters and what is paused."""
+    """Show lag, cursors, what is due, outbox, recheck queue, dead letters, parked reports and what is paused."""
     found = configuration()
     with connect(found) as connection:
         status = read(connection, found)
@@ -48,6 +53,7 @@ def status_command(json_: JsonOption = False) -> None:
 def read(connection: "Connection[tuple[Any, ...]]", found: "Configuration") -> Status:
     """Asks the database for everything and Kafka for the ends of the logs."""
     from store import adoption, views
+    from store import parked as reports
 
     rows = [r for r in adoption.known(connection) if not r.retired]
     ends: dict[tuple[str, str, int], int] = {}
@@ -72,6 +78,10 @@ def read(connection: "Connection[tuple[Any, ...]]", found: "Configuration") -> S
         [p for p in views.pipelines(connection) if p.paused_at is not None],
         views.counted(connection),
         {name: views.ignored(connection, name) for name in sorted({r.pipeline for r in rows})},
+        reports.parked(connection),
+        reports.purged(connection),
+        reports.unknown_codes(connection),
+        views.recheck_queue(connection),
         unreachable,
     )
 
@@ -89,6 +99,7 @@ def _ends(found: "Configuration", rows: "list[KnownCursor]") -> dict[tuple[str, 
 def status_json(status: Status) -> dict[str, Any]:
     """For programs. `lag` is in records, null when it cannot be told; `overdue`: due and not granted yet."""
     from cli.cursors import cursor_json
+    from cli.parked import parked_json
     from schemas.ids import iso
 
     due, letters = status.due, status.letters
@@ -109,6 +120,9 @@ def status_json(status: Status) -> dict[str, Any]:
             "open": letters.open,
             "newest": iso(letters.newest) if letters.newest is not None else None,
         },
+        "parked": parked_json(status.parked, status.purged),
+        "unknown_codes": status.unknown._asdict(),
+        "recheck": status.recheck,
         "paused": [
             {"pipeline": p.name, "since": iso(p.paused_at) if p.paused_at is not None else None, "reason": p.reason}
             for p in status.paused
@@ -133,6 +147,7 @@ def _print(status: Status) -> None:
 def _head(status: Status) -> "Table":
     from rich.table import Table
 
+    from cli.parked import in_words
     from schemas.ids import iso
 
     due, letters = status.due, status.letters
@@ -148,11 +163,21 @@ def _head(status: Status) -> "Table":
     oldest = f"oldest {status.outbox.oldest}, " if status.outbox.oldest else ""
     table.add_row("[dim]outbox[/]", f"{status.outbox.rows:,}", f"[dim]{oldest}{relays}[/]")
     table.add_row("[dim]dead letters[/]", _alarm(letters.open), f"[dim]{letters.rows:,} in all[/]")
+    queue = ", ".join(f"{count:,} {name}" for name, count in status.recheck.items())
+    table.add_row("[dim]recheck[/]", f"{sum(status.recheck.values()):,}", f"[dim]{queue}[/]")
+    parked = status.parked
+    table.add_row(
+        "[dim]parked reports[/]", _alarm(parked.ambiguous, parked.unmatched + parked.awaiting), f"[dim]{in_words(parked)}[/]"
+    )
+    if status.unknown.codes:
+        told = f"in {status.unknown.reports:,} reports → points carriers unknown"
+        table.add_row("[dim]unknown codes[/]", _alarm(status.unknown.codes), f"[dim]{told}[/]")
     return table
 
 
-def _alarm(count: int) -> str:
-    return f"[yellow]{count:,}[/]" if count else "0"
+def _alarm(count: int, quiet: int = 0) -> str:
+    """A count that wants attention; `quiet` ones are counted with it and want none."""
+    return f"[yellow]{count + quiet:,}[/]" if count else f"{quiet:,}"
 
 
 def _cursors(status: Status) -> "Table | str":

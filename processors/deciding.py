@@ -1,20 +1,24 @@
 """From facts to effects, the same for every worker: decide each order, post the differences, keep the plan in step."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from confluent_kafka import Message
 
-from rules.binding import bound_version, first_heard
+from rules.binding import bound_as_parent, bound_version, first_heard
 from rules.entitlement import Change, Entitlement, after_posting, changes, entitlement, is_unfinished
-from rules.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNHEARD
+from rules.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNHEARD, UNKNOWN_BUYER
 from schemas.ids import Micros
+from schemas.settings import BoundRules
+from store import customers, families, recheck
 from store.database import Cursor
+from store.families import Kin
 from store.ledger import CauseKind, EntryType, Posting, post
 from store.merchants import Merchants
-from store.orders import OrderRow, write_plans
+from store.orders import OrderKey, OrderRow, write_plans
+from store.recheck import Asked, Kind
 
 TRACEPARENT = "traceparent"
 """The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
@@ -57,7 +61,11 @@ def settle(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: 
 
     The rows' `posted`, `due_us` and `planned` are set; writing the rows themselves is left to the caller.
     """
-    decided = [one for row, trigger in todo if (one := _decide(row, trigger, merchants, now)) is not None]
+    if not todo:
+        return Tally()
+    merchants.keep_up(cursor)
+    bind(cursor, [row for row, _ in todo], merchants)
+    decided = _decide_all(cursor, todo, merchants, now)
     postings = [posting for one in decided for _, posting in one.found]
     tally = Tally(entries=post(cursor, postings, now, merchants.merchant_id))
     gone: list[tuple[int, Micros, bytes]] = []
@@ -77,23 +85,65 @@ def settle(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: 
     return tally
 
 
-def _decide(row: OrderRow, trigger: Trigger, merchants: Merchants, now: Micros) -> _Decided | None:
-    facts = row.facts
-    if facts.settings_no < NOTHING_IN_FORCE:
-        _bind(row, merchants)
-    rules = merchants.rules(row.merchant_no, facts.settings_no)
-    if row.due_us is None and facts.posted is NOTHING_POSTED and is_unfinished(facts, rules):
-        return None
-    decided = entitlement(facts, rules, now)
-    return _Decided(row, decided, [(c, _posting(row, c, decided, trigger)) for c in changes(facts, decided)])
+def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None:
+    """Binds orders to settings (SPEC 1.7), split children as their parents are; asks for the children of those bound anew."""
+    newly = [row for row in rows if row.facts.settings_no < NOTHING_IN_FORCE and _bind(row, merchants)]
+    orphans = [(row, parent) for row in rows if (record := row.facts.record) is not None and (parent := record.parent)]
+    asked: list[Asked] = []
+    if orphans:
+        adopted, asked = _bind_children(cursor, orphans, {row.key: row for row in rows})
+        newly += adopted
+    if newly:
+        # A child that is in hand may have been bound before its parent was, so it is no exception.
+        asked += [Asked(Kind.ORDER, *child) for child in families.children(cursor, [row.key for row in newly])]
+    recheck.add(cursor, asked)
 
 
-def _bind(row: OrderRow, merchants: Merchants) -> None:
+def _bind(row: OrderRow, merchants: Merchants) -> bool:
     facts, versions = row.facts, merchants.versions(row.merchant_no)
     if row.new and facts.settings_no == UNHEARD:
         facts.settings_no = first_heard(versions)
     if facts.record is not None:
         facts.settings_no = bound_version(versions, facts.record.created_at, facts.settings_no)
+    return facts.settings_no >= NOTHING_IN_FORCE
+
+
+def _bind_children(
+    cursor: Cursor, children: Sequence[tuple[OrderRow, bytes]], in_hand: Mapping[OrderKey, OrderRow]
+) -> tuple[list[OrderRow], list[Asked]]:
+    """Those bound anew to their parents; and those to look at again, since their parents may be in others' hands now."""
+    kin = [Kin(row.merchant_no, parent, row.order_id) for row, parent in children]
+    asked = [Asked(Kind.ORDER, one.merchant_no, one.child_id) for one in families.add(cursor, kin)]
+    bindings = families.bindings(cursor, {(one.merchant_no, one.parent_id) for one in kin})
+    adopted = []
+    for row, parent in children:
+        key, facts = (row.merchant_no, parent), row.facts
+        parents = in_hand[key].facts.settings_no if key in in_hand else bindings.get(key)
+        bound = bound_as_parent(facts.settings_no, parents)
+        if bound != facts.settings_no:
+            facts.settings_no = bound
+            adopted.append(row)
+    return adopted, asked
+
+
+def _decide_all(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: Merchants, now: Micros) -> list[_Decided]:
+    """Decides those orders for which anything may be due or taken back; of these alone the buyers are looked up."""
+    chosen: list[tuple[OrderRow, Trigger, BoundRules | None]] = []
+    for row, trigger in todo:
+        facts = row.facts
+        rules = merchants.rules(row.merchant_no, facts.settings_no)
+        if row.due_us is not None or facts.posted is not NOTHING_POSTED or not is_unfinished(facts, rules):
+            chosen.append((row, trigger, rules))
+    keys = {(row.merchant_no, r.member) for row, _, _ in chosen if (r := row.facts.record) is not None and r.member is not None}
+    buyers = customers.buyers(cursor, keys) if keys else {}
+    decided = []
+    for row, trigger, rules in chosen:
+        facts = row.facts
+        if facts.record is not None and facts.record.member is not None:
+            facts.buyer = buyers.get((row.merchant_no, facts.record.member), UNKNOWN_BUYER)
+        now_is = entitlement(facts, rules, now, merchants.installs(row.merchant_no))
+        decided.append(_Decided(row, now_is, [(c, _posting(row, c, now_is, trigger)) for c in changes(facts, now_is)]))
+    return decided
 
 
 def _posting(row: OrderRow, change: Change, now: Entitlement, trigger: Trigger) -> Posting:

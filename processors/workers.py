@@ -22,7 +22,7 @@ from processors.runtime.failures import TopicChanged, plain
 from processors.runtime.feed import Feed
 from processors.runtime.worker import Factory
 from schemas.ids import SECOND
-from store import cursors, observe, outbox
+from store import cursors, observe, outbox, recheck
 from store.cursors import Place
 from store.database import raw
 from store.outbox import OutboxKind
@@ -36,20 +36,21 @@ RELAY_FIRST, RELAY_LONGEST = 0.01, 0.05
 TOPIC_SECONDS, TOPIC_SECONDS_IN_TROUBLE = 10.0, 1.0
 LAG_SECONDS = 1.0
 PURGE_SECONDS = 600.0
-"""Between two looks for quarantined bytes that are 14 days old."""
+"""Between two looks for quarantined bytes that are 14 days old, and parked reports that are 180 days old."""
 
 Database = Connection[tuple[Any, ...]]
 
 
 class IntakeJob:
-    """Orders and deliveries from Kafka; see processors/intake.py."""
+    """Orders, deliveries and customers from Kafka; see processors/intake.py."""
 
     pipeline = PIPELINE
 
     def __init__(self, configuration: Configuration, connection: Database, _: Callable[[], bool]) -> None:
         """Joins the group, after making sure that the topics are those of the cursors."""
         self._sizes, self._connection = configuration.intake, connection
-        topics = [configuration.topics.orders, configuration.topics.deliveries]
+        names = configuration.topics
+        topics = [names.orders, names.deliveries, names.customers]
         self._feed = Feed(configuration.kafka, PIPELINE, topics, self._start_at)
         for topic in topics:
             self._refuse_strangers(topic)
@@ -227,19 +228,28 @@ class GrantsJob(_DatabaseJob):
 class RecheckJob(_DatabaseJob):
     """The recheck queue; see processors/recheck.py."""
 
-    def __init__(self, _: Configuration, connection: Database, __: Callable[[], bool]) -> None:
+    def __init__(self, configuration: Configuration, connection: Database, _: Callable[[], bool]) -> None:
         """Works through `connection`."""
-        self._recheck = Recheck(connection)
-        self.use = self._recheck.use
+        self._connection = connection
+        self._recheck = Recheck(connection, configuration.application_id)
+
+    def use(self, connection: Database) -> None:
+        """Goes on with a new connection."""
+        self._connection = connection
+        self._recheck.use(connection)
 
     def turn(self) -> float:
-        """One claim; with nothing claimed, a short sleep."""
-        tally = self._recheck.turn()
-        if not tally.claimed:
-            return RECHECK_SECONDS
-        metrics.RECHECKED.inc(tally.claimed)
-        observing.posted(tally)
+        """One claim; a short sleep with nothing claimed, a shorter one while others' transactions are waited for."""
+        turned = self._recheck.turn()
+        if not turned.rows:
+            return RECHECK_SECONDS / 5 if turned.waiting else RECHECK_SECONDS
+        metrics.RECHECKED.inc(turned.tally.claimed)
+        observing.posted(turned.tally)
         return 0.0
+
+    def sample(self) -> None:
+        """The length of the queue, which a transaction left open somewhere on the server holds up."""
+        metrics.RECHECK_ROWS.set(recheck.waiting(raw(self._connection)))
 
 
 class ExpiryJob(_DatabaseJob):
@@ -256,6 +266,7 @@ class ExpiryJob(_DatabaseJob):
         accounts = self._expiry.turn()
         metrics.EXPIRED_ACCOUNTS.inc(accounts)
         if time.monotonic() > self._purge_at and self._expiry.purge() == 0:
+            self._expiry.look_at_codes()
             self._purge_at = time.monotonic() + PURGE_SECONDS
         return 0.0 if accounts == EXPIRY_BATCH else TIMER_SECONDS
 

@@ -1,4 +1,4 @@
-"""Merchants and their settings as a worker remembers them: read once, and again when the settings epoch moves."""
+"""What workers remember: merchants, their settings, their app's events, the carriers' codes; read anew when the epoch moves."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,9 +7,12 @@ import orjson
 from psycopg import Connection
 
 from rules.binding import VersionInForce
+from rules.entitlement import Installs
 from rules.facts import NOTHING_IN_FORCE
+from schemas.carriers.codes import CodeTable
 from schemas.settings import BoundRules, SettingsDocument, compile_settings, load_settings
-from store.database import raw
+from store import applications, carriers
+from store.database import Cursor, raw
 from store.queries import queries
 
 
@@ -23,7 +26,7 @@ class _Numbers(dict[str, int]):
 
 
 class Merchants:
-    """Numbers and ids of merchants, their settings versions, and the bound rules of each version in use."""
+    """Numbers and ids of merchants, their settings versions, the bound rules of each version in use, their app's events."""
 
     def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
         """Reads all merchants and versions known so far."""
@@ -32,6 +35,9 @@ class Merchants:
         self._ids: dict[int, str] = {}
         self._versions: dict[int, list[VersionInForce]] = {}
         self._rules: dict[tuple[int, int], BoundRules] = {}
+        self._installs: dict[int, Installs] = {}
+        self.codes = CodeTable()
+        """The carriers' codes as they stand in the shipped tables and what operators set over them."""
         self.epoch = -1
         self.refresh()
 
@@ -45,6 +51,23 @@ class Merchants:
         self._versions = {}
         for number, version, effective in cursor.execute(sql["versions"]).fetchall():
             self._versions.setdefault(number, []).append(VersionInForce(effective, version))
+        self._installs = applications.installs(cursor)
+        self.codes = CodeTable(carriers.overlay(cursor))
+
+    def keep_up(self, cursor: Cursor) -> None:
+        """Reads anew if the epoch has moved.
+
+        To be asked by a transaction that has a number already (it holds a lock): what is committed afterwards is looked at
+        again when this transaction is over (store/recheck.py), what was committed before is seen now.
+        """
+        row = cursor.execute(queries("settings")["epoch"]).fetchone()
+        if row and row[0] != self.epoch:
+            self.refresh()
+
+    @staticmethod
+    def change(cursor: Cursor) -> None:
+        """Moves the epoch, so that everybody reads anew. Whoever does this waits for others that do, until they commit."""
+        cursor.execute(queries("settings")["next_epoch"])
 
     def learn(self, merchant_ids: Iterable[str]) -> None:
         """Gives numbers to merchants never heard of before, in a transaction of their own."""
@@ -70,6 +93,10 @@ class Merchants:
     def versions(self, number: int) -> list[VersionInForce]:
         """The settings versions of a merchant, by effective date."""
         return self._versions.get(number, [])
+
+    def installs(self, number: int) -> Installs:
+        """The application events of a merchant, oldest first."""
+        return self._installs.get(number, ())
 
     def rules(self, number: int, version: int | None) -> BoundRules | None:
         """The bound rules of a version; None for an order bound to nothing."""

@@ -8,13 +8,11 @@ from psycopg import Connection
 from schemas.events import SettingsChanged
 from schemas.ids import Micros, instant, iso, micros
 from schemas.settings import SettingsDocument, canonical, digest
-from store import outbox
+from store import outbox, recheck
 from store.database import Cursor, raw, transaction
 from store.outbox import OutboxKind
 from store.queries import queries
-
-RECHECKS_US = (0, 2_000_000, 60_000_000)
-"""When orders without settings are looked at again: at once, and later for those that were being written meanwhile."""
+from store.recheck import Asked, Kind
 
 
 class VersionConflict(Exception):
@@ -72,7 +70,7 @@ def _write(
     stored = [number, version, effective, body.decode(), bytes.fromhex(digest(document)), now, by]
     cursor.execute(queries("settings")["apply"], stored)
     if version == 1:
-        cursor.execute(queries("settings")["recheck_unbound"], [number, list(RECHECKS_US)])
+        recheck.add(cursor, [Asked(Kind.UNBOUND, number)])
     told = SettingsChanged(
         merchant_id=merchant_id,
         version=version,

@@ -87,12 +87,15 @@ DELIVERY_OPTIONS = _counter(
 )
 UNKNOWN_CREATED_BY = _counter("points_unknown_created_by", "Orders whose created_by is not one that we know (SPEC 1.9).")
 QUARANTINE = _gauge("points_quarantine_records", "Records in quarantine that nobody has redriven or discarded.", ["topic"])
+CARRIER_REPORTS = _counter("points_carrier_reports", "Carriers' reports, by service and what they say.", ["service", "meaning"])
+PURGED_REPORTS = _counter("points_purged_reports", "Parked reports forgotten after 180 days, by why they were parked.", ["kind"])
 
 # What is posted.
 ENTRIES = _counter("points_ledger_entries", "Ledger entries posted, by type.", ["type"])
 GRANT_LATENESS = Histogram("points_grant_lateness_seconds", "From due to recorded, of grants that had to wait for their day.")
 OLDEST_DUE = _gauge("points_oldest_due_timestamp_seconds", "Due date of the oldest overdue grant; 0 when none is overdue.")
 RECHECKED = _counter("points_rechecked_orders", "Orders looked at again because something beside them changed.")
+RECHECK_ROWS = _gauge("points_recheck_rows", "Rows of the recheck queue that are not worked off (counted up to a million).")
 EXPIRED_ACCOUNTS = _counter("points_expired_accounts", "Accounts on which the expiry worker let lots lapse.")
 
 # The relay.

@@ -29,10 +29,5 @@ SELECT version, effective_us, document, applied_us, applied_by FROM settings JOI
 -- name: merchant_now
 SELECT merchant_no, points_now() FROM merchant WHERE merchant_id = $1;
 
--- name: recheck_unbound
--- At once and once more a little later: an order that is being written right now is not seen by this transaction.
-INSERT INTO recheck (merchant_no, order_id, not_before_us)
-SELECT $1, ''::bytea, points_now() + w FROM unnest($2::bigint[]) w ON CONFLICT DO NOTHING;
-
 -- name: now
 SELECT points_now();

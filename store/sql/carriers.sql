@@ -1,0 +1,39 @@
+-- name: overlay
+-- The newest version of each code counts; one that is null leads back to the shipped table.
+SELECT carrier, service, code, meaning FROM (
+  SELECT DISTINCT ON (carrier, service, code) carrier, service, code, meaning
+  FROM carrier_code ORDER BY carrier, service, code, version DESC
+) newest
+WHERE meaning IS NOT NULL;
+
+-- name: newest
+SELECT version, meaning FROM carrier_code
+WHERE carrier = $1 AND service = $2 AND code = $3 ORDER BY version DESC LIMIT 1;
+
+-- name: add
+INSERT INTO carrier_code (carrier, service, code, meaning, note, applied_us, applied_by)
+VALUES ($1, $2, $3, $4, $5, points_now(), $6) RETURNING version;
+
+-- name: recheck
+-- Kinds 1 (an order) and 5 (a tracking number) of the queue: what carried the code while nobody knew it.
+WITH gone AS (
+  DELETE FROM unknown_report WHERE carrier = $1 AND service = $2 AND code = $3 RETURNING merchant_no, key
+)
+INSERT INTO recheck (kind, merchant_no, key)
+SELECT CASE WHEN merchant_no = 0 THEN 5 ELSE 1 END, merchant_no, key FROM gone ORDER BY 1, 2, 3
+ON CONFLICT DO NOTHING;
+
+-- name: forget
+DELETE FROM unknown_code WHERE carrier = $1 AND service = $2 AND code = $3;
+
+-- name: log
+SELECT version, carrier, service, code, meaning, note, applied_us, applied_by,
+       lag(meaning) OVER (PARTITION BY carrier, service, code ORDER BY version)
+FROM carrier_code ORDER BY version;
+
+-- name: unknown
+SELECT carrier, service, code, shown, reports, first_us, last_us
+FROM unknown_code ORDER BY last_us DESC, reports DESC, carrier, service, code;
+
+-- name: has_come
+SELECT EXISTS (SELECT FROM unknown_code WHERE carrier = $1 AND service = $2);
