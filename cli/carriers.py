@@ -1,5 +1,6 @@
 """`points carriers unknown | set | reset | log | show | parked`: what carriers' codes mean, and reports without an order."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,7 +27,6 @@ Note = Annotated[str, typer.Option("--note", help="Why; it stays in the log.")]
 By = Annotated[str | None, typer.Option("--by", help="Who changes it; by default the user of this machine.")]
 
 LONGEST_NOTE = 500
-_NO_BREAK = str.maketrans(" ", "-")
 
 
 @app.command("unknown")
@@ -228,7 +228,8 @@ def _print_codes(rows: list[dict[str, Any]]) -> None:
             was = f"shipped: {_words(told['word'], told['effect'])}" if told else "in no shipped table"
             word, mark = f"[yellow]{word}[/]", "[yellow]*[/]"
             note = f"set by {escape(row['set_by'])}, version {row['version']} ({was}). {note}"
-        table.add_row(mark, escape(row["code"]), escape(row["text"]), word, f"[dim]{note}[/]")
+        text = row["text"] if row["text"] != row["code"] else ""
+        table.add_row(mark, escape(row["code"]), escape(text), word, f"[dim]{note}[/]")
     out().print(table)
     if any(row["version"] is not None for row in rows):
         out().print("[yellow]*[/] [dim]set here, over the shipped table[/]")
@@ -236,19 +237,16 @@ def _print_codes(rows: list[dict[str, Any]]) -> None:
 
 def meaning_of(word: str, effect: str | None) -> "Meaning":
     """The meaning of a word as people type it, with blanks, hyphens or underscores. Raises Failure."""
-    from schemas.carriers.meaning import Meaning
+    from schemas import carriers
+    from schemas.carriers import WORDS
 
-    typed = word.strip().lower().replace("_", "-").translate(_NO_BREAK)
-    words = {one.word.translate(_NO_BREAK): one for one in reversed(Meaning) if one is not Meaning.UNKNOWN}
-    meaning = words.get(typed)
+    typed = " ".join(re.split(r"[\s_-]+", word.strip().lower())).replace("pick up", "pick-up")
+    if typed not in WORDS:
+        raise Failure(Exit.USAGE, f"{word!r} is no word for a code", f"take one of {', '.join(WORDS)}")
+    meaning = carriers.meaning_of(typed, effect or "")
     if meaning is None:
-        raise Failure(Exit.USAGE, f"{word!r} is no word for a code", f"take one of {', '.join(reversed(words))}")
-    if effect is None:
-        return meaning
-    effects = {"returning": Meaning.REVERSED_RETURNING, "return": Meaning.RETURN_REVERSED}
-    if meaning is not Meaning.REVERSED or effect not in effects:
         raise Failure(Exit.USAGE, "--effect is returning or return, and only for the word reversed")
-    return effects[effect]
+    return meaning
 
 
 def code_of(carrier: str, service: str, code: str) -> "Code":

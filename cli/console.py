@@ -1,6 +1,9 @@
 """What commands print: rich for people, JSON for programs, errors on stderr."""
 
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 WIDTH_OF_A_PIPE = 120
 """Lines for nobody's terminal are not folded at 80 columns, so that logs and `grep` get whole rows."""
+SLOW_SECONDS = 2.0
+"""What takes longer shows how far it is."""
 
 
 def out() -> "Console":
@@ -27,6 +32,28 @@ def err() -> "Console":
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
+
+
+@contextmanager
+def slow_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Takes (done, total), and shows a bar on stderr once it has taken more than two seconds and somebody looks."""
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    began, console = time.monotonic(), err()
+    bar = Progress(
+        *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
+    )
+    task = bar.add_task(what)
+
+    def advance(done: int, total: int) -> None:
+        if console.is_terminal and time.monotonic() - began > SLOW_SECONDS:
+            bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
 
 
 def emit(value: Any) -> None:

@@ -11,7 +11,7 @@ TABLE = (
     (3, "the database's schema or version is not the one this version works with"),
     (4, "a topic or a cursor is not as it must be"),
     (5, "refused: invalid settings, another version in force, a dead letter already dealt with, missing rights"),
-    (6, "not found: merchant, version, dead letter, pipeline"),
+    (6, "not found: merchant, version, dead letter, pipeline, carrier's code"),
     (7, "Kafka or PostgreSQL cannot be reached"),
 )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import cursors, demo, dlq, doctor, explain, members, pipelines, run, settings, setup, status
+from cli import carriers, compare, cursors, demo, dlq, doctor, explain, members, pipelines, run, settings, setup, status
 from cli.exits import TABLE, Exit, failure_of
 
 EPILOG = "Exit codes: " + " · ".join(f"{code} {meaning}" for code, meaning in TABLE)
@@ -75,6 +75,8 @@ app.add_typer(settings.app, name="settings")
 app.command("balance")(members.balance_command)
 app.command("history")(members.history_command)
 app.command("explain")(explain.explain_command)
+app.command("compare-upstream")(compare.compare_command)
+app.add_typer(carriers.app, name="carriers")
 app.add_typer(dlq.app, name="dlq")
 app.command("resume")(pipelines.resume_command)
 app.add_typer(cursors.app, name="cursor")

@@ -8,7 +8,7 @@ from cli.console import JsonOption, emit, out
 from cli.wiring import configuration, connect
 
 if TYPE_CHECKING:
-    from store.views import Parked
+    from store.parked import Awaited, Contested, Parked
 
 
 def parked_command(
@@ -17,14 +17,74 @@ def parked_command(
     json_: JsonOption = False,
 ) -> None:
     """Show carriers' reports without an order: unmatched ones wait 180 days, ambiguous ones fit several and count for none."""
-    from store import views
+    from store import parked as reports
 
     with connect(configuration()) as connection:
-        parked, purged = views.parked(connection), views.purged(connection)
+        parked, purged = reports.parked(connection), reports.purged(connection)
+        numbers = reports.contested(connection, limit) if ambiguous else []
+        orders = [one for one in reports.awaited(connection, limit) if len(one.merchants) > 1] if ambiguous else []
     if json_:
-        emit(parked_json(parked, purged))
-    else:
-        _print_counts(parked, purged)
+        listed = {"numbers": [contested_json(one) for one in numbers], "orders": [awaited_json(one) for one in orders]}
+        emit(parked_json(parked, purged) | (listed if ambiguous else {}))
+        return
+    _print_counts(parked, purged)
+    _print_contested(numbers)
+    _print_awaited(orders)
+    if len(numbers) == limit:
+        out().print(f"[dim]the oldest {limit}; more with --limit[/]")
+
+
+def contested_json(one: "Contested") -> dict[str, Any]:
+    """An ambiguous number for programs, with the orders that ever named it and all reports that came for it."""
+    from schemas.ids import iso
+
+    return {
+        "tracking_number": one.number.decode("ascii", "replace"),
+        "since": iso(one.since),
+        "crowded": one.crowded,
+        "orders": [
+            {**order._asdict(), "created_at": iso(order.created_at) if order.created_at is not None else None}
+            for order in one.orders
+        ],
+        "reports": [
+            {"occurred_at": iso(r.at), "service": r.service, "code": r.code, "word": r.meaning.word, "return_leg": r.return_leg}
+            for r in one.reports
+        ],
+    }
+
+
+def awaited_json(one: "Awaited") -> dict[str, Any]:
+    """An order id that several merchants have, for programs."""
+    from schemas.ids import iso
+
+    return one._asdict() | {"since": iso(one.since)}
+
+
+def _print_contested(numbers: "list[Contested]") -> None:
+    from rich.markup import escape
+
+    from schemas.ids import iso
+
+    for one in numbers:
+        crowded = " [red]so many orders named it that it counts for none of them[/]" if one.crowded else ""
+        out().print(f"\n[bold]{escape(one.number.decode('ascii', 'replace'))}[/] [dim]since {iso(one.since)[:16]}Z[/]{crowded}")
+        for order in one.orders:
+            created = f", created {iso(order.created_at)[:16]}Z" if order.created_at is not None else ""
+            now = "[yellow]names it[/]" if order.names_it else "[dim]named it once[/]"
+            out().print(f"  {now}  {escape(order.merchant_id)} {escape(order.order_id)} [dim]{escape(order.status)}{created}[/]")
+        for report in one.reports:
+            leg = ", on the way back" if report.return_leg else ""
+            out().print(f"  {iso(report.at)}  {escape(report.service)} {escape(report.code)}: {report.meaning.word}{leg}")
+
+
+def _print_awaited(orders: "list[Awaited]") -> None:
+    from rich.markup import escape
+
+    for one in orders:
+        many = "1 report names" if one.reports == 1 else f"{one.reports:,} reports name"
+        out().print(
+            f"\n{many} order [bold]{escape(one.order_id)}[/] and no merchant; there is one at {escape(', '.join(one.merchants))}"
+        )
 
 
 def parked_json(parked: "Parked", purged: dict[str, int]) -> dict[str, Any]:
@@ -45,9 +105,9 @@ def parked_json(parked: "Parked", purged: dict[str, int]) -> dict[str, Any]:
 def in_words(parked: "Parked") -> str:
     """What waits, in a few words."""
     parts = [
-        (parked.ambiguous, "numbers that fit several orders → points carriers parked --ambiguous"),
-        (parked.unmatched, "numbers that no order names"),
-        (parked.awaiting, "reports of orders that are not known"),
+        (parked.unmatched, "unmatched"),
+        (parked.awaiting, "awaiting their order"),
+        (parked.ambiguous, "ambiguous → points carriers parked --ambiguous"),
     ]
     return ", ".join(f"{count:,} {what}" for count, what in parts if count)
 

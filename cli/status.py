@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from processors.runtime.configuration import Configuration
     from store.adoption import KnownCursor
-    from store.views import Counted, Due, Letters, Parked, Pipeline, UnknownCodes, Waiting
+    from store.parked import Parked, UnknownCodes
+    from store.views import Counted, Due, Letters, Pipeline, Waiting
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ def status_command(json_: JsonOption = False) -> None:
 def read(connection: "Connection[tuple[Any, ...]]", found: "Configuration") -> Status:
     """Asks the database for everything and Kafka for the ends of the logs."""
     from store import adoption, views
+    from store import parked as reports
 
     rows = [r for r in adoption.known(connection) if not r.retired]
     ends: dict[tuple[str, str, int], int] = {}
@@ -76,9 +78,9 @@ def read(connection: "Connection[tuple[Any, ...]]", found: "Configuration") -> S
         [p for p in views.pipelines(connection) if p.paused_at is not None],
         views.counted(connection),
         {name: views.ignored(connection, name) for name in sorted({r.pipeline for r in rows})},
-        views.parked(connection),
-        views.purged(connection),
-        views.unknown_codes(connection),
+        reports.parked(connection),
+        reports.purged(connection),
+        reports.unknown_codes(connection),
         views.recheck_queue(connection),
         unreachable,
     )

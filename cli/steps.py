@@ -7,20 +7,23 @@ earning for whom, how much, final when, due and expiring when, and what was post
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cli.carrier_steps import CarrierTeller
+from cli.settings_steps import settings_steps
 from cli.words import day_of, day_shown, moment_shown, money_shown, points_shown
 from rules import delivery
+from rules.carriers import number_of, reports_of
 from rules.earning import channel_of, counted_returns, goods_of
 from rules.entitlement import Entitlement, entitlement
-from rules.facts import NOTHING_IN_FORCE, OrderRecord, Parcel
+from rules.facts import OrderRecord, Parcel
 from rules.options import is_known
+from rules.summary import compared, ours
 from rules.trail import CANCELLED, COMPLETED, since
-from schemas.ids import NEVER, Micros, iso
+from schemas.ids import NEVER, Micros
 from schemas.options import delivery_options
 from schemas.packing import unpack_id
-from schemas.settings import BoundRules, SettingsDocument
-from schemas.settings.document import CRM_CREDITS
+from schemas.settings import BoundRules
 from store.ledger import EntryType
-from store.views import OrderEntry, OrderView, Version
+from store.views import OrderEntry, OrderView
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def explain(view: OrderView) -> Explained:
     """Decides the order by the same rules as the workers, at the moment of the view."""
     bound = view.settings
     rules = bound.rules if bound is not None else None
-    decided = entitlement(view.facts, rules, view.now)
+    decided = entitlement(view.facts, rules, view.now, view.installs)
     known = bound or view.newest
     zone = known.document.timezone if known is not None else "UTC"
     record = view.facts.record
@@ -74,7 +77,7 @@ class _Teller:
             yield Step("order", self._unknown())
         else:
             yield Step("order", f"Created {self._at(record.created_at)}; its status is {record.status or 'not told'}.")
-            for text in self._settings(record):
+            for text in settings_steps(self.view, record, self.decided.reason, self._at):
                 yield Step("settings", text)
             if self.rules is not None:
                 yield from self._bound(record, self.rules)
@@ -86,12 +89,13 @@ class _Teller:
             yield Step("member", text)
         for text in self._amount(record, rules):
             yield Step("amount", text)
-        for text in self._delivery(record, rules):
-            yield Step("delivery", text)
+        yield from self._delivery(record, rules)
         for text in self._when(rules):
             yield Step("when", text)
         for text in self._ended(rules):
             yield Step("after", text)
+        for text in self._upstream(record, rules):
+            yield Step("upstream", text)
 
     def _at(self, moment: Micros) -> str:
         return f"{moment_shown(moment, self.zone)} ({self.zone})"
@@ -110,43 +114,13 @@ class _Teller:
         ]
         return f"unknown_order: {' and '.join(heard)} came, but the order itself has not; all of it counts once it comes."
 
-    def _settings(self, record: OrderRecord) -> Iterator[str]:
-        bound = self.view.settings
-        if bound is not None:
-            yield (
-                f"Bound to settings version {bound.version}, in force since {self._at(bound.effective_at)}: "
-                "those in force at its creation, among those known when it was first heard of. "
-                "Later changes do not touch it."
-            )
-            yield self._feature(bound)
-        elif self.view.facts.settings_no == NOTHING_IN_FORCE:
-            yield "no_settings_in_force: the merchant's settings came into force only after the order's creation."
-        else:
-            yield self._no_settings_yet(record)
-
-    def _no_settings_yet(self, record: OrderRecord) -> str:
-        newest = self.view.newest
-        if newest is None:
-            return (
-                "no_settings_yet: the merchant has no settings; the order is bound when the first ones come, "
-                "if they are in force at its creation."
-            )
-        when = "will be bound" if newest.effective_at <= record.created_at else "will be looked at"
-        return f"no_settings_yet: the merchant's first settings came after the order; it {when} at the next recheck."
-
-    def _feature(self, bound: Version) -> str:
-        text = _entitled_by(bound.document, bound.rules)
-        if self.decided.reason == "feature_off":
-            return f"feature_off: {text}, so the order earns nothing."
-        return f"The feature was on: {text}."
-
     def _member(self, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
         if record.member is None:
             yield "no_member: the order belongs to no member."
         elif record.guest:
             yield f"guest_checkout: a guest checkout earns nothing, also for member {unpack_id(record.member)}."
         else:
-            yield f"Member {unpack_id(record.member)}."
+            yield self._buyer(unpack_id(record.member), record)
         channel = channel_of(record.created_by)
         by = f"Created by {record.created_by}" if record.created_by else "Who created it is not told"
         allowed = " and ".join(sorted(rules.channels))
@@ -158,6 +132,16 @@ class _Teller:
             yield f"pos_return: a till's order of type {record.kind} earns nothing."
         if self.decided.reason == "temporary_order":
             yield "temporary_order: its status is temp."
+
+    def _buyer(self, member: str, record: OrderRecord) -> str:
+        registered = self.view.facts.buyer.registered_at
+        if self.decided.reason == "registered_later" and registered is not None:
+            return f"registered_later: {member} became a member {self._at(registered)}, after the order was made."
+        if self.decided.reason == "not_a_member":
+            return f"not_a_member: {member} is a customer, and no member by the newest customer event."
+        if registered is not None and registered <= record.created_at:
+            return f"Member {member}, registered {self._at(registered)}."
+        return f"Member {member}."
 
     def _amount(self, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
         yield self._goods(record, rules)
@@ -219,39 +203,55 @@ class _Teller:
             return f"over_limit: {rule}: {made}; more than 1,000,000,000 points is taken for a mistake and earns nothing."
         return f"{rule[0].upper()}{rule[1:]}: {made}" + (f", if it could earn ({reason})." if reason else ".")
 
-    def _delivery(self, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
-        facts = self.view.facts
+    def _delivery(self, record: OrderRecord, rules: BoundRules) -> Iterator[Step]:
+        facts, carriers = self.view.facts, CarrierTeller(self.view.facts, rules, self.view.numbers, self._at)
+        told = True
         if rules.on_completed:
-            yield "grant_on is order_completed: the order is final when its status is completed, whatever its delivery."
+            yield Step(
+                "delivery", "grant_on is order_completed: the order is final when its status is completed, whatever its delivery."
+            )
         elif delivery.completes_without_delivery(facts):
-            yield "Nothing is delivered: the order is final when its status is completed."
+            yield Step("delivery", "Nothing is delivered: the order is final when its status is completed.")
         elif not facts.parcels:
-            yield "No delivery is known yet, so it is not final."
+            yield Step("delivery", "No delivery is known yet, so it is not final.")
         else:
-            for parcel in facts.parcels:
-                yield self._parcel(parcel, rules)
-            if len(facts.parcels) > 1:
-                yield (
-                    "With several parcels, the order is final when all that are not returned or lost are, "
-                    "at the last of their moments."
-                )
-            return
-        if self.decided.final_at is None:
-            yield f"Its status is {record.status or 'not told'}; completed is awaited."
+            told = False
+            yield from self._parcels(rules, carriers)
+        for text in carriers.of_no_parcel():
+            yield Step("carrier", text)
+        if self.view.awaiting:
+            what = "1 report names" if self.view.awaiting == 1 else f"{self.view.awaiting} reports name"
+            yield Step("carrier", f"{what} this order's id and no merchant: parked while several merchants have such an order.")
+        if told and self.decided.final_at is None:
+            yield Step("delivery", f"Its status is {record.status or 'not told'}; completed is awaited.")
+
+    def _parcels(self, rules: BoundRules, carriers: CarrierTeller) -> Iterator[Step]:
+        for parcel in self.view.facts.parcels:
+            yield Step("delivery", self._parcel(parcel, rules))
+            for text in carriers.of_parcel(parcel):
+                yield Step("carrier", text)
+        if len(self.view.facts.parcels) > 1:
+            several = "With several parcels, the order is final when all that are not returned or lost are"
+            yield Step("delivery", f"{several}, at the last of their moments.")
 
     def _parcel(self, parcel: Parcel, rules: BoundRules) -> str:
         record, awaited = parcel.record, delivery.awaited_status(parcel, rules.overrides)
         option = record.option or "a delivery option without a name"
-        head = f"Parcel {unpack_id(record.parcel_id)}: {option} is final at {_awaited(awaited)} ({_whence(parcel, rules)})"
+        number = number_of(parcel, self.view.facts)
+        numbered = f", number {number.decode('ascii', 'replace')}" if number else ""
+        head = (
+            f"Parcel {unpack_id(record.parcel_id)}{numbered}: {option} is final at {_awaited(awaited)} ({_whence(parcel, rules)})"
+        )
+        it_is = "By upstream it is" if reports_of(parcel, self.view.facts) else "It is"
         moment = delivery.final_moment(parcel, rules.overrides)
         status = f"{record.status or 'not told'}{', logistics failed' if record.failed else ''}"
         if moment is not None:
-            return f"{head}. It is {status}: final {self._at(moment)}, by {_evidence(parcel, moment)}."
+            return f"{head}. {it_is} {status}: final {self._at(moment)}, by {_evidence(parcel, moment)}."
         gone = delivery.gone_back_since(parcel)
         if gone is not None:
-            return f"{head}. It is {status} since {self._at(gone)}: returned or lost is not final."
+            return f"{head}. {it_is} {status} since {self._at(gone)}: returned or lost is not final."
         waits = " It waits to be collected." if record.status == "arrived" and awaited == "collected" else ""
-        return f"{head}. It is {status}: {awaited} is awaited.{waits}"
+        return f"{head}. {it_is} {status}: {awaited} is awaited.{waits}"
 
     def _when(self, rules: BoundRules) -> Iterator[str]:
         now = self.decided
@@ -298,8 +298,24 @@ class _Teller:
                 yield f"Cancelled or removed since {self._at(cancelled)}: it earns nothing while that stands."
         elif self.decided.reason == "returned":
             yield "Wholly returned: nothing is left that earns."
-        if rules.keep and self.decided.final_at is not None and any(delivery.gone_back_since(p) for p in self.view.facts.parcels):
+        if rules.keep and self._went_back_when_due(rules):
             yield "A parcel went back at or after the due date: on_return is keep, so the points stay."
+
+    def _went_back_when_due(self, rules: BoundRules) -> bool:
+        due = self.decided.due_at
+        told = delivery.standings(self.view.facts, rules.overrides) if due is not None else []
+        return any(word.at >= (due or 0) for one in told for voice in one for word in voice.gone if not word.reversal)
+
+    def _upstream(self, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
+        outcome = compared(self.view.facts, rules, self.decided)
+        if outcome is None or record.summary_points is None:
+            return
+        days = f" after {record.summary_days} days" if record.summary_days is not None else ""
+        theirs, mine = points_shown(record.summary_points), points_shown(ours(self.decided))
+        yield (
+            f"The platform's own figure (member_point_summary) is {theirs}{days}, ours {mine} after {rules.pending_days}: "
+            f"{outcome}. It is compared, and never paid from."
+        )
 
     def _posted(self) -> Iterator[str]:
         if not self.view.entries:
@@ -350,15 +366,3 @@ def _evidence(parcel: Parcel, moment: Micros) -> str:
         if moment == entry.also_at:
             return "its collected_at" if arrived else "its arrived_at"
     return "the earliest updated_at of the records in that state"
-
-
-def _entitled_by(document: SettingsDocument, rules: BoundRules) -> str:
-    plan = f"plan {document.entitlement.plan}"
-    if not document.enabled:
-        return "enabled was false"
-    if not rules.feature_possible:
-        return f"{plan} does not carry it, and {CRM_CREDITS} is not among the modules"
-    if not rules.needs_app:
-        return f"module {CRM_CREDITS}"
-    app = "installed" if rules.app_installed else "not installed"
-    return f"{plan} with the app {app} (settings of {iso(rules.effective_at)[:10]})"

@@ -61,6 +61,8 @@ def settle(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: 
 
     The rows' `posted`, `due_us` and `planned` are set; writing the rows themselves is left to the caller.
     """
+    if not todo:
+        return Tally()
     merchants.keep_up(cursor)
     bind(cursor, [row for row, _ in todo], merchants)
     decided = _decide_all(cursor, todo, merchants, now)

@@ -1,28 +1,33 @@
-"""Intake: orders and deliveries from Kafka into facts, plans and postings, one transaction a batch (DESIGN 2.1)."""
+"""Intake: orders, deliveries and customers from Kafka into facts, plans and postings, one transaction a batch (DESIGN 2.1)."""
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import Connection
 
+from processors.beside import Beside
 from processors.deciding import Tally, Trigger, settle
-from processors.reading import Said, say
+from processors.joining import Joined, Joining, Understood, named_before
+from processors.reading import Anything, ApplicationSaid, CustomerSaid, Reported, Said, say
 from processors.runtime.configuration import Configuration
 from processors.runtime.feed import Feed, Record
 from rules.facts import OrderFacts
-from rules.folding import APPLIED, DUPLICATE
+from rules.folding import APPLIED, DUPLICATE, Outcome, fold_report
 from rules.poison import Limits
-from schemas.ids import DAY
+from schemas.ids import DAY, Micros
 from schemas.upstream.envelope import Kind, Unreadable
-from store import cursors, orders, quarantine
+from store import awaiting, cursors, orders, quarantine, recheck, unknown
 from store.cursors import Counts, CursorRefused, Place
 from store.database import Cursor, raw, transaction
 from store.ledger import CauseKind
 from store.merchants import Merchants, UnknownMerchantId
 from store.orders import NewOrderRace, OrderKey, OrderRow
 from store.quarantine import Poison
+from store.recheck import Asked
+from store.tracking import NewNumberRace
+from store.unknown import CodesChanged
 from store.words import UnknownWord, Words
 
 PIPELINE = "intake"
@@ -38,6 +43,8 @@ class _Read:
     """A batch as read: what it says, and what says nothing."""
 
     said: list[Said] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
+    beside: list[CustomerSaid | ApplicationSaid] = field(default_factory=list)
     ignored: list[tuple[Record, str]] = field(default_factory=list)
     poison: list[_Poison] = field(default_factory=list)
 
@@ -49,6 +56,8 @@ class Done:
     counts: dict[Place, tuple[int, Counts]]
     tally: Tally
     said: Sequence[Said]
+    told: Sequence[Understood]
+    joined: Joined
     committed_at: float
 
 
@@ -59,14 +68,18 @@ class Intake:
         """`feed` reads the topics; all effects go through `connection`."""
         self._feed = feed
         self._limits = Limits(**configuration.poison.model_dump())
+        topics = configuration.topics
         self._likely: Mapping[str, Kind] = {
-            configuration.topics.orders: "order",
-            configuration.topics.deliveries: "delivery",
+            topics.orders: "order",
+            topics.deliveries: "delivery",
+            topics.customers: "customer",
         }
         self._dead_letters = {
-            configuration.topics.orders: quarantine.DeadLetters(configuration.topics.dlq_orders, "orders"),
-            configuration.topics.deliveries: quarantine.DeadLetters(configuration.topics.dlq_deliveries, "deliveries"),
+            topics.orders: quarantine.DeadLetters(topics.dlq_orders, "orders"),
+            topics.deliveries: quarantine.DeadLetters(topics.dlq_deliveries, "deliveries"),
+            topics.customers: quarantine.DeadLetters(topics.dlq_customers, "customers"),
         }
+        self._beside = Beside(configuration.application_id)
         self._group = f"{configuration.kafka.group_id}.{PIPELINE}"
         self.use(connection)
 
@@ -75,6 +88,7 @@ class Intake:
         self._connection = connection
         self._words = Words(connection)
         self._merchants = Merchants(connection)
+        self._joining = Joining(connection, self._words, self._merchants)
 
     def process(self, records: Sequence[Record]) -> Done:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
@@ -83,12 +97,13 @@ class Intake:
             try:
                 with transaction(self._connection) as cursor:
                     done = self._apply(cursor, records, read)
-            except NewOrderRace:
+            except (NewOrderRace, NewNumberRace, CodesChanged):
                 continue
             except (UnknownWord, UnknownMerchantId):
                 self._learn(read)
                 continue
             done.committed_at = time.time()
+            self._joining.committed(done.joined)
             self._feed.done({place: offset for place, (offset, _) in done.counts.items()})
             return done
 
@@ -102,14 +117,20 @@ class Intake:
                 continue
             if isinstance(said, Said):
                 read.said.append(said)
+            elif isinstance(said, Reported):
+                read.reported.append(said)
+            elif isinstance(said, str):
+                read.ignored.append((record, said))
             else:
-                read.ignored.append((record, said if isinstance(said, str) else "not_joined"))
+                read.beside.append(said)
         return read
 
     def _learn(self, read: _Read) -> None:
         """Numbers for new words and merchants, outside the transaction, so that no batch waits for another's words."""
-        self._words.learn({word for said in read.said for word in said.words()})
-        self._merchants.learn({said.merchant_id for said in read.said})
+        told = self._joining.understood(read.reported, self._merchants.codes)
+        self._words.learn({word for said in read.said for word in said.words()} | self._joining.words(told))
+        everything: list[Anything] = [*read.said, *read.reported, *read.beside]
+        self._merchants.learn({said.merchant_id for said in everything if said.merchant_id is not None})
 
     def _apply(self, cursor: Cursor, records: Sequence[Record], read: _Read) -> Done:
         ends = {record.place: record.offset + 1 for record in records}
@@ -120,44 +141,66 @@ class Intake:
             raise quarantine.Paused("the pipeline is paused; see `points status`")
         if opening.epoch != self._merchants.epoch:
             self._merchants.refresh()
+        now, epoch = opening.now, self._merchants.epoch
         poison = list(read.poison)  # of this attempt: a batch that lost a race is folded again
-        rows, triggers = self._fold(cursor, read.said, opening.now, counts, poison)
-        tally = settle(cursor, [(rows[key], triggers[key]) for key in sorted(triggers)], self._merchants, opening.now)
+        keyed = [((self._merchants.number(s.merchant_id), s.order_id), s) for s in _in_time(read.said, now, poison)]
+        told = self._joining.understood(_in_time(read.reported, now, poison), self._merchants.codes)
+        joined = self._joining.join(cursor, keyed, told, now, counts)
+        rows, triggers = self._fold(cursor, keyed, joined, counts)
+        tally = settle(cursor, [(rows[key], triggers[key]) for key in sorted(triggers)], self._merchants, now)
         orders.write(cursor, [rows[key] for key in sorted(triggers)], self._words)
+        self._look_around(cursor, _in_time(read.beside, now, poison), joined, counts, now, epoch)
         for record, reason in read.ignored:
             counts[record.place].ignore(reason)
         if poison:
-            self._quarantine(cursor, records, poison, opening.now, counts)
+            self._quarantine(cursor, records, poison, now, counts)
         done = {place: (ends[place], counts[place]) for place in ends}
         cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
-        return Done(done, tally, read.said, 0.0)
+        return Done(done, tally, read.said, told, joined, 0.0)
 
     def _fold(
-        self, cursor: Cursor, said_all: Sequence[Said], now: int, counts: dict[Place, Counts], poison: list[_Poison]
+        self, cursor: Cursor, keyed: Sequence[tuple[OrderKey, Said]], joined: Joined, counts: dict[Place, Counts]
     ) -> tuple[dict[OrderKey, OrderRow], dict[OrderKey, Trigger]]:
-        keyed = [((self._merchants.number(s.merchant_id), s.order_id), s) for s in said_all]
-        rows = orders.lock(cursor, sorted({key for key, _ in keyed}), self._words)
+        """Locks the orders of a batch and folds everything into them; those that it changed, with the reason."""
+        wanted = {key for key, _ in keyed}
+        if joined.folds or joined.named:
+            wanted.update(joined.folds, [key for key, _ in joined.named])
+        rows = orders.lock(cursor, sorted(wanted), self._words)
+        before = named_before(rows.values())
+        new = wanted - rows.keys()
+        if new:
+            rows |= {key: OrderRow(*key, OrderFacts(), new=True) for key in new}
+            waited_for = awaiting.awaited(cursor, sorted({order_id for _, order_id in new}))
+            joined.again.update(awaiting.ASKED + order_id for order_id in waited_for)
         newest: dict[OrderKey, Said] = {}
         for key, said in keyed:
-            count = counts[said.record.place]
-            if said.newest_at() > now + FUTURE:
-                late = Unreadable("future_version", "updated_at lies more than 24 hours ahead", said.merchant_id)
-                poison.append((said.record, late))
-                continue
-            row = rows.get(key)
-            if row is None:
-                row = rows[key] = OrderRow(*key, OrderFacts(), new=True)
-            outcome = said.fold(row.facts)
+            outcome = said.fold(rows[key].facts)
+            _count(outcome, counts[said.record.place])
             if outcome is APPLIED:
-                count.applied += 1
-                before = newest.get(key)
-                if before is None or said.version.at >= before.version.at:
+                earlier = newest.get(key)
+                if earlier is None or said.version.at >= earlier.version.at:
                     newest[key] = said
-            elif outcome is DUPLICATE:
-                count.duplicate += 1
-            else:
-                count.ignore("stale")
-        return rows, {key: _trigger(said) for key, said in newest.items()}
+        triggers = {key: _trigger(said) for key, said in newest.items()}
+        if joined.folds or joined.named:
+            _fold_reports(rows, joined, triggers, counts)
+        self._joining.look_again(cursor, rows, before, triggers, joined)
+        return rows, triggers
+
+    def _look_around(
+        self,
+        cursor: Cursor,
+        beside: Sequence[CustomerSaid | ApplicationSaid],
+        joined: Joined,
+        counts: dict[Place, Counts],
+        now: Micros,
+        epoch: int,
+    ) -> None:
+        """What concerns other orders than those of the batch, after all of its own locks."""
+        recheck.add(cursor, [Asked(recheck.Kind.NUMBER, 0, key) for key in sorted(joined.again)])
+        if beside:
+            epoch += self._beside.apply(cursor, beside, self._merchants, counts)
+        if joined.unknown:
+            unknown.note(cursor, joined.unknown, epoch, now)
 
     def _quarantine(
         self, cursor: Cursor, records: Sequence[Record], poison: list[_Poison], now: int, counts: dict[Place, Counts]
@@ -173,6 +216,54 @@ class Intake:
         for topic, found in by_topic.items():
             quarantine.put(cursor, PIPELINE, self._group, self._dead_letters[topic], found, now)
         quarantine.check(cursor, PIPELINE, self._limits, before)
+
+
+_Any = TypeVar("_Any", bound=Anything)
+
+
+def _in_time(said: Sequence[_Any], now: Micros, poison: list[_Poison]) -> list[_Any]:
+    """What is not too far ahead of its receipt; the rest joins the poison (SPEC 7)."""
+    latest = now + FUTURE
+    fine = [one for one in said if one.newest_at() <= latest]
+    if len(fine) < len(said):
+        for one in said:
+            if one.newest_at() > latest:
+                what = "occurred_at" if isinstance(one, Reported) else "updated_at"
+                late = Unreadable("future_version", f"{what} lies more than 24 hours ahead", one.merchant_id)
+                poison.append((one.record, late))
+    return fine
+
+
+def _count(outcome: Outcome, count: Counts) -> None:
+    if outcome is APPLIED:
+        count.applied += 1
+    elif outcome is DUPLICATE:
+        count.duplicate += 1
+    else:
+        count.ignore(outcome)
+
+
+def _fold_reports(
+    rows: Mapping[OrderKey, OrderRow], joined: Joined, triggers: dict[OrderKey, Trigger], counts: dict[Place, Counts]
+) -> None:
+    """Folds what the numbers gave (counted there), and what names its order."""
+    for key, found in joined.folds.items():
+        facts = rows[key].facts
+        if APPLIED in [fold_report(facts, one) for one in found]:
+            _cause(key, joined.newest.get(key), max(one.at for one in found), triggers)
+    for key, one in joined.named:
+        outcome = fold_report(rows[key].facts, one.for_order(named=True))
+        _count(outcome, counts[one.said.record.place])
+        if outcome is APPLIED:
+            _cause(key, one.said, one.said.at, triggers)
+            joined.note(one, *key)
+
+
+def _cause(key: OrderKey, said: Reported | None, at: Micros, triggers: dict[OrderKey, Trigger]) -> None:
+    """A report that is newer than the records of its batch is the cause of what follows."""
+    before = triggers.get(key)
+    if before is None or (said is not None and said.at >= before.occurred_at):
+        triggers[key] = Trigger(at if said is None else said.at, message=None if said is None else said.record.message)
 
 
 def _trigger(said: Said) -> Trigger:

@@ -64,8 +64,12 @@ class Said(NamedTuple):
 
     def numbers(self) -> set[bytes]:
         """The tracking numbers that it names, normalised."""
-        named = {self.order and self.order.tracking, self.parcel and self.parcel.tracking}
-        return {number for number in named if number}
+        found = set()
+        if self.order is not None and self.order.tracking is not None:
+            found.add(self.order.tracking)
+        if self.parcel is not None and self.parcel.tracking is not None:
+            found.add(self.parcel.tracking)
+        return found
 
     def fold(self, facts: OrderFacts) -> Outcome:
         """Folds it into the facts of its order."""

@@ -66,6 +66,7 @@ class Recheck:
         self._merchants = Merchants(connection)
         self._mark: Mark | None = None
         self._last = 0
+        recheck.adopt(raw(connection))
 
     def turn(self, limit: int = BATCH) -> Turned:
         """One transaction: claims rows whose time has come, settles their orders, takes the rows out or moves them on."""

@@ -69,7 +69,8 @@ class CarrierReport(NamedTuple):
     """What a carrier reported (SPEC 2.4, 6). Reports sort by time and then by rank, which is the meaning's number.
 
     `number` is the normalised tracking number, empty when the report had none; `named` says that the report named the
-    order itself. `service` is "carrier/service", `code` the table's spelling of the code.
+    order itself. `service` is "carrier/service", `code` the table's spelling of the code; `return_leg` is already in the
+    meaning, and kept for a code that is unknown so far.
     """
 
     at: Micros
@@ -78,6 +79,7 @@ class CarrierReport(NamedTuple):
     service: str = ""
     code: str = ""
     named: bool = False
+    return_leg: bool = False
 
 
 class Buyer(NamedTuple):

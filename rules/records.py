@@ -141,11 +141,13 @@ def normalised(number: str) -> bytes:
 
     Empty when nothing remains, or more than any carrier's number has.
     """
-    if not number.isascii():
+    plain = number.isascii()
+    if not plain:
         number = unicodedata.normalize("NFKC", number)
     if not number.isalnum():
         number = "".join([c for c in number if unicodedata.category(c) not in _DROPPED and c != _MINUS])
-    packed = number.upper().encode()
+    capitals = number.upper()
+    packed = (capitals if plain else unicodedata.normalize("NFKC", capitals)).encode()
     return packed if len(packed) <= LONGEST_NUMBER else b""
 
 

@@ -6,9 +6,9 @@ from rules.facts import OrderFacts
 from schemas.settings import BoundRules
 
 EQUAL = "equal"
-POINTS_DIFFER = "points_differ"
+OTHER_POINTS = "other_points"
 PARTLY_RETURNED = "partly_returned"
-DAYS_DIFFER = "days_differ"
+OTHER_DAYS = "other_days"
 NOT_FINAL = "not_final"
 
 
@@ -21,7 +21,7 @@ def compared(facts: OrderFacts, rules: BoundRules | None, now: Entitlement) -> s
     """In one word how the platform's figure stands to ours; None when it gave none.
 
     EQUAL; the word why we give nothing (`no_member`, `cancelled`, … as in `explain`); PARTLY_RETURNED when it is ours
-    before goods went back; POINTS_DIFFER; DAYS_DIFFER when only the pending days do; NOT_FINAL when all is equal and the
+    before goods went back; OTHER_POINTS; OTHER_DAYS when only the pending days do; NOT_FINAL when all is equal and the
     order is not final yet. Where both give nothing they are equal, whatever the reasons.
     """
     record = facts.record
@@ -34,7 +34,7 @@ def compared(facts: OrderFacts, rules: BoundRules | None, now: Entitlement) -> s
         return now.reason or now.state
     if rules is not None and record.summary_points != points:
         whole = now.earning.returned and earning_of(facts, rules, 0).points == record.summary_points
-        return PARTLY_RETURNED if whole else POINTS_DIFFER
+        return PARTLY_RETURNED if whole else OTHER_POINTS
     if rules is not None and record.summary_days not in {None, rules.pending_days}:
-        return DAYS_DIFFER
+        return OTHER_DAYS
     return NOT_FINAL if now.state == "waiting" else EQUAL

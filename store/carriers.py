@@ -65,7 +65,7 @@ def set_code(connection: Database, code: Code, meaning: Meaning | None, note: st
     """
     sql = queries("carriers")
     with transaction(connection) as cursor:
-        # Waits for batches that are noting unknown codes right now, and makes those that follow read the codes anew.
+        # Waits for batches that are noting unknown codes right now (store/unknown.py); later ones read the codes anew.
         cursor.execute(queries("settings")["next_epoch"])
         version, known = cursor.execute(sql["newest"], list(code)).fetchone() or (0, None)
         if known == meaning:

@@ -18,7 +18,10 @@ OrderKey = tuple[int, bytes]
 
 @dataclass(slots=True)
 class OrderRow:
-    """An order as the batch holds it: its facts and its place in the plan."""
+    """An order as the batch holds it: its facts and its place in the plan.
+
+    `flags` and `reported` (whether carriers' reports were stored with it) are as they were read.
+    """
 
     merchant_no: int
     order_id: bytes
@@ -27,6 +30,7 @@ class OrderRow:
     planned: int = 0
     new: bool = False
     flags: int = 0
+    reported: bool = False
 
     @property
     def key(self) -> OrderKey:
@@ -79,23 +83,28 @@ def _read_parcels(cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, Ord
 
 def _from_row(row: tuple[Any, ...], words: Words) -> OrderRow:
     """A row, without side tables."""
-    merchant_no, order_id, settings_no, flags, member, record_b, trail_b, parcel_b, parcel_trail_b, due, planned, posted_b = row
+    merchant_no, order_id, settings_no, flags, member, record_b, trail_b, parcel_b, parcel_trail_b = row[:9]
+    due, planned, posted_b, reports = row[9:]
     record = tier = tier_at = None
     version: Version | None = None
-    if record_b is not None:
-        record, tier, tier_at = codec.record_of(record_b, flags, member, words)
-        version = record.version
-    trail = codec.trail_of(trail_b, version) if trail_b is not None or version is not None else EMPTY
     parcels: tuple[Parcel, ...] = ()
+    first = None
     if parcel_b is not None:
         parcels = (codec.parcel_of(parcel_b, flags, parcel_trail_b, words),)
+        first = parcels[0].record.parcel_id
+    if record_b is not None:
+        record, tier, tier_at = codec.record_of(record_b, flags, member, first, words)
+        version = record.version
+    trail = codec.trail_of(trail_b, version) if trail_b is not None or version is not None else EMPTY
     posted = codec.posted_of(posted_b, flags, member) if posted_b is not None else NOTHING_POSTED
     facts = OrderFacts(record, trail, parcels, (), tier, tier_at, settings_no, posted)
-    return OrderRow(merchant_no, order_id, facts, due, planned, flags=flags)
+    if reports is not None:
+        facts.reports = codec.reports_of(reports, words)
+    return OrderRow(merchant_no, order_id, facts, due, planned, flags=flags, reported=reports is not None)
 
 
 def _to_row(row: OrderRow, words: Words) -> tuple[Any, ...]:
-    """The columns of `orders`, in the order of the table."""
+    """The columns of `orders`, in the order of the table, but for `reports`."""
     f = row.facts
     r = f.record
     member = r.member if r is not None else None
@@ -126,7 +135,21 @@ def flags_of(f: OrderFacts) -> int:
         flags |= _parcel_flags(f.parcels[0])
         if len(f.parcels) > 1:
             flags |= codec.HAS_PARCELS
-    return flags | codec.HAS_RETURNS if f.returns else flags
+        if codec.is_nested_first(f):
+            flags |= codec.NESTED_FIRST
+    if f.returns:
+        flags |= codec.HAS_RETURNS
+    return flags | codec.NUMBERED if is_numbered(f) else flags
+
+
+def is_numbered(f: OrderFacts) -> bool:
+    """Whether the order or a parcel of it names a tracking number."""
+    if f.record is not None and f.record.tracking is not None:
+        return True
+    for parcel in f.parcels:  # noqa: SIM110 - asked of every order that is written, and `any` costs a generator
+        if parcel.record.tracking is not None:
+            return True
+    return False
 
 
 def _parcel_flags(parcel: Parcel) -> int:
@@ -141,17 +164,27 @@ PLAN_KINDS = (int4s, int8s, byteas)
 
 
 def write(cursor: Cursor, rows: list[OrderRow], words: Words) -> None:
-    """Writes whole rows. Raises NewOrderRace when a new one exists by now."""
-    sql = queries("orders")
-    new = [_to_row(r, words) for r in rows if r.new]
+    """Writes whole rows. Raises NewOrderRace when a new one exists by now.
+
+    Carriers' reports take statements with one column more; a batch without any knows nothing of it.
+    """
+    new = [r for r in rows if r.new]
     if new:
-        cursor.execute(sql["insert"], columns(new, _KINDS))
+        _write(cursor, "insert", new, words)
         if cursor.rowcount != len(new):
             raise NewOrderRace
-    old = [_to_row(r, words) for r in rows if not r.new]
+    old = [r for r in rows if not r.new]
     if old:
-        cursor.execute(sql["update"], columns(old, _KINDS))
+        _write(cursor, "update", old, words)
     _write_sides(cursor, rows, words)
+
+
+def _write(cursor: Cursor, what: str, rows: list[OrderRow], words: Words) -> None:
+    values = columns([_to_row(r, words) for r in rows], _KINDS)
+    if any(r.reported or r.facts.reports for r in rows):
+        what += "_reported"
+        values.append(byteas([codec.reports_bytes(r.facts.reports, words) for r in rows]))
+    cursor.execute(queries("orders")[what], values)
 
 
 def write_posted(cursor: Cursor, rows: list[OrderRow]) -> None:

@@ -72,6 +72,11 @@ def add(cursor: Cursor, rows: Iterable[Asked]) -> None:
         cursor.execute(queries("recheck")["add"], columns(asked.values(), (int2s, int4s, byteas, int8s, int8s)))
 
 
+def adopt(cursor: Cursor) -> None:
+    """Takes over rows that came with a backup of another server, whose transaction numbers mean nothing here."""
+    cursor.execute(queries("recheck")["adopt"])
+
+
 def mark(cursor: Cursor) -> Mark | None:
     """This moment, to be waited for; None when the queue is empty. Outside a transaction, or it would wait for itself."""
     row = cursor.execute(queries("recheck")["mark"]).fetchone()

@@ -3,7 +3,7 @@
 Nothing here locks a row that a worker needs. What belongs together is read in one snapshot.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,21 +11,24 @@ from typing import Any, NamedTuple
 import orjson
 from psycopg import Connection, IsolationLevel, RawCursor
 
-from rules.facts import NOTHING_IN_FORCE, OrderFacts
+from rules.carriers import numbers_of
+from rules.entitlement import Installs
+from rules.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, CarrierReport, OrderFacts
 from schemas.ids import NEVER, Micros
 from schemas.packing import pack_id, unpack_id
 from schemas.settings import BoundRules, SettingsDocument, compile_settings
+from store import applications, customers, families, tracking
 from store.database import Cursor, raw
 from store.ledger import EntryType
 from store.merchants import document_of
-from store.orders import read_rows
+from store.orders import OrderRow, read_rows
 from store.queries import queries
+from store.recheck import Kind
+from store.tracking import Heard
 from store.words import Words
 
 Database = Connection[tuple[Any, ...]]
 EARNING = (EntryType.granted, EntryType.adjusted, EntryType.clawed_back)
-RECHECK_KINDS = {1: "order", 2: "unbound", 3: "member", 4: "since", 5: "number"}
-"""Rows of the recheck queue: an order; a merchant's unbound orders; a member's orders; a merchant's since; a number."""
 
 
 class UnknownMerchant(LookupError):
@@ -160,9 +163,32 @@ class Version:
         return compile_settings(self.document, self.effective_at)
 
 
+class Parent(NamedTuple):
+    """The order that an order was split from, and what it is bound to; None while it is not known."""
+
+    order_id: str
+    settings_no: int | None
+
+
+class Numbered(NamedTuple):
+    """A tracking number of the order's parcels: how many orders ever named it, and the reports kept with it.
+
+    `reports` are those that may mean this order, decisive or not; `ambiguous`: some could be of several orders.
+    """
+
+    number: bytes
+    claims: int
+    ambiguous: bool
+    reports: tuple[CarrierReport, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """All that is known of one order at `now`. `settings` are those it is bound to; `newest` the merchant's newest."""
+    """All that is known of one order at `now`. `settings` are those it is bound to; `newest` the merchant's newest.
+
+    `installs` are the merchant's application events, `parent` is set for a split child. `awaiting`: reports that name the
+    order's id without a merchant, and wait because several merchants have such an order, or for the next recheck.
+    """
 
     now: Micros
     facts: OrderFacts
@@ -171,6 +197,10 @@ class OrderView:
     entries: tuple[OrderEntry, ...]
     settings: Version | None
     newest: Version | None
+    installs: Installs = ()
+    parent: Parent | None = None
+    numbers: tuple[Numbered, ...] = ()
+    awaiting: int = 0
 
     @property
     def granted(self) -> int:
@@ -188,10 +218,44 @@ def order(connection: Database, merchant_id: str, order_id: str) -> OrderView:
         rows = read_rows(cursor, cursor.execute(sql["order"], [number, key]).fetchall(), words)
         if not rows:
             return OrderView(now, OrderFacts(), 0, None, (), None, newest)
-        row = rows[number, key]
+        (row,) = with_buyers(cursor, rows.values())
         bound = _version(cursor, number, row.facts.settings_no) if row.facts.settings_no > NOTHING_IN_FORCE else None
         entries = tuple(_entries(cursor, number, key, row.facts))
-        return OrderView(now, row.facts, row.planned, row.due_us, entries, bound, newest)
+        installs = applications.installs(cursor).get(number, ())
+        parent, numbers = _parent(cursor, number, row.facts), tuple(_numbered(cursor, number, row.facts, words))
+        awaiting = (cursor.execute(sql["awaiting_of"], [key]).fetchone() or (0,))[0]
+        return OrderView(now, row.facts, row.planned, row.due_us, entries, bound, newest, installs, parent, numbers, awaiting)
+
+
+def with_buyers(cursor: Cursor, rows: Iterable[OrderRow]) -> list[OrderRow]:
+    """The orders, each with what is known of its member (SPEC 1.5)."""
+    members = {row.key: (row.merchant_no, r.member) for row in rows if (r := row.facts.record) is not None and r.member}
+    buyers = customers.buyers(cursor, sorted(set(members.values()))) if members else {}
+    found = list(rows)
+    for row in found:
+        if row.key in members:
+            row.facts.buyer = buyers.get(members[row.key], UNKNOWN_BUYER)
+    return found
+
+
+def _parent(cursor: Cursor, number: int, facts: OrderFacts) -> Parent | None:
+    parent = facts.record.parent if facts.record is not None else None
+    if parent is None:
+        return None
+    return Parent(unpack_id(parent), families.bindings(cursor, [(number, parent)]).get((number, parent)))
+
+
+def _numbered(cursor: Cursor, merchant_no: int, facts: OrderFacts, words: Words) -> Iterator[Numbered]:
+    numbers = sorted(numbers_of(facts))
+    for number, row in tracking.read(cursor, numbers).items() if numbers else ():
+        told = tracking.heard(row.reports.items(), words)
+        reports = tuple(as_fact(one, number) for one in told if one.merchant_no in (0, merchant_no))
+        yield Numbered(number, len(row.claims), bool(row.flags & tracking.AMBIGUOUS), reports)
+
+
+def as_fact(one: Heard, number: bytes) -> CarrierReport:
+    """A report that is kept with its number, as it would stand with an order."""
+    return CarrierReport(one.at, one.meaning, number, one.service, one.code, return_leg=one.return_leg)
 
 
 def _entries(cursor: Cursor, number: int, order_id: bytes, facts: OrderFacts) -> list[OrderEntry]:
@@ -258,19 +322,19 @@ class Pipeline(NamedTuple):
 
 def due(connection: Database) -> Due:
     """How the plan stands."""
-    return Due(*_one(connection, "due"))
+    return Due(*one_row(connection, "due"))
 
 
 def waiting(connection: Database) -> Waiting:
     """How the outbox stands."""
-    rows, value = _one(connection, "outbox")
+    rows, value = one_row(connection, "outbox")
     told = orjson.loads(value) if value is not None else {}
     return Waiting(rows, told.get("recorded_at") or told.get("applied_at"))
 
 
 def letters(connection: Database) -> Letters:
     """How the quarantine stands."""
-    return Letters(*_one(connection, "quarantine"))
+    return Letters(*one_row(connection, "quarantine"))
 
 
 def pipelines(connection: Database) -> list[Pipeline]:
@@ -303,50 +367,13 @@ class Counted(NamedTuple):
 
 def counted(connection: Database) -> Counted:
     """How much there is."""
-    return Counted(*_one(connection, "counted"))
-
-
-class Parked(NamedTuple):
-    """Carriers' reports without an order (SPEC 6): how many, and since when the oldest waits (None: there are none).
-
-    `unmatched`: tracking numbers that no order names. `ambiguous`: numbers with reports that fit several orders.
-    `awaiting`: reports that name an order themselves, which is not known, or known of several merchants.
-    """
-
-    unmatched: int
-    unmatched_since: Micros | None
-    ambiguous: int
-    ambiguous_since: Micros | None
-    awaiting: int
-    awaiting_since: Micros | None
-
-
-def parked(connection: Database) -> Parked:
-    """How many reports have no order."""
-    return Parked(*_one(connection, "parked"))
-
-
-def purged(connection: Database) -> dict[str, int]:
-    """How many reports without an order were forgotten after 180 days, by kind."""
-    return dict(raw(connection).execute(queries("views")["purged"]).fetchall())
-
-
-class UnknownCodes(NamedTuple):
-    """Carriers' codes that stand in no table, and the reports that carried them."""
-
-    codes: int
-    reports: int
-
-
-def unknown_codes(connection: Database) -> UnknownCodes:
-    """How many codes nobody knows."""
-    return UnknownCodes(*_one(connection, "unknown_codes"))
+    return Counted(*one_row(connection, "counted"))
 
 
 def recheck_queue(connection: Database) -> dict[str, int]:
-    """Rows of the recheck queue by what they stand for."""
+    """Rows of the recheck queue by what they name (store.recheck.Kind)."""
     rows = raw(connection).execute(queries("views")["recheck"]).fetchall()
-    return {RECHECK_KINDS.get(kind, str(kind)): count for kind, count in rows}
+    return {Kind(kind).name.lower(): count for kind, count in rows}
 
 
 class LedgerRights(NamedTuple):
@@ -358,10 +385,11 @@ class LedgerRights(NamedTuple):
 
 def ledger_rights(connection: Database) -> LedgerRights:
     """Whether the role may add to the ledger, and whether it could change it."""
-    return LedgerRights(*_one(connection, "rights"))
+    return LedgerRights(*one_row(connection, "rights"))
 
 
-def _one(connection: Database, name: str) -> tuple[Any, ...]:
+def one_row(connection: Database, name: str) -> tuple[Any, ...]:
+    """The one row of a statement without parameters."""
     row = raw(connection).execute(queries("views")[name]).fetchone()
     if row is None:
         raise LookupError(f"{name}: no answer")

@@ -16,7 +16,7 @@ SELECT x.*
 FROM unnest($1::int[]) k (merchant_no)
 CROSS JOIN LATERAL (
 SELECT o.merchant_no, o.order_id, o.settings_no, o.flags, o.member, o.record, o.record_trail, o.parcel, o.parcel_trail,
-       o.due_us, o.planned, o.posted
+       o.due_us, o.planned, o.posted, o.reports
 FROM due d JOIN orders o ON o.merchant_no = d.merchant_no AND o.order_id = d.order_id
 WHERE d.merchant_no = k.merchant_no AND d.due_us <= $2
 ORDER BY d.due_us, d.order_id LIMIT $3 FOR UPDATE OF o SKIP LOCKED) x;

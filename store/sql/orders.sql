@@ -1,6 +1,6 @@
 -- name: lock
 SELECT o.merchant_no, o.order_id, o.settings_no, o.flags, o.member, o.record, o.record_trail, o.parcel, o.parcel_trail,
-       o.due_us, o.planned, o.posted
+       o.due_us, o.planned, o.posted, o.reports
 FROM unnest($1::int[], $2::bytea[]) k (merchant_no, order_id)
 JOIN orders o ON o.merchant_no = k.merchant_no AND o.order_id = k.order_id
 ORDER BY o.merchant_no, o.order_id
@@ -21,6 +21,24 @@ FROM unnest($1::int[], $2::bytea[], $3::int[], $4::int[], $5::bytea[], $6::bytea
             $9::bytea[], $10::bigint[], $11::bigint[], $12::bytea[])
      k (merchant_no, order_id, settings_no, flags, member, record, record_trail, parcel, parcel_trail, due_us, planned,
         posted)
+WHERE o.merchant_no = k.merchant_no AND o.order_id = k.order_id;
+
+-- name: insert_reported
+INSERT INTO orders (merchant_no, order_id, settings_no, flags, member, record, record_trail, parcel, parcel_trail,
+                    due_us, planned, posted, reports)
+SELECT * FROM unnest($1::int[], $2::bytea[], $3::int[], $4::int[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[],
+                     $9::bytea[], $10::bigint[], $11::bigint[], $12::bytea[], $13::bytea[])
+ON CONFLICT DO NOTHING;
+
+-- name: update_reported
+UPDATE orders o
+SET settings_no = k.settings_no, flags = k.flags, member = k.member, record = k.record, record_trail = k.record_trail,
+    parcel = k.parcel, parcel_trail = k.parcel_trail, due_us = k.due_us, planned = k.planned, posted = k.posted,
+    reports = k.reports
+FROM unnest($1::int[], $2::bytea[], $3::int[], $4::int[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[],
+            $9::bytea[], $10::bigint[], $11::bigint[], $12::bytea[], $13::bytea[])
+     k (merchant_no, order_id, settings_no, flags, member, record, record_trail, parcel, parcel_trail, due_us, planned,
+        posted, reports)
 WHERE o.merchant_no = k.merchant_no AND o.order_id = k.order_id;
 
 -- name: update_posted

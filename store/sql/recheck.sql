@@ -69,5 +69,11 @@ SELECT * FROM unnest($1::smallint[], $2::int[], $3::bytea[], $4::bigint[], $5::b
 ON CONFLICT (kind, xid, merchant_no, key, since_us)
 DO UPDATE SET before_us = greatest(r.before_us, excluded.before_us), reached = '';
 
+-- name: adopt
+-- No transaction of this server can have such a number and be seen: it comes from the server that a backup was made on.
+WITH gone AS (DELETE FROM recheck r WHERE r.xid > pg_current_xact_id() RETURNING r.*)
+INSERT INTO recheck (kind, merchant_no, key, since_us, before_us, not_before_us)
+SELECT kind, merchant_no, key, since_us, max(before_us), min(not_before_us) FROM gone GROUP BY 1, 2, 3, 4;
+
 -- name: waiting
 SELECT count(*) FROM (SELECT FROM recheck LIMIT 1000000) r;

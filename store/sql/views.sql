@@ -18,7 +18,7 @@ FROM ledger WHERE account_no = $1 AND sequence > $2 ORDER BY sequence LIMIT $3;
 -- name: order
 -- The columns of orders.lock, without the lock: looking must not make intake wait.
 SELECT o.merchant_no, o.order_id, o.settings_no, o.flags, o.member, o.record, o.record_trail, o.parcel, o.parcel_trail,
-       o.due_us, o.planned, o.posted
+       o.due_us, o.planned, o.posted, o.reports
 FROM orders o WHERE o.merchant_no = $1 AND o.order_id = $2;
 
 -- name: account_no
@@ -85,3 +85,39 @@ SELECT count(*), coalesce(sum(reports), 0)::bigint FROM unknown_code;
 
 -- name: recheck
 SELECT kind, count(*) FROM recheck GROUP BY kind ORDER BY kind;
+
+-- name: count_orders
+SELECT count(*) FROM orders WHERE $1::int IS NULL OR merchant_no = $1;
+
+-- name: page_end
+-- The last key of the next page, how many orders it has, and the time.
+SELECT p.merchant_no, p.order_id, count(*) OVER (), points_now()
+FROM (SELECT o.merchant_no, o.order_id FROM orders o
+      WHERE (o.merchant_no, o.order_id) > ($1::int, $2::bytea) AND ($3::int IS NULL OR o.merchant_no = $3)
+      ORDER BY o.merchant_no, o.order_id LIMIT $4) p
+ORDER BY p.merchant_no DESC, p.order_id DESC LIMIT 1;
+
+-- name: page
+-- Only records of the longer layout (store/codec.py) can carry the platform's figure.
+SELECT o.merchant_no, o.order_id, o.settings_no, o.flags, o.member, o.record, o.record_trail, o.parcel, o.parcel_trail,
+       o.due_us, o.planned, o.posted, o.reports
+FROM orders o
+WHERE (o.merchant_no, o.order_id) > ($1::int, $2::bytea) AND (o.merchant_no, o.order_id) <= ($3::int, $4::bytea)
+  AND get_byte(o.record, 0) > 1
+ORDER BY o.merchant_no, o.order_id;
+
+-- name: orders
+-- As order, of several.
+SELECT o.merchant_no, o.order_id, o.settings_no, o.flags, o.member, o.record, o.record_trail, o.parcel, o.parcel_trail,
+       o.due_us, o.planned, o.posted, o.reports
+FROM unnest($1::int[], $2::bytea[]) k (merchant_no, order_id)
+JOIN orders o ON o.merchant_no = k.merchant_no AND o.order_id = k.order_id;
+
+-- name: ambiguous_numbers
+SELECT number, first_us FROM tracking WHERE flags & 1 = 1 ORDER BY first_us, number LIMIT $1;
+
+-- name: awaited_orders
+SELECT order_id, count(*), min(first_us) FROM awaiting_order GROUP BY order_id ORDER BY 3, 1 LIMIT $1;
+
+-- name: awaiting_of
+SELECT count(*) FROM awaiting_order WHERE order_id = $1;

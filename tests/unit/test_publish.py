@@ -1,5 +1,6 @@
 """What is published says what the models say."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,21 @@ def test_every_message_named_by_a_topic_has_its_schema() -> None:
         if "payload" in message
     ]
     assert {"points-changed.schema.json", "settings-changed.schema.json"} <= set(named) <= publish.rendered().keys()
+
+
+def test_every_topic_that_is_read_says_what_is_read_of_it() -> None:
+    channels = yaml.safe_load(publish.rendered()["asyncapi.yaml"])["channels"]
+    named = {name: set(channels[name]["messages"]) for name in channels if name.startswith("commerce_")}
+    assert "upstream-application" in named["commerce_orders_v1"]
+    assert named["commerce_deliveries_v1"] == {"upstream-order-delivery", "carrier-report"}
+    assert named["commerce_customers_v1"] == {"upstream-customer"}
+
+
+def test_a_side_matter_of_another_shape_has_no_place_in_the_schema() -> None:
+    order = json.loads(publish.rendered()["upstream-order.schema.json"])["$defs"]
+    assert order["OrderResource"]["properties"]["member_point_summary"]["anyOf"] == [
+        {"$ref": "#/$defs/PointSummary"},
+        {"type": "null"},
+    ]
+    numbers = order["DeliveryData"]["properties"]["tracking_number"]["anyOf"]
+    assert [one["type"] for one in numbers] == ["string", "integer", "null"]

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from rules.binding import VersionInForce, bound_version, first_heard
+from rules.binding import VersionInForce, bound_as_parent, bound_version, first_heard
 from rules.entitlement import Installs, feature_in_force
-from rules.facts import NOTHING_IN_FORCE
+from rules.facts import NOTHING_IN_FORCE, UNHEARD
 from schemas.settings import BoundRules, compile_settings, load_settings
 from tests.support.shop import Json, bytes_of, day, delivery, order, parcel, settings
+from tests.support.story import bound_rules, delivered, moment, story
 from tests.support.world import World, at
 
 ARRIVED: Json = {"order_delivery": parcel("arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00"))}
@@ -194,3 +195,46 @@ def test_settings_applied_after_the_first_word_of_an_order_do_not_bind_it_even_i
     world.apply(settings(effective=day("11-15"), earn=THREE_POINTS))
     world.hear(order(created=day("11-29")), when=day("12-03"))
     assert world.points() == 100
+
+
+# --- split orders
+
+
+@pytest.mark.parametrize(
+    ("own", "parents", "bound"),
+    [
+        (2, None, 2),  # by its own creation until the parent is known
+        (2, UNHEARD, 2),
+        (2, -4, 2),  # the parent is not bound yet
+        (2, 1, 1),
+        (2, 3, 3),
+        (2, NOTHING_IN_FORCE, NOTHING_IN_FORCE),
+        (NOTHING_IN_FORCE, 1, 1),
+        (UNHEARD, 1, 1),
+    ],
+)
+def test_a_split_child_is_bound_as_its_parent_is(own: int, parents: int | None, bound: int) -> None:
+    assert bound_as_parent(own, parents) == bound
+
+
+def test_a_child_bound_anew_gets_the_difference_in_points_and_its_lot_keeps_its_expiry() -> None:
+    child = delivered()
+    expires = child.decided.expires_at
+    rules = [{"unit_price": 10, "points_per_unit": 3}]
+    child.rules = bound_rules(rules=rules, pending_days=30, expiry={"kind": "never"})
+    child.settle()
+    assert child.history == [("granted", 100), ("adjusted", 200)]
+    assert (child.decided.state, child.decided.expires_at, child.decided.due_at) == ("granted", expires, moment("12-04"))
+
+
+def test_a_child_bound_anew_before_its_grant_gets_a_new_plan() -> None:
+    child = story("arrived")
+    child.rules = bound_rules(pending_days=30)
+    assert child.decided.due_at == moment("12-30")
+
+
+def test_a_child_whose_parent_is_bound_to_nothing_loses_its_points() -> None:
+    child = delivered()
+    child.facts.settings_no = bound_as_parent(child.facts.settings_no, NOTHING_IN_FORCE)
+    child.settle()
+    assert (child.history, child.decided.reason) == ([("granted", 100), ("clawed_back", -100)], "no_settings_in_force")

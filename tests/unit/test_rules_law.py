@@ -476,6 +476,81 @@ def test_a_parcel_lost_before_it_was_ever_final_does_not_hold_up_the_others() ->
     assert made.history() == [("granted", 100)]
 
 
+# --- returns by event times (SPEC 4.3, 4.5)
+
+
+@pytest.mark.parametrize("topic", ["return_order/update", "pos_return_order/update"])
+def test_goods_sent_back_and_goods_handed_back_at_the_till_lower_the_base_alike(topic: str) -> None:
+    made = granted()
+    made.hear(returned(430, day("12-06"), topic=topic), when=day("12-06"))
+    assert made.history() == [("granted", 100), ("clawed_back", -43)]
+
+
+@pytest.mark.parametrize("heard", list(permutations(range(3))))
+def test_a_return_counts_while_its_newest_record_is_completed_whatever_was_heard_first(heard: tuple[int, ...]) -> None:
+    events = [
+        returned(430, day("12-02"), status="confirmed"),
+        returned(430, day("12-05")),
+        returned(430, day("12-07"), status="cancelled"),
+    ]
+    made = granted()
+    made.hear(*(events[i] for i in heard), when=day("12-20"))
+    assert made.points() == 100
+    made.hear(returned(430, day("12-08")), when=day("12-21"))
+    assert made.points() == 57
+
+
+@pytest.mark.parametrize(
+    ("told", "points"),
+    [
+        ([("completed", "12-03")], 57),
+        ([("completed", "12-04")], 100),
+        ([("completed", "12-03"), ("completed", "12-10")], 57),  # completed since the 3rd
+        ([("completed", "12-03"), ("cancelled", "12-10")], 100),
+        ([("completed", "12-03"), ("cancelled", "12-05"), ("completed", "12-10")], 100),  # completed since the 10th
+        ([("confirmed", "12-03"), ("completed", "12-10")], 100),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_a_kept_return_is_dated_by_the_event_that_completed_it(told: list[tuple[str, str]], points: int, late: bool) -> None:
+    made = world(on_return="keep")
+    made.hear(order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01"))
+    made.until(day("12-20"))
+    events = [returned(430, day(at), status=status) for status, at in told]
+    made.hear(*(reversed(events) if late else events))
+    assert made.points() == points
+
+
+def test_ten_small_returns_around_the_due_date_count_one_by_one() -> None:
+    made = granted(on_return="keep")
+    days = [f"12-03 {hour:02}:00" for hour in range(5)] + [f"12-{4 + n:02}" for n in range(5)]
+    for n, when in enumerate(days):
+        made.hear(returned(100, day(when), return_id=f"return {n}"), when=day("12-20"))
+    assert made.points() == 50
+
+
+@pytest.mark.parametrize("rest", [1, 9])
+def test_ten_small_returns_that_leave_less_than_a_unit_take_all_but_are_no_whole_return(rest: int) -> None:
+    made = granted()
+    for n in range(10):
+        made.hear(returned(100 - (rest if n == 9 else 0), day("12-06"), return_id=f"return {n}"), when=day("12-06"))
+    assert (made.points(), made.explain().state) == (0, "granted")
+
+
+def test_returns_of_more_than_the_order_take_no_more_than_it_earned() -> None:
+    made = granted()
+    for n in range(3):
+        made.hear(returned(600, day("12-06"), return_id=f"return {n}"), when=day("12-06"))
+    assert (made.points(), made.explain().state) == (0, "withdrawn")
+
+
+def test_a_pos_order_of_type_return_or_exchange_earns_nothing_itself() -> None:
+    for kind in ("return", "exchange"):
+        made = world()
+        made.hear(order(created_by="pos", type=kind, status="completed", updated=day("12-01")), when=day("12-20"))
+        assert (made.history(), made.explain().reason) == ([], "pos_return")
+
+
 # --- the member of an order, when it changes: D9
 
 

@@ -6,8 +6,10 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rules.records import version_of
+from rules.records import LONGEST_NUMBER, normalised, version_of
 from schemas.ids import micros
 from schemas.upstream.envelope import Unreadable, read
 from tests.support.shop import Event, bytes_of, day, delivery, order, parcel, removed, returned, settings
@@ -99,3 +101,44 @@ def test_json_that_is_none_is_poison_wherever_it_stands(number: str, *, inside: 
         version(told, content=value)
     assert refused.value.reason == "not_json"
     assert refused.value.merchant_id == told["merchant_id"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "D40617352918",
+        "d40617352918",
+        " D4061 7352 918\n",
+        "D4061-7352-918",
+        "D4061\u20117352\u2013918",
+        "D4061\u22127352\uff0d918",
+        "\uff24\uff14\uff10\uff16\uff11\uff17\uff13\uff15\uff12\uff19\uff11\uff18",
+        "D40617\u3000352\u00a0918",
+        "\ufeffD40617\u200b352918\u00ad",
+    ],
+)
+def test_a_tracking_number_is_the_same_however_it_is_written(written: str) -> None:
+    assert normalised(written) == b"D40617352918"
+
+
+@pytest.mark.parametrize("number", ["", " ", "-", "- \u2013 \u3000", "9" * (LONGEST_NUMBER + 1), "\u53f7" * 22])
+def test_nothing_and_what_is_too_long_are_no_tracking_number(number: str) -> None:
+    assert normalised(number) == b""
+
+
+def test_what_else_stands_in_a_tracking_number_is_kept() -> None:
+    assert normalised("ab/1_2.3#4") == b"AB/1_2.3#4"
+    assert normalised("9" * LONGEST_NUMBER) == b"9" * LONGEST_NUMBER
+    assert normalised("9 " * LONGEST_NUMBER) == b"9" * LONGEST_NUMBER
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=80))
+def test_a_normalised_number_is_short_and_stays_what_it_is(number: str) -> None:
+    once = normalised(number)
+    assert len(once) <= LONGEST_NUMBER
+    assert normalised(once.decode()) == once
+
+
+@given(st.text(alphabet="0123456789abcXYZ", min_size=1, max_size=30), st.sampled_from(" -\t\u2010\u2212\u3000"))
+def test_blanks_and_hyphens_anywhere_change_no_number(number: str, blank: str) -> None:
+    assert normalised(blank + blank.join(number) + blank) == normalised(number) == number.upper().encode()

@@ -44,9 +44,9 @@ def test_the_same_points_after_the_same_days_are_equal_before_and_after_the_gran
 
 
 @pytest.mark.parametrize(("changed", "word"), [
-    ({"summary_points": 90}, "points_differ"),
-    ({"summary_points": 0}, "points_differ"),
-    ({"summary_days": 7}, "days_differ"),
+    ({"summary_points": 90}, "other_points"),
+    ({"summary_points": 0}, "other_points"),
+    ({"summary_days": 7}, "other_days"),
     ({"summary_days": None}, "equal"),
     ({"member": None}, "no_member"),
     ({"guest": True}, "guest_checkout"),
@@ -61,13 +61,13 @@ def test_what_differs_is_said_by_its_reason(changed: dict[str, Any], word: str) 
 
 def test_an_order_that_is_not_final_with_us_differs_in_nothing_else() -> None:
     assert outcome(ORDER, "shipped") == "not_final"
-    assert outcome(ORDER._replace(summary_points=90), "shipped") == "points_differ"
+    assert outcome(ORDER._replace(summary_points=90), "shipped") == "other_points"
 
 
 def test_goods_that_went_back_explain_a_figure_that_still_counts_them() -> None:
     assert outcome(ORDER, refund=430) == "partly_returned"
     assert outcome(ORDER._replace(summary_points=57), refund=430) == "equal"
-    assert outcome(ORDER._replace(summary_points=80), refund=430) == "points_differ"
+    assert outcome(ORDER._replace(summary_points=80), refund=430) == "other_points"
     assert outcome(ORDER, refund=1000) == "returned"
 
 

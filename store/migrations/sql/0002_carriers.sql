@@ -1,6 +1,30 @@
 -- What carriers reported of an order, packed (store/codec.py): at, meaning, service, code, named, tracking number.
 ALTER TABLE orders ADD COLUMN reports bytea;
 
+CREATE FUNCTION number_at(packed bytea, start int) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
+$$ SELECT CASE WHEN get_byte(packed, 0) = 2
+               THEN nullif(encode(substring(packed FROM start + 2 FOR get_byte(packed, start)), 'escape'), '') END $$;
+COMMENT ON FUNCTION number_at(bytea, int) IS 'The tracking number inside packed facts, if there is one.';
+
+CREATE OR REPLACE VIEW orders_shown AS
+SELECT m.merchant_id, encode(o.order_id, 'hex') AS order_id, encode(o.member, 'hex') AS member_id, o.settings_no,
+       time_at(o.record, 25) AS created_at, time_at(o.record, 1) AS updated_at,
+       (SELECT word FROM word WHERE no = int_at(o.record, 33, 4)) AS status,
+       (SELECT word FROM word WHERE no = int_at(o.record, 37, 4)) AS created_by,
+       (SELECT word FROM word WHERE no = int_at(o.record, 45, 4)) AS currency,
+       int_at(o.record, 57, 8) AS subtotal, int_at(o.record, 65, 8) AS order_discount,
+       int_at(o.record, 73, 8) AS custom_discount, int_at(o.record, 81, 8) AS points_to_cash,
+       int_at(o.record, 89, 8) AS user_credit,
+       (SELECT word FROM word WHERE no = int_at(o.parcel, 29, 4)) AS delivery_option,
+       (SELECT word FROM word WHERE no = int_at(o.parcel, 25, 4)) AS delivery_status,
+       time_at(o.parcel, 33) AS arrived_at, time_at(o.parcel, 41) AS collected_at,
+       to_timestamp(o.due_us / 1000000.0) AS due_at, o.planned, int_at(o.posted, 9, 8) AS posted,
+       int_at(o.posted, 5, 4) AS entries, int_at(o.posted, 1, 4) AS episode,
+       time_at(o.posted, 33) AS granted_final_at, time_at(o.posted, 41) AS granted_due_at,
+       number_at(o.record, 125) AS tracking_number, number_at(o.parcel, 57) AS delivery_tracking_number,
+       o.reports IS NOT NULL AS has_carrier_reports
+FROM orders o JOIN merchant m USING (merchant_no);
+
 -- Whose orders a customer event concerns; with the id, so that a member's thousands are read page by page. Nothing in it
 -- changes once an order has its member, so updates stay HOT.
 DROP INDEX orders_member;

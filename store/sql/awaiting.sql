@@ -1,0 +1,32 @@
+-- name: owners
+-- A probe for each merchant that has orders: such reports are few.
+SELECT o.order_id, o.merchant_no
+FROM unnest($1::bytea[]) k (order_id)
+CROSS JOIN merchant m
+JOIN orders o ON o.merchant_no = m.merchant_no AND o.order_id = k.order_id;
+
+-- name: park
+INSERT INTO awaiting_order (order_id, report, first_us)
+SELECT k.*, $3 FROM unnest($1::bytea[], $2::bytea[]) k ON CONFLICT DO NOTHING RETURNING order_id, report;
+
+-- name: is_any
+SELECT EXISTS (SELECT FROM awaiting_order);
+
+-- name: awaited
+SELECT DISTINCT a.order_id FROM unnest($1::bytea[]) k (order_id) JOIN awaiting_order a ON a.order_id = k.order_id;
+
+-- name: lock
+SELECT a.order_id, a.report
+FROM unnest($1::bytea[]) k (order_id) JOIN awaiting_order a ON a.order_id = k.order_id
+ORDER BY a.order_id, a.report FOR UPDATE OF a;
+
+-- name: taken
+DELETE FROM awaiting_order a USING unnest($1::bytea[], $2::bytea[]) k (order_id, report)
+WHERE a.order_id = k.order_id AND a.report = k.report;
+
+-- name: purge
+DELETE FROM awaiting_order a
+USING (SELECT order_id, report FROM awaiting_order WHERE first_us < $1
+       ORDER BY first_us LIMIT $2 FOR UPDATE SKIP LOCKED) old
+WHERE a.order_id = old.order_id AND a.report = old.report
+RETURNING a.order_id, a.report;

@@ -1,0 +1,192 @@
+"""Tracking numbers: which orders ever named one, and what carriers reported for it without naming an order (SPEC 6).
+
+A row is locked before the orders that it concerns, so that a report and the order that names its number always see each
+other, whichever comes first. Claims are only ever added: which of them count now is the orders' own say.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from struct import Struct
+from typing import Any, NamedTuple
+
+from schemas.carriers.meaning import Meaning
+from schemas.ids import DAY, Micros
+from store.arrays import byteas, columns, int4s, int8s
+from store.codec import MEANINGS
+from store.database import Cursor
+from store.orders import OrderKey
+from store.queries import queries
+from store.words import Words
+
+KEPT: Micros = 180 * DAY
+"""How long reports wait for an order (SPEC 6)."""
+MOST_REPORTS = 500
+"""Of one number: as many as of one order (rules/folding.py)."""
+MOST_CLAIMS = 50
+"""A number that more orders named is none (000000000000, or a shop's own word): it is never joined to any of them."""
+AMBIGUOUS, CROWDED = 1, 2
+"""Bits of `tracking.flags`: some report could be of several orders; more than MOST_CLAIMS orders named it."""
+
+_CLAIM = Struct(">iH")
+_ENTRY = Struct(">qiiiB")
+_WIDTH = _ENTRY.size + 1
+
+
+class NewNumberRace(Exception):
+    """Another worker inserted one of these numbers first: roll back and do the batch again."""
+
+
+class Heard(NamedTuple):
+    """A report as its number keeps it; `merchant_no` is 0 when it named none."""
+
+    at: Micros
+    merchant_no: int
+    service: str
+    code: str
+    return_leg: bool
+    meaning: Meaning
+
+
+@dataclass(slots=True)
+class TrackingRow:
+    """A tracking number, locked. `reports` has the meaning of each report by what else is known of it, packed."""
+
+    number: bytes
+    flags: int = 0
+    claims: list[OrderKey] = field(default_factory=list)
+    reports: dict[bytes, int] = field(default_factory=dict)
+    new: bool = False
+    changed: bool = False
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether only the slow path can tell whose its reports are."""
+        return len(self.claims) > 1 and not self.flags & CROWDED
+
+    def claim(self, key: OrderKey) -> bool:
+        """Notes that the order named the number; False when that is known already, or matters no more."""
+        if self.flags & CROWDED or key in self.claims:
+            return False
+        self.claims.append(key)
+        self.changed = True
+        if len(self.claims) > MOST_CLAIMS:
+            self.flags |= CROWDED
+        return True
+
+    def add(self, identity: bytes, meaning: Meaning) -> bool:
+        """Keeps a report; False when there are too many. Then the decisive ones and the newest are those that stay."""
+        if len(self.reports) >= MOST_REPORTS:
+            ranked = (identity, meaning), *self.reports.items()
+            least = min(ranked, key=lambda one: (MEANINGS[one[1]].decisive, one[0]))[0]
+            if least == identity:
+                return False
+            del self.reports[least]
+        self.reports[identity] = meaning
+        self.changed = True
+        return True
+
+
+def identity(at: Micros, merchant_no: int, service: int, code: int, *, return_leg: bool) -> bytes:
+    """What makes a report the same as another (its meaning follows from it): service and code are words' numbers."""
+    return _ENTRY.pack(at, merchant_no, service, code, return_leg)
+
+
+def heard(reports: Iterable[tuple[bytes, int]], words: Words) -> Iterator[Heard]:
+    """Reports of a row, as `TrackingRow.reports` has them."""
+    for packed, meaning in reports:
+        at, merchant_no, service, code, leg = _ENTRY.unpack(packed)
+        yield Heard(at, merchant_no, words.word(service) or "", words.word(code) or "", bool(leg), MEANINGS[meaning])
+
+
+def claims_of(packed: bytes | None) -> list[OrderKey]:
+    """Orders that named a number."""
+    claims, at = [], 0
+    while packed is not None and at < len(packed):
+        merchant_no, length = _CLAIM.unpack_from(packed, at)
+        at += _CLAIM.size + length
+        claims.append((merchant_no, packed[at - length : at]))
+    return claims
+
+
+def _claims_bytes(claims: Sequence[OrderKey]) -> bytes | None:
+    return b"".join([_CLAIM.pack(merchant_no, len(order_id)) + order_id for merchant_no, order_id in claims]) or None
+
+
+def _reports_of(packed: bytes | None) -> dict[bytes, int]:
+    if packed is None:
+        return {}
+    return {packed[at : at + _WIDTH - 1]: packed[at + _WIDTH - 1] for at in range(0, len(packed), _WIDTH)}
+
+
+def _reports_bytes(reports: Mapping[bytes, int]) -> bytes | None:
+    return b"".join([b"%b%c" % one for one in reports.items()]) or None
+
+
+def read_claims(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
+    """The numbers that are known, with their claims and without their reports; not locked."""
+    cursor.execute(queries("tracking")["claims"], [byteas(numbers)], binary=True)
+    return {number: TrackingRow(number, flags, claims_of(claims)) for number, flags, claims in cursor.fetchall()}
+
+
+def lock(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
+    """Locks the numbers that are known among these (sorted) and reads them whole."""
+    cursor.execute(queries("tracking")["lock"], [byteas(numbers)], binary=True)
+    return {row[0]: _row(*row) for row in cursor.fetchall()}
+
+
+def read(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
+    """As `lock`, without locking: looking must not make intake wait."""
+    cursor.execute(queries("tracking")["read"], [byteas(numbers)], binary=True)
+    return {row[0]: _row(*row) for row in cursor.fetchall()}
+
+
+def _row(number: bytes, flags: int, claims: bytes | None, reports: bytes | None) -> TrackingRow:
+    return TrackingRow(number, flags, claims_of(claims), _reports_of(reports))
+
+
+def write(cursor: Cursor, rows: Iterable[TrackingRow], now: Micros) -> None:
+    """Writes those that changed. Raises NewNumberRace when a new one exists by now."""
+    kinds = (byteas, int4s, byteas, byteas)
+    changed = [row for row in rows if row.changed]
+    new = sorted(_columns(row) for row in changed if row.new)
+    if new:
+        cursor.execute(queries("tracking")["insert"], [*columns(new, kinds), now])
+        if cursor.rowcount != len(new):
+            raise NewNumberRace
+    old = [_columns(row) for row in changed if not row.new]
+    if old:
+        cursor.execute(queries("tracking")["update"], columns(old, kinds))
+
+
+def _columns(row: TrackingRow) -> tuple[Any, ...]:
+    return row.number, row.flags, _claims_bytes(row.claims), _reports_bytes(row.reports)
+
+
+def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, int]]:
+    """Forgets reports of numbers that no order has named for 180 days: (number, packed report, meaning) of each.
+
+    A number that was heard of again meanwhile keeps its younger reports, and waits for as long again.
+    """
+    cursor.execute(queries("tracking")["unmatched"], [now - KEPT, limit], binary=True)
+    gone: list[tuple[bytes, bytes, int]] = []
+    empty, kept = [], []
+    for number, _, _, packed, _ in cursor.fetchall():
+        reports = _reports_of(packed)
+        young = {one: meaning for one, meaning in reports.items() if _ENTRY.unpack(one)[0] >= now - KEPT}
+        gone += [(number, one, meaning) for one, meaning in reports.items() if one not in young]
+        if young:
+            kept.append((number, _reports_bytes(young), min(_ENTRY.unpack(one)[0] for one in young)))
+        else:
+            empty.append(number)
+    if empty:
+        cursor.execute(queries("tracking")["forget"], [byteas(empty)])
+    if kept:
+        cursor.execute(queries("tracking")["keep"], columns(kept, (byteas, byteas, int8s)))
+    count_purged(cursor, "unmatched", len(gone))
+    return gone
+
+
+def count_purged(cursor: Cursor, kind: str, reports: int) -> None:
+    """Adds to what was forgotten."""
+    if reports:
+        cursor.execute(queries("tracking")["count_purged"], [kind, reports])

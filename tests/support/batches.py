@@ -1,0 +1,198 @@
+"""Transactions held open: what intake does with a batch, step by step, so that a test decides what overlaps what."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self
+
+from processors.beside import Beside
+from processors.deciding import Trigger, settle
+from processors.reading import ApplicationSaid, CustomerSaid, Said, say
+from processors.recheck import Recheck
+from processors.runtime.feed import Record
+from rules.facts import OrderFacts
+from schemas.ids import Micros
+from schemas.packing import pack_id
+from schemas.settings import load_settings
+from schemas.upstream.envelope import Kind
+from store import database, migrate, orders, settings
+from store.cursors import Counts, Place
+from store.database import Cursor, raw, transaction
+from store.merchants import Merchants
+from store.orders import OrderRow
+from store.words import Words
+from tests.support.servers import Databases
+from tests.support.shop import MEMBER, MERCHANT, Event, bytes_of
+from tests.support.world import Heard
+
+APPLICATION = "5f2c1a9be27d930011ab5e77"
+NOWHERE = Place("orders", "", 0)
+
+
+class Batch:
+    """A worker's connection, and at most one transaction on it that stays open until it is told."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = database.connect(url)
+        self.counts = Counts()
+        self._words, self._merchants = Words(self.connection), Merchants(self.connection)
+        self._beside = Beside(APPLICATION)
+        self._open = ExitStack()
+
+    def begin(self) -> Cursor:
+        """Opens the transaction and gives it a number, as the lock of the cursor does in intake."""
+        cursor = self._open.enter_context(transaction(self.connection))
+        cursor.execute("SELECT pg_current_xact_id()")
+        return cursor
+
+    def hear(self, *events: Event) -> Self:
+        """Everything that intake does with these events as one batch; begins if need be, and does not commit."""
+        said = [say(_record(event), _likely(event)) for event in events]
+        if not self.is_open:
+            self.learn(*events)
+            self.begin()
+        cursor = raw(self.connection)
+        about = [one for one in said if isinstance(one, Said)]
+        rows = self._fold(cursor, about)
+        now = now_of(cursor)
+        settle(cursor, [(row, Trigger(now)) for row in rows], self._merchants, now)
+        orders.write(cursor, rows, self._words)
+        others = [one for one in said if isinstance(one, CustomerSaid | ApplicationSaid)]
+        self._beside.apply(cursor, others, self._merchants, {NOWHERE: self.counts})
+        return self
+
+    def learn(self, *events: Event) -> None:
+        """Numbers for what is new, before the transaction begins."""
+        said = [one for event in events if not isinstance(one := say(_record(event), _likely(event)), str)]
+        self._words.learn({word for one in said if isinstance(one, Said) for word in one.words()})
+        self._merchants.learn({str(one.merchant_id) for one in said})
+
+    def _fold(self, cursor: Cursor, said: list[Said]) -> list[OrderRow]:
+        keyed = [((self._merchants.number(one.merchant_id), one.order_id), one) for one in said]
+        rows = orders.lock(cursor, sorted({key for key, _ in keyed}), self._words)
+        for key, one in keyed:
+            if key not in rows:
+                rows[key] = OrderRow(*key, OrderFacts(), new=True)
+            one.fold(rows[key].facts)
+        return [rows[key] for key in sorted(rows)]
+
+    def settings(self, document: dict[str, Any], merchant: str = MERCHANT) -> Self:
+        """Applies settings, in the open transaction if there is one."""
+        settings.apply(self.connection, merchant, load_settings(bytes_of(document), name="test"), "test")
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction is open."""
+        return self.connection.info.transaction_status.name == "INTRANS"
+
+    def commit(self) -> None:
+        """Commits, if a transaction is open."""
+        self._open.close()
+
+    def close(self) -> None:
+        """Rolls back what is open."""
+        self.connection.close()
+
+
+def _record(event: Event) -> Record:
+    message: Any = Heard(bytes_of(event), 1_733_000_000_000_000)
+    return Record(NOWHERE, 0, message)
+
+
+def _likely(event: Event) -> Kind:
+    return "customer" if event["topic"].startswith(("user/", "customer/")) else "order"
+
+
+def now_of(cursor: Cursor) -> Micros:
+    """The database's clock."""
+    row = cursor.execute("SELECT points_now()").fetchone()
+    return int(row[0]) if row else 0
+
+
+class Shop:
+    """A migrated database of a test's own, batches on it, and a recheck worker that is told when to turn."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._batches: list[Batch] = []
+        self.connection = database.connect(url)
+        self.recheck = Recheck(self.connection, APPLICATION)
+
+    def batch(self) -> Batch:
+        """Another worker's connection."""
+        batch = Batch(self.url)
+        self._batches.append(batch)
+        return batch
+
+    def hear(self, *events: Event) -> Counts:
+        """A batch that is heard and committed; what became of its customers and application events."""
+        batch = self.batch()
+        batch.hear(*events).commit()
+        batch.close()
+        return batch.counts
+
+    def settings(self, document: dict[str, Any], merchant: str = MERCHANT) -> None:
+        """Settings applied and committed."""
+        self.batch().settings(document, merchant).close()
+
+    def work_off(self) -> int:
+        """The recheck worker turns until it finds the queue empty or has to wait; the rows it had in hand."""
+        done = idle = 0
+        while idle < 2:  # one turn leaves its mark behind, the next shows that nothing was asked for meanwhile
+            turned = self.recheck.turn()
+            done += turned.rows
+            idle = 0 if turned.rows else idle + 1
+        return done
+
+    def queued(self) -> int:
+        """Rows in the queue."""
+        return int(self.value("SELECT count(*) FROM recheck"))
+
+    def cursor(self) -> Cursor:
+        """A cursor on the worker's own connection."""
+        return raw(self.connection)
+
+    def value(self, query: str, *parameters: object) -> Any:
+        """The first column of the first row."""
+        return self.rows(query, *parameters)[0][0]
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        return raw(self.connection).execute(query, parameters).fetchall()
+
+    def points(self, member: str = MEMBER) -> int:
+        """The member's balance: available + held − debt."""
+        query = "SELECT coalesce(sum(available + held - debt), 0)::bigint FROM account WHERE member = $1"
+        return int(self.value(query, pack_id(member)))
+
+    def history(self, member: str = MEMBER) -> list[tuple[str, int]]:
+        """Type and points of the member's entries, oldest first."""
+        query = """SELECT l.type, l.points FROM ledger l JOIN account a USING (account_no)
+                   WHERE a.member = $1 ORDER BY l.sequence"""
+        names = ["", "granted", "adjusted", "clawed_back", "expired"]
+        return [(names[kind], points) for kind, points in self.rows(query, pack_id(member))]
+
+    def bound(self, order: str) -> int:
+        """The settings version that an order is bound to."""
+        return int(self.value("SELECT settings_no FROM orders WHERE order_id = $1", pack_id(order)))
+
+    def close(self) -> None:
+        """Everything is rolled back that is open."""
+        for batch in self._batches:
+            batch.close()
+        self.connection.close()
+
+
+@contextmanager
+def open_shop(postgres: Databases) -> Iterator[Shop]:
+    """A shop in a database of its own."""
+    url = postgres.database()
+    try:
+        migrate.upgrade(url)
+        shop = Shop(url)
+        try:
+            yield shop
+        finally:
+            shop.close()
+    finally:
+        postgres.drop(url)
