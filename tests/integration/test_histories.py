@@ -10,11 +10,12 @@ from random import Random
 import pytest
 
 from tests.oracle.book import Book
-from tests.property.histories import HALF_DAY, START, Story, plain_stories
+from tests.property.dice import Seeded
+from tests.property.histories import HALF_DAY, START, Story, plain_story
 from tests.support import invariants
 from tests.support.engine import Engine, WaitedInVain, wait_for
 from tests.support.shop import Event
-from tests.support.telling import ENVIRONMENT, IDLE, all_of, apart, apply, book_of, check_answers, clock_to, drawn, record_of, stops_of
+from tests.support.telling import ENVIRONMENT, IDLE, all_of, apart, apply, book_of, check_answers, clock_to, record_of, stops_of
 
 HISTORIES, PATIENT = 60, 30
 END = START + timedelta(days=430)
@@ -26,7 +27,8 @@ Stops = list[tuple[datetime, list[Event]]]
 @pytest.fixture(scope="module")
 def stories() -> list[Story]:
     """The same histories every time: some pay as they go, some a year later, when all was heard."""
-    return apart([*drawn(plain_stories(), HISTORIES), *drawn(plain_stories(HALF_DAY, patient=True), PATIENT)])
+    paying = [plain_story(Seeded(number)) for number in range(HISTORIES)]
+    return apart([*paying, *(plain_story(Seeded(1000 + number), HALF_DAY, patient=True) for number in range(PATIENT))])
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,10 @@
 """Random histories told to a whole engine, and the oracle's answer to compare with."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
-
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.strategies import SearchStrategy
+from typing import Any
 
 from cli.steps import explain
 from schemas.ids import instant
@@ -28,39 +25,17 @@ IDLE = """
 SELECT NOT EXISTS (SELECT FROM recheck WHERE not_before_us <= points_now()) AND NOT EXISTS (SELECT FROM outbox)
    AND NOT EXISTS (SELECT FROM due WHERE due_us <= points_now())"""
 
-Example = TypeVar("Example")
-
-
-def drawn(strategy: SearchStrategy[Example], number: int) -> list[Example]:
-    """So many examples, the same every time."""
-    found: list[Example] = []
-
-    @settings(
-        max_examples=number,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(example=strategy)
-    def take(example: Example) -> None:
-        found.append(example)
-
-    take()
-    return found
-
 
 def apart(stories: list[Story]) -> list[Story]:
     """The stories with ids and tracking numbers of their own, so that one engine can hear them all."""
-    return [
-        replace(
-            story,
-            settings=[replace(step, merchant=_own(step.merchant, number), document=_own(step.document, number)) for step in story.settings],
-            told=[(moment, _own(event, number)) for moment, event in story.told],
-        )
-        for number, story in enumerate(stories)
-    ]
+    found = []
+    for number, story in enumerate(stories):
+        steps = [
+            replace(step, merchant=_own(step.merchant, number), document=_own(step.document, number)) for step in story.settings
+        ]
+        told = [(moment, _own(event, number)) for moment, event in story.told]
+        found.append(replace(story, settings=steps, told=told))
+    return found
 
 
 def _own(value: Any, number: int, key: str = "") -> Any:
@@ -134,17 +109,6 @@ def check_answers(engine: Engine, books: list[Book], *, with_dates: bool) -> Map
                     expires = instant(dates[1]) if must.episode.expires != FOREVER and dates[1] is not None else FOREVER
                     assert expires == must.episode.expires, (merchant, order, told, must)
     return seen
-
-
-def spread(told: list[tuple[datetime, Event]], stops: list[datetime], random: Any, times: int) -> Iterator[tuple[datetime, list[Event]]]:
-    """Every event so many times, each at a random stop that is not before its own moment, and shuffled there."""
-    at: dict[datetime, list[Event]] = {stop: [] for stop in stops}
-    for moment, event in told:
-        for _ in range(times):
-            at[random.choice([stop for stop in stops if stop >= moment])].append(event)
-    for stop, events in at.items():
-        random.shuffle(events)
-        yield stop, events
 
 
 def stops_of(story: Story) -> list[datetime]:
