@@ -11,7 +11,7 @@ import pytest
 
 from tests.oracle.book import Book
 from tests.property.dice import Seeded
-from tests.property.histories import Story, plain_story
+from tests.property.histories import START, Step, Story, plain_story
 from tests.support import invariants
 from tests.support.desk import Desk, Hand
 from tests.support.parties import APPLICATION
@@ -55,24 +55,33 @@ def test_two_intakes_at_once_come_to_the_oracles_answers(desk: Desk, number: int
     stories = apart([plain_story(Seeded(seed)) for seed in seeds])
     end = max(story.end for story in stories)
     books = [book_of(story, end) for story in stories]
-    for story in stories:
-        for step in story.settings:
-            assert step.document is not None
-            apply(desk, step.merchant, step.document)
     clock_to(desk, end)
     desk.configuration = {"application_id": APPLICATION}
+    steps = [step for story in stories for step in story.settings]
+    late = [step for step in steps if step.when >= START]
+    for step in steps:
+        if step not in late:
+            apply_step(desk, step)
     todo = batches(stories, Random(number))
     records = sum(map(len, todo))
-    together(desk, todo)
+    together(desk, todo, late)
     check_the_end(desk, books, records)
 
 
-def together(desk: Desk, todo: list[list[Record]]) -> None:
-    """Two intakes at once, and a third worker that looks again and grants meanwhile; at last everything is settled."""
+def apply_step(desk: Desk, step: Step) -> None:
+    """A merchant's settings are applied."""
+    assert step.document is not None
+    apply(desk, step.merchant, step.document)
+
+
+def together(desk: Desk, todo: list[list[Record]], late: list[Step]) -> None:
+    """Two intakes at once; beside them a worker looks again and grants, and settings come late. At last all is settled."""
     stop = Flag()
     hands = [desk.hand(name) for name in ("first", "second", "third")]
     meanwhile = hands[2].start(lambda: turn(hands[2], stop))
     intakes = [hand.start(lambda hand=hand: hear(hand, todo)) for hand in hands[:2]]  # type: ignore[misc]
+    for step in late:
+        apply_step(desk, step)
     for intake in intakes:
         intake.ended()
     stop.set()
