@@ -259,6 +259,16 @@ def events_of_order(dice: Dice, sold: Sold) -> Told:
     for _ in range(dice.number(1, 8)):
         moment = sold.grid.moment(dice)
         told.append((moment, dice.pick(SAYINGS)(dice, sold, moment)))
+    return told + (course(dice, sold) if dice.once_in(2) else [])
+
+
+def course(dice: Dice, sold: Sold) -> Told:
+    """A carrier's reports of one parcel, one shortly after the other."""
+    at, told = dice.number(0, STEPS - 8), []
+    for _ in range(dice.number(2, 4)):
+        at += dice.number(0, 2)
+        moment = sold.grid.at(at)
+        told.append((moment, said_by_carrier(dice, text(moment), sold.service, number=spelled(dice, sold.number))))
     return told
 
 

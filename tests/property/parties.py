@@ -8,7 +8,8 @@ from tests.property.dice import Dice
 from tests.support.parties import APPLICATION, customer, report
 from tests.support.shop import Event, some_id
 
-SERVICES = sorted(CODES)
+SERVICES = [*sorted(CODES), *[("ecpay", "tcat")] * 5, ("ecpay", "unimartc2c"), ("ecpay", "hilife"), ("ninja_van", "v2")]
+"""All of them; those more often that take a word back, or tell of the way back."""
 APPLICATIONS = [APPLICATION] * 4 + [some_id("another application")]
 UNHEARD_OF = ["9999", "貨件去向不明"]
 

@@ -5,13 +5,15 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.ids import instant, micros
 from schemas.packing import unpack_id
 from tests.oracle.book import Book
-from tests.property.histories import LATENESS, STEPS, Step, Story, plain_stories, stories
+from tests.property.dice import Seeded
+from tests.property.histories import LATENESS, STEPS, Step, Story, plain_stories, stories, tale
 from tests.support.world import World
 
 
@@ -84,14 +86,31 @@ def check_states(world: World, book: Book) -> None:
             assert instant(told.due_at or 0) == must.episode.due
 
 
-@settings(max_examples=200, deadline=None)
-@given(story=stories(), after=st.sampled_from([0, 1, 60, 400, 900]))
-def test_the_product_and_the_oracle_say_the_same_of_any_history(story: list[Step], after: int) -> None:
-    until = story[-1].when + timedelta(days=after)
+AFTER = [0, 1, 60, 400, 900]
+
+
+def check(story: list[Step], until: datetime) -> None:
+    """Both hear it and say the same."""
     world, book = product(story, until), oracle(story, until)
     check_states(world, book)
     assert balances(world) == book.balances()
     check_books(world, book)
+
+
+@settings(max_examples=150, deadline=None)
+@given(story=stories(), after=st.sampled_from(AFTER))
+def test_the_product_and_the_oracle_say_the_same_of_any_history(story: list[Step], after: int) -> None:
+    check(story, story[-1].when + timedelta(days=after))
+
+
+@pytest.mark.parametrize("first", range(0, 800, 100))
+def test_the_product_and_the_oracle_say_the_same_of_many_histories(first: int) -> None:
+    for seed in range(first, first + 100):
+        story = tale(Seeded(seed))
+        try:
+            check(story, story[-1].when + timedelta(days=AFTER[seed % len(AFTER)]))
+        except Exception as wrong:
+            raise AssertionError(f"history {seed}: {story}") from wrong
 
 
 @settings(max_examples=100, deadline=None)
