@@ -154,16 +154,15 @@ def upstream_voice(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Voic
 
 
 def _gone_words(run: Iterable[Entry]) -> Iterator[GoneWord]:
-    """Upstream's words of going back: each of the time that its record tells, else since when upstream has said it.
+    """Upstream's words of going back: each of the time that its record tells, else of the earliest that shows the word.
 
     So a record that only repeats *returning* is no newer word, but *returned* after *returning* is.
     """
-    word, since_when = State.OTHER, 0
+    word, earliest = State.OTHER, 0
     for entry in run:
-        if entry.state is not word:
-            word, since_when = entry.state, entry.version.at
-        at = since_when if entry.said_at is None else entry.said_at
-        yield GoneWord(at, word in OUT_OF_THE_COUNT)
+        earliest = min(earliest, entry.evidence) if entry.state is word else entry.evidence
+        word = entry.state
+        yield GoneWord(earliest if entry.said_at is None else entry.said_at, word in OUT_OF_THE_COUNT)
 
 
 def finals_if_kept(facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> Iterator[tuple[Micros, Micros]]:

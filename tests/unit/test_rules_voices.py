@@ -189,6 +189,14 @@ def test_upstreams_word_of_going_back_is_of_the_time_that_it_tells_else_since_wh
     assert told.state == state
 
 
+def test_a_word_of_going_back_repeated_without_its_time_is_as_old_as_it_was() -> None:
+    told = story()
+    told.parcel("returned", "12-03", returned_at=moment("12-01"))
+    told.report(DELIVERED, "12-02")
+    told.parcel("returned", "12-04")
+    assert told.state == "planned"
+
+
 def test_what_is_lost_by_its_logistics_state_and_then_returned_is_told_twice() -> None:
     told = story()
     told.parcel("returned", "12-01")
