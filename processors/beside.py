@@ -29,8 +29,10 @@ class Beside:
 
     def apply(
         self, cursor: Cursor, said: Sequence[CustomerSaid | ApplicationSaid], merchants: Merchants, counts: Mapping[Place, Counts]
-    ) -> None:
-        """Keeps what is new and counts every record. Raises UnknownMerchantId and NewOrderRace: do the batch again.
+    ) -> int:
+        """Keeps what is new and counts every record; by how much it moved the settings epoch.
+
+        Raises UnknownMerchantId and NewOrderRace: do the batch again.
 
         Call it after `settle`, once a batch: it locks customers and moves the settings epoch, and a batch that is rolled
         back must not have remembered an epoch that another one will be given.
@@ -39,12 +41,11 @@ class Beside:
         if told:
             _keep_customers(cursor, told, merchants, counts)
         heard = [one for one in said if isinstance(one, ApplicationSaid)]
-        if heard:
-            self._keep_applications(cursor, heard, merchants, counts)
+        return self._keep_applications(cursor, heard, merchants, counts) if heard else 0
 
     def _keep_applications(
         self, cursor: Cursor, said: Sequence[ApplicationSaid], merchants: Merchants, counts: Mapping[Place, Counts]
-    ) -> None:
+    ) -> int:
         ours: list[tuple[ApplicationEvent, Counts]] = []
         for one in said:
             count = counts[one.record.place]
@@ -53,9 +54,10 @@ class Beside:
             else:
                 ours.append((ApplicationEvent(merchants.number(one.merchant_id), one.at, one.installed), count))
         if not ours:
-            return
+            return 0
         new = applications.add(cursor, [event for event, _ in ours])
-        if new:
+        moved = int(bool(new))
+        if moved:
             merchants.change(cursor)
             recheck.add(cursor, [Asked(Kind.SINCE, event.merchant_no, since_us=event.at) for event in new])
         for event, count in ours:
@@ -64,6 +66,7 @@ class Beside:
                 count.applied += 1
             else:
                 count.duplicate += 1
+        return moved
 
 
 def _keep_customers(cursor: Cursor, said: Sequence[CustomerSaid], merchants: Merchants, counts: Mapping[Place, Counts]) -> None:

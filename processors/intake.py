@@ -198,7 +198,7 @@ class Intake:
         """What concerns other orders than those of the batch, after all of its own locks."""
         recheck.add(cursor, [Asked(recheck.Kind.NUMBER, 0, key) for key in sorted(joined.again)])
         if beside:
-            self._beside.apply(cursor, beside, self._merchants, counts)
+            epoch += self._beside.apply(cursor, beside, self._merchants, counts)
         if joined.unknown:
             unknown.note(cursor, joined.unknown, epoch, now)
 

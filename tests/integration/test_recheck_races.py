@@ -103,7 +103,7 @@ def test_an_order_and_what_it_is_judged_by_written_at_once_end_right(
 ) -> None:
     pair = PAIRS[name]
     overlap(shop, pair, order_begins=order_begins, order_commits=order_commits)
-    assert pair.is_right(shop)
+    assert pair.is_right(shop), (shop.bound(ORDER), shop.history(), shop.rows("SELECT * FROM recheck"))
     assert shop.queued() == 0
 
 
