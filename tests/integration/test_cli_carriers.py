@@ -103,7 +103,7 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
     assert {row["service"] for row in told(shop, "show", "ecpay")} > {"unimartc2c", "tcat"}
     assert "set by" in points(shop.environment, "carriers", "show", "ecpay", "unimartc2c").out
 
-    assert told(shop, "set", "tcat", "home", "3003", "reversed", "--effect", "return", "--note", "tried")["effect"] == "return"
+    assert told(shop, "set", "ecpay", "tcat", "3003", "reversed", "--effect", "return", "--note", "tried")["effect"] == "return"
     back = told(shop, "reset", "ecpay", "unimartc2c", "2067", "--note", "it was right", "--by", "kai")
     assert (back["word"], back["version"]) == ("collected", 3)
     log = told(shop, "log")
