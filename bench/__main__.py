@@ -22,7 +22,7 @@ from bench.machine import surroundings
 from bench.measure import Progress, Stack, measure
 from bench.ours import OURS
 from bench.report import Report
-from bench.rounds import Line, interleaved
+from bench.rounds import Line, interleaved, with_reports
 from bench.workload_a import WorkloadA
 from deploy.dev.kafka_local import KAFKA_VERSION
 from deploy.dev.stack import start_stack
@@ -40,6 +40,7 @@ class Part(StrEnum):
 
     A = "a"
     B = "b"
+    C = "c"
     LATENCY = "latency"
     MIDNIGHT = "midnight"
     FLAT = "flat"
@@ -65,8 +66,8 @@ class Sizes:
 def main(  # noqa: PLR0913 - typer wants a parameter for each option
     only: Annotated[list[Part] | None, typer.Option(help="Measure these parts only.")] = None,
     line: Annotated[list[Line] | None, typer.Option(help="Let only these take part in A and B.")] = None,
-    orders: Annotated[int, typer.Option(min=100, help="Orders of workload A; B has a third.")] = 60_000,
-    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds of A and B; the median counts.")] = 3,
+    orders: Annotated[int, typer.Option(min=100, help="Orders of workload A; B and C have a third.")] = 60_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds of A, B and C; the median counts.")] = 3,
     dues: Annotated[int, typer.Option(min=100, help="Points due at one midnight.")] = 1_000_000,
     entries: Annotated[int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")] = 5_000_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
@@ -76,12 +77,13 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
 ) -> None:
     """Measure orders a second, CPU, WAL, memory and latency on real Kafka and a durable PostgreSQL.
 
-    Without `--only`: A and B. Ends with code 1 when a part failed or a sum was wrong; the others are measured still.
+    Without `--only`: A, B and C (C beside B, ours alone). Ends with code 1 when a part failed or a sum was wrong; the
+    others are measured still.
     """
     sizes = Sizes(orders, rounds, dues, entries, seconds)
     with bench_stack() as stack:
         report = Report({**surroundings(stack.database_url), "kafka": stack.kafka})
-        for part in only or [Part.A, Part.B]:
+        for part in only or [Part.A, Part.B, Part.C]:
             with progress_bar() as progress:
                 attempt(part, report, stack, line or list(Line), sizes.quick() if quick else sizes, progress)
     report.show(console)
@@ -99,6 +101,11 @@ def attempt(part: Part, report: Report, stack: Stack, lines: list[Line], sizes: 
                 for run in interleaved(part.upper(), lines, size, sizes.rounds, stack, progress):
                     report.runs.append(run)
                     console.print(f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s")
+            case Part.C:
+                for run in with_reports(sizes.orders // 3, sizes.rounds, stack, progress):
+                    report.runs.append(run)
+                    console.print(f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s")
+                report.figures["C against B"] = share_of_b(report)
             case Part.LATENCY:
                 report.figures[part] = latency(half_load(report, stack, sizes, progress), sizes.seconds, stack, progress)
             case Part.MIDNIGHT:
@@ -110,6 +117,12 @@ def attempt(part: Part, report: Report, stack: Stack, lines: list[Line], sizes: 
     except (BenchError, KafkaException, psycopg.Error) as error:
         report.failures[part] = str(error)
         console.print(f"[red]{part}:[/red] {error}", highlight=False)
+
+
+def share_of_b(report: Report) -> Mapping[str, float]:
+    """How many of workload B's orders a second ours makes with carrier reports and customer events besides."""
+    rates = {run.workload: run.orders_per_second for run in report.medians() if run.contestant == OURS.name}
+    return {"orders/s of C, % of B's": 100 * rates["C"] / rates["B"]}
 
 
 def half_load(report: Report, stack: Stack, sizes: Sizes, progress: Progress) -> float:

@@ -37,6 +37,11 @@ class Site:
     group: str
     state: Path
 
+    @property
+    def topics(self) -> Mapping[str, str]:
+        """The topic of each kind of record."""
+        return {kind: f"{self.group}.{kind}" for kind in ("deliveries", "customers")} | {"orders": self.topic_in}
+
 
 @dataclass(frozen=True)
 class Command:

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -60,8 +60,9 @@ class HeldLoad:
     workers can all be assigned first, then get everything at one instant, and the producer takes no CPU meanwhile.
     """
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
-        self._topic = topic
+    def __init__(self, bootstrap_servers: str, topics: Mapping[str, str]) -> None:
+        """`topics` names the topic of each kind of record."""
+        self._topics = topics
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap_servers,
@@ -81,10 +82,10 @@ class HeldLoad:
         self._producer.begin_transaction()
         count = 0
         for record in records:
-            produce(self._producer, self._topic, record)
+            produce(self._producer, self._topics[record.topic], record)
             count += 1
         if self._producer.flush(120):
-            raise BenchError(f"The broker did not take the whole load for {self._topic} within 120 s.")
+            raise BenchError(f"The broker did not take the whole load for {self._topics['orders']} within 120 s.")
         return count
 
     def release(self) -> float:

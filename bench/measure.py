@@ -81,7 +81,7 @@ def measure(contestant: Contestant, workload: Workload, stack: Stack, progress: 
     with site_for(contestant.name, stack) as site:
         progress(f"{contestant.name}: preparing", 0)
         contestant.prepare(site, workload.settings())
-        load = HeldLoad(site.bootstrap_servers, site.topic_in)
+        load = HeldLoad(site.bootstrap_servers, site.topics)
         load.write(workload.records())
         if not contestant.held:
             load.release()

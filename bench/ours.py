@@ -22,6 +22,9 @@ POINTS = str(Path(sys.executable).with_name("points"))
 CLOCK_JUMP_DAYS = PENDING_DAYS + 2
 """Past the last merchant's midnight, whatever the zone."""
 
+READERS = ("intake", "intake")
+KINDS = ("relay", "grants", *READERS)
+
 SUMS = {
     "ledger": "SELECT account_no, sum(points) AS points FROM ledger GROUP BY 1",
     "lots": "SELECT account_no, sum(remaining) AS points FROM lot GROUP BY 1",
@@ -43,8 +46,8 @@ class Ours(Contestant):
     readers = 2
     held = True
 
-    def __init__(self, name: str = "ours", *, entries: int = 0) -> None:
-        self.name, self._entries = name, entries
+    def __init__(self, name: str = "ours", *, entries: int = 0, kinds: Sequence[str] = KINDS) -> None:
+        self.name, self._entries, self._kinds = name, entries, kinds
 
     @override
     def prepare(self, site: Site, settings: Mapping[str, Json]) -> None:
@@ -61,8 +64,7 @@ class Ours(Contestant):
     @override
     def commands(self, site: Site) -> Sequence[Command]:
         """Each worker kind as a process of its own."""
-        kinds = ("relay", "grants", "intake", "intake")
-        return [Command(kind, (POINTS, "run", kind)) for kind in kinds]
+        return [Command(kind, (POINTS, "run", kind)) for kind in self._kinds]
 
     @override
     def environment(self, site: Site) -> Mapping[str, str]:
@@ -73,7 +75,8 @@ class Ours(Contestant):
             "POINTS_DATABASE__URL": site.database_url,
             "POINTS_METRICS__PORT": "0",
             "POINTS_TOPICS__ORDERS": site.topic_in,
-            "POINTS_TOPICS__DELIVERIES": f"{site.group}.deliveries",
+            "POINTS_TOPICS__DELIVERIES": site.topics["deliveries"],
+            "POINTS_TOPICS__CUSTOMERS": site.topics["customers"],
             "POINTS_TOPICS__POINTS_CHANGED": site.topic_out,
         }
 
@@ -89,9 +92,9 @@ class Ours(Contestant):
 
     @override
     def when_planned(self, site: Site, workload: Workload) -> Iterator[float | None]:
-        """When every record has been consumed all is planned; then the database's clock jumps past the dues."""
+        """When all is consumed and nothing is left to recheck, all is planned; then the clock jumps past the dues."""
         with psycopg.connect(site.database_url, autocommit=True) as database:
-            while consumed(database) < workload.events:
+            while consumed(database) < workload.events or rechecks(database):
                 yield None
             planned = time.monotonic()
             move_clock(database, CLOCK_JUMP_DAYS)
@@ -119,6 +122,8 @@ class Ours(Contestant):
 
 
 OURS = Ours()
+OURS_C = Ours(kinds=("relay", "grants", "recheck", *READERS))
+"""Customers' events are looked at again by the recheck worker."""
 
 
 def audit_events(expected: Mapping[Member, int], count: int, events: Sequence[dict[str, object]]) -> None:
@@ -138,6 +143,12 @@ def audit_events(expected: Mapping[Member, int], count: int, events: Sequence[di
 def consumed(database: psycopg.Connection[Any]) -> int:
     """Records that the cursors have counted (I7)."""
     row = database.execute("SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor").fetchone()
+    return int(row[0]) if row else 0
+
+
+def rechecks(database: psycopg.Connection[Any]) -> int:
+    """Rows of the recheck queue."""
+    row = database.execute("SELECT count(*) FROM recheck").fetchone()
     return int(row[0]) if row else 0
 
 

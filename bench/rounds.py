@@ -1,14 +1,15 @@
-"""Workloads A and B: every contestant in turn, several rounds, so that a slow minute of the machine hits all alike."""
+"""Workloads A, B and C: every contestant in turn, several rounds, so that a slow minute of the machine hits all alike."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from bench.contestant import CONFLUENT, FAUST, FLOOR, Contestant
 from bench.measure import Measurement, Progress, Stack, measure
-from bench.ours import OURS
+from bench.ours import OURS, OURS_C
 from bench.workload import Workload
 from bench.workload_a import WorkloadA
 from bench.workload_b import WorkloadB
+from bench.workload_c import WorkloadC
 
 
 class Line(StrEnum):
@@ -44,3 +45,10 @@ def interleaved(
     for _ in range(rounds):
         for line in lines:
             yield measure(CONTESTANTS[line], workload_for(name, line, orders), stack, progress)
+
+
+def with_reports(orders: int, rounds: int, stack: Stack, progress: Progress) -> Iterator[Measurement]:
+    """Ours alone, B and C in turn: what carrier reports and customer events cost."""
+    for _ in range(rounds):
+        yield measure(OURS, WorkloadB(orders), stack, progress)
+        yield measure(OURS_C, WorkloadC(orders), stack, progress)

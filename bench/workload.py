@@ -12,10 +12,11 @@ Member = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record for the orders topic; `order_id` is its key."""
+    """One record; `order_id` is its key. `topic` is the kind of topic it goes to: orders, deliveries or customers."""
 
     order_id: str
     value: bytes
+    topic: str = "orders"
 
 
 class Workload(Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cli.exits import Exit, Failure
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError
+    from confluent_kafka import KafkaError, Producer
 
     from processors.runtime.configuration import Configuration
 
@@ -70,25 +70,24 @@ class Broker:
         )
 
     @property
+    def is_mock(self) -> bool:
+        """Whether this is the local stack's last rung, which makes topics by itself and knows no settings of them."""
+        from processors.runtime.topics import is_mock
+
+        return is_mock(self.cluster)
+
+    @property
     def brokers(self) -> int:
         """How many brokers the cluster has."""
         return len(self._metadata.brokers)
 
     def topics(self, names: Iterable[str]) -> dict[str, Topic]:
         """Those of the named topics that exist."""
-        from confluent_kafka import KafkaException, TopicCollection
+        from processors.runtime.topics import describe
 
         wanted = [name for name in dict.fromkeys(names) if name in self._metadata.topics]
-        found = {}
-        described = self.admin.describe_topics(TopicCollection(wanted), request_timeout=TIMEOUT) if wanted else {}
-        for name, future in described.items():
-            try:
-                one = future.result()
-            except KafkaException:
-                continue
-            replicas = min((len(p.replicas) for p in one.partitions), default=0)
-            found[name] = Topic(name, str(one.topic_id), len(one.partitions), replicas)
-        return found
+        described = describe(self.admin, self._metadata, wanted, TIMEOUT, lenient=True)
+        return {name: Topic(name, *one) for name, one in described.items()}
 
     def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Ends]:
         """The ends of the logs of (topic, partition)."""
@@ -109,6 +108,8 @@ class Broker:
         """The configuration of topics, by topic."""
         from confluent_kafka.admin import ConfigResource
 
+        if self.is_mock:
+            return {name: {} for name in names}
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
         described = self.admin.describe_configs(resources, request_timeout=TIMEOUT) if resources else {}
         return {r.name: {k: str(v.value) for k, v in f.result().items()} for r, f in described.items()}
@@ -118,6 +119,9 @@ class Broker:
         from confluent_kafka import KafkaError, KafkaException
         from confluent_kafka.admin import NewTopic
 
+        if self.is_mock:
+            self._producer().list_topics(name, timeout=TIMEOUT)
+            return True
         new = NewTopic(name, partitions, replication, config=settings)
         try:
             self.admin.create_topics([new], operation_timeout=TIMEOUT)[name].result()
@@ -126,6 +130,12 @@ class Broker:
                 return False
             raise
         return True
+
+    def _producer(self) -> "Producer":
+        """On the mock broker a topic comes into being when a producer asks for it."""
+        from confluent_kafka import Producer
+
+        return Producer({"bootstrap.servers": self._addresses, "log_level": 0})
 
     def refresh(self, names: Iterable[str]) -> None:
         """Asks again until the named topics are known everywhere, for some seconds at most."""

@@ -109,7 +109,7 @@ class CarrierTeller:
 _IDLE = frozenset({Meaning.IN_TRANSIT, Meaning.AT_PICKUP_POINT})
 """What is kept with the number alone, whosesoever it is."""
 _REMARKS = {
-    Meaning.UNKNOWN: ": no table has this code, so it changes nothing (points carriers set says what it means)",
+    Meaning.UNKNOWN: "; no table has this code, so it changes nothing (points carriers set says what it means)",
     Meaning.AT_PICKUP_POINT: ", which is never final",
     Meaning.REVERSED: ": the carrier takes back its own word that it was delivered or collected",
     Meaning.REVERSED_RETURNING: ": the carrier takes back its own word, and the parcel goes back",

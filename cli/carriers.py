@@ -228,7 +228,8 @@ def _print_codes(rows: list[dict[str, Any]]) -> None:
             was = f"shipped: {_words(told['word'], told['effect'])}" if told else "in no shipped table"
             word, mark = f"[yellow]{word}[/]", "[yellow]*[/]"
             note = f"set by {escape(row['set_by'])}, version {row['version']} ({was}). {note}"
-        table.add_row(mark, escape(row["code"]), escape(row["text"]), word, f"[dim]{note}[/]")
+        text = row["text"] if row["text"] != row["code"] else ""
+        table.add_row(mark, escape(row["code"]), escape(text), word, f"[dim]{note}[/]")
     out().print(table)
     if any(row["version"] is not None for row in rows):
         out().print("[yellow]*[/] [dim]set here, over the shipped table[/]")

@@ -157,8 +157,8 @@ def _print_examples(groups: list[Group]) -> None:
         out().print(f"\n[yellow]{group.outcome}[/]", end="")
         out().print(f" [dim]· {len(group.examples)} of {group.orders:,}[/]" if group.orders > len(group.examples) else "")
         for one in group.examples:
-            days = ""
+            theirs, ours = f"{one.upstream_points:,}", f"{one.our_points:,}"
             if one.upstream_days != one.our_days and one.upstream_days is not None and one.our_days is not None:
-                days = f", {one.upstream_days} days, ours {one.our_days}"
+                theirs, ours = f"{theirs} after {one.upstream_days} days", f"{ours} after {one.our_days}"
             ids = f"{escape(one.merchant_id)} {escape(one.order_id)}"
-            out().print(f"  {ids}  [dim]theirs[/] {one.upstream_points:,}[dim], ours[/] {one.our_points:,}{days}")
+            out().print(f"  {ids}  [dim]theirs[/] {theirs}[dim], ours[/] {ours}")

@@ -158,12 +158,12 @@ class Engine:
     def __init__(self, site: "Site", workers: Workers) -> None:
         """Connects to both ends. Close it."""
         found = site.configuration()
-        self._workers, self.produced = workers, 0
+        self._site, self._workers, self.produced = site, workers, 0
         self.events: list[Json] = []
         self._connection = psycopg.connect(site.database_url, autocommit=True, application_name="points-demo")
         self.clock, self.reader = Clock(self._connection), Reader(found, self._connection)
         kafka = common(found.kafka, name="points-demo") | {"log_level": 0}
-        self._topics = {"orders": found.topics.orders, "deliveries": found.topics.deliveries}
+        self._topics = found.topics.model_dump()
         self._producer = Producer({**kafka, "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 1})
         group = {
             "group.id": f"{found.kafka.group_id}.demo",
@@ -184,18 +184,22 @@ class Engine:
         self._connection.close()
 
     def play(self, step: "Step", watcher: Watcher) -> None:
-        """Moves the clock, produces the step's records, and returns when nothing moves any more."""
+        """Moves the clock, produces the step's records, and returns when nothing moves any more; so for its command."""
         self.clock.set(step.at)
         self._produce(step.records)
         self._settle(watcher)
+        if step.command:
+            command(self._site, *step.command)
+            self._settle(watcher)
 
     def _settle(self, watcher: Watcher) -> None:
         """Returns when all that was produced is processed, told and heard. Raises Failure when that does not come."""
         began = time.monotonic()
         while not settled(figures := self._look(watcher), self.produced, len(self.events)):
             if time.monotonic() - began > SETTLE_SECONDS:
-                what = f"{self.produced - figures.consumed} records not consumed, {figures.overdue} grants overdue, "
-                what += f"{figures.outbox} rows in the outbox, {figures.entries - len(self.events)} events not heard"
+                what = f"{self.produced - figures.consumed} records not consumed, {figures.recheck} orders to look at again, "
+                what += f"{figures.overdue} grants overdue, {figures.outbox} rows in the outbox, "
+                what += f"{figures.entries - len(self.events)} events not heard"
                 raise self._workers.failure(f"the engine stands still: {what}")
 
     def _look(self, watcher: Watcher) -> Figures:

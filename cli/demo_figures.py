@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 
 from cli.broker import Broker
-from store import adoption, views
+from store import adoption, parked, views
 from store.adoption import KnownCursor
 from store.ledger import EntryType
 
@@ -23,7 +23,11 @@ FROM ledger"""
 
 
 class Figures(NamedTuple):
-    """One look. `lag`: records in the topics that are not counted by a cursor yet. `taken` points are negative."""
+    """One look. `lag`: records in the topics that are not counted by a cursor yet. `taken` points are negative.
+
+    `recheck`: rows of the queue of orders to look at again; `parked`: carriers' reports that have no order by now; `unknown`:
+    codes of carriers that no table has.
+    """
 
     now: int
     consumed: int
@@ -38,21 +42,27 @@ class Figures(NamedTuple):
     outbox: int
     lag: int
     letters: int
+    recheck: int
+    parked: int
+    unknown: int
 
 
 class Reader:
     """Reads figures through a connection of its own."""
 
     def __init__(self, configuration: "Configuration", connection: Connection) -> None:
-        """Knows both topics' partitions from now on."""
-        names = [configuration.topics.orders, configuration.topics.deliveries]
+        """Knows the partitions of the topics in from now on."""
+        topics_in = configuration.topics
+        names = [topics_in.orders, topics_in.deliveries, topics_in.customers]
         self._broker, self._connection = Broker(configuration), connection
         topics = self._broker.topics(names)
         self._places = [(name, number) for name in names for number in range(topics[name].partitions)]
 
     def read(self) -> Figures:
         """How it stands now."""
-        due, rows = views.due(self._connection), adoption.known(self._connection)
+        # In the order of the work: what a look finds done has left its trace in what is looked at next.
+        rows = adoption.known(self._connection)
+        recheck, due = sum(views.recheck_queue(self._connection).values()), views.due(self._connection)
         ends = self._broker.ends(self._places)
         stood = {(row.topic, row.partition): row.next_offset for row in rows}
         lag = sum(max(0, end.next - stood.get(place, end.first)) for place, end in ends.items())
@@ -61,8 +71,13 @@ class Reader:
             now=due.now, consumed=sum(counts(rows).values()), orders=self._one("SELECT count(*) FROM orders")[0],
             planned=due.planned, overdue=due.overdue, entries=entries, grants=grants, granted=granted, takings=takings,
             taken=taken, outbox=views.waiting(self._connection).rows, lag=lag,
-            letters=views.letters(self._connection).rows,
+            letters=views.letters(self._connection).rows, recheck=recheck, parked=self._without_order(),
+            unknown=parked.unknown_codes(self._connection).codes,
         )  # fmt: skip
+
+    def _without_order(self) -> int:
+        found = parked.parked(self._connection)
+        return found.unmatched + found.ambiguous + found.awaiting
 
     def outcomes(self) -> dict[str, int]:
         """What became of all records (I7)."""
@@ -81,6 +96,6 @@ def counts(rows: list[KnownCursor]) -> dict[str, int]:
 
 
 def settled(figures: Figures, produced: int, heard: int) -> bool:
-    """Whether all that was produced is counted, all that is due is granted, and all of it was told and heard."""
-    done = figures.consumed >= produced and not figures.overdue and not figures.outbox
+    """Whether all produced is counted, all to look at again was, all that is due is granted, and all of it was told and heard."""
+    done = figures.consumed >= produced and not figures.recheck and not figures.overdue and not figures.outbox
     return done and heard >= figures.entries

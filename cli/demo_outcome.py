@@ -10,10 +10,12 @@ import psycopg
 from psycopg import sql
 
 from cli.steps import Explained, explain
+from rules.delivery import standings
 from rules.expiry import shown_day
 from rules.localdays import local_date
+from schemas.carriers.meaning import Meaning
 from schemas.ids import NEVER
-from store import database, dead_letters, views
+from store import carriers, database, dead_letters, views
 
 if TYPE_CHECKING:
     from cli.demo_engine import Engine
@@ -58,9 +60,22 @@ class Outcome:
             named = [step.text.removeprefix(f"{reason}: ") for step in steps if step.text.startswith(f"{reason}: ")]
             about = "after"
         else:
-            named, about = [], "delivery"
+            named, about = [], "carrier" if any(step.about == "carrier" for step in steps) else "delivery"
         last = [step.text.rpartition("). ")[2] for step in steps if step.about == about]
         return (named or last or [steps[-1].text])[-1]
+
+    @property
+    def where(self) -> str:
+        """In short, where its parcels are: the carrier's newest word where there is one, else as in `why`."""
+        view = self.told.view
+        parcels = standings(view.facts, view.settings.rules.overrides) if view.settings is not None else []
+        if len(parcels) > 1:
+            return f"{sum(one.final_at is not None for one in parcels)} of {len(parcels)} parcels have come"
+        reports = [*view.facts.reports, *(report for number in view.numbers for report in number.reports)]
+        if not reports:
+            return self.why
+        word = max(reports).meaning.word
+        return f"{word}, says the carrier" if word != Meaning.UNKNOWN.word else "nobody knows what the carrier said"
 
 
 def _expiry(expires: int, zone: str) -> date | Literal["never"]:
@@ -69,11 +84,16 @@ def _expiry(expires: int, zone: str) -> date | Literal["never"]:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All that the summary tells. `balances`: by shop and member, as `points balance` says; `found`: personal data."""
+    """All that the summary tells. `balances`: by shop and member, as `points balance` says; `found`: personal data.
+
+    `unknown`: carriers' codes that no table has; `parked`: their reports that have no order in the end.
+    """
 
     outcomes: tuple[Outcome, ...]
     balances: "dict[tuple[str, str], views.Balance]"
     letters: list[dead_letters.Summary]
+    unknown: list[carriers.Unknown]
+    parked: int
     records: dict[str, int]
     entries: int
     events: Sequence[dict[str, Any]]
@@ -92,9 +112,10 @@ def results(site: "Site", story: "Story", engine: "Engine") -> Results:
         outcomes = tuple(explained(connection, order) for order in story.orders)
         pairs = {(o.shop.id, o.member.id) for o in story.orders if o.member is not None}
         balances = {pair: views.balance(connection, *pair) for pair in sorted(pairs)}
-        letters, records = dead_letters.listed(connection), engine.reader.outcomes()
+        letters, unknown = dead_letters.listed(connection), carriers.unknown(connection)
+    now = engine.reader.read()
     return Results(
-        outcomes, balances, letters, records, engine.reader.read().entries, engine.events,
+        outcomes, balances, letters, unknown, now.parked, engine.reader.outcomes(), now.entries, engine.events,
         *personal_data(site, story.members, engine.events),
     )  # fmt: skip
 
@@ -128,6 +149,9 @@ def differences(story: "Story", got: Results) -> list[str]:
     lines += [
         f"records {name}: {got.records[name]}, expected {count}" for name, count in wanted.items() if got.records[name] != count
     ]
+    unknown = tuple(f"{one.carrier} {one.service} {one.code}" for one in got.unknown)
+    lines += [f"unknown codes: {unknown}, expected {story.unknown}"] if unknown != story.unknown else []
+    lines += [f"{got.parked} reports found no order, expected none"] if got.parked else []
     return [*lines, *_unbalanced(got), *_untold(got), *got.found]
 
 

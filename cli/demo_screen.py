@@ -1,11 +1,13 @@
 """What is shown while the sample day is played: a log that stays, and below it a panel of figures on a terminal."""
 
 import io
+import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 WHEN_WIDTH = 16
 PANEL_WIDTH = 118
+MANY = 3
+"""Names that are only put in a row."""
 Advance = Callable[[float], None]
 
 
@@ -125,6 +129,8 @@ class Day:
             self._shown_day = day
             self._line(f"[bold cyan]{day}[/]", "[cyan]the sample clock jumps[/]" if self._steps > 1 else "")
         self._line(f"[cyan]{time_of_day}[/]", f"[bold]{escape(step.says)}[/]", right=True)
+        if step.command:
+            self._line("", f"[dim]$ points {escape(self._typed(step.command))}[/]")
 
     def heard(self, event: dict[str, Any]) -> None:
         """An event from points.changed.v1."""
@@ -142,26 +148,39 @@ class Day:
         ends = NEVER if text is None else micros(datetime.fromisoformat(text))
         return " [dim](never expire)[/]" if ends == NEVER else f" [dim](until {shown_day(ends, zone)} 23:59)[/]"
 
-    def decided(self, outcome: "Outcome") -> None:
-        """What an order earns by now, and when."""
-        who = outcome.order.member.alias if outcome.order.member else "The guest"
+    def _typed(self, command: Sequence[str]) -> str:
+        """A command as an operator would type it, with short words for what is ours."""
+        return shlex.join([self._story.shop_named(word) if not word.startswith("/") else Path(word).name for word in command])
+
+    def decided(self, outcomes: Sequence["Outcome"]) -> None:
+        """What orders earn by now, and when; those with the same answer in one line."""
+        told: dict[str, dict[str, None]] = {}
+        for one in outcomes:
+            told.setdefault(self._decided(one), {})[one.order.member.alias if one.order.member else "The guest"] = None
+        for text, who in told.items():
+            self._line("", f"[dim]·[/] {' and '.join(who) if len(who) < MANY else ', '.join(who)}: {text}")
+
+    def _decided(self, outcome: "Outcome") -> str:
         now, told = outcome.told.decided, outcome.told
         if told.state == "planned" and now.due_at is not None:
-            text = f"[yellow]{now.points:,} points planned[/] for {self._shown(now.due_at)[0]}"
-        elif told.state == "granted":
-            text = f"nothing moves: the {told.view.granted:,} points stay"
-        elif told.state == "none":
-            text = f"earns nothing: [magenta]{now.reason}[/]"
-        elif told.state == "withdrawn":
-            text = f"nothing planned any more: [magenta]{now.reason}[/]" if not outcome.entries else "nothing is left"
-        else:
-            text = f"waits. [dim]{escape(outcome.why)}[/]"
-        self._line("", f"[dim]·[/] {who}: {text}")
+            return f"[yellow]{now.points:,} points planned[/] for {self._shown(now.due_at)[0]}"
+        if told.state == "granted":
+            return f"nothing moves: the {told.view.granted:,} points stay"
+        if told.state == "none":
+            return f"no points: [magenta]{now.reason}[/]"
+        if told.state == "withdrawn":
+            return f"nothing planned any more: [magenta]{now.reason}[/]" if not outcome.entries else "nothing is left"
+        return f"[dim]not final: {escape(outcome.where[0].lower() + outcome.where[1:])}[/]"
 
     def stands(self, figures: "Figures", events: int) -> None:
-        """New figures for the panel; a new dead letter is told at once."""
-        if self._figures is not None and figures.letters > self._figures.letters:
+        """New figures for the panel; what could not be used is told at once."""
+        before = self._figures
+        if before is not None and figures.letters > before.letters:
             self._line("", "[magenta]✖ a dead letter[/] [dim]kept byte for byte; all the others go on[/]")
+        if before is not None and figures.parked > before.parked:
+            self._line("", "[magenta]‖ parked[/] [dim]a report with a number that no order has named yet[/]")
+        if before is not None and figures.unknown > before.unknown:
+            self._line("", "[magenta]? an unknown code[/] [dim]kept and counted; its order stays where it was[/]")
         self._figures, self._events = figures, events
 
     def _line(self, when: str, text: str, *, right: bool = False) -> None:
@@ -204,8 +223,8 @@ def _cells(figures: "Figures", events: int) -> list[tuple[str, str, str]]:
         ("planned", f"{figures.planned}", "yellow"),
         ("granted", f"{figures.grants} (+{figures.granted:,})", "green"),
         ("taken back", f"{figures.takings} (−{-figures.taken:,})" if figures.takings else "0", "red"),
-        ("records", f"{figures.consumed}", "white"),
-        ("lag", f"{figures.lag}", "yellow" if figures.lag else "white"),
+        ("records", f"{figures.consumed}" + (f" (lag {figures.lag})" if figures.lag else ""), "white"),
+        ("parked", f"{figures.parked}", "magenta" if figures.parked else "white"),
         ("events out", f"{events}", "green"),
         ("dead letters", f"{figures.letters}", "magenta" if figures.letters else "white"),
     ]

@@ -63,6 +63,7 @@ def acting_in(environment: Mapping[str, str]) -> Iterator[None]:
 
 def environment_of(bootstrap: str, database_url: str, prefix: str, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of the sample's engine: these servers, topics under `prefix`, any free ports, logs as JSON."""
+    from deploy.demo import APPLICATION_ID
     from processors.runtime.configuration import TopicsConfiguration
 
     passed = {k: v for k, v in inherited.items() if not k.startswith("POINTS_") or k.startswith(_KEPT_OF_OURS)}
@@ -75,6 +76,7 @@ def environment_of(bootstrap: str, database_url: str, prefix: str, inherited: Ma
         "POINTS_DATABASE__URL": database_url,
         "POINTS_METRICS__PORT": "0",
         "POINTS_LOG_FORMAT": "json",
+        "POINTS_APPLICATION_ID": APPLICATION_ID,
         **({f"POINTS_TOPICS__{name.upper()}": prefix + topic for name, topic in topics} if prefix else {}),
     }
 
@@ -137,10 +139,12 @@ def must_fetch_kafka() -> bool:
 
 
 def _bytes_below(folder: Path) -> int:
+    """What lies in the folders that Maven fills, and changes meanwhile: walking them bears that, a deep glob does not."""
     total = 0
-    for path in folder.glob("tmp*/**/*"):
-        with suppress(OSError):  # Maven renames what it has finished
-            total += path.stat().st_size if path.is_file() else 0
+    for place, _, names in (found for temporary in folder.glob("tmp*") for found in os.walk(temporary)):
+        for name in names:
+            with suppress(OSError):
+                total += (Path(place) / name).stat().st_size
     return total
 
 
@@ -150,12 +154,11 @@ def servers(ending: ExitStack) -> Servers:
     What is started here is stopped and removed with `ending`. Raises Failure.
     """
     from deploy.dev.__main__ import STATE_DIR
-    from deploy.dev.ladder import Rung, kafka_choice
+    from deploy.dev.ladder import Rung
     from deploy.dev.process import StartError
     from deploy.dev.stack import running, start_stack
 
     kept = None if named_by_environment() else running(STATE_DIR)
-    _refuse_mock(kept.kafka_rung if kept is not None else kafka_choice().rung)
     if kept is not None:
         return Servers(kept, shared_kafka=True, stay=True, words="the stack that `make up` left running")
     # A folder of its own for every run, so that two may run at once; what a killed run left over is stopped first.
@@ -175,16 +178,6 @@ def servers(ending: ExitStack) -> Servers:
         *(["an own " + " and ".join(own)] if own else []),
     ]
     return Servers(stack, shared_kafka=shared, stay=not own, words=", ".join(words))
-
-
-def _refuse_mock(rung: "Rung") -> None:
-    """Cursors are kept by the topics' uuids (I6), which the mock broker cannot tell."""
-    from deploy.dev.kafka_local import missing
-    from deploy.dev.ladder import Rung
-
-    if rung is Rung.MOCK:
-        wrong = f"there is no Kafka for the sample day: no Docker engine answers, and {missing()}"
-        raise Failure(Exit.UNREACHABLE, wrong, "install one of them, or name a Kafka: POINTS_KAFKA__BOOTSTRAP_SERVERS")
 
 
 def _rungs(stack: "Stack") -> "Mapping[str, Rung]":

@@ -1,29 +1,28 @@
 """The sample day, read from its files (deploy/demo): shops, orders, what must come of them, and records to produce."""
 
 import copy
-import hashlib
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 import yaml
 
+from cli import demo_upstream as upstream
+from cli.demo_upstream import Json, money, text
+from deploy.demo import APPLICATION_ID
 from schemas.ids import Micros, micros
-from schemas.money import FRACTION_DIGITS, minor_units
 from schemas.settings import SettingsDocument, load_settings
 
 FOLDER: Final = Path(str(files("deploy.demo")))
-SYMBOLS: Final = {"TWD": "NT$", "HKD": "HK$", "SGD": "S$", "USD": "US$"}
 YEAR: Final = "2024-"
 """Of the sample day; steps leave it out."""
-EVENT_NAMES: Final = {"order": "Order", "order_delivery": "OrderDelivery", "return_order": "ReturnOrder"}
-_ON_THE_WAY: Final = ("pending", "shipped")
-Json = dict[str, Any]
+TopicName = Literal["orders", "deliveries", "customers"]
+"""A topic's short name in the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Member:
     email: str
 
     @property
-    def personal(self) -> tuple[str, ...]:
+    def personal(self) -> tuple[str, str, str]:
         """What must be dropped."""
         return self.name, self.phone, self.email
 
@@ -86,26 +85,33 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record for Kafka; `topic` is the short name in the configuration."""
+    """A record for Kafka."""
 
-    topic: Literal["orders", "deliveries"]
+    topic: TopicName
     key: str | None
     value: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What reaches Kafka at one moment of the sample clock, and which orders it is about."""
+    """What happens at one moment of the sample clock, and which orders it is about.
+
+    `command`: the arguments of a `points` command that an operator gives, after the records came.
+    """
 
     at: Micros
     says: str
     records: tuple[Record, ...]
     orders: tuple[Order, ...]
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The whole sample day. `expect`: what must have become of all records, by the names in the cursors."""
+    """The whole sample day. `expect`: what must have become of all records, by the names in the cursors.
+
+    `unknown`: the codes that nobody knows in the end, as `carrier service code`.
+    """
 
     begins: Micros
     shops: tuple[Shop, ...]
@@ -113,6 +119,7 @@ class Story:
     orders: tuple[Order, ...]
     steps: tuple[Step, ...]
     expect: Mapping[str, int]
+    unknown: tuple[str, ...]
 
     @property
     def records(self) -> int:
@@ -134,10 +141,11 @@ def load_story() -> Story:
     shops = {key: _shop(key, each) for key, each in told["shops"].items()}
     members = {alias: Member(alias, **each) for alias, each in told["members"].items()}
     orders = {key: _order(key, each, shops, members) for key, each in told["orders"].items()}
-    writer = _Writer(told["offset"], orders)
+    writer = _Writer(told["offset"], shops, members, orders)
     steps = tuple(writer.step(each) for each in told["steps"])
     begins = micros(writer.moment(str(told["begins"]).removeprefix(YEAR)))
-    return Story(begins, (*shops.values(),), (*members.values(),), (*orders.values(),), steps, told["expect"])
+    unknown = tuple(told["unknown"])
+    return Story(begins, (*shops.values(),), (*members.values(),), (*orders.values(),), steps, told["expect"], unknown)
 
 
 def _shop(key: str, told: Json) -> Shop:
@@ -154,134 +162,134 @@ def _order(key: str, told: Json, shops: Mapping[str, Shop], members: Mapping[str
 
 
 class _Writer:
-    """Writes records in upstream's shapes. Keeps every order as it is by now, since an order's record is whole."""
+    """Writes records in their senders' shapes. Keeps every order as it is by now, since an order's record is whole."""
 
-    def __init__(self, offset: str, orders: Mapping[str, Order]) -> None:
-        self._offset, self._orders = offset, orders
+    def __init__(self, offset: str, shops: Mapping[str, Shop], members: Mapping[str, Member], orders: Mapping[str, Order]) -> None:
+        self._offset, self._shops, self._members, self._orders = offset, shops, members, orders
         self._template: Json = orjson.loads((FOLDER / "order.json").read_bytes())
         self._now: dict[str, Json] = {}
 
-    def moment(self, text: str) -> datetime:
+    def moment(self, told: str) -> datetime:
         """`12-01 10:15` as an aware instant."""
-        return datetime.fromisoformat(f"{YEAR}{text}{self._offset}")
+        return datetime.fromisoformat(f"{YEAR}{told}{self._offset}")
 
     def step(self, told: Json) -> Step:
         """A step with its records."""
         at = self.moment(told["at"])
-        sends = told.get("also") or ([told] if "order" in told else [])
-        records = [record for send in sends for record in self._records(send, at)]
+        sends = told.get("also") or ([told] if "event" in told or "report" in told else [])
+        records = [record for send in sends for record in self._records(send, at) for _ in range(self._times(send))]
         if "poison" in told:
             records.append(Record("orders", None, told["poison"].encode()))
-        orders = dict.fromkeys(send["order"] for send in sends)
-        return Step(micros(at), told["says"], tuple(records), tuple(self._orders[key] for key in orders))
+        # Of an order that has yet to come there is nothing to tell.
+        keys = [*(send["order"] for send in sends if "order" in send), *told.get("about", ())]
+        orders = tuple(self._orders[key] for key in dict.fromkeys(keys) if key in self._now)
+        return Step(micros(at), told["says"], tuple(records), orders, self._command(told.get("points", "")))
+
+    def _command(self, told: str) -> tuple[str, ...]:
+        places = {key: shop.id for key, shop in self._shops.items()}
+        return tuple(word.format(settings=FOLDER / "settings", **places) for word in shlex.split(told))
+
+    def _times(self, send: Json) -> int:
+        return 2 if send.get("twice", "order" in send and self._orders[send["order"]].twice) else 1
 
     def _records(self, send: Json, heard: datetime) -> Iterator[Record]:
-        order, event = self._orders[send["order"]], str(send["event"])
         at = self.moment(send["of"]) if "of" in send else heard
-        if event.startswith("order_delivery/"):
-            topic, resource = "deliveries", self._delivery(order, send["delivery"], at)
-        elif event.startswith("return_order/"):
-            topic, resource = "orders", self._return(order, send["total"], at)
+        if "report" in send:
+            yield Record("deliveries", None, self._report(self._orders[send["order"]], send, at))
+        elif "order" in send:
+            yield self._of_order(self._orders[send["order"]], send, at)
+        elif "member" in send:
+            yield self._of_member(self._members[send["member"]], self._shops[send["shop"]], send, at)
         else:
-            topic, resource = "orders", self._whole(order, send, at)
-        value = orjson.dumps(_envelope(event, order.shop.id, resource, at))
-        for _ in range(2 if order.twice else 1):
-            yield Record("orders" if topic == "orders" else "deliveries", order.id, value)
+            shop, event = self._shops[send["shop"]], str(send["event"])
+            installed, removed = self.moment("01-01 12:00"), event.endswith("/uninstall")
+            resource = upstream.application(APPLICATION_ID, shop.id, installed, at, removed=removed)
+            yield Record("orders", None, upstream.envelope(event, shop.id, resource, at))
+
+    def _of_order(self, order: Order, send: Json, at: datetime) -> Record:
+        event = str(send["event"])
+        topic: TopicName = "deliveries" if event.startswith("order_delivery/") else "orders"
+        if topic == "deliveries":
+            resource = self._delivery(order, send, at)
+        elif event.startswith("return_order/"):
+            resource = self._return(order, send["total"], at)
+        else:
+            resource = self._whole(order, send, at)
+        return Record(topic, order.id, upstream.envelope(event, order.shop.id, resource, at))
+
+    def _of_member(self, member: Member, shop: Shop, send: Json, at: datetime) -> Record:
+        registered = self.moment(send["registered"])
+        resource = upstream.customer(member.id, member.personal, self.moment("01-01 12:00"), registered, at)
+        return Record("customers", member.id, upstream.envelope(str(send["event"]), shop.id, resource, at))
+
+    def _report(self, order: Order, send: Json, at: datetime) -> bytes:
+        """Carriers write the number without the blanks and hyphens that the shop typed in."""
+        said, number = dict(send["report"]), str(order.details["tracking"][send.get("parcel", 1) - 1])
+        if said.pop("names_order", False):
+            said |= {"merchant_id": order.shop.id, "order_id": order.id}
+        person = order.member.name if order.member else ""
+        return upstream.carrier_report(said, "".join(filter(str.isalnum, number)), person, at)
 
     def _whole(self, order: Order, send: Json, at: datetime) -> Json:
         resource = self._now.get(order.key) or self._created(order, at)
         for name, value in send.get("change", {}).items():
-            resource[name] = _money(value, order.currency) if name == "subtotal" else value
+            resource[name] = money(value, order.currency) if name == "subtotal" else value
         if resource["status"] == "completed":
-            resource["completed_at"] = _text(at)
+            resource["completed_at"] = text(at)
         if "delivery" in send:
-            _move(resource["order_delivery"], send["delivery"], at)
-        resource["updated_at"] = _text(at)
+            upstream.move(resource["order_delivery"], send["delivery"], at)
+        resource["updated_at"] = text(at)
         self._now[order.key] = resource
         whole: Json = copy.deepcopy(resource)
         return whole
 
-    def _delivery(self, order: Order, status: str, at: datetime) -> Json:
+    def _delivery(self, order: Order, send: Json, at: datetime) -> Json:
+        number = send.get("parcel", 1)
+        if number > 1:
+            return self._further(order, number, send["delivery"], at)
         known = self._now[order.key]["order_delivery"]
         resource: Json = copy.deepcopy(known)
-        _move(resource, status, at)
+        upstream.move(resource, send["delivery"], at)
         if resource["updated_at"] >= known["updated_at"]:
             self._now[order.key]["order_delivery"] = resource
         return resource | {"order_id": order.id}
+
+    def _further(self, order: Order, number: int, status: str, at: datetime) -> Json:
+        """A parcel that the order does not carry itself: another id, and a tracking number of its own."""
+        resource: Json = copy.deepcopy(self._now[order.key]["order_delivery"])
+        upstream.move(resource, "pending", at)
+        upstream.move(resource, status, at)
+        tracking = {"tracking_number": order.details["tracking"][number - 1]}
+        return resource | {"id": f"{order.id[:-4]}d{number}{order.id[-2:]}", "order_id": order.id, "delivery_data": tracking}
 
     def _return(self, order: Order, total: str, at: datetime) -> Json:
         return {
             "id": f"{order.id[:-4]}7e{order.id[-2:]}", "order_id": order.id, "status": "completed",
             "return_order_number": f"R{at:%Y%m%d%H%M%S}", "inspect_status": "inspected",
-            "total": _money(total, order.currency), "customer_id": order.member.id if order.member else None,
-            "created_at": _text(at - timedelta(hours=2)), "updated_at": _text(at), "items": [],
+            "total": money(total, order.currency), "customer_id": order.member.id if order.member else None,
+            "created_at": text(at - timedelta(hours=2)), "updated_at": text(at), "items": [],
         }  # fmt: skip
 
     def _created(self, order: Order, at: datetime) -> Json:
         details, member = order.details, order.member
-        personal = (member.name, member.phone, member.email) if member else ("Guest Madeup", "0900000099", "guest@example.invalid")
-        resource: Json = _filled(self._template, dict(zip(("NAME", "PHONE", "EMAIL"), personal, strict=True)))
+        personal = member.personal if member else ("Guest Madeup", "0900000099", "guest@example.invalid")
+        resource: Json = upstream.filled(self._template, dict(zip(("NAME", "PHONE", "EMAIL"), personal, strict=True)))
         resource |= {
-            "id": order.id, "order_number": f"{at:%Y%m%d%H%M%S}{order.id[-3:]}", "created_at": _text(at),
+            "id": order.id, "order_number": f"{at:%Y%m%d%H%M%S}{order.id[-3:]}", "created_at": text(at),
             "status": "confirmed", "customer_id": member.id if member else None, "is_guest_checkout": member is None,
-            "currency_iso": order.currency, "subtotal": _money(details["subtotal"], order.currency),
-            "order_discount": _money(details.get("discount", "0"), order.currency),
-            "order_points_to_cash": _money("0", order.currency), "user_credit": _money("0", order.currency),
+            "currency_iso": order.currency, "subtotal": money(details["subtotal"], order.currency),
+            "order_discount": money(details.get("discount", "0"), order.currency),
+            "order_points_to_cash": money("0", order.currency), "user_credit": money("0", order.currency),
             "created_by": details.get("created_by", "shop"),
+            "parent_order_id": self._orders[details["parent"]].id if "parent" in details else "",
         }  # fmt: skip
         if "tier" in details:
             resource["membership_tier_data"] = {"id": details["tier"], "level": 2, "status": "active"}
+        if "tracking" in details:
+            resource["delivery_data"]["tracking_number"] = details["tracking"][0]
         if "option" in details:
-            own = {"id": f"{order.id[:-4]}de{order.id[-2:]}", "platform": details["option"], "updated_at": _text(at)}
+            own = {"id": f"{order.id[:-4]}de{order.id[-2:]}", "platform": details["option"], "updated_at": text(at)}
             resource["order_delivery"] |= own
         else:
             resource["order_delivery"] = None
         return resource
-
-
-def _move(delivery: Json, status: str, at: datetime) -> None:
-    """The delivery is in that status since then. One that is on its way, also again, never arrived."""
-    delivery["status"] = status
-    delivery["updated_at"] = _text(at)
-    if f"{status}_at" in delivery:
-        delivery[f"{status}_at"] = _text(at)
-    if status in _ON_THE_WAY:
-        delivery["arrived_at"] = delivery["collected_at"] = None
-
-
-def _envelope(event: str, merchant: str, resource: Json, at: datetime) -> Json:
-    """The webhook around a resource. `ts` comes from what it says, so that a repeat is the same to the byte."""
-    digest = hashlib.sha256(orjson.dumps(resource)).hexdigest()
-    trace = f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
-    sent = micros(at) * 1000 + int(digest[:6], 16)
-    name = EVENT_NAMES[event.partition("/")[0]]
-    return {
-        "event": name,
-        "topic": event,
-        "merchant_id": merchant,
-        "resource": resource,
-        "trace_id": trace,
-        "ts": str(sent),
-    }
-
-
-def _money(amount: str, currency: str) -> Json:
-    """Money as upstream writes it; `cents` are minor units of the currency."""
-    symbol, digits = SYMBOLS[currency], FRACTION_DIGITS[currency]
-    return {
-        "cents": minor_units(Decimal(amount), currency), "currency_symbol": symbol, "currency_iso": currency,
-        "label": f"{symbol}{Decimal(amount):,.{digits}f}", "dollars": float(amount),
-    }  # fmt: skip
-
-
-def _filled(value: Any, words: Mapping[str, str]) -> Any:
-    """The template with its placeholders filled in."""
-    if isinstance(value, dict):
-        return {name: _filled(each, words) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_filled(each, words) for each in value]
-    return words.get(value, value) if isinstance(value, str) else value
-
-
-def _text(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds")

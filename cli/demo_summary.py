@@ -32,6 +32,7 @@ def show(console: Console, story: "Story", got: Results) -> None:
     console.print("\n[bold]What they have now[/] [dim](points balance)[/]")
     console.print(_balances(story, got))
     _dead_letters(console, got)
+    _unknown_codes(console, got)
     _figures(console, got)
 
 
@@ -111,10 +112,19 @@ def _dead_letters(console: Console, got: Results) -> None:
         console.print(f"{letter.id}  {escape(place)}  [magenta]{letter.reason}[/]: {escape(letter.message)}")
 
 
+def _unknown_codes(console: Console, got: Results) -> None:
+    console.print("\n[bold]What carriers said that stands in no table[/] [dim](points carriers unknown)[/]")
+    for one in got.unknown:
+        times = f"{one.reports} report" + ("s" if one.reports > 1 else "")
+        console.print(f"{one.carrier} {one.service}  [magenta]{escape(one.code)}[/]  {times}; its order stays where it was")
+
+
 def _figures(console: Console, got: Results) -> None:
     told = ", ".join(f"{count} {name}" for name, count in got.records.items() if count)
     console.print("\n[bold]Nothing is dropped silently[/]")
     console.print(f"{sum(got.records.values())} records in: {told}")
+    if got.records["parked"] and not got.parked:
+        console.print("[dim]parked: a report that came before its order; it has found it since[/]")
     console.print(f"{got.entries} ledger entries, {len(got.events)} points-changed events, each with an id of its own")
     where = f"[red]{len(got.found)} places have some[/]" if got.found else "none is in a table or an event"
     console.print(f"{got.searched} names, numbers and addresses were in the records: {where}")

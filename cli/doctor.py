@@ -117,7 +117,7 @@ def _topics(found: "Configuration", broker: "Broker") -> Iterator[Finding]:
     for w in wanted:
         if w.name in there:
             have = there[w.name]
-            for line in differences(w, have.partitions, have.replication, settings[w.name], found):
+            for line in differences(w, have, settings[w.name], found, broker):
                 yield Finding(
                     "warning",
                     f"topic {w.name}: {line}",
@@ -256,13 +256,13 @@ def _reports(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
 
     parked, unknown = reports.parked(connection), reports.unknown_codes(connection)
     if parked.ambiguous:
-        wrong = f"carriers' reports: {parked.ambiguous:,} tracking numbers fit several orders and count for none"
+        wrong = f"carriers' reports: those of {parked.ambiguous:,} tracking numbers fit several orders and count for none"
         yield Finding("warning", wrong, "`points carriers parked --ambiguous` shows which")
     else:
         waiting = parked.unmatched + parked.awaiting
         yield Finding("ok", f"carriers' reports: none is ambiguous, {waiting:,} numbers and orders are awaited")
     if unknown.codes:
-        wrong = f"carriers' codes: {unknown.codes:,} are unknown, in {unknown.reports:,} reports, which changed nothing"
+        wrong = f"carriers' codes: unknown are {unknown.codes:,}; reports with them, so far {unknown.reports:,}, change nothing"
         yield Finding("warning", wrong, "`points carriers unknown`, then `points carriers set`")
     else:
         yield Finding("ok", "carriers' codes: all that came are known")

@@ -105,9 +105,9 @@ def parked_json(parked: "Parked", purged: dict[str, int]) -> dict[str, Any]:
 def in_words(parked: "Parked") -> str:
     """What waits, in a few words."""
     parts = [
-        (parked.ambiguous, "numbers that fit several orders → points carriers parked --ambiguous"),
-        (parked.unmatched, "numbers that no order names"),
-        (parked.awaiting, "reports of orders that are not known"),
+        (parked.unmatched, "unmatched"),
+        (parked.awaiting, "awaiting their order"),
+        (parked.ambiguous, "ambiguous → points carriers parked --ambiguous"),
     ]
     return ", ".join(f"{count:,} {what}" for count, what in parts if count)
 

@@ -11,7 +11,7 @@ from cli.carrier_steps import CarrierTeller
 from cli.settings_steps import settings_steps
 from cli.words import day_of, day_shown, moment_shown, money_shown, points_shown
 from rules import delivery
-from rules.carriers import number_of
+from rules.carriers import number_of, reports_of
 from rules.earning import channel_of, counted_returns, goods_of
 from rules.entitlement import Entitlement, entitlement
 from rules.facts import OrderRecord, Parcel
@@ -242,15 +242,16 @@ class _Teller:
         head = (
             f"Parcel {unpack_id(record.parcel_id)}{numbered}: {option} is final at {_awaited(awaited)} ({_whence(parcel, rules)})"
         )
+        it_is = "By upstream it is" if reports_of(parcel, self.view.facts) else "It is"
         moment = delivery.final_moment(parcel, rules.overrides)
         status = f"{record.status or 'not told'}{', logistics failed' if record.failed else ''}"
         if moment is not None:
-            return f"{head}. It is {status}: final {self._at(moment)}, by {_evidence(parcel, moment)}."
+            return f"{head}. {it_is} {status}: final {self._at(moment)}, by {_evidence(parcel, moment)}."
         gone = delivery.gone_back_since(parcel)
         if gone is not None:
-            return f"{head}. It is {status} since {self._at(gone)}: returned or lost is not final."
+            return f"{head}. {it_is} {status} since {self._at(gone)}: returned or lost is not final."
         waits = " It waits to be collected." if record.status == "arrived" and awaited == "collected" else ""
-        return f"{head}. It is {status}: {awaited} is awaited.{waits}"
+        return f"{head}. {it_is} {status}: {awaited} is awaited.{waits}"
 
     def _when(self, rules: BoundRules) -> Iterator[str]:
         now = self.decided

@@ -1,15 +1,19 @@
 """Expiry: lots lapse on accounts that nobody touches, and so it is announced (SPEC 3.4, DESIGN 2.4).
 
-Quarantined bytes, which may hold personal data, lapse as well, after 14 days (SPEC 7).
+Quarantined bytes, which may hold personal data, lapse as well, after 14 days (SPEC 7), and carriers' reports for which no
+order came, after 180 (SPEC 6).
 """
 
 from typing import Any
 
 from psycopg import Connection
 
+from processors.numbers import ask_for_known_codes, purge_reports
+from processors.runtime import metrics
 from store import ledger, observe, quarantine
-from store.database import transaction
+from store.database import raw, transaction
 from store.merchants import Merchants
+from store.words import Words
 
 BATCH = 1000
 """Accounts per transaction."""
@@ -26,6 +30,7 @@ class Expiry:
         """Goes on with a new connection."""
         self._connection = connection
         self._merchants = Merchants(connection)
+        self._words = Words(connection)
 
     def turn(self, limit: int = BATCH) -> int:
         """One transaction's worth of accounts; how many there were."""
@@ -36,6 +41,17 @@ class Expiry:
             return ledger.expire(cursor, limit, now, self._merchants.merchant_id)
 
     def purge(self, limit: int = BATCH) -> int:
-        """Forgets quarantined bytes whose time is over (SPEC 7); how many records' they were."""
+        """Forgets quarantined bytes and parked reports whose time is over; how many records and reports they were."""
         with transaction(self._connection) as cursor:
-            return quarantine.purge(cursor, limit)
+            bytes_of = quarantine.purge(cursor, limit)
+        with transaction(self._connection) as cursor:
+            reports = purge_reports(cursor, observe.now(cursor), self._words, limit)
+        for kind, count in reports.items():
+            metrics.PURGED_REPORTS.labels(kind).inc(count)
+        return bytes_of + sum(reports.values())
+
+    def look_at_codes(self) -> None:
+        """Asks for reports again whose codes a new release of the tables knows."""
+        self._merchants.keep_up(raw(self._connection))
+        with transaction(self._connection) as cursor:
+            ask_for_known_codes(cursor, self._merchants.codes)

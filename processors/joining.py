@@ -5,7 +5,6 @@ report is folded into it in the batch that brings the two together. What several
 looked at again without haste (processors/numbers.py), as is whatever may change who contests it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -342,8 +341,3 @@ def attachable(row: TrackingRow, merchant_no: int, words: Words) -> list[Carrier
 def fact(report: Heard, number: bytes) -> CarrierReport:
     """The report of a number as a fact of an order."""
     return CarrierReport(report.at, report.meaning, number, report.service, report.code, return_leg=report.return_leg)
-
-
-def by_word(told: Iterable[Understood]) -> Counter[tuple[str, str]]:
-    """How many reports of each service said what, for metrics."""
-    return Counter([(one.service, one.meaning.word) for one in told])

@@ -12,7 +12,7 @@ from rules.facts import CarrierReport, OrderFacts
 from rules.folding import fold_report
 from schemas.carriers import CodeTable, Meaning
 from schemas.ids import Micros
-from store import awaiting, orders, tracking
+from store import awaiting, orders, tracking, unknown
 from store.awaiting import Waiting
 from store.database import Cursor
 from store.orders import OrderKey, OrderRow
@@ -48,6 +48,32 @@ def take_up(cursor: Cursor, rows: Mapping[OrderKey, OrderRow], words: Words, cod
     for row in rows.values():
         if row.facts.reports:
             _look_up_again(row.facts, codes)
+
+
+def purge_reports(cursor: Cursor, now: Micros, words: Words, limit: int) -> dict[str, int]:
+    """Forgets reports for which no order came in 180 days (SPEC 6); how many of each kind."""
+    unmatched, waiting = tracking.purge(cursor, now, limit), awaiting.purge(cursor, now, limit)
+    places = [(number, one) for number, key, meaning in unmatched for one in tracking.heard([(key, meaning)], words)]
+    gone = [(number, one.service, one.code) for number, one in places if one.meaning is Meaning.UNKNOWN]
+    for order_id, packed in waiting:
+        report = awaiting.report_of(packed, words)
+        if report.meaning is Meaning.UNKNOWN:
+            gone.append((awaiting.ASKED + order_id, report.service, report.code))
+    unknown.forget_reports(cursor, {((*_line(service), code), key) for key, service, code in gone})
+    return {"unmatched": len(unmatched), "awaiting_order": len(waiting)}
+
+
+def ask_for_known_codes(cursor: Cursor, codes: CodeTable) -> None:
+    """Asks to look again at reports whose codes were unknown when they came, and stand in the tables by now."""
+    for carrier, service, code in unknown.codes(cursor):
+        if codes.look_up(carrier, service, code, None)[0] is not Meaning.UNKNOWN:
+            unknown.ask(cursor, (carrier, service, code))
+
+
+def _line(service: str) -> tuple[str, str]:
+    """Carrier and service."""
+    carrier, _, line = service.partition("/")
+    return carrier, line
 
 
 def _share_out(row: TrackingRow, found: Mapping[OrderKey, OrderRow], words: Words, codes: CodeTable) -> set[OrderKey]:
@@ -117,8 +143,7 @@ def _look_up_again(facts: OrderFacts, codes: CodeTable) -> bool:
 def _known_by_now(meaning: Meaning, service: str, code: str, codes: CodeTable, *, return_leg: bool) -> tuple[Meaning, str]:
     if meaning is not Meaning.UNKNOWN:
         return meaning, code
-    carrier, _, line = service.partition("/")
-    found, spelled = codes.look_up(carrier, line, code, None)
+    found, spelled = codes.look_up(*_line(service), code, None)
     return (meaning, code) if found is Meaning.UNKNOWN else (meaning_on_leg(found, return_leg), spelled)
 
 

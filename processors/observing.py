@@ -8,12 +8,14 @@ from hashlib import sha256
 
 from processors.deciding import Tally
 from processors.intake import Done
+from processors.joining import Understood
 from processors.reading import Said
 from processors.relay import Relayed
 from processors.runtime import metrics
 from processors.runtime.feed import Record
 from rules.earning import ONLINE_CHANNELS, RETAIL_CHANNELS
 from rules.options import is_known
+from schemas.carriers import is_known_service
 from store.cursors import Counts, Place
 from store.outbox import OutboxKind
 
@@ -37,6 +39,8 @@ def batch_done(records: Sequence[Record], done: Done, seconds: float) -> None:
             metrics.IGNORED.labels(reason).inc(count)
     posted(done.tally)
     _words(done.said)
+    for (service, word), count in Counter([(service_label(one), one.meaning.word) for one in done.told]).items():
+        metrics.CARRIER_REPORTS.labels(service, word).inc(count)
 
 
 def by_topic(counts: Mapping[Place, tuple[int, Counts]]) -> dict[str, Counts]:
@@ -74,6 +78,12 @@ def _words(said: Sequence[Said]) -> None:
 def option_bucket(option: str) -> str:
     """`known` for options of our table, else one of sixteen buckets: shops make up names, labels must stay few."""
     return "known" if is_known(option) else f"unknown_{sha256(option.encode()).hexdigest()[0]}"
+
+
+def service_label(told: Understood) -> str:
+    """Carrier and service when a table has them; anybody may make up others, and labels must stay few."""
+    carrier, service, _ = told.code
+    return told.service if is_known_service(carrier, service) else "unknown"
 
 
 def relayed(done: Relayed) -> None:

@@ -36,7 +36,7 @@ RELAY_FIRST, RELAY_LONGEST = 0.01, 0.05
 TOPIC_SECONDS, TOPIC_SECONDS_IN_TROUBLE = 10.0, 1.0
 LAG_SECONDS = 1.0
 PURGE_SECONDS = 600.0
-"""Between two looks for quarantined bytes that are 14 days old."""
+"""Between two looks for quarantined bytes that are 14 days old, and parked reports that are 180 days old."""
 
 Database = Connection[tuple[Any, ...]]
 
@@ -266,6 +266,7 @@ class ExpiryJob(_DatabaseJob):
         accounts = self._expiry.turn()
         metrics.EXPIRED_ACCOUNTS.inc(accounts)
         if time.monotonic() > self._purge_at and self._expiry.purge() == 0:
+            self._expiry.look_at_codes()
             self._purge_at = time.monotonic() + PURGE_SECONDS
         return 0.0 if accounts == EXPIRY_BATCH else TIMER_SECONDS
 

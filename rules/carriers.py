@@ -21,36 +21,45 @@ _FINAL_FOR_COLLECTED = frozenset({Meaning.COLLECTED})
 
 
 class GoneWord(NamedTuple):
-    """One word of *returning*, *returned* or *lost*, and whether it took back a delivery as well (7-11 2053)."""
+    """One word of *returning*, *returned* or *lost*.
+
+    `out`: the latter two, so that other parcels decide without it (SPEC 2.5). `reversal`: it took back a delivery as well
+    (7-11 2053).
+    """
 
     at: Micros
+    out: bool = False
     reversal: bool = False
 
 
 class Voice(NamedTuple):
     """One of the two voices on a parcel (SPEC 2.4), upstream or the carrier, folded by itself.
 
-    `final_at` is the final moment that it says; `gone` the words by which the parcel goes back since then, oldest first:
-    one of the two is empty. `before` is the final moment that stood before it went back, and stands again when that does
-    not count. `out`: the newest of `gone` is *returned* or *lost*, so that other parcels decide without it (SPEC 2.5).
+    `final_at` is the final moment that it says; `gone` the words by which the parcel goes back since then, in the order in
+    which they were said: one of the two is empty. `before` is the final moment that stood before it went back, and stands
+    again when that does not count.
     """
 
     final_at: Micros | None = None
     before: Micros | None = None
     gone: tuple[GoneWord, ...] = ()
-    out: bool = False
 
     @property
     def gone_since(self) -> Micros | None:
         """Since when it says that the parcel goes back, is back or lost; None when it does not."""
-        return self.gone[0].at if self.gone else None
+        return min((word.at for word in self.gone), default=None)
+
+    @property
+    def out(self) -> bool:
+        """Returned or lost by its newest word: other parcels decide without it (SPEC 2.5). One going back is awaited."""
+        return bool(self.gone) and self.gone[-1].out
 
     def denies(self, final: Micros) -> bool:
         """Whether it says *returning, returned or lost* later than the other voice's final moment (SPEC 2.4)."""
-        return bool(self.gone) and self.gone[-1].at > final
+        return any(word.at > final for word in self.gone)
 
     def keeping(self, kept_from: Micros) -> "Voice":
-        """The voice if going back at or after `kept_from` changes nothing (SPEC 4.5); a reversed scan takes back."""
+        """The voice if words of going back at or after `kept_from` change nothing (SPEC 4.5); a reversed scan takes back."""
         left = tuple(word for word in self.gone if word.at < kept_from or word.reversal)
         if len(left) == len(self.gone):
             return self
@@ -86,7 +95,7 @@ def _with(voice: Voice, report: CarrierReport, final: frozenset[Meaning]) -> Voi
         return voice if voice.final_at is not None else Voice(report.at)
     if meaning in GOING_BACK:
         stood = voice.before if voice.gone else voice.final_at
-        return Voice(None, stood, (*voice.gone, GoneWord(report.at)), meaning in OUT_OF_THE_COUNT)
+        return Voice(None, stood, (*voice.gone, GoneWord(report.at, meaning in OUT_OF_THE_COUNT)))
     if meaning is Meaning.REVERSED:
         # It takes back a delivery or pick-up, also one before the parcel went back; the going back itself stands.
         return voice._replace(final_at=None, before=None)

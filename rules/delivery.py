@@ -15,6 +15,7 @@ from rules.trail import (
     FINAL_FOR_ARRIVED,
     FINAL_FOR_COLLECTED,
     GONE_BACK,
+    OUT_OF_THE_COUNT,
     Entry,
     State,
     Trail,
@@ -149,11 +150,20 @@ def upstream_voice(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Voic
     run = streak(parcel.trail, GONE_BACK)
     if not run:
         return Voice(final_moment(parcel, overrides))
-    # Records without a time of their own repeat one word, as old as the first of them; a `returned_at` is a new word.
-    told = {entry.said_at for entry in run if entry.said_at is not None}
-    untold = [entry.version.at for entry in run if entry.said_at is None]
-    words = sorted(told | {min(untold)} if untold else told)
-    return Voice(None, before_it_went_back(parcel, overrides), tuple(map(GoneWord, words)), is_out_of_the_count(parcel))
+    return Voice(None, before_it_went_back(parcel, overrides), tuple(_gone_words(run)))
+
+
+def _gone_words(run: Iterable[Entry]) -> Iterator[GoneWord]:
+    """Upstream's words of going back: each of the time that its record tells, else since when upstream has said it.
+
+    So a record that only repeats *returning* is no newer word, but *returned* after *returning* is.
+    """
+    word, since_when = State.OTHER, 0
+    for entry in run:
+        if entry.state is not word:
+            word, since_when = entry.state, entry.version.at
+        at = since_when if entry.said_at is None else entry.said_at
+        yield GoneWord(at, word in OUT_OF_THE_COUNT)
 
 
 def finals_if_kept(facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> Iterator[tuple[Micros, Micros]]:

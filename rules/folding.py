@@ -7,7 +7,7 @@ from bisect import bisect_left
 from typing import Literal, TypeVar
 
 from rules.facts import CarrierReport, OrderFacts, OrderRecord, Parcel, ParcelRecord, ReturnOrder
-from rules.trail import Entry, State, Version, extended
+from rules.trail import GONE_BACK, Entry, State, Version, extended
 from schemas.carriers.meaning import Meaning
 
 Outcome = Literal["applied", "duplicate", "stale", "too_many_reports"]
@@ -22,10 +22,10 @@ _ORDER_STATES = {"completed": State.COMPLETED, "cancelled": State.CANCELLED, "re
 _PARCEL_STATES = {
     "arrived": State.ARRIVED,
     "collected": State.COLLECTED,
-    "returning": State.GONE_BACK,
-    "returned": State.GONE_BACK,
-    "returning_store_closed": State.GONE_BACK,
-    "expired": State.GONE_BACK,
+    "returning": State.RETURNING,
+    "returned": State.RETURNED,
+    "returning_store_closed": State.RETURNING,
+    "expired": State.LOST,
 }
 
 
@@ -94,12 +94,12 @@ def parcel_entry(record: ParcelRecord) -> Entry:
     """What the record adds to its parcel's trail. A failed logistics state beats a final status (SPEC 6)."""
     state = _PARCEL_STATES.get(record.status, State.OTHER)
     if record.failed:
-        state = State.GONE_BACK
+        state = State.LOST
     if state is State.ARRIVED:
         return Entry(record.version, state, record.arrived_at, record.collected_at)
     if state is State.COLLECTED:
         return Entry(record.version, state, record.collected_at, record.arrived_at)
-    return Entry(record.version, state, record.returned_at if state is State.GONE_BACK else None)
+    return Entry(record.version, state, record.returned_at if state in GONE_BACK else None)
 
 
 def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:

@@ -27,15 +27,18 @@ class State(IntEnum):
     OTHER = 0
     ARRIVED = 1
     COLLECTED = 2
-    GONE_BACK = 3  # returning, returned, lost
+    RETURNED = 3
     COMPLETED = 4
     CANCELLED = 5  # cancelled or removed
     BARE_REMOVE = 6  # an `order/remove` that carried nothing but the id
+    RETURNING = 7
+    LOST = 8
 
 
 FINAL_FOR_ARRIVED = frozenset({State.ARRIVED, State.COLLECTED})
 FINAL_FOR_COLLECTED = frozenset({State.COLLECTED})
-GONE_BACK = frozenset({State.GONE_BACK})
+GONE_BACK = frozenset({State.RETURNING, State.RETURNED, State.LOST})
+OUT_OF_THE_COUNT = frozenset({State.RETURNED, State.LOST})
 COMPLETED = frozenset({State.COMPLETED})
 CANCELLED = frozenset({State.CANCELLED, State.BARE_REMOVE})
 

@@ -17,6 +17,12 @@ def next_expiry(cursor: Cursor) -> tuple[Micros | None, Micros]:
     return (row[0], row[1]) if row else (None, 0)
 
 
+def now(cursor: Cursor) -> Micros:
+    """The database's clock."""
+    row = cursor.execute(queries("observe")["now"]).fetchone()
+    return int(row[0]) if row else 0
+
+
 def epoch(cursor: Cursor) -> int:
     """How many changes of settings there were."""
     row = cursor.execute(queries("observe")["epoch"]).fetchone()

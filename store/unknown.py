@@ -1,6 +1,6 @@
 """Codes of carriers that no table has: counted, shown, and the reports that carried them remembered (SPEC 6)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from psycopg import Connection
@@ -37,7 +37,7 @@ class UnknownCodes:
     def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
         """Reads those that are known to be unknown."""
         self._codes: dict[tuple[str, str], set[str]] = {}
-        for carrier, service, code in raw(connection).execute(queries("unknown")["all"]).fetchall():
+        for carrier, service, code in codes(raw(connection)):
             self._codes.setdefault((carrier, service), set()).add(code)
 
     def spelled(self, carrier: str, service: str, code: str) -> Code:
@@ -72,7 +72,19 @@ def note(cursor: Cursor, unknown: Sequence[Unknown], epoch: int, now: Micros) ->
         cursor.execute(queries("unknown")["note_reports"], columns(places, (texts, texts, texts, int4s, byteas)))
 
 
-def forget_reports(cursor: Cursor, places: Mapping[tuple[Code, bytes], None]) -> None:
+def codes(cursor: Cursor) -> list[Code]:
+    """The codes that have come and were unknown then."""
+    return cursor.execute(queries("unknown")["all"]).fetchall()
+
+
+def ask(cursor: Cursor, code: Code) -> None:
+    """Asks to look again at what carried a code, which is known by now."""
+    cursor.execute(queries("unknown")["hold_epoch"])
+    cursor.execute(queries("carriers")["recheck"], list(code))
+    cursor.execute(queries("carriers")["forget"], list(code))
+
+
+def forget_reports(cursor: Cursor, places: Collection[tuple[Code, bytes]]) -> None:
     """Forgets where reports were that are no more: their code, and the key that they had without a merchant."""
     if places:
         rows = sorted((*_encoded(code), key) for code, key in places)

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 from processors.runtime.configuration import KafkaConfiguration
 from processors.runtime.failures import TopicChanged, kafka_error
 from processors.runtime.kafka import Watch, common, consumer
+from processors.runtime.topics import describe, is_mock
 from store.cursors import Place
 
 METADATA_TIMEOUT = 5.0
@@ -74,8 +75,9 @@ class Feed:
         missing = [t for t in self._topics if t not in metadata.topics]
         if missing:
             raise TopicChanged(f"topics {', '.join(missing)} do not exist: create them with `points topics apply`")
-        described = self._admin.describe_topics(TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT)
-        return str(metadata.cluster_id), {t: str(f.result().topic_id) for t, f in described.items()}
+        self._is_mock = is_mock(metadata.cluster_id)
+        described = describe(self._admin, metadata, self._topics, METADATA_TIMEOUT)
+        return str(metadata.cluster_id), {topic: one.uuid for topic, one in described.items()}
 
     def _raise_if_refused(self) -> None:
         refused, self.watch.refused = self.watch.refused, None
@@ -240,6 +242,10 @@ class Feed:
 
     def check_topics(self) -> None:
         """Raises TopicChanged when a topic is gone or another one by now, KafkaException when nobody answers."""
+        if self._is_mock:
+            self._admin.list_topics(timeout=METADATA_TIMEOUT)
+            self.watch.alarmed = False
+            return
         described = self._admin.describe_topics(TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT)
         for topic, future in described.items():
             try:

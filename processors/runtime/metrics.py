@@ -87,6 +87,8 @@ DELIVERY_OPTIONS = _counter(
 )
 UNKNOWN_CREATED_BY = _counter("points_unknown_created_by", "Orders whose created_by is not one that we know (SPEC 1.9).")
 QUARANTINE = _gauge("points_quarantine_records", "Records in quarantine that nobody has redriven or discarded.", ["topic"])
+CARRIER_REPORTS = _counter("points_carrier_reports", "Carriers' reports, by service and what they say.", ["service", "meaning"])
+PURGED_REPORTS = _counter("points_purged_reports", "Parked reports forgotten after 180 days, by why they were parked.", ["kind"])
 
 # What is posted.
 ENTRIES = _counter("points_ledger_entries", "Ledger entries posted, by type.", ["type"])

@@ -11,6 +11,9 @@ WITH RECURSIVE m (merchant_no, due_us) AS (
 )
 SELECT min(due_us), points_now() FROM m;
 
+-- name: now
+SELECT points_now();
+
 -- name: epoch
 SELECT epoch FROM settings_epoch;
 

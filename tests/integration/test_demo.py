@@ -56,24 +56,58 @@ def points_of(played: Results, key: str) -> tuple[str, int, tuple[str, ...]]:
     return one.told.state, one.told.view.granted, one.entries
 
 
+def dues(played: Results) -> dict[str, str]:
+    """The due days of what was granted."""
+    return {one.order.key: str(one.as_expected.due) for one in played.outcomes}
+
+
 def test_the_day_comes_out_as_its_files_expect(story: Story, played: Results) -> None:
     assert differences(story, played) == []
 
 
 def test_another_expectation_is_noticed(story: Story, played: Results) -> None:
     wrong = replace(story, expect={**story.expect, "dead": 2})
-    assert differences(wrong, played) == ["records applied: 44, expected 43", "records dead: 1, expected 2"]
+    assert differences(wrong, played) == ["records applied: 88, expected 87", "records dead: 1, expected 2"]
     first, *others = played.outcomes
     order = replace(first.order, expect=replace(first.order.expect, points=99))
     changed = replace(played, outcomes=(replace(first, order=order), *others))
     assert differences(story, changed) == ["order door: points is 100, expected 99"]
+    strange = replace(story, unknown=())
+    assert differences(strange, played) == ["unknown codes: ('ninja_van v2 Held at Partner Store',), expected ()"]
+    assert differences(story, replace(played, parked=1)) == ["1 reports found no order, expected none"]
     lost = replace(played, events=played.events[:-1])
-    assert differences(story, lost)[0] == "15 ledger entries, but 14 events with 14 ids"
+    assert differences(story, lost)[0] == "31 ledger entries, but 30 events with 30 ids"
 
 
 def test_a_parcel_earns_when_it_is_collected_and_not_while_it_waits(played: Results) -> None:
     assert points_of(played, "pick-up") == ("granted", 68, ("granted +68",))
     assert points_of(played, "unfetched") == ("waiting", 0, ())
+
+
+def test_what_carriers_say_is_final_before_the_platform_says_so(played: Results) -> None:
+    assert points_of(played, "carrier-first") == ("granted", 86, ("granted +86",))
+    assert points_of(played, "hct") == ("granted", 115, ("granted +115",))
+    assert [dues(played)[key] for key in ("carrier-first", "family", "hct", "i-box", "sf-locker")] == [
+        "2024-12-05", "2024-12-06", "2024-12-06", "2024-12-06", "2024-12-05",
+    ]  # fmt: skip
+
+
+def test_a_mistaken_scan_is_taken_back_and_the_next_one_earns_anew(played: Results) -> None:
+    assert points_of(played, "mis-scan") == ("granted", 54, ("granted +54", "clawed_back -54", "granted +54"))
+    assert dues(played)["mis-scan"] == "2024-12-08"
+
+
+def test_a_report_before_its_order_finds_it_and_a_new_code_is_learnt(played: Results) -> None:
+    assert (points_of(played, "before-its-order")[1], points_of(played, "new-code")[1], played.parked) == (33, 62, 0)
+    assert [(one.code, one.text, one.reports) for one in played.unknown] == [("Held at Partner Store", "Held at Partner Store", 1)]
+
+
+def test_a_split_child_earns_by_its_parents_rule_and_a_new_order_by_the_new_one(played: Results) -> None:
+    assert [points_of(played, key)[1] for key in ("split", "split-off", "new-rule")] == [120, 80, 40]
+
+
+def test_several_parcels_are_final_at_the_last(played: Results) -> None:
+    assert (points_of(played, "parcels")[1], dues(played)["parcels"]) == (140, "2024-12-08")
 
 
 def test_an_edit_and_a_return_after_the_grant_post_the_difference(played: Results) -> None:
@@ -93,15 +127,18 @@ def test_who_earns_nothing_is_told_why(played: Results) -> None:
     assert why["dollars"] == "the order is in USD, the settings in TWD; it earns nothing."
     assert why["till"] == "created by pos: channel retail; only ec earns."
     assert why["unfetched"].startswith("It is returned since 2024-12-10")
+    assert why["registered-later"].endswith("after the order was made.")
+    assert why["sent-back"].startswith("Not final: the carrier says since 2024-12-04 18:00")
+    assert "app not installed" in why["without-app"]
 
 
 def test_the_unreadable_record_is_the_only_dead_letter(played: Results) -> None:
     assert [letter.reason for letter in played.letters] == ["not_json"]
-    assert played.records == {"applied": 44, "duplicate": 2, "ignored": 1, "parked": 0, "dead": 1}
+    assert played.records == {"applied": 88, "duplicate": 3, "ignored": 1, "parked": 1, "dead": 1}
 
 
 def test_names_and_numbers_are_in_no_table_and_no_event(played: Results) -> None:
-    assert (played.searched, played.found) == (30, ())
+    assert (played.searched, played.found) == (66, ())
 
 
 def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: Stack) -> None:
@@ -110,7 +147,7 @@ def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: 
     command = [sys.executable, "-m", "cli", "demo", "--pace", "0"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"All 17 orders came out as .* expects", done.stdout)
+    assert re.search(r"All 32 orders came out as .* expects", done.stdout)
     assert "the environment's Kafka and PostgreSQL" in done.stdout
     assert str(make_url(stack.database_url).password) not in done.stdout + done.stderr
     assert (set(topics(stack)), set(databases(stack))) == before

@@ -16,43 +16,51 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.oracle.law import Entitled, Episode, Order, Settings, entitled
-from tests.oracle.upstream import read
+from tests.oracle.joining import Key, words_of_parcels
+from tests.oracle.law import Beside, Entitled, entitled
+from tests.oracle.records import Episode, Order, Settings
+from tests.oracle.upstream import OfApplication, OfCustomer, OfOrder, Report, read
 
-Key = tuple[str, str]
+APPLICATION = "64210a1e6425fdf32c5fff20"
+"""The application whose events count; others' say nothing of ours."""
 
 
 @dataclass
 class Book:
-    """All orders by (merchant, order), settings by merchant, and the time."""
+    """All orders by (merchant, order), what else was heard, settings by merchant, and the time."""
 
     now: datetime = datetime(2000, 1, 1, tzinfo=UTC)
     orders: dict[Key, Order] = field(default_factory=dict)
+    reports: list[Report] = field(default_factory=list)
+    customers: dict[Key, list[OfCustomer]] = field(default_factory=dict)
     settings: dict[str, list[Settings]] = field(default_factory=dict)
     installs: dict[str, list[tuple[datetime, bool]]] = field(default_factory=dict)
 
     def apply(self, settings: Settings, merchant: str) -> None:
         """A new settings version was applied."""
         self.settings.setdefault(merchant, []).append(settings)
-        for (of, _), order in self.orders.items():
-            if of == merchant:
-                self._look_at(of, order)
-
-    def installed(self, when: datetime, merchant: str, *, installed: bool) -> None:
-        """An application event was heard."""
-        self.installs.setdefault(merchant, []).append((when, installed))
-        for (of, _), order in self.orders.items():
-            if of == merchant:
-                self._look_at(of, order)
+        self._look_at_all()
 
     def hear(self, event: dict[str, Any]) -> None:
         """An event was heard now."""
-        merchant = event["merchant_id"]
-        order_id, said = read(event, self.now)
+        heard = read(event, self.now)
+        if isinstance(heard, OfOrder):
+            self._order(heard.merchant, heard.order).said += heard.said
+        elif isinstance(heard, OfCustomer):
+            self.customers.setdefault((heard.merchant, heard.member), []).append(heard)
+        elif isinstance(heard, OfApplication):
+            if heard.application == APPLICATION:
+                self.installs.setdefault(heard.merchant, []).append((heard.at, heard.installed))
+        else:
+            self.reports.append(heard)
+            if heard.order and heard.merchant:
+                self._order(heard.merchant, heard.order)
+        self._look_at_all()
+
+    def _order(self, merchant: str, order_id: str) -> Order:
+        """The order; when it is heard of first, with so many settings known."""
         known = len(self.settings.get(merchant, []))
-        order = self.orders.setdefault((merchant, order_id), Order(known_settings=known))
-        order.said += said
-        self._look_at(merchant, order)
+        return self.orders.setdefault((merchant, order_id), Order(known_settings=known))
 
     def until(self, when: datetime) -> None:
         """Time passes. What falls due on the way is granted when it is due."""
@@ -70,16 +78,37 @@ class Book:
 
     def _now_is(self, when: datetime) -> None:
         self.now = max(self.now, when)
-        for (merchant, _), order in self.orders.items():
-            self._look_at(merchant, order)
+        self._look_at_all()
 
     def explain(self, merchant: str, order_id: str) -> Entitled:
         """The order's entitlement now."""
-        return entitled(self.orders[merchant, order_id], self.installs.get(merchant, []), self.now)
+        order = self.orders[merchant, order_id]
+        bound, bound_at = self._binding(merchant, order_id)
+        words = words_of_parcels((merchant, order_id), self.orders, self.reports)
+        beside = Beside(bound, bound_at, self.installs.get(merchant, []), words, self._customer(merchant, order))
+        return entitled(order, beside, self.now)
 
-    def _look_at(self, merchant: str, order: Order) -> None:
-        self._bind(merchant, order)
-        answer = entitled(order, self.installs.get(merchant, []), self.now)
+    def _customer(self, merchant: str, order: Order) -> dict[str, Any] | None:
+        """The newest record of the order's member that says anything of membership."""
+        member = (order.newest() or {}).get("customer_id")
+        told = [c for c in self.customers.get((merchant, member or ""), []) if {"registered_at", "is_member"} & c.what.keys()]
+        return max(told, key=lambda c: c.version).what if told else None
+
+    def _binding(self, merchant: str, order_id: str) -> tuple[Settings | None, datetime | None]:
+        """The order's own binding, or its parent's once that has one (SPEC 1.7)."""
+        order = self.orders[merchant, order_id]
+        parent = (order.newest() or {}).get("parent_order_id")
+        if parent and (merchant, parent) in self.orders and self.orders[merchant, parent].decided:
+            return self._binding(merchant, parent)
+        return order.bound, order.created()
+
+    def _look_at_all(self) -> None:
+        for (merchant, _), order in self.orders.items():
+            self._bind(merchant, order)
+        for (merchant, order_id), order in self.orders.items():
+            self._record(order, self.explain(merchant, order_id))
+
+    def _record(self, order: Order, answer: Entitled) -> None:
         newest, before = answer.episode, order.episode
         if newest is not None and newest.due <= self.now and newest is not before:
             # An episode is recorded when it is granted; one that only prolongs a granted one when it is heard of.
@@ -91,11 +120,10 @@ class Book:
     def _bind(self, merchant: str, order: Order) -> None:
         """SPEC 1.7: in force at the creation, among those known at the first word, else the first ones."""
         known = self.settings.get(merchant, [])
-        records = sorted((s for s in order.said if s.kind == "order"), key=lambda s: s.version)
-        if order.decided or not known or not records:
+        created = order.created()
+        if order.decided or not known or created is None:
             return
         order.decided = True
-        created = datetime.fromisoformat(records[-1].what["created_at"])
         for settings in known[: max(1, order.known_settings)]:
             if datetime.fromisoformat(settings["effective_at"]) <= created:
                 order.bound = settings

@@ -1,4 +1,4 @@
-"""The oracle's own reading of upstream's events: plain dicts in, plain values out."""
+"""The oracle's own reading of what is heard: plain dicts in, plain values out."""
 
 import hashlib
 import json
@@ -6,14 +6,54 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Version = tuple[datetime, int, str]
 
 
 class Said(NamedTuple):
     """A record about one order: when it is from (see `version`), what kind of thing it tells of, and the thing."""
 
-    version: tuple[datetime, int, str]
+    version: Version
     kind: str  # order, remove, parcel or return
     what: dict[str, Any]
+
+
+class OfOrder(NamedTuple):
+    """What an event says about one order."""
+
+    merchant: str
+    order: str
+    said: list[Said]
+
+
+class Report(NamedTuple):
+    """What a carrier reported; `number` is the tracking number as orders and reports are compared by it."""
+
+    merchant: str | None
+    order: str | None
+    number: str
+    at: datetime
+    what: dict[str, Any]
+
+
+class OfCustomer(NamedTuple):
+    """What an event says about a customer."""
+
+    merchant: str
+    member: str
+    version: Version
+    what: dict[str, Any]
+
+
+class OfApplication(NamedTuple):
+    """An application was installed, or uninstalled, at a time."""
+
+    merchant: str
+    application: str
+    at: datetime
+    installed: bool
+
+
+Heard = OfOrder | Report | OfCustomer | OfApplication
 
 
 def instant(text: str | None) -> datetime | None:
@@ -26,28 +66,50 @@ def cents(amount: dict[str, Any] | None) -> int:
     return int(amount["cents"]) if amount else 0
 
 
-def read(event: dict[str, Any], received: datetime) -> tuple[str, list[Said]]:
-    """The order that the event is about, and what it says. An order's nested delivery speaks for itself."""
-    resource = event["resource"]
+def comparable(number: str | int | None) -> str:
+    """A tracking number without spaces and hyphens, in capitals (SPEC 6)."""
+    return "".join(letter for letter in str(number or "") if letter not in " -").upper()
+
+
+def read(event: dict[str, Any], received: datetime) -> Heard:
+    """What the event says, and of what. An order's nested delivery speaks for itself."""
+    if "carrier" in event:
+        number, at = comparable(event.get("tracking_number")), datetime.fromisoformat(event["occurred_at"])
+        return Report(event.get("merchant_id"), event.get("order_id"), number, at, event)
+    merchant, resource = event["merchant_id"], event["resource"]
+    version = version_of(event, received)
+    topic, _, action = event["topic"].partition("/")
+    if topic in ("user", "customer"):
+        return OfCustomer(merchant, resource["id"], version, resource)
+    if topic == "application":
+        own = resource.get("created_at" if action == "install" else "deleted_at")
+        return OfApplication(merchant, resource["application_id"], instant(own) or version[0], action == "install")
+    if topic == "order_delivery":
+        return OfOrder(merchant, resource["order_id"], [Said(version, "parcel", resource)])
+    if topic in ("return_order", "pos_return_order"):
+        return OfOrder(merchant, resource["order_id"], [Said(version, "return", resource)])
+    return OfOrder(merchant, resource["id"], read_order(event["topic"], resource, version))
+
+
+def version_of(event: dict[str, Any], received: datetime) -> Version:
+    """The resource's own `updated_at`, else the envelope's `ts`, else the receipt; then `ts`, then a digest (SPEC 7)."""
     nanoseconds = int(event.get("ts") or 0)
-    canonical = json.dumps(resource, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    at = instant(resource.get("updated_at"))
+    canonical = json.dumps(event["resource"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    at = instant(event["resource"].get("updated_at"))
     if at is None:
         at = EPOCH + timedelta(microseconds=nanoseconds // 1000) if nanoseconds else received
-    version = (at, nanoseconds, digest)
-    topic = event["topic"].partition("/")[0]
-    if topic == "order_delivery":
-        return resource["order_id"], [Said(version, "parcel", resource)]
-    if topic in ("return_order", "pos_return_order"):
-        return resource["order_id"], [Said(version, "return", resource)]
-    if event["topic"] == "order/remove":
+    return at, nanoseconds, hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def read_order(topic: str, resource: dict[str, Any], version: Version) -> list[Said]:
+    """An order's record, and its nested delivery's."""
+    if topic == "order/remove":
         if "created_at" not in resource:
-            return resource["id"], [Said(version, "remove", resource)]
+            return [Said(version, "remove", resource)]
         resource = resource | {"status": "removed"}
     said = [Said(version, "order", resource)]
     nested = resource.get("order_delivery")
     if nested is not None:
         own = instant(nested.get("updated_at"))
-        said.append(Said((own or at, nanoseconds, digest), "parcel", nested))
-    return resource["id"], said
+        said.append(Said((own or version[0], *version[1:]), "parcel", nested))
+    return said

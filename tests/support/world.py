@@ -4,25 +4,31 @@ The same steps as the workers take (one event a batch, timers exactly when due),
 story: events heard, time passing, balances asked for. Nothing here decides anything by itself.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from processors.reading import Said, say
+from processors.reading import ApplicationSaid, CustomerSaid, Reported, Said, say
 from processors.runtime.feed import Record
-from rules.binding import VersionInForce, bound_version, first_heard
+from rules.binding import VersionInForce, bound_as_parent, bound_version, first_heard
+from rules.carriers import meaning_on_leg, numbers_of, within_reach
 from rules.entitlement import Change, Entitlement, Installs, after_posting, changes, entitlement
-from rules.facts import OrderFacts
+from rules.facts import UNKNOWN_BUYER, Buyer, CarrierReport, OrderFacts
+from rules.folding import fold_report
 from rules.lots import Account, LotKey, Moved, claw_back, grant, lapse, lapsed
+from schemas.carriers import CodeTable
 from schemas.ids import Micros, micros
 from schemas.packing import pack_id
 from schemas.settings import BoundRules, compile_settings, load_settings
 from store.cursors import Place
+from tests.support.parties import APPLICATION, application
 from tests.support.shop import MEMBER, MERCHANT, ORDER, Event, bytes_of
 
 NOWHERE = Place("orders", "", 0)
+CODES = CodeTable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +69,29 @@ class Merchant:
     rules: dict[int, BoundRules] = field(default_factory=dict)
     installs: Installs = ()
     orders: dict[bytes, OrderFacts] = field(default_factory=dict)
+    customers: dict[bytes, CustomerSaid] = field(default_factory=dict)
     due: dict[bytes, Micros] = field(default_factory=dict)
     accounts: dict[bytes, Account] = field(default_factory=dict)
     ledger: list[Entry] = field(default_factory=list)
+
+    def heard_of(self, order: bytes) -> OrderFacts:
+        """The order's facts, made when it is first heard of."""
+        return self.orders.setdefault(order, OrderFacts(settings_no=first_heard(self.versions)))
 
 
 def at(text: str) -> Micros:
     """The instant of an ISO text with offset."""
     return micros(datetime.fromisoformat(text))
+
+
+def _created(facts: OrderFacts) -> Micros | None:
+    return None if facts.record is None else facts.record.created_at
+
+
+def _carrier_report(said: Reported) -> CarrierReport:
+    meaning, code = CODES.look_up(said.carrier, said.service, said.code, said.text)
+    meaning = meaning_on_leg(meaning, said.return_leg)
+    return CarrierReport(said.at, meaning, said.number, f"{said.carrier}/{said.service}", code, said.order_id is not None)
 
 
 @dataclass(slots=True)
@@ -79,6 +100,7 @@ class World:
 
     now: Micros = 946_684_800_000_000  # 2000-01-01
     merchants: dict[str, Merchant] = field(default_factory=dict)
+    reports: list[Reported] = field(default_factory=list)
 
     def merchant(self, merchant: str = MERCHANT) -> Merchant:
         """The merchant, made when first named."""
@@ -93,15 +115,11 @@ class World:
         known.rules[version] = rules
         known.versions.append(VersionInForce(rules.effective_at, version))
         if version == 1:
-            for order in list(known.orders):
-                self._settle(known, order)
+            self._settle_all(known)
 
     def installed(self, when: str, *, installed: bool, merchant: str = MERCHANT) -> None:
-        """An application event was heard; all the merchant's orders are looked at again."""
-        known = self.merchant(merchant)
-        known.installs = tuple(sorted((*known.installs, (at(when), installed))))
-        for order in list(known.orders):
-            self._settle(known, order)
+        """The application was installed or uninstalled at the instant."""
+        self.hear(application(when, installed=installed, merchant=merchant))
 
     def hear(self, *events: Event, when: str | None = None) -> list[str]:
         """Time passes until `when`, then the events are heard, each as a batch of its own. Gives their outcomes."""
@@ -112,14 +130,81 @@ class World:
     def _hear(self, value: bytes) -> str:
         message: Any = Heard(value, self.now)
         said = say(Record(NOWHERE, 0, message), "order")
-        if not isinstance(said, Said):
+        if isinstance(said, str):
             return said
+        if isinstance(said, Reported):
+            return self._report(said)
         known = self.merchant(said.merchant_id)
-        if said.order_id not in known.orders:
-            known.orders[said.order_id] = OrderFacts(settings_no=first_heard(known.versions))
-        outcome = said.fold(known.orders[said.order_id])
+        if isinstance(said, CustomerSaid):
+            return self._customer(known, said)
+        if isinstance(said, ApplicationSaid):
+            return self._application(known, said)
+        facts = known.heard_of(said.order_id)
+        numbers = numbers_of(facts)
+        outcome = said.fold(facts)
+        for waiting in [r for r in self.reports if r.order_id == said.order_id]:
+            self._join_named(waiting)
+        self._join(numbers | numbers_of(facts))
         self._settle(known, said.order_id)
         return outcome
+
+    def _customer(self, known: Merchant, said: CustomerSaid) -> str:
+        before = known.customers.get(said.member)
+        if before is not None and before.version >= said.version:
+            return "stale"
+        known.customers[said.member] = said
+        self._settle_all(known)
+        return "applied"
+
+    def _application(self, known: Merchant, said: ApplicationSaid) -> str:
+        if said.application_id != APPLICATION:
+            return "other_application"
+        known.installs = tuple(sorted({*known.installs, (said.at, said.installed)}))
+        self._settle_all(known)
+        return "applied"
+
+    def _report(self, said: Reported) -> str:
+        if said.order_id is None:
+            self.reports.append(said)
+            self._join({said.number})
+            return "applied"
+        if said.merchant_id is not None:
+            self.merchant(said.merchant_id).heard_of(said.order_id)
+        else:
+            self.reports.append(said)
+        return self._join_named(said)
+
+    def _join_named(self, said: Reported) -> str:
+        """A report that names an order is that order's, if one merchant only has it."""
+        assert said.order_id is not None
+        has = [m for name, m in self.merchants.items() if said.merchant_id in (None, name) and said.order_id in m.orders]
+        if len(has) != 1:
+            return "parked"
+        outcome = fold_report(has[0].orders[said.order_id], _carrier_report(said))
+        self._settle(has[0], said.order_id)
+        return outcome
+
+    def _join(self, numbers: Iterable[bytes]) -> None:
+        """Gives the reports of the numbers to the one order that has the number now, and takes them from all others."""
+        for number in numbers:
+            claims = [(m, known, o) for m, known in self.merchants.items() for o, f in known.orders.items() if number in numbers_of(f)]
+            for known in self.merchants.values():
+                for facts in known.orders.values():
+                    facts.reports = tuple(r for r in facts.reports if r.number != number or r.named)
+            for said in self.reports:
+                if said.number != number or said.order_id is not None:
+                    continue
+                near = [
+                    (known, order)
+                    for merchant, known, order in claims
+                    if said.merchant_id in (None, merchant) and within_reach(_created(known.orders[order]), said.at)
+                ]
+                if len(near) == 1:
+                    known, order = near[0]
+                    fold_report(known.orders[order], _carrier_report(said))
+        if numbers:
+            for known in self.merchants.values():
+                self._settle_all(known)
 
     def pass_time(self, until: Micros) -> None:
         """Timers act when they are due, in order, until the instant; then it is now."""
@@ -163,13 +248,31 @@ class World:
 
     def _decide(self, known: Merchant, order: bytes) -> Entitlement:
         facts = known.orders.get(order, OrderFacts())
+        said = known.customers.get(facts.record.member) if facts.record is not None and facts.record.member else None
+        facts.buyer = UNKNOWN_BUYER if said is None else Buyer(said.is_member, said.registered_at)
         rules = known.rules.get(facts.settings_no)
         return entitlement(facts, rules, self.now, known.installs)
 
+    def _settle_all(self, known: Merchant) -> None:
+        for order in list(known.orders):
+            self._settle(known, order)
+
+    def _bind(self, known: Merchant, order: bytes) -> None:
+        facts = known.orders[order]
+        record, before = facts.record, facts.settings_no
+        if record is None:
+            return
+        own = bound_version(known.versions, record.created_at, before)
+        parent = known.orders.get(record.parent) if record.parent else None
+        facts.settings_no = bound_as_parent(own, parent.settings_no if parent is not None else None)
+        if facts.settings_no != before:
+            for child, other in list(known.orders.items()):
+                if other.record is not None and other.record.parent == order:
+                    self._settle(known, child)
+
     def _settle(self, known: Merchant, order: bytes) -> None:
         facts = known.orders[order]
-        if facts.record is not None:
-            facts.settings_no = bound_version(known.versions, facts.record.created_at, facts.settings_no)
+        self._bind(known, order)
         decided = self._decide(known, order)
         done = [(change, self._post(known, order, change)) for change in changes(facts, decided)]
         facts.posted = after_posting(facts, decided, done, None)

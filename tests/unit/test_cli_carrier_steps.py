@@ -65,7 +65,7 @@ def test_what_takes_a_final_report_back_is_told(meaning: Meaning, code: str, wor
 
 
 def test_a_scan_that_was_a_mistake_leaves_it_open() -> None:
-    home = "tcat/home"
+    home = "ecpay/tcat"
     found = heard(
         report(Meaning.DELIVERED, FINAL, "3003", home),
         report(Meaning.REVERSED, FINAL + HOUR, "3016", home),
@@ -99,7 +99,7 @@ def test_delivered_is_not_enough_where_the_member_must_fetch_it() -> None:
 
 def test_an_unknown_code_is_told_with_what_to_do() -> None:
     text = text_of(told(heard(report(Meaning.UNKNOWN, FINAL, "77777"))))
-    assert "ecpay unimartc2c 77777: unknown: no table has this code, so it changes nothing (points carriers set" in text
+    assert "ecpay unimartc2c 77777: unknown; no table has this code, so it changes nothing (points carriers set" in text
 
 
 def test_reports_of_half_a_year_away_are_of_another_order() -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cli.demo_site import Site, environment_of
+from deploy.demo import APPLICATION_ID
 
 URL = "postgresql://u:p@here/db"
 
@@ -12,6 +13,7 @@ def test_topics_and_group_are_the_samples_own_whatever_the_environment_names(tmp
         "POINTS_TOPICS__ORDERS": "real",
         "POINTS_KAFKA__GROUP_ID": "real",
         "POINTS_DATABASE__OWNER_URL": URL,
+        "POINTS_APPLICATION_ID": "ours",
         "PATH": "/bin",
     }
     environment = environment_of("here:1", URL, "demo.x.", named)
@@ -20,6 +22,7 @@ def test_topics_and_group_are_the_samples_own_whatever_the_environment_names(tmp
     assert [name for name in names if not name.startswith("demo.x.")] == []
     assert found.kafka.group_id == "demo.x.points"
     assert found.database.owner_url is None
+    assert found.application_id == APPLICATION_ID
 
 
 def test_the_way_to_log_in_to_kafka_is_passed_on(tmp_path: Path) -> None:

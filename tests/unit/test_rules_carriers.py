@@ -193,7 +193,7 @@ def test_what_is_not_decisive_never_changes_anything(told: list[CarrierReport], 
 
 
 def back(*moments: int, before: int | None = None) -> Voice:
-    return Voice(None, before, tuple(map(GoneWord, moments)), out=True)
+    return Voice(None, before, tuple(map(GoneWord, moments)))
 
 
 @pytest.mark.parametrize(

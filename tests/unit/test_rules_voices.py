@@ -163,15 +163,38 @@ def test_the_newest_word_of_going_back_counts_not_the_first() -> None:
     assert told.state == "waiting"
 
 
-@pytest.mark.parametrize(("returned_at", "state"), [(None, "planned"), ("12-03", "waiting")])
-def test_upstreams_newest_word_of_going_back_is_the_time_that_it_tells_else_its_first_record(
-    returned_at: str | None, state: str
+@pytest.mark.parametrize(
+    ("first", "then", "returned_at", "state"),
+    [
+        ("returning", "returning", None, "planned"),  # the same word once more
+        ("returning", "returning_store_closed", None, "planned"),
+        ("returned", "returned", None, "planned"),
+        ("returned", "returned", "12-01", "planned"),
+        ("returned", "returned", "12-03", "waiting"),  # another time is another word
+        ("returning", "returned", "12-01", "planned"),
+        ("returning", "returned", "12-03", "waiting"),
+        ("returning", "returned", None, "waiting"),  # a new word, of its record's time
+        ("returning", "expired", None, "waiting"),
+        ("returned", "expired", None, "waiting"),
+        ("returned", "returning", None, "waiting"),
+    ],
+)
+def test_upstreams_word_of_going_back_is_of_the_time_that_it_tells_else_since_when_it_is_said(
+    first: str, then: str, returned_at: str | None, state: str
 ) -> None:
     told = story()
-    told.parcel("returning", "12-01")
+    told.parcel(first, "12-01")
     told.report(DELIVERED, "12-02")
-    told.parcel("returned", "12-03", returned_at=returned_at and moment(returned_at))
+    told.parcel(then, "12-03", returned_at=returned_at and moment(returned_at))
     assert told.state == state
+
+
+def test_what_is_lost_by_its_logistics_state_and_then_returned_is_told_twice() -> None:
+    told = story()
+    told.parcel("returned", "12-01")
+    told.report(DELIVERED, "12-02")
+    told.parcel("returned", "12-03", failed=True)
+    assert told.state == "waiting"
 
 
 def test_a_reversal_takes_back_the_carriers_own_word_only() -> None:
@@ -435,6 +458,24 @@ def test_a_parcel_lost_before_it_was_ever_final_does_not_hold_up_the_others() ->
     assert told.history == [GRANTED]
 
 
+@pytest.mark.parametrize("voice", ["carrier", "upstream"])
+@pytest.mark.parametrize(("first", "then", "points"), [("returned", "returning", 100), ("returning", "returned", 0)])
+def test_words_at_or_after_the_due_date_neither_bring_a_parcel_back_into_the_count_nor_take_it_out_for_good(
+    voice: str, first: str, then: str, points: int
+) -> None:
+    """One that was out stays out; one that was still awaited when all went back leaves an order that was never final."""
+    told = two(on_return="keep")
+    told.report(DELIVERED, "12-01")
+    for word, when in ((first, "12-02"), (then, "12-10")):
+        if voice == "carrier":
+            told.report(Meaning[word.upper()], when, OTHER_NUMBER)
+        else:
+            told.parcel(word, when, parcel_id=b"second", tracking=OTHER_NUMBER)
+    told.report(RETURNED, "12-09")
+    told.until("12-20")
+    assert told.points == points
+
+
 # --- any history: what goes back at or after the due date changes nothing with `keep`
 
 NUMBERS = {b"first": NUMBER, b"second": OTHER_NUMBER}
@@ -446,7 +487,7 @@ records = st.builds(
     ParcelRecord,
     st.builds(Version, moments, st.integers(0, 3)),
     parcel_ids,
-    st.sampled_from(["shipped", "arrived", "arrived", "collected", "collected", "returning", "returned"]),
+    st.sampled_from(["shipped", "arrived", "arrived", "collected", "collected", "returning", "returned", "expired"]),
     st.sampled_from([HOME]),
     returned_at=optional,
     arrived_at=optional,
@@ -470,13 +511,13 @@ def any_story(told: list[ParcelRecord], reported: list[CarrierReport]) -> Story:
 @given(
     told=st.lists(records, min_size=1, max_size=5),
     reported=st.lists(joined, max_size=7),
-    meaning=st.sampled_from([None, RETURNING, RETURNED, LOST]),
+    word=st.sampled_from([RETURNING, RETURNED, LOST, "returning", "returned", "expired"]),
     parcel=parcel_ids,
     after=st.integers(0, 40),
     tells=st.booleans(),
 )
 def test_whatever_was_said_before_going_back_after_the_due_date_changes_nothing(
-    told: list[ParcelRecord], reported: list[CarrierReport], meaning: Meaning | None, parcel: bytes, after: int, *, tells: bool
+    told: list[ParcelRecord], reported: list[CarrierReport], word: Meaning | str, parcel: bytes, after: int, *, tells: bool
 ) -> None:
     made = any_story(told, reported)
     before = made.decided
@@ -484,11 +525,11 @@ def test_whatever_was_said_before_going_back_after_the_due_date_changes_nothing(
     assume(parcel in {p.record.parcel_id for p in made.facts.parcels})
     newest = max([r.at for r in reported] + [r.version.at for r in told] + [r.returned_at or 0 for r in told])
     at = max(before.due_at or 0, newest + 1) + after * STEP
-    if meaning is None:
-        back = ParcelRecord(Version(at), parcel, "returned", HOME, tracking=NUMBERS[parcel])
+    if isinstance(word, str):
+        back = ParcelRecord(Version(at), parcel, word, HOME, tracking=NUMBERS[parcel])
         fold_parcel(made.facts, back._replace(returned_at=at) if tells else back)
     else:
-        made.facts.reports = (*made.facts.reports, CarrierReport(at, meaning, NUMBERS[parcel]))
+        made.facts.reports = (*made.facts.reports, CarrierReport(at, word, NUMBERS[parcel]))
     assert made.decided == before
 
 

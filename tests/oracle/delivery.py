@@ -1,0 +1,174 @@
+"""When an order is final: SPEC 2, with both voices, and what `keep` makes of it."""
+
+from calendar import isleap
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from tests.oracle.carriers import Voice, Word, carrier_says
+from tests.oracle.records import FOREVER, Episode, Order, Settings, by_thing, in_order, is_cancelled, is_completed, last_run
+from tests.oracle.upstream import Said, instant
+
+GONE = {"returning": "returning", "returning_store_closed": "returning", "returned": "returned", "expired": "lost"}
+FETCHED = frozenset({"custom", "store_pickup", "tw_711_pay", "tw_fm_c2c_nopay", "hk_pakpobox", "hk_integrated_sf_pickup"})
+BROUGHT = frozenset({"tw_tcat_roomtemp", "hk_integrated_sfexpress", "sfexpress", "ninja_van"})
+
+
+class Parcel(NamedTuple):
+    """A parcel's records, oldest first, and its carriers' words."""
+
+    records: list[Said]
+    words: list[Word]
+    fetched: bool
+
+    def voices(self, kept_from: datetime | None) -> tuple[Voice, Voice]:
+        """Upstream's and the carrier's; with `keep` as they are when going back from `kept_from` on changes nothing."""
+        upstream, carrier = upstream_says(self.records, fetched=self.fetched), carrier_says(self.words, fetched=self.fetched)
+        return (upstream, carrier) if kept_from is None else (upstream.keeping(kept_from), carrier.keeping(kept_from))
+
+
+def went_back(said: Said) -> bool:
+    return gone_word(said) is not None
+
+
+def gone_word(said: Said) -> str | None:
+    """SPEC's word for upstream's going back; a failed logistics state beats a final status."""
+    return "lost" if said.what.get("delivery_status") == "failed" else GONE.get(said.what.get("status") or "")
+
+
+def waits_for_collection(parcel: dict[str, Any], overrides: dict[str, str]) -> bool:
+    """Whether the parcel is final only when collected (SPEC 2.2)."""
+    option = parcel.get("platform")
+    if option in overrides:
+        return overrides[option] == "collected"
+    if option in FETCHED:
+        return True
+    return option not in BROUGHT and parcel.get("delivery_type") in ("pickup", "store_pickup")
+
+
+def parcel_final(records: list[Said], *, fetched: bool) -> datetime | None:
+    """When the parcel became final: its fields, else the earliest record since the newest that was not final."""
+    states = ("collected",) if fetched else ("arrived", "collected")
+    run = last_run(records, lambda s: s.what.get("status") in states and not went_back(s))
+    if not run:
+        return None
+    newest = run[-1].what
+    arrived, collected = instant(newest.get("arrived_at")), instant(newest.get("collected_at"))
+    if fetched:
+        return collected or min(s.version[0] for s in run)
+    if arrived is not None:
+        return min(arrived, collected or arrived)
+    evidence = []
+    for said in run:
+        fields = [instant(said.what.get("arrived_at")), instant(said.what.get("collected_at"))]
+        evidence += [f for f in fields if f is not None] or [said.version[0]]
+    return min(evidence)
+
+
+def upstream_says(records: list[Said], *, fetched: bool) -> Voice:
+    """Upstream's voice: its newest record counts (SPEC 2.4).
+
+    A going back is told as often as upstream finds a new word for it. A record with a time of its own is of that time;
+    others say since when the word has held.
+    """
+    run = last_run(records, went_back)
+    if not run:
+        return Voice(parcel_final(records, fetched=fetched))
+    gone, since = [], {}
+    for said, before in zip(run, [None, *run], strict=False):
+        word = gone_word(said) or ""
+        if before is None or gone_word(before) != word:
+            since[word] = said.version[0]
+        gone.append(Word(instant(said.what.get("returned_at")) or since[word], word))
+    return Voice(None, tuple(gone), parcel_final(records[: len(records) - len(run)], fetched=fetched))
+
+
+def together(upstream: Voice, carrier: Voice) -> datetime | None:
+    """Final if either voice says so, and not if either says it is gone later than the other's final moment (SPEC 2.4)."""
+    moments = []
+    for voice, other in ((upstream, carrier), (carrier, upstream)):
+        if voice.final is None:
+            continue
+        if other.denies(voice.final):
+            return None
+        moments.append(voice.final)
+    return min(moments, default=None)
+
+
+def completed_at(order_records: list[Said]) -> datetime | None:
+    """When the order was completed; a cancellation after that is judged by itself."""
+    standing = order_records[: len(order_records) - len(last_run(order_records, is_cancelled))]
+    run = last_run(standing, is_completed)
+    if not run:
+        return None
+    return instant(run[-1].what.get("completed_at")) or min(s.version[0] for s in run)
+
+
+def local_midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def episode_of(final: datetime, settings: Settings) -> Episode:
+    """Due N calendar days after the final moment, expiring at the end of a day of the next year (SPEC 2.1, 3.1)."""
+    zone, earn = settings["timezone"], settings["earn"]
+    days = earn["pending_days"]
+    due = final
+    if days:
+        due = max(final, local_midnight(final.astimezone(ZoneInfo(zone)).date() + timedelta(days=days), zone))
+    expiry = earn["expiry"]
+    if expiry["kind"] == "never":
+        return Episode(final, due, FOREVER)
+    year, month, day = due.astimezone(ZoneInfo(zone)).year + 1, expiry["month"], expiry["day"]
+    last = date(year, month, 28 if (month, day) == (2, 29) and not isleap(year) else day)
+    return Episode(final, due, local_midnight(last + timedelta(days=1), zone))
+
+
+def counts_from(order: Order, settings: Settings, final: datetime) -> Episode:
+    """The episode that a final moment belongs to: an earlier one than the granted moves nothing (SPEC 4.5)."""
+    if order.episode is not None and final <= order.episode.final:
+        return order.episode
+    return episode_of(final, settings)
+
+
+def final_episode(order: Order, settings: Settings, words: Mapping[str, list[Word]]) -> Episode | None:
+    """The order's newest episode of finality, if it is final (SPEC 2.2, 2.5, 4.5)."""
+    earn, newest = settings["earn"], order.newest() or {}
+    things = by_thing(order.records("parcel"))
+    says_none = "order_delivery" in newest and newest["order_delivery"] is None
+    counter = newest.get("created_by") in ("pos", "shop_crm") and "order_delivery" not in newest
+    if earn.get("grant_on") == "order_completed" or (not things and (says_none or counter)):
+        done = completed_at(in_order(order.records("order") + order.records("remove")))
+        return None if done is None else counts_from(order, settings, done)
+    if not things:
+        return None
+    overrides = settings.get("delivery_overrides", {})
+    parcels = [
+        Parcel(records, words.get(name, []), waits_for_collection(records[-1].what, overrides)) for name, records in things.items()
+    ]
+    # With `keep`, what goes back at or after the due date changes nothing. Which parcels that is depends on the due
+    # date, and the due date on which parcels count: so every set of the latest to go back is tried, the largest first.
+    thresholds: list[datetime] = []
+    if earn.get("on_return") == "keep":
+        thresholds = sorted({word.at for parcel in parcels for voice in parcel.voices(None) for word in voice.gone})
+    for threshold in [*thresholds, None]:
+        final = last_final(parcels, threshold)
+        if final is None:
+            continue
+        episode = counts_from(order, settings, final)
+        if threshold is None or threshold >= episode.due:
+            return episode
+    return None
+
+
+def last_final(parcels: list[Parcel], kept_from: datetime | None) -> datetime | None:
+    """The last of the parcels' final moments; returned and lost ones do not count (SPEC 2.5)."""
+    moments = []
+    for parcel in parcels:
+        upstream, carrier = parcel.voices(kept_from)
+        final = together(upstream, carrier)
+        if final is not None:
+            moments.append(final)
+        elif not (upstream.is_out() or carrier.is_out()):
+            return None
+    return max(moments, default=None)
