@@ -178,7 +178,7 @@ LATER = day("11-29 09:00")
 def test_a_child_is_bound_as_its_parent_also_in_one_batch(versions: Shop) -> None:
     versions.hear(order(order_id=PARENT), bought(created=LATER, parent_order_id=PARENT))
     versions.work_off()
-    assert (versions.bound(PARENT), versions.bound(ORDER), versions.points()) == (1, 1, 100)
+    assert (versions.bound(PARENT), versions.bound(ORDER), versions.history()) == (1, 1, [("granted", 100)])
 
 
 def test_a_child_heard_before_its_parent_is_bound_anew_and_its_lot_stays(versions: Shop) -> None:
