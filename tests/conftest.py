@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from deploy.dev.stack import Stack, start_stack
+from tests.support.desk import Desk
 from tests.support.engine import Engine
+from tests.support.parcels import OTHER, M
 from tests.support.servers import Databases
 
 STATE = Path(__file__).parents[1] / ".local" / "tests"
@@ -57,5 +59,19 @@ def engine(kafka: str, postgres: Databases, topic_prefix: str, tmp_path: Path) -
     try:
         with Engine(kafka, url, topic_prefix, tmp_path) as made:
             yield made.prepare()
+    finally:
+        postgres.drop(url)
+
+
+@pytest.fixture
+def desk(postgres: Databases, tmp_path: Path) -> Iterator[Desk]:
+    """A migrated database with two merchants' settings, and workers in the test's own hand; see tests/support/desk.py."""
+    url = postgres.database()
+    try:
+        with Desk(url, tmp_path) as made:
+            made.migrate()
+            made.merchant(M)
+            made.merchant(OTHER)
+            yield made
     finally:
         postgres.drop(url)

@@ -15,7 +15,6 @@ from tests.property.histories import LATENESS, STEPS, Step, Story, plain_stories
 from tests.support.world import World
 
 
-
 def product(steps: Iterable[Step], until: datetime) -> World:
     """The product hears a story."""
     world = World()

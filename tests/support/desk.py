@@ -6,7 +6,7 @@ two of them in two threads are two workers.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Self
 
@@ -19,7 +19,6 @@ from processors.intake import Done, Intake, start_at
 from processors.recheck import Recheck
 from processors.runtime.configuration import Configuration
 from processors.runtime.feed import Record as Consumed
-from schemas.ids import DAY, Micros, micros
 from schemas.packing import pack_id
 from store import database, migrate, recheck
 from store.cursors import Place
@@ -103,6 +102,11 @@ class Hand:
             assert time.monotonic() < deadline, "the recheck queue does not empty"
         while self._grants.turn().tally.claimed:
             pass
+
+    def turn(self) -> None:
+        """One turn of looking again, and one of grants."""
+        self._recheck.turn()
+        self._grants.turn()
 
     def start(self, what: Callable[[], object]) -> "Running":
         """Does it in a thread."""
@@ -251,15 +255,3 @@ def report(
     if number is not None:
         content["tracking_number"] = number
     return Record("deliveries", None, orjson.dumps(content))
-
-
-def instant_in(days: float, base: datetime) -> Micros:
-    """So many days after a moment."""
-    return micros(base) + int(days * DAY)
-
-
-def all_orders(records: Iterable[Record], draw: Any) -> list[Record]:
-    """The records shuffled, each once or twice."""
-    mixed = [record for record in records for _ in range(draw.choice((1, 2)))]
-    draw.shuffle(mixed)
-    return mixed

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from processors.reading import ApplicationSaid, CustomerSaid, Reported, Said, say
+from processors.reading import ApplicationSaid, CustomerSaid, Reported, say
 from processors.runtime.feed import Record
 from rules.binding import VersionInForce, bound_as_parent, bound_version, first_heard
 from rules.carriers import meaning_on_leg, numbers_of, within_reach
@@ -187,7 +187,9 @@ class World:
     def _join(self, numbers: Iterable[bytes]) -> None:
         """Gives the reports of the numbers to the one order that has the number now, and takes them from all others."""
         for number in numbers:
-            claims = [(m, known, o) for m, known in self.merchants.items() for o, f in known.orders.items() if number in numbers_of(f)]
+            claims = [
+                (m, known, o) for m, known in self.merchants.items() for o, f in known.orders.items() if number in numbers_of(f)
+            ]
             for known in self.merchants.values():
                 for facts in known.orders.values():
                     facts.reports = tuple(r for r in facts.reports if r.number != number or r.named)
