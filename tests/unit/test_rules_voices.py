@@ -189,11 +189,14 @@ def test_upstreams_word_of_going_back_is_of_the_time_that_it_tells_else_since_wh
     assert told.state == state
 
 
-def test_a_word_of_going_back_repeated_without_its_time_is_as_old_as_it_was() -> None:
+@pytest.mark.parametrize("first", [moment("12-01"), None])
+def test_a_word_of_going_back_without_a_time_is_as_old_as_any_record_shows_it(first: int | None) -> None:
     told = story()
-    told.parcel("returned", "12-03", returned_at=moment("12-01"))
+    told.parcel("returned", "12-03", returned_at=first)
     told.report(DELIVERED, "12-02")
-    told.parcel("returned", "12-04")
+    assert told.state == ("waiting" if first is None else "planned")
+    told.parcel("returned", "12-04", returned_at=moment("12-01"))
+    told.parcel("returned", "12-05")
     assert told.state == "planned"
 
 
