@@ -228,13 +228,14 @@ def order(connection: Database, merchant_id: str, order_id: str) -> OrderView:
 
 
 def with_buyers(cursor: Cursor, rows: Iterable[OrderRow]) -> list[OrderRow]:
-    """The orders, each with what is known of its member (SPEC 1.5)."""
+    """The orders, each with what is known of its member (SPEC 1.5) and of its parent (SPEC 1.8)."""
     members = {row.key: (row.merchant_no, r.member) for row in rows if (r := row.facts.record) is not None and r.member}
     buyers = customers.buyers(cursor, sorted(set(members.values()))) if members else {}
     found = list(rows)
     for row in found:
         if row.key in members:
             row.facts.buyer = buyers.get(members[row.key], UNKNOWN_BUYER)
+        _parent(cursor, row.merchant_no, row.facts)
     return found
 
 
@@ -242,7 +243,10 @@ def _parent(cursor: Cursor, number: int, facts: OrderFacts) -> Parent | None:
     parent = facts.record.parent if facts.record is not None else None
     if parent is None:
         return None
-    return Parent(unpack_id(parent), families.bindings(cursor, [(number, parent)]).get((number, parent)))
+    key = (number, parent)
+    known = families.ancestors(cursor, [key])
+    facts.bound_at = families.chosen_at(key, known)
+    return Parent(unpack_id(parent), known[key].settings_no if key in known else None)
 
 
 def _numbered(cursor: Cursor, merchant_no: int, facts: OrderFacts, words: Words) -> Iterator[Numbered]:

@@ -203,6 +203,24 @@ def test_a_grandchild_follows_when_the_parent_is_bound_anew(versions: Shop) -> N
     assert versions.points() == 100
 
 
+@pytest.mark.parametrize("first", ["child", "ancestors"])
+def test_what_was_uninstalled_between_a_split_order_and_its_children_changes_nothing_for_them(shop: Shop, first: str) -> None:
+    """SPEC 1.7, 1.8: the feature was in force at the creation by which the family's settings were chosen."""
+    shop.hear(application("application/uninstall", day("11-25")))
+    child = bought(created=day("11-29"), parent_order_id=PARENT)
+    ancestors = [
+        order(order_id=PARENT, created=day("11-27"), parent_order_id=GRANDPARENT),
+        order(order_id=GRANDPARENT, created=day("11-20")),
+    ]
+    for events in ([child], ancestors) if first == "child" else (ancestors, [child]):
+        shop.hear(*events)
+        shop.work_off()
+    assert shop.points() == 100
+    shop.hear(bought(order_id=some_id("no child"), created=day("11-29")))
+    shop.work_off()
+    assert shop.points() == 100
+
+
 def test_three_generations_in_one_batch_and_the_youngest_first(versions: Shop) -> None:
     chain = [some_id(f"generation {n}") for n in range(6)]
     events = [bought(order_id=child, created=LATER, parent_order_id=parent) for parent, child in pairwise(chain)]
