@@ -55,9 +55,5 @@ FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::smallint[], $5::smallint[
      k (account_no, sequence, merchant_no, type, cause, order_id, entry_no, cause_id, points, available, held, debt,
         settings_no, episode, expires_us, lot_points, lots, occurred_us, event_id);
 
--- name: publish
-INSERT INTO outbox (shard, kind, key, value, headers)
-SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::bytea[], $4::bytea[], $5::bytea[]);
-
 -- name: claim_lapsed
 SELECT merchant_no, member FROM account WHERE next_expiry <= $1 ORDER BY next_expiry LIMIT $2 FOR UPDATE SKIP LOCKED;
