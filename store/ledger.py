@@ -95,7 +95,7 @@ class Posting:
 
 
 class _Entry(NamedTuple):
-    """What an entry says beside what it moved. `name` is what its event id is made of."""
+    """What an entry says beside what it moved. `name` is what its event id is made of, `makes_lot` that its lot is new."""
 
     kind: EntryType
     name: str
@@ -106,16 +106,16 @@ class _Entry(NamedTuple):
     entry_no: int | None = None
     settings_no: int | None = None
     traceparent: bytes | None = None
+    makes_lot: bool = False
 
 
 @dataclass(slots=True)
 class _Ready:
-    """An account in hand: where it stood, whether its lots are needed, which lots cannot exist yet."""
+    """An account in hand: where it stood, and whether its lots are needed."""
 
     account_no: int
     account: Account
     slow: bool
-    fresh: set[LotKey] = field(default_factory=set)
     before: dict[LotKey, tuple[Any, ...]] = field(default_factory=dict)
 
 
@@ -211,12 +211,14 @@ def _apply(batch: _Batch, one: _Ready, key: AccountKey, p: Posting) -> None:
     p.moved = moved.points
     if not moved.points:
         return
-    if p.fresh:
-        one.fresh.add(lot)
+    makes_lot = p.fresh and not one.slow
+    if makes_lot:
+        del one.account.lots[lot]  # written with the entry; what comes later in the batch is added to it
     order = (p.merchant_no, p.order_id)
     number = batch.entries_of[order] = batch.entries_of.get(order, p.entry_base) + 1
     name = f"order:{batch.merchant_id(p.merchant_no)}:{unpack_id(p.order_id)}:{number}"
-    entry = _Entry(p.type, name, p.occurred_at, p.cause, p.cause_id or p.order_id, lot, number, p.settings_no, p.traceparent)
+    cause_id = p.cause_id or p.order_id
+    entry = _Entry(p.type, name, p.occurred_at, p.cause, cause_id, lot, number, p.settings_no, p.traceparent, makes_lot)
     _record(batch, one, key, entry, moved)
     if p.points > 0 and p.expires_at <= batch.now and one.account.lots[lot].free:
         _expire_lot(batch, one, key, lot)
@@ -251,7 +253,7 @@ def uuid_text(raw: bytes) -> str:
 
 
 def _record(batch: _Batch, one: _Ready, key: AccountKey, entry: _Entry, moved: Moved) -> None:
-    kind, name, occurred, cause, cause_id, lot, entry_no, settings_no, traceparent = entry
+    kind, name, occurred, cause, cause_id, lot, entry_no, settings_no, traceparent, makes_lot = entry
     order_id = lot.source
     account = one.account
     account.sequence += 1
@@ -282,14 +284,14 @@ def _record(batch: _Batch, one: _Ready, key: AccountKey, entry: _Entry, moved: M
         one.account_no, account.sequence, key[0], kind, cause, order_id, entry_no,
         None if cause_id == order_id else cause_id, moved.points, account.available, account.held, account.debt,
         settings_no, lot.episode, lot.expires_at, moved.lots[0][1] if single else None,
-        None if single else orjson.dumps(lots), occurred, raw_id,
+        None if single else orjson.dumps(lots), occurred, makes_lot, raw_id,
     ))  # fmt: skip
     batch.events.append(Event(shard_of(one.account_no), orjson.dumps(event), traceparent))
 
 
 _LEDGER = (
     int8s, int8s, int4s, int2s, int2s, byteas, int4s, byteas, int8s, int8s, int8s, int8s, int4s, int4s, int8s, int8s,
-    texts, int8s,
+    texts, int8s, int2s,
 )  # fmt: skip
 _LOT = (int8s, int8s, byteas, int4s, int8s, int8s, int8s, int8s)
 
@@ -313,20 +315,16 @@ def _account_row(one: _Ready) -> tuple[int, ...]:
 
 
 def _write_lots(cursor: Cursor, ready: _AllReady) -> None:
-    fresh: list[tuple[Any, ...]] = []
     added: list[tuple[Any, ...]] = []
     loaded: list[tuple[Any, ...]] = []
     for one in ready.values():
-        if not one.account.lots:
-            continue
         for k, lot in one.account.lots.items():
             row = (one.account_no, k.expires_at, k.source, k.episode, lot.points, lot.remaining, lot.held, lot.expired)
-            if one.slow:
-                if one.before.get(k) != row:
-                    loaded.append(row)
-            else:
-                (fresh if k in one.fresh else added).append(row)
+            if not one.slow:
+                added.append(row)
+            elif one.before.get(k) != row:
+                loaded.append(row)
     sql = queries("ledger")
-    for statement, rows in (("insert_lots", fresh), ("add_to_lots", added), ("write_lots", loaded)):
+    for statement, rows in (("add_to_lots", added), ("write_lots", loaded)):
         if rows:
             cursor.execute(sql[statement], columns(sorted(rows), _LOT))
