@@ -22,6 +22,7 @@ from store.database import Cursor, raw
 from store.ledger import EntryType
 from store.merchants import document_of
 from store.orders import OrderRow, read_rows
+from store.outbox import OutboxKind, first_event
 from store.queries import queries
 from store.recheck import Kind
 from store.tracking import Heard
@@ -331,8 +332,8 @@ def due(connection: Database) -> Due:
 
 def waiting(connection: Database) -> Waiting:
     """How the outbox stands."""
-    rows, value = one_row(connection, "outbox")
-    told = orjson.loads(value) if value is not None else {}
+    rows, kind, value = one_row(connection, "outbox")
+    told = orjson.loads(first_event(value) if kind == OutboxKind.CHANGED else value) if value is not None else {}
     return Waiting(rows, told.get("recorded_at") or told.get("applied_at"))
 
 
