@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+import orjson
 import pytest
 
 from processors.beside import refused_before
@@ -11,6 +12,7 @@ from rules.facts import Buyer, OrderFacts, OrderRecord
 from rules.trail import Version
 from schemas.ids import NEVER
 from schemas.settings import compile_settings, load_settings
+from store.outbox import events_of
 from store.recheck import EVER
 from tests.support.batches import APPLICATION, Shop, open_shop
 from tests.support.servers import Databases
@@ -259,8 +261,9 @@ def test_an_uninstall_heard_late_takes_back_what_was_created_after_it_and_an_ins
     shop.work_off()
     assert shop.points() == 100
     assert shop.rows("SELECT cause, occurred_us FROM ledger ORDER BY sequence")[-1] == (4, at(day("11-25")))
-    told = shop.rows("SELECT convert_from(value, 'UTF8')::json -> 'cause' FROM outbox WHERE kind = 1 ORDER BY id")
-    assert told[-1][0] == {"kind": "application", "id": APPLICATION}
+    packs = [bytes(value) for (value,) in shop.rows("SELECT value FROM outbox WHERE kind = 1 ORDER BY id")]
+    told = [orjson.loads(event)["cause"] for pack in packs for event, _ in events_of(pack, None)]
+    assert told[-1] == {"kind": "application", "id": APPLICATION}
     shop.hear(application("application/install", day("11-28")))
     shop.work_off()
     assert shop.points() == 200
