@@ -325,7 +325,7 @@ def sorted_in_time(steps: list[Step]) -> list[Step]:
 
 @dataclass(frozen=True)
 class Story:
-    """Settings known beforehand, and events with their moments, in the order of those."""
+    """Settings with the time when they are applied, and events with their moments, in the order of those."""
 
     grid: Grid
     settings: list[Step]
@@ -340,15 +340,20 @@ class Story:
 def plain_story(dice: Dice, unit: timedelta | None = None, *, patient: bool = False) -> Story:
     """A history whose settings claw back and never let points expire, so that its end does not depend on its hearing.
 
-    A `patient` one pays a year later, when all was heard, and may keep and let points expire.
+    Its settings are known beforehand, or come once, perhaps after the orders. A `patient` one pays a year later, when all
+    was heard, and may keep and let points expire.
     """
     grid = Grid(unit or dice.pick([HALF_DAY, HALF_DAY, SIX_DAYS]))
     steps: list[Step] = []
     told: Told = []
     for merchant in MERCHANTS[: dice.number(1, 2)]:
         days = (364, 365) if patient else (0, 1, 3, 10)
-        document = document_of(dice, effective=LONG_AGO, plain=not patient, days=days)
-        steps.append(Step(LONG_AGO + timedelta(days=1), merchant, document=document))
+        documents = [document_of(dice, effective=LONG_AGO, plain=not patient, days=days)]
+        heard = grid.moment(dice) if dice.once_in(4) else LONG_AGO + timedelta(days=1)
+        if heard < START and dice.once_in(2):
+            second = grid.at(dice.number(0, 8)) + timedelta(seconds=1)
+            documents.append(document_of(dice, effective=second, plain=not patient, days=days))
+        steps += [Step(heard, merchant, document=document) for document in documents]
         told += events_of_shop(dice, merchant, grid)
     return Story(grid, steps, sorted(told, key=lambda pair: pair[0]))
 

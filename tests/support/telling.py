@@ -23,7 +23,8 @@ ENVIRONMENT = {"POINTS_APPLICATION_ID": APPLICATION}
 AN_ID = re.compile(r"[0-9a-f]{24}")
 IDLE = """
 SELECT NOT EXISTS (SELECT FROM recheck WHERE not_before_us <= points_now()) AND NOT EXISTS (SELECT FROM outbox)
-   AND NOT EXISTS (SELECT FROM due WHERE due_us <= points_now())"""
+   AND NOT EXISTS (SELECT FROM due WHERE due_us <= points_now())
+   AND NOT EXISTS (SELECT FROM account WHERE next_expiry <= points_now())"""
 
 
 def apart(stories: list[Story]) -> list[Story]:
