@@ -221,6 +221,18 @@ def test_unknown_codes_want_somebody(shop: Engine) -> None:
     assert findings["carriers' codes"]["verdict"] == "warning"
 
 
+def test_a_code_that_a_newer_table_has_is_marked_and_can_be_looked_at_again(engine: Engine) -> None:
+    """As after an upgrade: the report came while no table had the code."""
+    with database.connect(engine.database_url) as connection:
+        connection.execute("INSERT INTO unknown_code VALUES ('ecpay', 'unimartc2c', '2067', 'x', 1, 1, 1)")
+        connection.execute("INSERT INTO unknown_report VALUES ('ecpay', 'unimartc2c', '2067', 0, 'N1')")
+    (row,) = told(engine, "unknown")
+    assert row["shipped"] == {"word": "collected", "effect": None}
+    assert "the shipped table has it by now" in " ".join(points(engine.environment, "carriers", "unknown").out.split())
+    done = told(engine, "set", "ecpay", "unimartc2c", "2067", "collected", "--note", "as shipped")
+    assert (done["changed"], done["rechecked"]) == (True, 1)
+
+
 def test_nothing_is_told_when_there_is_nothing(engine: Engine) -> None:
     assert "no unknown codes" in points(engine.environment, "carriers", "unknown").out
     assert "the shipped tables speak" in points(engine.environment, "carriers", "log").out

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.oracle.joining import Key, words_of_parcels
+from tests.oracle.carriers import Word
+from tests.oracle.joining import Key, joined
 from tests.oracle.law import Beside, Entitled, entitled
 from tests.oracle.records import Episode, Order, Settings
 from tests.oracle.upstream import OfApplication, OfCustomer, OfOrder, Report, read
@@ -35,6 +36,7 @@ class Book:
     customers: dict[Key, list[OfCustomer]] = field(default_factory=dict)
     settings: dict[str, list[Settings]] = field(default_factory=dict)
     installs: dict[str, list[tuple[datetime, bool]]] = field(default_factory=dict)
+    _words: dict[Key, dict[str, list[Word]]] = field(default_factory=dict)
 
     def apply(self, settings: Settings, merchant: str) -> None:
         """A new settings version was applied."""
@@ -55,6 +57,7 @@ class Book:
             self.reports.append(heard)
             if heard.order and heard.merchant:
                 self._order(heard.merchant, heard.order)
+        self._words = joined(self.orders, self.reports)
         self._look_at_all()
 
     def _order(self, merchant: str, order_id: str) -> Order:
@@ -84,7 +87,7 @@ class Book:
         """The order's entitlement now."""
         order = self.orders[merchant, order_id]
         bound, bound_at = self._binding(merchant, order_id)
-        words = words_of_parcels((merchant, order_id), self.orders, self.reports)
+        words = self._words.get((merchant, order_id), {})
         beside = Beside(bound, bound_at, self.installs.get(merchant, []), words, self._customer(merchant, order))
         return entitled(order, beside, self.now)
 

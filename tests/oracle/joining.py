@@ -36,32 +36,38 @@ def claimed(order: Order) -> set[str]:
     return {number for number in found.values() if number}
 
 
-def order_of(report: Report, orders: Mapping[Key, Order]) -> Key | None:
-    """The one order that the report is about; None for none or several."""
-    keys = [key for key in orders if report.merchant in (None, key[0])]
-    if report.order is not None:
-        matches = [key for key in keys if key[1] == report.order]
-    else:
-        matches = [key for key in keys if report.number in claimed(orders[key]) and within_reach(orders[key], report)]
-    return matches[0] if len(matches) == 1 else None
-
-
 def within_reach(order: Order, report: Report) -> bool:
     """Within 180 days between the creation and the report; a creation not known yet may be any."""
     created = order.created()
     return created is None or abs(report.at - created) <= REACH
 
 
-def words_of_parcels(key: Key, orders: Mapping[Key, Order], reports: list[Report]) -> dict[str, list[Word]]:
-    """Parcel to its carriers' words."""
-    of = numbers(orders[key])
-    found: dict[str, list[Word]] = {parcel: [] for parcel in of}
+def order_of(report: Report, orders: Mapping[Key, Order], having: Mapping[str, list[Key]]) -> Key | None:
+    """The one order that the report is about; None for none or several. `having` are the orders of each number."""
+    if report.order is not None:
+        matches = [key for key in orders if key[1] == report.order]
+    else:
+        matches = [key for key in having.get(report.number, ()) if within_reach(orders[key], report)]
+    matches = [key for key in matches if report.merchant in (None, key[0])]
+    return matches[0] if len(matches) == 1 else None
+
+
+def joined(orders: Mapping[Key, Order], reports: list[Report]) -> dict[Key, dict[str, list[Word]]]:
+    """What carriers say of each order's parcels."""
+    having: dict[str, list[Key]] = {}
+    for key, order in orders.items():
+        for number in claimed(order):
+            having.setdefault(number, []).append(key)
+    found: dict[Key, dict[str, list[Word]]] = {key: {} for key in orders}
     for report in reports:
-        if order_of(report, orders) != key:
-            continue
-        parcels = [parcel for parcel, number in of.items() if number and number == report.number]
-        if not parcels and report.order is not None and len(of) == 1:
-            parcels = list(of)
-        for parcel in parcels:
-            found[parcel].append(word_of(report))
+        match = order_of(report, orders, having)
+        if match is not None:
+            for parcel in parcels_of(report, numbers(orders[match])):
+                found[match].setdefault(parcel, []).append(word_of(report))
     return found
+
+
+def parcels_of(report: Report, of: dict[str, str]) -> list[str]:
+    """The parcels, of an order with these numbers, that a report of the order is about: by number, else the only one."""
+    parcels = [parcel for parcel, number in of.items() if number and number == report.number]
+    return list(of) if not parcels and report.order is not None and len(of) == 1 else parcels

@@ -34,10 +34,15 @@ class Order:
     episode: Episode | None = None
     points: int = 0
     member: str | None = None
+    _sorted: dict[str, tuple[int, list[Said]]] = field(default_factory=dict)
 
     def records(self, kind: str) -> list[Said]:
         """The different records of a kind, oldest first."""
-        return in_order(s for s in self.said if s.kind == kind)
+        heard, found = self._sorted.get(kind, (-1, []))
+        if heard != len(self.said):
+            found = in_order(s for s in self.said if s.kind == kind)
+            self._sorted[kind] = len(self.said), found
+        return list(found)
 
     def newest(self) -> dict[str, Any] | None:
         """The newest whole record of the order."""

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
 
-from tests.property.parties import APPLICATIONS, SERVICES, customers, reports, spelled
+from tests.property.dice import Dice, Drawn
+from tests.property.parties import APPLICATIONS, SERVICES, customer_said, said_by_carrier, spelled
 from tests.support.parties import application
 from tests.support.shop import Event, delivery, envelope, money, order, parcel, returned, settings, some_id
 
@@ -29,7 +30,6 @@ TIER = some_id("gold")
 SHARED = "9100 2233-44"
 """A tracking number that orders of any merchant may have."""
 
-Draw: TypeAlias = st.DrawFn
 Told: TypeAlias = list[tuple[datetime, Event]]
 
 
@@ -68,16 +68,15 @@ class Grid:
         """An instant of it."""
         return START + self.unit * step
 
-    @property
-    def moments(self) -> st.SearchStrategy[datetime]:
+    def moment(self, dice: Dice) -> datetime:
         """Any instant of it."""
-        return st.integers(0, STEPS).map(self.at)
+        return self.at(dice.number(0, STEPS))
 
-    @property
-    def creations(self) -> st.SearchStrategy[datetime]:
-        """When orders are created: at the beginning, some so early that reports of them may come 180 days later."""
-        early = st.integers(0, 10).map(self.at)
-        return st.one_of(early, early, early, early, st.integers(0, 20).map(lambda step: self.at(step) - timedelta(days=180)))
+    def creation(self, dice: Dice) -> datetime:
+        """When an order is created: at the beginning, or so early that reports of it may come 180 days later."""
+        if dice.once_in(6):
+            return self.at(dice.number(0, 20)) - timedelta(days=180)
+        return self.at(dice.number(0, 10))
 
 
 @dataclass(frozen=True)
@@ -98,229 +97,218 @@ def text(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-members = st.sampled_from([*MEMBERS * 3, None])
-amounts = st.sampled_from([1000, 5, 100, 250, 430, 1001, 2310])
+AMOUNTS = [1000, 5, 100, 250, 430, 1001, 2310]
 
 
-@st.composite
-def documents(draw: Draw, *, effective: datetime, plain: bool = False, days: tuple[int, ...] = (0, 1, 3, 10)) -> dict[str, Any]:
+def document_of(dice: Dice, *, effective: datetime, plain: bool = False, days: tuple[int, ...] = (0, 1, 3, 10)) -> dict[str, Any]:
     """A settings document in force from `effective`. A plain one claws back and lets nothing expire."""
     rules: list[dict[str, Any]] = [{"unit_price": 10, "points_per_unit": 1, "membership_tier_id": None}]
-    if draw(st.booleans()):
+    if dice.once_in(2):
         rules.append({"unit_price": 7, "points_per_unit": 3, "membership_tier_id": TIER})
-    dates = st.sampled_from([(12, 31), (1, 2), (2, 29), (6, 30)])
-    month, day = draw(dates)
-    never = plain or draw(st.sampled_from([False, False, True]))
-    modules = draw(st.sampled_from([["crm_credits"], []]))
+    month, day = dice.pick([(12, 31), (1, 2), (2, 29), (6, 30)])
+    never = plain or dice.pick([False, False, True])
+    modules = dice.pick([["crm_credits"], []])
     earn: dict[str, Any] = {
         "rules": rules,
-        "channels": draw(st.sampled_from([["ec", "retail"], ["ec", "retail"], ["ec"]])),
-        "pending_days": draw(st.sampled_from(days)),
+        "channels": dice.pick([["ec", "retail"], ["ec", "retail"], ["ec"]]),
+        "pending_days": dice.pick(days),
         "expiry": {"kind": "never"} if never else {"kind": "fixed_date", "month": month, "day": day},
-        "deduct_store_credit": draw(st.booleans()),
-        "on_return": "claw_back" if plain else draw(st.sampled_from(["claw_back", "keep"])),
+        "deduct_store_credit": dice.once_in(2),
+        "on_return": "claw_back" if plain else dice.pick(["claw_back", "keep"]),
     }
     if modules:
-        earn["grant_on"] = draw(st.sampled_from(["delivery_final", "delivery_final", "order_completed"]))
+        earn["grant_on"] = dice.pick(["delivery_final", "delivery_final", "order_completed"])
     return settings(
         effective=text(effective),
         earn=earn,
-        enabled=draw(st.sampled_from([True] * 9 + [False])),
+        enabled=dice.pick([True] * 24 + [False]),
         entitlement={
             "plan": "enterprise",
-            "app_installed": plain or draw(st.sampled_from([True] * 5 + [False])),
+            "app_installed": plain or dice.pick([True] * 9 + [False]),
             "modules": modules,
         },
-        delivery_overrides=draw(st.sampled_from([{}, {}, {"custom": "arrived"}])),
+        delivery_overrides=dice.pick([{}, {}, {"custom": "arrived"}]),
     )
 
 
-def number_of(draw: Draw, sold: Sold) -> str | int | None:
+def number_of(dice: Dice, sold: Sold) -> str | int | None:
     """A tracking number that is said of the order: mostly its own, in some spelling."""
-    number = draw(st.sampled_from([sold.number] * 9 + [None, SHARED]))
-    return None if number is None else spelled(draw, number)
+    number = dice.pick([sold.number] * 9 + [None, SHARED])
+    return None if number is None else spelled(dice, number)
 
 
-def parcel_said(draw: Draw, sold: Sold, moment: datetime) -> dict[str, Any]:
+def parcel_said(dice: Dice, sold: Sold, moment: datetime) -> dict[str, Any]:
     """What is said about a parcel at a moment, of that moment and the time before."""
     said = parcel(
-        draw(st.sampled_from(["arrived"] * 4 + ["collected"] * 4 + ["shipped"] * 3 + ["returning", "returned", "new_word"])),
-        draw(st.sampled_from(["tw_tcat_roomtemp"] * 3 + ["tw_711_pay", "tw_711_pay", "custom", "drone"])),
-        parcel_id=draw(st.sampled_from([sold.order_id] * 6 + [f"{sold.order_id} 2"])),
-        delivery_type=draw(st.sampled_from([None, None, "store_pickup"])),
+        dice.pick(["arrived"] * 4 + ["collected"] * 4 + ["shipped"] * 3 + ["returning", "returned", "new_word"]),
+        dice.pick(["tw_tcat_roomtemp"] * 3 + ["tw_711_pay", "tw_711_pay", "custom", "drone"]),
+        parcel_id=dice.pick([sold.order_id] * 6 + [f"{sold.order_id} 2"]),
+        delivery_type=dice.pick([None, None, "store_pickup"]),
     )
     for name in ("arrived_at", "collected_at", "returned_at"):
-        ago = draw(st.sampled_from([None, None, 0, 1, 3]))
+        ago = dice.pick([None, None, 0, 1, 3])
         said[name] = None if ago is None else text(moment - sold.grid.unit * ago)
-    if draw(st.integers(0, 19)) == 19:
+    if dice.once_in(20):
         said["delivery_status"] = "failed"
-    if draw(st.integers(0, 3)) == 0:
-        said["tracking_number"] = number_of(draw, sold)
+    if dice.once_in(4):
+        said["tracking_number"] = number_of(dice, sold)
     return said
 
 
-def order_said(draw: Draw, sold: Sold, moment: datetime) -> Event:
+def order_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
     """A whole record of an order."""
     fields: dict[str, Any] = {"parent_order_id": sold.parent or ""}
     unit = sold.grid.unit
-    if draw(st.booleans()):
-        own = draw(st.sampled_from([None, moment, moment - 2 * unit]))
-        nested = parcel_said(draw, sold, own or moment)
+    if dice.once_in(2):
+        own = dice.pick([None, moment, moment - 2 * unit])
+        nested = parcel_said(dice, sold, own or moment)
         fields["order_delivery"] = nested if own is None else nested | {"updated_at": text(own)}
-    elif draw(st.integers(0, 5)) == 0:
+    elif dice.once_in(6):
         fields["order_delivery"] = None
-    if draw(st.integers(0, 3)):
-        fields["delivery_data"] = {"tracking_number": number_of(draw, sold), "url": None}
-    if draw(st.booleans()):
+    if not dice.once_in(4):
+        fields["delivery_data"] = {"tracking_number": number_of(dice, sold), "url": None}
+    if dice.once_in(2):
         fields["completed_at"] = text(moment - unit)
-    if draw(st.integers(0, 3)) == 0:
-        fields["membership_tier_data"] = {"_id": draw(st.sampled_from([TIER, some_id("silver")]))}
+    if dice.once_in(4):
+        fields["membership_tier_data"] = {"_id": dice.pick([TIER, some_id("silver")])}
     return order(
-        subtotal=draw(amounts),
+        subtotal=dice.pick(AMOUNTS),
         created=text(sold.created),
         updated=text(moment),
-        status=draw(st.sampled_from(["confirmed"] * 6 + ["completed"] * 6 + ["cancelled", "removed", "temp"])),
-        member=draw(members),
+        status=dice.pick(["confirmed"] * 6 + ["completed"] * 6 + ["cancelled", "removed", "temp"]),
+        member=dice.pick([*MEMBERS * 3, None]),
         order_id=sold.order_id,
         merchant=sold.merchant,
-        topic=draw(st.sampled_from(["order/update"] * 8 + ["order/split_order", "order/remove"])),
-        currency=draw(st.sampled_from(["TWD"] * 19 + ["HKD"])),
-        created_by=draw(st.sampled_from(["shop", "shop", "shop", "pos"])),
-        is_guest_checkout=draw(st.sampled_from([False] * 19 + [True])),
-        order_discount=money(draw(st.sampled_from([0, 0, 100]))),
-        user_credit=money(draw(st.sampled_from([0, 50]))),
-        custom_discount_items=draw(st.sampled_from([[], [{"total": money(25)}]])),
+        topic=dice.pick(["order/update"] * 8 + ["order/split_order", "order/remove"]),
+        currency=dice.pick(["TWD"] * 19 + ["HKD"]),
+        created_by=dice.pick(["shop", "shop", "shop", "pos"]),
+        is_guest_checkout=dice.pick([False] * 19 + [True]),
+        order_discount=money(dice.pick([0, 0, 100])),
+        user_credit=money(dice.pick([0, 50])),
+        custom_discount_items=dice.pick([[], [{"total": money(25)}]]),
         **fields,
     )
 
 
-def calm(draw: Draw, sold: Sold) -> Event:
+def calm(dice: Dice, sold: Sold) -> Event:
     """The first record of an order that could earn well, so that most histories have something to tell."""
-    option = draw(st.sampled_from(["tw_tcat_roomtemp", "tw_711_pay", "tw_tcat_roomtemp", "tw_711_pay", None]))
+    option = dice.pick(["tw_tcat_roomtemp", "tw_711_pay", "tw_tcat_roomtemp", "tw_711_pay", None])
     fields: dict[str, Any] = {"parent_order_id": sold.parent or ""}
     if option is not None:
         fields["order_delivery"] = parcel("pending", option, parcel_id=sold.order_id)
-        fields["delivery_data"] = {"tracking_number": number_of(draw, sold)}
+        fields["delivery_data"] = {"tracking_number": number_of(dice, sold)}
     return order(
         created=text(sold.created),
         order_id=sold.order_id,
         merchant=sold.merchant,
-        member=draw(st.sampled_from(MEMBERS)),
-        subtotal=draw(amounts),
+        member=dice.pick(MEMBERS),
+        subtotal=dice.pick(AMOUNTS),
         **fields,
     )
 
 
-def return_said(draw: Draw, sold: Sold, moment: datetime) -> Event:
+def return_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
     """A return of goods, at the counter or not, perhaps cancelled again."""
     return returned(
-        draw(st.sampled_from([100, 100, 250, 430, 2310])),
+        dice.pick([100, 100, 250, 430, 2310]),
         text(moment),
-        status=draw(st.sampled_from(["completed", "completed", "confirmed", "cancelled"])),
-        return_id=f"{sold.order_id} {draw(st.sampled_from(['one', 'two']))}",
+        status=dice.pick(["completed", "completed", "confirmed", "cancelled"]),
+        return_id=f"{sold.order_id} {dice.pick(['one', 'two'])}",
         order_id=sold.order_id,
         merchant=sold.merchant,
-        topic=draw(st.sampled_from(["return_order/update", "pos_return_order/update"])),
+        topic=dice.pick(["return_order/update", "pos_return_order/update"]),
     )
 
 
-def report_said(draw: Draw, sold: Sold, moment: datetime) -> Event:
+def report_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
     """A carrier's report that may be about the order: by its number, by its id, or both."""
-    number = draw(st.sampled_from([sold.number] * 7 + [SHARED]))
-    by = draw(st.sampled_from(["number"] * 4 + ["order", "both"]))
+    number = dice.pick([sold.number] * 7 + [SHARED])
+    by = dice.pick(["number"] * 4 + ["order", "both"])
     names: dict[str, Any] = {}
     if by != "order":
-        names["number"] = spelled(draw, number)
+        names["number"] = spelled(dice, number)
     if by != "number":
         names["order_id"] = sold.order_id
-    if draw(st.booleans()):
+    if dice.once_in(2):
         names["merchant"] = sold.merchant
-    return draw(reports(text(moment), sold.service, **names))
+    return said_by_carrier(dice, text(moment), sold.service, **names)
 
 
-def parcel_event(draw: Draw, sold: Sold, moment: datetime) -> Event:
+def parcel_event(dice: Dice, sold: Sold, moment: datetime) -> Event:
     """A parcel by itself."""
-    said = parcel_said(draw, sold, moment) | {"order_id": sold.order_id, "updated_at": text(moment)}
+    said = parcel_said(dice, sold, moment) | {"order_id": sold.order_id, "updated_at": text(moment)}
     return envelope("order_delivery/update", said, merchant=sold.merchant)
 
 
-def other_event(draw: Draw, sold: Sold, moment: datetime) -> Event:
+def other_event(dice: Dice, sold: Sold, moment: datetime) -> Event:
     """The order removed by its id alone, or its parcel simply arrived."""
-    if draw(st.integers(0, 3)):
+    if not dice.once_in(4):
         return delivery("arrived", text(moment), parcel_id=sold.order_id, order_id=sold.order_id, merchant=sold.merchant)
     ts = int(moment.timestamp()) * 1_000_000_000
     return envelope("order/remove", {"id": sold.order_id}, ts=ts, merchant=sold.merchant)
 
 
-SAYINGS: list[Callable[[Draw, Sold, datetime], Event]] = [
+SAYINGS: list[Callable[[Dice, Sold, datetime], Event]] = [
     *[parcel_event] * 3, *[order_said] * 2, return_said, other_event, *[report_said] * 5,
 ]  # fmt: skip
 
 
-@st.composite
-def events_of_order(draw: Draw, sold: Sold) -> Told:
+def events_of_order(dice: Dice, sold: Sold) -> Told:
     """What is said of one order, with the moment of each event."""
-    told = [(sold.created, calm(draw, sold))]
-    for _ in range(draw(st.integers(1, 8))):
-        moment = draw(sold.grid.moments)
-        told.append((moment, draw(st.sampled_from(SAYINGS))(draw, sold, moment)))
+    told = [(sold.created, calm(dice, sold))]
+    for _ in range(dice.number(1, 8)):
+        moment = sold.grid.moment(dice)
+        told.append((moment, dice.pick(SAYINGS)(dice, sold, moment)))
     return told
 
 
-@st.composite
-def sales(draw: Draw, merchant: str, grid: Grid) -> list[Sold]:
+def sales(dice: Dice, merchant: str, grid: Grid) -> list[Sold]:
     """Orders of a merchant; later ones may be split from the first."""
     found: list[Sold] = []
-    for number in range(draw(st.integers(1, 3))):
-        found.append(
-            Sold(
-                merchant,
-                some_id(f"{merchant} order {number}"),
-                draw(grid.creations),
-                grid,
-                f"{MERCHANTS.index(merchant) + 1}70{number} 5188-36",
-                draw(st.sampled_from(SERVICES)),
-                found[0].order_id if found and draw(st.integers(0, 3)) == 0 else None,
-            )
-        )
+    for number in range(dice.number(1, 3)):
+        created, parent = grid.creation(dice), None
+        if found and dice.once_in(4):
+            parent, created = found[0].order_id, found[0].created + grid.unit * dice.pick([0, 1, 3])
+        tracking = f"{MERCHANTS.index(merchant) + 1}70{number} 5188-36"
+        found.append(Sold(merchant, some_id(f"{merchant} order {number}"), created, grid, tracking, dice.pick(SERVICES), parent))
     return found
 
 
-@st.composite
-def events_of_shop(draw: Draw, merchant: str, grid: Grid) -> Told:
+def events_of_shop(dice: Dice, merchant: str, grid: Grid) -> Told:
     """All that is said of a merchant: orders, customers and applications."""
     told: Told = []
-    for sold in draw(sales(merchant, grid)):
-        told += draw(events_of_order(sold))
-    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
-        moment = draw(grid.moments)
-        told.append((moment, draw(customers(merchant, draw(st.sampled_from(MEMBERS)), moment, grid.unit))))
-    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
-        when = draw(st.one_of(grid.moments, grid.creations)) + timedelta(seconds=30)
-        event = application(text(when), installed=draw(st.booleans()), merchant=merchant, application_id=draw(APPLICATIONS))
+    sold_here = sales(dice, merchant, grid)
+    for sold in sold_here:
+        told += events_of_order(dice, sold)
+    for _ in range(dice.pick([0, 0, 1, 2])):
+        moment = grid.moment(dice)
+        told.append((moment, customer_said(dice, merchant, dice.pick(MEMBERS), moment, grid.unit)))
+    split = any(sold.parent for sold in sold_here)
+    for _ in range(0 if split else dice.pick([0, 0, 0, 1, 2])):
+        when = (grid.moment(dice) if dice.once_in(2) else grid.creation(dice)) + timedelta(seconds=30)
+        event = application(text(when), installed=dice.once_in(2), merchant=merchant, application_id=dice.pick(APPLICATIONS))
         told.append((when, event))
     return told
 
 
-LATENESS = st.sampled_from([0, 0, 0, 1, 2, 7, 21, 60, 420, 800])
+LATENESS = [0, 0, 0, 1, 2, 7, 21, 60, 420, 800]
 
 
-@st.composite
-def stories(draw: Draw) -> list[Step]:
+def tale(dice: Dice) -> list[Step]:
     """A history as it is heard: late, repeated and out of order; settings and installations may come on the way."""
-    grid = Grid(draw(st.sampled_from([HALF_DAY, HALF_DAY, SIX_DAYS])))
+    grid = Grid(dice.pick([HALF_DAY, HALF_DAY, SIX_DAYS]))
     steps: list[Step] = []
-    for merchant in MERCHANTS[: draw(st.integers(1, 2))]:
+    for merchant in MERCHANTS[: dice.number(1, 2)]:
         effective = LONG_AGO
-        for number in range(draw(st.sampled_from([1, 1, 2, 3]))):
-            heard = LONG_AGO + timedelta(days=1) if number == 0 and draw(st.integers(0, 4)) else draw(grid.moments)
-            document = draw(documents(effective=effective))
+        for number in range(dice.pick([1, 1, 2, 3])):
+            heard = LONG_AGO + timedelta(days=1) if number == 0 and not dice.once_in(5) else grid.moment(dice)
+            document = document_of(dice, effective=effective)
             steps.append(Step(heard, merchant, document=document))
-            effective = draw(st.integers(0, 8).map(grid.at)) + timedelta(seconds=number + 1)
+            effective = grid.at(dice.number(0, 8)) + timedelta(seconds=number + 1)
             effective = max(effective, datetime.fromisoformat(document["effective_at"]) + timedelta(seconds=1))
-        for moment, event in draw(events_of_shop(merchant, grid)):
-            for _ in range(draw(st.sampled_from([1, 1, 1, 2]))):
-                steps.append(Step(moment + grid.unit * draw(LATENESS), event=event))
+        for moment, event in events_of_shop(dice, merchant, grid):
+            times = dice.pick([1, 1, 1, 2])
+            steps += [Step(moment + grid.unit * dice.pick(LATENESS), event=event) for _ in range(times)]
     return sorted_in_time(steps)
 
 
@@ -349,18 +337,29 @@ class Story:
         return self.grid.at(STEPS) + timedelta(days=60)
 
 
-@st.composite
-def plain_stories(draw: Draw, unit: timedelta | None = None, *, patient: bool = False) -> Story:
+def plain_story(dice: Dice, unit: timedelta | None = None, *, patient: bool = False) -> Story:
     """A history whose settings claw back and never let points expire, so that its end does not depend on its hearing.
 
     A `patient` one pays a year later, when all was heard, and may keep and let points expire.
     """
-    grid = Grid(unit or draw(st.sampled_from([HALF_DAY, HALF_DAY, SIX_DAYS])))
+    grid = Grid(unit or dice.pick([HALF_DAY, HALF_DAY, SIX_DAYS]))
     steps: list[Step] = []
     told: Told = []
-    for merchant in MERCHANTS[: draw(st.integers(1, 2))]:
+    for merchant in MERCHANTS[: dice.number(1, 2)]:
         days = (364, 365) if patient else (0, 1, 3, 10)
-        document = draw(documents(effective=LONG_AGO, plain=not patient, days=days))
+        document = document_of(dice, effective=LONG_AGO, plain=not patient, days=days)
         steps.append(Step(LONG_AGO + timedelta(days=1), merchant, document=document))
-        told += draw(events_of_shop(merchant, grid))
+        told += events_of_shop(dice, merchant, grid)
     return Story(grid, steps, sorted(told, key=lambda pair: pair[0]))
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[Step]:
+    """Any history as it is heard."""
+    return tale(Drawn(draw))
+
+
+@st.composite
+def plain_stories(draw: st.DrawFn) -> Story:
+    """Any history whose end does not depend on its hearing."""
+    return plain_story(Drawn(draw))

@@ -33,7 +33,13 @@ def report(
 
 
 def customer(
-    updated: str, *, member: str = MEMBER, merchant: str = MERCHANT, topic: str = "user/update", ts: int | None = None, **fields: Json
+    updated: str,
+    *,
+    member: str = MEMBER,
+    merchant: str = MERCHANT,
+    topic: str = "user/update",
+    ts: int | None = None,
+    **fields: Json,
 ) -> Event:
     """A customer's record; `fields` say of the membership what it says."""
     resource = {"id": member, "status": "active", "created_at": updated, "updated_at": updated, "name": "A. Buyer"} | fields

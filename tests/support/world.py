@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from processors.reading import ApplicationSaid, CustomerSaid, Reported, Said, say
+from processors.reading import ApplicationSaid, CustomerSaid, Reported, say
 from processors.runtime.feed import Record
 from rules.binding import VersionInForce, bound_as_parent, bound_version, first_heard
 from rules.carriers import meaning_on_leg, numbers_of, within_reach
@@ -172,7 +172,11 @@ class World:
             self.merchant(said.merchant_id).heard_of(said.order_id)
         else:
             self.reports.append(said)
-        return self._join_named(said)
+        outcome = self._join_named(said)
+        for known in self.merchants.values():
+            if said.order_id in known.orders:
+                self._settle(known, said.order_id)
+        return outcome
 
     def _join_named(self, said: Reported) -> str:
         """A report that names an order is that order's, if one merchant only has it."""
@@ -180,14 +184,14 @@ class World:
         has = [m for name, m in self.merchants.items() if said.merchant_id in (None, name) and said.order_id in m.orders]
         if len(has) != 1:
             return "parked"
-        outcome = fold_report(has[0].orders[said.order_id], _carrier_report(said))
-        self._settle(has[0], said.order_id)
-        return outcome
+        return fold_report(has[0].orders[said.order_id], _carrier_report(said))
 
     def _join(self, numbers: Iterable[bytes]) -> None:
         """Gives the reports of the numbers to the one order that has the number now, and takes them from all others."""
         for number in numbers:
-            claims = [(m, known, o) for m, known in self.merchants.items() for o, f in known.orders.items() if number in numbers_of(f)]
+            claims = [
+                (m, known, o) for m, known in self.merchants.items() for o, f in known.orders.items() if number in numbers_of(f)
+            ]
             for known in self.merchants.values():
                 for facts in known.orders.values():
                     facts.reports = tuple(r for r in facts.reports if r.number != number or r.named)

@@ -1,0 +1,47 @@
+"""Chance, from Hypothesis (which makes what failed smaller) or from a seed (which is quick, and evenly spread)."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Protocol, TypeVar
+
+from hypothesis import strategies as st
+
+Option = TypeVar("Option")
+
+
+class Dice(Protocol):
+    """Draws numbers."""
+
+    def number(self, least: int, most: int) -> int:
+        """A whole number from `least` to `most`."""
+        ...
+
+    def pick(self, options: Sequence[Option]) -> Option:
+        """One of them."""
+        return options[self.number(0, len(options) - 1)]
+
+    def once_in(self, times: int) -> bool:
+        """Whether something happens that happens so seldom."""
+        return self.number(1, times) == times
+
+
+class Drawn(Dice):
+    """Hypothesis's choices."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+
+    def number(self, least: int, most: int) -> int:
+        """A whole number, the least one the simplest."""
+        return self._draw(st.integers(least, most))
+
+
+class Seeded(Dice):
+    """Always the same for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def number(self, least: int, most: int) -> int:
+        """A whole number, each as likely."""
+        return self._random.randint(least, most)
