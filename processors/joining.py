@@ -91,18 +91,22 @@ class Joining:
         self._claimed_before: dict[bytes, OrderKey | None] = {}
 
     def understood(self, reported: Iterable[Reported], codes: CodeTable) -> list[Understood]:
-        """Looks up the codes of reports."""
-        found = []
+        """Looks up the codes of reports: each once, as many say the same."""
+        found, known = [], dict[tuple[Any, ...], tuple[Meaning, Code, str]]()
         for said in reported:
-            carrier, service = said.carrier, said.service
-            meaning, spelled = codes.look_up(carrier, service, said.code, said.text)
-            if meaning is Meaning.UNKNOWN:
-                code = self._unknown.spelled(carrier, service, spelled)
-                found.append(Understood(said, meaning, code, f"{code[0]}/{code[1]}"))
-            else:
-                meaning = meaning_on_leg(meaning, said.return_leg)
-                found.append(Understood(said, meaning, (carrier, service, spelled), f"{carrier}/{service}"))
+            spoken = said[5:]
+            meant = known.get(spoken)
+            if meant is None:
+                meant = known[spoken] = self._look_up(said, codes)
+            found.append(Understood(said, *meant))
         return found
+
+    def _look_up(self, said: Reported, codes: CodeTable) -> tuple[Meaning, Code, str]:
+        meaning, spelled = codes.look_up(said.carrier, said.service, said.code, said.text)
+        code = said.carrier, said.service, spelled
+        if meaning is Meaning.UNKNOWN:
+            code = self._unknown.spelled(*code)
+        return meaning_on_leg(meaning, said.return_leg), code, f"{code[0]}/{code[1]}"
 
     @staticmethod
     def words(told: Iterable[Understood]) -> set[str]:
@@ -249,12 +253,11 @@ class Joining:
         self, row: TrackingRow, found: Sequence[Understood], joined: Joined, counts: Mapping[Place, Counts]
     ) -> list[tuple[Understood, int]]:
         """Keeps a number's reports; those that are new, with the numbers of their merchants (0: none)."""
-        fresh = []
+        fresh, number = [], self._words.number
         for one in found:
             said = one.said
             merchant_no = self._merchants.number(said.merchant_id) if said.merchant_id is not None else 0
-            service, code = self._words.number(one.service), self._words.number(one.code[2])
-            key = tracking.identity(said.at, merchant_no, service, code, return_leg=said.return_leg)
+            key = tracking.identity(said.at, merchant_no, number(one.service), number(one.code[2]), said.return_leg)
             if row.has(key):
                 counts[said.record.place].duplicate += 1
             elif row.add(key, one.meaning):
@@ -274,7 +277,7 @@ class Joining:
         counts: Mapping[Place, Counts],
     ) -> None:
         """What follows from a number's new reports and new claims."""
-        claimed = [row.claim(key) for key in sorted(claims)]
+        claimed = [row.claim(key) for key in sorted(claims)] if claims else []
         if len(row.claims) != 1:
             if row.claims and (any(claimed) or (fresh and row.is_contested)):
                 joined.again.add(row.number)

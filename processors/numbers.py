@@ -121,7 +121,7 @@ def _learn_meanings(row: TrackingRow, words: Words, codes: CodeTable) -> None:
         meaning, code = _known_by_now(one.meaning, one.service, one.code, codes, return_leg=one.return_leg)
         if meaning is not one.meaning:
             service, spelled = words.number(one.service), words.number(code)
-            key = tracking.identity(one.at, one.merchant_no, service, spelled, return_leg=one.return_leg)  # noqa: PLW2901
+            key = tracking.identity(one.at, one.merchant_no, service, spelled, one.return_leg)  # noqa: PLW2901
         told[key] = meaning
     if told != reports:
         row.replace(told)

@@ -105,9 +105,11 @@ class TrackingRow:
         return True
 
 
-def identity(at: Micros, merchant_no: int, service: int, code: int, *, return_leg: bool) -> bytes:
-    """What makes a report the same as another (its meaning follows from it): service and code are words' numbers."""
-    return _ENTRY.pack(at, merchant_no, service, code, return_leg)
+identity = _ENTRY.pack
+"""What makes a report the same as another: when, the merchant's number, the words' numbers of service and code, return leg.
+
+Its meaning follows from these, so it is no part of it.
+"""
 
 
 def heard(reports: Iterable[tuple[bytes, int]], words: Words) -> Iterator[Heard]:
