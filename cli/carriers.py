@@ -43,11 +43,21 @@ def unknown_command(json_: JsonOption = False) -> None:
 
 
 def unknown_json(row: "Unknown") -> dict[str, Any]:
-    """A code that nobody knows, for programs."""
+    """A code that nobody knows, for programs. `shipped` is its word in a table that was shipped after it came."""
     from schemas.ids import iso
 
-    told = row._asdict()
-    return told | {"first_at": iso(row.first_at), "last_at": iso(row.last_at)}
+    by_now = _shipped_by_now(row)
+    told = row._asdict() | {"first_at": iso(row.first_at), "last_at": iso(row.last_at)}
+    return told | {"shipped": meaning_json(by_now) if by_now is not None else None}
+
+
+def _shipped_by_now(row: "Unknown") -> "Meaning | None":
+    """What the shipped table says of a code that came while it was not in it; reports of then wait for `set`."""
+    from schemas.carriers import CodeTable
+    from schemas.carriers.meaning import Meaning
+
+    meaning, _ = CodeTable().look_up(row.carrier, row.service, row.code, None)
+    return meaning if meaning is not Meaning.UNKNOWN else None
 
 
 def _print_unknown(rows: "list[Unknown]") -> None:
@@ -62,7 +72,9 @@ def _print_unknown(rows: "list[Unknown]") -> None:
     table.columns[3].justify = "right"
     for row in rows:
         first, last = (f"{iso(at)[:16]}Z" for at in (row.first_at, row.last_at))
-        text = row.text if row.text != row.code else ""
+        text, by_now = row.text if row.text != row.code else "", _shipped_by_now(row)
+        if by_now is not None:
+            text += f" (the shipped table has it by now: {shown_meaning(by_now)}; set it to look at these again)"
         table.add_row(f"{row.carrier} {row.service}", escape(row.code), escape(text), f"{row.reports:,}", first, last)
     out().print(table)
     out().print("[dim]their orders stay where they are → points carriers set CARRIER SERVICE CODE WORD --note WHY[/]")

@@ -98,7 +98,7 @@ class _Run:
 
         site = prepare(self._ending, found, keep=self._keep)
         topics = f"topics named {site.prefix}…" if site.prefix else "topics by their usual names"
-        self._screen.say(f"    [dim]on {found.words}: a fresh database {site.database}, {topics}[/]")
+        self._screen.tell(f"[dim]on {found.words}: a fresh database {site.database}, {topics}[/]", indent=4)
         for what, act in preparations(site, self._story):
             with self._screen.phase(what):
                 act()
@@ -165,14 +165,15 @@ class _Run:
             file = keep_environment(site)
             self._screen.say(f"  source {file}\n  .venv/bin/{explain}\n  .venv/bin/points status")
             return
-        self._screen.say("  make up                                [dim]a Kafka and a PostgreSQL that stay, until make down[/]")
-        self._screen.say("  .venv/bin/points demo --keep           [dim]this day on them; its data stay[/]")
-        self._screen.say(f"  source .local/demo.env && .venv/bin/{explain}")
+        self._screen.say("  make up                        [dim]a Kafka and a PostgreSQL until make down[/]")
+        self._screen.say("  .venv/bin/points demo --keep   [dim]this day on them; its data stay[/]")
+        self._screen.say("  source .local/demo.env")
+        self._screen.say(f"  .venv/bin/{explain}")
 
 
 def _introduce(screen: "Screen", story: "Story") -> None:
     screen.say("\n[bold]Member Points[/]: a sample day of three invented shops, on Kafka and PostgreSQL.")
     for shop in story.shops:
-        screen.say(f"  [bold]{shop.name}[/] [dim]{shop.where}[/]")
-    screen.say("[dim]The clock of the sample's own database jumps, so that three days pass in a moment.[/]")
+        screen.tell(f"[bold]{shop.name}[/] [dim]{shop.where}[/]", indent=2)
+    screen.tell("[dim]The clock of the sample's own database jumps, so that three days pass in a moment.[/]")
     screen.say("[dim]▶ is an event that was read back from points.changed.v1.[/]\n")

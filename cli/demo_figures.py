@@ -16,9 +16,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 COUNTS = ("applied", "duplicate", "ignored", "parked", "dead")
 
 _LEDGER = """
-SELECT count(*), count(*) FILTER (WHERE type = %(granted)s),
-       coalesce(sum(points) FILTER (WHERE type = %(granted)s), 0)::bigint,
-       count(*) FILTER (WHERE points < 0), coalesce(sum(points) FILTER (WHERE points < 0), 0)::bigint
+SELECT count(*), coalesce(sum(points) FILTER (WHERE type = %(granted)s), 0)::bigint,
+       coalesce(sum(points) FILTER (WHERE points < 0), 0)::bigint
 FROM ledger"""
 
 
@@ -35,9 +34,7 @@ class Figures(NamedTuple):
     planned: int
     overdue: int
     entries: int
-    grants: int
     granted: int
-    takings: int
     taken: int
     outbox: int
     lag: int
@@ -66,11 +63,11 @@ class Reader:
         ends = self._broker.ends(self._places)
         stood = {(row.topic, row.partition): row.next_offset for row in rows}
         lag = sum(max(0, end.next - stood.get(place, end.first)) for place, end in ends.items())
-        entries, grants, granted, takings, taken = self._one(_LEDGER, {"granted": EntryType.granted.value})
+        entries, granted, taken = self._one(_LEDGER, {"granted": EntryType.granted.value})
         return Figures(
             now=due.now, consumed=sum(counts(rows).values()), orders=self._one("SELECT count(*) FROM orders")[0],
-            planned=due.planned, overdue=due.overdue, entries=entries, grants=grants, granted=granted, takings=takings,
-            taken=taken, outbox=views.waiting(self._connection).rows, lag=lag,
+            planned=due.planned, overdue=due.overdue, entries=entries, granted=granted, taken=taken,
+            outbox=views.waiting(self._connection).rows, lag=lag,
             letters=views.letters(self._connection).rows, recheck=recheck, parked=self._without_order(),
             unknown=parked.unknown_codes(self._connection).codes,
         )  # fmt: skip

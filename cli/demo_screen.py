@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress_bar import ProgressBar
@@ -47,6 +48,10 @@ class Screen:
         """A line, with markup. It is not folded, so that commands can be copied."""
         self.console.print(text, soft_wrap=True)
 
+    def tell(self, text: str, indent: int = 0) -> None:
+        """A line, with markup, that is folded where the terminal ends."""
+        self.console.print(Padding(text, (0, 0, 0, indent)))
+
     @contextmanager
     def phase(self, what: str, total: float | None = None) -> Iterator[Advance]:
         """A bar while something is done, and a line with its time when it is; the answer moves the bar to a value."""
@@ -72,7 +77,7 @@ class Screen:
 
         def note(line: str) -> None:
             if not line.startswith(without):
-                self.say(f"    [dim]{escape(line)}[/]")
+                self.tell(f"[dim]{escape(line)}[/]", indent=4)
 
         with redirect_stderr(_Lines(note)):
             yield
@@ -221,8 +226,8 @@ def _cells(figures: "Figures", events: int) -> list[tuple[str, str, str]]:
     return [
         ("orders in", f"{figures.orders}", "white"),
         ("planned", f"{figures.planned}", "yellow"),
-        ("granted", f"{figures.grants} (+{figures.granted:,})", "green"),
-        ("taken back", f"{figures.takings} (−{-figures.taken:,})" if figures.takings else "0", "red"),
+        ("granted", f"+{figures.granted:,}" if figures.granted else "0", "green"),
+        ("taken back", f"−{-figures.taken:,}" if figures.taken else "0", "red"),
         ("records", f"{figures.consumed}" + (f" (lag {figures.lag})" if figures.lag else ""), "white"),
         ("parked", f"{figures.parked}", "magenta" if figures.parked else "white"),
         ("events out", f"{events}", "green"),

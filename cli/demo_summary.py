@@ -1,8 +1,9 @@
 """The end of the sample day: who got what and when, who got nothing and why, and what to try next."""
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from cli.demo_story import Story
 
 WIDE = 110
-"""Columns from which on there is room for what was special about an order."""
+"""Columns from which on there is room for the shops beside their orders."""
 DIGITS = 4
 """Of an order's id: the sample's orders differ in them."""
 
@@ -44,8 +45,19 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _earned(outcomes: list[Outcome], width: int) -> Table:
-    table = _table("shop", "member", "order", "points", "due", "usable until", *(["how"] if width >= WIDE else []))
+def _earned(outcomes: list[Outcome], width: int) -> Group:
+    """A table; where it is narrow one for every shop, under the shop's name."""
+    if width >= WIDE:
+        return Group(_earned_table(outcomes, named=True))
+    told: list[RenderableType] = []
+    for name, mine in groupby(outcomes, key=lambda one: one.order.shop.name):
+        told += [f"[dim]{escape(name)}[/]", _earned_table(list(mine), named=False)]
+    return Group(*told)
+
+
+def _earned_table(outcomes: list[Outcome], *, named: bool) -> Table:
+    table = _table(*(["shop"] if named else []), "member", "order", "points", "due", "usable until", "how")
+    table.columns[-2].min_width = len("2025-12-31 23:59")
     shop = ""
     for one in outcomes:
         now, zone = one.told.decided, one.told.zone
@@ -53,8 +65,8 @@ def _earned(outcomes: list[Outcome], width: int) -> Table:
         several = f": {_entries(one)}" if len(one.entries) > 1 else ""
         first, shop = _first(one, shop), one.order.shop.name
         figures = (f"[green]{one.told.view.granted:,}[/]", due, day_shown(now.expires_at, zone))
-        row = (f"[dim]{escape(first)}[/]", _who(one), _order(one), *figures)
-        table.add_row(*row, *([f"{escape(one.order.about)}{several}"] if width >= WIDE else []))
+        row = (_who(one), _order(one), *figures, f"{escape(one.order.about)}{several}")
+        table.add_row(*([f"[dim]{escape(first)}[/]"] if named else []), *row)
     return table
 
 

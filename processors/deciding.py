@@ -9,12 +9,13 @@ from confluent_kafka import Message
 
 from rules.binding import bound_as_parent, bound_version, first_heard
 from rules.entitlement import Change, Entitlement, after_posting, changes, entitlement, is_unfinished
-from rules.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNHEARD, UNKNOWN_BUYER
+from rules.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNHEARD, UNKNOWN_BUYER, OrderFacts
+from rules.summary import compared
 from schemas.ids import Micros
 from schemas.settings import BoundRules
 from store import customers, families, recheck
 from store.database import Cursor
-from store.families import Kin
+from store.families import Ancestor, Kin
 from store.ledger import CauseKind, EntryType, Posting, post
 from store.merchants import Merchants
 from store.orders import OrderKey, OrderRow, write_plans
@@ -47,6 +48,8 @@ class Tally:
     planned: int = 0
     granted: int = 0
     claimed: int = 0
+    figures: Mapping[str, int] = field(default_factory=dict)
+    """Of the granted orders that carry the platform's own figure: how it stands to ours (rules.summary)."""
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class _Decided:
     row: OrderRow
     now: Entitlement
     found: list[tuple[Change, Posting]]
+    figure: str | None = None
 
 
 def settle(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: Merchants, now: Micros) -> Tally:
@@ -81,6 +85,7 @@ def settle(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: 
     types = Counter([p.type for p in postings if p.moved])
     tally.by_type = {entry.name: count for entry, count in types.items()}
     tally.granted = types[EntryType.granted]
+    tally.figures = Counter([one.figure for one in decided if one.figure is not None])
     write_plans(cursor, gone, made)
     return tally
 
@@ -91,7 +96,7 @@ def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None
     orphans = [(row, parent) for row in rows if (record := row.facts.record) is not None and (parent := record.parent)]
     asked: list[Asked] = []
     if orphans:
-        adopted, asked = _bind_children(cursor, orphans, {row.key: row for row in rows})
+        adopted, asked = _bind_children(cursor, orphans, {row.key: row.facts for row in rows})
         newly += adopted
     if newly:
         # A child that is in hand may have been bound before its parent was, so it is no exception.
@@ -109,18 +114,20 @@ def _bind(row: OrderRow, merchants: Merchants) -> bool:
 
 
 def _bind_children(
-    cursor: Cursor, children: Sequence[tuple[OrderRow, bytes]], in_hand: Mapping[OrderKey, OrderRow]
+    cursor: Cursor, children: Sequence[tuple[OrderRow, bytes]], in_hand: Mapping[OrderKey, OrderFacts]
 ) -> tuple[list[OrderRow], list[Asked]]:
     """Those bound anew to their parents; and those to look at again, since their parents may be in others' hands now."""
     kin = [Kin(row.merchant_no, parent, row.order_id) for row, parent in children]
     asked = [Asked(Kind.ORDER, one.merchant_no, one.child_id) for one in families.add(cursor, kin)]
-    bindings = families.bindings(cursor, {(one.merchant_no, one.parent_id) for one in kin})
+    new = {(one.merchant_no, one.key) for one in asked}
+    known = families.ancestors(cursor, {(one.merchant_no, one.parent_id) for one in kin})
+    known |= {key: Ancestor(f.settings_no, r.created_at, r.parent) for key, f in in_hand.items() if (r := f.record) is not None}
     adopted = []
     for row, parent in children:
         key, facts = (row.merchant_no, parent), row.facts
-        parents = in_hand[key].facts.settings_no if key in in_hand else bindings.get(key)
-        bound = bound_as_parent(facts.settings_no, parents)
-        if bound != facts.settings_no:
+        bound = bound_as_parent(facts.settings_no, known[key].settings_no if key in known else None)
+        facts.bound_at = families.chosen_at(key, known)
+        if bound != facts.settings_no or row.key in new:
             facts.settings_no = bound
             adopted.append(row)
     return adopted, asked
@@ -142,7 +149,15 @@ def _decide_all(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], mercha
         if facts.record is not None and facts.record.member is not None:
             facts.buyer = buyers.get((row.merchant_no, facts.record.member), UNKNOWN_BUYER)
         now_is = entitlement(facts, rules, now, merchants.installs(row.merchant_no))
-        decided.append(_Decided(row, now_is, [(c, _posting(row, c, now_is, trigger)) for c in changes(facts, now_is)]))
+        one = _Decided(row, now_is, [(c, _posting(row, c, now_is, trigger)) for c in changes(facts, now_is)])
+        if (
+            one.found
+            and one.found[-1][0].type == "granted"
+            and facts.record is not None
+            and facts.record.summary_points is not None
+        ):
+            one.figure = compared(facts, rules, now_is)
+        decided.append(one)
     return decided
 
 

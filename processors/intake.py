@@ -93,6 +93,9 @@ class Intake:
     def process(self, records: Sequence[Record]) -> Done:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
         read = self._read(records)
+        # Tiers have ids, so that of all words these are new most often: found only when the batch is written, every new one
+        # would have the whole batch done twice.
+        self._words.learn({said.tier for said in read.said})
         while True:
             try:
                 with transaction(self._connection) as cursor:

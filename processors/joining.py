@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from processors.reading import Reported, Said
 from rules.carriers import meaning_on_leg, numbers_of
-from rules.facts import CarrierReport, OrderFacts
+from rules.facts import CarrierReport, OrderFacts, OrderRecord, Parcel
 from schemas.carriers import CodeTable, Meaning
 from schemas.carriers.spelling import label_of
 from schemas.ids import Micros
@@ -50,12 +50,17 @@ class Understood(NamedTuple):
 
 @dataclass(slots=True)
 class Joined:
-    """What a batch's reports and numbers come to. `again` are keys to be looked at again (Kind.NUMBER)."""
+    """What a batch's reports and numbers come to.
+
+    `numbers` are locked; `claimed` are new ones of which nothing is known but the order that named them. `again` are keys
+    to be looked at again (Kind.NUMBER).
+    """
 
     folds: dict[OrderKey, list[CarrierReport]] = field(default_factory=dict)
     named: list[tuple[OrderKey, Understood]] = field(default_factory=list)
     newest: dict[OrderKey, Reported] = field(default_factory=dict)
     numbers: dict[bytes, TrackingRow] = field(default_factory=dict)
+    claimed: dict[bytes, OrderKey] = field(default_factory=dict)
     again: set[bytes] = field(default_factory=set)
     unknown: list[Unknown] = field(default_factory=list)
 
@@ -86,18 +91,22 @@ class Joining:
         self._claimed_before: dict[bytes, OrderKey | None] = {}
 
     def understood(self, reported: Iterable[Reported], codes: CodeTable) -> list[Understood]:
-        """Looks up the codes of reports."""
-        found = []
+        """Looks up the codes of reports: each once, as many say the same."""
+        found, known = [], dict[tuple[Any, ...], tuple[Meaning, Code, str]]()
         for said in reported:
-            carrier, service = said.carrier, said.service
-            meaning, spelled = codes.look_up(carrier, service, said.code, said.text)
-            if meaning is Meaning.UNKNOWN:
-                code = self._unknown.spelled(carrier, service, spelled)
-                found.append(Understood(said, meaning, code, f"{code[0]}/{code[1]}"))
-            else:
-                meaning = meaning_on_leg(meaning, said.return_leg)
-                found.append(Understood(said, meaning, (carrier, service, spelled), f"{carrier}/{service}"))
+            spoken = said[5:]
+            meant = known.get(spoken)
+            if meant is None:
+                meant = known[spoken] = self._look_up(said, codes)
+            found.append(Understood(said, *meant))
         return found
+
+    def _look_up(self, said: Reported, codes: CodeTable) -> tuple[Meaning, Code, str]:
+        meaning, spelled = codes.look_up(said.carrier, said.service, said.code, said.text)
+        code = said.carrier, said.service, spelled
+        if meaning is Meaning.UNKNOWN:
+            code = self._unknown.spelled(*code)
+        return meaning_on_leg(meaning, said.return_leg), code, f"{code[0]}/{code[1]}"
 
     @staticmethod
     def words(told: Iterable[Understood]) -> set[str]:
@@ -120,14 +129,14 @@ class Joining:
         by_number: dict[bytes, list[Understood]] = {}
         if told:
             self._sort_out(cursor, keyed, told, joined, by_number, now, counts)
-        claims = self._new_claims(cursor, keyed)
-        if not claims and not by_number:
-            return joined
-        numbers = joined.numbers = self._locked(cursor, claims, by_number)
-        fresh = {number: self._add(numbers[number], found, counts) for number, found in by_number.items()}
-        for number, row in numbers.items():
-            self._bring_together(row, claims.get(number, ()), fresh.get(number, ()), joined, counts)
-        tracking.write(cursor, numbers.values(), now)
+        claims = self._new_claims(cursor, keyed, by_number, joined)
+        if claims or by_number:
+            numbers = joined.numbers = self._locked(cursor, claims, by_number)
+            for number, row in numbers.items():
+                fresh = self._add(row, by_number[number], joined, counts) if number in by_number else ()
+                self._bring_together(row, claims.get(number, ()), fresh, joined, counts)
+        if joined.numbers or joined.claimed:
+            tracking.write(cursor, joined.numbers.values(), now, joined.claimed)
         return joined
 
     def _sort_out(
@@ -183,8 +192,13 @@ class Joining:
             else:
                 count.duplicate += 1
 
-    def _new_claims(self, cursor: Cursor, keyed: Sequence[tuple[OrderKey, Said]]) -> dict[bytes, set[OrderKey]]:
-        """The numbers that orders name, as far as it is not known that they did so before."""
+    def _new_claims(
+        self, cursor: Cursor, keyed: Sequence[tuple[OrderKey, Said]], by_number: Mapping[bytes, Any], joined: Joined
+    ) -> dict[bytes, set[OrderKey]]:
+        """The numbers that orders name, as far as it is not known that they did so before.
+
+        What nobody else has named or reported is `joined.claimed`, and needs no lock: most numbers are so.
+        """
         claims: dict[bytes, set[OrderKey]] = {}
         for key, said in keyed:
             order, parcel = said.order, said.parcel
@@ -195,11 +209,14 @@ class Joining:
             if own and own != number and not self._is_remembered(own, key):
                 claims.setdefault(own, set()).add(key)
         if claims:
-            for number, row in tracking.read_claims(cursor, sorted(claims)).items():
-                self._remember(row)
+            known = tracking.read_claims(cursor, sorted(claims))
+            for number, row in known.items():
+                self._remember(number, row)
                 claims[number].difference_update(row.claims)
                 if not claims[number] or row.flags & tracking.CROWDED:
                     del claims[number]
+            lone = [number for number, keys in claims.items() if len(keys) == 1 and number not in known]
+            joined.claimed = {number: claims.pop(number).pop() for number in lone if number not in by_number}
         return claims
 
     def _is_remembered(self, number: bytes, key: OrderKey) -> bool:
@@ -209,16 +226,17 @@ class Joining:
             claimed = self._claimed_before.get(number, _NOBODY)
         return claimed == key or claimed is None
 
-    def _remember(self, row: TrackingRow) -> None:
-        if len(self._claimed) >= REMEMBERED:
-            self._claimed, self._claimed_before = {}, self._claimed
+    def _remember(self, number: bytes, row: TrackingRow) -> None:
         if row.claims:
-            self._claimed[row.number] = None if row.flags & tracking.CROWDED else row.claims[-1]
+            self._claimed[number] = None if row.flags & tracking.CROWDED else row.claims[-1]
 
     def committed(self, joined: Joined) -> None:
         """The batch was committed: its claims are known from now on."""
-        for row in joined.numbers.values():
-            self._remember(row)
+        if len(self._claimed) >= REMEMBERED:
+            self._claimed, self._claimed_before = {}, self._claimed
+        for number, row in joined.numbers.items():
+            self._remember(number, row)
+        self._claimed |= joined.claimed
 
     @staticmethod
     def _locked(
@@ -231,18 +249,21 @@ class Joining:
                 numbers[number] = TrackingRow(number, new=True)
         return numbers
 
-    def _add(self, row: TrackingRow, found: Sequence[Understood], counts: Mapping[Place, Counts]) -> list[tuple[Understood, int]]:
+    def _add(
+        self, row: TrackingRow, found: Sequence[Understood], joined: Joined, counts: Mapping[Place, Counts]
+    ) -> list[tuple[Understood, int]]:
         """Keeps a number's reports; those that are new, with the numbers of their merchants (0: none)."""
-        fresh = []
+        fresh, number = [], self._words.number
         for one in found:
             said = one.said
             merchant_no = self._merchants.number(said.merchant_id) if said.merchant_id is not None else 0
-            service, code = self._words.number(one.service), self._words.number(one.code[2])
-            key = tracking.identity(said.at, merchant_no, service, code, return_leg=said.return_leg)
-            if key in row.reports:
+            key = tracking.identity(said.at, merchant_no, number(one.service), number(one.code[2]), said.return_leg)
+            if row.has(key):
                 counts[said.record.place].duplicate += 1
             elif row.add(key, one.meaning):
                 fresh.append((one, merchant_no))
+                if one.meaning is Meaning.UNKNOWN:
+                    joined.note(one, 0, row.number)
             else:
                 counts[said.record.place].ignore(TOO_MANY)
         return fresh
@@ -256,9 +277,7 @@ class Joining:
         counts: Mapping[Place, Counts],
     ) -> None:
         """What follows from a number's new reports and new claims."""
-        claimed = [row.claim(key) for key in sorted(claims)]
-        for one, _ in fresh:
-            joined.note(one, 0, row.number)
+        claimed = [row.claim(key) for key in sorted(claims)] if claims else []
         if len(row.claims) != 1:
             if row.claims and (any(claimed) or (fresh and row.is_contested)):
                 joined.again.add(row.number)
@@ -282,7 +301,7 @@ class Joining:
         self,
         cursor: Cursor,
         rows: Mapping[OrderKey, OrderRow],
-        before: Mapping[OrderKey, "Names"],
+        before: Mapping[OrderKey, "Before"],
         changed: Iterable[OrderKey],
         joined: Joined,
     ) -> None:
@@ -294,39 +313,51 @@ class Joining:
         moved: set[bytes] = set()
         for key in changed:
             row = rows[key]
-            if row.new or not (key in before or is_numbered(row.facts)):
-                continue  # what it names first is claimed in this very batch
-            new, old = names(row.facts), before.get(key, _NO_NAMES)
-            if new != old:
-                moved |= new.numbers | old.numbers
+            if row.new:
+                continue  # what it names is claimed in this very batch
+            old = before.get(key, _NOTHING)
+            if not _is_named_as(old, row.facts):
+                moved |= numbers_of(row.facts) | numbers_of(OrderFacts(old.record, parcels=old.parcels))
         if not moved:
             return
         known = joined.numbers
         joined.again.update(number for number in moved if number in known and known[number].is_contested)
-        rest = sorted(moved - known.keys())
+        rest = sorted(moved - known.keys() - joined.claimed.keys())
         if rest:
             found = tracking.read_claims(cursor, rest)
             joined.again.update(number for number, row in found.items() if row.is_contested)
 
 
-class Names(NamedTuple):
-    """What decides which reports an order may take."""
+class Before(NamedTuple):
+    """An order's record and parcels, as far as they decide which reports it may take."""
 
-    numbers: frozenset[bytes]
-    created_at: Micros | None
-
-
-_NO_NAMES = Names(frozenset(), None)
+    record: OrderRecord | None
+    parcels: tuple[Parcel, ...]
 
 
-def names(facts: OrderFacts) -> Names:
-    """The order's numbers and its creation."""
-    return Names(numbers_of(facts), facts.record.created_at if facts.record is not None else None)
+_NOTHING = Before(None, ())
 
 
-def named_before(rows: Iterable[OrderRow]) -> dict[OrderKey, Names]:
-    """The names of orders as they were read, of those that have any number."""
-    return {row.key: names(row.facts) for row in rows if row.flags & codec.NUMBERED}
+def named_before(rows: Iterable[OrderRow]) -> dict[OrderKey, Before]:
+    """Orders as they were read, those that have any number."""
+    return {row.key: Before(row.facts.record, row.facts.parcels) for row in rows if row.flags & codec.NUMBERED}
+
+
+def _is_named_as(old: Before, facts: OrderFacts) -> bool:
+    """Whether the order has the numbers and the creation that it had, or no number then and now."""
+    if old is _NOTHING:
+        return not is_numbered(facts)
+    new, was = facts.record, old.record
+    if new is not was:
+        if new is None or was is None or new.created_at != was.created_at:
+            return False
+        if new.tracking != was.tracking or new.delivery_id != was.delivery_id:
+            return False
+    if facts.parcels is old.parcels:
+        return True
+    return [(p.record.parcel_id, p.record.tracking) for p in facts.parcels] == [
+        (p.record.parcel_id, p.record.tracking) for p in old.parcels
+    ]
 
 
 def attachable(row: TrackingRow, merchant_no: int, words: Words) -> list[CarrierReport]:

@@ -80,7 +80,7 @@ def _share_out(row: TrackingRow, found: Mapping[OrderKey, OrderRow], words: Word
     """Gives every report of a number to the order that alone can be meant; the orders whose reports changed."""
     _learn_meanings(row, words, codes)
     shares: dict[OrderKey, list[CarrierReport]] = {key: [] for key in row.claims}
-    ambiguous = bool(row.flags & CROWDED and row.reports)
+    ambiguous = bool(row.flags & CROWDED and row.packed)
     if len(row.claims) == 1:
         # Whether it is still the order's number, and how old the report is, the rules see for themselves.
         shares = {key: attachable(row, key[0], words) for key in row.claims}
@@ -113,17 +113,18 @@ def _has_now(facts: OrderFacts, number: bytes, share: Iterable[CarrierReport]) -
 
 
 def _learn_meanings(row: TrackingRow, words: Words, codes: CodeTable) -> None:
-    if Meaning.UNKNOWN not in row.reports.values():
+    reports = row.reports
+    if Meaning.UNKNOWN not in reports.values():
         return
     told: dict[bytes, int] = {}
-    for (key, _), one in zip(row.reports.items(), tracking.heard(row.reports.items(), words), strict=True):
+    for (key, _), one in zip(reports.items(), tracking.heard(reports.items(), words), strict=True):
         meaning, code = _known_by_now(one.meaning, one.service, one.code, codes, return_leg=one.return_leg)
         if meaning is not one.meaning:
             service, spelled = words.number(one.service), words.number(code)
-            key = tracking.identity(one.at, one.merchant_no, service, spelled, return_leg=one.return_leg)  # noqa: PLW2901
+            key = tracking.identity(one.at, one.merchant_no, service, spelled, one.return_leg)  # noqa: PLW2901
         told[key] = meaning
-    if told != row.reports:
-        row.reports, row.changed = told, True
+    if told != reports:
+        row.replace(told)
 
 
 def _look_up_again(facts: OrderFacts, codes: CodeTable) -> bool:

@@ -57,6 +57,8 @@ def by_topic(counts: Mapping[Place, tuple[int, Counts]]) -> dict[str, Counts]:
 
 def posted(tally: Tally) -> None:
     """Entries were posted. What the tally does not name are lots that lapsed on the way."""
+    for outcome, count in tally.figures.items():
+        metrics.UPSTREAM_SUMMARY.labels(outcome).inc(count)
     for entry_type, count in tally.by_type.items():
         metrics.ENTRIES.labels(entry_type).inc(count)
     expired = tally.entries - sum(tally.by_type.values())

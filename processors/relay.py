@@ -32,7 +32,7 @@ _SPEC = ("ce_specversion", b"1.0")
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """What one turn delivered: rows by kind, and events by the instant (as they tell it) of their recording."""
+    """What one turn delivered: records by kind, and events by the instant (as they tell it) of their recording."""
 
     rows: Mapping[OutboxKind, int]
     recorded: Mapping[str, int]
@@ -65,6 +65,7 @@ class Relay:
         self._stopping = stopping
         self._failures: list[KafkaError] = []
         self._recorded: Counter[str] = Counter()
+        self._sent: Counter[OutboxKind] = Counter()
         self._check_topics()
         self.use(connection)
 
@@ -83,6 +84,7 @@ class Relay:
     def use(self, connection: Connection[tuple[Any, ...]]) -> None:
         """Goes on with a new connection; the shards' locks went with the old one."""
         self._connection = connection
+        outbox.relax(raw(connection))
         self.shards: list[int] = []
 
     def take_shards(self) -> None:
@@ -104,14 +106,18 @@ class Relay:
         if not rows:
             return NOTHING
         self._recorded.clear()
+        self._sent.clear()
         self._deliver(rows)
         outbox.sent(cursor, rows)
-        return Relayed({OutboxKind(k): n for k, n in Counter([row[2] for row in rows]).items()}, dict(self._recorded))
+        return Relayed(dict(self._sent), dict(self._recorded))
 
     def _deliver(self, rows: Sequence[tuple[Any, ...]]) -> None:
         self._failures.clear()
         for _, _, kind, key, value, headers in rows:
-            self._produce(OutboxKind(kind), key, value, headers)
+            if kind == OutboxKind.CHANGED:
+                self._produce_events(value, headers)
+            else:
+                self._produce_row(OutboxKind(kind), key, value, headers)
         deadline = time.monotonic() + DELIVERY_SECONDS
         while left := self._producer.flush(FLUSH_SLICE):
             if self._stopping() or time.monotonic() > deadline:
@@ -124,18 +130,28 @@ class Relay:
         if self._failures:
             raise KafkaException(self._failures[0])
 
-    def _produce(self, kind: OutboxKind, key: bytes | None, value: bytes | None, packed: bytes | None) -> None:
-        headers = outbox.headers_of(packed)
-        if kind is OutboxKind.CHANGED and value is not None:
+    def _produce_events(self, packed: bytes, headers: bytes | None) -> None:
+        topic, recorded = self._topics[OutboxKind.CHANGED], list[str]()
+        for value, more in outbox.events_of(packed, headers):
             event = orjson.loads(value)
-            self._recorded[event["recorded_at"]] += 1
-            headers = [*cloud_event_headers(event), *headers]
+            recorded.append(event["recorded_at"])
+            key = f"{event['merchant_id']}:{event['member_id']}".encode()
+            self._produce(topic, key, value, [*cloud_event_headers(event), *more])
+        self._recorded.update(recorded)
+        self._sent[OutboxKind.CHANGED] += len(recorded)
+
+    def _produce_row(self, kind: OutboxKind, key: bytes | None, value: bytes | None, packed: bytes | None) -> None:
+        headers = outbox.headers_of(packed)
         topic, timestamp = self._topics.get(kind, ""), 0
         if kind is OutboxKind.REDRIVE:
             topic, timestamp, headers = addressed(headers)
+        self._sent[kind] += 1
+        self._produce(topic, key, value, list(headers), timestamp)
+
+    def _produce(self, topic: str, key: bytes | None, value: bytes | None, headers: list[Any], timestamp: int = 0) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=list(headers), timestamp=timestamp, on_delivery=self._delivered)
+                self._producer.produce(topic, value, key, headers=headers, timestamp=timestamp, on_delivery=self._delivered)
             except BufferError:
                 self._producer.poll(0.1)
             else:

@@ -33,6 +33,8 @@ RECHECK_SECONDS = 0.1
 SHARD_SECONDS = 1.0
 """Between two looks for shards of a relay that died."""
 RELAY_FIRST, RELAY_LONGEST = 0.01, 0.05
+RELAY_MANY, RELAY_GATHERS = 1_000, 0.02
+"""After a head of fewer records the relay lets more come together: a few at a time cost both servers the most."""
 TOPIC_SECONDS, TOPIC_SECONDS_IN_TROUBLE = 10.0, 1.0
 LAG_SECONDS = 1.0
 PURGE_SECONDS = 600.0
@@ -297,7 +299,7 @@ class RelayJob(_DatabaseJob):
         if done.rows:
             observing.relayed(done)
             self._wait = RELAY_FIRST
-            return 0.0
+            return 0.0 if sum(done.rows.values()) >= RELAY_MANY else RELAY_GATHERS
         self._wait = min(RELAY_LONGEST, self._wait * 1.2)
         return self._wait if self._relay.shards else SHARD_SECONDS
 
@@ -316,7 +318,7 @@ class RelayJob(_DatabaseJob):
         if before is not None and before[0] == row_id:
             return before
         if kind == OutboxKind.CHANGED and value is not None:
-            return row_id, datetime.fromisoformat(orjson.loads(value)["recorded_at"]).timestamp()
+            return row_id, datetime.fromisoformat(orjson.loads(outbox.first_event(value))["recorded_at"]).timestamp()
         return row_id, now
 
 

@@ -4,6 +4,8 @@ Without reports of a carrier a parcel has one voice, upstream's, and nothing is 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from rules.carriers import GoneWord, Voice, carrier_voice, final_of_both, reports_of
@@ -154,16 +156,15 @@ def upstream_voice(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Voic
 
 
 def _gone_words(run: Iterable[Entry]) -> Iterator[GoneWord]:
-    """Upstream's words of going back: each of the time that its record tells, else since when upstream has said it.
+    """Upstream's words of going back: each of the time that its record tells, else of the earliest that shows the word.
 
     So a record that only repeats *returning* is no newer word, but *returned* after *returning* is.
     """
-    word, since_when = State.OTHER, 0
-    for entry in run:
-        if entry.state is not word:
-            word, since_when = entry.state, entry.version.at
-        at = since_when if entry.said_at is None else entry.said_at
-        yield GoneWord(at, word in OUT_OF_THE_COUNT)
+    for state, entries in groupby(run, key=attrgetter("state")):
+        told = list(entries)
+        earliest = min(entry.evidence for entry in told)
+        for entry in told:
+            yield GoneWord(earliest if entry.said_at is None else entry.said_at, state in OUT_OF_THE_COUNT)
 
 
 def finals_if_kept(facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> Iterator[tuple[Micros, Micros]]:

@@ -58,7 +58,10 @@ class Change(NamedTuple):
 
 
 def feature_in_force(rules: BoundRules, installs: Installs, created_at: Micros) -> bool:
-    """SPEC 1.8: enabled and entitled; of settings and application events the newer one at `created_at` speaks."""
+    """SPEC 1.8: enabled and entitled; of settings and application events the newer one at `created_at` speaks.
+
+    Events of the settings' own instant come after them, and of two of one instant the installation.
+    """
     if not rules.feature_possible:
         return False
     if not rules.needs_app:
@@ -118,7 +121,9 @@ def _cannot_earn(facts: OrderFacts, rules: BoundRules | None, installs: Installs
         return "no_settings_yet"
     if facts.settings_no == NOTHING_IN_FORCE or rules is None:
         return "no_settings_in_force"
-    if not feature_in_force(rules, installs, facts.record.created_at):
+    # A split child is bound as its parent is: what was uninstalled between the two changes nothing for it either.
+    bound_at = facts.record.created_at if facts.bound_at is None else facts.bound_at
+    if not feature_in_force(rules, installs, bound_at):
         return "feature_off"
     return None
 

@@ -145,7 +145,8 @@ class OrderFacts:
     `settings_no` is the settings version that the order is bound to (SPEC 1.7, rules.binding): negative until its
     creation and the first settings are known, NOTHING_IN_FORCE when no settings were in force at its creation. `tier`
     comes from the oldest record that names one (SPEC 1.3: the tier at creation). `reports` are the carriers' reports joined
-    to the order, sorted; `buyer` is not the order's own, but looked up before it is decided.
+    to the order, sorted. `buyer` and `bound_at` are not the order's own, but looked up before it is decided: the latter is
+    the creation of the parent that a split child is bound as (SPEC 1.7), None for all others.
     """
 
     record: OrderRecord | None = None
@@ -158,3 +159,4 @@ class OrderFacts:
     posted: Posted = NOTHING_POSTED
     reports: tuple[CarrierReport, ...] = ()
     buyer: Buyer = UNKNOWN_BUYER
+    bound_at: Micros | None = None

@@ -68,10 +68,17 @@ def _integers(kind: int, values: Sequence[int | None]) -> bytes:
     code, size = _CODES[kind]
     count = len(values)
     head = _HEADER.pack(1, 1, kind, count, 1)
+    if values and values.count(values[0]) == count:
+        # Common: the merchant, the type, what nobody has. Counting costs next to nothing.
+        return head + _integer(values[0], code, size) * count
     if None not in values:
         return head + pack(">" + f"i{code}" * count, *chain.from_iterable(zip(repeat(size), values, strict=False)))
     one = Struct(f">i{code}").pack
     return head + b"".join([_NULL if v is None else one(size, v) for v in values])
+
+
+def _integer(value: int | None, code: str, size: int) -> bytes:
+    return _NULL if value is None else pack(f">i{code}", size, value)
 
 
 def int2s(values: Sequence[int | None]) -> Int2s:
@@ -100,6 +107,8 @@ def texts(values: Sequence[bytes | None]) -> Texts:
 
 
 def _strings(values: Sequence[bytes | None]) -> bytes:
+    if values and values.count(None) == len(values):
+        return _NULL * len(values)
     return b"".join([_NULL if v is None else _LENGTH(len(v)) + v for v in values])
 
 

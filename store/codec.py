@@ -20,6 +20,7 @@ _ENTRY = Struct(">qQQBqq")
 _RECORD = Struct(">BqQQqiiiiqqqqqqiqQQ")
 _PARCEL = Struct(">BqQQiiqqq")
 _POSTED = Struct(">Biiqqqqqq")
+_CREATED, _CREATED_AT = Struct(">q"), 25
 _SHORT = Struct(">H")
 _SUMMARY = Struct(">qq")
 _REPORT = Struct(">qBBiiH")
@@ -141,6 +142,11 @@ def record_of(
         tracking, first if flags & NESTED_FIRST else delivery, parent, days, points,
     )  # fmt: skip
     return record, word(tier), Version(tier_at, tier_ts, tier_digest) if tier else None
+
+
+def origin_of(packed: bytes) -> tuple[int, bytes | None]:
+    """When the order of a packed record was created, and the order that it was split from."""
+    return _CREATED.unpack_from(packed, _CREATED_AT)[0], None if packed[0] == LAYOUT else _tail_of(packed)[2]
 
 
 def parcel_bytes(parcel: ParcelRecord, words: Words) -> bytes:

@@ -1,9 +1,12 @@
 """Families of split orders: a child is bound to settings as its parent is (SPEC 1.7)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from rules.facts import NOTHING_IN_FORCE
+from schemas.ids import Micros
 from store.arrays import byteas, columns, int4s
+from store.codec import origin_of
 from store.database import Cursor
 from store.orders import OrderKey
 from store.queries import queries
@@ -30,7 +33,35 @@ def children(cursor: Cursor, parents: Iterable[OrderKey]) -> list[OrderKey]:
     return [(merchant_no, child) for merchant_no, child in cursor.fetchall()]
 
 
-def bindings(cursor: Cursor, parents: Iterable[OrderKey]) -> dict[OrderKey, int]:
-    """`settings_no` of those orders that exist."""
-    cursor.execute(queries("families")["bindings"], columns(parents, (int4s, byteas)), binary=True)
-    return {(merchant_no, order_id): settings_no for merchant_no, order_id, settings_no in cursor.fetchall()}
+class Ancestor(NamedTuple):
+    """An order that was split: its settings, its creation, and the order that it was split from itself."""
+
+    settings_no: int
+    created_at: Micros
+    parent: bytes | None
+
+
+def ancestors(cursor: Cursor, parents: Iterable[OrderKey]) -> dict[OrderKey, Ancestor]:
+    """Those orders that are known, and their own ancestors."""
+    found: dict[OrderKey, Ancestor] = {}
+    asked: set[OrderKey] = set()
+    wanted = set(parents)
+    while wanted:
+        asked |= wanted
+        cursor.execute(queries("families")["ancestors"], columns(sorted(wanted), (int4s, byteas)), binary=True)
+        new = {(m, order_id): Ancestor(number, *origin_of(record)) for m, order_id, number, record in cursor.fetchall()}
+        found |= new
+        wanted = {(key[0], one.parent) for key, one in new.items() if one.parent is not None} - asked
+    return found
+
+
+def chosen_at(key: OrderKey, known: Mapping[OrderKey, Ancestor]) -> Micros | None:
+    """The creation by which an ancestor's settings were chosen: its own, or that of the first bound one above it."""
+    at, seen = None, set()
+    while (one := known.get(key)) is not None and one.settings_no >= NOTHING_IN_FORCE and key not in seen:
+        seen.add(key)
+        at = one.created_at
+        if one.parent is None:
+            break
+        key = key[0], one.parent
+    return at

@@ -18,7 +18,7 @@ from schemas.ids import NEVER, Micros, iso, iso_or_none
 from schemas.packing import unpack_id
 from store.arrays import byteas, columns, int2s, int4s, int8s, texts, uuids
 from store.database import Cursor
-from store.outbox import OutboxKind, headers_bytes, shard_of
+from store.outbox import Event, add_events, shard_of
 from store.queries import queries
 
 EVENT_NAMESPACE = bytes.fromhex("9a0f4f0f6a0f5cf0a4d06b2f0c5d9b11")
@@ -95,7 +95,7 @@ class Posting:
 
 
 class _Entry(NamedTuple):
-    """What an entry says beside what it moved. `name` is what its event id is made of."""
+    """What an entry says beside what it moved. `name` is what its event id is made of, `makes_lot` that its lot is new."""
 
     kind: EntryType
     name: str
@@ -106,11 +106,12 @@ class _Entry(NamedTuple):
     entry_no: int | None = None
     settings_no: int | None = None
     traceparent: bytes | None = None
+    makes_lot: bool = False
 
 
 @dataclass(slots=True)
 class _Ready:
-    """An account in hand: where it stood, what is to be posted, whether its lots are needed."""
+    """An account in hand: where it stood, and whether its lots are needed."""
 
     account_no: int
     account: Account
@@ -125,9 +126,10 @@ _Todo = dict[AccountKey, list[Posting]]
 @dataclass(slots=True)
 class _Batch:
     now: Micros
+    recorded_at: str
     merchant_id: Callable[[int], str]
     ledger: list[tuple[Any, ...]] = field(default_factory=list)
-    outbox: list[tuple[Any, ...]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     entries_of: dict[tuple[int, bytes], int] = field(default_factory=dict)
 
 
@@ -141,7 +143,7 @@ def post(cursor: Cursor, postings: Sequence[Posting], now: Micros, merchant_id: 
     by_account: _Todo = {}
     for p in postings:
         by_account.setdefault((p.merchant_no, p.member), []).append(p)
-    return _post(cursor, by_account, _Batch(now, merchant_id))
+    return _post(cursor, by_account, _Batch(now, iso(now), merchant_id))
 
 
 def expire(cursor: Cursor, limit: int, now: Micros, merchant_id: Callable[[int], str]) -> int:
@@ -149,7 +151,7 @@ def expire(cursor: Cursor, limit: int, now: Micros, merchant_id: Callable[[int],
     cursor.execute(queries("ledger")["claim_lapsed"], [now, limit], binary=True)
     touched: _Todo = {(m, member): [] for m, member in cursor.fetchall()}
     if touched:
-        _post(cursor, touched, _Batch(now, merchant_id))
+        _post(cursor, touched, _Batch(now, iso(now), merchant_id))
     return len(touched)
 
 
@@ -163,27 +165,29 @@ def _post(cursor: Cursor, by_account: _Todo, batch: _Batch) -> int:
                 _expire_lot(batch, one, key, lot)
         for p in todo:
             _apply(batch, one, key, p)
-    _write(cursor, ready, by_account, batch)
+    _write(cursor, ready, batch)
     return len(batch.ledger)
 
 
-def _is_slow(todo: list[Posting], now: Micros) -> bool:
-    return not todo or any(p.points < 0 or p.expires_at <= now for p in todo)
+def _added(todo: list[Posting], now: Micros) -> tuple[int, int, Micros]:
+    """Entries, points and soonest expiry of grants that need nothing read; nothing when the lots must be read."""
+    points, soonest = 0, NEVER
+    for p in todo:
+        if p.points < 0 or p.expires_at <= now:
+            return 0, 0, NEVER
+        points += p.points
+        soonest = min(soonest, p.expires_at)
+    return len(todo), points, soonest
 
 
 def _lock(cursor: Cursor, by_account: _Todo, now: Micros) -> _AllReady:
-    rows = []
-    for m, member in sorted(by_account):
-        todo = by_account[m, member]
-        if _is_slow(todo, now):
-            rows.append((m, member, 0, 0, NEVER))
-        else:
-            rows.append((m, member, len(todo), sum(p.points for p in todo), min(p.expires_at for p in todo)))
+    rows = [(*key, *_added(by_account[key], now)) for key in sorted(by_account)]
+    slow = {row[:2] for row in rows if not row[2]}
     cursor.execute(queries("ledger")["lock_accounts"], columns(rows, (int4s, byteas, int8s, int8s, int8s)), binary=True)
     ready = {}
     for m, member, account_no, sequence, available, held, debt, soonest in cursor.fetchall():
-        slow = soonest <= now or _is_slow(by_account[m, member], now)
-        ready[m, member] = _Ready(account_no, Account(sequence, available, held, debt), slow)
+        key = (m, member)
+        ready[key] = _Ready(account_no, Account(sequence, available, held, debt), soonest <= now or key in slow)
     return ready
 
 
@@ -207,10 +211,14 @@ def _apply(batch: _Batch, one: _Ready, key: AccountKey, p: Posting) -> None:
     p.moved = moved.points
     if not moved.points:
         return
+    makes_lot = p.fresh and not one.slow
+    if makes_lot:
+        del one.account.lots[lot]  # written with the entry; what comes later in the batch is added to it
     order = (p.merchant_no, p.order_id)
     number = batch.entries_of[order] = batch.entries_of.get(order, p.entry_base) + 1
     name = f"order:{batch.merchant_id(p.merchant_no)}:{unpack_id(p.order_id)}:{number}"
-    entry = _Entry(p.type, name, p.occurred_at, p.cause, p.cause_id or p.order_id, lot, number, p.settings_no, p.traceparent)
+    cause_id = p.cause_id or p.order_id
+    entry = _Entry(p.type, name, p.occurred_at, p.cause, cause_id, lot, number, p.settings_no, p.traceparent, makes_lot)
     _record(batch, one, key, entry, moved)
     if p.points > 0 and p.expires_at <= batch.now and one.account.lots[lot].free:
         _expire_lot(batch, one, key, lot)
@@ -245,21 +253,21 @@ def uuid_text(raw: bytes) -> str:
 
 
 def _record(batch: _Batch, one: _Ready, key: AccountKey, entry: _Entry, moved: Moved) -> None:
-    kind, name, occurred, cause, cause_id, lot, entry_no, settings_no, traceparent = entry
+    kind, name, occurred, cause, cause_id, lot, entry_no, settings_no, traceparent, makes_lot = entry
     order_id = lot.source
     account = one.account
     account.sequence += 1
-    merchant, member = batch.merchant_id(key[0]), unpack_id(key[1])
     raw_id = event_id(name)
     lots = [{"lot_id": lot_id(k), "points": n, "expires_at": iso_or_none(k.expires_at)} for k, n in moved.lots]
     single = len(moved.lots) == 1 and moved.lots[0][0] == lot
-    order_text = unpack_id(order_id)
-    cause_text = cause_id.decode() if cause is CauseKind.expiry else unpack_id(cause_id)
+    order_text = cause_text = unpack_id(order_id)
+    if cause_id != order_id:
+        cause_text = cause_id.decode() if cause is CauseKind.expiry else unpack_id(cause_id)
     event = {
         "event_id": uuid_text(raw_id),
         "type": kind.name,
-        "merchant_id": merchant,
-        "member_id": member,
+        "merchant_id": batch.merchant_id(key[0]),
+        "member_id": unpack_id(key[1]),
         "sequence": account.sequence,
         "points": moved.points,
         "balance": {"available": account.available, "held": account.held, "debt": account.debt},
@@ -270,37 +278,35 @@ def _record(batch: _Batch, one: _Ready, key: AccountKey, entry: _Entry, moved: M
         "reason": None,
         "performer": None,
         "occurred_at": iso(occurred),
-        "recorded_at": iso(batch.now),
+        "recorded_at": batch.recorded_at,
     }
     batch.ledger.append((
         one.account_no, account.sequence, key[0], kind, cause, order_id, entry_no,
         None if cause_id == order_id else cause_id, moved.points, account.available, account.held, account.debt,
         settings_no, lot.episode, lot.expires_at, moved.lots[0][1] if single else None,
-        None if single else orjson.dumps(lots), occurred, raw_id,
+        None if single else orjson.dumps(lots), occurred, makes_lot, raw_id,
     ))  # fmt: skip
-    headers = headers_bytes([("traceparent", traceparent)]) if traceparent is not None else None
-    address = f"{merchant}:{member}".encode()
-    batch.outbox.append((shard_of(one.account_no), OutboxKind.CHANGED, address, orjson.dumps(event), headers))
+    batch.events.append(Event(shard_of(one.account_no), orjson.dumps(event), traceparent))
 
 
 _LEDGER = (
     int8s, int8s, int4s, int2s, int2s, byteas, int4s, byteas, int8s, int8s, int8s, int8s, int4s, int4s, int8s, int8s,
-    texts, int8s,
+    texts, int8s, int2s,
 )  # fmt: skip
 _LOT = (int8s, int8s, byteas, int4s, int8s, int8s, int8s, int8s)
 
 
-def _write(cursor: Cursor, ready: _AllReady, by_account: _Todo, batch: _Batch) -> None:
+def _write(cursor: Cursor, ready: _AllReady, batch: _Batch) -> None:
     sql = queries("ledger")
     if batch.ledger:
         ids = uuids([row[-1] for row in batch.ledger])
         kinds = columns([row[:-1] for row in batch.ledger], _LEDGER)
         cursor.execute(sql["append"], [*kinds, batch.now, ids])
-        cursor.execute(sql["publish"], columns(batch.outbox, (int2s, int2s, byteas, byteas, byteas)))
+        add_events(cursor, batch.events)
     slow = [_account_row(one) for one in ready.values() if one.slow]
     if slow:
         cursor.execute(sql["write_accounts"], columns(slow, (int8s,) * 6))
-    _write_lots(cursor, ready, by_account)
+    _write_lots(cursor, ready)
 
 
 def _account_row(one: _Ready) -> tuple[int, ...]:
@@ -308,22 +314,17 @@ def _account_row(one: _Ready) -> tuple[int, ...]:
     return (one.account_no, a.sequence, a.available, a.held, a.debt, next_expiry(a))
 
 
-def _write_lots(cursor: Cursor, ready: _AllReady, by_account: _Todo) -> None:
-    fresh: list[tuple[Any, ...]] = []
+def _write_lots(cursor: Cursor, ready: _AllReady) -> None:
     added: list[tuple[Any, ...]] = []
     loaded: list[tuple[Any, ...]] = []
-    for key, one in ready.items():
-        if not one.account.lots:
-            continue
-        new = {p.lot_key for p in by_account[key] if p.fresh}
+    for one in ready.values():
         for k, lot in one.account.lots.items():
             row = (one.account_no, k.expires_at, k.source, k.episode, lot.points, lot.remaining, lot.held, lot.expired)
-            if one.slow:
-                if one.before.get(k) != row:
-                    loaded.append(row)
-            else:
-                (fresh if k in new else added).append(row)
+            if not one.slow:
+                added.append(row)
+            elif one.before.get(k) != row:
+                loaded.append(row)
     sql = queries("ledger")
-    for statement, rows in (("insert_lots", fresh), ("add_to_lots", added), ("write_lots", loaded)):
+    for statement, rows in (("add_to_lots", added), ("write_lots", loaded)):
         if rows:
             cursor.execute(sql[statement], columns(sorted(rows), _LOT))

@@ -49,14 +49,31 @@ class Heard(NamedTuple):
 
 @dataclass(slots=True)
 class TrackingRow:
-    """A tracking number, locked. `reports` has the meaning of each report by what else is known of it, packed."""
+    """A tracking number, locked. `packed` are its reports as they are stored: what identifies each, and its meaning."""
 
     number: bytes
     flags: int = 0
     claims: list[OrderKey] = field(default_factory=list)
-    reports: dict[bytes, int] = field(default_factory=dict)
+    packed: bytes = b""
     new: bool = False
     changed: bool = False
+
+    @property
+    def reports(self) -> dict[bytes, int]:
+        """The meaning of each report by what else is known of it, packed."""
+        return _reports_of(self.packed)
+
+    def replace(self, reports: Mapping[bytes, int]) -> None:
+        """Lets these be the reports."""
+        self.packed = b"".join([b"%b%c" % one for one in reports.items()])
+        self.changed = True
+
+    def has(self, identity: bytes) -> bool:
+        """Whether a report is kept."""
+        at = self.packed.find(identity)
+        while at > 0 and at % _WIDTH:
+            at = self.packed.find(identity, at + 1)
+        return at >= 0
 
     @property
     def is_contested(self) -> bool:
@@ -75,20 +92,24 @@ class TrackingRow:
 
     def add(self, identity: bytes, meaning: Meaning) -> bool:
         """Keeps a report; False when there are too many. Then the decisive ones and the newest are those that stay."""
-        if len(self.reports) >= MOST_REPORTS:
-            ranked = (identity, meaning), *self.reports.items()
-            least = min(ranked, key=lambda one: (MEANINGS[one[1]].decisive, one[0]))[0]
+        if len(self.packed) >= MOST_REPORTS * _WIDTH:
+            kept = self.reports | {identity: meaning}
+            least = min(kept.items(), key=lambda one: (MEANINGS[one[1]].decisive, one[0]))[0]
             if least == identity:
                 return False
-            del self.reports[least]
-        self.reports[identity] = meaning
+            del kept[least]
+            self.replace(kept)
+            return True
+        self.packed += b"%b%c" % (identity, meaning)
         self.changed = True
         return True
 
 
-def identity(at: Micros, merchant_no: int, service: int, code: int, *, return_leg: bool) -> bytes:
-    """What makes a report the same as another (its meaning follows from it): service and code are words' numbers."""
-    return _ENTRY.pack(at, merchant_no, service, code, return_leg)
+identity = _ENTRY.pack
+"""What makes a report the same as another: when, the merchant's number, the words' numbers of service and code, return leg.
+
+Its meaning follows from these, so it is no part of it.
+"""
 
 
 def heard(reports: Iterable[tuple[bytes, int]], words: Words) -> Iterator[Heard]:
@@ -112,14 +133,8 @@ def _claims_bytes(claims: Sequence[OrderKey]) -> bytes | None:
     return b"".join([_CLAIM.pack(merchant_no, len(order_id)) + order_id for merchant_no, order_id in claims]) or None
 
 
-def _reports_of(packed: bytes | None) -> dict[bytes, int]:
-    if packed is None:
-        return {}
+def _reports_of(packed: bytes) -> dict[bytes, int]:
     return {packed[at : at + _WIDTH - 1]: packed[at + _WIDTH - 1] for at in range(0, len(packed), _WIDTH)}
-
-
-def _reports_bytes(reports: Mapping[bytes, int]) -> bytes | None:
-    return b"".join([b"%b%c" % one for one in reports.items()]) or None
 
 
 def read_claims(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
@@ -141,15 +156,21 @@ def read(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
 
 
 def _row(number: bytes, flags: int, claims: bytes | None, reports: bytes | None) -> TrackingRow:
-    return TrackingRow(number, flags, claims_of(claims), _reports_of(reports))
+    return TrackingRow(number, flags, claims_of(claims), reports or b"")
 
 
-def write(cursor: Cursor, rows: Iterable[TrackingRow], now: Micros) -> None:
-    """Writes those that changed. Raises NewNumberRace when a new one exists by now."""
+def write(cursor: Cursor, rows: Iterable[TrackingRow], now: Micros, claims: Mapping[bytes, OrderKey] | None = None) -> None:
+    """Writes those that changed, and new numbers of which nothing is known but the claim of one order.
+
+    Raises NewNumberRace when a new one exists by now.
+    """
     kinds = (byteas, int4s, byteas, byteas)
     changed = [row for row in rows if row.changed]
-    new = sorted(_columns(row) for row in changed if row.new)
+    new = [_columns(row) for row in changed if row.new]
+    if claims:
+        new += [(number, 0, _CLAIM.pack(key[0], len(key[1])) + key[1], None) for number, key in claims.items()]
     if new:
+        new.sort()
         cursor.execute(queries("tracking")["insert"], [*columns(new, kinds), now])
         if cursor.rowcount != len(new):
             raise NewNumberRace
@@ -159,7 +180,7 @@ def write(cursor: Cursor, rows: Iterable[TrackingRow], now: Micros) -> None:
 
 
 def _columns(row: TrackingRow) -> tuple[Any, ...]:
-    return row.number, row.flags, _claims_bytes(row.claims), _reports_bytes(row.reports)
+    return row.number, row.flags, _claims_bytes(row.claims), row.packed or None
 
 
 def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, int]]:
@@ -171,11 +192,11 @@ def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, i
     gone: list[tuple[bytes, bytes, int]] = []
     empty, kept = [], []
     for number, _, _, packed, _ in cursor.fetchall():
-        reports = _reports_of(packed)
+        reports = _reports_of(packed or b"")
         young = {one: meaning for one, meaning in reports.items() if _ENTRY.unpack(one)[0] >= now - KEPT}
         gone += [(number, one, meaning) for one, meaning in reports.items() if one not in young]
         if young:
-            kept.append((number, _reports_bytes(young), min(_ENTRY.unpack(one)[0] for one in young)))
+            kept.append((number, b"".join([b"%b%c" % one for one in young.items()]), min(_ENTRY.unpack(one)[0] for one in young)))
         else:
             empty.append(number)
     if empty:

@@ -22,6 +22,7 @@ from store.database import Cursor, raw
 from store.ledger import EntryType
 from store.merchants import document_of
 from store.orders import OrderRow, read_rows
+from store.outbox import OutboxKind, first_event
 from store.queries import queries
 from store.recheck import Kind
 from store.tracking import Heard
@@ -228,13 +229,14 @@ def order(connection: Database, merchant_id: str, order_id: str) -> OrderView:
 
 
 def with_buyers(cursor: Cursor, rows: Iterable[OrderRow]) -> list[OrderRow]:
-    """The orders, each with what is known of its member (SPEC 1.5)."""
+    """The orders, each with what is known of its member (SPEC 1.5) and of its parent (SPEC 1.8)."""
     members = {row.key: (row.merchant_no, r.member) for row in rows if (r := row.facts.record) is not None and r.member}
     buyers = customers.buyers(cursor, sorted(set(members.values()))) if members else {}
     found = list(rows)
     for row in found:
         if row.key in members:
             row.facts.buyer = buyers.get(members[row.key], UNKNOWN_BUYER)
+        _parent(cursor, row.merchant_no, row.facts)
     return found
 
 
@@ -242,7 +244,10 @@ def _parent(cursor: Cursor, number: int, facts: OrderFacts) -> Parent | None:
     parent = facts.record.parent if facts.record is not None else None
     if parent is None:
         return None
-    return Parent(unpack_id(parent), families.bindings(cursor, [(number, parent)]).get((number, parent)))
+    key = (number, parent)
+    known = families.ancestors(cursor, [key])
+    facts.bound_at = families.chosen_at(key, known)
+    return Parent(unpack_id(parent), known[key].settings_no if key in known else None)
 
 
 def _numbered(cursor: Cursor, merchant_no: int, facts: OrderFacts, words: Words) -> Iterator[Numbered]:
@@ -327,8 +332,8 @@ def due(connection: Database) -> Due:
 
 def waiting(connection: Database) -> Waiting:
     """How the outbox stands."""
-    rows, value = one_row(connection, "outbox")
-    told = orjson.loads(value) if value is not None else {}
+    rows, kind, value = one_row(connection, "outbox")
+    told = orjson.loads(first_event(value) if kind == OutboxKind.CHANGED else value) if value is not None else {}
     return Waiting(rows, told.get("recorded_at") or told.get("applied_at"))
 
 

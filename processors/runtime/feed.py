@@ -63,7 +63,7 @@ class Feed:
         self._full = self._must_rewind = self._must_reopen = False
         self._trouble: Exception | None = None
         self._missed = 0
-        self._hinted_at = time.monotonic()
+        self._hinted_at = self._gathered_at = time.monotonic()
 
     def _identify(self) -> tuple[str, dict[str, str]]:
         try:
@@ -135,7 +135,7 @@ class Feed:
         """
         if self._must_rewind or self._must_reopen:
             self.rewind()
-        messages = self._read(size * MORE_WHEN_BEHIND if self._full else size, wait)
+        messages = self._gather(size * MORE_WHEN_BEHIND if self._full else size, wait)
         # Only a whole batch is a backlog: a wait that grew with every half-full one would feed itself.
         self._full = len(messages) >= size
         trouble, self._trouble = self._trouble, None
@@ -143,6 +143,13 @@ class Feed:
             raise trouble
         self._raise_if_refused()
         return self._ours(messages)
+
+    def _gather(self, size: int, wait: float) -> list[Message]:
+        """Records come together while the batch before is worked on: that time counts as waiting."""
+        since = time.monotonic() - self._gathered_at
+        messages = self._read(size, max(0.0, wait - since)) or self._read(size, wait)
+        self._gathered_at = time.monotonic()
+        return messages
 
     def _read(self, size: int, wait: float) -> list[Message]:
         """The busiest topic is waited for, the others are looked into; a full one lets the next go first."""

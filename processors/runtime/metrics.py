@@ -92,6 +92,11 @@ PURGED_REPORTS = _counter("points_purged_reports", "Parked reports forgotten aft
 
 # What is posted.
 ENTRIES = _counter("points_ledger_entries", "Ledger entries posted, by type.", ["type"])
+UPSTREAM_SUMMARY = _counter(
+    "points_upstream_summary",
+    "Grants of orders that carry upstream's own figure, by how it stands to ours; `points compare-upstream` tells which.",
+    ["outcome"],
+)
 GRANT_LATENESS = Histogram("points_grant_lateness_seconds", "From due to recorded, of grants that had to wait for their day.")
 OLDEST_DUE = _gauge("points_oldest_due_timestamp_seconds", "Due date of the oldest overdue grant; 0 when none is overdue.")
 RECHECKED = _counter("points_rechecked_orders", "Orders looked at again because something beside them changed.")

@@ -11,12 +11,15 @@ SELECT c.now_us, (SELECT epoch FROM settings_epoch), m.merchant_no
 FROM clock c LEFT JOIN m ON m.due_us <= c.now_us
 ORDER BY m.due_us;
 
+-- name: clock
+SELECT points_now(), epoch FROM settings_epoch;
+
 -- name: due
 SELECT x.*
-FROM unnest($1::int[]) k (merchant_no)
+FROM unnest($1::int[], $4::bigint[], $5::bytea[]) k (merchant_no, due_us, order_id)
 CROSS JOIN LATERAL (
 SELECT o.merchant_no, o.order_id, o.settings_no, o.flags, o.member, o.record, o.record_trail, o.parcel, o.parcel_trail,
        o.due_us, o.planned, o.posted, o.reports
 FROM due d JOIN orders o ON o.merchant_no = d.merchant_no AND o.order_id = d.order_id
-WHERE d.merchant_no = k.merchant_no AND d.due_us <= $2
+WHERE d.merchant_no = k.merchant_no AND d.due_us <= $2 AND (d.due_us, d.order_id) > (k.due_us, k.order_id)
 ORDER BY d.due_us, d.order_id LIMIT $3 FOR UPDATE OF o SKIP LOCKED) x;

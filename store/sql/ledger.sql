@@ -27,10 +27,6 @@ FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]
      k (account_no, sequence, available, held, debt, next_expiry)
 WHERE a.account_no = k.account_no;
 
--- name: insert_lots
-INSERT INTO lot (account_no, expires_us, source, episode, points, remaining, held, expired)
-SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::int[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[]);
-
 -- name: add_to_lots
 INSERT INTO lot AS l (account_no, expires_us, source, episode, points, remaining, held, expired)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::int[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
@@ -44,20 +40,23 @@ ON CONFLICT (account_no, expires_us, source, episode) DO UPDATE
 SET points = excluded.points, remaining = excluded.remaining, held = excluded.held, expired = excluded.expired;
 
 -- name: append
+-- Entries, and the lots that they make: a grant's lot is told by its entry.
+WITH k AS MATERIALIZED (
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::smallint[], $5::smallint[], $6::bytea[], $7::int[],
+                     $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::int[], $14::int[],
+                     $15::bigint[], $16::bigint[], $17::text[], $18::bigint[], $19::smallint[], $21::uuid[])
+     k (account_no, sequence, merchant_no, type, cause, order_id, entry_no, cause_id, points, available, held, debt,
+        settings_no, episode, expires_us, lot_points, lots, occurred_us, makes_lot, event_id)
+), made AS (
+INSERT INTO lot (account_no, expires_us, source, episode, points, remaining)
+SELECT k.account_no, k.expires_us, k.order_id, k.episode, k.points, k.lot_points FROM k WHERE k.makes_lot = 1
+)
 INSERT INTO ledger (account_no, sequence, merchant_no, type, cause, order_id, entry_no, cause_id, points, available, held,
                     debt, settings_no, episode, expires_us, lot_points, lots, occurred_us, recorded_us, event_id)
 SELECT k.account_no, k.sequence, k.merchant_no, k.type, k.cause, k.order_id, k.entry_no, k.cause_id, k.points,
        k.available, k.held, k.debt, k.settings_no, k.episode, k.expires_us, k.lot_points, k.lots::jsonb, k.occurred_us,
-       $19, k.event_id
-FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::smallint[], $5::smallint[], $6::bytea[], $7::int[], $8::bytea[],
-            $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::int[], $14::int[], $15::bigint[],
-            $16::bigint[], $17::text[], $18::bigint[], $20::uuid[])
-     k (account_no, sequence, merchant_no, type, cause, order_id, entry_no, cause_id, points, available, held, debt,
-        settings_no, episode, expires_us, lot_points, lots, occurred_us, event_id);
-
--- name: publish
-INSERT INTO outbox (shard, kind, key, value, headers)
-SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::bytea[], $4::bytea[], $5::bytea[]);
+       $20, k.event_id
+FROM k;
 
 -- name: claim_lapsed
 SELECT merchant_no, member FROM account WHERE next_expiry <= $1 ORDER BY next_expiry LIMIT $2 FOR UPDATE SKIP LOCKED;

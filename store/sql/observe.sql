@@ -18,7 +18,7 @@ SELECT points_now();
 SELECT epoch FROM settings_epoch;
 
 -- name: outbox_rows
-SELECT count(*) FROM (SELECT FROM outbox LIMIT 1000000) o;
+SELECT coalesce(sum(o.events), 0)::bigint FROM (SELECT events FROM outbox LIMIT 1000000) o;
 
 -- name: quarantined
 SELECT topic, count(*) FROM quarantine WHERE redriven_us IS NULL AND discarded_us IS NULL GROUP BY topic;

@@ -45,7 +45,9 @@ WHERE merchant_no = $1 AND ($2::int IS NULL OR version = $2) ORDER BY version DE
 SELECT points_now(), count(*) FILTER (WHERE due_us <= points_now()), count(*), min(due_us) FROM due;
 
 -- name: outbox
-SELECT count(*), (SELECT value FROM outbox WHERE value IS NOT NULL AND kind <= 2 ORDER BY id LIMIT 1) FROM outbox;
+SELECT w.records, o.kind, o.value
+FROM (SELECT coalesce(sum(events), 0)::bigint AS records FROM outbox) w
+LEFT JOIN (SELECT kind, value FROM outbox WHERE value IS NOT NULL AND kind <= 2 ORDER BY id LIMIT 1) o ON true;
 
 -- name: quarantine
 SELECT count(*), count(*) FILTER (WHERE redriven_us IS NULL AND discarded_us IS NULL), max(received_us) FROM quarantine;

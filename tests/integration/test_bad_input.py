@@ -55,6 +55,13 @@ NESTED = {"id": hex_id("parcel"), "status": "arrived", "platform": "sfexpress"}
 CARRIED = {"id": hex_id("parcel"), "status": "arrived", "platform": "sfexpress", "updated_at": CREATED.isoformat()}
 
 
+REPORT = {
+    "carrier": "ecpay", "service": "tcat", "code": "3003", "tracking_number": "900 100", "occurred_at": CREATED.isoformat(),
+}  # fmt: skip
+"""What a carrier reports of a parcel that no order names."""
+CUSTOMER = envelope("user/update", SHOP, {"id": MEMBER, "is_member": True, "updated_at": CREATED.isoformat()}, CREATED)
+
+
 class Dead(NamedTuple):
     """A record that is a dead letter: the word for why, and what its message names."""
 
@@ -135,8 +142,22 @@ DEAD = [
         "future_version",
         "24 hours",
     ),
+    Dead("a report of no parcel and no order", orjson.dumps(without({**REPORT}, "tracking_number")), "missing_field",
+         "tracking_number", "deliveries"),
+    Dead("a report of nothing that happened", orjson.dumps(without({**REPORT}, "code")), "missing_field", "code", "deliveries"),
+    Dead("a report without its time", orjson.dumps(without({**REPORT}, "occurred_at")), "missing_field", "occurred_at",
+         "deliveries"),
+    Dead("a report whose time has no offset", orjson.dumps({**REPORT, "occurred_at": "2024-03-01T12:00:00"}), "wrong_type",
+         "occurred_at", "deliveries"),
+    Dead("a report whose number is a list", orjson.dumps({**REPORT, "tracking_number": ["much"]}), "wrong_type",
+         "tracking_number", "deliveries"),
+    Dead("a report of tomorrow", orjson.dumps({**REPORT, "occurred_at": soon(25)}), "future_version", "24 hours", "deliveries"),
+    Dead("a customer without id", orjson.dumps({**CUSTOMER, "resource": {"is_member": True}}), "missing_field", "resource.id",
+         "customers"),
+    Dead("a customer whose registration is no time", orjson.dumps({**CUSTOMER, "resource": {"id": MEMBER, "registered_at": 1}}),
+         "wrong_type", "registered_at", "customers"),
     Dead("a megabyte of nonsense", b"x" * LARGEST, "not_json", "send a JSON object"),
-]
+]  # fmt: skip
 
 
 class Kept(NamedTuple):
@@ -183,11 +204,20 @@ KEPT = [
     Kept("no member", told("H", customer_id=None, order_delivery=ARRIVED), "none", "no_member"),
 ]
 IGNORED = {
-    "unknown_topic": orjson.dumps(told("1", "product/update")),
-    "null_value": None,
-    "carrier_report": orjson.dumps({"carrier": "tcat", "service": "home", "code": "3003", "tracking_number": "900"}),
-    "stale": orjson.dumps(told("E", status="pending", updated_at="2020-01-01T00:00:00Z")),
+    "unknown_topic": ("orders", orjson.dumps(told("1", "product/update"))),
+    "null_value": ("orders", None),
+    "no_statement": ("customers", orjson.dumps({**CUSTOMER, "resource": {"id": MEMBER, "note": "a name has changed"}})),
+    "other_application": ("orders", orjson.dumps(told("2", "application/install", application_id="another"))),
+    "stale": ("orders", orjson.dumps(told("E", status="pending", updated_at="2020-01-01T00:00:00Z"))),
 }
+PARKED = [
+    REPORT,
+    {**REPORT, "code": "4711", "text": "a code of tomorrow"},
+    {**REPORT, "carrier": "pigeon post", "service": "air"},
+    {**REPORT, "tracking_number": "９００１００", "return_leg": True},
+    without({**REPORT, "order_id": hex_id("nowhere")}, "tracking_number"),
+]
+"""Reports of parcels and orders that nobody knows (yet), also in words that nobody knows."""
 GOOD = order(SHOP, hex_id("good"), MEMBER, 770, delivery="arrived")
 
 
@@ -195,8 +225,10 @@ def records() -> list[Record]:
     """All of them. One partition keeps their order, since `stale` must come after what is newer."""
     dead = [Record(row.topic, "k", row.value) for row in DEAD]
     kept = [Record("orders", "k", orjson.dumps(row.value)) for row in KEPT]
-    ignored = [Record("orders", "k", value) for value in IGNORED.values()]
-    return [*dead, *kept, *ignored, GOOD._replace(key="k")]
+    ignored = [Record(topic, "k", value) for topic, value in IGNORED.values()]
+    parked = [Record("deliveries", "k", orjson.dumps(value)) for value in PARKED]
+    twice = Record("deliveries", "k", orjson.dumps(REPORT))
+    return [*dead, *kept, *ignored, *parked, twice, GOOD._replace(key="k")]
 
 
 @pytest.fixture(scope="module")
@@ -239,9 +271,18 @@ def test_a_record_that_says_nothing_new_is_ignored_with_its_reason(day: Engine, 
     assert day.rows("SELECT sum(records) FROM ignored_reason WHERE reason = %s", reason) == [(1,)]
 
 
+def test_a_report_that_nobody_can_place_is_parked_and_what_nobody_understands_is_shown(day: Engine) -> None:
+    parked = points(day.environment, "carriers", "parked", "--json").json
+    assert (parked["unmatched"]["numbers"], parked["awaiting_order"]["reports"]) == (1, 1)
+    unknown = points(day.environment, "carriers", "unknown", "--json").json
+    assert {(row["carrier"], row["code"], row["text"]) for row in unknown} == {
+        ("ecpay", "4711", "a code of tomorrow"), ("pigeon post", "3003", "3003"),
+    }  # fmt: skip
+
+
 def test_nothing_is_lost_beside_bad_records(day: Engine) -> None:
     assert day.counts() == {
-        "applied": len(KEPT) + 1, "duplicate": 0, "ignored": len(IGNORED), "parked": 0, "dead": len(DEAD),
+        "applied": len(KEPT) + 1, "duplicate": 1, "ignored": len(IGNORED), "parked": len(PARKED), "dead": len(DEAD),
     }  # fmt: skip
     granted = sum(row.points for row in KEPT)
     day.audit({(SHOP, MEMBER): granted + 77})

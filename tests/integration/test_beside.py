@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+import orjson
 import pytest
 
 from processors.beside import refused_before
@@ -11,6 +12,7 @@ from rules.facts import Buyer, OrderFacts, OrderRecord
 from rules.trail import Version
 from schemas.ids import NEVER
 from schemas.settings import compile_settings, load_settings
+from store.outbox import events_of
 from store.recheck import EVER
 from tests.support.batches import APPLICATION, Shop, open_shop
 from tests.support.servers import Databases
@@ -178,7 +180,7 @@ LATER = day("11-29 09:00")
 def test_a_child_is_bound_as_its_parent_also_in_one_batch(versions: Shop) -> None:
     versions.hear(order(order_id=PARENT), bought(created=LATER, parent_order_id=PARENT))
     versions.work_off()
-    assert (versions.bound(PARENT), versions.bound(ORDER), versions.points()) == (1, 1, 100)
+    assert (versions.bound(PARENT), versions.bound(ORDER), versions.history()) == (1, 1, [("granted", 100)])
 
 
 def test_a_child_heard_before_its_parent_is_bound_anew_and_its_lot_stays(versions: Shop) -> None:
@@ -201,6 +203,24 @@ def test_a_grandchild_follows_when_the_parent_is_bound_anew(versions: Shop) -> N
     versions.work_off()
     assert [versions.bound(one) for one in (GRANDPARENT, PARENT, ORDER)] == [1, 1, 1]
     assert versions.points() == 100
+
+
+@pytest.mark.parametrize("first", ["child", "ancestors"])
+def test_what_was_uninstalled_between_a_split_order_and_its_children_changes_nothing_for_them(shop: Shop, first: str) -> None:
+    """SPEC 1.7, 1.8: the feature was in force at the creation by which the family's settings were chosen."""
+    shop.hear(application("application/uninstall", day("11-25")))
+    child = bought(created=day("11-29"), parent_order_id=PARENT)
+    ancestors = [
+        order(order_id=PARENT, created=day("11-27"), parent_order_id=GRANDPARENT),
+        order(order_id=GRANDPARENT, created=day("11-20")),
+    ]
+    for events in ([child], ancestors) if first == "child" else (ancestors, [child]):
+        shop.hear(*events)
+        shop.work_off()
+    assert shop.points() == 100
+    shop.hear(bought(order_id=some_id("no child"), created=day("11-29")))
+    shop.work_off()
+    assert shop.points() == 100
 
 
 def test_three_generations_in_one_batch_and_the_youngest_first(versions: Shop) -> None:
@@ -241,8 +261,9 @@ def test_an_uninstall_heard_late_takes_back_what_was_created_after_it_and_an_ins
     shop.work_off()
     assert shop.points() == 100
     assert shop.rows("SELECT cause, occurred_us FROM ledger ORDER BY sequence")[-1] == (4, at(day("11-25")))
-    told = shop.rows("SELECT convert_from(value, 'UTF8')::json -> 'cause' FROM outbox WHERE kind = 1 ORDER BY id")
-    assert told[-1][0] == {"kind": "application", "id": APPLICATION}
+    packs = [bytes(value) for (value,) in shop.rows("SELECT value FROM outbox WHERE kind = 1 ORDER BY id")]
+    told = [orjson.loads(event)["cause"] for pack in packs for event, _ in events_of(pack, None)]
+    assert told[-1] == {"kind": "application", "id": APPLICATION}
     shop.hear(application("application/install", day("11-28")))
     shop.work_off()
     assert shop.points() == 200

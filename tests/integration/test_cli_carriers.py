@@ -103,7 +103,7 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
     assert {row["service"] for row in told(shop, "show", "ecpay")} > {"unimartc2c", "tcat"}
     assert "set by" in points(shop.environment, "carriers", "show", "ecpay", "unimartc2c").out
 
-    assert told(shop, "set", "tcat", "home", "3003", "reversed", "--effect", "return", "--note", "tried")["effect"] == "return"
+    assert told(shop, "set", "ecpay", "tcat", "3003", "reversed", "--effect", "return", "--note", "tried")["effect"] == "return"
     back = told(shop, "reset", "ecpay", "unimartc2c", "2067", "--note", "it was right", "--by", "kai")
     assert (back["word"], back["version"]) == ("collected", 3)
     log = told(shop, "log")
@@ -219,6 +219,18 @@ def test_unknown_codes_want_somebody(shop: Engine) -> None:
     assert "points carriers unknown" in points(shop.environment, "status").out
     findings = {f["what"].split(":")[0]: f for f in points(shop.environment, "doctor", "--json").json}
     assert findings["carriers' codes"]["verdict"] == "warning"
+
+
+def test_a_code_that_a_newer_table_has_is_marked_and_can_be_looked_at_again(engine: Engine) -> None:
+    """As after an upgrade: the report came while no table had the code."""
+    with database.connect(engine.database_url) as connection:
+        connection.execute("INSERT INTO unknown_code VALUES ('ecpay', 'unimartc2c', '2067', 'x', 1, 1, 1)")
+        connection.execute("INSERT INTO unknown_report VALUES ('ecpay', 'unimartc2c', '2067', 0, 'N1')")
+    (row,) = told(engine, "unknown")
+    assert row["shipped"] == {"word": "collected", "effect": None}
+    assert "the shipped table has it by now" in " ".join(points(engine.environment, "carriers", "unknown").out.split())
+    done = told(engine, "set", "ecpay", "unimartc2c", "2067", "collected", "--note", "as shipped")
+    assert (done["changed"], done["rechecked"]) == (True, 1)
 
 
 def test_nothing_is_told_when_there_is_nothing(engine: Engine) -> None:

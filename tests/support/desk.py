@@ -36,8 +36,8 @@ TOPICS = {
 class Message:
     """A record as a batch gets it."""
 
-    def __init__(self, record: Record, timestamp: int) -> None:
-        self._record, self._timestamp = record, timestamp
+    def __init__(self, record: Record, offset: int, timestamp: int) -> None:
+        self._record, self._offset, self._timestamp = record, offset, timestamp
 
     def key(self) -> bytes | None:
         """Its key."""
@@ -46,6 +46,10 @@ class Message:
     def value(self) -> bytes | None:
         """Its bytes."""
         return self._record.value
+
+    def offset(self) -> int:
+        """Where it stands."""
+        return self._offset
 
     def headers(self) -> None:
         """It has none."""
@@ -89,7 +93,7 @@ class Hand:
         batch = []
         for record in records:
             place = self._feed.places[record.topic]
-            message: Any = Message(record, time.time_ns() // 1_000_000)
+            message: Any = Message(record, at[place], time.time_ns() // 1_000_000)
             batch.append(Consumed(place, at[place], message))
             at[place] += 1
         return self.intake.process(batch)

@@ -65,7 +65,7 @@ def test_what_takes_a_final_report_back_is_told(meaning: Meaning, code: str, wor
 
 
 def test_a_scan_that_was_a_mistake_leaves_it_open() -> None:
-    home = "tcat/home"
+    home = "ecpay/tcat"
     found = heard(
         report(Meaning.DELIVERED, FINAL, "3003", home),
         report(Meaning.REVERSED, FINAL + HOUR, "3016", home),

@@ -148,6 +148,8 @@ BACK_AGAIN: Installs = (*UNINSTALLED, (at(day("11-20")), True))
         (False, ((at(day("10-30")), True),), False),
         (True, ((at(day("10-30")), True), *UNINSTALLED, (at(day("11-30")), True)), False),
         (True, ((CREATED, False),), False),
+        (True, ((at(day("11-01")), False),), False),  # of the settings' own instant
+        (False, ((at(day("11-10")), False), (at(day("11-10")), True)), True),
     ],
 )
 def test_of_settings_and_application_events_the_newer_at_the_creation_speaks(
@@ -231,6 +233,25 @@ def test_a_child_bound_anew_before_its_grant_gets_a_new_plan() -> None:
     child = story("arrived")
     child.rules = bound_rules(pending_days=30)
     assert child.decided.due_at == moment("12-30")
+
+
+@pytest.mark.parametrize(
+    ("uninstalled", "parents", "state"),
+    [
+        ("11-28", None, "none"),
+        ("11-28", "11-27", "planned"),  # between the parent's creation and the child's: bound as the parent is
+        ("11-26", "11-27", "none"),
+        ("11-28", "11-28", "none"),
+    ],
+)
+def test_whether_the_feature_was_in_force_for_a_split_child_is_asked_at_its_parents_creation(
+    uninstalled: str, parents: str | None, state: str
+) -> None:
+    child = story("arrived")
+    child.rules = bound_rules(entitled={"plan": "enterprise", "app_installed": True})
+    child.installs = ((moment(uninstalled), False),)
+    child.facts.bound_at = None if parents is None else moment(parents)
+    assert child.state == state
 
 
 def test_a_child_whose_parent_is_bound_to_nothing_loses_its_points() -> None:

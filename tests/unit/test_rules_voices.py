@@ -189,6 +189,17 @@ def test_upstreams_word_of_going_back_is_of_the_time_that_it_tells_else_since_wh
     assert told.state == state
 
 
+@pytest.mark.parametrize("first", [moment("12-01"), None])
+def test_a_word_of_going_back_without_a_time_is_as_old_as_any_record_shows_it(first: int | None) -> None:
+    told = story()
+    told.parcel("returned", "12-03", returned_at=first)
+    told.report(DELIVERED, "12-02")
+    assert told.state == ("waiting" if first is None else "planned")
+    told.parcel("returned", "12-04", returned_at=moment("12-01"))
+    told.parcel("returned", "12-05")
+    assert told.state == "planned"
+
+
 def test_what_is_lost_by_its_logistics_state_and_then_returned_is_told_twice() -> None:
     told = story()
     told.parcel("returned", "12-01")
