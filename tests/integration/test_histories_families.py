@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-import pytest
-
 from tests.support.desk import Desk
 from tests.support.parties import APPLICATION, application
 from tests.support.shop import ORDER, Event, day, delivery, order, settings, some_id
@@ -24,7 +22,6 @@ def told(merchant: str) -> list[Event]:
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="the child is judged by the application events at its own creation")
 def test_an_app_uninstalled_before_the_split_changes_nothing_for_the_child(desk: Desk) -> None:
     merchant, member = some_id("splitting"), some_id("buyer")
     desk.configuration = {"application_id": APPLICATION}
