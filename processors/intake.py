@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 from psycopg import Connection
 
+from processors.attaching import named_before
 from processors.beside import Beside
 from processors.deciding import Tally, Trigger, settle
-from processors.joining import Joined, Joining, Understood, named_before
+from processors.joining import Joined, Joining, Understood
 from processors.reading import Anything, ApplicationSaid, CustomerSaid, Reported, Said, say
 from processors.runtime.configuration import Configuration
 from processors.runtime.feed import Feed, Record

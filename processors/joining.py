@@ -11,18 +11,19 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection
 
+from processors.attaching import IDLE, NOTHING, Before, attachable, is_named_as
 from processors.reading import Reported, Said
 from rules.carriers import meaning_on_leg, numbers_of
-from rules.facts import CarrierReport, OrderFacts, OrderRecord, Parcel
+from rules.facts import CarrierReport, OrderFacts
 from schemas.carriers import CodeTable, Meaning
 from schemas.carriers.spelling import label_of
 from schemas.ids import Micros
-from store import awaiting, codec, tracking
+from store import awaiting, tracking
 from store.cursors import Counts, Place
 from store.database import Cursor
 from store.merchants import Merchants
-from store.orders import OrderKey, OrderRow, is_numbered
-from store.tracking import Heard, TrackingRow
+from store.orders import OrderKey, OrderRow
+from store.tracking import TrackingRow
 from store.unknown import Code, Unknown, UnknownCodes
 from store.words import Words
 
@@ -30,8 +31,6 @@ _NOBODY: OrderKey = (-1, b"")
 TOO_MANY = "too_many_reports"
 REMEMBERED = 20_000
 """Claims that a worker remembers, twice over: an order names its number in every record."""
-IDLE = frozenset({Meaning.IN_TRANSIT, Meaning.AT_PICKUP_POINT})
-"""What changes nothing, and is kept with its number alone, to be shown."""
 
 
 class Understood(NamedTuple):
@@ -301,7 +300,7 @@ class Joining:
         self,
         cursor: Cursor,
         rows: Mapping[OrderKey, OrderRow],
-        before: Mapping[OrderKey, "Before"],
+        before: Mapping[OrderKey, Before],
         changed: Iterable[OrderKey],
         joined: Joined,
     ) -> None:
@@ -315,8 +314,8 @@ class Joining:
             row = rows[key]
             if row.new:
                 continue  # what it names is claimed in this very batch
-            old = before.get(key, _NOTHING)
-            if not _is_named_as(old, row.facts):
+            old = before.get(key, NOTHING)
+            if not is_named_as(old, row.facts):
                 moved |= numbers_of(row.facts) | numbers_of(OrderFacts(old.record, parcels=old.parcels))
         if not moved:
             return
@@ -326,49 +325,3 @@ class Joining:
         if rest:
             found = tracking.read_claims(cursor, rest)
             joined.again.update(number for number, row in found.items() if row.is_contested)
-
-
-class Before(NamedTuple):
-    """An order's record and parcels, as far as they decide which reports it may take."""
-
-    record: OrderRecord | None
-    parcels: tuple[Parcel, ...]
-
-
-_NOTHING = Before(None, ())
-
-
-def named_before(rows: Iterable[OrderRow]) -> dict[OrderKey, Before]:
-    """Orders as they were read, those that have any number."""
-    return {row.key: Before(row.facts.record, row.facts.parcels) for row in rows if row.flags & codec.NUMBERED}
-
-
-def _is_named_as(old: Before, facts: OrderFacts) -> bool:
-    """Whether the order has the numbers and the creation that it had, or no number then and now."""
-    if old is _NOTHING:
-        return not is_numbered(facts)
-    new, was = facts.record, old.record
-    if new is not was:
-        if new is None or was is None or new.created_at != was.created_at:
-            return False
-        if new.tracking != was.tracking or new.delivery_id != was.delivery_id:
-            return False
-    if facts.parcels is old.parcels:
-        return True
-    return [(p.record.parcel_id, p.record.tracking) for p in facts.parcels] == [
-        (p.record.parcel_id, p.record.tracking) for p in old.parcels
-    ]
-
-
-def attachable(row: TrackingRow, merchant_no: int, words: Words) -> list[CarrierReport]:
-    """The reports of a number that an order of this merchant keeps: whatever decides something, or may do so one day."""
-    return [
-        fact(one, row.number)
-        for one in tracking.heard(row.reports.items(), words)
-        if one.meaning not in IDLE and one.merchant_no in (0, merchant_no)
-    ]
-
-
-def fact(report: Heard, number: bytes) -> CarrierReport:
-    """The report of a number as a fact of an order."""
-    return CarrierReport(report.at, report.meaning, number, report.service, report.code, return_leg=report.return_leg)

@@ -6,7 +6,7 @@ not depend on the order in which orders and reports came.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from processors.joining import IDLE, attachable, fact
+from processors.attaching import IDLE, attachable, fact
 from rules.carriers import meaning_on_leg, numbers_of, within_reach
 from rules.facts import CarrierReport, OrderFacts
 from rules.folding import fold_report

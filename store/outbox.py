@@ -84,7 +84,7 @@ def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
 
 def _packed(shard: int, events: Sequence[Event]) -> tuple[int, bytes, bytes | None, int]:
     traces = [(TRACEPARENT, event.traceparent) for event in events]
-    headers = headers_bytes(traces) if any(trace for _, trace in traces) else None
+    headers = headers_bytes(traces) if any(trace is not None for _, trace in traces) else None
     packed = compress(_BETWEEN.join([event.value for event in events]), _FAST)
     return shard, packed, headers, len(events)
 
