@@ -15,22 +15,35 @@ from tests.property.histories import START, Step, Story, plain_story
 from tests.support import invariants
 from tests.support.desk import Desk, Hand
 from tests.support.parties import APPLICATION
+from tests.support.shop import Event
 from tests.support.telling import IDLE, all_of, apart, apply, book_of, check_answers, clock_to, record_of
 from tests.support.upstream import Record
 
-HISTORIES, ROUNDS = 12, 5
+HISTORIES, ROUNDS = 25, 6
+
+
+def kind_of(event: Event) -> str:
+    """What tells it: a shop's topic, a customer, a carrier."""
+    return str(event.get("topic", "carrier")).partition("/")[0]
 
 
 def batches(stories: list[Story], random: Random) -> list[list[Record]]:
-    """Everything twice, shuffled, in batches of any size."""
-    records = [record_of(event) for story in stories for _, event in story.told] * 2
-    random.shuffle(records)
+    """Everything once or twice, in batches of any size. In each story some kinds of records come before others, roughly."""
+    heard: list[tuple[float, Record]] = []
+    times = random.choice([1, 1, 2])
+    for story in stories:
+        events = [event for _, event in story.told]
+        kinds = sorted(set(map(kind_of, events)))
+        turn = dict(zip(kinds, random.sample(range(len(kinds)), len(kinds)), strict=True))
+        spread = random.choice([0.5, 1, 10])
+        heard += [(turn[kind_of(event)] + random.uniform(0, spread), record_of(event)) for event in events * times]
+    heard.sort(key=lambda pair: pair[0], reverse=True)  # the last one is taken first
     found = []
-    while records:
+    while heard:
         size = random.choice([1, 2, 5, 20])
-        found.append(records[:size])
-        records = records[size:]
-    return found
+        found.append([record for _, record in heard[-size:]])
+        del heard[-size:]
+    return found[::-1]
 
 
 def hear(hand: Hand, todo: list[list[Record]]) -> None:
@@ -80,10 +93,12 @@ def together(desk: Desk, todo: list[list[Record]], late: list[Step]) -> None:
     hands = [desk.hand(name) for name in ("first", "second", "third")]
     meanwhile = hands[2].start(lambda: turn(hands[2], stop))
     intakes = [hand.start(lambda hand=hand: hear(hand, todo)) for hand in hands[:2]]  # type: ignore[misc]
-    for step in late:
+    for step in late[::2]:
         apply_step(desk, step)
     for intake in intakes:
         intake.ended()
+    for step in late[1::2]:
+        apply_step(desk, step)
     stop.set()
     meanwhile.ended()
     hands[0].settle()

@@ -102,7 +102,7 @@ AMOUNTS = [1000, 5, 100, 250, 430, 1001, 2310]
 
 def document_of(dice: Dice, *, effective: datetime, plain: bool = False, days: tuple[int, ...] = (0, 1, 3, 10)) -> dict[str, Any]:
     """A settings document in force from `effective`. A plain one claws back and lets nothing expire."""
-    rules: list[dict[str, Any]] = [{"unit_price": 10, "points_per_unit": 1, "membership_tier_id": None}]
+    rules: list[dict[str, Any]] = [{"unit_price": dice.pick([10, 10, 5, 20]), "points_per_unit": 1, "membership_tier_id": None}]
     if dice.once_in(2):
         rules.append({"unit_price": 7, "points_per_unit": 3, "membership_tier_id": TIER})
     month, day = dice.pick([(12, 31), (1, 2), (2, 29), (6, 30)])
@@ -140,9 +140,9 @@ def number_of(dice: Dice, sold: Sold) -> str | int | None:
 def parcel_said(dice: Dice, sold: Sold, moment: datetime) -> dict[str, Any]:
     """What is said about a parcel at a moment, of that moment and the time before."""
     said = parcel(
-        dice.pick(["arrived"] * 4 + ["collected"] * 4 + ["shipped"] * 3 + ["returning", "returned", "new_word"]),
+        dice.pick(["arrived"] * 6 + ["collected"] * 8 + ["shipped"] * 4 + ["returning", "returned", "new_word"]),
         dice.pick(["tw_tcat_roomtemp"] * 3 + ["tw_711_pay", "tw_711_pay", "custom", "drone"]),
-        parcel_id=dice.pick([sold.order_id] * 6 + [f"{sold.order_id} 2"]),
+        parcel_id=dice.pick([sold.order_id] * 9 + [f"{sold.order_id} 2"]),
         delivery_type=dice.pick([None, None, "store_pickup"]),
     )
     for name in ("arrived_at", "collected_at", "returned_at"):
@@ -175,14 +175,14 @@ def order_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
         subtotal=dice.pick(AMOUNTS),
         created=text(sold.created),
         updated=text(moment),
-        status=dice.pick(["confirmed"] * 6 + ["completed"] * 6 + ["cancelled", "removed", "temp"]),
-        member=dice.pick([*MEMBERS * 3, None]),
+        status=dice.pick(["confirmed"] * 9 + ["completed"] * 9 + ["cancelled", "removed", "temp"]),
+        member=dice.pick([*MEMBERS * 5, None]),
         order_id=sold.order_id,
         merchant=sold.merchant,
         topic=dice.pick(["order/update"] * 8 + ["order/split_order", "order/remove"]),
-        currency=dice.pick(["TWD"] * 19 + ["HKD"]),
-        created_by=dice.pick(["shop", "shop", "shop", "pos"]),
-        is_guest_checkout=dice.pick([False] * 19 + [True]),
+        currency=dice.pick(["TWD"] * 39 + ["HKD"]),
+        created_by=dice.pick(["shop"] * 9 + ["pos"]),
+        is_guest_checkout=dice.pick([False] * 39 + [True]),
         order_discount=money(dice.pick([0, 0, 100])),
         user_credit=money(dice.pick([0, 50])),
         custom_discount_items=dice.pick([[], [{"total": money(25)}]]),
@@ -210,7 +210,7 @@ def calm(dice: Dice, sold: Sold) -> Event:
 def return_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
     """A return of goods, at the counter or not, perhaps cancelled again."""
     return returned(
-        dice.pick([100, 100, 250, 430, 2310]),
+        dice.pick([100, 100, 100, 250, 250, 430, 2310]),
         text(moment),
         status=dice.pick(["completed", "completed", "confirmed", "cancelled"]),
         return_id=f"{sold.order_id} {dice.pick(['one', 'two'])}",
@@ -249,7 +249,7 @@ def other_event(dice: Dice, sold: Sold, moment: datetime) -> Event:
 
 
 SAYINGS: list[Callable[[Dice, Sold, datetime], Event]] = [
-    *[parcel_event] * 3, *[order_said] * 2, return_said, other_event, *[report_said] * 5,
+    *[parcel_event] * 3, order_said, order_said, return_said, *[other_event] * 2, *[report_said] * 4,
 ]  # fmt: skip
 
 
@@ -277,8 +277,8 @@ def sales(dice: Dice, merchant: str, grid: Grid) -> list[Sold]:
     found: list[Sold] = []
     for number in range(dice.number(1, 3)):
         created, parent = grid.creation(dice), None
-        if found and dice.once_in(4):
-            parent, created = found[0].order_id, found[0].created + grid.unit * dice.pick([0, 1, 3])
+        if found and dice.once_in(3):
+            parent, created = found[0].order_id, found[0].created + grid.unit * dice.pick([0, 2, 9])
         tracking = f"{MERCHANTS.index(merchant) + 1}70{number} 5188-36"
         found.append(Sold(merchant, some_id(f"{merchant} order {number}"), created, grid, tracking, dice.pick(SERVICES), parent))
     return found
@@ -290,12 +290,12 @@ def events_of_shop(dice: Dice, merchant: str, grid: Grid) -> Told:
     sold_here = sales(dice, merchant, grid)
     for sold in sold_here:
         told += events_of_order(dice, sold)
-    for _ in range(dice.pick([0, 0, 1, 2])):
+    for _ in range(dice.pick([0, 1, 2, 3])):
         moment = grid.moment(dice)
         told.append((moment, customer_said(dice, merchant, dice.pick(MEMBERS), moment, grid.unit)))
     split = any(sold.parent for sold in sold_here)
-    for _ in range(0 if split else dice.pick([0, 0, 0, 1, 2])):
-        when = (grid.moment(dice) if dice.once_in(2) else grid.creation(dice)) + timedelta(seconds=30)
+    for _ in range(0 if split else dice.pick([0, 0, 1, 2, 3])):
+        when = (grid.moment(dice) if dice.once_in(6) else grid.creation(dice)) + timedelta(seconds=30)
         event = application(text(when), installed=dice.once_in(2), merchant=merchant, application_id=dice.pick(APPLICATIONS))
         told.append((when, event))
     return told

@@ -41,7 +41,7 @@ def customer_said(dice: Dice, merchant: str, member: str, moment: datetime, unit
     """A customer's record. When he registered is not always said, and lies about when orders were created."""
     fields: dict[str, Any] = {}
     if not dice.once_in(4):
-        since = dice.pick([None, moment - 40 * unit, moment - 20 * unit, moment - 5 * unit, moment])
+        since = dice.pick([None, *[moment - 400 * unit] * 3, moment - 20 * unit, moment - 5 * unit, moment])
         fields["registered_at"] = None if since is None else since.isoformat()
     if dice.once_in(2):
         fields["is_member"] = dice.pick([True, True, False])
