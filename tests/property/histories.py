@@ -273,12 +273,13 @@ def course(dice: Dice, sold: Sold) -> Told:
 
 
 def sales(dice: Dice, merchant: str, grid: Grid) -> list[Sold]:
-    """Orders of a merchant; later ones may be split from the first."""
+    """Orders of a merchant; later ones may be split from those before."""
     found: list[Sold] = []
     for number in range(dice.number(1, 3)):
         created, parent = grid.creation(dice), None
         if found and dice.once_in(3):
-            parent, created = found[0].order_id, found[0].created + grid.unit * dice.pick([0, 2, 9])
+            whole = dice.pick(found)
+            parent, created = whole.order_id, whole.created + grid.unit * dice.pick([0, 2, 9])
         tracking = f"{MERCHANTS.index(merchant) + 1}70{number} 5188-36"
         found.append(Sold(merchant, some_id(f"{merchant} order {number}"), created, grid, tracking, dice.pick(SERVICES), parent))
     return found
@@ -287,14 +288,12 @@ def sales(dice: Dice, merchant: str, grid: Grid) -> list[Sold]:
 def events_of_shop(dice: Dice, merchant: str, grid: Grid) -> Told:
     """All that is said of a merchant: orders, customers and applications."""
     told: Told = []
-    sold_here = sales(dice, merchant, grid)
-    for sold in sold_here:
+    for sold in sales(dice, merchant, grid):
         told += events_of_order(dice, sold)
     for _ in range(dice.pick([0, 1, 2, 3])):
         moment = grid.moment(dice)
         told.append((moment, customer_said(dice, merchant, dice.pick(MEMBERS), moment, grid.unit)))
-    split = any(sold.parent for sold in sold_here)
-    for _ in range(0 if split else dice.pick([0, 0, 1, 2, 3])):
+    for _ in range(dice.pick([0, 0, 1, 2, 3])):
         when = (grid.moment(dice) if dice.once_in(6) else grid.creation(dice)) + timedelta(seconds=30)
         event = application(text(when), installed=dice.once_in(2), merchant=merchant, application_id=dice.pick(APPLICATIONS))
         told.append((when, event))

@@ -24,6 +24,7 @@ from schemas.ids import Micros, micros
 from schemas.packing import pack_id
 from schemas.settings import BoundRules, compile_settings, load_settings
 from store.cursors import Place
+from store.families import Ancestor, chosen_at
 from tests.support.parties import APPLICATION, application
 from tests.support.shop import MEMBER, MERCHANT, ORDER, Event, bytes_of
 
@@ -77,6 +78,11 @@ class Merchant:
     def heard_of(self, order: bytes) -> OrderFacts:
         """The order's facts, made when it is first heard of."""
         return self.orders.setdefault(order, OrderFacts(settings_no=first_heard(self.versions)))
+
+    def ancestors(self) -> dict[tuple[int, bytes], Ancestor]:
+        """All orders, as those that others may be split from."""
+        known = ((order, facts.settings_no, facts.record) for order, facts in self.orders.items())
+        return {(0, order): Ancestor(no, record.created_at, record.parent) for order, no, record in known if record is not None}
 
 
 def at(text: str) -> Micros:
@@ -269,6 +275,7 @@ class World:
         own = bound_version(known.versions, record.created_at, before)
         parent = known.orders.get(record.parent) if record.parent else None
         facts.settings_no = bound_as_parent(own, parent.settings_no if parent is not None else None)
+        facts.bound_at = chosen_at((0, record.parent), known.ancestors()) if record.parent else None
         if facts.settings_no != before:
             for child, other in list(known.orders.items()):
                 if other.record is not None and other.record.parent == order:
