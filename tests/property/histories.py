@@ -179,7 +179,7 @@ def order_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
         member=dice.pick([*MEMBERS * 5, None]),
         order_id=sold.order_id,
         merchant=sold.merchant,
-        topic=dice.pick(["order/update"] * 8 + ["order/split_order", "order/remove"]),
+        topic=dice.pick(["order/update"] * 8 + ["order/split_order", "order/combine_orders", "order/remove"]),
         currency=dice.pick(["TWD"] * 39 + ["HKD"]),
         created_by=dice.pick(["shop"] * 9 + ["pos"]),
         is_guest_checkout=dice.pick([False] * 39 + [True]),
@@ -280,7 +280,7 @@ def sales(dice: Dice, merchant: str, grid: Grid) -> list[Sold]:
         if found and dice.once_in(3):
             whole = dice.pick(found)
             parent, created = whole.order_id, whole.created + grid.unit * dice.pick([0, 2, 9])
-        tracking = f"{MERCHANTS.index(merchant) + 1}70{number} 5188-36"
+        tracking = f"{dice.pick(['1', 'kx'])}{MERCHANTS.index(merchant)}70{number} 5188-36"
         found.append(Sold(merchant, some_id(f"{merchant} order {number}"), created, grid, tracking, dice.pick(SERVICES), parent))
     return found
 

@@ -17,7 +17,9 @@ UNHEARD_OF = ["9999", "貨件去向不明"]
 def spelled(dice: Dice, number: str) -> str | int:
     """A tracking number as somebody may write it."""
     plain = number.replace(" ", "").replace("-", "")
-    spellings: list[str | int] = [number, plain, f" {plain}", f"{plain[:2]}-{plain[2:]}", int(plain)]
+    spellings: list[str | int] = [number, plain.upper(), f" {plain}", f"{plain[:2]}-{plain[2:]}"]
+    if plain.isdigit():
+        spellings.append(int(plain))
     return dice.pick(spellings)
 
 
