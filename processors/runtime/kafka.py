@@ -10,6 +10,10 @@ from processors.runtime.logs import librdkafka_logger
 QUEUED_KB = 65_536
 """Prefetch per consumer: some batches of large orders, so that memory stays flat whatever the backlog."""
 
+GATHER_BYTES, GATHER_MS = 65_536, 50
+"""The broker answers a fetch when so much has come, or after so long. Answering for every few records costs it and us more
+than the records do: at half load 64 KB come within 15 ms."""
+
 SESSION_MS = 10_000
 """How long the partitions of a worker that was killed lie idle. Heartbeats come from a thread of librdkafka's own, so a
 long batch cannot miss them, and a worker that is taken for dead does no harm: the cursor refuses it."""
@@ -64,6 +68,8 @@ def consumer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
         "fetch.message.max.bytes": 2 << 20,
+        "fetch.min.bytes": GATHER_BYTES,
+        "fetch.wait.max.ms": GATHER_MS,
         "queued.max.messages.kbytes": QUEUED_KB,
     }
     if kafka.group_protocol == "classic":
