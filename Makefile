@@ -47,7 +47,7 @@ lock: ## pin the newest packages in requirements.lock
 		--python-version 3.11 --upgrade --extra dev --extra bench pyproject.toml --output-file requirements.lock
 
 up: setup ## start the local stack and leave it running
-	@$(BIN)/python -m deploy.dev up
+	@$(BIN)/python -m deploy.local up
 
 down: setup ## stop the local stack (its data stay)
-	@$(BIN)/python -m deploy.dev down
+	@$(BIN)/python -m deploy.local down

@@ -24,8 +24,8 @@ from bench.ours import OURS
 from bench.report import Report
 from bench.rounds import Line, interleaved, with_reports
 from bench.workload_a import WorkloadA
-from deploy.dev.kafka_local import KAFKA_VERSION
-from deploy.dev.stack import start_stack
+from deploy.local.kafka_local import KAFKA_VERSION
+from deploy.local.stack import start_stack
 
 STATE = ROOT / ".local" / "bench"
 SERVER_SETTINGS: Mapping[str, str] = {"max_wal_size": "4GB", "shared_buffers": "512MB", "track_commit_timestamp": "on"}

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import carriers, compare, cursors, demo, dlq, doctor, explain, members, pipelines, run, settings, setup, status
-from cli.exits import TABLE, Exit, failure_of
+from cli.commands import carriers, compare_upstream, cursor, dlq, doctor, explain, member, migrate, resume, run, settings, status
+from cli.demo import command
+from cli.support.errors import TABLE, Exit, failure_of
 
 EPILOG = "Exit codes: " + " · ".join(f"{code} {meaning}" for code, meaning in TABLE)
 
@@ -29,8 +30,8 @@ _debug: list[bool] = []
 
 
 def _end(error: Exception) -> int:
-    from cli.console import complain
-    from cli.exits import Failure
+    from cli.support.console import complain
+    from cli.support.errors import Failure
 
     failure = failure_of(error)
     if failure is None:
@@ -69,20 +70,20 @@ def options(
 
 
 app.command("run")(run.run_command)
-app.command("migrate")(setup.migrate_command)
-app.add_typer(setup.topics_app, name="topics")
+app.command("migrate")(migrate.migrate_command)
+app.add_typer(migrate.topics_app, name="topics")
 app.add_typer(settings.app, name="settings")
-app.command("balance")(members.balance_command)
-app.command("history")(members.history_command)
+app.command("balance")(member.balance_command)
+app.command("history")(member.history_command)
 app.command("explain")(explain.explain_command)
-app.command("compare-upstream")(compare.compare_command)
+app.command("compare-upstream")(compare_upstream.compare_command)
 app.add_typer(carriers.app, name="carriers")
 app.add_typer(dlq.app, name="dlq")
-app.command("resume")(pipelines.resume_command)
-app.add_typer(cursors.app, name="cursor")
+app.command("resume")(resume.resume_command)
+app.add_typer(cursor.app, name="cursor")
 app.command("status")(status.status_command)
 app.command("doctor")(doctor.doctor_command)
-app.command("demo")(demo.demo_command)
+app.command("demo")(command.demo_command)
 
 if __name__ == "__main__":
     app()

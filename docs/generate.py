@@ -14,8 +14,8 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from cli.exits import TABLE
-from processors.runtime import metrics
+from cli.support.errors import TABLE
+from processors import metrics
 from processors.runtime.configuration import Configuration
 from schemas.carriers import CarrierCode, Meaning, carrier_lines, shipped_codes
 from schemas.options import delivery_options

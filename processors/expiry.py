@@ -8,12 +8,14 @@ from typing import Any
 
 from psycopg import Connection
 
-from processors.numbers import ask_for_known_codes, purge_reports
-from processors.runtime import metrics
-from store import ledger, observe, quarantine
-from store.database import raw, transaction
-from store.merchants import Merchants
-from store.words import Words
+from processors import metrics
+from processors.recheck.contested_numbers import ask_for_known_codes, purge_reports
+from store.ledger import ledger
+from store.postgres.interning import Words
+from store.postgres.session import raw, transaction
+from store.reads import gauges
+from store.settings.merchants import Merchants
+from store.streams import quarantine
 
 BATCH = 1000
 """Accounts per transaction."""
@@ -35,7 +37,7 @@ class Expiry:
     def turn(self, limit: int = BATCH) -> int:
         """One transaction's worth of accounts; how many there were."""
         with transaction(self._connection) as cursor:
-            soonest, now = observe.next_expiry(cursor)
+            soonest, now = gauges.next_expiry(cursor)
             if soonest is None or soonest > now:
                 return 0
             return ledger.expire(cursor, limit, now, self._merchants.merchant_id)
@@ -45,7 +47,7 @@ class Expiry:
         with transaction(self._connection) as cursor:
             bytes_of = quarantine.purge(cursor, limit)
         with transaction(self._connection) as cursor:
-            reports = purge_reports(cursor, observe.now(cursor), self._words, limit)
+            reports = purge_reports(cursor, gauges.now(cursor), self._words, limit)
         for kind, count in reports.items():
             metrics.PURGED_REPORTS.labels(kind).inc(count)
         return bytes_of + sum(reports.values())

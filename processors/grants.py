@@ -9,14 +9,14 @@ from typing import Any
 
 from psycopg import Connection
 
-from processors.deciding import Tally, Trigger, settle
+from processors.settlement import Tally, Trigger, settle
 from schemas.ids import SECOND, Micros
-from store import claims, orders
-from store.claims import Front
-from store.database import Cursor, transaction
-from store.merchants import Merchants
-from store.orders import OrderRow
-from store.words import Words
+from store.orders import due, orders
+from store.orders.due import Front
+from store.orders.orders import OrderRow
+from store.postgres.interning import Words
+from store.postgres.session import Cursor, transaction
+from store.settings.merchants import Merchants
 
 BATCH = 1000
 """Orders per transaction: most of the gain of set-wise work, and locks held for some tens of milliseconds."""
@@ -57,7 +57,7 @@ class Grants:
                 return Granted(Tally())
             fronts = dict(islice(self._fronts.items(), limit))
             share = max(1, limit // len(fronts))
-            claimed = claims.claim_due(cursor, fronts, share, now, self._words)
+            claimed = due.claim_due(cursor, fronts, share, now, self._words)
             self._advance(fronts, share, claimed)
             todo = [(row, Trigger(row.due_us or now)) for row in claimed]
             lateness = [(now - trigger.occurred_at) / SECOND for _, trigger in todo]
@@ -69,10 +69,10 @@ class Grants:
     def _look(self, cursor: Cursor) -> Micros:
         """The database's clock; what merchants have due is looked up anew when nothing is known of any, or too old."""
         if self._fronts and time.monotonic() < self._look_at:
-            now, epoch = claims.clock(cursor)
+            now, epoch = due.clock(cursor)
         else:
-            now, merchants, epoch = claims.due_merchants(cursor)
-            self._fronts = dict.fromkeys(merchants, claims.BEGINNING)
+            now, merchants, epoch = due.due_merchants(cursor)
+            self._fronts = dict.fromkeys(merchants, due.BEGINNING)
             self._look_at = time.monotonic() + LOOK_SECONDS
         if epoch != self._merchants.epoch:
             self._merchants.refresh()

@@ -15,11 +15,11 @@ from psycopg import Connection
 
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged
-from processors.runtime.kafka import Watch, producer
-from store import outbox
-from store.database import raw
-from store.dead_letters import addressed
-from store.outbox import OutboxKind
+from processors.runtime.kafka.clients import Watch, producer
+from store.postgres.session import raw
+from store.streams import outbox
+from store.streams.dead_letters import addressed
+from store.streams.outbox import OutboxKind
 
 BATCH = 5000
 DELIVERY_SECONDS = 15.0

@@ -9,23 +9,23 @@ import orjson
 from confluent_kafka import KafkaException
 from psycopg import Connection
 
-from processors import observing
+from processors import batch_metrics, metrics
 from processors.expiry import BATCH as EXPIRY_BATCH
 from processors.expiry import Expiry
 from processors.grants import Grants
-from processors.intake import PIPELINE, Intake, start_at
-from processors.recheck import Recheck
+from processors.intake.batch import PIPELINE, Intake, start_at
+from processors.recheck.recheck import Recheck
 from processors.relay import Relay
-from processors.runtime import metrics
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged, plain
-from processors.runtime.feed import Feed
-from processors.runtime.worker import Factory
+from processors.runtime.kafka.feed import Feed
+from processors.runtime.loop import Factory
 from schemas.ids import SECOND
-from store import cursors, observe, outbox, recheck
-from store.cursors import Place
-from store.database import raw
-from store.outbox import OutboxKind
+from store.postgres.session import raw
+from store.reads import gauges
+from store.streams import cursors, outbox, recheck
+from store.streams.cursors import Place
+from store.streams.outbox import OutboxKind
 
 TIMER_SECONDS = 0.2
 """The longest sleep of what is due by the clock: timers act within a second, and nothing wakes us for a new plan."""
@@ -44,7 +44,7 @@ Database = Connection[tuple[Any, ...]]
 
 
 class IntakeJob:
-    """Orders, deliveries and customers from Kafka; see processors/intake.py."""
+    """Orders, deliveries and customers from Kafka; see processors/intake/batch.py."""
 
     pipeline = PIPELINE
 
@@ -90,7 +90,7 @@ class IntakeJob:
         if records:
             began = time.perf_counter()
             done = self._intake.process(records)
-            observing.batch_done(records, done, time.perf_counter() - began)
+            batch_metrics.batch_done(records, done, time.perf_counter() - began)
             self._lag.processed(done.counts.keys(), max(r.message.timestamp()[1] for r in records) / 1000)
         if time.monotonic() > self._lag_at:
             self._lag_at = time.monotonic() + LAG_SECONDS
@@ -125,8 +125,8 @@ class IntakeJob:
     def sample(self) -> None:
         """Quarantine and settings."""
         cursor = raw(self._connection)
-        metrics.SETTINGS_EPOCH.set(observe.epoch(cursor))
-        for topic, count in observe.quarantined(cursor).items():
+        metrics.SETTINGS_EPOCH.set(gauges.epoch(cursor))
+        for topic, count in gauges.quarantined(cursor).items():
             metrics.QUARANTINE.labels(topic).set(count)
 
     def close(self) -> None:
@@ -212,9 +212,9 @@ class GrantsJob(_DatabaseJob):
             metrics.GRANT_LATENESS.observe_all([late + spent for late in granted.lateness])
             metrics.BATCH_SECONDS.observe(spent)
             metrics.BATCH_RECORDS.observe(granted.tally.claimed)
-            observing.posted(granted.tally)
+            batch_metrics.posted(granted.tally)
             return 0.0
-        due, now = observe.next_due(raw(self._connection))
+        due, now = gauges.next_due(raw(self._connection))
         left = TIMER_SECONDS if due is None else (due - now) / SECOND
         # What is overdue and was not claimed is in another worker's hands.
         return min(TIMER_SECONDS, left) if left > 0 else TIMER_SECONDS / 10
@@ -222,13 +222,13 @@ class GrantsJob(_DatabaseJob):
     def sample(self) -> None:
         """The oldest grant that is overdue."""
         cursor = raw(self._connection)
-        due, now = observe.next_due(cursor)
+        due, now = gauges.next_due(cursor)
         metrics.OLDEST_DUE.set(due / SECOND if due is not None and due <= now else 0)
-        metrics.SETTINGS_EPOCH.set(observe.epoch(cursor))
+        metrics.SETTINGS_EPOCH.set(gauges.epoch(cursor))
 
 
 class RecheckJob(_DatabaseJob):
-    """The recheck queue; see processors/recheck.py."""
+    """The recheck queue; see processors/recheck/recheck.py."""
 
     def __init__(self, configuration: Configuration, connection: Database, _: Callable[[], bool]) -> None:
         """Works through `connection`."""
@@ -246,7 +246,7 @@ class RecheckJob(_DatabaseJob):
         if not turned.rows:
             return RECHECK_SECONDS / 5 if turned.waiting else RECHECK_SECONDS
         metrics.RECHECKED.inc(turned.tally.claimed)
-        observing.posted(turned.tally)
+        batch_metrics.posted(turned.tally)
         return 0.0
 
     def sample(self) -> None:
@@ -297,7 +297,7 @@ class RelayJob(_DatabaseJob):
             metrics.RELAY_SHARDS.set(len(self._relay.shards))
         done = self._relay.turn()
         if done.rows:
-            observing.relayed(done)
+            batch_metrics.relayed(done)
             self._wait = RELAY_FIRST
             return 0.0 if sum(done.rows.values()) >= RELAY_MANY else RELAY_GATHERS
         self._wait = min(RELAY_LONGEST, self._wait * 1.2)
@@ -306,7 +306,7 @@ class RelayJob(_DatabaseJob):
     def sample(self) -> None:
         """Size and age of the outbox, over all shards."""
         cursor = raw(self._connection)
-        metrics.OUTBOX_ROWS.set(observe.outbox_rows(cursor))
+        metrics.OUTBOX_ROWS.set(gauges.outbox_rows(cursor))
         heads = outbox.head(cursor, range(outbox.SHARDS), 1)
         now = time.time()
         self._seen = {shard: self._since(shard, row_id, kind, value, now) for shard, row_id, kind, _, value, _ in heads}

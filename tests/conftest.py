@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.dev.stack import Stack, start_stack
-from tests.support.desk import Desk
+from deploy.local.stack import Stack, start_stack
 from tests.support.engine import Engine
+from tests.support.in_process import Desk
 from tests.support.parcels import OTHER, M
 from tests.support.servers import Databases
 
@@ -65,7 +65,7 @@ def engine(kafka: str, postgres: Databases, topic_prefix: str, tmp_path: Path) -
 
 @pytest.fixture
 def desk(postgres: Databases, tmp_path: Path) -> Iterator[Desk]:
-    """A migrated database with two merchants' settings, and workers in the test's own hand; see tests/support/desk.py."""
+    """A migrated database with two merchants' settings, and workers in the test's own hand; see tests/support/in_process.py."""
     url = postgres.database()
     try:
         with Desk(url, tmp_path) as made:

@@ -5,7 +5,7 @@ from enum import IntEnum
 import psycopg
 from confluent_kafka import KafkaError, KafkaException
 
-from store.migrate import SchemaMismatch
+from store.postgres.migrate import SchemaMismatch
 
 
 class Exit(IntEnum):

@@ -8,7 +8,7 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from processors.runtime import metrics
+from processors import metrics
 
 
 class Health:

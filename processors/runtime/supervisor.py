@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from processors.runtime.failures import Exit
 from processors.runtime.logs import log
+from processors.runtime.loop import Backoff
 from processors.runtime.stopping import PARENT_PIPE, Stop
-from processors.runtime.worker import Backoff
 
 LOOK_SECONDS = 0.1
 GRACE_SECONDS = 60.0

@@ -2,7 +2,7 @@
 
 from schemas.carriers.codes import CodeTable
 from schemas.carriers.meaning import Meaning
-from schemas.carriers.tables import (
+from schemas.carriers.table_files import (
     WORDS,
     CarrierCode,
     CarrierLine,

@@ -7,7 +7,7 @@ from typing import Final
 
 from schemas.carriers.meaning import Meaning
 from schemas.carriers.spelling import label_of, normal
-from schemas.carriers.tables import Key, shipped_codes
+from schemas.carriers.table_files import Key, shipped_codes
 
 _NOTHING: Final[Mapping[Key, Meaning | None]] = MappingProxyType({})
 

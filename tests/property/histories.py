@@ -15,8 +15,8 @@ from hypothesis.vendor.pretty import RepresentationPrinter
 
 from tests.property.dice import Dice, Drawn
 from tests.property.parties import APPLICATIONS, SERVICES, customer_said, said_by_carrier, spelled
-from tests.support.parties import application
-from tests.support.shop import Event, delivery, envelope, money, order, parcel, returned, settings, some_id
+from tests.support.customers import application
+from tests.support.order_facts import Event, delivery, envelope, money, order, parcel, returned, settings, some_id
 
 START = datetime(2024, 12, 9, 16, tzinfo=UTC)  # midnight in Taipei; what is final in the last days is due in 2025
 STEPS = 60

@@ -5,8 +5,8 @@ from typing import Any
 
 from tests.oracle.carriers import CODES, DECISIVE
 from tests.property.dice import Dice
-from tests.support.parties import APPLICATION, customer, report
-from tests.support.shop import Event, some_id
+from tests.support.customers import APPLICATION, customer, report
+from tests.support.order_facts import Event, some_id
 
 SERVICES = [*sorted(CODES), *[("ecpay", "tcat")] * 5, ("ecpay", "unimartc2c"), ("ecpay", "hilife"), ("ninja_van", "v2")]
 """All of them; those more often that take a word back, or tell of the way back."""

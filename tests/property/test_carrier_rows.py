@@ -29,9 +29,9 @@ from tests.oracle.carriers import (
 )
 from tests.oracle.delivery import together
 from tests.oracle.upstream import instant
-from tests.support.parties import report
-from tests.support.shop import HOME, ORDER, STORE, Event, Json, day, delivery, order, parcel, settings
-from tests.support.world import World
+from tests.support.customers import report
+from tests.support.order_facts import HOME, ORDER, STORE, Event, Json, day, delivery, order, parcel, settings
+from tests.support.sample_events import World
 
 NUMBER = "D4061 7352-918"
 SHIPPED, FIRST, THEN, LAST = day("12-01"), day("12-03"), day("12-05"), day("12-07")
@@ -55,9 +55,8 @@ class Row(NamedTuple):
 def rows() -> list[Row]:
     """All rows, straight from the files."""
     found = []
-    for file in sorted(files("schemas.carriers").iterdir(), key=lambda file: file.name):
-        if not file.name.endswith(".csv") or file.name == "carriers.csv":
-            continue
+    tables = files("schemas.carriers").joinpath("tables")
+    for file in sorted(tables.iterdir(), key=lambda file: file.name):
         for row in csv.DictReader(file.read_text("utf-8").splitlines()):
             word = {"": row["word"], "returning": REVERSED_AND_GOING_BACK, "return": RETURN_REVERSED}[row["effect"]]
             found.append(Row(file.name.removesuffix(".csv"), row["service"], row["code"], row["text"], word))

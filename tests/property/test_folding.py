@@ -5,8 +5,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.facts import OrderFacts
-from rules.trail import (
+from rules.order.facts import OrderFacts
+from rules.order.trail import (
     CANCELLED,
     COMPLETED,
     FINAL_FOR_ARRIVED,
@@ -22,8 +22,8 @@ from rules.trail import (
 from tests.property.dice import Drawn
 from tests.property.histories import MERCHANTS, Grid, Sold, Told, events_of_order
 from tests.property.parties import SERVICES
-from tests.support.shop import Event, some_id
-from tests.support.world import World
+from tests.support.order_facts import Event, some_id
+from tests.support.sample_events import World
 
 SOLD = Sold(MERCHANTS[0], some_id("folded"), Grid().at(0), Grid(), "1700 5188-36", SERVICES[7])
 STATES = (FINAL_FOR_ARRIVED, FINAL_FOR_COLLECTED, GONE_BACK, COMPLETED, CANCELLED)

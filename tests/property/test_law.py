@@ -14,7 +14,7 @@ from schemas.packing import unpack_id
 from tests.oracle.book import Book
 from tests.property.dice import Seeded
 from tests.property.histories import LATENESS, STEPS, Step, Story, plain_stories, stories, tale
-from tests.support.world import World
+from tests.support.sample_events import World
 
 
 def product(steps: Iterable[Step], until: datetime) -> World:

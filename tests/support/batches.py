@@ -4,25 +4,27 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
-from processors.beside import Beside
-from processors.deciding import Trigger, settle
-from processors.reading import ApplicationSaid, CustomerSaid, Said, say
-from processors.recheck import Recheck
-from processors.runtime.feed import Record
-from rules.facts import OrderFacts
+from processors.intake.customer_events import Beside
+from processors.intake.decoding import ApplicationSaid, CustomerSaid, Said, say
+from processors.recheck.recheck import Recheck
+from processors.runtime.kafka.feed import Record
+from processors.settlement import Trigger, settle
+from rules.order.facts import OrderFacts
 from schemas.ids import Micros
 from schemas.packing import pack_id
 from schemas.settings import load_settings
 from schemas.upstream.envelope import Kind
-from store import database, migrate, orders, settings
-from store.cursors import Counts, Place
-from store.database import Cursor, raw, transaction
-from store.merchants import Merchants
-from store.orders import OrderRow
-from store.words import Words
+from store.orders import orders
+from store.orders.orders import OrderRow
+from store.postgres import migrate, session
+from store.postgres.interning import Words
+from store.postgres.session import Cursor, raw, transaction
+from store.settings import versions
+from store.settings.merchants import Merchants
+from store.streams.cursors import Counts, Place
+from tests.support.order_facts import MEMBER, MERCHANT, Event, bytes_of
+from tests.support.sample_events import Heard
 from tests.support.servers import Databases
-from tests.support.shop import MEMBER, MERCHANT, Event, bytes_of
-from tests.support.world import Heard
 
 APPLICATION = "5f2c1a9be27d930011ab5e77"
 NOWHERE = Place("orders", "", 0)
@@ -32,7 +34,7 @@ class Batch:
     """A worker's connection, and at most one transaction on it that stays open until it is told."""
 
     def __init__(self, url: str) -> None:
-        self.connection = database.connect(url)
+        self.connection = session.connect(url)
         self.counts = Counts()
         self._words, self._merchants = Words(self.connection), Merchants(self.connection)
         self._beside = Beside(APPLICATION)
@@ -77,7 +79,7 @@ class Batch:
 
     def settings(self, document: dict[str, Any], merchant: str = MERCHANT) -> Self:
         """Applies settings, in the open transaction if there is one."""
-        settings.apply(self.connection, merchant, load_settings(bytes_of(document), name="test"), "test")
+        versions.apply(self.connection, merchant, load_settings(bytes_of(document), name="test"), "test")
         return self
 
     @property
@@ -115,7 +117,7 @@ class Shop:
     def __init__(self, url: str) -> None:
         self.url = url
         self._batches: list[Batch] = []
-        self.connection = database.connect(url)
+        self.connection = session.connect(url)
         self.recheck = Recheck(self.connection, APPLICATION)
 
     def batch(self) -> Batch:

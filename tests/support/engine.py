@@ -20,7 +20,8 @@ from psycopg import sql
 
 from schemas.packing import unpack_id
 from schemas.settings import load_settings
-from store import database, migrate, settings
+from store.postgres import migrate, session
+from store.settings import versions
 from tests.support.upstream import Json, Record
 
 POINTS = str(Path(sys.executable).with_name("points"))
@@ -182,8 +183,8 @@ class Engine:
             },
             "effective_at": "2023-01-01T00:00:00Z",
         }  # fmt: skip
-        with database.connect(self.database_url) as connection:
-            settings.apply(connection, merchant, load_settings(orjson.dumps(document), name="test"), "test")
+        with session.connect(self.database_url) as connection:
+            versions.apply(connection, merchant, load_settings(orjson.dumps(document), name="test"), "test")
 
     def move_clock(self, seconds: float) -> None:
         """Sets the database's one clock ahead (or back to the true time with 0)."""

@@ -6,15 +6,15 @@ Nothing is read, stored or joined here, so a test of a decision says just the fa
 from dataclasses import dataclass, field
 from typing import Any
 
-from rules.entitlement import Entitlement, Installs, after_posting, changes, entitlement
-from rules.facts import Buyer, CarrierReport, DeliveryKey, OrderFacts, OrderRecord, ParcelRecord, ReturnOrder
-from rules.folding import fold_order, fold_parcel, fold_return
-from rules.trail import Version
+from rules.earning.entitlement import Entitlement, Installs, after_posting, changes, entitlement
+from rules.order.facts import Buyer, CarrierReport, DeliveryKey, OrderFacts, OrderRecord, ParcelRecord, ReturnOrder
+from rules.order.folding import fold_order, fold_parcel, fold_return
+from rules.order.trail import Version
 from schemas.carriers.meaning import Meaning
 from schemas.ids import Micros
 from schemas.settings import BoundRules, compile_settings, load_settings
-from tests.support.shop import HOME, Json, bytes_of, day, settings
-from tests.support.world import at
+from tests.support.order_facts import HOME, Json, bytes_of, day, settings
+from tests.support.sample_events import at
 
 NUMBER = b"TN0001"
 OTHER_NUMBER = b"TN0002"

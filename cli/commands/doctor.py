@@ -1,0 +1,281 @@
+"""`points doctor`: is everything as it must be, and what to do where it is not."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from cli.support.console import JsonOption, emit, out
+from cli.support.errors import Exit, Failure, failure_of
+from cli.support.wiring import check_server, configuration, take_role
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from cli.support.broker import Broker
+    from processors.runtime.configuration import Configuration
+
+Verdict = Literal["ok", "warning", "wrong"]
+CLOCK_SECONDS = 5.0
+"""The database's clock decides; a host that differs by more has logs and metrics that mislead."""
+BACKLOG = 100_000
+"""Outbox rows beyond which something is wrong: a relay sends these in a few seconds."""
+_MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]"}
+
+
+class Finding(NamedTuple):
+    """One line. `code` is how doctor ends when this is the first thing that is wrong."""
+
+    verdict: Verdict
+    what: str
+    remedy: str = ""
+    code: Exit = Exit.UNEXPECTED
+
+
+def doctor_command(json_: JsonOption = False) -> None:
+    """Check configuration, Kafka, topics, PostgreSQL, schema, rights, clock, settings, pauses, backlog and reports."""
+    findings = list(examine())
+    if json_:
+        emit([{"verdict": f.verdict, "what": f.what, "remedy": f.remedy or None} for f in findings])
+    else:
+        _print(findings)
+    wrong = [f for f in findings if f.verdict == "wrong"]
+    if wrong:
+        raise SystemExit(wrong[0].code)
+
+
+def _print(findings: list[Finding]) -> None:
+    from rich.markup import escape
+
+    console = out()
+    for f in findings:
+        console.print(f"{_MARKS[f.verdict]} {escape(f.what)}", soft_wrap=True)
+        if f.remedy and f.verdict != "ok":
+            console.print(f"  [dim]→ {escape(f.remedy)}[/]", soft_wrap=True)
+
+
+def examine() -> Iterator[Finding]:
+    """All checks; those that need what is missing are left out."""
+    try:
+        found = configuration()
+    except Failure as failure:
+        yield from (Finding("wrong", line.strip(), failure.remedy, failure.code) for line in failure.lines)
+        return
+    yield Finding("ok", "configuration: read from the environment")
+    yield from _unknown_variables()
+    broker = yield from _kafka(found)
+    yield from _postgres(found, broker)
+
+
+def _unknown_variables() -> Iterator[Finding]:
+    import os
+
+    from processors.runtime.configuration import Configuration
+
+    known = tuple(f"POINTS_{name.upper()}" for name in Configuration.model_fields)
+    for name in sorted(os.environ):
+        top = name.split("__")[0]
+        if name.startswith("POINTS_") and top not in known:
+            yield Finding("warning", f"configuration: {name} is not a known variable", "check its spelling, or remove it")
+
+
+def _failed(error: Exception, what: str) -> Finding:
+    failure = failure_of(error) or Failure(Exit.UNEXPECTED, f"{type(error).__name__}: {error}")
+    return Finding("wrong", f"{what}: {failure.lines[0]}", failure.remedy, failure.code)
+
+
+def _kafka(found: "Configuration") -> "Any":
+    from cli.support.broker import Broker
+
+    try:
+        broker = Broker(found)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs on a line of its own
+        yield _failed(error, "Kafka")
+        return None
+    many = "1 broker" if broker.brokers == 1 else f"{broker.brokers} brokers"
+    yield Finding("ok", f"Kafka: cluster {broker.cluster}, {many}")
+    yield from _attempt("topics", lambda: _topics(found, broker))
+    return broker
+
+
+def _attempt(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """A check whose own failure is a finding."""
+    try:
+        yield from list(check())
+    except Exception as error:  # noqa: BLE001 - as above
+        yield _failed(error, what)
+
+
+def _topics(found: "Configuration", broker: "Broker") -> Iterator[Finding]:
+    from cli.commands.migrate import differences, wanted_topics
+
+    wanted = wanted_topics(found)
+    there = broker.topics(w.name for w in wanted)
+    missing = [w.name for w in wanted if w.name not in there]
+    if missing:
+        yield Finding("wrong", f"topics: {', '.join(missing)} missing", "run `points topics apply`", Exit.CURSOR)
+    settings = broker.settings(there)
+    for w in wanted:
+        if w.name in there:
+            have = there[w.name]
+            for line in differences(w, have, settings[w.name], found, broker):
+                yield Finding(
+                    "warning",
+                    f"topic {w.name}: {line}",
+                    "change the topic or the configuration, if it is not on purpose",
+                )
+    if not missing:
+        yield Finding("ok", f"topics: all {len(wanted)} there")
+
+
+def _postgres(found: "Configuration", broker: "Broker | None") -> Iterator[Finding]:
+    from store.postgres import session
+
+    try:
+        connection = session.connect(found.database.url.get_secret_value(), role=None, name="points-doctor", tuned=False)
+    except Exception as error:  # noqa: BLE001 - as above
+        yield _failed(error, "database")
+        return
+    with connection:
+        version = connection.info.parameter_status("server_version") or "?"
+        try:
+            check_server(connection)
+        except Failure as failure:
+            yield _failed(failure, "database")
+            return
+        yield Finding(
+            "ok",
+            f"database: PostgreSQL {version} at {connection.info.host}:{connection.info.port}/{connection.info.dbname}",
+        )
+        yield from _schema(found, connection, broker)
+
+
+def _schema(found: "Configuration", connection: "Connection[tuple[Any, ...]]", broker: "Broker | None") -> Iterator[Finding]:
+    from store.postgres import migrate
+
+    try:
+        migrate.check(connection)
+    except Exception as error:  # noqa: BLE001 - as above
+        yield _failed(error, "schema")
+        return
+    yield Finding("ok", f"schema: revision {migrate.known_revision()}")
+    try:
+        take_role(connection, found.database.role)
+    except Failure as failure:
+        yield _failed(failure, "role")
+        return
+    yield from _attempt("role", lambda: _rights(found, connection))
+    yield from _attempt("clock", lambda: _clock(connection))
+    yield from _attempt("settings", lambda: _settings(connection))
+    yield from _attempt("work", lambda: _work(connection))
+    yield from _attempt("recheck", lambda: _queue(connection))
+    yield from _attempt("carriers", lambda: _reports(connection))
+    if broker is not None:
+        yield from _attempt("cursors", lambda: _cursors(connection, broker))
+
+
+def _rights(found: "Configuration", connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+    from store.reads import views
+
+    rights, role = views.ledger_rights(connection), found.database.role or connection.info.user
+    if not rights.adds:
+        yield Finding("wrong", f"role {role}: may not add to the ledger", "run `points migrate` as the owner", Exit.REFUSED)
+    elif rights.changes:
+        remedy = "let workers act as a role without these rights: POINTS_DATABASE__ROLE (points_app)"
+        yield Finding("wrong", f"role {role}: could change the ledger", remedy, Exit.REFUSED)
+    else:
+        yield Finding("ok", f"role {role}: adds to the ledger and cannot change it")
+
+
+def _clock(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+    from store.reads import views
+
+    before = time.time()
+    now = views.counted(connection).now / 1_000_000
+    apart = now - (before + time.time()) / 2
+    if abs(apart) > CLOCK_SECONDS:
+        ahead = "ahead of" if apart > 0 else "behind"
+        wrong = f"clock: the database is {abs(apart):,.1f} s {ahead} this machine"
+        yield Finding("warning", wrong, "the database's clock decides when points are due: set both by NTP")
+    else:
+        yield Finding("ok", f"clock: {abs(apart) * 1000:.0f} ms between the database and this machine")
+
+
+def _settings(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+    from store.reads import views
+
+    without = views.merchants_without_settings(connection)
+    if without:
+        shown = ", ".join(without[:5]) + (", …" if len(without) > 5 else "")  # noqa: PLR2004 - enough to begin with
+        remedy = "their orders wait, unbound: `points settings apply MERCHANT FILE`"
+        yield Finding("warning", f"settings: {len(without)} merchants have none: {shown}", remedy)
+    else:
+        yield Finding("ok", f"settings: all {views.counted(connection).merchants:,} merchants have some")
+
+
+def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+    from store.reads import views
+
+    paused = [p for p in views.pipelines(connection) if p.paused_at is not None]
+    for p in paused:
+        remedy = f"look with `points dlq list`, mend what is wrong, then `points resume {p.name}`"
+        yield Finding("wrong", f"pipeline {p.name}: paused: {p.reason}", remedy)
+    if not paused:
+        yield Finding("ok", "pipelines: none is paused")
+    waiting, shards = views.waiting(connection), views.relayed_shards(connection)
+    oldest = f", the oldest of {waiting.oldest}" if waiting.oldest else ""
+    if waiting.rows > BACKLOG:
+        yield Finding("wrong", f"outbox: {waiting.rows:,} rows wait{oldest}", "start more relays, or look at why they fail")
+    elif waiting.rows and not shards:
+        yield Finding(
+            "warning",
+            f"outbox: {waiting.rows:,} rows wait{oldest}, and no relay is running",
+            "`points run relay` sends them",
+        )
+    else:
+        yield Finding("ok", f"outbox: {waiting.rows:,} rows")
+    letters = views.letters(connection)
+    if letters.open:
+        yield Finding("warning", f"dead letters: {letters.open:,} open", "`points dlq list`, then redrive or discard them")
+    else:
+        yield Finding("ok", "dead letters: none open")
+
+
+def _queue(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+    from store.reads import views
+
+    queue = sum(views.recheck_queue(connection).values())
+    if queue > BACKLOG:
+        yield Finding("wrong", f"recheck: {queue:,} rows wait", "start more of them: `points run recheck`")
+    else:
+        yield Finding("ok", f"recheck: {queue:,} rows")
+
+
+def _reports(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+    """Carriers' reports: those that fit several orders and codes that nobody knows want somebody."""
+    from store.carriers import parked as reports
+
+    parked, unknown = reports.parked(connection), reports.unknown_codes(connection)
+    if parked.ambiguous:
+        wrong = f"carriers' reports: those of {parked.ambiguous:,} tracking numbers fit several orders and count for none"
+        yield Finding("warning", wrong, "`points carriers parked --ambiguous` shows which")
+    else:
+        waiting = parked.unmatched + parked.awaiting
+        yield Finding("ok", f"carriers' reports: none is ambiguous, {waiting:,} numbers and orders are awaited")
+    if unknown.codes:
+        wrong = f"carriers' codes: unknown are {unknown.codes:,}; reports with them, so far {unknown.reports:,}, change nothing"
+        yield Finding("warning", wrong, "`points carriers unknown`, then `points carriers set`")
+    else:
+        yield Finding("ok", "carriers' codes: all that came are known")
+
+
+def _cursors(connection: "Connection[tuple[Any, ...]]", broker: "Broker") -> Iterator[Finding]:
+    from cli.commands.cursor import plan
+    from store.streams import adoption
+
+    rows = adoption.known(connection)
+    plans = plan(rows, broker, "earliest", None)
+    for one in plans:
+        place = f"{one.pipeline} in {one.place.topic}/{one.place.partition}"
+        yield Finding("wrong", f"cursor of {place}: {one.why}", "`points cursor adopt` says what it would do", Exit.CURSOR)
+    if not plans:
+        yield Finding("ok", f"cursors: {sum(1 for r in rows if not r.retired)}, all in the logs of their topics")

@@ -1,0 +1,1 @@
+"""`points demo`: sample days of made-up shops, played on real servers."""

@@ -1,0 +1,179 @@
+"""`points demo`: a sample day of three invented shops, played on Kafka and PostgreSQL, from nothing."""
+
+import signal
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.support.errors import Exit, Failure
+
+if TYPE_CHECKING:
+    from cli.demo.engine import Engine
+    from cli.demo.outcome import Results
+    from cli.demo.screen import Screen
+    from cli.demo.site import Servers, Site
+    from cli.demo.story import Story
+
+PACE_SECONDS = 0.7
+"""A step stays the newest for so long: time to read it."""
+NOTHING_NEW = ((None, "waiting"), ("none", "none"))
+"""States of an order before and after a step that leave nothing to tell."""
+INTERRUPTED = 130
+EXAMPLE = "mis-scan"
+"""The order of which most is to be explained."""
+
+
+def demo_command(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave database and topics of the sample on the stack of `make up`.")
+    ] = False,
+    pace: Annotated[
+        float, typer.Option("--pace", help="Seconds a step takes at least; 0 is as fast as it goes.", min=0)
+    ] = PACE_SECONDS,
+) -> None:
+    """Play a sample day: orders in, points out, and a summary of who got what, when and why.
+
+    It starts what it needs and stops it again. It plays in a fresh database and with topics of its own, whatever runs.
+    """
+    # All three end it in order; a shell may have started it with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    began = time.monotonic()
+    ending = ExitStack()
+    try:
+        _Run(ending, keep=keep, pace=pace).run(began)
+    except KeyboardInterrupt:
+        typer.echo("\ninterrupted: stopping what was started", err=True)
+        _end(ending)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        _end(ending)
+
+
+def _end(ending: ExitStack) -> None:
+    # What is being stopped in order must not be left half stopped by a second Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        ending.close()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Run:
+    """One run of the command."""
+
+    def __init__(self, ending: ExitStack, *, keep: bool, pace: float) -> None:
+        from cli.demo.screen import Screen
+        from cli.demo.story import load_story
+
+        self._ending, self._keep, self._pace = ending, keep, pace
+        self._screen, self._story = Screen(), load_story()
+
+    def run(self, began: float) -> None:
+        """All of it."""
+        screen = self._screen
+        _introduce(screen, self._story)
+        found = self._servers()
+        site = self._site(found)
+        got = self._day(site)
+        self._finish(site, got, began)
+
+    def _servers(self) -> "Servers":
+        from cli.demo.site import FETCHED_BYTES, fetch_kafka, must_fetch_kafka, servers
+
+        if must_fetch_kafka():
+            with self._screen.phase("Fetching Apache Kafka with Maven, once", total=FETCHED_BYTES) as advance:
+                fetch_kafka(advance)
+        with self._screen.phase("starting Kafka and PostgreSQL"), self._screen.noting("Starting Kafka and PostgreSQL"):
+            found = servers(self._ending)
+        if self._keep and not found.stay:
+            raise Failure(Exit.USAGE, "--keep needs servers that stay", "start them with `make up`, and run it again")
+        return found
+
+    def _site(self, found: "Servers") -> "Site":
+        from cli.demo.engine import preparations
+        from cli.demo.site import prepare
+
+        site = prepare(self._ending, found, keep=self._keep)
+        topics = f"topics named {site.prefix}…" if site.prefix else "topics by their usual names"
+        self._screen.tell(f"[dim]on {found.words}: a fresh database {site.database}, {topics}[/]", indent=4)
+        for what, act in preparations(site, self._story):
+            with self._screen.phase(what):
+                act()
+        return site
+
+    def _day(self, site: "Site") -> "Results":
+        from cli.demo.engine import Engine, Workers
+        from cli.demo.outcome import results
+
+        workers = Workers(site)
+        self._ending.callback(workers.stop)
+        with self._screen.phase("points run all", total=5) as advance:
+            workers.wait_ready(advance)
+        engine = self._ending.enter_context(Engine(site, workers))
+        self._play(site, engine)
+        return results(site, self._story, engine)
+
+    def _play(self, site: "Site", engine: "Engine") -> None:
+        from cli.demo.outcome import explained
+        from store.postgres import session
+
+        self._screen.say()
+        seen: dict[str, str] = {}
+        with (
+            session.connect(site.database_url, name="points-demo", tuned=False) as connection,
+            self._screen.day(self._story) as day,
+        ):
+            day.stands(engine.reader.read(), 0)
+            for step in self._story.steps:
+                before, began = len(engine.events), time.monotonic()
+                day.begins(step)
+                engine.play(step, day)
+                told = {event["order_id"] for event in engine.events[before:]}
+                found = [explained(connection, order) for order in step.orders]
+                # Of what was told as an event, and of a new order that waits as all do, there is nothing to add.
+                day.decided([
+                    one for one in found
+                    if one.order.id not in told and (seen.get(one.order.id), one.told.state) not in NOTHING_NEW
+                ])  # fmt: skip
+                seen |= {one.order.id: one.told.state for one in found}
+                time.sleep(max(0.0, began + self._pace - time.monotonic()))
+
+    def _finish(self, site: "Site", got: "Results", began: float) -> None:
+        from cli.demo.outcome import differences
+        from cli.demo.summary import show
+
+        show(self._screen.console, self._story, got)
+        wrong = differences(self._story, got)
+        with self._screen.phase("stopping everything that was started"):
+            _end(self._ending)
+        if wrong:
+            raise Failure(Exit.UNEXPECTED, ["the sample day did not come out as its files expect:", *wrong], "please report this")
+        orders, spent = len(self._story.orders), time.monotonic() - began
+        self._screen.say(f"[green]✓[/] All {orders} orders came out as cli/demo/data/story.yaml expects. [dim]{spent:.0f} s[/]")
+        self._next(site, got)
+
+    def _next(self, site: "Site", got: "Results") -> None:
+        from cli.demo.site import keep_environment
+
+        example = next(one.order for one in got.outcomes if one.order.key == EXAMPLE)
+        explain = f"points explain {example.shop.id} {example.id}"
+        self._screen.say("\n[bold]To try next[/]")
+        if self._keep:
+            file = keep_environment(site)
+            self._screen.say(f"  source {file}\n  .venv/bin/{explain}\n  .venv/bin/points status")
+            return
+        self._screen.say("  make up                        [dim]a Kafka and a PostgreSQL until make down[/]")
+        self._screen.say("  .venv/bin/points demo --keep   [dim]this day on them; its data stay[/]")
+        self._screen.say("  source .local/demo.env")
+        self._screen.say(f"  .venv/bin/{explain}")
+
+
+def _introduce(screen: "Screen", story: "Story") -> None:
+    screen.say("\n[bold]Member Points[/]: a sample day of three invented shops, on Kafka and PostgreSQL.")
+    for shop in story.shops:
+        screen.tell(f"[bold]{shop.name}[/] [dim]{shop.where}[/]", indent=2)
+    screen.tell("[dim]The clock of the sample's own database jumps, so that three days pass in a moment.[/]")
+    screen.say("[dim]▶ is an event that was read back from points.changed.v1.[/]\n")

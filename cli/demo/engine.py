@@ -1,0 +1,262 @@
+"""The engine of the sample day: the product's own commands and workers, a clock that jumps, Kafka at both ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import orjson
+import psycopg
+from confluent_kafka import Consumer, Producer, TopicPartition
+from psycopg import sql
+
+from cli.demo.figures import Figures, Reader, settled
+from cli.support.errors import Exit, Failure
+from processors.runtime.kafka.clients import common
+from processors.runtime.stopping import PARENT_PIPE
+from schemas.ids import Micros
+
+if TYPE_CHECKING:
+    from cli.demo.site import Site
+    from cli.demo.story import Record, Step, Story
+
+POINTS = (sys.executable, "-m", "cli")
+COMMAND_SECONDS = 60
+READY_SECONDS = 60.0
+STOP_SECONDS = 30.0
+SETTLE_SECONDS = 30.0
+"""For a step of some records: much longer than it ever takes, so that a machine under load is no failure."""
+LOOK_SECONDS = 0.08
+LINES_SHOWN = 12
+KINDS = 5
+"""Workers that `points run all` starts at least: one of each kind."""
+Json = dict[str, Any]
+
+
+class Watcher(Protocol):
+    """Who looks on while the day is played."""
+
+    def heard(self, event: Json) -> None:
+        """A points-changed event came out of the topic."""
+
+    def stands(self, figures: Figures, events: int) -> None:
+        """How it stands now, and how many events came out."""
+
+
+def command(site: "Site", *arguments: str) -> str:
+    """Runs a `points` command to its end, and answers what it printed. Raises Failure with what it complained of."""
+    asked, environment = [*POINTS, *arguments], dict(site.environment)
+    try:
+        done = subprocess.run(  # noqa: S603 - our own command
+            asked, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        wrong = f"`points {' '.join(arguments)}` did not end within {COMMAND_SECONDS} s"
+        raise Failure(Exit.UNREACHABLE, wrong, "see whether Kafka and PostgreSQL answer, and how busy this machine is") from None
+    if done.returncode:
+        told = [line for line in done.stderr.splitlines() if line.strip()]
+        code = Exit(done.returncode) if done.returncode in set(Exit) else Exit.UNEXPECTED
+        raise Failure(code, [f"`points {' '.join(arguments)}` failed:", *told[-LINES_SHOWN:]])
+    return done.stdout
+
+
+class Clock:
+    """The one clock of the sample's database, points_now(), replaced as tests replace it: it jumps, then runs on."""
+
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        """The clock of this database, as its owner."""
+        self._connection = connection
+
+    def set(self, moment: Micros) -> None:
+        """It is `moment` now; from here on it runs as fast as any clock."""
+        ahead = moment - time.time_ns() // 1000
+        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + ({ahead})"  # noqa: S608 - a number of ours
+        head = "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
+        self._connection.execute(sql.SQL(head).format(sql.Literal(body)))
+
+
+class Workers:
+    """`points run all` as a process tree of its own. It ends with us, however we end."""
+
+    def __init__(self, site: "Site") -> None:
+        """Starts the tree."""
+        self.log = site.folder / "workers.log"
+        reading, self._writing = os.pipe()
+        # An own session: Ctrl-C reaches us alone, and we stop the tree in order.
+        with self.log.open("wb") as sink:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                [*POINTS, "run", "all"],
+                env={**site.environment, PARENT_PIPE: str(reading)},
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                pass_fds=[reading],
+                start_new_session=True,
+            )
+        os.close(reading)
+
+    def wait_ready(self, waiting: Callable[[int], None] = lambda _: None) -> None:
+        """Returns once every worker says so; tells `waiting` how many do. Raises Failure."""
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            started, urls = len(self._told("child_started", "child")), self._told("serving", "url")
+            ready = sum(_is_ready(url) for url in urls)
+            waiting(ready)
+            if ready >= started >= KINDS:
+                return
+            self.check()
+            if time.monotonic() > deadline:
+                raise self.failure(f"{ready} of {started} workers got ready within {READY_SECONDS:.0f} s")
+            time.sleep(0.1)
+
+    def check(self) -> None:
+        """Raises Failure when the tree has ended."""
+        code = self._process.poll()
+        if code is not None:
+            raise self.failure(f"the workers ended with exit code {code}")
+
+    def stop(self) -> None:
+        """Lets them finish their batch and end; nothing happens when they have."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._writing)
+
+    def _told(self, event: str, name: str) -> set[str]:
+        """The different values of a field in the log lines with this event."""
+        lines = (line for line in self.log.read_bytes().splitlines() if line.startswith(b"{") and line.endswith(b"}"))
+        told = [orjson.loads(line) for line in lines]
+        return {str(line[name]) for line in told if line.get("event") == event}
+
+    def failure(self, why: str) -> Failure:
+        """What went wrong, with the end of the workers' log."""
+        lines = self.log.read_text(errors="replace").splitlines()[-LINES_SHOWN:]
+        return Failure(Exit.UNEXPECTED, [why, *lines], "the lines above are the end of their log")
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:  # noqa: S310 - our own http URL
+            return bool(answer.status == 200)  # noqa: PLR2004 - as HTTP has it
+    except (urllib.error.URLError, TimeoutError, ConnectionError):
+        return False
+
+
+class Engine:
+    """Plays steps against a site whose workers run, and listens to what comes out."""
+
+    def __init__(self, site: "Site", workers: Workers) -> None:
+        """Connects to both ends. Close it."""
+        found = site.configuration()
+        self._site, self._workers, self.produced = site, workers, 0
+        self.events: list[Json] = []
+        self._connection = psycopg.connect(site.database_url, autocommit=True, application_name="points-demo")
+        self.clock, self.reader = Clock(self._connection), Reader(found, self._connection)
+        kafka = common(found.kafka, name="points-demo") | {"log_level": 0}
+        self._topics = found.topics.model_dump()
+        self._producer = Producer({**kafka, "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 1})
+        group = {
+            "group.id": f"{found.kafka.group_id}.demo",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+        }
+        self._consumer = Consumer({**kafka, **group})
+        changed = found.topics.points_changed
+        partitions = self._consumer.list_topics(changed, timeout=10).topics[changed].partitions
+        self._consumer.assign([TopicPartition(changed, number, 0) for number in partitions])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._consumer.close()
+        self._producer.flush(5)
+        self._connection.close()
+
+    def play(self, step: "Step", watcher: Watcher) -> None:
+        """Moves the clock, produces the step's records, and returns when nothing moves any more; so for its command."""
+        self.clock.set(step.at)
+        self._produce(step.records)
+        self._settle(watcher)
+        if step.command:
+            command(self._site, *step.command)
+            self._settle(watcher)
+
+    def _settle(self, watcher: Watcher) -> None:
+        """Returns when all that was produced is processed, told and heard. Raises Failure when that does not come."""
+        began = time.monotonic()
+        while not settled(figures := self._look(watcher), self.produced, len(self.events)):
+            if time.monotonic() - began > SETTLE_SECONDS:
+                what = f"{self.produced - figures.consumed} records not consumed, {figures.recheck} orders to look at again, "
+                what += f"{figures.overdue} grants overdue, {figures.outbox} rows in the outbox, "
+                what += f"{figures.entries - len(self.events)} events not heard"
+                raise self._workers.failure(f"the engine stands still: {what}")
+
+    def _look(self, watcher: Watcher) -> Figures:
+        self._workers.check()
+        for message in self._consumer.consume(100, LOOK_SECONDS):
+            if message.error() is None:
+                event = orjson.loads(message.value() or b"null")
+                self.events.append(event)
+                watcher.heard(event)
+        figures = self.reader.read()
+        watcher.stands(figures, len(self.events))
+        return figures
+
+    def _produce(self, records: "Iterable[Record]") -> None:
+        for record in records:
+            self._producer.produce(self._topics[record.topic], record.value, record.key)
+            self.produced += 1
+        left = self._producer.flush(30)
+        if left:
+            raise Failure(Exit.UNREACHABLE, f"Kafka did not take {left} records within 30 s", "see whether the broker still runs")
+
+
+def set_up(site: "Site", story: "Story") -> None:
+    """The schema, the topics, the clock at the beginning of the day, and the shops' settings."""
+    for _, act in preparations(site, story):
+        act()
+
+
+def preparations(site: "Site", story: "Story") -> list[tuple[str, Callable[[], None]]]:
+    """What has to be done before workers start, in order, each with the words for it."""
+
+    def migrate() -> None:
+        command(site, "migrate")
+        with psycopg.connect(site.database_url, autocommit=True) as connection:
+            Clock(connection).set(story.begins)
+
+    def apply() -> None:
+        for shop in story.shops:
+            command(site, "settings", "apply", shop.id, str(shop.file), "--by", "points demo")
+
+    def topics() -> None:
+        command(site, "topics", "apply")
+
+    return [
+        ("points migrate", migrate),
+        ("points topics apply", topics),
+        (f"points settings apply, for {len(story.shops)} shops", apply),
+    ]
+
+
+@contextmanager
+def working(site: "Site", waiting: Callable[[int], None] = lambda _: None) -> Iterator[Engine]:
+    """Workers that are ready, and an engine to play on; both are ended afterwards."""
+    workers = Workers(site)
+    try:
+        workers.wait_ready(waiting)
+        with Engine(site, workers) as engine:
+            yield engine
+    finally:
+        workers.stop()

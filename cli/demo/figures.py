@@ -1,0 +1,100 @@
+"""How the sample's engine stands, read from its own tables and topics."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psycopg
+
+from cli.support.broker import Broker
+from store.carriers import parked
+from store.ledger.ledger import EntryType
+from store.reads import views
+from store.streams import adoption
+from store.streams.adoption import KnownCursor
+
+if TYPE_CHECKING:
+    from processors.runtime.configuration import Configuration
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+COUNTS = ("applied", "duplicate", "ignored", "parked", "dead")
+
+_LEDGER = """
+SELECT count(*), coalesce(sum(points) FILTER (WHERE type = %(granted)s), 0)::bigint,
+       coalesce(sum(points) FILTER (WHERE points < 0), 0)::bigint
+FROM ledger"""
+
+
+class Figures(NamedTuple):
+    """One look. `lag`: records in the topics that are not counted by a cursor yet. `taken` points are negative.
+
+    `recheck`: rows of the queue of orders to look at again; `parked`: carriers' reports that have no order by now; `unknown`:
+    codes of carriers that no table has.
+    """
+
+    now: int
+    consumed: int
+    orders: int
+    planned: int
+    overdue: int
+    entries: int
+    granted: int
+    taken: int
+    outbox: int
+    lag: int
+    letters: int
+    recheck: int
+    parked: int
+    unknown: int
+
+
+class Reader:
+    """Reads figures through a connection of its own."""
+
+    def __init__(self, configuration: "Configuration", connection: Connection) -> None:
+        """Knows the partitions of the topics in from now on."""
+        topics_in = configuration.topics
+        names = [topics_in.orders, topics_in.deliveries, topics_in.customers]
+        self._broker, self._connection = Broker(configuration), connection
+        topics = self._broker.topics(names)
+        self._places = [(name, number) for name in names for number in range(topics[name].partitions)]
+
+    def read(self) -> Figures:
+        """How it stands now."""
+        # In the order of the work: what a look finds done has left its trace in what is looked at next.
+        rows = adoption.known(self._connection)
+        recheck, due = sum(views.recheck_queue(self._connection).values()), views.due(self._connection)
+        ends = self._broker.ends(self._places)
+        stood = {(row.topic, row.partition): row.next_offset for row in rows}
+        lag = sum(max(0, end.next - stood.get(place, end.first)) for place, end in ends.items())
+        entries, granted, taken = self._one(_LEDGER, {"granted": EntryType.granted.value})
+        return Figures(
+            now=due.now, consumed=sum(counts(rows).values()), orders=self._one("SELECT count(*) FROM orders")[0],
+            planned=due.planned, overdue=due.overdue, entries=entries, granted=granted, taken=taken,
+            outbox=views.waiting(self._connection).rows, lag=lag,
+            letters=views.letters(self._connection).rows, recheck=recheck, parked=self._without_order(),
+            unknown=parked.unknown_codes(self._connection).codes,
+        )  # fmt: skip
+
+    def _without_order(self) -> int:
+        found = parked.parked(self._connection)
+        return found.unmatched + found.ambiguous + found.awaiting
+
+    def outcomes(self) -> dict[str, int]:
+        """What became of all records (I7)."""
+        return counts(adoption.known(self._connection))
+
+    def _one(self, query: str, parameters: dict[str, int] | None = None) -> tuple[Any, ...]:
+        row = self._connection.execute(query.encode(), parameters).fetchone()
+        if row is None:
+            raise LookupError(query)
+        return row
+
+
+def counts(rows: list[KnownCursor]) -> dict[str, int]:
+    """The five counts over all cursors."""
+    return {name: sum(getattr(row, name) for row in rows) for name in COUNTS}
+
+
+def settled(figures: Figures, produced: int, heard: int) -> bool:
+    """Whether all produced is counted, all to look at again was, all that is due is granted, and all of it was told and heard."""
+    done = figures.consumed >= produced and not figures.recheck and not figures.overdue and not figures.outbox
+    return done and heard >= figures.entries

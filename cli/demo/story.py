@@ -1,0 +1,295 @@
+"""The sample day, read from its files (cli/demo/data): shops, orders, what must come of them, and records to produce."""
+
+import copy
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, Literal
+
+import orjson
+import yaml
+
+from cli.demo import upstream
+from cli.demo.data import APPLICATION_ID
+from cli.demo.upstream import Json, money, text
+from schemas.ids import Micros, micros
+from schemas.settings import SettingsDocument, load_settings
+
+FOLDER: Final = Path(str(files("cli.demo.data")))
+YEAR: Final = "2024-"
+"""Of the sample day; steps leave it out."""
+TopicName = Literal["orders", "deliveries", "customers"]
+"""A topic's short name in the configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A merchant of the sample. `where` says in a line what its settings are."""
+
+    id: str
+    name: str
+    where: str
+    file: Path
+    settings: SettingsDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A made-up person. Only the id may ever be found in the engine."""
+
+    alias: str
+    id: str
+    name: str
+    phone: str
+    email: str
+
+    @property
+    def personal(self) -> tuple[str, str, str]:
+        """What must be dropped."""
+        return self.name, self.phone, self.email
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What must have come of an order: `points` posted in all, `entries` such as `granted +100`."""
+
+    state: str
+    points: int
+    reason: str | None = None
+    due: date | None = None
+    expires: date | Literal["never"] | None = None
+    entries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of the sample. `member` is None for a guest's."""
+
+    key: str
+    id: str
+    shop: Shop
+    member: Member | None
+    about: str
+    expect: Expected
+    twice: bool
+    details: Json = field(repr=False)
+
+    @property
+    def currency(self) -> str:
+        """The currency it was paid in."""
+        return str(self.details.get("currency", self.shop.settings.currency))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record for Kafka."""
+
+    topic: TopicName
+    key: str | None
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happens at one moment of the sample clock, and which orders it is about.
+
+    `command`: the arguments of a `points` command that an operator gives, after the records came.
+    """
+
+    at: Micros
+    says: str
+    records: tuple[Record, ...]
+    orders: tuple[Order, ...]
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The whole sample day. `expect`: what must have become of all records, by the names in the cursors.
+
+    `unknown`: the codes that nobody knows in the end, as `carrier service code`.
+    """
+
+    begins: Micros
+    shops: tuple[Shop, ...]
+    members: tuple[Member, ...]
+    orders: tuple[Order, ...]
+    steps: tuple[Step, ...]
+    expect: Mapping[str, int]
+    unknown: tuple[str, ...]
+
+    @property
+    def records(self) -> int:
+        """How many records are produced."""
+        return sum(len(step.records) for step in self.steps)
+
+    def member_named(self, member_id: str) -> str:
+        """The alias of a member, the id of one that is not ours."""
+        return next((m.alias for m in self.members if m.id == member_id), member_id)
+
+    def shop_named(self, merchant_id: str) -> str:
+        """The name of a shop, the id of one that is not ours."""
+        return next((s.name for s in self.shops if s.id == merchant_id), merchant_id)
+
+
+def load_story() -> Story:
+    """The sample day of the package."""
+    told = yaml.safe_load((FOLDER / "story.yaml").read_text("utf-8"))
+    shops = {key: _shop(key, each) for key, each in told["shops"].items()}
+    members = {alias: Member(alias, **each) for alias, each in told["members"].items()}
+    orders = {key: _order(key, each, shops, members) for key, each in told["orders"].items()}
+    writer = _Writer(told["offset"], shops, members, orders)
+    steps = tuple(writer.step(each) for each in told["steps"])
+    begins = micros(writer.moment(str(told["begins"]).removeprefix(YEAR)))
+    unknown = tuple(told["unknown"])
+    return Story(begins, (*shops.values(),), (*members.values(),), (*orders.values(),), steps, told["expect"], unknown)
+
+
+def _shop(key: str, told: Json) -> Shop:
+    file = FOLDER / "settings" / f"{key}.yaml"
+    return Shop(told["id"], told["name"], told["where"], file, load_settings(file.read_bytes(), name=str(file)))
+
+
+def _order(key: str, told: Json, shops: Mapping[str, Shop], members: Mapping[str, Member]) -> Order:
+    expect = dict(told["expect"])
+    expect["entries"] = tuple(expect.get("entries", ()))
+    member = members[told["member"]] if "member" in told else None
+    shop, twice = shops[told["shop"]], told.get("twice", False)
+    return Order(key, told["id"], shop, member, told["about"], Expected(**expect), twice, told)
+
+
+class _Writer:
+    """Writes records in their senders' shapes. Keeps every order as it is by now, since an order's record is whole."""
+
+    def __init__(self, offset: str, shops: Mapping[str, Shop], members: Mapping[str, Member], orders: Mapping[str, Order]) -> None:
+        self._offset, self._shops, self._members, self._orders = offset, shops, members, orders
+        self._template: Json = orjson.loads((FOLDER / "order.json").read_bytes())
+        self._now: dict[str, Json] = {}
+
+    def moment(self, told: str) -> datetime:
+        """`12-01 10:15` as an aware instant."""
+        return datetime.fromisoformat(f"{YEAR}{told}{self._offset}")
+
+    def step(self, told: Json) -> Step:
+        """A step with its records."""
+        at = self.moment(told["at"])
+        sends = told.get("also") or ([told] if "event" in told or "report" in told else [])
+        records = [record for send in sends for record in self._records(send, at) for _ in range(self._times(send))]
+        if "poison" in told:
+            records.append(Record("orders", None, told["poison"].encode()))
+        # Of an order that has yet to come there is nothing to tell.
+        keys = [*(send["order"] for send in sends if "order" in send), *told.get("about", ())]
+        orders = tuple(self._orders[key] for key in dict.fromkeys(keys) if key in self._now)
+        return Step(micros(at), told["says"], tuple(records), orders, self._command(told.get("points", "")))
+
+    def _command(self, told: str) -> tuple[str, ...]:
+        places = {key: shop.id for key, shop in self._shops.items()}
+        return tuple(word.format(settings=FOLDER / "settings", **places) for word in shlex.split(told))
+
+    def _times(self, send: Json) -> int:
+        return 2 if send.get("twice", "order" in send and self._orders[send["order"]].twice) else 1
+
+    def _records(self, send: Json, heard: datetime) -> Iterator[Record]:
+        at = self.moment(send["of"]) if "of" in send else heard
+        if "report" in send:
+            yield Record("deliveries", None, self._report(self._orders[send["order"]], send, at))
+        elif "order" in send:
+            yield self._of_order(self._orders[send["order"]], send, at)
+        elif "member" in send:
+            yield self._of_member(self._members[send["member"]], self._shops[send["shop"]], send, at)
+        else:
+            shop, event = self._shops[send["shop"]], str(send["event"])
+            installed, removed = self.moment("01-01 12:00"), event.endswith("/uninstall")
+            resource = upstream.application(APPLICATION_ID, shop.id, installed, at, removed=removed)
+            yield Record("orders", None, upstream.envelope(event, shop.id, resource, at))
+
+    def _of_order(self, order: Order, send: Json, at: datetime) -> Record:
+        event = str(send["event"])
+        topic: TopicName = "deliveries" if event.startswith("order_delivery/") else "orders"
+        if topic == "deliveries":
+            resource = self._delivery(order, send, at)
+        elif event.startswith("return_order/"):
+            resource = self._return(order, send["total"], at)
+        else:
+            resource = self._whole(order, send, at)
+        return Record(topic, order.id, upstream.envelope(event, order.shop.id, resource, at))
+
+    def _of_member(self, member: Member, shop: Shop, send: Json, at: datetime) -> Record:
+        registered = self.moment(send["registered"])
+        resource = upstream.customer(member.id, member.personal, self.moment("01-01 12:00"), registered, at)
+        return Record("customers", member.id, upstream.envelope(str(send["event"]), shop.id, resource, at))
+
+    def _report(self, order: Order, send: Json, at: datetime) -> bytes:
+        """Carriers write the number without the blanks and hyphens that the shop typed in."""
+        said, number = dict(send["report"]), str(order.details["tracking"][send.get("parcel", 1) - 1])
+        if said.pop("names_order", False):
+            said |= {"merchant_id": order.shop.id, "order_id": order.id}
+        person = order.member.name if order.member else ""
+        return upstream.carrier_report(said, "".join(filter(str.isalnum, number)), person, at)
+
+    def _whole(self, order: Order, send: Json, at: datetime) -> Json:
+        resource = self._now.get(order.key) or self._created(order, at)
+        for name, value in send.get("change", {}).items():
+            resource[name] = money(value, order.currency) if name == "subtotal" else value
+        if resource["status"] == "completed":
+            resource["completed_at"] = text(at)
+        if "delivery" in send:
+            upstream.move(resource["order_delivery"], send["delivery"], at)
+        resource["updated_at"] = text(at)
+        self._now[order.key] = resource
+        whole: Json = copy.deepcopy(resource)
+        return whole
+
+    def _delivery(self, order: Order, send: Json, at: datetime) -> Json:
+        number = send.get("parcel", 1)
+        if number > 1:
+            return self._further(order, number, send["delivery"], at)
+        known = self._now[order.key]["order_delivery"]
+        resource: Json = copy.deepcopy(known)
+        upstream.move(resource, send["delivery"], at)
+        if resource["updated_at"] >= known["updated_at"]:
+            self._now[order.key]["order_delivery"] = resource
+        return resource | {"order_id": order.id}
+
+    def _further(self, order: Order, number: int, status: str, at: datetime) -> Json:
+        """A parcel that the order does not carry itself: another id, and a tracking number of its own."""
+        resource: Json = copy.deepcopy(self._now[order.key]["order_delivery"])
+        upstream.move(resource, "pending", at)
+        upstream.move(resource, status, at)
+        tracking = {"tracking_number": order.details["tracking"][number - 1]}
+        return resource | {"id": f"{order.id[:-4]}d{number}{order.id[-2:]}", "order_id": order.id, "delivery_data": tracking}
+
+    def _return(self, order: Order, total: str, at: datetime) -> Json:
+        return {
+            "id": f"{order.id[:-4]}7e{order.id[-2:]}", "order_id": order.id, "status": "completed",
+            "return_order_number": f"R{at:%Y%m%d%H%M%S}", "inspect_status": "inspected",
+            "total": money(total, order.currency), "customer_id": order.member.id if order.member else None,
+            "created_at": text(at - timedelta(hours=2)), "updated_at": text(at), "items": [],
+        }  # fmt: skip
+
+    def _created(self, order: Order, at: datetime) -> Json:
+        details, member = order.details, order.member
+        personal = member.personal if member else ("Guest Madeup", "0900000099", "guest@example.invalid")
+        resource: Json = upstream.filled(self._template, dict(zip(("NAME", "PHONE", "EMAIL"), personal, strict=True)))
+        resource |= {
+            "id": order.id, "order_number": f"{at:%Y%m%d%H%M%S}{order.id[-3:]}", "created_at": text(at),
+            "status": "confirmed", "customer_id": member.id if member else None, "is_guest_checkout": member is None,
+            "currency_iso": order.currency, "subtotal": money(details["subtotal"], order.currency),
+            "order_discount": money(details.get("discount", "0"), order.currency),
+            "order_points_to_cash": money("0", order.currency), "user_credit": money("0", order.currency),
+            "created_by": details.get("created_by", "shop"),
+            "parent_order_id": self._orders[details["parent"]].id if "parent" in details else "",
+        }  # fmt: skip
+        if "tier" in details:
+            resource["membership_tier_data"] = {"id": details["tier"], "level": 2, "status": "active"}
+        if "tracking" in details:
+            resource["delivery_data"]["tracking_number"] = details["tracking"][0]
+        if "option" in details:
+            own = {"id": f"{order.id[:-4]}de{order.id[-2:]}", "platform": details["option"], "updated_at": text(at)}
+            resource["order_delivery"] |= own
+        else:
+            resource["order_delivery"] = None
+        return resource

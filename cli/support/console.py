@@ -1,0 +1,83 @@
+"""What commands print: rich for people, JSON for programs, errors on stderr."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.support.errors import Failure
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+WIDTH_OF_A_PIPE = 120
+"""Lines for nobody's terminal are not folded at 80 columns, so that logs and `grep` get whole rows."""
+SLOW_SECONDS = 2.0
+"""What takes longer shows how far it is."""
+
+
+def out() -> "Console":
+    """The console for what a command answers. Without colours when NO_COLOR is set or nobody looks."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
+
+
+def err() -> "Console":
+    """The console for what went wrong and for remarks."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
+
+
+@contextmanager
+def slow_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Takes (done, total), and shows a bar on stderr once it has taken more than two seconds and somebody looks."""
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    began, console = time.monotonic(), err()
+    bar = Progress(
+        *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
+    )
+    task = bar.add_task(what)
+
+    def advance(done: int, total: int) -> None:
+        if console.is_terminal and time.monotonic() - began > SLOW_SECONDS:
+            bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
+
+
+def emit(value: Any) -> None:
+    """Prints a value as JSON: names as they are, two spaces of indentation, a line end."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def complain(failure: Failure) -> None:
+    """Tells an expected failure: what was wrong, and what to do."""
+    from rich.markup import escape
+
+    console = err()
+    first, *rest = failure.lines
+    console.print(f"[bold red]error:[/] {escape(first)}", soft_wrap=True)
+    for line in rest:
+        console.print(escape(line), soft_wrap=True)
+    if failure.remedy:
+        console.print(f"[dim]→[/] {escape(failure.remedy)}", soft_wrap=True)
+
+
+def remark(text: str) -> None:
+    """One line for people on stderr, so that it never gets into what programs read."""
+    from rich.markup import escape
+
+    err().print(f"[dim]{escape(text)}[/]", soft_wrap=True)

@@ -1,0 +1,98 @@
+"""From the environment to the parts: configuration, all its problems at once, and connections fit for use."""
+
+from typing import TYPE_CHECKING, Any
+
+from cli.support.errors import Exit, Failure
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from pydantic import SecretStr
+
+    from processors.runtime.configuration import Configuration
+
+OLDEST_SERVER = 180_000
+"""PostgreSQL 18: the upserts return the old row with the new one."""
+
+
+def configuration() -> "Configuration":
+    """What the environment says. Raises Failure with every problem, by the variable's name and without its value."""
+    from processors.runtime.configuration import ConfigurationRefused, load
+
+    try:
+        found = load()
+    except ConfigurationRefused as error:
+        raise _refused(str(error).split("\n")) from None
+    problems = _beyond_types(found)
+    if problems:
+        raise _refused(["The configuration cannot be used:", *(f"  {line}" for line in problems)])
+    return found
+
+
+def _refused(lines: list[str]) -> Failure:
+    return Failure(Exit.USAGE, lines, "docs/configuration.md lists every variable; `make up` prints those of a local stack")
+
+
+def _beyond_types(found: "Configuration") -> list[str]:
+    problems = []
+    for name, url in (("URL", found.database.url), ("OWNER_URL", found.database.owner_url)):
+        if url is not None:
+            problems += [f"POINTS_DATABASE__{name}: {wrong}" for wrong in _wrong_with_url(url)]
+    kafka = found.kafka
+    if kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism is None:
+        problems.append(f"POINTS_KAFKA__SASL_MECHANISM: is missing; {kafka.security_protocol} needs one")
+    names = list(found.topics.model_dump().values())
+    problems += [f"POINTS_TOPICS__…: two topics have the name {n}" for n in sorted({n for n in names if names.count(n) > 1})]
+    return problems
+
+
+def _wrong_with_url(url: "SecretStr") -> list[str]:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    text = url.get_secret_value()
+    if not text.startswith(("postgresql://", "postgres://")):
+        return ["is not a PostgreSQL URL: write postgresql://user:password@host:port/database"]
+    try:
+        conninfo_to_dict(text)
+    except psycopg.ProgrammingError:
+        # psycopg's text repeats parts of the URL, and so perhaps of the password.
+        return ["cannot be read: write postgresql://user:password@host:port/database, with %-escapes for special signs"]
+    return []
+
+
+def connect(found: "Configuration", *, name: str = "points-cli") -> "Connection[tuple[Any, ...]]":
+    """A connection for people's questions, to a database that this version knows. Raises Failure, SchemaMismatch."""
+    from store.postgres import migrate, session
+
+    connection = session.connect(found.database.url.get_secret_value(), role=None, name=name, tuned=False)
+    try:
+        check_server(connection)
+        migrate.check(connection)
+        take_role(connection, found.database.role)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def check_server(connection: "Connection[tuple[Any, ...]]") -> None:
+    """Raises Failure when the server is older than PostgreSQL 18."""
+    if connection.info.server_version < OLDEST_SERVER:
+        have = connection.info.parameter_status("server_version") or str(connection.info.server_version)
+        raise Failure(Exit.SCHEMA, f"the server is PostgreSQL {have}; 18 or newer is needed", "upgrade it, or name another one")
+
+
+def take_role(connection: "Connection[tuple[Any, ...]]", role: str | None) -> None:
+    """Acts as the application's role from now on. Raises Failure when we may not."""
+    from psycopg import errors, sql
+
+    if role is None:
+        return
+    try:
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+    except (errors.InsufficientPrivilege, errors.InvalidParameterValue) as error:
+        raise Failure(
+            Exit.REFUSED,
+            f"PostgreSQL does not let us act as {role}: {error.diag.message_primary}",
+            f"run `points migrate` as the owner, then GRANT {role} TO the user of POINTS_DATABASE__URL",
+        ) from None

@@ -1,0 +1,70 @@
+"""python -m deploy.local up | down | status: the local stack, left running between commands."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from deploy.local.process import StartError, environment_lines
+from deploy.local.stack import Stack, recorded, running, start_stack
+
+STATE_DIR = Path(__file__).parents[2] / ".local" / "stack"
+
+
+def main() -> int:
+    """Run one of the three commands; 0 when done, 1 when it failed or (status) nothing runs."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
+    parser.add_argument("command", choices=["up", "down", "status"])
+    parser.add_argument("--state-dir", type=Path, default=STATE_DIR, help="where its data and logs live (.local/stack)")
+    parser.add_argument("--wipe", action="store_true", help="with down: remove the data too")
+    asked = parser.parse_args()
+    try:
+        return {"up": up, "down": down, "status": status}[asked.command](asked.state_dir, wipe=asked.wipe)
+    except StartError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def up(state_dir: Path, *, wipe: bool) -> int:
+    """Start the stack unless it runs, and say how to use it."""
+    del wipe
+    show(start_stack(state_dir, keep=True))
+    return 0
+
+
+def down(state_dir: Path, *, wipe: bool) -> int:
+    """Stop the stack, or what is left of it."""
+    stack = recorded(state_dir)
+    if stack is None:
+        print("no stack is running" + (f"; the data in {state_dir} are removed" if wipe else ""))
+        if wipe:
+            shutil.rmtree(state_dir, ignore_errors=True)
+        return 0
+    stack.stop(wipe=wipe)
+    print("the stack is stopped" + (", its data removed" if wipe else f"; its data stay in {state_dir}"))
+    return 0
+
+
+def status(state_dir: Path, *, wipe: bool) -> int:
+    """Say what runs."""
+    del wipe
+    stack = running(state_dir)
+    if stack is None:
+        print("no stack is running (make up starts one)")
+        return 1
+    print(f"Kafka: {stack.kafka_rung}, PostgreSQL: {stack.postgres_rung}")
+    show(stack)
+    return 0
+
+
+def show(stack: Stack) -> None:
+    """The environment lines with the password masked, and the file that has it."""
+    masked = {**stack.environment(), "POINTS_DATABASE__URL": make_url(stack.database_url).render_as_string()}
+    print(environment_lines(masked), end="")
+    print(f"# with the password: source {stack.environment_file}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

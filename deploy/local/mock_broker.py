@@ -1,0 +1,80 @@
+"""The rung of last resort: the mock broker inside librdkafka, in a process of its own.
+
+It forgets everything when it ends, makes topics by itself (4 partitions), keeps 100,000 messages or 5 MB of a
+partition, and has no administration of topics.
+"""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Self
+
+from confluent_kafka import Producer
+
+from deploy.local.process import Daemon, Identity, StartError
+from deploy.local.progress import warn
+
+START_SECONDS = 20
+LIMITS = (
+    "Kafka is librdkafka's mock broker: good for a first look, not for tests of faults or load. It keeps nothing, "
+    "makes topics by itself, and holds 100,000 messages or 5 MB of a partition. Install Docker, or Java 17 with Maven."
+)
+
+
+class MockBroker:
+    """One mock broker on a free port of 127.0.0.1."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.bootstrap_servers = ""
+        self._daemon: Daemon | None = None
+
+    def launch(self) -> None:
+        """Warn of the limits and start the process."""
+        warn(LIMITS)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = self.folder / "mock-broker.log"
+        log.unlink(missing_ok=True)
+        self._daemon = Daemon("The mock broker", [sys.executable, str(Path(__file__).resolve())], log)
+
+    def wait_ready(self) -> None:
+        """Return when it has told its address."""
+        if self._daemon is None:
+            raise StartError("The mock broker was not launched")
+        self._daemon.wait_until(self._told, within=START_SECONDS)
+
+    def start(self) -> Self:
+        """Start it and wait for its address."""
+        self.launch()
+        self.wait_ready()
+        return self
+
+    def stop(self) -> None:
+        """End it, and all it kept."""
+        if self._daemon:
+            self._daemon.stop(signal.SIGTERM)
+            self._daemon = None
+
+    def identities(self) -> list[Identity]:
+        """The process started, for whoever stops it later."""
+        return [self._daemon.identity] if self._daemon else []
+
+    def _told(self) -> bool:
+        lines = (self.folder / "mock-broker.log").read_text().splitlines()
+        told = [line.removeprefix("listening on ") for line in lines if line.startswith("listening on ")]
+        self.bootstrap_servers = told[0] if told else ""
+        return bool(told)
+
+
+def main() -> None:
+    """Hold a mock cluster of one broker until SIGTERM, having printed its address."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    producer = Producer({"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 0})
+    broker = next(iter(producer.list_topics(timeout=START_SECONDS).brokers.values()))
+    print(f"listening on {broker.host}:{broker.port}", flush=True)
+    while True:
+        producer.poll(1.0)
+
+
+if __name__ == "__main__":
+    main()

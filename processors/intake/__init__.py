@@ -1,0 +1,1 @@
+"""Intake: records from Kafka to facts, plans and postings, one transaction a batch."""

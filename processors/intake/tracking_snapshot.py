@@ -1,0 +1,61 @@
+"""Which reports an order keeps, and what of the order decides which it may take (SPEC 6)."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rules.order.facts import CarrierReport, OrderFacts, OrderRecord, Parcel
+from schemas.carriers import Meaning
+from store.carriers import tracking
+from store.carriers.tracking import Heard, TrackingRow
+from store.orders import codec
+from store.orders.orders import OrderKey, OrderRow, is_numbered
+from store.postgres.interning import Words
+
+IDLE = frozenset({Meaning.IN_TRANSIT, Meaning.AT_PICKUP_POINT})
+"""What changes nothing, and is kept with its number alone, to be shown."""
+
+
+class Before(NamedTuple):
+    """An order's record and parcels, as far as they decide which reports it may take."""
+
+    record: OrderRecord | None
+    parcels: tuple[Parcel, ...]
+
+
+NOTHING = Before(None, ())
+
+
+def named_before(rows: Iterable[OrderRow]) -> dict[OrderKey, Before]:
+    """Orders as they were read, those that have any number."""
+    return {row.key: Before(row.facts.record, row.facts.parcels) for row in rows if row.flags & codec.NUMBERED}
+
+
+def is_named_as(old: Before, facts: OrderFacts) -> bool:
+    """Whether the order has the numbers and the creation that it had, or no number then and now."""
+    if old is NOTHING:
+        return not is_numbered(facts)
+    new, was = facts.record, old.record
+    if new is not was:
+        if new is None or was is None or new.created_at != was.created_at:
+            return False
+        if new.tracking != was.tracking or new.delivery_id != was.delivery_id:
+            return False
+    if facts.parcels is old.parcels:
+        return True
+    return [(p.record.parcel_id, p.record.tracking) for p in facts.parcels] == [
+        (p.record.parcel_id, p.record.tracking) for p in old.parcels
+    ]
+
+
+def attachable(row: TrackingRow, merchant_no: int, words: Words) -> list[CarrierReport]:
+    """The reports of a number that an order of this merchant keeps: whatever decides something, or may do so one day."""
+    return [
+        fact(one, row.number)
+        for one in tracking.heard(row.reports.items(), words)
+        if one.meaning not in IDLE and one.merchant_no in (0, merchant_no)
+    ]
+
+
+def fact(report: Heard, number: bytes) -> CarrierReport:
+    """The report of a number as a fact of an order."""
+    return CarrierReport(report.at, report.meaning, number, report.service, report.code, return_leg=report.return_leg)

@@ -1,0 +1,1 @@
+"""Recheck: orders that something else changed are decided again."""

@@ -1,0 +1,1 @@
+"""Kafka clients, the feed of records, and topics."""

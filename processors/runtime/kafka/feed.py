@@ -1,0 +1,299 @@
+"""Batches of records, read from where the database says, whatever Kafka's group offsets are (I6).
+
+Each topic has a consumer of its own in the group. One consumer for all of them would let the sticky assignor give one
+worker every partition of the busy topic and another every partition of a quiet one.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from processors.runtime.configuration import KafkaConfiguration
+from processors.runtime.failures import TopicChanged, kafka_error
+from processors.runtime.kafka.clients import Watch, common, consumer
+from processors.runtime.kafka.topics import describe, is_mock
+from store.streams.cursors import Place
+
+METADATA_TIMEOUT = 5.0
+MORE_WHEN_BEHIND = 4
+"""So many times the usual batch while there is a backlog: records of one order that meet in a batch cost one write."""
+HINT_SECONDS = 5.0
+GONE_AFTER = 3
+"""So many checks in a row must miss a topic: a broker that has just started may not know it yet."""
+NOWHERE = 2**63
+"""The position of a partition that is not ours: no offset reaches it."""
+
+_OUTSIDE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - librdkafka's name
+_DENIED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
+_UNKNOWN = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001 - librdkafka's name
+
+
+class Record(NamedTuple):
+    """A record and where it stands."""
+
+    place: Place
+    offset: int
+    message: Message
+
+
+class Feed:
+    """Consumers in a group, whose positions come from `start_at` and which drop what was revoked."""
+
+    def __init__(
+        self, kafka: KafkaConfiguration, worker: str, topics: Sequence[str], start_at: Callable[[Place, int], int]
+    ) -> None:
+        """`start_at(place, first)` gives the offset to start a partition at; `first` is where its log begins.
+
+        Asks for the topics' uuids, and joins no group before `subscribe`.
+        """
+        self._kafka, self._worker, self._start_at = kafka, worker, start_at
+        self._topics = list(topics)
+        self.watch = Watch()
+        self._admin = AdminClient(common(kafka, name=f"points-{worker}") | {"error_cb": self.watch})
+        self.cluster, self._uuids = self._identify()
+        self._consumers: dict[str, Consumer] = {}
+        self.positions: dict[Place, int] = {}
+        self._places: dict[tuple[str, int], Place] = {}
+        self._assigned_topics: set[str] = set()
+        self._busiest = self._topics[0]
+        self._full = self._must_rewind = self._must_reopen = False
+        self._trouble: Exception | None = None
+        self._missed = 0
+        self._hinted_at = self._gathered_at = time.monotonic()
+
+    def _identify(self) -> tuple[str, dict[str, str]]:
+        try:
+            metadata = self._admin.list_topics(timeout=METADATA_TIMEOUT)
+        except KafkaException:
+            self._admin.poll(0)
+            self._raise_if_refused()
+            raise
+        missing = [t for t in self._topics if t not in metadata.topics]
+        if missing:
+            raise TopicChanged(f"topics {', '.join(missing)} do not exist: create them with `points topics apply`")
+        self._is_mock = is_mock(metadata.cluster_id)
+        described = describe(self._admin, metadata, self._topics, METADATA_TIMEOUT)
+        return str(metadata.cluster_id), {topic: one.uuid for topic, one in described.items()}
+
+    def _raise_if_refused(self) -> None:
+        refused, self.watch.refused = self.watch.refused, None
+        if refused is not None:
+            raise KafkaException(refused)
+
+    def subscribe(self) -> None:
+        """Joins the group."""
+        for topic in self._topics:
+            reader = self._consumers[topic] = Consumer(consumer(self._kafka, self._worker) | {"error_cb": self.watch})
+            reader.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+
+    def _place(self, topic: str, partition: int) -> Place:
+        found = self._places.get((topic, partition))
+        if found is None:
+            found = self._places[topic, partition] = Place(topic, self._uuids[topic], partition)
+        return found
+
+    def uuid(self, topic: str) -> str:
+        """The topic's uuid when this feed began."""
+        return self._uuids[topic]
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether the group has answered for every topic, if only that there is nothing left for us."""
+        return len(self._assigned_topics) == len(self._topics)
+
+    def _assigned(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
+        try:
+            for part in partitions:
+                place = self._place(part.topic, part.partition)
+                first, _ = reader.get_watermark_offsets(part, timeout=METADATA_TIMEOUT)
+                part.offset = self.positions[place] = self._start_at(place, first)
+        except Exception as error:  # noqa: BLE001 - raised again by `batch`: librdkafka would swallow it here
+            self._trouble, self._must_reopen = error, True
+            for part in partitions:
+                self.positions.pop(self._place(part.topic, part.partition), None)
+                part.offset = OFFSET_END
+        reader.incremental_assign(partitions)
+        self._assigned_topics.update(topic for topic, mine in self._consumers.items() if mine is reader)
+
+    def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        for part in partitions:
+            self.positions.pop(self._place(part.topic, part.partition), None)
+
+    def _lost(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
+        """The group has taken us for dead: until it answers anew, nothing is ours."""
+        self._revoked(reader, partitions)
+        self._assigned_topics.difference_update(topic for topic, mine in self._consumers.items() if mine is reader)
+
+    def batch(self, size: int, wait: float) -> list[Record]:
+        """Up to `size` records of partitions that are still assigned, and more of them while there is a backlog.
+
+        Raises TopicChanged, and whatever went wrong while partitions were assigned.
+        """
+        if self._must_rewind or self._must_reopen:
+            self.rewind()
+        messages = self._gather(size * MORE_WHEN_BEHIND if self._full else size, wait)
+        # Only a whole batch is a backlog: a wait that grew with every half-full one would feed itself.
+        self._full = len(messages) >= size
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None:
+            raise trouble
+        self._raise_if_refused()
+        return self._ours(messages)
+
+    def _gather(self, size: int, wait: float) -> list[Message]:
+        """Records come together while the batch before is worked on: that time counts as waiting."""
+        since = time.monotonic() - self._gathered_at
+        messages = self._read(size, max(0.0, wait - since)) or self._read(size, wait)
+        self._gathered_at = time.monotonic()
+        return messages
+
+    def _read(self, size: int, wait: float) -> list[Message]:
+        """The busiest topic is waited for, the others are looked into; a full one lets the next go first."""
+        messages = self._consumers[self._busiest].consume(size, wait)
+        most = len(messages)
+        if most == size:
+            self._busiest = self._topics[(self._topics.index(self._busiest) + 1) % len(self._topics)]
+            return messages
+        for topic, reader in self._consumers.items():
+            if topic != self._busiest and len(messages) < size:
+                more = reader.consume(size - len(messages), 0)
+                messages.extend(more)
+                if len(more) > most:
+                    self._busiest, most = topic, len(more)
+        return messages
+
+    def _ours(self, messages: Sequence[Message]) -> list[Record]:
+        """`consume` may return records of a partition that was revoked meanwhile, or that a seek has left behind."""
+        positions = dict(self.positions)
+        ours: list[Record] = []
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._complain(message, error)
+                continue
+            place = self._place(str(message.topic()), int(message.partition() or 0))
+            offset = int(message.offset() or 0)
+            if offset >= positions.get(place, NOWHERE):
+                positions[place] = offset + 1
+                ours.append(Record(place, offset, message))
+        return ours
+
+    def _complain(self, message: Message, error: KafkaError) -> None:
+        if error.code() in _OUTSIDE:
+            raise TopicChanged(
+                f"the cursor of {message.topic()}/{message.partition()} lies outside the log: records were lost to "
+                "retention, or the topic was recreated; look with `points cursor show`, then go on with "
+                "`points cursor adopt`"
+            )
+        if error.fatal() or error.code() in _DENIED:
+            raise KafkaException(error)
+        self.watch.alarmed = True
+
+    def done(self, offsets: dict[Place, int]) -> None:
+        """Takes note of new positions after a commit, and now and then tells Kafka, as a hint for people's tools."""
+        for place, offset in offsets.items():
+            if place in self.positions:
+                self.positions[place] = offset
+        if time.monotonic() - self._hinted_at > HINT_SECONDS:
+            self.hint()
+
+    def hint(self) -> None:
+        """Commits the positions to the group, without waiting; a hint that fails is no loss."""
+        self._hinted_at = time.monotonic()
+        for topic, reader in self._consumers.items():
+            parts = [TopicPartition(p.topic, p.partition, o) for p, o in self.positions.items() if p.topic == topic]
+            if parts:
+                with suppress(KafkaException):
+                    reader.commit(offsets=parts, asynchronous=True)
+
+    def drop(self) -> None:
+        """Everything in hand is void: before the next batch, go back to where the database says."""
+        self._must_rewind = True
+
+    def rewind(self) -> None:
+        """Goes back to where the database says; everything in hand is dropped."""
+        self._must_rewind, self._full = True, False
+        if not self._must_reopen:
+            try:
+                for place in list(self.positions):
+                    at = self.positions[place] = self._start_at(place, self.positions[place])
+                    self._consumers[place.topic].seek(TopicPartition(place.topic, place.partition, at))
+                self._each("resume")
+            except KafkaException:
+                self._must_reopen = True
+        if self._must_reopen:
+            self._reopen()
+        self._must_rewind = False
+
+    def _reopen(self) -> None:
+        self.close()
+        self.subscribe()
+        self._must_reopen = False
+
+    def idle(self, seconds: float) -> None:
+        """Stays in the group without reading, while something else is out of order."""
+        self._must_rewind = True  # a record that slips through the pause is read again
+        self._each("pause")
+        for reader in self._consumers.values():
+            reader.poll(seconds / len(self._consumers))
+
+    def _each(self, what: str) -> None:
+        for topic, reader in self._consumers.items():
+            parts = [TopicPartition(p.topic, p.partition) for p in self.positions if p.topic == topic]
+            with suppress(KafkaException):
+                getattr(reader, what)(parts)
+
+    def check_topics(self) -> None:
+        """Raises TopicChanged when a topic is gone or another one by now, KafkaException when nobody answers."""
+        if self._is_mock:
+            self._admin.list_topics(timeout=METADATA_TIMEOUT)
+            self.watch.alarmed = False
+            return
+        described = self._admin.describe_topics(TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT)
+        for topic, future in described.items():
+            try:
+                now = str(future.result().topic_id)
+            except KafkaException as error:
+                if kafka_error(error).code() in _UNKNOWN:
+                    self._miss(topic)
+                raise
+            if now != self._uuids[topic]:
+                raise TopicChanged(
+                    f"topic {topic} was recreated (it was {self._uuids[topic]}, it is {now}): its cursor means nothing "
+                    "there; look with `points cursor show`, go on with `points cursor adopt`"
+                )
+        self._missed = 0
+        self.watch.alarmed = False
+
+    def _miss(self, topic: str) -> None:
+        self._missed += 1
+        if self._missed >= GONE_AFTER:
+            raise TopicChanged(
+                f"topic {topic} is gone: create it with `points topics apply`, then look with `points cursor show` "
+                "and go on with `points cursor adopt`"
+            )
+
+    def lags(self) -> dict[Place, int]:
+        """Records between each position and the end of its log, computed from our own positions."""
+        found = {}
+        for place, position in self.positions.items():
+            part = TopicPartition(place.topic, place.partition)
+            _, high = self._consumers[place.topic].get_watermark_offsets(part, cached=True)
+            found[place] = max(0, high - position) if high >= 0 else 0
+        return found
+
+    def lag(self) -> int:
+        """Records not processed yet, over all partitions of this worker."""
+        return sum(self.lags().values())
+
+    def close(self) -> None:
+        """Leaves the group."""
+        for reader in self._consumers.values():
+            reader.close()
+        self._consumers.clear()
+        self._assigned_topics.clear()
+        self.positions.clear()

@@ -1,0 +1,272 @@
+"""The loop that all workers share: turn, wait, stay up through whatever the infrastructure does (DESIGN 2.6, 2.7)."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import psycopg
+from psycopg import Connection
+
+from processors import metrics
+from processors.runtime.configuration import Configuration
+from processors.runtime.failures import Exit, Refused, is_waited_out, plain, refusal
+from processors.runtime.garbage import Garbage
+from processors.runtime.health import Health, HealthServer
+from processors.runtime.logs import log, set_up
+from processors.runtime.stopping import Stop
+from store.postgres import migrate, session
+from store.postgres.session import transaction
+from store.streams import quarantine
+from store.streams.cursors import CursorRefused
+from store.streams.quarantine import MustPause, Paused
+
+SAMPLE_SECONDS = 5.0
+"""Between two looks at what is only counted for metrics."""
+PAUSE_LOOK_SECONDS = 1.0
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+
+Database = Connection[tuple[Any, ...]]
+
+
+class Job(Protocol):
+    """What a kind of worker does; the loop does the rest."""
+
+    @property
+    def pipeline(self) -> str | None:
+        """The pipeline that poison may pause, for workers that read one."""
+
+    def use(self, connection: Database) -> None:
+        """Goes on with a new connection. What was in hand is void: whether it was committed, the database knows."""
+
+    def turn(self) -> float:
+        """One turn of work; answers how many seconds to wait before the next. 0: there is more to do."""
+
+    def drop(self) -> None:
+        """Forgets what is in hand and goes on from what the database says."""
+
+    def idle(self, seconds: float) -> None:
+        """Lets time pass while something is out of order, without losing one's place among the other workers."""
+
+    def trouble(self) -> str | None:
+        """Why the worker cannot do its work at the moment although its turns succeed; None when it can."""
+
+    def sample(self) -> None:
+        """Sets the gauges that are read from tables."""
+
+    def close(self) -> None:
+        """Leaves in an orderly way."""
+
+
+Factory = Callable[[Configuration, Database, Callable[[], bool]], Job]
+"""Makes a job; the last argument tells that the loop still turns, and answers whether the worker is to stop."""
+
+
+class Backoff:
+    """Growing waits with jitter, so that workers that lost the same server do not all come back in one moment."""
+
+    def __init__(self, first: float = FIRST_WAIT, longest: float = LONGEST_WAIT) -> None:
+        """`first` and `longest` in seconds."""
+        self._first, self._longest = first, longest
+        self.failures = 0
+
+    def next(self) -> float:
+        """Seconds to wait after one more failure."""
+        full = min(self._longest, self._first * 2 ** min(self.failures, 30))
+        self.failures += 1
+        return float(full * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+
+    def reset(self) -> None:
+        """It works again."""
+        self.failures = 0
+
+
+class Loop:
+    """One worker's life in this process."""
+
+    def __init__(self, kind: str, factory: Factory, configuration: Configuration, health: Health, stop: Stop) -> None:
+        """Connects to nothing yet."""
+        self._kind, self._factory, self._configuration = kind, factory, configuration
+        self._health, self._stop = health, stop
+        self._connection: Database | None = None
+        self._job: Job | None = None
+        self._backoff = Backoff()
+        self._used: Database | None = None
+        self._was_connected = self._held = False
+        self._to_pause: str | None = None
+        self._sampled_at = 0.0
+
+    def run(self) -> None:
+        """Turns until told to stop. Raises Refused when somebody must act, and any other error as it comes."""
+        garbage = Garbage()
+        try:
+            while not self._stop.asked:
+                self._health.beat()
+                self._attempt()
+                garbage.turn()
+        except BaseException:
+            # Crash-only: nothing in hand is saved by an error; the database has what was committed.
+            self._disconnect()
+            raise
+        self._close()
+
+    def _attempt(self) -> None:
+        try:
+            wait = self._turn()
+        except CursorRefused as error:
+            metrics.CURSOR_REFUSALS.inc()
+            log().warning("cursor_refused", why=plain(error))
+            self._drop()
+            # Two that fight for a partition must not keep each other from ever getting through.
+            self._idle(self._backoff.next())
+        except Paused as error:
+            # Nothing of the batch was written. The pause is, by the next turn.
+            self._to_pause = str(error) if isinstance(error, MustPause) else None
+            self._held = True
+            self._drop()
+        except Exception as error:
+            refused = refusal(error, first=not self._was_connected)
+            if refused is not None:
+                raise refused from error
+            if not is_waited_out(error):
+                raise
+            self._wait_out(error)
+        else:
+            self._backoff.reset()
+            if wait:
+                self._stop.wait(wait)
+
+    def _turn(self) -> float:
+        job, connection = self._ready()
+        if self._held and self._is_paused(job, connection):
+            return 0.0
+        wait = job.turn()
+        self._tell(job.trouble())
+        self._was_connected = True
+        if time.monotonic() - self._sampled_at > SAMPLE_SECONDS:
+            self._sampled_at = time.monotonic()
+            job.sample()
+        return wait
+
+    def _ready(self) -> tuple[Job, Database]:
+        if self._connection is None:
+            self._connection = self._connect()
+        if self._job is None:
+            self._job = self._factory(self._configuration, self._connection, self._beat)
+            self._used, self._held = self._connection, self._job.pipeline is not None
+        elif self._used is not self._connection:
+            self._job.use(self._connection)
+            self._used = self._connection
+        return self._job, self._connection
+
+    def _connect(self) -> Database:
+        c = self._configuration.database
+        connection = session.connect(c.url.get_secret_value(), role=c.role, name=f"points-{self._kind}")
+        try:
+            migrate.check(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _is_paused(self, job: Job, connection: Database) -> bool:
+        """Writes the pause that is to be written; while it holds, lets a second pass and answers True."""
+        pipeline = job.pipeline or ""
+        with transaction(connection) as cursor:
+            if self._to_pause is not None:
+                quarantine.pause(cursor, pipeline, self._to_pause)
+            found = quarantine.paused(cursor, pipeline)
+        self._to_pause, self._held = None, found is not None
+        metrics.PIPELINE_PAUSED.labels(pipeline).set(found is not None)
+        if found is not None:
+            self._was_connected = True
+            self._backoff.reset()
+            self._tell(f"paused: {found[1]}")
+            self._idle(PAUSE_LOOK_SECONDS)
+        return found is not None
+
+    def _beat(self) -> bool:
+        self._health.beat()
+        return self._stop.asked
+
+    def _tell(self, reason: str | None) -> None:
+        if self._health.become(reason):
+            if reason is None:
+                log().info("ready")
+            else:
+                log().warning("not_ready", why=reason)
+
+    def _wait_out(self, error: Exception) -> None:
+        """Keeps polling Kafka meanwhile, so that the membership of the group lives on."""
+        lost = self._lose_connection(error)
+        whose = "database" if isinstance(error, psycopg.Error) else "kafka"
+        if lost or whose == "kafka":
+            self._tell(f"{whose}: {plain(error)}")
+        else:
+            log().warning("rolled_back", why=plain(error))
+        self._drop()
+        self._idle(self._backoff.next())
+
+    def _lose_connection(self, error: Exception) -> bool:
+        """Counts the trouble; whether the connection is lost (the victim of a deadlock keeps it)."""
+        if not isinstance(error, psycopg.Error):
+            metrics.BROKER_TROUBLES.inc()
+            return False
+        if self._connection is None:
+            return True
+        if not self._connection.closed:
+            metrics.ROLLBACKS.inc()
+            return False
+        metrics.DATABASE_RECONNECTS.inc()
+        self._disconnect()
+        return True
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _drop(self) -> None:
+        if self._job is not None:
+            self._job.drop()
+
+    def _idle(self, seconds: float) -> None:
+        """Waits, polling, in slices: a signal must not wait for the whole of it."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._stop.asked:
+            self._health.beat()
+            if self._job is None:
+                self._stop.wait(min(left, 0.5))
+            else:
+                self._job.idle(min(left, 0.2))
+
+    def _close(self) -> None:
+        if self._job is not None:
+            self._job.close()
+        self._disconnect()
+
+
+def run_worker(kind: str, factory: Factory, configuration: Configuration) -> int:
+    """Runs one worker in this process until it is told to stop; answers the exit code (see failures.Exit)."""
+    set_up(configuration.log_level, configuration.log_format, worker=kind)
+    stop = Stop()
+    where = configuration.metrics
+    health = Health(kind, where.stalled_after)
+    try:
+        server = HealthServer(health, where.host, where.port)
+    except OSError as error:
+        log().error("refused", why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): set POINTS_METRICS__PORT")
+        return Exit.CONFIGURATION
+    log().info("serving", url=server.url)
+    try:
+        Loop(kind, factory, configuration, health, stop).run()
+    except Refused as error:
+        log().error("refused", why=str(error), exit_code=int(error.code))
+        return error.code
+    except Exception as error:  # noqa: BLE001 - the last line before the process ends
+        log().error("crashed", exc_info=error, exit_code=int(Exit.CRASHED))
+        return Exit.CRASHED
+    finally:
+        server.close()
+    log().info("stopped")
+    return Exit.OK

@@ -1,0 +1,1 @@
+"""What happens on an account: lots, expiry, debt."""

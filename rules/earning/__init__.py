@@ -1,0 +1,1 @@
+"""What an order earns, when, and under which settings."""

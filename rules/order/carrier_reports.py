@@ -1,0 +1,171 @@
+"""What the carriers say of a parcel (SPEC 2.4, 6): which reports it takes, and the voice that they fold into.
+
+Reports fold by (time of the event, rank of the meaning), never by arrival, so that any order and any number of repeats
+of the same reports give the same voice.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rules.order.facts import CarrierReport, OrderFacts, Parcel
+from schemas.carriers.meaning import Meaning
+from schemas.ids import DAY, Micros
+
+REACH: Micros = 180 * DAY
+"""How far a report may lie from its order's creation: carriers use their numbers again (SPEC 6)."""
+
+GOING_BACK = frozenset({Meaning.RETURNING, Meaning.RETURNED, Meaning.LOST})
+OUT_OF_THE_COUNT = frozenset({Meaning.RETURNED, Meaning.LOST})
+_FINAL_FOR_ARRIVED = frozenset({Meaning.DELIVERED, Meaning.COLLECTED})
+_FINAL_FOR_COLLECTED = frozenset({Meaning.COLLECTED})
+
+
+class GoneWord(NamedTuple):
+    """One word of *returning*, *returned* or *lost*.
+
+    `out`: the latter two, so that other parcels decide without it (SPEC 2.5). `reversal`: it took back a delivery as well
+    (7-11 2053).
+    """
+
+    at: Micros
+    out: bool = False
+    reversal: bool = False
+
+
+class Voice(NamedTuple):
+    """One of the two voices on a parcel (SPEC 2.4), upstream or the carrier, folded by itself.
+
+    `final_at` is the final moment that it says; `gone` the words by which the parcel goes back since then, in the order in
+    which they were said: one of the two is empty. `before` is the final moment that stood before it went back, and stands
+    again when that does not count.
+    """
+
+    final_at: Micros | None = None
+    before: Micros | None = None
+    gone: tuple[GoneWord, ...] = ()
+
+    @property
+    def gone_since(self) -> Micros | None:
+        """Since when it says that the parcel goes back, is back or lost; None when it does not."""
+        return min((word.at for word in self.gone), default=None)
+
+    @property
+    def out(self) -> bool:
+        """Returned or lost by its newest word: other parcels decide without it (SPEC 2.5). One going back is awaited."""
+        return bool(self.gone) and self.gone[-1].out
+
+    def denies(self, final: Micros) -> bool:
+        """Whether it says *returning, returned or lost* later than the other voice's final moment (SPEC 2.4)."""
+        return any(word.at > final for word in self.gone)
+
+    def keeping(self, kept_from: Micros) -> "Voice":
+        """The voice if words of going back at or after `kept_from` change nothing (SPEC 4.5); a reversed scan takes back."""
+        left = tuple(word for word in self.gone if word.at < kept_from or word.reversal)
+        if len(left) == len(self.gone):
+            return self
+        return self._replace(gone=left) if left else Voice(self.before)
+
+
+SILENT = Voice()
+
+
+def final_of_both(upstream: Voice, carrier: Voice) -> Micros | None:
+    """When the parcel is final (SPEC 2.2, 2.4): if either voice says so, the earlier, unless the other denies it."""
+    moments = [
+        voice.final_at
+        for voice, other in ((upstream, carrier), (carrier, upstream))
+        if voice.final_at is not None and not other.denies(voice.final_at)
+    ]
+    return min(moments, default=None)
+
+
+def carrier_voice(reports: Iterable[CarrierReport], awaited: str) -> Voice:
+    """The carrier's voice on a parcel whose option is final at `awaited`, `arrived` or `collected` (SPEC 2.4, 6)."""
+    final = _FINAL_FOR_COLLECTED if awaited == "collected" else _FINAL_FOR_ARRIVED
+    voice = SILENT
+    for report in sorted(reports):
+        voice = _with(voice, report, final)
+    return voice
+
+
+def _with(voice: Voice, report: CarrierReport, final: frozenset[Meaning]) -> Voice:
+    """The voice after one more report, later in (time, rank) than those before it; most change nothing."""
+    meaning = report.meaning
+    if meaning in final:
+        return voice if voice.final_at is not None else Voice(report.at)
+    if meaning in GOING_BACK:
+        stood = voice.before if voice.gone else voice.final_at
+        return Voice(None, stood, (*voice.gone, GoneWord(report.at, meaning in OUT_OF_THE_COUNT)))
+    if meaning is Meaning.REVERSED:
+        # It takes back a delivery or pick-up, also one before the parcel went back; the going back itself stands.
+        return voice._replace(final_at=None, before=None)
+    if meaning is Meaning.REVERSED_RETURNING:
+        return Voice(None, None, (*voice.gone, GoneWord(report.at, reversal=True)))
+    if meaning is Meaning.RETURN_REVERSED and voice.gone:
+        return Voice(voice.before)
+    return voice
+
+
+def meaning_on_leg(meaning: Meaning, return_leg: bool) -> Meaning:  # noqa: FBT001 - a fact of the report, not a switch
+    """The meaning of a report, which on the return leg never tells of a delivery to the member (SPEC 6)."""
+    return _ON_RETURN_LEG.get(meaning, meaning) if return_leg else meaning
+
+
+_ON_RETURN_LEG = {
+    Meaning.IN_TRANSIT: Meaning.RETURNING,
+    Meaning.AT_PICKUP_POINT: Meaning.RETURNING,
+    Meaning.DELIVERED: Meaning.RETURNED,
+    Meaning.COLLECTED: Meaning.RETURNED,
+}
+
+
+def number_of(parcel: Parcel, facts: OrderFacts) -> bytes:
+    """The parcel's tracking number: its own, else the order's if that names this parcel or there is no other; b""."""
+    if parcel.record.tracking:
+        return parcel.record.tracking
+    record = facts.record
+    if record is None or not record.tracking:
+        return b""
+    return record.tracking if len(facts.parcels) == 1 or record.delivery_id == parcel.record.parcel_id else b""
+
+
+def numbers_of(facts: OrderFacts) -> frozenset[bytes]:
+    """The tracking numbers that the order's parcels have now; while no parcel is known, the one that the order names."""
+    if facts.parcels:
+        return frozenset(number for parcel in facts.parcels if (number := number_of(parcel, facts)))
+    tracking = facts.record.tracking if facts.record is not None else None
+    return frozenset({tracking}) if tracking else frozenset()
+
+
+def within_reach(created_at: Micros | None, at: Micros) -> bool:
+    """Whether a report is near enough to the order's creation to mean it by its number; one not known yet may be."""
+    return created_at is None or abs(at - created_at) <= REACH
+
+
+def reports_of(parcel: Parcel, facts: OrderFacts) -> tuple[CarrierReport, ...]:
+    """The reports that the parcel takes (SPEC 6): those of its number, within 180 days, and those that name the order.
+
+    A report that names the order and a number is of the parcel of that number, however old; if no parcel has it, or
+    it has no number, it is of the order's only parcel, and of none when there are several.
+    """
+    if not facts.reports:
+        return ()
+    number, alone = number_of(parcel, facts), len(facts.parcels) == 1
+    created = facts.record.created_at if facts.record is not None else None
+    return tuple([r for r in facts.reports if _is_taken(r, number, created, alone=alone)])
+
+
+def _is_taken(report: CarrierReport, number: bytes, created: Micros | None, *, alone: bool) -> bool:
+    if alone and (report.named or not report.number):
+        return True
+    if not report.number or report.number != number:
+        return False
+    return report.named or within_reach(created, report.at)
+
+
+def ambiguous_reports(facts: OrderFacts) -> tuple[CarrierReport, ...]:
+    """The reports that name the order, but could be of any of its several parcels: none takes them, `explain` shows them."""
+    if len(facts.parcels) < 2 or not facts.reports:  # noqa: PLR2004 - several
+        return ()
+    known = numbers_of(facts)
+    return tuple([r for r in facts.reports if (r.named or not r.number) and r.number not in known])

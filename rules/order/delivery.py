@@ -1,0 +1,195 @@
+"""When an order is final (SPEC 2): at the last of its parcels' final moments, or at its completion without delivery.
+
+Without reports of a carrier a parcel has one voice, upstream's, and nothing is folded for the other.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from rules.order.carrier_reports import GoneWord, Voice, carrier_voice, final_of_both, reports_of
+from rules.order.facts import DeliveryKey, OrderFacts, Parcel
+from rules.order.options import final_status_of
+from rules.order.trail import (
+    CANCELLED,
+    COMPLETED,
+    FINAL_FOR_ARRIVED,
+    FINAL_FOR_COLLECTED,
+    GONE_BACK,
+    OUT_OF_THE_COUNT,
+    Entry,
+    State,
+    Trail,
+    since,
+    streak,
+    without_last,
+)
+from schemas.ids import Micros
+from schemas.settings import FinalStatus
+
+COUNTER_CHANNELS = frozenset({"pos", "shop_crm"})
+
+
+def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros | None:
+    """When upstream says that the parcel reached its final status (SPEC 2.2); None while it has not."""
+    return _moment_in(parcel.trail, awaited_status(parcel, overrides))
+
+
+def awaited_status(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> str:
+    """`arrived` or `collected`: the final status of the parcel's delivery option."""
+    return final_status_of(parcel.record.option, parcel.record.pickup, overrides)
+
+
+def _moment_in(trail: Trail, awaited: str) -> Micros | None:
+    if awaited == "collected":
+        return since(trail, FINAL_FOR_COLLECTED)
+    run = streak(trail, FINAL_FOR_ARRIVED)
+    if not run:
+        return None
+    said = _arrival_said_by(run[-1])
+    # `arrived` followed by `collected` loses nothing: without a word on the arrival the earliest evidence counts.
+    return said if said is not None else min(e.evidence for e in run)
+
+
+def _arrival_said_by(entry: Entry) -> Micros | None:
+    """The earlier of `arrived_at` and `collected_at`, when the record tells the arrival at all."""
+    arrived, collected = (entry.said_at, entry.also_at) if entry.state is State.ARRIVED else (entry.also_at, entry.said_at)
+    if arrived is None:
+        return None
+    return arrived if collected is None else min(arrived, collected)
+
+
+def gone_back_since(parcel: Parcel) -> Micros | None:
+    """Since when the parcel is returning, returned or lost; None when it is not.
+
+    The earliest evidence counts, not the newest record's word: a parcel that is returned goes back since it was
+    returning.
+    """
+    run = streak(parcel.trail, GONE_BACK)
+    return min(e.evidence for e in run) if run else None
+
+
+def before_it_went_back(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros | None:
+    """The final moment that stood before the parcel went back (for `on_return: keep`, SPEC 4.5)."""
+    return _moment_in(without_last(parcel.trail, GONE_BACK), awaited_status(parcel, overrides))
+
+
+def order_final_moment(facts: OrderFacts, overrides: Mapping[str, FinalStatus], *, on_completed: bool) -> Micros | None:
+    """When the whole order is final (SPEC 2.2 D4, D5 and 2.5)."""
+    if on_completed or completes_without_delivery(facts):
+        # A cancellation is judged by itself (it may be kept, SPEC 4.3); it does not undo the completion.
+        return since(without_last(facts.trail, CANCELLED), COMPLETED)
+    if facts.reports:
+        return _last_standing(standings(facts, overrides))
+    if len(facts.parcels) == 1:
+        return final_moment(facts.parcels[0], overrides)
+    return _last_of(facts.parcels, overrides)
+
+
+def completes_without_delivery(facts: OrderFacts) -> bool:
+    """A counter sale, or an order that upstream says has no delivery (SPEC 2.2 D4)."""
+    record = facts.record
+    if record is None or facts.parcels:
+        return False
+    if record.delivery_key is DeliveryKey.NULL:
+        return True
+    return record.delivery_key is DeliveryKey.ABSENT and record.created_by in COUNTER_CHANNELS
+
+
+def is_out_of_the_count(parcel: Parcel) -> bool:
+    """Returned or lost by upstream's word: the other parcels decide without it (SPEC 2.5). One on its way back is awaited."""
+    record = parcel.record
+    return record.failed or record.status in ("returned", "expired")
+
+
+def _last_of(parcels: tuple[Parcel, ...], overrides: Mapping[str, FinalStatus]) -> Micros | None:
+    last: Micros | None = None
+    for parcel in parcels:
+        if is_out_of_the_count(parcel):
+            continue
+        moment = final_moment(parcel, overrides)
+        if moment is None:
+            return None
+        last = moment if last is None else max(last, moment)
+    return last
+
+
+class Standing(NamedTuple):
+    """What the two voices say of one parcel (SPEC 2.4)."""
+
+    upstream: Voice
+    carrier: Voice
+
+    @property
+    def final_at(self) -> Micros | None:
+        """When the parcel is final; None while it is not."""
+        return final_of_both(self.upstream, self.carrier)
+
+    @property
+    def out(self) -> bool:
+        """Returned or lost in either voice, and not final: the other parcels decide without it (SPEC 2.5)."""
+        return (self.upstream.out or self.carrier.out) and self.final_at is None
+
+    def keeping(self, kept_from: Micros) -> "Standing":
+        """How the parcel stands if going back at or after `kept_from` changes nothing (SPEC 4.5)."""
+        return Standing(self.upstream.keeping(kept_from), self.carrier.keeping(kept_from))
+
+
+def standing_of(parcel: Parcel, facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> Standing:
+    """Both voices on one of the order's parcels."""
+    carrier = carrier_voice(reports_of(parcel, facts), awaited_status(parcel, overrides))
+    return Standing(upstream_voice(parcel, overrides), carrier)
+
+
+def standings(facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> list[Standing]:
+    """Both voices on each parcel, in the order of `facts.parcels`."""
+    return [standing_of(parcel, facts, overrides) for parcel in facts.parcels]
+
+
+def upstream_voice(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Voice:
+    """Upstream's voice: its newest record counts (SPEC 2.4)."""
+    run = streak(parcel.trail, GONE_BACK)
+    if not run:
+        return Voice(final_moment(parcel, overrides))
+    return Voice(None, before_it_went_back(parcel, overrides), tuple(_gone_words(run)))
+
+
+def _gone_words(run: Iterable[Entry]) -> Iterator[GoneWord]:
+    """Upstream's words of going back: each of the time that its record tells, else of the earliest that shows the word.
+
+    So a record that only repeats *returning* is no newer word, but *returned* after *returning* is.
+    """
+    for state, entries in groupby(run, key=attrgetter("state")):
+        told = list(entries)
+        earliest = min(entry.evidence for entry in told)
+        for entry in told:
+            yield GoneWord(earliest if entry.said_at is None else entry.said_at, state in OUT_OF_THE_COUNT)
+
+
+def finals_if_kept(facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> Iterator[tuple[Micros, Micros]]:
+    """Pairs (from when on going back changes nothing, the order's final moment then), for `on_return: keep` (SPEC 4.5).
+
+    The due date depends on what is kept, so all going back is kept first, then without the word that came first, and
+    so on. Which of the pairs holds is for the due date to say.
+    """
+    if not facts.reports and all(gone_back_since(parcel) is None for parcel in facts.parcels):
+        return
+    told = standings(facts, overrides)
+    words = {word.at for one in told for voice in one for word in voice.gone if not word.reversal}
+    for kept_from in sorted(words):
+        final = _last_standing(one.keeping(kept_from) for one in told)
+        if final is not None:
+            yield kept_from, final
+
+
+def _last_standing(told: Iterable[Standing]) -> Micros | None:
+    last: Micros | None = None
+    for one in told:
+        moment = one.final_at
+        if moment is None:
+            if one.out:
+                continue
+            return None
+        last = moment if last is None else max(last, moment)
+    return last

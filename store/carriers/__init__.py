@@ -1,0 +1,1 @@
+"""Carrier codes, tracking numbers and parked reports."""

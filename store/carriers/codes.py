@@ -1,0 +1,108 @@
+"""Codes that operators added or changed over the shipped tables, and the codes that nobody knows yet (SPEC 6).
+
+Every change is a row that is never changed again, so the log is the table itself. A change moves the settings epoch, so
+that workers read their codes anew, and asks to look again at what carried the code while nobody knew it.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from psycopg import Connection
+
+from schemas.carriers.meaning import Meaning
+from schemas.ids import Micros
+from store.postgres.named_queries import queries
+from store.postgres.session import Cursor, raw, transaction
+
+Code = tuple[str, str, str]
+"""Carrier, service and code: a code means nothing alone."""
+Database = Connection[tuple[Any, ...]]
+
+
+class Changed(NamedTuple):
+    """What a change did: the version now newest, whether it is new, and how many orders and numbers it looks at again."""
+
+    version: int
+    changed: bool
+    rechecked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One change of a code. `meaning` None leads back to the shipped table; `before` is what the operator had set."""
+
+    version: int
+    code: Code
+    meaning: Meaning | None
+    note: str
+    applied_at: Micros
+    applied_by: str
+    before: Meaning | None
+
+
+class Unknown(NamedTuple):
+    """A code that came and stands in no table: with which text (redacted), how often, and from when to when."""
+
+    carrier: str
+    service: str
+    code: str
+    text: str
+    reports: int
+    first_at: Micros
+    last_at: Micros
+
+
+def overlay(cursor: Cursor) -> dict[Code, Meaning]:
+    """What operators have set over the shipped tables; codes that were reset are not in it."""
+    rows = cursor.execute(queries("carriers/codes")["overlay"]).fetchall()
+    return {(carrier, service, code): Meaning(meaning) for carrier, service, code, meaning in rows}
+
+
+def set_code(connection: Database, code: Code, meaning: Meaning | None, note: str, by: str) -> Changed:
+    """Gives a code its meaning from now on, or with None the shipped table's again; what it has already makes no version.
+
+    Reports that carried the code while nobody knew it are looked at again; others keep what they meant when they came.
+    """
+    sql = queries("carriers/codes")
+    with transaction(connection) as cursor:
+        # Waits for batches that are noting unknown codes right now (store/carriers/unknown_codes.py); later ones read the codes anew.
+        cursor.execute(queries("settings/versions")["next_epoch"])
+        version, known = cursor.execute(sql["newest"], list(code)).fetchone() or (0, None)
+        if known == meaning:
+            return Changed(version, changed=False, rechecked=0)
+        row = cursor.execute(sql["add"], [*code, meaning, note, by]).fetchone() or (0,)
+        cursor.execute(sql["recheck"], list(code))
+        rechecked = cursor.rowcount
+        cursor.execute(sql["forget"], list(code))
+        return Changed(int(row[0]), changed=True, rechecked=rechecked)
+
+
+def log(connection: Database) -> list[Logged]:
+    """All changes, oldest first."""
+    return [
+        Logged(version, (carrier, service, code), _meaning(meaning), note, at, by, _meaning(before))
+        for version, carrier, service, code, meaning, note, at, by, before in raw(connection).execute(
+            queries("carriers/codes")["log"]
+        )
+    ]
+
+
+def _meaning(number: int | None) -> Meaning | None:
+    return Meaning(number) if number is not None else None
+
+
+def own(connection: Database) -> dict[Code, Logged]:
+    """The changes in force: the newest of each code, without those that were reset."""
+    newest = {one.code: one for one in log(connection)}
+    return {code: one for code, one in newest.items() if one.meaning is not None}
+
+
+def unknown(connection: Database) -> list[Unknown]:
+    """Codes that came and stand in no table, the latest first."""
+    return [Unknown(*row) for row in raw(connection).execute(queries("carriers/codes")["unknown"]).fetchall()]
+
+
+def has_come(connection: Database, carrier: str, service: str) -> bool:
+    """Whether a report of the service came with a code that nobody knows."""
+    row = raw(connection).execute(queries("carriers/codes")["has_come"], [carrier, service]).fetchone()
+    return row is not None and bool(row[0])

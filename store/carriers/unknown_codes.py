@@ -1,0 +1,96 @@
+"""Codes of carriers that no table has: counted, shown, and the reports that carried them remembered (SPEC 6)."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from psycopg import Connection
+
+from schemas.ids import Micros
+from store.postgres.arrays import byteas, columns, int4s, int8s, texts
+from store.postgres.named_queries import queries
+from store.postgres.session import Cursor, raw
+
+Code = tuple[str, str, str]
+"""Carrier, service and code."""
+MOST = 1000
+"""Codes of a service that are kept apart, and services of which no table knows anything."""
+OTHERS = "(others)"
+"""What is counted under one label, since there are too many."""
+
+
+class Unknown(NamedTuple):
+    """A report whose code is unknown: where to find it again. The merchant is 0 unless it named an order."""
+
+    code: Code
+    shown: str
+    merchant_no: int
+    key: bytes
+
+
+class CodesChanged(Exception):
+    """The tables of codes changed since the batch looked its reports up: do it again."""
+
+
+class UnknownCodes:
+    """Which codes have come, so that no sender can make lists and labels grow without end."""
+
+    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
+        """Reads those that are known to be unknown."""
+        self._codes: dict[tuple[str, str], set[str]] = {}
+        for carrier, service, code in codes(raw(connection)):
+            self._codes.setdefault((carrier, service), set()).add(code)
+
+    def spelled(self, carrier: str, service: str, code: str) -> Code:
+        """The code under which to keep the report."""
+        codes = self._codes.get((carrier, service))
+        if codes is None:
+            if len(self._codes) >= MOST:
+                return OTHERS, OTHERS, OTHERS
+            codes = self._codes[carrier, service] = set()
+        if code not in codes:
+            if len(codes) >= MOST:
+                return carrier, service, OTHERS
+            codes.add(code)
+        return carrier, service, code
+
+
+def note(cursor: Cursor, unknown: Sequence[Unknown], epoch: int, now: Micros) -> None:
+    """Counts codes, and remembers reports to look at again. Raises CodesChanged when `epoch` is not the newest.
+
+    Call it after all other locks are taken.
+    """
+    row = cursor.execute(queries("carriers/unknown_codes")["hold_epoch"]).fetchone()
+    if row is None or row[0] != epoch:
+        raise CodesChanged
+    counts: dict[Code, tuple[str, int]] = {}
+    for one in unknown:
+        counts[one.code] = one.shown, counts.get(one.code, ("", 0))[1] + 1
+    rows = [(*_encoded(code), shown.encode(), count) for code, (shown, count) in sorted(counts.items())]
+    cursor.execute(queries("carriers/unknown_codes")["note_codes"], [*columns(rows, (texts, texts, texts, texts, int8s)), now])
+    places = sorted({(*_encoded(one.code), one.merchant_no, one.key) for one in unknown if one.code[2] != OTHERS})
+    if places:
+        cursor.execute(queries("carriers/unknown_codes")["note_reports"], columns(places, (texts, texts, texts, int4s, byteas)))
+
+
+def codes(cursor: Cursor) -> list[Code]:
+    """The codes that have come and were unknown then."""
+    return cursor.execute(queries("carriers/unknown_codes")["all"]).fetchall()
+
+
+def ask(cursor: Cursor, code: Code) -> None:
+    """Asks to look again at what carried a code, which is known by now."""
+    cursor.execute(queries("carriers/unknown_codes")["hold_epoch"])
+    cursor.execute(queries("carriers/codes")["recheck"], list(code))
+    cursor.execute(queries("carriers/codes")["forget"], list(code))
+
+
+def forget_reports(cursor: Cursor, places: Collection[tuple[Code, bytes]]) -> None:
+    """Forgets where reports were that are no more: their code, and the key that they had without a merchant."""
+    if places:
+        rows = sorted((*_encoded(code), key) for code, key in places)
+        cursor.execute(queries("carriers/unknown_codes")["forget_reports"], columns(rows, (texts, texts, texts, byteas)))
+
+
+def _encoded(code: Code) -> tuple[bytes, bytes, bytes]:
+    carrier, service, spelled = code
+    return carrier.encode(), service.encode(), spelled.encode()

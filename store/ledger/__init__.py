@@ -1,0 +1,1 @@
+"""Accounts, lots and ledger entries."""

@@ -1,0 +1,1 @@
+"""Orders with their packed facts, and what belongs to them."""

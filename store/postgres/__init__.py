@@ -1,0 +1,1 @@
+"""PostgreSQL itself: sessions, arrays, named queries, migrations."""

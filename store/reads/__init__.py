@@ -1,0 +1,1 @@
+"""Reads off the hot path."""

@@ -1,0 +1,40 @@
+"""Figures for metrics and for waiting, read from the tables."""
+
+from schemas.ids import Micros
+from store.postgres.named_queries import queries
+from store.postgres.session import Cursor
+
+
+def next_due(cursor: Cursor) -> tuple[Micros | None, Micros]:
+    """When the next grant is due (None: nothing is planned), and the database's clock."""
+    row = cursor.execute(queries("reads/gauges")["next_due"]).fetchone()
+    return (row[0], row[1]) if row else (None, 0)
+
+
+def next_expiry(cursor: Cursor) -> tuple[Micros | None, Micros]:
+    """When the next lot lapses (None: never), and the database's clock."""
+    row = cursor.execute(queries("reads/gauges")["next_expiry"]).fetchone()
+    return (row[0], row[1]) if row else (None, 0)
+
+
+def now(cursor: Cursor) -> Micros:
+    """The database's clock."""
+    row = cursor.execute(queries("reads/gauges")["now"]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def epoch(cursor: Cursor) -> int:
+    """How many changes of settings there were."""
+    row = cursor.execute(queries("reads/gauges")["epoch"]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def outbox_rows(cursor: Cursor) -> int:
+    """Rows waiting in the outbox, counted up to a million."""
+    row = cursor.execute(queries("reads/gauges")["outbox_rows"]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def quarantined(cursor: Cursor) -> dict[str, int]:
+    """Records in quarantine that wait for somebody, by topic."""
+    return dict(cursor.execute(queries("reads/gauges")["quarantined"]).fetchall())

@@ -1,0 +1,122 @@
+"""What workers remember: merchants, their settings, their app's events, the carriers' codes; read anew when the epoch moves."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from psycopg import Connection
+
+from rules.earning.binding import VersionInForce
+from rules.earning.entitlement import Installs
+from rules.order.facts import NOTHING_IN_FORCE
+from schemas.carriers.codes import CodeTable
+from schemas.settings import BoundRules, SettingsDocument, compile_settings, load_settings
+from store.carriers import codes
+from store.postgres.named_queries import queries
+from store.postgres.session import Cursor, raw
+from store.settings import app_installs
+
+
+class UnknownMerchantId(LookupError):
+    """A merchant without a number: learn it outside the transaction, then do the batch again."""
+
+
+class _Numbers(dict[str, int]):
+    def __missing__(self, merchant_id: str) -> int:
+        raise UnknownMerchantId(merchant_id)
+
+
+class Merchants:
+    """Numbers and ids of merchants, their settings versions, the bound rules of each version in use, their app's events."""
+
+    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
+        """Reads all merchants and versions known so far."""
+        self._connection = connection
+        self._numbers = _Numbers()
+        self._ids: dict[int, str] = {}
+        self._versions: dict[int, list[VersionInForce]] = {}
+        self._rules: dict[tuple[int, int], BoundRules] = {}
+        self._installs: dict[int, Installs] = {}
+        self.codes = CodeTable()
+        """The carriers' codes as they stand in the shipped tables and what operators set over them."""
+        self.epoch = -1
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Reads merchants and versions anew. The epoch is read first, so that a change meanwhile is seen next time."""
+        sql, cursor = queries("settings/versions"), raw(self._connection)
+        row = cursor.execute(sql["epoch"]).fetchone()
+        self.epoch = row[0] if row else 0
+        for number, merchant_id in cursor.execute(sql["merchants"]).fetchall():
+            self._numbers[merchant_id], self._ids[number] = number, merchant_id
+        self._versions = {}
+        for number, version, effective in cursor.execute(sql["versions"]).fetchall():
+            self._versions.setdefault(number, []).append(VersionInForce(effective, version))
+        self._installs = app_installs.installs(cursor)
+        self.codes = CodeTable(codes.overlay(cursor))
+
+    def keep_up(self, cursor: Cursor) -> None:
+        """Reads anew if the epoch has moved.
+
+        To be asked by a transaction that has a number already (it holds a lock): what is committed afterwards is looked at
+        again when this transaction is over (store/streams/recheck.py), what was committed before is seen now.
+        """
+        row = cursor.execute(queries("settings/versions")["epoch"]).fetchone()
+        if row and row[0] != self.epoch:
+            self.refresh()
+
+    @staticmethod
+    def change(cursor: Cursor) -> None:
+        """Moves the epoch, so that everybody reads anew. Whoever does this waits for others that do, until they commit."""
+        cursor.execute(queries("settings/versions")["next_epoch"])
+
+    def learn(self, merchant_ids: Iterable[str]) -> None:
+        """Gives numbers to merchants never heard of before, in a transaction of their own."""
+        new = sorted(set(merchant_ids) - self._numbers.keys())
+        if new:
+            raw(self._connection).execute(queries("settings/versions")["add_merchants"], [new])
+            self.refresh()
+
+    def number(self, merchant_id: str) -> int:
+        """The number of a learnt merchant. Raises UnknownMerchantId."""
+        return self._numbers[merchant_id]
+
+    def find(self, merchant_id: str) -> int | None:
+        """The number of a merchant, if there is one."""
+        return self._numbers.get(merchant_id)
+
+    def merchant_id(self, number: int) -> str:
+        """The id of a numbered merchant; one that another worker has just numbered is looked up."""
+        if number not in self._ids:
+            self.refresh()
+        return self._ids[number]
+
+    def versions(self, number: int) -> list[VersionInForce]:
+        """The settings versions of a merchant, by effective date."""
+        return self._versions.get(number, [])
+
+    def installs(self, number: int) -> Installs:
+        """The application events of a merchant, oldest first."""
+        return self._installs.get(number, ())
+
+    def rules(self, number: int, version: int | None) -> BoundRules | None:
+        """The bound rules of a version; None for an order bound to nothing."""
+        if version is None or version <= NOTHING_IN_FORCE:
+            return None
+        found = self._rules.get((number, version))
+        if found is None:
+            found = self._rules[number, version] = self._load(number, version)
+        return found
+
+    def _load(self, number: int, version: int) -> BoundRules:
+        row = raw(self._connection).execute(queries("settings/versions")["document"], [number, version]).fetchone()
+        if row is None:
+            message = f"settings version {version} of merchant {self.merchant_id(number)} is missing from the database"
+            raise LookupError(message)
+        document, effective = row
+        return compile_settings(document_of(document), effective)
+
+
+def document_of(content: Any) -> SettingsDocument:
+    """A stored document, read by the same reader as a file (numbers stay decimals)."""
+    return load_settings(orjson.dumps(content), name="stored settings")

@@ -1,0 +1,1 @@
+"""Cursors, outbox, quarantine and the recheck queue."""

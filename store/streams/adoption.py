@@ -1,0 +1,71 @@
+"""Cursors for people, and starting anew where a topic was recreated or lost part of its log (I6, I7)."""
+
+from typing import Any, NamedTuple
+
+from psycopg import Connection
+
+from schemas.ids import Micros
+from store.postgres.named_queries import queries
+from store.postgres.session import raw, transaction
+from store.streams.cursors import Place
+
+Database = Connection[tuple[Any, ...]]
+RETIRED = "#"
+"""Between a topic's uuid and a count, in the rows that stay as history. No uuid contains it."""
+
+
+class KnownCursor(NamedTuple):
+    """One row: where a pipeline stands in a partition, and what became of the records from `first_offset` on."""
+
+    pipeline: str
+    topic: str
+    partition: int
+    cluster: str
+    topic_uuid: str
+    first_offset: int
+    next_offset: int
+    applied: int
+    duplicate: int
+    ignored: int
+    parked: int
+    dead: int
+    updated_at: Micros
+
+    @property
+    def retired(self) -> bool:
+        """Whether the row is history only."""
+        return RETIRED in self.topic_uuid
+
+    @property
+    def place_in_cluster(self) -> tuple[str, str, int]:
+        """The partition as it really is: cluster, topic uuid, number."""
+        return self.cluster, self.topic_uuid, self.partition
+
+
+def known(connection: Database) -> list[KnownCursor]:
+    """All cursors, by pipeline, topic and partition, those of former topics among them."""
+    return [KnownCursor(*row) for row in raw(connection).execute(queries("streams/adoption")["all"]).fetchall()]
+
+
+class Adoption(NamedTuple):
+    """A partition in which a pipeline starts anew at `start`, and why."""
+
+    pipeline: str
+    place: Place
+    start: int
+    why: str
+    before: KnownCursor | None = None
+
+
+def adopt(connection: Database, cluster: str, adoptions: list[Adoption]) -> None:
+    """Begins new cursors, all or none.
+
+    A former row of the same partition is kept under a retired name: every row goes on explaining the offsets from its
+    first to its next one (I7), and what lies between two rows is what was skipped or is read again.
+    """
+    sql = queries("streams/adoption")
+    with transaction(connection) as cursor:
+        for one in adoptions:
+            topic, uuid, partition = one.place
+            cursor.execute(sql["retire"], [one.pipeline, cluster, uuid, partition])
+            cursor.execute(sql["begin"], [one.pipeline, cluster, uuid, partition, topic, one.start])

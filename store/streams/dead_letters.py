@@ -1,0 +1,155 @@
+"""What became of poison: listed, shown, sent back to where it came from, or given up (DESIGN 2.6).
+
+A redrive goes through the outbox like everything that is sent: bytes, key and headers as they came, the topic and the
+record's own time in headers that the relay takes off again. The time matters, since some records take their version
+from it (SPEC 7).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from psycopg import Connection
+
+from schemas.ids import Micros
+from store.postgres.named_queries import queries
+from store.postgres.session import Cursor, raw, transaction
+from store.streams import outbox
+from store.streams.outbox import Headers, OutboxKind, headers_bytes, headers_of
+
+TOPIC, TIME, REDRIVE = "__points.topic", "__points.timestamp", "__points.redrive"
+CHUNK = 200
+"""Rows whose bytes are held at once: 200 records of 1 MB fit anywhere."""
+
+Database = Connection[tuple[Any, ...]]
+
+
+class Summary(NamedTuple):
+    """One row of the list."""
+
+    id: int
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    message: str
+    received_at: Micros
+    redriven_at: Micros | None
+    discarded_at: Micros | None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One row with its bytes. They may hold personal data: never print them as they are."""
+
+    summary: Summary
+    pipeline: str
+    merchant_id: str | None
+    timestamp: Micros
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class UnknownLetters(LookupError):
+    """No dead letters have these ids."""
+
+
+class AlreadyDone(Exception):
+    """Some of the dead letters were redriven or discarded before."""
+
+
+def listed(connection: Database) -> list[Summary]:
+    """All dead letters, oldest first."""
+    return [Summary(*row) for row in raw(connection).execute(queries("streams/dead_letters")["list"]).fetchall()]
+
+
+def letter(connection: Database, number: int) -> Letter:
+    """One dead letter, whole. Raises UnknownLetters."""
+    row = raw(connection).execute(queries("streams/dead_letters")["show"], [number]).fetchone()
+    if row is None:
+        raise _unknown([number])
+    pipeline, merchant, timestamp, key, value, headers = row[9:]
+    return Letter(Summary(*row[:9]), pipeline, merchant, timestamp, key, value, headers_of(headers))
+
+
+def waiting(connection: Database) -> list[int]:
+    """The ids of those that were neither redriven nor discarded."""
+    return [row[0] for row in raw(connection).execute(queries("streams/dead_letters")["waiting"]).fetchall()]
+
+
+def topics_of(connection: Database, ids: Sequence[int]) -> set[str]:
+    """The source topics of some dead letters."""
+    wanted = set(ids)
+    return {row.topic for row in listed(connection) if row.id in wanted}
+
+
+def redrive(connection: Database, ids: Sequence[int], *, again: bool = False) -> int:
+    """Queues the records for their source topics, all or none; returns how many.
+
+    Raises UnknownLetters, and AlreadyDone for those dealt with before, unless `again`.
+    """
+    wanted = sorted(set(ids))
+    with transaction(connection) as cursor:
+        _check(cursor, wanted, again=again)
+        for start in range(0, len(wanted), CHUNK):
+            part = wanted[start : start + CHUNK]
+            rows = cursor.execute(queries("streams/dead_letters")["bytes"], [part]).fetchall()
+            outbox.add(cursor, [_addressed_row(*row) for row in rows])
+            cursor.execute(queries("streams/dead_letters")["redriven"], [part])
+    return len(wanted)
+
+
+def discard(connection: Database, ids: Sequence[int]) -> int:
+    """Gives the records up, all or none: they stay listed. Raises UnknownLetters, AlreadyDone."""
+    wanted = sorted(set(ids))
+    with transaction(connection) as cursor:
+        _check(cursor, wanted, again=False)
+        cursor.execute(queries("streams/dead_letters")["discarded"], [wanted])
+    return len(wanted)
+
+
+def _check(cursor: Cursor, wanted: list[int], *, again: bool) -> None:
+    rows = cursor.execute(queries("streams/dead_letters")["state"], [wanted]).fetchall()
+    states = {row[0]: row[2:4] for row in rows}
+    purged = [row[0] for row in rows if row[4] is not None]
+    missing = [number for number in wanted if number not in states]
+    if missing:
+        raise _unknown(missing)
+    if purged:
+        raise AlreadyDone(f"{_named(purged)} older than 14 days and without bytes: take them from the dead-letter topic")
+    done = [number for number, state in states.items() if any(at is not None for at in state)]
+    if done and not again:
+        raise AlreadyDone(f"{_named(done)} redriven or discarded before: nothing was done; look with `points dlq list`")
+
+
+def _unknown(numbers: list[int]) -> UnknownLetters:
+    return UnknownLetters(f"{_named(numbers)} not known: look with `points dlq list`")
+
+
+def _named(numbers: list[int]) -> str:
+    if len(numbers) == 1:
+        return f"dead letter {numbers[0]} is"
+    shown = ", ".join(str(n) for n in numbers[:10])
+    return f"dead letters {shown}{', …' if len(numbers) > 10 else ''} are"  # noqa: PLR2004 - enough to see which
+
+
+def _addressed_row(
+    number: int, topic: str, key: bytes | None, value: bytes | None, headers: bytes | None, timestamp: Micros
+) -> tuple[int, OutboxKind, bytes | None, bytes | None, bytes]:
+    ours = [(TOPIC, topic.encode()), (TIME, str(timestamp // 1000).encode()), (REDRIVE, str(number).encode())]
+    return number % outbox.SHARDS, OutboxKind.REDRIVE, key, value, headers_bytes([*headers_of(headers), *ours])
+
+
+class Addressed(NamedTuple):
+    """Where a redriven record goes, with which time (milliseconds; 0: the present), and its headers."""
+
+    topic: str
+    timestamp: int
+    headers: list[tuple[str, bytes | None]]
+
+
+def addressed(headers: Headers) -> Addressed:
+    """What `redrive` put into the headers, and the headers without topic and time. The last ones are ours."""
+    topic, time = headers[-3][1], headers[-2][1]
+    return Addressed((topic or b"").decode(), int(time or 0), [*headers[:-3], headers[-1]])

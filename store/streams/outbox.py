@@ -1,0 +1,125 @@
+"""The outbox: what must be published, written in the transaction that makes it true, sent and deleted by the relay."""
+
+from base64 import b64decode, b64encode
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from typing import Any, NamedTuple
+from zlib import compress, decompress
+
+import orjson
+
+from store.postgres.arrays import byteas, columns, int2s, int4s, int8s
+from store.postgres.named_queries import queries
+from store.postgres.session import Cursor
+
+SHARDS = 4
+"""Members are spread over so many queues; each keeps its order, and as many relays can work side by side."""
+
+PACK = 1000
+"""Events at most in a row: one row for each costs PostgreSQL more than everything else that is done with it."""
+_BETWEEN = b"\n"
+"""Between the events of a row; JSON holds no bare line feed."""
+_FAST = 1
+"""The events of a row are so alike that the quickest compression leaves a seventh of them, for 2 us an event."""
+
+TRACEPARENT = "traceparent"
+"""The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class OutboxKind(IntEnum):
+    """What an outbox row is, hence to which topic it goes. CHANGED: points-changed events, many in one row."""
+
+    CHANGED = 1
+    SETTINGS = 2
+    DEAD_ORDERS = 3
+    DEAD_DELIVERIES = 4
+    DEAD_CUSTOMERS = 5
+    DEAD_COMMANDS = 6
+    REDRIVE = 7
+
+
+class Event(NamedTuple):
+    """A points-changed event: the shard of its account, its JSON, and the trace that it belongs to."""
+
+    shard: int
+    value: bytes
+    traceparent: bytes | None = None
+
+
+def shard_of(number: int) -> int:
+    """The shard of an account or a merchant."""
+    return number % SHARDS
+
+
+def headers_bytes(headers: Headers) -> bytes:
+    """Record headers, exactly: names may repeat and values may be absent or any bytes."""
+    return orjson.dumps([[name, None if value is None else b64encode(value).decode()] for name, value in headers])
+
+
+def headers_of(packed: bytes | None) -> list[tuple[str, bytes | None]]:
+    """What `headers_bytes` packed."""
+    if packed is None:
+        return []
+    return [(name, None if value is None else b64decode(value)) for name, value in orjson.loads(packed)]
+
+
+def add(cursor: Cursor, rows: Sequence[tuple[int, OutboxKind, bytes | None, bytes | None, bytes | None]]) -> None:
+    """Puts rows (shard, kind, key, value, packed headers) into the outbox."""
+    if rows:
+        cursor.execute(queries("streams/outbox")["add"], columns(rows, (int2s, int2s, byteas, byteas, byteas)))
+
+
+def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
+    """Puts events into the outbox, those of a shard together, in their order."""
+    by_shard: dict[int, list[Event]] = defaultdict(list)
+    for event in events:
+        by_shard[event.shard].append(event)
+    rows = [_packed(shard, mine[at : at + PACK]) for shard, mine in by_shard.items() for at in range(0, len(mine), PACK)]
+    if rows:
+        cursor.execute(queries("streams/outbox")["add_events"], columns(rows, (int2s, byteas, byteas, int4s)))
+
+
+def _packed(shard: int, events: Sequence[Event]) -> tuple[int, bytes, bytes | None, int]:
+    traces = [(TRACEPARENT, event.traceparent) for event in events]
+    headers = headers_bytes(traces) if any(trace is not None for _, trace in traces) else None
+    packed = compress(_BETWEEN.join([event.value for event in events]), _FAST)
+    return shard, packed, headers, len(events)
+
+
+def events_of(value: bytes, headers: bytes | None) -> Iterator[tuple[bytes, Headers]]:
+    """The events of a row of kind CHANGED: each one's JSON, and its headers beside those that tell what it is."""
+    values = decompress(value).split(_BETWEEN)
+    if headers is None:
+        return ((one, ()) for one in values)
+    traces = headers_of(headers)
+    return ((one, () if trace[1] is None else (trace,)) for one, trace in zip(values, traces, strict=True))
+
+
+def first_event(value: bytes) -> bytes:
+    """The oldest event of a row of kind CHANGED."""
+    return decompress(value).split(_BETWEEN, 1)[0]
+
+
+def head(cursor: Cursor, shards: Sequence[int], limit: int) -> list[tuple[Any, ...]]:
+    """The oldest rows of some shards, (shard, id, kind, key, value, headers): as many as hold `limit` events in each."""
+    cursor.execute(queries("streams/outbox")["head"], [int2s(shards), limit], binary=True)
+    return cursor.fetchall()
+
+
+def relax(cursor: Cursor) -> None:
+    """Lets this session's commits return before they are durable: a deletion that is lost is a delivery repeated."""
+    cursor.execute(queries("streams/outbox")["relax"])
+
+
+def sent(cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Deletes what was delivered."""
+    cursor.execute(queries("streams/outbox")["sent"], [int2s([r[0] for r in rows]), int8s([r[1] for r in rows])])
+
+
+def try_shard(cursor: Cursor, shard: int) -> bool:
+    """Takes a shard for this session; False when another relay has it."""
+    row = cursor.execute(queries("streams/outbox")["try_shard"], [shard]).fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,128 @@
+"""Poison: kept byte for byte in quarantine, sent to its dead-letter topic through the outbox, counted (DESIGN 2.6, I7)."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from rules.poison import Limits, Poisoned, too_much
+from schemas.ids import DAY, Micros
+from store.postgres.arrays import byteas, columns, int4s, int8s, texts
+from store.postgres.named_queries import queries
+from store.postgres.session import Cursor
+from store.streams import outbox
+from store.streams.cursors import Place
+from store.streams.outbox import OutboxKind, headers_bytes
+
+KEPT = 14 * DAY
+"""How long raw bytes are kept (SPEC 7): the dead-letter topics' retention is the same."""
+MERCHANT_LETTERS = 100
+"""As many as a merchant's id may have; a record that is poison may claim any."""
+
+
+class Paused(Exception):
+    """The pipeline is paused, or must pause now: nothing of the batch was written."""
+
+
+class MustPause(Paused):
+    """This batch holds too much poison: the pipeline is to be paused, in a transaction of its own."""
+
+
+class DeadLetters(NamedTuple):
+    """Where the poison of a topic goes: the dead-letter topic, and what it is called in short."""
+
+    topic: str
+    short: str
+
+    @property
+    def kind(self) -> OutboxKind:
+        """The outbox kind of these dead letters."""
+        return OutboxKind[f"DEAD_{self.short.upper()}"]
+
+
+class Record(Protocol):
+    """A Kafka record, as far as quarantine keeps it."""
+
+    def key(self) -> Any:
+        """The record's key."""
+
+    def value(self) -> Any:
+        """Its bytes."""
+
+    def offset(self) -> Any:
+        """Where it stands."""
+
+    def headers(self) -> Any:
+        """Its headers, or None."""
+
+    def timestamp(self) -> Any:
+        """(kind, milliseconds)."""
+
+
+class Poison(NamedTuple):
+    """One unreadable record: where it stood, its place in the pipeline's count, what is wrong with it."""
+
+    place: Place
+    record: Record
+    position: int
+    merchant_id: str | None
+    reason: str
+    message: str
+
+
+def consumed(cursor: Cursor, pipeline: str) -> int:
+    """How many records the pipeline has consumed, over all partitions."""
+    row = cursor.execute(queries("streams/cursors")["total"], [pipeline]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def put(cursor: Cursor, pipeline: str, group: str, letters: DeadLetters, poison: Sequence[Poison], now: Micros) -> None:
+    """Keeps the records and queues their dead letters: bytes and headers untouched, our headers added behind."""
+    rows, out = [], []
+    for p in poison:
+        key, value, offset = p.record.key(), p.record.value(), int(p.record.offset())
+        headers = list(p.record.headers() or [])
+        merchant = p.merchant_id[:MERCHANT_LETTERS].encode() if p.merchant_id is not None else None
+        rows.append((
+            p.place.topic.encode(), p.place.topic_uuid.encode(), p.place.partition, offset, key, value,
+            headers_bytes(headers), p.record.timestamp()[1] * 1000, merchant, p.reason.encode(), p.message.encode(), p.position,
+        ))  # fmt: skip
+        told = {
+            "topic": p.place.topic, "partition": str(p.place.partition), "offset": str(offset), "group": group,
+            "message": f"{p.reason}: {p.message}",
+        }  # fmt: skip
+        ours = [(f"__dlq.errors.{name}", text.encode()) for name, text in told.items()]
+        out.append((offset % outbox.SHARDS, letters.kind, key, value, headers_bytes([*headers, *ours])))
+    kinds = (texts, texts, int4s, int8s, byteas, byteas, byteas, int8s, texts, texts, texts, int8s)
+    cursor.execute(queries("streams/quarantine")["put"], [pipeline, now, *columns(rows, kinds)])
+    outbox.add(cursor, out)
+
+
+def check(cursor: Cursor, pipeline: str, limits: Limits, since: int) -> None:
+    """Raises MustPause when there is too much poison around the records from position `since` on."""
+    reach = max(limits.window, limits.in_a_row)
+    cursor.execute(queries("streams/quarantine")["recent"], [pipeline, since - reach])
+    why = too_much([Poisoned(*row) for row in cursor.fetchall()], limits)
+    if why is not None:
+        raise MustPause(f"{why}: nothing of this batch was written; look with `points dlq list`, then `points resume`")
+
+
+def pause(cursor: Cursor, pipeline: str, reason: str) -> None:
+    """Pauses the pipeline for all its workers, until `resume`."""
+    cursor.execute(queries("streams/quarantine")["pause"], [pipeline, reason])
+
+
+def resume(cursor: Cursor, pipeline: str, grace: int) -> bool:
+    """Lets the pipeline go on; the next `grace` records do not count against it. False when it was not paused."""
+    cursor.execute(queries("streams/quarantine")["resume"], [pipeline, consumed(cursor, pipeline) + grace])
+    return cursor.rowcount > 0
+
+
+def paused(cursor: Cursor, pipeline: str) -> tuple[Micros, str] | None:
+    """Since when and why the pipeline is paused."""
+    row = cursor.execute(queries("streams/quarantine")["paused"], [pipeline]).fetchone()
+    return (row[0], row[1]) if row is not None else None
+
+
+def purge(cursor: Cursor, limit: int) -> int:
+    """Forgets the bytes of records that have been kept for KEPT; their rows stay. Returns how many."""
+    cursor.execute(queries("streams/quarantine")["purge"], [KEPT, limit])
+    return cursor.rowcount

@@ -1,0 +1,79 @@
+-- name: mark
+-- The statement's snapshot is taken before the number: whoever could have missed a row that the snapshot shows has a
+-- lower one. No number is used up while the queue is empty.
+SELECT pg_current_xact_id()::text, pg_current_snapshot()::text WHERE EXISTS (SELECT FROM recheck);
+
+-- name: reached
+-- Null until every transaction below the mark is over, then the kinds that have rows under it.
+SELECT CASE WHEN pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8
+            THEN ARRAY(SELECT k FROM generate_series(1, 5) k
+                       WHERE EXISTS (SELECT FROM recheck r
+                                     WHERE r.kind = k AND r.xid < $1::text::xid8
+                                       AND pg_visible_in_snapshot(r.xid, $2::text::pg_snapshot)
+                                       AND r.not_before_us <= points_now())) END;
+
+-- name: claim
+SELECT r.xid::text::bigint, r.merchant_no, r.key, r.since_us, r.before_us, r.reached, points_now()
+FROM recheck r
+WHERE r.kind = $1 AND r.xid < $2::text::xid8 AND pg_visible_in_snapshot(r.xid, $3::text::pg_snapshot)
+  AND r.not_before_us <= points_now()
+ORDER BY r.xid, r.merchant_no, r.key, r.since_us
+LIMIT $4 FOR UPDATE OF r SKIP LOCKED;
+
+-- name: unbound
+SELECT o.order_id FROM orders o
+WHERE o.merchant_no = $1 AND o.settings_no < 0 AND o.order_id > $2
+ORDER BY o.order_id LIMIT $3;
+
+-- name: created_between
+-- At most $5 orders are looked at, whatever they are, so that a turn stays short. Bytes 26 to 33 of a record are its
+-- order's creation (store/orders/codec.py).
+SELECT s.order_id
+FROM (SELECT o.order_id, ('x' || encode(substring(o.record FROM 26 FOR 8), 'hex'))::bit(64)::bigint AS created_us
+      FROM orders o WHERE o.merchant_no = $1 AND o.order_id > $2 ORDER BY o.order_id LIMIT $5) s
+WHERE s.created_us >= $3 AND s.created_us < $4
+ORDER BY s.order_id LIMIT $6;
+
+-- name: nth_behind
+SELECT o.order_id FROM orders o WHERE o.merchant_no = $1 AND o.order_id > $2 ORDER BY o.order_id OFFSET $3 LIMIT 1;
+
+-- name: of_members
+-- For all claimed members at once: the orders in question, and the time of the customer's newest record.
+SELECT k.i, x.order_id, ('x' || encode(substring(c.version FOR 8), 'hex'))::bit(64)::bigint
+FROM unnest($1::int[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[])
+     WITH ORDINALITY k (merchant_no, member, since_us, before_us, reached, i)
+CROSS JOIN LATERAL (
+  SELECT o.order_id FROM orders o
+  WHERE o.merchant_no = k.merchant_no AND o.member = k.member AND o.order_id > k.reached
+    AND ('x' || encode(substring(o.record FROM 26 FOR 8), 'hex'))::bit(64)::bigint >= k.since_us
+    AND ('x' || encode(substring(o.record FROM 26 FOR 8), 'hex'))::bit(64)::bigint < k.before_us
+  ORDER BY o.order_id LIMIT $6) x
+LEFT JOIN customer c ON c.merchant_no = k.merchant_no AND c.member = k.member
+ORDER BY k.i, x.order_id;
+
+-- name: done
+DELETE FROM recheck r
+USING unnest($2::bigint[], $3::int[], $4::bytea[], $5::bigint[]) k (xid, merchant_no, key, since_us)
+WHERE r.kind = $1 AND r.xid = k.xid::text::xid8 AND r.merchant_no = k.merchant_no AND r.key = k.key
+  AND r.since_us = k.since_us;
+
+-- name: go_on
+UPDATE recheck r SET reached = k.reached
+FROM unnest($2::bigint[], $3::int[], $4::bytea[], $5::bigint[], $6::bytea[]) k (xid, merchant_no, key, since_us, reached)
+WHERE r.kind = $1 AND r.xid = k.xid::text::xid8 AND r.merchant_no = k.merchant_no AND r.key = k.key
+  AND r.since_us = k.since_us;
+
+-- name: add
+INSERT INTO recheck AS r (kind, merchant_no, key, since_us, before_us)
+SELECT * FROM unnest($1::smallint[], $2::int[], $3::bytea[], $4::bigint[], $5::bigint[])
+ON CONFLICT (kind, xid, merchant_no, key, since_us)
+DO UPDATE SET before_us = greatest(r.before_us, excluded.before_us), reached = '';
+
+-- name: adopt
+-- No transaction of this server can have such a number and be seen: it comes from the server that a backup was made on.
+WITH gone AS (DELETE FROM recheck r WHERE r.xid > pg_current_xact_id() RETURNING r.*)
+INSERT INTO recheck (kind, merchant_no, key, since_us, before_us, not_before_us)
+SELECT kind, merchant_no, key, since_us, max(before_us), min(not_before_us) FROM gone GROUP BY 1, 2, 3, 4;
+
+-- name: waiting
+SELECT count(*) FROM (SELECT FROM recheck LIMIT 1000000) r;

@@ -1,0 +1,245 @@
+"""`points carriers`: codes that nobody knows get a meaning, and reports without an order are shown."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from schemas.carriers import Meaning
+from store.carriers import codes
+from store.postgres import session
+from tests.support.commands import points
+from tests.support.engine import Engine, wait_for
+from tests.support.upstream import CREATED, STORE, Record, hex_id, order
+
+SHOP, OTHER, MEMBER = "shop-a", "shop-b", hex_id("member")
+STRANGE = "77777"
+FETCHED = CREATED + timedelta(days=2)
+
+
+def report(number: str, code: str | None = "2067", *, at: datetime = FETCHED, **fields: object) -> Record:
+    told = {
+        "carrier": "ecpay", "service": "unimartc2c", "code": code, "tracking_number": number, "occurred_at": at.isoformat(),
+        **fields,
+    }  # fmt: skip
+    return Record("deliveries", None, orjson.dumps(told))
+
+
+def numbered(merchant: str, order_id: str, number: str | None, **fields: Any) -> Record:
+    """An order whose parcel is on its way to a store, with its tracking number."""
+    parcel = {"id": hex_id("delivery", order_id), "status": "shipped", "platform": STORE, "tracking_number": number}
+    return order(merchant, order_id, MEMBER, 1000, delivery=None, order_delivery=parcel, **fields)
+
+
+@pytest.fixture
+def shop(engine: Engine) -> Engine:
+    """Two merchants, and the workers that take in and look again."""
+    engine.merchant(SHOP)
+    engine.merchant(OTHER)
+    engine.run("intake").wait_ready()
+    engine.run("recheck")
+    return engine
+
+
+def settled(engine: Engine) -> None:
+    wait_for("an empty recheck queue", lambda: engine.value("SELECT NOT EXISTS (SELECT FROM recheck)"))
+
+
+def told(engine: Engine, *arguments: str) -> Any:
+    return points(engine.environment, "carriers", *arguments, "--json").json
+
+
+def state(engine: Engine, order_id: str, merchant: str = SHOP) -> str:
+    return str(points(engine.environment, "explain", merchant, order_id, "--json").json["state"])
+
+
+def test_a_code_that_gets_a_meaning_reaches_back_to_reports_that_carried_it(shop: Engine) -> None:
+    by_number, by_name, later = hex_id("by number"), hex_id("by name"), hex_id("later")
+    signed = "已簽收:王小明 0912345678"
+    shop.produce([
+        numbered(SHOP, by_number, "N 1"), numbered(SHOP, by_name, None), numbered(SHOP, later, "N3"),
+        report("n-1", STRANGE, text=signed), report("X9", STRANGE, at=FETCHED + timedelta(hours=1)),
+        report("N2", STRANGE, text=signed, merchant_id=SHOP, order_id=by_name),
+    ])  # fmt: skip
+    shop.wait_consumed(6)
+    (unknown,) = told(shop, "unknown")
+    assert (unknown["carrier"], unknown["service"], unknown["code"], unknown["reports"]) == ("ecpay", "unimartc2c", STRANGE, 3)
+    shown = points(shop.environment, "carriers", "unknown").out
+    assert STRANGE in shown
+    assert "王" not in shown + unknown["text"]
+    assert "0912" not in shown + unknown["text"]
+    assert {state(shop, one) for one in (by_number, by_name, later)} == {"waiting"}
+    assert any(
+        "no table has this code" in step for step in points(shop.environment, "explain", SHOP, by_number, "--json").json["steps"]
+    )
+
+    done = told(shop, "set", "ecpay", "unimartc2c", STRANGE, "collected", "--note", "their notice of May", "--by", "mei")
+    assert (done["word"], done["before"]["word"], done["changed"], done["rechecked"]) == ("collected", "unknown", True, 3)
+    settled(shop)
+    assert [state(shop, one) for one in (by_number, by_name, later)] == ["granted", "granted", "waiting"]
+    assert told(shop, "unknown") == []
+
+    shop.produce([report("N3", STRANGE)])
+    shop.wait_consumed(7)
+    assert state(shop, later) == "granted"
+    assert told(shop, "unknown") == []
+    assert shop.balances() == {(SHOP, MEMBER): 300}
+
+
+def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_on(shop: Engine) -> None:
+    before, after = hex_id("before"), hex_id("after")
+    shop.produce([numbered(SHOP, before, "N1"), numbered(SHOP, after, "N2"), report("N1")])
+    shop.wait_consumed(3)
+    wrong = told(shop, "set", "ecpay", "unimartc2c", "2067", "in_transit", "--note", "tried")
+    assert (wrong["version"], wrong["before"], wrong["rechecked"]) == (1, {"word": "collected", "effect": None}, 0)
+    again = told(shop, "set", "ecpay", "unimartc2c", "2067", "in transit", "--note", "again")
+    assert (again["version"], again["changed"]) == (1, False)
+    shop.produce([report("N2")])
+    shop.wait_consumed(4)
+    assert [state(shop, before), state(shop, after)] == ["granted", "waiting"]
+    rows = {row["code"]: row for row in told(shop, "show", "ecpay", "unimartc2c")}
+    assert (rows["2067"]["word"], rows["2067"]["shipped"]["word"], rows["2067"]["version"]) == ("in transit", "collected", 1)
+    assert (rows["2073"]["word"], rows["2073"]["version"]) == ("at the pick-up point", None)
+    assert {row["service"] for row in told(shop, "show", "ecpay")} > {"unimartc2c", "tcat"}
+    assert "set by" in points(shop.environment, "carriers", "show", "ecpay", "unimartc2c").out
+
+    assert told(shop, "set", "ecpay", "tcat", "3003", "reversed", "--effect", "return", "--note", "tried")["effect"] == "return"
+    back = told(shop, "reset", "ecpay", "unimartc2c", "2067", "--note", "it was right", "--by", "kai")
+    assert (back["word"], back["version"]) == ("collected", 3)
+    log = told(shop, "log")
+    assert [(row["version"], row["word"], row["note"], row["applied_by"]) for row in log[::2]] == [
+        (1, "in transit", "tried", log[0]["applied_by"]), (3, None, "it was right", "kai"),
+    ]  # fmt: skip
+    assert log[2]["before"] == {"word": "in transit", "effect": None}
+    assert "back to the shipped table" in points(shop.environment, "carriers", "log").out
+    assert points(shop.environment, "carriers", "reset", "ecpay", "unimartc2c", "2067", "--note", "x").code == 6
+    rows = {row["code"]: row for row in told(shop, "show", "ecpay", "unimartc2c")}
+    assert (rows["2067"]["word"], rows["2067"]["version"]) == ("collected", None)
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), [
+    (["set", "ecpay", "unimart", "1", "arrived", "--note", "x"], 2, "is no word for a code"),
+    (["set", "ecpay", "unimart", "1", "lost", "--effect", "return", "--note", "x"], 2, "only for the word reversed"),
+    (["set", "ecpay", "unimart", "1", "reversed", "--effect", "back", "--note", "x"], 2, "--effect is returning or return"),
+    (["set", "ecpay", "unimart", "1", "lost", "--note", " "], 2, "must say why"),
+    (["set", "ecpay", "unimart", "1", "lost", "--note", "x" * 501], 2, "500 characters"),
+    (["set", "ecpay", "unimart", " ", "lost", "--note", "x"], 2, "must not be empty"),
+    (["set", "ECPay", "unimart", "1", "lost", "--note", "x"], 2, "lower case"),
+    (["set", "ecpay", "unimrat", "1", "lost", "--note", "x"], 6, "no table has ecpay unimrat"),
+    (["show", "fedex"], 6, "no table has fedex"),
+    (["reset", "ecpay", "unimart", "300", "--note", "x"], 6, "nothing was set"),
+])  # fmt: skip
+def test_what_cannot_be_meant_is_refused_and_changes_nothing(engine: Engine, arguments: list[str], code: int, said: str) -> None:
+    ran = points(engine.environment, "carriers", *arguments)
+    assert (ran.code, said in ran.err, "Traceback" in ran.err) == (code, True, False)
+    assert told(engine, "log") == []
+
+
+def test_texts_are_codes_where_carriers_send_no_code(shop: Engine) -> None:
+    text = "放在管理室"
+    shop.produce(
+        [
+            report("T1", None, carrier="hct", service="home", text=f"{text} "),
+            report("T1", None, carrier="pigeon", service="post", text="coo"),
+        ]
+    )
+    shop.wait_consumed(2)
+    assert {(row["carrier"], row["code"]) for row in told(shop, "unknown")} == {("hct", text), ("pigeon", "coo")}
+    assert told(shop, "set", "hct", "home", text, "delivered", "--note", "x")["rechecked"] == 1
+    assert told(shop, "set", "pigeon", "post", "coo", "delivered", "--note", "a service of our own")["changed"]
+    settled(shop)
+    assert told(shop, "unknown") == []
+    assert [row["code"] for row in told(shop, "show", "pigeon")] == ["coo"]
+
+
+def test_setting_a_code_waits_for_a_batch_that_is_noting_it(engine: Engine) -> None:
+    """Otherwise the batch would note its report behind our back, and nobody would look at it again."""
+    key = ("ecpay", "unimart", STRANGE)
+    with session.connect(engine.database_url) as batch, session.connect(engine.database_url) as operator:
+        operator.execute("SET lock_timeout = '300ms'")
+        with batch.transaction():
+            batch.execute("SELECT epoch FROM settings_epoch FOR SHARE")
+            batch.execute("INSERT INTO unknown_report VALUES ('ecpay', 'unimart', %s, 0, 'N1')", [STRANGE])
+            with pytest.raises(Exception, match="lock timeout"):
+                codes.set_code(operator, key, Meaning.LOST, "x", "mei")
+        assert codes.set_code(operator, key, Meaning.LOST, "x", "mei").rechecked == 1
+        assert codes.overlay(session.raw(operator)) == {key: Meaning.LOST}
+    assert engine.rows("SELECT kind, merchant_no, key FROM recheck") == [(5, 0, b"N1")]
+
+
+def test_parked_reports_are_counted_and_the_ambiguous_ones_listed(shop: Engine) -> None:
+    first, second, twin = hex_id("first"), hex_id("second"), hex_id("twin")
+    shop.produce([
+        numbered(SHOP, first, "N1"), numbered(OTHER, second, "N1"), numbered(SHOP, twin, None), numbered(OTHER, twin, None),
+        report("N1"), report("NOBODY"), report("", order_id=hex_id("unknown")), report("", order_id=twin),
+    ])  # fmt: skip
+    shop.wait_consumed(8)
+    settled(shop)
+    parked = told(shop, "parked", "--ambiguous")
+    assert (parked["unmatched"]["numbers"], parked["ambiguous"]["numbers"], parked["awaiting_order"]["reports"]) == (1, 1, 2)
+    assert parked["unmatched"]["oldest"] is not None
+    (number,) = parked["numbers"]
+    assert (number["tracking_number"], number["crowded"]) == ("N1", False)
+    assert {(one["merchant_id"], one["order_id"], one["names_it"]) for one in number["orders"]} == {
+        (SHOP, first, True), (OTHER, second, True),
+    }  # fmt: skip
+    assert [(one["code"], one["word"]) for one in number["reports"]] == [("2067", "collected")]
+    (awaited,) = parked["orders"]
+    assert (awaited["order_id"], awaited["merchants"]) == (twin, [SHOP, OTHER])
+    shown = points(shop.environment, "carriers", "parked", "--ambiguous").out
+    assert first in shown
+    assert second in shown
+    steps = points(shop.environment, "explain", SHOP, first, "--json").json["steps"]
+    assert any("ambiguous: 2 orders named the number N1" in step for step in steps)
+    assert any("ecpay unimartc2c 2067" in step and "ambiguous" in step for step in steps)
+    assert any(
+        "1 report names this order's id and no merchant" in step
+        for step in points(shop.environment, "explain", SHOP, twin, "--json").json["steps"]
+    )
+
+    status = points(shop.environment, "status", "--json").json
+    assert status["parked"] == {k: v for k, v in parked.items() if k not in ("numbers", "orders")}
+    assert status["recheck"] == {}
+    assert "parked reports" in points(shop.environment, "status").out
+    findings = {f["what"].split(":")[0]: f for f in points(shop.environment, "doctor", "--json").json}
+    assert findings["carriers' reports"]["verdict"] == "warning"
+    assert findings["carriers' codes"]["verdict"] == "ok"
+
+    shop.produce([numbered(OTHER, second, "N2", at=CREATED + timedelta(days=3))])
+    shop.wait_consumed(9)
+    settled(shop)
+    assert told(shop, "parked", "--ambiguous")["numbers"] == []
+    assert [state(shop, first), state(shop, second, OTHER)] == ["granted", "waiting"]
+
+
+def test_unknown_codes_want_somebody(shop: Engine) -> None:
+    shop.produce([report("N1", STRANGE)])
+    shop.wait_consumed(1)
+    assert points(shop.environment, "status", "--json").json["unknown_codes"] == {"codes": 1, "reports": 1}
+    assert "points carriers unknown" in points(shop.environment, "status").out
+    findings = {f["what"].split(":")[0]: f for f in points(shop.environment, "doctor", "--json").json}
+    assert findings["carriers' codes"]["verdict"] == "warning"
+
+
+def test_a_code_that_a_newer_table_has_is_marked_and_can_be_looked_at_again(engine: Engine) -> None:
+    """As after an upgrade: the report came while no table had the code."""
+    with session.connect(engine.database_url) as connection:
+        connection.execute("INSERT INTO unknown_code VALUES ('ecpay', 'unimartc2c', '2067', 'x', 1, 1, 1)")
+        connection.execute("INSERT INTO unknown_report VALUES ('ecpay', 'unimartc2c', '2067', 0, 'N1')")
+    (row,) = told(engine, "unknown")
+    assert row["shipped"] == {"word": "collected", "effect": None}
+    assert "the shipped table has it by now" in " ".join(points(engine.environment, "carriers", "unknown").out.split())
+    done = told(engine, "set", "ecpay", "unimartc2c", "2067", "collected", "--note", "as shipped")
+    assert (done["changed"], done["rechecked"]) == (True, 1)
+
+
+def test_nothing_is_told_when_there_is_nothing(engine: Engine) -> None:
+    assert "no unknown codes" in points(engine.environment, "carriers", "unknown").out
+    assert "the shipped tables speak" in points(engine.environment, "carriers", "log").out
+    empty = told(engine, "parked")
+    assert empty == {
+        "unmatched": {"numbers": 0, "oldest": None}, "ambiguous": {"numbers": 0, "oldest": None},
+        "awaiting_order": {"reports": 0, "oldest": None}, "purged": {},
+    }  # fmt: skip
+    assert "no order carries a figure" in points(engine.environment, "compare-upstream").out

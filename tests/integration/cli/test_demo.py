@@ -1,0 +1,177 @@
+"""The sample day comes out as its files expect; and the command leaves nothing behind that it made."""
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from confluent_kafka.admin import AdminClient
+from sqlalchemy import make_url
+
+from cli.demo.engine import set_up, working
+from cli.demo.figures import Figures
+from cli.demo.outcome import Results, differences, results
+from cli.demo.site import Site, environment_of
+from cli.demo.story import Story, load_story
+from deploy.local.stack import Stack
+from tests.support.servers import Databases
+
+
+class Silent:
+    """Looks on and says nothing."""
+
+    def heard(self, event: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def stands(self, figures: Figures, events: int) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def story() -> Story:
+    return load_story()
+
+
+@pytest.fixture(scope="module")
+def played(stack: Stack, postgres: Databases, story: Story, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    url, prefix = postgres.database(), f"demo-{os.getpid()}."
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("POINTS_")}
+    environment = environment_of(stack.bootstrap_servers, url, prefix, bare)
+    site = Site(environment, url, "", prefix, tmp_path_factory.mktemp("demo"))
+    set_up(site, story)
+    with working(site) as engine:
+        for step in story.steps:
+            engine.play(step, Silent())
+        return results(site, story, engine)
+
+
+def points_of(played: Results, key: str) -> tuple[str, int, tuple[str, ...]]:
+    """State, points posted and entries of an order."""
+    one = next(one for one in played.outcomes if one.order.key == key)
+    return one.told.state, one.told.view.granted, one.entries
+
+
+def dues(played: Results) -> dict[str, str]:
+    """The due days of what was granted."""
+    return {one.order.key: str(one.as_expected.due) for one in played.outcomes}
+
+
+def test_the_day_comes_out_as_its_files_expect(story: Story, played: Results) -> None:
+    assert differences(story, played) == []
+
+
+def test_another_expectation_is_noticed(story: Story, played: Results) -> None:
+    wrong = replace(story, expect={**story.expect, "dead": 2})
+    assert differences(wrong, played) == ["records applied: 88, expected 87", "records dead: 1, expected 2"]
+    first, *others = played.outcomes
+    order = replace(first.order, expect=replace(first.order.expect, points=99))
+    changed = replace(played, outcomes=(replace(first, order=order), *others))
+    assert differences(story, changed) == ["order door: points is 100, expected 99"]
+    strange = replace(story, unknown=())
+    assert differences(strange, played) == ["unknown codes: ('ninja_van v2 Held at Partner Store',), expected ()"]
+    assert differences(story, replace(played, parked=1)) == ["1 reports found no order, expected none"]
+    lost = replace(played, events=played.events[:-1])
+    assert differences(story, lost)[0] == "31 ledger entries, but 30 events with 30 ids"
+
+
+def test_a_parcel_earns_when_it_is_collected_and_not_while_it_waits(played: Results) -> None:
+    assert points_of(played, "pick-up") == ("granted", 68, ("granted +68",))
+    assert points_of(played, "unfetched") == ("waiting", 0, ())
+
+
+def test_what_carriers_say_is_final_before_the_platform_says_so(played: Results) -> None:
+    assert points_of(played, "carrier-first") == ("granted", 86, ("granted +86",))
+    assert points_of(played, "hct") == ("granted", 115, ("granted +115",))
+    assert [dues(played)[key] for key in ("carrier-first", "family", "hct", "i-box", "sf-locker")] == [
+        "2024-12-05", "2024-12-06", "2024-12-06", "2024-12-06", "2024-12-05",
+    ]  # fmt: skip
+
+
+def test_a_mistaken_scan_is_taken_back_and_the_next_one_earns_anew(played: Results) -> None:
+    assert points_of(played, "mis-scan") == ("granted", 54, ("granted +54", "clawed_back -54", "granted +54"))
+    assert dues(played)["mis-scan"] == "2024-12-08"
+
+
+def test_a_report_before_its_order_finds_it_and_a_new_code_is_learnt(played: Results) -> None:
+    assert (points_of(played, "before-its-order")[1], points_of(played, "new-code")[1], played.parked) == (33, 62, 0)
+    assert [(one.code, one.text, one.reports) for one in played.unknown] == [("Held at Partner Store", "Held at Partner Store", 1)]
+
+
+def test_a_split_child_earns_by_its_parents_rule_and_a_new_order_by_the_new_one(played: Results) -> None:
+    assert [points_of(played, key)[1] for key in ("split", "split-off", "new-rule")] == [120, 80, 40]
+
+
+def test_several_parcels_are_final_at_the_last(played: Results) -> None:
+    assert (points_of(played, "parcels")[1], dues(played)["parcels"]) == (140, "2024-12-08")
+
+
+def test_an_edit_and_a_return_after_the_grant_post_the_difference(played: Results) -> None:
+    assert points_of(played, "edited-before") == ("granted", 98, ("granted +98",))
+    assert points_of(played, "edited-after") == ("granted", 150, ("granted +200", "adjusted -50"))
+    assert points_of(played, "returned-in-part") == ("granted", 110, ("granted +150", "clawed_back -40"))
+
+
+def test_one_shop_takes_back_what_the_other_lets_keep(played: Results) -> None:
+    assert points_of(played, "cancelled-after") == ("withdrawn", 0, ("granted +60", "clawed_back -60"))
+    assert points_of(played, "kept") == ("granted", 49, ("granted +49",))
+
+
+def test_who_earns_nothing_is_told_why(played: Results) -> None:
+    why = {one.order.key: one.why for one in played.outcomes if not one.told.view.granted}
+    assert why["guest"] == "the order belongs to no member."
+    assert why["dollars"] == "the order is in USD, the settings in TWD; it earns nothing."
+    assert why["till"] == "created by pos: channel retail; only ec earns."
+    assert why["unfetched"].startswith("It is returned since 2024-12-10")
+    assert why["registered-later"].endswith("after the order was made.")
+    assert why["sent-back"].startswith("Not final: the carrier says since 2024-12-04 18:00")
+    assert "app not installed" in why["without-app"]
+
+
+def test_the_unreadable_record_is_the_only_dead_letter(played: Results) -> None:
+    assert [letter.reason for letter in played.letters] == ["not_json"]
+    assert played.records == {"applied": 88, "duplicate": 3, "ignored": 1, "parked": 1, "dead": 1}
+
+
+def test_names_and_numbers_are_in_no_table_and_no_event(played: Results) -> None:
+    assert (played.searched, played.found) == (66, ())
+
+
+def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: Stack) -> None:
+    before, running = (set(topics(stack)), set(databases(stack))), children_beside(stack)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("POINTS_")} | stack.environment()
+    command = [sys.executable, "-m", "cli", "demo", "--pace", "0"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"All 32 orders came out as .* expects", done.stdout)
+    assert "the environment's Kafka and PostgreSQL" in done.stdout
+    assert str(make_url(stack.database_url).password) not in done.stdout + done.stderr
+    assert (set(topics(stack)), set(databases(stack))) == before
+    assert children_beside(stack) == running
+
+
+def children_beside(stack: Stack) -> set[psutil.Process]:
+    """What was started below us, without the run's servers, whose own processes come and go."""
+    servers = {process.pid for process in stack.processes}
+    found = set()
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if servers.isdisjoint({child.pid, *(parent.pid for parent in child.parents())}):
+                found.add(child)
+    return found
+
+
+def topics(stack: Stack) -> list[str]:
+    """Names of the topics in the run's broker."""
+    return list(AdminClient({"bootstrap.servers": stack.bootstrap_servers}).list_topics(timeout=10).topics)
+
+
+def databases(stack: Stack) -> list[str]:
+    """Names of the databases in the run's server."""
+    with psycopg.connect(stack.database_url) as connection:
+        return [row[0] for row in connection.execute("SELECT datname FROM pg_database").fetchall()]

@@ -1,0 +1,81 @@
+"""The local stack is real, durable, and leaves nothing behind."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from deploy.local.ladder import Rung, postgres_choice
+from deploy.local.postgres_local import LocalPostgres
+from deploy.local.stack import running, start_stack
+from tests.support.servers import Databases
+
+
+def test_message_survives_the_round_trip(kafka: str, topic_prefix: str) -> None:
+    topic = f"{topic_prefix}hello"
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for made in admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)]).values():
+        made.result(timeout=10)
+    producer = Producer({"bootstrap.servers": kafka, "enable.idempotence": True})
+    producer.produce(topic, key=b"shop:member", value=b"\x00points", headers=[("ce_id", b"1")])
+    assert producer.flush(10) == 0
+    consumer = Consumer(
+        {"bootstrap.servers": kafka, "group.id": f"{topic_prefix}g", "auto.offset.reset": "earliest"},
+    )
+    try:
+        consumer.subscribe([topic])
+        message = consumer.poll(20)
+        assert message is not None
+        assert message.error() is None
+        assert (message.key(), message.value()) == (b"shop:member", b"\x00points")
+        assert message.headers() == [("ce_id", b"1")]
+    finally:
+        consumer.close()
+
+
+def test_unknown_topic_is_an_error_and_not_a_new_topic(kafka: str, topic_prefix: str) -> None:
+    producer = Producer({"bootstrap.servers": kafka})
+    metadata = producer.list_topics(f"{topic_prefix}nobody-made-me", timeout=10)
+    error = metadata.topics[f"{topic_prefix}nobody-made-me"].error
+    with pytest.raises(KafkaException):
+        raise KafkaException(error)
+    assert f"{topic_prefix}nobody-made-me" not in producer.list_topics(timeout=10).topics
+
+
+@pytest.mark.parametrize("setting", ["fsync", "synchronous_commit", "full_page_writes"])
+def test_database_is_durable(postgres: Databases, setting: str) -> None:
+    with psycopg.connect(postgres.admin_url) as connection:
+        assert connection.execute(f"SHOW {setting}".encode()).fetchone() == ("on",)
+
+
+def test_databases_are_fresh_and_apart(postgres: Databases) -> None:
+    first, second = postgres.database(), postgres.database()
+    with psycopg.connect(first) as connection:
+        connection.execute("CREATE TABLE mark (n int)")
+    with psycopg.connect(second) as connection:
+        found = connection.execute("SELECT count(*) FROM pg_class WHERE relname = 'mark'").fetchone()
+        assert found == (0,)
+
+
+def test_stop_leaves_no_process_and_no_state(tmp_path: Path) -> None:
+    with start_stack(tmp_path / "stack") as stack:
+        started = list(stack.processes)
+        assert running(stack.state_dir) is not None
+        assert all(identity.process() for identity in started)
+    assert [identity.pid for identity in started if identity.process()] == []
+    assert running(stack.state_dir) is None
+
+
+def test_committed_rows_survive_a_crash_of_the_server(tmp_path: Path) -> None:
+    if postgres_choice().rung is not Rung.LOCAL:
+        pytest.skip("crashes a server of its own, which only the local rung can start")
+    with LocalPostgres(tmp_path / "postgres", settings={"shared_buffers": "16MB"}) as server:
+        with psycopg.connect(server.url()) as connection:
+            connection.execute("CREATE TABLE promise (n int)")
+            connection.execute("INSERT INTO promise VALUES (42)")
+        server.kill()
+        server.restart()
+        with psycopg.connect(server.url()) as connection:
+            assert connection.execute("SELECT n FROM promise").fetchone() == (42,)

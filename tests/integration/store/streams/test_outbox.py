@@ -1,0 +1,66 @@
+"""The outbox's rows: events of a transaction share one a shard, and leave as they came."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from store.postgres import migrate, session
+from store.postgres.session import transaction
+from store.streams import outbox
+from store.streams.outbox import PACK, Event, OutboxKind
+from tests.support.servers import Databases
+
+Database = Connection[tuple[Any, ...]]
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+def connection(postgres: Databases) -> Iterator[Database]:
+    """A connection to a migrated database of the test's own."""
+    url = postgres.database()
+    migrate.upgrade(url)
+    with session.connect(url) as made:
+        yield made
+    postgres.drop(url)
+
+
+def test_events_leave_in_their_order_however_many_they_are(connection: Database) -> None:
+    events = [Event(n % 3, b'{"n":%d}' % n) for n in range(PACK * 3 + 5)]
+    with transaction(connection) as cursor:
+        outbox.add_events(cursor, events)
+        rows = outbox.head(cursor, [0, 1, 2, 3], len(events))
+    found: defaultdict[int, list[bytes]] = defaultdict(list)
+    for shard, _, kind, key, value, headers in rows:
+        assert (kind, key, headers) == (OutboxKind.CHANGED, None, None)
+        found[shard] += [one for one, _ in outbox.events_of(value, headers)]
+    assert found == {shard: [e.value for e in events if e.shard == shard] for shard in range(3)}
+
+
+def test_each_event_keeps_its_own_trace(connection: Database) -> None:
+    with transaction(connection) as cursor:
+        outbox.add_events(cursor, [Event(1, b"{}"), Event(1, b"[]", TRACE), Event(1, b"1", b"")])
+        ((_, _, _, _, value, headers),) = outbox.head(cursor, [1], 1)
+    traced = [(one, list(more)) for one, more in outbox.events_of(value, headers)]
+    assert traced == [(b"{}", []), (b"[]", [("traceparent", TRACE)]), (b"1", [("traceparent", b"")])]
+    assert outbox.first_event(value) == b"{}"
+
+
+def test_a_head_holds_a_row_at_least_and_no_more_than_asked_for(connection: Database) -> None:
+    with transaction(connection) as cursor:
+        for size in (30, 5, 10):
+            outbox.add_events(cursor, [Event(0, b"{}")] * size)
+        outbox.add(cursor, [(0, OutboxKind.SETTINGS, b"shop", b"{}", None)])
+        sizes = [len(outbox.head(cursor, [0], limit)) for limit in (1, 30, 31, 36, 45, 46, 1000)]
+    assert sizes == [1, 1, 2, 3, 3, 4, 4]
+
+
+def test_what_was_sent_is_gone_and_nothing_else(connection: Database) -> None:
+    with transaction(connection) as cursor:
+        outbox.add_events(cursor, [Event(0, b"1"), Event(1, b"2")])
+        outbox.add_events(cursor, [Event(0, b"3")])
+        outbox.sent(cursor, outbox.head(cursor, [0, 1], 1))
+        left = outbox.head(cursor, [0, 1], 100)
+    assert [outbox.first_event(row[4]) for row in left] == [b"3"]

@@ -1,0 +1,36 @@
+"""Where the sample day is played: never in topics or tables of others."""
+
+from pathlib import Path
+
+from cli.demo.data import APPLICATION_ID
+from cli.demo.site import Site, environment_of
+
+URL = "postgresql://u:p@here/db"
+
+
+def test_topics_and_group_are_the_samples_own_whatever_the_environment_names(tmp_path: Path) -> None:
+    named = {
+        "POINTS_TOPICS__ORDERS": "real",
+        "POINTS_KAFKA__GROUP_ID": "real",
+        "POINTS_DATABASE__OWNER_URL": URL,
+        "POINTS_APPLICATION_ID": "ours",
+        "PATH": "/bin",
+    }
+    environment = environment_of("here:1", URL, "demo.x.", named)
+    found = Site(environment, URL, "db", "demo.x.", tmp_path).configuration()
+    names = found.topics.model_dump().values()
+    assert [name for name in names if not name.startswith("demo.x.")] == []
+    assert found.kafka.group_id == "demo.x.points"
+    assert found.database.owner_url is None
+    assert found.application_id == APPLICATION_ID
+
+
+def test_the_way_to_log_in_to_kafka_is_passed_on(tmp_path: Path) -> None:
+    named = {
+        "POINTS_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+        "POINTS_KAFKA__SASL_MECHANISM": "PLAIN",
+        "POINTS_KAFKA__BOOTSTRAP_SERVERS": "old",
+    }
+    found = Site(environment_of("here:1", URL, "", named), URL, "db", "", tmp_path).configuration()
+    assert (found.kafka.security_protocol, found.kafka.bootstrap_servers) == ("SASL_SSL", "here:1")
+    assert found.topics.orders == "commerce.orders.v1"

@@ -1,0 +1,50 @@
+"""The log of settings tells what was before and after, by path."""
+
+from typing import Any
+
+from cli.commands.settings import changes
+
+BEFORE: dict[str, Any] = {
+    "timezone": "Asia/Taipei",
+    "earn": {
+        "pending_days": 3,
+        "channels": ["ec", "retail"],
+        "rules": [
+            {"unit_price": 10, "points_per_unit": 1, "membership_tier_id": None},
+            {"unit_price": 5, "points_per_unit": 1, "membership_tier_id": "gold"},
+        ],
+    },
+    "delivery_overrides": {"custom": "arrived"},
+}
+
+
+def test_equal_documents_have_no_changes() -> None:
+    assert changes(BEFORE, BEFORE) == []
+
+
+def test_a_change_is_told_with_its_path() -> None:
+    after = BEFORE | {"earn": BEFORE["earn"] | {"pending_days": 7, "channels": ["ec"]}}
+    assert changes(BEFORE, after) == [
+        {"path": "earn.pending_days", "before": 3, "after": 7},
+        {"path": "earn.channels", "before": ["ec", "retail"], "after": ["ec"]},
+    ]
+
+
+def test_rules_are_known_by_their_tier_whatever_their_place() -> None:
+    general, gold = BEFORE["earn"]["rules"]
+    after = BEFORE | {"earn": BEFORE["earn"] | {"rules": [gold | {"points_per_unit": 2}, general]}}
+    assert changes(BEFORE, after) == [{"path": "earn.rules[gold].points_per_unit", "before": 1, "after": 2}]
+
+
+def test_what_was_removed_and_added_has_null_on_the_other_side() -> None:
+    after = BEFORE | {"delivery_overrides": {"sf": "collected"}}
+    assert changes(BEFORE, after) == [
+        {"path": "delivery_overrides.sf", "before": None, "after": "collected"},
+        {"path": "delivery_overrides.custom", "before": "arrived", "after": None},
+    ]
+
+
+def test_the_first_version_changes_everything_from_nothing() -> None:
+    told = changes({}, BEFORE)
+    assert {"path": "timezone", "before": None, "after": "Asia/Taipei"} in told
+    assert all(change["before"] is None for change in told)

@@ -1,0 +1,50 @@
+"""The ladder takes the best rung there is, and says why."""
+
+import pytest
+
+from deploy.local import docker, kafka_local, postgres_local
+from deploy.local.ladder import Rung, kafka_choice, postgres_choice
+from deploy.local.process import StartError
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "engine_answers", lambda: False)
+
+
+@pytest.fixture
+def bare_machine(monkeypatch: pytest.MonkeyPatch, no_engine: None) -> None:  # noqa: ARG001 - a machine without all
+    monkeypatch.setattr(kafka_local, "missing", lambda: "Java is missing")
+    monkeypatch.setattr(postgres_local, "missing", lambda: "the wheel is missing")
+
+
+def test_what_the_environment_names_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "engine_answers", lambda: True)
+    assert kafka_choice({"POINTS_KAFKA__BOOTSTRAP_SERVERS": "broker:9092"}).rung is Rung.ENVIRONMENT
+    assert postgres_choice({"POINTS_DATABASE__URL": "postgresql://db/points"}).rung is Rung.ENVIRONMENT
+    assert postgres_choice({"POINTS_DATABASE__OWNER_URL": "postgresql://db/points"}).rung is Rung.ENVIRONMENT
+
+
+def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "engine_answers", lambda: True)
+    assert kafka_choice({"POINTS_KAFKA__BOOTSTRAP_SERVERS": ""}).rung is Rung.DOCKER
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_without_an_engine_this_machine_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_local, "missing", lambda: None)
+    monkeypatch.setattr(postgres_local, "missing", lambda: None)
+    assert (kafka_choice({}).rung, postgres_choice({}).rung) == (Rung.LOCAL, Rung.LOCAL)
+
+
+@pytest.mark.usefixtures("bare_machine")
+def test_without_java_the_mock_serves_and_the_reason_is_told() -> None:
+    choice = kafka_choice({})
+    assert choice.rung is Rung.MOCK
+    assert "Java is missing" in choice.why
+
+
+@pytest.mark.usefixtures("bare_machine")
+def test_nothing_stands_in_for_the_database() -> None:
+    with pytest.raises(StartError, match=r"POINTS_DATABASE__URL is not set.*the wheel is missing"):
+        postgres_choice({})

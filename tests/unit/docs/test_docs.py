@@ -1,0 +1,120 @@
+"""The documentation says what the code says, and its links lead somewhere."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docs import generate
+from processors.workers import WORKERS
+from schemas.settings import load_settings
+
+ROOT = generate.DOCS.parent
+PACKAGES = ("schemas", "rules", "store", "processors", "cli", "deploy", "bench", "tests")
+PAGES = {str(page.relative_to(ROOT)): page for page in generate.pages()}
+_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_REFERENCE = re.compile(r"\b(SPEC|DESIGN) (\d+(?:\.\d+)?)")
+_NAMED_TEST = re.compile(r"`(?:([\w/]+\.py)::)?(test_\w+)`")
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as people's viewers make them."""
+    text = _FENCED.sub("", page.read_text("utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in _HEADING.findall(text)}
+
+
+def numbered(page: str) -> set[str]:
+    """The numbers that headings of a page begin with: "SPEC 2.2"."""
+    headings = _HEADING.findall((generate.DOCS / page).read_text("utf-8"))
+    return {f"{kind} {number}" for heading in headings for kind, number in _REFERENCE.findall(heading)[:1]}
+
+
+def sources() -> Iterator[Path]:
+    """Every file of code that may name a rule."""
+    for package in PACKAGES:
+        for pattern in ("*.py", "*.sql", "*.yaml"):
+            yield from (ROOT / package).rglob(pattern)
+
+
+def test_generated_tables_are_those_of_the_code() -> None:
+    assert [str(page) for page in generate.stale()] == [], "run python -m docs.generate"
+
+
+def test_every_table_that_the_code_knows_is_somewhere() -> None:
+    text = "".join(page.read_text("utf-8") for page in PAGES.values())
+    assert {name for name in generate.TABLES if f"<!-- generated: {name} -->" not in text} == set()
+
+
+def test_every_variable_is_in_the_table() -> None:
+    text = (generate.DOCS / "configuration.md").read_text("utf-8")
+    assert [name for name, _ in generate.configuration_fields() if f"| `{name}` |" not in text] == []
+
+
+def test_every_metric_and_every_worker_is_told_to_operators() -> None:
+    text = (generate.DOCS / "operations.md").read_text("utf-8")
+    named = [name for name, _, _ in generate.metric_families()]
+    assert [name for name in named if f"`{name}" not in text] == []
+    assert [kind for kind in WORKERS if f"| `{kind}` |" not in text] == []
+
+
+def test_metrics_that_pages_name_exist() -> None:
+    known = {name for name, _, _ in generate.metric_families()}
+    for name, page in PAGES.items():
+        said = set(re.findall(r"`(points_[a-z_]+?)(?:_total)?`", page.read_text("utf-8")))
+        others = {"points_app", "points_changed", "points_now", "points_per_unit"}
+        assert said - known - others == set(), name
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    page = PAGES[name]
+    broken = []
+    for link in _LINK.findall(_FENCED.sub("", page.read_text("utf-8"))):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize(("kind", "page"), [("SPEC", "concepts.md"), ("DESIGN", "architecture.md")])
+def test_rules_that_the_code_names_have_their_heading(kind: str, page: str) -> None:
+    headings = numbered(page)
+    homeless = {
+        f"{path.relative_to(ROOT)}: {found[0]} {found[1]}"
+        for path in sources()
+        for found in _REFERENCE.findall(path.read_text("utf-8"))
+        if found[0] == kind and f"{found[0]} {found[1]}" not in headings
+    }
+    assert homeless == set()
+
+
+def test_every_row_of_bad_input_names_a_test_that_exists() -> None:
+    tests = ROOT / "tests"
+    known = {str(path.relative_to(tests)): path.read_text("utf-8") for path in tests.rglob("test_*.py")}
+    rows = [row for row in (generate.DOCS / "bad-input.md").read_text("utf-8").splitlines() if row.startswith("| ")]
+    rows = [row for row in rows if not row.startswith("| input |")]
+    unnamed = [row for row in rows if not _NAMED_TEST.search(row)]
+    gone = [
+        f"{file}::{test}"
+        for row in rows
+        for file, test in _NAMED_TEST.findall(row)
+        if f"def {test}(" not in known.get(file or "integration/processors/intake/test_bad_input.py", "")
+    ]
+    assert (unnamed, gone) == ([], [])
+    assert len(rows) > 30
+
+
+def test_every_decision_is_in_the_list() -> None:
+    text = (generate.DOCS / "decisions.md").read_text("utf-8")
+    assert [path.name for path in (generate.DOCS / "adr").glob("*.md") if f"adr/{path.name}" not in text] == []
+
+
+def test_the_example_settings_can_be_applied() -> None:
+    path = generate.DOCS / "examples" / "settings.yaml"
+    assert load_settings(path.read_bytes(), name=path.name).earn.pending_days == 3

@@ -1,0 +1,120 @@
+"""What ends a worker and with which code, what it waits out, and how it is told to stop."""
+
+import os
+import signal
+import time
+
+import psycopg
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from processors.runtime.failures import Exit, TopicChanged, is_waited_out, refusal
+from processors.runtime.loop import Backoff
+from processors.runtime.stopping import PARENT_PIPE, Stop
+from processors.runtime.supervisor import plan
+from store.postgres.migrate import SchemaMismatch
+
+
+@pytest.fixture(autouse=True)
+def own_signals() -> object:
+    """A Stop takes the process's signals; they are given back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    signal.set_wakeup_fd(-1)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def kafka(code: int, *, fatal: bool = False) -> KafkaException:
+    return KafkaException(KafkaError(code, "said", fatal))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.OperationalError("connection failed: Connection refused"),
+        psycopg.InterfaceError("the connection is closed"),
+        psycopg.errors.AdminShutdown("terminating connection"),
+        psycopg.errors.DeadlockDetected("deadlock detected"),
+        kafka(KafkaError._TRANSPORT),
+        kafka(KafkaError._TIMED_OUT),
+        kafka(KafkaError.COORDINATOR_LOAD_IN_PROGRESS),
+    ],
+)
+def test_trouble_of_the_infrastructure_is_waited_out(error: Exception) -> None:
+    assert refusal(error, first=True) is None
+    assert is_waited_out(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("a bug"), psycopg.errors.UniqueViolation("a bug too"), kafka(KafkaError._FATAL, fatal=True)],
+)
+def test_what_nobody_foresaw_ends_the_process(error: Exception) -> None:
+    assert refusal(error, first=True) is None
+    assert not is_waited_out(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SchemaMismatch("run `points migrate`"), Exit.SCHEMA),
+        (TopicChanged("recreated"), Exit.TOPIC),
+        (kafka(KafkaError._AUTHENTICATION), Exit.CONFIGURATION),
+        (kafka(KafkaError.TOPIC_AUTHORIZATION_FAILED), Exit.CONFIGURATION),
+        (kafka(KafkaError._INVALID_ARG), Exit.CONFIGURATION),
+        (psycopg.OperationalError('FATAL:  password authentication failed for user "points"'), Exit.CONFIGURATION),
+        (psycopg.OperationalError('FATAL:  database "nope" does not exist'), Exit.CONFIGURATION),
+        (psycopg.errors.InvalidParameterValue('role "points_app" does not exist'), Exit.SCHEMA),
+    ],
+)
+def test_what_somebody_must_mend_is_refused_with_its_code(error: Exception, code: Exit) -> None:
+    refused = refusal(error, first=True)
+    assert refused is not None
+    assert refused.code == code
+
+
+def test_a_password_changed_under_a_running_worker_is_waited_out() -> None:
+    error = psycopg.OperationalError('FATAL:  password authentication failed for user "points"')
+    assert refusal(error, first=False) is None
+    assert is_waited_out(error)
+
+
+def test_waits_grow_to_a_limit_and_begin_anew_after_success() -> None:
+    backoff = Backoff(0.1, 5.0)
+    waits = [backoff.next() for _ in range(200)]
+    assert 0.05 <= waits[0] <= 0.1
+    assert all(2.5 <= wait <= 5.0 for wait in waits[10:])
+    assert len(set(waits[10:])) > 100
+    backoff.reset()
+    assert backoff.next() <= 0.1
+
+
+def test_several_workers_take_ports_upward_and_names_of_their_own() -> None:
+    planned = plan(["relay", "intake", "intake"], 9464)
+    assert [(one.name, one.kind, one.port) for one in planned] == [
+        ("relay", "relay", 9464),
+        ("intake-1", "intake", 9465),
+        ("intake-2", "intake", 9466),
+    ]
+    assert {one.port for one in plan(["relay", "intake"], 0)} == {0}
+
+
+def test_a_signal_ends_a_wait_at_once() -> None:
+    stop = Stop()
+    assert not stop.asked
+    os.kill(os.getpid(), signal.SIGTERM)
+    began = time.monotonic()
+    assert stop.wait(30)
+    assert time.monotonic() - began < 5
+    assert stop.asked
+
+
+def test_the_end_of_the_supervisor_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setenv(PARENT_PIPE, str(reading))
+    stop = Stop()
+    assert not stop.asked
+    os.close(writing)
+    assert stop.wait(30)
+    os.close(reading)

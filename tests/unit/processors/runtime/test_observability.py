@@ -1,0 +1,139 @@
+"""Health, metrics and logs of a worker, without a worker."""
+
+import io
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import structlog
+from prometheus_client import generate_latest
+
+from processors import metrics
+from processors.batch_metrics import option_bucket
+from processors.runtime.health import Health, HealthServer
+from processors.runtime.logs import librdkafka_logger, log, mask_text, set_up
+
+
+@pytest.fixture
+def health() -> Iterator[tuple[Health, str]]:
+    said = Health("intake", stalled_after=60)
+    server = HealthServer(said, "127.0.0.1", 0)
+    yield said, server.url
+    server.close()
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    set_up("info", "json", worker="intake")
+    yield written
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http URL
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_a_worker_that_is_not_ready_says_why(health: tuple[Health, str]) -> None:
+    said, url = health
+    assert get(f"{url}/readyz") == (503, '{"ok": false, "worker": "intake", "reason": "starting"}')
+    said.become(None)
+    assert get(f"{url}/readyz")[0] == 200
+    said.become("paused: 50 unreadable records in a row")
+    assert "50 unreadable" in get(f"{url}/readyz")[1]
+
+
+def test_a_loop_that_stands_still_is_dead(health: tuple[Health, str]) -> None:
+    said, url = health
+    assert get(f"{url}/healthz")[0] == 200
+    said._turned -= 61
+    assert get(f"{url}/healthz")[0] == 503
+    said.beat()
+    assert get(f"{url}/healthz")[0] == 200
+
+
+def test_metrics_are_served_and_nothing_else(health: tuple[Health, str]) -> None:
+    _, url = health
+    status, text = get(f"{url}/metrics")
+    assert status == 200
+    assert 'points_worker_up{worker="intake"} 1.0' in text
+    assert get(f"{url}/metrics/more")[0] == 404
+    assert get(f"{url}/")[0] == 404
+
+
+def test_every_metric_is_ours_by_name_and_has_no_label_that_grows() -> None:
+    allowed = {"worker", "pipeline", "topic", "outcome", "reason", "bucket", "type", "kind", "le"}
+    for family in metrics.REGISTRY.collect():
+        assert family.name.startswith(("points_", "process_"))
+        assert family.documentation
+        for sample in family.samples:
+            assert set(sample.labels) <= allowed
+
+
+def test_a_histogram_takes_a_batch_at_once() -> None:
+    one = metrics.Histogram("points_test_seconds", "For this test.", (0.1, 1.0))
+    try:
+        one.observe_all([0.05, 0.1, 0.5, 7.0])
+        one.observe(0.2)
+        text = generate_latest(metrics.REGISTRY).decode()
+    finally:
+        metrics.REGISTRY.unregister(one)
+    assert 'points_test_seconds_bucket{le="0.1"} 2.0' in text
+    assert 'points_test_seconds_bucket{le="1.0"} 4.0' in text
+    assert 'points_test_seconds_bucket{le="+Inf"} 5.0' in text
+    assert "points_test_seconds_count 5.0" in text
+    assert "points_test_seconds_sum 7.85" in text
+
+
+def test_names_that_shops_make_up_share_sixteen_labels() -> None:
+    assert option_bucket("custom") == "known"
+    made_up = {option_bucket(f"our van {n}") for n in range(500)}
+    assert len(made_up) == 16
+    assert all(bucket.startswith("unknown_") for bucket in made_up)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("postgresql://points:s3cret@db/points", "postgresql://points:***@db/points"),
+        ("host=db password=s3cret user=points", "host=db password=*** user=points"),
+        ("host=db password='s3 cret' user=points", "host=db password=*** user=points"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+def test_secrets_in_texts_are_masked(text: str, masked: str) -> None:
+    assert mask_text(text) == masked
+
+
+def test_a_line_holds_no_secret(lines: io.StringIO) -> None:
+    log().info("connected", url="postgresql://points:s3cret@db/points", sasl_password="s3cret", api_token="s3cret")
+    assert "s3cret" not in lines.getvalue()
+    line = json.loads(lines.getvalue())
+    assert (line["event"], line["worker"], line["level"]) == ("connected", "intake", "info")
+
+
+def test_a_crash_is_told_with_its_place_and_in_one_line(lines: io.StringIO) -> None:
+    try:
+        raise psycopg.errors.NotNullViolation("null value in column\nDETAIL:  Failing row contains (Mei-Ling Wang)")
+    except psycopg.Error as error:
+        log().error("crashed", exc_info=error)
+    line = json.loads(lines.getvalue())
+    assert line["error"].startswith("NotNullViolation")
+    assert "test_runtime_observability.py" in line["frames"][-1]
+    assert "Mei-Ling" not in lines.getvalue()
+
+
+def test_a_client_that_says_the_same_every_second_is_heard_once(lines: io.StringIO) -> None:
+    for number in range(5):
+        librdkafka_logger().warning("FAIL [points#%d] [thrd:x]: refused (after %dms in state CONNECT)", number, number)
+    assert len(lines.getvalue().splitlines()) == 1

@@ -1,0 +1,195 @@
+"""`explain` tells what carriers reported, whose word decided, and what else beside the order counted."""
+
+import pytest
+
+from rules.order.facts import Buyer, CarrierReport, OrderFacts
+from rules.order.trail import Version as RecordVersion
+from schemas.carriers.meaning import Meaning
+from schemas.ids import DAY, MINUTE, Micros
+from store.reads.views import Numbered, Parent
+from tests.unit.rules.explain.test_order import CREATED, FINAL, ORDER, facts, parcel, settings, text_of, told
+
+NUMBER = b"D40617352918"
+HOUR = 60 * MINUTE
+
+
+def report(
+    meaning: Meaning, when: Micros, code: str, service: str = "ecpay/unimartc2c", *, number: bytes = NUMBER, named: bool = False
+) -> CarrierReport:
+    return CarrierReport(when, meaning, number, service, code, named)
+
+
+def heard(*reports: CarrierReport, status: str = "shipped", option: str = "tw_711_nopay", when: Micros = FINAL) -> OrderFacts:
+    found = facts(ORDER, parcel(status, option, when)._replace(tracking=NUMBER))
+    found.reports = tuple(sorted(reports))
+    return found
+
+
+WAITS = report(Meaning.AT_PICKUP_POINT, FINAL, "2073")
+FETCHED = report(Meaning.COLLECTED, FINAL + HOUR, "2067")
+
+
+def test_a_report_is_told_with_who_said_what_and_when() -> None:
+    text = text_of(told(heard(WAITS, FETCHED)))
+    assert "number D40617352918: tw_711_nopay" in text
+    assert "2019-12-01 14:00 (Asia/Taipei) ecpay unimartc2c 2073 “" in text
+    assert "”: at the pick-up point, which is never final." in text
+    assert "ecpay unimartc2c 2067 “買家已到店取貨”: collected." in text
+    assert "Final 2019-12-01 15:00 (Asia/Taipei), by the carrier's word, which is enough." in text
+
+
+def test_a_parcel_waits_at_the_store_since_the_first_report_of_it() -> None:
+    again = report(Meaning.AT_PICKUP_POINT, FINAL + DAY, "2073")
+    assert "It waits at the pick-up point since 2019-12-01 14:00 (Asia/Taipei), which is never final." in text_of(
+        told(heard(WAITS, again))
+    )
+
+
+def test_whose_word_came_first_is_told() -> None:
+    both = text_of(told(heard(FETCHED, status="collected", when=FINAL + 2 * HOUR)))
+    assert "by the carrier's word, the earlier one: upstream says so too." in both
+    upstream = text_of(told(heard(FETCHED, status="collected", when=FINAL)))
+    assert "by upstream's word, the earlier one: the carrier says so too." in upstream
+    assert "by upstream's word and the carrier's." in text_of(told(heard(FETCHED, status="collected", when=FINAL + HOUR)))
+
+
+@pytest.mark.parametrize(("meaning", "code", "words"), [
+    (Meaning.REVERSED_RETURNING, "2053", "reversed: the carrier takes back its own word, and the parcel goes back"),
+    (Meaning.RETURNING, "2074", "Not final: the carrier says since 2019-12-01 16:00 (Asia/Taipei) that it goes back"),
+    (Meaning.LOST, "2094", "that it is returned or lost"),
+])  # fmt: skip
+def test_what_takes_a_final_report_back_is_told(meaning: Meaning, code: str, words: str) -> None:
+    found = told(heard(FETCHED, report(meaning, FINAL + 2 * HOUR, code)))
+    assert found.state == "waiting"
+    assert words in text_of(found)
+
+
+def test_a_scan_that_was_a_mistake_leaves_it_open() -> None:
+    home = "ecpay/tcat"
+    found = heard(
+        report(Meaning.DELIVERED, FINAL, "3003", home),
+        report(Meaning.REVERSED, FINAL + HOUR, "3016", home),
+        option="tw_tcat_roomtemp",
+    )
+    text = text_of(told(found))
+    assert "takes back its own word that it was delivered or collected" in text
+    assert "Not final: the carrier's newest word leaves it open." in text
+    back = heard(
+        report(Meaning.DELIVERED, FINAL, "3003", home), report(Meaning.RETURNED, FINAL + HOUR, "3010", home),
+        report(Meaning.RETURN_REVERSED, FINAL + 2 * HOUR, "3017", home), option="tw_tcat_roomtemp",
+    )  # fmt: skip
+    assert "takes back its return, so an earlier delivery stands again" in text_of(told(back))
+    assert told(back).state == "granted"
+
+
+def test_a_voice_that_denies_the_other_is_told() -> None:
+    found = text_of(told(heard(FETCHED, status="returned", when=FINAL + 2 * HOUR)))
+    assert (
+        "Not final: the carrier says so 2019-12-01 15:00 (Asia/Taipei), but upstream says 2019-12-01 16:00 (Asia/Taipei) "
+        "that it goes back or is lost." in found
+    )
+    found = text_of(told(heard(report(Meaning.LOST, FINAL + HOUR, "x"), status="collected", when=FINAL)))
+    assert "Not final: upstream says so 2019-12-01 14:00 (Asia/Taipei), but the carrier says" in found
+
+
+def test_delivered_is_not_enough_where_the_member_must_fetch_it() -> None:
+    text = text_of(told(heard(report(Meaning.DELIVERED, FINAL, "999"))))
+    assert "delivered; collected is awaited" in text
+
+
+def test_an_unknown_code_is_told_with_what_to_do() -> None:
+    text = text_of(told(heard(report(Meaning.UNKNOWN, FINAL, "77777"))))
+    assert "ecpay unimartc2c 77777: unknown; no table has this code, so it changes nothing (points carriers set" in text
+
+
+def test_reports_of_half_a_year_away_are_of_another_order() -> None:
+    far = report(Meaning.COLLECTED, CREATED + 200 * DAY, "2067")
+    row = Numbered(NUMBER, 1, ambiguous=False, reports=(far,))
+    found = told(heard(WAITS), numbers=(row,), now=FINAL + 300 * DAY)
+    assert "collected; more than 180 days from the order's creation, so it is not of this order" in text_of(found)
+    assert found.state == "waiting"
+
+
+def test_reports_that_are_kept_with_the_number_only_are_told_too_the_latest_of_them() -> None:
+    on_the_way = [report(Meaning.IN_TRANSIT, FINAL - n * HOUR, "2030") for n in range(1, 8)]
+    row = Numbered(NUMBER, 1, ambiguous=False, reports=(*on_the_way, FETCHED))
+    text = text_of(told(heard(FETCHED), numbers=(row,)))
+    assert "4 earlier reports of the carrier that it was in transit." in text
+    assert text.count("2030") == 3
+    assert text.count("2067") == 1
+
+
+def test_ambiguous_numbers_count_for_none_and_are_told() -> None:
+    row = Numbered(NUMBER, 2, ambiguous=True, reports=(FETCHED,))
+    text = text_of(told(heard(), numbers=(row,)))
+    assert "collected; ambiguous, so it does not count" in text
+    assert "ambiguous: 2 orders named the number D40617352918" in text
+
+
+def test_several_parcels_are_told_apart_by_their_numbers() -> None:
+    second = parcel("shipped", "tw_711_nopay")._replace(parcel_id=b"\xffsecond", tracking=b"N2")
+    found = facts(ORDER, parcel("shipped", "tw_711_nopay")._replace(tracking=NUMBER), second)
+    nameless = report(Meaning.COLLECTED, FINAL, "2067", number=b"", named=True)
+    found.reports = tuple(sorted((FETCHED, nameless, report(Meaning.LOST, FINAL, "x", number=b"N3", named=True))))
+    text = text_of(told(found))
+    assert "number N2: tw_711_nopay" in text
+    assert "Of the order's several parcels none takes it: it has no number." in text
+    assert "Of the order's several parcels none takes it: its number N3 is of none." in text
+    assert "With several parcels, the order is final when all" in text
+
+
+def test_a_report_before_any_parcel_is_told_to_wait() -> None:
+    found = facts(ORDER)
+    found.reports = (report(Meaning.COLLECTED, FINAL, "2067", named=True),)
+    assert "no parcel is known that it could be of" in text_of(told(found))
+
+
+def test_when_the_buyer_became_a_member_is_told() -> None:
+    found = facts(ORDER, parcel("arrived"))
+    found.buyer = Buyer(True, CREATED + HOUR)
+    later = told(found)
+    assert (later.state, later.decided.reason) == ("none", "registered_later")
+    assert "registered_later: member became a member 2019-11-29 11:00 (Asia/Taipei), after the order was made" in text_of(later)
+    found.buyer = Buyer(True, CREATED)
+    assert "Member member, registered 2019-11-29 10:00 (Asia/Taipei)." in text_of(told(found))
+    found.buyer = Buyer(is_member=False)
+    assert "not_a_member: member is a customer, and no member" in text_of(told(found))
+
+
+def test_a_child_tells_its_parents_binding() -> None:
+    found = facts(ORDER, parcel("arrived"))
+    assert "as order p is, which it was split from" in text_of(told(found, parent=Parent("p", 3)))
+    assert "Split from order p, which is not known: until it comes" in text_of(told(found, parent=Parent("p", None)))
+    assert "which is not bound yet: the next recheck" in text_of(told(found, parent=Parent("p", -1)))
+    assert "which is bound otherwise: the next recheck" in text_of(told(found, parent=Parent("p", 2)))
+
+
+def test_application_events_are_told_where_they_spoke() -> None:
+    found, before = facts(ORDER, parcel("arrived")), CREATED - DAY
+    off = told(found, installs=((before, False),))
+    assert off.decided.reason == "feature_off"
+    assert "the app not installed (application event of 2019-11-28)" in text_of(off)
+    on = told(found, installs=((CREATED + DAY, False),))
+    assert "the app installed (settings of 2019-01-01)" in text_of(on)
+    assert "The app was uninstalled 2019-11-30 10:00 (Asia/Taipei), after the order was made" in text_of(on)
+    module = settings(entitlement={"plan": "basic", "app_installed": False, "modules": ["crm_credits"]})
+    assert "after the order was made" not in text_of(told(found, bound=module, installs=((CREATED + DAY, False),)))
+
+
+def test_the_platforms_own_figure_stands_beside_ours() -> None:
+    record = ORDER._replace(summary_days=3, summary_points=90)
+    text = text_of(told(facts(record, parcel("arrived"))))
+    assert "is 90 points after 3 days, ours 100 points after 3: other_points. It is compared, and never paid from." in text
+
+
+def test_with_keep_a_parcel_that_the_carrier_lost_after_the_due_date_is_told() -> None:
+    keep = settings(earn={**settings().document.model_dump(mode="json")["earn"], "on_return": "keep"})
+    late = told(heard(FETCHED, report(Meaning.LOST, FINAL + 20 * DAY, "x")), bound=keep)
+    assert late.state == "granted"
+    assert "A parcel went back at or after the due date: on_return is keep" in text_of(late)
+
+
+def test_newer_records_do_not_hide_reports() -> None:
+    found = heard(FETCHED)
+    found.record = ORDER._replace(version=RecordVersion(FINAL + DAY))
+    assert told(found).state == "granted"

@@ -1,0 +1,105 @@
+"""Facts to bytes and back: what only some orders have stands behind what all have, and the plain ones pay nothing."""
+
+import pytest
+
+from rules.order.facts import CarrierReport, DeliveryKey, OrderFacts, OrderRecord, Parcel, ParcelRecord
+from rules.order.trail import Version
+from schemas.carriers.meaning import Meaning
+from store.orders import codec
+from store.orders.orders import flags_of
+from store.postgres.interning import Words
+
+PLAIN = OrderRecord(
+    Version(5, 6, 7), 1_700_000_000_000_000, "confirmed", b"m" * 12, False, "shop", None, "TWD", 100_000, 1, 2, 3, 4, 99,
+    DeliveryKey.PRESENT,
+)  # fmt: skip
+PARCEL = ParcelRecord(Version(8, 9, 10), b"p" * 12, "arrived", "tw_tcat", False, False, 11, None, 12)
+
+
+class Dictionary(Words):
+    """Words with numbers of their own, without a database."""
+
+    def __init__(self) -> None:
+        self._all: list[str | None] = [None]
+
+    def number(self, word: str | None) -> int:
+        if word not in self._all:
+            self._all.append(word)
+        return self._all.index(word)
+
+    def word(self, number: int) -> str | None:
+        return self._all[number]
+
+
+TAILS = [
+    PLAIN,
+    PLAIN._replace(tracking=b"D40617352918"),
+    PLAIN._replace(delivery_id=b"d" * 12),
+    PLAIN._replace(tracking=b"X" * 200, delivery_id=b"\xff" + b"d" * 400, parent=b"q" * 12),
+    PLAIN._replace(parent=b"q" * 12, summary_days=7),
+    PLAIN._replace(summary_points=0),
+    PLAIN._replace(tracking=b"1", summary_days=-3, summary_points=2**40),
+]
+
+
+@pytest.mark.parametrize("record", TAILS)
+def test_an_order_comes_back_whole(record: OrderRecord) -> None:
+    words = Dictionary()
+    facts = OrderFacts(record, tier="gold", tier_at=Version(1, 2, 3))
+    packed = codec.record_bytes(facts, words)
+    assert packed is not None
+    assert codec.record_of(packed, codec.DELIVERY_PRESENT, record.member, None, words) == (record, "gold", Version(1, 2, 3))
+
+
+def test_an_order_without_tracking_number_is_packed_as_before_there_were_any() -> None:
+    packed = codec.record_bytes(OrderFacts(PLAIN), Dictionary())
+    assert packed is not None
+    assert (packed[0], len(packed)) == (1, 125)
+
+
+@pytest.mark.parametrize("number", [None, b"742"])
+def test_the_nested_parcels_id_is_not_packed_again_when_it_is_the_first(number: bytes | None) -> None:
+    words = Dictionary()
+    record = PLAIN._replace(delivery_id=PARCEL.parcel_id, tracking=number)
+    facts = OrderFacts(record, parcels=(Parcel(PARCEL),))
+    packed = codec.record_bytes(facts, words)
+    assert packed is not None
+    assert PARCEL.parcel_id not in packed
+    assert codec.record_of(packed, flags_of(facts), record.member, PARCEL.parcel_id, words)[0] == record
+
+
+@pytest.mark.parametrize("number", [None, b"7420518836", b"N" * 200])
+@pytest.mark.parametrize("parcel_id", [b"p" * 12, b"\xff" + b"p" * 300])
+def test_a_parcel_comes_back_whole(number: bytes | None, parcel_id: bytes) -> None:
+    words = Dictionary()
+    parcel = PARCEL._replace(tracking=number, parcel_id=parcel_id)
+    packed = codec.parcel_bytes(parcel, words)
+    assert codec.parcel_of(packed, 0, None, words) == Parcel(parcel, codec.trail_of(None, parcel.version))
+
+
+def test_a_parcel_without_tracking_number_is_packed_as_before_there_were_any() -> None:
+    packed = codec.parcel_bytes(PARCEL, Dictionary())
+    assert (packed[0], packed[57:]) == (1, PARCEL.parcel_id)
+
+
+def test_reports_come_back_whole_and_in_order() -> None:
+    words = Dictionary()
+    reports = (
+        CarrierReport(-5, Meaning.IN_TRANSIT, b"A1", "tcat/home", "3001"),
+        CarrierReport(5, Meaning.UNKNOWN, b"", "tcat/home", "3999", named=True, return_leg=True),
+        CarrierReport(5, Meaning.RETURN_REVERSED, b"B2", "tcat/home", "3017", named=True),
+        CarrierReport(6, Meaning.DELIVERED, b"A1", "hct/home", "正常配交"),
+    )
+    packed = codec.reports_bytes(reports, words)
+    assert codec.reports_of(packed, words) == reports
+    assert codec.reports_bytes((), words) is None
+    assert codec.reports_of(None, words) == ()
+
+
+def test_a_tracking_number_that_comes_often_is_packed_once() -> None:
+    words = Dictionary()
+    many = tuple(CarrierReport(at, Meaning.DELIVERED, b"D40617352918", "tcat/home", "3003") for at in range(500))
+    packed = codec.reports_bytes(many, words)
+    assert packed is not None
+    assert len(packed) == 3 + 13 + 500 * 20
+    assert codec.reports_of(packed, words) == many
