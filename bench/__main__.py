@@ -28,8 +28,14 @@ from deploy.local.kafka_local import KAFKA_VERSION
 from deploy.local.stack import start_stack
 
 STATE = ROOT / ".local" / "bench"
-SERVER_SETTINGS: Mapping[str, str] = {"max_wal_size": "4GB", "shared_buffers": "512MB", "track_commit_timestamp": "on"}
-"""Fixed, since two decide how often pages are written whole; the third tells when an entry became durable."""
+SERVER_SETTINGS: Mapping[str, str] = {
+    "max_wal_size": "4GB",
+    "shared_buffers": "512MB",
+    "track_commit_timestamp": "on",
+}
+"""Fixed, since two decide how often pages are written whole; the third tells when an entry became
+durable.
+"""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -59,40 +65,61 @@ class Sizes:
 
     def quick(self) -> "Sizes":
         """Just enough to see that everything works."""
-        return Sizes(min(self.orders, 3_000), 1, min(self.dues, 5_000), min(self.entries, 50_000), 5)
+        return Sizes(
+            min(self.orders, 3_000), 1, min(self.dues, 5_000), min(self.entries, 50_000), 5
+        )
 
 
 @app.command()
 def main(  # noqa: PLR0913 - typer wants a parameter for each option
     only: Annotated[list[Part] | None, typer.Option(help="Measure these parts only.")] = None,
-    line: Annotated[list[Line] | None, typer.Option(help="Let only these take part in A and B.")] = None,
-    orders: Annotated[int, typer.Option(min=100, help="Orders of workload A; B and C have a third.")] = 60_000,
-    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds of A, B and C; the median counts.")] = 3,
+    line: Annotated[
+        list[Line] | None, typer.Option(help="Let only these take part in A and B.")
+    ] = None,
+    orders: Annotated[
+        int, typer.Option(min=100, help="Orders of workload A; B and C have a third.")
+    ] = 60_000,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Interleaved rounds of A, B and C; the median counts.")
+    ] = 3,
     dues: Annotated[int, typer.Option(min=100, help="Points due at one midnight.")] = 1_000_000,
-    entries: Annotated[int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")] = 5_000_000,
+    entries: Annotated[
+        int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")
+    ] = 5_000_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="Everything small: does it work at all?")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Everything small: does it work at all?")
+    ] = False,
     save: Annotated[bool, typer.Option(help="Write results.json and README.md.")] = True,
 ) -> None:
     """Measure orders a second, CPU, WAL, memory and latency on real Kafka and a durable PostgreSQL.
 
-    Without `--only`: A, B and C (C beside B, ours alone). Ends with code 1 when a part failed or a sum was wrong; the
-    others are measured still.
+    Without `--only`: A, B and C (C beside B, ours alone). Ends with code 1 when a part failed or a
+    sum was wrong; the others are measured still.
     """
     sizes = Sizes(orders, rounds, dues, entries, seconds)
     with bench_stack() as stack:
         report = Report({**surroundings(stack.database_url), "kafka": stack.kafka})
         for part in only or [Part.A, Part.B, Part.C]:
             with progress_bar() as progress:
-                attempt(part, report, stack, line or list(Line), sizes.quick() if quick else sizes, progress)
+                attempt(
+                    part,
+                    report,
+                    stack,
+                    line or list(Line),
+                    sizes.quick() if quick else sizes,
+                    progress,
+                )
     report.show(console)
     if save:
         report.save()
     raise typer.Exit(1 if report.failures else 0)
 
 
-def attempt(part: Part, report: Report, stack: Stack, lines: list[Line], sizes: Sizes, progress: Progress) -> None:
+def attempt(
+    part: Part, report: Report, stack: Stack, lines: list[Line], sizes: Sizes, progress: Progress
+) -> None:
     """Measure one part; a failure is noted and does not keep the others from being measured."""
     try:
         match part:
@@ -100,16 +127,24 @@ def attempt(part: Part, report: Report, stack: Stack, lines: list[Line], sizes: 
                 size = sizes.orders if part is Part.A else sizes.orders // 3
                 for run in interleaved(part.upper(), lines, size, sizes.rounds, stack, progress):
                     report.runs.append(run)
-                    console.print(f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s")
+                    console.print(
+                        f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s"
+                    )
             case Part.C:
                 for run in with_reports(sizes.orders // 3, sizes.rounds, stack, progress):
                     report.runs.append(run)
-                    console.print(f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s")
+                    console.print(
+                        f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s"
+                    )
                 report.figures["C against B"] = share_of_b(report)
             case Part.LATENCY:
-                report.figures[part] = latency(half_load(report, stack, sizes, progress), sizes.seconds, stack, progress)
+                report.figures[part] = latency(
+                    half_load(report, stack, sizes, progress), sizes.seconds, stack, progress
+                )
             case Part.MIDNIGHT:
-                report.figures[part] = midnight(sizes.dues, half_load(report, stack, sizes, progress), stack, progress)
+                report.figures[part] = midnight(
+                    sizes.dues, half_load(report, stack, sizes, progress), stack, progress
+                )
             case Part.FLAT:
                 report.figures[part] = flat(sizes.orders, sizes.entries, stack, progress)
             case Part.MEMORY:
@@ -121,12 +156,19 @@ def attempt(part: Part, report: Report, stack: Stack, lines: list[Line], sizes: 
 
 def share_of_b(report: Report) -> Mapping[str, float]:
     """How many of workload B's orders a second ours makes with carrier reports and customer events besides."""
-    rates = {run.workload: run.orders_per_second for run in report.medians() if run.contestant == OURS.name}
+    rates = {
+        run.workload: run.orders_per_second
+        for run in report.medians()
+        if run.contestant == OURS.name
+    }
     return {"orders/s of C, % of B's": 100 * rates["C"] / rates["B"]}
 
 
 def half_load(report: Report, stack: Stack, sizes: Sizes, progress: Progress) -> float:
-    """Half of what ours made of workload A, in orders a second; measured now unless it was in this run."""
+    """Half of what ours made of workload A, in orders a second.
+
+    Measured now unless it was in this run.
+    """
     known = [run for run in report.medians() if (run.workload, run.contestant) == ("A", OURS.name)]
     run = known[0] if known else measure(OURS, WorkloadA(sizes.orders), stack, progress)
     return run.orders_per_second / 2

@@ -40,7 +40,9 @@ class Site:
     @property
     def topics(self) -> Mapping[str, str]:
         """The topic of each kind of record."""
-        return {kind: f"{self.group}.{kind}" for kind in ("deliveries", "customers")} | {"orders": self.topic_in}
+        return {kind: f"{self.group}.{kind}" for kind in ("deliveries", "customers")} | {
+            "orders": self.topic_in
+        }
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ class Contestant(ABC):
     readers: int
     """How many processes share the topic in."""
     held: bool
-    """Whether it reads committed records only, so that a load can be held back until all are assigned."""
+    """Whether it reads committed records only, so that a load can be held back until all are
+    assigned.
+    """
 
     @abstractmethod
     def prepare(self, site: Site, settings: Mapping[str, Json]) -> None:
@@ -74,7 +78,10 @@ class Contestant(ABC):
 
     @abstractmethod
     def audit(self, site: Site, workload: Workload, values: Iterable[bytes]) -> None:
-        """Compare tables and outputs with what the workload must give; raises `BenchError` on any difference."""
+        """Compare tables and outputs with what the workload must give.
+
+        Raises `BenchError` on any difference.
+        """
 
     @abstractmethod
     def is_connected(self, site: Site, processes: int) -> bool:
@@ -82,7 +89,10 @@ class Contestant(ABC):
 
     @abstractmethod
     def when_planned(self, site: Site, workload: Workload) -> Iterator[float | None]:
-        """Advanced until the run ends; once all is planned it makes the points due and yields that instant."""
+        """Advanced until the run ends.
+
+        Once all is planned it makes the points due and yields that instant.
+        """
 
     def start(self, site: Site, command: Command, number: int) -> subprocess.Popen[bytes]:
         """Start one process; it writes to `<part>-<number>.log` in the site's directory."""
@@ -124,7 +134,9 @@ class Peer(Contestant):
     @override
     def commands(self, site: Site) -> Sequence[Command]:
         """The same program as often as there are readers."""
-        return [Command("worker", (sys.executable, "-m", f"bench.peers.{self._module}"))] * self.readers
+        return [
+            Command("worker", (sys.executable, "-m", f"bench.peers.{self._module}"))
+        ] * self.readers
 
     @override
     def environment(self, site: Site) -> Mapping[str, str]:
@@ -152,7 +164,11 @@ class Peer(Contestant):
                 found = {(m, c): int(n) for m, c, n in database.execute(query.encode()).fetchall()}
                 compare(f"{self.name}: {label}", expected, found)
         events = [orjson.loads(value) for value in values]
-        compare_count(f"{self.name}: orders in the output", workload.orders, len({e["order_id"] for e in events}))
+        compare_count(
+            f"{self.name}: orders in the output",
+            workload.orders,
+            len({e["order_id"] for e in events}),
+        )
         compare_count(f"{self.name}: output events", workload.orders, len(events))
         totals: Counter[Member] = Counter()
         for event in events:
@@ -174,8 +190,13 @@ def compare(what: str, expected: Mapping[Member, int], found: Mapping[Member, in
     """Raise when two sets of balances differ, with the first differences."""
     if expected == found:
         return
-    wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
-    shown = "; ".join(f"{m}/{c}: {expected.get((m, c))} expected, {found.get((m, c))} found" for m, c in wrong[:SHOWN])
+    wrong = sorted(
+        key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)
+    )
+    shown = "; ".join(
+        f"{m}/{c}: {expected.get((m, c))} expected, {found.get((m, c))} found"
+        for m, c in wrong[:SHOWN]
+    )
     raise BenchError(f"{what} differ for {len(wrong)} of {len(expected)} members: {shown}")
 
 
@@ -186,9 +207,14 @@ def compare_count(what: str, expected: int, found: int) -> None:
 
 
 def own_database(server_url: str, name: str) -> str:
-    """Make an empty database of that name on the server, in place of an older one; returns its URL."""
+    """Make an empty database of that name on the server, in place of an older one.
+
+    Returns its URL.
+    """
     with psycopg.connect(server_url, autocommit=True) as server:
-        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        server.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
 
@@ -196,4 +222,6 @@ def own_database(server_url: str, name: str) -> str:
 def drop_database(server_url: str, name: str) -> None:
     """Drop the database of a run."""
     with psycopg.connect(server_url, autocommit=True) as server:
-        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        server.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )

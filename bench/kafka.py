@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupState, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupState,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from bench.workload import Record
@@ -29,7 +36,9 @@ def admin_client(bootstrap_servers: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": ERRORS_ONLY})
 
 
-def create_topics(bootstrap_servers: str, names: Iterable[str], partitions: int = PARTITIONS) -> None:
+def create_topics(
+    bootstrap_servers: str, names: Iterable[str], partitions: int = PARTITIONS
+) -> None:
     """Create topics and wait until the broker answers for them."""
     admin = admin_client(bootstrap_servers)
     wanted = [NewTopic(name, partitions, 1) for name in names]
@@ -37,11 +46,15 @@ def create_topics(bootstrap_servers: str, names: Iterable[str], partitions: int 
         try:
             future.result()
         except KafkaException as error:
-            raise BenchError(f"Topic {name} was not created at {bootstrap_servers}: {error}") from error
+            raise BenchError(
+                f"Topic {name} was not created at {bootstrap_servers}: {error}"
+            ) from error
     deadline = time.monotonic() + 30
     while not {topic.topic for topic in wanted} <= admin.list_topics(timeout=10).topics.keys():
         if time.monotonic() > deadline:
-            raise BenchError(f"The broker at {bootstrap_servers} does not list the new topics after 30 s.")
+            raise BenchError(
+                f"The broker at {bootstrap_servers} does not list the new topics after 30 s."
+            )
         time.sleep(POLL_SECONDS)
 
 
@@ -56,8 +69,9 @@ def delete_topics(bootstrap_servers: str, prefix: str) -> None:
 class HeldLoad:
     """Records that lie on the topic but are seen by no consumer until `release`.
 
-    They are written in one open transaction; consumers read committed records only (librdkafka's default). So the
-    workers can all be assigned first, then get everything at one instant, and the producer takes no CPU meanwhile.
+    They are written in one open transaction; consumers read committed records only (librdkafka's
+    default). So the workers can all be assigned first, then get everything at one instant, and the
+    producer takes no CPU meanwhile.
     """
 
     def __init__(self, bootstrap_servers: str, topics: Mapping[str, str]) -> None:
@@ -85,7 +99,9 @@ class HeldLoad:
             produce(self._producer, self._topics[record.topic], record)
             count += 1
         if self._producer.flush(120):
-            raise BenchError(f"The broker did not take the whole load for {self._topics['orders']} within 120 s.")
+            raise BenchError(
+                f"The broker did not take the whole load for {self._topics['orders']} within 120 s."
+            )
         return count
 
     def release(self) -> float:
@@ -136,16 +152,25 @@ class ReadBack:
         self._keep = keep
         self._stop = threading.Event()
         self._failure: BaseException | None = None
-        self._consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": f"bench-{uuid.uuid4()}"})
+        self._consumer = Consumer(
+            {"bootstrap.servers": bootstrap_servers, "group.id": f"bench-{uuid.uuid4()}"}
+        )
         partitions = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        self._consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+        self._consumer.assign(
+            [TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions]
+        )
         self._thread = threading.Thread(target=self._run, name="read-back", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stop.set()
         self._thread.join()
         self._consumer.close()
@@ -178,11 +203,16 @@ def group_is_ready(admin: AdminClient, prefix: str, topic: str, members: int) ->
     """Whether so many members of the one group that reads `topic` hold all its partitions in equal shares."""
     listed = admin.list_consumer_groups(request_timeout=10).result().valid or []
     names = [group.group_id for group in listed if group.group_id.startswith(prefix)]
-    for future in admin.describe_consumer_groups(names, request_timeout=10).values() if names else ():
+    for future in (
+        admin.describe_consumer_groups(names, request_timeout=10).values() if names else ()
+    ):
         group = future.result()
         if group.state != ConsumerGroupState.STABLE:
             continue
-        held = [{part.partition for part in member.assignment.topic_partitions if part.topic == topic} for member in group.members]
+        held = [
+            {part.partition for part in member.assignment.topic_partitions if part.topic == topic}
+            for member in group.members
+        ]
         holders = [partitions for partitions in held if partitions]
         sizes = [len(partitions) for partitions in holders]
         if len(holders) == members and sum(sizes) == PARTITIONS and max(sizes) - min(sizes) <= 1:

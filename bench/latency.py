@@ -50,7 +50,9 @@ class Running:
             self.workers.check()
             self.output.check()
             if time.monotonic() > deadline:
-                raise BenchError(f"{what}: not within {seconds:.0f} s ({self.output.count} outputs so far).")
+                raise BenchError(
+                    f"{what}: not within {seconds:.0f} s ({self.output.count} outputs so far)."
+                )
             time.sleep(0.1)
 
 
@@ -59,7 +61,10 @@ def our_workers(name: str, settings: Mapping[str, Json], stack: Stack) -> Iterat
     """Start our workers for these merchants on empty tables."""
     with site_for(name, stack) as site:
         OURS.prepare(site, settings)
-        with Workers(OURS, site) as workers, ReadBack(site.bootstrap_servers, site.topic_out) as output:
+        with (
+            Workers(OURS, site) as workers,
+            ReadBack(site.bootstrap_servers, site.topic_out) as output,
+        ):
             workers.wait_until_assigned()
             yield Running(site, workers, output)
 
@@ -78,17 +83,25 @@ def produce_to_commit(rate: float, seconds: int, stack: Stack, progress: Progres
     workload = WorkloadA(int(rate * seconds))
     records = list(workload.records())
     with our_workers("latency", workload.settings(), stack) as running:
-        pacer = Pacer(running.site.bootstrap_servers, running.site.topic_in, records, rate * RECORDS_OF_A)
+        pacer = Pacer(
+            running.site.bootstrap_servers, running.site.topic_in, records, rate * RECORDS_OF_A
+        )
         with pacer:
             progress("latency: workload A at half load", 0)
-            running.wait("latency", lambda: running.output.count >= workload.orders, seconds + SETTLE_SECONDS)
+            running.wait(
+                "latency", lambda: running.output.count >= workload.orders, seconds + SETTLE_SECONDS
+            )
         posted = postings(running.site.database_url)
         told = told_at(running.output)
     check_points(posted, {order.order_id: order.cents // 100 for order in workload.drawn()})
     counted = after_warm_up(pacer.at)
     return {
-        "produce to commit": str(Spread.of([posted[order].committed - at for order, at in counted.items()])),
-        "produce to points-changed": str(Spread.of([told[order] - at for order, at in counted.items()])),
+        "produce to commit": str(
+            Spread.of([posted[order].committed - at for order, at in counted.items()])
+        ),
+        "produce to points-changed": str(
+            Spread.of([told[order] - at for order, at in counted.items()])
+        ),
         "pacer late at worst, ms": pacer.late * 1e3,
     }
 
@@ -98,16 +111,24 @@ def grant_lateness(rate: float, seconds: int, stack: Stack, progress: Progress) 
     draw = random.Random(31)
     begin = datetime.now(UTC) + timedelta(seconds=10 + seconds / 2)
     ahead = [draw.uniform(*AHEAD) for _ in range(int(rate * seconds))]
-    orders = DueOrders(BIG_MERCHANT, len(ahead), lambda n: begin + timedelta(seconds=n / rate + ahead[n]))
+    orders = DueOrders(
+        BIG_MERCHANT, len(ahead), lambda n: begin + timedelta(seconds=n / rate + ahead[n])
+    )
     records = list(orders.records())
     with our_workers("lateness", settings_for_dues(), stack) as running:
         time.sleep(max(0.0, (begin - datetime.now(UTC)).total_seconds()))
         with Pacer(running.site.bootstrap_servers, running.site.topic_in, records, rate) as pacer:
             progress("latency: dues spread over time", 0)
-            running.wait("lateness", lambda: running.output.count >= len(ahead), seconds + AHEAD[1] + SETTLE_SECONDS)
+            running.wait(
+                "lateness",
+                lambda: running.output.count >= len(ahead),
+                seconds + AHEAD[1] + SETTLE_SECONDS,
+            )
         posted = postings(running.site.database_url)
     check_points(posted, dict.fromkeys(pacer.at, POINTS))
-    due = {record.order_id: int(orders.due_at(n).timestamp() * 1e6) for n, record in enumerate(records)}
+    due = {
+        record.order_id: int(orders.due_at(n).timestamp() * 1e6) for n, record in enumerate(records)
+    }
     late = [posted[order].committed - due[order] for order in after_warm_up(pacer.at)]
     return {"grant lateness, dues spread": str(Spread.of(late))}
 
@@ -115,7 +136,10 @@ def grant_lateness(rate: float, seconds: int, stack: Stack, progress: Progress) 
 def midnight(dues: int, orders_per_second: float, stack: Stack, progress: Progress) -> Figures:
     """So many points of one merchant due at one instant, a few of another's, and workload A coming in meanwhile."""
     at = datetime.now(UTC) + timedelta(seconds=30 + dues / PLANNING_PER_SECOND)
-    planned = [DueOrders(BIG_MERCHANT, dues, lambda _: at), DueOrders(SMALL_MERCHANT, SMALL_DUES, lambda _: at)]
+    planned = [
+        DueOrders(BIG_MERCHANT, dues, lambda _: at),
+        DueOrders(SMALL_MERCHANT, SMALL_DUES, lambda _: at),
+    ]
     workload = WorkloadA(int(orders_per_second * BURST_INTAKE_SECONDS))
     records = list(workload.records())
     with our_workers("midnight", {**settings_for_dues(), **workload.settings()}, stack) as running:
@@ -126,7 +150,9 @@ def midnight(dues: int, orders_per_second: float, stack: Stack, progress: Progre
         rate = orders_per_second * RECORDS_OF_A
         with Pacer(running.site.bootstrap_servers, running.site.topic_in, records, rate) as pacer:
             progress("midnight: granting", 0.5)
-            running.wait("midnight", lambda: running.output.count >= dues + SMALL_DUES, BURST_SECONDS)
+            running.wait(
+                "midnight", lambda: running.output.count >= dues + SMALL_DUES, BURST_SECONDS
+            )
             pacer.stop()
             finished = pacer.orders_with(RECORDS_OF_A)
             everything = dues + SMALL_DUES + len(finished)
@@ -141,11 +167,15 @@ def wait_until_planned(running: Running, records: int, at: datetime) -> None:
         running.wait("midnight: planning", lambda: consumed(database) >= records, BURST_SECONDS)
     left = (at - datetime.now(UTC)).total_seconds() - 5
     if left < 0:
-        raise BenchError("Planning took until the instant itself: the machine is too slow for so many dues.")
+        raise BenchError(
+            "Planning took until the instant itself: the machine is too slow for so many dues."
+        )
     time.sleep(left)
 
 
-def burst_figures(posted: Mapping[str, Posted], at: datetime, sent: Mapping[str, int], dues: int) -> Figures:
+def burst_figures(
+    posted: Mapping[str, Posted], at: datetime, sent: Mapping[str, int], dues: int
+) -> Figures:
     """From the instant to the last grant of each merchant, and what intake did meanwhile."""
     instant = int(at.timestamp() * 1e6)
     last = dict.fromkeys((BIG_MERCHANT, SMALL_MERCHANT), 0)
@@ -156,20 +186,26 @@ def burst_figures(posted: Mapping[str, Posted], at: datetime, sent: Mapping[str,
             last[entry.merchant] = max(last[entry.merchant], entry.committed)
     if counts != {BIG_MERCHANT: dues, SMALL_MERCHANT: SMALL_DUES}:
         raise BenchError(f"midnight: {counts} grants, {dues} and {SMALL_DUES} expected")
-    during = [posted[o].committed - s for o, s in sent.items() if instant <= s <= last[BIG_MERCHANT]]
+    during = [
+        posted[o].committed - s for o, s in sent.items() if instant <= s <= last[BIG_MERCHANT]
+    ]
     seconds = (last[BIG_MERCHANT] - instant) / 1e6
     return {
         "dues at one instant": dues,
         "granted after, s": seconds,
         "grants/s": dues / seconds,
-        f"small merchant ({SMALL_DUES} dues) granted after, s": (last[SMALL_MERCHANT] - instant) / 1e6,
+        f"small merchant ({SMALL_DUES} dues) granted after, s": (last[SMALL_MERCHANT] - instant)
+        / 1e6,
         "intake meanwhile, produce to commit": str(Spread.of(during)),
     }
 
 
 def told_at(output: ReadBack) -> Mapping[str, int]:
     """When each order's event was written to the topic, in microseconds, by the record's own timestamp."""
-    return {orjson.loads(value)["order_id"]: stamp * 1_000 for value, stamp in zip(output.values, output.stamps, strict=True)}
+    return {
+        orjson.loads(value)["order_id"]: stamp * 1_000
+        for value, stamp in zip(output.values, output.stamps, strict=True)
+    }
 
 
 def after_warm_up(at: Mapping[str, int]) -> Mapping[str, int]:
@@ -180,6 +216,12 @@ def after_warm_up(at: Mapping[str, int]) -> Mapping[str, int]:
 
 def check_points(posted: Mapping[str, Posted], expected: Mapping[str, int]) -> None:
     """Every order was granted, and with the right points."""
-    wrong = [order for order, points in expected.items() if order not in posted or posted[order].points != points]
+    wrong = [
+        order
+        for order, points in expected.items()
+        if order not in posted or posted[order].points != points
+    ]
     if wrong or len(posted) != len(expected):
-        raise BenchError(f"{len(wrong)} of {len(expected)} orders were granted wrongly, the first: {wrong[:3]}")
+        raise BenchError(
+            f"{len(wrong)} of {len(expected)} orders were granted wrongly, the first: {wrong[:3]}"
+        )

@@ -44,14 +44,21 @@ def broker_process(bootstrap_servers: str) -> psutil.Process | None:
     """The process on this machine that listens on the broker's port; None when it is elsewhere."""
     port = int(bootstrap_servers.partition(",")[0].rpartition(":")[2])
     for connection in psutil.net_connections("tcp"):
-        listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+        listens = (
+            connection.status == psutil.CONN_LISTEN
+            and connection.laddr
+            and connection.laddr.port == port
+        )
         if listens and connection.pid:
             return psutil.Process(connection.pid)
     return None
 
 
 def postgres_process(database_url: str) -> psutil.Process | None:
-    """PostgreSQL's first process, parent of the one that serves a connection; None when it is elsewhere."""
+    """PostgreSQL's first process, parent of the one that serves a connection.
+
+    None when it is elsewhere.
+    """
     if (urlsplit(database_url).hostname or "localhost") not in {"localhost", "127.0.0.1", "::1"}:
         return None
     with psycopg.connect(database_url) as database:
@@ -71,7 +78,10 @@ class Usage:
 
     @staticmethod
     def of(parts: Iterable[tuple[str, psutil.Process]]) -> "Usage":
-        """Take it now. Several processes of one part are added up; of their memory the largest is kept."""
+        """Take it now.
+
+        Several processes of one part are added up; of their memory the largest is kept.
+        """
         cpu: dict[str, float] = {}
         resident: dict[str, int] = {}
         for part, process in parts:
@@ -79,7 +89,9 @@ class Usage:
                 cpu[part] = cpu.get(part, 0.0) + cpu_seconds(process)
                 resident[part] = max(resident.get(part, 0), resident_bytes(process))
             except psutil.NoSuchProcess as error:
-                raise BenchError(f"The process of {part} (pid {error.pid}) ended during the run.") from error
+                raise BenchError(
+                    f"The process of {part} (pid {error.pid}) ended during the run."
+                ) from error
         return Usage(cpu, resident)
 
     def cpu_since(self, earlier: "Usage") -> dict[str, float]:
@@ -99,7 +111,10 @@ def surroundings(database_url: str) -> dict[str, str]:
     )
     with psycopg.connect(database_url) as database:
         settings: dict[str, str] = dict(
-            database.execute("SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)", [list(names)]).fetchall()
+            database.execute(
+                "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)",
+                [list(names)],
+            ).fetchall()
         )
         postgres = database.execute("SHOW server_version").fetchone()
     return {
@@ -107,6 +122,9 @@ def surroundings(database_url: str) -> dict[str, str]:
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "python": platform.python_version(),
         "postgresql": str(postgres[0]) if postgres else "?",
-        **{name: version(name) for name in ("confluent-kafka", "psycopg", "pydantic", "sqlalchemy", "faust-streaming")},
+        **{
+            name: version(name)
+            for name in ("confluent-kafka", "psycopg", "pydantic", "sqlalchemy", "faust-streaming")
+        },
         **settings,
     }

@@ -15,7 +15,15 @@ import psutil
 import psycopg
 
 from bench.contestant import Contestant, Site, drop_database, own_database
-from bench.kafka import BenchError, HeldLoad, ReadBack, admin_client, create_topics, delete_topics, group_is_ready
+from bench.kafka import (
+    BenchError,
+    HeldLoad,
+    ReadBack,
+    admin_client,
+    create_topics,
+    delete_topics,
+    group_is_ready,
+)
 from bench.machine import Usage, broker_process, postgres_process
 from bench.workload import Workload
 
@@ -73,10 +81,13 @@ class Measurement:
         return self.events / self.seconds
 
 
-def measure(contestant: Contestant, workload: Workload, stack: Stack, progress: Progress = silent) -> Measurement:
+def measure(
+    contestant: Contestant, workload: Workload, stack: Stack, progress: Progress = silent
+) -> Measurement:
     """Run a workload through a contestant's processes on empty tables and topics.
 
-    Raises `BenchError` when a process ends, when the outputs do not come, and when any sum is wrong.
+    Raises `BenchError` when a process ends, when the outputs do not come, and when any sum is
+    wrong.
     """
     with site_for(contestant.name, stack) as site:
         progress(f"{contestant.name}: preparing", 0)
@@ -85,7 +96,10 @@ def measure(contestant: Contestant, workload: Workload, stack: Stack, progress: 
         load.write(workload.records())
         if not contestant.held:
             load.release()
-        with Workers(contestant, site) as workers, ReadBack(site.bootstrap_servers, site.topic_out) as output:
+        with (
+            Workers(contestant, site) as workers,
+            ReadBack(site.bootstrap_servers, site.topic_out) as output,
+        ):
             started = workers.wait_for_first() if not contestant.held else None
             if started is None:
                 workers.wait_until_assigned()
@@ -104,7 +118,9 @@ def measure(contestant: Contestant, workload: Workload, stack: Stack, progress: 
         orders=workload.orders,
         events=workload.events,
         seconds=seconds,
-        cpu_us_per_order={part: cpu * 1e6 / workload.orders for part, cpu in after.cpu_since(before).items()},
+        cpu_us_per_order={
+            part: cpu * 1e6 / workload.orders for part, cpu in after.cpu_since(before).items()
+        },
         wal_bytes_per_order=written / workload.orders,
         resident_mb={part: size / 2**20 for part, size in after.resident.items()},
         phases={
@@ -124,7 +140,10 @@ def run_to_end(
     output: ReadBack,
     progress: Progress,
 ) -> float | None:
-    """Wait for one output an order; returns the instant at which all was planned, where points are planned first."""
+    """Wait for one output an order.
+
+    Returns the instant at which all was planned, where points are planned first.
+    """
     deadline = time.monotonic() + READY_SECONDS + workload.orders / SLOWEST_ORDERS_PER_SECOND
     planning = contestant.when_planned(site, workload) if workload.planned else iter(())
     planned: float | None = None
@@ -133,7 +152,9 @@ def run_to_end(
         output.check()
         planned = planned or next(planning, None)
         if time.monotonic() > deadline:
-            raise BenchError(f"{contestant.name}: {output.count} of {workload.orders} outputs when the time was up.")
+            raise BenchError(
+                f"{contestant.name}: {output.count} of {workload.orders} outputs when the time was up."
+            )
         progress(f"{contestant.name}: running {workload.name}", output.count / workload.orders)
         time.sleep(0.02)
     return planned
@@ -164,7 +185,9 @@ class Workers:
     def _start_from(self, first: int) -> None:
         for number, command in enumerate(self._contestant.commands(self._site)[first:], first):
             log = self._site.state / f"{command.part}-{number}.log"
-            self._running.append((command.part, log, self._contestant.start(self._site, command, number)))
+            self._running.append(
+                (command.part, log, self._contestant.start(self._site, command, number))
+            )
 
     def stop(self) -> None:
         """End every process."""
@@ -174,33 +197,41 @@ class Workers:
         """Every process whose CPU is counted, with its part's name."""
         self.check()
         workers = [(part, psutil.Process(process.pid)) for part, _, process in self._running]
-        return workers + [(name, server) for name, server in self._servers.items() if server is not None]
+        return workers + [
+            (name, server) for name, server in self._servers.items() if server is not None
+        ]
 
     def check(self) -> None:
         """Raise with the end of its log when a process has ended."""
         for part, log, process in self._running:
             if process.poll() is not None:
                 tail = log.read_bytes()[-LOG_TAIL:].decode(errors="replace")
-                raise BenchError(f"{self._contestant.name}: {part} ended with code {process.returncode}:\n{tail}")
+                raise BenchError(
+                    f"{self._contestant.name}: {part} ended with code {process.returncode}:\n{tail}"
+                )
 
     def wait_until_assigned(self) -> None:
         """Wait until the readers share the partitions and every process has its session with the database.
 
-        Where a group balances over several topics at once, one reader may get all of this topic and the others none;
-        that is no state to measure, so the readers are started again.
+        Where a group balances over several topics at once, one reader may get all of this topic and
+        the others none; that is no state to measure, so the readers are started again.
         """
         for _ in range(STARTS):
             if self._assigned_within(READY_SECONDS / STARTS):
                 return
             self._restart_readers()
-        raise BenchError(f"{self._contestant.name}: its workers did not come to share {self._site.topic_in}.")
+        raise BenchError(
+            f"{self._contestant.name}: its workers did not come to share {self._site.topic_in}."
+        )
 
     def _assigned_within(self, seconds: float) -> bool:
         admin = admin_client(self._site.bootstrap_servers)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.check()
-            ready = group_is_ready(admin, self._site.group, self._site.topic_in, self._contestant.readers)
+            ready = group_is_ready(
+                admin, self._site.group, self._site.topic_in, self._contestant.readers
+            )
             if ready and self._contestant.is_connected(self._site, len(self._running)):
                 return True
             time.sleep(0.1)
@@ -213,11 +244,16 @@ class Workers:
         self._start_from(len(self._running))
 
     def wait_for_first(self) -> float:
-        """Wait until a worker has said that its first event came; returns when that was (monotonic seconds)."""
+        """Wait until a worker has said that its first event came.
+
+        Returns when that was (monotonic seconds).
+        """
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             self.check()
-            said = [match for _, log, _ in self._running if (match := FIRST.search(log.read_bytes()))]
+            said = [
+                match for _, log, _ in self._running if (match := FIRST.search(log.read_bytes()))
+            ]
             if said:
                 return min(float(match[1]) for match in said)
             time.sleep(0.02)
@@ -238,7 +274,10 @@ def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 @contextlib.contextmanager
 def site_for(name: str, stack: Stack) -> Iterator[Site]:
-    """A database, topics and a directory of their own, taken away afterwards; logs stay when the run fails."""
+    """A database, topics and a directory of their own, taken away afterwards.
+
+    Logs stay when the run fails.
+    """
     mark = uuid.uuid4().hex[:8]
     database, group = f"bench_{name}_{mark}", f"bench-{name}-{mark}"
     site = Site(
@@ -269,5 +308,7 @@ def checkpoint(stack: Stack) -> None:
 def wal_position(stack: Stack) -> int:
     """Bytes of write-ahead log since the server was made."""
     with psycopg.connect(stack.database_url) as server:
-        row = server.execute("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint").fetchone()
+        row = server.execute(
+            "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint"
+        ).fetchone()
     return int(row[0]) if row else 0

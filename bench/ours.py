@@ -13,7 +13,16 @@ import psycopg
 from psycopg import sql
 from typing_extensions import override
 
-from bench.contestant import ROOT, Command, Contestant, Json, Site, compare, compare_count, inherited
+from bench.contestant import (
+    ROOT,
+    Command,
+    Contestant,
+    Json,
+    Site,
+    compare,
+    compare_count,
+    inherited,
+)
 from bench.kafka import BenchError
 from bench.workload import Member, Workload
 from bench.workload_b import PENDING_DAYS
@@ -46,7 +55,9 @@ class Ours(Contestant):
     readers = 2
     held = True
 
-    def __init__(self, name: str = "ours", *, entries: int = 0, kinds: Sequence[str] = KINDS) -> None:
+    def __init__(
+        self, name: str = "ours", *, entries: int = 0, kinds: Sequence[str] = KINDS
+    ) -> None:
         self.name, self._entries, self._kinds = name, entries, kinds
 
     @override
@@ -92,9 +103,14 @@ class Ours(Contestant):
 
     @override
     def when_planned(self, site: Site, workload: Workload) -> Iterator[float | None]:
-        """When all is consumed and nothing is left to recheck, all is planned; then the clock jumps past the dues."""
+        """When all is consumed and nothing is left to recheck, all is planned.
+
+        Then the clock jumps past the dues.
+        """
         with psycopg.connect(site.database_url, autocommit=True) as database:
-            while consumed(database) < workload.events or ("recheck" in self._kinds and rechecks(database)):
+            while consumed(database) < workload.events or (
+                "recheck" in self._kinds and rechecks(database)
+            ):
                 yield None
             planned = time.monotonic()
             move_clock(database, CLOCK_JUMP_DAYS)
@@ -102,20 +118,36 @@ class Ours(Contestant):
 
     @override
     def audit(self, site: Site, workload: Workload, values: Iterable[bytes]) -> None:
-        """Ledger, lots, accounts and outputs add up to the generator's balances; sequences have no gap (I2, I4)."""
+        """Ledger, lots, accounts and outputs add up to the generator's balances.
+
+        Sequences have no gap (I2, I4).
+        """
         expected = workload.expected()
         with psycopg.connect(site.database_url) as database:
             for label, query in SUMS.items():
                 rows = database.execute(BY_MEMBER.format(query).encode()).fetchall()
-                compare(f"{self.name}: {label}", expected, {(merchant, member): n for merchant, member, n in rows})
+                compare(
+                    f"{self.name}: {label}",
+                    expected,
+                    {(merchant, member): n for merchant, member, n in rows},
+                )
             entries = database.execute(BY_MEMBER.format(ENTRIES).encode()).fetchall()
-        compare_count(f"{self.name}: ledger entries", workload.orders, sum(n for _, _, n in entries))
+        compare_count(
+            f"{self.name}: ledger entries", workload.orders, sum(n for _, _, n in entries)
+        )
         audit_events(expected, workload.orders, [orjson.loads(value) for value in values])
 
     def points(self, site: Site, *arguments: str) -> str:
         """Run a `points` command; raises with what it said when it fails."""
         environment = {**inherited(), **self.environment(site)}
-        done = subprocess.run([POINTS, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [POINTS, *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             raise BenchError(f"`points {' '.join(arguments)}` failed:\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -126,7 +158,9 @@ OURS_C = Ours(kinds=("relay", "grants", "recheck", *READERS))
 """Customers' events are looked at again by the recheck worker."""
 
 
-def audit_events(expected: Mapping[Member, int], count: int, events: Sequence[dict[str, object]]) -> None:
+def audit_events(
+    expected: Mapping[Member, int], count: int, events: Sequence[dict[str, object]]
+) -> None:
     """One event an entry, its own id each, sequences 1…n for every member, and sums as expected."""
     compare_count("ours: output events", count, len(events))
     compare_count("ours: event ids", count, len({event["event_id"] for event in events}))
@@ -142,7 +176,9 @@ def audit_events(expected: Mapping[Member, int], count: int, events: Sequence[di
 
 def consumed(database: psycopg.Connection[Any]) -> int:
     """Records that the cursors have counted (I7)."""
-    row = database.execute("SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor").fetchone()
+    row = database.execute(
+        "SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor"
+    ).fetchone()
     return int(row[0]) if row else 0
 
 

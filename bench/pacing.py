@@ -22,13 +22,17 @@ TICK_SECONDS = 0.005
 class Pacer:
     """Sends records at so many a second from a thread of its own, and remembers when it sent each order's last."""
 
-    def __init__(self, bootstrap_servers: str, topic: str, records: Sequence[Record], per_second: float) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topic: str, records: Sequence[Record], per_second: float
+    ) -> None:
         self.sent: Counter[str] = Counter()
         """Records sent by order."""
         self.at: dict[str, int] = {}
         """Microseconds since the epoch at which the newest record of each order was sent."""
         self.late = 0.0
-        """By how many seconds the pacer fell behind at worst: a larger figure spoils what was measured."""
+        """By how many seconds the pacer fell behind at worst: a larger figure spoils what was
+        measured.
+        """
         self._topic, self._records, self._rate = topic, records, per_second
         self._producer = Producer(
             {
@@ -45,7 +49,12 @@ class Pacer:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
     def stop(self) -> None:
@@ -92,12 +101,16 @@ class Spread:
     def of(microseconds: Sequence[int]) -> "Spread":
         """Of at least two values."""
         if len(microseconds) < 2:
-            raise BenchError(f"Only {len(microseconds)} values: the run was too short to tell a distribution.")
+            raise BenchError(
+                f"Only {len(microseconds)} values: the run was too short to tell a distribution."
+            )
         cuts = statistics.quantiles(microseconds, n=100, method="inclusive")
         return Spread(len(microseconds), cuts[49] / 1e6, cuts[98] / 1e6, max(microseconds) / 1e6)
 
     def __str__(self) -> str:
-        p50, p99, worst = (f"{seconds * 1e3:,.0f} ms" for seconds in (self.p50, self.p99, self.worst))
+        p50, p99, worst = (
+            f"{seconds * 1e3:,.0f} ms" for seconds in (self.p50, self.p99, self.worst)
+        )
         return f"p50 {p50}, p99 {p99}, worst {worst} ({self.count:,})"
 
 
@@ -111,11 +124,16 @@ class Posted:
 
 
 def postings(database_url: str) -> Mapping[str, Posted]:
-    """By order id. The commit's own time (`track_commit_timestamp`), not one that was taken before it."""
+    """By order id.
+
+    The commit's own time (`track_commit_timestamp`), not one that was taken before it.
+    """
     query = """
         SELECT encode(l.order_id, 'hex'), m.merchant_id, l.points,
                (extract(epoch FROM pg_xact_commit_timestamp(l.xmin)) * 1000000)::bigint
         FROM ledger l JOIN merchant m USING (merchant_no) WHERE l.entry_no = 1"""
     with psycopg.connect(database_url) as database:
         rows = database.execute(query.encode()).fetchall()
-    return {order: Posted(merchant, committed, points) for order, merchant, points, committed in rows}
+    return {
+        order: Posted(merchant, committed, points) for order, merchant, points, committed in rows
+    }

@@ -42,11 +42,15 @@ class Report:
         document = {
             "began": self.began.isoformat(timespec="seconds"),
             "surroundings": self.surroundings,
-            "runs": [asdict(run) | {"orders_per_second": run.orders_per_second} for run in self.runs],
+            "runs": [
+                asdict(run) | {"orders_per_second": run.orders_per_second} for run in self.runs
+            ],
             "figures": self.figures,
             "failures": self.failures,
         }
-        RESULTS.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n")
+        RESULTS.write_bytes(
+            orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n"
+        )
         before, _, rest = README.read_text().partition(BEGIN)
         _, _, after = rest.partition(END)
         README.write_text(f"{before}{BEGIN}\n\n{self.markdown()}\n{END}{after}")
@@ -65,7 +69,10 @@ class Report:
 
     def table(self, workload: str) -> tuple[Sequence[str], list[Sequence[str]]]:
         """Header and rows for one workload, the fastest first."""
-        runs = sorted((run for run in self.medians() if run.workload == workload), key=lambda run: -run.orders_per_second)
+        runs = sorted(
+            (run for run in self.medians() if run.workload == workload),
+            key=lambda run: -run.orders_per_second,
+        )
         ours = next((run.orders_per_second for run in runs if run.contestant == "ours"), None)
         header = (
             "",
@@ -81,7 +88,11 @@ class Report:
         return header, [self._row(run, ours) for run in runs]
 
     def _row(self, run: Measurement, ours: float | None) -> Sequence[str]:
-        same = [other for other in self.runs if (other.workload, other.contestant) == (run.workload, run.contestant)]
+        same = [
+            other
+            for other in self.runs
+            if (other.workload, other.contestant) == (run.workload, run.contestant)
+        ]
         phases = "".join(f", {name} at {rate:,.0f}" for name, rate in run.phases.items())
         return (
             run.contestant,
@@ -129,7 +140,9 @@ def _markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> lis
     return ["\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"]
 
 
-def _print(console: Console, title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _print(
+    console: Console, title: str, header: Sequence[str], rows: Iterable[Sequence[str]]
+) -> None:
     table = Table(*header, title=title, title_justify="left")
     for row in rows:
         table.add_row(*row)

@@ -47,7 +47,9 @@ def interleaved(
             yield measure(CONTESTANTS[line], workload_for(name, line, orders), stack, progress)
 
 
-def with_reports(orders: int, rounds: int, stack: Stack, progress: Progress) -> Iterator[Measurement]:
+def with_reports(
+    orders: int, rounds: int, stack: Stack, progress: Progress
+) -> Iterator[Measurement]:
     """Ours alone, B and C in turn: what carrier reports and customer events cost."""
     for _ in range(rounds):
         yield measure(OURS, WorkloadB(orders), stack, progress)

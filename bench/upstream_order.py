@@ -1,6 +1,7 @@
 """Builds orders in upstream's full shape and size (11 to 13 KB of JSON), with invented values throughout.
 
-The workers read perhaps forty of its fields; the point of the others is that they must be skipped, as on real topics.
+The workers read perhaps forty of its fields; the point of the others is that they must be skipped,
+as on real topics.
 """
 
 import random
@@ -24,7 +25,16 @@ WORDS = (
     "slate",
     "cotton",
 )
-NAMES_ZH = ("茶葉禮盒", "手工陶杯", "亞麻桌巾", "香氛蠟燭", "棉質上衣", "木製托盤", "蜂蜜蛋糕", "環保水壺")
+NAMES_ZH = (
+    "茶葉禮盒",
+    "手工陶杯",
+    "亞麻桌巾",
+    "香氛蠟燭",
+    "棉質上衣",
+    "木製托盤",
+    "蜂蜜蛋糕",
+    "環保水壺",
+)
 
 
 @dataclass(slots=True)
@@ -48,7 +58,13 @@ class Draft:
 def money(cents: int) -> Json:
     """An amount in TWD as upstream writes it: `cents` are whole dollars, as the currency has no fraction."""
     label = f"NT${cents:,}" if cents else ""
-    return {"cents": cents, "currency_symbol": "NT$", "currency_iso": "TWD", "label": label, "dollars": float(cents)}
+    return {
+        "cents": cents,
+        "currency_symbol": "NT$",
+        "currency_iso": "TWD",
+        "label": label,
+        "dollars": float(cents),
+    }
 
 
 def iso(instant: datetime) -> str:
@@ -62,7 +78,10 @@ def object_id(draw: random.Random, seconds: int) -> str:
 
 
 def order_resource(draft: Draft, draw: random.Random) -> Json:
-    """A new order: pending, nothing shipped. The stream changes statuses and times for later records."""
+    """A new order: pending, nothing shipped.
+
+    The stream changes statuses and times for later records.
+    """
     at, seconds = iso(draft.created_at), int(draft.created_at.timestamp())
     total = draft.base + 60
     return {
@@ -76,7 +95,11 @@ def order_resource(draft: Draft, draw: random.Random) -> Json:
         "order_delivery": _delivery(draft, draw, seconds, at),
         "delivery_address": _address(draw),
         "delivery_data": _delivery_data(draw),
-        "cart_attributes": {"cart_id": f"{draw.getrandbits(128):032x}", "affiliate_data": {}, "shop_session_id": ""},
+        "cart_attributes": {
+            "cart_id": f"{draw.getrandbits(128):032x}",
+            "affiliate_data": {},
+            "shop_session_id": "",
+        },
         "customer_id": draft.member_id,
         "customer_name": f"Customer {draw.randrange(10_000)}",
         "customer_email": f"customer{draw.randrange(10_000)}@example.com",
@@ -111,12 +134,22 @@ def order_resource(draft: Draft, draw: random.Random) -> Json:
         "created_at": at,
         "edited_at": None,
         "skip_fulfillment": False,
-        "utm_data": {"utm_source": draw.choice(WORDS), "utm_campaign": f"{draw.choice(WORDS)}-{draw.choice(WORDS)}"},
+        "utm_data": {
+            "utm_source": draw.choice(WORDS),
+            "utm_campaign": f"{draw.choice(WORDS)}-{draw.choice(WORDS)}",
+        },
         "ga_tracked": False,
         "order_comments": [],
-        "order_notes": [{"owner_type": "Merchant", "value": " ".join(draw.choices(WORDS, k=9)), "time": at}],
+        "order_notes": [
+            {"owner_type": "Merchant", "value": " ".join(draw.choices(WORDS, k=9)), "time": at}
+        ],
         "payment_slips": [],
-        "order_source": {"id": object_id(draw, seconds), "type": "storefront", "source_id": None, "name": None},
+        "order_source": {
+            "id": object_id(draw, seconds),
+            "type": "storefront",
+            "source_id": None,
+            "name": None,
+        },
         "tags": [],
         "inclusive_tax_info": {},
         "cart_page_id": None,
@@ -225,17 +258,34 @@ def _delivery_data(draw: random.Random) -> Json:
 
 
 def _invoice() -> Json:
-    blank = ("tax_id", "mailing_address", "buyer_name", "carrier_number", "invoice_number", "invoice_status")
-    return dict.fromkeys(blank, "") | {"invoice_type": "0", "carrier_type": "0", "invoice_date": None}
+    blank = (
+        "tax_id",
+        "mailing_address",
+        "buyer_name",
+        "carrier_number",
+        "invoice_number",
+        "invoice_status",
+    )
+    return dict.fromkeys(blank, "") | {
+        "invoice_type": "0",
+        "carrier_type": "0",
+        "invoice_date": None,
+    }
 
 
 def _items(draft: Draft, draw: random.Random, seconds: int) -> list[Json]:
-    """Two or three lines, with a set of child products when two; their totals add up to the subtotal."""
+    """Two or three lines, with a set of child products when two.
+
+    Their totals add up to the subtotal.
+    """
     count = draw.choice((2, 2, 3))
     share, rest = divmod(draft.subtotal, count)
     totals = [share + rest] + [share] * (count - 1)
     children = 2 if count == 2 else 0
-    return [_item(draw, seconds, total, children if line == 0 else 0) for line, total in enumerate(totals)]
+    return [
+        _item(draw, seconds, total, children if line == 0 else 0)
+        for line, total in enumerate(totals)
+    ]
 
 
 def _item(draw: random.Random, seconds: int, total: int, children: int) -> Json:
@@ -253,7 +303,13 @@ def _item(draw: random.Random, seconds: int, total: int, children: int) -> Json:
         "cost": money(0),
         "ref_data": None,
         "media": {
-            "images": {"original": {"url": f"https://img.example/{draw.getrandbits(96):024x}.jpg", "width": 800, "height": 800}}
+            "images": {
+                "original": {
+                    "url": f"https://img.example/{draw.getrandbits(96):024x}.jpg",
+                    "width": 800,
+                    "height": 800,
+                }
+            }
         },
         "product_subscription_id": None,
         "title_translations": {"zh-hant": title},
@@ -293,7 +349,9 @@ def _item_data(draw: random.Random, seconds: int, total: int, children: int) -> 
         "triggering_item_id": "",
         "order_promotion_items": {},
         "order_discounted_price": money(total // 10),
-        "applied_order_promotion_discounts": [{"promotion_id": promotion, "discount": money(total // 10)}],
+        "applied_order_promotion_discounts": [
+            {"promotion_id": promotion, "discount": money(total // 10)}
+        ],
         "is_exclude_promotion": False,
         "is_exclude_user_credit": False,
         "is_exclude_member_point": False,

@@ -12,7 +12,10 @@ Member = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record; `order_id` is its key. `topic` is the kind of topic it goes to: orders, deliveries or customers."""
+    """One record; `order_id` is its key.
+
+    `topic` is the kind of topic it goes to: orders, deliveries or customers.
+    """
 
     order_id: str
     value: bytes
@@ -68,7 +71,10 @@ def trace_id(noise: random.Random) -> str:
 def settings_document(
     *, unit_price: int, pending_days: int, timezone: str, final_at_arrival: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Settings that bind every order of a workload; `final_at_arrival` are options forced to be final at `arrived`."""
+    """Settings that bind every order of a workload.
+
+    `final_at_arrival` are options forced to be final at `arrived`.
+    """
     return {
         "timezone": timezone,
         "currency": "TWD",

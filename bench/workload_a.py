@@ -1,7 +1,7 @@
 """Workload A: three records of about 1.2 KB an order, one merchant, points due at once.
 
-An order is created, confirmed and shipped, and delivered; its records lie up to 2,000 orders apart, so that every
-batch holds orders in all three states. There are a quarter as many members as orders.
+An order is created, confirmed and shipped, and delivered; its records lie up to 2,000 orders apart,
+so that every batch holds orders in all three states. There are a quarter as many members as orders.
 """
 
 import heapq
@@ -59,7 +59,13 @@ class WorkloadA:
         for _ in range(self.orders):
             items = ",".join(_item(draw) for _ in range(10))
             last = "arrived" if draw.random() < SHARE_ARRIVED else "collected"
-            yield Order(f"{draw.getrandbits(96):024x}", draw.choice(members), draw.randrange(10_000, 500_000), last, items)
+            yield Order(
+                f"{draw.getrandbits(96):024x}",
+                draw.choice(members),
+                draw.randrange(10_000, 500_000),
+                last,
+                items,
+            )
 
     def records(self) -> Iterator[Record]:
         """The records in log order: later ones of an order wait on a heap until their tick has come."""
@@ -87,14 +93,22 @@ class WorkloadA:
 
     def settings(self) -> Mapping[str, dict[str, Any]]:
         """Due at once; the option is made final at `arrived`, so that both last statuses earn."""
-        return {MERCHANT: settings_document(unit_price=UNIT, pending_days=0, timezone="Asia/Taipei", final_at_arrival=(OPTION,))}
+        return {
+            MERCHANT: settings_document(
+                unit_price=UNIT, pending_days=0, timezone="Asia/Taipei", final_at_arrival=(OPTION,)
+            )
+        }
 
     def _record(self, order: Order, step: int, tick: int, noise: random.Random) -> Record:
         created = self.start.isoformat(timespec="milliseconds")
         updated_at = self.start + timedelta(milliseconds=tick * TICK_MS)
         updated = updated_at.isoformat(timespec="milliseconds")
         ts = upstream_ts((int(self.start.timestamp()) * 1_000 + tick * TICK_MS) * 1_000_000, noise)
-        topic, status = (("order/create", "pending"), ("order/update", "confirmed"), ("order/update", "completed"))[step]
+        topic, status = (
+            ("order/create", "pending"),
+            ("order/update", "confirmed"),
+            ("order/update", "completed"),
+        )[step]
         delivery = ("pending", "shipped", order.last_status)[step]
         money = f'{{"cents":{order.cents},"currency_iso":"TWD"}}'
         value = (

@@ -1,7 +1,8 @@
 """Workload B: orders of upstream's size from twenty merchants, some edited, points planned first and granted later.
 
-Merchants differ in size as 1, 1/2, 1/3 … 1/20. Each order has three records; one in twenty a fourth, which changes its
-amount after its final status and before its points are due, so that the plan changes.
+Merchants differ in size as 1, 1/2, 1/3 … 1/20. Each order has three records; one in twenty a
+fourth, which changes its amount after its final status and before its points are due, so that the
+plan changes.
 """
 
 import heapq
@@ -41,7 +42,11 @@ class Plan:
     @property
     def final_base(self) -> int:
         """The base that counts when the points are due."""
-        return self.draft.base if self.edited_subtotal is None else self.edited_subtotal - self.draft.discount
+        return (
+            self.draft.base
+            if self.edited_subtotal is None
+            else self.edited_subtotal - self.draft.discount
+        )
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ class WorkloadB:
     name: str = "B"
     planned: bool = True
     edited: bool = True
-    """Without edits it suits the peers too, which grant at the final status and post no differences."""
+    """Without edits it suits the peers too, which grant at the final status and post no
+    differences.
+    """
 
     @property
     def events(self) -> int:
@@ -73,7 +80,10 @@ class WorkloadB:
         merchants = self.merchants
         sizes = [1 / (rank + 1) for rank in range(MERCHANTS)]
         members = [
-            [object_id(draw, 0x6500_0000 + rank) for _ in range(max(1, round(self.orders * size / sum(sizes) / 4)))]
+            [
+                object_id(draw, 0x6500_0000 + rank)
+                for _ in range(max(1, round(self.orders * size / sum(sizes) / 4)))
+            ]
             for rank, size in enumerate(sizes)
         ]
         ranks = draw.choices(range(MERCHANTS), sizes, k=self.orders)
@@ -89,7 +99,11 @@ class WorkloadB:
                 discount=subtotal // 10,
                 created_at=created,
             )
-            edited = draw.randrange(draft.discount + 2 * UNIT, 22_000) if self.edited and number % EDITED == 0 else None
+            edited = (
+                draw.randrange(draft.discount + 2 * UNIT, 22_000)
+                if self.edited and number % EDITED == 0
+                else None
+            )
             yield Plan(draft, edited, number)
 
     def records(self) -> Iterator[Record]:
@@ -129,7 +143,9 @@ class WorkloadB:
             for rank, merchant in enumerate(self.merchants)
         }
 
-    def _record(self, plan: Plan, resource: Json, step: int, tick: int, noise: random.Random) -> Record:
+    def _record(
+        self, plan: Plan, resource: Json, step: int, tick: int, noise: random.Random
+    ) -> Record:
         at = self.start + timedelta(milliseconds=tick * TICK_MS)
         if step:
             _advance(resource, plan, step, at)
@@ -139,7 +155,9 @@ class WorkloadB:
             "resource": resource,
             "topic": "order/update" if step else "order/create",
             "trace_id": trace_id(noise),
-            "ts": upstream_ts((int(self.start.timestamp()) * 1_000 + tick * TICK_MS) * 1_000_000, noise),
+            "ts": upstream_ts(
+                (int(self.start.timestamp()) * 1_000 + tick * TICK_MS) * 1_000_000, noise
+            ),
         }
         return Record(plan.draft.order_id, orjson.dumps(envelope))
 

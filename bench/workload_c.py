@@ -1,9 +1,10 @@
 """Workload C: workload B, with carrier reports for every parcel and an event of every customer.
 
-Each order names a tracking number from its first record on. Its carrier reports it four times on the deliveries topic,
-without merchant or order: taken over, on the way or at the store, delivered or fetched, and that last record a second time.
-The reports lie on another topic than the orders, so some are read before the order that they belong to and some after.
-The carrier's final report falls within seconds of upstream's own final status, so the points are those of B.
+Each order names a tracking number from its first record on. Its carrier reports it four times on
+the deliveries topic, without merchant or order: taken over, on the way or at the store, delivered
+or fetched, and that last record a second time. The reports lie on another topic than the orders, so
+some are read before the order that they belong to and some after. The carrier's final report falls
+within seconds of upstream's own final status, so the points are those of B.
 """
 
 import heapq
@@ -23,7 +24,9 @@ CODES: Mapping[str, tuple[str, str, tuple[str, str, str]]] = {
     "custom": ("ecpay", "tcat", ("3001", "3006", "3003")),
     "tw_fm_c2c_nopay": ("ecpay", "famic2c", ("3024", "3018", "3022")),
 }
-"""By delivery option: carrier, service, and the codes of a parcel's way. The last is final for the option."""
+"""By delivery option: carrier, service, and the codes of a parcel's way. The last is final for the
+option.
+"""
 REPORTS = 4
 """Reports of a parcel: three codes, and the last record once more."""
 
@@ -63,7 +66,11 @@ class WorkloadC:
         return self.base.settings()
 
     def _members(self) -> list[Member]:
-        return list(dict.fromkeys((plan.draft.merchant_id, plan.draft.member_id) for plan in self.base.drawn()))
+        return list(
+            dict.fromkeys(
+                (plan.draft.merchant_id, plan.draft.member_id) for plan in self.base.drawn()
+            )
+        )
 
     def _customers(self) -> Iterator[Record]:
         noise = random.Random(self.seed + 4)
@@ -105,11 +112,16 @@ class WorkloadC:
             at = tick
             for step in range(REPORTS):
                 at += 1 + noise.randrange(REACH)
-                heapq.heappush(waiting, (at, plan.number, step, plan.draft.option, numbers[plan.draft.order_id]))
+                heapq.heappush(
+                    waiting,
+                    (at, plan.number, step, plan.draft.option, numbers[plan.draft.order_id]),
+                )
         while waiting:
             yield self._report(heapq.heappop(waiting), final, noise)
 
-    def _report(self, one: tuple[int, int, int, str, str], final: dict[str, Record], noise: random.Random) -> Record:
+    def _report(
+        self, one: tuple[int, int, int, str, str], final: dict[str, Record], noise: random.Random
+    ) -> Record:
         tick, _, step, option, number = one
         carrier, service, codes = CODES[option]
         if step == len(codes):
@@ -135,5 +147,7 @@ def tracking_numbers(base: WorkloadB) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for record in base.records():
         if record.order_id not in found:
-            found[record.order_id] = orjson.loads(record.value)["resource"]["delivery_data"]["tracking_number"]
+            found[record.order_id] = orjson.loads(record.value)["resource"]["delivery_data"][
+                "tracking_number"
+            ]
     return found

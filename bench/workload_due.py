@@ -1,7 +1,7 @@
 """Orders whose points fall due at chosen instants: one record each, already final, with a final moment still to come.
 
-With `pending_days` 0 points are due at the final moment itself (SPEC 2.1), so a final moment some seconds ahead plans
-them for an exact instant, without touching any clock.
+With `pending_days` 0 points are due at the final moment itself (SPEC 2.1), so a final moment some
+seconds ahead plans them for an exact instant, without touching any clock.
 """
 
 import random
@@ -24,7 +24,10 @@ MEMBERS_SHARE = 4
 
 @dataclass(frozen=True)
 class DueOrders:
-    """So many orders of one merchant; `due_at` gives the instant (UTC) at which the points of the n-th are due."""
+    """So many orders of one merchant.
+
+    `due_at` gives the instant (UTC) at which the points of the n-th are due.
+    """
 
     merchant: str
     orders: int
@@ -34,12 +37,18 @@ class DueOrders:
     def records(self) -> Iterator[Record]:
         """One record an order, in the order of their numbers."""
         draw = random.Random(f"{self.seed}/{self.merchant}")
-        members = [f"{draw.getrandbits(96):024x}" for _ in range(max(1, self.orders // MEMBERS_SHARE))]
+        members = [
+            f"{draw.getrandbits(96):024x}" for _ in range(max(1, self.orders // MEMBERS_SHARE))
+        ]
         created = datetime.now(UTC) - timedelta(hours=1)
         for number in range(self.orders):
-            yield self._record(f"{draw.getrandbits(96):024x}", draw.choice(members), created, number, draw)
+            yield self._record(
+                f"{draw.getrandbits(96):024x}", draw.choice(members), created, number, draw
+            )
 
-    def _record(self, order_id: str, member: str, created: datetime, number: int, draw: random.Random) -> Record:
+    def _record(
+        self, order_id: str, member: str, created: datetime, number: int, draw: random.Random
+    ) -> Record:
         at = created.isoformat(timespec="milliseconds")
         arrived = self.due_at(number).isoformat(timespec="milliseconds")
         money = f'{{"cents":{CENTS},"currency_iso":"TWD"}}'

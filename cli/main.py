@@ -6,7 +6,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import carriers, compare_upstream, cursor, dlq, doctor, explain, member, migrate, resume, run, settings, status
+from cli.commands import (
+    carriers,
+    compare_upstream,
+    cursor,
+    dlq,
+    doctor,
+    explain,
+    member,
+    migrate,
+    resume,
+    run,
+    settings,
+    status,
+)
 from cli.demo import command
 from cli.support.errors import TABLE, Exit, failure_of
 
@@ -14,7 +27,10 @@ EPILOG = "Exit codes: " + " · ".join(f"{code} {meaning}" for code, meaning in T
 
 
 class PointsGroup(TyperGroup):
-    """Turns expected failures into a sentence and an exit code; only others show a traceback, and only if asked."""
+    """Turns expected failures into a sentence and an exit code.
+
+    Only others show a traceback, and only if asked.
+    """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """As click's, with our endings."""
@@ -36,7 +52,11 @@ def _end(error: Exception) -> int:
     failure = failure_of(error)
     if failure is None:
         what = f"unexpected {type(error).__name__}: {error}"
-        failure = Failure(Exit.UNEXPECTED, what, "run it again with `points --debug …` for the traceback, and report it")
+        failure = Failure(
+            Exit.UNEXPECTED,
+            what,
+            "run it again with `points --debug …` for the traceback, and report it",
+        )
     complain(failure)
     return failure.code
 
@@ -62,7 +82,10 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
 ) -> None:
     """Member Points: points for orders, from Kafka to a ledger and back."""
     del version

@@ -1,7 +1,7 @@
 """Fills the tables of the documentation that the code knows: variables, options, carriers' codes, metrics, exit codes.
 
-`python -m docs.generate` writes them between the marks `<!-- generated: name -->` and `<!-- end -->`; with `--check` it
-only names the stale files, and exits with 1.
+`python -m docs.generate` writes them between the marks `<!-- generated: name -->` and `<!-- end
+-->`; with `--check` it only names the stale files, and exits with 1.
 """
 
 import re
@@ -27,7 +27,10 @@ _MARKED: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)
 def variables() -> str:
     """Every variable of the environment: name, what it takes, default."""
     rows = ["| variable | takes | default |", "|---|---|---|"]
-    rows += [f"| `{name}` | {_taken(field)} | {_default(field)} |" for name, field in configuration_fields()]
+    rows += [
+        f"| `{name}` | {_taken(field)} | {_default(field)} |"
+        for name, field in configuration_fields()
+    ]
     return "\n".join(rows)
 
 
@@ -45,7 +48,9 @@ def configuration_fields() -> Iterator[tuple[str, FieldInfo]]:
 def _taken(field: FieldInfo) -> str:
     text = _type_shown(field.annotation)
     bounds = {"ge": "from {}", "gt": "more than {}", "le": "to {}"}
-    found = {key: getattr(rule, key) for rule in field.metadata for key in bounds if hasattr(rule, key)}
+    found = {
+        key: getattr(rule, key) for rule in field.metadata for key in bounds if hasattr(rule, key)
+    }
     limits = " ".join(bounds[key].format(f"{found[key]:,}") for key in bounds if key in found)
     return f"{text}, {limits}" if limits else text
 
@@ -54,8 +59,15 @@ def _type_shown(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
     if get_origin(annotation) in (Union, UnionType):
-        return " or ".join(_type_shown(part) for part in get_args(annotation) if part is not type(None))
-    names: Mapping[Any, str] = {str: "text", int: "a whole number", float: "a number", SecretStr: "text, never shown"}
+        return " or ".join(
+            _type_shown(part) for part in get_args(annotation) if part is not type(None)
+        )
+    names: Mapping[Any, str] = {
+        str: "text",
+        int: "a whole number",
+        float: "a number",
+        SecretStr: "text, never shown",
+    }
     return names[annotation]
 
 
@@ -71,7 +83,11 @@ def options() -> str:
     for option in delivery_options().values():
         lines.setdefault((option.line, option.final, option.ours), []).append(f"`{option.code}`")
     rows = ["| delivery option | final at | codes |", "|---|---|---|"]
-    words = {"arrived": "arrived or collected", "collected": "collected", "by_delivery_type": "by its delivery type"}
+    words = {
+        "arrived": "arrived or collected",
+        "collected": "collected",
+        "by_delivery_type": "by its delivery type",
+    }
     rows += [
         f"| {line} | {words[final]} | {', '.join(codes)}{' (name of ours)' if ours else ''} |"
         for (line, final, ours), codes in lines.items()
@@ -80,7 +96,10 @@ def options() -> str:
 
 
 def metric_families() -> list[tuple[str, str, str]]:
-    """Name, kind and documentation of every metric of ours, by name. Those of the process itself are left out."""
+    """Name, kind and documentation of every metric of ours, by name.
+
+    Those of the process itself are left out.
+    """
     families = [f for f in metrics.REGISTRY.collect() if f.name.startswith("points_")]
     return sorted((f.name, f.type, f.documentation) for f in families)
 
@@ -96,7 +115,9 @@ def metric_table() -> str:
 
 def exit_codes() -> str:
     """Every exit code of the command."""
-    return "\n".join(["| code | meaning |", "|---|---|", *(f"| {code} | {meaning} |" for code, meaning in TABLE)])
+    return "\n".join(
+        ["| code | meaning |", "|---|---|", *(f"| {code} | {meaning} |" for code, meaning in TABLE)]
+    )
 
 
 _UPSTREAM_ONLY: Final = "the platform's own status only"
@@ -108,7 +129,9 @@ def carriers() -> str:
     for line in carrier_lines():
         named = ", ".join(_service_link(*service) for service in line.services)
         told = "; ".join(part for part in (named, line.note) if part)
-        rows.append(f"| {line.carrier} | {line.line or 'none of its own'} | {told or _UPSTREAM_ONLY} |")
+        rows.append(
+            f"| {line.carrier} | {line.line or 'none of its own'} | {told or _UPSTREAM_ONLY} |"
+        )
     return "\n".join(rows)
 
 
@@ -120,7 +143,11 @@ def services() -> str:
     """Every service that has a table: for which lines it reports, and how many codes it has."""
     rows = ["| service | reports on | codes |", "|---|---|---|"]
     for (carrier, service), codes in _codes_by_service().items():
-        told = [line.line or line.carrier for line in carrier_lines() if (carrier, service) in line.services]
+        told = [
+            line.line or line.carrier
+            for line in carrier_lines()
+            if (carrier, service) in line.services
+        ]
         rows.append(f"| {_service_link(carrier, service)} | {'; '.join(told)} | {len(codes)} |")
     return "\n".join(rows)
 
@@ -129,8 +156,16 @@ def codes() -> str:
     """Every code of every service with its word."""
     parts = []
     for (carrier, service), rows in _codes_by_service().items():
-        parts += [f"### {carrier} {service}", "", "| code | text | word | note |", "|---|---|---|---|"]
-        parts += [f"| {row.code} | {_text_shown(row)} | {_word_shown(row.meaning)} | {row.note} |" for row in rows]
+        parts += [
+            f"### {carrier} {service}",
+            "",
+            "| code | text | word | note |",
+            "|---|---|---|---|",
+        ]
+        parts += [
+            f"| {row.code} | {_text_shown(row)} | {_word_shown(row.meaning)} | {row.note} |"
+            for row in rows
+        ]
         parts.append("")
     return "\n".join(parts)
 
@@ -148,7 +183,10 @@ def _text_shown(row: CarrierCode) -> str:
 
 def _word_shown(meaning: Meaning) -> str:
     """The word, in bold where it decides whether an order is final, with what else a reversal says."""
-    effects = {Meaning.REVERSED_RETURNING: ", and returning", Meaning.RETURN_REVERSED: " (a return)"}
+    effects = {
+        Meaning.REVERSED_RETURNING: ", and returning",
+        Meaning.RETURN_REVERSED: " (a return)",
+    }
     shown = f"{meaning.word}{effects.get(meaning, '')}"
     return f"**{shown}**" if meaning.decisive else shown
 
@@ -180,11 +218,16 @@ def stale() -> list[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the tables, or with --check name the stale pages. The exit code: 0, or 1 for stale pages."""
+    """Write the tables, or with --check name the stale pages.
+
+    The exit code: 0, or 1 for stale pages.
+    """
     found = stale()
     if arguments == ["--check"]:
         for page in found:
-            sys.stderr.write(f"{page.relative_to(DOCS.parent)} is stale; run python -m docs.generate\n")
+            sys.stderr.write(
+                f"{page.relative_to(DOCS.parent)} is stale; run python -m docs.generate\n"
+            )
         return 1 if found else 0
     for page in found:
         page.write_text(filled(page.read_text("utf-8")), "utf-8")

@@ -7,30 +7,39 @@ from datetime import datetime
 from hashlib import sha256
 
 from processors import metrics
-from processors.intake.batch import Done
-from processors.intake.decoding import Said
-from processors.intake.report_matching import Understood
-from processors.relay import Relayed
+from processors.intake.batch import IntakeResult
+from processors.intake.decoding import OrderEvent
+from processors.intake.report_matching import ResolvedReport
+from processors.relay import RelayResult
 from processors.runtime.kafka.feed import Record
 from processors.settlement import Tally
 from rules.earning.earning import ONLINE_CHANNELS, RETAIL_CHANNELS
 from rules.order.options import is_known
 from schemas.carriers import is_known_service
-from store.streams.cursors import Counts, Place
+from store.streams.cursors import Counts, PartitionId
 from store.streams.outbox import OutboxKind
 
 OUTCOMES = ("applied", "duplicate", "ignored", "parked", "dead")
 KNOWN_CREATED_BY = ONLINE_CHANNELS | RETAIL_CHANNELS | {None}
 """SPEC 1.4; whatever is not among them counts as `ec`, and is counted here."""
-DEAD = frozenset({OutboxKind.DEAD_ORDERS, OutboxKind.DEAD_DELIVERIES, OutboxKind.DEAD_CUSTOMERS, OutboxKind.DEAD_COMMANDS})
+DEAD = frozenset(
+    {
+        OutboxKind.DEAD_ORDERS,
+        OutboxKind.DEAD_DELIVERIES,
+        OutboxKind.DEAD_CUSTOMERS,
+        OutboxKind.DEAD_COMMANDS,
+    }
+)
 
 
-def batch_done(records: Sequence[Record], done: Done, seconds: float) -> None:
+def batch_done(records: Sequence[Record], done: IntakeResult, seconds: float) -> None:
     """A batch of intake was committed, `seconds` after its records were in hand."""
     metrics.BATCH_RECORDS.observe(len(records))
     metrics.BATCH_SECONDS.observe(seconds)
     committed = done.committed_at
-    metrics.EVENT_TO_COMMIT.observe_all([max(0.0, committed - record.message.timestamp()[1] / 1000) for record in records])
+    metrics.EVENT_TO_COMMIT.observe_all(
+        [max(0.0, committed - record.message.timestamp()[1] / 1000) for record in records]
+    )
     for topic, counts in by_topic(done.counts).items():
         metrics.CONSUMED.labels(topic).inc(sum(getattr(counts, outcome) for outcome in OUTCOMES))
         for outcome in OUTCOMES:
@@ -39,11 +48,13 @@ def batch_done(records: Sequence[Record], done: Done, seconds: float) -> None:
             metrics.IGNORED.labels(reason).inc(count)
     posted(done.tally)
     _words(done.said)
-    for (service, word), count in Counter([(service_label(one), one.meaning.word) for one in done.told]).items():
+    for (service, word), count in Counter(
+        [(service_label(one), one.meaning.word) for one in done.told]
+    ).items():
         metrics.CARRIER_REPORTS.labels(service, word).inc(count)
 
 
-def by_topic(counts: Mapping[Place, tuple[int, Counts]]) -> dict[str, Counts]:
+def by_topic(counts: Mapping[PartitionId, tuple[int, Counts]]) -> dict[str, Counts]:
     """The counts of a batch, summed over partitions."""
     sums: dict[str, Counts] = {}
     for place, (_, one) in counts.items():
@@ -66,7 +77,7 @@ def posted(tally: Tally) -> None:
         metrics.ENTRIES.labels("expired").inc(expired)
 
 
-def _words(said: Sequence[Said]) -> None:
+def _words(said: Sequence[OrderEvent]) -> None:
     options = Counter([one.parcel.option for one in said if one.parcel is not None])
     for option, count in options.items():
         if option is not None:
@@ -82,13 +93,16 @@ def option_bucket(option: str) -> str:
     return "known" if is_known(option) else f"unknown_{sha256(option.encode()).hexdigest()[0]}"
 
 
-def service_label(told: Understood) -> str:
-    """Carrier and service when a table has them; anybody may make up others, and labels must stay few."""
+def service_label(told: ResolvedReport) -> str:
+    """Carrier and service when a table has them.
+
+    Anybody may make up others, and labels must stay few.
+    """
     carrier, service, _ = told.code
     return told.service if is_known_service(carrier, service) else "unknown"
 
 
-def relayed(done: Relayed) -> None:
+def relayed(done: RelayResult) -> None:
     """Outbox rows were delivered just now."""
     for kind, count in done.rows.items():
         metrics.RELAYED.labels(kind.name.lower()).inc(count)
@@ -96,4 +110,6 @@ def relayed(done: Relayed) -> None:
             metrics.DEAD_LETTERS.labels(kind.name.lower()).inc(count)
     now = time.time()
     ages = {text: now - datetime.fromisoformat(text).timestamp() for text in done.recorded}
-    metrics.END_TO_END.observe_all([max(0.0, ages[text]) for text, count in done.recorded.items() for _ in range(count)])
+    metrics.END_TO_END.observe_all(
+        [max(0.0, ages[text]) for text, count in done.recorded.items() for _ in range(count)]
+    )

@@ -1,7 +1,7 @@
 """Expiry: lots lapse on accounts that nobody touches, and so it is announced (SPEC 3.4, DESIGN 2.4).
 
-Quarantined bytes, which may hold personal data, lapse as well, after 14 days (SPEC 7), and carriers' reports for which no
-order came, after 180 (SPEC 6).
+Quarantined bytes, which may hold personal data, lapse as well, after 14 days (SPEC 7), and
+carriers' reports for which no order came, after 180 (SPEC 6).
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from psycopg import Connection
 from processors import metrics
 from processors.recheck.contested_numbers import ask_for_known_codes, purge_reports
 from store.ledger import ledger
-from store.postgres.interning import Words
+from store.postgres.interning import InternedStrings
 from store.postgres.session import raw, transaction
 from store.reads import gauges
 from store.settings.merchants import Merchants
@@ -32,7 +32,7 @@ class Expiry:
         """Goes on with a new connection."""
         self._connection = connection
         self._merchants = Merchants(connection)
-        self._words = Words(connection)
+        self._words = InternedStrings(connection)
 
     def turn(self, limit: int = BATCH) -> int:
         """One transaction's worth of accounts; how many there were."""
@@ -43,7 +43,10 @@ class Expiry:
             return ledger.expire(cursor, limit, now, self._merchants.merchant_id)
 
     def purge(self, limit: int = BATCH) -> int:
-        """Forgets quarantined bytes and parked reports whose time is over; how many records and reports they were."""
+        """Forgets quarantined bytes and parked reports whose time is over.
+
+        How many records and reports they were.
+        """
         with transaction(self._connection) as cursor:
             bytes_of = quarantine.purge(cursor, limit)
         with transaction(self._connection) as cursor:

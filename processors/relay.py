@@ -1,6 +1,7 @@
 """The relay: the outbox's heads to Kafka, deleted once every one of them was delivered (DESIGN 2.5, I4).
 
-A crash between delivery and deletion sends a row again, with the same event id: consumers drop a `sequence` they know.
+A crash between delivery and deletion sends a row again, with the same event id: consumers drop a
+`sequence` they know.
 """
 
 import time
@@ -15,7 +16,7 @@ from psycopg import Connection
 
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged
-from processors.runtime.kafka.clients import Watch, producer
+from processors.runtime.kafka.clients import ClientErrorListener, producer
 from store.postgres.session import raw
 from store.streams import outbox
 from store.streams.dead_letters import addressed
@@ -31,25 +32,29 @@ _SPEC = ("ce_specversion", b"1.0")
 
 
 @dataclass(frozen=True, slots=True)
-class Relayed:
+class RelayResult:
     """What one turn delivered: records by kind, and events by the instant (as they tell it) of their recording."""
 
     rows: Mapping[OutboxKind, int]
     recorded: Mapping[str, int]
 
 
-NOTHING = Relayed({}, {})
+NOTHING = RelayResult({}, {})
 
 
 class Relay:
     """Sends what the shards that it holds have to say."""
 
     def __init__(
-        self, configuration: Configuration, connection: Connection[tuple[Any, ...]], stopping: Callable[[], bool] = bool
+        self,
+        configuration: Configuration,
+        connection: Connection[tuple[Any, ...]],
+        stopping: Callable[[], bool] = bool,
     ) -> None:
         """Takes no shard yet; `take_shards` does. `stopping` is asked while deliveries are awaited.
 
-        Raises TopicChanged when a topic to write to is missing, KafkaException when the broker does not answer.
+        Raises TopicChanged when a topic to write to is missing, KafkaException when the broker does
+        not answer.
         """
         topics = configuration.topics
         self._topics = {
@@ -60,8 +65,10 @@ class Relay:
             OutboxKind.DEAD_CUSTOMERS: topics.dlq_customers,
             OutboxKind.DEAD_COMMANDS: topics.dlq_commands,
         }
-        self._watch = Watch()
-        self._producer = Producer(producer(configuration.kafka, "relay") | {"error_cb": self._watch})
+        self._watch = ClientErrorListener()
+        self._producer = Producer(
+            producer(configuration.kafka, "relay") | {"error_cb": self._watch}
+        )
         self._stopping = stopping
         self._failures: list[KafkaError] = []
         self._recorded: Counter[str] = Counter()
@@ -79,7 +86,9 @@ class Relay:
             raise
         missing = sorted(set(self._topics.values()) - known.keys())
         if missing:
-            raise TopicChanged(f"topics {', '.join(missing)} do not exist: create them with `points topics apply`")
+            raise TopicChanged(
+                f"topics {', '.join(missing)} do not exist: create them with `points topics apply`"
+            )
 
     def use(self, connection: Connection[tuple[Any, ...]]) -> None:
         """Goes on with a new connection; the shards' locks went with the old one."""
@@ -94,8 +103,10 @@ class Relay:
             if shard not in self.shards and outbox.try_shard(cursor, shard):
                 self.shards.append(shard)
 
-    def turn(self, limit: int = BATCH) -> Relayed:
-        """Sends the heads of the shards and deletes what was delivered. Raises KafkaException when not all of it was.
+    def turn(self, limit: int = BATCH) -> RelayResult:
+        """Sends the heads of the shards and deletes what was delivered.
+
+        Raises KafkaException when not all of it was.
 
         No transaction is open meanwhile: the shards are ours for as long as the connection lives.
         """
@@ -109,7 +120,7 @@ class Relay:
         self._sent.clear()
         self._deliver(rows)
         outbox.sent(cursor, rows)
-        return Relayed(dict(self._sent), dict(self._recorded))
+        return RelayResult(dict(self._sent), dict(self._recorded))
 
     def _deliver(self, rows: Sequence[tuple[Any, ...]]) -> None:
         self._failures.clear()
@@ -123,7 +134,8 @@ class Relay:
             if self._stopping() or time.monotonic() > deadline:
                 break
         if left:
-            # They stay in the outbox and are sent again; a receiver that gets them twice knows their sequence.
+            # They stay in the outbox and are sent again; a receiver that gets them twice knows
+            # their sequence.
             self._producer.purge()
             self._producer.flush(1)
             raise KafkaException(KafkaError(KafkaError._MSG_TIMED_OUT))  # noqa: SLF001 - librdkafka's name
@@ -140,7 +152,9 @@ class Relay:
         self._recorded.update(recorded)
         self._sent[OutboxKind.CHANGED] += len(recorded)
 
-    def _produce_row(self, kind: OutboxKind, key: bytes | None, value: bytes | None, packed: bytes | None) -> None:
+    def _produce_row(
+        self, kind: OutboxKind, key: bytes | None, value: bytes | None, packed: bytes | None
+    ) -> None:
         headers = outbox.headers_of(packed)
         topic, timestamp = self._topics.get(kind, ""), 0
         if kind is OutboxKind.REDRIVE:
@@ -148,10 +162,24 @@ class Relay:
         self._sent[kind] += 1
         self._produce(topic, key, value, list(headers), timestamp)
 
-    def _produce(self, topic: str, key: bytes | None, value: bytes | None, headers: list[Any], timestamp: int = 0) -> None:
+    def _produce(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: list[Any],
+        timestamp: int = 0,
+    ) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=headers, timestamp=timestamp, on_delivery=self._delivered)
+                self._producer.produce(
+                    topic,
+                    value,
+                    key,
+                    headers=headers,
+                    timestamp=timestamp,
+                    on_delivery=self._delivered,
+                )
             except BufferError:
                 self._producer.poll(0.1)
             else:

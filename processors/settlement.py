@@ -8,9 +8,16 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from rules.earning.binding import bound_as_parent, bound_version, first_heard
-from rules.earning.entitlement import Change, Entitlement, after_posting, changes, entitlement, is_unfinished
-from rules.earning.upstream_figures import compared
-from rules.order.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNHEARD, UNKNOWN_BUYER, OrderFacts
+from rules.earning.entitlement import (
+    Change,
+    Entitlement,
+    after_posting,
+    changes,
+    entitlement,
+    is_unfinished,
+)
+from rules.earning.upstream_figures import compare
+from rules.order.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNKNOWN_BUYER, UNSEEN, OrderFacts
 from schemas.ids import Micros
 from schemas.settings import BoundRules
 from store.ledger.ledger import CauseKind, EntryType, Posting, post
@@ -20,7 +27,7 @@ from store.orders.orders import OrderKey, OrderRow, write_plans
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
 from store.streams import recheck
-from store.streams.recheck import Asked, Kind
+from store.streams.recheck import Kind, RecheckRequest
 
 TRACEPARENT = "traceparent"
 """The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
@@ -37,7 +44,10 @@ class Trigger(NamedTuple):
     def traceparent(self) -> bytes | None:
         """The trace that the record belongs to, if it says one."""
         headers = self.message.headers() if self.message is not None else None
-        return next((v for name, v in list(headers or ()) if name == TRACEPARENT and isinstance(v, bytes)), None)
+        return next(
+            (v for name, v in list(headers or ()) if name == TRACEPARENT and isinstance(v, bytes)),
+            None,
+        )
 
 
 @dataclass(slots=True)
@@ -50,7 +60,9 @@ class Tally:
     granted: int = 0
     claimed: int = 0
     figures: Mapping[str, int] = field(default_factory=dict)
-    """Of the granted orders that carry the platform's own figure: how it stands to ours (rules.summary)."""
+    """Of the granted orders that carry the platform's own figure: how it stands to ours
+    (rules.summary).
+    """
 
 
 @dataclass(slots=True)
@@ -61,10 +73,13 @@ class _Decided:
     figure: str | None = None
 
 
-def settle(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: Merchants, now: Micros) -> Tally:
+def settle(
+    cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: Merchants, now: Micros
+) -> Tally:
     """Brings ledger, accounts, lots, events and plan in line with the facts of some locked orders.
 
-    The rows' `posted`, `due_us` and `planned` are set; writing the rows themselves is left to the caller.
+    The rows' `posted`, `due_us` and `planned` are set; writing the rows themselves is left to the
+    caller.
     """
     if not todo:
         return Tally()
@@ -92,22 +107,34 @@ def settle(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: 
 
 
 def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None:
-    """Binds orders to settings (SPEC 1.7), split children as their parents are; asks for the children of those bound anew."""
-    newly = [row for row in rows if row.facts.settings_no < NOTHING_IN_FORCE and _bind(row, merchants)]
-    orphans = [(row, parent) for row in rows if (record := row.facts.record) is not None and (parent := record.parent)]
-    asked: list[Asked] = []
+    """Binds orders to settings (SPEC 1.7), split children as their parents are.
+
+    Asks for the children of those bound anew.
+    """
+    newly = [
+        row for row in rows if row.facts.settings_no < NOTHING_IN_FORCE and _bind(row, merchants)
+    ]
+    orphans = [
+        (row, parent)
+        for row in rows
+        if (record := row.facts.record) is not None and (parent := record.parent)
+    ]
+    asked: list[RecheckRequest] = []
     if orphans:
         adopted, asked = _bind_children(cursor, orphans, {row.key: row.facts for row in rows})
         newly += adopted
     if newly:
         # A child that is in hand may have been bound before its parent was, so it is no exception.
-        asked += [Asked(Kind.ORDER, *child) for child in families.children(cursor, [row.key for row in newly])]
+        asked += [
+            RecheckRequest(Kind.ORDER, *child)
+            for child in families.children(cursor, [row.key for row in newly])
+        ]
     recheck.add(cursor, asked)
 
 
 def _bind(row: OrderRow, merchants: Merchants) -> bool:
     facts, versions = row.facts, merchants.versions(row.merchant_no)
-    if row.new and facts.settings_no == UNHEARD:
+    if row.new and facts.settings_no == UNSEEN:
         facts.settings_no = first_heard(versions)
     if facts.record is not None:
         facts.settings_no = bound_version(versions, facts.record.created_at, facts.settings_no)
@@ -115,14 +142,26 @@ def _bind(row: OrderRow, merchants: Merchants) -> bool:
 
 
 def _bind_children(
-    cursor: Cursor, children: Sequence[tuple[OrderRow, bytes]], in_hand: Mapping[OrderKey, OrderFacts]
-) -> tuple[list[OrderRow], list[Asked]]:
-    """Those bound anew to their parents; and those to look at again, since their parents may be in others' hands now."""
+    cursor: Cursor,
+    children: Sequence[tuple[OrderRow, bytes]],
+    in_hand: Mapping[OrderKey, OrderFacts],
+) -> tuple[list[OrderRow], list[RecheckRequest]]:
+    """Those bound anew to their parents.
+
+    And those to look at again, since their parents may be in others' hands now.
+    """
     kin = [Kin(row.merchant_no, parent, row.order_id) for row, parent in children]
-    asked = [Asked(Kind.ORDER, one.merchant_no, one.child_id) for one in families.add(cursor, kin)]
+    asked = [
+        RecheckRequest(Kind.ORDER, one.merchant_no, one.child_id)
+        for one in families.add(cursor, kin)
+    ]
     new = {(one.merchant_no, one.key) for one in asked}
     known = families.ancestors(cursor, {(one.merchant_no, one.parent_id) for one in kin})
-    known |= {key: Ancestor(f.settings_no, r.created_at, r.parent) for key, f in in_hand.items() if (r := f.record) is not None}
+    known |= {
+        key: Ancestor(f.settings_no, r.created_at, r.parent)
+        for key, f in in_hand.items()
+        if (r := f.record) is not None
+    }
     adopted = []
     for row, parent in children:
         key, facts = (row.merchant_no, parent), row.facts
@@ -134,15 +173,28 @@ def _bind_children(
     return adopted, asked
 
 
-def _decide_all(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: Merchants, now: Micros) -> list[_Decided]:
-    """Decides those orders for which anything may be due or taken back; of these alone the buyers are looked up."""
+def _decide_all(
+    cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: Merchants, now: Micros
+) -> list[_Decided]:
+    """Decides those orders for which anything may be due or taken back.
+
+    Of these alone the buyers are looked up.
+    """
     chosen: list[tuple[OrderRow, Trigger, BoundRules | None]] = []
     for row, trigger in todo:
         facts = row.facts
         rules = merchants.rules(row.merchant_no, facts.settings_no)
-        if row.due_us is not None or facts.posted is not NOTHING_POSTED or not is_unfinished(facts, rules):
+        if (
+            row.due_us is not None
+            or facts.posted is not NOTHING_POSTED
+            or not is_unfinished(facts, rules)
+        ):
             chosen.append((row, trigger, rules))
-    keys = {(row.merchant_no, r.member) for row, _, _ in chosen if (r := row.facts.record) is not None and r.member is not None}
+    keys = {
+        (row.merchant_no, r.member)
+        for row, _, _ in chosen
+        if (r := row.facts.record) is not None and r.member is not None
+    }
     buyers = customers.buyers(cursor, keys) if keys else {}
     decided = []
     for row, trigger, rules in chosen:
@@ -150,14 +202,16 @@ def _decide_all(cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], mercha
         if facts.record is not None and facts.record.member is not None:
             facts.buyer = buyers.get((row.merchant_no, facts.record.member), UNKNOWN_BUYER)
         now_is = entitlement(facts, rules, now, merchants.installs(row.merchant_no))
-        one = _Decided(row, now_is, [(c, _posting(row, c, now_is, trigger)) for c in changes(facts, now_is)])
+        one = _Decided(
+            row, now_is, [(c, _posting(row, c, now_is, trigger)) for c in changes(facts, now_is)]
+        )
         if (
             one.found
             and one.found[-1][0].type == "granted"
             and facts.record is not None
             and facts.record.summary_points is not None
         ):
-            one.figure = compared(facts, rules, now_is)
+            one.figure = compare(facts, rules, now_is)
         decided.append(one)
     return decided
 
@@ -184,7 +238,12 @@ def _posting(row: OrderRow, change: Change, now: Entitlement, trigger: Trigger) 
     )
 
 
-def _replan(row: OrderRow, now: Entitlement, gone: list[tuple[int, Micros, bytes]], made: list[tuple[int, Micros, bytes]]) -> None:
+def _replan(
+    row: OrderRow,
+    now: Entitlement,
+    gone: list[tuple[int, Micros, bytes]],
+    made: list[tuple[int, Micros, bytes]],
+) -> None:
     due = now.due_at if now.state == "planned" and now.points else None
     row.planned = now.points if due is not None else 0
     if due == row.due_us:

@@ -1,4 +1,7 @@
-"""The kinds of workers, and how each does its turns. What they do is in the file of its name; the loop is shared."""
+"""The kinds of workers, and how each does its turns.
+
+What they do is in the file of its name; the loop is shared.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,28 +20,34 @@ from processors.intake.batch import PIPELINE, Intake, start_at
 from processors.recheck.recheck import Recheck
 from processors.relay import Relay
 from processors.runtime.configuration import Configuration
-from processors.runtime.failures import TopicChanged, plain
+from processors.runtime.failures import TopicChanged, one_line
 from processors.runtime.kafka.feed import Feed
 from processors.runtime.loop import Factory
 from schemas.ids import SECOND
 from store.postgres.session import raw
 from store.reads import gauges
 from store.streams import cursors, outbox, recheck
-from store.streams.cursors import Place
+from store.streams.cursors import PartitionId
 from store.streams.outbox import OutboxKind
 
 TIMER_SECONDS = 0.2
-"""The longest sleep of what is due by the clock: timers act within a second, and nothing wakes us for a new plan."""
+"""The longest sleep of what is due by the clock: timers act within a second, and nothing wakes us
+for a new plan.
+"""
 RECHECK_SECONDS = 0.1
 SHARD_SECONDS = 1.0
 """Between two looks for shards of a relay that died."""
 RELAY_FIRST, RELAY_LONGEST = 0.01, 0.05
 RELAY_MANY, RELAY_GATHERS = 1_000, 0.02
-"""After a head of fewer records the relay lets more come together: a few at a time cost both servers the most."""
+"""After a head of fewer records the relay lets more come together: a few at a time cost both
+servers the most.
+"""
 TOPIC_SECONDS, TOPIC_SECONDS_IN_TROUBLE = 10.0, 1.0
 LAG_SECONDS = 1.0
 PURGE_SECONDS = 600.0
-"""Between two looks for quarantined bytes that are 14 days old, and parked reports that are 180 days old."""
+"""Between two looks for quarantined bytes that are 14 days old, and parked reports that are 180
+days old.
+"""
 
 Database = Connection[tuple[Any, ...]]
 
@@ -48,29 +57,33 @@ class IntakeJob:
 
     pipeline = PIPELINE
 
-    def __init__(self, configuration: Configuration, connection: Database, _: Callable[[], bool]) -> None:
+    def __init__(
+        self, configuration: Configuration, connection: Database, _: Callable[[], bool]
+    ) -> None:
         """Joins the group, after making sure that the topics are those of the cursors."""
         self._sizes, self._connection = configuration.intake, connection
         names = configuration.topics
         topics = [names.orders, names.deliveries, names.customers]
         self._feed = Feed(configuration.kafka, PIPELINE, topics, self._start_at)
         for topic in topics:
-            self._refuse_strangers(topic)
+            self._refuse_recreated_topics(topic)
         self._intake = Intake(configuration, self._feed, connection)
         self._kafka_trouble: str | None = None
         self._check_at = self._lag_at = 0.0
         self._lag = _Lag(topics)
         self._feed.subscribe()
 
-    def _start_at(self, place: Place, first: int) -> int:
+    def _start_at(self, place: PartitionId, first: int) -> int:
         return start_at(self._connection, self._feed.cluster, place, first)
 
-    def _refuse_strangers(self, topic: str) -> None:
+    def _refuse_recreated_topics(self, topic: str) -> None:
         """A topic of the same name with another uuid was recreated, or is another cluster's: nobody may guess (I6)."""
         cursor, cluster, uuid = raw(self._connection), self._feed.cluster, self._feed.uuid(topic)
         if cursors.is_known(cursor, PIPELINE, cluster, uuid):
             return
-        for other_cluster, other_uuid, partition, offset in cursors.strangers(cursor, PIPELINE, cluster, topic, uuid):
+        for other_cluster, other_uuid, partition, offset in cursors.cursors_of_other_topics(
+            cursor, PIPELINE, cluster, topic, uuid
+        ):
             raise TopicChanged(
                 f"topic {topic} was recreated, or this is another cluster: the cursor of partition {partition} stands "
                 f"at {offset} in topic {other_uuid} of cluster {other_cluster}, while here it is {uuid} of {cluster}; "
@@ -91,7 +104,9 @@ class IntakeJob:
             began = time.perf_counter()
             done = self._intake.process(records)
             batch_metrics.batch_done(records, done, time.perf_counter() - began)
-            self._lag.processed(done.counts.keys(), max(r.message.timestamp()[1] for r in records) / 1000)
+            self._lag.processed(
+                done.counts.keys(), max(r.message.timestamp()[1] for r in records) / 1000
+            )
         if time.monotonic() > self._lag_at:
             self._lag_at = time.monotonic() + LAG_SECONDS
             self._lag.look(self._feed.lags())
@@ -105,8 +120,10 @@ class IntakeJob:
             self._feed.check_topics()
             self._kafka_trouble = None
         except KafkaException as error:
-            self._kafka_trouble = plain(error)
-        self._check_at = time.monotonic() + (TOPIC_SECONDS_IN_TROUBLE if self._kafka_trouble else TOPIC_SECONDS)
+            self._kafka_trouble = one_line(error)
+        self._check_at = time.monotonic() + (
+            TOPIC_SECONDS_IN_TROUBLE if self._kafka_trouble else TOPIC_SECONDS
+        )
 
     def drop(self) -> None:
         """Goes back to the database's cursors with the next batch."""
@@ -120,7 +137,9 @@ class IntakeJob:
         """No broker, or no answer of the group yet."""
         if self._kafka_trouble is not None:
             return f"kafka: {self._kafka_trouble}"
-        return None if self._feed.is_assigned else "kafka: waiting for the group to assign partitions"
+        return (
+            None if self._feed.is_assigned else "kafka: waiting for the group to assign partitions"
+        )
 
     def sample(self) -> None:
         """Quarantine and settings."""
@@ -136,10 +155,13 @@ class IntakeJob:
 
 
 class _Lag:
-    """How far behind a worker is, by topic. Its age is at most what has passed since it last was not behind at all."""
+    """How far behind a worker is, by topic.
+
+    Its age is at most what has passed since it last was not behind at all.
+    """
 
     def __init__(self, topics: list[str]) -> None:
-        self._since: dict[Place, float] = {}
+        self._since: dict[PartitionId, float] = {}
         self._behind: dict[str, float] = dict.fromkeys(topics, 0.0)
         for topic in topics:
             metrics.at_scrape(metrics.LAG_SECONDS, topic, self._age(topic))
@@ -151,18 +173,25 @@ class _Lag:
 
         return age
 
-    def processed(self, places: Iterable[Place], newest: float) -> None:
-        """Records up to a timestamp (seconds) were processed; what is left of their partitions is not much older."""
+    def processed(self, places: Iterable[PartitionId], newest: float) -> None:
+        """Records up to a timestamp (seconds) were processed.
+
+        What is left of their partitions is not much older.
+        """
         for place in places:
             self._since[place] = max(self._since.get(place, 0.0), newest)
 
-    def look(self, lags: Mapping[Place, int]) -> None:
+    def look(self, lags: Mapping[PartitionId, int]) -> None:
         """The records that are left, by partition."""
         now = time.time()
-        self._since = {place: self._since.get(place, now) if lag else now for place, lag in lags.items()}
+        self._since = {
+            place: self._since.get(place, now) if lag else now for place, lag in lags.items()
+        }
         for topic in self._behind:
             mine = {place: lag for place, lag in lags.items() if place.topic == topic}
-            self._behind[topic] = min((self._since[p] for p, lag in mine.items() if lag), default=0.0)
+            self._behind[topic] = min(
+                (self._since[p] for p, lag in mine.items() if lag), default=0.0
+            )
             metrics.LAG.labels(topic).set(sum(mine.values()))
             metrics.OLDEST_UNPROCESSED.labels(topic).set(self._behind[topic])
 
@@ -230,7 +259,9 @@ class GrantsJob(_DatabaseJob):
 class RecheckJob(_DatabaseJob):
     """The recheck queue; see processors/recheck/recheck.py."""
 
-    def __init__(self, configuration: Configuration, connection: Database, _: Callable[[], bool]) -> None:
+    def __init__(
+        self, configuration: Configuration, connection: Database, _: Callable[[], bool]
+    ) -> None:
         """Works through `connection`."""
         self._connection = connection
         self._recheck = Recheck(connection, configuration.application_id)
@@ -241,7 +272,10 @@ class RecheckJob(_DatabaseJob):
         self._recheck.use(connection)
 
     def turn(self) -> float:
-        """One claim; a short sleep with nothing claimed, a shorter one while others' transactions are waited for."""
+        """One claim.
+
+        A short sleep with nothing claimed, a shorter one while others' transactions are waited for.
+        """
         turned = self._recheck.turn()
         if not turned.rows:
             return RECHECK_SECONDS / 5 if turned.waiting else RECHECK_SECONDS
@@ -276,7 +310,9 @@ class ExpiryJob(_DatabaseJob):
 class RelayJob(_DatabaseJob):
     """The outbox to Kafka; see processors/relay.py. One that finds all shards taken stands by."""
 
-    def __init__(self, configuration: Configuration, connection: Database, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, configuration: Configuration, connection: Database, stopping: Callable[[], bool]
+    ) -> None:
         """Works through `connection`."""
         self._connection = connection
         self._relay = Relay(configuration, connection, stopping)
@@ -290,7 +326,10 @@ class RelayJob(_DatabaseJob):
         self._shards_at = 0.0
 
     def turn(self) -> float:
-        """Delivers the heads of its shards; while there is nothing, waits a little longer each time."""
+        """Delivers the heads of its shards.
+
+        While there is nothing, waits a little longer each time.
+        """
         if len(self._relay.shards) < outbox.SHARDS and time.monotonic() > self._shards_at:
             self._relay.take_shards()
             self._shards_at = time.monotonic() + SHARD_SECONDS
@@ -309,16 +348,26 @@ class RelayJob(_DatabaseJob):
         metrics.OUTBOX_ROWS.set(gauges.outbox_rows(cursor))
         heads = outbox.head(cursor, range(outbox.SHARDS), 1)
         now = time.time()
-        self._seen = {shard: self._since(shard, row_id, kind, value, now) for shard, row_id, kind, _, value, _ in heads}
+        self._seen = {
+            shard: self._since(shard, row_id, kind, value, now)
+            for shard, row_id, kind, _, value, _ in heads
+        }
         metrics.OUTBOX_OLDEST.set(min((since for _, since in self._seen.values()), default=0))
 
-    def _since(self, shard: int, row_id: int, kind: int, value: bytes | None, now: float) -> tuple[int, float]:
-        """Events tell when they were recorded; of the others it is known how long they have been seen at the head."""
+    def _since(
+        self, shard: int, row_id: int, kind: int, value: bytes | None, now: float
+    ) -> tuple[int, float]:
+        """Events tell when they were recorded.
+
+        Of the others it is known how long they have been seen at the head.
+        """
         before = self._seen.get(shard)
         if before is not None and before[0] == row_id:
             return before
         if kind == OutboxKind.CHANGED and value is not None:
-            return row_id, datetime.fromisoformat(orjson.loads(outbox.first_event(value))["recorded_at"]).timestamp()
+            return row_id, datetime.fromisoformat(
+                orjson.loads(outbox.first_event(value))["recorded_at"]
+            ).timestamp()
         return row_id, now
 
 

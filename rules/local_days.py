@@ -1,10 +1,10 @@
 """The merchant's calendar: which local day an instant falls on, and when a local day begins.
 
-Both answers must be exact in every zone, and are asked for every order. So the day of an instant is remembered per
-quarter hour of UTC. That is exact although some zones change their clock off the quarter hour (St. John's at 00:01
-until 2011): a quarter hour is remembered only when its first and last second have the same offset and the same date;
-then the local clock ran evenly in between, since no zone changes twice within a quarter hour. The few others are
-worked out every time.
+Both answers must be exact in every zone, and are asked for every order. So the day of an instant is
+remembered per quarter hour of UTC. That is exact although some zones change their clock off the
+quarter hour (St. John's at 00:01 until 2011): a quarter hour is remembered only when its first and
+last second have the same offset and the same date; then the local clock ran evenly in between,
+since no zone changes twice within a quarter hour. The few others are worked out every time.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,8 +17,8 @@ from schemas.ids import SECOND, Micros
 _QUARTER_SECONDS: Final = 900
 QUARTER: Final[Micros] = _QUARTER_SECONDS * SECOND
 
-# Where local calendars end. One year's room on the early side for the offset, and centuries on the late one, so that
-# nothing added to a day runs over the year 9999.
+# Where local calendars end. One year's room on the early side for the offset, and centuries on the
+# late one, so that nothing added to a day runs over the year 9999.
 FIRST: Final[Micros] = -62_104_060_800 * SECOND  # 0002-01-01T00:00:00Z
 LAST: Final[Micros] = 221_845_392_000 * SECOND  # 9000-01-01T00:00:00Z
 
@@ -45,8 +45,8 @@ def date_of_quarter(quarter: int, zone: str) -> date | None:
 def start_of_day(day: date, zone: str) -> Micros:
     """The first instant of a local day.
 
-    That is 00:00; the earlier one when the clock shows it twice; and when the clock skips it (or the whole day, as Apia
-    did on 2011-12-30), the instant at which the clock jumps over it.
+    That is 00:00; the earlier one when the clock shows it twice; and when the clock skips it (or
+    the whole day, as Apia did on 2011-12-30), the instant at which the clock jumps over it.
     """
     midnight = datetime.combine(day, time())
     before = _seconds(midnight.replace(tzinfo=_zone(zone)))

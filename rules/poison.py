@@ -23,9 +23,12 @@ class Limits:
 
 
 def too_much(poison: Sequence[Poisoned], limits: Limits) -> str | None:
-    """Why the pipeline must pause, in words; None when it may go on. `poison` is sorted by position.
+    """Why the pipeline must pause, in words; None when it may go on.
 
-    One merchant's broken integration never counts: the records must come from several merchants, or from none.
+    `poison` is sorted by position.
+
+    One merchant's broken integration never counts: the records must come from several merchants, or
+    from none.
     """
     run = _longest_run(poison, limits)
     if run >= limits.in_a_row:

@@ -1,13 +1,22 @@
 """What we tell others: the points-changed events, and the settings in force as a topic.
 
-Consumers meet later additions (a new type, a new field), so the models ignore what they do not know.
+Consumers meet later additions (a new type, a new field), so the models ignore what they do not
+know.
 """
 
 from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 from schemas.ids import iso, micros
 from schemas.settings import SettingsDocument
@@ -24,7 +33,9 @@ PointsChangeType = Literal[
     "redeemed",
     "returned",
 ]
-CauseKind = Literal["order", "return", "customer", "application", "command", "expiry", "hold_timeout", "repair"]
+CauseKind = Literal[
+    "order", "return", "customer", "application", "command", "expiry", "hold_timeout", "repair"
+]
 
 POINTS_CHANGE_TYPES: tuple[PointsChangeType, ...] = get_args(PointsChangeType)
 CAUSE_KINDS: tuple[CauseKind, ...] = get_args(CauseKind)
@@ -51,7 +62,10 @@ class _Message(BaseModel):
 
 
 class Balance(_Message):
-    """The posted balance of an account. Nobody has points to spend and a debt at the same time (I8)."""
+    """The posted balance of an account.
+
+    Nobody has points to spend and a debt at the same time (I8).
+    """
 
     available: Annotated[int, Field(ge=0)]
     held: Annotated[int, Field(ge=0)]
@@ -65,7 +79,10 @@ class Balance(_Message):
 
 
 class LotChange(_Message):
-    """What an entry changed in one lot: `points` carry the entry's sign. `expires_at` is exclusive, null for never."""
+    """What an entry changed in one lot: `points` carry the entry's sign.
+
+    `expires_at` is exclusive, null for never.
+    """
 
     lot_id: Id
     points: int
@@ -89,8 +106,8 @@ class Performer(_Message):
 class PointsChanged(_Message):
     """One ledger entry of a member's account, told to others (I4: exactly one event per entry).
 
-    `points` is the change of available + held - debt, so that their sum is that figure at every `sequence`;
-    `held_points` is the change of held, in the types that have one. Instants are UTC.
+    `points` is the change of available + held - debt, so that their sum is that figure at every
+    `sequence`; `held_points` is the change of held, in the types that have one. Instants are UTC.
     """
 
     event_id: UUID
@@ -113,9 +130,13 @@ class PointsChanged(_Message):
     @model_validator(mode="after")
     def _held_points_where_held_changes(self) -> Self:
         if (self.held_points is not None) != (self.type in _CHANGES_HELD):
-            raise ValueError("held_points must be there in held, released and redeemed, and nowhere else")
+            raise ValueError(
+                "held_points must be there in held, released and redeemed, and nowhere else"
+            )
         if self.type in _ONLY_HELD and self.points:
-            raise ValueError("held and released leave available + held - debt as it is: points must be 0")
+            raise ValueError(
+                "held and released leave available + held - debt as it is: points must be 0"
+            )
         return self
 
     def to_json(self) -> bytes:

@@ -1,7 +1,7 @@
 """Names of things, and instants.
 
-An instant inside rules and store is an integer: microseconds since 1970-01-01T00:00:00Z (`Micros`). Integers compare,
-subtract and travel to the database without a zone that could get lost on the way.
+An instant inside rules and store is an integer: microseconds since 1970-01-01T00:00:00Z (`Micros`).
+Integers compare, subtract and travel to the database without a zone that could get lost on the way.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -31,20 +31,30 @@ _SECONDS: Final = tuple(f"{second:02d}" for second in range(60))
 def micros(moment: datetime) -> Micros:
     """Microseconds since the epoch, exactly (integers only). Refuses a time without an offset."""
     if moment.utcoffset() is None:
-        raise ValueError("a time without an offset is no instant: add Z or an offset such as +08:00")
+        raise ValueError(
+            "a time without an offset is no instant: add Z or an offset such as +08:00"
+        )
     return (moment - EPOCH) // _MICROSECOND
 
 
 def instant(moment: Micros) -> datetime:
-    """The aware UTC datetime of an instant. Refuses NEVER and whatever lies outside the years 1 to 9999."""
+    """The aware UTC datetime of an instant.
+
+    Refuses NEVER and whatever lies outside the years 1 to 9999.
+    """
     try:
         return EPOCH + timedelta(microseconds=moment)
     except OverflowError:
-        raise ValueError(f"instant {moment} is outside the calendar (years 1 to 9999), or means never") from None
+        raise ValueError(
+            f"instant {moment} is outside the calendar (years 1 to 9999), or means never"
+        ) from None
 
 
 def iso(moment: Micros) -> str:
-    """Text such as 2020-12-31T16:00:00Z; a fraction only when there is one, of three digits if they suffice, or six."""
+    """Text such as 2020-12-31T16:00:00Z.
+
+    A fraction only when there is one, of three digits if they suffice, or six.
+    """
     minute, rest = divmod(moment, MINUTE)
     second, fraction = divmod(rest, SECOND)
     if fraction == 0:

@@ -1,8 +1,8 @@
 """Money is an integer in the currency's minor unit, never a float.
 
-A wrong guess of a currency's fraction digits makes every order earn ten or a hundred times too much or too little. So
-an unknown currency is refused rather than given two digits. The table is ISO 4217, except where the shop platform
-differs: it counts TWD without a fraction.
+A wrong guess of a currency's fraction digits makes every order earn ten or a hundred times too much
+or too little. So an unknown currency is refused rather than given two digits. The table is ISO
+4217, except where the shop platform differs: it counts TWD without a fraction.
 """
 
 from decimal import Decimal
@@ -19,7 +19,9 @@ UAH USD UYU UZS VES WST XCD YER ZAR ZMW
 """
 
 FRACTION_DIGITS: Final[dict[str, int]] = {
-    code: digits for digits, codes in ((0, _NO_FRACTION), (2, _TWO_DIGITS), (3, _THREE_DIGITS)) for code in codes.split()
+    code: digits
+    for digits, codes in ((0, _NO_FRACTION), (2, _TWO_DIGITS), (3, _THREE_DIGITS))
+    for code in codes.split()
 }
 
 
@@ -28,18 +30,28 @@ class MoneyError(ValueError):
 
 
 def fraction_digits(currency: str) -> int:
-    """How many digits after the point the currency has (TWD 0, HKD 2, KWD 3). Refuses unknown currencies."""
+    """How many digits after the point the currency has (TWD 0, HKD 2, KWD 3).
+
+    Refuses unknown currencies.
+    """
     try:
         return FRACTION_DIGITS[currency]
     except KeyError:
-        raise MoneyError("is not a known currency; use its ISO 4217 code in capitals, such as TWD or HKD") from None
+        raise MoneyError(
+            "is not a known currency; use its ISO 4217 code in capitals, such as TWD or HKD"
+        ) from None
 
 
 def minor_units(amount: Decimal, currency: str) -> int:
-    """The amount (major units) as an integer of minor units. Refuses more digits than the currency has."""
+    """The amount (major units) as an integer of minor units.
+
+    Refuses more digits than the currency has.
+    """
     digits = fraction_digits(currency)
     if not amount.is_finite():
         raise MoneyError("is not a number")
     if -int(amount.normalize().as_tuple().exponent) > digits:
-        raise MoneyError(f"has more digits after the point than {currency} has ({digits}); round it")
+        raise MoneyError(
+            f"has more digits after the point than {currency} has ({digits}); round it"
+        )
     return int(amount.scaleb(digits))

@@ -15,7 +15,10 @@ _KEYS: Final = {"line", "final", "codes", "ours"}
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOption:
-    """One option. `line` names it for people; `ours` marks a code of ours, for want of one of the platform's."""
+    """One option.
+
+    `line` names it for people; `ours` marks a code of ours, for want of one of the platform's.
+    """
 
     code: str
     final: FinalRule
@@ -34,7 +37,10 @@ def delivery_options() -> Mapping[str, DeliveryOption]:
 
 
 def read_options(text: str) -> dict[str, DeliveryOption]:
-    """The options in a table's text. Refuses a row without final status, line or codes, and a code with two rows."""
+    """The options in a table's text.
+
+    Refuses a row without final status, line or codes, and a code with two rows.
+    """
     rows = yaml.safe_load(text)
     if not isinstance(rows, list):
         raise OptionsTableError("the table of delivery options is not a list of rows")
@@ -50,11 +56,24 @@ def read_options(text: str) -> dict[str, DeliveryOption]:
 def _options_of_row(row: object, number: int) -> list[DeliveryOption]:
     if not isinstance(row, dict) or set(row) - _KEYS:
         raise OptionsTableError(f"row {number}: may have only {', '.join(sorted(_KEYS))}")
-    line, final, codes, ours = row.get("line"), row.get("final"), row.get("codes"), row.get("ours", False)
+    line, final, codes, ours = (
+        row.get("line"),
+        row.get("final"),
+        row.get("codes"),
+        row.get("ours", False),
+    )
     if final not in get_args(FinalRule):
-        raise OptionsTableError(f"row {number}: final must be one of {', '.join(get_args(FinalRule))}")
+        raise OptionsTableError(
+            f"row {number}: final must be one of {', '.join(get_args(FinalRule))}"
+        )
     if not isinstance(line, str) or not line:
         raise OptionsTableError(f"row {number}: has no line; name the option for people")
-    if not isinstance(codes, list) or not codes or not all(isinstance(code, str) and code for code in codes):
-        raise OptionsTableError(f"row {number}: has no codes, or one that is not text; put it in quotes")
+    if (
+        not isinstance(codes, list)
+        or not codes
+        or not all(isinstance(code, str) and code for code in codes)
+    ):
+        raise OptionsTableError(
+            f"row {number}: has no codes, or one that is not text; put it in quotes"
+        )
     return [DeliveryOption(code, cast(FinalRule, final), line, bool(ours)) for code in codes]

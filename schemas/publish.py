@@ -1,6 +1,7 @@
 """Writes what others build on: a JSON Schema per message, and an AsyncAPI document of the topics (`published/`).
 
-`python -m schemas.publish` writes the files; with `--check` it only names the stale ones, and exits with 1.
+`python -m schemas.publish` writes the files; with `--check` it only names the stale ones, and exits
+with 1.
 """
 
 import json
@@ -46,7 +47,10 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic by its default name. `messages` are keys of MESSAGES; none where records have no shape of ours."""
+    """A topic by its default name.
+
+    `messages` are keys of MESSAGES; none where records have no shape of ours.
+    """
 
     name: str
     direction: Literal["receive", "send"]
@@ -59,7 +63,9 @@ class Topic:
 _ANY_KEY: Final = "Whatever the shop platform's bridge uses; may be absent."
 _SAME_KEY: Final = "That of the record that could not be read."
 _DEAD: Final = "Records that could not be read or break an invariant, bytes and headers untouched."
-_DEAD_HEADERS: Final = "The record's own, and __dlq.errors.topic, .partition, .offset, .group and .message."
+_DEAD_HEADERS: Final = (
+    "The record's own, and __dlq.errors.topic, .partition, .offset, .group and .message."
+)
 _CLOUD_EVENT: Final = (
     "CloudEvents 1.0, binary mode: ce_id (the event_id), ce_type (points.<type>.v1), ce_source"
     " (/member-points/<merchant>), ce_subject (the member), ce_time; content-type application/json; traceparent when"
@@ -124,15 +130,23 @@ TOPICS: Final = (
 def rendered() -> dict[str, str]:
     """The text of every published file, by file name."""
     texts = {f"{name}.schema.json": _schema(name, model) for name, model in MESSAGES.items()}
-    texts["asyncapi.yaml"] = yaml.safe_dump(_asyncapi(), sort_keys=False, allow_unicode=True, width=118)
+    texts["asyncapi.yaml"] = yaml.safe_dump(
+        _asyncapi(), sort_keys=False, allow_unicode=True, width=118
+    )
     return texts
 
 
 def stale() -> list[str]:
     """The names of published files that are missing, left over, or not what the models say."""
     texts = rendered()
-    there = {path.name: path.read_text("utf-8") for path in PUBLISHED.iterdir()} if PUBLISHED.is_dir() else {}
-    return sorted(name for name in texts.keys() | there.keys() if texts.get(name) != there.get(name))
+    there = (
+        {path.name: path.read_text("utf-8") for path in PUBLISHED.iterdir()}
+        if PUBLISHED.is_dir()
+        else {}
+    )
+    return sorted(
+        name for name in texts.keys() | there.keys() if texts.get(name) != there.get(name)
+    )
 
 
 def _schema(name: str, model: type[BaseModel]) -> str:
@@ -156,7 +170,9 @@ class _WithEveryName(GenerateJsonSchema):
                 found["properties"] |= dict.fromkeys(names, found["properties"][names[0]])
                 if names[0] in found.get("required", ()):
                     found["required"].remove(names[0])
-                    found.setdefault("allOf", []).append({"anyOf": [{"required": [name]} for name in names]})
+                    found.setdefault("allOf", []).append(
+                        {"anyOf": [{"required": [name]} for name in names]}
+                    )
         return found
 
 
@@ -181,12 +197,16 @@ def _asyncapi() -> dict[str, object]:
 
 
 def _channel(topic: Topic) -> dict[str, object]:
-    messages = {name: _message(topic, name) for name in topic.messages} or {"record": _message(topic, None)}
+    messages = {name: _message(topic, name) for name in topic.messages} or {
+        "record": _message(topic, None)
+    }
     return {"address": topic.name, "description": topic.about, "messages": messages}
 
 
 def _message(topic: Topic, name: str | None) -> dict[str, object]:
-    message: dict[str, object] = {"bindings": {"kafka": {"key": {"type": "string", "description": topic.key}}}}
+    message: dict[str, object] = {
+        "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}}}
+    }
     if topic.headers:
         message["headers"] = {"type": "object", "description": topic.headers}
     if name:
@@ -199,7 +219,10 @@ def _id(topic: Topic) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or with --check name the stale ones. The exit code: 0, or 1 for stale files."""
+    """Write the files, or with --check name the stale ones.
+
+    The exit code: 0, or 1 for stale files.
+    """
     names = stale()
     if arguments == ["--check"]:
         for name in names:

@@ -21,7 +21,8 @@ STATE = Path(__file__).parents[1] / ".local" / "tests"
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """One Kafka and one PostgreSQL for the whole run, over the ladder."""
-    # A run that is told to end (a time limit, a closed terminal) stops its servers as one that is interrupted does.
+    # A run that is told to end (a time limit, a closed terminal) stops its servers as one that is
+    # interrupted does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     state = STATE / f"run-{os.getpid()}"
@@ -34,7 +35,10 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def kafka(stack: Stack) -> str:
-    """The bootstrap servers of the run's broker. Use names under `topic_prefix`: the broker is shared."""
+    """The bootstrap servers of the run's broker.
+
+    Use names under `topic_prefix`: the broker is shared.
+    """
     return stack.bootstrap_servers
 
 
@@ -65,7 +69,10 @@ def engine(kafka: str, postgres: Databases, topic_prefix: str, tmp_path: Path) -
 
 @pytest.fixture
 def desk(postgres: Databases, tmp_path: Path) -> Iterator[Desk]:
-    """A migrated database with two merchants' settings, and workers in the test's own hand; see tests/support/in_process.py."""
+    """A migrated database with two merchants' settings, and workers in the test's own hand.
+
+    See tests/support/in_process.py.
+    """
     url = postgres.database()
     try:
         with Desk(url, tmp_path) as made:

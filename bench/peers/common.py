@@ -40,7 +40,9 @@ def places() -> Places:
     names = ("BOOTSTRAP_SERVERS", "DATABASE_URL", "TOPIC_IN", "TOPIC_OUT", "GROUP")
     missing = [f"BENCH_{name}" for name in names if f"BENCH_{name}" not in os.environ]
     if missing:
-        raise SystemExit(f"Missing in the environment: {', '.join(missing)}. `python -m bench` starts the peers.")
+        raise SystemExit(
+            f"Missing in the environment: {', '.join(missing)}. `python -m bench` starts the peers."
+        )
     return Places(*(os.environ[f"BENCH_{name}"] for name in names))
 
 

@@ -21,7 +21,9 @@ app = faust.App(
 )
 orders = app.topic(at.topic_in, key_type=bytes, value_type=bytes, value_serializer="raw")
 changes = app.topic(at.topic_out, key_type=bytes, value_type=bytes, value_serializer="raw")
-sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(create_async_engine(at.sqlalchemy_url), expire_on_commit=False)
+sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(
+    create_async_engine(at.sqlalchemy_url), expire_on_commit=False
+)
 
 
 @app.agent(orders)
@@ -33,7 +35,9 @@ async def grant(stream: faust.StreamT[bytes]) -> None:
         async with sessions.begin() as session:
             changed = await session.run_sync(handle, event)
         if changed:
-            await changes.send(key=changed.member_id.encode(), value=changed.model_dump_json().encode())
+            await changes.send(
+                key=changed.member_id.encode(), value=changed.model_dump_json().encode()
+            )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The floor: batches of 2,000, orjson, the least set-wise SQL for the same result, publishing after the commit.
 
-It has no cursor, no version of facets, no outbox: killed in the middle it loses or repeats what it publishes. What it
-takes is the least that consuming, parsing and durable rows cost in Python, so it is the measure for ours.
+It has no cursor, no version of facets, no outbox: killed in the middle it loses or repeats what it
+publishes. What it takes is the least that consuming, parsing and durable rows cost in Python, so it
+is the measure for ours.
 """
 
 from collections.abc import Iterable, Sequence
@@ -78,8 +79,13 @@ def columns(rows: Sequence[Row]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def store(database: psycopg.Connection[Any], rows: Sequence[Row], due: Sequence[Row]) -> dict[tuple[str, str], int]:
-    """Write the orders and grant those that are due, in one transaction; returns the changed balances by member."""
+def store(
+    database: psycopg.Connection[Any], rows: Sequence[Row], due: Sequence[Row]
+) -> dict[tuple[str, str], int]:
+    """Write the orders and grant those that are due, in one transaction.
+
+    Returns the changed balances by member.
+    """
     with database.transaction(), database.cursor() as cursor:
         cursor.execute(UPSERT_ORDERS, columns(rows))
         if not due:
@@ -88,7 +94,9 @@ def store(database: psycopg.Connection[Any], rows: Sequence[Row], due: Sequence[
     return {(merchant, member): balance for merchant, member, balance in changed}
 
 
-def publish(producer: Producer, topic: str, due: Iterable[Row], balances: dict[tuple[str, str], int]) -> None:
+def publish(
+    producer: Producer, topic: str, due: Iterable[Row], balances: dict[tuple[str, str], int]
+) -> None:
     """One event a grant, also when a batch is repeated; waits until the broker has them."""
     for merchant, member, order, earned in due:
         event = {
@@ -107,11 +115,21 @@ def main() -> None:
     """Work until killed."""
     at, first = places(), FirstEvent()
     consumer = Consumer(at.consumer)
-    producer = Producer({"bootstrap.servers": at.bootstrap_servers, "linger.ms": 5, "queue.buffering.max.messages": 200_000})
+    producer = Producer(
+        {
+            "bootstrap.servers": at.bootstrap_servers,
+            "linger.ms": 5,
+            "queue.buffering.max.messages": 200_000,
+        }
+    )
     consumer.subscribe([at.topic_in])
     with psycopg.connect(at.database_url, autocommit=True) as database:
         while True:
-            batch = [message for message in consumer.consume(BATCH, WAIT_SECONDS) if message.error() is None]
+            batch = [
+                message
+                for message in consumer.consume(BATCH, WAIT_SECONDS)
+                if message.error() is None
+            ]
             if batch:
                 first.seen()
                 rows = [order_row(event) for event in newest(batch).values()]

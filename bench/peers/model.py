@@ -136,7 +136,10 @@ def seen_before(session: Session, event: Envelope) -> bool:
 
 
 def handle(session: Session, event: Envelope) -> PointsChanged | None:
-    """Fold one event and grant when its order is final; the caller commits, then publishes what is returned."""
+    """Fold one event and grant when its order is final.
+
+    The caller commits, then publishes what is returned.
+    """
     order = _fold(session, event)
     if order.granted_at is not None or order.delivery_status not in FINAL:
         return None
@@ -147,7 +150,9 @@ def handle(session: Session, event: Envelope) -> PointsChanged | None:
     lot = {"points": earned, "remaining": earned, "expires_at": now + timedelta(days=365)}
     session.add(Lot(**owner, order_id=order.order_id, **lot))
     row = insert(Balance).values(**owner, balance=earned)
-    upsert = row.on_conflict_do_update(index_elements=list(owner), set_={"balance": Balance.balance + row.excluded.balance})
+    upsert = row.on_conflict_do_update(
+        index_elements=list(owner), set_={"balance": Balance.balance + row.excluded.balance}
+    )
     balance = session.scalars(upsert.returning(Balance.balance)).one()
     return PointsChanged(
         merchant_id=order.merchant_id,

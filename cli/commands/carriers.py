@@ -15,16 +15,23 @@ if TYPE_CHECKING:
 
     from schemas.carriers import CarrierCode
     from schemas.carriers.meaning import Meaning
-    from store.carriers.codes import Changed, Code, Logged, Unknown
+    from store.carriers.codes import Changed, Code, LoggedCode, UnknownCode
 
-app = typer.Typer(no_args_is_help=True, help="What carriers' codes mean (SPEC 6), and their reports without an order.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="What carriers' codes mean (SPEC 6), and their reports without an order.",
+)
 app.command("parked")(parked_command)
 
 Carrier = Annotated[str, typer.Argument(help="The carrier, lower case: ecpay.")]
 Service = Annotated[str, typer.Argument(help="The carrier's service: unimart.")]
-CodeArgument = Annotated[str, typer.Argument(metavar="CODE", help="The code; the text where reports carry no code.")]
+CodeArgument = Annotated[
+    str, typer.Argument(metavar="CODE", help="The code; the text where reports carry no code.")
+]
 Note = Annotated[str, typer.Option("--note", help="Why; it stays in the log.")]
-By = Annotated[str | None, typer.Option("--by", help="Who changes it; by default the user of this machine.")]
+By = Annotated[
+    str | None, typer.Option("--by", help="Who changes it; by default the user of this machine.")
+]
 
 LONGEST_NOTE = 500
 
@@ -42,8 +49,11 @@ def unknown_command(json_: JsonOption = False) -> None:
         _print_unknown(rows)
 
 
-def unknown_json(row: "Unknown") -> dict[str, Any]:
-    """A code that nobody knows, for programs. `shipped` is its word in a table that was shipped after it came."""
+def unknown_json(row: "UnknownCode") -> dict[str, Any]:
+    """A code that nobody knows, for programs.
+
+    `shipped` is its word in a table that was shipped after it came.
+    """
     from schemas.ids import iso
 
     by_now = _shipped_by_now(row)
@@ -51,8 +61,11 @@ def unknown_json(row: "Unknown") -> dict[str, Any]:
     return told | {"shipped": meaning_json(by_now) if by_now is not None else None}
 
 
-def _shipped_by_now(row: "Unknown") -> "Meaning | None":
-    """What the shipped table says of a code that came while it was not in it; reports of then wait for `set`."""
+def _shipped_by_now(row: "UnknownCode") -> "Meaning | None":
+    """What the shipped table says of a code that came while it was not in it.
+
+    Reports of then wait for `set`.
+    """
     from schemas.carriers import CodeTable
     from schemas.carriers.meaning import Meaning
 
@@ -60,7 +73,7 @@ def _shipped_by_now(row: "Unknown") -> "Meaning | None":
     return meaning if meaning is not Meaning.UNKNOWN else None
 
 
-def _print_unknown(rows: "list[Unknown]") -> None:
+def _print_unknown(rows: "list[UnknownCode]") -> None:
     from rich.markup import escape
 
     from schemas.ids import iso
@@ -75,9 +88,18 @@ def _print_unknown(rows: "list[Unknown]") -> None:
         text, by_now = row.text if row.text != row.code else "", _shipped_by_now(row)
         if by_now is not None:
             text += f" (the shipped table has it by now: {shown_meaning(by_now)}; set it to look at these again)"
-        table.add_row(f"{row.carrier} {row.service}", escape(row.code), escape(text), f"{row.reports:,}", first, last)
+        table.add_row(
+            f"{row.carrier} {row.service}",
+            escape(row.code),
+            escape(text),
+            f"{row.reports:,}",
+            first,
+            last,
+        )
     out().print(table)
-    out().print("[dim]their orders stay where they are → points carriers set CARRIER SERVICE CODE WORD --note WHY[/]")
+    out().print(
+        "[dim]their orders stay where they are → points carriers set CARRIER SERVICE CODE WORD --note WHY[/]"
+    )
 
 
 @app.command("set")
@@ -95,8 +117,8 @@ def set_command(
 ) -> None:  # fmt: skip
     """Say what a code means from now on, over the shipped table.
 
-    Reports that carried it while nobody knew it are looked at again. Reports with a code that was known keep what it
-    meant when they came; those that come from now on have the new meaning.
+    Reports that carried it while nobody knew it are looked at again. Reports with a code that was
+    known keep what it meant when they came; those that come from now on have the new meaning.
     """
     from schemas.carriers.meaning import Meaning
     from store.carriers import codes
@@ -106,14 +128,21 @@ def set_command(
         if not (_is_known(carrier, service) or codes.has_come(connection, carrier, service)):
             raise _no_service(carrier, service)
         own = codes.own(connection).get(key)
-        before = own.meaning if own is not None and own.meaning is not None else shipped_meaning(key)
+        before = (
+            own.meaning if own is not None and own.meaning is not None else shipped_meaning(key)
+        )
         done = codes.set_code(connection, key, meaning, _note(note), by or _user())
     _tell(key, meaning, before or Meaning.UNKNOWN, done, json_=json_)
 
 
 @app.command("reset")
 def reset_command(
-    carrier: Carrier, service: Service, code: CodeArgument, note: Note, by: By = None, json_: JsonOption = False
+    carrier: Carrier,
+    service: Service,
+    code: CodeArgument,
+    note: Note,
+    by: By = None,
+    json_: JsonOption = False,
 ) -> None:
     """Let the shipped table speak for a code again; for reports that come from now on."""
     from store.carriers import codes
@@ -122,12 +151,18 @@ def reset_command(
     with connect(configuration()) as connection:
         own = codes.own(connection).get(key)
         if own is None or own.meaning is None:
-            raise Failure(Exit.NOT_FOUND, f"nothing was set for {_shown(key)}", "`points carriers log` shows what was set")
+            raise Failure(
+                Exit.NOT_FOUND,
+                f"nothing was set for {_shown(key)}",
+                "`points carriers log` shows what was set",
+            )
         done = codes.set_code(connection, key, None, _note(note), by or _user())
     _tell(key, shipped_meaning(key), own.meaning, done, json_=json_)
 
 
-def _tell(key: "Code", meaning: "Meaning", before: "Meaning", done: "Changed", *, json_: bool) -> None:
+def _tell(
+    key: "Code", meaning: "Meaning", before: "Meaning", done: "Changed", *, json_: bool
+) -> None:
     if json_:
         emit({
             **_key_json(key), **meaning_json(meaning), "before": meaning_json(before), "version": done.version,
@@ -137,13 +172,23 @@ def _tell(key: "Code", meaning: "Meaning", before: "Meaning", done: "Changed", *
     from rich.markup import escape
 
     if not done.changed:
-        out().print(f"nothing changed: {escape(_shown(key))} is {shown_meaning(meaning)} since version {done.version}")
+        out().print(
+            f"nothing changed: {escape(_shown(key))} is {shown_meaning(meaning)} since version {done.version}"
+        )
         return
     was = f" [dim](was {shown_meaning(before)})[/]"
-    out().print(f"[bold]version {done.version}[/]: {escape(_shown(key))} is {shown_meaning(meaning)}{was}")
+    out().print(
+        f"[bold]version {done.version}[/]: {escape(_shown(key))} is {shown_meaning(meaning)}{was}"
+    )
     if done.rechecked:
-        many = "1 order or tracking number" if done.rechecked == 1 else f"{done.rechecked:,} orders and tracking numbers"
-        out().print(f"{many} that had it while it was unknown will be looked at again; the recheck worker does it")
+        many = (
+            "1 order or tracking number"
+            if done.rechecked == 1
+            else f"{done.rechecked:,} orders and tracking numbers"
+        )
+        out().print(
+            f"{many} that had it while it was unknown will be looked at again; the recheck worker does it"
+        )
 
 
 @app.command("log")
@@ -159,14 +204,19 @@ def log_command(json_: JsonOption = False) -> None:
         _print_log(rows)
 
 
-def logged_json(row: "Logged") -> dict[str, Any]:
-    """A change, for programs. `word` is null where it was reset, `before` where the shipped table spoke."""
+def logged_json(row: "LoggedCode") -> dict[str, Any]:
+    """A change, for programs.
+
+    `word` is null where it was reset, `before` where the shipped table spoke.
+    """
     from schemas.ids import iso
 
     return {
         "version": row.version,
         **_key_json(row.code),
-        **(meaning_json(row.meaning) if row.meaning is not None else {"word": None, "effect": None}),
+        **(
+            meaning_json(row.meaning) if row.meaning is not None else {"word": None, "effect": None}
+        ),
         "before": meaning_json(row.before) if row.before is not None else None,
         "note": row.note,
         "applied_at": iso(row.applied_at),
@@ -174,7 +224,7 @@ def logged_json(row: "Logged") -> dict[str, Any]:
     }
 
 
-def _print_log(rows: "list[Logged]") -> None:
+def _print_log(rows: "list[LoggedCode]") -> None:
     from rich.markup import escape
 
     from schemas.ids import iso
@@ -182,15 +232,23 @@ def _print_log(rows: "list[Logged]") -> None:
     if not rows:
         out().print("nothing was changed: the shipped tables speak")
     for row in rows:
-        was = shown_meaning(row.before) if row.before is not None else f"shipped: {shown_meaning(shipped_meaning(row.code))}"
+        was = (
+            shown_meaning(row.before)
+            if row.before is not None
+            else f"shipped: {shown_meaning(shipped_meaning(row.code))}"
+        )
         now = shown_meaning(row.meaning) if row.meaning is not None else "back to the shipped table"
         head = f"[bold]version {row.version}[/]  {iso(row.applied_at)}  by {escape(row.applied_by)}"
-        out().print(f"{head}\n  {escape(_shown(row.code))}  [red]{was}[/] → [green]{now}[/]  [dim]{escape(row.note)}[/]")
+        out().print(
+            f"{head}\n  {escape(_shown(row.code))}  [red]{was}[/] → [green]{now}[/]  [dim]{escape(row.note)}[/]"
+        )
 
 
 @app.command("show")
 def show_command(
-    carrier: Carrier, service: Annotated[str | None, typer.Argument(help="Only this service.")] = None, json_: JsonOption = False
+    carrier: Carrier,
+    service: Annotated[str | None, typer.Argument(help="Only this service.")] = None,
+    json_: JsonOption = False,
 ) -> None:
     """Show a carrier's codes and what they mean: the shipped ones and, marked, those that were set over them."""
     from schemas.carriers import shipped_codes
@@ -198,7 +256,11 @@ def show_command(
 
     with connect(configuration()) as connection:
         own = codes.own(connection)
-    shipped = {key: row for key, row in shipped_codes().items() if key[0] == carrier and service in (None, key[1])}
+    shipped = {
+        key: row
+        for key, row in shipped_codes().items()
+        if key[0] == carrier and service in (None, key[1])
+    }
     mine = {key: row for key, row in own.items() if key[0] == carrier and service in (None, key[1])}
     if not shipped and not mine:
         raise _no_service(carrier, service)
@@ -209,8 +271,13 @@ def show_command(
         _print_codes(rows)
 
 
-def code_json(key: "Code", shipped: "CarrierCode | None", own: "Logged | None") -> dict[str, Any]:
-    """A code with what it means now. `shipped` is what the shipped table says, null for codes that it has not."""
+def code_json(
+    key: "Code", shipped: "CarrierCode | None", own: "LoggedCode | None"
+) -> dict[str, Any]:
+    """A code with what it means now.
+
+    `shipped` is what the shipped table says, null for codes that it has not.
+    """
     told = meaning_json(shipped.meaning) if shipped is not None else None
     mine = own.meaning if own is not None else None
     now = meaning_json(mine) if mine is not None else told or {}
@@ -237,7 +304,11 @@ def _print_codes(rows: list[dict[str, Any]]) -> None:
         note, mark = escape(row["note"]), ""
         if row["version"] is not None:
             told = row["shipped"]
-            was = f"shipped: {_words(told['word'], told['effect'])}" if told else "in no shipped table"
+            was = (
+                f"shipped: {_words(told['word'], told['effect'])}"
+                if told
+                else "in no shipped table"
+            )
             word, mark = f"[yellow]{word}[/]", "[yellow]*[/]"
             note = f"set by {escape(row['set_by'])}, version {row['version']} ({was}). {note}"
         text = row["text"] if row["text"] != row["code"] else ""
@@ -248,13 +319,18 @@ def _print_codes(rows: list[dict[str, Any]]) -> None:
 
 
 def meaning_of(word: str, effect: str | None) -> "Meaning":
-    """The meaning of a word as people type it, with blanks, hyphens or underscores. Raises Failure."""
+    """The meaning of a word as people type it, with blanks, hyphens or underscores.
+
+    Raises Failure.
+    """
     from schemas import carriers
     from schemas.carriers import WORDS
 
     typed = " ".join(re.split(r"[\s_-]+", word.strip().lower())).replace("pick up", "pick-up")
     if typed not in WORDS:
-        raise Failure(Exit.USAGE, f"{word!r} is no word for a code", f"take one of {', '.join(WORDS)}")
+        raise Failure(
+            Exit.USAGE, f"{word!r} is no word for a code", f"take one of {', '.join(WORDS)}"
+        )
     meaning = carriers.meaning_of(typed, effect or "")
     if meaning is None:
         raise Failure(Exit.USAGE, "--effect is returning or return, and only for the word reversed")
@@ -262,13 +338,20 @@ def meaning_of(word: str, effect: str | None) -> "Meaning":
 
 
 def code_of(carrier: str, service: str, code: str) -> "Code":
-    """The key of a code in the tables' spelling; a text as reports with it are counted. Raises Failure."""
+    """The key of a code in the tables' spelling; a text as reports with it are counted.
+
+    Raises Failure.
+    """
     from schemas.carriers import CodeTable
 
     if not code.strip() or not carrier.strip() or not service.strip():
         raise Failure(Exit.USAGE, "CARRIER, SERVICE and CODE must not be empty")
     if carrier != carrier.lower() or service != service.lower():
-        raise Failure(Exit.USAGE, "carrier and service are written in lower case", f"{carrier.lower()} {service.lower()}")
+        raise Failure(
+            Exit.USAGE,
+            "carrier and service are written in lower case",
+            f"{carrier.lower()} {service.lower()}",
+        )
     _, spelt = CodeTable().look_up(carrier, service, code, None)
     return carrier, service, spelt
 
@@ -321,7 +404,9 @@ def _no_service(carrier: str, service: str | None) -> Failure:
     here = [f"{c} {s}" for c, s in services if c == carrier]
     known = ", ".join(here or sorted({c for c, _ in services}))
     return Failure(
-        Exit.NOT_FOUND, f"no table has {carrier}{f' {service}' if service else ''}, and no report of it came", f"there are {known}"
+        Exit.NOT_FOUND,
+        f"no table has {carrier}{f' {service}' if service else ''}, and no report of it came",
+        f"there are {known}",
     )
 
 

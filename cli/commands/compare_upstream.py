@@ -57,11 +57,19 @@ class Group:
 
 
 def compare_command(
-    merchant: Annotated[str | None, typer.Argument(help="The merchant's id; all merchants without.")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="Show so many orders of each difference.", min=0, max=10_000)] = 3,
+    merchant: Annotated[
+        str | None, typer.Argument(help="The merchant's id; all merchants without.")
+    ] = None,
+    limit: Annotated[
+        int,
+        typer.Option("--limit", help="Show so many orders of each difference.", min=0, max=10_000),
+    ] = 3,
     json_: JsonOption = False,
 ) -> None:
-    """Compare the platform's own figures (member_point_summary) with ours. It changes nothing: they are never paid."""
+    """Compare the platform's own figures (member_point_summary) with our_points.
+
+    It changes nothing: they are never paid.
+    """
     with connect(configuration()) as connection, slow_progress("comparing") as advance:
         groups = compare(connection, merchant, limit, advance)
     if json_:
@@ -71,9 +79,15 @@ def compare_command(
 
 
 def compare(
-    connection: "Connection[tuple[Any, ...]]", merchant: str | None, limit: int, advance: Callable[[int, int], None]
+    connection: "Connection[tuple[Any, ...]]",
+    merchant: str | None,
+    limit: int,
+    advance: Callable[[int, int], None],
 ) -> list[Group]:
-    """All outcomes, `equal` first, then by how many orders have them. Tells `advance` how many of how many are done."""
+    """All outcomes, `equal` first, then by how many orders have them.
+
+    Tells `advance` how many of how many are done.
+    """
     from store.reads import upstream_figures
 
     groups: dict[str, Group] = {}
@@ -84,19 +98,21 @@ def compare(
                 outcome, example = found
                 groups.setdefault(outcome, Group(outcome)).add(example, limit)
         advance(page.done, page.total)
-    return sorted(groups.values(), key=lambda group: (group.outcome != "equal", -group.orders, group.outcome))
+    return sorted(
+        groups.values(), key=lambda group: (group.outcome != "equal", -group.orders, group.outcome)
+    )
 
 
 def _example(one: "Judged") -> tuple[str, Example] | None:
     """The outcome of one order; None when the platform gave no figure."""
-    from rules.earning.upstream_figures import compared, ours
+    from rules.earning.upstream_figures import compare, our_points
     from schemas.packing import unpack_id
 
-    record, outcome = one.facts.record, compared(one.facts, one.rules, one.decided)
+    record, outcome = one.facts.record, compare(one.facts, one.rules, one.decided)
     if record is None or record.summary_points is None or outcome is None:
         return None
     days = one.rules.pending_days if one.rules is not None else None
-    figures = (record.summary_points, ours(one.decided), record.summary_days, days)
+    figures = (record.summary_points, our_points(one.decided), record.summary_days, days)
     return outcome, Example(one.merchant_id, unpack_id(one.order_id), *figures)
 
 
@@ -141,12 +157,15 @@ def _print(groups: list[Group]) -> None:
 
 
 def _figures(groups: list[Group]) -> list[str]:
-    theirs, ours = sum(group.upstream_points for group in groups), sum(group.our_points for group in groups)
+    theirs, our_points = (
+        sum(group.upstream_points for group in groups),
+        sum(group.our_points for group in groups),
+    )
     return [
         f"{sum(group.orders for group in groups):,}",
         f"{theirs:,}",
-        f"{ours:,}",
-        f"{ours - theirs:+,}" if ours != theirs else "0",
+        f"{our_points:,}",
+        f"{our_points - theirs:+,}" if our_points != theirs else "0",
     ]
 
 
@@ -155,10 +174,21 @@ def _print_examples(groups: list[Group]) -> None:
 
     for group in groups:
         out().print(f"\n[yellow]{group.outcome}[/]", end="")
-        out().print(f" [dim]· {len(group.examples)} of {group.orders:,}[/]" if group.orders > len(group.examples) else "")
+        out().print(
+            f" [dim]· {len(group.examples)} of {group.orders:,}[/]"
+            if group.orders > len(group.examples)
+            else ""
+        )
         for one in group.examples:
-            theirs, ours = f"{one.upstream_points:,}", f"{one.our_points:,}"
-            if one.upstream_days != one.our_days and one.upstream_days is not None and one.our_days is not None:
-                theirs, ours = f"{theirs} after {one.upstream_days} days", f"{ours} after {one.our_days}"
+            theirs, our_points = f"{one.upstream_points:,}", f"{one.our_points:,}"
+            if (
+                one.upstream_days != one.our_days
+                and one.upstream_days is not None
+                and one.our_days is not None
+            ):
+                theirs, our_points = (
+                    f"{theirs} after {one.upstream_days} days",
+                    f"{our_points} after {one.our_days}",
+                )
             ids = f"{escape(one.merchant_id)} {escape(one.order_id)}"
-            out().print(f"  {ids}  [dim]theirs[/] {theirs}[dim], ours[/] {ours}")
+            out().print(f"  {ids}  [dim]theirs[/] {theirs}[dim], ours[/] {our_points}")

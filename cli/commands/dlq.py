@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from processors.runtime.configuration import Configuration
     from store.streams.dead_letters import Letter, Summary
 
-app = typer.Typer(no_args_is_help=True, help="Dead letters: records that could not be read, kept byte for byte.")
-Ids = Annotated[list[int] | None, typer.Argument(help="Ids from `points dlq list`.", metavar="ID…", show_default=False)]
+app = typer.Typer(
+    no_args_is_help=True, help="Dead letters: records that could not be read, kept byte for byte."
+)
+Ids = Annotated[
+    list[int] | None,
+    typer.Argument(help="Ids from `points dlq list`.", metavar="ID…", show_default=False),
+]
 
 
 @app.command("list")
@@ -52,7 +57,11 @@ def _state(row: "Summary") -> str:
 
     if row.discarded_at is not None:
         return f"[dim]discarded {iso(row.discarded_at)[:16]}Z[/]"
-    return f"[green]redriven {iso(row.redriven_at)[:16]}Z[/]" if row.redriven_at is not None else "[yellow]open[/]"
+    return (
+        f"[green]redriven {iso(row.redriven_at)[:16]}Z[/]"
+        if row.redriven_at is not None
+        else "[yellow]open[/]"
+    )
 
 
 def _print_list(rows: "list[Summary]") -> None:
@@ -70,12 +79,21 @@ def _print_list(rows: "list[Summary]") -> None:
         table.add_column(name, no_wrap=name in ("received", "state"))
     for row in rows:
         place = f"{row.topic}/{row.partition} @{row.offset}"
-        table.add_row(str(row.id), f"{iso(row.received_at)[:16]}Z", place, row.reason, _state(row), escape(row.message))
+        table.add_row(
+            str(row.id),
+            f"{iso(row.received_at)[:16]}Z",
+            place,
+            row.reason,
+            _state(row),
+            escape(row.message),
+        )
     out().print(table)
 
 
 @app.command("show")
-def show_command(number: Annotated[int, typer.Argument(metavar="ID")], json_: JsonOption = False) -> None:
+def show_command(
+    number: Annotated[int, typer.Argument(metavar="ID")], json_: JsonOption = False
+) -> None:
     """Show one dead letter, with everything masked that may be personal."""
     from store.streams import dead_letters
 
@@ -98,7 +116,11 @@ def show_command(number: Annotated[int, typer.Argument(metavar="ID")], json_: Js
     for name, value in told["headers"]:
         console.print(f"[dim]header[/]       {escape(name)}: {escape(str(value))}")
     value = told["value"]
-    text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    text = (
+        value
+        if isinstance(value, str)
+        else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    )
     console.print(escape(text), soft_wrap=True)
 
 
@@ -123,8 +145,12 @@ def letter_json(found: "Letter") -> dict[str, Any]:
 @app.command("redrive")
 def redrive_command(
     ids: Ids = None,
-    all_: Annotated[bool, typer.Option("--all", help="All that were neither redriven nor discarded.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Also those that were redriven or discarded before.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="All that were neither redriven nor discarded.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also those that were redriven or discarded before.")
+    ] = False,
     json_: JsonOption = False,
 ) -> None:
     """Send records back to the topics they came from, as they were: after mending what could not read them."""
@@ -136,7 +162,12 @@ def redrive_command(
         if chosen:
             _check_topics(found, connection, chosen)
             dead_letters.redrive(connection, chosen, again=again)
-    _print_done("redriven", chosen, "queued for the topics they came from; the relay sends them", json_=json_)
+    _print_done(
+        "redriven",
+        chosen,
+        "queued for the topics they came from; the relay sends them",
+        json_=json_,
+    )
 
 
 @app.command("discard")
@@ -150,15 +181,23 @@ def discard_command(ids: Ids = None, json_: JsonOption = False) -> None:
     _print_done("discarded", chosen, "given up", json_=json_)
 
 
-def _chosen(connection: "Connection[tuple[Any, ...]]", ids: list[int] | None, *, all_: bool) -> list[int]:
+def _chosen(
+    connection: "Connection[tuple[Any, ...]]", ids: list[int] | None, *, all_: bool
+) -> list[int]:
     from store.streams import dead_letters
 
     if all_ == bool(ids):
-        raise Failure(Exit.USAGE, "give ids, or --all for all open ones" if all_ or not ids else "", "see `points dlq list`")
+        raise Failure(
+            Exit.USAGE,
+            "give ids, or --all for all open ones" if all_ or not ids else "",
+            "see `points dlq list`",
+        )
     return dead_letters.waiting(connection) if all_ else sorted(set(ids or ()))
 
 
-def _check_topics(found: "Configuration", connection: "Connection[tuple[Any, ...]]", chosen: list[int]) -> None:
+def _check_topics(
+    found: "Configuration", connection: "Connection[tuple[Any, ...]]", chosen: list[int]
+) -> None:
     """A record for a topic that is gone would hold up everything behind it in the outbox."""
     from cli.support.broker import Broker
     from store.streams import dead_letters
@@ -166,7 +205,11 @@ def _check_topics(found: "Configuration", connection: "Connection[tuple[Any, ...
     wanted = dead_letters.topics_of(connection, chosen)
     gone = sorted(wanted - Broker(found).topics(wanted).keys())
     if gone:
-        raise Failure(Exit.CURSOR, f"there is no topic {', '.join(gone)} any more", "create it, or discard these records")
+        raise Failure(
+            Exit.CURSOR,
+            f"there is no topic {', '.join(gone)} any more",
+            "create it, or discard these records",
+        )
 
 
 def _print_done(word: str, chosen: list[int], what: str, *, json_: bool) -> None:

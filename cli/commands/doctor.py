@@ -58,7 +58,9 @@ def examine() -> Iterator[Finding]:
     try:
         found = configuration()
     except Failure as failure:
-        yield from (Finding("wrong", line.strip(), failure.remedy, failure.code) for line in failure.lines)
+        yield from (
+            Finding("wrong", line.strip(), failure.remedy, failure.code) for line in failure.lines
+        )
         return
     yield Finding("ok", "configuration: read from the environment")
     yield from _unknown_variables()
@@ -75,7 +77,11 @@ def _unknown_variables() -> Iterator[Finding]:
     for name in sorted(os.environ):
         top = name.split("__")[0]
         if name.startswith("POINTS_") and top not in known:
-            yield Finding("warning", f"configuration: {name} is not a known variable", "check its spelling, or remove it")
+            yield Finding(
+                "warning",
+                f"configuration: {name} is not a known variable",
+                "check its spelling, or remove it",
+            )
 
 
 def _failed(error: Exception, what: str) -> Finding:
@@ -112,7 +118,12 @@ def _topics(found: "Configuration", broker: "Broker") -> Iterator[Finding]:
     there = broker.topics(w.name for w in wanted)
     missing = [w.name for w in wanted if w.name not in there]
     if missing:
-        yield Finding("wrong", f"topics: {', '.join(missing)} missing", "run `points topics apply`", Exit.CURSOR)
+        yield Finding(
+            "wrong",
+            f"topics: {', '.join(missing)} missing",
+            "run `points topics apply`",
+            Exit.CURSOR,
+        )
     settings = broker.settings(there)
     for w in wanted:
         if w.name in there:
@@ -131,7 +142,9 @@ def _postgres(found: "Configuration", broker: "Broker | None") -> Iterator[Findi
     from store.postgres import session
 
     try:
-        connection = session.connect(found.database.url.get_secret_value(), role=None, name="points-doctor", tuned=False)
+        connection = session.connect(
+            found.database.url.get_secret_value(), role=None, name="points-doctor", tuned=False
+        )
     except Exception as error:  # noqa: BLE001 - as above
         yield _failed(error, "database")
         return
@@ -149,7 +162,9 @@ def _postgres(found: "Configuration", broker: "Broker | None") -> Iterator[Findi
         yield from _schema(found, connection, broker)
 
 
-def _schema(found: "Configuration", connection: "Connection[tuple[Any, ...]]", broker: "Broker | None") -> Iterator[Finding]:
+def _schema(
+    found: "Configuration", connection: "Connection[tuple[Any, ...]]", broker: "Broker | None"
+) -> Iterator[Finding]:
     from store.postgres import migrate
 
     try:
@@ -178,9 +193,16 @@ def _rights(found: "Configuration", connection: "Connection[tuple[Any, ...]]") -
 
     rights, role = views.ledger_rights(connection), found.database.role or connection.info.user
     if not rights.adds:
-        yield Finding("wrong", f"role {role}: may not add to the ledger", "run `points migrate` as the owner", Exit.REFUSED)
+        yield Finding(
+            "wrong",
+            f"role {role}: may not add to the ledger",
+            "run `points migrate` as the owner",
+            Exit.REFUSED,
+        )
     elif rights.changes:
-        remedy = "let workers act as a role without these rights: POINTS_DATABASE__ROLE (points_app)"
+        remedy = (
+            "let workers act as a role without these rights: POINTS_DATABASE__ROLE (points_app)"
+        )
         yield Finding("wrong", f"role {role}: could change the ledger", remedy, Exit.REFUSED)
     else:
         yield Finding("ok", f"role {role}: adds to the ledger and cannot change it")
@@ -195,9 +217,13 @@ def _clock(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
     if abs(apart) > CLOCK_SECONDS:
         ahead = "ahead of" if apart > 0 else "behind"
         wrong = f"clock: the database is {abs(apart):,.1f} s {ahead} this machine"
-        yield Finding("warning", wrong, "the database's clock decides when points are due: set both by NTP")
+        yield Finding(
+            "warning", wrong, "the database's clock decides when points are due: set both by NTP"
+        )
     else:
-        yield Finding("ok", f"clock: {abs(apart) * 1000:.0f} ms between the database and this machine")
+        yield Finding(
+            "ok", f"clock: {abs(apart) * 1000:.0f} ms between the database and this machine"
+        )
 
 
 def _settings(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
@@ -209,7 +235,9 @@ def _settings(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         remedy = "their orders wait, unbound: `points settings apply MERCHANT FILE`"
         yield Finding("warning", f"settings: {len(without)} merchants have none: {shown}", remedy)
     else:
-        yield Finding("ok", f"settings: all {views.counted(connection).merchants:,} merchants have some")
+        yield Finding(
+            "ok", f"settings: all {views.counted(connection).merchants:,} merchants have some"
+        )
 
 
 def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
@@ -224,7 +252,11 @@ def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
     waiting, shards = views.waiting(connection), views.relayed_shards(connection)
     oldest = f", the oldest of {waiting.oldest}" if waiting.oldest else ""
     if waiting.rows > BACKLOG:
-        yield Finding("wrong", f"outbox: {waiting.rows:,} rows wait{oldest}", "start more relays, or look at why they fail")
+        yield Finding(
+            "wrong",
+            f"outbox: {waiting.rows:,} rows wait{oldest}",
+            "start more relays, or look at why they fail",
+        )
     elif waiting.rows and not shards:
         yield Finding(
             "warning",
@@ -235,7 +267,11 @@ def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         yield Finding("ok", f"outbox: {waiting.rows:,} rows")
     letters = views.letters(connection)
     if letters.open:
-        yield Finding("warning", f"dead letters: {letters.open:,} open", "`points dlq list`, then redrive or discard them")
+        yield Finding(
+            "warning",
+            f"dead letters: {letters.open:,} open",
+            "`points dlq list`, then redrive or discard them",
+        )
     else:
         yield Finding("ok", "dead letters: none open")
 
@@ -245,7 +281,9 @@ def _queue(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
 
     queue = sum(views.recheck_queue(connection).values())
     if queue > BACKLOG:
-        yield Finding("wrong", f"recheck: {queue:,} rows wait", "start more of them: `points run recheck`")
+        yield Finding(
+            "wrong", f"recheck: {queue:,} rows wait", "start more of them: `points run recheck`"
+        )
     else:
         yield Finding("ok", f"recheck: {queue:,} rows")
 
@@ -260,7 +298,10 @@ def _reports(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         yield Finding("warning", wrong, "`points carriers parked --ambiguous` shows which")
     else:
         waiting = parked.unmatched + parked.awaiting
-        yield Finding("ok", f"carriers' reports: none is ambiguous, {waiting:,} numbers and orders are awaited")
+        yield Finding(
+            "ok",
+            f"carriers' reports: none is ambiguous, {waiting:,} numbers and orders are awaited",
+        )
     if unknown.codes:
         wrong = f"carriers' codes: unknown are {unknown.codes:,}; reports with them, so far {unknown.reports:,}, change nothing"
         yield Finding("warning", wrong, "`points carriers unknown`, then `points carriers set`")
@@ -276,6 +317,14 @@ def _cursors(connection: "Connection[tuple[Any, ...]]", broker: "Broker") -> Ite
     plans = plan(rows, broker, "earliest", None)
     for one in plans:
         place = f"{one.pipeline} in {one.place.topic}/{one.place.partition}"
-        yield Finding("wrong", f"cursor of {place}: {one.why}", "`points cursor adopt` says what it would do", Exit.CURSOR)
+        yield Finding(
+            "wrong",
+            f"cursor of {place}: {one.why}",
+            "`points cursor adopt` says what it would do",
+            Exit.CURSOR,
+        )
     if not plans:
-        yield Finding("ok", f"cursors: {sum(1 for r in rows if not r.retired)}, all in the logs of their topics")
+        yield Finding(
+            "ok",
+            f"cursors: {sum(1 for r in rows if not r.retired)}, all in the logs of their topics",
+        )

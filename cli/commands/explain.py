@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
     from cli.support.steps import Explained
 
-_COLOURS = {"none": "red", "waiting": "yellow", "planned": "cyan", "granted": "green", "withdrawn": "magenta"}
+_COLOURS = {
+    "none": "red",
+    "waiting": "yellow",
+    "planned": "cyan",
+    "granted": "green",
+    "withdrawn": "magenta",
+}
 
 
 def explain_command(
@@ -67,9 +73,20 @@ def _print(merchant: str, order: str, found: "Explained") -> None:
     from rich.rule import Rule
 
     colour = _COLOURS[found.state]
-    title = f"order [bold]{escape(order)}[/] at {escape(merchant)} · [bold {colour}]{found.state}[/]"
+    title = (
+        f"order [bold]{escape(order)}[/] at {escape(merchant)} · [bold {colour}]{found.state}[/]"
+    )
     body = Group(_figures(found), Rule(style="dim"), _steps(found))
-    out().print(Panel(body, title=title, title_align="left", border_style=colour, padding=(0, 1), width=min(out().width, 118)))
+    out().print(
+        Panel(
+            body,
+            title=title,
+            title_align="left",
+            border_style=colour,
+            padding=(0, 1),
+            width=min(out().width, 118),
+        )
+    )
 
 
 def _figures(found: "Explained") -> "Table":
@@ -80,7 +97,11 @@ def _figures(found: "Explained") -> "Table":
 
     now, zone = found.decided, found.zone
     table = Table.grid(padding=(0, 3))
-    points = f"[bold]{now.points:,}[/] of {money_shown(now.earning.base, found.currency)}" if not now.reason else "0"
+    points = (
+        f"[bold]{now.points:,}[/] of {money_shown(now.earning.base, found.currency)}"
+        if not now.reason
+        else "0"
+    )
     reason = f" [yellow]{now.reason}[/]" if now.reason else ""
     left = (
         ("member", escape(member_of(found) or "nobody")),
@@ -108,7 +129,11 @@ def _steps(found: "Explained") -> "Table":
     for step in found.steps:
         word, colon, rest = step.text.partition(": ")
         # A reason's word stands out: it is what people search for.
-        text = f"[yellow]{escape(word)}[/]: {escape(rest)}" if colon and word.islower() and "_" in word else escape(step.text)
+        text = (
+            f"[yellow]{escape(word)}[/]: {escape(rest)}"
+            if colon and word.islower() and "_" in word
+            else escape(step.text)
+        )
         table.add_row("" if step.about == about else step.about, text)
         about = step.about
     return table

@@ -8,7 +8,7 @@ from cli.support.console import JsonOption, emit, out
 from cli.support.wiring import configuration, connect
 
 if TYPE_CHECKING:
-    from store.reads.views import Balance, HistoryEntry
+    from store.reads.views import AccountBalance, HistoryEntry
 
 Merchant = Annotated[str, typer.Argument(help="The merchant's id.")]
 Member = Annotated[str, typer.Argument(help="The member's id.")]
@@ -27,7 +27,7 @@ def balance_command(merchant: Merchant, member: Member, json_: JsonOption = Fals
         _print_balance(merchant, member, found, zone)
 
 
-def balance_json(found: "Balance") -> dict[str, Any]:
+def balance_json(found: "AccountBalance") -> dict[str, Any]:
     """The contract's shape."""
     from schemas.ids import iso
 
@@ -37,7 +37,9 @@ def balance_json(found: "Balance") -> dict[str, Any]:
         "debt": found.debt,
         "pending": found.pending,
         "never_expire": found.never_expire,
-        "expiring": [{"expires_at": iso(lot.expires_at), "points": lot.points} for lot in found.expiring],
+        "expiring": [
+            {"expires_at": iso(lot.expires_at), "points": lot.points} for lot in found.expiring
+        ],
         "sequence": found.sequence,
     }
 
@@ -50,7 +52,7 @@ def _zone(connection: Any, merchant: str) -> str:
     return newest.document.timezone if newest is not None else "UTC"
 
 
-def _print_balance(merchant: str, member: str, found: "Balance", zone: str) -> None:
+def _print_balance(merchant: str, member: str, found: "AccountBalance", zone: str) -> None:
     from rich.markup import escape
     from rich.panel import Panel
     from rich.table import Table
@@ -61,7 +63,10 @@ def _print_balance(merchant: str, member: str, found: "Balance", zone: str) -> N
     table.add_column(justify="right")
     table.add_row(f"[bold green]{found.available:,}[/]", "available")
     for lot in found.expiring:
-        table.add_row(f"[dim]{lot.points:,}[/]", f"[dim]until {shown_day(lot.expires_at, zone)} 23:59 ({zone})[/]")
+        table.add_row(
+            f"[dim]{lot.points:,}[/]",
+            f"[dim]until {shown_day(lot.expires_at, zone)} 23:59 ({zone})[/]",
+        )
     if found.never_expire:
         table.add_row(f"[dim]{found.never_expire:,}[/]", "[dim]never expire[/]")
     if found.held:
@@ -76,8 +81,12 @@ def _print_balance(merchant: str, member: str, found: "Balance", zone: str) -> N
 def history_command(
     merchant: Merchant,
     member: Member,
-    after: Annotated[int, typer.Option("--after", help="Only entries behind this sequence.", min=0)] = 0,
-    limit: Annotated[int, typer.Option("--limit", help="At most so many entries.", min=1, max=10_000)] = 100,
+    after: Annotated[
+        int, typer.Option("--after", help="Only entries behind this sequence.", min=0)
+    ] = 0,
+    limit: Annotated[
+        int, typer.Option("--limit", help="At most so many entries.", min=1, max=10_000)
+    ] = 100,
     json_: JsonOption = False,
 ) -> None:
     """Show a member's ledger entries, oldest first, a page at a time."""
@@ -133,7 +142,9 @@ def _print_history(entries: "list[HistoryEntry]", limit: int, zone: str) -> None
         colour = "green" if e.points > 0 else "red"
         points = f"[{colour}]{e.points:+,}[/]"
         when, expires = moment_shown(e.occurred_at, zone), day_shown(e.expires_at, zone)
-        table.add_row(str(e.sequence), when, e.type, points, f"{e.balance_after:,}", e.order_id or "", expires)
+        table.add_row(
+            str(e.sequence), when, e.type, points, f"{e.balance_after:,}", e.order_id or "", expires
+        )
     out().print(table)
     if len(entries) == limit:
         out().print(f"[dim]more: --after {entries[-1].sequence}[/]")

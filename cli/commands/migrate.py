@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 topics_app = typer.Typer(no_args_is_help=True, help="The topics that the product reads and writes.")
 
 FOURTEEN_DAYS_MS = 14 * 86_400_000
-"""How long dead letters are kept (SPEC 7): they are the one place, with the quarantine, where raw bytes live."""
+"""How long dead letters are kept (SPEC 7): they are the one place, with the quarantine, where raw
+bytes live.
+"""
 LARGEST_LETTER = 8 << 20
-"""A dead letter is a record that its own topic took, with our headers on top: the usual 1 MB refuses the largest."""
+"""A dead letter is a record that its own topic took, with our headers on top: the usual 1 MB
+refuses the largest.
+"""
 
 
 def migrate_command(json_: JsonOption = False) -> None:
@@ -49,15 +53,25 @@ def _not_allowed(error: Any) -> Failure:
     if "create role" in str(error) or "grant role" in str(error):
         return Failure(
             Exit.REFUSED,
-            [wrong, "the migration makes the role points_app, which workers act as, and grants it to the owner"],
+            [
+                wrong,
+                "the migration makes the role points_app, which workers act as, and grants it to the owner",
+            ],
             "let an administrator run CREATE ROLE points_app NOLOGIN; GRANT points_app TO the owner, and migrate again",
         )
-    return Failure(Exit.REFUSED, wrong, "migrate as the owner of the database and its schema: POINTS_DATABASE__OWNER_URL")
+    return Failure(
+        Exit.REFUSED,
+        wrong,
+        "migrate as the owner of the database and its schema: POINTS_DATABASE__OWNER_URL",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A topic as the configuration wants it. `source`: others write it, so its settings are theirs."""
+    """A topic as the configuration wants it.
+
+    `source`: others write it, so its settings are theirs.
+    """
 
     name: str
     settings: dict[str, str]
@@ -67,13 +81,28 @@ class Wanted:
 def wanted_topics(found: "Configuration") -> list[Wanted]:
     """All topics of the product."""
     topics = found.topics
-    dead = {"cleanup.policy": "delete", "retention.ms": str(FOURTEEN_DAYS_MS), "max.message.bytes": str(LARGEST_LETTER)}
+    dead = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(FOURTEEN_DAYS_MS),
+        "max.message.bytes": str(LARGEST_LETTER),
+    }
     return [
-        *(Wanted(name, {}, source=True) for name in (topics.orders, topics.deliveries, topics.customers, topics.commands)),
+        *(
+            Wanted(name, {}, source=True)
+            for name in (topics.orders, topics.deliveries, topics.customers, topics.commands)
+        ),
         Wanted(topics.points_changed, {"cleanup.policy": "delete"}),
         Wanted(topics.command_results, {"cleanup.policy": "delete"}),
         Wanted(topics.settings, {"cleanup.policy": "compact"}),
-        *(Wanted(n, dead) for n in (topics.dlq_orders, topics.dlq_deliveries, topics.dlq_customers, topics.dlq_commands)),
+        *(
+            Wanted(n, dead)
+            for n in (
+                topics.dlq_orders,
+                topics.dlq_deliveries,
+                topics.dlq_customers,
+                topics.dlq_commands,
+            )
+        ),
     ]
 
 
@@ -93,8 +122,16 @@ def topics_apply_command(json_: JsonOption = False) -> None:
         return
     console = out()
     for row in rows:
-        mark = "[green]created[/]" if row["created"] else "[yellow]differs[/]" if row["differs"] else "[dim]exists[/] "
-        console.print(f"{mark}  {row['topic']}  [dim]{row['partitions']} partitions, {row['replication']} replicas[/]")
+        mark = (
+            "[green]created[/]"
+            if row["created"]
+            else "[yellow]differs[/]"
+            if row["differs"]
+            else "[dim]exists[/] "
+        )
+        console.print(
+            f"{mark}  {row['topic']}  [dim]{row['partitions']} partitions, {row['replication']} replicas[/]"
+        )
         for line in row["differs"]:
             console.print(f"         [yellow]{line}[/]")
 
@@ -138,15 +175,26 @@ def _not_created(name: str, error: Any, broker: "Broker", replication: int) -> F
     return Failure(Exit.CURSOR, f"topic {name} could not be created: {text}", remedy)
 
 
-def differences(wanted: Wanted, have: "Topic", settings: dict[str, str], found: "Configuration", broker: "Broker") -> list[str]:
-    """In which ways an existing topic is not as the configuration wants it, in words. A mock broker has no settings."""
+def differences(
+    wanted: Wanted,
+    have: "Topic",
+    settings: dict[str, str],
+    found: "Configuration",
+    broker: "Broker",
+) -> list[str]:
+    """In which ways an existing topic is not as the configuration wants it, in words.
+
+    A mock broker has no settings.
+    """
     if broker.is_mock:
         return []
     lines, partitions, replication = [], have.partitions, have.replication
     if partitions != found.kafka.partitions:
         lines.append(f"partitions: {partitions}, the configuration says {found.kafka.partitions}")
     if replication != found.kafka.replication_factor:
-        lines.append(f"replicas: {replication}, the configuration says {found.kafka.replication_factor}")
+        lines.append(
+            f"replicas: {replication}, the configuration says {found.kafka.replication_factor}"
+        )
     if wanted.source and "compact" in settings.get("cleanup.policy", ""):
         lines.append("cleanup.policy: compact; records that are not read yet may vanish")
     for name, value in wanted.settings.items():

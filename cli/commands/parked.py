@@ -12,8 +12,13 @@ if TYPE_CHECKING:
 
 
 def parked_command(
-    ambiguous: Annotated[bool, typer.Option("--ambiguous", help="List the reports that fit several orders.")] = False,
-    limit: Annotated[int, typer.Option("--limit", help="List at most so many numbers and orders.", min=1, max=10_000)] = 50,
+    ambiguous: Annotated[
+        bool, typer.Option("--ambiguous", help="List the reports that fit several orders.")
+    ] = False,
+    limit: Annotated[
+        int,
+        typer.Option("--limit", help="List at most so many numbers and orders.", min=1, max=10_000),
+    ] = 50,
     json_: JsonOption = False,
 ) -> None:
     """Show carriers' reports without an order: unmatched ones wait 180 days, ambiguous ones fit several and count for none."""
@@ -22,9 +27,16 @@ def parked_command(
     with connect(configuration()) as connection:
         parked, purged = reports.parked(connection), reports.purged(connection)
         numbers = reports.contested(connection, limit) if ambiguous else []
-        orders = [one for one in reports.awaited(connection, limit) if len(one.merchants) > 1] if ambiguous else []
+        orders = (
+            [one for one in reports.awaited(connection, limit) if len(one.merchants) > 1]
+            if ambiguous
+            else []
+        )
     if json_:
-        listed = {"numbers": [contested_json(one) for one in numbers], "orders": [awaited_json(one) for one in orders]}
+        listed = {
+            "numbers": [contested_json(one) for one in numbers],
+            "orders": [awaited_json(one) for one in orders],
+        }
         emit(parked_json(parked, purged) | (listed if ambiguous else {}))
         return
     _print_counts(parked, purged)
@@ -43,11 +55,20 @@ def contested_json(one: "Contested") -> dict[str, Any]:
         "since": iso(one.since),
         "crowded": one.crowded,
         "orders": [
-            {**order._asdict(), "created_at": iso(order.created_at) if order.created_at is not None else None}
+            {
+                **order._asdict(),
+                "created_at": iso(order.created_at) if order.created_at is not None else None,
+            }
             for order in one.orders
         ],
         "reports": [
-            {"occurred_at": iso(r.at), "service": r.service, "code": r.code, "word": r.meaning.word, "return_leg": r.return_leg}
+            {
+                "occurred_at": iso(r.at),
+                "service": r.service,
+                "code": r.code,
+                "word": r.meaning.word,
+                "return_leg": r.return_leg,
+            }
             for r in one.reports
         ],
     }
@@ -66,15 +87,27 @@ def _print_contested(numbers: "list[Contested]") -> None:
     from schemas.ids import iso
 
     for one in numbers:
-        crowded = " [red]so many orders named it that it counts for none of them[/]" if one.crowded else ""
-        out().print(f"\n[bold]{escape(one.number.decode('ascii', 'replace'))}[/] [dim]since {iso(one.since)[:16]}Z[/]{crowded}")
+        crowded = (
+            " [red]so many orders named it that it counts for none of them[/]"
+            if one.crowded
+            else ""
+        )
+        out().print(
+            f"\n[bold]{escape(one.number.decode('ascii', 'replace'))}[/] [dim]since {iso(one.since)[:16]}Z[/]{crowded}"
+        )
         for order in one.orders:
-            created = f", created {iso(order.created_at)[:16]}Z" if order.created_at is not None else ""
+            created = (
+                f", created {iso(order.created_at)[:16]}Z" if order.created_at is not None else ""
+            )
             now = "[yellow]names it[/]" if order.names_it else "[dim]named it once[/]"
-            out().print(f"  {now}  {escape(order.merchant_id)} {escape(order.order_id)} [dim]{escape(order.status)}{created}[/]")
+            out().print(
+                f"  {now}  {escape(order.merchant_id)} {escape(order.order_id)} [dim]{escape(order.status)}{created}[/]"
+            )
         for report in one.reports:
             leg = ", on the way back" if report.return_leg else ""
-            out().print(f"  {iso(report.at)}  {escape(report.service)} {escape(report.code)}: {report.meaning.word}{leg}")
+            out().print(
+                f"  {iso(report.at)}  {escape(report.service)} {escape(report.code)}: {report.meaning.word}{leg}"
+            )
 
 
 def _print_awaited(orders: "list[Awaited]") -> None:
@@ -88,7 +121,10 @@ def _print_awaited(orders: "list[Awaited]") -> None:
 
 
 def parked_json(parked: "Parked", purged: dict[str, int]) -> dict[str, Any]:
-    """The counts, for programs; `oldest` is null where there are none. `purged`: reports forgotten after 180 days, by kind."""
+    """The counts, for programs; `oldest` is null where there are none.
+
+    `purged`: reports forgotten after 180 days, by kind.
+    """
     from schemas.ids import iso
 
     def told(count: int, since: int | None, what: str) -> dict[str, Any]:
@@ -122,8 +158,18 @@ def _print_counts(parked: "Parked", purged: dict[str, int]) -> None:
     table.add_column(justify="right")
     table.add_column(style="dim")
     rows = (
-        ("unmatched", parked.unmatched, parked.unmatched_since, "tracking numbers that no order names"),
-        ("ambiguous", parked.ambiguous, parked.ambiguous_since, "tracking numbers with reports that fit several orders"),
+        (
+            "unmatched",
+            parked.unmatched,
+            parked.unmatched_since,
+            "tracking numbers that no order names",
+        ),
+        (
+            "ambiguous",
+            parked.ambiguous,
+            parked.ambiguous_since,
+            "tracking numbers with reports that fit several orders",
+        ),
         (
             "awaiting order",
             parked.awaiting,

@@ -10,16 +10,22 @@ from cli.support.wiring import configuration, connect
 
 
 def resume_command(
-    pipeline: Annotated[str | None, typer.Argument(help="Which one; all that are paused by default.")] = None,
+    pipeline: Annotated[
+        str | None, typer.Argument(help="Which one; all that are paused by default.")
+    ] = None,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Count every unreadable record from the first: what paused us may pause us again."),
+        typer.Option(
+            "--strict",
+            help="Count every unreadable record from the first: what paused us may pause us again.",
+        ),
     ] = False,
     json_: JsonOption = False,
 ) -> None:
     """Let a paused pipeline go on.
 
-    The records that paused it, a window of them, may pass into the dead letters this time; with --strict they may not.
+    The records that paused it, a window of them, may pass into the dead letters this time; with
+    --strict they may not.
     """
     from store.postgres.session import transaction
     from store.reads import views
@@ -29,9 +35,19 @@ def resume_command(
     grace = 0 if strict else max(found.poison.window, found.poison.in_a_row)
     with connect(found) as connection:
         states = {state.name: state for state in views.pipelines(connection)}
-        if pipeline is not None and pipeline not in states.keys() | {c.pipeline for c in adoption.known(connection)}:
-            raise Failure(Exit.NOT_FOUND, f"there is no pipeline {pipeline}", "`points cursor show` names them")
-        names = [pipeline] if pipeline is not None else [s.name for s in states.values() if s.paused_at is not None]
+        if pipeline is not None and pipeline not in states.keys() | {
+            c.pipeline for c in adoption.known(connection)
+        }:
+            raise Failure(
+                Exit.NOT_FOUND,
+                f"there is no pipeline {pipeline}",
+                "`points cursor show` names them",
+            )
+        names = (
+            [pipeline]
+            if pipeline is not None
+            else [s.name for s in states.values() if s.paused_at is not None]
+        )
         resumed = []
         for name in names:
             with transaction(connection) as cursor:
@@ -41,7 +57,11 @@ def resume_command(
         emit({"resumed": resumed, "grace": grace})
         return
     for name in resumed:
-        may = f"its next {grace:,} records do not count as poison" if grace else "every unreadable record counts"
+        may = (
+            f"its next {grace:,} records do not count as poison"
+            if grace
+            else "every unreadable record counts"
+        )
         out().print(f"[bold]{name}[/] goes on; {may}")
     if not resumed:
         out().print(f"{pipeline} was not paused" if pipeline is not None else "nothing was paused")

@@ -10,9 +10,11 @@ from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect
 
 if TYPE_CHECKING:
-    from store.reads.views import Version
+    from store.reads.views import SettingsVersion
 
-app = typer.Typer(no_args_is_help=True, help="A merchant's settings: every change is a new version.")
+app = typer.Typer(
+    no_args_is_help=True, help="A merchant's settings: every change is a new version."
+)
 Merchant = Annotated[str, typer.Argument(help="The merchant's id.")]
 
 
@@ -21,9 +23,15 @@ def apply_command(
     merchant: Merchant,
     file: Annotated[Path, typer.Argument(help="The settings, JSON or YAML; - for standard input.")],
     if_version: Annotated[
-        int | None, typer.Option("--if-version", help="Only if this version is the newest (0: none yet).", min=0)
+        int | None,
+        typer.Option(
+            "--if-version", help="Only if this version is the newest (0: none yet).", min=0
+        ),
     ] = None,
-    by: Annotated[str | None, typer.Option("--by", help="Who changes them; by default the user of this machine.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="Who changes them; by default the user of this machine."),
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Make a new version of a merchant's settings; the same content again makes none."""
@@ -45,9 +53,13 @@ def apply_command(
         }
         emit(told)
     elif done.changed:
-        out().print(f"[bold]version {done.version}[/] of {merchant} is in force from {iso(done.effective_at)}")
+        out().print(
+            f"[bold]version {done.version}[/] of {merchant} is in force from {iso(done.effective_at)}"
+        )
     else:
-        out().print(f"nothing changed: this is what version {done.version} says, in force from {iso(done.effective_at)}")
+        out().print(
+            f"nothing changed: this is what version {done.version} says, in force from {iso(done.effective_at)}"
+        )
 
 
 def _read(file: Path) -> bytes:
@@ -56,7 +68,9 @@ def _read(file: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
-        raise Failure(Exit.USAGE, f"{file} cannot be read: {error.strerror}", "name a file with the settings") from None
+        raise Failure(
+            Exit.USAGE, f"{file} cannot be read: {error.strerror}", "name a file with the settings"
+        ) from None
 
 
 def this_user() -> str:
@@ -72,7 +86,9 @@ def this_user() -> str:
 @app.command("show")
 def show_command(
     merchant: Merchant,
-    version: Annotated[int | None, typer.Option("--version", help="Which version; the newest by default.", min=1)] = None,
+    version: Annotated[
+        int | None, typer.Option("--version", help="Which version; the newest by default.", min=1)
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Show a version of a merchant's settings."""
@@ -82,7 +98,11 @@ def show_command(
         found = views.settings_version(connection, merchant, version)
     if found is None:
         what = f"settings version {version}" if version is not None else "settings"
-        raise Failure(Exit.NOT_FOUND, f"merchant {merchant} has no {what}", "see `points settings log`, or apply some")
+        raise Failure(
+            Exit.NOT_FOUND,
+            f"merchant {merchant} has no {what}",
+            "see `points settings log`, or apply some",
+        )
     if json_:
         emit(_told(merchant, found) | {"settings": content(found.document)})
         return
@@ -94,7 +114,11 @@ def show_command(
         f"[bold]version {found.version}[/] of {escape(merchant)}, in force from {told['effective_at']}, "
         f"applied {told['applied_at']} by {escape(found.applied_by)}\n"
     )
-    out().print(escape(yaml.safe_dump(content(found.document), sort_keys=False, allow_unicode=True).rstrip()))
+    out().print(
+        escape(
+            yaml.safe_dump(content(found.document), sort_keys=False, allow_unicode=True).rstrip()
+        )
+    )
 
 
 def content(document: Any) -> dict[str, Any]:
@@ -103,7 +127,7 @@ def content(document: Any) -> dict[str, Any]:
     return plain
 
 
-def _told(merchant: str, version: "Version") -> dict[str, Any]:
+def _told(merchant: str, version: "SettingsVersion") -> dict[str, Any]:
     from schemas.ids import iso
 
     return {
@@ -144,14 +168,24 @@ def log_command(merchant: Merchant, json_: JsonOption = False) -> None:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
-    """What differs between two documents, by path: {"path", "before", "after"}; null where there is nothing."""
+    """What differs between two documents, by path: {"path", "before", "after"}.
+
+    Null where there is nothing.
+    """
     old, new = dict(_leaves(before)), dict(_leaves(after))
     paths = [*new, *(path for path in old if path not in new)]
-    return [{"path": p, "before": old.get(p), "after": new.get(p)} for p in paths if old.get(p) != new.get(p)]
+    return [
+        {"path": p, "before": old.get(p), "after": new.get(p)}
+        for p in paths
+        if old.get(p) != new.get(p)
+    ]
 
 
 def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
-    """Path and value of everything in a document. Earn rules are known by their tier, not by their place."""
+    """Path and value of everything in a document.
+
+    Earn rules are known by their tier, not by their place.
+    """
     if isinstance(value, dict) and value:
         return [leaf for k, v in value.items() for leaf in _leaves(v, f"{path}.{k}" if path else k)]
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
@@ -172,12 +206,22 @@ def _print_log(rows: list[dict[str, Any]]) -> None:
         )
         table = Table.grid(padding=(0, 2))
         for change in row["changes"]:
-            was = "" if change["before"] is None else f"[red]{escape(_shown(change['before']))}[/] →"
-            table.add_row("  ", escape(change["path"]), was, f"[green]{escape(_shown(change['after']))}[/]")
+            was = (
+                "" if change["before"] is None else f"[red]{escape(_shown(change['before']))}[/] →"
+            )
+            table.add_row(
+                "  ", escape(change["path"]), was, f"[green]{escape(_shown(change['after']))}[/]"
+            )
         console.print(table)
 
 
 def _shown(value: Any) -> str:
     import orjson
 
-    return "(removed)" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()
+    return (
+        "(removed)"
+        if value is None
+        else value
+        if isinstance(value, str)
+        else orjson.dumps(value).decode()
+    )

@@ -13,21 +13,24 @@ if TYPE_CHECKING:
 
     from processors.runtime.configuration import Configuration
     from store.carriers.parked import Parked, UnknownCodes
-    from store.reads.views import Counted, Due, Letters, Pipeline, Waiting
+    from store.reads.views import DeadLetterStats, DueStats, OutboxStats, Pipeline, TableCounts
     from store.streams.adoption import KnownCursor
 
 
 @dataclass(slots=True)
 class Status:
-    """Everything on the screen. `lags`: by pipeline, topic and partition; None while Kafka cannot be reached."""
+    """Everything on the screen.
+
+    `lags`: by pipeline, topic and partition; None while Kafka cannot be reached.
+    """
 
     cursors: "list[tuple[KnownCursor, int | None]]"
-    due: "Due"
-    outbox: "Waiting"
+    due: "DueStats"
+    outbox: "OutboxStats"
     relays: set[int]
-    letters: "Letters"
+    letters: "DeadLetterStats"
     paused: "list[Pipeline]"
-    counted: "Counted"
+    counted: "TableCounts"
     ignored: dict[str, dict[str, int]]
     parked: "Parked"
     purged: dict[str, int]
@@ -92,13 +95,22 @@ def _ends(found: "Configuration", rows: "list[KnownCursor]") -> dict[tuple[str, 
 
     broker = Broker(found)
     topics = broker.topics(r.topic for r in rows)
-    here = [r for r in rows if r.topic in topics and topics[r.topic].uuid == r.topic_uuid and r.cluster == broker.cluster]
+    here = [
+        r
+        for r in rows
+        if r.topic in topics
+        and topics[r.topic].uuid == r.topic_uuid
+        and r.cluster == broker.cluster
+    ]
     ends = broker.ends({(r.topic, r.partition) for r in here})
     return {r.place_in_cluster: ends[r.topic, r.partition].next for r in here}
 
 
 def status_json(status: Status) -> dict[str, Any]:
-    """For programs. `lag` is in records, null when it cannot be told; `overdue`: due and not granted yet."""
+    """For programs.
+
+    `lag` is in records, null when it cannot be told; `overdue`: due and not granted yet.
+    """
     from cli.commands.cursor import cursor_json
     from cli.commands.parked import parked_json
     from schemas.ids import iso
@@ -115,7 +127,11 @@ def status_json(status: Status) -> dict[str, Any]:
             "planned": due.planned,
             "next": iso(due.soonest) if due.soonest is not None else None,
         },
-        "outbox": {"rows": status.outbox.rows, "oldest": status.outbox.oldest, "relayed_shards": sorted(status.relays)},
+        "outbox": {
+            "rows": status.outbox.rows,
+            "oldest": status.outbox.oldest,
+            "relayed_shards": sorted(status.relays),
+        },
         "dead_letters": {
             "all": letters.rows,
             "open": letters.open,
@@ -125,7 +141,11 @@ def status_json(status: Status) -> dict[str, Any]:
         "unknown_codes": status.unknown._asdict(),
         "recheck": status.recheck,
         "paused": [
-            {"pipeline": p.name, "since": iso(p.paused_at) if p.paused_at is not None else None, "reason": p.reason}
+            {
+                "pipeline": p.name,
+                "since": iso(p.paused_at) if p.paused_at is not None else None,
+                "reason": p.reason,
+            }
             for p in status.paused
         ],
     }
@@ -142,7 +162,9 @@ def _print(status: Status) -> None:
             told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
             console.print(f"[dim]{name} ignored: {escape(told)}[/]")
     for p in status.paused:
-        console.print(f"[bold red]paused[/] {p.name}: {escape(p.reason or '')} [dim]→ points dlq list, points resume {p.name}[/]")
+        console.print(
+            f"[bold red]paused[/] {p.name}: {escape(p.reason or '')} [dim]→ points dlq list, points resume {p.name}[/]"
+        )
 
 
 def _head(status: Status) -> "Table":
@@ -153,13 +175,17 @@ def _head(status: Status) -> "Table":
 
     due, letters = status.due, status.letters
     table = Table.grid(padding=(0, 2))
-    soonest = f", the next {iso(due.soonest)}" if due.soonest is not None and not due.overdue else ""
+    soonest = (
+        f", the next {iso(due.soonest)}" if due.soonest is not None and not due.overdue else ""
+    )
     table.add_row(
         "[dim]now[/]",
         f"{iso(due.now)[:19]}Z",
         f"[dim]{status.counted.merchants:,} merchants, {status.counted.accounts:,} accounts[/]",
     )
-    table.add_row("[dim]due now[/]", _alarm(due.overdue), f"[dim]{due.planned:,} planned{soonest}[/]")
+    table.add_row(
+        "[dim]due now[/]", _alarm(due.overdue), f"[dim]{due.planned:,} planned{soonest}[/]"
+    )
     relays = f"{len(status.relays)} shards have a relay" if status.relays else "no relay is running"
     oldest = f"oldest {status.outbox.oldest}, " if status.outbox.oldest else ""
     table.add_row("[dim]outbox[/]", f"{status.outbox.rows:,}", f"[dim]{oldest}{relays}[/]")
@@ -168,7 +194,9 @@ def _head(status: Status) -> "Table":
     table.add_row("[dim]recheck[/]", f"{sum(status.recheck.values()):,}", f"[dim]{queue}[/]")
     parked = status.parked
     table.add_row(
-        "[dim]parked reports[/]", _alarm(parked.ambiguous, parked.unmatched + parked.awaiting), f"[dim]{in_words(parked)}[/]"
+        "[dim]parked reports[/]",
+        _alarm(parked.ambiguous, parked.unmatched + parked.awaiting),
+        f"[dim]{in_words(parked)}[/]",
     )
     if status.unknown.codes:
         told = f"in {status.unknown.reports:,} reports → points carriers unknown"
@@ -198,5 +226,10 @@ def _cursors(status: Status) -> "Table | str":
             table.add_row(f"[bold]{row.pipeline}[/]")
             pipeline = row.pipeline
         shown = "?" if lag is None else f"[yellow]{lag:,}[/]" if lag else "0"
-        table.add_row(f"  {row.topic}/{row.partition}", shown, str(row.next_offset), *(f"{getattr(row, n):,}" for n in COUNTS))
+        table.add_row(
+            f"  {row.topic}/{row.partition}",
+            shown,
+            str(row.next_offset),
+            *(f"{getattr(row, n):,}" for n in COUNTS),
+        )
     return table

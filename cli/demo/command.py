@@ -27,15 +27,22 @@ EXAMPLE = "mis-scan"
 
 def demo_command(
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave database and topics of the sample on the stack of `make up`.")
+        bool,
+        typer.Option(
+            "--keep", help="Leave database and topics of the sample on the stack of `make up`."
+        ),
     ] = False,
     pace: Annotated[
-        float, typer.Option("--pace", help="Seconds a step takes at least; 0 is as fast as it goes.", min=0)
+        float,
+        typer.Option(
+            "--pace", help="Seconds a step takes at least; 0 is as fast as it goes.", min=0
+        ),
     ] = PACE_SECONDS,
 ) -> None:
     """Play a sample day: orders in, points out, and a summary of who got what, when and why.
 
-    It starts what it needs and stops it again. It plays in a fresh database and with topics of its own, whatever runs.
+    It starts what it needs and stops it again. It plays in a fresh database and with topics of its
+    own, whatever runs.
     """
     # All three end it in order; a shell may have started it with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -84,12 +91,21 @@ class _Run:
         from cli.demo.site import FETCHED_BYTES, fetch_kafka, must_fetch_kafka, servers
 
         if must_fetch_kafka():
-            with self._screen.phase("Fetching Apache Kafka with Maven, once", total=FETCHED_BYTES) as advance:
+            with self._screen.phase(
+                "Fetching Apache Kafka with Maven, once", total=FETCHED_BYTES
+            ) as advance:
                 fetch_kafka(advance)
-        with self._screen.phase("starting Kafka and PostgreSQL"), self._screen.noting("Starting Kafka and PostgreSQL"):
+        with (
+            self._screen.phase("starting Kafka and PostgreSQL"),
+            self._screen.noting("Starting Kafka and PostgreSQL"),
+        ):
             found = servers(self._ending)
         if self._keep and not found.stay:
-            raise Failure(Exit.USAGE, "--keep needs servers that stay", "start them with `make up`, and run it again")
+            raise Failure(
+                Exit.USAGE,
+                "--keep needs servers that stay",
+                "start them with `make up`, and run it again",
+            )
         return found
 
     def _site(self, found: "Servers") -> "Site":
@@ -98,7 +114,9 @@ class _Run:
 
         site = prepare(self._ending, found, keep=self._keep)
         topics = f"topics named {site.prefix}…" if site.prefix else "topics by their usual names"
-        self._screen.tell(f"[dim]on {found.words}: a fresh database {site.database}, {topics}[/]", indent=4)
+        self._screen.tell(
+            f"[dim]on {found.words}: a fresh database {site.database}, {topics}[/]", indent=4
+        )
         for what, act in preparations(site, self._story):
             with self._screen.phase(what):
                 act()
@@ -133,7 +151,8 @@ class _Run:
                 engine.play(step, day)
                 told = {event["order_id"] for event in engine.events[before:]}
                 found = [explained(connection, order) for order in step.orders]
-                # Of what was told as an event, and of a new order that waits as all do, there is nothing to add.
+                # Of what was told as an event, and of a new order that waits as all do, there is
+                # nothing to add.
                 day.decided([
                     one for one in found
                     if one.order.id not in told and (seen.get(one.order.id), one.told.state) not in NOTHING_NEW
@@ -150,9 +169,15 @@ class _Run:
         with self._screen.phase("stopping everything that was started"):
             _end(self._ending)
         if wrong:
-            raise Failure(Exit.UNEXPECTED, ["the sample day did not come out as its files expect:", *wrong], "please report this")
+            raise Failure(
+                Exit.UNEXPECTED,
+                ["the sample day did not come out as its files expect:", *wrong],
+                "please report this",
+            )
         orders, spent = len(self._story.orders), time.monotonic() - began
-        self._screen.say(f"[green]✓[/] All {orders} orders came out as cli/demo/data/story.yaml expects. [dim]{spent:.0f} s[/]")
+        self._screen.say(
+            f"[green]✓[/] All {orders} orders came out as cli/demo/data/story.yaml expects. [dim]{spent:.0f} s[/]"
+        )
         self._next(site, got)
 
     def _next(self, site: "Site", got: "Results") -> None:
@@ -165,15 +190,21 @@ class _Run:
             file = keep_environment(site)
             self._screen.say(f"  source {file}\n  .venv/bin/{explain}\n  .venv/bin/points status")
             return
-        self._screen.say("  make up                        [dim]a Kafka and a PostgreSQL until make down[/]")
+        self._screen.say(
+            "  make up                        [dim]a Kafka and a PostgreSQL until make down[/]"
+        )
         self._screen.say("  .venv/bin/points demo --keep   [dim]this day on them; its data stay[/]")
         self._screen.say("  source .local/demo.env")
         self._screen.say(f"  .venv/bin/{explain}")
 
 
 def _introduce(screen: "Screen", story: "Story") -> None:
-    screen.say("\n[bold]Member Points[/]: a sample day of three invented shops, on Kafka and PostgreSQL.")
+    screen.say(
+        "\n[bold]Member Points[/]: a sample day of three invented shops, on Kafka and PostgreSQL."
+    )
     for shop in story.shops:
         screen.tell(f"[bold]{shop.name}[/] [dim]{shop.where}[/]", indent=2)
-    screen.tell("[dim]The clock of the sample's own database jumps, so that three days pass in a moment.[/]")
+    screen.tell(
+        "[dim]The clock of the sample's own database jumps, so that three days pass in a moment.[/]"
+    )
     screen.say("[dim]▶ is an event that was read back from points.changed.v1.[/]\n")

@@ -24,14 +24,16 @@ from schemas.ids import Micros
 
 if TYPE_CHECKING:
     from cli.demo.site import Site
-    from cli.demo.story import Record, Step, Story
+    from cli.demo.story import Story, StoryRecord, StoryStep
 
 POINTS = (sys.executable, "-m", "cli")
 COMMAND_SECONDS = 60
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 SETTLE_SECONDS = 30.0
-"""For a step of some records: much longer than it ever takes, so that a machine under load is no failure."""
+"""For a step of some records: much longer than it ever takes, so that a machine under load is no
+failure.
+"""
 LOOK_SECONDS = 0.08
 LINES_SHOWN = 12
 KINDS = 5
@@ -50,15 +52,27 @@ class Watcher(Protocol):
 
 
 def command(site: "Site", *arguments: str) -> str:
-    """Runs a `points` command to its end, and answers what it printed. Raises Failure with what it complained of."""
+    """Runs a `points` command to its end, and answers what it printed.
+
+    Raises Failure with what it complained of.
+    """
     asked, environment = [*POINTS, *arguments], dict(site.environment)
     try:
         done = subprocess.run(  # noqa: S603 - our own command
-            asked, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
+            asked,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_SECONDS,
         )
     except subprocess.TimeoutExpired:
         wrong = f"`points {' '.join(arguments)}` did not end within {COMMAND_SECONDS} s"
-        raise Failure(Exit.UNREACHABLE, wrong, "see whether Kafka and PostgreSQL answer, and how busy this machine is") from None
+        raise Failure(
+            Exit.UNREACHABLE,
+            wrong,
+            "see whether Kafka and PostgreSQL answer, and how busy this machine is",
+        ) from None
     if done.returncode:
         told = [line for line in done.stderr.splitlines() if line.strip()]
         code = Exit(done.returncode) if done.returncode in set(Exit) else Exit.UNEXPECTED
@@ -112,7 +126,9 @@ class Workers:
                 return
             self.check()
             if time.monotonic() > deadline:
-                raise self.failure(f"{ready} of {started} workers got ready within {READY_SECONDS:.0f} s")
+                raise self.failure(
+                    f"{ready} of {started} workers got ready within {READY_SECONDS:.0f} s"
+                )
             time.sleep(0.1)
 
     def check(self) -> None:
@@ -134,7 +150,11 @@ class Workers:
 
     def _told(self, event: str, name: str) -> set[str]:
         """The different values of a field in the log lines with this event."""
-        lines = (line for line in self.log.read_bytes().splitlines() if line.startswith(b"{") and line.endswith(b"}"))
+        lines = (
+            line
+            for line in self.log.read_bytes().splitlines()
+            if line.startswith(b"{") and line.endswith(b"}")
+        )
         told = [orjson.loads(line) for line in lines]
         return {str(line[name]) for line in told if line.get("event") == event}
 
@@ -160,11 +180,15 @@ class Engine:
         found = site.configuration()
         self._site, self._workers, self.produced = site, workers, 0
         self.events: list[Json] = []
-        self._connection = psycopg.connect(site.database_url, autocommit=True, application_name="points-demo")
+        self._connection = psycopg.connect(
+            site.database_url, autocommit=True, application_name="points-demo"
+        )
         self.clock, self.reader = Clock(self._connection), Reader(found, self._connection)
         kafka = common(found.kafka, name="points-demo") | {"log_level": 0}
         self._topics = found.topics.model_dump()
-        self._producer = Producer({**kafka, "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 1})
+        self._producer = Producer(
+            {**kafka, "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 1}
+        )
         group = {
             "group.id": f"{found.kafka.group_id}.demo",
             "enable.auto.commit": False,
@@ -183,8 +207,11 @@ class Engine:
         self._producer.flush(5)
         self._connection.close()
 
-    def play(self, step: "Step", watcher: Watcher) -> None:
-        """Moves the clock, produces the step's records, and returns when nothing moves any more; so for its command."""
+    def play(self, step: "StoryStep", watcher: Watcher) -> None:
+        """Moves the clock, produces the step's records, and returns when nothing moves any more.
+
+        So for its command.
+        """
         self.clock.set(step.at)
         self._produce(step.records)
         self._settle(watcher)
@@ -193,7 +220,10 @@ class Engine:
             self._settle(watcher)
 
     def _settle(self, watcher: Watcher) -> None:
-        """Returns when all that was produced is processed, told and heard. Raises Failure when that does not come."""
+        """Returns when all that was produced is processed, told and heard.
+
+        Raises Failure when that does not come.
+        """
         began = time.monotonic()
         while not settled(figures := self._look(watcher), self.produced, len(self.events)):
             if time.monotonic() - began > SETTLE_SECONDS:
@@ -213,13 +243,17 @@ class Engine:
         watcher.stands(figures, len(self.events))
         return figures
 
-    def _produce(self, records: "Iterable[Record]") -> None:
+    def _produce(self, records: "Iterable[StoryRecord]") -> None:
         for record in records:
             self._producer.produce(self._topics[record.topic], record.value, record.key)
             self.produced += 1
         left = self._producer.flush(30)
         if left:
-            raise Failure(Exit.UNREACHABLE, f"Kafka did not take {left} records within 30 s", "see whether the broker still runs")
+            raise Failure(
+                Exit.UNREACHABLE,
+                f"Kafka did not take {left} records within 30 s",
+                "see whether the broker still runs",
+            )
 
 
 def set_up(site: "Site", story: "Story") -> None:

@@ -24,10 +24,12 @@ FROM ledger"""
 
 
 class Figures(NamedTuple):
-    """One look. `lag`: records in the topics that are not counted by a cursor yet. `taken` points are negative.
+    """One look. `lag`: records in the topics that are not counted by a cursor yet.
 
-    `recheck`: rows of the queue of orders to look at again; `parked`: carriers' reports that have no order by now; `unknown`:
-    codes of carriers that no table has.
+    `taken` points are negative.
+
+    `recheck`: rows of the queue of orders to look at again; `parked`: carriers' reports that have
+    no order by now; `unknown`: codes of carriers that no table has.
     """
 
     now: int
@@ -55,13 +57,19 @@ class Reader:
         names = [topics_in.orders, topics_in.deliveries, topics_in.customers]
         self._broker, self._connection = Broker(configuration), connection
         topics = self._broker.topics(names)
-        self._places = [(name, number) for name in names for number in range(topics[name].partitions)]
+        self._places = [
+            (name, number) for name in names for number in range(topics[name].partitions)
+        ]
 
     def read(self) -> Figures:
         """How it stands now."""
-        # In the order of the work: what a look finds done has left its trace in what is looked at next.
+        # In the order of the work: what a look finds done has left its trace in what is looked at
+        # next.
         rows = adoption.known(self._connection)
-        recheck, due = sum(views.recheck_queue(self._connection).values()), views.due(self._connection)
+        recheck, due = (
+            sum(views.recheck_queue(self._connection).values()),
+            views.due(self._connection),
+        )
         ends = self._broker.ends(self._places)
         stood = {(row.topic, row.partition): row.next_offset for row in rows}
         lag = sum(max(0, end.next - stood.get(place, end.first)) for place, end in ends.items())
@@ -96,5 +104,10 @@ def counts(rows: list[KnownCursor]) -> dict[str, int]:
 
 def settled(figures: Figures, produced: int, heard: int) -> bool:
     """Whether all produced is counted, all to look at again was, all that is due is granted, and all of it was told and heard."""
-    done = figures.consumed >= produced and not figures.recheck and not figures.overdue and not figures.outbox
+    done = (
+        figures.consumed >= produced
+        and not figures.recheck
+        and not figures.overdue
+        and not figures.outbox
+    )
     return done and heard >= figures.entries

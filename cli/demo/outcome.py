@@ -29,7 +29,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 _HAS_ANY = """
 SELECT count(*) FROM {} t WHERE EXISTS (SELECT FROM unnest(%s::text[]) w WHERE position(w IN t::text) > 0)"""
 KEEPS_BYTES = frozenset({"quarantine"})
-"""Where the bytes of unreadable records stay, personal data and all, until they are dealt with (SPEC 7)."""
+"""Where the bytes of unreadable records stay, personal data and all, until they are dealt with
+(SPEC 7).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ class Outcome:
         earned = self.told.view.granted != 0
         due = local_date(now.due_at, zone) if earned and now.due_at is not None else None
         expires = _expiry(now.expires_at, zone) if earned and now.expires_at is not None else None
-        return Expected(self.told.state, self.told.view.granted, now.reason, due, expires, self.entries)
+        return Expected(
+            self.told.state, self.told.view.granted, now.reason, due, expires, self.entries
+        )
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -60,10 +64,17 @@ class Outcome:
         """The sentence of `points explain` that says why it earned nothing, or what is awaited."""
         reason, steps = self.told.decided.reason, self.told.steps
         if reason is not None:
-            named = [step.text.removeprefix(f"{reason}: ") for step in steps if step.text.startswith(f"{reason}: ")]
+            named = [
+                step.text.removeprefix(f"{reason}: ")
+                for step in steps
+                if step.text.startswith(f"{reason}: ")
+            ]
             about = "after"
         else:
-            named, about = [], "carrier" if any(step.about == "carrier" for step in steps) else "delivery"
+            named, about = (
+                [],
+                "carrier" if any(step.about == "carrier" for step in steps) else "delivery",
+            )
         last = [step.text.rpartition("). ")[2] for step in steps if step.about == about]
         return (named or last or [steps[-1].text])[-1]
 
@@ -71,14 +82,25 @@ class Outcome:
     def where(self) -> str:
         """In short, where its parcels are: the carrier's newest word where there is one, else as in `why`."""
         view = self.told.view
-        parcels = standings(view.facts, view.settings.rules.overrides) if view.settings is not None else []
+        parcels = (
+            standings(view.facts, view.settings.rules.overrides)
+            if view.settings is not None
+            else []
+        )
         if len(parcels) > 1:
             return f"{sum(one.final_at is not None for one in parcels)} of {len(parcels)} parcels have come"
-        reports = [*view.facts.reports, *(report for number in view.numbers for report in number.reports)]
+        reports = [
+            *view.facts.reports,
+            *(report for number in view.numbers for report in number.reports),
+        ]
         if not reports:
             return self.why
         word = max(reports).meaning.word
-        return f"{word}, says the carrier" if word != Meaning.UNKNOWN.word else "nobody knows what the carrier said"
+        return (
+            f"{word}, says the carrier"
+            if word != Meaning.UNKNOWN.word
+            else "nobody knows what the carrier said"
+        )
 
 
 def _expiry(expires: int, zone: str) -> date | Literal["never"]:
@@ -87,15 +109,18 @@ def _expiry(expires: int, zone: str) -> date | Literal["never"]:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All that the summary tells. `balances`: by shop and member, as `points balance` says; `found`: personal data.
+    """All that the summary tells.
 
-    `unknown`: carriers' codes that no table has; `parked`: their reports that have no order in the end.
+    `balances`: by shop and member, as `points balance` says; `found`: personal data.
+
+    `unknown`: carriers' codes that no table has; `parked`: their reports that have no order in the
+    end.
     """
 
     outcomes: tuple[Outcome, ...]
-    balances: "dict[tuple[str, str], views.Balance]"
+    balances: "dict[tuple[str, str], views.AccountBalance]"
     letters: list[dead_letters.Summary]
-    unknown: list[codes.Unknown]
+    unknown: list[codes.UnknownCode]
     parked: int
     records: dict[str, int]
     entries: int
@@ -123,14 +148,18 @@ def results(site: "Site", story: "Story", engine: "Engine") -> Results:
     )  # fmt: skip
 
 
-def personal_data(site: "Site", members: "Iterable[Member]", events: Sequence[dict[str, Any]]) -> tuple[int, tuple[str, ...]]:
+def personal_data(
+    site: "Site", members: "Iterable[Member]", events: Sequence[dict[str, Any]]
+) -> tuple[int, tuple[str, ...]]:
     """How many names, numbers and addresses were looked for, and where one was found: no table and no event has any."""
     wanted = [text for member in members for text in member.personal]
     found = [f"points-changed events have {text}" for text in wanted if text in str(events)]
     # Bytes show as hexadecimal digits in a row's text.
     needles = [needle for text in wanted for needle in (text, text.encode().hex())]
     with psycopg.connect(site.database_url, autocommit=True) as connection:
-        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchall()
         for (table,) in tables:
             if table in KEEPS_BYTES:
                 continue
@@ -146,14 +175,22 @@ def differences(story: "Story", got: Results) -> list[str]:
     lines: list[str] = []
     for outcome in got.outcomes:
         want, have = asdict(outcome.order.expect), asdict(outcome.as_expected)
-        wrong = [f"{name} is {have[name]}, expected {want[name]}" for name in want if have[name] != want[name]]
+        wrong = [
+            f"{name} is {have[name]}, expected {want[name]}"
+            for name in want
+            if have[name] != want[name]
+        ]
         lines += [f"order {outcome.order.key}: {text}" for text in wrong]
     wanted = {"applied": story.records - sum(story.expect.values()), **story.expect}
     lines += [
-        f"records {name}: {got.records[name]}, expected {count}" for name, count in wanted.items() if got.records[name] != count
+        f"records {name}: {got.records[name]}, expected {count}"
+        for name, count in wanted.items()
+        if got.records[name] != count
     ]
     unknown = tuple(f"{one.carrier} {one.service} {one.code}" for one in got.unknown)
-    lines += [f"unknown codes: {unknown}, expected {story.unknown}"] if unknown != story.unknown else []
+    lines += (
+        [f"unknown codes: {unknown}, expected {story.unknown}"] if unknown != story.unknown else []
+    )
     lines += [f"{got.parked} reports found no order, expected none"] if got.parked else []
     return [*lines, *_unbalanced(got), *_untold(got), *got.found]
 
@@ -172,7 +209,9 @@ def _untold(got: Results) -> list[str]:
     """I4: every ledger entry has exactly one event; and a member's events add up to the balance."""
     lines, ids = [], {event["event_id"] for event in got.events}
     if not len(ids) == len(got.events) == got.entries:
-        lines.append(f"{got.entries} ledger entries, but {len(got.events)} events with {len(ids)} ids")
+        lines.append(
+            f"{got.entries} ledger entries, but {len(got.events)} events with {len(ids)} ids"
+        )
     told: Counter[tuple[str, str]] = Counter()
     for event in got.events:
         told[event["merchant_id"], event["member_id"]] += event["points"]
@@ -183,4 +222,6 @@ def _untold(got: Results) -> list[str]:
 
 def shops_of(results: Results) -> "list[Shop]":
     """The shops that the orders were made at."""
-    return list({outcome.order.shop.id: outcome.order.shop for outcome in results.outcomes}.values())
+    return list(
+        {outcome.order.shop.id: outcome.order.shop for outcome in results.outcomes}.values()
+    )

@@ -16,7 +16,14 @@ from rich.live import Live
 from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
@@ -27,7 +34,7 @@ from schemas.ids import NEVER, Micros, instant, micros
 if TYPE_CHECKING:
     from cli.demo.figures import Figures
     from cli.demo.outcome import Outcome
-    from cli.demo.story import Step, Story
+    from cli.demo.story import Story, StoryStep
 
 WHEN_WIDTH = 16
 PANEL_WIDTH = 118
@@ -41,7 +48,9 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         """Prints to standard output."""
-        self.console = console or Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
+        self.console = console or Console(
+            highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE
+        )
         self._moves = self.console.is_terminal
 
     def say(self, text: str = "") -> None:
@@ -54,7 +63,10 @@ class Screen:
 
     @contextmanager
     def phase(self, what: str, total: float | None = None) -> Iterator[Advance]:
-        """A bar while something is done, and a line with its time when it is; the answer moves the bar to a value."""
+        """A bar while something is done, and a line with its time when it is.
+
+        The answer moves the bar to a value.
+        """
         began = time.monotonic()
         if self._moves:
             columns: tuple[ProgressColumn, ...] = (
@@ -113,7 +125,11 @@ class Day:
         self._events = self._steps = 0
         self._now = story.begins
         self._shown_day = ""
-        self._live = Live(console=console, get_renderable=self._panel, refresh_per_second=8, transient=True) if moves else None
+        self._live = (
+            Live(console=console, get_renderable=self._panel, refresh_per_second=8, transient=True)
+            if moves
+            else None
+        )
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -124,15 +140,19 @@ class Day:
         if self._live is not None:
             self._live.stop()
 
-    def begins(self, step: "Step") -> None:
+    def begins(self, step: "StoryStep") -> None:
         """A step: when, and what happens."""
         self._now, self._steps = step.at, self._steps + 1
         day, time_of_day = self._shown(step.at)
         if day != self._shown_day:
             if not self._moves and self._figures is not None:
-                self._console.print(f"[dim]{_plain(self._figures, self._events)}[/]", soft_wrap=True)
+                self._console.print(
+                    f"[dim]{_plain(self._figures, self._events)}[/]", soft_wrap=True
+                )
             self._shown_day = day
-            self._line(f"[bold cyan]{day}[/]", "[cyan]the sample clock jumps[/]" if self._steps > 1 else "")
+            self._line(
+                f"[bold cyan]{day}[/]", "[cyan]the sample clock jumps[/]" if self._steps > 1 else ""
+            )
         self._line(f"[cyan]{time_of_day}[/]", f"[bold]{escape(step.says)}[/]", right=True)
         if step.command:
             self._line("", f"[dim]$ points {escape(self._typed(step.command))}[/]")
@@ -143,7 +163,10 @@ class Day:
         colour, sign = ("green", "+") if points > 0 else ("red", "−")
         usable = event["balance"]["available"]
         ends = self._expiry(event)
-        self._line("", f"[{colour}]▶ {event['type']} {sign}{abs(points):,}[/] {escape(member)} has {usable:,} now{ends}")
+        self._line(
+            "",
+            f"[{colour}]▶ {event['type']} {sign}{abs(points):,}[/] {escape(member)} has {usable:,} now{ends}",
+        )
 
     def _expiry(self, event: dict[str, Any]) -> str:
         if event["points"] <= 0 or not event["lots"]:
@@ -151,19 +174,32 @@ class Day:
         zone = next(s.settings.timezone for s in self._story.shops if s.id == event["merchant_id"])
         text = event["lots"][0]["expires_at"]
         ends = NEVER if text is None else micros(datetime.fromisoformat(text))
-        return " [dim](never expire)[/]" if ends == NEVER else f" [dim](until {shown_day(ends, zone)} 23:59)[/]"
+        return (
+            " [dim](never expire)[/]"
+            if ends == NEVER
+            else f" [dim](until {shown_day(ends, zone)} 23:59)[/]"
+        )
 
     def _typed(self, command: Sequence[str]) -> str:
         """A command as an operator would type it, with short words for what is ours."""
-        return shlex.join([self._story.shop_named(word) if not word.startswith("/") else Path(word).name for word in command])
+        return shlex.join(
+            [
+                self._story.shop_named(word) if not word.startswith("/") else Path(word).name
+                for word in command
+            ]
+        )
 
     def decided(self, outcomes: Sequence["Outcome"]) -> None:
         """What orders earn by now, and when; those with the same answer in one line."""
         told: dict[str, dict[str, None]] = {}
         for one in outcomes:
-            told.setdefault(self._decided(one), {})[one.order.member.alias if one.order.member else "The guest"] = None
+            told.setdefault(self._decided(one), {})[
+                one.order.member.alias if one.order.member else "The guest"
+            ] = None
         for text, who in told.items():
-            self._line("", f"[dim]·[/] {' and '.join(who) if len(who) < MANY else ', '.join(who)}: {text}")
+            self._line(
+                "", f"[dim]·[/] {' and '.join(who) if len(who) < MANY else ', '.join(who)}: {text}"
+            )
 
     def _decided(self, outcome: "Outcome") -> str:
         now, told = outcome.told.decided, outcome.told
@@ -174,18 +210,30 @@ class Day:
         if told.state == "none":
             return f"no points: [magenta]{now.reason}[/]"
         if told.state == "withdrawn":
-            return f"nothing planned any more: [magenta]{now.reason}[/]" if not outcome.entries else "nothing is left"
+            return (
+                f"nothing planned any more: [magenta]{now.reason}[/]"
+                if not outcome.entries
+                else "nothing is left"
+            )
         return f"[dim]not final: {escape(outcome.where[0].lower() + outcome.where[1:])}[/]"
 
     def stands(self, figures: "Figures", events: int) -> None:
         """New figures for the panel; what could not be used is told at once."""
         before = self._figures
         if before is not None and figures.letters > before.letters:
-            self._line("", "[magenta]✖ a dead letter[/] [dim]kept byte for byte; all the others go on[/]")
+            self._line(
+                "", "[magenta]✖ a dead letter[/] [dim]kept byte for byte; all the others go on[/]"
+            )
         if before is not None and figures.parked > before.parked:
-            self._line("", "[magenta]‖ parked[/] [dim]a report with a number that no order has named yet[/]")
+            self._line(
+                "",
+                "[magenta]‖ parked[/] [dim]a report with a number that no order has named yet[/]",
+            )
         if before is not None and figures.unknown > before.unknown:
-            self._line("", "[magenta]? an unknown code[/] [dim]kept and counted; its order stays where it was[/]")
+            self._line(
+                "",
+                "[magenta]? an unknown code[/] [dim]kept and counted; its order stays where it was[/]",
+            )
         self._figures, self._events = figures, events
 
     def _line(self, when: str, text: str, *, right: bool = False) -> None:
@@ -201,7 +249,9 @@ class Day:
 
     def _panel(self) -> Panel:
         day, time_of_day = self._shown(self._now)
-        rows: list[Any] = [_figures_shown(self._figures, self._events)] if self._figures is not None else []
+        rows: list[Any] = (
+            [_figures_shown(self._figures, self._events)] if self._figures is not None else []
+        )
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             ProgressBar(len(self._story.steps), self._steps, width=40, complete_style="cyan"),
@@ -209,14 +259,24 @@ class Day:
         )
         title = f"[bold]sample clock [cyan]{day} {time_of_day}[/][/]"
         width = min(self._console.width, PANEL_WIDTH)
-        return Panel(Group(*rows, bar), title=title, title_align="left", width=width, border_style="cyan", padding=(0, 1))
+        return Panel(
+            Group(*rows, bar),
+            title=title,
+            title_align="left",
+            width=width,
+            border_style="cyan",
+            padding=(0, 1),
+        )
 
 
 def _figures_shown(figures: "Figures", events: int) -> Table:
     table = Table.grid(padding=(0, 2), expand=True)
     for _ in range(4):
         table.add_column(ratio=1, no_wrap=True)
-    cells = [f"[dim]{name}[/] [bold {colour}]{value}[/]" for name, value, colour in _cells(figures, events)]
+    cells = [
+        f"[dim]{name}[/] [bold {colour}]{value}[/]"
+        for name, value, colour in _cells(figures, events)
+    ]
     table.add_row(*cells[:4])
     table.add_row(*cells[4:])
     return table
@@ -228,7 +288,11 @@ def _cells(figures: "Figures", events: int) -> list[tuple[str, str, str]]:
         ("planned", f"{figures.planned}", "yellow"),
         ("granted", f"+{figures.granted:,}" if figures.granted else "0", "green"),
         ("taken back", f"−{-figures.taken:,}" if figures.taken else "0", "red"),
-        ("records", f"{figures.consumed}" + (f" (lag {figures.lag})" if figures.lag else ""), "white"),
+        (
+            "records",
+            f"{figures.consumed}" + (f" (lag {figures.lag})" if figures.lag else ""),
+            "white",
+        ),
         ("parked", f"{figures.parked}", "magenta" if figures.parked else "white"),
         ("events out", f"{events}", "green"),
         ("dead letters", f"{figures.letters}", "magenta" if figures.letters else "white"),

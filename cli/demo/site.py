@@ -1,4 +1,7 @@
-"""Where the sample day is played: servers, a fresh database and topics of its own. Nobody's real tables are touched."""
+"""Where the sample day is played: servers, a fresh database and topics of its own.
+
+Nobody's real tables are touched.
+"""
 
 import os
 import secrets
@@ -27,12 +30,17 @@ FETCHED_BYTES = 64 << 20
 """What Maven downloads for Kafka and for itself: only for the length of a bar."""
 LINES_SHOWN = 12
 _KEPT_OF_OURS = ("POINTS_KAFKA__",)
-"""What of the environment goes on to the engine of the sample: how to log in to Kafka, and nothing else of POINTS_…"""
+"""What of the environment goes on to the engine of the sample: how to log in to Kafka, and nothing
+else of POINTS_…
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place to play on. `environment` is that of every command and worker, and holds the password."""
+    """A place to play on.
+
+    `environment` is that of every command and worker, and holds the password.
+    """
 
     environment: Mapping[str, str]
     database_url: str
@@ -61,12 +69,18 @@ def acting_in(environment: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def environment_of(bootstrap: str, database_url: str, prefix: str, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+def environment_of(
+    bootstrap: str, database_url: str, prefix: str, inherited: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """The environment of the sample's engine: these servers, topics under `prefix`, any free ports, logs as JSON."""
     from cli.demo.data import APPLICATION_ID
     from processors.runtime.configuration import TopicsConfiguration
 
-    passed = {k: v for k, v in inherited.items() if not k.startswith("POINTS_") or k.startswith(_KEPT_OF_OURS)}
+    passed = {
+        k: v
+        for k, v in inherited.items()
+        if not k.startswith("POINTS_") or k.startswith(_KEPT_OF_OURS)
+    }
     topics = TopicsConfiguration().model_dump().items()
     return {
         **passed,
@@ -77,7 +91,11 @@ def environment_of(bootstrap: str, database_url: str, prefix: str, inherited: Ma
         "POINTS_METRICS__PORT": "0",
         "POINTS_LOG_FORMAT": "json",
         "POINTS_APPLICATION_ID": APPLICATION_ID,
-        **({f"POINTS_TOPICS__{name.upper()}": prefix + topic for name, topic in topics} if prefix else {}),
+        **(
+            {f"POINTS_TOPICS__{name.upper()}": prefix + topic for name, topic in topics}
+            if prefix
+            else {}
+        ),
     }
 
 
@@ -90,7 +108,9 @@ def named_by_environment() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """A Kafka and a PostgreSQL. `shared_kafka`: others may have topics there; `words`: where both come from.
+    """A Kafka and a PostgreSQL. `shared_kafka`: others may have topics there.
+
+    `words`: where both come from.
 
     `stay` says that both go on when the sample has ended.
     """
@@ -102,14 +122,21 @@ class Servers:
 
 
 def fetch_kafka(advance: Callable[[float], None]) -> None:
-    """Downloads Kafka's jars, which only the first run has to do; tells how much has come. Raises Failure."""
+    """Downloads Kafka's jars, which only the first run has to do; tells how much has come.
+
+    Raises Failure.
+    """
     from deploy.local.kafka_local import CACHE
 
     # In a session of its own: Ctrl-C reaches us alone, and Maven then ends with what started it.
     with tempfile.TemporaryFile() as said:
         code = "from deploy.local.kafka_local import ensure_jars; ensure_jars()"
         fetching = subprocess.Popen(  # noqa: S603 - our own code
-            [sys.executable, "-c", code], cwd=LOCAL.parent, stdout=said, stderr=said, start_new_session=True
+            [sys.executable, "-c", code],
+            cwd=LOCAL.parent,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
         )
         try:
             while fetching.poll() is None:
@@ -141,7 +168,9 @@ def must_fetch_kafka() -> bool:
 def _bytes_below(folder: Path) -> int:
     """What lies in the folders that Maven fills, and changes meanwhile: walking them bears that, a deep glob does not."""
     total = 0
-    for place, _, names in (found for temporary in folder.glob("tmp*") for found in os.walk(temporary)):
+    for place, _, names in (
+        found for temporary in folder.glob("tmp*") for found in os.walk(temporary)
+    ):
         for name in names:
             with suppress(OSError):
                 total += (Path(place) / name).stat().st_size
@@ -160,8 +189,11 @@ def servers(ending: ExitStack) -> Servers:
 
     kept = None if named_by_environment() else running(STATE_DIR)
     if kept is not None:
-        return Servers(kept, shared_kafka=True, stay=True, words="the stack that `make up` left running")
-    # A folder of its own for every run, so that two may run at once; what a killed run left over is stopped first.
+        return Servers(
+            kept, shared_kafka=True, stay=True, words="the stack that `make up` left running"
+        )
+    # A folder of its own for every run, so that two may run at once; what a killed run left over is
+    # stopped first.
     folder = LOCAL / "demo" / str(os.getpid())
     ending.callback(_remove_folder, folder)
     try:
@@ -172,7 +204,9 @@ def servers(ending: ExitStack) -> Servers:
     ending.callback(stack.stop, wipe=True)
     shared = stack.kafka_rung is Rung.ENVIRONMENT
     named = [name for name, rung in _rungs(stack).items() if rung is Rung.ENVIRONMENT]
-    own = [f"{name} ({rung})" for name, rung in _rungs(stack).items() if rung is not Rung.ENVIRONMENT]
+    own = [
+        f"{name} ({rung})" for name, rung in _rungs(stack).items() if rung is not Rung.ENVIRONMENT
+    ]
     words = [
         *(["the environment's " + " and ".join(named)] if named else []),
         *(["an own " + " and ".join(own)] if own else []),
@@ -185,17 +219,24 @@ def _rungs(stack: "Stack") -> "Mapping[str, Rung]":
 
 
 def prepare(ending: ExitStack, found: Servers, *, keep: bool) -> Site:
-    """A fresh database, and a prefix for topics where others have theirs; `ending` removes both unless kept."""
+    """A fresh database, and a prefix for topics where others have theirs.
+
+    `ending` removes both unless kept.
+    """
     mark = secrets.token_hex(3)
     prefix = f"demo.{mark}." if found.shared_kafka else ""
     database = f"points_demo_{mark}"
     url = _make_database(found.stack.database_url, database)
     folder = LOCAL / "demo" / f"{os.getpid()}-{mark}"
     folder.mkdir(parents=True, exist_ok=True)
-    site = Site(environment_of(found.stack.bootstrap_servers, url, prefix), url, database, prefix, folder)
+    site = Site(
+        environment_of(found.stack.bootstrap_servers, url, prefix), url, database, prefix, folder
+    )
     ending.callback(_remove_folder, folder)
     if not keep:
-        ending.callback(_removed, f"database {database}", _drop_database, found.stack.database_url, database)
+        ending.callback(
+            _removed, f"database {database}", _drop_database, found.stack.database_url, database
+        )
         if prefix:
             ending.callback(_removed, f"topics named {prefix}…", _delete_topics, site)
     return site
@@ -217,10 +258,14 @@ def _make_database(admin_url: str, name: str) -> str:
 
     try:
         with psycopg.connect(admin_url, autocommit=True, connect_timeout=10) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
+            )
     except psycopg.errors.InsufficientPrivilege:
         wrong = "this user may not create databases, and the sample day is played in one of its own"
-        raise Failure(Exit.REFUSED, wrong, "name a user with CREATEDB in POINTS_DATABASE__OWNER_URL") from None
+        raise Failure(
+            Exit.REFUSED, wrong, "name a user with CREATEDB in POINTS_DATABASE__OWNER_URL"
+        ) from None
     url = make_url(admin_url)
     if url.drivername == "postgres":
         url = url.set(drivername="postgresql")
@@ -228,7 +273,10 @@ def _make_database(admin_url: str, name: str) -> str:
 
 
 def _removed(what: str, remove: Callable[..., None], *arguments: object) -> None:
-    """Removes something of ours. A server that is gone by now must not hide why the sample ended."""
+    """Removes something of ours.
+
+    A server that is gone by now must not hide why the sample ended.
+    """
     try:
         remove(*arguments)
     except Exception as error:
@@ -243,7 +291,9 @@ def _drop_database(admin_url: str, name: str) -> None:
     from psycopg import sql
 
     with psycopg.connect(admin_url, autocommit=True, connect_timeout=10) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
 
 
 def _delete_topics(site: Site) -> None:

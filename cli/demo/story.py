@@ -84,7 +84,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StoryRecord:
     """A record for Kafka."""
 
     topic: TopicName
@@ -93,7 +93,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StoryStep:
     """What happens at one moment of the sample clock, and which orders it is about.
 
     `command`: the arguments of a `points` command that an operator gives, after the records came.
@@ -101,14 +101,16 @@ class Step:
 
     at: Micros
     says: str
-    records: tuple[Record, ...]
+    records: tuple[StoryRecord, ...]
     orders: tuple[Order, ...]
     command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The whole sample day. `expect`: what must have become of all records, by the names in the cursors.
+    """The whole sample day.
+
+    `expect`: what must have become of all records, by the names in the cursors.
 
     `unknown`: the codes that nobody knows in the end, as `carrier service code`.
     """
@@ -117,7 +119,7 @@ class Story:
     shops: tuple[Shop, ...]
     members: tuple[Member, ...]
     orders: tuple[Order, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[StoryStep, ...]
     expect: Mapping[str, int]
     unknown: tuple[str, ...]
 
@@ -145,12 +147,26 @@ def load_story() -> Story:
     steps = tuple(writer.step(each) for each in told["steps"])
     begins = micros(writer.moment(str(told["begins"]).removeprefix(YEAR)))
     unknown = tuple(told["unknown"])
-    return Story(begins, (*shops.values(),), (*members.values(),), (*orders.values(),), steps, told["expect"], unknown)
+    return Story(
+        begins,
+        (*shops.values(),),
+        (*members.values(),),
+        (*orders.values(),),
+        steps,
+        told["expect"],
+        unknown,
+    )
 
 
 def _shop(key: str, told: Json) -> Shop:
     file = FOLDER / "settings" / f"{key}.yaml"
-    return Shop(told["id"], told["name"], told["where"], file, load_settings(file.read_bytes(), name=str(file)))
+    return Shop(
+        told["id"],
+        told["name"],
+        told["where"],
+        file,
+        load_settings(file.read_bytes(), name=str(file)),
+    )
 
 
 def _order(key: str, told: Json, shops: Mapping[str, Shop], members: Mapping[str, Member]) -> Order:
@@ -162,9 +178,18 @@ def _order(key: str, told: Json, shops: Mapping[str, Shop], members: Mapping[str
 
 
 class _Writer:
-    """Writes records in their senders' shapes. Keeps every order as it is by now, since an order's record is whole."""
+    """Writes records in their senders' shapes.
 
-    def __init__(self, offset: str, shops: Mapping[str, Shop], members: Mapping[str, Member], orders: Mapping[str, Order]) -> None:
+    Keeps every order as it is by now, since an order's record is whole.
+    """
+
+    def __init__(
+        self,
+        offset: str,
+        shops: Mapping[str, Shop],
+        members: Mapping[str, Member],
+        orders: Mapping[str, Order],
+    ) -> None:
         self._offset, self._shops, self._members, self._orders = offset, shops, members, orders
         self._template: Json = orjson.loads((FOLDER / "order.json").read_bytes())
         self._now: dict[str, Json] = {}
@@ -173,40 +198,53 @@ class _Writer:
         """`12-01 10:15` as an aware instant."""
         return datetime.fromisoformat(f"{YEAR}{told}{self._offset}")
 
-    def step(self, told: Json) -> Step:
+    def step(self, told: Json) -> StoryStep:
         """A step with its records."""
         at = self.moment(told["at"])
         sends = told.get("also") or ([told] if "event" in told or "report" in told else [])
-        records = [record for send in sends for record in self._records(send, at) for _ in range(self._times(send))]
+        records = [
+            record
+            for send in sends
+            for record in self._records(send, at)
+            for _ in range(self._times(send))
+        ]
         if "poison" in told:
-            records.append(Record("orders", None, told["poison"].encode()))
+            records.append(StoryRecord("orders", None, told["poison"].encode()))
         # Of an order that has yet to come there is nothing to tell.
         keys = [*(send["order"] for send in sends if "order" in send), *told.get("about", ())]
         orders = tuple(self._orders[key] for key in dict.fromkeys(keys) if key in self._now)
-        return Step(micros(at), told["says"], tuple(records), orders, self._command(told.get("points", "")))
+        return StoryStep(
+            micros(at), told["says"], tuple(records), orders, self._command(told.get("points", ""))
+        )
 
     def _command(self, told: str) -> tuple[str, ...]:
         places = {key: shop.id for key, shop in self._shops.items()}
-        return tuple(word.format(settings=FOLDER / "settings", **places) for word in shlex.split(told))
+        return tuple(
+            word.format(settings=FOLDER / "settings", **places) for word in shlex.split(told)
+        )
 
     def _times(self, send: Json) -> int:
         return 2 if send.get("twice", "order" in send and self._orders[send["order"]].twice) else 1
 
-    def _records(self, send: Json, heard: datetime) -> Iterator[Record]:
+    def _records(self, send: Json, heard: datetime) -> Iterator[StoryRecord]:
         at = self.moment(send["of"]) if "of" in send else heard
         if "report" in send:
-            yield Record("deliveries", None, self._report(self._orders[send["order"]], send, at))
+            yield StoryRecord(
+                "deliveries", None, self._report(self._orders[send["order"]], send, at)
+            )
         elif "order" in send:
             yield self._of_order(self._orders[send["order"]], send, at)
         elif "member" in send:
-            yield self._of_member(self._members[send["member"]], self._shops[send["shop"]], send, at)
+            yield self._of_member(
+                self._members[send["member"]], self._shops[send["shop"]], send, at
+            )
         else:
             shop, event = self._shops[send["shop"]], str(send["event"])
             installed, removed = self.moment("01-01 12:00"), event.endswith("/uninstall")
             resource = upstream.application(APPLICATION_ID, shop.id, installed, at, removed=removed)
-            yield Record("orders", None, upstream.envelope(event, shop.id, resource, at))
+            yield StoryRecord("orders", None, upstream.envelope(event, shop.id, resource, at))
 
-    def _of_order(self, order: Order, send: Json, at: datetime) -> Record:
+    def _of_order(self, order: Order, send: Json, at: datetime) -> StoryRecord:
         event = str(send["event"])
         topic: TopicName = "deliveries" if event.startswith("order_delivery/") else "orders"
         if topic == "deliveries":
@@ -215,16 +253,23 @@ class _Writer:
             resource = self._return(order, send["total"], at)
         else:
             resource = self._whole(order, send, at)
-        return Record(topic, order.id, upstream.envelope(event, order.shop.id, resource, at))
+        return StoryRecord(topic, order.id, upstream.envelope(event, order.shop.id, resource, at))
 
-    def _of_member(self, member: Member, shop: Shop, send: Json, at: datetime) -> Record:
+    def _of_member(self, member: Member, shop: Shop, send: Json, at: datetime) -> StoryRecord:
         registered = self.moment(send["registered"])
-        resource = upstream.customer(member.id, member.personal, self.moment("01-01 12:00"), registered, at)
-        return Record("customers", member.id, upstream.envelope(str(send["event"]), shop.id, resource, at))
+        resource = upstream.customer(
+            member.id, member.personal, self.moment("01-01 12:00"), registered, at
+        )
+        return StoryRecord(
+            "customers", member.id, upstream.envelope(str(send["event"]), shop.id, resource, at)
+        )
 
     def _report(self, order: Order, send: Json, at: datetime) -> bytes:
         """Carriers write the number without the blanks and hyphens that the shop typed in."""
-        said, number = dict(send["report"]), str(order.details["tracking"][send.get("parcel", 1) - 1])
+        said, number = (
+            dict(send["report"]),
+            str(order.details["tracking"][send.get("parcel", 1) - 1]),
+        )
         if said.pop("names_order", False):
             said |= {"merchant_id": order.shop.id, "order_id": order.id}
         person = order.member.name if order.member else ""
@@ -260,7 +305,11 @@ class _Writer:
         upstream.move(resource, "pending", at)
         upstream.move(resource, status, at)
         tracking = {"tracking_number": order.details["tracking"][number - 1]}
-        return resource | {"id": f"{order.id[:-4]}d{number}{order.id[-2:]}", "order_id": order.id, "delivery_data": tracking}
+        return resource | {
+            "id": f"{order.id[:-4]}d{number}{order.id[-2:]}",
+            "order_id": order.id,
+            "delivery_data": tracking,
+        }
 
     def _return(self, order: Order, total: str, at: datetime) -> Json:
         return {
@@ -272,8 +321,12 @@ class _Writer:
 
     def _created(self, order: Order, at: datetime) -> Json:
         details, member = order.details, order.member
-        personal = member.personal if member else ("Guest Madeup", "0900000099", "guest@example.invalid")
-        resource: Json = upstream.filled(self._template, dict(zip(("NAME", "PHONE", "EMAIL"), personal, strict=True)))
+        personal = (
+            member.personal if member else ("Guest Madeup", "0900000099", "guest@example.invalid")
+        )
+        resource: Json = upstream.filled(
+            self._template, dict(zip(("NAME", "PHONE", "EMAIL"), personal, strict=True))
+        )
         resource |= {
             "id": order.id, "order_number": f"{at:%Y%m%d%H%M%S}{order.id[-3:]}", "created_at": text(at),
             "status": "confirmed", "customer_id": member.id if member else None, "is_guest_checkout": member is None,
@@ -284,11 +337,19 @@ class _Writer:
             "parent_order_id": self._orders[details["parent"]].id if "parent" in details else "",
         }  # fmt: skip
         if "tier" in details:
-            resource["membership_tier_data"] = {"id": details["tier"], "level": 2, "status": "active"}
+            resource["membership_tier_data"] = {
+                "id": details["tier"],
+                "level": 2,
+                "status": "active",
+            }
         if "tracking" in details:
             resource["delivery_data"]["tracking_number"] = details["tracking"][0]
         if "option" in details:
-            own = {"id": f"{order.id[:-4]}de{order.id[-2:]}", "platform": details["option"], "updated_at": text(at)}
+            own = {
+                "id": f"{order.id[:-4]}de{order.id[-2:]}",
+                "platform": details["option"],
+                "updated_at": text(at),
+            }
             resource["order_delivery"] |= own
         else:
             resource["order_delivery"] = None

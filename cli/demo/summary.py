@@ -41,7 +41,9 @@ def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
     for name in columns:
         right = name == "points"
-        table.add_column(name, justify="right" if right else "left", no_wrap=name not in ("how", "why"))
+        table.add_column(
+            name, justify="right" if right else "left", no_wrap=name not in ("how", "why")
+        )
     return table
 
 
@@ -56,7 +58,9 @@ def _earned(outcomes: list[Outcome], width: int) -> Group:
 
 
 def _earned_table(outcomes: list[Outcome], *, named: bool) -> Table:
-    table = _table(*(["shop"] if named else []), "member", "order", "points", "due", "usable until", "how")
+    table = _table(
+        *(["shop"] if named else []), "member", "order", "points", "due", "usable until", "how"
+    )
     table.columns[-2].min_width = len("2025-12-31 23:59")
     shop = ""
     for one in outcomes:
@@ -108,9 +112,14 @@ def _balances(story: "Story", got: Results) -> Table:
     table = _table("shop", "balances")
     table.columns[1].no_wrap = False
     for shop in shops_of(got):
-        mine = {member: found for (merchant, member), found in got.balances.items() if merchant == shop.id}
+        mine = {
+            member: found
+            for (merchant, member), found in got.balances.items()
+            if merchant == shop.id
+        }
         told = [
-            f"{story.member_named(m)} [bold]{b.available:,}[/]" + (f" [red]debt {b.debt:,}[/]" if b.debt else "")
+            f"{story.member_named(m)} [bold]{b.available:,}[/]"
+            + (f" [red]debt {b.debt:,}[/]" if b.debt else "")
             for m, b in mine.items()
         ]
         table.add_row(escape(shop.name), " · ".join(told))
@@ -121,14 +130,20 @@ def _dead_letters(console: Console, got: Results) -> None:
     console.print("\n[bold]What could not be read[/] [dim](points dlq list)[/]")
     for letter in got.letters:
         place = f"{letter.topic}/{letter.partition} @{letter.offset}"
-        console.print(f"{letter.id}  {escape(place)}  [magenta]{letter.reason}[/]: {escape(letter.message)}")
+        console.print(
+            f"{letter.id}  {escape(place)}  [magenta]{letter.reason}[/]: {escape(letter.message)}"
+        )
 
 
 def _unknown_codes(console: Console, got: Results) -> None:
-    console.print("\n[bold]What carriers said that stands in no table[/] [dim](points carriers unknown)[/]")
+    console.print(
+        "\n[bold]What carriers said that stands in no table[/] [dim](points carriers unknown)[/]"
+    )
     for one in got.unknown:
         times = f"{one.reports} report" + ("s" if one.reports > 1 else "")
-        console.print(f"{one.carrier} {one.service}  [magenta]{escape(one.code)}[/]  {times}; its order stays where it was")
+        console.print(
+            f"{one.carrier} {one.service}  [magenta]{escape(one.code)}[/]  {times}; its order stays where it was"
+        )
 
 
 def _figures(console: Console, got: Results) -> None:
@@ -137,7 +152,15 @@ def _figures(console: Console, got: Results) -> None:
     console.print(f"{sum(got.records.values())} records in: {told}")
     if got.records["parked"] and not got.parked:
         console.print("[dim]parked: a report that came before its order; it has found it since[/]")
-    console.print(f"{got.entries} ledger entries, {len(got.events)} points-changed events, each with an id of its own")
-    where = f"[red]{len(got.found)} places have some[/]" if got.found else "none is in a table or an event"
+    console.print(
+        f"{got.entries} ledger entries, {len(got.events)} points-changed events, each with an id of its own"
+    )
+    where = (
+        f"[red]{len(got.found)} places have some[/]"
+        if got.found
+        else "none is in a table or an event"
+    )
     console.print(f"{got.searched} names, numbers and addresses were in the records: {where}")
-    console.print("[dim]a dead letter keeps its bytes for 14 days; points dlq show masks what is personal[/]")
+    console.print(
+        "[dim]a dead letter keeps its bytes for 14 days; points dlq show masks what is personal[/]"
+    )

@@ -24,7 +24,10 @@ Json = dict[str, Any]
 
 
 def envelope(event: str, merchant: str, resource: Json, at: datetime) -> bytes:
-    """The webhook around a resource. `ts` comes from what it says, so that a repeat is the same to the byte."""
+    """The webhook around a resource.
+
+    `ts` comes from what it says, so that a repeat is the same to the byte.
+    """
     digest = hashlib.sha256(orjson.dumps(resource)).hexdigest()
     trace = f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
     return orjson.dumps({
@@ -34,13 +37,24 @@ def envelope(event: str, merchant: str, resource: Json, at: datetime) -> bytes:
 
 
 def carrier_report(said: Mapping[str, Any], number: str, person: str, at: datetime) -> bytes:
-    """A carrier's report: no envelope, seldom a merchant. What carriers add of people stands in `raw`."""
+    """A carrier's report: no envelope, seldom a merchant.
+
+    What carriers add of people stands in `raw`.
+    """
     own = {name: said[name] for name in ("carrier", "service", "code", "text", "merchant_id", "order_id", "return_leg")
            if name in said}  # fmt: skip
-    return orjson.dumps({**own, "tracking_number": number, "occurred_at": text(at), "raw": {"signed_by": person}})
+    return orjson.dumps(
+        {**own, "tracking_number": number, "occurred_at": text(at), "raw": {"signed_by": person}}
+    )
 
 
-def customer(member: str, personal: tuple[str, str, str], created: datetime, registered: datetime, at: datetime) -> Json:
+def customer(
+    member: str,
+    personal: tuple[str, str, str],
+    created: datetime,
+    registered: datetime,
+    at: datetime,
+) -> Json:
     """A customer who became a member at `registered`; `personal` are name, phone and e-mail."""
     name, phone, email = personal
     return {
@@ -50,7 +64,9 @@ def customer(member: str, personal: tuple[str, str, str], created: datetime, reg
     }  # fmt: skip
 
 
-def application(application_id: str, merchant: str, installed: datetime, at: datetime, *, removed: bool) -> Json:
+def application(
+    application_id: str, merchant: str, installed: datetime, at: datetime, *, removed: bool
+) -> Json:
     """An app's installation in a shop, and its end."""
     return {
         "_id": f"{merchant[:-4]}a901", "application_id": application_id, "merchant_id": merchant, "installed_by": "MERCHANT",
@@ -60,7 +76,10 @@ def application(application_id: str, merchant: str, installed: datetime, at: dat
 
 
 def move(delivery: Json, status: str, at: datetime) -> None:
-    """The delivery is in that status since then. One that is on its way, also again, never arrived."""
+    """The delivery is in that status since then.
+
+    One that is on its way, also again, never arrived.
+    """
     delivery["status"] = status
     delivery["updated_at"] = text(at)
     if f"{status}_at" in delivery:

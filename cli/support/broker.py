@@ -42,7 +42,8 @@ class Broker:
         from processors.runtime.kafka.clients import common
 
         self._said: list[KafkaError] = []
-        # librdkafka would write to stderr by itself; what it has to say comes back through error_cb.
+        # librdkafka would write to stderr by itself; what it has to say comes back through
+        # error_cb.
         quiet = {"log_level": 0, "error_cb": self._said.append}
         self.admin = AdminClient(common(configuration.kafka, name="points-cli") | quiet)
         self._addresses = configuration.kafka.bootstrap_servers
@@ -60,9 +61,13 @@ class Broker:
         for told in self._said:
             if told.code() in refused:
                 remedy = "check POINTS_KAFKA__SASL_MECHANISM, POINTS_KAFKA__SASL_USERNAME and POINTS_KAFKA__SASL_PASSWORD"
-                return Failure(Exit.USAGE, f"Kafka at {self._addresses} refuses us: {told.str()}", remedy)
+                return Failure(
+                    Exit.USAGE, f"Kafka at {self._addresses} refuses us: {told.str()}", remedy
+                )
         general = {KafkaError._ALL_BROKERS_DOWN}  # noqa: SLF001 - says less than the errors before it
-        texts = [told.str() for told in self._said if told.code() not in general] or [str(error.args[0].str())]
+        texts = [told.str() for told in self._said if told.code() not in general] or [
+            str(error.args[0].str())
+        ]
         return Failure(
             Exit.UNREACHABLE,
             f"Kafka at {self._addresses} cannot be reached: {texts[-1]}",
@@ -102,7 +107,10 @@ class Broker:
         firsts = self.admin.list_offsets(dict.fromkeys(places, earliest), request_timeout=TIMEOUT)
         nexts = self.admin.list_offsets(dict.fromkeys(places, latest), request_timeout=TIMEOUT)
         first = {(p.topic, p.partition): f.result().offset for p, f in firsts.items()}
-        return {(p.topic, p.partition): Ends(first[p.topic, p.partition], f.result().offset) for p, f in nexts.items()}
+        return {
+            (p.topic, p.partition): Ends(first[p.topic, p.partition], f.result().offset)
+            for p, f in nexts.items()
+        }
 
     def settings(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """The configuration of topics, by topic."""
@@ -111,10 +119,16 @@ class Broker:
         if self.is_mock:
             return {name: {} for name in names}
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
-        described = self.admin.describe_configs(resources, request_timeout=TIMEOUT) if resources else {}
-        return {r.name: {k: str(v.value) for k, v in f.result().items()} for r, f in described.items()}
+        described = (
+            self.admin.describe_configs(resources, request_timeout=TIMEOUT) if resources else {}
+        )
+        return {
+            r.name: {k: str(v.value) for k, v in f.result().items()} for r, f in described.items()
+        }
 
-    def create(self, name: str, partitions: int, replication: int, settings: dict[str, str]) -> bool:
+    def create(
+        self, name: str, partitions: int, replication: int, settings: dict[str, str]
+    ) -> bool:
         """Makes a topic; False when somebody else just did. Raises KafkaException."""
         from confluent_kafka import KafkaError, KafkaException
         from confluent_kafka.admin import NewTopic

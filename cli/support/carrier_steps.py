@@ -3,7 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rules.order.carrier_reports import Voice, ambiguous_reports, number_of, reports_of, within_reach
+from rules.order.carrier_reports import (
+    Voice,
+    ambiguous_reports,
+    number_of,
+    reports_of,
+    within_reach,
+)
 from rules.order.delivery import Standing, awaited_status, standing_of
 from rules.order.facts import CarrierReport, OrderFacts, Parcel
 from schemas.carriers import shipped_codes
@@ -26,7 +32,10 @@ class CarrierTeller:
     at: Callable[[Micros], str]
 
     def of_parcel(self, parcel: Parcel) -> Iterator[str]:
-        """The reports of a parcel, oldest first, and how both voices stand; nothing where no carrier spoke."""
+        """The reports of a parcel, oldest first, and how both voices stand.
+
+        Nothing where no carrier spoke.
+        """
         number = number_of(parcel, self.facts)
         taken = reports_of(parcel, self.facts)
         row = next((one for one in self.numbers if one.number == number), None)
@@ -44,16 +53,27 @@ class CarrierTeller:
             yield self._verdict(standing_of(parcel, self.facts, self.rules.overrides), found)
 
     def of_no_parcel(self) -> Iterator[str]:
-        """Reports that name the order, but could be of any of its parcels; and those that came before any parcel."""
+        """Reports that name the order, but could be of any of its parcels.
+
+        And those that came before any parcel.
+        """
         if not self.facts.parcels:
             for report in self.facts.reports:
                 yield f"{self._head(report)}: {report.meaning.word}; no parcel is known that it could be of."
         for report in ambiguous_reports(self.facts):
-            which = f"its number {_shown(report.number)} is of none" if report.number else "it has no number"
+            which = (
+                f"its number {_shown(report.number)} is of none"
+                if report.number
+                else "it has no number"
+            )
             yield f"ambiguous: {self._head(report)}: {report.meaning.word}. Of the order's several parcels none takes it: {which}."
 
     def _listed(
-        self, found: Sequence[CarrierReport], awaited: str, taken: set[tuple[object, ...]], row: Numbered | None
+        self,
+        found: Sequence[CarrierReport],
+        awaited: str,
+        taken: set[tuple[object, ...]],
+        row: Numbered | None,
     ) -> Iterator[str]:
         on_the_way = [report for report in found if report.meaning is Meaning.IN_TRANSIT]
         left_out = set(on_the_way[:-SHOWN_IN_TRANSIT])
@@ -70,15 +90,25 @@ class CarrierTeller:
         leg = ", on the way back to the sender" if report.return_leg else ""
         return f"{self.at(report.at)} {carrier} {service} {report.code}{text}{leg}"
 
-    def _remark(self, report: CarrierReport, awaited: str, taken: set[tuple[object, ...]], row: Numbered | None) -> str:
+    def _remark(
+        self,
+        report: CarrierReport,
+        awaited: str,
+        taken: set[tuple[object, ...]],
+        row: Numbered | None,
+    ) -> str:
         word = report.meaning.word
         record = self.facts.record
-        if not report.named and record is not None and not within_reach(record.created_at, report.at):
-            return f"{word}; more than 180 days from the order's creation, so it is not of this order"
-        if row is not None and report.meaning not in _IDLE and _essence(report) not in taken:
+        if (
+            not report.named
+            and record is not None
+            and not within_reach(record.created_at, report.at)
+        ):
             return (
-                f"{word}; {'ambiguous, so it does not count' if row.ambiguous else 'it counts for another order with this number'}"
+                f"{word}; more than 180 days from the order's creation, so it is not of this order"
             )
+        if row is not None and report.meaning not in _IDLE and _essence(report) not in taken:
+            return f"{word}; {'ambiguous, so it does not count' if row.ambiguous else 'it counts for another order with this number'}"
         if report.meaning is Meaning.DELIVERED and awaited == "collected":
             return f"{word}; collected is awaited"
         return word + _REMARKS.get(report.meaning, "")
@@ -93,7 +123,9 @@ class CarrierTeller:
             return self._denied("the carrier", carrier, "upstream", upstream)
         if carrier.gone_since is not None:
             what = "is returned or lost" if carrier.out else "goes back"
-            return f"Not final: the carrier says since {self.at(carrier.gone_since)} that it {what}."
+            return (
+                f"Not final: the carrier says since {self.at(carrier.gone_since)} that it {what}."
+            )
         waiting = _waiting_since(found)
         if waiting is not None:
             return f"It waits at the pick-up point since {self.at(waiting)}, which is never final."
@@ -123,16 +155,25 @@ def _essence(report: CarrierReport) -> tuple[object, ...]:
 
 
 def _speaker(standing: Standing, final: Micros) -> str:
-    said = [name for name, voice in (("upstream", standing.upstream), ("the carrier", standing.carrier)) if voice.final_at == final]
+    said = [
+        name
+        for name, voice in (("upstream", standing.upstream), ("the carrier", standing.carrier))
+        if voice.final_at == final
+    ]
     both = standing.upstream.final_at is not None and standing.carrier.final_at is not None
     if len(said) > 1:
         return "upstream's word and the carrier's"
     other = ("upstream" if said[0] != "upstream" else "the carrier") if both else ""
-    return f"{said[0]}'s word" + (f", the earlier one: {other} says so too" if other else ", which is enough")
+    return f"{said[0]}'s word" + (
+        f", the earlier one: {other} says so too" if other else ", which is enough"
+    )
 
 
 def _waiting_since(found: Iterable[CarrierReport]) -> Micros | None:
-    """Since when the newest reports say that the parcel waits to be fetched; None when the newest says otherwise."""
+    """Since when the newest reports say that the parcel waits to be fetched.
+
+    None when the newest says otherwise.
+    """
     since: Micros | None = None
     for report in sorted(found):
         if report.meaning is Meaning.AT_PICKUP_POINT:

@@ -21,7 +21,10 @@ SLOW_SECONDS = 2.0
 
 
 def out() -> "Console":
-    """The console for what a command answers. Without colours when NO_COLOR is set or nobody looks."""
+    """The console for what a command answers.
+
+    Without colours when NO_COLOR is set or nobody looks.
+    """
     from rich.console import Console
 
     return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
@@ -31,7 +34,9 @@ def err() -> "Console":
     """The console for what went wrong and for remarks."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
+    return Console(
+        stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE
+    )
 
 
 @contextmanager
@@ -41,7 +46,11 @@ def slow_progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
     began, console = time.monotonic(), err()
     bar = Progress(
-        *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
+        *Progress.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
     )
     task = bar.add_task(what)
 

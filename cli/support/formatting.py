@@ -14,7 +14,9 @@ def moment_shown(moment: Micros, zone: str) -> str:
 
     if not FIRST <= moment <= LAST:
         return iso(moment)
-    return instant(moment).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
+    return (
+        instant(moment).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
+    )
 
 
 def day_of(moment: Micros, zone: str) -> date:

@@ -1,7 +1,8 @@
 """Showing a record nobody could read without showing whom it is about (SPEC 7).
 
-Only what is known to be harmless is shown: structure, and the values of a short list of fields when they look as such
-fields do. Everything else is replaced by what kind of thing it was, which is what one looks for in a broken record.
+Only what is known to be harmless is shown: structure, and the values of a short list of fields when
+they look as such fields do. Everything else is replaced by what kind of thing it was, which is what
+one looks for in a broken record.
 """
 
 import re
@@ -29,7 +30,9 @@ _DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]")
 DEEPEST = 12
 LONGEST_LIST = 20
 EXCERPT = 32
-"""Bytes shown of what is not text: enough for a magic number or a schema id, too few for an address."""
+"""Bytes shown of what is not text: enough for a magic number or a schema id, too few for an
+address.
+"""
 AROUND = 60
 
 
@@ -38,10 +41,15 @@ def redacted(value: Any, field: str = "", depth: int = 0) -> Any:
     if isinstance(value, dict):
         if depth >= DEEPEST:
             return f"‹{len(value)} fields›"
-        return {(k if _KEY.fullmatch(k) else f"‹key of {len(k)} characters›"): redacted(v, k, depth + 1) for k, v in value.items()}
+        return {
+            (k if _KEY.fullmatch(k) else f"‹key of {len(k)} characters›"): redacted(v, k, depth + 1)
+            for k, v in value.items()
+        }
     if isinstance(value, list):
         shown = [redacted(item, field, depth + 1) for item in value[:LONGEST_LIST]]
-        return [*shown, f"‹{len(value) - LONGEST_LIST} more›"] if len(value) > LONGEST_LIST else shown
+        return (
+            [*shown, f"‹{len(value) - LONGEST_LIST} more›"] if len(value) > LONGEST_LIST else shown
+        )
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -91,7 +99,11 @@ def shown_key(key: bytes | None) -> str | None:
         text = key.decode()
     except UnicodeDecodeError:
         return f"‹{len(key)} bytes›"
-    return text if all(_ID.fullmatch(part) for part in text.split(":")) else f"‹text of {len(text)} characters›"
+    return (
+        text
+        if all(_ID.fullmatch(part) for part in text.split(":"))
+        else f"‹text of {len(text)} characters›"
+    )
 
 
 def shown_headers(headers: Any) -> list[list[str | None]]:

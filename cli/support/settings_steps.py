@@ -7,11 +7,16 @@ from rules.order.facts import NOTHING_IN_FORCE, OrderRecord
 from schemas.ids import Micros, iso
 from schemas.settings import BoundRules, SettingsDocument
 from schemas.settings.document import CRM_CREDITS
-from store.reads.views import OrderView, Parent, Version
+from store.reads.views import OrderView, Parent, SettingsVersion
 
 
-def settings_steps(view: OrderView, record: OrderRecord, reason: str | None, at: Callable[[Micros], str]) -> Iterator[str]:
-    """Which settings bind the order and why, and whether the feature was on. `at` writes an instant for people."""
+def settings_steps(
+    view: OrderView, record: OrderRecord, reason: str | None, at: Callable[[Micros], str]
+) -> Iterator[str]:
+    """Which settings bind the order and why, and whether the feature was on.
+
+    `at` writes an instant for people.
+    """
     bound = view.settings
     if bound is not None:
         yield from _binding(bound, view.parent, at)
@@ -33,7 +38,9 @@ def _no_settings_yet(view: OrderView, record: OrderRecord) -> str:
     return f"no_settings_yet: the merchant's first settings came after the order; it {when} at the next recheck."
 
 
-def _binding(bound: Version, parent: Parent | None, at: Callable[[Micros], str]) -> Iterator[str]:
+def _binding(
+    bound: SettingsVersion, parent: Parent | None, at: Callable[[Micros], str]
+) -> Iterator[str]:
     told = f"Bound to settings version {bound.version}, in force since {at(bound.effective_at)}"
     if parent is not None and parent.settings_no == bound.version:
         yield f"{told}: as order {parent.order_id} is, which it was split from. Later changes do not touch it."
@@ -48,7 +55,11 @@ def _binding(bound: Version, parent: Parent | None, at: Callable[[Micros], str])
 
 
 def _feature(
-    view: OrderView, bound: Version, record: OrderRecord, reason: str | None, at: Callable[[Micros], str]
+    view: OrderView,
+    bound: SettingsVersion,
+    record: OrderRecord,
+    reason: str | None,
+    at: Callable[[Micros], str],
 ) -> Iterator[str]:
     text = _entitled_by(bound.document, bound.rules, view.installs, record.created_at)
     if reason == "feature_off":
@@ -62,7 +73,9 @@ def _feature(
         yield f"The app was {what} {at(when)}, after the order was made: that changes nothing for it."
 
 
-def _entitled_by(document: SettingsDocument, rules: BoundRules, installs: Installs, created_at: Micros) -> str:
+def _entitled_by(
+    document: SettingsDocument, rules: BoundRules, installs: Installs, created_at: Micros
+) -> str:
     plan = f"plan {document.entitlement.plan}"
     if not document.enabled:
         return "enabled was false"
@@ -73,5 +86,9 @@ def _entitled_by(document: SettingsDocument, rules: BoundRules, installs: Instal
     heard = [one for one in installs if rules.effective_at <= one[0] <= created_at]
     installed = heard[-1][1] if heard else rules.app_installed
     app = "installed" if installed else "not installed"
-    source = f"application event of {iso(heard[-1][0])[:10]}" if heard else f"settings of {iso(rules.effective_at)[:10]}"
+    source = (
+        f"application event of {iso(heard[-1][0])[:10]}"
+        if heard
+        else f"settings of {iso(rules.effective_at)[:10]}"
+    )
     return f"{plan} with the app {app} ({source})"

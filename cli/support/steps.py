@@ -1,7 +1,8 @@
 """Why an order earns what it earns, in sentences: the steps of `points explain`.
 
-Everything is decided by the rules themselves; this only tells, in the order in which a person would ask: bound to what,
-earning for whom, how much, final when, due and expiring when, and what was posted.
+Everything is decided by the rules themselves; this only tells, in the order in which a person would
+ask: bound to what, earning for whom, how much, final when, due and expiring when, and what was
+posted.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from cli.support.formatting import day_of, day_shown, moment_shown, money_shown,
 from cli.support.settings_steps import settings_steps
 from rules.earning.earning import channel_of, counted_returns, goods_of
 from rules.earning.entitlement import Entitlement, entitlement
-from rules.earning.upstream_figures import compared, ours
+from rules.earning.upstream_figures import compare, our_points
 from rules.order import delivery
 from rules.order.carrier_reports import number_of, reports_of
 from rules.order.facts import OrderRecord, Parcel
@@ -36,7 +37,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """An order decided at one moment, and why. `state` is the contract's: `granted` only once it is in the ledger."""
+    """An order decided at one moment, and why.
+
+    `state` is the contract's: `granted` only once it is in the ledger.
+    """
 
     view: OrderView
     decided: Entitlement
@@ -54,7 +58,9 @@ def explain(view: OrderView) -> Explained:
     known = bound or view.newest
     zone = known.document.timezone if known is not None else "UTC"
     record = view.facts.record
-    currency = (record.currency if record else None) or (known.document.currency if known else None) or ""
+    currency = (
+        (record.currency if record else None) or (known.document.currency if known else None) or ""
+    )
     # Due, but no worker has posted it yet: the points are still planned, for the balance too.
     state = "planned" if decided.state == "granted" and view.due_at is not None else decided.state
     teller = _Teller(view, decided, state, rules, zone, currency)
@@ -76,7 +82,10 @@ class _Teller:
         if record is None:
             yield Step("order", self._unknown())
         else:
-            yield Step("order", f"Created {self._at(record.created_at)}; its status is {record.status or 'not told'}.")
+            yield Step(
+                "order",
+                f"Created {self._at(record.created_at)}; its status is {record.status or 'not told'}.",
+            )
             for text in settings_steps(self.view, record, self.decided.reason, self._at):
                 yield Step("settings", text)
             if self.rules is not None:
@@ -122,7 +131,9 @@ class _Teller:
         else:
             yield self._buyer(unpack_id(record.member), record)
         channel = channel_of(record.created_by)
-        by = f"Created by {record.created_by}" if record.created_by else "Who created it is not told"
+        by = (
+            f"Created by {record.created_by}" if record.created_by else "Who created it is not told"
+        )
         allowed = " and ".join(sorted(rules.channels))
         if channel in rules.channels:
             yield f"{by}: channel {channel}, which earns ({allowed})."
@@ -138,7 +149,9 @@ class _Teller:
         if self.decided.reason == "registered_later" and registered is not None:
             return f"registered_later: {member} became a member {self._at(registered)}, after the order was made."
         if self.decided.reason == "not_a_member":
-            return f"not_a_member: {member} is a customer, and no member by the newest customer event."
+            return (
+                f"not_a_member: {member} is a customer, and no member by the newest customer event."
+            )
         if registered is not None and registered <= record.created_at:
             return f"Member {member}, registered {self._at(registered)}."
         return f"Member {member}."
@@ -164,11 +177,16 @@ class _Teller:
             (record.order_discount, "order discount"),
             (record.custom_discount, "custom discounts"),
             (record.points_to_cash, "points used as cash"),
-            (record.user_credit if rules.deduct_store_credit else 0, "store credits (deduct_store_credit is on)"),
+            (
+                record.user_credit if rules.deduct_store_credit else 0,
+                "store credits (deduct_store_credit is on)",
+            ),
         ]
         parts += [f"less {name} {self._money(amount)}" for amount, name in less if amount]
         goods = goods_of(record, deduct_store_credit=rules.deduct_store_credit)
-        return ", ".join(parts) + (f" = {self._money(goods)}." if len(parts) > 1 else "; no discounts.")
+        return ", ".join(parts) + (
+            f" = {self._money(goods)}." if len(parts) > 1 else "; no discounts."
+        )
 
     def _returns(self, rules: BoundRules) -> Iterator[str]:
         returns = self.view.facts.returns
@@ -185,33 +203,55 @@ class _Teller:
             yield f"Returns not completed: {len(returns) - len(done)}; they do not count."
 
     def _points(self, record: OrderRecord, rules: BoundRules) -> str:
-        reason, base, tier = self.decided.earning.reason, self.decided.earning.base, self.view.facts.tier
+        reason, base, tier = (
+            self.decided.earning.reason,
+            self.decided.earning.base,
+            self.view.facts.tier,
+        )
         if reason == "currency_mismatch":
             theirs = f"the settings in {rules.currency}"
-            return f"currency_mismatch: the order is in {record.currency}, {theirs}; it earns nothing."
+            return (
+                f"currency_mismatch: the order is in {record.currency}, {theirs}; it earns nothing."
+            )
         if reason == "no_rule_for_tier":
             whose = f"tier {tier}" if tier else "an order without tier"
             return f"no_rule_for_tier: there is no rule for {whose} and no general one."
         unit, per_unit = rules.unit_by_tier.get(tier) or rules.unit_by_tier.get(None) or (0, 0)
         if not unit:
             return "It earns nothing."
-        whose = f"the rule of tier {tier}" if tier in rules.unit_by_tier and tier is not None else "the general rule"
-        also = f" (tier {tier} has none of its own)" if tier is not None and tier not in rules.unit_by_tier else ""
+        whose = (
+            f"the rule of tier {tier}"
+            if tier in rules.unit_by_tier and tier is not None
+            else "the general rule"
+        )
+        also = (
+            f" (tier {tier} has none of its own)"
+            if tier is not None and tier not in rules.unit_by_tier
+            else ""
+        )
         rule = f"{points_shown(per_unit)} for every full {money_shown(unit, rules.currency)}, {whose}{also}"
         made = f"{base // unit:,} × {per_unit:,} = {points_shown(base // unit * per_unit)}"
         if reason == "over_limit":
             return f"over_limit: {rule}: {made}; more than 1,000,000,000 points is taken for a mistake and earns nothing."
-        return f"{rule[0].upper()}{rule[1:]}: {made}" + (f", if it could earn ({reason})." if reason else ".")
+        return f"{rule[0].upper()}{rule[1:]}: {made}" + (
+            f", if it could earn ({reason})." if reason else "."
+        )
 
     def _delivery(self, record: OrderRecord, rules: BoundRules) -> Iterator[Step]:
-        facts, carriers = self.view.facts, CarrierTeller(self.view.facts, rules, self.view.numbers, self._at)
+        facts, carriers = (
+            self.view.facts,
+            CarrierTeller(self.view.facts, rules, self.view.numbers, self._at),
+        )
         told = True
         if rules.on_completed:
             yield Step(
-                "delivery", "grant_on is order_completed: the order is final when its status is completed, whatever its delivery."
+                "delivery",
+                "grant_on is order_completed: the order is final when its status is completed, whatever its delivery.",
             )
         elif delivery.completes_without_delivery(facts):
-            yield Step("delivery", "Nothing is delivered: the order is final when its status is completed.")
+            yield Step(
+                "delivery", "Nothing is delivered: the order is final when its status is completed."
+            )
         elif not facts.parcels:
             yield Step("delivery", "No delivery is known yet, so it is not final.")
         else:
@@ -220,10 +260,19 @@ class _Teller:
         for text in carriers.of_no_parcel():
             yield Step("carrier", text)
         if self.view.awaiting:
-            what = "1 report names" if self.view.awaiting == 1 else f"{self.view.awaiting} reports name"
-            yield Step("carrier", f"{what} this order's id and no merchant: parked while several merchants have such an order.")
+            what = (
+                "1 report names"
+                if self.view.awaiting == 1
+                else f"{self.view.awaiting} reports name"
+            )
+            yield Step(
+                "carrier",
+                f"{what} this order's id and no merchant: parked while several merchants have such an order.",
+            )
         if told and self.decided.final_at is None:
-            yield Step("delivery", f"Its status is {record.status or 'not told'}; completed is awaited.")
+            yield Step(
+                "delivery", f"Its status is {record.status or 'not told'}; completed is awaited."
+            )
 
     def _parcels(self, rules: BoundRules, carriers: CarrierTeller) -> Iterator[Step]:
         for parcel in self.view.facts.parcels:
@@ -239,9 +288,7 @@ class _Teller:
         option = record.option or "a delivery option without a name"
         number = number_of(parcel, self.view.facts)
         numbered = f", number {number.decode('ascii', 'replace')}" if number else ""
-        head = (
-            f"Parcel {unpack_id(record.parcel_id)}{numbered}: {option} is final at {_awaited(awaited)} ({_whence(parcel, rules)})"
-        )
+        head = f"Parcel {unpack_id(record.parcel_id)}{numbered}: {option} is final at {_awaited(awaited)} ({_whence(parcel, rules)})"
         it_is = "By upstream it is" if reports_of(parcel, self.view.facts) else "It is"
         moment = delivery.final_moment(parcel, rules.overrides)
         status = f"{record.status or 'not told'}{', logistics failed' if record.failed else ''}"
@@ -249,8 +296,14 @@ class _Teller:
             return f"{head}. {it_is} {status}: final {self._at(moment)}, by {_evidence(parcel, moment)}."
         gone = delivery.gone_back_since(parcel)
         if gone is not None:
-            return f"{head}. {it_is} {status} since {self._at(gone)}: returned or lost is not final."
-        waits = " It waits to be collected." if record.status == "arrived" and awaited == "collected" else ""
+            return (
+                f"{head}. {it_is} {status} since {self._at(gone)}: returned or lost is not final."
+            )
+        waits = (
+            " It waits to be collected."
+            if record.status == "arrived" and awaited == "collected"
+            else ""
+        )
         return f"{head}. {it_is} {status}: {awaited} is awaited.{waits}"
 
     def _when(self, rules: BoundRules) -> Iterator[str]:
@@ -273,7 +326,11 @@ class _Teller:
         verb = "Was due" if due <= self.view.now else "Due"
         if self.decided.reason is not None:
             verb = "Would be due"
-        late = ", not posted yet: the grants worker does it within a second when it runs" if self._late() else ""
+        late = (
+            ", not posted yet: the grants worker does it within a second when it runs"
+            if self._late()
+            else ""
+        )
         return f"{verb} {self._at(due)}: {how}{late}."
 
     def _late(self) -> bool:
@@ -304,14 +361,20 @@ class _Teller:
     def _went_back_when_due(self, rules: BoundRules) -> bool:
         due = self.decided.due_at
         told = delivery.standings(self.view.facts, rules.overrides) if due is not None else []
-        return any(word.at >= (due or 0) for one in told for voice in one for word in voice.gone if not word.reversal)
+        return any(
+            word.at >= (due or 0)
+            for one in told
+            for voice in one
+            for word in voice.gone
+            if not word.reversal
+        )
 
     def _upstream(self, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
-        outcome = compared(self.view.facts, rules, self.decided)
+        outcome = compare(self.view.facts, rules, self.decided)
         if outcome is None or record.summary_points is None:
             return
         days = f" after {record.summary_days} days" if record.summary_days is not None else ""
-        theirs, mine = points_shown(record.summary_points), points_shown(ours(self.decided))
+        theirs, mine = points_shown(record.summary_points), points_shown(our_points(self.decided))
         yield (
             f"The platform's own figure (member_point_summary) is {theirs}{days}, ours {mine} after {rules.pending_days}: "
             f"{outcome}. It is compared, and never paid from."
@@ -334,7 +397,11 @@ class _Teller:
         word = entry.type.name
         expiry = ""
         if entry.type is not EntryType.expired and entry.expires_at is not None:
-            expiry = f", expiring {day_shown(entry.expires_at, self.zone)}" if entry.expires_at != NEVER else ", never expiring"
+            expiry = (
+                f", expiring {day_shown(entry.expires_at, self.zone)}"
+                if entry.expires_at != NEVER
+                else ", never expiring"
+            )
         when = moment_shown(entry.recorded_at, self.zone)
         which = f"(sequence {entry.sequence}{expiry})"
         return f"{when} {word} {entry.points:+,} for member {entry.member_id} {which}."

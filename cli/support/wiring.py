@@ -15,7 +15,10 @@ OLDEST_SERVER = 180_000
 
 
 def configuration() -> "Configuration":
-    """What the environment says. Raises Failure with every problem, by the variable's name and without its value."""
+    """What the environment says.
+
+    Raises Failure with every problem, by the variable's name and without its value.
+    """
     from processors.runtime.configuration import ConfigurationRefused, load
 
     try:
@@ -29,7 +32,11 @@ def configuration() -> "Configuration":
 
 
 def _refused(lines: list[str]) -> Failure:
-    return Failure(Exit.USAGE, lines, "docs/configuration.md lists every variable; `make up` prints those of a local stack")
+    return Failure(
+        Exit.USAGE,
+        lines,
+        "docs/configuration.md lists every variable; `make up` prints those of a local stack",
+    )
 
 
 def _beyond_types(found: "Configuration") -> list[str]:
@@ -39,9 +46,14 @@ def _beyond_types(found: "Configuration") -> list[str]:
             problems += [f"POINTS_DATABASE__{name}: {wrong}" for wrong in _wrong_with_url(url)]
     kafka = found.kafka
     if kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism is None:
-        problems.append(f"POINTS_KAFKA__SASL_MECHANISM: is missing; {kafka.security_protocol} needs one")
+        problems.append(
+            f"POINTS_KAFKA__SASL_MECHANISM: is missing; {kafka.security_protocol} needs one"
+        )
     names = list(found.topics.model_dump().values())
-    problems += [f"POINTS_TOPICS__…: two topics have the name {n}" for n in sorted({n for n in names if names.count(n) > 1})]
+    problems += [
+        f"POINTS_TOPICS__…: two topics have the name {n}"
+        for n in sorted({n for n in names if names.count(n) > 1})
+    ]
     return problems
 
 
@@ -56,15 +68,22 @@ def _wrong_with_url(url: "SecretStr") -> list[str]:
         conninfo_to_dict(text)
     except psycopg.ProgrammingError:
         # psycopg's text repeats parts of the URL, and so perhaps of the password.
-        return ["cannot be read: write postgresql://user:password@host:port/database, with %-escapes for special signs"]
+        return [
+            "cannot be read: write postgresql://user:password@host:port/database, with %-escapes for special signs"
+        ]
     return []
 
 
 def connect(found: "Configuration", *, name: str = "points-cli") -> "Connection[tuple[Any, ...]]":
-    """A connection for people's questions, to a database that this version knows. Raises Failure, SchemaMismatch."""
+    """A connection for people's questions, to a database that this version knows.
+
+    Raises Failure, SchemaMismatch.
+    """
     from store.postgres import migrate, session
 
-    connection = session.connect(found.database.url.get_secret_value(), role=None, name=name, tuned=False)
+    connection = session.connect(
+        found.database.url.get_secret_value(), role=None, name=name, tuned=False
+    )
     try:
         check_server(connection)
         migrate.check(connection)
@@ -78,8 +97,14 @@ def connect(found: "Configuration", *, name: str = "points-cli") -> "Connection[
 def check_server(connection: "Connection[tuple[Any, ...]]") -> None:
     """Raises Failure when the server is older than PostgreSQL 18."""
     if connection.info.server_version < OLDEST_SERVER:
-        have = connection.info.parameter_status("server_version") or str(connection.info.server_version)
-        raise Failure(Exit.SCHEMA, f"the server is PostgreSQL {have}; 18 or newer is needed", "upgrade it, or name another one")
+        have = connection.info.parameter_status("server_version") or str(
+            connection.info.server_version
+        )
+        raise Failure(
+            Exit.SCHEMA,
+            f"the server is PostgreSQL {have}; 18 or newer is needed",
+            "upgrade it, or name another one",
+        )
 
 
 def take_role(connection: "Connection[tuple[Any, ...]]", role: str | None) -> None:

@@ -17,11 +17,18 @@ def main() -> int:
     """Run one of the three commands; 0 when done, 1 when it failed or (status) nothing runs."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     parser.add_argument("command", choices=["up", "down", "status"])
-    parser.add_argument("--state-dir", type=Path, default=STATE_DIR, help="where its data and logs live (.local/stack)")
+    parser.add_argument(
+        "--state-dir",
+        type=Path,
+        default=STATE_DIR,
+        help="where its data and logs live (.local/stack)",
+    )
     parser.add_argument("--wipe", action="store_true", help="with down: remove the data too")
     asked = parser.parse_args()
     try:
-        return {"up": up, "down": down, "status": status}[asked.command](asked.state_dir, wipe=asked.wipe)
+        return {"up": up, "down": down, "status": status}[asked.command](
+            asked.state_dir, wipe=asked.wipe
+        )
     except StartError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -43,7 +50,10 @@ def down(state_dir: Path, *, wipe: bool) -> int:
             shutil.rmtree(state_dir, ignore_errors=True)
         return 0
     stack.stop(wipe=wipe)
-    print("the stack is stopped" + (", its data removed" if wipe else f"; its data stay in {state_dir}"))
+    print(
+        "the stack is stopped"
+        + (", its data removed" if wipe else f"; its data stay in {state_dir}")
+    )
     return 0
 
 
@@ -61,7 +71,10 @@ def status(state_dir: Path, *, wipe: bool) -> int:
 
 def show(stack: Stack) -> None:
     """The environment lines with the password masked, and the file that has it."""
-    masked = {**stack.environment(), "POINTS_DATABASE__URL": make_url(stack.database_url).render_as_string()}
+    masked = {
+        **stack.environment(),
+        "POINTS_DATABASE__URL": make_url(stack.database_url).render_as_string(),
+    }
     print(environment_lines(masked), end="")
     print(f"# with the password: source {stack.environment_file}")
 

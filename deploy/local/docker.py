@@ -26,7 +26,10 @@ def engine_answers() -> bool:
         return False
     try:
         return all(
-            subprocess.run(["docker", *words], capture_output=True, timeout=10, check=False).returncode == 0
+            subprocess.run(
+                ["docker", *words], capture_output=True, timeout=10, check=False
+            ).returncode
+            == 0
             for words in (["info"], ["compose", "version"])
         )
     except subprocess.TimeoutExpired:
@@ -39,7 +42,9 @@ class Compose:
     def __init__(self, folder: Path, services: list[str]) -> None:
         self.folder = folder.resolve()
         self._services = services
-        self._project = "member-points-" + hashlib.sha256(str(self.folder).encode()).hexdigest()[:10]
+        self._project = (
+            "member-points-" + hashlib.sha256(str(self.folder).encode()).hexdigest()[:10]
+        )
         self._values = self._kept_values()
 
     @property
@@ -50,7 +55,10 @@ class Compose:
     @property
     def database_url(self) -> str:
         """The owner's URL. It holds the password: not for printing."""
-        password, port = self._values["POINTS_POSTGRES_PASSWORD"], self._values["POINTS_POSTGRES_PORT"]
+        password, port = (
+            self._values["POINTS_POSTGRES_PASSWORD"],
+            self._values["POINTS_POSTGRES_PORT"],
+        )
         return f"postgresql://points_owner:{password}@127.0.0.1:{port}/points"
 
     def start(self) -> Self:
@@ -69,13 +77,30 @@ class Compose:
             self.folder.mkdir(parents=True, exist_ok=True)
             kafka, postgres = free_ports(2)
             values = {"POINTS_KAFKA_PORT": str(kafka), "POINTS_POSTGRES_PORT": str(postgres)}
-            private_file(kept, json.dumps({**values, "POINTS_POSTGRES_PASSWORD": secrets.token_urlsafe(24)}))
+            private_file(
+                kept, json.dumps({**values, "POINTS_POSTGRES_PASSWORD": secrets.token_urlsafe(24)})
+            )
         values = json.loads(kept.read_text())
         return {str(name): str(value) for name, value in values.items()}
 
     def _compose(self, *words: str) -> None:
-        command = ["docker", "compose", "--project-name", self._project, "--file", str(COMPOSE_FILE), *words]
+        command = [
+            "docker",
+            "compose",
+            "--project-name",
+            self._project,
+            "--file",
+            str(COMPOSE_FILE),
+            *words,
+        ]
         environment = {**os.environ, **self._values}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=UP_SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=UP_SECONDS,
+            check=False,
+        )
         if done.returncode:
             raise StartError(f"docker compose {words[0]} failed:\n{last_lines(done.stderr)}")

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -38,7 +39,9 @@ def java_version() -> int | None:
     """The main version of the Java on the PATH, None without one."""
     if shutil.which("java") is None:
         return None
-    done = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(
+        ["java", "-version"], capture_output=True, text=True, check=False, timeout=30
+    )
     found = re.search(r'version "(\d+)', done.stderr)
     return int(found[1]) if found else None
 
@@ -72,8 +75,19 @@ def ensure_jars() -> Path:
 def download() -> None:
     """Let Maven copy the jars into a fresh folder, and name it properly only when it is whole."""
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-        command = ["mvn", "--batch-mode", "--quiet", "--file", str(POM), f"-Dmaven.repo.local={scratch}/repository"]
-        copy = ["dependency:copy-dependencies", f"-DoutputDirectory={scratch}/jars", "-DincludeScope=runtime"]
+        command = [
+            "mvn",
+            "--batch-mode",
+            "--quiet",
+            "--file",
+            str(POM),
+            f"-Dmaven.repo.local={scratch}/repository",
+        ]
+        copy = [
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={scratch}/jars",
+            "-DincludeScope=runtime",
+        ]
         run_tool("Fetching Kafka with Maven", [*command, *copy], within=DOWNLOAD_SECONDS)
         Path(scratch, "jars").rename(jars())
 
@@ -139,14 +153,22 @@ def properties(node: Node, nodes: list[Node]) -> str:
 
 
 class LocalKafka:
-    """A cluster of brokers on 127.0.0.1 whose data live in `folder`; ports stay the same over restarts of a node."""
+    """A cluster of brokers on 127.0.0.1 whose data live in `folder`.
+
+    Ports stay the same over restarts of a node.
+    """
 
     def __init__(self, folder: Path, *, brokers: int = 1, heap_mb: int = HEAP_MB) -> None:
         self.folder = folder.resolve()
         self._heap_mb = heap_mb
         ports = free_ports(2 * brokers)
         self._nodes = [
-            Node(number, self.folder / f"broker-{number}", ports[2 * number - 2], ports[2 * number - 1])
+            Node(
+                number,
+                self.folder / f"broker-{number}",
+                ports[2 * number - 2],
+                ports[2 * number - 1],
+            )
             for number in range(1, brokers + 1)
         ]
         self._daemons: dict[int, Daemon] = {}
@@ -181,7 +203,8 @@ class LocalKafka:
     def wait_ready(self) -> None:
         """Return when every broker answers; StartError with the end of the log otherwise."""
         for node in self._nodes:
-            self._daemons[node.number].wait_until(lambda port=node.port: answers(port), within=START_SECONDS)  # type: ignore[misc]
+            listening = partial(answers, node.port)
+            self._daemons[node.number].wait_until(listening, within=START_SECONDS)
 
     def start(self) -> Self:
         """Start the cluster and wait until it answers; on failure nothing is left running."""
@@ -195,7 +218,9 @@ class LocalKafka:
 
     def stop(self, broker: int | None = None) -> None:
         """Stop one broker, or all, in an orderly way; data stay."""
-        leaving = [self._daemons.pop(number) for number in list(self._daemons) if broker in {None, number}]
+        leaving = [
+            self._daemons.pop(number) for number in list(self._daemons) if broker in {None, number}
+        ]
         for daemon in leaving:
             daemon.ask_to_stop()
         for daemon in leaving:

@@ -42,7 +42,10 @@ def kafka_choice(environ: Mapping[str, str] = os.environ) -> Choice:
 
 
 def postgres_choice(environ: Mapping[str, str] = os.environ) -> Choice:
-    """The rung PostgreSQL comes from; StartError when there is none, since nothing can stand in for it."""
+    """The rung PostgreSQL comes from.
+
+    StartError when there is none, since nothing can stand in for it.
+    """
     if environ.get(DATABASE_URL) or environ.get(OWNER_URL):
         named = OWNER_URL if environ.get(OWNER_URL) else DATABASE_URL
         return Choice(Rung.ENVIRONMENT, f"{named} names it")
@@ -50,4 +53,6 @@ def postgres_choice(environ: Mapping[str, str] = os.environ) -> Choice:
         return Choice(Rung.DOCKER, "a Docker engine answers")
     if (lack := postgres_local.missing()) is None:
         return Choice(Rung.LOCAL, "no Docker engine answers; the wheel is installed")
-    raise StartError(f"No PostgreSQL: {DATABASE_URL} is not set, no Docker engine answers, and {lack}.")
+    raise StartError(
+        f"No PostgreSQL: {DATABASE_URL} is not set, no Docker engine answers, and {lack}."
+    )

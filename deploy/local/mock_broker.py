@@ -1,7 +1,7 @@
 """The rung of last resort: the mock broker inside librdkafka, in a process of its own.
 
-It forgets everything when it ends, makes topics by itself (4 partitions), keeps 100,000 messages or 5 MB of a
-partition, and has no administration of topics.
+It forgets everything when it ends, makes topics by itself (4 partitions), keeps 100,000 messages or
+5 MB of a partition, and has no administration of topics.
 """
 
 import signal
@@ -35,7 +35,9 @@ class MockBroker:
         self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / "mock-broker.log"
         log.unlink(missing_ok=True)
-        self._daemon = Daemon("The mock broker", [sys.executable, str(Path(__file__).resolve())], log)
+        self._daemon = Daemon(
+            "The mock broker", [sys.executable, str(Path(__file__).resolve())], log
+        )
 
     def wait_ready(self) -> None:
         """Return when it has told its address."""
@@ -61,7 +63,9 @@ class MockBroker:
 
     def _told(self) -> bool:
         lines = (self.folder / "mock-broker.log").read_text().splitlines()
-        told = [line.removeprefix("listening on ") for line in lines if line.startswith("listening on ")]
+        told = [
+            line.removeprefix("listening on ") for line in lines if line.startswith("listening on ")
+        ]
         self.bootstrap_servers = told[0] if told else ""
         return bool(told)
 

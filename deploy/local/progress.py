@@ -9,7 +9,10 @@ from rich.console import Console
 
 
 def console() -> Console:
-    """Standard error, so that printed environment lines stay clean; made anew, since tests redirect it."""
+    """Standard error, so that printed environment lines stay clean.
+
+    Made anew, since tests redirect it.
+    """
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 

@@ -14,7 +14,15 @@ from typing import Any, Protocol, Self
 
 from deploy.local.docker import Compose
 from deploy.local.kafka_local import LocalKafka
-from deploy.local.ladder import BOOTSTRAP_SERVERS, DATABASE_URL, OWNER_URL, Choice, Rung, kafka_choice, postgres_choice
+from deploy.local.ladder import (
+    BOOTSTRAP_SERVERS,
+    DATABASE_URL,
+    OWNER_URL,
+    Choice,
+    Rung,
+    kafka_choice,
+    postgres_choice,
+)
 from deploy.local.mock_broker import MockBroker
 from deploy.local.postgres_local import LocalPostgres
 from deploy.local.process import Identity, StartError, environment_lines, private_file
@@ -43,8 +51,8 @@ class Service(Protocol):
 class Stack:
     """A running Kafka and PostgreSQL, and which rungs they came from.
 
-    `database_url` is the owner's and holds the password. `kafka` and `postgres` are the servers started by this very
-    process on the local rung (tests of faults restart them), else None.
+    `database_url` is the owner's and holds the password. `kafka` and `postgres` are the servers
+    started by this very process on the local rung (tests of faults restart them), else None.
     """
 
     bootstrap_servers: str
@@ -74,7 +82,11 @@ class Stack:
             service.stop()
         for identity in self.processes:
             identity.stop()
-        compose = Compose(self.state_dir, []) if Rung.DOCKER in (self.kafka_rung, self.postgres_rung) else None
+        compose = (
+            Compose(self.state_dir, [])
+            if Rung.DOCKER in (self.kafka_rung, self.postgres_rung)
+            else None
+        )
         if compose:
             compose.stop(wipe=wipe)
         for file in (self.state_dir / STATE_FILE, self.environment_file):
@@ -90,11 +102,16 @@ class Stack:
             self.stop()
 
 
-def start_stack(state_dir: Path, *, keep: bool = False, postgres_settings: Mapping[str, str] | None = None) -> Stack:
-    """Start Kafka and PostgreSQL with their state under `state_dir`, over the ladder; StartError tells what failed.
+def start_stack(
+    state_dir: Path, *, keep: bool = False, postgres_settings: Mapping[str, str] | None = None
+) -> Stack:
+    """Start Kafka and PostgreSQL with their state under `state_dir`, over the ladder.
 
-    `keep` leaves them running when the process ends (or takes those that run already); without it the context manager
-    stops them. Stacks beside `state_dir` whose process died without stopping them are stopped first.
+    StartError tells what failed.
+
+    `keep` leaves them running when the process ends (or takes those that run already); without it
+    the context manager stops them. Stacks beside `state_dir` whose process died without stopping
+    them are stopped first.
     """
     state_dir = state_dir.resolve()
     state_dir.mkdir(parents=True, exist_ok=True)
@@ -137,7 +154,10 @@ def stop_orphans(root: Path) -> None:
 
 
 def _start(state_dir: Path, kafka: Choice, postgres: Choice, settings: Mapping[str, str]) -> Stack:
-    """Start what the two choices need, both at once where they are processes; on failure nothing is left running."""
+    """Start what the two choices need, both at once where they are processes.
+
+    On failure nothing is left running.
+    """
     stack = Stack("", "", kafka.rung, postgres.rung, state_dir)
     try:
         compose = _containers(stack)
@@ -191,7 +211,10 @@ def _take_named(stack: Stack, environ: Mapping[str, str]) -> None:
 
 
 def _write_state(stack: Stack) -> None:
-    """Write the state file and the environment file; both hold the password, so their owner alone reads them."""
+    """Write the state file and the environment file.
+
+    Both hold the password, so their owner alone reads them.
+    """
     state = {
         "bootstrap_servers": stack.bootstrap_servers,
         "database_url": stack.database_url,

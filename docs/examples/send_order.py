@@ -37,7 +37,9 @@ def main(merchant: str, order: str, member: str) -> None:
         },
     }
     producer = Producer({"bootstrap.servers": os.environ["POINTS_KAFKA__BOOTSTRAP_SERVERS"]})
-    producer.produce(os.environ.get("POINTS_TOPICS__ORDERS", "commerce.orders.v1"), json.dumps(record), key=order)
+    producer.produce(
+        os.environ.get("POINTS_TOPICS__ORDERS", "commerce.orders.v1"), json.dumps(record), key=order
+    )
     if producer.flush(10):
         sys.exit("error: Kafka did not take the record: check POINTS_KAFKA__BOOTSTRAP_SERVERS")
 

@@ -7,10 +7,17 @@ from typing import Any, TypeVar
 
 from psycopg import Connection
 
-from processors.intake.customer_events import Beside
-from processors.intake.decoding import Anything, ApplicationSaid, CustomerSaid, Reported, Said, say
-from processors.intake.report_matching import Joined, Joining, Understood
-from processors.intake.tracking_snapshot import named_before
+from processors.intake.customer_events import CustomerAndAppEvents
+from processors.intake.decoding import (
+    AppInstallEvent,
+    CarrierReportEvent,
+    CustomerEvent,
+    DecodedEvent,
+    OrderEvent,
+    decode,
+)
+from processors.intake.report_matching import MatchedBatch, ReportMatcher, ResolvedReport
+from processors.intake.tracking_snapshot import snapshot_of
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Feed, Record
 from processors.settlement import Tally, Trigger, settle
@@ -25,13 +32,13 @@ from store.carriers.unknown_codes import CodesChanged
 from store.ledger.ledger import CauseKind
 from store.orders import orders
 from store.orders.orders import NewOrderRace, OrderKey, OrderRow
-from store.postgres.interning import UnknownWord, Words
+from store.postgres.interning import InternedStrings, NotInterned
 from store.postgres.session import Cursor, raw, transaction
 from store.settings.merchants import Merchants, UnknownMerchantId
 from store.streams import cursors, quarantine, recheck
-from store.streams.cursors import Counts, CursorRefused, Place
+from store.streams.cursors import Counts, CursorRefused, PartitionId
 from store.streams.quarantine import Poison
-from store.streams.recheck import Asked
+from store.streams.recheck import RecheckRequest
 
 PIPELINE = "intake"
 FUTURE = DAY
@@ -45,29 +52,31 @@ _Poison = tuple[Record, Unreadable]
 class _Read:
     """A batch as read: what it says, and what says nothing."""
 
-    said: list[Said] = field(default_factory=list)
-    reported: list[Reported] = field(default_factory=list)
-    beside: list[CustomerSaid | ApplicationSaid] = field(default_factory=list)
+    said: list[OrderEvent] = field(default_factory=list)
+    reported: list[CarrierReportEvent] = field(default_factory=list)
+    beside: list[CustomerEvent | AppInstallEvent] = field(default_factory=list)
     ignored: list[tuple[Record, str]] = field(default_factory=list)
     poison: list[_Poison] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Done:
+class IntakeResult:
     """What a committed batch did, for metrics."""
 
-    counts: dict[Place, tuple[int, Counts]]
+    counts: dict[PartitionId, tuple[int, Counts]]
     tally: Tally
-    said: Sequence[Said]
-    told: Sequence[Understood]
-    joined: Joined
+    said: Sequence[OrderEvent]
+    told: Sequence[ResolvedReport]
+    joined: MatchedBatch
     committed_at: float
 
 
 class Intake:
     """Turns batches of records into one transaction each."""
 
-    def __init__(self, configuration: Configuration, feed: Feed, connection: Connection[tuple[Any, ...]]) -> None:
+    def __init__(
+        self, configuration: Configuration, feed: Feed, connection: Connection[tuple[Any, ...]]
+    ) -> None:
         """`feed` reads the topics; all effects go through `connection`."""
         self._feed = feed
         self._limits = Limits(**configuration.poison.model_dump())
@@ -82,22 +91,22 @@ class Intake:
             topics.deliveries: quarantine.DeadLetters(topics.dlq_deliveries, "deliveries"),
             topics.customers: quarantine.DeadLetters(topics.dlq_customers, "customers"),
         }
-        self._beside = Beside(configuration.application_id)
+        self._customer_and_app_events = CustomerAndAppEvents(configuration.application_id)
         self._group = f"{configuration.kafka.group_id}.{PIPELINE}"
         self.use(connection)
 
     def use(self, connection: Connection[tuple[Any, ...]]) -> None:
         """Goes on with a new connection, and forgets what was remembered from the old one."""
         self._connection = connection
-        self._words = Words(connection)
+        self._words = InternedStrings(connection)
         self._merchants = Merchants(connection)
-        self._joining = Joining(connection, self._words, self._merchants)
+        self._matcher = ReportMatcher(connection, self._words, self._merchants)
 
-    def process(self, records: Sequence[Record]) -> Done:
+    def process(self, records: Sequence[Record]) -> IntakeResult:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
         read = self._read(records)
-        # Tiers have ids, so that of all words these are new most often: found only when the batch is written, every new one
-        # would have the whole batch done twice.
+        # Tiers have ids, so that of all words these are new most often: found only when the batch
+        # is written, every new one would have the whole batch done twice.
         self._words.learn({said.tier for said in read.said})
         while True:
             try:
@@ -105,11 +114,11 @@ class Intake:
                     done = self._apply(cursor, records, read)
             except (NewOrderRace, NewNumberRace, CodesChanged):
                 continue
-            except (UnknownWord, UnknownMerchantId):
+            except (NotInterned, UnknownMerchantId):
                 self._learn(read)
                 continue
             done.committed_at = time.time()
-            self._joining.committed(done.joined)
+            self._matcher.committed(done.joined)
             self._feed.done({place: offset for place, (offset, _) in done.counts.items()})
             return done
 
@@ -117,13 +126,13 @@ class Intake:
         read = _Read()
         for record in records:
             try:
-                said = say(record, self._likely[record.place.topic])
+                said = decode(record, self._likely[record.place.topic])
             except Unreadable as error:
                 read.poison.append((record, error))
                 continue
-            if isinstance(said, Said):
+            if isinstance(said, OrderEvent):
                 read.said.append(said)
-            elif isinstance(said, Reported):
+            elif isinstance(said, CarrierReportEvent):
                 read.reported.append(said)
             elif isinstance(said, str):
                 read.ignored.append((record, said))
@@ -133,12 +142,16 @@ class Intake:
 
     def _learn(self, read: _Read) -> None:
         """Numbers for new words and merchants, outside the transaction, so that no batch waits for another's words."""
-        told = self._joining.understood(read.reported, self._merchants.codes)
-        self._words.learn({word for said in read.said for word in said.words()} | self._joining.words(told))
-        everything: list[Anything] = [*read.said, *read.reported, *read.beside]
-        self._merchants.learn({said.merchant_id for said in everything if said.merchant_id is not None})
+        told = self._matcher.resolve_codes(read.reported, self._merchants.codes)
+        self._words.learn(
+            {word for said in read.said for word in said.words()} | self._matcher.words(told)
+        )
+        everything: list[DecodedEvent] = [*read.said, *read.reported, *read.beside]
+        self._merchants.learn(
+            {said.merchant_id for said in everything if said.merchant_id is not None}
+        )
 
-    def _apply(self, cursor: Cursor, records: Sequence[Record], read: _Read) -> Done:
+    def _apply(self, cursor: Cursor, records: Sequence[Record], read: _Read) -> IntakeResult:
         ends = {record.place: record.offset + 1 for record in records}
         counts = {place: Counts() for place in ends}
         expected = {place: self._feed.positions[place] for place in ends}
@@ -149,36 +162,54 @@ class Intake:
             self._merchants.refresh()
         now, epoch = opening.now, self._merchants.epoch
         poison = list(read.poison)  # of this attempt: a batch that lost a race is folded again
-        keyed = [((self._merchants.number(s.merchant_id), s.order_id), s) for s in _in_time(read.said, now, poison)]
-        told = self._joining.understood(_in_time(read.reported, now, poison), self._merchants.codes)
-        joined = self._joining.join(cursor, keyed, told, now, counts)
+        keyed = [
+            ((self._merchants.number(s.merchant_id), s.order_id), s)
+            for s in _in_time(read.said, now, poison)
+        ]
+        told = self._matcher.resolve_codes(
+            _in_time(read.reported, now, poison), self._merchants.codes
+        )
+        joined = self._matcher.join(cursor, keyed, told, now, counts)
         rows, triggers = self._fold(cursor, keyed, joined, counts)
-        tally = settle(cursor, [(rows[key], triggers[key]) for key in sorted(triggers)], self._merchants, now)
+        tally = settle(
+            cursor, [(rows[key], triggers[key]) for key in sorted(triggers)], self._merchants, now
+        )
         orders.write(cursor, [rows[key] for key in sorted(triggers)], self._words)
-        self._look_around(cursor, _in_time(read.beside, now, poison), joined, counts, now, epoch)
+        self._enqueue_rechecks(
+            cursor, _in_time(read.beside, now, poison), joined, counts, now, epoch
+        )
         for record, reason in read.ignored:
             counts[record.place].ignore(reason)
         if poison:
             self._quarantine(cursor, records, poison, now, counts)
         done = {place: (ends[place], counts[place]) for place in ends}
         cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
-        return Done(done, tally, read.said, told, joined, 0.0)
+        return IntakeResult(done, tally, read.said, told, joined, 0.0)
 
     def _fold(
-        self, cursor: Cursor, keyed: Sequence[tuple[OrderKey, Said]], joined: Joined, counts: dict[Place, Counts]
+        self,
+        cursor: Cursor,
+        keyed: Sequence[tuple[OrderKey, OrderEvent]],
+        joined: MatchedBatch,
+        counts: dict[PartitionId, Counts],
     ) -> tuple[dict[OrderKey, OrderRow], dict[OrderKey, Trigger]]:
-        """Locks the orders of a batch and folds everything into them; those that it changed, with the reason."""
+        """Locks the orders of a batch and folds everything into them.
+
+        Those that it changed, with the reason.
+        """
         wanted = {key for key, _ in keyed}
         if joined.folds or joined.named:
             wanted.update(joined.folds, [key for key, _ in joined.named])
         rows = orders.lock(cursor, sorted(wanted), self._words)
-        before = named_before(rows.values())
+        before = snapshot_of(rows.values())
         new = wanted - rows.keys()
         if new:
             rows |= {key: OrderRow(*key, OrderFacts(), new=True) for key in new}
             waited_for = awaiting_order.awaited(cursor, sorted({order_id for _, order_id in new}))
-            joined.again.update(awaiting_order.ASKED + order_id for order_id in waited_for)
-        newest: dict[OrderKey, Said] = {}
+            joined.again.update(
+                awaiting_order.ORDER_KEY_PREFIX + order_id for order_id in waited_for
+            )
+        newest: dict[OrderKey, OrderEvent] = {}
         for key, said in keyed:
             outcome = said.fold(rows[key].facts)
             _count(outcome, counts[said.record.place])
@@ -189,27 +220,34 @@ class Intake:
         triggers = {key: _trigger(said) for key, said in newest.items()}
         if joined.folds or joined.named:
             _fold_reports(rows, joined, triggers, counts)
-        self._joining.look_again(cursor, rows, before, triggers, joined)
+        self._matcher.recheck_changed_numbers(cursor, rows, before, triggers, joined)
         return rows, triggers
 
-    def _look_around(
+    def _enqueue_rechecks(
         self,
         cursor: Cursor,
-        beside: Sequence[CustomerSaid | ApplicationSaid],
-        joined: Joined,
-        counts: dict[Place, Counts],
+        beside: Sequence[CustomerEvent | AppInstallEvent],
+        joined: MatchedBatch,
+        counts: dict[PartitionId, Counts],
         now: Micros,
         epoch: int,
     ) -> None:
         """What concerns other orders than those of the batch, after all of its own locks."""
-        recheck.add(cursor, [Asked(recheck.Kind.NUMBER, 0, key) for key in sorted(joined.again)])
+        recheck.add(
+            cursor, [RecheckRequest(recheck.Kind.NUMBER, 0, key) for key in sorted(joined.again)]
+        )
         if beside:
-            epoch += self._beside.apply(cursor, beside, self._merchants, counts)
+            epoch += self._customer_and_app_events.apply(cursor, beside, self._merchants, counts)
         if joined.unknown:
             unknown_codes.note(cursor, joined.unknown, epoch, now)
 
     def _quarantine(
-        self, cursor: Cursor, records: Sequence[Record], poison: list[_Poison], now: int, counts: dict[Place, Counts]
+        self,
+        cursor: Cursor,
+        records: Sequence[Record],
+        poison: list[_Poison],
+        now: int,
+        counts: dict[PartitionId, Counts],
     ) -> None:
         before = quarantine.consumed(cursor, PIPELINE)
         position = {(r.place, r.offset): before + i + 1 for i, r in enumerate(records)}
@@ -217,14 +255,16 @@ class Intake:
         for record, error in poison:
             place, offset, message = record
             counts[place].dead += 1
-            one = Poison(place, message, position[place, offset], error.merchant_id, error.reason, str(error))
+            one = Poison(
+                place, message, position[place, offset], error.merchant_id, error.reason, str(error)
+            )
             by_topic.setdefault(place.topic, []).append(one)
         for topic, found in by_topic.items():
             quarantine.put(cursor, PIPELINE, self._group, self._dead_letters[topic], found, now)
         quarantine.check(cursor, PIPELINE, self._limits, before)
 
 
-_Any = TypeVar("_Any", bound=Anything)
+_Any = TypeVar("_Any", bound=DecodedEvent)
 
 
 def _in_time(said: Sequence[_Any], now: Micros, poison: list[_Poison]) -> list[_Any]:
@@ -234,8 +274,10 @@ def _in_time(said: Sequence[_Any], now: Micros, poison: list[_Poison]) -> list[_
     if len(fine) < len(said):
         for one in said:
             if one.newest_at() > latest:
-                what = "occurred_at" if isinstance(one, Reported) else "updated_at"
-                late = Unreadable("future_version", f"{what} lies more than 24 hours ahead", one.merchant_id)
+                what = "occurred_at" if isinstance(one, CarrierReportEvent) else "updated_at"
+                late = Unreadable(
+                    "future_version", f"{what} lies more than 24 hours ahead", one.merchant_id
+                )
                 poison.append((one.record, late))
     return fine
 
@@ -250,7 +292,10 @@ def _count(outcome: Outcome, count: Counts) -> None:
 
 
 def _fold_reports(
-    rows: Mapping[OrderKey, OrderRow], joined: Joined, triggers: dict[OrderKey, Trigger], counts: dict[Place, Counts]
+    rows: Mapping[OrderKey, OrderRow],
+    joined: MatchedBatch,
+    triggers: dict[OrderKey, Trigger],
+    counts: dict[PartitionId, Counts],
 ) -> None:
     """Folds what the numbers gave (counted there), and what names its order."""
     for key, found in joined.folds.items():
@@ -265,23 +310,31 @@ def _fold_reports(
             joined.note(one, *key)
 
 
-def _cause(key: OrderKey, said: Reported | None, at: Micros, triggers: dict[OrderKey, Trigger]) -> None:
+def _cause(
+    key: OrderKey, said: CarrierReportEvent | None, at: Micros, triggers: dict[OrderKey, Trigger]
+) -> None:
     """A report that is newer than the records of its batch is the cause of what follows."""
     before = triggers.get(key)
     if before is None or (said is not None and said.at >= before.occurred_at):
-        triggers[key] = Trigger(at if said is None else said.at, message=None if said is None else said.record.message)
+        triggers[key] = Trigger(
+            at if said is None else said.at, message=None if said is None else said.record.message
+        )
 
 
-def _trigger(said: Said) -> Trigger:
+def _trigger(said: OrderEvent) -> Trigger:
     """The newest record that changed an order is the cause of what follows."""
     if said.returned is not None:
-        return Trigger(said.version.at, CauseKind.return_, said.returned.return_id, said.record.message)
+        return Trigger(
+            said.version.at, CauseKind.return_, said.returned.return_id, said.record.message
+        )
     return Trigger(said.version.at, message=said.record.message)
 
 
-def start_at(connection: Connection[tuple[Any, ...]], cluster: str, place: Place, first: int) -> int:
+def start_at(
+    connection: Connection[tuple[Any, ...]], cluster: str, place: PartitionId, first: int
+) -> int:
     """Where to read a partition from: the database's cursor, else the beginning of the log."""
     return cursors.start(raw(connection), PIPELINE, cluster, place, first)
 
 
-__all__ = ["PIPELINE", "CursorRefused", "Done", "Intake", "start_at"]
+__all__ = ["PIPELINE", "CursorRefused", "Intake", "IntakeResult", "start_at"]

@@ -1,11 +1,12 @@
 """What concerns orders from beside them: customers, and the app being installed or uninstalled (SPEC 1.5, 1.8).
 
-Such a record is kept, and the orders that it may change are asked to be looked at again; nothing is decided here.
+Such a record is kept, and the orders that it may change are asked to be looked at again; nothing is
+decided here.
 """
 
 from collections.abc import Mapping, Sequence
 
-from processors.intake.decoding import ApplicationSaid, CustomerSaid
+from processors.intake.decoding import AppInstallEvent, CustomerEvent
 from rules.order.facts import UNKNOWN_BUYER, Buyer
 from schemas.ids import NEVER, Micros
 from store.orders import customers
@@ -15,14 +16,14 @@ from store.settings import app_installs
 from store.settings.app_installs import ApplicationEvent
 from store.settings.merchants import Merchants
 from store.streams import recheck
-from store.streams.cursors import Counts, Place
-from store.streams.recheck import EVER, Asked, Kind
+from store.streams.cursors import Counts, PartitionId
+from store.streams.recheck import MIN_INSTANT, Kind, RecheckRequest
 
 OTHER_APPLICATION = "other_application"
 STALE = "stale"
 
 
-class Beside:
+class CustomerAndAppEvents:
     """Keeps customers and application events."""
 
     def __init__(self, application_id: str | None) -> None:
@@ -30,23 +31,31 @@ class Beside:
         self._application_id = application_id
 
     def apply(
-        self, cursor: Cursor, said: Sequence[CustomerSaid | ApplicationSaid], merchants: Merchants, counts: Mapping[Place, Counts]
+        self,
+        cursor: Cursor,
+        said: Sequence[CustomerEvent | AppInstallEvent],
+        merchants: Merchants,
+        counts: Mapping[PartitionId, Counts],
     ) -> int:
         """Keeps what is new and counts every record; by how much it moved the settings epoch.
 
         Raises UnknownMerchantId and NewOrderRace: do the batch again.
 
-        Call it after `settle`, once a batch: it locks customers and moves the settings epoch, and a batch that is rolled
-        back must not have remembered an epoch that another one will be given.
+        Call it after `settle`, once a batch: it locks customers and moves the settings epoch, and a
+        batch that is rolled back must not have remembered an epoch that another one will be given.
         """
-        told = [one for one in said if isinstance(one, CustomerSaid)]
+        told = [one for one in said if isinstance(one, CustomerEvent)]
         if told:
             _keep_customers(cursor, told, merchants, counts)
-        heard = [one for one in said if isinstance(one, ApplicationSaid)]
+        heard = [one for one in said if isinstance(one, AppInstallEvent)]
         return self._keep_applications(cursor, heard, merchants, counts) if heard else 0
 
     def _keep_applications(
-        self, cursor: Cursor, said: Sequence[ApplicationSaid], merchants: Merchants, counts: Mapping[Place, Counts]
+        self,
+        cursor: Cursor,
+        said: Sequence[AppInstallEvent],
+        merchants: Merchants,
+        counts: Mapping[PartitionId, Counts],
     ) -> int:
         ours: list[tuple[ApplicationEvent, Counts]] = []
         for one in said:
@@ -54,14 +63,22 @@ class Beside:
             if one.application_id != self._application_id:
                 count.ignore(OTHER_APPLICATION)
             else:
-                ours.append((ApplicationEvent(merchants.number(one.merchant_id), one.at, one.installed), count))
+                ours.append(
+                    (
+                        ApplicationEvent(merchants.number(one.merchant_id), one.at, one.installed),
+                        count,
+                    )
+                )
         if not ours:
             return 0
         new = app_installs.add(cursor, [event for event, _ in ours])
         moved = int(bool(new))
         if moved:
             merchants.change(cursor)
-            recheck.add(cursor, [Asked(Kind.SINCE, event.merchant_no, since_us=event.at) for event in new])
+            recheck.add(
+                cursor,
+                [RecheckRequest(Kind.SINCE, event.merchant_no, since_us=event.at) for event in new],
+            )
         for event, count in ours:
             if event in new:
                 new.remove(event)
@@ -71,7 +88,12 @@ class Beside:
         return moved
 
 
-def _keep_customers(cursor: Cursor, said: Sequence[CustomerSaid], merchants: Merchants, counts: Mapping[Place, Counts]) -> None:
+def _keep_customers(
+    cursor: Cursor,
+    said: Sequence[CustomerEvent],
+    merchants: Merchants,
+    counts: Mapping[PartitionId, Counts],
+) -> None:
     keyed = [((merchants.number(one.merchant_id), one.member), one) for one in said]
     known = customers.lock(cursor, {key for key, _ in keyed})
     newest: dict[CustomerKey, Customer] = {}
@@ -89,14 +111,21 @@ def _keep_customers(cursor: Cursor, said: Sequence[CustomerSaid], merchants: Mer
     recheck.add(cursor, _concerned(newest, known))
 
 
-def _concerned(newest: Mapping[CustomerKey, Customer], known: Mapping[CustomerKey, Customer]) -> list[Asked]:
+def _concerned(
+    newest: Mapping[CustomerKey, Customer], known: Mapping[CustomerKey, Customer]
+) -> list[RecheckRequest]:
     """The members' orders on which the new word and the old one differ: none, as a rule, or none that exist."""
     asked = []
     for (merchant_no, member), customer in newest.items():
         before = known.get((merchant_no, member))
-        since, until = sorted((refused_before(customer.buyer), refused_before(before.buyer if before else UNKNOWN_BUYER)))
+        since, until = sorted(
+            (
+                refused_before(customer.buyer),
+                refused_before(before.buyer if before else UNKNOWN_BUYER),
+            )
+        )
         if since != until:
-            asked.append(Asked(Kind.MEMBER, merchant_no, member, since, until))
+            asked.append(RecheckRequest(Kind.MEMBER, merchant_no, member, since, until))
     return asked
 
 
@@ -104,4 +133,4 @@ def refused_before(buyer: Buyer) -> Micros:
     """The buyer's orders created before this earn nothing (SPEC 1.5, 1.9)."""
     if buyer.registered_at is not None:
         return buyer.registered_at
-    return NEVER if buyer.is_member is False else EVER
+    return NEVER if buyer.is_member is False else MIN_INSTANT

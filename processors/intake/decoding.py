@@ -5,7 +5,15 @@ from typing import Any, NamedTuple, TypeAlias
 
 from processors.runtime.kafka.feed import Record
 from rules.order.facts import OrderFacts, OrderRecord, ParcelRecord, ReturnOrder
-from rules.order.folding import APPLIED, DUPLICATE, Outcome, fold_bare_remove, fold_order, fold_parcel, fold_return
+from rules.order.folding import (
+    APPLIED,
+    DUPLICATE,
+    Outcome,
+    fold_bare_remove,
+    fold_order,
+    fold_parcel,
+    fold_return,
+)
 from rules.order.records import (
     instant_of,
     micros_of,
@@ -34,10 +42,12 @@ from schemas.upstream.resources import (
 REMOVE = "order/remove"
 INSTALL = "application/install"
 LONGEST_TEXT = 200
-"""Characters of a carrier's code or text that are looked at: the tables' own are shorter, what follows is remarks."""
+"""Characters of a carrier's code or text that are looked at: the tables' own are shorter, what
+follows is remarks.
+"""
 
 
-class Said(NamedTuple):
+class OrderEvent(NamedTuple):
     """What one record says about one order."""
 
     record: Record
@@ -51,12 +61,20 @@ class Said(NamedTuple):
 
     def newest_at(self) -> Micros:
         """The latest version in it: a nested delivery has one of its own."""
-        return self.version.at if self.parcel is None else max(self.version.at, self.parcel.version.at)
+        return (
+            self.version.at if self.parcel is None else max(self.version.at, self.parcel.version.at)
+        )
 
     def words(self) -> Iterable[str | None]:
         """The open enumerations in it, which need numbers before they are stored."""
         if self.order is not None:
-            yield from (self.order.status, self.order.created_by, self.order.kind, self.order.currency, self.tier)
+            yield from (
+                self.order.status,
+                self.order.created_by,
+                self.order.kind,
+                self.order.currency,
+                self.tier,
+            )
         if self.parcel is not None:
             yield from (self.parcel.status, self.parcel.option)
         if self.returned is not None:
@@ -78,7 +96,11 @@ class Said(NamedTuple):
             if self.parcel is None:
                 return outcome
             parcel = fold_parcel(facts, self.parcel)
-            return parcel if outcome is not APPLIED and (parcel is APPLIED or outcome is DUPLICATE) else outcome
+            return (
+                parcel
+                if outcome is not APPLIED and (parcel is APPLIED or outcome is DUPLICATE)
+                else outcome
+            )
         if self.parcel is not None:
             return fold_parcel(facts, self.parcel)
         if self.returned is not None:
@@ -86,11 +108,11 @@ class Said(NamedTuple):
         return fold_bare_remove(facts, self.version)
 
 
-class Reported(NamedTuple):
+class CarrierReportEvent(NamedTuple):
     """What a carrier reported of a parcel, before its code is looked up and its order found (SPEC 6).
 
-    `number` is the normalised tracking number, empty when there is none; then there is an `order_id`. Of `code` and `text`
-    at least one is there.
+    `number` is the normalised tracking number, empty when there is none; then there is an
+    `order_id`. Of `code` and `text` at least one is there.
     """
 
     record: Record
@@ -109,7 +131,7 @@ class Reported(NamedTuple):
         return self.at
 
 
-class CustomerSaid(NamedTuple):
+class CustomerEvent(NamedTuple):
     """What a customer's record says of being a member (SPEC 1.5, 1.9); None is not known."""
 
     record: Record
@@ -124,8 +146,11 @@ class CustomerSaid(NamedTuple):
         return self.version.at
 
 
-class ApplicationSaid(NamedTuple):
-    """An app was installed or uninstalled `at` (SPEC 1.8). `application_id` is empty when the record names no app."""
+class AppInstallEvent(NamedTuple):
+    """An app was installed or uninstalled `at` (SPEC 1.8).
+
+    `application_id` is empty when the record names no app.
+    """
 
     record: Record
     merchant_id: str
@@ -139,11 +164,14 @@ class ApplicationSaid(NamedTuple):
         return max(self.version.at, self.at)
 
 
-Anything: TypeAlias = Said | Reported | CustomerSaid | ApplicationSaid
+DecodedEvent: TypeAlias = OrderEvent | CarrierReportEvent | CustomerEvent | AppInstallEvent
 
 
-def say(record: Record, likely: Kind) -> Anything | str:
-    """What the record says; a reason (a word) when it says nothing about points. Raises Unreadable for poison."""
+def decode(record: Record, likely: Kind) -> DecodedEvent | str:
+    """What the record says; a reason (a word) when it says nothing about points.
+
+    Raises Unreadable for poison.
+    """
     message = record.message
     value = message.value()
     if value is None:
@@ -154,10 +182,12 @@ def say(record: Record, likely: Kind) -> Anything | str:
     kind, content = got
     if kind == "report":
         return _report(record, content)
-    return _SAYERS[kind](record, content, message.timestamp()[1] * 1000, value)
+    return _DECODERS[kind](record, content, message.timestamp()[1] * 1000, value)
 
 
-def _order(record: Record, envelope: Envelope[OrderResource], received: Micros, value: bytes) -> Said:
+def _order(
+    record: Record, envelope: Envelope[OrderResource], received: Micros, value: bytes
+) -> OrderEvent:
     order = envelope.resource
     version = version_of(envelope, own_micros(order), received, value)
     told = order_record(order, version, removed=envelope.topic == REMOVE)
@@ -166,63 +196,89 @@ def _order(record: Record, envelope: Envelope[OrderResource], received: Micros, 
         own = own_micros(order.order_delivery)
         at = version if own is None else Version(own, version.ts, version.digest)
         parcel = parcel_record(order.order_delivery, at)
-    return Said(record, envelope.merchant_id, pack_id(order.id), version, told, tier_of(order), parcel)
+    return OrderEvent(
+        record, envelope.merchant_id, pack_id(order.id), version, told, tier_of(order), parcel
+    )
 
 
-def _removed(record: Record, envelope: Envelope[RemovedOrder], received: Micros, value: bytes) -> Said:
+def _removed(
+    record: Record, envelope: Envelope[RemovedOrder], received: Micros, value: bytes
+) -> OrderEvent:
     removed = envelope.resource
     version = version_of(envelope, own_micros(removed), received, value)
-    return Said(record, envelope.merchant_id, pack_id(removed.id), version)
+    return OrderEvent(record, envelope.merchant_id, pack_id(removed.id), version)
 
 
-def _delivery(record: Record, envelope: Envelope[DeliveryResource], received: Micros, value: bytes) -> Said:
+def _delivery(
+    record: Record, envelope: Envelope[DeliveryResource], received: Micros, value: bytes
+) -> OrderEvent:
     resource = envelope.resource
     order_id = _order_id(envelope)
     version = version_of(envelope, own_micros(resource), received, value)
-    return Said(record, envelope.merchant_id, order_id, version, parcel=parcel_record(resource, version))
+    return OrderEvent(
+        record, envelope.merchant_id, order_id, version, parcel=parcel_record(resource, version)
+    )
 
 
-def _return(record: Record, envelope: Envelope[ReturnResource], received: Micros, value: bytes) -> Said:
+def _return(
+    record: Record, envelope: Envelope[ReturnResource], received: Micros, value: bytes
+) -> OrderEvent:
     resource = envelope.resource
     order_id = _order_id(envelope)
     version = version_of(envelope, own_micros(resource), received, value)
-    return Said(record, envelope.merchant_id, order_id, version, returned=return_order(resource, version))
+    return OrderEvent(
+        record, envelope.merchant_id, order_id, version, returned=return_order(resource, version)
+    )
 
 
 def _order_id(envelope: Envelope[DeliveryResource] | Envelope[ReturnResource]) -> bytes:
     order_id = envelope.resource.order_id
     if order_id is None:
-        raise Unreadable("missing_field", "resource.order_id: missing, so the order cannot be told", envelope.merchant_id)
+        raise Unreadable(
+            "missing_field",
+            "resource.order_id: missing, so the order cannot be told",
+            envelope.merchant_id,
+        )
     return pack_id(order_id)
 
 
-def _customer(record: Record, envelope: Envelope[CustomerResource], received: Micros, value: bytes) -> CustomerSaid | str:
+def _customer(
+    record: Record, envelope: Envelope[CustomerResource], received: Micros, value: bytes
+) -> CustomerEvent | str:
     customer = envelope.resource
     if customer.model_fields_set.isdisjoint({"is_member", "registered_at"}):
         return "no_statement"
     version = version_of(envelope, own_micros(customer), received, value)
     member, registered_at = pack_id(customer.id), micros_of(customer.registered_at)
-    return CustomerSaid(record, envelope.merchant_id, member, version, customer.is_member, registered_at)
+    return CustomerEvent(
+        record, envelope.merchant_id, member, version, customer.is_member, registered_at
+    )
 
 
-def _application(record: Record, envelope: Envelope[ApplicationResource], received: Micros, value: bytes) -> ApplicationSaid:
+def _application(
+    record: Record, envelope: Envelope[ApplicationResource], received: Micros, value: bytes
+) -> AppInstallEvent:
     resource = envelope.resource
     version = version_of(envelope, own_micros(resource), received, value)
     installed = envelope.topic == INSTALL
     own = micros_of(resource.created_at if installed else resource.deleted_at)
     at = version.at if own is None else own
-    return ApplicationSaid(record, envelope.merchant_id, version, at, installed, resource.application_id or "")
+    return AppInstallEvent(
+        record, envelope.merchant_id, version, at, installed, resource.application_id or ""
+    )
 
 
-def _report(record: Record, report: RawReport) -> Reported:
+def _report(record: Record, report: RawReport) -> CarrierReportEvent:
     merchant_id = report.merchant_id or None
     number = b"" if report.tracking_number is None else normalised(str(report.tracking_number))
     if not number and not report.order_id:
-        raise Unreadable("missing_field", "tracking_number, order_id: a report needs one of them", merchant_id)
+        raise Unreadable(
+            "missing_field", "tracking_number, order_id: a report needs one of them", merchant_id
+        )
     code = "" if report.code is None else str(report.code)[:LONGEST_TEXT]
     if not code and not report.text:
         raise Unreadable("missing_field", "code, text: a report needs one of them", merchant_id)
-    return Reported(
+    return CarrierReportEvent(
         record,
         merchant_id,
         pack_id(report.order_id) if report.order_id else None,
@@ -236,7 +292,7 @@ def _report(record: Record, report: RawReport) -> Reported:
     )
 
 
-_SAYERS: dict[Kind, Callable[[Record, Any, Micros, bytes], Anything | str]] = {
+_DECODERS: dict[Kind, Callable[[Record, Any, Micros, bytes], DecodedEvent | str]] = {
     "order": _order,
     "remove": _removed,
     "delivery": _delivery,

@@ -6,31 +6,35 @@ from typing import NamedTuple
 from rules.order.facts import CarrierReport, OrderFacts, OrderRecord, Parcel
 from schemas.carriers import Meaning
 from store.carriers import tracking
-from store.carriers.tracking import Heard, TrackingRow
+from store.carriers.tracking import StoredReport, TrackingRow
 from store.orders import codec
 from store.orders.orders import OrderKey, OrderRow, is_numbered
-from store.postgres.interning import Words
+from store.postgres.interning import InternedStrings
 
 IDLE = frozenset({Meaning.IN_TRANSIT, Meaning.AT_PICKUP_POINT})
 """What changes nothing, and is kept with its number alone, to be shown."""
 
 
-class Before(NamedTuple):
+class TrackingSnapshot(NamedTuple):
     """An order's record and parcels, as far as they decide which reports it may take."""
 
     record: OrderRecord | None
     parcels: tuple[Parcel, ...]
 
 
-NOTHING = Before(None, ())
+NOTHING = TrackingSnapshot(None, ())
 
 
-def named_before(rows: Iterable[OrderRow]) -> dict[OrderKey, Before]:
+def snapshot_of(rows: Iterable[OrderRow]) -> dict[OrderKey, TrackingSnapshot]:
     """Orders as they were read, those that have any number."""
-    return {row.key: Before(row.facts.record, row.facts.parcels) for row in rows if row.flags & codec.NUMBERED}
+    return {
+        row.key: TrackingSnapshot(row.facts.record, row.facts.parcels)
+        for row in rows
+        if row.flags & codec.NUMBERED
+    }
 
 
-def is_named_as(old: Before, facts: OrderFacts) -> bool:
+def is_unchanged(old: TrackingSnapshot, facts: OrderFacts) -> bool:
     """Whether the order has the numbers and the creation that it had, or no number then and now."""
     if old is NOTHING:
         return not is_numbered(facts)
@@ -47,15 +51,17 @@ def is_named_as(old: Before, facts: OrderFacts) -> bool:
     ]
 
 
-def attachable(row: TrackingRow, merchant_no: int, words: Words) -> list[CarrierReport]:
+def attachable(row: TrackingRow, merchant_no: int, words: InternedStrings) -> list[CarrierReport]:
     """The reports of a number that an order of this merchant keeps: whatever decides something, or may do so one day."""
     return [
         fact(one, row.number)
-        for one in tracking.heard(row.reports.items(), words)
+        for one in tracking.unpack_reports(row.reports.items(), words)
         if one.meaning not in IDLE and one.merchant_no in (0, merchant_no)
     ]
 
 
-def fact(report: Heard, number: bytes) -> CarrierReport:
+def fact(report: StoredReport, number: bytes) -> CarrierReport:
     """The report of a number as a fact of an order."""
-    return CarrierReport(report.at, report.meaning, number, report.service, report.code, return_leg=report.return_leg)
+    return CarrierReport(
+        report.at, report.meaning, number, report.service, report.code, return_leg=report.return_leg
+    )

@@ -13,7 +13,7 @@ from schemas.packing import pack_id
 from store.ledger.ledger import CauseKind
 from store.orders import orders
 from store.orders.orders import OrderKey, OrderRow
-from store.postgres.interning import UnknownWord, Words
+from store.postgres.interning import InternedStrings, NotInterned
 from store.postgres.session import Cursor, raw, transaction
 from store.settings.merchants import Merchants
 from store.streams import recheck
@@ -21,13 +21,21 @@ from store.streams.recheck import Claimed, Kind, Mark
 
 BATCH = 500
 """Orders per transaction, about."""
-CLAIMED: Mapping[Kind, int] = {Kind.ORDER: BATCH, Kind.UNBOUND: 10, Kind.MEMBER: 1000, Kind.SINCE: 10, Kind.NUMBER: 100}
-"""Rows per transaction: as many as make a batch of orders when each stands for as many as it usually does."""
+CLAIMED: Mapping[Kind, int] = {
+    Kind.ORDER: BATCH,
+    Kind.UNBOUND: 10,
+    Kind.MEMBER: 1000,
+    Kind.SINCE: 10,
+    Kind.NUMBER: 100,
+}
+"""Rows per transaction: as many as make a batch of orders when each stands for as many as it
+usually does.
+"""
 LEAST_PAGE = 50
 """Orders of one row per transaction at least, however many rows share it."""
 
 
-class Turned(NamedTuple):
+class RecheckResult(NamedTuple):
     """What a turn did: the tally, and how many rows of the queue it had in hand."""
 
     tally: Tally
@@ -43,7 +51,9 @@ class _Work:
     finished: list[Claimed] = field(default_factory=list)
     moved: list[Claimed] = field(default_factory=list)
 
-    def page(self, row: Claimed, ids: Sequence[bytes], reached: bytes | None, trigger: Trigger) -> None:
+    def page(
+        self, row: Claimed, ids: Sequence[bytes], reached: bytes | None, trigger: Trigger
+    ) -> None:
         """Some of a row's orders; it is finished unless it says how far it has come."""
         self.found |= {(row.merchant_no, order_id): trigger for order_id in ids}
         if reached is None:
@@ -55,50 +65,55 @@ class _Work:
 class Recheck:
     """Works off the recheck queue, one kind of rows a turn, so that no kind waits for another's thousands."""
 
-    def __init__(self, connection: Connection[tuple[Any, ...]], application_id: str | None = None) -> None:
-        """All reads and effects go through `connection`; entries name the app `application_id` as what made them."""
+    def __init__(
+        self, connection: Connection[tuple[Any, ...]], application_id: str | None = None
+    ) -> None:
+        """All reads and effects go through `connection`.
+
+        Entries name the app `application_id` as what made them.
+        """
         self._application = pack_id(application_id) if application_id is not None else None
         self.use(connection)
 
     def use(self, connection: Connection[tuple[Any, ...]]) -> None:
         """Goes on with a new connection."""
         self._connection = connection
-        self._words = Words(connection)
+        self._words = InternedStrings(connection)
         self._merchants = Merchants(connection)
         self._mark: Mark | None = None
         self._last = 0
         recheck.adopt(raw(connection))
 
-    def turn(self, limit: int = BATCH) -> Turned:
+    def turn(self, limit: int = BATCH) -> RecheckResult:
         """One transaction: claims rows whose time has come, settles their orders, takes the rows out or moves them on."""
         cursor = raw(self._connection)
         if self._mark is None:
             self._mark = recheck.mark(cursor)
         if self._mark is None:
-            return Turned(Tally())
+            return RecheckResult(Tally())
         kinds = recheck.reached(cursor, self._mark)
         if kinds is None:
-            return Turned(Tally(), waiting=True)
+            return RecheckResult(Tally(), waiting=True)
         for kind in sorted(kinds, key=lambda kind: (kind <= self._last, kind)):
             turned = self._try(kind, self._mark, limit)
             if turned.rows:
                 self._last = kind
                 return turned
         self._mark = None  # nothing is left under it, or others have it
-        return Turned(Tally(), waiting=True)
+        return RecheckResult(Tally(), waiting=True)
 
-    def _try(self, kind: Kind, until: Mark, limit: int) -> Turned:
+    def _try(self, kind: Kind, until: Mark, limit: int) -> RecheckResult:
         while True:
             try:
                 with transaction(self._connection) as cursor:
                     return self._work_off(cursor, kind, until, limit)
-            except UnknownWord as unknown:
+            except NotInterned as unknown:
                 self._words.learn(set(unknown.args))
 
-    def _work_off(self, cursor: Cursor, kind: Kind, until: Mark, limit: int) -> Turned:
+    def _work_off(self, cursor: Cursor, kind: Kind, until: Mark, limit: int) -> RecheckResult:
         rows, now = recheck.claim(cursor, kind, until, min(limit, CLAIMED[kind]))
         if not rows:
-            return Turned(Tally())
+            return RecheckResult(Tally())
         self._merchants.keep_up(cursor)
         if kind is Kind.NUMBER:
             tally, moved = self._rejoin(cursor, rows, now), []
@@ -109,9 +124,17 @@ class Recheck:
             rows = work.finished
         recheck.done(cursor, kind, rows)
         recheck.go_on(cursor, kind, moved)
-        return Turned(tally, len(rows) + len(moved))
+        return RecheckResult(tally, len(rows) + len(moved))
 
-    def _find(self, cursor: Cursor, kind: Kind, rows: Sequence[Claimed], work: _Work, limit: int, now: Micros) -> None:
+    def _find(
+        self,
+        cursor: Cursor,
+        kind: Kind,
+        rows: Sequence[Claimed],
+        work: _Work,
+        limit: int,
+        now: Micros,
+    ) -> None:
         share = max(min(limit, LEAST_PAGE), limit // len(rows))
         if kind is Kind.MEMBER:
             _members(work, rows, recheck.of_members(cursor, rows, share), share, limit)
@@ -125,30 +148,52 @@ class Recheck:
                 cause = Trigger(row.since_us, CauseKind.application, self._application)
                 work.page(row, *recheck.created_between(cursor, row, share), cause)
 
-    def _look_at(self, cursor: Cursor, kind: Kind, found: Mapping[OrderKey, Trigger], now: Micros) -> Tally:
+    def _look_at(
+        self, cursor: Cursor, kind: Kind, found: Mapping[OrderKey, Trigger], now: Micros
+    ) -> Tally:
         rows = orders.lock(cursor, sorted(found), self._words)
         reports = {key: row.facts.reports for key, row in rows.items()}
         if kind is Kind.ORDER:
-            contested_numbers.take_up(cursor, rows, self._words, self._merchants.codes)
+            contested_numbers.apply_new_codes(cursor, rows, self._words, self._merchants.codes)
         before = {key: _settled(row) for key, row in rows.items()}
-        tally = settle(cursor, [(row, found[key]) for key, row in rows.items()], self._merchants, now)
+        tally = settle(
+            cursor, [(row, found[key]) for key, row in rows.items()], self._merchants, now
+        )
         folded = [key for key, row in rows.items() if row.facts.reports is not reports[key]]
         orders.write(cursor, [rows[key] for key in folded], self._words)
-        orders.write_posted(cursor, [row for key, row in rows.items() if key not in set(folded) and _settled(row) != before[key]])
+        orders.write_posted(
+            cursor,
+            [
+                row
+                for key, row in rows.items()
+                if key not in set(folded) and _settled(row) != before[key]
+            ],
+        )
         tally.claimed = len(rows)
         return tally
 
     def _rejoin(self, cursor: Cursor, claimed: Sequence[Claimed], now: Micros) -> Tally:
         named = sorted({row.key for row in claimed})
-        rows = contested_numbers.rejoin(cursor, named, self._words, self._merchants.codes, now)
+        rows = contested_numbers.reassign_reports(
+            cursor, named, self._words, self._merchants.codes, now
+        )
         tally = settle(cursor, [(row, Trigger(now)) for row in rows], self._merchants, now)
         orders.write(cursor, rows, self._words)
         tally.claimed = len(rows)
         return tally
 
 
-def _members(work: _Work, rows: Sequence[Claimed], pages: Sequence[Sequence[tuple[bytes, Micros]]], share: int, limit: int) -> None:
-    """A page of each member's orders, until there are enough; the rows behind are left for another turn."""
+def _members(
+    work: _Work,
+    rows: Sequence[Claimed],
+    pages: Sequence[Sequence[tuple[bytes, Micros]]],
+    share: int,
+    limit: int,
+) -> None:
+    """A page of each member's orders, until there are enough.
+
+    The rows behind are left for another turn.
+    """
     for row, page in zip(rows, pages, strict=True):
         if len(work.found) >= limit:
             return

@@ -1,4 +1,7 @@
-"""Configuration: what the environment says (`POINTS_…`, nested with `__`). A merchant's *settings* are not here."""
+"""Configuration: what the environment says (`POINTS_…`, nested with `__`).
+
+A merchant's *settings* are not here.
+"""
 
 from typing import Literal
 
@@ -48,7 +51,10 @@ class TopicsConfiguration(_Section):
 
 
 class DatabaseConfiguration(_Section):
-    """How to reach PostgreSQL 18 or newer. Migrations use `owner_url`; with one URL for both, workers take `role`."""
+    """How to reach PostgreSQL 18 or newer.
+
+    Migrations use `owner_url`; with one URL for both, workers take `role`.
+    """
 
     url: SecretStr
     owner_url: SecretStr | None = None
@@ -62,15 +68,17 @@ class DatabaseConfiguration(_Section):
                 conninfo_to_dict(value.get_secret_value())
             except ProgrammingError:
                 # Its message would show the password.
-                raise ValueError("is no address such as postgresql://user:password@host:5432/database") from None
+                raise ValueError(
+                    "is no address such as postgresql://user:password@host:5432/database"
+                ) from None
         return value
 
 
 class MetricsConfiguration(_Section):
     """Where a worker serves /metrics, /healthz and /readyz; 0 takes any free port.
 
-    Several workers of one `points run` take this port and the next ones. A loop that did not turn for `stalled_after`
-    seconds counts as dead.
+    Several workers of one `points run` take this port and the next ones. A loop that did not turn
+    for `stalled_after` seconds counts as dead.
     """
 
     port: int = Field(9464, ge=0, le=65535)
@@ -98,7 +106,11 @@ class Configuration(BaseSettings):
     """Everything the environment says. All problems are reported at once."""
 
     model_config = SettingsConfigDict(
-        env_prefix="POINTS_", env_nested_delimiter="__", extra="ignore", hide_input_in_errors=True, frozen=True
+        env_prefix="POINTS_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        hide_input_in_errors=True,
+        frozen=True,
     )
 
     kafka: KafkaConfiguration
@@ -113,7 +125,10 @@ class Configuration(BaseSettings):
 
 
 class ConfigurationRefused(Exception):
-    """The environment says something wrong, or too little; the message lists all of it, without secrets."""
+    """The environment says something wrong, or too little.
+
+    The message lists all of it, without secrets.
+    """
 
 
 def load() -> Configuration:
@@ -121,7 +136,9 @@ def load() -> Configuration:
     try:
         return Configuration()
     except (ValidationError, SettingsError) as error:
-        raise ConfigurationRefused("\n".join(["The configuration cannot be used:", *_problems(error)])) from None
+        raise ConfigurationRefused(
+            "\n".join(["The configuration cannot be used:", *_problems(error)])
+        ) from None
 
 
 def _problems(error: ValidationError | SettingsError) -> list[str]:
@@ -131,7 +148,11 @@ def _problems(error: ValidationError | SettingsError) -> list[str]:
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         path = [str(part) for part in problem["loc"]]
         # A whole section is missing: name what in it cannot be done without.
-        path += {"kafka": ["bootstrap_servers"], "database": ["url"]}.get(path[0], []) if len(path) == 1 else []
+        path += (
+            {"kafka": ["bootstrap_servers"], "database": ["url"]}.get(path[0], [])
+            if len(path) == 1
+            else []
+        )
         words = {"missing": "is missing", "extra_forbidden": "is not a known variable"}
         said = words.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
         lines.append(f"  POINTS_{'__'.join(path).upper()}: {said}")

@@ -9,7 +9,10 @@ from store.postgres.migrate import SchemaMismatch
 
 
 class Exit(IntEnum):
-    """Exit codes of `points run`. A supervisor restarts after CRASHED only: the others need somebody to act."""
+    """Exit codes of `points run`.
+
+    A supervisor restarts after CRASHED only: the others need somebody to act.
+    """
 
     OK = 0
     CRASHED = 1
@@ -84,15 +87,23 @@ def refusal(error: BaseException, *, first: bool) -> Refused | None:
 
 def _kafka_refusal(error: KafkaError) -> Refused | None:
     if error.code() in _DENIED:
-        return Refused(Exit.CONFIGURATION, f"Kafka refuses us ({error.str()}): check POINTS_KAFKA__… and the rights of this user")
+        return Refused(
+            Exit.CONFIGURATION,
+            f"Kafka refuses us ({error.str()}): check POINTS_KAFKA__… and the rights of this user",
+        )
     if error.code() == KafkaError._INVALID_ARG:  # noqa: SLF001 - librdkafka's name
-        return Refused(Exit.CONFIGURATION, f"the Kafka client refuses its configuration ({error.str()}): check POINTS_KAFKA__…")
+        return Refused(
+            Exit.CONFIGURATION,
+            f"the Kafka client refuses its configuration ({error.str()}): check POINTS_KAFKA__…",
+        )
     return None
 
 
 def _login_refusal(error: psycopg.Error) -> Refused | None:
-    text = plain(error)
-    if isinstance(error, psycopg.errors.InsufficientPrivilege) or any(part in text for part in _LOGIN_REFUSED):
+    text = one_line(error)
+    if isinstance(error, psycopg.errors.InsufficientPrivilege) or any(
+        part in text for part in _LOGIN_REFUSED
+    ):
         return Refused(
             Exit.CONFIGURATION,
             f"the database refuses us ({text}): check POINTS_DATABASE__URL and the rights of its user",
@@ -100,11 +111,14 @@ def _login_refusal(error: psycopg.Error) -> Refused | None:
     if "role" in text and "does not exist" in text and isinstance(error, psycopg.DataError):
         return Refused(Exit.SCHEMA, f"the database was not migrated ({text}): run `points migrate`")
     if "does not exist" in text and isinstance(error, psycopg.OperationalError):
-        return Refused(Exit.CONFIGURATION, f"the database refuses us ({text}): check the name in POINTS_DATABASE__URL")
+        return Refused(
+            Exit.CONFIGURATION,
+            f"the database refuses us ({text}): check the name in POINTS_DATABASE__URL",
+        )
     return None
 
 
-def plain(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """The error in one line, without the values that PostgreSQL adds as detail."""
     if isinstance(error, KafkaException):
         inner = kafka_error(error)

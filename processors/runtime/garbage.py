@@ -1,7 +1,8 @@
 """The cycle collector, at times of our choosing.
 
-A batch makes some hundred thousand short-lived values and no cycles; collecting in its middle costs a fifth of the
-CPU and finds nothing. So the collector is off while batches run, and looks now and then for what errors left behind.
+A batch makes some hundred thousand short-lived values and no cycles; collecting in its middle costs
+a fifth of the CPU and finds nothing. So the collector is off while batches run, and looks now and
+then for what errors left behind.
 """
 
 import gc

@@ -1,4 +1,7 @@
-"""Health and metrics over HTTP: /healthz (the loop turns), /readyz (it can do its work), /metrics; nothing else."""
+"""Health and metrics over HTTP: /healthz (the loop turns), /readyz (it can do its work), /metrics.
+
+Nothing else.
+"""
 
 import json
 import time
@@ -12,7 +15,10 @@ from processors import metrics
 
 
 class Health:
-    """What a worker says of itself. Written by the loop, read by the server's threads; never asks a database."""
+    """What a worker says of itself.
+
+    Written by the loop, read by the server's threads; never asks a database.
+    """
 
     def __init__(self, worker: str, stalled_after: float) -> None:
         """`stalled_after`: seconds without a turn after which the worker counts as dead."""
@@ -44,7 +50,11 @@ class Health:
     def alive(self) -> dict[str, Any]:
         """Whether the loop turned lately."""
         ago = time.monotonic() - self._turned
-        return {"ok": ago < self._stalled_after, "worker": self.worker, "last_turn_seconds_ago": round(ago, 3)}
+        return {
+            "ok": ago < self._stalled_after,
+            "worker": self.worker,
+            "last_turn_seconds_ago": round(ago, 3),
+        }
 
     def readiness(self) -> dict[str, Any]:
         """Whether it can do its work, and else why not."""
@@ -52,7 +62,10 @@ class Health:
 
 
 class HealthServer:
-    """Serves a worker's pages from threads of its own, until closed. Raises OSError when the port is taken."""
+    """Serves a worker's pages from threads of its own, until closed.
+
+    Raises OSError when the port is taken.
+    """
 
     def __init__(self, health: Health, host: str, port: int) -> None:
         """Port 0 takes any free one; `url` tells which."""
@@ -60,7 +73,12 @@ class HealthServer:
         self._server = ThreadingHTTPServer((host, port), handler)
         self._server.daemon_threads = True
         self.url = f"http://{host}:{self._server.server_address[1]}"
-        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="health", daemon=True).start()
+        Thread(
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.1},
+            name="health",
+            daemon=True,
+        ).start()
 
     def close(self) -> None:
         """Stops serving."""

@@ -10,22 +10,28 @@ from typing import Literal, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from processors.runtime.failures import plain
+from processors.runtime.failures import one_line
 
 _SECRET_NAME = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
 _IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
 _IN_TEXT = re.compile(r"(password\s*=\s*)('[^']*'|\S+)", re.IGNORECASE)
-# What differs between lines that say the same: the client and thread that say it, and how long it took.
+# What differs between lines that say the same: the client and thread that say it, and how long it
+# took.
 _CHANGING = re.compile(r"\[[^\]]*\]:? ?|\(after [^)]*\)")
 MASK = "***"
 SAME_LINE_SECONDS = 60.0
 
 
 def set_up(level: str, form: Literal["console", "json"], **always: str) -> None:
-    """Sets up logging for this process; `always` are fields of every line. Librdkafka's own lines go the same way."""
+    """Sets up logging for this process; `always` are fields of every line.
+
+    Librdkafka's own lines go the same way.
+    """
     number = logging.getLevelNamesMapping()[level.upper()]
     last: Processor = (
-        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[
@@ -69,13 +75,18 @@ def _crash(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
     """An exception as its frames and one plain line: PostgreSQL's detail holds values of rows."""
     error = fields.pop("exc_info", None)
     if isinstance(error, BaseException):
-        fields["error"] = f"{type(error).__name__}: {plain(error)}"
-        fields["frames"] = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+        fields["error"] = f"{type(error).__name__}: {one_line(error)}"
+        fields["frames"] = [
+            f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)
+        ]
     return fields
 
 
 class LibrdkafkaHandler(logging.Handler):
-    """Librdkafka's own log lines, as ours; the same at most once a minute, as every client says it every second."""
+    """Librdkafka's own log lines, as ours.
+
+    The same at most once a minute, as every client says it every second.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +96,10 @@ class LibrdkafkaHandler(logging.Handler):
         """Hands one line on, unless it belongs to a command that prints data."""
         text = _CHANGING.sub("", record.getMessage())
         now = time.monotonic()
-        if not structlog.is_configured() or now - self._said.get(text, -SAME_LINE_SECONDS) < SAME_LINE_SECONDS:
+        if (
+            not structlog.is_configured()
+            or now - self._said.get(text, -SAME_LINE_SECONDS) < SAME_LINE_SECONDS
+        ):
             return
         self._said[text] = now
         name = "warning" if record.levelno >= logging.WARNING else "debug"

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from processors import metrics
 from processors.runtime.configuration import Configuration
-from processors.runtime.failures import Exit, Refused, is_waited_out, plain, refusal
+from processors.runtime.failures import Exit, Refused, is_waited_out, one_line, refusal
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import log, set_up
@@ -37,10 +37,16 @@ class Job(Protocol):
         """The pipeline that poison may pause, for workers that read one."""
 
     def use(self, connection: Database) -> None:
-        """Goes on with a new connection. What was in hand is void: whether it was committed, the database knows."""
+        """Goes on with a new connection.
+
+        What was in hand is void: whether it was committed, the database knows.
+        """
 
     def turn(self) -> float:
-        """One turn of work; answers how many seconds to wait before the next. 0: there is more to do."""
+        """One turn of work.
+
+        Answers how many seconds to wait before the next. 0: there is more to do.
+        """
 
     def drop(self) -> None:
         """Forgets what is in hand and goes on from what the database says."""
@@ -49,7 +55,10 @@ class Job(Protocol):
         """Lets time pass while something is out of order, without losing one's place among the other workers."""
 
     def trouble(self) -> str | None:
-        """Why the worker cannot do its work at the moment although its turns succeed; None when it can."""
+        """Why the worker cannot do its work at the moment although its turns succeed.
+
+        None when it can.
+        """
 
     def sample(self) -> None:
         """Sets the gauges that are read from tables."""
@@ -59,7 +68,9 @@ class Job(Protocol):
 
 
 Factory = Callable[[Configuration, Database, Callable[[], bool]], Job]
-"""Makes a job; the last argument tells that the loop still turns, and answers whether the worker is to stop."""
+"""Makes a job; the last argument tells that the loop still turns, and answers whether the worker is
+to stop.
+"""
 
 
 class Backoff:
@@ -84,7 +95,9 @@ class Backoff:
 class Loop:
     """One worker's life in this process."""
 
-    def __init__(self, kind: str, factory: Factory, configuration: Configuration, health: Health, stop: Stop) -> None:
+    def __init__(
+        self, kind: str, factory: Factory, configuration: Configuration, health: Health, stop: Stop
+    ) -> None:
         """Connects to nothing yet."""
         self._kind, self._factory, self._configuration = kind, factory, configuration
         self._health, self._stop = health, stop
@@ -97,7 +110,10 @@ class Loop:
         self._sampled_at = 0.0
 
     def run(self) -> None:
-        """Turns until told to stop. Raises Refused when somebody must act, and any other error as it comes."""
+        """Turns until told to stop.
+
+        Raises Refused when somebody must act, and any other error as it comes.
+        """
         garbage = Garbage()
         try:
             while not self._stop.asked:
@@ -115,7 +131,7 @@ class Loop:
             wait = self._turn()
         except CursorRefused as error:
             metrics.CURSOR_REFUSALS.inc()
-            log().warning("cursor_refused", why=plain(error))
+            log().warning("cursor_refused", why=one_line(error))
             self._drop()
             # Two that fight for a partition must not keep each other from ever getting through.
             self._idle(self._backoff.next())
@@ -161,7 +177,9 @@ class Loop:
 
     def _connect(self) -> Database:
         c = self._configuration.database
-        connection = session.connect(c.url.get_secret_value(), role=c.role, name=f"points-{self._kind}")
+        connection = session.connect(
+            c.url.get_secret_value(), role=c.role, name=f"points-{self._kind}"
+        )
         try:
             migrate.check(connection)
         except BaseException:
@@ -170,7 +188,10 @@ class Loop:
         return connection
 
     def _is_paused(self, job: Job, connection: Database) -> bool:
-        """Writes the pause that is to be written; while it holds, lets a second pass and answers True."""
+        """Writes the pause that is to be written.
+
+        While it holds, lets a second pass and answers True.
+        """
         pipeline = job.pipeline or ""
         with transaction(connection) as cursor:
             if self._to_pause is not None:
@@ -201,14 +222,17 @@ class Loop:
         lost = self._lose_connection(error)
         whose = "database" if isinstance(error, psycopg.Error) else "kafka"
         if lost or whose == "kafka":
-            self._tell(f"{whose}: {plain(error)}")
+            self._tell(f"{whose}: {one_line(error)}")
         else:
-            log().warning("rolled_back", why=plain(error))
+            log().warning("rolled_back", why=one_line(error))
         self._drop()
         self._idle(self._backoff.next())
 
     def _lose_connection(self, error: Exception) -> bool:
-        """Counts the trouble; whether the connection is lost (the victim of a deadlock keeps it)."""
+        """Counts the trouble.
+
+        Whether the connection is lost (the victim of a deadlock keeps it).
+        """
         if not isinstance(error, psycopg.Error):
             metrics.BROKER_TROUBLES.inc()
             return False
@@ -247,7 +271,10 @@ class Loop:
 
 
 def run_worker(kind: str, factory: Factory, configuration: Configuration) -> int:
-    """Runs one worker in this process until it is told to stop; answers the exit code (see failures.Exit)."""
+    """Runs one worker in this process until it is told to stop.
+
+    Answers the exit code (see failures.Exit).
+    """
     set_up(configuration.log_level, configuration.log_format, worker=kind)
     stop = Stop()
     where = configuration.metrics
@@ -255,7 +282,10 @@ def run_worker(kind: str, factory: Factory, configuration: Configuration) -> int
     try:
         server = HealthServer(health, where.host, where.port)
     except OSError as error:
-        log().error("refused", why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): set POINTS_METRICS__PORT")
+        log().error(
+            "refused",
+            why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): set POINTS_METRICS__PORT",
+        )
         return Exit.CONFIGURATION
     log().info("serving", url=server.url)
     try:

@@ -1,4 +1,7 @@
-"""Being told to stop: a signal, or the end of the supervisor. It sets a flag; the loop ends after the batch in hand."""
+"""Being told to stop: a signal, or the end of the supervisor.
+
+It sets a flag; the loop ends after the batch in hand.
+"""
 
 import os
 import select
@@ -11,7 +14,10 @@ PARENT_PIPE: Final = "POINTS_PARENT_PIPE"
 
 
 class Stop:
-    """Whether to stop, and waiting that ends at once when told to. Only the main thread may make one."""
+    """Whether to stop, and waiting that ends at once when told to.
+
+    Only the main thread may make one.
+    """
 
     def __init__(self) -> None:
         self._asked = False

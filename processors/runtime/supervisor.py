@@ -13,7 +13,9 @@ from processors.runtime.stopping import PARENT_PIPE, Stop
 
 LOOK_SECONDS = 0.1
 GRACE_SECONDS = 60.0
-"""For a child to finish its batch and leave the group; a lost broker or database costs the most of it."""
+"""For a child to finish its batch and leave the group; a lost broker or database costs the most of
+it.
+"""
 RESTART_FIRST, RESTART_LONGEST = 0.5, 30.0
 PROVEN_SECONDS = 60.0
 """A child that lived so long does not inherit the waits of earlier crashes."""
@@ -21,7 +23,7 @@ NEEDS_SOMEBODY = (Exit.CONFIGURATION, Exit.SCHEMA, Exit.TOPIC)
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class ChildSpec:
     """A worker to run: its kind, its name in the tree, and its port (0: any)."""
 
     kind: str
@@ -31,26 +33,35 @@ class Planned:
 
 @dataclass(slots=True)
 class _Child:
-    planned: Planned
+    planned: ChildSpec
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     again_at: float = 0.0
     backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_FIRST, RESTART_LONGEST))
 
 
-def plan(kinds: Sequence[str], base_port: int) -> list[Planned]:
-    """The workers with their ports, `base_port` and upward; one of several of a kind is told by its number."""
+def child_specs(kinds: Sequence[str], base_port: int) -> list[ChildSpec]:
+    """The workers with their ports, `base_port` and upward.
+
+    One of several of a kind is told by its number.
+    """
     found = []
     for i, kind in enumerate(kinds):
         name = f"{kind}-{kinds[:i].count(kind) + 1}" if kinds.count(kind) > 1 else kind
-        found.append(Planned(kind, name, base_port + i if base_port else 0))
+        found.append(ChildSpec(kind, name, base_port + i if base_port else 0))
     return found
 
 
 class Supervisor:
     """Runs workers as children of this process."""
 
-    def __init__(self, command: Sequence[str], planned: Sequence[Planned], environment: Mapping[str, str], stop: Stop) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        planned: Sequence[ChildSpec],
+        environment: Mapping[str, str],
+        stop: Stop,
+    ) -> None:
         """`command` and a kind make the command of a child."""
         self._command, self._environment, self._stop = list(command), dict(environment), stop
         self._children = [_Child(one) for one in planned]
@@ -93,7 +104,12 @@ class Supervisor:
             child.backoff.reset()
         wait = child.backoff.next()
         child.again_at = time.monotonic() + wait
-        log().warning("child_ended", child=child.planned.name, exit_code=ended, restart_in_seconds=round(wait, 1))
+        log().warning(
+            "child_ended",
+            child=child.planned.name,
+            exit_code=ended,
+            restart_in_seconds=round(wait, 1),
+        )
         return None
 
     def _start(self, child: _Child) -> None:
@@ -116,7 +132,11 @@ class Supervisor:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log().error("child_killed", child=child.planned.name, why=f"it did not end within {GRACE_SECONDS:.0f} s")
+                log().error(
+                    "child_killed",
+                    child=child.planned.name,
+                    why=f"it did not end within {GRACE_SECONDS:.0f} s",
+                )
                 process.kill()
                 process.wait()
         os.close(self._writing)

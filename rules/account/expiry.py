@@ -9,16 +9,23 @@ from schemas.ids import NEVER, Micros
 
 
 def expires_at(due: Micros, expiry: tuple[int, int] | None, zone: str) -> Micros:
-    """The exclusive instant at which points of this due date expire (SPEC 3.1 D6); NEVER without an expiry.
+    """The exclusive instant at which points of this due date expire (SPEC 3.1 D6).
 
-    `expiry` is (month, day). The year Y is that of the due date in the merchant's zone (IANA name); the points can be
-    used until the end of that month and day of Y+1, so the instant is the next local midnight.
+    NEVER without an expiry.
+
+    `expiry` is (month, day). The year Y is that of the due date in the merchant's zone (IANA name);
+    the points can be used until the end of that month and day of Y+1, so the instant is the next
+    local midnight.
     """
     if expiry is None or due > LAST:
         return NEVER
     due = max(due, FIRST)
     expires = _expiry_of_quarter(due // QUARTER, expiry, zone)
-    return expires if expires is not None else _expiry_of_year(local_date(due, zone).year, expiry, zone)
+    return (
+        expires
+        if expires is not None
+        else _expiry_of_year(local_date(due, zone).year, expiry, zone)
+    )
 
 
 def shown_day(expires: Micros, zone: str) -> date:

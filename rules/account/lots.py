@@ -19,7 +19,10 @@ class LotKey(NamedTuple):
 
 @dataclass(slots=True)
 class Lot:
-    """Points granted together. `expired` is what of it lapsed unspent; free points are `remaining` less `held`."""
+    """Points granted together.
+
+    `expired` is what of it lapsed unspent; free points are `remaining` less `held`.
+    """
 
     points: int = 0
     remaining: int = 0
@@ -65,10 +68,13 @@ def grant(account: Account, key: LotKey, points: int) -> Moved:
 
 
 def claw_back(account: Account, own: LotKey, at_most: int) -> Moved:
-    """Takes points back: from the order's own lot, then soonest-expiring lots; what is missing becomes debt.
+    """Takes points back: from the order's own lot, then soonest-expiring lots.
 
-    What the own lot let expire unspent is gone already and is not taken a second time (SPEC 4.1). Lapsed lots must
-    have been lapsed before. The result's points are negative, or 0 when nothing is left to take.
+    What is missing becomes debt.
+
+    What the own lot let expire unspent is gone already and is not taken a second time (SPEC 4.1).
+    Lapsed lots must have been lapsed before. The result's points are negative, or 0 when nothing is
+    left to take.
     """
     own_lot = account.lots.get(own)
     wanted = max(0, at_most - (own_lot.expired if own_lot is not None else 0))

@@ -1,7 +1,8 @@
 """Which settings an order is bound to (SPEC 1.7).
 
-`settings_no` of an order is the version it is bound to, NOTHING_IN_FORCE, or negative while it is not bound: then it
-remembers how many versions were known when the order was first heard of, since later ones are not for it.
+`settings_no` of an order is the version it is bound to, NOTHING_IN_FORCE, or negative while it is
+not bound: then it remembers how many versions were known when the order was first heard of, since
+later ones are not for it.
 """
 
 from bisect import bisect_right
@@ -24,11 +25,14 @@ def first_heard(versions: Sequence[VersionInForce]) -> int:
     return -1 - len(versions)
 
 
-def bound_version(versions: Sequence[VersionInForce], created_at: Micros | None, settings_no: int) -> int:
+def bound_version(
+    versions: Sequence[VersionInForce], created_at: Micros | None, settings_no: int
+) -> int:
     """The `settings_no` now that these versions are known, oldest first.
 
-    An order bound already stays so. It is bound to the version in force at its creation among those known when it was
-    first heard of; if there were none, to the first ones, if they were in force at its creation.
+    An order bound already stays so. It is bound to the version in force at its creation among those
+    known when it was first heard of; if there were none, to the first ones, if they were in force
+    at its creation.
     """
     if settings_no >= NOTHING_IN_FORCE or created_at is None:
         return settings_no
@@ -42,8 +46,8 @@ def bound_version(versions: Sequence[VersionInForce], created_at: Micros | None,
 def bound_as_parent(settings_no: int, parent_settings_no: int | None) -> int:
     """The `settings_no` of a split child, bound as its parent is: by its own creation until the parent is bound (SPEC 1.7).
 
-    A parent bound to nothing in force binds its child to nothing. `parent_settings_no` is None when there is no parent
-    or it is not known.
+    A parent bound to nothing in force binds its child to nothing. `parent_settings_no` is None when
+    there is no parent or it is not known.
     """
     if parent_settings_no is None or parent_settings_no < NOTHING_IN_FORCE:
         return settings_no

@@ -10,8 +10,8 @@ from schemas.ids import DAY, Micros
 def due_at(final: Micros, pending_days: int, zone: str) -> Micros:
     """The instant from which the order's points are due, for its final moment (SPEC 2.1 D2).
 
-    Calendar days in the merchant's zone (IANA name), at 00:00 of that day: 12/1 final + 3 days = 12/4. With no pending
-    days at once, and never earlier than the final moment.
+    Calendar days in the merchant's zone (IANA name), at 00:00 of that day: 12/1 final + 3 days =
+    12/4. With no pending days at once, and never earlier than the final moment.
     """
     if pending_days == 0:
         return final
@@ -24,7 +24,8 @@ def due_at(final: Micros, pending_days: int, zone: str) -> Micros:
     return max(due, final)
 
 
-# 16,384 quarter hours are 170 days of one zone: more than a worker meets between two restarts, 2 MB at most.
+# 16,384 quarter hours are 170 days of one zone: more than a worker meets between two restarts, 2 MB
+# at most.
 @lru_cache(maxsize=1 << 14)
 def _due_of_quarter(quarter: int, pending_days: int, zone: str) -> Micros | None:
     day = date_of_quarter(quarter, zone)

@@ -10,7 +10,9 @@ from schemas.settings import BoundRules
 from schemas.upstream.base import INT64
 
 POINTS_LIMIT = 1_000_000_000
-"""Points of one order beyond which nothing is granted (`over_limit`): a typing mistake, not a purchase."""
+"""Points of one order beyond which nothing is granted (`over_limit`): a typing mistake, not a
+purchase.
+"""
 
 RETAIL_CHANNELS = frozenset({"pos", "shop_crm"})
 ONLINE_CHANNELS = frozenset({"shop", "sc", "mc", "admin", "openapi", "import"})
@@ -18,7 +20,10 @@ NOT_EARNING_KINDS = frozenset({"return", "exchange"})
 
 
 class Earning(NamedTuple):
-    """Base in minor units and points, or why there are none (`reason`; None when the order can earn)."""
+    """Base in minor units and points, or why there are none (`reason`.
+
+    None when the order can earn).
+    """
 
     base: int
     points: int
@@ -33,7 +38,10 @@ def channel_of(created_by: str | None) -> str:
 
 
 def counted_returns(returns: Iterable[ReturnOrder], keep_from: Micros | None) -> int:
-    """Sum of the completed returns in minor units; with `keep`, only of those dated before the due date (SPEC 4.3)."""
+    """Sum of the completed returns in minor units.
+
+    With `keep`, only of those dated before the due date (SPEC 4.3).
+    """
     total = 0
     for one in returns:
         at = since(one.trail, COMPLETED)
@@ -43,8 +51,13 @@ def counted_returns(returns: Iterable[ReturnOrder], keep_from: Micros | None) ->
 
 
 def goods_of(record: OrderRecord, *, deduct_store_credit: bool) -> int:
-    """The amount of the goods that counts, before returns (SPEC 1.2), in minor units; may be negative."""
-    amount = record.subtotal - record.order_discount - record.custom_discount - record.points_to_cash
+    """The amount of the goods that counts, before returns (SPEC 1.2), in minor units.
+
+    May be negative.
+    """
+    amount = (
+        record.subtotal - record.order_discount - record.custom_discount - record.points_to_cash
+    )
     return amount - record.user_credit if deduct_store_credit else amount
 
 
@@ -72,7 +85,10 @@ def _refusal(record: OrderRecord, buyer: Buyer, rules: BoundRules) -> str | None
         return "no_member"
     if record.guest:
         return "guest_checkout"
-    if buyer is not UNKNOWN_BUYER and (reason := not_yet_a_member(buyer, record.created_at)) is not None:
+    if (
+        buyer is not UNKNOWN_BUYER
+        and (reason := not_yet_a_member(buyer, record.created_at)) is not None
+    ):
         return reason
     if channel_of(record.created_by) not in rules.channels:
         return "channel_excluded"
@@ -86,9 +102,12 @@ def _refusal(record: OrderRecord, buyer: Buyer, rules: BoundRules) -> str | None
 
 
 def not_yet_a_member(buyer: Buyer, created_at: Micros) -> str | None:
-    """Why the buyer was no member when he ordered (SPEC 1.5, 1.9); None when he was, or when nothing is known of it.
+    """Why the buyer was no member when he ordered (SPEC 1.5, 1.9).
 
-    When he registered tells more than whether he is a member now, so `is_member` counts without `registered_at` only.
+    None when he was, or when nothing is known of it.
+
+    When he registered tells more than whether he is a member now, so `is_member` counts without
+    `registered_at` only.
     """
     if buyer.registered_at is not None:
         return "registered_later" if buyer.registered_at > created_at else None

@@ -1,7 +1,8 @@
 """The one law (SPEC 4.1): what an order is entitled to now, and by which differences the ledger must change.
 
-`entitlement` decides from the facts, the bound settings and the time alone; `changes` compares it with what was posted.
-Events may come twice, late or in any order: only the difference between the two is ever posted.
+`entitlement` decides from the facts, the bound settings and the time alone; `changes` compares it
+with what was posted. Events may come twice, late or in any order: only the difference between the
+two is ever posted.
 """
 
 from typing import Literal, NamedTuple
@@ -24,8 +25,9 @@ Installs = tuple[tuple[Micros, bool], ...]
 class Entitlement(NamedTuple):
     """What an order is entitled to at one moment.
 
-    `points` is what the order earns in the end, `now_points` what of it is due now; `reason` names why it earns
-    nothing. `final_at`, `due_at` and `expires_at` belong to episode `episode`, the newest one.
+    `points` is what the order earns in the end, `now_points` what of it is due now; `reason` names
+    why it earns nothing. `final_at`, `due_at` and `expires_at` belong to episode `episode`, the
+    newest one.
     """
 
     state: OrderState
@@ -47,7 +49,8 @@ class Entitlement(NamedTuple):
 class Change(NamedTuple):
     """One difference to post: `points` to `holder`'s lot of this order and `episode`.
 
-    A negative one is an upper bound: what the order's own lot let expire unspent is not taken a second time.
+    A negative one is an upper bound: what the order's own lot let expire unspent is not taken a
+    second time.
     """
 
     type: ChangeType
@@ -58,7 +61,9 @@ class Change(NamedTuple):
 
 
 def feature_in_force(rules: BoundRules, installs: Installs, created_at: Micros) -> bool:
-    """SPEC 1.8: enabled and entitled; of settings and application events the newer one at `created_at` speaks.
+    """SPEC 1.8: enabled and entitled.
+
+    Of settings and application events the newer one at `created_at` speaks.
 
     Events of the settings' own instant come after them, and of two of one instant the installation.
     """
@@ -82,14 +87,23 @@ class _When(NamedTuple):
     episode: int
 
 
-def entitlement(facts: OrderFacts, rules: BoundRules | None, now: Micros, installs: Installs = ()) -> Entitlement:
-    """What the order is entitled to at `now`. `rules` are those of `facts.settings_no` (None when there are none)."""
+def entitlement(
+    facts: OrderFacts, rules: BoundRules | None, now: Micros, installs: Installs = ()
+) -> Entitlement:
+    """What the order is entitled to at `now`.
+
+    `rules` are those of `facts.settings_no` (None when there are none).
+    """
     refusal = _cannot_earn(facts, rules, installs)
     if refusal is not None or rules is None:
-        return Entitlement("none", Earning(0, 0, refusal), reason=refusal, episode=facts.posted.episode)
+        return Entitlement(
+            "none", Earning(0, 0, refusal), reason=refusal, episode=facts.posted.episode
+        )
     when = _when(facts, rules, now)
     keep_from = when.due_at if when is not None and rules.keep else None
-    earning = earning_of(facts, rules, counted_returns(facts.returns, keep_from) if facts.returns else 0)
+    earning = earning_of(
+        facts, rules, counted_returns(facts.returns, keep_from) if facts.returns else 0
+    )
     if earning.reason is not None:
         return _with(when, "none", earning, facts, reason=earning.reason)
     ended = _withdrawn(facts, earning)
@@ -107,11 +121,15 @@ def entitlement(facts: OrderFacts, rules: BoundRules | None, now: Micros, instal
 def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
     """Whether the order is surely not due for anything yet: most records of an order come before it is final.
 
-    A short cut for callers that only want the differences, and know that nothing was posted or planned.
+    A short cut for callers that only want the differences, and know that nothing was posted or
+    planned.
     """
     if rules is None or facts.record is None:
         return True
-    return not rules.keep and order_final_moment(facts, rules.overrides, on_completed=rules.on_completed) is None
+    return (
+        not rules.keep
+        and order_final_moment(facts, rules.overrides, on_completed=rules.on_completed) is None
+    )
 
 
 def _cannot_earn(facts: OrderFacts, rules: BoundRules | None, installs: Installs) -> str | None:
@@ -121,21 +139,33 @@ def _cannot_earn(facts: OrderFacts, rules: BoundRules | None, installs: Installs
         return "no_settings_yet"
     if facts.settings_no == NOTHING_IN_FORCE or rules is None:
         return "no_settings_in_force"
-    # A split child is bound as its parent is: what was uninstalled between the two changes nothing for it either.
+    # A split child is bound as its parent is: what was uninstalled between the two changes nothing
+    # for it either.
     bound_at = facts.record.created_at if facts.bound_at is None else facts.bound_at
     if not feature_in_force(rules, installs, bound_at):
         return "feature_off"
     return None
 
 
-def _with(when: _When | None, state: OrderState, earning: Earning, facts: OrderFacts, reason: str | None = None) -> Entitlement:
+def _with(
+    when: _When | None,
+    state: OrderState,
+    earning: Earning,
+    facts: OrderFacts,
+    reason: str | None = None,
+) -> Entitlement:
     if when is None:
         return Entitlement(state, earning, episode=facts.posted.episode, reason=reason)
-    return Entitlement(state, earning, 0, when.final_at, when.due_at, when.expires_at, when.episode, reason)
+    return Entitlement(
+        state, earning, 0, when.final_at, when.due_at, when.expires_at, when.episode, reason
+    )
 
 
 def _when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
-    """The final moment that counts and its episode (SPEC 2.2, 4.5); None while the order is not final."""
+    """The final moment that counts and its episode (SPEC 2.2, 4.5).
+
+    None while the order is not final.
+    """
     if rules.keep and not rules.on_completed and facts.parcels:
         kept = _kept_when(facts, rules, now)
         if kept is not None:
@@ -157,9 +187,14 @@ def _kept_when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | Non
 
 
 def _episode_of(final: Micros, posted: Posted, rules: BoundRules, now: Micros) -> _When:
-    """A final moment no later than the granted one belongs to its episode; a later one opens the next (SPEC 2.2)."""
+    """A final moment no later than the granted one belongs to its episode.
+
+    A later one opens the next (SPEC 2.2).
+    """
     if posted.episode and posted.final_at is not None and final <= posted.final_at:
-        return _When(posted.final_at, posted.due_at or final, posted.expires_at or 0, posted.episode)
+        return _When(
+            posted.final_at, posted.due_at or final, posted.expires_at or 0, posted.episode
+        )
     due = due_at(final, rules.pending_days, rules.zone)
     expires = expires_at(due, rules.expiry, rules.zone)
     if posted.episode and posted.points and due <= now and expires == posted.expires_at:
@@ -184,7 +219,9 @@ def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
     """The differences between what is posted and what `now` says, in the order in which they are posted."""
     posted, record = facts.posted, facts.record
     holder = record.member if record is not None else None
-    if posted.points == now.now_points and (not posted.points or (posted.holder == holder and posted.episode == now.episode)):
+    if posted.points == now.now_points and (
+        not posted.points or (posted.holder == holder and posted.episode == now.episode)
+    ):
         return []
     found: list[Change] = []
     if (
@@ -193,11 +230,19 @@ def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
         and (posted.holder != holder or now.episode != posted.episode or now.due_at is None)
     ):
         # D9: the entitlement moves with the member; a new episode is granted whole (SPEC 4.5).
-        found.append(Change("clawed_back", posted.holder, -posted.points, posted.episode, posted.expires_at or 0))
+        found.append(
+            Change(
+                "clawed_back", posted.holder, -posted.points, posted.episode, posted.expires_at or 0
+            )
+        )
         posted = posted._replace(points=0, clawed=True)
     difference = now.now_points - posted.points
     if holder is not None and difference and now.expires_at is not None:
-        found.append(Change(_type_of(difference, posted, now), holder, difference, now.episode, now.expires_at))
+        found.append(
+            Change(
+                _type_of(difference, posted, now), holder, difference, now.episode, now.expires_at
+            )
+        )
     return found
 
 
@@ -205,7 +250,9 @@ def _type_of(difference: int, posted: Posted, now: Entitlement) -> ChangeType:
     """SPEC 4.3: the first entry of an episode grants, cancelled and returned goods are clawed back, edits adjust."""
     if difference < 0:
         by_amount = now.state == "granted" or now.reason in _BY_AMOUNT
-        return "adjusted" if by_amount and now.earning.returned <= posted.returned else "clawed_back"
+        return (
+            "adjusted" if by_amount and now.earning.returned <= posted.returned else "clawed_back"
+        )
     return "granted" if now.episode != posted.episode or posted.clawed else "adjusted"
 
 
@@ -218,7 +265,9 @@ def _lost(last: Change, now: Entitlement) -> bool:
     return last.type == "clawed_back" and now.state != "granted" and now.reason != "returned"
 
 
-def after_posting(facts: OrderFacts, now: Entitlement, done: list[tuple[Change, int]], account_no: int | None) -> Posted:
+def after_posting(
+    facts: OrderFacts, now: Entitlement, done: list[tuple[Change, int]], account_no: int | None
+) -> Posted:
     """What is posted once `done` (each change with the points that it really moved) is in the ledger."""
     posted = facts.posted
     points, episode, holder = posted.points, posted.episode, posted.holder

@@ -12,22 +12,23 @@ OTHER_DAYS = "other_days"
 NOT_FINAL = "not_final"
 
 
-def ours(now: Entitlement) -> int:
+def our_points(now: Entitlement) -> int:
     """The points that stand beside the platform's: what the order earns in the end, 0 when it cannot."""
     return now.points if now.state in {"waiting", "planned", "granted"} else 0
 
 
-def compared(facts: OrderFacts, rules: BoundRules | None, now: Entitlement) -> str | None:
+def compare(facts: OrderFacts, rules: BoundRules | None, now: Entitlement) -> str | None:
     """In one word how the platform's figure stands to ours; None when it gave none.
 
-    EQUAL; the word why we give nothing (`no_member`, `cancelled`, … as in `explain`); PARTLY_RETURNED when it is ours
-    before goods went back; OTHER_POINTS; OTHER_DAYS when only the pending days do; NOT_FINAL when all is equal and the
-    order is not final yet. Where both give nothing they are equal, whatever the reasons.
+    EQUAL; the word why we give nothing (`no_member`, `cancelled`, … as in `explain`);
+    PARTLY_RETURNED when it is ours before goods went back; OTHER_POINTS; OTHER_DAYS when only the
+    pending days do; NOT_FINAL when all is equal and the order is not final yet. Where both give
+    nothing they are equal, whatever the reasons.
     """
     record = facts.record
     if record is None or record.summary_points is None:
         return None
-    points = ours(now)
+    points = our_points(now)
     if record.summary_points == points == 0:
         return EQUAL
     if now.state in {"none", "withdrawn"}:

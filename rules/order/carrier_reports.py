@@ -1,7 +1,7 @@
 """What the carriers say of a parcel (SPEC 2.4, 6): which reports it takes, and the voice that they fold into.
 
-Reports fold by (time of the event, rank of the meaning), never by arrival, so that any order and any number of repeats
-of the same reports give the same voice.
+Reports fold by (time of the event, rank of the meaning), never by arrival, so that any order and
+any number of repeats of the same reports give the same voice.
 """
 
 from collections.abc import Iterable
@@ -23,8 +23,8 @@ _FINAL_FOR_COLLECTED = frozenset({Meaning.COLLECTED})
 class GoneWord(NamedTuple):
     """One word of *returning*, *returned* or *lost*.
 
-    `out`: the latter two, so that other parcels decide without it (SPEC 2.5). `reversal`: it took back a delivery as well
-    (7-11 2053).
+    `out`: the latter two, so that other parcels decide without it (SPEC 2.5). `reversal`: it took
+    back a delivery as well (7-11 2053).
     """
 
     at: Micros
@@ -35,9 +35,9 @@ class GoneWord(NamedTuple):
 class Voice(NamedTuple):
     """One of the two voices on a parcel (SPEC 2.4), upstream or the carrier, folded by itself.
 
-    `final_at` is the final moment that it says; `gone` the words by which the parcel goes back since then, in the order in
-    which they were said: one of the two is empty. `before` is the final moment that stood before it went back, and stands
-    again when that does not count.
+    `final_at` is the final moment that it says; `gone` the words by which the parcel goes back
+    since then, in the order in which they were said: one of the two is empty. `before` is the final
+    moment that stood before it went back, and stands again when that does not count.
     """
 
     final_at: Micros | None = None
@@ -51,7 +51,10 @@ class Voice(NamedTuple):
 
     @property
     def out(self) -> bool:
-        """Returned or lost by its newest word: other parcels decide without it (SPEC 2.5). One going back is awaited."""
+        """Returned or lost by its newest word: other parcels decide without it (SPEC 2.5).
+
+        One going back is awaited.
+        """
         return bool(self.gone) and self.gone[-1].out
 
     def denies(self, final: Micros) -> bool:
@@ -59,7 +62,10 @@ class Voice(NamedTuple):
         return any(word.at > final for word in self.gone)
 
     def keeping(self, kept_from: Micros) -> "Voice":
-        """The voice if words of going back at or after `kept_from` change nothing (SPEC 4.5); a reversed scan takes back."""
+        """The voice if words of going back at or after `kept_from` change nothing (SPEC 4.5).
+
+        A reversed scan takes back.
+        """
         left = tuple(word for word in self.gone if word.at < kept_from or word.reversal)
         if len(left) == len(self.gone):
             return self
@@ -89,7 +95,10 @@ def carrier_voice(reports: Iterable[CarrierReport], awaited: str) -> Voice:
 
 
 def _with(voice: Voice, report: CarrierReport, final: frozenset[Meaning]) -> Voice:
-    """The voice after one more report, later in (time, rank) than those before it; most change nothing."""
+    """The voice after one more report, later in (time, rank) than those before it.
+
+    Most change nothing.
+    """
     meaning = report.meaning
     if meaning in final:
         return voice if voice.final_at is not None else Voice(report.at)
@@ -97,7 +106,8 @@ def _with(voice: Voice, report: CarrierReport, final: frozenset[Meaning]) -> Voi
         stood = voice.before if voice.gone else voice.final_at
         return Voice(None, stood, (*voice.gone, GoneWord(report.at, meaning in OUT_OF_THE_COUNT)))
     if meaning is Meaning.REVERSED:
-        # It takes back a delivery or pick-up, also one before the parcel went back; the going back itself stands.
+        # It takes back a delivery or pick-up, also one before the parcel went back; the going back
+        # itself stands.
         return voice._replace(final_at=None, before=None)
     if meaning is Meaning.REVERSED_RETURNING:
         return Voice(None, None, (*voice.gone, GoneWord(report.at, reversal=True)))
@@ -126,11 +136,18 @@ def number_of(parcel: Parcel, facts: OrderFacts) -> bytes:
     record = facts.record
     if record is None or not record.tracking:
         return b""
-    return record.tracking if len(facts.parcels) == 1 or record.delivery_id == parcel.record.parcel_id else b""
+    return (
+        record.tracking
+        if len(facts.parcels) == 1 or record.delivery_id == parcel.record.parcel_id
+        else b""
+    )
 
 
 def numbers_of(facts: OrderFacts) -> frozenset[bytes]:
-    """The tracking numbers that the order's parcels have now; while no parcel is known, the one that the order names."""
+    """The tracking numbers that the order's parcels have now.
+
+    While no parcel is known, the one that the order names.
+    """
     if facts.parcels:
         return frozenset(number for parcel in facts.parcels if (number := number_of(parcel, facts)))
     tracking = facts.record.tracking if facts.record is not None else None
@@ -138,15 +155,19 @@ def numbers_of(facts: OrderFacts) -> frozenset[bytes]:
 
 
 def within_reach(created_at: Micros | None, at: Micros) -> bool:
-    """Whether a report is near enough to the order's creation to mean it by its number; one not known yet may be."""
+    """Whether a report is near enough to the order's creation to mean it by its number.
+
+    One not known yet may be.
+    """
     return created_at is None or abs(at - created_at) <= REACH
 
 
 def reports_of(parcel: Parcel, facts: OrderFacts) -> tuple[CarrierReport, ...]:
     """The reports that the parcel takes (SPEC 6): those of its number, within 180 days, and those that name the order.
 
-    A report that names the order and a number is of the parcel of that number, however old; if no parcel has it, or
-    it has no number, it is of the order's only parcel, and of none when there are several.
+    A report that names the order and a number is of the parcel of that number, however old; if no
+    parcel has it, or it has no number, it is of the order's only parcel, and of none when there are
+    several.
     """
     if not facts.reports:
         return ()

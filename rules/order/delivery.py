@@ -1,6 +1,7 @@
 """When an order is final (SPEC 2): at the last of its parcels' final moments, or at its completion without delivery.
 
-Without reports of a carrier a parcel has one voice, upstream's, and nothing is folded for the other.
+Without reports of a carrier a parcel has one voice, upstream's, and nothing is folded for the
+other.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +33,10 @@ COUNTER_CHANNELS = frozenset({"pos", "shop_crm"})
 
 
 def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros | None:
-    """When upstream says that the parcel reached its final status (SPEC 2.2); None while it has not."""
+    """When upstream says that the parcel reached its final status (SPEC 2.2).
+
+    None while it has not.
+    """
     return _moment_in(parcel.trail, awaited_status(parcel, overrides))
 
 
@@ -48,13 +52,18 @@ def _moment_in(trail: Trail, awaited: str) -> Micros | None:
     if not run:
         return None
     said = _arrival_said_by(run[-1])
-    # `arrived` followed by `collected` loses nothing: without a word on the arrival the earliest evidence counts.
+    # `arrived` followed by `collected` loses nothing: without a word on the arrival the earliest
+    # evidence counts.
     return said if said is not None else min(e.evidence for e in run)
 
 
 def _arrival_said_by(entry: Entry) -> Micros | None:
     """The earlier of `arrived_at` and `collected_at`, when the record tells the arrival at all."""
-    arrived, collected = (entry.said_at, entry.also_at) if entry.state is State.ARRIVED else (entry.also_at, entry.said_at)
+    arrived, collected = (
+        (entry.said_at, entry.also_at)
+        if entry.state is State.ARRIVED
+        else (entry.also_at, entry.said_at)
+    )
     if arrived is None:
         return None
     return arrived if collected is None else min(arrived, collected)
@@ -63,8 +72,8 @@ def _arrival_said_by(entry: Entry) -> Micros | None:
 def gone_back_since(parcel: Parcel) -> Micros | None:
     """Since when the parcel is returning, returned or lost; None when it is not.
 
-    The earliest evidence counts, not the newest record's word: a parcel that is returned goes back since it was
-    returning.
+    The earliest evidence counts, not the newest record's word: a parcel that is returned goes back
+    since it was returning.
     """
     run = streak(parcel.trail, GONE_BACK)
     return min(e.evidence for e in run) if run else None
@@ -75,10 +84,13 @@ def before_it_went_back(parcel: Parcel, overrides: Mapping[str, FinalStatus]) ->
     return _moment_in(without_last(parcel.trail, GONE_BACK), awaited_status(parcel, overrides))
 
 
-def order_final_moment(facts: OrderFacts, overrides: Mapping[str, FinalStatus], *, on_completed: bool) -> Micros | None:
+def order_final_moment(
+    facts: OrderFacts, overrides: Mapping[str, FinalStatus], *, on_completed: bool
+) -> Micros | None:
     """When the whole order is final (SPEC 2.2 D4, D5 and 2.5)."""
     if on_completed or completes_without_delivery(facts):
-        # A cancellation is judged by itself (it may be kept, SPEC 4.3); it does not undo the completion.
+        # A cancellation is judged by itself (it may be kept, SPEC 4.3); it does not undo the
+        # completion.
         return since(without_last(facts.trail, CANCELLED), COMPLETED)
     if facts.reports:
         return _last_standing(standings(facts, overrides))
@@ -98,7 +110,10 @@ def completes_without_delivery(facts: OrderFacts) -> bool:
 
 
 def is_out_of_the_count(parcel: Parcel) -> bool:
-    """Returned or lost by upstream's word: the other parcels decide without it (SPEC 2.5). One on its way back is awaited."""
+    """Returned or lost by upstream's word: the other parcels decide without it (SPEC 2.5).
+
+    One on its way back is awaited.
+    """
     record = parcel.record
     return record.failed or record.status in ("returned", "expired")
 
@@ -136,7 +151,9 @@ class Standing(NamedTuple):
         return Standing(self.upstream.keeping(kept_from), self.carrier.keeping(kept_from))
 
 
-def standing_of(parcel: Parcel, facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> Standing:
+def standing_of(
+    parcel: Parcel, facts: OrderFacts, overrides: Mapping[str, FinalStatus]
+) -> Standing:
     """Both voices on one of the order's parcels."""
     carrier = carrier_voice(reports_of(parcel, facts), awaited_status(parcel, overrides))
     return Standing(upstream_voice(parcel, overrides), carrier)
@@ -164,14 +181,18 @@ def _gone_words(run: Iterable[Entry]) -> Iterator[GoneWord]:
         told = list(entries)
         earliest = min(entry.evidence for entry in told)
         for entry in told:
-            yield GoneWord(earliest if entry.said_at is None else entry.said_at, state in OUT_OF_THE_COUNT)
+            yield GoneWord(
+                earliest if entry.said_at is None else entry.said_at, state in OUT_OF_THE_COUNT
+            )
 
 
-def finals_if_kept(facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> Iterator[tuple[Micros, Micros]]:
+def finals_if_kept(
+    facts: OrderFacts, overrides: Mapping[str, FinalStatus]
+) -> Iterator[tuple[Micros, Micros]]:
     """Pairs (from when on going back changes nothing, the order's final moment then), for `on_return: keep` (SPEC 4.5).
 
-    The due date depends on what is kept, so all going back is kept first, then without the word that came first, and
-    so on. Which of the pairs holds is for the due date to say.
+    The due date depends on what is kept, so all going back is kept first, then without the word
+    that came first, and so on. Which of the pairs holds is for the due date to say.
     """
     if not facts.reports and all(gone_back_since(parcel) is None for parcel in facts.parcels):
         return

@@ -1,7 +1,7 @@
 """What is known of one order: the newest record of each facet, the trails, the binding and what was posted.
 
-Everything else about an order is decided from this and the merchant's settings (SPEC 4.1), so two orders with equal
-facts are entitled to equal points, whatever way the facts came in.
+Everything else about an order is decided from this and the merchant's settings (SPEC 4.1), so two
+orders with equal facts are entitled to equal points, whatever way the facts came in.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ from schemas.ids import Micros
 
 
 class DeliveryKey(IntEnum):
-    """What an order record says about its delivery. SPEC 2.2 D4: a missing key is no statement, a null is."""
+    """What an order record says about its delivery.
+
+    SPEC 2.2 D4: a missing key is no statement, a null is.
+    """
 
     ABSENT = 0
     NULL = 1
@@ -24,8 +27,9 @@ class DeliveryKey(IntEnum):
 class OrderRecord(NamedTuple):
     """The newest full record of an order. Amounts are minor units of `currency`.
 
-    `tracking` is the tracking number that the order names for its own parcel `delivery_id`, normalised; `parent` the order
-    that it was split from. `summary_days` and `summary_points` are the platform's own figure (SPEC 7), kept to be compared.
+    `tracking` is the tracking number that the order names for its own parcel `delivery_id`,
+    normalised; `parent` the order that it was split from. `summary_days` and `summary_points` are
+    the platform's own figure (SPEC 7), kept to be compared.
     """
 
     version: Version
@@ -66,11 +70,13 @@ class ParcelRecord(NamedTuple):
 
 
 class CarrierReport(NamedTuple):
-    """What a carrier reported (SPEC 2.4, 6). Reports sort by time and then by rank, which is the meaning's number.
+    """What a carrier reported (SPEC 2.4, 6).
 
-    `number` is the normalised tracking number, empty when the report had none; `named` says that the report named the
-    order itself. `service` is "carrier/service", `code` the table's spelling of the code; `return_leg` is already in the
-    meaning, and kept for a code that is unknown so far.
+    Reports sort by time and then by rank, which is the meaning's number.
+
+    `number` is the normalised tracking number, empty when the report had none; `named` says that
+    the report named the order itself. `service` is "carrier/service", `code` the table's spelling
+    of the code; `return_leg` is already in the meaning, and kept for a code that is unknown so far.
     """
 
     at: Micros
@@ -109,18 +115,21 @@ class ReturnOrder(NamedTuple):
     trail: Trail = EMPTY
 
 
-UNHEARD = -1
-"""`settings_no` of an order of which nothing was heard; see rules.binding for the other negative ones."""
+UNSEEN = -1
+"""`settings_no` of an order of which nothing was heard; see rules.binding for the other negative
+ones.
+"""
 NOTHING_IN_FORCE = 0
 
 
 class Posted(NamedTuple):
     """What the ledger holds for an order, and the episode of finality (SPEC 2.2) that it belongs to.
 
-    `points` is the sum of the earning entries that the present holder got in this episode; `final_at`, `due_at` and
-    `expires_at` are those of the newest episode, which an earlier final moment no longer moves. `returned` is the sum of
-    the returns that the last posting counted, `clawed` whether it took back the entitlement itself (the order was
-    cancelled, or lost its finality or its member), so that points that come back are granted, not adjusted.
+    `points` is the sum of the earning entries that the present holder got in this episode;
+    `final_at`, `due_at` and `expires_at` are those of the newest episode, which an earlier final
+    moment no longer moves. `returned` is the sum of the returns that the last posting counted,
+    `clawed` whether it took back the entitlement itself (the order was cancelled, or lost its
+    finality or its member), so that points that come back are granted, not adjusted.
     """
 
     episode: int = 0
@@ -142,11 +151,12 @@ NOTHING_POSTED = Posted()
 class OrderFacts:
     """All that is known of one order.
 
-    `settings_no` is the settings version that the order is bound to (SPEC 1.7, rules.binding): negative until its
-    creation and the first settings are known, NOTHING_IN_FORCE when no settings were in force at its creation. `tier`
-    comes from the oldest record that names one (SPEC 1.3: the tier at creation). `reports` are the carriers' reports joined
-    to the order, sorted. `buyer` and `bound_at` are not the order's own, but looked up before it is decided: the latter is
-    the creation of the parent that a split child is bound as (SPEC 1.7), None for all others.
+    `settings_no` is the settings version that the order is bound to (SPEC 1.7, rules.binding):
+    negative until its creation and the first settings are known, NOTHING_IN_FORCE when no settings
+    were in force at its creation. `tier` comes from the oldest record that names one (SPEC 1.3: the
+    tier at creation). `reports` are the carriers' reports joined to the order, sorted. `buyer` and
+    `bound_at` are not the order's own, but looked up before it is decided: the latter is the
+    creation of the parent that a split child is bound as (SPEC 1.7), None for all others.
     """
 
     record: OrderRecord | None = None
@@ -155,7 +165,7 @@ class OrderFacts:
     returns: tuple[ReturnOrder, ...] = ()
     tier: str | None = None
     tier_at: Version | None = None
-    settings_no: int = UNHEARD
+    settings_no: int = UNSEEN
     posted: Posted = NOTHING_POSTED
     reports: tuple[CarrierReport, ...] = ()
     buyer: Buyer = UNKNOWN_BUYER

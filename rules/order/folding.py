@@ -1,12 +1,20 @@
 """Folding records into facts: each facet takes the newest version, trails take what they need, and nothing else counts.
 
-Folding is commutative and idempotent: any order and any number of repeats of the same records give the same facts.
+Folding is commutative and idempotent: any order and any number of repeats of the same records give
+the same facts.
 """
 
 from bisect import bisect_left
 from typing import Literal, TypeVar
 
-from rules.order.facts import CarrierReport, OrderFacts, OrderRecord, Parcel, ParcelRecord, ReturnOrder
+from rules.order.facts import (
+    CarrierReport,
+    OrderFacts,
+    OrderRecord,
+    Parcel,
+    ParcelRecord,
+    ReturnOrder,
+)
 from rules.order.trail import GONE_BACK, Entry, State, Version, extended
 from schemas.carriers.meaning import Meaning
 
@@ -16,9 +24,15 @@ DUPLICATE: Outcome = "duplicate"
 STALE: Outcome = "stale"
 TOO_MANY: Outcome = "too_many_reports"
 MOST_REPORTS = 500
-"""Of one order. A parcel has some tens; more is a sender gone wrong, which must not make a row grow without end."""
+"""Of one order. A parcel has some tens; more is a sender gone wrong, which must not make a row grow
+without end.
+"""
 
-_ORDER_STATES = {"completed": State.COMPLETED, "cancelled": State.CANCELLED, "removed": State.CANCELLED}
+_ORDER_STATES = {
+    "completed": State.COMPLETED,
+    "cancelled": State.CANCELLED,
+    "removed": State.CANCELLED,
+}
 _PARCEL_STATES = {
     "arrived": State.ARRIVED,
     "collected": State.COLLECTED,
@@ -32,7 +46,9 @@ _PARCEL_STATES = {
 def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outcome:
     """Folds a full order record (its nested delivery is folded by itself)."""
     newest = facts.record
-    tier_older = tier is not None and (facts.tier_at is None or (record.version, tier) < (facts.tier_at, facts.tier or ""))
+    tier_older = tier is not None and (
+        facts.tier_at is None or (record.version, tier) < (facts.tier_at, facts.tier or "")
+    )
     if tier_older:
         facts.tier, facts.tier_at = tier, record.version
     state = _ORDER_STATES.get(record.status, State.OTHER)
@@ -52,7 +68,10 @@ _Record = TypeVar("_Record", OrderRecord, ParcelRecord, ReturnOrder)
 
 
 def _beats(record: _Record, newest: _Record) -> bool:
-    """Whether the record is newer; a tie that even the version leaves open falls the same way everywhere (SPEC 7)."""
+    """Whether the record is newer.
+
+    A tie that even the version leaves open falls the same way everywhere (SPEC 7).
+    """
     if record.version != newest.version:
         return record.version > newest.version
     return record != newest and repr(record) > repr(newest)
@@ -80,7 +99,9 @@ def fold_parcel(facts: OrderFacts, record: ParcelRecord) -> Outcome:
     return APPLIED
 
 
-def _fold_into(parcel: Parcel, record: ParcelRecord, *, new: bool = False) -> tuple[Parcel, Outcome]:
+def _fold_into(
+    parcel: Parcel, record: ParcelRecord, *, new: bool = False
+) -> tuple[Parcel, Outcome]:
     newest = parcel.record
     trail = extended(parcel.trail, parcel_entry(record))
     if new or _beats(record, newest):
@@ -91,7 +112,10 @@ def _fold_into(parcel: Parcel, record: ParcelRecord, *, new: bool = False) -> tu
 
 
 def parcel_entry(record: ParcelRecord) -> Entry:
-    """What the record adds to its parcel's trail. A failed logistics state beats a final status (SPEC 6)."""
+    """What the record adds to its parcel's trail.
+
+    A failed logistics state beats a final status (SPEC 6).
+    """
     state = _PARCEL_STATES.get(record.status, State.OTHER)
     if record.failed:
         state = State.LOST
@@ -124,8 +148,9 @@ def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:
 def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
     """Folds a carrier's report that was joined to the order (SPEC 6).
 
-    Kept are all that decide something and all of unknown meaning; of the others, which are only shown, each number's
-    newest. Of too many, the decisive ones and then the newest are kept, so that it never matters which came first.
+    Kept are all that decide something and all of unknown meaning; of the others, which are only
+    shown, each number's newest. Of too many, the decisive ones and then the newest are kept, so
+    that it never matters which came first.
     """
     kept = facts.reports
     place = bisect_left(kept, report)
@@ -136,7 +161,9 @@ def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
             (
                 i
                 for i, other in enumerate(kept)
-                if _only_shown(other) and other.number == report.number and other.named is report.named
+                if _only_shown(other)
+                and other.number == report.number
+                and other.named is report.named
             ),
             None,
         )

@@ -20,8 +20,9 @@ def final_status_of(
 ) -> FinalStatus:
     """The status at which a parcel of this delivery option is final (SPEC 2.2 D3).
 
-    The merchant's override speaks first, then the table (where an option can be both, its delivery type decides); an
-    option that nobody knows is `collected` for a pick-up and otherwise counts as not integrated, `arrived`.
+    The merchant's override speaks first, then the table (where an option can be both, its delivery
+    type decides); an option that nobody knows is `collected` for a pick-up and otherwise counts as
+    not integrated, `arrived`.
     """
     if option is not None:
         chosen = overrides.get(option)

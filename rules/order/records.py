@@ -27,19 +27,25 @@ from schemas.upstream.resources import (
 PICKUP_TYPES = frozenset({"pickup", "store_pickup"})
 NANOS_PER_MICRO = 1000
 COARSE_TICK = 1_000_000
-"""A `ts` of whole milliseconds may repeat; finer ones come from a nanosecond clock and are unique by themselves."""
+"""A `ts` of whole milliseconds may repeat; finer ones come from a nanosecond clock and are unique
+by themselves.
+"""
 LONGEST_NUMBER = 64
 """Bytes of a tracking number. Carriers' own have up to 35 characters; what is longer is no number."""
 _DROPPED = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
-"""Unicode's categories of blanks, what is not seen, and dashes. The minus sign, a symbol there, is dropped too."""
+"""Unicode's categories of blanks, what is not seen, and dashes. The minus sign, a symbol there, is
+dropped too.
+"""
 _MINUS = "\N{MINUS SIGN}"
 
 
-def version_of(envelope: Envelope[Any], updated_at: Micros | None, received_ts: Micros, value: bytes) -> Version:
+def version_of(
+    envelope: Envelope[Any], updated_at: Micros | None, received_ts: Micros, value: bytes
+) -> Version:
     """The version of a record: its own `updated_at` (else `ts`, else the record's timestamp), `ts`, digest (SPEC 7).
 
-    The digest costs more than reading the record, so it is made only where two records could tie without it. Raises
-    Unreadable for a `ts` that is no number and for JSON that is none.
+    The digest costs more than reading the record, so it is made only where two records could tie
+    without it. Raises Unreadable for a `ts` that is no number and for JSON that is none.
     """
     ts = _nanoseconds(envelope)
     at = updated_at if updated_at is not None else (ts // NANOS_PER_MICRO if ts else received_ts)
@@ -48,7 +54,8 @@ def version_of(envelope: Envelope[Any], updated_at: Micros | None, received_ts: 
     try:
         return Version(at, ts, resource_digest(value))
     except orjson.JSONDecodeError:
-        # The envelope's reader lets NaN, Infinity and endless numbers pass in fields that nobody needs.
+        # The envelope's reader lets NaN, Infinity and endless numbers pass in fields that nobody
+        # needs.
         wrong = "The value is not JSON: a number such as NaN or 1e999 has no place in it."
         raise Unreadable("not_json", wrong, envelope.merchant_id) from None
 
@@ -61,7 +68,11 @@ def _nanoseconds(envelope: Envelope[Any]) -> int:
     except ValueError:
         ts = -1
     if not 0 <= ts < INT64:
-        raise Unreadable("wrong_type", "ts: must be nanoseconds since 1970 as a string of digits", envelope.merchant_id)
+        raise Unreadable(
+            "wrong_type",
+            "ts: must be nanoseconds since 1970 as a string of digits",
+            envelope.merchant_id,
+        )
     return ts
 
 
@@ -72,13 +83,26 @@ def resource_digest(value: bytes) -> int:
 
 
 def order_record(order: OrderResource, version: Version, *, removed: bool) -> OrderRecord:
-    """The facts of a full order record. Raises Unreadable when its amounts add up beyond 64 bits."""
+    """The facts of a full order record.
+
+    Raises Unreadable when its amounts add up beyond 64 bits.
+    """
     items = order.custom_discount_items
     custom = sum([_cents(item.total) for item in items]) if items else 0
     if not -INT64 <= custom < INT64:
-        raise Unreadable("amount_too_large", "custom_discount_items: the totals add up beyond 64 bits")
-    summary, delivery, parent = order.member_point_summary, order.order_delivery, order.parent_order_id
-    days, points = (summary.pending_days, summary.earned_points) if isinstance(summary, PointSummary) else (None, None)
+        raise Unreadable(
+            "amount_too_large", "custom_discount_items: the totals add up beyond 64 bits"
+        )
+    summary, delivery, parent = (
+        order.member_point_summary,
+        order.order_delivery,
+        order.parent_order_id,
+    )
+    days, points = (
+        (summary.pending_days, summary.earned_points)
+        if isinstance(summary, PointSummary)
+        else (None, None)
+    )
     return OrderRecord(
         version,
         instant_of(order.created_at),
@@ -109,7 +133,10 @@ def tier_of(order: OrderResource) -> str | None:
 
 
 def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
-    """The facts of an `order_delivery`. `status` counts; of the logistics state only `failed` does (SPEC 2.5, 6)."""
+    """The facts of an `order_delivery`.
+
+    `status` counts; of the logistics state only `failed` does (SPEC 2.5, 6).
+    """
     return ParcelRecord(
         version,
         pack_id(delivery.id),
@@ -130,7 +157,12 @@ def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
 
 
 def own_micros(
-    resource: OrderResource | DeliveryResource | ReturnResource | RemovedOrder | CustomerResource | ApplicationResource,
+    resource: OrderResource
+    | DeliveryResource
+    | ReturnResource
+    | RemovedOrder
+    | CustomerResource
+    | ApplicationResource,
 ) -> Micros | None:
     """The resource's own `updated_at`."""
     return micros_of(resource.updated_at)
@@ -145,14 +177,19 @@ def normalised(number: str) -> bytes:
     if not plain:
         number = unicodedata.normalize("NFKC", number)
     if not number.isalnum():
-        number = "".join([c for c in number if unicodedata.category(c) not in _DROPPED and c != _MINUS])
+        number = "".join(
+            [c for c in number if unicodedata.category(c) not in _DROPPED and c != _MINUS]
+        )
     capitals = number.upper()
     packed = (capitals if plain else unicodedata.normalize("NFKC", capitals)).encode()
     return packed if len(packed) <= LONGEST_NUMBER else b""
 
 
 def _number(number: object) -> bytes | None:
-    """A tracking number as upstream wrote it, a text or an integer, normalised; None when it is none."""
+    """A tracking number as upstream wrote it, a text or an integer, normalised.
+
+    None when it is none.
+    """
     if isinstance(number, str):
         return normalised(number) or None
     return normalised(str(number)) or None if type(number) is int else None
@@ -174,7 +211,8 @@ def _cents(money: Money | None) -> int:
 
 def instant_of(moment: datetime) -> Micros:
     """The instant of a validated time."""
-    # As schemas.ids.micros; a validated time has an offset, so this spares the check and the division.
+    # As schemas.ids.micros; a validated time has an offset, so this spares the check and the
+    # division.
     gone = moment - EPOCH
     return (gone.days * 86_400 + gone.seconds) * 1_000_000 + gone.microseconds
 

@@ -1,9 +1,10 @@
 """How long a state has held, whatever the order in which the records arrived.
 
-SPEC 2.2: where upstream gives no time of its own, a state holds since the earliest `updated_at` among the records in
-that state since the newest record not in it. To answer that after late arrivals too, a facet keeps its *trail*: the
-newest record in no interesting state (the floor) and every record in an interesting one that is newer than the floor.
-Older ones can never matter again, so a trail stays short.
+SPEC 2.2: where upstream gives no time of its own, a state holds since the earliest `updated_at`
+among the records in that state since the newest record not in it. To answer that after late
+arrivals too, a facet keeps its *trail*: the newest record in no interesting state (the floor) and
+every record in an interesting one that is newer than the floor. Older ones can never matter again,
+so a trail stays short.
 """
 
 from collections.abc import Collection
@@ -46,8 +47,9 @@ CANCELLED = frozenset({State.CANCELLED, State.BARE_REMOVE})
 class Entry(NamedTuple):
     """One record in an interesting state, and what it says itself about since when (None: nothing).
 
-    `said_at` is the field of the record's own state (`arrived_at` of an arrived parcel, `completed_at` of a completed
-    order); `also_at` is, of a parcel, the other of `arrived_at` and `collected_at`.
+    `said_at` is the field of the record's own state (`arrived_at` of an arrived parcel,
+    `completed_at` of a completed order); `also_at` is, of a parcel, the other of `arrived_at` and
+    `collected_at`.
     """
 
     version: Version
@@ -82,7 +84,11 @@ def extended(trail: Trail, entry: Entry) -> Trail:
     if floor is not None and version <= floor:
         return trail
     if entry.state is State.OTHER:
-        return Trail(version, tuple(e for e in entries if e.version > version)) if entries else Trail(version)
+        return (
+            Trail(version, tuple(e for e in entries if e.version > version))
+            if entries
+            else Trail(version)
+        )
     if not entries:
         return Trail(floor, (entry,))
     twin = next((e for e in entries if _same_evidence(e, entry)), None)
@@ -97,17 +103,30 @@ def extended(trail: Trail, entry: Entry) -> Trail:
 
 def _same_evidence(a: Entry, b: Entry) -> bool:
     """Records of one moment that show the same: the newest of them stands for all (an order repeats its delivery)."""
-    return a.version.at == b.version.at and a.state is b.state and a.said_at == b.said_at and a.also_at == b.also_at
+    return (
+        a.version.at == b.version.at
+        and a.state is b.state
+        and a.said_at == b.said_at
+        and a.also_at == b.also_at
+    )
 
 
 def _by_version(entry: Entry) -> tuple[Version, State, Micros, Micros]:
     """Records that tie in their version sort by what they say, so that their order is the same everywhere."""
     said, also = entry.said_at, entry.also_at
-    return entry.version, entry.state, NEVER if said is None else said, NEVER if also is None else also
+    return (
+        entry.version,
+        entry.state,
+        NEVER if said is None else said,
+        NEVER if also is None else also,
+    )
 
 
 def streak(trail: Trail, states: Collection[State]) -> tuple[Entry, ...]:
-    """The newest unbroken run of records in `states`, oldest first; empty when the newest record is not in them."""
+    """The newest unbroken run of records in `states`, oldest first.
+
+    Empty when the newest record is not in them.
+    """
     entries = trail.entries
     start = len(entries)
     while start and entries[start - 1].state in states:

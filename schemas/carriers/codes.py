@@ -13,10 +13,12 @@ _NOTHING: Final[Mapping[Key, Meaning | None]] = MappingProxyType({})
 
 
 class CodeTable:
-    """The shipped tables under an overlay: codes that operators added or changed. Never changed itself.
+    """The shipped tables under an overlay: codes that operators added or changed.
 
-    The overlay is by (carrier, service, code); a code may be one that the shipped tables have, a new one, or the label
-    under which an unknown code was shown. None leaves the shipped meaning.
+    Never changed itself.
+
+    The overlay is by (carrier, service, code); a code may be one that the shipped tables have, a
+    new one, or the label under which an unknown code was shown. None leaves the shipped meaning.
     """
 
     __slots__ = ("_added", "_meanings")
@@ -32,11 +34,16 @@ class CodeTable:
             self._meanings[key] = meaning
             self._added[spoken] = key
 
-    def look_up(self, carrier: str, service: str, code: str | None, text: str | None) -> tuple[Meaning, str]:
-        """The meaning, and the code in the table's spelling; UNKNOWN and a label fit to be shown when no table has it.
+    def look_up(
+        self, carrier: str, service: str, code: str | None, text: str | None
+    ) -> tuple[Meaning, str]:
+        """The meaning, and the code in the table's spelling.
 
-        A known code speaks before the text, since texts repeat; a text speaks only when all codes that it stands for
-        mean the same. Carrier and service are in small letters, as the contract has them.
+        UNKNOWN and a label fit to be shown when no table has it.
+
+        A known code speaks before the text, since texts repeat; a text speaks only when all codes
+        that it stands for mean the same. Carrier and service are in small letters, as the contract
+        has them.
         """
         if code is not None:
             meaning = self._meanings.get((carrier, service, code))
@@ -46,7 +53,8 @@ class CodeTable:
             if spoken and (found := self._matched((carrier, service, normal(spoken)))):
                 return self._meanings[found], found[2]
         label = label_of(code, text)
-        # Only what operators set: they know a text by its label. A shipped text must match as a whole.
+        # Only what operators set: they know a text by its label. A shipped text must match as a
+        # whole.
         if found := self._added.get((carrier, service, normal(label))):
             return self._meanings[found], found[2]
         return Meaning.UNKNOWN, label
@@ -70,7 +78,10 @@ def _shipped_meanings() -> Mapping[Key, Meaning]:
 @cache
 def _shipped_by_code() -> Mapping[Key, Key]:
     """The rows by carrier, service and normal form of the code, which is unique within a service."""
-    return {(carrier, service, normal(code)): (carrier, service, code) for carrier, service, code in shipped_codes()}
+    return {
+        (carrier, service, normal(code)): (carrier, service, code)
+        for carrier, service, code in shipped_codes()
+    }
 
 
 @cache

@@ -4,7 +4,10 @@ from enum import IntEnum
 
 
 class Meaning(IntEnum):
-    """What a carrier's code says. The number is also the rank by which reports of one instant are folded."""
+    """What a carrier's code says.
+
+    The number is also the rank by which reports of one instant are folded.
+    """
 
     UNKNOWN = 0
     IN_TRANSIT = 1

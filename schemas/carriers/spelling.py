@@ -4,7 +4,8 @@ import re
 import unicodedata
 from typing import Final
 
-# Longer ones would fill screens and metrics, and what tells two codes apart stands at their beginning.
+# Longer ones would fill screens and metrics, and what tells two codes apart stands at their
+# beginning.
 _LABEL_LENGTH: Final = 60
 _COLON: Final = re.compile("[:：]")
 _MAIL: Final = re.compile(r"\S+@\S+")
@@ -18,10 +19,13 @@ _MASK: Final = "****"
 def normal(spoken: str) -> str:
     """The form in which codes and texts are compared: one width and case, no spaces, no full stop at the end.
 
-    A code of digits alone loses its leading zeros, since some systems pad it. Empty when nothing is left.
+    A code of digits alone loses its leading zeros, since some systems pad it. Empty when nothing is
+    left.
     """
     folded = unicodedata.normalize("NFKC", spoken).casefold()
-    kept = "".join(sign for sign in folded if sign.isprintable() and not sign.isspace()).rstrip(".。")
+    kept = "".join(sign for sign in folded if sign.isprintable() and not sign.isspace()).rstrip(
+        ".。"
+    )
     if kept.isascii() and kept.isdigit():
         return kept.lstrip("0") or "0"
     return kept
@@ -30,8 +34,8 @@ def normal(spoken: str) -> str:
 def label_of(code: str | None, text: str | None) -> str:
     """What to call a report whose code no table has: the code, else the text, without what may be personal.
 
-    At most 60 characters, nothing after a colon (a signer's name follows there), long numbers and mail addresses masked.
-    "?" when that leaves nothing.
+    At most 60 characters, nothing after a colon (a signer's name follows there), long numbers and
+    mail addresses masked. "?" when that leaves nothing.
     """
     return _masked(code, _LONG_NUMBER) or _masked(text, _NUMBER) or "?"
 

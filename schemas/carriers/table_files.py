@@ -1,8 +1,11 @@
-"""Reads the tables of codes, one CSV a carrier, and the list of carriers; refuses a table that leaves a word open.
+"""Reads the tables of codes, one CSV a carrier, and the list of carriers.
 
-`tables/ecpay.csv` and its like have the columns service, code, text, word, effect, note. The carrier is the file's name. Where a
-carrier speaks in texts, the text itself is the code. `delivery_lines.csv` says of every delivery line which services' raw
-reports are understood. SPEC 6 has the laws.
+Refuses a table that leaves a word open.
+
+`tables/ecpay.csv` and its like have the columns service, code, text, word, effect, note. The
+carrier is the file's name. Where a carrier speaks in texts, the text itself is the code.
+`delivery_lines.csv` says of every delivery line which services' raw reports are understood. SPEC 6
+has the laws.
 """
 
 import csv
@@ -29,7 +32,11 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 # What a row may say: its word, and for a reversal what else it says.
 _MEANINGS: Final[Mapping[tuple[str, str], Meaning]] = {
-    **{(meaning.word, ""): meaning for meaning in Meaning if Meaning.UNKNOWN < meaning <= Meaning.REVERSED},
+    **{
+        (meaning.word, ""): meaning
+        for meaning in Meaning
+        if Meaning.UNKNOWN < meaning <= Meaning.REVERSED
+    },
     ("reversed", "returning"): Meaning.REVERSED_RETURNING,
     ("reversed", "return"): Meaning.RETURN_REVERSED,
 }
@@ -50,7 +57,8 @@ class CarrierCode(NamedTuple):
 class CarrierLine(NamedTuple):
     """One delivery line, as the table of delivery options names it, and the services whose raw reports are understood.
 
-    Without services only upstream's own delivery status is known. An empty line: a carrier without an option upstream.
+    Without services only upstream's own delivery status is known. An empty line: a carrier without
+    an option upstream.
     """
 
     carrier: str
@@ -60,7 +68,10 @@ class CarrierLine(NamedTuple):
 
 
 class TableError(ValueError):
-    """A table of codes that cannot be relied on. The message names the file, the line and what is wrong."""
+    """A table of codes that cannot be relied on.
+
+    The message names the file, the line and what is wrong.
+    """
 
 
 @cache
@@ -92,20 +103,27 @@ def meaning_of(word: str, effect: str = "") -> Meaning | None:
 
 
 def check_tables(folder: Traversable | None = None) -> None:
-    """Read the tables of a folder (the shipped ones by default) anew. Raises TableError at the first fault."""
+    """Read the tables of a folder (the shipped ones by default) anew.
+
+    Raises TableError at the first fault.
+    """
     folder = files("schemas.carriers") if folder is None else folder
     codes = _codes_in(folder)
     services = frozenset((carrier, service) for carrier, service, _ in codes)
     told = {service for line in _lines_in(folder, services) for service in line.services}
     if untold := sorted("/".join(service) for service in services - told):
-        raise TableError(f"{_LINES_FILE}: {', '.join(untold)} has a table and no line; name it under services")
+        raise TableError(
+            f"{_LINES_FILE}: {', '.join(untold)} has a table and no line; name it under services"
+        )
 
 
 def _codes_in(folder: Traversable) -> dict[Key, CarrierCode]:
     tables = folder.joinpath(_TABLES)
     names = sorted(file.name for file in tables.iterdir() if file.name.endswith(".csv"))
     if not names:
-        raise TableError("there is no table of codes at all; the data files (*.csv) were not installed")
+        raise TableError(
+            "there is no table of codes at all; the data files (*.csv) were not installed"
+        )
     codes: dict[Key, CarrierCode] = {}
     for name in names:
         codes.update(_codes_of_file(name, _text(tables, name)))
@@ -115,14 +133,18 @@ def _codes_in(folder: Traversable) -> dict[Key, CarrierCode]:
 def _codes_of_file(name: str, text: str) -> dict[Key, CarrierCode]:
     carrier = name.removesuffix(".csv")
     if not _NAME.fullmatch(carrier):
-        raise TableError(f"{name}: the file's name is the carrier's; write it in small letters, digits and _")
+        raise TableError(
+            f"{name}: the file's name is the carrier's; write it in small letters, digits and _"
+        )
     codes: dict[Key, CarrierCode] = {}
     seen: dict[tuple[str, str], int] = {}
     for number, fields in _rows(name, text, CODE_COLUMNS):
         row = _code(f"{name}, line {number}", carrier, fields)
         earlier = seen.setdefault((row.service, normal(row.code)), number)
         if earlier != number:
-            raise TableError(f"{name}, line {number}: {row.service} {row.code} has line {earlier} already; keep one")
+            raise TableError(
+                f"{name}, line {number}: {row.service} {row.code} has line {earlier} already; keep one"
+            )
         codes[carrier, row.service, row.code] = row
     return codes
 
@@ -130,18 +152,28 @@ def _codes_of_file(name: str, text: str) -> dict[Key, CarrierCode]:
 def _code(place: str, carrier: str, fields: list[str]) -> CarrierCode:
     service, code, text, word, effect, note = fields
     if not _NAME.fullmatch(service):
-        raise TableError(f"{place}: service is {service!r}; write it in small letters, digits and _")
+        raise TableError(
+            f"{place}: service is {service!r}; write it in small letters, digits and _"
+        )
     if not normal(code):
-        raise TableError(f"{place}: has no code; write the carrier's code, or its text where it has none")
+        raise TableError(
+            f"{place}: has no code; write the carrier's code, or its text where it has none"
+        )
     if not text:
-        raise TableError(f"{place}: {service} {code} has no text; repeat the code where the text is the code")
+        raise TableError(
+            f"{place}: {service} {code} has no text; repeat the code where the text is the code"
+        )
     if not word:
         raise TableError(f"{place}: {service} {code} has no word; write one of: {', '.join(WORDS)}")
     if word not in WORDS:
-        raise TableError(f"{place}: {service} {code} has the unknown word {word!r}; write one of: {', '.join(WORDS)}")
+        raise TableError(
+            f"{place}: {service} {code} has the unknown word {word!r}; write one of: {', '.join(WORDS)}"
+        )
     meaning = meaning_of(word, effect)
     if meaning is None:
-        raise TableError(f"{place}: {service} {code} has the effect {effect!r}; only reversed has one: returning or return")
+        raise TableError(
+            f"{place}: {service} {code} has the effect {effect!r}; only reversed has one: returning or return"
+        )
     return CarrierCode(carrier, service, code, text, meaning, note)
 
 
@@ -151,7 +183,9 @@ def _lines_in(folder: Traversable, services: frozenset[Service]) -> tuple[Carrie
     for number, fields in _rows(_LINES_FILE, _text(folder, _LINES_FILE), LINE_COLUMNS):
         row = _line(f"{_LINES_FILE}, line {number}", fields, services)
         if row.line and lines.setdefault(row.line, number) != number:
-            raise TableError(f"{_LINES_FILE}, line {number}: {row.line} has line {lines[row.line]} already; keep one")
+            raise TableError(
+                f"{_LINES_FILE}, line {number}: {row.line} has line {lines[row.line]} already; keep one"
+            )
         found.append(row)
     return tuple(found)
 
@@ -161,11 +195,15 @@ def _line(place: str, fields: list[str], services: frozenset[Service]) -> Carrie
     if not carrier:
         raise TableError(f"{place}: has no carrier; write its name")
     if not line and not named:
-        raise TableError(f"{place}: {carrier} has neither a delivery line nor a service; write one of them")
+        raise TableError(
+            f"{place}: {carrier} has neither a delivery line nor a service; write one of them"
+        )
     known = {"/".join(service): service for service in services}
     for name in named.split():
         if name not in known:
-            raise TableError(f"{place}: there is no table for {name}; write carrier/service as in the tables")
+            raise TableError(
+                f"{place}: there is no table for {name}; write carrier/service as in the tables"
+            )
     return CarrierLine(carrier, line, tuple(known[name] for name in named.split()), note)
 
 
@@ -179,7 +217,10 @@ def _text(folder: Traversable, name: str) -> str:
 
 
 def _rows(name: str, text: str, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
-    """The rows after the heading with the number of their line; every field trimmed already, or refused."""
+    """The rows after the heading with the number of their line.
+
+    Every field trimmed already, or refused.
+    """
     reader = csv.reader(StringIO(text, newline=""), strict=True)
     try:
         if next(reader, None) != list(columns):
@@ -187,10 +228,16 @@ def _rows(name: str, text: str, columns: tuple[str, ...]) -> Iterator[tuple[int,
         for fields in reader:
             place = f"{name}, line {reader.line_num}"
             if len(fields) != len(columns):
-                raise TableError(f"{place}: has {len(fields)} fields of {len(columns)}; put a field with a comma in quotes")
+                raise TableError(
+                    f"{place}: has {len(fields)} fields of {len(columns)}; put a field with a comma in quotes"
+                )
             for column, field in zip(columns, fields, strict=True):
                 if field != field.strip() or "\n" in field or "\r" in field:
-                    raise TableError(f"{place}: {column} has a space or a line break at an end or within; take it away")
+                    raise TableError(
+                        f"{place}: {column} has a space or a line break at an end or within; take it away"
+                    )
             yield reader.line_num, fields
     except csv.Error as wrong:
-        raise TableError(f"{name}, line {reader.line_num}: cannot be read ({wrong}); look at its quotes") from None
+        raise TableError(
+            f"{name}, line {reader.line_num}: cannot be read ({wrong}); look at its quotes"
+        ) from None

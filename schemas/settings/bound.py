@@ -15,11 +15,12 @@ _PLANS_WITH_APP = frozenset({"o2o", "enterprise"})
 class BoundRules:
     """What the rules need of one settings version.
 
-    `feature_possible`: enabled, and the plan or a module carries the feature. `needs_app`: only the plan does, so that
-    the app must be installed as well; `app_installed` is what this version says about it (SPEC 1.8). `unit_by_tier`:
-    tier id, or None for the general rule, to (unit price in minor units, points per unit). `expiry`: (month, day), None
-    for never. `keep`: a cancellation or return from the due date on changes nothing (SPEC 4.3). `overrides`: the
-    merchant's final status per delivery option (SPEC 2.2 D3).
+    `feature_possible`: enabled, and the plan or a module carries the feature. `needs_app`: only the
+    plan does, so that the app must be installed as well; `app_installed` is what this version says
+    about it (SPEC 1.8). `unit_by_tier`: tier id, or None for the general rule, to (unit price in
+    minor units, points per unit). `expiry`: (month, day), None for never. `keep`: a cancellation or
+    return from the due date on changes nothing (SPEC 4.3). `overrides`: the merchant's final status
+    per delivery option (SPEC 2.2 D3).
     """
 
     zone: str
@@ -42,7 +43,9 @@ def compile_settings(document: SettingsDocument, effective_at: Micros | None = N
     """The bound rules of a document, in force from `effective_at`, or without it from the document's own."""
     if effective_at is None:
         if document.effective_at is None:
-            raise ValueError("the settings do not say since when they are in force: pass effective_at")
+            raise ValueError(
+                "the settings do not say since when they are in force: pass effective_at"
+            )
         effective_at = micros(document.effective_at)
     by_module = CRM_CREDITS in document.entitlement.modules
     by_plan = document.entitlement.plan in _PLANS_WITH_APP
@@ -66,4 +69,7 @@ def compile_settings(document: SettingsDocument, effective_at: Micros | None = N
 
 
 def _units(earn: Earn, currency: str) -> dict[str | None, tuple[int, int]]:
-    return {rule.membership_tier_id: (minor_units(rule.unit_price, currency), rule.points_per_unit) for rule in earn.rules}
+    return {
+        rule.membership_tier_id: (minor_units(rule.unit_price, currency), rule.points_per_unit)
+        for rule in earn.rules
+    }

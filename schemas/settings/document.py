@@ -1,7 +1,8 @@
 """A merchant's settings document: how points are earned, when they are granted and when they expire (SPEC 1 to 4).
 
-The models refuse unknown keys, wrong types and contradictions; `reading` takes a document from JSON or YAML and
-turns refusals into sentences. Whatever decides over points must be said: only what has an obvious answer has a default.
+The models refuse unknown keys, wrong types and contradictions; `reading` takes a document from JSON
+or YAML and turns refusals into sentences. Whatever decides over points must be said: only what has
+an obvious answer has a default.
 """
 
 import hashlib
@@ -38,7 +39,8 @@ CRM_CREDITS: Final = "crm_credits"
 
 # No order earns more (SPEC 1.9), so neither does one unit of a rule.
 MAX_POINTS: Final = 1_000_000_000
-# A unit price is far below this in any currency, and stays exact in every reader of JSON numbers (15 digits).
+# A unit price is far below this in any currency, and stays exact in every reader of JSON numbers
+# (15 digits).
 MAX_UNIT_PRICE: Final = 10**12
 _DAYS_OF_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -58,7 +60,11 @@ class _Section(BaseModel):
 
 def _known_zone(name: str) -> str:
     # right/ counts leap seconds, which no instant here does; posix/ only repeats the plain names.
-    if not name.startswith(("right/", "posix/")) and name not in {"localtime", "posixrules", "Factory"}:
+    if not name.startswith(("right/", "posix/")) and name not in {
+        "localtime",
+        "posixrules",
+        "Factory",
+    }:
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -72,21 +78,26 @@ def _known_currency(code: str) -> str:
     try:
         fraction_digits(code)
     except MoneyError:
-        raise ProblemError("is not a known currency", "use its ISO 4217 code in capitals, such as TWD or HKD") from None
+        raise ProblemError(
+            "is not a known currency", "use its ISO 4217 code in capitals, such as TWD or HKD"
+        ) from None
     return code
 
 
 def _decimal_of_number(value: object, info: ValidationInfo) -> object:
     """A JSON number as it was written.
 
-    A float has been rounded already and is refused, but for the JSON of our own topics, which has no more digits than a
-    float keeps.
+    A float has been rounded already and is refused, but for the JSON of our own topics, which has
+    no more digits than a float keeps.
     """
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return Decimal(value)
     if isinstance(value, float) and info.mode == "json":
         return Decimal(repr(value))
-    raise ProblemError("is not a number", "write it as a JSON number in major units, such as 10 or 0.5, without quotes")
+    raise ProblemError(
+        "is not a number",
+        "write it as a JSON number in major units, such as 10 or 0.5, without quotes",
+    )
 
 
 def _as_number(value: Decimal) -> int | float:
@@ -116,11 +127,15 @@ def _instant_of_text(value: object) -> object:
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", value):
-        raise ProblemError("is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z")
+        raise ProblemError(
+            "is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z"
+        )
     try:
         return datetime.fromisoformat(value)
     except ValueError:
-        raise ProblemError("is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z") from None
+        raise ProblemError(
+            "is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z"
+        ) from None
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -149,7 +164,9 @@ class Entitlement(_Section):
 
     plan: Word
     app_installed: bool = False
-    modules: Annotated[tuple[Word, ...], BeforeValidator(_tuple_of_list), AfterValidator(_without_repeats)] = ()
+    modules: Annotated[
+        tuple[Word, ...], BeforeValidator(_tuple_of_list), AfterValidator(_without_repeats)
+    ] = ()
 
 
 class EarnRule(_Section):
@@ -161,7 +178,10 @@ class EarnRule(_Section):
 
 
 class FixedDate(_Section):
-    """Points granted in one year expire at the end of this day of the next; 29 February is the 28th in other years."""
+    """Points granted in one year expire at the end of this day of the next.
+
+    29 February is the 28th in other years.
+    """
 
     kind: Literal["fixed_date"]
     month: Annotated[int, Field(ge=1, le=12)]
@@ -171,7 +191,11 @@ class FixedDate(_Section):
     def _day_exists(self) -> Self:
         last = _DAYS_OF_MONTH[self.month - 1]
         if self.day > last:
-            raise ProblemError(f"{self.day} does not exist in month {self.month}", f"use a day from 1 to {last}", "day")
+            raise ProblemError(
+                f"{self.day} does not exist in month {self.month}",
+                f"use a day from 1 to {last}",
+                "day",
+            )
         return self
 
 
@@ -184,7 +208,9 @@ class Never(_Section):
 class Earn(_Section):
     """What an order earns, when it is granted and when it expires."""
 
-    rules: Annotated[tuple[EarnRule, ...], BeforeValidator(_tuple_of_list), AfterValidator(_at_least_one)]
+    rules: Annotated[
+        tuple[EarnRule, ...], BeforeValidator(_tuple_of_list), AfterValidator(_at_least_one)
+    ]
     channels: Annotated[
         tuple[Channel, ...],
         BeforeValidator(_tuple_of_list),
@@ -205,7 +231,9 @@ class Earn(_Section):
             tier = rule.membership_tier_id
             if tier in seen:
                 of_what = "the general rule" if tier is None else "the rule of a membership tier"
-                raise ProblemError(f"is {of_what} once more", "keep one general rule and one per tier", index)
+                raise ProblemError(
+                    f"is {of_what} once more", "keep one general rule and one per tier", index
+                )
             seen.add(tier)
         return rules
 
@@ -218,7 +246,10 @@ class Redeem(_Section):
 
 
 class SettingsDocument(_Section):
-    """One merchant's settings. Without `effective_at` they are in force from when they are applied."""
+    """One merchant's settings.
+
+    Without `effective_at` they are in force from when they are applied.
+    """
 
     timezone: Annotated[str, AfterValidator(_known_zone)]
     currency: Annotated[str, AfterValidator(_known_currency)]
@@ -235,7 +266,8 @@ class SettingsDocument(_Section):
     delivery_overrides: dict[Text, FinalStatus] = {}
     effective_at: Instant | None = None
 
-    # A check across sections stands on the later one, so that it is made even when other parts are wrong.
+    # A check across sections stands on the later one, so that it is made even when other parts are
+    # wrong.
     @field_validator("earn")
     @classmethod
     def _fits_currency(cls, earn: Earn, info: ValidationInfo) -> Earn:
@@ -254,9 +286,15 @@ class SettingsDocument(_Section):
     @classmethod
     def _fits_modules(cls, earn: Earn, info: ValidationInfo) -> Earn:
         entitlement: Entitlement | None = info.data.get("entitlement")
-        if earn.grant_on == "order_completed" and entitlement and CRM_CREDITS not in entitlement.modules:
+        if (
+            earn.grant_on == "order_completed"
+            and entitlement
+            and CRM_CREDITS not in entitlement.modules
+        ):
             wrong = f"may be order_completed only with the module {CRM_CREDITS}"
-            raise ProblemError(wrong, "use delivery_final, or add the module under entitlement.modules", "grant_on")
+            raise ProblemError(
+                wrong, "use delivery_final, or add the module under entitlement.modules", "grant_on"
+            )
         return earn
 
 

@@ -27,25 +27,36 @@ class Mapping(dict[str, object]):
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
         keys = [key for key, _ in pairs]
-        self.repeated = tuple(sorted({key for key in keys if keys.count(key) > 1})) if len(keys) > len(self) else ()
+        self.repeated = (
+            tuple(sorted({key for key in keys if keys.count(key) > 1}))
+            if len(keys) > len(self)
+            else ()
+        )
 
 
 def plain(data: bytes, *, name: str) -> object:
-    """The plain value of a document. A name ending in .json or .yaml says how to read it, else its first character."""
+    """The plain value of a document.
+
+    A name ending in .json or .yaml says how to read it, else its first character.
+    """
     if len(data) > MAX_BYTES:
         raise UnreadableError(f"is larger than {MAX_BYTES} bytes")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableError(f"is not UTF-8 text (byte {error.start})") from None
-    looks_like_json = text.lstrip()[:1] in {"{", "["} and not name.lower().endswith((".yaml", ".yml"))
+    looks_like_json = text.lstrip()[:1] in {"{", "["} and not name.lower().endswith(
+        (".yaml", ".yml")
+    )
     try:
         return _json(text) if looks_like_json or name.lower().endswith(".json") else _yaml(text)
     except RecursionError:
         raise UnreadableError("is nested too deeply") from None
 
 
-def repeated_keys(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+def repeated_keys(
+    value: object, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
     """The paths of all keys that are there more than once."""
     if isinstance(value, Mapping):
         yield from ((*path, key) for key in value.repeated)
@@ -58,9 +69,13 @@ def repeated_keys(value: object, path: tuple[str | int, ...] = ()) -> Iterator[t
 
 def _json(text: str) -> object:
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=Mapping)
+        return json.loads(
+            text, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=Mapping
+        )
     except json.JSONDecodeError as error:
-        raise UnreadableError(f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+        raise UnreadableError(
+            f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        ) from None
     except ValueError as error:  # an integer of thousands of digits
         raise UnreadableError(f"is not JSON: {error}") from None
 
@@ -88,7 +103,9 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Mapping:
     for key_node, value_node in node.value:
         key: Hashable = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str):
-            raise UnreadableError(f"has a key that is not a word (line {key_node.start_mark.line + 1}); put it in quotes")
+            raise UnreadableError(
+                f"has a key that is not a word (line {key_node.start_mark.line + 1}); put it in quotes"
+            )
         pairs.append((key, loader.construct_object(value_node, deep=True)))
     return Mapping(pairs)
 
@@ -123,7 +140,11 @@ for _kind, _pattern, _first in (
     ("null", r"^(?:null|Null|NULL|~|)$", ["~", "n", "N", ""]),
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
     ("int", r"^[-+]?[0-9]+$", list("-+0123456789")),
-    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", list("-+.0123456789")),
+    (
+        "float",
+        r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$",
+        list("-+.0123456789"),
+    ),
 ):
     _Loader.add_implicit_resolver(_TAG + _kind, re.compile(_pattern), _first)
 _Loader.add_constructor(_TAG + "null", lambda _loader, _node: None)
@@ -145,4 +166,6 @@ def _yaml(text: str) -> object:
         where = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
         raise UnreadableError(f"is not YAML: {error.problem}{where}") from None
     except (yaml.YAMLError, ValueError, ArithmeticError) as error:
-        raise UnreadableError(f"is not YAML: {type(error).__name__}: a character or number that it does not allow") from None
+        raise UnreadableError(
+            f"is not YAML: {type(error).__name__}: a character or number that it does not allow"
+        ) from None

@@ -33,7 +33,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "less_than_equal": ("is too large", "use {le} or less"),
     "literal_error": ("is not one of its values", "use {expected}"),
     "union_tag_invalid": ("has an unknown kind", "use one of {expected_tags}"),
-    "union_tag_not_found": ("has no kind", "add kind: fixed_date (with month and day) or kind: never"),
+    "union_tag_not_found": (
+        "has no kind",
+        "add kind: fixed_date (with month and day) or kind: never",
+    ),
     "timezone_aware": ("has no offset", "add Z or an offset such as +08:00"),
     "finite_number": ("is not a number", "write it as a number in major units"),
 }
@@ -53,7 +56,10 @@ class SettingsProblem:
 
 
 class SettingsError(ValueError):
-    """A settings document that was refused, with all its problems. Values of the document are not repeated."""
+    """A settings document that was refused, with all its problems.
+
+    Values of the document are not repeated.
+    """
 
     code = "invalid_settings"
 
@@ -66,16 +72,23 @@ class SettingsError(ValueError):
 
 
 def load_settings(data: bytes, *, name: str) -> SettingsDocument:
-    """The settings document in these bytes (JSON or YAML; `name` is the file's). Raises SettingsError.
+    """The settings document in these bytes (JSON or YAML; `name` is the file's).
 
-    The error lists every problem; what spans sections (the digits of a price and the currency, `grant_on` and the
-    modules) only once those sections hold by themselves.
+    Raises SettingsError.
+
+    The error lists every problem; what spans sections (the digits of a price and the currency,
+    `grant_on` and the modules) only once those sections hold by themselves.
     """
     try:
         value = plain(data, name=name)
     except UnreadableError as error:
-        raise SettingsError(name, (SettingsProblem("", str(error), "mend the text and apply it again"),)) from None
-    repeated = [SettingsProblem(_spelt(path), "is there twice", "keep it once") for path in repeated_keys(value)]
+        raise SettingsError(
+            name, (SettingsProblem("", str(error), "mend the text and apply it again"),)
+        ) from None
+    repeated = [
+        SettingsProblem(_spelt(path), "is there twice", "keep it once")
+        for path in repeated_keys(value)
+    ]
     try:
         document = SettingsDocument.model_validate(value)
     except ValidationError as error:
@@ -91,23 +104,35 @@ def _problems(found: list[ErrorDetails]) -> Iterator[SettingsProblem]:
         context = error.get("ctx", {})
         path = _without_tags(error["loc"])
         if error["type"] == "settings":
-            yield SettingsProblem(_spelt((*path, *context["path"])), context["wrong"], context["remedy"])
+            yield SettingsProblem(
+                _spelt((*path, *context["path"])), context["wrong"], context["remedy"]
+            )
         elif error["type"] == "extra_forbidden":
-            yield SettingsProblem(_spelt(path), "is not a known key", _remedy_for_key(str(path[-1])))
+            yield SettingsProblem(
+                _spelt(path), "is not a known key", _remedy_for_key(str(path[-1]))
+            )
         else:
-            wrong, remedy = _WORDS.get(error["type"], (f"is refused ({error['type']})", error["msg"]))
+            wrong, remedy = _WORDS.get(
+                error["type"], (f"is refused ({error['type']})", error["msg"])
+            )
             yield SettingsProblem(_spelt(path), wrong.format(**context), remedy.format(**context))
 
 
 def _remedy_for_key(key: str) -> str:
     near = get_close_matches(key, _KNOWN_KEYS, n=1)
-    return f"did you mean {near[0]}?" if near and near[0] != key else "remove it, or move it where it belongs"
+    return (
+        f"did you mean {near[0]}?"
+        if near and near[0] != key
+        else "remove it, or move it where it belongs"
+    )
 
 
 def _without_tags(path: _Path) -> _Path:
     """The path as the document has it: without the name of the chosen kind of expiry, which is no key."""
     return tuple(
-        part for index, part in enumerate(path) if part != "[key]" and not (part in _EXPIRY_KINDS and path[index - 1] == "expiry")
+        part
+        for index, part in enumerate(path)
+        if part != "[key]" and not (part in _EXPIRY_KINDS and path[index - 1] == "expiry")
     )
 
 

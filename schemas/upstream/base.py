@@ -10,9 +10,14 @@ INT64 = 2**63
 
 
 class Upstream(BaseModel):
-    """Base of all upstream models. Only declared fields survive, so personal data is dropped at the door."""
+    """Base of all upstream models.
 
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True, protected_namespaces=())
+    Only declared fields survive, so personal data is dropped at the door.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore", hide_input_in_errors=True, frozen=True, protected_namespaces=()
+    )
 
 
 # No NUL: PostgreSQL's text cannot hold it, and no platform means it.
@@ -23,18 +28,27 @@ IdOrBlank = Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]
 RecordId = Annotated[Id, Field(validation_alias=AliasChoices("id", "_id"))]
 """Upstream names it `id` or `_id`."""
 Number = Annotated[StrictInt, Field(ge=-INT64, lt=INT64)]
-"""A JSON integer, where a text of digits is expected: some senders write codes and tracking numbers so."""
+"""A JSON integer, where a text of digits is expected: some senders write codes and tracking numbers
+so.
+"""
 Cents = Annotated[int, Field(ge=-INT64, lt=INT64)]
 """An amount in the currency's minor unit, whatever the fraction of the currency."""
-Instant = Annotated[AwareDatetime, Field(strict=True, ge=datetime(1, 1, 2, tzinfo=UTC), le=datetime(9999, 12, 30, tzinfo=UTC))]
-"""A time with an offset (`Z`, `+00:00`, `+08:00`); without one it says nothing and is refused, as is a bare number.
+Instant = Annotated[
+    AwareDatetime,
+    Field(strict=True, ge=datetime(1, 1, 2, tzinfo=UTC), le=datetime(9999, 12, 30, tzinfo=UTC)),
+]
+"""A time with an offset (`Z`, `+00:00`, `+08:00`); without one it says nothing and is refused, as
+is a bare number.
 
-A day's room at both ends of the calendar, so that its UTC, which we show, lies in a year from 1 to 9999.
+A day's room at both ends of the calendar, so that its UTC, which we show, lies in a year from 1 to
+9999.
 """
 
 _Shape = TypeVar("_Shape")
 IfShaped = Annotated[_Shape | SkipJsonSchema[Any] | None, Field(union_mode="left_to_right")]
-"""A side matter: what has another shape is kept out of the way, as if it were not there, and poisons nothing."""
+"""A side matter: what has another shape is kept out of the way, as if it were not there, and
+poisons nothing.
+"""
 
 
 class Money(Upstream):

@@ -23,7 +23,10 @@ Kind = Literal["order", "delivery", "return", "remove", "customer", "application
 
 
 class Envelope(Upstream, Generic[Resource]):
-    """What every webhook carries. The older form has neither `trace_id` nor `ts` (nanoseconds, as a string)."""
+    """What every webhook carries.
+
+    The older form has neither `trace_id` nor `ts` (nanoseconds, as a string).
+    """
 
     topic: Text
     merchant_id: Id
@@ -82,9 +85,9 @@ def kind_of(topic: str) -> Kind | None:
 def read(value: bytes, likely: Kind) -> tuple[Kind, Any] | str:
     """The record's kind and its envelope (a RawReport has none), or a topic's name that points do not depend on.
 
-    `likely` is tried first, since telling the kind beforehand would mean reading the record twice. Only where reports
-    come beside deliveries a look for the word tells them apart; it may be wrong, so whatever fails is read slowly.
-    Raises Unreadable for poison.
+    `likely` is tried first, since telling the kind beforehand would mean reading the record twice.
+    Only where reports come beside deliveries a look for the word tells them apart; it may be wrong,
+    so whatever fails is read slowly. Raises Unreadable for poison.
     """
     if likely == "delivery" and b'"carrier"' in value and b'"topic"' not in value:
         likely = "report"
@@ -101,7 +104,8 @@ def _read_slowly(value: bytes) -> tuple[Kind, Any] | str:
     try:
         head = Head.model_validate_json(value)
     except ValidationError as error:
-        # Only here is the record looked at as a whole: all that has an envelope has been told by its head.
+        # Only here is the record looked at as a whole: all that has an envelope has been told by
+        # its head.
         content = _object_in(value)
         merchant_id = _merchant_in(content)
         if not _is_report(content):
@@ -143,7 +147,9 @@ def _object_in(value: bytes) -> dict[str, Any]:
 
 def _is_report(content: dict[str, Any]) -> bool:
     """Whether the record is a carrier's own report, good or bad, which has no envelope (SPEC 6)."""
-    return content.keys().isdisjoint({"topic", "resource"}) and not content.keys().isdisjoint(_MARKS_OF_A_REPORT)
+    return content.keys().isdisjoint({"topic", "resource"}) and not content.keys().isdisjoint(
+        _MARKS_OF_A_REPORT
+    )
 
 
 def _merchant_in(content: dict[str, Any]) -> str | None:
@@ -154,7 +160,11 @@ def _merchant_in(content: dict[str, Any]) -> str | None:
 def _unreadable(error: ValidationError, merchant_id: str | None) -> Unreadable:
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     if problems[0]["type"] == "json_invalid":
-        return Unreadable("not_json", "The value is not JSON: send a JSON object in UTF-8.", merchant_id)
-    shown = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'value'}: {p['msg']}" for p in problems[:5])
+        return Unreadable(
+            "not_json", "The value is not JSON: send a JSON object in UTF-8.", merchant_id
+        )
+    shown = "; ".join(
+        f"{'.'.join(map(str, p['loc'])) or 'value'}: {p['msg']}" for p in problems[:5]
+    )
     missing = all(p["type"] == "missing" for p in problems)
     return Unreadable("missing_field" if missing else "wrong_type", shown, merchant_id)

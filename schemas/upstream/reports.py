@@ -6,15 +6,20 @@ from pydantic import StringConstraints
 
 from schemas.upstream.base import IdOrBlank, Instant, Number, Upstream
 
-Key = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
+Key = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, to_lower=True, min_length=1, max_length=100, pattern=r"^[^\x00]*$"
+    ),
+]
 FreeText = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00]*$")]
 
 
 class RawReport(Upstream):
     """What a carrier said of a parcel: `code` means nothing without `carrier` and `service`.
 
-    It names the parcel by its tracking number, the order, or both, and says what happened by `code`, `text`, or both.
-    Whatever else it carries (`raw`, `report_id`) is dropped.
+    It names the parcel by its tracking number, the order, or both, and says what happened by
+    `code`, `text`, or both. Whatever else it carries (`raw`, `report_id`) is dropped.
     """
 
     carrier: Key

@@ -2,11 +2,25 @@
 
 from pydantic import AliasChoices, Field
 
-from schemas.upstream.base import Cents, Id, IdOrBlank, IfShaped, Instant, Money, Number, RecordId, Text, Upstream
+from schemas.upstream.base import (
+    Cents,
+    Id,
+    IdOrBlank,
+    IfShaped,
+    Instant,
+    Money,
+    Number,
+    RecordId,
+    Text,
+    Upstream,
+)
 
 
 class DeliveryData(Upstream):
-    """What stands beside a delivery; the tracking number joins carriers' reports to the order (SPEC 6)."""
+    """What stands beside a delivery.
+
+    The tracking number joins carriers' reports to the order (SPEC 6).
+    """
 
     tracking_number: IfShaped[str | Number] = None
 
@@ -14,7 +28,8 @@ class DeliveryData(Upstream):
 class DeliveryResource(Upstream):
     """An `order_delivery`: nested in an order, or the resource of its own topic (then with `order_id`).
 
-    `status` is the delivery status that counts; `delivery_status` is the logistics state (SPEC 2.3).
+    `status` is the delivery status that counts; `delivery_status` is the logistics state (SPEC
+    2.3).
     """
 
     id: RecordId
@@ -94,7 +109,10 @@ class ReturnResource(Upstream):
 
 
 class CustomerResource(Upstream):
-    """A customer. A record that has neither `registered_at` nor `is_member` says nothing of membership (SPEC 1.5)."""
+    """A customer.
+
+    A record that has neither `registered_at` nor `is_member` says nothing of membership (SPEC 1.5).
+    """
 
     id: RecordId
     is_member: bool | None = None
@@ -103,7 +121,10 @@ class CustomerResource(Upstream):
 
 
 class ApplicationResource(Upstream):
-    """An installation of an app; the older form of `application/uninstall` does not name the app (SPEC 1.8)."""
+    """An installation of an app.
+
+    The older form of `application/uninstall` does not name the app (SPEC 1.8).
+    """
 
     application_id: IdOrBlank | None = None
     created_at: Instant | None = None

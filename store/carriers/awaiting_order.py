@@ -9,7 +9,7 @@ from store.carriers.tracking import KEPT, count_purged
 from store.orders.codec import MEANINGS
 from store.orders.orders import OrderKey
 from store.postgres.arrays import byteas, columns
-from store.postgres.interning import Words
+from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
@@ -17,21 +17,35 @@ Waiting = tuple[bytes, bytes]
 """Order id and packed report."""
 _REPORT = Struct(">qBiiB")
 
-ASKED = b"\x00"
-"""Begins the key of a recheck row that names an order id without a merchant; no tracking number begins so."""
+ORDER_KEY_PREFIX = b"\x00"
+"""Begins the key of a recheck row that names an order id without a merchant; no tracking number
+begins so.
+"""
 
 
-def report_bytes(report: CarrierReport, words: Words) -> bytes:
+def report_bytes(report: CarrierReport, words: InternedStrings) -> bytes:
     """A report, with its tracking number at the end."""
-    fixed = _REPORT.pack(report.at, report.meaning, words.number(report.service), words.number(report.code), report.return_leg)
+    fixed = _REPORT.pack(
+        report.at,
+        report.meaning,
+        words.number(report.service),
+        words.number(report.code),
+        report.return_leg,
+    )
     return fixed + report.number
 
 
-def report_of(packed: bytes, words: Words) -> CarrierReport:
+def report_of(packed: bytes, words: InternedStrings) -> CarrierReport:
     """What `report_bytes` packed: a report that names its order."""
     at, meaning, service, code, leg = _REPORT.unpack_from(packed)
-    number, line, spelled = packed[_REPORT.size :], words.word(service) or "", words.word(code) or ""
-    return CarrierReport(at, MEANINGS[meaning], number, line, spelled, named=True, return_leg=bool(leg))
+    number, line, spelled = (
+        packed[_REPORT.size :],
+        words.word(service) or "",
+        words.word(code) or "",
+    )
+    return CarrierReport(
+        at, MEANINGS[meaning], number, line, spelled, named=True, return_leg=bool(leg)
+    )
 
 
 def owners(cursor: Cursor, order_ids: Sequence[bytes]) -> dict[bytes, set[OrderKey]]:
@@ -46,12 +60,19 @@ def owners(cursor: Cursor, order_ids: Sequence[bytes]) -> dict[bytes, set[OrderK
 def park(cursor: Cursor, waiting: Iterable[Waiting], now: Micros) -> set[Waiting]:
     """Keeps reports; those that were not kept before."""
     rows = sorted(set(waiting))
-    cursor.execute(queries("carriers/awaiting_order")["park"], [*columns(rows, (byteas, byteas)), now], binary=True)
+    cursor.execute(
+        queries("carriers/awaiting_order")["park"],
+        [*columns(rows, (byteas, byteas)), now],
+        binary=True,
+    )
     return set(cursor.fetchall())
 
 
 def awaited(cursor: Cursor, order_ids: Sequence[bytes]) -> list[bytes]:
-    """The ids among these for which reports are waiting; as a rule none wait at all, which is found out first."""
+    """The ids among these for which reports are waiting.
+
+    As a rule none wait at all, which is found out first.
+    """
     row = cursor.execute(queries("carriers/awaiting_order")["is_any"]).fetchone()
     if not row or not row[0]:
         return []
@@ -68,7 +89,9 @@ def lock(cursor: Cursor, order_ids: Sequence[bytes]) -> list[Waiting]:
 def taken(cursor: Cursor, waiting: Sequence[Waiting]) -> None:
     """Takes out what has found its order."""
     if waiting:
-        cursor.execute(queries("carriers/awaiting_order")["taken"], columns(waiting, (byteas, byteas)))
+        cursor.execute(
+            queries("carriers/awaiting_order")["taken"], columns(waiting, (byteas, byteas))
+        )
 
 
 def purge(cursor: Cursor, now: Micros, limit: int) -> list[Waiting]:

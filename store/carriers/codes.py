@@ -1,7 +1,8 @@
 """Codes that operators added or changed over the shipped tables, and the codes that nobody knows yet (SPEC 6).
 
-Every change is a row that is never changed again, so the log is the table itself. A change moves the settings epoch, so
-that workers read their codes anew, and asks to look again at what carried the code while nobody knew it.
+Every change is a row that is never changed again, so the log is the table itself. A change moves
+the settings epoch, so that workers read their codes anew, and asks to look again at what carried
+the code while nobody knew it.
 """
 
 from dataclasses import dataclass
@@ -28,8 +29,11 @@ class Changed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
-    """One change of a code. `meaning` None leads back to the shipped table; `before` is what the operator had set."""
+class LoggedCode:
+    """One change of a code.
+
+    `meaning` None leads back to the shipped table; `before` is what the operator had set.
+    """
 
     version: int
     code: Code
@@ -40,7 +44,7 @@ class Logged:
     before: Meaning | None
 
 
-class Unknown(NamedTuple):
+class UnknownCode(NamedTuple):
     """A code that came and stands in no table: with which text (redacted), how often, and from when to when."""
 
     carrier: str
@@ -58,14 +62,20 @@ def overlay(cursor: Cursor) -> dict[Code, Meaning]:
     return {(carrier, service, code): Meaning(meaning) for carrier, service, code, meaning in rows}
 
 
-def set_code(connection: Database, code: Code, meaning: Meaning | None, note: str, by: str) -> Changed:
-    """Gives a code its meaning from now on, or with None the shipped table's again; what it has already makes no version.
+def set_code(
+    connection: Database, code: Code, meaning: Meaning | None, note: str, by: str
+) -> Changed:
+    """Gives a code its meaning from now on, or with None the shipped table's again.
 
-    Reports that carried the code while nobody knew it are looked at again; others keep what they meant when they came.
+    What it has already makes no version.
+
+    Reports that carried the code while nobody knew it are looked at again; others keep what they
+    meant when they came.
     """
     sql = queries("carriers/codes")
     with transaction(connection) as cursor:
-        # Waits for batches that are noting unknown codes right now (store/carriers/unknown_codes.py); later ones read the codes anew.
+        # Waits for batches that are noting unknown codes right now
+        # (store/carriers/unknown_codes.py); later ones read the codes anew.
         cursor.execute(queries("settings/versions")["next_epoch"])
         version, known = cursor.execute(sql["newest"], list(code)).fetchone() or (0, None)
         if known == meaning:
@@ -77,13 +87,15 @@ def set_code(connection: Database, code: Code, meaning: Meaning | None, note: st
         return Changed(int(row[0]), changed=True, rechecked=rechecked)
 
 
-def log(connection: Database) -> list[Logged]:
+def log(connection: Database) -> list[LoggedCode]:
     """All changes, oldest first."""
     return [
-        Logged(version, (carrier, service, code), _meaning(meaning), note, at, by, _meaning(before))
-        for version, carrier, service, code, meaning, note, at, by, before in raw(connection).execute(
-            queries("carriers/codes")["log"]
+        LoggedCode(
+            version, (carrier, service, code), _meaning(meaning), note, at, by, _meaning(before)
         )
+        for version, carrier, service, code, meaning, note, at, by, before in raw(
+            connection
+        ).execute(queries("carriers/codes")["log"])
     ]
 
 
@@ -91,18 +103,25 @@ def _meaning(number: int | None) -> Meaning | None:
     return Meaning(number) if number is not None else None
 
 
-def own(connection: Database) -> dict[Code, Logged]:
+def own(connection: Database) -> dict[Code, LoggedCode]:
     """The changes in force: the newest of each code, without those that were reset."""
     newest = {one.code: one for one in log(connection)}
     return {code: one for code, one in newest.items() if one.meaning is not None}
 
 
-def unknown(connection: Database) -> list[Unknown]:
+def unknown(connection: Database) -> list[UnknownCode]:
     """Codes that came and stand in no table, the latest first."""
-    return [Unknown(*row) for row in raw(connection).execute(queries("carriers/codes")["unknown"]).fetchall()]
+    return [
+        UnknownCode(*row)
+        for row in raw(connection).execute(queries("carriers/codes")["unknown"]).fetchall()
+    ]
 
 
 def has_come(connection: Database, carrier: str, service: str) -> bool:
     """Whether a report of the service came with a code that nobody knows."""
-    row = raw(connection).execute(queries("carriers/codes")["has_come"], [carrier, service]).fetchone()
+    row = (
+        raw(connection)
+        .execute(queries("carriers/codes")["has_come"], [carrier, service])
+        .fetchone()
+    )
     return row is not None and bool(row[0])

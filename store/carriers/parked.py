@@ -10,7 +10,7 @@ from store.carriers import awaiting_order, tracking
 from store.carriers.tracking import TrackingRow
 from store.orders.orders import OrderKey, OrderRow, read_rows
 from store.postgres.arrays import byteas, int4s
-from store.postgres.interning import Words
+from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import raw
 from store.reads.views import Database, as_fact, one_row, snapshot
@@ -20,8 +20,9 @@ from store.settings.merchants import Merchants
 class Parked(NamedTuple):
     """Carriers' reports without an order (SPEC 6): how many, and since when the oldest waits (None: there are none).
 
-    `unmatched`: tracking numbers that no order names. `ambiguous`: numbers with reports that fit several orders.
-    `awaiting`: reports that name an order themselves, which is not known, or known of several merchants.
+    `unmatched`: tracking numbers that no order names. `ambiguous`: numbers with reports that fit
+    several orders. `awaiting`: reports that name an order themselves, which is not known, or known
+    of several merchants.
     """
 
     unmatched: int
@@ -48,7 +49,10 @@ class Claimant(NamedTuple):
 
 
 class Contested(NamedTuple):
-    """A tracking number with reports that fit several orders. `crowded`: so many named it that it is none."""
+    """A tracking number with reports that fit several orders.
+
+    `crowded`: so many named it that it is none.
+    """
 
     number: bytes
     since: Micros
@@ -68,17 +72,25 @@ class Awaited(NamedTuple):
 
 def contested(connection: Database, limit: int) -> list[Contested]:
     """Numbers with ambiguous reports, those that wait longest first."""
-    sql, words, ids = queries("reads/views"), Words(connection), Merchants(connection)
+    sql, words, ids = queries("reads/views"), InternedStrings(connection), Merchants(connection)
     with snapshot(connection) as cursor:
         found = cursor.execute(sql["ambiguous_numbers"], [limit], binary=True).fetchall()
         rows = tracking.read(cursor, sorted(number for number, _ in found))
         keys = sorted({key for row in rows.values() for key in row.claims})
         columns_ = [int4s([m for m, _ in keys]), byteas([o for _, o in keys])]
-        orders = read_rows(cursor, cursor.execute(sql["orders"], columns_, binary=True).fetchall(), words)
+        orders = read_rows(
+            cursor, cursor.execute(sql["orders"], columns_, binary=True).fetchall(), words
+        )
         return [_contested(rows[number], since, orders, ids, words) for number, since in found]
 
 
-def _contested(row: TrackingRow, since: Micros, orders: dict[OrderKey, OrderRow], ids: Merchants, words: Words) -> Contested:
+def _contested(
+    row: TrackingRow,
+    since: Micros,
+    orders: dict[OrderKey, OrderRow],
+    ids: Merchants,
+    words: InternedStrings,
+) -> Contested:
     claimants = [
         Claimant(
             ids.merchant_id(key[0]), unpack_id(key[1]), row.number in numbers_of(orders[key].facts),
@@ -86,7 +98,9 @@ def _contested(row: TrackingRow, since: Micros, orders: dict[OrderKey, OrderRow]
         )
         for key in row.claims if key in orders
     ]  # fmt: skip
-    reports = sorted(as_fact(one, row.number) for one in tracking.heard(row.reports.items(), words))
+    reports = sorted(
+        as_fact(one, row.number) for one in tracking.unpack_reports(row.reports.items(), words)
+    )
     return Contested(row.number, since, bool(row.flags & tracking.CROWDED), claimants, reports)
 
 
@@ -94,10 +108,19 @@ def awaited(connection: Database, limit: int) -> list[Awaited]:
     """Order ids that reports name without a merchant, those that wait longest first."""
     ids = Merchants(connection)
     with snapshot(connection) as cursor:
-        found = cursor.execute(queries("reads/views")["awaited_orders"], [limit], binary=True).fetchall()
-        owners = awaiting_order.owners(cursor, [order_id for order_id, _, _ in found]) if found else {}
+        found = cursor.execute(
+            queries("reads/views")["awaited_orders"], [limit], binary=True
+        ).fetchall()
+        owners = (
+            awaiting_order.owners(cursor, [order_id for order_id, _, _ in found]) if found else {}
+        )
     return [
-        Awaited(unpack_id(order_id), since, reports, sorted(ids.merchant_id(number) for number, _ in owners[order_id]))
+        Awaited(
+            unpack_id(order_id),
+            since,
+            reports,
+            sorted(ids.merchant_id(number) for number, _ in owners[order_id]),
+        )
         for order_id, reports, since in found
     ]
 

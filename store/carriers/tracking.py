@@ -1,7 +1,8 @@
 """Tracking numbers: which orders ever named one, and what carriers reported for it without naming an order (SPEC 6).
 
-A row is locked before the orders that it concerns, so that a report and the order that names its number always see each
-other, whichever comes first. Claims are only ever added: which of them count now is the orders' own say.
+A row is locked before the orders that it concerns, so that a report and the order that names its
+number always see each other, whichever comes first. Claims are only ever added: which of them count
+now is the orders' own say.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from schemas.ids import DAY, Micros
 from store.orders.codec import MEANINGS
 from store.orders.orders import OrderKey
 from store.postgres.arrays import byteas, columns, int4s, int8s
-from store.postgres.interning import Words
+from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
@@ -23,9 +24,13 @@ KEPT: Micros = 180 * DAY
 MOST_REPORTS = 500
 """Of one number: as many as of one order (rules/order/folding.py)."""
 MOST_CLAIMS = 50
-"""A number that more orders named is none (000000000000, or a shop's own word): it is never joined to any of them."""
+"""A number that more orders named is none (000000000000, or a shop's own word): it is never joined
+to any of them.
+"""
 AMBIGUOUS, CROWDED = 1, 2
-"""Bits of `tracking.flags`: some report could be of several orders; more than MOST_CLAIMS orders named it."""
+"""Bits of `tracking.flags`: some report could be of several orders; more than MOST_CLAIMS orders
+named it.
+"""
 
 _CLAIM = Struct(">iH")
 _ENTRY = Struct(">qiiiB")
@@ -36,7 +41,7 @@ class NewNumberRace(Exception):
     """Another worker inserted one of these numbers first: roll back and do the batch again."""
 
 
-class Heard(NamedTuple):
+class StoredReport(NamedTuple):
     """A report as its number keeps it; `merchant_no` is 0 when it named none."""
 
     at: Micros
@@ -49,7 +54,10 @@ class Heard(NamedTuple):
 
 @dataclass(slots=True)
 class TrackingRow:
-    """A tracking number, locked. `packed` are its reports as they are stored: what identifies each, and its meaning."""
+    """A tracking number, locked.
+
+    `packed` are its reports as they are stored: what identifies each, and its meaning.
+    """
 
     number: bytes
     flags: int = 0
@@ -81,7 +89,10 @@ class TrackingRow:
         return len(self.claims) > 1 and not self.flags & CROWDED
 
     def claim(self, key: OrderKey) -> bool:
-        """Notes that the order named the number; False when that is known already, or matters no more."""
+        """Notes that the order named the number.
+
+        False when that is known already, or matters no more.
+        """
         if self.flags & CROWDED or key in self.claims:
             return False
         self.claims.append(key)
@@ -91,7 +102,10 @@ class TrackingRow:
         return True
 
     def add(self, identity: bytes, meaning: Meaning) -> bool:
-        """Keeps a report; False when there are too many. Then the decisive ones and the newest are those that stay."""
+        """Keeps a report; False when there are too many.
+
+        Then the decisive ones and the newest are those that stay.
+        """
         if len(self.packed) >= MOST_REPORTS * _WIDTH:
             kept = self.reports | {identity: meaning}
             least = min(kept.items(), key=lambda one: (MEANINGS[one[1]].decisive, one[0]))[0]
@@ -106,17 +120,27 @@ class TrackingRow:
 
 
 identity = _ENTRY.pack
-"""What makes a report the same as another: when, the merchant's number, the words' numbers of service and code, return leg.
+"""What makes a report the same as another: when, the merchant's number, the words' numbers of
+service and code, return leg.
 
 Its meaning follows from these, so it is no part of it.
 """
 
 
-def heard(reports: Iterable[tuple[bytes, int]], words: Words) -> Iterator[Heard]:
+def unpack_reports(
+    reports: Iterable[tuple[bytes, int]], words: InternedStrings
+) -> Iterator[StoredReport]:
     """Reports of a row, as `TrackingRow.reports` has them."""
     for packed, meaning in reports:
         at, merchant_no, service, code, leg = _ENTRY.unpack(packed)
-        yield Heard(at, merchant_no, words.word(service) or "", words.word(code) or "", bool(leg), MEANINGS[meaning])
+        yield StoredReport(
+            at,
+            merchant_no,
+            words.word(service) or "",
+            words.word(code) or "",
+            bool(leg),
+            MEANINGS[meaning],
+        )
 
 
 def claims_of(packed: bytes | None) -> list[OrderKey]:
@@ -130,17 +154,28 @@ def claims_of(packed: bytes | None) -> list[OrderKey]:
 
 
 def _claims_bytes(claims: Sequence[OrderKey]) -> bytes | None:
-    return b"".join([_CLAIM.pack(merchant_no, len(order_id)) + order_id for merchant_no, order_id in claims]) or None
+    return (
+        b"".join(
+            [_CLAIM.pack(merchant_no, len(order_id)) + order_id for merchant_no, order_id in claims]
+        )
+        or None
+    )
 
 
 def _reports_of(packed: bytes) -> dict[bytes, int]:
-    return {packed[at : at + _WIDTH - 1]: packed[at + _WIDTH - 1] for at in range(0, len(packed), _WIDTH)}
+    return {
+        packed[at : at + _WIDTH - 1]: packed[at + _WIDTH - 1]
+        for at in range(0, len(packed), _WIDTH)
+    }
 
 
 def read_claims(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
     """The numbers that are known, with their claims and without their reports; not locked."""
     cursor.execute(queries("carriers/tracking")["claims"], [byteas(numbers)], binary=True)
-    return {number: TrackingRow(number, flags, claims_of(claims)) for number, flags, claims in cursor.fetchall()}
+    return {
+        number: TrackingRow(number, flags, claims_of(claims))
+        for number, flags, claims in cursor.fetchall()
+    }
 
 
 def lock(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
@@ -159,7 +194,12 @@ def _row(number: bytes, flags: int, claims: bytes | None, reports: bytes | None)
     return TrackingRow(number, flags, claims_of(claims), reports or b"")
 
 
-def write(cursor: Cursor, rows: Iterable[TrackingRow], now: Micros, claims: Mapping[bytes, OrderKey] | None = None) -> None:
+def write(
+    cursor: Cursor,
+    rows: Iterable[TrackingRow],
+    now: Micros,
+    claims: Mapping[bytes, OrderKey] | None = None,
+) -> None:
     """Writes those that changed, and new numbers of which nothing is known but the claim of one order.
 
     Raises NewNumberRace when a new one exists by now.
@@ -168,7 +208,10 @@ def write(cursor: Cursor, rows: Iterable[TrackingRow], now: Micros, claims: Mapp
     changed = [row for row in rows if row.changed]
     new = [_columns(row) for row in changed if row.new]
     if claims:
-        new += [(number, 0, _CLAIM.pack(key[0], len(key[1])) + key[1], None) for number, key in claims.items()]
+        new += [
+            (number, 0, _CLAIM.pack(key[0], len(key[1])) + key[1], None)
+            for number, key in claims.items()
+        ]
     if new:
         new.sort()
         cursor.execute(queries("carriers/tracking")["insert"], [*columns(new, kinds), now])
@@ -186,17 +229,26 @@ def _columns(row: TrackingRow) -> tuple[Any, ...]:
 def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, int]]:
     """Forgets reports of numbers that no order has named for 180 days: (number, packed report, meaning) of each.
 
-    A number that was heard of again meanwhile keeps its younger reports, and waits for as long again.
+    A number that was heard of again meanwhile keeps its younger reports, and waits for as long
+    again.
     """
     cursor.execute(queries("carriers/tracking")["unmatched"], [now - KEPT, limit], binary=True)
     gone: list[tuple[bytes, bytes, int]] = []
     empty, kept = [], []
     for number, _, _, packed, _ in cursor.fetchall():
         reports = _reports_of(packed or b"")
-        young = {one: meaning for one, meaning in reports.items() if _ENTRY.unpack(one)[0] >= now - KEPT}
+        young = {
+            one: meaning for one, meaning in reports.items() if _ENTRY.unpack(one)[0] >= now - KEPT
+        }
         gone += [(number, one, meaning) for one, meaning in reports.items() if one not in young]
         if young:
-            kept.append((number, b"".join([b"%b%c" % one for one in young.items()]), min(_ENTRY.unpack(one)[0] for one in young)))
+            kept.append(
+                (
+                    number,
+                    b"".join([b"%b%c" % one for one in young.items()]),
+                    min(_ENTRY.unpack(one)[0] for one in young),
+                )
+            )
         else:
             empty.append(number)
     if empty:

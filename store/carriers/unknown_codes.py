@@ -18,8 +18,11 @@ OTHERS = "(others)"
 """What is counted under one label, since there are too many."""
 
 
-class Unknown(NamedTuple):
-    """A report whose code is unknown: where to find it again. The merchant is 0 unless it named an order."""
+class CodeSighting(NamedTuple):
+    """A report whose code is unknown: where to find it again.
+
+    The merchant is 0 unless it named an order.
+    """
 
     code: Code
     shown: str
@@ -54,8 +57,10 @@ class UnknownCodes:
         return carrier, service, code
 
 
-def note(cursor: Cursor, unknown: Sequence[Unknown], epoch: int, now: Micros) -> None:
-    """Counts codes, and remembers reports to look at again. Raises CodesChanged when `epoch` is not the newest.
+def note(cursor: Cursor, unknown: Sequence[CodeSighting], epoch: int, now: Micros) -> None:
+    """Counts codes, and remembers reports to look at again.
+
+    Raises CodesChanged when `epoch` is not the newest.
 
     Call it after all other locks are taken.
     """
@@ -65,11 +70,25 @@ def note(cursor: Cursor, unknown: Sequence[Unknown], epoch: int, now: Micros) ->
     counts: dict[Code, tuple[str, int]] = {}
     for one in unknown:
         counts[one.code] = one.shown, counts.get(one.code, ("", 0))[1] + 1
-    rows = [(*_encoded(code), shown.encode(), count) for code, (shown, count) in sorted(counts.items())]
-    cursor.execute(queries("carriers/unknown_codes")["note_codes"], [*columns(rows, (texts, texts, texts, texts, int8s)), now])
-    places = sorted({(*_encoded(one.code), one.merchant_no, one.key) for one in unknown if one.code[2] != OTHERS})
+    rows = [
+        (*_encoded(code), shown.encode(), count) for code, (shown, count) in sorted(counts.items())
+    ]
+    cursor.execute(
+        queries("carriers/unknown_codes")["note_codes"],
+        [*columns(rows, (texts, texts, texts, texts, int8s)), now],
+    )
+    places = sorted(
+        {
+            (*_encoded(one.code), one.merchant_no, one.key)
+            for one in unknown
+            if one.code[2] != OTHERS
+        }
+    )
     if places:
-        cursor.execute(queries("carriers/unknown_codes")["note_reports"], columns(places, (texts, texts, texts, int4s, byteas)))
+        cursor.execute(
+            queries("carriers/unknown_codes")["note_reports"],
+            columns(places, (texts, texts, texts, int4s, byteas)),
+        )
 
 
 def codes(cursor: Cursor) -> list[Code]:
@@ -88,7 +107,10 @@ def forget_reports(cursor: Cursor, places: Collection[tuple[Code, bytes]]) -> No
     """Forgets where reports were that are no more: their code, and the key that they had without a merchant."""
     if places:
         rows = sorted((*_encoded(code), key) for code, key in places)
-        cursor.execute(queries("carriers/unknown_codes")["forget_reports"], columns(rows, (texts, texts, texts, byteas)))
+        cursor.execute(
+            queries("carriers/unknown_codes")["forget_reports"],
+            columns(rows, (texts, texts, texts, byteas)),
+        )
 
 
 def _encoded(code: Code) -> tuple[bytes, bytes, bytes]:

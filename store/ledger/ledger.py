@@ -1,8 +1,8 @@
 """Posting: accounts locked in one order, entries with running balances, lots, and one event for each entry (I2-I4, I8).
 
-Everything that changes points goes through `post`. Most postings are grants, which need nothing read beforehand: one
-sorted upsert locks the accounts, adds, and shows what was there. Only accounts from which something is taken, or on
-which lots have lapsed, have their lots read.
+Everything that changes points goes through `post`. Most postings are grants, which need nothing
+read beforehand: one sorted upsert locks the accounts, adds, and shows what was there. Only accounts
+from which something is taken, or on which lots have lapsed, have their lots read.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from rules.account.lots import Account, Lot, LotKey, Moved, claw_back, grant, lapse, lapsed, next_expiry
+from rules.account.lots import (
+    Account,
+    Lot,
+    LotKey,
+    Moved,
+    claw_back,
+    grant,
+    lapse,
+    lapsed,
+    next_expiry,
+)
 from schemas.ids import NEVER, Micros, iso, iso_or_none
 from schemas.packing import unpack_id
 from store.postgres.arrays import byteas, columns, int2s, int4s, int8s, texts, uuids
@@ -22,7 +32,9 @@ from store.postgres.session import Cursor
 from store.streams.outbox import Event, add_events, shard_of
 
 EVENT_NAMESPACE = bytes.fromhex("9a0f4f0f6a0f5cf0a4d06b2f0c5d9b11")
-"""All event ids are uuid5 in this namespace, of what they record: the same record has the same id for ever."""
+"""All event ids are uuid5 in this namespace, of what they record: the same record has the same id
+for ever.
+"""
 
 
 AccountKey = tuple[int, bytes]
@@ -66,9 +78,9 @@ class CauseKind(IntEnum):
 class Posting:
     """One change to post for an order's lot.
 
-    `points` may be negative: then at most that much is taken (see `rules.lots.claw_back`). `entry_base` is the number
-    of entries that the order has already; `fresh` says that the lot cannot exist yet. Afterwards `moved` is what the
-    entry really did (0: no entry was needed).
+    `points` may be negative: then at most that much is taken (see `rules.lots.claw_back`).
+    `entry_base` is the number of entries that the order has already; `fresh` says that the lot
+    cannot exist yet. Afterwards `moved` is what the entry really did (0: no entry was needed).
     """
 
     merchant_no: int
@@ -95,7 +107,10 @@ class Posting:
 
 
 class _Entry(NamedTuple):
-    """What an entry says beside what it moved. `name` is what its event id is made of, `makes_lot` that its lot is new."""
+    """What an entry says beside what it moved.
+
+    `name` is what its event id is made of, `makes_lot` that its lot is new.
+    """
 
     kind: EntryType
     name: str
@@ -133,7 +148,9 @@ class _Batch:
     entries_of: dict[tuple[int, bytes], int] = field(default_factory=dict)
 
 
-def post(cursor: Cursor, postings: Sequence[Posting], now: Micros, merchant_id: Callable[[int], str]) -> int:
+def post(
+    cursor: Cursor, postings: Sequence[Posting], now: Micros, merchant_id: Callable[[int], str]
+) -> int:
     """Posts all of it, in order, and lets the lapsed lots of every account that it locks expire first (SPEC 3.4).
 
     Sets `moved` and `account_no` of each posting; returns the number of ledger entries.
@@ -147,7 +164,10 @@ def post(cursor: Cursor, postings: Sequence[Posting], now: Micros, merchant_id: 
 
 
 def expire(cursor: Cursor, limit: int, now: Micros, merchant_id: Callable[[int], str]) -> int:
-    """Lets lots lapse on up to `limit` accounts that nobody touches; returns the number of accounts done."""
+    """Lets lots lapse on up to `limit` accounts that nobody touches.
+
+    Returns the number of accounts done.
+    """
     cursor.execute(queries("ledger/ledger")["claim_lapsed"], [now, limit], binary=True)
     touched: _Todo = {(m, member): [] for m, member in cursor.fetchall()}
     if touched:
@@ -170,7 +190,10 @@ def _post(cursor: Cursor, by_account: _Todo, batch: _Batch) -> int:
 
 
 def _added(todo: list[Posting], now: Micros) -> tuple[int, int, Micros]:
-    """Entries, points and soonest expiry of grants that need nothing read; nothing when the lots must be read."""
+    """Entries, points and soonest expiry of grants that need nothing read.
+
+    Nothing when the lots must be read.
+    """
     points, soonest = 0, NEVER
     for p in todo:
         if p.points < 0 or p.expires_at <= now:
@@ -183,11 +206,17 @@ def _added(todo: list[Posting], now: Micros) -> tuple[int, int, Micros]:
 def _lock(cursor: Cursor, by_account: _Todo, now: Micros) -> _AllReady:
     rows = [(*key, *_added(by_account[key], now)) for key in sorted(by_account)]
     slow = {row[:2] for row in rows if not row[2]}
-    cursor.execute(queries("ledger/ledger")["lock_accounts"], columns(rows, (int4s, byteas, int8s, int8s, int8s)), binary=True)
+    cursor.execute(
+        queries("ledger/ledger")["lock_accounts"],
+        columns(rows, (int4s, byteas, int8s, int8s, int8s)),
+        binary=True,
+    )
     ready = {}
     for m, member, account_no, sequence, available, held, debt, soonest in cursor.fetchall():
         key = (m, member)
-        ready[key] = _Ready(account_no, Account(sequence, available, held, debt), soonest <= now or key in slow)
+        ready[key] = _Ready(
+            account_no, Account(sequence, available, held, debt), soonest <= now or key in slow
+        )
     return ready
 
 
@@ -195,8 +224,12 @@ def _load_lots(cursor: Cursor, ready: _AllReady, by_account: _Todo) -> None:
     slow = {one.account_no: one for one in ready.values() if one.slow}
     if not slow:
         return
-    sources = sorted({p.order_id for key, todo in by_account.items() if ready[key].slow for p in todo})
-    cursor.execute(queries("ledger/ledger")["read_lots"], [int8s(sorted(slow)), byteas(sources)], binary=True)
+    sources = sorted(
+        {p.order_id for key, todo in by_account.items() if ready[key].slow for p in todo}
+    )
+    cursor.execute(
+        queries("ledger/ledger")["read_lots"], [int8s(sorted(slow)), byteas(sources)], binary=True
+    )
     for row in cursor.fetchall():
         account_no, expires, source, episode, points, remaining, held, expired = row
         one, key = slow[account_no], LotKey(expires, source, episode)
@@ -207,18 +240,35 @@ def _load_lots(cursor: Cursor, ready: _AllReady, by_account: _Todo) -> None:
 def _apply(batch: _Batch, one: _Ready, key: AccountKey, p: Posting) -> None:
     p.account_no = one.account_no
     lot = p.lot_key
-    moved = grant(one.account, lot, p.points) if p.points > 0 else claw_back(one.account, lot, -p.points)
+    moved = (
+        grant(one.account, lot, p.points)
+        if p.points > 0
+        else claw_back(one.account, lot, -p.points)
+    )
     p.moved = moved.points
     if not moved.points:
         return
     makes_lot = p.fresh and not one.slow
     if makes_lot:
-        del one.account.lots[lot]  # written with the entry; what comes later in the batch is added to it
+        del one.account.lots[
+            lot
+        ]  # written with the entry; what comes later in the batch is added to it
     order = (p.merchant_no, p.order_id)
     number = batch.entries_of[order] = batch.entries_of.get(order, p.entry_base) + 1
     name = f"order:{batch.merchant_id(p.merchant_no)}:{unpack_id(p.order_id)}:{number}"
     cause_id = p.cause_id or p.order_id
-    entry = _Entry(p.type, name, p.occurred_at, p.cause, cause_id, lot, number, p.settings_no, p.traceparent, makes_lot)
+    entry = _Entry(
+        p.type,
+        name,
+        p.occurred_at,
+        p.cause,
+        cause_id,
+        lot,
+        number,
+        p.settings_no,
+        p.traceparent,
+        makes_lot,
+    )
     _record(batch, one, key, entry, moved)
     if p.points > 0 and p.expires_at <= batch.now and one.account.lots[lot].free:
         _expire_lot(batch, one, key, lot)
@@ -229,7 +279,9 @@ def _expire_lot(batch: _Batch, one: _Ready, key: AccountKey, lot: LotKey) -> Non
     moved = lapse(one.account, lot)
     merchant, member = batch.merchant_id(key[0]), unpack_id(key[1])
     name = f"lot:{merchant}:{member}:{lot_id(lot)}:{lot.expires_at}:{before}"
-    entry = _Entry(EntryType.expired, name, lot.expires_at, CauseKind.expiry, lot_id(lot).encode(), lot)
+    entry = _Entry(
+        EntryType.expired, name, lot.expires_at, CauseKind.expiry, lot_id(lot).encode(), lot
+    )
     _record(batch, one, key, entry, moved)
 
 
@@ -253,12 +305,17 @@ def uuid_text(raw: bytes) -> str:
 
 
 def _record(batch: _Batch, one: _Ready, key: AccountKey, entry: _Entry, moved: Moved) -> None:
-    kind, name, occurred, cause, cause_id, lot, entry_no, settings_no, traceparent, makes_lot = entry
+    kind, name, occurred, cause, cause_id, lot, entry_no, settings_no, traceparent, makes_lot = (
+        entry
+    )
     order_id = lot.source
     account = one.account
     account.sequence += 1
     raw_id = event_id(name)
-    lots = [{"lot_id": lot_id(k), "points": n, "expires_at": iso_or_none(k.expires_at)} for k, n in moved.lots]
+    lots = [
+        {"lot_id": lot_id(k), "points": n, "expires_at": iso_or_none(k.expires_at)}
+        for k, n in moved.lots
+    ]
     single = len(moved.lots) == 1 and moved.lots[0][0] == lot
     order_text = cause_text = unpack_id(order_id)
     if cause_id != order_id:
@@ -319,7 +376,16 @@ def _write_lots(cursor: Cursor, ready: _AllReady) -> None:
     loaded: list[tuple[Any, ...]] = []
     for one in ready.values():
         for k, lot in one.account.lots.items():
-            row = (one.account_no, k.expires_at, k.source, k.episode, lot.points, lot.remaining, lot.held, lot.expired)
+            row = (
+                one.account_no,
+                k.expires_at,
+                k.source,
+                k.episode,
+                lot.points,
+                lot.remaining,
+                lot.held,
+                lot.expired,
+            )
             if not one.slow:
                 added.append(row)
             elif one.before.get(k) != row:

@@ -1,18 +1,27 @@
 """Facts as bytes: one column for each facet of an order instead of thirty, because every column of the hot path costs.
 
-All numbers are big-endian, the least bigint stands for none, word number 0 for no word. The first byte of a record, a
-parcel and what is posted is the layout's number: LAYOUT has the fixed fields only, WITH_TAIL carries behind them what only
-some orders have (a tracking number, a parent, the platform's own figure), so that the others pay nothing for it. The view
-`orders_shown` unpacks the same offsets for people.
+All numbers are big-endian, the least bigint stands for none, word number 0 for no word. The first
+byte of a record, a parcel and what is posted is the layout's number: LAYOUT has the fixed fields
+only, WITH_TAIL carries behind them what only some orders have (a tracking number, a parent, the
+platform's own figure), so that the others pay nothing for it. The view `orders_shown` unpacks the
+same offsets for people.
 """
 
 from struct import Struct
 from typing import Final
 
-from rules.order.facts import CarrierReport, DeliveryKey, OrderFacts, OrderRecord, Parcel, ParcelRecord, Posted
+from rules.order.facts import (
+    CarrierReport,
+    DeliveryKey,
+    OrderFacts,
+    OrderRecord,
+    Parcel,
+    ParcelRecord,
+    Posted,
+)
 from rules.order.trail import EMPTY, Entry, State, Trail, Version
 from schemas.carriers.meaning import Meaning
-from store.postgres.interning import Words
+from store.postgres.interning import InternedStrings
 
 LAYOUT, WITH_TAIL = 1, 2
 _VERSION = Struct(">qQQ")
@@ -32,7 +41,9 @@ MEANINGS: Final = tuple(Meaning)
 _NONE = -(2**63)
 _FLOOR, _NO_FLOOR = b"\x01", b"\x00"
 
-GUEST, PICKUP, FAILED, DELIVERY_NULL, DELIVERY_PRESENT, HAS_RETURNS, HAS_PARCELS, CLAWED = (1 << n for n in range(8))
+GUEST, PICKUP, FAILED, DELIVERY_NULL, DELIVERY_PRESENT, HAS_RETURNS, HAS_PARCELS, CLAWED = (
+    1 << n for n in range(8)
+)
 """Bits of `orders.flags`; of `parcel.flags` only PICKUP and FAILED."""
 NUMBERED, NESTED_FIRST = 1 << 8, 1 << 9
 """More of them: the order names a tracking number; the parcel that its record names is its first."""
@@ -69,13 +80,18 @@ def trail_of(packed: bytes | None, newest: Version | None) -> Trail:
         floor = Version(*_VERSION.unpack_from(packed, 1))
         start += _VERSION.size
     entries = [
-        Entry(Version(at, ts, digest), State(state), None if said == _NONE else said, None if also == _NONE else also)
+        Entry(
+            Version(at, ts, digest),
+            State(state),
+            None if said == _NONE else said,
+            None if also == _NONE else also,
+        )
         for at, ts, digest, state, said, also in _ENTRY.iter_unpack(packed[start:])
     ]
     return Trail(floor, tuple(entries))
 
 
-def record_bytes(facts: OrderFacts, words: Words) -> bytes | None:
+def record_bytes(facts: OrderFacts, words: InternedStrings) -> bytes | None:
     """The newest record of an order and its tier; what flags and member tell is left out."""
     r = facts.record
     if r is None:
@@ -93,20 +109,38 @@ def record_bytes(facts: OrderFacts, words: Words) -> bytes | None:
 
 def is_nested_first(facts: OrderFacts) -> bool:
     """Whether the parcel that the order's record names is the first one: then its id need not be stored twice."""
-    return facts.record is not None and bool(facts.parcels) and facts.record.delivery_id == facts.parcels[0].record.parcel_id
+    return (
+        facts.record is not None
+        and bool(facts.parcels)
+        and facts.record.delivery_id == facts.parcels[0].record.parcel_id
+    )
 
 
 def _tail_bytes(r: OrderRecord, delivery: bytes) -> bytes:
-    """Tracking number (its length in one byte), parcel id and parent (in two); the platform's figure when it said one."""
+    """Tracking number (its length in one byte), parcel id and parent (in two).
+
+    The platform's figure when it said one.
+    """
     tracking, parent = r.tracking or b"", r.parent or b""
-    tail = b"%c%b%b%b%b%b" % (len(tracking), tracking, _SHORT.pack(len(delivery)), delivery, _SHORT.pack(len(parent)), parent)
+    tail = b"%c%b%b%b%b%b" % (
+        len(tracking),
+        tracking,
+        _SHORT.pack(len(delivery)),
+        delivery,
+        _SHORT.pack(len(parent)),
+        parent,
+    )
     days, points = r.summary_days, r.summary_points
     if days is None and points is None:
         return tail
-    return tail + _SUMMARY.pack(_NONE if days is None else days, _NONE if points is None else points)
+    return tail + _SUMMARY.pack(
+        _NONE if days is None else days, _NONE if points is None else points
+    )
 
 
-def _tail_of(packed: bytes) -> tuple[bytes | None, bytes | None, bytes | None, int | None, int | None]:
+def _tail_of(
+    packed: bytes,
+) -> tuple[bytes | None, bytes | None, bytes | None, int | None, int | None]:
     """What `_tail_bytes` packed, from a whole record."""
     start = _RECORD.size + 1
     at = start + packed[start - 1]
@@ -125,7 +159,7 @@ def _short_of(packed: bytes, at: int) -> tuple[bytes, int]:
 
 
 def record_of(
-    packed: bytes, flags: int, member: bytes | None, first: bytes | None, words: Words
+    packed: bytes, flags: int, member: bytes | None, first: bytes | None, words: InternedStrings
 ) -> tuple[OrderRecord, str | None, Version | None]:
     """What `record_bytes` packed: the record, the tier, and the version of the record that named the tier.
 
@@ -134,8 +168,16 @@ def record_of(
     (layout, at, ts, digest, created, status, created_by, kind, currency, completed, subtotal, order_discount, custom, cash,
      credit, tier, tier_at, tier_ts, tier_digest) = _RECORD.unpack_from(packed)  # fmt: skip
     word = words.word
-    key = DeliveryKey.PRESENT if flags & DELIVERY_PRESENT else DeliveryKey.NULL if flags & DELIVERY_NULL else DeliveryKey.ABSENT
-    tracking, delivery, parent, days, points = _NOTHING_MORE if layout == LAYOUT else _tail_of(packed)
+    key = (
+        DeliveryKey.PRESENT
+        if flags & DELIVERY_PRESENT
+        else DeliveryKey.NULL
+        if flags & DELIVERY_NULL
+        else DeliveryKey.ABSENT
+    )
+    tracking, delivery, parent, days, points = (
+        _NOTHING_MORE if layout == LAYOUT else _tail_of(packed)
+    )
     record = OrderRecord(
         Version(at, ts, digest), created, word(status) or "", member, bool(flags & GUEST), word(created_by), word(kind),
         word(currency), subtotal, order_discount, custom, cash, credit, None if completed == _NONE else completed, key,
@@ -146,23 +188,37 @@ def record_of(
 
 def origin_of(packed: bytes) -> tuple[int, bytes | None]:
     """When the order of a packed record was created, and the order that it was split from."""
-    return _CREATED.unpack_from(packed, _CREATED_AT)[0], None if packed[0] == LAYOUT else _tail_of(packed)[2]
+    return _CREATED.unpack_from(packed, _CREATED_AT)[0], None if packed[0] == LAYOUT else _tail_of(
+        packed
+    )[2]
 
 
-def parcel_bytes(parcel: ParcelRecord, words: Words) -> bytes:
-    """The newest record of a parcel; its tracking number (its length in one byte) and its id stand at the end."""
-    arrived, collected, returned, number = parcel.arrived_at, parcel.collected_at, parcel.returned_at, parcel.tracking
+def parcel_bytes(parcel: ParcelRecord, words: InternedStrings) -> bytes:
+    """The newest record of a parcel.
+
+    Its tracking number (its length in one byte) and its id stand at the end.
+    """
+    arrived, collected, returned, number = (
+        parcel.arrived_at,
+        parcel.collected_at,
+        parcel.returned_at,
+        parcel.tracking,
+    )
     body = _PARCEL.pack(
         WITH_TAIL if number else LAYOUT, *parcel.version, words.number(parcel.status), words.number(parcel.option),
         _NONE if arrived is None else arrived, _NONE if collected is None else collected,
         _NONE if returned is None else returned,
     )  # fmt: skip
-    return body + (b"%c%b%b" % (len(number), number, parcel.parcel_id) if number else parcel.parcel_id)
+    return body + (
+        b"%c%b%b" % (len(number), number, parcel.parcel_id) if number else parcel.parcel_id
+    )
 
 
-def parcel_of(packed: bytes, flags: int, trail: bytes | None, words: Words) -> Parcel:
+def parcel_of(packed: bytes, flags: int, trail: bytes | None, words: InternedStrings) -> Parcel:
     """What `parcel_bytes` packed, with its trail."""
-    layout, at, ts, digest, status, option, arrived, collected, returned = _PARCEL.unpack_from(packed)
+    layout, at, ts, digest, status, option, arrived, collected, returned = _PARCEL.unpack_from(
+        packed
+    )
     version, start, number = Version(at, ts, digest), _PARCEL.size, None
     if layout == WITH_TAIL:
         start += 1 + packed[start]
@@ -179,7 +235,12 @@ def posted_bytes(posted: Posted, member: bytes | None) -> bytes | None:
     """What is posted; a holder who is not the order's member stands at the end, after his mark."""
     if not posted.episode and not posted.entries:
         return None
-    account, final, due, expires = posted.account_no, posted.final_at, posted.due_at, posted.expires_at
+    account, final, due, expires = (
+        posted.account_no,
+        posted.final_at,
+        posted.due_at,
+        posted.expires_at,
+    )
     body = _POSTED.pack(
         LAYOUT, posted.episode, posted.entries, posted.points, posted.returned, _NONE if account is None else account,
         _NONE if final is None else final, _NONE if due is None else due, _NONE if expires is None else expires,
@@ -189,7 +250,9 @@ def posted_bytes(posted: Posted, member: bytes | None) -> bytes | None:
 
 def posted_of(packed: bytes, flags: int, member: bytes | None) -> Posted:
     """What `posted_bytes` packed."""
-    _, episode, entries, points, returned, account, final, due, expires = _POSTED.unpack_from(packed)
+    _, episode, entries, points, returned, account, final, due, expires = _POSTED.unpack_from(
+        packed
+    )
     holder = member if len(packed) == _POSTED.size else packed[_POSTED.size + 1 :] or None
     return Posted(
         episode, entries, points, holder, None if account == _NONE else account, None if final == _NONE else final,
@@ -197,12 +260,14 @@ def posted_of(packed: bytes, flags: int, member: bytes | None) -> Posted:
     )  # fmt: skip
 
 
-def reports_bytes(reports: tuple[CarrierReport, ...], words: Words) -> bytes | None:
+def reports_bytes(reports: tuple[CarrierReport, ...], words: InternedStrings) -> bytes | None:
     """Carriers' reports; the tracking numbers in them stand once, in front."""
     if not reports:
         return None
     numbers = {number: i for i, number in enumerate(sorted({r.number for r in reports}))}
-    head = _SHORT.pack(len(numbers)) + b"".join([b"%c%b" % (len(number), number) for number in numbers])
+    head = _SHORT.pack(len(numbers)) + b"".join(
+        [b"%c%b" % (len(number), number) for number in numbers]
+    )
     number = words.number
     return b"%c%b%b" % (LAYOUT, head, b"".join([
         _REPORT.pack(r.at, r.meaning, (_NAMED if r.named else 0) | (_RETURN_LEG if r.return_leg else 0), number(r.service),
@@ -211,7 +276,7 @@ def reports_bytes(reports: tuple[CarrierReport, ...], words: Words) -> bytes | N
     ]))  # fmt: skip
 
 
-def reports_of(packed: bytes | None, words: Words) -> tuple[CarrierReport, ...]:
+def reports_of(packed: bytes | None, words: InternedStrings) -> tuple[CarrierReport, ...]:
     """What `reports_bytes` packed."""
     if packed is None:
         return ()

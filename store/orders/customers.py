@@ -12,7 +12,9 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
 CustomerKey = tuple[int, bytes]
-"""(merchant number, packed member id): the primary key, and the order in which customers are locked."""
+"""(merchant number, packed member id): the primary key, and the order in which customers are
+locked.
+"""
 
 
 class Customer(NamedTuple):
@@ -24,16 +26,28 @@ class Customer(NamedTuple):
 
 def lock(cursor: Cursor, keys: Iterable[CustomerKey]) -> dict[CustomerKey, Customer]:
     """Locks the customers that are known among `keys`."""
-    cursor.execute(queries("orders/customers")["lock"], columns(sorted(set(keys)), (int4s, byteas)), binary=True)
+    cursor.execute(
+        queries("orders/customers")["lock"],
+        columns(sorted(set(keys)), (int4s, byteas)),
+        binary=True,
+    )
     rows = cursor.fetchall()
-    return {(m, c): Customer(codec.version_of(version), Buyer(member, at)) for m, c, version, at, member in rows}
+    return {
+        (m, c): Customer(codec.version_of(version), Buyer(member, at))
+        for m, c, version, at, member in rows
+    }
 
 
 _KINDS = (int4s, byteas, byteas, int8s, int2s)
 
 
-def write(cursor: Cursor, rows: Mapping[CustomerKey, Customer], known: Iterable[CustomerKey]) -> None:
-    """Writes customers, of which those in `known` are locked. Raises NewOrderRace when another one exists by now."""
+def write(
+    cursor: Cursor, rows: Mapping[CustomerKey, Customer], known: Iterable[CustomerKey]
+) -> None:
+    """Writes customers, of which those in `known` are locked.
+
+    Raises NewOrderRace when another one exists by now.
+    """
     known = set(known)
     for statement, chosen in (
         ("insert", {key: row for key, row in rows.items() if key not in known}),
@@ -41,7 +55,12 @@ def write(cursor: Cursor, rows: Mapping[CustomerKey, Customer], known: Iterable[
     ):
         if chosen:
             values = [
-                (*key, codec.version_bytes(row.version), row.buyer.registered_at, row.buyer.is_member)
+                (
+                    *key,
+                    codec.version_bytes(row.version),
+                    row.buyer.registered_at,
+                    row.buyer.is_member,
+                )
                 for key, row in chosen.items()
             ]
             cursor.execute(queries("orders/customers")[statement], columns(values, _KINDS))
@@ -51,5 +70,7 @@ def write(cursor: Cursor, rows: Mapping[CustomerKey, Customer], known: Iterable[
 
 def buyers(cursor: Cursor, keys: Collection[CustomerKey]) -> dict[CustomerKey, Buyer]:
     """What is known of some members, as far as it can matter."""
-    cursor.execute(queries("orders/customers")["buyers"], columns(keys, (int4s, byteas)), binary=True)
+    cursor.execute(
+        queries("orders/customers")["buyers"], columns(keys, (int4s, byteas)), binary=True
+    )
     return {(m, c): Buyer(member, at) for m, c, member, at in cursor.fetchall()}

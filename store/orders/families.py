@@ -29,7 +29,9 @@ def add(cursor: Cursor, kin: Iterable[Kin]) -> list[Kin]:
 
 def children(cursor: Cursor, parents: Iterable[OrderKey]) -> list[OrderKey]:
     """The known children of some orders."""
-    cursor.execute(queries("orders/families")["children"], columns(parents, (int4s, byteas)), binary=True)
+    cursor.execute(
+        queries("orders/families")["children"], columns(parents, (int4s, byteas)), binary=True
+    )
     return [(merchant_no, child) for merchant_no, child in cursor.fetchall()]
 
 
@@ -48,17 +50,30 @@ def ancestors(cursor: Cursor, parents: Iterable[OrderKey]) -> dict[OrderKey, Anc
     wanted = set(parents)
     while wanted:
         asked |= wanted
-        cursor.execute(queries("orders/families")["ancestors"], columns(sorted(wanted), (int4s, byteas)), binary=True)
-        new = {(m, order_id): Ancestor(number, *origin_of(record)) for m, order_id, number, record in cursor.fetchall()}
+        cursor.execute(
+            queries("orders/families")["ancestors"],
+            columns(sorted(wanted), (int4s, byteas)),
+            binary=True,
+        )
+        new = {
+            (m, order_id): Ancestor(number, *origin_of(record))
+            for m, order_id, number, record in cursor.fetchall()
+        }
         found |= new
-        wanted = {(key[0], one.parent) for key, one in new.items() if one.parent is not None} - asked
+        wanted = {
+            (key[0], one.parent) for key, one in new.items() if one.parent is not None
+        } - asked
     return found
 
 
 def chosen_at(key: OrderKey, known: Mapping[OrderKey, Ancestor]) -> Micros | None:
     """The creation by which an ancestor's settings were chosen: its own, or that of the first bound one above it."""
     at, seen = None, set()
-    while (one := known.get(key)) is not None and one.settings_no >= NOTHING_IN_FORCE and key not in seen:
+    while (
+        (one := known.get(key)) is not None
+        and one.settings_no >= NOTHING_IN_FORCE
+        and key not in seen
+    ):
         seen.add(key)
         at = one.created_at
         if one.parent is None:

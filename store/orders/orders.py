@@ -8,7 +8,7 @@ from rules.order.trail import EMPTY, Version
 from schemas.ids import Micros
 from store.orders import codec
 from store.postgres.arrays import byteas, columns, int4s, int8s
-from store.postgres.interning import Words
+from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
@@ -42,7 +42,7 @@ class NewOrderRace(Exception):
     """Another worker inserted one of these orders first: roll back and do the batch again."""
 
 
-def lock(cursor: Cursor, keys: list[OrderKey], words: Words) -> dict[OrderKey, OrderRow]:
+def lock(cursor: Cursor, keys: list[OrderKey], words: InternedStrings) -> dict[OrderKey, OrderRow]:
     """Locks the orders that exist among `keys` (sorted) and reads them whole."""
     if not keys:
         return {}
@@ -50,7 +50,9 @@ def lock(cursor: Cursor, keys: list[OrderKey], words: Words) -> dict[OrderKey, O
     return read_rows(cursor, cursor.fetchall(), words)
 
 
-def read_rows(cursor: Cursor, found: list[tuple[Any, ...]], words: Words) -> dict[OrderKey, OrderRow]:
+def read_rows(
+    cursor: Cursor, found: list[tuple[Any, ...]], words: InternedStrings
+) -> dict[OrderKey, OrderRow]:
     """Rows of `orders`, with their returns and further parcels where they have any."""
     rows = {(r[0], r[1]): _from_row(r, words) for r in found}
     _read_returns(cursor, [k for k, r in rows.items() if r.flags & codec.HAS_RETURNS], rows, words)
@@ -62,7 +64,9 @@ def _key_columns(keys: list[OrderKey]) -> list[Any]:
     return [int4s([m for m, _ in keys]), byteas([o for _, o in keys])]
 
 
-def _read_returns(cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, OrderRow], words: Words) -> None:
+def _read_returns(
+    cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, OrderRow], words: InternedStrings
+) -> None:
     if not keys:
         return
     cursor.execute(queries("orders/orders")["read_returns"], _key_columns(keys), binary=True)
@@ -72,7 +76,9 @@ def _read_returns(cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, Ord
         facts.returns = (*facts.returns, one)
 
 
-def _read_parcels(cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, OrderRow], words: Words) -> None:
+def _read_parcels(
+    cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, OrderRow], words: InternedStrings
+) -> None:
     if not keys:
         return
     cursor.execute(queries("orders/orders")["read_parcels"], _key_columns(keys), binary=True)
@@ -81,9 +87,19 @@ def _read_parcels(cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, Ord
         facts.parcels = (*facts.parcels, codec.parcel_of(parcel, flags, trail, words))
 
 
-def _from_row(row: tuple[Any, ...], words: Words) -> OrderRow:
+def _from_row(row: tuple[Any, ...], words: InternedStrings) -> OrderRow:
     """A row, without side tables."""
-    merchant_no, order_id, settings_no, flags, member, record_b, trail_b, parcel_b, parcel_trail_b = row[:9]
+    (
+        merchant_no,
+        order_id,
+        settings_no,
+        flags,
+        member,
+        record_b,
+        trail_b,
+        parcel_b,
+        parcel_trail_b,
+    ) = row[:9]
     due, planned, posted_b, reports = row[9:]
     record = tier = tier_at = None
     version: Version | None = None
@@ -95,15 +111,19 @@ def _from_row(row: tuple[Any, ...], words: Words) -> OrderRow:
     if record_b is not None:
         record, tier, tier_at = codec.record_of(record_b, flags, member, first, words)
         version = record.version
-    trail = codec.trail_of(trail_b, version) if trail_b is not None or version is not None else EMPTY
+    trail = (
+        codec.trail_of(trail_b, version) if trail_b is not None or version is not None else EMPTY
+    )
     posted = codec.posted_of(posted_b, flags, member) if posted_b is not None else NOTHING_POSTED
     facts = OrderFacts(record, trail, parcels, (), tier, tier_at, settings_no, posted)
     if reports is not None:
         facts.reports = codec.reports_of(reports, words)
-    return OrderRow(merchant_no, order_id, facts, due, planned, flags=flags, reported=reports is not None)
+    return OrderRow(
+        merchant_no, order_id, facts, due, planned, flags=flags, reported=reports is not None
+    )
 
 
-def _to_row(row: OrderRow, words: Words) -> tuple[Any, ...]:
+def _to_row(row: OrderRow, words: InternedStrings) -> tuple[Any, ...]:
     """The columns of `orders`, in the order of the table, but for `reports`."""
     f = row.facts
     r = f.record
@@ -153,7 +173,9 @@ def is_numbered(f: OrderFacts) -> bool:
 
 
 def _parcel_flags(parcel: Parcel) -> int:
-    return (codec.PICKUP if parcel.record.pickup else 0) | (codec.FAILED if parcel.record.failed else 0)
+    return (codec.PICKUP if parcel.record.pickup else 0) | (
+        codec.FAILED if parcel.record.failed else 0
+    )
 
 
 _KINDS = (int4s, byteas, int4s, int4s, byteas, byteas, byteas, byteas, byteas, int8s, int8s, byteas)
@@ -163,7 +185,7 @@ _PARCEL_KINDS = (int4s, byteas, byteas, int4s, byteas, byteas)
 PLAN_KINDS = (int4s, int8s, byteas)
 
 
-def write(cursor: Cursor, rows: list[OrderRow], words: Words) -> None:
+def write(cursor: Cursor, rows: list[OrderRow], words: InternedStrings) -> None:
     """Writes whole rows. Raises NewOrderRace when a new one exists by now.
 
     Carriers' reports take statements with one column more; a batch without any knows nothing of it.
@@ -179,7 +201,7 @@ def write(cursor: Cursor, rows: list[OrderRow], words: Words) -> None:
     _write_sides(cursor, rows, words)
 
 
-def _write(cursor: Cursor, what: str, rows: list[OrderRow], words: Words) -> None:
+def _write(cursor: Cursor, what: str, rows: list[OrderRow], words: InternedStrings) -> None:
     values = columns([_to_row(r, words) for r in rows], _KINDS)
     if any(r.reported or r.facts.reports for r in rows):
         what += "_reported"
@@ -196,11 +218,13 @@ def write_posted(cursor: Cursor, rows: list[OrderRow]) -> None:
         f = r.facts
         member = f.record.member if f.record is not None else None
         posted = codec.posted_bytes(f.posted, member)
-        values.append((r.merchant_no, r.order_id, f.settings_no, flags_of(f), r.due_us, r.planned, posted))
+        values.append(
+            (r.merchant_no, r.order_id, f.settings_no, flags_of(f), r.due_us, r.planned, posted)
+        )
     cursor.execute(queries("orders/orders")["update_posted"], columns(values, _POSTED_KINDS))
 
 
-def _write_sides(cursor: Cursor, rows: list[OrderRow], words: Words) -> None:
+def _write_sides(cursor: Cursor, rows: list[OrderRow], words: InternedStrings) -> None:
     returns = [
         (r.merchant_no, r.order_id, x.return_id, codec.version_bytes(x.version), words.number(x.status), x.total,
          codec.trail_bytes(x.trail, x.version))
@@ -217,7 +241,9 @@ def _write_sides(cursor: Cursor, rows: list[OrderRow], words: Words) -> None:
         cursor.execute(queries("orders/orders")["write_parcels"], columns(parcels, _PARCEL_KINDS))
 
 
-def write_plans(cursor: Cursor, gone: list[tuple[int, Micros, bytes]], made: list[tuple[int, Micros, bytes]]) -> None:
+def write_plans(
+    cursor: Cursor, gone: list[tuple[int, Micros, bytes]], made: list[tuple[int, Micros, bytes]]
+) -> None:
     """Takes plans out of the due table and puts new ones in: (merchant number, due, order id)."""
     if gone:
         cursor.execute(queries("orders/orders")["unplan"], columns(gone, PLAN_KINDS))

@@ -1,7 +1,8 @@
 """Whole columns as PostgreSQL arrays, packed at once.
 
-A batch goes to PostgreSQL as one array per column. psycopg would dump them value by value in Python; one `struct` call
-per column costs a fifth of that, and columns are what the hot path is made of.
+A batch goes to PostgreSQL as one array per column. psycopg would dump them value by value in
+Python; one `struct` call per column costs a fifth of that, and columns are what the hot path is
+made of.
 """
 
 from collections.abc import Iterable, Sequence
@@ -72,7 +73,9 @@ def _integers(kind: int, values: Sequence[int | None]) -> bytes:
         # Common: the merchant, the type, what nobody has. Counting costs next to nothing.
         return head + _integer(values[0], code, size) * count
     if None not in values:
-        return head + pack(">" + f"i{code}" * count, *chain.from_iterable(zip(repeat(size), values, strict=False)))
+        return head + pack(
+            ">" + f"i{code}" * count, *chain.from_iterable(zip(repeat(size), values, strict=False))
+        )
     one = Struct(f">i{code}").pack
     return head + b"".join([_NULL if v is None else one(size, v) for v in values])
 
@@ -115,11 +118,17 @@ def _strings(values: Sequence[bytes | None]) -> bytes:
 def uuids(values: Sequence[bytes]) -> Uuids:
     """A column of uuids, each given as its 16 bytes."""
     size = _LENGTH(16)
-    return Uuids(_HEADER.pack(1, 0, UUID, len(values), 1) + b"".join(chain.from_iterable(zip(repeat(size), values, strict=False))))
+    return Uuids(
+        _HEADER.pack(1, 0, UUID, len(values), 1)
+        + b"".join(chain.from_iterable(zip(repeat(size), values, strict=False)))
+    )
 
 
 def columns(rows: Iterable[tuple[Any, ...]], kinds: Sequence[Any]) -> list[Column]:
-    """Rows turned into one array per column; `kinds` are the functions above, in the order of the columns."""
+    """Rows turned into one array per column.
+
+    `kinds` are the functions above, in the order of the columns.
+    """
     return [kind(values) for kind, values in zip(kinds, zip(*rows, strict=True), strict=True)]
 
 

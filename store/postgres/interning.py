@@ -1,4 +1,7 @@
-"""Upstream's open enumerations: every word it ever sent, as a number. Unknown words are kept, rows stay narrow."""
+"""Upstream's open enumerations: every word it ever sent, as a number.
+
+Unknown words are kept, rows stay narrow.
+"""
 
 from typing import Any
 
@@ -12,16 +15,16 @@ NO_WORD = 0
 """Stands for no word at all; numbers begin at 1."""
 
 
-class UnknownWord(LookupError):
+class NotInterned(LookupError):
     """A word without a number: learn it outside the transaction, then do the batch again."""
 
 
 class _Numbers(dict[str | None, int]):
     def __missing__(self, word: str | None) -> int:
-        raise UnknownWord(word)
+        raise NotInterned(word)
 
 
-class Words:
+class InternedStrings:
     """Numbers for words and back, remembered for the life of the process (a word's number never changes)."""
 
     def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
@@ -58,5 +61,7 @@ class Words:
     def word(self, number: int) -> str | None:
         """The word of a number; one that another worker has just learnt is looked up."""
         if number not in self._words:
-            self._remember(raw(self._connection).execute(queries("postgres/interning")["all"]).fetchall())
+            self._remember(
+                raw(self._connection).execute(queries("postgres/interning")["all"]).fetchall()
+            )
         return self._words[number]

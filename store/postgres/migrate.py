@@ -32,10 +32,11 @@ def known_revision() -> str:
 def upgrade(url: str) -> str | None:
     """Brings the database to the newest revision, as its owner; another that tries meanwhile waits.
 
-    Returns the revision before (None: there was no schema). Raises SchemaMismatch when it is newer than we know,
-    and psycopg.Error when PostgreSQL refuses.
+    Returns the revision before (None: there was no schema). Raises SchemaMismatch when it is newer
+    than we know, and psycopg.Error when PostgreSQL refuses.
     """
-    # Imported here: alembic costs a third of a second, and every other command only compares two names.
+    # Imported here: alembic costs a third of a second, and every other command only compares two
+    # names.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
@@ -74,9 +75,13 @@ def check(connection: Connection[tuple[Any, ...]]) -> None:
     if have is None:
         raise SchemaMismatch("the database has no schema yet: run `points migrate`")
     if have in known_revisions():
-        raise SchemaMismatch(f"the database is at revision {have}, this version needs {want}: run `points migrate`")
+        raise SchemaMismatch(
+            f"the database is at revision {have}, this version needs {want}: run `points migrate`"
+        )
     raise SchemaMismatch(_newer(have))
 
 
 def _newer(have: str) -> str:
-    return f"the database is at revision {have}, which this version does not know: run a newer version"
+    return (
+        f"the database is at revision {have}, which this version does not know: run a newer version"
+    )

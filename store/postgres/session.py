@@ -11,8 +11,8 @@ from store.postgres.arrays import register
 
 APP_ROLE = "points_app"
 _SESSION = (
-    # Batches are small against the tables: nested loops over primary keys are right, and a plan made while the tables
-    # were empty must not scan them when they are not.
+    # Batches are small against the tables: nested loops over primary keys are right, and a plan
+    # made while the tables were empty must not scan them when they are not.
     "SET enable_hashjoin = off",
     "SET enable_mergejoin = off",
     "SET enable_seqscan = off",
@@ -20,7 +20,8 @@ _SESSION = (
     "SET idle_in_transaction_session_timeout = '60s'",
 )
 
-# A server that vanished without a word is noticed within half a minute, not after the system's two hours.
+# A server that vanished without a word is noticed within half a minute, not after the system's two
+# hours.
 _ALIVE: dict[str, Any] = {
     "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000,
 }  # fmt: skip
@@ -28,13 +29,17 @@ _ALIVE: dict[str, Any] = {
 Cursor = RawCursor[tuple[Any, ...]]
 
 
-def connect(url: str, *, role: str | None = APP_ROLE, name: str = "points", tuned: bool = True) -> Connection[tuple[Any, ...]]:
+def connect(
+    url: str, *, role: str | None = APP_ROLE, name: str = "points", tuned: bool = True
+) -> Connection[tuple[Any, ...]]:
     """A connection in autocommit (transactions are explicit), acting as `role`.
 
-    With `tuned` off the planner is left alone, which reports and listings want. Raises psycopg.OperationalError when
-    the server cannot be reached or refuses.
+    With `tuned` off the planner is left alone, which reports and listings want. Raises
+    psycopg.OperationalError when the server cannot be reached or refuses.
     """
-    connection = psycopg.connect(url, autocommit=True, application_name=name, connect_timeout=10, **_ALIVE)
+    connection = psycopg.connect(
+        url, autocommit=True, application_name=name, connect_timeout=10, **_ALIVE
+    )
     connection.cursor_factory = psycopg.Cursor
     register(connection)
     if role is not None:

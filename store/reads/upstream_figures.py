@@ -8,7 +8,7 @@ from rules.order.facts import OrderFacts
 from schemas.ids import Micros
 from schemas.settings import BoundRules
 from store.orders.orders import OrderRow, read_rows
-from store.postgres.interning import Words
+from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import raw
 from store.reads.views import Database, merchant_number, with_buyers
@@ -37,20 +37,33 @@ class Page(NamedTuple):
 
 
 def with_figures(connection: Database, merchant_id: str | None = None) -> Iterator[Page]:
-    """Decides all orders that may carry the platform's own figure (SPEC 7), page by page. Raises UnknownMerchant.
+    """Decides all orders that may carry the platform's own figure (SPEC 7), page by page.
+
+    Raises UnknownMerchant.
 
     Each page is as it stands when it is read: no long snapshot holds anything up.
     """
-    sql, cursor, words, merchants = queries("reads/views"), raw(connection), Words(connection), Merchants(connection)
+    sql, cursor, words, merchants = (
+        queries("reads/views"),
+        raw(connection),
+        InternedStrings(connection),
+        Merchants(connection),
+    )
     only = merchant_number(cursor, merchant_id) if merchant_id is not None else None
     total = (cursor.execute(sql["count_orders"], [only]).fetchone() or (0,))[0]
     reached: tuple[Any, Any] = (only or 0, b"")
     done = 0
     while end := cursor.execute(sql["page_end"], [*reached, only, PAGE]).fetchone():
         *last, looked_at, now = end
-        rows = read_rows(cursor, cursor.execute(sql["page"], [*reached, *last], binary=True).fetchall(), words)
+        rows = read_rows(
+            cursor, cursor.execute(sql["page"], [*reached, *last], binary=True).fetchall(), words
+        )
         reached, done = (last[0], last[1]), done + looked_at
-        yield Page([_judged(row, merchants, now) for row in with_buyers(cursor, rows.values())], done, max(total, done))
+        yield Page(
+            [_judged(row, merchants, now) for row in with_buyers(cursor, rows.values())],
+            done,
+            max(total, done),
+        )
 
 
 def _judged(row: OrderRow, merchants: Merchants, now: Micros) -> Judged:

@@ -18,11 +18,11 @@ from schemas.ids import NEVER, Micros
 from schemas.packing import pack_id, unpack_id
 from schemas.settings import BoundRules, SettingsDocument, compile_settings
 from store.carriers import tracking
-from store.carriers.tracking import Heard
+from store.carriers.tracking import StoredReport
 from store.ledger.ledger import EntryType
 from store.orders import customers, families
 from store.orders.orders import OrderRow, read_rows
-from store.postgres.interning import Words
+from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, raw
 from store.settings import app_installs
@@ -38,7 +38,9 @@ class UnknownMerchant(LookupError):
     """Nothing was ever heard of the merchant: neither settings nor an order."""
 
     def __init__(self, merchant_id: str) -> None:
-        super().__init__(f"merchant {merchant_id} is not known: neither settings nor orders of it have come")
+        super().__init__(
+            f"merchant {merchant_id} is not known: neither settings nor orders of it have come"
+        )
 
 
 @contextmanager
@@ -68,10 +70,11 @@ class Expiring(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class AccountBalance:
     """A member's points at the moment of asking (SPEC 3.4): what has lapsed is not in it, posted or not.
 
-    `available` = `never_expire` + the sum of `expiring`. `pending` is planned and not yet granted (SPEC 2.7).
+    `available` = `never_expire` + the sum of `expiring`. `pending` is planned and not yet granted
+    (SPEC 2.7).
     """
 
     available: int = 0
@@ -83,8 +86,11 @@ class Balance:
     sequence: int = 0
 
 
-def balance(connection: Database, merchant_id: str, member_id: str) -> Balance:
-    """The member's balance now; zeros for a member of whom nothing is known. Raises UnknownMerchant."""
+def balance(connection: Database, merchant_id: str, member_id: str) -> AccountBalance:
+    """The member's balance now; zeros for a member of whom nothing is known.
+
+    Raises UnknownMerchant.
+    """
     sql, member = queries("reads/views"), pack_id(member_id)
     with snapshot(connection) as cursor:
         number = merchant_number(cursor, merchant_id)
@@ -92,13 +98,15 @@ def balance(connection: Database, merchant_id: str, member_id: str) -> Balance:
         pending = row[0] if row is not None else 0
         account = cursor.execute(sql["account"], [number, member]).fetchone()
         if account is None:
-            return Balance(pending=pending)
+            return AccountBalance(pending=pending)
         account_no, sequence, available, held, debt, now = account
-        lots = [Expiring(*lot) for lot in cursor.execute(sql["free_by_expiry"], [account_no]).fetchall()]
+        lots = [
+            Expiring(*lot) for lot in cursor.execute(sql["free_by_expiry"], [account_no]).fetchall()
+        ]
     lapsed = sum(lot.points for lot in lots if lot.expires_at <= now)
     never = sum(lot.points for lot in lots if lot.expires_at == NEVER)
     expiring = tuple(lot for lot in lots if now < lot.expires_at < NEVER)
-    return Balance(available - lapsed, held, debt, pending, never, expiring, sequence)
+    return AccountBalance(available - lapsed, held, debt, pending, never, expiring, sequence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,9 @@ class HistoryEntry:
     performer: str | None = None
 
 
-def history(connection: Database, merchant_id: str, member_id: str, after: int, limit: int) -> list[HistoryEntry]:
+def history(
+    connection: Database, merchant_id: str, member_id: str, after: int, limit: int
+) -> list[HistoryEntry]:
     """Up to `limit` entries behind sequence `after`, oldest first. Raises UnknownMerchant."""
     sql = queries("reads/views")
     with snapshot(connection) as cursor:
@@ -127,7 +137,9 @@ def history(connection: Database, merchant_id: str, member_id: str, after: int, 
             return []
         rows = cursor.execute(sql["history"], [account[0], after, limit]).fetchall()
     return [
-        HistoryEntry(sequence, EntryType(kind).name, points, total, _text(order), expires, occurred, recorded)
+        HistoryEntry(
+            sequence, EntryType(kind).name, points, total, _text(order), expires, occurred, recorded
+        )
         for sequence, kind, points, total, order, expires, occurred, recorded in rows
     ]
 
@@ -151,7 +163,7 @@ class OrderEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class SettingsVersion:
     """A settings version: since when it is in force, who applied it and when."""
 
     version: int
@@ -167,7 +179,10 @@ class Version:
 
 
 class Parent(NamedTuple):
-    """The order that an order was split from, and what it is bound to; None while it is not known."""
+    """The order that an order was split from, and what it is bound to.
+
+    None while it is not known.
+    """
 
     order_id: str
     settings_no: int | None
@@ -176,7 +191,8 @@ class Parent(NamedTuple):
 class Numbered(NamedTuple):
     """A tracking number of the order's parcels: how many orders ever named it, and the reports kept with it.
 
-    `reports` are those that may mean this order, decisive or not; `ambiguous`: some could be of several orders.
+    `reports` are those that may mean this order, decisive or not; `ambiguous`: some could be of
+    several orders.
     """
 
     number: bytes
@@ -187,10 +203,13 @@ class Numbered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """All that is known of one order at `now`. `settings` are those it is bound to; `newest` the merchant's newest.
+    """All that is known of one order at `now`.
 
-    `installs` are the merchant's application events, `parent` is set for a split child. `awaiting`: reports that name the
-    order's id without a merchant, and wait because several merchants have such an order, or for the next recheck.
+    `settings` are those it is bound to; `newest` the merchant's newest.
+
+    `installs` are the merchant's application events, `parent` is set for a split child. `awaiting`:
+    reports that name the order's id without a merchant, and wait because several merchants have
+    such an order, or for the next recheck.
     """
 
     now: Micros
@@ -198,8 +217,8 @@ class OrderView:
     planned: int
     due_at: Micros | None
     entries: tuple[OrderEntry, ...]
-    settings: Version | None
-    newest: Version | None
+    settings: SettingsVersion | None
+    newest: SettingsVersion | None
     installs: Installs = ()
     parent: Parent | None = None
     numbers: tuple[Numbered, ...] = ()
@@ -212,8 +231,11 @@ class OrderView:
 
 
 def order(connection: Database, merchant_id: str, order_id: str) -> OrderView:
-    """The order and what was posted for it; empty facts for one never heard of. Raises UnknownMerchant."""
-    sql, key, words = queries("reads/views"), pack_id(order_id), Words(connection)
+    """The order and what was posted for it; empty facts for one never heard of.
+
+    Raises UnknownMerchant.
+    """
+    sql, key, words = queries("reads/views"), pack_id(order_id), InternedStrings(connection)
     with snapshot(connection) as cursor:
         number = merchant_number(cursor, merchant_id)
         now = (cursor.execute(queries("settings/versions")["now"]).fetchone() or (0,))[0]
@@ -222,17 +244,40 @@ def order(connection: Database, merchant_id: str, order_id: str) -> OrderView:
         if not rows:
             return OrderView(now, OrderFacts(), 0, None, (), None, newest)
         (row,) = with_buyers(cursor, rows.values())
-        bound = _version(cursor, number, row.facts.settings_no) if row.facts.settings_no > NOTHING_IN_FORCE else None
+        bound = (
+            _version(cursor, number, row.facts.settings_no)
+            if row.facts.settings_no > NOTHING_IN_FORCE
+            else None
+        )
         entries = tuple(_entries(cursor, number, key, row.facts))
         installs = app_installs.installs(cursor).get(number, ())
-        parent, numbers = _parent(cursor, number, row.facts), tuple(_numbered(cursor, number, row.facts, words))
+        parent, numbers = (
+            _parent(cursor, number, row.facts),
+            tuple(_numbered(cursor, number, row.facts, words)),
+        )
         awaiting = (cursor.execute(sql["awaiting_of"], [key]).fetchone() or (0,))[0]
-        return OrderView(now, row.facts, row.planned, row.due_us, entries, bound, newest, installs, parent, numbers, awaiting)
+        return OrderView(
+            now,
+            row.facts,
+            row.planned,
+            row.due_us,
+            entries,
+            bound,
+            newest,
+            installs,
+            parent,
+            numbers,
+            awaiting,
+        )
 
 
 def with_buyers(cursor: Cursor, rows: Iterable[OrderRow]) -> list[OrderRow]:
     """The orders, each with what is known of its member (SPEC 1.5) and of its parent (SPEC 1.8)."""
-    members = {row.key: (row.merchant_no, r.member) for row in rows if (r := row.facts.record) is not None and r.member}
+    members = {
+        row.key: (row.merchant_no, r.member)
+        for row in rows
+        if (r := row.facts.record) is not None and r.member
+    }
     buyers = customers.buyers(cursor, sorted(set(members.values()))) if members else {}
     found = list(rows)
     for row in found:
@@ -252,24 +297,30 @@ def _parent(cursor: Cursor, number: int, facts: OrderFacts) -> Parent | None:
     return Parent(unpack_id(parent), known[key].settings_no if key in known else None)
 
 
-def _numbered(cursor: Cursor, merchant_no: int, facts: OrderFacts, words: Words) -> Iterator[Numbered]:
+def _numbered(
+    cursor: Cursor, merchant_no: int, facts: OrderFacts, words: InternedStrings
+) -> Iterator[Numbered]:
     numbers = sorted(numbers_of(facts))
     for number, row in tracking.read(cursor, numbers).items() if numbers else ():
-        told = tracking.heard(row.reports.items(), words)
+        told = tracking.unpack_reports(row.reports.items(), words)
         reports = tuple(as_fact(one, number) for one in told if one.merchant_no in (0, merchant_no))
         yield Numbered(number, len(row.claims), bool(row.flags & tracking.AMBIGUOUS), reports)
 
 
-def as_fact(one: Heard, number: bytes) -> CarrierReport:
+def as_fact(one: StoredReport, number: bytes) -> CarrierReport:
     """A report that is kept with its number, as it would stand with an order."""
-    return CarrierReport(one.at, one.meaning, number, one.service, one.code, return_leg=one.return_leg)
+    return CarrierReport(
+        one.at, one.meaning, number, one.service, one.code, return_leg=one.return_leg
+    )
 
 
 def _entries(cursor: Cursor, number: int, order_id: bytes, facts: OrderFacts) -> list[OrderEntry]:
     sql, posted = queries("reads/views"), facts.posted
     if not posted.entries:
         return []
-    members = {m for m in (posted.holder, facts.record.member if facts.record else None) if m is not None}
+    members = {
+        m for m in (posted.holder, facts.record.member if facts.record else None) if m is not None
+    }
     accounts = {r[0] for r in cursor.execute(sql["account_no"], [number, list(members)]).fetchall()}
     if posted.account_no is not None:
         accounts.add(posted.account_no)
@@ -277,25 +328,39 @@ def _entries(cursor: Cursor, number: int, order_id: bytes, facts: OrderFacts) ->
     if sum(1 for r in rows if r[3] is not None) < posted.entries:
         rows = cursor.execute(sql["entries_of_merchant"], [number, order_id]).fetchall()
     return [
-        OrderEntry(unpack_id(member), sequence, EntryType(kind), no is not None, points, expires, occurred, recorded)
+        OrderEntry(
+            unpack_id(member),
+            sequence,
+            EntryType(kind),
+            no is not None,
+            points,
+            expires,
+            occurred,
+            recorded,
+        )
         for member, sequence, kind, no, points, expires, occurred, recorded in rows
     ]
 
 
-def _version(cursor: Cursor, number: int, version: int | None) -> Version | None:
+def _version(cursor: Cursor, number: int, version: int | None) -> SettingsVersion | None:
     row = cursor.execute(queries("reads/views")["settings_version"], [number, version]).fetchone()
     if row is None:
         return None
-    return Version(row[0], row[1], document_of(row[2]), row[3], row[4])
+    return SettingsVersion(row[0], row[1], document_of(row[2]), row[3], row[4])
 
 
-def settings_version(connection: Database, merchant_id: str, version: int | None = None) -> Version | None:
-    """A settings version, the newest without a number; None where there is none. Raises UnknownMerchant."""
+def settings_version(
+    connection: Database, merchant_id: str, version: int | None = None
+) -> SettingsVersion | None:
+    """A settings version, the newest without a number; None where there is none.
+
+    Raises UnknownMerchant.
+    """
     cursor = raw(connection)
     return _version(cursor, merchant_number(cursor, merchant_id), version)
 
 
-class Due(NamedTuple):
+class DueStats(NamedTuple):
     """The plan: the database's clock, how many orders are due and not granted, how many are planned, the soonest."""
 
     now: Micros
@@ -304,14 +369,14 @@ class Due(NamedTuple):
     soonest: Micros | None
 
 
-class Waiting(NamedTuple):
+class OutboxStats(NamedTuple):
     """The outbox: rows, and when the oldest was recorded (None: empty, or not told)."""
 
     rows: int
     oldest: str | None
 
 
-class Letters(NamedTuple):
+class DeadLetterStats(NamedTuple):
     """The quarantine: all rows, those that nobody dealt with, and when the last one came."""
 
     rows: int
@@ -327,26 +392,33 @@ class Pipeline(NamedTuple):
     reason: str | None
 
 
-def due(connection: Database) -> Due:
+def due(connection: Database) -> DueStats:
     """How the plan stands."""
-    return Due(*one_row(connection, "due"))
+    return DueStats(*one_row(connection, "due"))
 
 
-def waiting(connection: Database) -> Waiting:
+def waiting(connection: Database) -> OutboxStats:
     """How the outbox stands."""
     rows, kind, value = one_row(connection, "outbox")
-    told = orjson.loads(first_event(value) if kind == OutboxKind.CHANGED else value) if value is not None else {}
-    return Waiting(rows, told.get("recorded_at") or told.get("applied_at"))
+    told = (
+        orjson.loads(first_event(value) if kind == OutboxKind.CHANGED else value)
+        if value is not None
+        else {}
+    )
+    return OutboxStats(rows, told.get("recorded_at") or told.get("applied_at"))
 
 
-def letters(connection: Database) -> Letters:
+def letters(connection: Database) -> DeadLetterStats:
     """How the quarantine stands."""
-    return Letters(*one_row(connection, "quarantine"))
+    return DeadLetterStats(*one_row(connection, "quarantine"))
 
 
 def pipelines(connection: Database) -> list[Pipeline]:
     """The pipelines that poison ever paused."""
-    return [Pipeline(*row) for row in raw(connection).execute(queries("reads/views")["pipelines"]).fetchall()]
+    return [
+        Pipeline(*row)
+        for row in raw(connection).execute(queries("reads/views")["pipelines"]).fetchall()
+    ]
 
 
 def ignored(connection: Database, pipeline: str) -> dict[str, int]:
@@ -361,10 +433,15 @@ def relayed_shards(connection: Database) -> set[int]:
 
 def merchants_without_settings(connection: Database) -> list[str]:
     """Merchants of which orders came and settings did not."""
-    return [row[0] for row in raw(connection).execute(queries("reads/views")["merchants_without_settings"]).fetchall()]
+    return [
+        row[0]
+        for row in raw(connection)
+        .execute(queries("reads/views")["merchants_without_settings"])
+        .fetchall()
+    ]
 
 
-class Counted(NamedTuple):
+class TableCounts(NamedTuple):
     """Merchants, accounts, and the database's clock."""
 
     merchants: int
@@ -372,9 +449,9 @@ class Counted(NamedTuple):
     now: Micros
 
 
-def counted(connection: Database) -> Counted:
+def counted(connection: Database) -> TableCounts:
     """How much there is."""
-    return Counted(*one_row(connection, "counted"))
+    return TableCounts(*one_row(connection, "counted"))
 
 
 def recheck_queue(connection: Database) -> dict[str, int]:

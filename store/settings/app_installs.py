@@ -19,13 +19,17 @@ class ApplicationEvent(NamedTuple):
 
 def add(cursor: Cursor, events: Iterable[ApplicationEvent]) -> set[ApplicationEvent]:
     """Keeps the events; those that were not known before."""
-    cursor.execute(queries("settings/app_installs")["add"], columns(sorted(set(events)), (int4s, int8s, int2s)))
+    cursor.execute(
+        queries("settings/app_installs")["add"], columns(sorted(set(events)), (int4s, int8s, int2s))
+    )
     return {ApplicationEvent(*row) for row in cursor.fetchall()}
 
 
 def installs(cursor: Cursor) -> dict[int, tuple[tuple[Micros, bool], ...]]:
     """All application events by merchant number, oldest first."""
     found: dict[int, list[tuple[Micros, bool]]] = {}
-    for merchant_no, at, installed in cursor.execute(queries("settings/app_installs")["all"]).fetchall():
+    for merchant_no, at, installed in cursor.execute(
+        queries("settings/app_installs")["all"]
+    ).fetchall():
         found.setdefault(merchant_no, []).append((at, installed))
     return {merchant_no: tuple(events) for merchant_no, events in found.items()}

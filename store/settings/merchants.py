@@ -1,4 +1,7 @@
-"""What workers remember: merchants, their settings, their app's events, the carriers' codes; read anew when the epoch moves."""
+"""What workers remember: merchants, their settings, their app's events, the carriers' codes.
+
+Read anew when the epoch moves.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -43,7 +46,10 @@ class Merchants:
         self.refresh()
 
     def refresh(self) -> None:
-        """Reads merchants and versions anew. The epoch is read first, so that a change meanwhile is seen next time."""
+        """Reads merchants and versions anew.
+
+        The epoch is read first, so that a change meanwhile is seen next time.
+        """
         sql, cursor = queries("settings/versions"), raw(self._connection)
         row = cursor.execute(sql["epoch"]).fetchone()
         self.epoch = row[0] if row else 0
@@ -58,8 +64,9 @@ class Merchants:
     def keep_up(self, cursor: Cursor) -> None:
         """Reads anew if the epoch has moved.
 
-        To be asked by a transaction that has a number already (it holds a lock): what is committed afterwards is looked at
-        again when this transaction is over (store/streams/recheck.py), what was committed before is seen now.
+        To be asked by a transaction that has a number already (it holds a lock): what is committed
+        afterwards is looked at again when this transaction is over (store/streams/recheck.py), what
+        was committed before is seen now.
         """
         row = cursor.execute(queries("settings/versions")["epoch"]).fetchone()
         if row and row[0] != self.epoch:
@@ -67,7 +74,10 @@ class Merchants:
 
     @staticmethod
     def change(cursor: Cursor) -> None:
-        """Moves the epoch, so that everybody reads anew. Whoever does this waits for others that do, until they commit."""
+        """Moves the epoch, so that everybody reads anew.
+
+        Whoever does this waits for others that do, until they commit.
+        """
         cursor.execute(queries("settings/versions")["next_epoch"])
 
     def learn(self, merchant_ids: Iterable[str]) -> None:
@@ -109,7 +119,11 @@ class Merchants:
         return found
 
     def _load(self, number: int, version: int) -> BoundRules:
-        row = raw(self._connection).execute(queries("settings/versions")["document"], [number, version]).fetchone()
+        row = (
+            raw(self._connection)
+            .execute(queries("settings/versions")["document"], [number, version])
+            .fetchone()
+        )
         if row is None:
             message = f"settings version {version} of merchant {self.merchant_id(number)} is missing from the database"
             raise LookupError(message)

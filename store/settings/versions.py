@@ -12,7 +12,7 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, raw, transaction
 from store.streams import outbox, recheck
 from store.streams.outbox import OutboxKind
-from store.streams.recheck import Asked, Kind
+from store.streams.recheck import Kind, RecheckRequest
 
 
 class VersionConflict(Exception):
@@ -29,7 +29,7 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class LoggedVersion:
     """One version, with who applied it and when."""
 
     version: int
@@ -40,9 +40,16 @@ class Logged:
 
 
 def apply(
-    connection: Connection[tuple[Any, ...]], merchant_id: str, document: SettingsDocument, by: str, if_version: int | None = None
+    connection: Connection[tuple[Any, ...]],
+    merchant_id: str,
+    document: SettingsDocument,
+    by: str,
+    if_version: int | None = None,
 ) -> Applied:
-    """Makes a new version of a merchant's settings; content equal to the newest makes none. Raises VersionConflict."""
+    """Makes a new version of a merchant's settings; content equal to the newest makes none.
+
+    Raises VersionConflict.
+    """
     sql = queries("settings/versions")
     raw(connection).execute(sql["add_merchants"], [[merchant_id]])
     with transaction(connection) as cursor:
@@ -51,26 +58,36 @@ def apply(
         latest = cursor.execute(sql["latest"], [number]).fetchone()
         version, before, known = latest if latest is not None else (0, None, None)
         if if_version is not None and if_version != version:
-            raise VersionConflict(f"version {version} is in force, not {if_version}: look at it with `points settings show`")
+            raise VersionConflict(
+                f"version {version} is in force, not {if_version}: look at it with `points settings show`"
+            )
         content = bytes.fromhex(digest(document))
         effective = micros(document.effective_at) if document.effective_at is not None else now
         if known == content:
             return Applied(version, before, changed=False)
         if before is not None and effective <= before:
-            raise VersionConflict(f"effective_at: must be later than that of version {version}, {iso(before)}")
+            raise VersionConflict(
+                f"effective_at: must be later than that of version {version}, {iso(before)}"
+            )
         _write(cursor, (number, merchant_id), version + 1, document, effective, now, by)
         return Applied(version + 1, effective, changed=True)
 
 
 def _write(
-    cursor: Cursor, merchant: tuple[int, str], version: int, document: SettingsDocument, effective: Micros, now: Micros, by: str
+    cursor: Cursor,
+    merchant: tuple[int, str],
+    version: int,
+    document: SettingsDocument,
+    effective: Micros,
+    now: Micros,
+    by: str,
 ) -> None:
     number, merchant_id = merchant
     body = canonical(document)
     stored = [number, version, effective, body.decode(), bytes.fromhex(digest(document)), now, by]
     cursor.execute(queries("settings/versions")["apply"], stored)
     if version == 1:
-        recheck.add(cursor, [Asked(Kind.UNBOUND, number)])
+        recheck.add(cursor, [RecheckRequest(Kind.UNBOUND, number)])
     told = SettingsChanged(
         merchant_id=merchant_id,
         version=version,
@@ -84,7 +101,7 @@ def _write(
     outbox.add(cursor, [(outbox.shard_of(number), OutboxKind.SETTINGS, key, told.to_json(), None)])
 
 
-def log(connection: Connection[tuple[Any, ...]], merchant_id: str) -> list[Logged]:
+def log(connection: Connection[tuple[Any, ...]], merchant_id: str) -> list[LoggedVersion]:
     """All versions of a merchant, oldest first."""
     rows = raw(connection).execute(queries("settings/versions")["log"], [merchant_id]).fetchall()
-    return [Logged(v, e, at, by, document) for v, e, document, at, by in rows]
+    return [LoggedVersion(v, e, at, by, document) for v, e, document, at, by in rows]

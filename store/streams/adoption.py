@@ -7,7 +7,7 @@ from psycopg import Connection
 from schemas.ids import Micros
 from store.postgres.named_queries import queries
 from store.postgres.session import raw, transaction
-from store.streams.cursors import Place
+from store.streams.cursors import PartitionId
 
 Database = Connection[tuple[Any, ...]]
 RETIRED = "#"
@@ -44,14 +44,17 @@ class KnownCursor(NamedTuple):
 
 def known(connection: Database) -> list[KnownCursor]:
     """All cursors, by pipeline, topic and partition, those of former topics among them."""
-    return [KnownCursor(*row) for row in raw(connection).execute(queries("streams/adoption")["all"]).fetchall()]
+    return [
+        KnownCursor(*row)
+        for row in raw(connection).execute(queries("streams/adoption")["all"]).fetchall()
+    ]
 
 
 class Adoption(NamedTuple):
     """A partition in which a pipeline starts anew at `start`, and why."""
 
     pipeline: str
-    place: Place
+    place: PartitionId
     start: int
     why: str
     before: KnownCursor | None = None
@@ -60,8 +63,9 @@ class Adoption(NamedTuple):
 def adopt(connection: Database, cluster: str, adoptions: list[Adoption]) -> None:
     """Begins new cursors, all or none.
 
-    A former row of the same partition is kept under a retired name: every row goes on explaining the offsets from its
-    first to its next one (I7), and what lies between two rows is what was skipped or is read again.
+    A former row of the same partition is kept under a retired name: every row goes on explaining
+    the offsets from its first to its next one (I7), and what lies between two rows is what was
+    skipped or is read again.
     """
     sql = queries("streams/adoption")
     with transaction(connection) as cursor:

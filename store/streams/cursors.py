@@ -10,7 +10,7 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
 
-class Place(NamedTuple):
+class PartitionId(NamedTuple):
     """One partition of one topic as it really is: by the topic's uuid, so that a recreated topic is another."""
 
     topic: str
@@ -47,12 +47,22 @@ class Opening(NamedTuple):
     paused: bool
 
 
-def open_batch(cursor: Cursor, pipeline: str, cluster: str, expected: Mapping[Place, int]) -> Opening:
-    """Locks the cursors and compares them with where this worker believes to be. Raises CursorRefused."""
+def open_batch(
+    cursor: Cursor, pipeline: str, cluster: str, expected: Mapping[PartitionId, int]
+) -> Opening:
+    """Locks the cursors and compares them with where this worker believes to be.
+
+    Raises CursorRefused.
+    """
     places = sorted(expected)
     cursor.execute(
         queries("streams/cursors")["lock"],
-        [pipeline, cluster, texts([p.topic_uuid.encode() for p in places]), [p.partition for p in places]],
+        [
+            pipeline,
+            cluster,
+            texts([p.topic_uuid.encode() for p in places]),
+            [p.partition for p in places],
+        ],
     )
     rows = {(r[0], r[1]): r for r in cursor.fetchall()}
     for place in places:
@@ -68,33 +78,60 @@ def open_batch(cursor: Cursor, pipeline: str, cluster: str, expected: Mapping[Pl
     return Opening(first[3], first[4], bool(first[5]))
 
 
-def advance(cursor: Cursor, pipeline: str, cluster: str, done: Mapping[Place, tuple[int, Counts]]) -> None:
-    """Moves the cursors to the next offsets and adds the counts; part of the transaction that holds the effects."""
+def advance(
+    cursor: Cursor, pipeline: str, cluster: str, done: Mapping[PartitionId, tuple[int, Counts]]
+) -> None:
+    """Moves the cursors to the next offsets and adds the counts.
+
+    Part of the transaction that holds the effects.
+    """
     rows = [
-        (p.topic_uuid.encode(), p.partition, offset, c.applied, c.duplicate, c.ignored, c.parked, c.dead)
+        (
+            p.topic_uuid.encode(),
+            p.partition,
+            offset,
+            c.applied,
+            c.duplicate,
+            c.ignored,
+            c.parked,
+            c.dead,
+        )
         for p, (offset, c) in sorted(done.items())
     ]
     kinds = (texts, int4s, int8s, int8s, int8s, int8s, int8s, int8s)
-    cursor.execute(queries("streams/cursors")["advance"], [pipeline, cluster, *columns(rows, kinds)])
+    cursor.execute(
+        queries("streams/cursors")["advance"], [pipeline, cluster, *columns(rows, kinds)]
+    )
     reasons = sorted(
-        (p.topic.encode(), p.partition, reason.encode(), n) for p, (_, c) in done.items() for reason, n in c.reasons.items()
+        (p.topic.encode(), p.partition, reason.encode(), n)
+        for p, (_, c) in done.items()
+        for reason, n in c.reasons.items()
     )
     if reasons:
-        cursor.execute(queries("streams/cursors")["count_reasons"], [pipeline, *columns(reasons, (texts, int4s, texts, int8s))])
+        cursor.execute(
+            queries("streams/cursors")["count_reasons"],
+            [pipeline, *columns(reasons, (texts, int4s, texts, int8s))],
+        )
 
 
-def start(cursor: Cursor, pipeline: str, cluster: str, place: Place, first_offset: int) -> int:
+def start(
+    cursor: Cursor, pipeline: str, cluster: str, place: PartitionId, first_offset: int
+) -> int:
     """The next offset to read in a partition, starting a cursor at `first_offset` where there is none."""
     cursor.execute(
-        queries("streams/cursors")["start"], [pipeline, cluster, place.topic_uuid, place.partition, place.topic, first_offset]
+        queries("streams/cursors")["start"],
+        [pipeline, cluster, place.topic_uuid, place.partition, place.topic, first_offset],
     )
     row = cursor.execute(
-        queries("streams/cursors")["next_offset"], [pipeline, cluster, place.topic_uuid, place.partition]
+        queries("streams/cursors")["next_offset"],
+        [pipeline, cluster, place.topic_uuid, place.partition],
     ).fetchone()
     return int(row[0]) if row is not None else first_offset
 
 
-def strangers(cursor: Cursor, pipeline: str, cluster: str, topic: str, topic_uuid: str) -> list[tuple[Any, ...]]:
+def cursors_of_other_topics(
+    cursor: Cursor, pipeline: str, cluster: str, topic: str, topic_uuid: str
+) -> list[tuple[Any, ...]]:
     """Cursors of the same topic name in another topic or cluster: (cluster, topic uuid, partition, next offset)."""
     cursor.execute(queries("streams/cursors")["strangers"], [pipeline, cluster, topic, topic_uuid])
     return cursor.fetchall()
@@ -102,5 +139,7 @@ def strangers(cursor: Cursor, pipeline: str, cluster: str, topic: str, topic_uui
 
 def is_known(cursor: Cursor, pipeline: str, cluster: str, topic_uuid: str) -> bool:
     """Whether the pipeline has a cursor in this very topic."""
-    row = cursor.execute(queries("streams/cursors")["is_known"], [pipeline, cluster, topic_uuid]).fetchone()
+    row = cursor.execute(
+        queries("streams/cursors")["is_known"], [pipeline, cluster, topic_uuid]
+    ).fetchone()
     return bool(row and row[0])

@@ -1,8 +1,8 @@
 """What became of poison: listed, shown, sent back to where it came from, or given up (DESIGN 2.6).
 
-A redrive goes through the outbox like everything that is sent: bytes, key and headers as they came, the topic and the
-record's own time in headers that the relay takes off again. The time matters, since some records take their version
-from it (SPEC 7).
+A redrive goes through the outbox like everything that is sent: bytes, key and headers as they came,
+the topic and the record's own time in headers that the relay takes off again. The time matters,
+since some records take their version from it (SPEC 7).
 """
 
 from collections.abc import Sequence
@@ -61,7 +61,10 @@ class AlreadyDone(Exception):
 
 def listed(connection: Database) -> list[Summary]:
     """All dead letters, oldest first."""
-    return [Summary(*row) for row in raw(connection).execute(queries("streams/dead_letters")["list"]).fetchall()]
+    return [
+        Summary(*row)
+        for row in raw(connection).execute(queries("streams/dead_letters")["list"]).fetchall()
+    ]
 
 
 def letter(connection: Database, number: int) -> Letter:
@@ -75,7 +78,10 @@ def letter(connection: Database, number: int) -> Letter:
 
 def waiting(connection: Database) -> list[int]:
     """The ids of those that were neither redriven nor discarded."""
-    return [row[0] for row in raw(connection).execute(queries("streams/dead_letters")["waiting"]).fetchall()]
+    return [
+        row[0]
+        for row in raw(connection).execute(queries("streams/dead_letters")["waiting"]).fetchall()
+    ]
 
 
 def topics_of(connection: Database, ids: Sequence[int]) -> set[str]:
@@ -117,10 +123,14 @@ def _check(cursor: Cursor, wanted: list[int], *, again: bool) -> None:
     if missing:
         raise _unknown(missing)
     if purged:
-        raise AlreadyDone(f"{_named(purged)} older than 14 days and without bytes: take them from the dead-letter topic")
+        raise AlreadyDone(
+            f"{_named(purged)} older than 14 days and without bytes: take them from the dead-letter topic"
+        )
     done = [number for number, state in states.items() if any(at is not None for at in state)]
     if done and not again:
-        raise AlreadyDone(f"{_named(done)} redriven or discarded before: nothing was done; look with `points dlq list`")
+        raise AlreadyDone(
+            f"{_named(done)} redriven or discarded before: nothing was done; look with `points dlq list`"
+        )
 
 
 def _unknown(numbers: list[int]) -> UnknownLetters:
@@ -135,14 +145,32 @@ def _named(numbers: list[int]) -> str:
 
 
 def _addressed_row(
-    number: int, topic: str, key: bytes | None, value: bytes | None, headers: bytes | None, timestamp: Micros
+    number: int,
+    topic: str,
+    key: bytes | None,
+    value: bytes | None,
+    headers: bytes | None,
+    timestamp: Micros,
 ) -> tuple[int, OutboxKind, bytes | None, bytes | None, bytes]:
-    ours = [(TOPIC, topic.encode()), (TIME, str(timestamp // 1000).encode()), (REDRIVE, str(number).encode())]
-    return number % outbox.SHARDS, OutboxKind.REDRIVE, key, value, headers_bytes([*headers_of(headers), *ours])
+    ours = [
+        (TOPIC, topic.encode()),
+        (TIME, str(timestamp // 1000).encode()),
+        (REDRIVE, str(number).encode()),
+    ]
+    return (
+        number % outbox.SHARDS,
+        OutboxKind.REDRIVE,
+        key,
+        value,
+        headers_bytes([*headers_of(headers), *ours]),
+    )
 
 
 class Addressed(NamedTuple):
-    """Where a redriven record goes, with which time (milliseconds; 0: the present), and its headers."""
+    """Where a redriven record goes, with which time (milliseconds.
+
+    0: the present), and its headers.
+    """
 
     topic: str
     timestamp: int
@@ -150,6 +178,9 @@ class Addressed(NamedTuple):
 
 
 def addressed(headers: Headers) -> Addressed:
-    """What `redrive` put into the headers, and the headers without topic and time. The last ones are ours."""
+    """What `redrive` put into the headers, and the headers without topic and time.
+
+    The last ones are ours.
+    """
     topic, time = headers[-3][1], headers[-2][1]
     return Addressed((topic or b"").decode(), int(time or 0), [*headers[:-3], headers[-1]])

@@ -14,14 +14,20 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
 SHARDS = 4
-"""Members are spread over so many queues; each keeps its order, and as many relays can work side by side."""
+"""Members are spread over so many queues; each keeps its order, and as many relays can work side by
+side.
+"""
 
 PACK = 1000
-"""Events at most in a row: one row for each costs PostgreSQL more than everything else that is done with it."""
+"""Events at most in a row: one row for each costs PostgreSQL more than everything else that is done
+with it.
+"""
 _BETWEEN = b"\n"
 """Between the events of a row; JSON holds no bare line feed."""
 _FAST = 1
-"""The events of a row are so alike that the quickest compression leaves a seventh of them, for 2 us an event."""
+"""The events of a row are so alike that the quickest compression leaves a seventh of them, for 2 us
+an event.
+"""
 
 TRACEPARENT = "traceparent"
 """The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
@@ -30,7 +36,10 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class OutboxKind(IntEnum):
-    """What an outbox row is, hence to which topic it goes. CHANGED: points-changed events, many in one row."""
+    """What an outbox row is, hence to which topic it goes.
+
+    CHANGED: points-changed events, many in one row.
+    """
 
     CHANGED = 1
     SETTINGS = 2
@@ -56,20 +65,28 @@ def shard_of(number: int) -> int:
 
 def headers_bytes(headers: Headers) -> bytes:
     """Record headers, exactly: names may repeat and values may be absent or any bytes."""
-    return orjson.dumps([[name, None if value is None else b64encode(value).decode()] for name, value in headers])
+    return orjson.dumps(
+        [[name, None if value is None else b64encode(value).decode()] for name, value in headers]
+    )
 
 
 def headers_of(packed: bytes | None) -> list[tuple[str, bytes | None]]:
     """What `headers_bytes` packed."""
     if packed is None:
         return []
-    return [(name, None if value is None else b64decode(value)) for name, value in orjson.loads(packed)]
+    return [
+        (name, None if value is None else b64decode(value)) for name, value in orjson.loads(packed)
+    ]
 
 
-def add(cursor: Cursor, rows: Sequence[tuple[int, OutboxKind, bytes | None, bytes | None, bytes | None]]) -> None:
+def add(
+    cursor: Cursor, rows: Sequence[tuple[int, OutboxKind, bytes | None, bytes | None, bytes | None]]
+) -> None:
     """Puts rows (shard, kind, key, value, packed headers) into the outbox."""
     if rows:
-        cursor.execute(queries("streams/outbox")["add"], columns(rows, (int2s, int2s, byteas, byteas, byteas)))
+        cursor.execute(
+            queries("streams/outbox")["add"], columns(rows, (int2s, int2s, byteas, byteas, byteas))
+        )
 
 
 def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
@@ -77,9 +94,15 @@ def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
     by_shard: dict[int, list[Event]] = defaultdict(list)
     for event in events:
         by_shard[event.shard].append(event)
-    rows = [_packed(shard, mine[at : at + PACK]) for shard, mine in by_shard.items() for at in range(0, len(mine), PACK)]
+    rows = [
+        _packed(shard, mine[at : at + PACK])
+        for shard, mine in by_shard.items()
+        for at in range(0, len(mine), PACK)
+    ]
     if rows:
-        cursor.execute(queries("streams/outbox")["add_events"], columns(rows, (int2s, byteas, byteas, int4s)))
+        cursor.execute(
+            queries("streams/outbox")["add_events"], columns(rows, (int2s, byteas, byteas, int4s))
+        )
 
 
 def _packed(shard: int, events: Sequence[Event]) -> tuple[int, bytes, bytes | None, int]:
@@ -95,7 +118,10 @@ def events_of(value: bytes, headers: bytes | None) -> Iterator[tuple[bytes, Head
     if headers is None:
         return ((one, ()) for one in values)
     traces = headers_of(headers)
-    return ((one, () if trace[1] is None else (trace,)) for one, trace in zip(values, traces, strict=True))
+    return (
+        (one, () if trace[1] is None else (trace,))
+        for one, trace in zip(values, traces, strict=True)
+    )
 
 
 def first_event(value: bytes) -> bytes:
@@ -116,7 +142,10 @@ def relax(cursor: Cursor) -> None:
 
 def sent(cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
     """Deletes what was delivered."""
-    cursor.execute(queries("streams/outbox")["sent"], [int2s([r[0] for r in rows]), int8s([r[1] for r in rows])])
+    cursor.execute(
+        queries("streams/outbox")["sent"],
+        [int2s([r[0] for r in rows]), int8s([r[1] for r in rows])],
+    )
 
 
 def try_shard(cursor: Cursor, shard: int) -> bool:

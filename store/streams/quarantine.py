@@ -9,7 +9,7 @@ from store.postgres.arrays import byteas, columns, int4s, int8s, texts
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 from store.streams import outbox
-from store.streams.cursors import Place
+from store.streams.cursors import PartitionId
 from store.streams.outbox import OutboxKind, headers_bytes
 
 KEPT = 14 * DAY
@@ -38,7 +38,7 @@ class DeadLetters(NamedTuple):
         return OutboxKind[f"DEAD_{self.short.upper()}"]
 
 
-class Record(Protocol):
+class QuarantinedRecord(Protocol):
     """A Kafka record, as far as quarantine keeps it."""
 
     def key(self) -> Any:
@@ -60,8 +60,8 @@ class Record(Protocol):
 class Poison(NamedTuple):
     """One unreadable record: where it stood, its place in the pipeline's count, what is wrong with it."""
 
-    place: Place
-    record: Record
+    place: PartitionId
+    record: QuarantinedRecord
     position: int
     merchant_id: str | None
     reason: str
@@ -74,7 +74,14 @@ def consumed(cursor: Cursor, pipeline: str) -> int:
     return int(row[0]) if row else 0
 
 
-def put(cursor: Cursor, pipeline: str, group: str, letters: DeadLetters, poison: Sequence[Poison], now: Micros) -> None:
+def put(
+    cursor: Cursor,
+    pipeline: str,
+    group: str,
+    letters: DeadLetters,
+    poison: Sequence[Poison],
+    now: Micros,
+) -> None:
     """Keeps the records and queues their dead letters: bytes and headers untouched, our headers added behind."""
     rows, out = [], []
     for p in poison:
@@ -90,7 +97,9 @@ def put(cursor: Cursor, pipeline: str, group: str, letters: DeadLetters, poison:
             "message": f"{p.reason}: {p.message}",
         }  # fmt: skip
         ours = [(f"__dlq.errors.{name}", text.encode()) for name, text in told.items()]
-        out.append((offset % outbox.SHARDS, letters.kind, key, value, headers_bytes([*headers, *ours])))
+        out.append(
+            (offset % outbox.SHARDS, letters.kind, key, value, headers_bytes([*headers, *ours]))
+        )
     kinds = (texts, texts, int4s, int8s, byteas, byteas, byteas, int8s, texts, texts, texts, int8s)
     cursor.execute(queries("streams/quarantine")["put"], [pipeline, now, *columns(rows, kinds)])
     outbox.add(cursor, out)
@@ -102,7 +111,9 @@ def check(cursor: Cursor, pipeline: str, limits: Limits, since: int) -> None:
     cursor.execute(queries("streams/quarantine")["recent"], [pipeline, since - reach])
     why = too_much([Poisoned(*row) for row in cursor.fetchall()], limits)
     if why is not None:
-        raise MustPause(f"{why}: nothing of this batch was written; look with `points dlq list`, then `points resume`")
+        raise MustPause(
+            f"{why}: nothing of this batch was written; look with `points dlq list`, then `points resume`"
+        )
 
 
 def pause(cursor: Cursor, pipeline: str, reason: str) -> None:
@@ -111,8 +122,13 @@ def pause(cursor: Cursor, pipeline: str, reason: str) -> None:
 
 
 def resume(cursor: Cursor, pipeline: str, grace: int) -> bool:
-    """Lets the pipeline go on; the next `grace` records do not count against it. False when it was not paused."""
-    cursor.execute(queries("streams/quarantine")["resume"], [pipeline, consumed(cursor, pipeline) + grace])
+    """Lets the pipeline go on; the next `grace` records do not count against it.
+
+    False when it was not paused.
+    """
+    cursor.execute(
+        queries("streams/quarantine")["resume"], [pipeline, consumed(cursor, pipeline) + grace]
+    )
     return cursor.rowcount > 0
 
 
@@ -123,6 +139,9 @@ def paused(cursor: Cursor, pipeline: str) -> tuple[Micros, str] | None:
 
 
 def purge(cursor: Cursor, limit: int) -> int:
-    """Forgets the bytes of records that have been kept for KEPT; their rows stay. Returns how many."""
+    """Forgets the bytes of records that have been kept for KEPT; their rows stay.
+
+    Returns how many.
+    """
     cursor.execute(queries("streams/quarantine")["purge"], [KEPT, limit])
     return cursor.rowcount

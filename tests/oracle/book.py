@@ -1,15 +1,17 @@
 """The oracle's book: hears events, lets time pass, and says what every member should have.
 
-What must be equal to the product's (I1)? Until spending exists every order stands for itself: its own lot always holds
-what may be taken back, unless it expired. So a member has what the orders that are his now are entitled to, less those
-whose lot's expiry has passed, whatever was granted, taken back and moved on the way.
+What must be equal to the product's (I1)? Until spending exists every order stands for itself: its
+own lot always holds what may be taken back, unless it expired. So a member has what the orders that
+are his now are entitled to, less those whose lot's expiry has passed, whatever was granted, taken
+back and moved on the way.
 
-Two things of the way remain, and SPEC calls both recorded facts. The *binding* is to settings known at the first word
-of the order. The *episode* is the newest final moment that was granted: an earlier one heard later moves nothing, so
-the lot keeps the expiry of the episode (and with `keep` the episode's due date decides). Both depend on what was heard
-by when, so the book has to hear the same events at the same times as the product. Where neither matters (settings known
-beforehand, claw_back, no expiry within the story) the balances must not depend on the way at all; that is tested by
-itself, with the same book.
+Two things of the way remain, and SPEC calls both recorded facts. The *binding* is to settings known
+at the first word of the order. The *episode* is the newest final moment that was granted: an
+earlier one heard later moves nothing, so the lot keeps the expiry of the episode (and with `keep`
+the episode's due date decides). Both depend on what was heard by when, so the book has to hear the
+same events at the same times as the product. Where neither matters (settings known beforehand,
+claw_back, no expiry within the story) the balances must not depend on the way at all; that is
+tested by itself, with the same book.
 """
 
 from dataclasses import dataclass, field
@@ -88,13 +90,19 @@ class Book:
         order = self.orders[merchant, order_id]
         bound, bound_at = self._binding(merchant, order_id)
         words = self._words.get((merchant, order_id), {})
-        beside = Beside(bound, bound_at, self.installs.get(merchant, []), words, self._customer(merchant, order))
+        beside = Beside(
+            bound, bound_at, self.installs.get(merchant, []), words, self._customer(merchant, order)
+        )
         return entitled(order, beside, self.now)
 
     def _customer(self, merchant: str, order: Order) -> dict[str, Any] | None:
         """The newest record of the order's member that says anything of membership."""
         member = (order.newest() or {}).get("customer_id")
-        told = [c for c in self.customers.get((merchant, member or ""), []) if {"registered_at", "is_member"} & c.what.keys()]
+        told = [
+            c
+            for c in self.customers.get((merchant, member or ""), [])
+            if {"registered_at", "is_member"} & c.what.keys()
+        ]
         return max(told, key=lambda c: c.version).what if told else None
 
     def _binding(self, merchant: str, order_id: str) -> tuple[Settings | None, datetime | None]:
@@ -114,7 +122,8 @@ class Book:
     def _record(self, order: Order, answer: Entitled) -> None:
         newest, before = answer.episode, order.episode
         if newest is not None and newest.due <= self.now and newest is not before:
-            # An episode is recorded when it is granted; one that only prolongs a granted one when it is heard of.
+            # An episode is recorded when it is granted; one that only prolongs a granted one when
+            # it is heard of.
             prolongs = before is not None and order.points and newest.expires == before.expires
             if answer.due_points or prolongs:
                 order.episode = newest

@@ -17,9 +17,30 @@ RANK = (UNKNOWN, IN_TRANSIT, WAITING, DELIVERED, COLLECTED, RETURNING, RETURNED,
 GONE = (RETURNING, RETURNED, LOST)
 DECISIVE = RANK[RANK.index(DELIVERED) :]
 
-_SHOP = {"2030": IN_TRANSIT, "2063": WAITING, "2073": WAITING, "2067": COLLECTED, "2074": RETURNING, "2070": RETURNED}
-_FAMILY = {"3032": IN_TRANSIT, "3018": WAITING, "3022": COLLECTED, "3020": RETURNING, "3023": RETURNED, "7006": LOST}
-_SF = {"44": IN_TRANSIT, "8000": IN_TRANSIT, "125": WAITING, "130": WAITING, "607": WAITING, "631": RETURNING}
+_SHOP = {
+    "2030": IN_TRANSIT,
+    "2063": WAITING,
+    "2073": WAITING,
+    "2067": COLLECTED,
+    "2074": RETURNING,
+    "2070": RETURNED,
+}
+_FAMILY = {
+    "3032": IN_TRANSIT,
+    "3018": WAITING,
+    "3022": COLLECTED,
+    "3020": RETURNING,
+    "3023": RETURNED,
+    "7006": LOST,
+}
+_SF = {
+    "44": IN_TRANSIT,
+    "8000": IN_TRANSIT,
+    "125": WAITING,
+    "130": WAITING,
+    "607": WAITING,
+    "631": RETURNING,
+}
 CODES: dict[tuple[str, str], dict[str, str]] = {
     ("ecpay", "unimart"): _SHOP | {"2053": IN_TRANSIT, "2042": LOST, "2036": LOST, "2037": IN_TRANSIT, "2016": RETURNING},
     ("ecpay", "unimartc2c"): {k: v for k, v in _SHOP.items() if k != "2063"} | {"2053": REVERSED_AND_GOING_BACK, "2042": LOST},
@@ -49,7 +70,9 @@ CODES: dict[tuple[str, str], dict[str, str]] = {
         "Returned to Sender": RETURNED, "Cancelled": LOST,
     },
 }  # fmt: skip
-"""A code or, where carriers speak in texts, a text: what it means under this (carrier, service), and only there."""
+"""A code or, where carriers speak in texts, a text: what it means under this (carrier, service),
+and only there.
+"""
 
 
 class Word(NamedTuple):
@@ -68,7 +91,10 @@ def word_of(report: Report) -> Word:
 
 
 def on_the_way_back(meaning: str) -> str:
-    """A parcel handed over on the return leg is with the seller again; one that moves there goes back."""
+    """A parcel handed over on the return leg is with the seller again.
+
+    One that moves there goes back.
+    """
     if meaning in (DELIVERED, COLLECTED):
         return RETURNED
     return RETURNING if meaning in (IN_TRANSIT, WAITING) else meaning
@@ -89,7 +115,10 @@ class Voice(NamedTuple):
         return any(word.at > final for word in self.gone)
 
     def is_out(self) -> bool:
-        """Returned or lost by its newest word of that; one on its way back is still awaited (SPEC 2.5)."""
+        """Returned or lost by its newest word of that.
+
+        One on its way back is still awaited (SPEC 2.5).
+        """
         return bool(self.gone) and self.gone[-1].meaning in (RETURNED, LOST)
 
     def keeping(self, kept_from: datetime) -> "Voice":
@@ -100,7 +129,9 @@ class Voice(NamedTuple):
 
 def in_turn(words: list[Word]) -> list[Word]:
     """By the time of the event, then by rank; the ones that decide nothing left out."""
-    return sorted((w for w in words if w.meaning in DECISIVE), key=lambda w: (w.at, RANK.index(w.meaning)))
+    return sorted(
+        (w for w in words if w.meaning in DECISIVE), key=lambda w: (w.at, RANK.index(w.meaning))
+    )
 
 
 def carrier_says(words: list[Word], *, fetched: bool) -> Voice:

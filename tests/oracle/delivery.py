@@ -7,11 +7,35 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.oracle.carriers import Voice, Word, carrier_says
-from tests.oracle.records import FOREVER, Episode, Order, Settings, by_thing, in_order, is_cancelled, is_completed, last_run
+from tests.oracle.records import (
+    FOREVER,
+    Episode,
+    Order,
+    Settings,
+    by_thing,
+    in_order,
+    is_cancelled,
+    is_completed,
+    last_run,
+)
 from tests.oracle.upstream import Said, instant
 
-GONE = {"returning": "returning", "returning_store_closed": "returning", "returned": "returned", "expired": "lost"}
-FETCHED = frozenset({"custom", "store_pickup", "tw_711_pay", "tw_fm_c2c_nopay", "hk_pakpobox", "hk_integrated_sf_pickup"})
+GONE = {
+    "returning": "returning",
+    "returning_store_closed": "returning",
+    "returned": "returned",
+    "expired": "lost",
+}
+FETCHED = frozenset(
+    {
+        "custom",
+        "store_pickup",
+        "tw_711_pay",
+        "tw_fm_c2c_nopay",
+        "hk_pakpobox",
+        "hk_integrated_sf_pickup",
+    }
+)
 BROUGHT = frozenset({"tw_tcat_roomtemp", "hk_integrated_sfexpress", "sfexpress", "ninja_van"})
 
 
@@ -23,9 +47,19 @@ class Parcel(NamedTuple):
     fetched: bool
 
     def voices(self, kept_from: datetime | None) -> tuple[Voice, Voice]:
-        """Upstream's and the carrier's; with `keep` as they are when going back from `kept_from` on changes nothing."""
-        upstream, carrier = upstream_says(self.records, fetched=self.fetched), carrier_says(self.words, fetched=self.fetched)
-        return (upstream, carrier) if kept_from is None else (upstream.keeping(kept_from), carrier.keeping(kept_from))
+        """Upstream's and the carrier's.
+
+        With `keep` as they are when going back from `kept_from` on changes nothing.
+        """
+        upstream, carrier = (
+            upstream_says(self.records, fetched=self.fetched),
+            carrier_says(self.words, fetched=self.fetched),
+        )
+        return (
+            (upstream, carrier)
+            if kept_from is None
+            else (upstream.keeping(kept_from), carrier.keeping(kept_from))
+        )
 
 
 def went_back(said: Said) -> bool:
@@ -34,7 +68,11 @@ def went_back(said: Said) -> bool:
 
 def gone_word(said: Said) -> str | None:
     """SPEC's word for upstream's going back; a failed logistics state beats a final status."""
-    return "lost" if said.what.get("delivery_status") == "failed" else GONE.get(said.what.get("status") or "")
+    return (
+        "lost"
+        if said.what.get("delivery_status") == "failed"
+        else GONE.get(said.what.get("status") or "")
+    )
 
 
 def waits_for_collection(parcel: dict[str, Any], overrides: dict[str, str]) -> bool:
@@ -69,8 +107,8 @@ def parcel_final(records: list[Said], *, fetched: bool) -> datetime | None:
 def upstream_says(records: list[Said], *, fetched: bool) -> Voice:
     """Upstream's voice: its newest record counts (SPEC 2.4).
 
-    A going back is told as often as upstream finds a new word for it. A record with a time of its own is of that time;
-    others say since when the word has held.
+    A going back is told as often as upstream finds a new word for it. A record with a time of its
+    own is of that time; others say since when the word has held.
     """
     run = last_run(records, went_back)
     if not run:
@@ -81,7 +119,9 @@ def upstream_says(records: list[Said], *, fetched: bool) -> Voice:
         if before is None or gone_word(before) != word:
             since[word] = said.version[0]
         gone.append(Word(instant(said.what.get("returned_at")) or since[word], word))
-    return Voice(None, tuple(gone), parcel_final(records[: len(records) - len(run)], fetched=fetched))
+    return Voice(
+        None, tuple(gone), parcel_final(records[: len(records) - len(run)], fetched=fetched)
+    )
 
 
 def together(upstream: Voice, carrier: Voice) -> datetime | None:
@@ -115,7 +155,10 @@ def episode_of(final: datetime, settings: Settings) -> Episode:
     days = earn["pending_days"]
     due = final
     if days:
-        due = max(final, local_midnight(final.astimezone(ZoneInfo(zone)).date() + timedelta(days=days), zone))
+        due = max(
+            final,
+            local_midnight(final.astimezone(ZoneInfo(zone)).date() + timedelta(days=days), zone),
+        )
     expiry = earn["expiry"]
     if expiry["kind"] == "never":
         return Episode(final, due, FOREVER)
@@ -131,7 +174,9 @@ def counts_from(order: Order, settings: Settings, final: datetime) -> Episode:
     return episode_of(final, settings)
 
 
-def final_episode(order: Order, settings: Settings, words: Mapping[str, list[Word]]) -> Episode | None:
+def final_episode(
+    order: Order, settings: Settings, words: Mapping[str, list[Word]]
+) -> Episode | None:
     """The order's newest episode of finality, if it is final (SPEC 2.2, 2.5, 4.5)."""
     earn, newest = settings["earn"], order.newest() or {}
     things = by_thing(order.records("parcel"))
@@ -144,13 +189,17 @@ def final_episode(order: Order, settings: Settings, words: Mapping[str, list[Wor
         return None
     overrides = settings.get("delivery_overrides", {})
     parcels = [
-        Parcel(records, words.get(name, []), waits_for_collection(records[-1].what, overrides)) for name, records in things.items()
+        Parcel(records, words.get(name, []), waits_for_collection(records[-1].what, overrides))
+        for name, records in things.items()
     ]
-    # With `keep`, what goes back at or after the due date changes nothing. Which parcels that is depends on the due
-    # date, and the due date on which parcels count: so every set of the latest to go back is tried, the largest first.
+    # With `keep`, what goes back at or after the due date changes nothing. Which parcels that is
+    # depends on the due date, and the due date on which parcels count: so every set of the latest
+    # to go back is tried, the largest first.
     thresholds: list[datetime] = []
     if earn.get("on_return") == "keep":
-        thresholds = sorted({word.at for parcel in parcels for voice in parcel.voices(None) for word in voice.gone})
+        thresholds = sorted(
+            {word.at for parcel in parcels for voice in parcel.voices(None) for word in voice.gone}
+        )
     for threshold in [*thresholds, None]:
         final = last_final(parcels, threshold)
         if final is None:

@@ -28,7 +28,10 @@ def numbers(order: Order) -> dict[str, str]:
 
 
 def claimed(order: Order) -> set[str]:
-    """All numbers that reports may find the order by; one without a parcel yet has the number beside its delivery."""
+    """All numbers that reports may find the order by.
+
+    One without a parcel yet has the number beside its delivery.
+    """
     found = numbers(order)
     if not found:
         newest = order.newest() or {}
@@ -42,12 +45,19 @@ def within_reach(order: Order, report: Report) -> bool:
     return created is None or abs(report.at - created) <= REACH
 
 
-def order_of(report: Report, orders: Mapping[Key, Order], having: Mapping[str, list[Key]]) -> Key | None:
-    """The one order that the report is about; None for none or several. `having` are the orders of each number."""
+def order_of(
+    report: Report, orders: Mapping[Key, Order], having: Mapping[str, list[Key]]
+) -> Key | None:
+    """The one order that the report is about; None for none or several.
+
+    `having` are the orders of each number.
+    """
     if report.order is not None:
         matches = [key for key in orders if key[1] == report.order]
     else:
-        matches = [key for key in having.get(report.number, ()) if within_reach(orders[key], report)]
+        matches = [
+            key for key in having.get(report.number, ()) if within_reach(orders[key], report)
+        ]
     matches = [key for key in matches if report.merchant in (None, key[0])]
     return matches[0] if len(matches) == 1 else None
 

@@ -1,7 +1,7 @@
 """What an order is entitled to, worked out from all its records from the beginning: SPEC 1 to 4, read straight through.
 
-Nothing is remembered between two questions but what SPEC itself calls recorded: the settings that the order is bound to
-and the granted episode of finality.
+Nothing is remembered between two questions but what SPEC itself calls recorded: the settings that
+the order is bound to and the granted episode of finality.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,16 @@ from typing import Any
 
 from tests.oracle.carriers import Word
 from tests.oracle.delivery import final_episode
-from tests.oracle.records import Episode, Order, Settings, by_thing, in_order, is_cancelled, is_completed, last_run
+from tests.oracle.records import (
+    Episode,
+    Order,
+    Settings,
+    by_thing,
+    in_order,
+    is_cancelled,
+    is_completed,
+    last_run,
+)
 from tests.oracle.upstream import Said, cents, instant
 
 FRACTION = {"TWD": 0, "JPY": 0, "HKD": 2, "USD": 2}
@@ -33,8 +42,8 @@ class Entitled:
 class Beside:
     """What decides with an order's own records: whom it is bound as, applications, carriers, and its customer.
 
-    `bound` and `bound_at` are the settings it is bound to and the creation that they were chosen by: its own, or its
-    parent's (SPEC 1.7).
+    `bound` and `bound_at` are the settings it is bound to and the creation that they were chosen
+    by: its own, or its parent's (SPEC 1.7).
     """
 
     bound: Settings | None = None
@@ -44,7 +53,9 @@ class Beside:
     customer: dict[str, Any] | None = None
 
 
-def feature_on(settings: Settings, installs: list[tuple[datetime, bool]], created: datetime) -> bool:
+def feature_on(
+    settings: Settings, installs: list[tuple[datetime, bool]], created: datetime
+) -> bool:
     """SPEC 1.8."""
     if not settings["enabled"]:
         return False
@@ -79,7 +90,11 @@ def returned_total(order: Order, keep_from: datetime | None) -> int:
 
 def goods(record: dict[str, Any], earn: dict[str, Any]) -> int:
     """The base before returns (SPEC 1.2)."""
-    amount = cents(record["subtotal"]) - cents(record.get("order_discount")) - cents(record.get("order_points_to_cash"))
+    amount = (
+        cents(record["subtotal"])
+        - cents(record.get("order_discount"))
+        - cents(record.get("order_points_to_cash"))
+    )
     amount -= sum(cents(item.get("total")) for item in record.get("custom_discount_items") or ())
     return amount - cents(record.get("user_credit")) if earn.get("deduct_store_credit") else amount
 
@@ -110,7 +125,10 @@ def may_earn(record: dict[str, Any], settings: Settings) -> bool:
 
 
 def is_member(customer: dict[str, Any] | None, created: datetime) -> bool:
-    """SPEC 1.5 and 1.9: registered by the creation, if anything is known of it; not known is a member."""
+    """SPEC 1.5 and 1.9: registered by the creation, if anything is known of it.
+
+    Not known is a member.
+    """
     if customer is None:
         return True
     registered = instant(customer.get("registered_at"))

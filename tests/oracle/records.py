@@ -24,7 +24,8 @@ class Episode:
 class Order:
     """All that was ever said about an order, in the order it was heard, and what is recorded with it.
 
-    `bound` is its own binding (SPEC 1.7), None when nothing was in force, and no binding at all until it is `decided`.
+    `bound` is its own binding (SPEC 1.7), None when nothing was in force, and no binding at all
+    until it is `decided`.
     """
 
     said: list[Said] = field(default_factory=list)
@@ -69,7 +70,10 @@ def by_thing(records: Iterable[Said]) -> dict[str, list[Said]]:
 
 
 def last_run(records: list[Said], holds: Callable[[Said], bool]) -> list[Said]:
-    """The newest records without a break for which it holds; none when it does not hold for the newest."""
+    """The newest records without a break for which it holds.
+
+    None when it does not hold for the newest.
+    """
     run: list[Said] = []
     for said in reversed(records):
         if not holds(said):

@@ -26,7 +26,10 @@ class OfOrder(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a carrier reported; `number` is the tracking number as orders and reports are compared by it."""
+    """What a carrier reported.
+
+    `number` is the tracking number as orders and reports are compared by it.
+    """
 
     merchant: str | None
     order: str | None
@@ -74,7 +77,10 @@ def comparable(number: str | int | None) -> str:
 def read(event: dict[str, Any], received: datetime) -> Heard:
     """What the event says, and of what. An order's nested delivery speaks for itself."""
     if "carrier" in event:
-        number, at = comparable(event.get("tracking_number")), datetime.fromisoformat(event["occurred_at"])
+        number, at = (
+            comparable(event.get("tracking_number")),
+            datetime.fromisoformat(event["occurred_at"]),
+        )
         return Report(event.get("merchant_id"), event.get("order_id"), number, at, event)
     merchant, resource = event["merchant_id"], event["resource"]
     version = version_of(event, received)
@@ -83,7 +89,9 @@ def read(event: dict[str, Any], received: datetime) -> Heard:
         return OfCustomer(merchant, resource["id"], version, resource)
     if topic == "application":
         own = resource.get("created_at" if action == "install" else "deleted_at")
-        return OfApplication(merchant, resource["application_id"], instant(own) or version[0], action == "install")
+        return OfApplication(
+            merchant, resource["application_id"], instant(own) or version[0], action == "install"
+        )
     if topic == "order_delivery":
         return OfOrder(merchant, resource["order_id"], [Said(version, "parcel", resource)])
     if topic in ("return_order", "pos_return_order"):
@@ -92,9 +100,14 @@ def read(event: dict[str, Any], received: datetime) -> Heard:
 
 
 def version_of(event: dict[str, Any], received: datetime) -> Version:
-    """The resource's own `updated_at`, else the envelope's `ts`, else the receipt; then `ts`, then a digest (SPEC 7)."""
+    """The resource's own `updated_at`, else the envelope's `ts`, else the receipt.
+
+    Then `ts`, then a digest (SPEC 7).
+    """
     nanoseconds = int(event.get("ts") or 0)
-    canonical = json.dumps(event["resource"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = json.dumps(
+        event["resource"], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
     at = instant(event["resource"].get("updated_at"))
     if at is None:
         at = EPOCH + timedelta(microseconds=nanoseconds // 1000) if nanoseconds else received

@@ -1,8 +1,8 @@
-"""Random histories of shops: settings, orders, edits, parcels going forth and back, carriers' reports, customers, splits,
-cancellations, returns, members, installations.
+"""Random histories of shops: settings, orders, edits, parcels going forth and back, carriers' reports, customers, splits, cancellations, returns, members, installations.
 
-Instants lie on a grid that begins at a midnight in Taipei, so that ties, and moments that are exactly a due date or 180
-days after a creation, are common. A history's grid is of half days, or of six days: then it tells of a year.
+Instants lie on a grid that begins at a midnight in Taipei, so that ties, and moments that are
+exactly a due date or 180 days after a creation, are common. A history's grid is of half days, or of
+six days: then it tells of a year.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,21 @@ from hypothesis.vendor.pretty import RepresentationPrinter
 from tests.property.dice import Dice, Drawn
 from tests.property.parties import APPLICATIONS, SERVICES, customer_said, said_by_carrier, spelled
 from tests.support.customers import application
-from tests.support.order_facts import Event, delivery, envelope, money, order, parcel, returned, settings, some_id
+from tests.support.order_facts import (
+    Event,
+    delivery,
+    envelope,
+    money,
+    order,
+    parcel,
+    returned,
+    settings,
+    some_id,
+)
 
-START = datetime(2024, 12, 9, 16, tzinfo=UTC)  # midnight in Taipei; what is final in the last days is due in 2025
+START = datetime(
+    2024, 12, 9, 16, tzinfo=UTC
+)  # midnight in Taipei; what is final in the last days is due in 2025
 STEPS = 60
 HALF_DAY = timedelta(hours=12)
 SIX_DAYS = timedelta(days=6)
@@ -46,10 +58,20 @@ class Step:
         """Short, since a history that failed is read by people."""
         told: object = None
         if self.document is not None:
-            told = {"settings": self.document["effective_at"]} | self.document["earn"] | self.document["entitlement"]
+            told = (
+                {"settings": self.document["effective_at"]}
+                | self.document["earn"]
+                | self.document["entitlement"]
+            )
         elif self.event is not None and "resource" in self.event:
-            resource = {k: v["cents"] if k in PRICES else v for k, v in self.event["resource"].items() if v}
-            told = {"topic": self.event["topic"], "of": self.event["merchant_id"][:4], "ts": self.event.get("ts")} | resource
+            resource = {
+                k: v["cents"] if k in PRICES else v for k, v in self.event["resource"].items() if v
+            }
+            told = {
+                "topic": self.event["topic"],
+                "of": self.event["merchant_id"][:4],
+                "ts": self.event.get("ts"),
+            } | resource
         elif self.event is not None:
             told = self.event
         return f"\n{self.when:%y-%m-%d %H:%M} {self.merchant[:4]} {told}"
@@ -100,9 +122,16 @@ def text(moment: datetime) -> str:
 AMOUNTS = [1000, 5, 100, 250, 430, 1001, 2310]
 
 
-def document_of(dice: Dice, *, effective: datetime, plain: bool = False, days: tuple[int, ...] = (0, 1, 3, 10)) -> dict[str, Any]:
-    """A settings document in force from `effective`. A plain one claws back and lets nothing expire."""
-    rules: list[dict[str, Any]] = [{"unit_price": dice.pick([10, 10, 5, 20]), "points_per_unit": 1, "membership_tier_id": None}]
+def document_of(
+    dice: Dice, *, effective: datetime, plain: bool = False, days: tuple[int, ...] = (0, 1, 3, 10)
+) -> dict[str, Any]:
+    """A settings document in force from `effective`.
+
+    A plain one claws back and lets nothing expire.
+    """
+    rules: list[dict[str, Any]] = [
+        {"unit_price": dice.pick([10, 10, 5, 20]), "points_per_unit": 1, "membership_tier_id": None}
+    ]
     if dice.once_in(2):
         rules.append({"unit_price": 7, "points_per_unit": 3, "membership_tier_id": TIER})
     month, day = dice.pick([(12, 31), (1, 2), (2, 29), (6, 30)])
@@ -112,7 +141,9 @@ def document_of(dice: Dice, *, effective: datetime, plain: bool = False, days: t
         "rules": rules,
         "channels": dice.pick([["ec", "retail"], ["ec", "retail"], ["ec"]]),
         "pending_days": dice.pick(days),
-        "expiry": {"kind": "never"} if never else {"kind": "fixed_date", "month": month, "day": day},
+        "expiry": {"kind": "never"}
+        if never
+        else {"kind": "fixed_date", "month": month, "day": day},
         "deduct_store_credit": dice.once_in(2),
         "on_return": "claw_back" if plain else dice.pick(["claw_back", "keep"]),
     }
@@ -140,7 +171,12 @@ def number_of(dice: Dice, sold: Sold) -> str | int | None:
 def parcel_said(dice: Dice, sold: Sold, moment: datetime) -> dict[str, Any]:
     """What is said about a parcel at a moment, of that moment and the time before."""
     said = parcel(
-        dice.pick(["arrived"] * 6 + ["collected"] * 8 + ["shipped"] * 4 + ["returning", "returned", "new_word"]),
+        dice.pick(
+            ["arrived"] * 6
+            + ["collected"] * 8
+            + ["shipped"] * 4
+            + ["returning", "returned", "new_word"]
+        ),
         dice.pick(["tw_tcat_roomtemp"] * 3 + ["tw_711_pay", "tw_711_pay", "custom", "drone"]),
         parcel_id=dice.pick([sold.order_id] * 9 + [f"{sold.order_id} 2"]),
         delivery_type=dice.pick([None, None, "store_pickup"]),
@@ -179,7 +215,9 @@ def order_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
         member=dice.pick([*MEMBERS * 5, None]),
         order_id=sold.order_id,
         merchant=sold.merchant,
-        topic=dice.pick(["order/update"] * 8 + ["order/split_order", "order/combine_orders", "order/remove"]),
+        topic=dice.pick(
+            ["order/update"] * 8 + ["order/split_order", "order/combine_orders", "order/remove"]
+        ),
         currency=dice.pick(["TWD"] * 39 + ["HKD"]),
         created_by=dice.pick(["shop"] * 9 + ["pos"]),
         is_guest_checkout=dice.pick([False] * 39 + [True]),
@@ -243,7 +281,13 @@ def parcel_event(dice: Dice, sold: Sold, moment: datetime) -> Event:
 def other_event(dice: Dice, sold: Sold, moment: datetime) -> Event:
     """The order removed by its id alone, or its parcel simply arrived."""
     if not dice.once_in(4):
-        return delivery("arrived", text(moment), parcel_id=sold.order_id, order_id=sold.order_id, merchant=sold.merchant)
+        return delivery(
+            "arrived",
+            text(moment),
+            parcel_id=sold.order_id,
+            order_id=sold.order_id,
+            merchant=sold.merchant,
+        )
     ts = int(moment.timestamp()) * 1_000_000_000
     return envelope("order/remove", {"id": sold.order_id}, ts=ts, merchant=sold.merchant)
 
@@ -268,7 +312,14 @@ def course(dice: Dice, sold: Sold) -> Told:
     for _ in range(dice.number(2, 4)):
         at += dice.number(0, 2)
         moment = sold.grid.at(at)
-        told.append((moment, said_by_carrier(dice, text(moment), sold.service, number=spelled(dice, sold.number))))
+        told.append(
+            (
+                moment,
+                said_by_carrier(
+                    dice, text(moment), sold.service, number=spelled(dice, sold.number)
+                ),
+            )
+        )
     return told
 
 
@@ -281,7 +332,17 @@ def sales(dice: Dice, merchant: str, grid: Grid) -> list[Sold]:
             whole = dice.pick(found)
             parent, created = whole.order_id, whole.created + grid.unit * dice.pick([0, 2, 9])
         tracking = f"{dice.pick(['1', 'kx'])}{MERCHANTS.index(merchant)}70{number} 5188-36"
-        found.append(Sold(merchant, some_id(f"{merchant} order {number}"), created, grid, tracking, dice.pick(SERVICES), parent))
+        found.append(
+            Sold(
+                merchant,
+                some_id(f"{merchant} order {number}"),
+                created,
+                grid,
+                tracking,
+                dice.pick(SERVICES),
+                parent,
+            )
+        )
     return found
 
 
@@ -294,8 +355,15 @@ def events_of_shop(dice: Dice, merchant: str, grid: Grid) -> Told:
         moment = grid.moment(dice)
         told.append((moment, customer_said(dice, merchant, dice.pick(MEMBERS), moment, grid.unit)))
     for _ in range(dice.pick([0, 0, 1, 2, 3])):
-        when = (grid.moment(dice) if dice.once_in(6) else grid.creation(dice)) + timedelta(seconds=30)
-        event = application(text(when), installed=dice.once_in(2), merchant=merchant, application_id=dice.pick(APPLICATIONS))
+        when = (grid.moment(dice) if dice.once_in(6) else grid.creation(dice)) + timedelta(
+            seconds=30
+        )
+        event = application(
+            text(when),
+            installed=dice.once_in(2),
+            merchant=merchant,
+            application_id=dice.pick(APPLICATIONS),
+        )
         told.append((when, event))
     return told
 
@@ -304,20 +372,31 @@ LATENESS = [0, 0, 0, 1, 2, 7, 21, 60, 420, 800]
 
 
 def tale(dice: Dice) -> list[Step]:
-    """A history as it is heard: late, repeated and out of order; settings and installations may come on the way."""
+    """A history as it is heard: late, repeated and out of order.
+
+    Settings and installations may come on the way.
+    """
     grid = Grid(dice.pick([HALF_DAY, HALF_DAY, SIX_DAYS]))
     steps: list[Step] = []
     for merchant in MERCHANTS[: dice.number(1, 2)]:
         effective = LONG_AGO
         for number in range(dice.pick([1, 1, 2, 3])):
-            heard = LONG_AGO + timedelta(days=1) if number == 0 and not dice.once_in(5) else grid.moment(dice)
+            heard = (
+                LONG_AGO + timedelta(days=1)
+                if number == 0 and not dice.once_in(5)
+                else grid.moment(dice)
+            )
             document = document_of(dice, effective=effective)
             steps.append(Step(heard, merchant, document=document))
             effective = grid.at(dice.number(0, 8)) + timedelta(seconds=number + 1)
-            effective = max(effective, datetime.fromisoformat(document["effective_at"]) + timedelta(seconds=1))
+            effective = max(
+                effective, datetime.fromisoformat(document["effective_at"]) + timedelta(seconds=1)
+            )
         for moment, event in events_of_shop(dice, merchant, grid):
             times = dice.pick([1, 1, 1, 2])
-            steps += [Step(moment + grid.unit * dice.pick(LATENESS), event=event) for _ in range(times)]
+            steps += [
+                Step(moment + grid.unit * dice.pick(LATENESS), event=event) for _ in range(times)
+            ]
     return sorted_in_time(steps)
 
 
@@ -325,8 +404,12 @@ def sorted_in_time(steps: list[Step]) -> list[Step]:
     """Sorted by the time of hearing, a merchant's settings versions by effective date: others cannot be applied."""
     steps = sorted(steps, key=lambda step: step.when)
     for merchant in MERCHANTS:
-        places = [i for i, s in enumerate(steps) if s.document is not None and s.merchant == merchant]
-        made = sorted((steps[i].document or {} for i in places), key=lambda d: str(d["effective_at"]))
+        places = [
+            i for i, s in enumerate(steps) if s.document is not None and s.merchant == merchant
+        ]
+        made = sorted(
+            (steps[i].document or {} for i in places), key=lambda d: str(d["effective_at"])
+        )
         for place, document in zip(places, made, strict=True):
             steps[place] = Step(steps[place].when, merchant, document=document)
     return steps
@@ -349,8 +432,8 @@ class Story:
 def plain_story(dice: Dice, unit: timedelta | None = None, *, patient: bool = False) -> Story:
     """A history whose settings claw back and never let points expire, so that its end does not depend on its hearing.
 
-    Its settings are known beforehand, or come once, perhaps after the orders. A `patient` one pays a year later, when all
-    was heard, and may keep and let points expire.
+    Its settings are known beforehand, or come once, perhaps after the orders. A `patient` one pays
+    a year later, when all was heard, and may keep and let points expire.
     """
     grid = Grid(unit or dice.pick([HALF_DAY, HALF_DAY, SIX_DAYS]))
     steps: list[Step] = []

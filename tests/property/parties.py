@@ -8,7 +8,13 @@ from tests.property.dice import Dice
 from tests.support.customers import APPLICATION, customer, report
 from tests.support.order_facts import Event, some_id
 
-SERVICES = [*sorted(CODES), *[("ecpay", "tcat")] * 5, ("ecpay", "unimartc2c"), ("ecpay", "hilife"), ("ninja_van", "v2")]
+SERVICES = [
+    *sorted(CODES),
+    *[("ecpay", "tcat")] * 5,
+    ("ecpay", "unimartc2c"),
+    ("ecpay", "hilife"),
+    ("ninja_van", "v2"),
+]
 """All of them; those more often that take a word back, or tell of the way back."""
 APPLICATIONS = [APPLICATION] * 4 + [some_id("another application")]
 UNHEARD_OF = ["9999", "貨件去向不明"]
@@ -39,11 +45,18 @@ def said_by_carrier(dice: Dice, occurred: str, service: tuple[str, str], **names
     return report(carrier, line, code, occurred, **names, **fields)
 
 
-def customer_said(dice: Dice, merchant: str, member: str, moment: datetime, unit: timedelta) -> Event:
-    """A customer's record. When he registered is not always said, and lies about when orders were created."""
+def customer_said(
+    dice: Dice, merchant: str, member: str, moment: datetime, unit: timedelta
+) -> Event:
+    """A customer's record.
+
+    When he registered is not always said, and lies about when orders were created.
+    """
     fields: dict[str, Any] = {}
     if not dice.once_in(4):
-        since = dice.pick([None, *[moment - 400 * unit] * 3, moment - 20 * unit, moment - 5 * unit, moment])
+        since = dice.pick(
+            [None, *[moment - 400 * unit] * 3, moment - 20 * unit, moment - 5 * unit, moment]
+        )
         fields["registered_at"] = None if since is None else since.isoformat()
     if dice.once_in(2):
         fields["is_member"] = dice.pick([True, True, False])

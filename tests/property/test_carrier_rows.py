@@ -1,7 +1,7 @@
 """Every row of the carriers' tables, played through reading, folding, joining and the rules against the oracle's reading.
 
-A row's expectation comes from the word that stands in its table and from SPEC 2 and 6 as the oracle reads them; the few
-codes that the oracle knows itself are compared with the tables one by one.
+A row's expectation comes from the word that stands in its table and from SPEC 2 and 6 as the oracle
+reads them; the few codes that the oracle knows itself are compared with the tables one by one.
 """
 
 import csv
@@ -30,7 +30,18 @@ from tests.oracle.carriers import (
 from tests.oracle.delivery import together
 from tests.oracle.upstream import instant
 from tests.support.customers import report
-from tests.support.order_facts import HOME, ORDER, STORE, Event, Json, day, delivery, order, parcel, settings
+from tests.support.order_facts import (
+    HOME,
+    ORDER,
+    STORE,
+    Event,
+    Json,
+    day,
+    delivery,
+    order,
+    parcel,
+    settings,
+)
 from tests.support.sample_events import World
 
 NUMBER = "D4061 7352-918"
@@ -58,20 +69,35 @@ def rows() -> list[Row]:
     tables = files("schemas.carriers").joinpath("tables")
     for file in sorted(tables.iterdir(), key=lambda file: file.name):
         for row in csv.DictReader(file.read_text("utf-8").splitlines()):
-            word = {"": row["word"], "returning": REVERSED_AND_GOING_BACK, "return": RETURN_REVERSED}[row["effect"]]
-            found.append(Row(file.name.removesuffix(".csv"), row["service"], row["code"], row["text"], word))
+            word = {
+                "": row["word"],
+                "returning": REVERSED_AND_GOING_BACK,
+                "return": RETURN_REVERSED,
+            }[row["effect"]]
+            found.append(
+                Row(file.name.removesuffix(".csv"), row["service"], row["code"], row["text"], word)
+            )
     return found
 
 
 ROWS = rows()
-WORDS: Mapping[tuple[str, str, str], str] = {(row.carrier, row.service, row.code): row.word for row in ROWS}
+WORDS: Mapping[tuple[str, str, str], str] = {
+    (row.carrier, row.service, row.code): row.word for row in ROWS
+}
 FINAL = {(row.carrier, row.service): row for row in ROWS if row.word in (COLLECTED, DELIVERED)}
 """For each service, one of its codes that ends a delivery."""
 
 
 def said(row: Row, occurred: str, **fields: Json) -> Event:
     """The row as a report."""
-    return report(row.carrier, row.service, row.code, occurred, number=NUMBER.replace("-", "").lower(), **fields)
+    return report(
+        row.carrier,
+        row.service,
+        row.code,
+        occurred,
+        number=NUMBER.replace("-", "").lower(),
+        **fields,
+    )
 
 
 def state_after(*events: Event, fetched: bool, arrived: bool = False) -> str:
@@ -79,7 +105,13 @@ def state_after(*events: Event, fetched: bool, arrived: bool = False) -> str:
     world = World()
     world.apply(settings(earn={"pending_days": 0, "expiry": {"kind": "never"}}))
     option = OPTIONS[fetched]
-    world.hear(order(order_delivery=parcel("shipped", option), delivery_data={"tracking_number": NUMBER}, updated=day("11-30")))
+    world.hear(
+        order(
+            order_delivery=parcel("shipped", option),
+            delivery_data={"tracking_number": NUMBER},
+            updated=day("11-30"),
+        )
+    )
     if arrived:
         world.hear(delivery("collected", SHIPPED, option=option, collected_at=SHIPPED))
     world.hear(*events, when=day("12-20"))
@@ -91,7 +123,9 @@ def state_after(*events: Event, fetched: bool, arrived: bool = False) -> str:
 def must_be(*words: tuple[str, str], fetched: bool, arrived: bool = False) -> str:
     """The oracle's answer for these words of the carrier, each with its time."""
     upstream = carrier_says([Word(moment(SHIPPED), COLLECTED)] if arrived else [], fetched=fetched)
-    carrier = carrier_says([Word(moment(occurred), word) for occurred, word in words], fetched=fetched)
+    carrier = carrier_says(
+        [Word(moment(occurred), word) for occurred, word in words], fetched=fetched
+    )
     return "granted" if together(upstream, carrier) is not None else "waiting"
 
 
@@ -107,14 +141,22 @@ def test_a_row_alone_and_after_upstreams_delivery(row: Row) -> None:
     for fetched in OPTIONS:
         is_final = row.word == COLLECTED or (row.word == DELIVERED and not fetched)
         assert must_be((FIRST, row.word), fetched=fetched) == ("granted" if is_final else "waiting")
-        assert state_after(said(row, FIRST), fetched=fetched) == ("granted" if is_final else "waiting")
+        assert state_after(said(row, FIRST), fetched=fetched) == (
+            "granted" if is_final else "waiting"
+        )
 
         goes_back = row.word in (*GONE, REVERSED_AND_GOING_BACK)
-        assert must_be((FIRST, row.word), fetched=fetched, arrived=True) == ("waiting" if goes_back else "granted")
-        assert state_after(said(row, FIRST), fetched=fetched, arrived=True) == ("waiting" if goes_back else "granted")
+        assert must_be((FIRST, row.word), fetched=fetched, arrived=True) == (
+            "waiting" if goes_back else "granted"
+        )
+        assert state_after(said(row, FIRST), fetched=fetched, arrived=True) == (
+            "waiting" if goes_back else "granted"
+        )
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if (row.carrier, row.service) in FINAL], ids=str)
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if (row.carrier, row.service) in FINAL], ids=str
+)
 def test_a_row_after_its_own_services_delivery_whatever_is_heard_first(row: Row) -> None:
     first = FINAL[row.carrier, row.service]
     for fetched in OPTIONS:
@@ -125,7 +167,8 @@ def test_a_row_after_its_own_services_delivery_whatever_is_heard_first(row: Row)
         ends = row.word in (*GONE, REVERSED, REVERSED_AND_GOING_BACK)
         if first.word == COLLECTED or not fetched:
             assert must == ("waiting" if ends else "granted")
-            # Heard as older than the delivery, it undoes nothing; and a delivery after it is final anew.
+            # Heard as older than the delivery, it undoes nothing; and a delivery after it is final
+            # anew.
             assert state_after(said(first, LAST), said(row, THEN), fetched=fetched) == "granted"
         else:
             assert must == ("granted" if row.word == COLLECTED else "waiting")
@@ -135,9 +178,19 @@ REVERSALS = [row for row in ROWS if row.word in (REVERSED, REVERSED_AND_GOING_BA
 
 
 def test_the_reversals_are_those_of_spec() -> None:
-    told = {(row.carrier, row.service, row.code): row.word for row in ROWS if row.word in RANK[RANK.index(REVERSED) :]}
-    stores = dict.fromkeys((("ecpay", s, "2053") for s in ("unimartc2c", "hilife", "hilifec2c")), REVERSED_AND_GOING_BACK)
-    assert told == stores | {("ecpay", "tcat", "3016"): REVERSED, ("ecpay", "tcat", "3017"): RETURN_REVERSED}
+    told = {
+        (row.carrier, row.service, row.code): row.word
+        for row in ROWS
+        if row.word in RANK[RANK.index(REVERSED) :]
+    }
+    stores = dict.fromkeys(
+        (("ecpay", s, "2053") for s in ("unimartc2c", "hilife", "hilifec2c")),
+        REVERSED_AND_GOING_BACK,
+    )
+    assert told == stores | {
+        ("ecpay", "tcat", "3016"): REVERSED,
+        ("ecpay", "tcat", "3017"): RETURN_REVERSED,
+    }
 
 
 @pytest.mark.parametrize("row", REVERSALS, ids=str)
@@ -145,13 +198,23 @@ def test_a_reversal_takes_back_what_was_paid_and_a_later_delivery_pays_again(row
     final = FINAL[row.carrier, row.service]
     fetched = final.word == COLLECTED
     world = World()
-    world.apply(settings(earn={"pending_days": 1, "expiry": {"kind": "never"}, "on_return": "keep"}))
-    world.hear(order(order_delivery=parcel("shipped", OPTIONS[fetched]), delivery_data={"tracking_number": NUMBER}))
+    world.apply(
+        settings(earn={"pending_days": 1, "expiry": {"kind": "never"}, "on_return": "keep"})
+    )
+    world.hear(
+        order(
+            order_delivery=parcel("shipped", OPTIONS[fetched]),
+            delivery_data={"tracking_number": NUMBER},
+        )
+    )
     world.hear(said(final, FIRST), when=FIRST)
     world.until(THEN)
     assert world.points() == 100
     world.hear(said(row, THEN))
-    assert (world.points(), world.explain().state) == (0, "waiting")  # a reversed scan always takes back, also with `keep`
+    assert (world.points(), world.explain().state) == (
+        0,
+        "waiting",
+    )  # a reversed scan always takes back, also with `keep`
     world.hear(said(final, LAST), when=LAST)
     assert (world.points(), world.explain().state) == (0, "planned")
     world.until(day("12-08"))
@@ -161,7 +224,11 @@ def test_a_reversal_takes_back_what_was_paid_and_a_later_delivery_pays_again(row
 def test_a_return_taken_back_lets_the_delivery_stand_again() -> None:
     (undo,) = [row for row in ROWS if row.word == RETURN_REVERSED]
     for word in (RETURNING, RETURNED):
-        back = next(row for row in ROWS if (row.carrier, row.service, row.word) == (undo.carrier, undo.service, word))
+        back = next(
+            row
+            for row in ROWS
+            if (row.carrier, row.service, row.word) == (undo.carrier, undo.service, word)
+        )
         told = [said(FINAL[undo.carrier, undo.service], FIRST), said(back, THEN), said(undo, LAST)]
         assert state_after(*told[:2], fetched=False) == "waiting"
         assert state_after(*told, fetched=False) == "granted"
@@ -174,7 +241,10 @@ def test_nothing_on_the_way_back_is_a_delivery(row: Row) -> None:
     for fetched in OPTIONS:
         assert must_be((FIRST, on_the_way_back(row.word)), fetched=fetched) == "waiting"
         assert state_after(said(row, FIRST, return_leg=True), fetched=fetched) == "waiting"
-        assert state_after(said(row, FIRST, return_leg=True), fetched=fetched, arrived=True) == "waiting"
+        assert (
+            state_after(said(row, FIRST, return_leg=True), fetched=fetched, arrived=True)
+            == "waiting"
+        )
 
 
 def test_a_code_under_a_service_that_has_it_not_means_nothing() -> None:

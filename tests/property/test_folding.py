@@ -48,12 +48,21 @@ def said_of_it(draw: st.DrawFn) -> Told:
 @settings(deadline=None, max_examples=200)
 @given(
     told=said_of_it(),
-    ts=st.lists(st.sampled_from([None, 1_733_000_000_000_000_000, 1_733_000_000_000_000_001]), min_size=1, max_size=4),
+    ts=st.lists(
+        st.sampled_from([None, 1_733_000_000_000_000_000, 1_733_000_000_000_000_001]),
+        min_size=1,
+        max_size=4,
+    ),
     seed=st.integers(0, 2**16),
 )
-def test_any_order_and_any_number_of_repeats_give_the_same_facts(told: Told, ts: list[int | None], seed: int) -> None:
+def test_any_order_and_any_number_of_repeats_give_the_same_facts(
+    told: Told, ts: list[int | None], seed: int
+) -> None:
     events = [event for _, event in told]
-    events = [e if "ts" in e or not (n := ts[i % len(ts)]) else e | {"ts": str(n)} for i, e in enumerate(events)]
+    events = [
+        e if "ts" in e or not (n := ts[i % len(ts)]) else e | {"ts": str(n)}
+        for i, e in enumerate(events)
+    ]
     random = Random(seed)
     must = facts_of(events)
     for _ in range(3):
@@ -63,7 +72,13 @@ def test_any_order_and_any_number_of_repeats_give_the_same_facts(told: Told, ts:
 
 
 moments = st.one_of(st.none(), st.integers(0, 6))
-entries = st.builds(Entry, st.builds(Version, st.integers(0, 6), st.integers(0, 2)), st.sampled_from(State), moments, moments)
+entries = st.builds(
+    Entry,
+    st.builds(Version, st.integers(0, 6), st.integers(0, 2)),
+    st.sampled_from(State),
+    moments,
+    moments,
+)
 
 
 def naive_since(told: list[Entry], states: frozenset[State]) -> int | None:
@@ -76,8 +91,13 @@ def naive_since(told: list[Entry], states: frozenset[State]) -> int | None:
     return newest.said_at if newest.said_at is not None else min(e.version.at for e in run)
 
 
-@given(told=st.lists(entries, min_size=1, max_size=12, unique_by=lambda entry: entry.version), seed=st.integers(0, 2**16))
-def test_a_trail_knows_since_when_a_state_holds_as_if_it_had_kept_everything(told: list[Entry], seed: int) -> None:
+@given(
+    told=st.lists(entries, min_size=1, max_size=12, unique_by=lambda entry: entry.version),
+    seed=st.integers(0, 2**16),
+)
+def test_a_trail_knows_since_when_a_state_holds_as_if_it_had_kept_everything(
+    told: list[Entry], seed: int
+) -> None:
     heard = told + told[: len(told) // 2]
     Random(seed).shuffle(heard)
     trail = Trail()
@@ -89,7 +109,9 @@ def test_a_trail_knows_since_when_a_state_holds_as_if_it_had_kept_everything(tol
 
 
 @given(told=st.lists(entries, max_size=8), seed=st.integers(0, 2**16))
-def test_a_trail_is_the_same_in_any_order_even_where_versions_tie(told: list[Entry], seed: int) -> None:
+def test_a_trail_is_the_same_in_any_order_even_where_versions_tie(
+    told: list[Entry], seed: int
+) -> None:
     heard = told * 2
     Random(seed).shuffle(heard)
     there, back = Trail(), Trail()

@@ -61,7 +61,9 @@ def check_books(world: World, book: Book) -> None:
         lapsed: Counter[tuple[str, str]] = Counter()
         for entry in known.ledger:
             counted = lapsed if entry.type == "expired" else earned
-            counted[unpack_id(entry.order), unpack_id(entry.member)] += abs(entry.points) if counted is lapsed else entry.points
+            counted[unpack_id(entry.order), unpack_id(entry.member)] += (
+                abs(entry.points) if counted is lapsed else entry.points
+            )
         for (order, member), points in earned.items():
             owed = must.get((merchant, order, member), 0)
             assert owed <= points <= owed + lapsed[order, member]
@@ -70,7 +72,10 @@ def check_books(world: World, book: Book) -> None:
             entries = [e for e in known.ledger if e.member == member_id]
             assert [e.sequence for e in entries] == list(range(1, len(entries) + 1))
             assert sum(e.points for e in entries) == account.available + account.held - account.debt
-            assert sum(lot.remaining for lot in account.lots.values()) == account.available + account.held
+            assert (
+                sum(lot.remaining for lot in account.lots.values())
+                == account.available + account.held
+            )
             assert account.available == 0 or account.debt == 0
             assert all(e.points for e in entries)
 
@@ -99,7 +104,9 @@ def check(story: list[Step], until: datetime) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(story=stories(), after=st.sampled_from(AFTER))
-def test_the_product_and_the_oracle_say_the_same_of_any_history(story: list[Step], after: int) -> None:
+def test_the_product_and_the_oracle_say_the_same_of_any_history(
+    story: list[Step], after: int
+) -> None:
     check(story, story[-1].when + timedelta(days=after))
 
 
@@ -114,9 +121,17 @@ def test_the_product_and_the_oracle_say_the_same_of_many_histories(first: int) -
 
 
 @settings(max_examples=100, deadline=None)
-@given(story=plain_stories(), late=st.lists(st.sampled_from(LATENESS), min_size=1, max_size=7), seed=st.integers(0, 2**16))
-def test_balances_do_not_depend_on_order_number_and_time_of_the_events(story: Story, late: list[int], seed: int) -> None:
-    in_time = sorted([*story.settings, *(Step(moment, event=event) for moment, event in story.told)], key=_when)
+@given(
+    story=plain_stories(),
+    late=st.lists(st.sampled_from(LATENESS), min_size=1, max_size=7),
+    seed=st.integers(0, 2**16),
+)
+def test_balances_do_not_depend_on_order_number_and_time_of_the_events(
+    story: Story, late: list[int], seed: int
+) -> None:
+    in_time = sorted(
+        [*story.settings, *(Step(moment, event=event) for moment, event in story.told)], key=_when
+    )
     doubled = [step for step in in_time for _ in range(2 if step.event is not None else 1)]
     shuffled = _heard_anyhow(story, late, Random(seed))
     must = balances(product(in_time, story.end))
@@ -129,7 +144,10 @@ def test_balances_do_not_depend_on_order_number_and_time_of_the_events(story: St
 def _heard_anyhow(story: Story, late: list[int], random: Random) -> list[Step]:
     """Every event twice, the second time at random; the first times late and in any order."""
     grid = story.grid
-    heard = [Step(moment + grid.unit * late[n % len(late)], event=event) for n, (moment, event) in enumerate(story.told)]
+    heard = [
+        Step(moment + grid.unit * late[n % len(late)], event=event)
+        for n, (moment, event) in enumerate(story.told)
+    ]
     again = [Step(grid.at(random.randint(0, STEPS * 3)), event=event) for _, event in story.told]
     return sorted([*story.settings, *heard, *again], key=_when)
 
@@ -145,7 +163,9 @@ def test_all_of_it_heard_once_more_years_later_posts_nothing(story: list[Step], 
     world = product(story, until)
     before = {merchant: list(known.ledger) for merchant, known in world.merchants.items()}
     events = [step.event for step in story if step.event is not None]
-    events = [event for event in events if "updated_at" in event.get("resource", {"updated_at": ""})]
+    events = [
+        event for event in events if "updated_at" in event.get("resource", {"updated_at": ""})
+    ]
     Random(seed).shuffle(events)
     world.hear(*events)
     assert {merchant: known.ledger for merchant, known in world.merchants.items()} == before

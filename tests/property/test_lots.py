@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 from rules.account.lots import Account, LotKey, Moved, claw_back, grant, lapse, lapsed, next_expiry
 from schemas.ids import NEVER
 
-keys = st.builds(LotKey, st.sampled_from([10, 20, 30, NEVER]), st.sampled_from([b"a", b"b", b"c"]), st.integers(1, 2))
+keys = st.builds(
+    LotKey,
+    st.sampled_from([10, 20, 30, NEVER]),
+    st.sampled_from([b"a", b"b", b"c"]),
+    st.integers(1, 2),
+)
 amounts = st.integers(1, 50)
 steps = st.lists(
     st.one_of(

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
-from processors.intake.customer_events import Beside
-from processors.intake.decoding import ApplicationSaid, CustomerSaid, Said, say
+from processors.intake.customer_events import CustomerAndAppEvents
+from processors.intake.decoding import AppInstallEvent, CustomerEvent, OrderEvent, decode
 from processors.recheck.recheck import Recheck
 from processors.runtime.kafka.feed import Record
 from processors.settlement import Trigger, settle
@@ -17,17 +17,17 @@ from schemas.upstream.envelope import Kind
 from store.orders import orders
 from store.orders.orders import OrderRow
 from store.postgres import migrate, session
-from store.postgres.interning import Words
+from store.postgres.interning import InternedStrings
 from store.postgres.session import Cursor, raw, transaction
 from store.settings import versions
 from store.settings.merchants import Merchants
-from store.streams.cursors import Counts, Place
+from store.streams.cursors import Counts, PartitionId
 from tests.support.order_facts import MEMBER, MERCHANT, Event, bytes_of
 from tests.support.sample_events import Heard
 from tests.support.servers import Databases
 
 APPLICATION = "5f2c1a9be27d930011ab5e77"
-NOWHERE = Place("orders", "", 0)
+NOWHERE = PartitionId("orders", "", 0)
 
 
 class Batch:
@@ -36,8 +36,8 @@ class Batch:
     def __init__(self, url: str) -> None:
         self.connection = session.connect(url)
         self.counts = Counts()
-        self._words, self._merchants = Words(self.connection), Merchants(self.connection)
-        self._beside = Beside(APPLICATION)
+        self._words, self._merchants = InternedStrings(self.connection), Merchants(self.connection)
+        self._customer_and_app_events = CustomerAndAppEvents(APPLICATION)
         self._open = ExitStack()
 
     def begin(self) -> Cursor:
@@ -47,28 +47,37 @@ class Batch:
         return cursor
 
     def hear(self, *events: Event) -> Self:
-        """Everything that intake does with these events as one batch; begins if need be, and does not commit."""
-        said = [say(_record(event), _likely(event)) for event in events]
+        """Everything that intake does with these events as one batch.
+
+        Begins if need be, and does not commit.
+        """
+        said = [decode(_record(event), _likely(event)) for event in events]
         if not self.is_open:
             self.learn(*events)
             self.begin()
         cursor = raw(self.connection)
-        about = [one for one in said if isinstance(one, Said)]
+        about = [one for one in said if isinstance(one, OrderEvent)]
         rows = self._fold(cursor, about)
         now = now_of(cursor)
         settle(cursor, [(row, Trigger(now)) for row in rows], self._merchants, now)
         orders.write(cursor, rows, self._words)
-        others = [one for one in said if isinstance(one, CustomerSaid | ApplicationSaid)]
-        self._beside.apply(cursor, others, self._merchants, {NOWHERE: self.counts})
+        others = [one for one in said if isinstance(one, CustomerEvent | AppInstallEvent)]
+        self._customer_and_app_events.apply(cursor, others, self._merchants, {NOWHERE: self.counts})
         return self
 
     def learn(self, *events: Event) -> None:
         """Numbers for what is new, before the transaction begins."""
-        said = [one for event in events if not isinstance(one := say(_record(event), _likely(event)), str)]
-        self._words.learn({word for one in said if isinstance(one, Said) for word in one.words()})
+        said = [
+            one
+            for event in events
+            if not isinstance(one := decode(_record(event), _likely(event)), str)
+        ]
+        self._words.learn(
+            {word for one in said if isinstance(one, OrderEvent) for word in one.words()}
+        )
         self._merchants.learn({str(one.merchant_id) for one in said})
 
-    def _fold(self, cursor: Cursor, said: list[Said]) -> list[OrderRow]:
+    def _fold(self, cursor: Cursor, said: list[OrderEvent]) -> list[OrderRow]:
         keyed = [((self._merchants.number(one.merchant_id), one.order_id), one) for one in said]
         rows = orders.lock(cursor, sorted({key for key, _ in keyed}), self._words)
         for key, one in keyed:
@@ -79,7 +88,9 @@ class Batch:
 
     def settings(self, document: dict[str, Any], merchant: str = MERCHANT) -> Self:
         """Applies settings, in the open transaction if there is one."""
-        versions.apply(self.connection, merchant, load_settings(bytes_of(document), name="test"), "test")
+        versions.apply(
+            self.connection, merchant, load_settings(bytes_of(document), name="test"), "test"
+        )
         return self
 
     @property
@@ -127,7 +138,10 @@ class Shop:
         return batch
 
     def hear(self, *events: Event) -> Counts:
-        """A batch that is heard and committed; what became of its customers and application events."""
+        """A batch that is heard and committed.
+
+        What became of its customers and application events.
+        """
         batch = self.batch()
         batch.hear(*events).commit()
         batch.close()
@@ -138,9 +152,14 @@ class Shop:
         self.batch().settings(document, merchant).close()
 
     def work_off(self) -> int:
-        """The recheck worker turns until it finds the queue empty or has to wait; the rows it had in hand."""
+        """The recheck worker turns until it finds the queue empty or has to wait.
+
+        The rows it had in hand.
+        """
         done = idle = 0
-        while idle < 2:  # one turn leaves its mark behind, the next shows that nothing was asked for meanwhile
+        while (
+            idle < 2
+        ):  # one turn leaves its mark behind, the next shows that nothing was asked for meanwhile
             turned = self.recheck.turn()
             done += turned.rows
             idle = 0 if turned.rows else idle + 1

@@ -42,11 +42,19 @@ def customer(
     **fields: Json,
 ) -> Event:
     """A customer's record; `fields` say of the membership what it says."""
-    resource = {"id": member, "status": "active", "created_at": updated, "updated_at": updated, "name": "A. Buyer"} | fields
+    resource = {
+        "id": member,
+        "status": "active",
+        "created_at": updated,
+        "updated_at": updated,
+        "name": "A. Buyer",
+    } | fields
     return envelope(topic, resource, merchant=merchant, ts=ts)
 
 
-def application(at: str, *, installed: bool, merchant: str = MERCHANT, application_id: str = APPLICATION) -> Event:
+def application(
+    at: str, *, installed: bool, merchant: str = MERCHANT, application_id: str = APPLICATION
+) -> Event:
     """An application installed or uninstalled at the instant."""
     resource = {
         "_id": some_id(f"installation {at}"),
@@ -55,4 +63,6 @@ def application(at: str, *, installed: bool, merchant: str = MERCHANT, applicati
         "deleted_at": None if installed else at,
         "updated_at": at,
     }
-    return envelope("application/install" if installed else "application/uninstall", resource, merchant=merchant)
+    return envelope(
+        "application/install" if installed else "application/uninstall", resource, merchant=merchant
+    )

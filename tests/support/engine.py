@@ -30,7 +30,9 @@ TOPICS = (
     "dlq_deliveries", "dlq_customers", "dlq_commands",
 )  # fmt: skip
 PATIENCE = 60.0
-"""Seconds until a state that should come is given up; a machine with other work to do needs most of them."""
+"""Seconds until a state that should come is given up; a machine with other work to do needs most of
+them.
+"""
 
 
 Answer = TypeVar("Answer")
@@ -41,7 +43,10 @@ class WaitedInVain(AssertionError):
 
 
 def wait_for(what: str, state: Callable[[], Answer], within: float = PATIENCE) -> Answer:
-    """The first true answer of `state`; WaitedInVain after `within` seconds, with the last answer."""
+    """The first true answer of `state`.
+
+    WaitedInVain after `within` seconds, with the last answer.
+    """
     deadline = time.monotonic() + within
     while True:
         answer = state()
@@ -59,7 +64,10 @@ class Worker:
         self.log = log
         with log.open("wb") as sink:
             self.process = subprocess.Popen(
-                [POINTS, "run", *arguments], env=dict(environment), stdout=sink, stderr=subprocess.STDOUT
+                [POINTS, "run", *arguments],
+                env=dict(environment),
+                stdout=sink,
+                stderr=subprocess.STDOUT,
             )
 
     @property
@@ -69,7 +77,11 @@ class Worker:
 
     def lines(self, event: str | None = None) -> list[Json]:
         """Its log lines (JSON) with this event, all of them without."""
-        found = [orjson.loads(line) for line in self.output.splitlines() if line.startswith("{") and line.endswith("}")]
+        found = [
+            orjson.loads(line)
+            for line in self.output.splitlines()
+            if line.startswith("{") and line.endswith("}")
+        ]
         return [line for line in found if event in (None, line.get("event"))]
 
     def url(self, worker: str | None = None) -> str:
@@ -95,7 +107,9 @@ class Worker:
         for line in self.get("/metrics", worker)[1].splitlines():
             head, _, value = line.rpartition(" ")
             base, _, tail = head.partition("{")
-            if base == name and all(f'{label}="{wanted}"' in tail for label, wanted in labels.items()):
+            if base == name and all(
+                f'{label}="{wanted}"' in tail for label, wanted in labels.items()
+            ):
                 total += float(value)
         return total
 
@@ -104,7 +118,9 @@ class Worker:
         try:
             wait_for("ready", lambda: self.get("/readyz")[0] == 200, within)
         except WaitedInVain:
-            raise WaitedInVain(f"not ready within {within:.0f} s: {self.get('/readyz')}\n{self.output}") from None
+            raise WaitedInVain(
+                f"not ready within {within:.0f} s: {self.get('/readyz')}\n{self.output}"
+            ) from None
         return self
 
     def terminate(self, within: float = PATIENCE) -> int:
@@ -126,10 +142,20 @@ class Worker:
 
 
 class Engine:
-    """Everything of one test: `environment` starts any `points` command on it. Workers left are killed at the end."""
+    """Everything of one test: `environment` starts any `points` command on it.
 
-    def __init__(self, bootstrap: str, database_url: str, prefix: str, folder: Path, partitions: int = 2) -> None:
-        self.bootstrap, self.database_url, self.prefix, self.folder = bootstrap, database_url, prefix, folder
+    Workers left are killed at the end.
+    """
+
+    def __init__(
+        self, bootstrap: str, database_url: str, prefix: str, folder: Path, partitions: int = 2
+    ) -> None:
+        self.bootstrap, self.database_url, self.prefix, self.folder = (
+            bootstrap,
+            database_url,
+            prefix,
+            folder,
+        )
         self.partitions = partitions
         self.topics = {name: f"{prefix}{name}" for name in TOPICS}
         self.workers: list[Worker] = []
@@ -160,7 +186,9 @@ class Engine:
 
     def create_topics(self, *names: str) -> None:
         """Creates topics by their short names."""
-        made = self.admin.create_topics([NewTopic(self.topics[name], self.partitions, 1) for name in names])
+        made = self.admin.create_topics(
+            [NewTopic(self.topics[name], self.partitions, 1) for name in names]
+        )
         for future in made.values():
             future.result(20)
 
@@ -169,10 +197,15 @@ class Engine:
         for future in self.admin.delete_topics([self.topics[name] for name in names]).values():
             future.result(20)
         gone = {self.topics[name] for name in names}
-        wait_for("deleted topics", lambda: not gone & self.admin.list_topics(timeout=10).topics.keys())
+        wait_for(
+            "deleted topics", lambda: not gone & self.admin.list_topics(timeout=10).topics.keys()
+        )
 
     def merchant(self, merchant: str, **earn: object) -> None:
-        """Settings in force since 2023: 1 point for 10, due at once, no expiry; `earn` changes that section."""
+        """Settings in force since 2023: 1 point for 10, due at once, no expiry.
+
+        `earn` changes that section.
+        """
         document = {
             "timezone": "Asia/Taipei", "currency": "TWD", "languages": ["en"], "enabled": True,
             "entitlement": {"plan": "enterprise", "app_installed": True, "modules": []},
@@ -184,7 +217,9 @@ class Engine:
             "effective_at": "2023-01-01T00:00:00Z",
         }  # fmt: skip
         with session.connect(self.database_url) as connection:
-            versions.apply(connection, merchant, load_settings(orjson.dumps(document), name="test"), "test")
+            versions.apply(
+                connection, merchant, load_settings(orjson.dumps(document), name="test"), "test"
+            )
 
     def move_clock(self, seconds: float) -> None:
         """Sets the database's one clock ahead (or back to the true time with 0)."""
@@ -192,7 +227,9 @@ class Engine:
         body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {ahead}"
         with psycopg.connect(self.database_url) as connection:
             connection.execute(
-                sql.SQL("CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}").format(body)
+                sql.SQL(
+                    "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}"
+                ).format(body)
             )
 
     def run(self, *workers: str, **environment: str) -> Worker:
@@ -204,12 +241,24 @@ class Engine:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs any other `points` command to its end."""
-        return subprocess.run([POINTS, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(
+            [POINTS, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
 
     def produce(self, records: Iterable[Record]) -> None:
         """Produces records and returns once the broker has all of them."""
         if self._producer is None:
-            config = {"bootstrap.servers": self.bootstrap, "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
+            config = {
+                "bootstrap.servers": self.bootstrap,
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "log_level": 0,
+            }
             self._producer = Producer(config)
         for record in records:
             self._producer.produce(self.topics[record.topic], record.value, record.key)
@@ -228,7 +277,11 @@ class Engine:
 
     def consumed(self) -> int:
         """Records that the cursors have counted (I7)."""
-        return int(self.value("SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor"))
+        return int(
+            self.value(
+                "SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0) FROM cursor"
+            )
+        )
 
     def counts(self) -> dict[str, int]:
         """What became of them, over all partitions."""
@@ -239,7 +292,9 @@ class Engine:
 
     def balances(self) -> dict[tuple[str, str], int]:
         """(merchant, member) → available + held − debt, of everyone who ever had an entry."""
-        rows = self.rows("SELECT merchant_id, member, available + held - debt FROM account JOIN merchant USING (merchant_no)")
+        rows = self.rows(
+            "SELECT merchant_id, member, available + held - debt FROM account JOIN merchant USING (merchant_no)"
+        )
         return {(merchant, unpack_id(bytes(member))): points for merchant, member, points in rows}
 
     def events(self, topic: str = "points_changed") -> list[Any]:
@@ -277,7 +332,9 @@ class Engine:
         last: Counter[str] = Counter()
         for message in self.events():
             event = orjson.loads(message.value())
-            assert told.setdefault(event["event_id"], message.value()) == message.value(), "an event id with two payloads"
+            assert told.setdefault(event["event_id"], message.value()) == message.value(), (
+                "an event id with two payloads"
+            )
             member = message.key().decode()
             # Redelivery may repeat a stretch, but never opens a gap.
             assert event["sequence"] <= last[member] + 1, f"a gap in the events of {member}"
@@ -296,10 +353,17 @@ class Engine:
 
 def read_all(bootstrap: str, topic: str, partitions: int) -> list[Any]:
     """All records of a topic, each partition from its beginning to the end it has now."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"read-{topic}", "enable.auto.commit": False})
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": f"read-{topic}", "enable.auto.commit": False}
+    )
     try:
-        ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20) for p in range(partitions)}
-        consumer.assign([TopicPartition(topic, p, low) for p, (low, high) in ends.items() if high > low])
+        ends = {
+            p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)
+            for p in range(partitions)
+        }
+        consumer.assign(
+            [TopicPartition(topic, p, low) for p, (low, high) in ends.items() if high > low]
+        )
         left = {p: high for p, (low, high) in ends.items() if high > low}
         found: list[Any] = []
         deadline = time.monotonic() + PATIENCE

@@ -1,7 +1,7 @@
 """Intake, recheck and grants in the test's own hand: batches of records straight into a database, one after the other.
 
-What the feed would bring is given as lists; everything behind it is real. Each `Hand` has a connection of its own, so that
-two of them in two threads are two workers.
+What the feed would bring is given as lists; everything behind it is real. Each `Hand` has a
+connection of its own, so that two of them in two threads are two workers.
 """
 
 import threading
@@ -15,14 +15,14 @@ import psycopg
 
 from processors.expiry import Expiry
 from processors.grants import Grants
-from processors.intake.batch import Done, Intake, start_at
+from processors.intake.batch import Intake, IntakeResult, start_at
 from processors.recheck.recheck import Recheck
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record as Consumed
 from schemas.packing import pack_id
 from store.postgres import migrate, session
 from store.streams import recheck
-from store.streams.cursors import Place
+from store.streams.cursors import PartitionId
 from tests.support.engine import Engine, wait_for
 from tests.support.upstream import Json, Record
 
@@ -65,10 +65,15 @@ class Feed:
 
     def __init__(self, connection: Any, partition: int) -> None:
         self.cluster = CLUSTER
-        self.places = {name: Place(topic, f"uuid of {topic}", partition) for name, topic in TOPICS.items()}
-        self.positions = {place: start_at(connection, CLUSTER, place, 0) for place in self.places.values()}
+        self.places = {
+            name: PartitionId(topic, f"uuid of {topic}", partition)
+            for name, topic in TOPICS.items()
+        }
+        self.positions = {
+            place: start_at(connection, CLUSTER, place, 0) for place in self.places.values()
+        }
 
-    def done(self, offsets: dict[Place, int]) -> None:
+    def done(self, offsets: dict[PartitionId, int]) -> None:
         """Goes on behind what was committed."""
         self.positions.update(offsets)
 
@@ -82,13 +87,17 @@ class Hand:
         self._feed = Feed(self.connection, partition)
         feed: Any = self._feed
         configuration = Configuration.model_validate(
-            {"kafka": {"bootstrap_servers": "nowhere"}, "database": {"url": engine.database_url}, **engine.configuration}
+            {
+                "kafka": {"bootstrap_servers": "nowhere"},
+                "database": {"url": engine.database_url},
+                **engine.configuration,
+            }
         )
         self.intake = Intake(configuration, feed, self.connection)
         self._recheck = Recheck(self.connection)
         self._grants, self.expiry = Grants(self.connection), Expiry(self.connection)
 
-    def hear(self, *records: Record) -> Done:
+    def hear(self, *records: Record) -> IntakeResult:
         """One batch."""
         at = dict(self._feed.positions)
         batch = []
@@ -175,7 +184,7 @@ class Desk(Engine):
         """Another one."""
         return self.hand("second")
 
-    def hear(self, *records: Record) -> Done:
+    def hear(self, *records: Record) -> IntakeResult:
         """The first worker hears one batch; then everything is settled."""
         done = self.first.hear(*records)
         self.first.settle()
@@ -202,7 +211,10 @@ class Desk(Engine):
 
     def ambiguous(self) -> list[str]:
         """The tracking numbers of which some report could be of several orders."""
-        return [bytes(row[0]).decode() for row in self.rows("SELECT number FROM tracking WHERE flags & 1 = 1 ORDER BY 1")]
+        return [
+            bytes(row[0]).decode()
+            for row in self.rows("SELECT number FROM tracking WHERE flags & 1 = 1 ORDER BY 1")
+        ]
 
     def check_counts(self, records: int) -> None:
         """I7: every record was counted as one of five things."""
@@ -251,7 +263,13 @@ class Gate:
 
 
 def report(
-    number: str | None, code: str | None, at: datetime, *, carrier: str = "ecpay", service: str = "tcat", **extra: object
+    number: str | None,
+    code: str | None,
+    at: datetime,
+    *,
+    carrier: str = "ecpay",
+    service: str = "tcat",
+    **extra: object,
 ) -> Record:
     """A carrier's report; `extra` are further fields of it."""
     content: Json = {"carrier": carrier, "service": service, "occurred_at": at.isoformat(), **extra}

@@ -61,8 +61,12 @@ def check_cursors(engine: Engine) -> None:
     cursors = engine.rows(CURSORS)
     for topic, partition, first, following, *outcomes, total in cursors:
         low, high = _watermarks(engine, topic, partition)
-        assert (first, following) == (low, high), f"{topic}/{partition}: {following} of {high} records are done"
-        assert total == following - first, f"{topic}/{partition}: {outcomes} do not add up to {following - first}"
+        assert (first, following) == (low, high), (
+            f"{topic}/{partition}: {following} of {high} records are done"
+        )
+        assert total == following - first, (
+            f"{topic}/{partition}: {outcomes} do not add up to {following - first}"
+        )
 
 
 def check_events(engine: Engine) -> None:
@@ -79,11 +83,27 @@ def check_events(engine: Engine) -> None:
 
 
 def _check_event(message: Message, row: tuple[Any, ...]) -> None:
-    event_id, merchant, member, sequence, kind, points, *balance, order, settings_no, occurred, recorded = row
+    (
+        event_id,
+        merchant,
+        member,
+        sequence,
+        kind,
+        points,
+        *balance,
+        order,
+        settings_no,
+        occurred,
+        recorded,
+    ) = row
     event = orjson.loads(message.value() or b"")
     name = unpack_id(bytes(member))
     assert message.key() == f"{merchant}:{name}".encode()
-    assert (event["merchant_id"], event["member_id"], event["sequence"]) == (merchant, name, sequence)
+    assert (event["merchant_id"], event["member_id"], event["sequence"]) == (
+        merchant,
+        name,
+        sequence,
+    )
     assert (event["type"], event["points"]) == (TYPES[kind - 1], points)
     assert list(map(event["balance"].get, ("available", "held", "debt"))) == balance
     assert event["order_id"] == (unpack_id(bytes(order)) if order is not None else None)
@@ -105,7 +125,9 @@ def check_earned(engine: Engine, earned: Mapping[tuple[str, str, str], int]) -> 
     left = {key: points for key, points in earned.items() if points}
     for merchant, order, member, points, expired in engine.rows(EARNED):
         owed = left.pop((merchant, unpack_id(bytes(order)), unpack_id(bytes(member))), 0)
-        assert owed <= (points or 0) <= owed + expired, f"order {unpack_id(bytes(order))}: {points} posted, {owed} owed"
+        assert owed <= (points or 0) <= owed + expired, (
+            f"order {unpack_id(bytes(order))}: {points} posted, {owed} owed"
+        )
     assert not left
 
 
@@ -117,7 +139,13 @@ def check_idle(engine: Engine) -> None:
 
 
 def _watermarks(engine: Engine, topic: str, partition: int) -> tuple[int, int]:
-    consumer = Consumer({"bootstrap.servers": engine.bootstrap, "group.id": f"{engine.prefix}watermarks", "log_level": 0})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": engine.bootstrap,
+            "group.id": f"{engine.prefix}watermarks",
+            "log_level": 0,
+        }
+    )
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)
     finally:

@@ -45,17 +45,31 @@ def money(amount: int, currency: str = "TWD") -> dict[str, Any]:
     }
 
 
-def envelope(topic: str, resource: dict[str, Any], *, ts: int | str | None = None, merchant: str = MERCHANT) -> Event:
+def envelope(
+    topic: str, resource: dict[str, Any], *, ts: int | str | None = None, merchant: str = MERCHANT
+) -> Event:
     """The newer form of the webhook's envelope when there is a `ts` (nanoseconds), else the older one."""
-    event: Event = {"event": topic.partition("/")[0], "topic": topic, "merchant_id": merchant, "resource": resource}
+    event: Event = {
+        "event": topic.partition("/")[0],
+        "topic": topic,
+        "merchant_id": merchant,
+        "resource": resource,
+    }
     if ts is not None:
         event |= {"trace_id": "b08e1f37-55d4-4c6a-9f12-6ad3c8e7714b", "ts": str(ts)}
     return event
 
 
-def parcel(status: str, option: str | None = HOME, *, parcel_id: str = "first", **fields: Json) -> dict[str, Any]:
+def parcel(
+    status: str, option: str | None = HOME, *, parcel_id: str = "first", **fields: Json
+) -> dict[str, Any]:
     """An `order_delivery`, as it stands in an order or alone."""
-    return {"id": some_id(parcel_id), "platform": option, "status": status, "delivery_status": "pending"} | fields
+    return {
+        "id": some_id(parcel_id),
+        "platform": option,
+        "status": status,
+        "delivery_status": "pending",
+    } | fields
 
 
 def order(
@@ -72,7 +86,10 @@ def order(
     ts: int | None = None,
     **fields: Json,
 ) -> Event:
-    """A whole order record. Created on 29 November 2024 unless told; `fields` are added to the resource."""
+    """A whole order record.
+
+    Created on 29 November 2024 unless told; `fields` are added to the resource.
+    """
     created = created or day("11-29")
     resource: Event = {
         "id": order_id,
@@ -102,7 +119,10 @@ def delivery(
     **fields: Json,
 ) -> Event:
     """An `order_delivery/update`: one parcel of an order, by itself."""
-    resource = parcel(status, option, parcel_id=parcel_id, **fields) | {"order_id": order_id, "updated_at": updated}
+    resource = parcel(status, option, parcel_id=parcel_id, **fields) | {
+        "order_id": order_id,
+        "updated_at": updated,
+    }
     return envelope("order_delivery/update", resource, ts=ts, merchant=merchant)
 
 
@@ -141,7 +161,10 @@ def settings(
     entitlement: dict[str, Any] | None = None,
     **top: Json,
 ) -> dict[str, Any]:
-    """A settings document: $10 = 1 point, three days, expiry on 31 December; `earn` and `top` replace parts."""
+    """A settings document: $10 = 1 point, three days, expiry on 31 December.
+
+    `earn` and `top` replace parts.
+    """
     rules = {
         "rules": [{"unit_price": 10, "points_per_unit": 1, "membership_tier_id": None}],
         "channels": ["ec", "retail"],
@@ -153,7 +176,8 @@ def settings(
         "currency": "TWD",
         "languages": ["en"],
         "enabled": True,
-        "entitlement": entitlement or {"plan": "enterprise", "app_installed": True, "modules": ["crm_credits"]},
+        "entitlement": entitlement
+        or {"plan": "enterprise", "app_installed": True, "modules": ["crm_credits"]},
         "earn": rules | (earn or {}),
         "effective_at": effective,
     } | top

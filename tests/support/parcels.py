@@ -19,7 +19,14 @@ def day(days: float) -> datetime:
     return CREATED + timedelta(days=days)
 
 
-def sold(order_id: str = A, member: str = ANNA, *, merchant: str = M, number: str | None = NUMBER, **more: Any) -> Record:
+def sold(
+    order_id: str = A,
+    member: str = ANNA,
+    *,
+    merchant: str = M,
+    number: str | None = NUMBER,
+    **more: Any,
+) -> Record:
     """An order of 1,000 with a tracking number; `extra` are further fields of it."""
     extra = {"delivery_data": {"tracking_number": number}} | more.pop("extra", {})
     return order(merchant, order_id, member, 1000, **more, **extra)

@@ -1,7 +1,8 @@
 """The product without its store: events are read, folded, decided and posted in memory, with time in the test's hand.
 
-The same steps as the workers take (one event a batch, timers exactly when due), so a test of the rules can tell a
-story: events heard, time passing, balances asked for. Nothing here decides anything by itself.
+The same steps as the workers take (one event a batch, timers exactly when due), so a test of the
+rules can tell a story: events heard, time passing, balances asked for. Nothing here decides
+anything by itself.
 """
 
 from collections.abc import Iterable
@@ -11,11 +12,18 @@ from typing import Any
 
 import orjson
 
-from processors.intake.decoding import ApplicationSaid, CustomerSaid, Reported, say
+from processors.intake.decoding import AppInstallEvent, CarrierReportEvent, CustomerEvent, decode
 from processors.runtime.kafka.feed import Record
 from rules.account.lots import Account, LotKey, Moved, claw_back, grant, lapse, lapsed
 from rules.earning.binding import VersionInForce, bound_as_parent, bound_version, first_heard
-from rules.earning.entitlement import Change, Entitlement, Installs, after_posting, changes, entitlement
+from rules.earning.entitlement import (
+    Change,
+    Entitlement,
+    Installs,
+    after_posting,
+    changes,
+    entitlement,
+)
 from rules.order.carrier_reports import meaning_on_leg, numbers_of, within_reach
 from rules.order.facts import UNKNOWN_BUYER, Buyer, CarrierReport, OrderFacts
 from rules.order.folding import fold_report
@@ -24,11 +32,11 @@ from schemas.ids import Micros, micros
 from schemas.packing import pack_id
 from schemas.settings import BoundRules, compile_settings, load_settings
 from store.orders.families import Ancestor, chosen_at
-from store.streams.cursors import Place
+from store.streams.cursors import PartitionId
 from tests.support.customers import APPLICATION, application
 from tests.support.order_facts import MEMBER, MERCHANT, ORDER, Event, bytes_of
 
-NOWHERE = Place("orders", "", 0)
+NOWHERE = PartitionId("orders", "", 0)
 CODES = CodeTable()
 
 
@@ -70,7 +78,7 @@ class Merchant:
     rules: dict[int, BoundRules] = field(default_factory=dict)
     installs: Installs = ()
     orders: dict[bytes, OrderFacts] = field(default_factory=dict)
-    customers: dict[bytes, CustomerSaid] = field(default_factory=dict)
+    customers: dict[bytes, CustomerEvent] = field(default_factory=dict)
     due: dict[bytes, Micros] = field(default_factory=dict)
     accounts: dict[bytes, Account] = field(default_factory=dict)
     ledger: list[Entry] = field(default_factory=list)
@@ -82,7 +90,11 @@ class Merchant:
     def ancestors(self) -> dict[tuple[int, bytes], Ancestor]:
         """All orders, as those that others may be split from."""
         known = ((order, facts.settings_no, facts.record) for order, facts in self.orders.items())
-        return {(0, order): Ancestor(no, record.created_at, record.parent) for order, no, record in known if record is not None}
+        return {
+            (0, order): Ancestor(no, record.created_at, record.parent)
+            for order, no, record in known
+            if record is not None
+        }
 
 
 def at(text: str) -> Micros:
@@ -94,10 +106,17 @@ def _created(facts: OrderFacts) -> Micros | None:
     return None if facts.record is None else facts.record.created_at
 
 
-def _carrier_report(said: Reported) -> CarrierReport:
+def _carrier_report(said: CarrierReportEvent) -> CarrierReport:
     meaning, code = CODES.look_up(said.carrier, said.service, said.code, said.text)
     meaning = meaning_on_leg(meaning, said.return_leg)
-    return CarrierReport(said.at, meaning, said.number, f"{said.carrier}/{said.service}", code, said.order_id is not None)
+    return CarrierReport(
+        said.at,
+        meaning,
+        said.number,
+        f"{said.carrier}/{said.service}",
+        code,
+        said.order_id is not None,
+    )
 
 
 @dataclass(slots=True)
@@ -106,14 +125,17 @@ class World:
 
     now: Micros = 946_684_800_000_000  # 2000-01-01
     merchants: dict[str, Merchant] = field(default_factory=dict)
-    reports: list[Reported] = field(default_factory=list)
+    reports: list[CarrierReportEvent] = field(default_factory=list)
 
     def merchant(self, merchant: str = MERCHANT) -> Merchant:
         """The merchant, made when first named."""
         return self.merchants.setdefault(merchant, Merchant())
 
     def apply(self, document: dict[str, Any], merchant: str = MERCHANT) -> None:
-        """A new settings version. The first ones also bind the orders that waited for them (SPEC 1.7)."""
+        """A new settings version.
+
+        The first ones also bind the orders that waited for them (SPEC 1.7).
+        """
         known = self.merchant(merchant)
         read = load_settings(orjson.dumps(document), name="test")
         rules = compile_settings(read)
@@ -128,22 +150,25 @@ class World:
         self.hear(application(when, installed=installed, merchant=merchant))
 
     def hear(self, *events: Event, when: str | None = None) -> list[str]:
-        """Time passes until `when`, then the events are heard, each as a batch of its own. Gives their outcomes."""
+        """Time passes until `when`, then the events are heard, each as a batch of its own.
+
+        Gives their outcomes.
+        """
         if when is not None:
             self.pass_time(at(when))
         return [self._hear(bytes_of(event)) for event in events]
 
     def _hear(self, value: bytes) -> str:
         message: Any = Heard(value, self.now)
-        said = say(Record(NOWHERE, 0, message), "order")
+        said = decode(Record(NOWHERE, 0, message), "order")
         if isinstance(said, str):
             return said
-        if isinstance(said, Reported):
+        if isinstance(said, CarrierReportEvent):
             return self._report(said)
         known = self.merchant(said.merchant_id)
-        if isinstance(said, CustomerSaid):
+        if isinstance(said, CustomerEvent):
             return self._customer(known, said)
-        if isinstance(said, ApplicationSaid):
+        if isinstance(said, AppInstallEvent):
             return self._application(known, said)
         facts = known.heard_of(said.order_id)
         numbers = numbers_of(facts)
@@ -154,7 +179,7 @@ class World:
         self._settle(known, said.order_id)
         return outcome
 
-    def _customer(self, known: Merchant, said: CustomerSaid) -> str:
+    def _customer(self, known: Merchant, said: CustomerEvent) -> str:
         before = known.customers.get(said.member)
         if before is not None and before.version >= said.version:
             return "stale"
@@ -162,14 +187,14 @@ class World:
         self._settle_all(known)
         return "applied"
 
-    def _application(self, known: Merchant, said: ApplicationSaid) -> str:
+    def _application(self, known: Merchant, said: AppInstallEvent) -> str:
         if said.application_id != APPLICATION:
             return "other_application"
         known.installs = tuple(sorted({*known.installs, (said.at, said.installed)}))
         self._settle_all(known)
         return "applied"
 
-    def _report(self, said: Reported) -> str:
+    def _report(self, said: CarrierReportEvent) -> str:
         if said.order_id is None:
             self.reports.append(said)
             self._join({said.number})
@@ -184,10 +209,14 @@ class World:
                 self._settle(known, said.order_id)
         return outcome
 
-    def _join_named(self, said: Reported) -> str:
+    def _join_named(self, said: CarrierReportEvent) -> str:
         """A report that names an order is that order's, if one merchant only has it."""
         assert said.order_id is not None
-        has = [m for name, m in self.merchants.items() if said.merchant_id in (None, name) and said.order_id in m.orders]
+        has = [
+            m
+            for name, m in self.merchants.items()
+            if said.merchant_id in (None, name) and said.order_id in m.orders
+        ]
         if len(has) != 1:
             return "parked"
         return fold_report(has[0].orders[said.order_id], _carrier_report(said))
@@ -196,7 +225,10 @@ class World:
         """Gives the reports of the numbers to the one order that has the number now, and takes them from all others."""
         for number in numbers:
             claims = [
-                (m, known, o) for m, known in self.merchants.items() for o, f in known.orders.items() if number in numbers_of(f)
+                (m, known, o)
+                for m, known in self.merchants.items()
+                for o, f in known.orders.items()
+                if number in numbers_of(f)
             ]
             for known in self.merchants.values():
                 for facts in known.orders.values():
@@ -207,7 +239,8 @@ class World:
                 near = [
                     (known, order)
                     for merchant, known, order in claims
-                    if said.merchant_id in (None, merchant) and within_reach(_created(known.orders[order]), said.at)
+                    if said.merchant_id in (None, merchant)
+                    and within_reach(_created(known.orders[order]), said.at)
                 ]
                 if len(near) == 1:
                     known, order = near[0]
@@ -219,7 +252,9 @@ class World:
     def pass_time(self, until: Micros) -> None:
         """Timers act when they are due, in order, until the instant; then it is now."""
         while True:
-            waiting = [(due, m, o) for m, known in self.merchants.items() for o, due in known.due.items()]
+            waiting = [
+                (due, m, o) for m, known in self.merchants.items() for o, due in known.due.items()
+            ]
             due, merchant, order = min(waiting, default=(until + 1, "", b""))
             if due > until:
                 break
@@ -245,7 +280,11 @@ class World:
 
     def history(self, member: str = MEMBER, merchant: str = MERCHANT) -> list[tuple[str, int]]:
         """Type and points of the member's entries, oldest first."""
-        return [(e.type, e.points) for e in self.merchant(merchant).ledger if e.member == pack_id(member)]
+        return [
+            (e.type, e.points)
+            for e in self.merchant(merchant).ledger
+            if e.member == pack_id(member)
+        ]
 
     def expiries(self, member: str = MEMBER, merchant: str = MERCHANT) -> dict[Micros, int]:
         """Expiry instant to free points of the member's lots."""
@@ -258,7 +297,11 @@ class World:
 
     def _decide(self, known: Merchant, order: bytes) -> Entitlement:
         facts = known.orders.get(order, OrderFacts())
-        said = known.customers.get(facts.record.member) if facts.record is not None and facts.record.member else None
+        said = (
+            known.customers.get(facts.record.member)
+            if facts.record is not None and facts.record.member
+            else None
+        )
         facts.buyer = UNKNOWN_BUYER if said is None else Buyer(said.is_member, said.registered_at)
         rules = known.rules.get(facts.settings_no)
         return entitlement(facts, rules, self.now, known.installs)
@@ -296,7 +339,9 @@ class World:
         self._lapse(known, change.holder)
         key = LotKey(change.expires_at, order, change.episode)
         add = change.points > 0
-        moved = grant(account, key, change.points) if add else claw_back(account, key, -change.points)
+        moved = (
+            grant(account, key, change.points) if add else claw_back(account, key, -change.points)
+        )
         if moved.points:
             self._record(known, change.holder, change.type, moved, key)
         if change.expires_at <= self.now:
@@ -312,5 +357,14 @@ class World:
         account = known.accounts[member]
         account.sequence += 1
         balance = account.available + account.held - account.debt
-        entry = Entry(kind, member, moved.points, key.source, key.episode, key.expires_at, account.sequence, balance)
+        entry = Entry(
+            kind,
+            member,
+            moved.points,
+            key.source,
+            key.episode,
+            key.expires_at,
+            account.sequence,
+            balance,
+        )
         known.ledger.append(entry)

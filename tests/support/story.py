@@ -1,13 +1,22 @@
 """One order's story told to the rules alone: records and reports in hand, time passing, the differences written down.
 
-Nothing is read, stored or joined here, so a test of a decision says just the facts that it is about.
+Nothing is read, stored or joined here, so a test of a decision says just the facts that it is
+about.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from rules.earning.entitlement import Entitlement, Installs, after_posting, changes, entitlement
-from rules.order.facts import Buyer, CarrierReport, DeliveryKey, OrderFacts, OrderRecord, ParcelRecord, ReturnOrder
+from rules.order.facts import (
+    Buyer,
+    CarrierReport,
+    DeliveryKey,
+    OrderFacts,
+    OrderRecord,
+    ParcelRecord,
+    ReturnOrder,
+)
 from rules.order.folding import fold_order, fold_parcel, fold_return
 from rules.order.trail import Version
 from schemas.carriers.meaning import Meaning
@@ -29,7 +38,9 @@ def moment(text: str) -> Micros:
 CREATED = moment("11-29")
 
 
-def bound_rules(*, entitled: dict[str, Any] | None = None, overrides: dict[str, str] | None = None, **earn: Json) -> BoundRules:
+def bound_rules(
+    *, entitled: dict[str, Any] | None = None, overrides: dict[str, str] | None = None, **earn: Json
+) -> BoundRules:
     """$10 = 1 point, three days; by the module, so that orders may be granted on completion too."""
     entitled = entitled or {"plan": "basic", "modules": ["crm_credits"]}
     document = settings(earn=earn, entitlement=entitled, delivery_overrides=overrides or {})
@@ -63,19 +74,30 @@ class Story:
         fold_order(self.facts, record._replace(**fields), None)
         self.settle()
 
-    def parcel(self, status: str, when: str, option: str = HOME, parcel_id: bytes = b"first", **fields: Json) -> None:
+    def parcel(
+        self,
+        status: str,
+        when: str,
+        option: str = HOME,
+        parcel_id: bytes = b"first",
+        **fields: Json,
+    ) -> None:
         """A record of a parcel."""
         record = ParcelRecord(Version(moment(when)), parcel_id, status, option, tracking=NUMBER)
         fold_parcel(self.facts, record._replace(**fields))
         self.settle()
 
-    def report(self, meaning: Meaning, when: str, number: bytes = NUMBER, *, named: bool = False) -> None:
+    def report(
+        self, meaning: Meaning, when: str, number: bytes = NUMBER, *, named: bool = False
+    ) -> None:
         """A carrier's report that was joined to the order."""
         told = CarrierReport(moment(when), meaning, number, "tcat/home", meaning.name, named)
         self.facts.reports = tuple(sorted({*self.facts.reports, told}))
         self.settle()
 
-    def returned(self, total: int, when: str, status: str = "completed", return_id: bytes = b"one") -> None:
+    def returned(
+        self, total: int, when: str, status: str = "completed", return_id: bytes = b"one"
+    ) -> None:
         """A record of a return order."""
         fold_return(self.facts, ReturnOrder(return_id, Version(moment(when)), status, total))
         self.settle()
@@ -117,7 +139,13 @@ class Story:
         return sum(points for _, points in self.history)
 
 
-def story(status: str = "shipped", option: str = HOME, *, overrides: dict[str, str] | None = None, **earn: Json) -> Story:
+def story(
+    status: str = "shipped",
+    option: str = HOME,
+    *,
+    overrides: dict[str, str] | None = None,
+    **earn: Json,
+) -> Story:
     """The order and its parcel, last heard of by upstream on 30 November."""
     told = Story(bound_rules(overrides=overrides, **earn))
     told.order()

@@ -33,7 +33,10 @@ def apart(stories: list[Story]) -> list[Story]:
     found = []
     for number, story in enumerate(stories):
         steps = [
-            replace(step, merchant=_own(step.merchant, number), document=_own(step.document, number)) for step in story.settings
+            replace(
+                step, merchant=_own(step.merchant, number), document=_own(step.document, number)
+            )
+            for step in story.settings
         ]
         told = [(moment, _own(event, number)) for moment, event in story.told]
         found.append(replace(story, settings=steps, told=told))
@@ -55,14 +58,21 @@ def _own(value: Any, number: int, key: str = "") -> Any:
 def record_of(event: Event) -> Record:
     """The event in the topic that it belongs to. Keys are not ours to choose, so there is none."""
     kind = event.get("topic", "report/").partition("/")[0]
-    topic = {"order_delivery": "deliveries", "report": "deliveries", "user": "customers", "customer": "customers"}
+    topic = {
+        "order_delivery": "deliveries",
+        "report": "deliveries",
+        "user": "customers",
+        "customer": "customers",
+    }
     return Record(topic.get(kind, "orders"), None, bytes_of(event))
 
 
 def apply(engine: Engine, merchant: str, document: dict[str, Any]) -> None:
     """A merchant's settings, as an operator applies them."""
     with session.connect(engine.database_url) as connection:
-        store_settings.apply(connection, merchant, load_settings(bytes_of(document), name="test"), "test")
+        store_settings.apply(
+            connection, merchant, load_settings(bytes_of(document), name="test"), "test"
+        )
 
 
 def clock_to(engine: Engine, moment: datetime) -> None:
@@ -108,12 +118,20 @@ def check_answers(engine: Engine, books: list[Book], *, with_dates: bool) -> Map
                 if with_dates:
                     dates = instant(told.decided.due_at or 0), told.decided.expires_at
                     assert dates[0] == must.episode.due, (merchant, order, told, must)
-                    expires = instant(dates[1]) if must.episode.expires != FOREVER and dates[1] is not None else FOREVER
+                    expires = (
+                        instant(dates[1])
+                        if must.episode.expires != FOREVER and dates[1] is not None
+                        else FOREVER
+                    )
                     assert expires == must.episode.expires, (merchant, order, told, must)
     return seen
 
 
 def stops_of(story: Story) -> list[datetime]:
     """When the engine hears: on the way, or, of a story of a year, all late: what nobody claims is purged after 180 days."""
-    days = (4, 13, 22, 80) if story.end < story.grid.at(0) + timedelta(days=180) else (360, 365, 380, 420)
+    days = (
+        (4, 13, 22, 80)
+        if story.end < story.grid.at(0) + timedelta(days=180)
+        else (360, 365, 380, 420)
+    )
     return [story.grid.at(0) + timedelta(days=day) for day in days]

@@ -38,7 +38,10 @@ def money(cents: int, currency: str = "TWD") -> Json:
 
 
 def envelope(topic: str, merchant: str, resource: Json, at: datetime) -> Json:
-    """The webhook around a resource; `ts` is derived from what it says, so that a repeat is the same to the byte."""
+    """The webhook around a resource.
+
+    `ts` is derived from what it says, so that a repeat is the same to the byte.
+    """
     nanoseconds = int(at.timestamp() * 1_000_000) * 1_000
     jitter = int(hashlib.sha256(orjson.dumps(resource)).hexdigest()[:5], 16) % 999 + 1
     return {
@@ -60,32 +63,49 @@ def order(
     topic: str = "order/update",
     **extra: object,
 ) -> Record:
-    """An order as it is at `at`; `delivery` None leaves `order_delivery` out; `extra` are further fields of it."""
+    """An order as it is at `at`; `delivery` None leaves `order_delivery` out.
+
+    `extra` are further fields of it.
+    """
     resource: Json = {
         "id": order_id, "order_number": order_id[:14], "customer_id": member, "status": status, "created_by": "shop",
         "subtotal": money(cents), "created_at": CREATED.isoformat(), "updated_at": at.isoformat(), **extra,
     }  # fmt: skip
     if delivery is not None:
-        resource["order_delivery"] = {"id": hex_id("delivery", order_id), "status": delivery, "platform": option}
+        resource["order_delivery"] = {
+            "id": hex_id("delivery", order_id),
+            "status": delivery,
+            "platform": option,
+        }
     return Record("orders", order_id, orjson.dumps(envelope(topic, merchant, resource, at)))
 
 
-def delivery(merchant: str, order_id: str, status: str, *, option: str = HOME, at: datetime = CREATED) -> Record:
+def delivery(
+    merchant: str, order_id: str, status: str, *, option: str = HOME, at: datetime = CREATED
+) -> Record:
     """An `order_delivery/update` of the order's one parcel."""
     resource = {
         "id": hex_id("delivery", order_id), "order_id": order_id, "status": status, "platform": option,
         "updated_at": at.isoformat(),
     }  # fmt: skip
-    return Record("deliveries", order_id, orjson.dumps(envelope("order_delivery/update", merchant, resource, at)))
+    return Record(
+        "deliveries",
+        order_id,
+        orjson.dumps(envelope("order_delivery/update", merchant, resource, at)),
+    )
 
 
-def returned(merchant: str, order_id: str, cents: int, *, at: datetime = CREATED, number: int = 1) -> Record:
+def returned(
+    merchant: str, order_id: str, cents: int, *, at: datetime = CREATED, number: int = 1
+) -> Record:
     """A completed return order over `cents`."""
     resource = {
         "id": hex_id("return", order_id, number), "order_id": order_id, "status": "completed", "total": money(cents),
         "created_at": at.isoformat(), "updated_at": at.isoformat(),
     }  # fmt: skip
-    return Record("orders", order_id, orjson.dumps(envelope("return_order/update", merchant, resource, at)))
+    return Record(
+        "orders", order_id, orjson.dumps(envelope("return_order/update", merchant, resource, at))
+    )
 
 
 def poison(merchant: str | None, number: int = 0) -> Record:
@@ -98,7 +118,8 @@ def poison(merchant: str | None, number: int = 0) -> Record:
 class Trade:
     """A made-up day: every order is created, shipped and delivered, by orders' and deliveries' records in turn.
 
-    Steps of different orders are mixed, and every `repeat`-th record comes twice. Each order earns `cents // unit`.
+    Steps of different orders are mixed, and every `repeat`-th record comes twice. Each order earns
+    `cents // unit`.
     """
 
     orders: int
@@ -130,10 +151,17 @@ class Trade:
                 order(merchant, order_id, member, cents, delivery="shipped", at=at[1]),
                 delivery(merchant, order_id, "arrived", at=at[2]),
             )
-            steps += [(tick, number, record) for tick, record in zip((number, shipped, final), said, strict=True)]
+            steps += [
+                (tick, number, record)
+                for tick, record in zip((number, shipped, final), said, strict=True)
+            ]
         steps.sort(key=lambda step: step[:2])
         records = [record for _, _, record in steps]
-        return [r for i, record in enumerate(records) for r in ([record] * 2 if i % self.repeat == 0 else [record])]
+        return [
+            r
+            for i, record in enumerate(records)
+            for r in ([record] * 2 if i % self.repeat == 0 else [record])
+        ]
 
     def expected(self) -> Mapping[tuple[str, str], int]:
         """(merchant, member) → points once everything is granted."""

@@ -8,17 +8,24 @@ from processors.runtime.configuration import KafkaConfiguration
 from processors.runtime.logs import librdkafka_logger
 
 QUEUED_KB = 65_536
-"""Prefetch per consumer: some batches of large orders, so that memory stays flat whatever the backlog."""
+"""Prefetch per consumer: some batches of large orders, so that memory stays flat whatever the
+backlog.
+"""
 
 GATHER_BYTES, GATHER_MS = 65_536, 50
-"""The broker answers a fetch when so much has come, or after so long. Answering for every few records costs it and us more
-than the records do: at half load 64 KB come within 15 ms."""
+"""The broker answers a fetch when so much has come, or after so long. Answering for every few
+records costs it and us more than the records do: at half load 64 KB come within 15 ms.
+"""
 
 SESSION_MS = 10_000
-"""How long the partitions of a worker that was killed lie idle. Heartbeats come from a thread of librdkafka's own, so a
-long batch cannot miss them, and a worker that is taken for dead does no harm: the cursor refuses it."""
+"""How long the partitions of a worker that was killed lie idle. Heartbeats come from a thread of
+librdkafka's own, so a long batch cannot miss them, and a worker that is taken for dead does no
+harm: the cursor refuses it.
+"""
 RECONNECT_MS = 1_000
-"""The longest wait before a broker that was lost is tried again: it is most of the time that a restart costs us."""
+"""The longest wait before a broker that was lost is tried again: it is most of the time that a
+restart costs us.
+"""
 
 
 def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
@@ -33,7 +40,9 @@ def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
         "ssl.ca.location": kafka.ssl_ca_location,
         "ssl.certificate.location": kafka.ssl_certificate_location,
         "ssl.key.location": kafka.ssl_key_location,
-        "ssl.key.password": kafka.ssl_key_password.get_secret_value() if kafka.ssl_key_password else None,
+        "ssl.key.password": kafka.ssl_key_password.get_secret_value()
+        if kafka.ssl_key_password
+        else None,
         "reconnect.backoff.max.ms": RECONNECT_MS,
         "log_level": 4,
         "logger": librdkafka_logger(),
@@ -44,7 +53,7 @@ def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
 _NOT_LET_IN = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001 - librdkafka's name
 
 
-class Watch:
+class ClientErrorListener:
     """Listens to a client's own errors, which no call returns: that nobody answers, or that we are not let in."""
 
     def __init__(self) -> None:
@@ -80,13 +89,19 @@ def consumer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
 
 
 def producer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
-    """An idempotent producer. All of the product's partition alike, so that others can find a member's events."""
-    return common(kafka, name=f"points-{worker}") | {
-        "enable.idempotence": True,
-        "partitioner": "murmur2_random",
-        "linger.ms": 5,
-        "delivery.report.only.error": True,  # a callback for every record costs more than producing it
-        "queue.buffering.max.messages": 200_000,
-        "compression.type": kafka.compression,
-        "message.max.bytes": 8 << 20,
-    }
+    """An idempotent producer.
+
+    All of the product's partition alike, so that others can find a member's events.
+    """
+    return (
+        common(kafka, name=f"points-{worker}")
+        | {
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "linger.ms": 5,
+            "delivery.report.only.error": True,  # a callback for every record costs more than producing it
+            "queue.buffering.max.messages": 200_000,
+            "compression.type": kafka.compression,
+            "message.max.bytes": 8 << 20,
+        }
+    )

@@ -1,7 +1,8 @@
 """Batches of records, read from where the database says, whatever Kafka's group offsets are (I6).
 
-Each topic has a consumer of its own in the group. One consumer for all of them would let the sticky assignor give one
-worker every partition of the busy topic and another every partition of a quiet one.
+Each topic has a consumer of its own in the group. One consumer for all of them would let the sticky
+assignor give one worker every partition of the busy topic and another every partition of a quiet
+one.
 """
 
 import time
@@ -9,18 +10,28 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka import (
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from processors.runtime.configuration import KafkaConfiguration
 from processors.runtime.failures import TopicChanged, kafka_error
-from processors.runtime.kafka.clients import Watch, common, consumer
+from processors.runtime.kafka.clients import ClientErrorListener, common, consumer
 from processors.runtime.kafka.topics import describe, is_mock
-from store.streams.cursors import Place
+from store.streams.cursors import PartitionId
 
 METADATA_TIMEOUT = 5.0
 MORE_WHEN_BEHIND = 4
-"""So many times the usual batch while there is a backlog: records of one order that meet in a batch cost one write."""
+"""So many times the usual batch while there is a backlog: records of one order that meet in a batch
+cost one write.
+"""
 HINT_SECONDS = 5.0
 GONE_AFTER = 3
 """So many checks in a row must miss a topic: a broker that has just started may not know it yet."""
@@ -35,7 +46,7 @@ _UNKNOWN = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa
 class Record(NamedTuple):
     """A record and where it stands."""
 
-    place: Place
+    place: PartitionId
     offset: int
     message: Message
 
@@ -44,20 +55,26 @@ class Feed:
     """Consumers in a group, whose positions come from `start_at` and which drop what was revoked."""
 
     def __init__(
-        self, kafka: KafkaConfiguration, worker: str, topics: Sequence[str], start_at: Callable[[Place, int], int]
+        self,
+        kafka: KafkaConfiguration,
+        worker: str,
+        topics: Sequence[str],
+        start_at: Callable[[PartitionId, int], int],
     ) -> None:
-        """`start_at(place, first)` gives the offset to start a partition at; `first` is where its log begins.
+        """`start_at(place, first)` gives the offset to start a partition at.
+
+        `first` is where its log begins.
 
         Asks for the topics' uuids, and joins no group before `subscribe`.
         """
         self._kafka, self._worker, self._start_at = kafka, worker, start_at
         self._topics = list(topics)
-        self.watch = Watch()
+        self.watch = ClientErrorListener()
         self._admin = AdminClient(common(kafka, name=f"points-{worker}") | {"error_cb": self.watch})
         self.cluster, self._uuids = self._identify()
         self._consumers: dict[str, Consumer] = {}
-        self.positions: dict[Place, int] = {}
-        self._places: dict[tuple[str, int], Place] = {}
+        self.positions: dict[PartitionId, int] = {}
+        self._places: dict[tuple[str, int], PartitionId] = {}
         self._assigned_topics: set[str] = set()
         self._busiest = self._topics[0]
         self._full = self._must_rewind = self._must_reopen = False
@@ -74,7 +91,9 @@ class Feed:
             raise
         missing = [t for t in self._topics if t not in metadata.topics]
         if missing:
-            raise TopicChanged(f"topics {', '.join(missing)} do not exist: create them with `points topics apply`")
+            raise TopicChanged(
+                f"topics {', '.join(missing)} do not exist: create them with `points topics apply`"
+            )
         self._is_mock = is_mock(metadata.cluster_id)
         described = describe(self._admin, metadata, self._topics, METADATA_TIMEOUT)
         return str(metadata.cluster_id), {topic: one.uuid for topic, one in described.items()}
@@ -87,13 +106,19 @@ class Feed:
     def subscribe(self) -> None:
         """Joins the group."""
         for topic in self._topics:
-            reader = self._consumers[topic] = Consumer(consumer(self._kafka, self._worker) | {"error_cb": self.watch})
-            reader.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+            reader = self._consumers[topic] = Consumer(
+                consumer(self._kafka, self._worker) | {"error_cb": self.watch}
+            )
+            reader.subscribe(
+                [topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+            )
 
-    def _place(self, topic: str, partition: int) -> Place:
+    def _place(self, topic: str, partition: int) -> PartitionId:
         found = self._places.get((topic, partition))
         if found is None:
-            found = self._places[topic, partition] = Place(topic, self._uuids[topic], partition)
+            found = self._places[topic, partition] = PartitionId(
+                topic, self._uuids[topic], partition
+            )
         return found
 
     def uuid(self, topic: str) -> str:
@@ -117,7 +142,9 @@ class Feed:
                 self.positions.pop(self._place(part.topic, part.partition), None)
                 part.offset = OFFSET_END
         reader.incremental_assign(partitions)
-        self._assigned_topics.update(topic for topic, mine in self._consumers.items() if mine is reader)
+        self._assigned_topics.update(
+            topic for topic, mine in self._consumers.items() if mine is reader
+        )
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         for part in partitions:
@@ -126,7 +153,9 @@ class Feed:
     def _lost(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
         """The group has taken us for dead: until it answers anew, nothing is ours."""
         self._revoked(reader, partitions)
-        self._assigned_topics.difference_update(topic for topic, mine in self._consumers.items() if mine is reader)
+        self._assigned_topics.difference_update(
+            topic for topic, mine in self._consumers.items() if mine is reader
+        )
 
     def batch(self, size: int, wait: float) -> list[Record]:
         """Up to `size` records of partitions that are still assigned, and more of them while there is a backlog.
@@ -136,7 +165,8 @@ class Feed:
         if self._must_rewind or self._must_reopen:
             self.rewind()
         messages = self._gather(size * MORE_WHEN_BEHIND if self._full else size, wait)
-        # Only a whole batch is a backlog: a wait that grew with every half-full one would feed itself.
+        # Only a whole batch is a backlog: a wait that grew with every half-full one would feed
+        # itself.
         self._full = len(messages) >= size
         trouble, self._trouble = self._trouble, None
         if trouble is not None:
@@ -152,11 +182,16 @@ class Feed:
         return messages
 
     def _read(self, size: int, wait: float) -> list[Message]:
-        """The busiest topic is waited for, the others are looked into; a full one lets the next go first."""
+        """The busiest topic is waited for, the others are looked into.
+
+        A full one lets the next go first.
+        """
         messages = self._consumers[self._busiest].consume(size, wait)
         most = len(messages)
         if most == size:
-            self._busiest = self._topics[(self._topics.index(self._busiest) + 1) % len(self._topics)]
+            self._busiest = self._topics[
+                (self._topics.index(self._busiest) + 1) % len(self._topics)
+            ]
             return messages
         for topic, reader in self._consumers.items():
             if topic != self._busiest and len(messages) < size:
@@ -193,7 +228,7 @@ class Feed:
             raise KafkaException(error)
         self.watch.alarmed = True
 
-    def done(self, offsets: dict[Place, int]) -> None:
+    def done(self, offsets: dict[PartitionId, int]) -> None:
         """Takes note of new positions after a commit, and now and then tells Kafka, as a hint for people's tools."""
         for place, offset in offsets.items():
             if place in self.positions:
@@ -205,7 +240,11 @@ class Feed:
         """Commits the positions to the group, without waiting; a hint that fails is no loss."""
         self._hinted_at = time.monotonic()
         for topic, reader in self._consumers.items():
-            parts = [TopicPartition(p.topic, p.partition, o) for p, o in self.positions.items() if p.topic == topic]
+            parts = [
+                TopicPartition(p.topic, p.partition, o)
+                for p, o in self.positions.items()
+                if p.topic == topic
+            ]
             if parts:
                 with suppress(KafkaException):
                     reader.commit(offsets=parts, asynchronous=True)
@@ -221,7 +260,9 @@ class Feed:
             try:
                 for place in list(self.positions):
                     at = self.positions[place] = self._start_at(place, self.positions[place])
-                    self._consumers[place.topic].seek(TopicPartition(place.topic, place.partition, at))
+                    self._consumers[place.topic].seek(
+                        TopicPartition(place.topic, place.partition, at)
+                    )
                 self._each("resume")
             except KafkaException:
                 self._must_reopen = True
@@ -243,7 +284,9 @@ class Feed:
 
     def _each(self, what: str) -> None:
         for topic, reader in self._consumers.items():
-            parts = [TopicPartition(p.topic, p.partition) for p in self.positions if p.topic == topic]
+            parts = [
+                TopicPartition(p.topic, p.partition) for p in self.positions if p.topic == topic
+            ]
             with suppress(KafkaException):
                 getattr(reader, what)(parts)
 
@@ -253,7 +296,9 @@ class Feed:
             self._admin.list_topics(timeout=METADATA_TIMEOUT)
             self.watch.alarmed = False
             return
-        described = self._admin.describe_topics(TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT)
+        described = self._admin.describe_topics(
+            TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT
+        )
         for topic, future in described.items():
             try:
                 now = str(future.result().topic_id)
@@ -277,7 +322,7 @@ class Feed:
                 "and go on with `points cursor adopt`"
             )
 
-    def lags(self) -> dict[Place, int]:
+    def lags(self) -> dict[PartitionId, int]:
         """Records between each position and the end of its log, computed from our own positions."""
         found = {}
         for place, position in self.positions.items():

@@ -7,8 +7,10 @@ from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 _MOCK_CLUSTERS = "mockCluster"
-"""How the ids of librdkafka's mock clusters begin. They have no administration, so they tell no uuids. A mock cluster
-forgets its topics when it ends and is another one next time, so that cluster and name say which topic it is."""
+"""How the ids of librdkafka's mock clusters begin. They have no administration, so they tell no
+uuids. A mock cluster forgets its topics when it ends and is another one next time, so that cluster
+and name say which topic it is.
+"""
 
 
 class Described(NamedTuple):
@@ -25,15 +27,29 @@ def is_mock(cluster: str | None) -> bool:
 
 
 def describe(
-    admin: AdminClient, metadata: ClusterMetadata, topics: Sequence[str], timeout: float, *, lenient: bool = False
+    admin: AdminClient,
+    metadata: ClusterMetadata,
+    topics: Sequence[str],
+    timeout: float,
+    *,
+    lenient: bool = False,
 ) -> dict[str, Described]:
-    """The topics by name. Raises KafkaException, also for one that does not exist; if lenient, that one is left out."""
+    """The topics by name.
+
+    Raises KafkaException, also for one that does not exist; if lenient, that one is left out.
+    """
     if not topics:
         return {}
     if is_mock(metadata.cluster_id):
-        return {t: Described(f"mock:{t}", len(metadata.topics[t].partitions), 1) for t in topics if t in metadata.topics}
+        return {
+            t: Described(f"mock:{t}", len(metadata.topics[t].partitions), 1)
+            for t in topics
+            if t in metadata.topics
+        }
     found = {}
-    for name, future in admin.describe_topics(TopicCollection(list(topics)), request_timeout=timeout).items():
+    for name, future in admin.describe_topics(
+        TopicCollection(list(topics)), request_timeout=timeout
+    ).items():
         try:
             one = future.result()
         except KafkaException:

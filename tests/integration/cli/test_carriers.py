@@ -18,7 +18,9 @@ STRANGE = "77777"
 FETCHED = CREATED + timedelta(days=2)
 
 
-def report(number: str, code: str | None = "2067", *, at: datetime = FETCHED, **fields: object) -> Record:
+def report(
+    number: str, code: str | None = "2067", *, at: datetime = FETCHED, **fields: object
+) -> Record:
     told = {
         "carrier": "ecpay", "service": "unimartc2c", "code": code, "tracking_number": number, "occurred_at": at.isoformat(),
         **fields,
@@ -28,7 +30,12 @@ def report(number: str, code: str | None = "2067", *, at: datetime = FETCHED, **
 
 def numbered(merchant: str, order_id: str, number: str | None, **fields: Any) -> Record:
     """An order whose parcel is on its way to a store, with its tracking number."""
-    parcel = {"id": hex_id("delivery", order_id), "status": "shipped", "platform": STORE, "tracking_number": number}
+    parcel = {
+        "id": hex_id("delivery", order_id),
+        "status": "shipped",
+        "platform": STORE,
+        "tracking_number": number,
+    }
     return order(merchant, order_id, MEMBER, 1000, delivery=None, order_delivery=parcel, **fields)
 
 
@@ -43,7 +50,9 @@ def shop(engine: Engine) -> Engine:
 
 
 def settled(engine: Engine) -> None:
-    wait_for("an empty recheck queue", lambda: engine.value("SELECT NOT EXISTS (SELECT FROM recheck)"))
+    wait_for(
+        "an empty recheck queue", lambda: engine.value("SELECT NOT EXISTS (SELECT FROM recheck)")
+    )
 
 
 def told(engine: Engine, *arguments: str) -> Any:
@@ -64,20 +73,46 @@ def test_a_code_that_gets_a_meaning_reaches_back_to_reports_that_carried_it(shop
     ])  # fmt: skip
     shop.wait_consumed(6)
     (unknown,) = told(shop, "unknown")
-    assert (unknown["carrier"], unknown["service"], unknown["code"], unknown["reports"]) == ("ecpay", "unimartc2c", STRANGE, 3)
+    assert (unknown["carrier"], unknown["service"], unknown["code"], unknown["reports"]) == (
+        "ecpay",
+        "unimartc2c",
+        STRANGE,
+        3,
+    )
     shown = points(shop.environment, "carriers", "unknown").out
     assert STRANGE in shown
     assert "王" not in shown + unknown["text"]
     assert "0912" not in shown + unknown["text"]
     assert {state(shop, one) for one in (by_number, by_name, later)} == {"waiting"}
     assert any(
-        "no table has this code" in step for step in points(shop.environment, "explain", SHOP, by_number, "--json").json["steps"]
+        "no table has this code" in step
+        for step in points(shop.environment, "explain", SHOP, by_number, "--json").json["steps"]
     )
 
-    done = told(shop, "set", "ecpay", "unimartc2c", STRANGE, "collected", "--note", "their notice of May", "--by", "mei")
-    assert (done["word"], done["before"]["word"], done["changed"], done["rechecked"]) == ("collected", "unknown", True, 3)
+    done = told(
+        shop,
+        "set",
+        "ecpay",
+        "unimartc2c",
+        STRANGE,
+        "collected",
+        "--note",
+        "their notice of May",
+        "--by",
+        "mei",
+    )
+    assert (done["word"], done["before"]["word"], done["changed"], done["rechecked"]) == (
+        "collected",
+        "unknown",
+        True,
+        3,
+    )
     settled(shop)
-    assert [state(shop, one) for one in (by_number, by_name, later)] == ["granted", "granted", "waiting"]
+    assert [state(shop, one) for one in (by_number, by_name, later)] == [
+        "granted",
+        "granted",
+        "waiting",
+    ]
     assert told(shop, "unknown") == []
 
     shop.produce([report("N3", STRANGE)])
@@ -87,25 +122,51 @@ def test_a_code_that_gets_a_meaning_reaches_back_to_reports_that_carried_it(shop
     assert shop.balances() == {(SHOP, MEMBER): 300}
 
 
-def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_on(shop: Engine) -> None:
+def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_on(
+    shop: Engine,
+) -> None:
     before, after = hex_id("before"), hex_id("after")
     shop.produce([numbered(SHOP, before, "N1"), numbered(SHOP, after, "N2"), report("N1")])
     shop.wait_consumed(3)
     wrong = told(shop, "set", "ecpay", "unimartc2c", "2067", "in_transit", "--note", "tried")
-    assert (wrong["version"], wrong["before"], wrong["rechecked"]) == (1, {"word": "collected", "effect": None}, 0)
+    assert (wrong["version"], wrong["before"], wrong["rechecked"]) == (
+        1,
+        {"word": "collected", "effect": None},
+        0,
+    )
     again = told(shop, "set", "ecpay", "unimartc2c", "2067", "in transit", "--note", "again")
     assert (again["version"], again["changed"]) == (1, False)
     shop.produce([report("N2")])
     shop.wait_consumed(4)
     assert [state(shop, before), state(shop, after)] == ["granted", "waiting"]
     rows = {row["code"]: row for row in told(shop, "show", "ecpay", "unimartc2c")}
-    assert (rows["2067"]["word"], rows["2067"]["shipped"]["word"], rows["2067"]["version"]) == ("in transit", "collected", 1)
+    assert (rows["2067"]["word"], rows["2067"]["shipped"]["word"], rows["2067"]["version"]) == (
+        "in transit",
+        "collected",
+        1,
+    )
     assert (rows["2073"]["word"], rows["2073"]["version"]) == ("at the pick-up point", None)
     assert {row["service"] for row in told(shop, "show", "ecpay")} > {"unimartc2c", "tcat"}
     assert "set by" in points(shop.environment, "carriers", "show", "ecpay", "unimartc2c").out
 
-    assert told(shop, "set", "ecpay", "tcat", "3003", "reversed", "--effect", "return", "--note", "tried")["effect"] == "return"
-    back = told(shop, "reset", "ecpay", "unimartc2c", "2067", "--note", "it was right", "--by", "kai")
+    assert (
+        told(
+            shop,
+            "set",
+            "ecpay",
+            "tcat",
+            "3003",
+            "reversed",
+            "--effect",
+            "return",
+            "--note",
+            "tried",
+        )["effect"]
+        == "return"
+    )
+    back = told(
+        shop, "reset", "ecpay", "unimartc2c", "2067", "--note", "it was right", "--by", "kai"
+    )
     assert (back["word"], back["version"]) == ("collected", 3)
     log = told(shop, "log")
     assert [(row["version"], row["word"], row["note"], row["applied_by"]) for row in log[::2]] == [
@@ -113,7 +174,12 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
     ]  # fmt: skip
     assert log[2]["before"] == {"word": "in transit", "effect": None}
     assert "back to the shipped table" in points(shop.environment, "carriers", "log").out
-    assert points(shop.environment, "carriers", "reset", "ecpay", "unimartc2c", "2067", "--note", "x").code == 6
+    assert (
+        points(
+            shop.environment, "carriers", "reset", "ecpay", "unimartc2c", "2067", "--note", "x"
+        ).code
+        == 6
+    )
     rows = {row["code"]: row for row in told(shop, "show", "ecpay", "unimartc2c")}
     assert (rows["2067"]["word"], rows["2067"]["version"]) == ("collected", None)
 
@@ -130,7 +196,9 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
     (["show", "fedex"], 6, "no table has fedex"),
     (["reset", "ecpay", "unimart", "300", "--note", "x"], 6, "nothing was set"),
 ])  # fmt: skip
-def test_what_cannot_be_meant_is_refused_and_changes_nothing(engine: Engine, arguments: list[str], code: int, said: str) -> None:
+def test_what_cannot_be_meant_is_refused_and_changes_nothing(
+    engine: Engine, arguments: list[str], code: int, said: str
+) -> None:
     ran = points(engine.environment, "carriers", *arguments)
     assert (ran.code, said in ran.err, "Traceback" in ran.err) == (code, True, False)
     assert told(engine, "log") == []
@@ -145,9 +213,14 @@ def test_texts_are_codes_where_carriers_send_no_code(shop: Engine) -> None:
         ]
     )
     shop.wait_consumed(2)
-    assert {(row["carrier"], row["code"]) for row in told(shop, "unknown")} == {("hct", text), ("pigeon", "coo")}
+    assert {(row["carrier"], row["code"]) for row in told(shop, "unknown")} == {
+        ("hct", text),
+        ("pigeon", "coo"),
+    }
     assert told(shop, "set", "hct", "home", text, "delivered", "--note", "x")["rechecked"] == 1
-    assert told(shop, "set", "pigeon", "post", "coo", "delivered", "--note", "a service of our own")["changed"]
+    assert told(
+        shop, "set", "pigeon", "post", "coo", "delivered", "--note", "a service of our own"
+    )["changed"]
     settled(shop)
     assert told(shop, "unknown") == []
     assert [row["code"] for row in told(shop, "show", "pigeon")] == ["coo"]
@@ -156,11 +229,16 @@ def test_texts_are_codes_where_carriers_send_no_code(shop: Engine) -> None:
 def test_setting_a_code_waits_for_a_batch_that_is_noting_it(engine: Engine) -> None:
     """Otherwise the batch would note its report behind our back, and nobody would look at it again."""
     key = ("ecpay", "unimart", STRANGE)
-    with session.connect(engine.database_url) as batch, session.connect(engine.database_url) as operator:
+    with (
+        session.connect(engine.database_url) as batch,
+        session.connect(engine.database_url) as operator,
+    ):
         operator.execute("SET lock_timeout = '300ms'")
         with batch.transaction():
             batch.execute("SELECT epoch FROM settings_epoch FOR SHARE")
-            batch.execute("INSERT INTO unknown_report VALUES ('ecpay', 'unimart', %s, 0, 'N1')", [STRANGE])
+            batch.execute(
+                "INSERT INTO unknown_report VALUES ('ecpay', 'unimart', %s, 0, 'N1')", [STRANGE]
+            )
             with pytest.raises(Exception, match="lock timeout"):
                 codes.set_code(operator, key, Meaning.LOST, "x", "mei")
         assert codes.set_code(operator, key, Meaning.LOST, "x", "mei").rechecked == 1
@@ -177,7 +255,11 @@ def test_parked_reports_are_counted_and_the_ambiguous_ones_listed(shop: Engine) 
     shop.wait_consumed(8)
     settled(shop)
     parked = told(shop, "parked", "--ambiguous")
-    assert (parked["unmatched"]["numbers"], parked["ambiguous"]["numbers"], parked["awaiting_order"]["reports"]) == (1, 1, 2)
+    assert (
+        parked["unmatched"]["numbers"],
+        parked["ambiguous"]["numbers"],
+        parked["awaiting_order"]["reports"],
+    ) == (1, 1, 2)
     assert parked["unmatched"]["oldest"] is not None
     (number,) = parked["numbers"]
     assert (number["tracking_number"], number["crowded"]) == ("N1", False)
@@ -202,7 +284,9 @@ def test_parked_reports_are_counted_and_the_ambiguous_ones_listed(shop: Engine) 
     assert status["parked"] == {k: v for k, v in parked.items() if k not in ("numbers", "orders")}
     assert status["recheck"] == {}
     assert "parked reports" in points(shop.environment, "status").out
-    findings = {f["what"].split(":")[0]: f for f in points(shop.environment, "doctor", "--json").json}
+    findings = {
+        f["what"].split(":")[0]: f for f in points(shop.environment, "doctor", "--json").json
+    }
     assert findings["carriers' reports"]["verdict"] == "warning"
     assert findings["carriers' codes"]["verdict"] == "ok"
 
@@ -216,20 +300,31 @@ def test_parked_reports_are_counted_and_the_ambiguous_ones_listed(shop: Engine) 
 def test_unknown_codes_want_somebody(shop: Engine) -> None:
     shop.produce([report("N1", STRANGE)])
     shop.wait_consumed(1)
-    assert points(shop.environment, "status", "--json").json["unknown_codes"] == {"codes": 1, "reports": 1}
+    assert points(shop.environment, "status", "--json").json["unknown_codes"] == {
+        "codes": 1,
+        "reports": 1,
+    }
     assert "points carriers unknown" in points(shop.environment, "status").out
-    findings = {f["what"].split(":")[0]: f for f in points(shop.environment, "doctor", "--json").json}
+    findings = {
+        f["what"].split(":")[0]: f for f in points(shop.environment, "doctor", "--json").json
+    }
     assert findings["carriers' codes"]["verdict"] == "warning"
 
 
 def test_a_code_that_a_newer_table_has_is_marked_and_can_be_looked_at_again(engine: Engine) -> None:
     """As after an upgrade: the report came while no table had the code."""
     with session.connect(engine.database_url) as connection:
-        connection.execute("INSERT INTO unknown_code VALUES ('ecpay', 'unimartc2c', '2067', 'x', 1, 1, 1)")
-        connection.execute("INSERT INTO unknown_report VALUES ('ecpay', 'unimartc2c', '2067', 0, 'N1')")
+        connection.execute(
+            "INSERT INTO unknown_code VALUES ('ecpay', 'unimartc2c', '2067', 'x', 1, 1, 1)"
+        )
+        connection.execute(
+            "INSERT INTO unknown_report VALUES ('ecpay', 'unimartc2c', '2067', 0, 'N1')"
+        )
     (row,) = told(engine, "unknown")
     assert row["shipped"] == {"word": "collected", "effect": None}
-    assert "the shipped table has it by now" in " ".join(points(engine.environment, "carriers", "unknown").out.split())
+    assert "the shipped table has it by now" in " ".join(
+        points(engine.environment, "carriers", "unknown").out.split()
+    )
     done = told(engine, "set", "ecpay", "unimartc2c", "2067", "collected", "--note", "as shipped")
     assert (done["changed"], done["rechecked"]) == (True, 1)
 

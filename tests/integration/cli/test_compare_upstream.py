@@ -16,13 +16,28 @@ EQUAL, MORE, DAYS, CUT, GONE, GUEST, WAITS, SILENT, NOT_YET = (hex_id("o", n) fo
 
 
 def figure(earned: int, days: int = 0) -> dict[str, Any]:
-    return {"pending_days": days, "earned_points": earned, "order_created_by": "shop", "order_type": None}
+    return {
+        "pending_days": days,
+        "earned_points": earned,
+        "order_created_by": "shop",
+        "order_type": None,
+    }
 
 
-def told(order_id: str, earned: int, *, days: int = 0, merchant: str = SHOP, member: str | None = MEMBER, **fields: Any) -> Record:
+def told(
+    order_id: str,
+    earned: int,
+    *,
+    days: int = 0,
+    merchant: str = SHOP,
+    member: str | None = MEMBER,
+    **fields: Any,
+) -> Record:
     """An order of 1,000 that has arrived, which is 100 points with us."""
     fields = {"delivery": "arrived"} | fields
-    return order(merchant, order_id, member, 1000, member_point_summary=figure(earned, days), **fields)
+    return order(
+        merchant, order_id, member, 1000, member_point_summary=figure(earned, days), **fields
+    )
 
 
 @pytest.fixture
@@ -37,7 +52,9 @@ def shops(engine: Engine) -> Engine:
         "registered_at": (CREATED + timedelta(days=1)).isoformat(),
         "updated_at": CREATED.isoformat(),
     }
-    customer = Record("customers", None, orjson.dumps(envelope("user/update", SHOP, registered, CREATED)))
+    customer = Record(
+        "customers", None, orjson.dumps(envelope("user/update", SHOP, registered, CREATED))
+    )
     engine.produce([customer])
     engine.wait_consumed(1)
     engine.produce([
@@ -52,7 +69,11 @@ def shops(engine: Engine) -> Engine:
 
 def test_differences_are_told_by_reason_with_sums_and_examples(shops: Engine) -> None:
     found = points(shops.environment, "compare-upstream", SHOP, "--json").json
-    assert (found["orders"], found["upstream_points"], found["our_points"]) == (8, 820, 100 + 100 + 100 + 57 + 100)
+    assert (found["orders"], found["upstream_points"], found["our_points"]) == (
+        8,
+        820,
+        100 + 100 + 100 + 57 + 100,
+    )
     outcomes = {one["outcome"]: one for one in found["outcomes"]}
     assert {name: (one["orders"], one["upstream_points"], one["our_points"]) for name, one in outcomes.items()} == {
         "equal": (1, 100, 100), "other_points": (1, 120, 100), "other_days": (1, 100, 100), "partly_returned": (1, 100, 57),
@@ -86,4 +107,6 @@ def test_people_get_a_table_with_order_ids(shops: Engine) -> None:
 def test_nothing_is_paid_from_the_platforms_figure(shops: Engine) -> None:
     explained = points(shops.environment, "explain", SHOP, MORE, "--json").json
     assert (explained["points"], explained["granted"]) == (100, 100)
-    assert any("own figure (member_point_summary) is 120 points" in step for step in explained["steps"])
+    assert any(
+        "own figure (member_point_summary) is 120 points" in step for step in explained["steps"]
+    )

@@ -23,9 +23,17 @@ def fed(engine: Engine, records: int) -> None:
 
 def cursors(engine: Engine, topic: str = "orders") -> dict[tuple[int, bool], dict[str, int]]:
     """By partition, and whether the row is of the topic that is there now."""
-    rows = [r for r in points(engine.environment, "cursor", "show", "--json").json if r["topic"] == engine.topics[topic]]
+    rows = [
+        r
+        for r in points(engine.environment, "cursor", "show", "--json").json
+        if r["topic"] == engine.topics[topic]
+    ]
     uuid = {r["topic_uuid"] for r in rows}
-    newest = str(max(rows, key=lambda r: r["updated_at"] or "")["topic_uuid"]) if len(uuid) > 1 else uuid.pop()
+    newest = (
+        str(max(rows, key=lambda r: r["updated_at"] or "")["topic_uuid"])
+        if len(uuid) > 1
+        else uuid.pop()
+    )
     return {(r["partition"], r["topic_uuid"] == newest): r for r in rows}
 
 
@@ -74,10 +82,15 @@ def test_log_cut_by_retention_is_adopted_and_the_former_row_stays(engine: Engine
     adopted = points(engine.environment, "cursor", "adopt", "--yes", "--json").json
     assert {p["partition"]: p["start"] for p in adopted} == cut
     assert all("2 offsets from" in p["why"] for p in adopted)
-    rows = [r for r in points(engine.environment, "cursor", "show", "--json").json if r["topic"] == engine.topics["orders"]]
+    rows = [
+        r
+        for r in points(engine.environment, "cursor", "show", "--json").json
+        if r["topic"] == engine.topics["orders"]
+    ]
     assert sum(r["applied"] for r in rows if r["retired"]) == 12
     assert all(
-        r["next_offset"] - r["first_offset"] == sum(r[c] for c in ("applied", "duplicate", "ignored", "parked", "dead"))
+        r["next_offset"] - r["first_offset"]
+        == sum(r[c] for c in ("applied", "duplicate", "ignored", "parked", "dead"))
         for r in rows
     )
     engine.run("intake")
@@ -93,7 +106,17 @@ def test_offset_needs_its_partition_and_must_lie_in_the_log(engine: Engine) -> N
     ran = points(engine.environment, "cursor", "adopt", "--from", "5", "--partition", "0", "--yes")
     assert ran.code == 2
     assert "outside the log" in ran.err
-    latest = points(engine.environment, "cursor", "adopt", "--from", "latest", "--partition", "1", "--yes", "--json").json
+    latest = points(
+        engine.environment,
+        "cursor",
+        "adopt",
+        "--from",
+        "latest",
+        "--partition",
+        "1",
+        "--yes",
+        "--json",
+    ).json
     assert [p["partition"] for p in latest] == [1]
 
 
@@ -101,7 +124,10 @@ def test_status_tells_lag_due_outbox_and_letters(engine: Engine) -> None:
     engine.merchant(SHOP, pending_days=3)
     worker = engine.run("intake").wait_ready()
     today = datetime.now(UTC) - timedelta(minutes=5)
-    records = [order(SHOP, hex_id("o", n), hex_id("m"), 100, delivery="arrived", at=today) for n in range(20)]
+    records = [
+        order(SHOP, hex_id("o", n), hex_id("m"), 100, delivery="arrived", at=today)
+        for n in range(20)
+    ]
     engine.produce(records)
     engine.wait_consumed(len(records))
     worker.terminate()
@@ -120,7 +146,9 @@ def test_status_tells_lag_due_outbox_and_letters(engine: Engine) -> None:
 
 def test_status_tells_the_database_s_part_without_a_broker(engine: Engine) -> None:
     fed(engine, 2)
-    ran = points({**engine.environment, "POINTS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "status", "--json")
+    ran = points(
+        {**engine.environment, "POINTS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "status", "--json"
+    )
     assert ran.code == 7
     assert '"lag": null' in ran.out
     assert "cannot be reached" in ran.err
@@ -147,11 +175,15 @@ def test_doctor_names_what_is_missing(engine: Engine) -> None:
 
 def test_paused_pipeline_is_told_and_resumed(engine: Engine) -> None:
     fed(engine, 3)
-    engine.rows("INSERT INTO pipeline_state (pipeline, paused_us, reason) VALUES ('intake', 1, 'too much') RETURNING 1")
+    engine.rows(
+        "INSERT INTO pipeline_state (pipeline, paused_us, reason) VALUES ('intake', 1, 'too much') RETURNING 1"
+    )
     doctor = points(engine.environment, "doctor")
     assert doctor.code == 1
     assert "✗ pipeline intake: paused: too much" in doctor.out
-    assert [p["pipeline"] for p in points(engine.environment, "status", "--json").json["paused"]] == ["intake"]
+    assert [
+        p["pipeline"] for p in points(engine.environment, "status", "--json").json["paused"]
+    ] == ["intake"]
     told = points(engine.environment, "resume", "--json").json
     assert told == {"resumed": ["intake"], "grace": 1000}
     assert engine.value("SELECT grace_position FROM pipeline_state") == 3 + 1000
@@ -161,7 +193,9 @@ def test_paused_pipeline_is_told_and_resumed(engine: Engine) -> None:
 
 def test_strict_resume_forgives_nothing(engine: Engine) -> None:
     fed(engine, 3)
-    engine.rows("INSERT INTO pipeline_state (pipeline, paused_us, reason) VALUES ('intake', 1, 'too much') RETURNING 1")
+    engine.rows(
+        "INSERT INTO pipeline_state (pipeline, paused_us, reason) VALUES ('intake', 1, 'too much') RETURNING 1"
+    )
     assert points(engine.environment, "resume", "intake", "--strict", "--json").json == {
         "resumed": ["intake"],
         "grace": 0,

@@ -1,4 +1,7 @@
-"""The sample day comes out as its files expect; and the command leaves nothing behind that it made."""
+"""The sample day comes out as its files expect.
+
+And the command leaves nothing behind that it made.
+"""
 
 import os
 import re
@@ -39,7 +42,9 @@ def story() -> Story:
 
 
 @pytest.fixture(scope="module")
-def played(stack: Stack, postgres: Databases, story: Story, tmp_path_factory: pytest.TempPathFactory) -> Results:
+def played(
+    stack: Stack, postgres: Databases, story: Story, tmp_path_factory: pytest.TempPathFactory
+) -> Results:
     url, prefix = postgres.database(), f"demo-{os.getpid()}."
     bare = {name: value for name, value in os.environ.items() if not name.startswith("POINTS_")}
     environment = environment_of(stack.bootstrap_servers, url, prefix, bare)
@@ -68,14 +73,21 @@ def test_the_day_comes_out_as_its_files_expect(story: Story, played: Results) ->
 
 def test_another_expectation_is_noticed(story: Story, played: Results) -> None:
     wrong = replace(story, expect={**story.expect, "dead": 2})
-    assert differences(wrong, played) == ["records applied: 88, expected 87", "records dead: 1, expected 2"]
+    assert differences(wrong, played) == [
+        "records applied: 88, expected 87",
+        "records dead: 1, expected 2",
+    ]
     first, *others = played.outcomes
     order = replace(first.order, expect=replace(first.order.expect, points=99))
     changed = replace(played, outcomes=(replace(first, order=order), *others))
     assert differences(story, changed) == ["order door: points is 100, expected 99"]
     strange = replace(story, unknown=())
-    assert differences(strange, played) == ["unknown codes: ('ninja_van v2 Held at Partner Store',), expected ()"]
-    assert differences(story, replace(played, parked=1)) == ["1 reports found no order, expected none"]
+    assert differences(strange, played) == [
+        "unknown codes: ('ninja_van v2 Held at Partner Store',), expected ()"
+    ]
+    assert differences(story, replace(played, parked=1)) == [
+        "1 reports found no order, expected none"
+    ]
     lost = replace(played, events=played.events[:-1])
     assert differences(story, lost)[0] == "31 ledger entries, but 30 events with 30 ids"
 
@@ -94,17 +106,33 @@ def test_what_carriers_say_is_final_before_the_platform_says_so(played: Results)
 
 
 def test_a_mistaken_scan_is_taken_back_and_the_next_one_earns_anew(played: Results) -> None:
-    assert points_of(played, "mis-scan") == ("granted", 54, ("granted +54", "clawed_back -54", "granted +54"))
+    assert points_of(played, "mis-scan") == (
+        "granted",
+        54,
+        ("granted +54", "clawed_back -54", "granted +54"),
+    )
     assert dues(played)["mis-scan"] == "2024-12-08"
 
 
 def test_a_report_before_its_order_finds_it_and_a_new_code_is_learnt(played: Results) -> None:
-    assert (points_of(played, "before-its-order")[1], points_of(played, "new-code")[1], played.parked) == (33, 62, 0)
-    assert [(one.code, one.text, one.reports) for one in played.unknown] == [("Held at Partner Store", "Held at Partner Store", 1)]
+    assert (
+        points_of(played, "before-its-order")[1],
+        points_of(played, "new-code")[1],
+        played.parked,
+    ) == (33, 62, 0)
+    assert [(one.code, one.text, one.reports) for one in played.unknown] == [
+        ("Held at Partner Store", "Held at Partner Store", 1)
+    ]
 
 
-def test_a_split_child_earns_by_its_parents_rule_and_a_new_order_by_the_new_one(played: Results) -> None:
-    assert [points_of(played, key)[1] for key in ("split", "split-off", "new-rule")] == [120, 80, 40]
+def test_a_split_child_earns_by_its_parents_rule_and_a_new_order_by_the_new_one(
+    played: Results,
+) -> None:
+    assert [points_of(played, key)[1] for key in ("split", "split-off", "new-rule")] == [
+        120,
+        80,
+        40,
+    ]
 
 
 def test_several_parcels_are_final_at_the_last(played: Results) -> None:
@@ -114,11 +142,19 @@ def test_several_parcels_are_final_at_the_last(played: Results) -> None:
 def test_an_edit_and_a_return_after_the_grant_post_the_difference(played: Results) -> None:
     assert points_of(played, "edited-before") == ("granted", 98, ("granted +98",))
     assert points_of(played, "edited-after") == ("granted", 150, ("granted +200", "adjusted -50"))
-    assert points_of(played, "returned-in-part") == ("granted", 110, ("granted +150", "clawed_back -40"))
+    assert points_of(played, "returned-in-part") == (
+        "granted",
+        110,
+        ("granted +150", "clawed_back -40"),
+    )
 
 
 def test_one_shop_takes_back_what_the_other_lets_keep(played: Results) -> None:
-    assert points_of(played, "cancelled-after") == ("withdrawn", 0, ("granted +60", "clawed_back -60"))
+    assert points_of(played, "cancelled-after") == (
+        "withdrawn",
+        0,
+        ("granted +60", "clawed_back -60"),
+    )
     assert points_of(played, "kept") == ("granted", 49, ("granted +49",))
 
 
@@ -144,9 +180,13 @@ def test_names_and_numbers_are_in_no_table_and_no_event(played: Results) -> None
 
 def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: Stack) -> None:
     before, running = (set(topics(stack)), set(databases(stack))), children_beside(stack)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("POINTS_")} | stack.environment()
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith("POINTS_")
+    } | stack.environment()
     command = [sys.executable, "-m", "cli", "demo", "--pace", "0"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"All 32 orders came out as .* expects", done.stdout)
     assert "the environment's Kafka and PostgreSQL" in done.stdout
@@ -168,7 +208,9 @@ def children_beside(stack: Stack) -> set[psutil.Process]:
 
 def topics(stack: Stack) -> list[str]:
     """Names of the topics in the run's broker."""
-    return list(AdminClient({"bootstrap.servers": stack.bootstrap_servers}).list_topics(timeout=10).topics)
+    return list(
+        AdminClient({"bootstrap.servers": stack.bootstrap_servers}).list_topics(timeout=10).topics
+    )
 
 
 def databases(stack: Stack) -> list[str]:

@@ -10,9 +10,7 @@ from tests.support.commands import points
 from tests.support.engine import Engine, wait_for
 from tests.support.upstream import Record, hex_id, order, poison
 
-SECRET = (
-    b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c","resource":{"name":"Lin Fictional","phone":"0900000001"}}'
-)
+SECRET = b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c","resource":{"name":"Lin Fictional","phone":"0900000001"}}'
 BROKEN = b"\xff\xfe\x00 not text"
 
 
@@ -22,21 +20,34 @@ def letters(engine: Engine) -> Engine:
     engine.merchant("shop-a")
     engine.run("intake")
     engine.run("relay")
-    engine.produce([Record("orders", "0900000001", SECRET), Record("orders", None, BROKEN), poison("shop-a")])
+    engine.produce(
+        [Record("orders", "0900000001", SECRET), Record("orders", None, BROKEN), poison("shop-a")]
+    )
     engine.wait_consumed(3)
     engine.wait_published()
     return engine
 
 
 def ids(engine: Engine) -> dict[bytes, int]:
-    return {bytes(value): number for number, value in engine.rows("SELECT id, value FROM quarantine")}
+    return {
+        bytes(value): number for number, value in engine.rows("SELECT id, value FROM quarantine")
+    }
 
 
 def test_all_rows_are_listed_with_their_coordinates(letters: Engine) -> None:
     rows = points(letters.environment, "dlq", "list", "--json").json
     assert len(rows) == 3
     for row in rows:
-        assert set(row) == {"id", "topic", "partition", "offset", "reason", "message", "received_at", "redriven_at"}
+        assert set(row) == {
+            "id",
+            "topic",
+            "partition",
+            "offset",
+            "reason",
+            "message",
+            "received_at",
+            "redriven_at",
+        }
         assert row["topic"] == letters.topics["orders"]
     assert "open" in points(letters.environment, "dlq", "list").out
 
@@ -53,7 +64,9 @@ def test_shown_without_what_may_be_personal(letters: Engine) -> None:
 def test_redriven_as_it_was_once(letters: Engine) -> None:
     number = str(ids(letters)[SECRET])
     before = {(m.partition(), m.offset()): m for m in letters.events("orders")}
-    assert points(letters.environment, "dlq", "redrive", number, "--json").json == {"redriven": [int(number)]}
+    assert points(letters.environment, "dlq", "redrive", number, "--json").json == {
+        "redriven": [int(number)]
+    }
     letters.wait_consumed(4)
     (new,) = [m for m in letters.events("orders") if (m.partition(), m.offset()) not in before]
     (old,) = [m for m in before.values() if m.value() == SECRET]
@@ -69,7 +82,9 @@ def test_redriven_as_it_was_once(letters: Engine) -> None:
 
 def test_redrive_all_leaves_out_what_is_done(letters: Engine) -> None:
     known = ids(letters)
-    assert points(letters.environment, "dlq", "discard", str(known[BROKEN]), "--json").json == {"discarded": [known[BROKEN]]}
+    assert points(letters.environment, "dlq", "discard", str(known[BROKEN]), "--json").json == {
+        "discarded": [known[BROKEN]]
+    }
     redriven = points(letters.environment, "dlq", "redrive", "--all", "--json").json["redriven"]
     assert set(redriven) == set(known.values()) - {known[BROKEN]}
     assert points(letters.environment, "dlq", "redrive", "--all", "--json").code == 0
@@ -97,13 +112,18 @@ def test_wrong_ids_are_refused_whole(letters: Engine) -> None:
         assert ran.code == 6
         assert "987654" in ran.err
     assert points(letters.environment, "dlq", "show", "987654").code == 6
-    assert all(row["redriven_at"] is None for row in points(letters.environment, "dlq", "list", "--json").json)
+    assert all(
+        row["redriven_at"] is None
+        for row in points(letters.environment, "dlq", "list", "--json").json
+    )
     assert points(letters.environment, "dlq", "redrive").code == 2
     assert points(letters.environment, "dlq", "redrive", number, "--all").code == 2
 
 
 def test_record_of_a_topic_that_is_gone_is_not_redriven(letters: Engine) -> None:
-    letters.rows("UPDATE quarantine SET topic = 'gone-for-good' WHERE value = %s RETURNING id", BROKEN)
+    letters.rows(
+        "UPDATE quarantine SET topic = 'gone-for-good' WHERE value = %s RETURNING id", BROKEN
+    )
     ran = points(letters.environment, "dlq", "redrive", str(ids(letters)[BROKEN]))
     assert ran.code == 4
     assert "gone-for-good" in ran.err
@@ -128,8 +148,13 @@ def test_headers_come_back_untouched(engine: Engine) -> None:
 def test_bytes_are_forgotten_after_14_days_and_the_rest_of_the_row_stays(letters: Engine) -> None:
     letters.move_clock(14 * 86_400 + 60)
     letters.run("expiry")
-    wait_for("bytes forgotten", lambda: letters.value("SELECT count(*) FROM quarantine WHERE purged_us IS NULL") == 0)
-    assert letters.rows("SELECT DISTINCT key, value, headers FROM quarantine") == [(None, None, None)]
+    wait_for(
+        "bytes forgotten",
+        lambda: letters.value("SELECT count(*) FROM quarantine WHERE purged_us IS NULL") == 0,
+    )
+    assert letters.rows("SELECT DISTINCT key, value, headers FROM quarantine") == [
+        (None, None, None)
+    ]
     assert len(points(letters.environment, "dlq", "list", "--json").json) == 3
     number = letters.value("SELECT min(id) FROM quarantine")
     refused = points(letters.environment, "dlq", "redrive", str(number), "--again")

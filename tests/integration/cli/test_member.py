@@ -40,7 +40,12 @@ def day(engine: Engine) -> Engine:
 def test_balance_history_and_explain_agree(day: Engine) -> None:
     balance = points(day.environment, "balance", SHOP, MEMBER, "--json").json
     assert balance["available"] == balance["never_expire"] == 125
-    assert (balance["held"], balance["debt"], balance["pending"], balance["expiring"]) == (0, 0, 70, [])
+    assert (balance["held"], balance["debt"], balance["pending"], balance["expiring"]) == (
+        0,
+        0,
+        70,
+        [],
+    )
     history = points(day.environment, "history", SHOP, MEMBER, "--json").json
     assert sum(entry["points"] for entry in history) == 125 == history[-1]["balance_after"]
     assert [entry["sequence"] for entry in history] == list(range(1, balance["sequence"] + 1))
@@ -48,16 +53,32 @@ def test_balance_history_and_explain_agree(day: Engine) -> None:
         "sequence", "type", "points", "balance_after", "order_id", "reason", "performer", "expires_at", "occurred_at",
         "recorded_at",
     }  # fmt: skip
-    states = {o: points(day.environment, "explain", SHOP, o, "--json").json for o in (GRANTED, WAITING, PLANNED, CUT)}
+    states = {
+        o: points(day.environment, "explain", SHOP, o, "--json").json
+        for o in (GRANTED, WAITING, PLANNED, CUT)
+    }
     assert {o: (s["state"], s["points"], s["granted"]) for o, s in states.items()} == {
         GRANTED: ("granted", 100, 100),
         WAITING: ("waiting", 50, 0),
         PLANNED: ("planned", 70, 0),
         CUT: ("granted", 25, 25),
     }
-    for key in ("order_id", "member_id", "settings_version", "base", "final_at", "due_at", "expires_at", "steps"):
+    for key in (
+        "order_id",
+        "member_id",
+        "settings_version",
+        "base",
+        "final_at",
+        "due_at",
+        "expires_at",
+        "steps",
+    ):
         assert key in states[GRANTED]
-    assert (states[GRANTED]["member_id"], states[GRANTED]["settings_version"], states[GRANTED]["base"]) == (
+    assert (
+        states[GRANTED]["member_id"],
+        states[GRANTED]["settings_version"],
+        states[GRANTED]["base"],
+    ) == (
         MEMBER,
         1,
         1000,
@@ -70,7 +91,9 @@ def test_balance_history_and_explain_agree(day: Engine) -> None:
 def test_history_pages(day: Engine) -> None:
     whole = points(day.environment, "history", SHOP, MEMBER, "--json").json
     pages, after = [], 0
-    while page := points(day.environment, "history", SHOP, MEMBER, "--after", str(after), "--limit", "1", "--json").json:
+    while page := points(
+        day.environment, "history", SHOP, MEMBER, "--after", str(after), "--limit", "1", "--json"
+    ).json:
         assert len(page) == 1
         pages += page
         after = page[-1]["sequence"]
@@ -102,7 +125,12 @@ def test_unknown_member_has_zeros_and_unknown_merchant_is_not_found(day: Engine)
 
 def test_unknown_order_is_none_and_says_so(day: Engine) -> None:
     told = points(day.environment, "explain", SHOP, "f" * 24, "--json").json
-    assert (told["state"], told["member_id"], told["points"], told["granted"]) == ("none", None, 0, 0)
+    assert (told["state"], told["member_id"], told["points"], told["granted"]) == (
+        "none",
+        None,
+        0,
+        0,
+    )
     assert told["steps"] == ["unknown_order: no record of this order has come."]
 
 
@@ -110,7 +138,18 @@ def test_an_order_moved_through_three_members_tells_all_its_entries(day: Engine)
     second, third = hex_id("second"), hex_id("third")
     day.run("intake")
     for number, member in enumerate((second, third), start=1):
-        day.produce([order(SHOP, GRANTED, member, 1000, delivery=None, at=CREATED + timedelta(days=40 + number))])
+        day.produce(
+            [
+                order(
+                    SHOP,
+                    GRANTED,
+                    member,
+                    1000,
+                    delivery=None,
+                    at=CREATED + timedelta(days=40 + number),
+                )
+            ]
+        )
         day.wait_consumed(8 + number)
     told = points(day.environment, "explain", SHOP, GRANTED, "--json").json
     assert (told["member_id"], told["state"], told["granted"]) == (third, "granted", 100)
@@ -122,7 +161,9 @@ def test_an_order_moved_through_three_members_tells_all_its_entries(day: Engine)
 def test_lapsed_points_are_gone_before_anybody_posts_it(engine: Engine) -> None:
     engine.merchant(SHOP, pending_days=0, expiry=FIXED)
     engine.run("intake")
-    engine.produce([order(SHOP, GRANTED, MEMBER, 1000, delivery="arrived", at=LATER, order_number="1")])
+    engine.produce(
+        [order(SHOP, GRANTED, MEMBER, 1000, delivery="arrived", at=LATER, order_number="1")]
+    )
     engine.wait_consumed(1)
     before = points(engine.environment, "balance", SHOP, MEMBER, "--json").json
     assert before["available"] == 100

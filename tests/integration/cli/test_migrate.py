@@ -45,7 +45,9 @@ def run_sql(environment: dict[str, str], *statements: str) -> None:
             connection.execute(statement.encode())
 
 
-def test_migrate_brings_an_empty_database_up_and_then_has_nothing_to_do(empty: dict[str, str]) -> None:
+def test_migrate_brings_an_empty_database_up_and_then_has_nothing_to_do(
+    empty: dict[str, str],
+) -> None:
     first = points(empty, "migrate", "--json").json
     assert (first["before"], first["changed"]) == (None, True)
     assert points(empty, "migrate", "--json").json == {
@@ -70,7 +72,9 @@ def test_database_without_schema_is_refused(empty: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("command", [("balance", "shop", "member"), ("migrate",)])
-def test_database_of_a_newer_version_is_refused(migrated: dict[str, str], command: tuple[str, ...]) -> None:
+def test_database_of_a_newer_version_is_refused(
+    migrated: dict[str, str], command: tuple[str, ...]
+) -> None:
     run_sql(migrated, "UPDATE alembic_version SET version_num = '9999_from_the_future'")
     ran = points(migrated, *command)
     assert ran.code == 3
@@ -79,7 +83,9 @@ def test_database_of_a_newer_version_is_refused(migrated: dict[str, str], comman
 
 def test_wrong_password_is_told_without_showing_it(postgres: Databases) -> None:
     url = make_url(postgres.database()).set(password="not-the-password")
-    ran = points({**KAFKA, "POINTS_DATABASE__URL": url.render_as_string(hide_password=False)}, "migrate")
+    ran = points(
+        {**KAFKA, "POINTS_DATABASE__URL": url.render_as_string(hide_password=False)}, "migrate"
+    )
     if ran.code == 0:
         pytest.skip("this server lets everybody in without a password")
     assert ran.code == 2
@@ -88,7 +94,11 @@ def test_wrong_password_is_told_without_showing_it(postgres: Databases) -> None:
 
 
 def test_database_that_does_not_exist_is_told(postgres: Databases) -> None:
-    url = make_url(postgres.admin_url).set(database="never_made").render_as_string(hide_password=False)
+    url = (
+        make_url(postgres.admin_url)
+        .set(database="never_made")
+        .render_as_string(hide_password=False)
+    )
     ran = points({**KAFKA, "POINTS_DATABASE__URL": url}, "migrate")
     assert ran.code == 2
     assert "never_made" in ran.err
@@ -114,7 +124,8 @@ def test_owner_who_may_not_create_tables_is_told_what_to_do(stranger: dict[str, 
 def test_owner_who_may_not_give_the_role_is_told_who_can(
     stranger: dict[str, str], empty: dict[str, str], postgres: Databases
 ) -> None:
-    # Roles belong to the whole server: another database's migration makes sure that this one is there.
+    # Roles belong to the whole server: another database's migration makes sure that this one is
+    # there.
     assert points({**KAFKA, "POINTS_DATABASE__URL": postgres.database()}, "migrate").code == 0
     run_sql(empty, f"GRANT CREATE ON SCHEMA public TO {stranger['NAME']}")
     ran = points(stranger, "migrate")
@@ -132,12 +143,19 @@ def test_topics_are_created_as_configured_and_then_left_alone(engine: Engine) ->
     assert len(first) == len(engine.topics)
     again = points(environment, "topics", "apply", "--json").json
     assert [row for row in again if row["created"] or row["differs"]] == []
-    fewer = points({**environment, "POINTS_KAFKA__PARTITIONS": "4"}, "topics", "apply", "--json").json
-    assert {tuple(row["differs"]) for row in fewer} == {("partitions: 3, the configuration says 4",)}
+    fewer = points(
+        {**environment, "POINTS_KAFKA__PARTITIONS": "4"}, "topics", "apply", "--json"
+    ).json
+    assert {tuple(row["differs"]) for row in fewer} == {
+        ("partitions: 3, the configuration says 4",)
+    }
 
 
 def test_dead_letter_topics_keep_fourteen_days_and_settings_are_compacted(engine: Engine) -> None:
-    told = {row["topic"]: row["differs"] for row in points(engine.environment, "topics", "apply", "--json").json}
+    told = {
+        row["topic"]: row["differs"]
+        for row in points(engine.environment, "topics", "apply", "--json").json
+    }
     dead, compacted = told[engine.topics["dlq_orders"]], told[engine.topics["settings"]]
     # The fixture made them with the broker's defaults, which is not what is wanted.
     assert any(line.endswith("wanted is 1209600000") for line in dead)
@@ -155,16 +173,42 @@ def test_replication_beyond_the_brokers_is_told(engine: Engine) -> None:
     assert "set POINTS_KAFKA__REPLICATION_FACTOR to that or less" in ran.err
 
 
-def test_settings_are_applied_once_shown_and_logged(migrated: dict[str, str], document: Path) -> None:
-    first = points(migrated, "settings", "apply", "shop", str(document), "--by", "mei", "--json").json
+def test_settings_are_applied_once_shown_and_logged(
+    migrated: dict[str, str], document: Path
+) -> None:
+    first = points(
+        migrated, "settings", "apply", "shop", str(document), "--by", "mei", "--json"
+    ).json
     assert (first["version"], first["changed"]) == (1, True)
-    assert points(migrated, "settings", "apply", "shop", str(document), "--json").json["changed"] is False
+    assert (
+        points(migrated, "settings", "apply", "shop", str(document), "--json").json["changed"]
+        is False
+    )
     document.write_text(yaml.safe_dump(SETTINGS | {"enabled": False}))
-    second = points(migrated, "settings", "apply", "shop", "-", "--by", "lin", "--json", stdin=document.read_text()).json
+    second = points(
+        migrated,
+        "settings",
+        "apply",
+        "shop",
+        "-",
+        "--by",
+        "lin",
+        "--json",
+        stdin=document.read_text(),
+    ).json
     assert second["version"] == 2
     shown = points(migrated, "settings", "show", "shop", "--json").json
-    assert (shown["version"], shown["settings"]["enabled"], shown["applied_by"]) == (2, False, "lin")
-    assert points(migrated, "settings", "show", "shop", "--version", "1", "--json").json["settings"]["enabled"] is True
+    assert (shown["version"], shown["settings"]["enabled"], shown["applied_by"]) == (
+        2,
+        False,
+        "lin",
+    )
+    assert (
+        points(migrated, "settings", "show", "shop", "--version", "1", "--json").json["settings"][
+            "enabled"
+        ]
+        is True
+    )
     log = points(migrated, "settings", "log", "shop", "--json").json
     assert [(row["version"], row["applied_by"]) for row in log] == [(1, "mei"), (2, "lin")]
     assert log[1]["changes"] == [{"path": "enabled", "before": True, "after": False}]
@@ -193,7 +237,9 @@ def test_every_problem_of_a_settings_file_is_told(migrated: dict[str, str], docu
     assert points(migrated, "settings", "show", "shop").code == 6
 
 
-def test_missing_file_and_unknown_merchant_are_told(migrated: dict[str, str], tmp_path: Path) -> None:
+def test_missing_file_and_unknown_merchant_are_told(
+    migrated: dict[str, str], tmp_path: Path
+) -> None:
     assert points(migrated, "settings", "apply", "shop", str(tmp_path / "none.json")).code == 2
     for command in (("settings", "show"), ("settings", "log")):
         ran = points(migrated, *command, "nobody")

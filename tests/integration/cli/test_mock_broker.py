@@ -24,16 +24,27 @@ def mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             "POINTS_DATABASE__URL": "postgresql://nobody@127.0.0.1:1/none",
         }
         rows = points(environment, "topics", "apply", "--json").json
-        assert {row["topic"] for row in rows} >= {"commerce.orders.v1", "points.changed.v1", "dlq.points.orders"}
+        assert {row["topic"] for row in rows} >= {
+            "commerce.orders.v1",
+            "points.changed.v1",
+            "dlq.points.orders",
+        }
         assert all(row["created"] and row["differs"] == [] for row in rows)
-        assert not any(row["created"] for row in points(environment, "topics", "apply", "--json").json)
+        assert not any(
+            row["created"] for row in points(environment, "topics", "apply", "--json").json
+        )
         yield broker.bootstrap_servers
     finally:
         broker.stop()
 
 
 def test_a_feed_reads_what_was_produced(mock: str) -> None:
-    feed = Feed(KafkaConfiguration(bootstrap_servers=mock), "test", ["commerce.orders.v1"], lambda _, first: first)
+    feed = Feed(
+        KafkaConfiguration(bootstrap_servers=mock),
+        "test",
+        ["commerce.orders.v1"],
+        lambda _, first: first,
+    )
     feed.subscribe()
     producer = Producer({"bootstrap.servers": mock, "enable.idempotence": True})
     for n in range(30):
@@ -55,17 +66,29 @@ def test_a_feed_reads_what_was_produced(mock: str) -> None:
 
 def test_a_topic_that_nobody_made_is_missed(mock: str) -> None:
     with pytest.raises(TopicChanged, match=r"nobody\.made\.me do not exist"):
-        Feed(KafkaConfiguration(bootstrap_servers=mock), "test", ["nobody.made.me"], lambda _, first: first)
+        Feed(
+            KafkaConfiguration(bootstrap_servers=mock),
+            "test",
+            ["nobody.made.me"],
+            lambda _, first: first,
+        )
 
 
 def test_another_mock_broker_is_another_cluster(mock: str, tmp_path: Path) -> None:
     """So that cursors of a mock that ended are strangers to the next one (I6)."""
-    first = Feed(KafkaConfiguration(bootstrap_servers=mock), "test", ["commerce.orders.v1"], lambda _, at: at)
+    first = Feed(
+        KafkaConfiguration(bootstrap_servers=mock), "test", ["commerce.orders.v1"], lambda _, at: at
+    )
     other = MockBroker(tmp_path).start()
     try:
-        Producer({"bootstrap.servers": other.bootstrap_servers}).list_topics("commerce.orders.v1", timeout=10)
+        Producer({"bootstrap.servers": other.bootstrap_servers}).list_topics(
+            "commerce.orders.v1", timeout=10
+        )
         second = Feed(
-            KafkaConfiguration(bootstrap_servers=other.bootstrap_servers), "test", ["commerce.orders.v1"], lambda _, at: at
+            KafkaConfiguration(bootstrap_servers=other.bootstrap_servers),
+            "test",
+            ["commerce.orders.v1"],
+            lambda _, at: at,
         )
         assert first.cluster != second.cluster
     finally:

@@ -16,13 +16,19 @@ from tests.support.servers import Databases
 def test_message_survives_the_round_trip(kafka: str, topic_prefix: str) -> None:
     topic = f"{topic_prefix}hello"
     admin = AdminClient({"bootstrap.servers": kafka})
-    for made in admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)]).values():
+    for made in admin.create_topics(
+        [NewTopic(topic, num_partitions=1, replication_factor=1)]
+    ).values():
         made.result(timeout=10)
     producer = Producer({"bootstrap.servers": kafka, "enable.idempotence": True})
     producer.produce(topic, key=b"shop:member", value=b"\x00points", headers=[("ce_id", b"1")])
     assert producer.flush(10) == 0
     consumer = Consumer(
-        {"bootstrap.servers": kafka, "group.id": f"{topic_prefix}g", "auto.offset.reset": "earliest"},
+        {
+            "bootstrap.servers": kafka,
+            "group.id": f"{topic_prefix}g",
+            "auto.offset.reset": "earliest",
+        },
     )
     try:
         consumer.subscribe([topic])
@@ -55,7 +61,9 @@ def test_databases_are_fresh_and_apart(postgres: Databases) -> None:
     with psycopg.connect(first) as connection:
         connection.execute("CREATE TABLE mark (n int)")
     with psycopg.connect(second) as connection:
-        found = connection.execute("SELECT count(*) FROM pg_class WHERE relname = 'mark'").fetchone()
+        found = connection.execute(
+            "SELECT count(*) FROM pg_class WHERE relname = 'mark'"
+        ).fetchone()
         assert found == (0,)
 
 

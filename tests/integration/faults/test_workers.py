@@ -63,7 +63,10 @@ def test_two_workers_that_fight_for_a_partition_double_nothing(engine: Engine) -
     for merchant in SHOPS:
         engine.merchant(merchant)
     groups = [f"{engine.prefix}{name}" for name in ("one", "two")]
-    fighters = [engine.run("intake", POINTS_KAFKA__GROUP_ID=group, POINTS_INTAKE__BATCH="100").wait_ready() for group in groups]
+    fighters = [
+        engine.run("intake", POINTS_KAFKA__GROUP_ID=group, POINTS_INTAKE__BATCH="100").wait_ready()
+        for group in groups
+    ]
     engine.run("relay")
     records = trade.records()
     engine.produce(records)
@@ -81,7 +84,10 @@ def test_a_database_that_restarts_in_the_middle_is_waited_for(engine: Engine, st
     trade = Trade(3000, SHOPS)
     for merchant in SHOPS:
         engine.merchant(merchant)
-    workers = [engine.run(kind, POINTS_INTAKE__BATCH="100").wait_ready() for kind in ("intake", "relay", "grants")]
+    workers = [
+        engine.run(kind, POINTS_INTAKE__BATCH="100").wait_ready()
+        for kind in ("intake", "relay", "grants")
+    ]
     records = trade.records()
     producing = slowly(engine, records, 4)
     engine.wait_consumed(500)
@@ -105,7 +111,9 @@ def test_a_broker_that_restarts_in_the_middle_is_waited_for(engine: Engine, stac
     trade = Trade(3000, SHOPS)
     for merchant in SHOPS:
         engine.merchant(merchant)
-    workers = [engine.run(kind, POINTS_INTAKE__BATCH="50").wait_ready() for kind in ("intake", "relay")]
+    workers = [
+        engine.run(kind, POINTS_INTAKE__BATCH="50").wait_ready() for kind in ("intake", "relay")
+    ]
     records = trade.records()
     engine.produce(records)
     engine.wait_consumed(300)
@@ -152,7 +160,9 @@ def test_poison_of_many_merchants_pauses_until_somebody_resumes(engine: Engine) 
         engine.merchant(merchant)
     good = order("shop-a", "0" * 24, hex_id("m"), 1000, delivery="arrived")
     # One key: all of it in one partition, so that the order of the records is this one.
-    flood = [Record("orders", "k", poison(SHOPS[n % 3], n).value) for n in range(60)] + [good._replace(key="k")]
+    flood = [Record("orders", "k", poison(SHOPS[n % 3], n).value) for n in range(60)] + [
+        good._replace(key="k")
+    ]
     engine.run("relay")
     worker = engine.run("intake").wait_ready()
     engine.produce(flood)
@@ -162,7 +172,10 @@ def test_poison_of_many_merchants_pauses_until_somebody_resumes(engine: Engine) 
     assert worker.metric("points_pipeline_paused", pipeline="intake") == 1
     assert (engine.consumed(), engine.value("SELECT count(*) FROM quarantine")) == (0, 0)
     later = engine.run("intake")
-    wait_for("another one sees the pause", lambda: later.get("/readyz")[0] == 503 and "paused" in later.get("/readyz")[1])
+    wait_for(
+        "another one sees the pause",
+        lambda: later.get("/readyz")[0] == 503 and "paused" in later.get("/readyz")[1],
+    )
     with connect(engine.database_url) as connection, transaction(connection) as cursor:
         assert quarantine.resume(cursor, "intake", 1000)
     engine.wait_consumed(len(flood))
@@ -207,7 +220,9 @@ def test_unreachable_servers_are_waited_for_and_said(engine: Engine) -> None:
         ({"dbname": "no_such_database"}, "does not exist"),
     ],
 )
-def test_a_login_that_is_refused_is_refused_at_once(engine: Engine, change: dict[str, str], says: str) -> None:
+def test_a_login_that_is_refused_is_refused_at_once(
+    engine: Engine, change: dict[str, str], says: str
+) -> None:
     worker = engine.run("grants", POINTS_DATABASE__URL=make_conninfo(engine.database_url, **change))
     assert worker.wait() == 2
     assert says in worker.lines("refused")[0]["why"]

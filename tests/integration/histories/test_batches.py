@@ -1,7 +1,8 @@
 """Random histories in random batches of two intakes at once, beside a worker that looks again and one that grants.
 
-Everything behind the feed is real. All orders of a history may share tracking numbers, parents and members, and both
-intakes hear of them at the same time, so that whatever two transactions do not see of each other must be found later.
+Everything behind the feed is real. All orders of a history may share tracking numbers, parents and
+members, and both intakes hear of them at the same time, so that whatever two transactions do not
+see of each other must be found later.
 """
 
 from random import Random
@@ -16,7 +17,16 @@ from tests.support import invariants
 from tests.support.customers import APPLICATION
 from tests.support.in_process import Desk, Hand
 from tests.support.order_facts import Event
-from tests.support.timeline import IDLE, all_of, apart, apply, book_of, check_answers, clock_to, record_of
+from tests.support.timeline import (
+    IDLE,
+    all_of,
+    apart,
+    apply,
+    book_of,
+    check_answers,
+    clock_to,
+    record_of,
+)
 from tests.support.upstream import Record
 
 HISTORIES, ROUNDS = 25, 6
@@ -28,7 +38,10 @@ def kind_of(event: Event) -> str:
 
 
 def batches(stories: list[Story], random: Random) -> list[list[Record]]:
-    """Everything once or twice, in batches of any size. In each story some kinds of records come before others, roughly."""
+    """Everything once or twice, in batches of any size.
+
+    In each story some kinds of records come before others, roughly.
+    """
     heard: list[tuple[float, Record]] = []
     times = random.choice([1, 1, 2])
     for story in stories:
@@ -36,7 +49,10 @@ def batches(stories: list[Story], random: Random) -> list[list[Record]]:
         kinds = sorted(set(map(kind_of, events)))
         turn = dict(zip(kinds, random.sample(range(len(kinds)), len(kinds)), strict=True))
         spread = random.choice([0.5, 1, 10])
-        heard += [(turn[kind_of(event)] + random.uniform(0, spread), record_of(event)) for event in events * times]
+        heard += [
+            (turn[kind_of(event)] + random.uniform(0, spread), record_of(event))
+            for event in events * times
+        ]
     heard.sort(key=lambda pair: pair[0], reverse=True)  # the last one is taken first
     found = []
     while heard:
@@ -88,7 +104,10 @@ def apply_step(desk: Desk, step: Step) -> None:
 
 
 def together(desk: Desk, todo: list[list[Record]], late: list[Step]) -> None:
-    """Two intakes at once; beside them a worker looks again and grants, and settings come late. At last all is settled."""
+    """Two intakes at once; beside them a worker looks again and grants, and settings come late.
+
+    At last all is settled.
+    """
     stop = Flag()
     hands = [desk.hand(name) for name in ("first", "second", "third")]
     meanwhile = hands[2].start(lambda: turn(hands[2], stop))
@@ -109,7 +128,9 @@ def check_the_end(desk: Desk, books: list[Book], records: int) -> None:
     settled = IDLE.replace("AND NOT EXISTS (SELECT FROM outbox)", "")
     assert desk.value(settled)
     check_answers(desk, books, with_dates=False)
-    assert {key: points for key, points in desk.balances().items() if points} == all_of(books, "balances")
+    assert {key: points for key, points in desk.balances().items() if points} == all_of(
+        books, "balances"
+    )
     invariants.check_accounts(desk)
     invariants.check_earned(desk, all_of(books, "earned"))
     desk.check_counts(records)

@@ -17,7 +17,13 @@ def told(merchant: str) -> list[Event]:
     return [
         order(merchant=merchant, created=day("11-29")),
         application(day("11-30"), installed=False, merchant=merchant),
-        order(merchant=merchant, order_id=CHILD, parent_order_id=ORDER, created=at, topic="order/split_order"),
+        order(
+            merchant=merchant,
+            order_id=CHILD,
+            parent_order_id=ORDER,
+            created=at,
+            topic="order/split_order",
+        ),
         delivery("arrived", day("12-02"), order_id=CHILD, merchant=merchant),
     ]
 
@@ -25,7 +31,11 @@ def told(merchant: str) -> list[Event]:
 def test_an_app_uninstalled_before_the_split_changes_nothing_for_the_child(desk: Desk) -> None:
     merchant, member = some_id("splitting"), some_id("buyer")
     desk.configuration = {"application_id": APPLICATION}
-    apply(desk, merchant, settings(entitlement=WITH_APP, earn={"pending_days": 0, "expiry": {"kind": "never"}}))
+    apply(
+        desk,
+        merchant,
+        settings(entitlement=WITH_APP, earn={"pending_days": 0, "expiry": {"kind": "never"}}),
+    )
     events = told(merchant)
     for event in events:
         if event["topic"].startswith("order/"):

@@ -1,6 +1,7 @@
 """Random histories of everything through real Kafka, real PostgreSQL and real workers: the oracle's answers, and I1 to I8.
 
-However the events come, the end is the same: each in its time, twice and shuffled, and while workers are killed.
+However the events come, the end is the same: each in its time, twice and shuffled, and while
+workers are killed.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,18 @@ from tests.property.histories import HALF_DAY, START, Step, Story, plain_story
 from tests.support import invariants
 from tests.support.engine import Engine, WaitedInVain, wait_for
 from tests.support.order_facts import Event
-from tests.support.timeline import ENVIRONMENT, IDLE, all_of, apart, apply, book_of, check_answers, clock_to, record_of, stops_of
+from tests.support.timeline import (
+    ENVIRONMENT,
+    IDLE,
+    all_of,
+    apart,
+    apply,
+    book_of,
+    check_answers,
+    clock_to,
+    record_of,
+    stops_of,
+)
 
 HISTORIES, PATIENT = 60, 30
 END = START + timedelta(days=430)
@@ -35,7 +47,15 @@ class Stop(NamedTuple):
 def stories() -> list[Story]:
     """The same histories every time: some pay as they go, some a year later, when all was heard."""
     paying = [plain_story(Seeded(number)) for number in range(HISTORIES)]
-    return apart([*paying, *(plain_story(Seeded(1000 + number), HALF_DAY, patient=True) for number in range(PATIENT))])
+    return apart(
+        [
+            *paying,
+            *(
+                plain_story(Seeded(1000 + number), HALF_DAY, patient=True)
+                for number in range(PATIENT)
+            ),
+        ]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +75,9 @@ def at_stops(stories: list[Story], random: Random, *, times: int, shuffled: bool
         for moment, event in story.told:
             open_to = [stop for stop in stops if stop >= moment]
             for _ in range(times):
-                heard.setdefault(random.choice(open_to) if shuffled else open_to[0], []).append((moment, event))
+                heard.setdefault(random.choice(open_to) if shuffled else open_to[0], []).append(
+                    (moment, event)
+                )
     found = []
     for when, pairs in sorted(heard.items()):
         if shuffled:
@@ -82,7 +104,9 @@ def idle(engine: Engine, records: int) -> None:
         engine.wait_consumed(records, within=60)
         wait_for("idle workers", lambda: engine.value(IDLE), within=60)
     except WaitedInVain as late:
-        raise WaitedInVain(f"{late}\n{engine.counts()}\n{engine.workers[0].output[-3000:]}") from None
+        raise WaitedInVain(
+            f"{late}\n{engine.counts()}\n{engine.workers[0].output[-3000:]}"
+        ) from None
 
 
 def check_the_end(engine: Engine, books: list[Book]) -> None:
@@ -93,7 +117,10 @@ def check_the_end(engine: Engine, books: list[Book]) -> None:
     invariants.check_idle(engine)
     invariants.check_earned(engine, all_of(books, "earned"))
     assert len(must) > (HISTORIES + PATIENT) / 4  # most tell of points
-    assert min(seen.get(state, 0) for state in ("none", "waiting", "granted", "withdrawn")) > PATIENT / 3
+    assert (
+        min(seen.get(state, 0) for state in ("none", "waiting", "granted", "withdrawn"))
+        > PATIENT / 3
+    )
 
 
 def hear(engine: Engine, stops: list[Stop]) -> Iterator[datetime]:
@@ -116,15 +143,20 @@ def test_each_event_in_its_time(engine: Engine, stories: list[Story], books: lis
     check_the_end(engine, books)
 
 
-def test_each_event_twice_and_shuffled_and_again_after_years(engine: Engine, stories: list[Story], books: list[Book]) -> None:
+def test_each_event_twice_and_shuffled_and_again_after_years(
+    engine: Engine, stories: list[Story], books: list[Book]
+) -> None:
     stops = at_stops(stories, Random(7), times=2, shuffled=True)
     clock_to(engine, stops[0].when)
     engine.run("all", "--intakes", "2", **ENVIRONMENT)
     patient = stories[HISTORIES:]
     for when in hear(engine, stops):
         if when == max(stops_of(patient[0])):
-            # Nothing of these was paid so far, so that their plan is the oracle's to the day, whatever came when.
-            seen = check_answers(engine, [book_of(story, when) for story in patient], with_dates=True)
+            # Nothing of these was paid so far, so that their plan is the oracle's to the day,
+            # whatever came when.
+            seen = check_answers(
+                engine, [book_of(story, when) for story in patient], with_dates=True
+            )
             assert seen["planned"] > PATIENT / 4
     check_the_end(engine, books)
 
@@ -140,7 +172,9 @@ def test_each_event_twice_and_shuffled_and_again_after_years(engine: Engine, sto
     invariants.check_idle(engine)
 
 
-def test_each_event_once_and_shuffled_while_workers_are_killed(engine: Engine, stories: list[Story], books: list[Book]) -> None:
+def test_each_event_once_and_shuffled_while_workers_are_killed(
+    engine: Engine, stories: list[Story], books: list[Book]
+) -> None:
     random = Random(11)
     stops = at_stops(stories, random, times=1, shuffled=True)
     clock_to(engine, stops[0].when)
@@ -149,7 +183,8 @@ def test_each_event_once_and_shuffled_while_workers_are_killed(engine: Engine, s
     heard = 0
     for number, stop in enumerate(stops):
         before, heard = heard, heard + go_to(engine, stop)
-        # Somewhere in the middle of the work. The group waits ten seconds for an intake that is gone, so not each time.
+        # Somewhere in the middle of the work. The group waits ten seconds for an intake that is
+        # gone, so not each time.
         engine.wait_consumed(before + int(random.uniform(0.1, 0.7) * len(stop.events)))
         victim = 0 if number % 3 == 0 else random.randrange(1, len(KINDS))
         running[victim].kill()

@@ -1,4 +1,7 @@
-"""What must hold whatever comes: expired points stay expired, and nobody changes the ledger. Histories: test_histories.py."""
+"""What must hold whatever comes: expired points stay expired, and nobody changes the ledger.
+
+Histories: test_histories.py.
+"""
 
 from datetime import UTC, datetime
 
@@ -27,7 +30,9 @@ def test_points_expire_once_and_old_events_do_not_bring_them_back(engine: Engine
     events = []
     for number in range(20):
         order_id = some_id(f"expiring {number}")
-        events.append(order(order_id=order_id, merchant=merchant, member=some_id(f"member {number % 3}")))
+        events.append(
+            order(order_id=order_id, merchant=merchant, member=some_id(f"member {number % 3}"))
+        )
         events.append(delivery("arrived", day("12-01"), order_id=order_id, merchant=merchant))
     clock_to(engine, datetime(2024, 12, 10, tzinfo=UTC))
     engine.run("all")
@@ -42,7 +47,9 @@ def test_points_expire_once_and_old_events_do_not_bring_them_back(engine: Engine
     settled(engine, 3 * len(events))
     assert engine.value("SELECT count(*) FROM ledger") == entries
     invariants.check_idle(engine)
-    earned = {(merchant, some_id(f"expiring {n}"), some_id(f"member {n % 3}")): 100 for n in range(20)}
+    earned = {
+        (merchant, some_id(f"expiring {n}"), some_id(f"member {n % 3}")): 100 for n in range(20)
+    }
     invariants.check_earned(engine, earned)
 
 
@@ -76,9 +83,14 @@ def test_neither_the_application_nor_the_owner_can_change_the_ledger(engine: Eng
 
 def test_the_application_may_add_to_the_ledger_and_owns_nothing(engine: Engine) -> None:
     can = "SELECT has_table_privilege('points_app', 'ledger', %s)"
-    rights = {right: engine.value(can, right) for right in ("INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")}
+    rights = {
+        right: engine.value(can, right)
+        for right in ("INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")
+    }
     refused = dict.fromkeys(("UPDATE", "DELETE", "TRUNCATE", "TRIGGER"), False)
     assert rights == {"INSERT": True, "SELECT": True} | refused
     owned = "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = 'points_app'"
     assert engine.value(owned) == 0
-    assert engine.rows("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = 'points_app'") == [(False, False)]
+    assert engine.rows(
+        "SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = 'points_app'"
+    ) == [(False, False)]

@@ -12,7 +12,9 @@ BIG, SMALL = 35, 3
 
 def plan(engine: Engine, merchant: str, orders: int) -> None:
     """So many orders of a merchant, due two days ahead, each of a member of its own."""
-    arrived = datetime.fromtimestamp(engine.value("SELECT points_now()") / 1e6, UTC) - timedelta(hours=1)
+    arrived = datetime.fromtimestamp(engine.value("SELECT points_now()") / 1e6, UTC) - timedelta(
+        hours=1
+    )
     engine.merchant(merchant, pending_days=2)
     engine.produce([
         order(merchant, hex_id(f"{merchant}{n}"), hex_id(f"m{n}"), 1000, delivery="arrived", at=arrived) for n in range(orders)
@@ -41,10 +43,15 @@ def test_merchants_take_turns_and_claims_go_on_where_they_ended(engine: Engine) 
 
 def test_a_due_that_was_passed_over_is_claimed_when_its_holder_is_gone(engine: Engine) -> None:
     planned(engine)
-    with session.connect(engine.database_url) as connection, session.connect(engine.database_url) as other:
+    with (
+        session.connect(engine.database_url) as connection,
+        session.connect(engine.database_url) as other,
+    ):
         worker = Grants(connection)
         with other.transaction():
-            held = other.execute("SELECT order_id FROM due ORDER BY merchant_no, due_us, order_id LIMIT 1").fetchone()
+            held = other.execute(
+                "SELECT order_id FROM due ORDER BY merchant_no, due_us, order_id LIMIT 1"
+            ).fetchone()
             other.execute("SELECT FROM orders WHERE order_id = %s FOR UPDATE", held)
             assert sum(worker.turn(10).tally.claimed for _ in range(6)) == BIG + SMALL - 1
         assert worker.turn(10).tally.claimed == 1

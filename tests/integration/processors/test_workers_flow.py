@@ -24,14 +24,23 @@ def test_a_tree_of_all_workers_grants_a_day_and_stops_when_told(engine: Engine) 
     engine.wait_published()
     engine.audit(trade.expected())
     table = orjson.loads(next(line for line in tree.output.splitlines() if line.startswith("[")))
-    assert [row["worker"] for row in table] == ["relay", "grants", "recheck", "expiry", "intake-1", "intake-2"]
+    assert [row["worker"] for row in table] == [
+        "relay",
+        "grants",
+        "recheck",
+        "expiry",
+        "intake-1",
+        "intake-2",
+    ]
     children = psutil.Process(tree.process.pid).children()
     assert len(children) == 6
     assert tree.terminate() == 0
     assert not any(child.is_running() for child in children)
 
 
-def test_intake_that_is_told_to_stop_finishes_its_batch_and_goes_on_where_it_was(engine: Engine) -> None:
+def test_intake_that_is_told_to_stop_finishes_its_batch_and_goes_on_where_it_was(
+    engine: Engine,
+) -> None:
     trade = Trade(2000, ["shop-a"])
     engine.merchant("shop-a")
     records = trade.records()
@@ -54,12 +63,38 @@ def test_a_worker_says_how_it_is_and_what_it_did(engine: Engine) -> None:
     intake.wait_ready()
     relay.wait_ready()
     order_id, at = hex_id("o"), datetime.now(UTC)
-    engine.produce([order("shop-a", order_id, hex_id("m"), 500, delivery="arrived", option="our own van", at=at)])
-    engine.produce([order("shop-a", order_id, hex_id("m"), 500, delivery="arrived", option="our own van", at=at)])
+    engine.produce(
+        [
+            order(
+                "shop-a",
+                order_id,
+                hex_id("m"),
+                500,
+                delivery="arrived",
+                option="our own van",
+                at=at,
+            )
+        ]
+    )
+    engine.produce(
+        [
+            order(
+                "shop-a",
+                order_id,
+                hex_id("m"),
+                500,
+                delivery="arrived",
+                option="our own van",
+                at=at,
+            )
+        ]
+    )
     engine.wait_consumed(2)
     engine.wait_published()
     topic = engine.topics["orders"]
-    wait_for("both counted", lambda: intake.metric("points_consumed_records_total", topic=topic) == 2)
+    wait_for(
+        "both counted", lambda: intake.metric("points_consumed_records_total", topic=topic) == 2
+    )
     assert intake.metric("points_processed_records_total", outcome="applied") == 1
     assert intake.metric("points_processed_records_total", outcome="duplicate") == 1
     assert intake.metric("points_ledger_entries_total", type="granted") == 1
@@ -71,18 +106,26 @@ def test_a_worker_says_how_it_is_and_what_it_did(engine: Engine) -> None:
     assert intake.metric("points_lag_seconds", topic=topic) == 0
     wait_for("end to end", lambda: relay.metric("points_end_to_end_seconds_count") == 1)
     assert intake.get("/healthz")[0] == 200
-    assert orjson.loads(intake.get("/readyz")[1]) == {"ok": True, "worker": "intake", "reason": None}
+    assert orjson.loads(intake.get("/readyz")[1]) == {
+        "ok": True,
+        "worker": "intake",
+        "reason": None,
+    }
     assert intake.get("/else")[0] == 404
 
 
-def test_points_are_granted_by_themselves_when_their_time_comes_and_never_before(engine: Engine) -> None:
+def test_points_are_granted_by_themselves_when_their_time_comes_and_never_before(
+    engine: Engine,
+) -> None:
     engine.merchant("shop-a", pending_days=3)
     engine.run("intake")
     grants = engine.run("grants").wait_ready()
     now = engine.value("SELECT points_now()") / 1e6
     # Midnight in Taipei after three days; the clock is moved to a second before it.
     arrived = datetime.fromtimestamp(now - 3600, UTC)
-    engine.produce([order("shop-a", hex_id("o"), hex_id("m"), 1000, delivery="arrived", at=arrived)])
+    engine.produce(
+        [order("shop-a", hex_id("o"), hex_id("m"), 1000, delivery="arrived", at=arrived)]
+    )
     due = wait_for("a plan", lambda: engine.rows("SELECT due_us FROM due"))[0][0]
     assert engine.balances() == {}
     engine.move_clock(due / 1e6 - engine.value("SELECT points_now()") / 1e6 - 1)
@@ -93,10 +136,14 @@ def test_points_are_granted_by_themselves_when_their_time_comes_and_never_before
     assert engine.rows("SELECT * FROM due") == []
 
 
-def test_orders_heard_of_before_their_merchants_first_settings_earn_afterwards(engine: Engine) -> None:
+def test_orders_heard_of_before_their_merchants_first_settings_earn_afterwards(
+    engine: Engine,
+) -> None:
     for worker in ("intake", "recheck"):
         engine.run(worker)
-    records = [order("shop-a", hex_id(n), hex_id("m"), 100, delivery="arrived") for n in range(1200)]
+    records = [
+        order("shop-a", hex_id(n), hex_id("m"), 100, delivery="arrived") for n in range(1200)
+    ]
     engine.produce(records)
     engine.wait_consumed(len(records))
     assert engine.balances() == {}
@@ -108,7 +155,9 @@ def test_orders_heard_of_before_their_merchants_first_settings_earn_afterwards(e
 def test_points_that_nobody_touches_expire_and_it_is_announced(engine: Engine) -> None:
     now = engine.value("SELECT points_now()") / 1e6
     day = datetime.fromtimestamp(now, UTC)
-    engine.merchant("shop-a", expiry={"kind": "fixed_date", "month": day.month, "day": min(day.day, 28)})
+    engine.merchant(
+        "shop-a", expiry={"kind": "fixed_date", "month": day.month, "day": min(day.day, 28)}
+    )
     for worker in ("intake", "relay", "expiry"):
         engine.run(worker)
     engine.produce([order("shop-a", hex_id("o"), hex_id("m"), 1000, delivery="arrived", at=day)])
@@ -136,7 +185,10 @@ def test_a_child_that_crashes_is_started_again(engine: Engine) -> None:
 
 def test_children_end_when_their_supervisor_is_killed(engine: Engine) -> None:
     tree = engine.run("grants", "relay")
-    wait_for("both serve", lambda: {line["worker"] for line in tree.lines("serving")} == {"grants", "relay"})
+    wait_for(
+        "both serve",
+        lambda: {line["worker"] for line in tree.lines("serving")} == {"grants", "relay"},
+    )
     children = psutil.Process(tree.process.pid).children()
     tree.kill()
     _, alive = psutil.wait_procs(children, timeout=10)
@@ -168,5 +220,7 @@ def test_an_intake_for_which_no_partition_is_left_stands_by(engine: Engine) -> N
 
 def intake_of(tree: Worker) -> int:
     """The process id of the intake that a tree started last."""
-    lines = wait_for("an intake", lambda: [x for x in tree.lines("child_started") if x["child"] == "intake"])
+    lines = wait_for(
+        "an intake", lambda: [x for x in tree.lines("child_started") if x["child"] == "intake"]
+    )
     return int(lines[-1]["pid"])

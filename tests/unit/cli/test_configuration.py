@@ -42,7 +42,9 @@ def test_problems_of_different_kinds_come_together() -> None:
     assert "many" not in ran.err
 
 
-@pytest.mark.parametrize("url", ["hushhush", "mysql://me:hushhush@host/db", "postgresql://me:hush%ZZhush@host/db"])
+@pytest.mark.parametrize(
+    "url", ["hushhush", "mysql://me:hushhush@host/db", "postgresql://me:hush%ZZhush@host/db"]
+)
 def test_unusable_database_url_is_refused_without_being_shown(url: str) -> None:
     ran = points({**KAFKA, "POINTS_DATABASE__URL": url}, "status")
     assert ran.code == 2
@@ -57,7 +59,10 @@ def test_sasl_without_mechanism_is_refused() -> None:
 
 
 def test_two_topics_of_one_name_are_refused() -> None:
-    ran = points({**KAFKA, **DATABASE, "POINTS_TOPICS__ORDERS": "same", "POINTS_TOPICS__DELIVERIES": "same"}, "status")
+    ran = points(
+        {**KAFKA, **DATABASE, "POINTS_TOPICS__ORDERS": "same", "POINTS_TOPICS__DELIVERIES": "same"},
+        "status",
+    )
     assert ran.code == 2
     assert "two topics have the name same" in ran.err
 

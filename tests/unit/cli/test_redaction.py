@@ -68,7 +68,11 @@ def test_keys_are_shown_when_they_are_ids(key: bytes | None, shown: str | None) 
 
 def test_only_our_own_headers_are_shown() -> None:
     headers = [("x-user", b"Lin"), ("__dlq.errors.offset", b"7"), ("none", None)]
-    assert shown_headers(headers) == [["x-user", "‹3 bytes›"], ["__dlq.errors.offset", "7"], ["none", None]]
+    assert shown_headers(headers) == [
+        ["x-user", "‹3 bytes›"],
+        ["__dlq.errors.offset", "7"],
+        ["none", None],
+    ]
 
 
 def _nested(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
@@ -81,6 +85,9 @@ def test_nothing_unknown_is_ever_shown(value: object) -> None:
     assert not set("ÄÖÜ王小明") & set(shown)
 
 
-@given(st.sampled_from(sorted(IDS | WORDS | TIMES)), st.text("ÄÖÜ王小明 0123456789@", min_size=1, max_size=18))
+@given(
+    st.sampled_from(sorted(IDS | WORDS | TIMES)),
+    st.text("ÄÖÜ王小明 0123456789@", min_size=1, max_size=18),
+)
 def test_known_fields_show_only_what_such_fields_hold(field: str, text: str) -> None:
     assert redacted({field: text})[field] == f"‹text of {len(text)} characters›"

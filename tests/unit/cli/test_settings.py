@@ -33,7 +33,9 @@ def test_a_change_is_told_with_its_path() -> None:
 def test_rules_are_known_by_their_tier_whatever_their_place() -> None:
     general, gold = BEFORE["earn"]["rules"]
     after = BEFORE | {"earn": BEFORE["earn"] | {"rules": [gold | {"points_per_unit": 2}, general]}}
-    assert changes(BEFORE, after) == [{"path": "earn.rules[gold].points_per_unit", "before": 1, "after": 2}]
+    assert changes(BEFORE, after) == [
+        {"path": "earn.rules[gold].points_per_unit", "before": 1, "after": 2}
+    ]
 
 
 def test_what_was_removed_and_added_has_null_on_the_other_side() -> None:

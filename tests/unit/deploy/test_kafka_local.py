@@ -16,8 +16,13 @@ def test_a_cluster_id_never_looks_like_an_option(first_byte: int) -> None:
 
 
 @pytest.mark.parametrize(("brokers", "copies", "in_sync"), [(1, 1, 1), (3, 3, 2)])
-def test_a_cluster_loses_no_acknowledged_message_with_one_broker(brokers: int, copies: int, in_sync: int) -> None:
-    nodes = [Node(number, Path("/data"), 20_000 + number, 21_000 + number) for number in range(1, brokers + 1)]
+def test_a_cluster_loses_no_acknowledged_message_with_one_broker(
+    brokers: int, copies: int, in_sync: int
+) -> None:
+    nodes = [
+        Node(number, Path("/data"), 20_000 + number, 21_000 + number)
+        for number in range(1, brokers + 1)
+    ]
     lines = properties(nodes[0], nodes).splitlines()
     assert f"default.replication.factor={copies}" in lines
     assert f"min.insync.replicas={in_sync}" in lines

@@ -21,8 +21,13 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, no_engine: None) -> None:  # n
 def test_what_the_environment_names_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "engine_answers", lambda: True)
     assert kafka_choice({"POINTS_KAFKA__BOOTSTRAP_SERVERS": "broker:9092"}).rung is Rung.ENVIRONMENT
-    assert postgres_choice({"POINTS_DATABASE__URL": "postgresql://db/points"}).rung is Rung.ENVIRONMENT
-    assert postgres_choice({"POINTS_DATABASE__OWNER_URL": "postgresql://db/points"}).rung is Rung.ENVIRONMENT
+    assert (
+        postgres_choice({"POINTS_DATABASE__URL": "postgresql://db/points"}).rung is Rung.ENVIRONMENT
+    )
+    assert (
+        postgres_choice({"POINTS_DATABASE__OWNER_URL": "postgresql://db/points"}).rung
+        is Rung.ENVIRONMENT
+    )
 
 
 def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.process import Daemon, Identity, StartError, free_ports, last_lines, private_file, run_tool
+from deploy.local.process import (
+    Daemon,
+    Identity,
+    StartError,
+    free_ports,
+    last_lines,
+    private_file,
+    run_tool,
+)
 
 FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
 STUBBORN = [
@@ -19,8 +27,12 @@ STUBBORN = [
 
 
 def test_a_start_that_fails_shows_the_end_of_the_log(tmp_path: Path) -> None:
-    broken = Daemon("The broker", [sys.executable, "-c", "print('port in use'); exit(3)"], tmp_path / "log")
-    with pytest.raises(StartError, match=r"The broker did not start: it ended with exit code 3(.|\n)*port in use"):
+    broken = Daemon(
+        "The broker", [sys.executable, "-c", "print('port in use'); exit(3)"], tmp_path / "log"
+    )
+    with pytest.raises(
+        StartError, match=r"The broker did not start: it ended with exit code 3(.|\n)*port in use"
+    ):
         broken.wait_until(lambda: False, within=30)
 
 

@@ -23,13 +23,20 @@ _NAMED_TEST = re.compile(r"`(?:([\w/]+\.py)::)?(test_\w+)`")
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as people's viewers make them."""
     text = _FENCED.sub("", page.read_text("utf-8"))
-    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in _HEADING.findall(text)}
+    return {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
+        for heading in _HEADING.findall(text)
+    }
 
 
 def numbered(page: str) -> set[str]:
     """The numbers that headings of a page begin with: "SPEC 2.2"."""
     headings = _HEADING.findall((generate.DOCS / page).read_text("utf-8"))
-    return {f"{kind} {number}" for heading in headings for kind, number in _REFERENCE.findall(heading)[:1]}
+    return {
+        f"{kind} {number}"
+        for heading in headings
+        for kind, number in _REFERENCE.findall(heading)[:1]
+    }
 
 
 def sources() -> Iterator[Path]:
@@ -50,7 +57,9 @@ def test_every_table_that_the_code_knows_is_somewhere() -> None:
 
 def test_every_variable_is_in_the_table() -> None:
     text = (generate.DOCS / "configuration.md").read_text("utf-8")
-    assert [name for name, _ in generate.configuration_fields() if f"| `{name}` |" not in text] == []
+    assert [
+        name for name, _ in generate.configuration_fields() if f"| `{name}` |" not in text
+    ] == []
 
 
 def test_every_metric_and_every_worker_is_told_to_operators() -> None:
@@ -96,15 +105,22 @@ def test_rules_that_the_code_names_have_their_heading(kind: str, page: str) -> N
 
 def test_every_row_of_bad_input_names_a_test_that_exists() -> None:
     tests = ROOT / "tests"
-    known = {str(path.relative_to(tests)): path.read_text("utf-8") for path in tests.rglob("test_*.py")}
-    rows = [row for row in (generate.DOCS / "bad-input.md").read_text("utf-8").splitlines() if row.startswith("| ")]
+    known = {
+        str(path.relative_to(tests)): path.read_text("utf-8") for path in tests.rglob("test_*.py")
+    }
+    rows = [
+        row
+        for row in (generate.DOCS / "bad-input.md").read_text("utf-8").splitlines()
+        if row.startswith("| ")
+    ]
     rows = [row for row in rows if not row.startswith("| input |")]
     unnamed = [row for row in rows if not _NAMED_TEST.search(row)]
     gone = [
         f"{file}::{test}"
         for row in rows
         for file, test in _NAMED_TEST.findall(row)
-        if f"def {test}(" not in known.get(file or "integration/processors/intake/test_bad_input.py", "")
+        if f"def {test}("
+        not in known.get(file or "integration/processors/intake/test_bad_input.py", "")
     ]
     assert (unnamed, gone) == ([], [])
     assert len(rows) > 30
@@ -112,7 +128,9 @@ def test_every_row_of_bad_input_names_a_test_that_exists() -> None:
 
 def test_every_decision_is_in_the_list() -> None:
     text = (generate.DOCS / "decisions.md").read_text("utf-8")
-    assert [path.name for path in (generate.DOCS / "adr").glob("*.md") if f"adr/{path.name}" not in text] == []
+    assert [
+        path.name for path in (generate.DOCS / "adr").glob("*.md") if f"adr/{path.name}" not in text
+    ] == []
 
 
 def test_the_example_settings_can_be_applied() -> None:

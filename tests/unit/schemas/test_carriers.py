@@ -4,7 +4,16 @@ from collections import Counter
 
 import pytest
 
-from schemas.carriers import WORDS, CarrierCode, CodeTable, Meaning, carrier_lines, is_known_service, meaning_of, shipped_codes
+from schemas.carriers import (
+    WORDS,
+    CarrierCode,
+    CodeTable,
+    Meaning,
+    carrier_lines,
+    is_known_service,
+    meaning_of,
+    shipped_codes,
+)
 from schemas.carriers.spelling import normal
 from schemas.options import delivery_options
 
@@ -25,7 +34,8 @@ COUNTS = {
     ("ecpay", "post"): 19,
     ("ecpay", "unimartcb"): 12,
     ("tcat", "home"): 32 + 4,  # codes, and texts of the website
-    ("seven_eleven", "etracking"): 7 + 2,  # texts of one journey, and other wordings of the parcel that waits
+    ("seven_eleven", "etracking"): 7
+    + 2,  # texts of one journey, and other wordings of the parcel that waits
     ("familymart", "native"): 9 + 2,
     ("hct", "home"): 16,
     ("sf", "express"): 21,
@@ -33,7 +43,8 @@ COUNTS = {
     ("ninja_van", "v2"): 18 + 1,  # events, and the status that comes where there is no event
 }
 
-# Every code that gives or takes points, by service. All others are in transit or wait to be fetched.
+# Every code that gives or takes points, by service. All others are in transit or wait to be
+# fetched.
 _HILIFE = {
     Meaning.COLLECTED: "2067 3022",
     Meaning.RETURNING: "2016 2033 2034 2038 2039 2040 2045 2046 2047 2049 2050 2051 2052 2054 2055 2060 2065 2066 2069 2072 2074 "
@@ -88,15 +99,25 @@ DECISIVE = {
         Meaning.RETURNED: "3310",
         Meaning.LOST: "3304 7301 7302",
     },
-    ("ecpay", "unimartcb"): {Meaning.COLLECTED: "6010", Meaning.RETURNING: "6011", Meaning.LOST: "6001"},
+    ("ecpay", "unimartcb"): {
+        Meaning.COLLECTED: "6010",
+        Meaning.RETURNING: "6011",
+        Meaning.LOST: "6001",
+    },
     ("tcat", "home"): {
         Meaning.DELIVERED: "301 順利送達",
         Meaning.RETURNING: "161 209 303 308 309 取消取件",
         Meaning.RETURNED: "305 退貨完成",
     },
     ("seven_eleven", "etracking"): {Meaning.COLLECTED: "已完成包裹成功取件"},
-    ("familymart", "native"): {Meaning.COLLECTED: "已完成取件 取件完成", Meaning.RETURNING: "退回 退件"},
-    ("hct", "home"): {Meaning.DELIVERED: "正常配交 缺件配達 破損配達", Meaning.RETURNING: "拒收退回"},
+    ("familymart", "native"): {
+        Meaning.COLLECTED: "已完成取件 取件完成",
+        Meaning.RETURNING: "退回 退件",
+    },
+    ("hct", "home"): {
+        Meaning.DELIVERED: "正常配交 缺件配達 破損配達",
+        Meaning.RETURNING: "拒收退回",
+    },
     ("sf", "express"): {Meaning.DELIVERED: "80", Meaning.RETURNING: "631 648"},
     ("sf", "pickup"): {Meaning.COLLECTED: "80", Meaning.RETURNING: "631 648"},
 }
@@ -111,7 +132,12 @@ NINJA_VAN = {
 }
 
 # Services whose reports have no codes of their own: the text is the code.
-IN_TEXTS = {("hct", "home"), ("seven_eleven", "etracking"), ("familymart", "native"), ("ninja_van", "v2")}
+IN_TEXTS = {
+    ("hct", "home"),
+    ("seven_eleven", "etracking"),
+    ("familymart", "native"),
+    ("ninja_van", "v2"),
+}
 
 
 def says(service: str, code: str | None, text: str | None = None) -> Meaning:
@@ -121,7 +147,11 @@ def says(service: str, code: str | None, text: str | None = None) -> Meaning:
 
 
 def decisive_in(service: tuple[str, str]) -> dict[str, Meaning]:
-    return {row.code: row.meaning for row in ROWS if (row.carrier, row.service) == service and row.meaning.decisive}
+    return {
+        row.code: row.meaning
+        for row in ROWS
+        if (row.carrier, row.service) == service and row.meaning.decisive
+    }
 
 
 # Every row
@@ -138,7 +168,9 @@ def test_every_row_is_found_by_its_code_and_by_its_text(row: CarrierCode) -> Non
     if (row.carrier, row.service) in IN_TEXTS or row.text == row.code:
         assert TABLE.look_up(row.carrier, row.service, None, row.code) == known
         assert TABLE.look_up(row.carrier, row.service, "no such code", f"{row.code}。") == known
-    alike = {one.meaning for one in ROWS if one[:2] == row[:2] and normal(one.text) == normal(row.text)}
+    alike = {
+        one.meaning for one in ROWS if one[:2] == row[:2] and normal(one.text) == normal(row.text)
+    }
     by_text = TABLE.look_up(row.carrier, row.service, None, row.text)
     assert by_text[0] == (row.meaning if alike == {row.meaning} else Meaning.UNKNOWN)
 
@@ -196,7 +228,11 @@ def test_a_code_means_nothing_without_its_service() -> None:
 )
 def test_a_parcel_that_waits_to_be_fetched_is_never_final(service: str, codes: str) -> None:
     carrier, _, name = service.partition("/")
-    waiting = {row.code for row in ROWS if row[:2] == (carrier, name) and row.meaning == Meaning.AT_PICKUP_POINT}
+    waiting = {
+        row.code
+        for row in ROWS
+        if row[:2] == (carrier, name) and row.meaning == Meaning.AT_PICKUP_POINT
+    }
     assert waiting == set(codes.split())
     assert not Meaning.AT_PICKUP_POINT.decisive
 
@@ -234,13 +270,21 @@ def test_sf_signed_for_is_delivered_by_express_and_collected_at_a_pick_up_point(
     assert says("sf/express", "8000") == says("sf/pickup", "8000") == Meaning.IN_TRANSIT
 
 
-@pytest.mark.parametrize(("service", "code"), [("unimart", "2036"), ("hilife", "2036"), ("fami", "7013"), ("unimartc2c", "7013")])
+@pytest.mark.parametrize(
+    ("service", "code"),
+    [("unimart", "2036"), ("hilife", "2036"), ("fami", "7013"), ("unimartc2c", "7013")],
+)
 def test_a_parcel_that_was_not_handed_over_in_time_is_lost(service: str, code: str) -> None:
     assert says(f"ecpay/{service}", code) == Meaning.LOST
 
 
 def test_a_closed_shop_is_in_transit_until_the_parcel_goes_back() -> None:
-    for service, code in (("unimart", "2037"), ("unimartc2c", "2104"), ("fami", "7011"), ("okmartc2c", "7101")):
+    for service, code in (
+        ("unimart", "2037"),
+        ("unimartc2c", "2104"),
+        ("fami", "7011"),
+        ("okmartc2c", "7101"),
+    ):
         assert says(f"ecpay/{service}", code) == Meaning.IN_TRANSIT
     for service, code in (
         ("unimart", "2016"),
@@ -262,7 +306,9 @@ def test_refused_uploads_and_failed_attempts_lose_no_parcel() -> None:
 
 def test_codes_that_their_carrier_withdrew_are_unknown() -> None:
     for code in range(3001, 3018):
-        assert says("ecpay/hilife", str(code)) == says("ecpay/hilifec2c", str(code)) == Meaning.UNKNOWN
+        assert (
+            says("ecpay/hilife", str(code)) == says("ecpay/hilifec2c", str(code)) == Meaning.UNKNOWN
+        )
 
 
 # Finding a row
@@ -279,7 +325,9 @@ def test_codes_that_their_carrier_withdrew_are_unknown() -> None:
         ("正常配交：改期", Meaning.UNKNOWN),
     ],
 )
-def test_texts_match_as_a_whole_whatever_their_spaces_and_stops(spoken: str, meaning: Meaning) -> None:
+def test_texts_match_as_a_whole_whatever_their_spaces_and_stops(
+    spoken: str, meaning: Meaning
+) -> None:
     assert says("hct/home", None, spoken) == meaning
 
 
@@ -287,7 +335,10 @@ def test_width_and_case_make_no_difference() -> None:
     known = (Meaning.DELIVERED, "Delivered, Received by Customer")
     assert TABLE.look_up("ninja_van", "v2", "delivered,  RECEIVED by customer", None) == known
     assert TABLE.look_up("ecpay", "unimartc2c", "２０６７", None) == (Meaning.COLLECTED, "2067")
-    assert TABLE.look_up("sf", "express", None, "派件至豐巢(智能櫃)") == (Meaning.AT_PICKUP_POINT, "125")
+    assert TABLE.look_up("sf", "express", None, "派件至豐巢(智能櫃)") == (
+        Meaning.AT_PICKUP_POINT,
+        "125",
+    )
 
 
 def test_a_known_code_speaks_before_the_text() -> None:
@@ -329,7 +380,9 @@ def test_a_service_that_no_table_has_knows_no_code() -> None:
         ("\ud800", " ", "?"),
     ],
 )
-def test_an_unknown_code_is_shown_without_what_is_personal(code: str | None, text: str | None, label: str) -> None:
+def test_an_unknown_code_is_shown_without_what_is_personal(
+    code: str | None, text: str | None, label: str
+) -> None:
     assert TABLE.look_up("ecpay", "unimart", code, text) == (Meaning.UNKNOWN, label)
 
 
@@ -363,7 +416,9 @@ def test_an_operator_can_make_a_text_that_meant_two_things_mean_one() -> None:
     assert table.look_up("ecpay", "unimart", None, "包裹異常，請洽客服")[0] == Meaning.IN_TRANSIT
 
 
-@pytest.mark.parametrize("text", ["已送達，單號12345678", "代收點簽收：王小明", "請電0912-345-678", "貨" * 70])
+@pytest.mark.parametrize(
+    "text", ["已送達，單號12345678", "代收點簽收：王小明", "請電0912-345-678", "貨" * 70]
+)
 def test_an_unknown_text_can_be_added_as_it_was_shown(text: str) -> None:
     _, label = TABLE.look_up("hct", "home", None, text)
     table = CodeTable({("hct", "home", label): Meaning.DELIVERED})

@@ -18,7 +18,13 @@ GRANTED: dict[str, Any] = {
     "sequence": 7,
     "points": 100,
     "balance": {"available": 340, "held": 0, "debt": 0},
-    "lots": [{"lot_id": "5f0000000000000000000003:1", "points": 100, "expires_at": "2020-12-31T16:00:00Z"}],
+    "lots": [
+        {
+            "lot_id": "5f0000000000000000000003:1",
+            "points": 100,
+            "expires_at": "2020-12-31T16:00:00Z",
+        }
+    ],
     "order_id": "5f0000000000000000000003",
     "cause": {"kind": "order", "id": "5f0000000000000000000003"},
     "settings_version": 3,
@@ -67,7 +73,9 @@ def test_every_type_and_cause_has_its_place(kind_of_change: str, kind: str) -> N
         ({"held_points": 5}, ""),
     ],
 )
-def test_an_event_that_contradicts_itself_is_refused(changes: dict[str, object], where: str) -> None:
+def test_an_event_that_contradicts_itself_is_refused(
+    changes: dict[str, object], where: str
+) -> None:
     with pytest.raises(ValidationError) as refused:
         PointsChanged.model_validate_json(json.dumps(with_(**changes)))
     assert [".".join(map(str, error["loc"])) for error in refused.value.errors()] == [where]

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from schemas.ids import NEVER, instant, iso, iso_or_none, micros
 
-aware = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3.5))]))
+aware = st.datetimes(
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3.5))])
+)
 
 
 @given(aware.filter(lambda moment: 1 < moment.year < 9999))

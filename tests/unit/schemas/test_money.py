@@ -20,12 +20,21 @@ def test_the_platforms_currencies_have_their_digits(codes: str, digits: int) -> 
 
 
 def test_each_code_is_an_iso_code_with_few_digits() -> None:
-    assert all(len(code) == 3 and code.isupper() and digits in {0, 2, 3} for code, digits in FRACTION_DIGITS.items())
+    assert all(
+        len(code) == 3 and code.isupper() and digits in {0, 2, 3}
+        for code, digits in FRACTION_DIGITS.items()
+    )
 
 
 @pytest.mark.parametrize(
     ("amount", "currency", "units"),
-    [("10", "TWD", 10), ("10.0", "TWD", 10), ("1E+2", "TWD", 100), ("0.5", "HKD", 50), ("10.10", "USD", 1010)],
+    [
+        ("10", "TWD", 10),
+        ("10.0", "TWD", 10),
+        ("1E+2", "TWD", 100),
+        ("0.5", "HKD", 50),
+        ("10.10", "USD", 1010),
+    ],
 )
 def test_major_units_become_minor_units(amount: str, currency: str, units: int) -> None:
     assert minor_units(Decimal(amount), currency) == units

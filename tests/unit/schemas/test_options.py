@@ -30,14 +30,18 @@ OUR_COLLECTED = ["hop"]
 
 @pytest.mark.parametrize("pickup", [False, True])
 @pytest.mark.parametrize("option", ARRIVED + OUR_ARRIVED)
-def test_a_parcel_brought_to_the_door_is_final_when_it_arrives(*, option: str, pickup: bool) -> None:
+def test_a_parcel_brought_to_the_door_is_final_when_it_arrives(
+    *, option: str, pickup: bool
+) -> None:
     assert is_known(option)
     assert final_status_of(option, delivery_type_is_pickup=pickup, overrides={}) == "arrived"
 
 
 @pytest.mark.parametrize("pickup", [False, True])
 @pytest.mark.parametrize("option", COLLECTED + OUR_COLLECTED)
-def test_a_parcel_fetched_by_the_member_is_final_when_collected(*, option: str, pickup: bool) -> None:
+def test_a_parcel_fetched_by_the_member_is_final_when_collected(
+    *, option: str, pickup: bool
+) -> None:
     assert is_known(option)
     assert final_status_of(option, delivery_type_is_pickup=pickup, overrides={}) == "collected"
 
@@ -55,7 +59,9 @@ def test_the_table_has_these_rows_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("option", ["drone", "", None])
-def test_an_unknown_option_counts_as_not_integrated_unless_it_is_a_pickup(option: str | None) -> None:
+def test_an_unknown_option_counts_as_not_integrated_unless_it_is_a_pickup(
+    option: str | None,
+) -> None:
     assert not is_known(option)
     assert final_status_of(option, delivery_type_is_pickup=False, overrides={}) == "arrived"
     assert final_status_of(option, delivery_type_is_pickup=True, overrides={}) == "collected"
@@ -64,8 +70,14 @@ def test_an_unknown_option_counts_as_not_integrated_unless_it_is_a_pickup(option
 @pytest.mark.parametrize("option", ["custom", "hk_sfplus", "drone", "tw_tcat_frozen"])
 def test_the_merchants_override_speaks_first(option: str) -> None:
     for pickup in (False, True):
-        assert final_status_of(option, delivery_type_is_pickup=pickup, overrides={option: "arrived"}) == "arrived"
-        assert final_status_of(option, delivery_type_is_pickup=pickup, overrides={option: "collected"}) == "collected"
+        assert (
+            final_status_of(option, delivery_type_is_pickup=pickup, overrides={option: "arrived"})
+            == "arrived"
+        )
+        assert (
+            final_status_of(option, delivery_type_is_pickup=pickup, overrides={option: "collected"})
+            == "collected"
+        )
 
 
 def test_pickup_types() -> None:
@@ -78,13 +90,22 @@ def test_pickup_types() -> None:
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("- {line: Door, codes: [a]}", "row 1: final must be one of arrived, collected, by_delivery_type"),
+        (
+            "- {line: Door, codes: [a]}",
+            "row 1: final must be one of arrived, collected, by_delivery_type",
+        ),
         ("- {line: Door, final: delivered, codes: [a]}", "row 1: final must be"),
         ("- {final: arrived, codes: [a]}", "row 1: has no line"),
         ("- {line: Door, final: arrived}", "row 1: has no codes"),
-        ("- {line: Door, final: arrived, codes: [711]}", "row 1: has no codes, or one that is not text"),
+        (
+            "- {line: Door, final: arrived, codes: [711]}",
+            "row 1: has no codes, or one that is not text",
+        ),
         ("- {line: Door, final: arrived, codes: [a], colour: red}", "row 1: may have only"),
-        ("- {line: A, final: arrived, codes: [a]}\n- {line: B, final: collected, codes: [a]}", "row 2: a has a row"),
+        (
+            "- {line: A, final: arrived, codes: [a]}\n- {line: B, final: collected, codes: [a]}",
+            "row 2: a has a row",
+        ),
         ("line: Door", "not a list"),
     ],
 )

@@ -13,7 +13,9 @@ def test_the_published_files_are_those_of_the_models() -> None:
     assert publish.stale() == [], "run python -m schemas.publish"
 
 
-def test_publishing_mends_stale_missing_and_left_over_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publishing_mends_stale_missing_and_left_over_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(publish, "PUBLISHED", tmp_path)
     (tmp_path / "asyncapi.yaml").write_text("old", "utf-8")
     (tmp_path / "gone.schema.json").write_text("{}", "utf-8")
@@ -31,12 +33,18 @@ def test_every_message_named_by_a_topic_has_its_schema() -> None:
         for message in channel["messages"].values()
         if "payload" in message
     ]
-    assert {"points-changed.schema.json", "settings-changed.schema.json"} <= set(named) <= publish.rendered().keys()
+    assert (
+        {"points-changed.schema.json", "settings-changed.schema.json"}
+        <= set(named)
+        <= publish.rendered().keys()
+    )
 
 
 def test_every_topic_that_is_read_says_what_is_read_of_it() -> None:
     channels = yaml.safe_load(publish.rendered()["asyncapi.yaml"])["channels"]
-    named = {name: set(channels[name]["messages"]) for name in channels if name.startswith("commerce_")}
+    named = {
+        name: set(channels[name]["messages"]) for name in channels if name.startswith("commerce_")
+    }
     assert "upstream-application" in named["commerce_orders_v1"]
     assert named["commerce_deliveries_v1"] == {"upstream-order-delivery", "carrier-report"}
     assert named["commerce_customers_v1"] == {"upstream-customer"}

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from schemas.ids import micros
 from schemas.money import fraction_digits
-from schemas.settings import SettingsDocument, SettingsError, canonical, compile_settings, digest, load_settings
+from schemas.settings import (
+    SettingsDocument,
+    SettingsError,
+    canonical,
+    compile_settings,
+    digest,
+    load_settings,
+)
 from schemas.settings.reading import _WORDS
 
 WHOLE: dict[str, Any] = {
@@ -75,11 +82,15 @@ def problems(data: bytes) -> dict[str, str]:
     with pytest.raises(SettingsError) as refused:
         load(data)
     assert all(problem.wrong and problem.remedy for problem in refused.value.problems)
-    return {problem.path: f"{problem.wrong}; {problem.remedy}" for problem in refused.value.problems}
+    return {
+        problem.path: f"{problem.wrong}; {problem.remedy}" for problem in refused.value.problems
+    }
 
 
 def test_json_and_yaml_say_the_same() -> None:
-    assert load_settings(json.dumps(WHOLE).encode(), name="a.json") == load_settings(AS_YAML, name="a.yaml")
+    assert load_settings(json.dumps(WHOLE).encode(), name="a.json") == load_settings(
+        AS_YAML, name="a.yaml"
+    )
 
 
 def test_what_has_an_obvious_answer_may_be_left_out() -> None:
@@ -119,7 +130,12 @@ def test_what_has_an_obvious_answer_may_be_left_out() -> None:
         ("entitlement", MISSING, "entitlement", "missing"),
         ("entitlement.plan", "Enterprise", "entitlement.plan", "not spelt as expected"),
         ("entitlement.modules", ["a", "a"], "entitlement.modules[1]", "twice"),
-        ("entitlement.app_instaled", True, "entitlement.app_instaled", "did you mean app_installed"),
+        (
+            "entitlement.app_instaled",
+            True,
+            "entitlement.app_instaled",
+            "did you mean app_installed",
+        ),
         ("earn", None, "earn", "not a section"),
         ("earn.rules", [], "earn.rules", "empty"),
         ("earn.rules", MISSING, "earn.rules", "missing"),
@@ -127,16 +143,31 @@ def test_what_has_an_obvious_answer_may_be_left_out() -> None:
         ("earn.rules.0", 7, "earn.rules[0]", "not a section"),
         ("earn.rules.0.unit_price", 0, "earn.rules[0].unit_price", "too small; use more than 0"),
         ("earn.rules.0.unit_price", -10, "earn.rules[0].unit_price", "too small"),
-        ("earn.rules.0.unit_price", 10.5, "earn.rules[0].unit_price", "more digits after the point than TWD has"),
+        (
+            "earn.rules.0.unit_price",
+            10.5,
+            "earn.rules[0].unit_price",
+            "more digits after the point than TWD has",
+        ),
         ("earn.rules.0.unit_price", "10", "earn.rules[0].unit_price", "not a number"),
         ("earn.rules.0.unit_price", True, "earn.rules[0].unit_price", "not a number"),
         ("earn.rules.0.unit_price", None, "earn.rules[0].unit_price", "not a number"),
         ("earn.rules.0.unit_price", 10**12 + 1, "earn.rules[0].unit_price", "too large"),
         ("earn.rules.0.points_per_unit", 0, "earn.rules[0].points_per_unit", "use 1 or more"),
         ("earn.rules.0.points_per_unit", 10**9 + 1, "earn.rules[0].points_per_unit", "too large"),
-        ("earn.rules.0.points_per_unit", 1.5, "earn.rules[0].points_per_unit", "not a whole number"),
+        (
+            "earn.rules.0.points_per_unit",
+            1.5,
+            "earn.rules[0].points_per_unit",
+            "not a whole number",
+        ),
         ("earn.rules.0.membership_tier_id", "", "earn.rules[0].membership_tier_id", "empty"),
-        ("earn.rules.0.membership_tier_id", "x" * 101, "earn.rules[0].membership_tier_id", "longer than 100"),
+        (
+            "earn.rules.0.membership_tier_id",
+            "x" * 101,
+            "earn.rules[0].membership_tier_id",
+            "longer than 100",
+        ),
         ("earn.rules", 2 * WHOLE["earn"]["rules"], "earn.rules[1]", "the general rule once more"),
         ("earn.channels", [], "earn.channels", "empty"),
         ("earn.channels", ["ec", "ec"], "earn.channels[1]", "twice"),
@@ -170,8 +201,18 @@ def test_what_has_an_obvious_answer_may_be_left_out() -> None:
         ),
         ("earn.expiry", {"kind": "fixed_date", "month": 4}, "earn.expiry.day", "missing"),
         ("redeem", {"from_orders": "pay"}, "redeem.from_orders", "use 'observe' or 'debit'"),
-        ("delivery_overrides", {"custom": "delivered"}, "delivery_overrides.custom", "use 'arrived' or 'collected'"),
-        ("delivery_overrides", {" custom": "arrived"}, "delivery_overrides. custom", "not spelt as expected"),
+        (
+            "delivery_overrides",
+            {"custom": "delivered"},
+            "delivery_overrides.custom",
+            "use 'arrived' or 'collected'",
+        ),
+        (
+            "delivery_overrides",
+            {" custom": "arrived"},
+            "delivery_overrides. custom",
+            "not spelt as expected",
+        ),
         ("effective_at", "2024-01-01T00:00:00", "effective_at", "no offset"),
         ("effective_at", "2024-01-01", "effective_at", "not a time"),
         ("effective_at", "2024-13-01T00:00:00Z", "effective_at", "not a time"),
@@ -181,7 +222,9 @@ def test_what_has_an_obvious_answer_may_be_left_out() -> None:
         ("earn.pendingdays", 3, "earn.pendingdays", "did you mean pending_days"),
     ],
 )
-def test_a_mistake_is_refused_with_its_path(path: str, value: object, where: str, wrong: str) -> None:
+def test_a_mistake_is_refused_with_its_path(
+    path: str, value: object, where: str, wrong: str
+) -> None:
     found = problems(changed(path, value))
     assert list(found) == [where]
     assert wrong in found[where]
@@ -189,9 +232,15 @@ def test_a_mistake_is_refused_with_its_path(path: str, value: object, where: str
 
 def test_two_rules_for_one_tier_are_refused_and_two_tiers_are_not() -> None:
     rule = {"unit_price": 10, "points_per_unit": 1, "membership_tier_id": "gold"}
-    assert "the rule of a membership tier once more" in problems(changed("earn.rules", [rule, rule]))["earn.rules[1]"]
+    assert (
+        "the rule of a membership tier once more"
+        in problems(changed("earn.rules", [rule, rule]))["earn.rules[1]"]
+    )
     other = rule | {"membership_tier_id": None}
-    assert compile_settings(load(changed("earn.rules", [rule, other]))).unit_by_tier == {"gold": (10, 1), None: (10, 1)}
+    assert compile_settings(load(changed("earn.rules", [rule, other]))).unit_by_tier == {
+        "gold": (10, 1),
+        None: (10, 1),
+    }
 
 
 def test_all_problems_are_told_at_once_without_the_values() -> None:
@@ -199,7 +248,12 @@ def test_all_problems_are_told_at_once_without_the_values() -> None:
     data = data.replace(b"Asia/Taipei", b"secret-zone").replace(b'"enabled"', b'"enabeld"')
     with pytest.raises(SettingsError, match="settings: 4 problems") as refused:
         load(data)
-    assert {problem.path for problem in refused.value.problems} == {"timezone", "enabled", "enabeld", "earn.expiry.day"}
+    assert {problem.path for problem in refused.value.problems} == {
+        "timezone",
+        "enabled",
+        "enabeld",
+        "earn.expiry.day",
+    }
     assert "secret-zone" not in str(refused.value)
 
 
@@ -207,7 +261,11 @@ def test_all_problems_are_told_at_once_without_the_values() -> None:
     ("name", "data", "wrong"),
     [
         ("a.json", b"", "not JSON"),
-        ("a.json", b"{", "not JSON: Expecting property name enclosed in double quotes (line 1, column 2)"),
+        (
+            "a.json",
+            b"{",
+            "not JSON: Expecting property name enclosed in double quotes (line 1, column 2)",
+        ),
         ("a.json", b'{"a": NaN}', "NaN is no number"),
         ("a.json", b"[" * 100_000, "nested too deeply"),
         ("a.json", b"[" + b"9" * 5000 + b"]", "not JSON"),
@@ -239,15 +297,23 @@ def test_a_key_that_is_there_twice_is_refused_with_its_path() -> None:
     assert problems(json.dumps(WHOLE).encode().replace(b'"pending_days": 3', twice)) == {
         "earn.pending_days": "is there twice; keep it once"
     }
-    assert list(problems(AS_YAML.replace(b"unit_price: 10", b"unit_price: 10, unit_price: 20"))) == ["earn.rules[0].unit_price"]
+    assert list(
+        problems(AS_YAML.replace(b"unit_price: 10", b"unit_price: 10, unit_price: 20"))
+    ) == ["earn.rules[0].unit_price"]
 
 
 def test_yaml_words_stay_words() -> None:
     assert load(AS_YAML.replace(b"[en, zh-hant]", b"[no, zh-hant]")).languages == ("no", "zh-hant")
 
 
-@given(units=st.integers(1, 10**12), currency=st.sampled_from(["TWD", "HKD", "KWD"]), as_yaml=st.booleans())
-def test_a_price_is_the_decimal_that_was_written(units: int, currency: str, *, as_yaml: bool) -> None:
+@given(
+    units=st.integers(1, 10**12),
+    currency=st.sampled_from(["TWD", "HKD", "KWD"]),
+    as_yaml=st.booleans(),
+)
+def test_a_price_is_the_decimal_that_was_written(
+    units: int, currency: str, *, as_yaml: bool
+) -> None:
     written = str(Decimal(units).scaleb(-fraction_digits(currency)))
     if "E" in written:
         written = format(Decimal(written), "f")
@@ -311,8 +377,13 @@ def test_rules_without_a_beginning_are_refused() -> None:
         (False, "enterprise", [], False, True),
     ],
 )
-def test_who_is_entitled(*, enabled: bool, plan: str, modules: list[str], possible: bool, needs_app: bool) -> None:
-    document = deepcopy(WHOLE) | {"enabled": enabled, "entitlement": {"plan": plan, "modules": modules}}
+def test_who_is_entitled(
+    *, enabled: bool, plan: str, modules: list[str], possible: bool, needs_app: bool
+) -> None:
+    document = deepcopy(WHOLE) | {
+        "enabled": enabled,
+        "entitlement": {"plan": plan, "modules": modules},
+    }
     rules = compile_settings(load(json.dumps(document).encode()))
     assert (rules.feature_possible, rules.needs_app) == (possible, needs_app)
 

@@ -1,6 +1,7 @@
 """What the product answers to what is wrong: every row of docs/bad-input.md that no other test covers.
 
-One engine takes all bad records of the module in one go, with a good order behind them; each row is then looked up.
+One engine takes all bad records of the module in one go, with a good order behind them; each row is
+then looked up.
 """
 
 import uuid
@@ -52,14 +53,24 @@ def soon(hours: float) -> str:
 
 
 NESTED = {"id": hex_id("parcel"), "status": "arrived", "platform": "sfexpress"}
-CARRIED = {"id": hex_id("parcel"), "status": "arrived", "platform": "sfexpress", "updated_at": CREATED.isoformat()}
+CARRIED = {
+    "id": hex_id("parcel"),
+    "status": "arrived",
+    "platform": "sfexpress",
+    "updated_at": CREATED.isoformat(),
+}
 
 
 REPORT = {
     "carrier": "ecpay", "service": "tcat", "code": "3003", "tracking_number": "900 100", "occurred_at": CREATED.isoformat(),
 }  # fmt: skip
 """What a carrier reports of a parcel that no order names."""
-CUSTOMER = envelope("user/update", SHOP, {"id": MEMBER, "is_member": True, "updated_at": CREATED.isoformat()}, CREATED)
+CUSTOMER = envelope(
+    "user/update",
+    SHOP,
+    {"id": MEMBER, "is_member": True, "updated_at": CREATED.isoformat()},
+    CREATED,
+)
 
 
 class Dead(NamedTuple):
@@ -172,7 +183,12 @@ class Kept(NamedTuple):
 
 ARRIVED = {**NESTED, "arrived_at": CREATED.isoformat()}
 KEPT = [
-    Kept("negative money", told("A", subtotal=money(-500), order_delivery=ARRIVED), "granted", "Nothing was posted"),
+    Kept(
+        "negative money",
+        told("A", subtotal=money(-500), order_delivery=ARRIVED),
+        "granted",
+        "Nothing was posted",
+    ),
     Kept(
         "an unknown currency",
         told("B", subtotal=money(1000, "ZZZ"), order_delivery=ARRIVED),
@@ -185,7 +201,13 @@ KEPT = [
         "none",
         "no_settings_in_force",
     ),
-    Kept("a version some hours ahead", told("D", updated_at=soon(23), order_delivery=ARRIVED), "granted", "100", 100),
+    Kept(
+        "a version some hours ahead",
+        told("D", updated_at=soon(23), order_delivery=ARRIVED),
+        "granted",
+        "100",
+        100,
+    ),
     Kept(
         "words that nobody knows",
         told("E", status="rêverie 夢", created_by="a robot", order_delivery=ARRIVED),
@@ -193,7 +215,12 @@ KEPT = [
         "100",
         100,
     ),
-    Kept("an amount over the limit", told("F", subtotal=money(2**62), order_delivery=ARRIVED), "none", "over_limit"),
+    Kept(
+        "an amount over the limit",
+        told("F", subtotal=money(2**62), order_delivery=ARRIVED),
+        "none",
+        "over_limit",
+    ),
     Kept(
         "a megabyte of what nobody reads",
         told("G", padding="x" * LARGEST, order_delivery=ARRIVED),
@@ -206,9 +233,18 @@ KEPT = [
 IGNORED = {
     "unknown_topic": ("orders", orjson.dumps(told("1", "product/update"))),
     "null_value": ("orders", None),
-    "no_statement": ("customers", orjson.dumps({**CUSTOMER, "resource": {"id": MEMBER, "note": "a name has changed"}})),
-    "other_application": ("orders", orjson.dumps(told("2", "application/install", application_id="another"))),
-    "stale": ("orders", orjson.dumps(told("E", status="pending", updated_at="2020-01-01T00:00:00Z"))),
+    "no_statement": (
+        "customers",
+        orjson.dumps({**CUSTOMER, "resource": {"id": MEMBER, "note": "a name has changed"}}),
+    ),
+    "other_application": (
+        "orders",
+        orjson.dumps(told("2", "application/install", application_id="another")),
+    ),
+    "stale": (
+        "orders",
+        orjson.dumps(told("E", status="pending", updated_at="2020-01-01T00:00:00Z")),
+    ),
 }
 PARKED = [
     REPORT,
@@ -232,7 +268,9 @@ def records() -> list[Record]:
 
 
 @pytest.fixture(scope="module")
-def day(kafka: str, postgres: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def day(
+    kafka: str, postgres: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
     """An engine that has met all of it."""
     folder = tmp_path_factory.mktemp("bad-input")
     with Engine(kafka, postgres.database(), f"t{uuid.uuid4().hex[:10]}.", folder) as engine:
@@ -267,11 +305,15 @@ def test_a_record_that_is_odd_is_taken_for_what_it_says(day: Engine, row: Kept) 
 
 
 @pytest.mark.parametrize("reason", IGNORED)
-def test_a_record_that_says_nothing_new_is_ignored_with_its_reason(day: Engine, reason: str) -> None:
+def test_a_record_that_says_nothing_new_is_ignored_with_its_reason(
+    day: Engine, reason: str
+) -> None:
     assert day.rows("SELECT sum(records) FROM ignored_reason WHERE reason = %s", reason) == [(1,)]
 
 
-def test_a_report_that_nobody_can_place_is_parked_and_what_nobody_understands_is_shown(day: Engine) -> None:
+def test_a_report_that_nobody_can_place_is_parked_and_what_nobody_understands_is_shown(
+    day: Engine,
+) -> None:
     parked = points(day.environment, "carriers", "parked", "--json").json
     assert (parked["unmatched"]["numbers"], parked["awaiting_order"]["reports"]) == (1, 1)
     unknown = points(day.environment, "carriers", "unknown", "--json").json
@@ -303,19 +345,35 @@ earn:
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("pending_days", "pending_day", "earn.pending_day is not a known key; did you mean pending_days?"),
+        (
+            "pending_days",
+            "pending_day",
+            "earn.pending_day is not a known key; did you mean pending_days?",
+        ),
         ("month: 12, day: 31", "month: 2, day: 30", "earn.expiry.day 30 does not exist in month 2"),
         ("TWD", "ZZZ", "currency is not a known currency"),
         ("Asia/Taipei", "Asia/Atlantis", "timezone is not a known time zone"),
         ("unit_price: 10", "unit_price: -10", "earn.rules[0].unit_price is too small"),
-        ("unit_price: 10", "unit_price: 0.5", "earn.rules[0].unit_price has more digits after the point than TWD has"),
+        (
+            "unit_price: 10",
+            "unit_price: 0.5",
+            "earn.rules[0].unit_price has more digits after the point than TWD has",
+        ),
         ("unit_price: 10", "unit_price: .nan", "earn.rules[0].unit_price is not a number"),
-        ("enabled: true", "enabled: true\neffective_at: 2024-01-01T00:00:00", "effective_at has no offset"),
+        (
+            "enabled: true",
+            "enabled: true\neffective_at: 2024-01-01T00:00:00",
+            "effective_at has no offset",
+        ),
         ("earn:", "earn: [", "is not YAML"),
     ],
 )
-def test_settings_that_say_nonsense_are_refused_with_the_place(day: Engine, before: str, after: str, says: str) -> None:
-    ran = points(day.environment, "settings", "apply", "shop-s", "-", stdin=SETTINGS.replace(before, after))
+def test_settings_that_say_nonsense_are_refused_with_the_place(
+    day: Engine, before: str, after: str, says: str
+) -> None:
+    ran = points(
+        day.environment, "settings", "apply", "shop-s", "-", stdin=SETTINGS.replace(before, after)
+    )
     assert ran.code == 5
     assert says in ran.err
     assert day.rows("SELECT * FROM merchant WHERE merchant_id = 'shop-s'") == []
@@ -329,7 +387,9 @@ def test_settings_that_say_nonsense_are_refused_with_the_place(day: Engine, befo
         ({"POINTS_DATABASE__URL": "postgresql://u:hidden@[half"}, "POINTS_DATABASE__URL"),
     ],
 )
-def test_a_worker_refuses_an_environment_that_it_cannot_use(day: Engine, environment: dict[str, str], says: str) -> None:
+def test_a_worker_refuses_an_environment_that_it_cannot_use(
+    day: Engine, environment: dict[str, str], says: str
+) -> None:
     worker = day.run("grants", **environment)
     assert worker.wait() == 2
     assert says in worker.output

@@ -13,7 +13,7 @@ from rules.order.trail import Version
 from schemas.ids import NEVER
 from schemas.settings import compile_settings, load_settings
 from store.streams.outbox import events_of
-from store.streams.recheck import EVER
+from store.streams.recheck import MIN_INSTANT
 from tests.support.batches import APPLICATION, Shop, open_shop
 from tests.support.order_facts import (
     MEMBER,
@@ -36,7 +36,11 @@ from tests.support.servers import Databases
 DUE: Json = {"pending_days": 0, "expiry": {"kind": "never"}}
 THREE_POINTS: Json = DUE | {"rules": [{"unit_price": 10, "points_per_unit": 3}]}
 APP: Json = {"plan": "enterprise", "app_installed": True, "modules": []}
-ARRIVED: Json = {"order_delivery": parcel("arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00"))}
+ARRIVED: Json = {
+    "order_delivery": parcel(
+        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
+    )
+}
 
 
 @pytest.fixture
@@ -64,7 +68,9 @@ def bought(**fields: Json) -> Event:
 # Customers.
 
 
-def test_a_registration_after_the_order_heard_after_the_grant_takes_back_and_a_correction_gives_back(shop: Shop) -> None:
+def test_a_registration_after_the_order_heard_after_the_grant_takes_back_and_a_correction_gives_back(
+    shop: Shop,
+) -> None:
     shop.hear(bought())
     assert shop.points() == 100
     shop.hear(customer(day("12-02"), registered_at=day("11-30")))
@@ -79,14 +85,19 @@ def test_a_registration_after_the_order_heard_after_the_grant_takes_back_and_a_c
 
 
 def test_a_customer_heard_before_the_order_is_looked_up_with_it(shop: Shop) -> None:
-    shop.hear(customer(day("12-02"), registered_at=day("11-30")), customer(day("12-02"), member=OTHER_MEMBER, is_member=False))
+    shop.hear(
+        customer(day("12-02"), registered_at=day("11-30")),
+        customer(day("12-02"), member=OTHER_MEMBER, is_member=False),
+    )
     shop.work_off()
     shop.hear(bought(), bought(order_id=some_id("second"), member=OTHER_MEMBER))
     assert (shop.points(), shop.points(OTHER_MEMBER)) == (0, 0)
     assert shop.work_off() == 0
 
 
-def test_somebody_known_not_to_be_a_member_loses_all_and_gets_all_back_when_registered_before(shop: Shop) -> None:
+def test_somebody_known_not_to_be_a_member_loses_all_and_gets_all_back_when_registered_before(
+    shop: Shop,
+) -> None:
     shop.hear(*[bought(order_id=some_id(f"order {n}")) for n in range(3)])
     shop.hear(customer(day("12-02"), is_member=False))
     shop.work_off()
@@ -99,7 +110,12 @@ def test_somebody_known_not_to_be_a_member_loses_all_and_gets_all_back_when_regi
 def test_an_older_customer_record_changes_nothing_and_a_repeat_is_a_duplicate(shop: Shop) -> None:
     newest = customer(day("12-03"), registered_at=day("11-28"))
     counts = shop.hear(newest, newest, customer(day("12-02"), is_member=False))
-    assert (counts.applied, counts.duplicate, counts.ignored, counts.reasons) == (1, 1, 1, {"stale": 1})
+    assert (counts.applied, counts.duplicate, counts.ignored, counts.reasons) == (
+        1,
+        1,
+        1,
+        {"stale": 1},
+    )
     counts = shop.hear(customer(day("12-02"), is_member=False), newest)
     assert (counts.applied, counts.duplicate, counts.reasons) == (0, 1, {"stale": 1})
     shop.work_off()
@@ -107,7 +123,9 @@ def test_an_older_customer_record_changes_nothing_and_a_repeat_is_a_duplicate(sh
     assert shop.points() == 100
 
 
-def test_a_customer_record_that_can_change_no_order_asks_for_nothing_or_touches_none(shop: Shop) -> None:
+def test_a_customer_record_that_can_change_no_order_asks_for_nothing_or_touches_none(
+    shop: Shop,
+) -> None:
     shop.hear(bought())
     shop.hear(customer(day("12-02"), is_member=True))
     assert shop.queued() == 0
@@ -133,22 +151,43 @@ def test_only_orders_on_which_the_old_and_the_new_word_differ_are_looked_at(shop
     assert shop.points() == 100
 
 
-@pytest.mark.parametrize("before", [Buyer(), Buyer(is_member=True), Buyer(is_member=False), Buyer(registered_at=5)])
-@pytest.mark.parametrize("after", [Buyer(), Buyer(is_member=False), Buyer(is_member=False, registered_at=7)])
-def test_the_orders_asked_for_are_all_those_whose_verdict_differs(before: Buyer, after: Buyer) -> None:
-    rules = compile_settings(load_settings(bytes_of(settings(effective="1960-01-01T00:00:00Z")), name="test"))
+@pytest.mark.parametrize(
+    "before", [Buyer(), Buyer(is_member=True), Buyer(is_member=False), Buyer(registered_at=5)]
+)
+@pytest.mark.parametrize(
+    "after", [Buyer(), Buyer(is_member=False), Buyer(is_member=False, registered_at=7)]
+)
+def test_the_orders_asked_for_are_all_those_whose_verdict_differs(
+    before: Buyer, after: Buyer
+) -> None:
+    rules = compile_settings(
+        load_settings(bytes_of(settings(effective="1960-01-01T00:00:00Z")), name="test")
+    )
     since, until = sorted((refused_before(before), refused_before(after)))
-    assert since >= EVER
+    assert since >= MIN_INSTANT
     assert until <= NEVER
     for created in (-9, 0, 4, 5, 6, 7, 8):
         record = OrderRecord(
-            Version(1), created, "confirmed", b"m", guest=False, created_by="shop", kind=None, currency="TWD", subtotal=9
+            Version(1),
+            created,
+            "confirmed",
+            b"m",
+            guest=False,
+            created_by="shop",
+            kind=None,
+            currency="TWD",
+            subtotal=9,
         )
-        said = [entitlement(OrderFacts(record, settings_no=1, buyer=buyer), rules, 10).reason for buyer in (before, after)]
+        said = [
+            entitlement(OrderFacts(record, settings_no=1, buyer=buyer), rules, 10).reason
+            for buyer in (before, after)
+        ]
         assert (said[0] is None) == (said[1] is None) or since <= created < until
 
 
-def test_the_entitlement_moves_with_the_member_and_is_judged_by_the_new_ones_registration(shop: Shop) -> None:
+def test_the_entitlement_moves_with_the_member_and_is_judged_by_the_new_ones_registration(
+    shop: Shop,
+) -> None:
     shop.hear(customer(day("12-02"), member=OTHER_MEMBER, registered_at=day("11-30")))
     shop.hear(bought(updated=day("12-01 16:00")))
     assert shop.points() == 100
@@ -180,7 +219,11 @@ LATER = day("11-29 09:00")
 def test_a_child_is_bound_as_its_parent_also_in_one_batch(versions: Shop) -> None:
     versions.hear(order(order_id=PARENT), bought(created=LATER, parent_order_id=PARENT))
     versions.work_off()
-    assert (versions.bound(PARENT), versions.bound(ORDER), versions.history()) == (1, 1, [("granted", 100)])
+    assert (versions.bound(PARENT), versions.bound(ORDER), versions.history()) == (
+        1,
+        1,
+        [("granted", 100)],
+    )
 
 
 def test_a_child_heard_before_its_parent_is_bound_anew_and_its_lot_stays(versions: Shop) -> None:
@@ -206,7 +249,9 @@ def test_a_grandchild_follows_when_the_parent_is_bound_anew(versions: Shop) -> N
 
 
 @pytest.mark.parametrize("first", ["child", "ancestors"])
-def test_what_was_uninstalled_between_a_split_order_and_its_children_changes_nothing_for_them(shop: Shop, first: str) -> None:
+def test_what_was_uninstalled_between_a_split_order_and_its_children_changes_nothing_for_them(
+    shop: Shop, first: str
+) -> None:
     """SPEC 1.7, 1.8: the feature was in force at the creation by which the family's settings were chosen."""
     shop.hear(application("application/uninstall", day("11-25")))
     child = bought(created=day("11-29"), parent_order_id=PARENT)
@@ -225,7 +270,10 @@ def test_what_was_uninstalled_between_a_split_order_and_its_children_changes_not
 
 def test_three_generations_in_one_batch_and_the_youngest_first(versions: Shop) -> None:
     chain = [some_id(f"generation {n}") for n in range(6)]
-    events = [bought(order_id=child, created=LATER, parent_order_id=parent) for parent, child in pairwise(chain)]
+    events = [
+        bought(order_id=child, created=LATER, parent_order_id=parent)
+        for parent, child in pairwise(chain)
+    ]
     versions.hear(*reversed(events))
     versions.hear(order(order_id=chain[0], member=None))
     versions.work_off()
@@ -253,15 +301,25 @@ def test_a_parent_of_which_only_a_delivery_is_known_binds_nobody_yet(versions: S
 # Applications.
 
 
-def test_an_uninstall_heard_late_takes_back_what_was_created_after_it_and_an_install_gives_back(shop: Shop) -> None:
-    shop.hear(bought(created=day("11-20")), bought(order_id=some_id("second"), created=day("11-29")))
+def test_an_uninstall_heard_late_takes_back_what_was_created_after_it_and_an_install_gives_back(
+    shop: Shop,
+) -> None:
+    shop.hear(
+        bought(created=day("11-20")), bought(order_id=some_id("second"), created=day("11-29"))
+    )
     assert shop.points() == 200
     counts = shop.hear(application("application/uninstall", day("11-25")))
     assert counts.applied == 1
     shop.work_off()
     assert shop.points() == 100
-    assert shop.rows("SELECT cause, occurred_us FROM ledger ORDER BY sequence")[-1] == (4, at(day("11-25")))
-    packs = [bytes(value) for (value,) in shop.rows("SELECT value FROM outbox WHERE kind = 1 ORDER BY id")]
+    assert shop.rows("SELECT cause, occurred_us FROM ledger ORDER BY sequence")[-1] == (
+        4,
+        at(day("11-25")),
+    )
+    packs = [
+        bytes(value)
+        for (value,) in shop.rows("SELECT value FROM outbox WHERE kind = 1 ORDER BY id")
+    ]
     told = [orjson.loads(event)["cause"] for pack in packs for event, _ in events_of(pack, None)]
     assert told[-1] == {"kind": "application", "id": APPLICATION}
     shop.hear(application("application/install", day("11-28")))
@@ -269,7 +327,9 @@ def test_an_uninstall_heard_late_takes_back_what_was_created_after_it_and_an_ins
     assert shop.points() == 200
 
 
-def test_an_application_event_known_already_is_a_duplicate_and_another_apps_is_ignored(shop: Shop) -> None:
+def test_an_application_event_known_already_is_a_duplicate_and_another_apps_is_ignored(
+    shop: Shop,
+) -> None:
     uninstalled = application("application/uninstall", day("11-25"))
     other = application("application/uninstall", day("11-25"), some_id("another app"))
     counts = shop.hear(uninstalled, uninstalled, other)
@@ -290,7 +350,9 @@ def test_an_order_after_an_uninstall_that_another_worker_heard_earns_nothing(sho
 # First settings.
 
 
-def test_three_thousand_orders_that_wait_for_the_first_settings_are_bound_by_one_row(postgres: Databases) -> None:
+def test_three_thousand_orders_that_wait_for_the_first_settings_are_bound_by_one_row(
+    postgres: Databases,
+) -> None:
     with open_shop(postgres) as waiting:
         waiting.hear(*[bought(order_id=some_id(f"order {n}")) for n in range(3000)])
         assert waiting.points() == 0

@@ -2,10 +2,25 @@
 
 from tests.support.batches import APPLICATION
 from tests.support.engine import Engine, wait_for
-from tests.support.order_facts import MEMBER, MERCHANT, Event, Json, bytes_of, day, envelope, order, parcel, some_id
+from tests.support.order_facts import (
+    MEMBER,
+    MERCHANT,
+    Event,
+    Json,
+    bytes_of,
+    day,
+    envelope,
+    order,
+    parcel,
+    some_id,
+)
 from tests.support.upstream import Record
 
-ARRIVED: Json = {"order_delivery": parcel("arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00"))}
+ARRIVED: Json = {
+    "order_delivery": parcel(
+        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
+    )
+}
 KEY = "one partition"
 
 
@@ -16,7 +31,10 @@ def record(topic: str, event: Event) -> Record:
 def test_customers_and_installations_heard_after_the_grants_move_the_points(engine: Engine) -> None:
     engine.merchant(MERCHANT)
     engine.run("all", POINTS_APPLICATION_ID=APPLICATION)
-    engine.produce(record("orders", order(order_id=some_id(f"order {n}"), created=day(f"11-{n}"), **ARRIVED)) for n in (10, 20))
+    engine.produce(
+        record("orders", order(order_id=some_id(f"order {n}"), created=day(f"11-{n}"), **ARRIVED))
+        for n in (10, 20)
+    )
     wait_for("granted", lambda: engine.balances() == {(MERCHANT, MEMBER): 200})
     engine.produce([record("customers", customer(day("12-02"), registered_at=day("11-15")))])
     wait_for("one taken back", lambda: engine.balances() == {(MERCHANT, MEMBER): 100})
@@ -33,11 +51,24 @@ def test_customers_and_installations_heard_after_the_grants_move_the_points(engi
     engine.audit({(MERCHANT, MEMBER): 100})
 
 
-def test_an_installation_and_a_code_that_nobody_knows_in_one_batch_are_no_trouble(engine: Engine) -> None:
+def test_an_installation_and_a_code_that_nobody_knows_in_one_batch_are_no_trouble(
+    engine: Engine,
+) -> None:
     engine.merchant(MERCHANT)
     gone = {"application_id": APPLICATION, "deleted_at": day("11-18"), "updated_at": day("11-18")}
-    report = {"carrier": "hct", "service": "home", "code": "?", "tracking_number": "1", "occurred_at": day("11-18")}
-    engine.produce([record("deliveries", envelope("application/uninstall", gone)), record("deliveries", report)])
+    report = {
+        "carrier": "hct",
+        "service": "home",
+        "code": "?",
+        "tracking_number": "1",
+        "occurred_at": day("11-18"),
+    }
+    engine.produce(
+        [
+            record("deliveries", envelope("application/uninstall", gone)),
+            record("deliveries", report),
+        ]
+    )
     engine.run("intake", POINTS_APPLICATION_ID=APPLICATION)
     engine.wait_consumed(2)
     assert engine.value("SELECT count(*) FROM application_event") == 1

@@ -1,6 +1,7 @@
 """Personal data in the payloads is not ours to keep (SPEC 7): it ends at the door, also in records that are poison.
 
-Quarantine and dead letters alone hold it: the raw bytes of what could not be read, in `key`, `value` and `headers`.
+Quarantine and dead letters alone hold it: the raw bytes of what could not be read, in `key`,
+`value` and `headers`.
 """
 
 import copy
@@ -14,7 +15,18 @@ from schemas.settings import load_settings
 from store.postgres import session
 from store.settings import versions
 from tests.support.engine import Engine, wait_for
-from tests.support.order_facts import MERCHANT, Event, bytes_of, day, delivery, envelope, money, order, returned, some_id
+from tests.support.order_facts import (
+    MERCHANT,
+    Event,
+    bytes_of,
+    day,
+    delivery,
+    envelope,
+    money,
+    order,
+    returned,
+    some_id,
+)
 from tests.support.order_facts import settings as settings_of
 from tests.support.upstream import Record
 
@@ -23,7 +35,19 @@ EMAIL, PHONE, PHONE_ABROAD = "testina.sample@mail.example", "0955123987", "+8869
 STREET, CITY, POSTCODE = "幻想路九九九號七樓之三", "虛構市", "99987"
 BIRTHDAY, CARD, TAX_ID = "1987-06-05", "4417", "99887766"
 NOTE = "請放在管理室給林小姐"
-NEEDLES = (NAME, LATIN_NAME, EMAIL, PHONE, PHONE_ABROAD, STREET, CITY, BIRTHDAY, NOTE, "Sample-Lin", TAX_ID)
+NEEDLES = (
+    NAME,
+    LATIN_NAME,
+    EMAIL,
+    PHONE,
+    PHONE_ABROAD,
+    STREET,
+    CITY,
+    BIRTHDAY,
+    NOTE,
+    "Sample-Lin",
+    TAX_ID,
+)
 ALLOWED = {("quarantine", column) for column in ("key", "value", "headers")}
 
 PERSON: dict[str, Any] = {
@@ -31,7 +55,12 @@ PERSON: dict[str, Any] = {
     "customer_email": EMAIL,
     "customer_phone": PHONE,
     "customer_phone_country_code": "886",
-    "customer_info": {"gender": "female", "birthday": BIRTHDAY, "birth_year": 1987, "custom_data": [{"value": NOTE}]},
+    "customer_info": {
+        "gender": "female",
+        "birthday": BIRTHDAY,
+        "birth_year": 1987,
+        "custom_data": [{"value": NOTE}],
+    },
     "delivery_address": {
         "country_code": "TW",
         "city": CITY,
@@ -40,8 +69,17 @@ PERSON: dict[str, Any] = {
         "recipient_name": LATIN_NAME,
         "recipient_phone": PHONE_ABROAD,
     },
-    "delivery_data": {"recipient_name": NAME, "tracking_number": "812300045678", "store_address": STREET},
-    "order_payment": {"id": some_id("payment"), "status": "completed", "last_four_digits": CARD, "total": money(1000)},
+    "delivery_data": {
+        "recipient_name": NAME,
+        "tracking_number": "812300045678",
+        "store_address": STREET,
+    },
+    "order_payment": {
+        "id": some_id("payment"),
+        "status": "completed",
+        "last_four_digits": CARD,
+        "total": money(1000),
+    },
     "invoice": {"tax_id": TAX_ID, "buyer_name": LATIN_NAME, "mailing_address": STREET},
     "order_notes": [{"owner_type": "Merchant", "value": NOTE}],
     "order_comments": [{"owner": {"name": NAME, "email": EMAIL}, "value": NOTE}],
@@ -62,9 +100,20 @@ def with_person(event: Event) -> Event:
 
 def good() -> list[bytes]:
     """Records that are read: two earn, one is returned in part, others are of no concern."""
-    home = {"id": some_id("home"), "platform": "tw_tcat_roomtemp", "status": "arrived", "updated_at": day("12-01")}
+    home = {
+        "id": some_id("home"),
+        "platform": "tw_tcat_roomtemp",
+        "status": "arrived",
+        "updated_at": day("12-01"),
+    }
     other = some_id("another order")
-    member = {"id": some_id("person"), "name": NAME, "email": EMAIL, "phones": [PHONE], "birthday": BIRTHDAY}
+    member = {
+        "id": some_id("person"),
+        "name": NAME,
+        "email": EMAIL,
+        "phones": [PHONE],
+        "birthday": BIRTHDAY,
+    }
     events = [
         with_person(order(order_delivery=home)),
         with_person(order(order_id=other)),
@@ -91,7 +140,10 @@ def poison() -> list[bytes]:
         {"status": f"{STREET} " * 40},
         {"updated_at": "2999-01-01T00:00:00Z"},
     ]
-    spoilt = [bytes_of(with_person(order(order_id=some_id(f"poison {n}"))) | {}) for n in range(len(wrong))]
+    spoilt = [
+        bytes_of(with_person(order(order_id=some_id(f"poison {n}"))) | {})
+        for n in range(len(wrong))
+    ]
     made = []
     for value, fields in zip(spoilt, wrong, strict=True):
         event = orjson.loads(value)
@@ -132,10 +184,18 @@ def leaks_of_database(url: str) -> list[tuple[str, str, set[str]]]:
     leaks = []
     with psycopg.connect(url) as connection:
         columns = connection.execute(query).fetchall()
-        assert {table for table, _ in columns} >= {"orders", "ledger", "quarantine", "word", "settings"}
+        assert {table for table, _ in columns} >= {
+            "orders",
+            "ledger",
+            "quarantine",
+            "word",
+            "settings",
+        }
         for table, column in columns:
             if (table, column) not in ALLOWED:
-                select = sql.SQL("SELECT {}::text FROM {}").format(sql.Identifier(column), sql.Identifier(table))
+                select = sql.SQL("SELECT {}::text FROM {}").format(
+                    sql.Identifier(column), sql.Identifier(table)
+                )
                 text = "\n".join(str(row[0]) for row in connection.execute(select))
                 if found_in(text):
                     leaks.append((table, column, found_in(text)))
@@ -144,7 +204,10 @@ def leaks_of_database(url: str) -> list[tuple[str, str, set[str]]]:
 
 def test_nothing_personal_is_kept_told_or_logged(engine: Engine) -> None:
     with session.connect(engine.database_url) as connection:
-        document = load_settings(bytes_of(settings_of(earn={"pending_days": 0, "expiry": {"kind": "never"}})), name="test")
+        document = load_settings(
+            bytes_of(settings_of(earn={"pending_days": 0, "expiry": {"kind": "never"}})),
+            name="test",
+        )
         versions.apply(connection, MERCHANT, document, "test")
     workers = [engine.run(kind) for kind in ("intake", "relay", "grants", "recheck")]
     values = [*good(), *poison()]
@@ -158,14 +221,19 @@ def test_nothing_personal_is_kept_told_or_logged(engine: Engine) -> None:
 
     assert leaks_of_database(engine.database_url) == []
     for topic in ("points_changed", "settings", "command_results"):
-        told = [b" ".join(filter(None, (m.key(), m.value(), repr(m.headers()).encode()))) for m in engine.events(topic)]
+        told = [
+            b" ".join(filter(None, (m.key(), m.value(), repr(m.headers()).encode())))
+            for m in engine.events(topic)
+        ]
         assert found_in(b"\n".join(told).decode()) == set(), topic
     for worker in workers:
         assert found_in(worker.output) == set()
         assert found_in(worker.get("/metrics")[1]) == set()
 
 
-def test_a_dead_letter_is_the_record_to_the_byte_and_says_what_was_wrong_without_its_values(engine: Engine) -> None:
+def test_a_dead_letter_is_the_record_to_the_byte_and_says_what_was_wrong_without_its_values(
+    engine: Engine,
+) -> None:
     for kind in ("intake", "relay"):
         engine.run(kind)
     values = poison()
@@ -177,6 +245,8 @@ def test_a_dead_letter_is_the_record_to_the_byte_and_says_what_was_wrong_without
     for letter in letters:
         assert letter.key() == PHONE.encode()
         headers = dict(letter.headers())
-        assert set(headers) >= {f"__dlq.errors.{name}" for name in ("topic", "partition", "offset", "group", "message")}
+        assert set(headers) >= {
+            f"__dlq.errors.{name}" for name in ("topic", "partition", "offset", "group", "message")
+        }
         assert headers["__dlq.errors.message"]
         assert found_in(repr({k: v.decode() for k, v in headers.items()})) == set()

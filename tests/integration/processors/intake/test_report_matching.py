@@ -38,7 +38,9 @@ def test_a_report_of_a_delivery_earns_the_points_of_its_order(desk: Desk) -> Non
 
 @pytest.mark.parametrize("in_one_batch", [True, False])
 @pytest.mark.parametrize("turn", list(permutations(range(4))))
-def test_orders_and_reports_in_any_order_and_twice_come_to_the_same(desk: Desk, turn: tuple[int, ...], in_one_batch: bool) -> None:
+def test_orders_and_reports_in_any_order_and_twice_come_to_the_same(
+    desk: Desk, turn: tuple[int, ...], in_one_batch: bool
+) -> None:
     told = [
         order(M, A, ANNA, 1000, topic="order/create"),
         sold(at=day(1)),
@@ -91,7 +93,9 @@ def test_a_collected_option_is_final_only_when_the_parcel_is_fetched(desk: Desk)
     assert desk.points(M, ANNA) == 0
 
 
-def test_a_second_order_with_the_number_makes_it_ambiguous_and_takes_the_points_back(desk: Desk) -> None:
+def test_a_second_order_with_the_number_makes_it_ambiguous_and_takes_the_points_back(
+    desk: Desk,
+) -> None:
     desk.hear(sold(A))
     desk.hear(report(NUMBER, DELIVERED, day(2)))
     assert desk.points(M, ANNA) == 100
@@ -102,7 +106,9 @@ def test_a_second_order_with_the_number_makes_it_ambiguous_and_takes_the_points_
     assert desk.counts()["parked"] == 1
 
 
-def test_an_edited_number_settles_whose_the_reports_are_and_edited_back_it_is_ambiguous_again(desk: Desk) -> None:
+def test_an_edited_number_settles_whose_the_reports_are_and_edited_back_it_is_ambiguous_again(
+    desk: Desk,
+) -> None:
     desk.hear(sold(A), sold(B, BEN), report(NUMBER, DELIVERED, day(2)))
     assert (desk.points(M, ANNA), desk.points(M, BEN)) == (0, 0)
     desk.hear(sold(B, BEN, number="OTHER-1", at=day(3)))
@@ -117,7 +123,9 @@ def test_an_edited_number_settles_whose_the_reports_are_and_edited_back_it_is_am
     assert (desk.points(M, ANNA), desk.points(M, BEN)) == (100, 100)
 
 
-def test_a_number_edited_away_takes_its_reports_along_and_edited_back_brings_them_again(desk: Desk) -> None:
+def test_a_number_edited_away_takes_its_reports_along_and_edited_back_brings_them_again(
+    desk: Desk,
+) -> None:
     desk.hear(sold(), report(NUMBER, DELIVERED, day(2)))
     desk.hear(sold(number="OTHER", at=day(3)))
     assert desk.points(M, ANNA) == 0
@@ -148,8 +156,13 @@ def test_a_report_of_another_merchant_is_not_for_the_only_order_of_the_number(de
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("report_first", [True, False])
-def test_reports_reach_180_days_from_the_creation_of_their_order_on_both_sides(desk: Desk, sign: int, report_first: bool) -> None:
-    near, far = (report(n, DELIVERED, CREATED + sign * timedelta(days=180, microseconds=d)) for n, d in (("NEAR", 0), ("FAR", 1)))
+def test_reports_reach_180_days_from_the_creation_of_their_order_on_both_sides(
+    desk: Desk, sign: int, report_first: bool
+) -> None:
+    near, far = (
+        report(n, DELIVERED, CREATED + sign * timedelta(days=180, microseconds=d))
+        for n, d in (("NEAR", 0), ("FAR", 1))
+    )
     orders = [sold(A, number="NEAR"), sold(B, BEN, number="FAR")]
     for records in ([near, far], orders) if report_first else (orders, [near, far]):
         desk.hear(*records)
@@ -169,7 +182,9 @@ def test_a_number_that_a_carrier_uses_again_is_told_apart_by_time(desk: Desk) ->
 def test_an_order_that_turns_out_to_be_old_leaves_the_number_to_the_other(desk: Desk) -> None:
     parcel = delivery(M, B, "pending", option=HOME)
     assert parcel.value is not None
-    parcel = parcel._replace(value=parcel.value.replace(b'"order_id"', b'"tracking_number":"D40617352918","order_id"'))
+    parcel = parcel._replace(
+        value=parcel.value.replace(b'"order_id"', b'"tracking_number":"D40617352918","order_id"')
+    )
     desk.hear(sold(A), parcel, report(NUMBER, DELIVERED, day(2)))
     assert (desk.points(M, ANNA), desk.ambiguous()) == (0, [PLAIN])
     desk.hear(order(M, B, BEN, 1000, delivery=None, created_at=day(-400).isoformat()))
@@ -192,7 +207,10 @@ def test_a_number_of_very_many_orders_is_none(desk: Desk) -> None:
 
 
 def test_random_histories_come_to_the_same_however_they_are_cut_and_shuffled(desk: Desk) -> None:
-    """Orders of two merchants fight for three numbers; each history is told in order to one merchant pair, then mixed."""
+    """Orders of two merchants fight for three numbers.
+
+    Each history is told in order to one merchant pair, then mixed.
+    """
     draw = random.Random(11)
     for story in range(12):
         told = _story(draw, story, mark="straight")
@@ -216,15 +234,23 @@ def test_random_histories_come_to_the_same_however_they_are_cut_and_shuffled(des
 
 
 def _balances(desk: Desk, story: int, mark: str) -> list[int]:
-    return [desk.points(m, hex_id("member", story, o)) for m in (f"{mark} {story} 0", f"{mark} {story} 1") for o in range(4)]
+    return [
+        desk.points(m, hex_id("member", story, o))
+        for m in (f"{mark} {story} 0", f"{mark} {story} 1")
+        for o in range(4)
+    ]
 
 
-def _story(draw: random.Random, story: int, *, mark: str, like: list[Record] | None = None) -> list[Record]:
+def _story(
+    draw: random.Random, story: int, *, mark: str, like: list[Record] | None = None
+) -> list[Record]:
     """A history; `like` another one, with names and numbers of its own."""
     if like is not None:
         straight, own = b"straight %d" % story, f"{mark} {story}".encode()
         numbered = [(b"S%dN" % story, f"{mark[0].upper()}X{story}N".encode())]
-        ids = {hex_id("straight", story, n).encode(): hex_id(mark, story, n).encode() for n in range(4)}
+        ids = {
+            hex_id("straight", story, n).encode(): hex_id(mark, story, n).encode() for n in range(4)
+        }
         changed = []
         for record in like:
             value = (record.value or b"").replace(straight, own)
@@ -240,8 +266,23 @@ def _story(draw: random.Random, story: int, *, mark: str, like: list[Record] | N
         which = draw.randrange(4)
         if draw.random() < 0.55:
             merchant, number = merchants[which % 2], draw.choice([*numbers, None])
-            told.append(sold(hex_id(mark, story, which), hex_id("member", story, which), merchant=merchant, number=number, at=at))
+            told.append(
+                sold(
+                    hex_id(mark, story, which),
+                    hex_id("member", story, which),
+                    merchant=merchant,
+                    number=number,
+                    at=at,
+                )
+            )
         else:
             named = {"merchant_id": draw.choice(merchants)} if draw.random() < 0.3 else {}
-            told.append(report(draw.choice(numbers), draw.choice([DELIVERED, REVERSED, IN_TRANSIT, RETURN_REVERSED]), at, **named))
+            told.append(
+                report(
+                    draw.choice(numbers),
+                    draw.choice([DELIVERED, REVERSED, IN_TRANSIT, RETURN_REVERSED]),
+                    at,
+                    **named,
+                )
+            )
     return told

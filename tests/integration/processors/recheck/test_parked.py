@@ -8,7 +8,20 @@ import pytest
 from schemas.carriers import Meaning
 from store.carriers import codes
 from tests.support.in_process import Desk, report
-from tests.support.parcels import ANNA, BEN, DELIVERED, IN_TRANSIT, NUMBER, OTHER, PLAIN, A, B, M, day, sold
+from tests.support.parcels import (
+    ANNA,
+    BEN,
+    DELIVERED,
+    IN_TRANSIT,
+    NUMBER,
+    OTHER,
+    PLAIN,
+    A,
+    B,
+    M,
+    day,
+    sold,
+)
 from tests.support.upstream import Record, delivery, envelope, hex_id, order
 
 PARCEL = {"tracking_number": PLAIN}
@@ -16,7 +29,9 @@ PARCEL = {"tracking_number": PLAIN}
 
 @pytest.mark.parametrize("merchant", [{"merchant_id": M}, {}])
 @pytest.mark.parametrize("number", [None, "another number"])
-def test_a_report_that_names_its_order_joins_by_itself(desk: Desk, merchant: dict[str, str], number: str | None) -> None:
+def test_a_report_that_names_its_order_joins_by_itself(
+    desk: Desk, merchant: dict[str, str], number: str | None
+) -> None:
     desk.hear(order(M, A, ANNA, 1000))
     desk.hear(report(number, DELIVERED, day(400), order_id=A, **merchant))
     assert desk.points(M, ANNA) == 100
@@ -67,22 +82,36 @@ def test_of_several_parcels_only_the_one_with_the_reports_number_is_delivered(de
     desk.hear(sold(A))
     second = delivery(M, A, "pending")
     value = (second.value or b"").replace(hex_id("delivery", A).encode(), hex_id("second").encode())
-    second = second._replace(value=value.replace(b'"order_id"', b'"tracking_number":"SECOND","order_id"'))
+    second = second._replace(
+        value=value.replace(b'"order_id"', b'"tracking_number":"SECOND","order_id"')
+    )
     desk.hear(second, report(NUMBER, DELIVERED, day(2)))
     assert desk.points(M, ANNA) == 0
     desk.hear(report("second", DELIVERED, day(3)))
     assert desk.points(M, ANNA) == 100
 
 
-def test_an_unknown_code_is_kept_counted_and_shown_and_speaks_when_an_operator_says_what_it_means(desk: Desk) -> None:
+def test_an_unknown_code_is_kept_counted_and_shown_and_speaks_when_an_operator_says_what_it_means(
+    desk: Desk,
+) -> None:
     strange = {"text": "簽收: Chen 0912345678"}
-    desk.hear(sold(), report(NUMBER, "9977", day(2), **strange), report("parked", "9977", day(2), **strange))
+    desk.hear(
+        sold(),
+        report(NUMBER, "9977", day(2), **strange),
+        report("parked", "9977", day(2), **strange),
+    )
     desk.hear(report(NUMBER, "9977", day(2), **strange))
     assert desk.points(M, ANNA) == 0
     assert desk.counts() == {"applied": 2, "duplicate": 1, "ignored": 0, "parked": 1, "dead": 0}
     [unknown] = codes.unknown(desk.first.connection)
     assert unknown[:5] == ("ecpay", "tcat", "9977", "簽收", 2)
-    codes.set_code(desk.first.connection, ("ecpay", "tcat", "9977"), Meaning.DELIVERED, "seen in the portal", "operator")
+    codes.set_code(
+        desk.first.connection,
+        ("ecpay", "tcat", "9977"),
+        Meaning.DELIVERED,
+        "seen in the portal",
+        "operator",
+    )
     desk.first.settle()
     assert desk.points(M, ANNA) == 100
     assert codes.unknown(desk.first.connection) == []
@@ -101,7 +130,9 @@ def test_an_unknown_code_speaks_later_however_its_report_was_joined(desk: Desk, 
         desk.hear(report(None, "9977", day(2), order_id=A, **merchant))
     if how == "taken up":
         desk.hear(order(M, A, ANNA, 1000))
-    codes.set_code(desk.first.connection, ("ecpay", "tcat", "9977"), Meaning.DELIVERED, "", "operator")
+    codes.set_code(
+        desk.first.connection, ("ecpay", "tcat", "9977"), Meaning.DELIVERED, "", "operator"
+    )
     desk.first.settle()
     if how == "contested":
         desk.hear(sold(B, BEN, number="OTHER", at=day(3)))
@@ -112,7 +143,9 @@ def test_an_unknown_code_speaks_later_however_its_report_was_joined(desk: Desk, 
 
 def test_an_unknown_code_of_the_return_leg_never_tells_of_a_delivery(desk: Desk) -> None:
     desk.hear(sold(), report(NUMBER, "9977", day(2), return_leg=True))
-    codes.set_code(desk.first.connection, ("ecpay", "tcat", "9977"), Meaning.DELIVERED, "", "operator")
+    codes.set_code(
+        desk.first.connection, ("ecpay", "tcat", "9977"), Meaning.DELIVERED, "", "operator"
+    )
     desk.first.settle()
     assert desk.points(M, ANNA) == 0
 
@@ -129,7 +162,9 @@ def test_a_code_that_a_release_has_learnt_is_looked_at_again(desk: Desk) -> None
     assert desk.points(M, ANNA) == 100
 
 
-def test_more_than_a_thousand_unknown_codes_of_a_service_are_counted_under_one_label(desk: Desk) -> None:
+def test_more_than_a_thousand_unknown_codes_of_a_service_are_counted_under_one_label(
+    desk: Desk,
+) -> None:
     desk.hear(*[report(f"N{n}", f"X{n}", day(2)) for n in range(1100)])
     desk.hear(*[report(f"N{n}", f"X{n}", day(3)) for n in range(1100)])
     counts = {row.code: row.reports for row in codes.unknown(desk.first.connection)}
@@ -140,20 +175,29 @@ def test_more_than_a_thousand_unknown_codes_of_a_service_are_counted_under_one_l
 
 
 def test_carriers_that_nobody_knows_are_no_poison_and_make_no_endless_list(desk: Desk) -> None:
-    desk.hear(*[report(f"N{n}", "1", day(2), carrier=f"carrier {n}", service="s") for n in range(1050)])
+    desk.hear(
+        *[report(f"N{n}", "1", day(2), carrier=f"carrier {n}", service="s") for n in range(1050)]
+    )
     assert desk.counts()["parked"] == 1050
     assert desk.value("SELECT count(*) FROM unknown_code") == 1001
     assert desk.value("SELECT reports FROM unknown_code WHERE carrier = '(others)'") == 50
 
 
 def test_parked_reports_are_forgotten_after_180_days_and_counted(desk: Desk) -> None:
-    lonely = [report("LONELY", DELIVERED, day(2)), report("LONELY", "9977", day(3)), report(None, "9977", day(2), order_id=B)]
+    lonely = [
+        report("LONELY", DELIVERED, day(2)),
+        report("LONELY", "9977", day(3)),
+        report(None, "9977", day(2), order_id=B),
+    ]
     desk.hear(sold(), report(NUMBER, DELIVERED, day(2)), *lonely)
     desk.move_clock(179.9 * 86_400)
     assert desk.first.expiry.purge() == 0
     desk.move_clock(180.1 * 86_400)
     assert desk.first.expiry.purge() == 3
-    assert desk.rows("SELECT kind, reports FROM purged_report ORDER BY kind") == [("awaiting_order", 1), ("unmatched", 2)]
+    assert desk.rows("SELECT kind, reports FROM purged_report ORDER BY kind") == [
+        ("awaiting_order", 1),
+        ("unmatched", 2),
+    ]
     assert desk.rows("SELECT number FROM tracking") == [(PLAIN.encode(),)]
     assert desk.rows("SELECT * FROM unknown_report") == []
     assert desk.first.expiry.purge() == 0
@@ -189,13 +233,17 @@ def test_whatever_lies_a_day_ahead_is_poison_in_its_own_dead_letter_topic(desk: 
     desk.hear(*told)
     counts = desk.counts()
     assert (counts["dead"], counts["ignored"]) == (4, 0)
-    reasons = desk.rows("SELECT topic, reason, count(*)::int FROM quarantine GROUP BY 1, 2 ORDER BY 1")
+    reasons = desk.rows(
+        "SELECT topic, reason, count(*)::int FROM quarantine GROUP BY 1, 2 ORDER BY 1"
+    )
     assert reasons == [
         ("commerce.customers.v1", "future_version", 1),
         ("commerce.deliveries.v1", "future_version", 2),
         ("commerce.orders.v1", "future_version", 1),
     ]
-    kinds = desk.rows("SELECT kind, count(*)::int FROM outbox WHERE kind BETWEEN 3 AND 6 GROUP BY 1 ORDER BY 1")
+    kinds = desk.rows(
+        "SELECT kind, count(*)::int FROM outbox WHERE kind BETWEEN 3 AND 6 GROUP BY 1 ORDER BY 1"
+    )
     assert kinds == [(3, 1), (4, 2), (5, 1)]
     desk.check_counts(8)
 
@@ -205,7 +253,11 @@ def test_customers_are_heard_and_poison_among_them_goes_to_their_dead_letters(de
     assert desk.points(M, ANNA) == 100
     resource = {"id": ANNA, "registered_at": day(1).isoformat(), "updated_at": day(1).isoformat()}
     value = orjson.dumps(envelope("customer/update", M, resource, day(1)))
-    desk.hear(Record("customers", None, value), Record("customers", None, b"{}"), Record("customers", None, None))
+    desk.hear(
+        Record("customers", None, value),
+        Record("customers", None, b"{}"),
+        Record("customers", None, None),
+    )
     assert desk.points(M, ANNA) == 0
     assert desk.counts() == {"applied": 2, "duplicate": 0, "ignored": 1, "parked": 0, "dead": 1}
     assert desk.value("SELECT count(*) FROM outbox WHERE kind = 5") == 1

@@ -8,15 +8,30 @@ import pytest
 from processors.recheck.recheck import Recheck
 from schemas.packing import pack_id
 from store.postgres import session
-from store.streams.recheck import Asked, Claimed, Kind, add, created_between
+from store.streams.recheck import Claimed, Kind, RecheckRequest, add, created_between
 from tests.support.batches import APPLICATION, Shop, open_shop
 from tests.support.engine import Engine, wait_for
-from tests.support.order_facts import MEMBER, MERCHANT, Event, Json, day, envelope, order, parcel, settings, some_id
+from tests.support.order_facts import (
+    MEMBER,
+    MERCHANT,
+    Event,
+    Json,
+    day,
+    envelope,
+    order,
+    parcel,
+    settings,
+    some_id,
+)
 from tests.support.servers import Databases
 
 DUE: Json = {"pending_days": 0, "expiry": {"kind": "never"}}
 APP: Json = {"plan": "enterprise", "app_installed": True, "modules": []}
-ARRIVED: Json = {"order_delivery": parcel("arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00"))}
+ARRIVED: Json = {
+    "order_delivery": parcel(
+        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
+    )
+}
 NO_MEMBER = envelope("user/update", {"id": MEMBER, "is_member": False, "updated_at": day("12-02")})
 
 
@@ -32,7 +47,9 @@ def shop(postgres: Databases) -> Iterator[Shop]:
         yield opened
 
 
-def test_a_member_with_thousands_of_orders_is_worked_off_in_pages_and_a_crash_goes_on(shop: Shop) -> None:
+def test_a_member_with_thousands_of_orders_is_worked_off_in_pages_and_a_crash_goes_on(
+    shop: Shop,
+) -> None:
     shop.hear(*[bought(n) for n in range(1700)])
     shop.hear(NO_MEMBER)
     turned = [shop.recheck.turn() for _ in range(2)]
@@ -49,7 +66,9 @@ def test_a_member_with_thousands_of_orders_is_worked_off_in_pages_and_a_crash_go
     assert shop.value("SELECT count(*) FROM ledger") == 3400
 
 
-def test_a_worker_killed_in_the_middle_of_a_page_is_replaced_and_nothing_happens_twice(engine: Engine) -> None:
+def test_a_worker_killed_in_the_middle_of_a_page_is_replaced_and_nothing_happens_twice(
+    engine: Engine,
+) -> None:
     shop = Shop(engine.database_url)
     shop.settings(settings(earn=DUE, entitlement=APP))
     shop.work_off()
@@ -72,8 +91,19 @@ def test_a_worker_killed_in_the_middle_of_a_page_is_replaced_and_nothing_happens
 
 def test_many_members_are_looked_up_at_once_and_each_gets_his_own(shop: Shop) -> None:
     members = [some_id(f"member {n}") for n in range(60)]
-    shop.hear(*[bought(100 * i + n, member=member) for i, member in enumerate(members) for n in range(i % 5)])
-    shop.hear(*[envelope("user/update", {"id": m, "is_member": False, "updated_at": day("12-02")}) for m in members[::2]])
+    shop.hear(
+        *[
+            bought(100 * i + n, member=member)
+            for i, member in enumerate(members)
+            for n in range(i % 5)
+        ]
+    )
+    shop.hear(
+        *[
+            envelope("user/update", {"id": m, "is_member": False, "updated_at": day("12-02")})
+            for m in members[::2]
+        ]
+    )
     assert shop.work_off() == 30
     expected = {member: 0 if i % 2 == 0 else 100 * (i % 5) for i, member in enumerate(members)}
     assert {member: shop.points(member) for member in members} == expected
@@ -124,19 +154,32 @@ def test_a_page_of_a_merchants_orders_looks_at_so_many_and_no_more(shop: Shop) -
 
 
 def test_asking_twice_is_asking_once_and_for_the_wider_time(shop: Shop) -> None:
-    asked = Asked(Kind.MEMBER, 1, b"m", 5, 7)
+    asked = RecheckRequest(Kind.MEMBER, 1, b"m", 5, 7)
     with shop.connection.transaction():
         add(shop.cursor(), [asked, asked._replace(before_us=9), asked])
-        add(shop.cursor(), [asked._replace(before_us=11), Asked(Kind.ORDER, 1, b"o")])
+        add(shop.cursor(), [asked._replace(before_us=11), RecheckRequest(Kind.ORDER, 1, b"o")])
         add(shop.cursor(), [asked])
         add(shop.cursor(), [])
-    assert shop.rows("SELECT kind, before_us FROM recheck ORDER BY kind") == [(1, 2**63 - 1), (3, 11)]
+    assert shop.rows("SELECT kind, before_us FROM recheck ORDER BY kind") == [
+        (1, 2**63 - 1),
+        (3, 11),
+    ]
 
 
 def test_an_order_of_which_nothing_is_known_is_no_trouble(shop: Shop) -> None:
     with shop.connection.transaction():
-        add(shop.cursor(), [Asked(Kind.ORDER, 1, b"nobody"), Asked(Kind.MEMBER, 1, b"nobody", 0), Asked(Kind.SINCE, 99)])
-        add(shop.cursor(), [Asked(Kind.UNBOUND, 99), Asked(Kind.NUMBER, 0, b"NOWHERE")])
+        add(
+            shop.cursor(),
+            [
+                RecheckRequest(Kind.ORDER, 1, b"nobody"),
+                RecheckRequest(Kind.MEMBER, 1, b"nobody", 0),
+                RecheckRequest(Kind.SINCE, 99),
+            ],
+        )
+        add(
+            shop.cursor(),
+            [RecheckRequest(Kind.UNBOUND, 99), RecheckRequest(Kind.NUMBER, 0, b"NOWHERE")],
+        )
     assert (shop.work_off(), shop.queued()) == (5, 0)
 
 

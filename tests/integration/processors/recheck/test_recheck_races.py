@@ -1,7 +1,7 @@
 """Two transactions that run beside each other, one with an order and one with what it is judged by (ADR 11).
 
-Neither sees the other's rows, whichever began and whichever committed first. Both are held open on connections of their
-own, so every overlap is the one that the test's name says.
+Neither sees the other's rows, whichever began and whichever committed first. Both are held open on
+connections of their own, so every overlap is the one that the test's name says.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,14 +15,21 @@ from tests.support.order_facts import MEMBER, ORDER, day, envelope, order, parce
 from tests.support.servers import Databases
 
 PARENT = some_id("parent")
-GRANTED: dict[str, Any] = {"order_delivery": parcel("arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00"))}
+GRANTED: dict[str, Any] = {
+    "order_delivery": parcel(
+        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
+    )
+}
 DUE = {"pending_days": 0, "expiry": {"kind": "never"}}
 THREE_POINTS = DUE | {"rules": [{"unit_price": 10, "points_per_unit": 3}]}
 APP = {"plan": "enterprise", "app_installed": True, "modules": []}
 
 
 class Pair(NamedTuple):
-    """What two batches hear, what stood before, and what must be in the end. One of them asks for the recheck."""
+    """What two batches hear, what stood before, and what must be in the end.
+
+    One of them asks for the recheck.
+    """
 
     before: Callable[[Shop], object]
     beside: Callable[[Batch], object]
@@ -49,10 +56,12 @@ def _bought(batch: Batch) -> object:
 
 
 REGISTERED_LATER = envelope(
-    "user/update", {"id": MEMBER, "is_member": True, "registered_at": day("12-24"), "updated_at": day("12-24")}
+    "user/update",
+    {"id": MEMBER, "is_member": True, "registered_at": day("12-24"), "updated_at": day("12-24")},
 )
 UNINSTALLED = envelope(
-    "application/uninstall", {"application_id": APPLICATION, "deleted_at": day("11-01"), "updated_at": day("11-01")}
+    "application/uninstall",
+    {"application_id": APPLICATION, "deleted_at": day("11-01"), "updated_at": day("11-01")},
 )
 PAIRS = {
     "customer": Pair(_settings, lambda b: b.hear(REGISTERED_LATER), _bought, lambda s: s.points() == 0),
@@ -78,7 +87,10 @@ def shop(postgres: Databases) -> Iterator[Shop]:
 
 
 def overlap(shop: Shop, pair: Pair, *, order_begins: bool, order_commits: bool) -> None:
-    """Both transactions are done but for their commits; the worker turns after each, as it would at any time."""
+    """Both transactions are done but for their commits.
+
+    The worker turns after each, as it would at any time.
+    """
     pair.before(shop)
     shop.work_off()
     first, second = shop.batch(), shop.batch()
@@ -95,15 +107,23 @@ def overlap(shop: Shop, pair: Pair, *, order_begins: bool, order_commits: bool) 
     shop.work_off()
 
 
-@pytest.mark.parametrize("order_commits", [True, False], ids=["order_commits_first", "order_commits_last"])
-@pytest.mark.parametrize("order_begins", [True, False], ids=["order_begins_first", "order_begins_last"])
+@pytest.mark.parametrize(
+    "order_commits", [True, False], ids=["order_commits_first", "order_commits_last"]
+)
+@pytest.mark.parametrize(
+    "order_begins", [True, False], ids=["order_begins_first", "order_begins_last"]
+)
 @pytest.mark.parametrize("name", PAIRS)
 def test_an_order_and_what_it_is_judged_by_written_at_once_end_right(
     shop: Shop, name: str, order_begins: bool, order_commits: bool
 ) -> None:
     pair = PAIRS[name]
     overlap(shop, pair, order_begins=order_begins, order_commits=order_commits)
-    assert pair.is_right(shop), (shop.bound(ORDER), shop.history(), shop.rows("SELECT * FROM recheck"))
+    assert pair.is_right(shop), (
+        shop.bound(ORDER),
+        shop.history(),
+        shop.rows("SELECT * FROM recheck"),
+    )
     assert shop.queued() == 0
 
 
@@ -120,7 +140,9 @@ LIMIT $4 FOR UPDATE SKIP LOCKED"""
 
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize(
-    ("claim", "asker_begins"), [(ANY_ROW, True), (ANY_ROW, False), (OLDER_THAN_ALL_THAT_RUN, True)], ids=["any-1", "any-2", "older"]
+    ("claim", "asker_begins"),
+    [(ANY_ROW, True), (ANY_ROW, False), (OLDER_THAN_ALL_THAT_RUN, True)],
+    ids=["any-1", "any-2", "older"],
 )
 def test_a_worker_that_waits_for_less_misses_the_order(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str, claim: bytes, asker_begins: bool

@@ -44,7 +44,11 @@ def test_each_event_keeps_its_own_trace(connection: Database) -> None:
         outbox.add_events(cursor, [Event(1, b"{}"), Event(1, b"[]", TRACE), Event(1, b"1", b"")])
         ((_, _, _, _, value, headers),) = outbox.head(cursor, [1], 1)
     traced = [(one, list(more)) for one, more in outbox.events_of(value, headers)]
-    assert traced == [(b"{}", []), (b"[]", [("traceparent", TRACE)]), (b"1", [("traceparent", b"")])]
+    assert traced == [
+        (b"{}", []),
+        (b"[]", [("traceparent", TRACE)]),
+        (b"1", [("traceparent", b"")]),
+    ]
     assert outbox.first_event(value) == b"{}"
 
 

@@ -8,7 +8,9 @@ from cli.demo.site import Site, environment_of
 URL = "postgresql://u:p@here/db"
 
 
-def test_topics_and_group_are_the_samples_own_whatever_the_environment_names(tmp_path: Path) -> None:
+def test_topics_and_group_are_the_samples_own_whatever_the_environment_names(
+    tmp_path: Path,
+) -> None:
     named = {
         "POINTS_TOPICS__ORDERS": "real",
         "POINTS_KAFKA__GROUP_ID": "real",

@@ -11,7 +11,11 @@ from cli.demo.upstream import Json
 from schemas.carriers import CodeTable, Meaning
 from schemas.upstream.envelope import Kind, Unreadable, read
 
-LIKELY: dict[TopicName, Kind] = {"orders": "order", "deliveries": "delivery", "customers": "customer"}
+LIKELY: dict[TopicName, Kind] = {
+    "orders": "order",
+    "deliveries": "delivery",
+    "customers": "customer",
+}
 HEX_ID = re.compile(r"[0-9a-f]{24}")
 
 
@@ -46,14 +50,21 @@ def test_every_record_can_be_read_but_the_one_that_is_meant_to_be_poison(story: 
 
 def test_an_order_that_comes_twice_comes_the_same_to_the_byte(story: Story) -> None:
     twice = {order.id for order in story.orders if order.twice}
-    values = Counter((record.key, record.value) for step in story.steps for record in step.records if record.key)
+    values = Counter(
+        (record.key, record.value) for step in story.steps for record in step.records if record.key
+    )
     assert {key for (key, _), count in values.items() if count > 1} == twice
     assert {count for (key, _), count in values.items() if key in twice} == {2}
 
 
 def reports(story: Story) -> list[Json]:
     """The carriers' reports, in the order in which they come."""
-    values = [orjson.loads(record.value) for step in story.steps for record in step.records if record.topic == "deliveries"]
+    values = [
+        orjson.loads(record.value)
+        for step in story.steps
+        for record in step.records
+        if record.topic == "deliveries"
+    ]
     return [value for value in values if "carrier" in value]
 
 
@@ -64,17 +75,36 @@ def test_carriers_know_the_orders_tracking_numbers_without_blanks_and_hyphens(st
     assert {report["tracking_number"] for report in reports(story)} == named
 
 
-def test_the_carriers_codes_stand_in_the_tables_but_those_that_are_meant_to_be_new(story: Story) -> None:
+def test_the_carriers_codes_stand_in_the_tables_but_those_that_are_meant_to_be_new(
+    story: Story,
+) -> None:
     codes = CodeTable()
     said = [
-        (r["carrier"], r["service"], codes.look_up(r["carrier"], r["service"], r.get("code"), r.get("text")))
+        (
+            r["carrier"],
+            r["service"],
+            codes.look_up(r["carrier"], r["service"], r.get("code"), r.get("text")),
+        )
         for r in reports(story)
     ]
-    unknown = {f"{carrier} {service} {code}" for carrier, service, (meaning, code) in said if meaning is Meaning.UNKNOWN}
-    learnt = {" ".join(step.command[2:5]) for step in story.steps if step.command[:2] == ("carriers", "set")}
+    unknown = {
+        f"{carrier} {service} {code}"
+        for carrier, service, (meaning, code) in said
+        if meaning is Meaning.UNKNOWN
+    }
+    learnt = {
+        " ".join(step.command[2:5])
+        for step in story.steps
+        if step.command[:2] == ("carriers", "set")
+    }
     assert unknown == {*story.unknown, *learnt}
     meant = {meaning for _, _, (meaning, _) in said}
-    assert {Meaning.AT_PICKUP_POINT, Meaning.COLLECTED, Meaning.DELIVERED, Meaning.REVERSED_RETURNING} <= meant
+    assert {
+        Meaning.AT_PICKUP_POINT,
+        Meaning.COLLECTED,
+        Meaning.DELIVERED,
+        Meaning.REVERSED_RETURNING,
+    } <= meant
 
 
 def test_one_report_comes_twice(story: Story) -> None:
@@ -83,8 +113,13 @@ def test_one_report_comes_twice(story: Story) -> None:
 
 
 def test_only_the_carriers_that_say_so_name_an_order(story: Story) -> None:
-    named = [(report["carrier"], report["order_id"]) for report in reports(story) if "order_id" in report]
-    assert named == [("ninja_van", next(order.id for order in story.orders if order.key == "sent-back"))] * 3
+    named = [
+        (report["carrier"], report["order_id"]) for report in reports(story) if "order_id" in report
+    ]
+    assert (
+        named
+        == [("ninja_van", next(order.id for order in story.orders if order.key == "sent-back"))] * 3
+    )
 
 
 def test_a_split_child_names_its_parent_and_no_other_order_does(story: Story) -> None:
@@ -92,7 +127,11 @@ def test_a_split_child_names_its_parent_and_no_other_order_does(story: Story) ->
     parents = {}
     for step in story.steps:
         for record in step.records:
-            resource = orjson.loads(record.value)["resource"] if record.topic == "orders" and record.key else {}
+            resource = (
+                orjson.loads(record.value)["resource"]
+                if record.topic == "orders" and record.key
+                else {}
+            )
             if resource.get("parent_order_id"):
                 parents[resource["id"]] = resource["parent_order_id"]
     assert parents == {ids["split-off"]: ids["split"]}
@@ -100,11 +139,19 @@ def test_a_split_child_names_its_parent_and_no_other_order_does(story: Story) ->
 
 def test_the_second_parcel_is_another_one(story: Story) -> None:
     order = next(order for order in story.orders if order.key == "parcels")
-    said = [orjson.loads(record.value)["resource"] for step in story.steps for record in step.records if record.key == order.id]
+    said = [
+        orjson.loads(record.value)["resource"]
+        for step in story.steps
+        for record in step.records
+        if record.key == order.id
+    ]
     own, other = said
     assert other["order_id"] == order.id
     assert other["id"] != own["order_delivery"]["id"]
-    assert [own["delivery_data"]["tracking_number"], other["delivery_data"]["tracking_number"]] == order.details["tracking"]
+    assert [
+        own["delivery_data"]["tracking_number"],
+        other["delivery_data"]["tracking_number"],
+    ] == order.details["tracking"]
 
 
 def test_money_is_written_in_minor_units_of_its_currency(story: Story) -> None:
@@ -131,7 +178,12 @@ def test_orders_carry_made_up_personal_data(story: Story) -> None:
 
 def test_late_news_speaks_of_an_earlier_moment_than_it_comes(story: Story) -> None:
     late = next(order for order in story.orders if order.key == "late")
-    told = [orjson.loads(record.value)["resource"] for step in story.steps for record in step.records if record.key == late.id][1:]
+    told = [
+        orjson.loads(record.value)["resource"]
+        for step in story.steps
+        for record in step.records
+        if record.key == late.id
+    ][1:]
     assert [(each["status"], each["updated_at"][:10], each["arrived_at"] is None) for each in told] == [
         ("arrived", "2024-12-02", False), ("shipped", "2024-12-02", True), ("pending", "2024-12-01", True),
     ]  # fmt: skip

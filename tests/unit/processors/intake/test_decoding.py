@@ -4,7 +4,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from processors.intake.decoding import ApplicationSaid, CustomerSaid, Reported, Said, say
+from processors.intake.decoding import (
+    AppInstallEvent,
+    CarrierReportEvent,
+    CustomerEvent,
+    OrderEvent,
+    decode,
+)
 from processors.runtime.kafka.feed import Record
 from rules.order.trail import Version
 from schemas.packing import pack_id
@@ -32,14 +38,14 @@ APP = some_id("app")
 NOT_A_NUMBER: list[Json] = [None, "", "  ", "-", "9" * 65, 1.5, True, [], ["900"], {"no": "900"}]
 LIKELY: tuple[Kind, ...] = ("order", "delivery", "customer")
 
-_Kind = TypeVar("_Kind", Said, Reported, CustomerSaid, ApplicationSaid)
+_Kind = TypeVar("_Kind", OrderEvent, CarrierReportEvent, CustomerEvent, AppInstallEvent)
 
 
 def heard(event: Event | bytes | None, likely: Kind = "order") -> Any:
     """What the record says, or why it says nothing."""
     value: Any = bytes_of(event) if isinstance(event, dict) else event
     message: Any = Heard(value, RECEIVED)
-    return say(Record(NOWHERE, 0, message), likely)
+    return decode(Record(NOWHERE, 0, message), likely)
 
 
 def told(kind: type[_Kind], event: Event, likely: Kind = "order") -> _Kind:
@@ -58,24 +64,44 @@ def refused(event: Event | bytes, likely: Kind = "order") -> Unreadable:
 
 def of_order(**fields: Json) -> Any:
     """The order record of an order with these fields."""
-    return told(Said, order(**fields)).order
+    return told(OrderEvent, order(**fields)).order
 
 
-def customer(topic: str = "user/update", *, updated: str = "2024-04-18T08:26:03.540+00:00", **fields: Json) -> Event:
-    resource = {"id": MEMBER, "status": "active", "created_at": day("01-01"), "updated_at": updated, "name": "A"} | fields
+def customer(
+    topic: str = "user/update", *, updated: str = "2024-04-18T08:26:03.540+00:00", **fields: Json
+) -> Event:
+    resource = {
+        "id": MEMBER,
+        "status": "active",
+        "created_at": day("01-01"),
+        "updated_at": updated,
+        "name": "A",
+    } | fields
     return envelope(topic, resource, ts=TS)
 
 
 def app(topic: str, **fields: Json) -> Event:
-    resource = {"_id": some_id("installation"), "application_id": APP, "merchant_id": MERCHANT, "installed_by": "MERCHANT"} | fields
+    resource = {
+        "_id": some_id("installation"),
+        "application_id": APP,
+        "merchant_id": MERCHANT,
+        "installed_by": "MERCHANT",
+    } | fields
     return envelope(f"application/{topic}", resource, ts=TS)
 
 
 def test_an_order_names_its_tracking_number_beside_its_delivery() -> None:
-    data = {"tracking_number": "9012-3456 78a", "url": "https://example.com", "store_address": "somewhere"}
-    said = told(Said, order(order_delivery=parcel("shipped"), delivery_data=data))
+    data = {
+        "tracking_number": "9012-3456 78a",
+        "url": "https://example.com",
+        "store_address": "somewhere",
+    }
+    said = told(OrderEvent, order(order_delivery=parcel("shipped"), delivery_data=data))
     assert said.order is not None
-    assert (said.order.tracking, said.order.delivery_id) == (b"9012345678A", pack_id(some_id("first")))
+    assert (said.order.tracking, said.order.delivery_id) == (
+        b"9012345678A",
+        pack_id(some_id("first")),
+    )
     assert said.parcel is not None
     assert said.parcel.tracking is None
     assert said.numbers() == {b"9012345678A"}
@@ -91,8 +117,8 @@ def test_an_order_names_its_tracking_number_beside_its_delivery() -> None:
     ],
 )
 def test_a_parcel_names_its_own_number_itself_or_beside_it(fields: dict[str, Json]) -> None:
-    alone = told(Said, delivery("shipped", day("12-01"), **fields), "delivery")
-    nested = told(Said, order(order_delivery=parcel("shipped", **fields)))
+    alone = told(OrderEvent, delivery("shipped", day("12-01"), **fields), "delivery")
+    nested = told(OrderEvent, order(order_delivery=parcel("shipped", **fields)))
     for said in (alone, nested):
         assert said.parcel is not None
         assert said.parcel.tracking == b"D40617352918"
@@ -102,9 +128,19 @@ def test_a_parcel_names_its_own_number_itself_or_beside_it(fields: dict[str, Jso
 
 
 def test_a_record_names_every_number_that_is_in_it() -> None:
-    said = told(Said, order(order_delivery=parcel("shipped", tracking_number="a1"), delivery_data={"tracking_number": "b2"}))
+    said = told(
+        OrderEvent,
+        order(
+            order_delivery=parcel("shipped", tracking_number="a1"),
+            delivery_data={"tracking_number": "b2"},
+        ),
+    )
     assert said.numbers() == {b"A1", b"B2"}
-    assert told(Said, order()).numbers() == told(Said, returned(5, day("12-01"))).numbers() == set()
+    assert (
+        told(OrderEvent, order()).numbers()
+        == told(OrderEvent, returned(5, day("12-01"))).numbers()
+        == set()
+    )
 
 
 def test_a_number_written_as_an_integer_is_its_digits() -> None:
@@ -114,7 +150,7 @@ def test_a_number_written_as_an_integer_is_its_digits() -> None:
 @pytest.mark.parametrize("number", NOT_A_NUMBER)
 def test_what_is_no_tracking_number_poisons_no_order(number: Json) -> None:
     assert of_order(delivery_data={"tracking_number": number}).tracking is None
-    said = told(Said, delivery("shipped", day("12-01"), tracking_number=number), "delivery")
+    said = told(OrderEvent, delivery("shipped", day("12-01"), tracking_number=number), "delivery")
     assert said.parcel is not None
     assert said.parcel.tracking is None
 
@@ -125,7 +161,9 @@ def test_an_order_may_have_nothing_beside_its_delivery(data: Json) -> None:
 
 
 def test_a_split_order_names_the_order_it_was_split_from() -> None:
-    assert of_order(topic="order/split_order", parent_order_id=some_id("parent")).parent == pack_id(some_id("parent"))
+    assert of_order(topic="order/split_order", parent_order_id=some_id("parent")).parent == pack_id(
+        some_id("parent")
+    )
 
 
 @pytest.mark.parametrize("parent", [None, "", ORDER])
@@ -133,45 +171,70 @@ def test_no_parent_and_the_order_itself_are_no_parent(parent: str | None) -> Non
     assert of_order(parent_order_id=parent).parent is None
 
 
-@pytest.mark.parametrize("topic", ["order/split_order", "order/combine_orders", "order/create", "order/invented"])
+@pytest.mark.parametrize(
+    "topic", ["order/split_order", "order/combine_orders", "order/create", "order/invented"]
+)
 def test_every_order_topic_is_read_as_an_order(topic: str) -> None:
-    said = told(Said, order(topic=topic, subtotal=770))
+    said = told(OrderEvent, order(topic=topic, subtotal=770))
     assert said.order is not None
-    assert (said.order_id, said.order.subtotal, said.order.status) == (pack_id(ORDER), 770, "confirmed")
+    assert (said.order_id, said.order.subtotal, said.order.status) == (
+        pack_id(ORDER),
+        770,
+        "confirmed",
+    )
 
 
 def test_the_platforms_own_figure_is_kept() -> None:
-    summary = {"pending_days": 3, "earned_points": 7, "order_created_by": "shop_crm", "order_type": None}
+    summary = {
+        "pending_days": 3,
+        "earned_points": 7,
+        "order_created_by": "shop_crm",
+        "order_type": None,
+    }
     record = of_order(member_point_summary=summary)
     assert (record.summary_days, record.summary_points) == (3, 7)
 
 
-@pytest.mark.parametrize("summary", [None, [], "", 7, {"pending_days": "soon", "earned_points": 7}, {"earned_points": 2**63}, {}])
+@pytest.mark.parametrize(
+    "summary",
+    [None, [], "", 7, {"pending_days": "soon", "earned_points": 7}, {"earned_points": 2**63}, {}],
+)
 def test_a_figure_of_the_platforms_that_is_none_poisons_no_order(summary: Json) -> None:
     record = of_order(member_point_summary=summary)
     assert (record.summary_days, record.summary_points) == (None, None)
 
 
 def test_half_a_figure_of_the_platforms_is_kept() -> None:
-    assert of_order(member_point_summary={"earned_points": 7, "pending_days": None}).summary_points == 7
+    assert (
+        of_order(member_point_summary={"earned_points": 7, "pending_days": None}).summary_points
+        == 7
+    )
 
 
 def test_a_nested_delivery_has_a_version_of_its_own() -> None:
     nested = parcel("arrived", updated_at=day("12-05"))
-    said = told(Said, order(updated=day("12-02"), order_delivery=nested, ts=TS))
+    said = told(OrderEvent, order(updated=day("12-02"), order_delivery=nested, ts=TS))
     assert said.parcel is not None
     assert said.version == Version(at(day("12-02")), TS)
     assert said.parcel.version == Version(at(day("12-05")), TS)
     assert said.newest_at() == at(day("12-05"))
-    without = told(Said, order(updated=day("12-02"), order_delivery=parcel("arrived"), ts=TS))
+    without = told(OrderEvent, order(updated=day("12-02"), order_delivery=parcel("arrived"), ts=TS))
     assert without.parcel is not None
     assert without.parcel.version == without.version
 
 
-@pytest.mark.parametrize("topic", ["user/update", "user/create", "customer/update", "customer/create"])
+@pytest.mark.parametrize(
+    "topic", ["user/update", "user/create", "customer/update", "customer/create"]
+)
 @pytest.mark.parametrize("likely", LIKELY)
-def test_a_customers_record_says_whether_and_since_when_it_is_a_member(topic: str, likely: Kind) -> None:
-    said = told(CustomerSaid, customer(topic, is_member=True, registered_at="2024-04-18T16:26:03.512+08:00"), likely)
+def test_a_customers_record_says_whether_and_since_when_it_is_a_member(
+    topic: str, likely: Kind
+) -> None:
+    said = told(
+        CustomerEvent,
+        customer(topic, is_member=True, registered_at="2024-04-18T16:26:03.512+08:00"),
+        likely,
+    )
     assert (said.merchant_id, said.member, said.is_member) == (MERCHANT, pack_id(MEMBER), True)
     assert said.registered_at == at("2024-04-18T08:26:03.512Z")
     assert said.version == Version(at("2024-04-18T08:26:03.540Z"), TS)
@@ -187,25 +250,45 @@ def test_a_customers_record_says_whether_and_since_when_it_is_a_member(topic: st
         ({"registered_at": None}, (None, None)),
     ],
 )
-def test_either_key_of_a_customer_is_a_statement(fields: dict[str, Json], says: tuple[Json, Json]) -> None:
-    said = told(CustomerSaid, customer(**fields), "customer")
+def test_either_key_of_a_customer_is_a_statement(
+    fields: dict[str, Json], says: tuple[Json, Json]
+) -> None:
+    said = told(CustomerEvent, customer(**fields), "customer")
     assert (said.is_member, said.registered_at) == says
 
 
 def test_a_customers_record_with_neither_key_says_nothing() -> None:
-    older = {"_id": MEMBER, "created_at": "2021-01-12T04:18:54.177Z", "status": "active", "name": "A", "phones": []}
-    legacy = {"topic": "user/create", "event": "User", "merchant_id": MERCHANT, "merchant_handle": "x", "resource": older}
+    older = {
+        "_id": MEMBER,
+        "created_at": "2021-01-12T04:18:54.177Z",
+        "status": "active",
+        "name": "A",
+        "phones": [],
+    }
+    legacy = {
+        "topic": "user/create",
+        "event": "User",
+        "merchant_id": MERCHANT,
+        "merchant_handle": "x",
+        "resource": older,
+    }
     assert heard(legacy, "customer") == heard(customer(), "customer") == "no_statement"
 
 
 def test_a_customer_of_the_older_form_takes_its_version_from_the_record() -> None:
-    event = {"topic": "user/update", "merchant_id": MERCHANT, "resource": {"_id": MEMBER, "is_member": True}}
-    said = told(CustomerSaid, event, "customer")
+    event = {
+        "topic": "user/update",
+        "merchant_id": MERCHANT,
+        "resource": {"_id": MEMBER, "is_member": True},
+    }
+    said = told(CustomerEvent, event, "customer")
     assert (said.member, said.version.at, said.version.ts) == (pack_id(MEMBER), RECEIVED, 0)
     assert said.version.digest != 0
 
 
-@pytest.mark.parametrize("topic", ["user_credit/create", "customer_group/update", "product/update", "users", ""])
+@pytest.mark.parametrize(
+    "topic", ["user_credit/create", "customer_group/update", "product/update", "users", ""]
+)
 def test_a_topic_that_only_begins_like_a_customers_is_unknown(topic: str) -> None:
     assert heard(customer(topic, is_member=True), "customer") == "unknown_topic"
 
@@ -220,7 +303,9 @@ def test_a_topic_that_only_begins_like_a_customers_is_unknown(topic: str) -> Non
         ({"id": "a\0", "is_member": True}, "wrong_type", "resource.id"),
     ],
 )
-def test_a_customer_of_wrong_types_is_poison(fields: dict[str, Json], reason: str, named: str) -> None:
+def test_a_customer_of_wrong_types_is_poison(
+    fields: dict[str, Json], reason: str, named: str
+) -> None:
     why = refused(customer(**fields), "customer")
     assert (why.reason, why.merchant_id) == (reason, MERCHANT)
     assert named in str(why)
@@ -242,41 +327,68 @@ def test_a_customer_without_an_id_is_poison() -> None:
 
 def test_an_installation_holds_since_it_was_made() -> None:
     event = app("install", created_at=day("03-27 12:00"), deleted_at=None, updated_at=day("03-28"))
-    said = told(ApplicationSaid, event)
+    said = told(AppInstallEvent, event)
     assert (said.merchant_id, said.installed, said.application_id) == (MERCHANT, True, APP)
     assert (said.at, said.version) == (at(day("03-27 12:00")), Version(at(day("03-28")), TS))
     assert said.newest_at() == at(day("03-28"))
 
 
 def test_an_uninstallation_holds_since_the_installation_was_deleted() -> None:
-    event = app("uninstall", created_at=day("03-27"), deleted_at=day("03-29"), updated_at=day("03-28"))
-    said = told(ApplicationSaid, event)
-    assert (said.installed, said.at, said.newest_at()) == (False, at(day("03-29")), at(day("03-29")))
+    event = app(
+        "uninstall", created_at=day("03-27"), deleted_at=day("03-29"), updated_at=day("03-28")
+    )
+    said = told(AppInstallEvent, event)
+    assert (said.installed, said.at, said.newest_at()) == (
+        False,
+        at(day("03-29")),
+        at(day("03-29")),
+    )
 
 
 @pytest.mark.parametrize(
     ("fields", "since"),
     [
-        ({"created_at": day("03-27"), "deleted_at": None, "updated_at": day("03-28")}, at(day("03-28"))),
+        (
+            {"created_at": day("03-27"), "deleted_at": None, "updated_at": day("03-28")},
+            at(day("03-28")),
+        ),
         ({"updated_at": day("03-28")}, at(day("03-28"))),
         ({}, TS // 1000),
     ],
 )
-def test_an_uninstallation_without_its_time_holds_since_the_records_version(fields: dict[str, Json], since: int) -> None:
-    assert told(ApplicationSaid, app("uninstall", **fields)).at == since
+def test_an_uninstallation_without_its_time_holds_since_the_records_version(
+    fields: dict[str, Json], since: int
+) -> None:
+    assert told(AppInstallEvent, app("uninstall", **fields)).at == since
 
 
 def test_an_uninstallation_of_the_older_form_names_no_app() -> None:
-    older = {"_id": some_id("installation"), "merchant_id": MERCHANT, "updated_at": "2021-04-21T08:36:17.892Z"}
-    event = {"event": "Application", "merchant_id": MERCHANT, "resource": older, "topic": "application/uninstall"}
-    said = told(ApplicationSaid, event)
-    assert (said.application_id, said.installed, said.at) == ("", False, at("2021-04-21T08:36:17.892Z"))
+    older = {
+        "_id": some_id("installation"),
+        "merchant_id": MERCHANT,
+        "updated_at": "2021-04-21T08:36:17.892Z",
+    }
+    event = {
+        "event": "Application",
+        "merchant_id": MERCHANT,
+        "resource": older,
+        "topic": "application/uninstall",
+    }
+    said = told(AppInstallEvent, event)
+    assert (said.application_id, said.installed, said.at) == (
+        "",
+        False,
+        at("2021-04-21T08:36:17.892Z"),
+    )
 
 
 @pytest.mark.parametrize("topic", ["update", "installed", ""])
 def test_other_application_topics_say_nothing(topic: str) -> None:
     assert heard(app(topic)) == "unknown_topic"
-    assert heard(envelope("access_token/create", {"_id": "1", "application_id": APP})) == "unknown_topic"
+    assert (
+        heard(envelope("access_token/create", {"_id": "1", "application_id": APP}))
+        == "unknown_topic"
+    )
 
 
 def test_an_installation_of_wrong_types_is_poison() -> None:
@@ -289,9 +401,9 @@ def test_an_installation_of_wrong_types_is_poison() -> None:
 @pytest.mark.parametrize("likely", LIKELY)
 def test_whatever_is_likely_every_kind_is_told_by_its_topic(likely: Kind) -> None:
     member, installed = customer(is_member=True), app("install")
-    assert told(Said, order(), likely).order is not None
-    assert told(Said, delivery("arrived", day("12-01")), likely).parcel is not None
-    assert told(Said, returned(5, day("12-01")), likely).returned is not None
-    assert isinstance(heard(member, likely), CustomerSaid)
-    assert isinstance(heard(installed, likely), ApplicationSaid)
+    assert told(OrderEvent, order(), likely).order is not None
+    assert told(OrderEvent, delivery("arrived", day("12-01")), likely).parcel is not None
+    assert told(OrderEvent, returned(5, day("12-01")), likely).returned is not None
+    assert isinstance(heard(member, likely), CustomerEvent)
+    assert isinstance(heard(installed, likely), AppInstallEvent)
     assert heard(None, likely) == "null_value"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.intake.decoding import LONGEST_TEXT, Reported, Said
+from processors.intake.decoding import LONGEST_TEXT, CarrierReportEvent, OrderEvent
 from schemas.packing import pack_id
 from schemas.upstream.envelope import Kind, Unreadable
 from tests.support.order_facts import MERCHANT, ORDER, Event, Json, day, delivery
@@ -32,14 +32,19 @@ RETURNED: Event = {
     "merchant_id": MERCHANT,
     "order_id": ORDER,
     "return_leg": True,
-    "raw": {"event": "Delivered", "topic": "delivered", "is_parcel_on_rts_leg": True, "receiver": "A"},
+    "raw": {
+        "event": "Delivered",
+        "topic": "delivered",
+        "is_parcel_on_rts_leg": True,
+        "receiver": "A",
+    },
 }
 NOTHING: list[Json] = [None, "", "  "]
 
 
-def reported(likely: Kind = "delivery", **fields: Json) -> Reported:
+def reported(likely: Kind = "delivery", **fields: Json) -> CarrierReportEvent:
     """What the report says, with these fields in place of its own."""
-    return told(Reported, AT_STORE | fields, likely)
+    return told(CarrierReportEvent, AT_STORE | fields, likely)
 
 
 def without(*keys: str) -> Event:
@@ -48,27 +53,44 @@ def without(*keys: str) -> Event:
 
 def test_a_report_says_what_happened_to_which_parcel_and_when() -> None:
     said = reported()
-    assert (said.carrier, said.service, said.code, said.text) == ("ecpay", "unimartc2c", "2073", "包裹配達取件門市")
+    assert (said.carrier, said.service, said.code, said.text) == (
+        "ecpay",
+        "unimartc2c",
+        "2073",
+        "包裹配達取件門市",
+    )
     assert (said.number, said.order_id, said.merchant_id) == (b"D40617352918", None, None)
     assert said.at == said.newest_at() == at("2024-06-11T01:14:00Z")
     assert said.return_leg is False
 
 
 def test_a_report_may_name_its_order_and_its_merchant_and_be_of_the_return_leg() -> None:
-    said = told(Reported, RETURNED, "delivery")
-    assert (said.merchant_id, said.order_id, said.number) == (MERCHANT, pack_id(ORDER), b"NVSG00417")
-    assert (said.return_leg, said.code, said.text) == (True, "Delivered, Received by Customer", None)
+    said = told(CarrierReportEvent, RETURNED, "delivery")
+    assert (said.merchant_id, said.order_id, said.number) == (
+        MERCHANT,
+        pack_id(ORDER),
+        b"NVSG00417",
+    )
+    assert (said.return_leg, said.code, said.text) == (
+        True,
+        "Delivered, Received by Customer",
+        None,
+    )
 
 
 def test_nothing_else_of_a_report_is_kept() -> None:
-    said = told(Reported, RETURNED, "delivery")
+    said = told(CarrierReportEvent, RETURNED, "delivery")
     assert "receiver" not in repr(said._replace(record=None))  # type: ignore[arg-type] # the record itself holds its bytes
 
 
 @pytest.mark.parametrize("likely", LIKELY)
-@pytest.mark.parametrize("report", [AT_STORE, RETURNED, {key: AT_STORE[key] for key in reversed(AT_STORE)}])
+@pytest.mark.parametrize(
+    "report", [AT_STORE, RETURNED, {key: AT_STORE[key] for key in reversed(AT_STORE)}]
+)
 def test_a_report_is_told_from_the_other_records_on_any_topic(report: Event, likely: Kind) -> None:
-    assert told(Reported, report, likely) == told(Reported, report, "delivery")._replace(record=heard(report, likely).record)
+    assert told(CarrierReportEvent, report, likely) == told(
+        CarrierReportEvent, report, "delivery"
+    )._replace(record=heard(report, likely).record)
 
 
 def test_a_report_is_told_however_its_json_is_written() -> None:
@@ -77,8 +99,11 @@ def test_a_report_is_told_however_its_json_is_written() -> None:
 
 
 def test_a_delivery_that_speaks_of_its_carrier_is_no_report() -> None:
-    event = delivery("arrived", day("12-01"), carrier="tcat", service="home") | {"carrier": "tcat", "service": "home"}
-    assert told(Said, event, "delivery").parcel is not None
+    event = delivery("arrived", day("12-01"), carrier="tcat", service="home") | {
+        "carrier": "tcat",
+        "service": "home",
+    }
+    assert told(OrderEvent, event, "delivery").parcel is not None
 
 
 def test_a_carrier_and_its_service_are_compared_in_lower_case() -> None:
@@ -91,7 +116,9 @@ def test_unknown_carriers_and_codes_are_taken() -> None:
     assert (said.carrier, said.service, said.code) == ("pigeon", "loft 7", "coo")
 
 
-@pytest.mark.parametrize(("code", "read"), [("2067 ", "2067"), (2067, "2067"), (0, "0"), (-1, "-1"), ("0123", "0123")])
+@pytest.mark.parametrize(
+    ("code", "read"), [("2067 ", "2067"), (2067, "2067"), (0, "0"), (-1, "-1"), ("0123", "0123")]
+)
 def test_a_code_may_be_a_text_or_an_integer(code: str | int, read: str) -> None:
     assert reported(code=code).code == read
 
@@ -100,8 +127,8 @@ def test_a_code_may_be_a_text_or_an_integer(code: str | int, read: str) -> None:
 def test_a_report_may_have_only_a_text_or_only_a_code(nothing: Json) -> None:
     assert (reported(code=nothing).code, reported(code=nothing).text) == (None, "包裹配達取件門市")
     assert (reported(text=nothing).code, reported(text=nothing).text) == ("2073", None)
-    assert told(Reported, without("code"), "delivery").code is None
-    assert told(Reported, without("text"), "delivery").text is None
+    assert told(CarrierReportEvent, without("code"), "delivery").code is None
+    assert told(CarrierReportEvent, without("text"), "delivery").text is None
 
 
 def test_of_a_long_text_or_code_only_the_beginning_is_kept() -> None:
@@ -133,7 +160,10 @@ def test_a_report_without_carrier_service_or_time_is_poison(key: str) -> None:
 @pytest.mark.parametrize("order_id", [None, ""])
 @pytest.mark.parametrize("number", [*NOTHING, "- -", "9" * 65])
 def test_a_report_of_no_parcel_and_no_order_is_poison(number: Json, order_id: Json) -> None:
-    why = refused(AT_STORE | {"tracking_number": number, "order_id": order_id, "merchant_id": MERCHANT}, "delivery")
+    why = refused(
+        AT_STORE | {"tracking_number": number, "order_id": order_id, "merchant_id": MERCHANT},
+        "delivery",
+    )
     assert (why.reason, why.merchant_id) == ("missing_field", MERCHANT)
     assert "tracking_number, order_id" in str(why)
     assert refused(without("tracking_number"), "delivery").reason == "missing_field"
@@ -177,21 +207,27 @@ def test_a_report_of_nothing_that_happened_is_poison(code: Json, text: Json) -> 
         {"return_leg": "perhaps"},
     ],
 )
-def test_a_report_of_wrong_types_is_poison_and_says_which_field(wrong: dict[str, Json], likely: Kind) -> None:
+def test_a_report_of_wrong_types_is_poison_and_says_which_field(
+    wrong: dict[str, Json], likely: Kind
+) -> None:
     why = refused(AT_STORE | wrong, likely)
     assert why.reason == "wrong_type"
     assert str(why).startswith(next(iter(wrong)))
 
 
 def test_why_a_report_is_poison_does_not_repeat_what_it_says() -> None:
-    why = refused(AT_STORE | {"code": ["secret"], "text": ["secret"], "merchant_id": MERCHANT}, "delivery")
+    why = refused(
+        AT_STORE | {"code": ["secret"], "text": ["secret"], "merchant_id": MERCHANT}, "delivery"
+    )
     assert "secret" not in str(why)
     assert why.merchant_id == MERCHANT
 
 
 def test_a_record_with_neither_topic_nor_any_mark_of_a_report_lacks_its_topic() -> None:
     assert "topic" in str(refused({"merchant_id": MERCHANT, "note": "x"}, "delivery"))
-    assert "topic" in str(refused({"merchant_id": MERCHANT, "resource": {}, "carrier": "tcat"}, "delivery"))
+    assert "topic" in str(
+        refused({"merchant_id": MERCHANT, "resource": {}, "carrier": "tcat"}, "delivery")
+    )
 
 
 def answer(value: bytes) -> str:
@@ -200,20 +236,29 @@ def answer(value: bytes) -> str:
         said = heard(value, "delivery")
     except Unreadable as why:
         return why.reason
-    return "reported" if isinstance(said, Reported) else str(said)
+    return "reported" if isinstance(said, CarrierReportEvent) else str(said)
 
 
 KEYS = (*AT_STORE, *RETURNED, "topic", "resource")
 contents: st.SearchStrategy[Any] = st.recursive(
     st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=6), st.sampled_from([AT_STORE[k] for k in AT_STORE])
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=6),
+        st.sampled_from([AT_STORE[k] for k in AT_STORE]),
     ),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+    ),
     max_leaves=6,
 )
 
 
 @given(fields=st.dictionaries(st.sampled_from(KEYS), contents, max_size=6), drop=st.booleans())
-def test_whatever_stands_in_a_record_it_is_read_or_poison(fields: dict[str, Any], *, drop: bool) -> None:
+def test_whatever_stands_in_a_record_it_is_read_or_poison(
+    fields: dict[str, Any], *, drop: bool
+) -> None:
     value = json.dumps(fields if drop else AT_STORE | fields).encode()
     assert answer(value) in {"not_json", "wrong_type", "missing_field", "unknown_topic", "reported"}

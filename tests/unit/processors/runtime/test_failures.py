@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 from processors.runtime.failures import Exit, TopicChanged, is_waited_out, refusal
 from processors.runtime.loop import Backoff
 from processors.runtime.stopping import PARENT_PIPE, Stop
-from processors.runtime.supervisor import plan
+from processors.runtime.supervisor import child_specs
 from store.postgres.migrate import SchemaMismatch
 
 
@@ -48,7 +48,11 @@ def test_trouble_of_the_infrastructure_is_waited_out(error: Exception) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError("a bug"), psycopg.errors.UniqueViolation("a bug too"), kafka(KafkaError._FATAL, fatal=True)],
+    [
+        ValueError("a bug"),
+        psycopg.errors.UniqueViolation("a bug too"),
+        kafka(KafkaError._FATAL, fatal=True),
+    ],
 )
 def test_what_nobody_foresaw_ends_the_process(error: Exception) -> None:
     assert refusal(error, first=True) is None
@@ -63,7 +67,10 @@ def test_what_nobody_foresaw_ends_the_process(error: Exception) -> None:
         (kafka(KafkaError._AUTHENTICATION), Exit.CONFIGURATION),
         (kafka(KafkaError.TOPIC_AUTHORIZATION_FAILED), Exit.CONFIGURATION),
         (kafka(KafkaError._INVALID_ARG), Exit.CONFIGURATION),
-        (psycopg.OperationalError('FATAL:  password authentication failed for user "points"'), Exit.CONFIGURATION),
+        (
+            psycopg.OperationalError('FATAL:  password authentication failed for user "points"'),
+            Exit.CONFIGURATION,
+        ),
         (psycopg.OperationalError('FATAL:  database "nope" does not exist'), Exit.CONFIGURATION),
         (psycopg.errors.InvalidParameterValue('role "points_app" does not exist'), Exit.SCHEMA),
     ],
@@ -91,13 +98,13 @@ def test_waits_grow_to_a_limit_and_begin_anew_after_success() -> None:
 
 
 def test_several_workers_take_ports_upward_and_names_of_their_own() -> None:
-    planned = plan(["relay", "intake", "intake"], 9464)
+    planned = child_specs(["relay", "intake", "intake"], 9464)
     assert [(one.name, one.kind, one.port) for one in planned] == [
         ("relay", "relay", 9464),
         ("intake-1", "intake", 9465),
         ("intake-2", "intake", 9466),
     ]
-    assert {one.port for one in plan(["relay", "intake"], 0)} == {0}
+    assert {one.port for one in child_specs(["relay", "intake"], 0)} == {0}
 
 
 def test_a_signal_ends_a_wait_at_once() -> None:

@@ -116,7 +116,12 @@ def test_secrets_in_texts_are_masked(text: str, masked: str) -> None:
 
 
 def test_a_line_holds_no_secret(lines: io.StringIO) -> None:
-    log().info("connected", url="postgresql://points:s3cret@db/points", sasl_password="s3cret", api_token="s3cret")
+    log().info(
+        "connected",
+        url="postgresql://points:s3cret@db/points",
+        sasl_password="s3cret",
+        api_token="s3cret",
+    )
     assert "s3cret" not in lines.getvalue()
     line = json.loads(lines.getvalue())
     assert (line["event"], line["worker"], line["level"]) == ("connected", "intake", "info")
@@ -124,16 +129,20 @@ def test_a_line_holds_no_secret(lines: io.StringIO) -> None:
 
 def test_a_crash_is_told_with_its_place_and_in_one_line(lines: io.StringIO) -> None:
     try:
-        raise psycopg.errors.NotNullViolation("null value in column\nDETAIL:  Failing row contains (Mei-Ling Wang)")
+        raise psycopg.errors.NotNullViolation(
+            "null value in column\nDETAIL:  Failing row contains (Mei-Ling Wang)"
+        )
     except psycopg.Error as error:
         log().error("crashed", exc_info=error)
     line = json.loads(lines.getvalue())
     assert line["error"].startswith("NotNullViolation")
-    assert "test_runtime_observability.py" in line["frames"][-1]
+    assert "test_observability.py" in line["frames"][-1]
     assert "Mei-Ling" not in lines.getvalue()
 
 
 def test_a_client_that_says_the_same_every_second_is_heard_once(lines: io.StringIO) -> None:
     for number in range(5):
-        librdkafka_logger().warning("FAIL [points#%d] [thrd:x]: refused (after %dms in state CONNECT)", number, number)
+        librdkafka_logger().warning(
+            "FAIL [points#%d] [thrd:x]: refused (after %dms in state CONNECT)", number, number
+        )
     assert len(lines.getvalue().splitlines()) == 1

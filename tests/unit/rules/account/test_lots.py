@@ -1,7 +1,7 @@
 """Accounts and lots: FEFO, the order's own lot first, debt, and lapsing (SPEC 3.4, 4.3).
 
-Debt cannot arise before points can be spent: an order's own lot always holds what may be taken back, unless it expired.
-So spending is played here by taking points out of lots.
+Debt cannot arise before points can be spent: an order's own lot always holds what may be taken
+back, unless it expired. So spending is played here by taking points out of lots.
 """
 
 import pytest
@@ -43,10 +43,15 @@ def test_a_clawback_takes_from_the_orders_own_lot_first() -> None:
     assert made.lots[SOON].remaining == 100
 
 
-def test_what_its_own_lot_lacks_comes_from_the_soonest_to_expire_and_never_expiring_points_go_last() -> None:
+def test_what_its_own_lot_lacks_comes_from_the_soonest_to_expire_and_never_expiring_points_go_last() -> (
+    None
+):
     made = account((FOREVER, 10), (LAST, 10), (SOON, 10), (LATER, 100))
     spend(made, LATER, 95)
-    assert claw_back(made, LATER, 30) == (-30, ((LATER, -5), (SOON, -10), (LAST, -10), (FOREVER, -5)))
+    assert claw_back(made, LATER, 30) == (
+        -30,
+        ((LATER, -5), (SOON, -10), (LAST, -10), (FOREVER, -5)),
+    )
     assert (made.available, made.debt) == (5, 0)
 
 
@@ -78,8 +83,12 @@ def test_held_points_are_not_taken_back_nor_do_they_lapse() -> None:
     assert (made.available, made.held, made.debt, made.lots[SOON].remaining) == (0, 60, 60, 60)
 
 
-@pytest.mark.parametrize(("now", "gone"), [(99, []), (100, [SOON]), (200, [SOON, LATER]), (NEVER - 1, [SOON, LATER])])
-def test_a_lot_lapses_at_its_instant_and_never_expiring_ones_do_not(now: int, gone: list[LotKey]) -> None:
+@pytest.mark.parametrize(
+    ("now", "gone"), [(99, []), (100, [SOON]), (200, [SOON, LATER]), (NEVER - 1, [SOON, LATER])]
+)
+def test_a_lot_lapses_at_its_instant_and_never_expiring_ones_do_not(
+    now: int, gone: list[LotKey]
+) -> None:
     made = account((FOREVER, 1), (LATER, 1), (SOON, 1))
     assert lapsed(made, now) == gone
 

@@ -6,13 +6,17 @@ import pytest
 
 from rules.earning.binding import VersionInForce, bound_as_parent, bound_version, first_heard
 from rules.earning.entitlement import Installs, feature_in_force
-from rules.order.facts import NOTHING_IN_FORCE, UNHEARD
+from rules.order.facts import NOTHING_IN_FORCE, UNSEEN
 from schemas.settings import BoundRules, compile_settings, load_settings
 from tests.support.order_facts import Json, bytes_of, day, delivery, order, parcel, settings
 from tests.support.sample_events import World, at
 from tests.support.story import bound_rules, delivered, moment, story
 
-ARRIVED: Json = {"order_delivery": parcel("arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00"))}
+ARRIVED: Json = {
+    "order_delivery": parcel(
+        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
+    )
+}
 THREE_POINTS = {"rules": [{"unit_price": 10, "points_per_unit": 3}], "pending_days": 0}
 ONE_POINT = {"pending_days": 0}
 
@@ -22,7 +26,9 @@ THREE = [VersionInForce(100, 1), VersionInForce(200, 2), VersionInForce(300, 3)]
 
 def test_the_version_in_force_at_the_creation_binds() -> None:
     heard = first_heard(THREE)
-    found = [bound_version(THREE, created, heard) for created in (99, 100, 199, 200, 299, 300, 10**18)]
+    found = [
+        bound_version(THREE, created, heard) for created in (99, 100, 199, 200, 299, 300, 10**18)
+    ]
     assert found == [NOTHING_IN_FORCE, 1, 1, 2, 2, 3, 3]
 
 
@@ -37,7 +43,9 @@ def test_a_bound_order_stays_bound(bound: int) -> None:
 
 
 @pytest.mark.parametrize(("known", "bound"), [(0, 1), (1, 1), (2, 2), (3, 2)])
-def test_only_versions_known_at_the_first_word_bind_or_else_the_first_ones(known: int, bound: int) -> None:
+def test_only_versions_known_at_the_first_word_bind_or_else_the_first_ones(
+    known: int, bound: int
+) -> None:
     assert bound_version(THREE, 250, first_heard(THREE[:known])) == bound
 
 
@@ -49,19 +57,28 @@ def test_the_creation_counts_not_when_the_order_was_heard_of() -> None:
     assert world.points() == 100
 
 
-def test_what_is_applied_later_changes_nothing_for_an_order_heard_of_before_even_when_it_reaches_back() -> None:
+def test_what_is_applied_later_changes_nothing_for_an_order_heard_of_before_even_when_it_reaches_back() -> (
+    None
+):
     world = World()
     world.apply(settings(effective=day("11-01"), earn=ONE_POINT))
     world.hear(order(created=day("11-29")), when=day("11-29"))
     world.apply(settings(effective=day("11-15"), earn=THREE_POINTS))
-    world.hear(order(created=day("11-29"), updated=day("12-01 16:00"), **ARRIVED), when=day("12-02"))
+    world.hear(
+        order(created=day("11-29"), updated=day("12-01 16:00"), **ARRIVED), when=day("12-02")
+    )
     assert world.points() == 100
-    world.hear(order(order_id="6633a7d1c95e4b0012f7a1b9", created=day("11-29"), **ARRIVED), when=day("12-03"))
+    world.hear(
+        order(order_id="6633a7d1c95e4b0012f7a1b9", created=day("11-29"), **ARRIVED),
+        when=day("12-03"),
+    )
     assert world.points() == 400
 
 
 @pytest.mark.parametrize("off", [{"enabled": False}, {"entitlement": {"plan": "basic"}}])
-def test_switching_the_feature_off_or_uninstalling_leaves_bound_orders_as_they_are(off: dict[str, Any]) -> None:
+def test_switching_the_feature_off_or_uninstalling_leaves_bound_orders_as_they_are(
+    off: dict[str, Any],
+) -> None:
     world = World()
     world.apply(settings(effective=day("11-01")))
     world.hear(order(created=day("11-29")), when=day("11-29"))
@@ -102,7 +119,9 @@ def test_first_settings_that_were_not_yet_in_force_bind_nothing() -> None:
 def test_a_delivery_heard_before_its_order_waits_for_it() -> None:
     world = World()
     world.apply(settings(earn=ONE_POINT))
-    world.hear(delivery("arrived", day("12-01 15:00"), arrived_at=day("12-01 15:00")), when=day("12-02"))
+    world.hear(
+        delivery("arrived", day("12-01 15:00"), arrived_at=day("12-01 15:00")), when=day("12-02")
+    )
     assert (world.points(), world.explain().state) == (0, "none")
     world.hear(order())
     assert world.points() == 100
@@ -178,7 +197,10 @@ def test_uninstalling_after_the_order_was_made_changes_nothing_for_it() -> None:
     world.hear(delivery("arrived", day("12-01 15:00")), when=day("12-01 15:00"))
     world.until(day("12-04"))
     assert world.points() == 100
-    world.hear(order(order_id="6633a7d1c95e4b0012f7a1b9", created=day("12-01"), **ARRIVED), when=day("12-05"))
+    world.hear(
+        order(order_id="6633a7d1c95e4b0012f7a1b9", created=day("12-01"), **ARRIVED),
+        when=day("12-05"),
+    )
     assert world.points() == 100
 
 
@@ -190,7 +212,9 @@ def test_the_module_needs_no_app() -> None:
     assert world.points() == 100
 
 
-def test_settings_applied_after_the_first_word_of_an_order_do_not_bind_it_even_if_that_was_about_its_parcel() -> None:
+def test_settings_applied_after_the_first_word_of_an_order_do_not_bind_it_even_if_that_was_about_its_parcel() -> (
+    None
+):
     world = World()
     world.apply(settings(effective=day("11-01"), earn=ONE_POINT))
     world.hear(delivery("arrived", day("12-01")), when=day("12-02"))
@@ -206,13 +230,13 @@ def test_settings_applied_after_the_first_word_of_an_order_do_not_bind_it_even_i
     ("own", "parents", "bound"),
     [
         (2, None, 2),  # by its own creation until the parent is known
-        (2, UNHEARD, 2),
+        (2, UNSEEN, 2),
         (2, -4, 2),  # the parent is not bound yet
         (2, 1, 1),
         (2, 3, 3),
         (2, NOTHING_IN_FORCE, NOTHING_IN_FORCE),
         (NOTHING_IN_FORCE, 1, 1),
-        (UNHEARD, 1, 1),
+        (UNSEEN, 1, 1),
     ],
 )
 def test_a_split_child_is_bound_as_its_parent_is(own: int, parents: int | None, bound: int) -> None:
@@ -226,7 +250,11 @@ def test_a_child_bound_anew_gets_the_difference_in_points_and_its_lot_keeps_its_
     child.rules = bound_rules(rules=rules, pending_days=30, expiry={"kind": "never"})
     child.settle()
     assert child.history == [("granted", 100), ("adjusted", 200)]
-    assert (child.decided.state, child.decided.expires_at, child.decided.due_at) == ("granted", expires, moment("12-04"))
+    assert (child.decided.state, child.decided.expires_at, child.decided.due_at) == (
+        "granted",
+        expires,
+        moment("12-04"),
+    )
 
 
 def test_a_child_bound_anew_before_its_grant_gets_a_new_plan() -> None:
@@ -239,7 +267,11 @@ def test_a_child_bound_anew_before_its_grant_gets_a_new_plan() -> None:
     ("uninstalled", "parents", "state"),
     [
         ("11-28", None, "none"),
-        ("11-28", "11-27", "planned"),  # between the parent's creation and the child's: bound as the parent is
+        (
+            "11-28",
+            "11-27",
+            "planned",
+        ),  # between the parent's creation and the child's: bound as the parent is
         ("11-26", "11-27", "none"),
         ("11-28", "11-28", "none"),
     ],
@@ -258,4 +290,7 @@ def test_a_child_whose_parent_is_bound_to_nothing_loses_its_points() -> None:
     child = delivered()
     child.facts.settings_no = bound_as_parent(child.facts.settings_no, NOTHING_IN_FORCE)
     child.settle()
-    assert (child.history, child.decided.reason) == ([("granted", 100), ("clawed_back", -100)], "no_settings_in_force")
+    assert (child.history, child.decided.reason) == (
+        [("granted", 100), ("clawed_back", -100)],
+        "no_settings_in_force",
+    )

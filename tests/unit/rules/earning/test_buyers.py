@@ -22,7 +22,10 @@ GRANTED, TAKEN = ("granted", 100), ("clawed_back", -100)
         (Buyer(registered_at=CREATED + 1), "registered_later"),
         (Buyer(is_member=True, registered_at=CREATED + 1), "registered_later"),
         (Buyer(is_member=False, registered_at=CREATED + 1), "registered_later"),
-        (Buyer(is_member=False, registered_at=CREATED), None),  # `is_member` counts without `registered_at` only
+        (
+            Buyer(is_member=False, registered_at=CREATED),
+            None,
+        ),  # `is_member` counts without `registered_at` only
     ],
 )
 def test_who_was_a_member_when_he_ordered(buyer: Buyer, reason: str | None) -> None:
@@ -40,7 +43,8 @@ def test_who_becomes_a_member_at_checkout_does_not_earn_with_that_order() -> Non
 
 
 @pytest.mark.parametrize(
-    ("is_member", "registered", "reason"), [(None, "12-15", "registered_later"), (False, None, "not_a_member")]
+    ("is_member", "registered", "reason"),
+    [(None, "12-15", "registered_later"), (False, None, "not_a_member")],
 )
 def test_a_customer_event_after_the_grant_claws_back_and_its_correction_grants_again(
     is_member: bool | None, registered: str | None, reason: str

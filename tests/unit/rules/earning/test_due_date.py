@@ -19,7 +19,8 @@ from schemas.ids import DAY, MINUTE, NEVER, SECOND, Micros, instant, iso, micros
 TAIPEI = "Asia/Taipei"
 MARCH_1972 = datetime(1972, 3, 1, tzinfo=UTC)  # Liberia gave up the last odd seconds in January
 ZONES = sorted(name for name in available_timezones() if name not in {"Factory", "localtime"})
-# Where midnight goes missing or comes twice, days are skipped, offsets are odd, or the clock changes off the hour.
+# Where midnight goes missing or comes twice, days are skipped, offsets are odd, or the clock
+# changes off the hour.
 HARD_ZONES = [
     "America/Sao_Paulo",
     "America/St_Johns",
@@ -84,11 +85,17 @@ def test_the_help_pages_example_expires_at_the_end_of_the_next_year() -> None:
 
 def test_points_granted_in_one_year_expire_together_in_the_next() -> None:
     first, last = at("2019-01-01T00:00:00+08:00"), at("2019-12-31T23:59:59+08:00")
-    assert expires_at(first, (1, 1), TAIPEI) == expires_at(last, (1, 1), TAIPEI) == at("2020-01-02T00:00:00+08:00")
+    assert (
+        expires_at(first, (1, 1), TAIPEI)
+        == expires_at(last, (1, 1), TAIPEI)
+        == at("2020-01-02T00:00:00+08:00")
+    )
     assert expires_at(last + SECOND, (1, 1), TAIPEI) == at("2021-01-02T00:00:00+08:00")
 
 
-@pytest.mark.parametrize(("year", "shown"), [(2022, "2023-02-28"), (2023, "2024-02-29"), (2024, "2025-02-28")])
+@pytest.mark.parametrize(
+    ("year", "shown"), [(2022, "2023-02-28"), (2023, "2024-02-29"), (2024, "2025-02-28")]
+)
 def test_29_february_is_the_28th_in_other_years(year: int, shown: str) -> None:
     expires = expires_at(at(f"{year}-06-01T00:00:00Z"), (2, 29), "UTC")
     assert shown_day(expires, "UTC") == date.fromisoformat(shown)
@@ -108,7 +115,11 @@ def test_points_without_an_expiry_never_expire() -> None:
         ("America/Toronto", "1919-03-31", "1919-03-31T04:30:00Z"),  # 23:30 jumped to 00:30
         ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z"),  # the day was skipped
         ("America/Havana", "2020-11-01", "2020-11-01T04:00:00Z"),  # 00:00 came twice: the earlier
-        ("America/St_Johns", "2010-11-07", "2010-11-07T02:30:00Z"),  # 00:00, and again after 00:01 went back to 23:01
+        (
+            "America/St_Johns",
+            "2010-11-07",
+            "2010-11-07T02:30:00Z",
+        ),  # 00:00, and again after 00:01 went back to 23:01
         ("Asia/Kathmandu", "2024-05-01", "2024-04-30T18:15:00Z"),
     ],
 )
@@ -121,13 +132,17 @@ def test_a_day_starts_at_its_first_instant(zone: str, day: str, starts: str) -> 
 @example(zone="America/St_Johns", final=at("2010-11-07T02:31:30Z"), pending_days=1)
 @example(zone="Pacific/Apia", final=at("2011-12-30T09:59:59Z"), pending_days=1)
 @example(zone="America/Sao_Paulo", final=at("2018-11-03T12:00:00Z"), pending_days=1)
-def test_due_is_the_start_of_a_calendar_day_in_every_zone(zone: str, final: Micros, pending_days: int) -> None:
+def test_due_is_the_start_of_a_calendar_day_in_every_zone(
+    zone: str, final: Micros, pending_days: int
+) -> None:
     day = local(final, zone).date() + timedelta(days=pending_days)
     assert due_at(final, pending_days, zone) == max(final, naive_start_of_day(day, zone))
 
 
 @given(zone=zones, due=finals, month=st.integers(1, 12), day=st.integers(1, 28))
-def test_expiry_is_the_end_of_the_set_day_in_every_zone(zone: str, due: Micros, month: int, day: int) -> None:
+def test_expiry_is_the_end_of_the_set_day_in_every_zone(
+    zone: str, due: Micros, month: int, day: int
+) -> None:
     last = date(local(due, zone).year + 1, month, day)
     expires = expires_at(due, (month, day), zone)
     assert expires == naive_start_of_day(last + timedelta(days=1), zone)
@@ -140,7 +155,9 @@ def test_the_remembered_day_is_what_the_clock_shows(zone: str, moment: Micros) -
         assert local_date(instant_nearby, zone) == local(instant_nearby, zone).date()
 
 
-@pytest.mark.parametrize("final", [FIRST - 1, LAST + 1, at("0001-01-01T00:00:00Z"), at("9999-12-31T23:59:59Z")])
+@pytest.mark.parametrize(
+    "final", [FIRST - 1, LAST + 1, at("0001-01-01T00:00:00Z"), at("9999-12-31T23:59:59Z")]
+)
 def test_instants_beyond_any_calendar_still_have_an_answer(final: Micros) -> None:
     assert due_at(final, 365, "Pacific/Apia") == final + 365 * DAY
     expires = expires_at(due_at(final, 365, "Pacific/Apia"), (2, 29), "Pacific/Apia")

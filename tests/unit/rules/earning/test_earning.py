@@ -4,11 +4,25 @@ from typing import Any
 
 import pytest
 
-from tests.support.order_facts import MEMBER, OTHER_MEMBER, Json, day, money, order, parcel, returned, settings
+from tests.support.order_facts import (
+    MEMBER,
+    OTHER_MEMBER,
+    Json,
+    day,
+    money,
+    order,
+    parcel,
+    returned,
+    settings,
+)
 from tests.support.sample_events import World
 
 TIER = "6540c62d2ee23a0020bd897a"
-ARRIVED: Json = {"order_delivery": parcel("arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00"))}
+ARRIVED: Json = {
+    "order_delivery": parcel(
+        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
+    )
+}
 
 
 def world(**earn: Json) -> World:
@@ -26,8 +40,12 @@ def points_of(made: World | None = None, **fields: Json) -> int:
     return made.points()
 
 
-@pytest.mark.parametrize(("subtotal", "points"), [(1000, 100), (100, 10), (9, 0), (10, 1), (19, 1), (0, 0), (1009, 100)])
-def test_ten_dollars_are_a_point_and_what_is_under_a_unit_is_nothing(subtotal: int, points: int) -> None:
+@pytest.mark.parametrize(
+    ("subtotal", "points"), [(1000, 100), (100, 10), (9, 0), (10, 1), (19, 1), (0, 0), (1009, 100)]
+)
+def test_ten_dollars_are_a_point_and_what_is_under_a_unit_is_nothing(
+    subtotal: int, points: int
+) -> None:
     assert points_of(subtotal=subtotal) == points
 
 
@@ -38,7 +56,12 @@ def test_several_points_per_unit_multiply_whole_units_only() -> None:
 
 def test_a_unit_price_is_in_major_units_and_amounts_are_in_minor_ones() -> None:
     made = World()
-    made.apply(settings(currency="HKD", earn={"pending_days": 0, "rules": [{"unit_price": 2.5, "points_per_unit": 1}]}))
+    made.apply(
+        settings(
+            currency="HKD",
+            earn={"pending_days": 0, "rules": [{"unit_price": 2.5, "points_per_unit": 1}]},
+        )
+    )
     made.hear(order(subtotal=100_00, currency="HKD", **ARRIVED), when=day("12-02"))
     assert made.points() == 40
 
@@ -101,7 +124,13 @@ def test_store_credits_do_not_lower_the_base_unless_the_merchant_says_so() -> No
 
 def test_gifts_add_nothing() -> None:
     gift = {"item_type": "Gift", "quantity": 2, "price": money(0), "total": money(0)}
-    bought = {"item_type": "RedeemGift", "quantity": 1, "price": money(0), "unit_point": 300, "total": money(0)}
+    bought = {
+        "item_type": "RedeemGift",
+        "quantity": 1,
+        "price": money(0),
+        "unit_point": 300,
+        "total": money(0),
+    }
     assert points_of(subtotal_items=[gift, bought]) == 100
 
 
@@ -114,7 +143,11 @@ def test_a_base_below_zero_is_zero() -> None:
 
 def test_returns_beyond_the_goods_take_no_more_than_was_granted() -> None:
     made = world()
-    made.hear(order(**ARRIVED), returned(900, day("12-03")), returned(900, day("12-04"), return_id="second"))
+    made.hear(
+        order(**ARRIVED),
+        returned(900, day("12-03")),
+        returned(900, day("12-04"), return_id="second"),
+    )
     assert made.points() == 0
     assert made.explain().state == "withdrawn"
 
@@ -131,20 +164,33 @@ TIERS = [
 
 def test_the_tiers_rule_speaks_for_its_tier_and_the_general_one_for_others() -> None:
     assert points_of(world(rules=TIERS), membership_tier_data={"_id": TIER}) == 300
-    assert points_of(world(rules=TIERS), membership_tier_data={"_id": "6540c62d2ee23a0020bd8999"}) == 100
+    assert (
+        points_of(world(rules=TIERS), membership_tier_data={"_id": "6540c62d2ee23a0020bd8999"})
+        == 100
+    )
     assert points_of(world(rules=TIERS)) == 100
 
 
 def test_without_a_general_rule_other_tiers_earn_nothing() -> None:
     made = world(rules=TIERS[1:])
     made.hear(order(**ARRIVED))
-    assert (made.points(), made.explain().state, made.explain().reason) == (0, "none", "no_rule_for_tier")
+    assert (made.points(), made.explain().state, made.explain().reason) == (
+        0,
+        "none",
+        "no_rule_for_tier",
+    )
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_the_tier_is_the_one_at_creation_whatever_comes_later_or_is_heard_first(*, late: bool) -> None:
+def test_the_tier_is_the_one_at_creation_whatever_comes_later_or_is_heard_first(
+    *, late: bool
+) -> None:
     first = order(membership_tier_data={"_id": TIER}, updated=day("11-29"))
-    upgraded = order(membership_tier_data={"_id": "6540c62d2ee23a0020bd8999"}, updated=day("12-01 16:00"), **ARRIVED)
+    upgraded = order(
+        membership_tier_data={"_id": "6540c62d2ee23a0020bd8999"},
+        updated=day("12-01 16:00"),
+        **ARRIVED,
+    )
     made = world(rules=TIERS)
     made.hear(*((upgraded, first) if late else (first, upgraded)))
     assert made.points() == 300
@@ -205,7 +251,11 @@ def test_other_types_of_till_orders_earn() -> None:
 def test_cancelled_and_removed_orders_earn_nothing(status: str) -> None:
     made = world()
     made.hear(order(status=status, **ARRIVED))
-    assert (made.points(), made.explain().state, made.explain().reason) == (0, "withdrawn", "cancelled")
+    assert (made.points(), made.explain().state, made.explain().reason) == (
+        0,
+        "withdrawn",
+        "cancelled",
+    )
 
 
 def test_the_limit_itself_is_granted_and_one_unit_more_is_nothing() -> None:
@@ -225,4 +275,6 @@ def test_amounts_of_64_bits_are_added_up_without_wrapping() -> None:
 def test_points_go_to_the_orders_own_member(first: str) -> None:
     made = world()
     made.hear(order(member=first, **ARRIVED))
-    assert {m: made.points(m) for m in (MEMBER, OTHER_MEMBER)} == {MEMBER: 0, OTHER_MEMBER: 0} | {first: 100}
+    assert {m: made.points(m) for m in (MEMBER, OTHER_MEMBER)} == {MEMBER: 0, OTHER_MEMBER: 0} | {
+        first: 100
+    }

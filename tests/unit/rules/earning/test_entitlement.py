@@ -32,7 +32,9 @@ def world(*, on_return: str = "claw_back", **earn: Json) -> World:
 def granted(**how: Json) -> World:
     """An order of 1,000 that was delivered on 1 December and granted its 100 points on the 4th."""
     made = world(**how)
-    made.hear(order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01"))
+    made.hear(
+        order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01")
+    )
     made.until(day("12-04"))
     assert made.history() == [("granted", 100)]
     return made
@@ -66,7 +68,9 @@ def test_a_status_that_goes_back_before_the_grant_withdraws_the_plan() -> None:
     assert made.explain().due_at == at(day("12-14"))
 
 
-@pytest.mark.parametrize("gone", [order(status="cancelled", updated=day("12-02")), removed(day("12-02"))])
+@pytest.mark.parametrize(
+    "gone", [order(status="cancelled", updated=day("12-02")), removed(day("12-02"))]
+)
 def test_an_order_cancelled_or_removed_before_the_grant_earns_nothing(gone: Event) -> None:
     made = world()
     made.hear(order(), delivery("arrived", day("12-01")), when=day("12-01"))
@@ -79,7 +83,9 @@ def test_an_order_cancelled_or_removed_before_the_grant_earns_nothing(gone: Even
 
 
 @pytest.mark.parametrize(("subtotal", "difference"), [(1200, 20), (990, -1), (5, -100)])
-def test_an_edit_after_the_grant_posts_the_difference_at_once_with_the_same_expiry(subtotal: int, difference: int) -> None:
+def test_an_edit_after_the_grant_posts_the_difference_at_once_with_the_same_expiry(
+    subtotal: int, difference: int
+) -> None:
     made = granted()
     made.hear(order(subtotal=subtotal, updated=day("2025-02-01")), when=day("2025-02-01"))
     assert made.history() == [("granted", 100), ("adjusted", difference)]
@@ -89,7 +95,11 @@ def test_an_edit_after_the_grant_posts_the_difference_at_once_with_the_same_expi
 
 def test_an_edit_below_one_unit_is_still_granted_and_can_come_back() -> None:
     made = granted()
-    made.hear(order(subtotal=5, updated=day("12-05")), order(subtotal=700, updated=day("12-06")), when=day("12-06"))
+    made.hear(
+        order(subtotal=5, updated=day("12-05")),
+        order(subtotal=700, updated=day("12-06")),
+        when=day("12-06"),
+    )
     assert made.history() == [("granted", 100), ("adjusted", -100), ("adjusted", 70)]
 
 
@@ -104,7 +114,11 @@ def test_an_amount_over_the_limit_is_an_adjustment_to_nothing() -> None:
 
 def test_an_older_record_heard_late_changes_nothing() -> None:
     made = granted()
-    made.hear(order(subtotal=1200, updated=day("12-06")), order(subtotal=300, updated=day("12-05")), when=day("12-07"))
+    made.hear(
+        order(subtotal=1200, updated=day("12-06")),
+        order(subtotal=300, updated=day("12-05")),
+        when=day("12-07"),
+    )
     assert made.history() == [("granted", 100), ("adjusted", 20)]
 
 
@@ -118,13 +132,18 @@ def test_every_event_twice_changes_nothing() -> None:
 # --- episodes
 
 
-def test_finality_lost_after_the_grant_is_clawed_back_and_planned_again_with_a_new_due_date_and_expiry() -> None:
+def test_finality_lost_after_the_grant_is_clawed_back_and_planned_again_with_a_new_due_date_and_expiry() -> (
+    None
+):
     made = world()
     made.hear(order(), delivery("arrived", day("12-26")), when=day("12-26"))
     made.until(day("12-29"))
     assert set(made.expiries()) == {at(day("2026-01-01"))}
     made.hear(delivery("shipped", day("12-30")), when=day("12-30"))
-    assert (made.history(), made.explain().state) == ([("granted", 100), ("clawed_back", -100)], "waiting")
+    assert (made.history(), made.explain().state) == (
+        [("granted", 100), ("clawed_back", -100)],
+        "waiting",
+    )
     made.hear(delivery("arrived", day("12-31")), when=day("12-31"))
     assert (made.explain().state, made.explain().due_at) == ("planned", at(day("2025-01-03")))
     made.until(day("2025-01-03"))
@@ -134,22 +153,35 @@ def test_finality_lost_after_the_grant_is_clawed_back_and_planned_again_with_a_n
 
 def test_arrived_collected_and_more_records_of_the_same_finality_post_nothing() -> None:
     made = granted()
-    made.hear(delivery("collected", day("12-08"), arrived_at=day("12-01"), collected_at=day("12-08")), when=day("12-08"))
-    made.hear(delivery("collected", day("12-09"), arrived_at=day("12-01"), collected_at=day("12-08")), when=day("12-09"))
+    made.hear(
+        delivery("collected", day("12-08"), arrived_at=day("12-01"), collected_at=day("12-08")),
+        when=day("12-08"),
+    )
+    made.hear(
+        delivery("collected", day("12-09"), arrived_at=day("12-01"), collected_at=day("12-08")),
+        when=day("12-09"),
+    )
     assert made.history() == [("granted", 100)]
 
 
-def test_a_later_final_moment_whose_due_date_has_passed_posts_nothing_when_the_expiry_is_the_same() -> None:
+def test_a_later_final_moment_whose_due_date_has_passed_posts_nothing_when_the_expiry_is_the_same() -> (
+    None
+):
     made = granted()
     made.hear(delivery("arrived", day("12-05"), arrived_at=day("12-05")), when=day("12-20"))
     assert made.history() == [("granted", 100)]
     assert made.explain().due_at == at(day("12-08"))
 
 
-def test_a_later_final_moment_not_yet_due_opens_an_episode_that_waits_for_its_own_due_date() -> None:
+def test_a_later_final_moment_not_yet_due_opens_an_episode_that_waits_for_its_own_due_date() -> (
+    None
+):
     made = granted()
     made.hear(delivery("arrived", day("12-05"), arrived_at=day("12-05")), when=day("12-06"))
-    assert (made.history(), made.explain().state) == ([("granted", 100), ("clawed_back", -100)], "planned")
+    assert (made.history(), made.explain().state) == (
+        [("granted", 100), ("clawed_back", -100)],
+        "planned",
+    )
     made.until(day("12-08"))
     assert made.history()[2:] == [("granted", 100)]
 
@@ -166,7 +198,10 @@ def test_a_new_episode_is_granted_whole_although_the_earlier_lot_expired() -> No
     made.until(day("2026-02-01"))
     assert made.history() == [("granted", 100), ("expired", -100)]
     made.hear(delivery("arrived", day("2026-01-20")), when=day("2026-02-01"))
-    assert made.history() == [("granted", 100), ("expired", -100)]  # the newest record gives no time: nothing was lost
+    assert made.history() == [
+        ("granted", 100),
+        ("expired", -100),
+    ]  # the newest record gives no time: nothing was lost
     made.hear(delivery("shipped", day("2026-01-19")))
     assert made.history() == [("granted", 100), ("expired", -100), ("granted", 100)]
     assert made.expiries() == {at(day("2028-01-01")): 100}
@@ -174,9 +209,15 @@ def test_a_new_episode_is_granted_whole_although_the_earlier_lot_expired() -> No
 
 def test_an_earlier_final_moment_heard_after_the_grant_moves_nothing() -> None:
     made = world()
-    made.hear(order(), delivery("arrived", day("2025-01-02"), arrived_at=day("2025-01-02")), when=day("2025-01-02"))
+    made.hear(
+        order(),
+        delivery("arrived", day("2025-01-02"), arrived_at=day("2025-01-02")),
+        when=day("2025-01-02"),
+    )
     made.until(day("2025-01-05"))
-    made.hear(delivery("arrived", day("2025-01-03"), arrived_at=day("12-01")), when=day("2025-01-06"))
+    made.hear(
+        delivery("arrived", day("2025-01-03"), arrived_at=day("12-01")), when=day("2025-01-06")
+    )
     assert made.history() == [("granted", 100)]
     assert set(made.expiries()) == {at(day("2027-01-01"))}
     assert made.explain().due_at == at(day("2025-01-05"))
@@ -184,7 +225,9 @@ def test_an_earlier_final_moment_heard_after_the_grant_moves_nothing() -> None:
 
 def test_an_earlier_final_moment_heard_before_the_grant_moves_the_plan() -> None:
     made = world()
-    made.hear(order(), delivery("arrived", day("12-05"), arrived_at=day("12-05")), when=day("12-05"))
+    made.hear(
+        order(), delivery("arrived", day("12-05"), arrived_at=day("12-05")), when=day("12-05")
+    )
     made.hear(delivery("arrived", day("12-06"), arrived_at=day("12-03")), when=day("12-06"))
     assert made.history() == [("granted", 100)]
     assert made.explain().due_at == at(day("12-06"))
@@ -192,7 +235,11 @@ def test_an_earlier_final_moment_heard_before_the_grant_moves_the_plan() -> None
 
 @pytest.mark.parametrize("heard", list(permutations(range(3))))
 def test_a_loss_counts_by_its_time_even_if_heard_last(heard: tuple[int, ...]) -> None:
-    events = [delivery("arrived", day("12-01")), delivery("shipped", day("12-05")), delivery("arrived", day("12-07"))]
+    events = [
+        delivery("arrived", day("12-01")),
+        delivery("shipped", day("12-05")),
+        delivery("arrived", day("12-07")),
+    ]
     made = world()
     made.hear(order(), *(events[i] for i in heard), when=day("12-20"))
     assert made.points() == 100
@@ -213,7 +260,12 @@ def test_a_loss_newer_than_the_final_word_takes_everything_back() -> None:
 
 def test_several_parcels_lose_finality_with_any_of_them() -> None:
     made = world()
-    made.hear(order(), delivery("arrived", day("12-01")), delivery("arrived", day("12-02"), parcel_id="b"), when=day("12-02"))
+    made.hear(
+        order(),
+        delivery("arrived", day("12-01")),
+        delivery("arrived", day("12-02"), parcel_id="b"),
+        when=day("12-02"),
+    )
     made.until(day("12-05"))
     assert made.points() == 100
     made.hear(delivery("shipped", day("12-06"), parcel_id="b"), when=day("12-06"))
@@ -249,19 +301,29 @@ def test_an_order_cancelled_or_removed_after_the_grant_is_clawed_back(gone: Even
 
 def test_a_cancellation_undone_is_granted_again_with_the_old_expiry() -> None:
     made = granted()
-    made.hear(order(status="cancelled", updated=day("12-06")), order(updated=day("2025-01-07")), when=day("2025-01-07"))
+    made.hear(
+        order(status="cancelled", updated=day("12-06")),
+        order(updated=day("2025-01-07")),
+        when=day("2025-01-07"),
+    )
     assert made.history() == [("granted", 100), ("clawed_back", -100), ("granted", 100)]
     assert set(made.expiries()) == {at(day("2026-01-01"))}
 
 
 def test_an_older_cancellation_heard_late_changes_nothing() -> None:
     made = granted()
-    made.hear(order(updated=day("12-08")), order(status="cancelled", updated=day("12-07")), when=day("12-09"))
+    made.hear(
+        order(updated=day("12-08")),
+        order(status="cancelled", updated=day("12-07")),
+        when=day("12-09"),
+    )
     assert made.history() == [("granted", 100)]
 
 
 @pytest.mark.parametrize("remove_first", [True, False])
-def test_a_bare_removal_holds_against_older_records_and_yields_to_newer_ones(*, remove_first: bool) -> None:
+def test_a_bare_removal_holds_against_older_records_and_yields_to_newer_ones(
+    *, remove_first: bool
+) -> None:
     made = granted()
     gone, older = removed(day("12-06")), order(updated=day("12-05"))
     made.hear(*((gone, older) if remove_first else (older, gone)), when=day("12-07"))
@@ -285,7 +347,9 @@ def test_a_removal_before_the_order_was_ever_heard_of_holds() -> None:
 def test_ten_small_returns_take_as_much_as_one_large_one() -> None:
     small, large = granted(), granted()
     for n in range(10):
-        small.hear(returned(33, day(f"12-{6 + n:02}"), return_id=f"return {n}"), when=day(f"12-{6 + n:02}"))
+        small.hear(
+            returned(33, day(f"12-{6 + n:02}"), return_id=f"return {n}"), when=day(f"12-{6 + n:02}")
+        )
     large.hear(returned(330, day("12-06")), when=day("12-16"))
     assert small.points() == large.points() == 67
     assert {kind for kind, _ in small.history()[1:]} == {"clawed_back"}
@@ -301,7 +365,11 @@ def test_a_return_takes_back_what_it_no_longer_deserves() -> None:
 
 def test_a_return_cancelled_later_comes_back_as_adjusted() -> None:
     made = granted()
-    made.hear(returned(430, day("12-06")), returned(430, day("12-07"), status="cancelled"), when=day("12-07"))
+    made.hear(
+        returned(430, day("12-06")),
+        returned(430, day("12-07"), status="cancelled"),
+        when=day("12-07"),
+    )
     assert made.history() == [("granted", 100), ("clawed_back", -43), ("adjusted", 43)]
 
 
@@ -315,25 +383,33 @@ def test_a_whole_return_withdraws_and_its_cancellation_adjusts() -> None:
 
 def test_an_amount_raised_after_a_return_is_an_adjustment() -> None:
     made = granted()
-    made.hear(returned(430, day("12-06")), order(subtotal=1200, updated=day("12-07")), when=day("12-07"))
+    made.hear(
+        returned(430, day("12-06")), order(subtotal=1200, updated=day("12-07")), when=day("12-07")
+    )
     assert made.history() == [("granted", 100), ("clawed_back", -43), ("adjusted", 20)]
 
 
 def test_an_amount_raised_after_a_whole_return_is_an_adjustment() -> None:
     made = granted()
-    made.hear(returned(1000, day("12-06")), order(subtotal=1200, updated=day("12-07")), when=day("12-07"))
+    made.hear(
+        returned(1000, day("12-06")), order(subtotal=1200, updated=day("12-07")), when=day("12-07")
+    )
     assert made.history() == [("granted", 100), ("clawed_back", -100), ("adjusted", 20)]
 
 
 def test_an_amount_lowered_after_a_return_is_an_adjustment() -> None:
     made = granted()
-    made.hear(returned(430, day("12-06")), order(subtotal=900, updated=day("12-07")), when=day("12-07"))
+    made.hear(
+        returned(430, day("12-06")), order(subtotal=900, updated=day("12-07")), when=day("12-07")
+    )
     assert made.history() == [("granted", 100), ("clawed_back", -43), ("adjusted", -10)]
 
 
 def test_returns_before_the_grant_lower_what_is_granted() -> None:
     made = world()
-    made.hear(order(), returned(430, day("12-02")), delivery("arrived", day("12-01")), when=day("12-02"))
+    made.hear(
+        order(), returned(430, day("12-02")), delivery("arrived", day("12-01")), when=day("12-02")
+    )
     made.until(day("12-04"))
     assert made.history() == [("granted", 57)]
 
@@ -350,7 +426,10 @@ def test_a_return_heard_before_its_order_waits_for_it() -> None:
 def test_a_parcel_that_goes_back_after_the_grant_is_clawed_back(status: str) -> None:
     made = granted()
     made.hear(delivery(status, day("12-08")), when=day("12-08"))
-    assert (made.history(), made.explain().state) == ([("granted", 100), ("clawed_back", -100)], "waiting")
+    assert (made.history(), made.explain().state) == (
+        [("granted", 100), ("clawed_back", -100)],
+        "waiting",
+    )
 
 
 # --- keep: what happens at or after the due date changes nothing
@@ -369,7 +448,9 @@ def test_a_parcel_that_goes_back_after_the_grant_is_clawed_back(status: str) -> 
     ],
 )
 @pytest.mark.parametrize("heard", [day("12-04"), day("2025-03-01")])
-def test_kept_points_stay_when_order_or_parcel_go_back_at_the_due_date_or_later(gone: Event, heard: str) -> None:
+def test_kept_points_stay_when_order_or_parcel_go_back_at_the_due_date_or_later(
+    gone: Event, heard: str
+) -> None:
     made = granted(on_return="keep")
     made.hear(gone, when=heard)
     assert (made.history(), made.explain().state) == ([("granted", 100)], "granted")
@@ -386,14 +467,18 @@ def test_kept_points_stay_when_order_or_parcel_go_back_at_the_due_date_or_later(
     ],
 )
 @pytest.mark.parametrize("heard", [day("12-04"), day("2025-03-01")])
-def test_what_went_back_before_the_due_date_is_taken_back_however_late_it_is_heard(gone: Event, left: int, heard: str) -> None:
+def test_what_went_back_before_the_due_date_is_taken_back_however_late_it_is_heard(
+    gone: Event, left: int, heard: str
+) -> None:
     made = granted(on_return="keep")
     made.hear(gone, when=heard)
     assert made.points() == left
 
 
 @pytest.mark.parametrize(("cancelled", "left"), [(day("12-04"), 100), (day("12-03"), 0)])
-def test_a_kept_cancellation_of_a_counter_sale_leaves_its_completion_as_it_was(cancelled: str, left: int) -> None:
+def test_a_kept_cancellation_of_a_counter_sale_leaves_its_completion_as_it_was(
+    cancelled: str, left: int
+) -> None:
     made = world(on_return="keep")
     made.hear(order(created_by="pos", status="completed", updated=day("12-01")), when=day("12-01"))
     made.hear(order(created_by="pos", status="cancelled", updated=cancelled), when=day("12-10"))
@@ -401,7 +486,11 @@ def test_a_kept_cancellation_of_a_counter_sale_leaves_its_completion_as_it_was(c
 
 
 def test_whatever_was_heard_first_a_kept_cancellation_leaves_the_points() -> None:
-    events = [order(), delivery("arrived", day("12-01")), order(status="cancelled", updated=day("12-10"))]
+    events = [
+        order(),
+        delivery("arrived", day("12-01")),
+        order(status="cancelled", updated=day("12-10")),
+    ]
     for heard in permutations(events):
         made = world(on_return="keep")
         made.hear(*heard, when=day("12-20"))
@@ -416,7 +505,9 @@ def test_a_reversed_scan_always_takes_back() -> None:
 
 def test_a_return_that_began_before_the_due_date_is_not_kept_because_it_ended_after() -> None:
     made = world(on_return="keep")
-    made.hear(order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01"))
+    made.hear(
+        order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01")
+    )
     made.hear(delivery("returning", day("12-03"), arrived_at=day("12-01")), when=day("12-03"))
     made.until(day("12-09"))
     back = delivery("returned", day("12-10"), arrived_at=day("12-01"), returned_at=day("12-10"))
@@ -426,7 +517,9 @@ def test_a_return_that_began_before_the_due_date_is_not_kept_because_it_ended_af
 
 def test_an_edit_changes_kept_points_all_the_same() -> None:
     made = granted(on_return="keep")
-    made.hear(returned(430, day("12-10")), order(subtotal=500, updated=day("12-11")), when=day("12-11"))
+    made.hear(
+        returned(430, day("12-10")), order(subtotal=500, updated=day("12-11")), when=day("12-11")
+    )
     assert made.history() == [("granted", 100), ("adjusted", -50)]
 
 
@@ -440,11 +533,22 @@ def test_the_due_date_to_keep_by_is_the_newest_episodes() -> None:
 
 @pytest.mark.parametrize(
     ("first", "second", "left"),
-    [(day("12-03"), day("12-10"), 100), (day("12-10"), day("12-11"), 100), (day("12-02"), day("12-03"), 0)],
+    [
+        (day("12-03"), day("12-10"), 100),
+        (day("12-10"), day("12-11"), 100),
+        (day("12-02"), day("12-03"), 0),
+    ],
 )
-def test_of_several_parcels_those_that_go_back_after_the_due_date_change_nothing(first: str, second: str, left: int) -> None:
+def test_of_several_parcels_those_that_go_back_after_the_due_date_change_nothing(
+    first: str, second: str, left: int
+) -> None:
     made = world(on_return="keep")
-    made.hear(order(), delivery("arrived", day("12-01")), delivery("arrived", day("12-01"), parcel_id="b"), when=day("12-01"))
+    made.hear(
+        order(),
+        delivery("arrived", day("12-01")),
+        delivery("arrived", day("12-01"), parcel_id="b"),
+        when=day("12-01"),
+    )
     made.hear(delivery("returned", first, parcel_id="b"), when=first)
     made.hear(delivery("returned", second), when=second)
     made.until(day("12-20"))
@@ -487,7 +591,9 @@ def test_goods_sent_back_and_goods_handed_back_at_the_till_lower_the_base_alike(
 
 
 @pytest.mark.parametrize("heard", list(permutations(range(3))))
-def test_a_return_counts_while_its_newest_record_is_completed_whatever_was_heard_first(heard: tuple[int, ...]) -> None:
+def test_a_return_counts_while_its_newest_record_is_completed_whatever_was_heard_first(
+    heard: tuple[int, ...],
+) -> None:
     events = [
         returned(430, day("12-02"), status="confirmed"),
         returned(430, day("12-05")),
@@ -507,14 +613,21 @@ def test_a_return_counts_while_its_newest_record_is_completed_whatever_was_heard
         ([("completed", "12-04")], 100),
         ([("completed", "12-03"), ("completed", "12-10")], 57),  # completed since the 3rd
         ([("completed", "12-03"), ("cancelled", "12-10")], 100),
-        ([("completed", "12-03"), ("cancelled", "12-05"), ("completed", "12-10")], 100),  # completed since the 10th
+        (
+            [("completed", "12-03"), ("cancelled", "12-05"), ("completed", "12-10")],
+            100,
+        ),  # completed since the 10th
         ([("confirmed", "12-03"), ("completed", "12-10")], 100),
     ],
 )
 @pytest.mark.parametrize("late", [False, True])
-def test_a_kept_return_is_dated_by_the_event_that_completed_it(told: list[tuple[str, str]], points: int, late: bool) -> None:
+def test_a_kept_return_is_dated_by_the_event_that_completed_it(
+    told: list[tuple[str, str]], points: int, late: bool
+) -> None:
     made = world(on_return="keep")
-    made.hear(order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01"))
+    made.hear(
+        order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01")
+    )
     made.until(day("12-20"))
     events = [returned(430, day(at), status=status) for status, at in told]
     made.hear(*(reversed(events) if late else events))
@@ -530,10 +643,15 @@ def test_ten_small_returns_around_the_due_date_count_one_by_one() -> None:
 
 
 @pytest.mark.parametrize("rest", [1, 9])
-def test_ten_small_returns_that_leave_less_than_a_unit_take_all_but_are_no_whole_return(rest: int) -> None:
+def test_ten_small_returns_that_leave_less_than_a_unit_take_all_but_are_no_whole_return(
+    rest: int,
+) -> None:
     made = granted()
     for n in range(10):
-        made.hear(returned(100 - (rest if n == 9 else 0), day("12-06"), return_id=f"return {n}"), when=day("12-06"))
+        made.hear(
+            returned(100 - (rest if n == 9 else 0), day("12-06"), return_id=f"return {n}"),
+            when=day("12-06"),
+        )
     assert (made.points(), made.explain().state) == (0, "granted")
 
 
@@ -547,7 +665,10 @@ def test_returns_of_more_than_the_order_take_no_more_than_it_earned() -> None:
 def test_a_pos_order_of_type_return_or_exchange_earns_nothing_itself() -> None:
     for kind in ("return", "exchange"):
         made = world()
-        made.hear(order(created_by="pos", type=kind, status="completed", updated=day("12-01")), when=day("12-20"))
+        made.hear(
+            order(created_by="pos", type=kind, status="completed", updated=day("12-01")),
+            when=day("12-20"),
+        )
         assert (made.history(), made.explain().reason) == ([], "pos_return")
 
 
@@ -573,7 +694,11 @@ def test_before_the_grant_only_the_plan_moves() -> None:
 
 def test_a_guest_order_claimed_later_is_granted_to_its_member() -> None:
     made = world()
-    made.hear(order(member=None, is_guest_checkout=True), delivery("arrived", day("12-01")), when=day("12-20"))
+    made.hear(
+        order(member=None, is_guest_checkout=True),
+        delivery("arrived", day("12-01")),
+        when=day("12-20"),
+    )
     assert made.explain().state == "none"
     made.hear(order(updated=day("12-21")), when=day("12-21"))
     assert made.history() == [("granted", 100)]
@@ -583,18 +708,27 @@ def test_a_guest_order_claimed_later_is_granted_to_its_member() -> None:
 def test_an_order_that_loses_its_member_is_clawed_back_only_and_may_find_one_again() -> None:
     made = granted()
     made.hear(order(member=None, updated=day("12-06")), when=day("12-06"))
-    assert (made.history(), made.explain().state) == ([("granted", 100), ("clawed_back", -100)], "none")
+    assert (made.history(), made.explain().state) == (
+        [("granted", 100), ("clawed_back", -100)],
+        "none",
+    )
     made.hear(order(updated=day("12-07")), when=day("12-07"))
     assert made.points() == 100
 
 
 def test_there_and_back_again_leaves_the_points_where_they_were() -> None:
     made = granted()
-    made.hear(order(member=OTHER_MEMBER, updated=day("12-06")), order(updated=day("12-07")), when=day("12-07"))
+    made.hear(
+        order(member=OTHER_MEMBER, updated=day("12-06")),
+        order(updated=day("12-07")),
+        when=day("12-07"),
+    )
     assert (made.points(MEMBER), made.points(OTHER_MEMBER)) == (100, 0)
 
 
-def test_an_entitlement_that_moves_after_its_expiry_expires_at_once_and_is_not_taken_twice() -> None:
+def test_an_entitlement_that_moves_after_its_expiry_expires_at_once_and_is_not_taken_twice() -> (
+    None
+):
     made = granted()
     made.hear(order(member=OTHER_MEMBER, updated=day("2026-02-01")), when=day("2026-02-01"))
     assert made.history(MEMBER) == [("granted", 100), ("expired", -100)]
@@ -603,7 +737,11 @@ def test_an_entitlement_that_moves_after_its_expiry_expires_at_once_and_is_not_t
 
 def test_an_older_record_with_another_member_changes_nothing() -> None:
     made = granted()
-    made.hear(order(updated=day("12-06")), order(member=OTHER_MEMBER, updated=day("12-05")), when=day("12-06"))
+    made.hear(
+        order(updated=day("12-06")),
+        order(member=OTHER_MEMBER, updated=day("12-05")),
+        when=day("12-06"),
+    )
     assert (made.points(MEMBER), made.points(OTHER_MEMBER)) == (100, 0)
 
 
@@ -630,7 +768,12 @@ def test_points_that_expired_unspent_are_not_taken_a_second_time(gone: Event) ->
 def test_what_an_edit_adds_after_the_expiry_expires_at_once() -> None:
     made = granted()
     made.hear(order(subtotal=1500, updated=day("2026-02-01")), when=day("2026-02-01"))
-    assert made.history() == [("granted", 100), ("expired", -100), ("adjusted", 50), ("expired", -50)]
+    assert made.history() == [
+        ("granted", 100),
+        ("expired", -100),
+        ("adjusted", 50),
+        ("expired", -50),
+    ]
 
 
 def test_an_order_heard_of_after_its_expiry_is_granted_and_expires_at_once() -> None:

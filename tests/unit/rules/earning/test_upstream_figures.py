@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from rules.earning.entitlement import entitlement
-from rules.earning.upstream_figures import compared, ours
+from rules.earning.upstream_figures import compare, our_points
 from rules.order.facts import DeliveryKey, OrderFacts, OrderRecord, ParcelRecord, ReturnOrder
 from rules.order.folding import fold_order, fold_parcel, fold_return
 from rules.order.trail import Version
@@ -23,23 +23,27 @@ ORDER = OrderRecord(
 RULES = compile_settings(load_settings(orjson.dumps(settings()), name="test"))
 
 
-def outcome(record: OrderRecord, status: str = "arrived", *, refund: int = 0, days_later: int = 30) -> str | None:
+def outcome(
+    record: OrderRecord, status: str = "arrived", *, refund: int = 0, days_later: int = 30
+) -> str | None:
     facts = OrderFacts(settings_no=1)
     fold_order(facts, record, None)
     fold_parcel(facts, ParcelRecord(Version(CREATED + DAY), b"\xffp", status, "tw_tcat_roomtemp"))
     if refund:
         fold_return(facts, ReturnOrder(b"\xffr", Version(CREATED + 2 * DAY), "completed", refund))
     now = CREATED + days_later * DAY
-    return compared(facts, RULES, entitlement(facts, RULES, now))
+    return compare(facts, RULES, entitlement(facts, RULES, now))
 
 
 def test_without_a_figure_there_is_nothing_to_compare() -> None:
     assert outcome(ORDER._replace(summary_points=None)) is None
-    assert compared(OrderFacts(), RULES, entitlement(OrderFacts(), RULES, CREATED)) is None
+    assert compare(OrderFacts(), RULES, entitlement(OrderFacts(), RULES, CREATED)) is None
 
 
 @pytest.mark.parametrize("days_later", [2, 30])
-def test_the_same_points_after_the_same_days_are_equal_before_and_after_the_grant(days_later: int) -> None:
+def test_the_same_points_after_the_same_days_are_equal_before_and_after_the_grant(
+    days_later: int,
+) -> None:
     assert outcome(ORDER, days_later=days_later) == "equal"
 
 
@@ -74,6 +78,6 @@ def test_goods_that_went_back_explain_a_figure_that_still_counts_them() -> None:
 def test_an_order_that_cannot_earn_stands_for_nothing_beside_the_platform() -> None:
     facts = OrderFacts(settings_no=1)
     fold_order(facts, ORDER._replace(currency="HKD"), None)
-    assert ours(entitlement(facts, RULES, CREATED)) == 0
+    assert our_points(entitlement(facts, RULES, CREATED)) == 0
     fold_order(facts, ORDER._replace(version=Version(CREATED + 1)), None)
-    assert ours(entitlement(facts, RULES, CREATED)) == 100
+    assert our_points(entitlement(facts, RULES, CREATED)) == 100

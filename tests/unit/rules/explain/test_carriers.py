@@ -7,19 +7,39 @@ from rules.order.trail import Version as RecordVersion
 from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, MINUTE, Micros
 from store.reads.views import Numbered, Parent
-from tests.unit.rules.explain.test_order import CREATED, FINAL, ORDER, facts, parcel, settings, text_of, told
+from tests.unit.rules.explain.test_order import (
+    CREATED,
+    FINAL,
+    ORDER,
+    facts,
+    parcel,
+    settings,
+    text_of,
+    told,
+)
 
 NUMBER = b"D40617352918"
 HOUR = 60 * MINUTE
 
 
 def report(
-    meaning: Meaning, when: Micros, code: str, service: str = "ecpay/unimartc2c", *, number: bytes = NUMBER, named: bool = False
+    meaning: Meaning,
+    when: Micros,
+    code: str,
+    service: str = "ecpay/unimartc2c",
+    *,
+    number: bytes = NUMBER,
+    named: bool = False,
 ) -> CarrierReport:
     return CarrierReport(when, meaning, number, service, code, named)
 
 
-def heard(*reports: CarrierReport, status: str = "shipped", option: str = "tw_711_nopay", when: Micros = FINAL) -> OrderFacts:
+def heard(
+    *reports: CarrierReport,
+    status: str = "shipped",
+    option: str = "tw_711_nopay",
+    when: Micros = FINAL,
+) -> OrderFacts:
     found = facts(ORDER, parcel(status, option, when)._replace(tracking=NUMBER))
     found.reports = tuple(sorted(reports))
     return found
@@ -40,8 +60,9 @@ def test_a_report_is_told_with_who_said_what_and_when() -> None:
 
 def test_a_parcel_waits_at_the_store_since_the_first_report_of_it() -> None:
     again = report(Meaning.AT_PICKUP_POINT, FINAL + DAY, "2073")
-    assert "It waits at the pick-up point since 2019-12-01 14:00 (Asia/Taipei), which is never final." in text_of(
-        told(heard(WAITS, again))
+    assert (
+        "It waits at the pick-up point since 2019-12-01 14:00 (Asia/Taipei), which is never final."
+        in text_of(told(heard(WAITS, again)))
     )
 
 
@@ -50,7 +71,9 @@ def test_whose_word_came_first_is_told() -> None:
     assert "by the carrier's word, the earlier one: upstream says so too." in both
     upstream = text_of(told(heard(FETCHED, status="collected", when=FINAL)))
     assert "by upstream's word, the earlier one: the carrier says so too." in upstream
-    assert "by upstream's word and the carrier's." in text_of(told(heard(FETCHED, status="collected", when=FINAL + HOUR)))
+    assert "by upstream's word and the carrier's." in text_of(
+        told(heard(FETCHED, status="collected", when=FINAL + HOUR))
+    )
 
 
 @pytest.mark.parametrize(("meaning", "code", "words"), [
@@ -88,8 +111,12 @@ def test_a_voice_that_denies_the_other_is_told() -> None:
         "Not final: the carrier says so 2019-12-01 15:00 (Asia/Taipei), but upstream says 2019-12-01 16:00 (Asia/Taipei) "
         "that it goes back or is lost." in found
     )
-    found = text_of(told(heard(report(Meaning.LOST, FINAL + HOUR, "x"), status="collected", when=FINAL)))
-    assert "Not final: upstream says so 2019-12-01 14:00 (Asia/Taipei), but the carrier says" in found
+    found = text_of(
+        told(heard(report(Meaning.LOST, FINAL + HOUR, "x"), status="collected", when=FINAL))
+    )
+    assert (
+        "Not final: upstream says so 2019-12-01 14:00 (Asia/Taipei), but the carrier says" in found
+    )
 
 
 def test_delivered_is_not_enough_where_the_member_must_fetch_it() -> None:
@@ -99,14 +126,20 @@ def test_delivered_is_not_enough_where_the_member_must_fetch_it() -> None:
 
 def test_an_unknown_code_is_told_with_what_to_do() -> None:
     text = text_of(told(heard(report(Meaning.UNKNOWN, FINAL, "77777"))))
-    assert "ecpay unimartc2c 77777: unknown; no table has this code, so it changes nothing (points carriers set" in text
+    assert (
+        "ecpay unimartc2c 77777: unknown; no table has this code, so it changes nothing (points carriers set"
+        in text
+    )
 
 
 def test_reports_of_half_a_year_away_are_of_another_order() -> None:
     far = report(Meaning.COLLECTED, CREATED + 200 * DAY, "2067")
     row = Numbered(NUMBER, 1, ambiguous=False, reports=(far,))
     found = told(heard(WAITS), numbers=(row,), now=FINAL + 300 * DAY)
-    assert "collected; more than 180 days from the order's creation, so it is not of this order" in text_of(found)
+    assert (
+        "collected; more than 180 days from the order's creation, so it is not of this order"
+        in text_of(found)
+    )
     assert found.state == "waiting"
 
 
@@ -130,7 +163,9 @@ def test_several_parcels_are_told_apart_by_their_numbers() -> None:
     second = parcel("shipped", "tw_711_nopay")._replace(parcel_id=b"\xffsecond", tracking=b"N2")
     found = facts(ORDER, parcel("shipped", "tw_711_nopay")._replace(tracking=NUMBER), second)
     nameless = report(Meaning.COLLECTED, FINAL, "2067", number=b"", named=True)
-    found.reports = tuple(sorted((FETCHED, nameless, report(Meaning.LOST, FINAL, "x", number=b"N3", named=True))))
+    found.reports = tuple(
+        sorted((FETCHED, nameless, report(Meaning.LOST, FINAL, "x", number=b"N3", named=True)))
+    )
     text = text_of(told(found))
     assert "number N2: tw_711_nopay" in text
     assert "Of the order's several parcels none takes it: it has no number." in text
@@ -149,7 +184,10 @@ def test_when_the_buyer_became_a_member_is_told() -> None:
     found.buyer = Buyer(True, CREATED + HOUR)
     later = told(found)
     assert (later.state, later.decided.reason) == ("none", "registered_later")
-    assert "registered_later: member became a member 2019-11-29 11:00 (Asia/Taipei), after the order was made" in text_of(later)
+    assert (
+        "registered_later: member became a member 2019-11-29 11:00 (Asia/Taipei), after the order was made"
+        in text_of(later)
+    )
     found.buyer = Buyer(True, CREATED)
     assert "Member member, registered 2019-11-29 10:00 (Asia/Taipei)." in text_of(told(found))
     found.buyer = Buyer(is_member=False)
@@ -159,9 +197,15 @@ def test_when_the_buyer_became_a_member_is_told() -> None:
 def test_a_child_tells_its_parents_binding() -> None:
     found = facts(ORDER, parcel("arrived"))
     assert "as order p is, which it was split from" in text_of(told(found, parent=Parent("p", 3)))
-    assert "Split from order p, which is not known: until it comes" in text_of(told(found, parent=Parent("p", None)))
-    assert "which is not bound yet: the next recheck" in text_of(told(found, parent=Parent("p", -1)))
-    assert "which is bound otherwise: the next recheck" in text_of(told(found, parent=Parent("p", 2)))
+    assert "Split from order p, which is not known: until it comes" in text_of(
+        told(found, parent=Parent("p", None))
+    )
+    assert "which is not bound yet: the next recheck" in text_of(
+        told(found, parent=Parent("p", -1))
+    )
+    assert "which is bound otherwise: the next recheck" in text_of(
+        told(found, parent=Parent("p", 2))
+    )
 
 
 def test_application_events_are_told_where_they_spoke() -> None:
@@ -171,19 +215,31 @@ def test_application_events_are_told_where_they_spoke() -> None:
     assert "the app not installed (application event of 2019-11-28)" in text_of(off)
     on = told(found, installs=((CREATED + DAY, False),))
     assert "the app installed (settings of 2019-01-01)" in text_of(on)
-    assert "The app was uninstalled 2019-11-30 10:00 (Asia/Taipei), after the order was made" in text_of(on)
-    module = settings(entitlement={"plan": "basic", "app_installed": False, "modules": ["crm_credits"]})
-    assert "after the order was made" not in text_of(told(found, bound=module, installs=((CREATED + DAY, False),)))
+    assert (
+        "The app was uninstalled 2019-11-30 10:00 (Asia/Taipei), after the order was made"
+        in text_of(on)
+    )
+    module = settings(
+        entitlement={"plan": "basic", "app_installed": False, "modules": ["crm_credits"]}
+    )
+    assert "after the order was made" not in text_of(
+        told(found, bound=module, installs=((CREATED + DAY, False),))
+    )
 
 
 def test_the_platforms_own_figure_stands_beside_ours() -> None:
     record = ORDER._replace(summary_days=3, summary_points=90)
     text = text_of(told(facts(record, parcel("arrived"))))
-    assert "is 90 points after 3 days, ours 100 points after 3: other_points. It is compared, and never paid from." in text
+    assert (
+        "is 90 points after 3 days, ours 100 points after 3: other_points. It is compared, and never paid from."
+        in text
+    )
 
 
 def test_with_keep_a_parcel_that_the_carrier_lost_after_the_due_date_is_told() -> None:
-    keep = settings(earn={**settings().document.model_dump(mode="json")["earn"], "on_return": "keep"})
+    keep = settings(
+        earn={**settings().document.model_dump(mode="json")["earn"], "on_return": "keep"}
+    )
     late = told(heard(FETCHED, report(Meaning.LOST, FINAL + 20 * DAY, "x")), bound=keep)
     assert late.state == "granted"
     assert "A parcel went back at or after the due date: on_return is keep" in text_of(late)

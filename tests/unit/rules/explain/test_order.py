@@ -8,13 +8,20 @@ import orjson
 import pytest
 
 from cli.support.steps import Explained, explain
-from rules.order.facts import NOTHING_IN_FORCE, DeliveryKey, OrderFacts, OrderRecord, ParcelRecord, Posted
+from rules.order.facts import (
+    NOTHING_IN_FORCE,
+    DeliveryKey,
+    OrderFacts,
+    OrderRecord,
+    ParcelRecord,
+    Posted,
+)
 from rules.order.folding import fold_order, fold_parcel
 from rules.order.trail import Version as RecordVersion
 from schemas.ids import DAY, Micros, micros
 from schemas.settings import load_settings
 from store.ledger.ledger import EntryType
-from store.reads.views import OrderEntry, OrderView, Version
+from store.reads.views import OrderEntry, OrderView, SettingsVersion
 
 SETTINGS: dict[str, Any] = {
     "timezone": "Asia/Taipei", "currency": "TWD", "languages": ["en"], "enabled": True,
@@ -41,16 +48,18 @@ ORDER = OrderRecord(
 )  # fmt: skip
 
 
-def settings(**changed: object) -> Version:
+def settings(**changed: object) -> SettingsVersion:
     document = load_settings(orjson.dumps(SETTINGS | changed), name="test")
-    return Version(3, at("2019-01-01T00:00"), document, at("2019-01-01T00:00"), "mei")
+    return SettingsVersion(3, at("2019-01-01T00:00"), document, at("2019-01-01T00:00"), "mei")
 
 
 def parcel(status: str, option: str = "tw_tcat_roomtemp", when: Micros = FINAL) -> ParcelRecord:
     return ParcelRecord(RecordVersion(when), b"\xffparcel", status, option)
 
 
-def facts(record: OrderRecord = ORDER, *parcels: ParcelRecord, tier: str | None = None) -> OrderFacts:
+def facts(
+    record: OrderRecord = ORDER, *parcels: ParcelRecord, tier: str | None = None
+) -> OrderFacts:
     found = OrderFacts(settings_no=3)
     fold_order(found, record, tier)
     for one in parcels:
@@ -60,10 +69,17 @@ def facts(record: OrderRecord = ORDER, *parcels: ParcelRecord, tier: str | None 
 
 def entry(sequence: int, kind: EntryType, points: int) -> OrderEntry:
     numbered = kind is not EntryType.expired
-    return OrderEntry("member", sequence, kind, numbered, points, at("2020-12-31T16:00"), FINAL, FINAL)
+    return OrderEntry(
+        "member", sequence, kind, numbered, points, at("2020-12-31T16:00"), FINAL, FINAL
+    )
 
 
-def told(found: OrderFacts, now: Micros = FINAL + 30 * DAY, bound: Version | None = None, **view: Any) -> Explained:
+def told(
+    found: OrderFacts,
+    now: Micros = FINAL + 30 * DAY,
+    bound: SettingsVersion | None = None,
+    **view: Any,
+) -> Explained:
     whole = OrderView(now, found, 0, None, (), bound or settings(), bound or settings())
     return explain(replace(whole, **view))
 
@@ -96,9 +112,14 @@ def test_due_and_not_posted_yet_is_still_planned() -> None:
 
 
 def test_deductions_are_listed_one_by_one() -> None:
-    record = ORDER._replace(order_discount=150, custom_discount=50, points_to_cash=20, user_credit=30)
+    record = ORDER._replace(
+        order_discount=150, custom_discount=50, points_to_cash=20, user_credit=30
+    )
     text = text_of(told(facts(record, parcel("arrived"))))
-    assert "less order discount TWD 150, less custom discounts TWD 50, less points used as cash TWD 20 = TWD 780" in text
+    assert (
+        "less order discount TWD 150, less custom discounts TWD 50, less points used as cash TWD 20 = TWD 780"
+        in text
+    )
     assert "Store credits spent (TWD 30) do not lower the base" in text
     assert "Delivery fee, payment fee, tax and extra fees never count" in text
 
@@ -112,7 +133,9 @@ def test_deductions_are_listed_one_by_one() -> None:
     (ORDER._replace(status="temp"), "none", "temporary_order"),
     (ORDER._replace(status="cancelled"), "withdrawn", "Cancelled or removed since"),
 ])  # fmt: skip
-def test_why_nothing_is_earned_is_said_by_its_word(record: OrderRecord, state: str, word: str) -> None:
+def test_why_nothing_is_earned_is_said_by_its_word(
+    record: OrderRecord, state: str, word: str
+) -> None:
     found = told(facts(record, parcel("arrived")))
     assert found.state == state
     assert word in text_of(found)
@@ -123,7 +146,9 @@ def test_why_nothing_is_earned_is_said_by_its_word(record: OrderRecord, state: s
     ({"entitlement": {"plan": "basic", "app_installed": True}}, "feature_off: plan basic does not carry it"),
     ({"entitlement": {"plan": "o2o", "app_installed": False, "modules": []}}, "the app not installed"),
 ])  # fmt: skip
-def test_a_feature_that_was_off_is_told_with_its_cause(changed: dict[str, object], word: str) -> None:
+def test_a_feature_that_was_off_is_told_with_its_cause(
+    changed: dict[str, object], word: str
+) -> None:
     found = told(facts(ORDER, parcel("arrived")), bound=settings(**changed))
     assert found.state == "none"
     assert word in text_of(found)
@@ -136,12 +161,18 @@ def test_module_alone_entitles() -> None:
 
 
 def test_the_tier_that_chose_the_rule_is_named() -> None:
-    assert "9 points for every full TWD 1, the rule of tier vip" in text_of(told(facts(ORDER, tier="vip")))
-    assert "the general rule (tier new has none of its own)" in text_of(told(facts(ORDER, tier="new")))
+    assert "9 points for every full TWD 1, the rule of tier vip" in text_of(
+        told(facts(ORDER, tier="vip"))
+    )
+    assert "the general rule (tier new has none of its own)" in text_of(
+        told(facts(ORDER, tier="new"))
+    )
 
 
 def test_whence_the_final_status_is_known_is_told() -> None:
-    assert "the merchant's delivery_overrides" in text_of(told(facts(ORDER, parcel("arrived", "custom"))))
+    assert "the merchant's delivery_overrides" in text_of(
+        told(facts(ORDER, parcel("arrived", "custom")))
+    )
     assert "not in the table of options" in text_of(told(facts(ORDER, parcel("arrived", "pigeon"))))
 
 
@@ -153,7 +184,9 @@ def test_evidence_is_the_field_that_shows_the_moment() -> None:
 
 def test_kept_cancellation_is_told() -> None:
     found = facts(ORDER, parcel("arrived"))
-    fold_order(found, ORDER._replace(version=RecordVersion(FINAL + 9 * DAY), status="cancelled"), None)
+    fold_order(
+        found, ORDER._replace(version=RecordVersion(FINAL + 9 * DAY), status="cancelled"), None
+    )
     keep = settings(earn=SETTINGS["earn"] | {"on_return": "keep"})
     explained = told(found, bound=keep)
     assert explained.state == "granted"
@@ -162,7 +195,9 @@ def test_kept_cancellation_is_told() -> None:
 
 def test_what_was_posted_is_listed_and_added_up() -> None:
     found = facts(ORDER, parcel("arrived"))
-    found.posted = Posted(1, 2, 70, b"\xffmember", 1, FINAL, at("2019-12-03T16:00"), at("2020-12-31T16:00"))
+    found.posted = Posted(
+        1, 2, 70, b"\xffmember", 1, FINAL, at("2019-12-03T16:00"), at("2020-12-31T16:00")
+    )
     entries = (
         entry(1, EntryType.granted, 100),
         entry(2, EntryType.clawed_back, -30),
@@ -170,7 +205,9 @@ def test_what_was_posted_is_listed_and_added_up() -> None:
     )
     explained = told(found, entries=entries)
     assert explained.view.granted == 70
-    assert "granted +100 for member member (sequence 1, expiring 2020-12-31 23:59)" in text_of(explained)
+    assert "granted +100 for member member (sequence 1, expiring 2020-12-31 23:59)" in text_of(
+        explained
+    )
     assert "clawed_back -30" in text_of(explained)
     assert "Posted in all: 70 points." in text_of(explained)
 
@@ -181,7 +218,9 @@ def test_orders_without_binding_are_told_why() -> None:
     view = OrderView(FINAL, found, 0, None, (), None, settings())
     assert "no_settings_in_force" in text_of(explain(view))
     found.settings_no = -1
-    assert "no_settings_yet: the merchant has no settings" in text_of(explain(replace(view, newest=None)))
+    assert "no_settings_yet: the merchant has no settings" in text_of(
+        explain(replace(view, newest=None))
+    )
 
 
 def test_unknown_order_says_so() -> None:

@@ -17,7 +17,14 @@ from rules.order.carrier_reports import (
     reports_of,
     within_reach,
 )
-from rules.order.facts import CarrierReport, DeliveryKey, OrderFacts, OrderRecord, Parcel, ParcelRecord
+from rules.order.facts import (
+    CarrierReport,
+    DeliveryKey,
+    OrderFacts,
+    OrderRecord,
+    Parcel,
+    ParcelRecord,
+)
 from rules.order.trail import Version
 from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, Micros
@@ -69,7 +76,9 @@ def heard(text: str, awaited: str = "arrived") -> tuple[Micros | None, Micros | 
         ("p1 C2", 2, 2),
     ],
 )
-def test_what_is_final_for_an_arrived_and_for_a_collected_option(told: str, arrived: int | None, collected: int | None) -> None:
+def test_what_is_final_for_an_arrived_and_for_a_collected_option(
+    told: str, arrived: int | None, collected: int | None
+) -> None:
     assert heard(told) == (arrived, None, False)
     assert heard(told, "collected") == (collected, None, False)
 
@@ -77,7 +86,8 @@ def test_what_is_final_for_an_arrived_and_for_a_collected_option(told: str, arri
 @pytest.mark.parametrize(
     ("told", "final", "gone", "out"),
     [
-        # gone since the earliest word of the run; returned and lost are out of the count, returning is still awaited
+        # gone since the earliest word of the run; returned and lost are out of the count, returning
+        # is still awaited
         ("D1 b2", None, 2, False),
         ("D1 B2", None, 2, True),
         ("D1 L2", None, 2, True),
@@ -121,7 +131,9 @@ def test_what_is_final_for_an_arrived_and_for_a_collected_option(told: str, arri
         ("Z1 B1 D1", 1, None, False),
     ],
 )
-def test_reversals_returns_and_repeats(told: str, final: int | None, gone: int | None, *, out: bool) -> None:
+def test_reversals_returns_and_repeats(
+    told: str, final: int | None, gone: int | None, *, out: bool
+) -> None:
     assert heard(told) == (final, gone, out)
 
 
@@ -130,8 +142,12 @@ def test_delivered_is_nothing_to_a_parcel_that_must_be_collected() -> None:
     assert heard("C1 X2 D3", "collected") == (None, None, False)
 
 
-@pytest.mark.parametrize(("told", "before"), [("D1 B2", 1), ("D1 b2 X3 B4", None), ("B2", None), ("D1 B2 Y3", None)])
-def test_the_voice_remembers_what_stood_before_the_parcel_went_back(told: str, before: int | None) -> None:
+@pytest.mark.parametrize(
+    ("told", "before"), [("D1 B2", 1), ("D1 b2 X3 B4", None), ("B2", None), ("D1 B2 Y3", None)]
+)
+def test_the_voice_remembers_what_stood_before_the_parcel_went_back(
+    told: str, before: int | None
+) -> None:
     assert carrier_voice(reports(told), "arrived").before == before
 
 
@@ -140,9 +156,13 @@ HISTORIES = st.lists(st.builds(CarrierReport, st.integers(1, 6), MEANINGS), max_
 AWAITED = st.sampled_from(["arrived", "collected"])
 
 
-def spelled_out(told: list[CarrierReport], awaited: str) -> tuple[Micros | None, list[Micros], bool]:
+def spelled_out(
+    told: list[CarrierReport], awaited: str
+) -> tuple[Micros | None, list[Micros], bool]:
     """SPEC 2.4 and 6 once more, by looking back from the end: (final since, moments of going back, out of the count)."""
-    final_words = {Meaning.DELIVERED, Meaning.COLLECTED} if awaited == "arrived" else {Meaning.COLLECTED}
+    final_words = (
+        {Meaning.DELIVERED, Meaning.COLLECTED} if awaited == "arrived" else {Meaning.COLLECTED}
+    )
     gone_words = {Meaning.RETURNING, Meaning.RETURNED, Meaning.LOST}
     words = [(r.at, r.meaning) for r in sorted(set(told), key=lambda r: (r.at, int(r.meaning)))]
     standing: list[tuple[Micros, Meaning]] = []
@@ -150,27 +170,41 @@ def spelled_out(told: list[CarrierReport], awaited: str) -> tuple[Micros | None,
         if meaning is not Meaning.RETURN_REVERSED:
             standing.append((at, meaning))
             continue
-        # What it takes back is the going back since the newest final word, as if it had never been said.
+        # What it takes back is the going back since the newest final word, as if it had never been
+        # said.
         last_final = max((i for i, (_, m) in enumerate(standing) if m in final_words), default=-1)
-        since = [(a, Meaning.REVERSED if m is Meaning.REVERSED_RETURNING else m) for a, m in standing[last_final + 1 :]]
+        since = [
+            (a, Meaning.REVERSED if m is Meaning.REVERSED_RETURNING else m)
+            for a, m in standing[last_final + 1 :]
+        ]
         standing = standing[: last_final + 1] + [(a, m) for a, m in since if m not in gone_words]
     breaks = gone_words | {Meaning.REVERSED, Meaning.REVERSED_RETURNING}
     last_break = max((i for i, (_, m) in enumerate(standing) if m in breaks), default=-1)
     finals = [at for at, m in standing[last_break + 1 :] if m in final_words]
     last_final = max((i for i, (_, m) in enumerate(standing) if m in final_words), default=-1)
-    gone = [(at, m) for at, m in standing[last_final + 1 :] if m in gone_words | {Meaning.REVERSED_RETURNING}]
+    gone = [
+        (at, m)
+        for at, m in standing[last_final + 1 :]
+        if m in gone_words | {Meaning.REVERSED_RETURNING}
+    ]
     out = bool(gone) and gone[-1][1] in (Meaning.RETURNED, Meaning.LOST)
     return (finals[0] if finals else None), [at for at, _ in gone], out
 
 
 @given(told=HISTORIES, awaited=AWAITED)
-def test_the_voice_is_what_the_rules_spelled_out_say(told: list[CarrierReport], awaited: str) -> None:
+def test_the_voice_is_what_the_rules_spelled_out_say(
+    told: list[CarrierReport], awaited: str
+) -> None:
     voice = carrier_voice(set(told), awaited)
-    assert (voice.final_at, [word.at for word in voice.gone], voice.out) == spelled_out(told, awaited)
+    assert (voice.final_at, [word.at for word in voice.gone], voice.out) == spelled_out(
+        told, awaited
+    )
 
 
 @given(told=HISTORIES, awaited=AWAITED, data=st.data())
-def test_order_and_repeats_do_not_matter(told: list[CarrierReport], awaited: str, data: st.DataObject) -> None:
+def test_order_and_repeats_do_not_matter(
+    told: list[CarrierReport], awaited: str, data: st.DataObject
+) -> None:
     again = told + data.draw(st.lists(st.sampled_from(told), max_size=4)) if told else []
     shuffled = data.draw(st.permutations(again))
     first, second = carrier_voice(told, awaited), carrier_voice(shuffled, awaited)
@@ -182,8 +216,15 @@ def test_order_and_repeats_do_not_matter(told: list[CarrierReport], awaited: str
     )
 
 
-@given(told=HISTORIES, awaited=AWAITED, late=st.lists(st.sampled_from("?tp"), max_size=3), at=st.integers(1, 9))
-def test_what_is_not_decisive_never_changes_anything(told: list[CarrierReport], awaited: str, late: list[str], at: int) -> None:
+@given(
+    told=HISTORIES,
+    awaited=AWAITED,
+    late=st.lists(st.sampled_from("?tp"), max_size=3),
+    at=st.integers(1, 9),
+)
+def test_what_is_not_decisive_never_changes_anything(
+    told: list[CarrierReport], awaited: str, late: list[str], at: int
+) -> None:
     more = [CarrierReport(at, LETTERS[letter]) for letter in late]
     assert not any(report.meaning.decisive for report in more)
     assert carrier_voice(told + more, awaited) == carrier_voice(told, awaited)
@@ -227,7 +268,11 @@ def test_final_if_either_voice_says_so_unless_the_other_says_later_that_it_goes_
         (Meaning.AT_PICKUP_POINT, Meaning.RETURNING),
         (Meaning.DELIVERED, Meaning.RETURNED),
         (Meaning.COLLECTED, Meaning.RETURNED),
-        *((same, same) for same in (Meaning.UNKNOWN, *Meaning) if same >= Meaning.RETURNING or same is Meaning.UNKNOWN),
+        *(
+            (same, same)
+            for same in (Meaning.UNKNOWN, *Meaning)
+            if same >= Meaning.RETURNING or same is Meaning.UNKNOWN
+        ),
     ],
 )
 def test_nothing_is_delivered_on_the_return_leg(meaning: Meaning, on_return: Meaning) -> None:
@@ -239,13 +284,30 @@ def test_nothing_is_delivered_on_the_return_leg(meaning: Meaning, on_return: Mea
 
 CREATED = 1000 * DAY
 ORDER = OrderRecord(
-    Version(CREATED), CREATED, "confirmed", b"member", False, "shop", None, "TWD", 1000, delivery_key=DeliveryKey.PRESENT
+    Version(CREATED),
+    CREATED,
+    "confirmed",
+    b"member",
+    False,
+    "shop",
+    None,
+    "TWD",
+    1000,
+    delivery_key=DeliveryKey.PRESENT,
 )
 
 
-def facts(*parcels: bytes | None, tracking: bytes | None = None, nested: bytes | None = None) -> OrderFacts:
-    """An order of these parcels, 0, 1, …, by their own numbers; `tracking` and `nested` are what the order's record says."""
-    made = [Parcel(ParcelRecord(Version(1), b"%d" % n, "shipped", None, tracking=own)) for n, own in enumerate(parcels)]
+def facts(
+    *parcels: bytes | None, tracking: bytes | None = None, nested: bytes | None = None
+) -> OrderFacts:
+    """An order of these parcels, 0, 1, …, by their own numbers.
+
+    `tracking` and `nested` are what the order's record says.
+    """
+    made = [
+        Parcel(ParcelRecord(Version(1), b"%d" % n, "shipped", None, tracking=own))
+        for n, own in enumerate(parcels)
+    ]
     return OrderFacts(ORDER._replace(tracking=tracking, delivery_id=nested), parcels=tuple(made))
 
 
@@ -272,7 +334,9 @@ def says(number: bytes = b"", *, named: bool = False, after: Micros = DAY) -> Ca
         (facts(b"B", tracking=b"A", nested=b"0"), [b"B"]),  # its own speaks first
     ],
 )
-def test_the_number_of_a_parcel_is_its_own_or_the_orders(order: OrderFacts, numbers: list[bytes]) -> None:
+def test_the_number_of_a_parcel_is_its_own_or_the_orders(
+    order: OrderFacts, numbers: list[bytes]
+) -> None:
     assert [number_of(parcel, order) for parcel in order.parcels] == numbers
     assert numbers_of(order) == {number for number in numbers if number}
 
@@ -328,7 +392,13 @@ def test_an_order_not_known_yet_may_be_meant() -> None:
 
 def test_reports_that_could_be_of_several_parcels_are_shown_as_ambiguous() -> None:
     order = facts(b"A", b"B")
-    told = (says(named=True), says(b"C", named=True), says(b"B", named=True), says(b"A"), says(b"C"))
+    told = (
+        says(named=True),
+        says(b"C", named=True),
+        says(b"B", named=True),
+        says(b"A"),
+        says(b"C"),
+    )
     order.reports = tuple(sorted(told))
     assert set(ambiguous_reports(order)) == {told[0], told[1]}
     alone = facts(b"A")

@@ -5,7 +5,17 @@ from typing import Any
 import pytest
 
 from schemas.ids import NEVER, iso
-from tests.support.order_facts import HOME, STORE, Event, Json, day, delivery, order, parcel, settings
+from tests.support.order_facts import (
+    HOME,
+    STORE,
+    Event,
+    Json,
+    day,
+    delivery,
+    order,
+    parcel,
+    settings,
+)
 from tests.support.sample_events import World, at
 
 
@@ -13,7 +23,8 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-# The lines of the help page (001 §6) with the upstream codes that stand for them, or a name of ours.
+# The lines of the help page (001 §6) with the upstream codes that stand for them, or a name of
+# ours.
 FINAL_AT_ARRIVED = words("""
 tw_tcat_roomtemp tw_tcat_roomtemp_cod tw_tcat_refrigerated tw_tcat_refrigerated_cod tw_tcat_frozen tw_tcat_frozen_cod
 hct_home non_integrated cross_border_711_home_delivery hk_integrated_sfexpress sfexpress ninja_van
@@ -40,7 +51,9 @@ def world(*, overrides: dict[str, str] | None = None, **earn: Json) -> World:
 
 
 def arrived(option: str | None = HOME, **fields: Json) -> Event:
-    return delivery("arrived", day("12-01 15:00"), option=option, arrived_at=day("12-01 15:00"), **fields)
+    return delivery(
+        "arrived", day("12-01 15:00"), option=option, arrived_at=day("12-01 15:00"), **fields
+    )
 
 
 def collected(option: str | None = STORE, **fields: Json) -> Event:
@@ -74,14 +87,21 @@ def test_a_parcel_waiting_at_the_store_earns_nothing_until_it_is_collected(optio
 
 
 @pytest.mark.parametrize("option", ["drone", "", None])
-@pytest.mark.parametrize(("delivery_type", "final"), [("home", True), (None, True), ("pickup", False), ("store_pickup", False)])
-def test_an_unknown_option_arrives_unless_it_is_fetched(option: str | None, delivery_type: str | None, *, final: bool) -> None:
+@pytest.mark.parametrize(
+    ("delivery_type", "final"),
+    [("home", True), (None, True), ("pickup", False), ("store_pickup", False)],
+)
+def test_an_unknown_option_arrives_unless_it_is_fetched(
+    option: str | None, delivery_type: str | None, *, final: bool
+) -> None:
     made = world()
     made.hear(order(), arrived(option, delivery_type=delivery_type), when=day("12-01 15:00"))
     assert (made.explain().state == "planned") is final
 
 
-@pytest.mark.parametrize(("delivery_type", "state"), [("pickup", "waiting"), ("home", "planned"), (None, "planned")])
+@pytest.mark.parametrize(
+    ("delivery_type", "state"), [("pickup", "waiting"), ("home", "planned"), (None, "planned")]
+)
 def test_hk_sfplus_goes_by_its_delivery_type(delivery_type: str | None, state: str) -> None:
     made = world()
     made.hear(order(), arrived("hk_sfplus", delivery_type=delivery_type), when=day("12-01 15:00"))
@@ -103,7 +123,9 @@ def test_a_pickup_type_does_not_change_a_known_option() -> None:
         ("our_own_counter", "arrived", "planned"),
     ],
 )
-def test_a_merchants_override_speaks_first_also_for_names_that_nobody_knows(option: str, says: str, state: str) -> None:
+def test_a_merchants_override_speaks_first_also_for_names_that_nobody_knows(
+    option: str, says: str, state: str
+) -> None:
     made = world(overrides={option: says})
     made.hear(order(), arrived(option, delivery_type="pickup"), when=day("12-01 15:00"))
     assert made.explain().state == state
@@ -112,21 +134,32 @@ def test_a_merchants_override_speaks_first_also_for_names_that_nobody_knows(opti
 @pytest.mark.parametrize("status", ["pending", "shipped", "store_closed", "a_new_status", ""])
 def test_other_statuses_are_not_final_even_when_times_are_set(status: str) -> None:
     made = world()
-    made.hear(order(), delivery(status, day("12-01"), arrived_at=day("12-01"), collected_at=day("12-01")), when=day("12-01"))
+    made.hear(
+        order(),
+        delivery(status, day("12-01"), arrived_at=day("12-01"), collected_at=day("12-01")),
+        when=day("12-01"),
+    )
     assert made.explain().state == "waiting"
 
 
 @pytest.mark.parametrize("status", ["returning", "returned", "returning_store_closed", "expired"])
 def test_a_parcel_on_its_way_back_or_lost_waits(status: str) -> None:
     made = world()
-    made.hear(order(), arrived(), delivery(status, day("12-02"), arrived_at=day("12-01 15:00")), when=day("12-03"))
+    made.hear(
+        order(),
+        arrived(),
+        delivery(status, day("12-02"), arrived_at=day("12-01 15:00")),
+        when=day("12-03"),
+    )
     made.until(day("12-10"))
     assert (made.points(), made.explain().state) == (0, "waiting")
 
 
 def test_the_logistics_state_does_not_make_a_parcel_final() -> None:
     made = world()
-    made.hear(order(), delivery("shipped", day("12-01"), delivery_status="arrived"), when=day("12-01"))
+    made.hear(
+        order(), delivery("shipped", day("12-01"), delivery_status="arrived"), when=day("12-01")
+    )
     assert made.explain().state == "waiting"
 
 
@@ -167,7 +200,12 @@ def test_a_counter_sale_is_final_when_completed(created_by: str) -> None:
     made = world()
     made.hear(order(created_by=created_by, status="confirmed"), when=day("11-29"))
     assert made.explain().state == "waiting"
-    done = order(created_by=created_by, status="completed", updated=day("12-01 20:00"), completed_at=day("12-01 19:00"))
+    done = order(
+        created_by=created_by,
+        status="completed",
+        updated=day("12-01 20:00"),
+        completed_at=day("12-01 19:00"),
+    )
     made.hear(done, when=day("12-01 20:00"))
     assert made.explain().final_at == at(day("12-01 19:00"))
     made.until(day("12-04"))
@@ -176,20 +214,30 @@ def test_a_counter_sale_is_final_when_completed(created_by: str) -> None:
 
 def test_an_order_that_says_it_has_no_delivery_is_final_when_completed() -> None:
     made = world()
-    made.hear(order(status="completed", updated=day("12-01"), order_delivery=None), when=day("12-01"))
+    made.hear(
+        order(status="completed", updated=day("12-01"), order_delivery=None), when=day("12-01")
+    )
     assert made.explain().final_at == at(day("12-01"))
 
 
 def test_a_missing_delivery_is_not_known_yet() -> None:
     made = world()
-    made.hear(order(status="completed", updated=day("12-01"), completed_at=day("12-01")), when=day("12-01"))
+    made.hear(
+        order(status="completed", updated=day("12-01"), completed_at=day("12-01")),
+        when=day("12-01"),
+    )
     assert made.explain().state == "waiting"
 
 
 def test_a_counter_sale_that_is_sent_home_is_final_when_it_arrives() -> None:
     made = world()
     made.hear(
-        order(created_by="pos", status="completed", updated=day("12-01"), order_delivery=parcel("shipped")),
+        order(
+            created_by="pos",
+            status="completed",
+            updated=day("12-01"),
+            order_delivery=parcel("shipped"),
+        ),
         when=day("12-01"),
     )
     assert made.explain().state == "waiting"
@@ -220,7 +268,12 @@ def test_a_merchant_may_grant_on_completion_whatever_the_delivery_says() -> None
     made = world(grant_on="order_completed")
     made.hear(order(), arrived(), when=day("12-01 15:00"))
     assert made.explain().state == "waiting"
-    done = order(status="completed", updated=day("12-02"), completed_at=day("12-02"), order_delivery=parcel("shipped"))
+    done = order(
+        status="completed",
+        updated=day("12-02"),
+        completed_at=day("12-02"),
+        order_delivery=parcel("shipped"),
+    )
     made.hear(done, when=day("12-02"))
     assert made.explain().due_at == at(day("12-05"))
 
@@ -242,7 +295,12 @@ def test_for_a_collected_option_the_collection_counts() -> None:
 
 def test_arrived_and_then_collected_without_times_loses_nothing() -> None:
     made = world()
-    made.hear(order(), delivery("arrived", day("12-01")), delivery("collected", day("12-05")), when=day("12-06"))
+    made.hear(
+        order(),
+        delivery("arrived", day("12-01")),
+        delivery("collected", day("12-05")),
+        when=day("12-06"),
+    )
     assert made.explain().final_at == at(day("12-01"))
 
 
@@ -270,7 +328,12 @@ def test_without_times_the_earliest_record_since_the_newest_that_was_not_final_c
 
 def test_a_late_word_of_an_interruption_moves_the_final_moment() -> None:
     made = world()
-    made.hear(order(), delivery("arrived", day("12-01")), delivery("arrived", day("12-03")), when=day("12-03"))
+    made.hear(
+        order(),
+        delivery("arrived", day("12-01")),
+        delivery("arrived", day("12-03")),
+        when=day("12-03"),
+    )
     assert made.explain().final_at == at(day("12-01"))
     made.hear(delivery("shipped", day("12-02")))
     assert made.explain().final_at == at(day("12-03"))
@@ -279,7 +342,9 @@ def test_a_late_word_of_an_interruption_moves_the_final_moment() -> None:
 # --- due dates
 
 
-def test_the_help_pages_order_is_due_on_the_fourth_and_expires_at_the_end_of_the_next_year() -> None:
+def test_the_help_pages_order_is_due_on_the_fourth_and_expires_at_the_end_of_the_next_year() -> (
+    None
+):
     made = World()
     made.apply(settings())
     bought = order(created=day("2019-11-29"), updated=day("2019-11-29"))
@@ -357,7 +422,12 @@ def test_each_parcel_has_its_own_final_status() -> None:
 
 
 @pytest.mark.parametrize(
-    "gone", [{"status": "returned"}, {"status": "shipped", "delivery_status": "failed"}, {"status": "expired"}]
+    "gone",
+    [
+        {"status": "returned"},
+        {"status": "shipped", "delivery_status": "failed"},
+        {"status": "expired"},
+    ],
 )
 def test_a_parcel_that_is_returned_or_lost_is_out_of_the_count(gone: dict[str, Any]) -> None:
     made = world()

@@ -8,14 +8,24 @@ from hypothesis import strategies as st
 
 from rules.order import folding
 from rules.order.facts import CarrierReport, OrderFacts
-from rules.order.folding import APPLIED, DUPLICATE, MOST_REPORTS, STALE, TOO_MANY, Outcome, fold_report
+from rules.order.folding import (
+    APPLIED,
+    DUPLICATE,
+    MOST_REPORTS,
+    STALE,
+    TOO_MANY,
+    Outcome,
+    fold_report,
+)
 from schemas.carriers.meaning import Meaning
 
 NUMBER = b"D40617352918"
 ONLY_SHOWN = (Meaning.IN_TRANSIT, Meaning.AT_PICKUP_POINT)
 
 
-def report(at: int, meaning: Meaning, number: bytes = NUMBER, *, named: bool = False) -> CarrierReport:
+def report(
+    at: int, meaning: Meaning, number: bytes = NUMBER, *, named: bool = False
+) -> CarrierReport:
     return CarrierReport(at, meaning, number, "tcat/home", f"code {meaning.word}", named)
 
 
@@ -32,13 +42,23 @@ def outcomes(*reports: CarrierReport) -> list[Outcome]:
 
 
 def test_reports_are_kept_by_time_and_then_by_rank() -> None:
-    delivered, reversed_, shipped = (report(5, Meaning.DELIVERED), report(5, Meaning.REVERSED), report(1, Meaning.RETURNING))
+    delivered, reversed_, shipped = (
+        report(5, Meaning.DELIVERED),
+        report(5, Meaning.REVERSED),
+        report(1, Meaning.RETURNING),
+    )
     assert facts_of([reversed_, delivered, shipped]).reports == (shipped, delivered, reversed_)
 
 
 def test_an_exact_repeat_is_a_duplicate() -> None:
-    assert outcomes(report(5, Meaning.DELIVERED), report(5, Meaning.DELIVERED)) == [APPLIED, DUPLICATE]
-    assert outcomes(report(5, Meaning.IN_TRANSIT), report(5, Meaning.IN_TRANSIT)) == [APPLIED, DUPLICATE]
+    assert outcomes(report(5, Meaning.DELIVERED), report(5, Meaning.DELIVERED)) == [
+        APPLIED,
+        DUPLICATE,
+    ]
+    assert outcomes(report(5, Meaning.IN_TRANSIT), report(5, Meaning.IN_TRANSIT)) == [
+        APPLIED,
+        DUPLICATE,
+    ]
 
 
 @pytest.mark.parametrize("meaning", [m for m in Meaning if m not in ONLY_SHOWN])
@@ -48,9 +68,19 @@ def test_all_that_decide_something_and_all_unknown_ones_are_kept(meaning: Meanin
 
 
 def test_of_the_reports_on_the_way_only_the_newest_is_kept() -> None:
-    shipped, at_store, moved = report(1, Meaning.IN_TRANSIT), report(2, Meaning.AT_PICKUP_POINT), report(3, Meaning.IN_TRANSIT)
+    shipped, at_store, moved = (
+        report(1, Meaning.IN_TRANSIT),
+        report(2, Meaning.AT_PICKUP_POINT),
+        report(3, Meaning.IN_TRANSIT),
+    )
     assert facts_of([shipped, at_store, moved]).reports == (moved,)
-    assert outcomes(at_store, shipped, moved, at_store, moved) == [APPLIED, STALE, APPLIED, STALE, DUPLICATE]
+    assert outcomes(at_store, shipped, moved, at_store, moved) == [
+        APPLIED,
+        STALE,
+        APPLIED,
+        STALE,
+        DUPLICATE,
+    ]
 
 
 def test_a_report_on_the_way_takes_nothing_from_those_that_decide() -> None:
@@ -65,7 +95,11 @@ def test_every_number_has_its_own_newest_report_on_the_way() -> None:
 
 
 def test_the_same_code_at_another_time_or_of_another_number_is_another_report() -> None:
-    told = [report(1, Meaning.DELIVERED), report(2, Meaning.DELIVERED), report(1, Meaning.DELIVERED, b"ANOTHER")]
+    told = [
+        report(1, Meaning.DELIVERED),
+        report(2, Meaning.DELIVERED),
+        report(1, Meaning.DELIVERED, b"ANOTHER"),
+    ]
     assert outcomes(*told) == [APPLIED] * 3
 
 
@@ -79,19 +113,33 @@ def test_too_many_reports_are_not_kept_and_what_decides_is_kept_first() -> None:
     assert fold_report(facts, unknown[0]) is TOO_MANY
 
 
-reports = st.builds(report, st.integers(0, 5), st.sampled_from(Meaning), st.sampled_from([NUMBER, b"", b"B"]), named=st.booleans())
+reports = st.builds(
+    report,
+    st.integers(0, 5),
+    st.sampled_from(Meaning),
+    st.sampled_from([NUMBER, b"", b"B"]),
+    named=st.booleans(),
+)
 
 
 @given(told=st.lists(reports, max_size=25), seed=st.integers(0, 2**16))
-def test_any_order_and_any_number_of_repeats_give_the_same_reports(told: list[CarrierReport], seed: int) -> None:
+def test_any_order_and_any_number_of_repeats_give_the_same_reports(
+    told: list[CarrierReport], seed: int
+) -> None:
     random = Random(seed)
     heard = told + random.choices(told, k=len(told)) if told else []
     random.shuffle(heard)
     assert facts_of(heard).reports == facts_of(told).reports == naive(told)
 
 
-@given(told=st.lists(reports, min_size=1, max_size=40), most=st.integers(1, 8), seed=st.integers(0, 2**16))
-def test_of_too_many_it_does_not_matter_either_which_came_first(told: list[CarrierReport], most: int, seed: int) -> None:
+@given(
+    told=st.lists(reports, min_size=1, max_size=40),
+    most=st.integers(1, 8),
+    seed=st.integers(0, 2**16),
+)
+def test_of_too_many_it_does_not_matter_either_which_came_first(
+    told: list[CarrierReport], most: int, seed: int
+) -> None:
     random = Random(seed)
     heard = told + random.choices(told, k=len(told))
     random.shuffle(heard)
@@ -112,5 +160,8 @@ def test_an_outcome_says_whether_anything_changed(told: list[CarrierReport]) -> 
 def naive(told: list[CarrierReport]) -> tuple[CarrierReport, ...]:
     """What is to be kept of all that was ever told."""
     shown = [one for one in told if one.meaning in ONLY_SHOWN]
-    newest = {max(one for one in shown if (one.number, one.named) == key) for key in {(one.number, one.named) for one in shown}}
+    newest = {
+        max(one for one in shown if (one.number, one.named) == key)
+        for key in {(one.number, one.named) for one in shown}
+    }
     return tuple(sorted(newest | {one for one in told if one.meaning not in ONLY_SHOWN}))

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from rules.order.records import LONGEST_NUMBER, normalised, version_of
 from schemas.ids import micros
 from schemas.upstream.envelope import Unreadable, read
-from tests.support.order_facts import Event, bytes_of, day, delivery, order, parcel, removed, returned, settings
+from tests.support.order_facts import (
+    Event,
+    bytes_of,
+    day,
+    delivery,
+    order,
+    parcel,
+    removed,
+    returned,
+    settings,
+)
 from tests.support.sample_events import World, at
 
 FINE_TS = 1_733_000_000_123_456_789
@@ -29,14 +39,19 @@ def version(event: Event, received: int = 0, content: bytes | None = None) -> tu
 
 def test_a_records_own_time_decides_then_ts_then_the_digest() -> None:
     told = order(updated=day("12-01"), ts=COARSE_TS)
-    canonical = json.dumps(told["resource"], sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    canonical = json.dumps(
+        told["resource"], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    ).encode()
     digest = int.from_bytes(hashlib.sha256(canonical).digest()[:8], "big")
     assert version(told) == (at(day("12-01")), COARSE_TS, digest)
 
 
 def test_without_a_ts_the_digest_decides_alone() -> None:
     assert version(order(updated=day("12-01")))[1] == 0
-    assert version(order(updated=day("12-01")))[2] != version(order(subtotal=5, updated=day("12-01")))[2]
+    assert (
+        version(order(updated=day("12-01")))[2]
+        != version(order(subtotal=5, updated=day("12-01")))[2]
+    )
 
 
 def test_a_removal_of_nothing_but_an_id_takes_its_version_from_ts_else_from_the_record() -> None:
@@ -58,17 +73,29 @@ def test_the_same_resource_written_differently_is_the_same_version() -> None:
     "tied",
     [
         [order(subtotal=n, updated=day("12-02")) for n in (300, 700, 500)],
-        [order(updated=day("12-02"), membership_tier_data={"_id": tier}) for tier in ("gold", "silver")],
-        [order(status=status, updated=day("12-02")) for status in ("cancelled", "confirmed", "completed")],
+        [
+            order(updated=day("12-02"), membership_tier_data={"_id": tier})
+            for tier in ("gold", "silver")
+        ],
+        [
+            order(status=status, updated=day("12-02"))
+            for status in ("cancelled", "confirmed", "completed")
+        ],
         [delivery(status, day("12-02")) for status in ("arrived", "shipped", "returned")],
         [delivery("arrived", day("12-02"), arrived_at=day(f"12-0{n}")) for n in (1, 2)],
-        [order(updated=day("12-02"), order_delivery=parcel(status)) for status in ("arrived", "shipped")],
+        [
+            order(updated=day("12-02"), order_delivery=parcel(status))
+            for status in ("arrived", "shipped")
+        ],
         [returned(n, day("12-02")) for n in (100, 300, 200)],
         [returned(100, day("12-02"), status=status) for status in ("completed", "cancelled")],
     ],
 )
 def test_ties_fall_the_same_way_whatever_comes_first(tied: list[Event], ts: int | None) -> None:
-    tiers = [{"unit_price": 10, "points_per_unit": n, "membership_tier_id": t} for n, t in ((1, None), (2, "gold"), (3, "silver"))]
+    tiers = [
+        {"unit_price": 10, "points_per_unit": n, "membership_tier_id": t}
+        for n, t in ((1, None), (2, "gold"), (3, "silver"))
+    ]
     tied = [event | ({"ts": str(ts)} if ts else {}) for event in tied]
     ends = set()
     for heard in permutations(tied):
@@ -88,7 +115,9 @@ def test_a_tie_that_changes_something_is_applied_and_its_loser_changes_nothing(t
         before = world.merchant().orders
         kept = {key: (facts.record, facts.trail) for key, facts in before.items()}
         outcome = world.hear(second)
-        changed = kept != {key: (facts.record, facts.trail) for key, facts in world.merchant().orders.items()}
+        changed = kept != {
+            key: (facts.record, facts.trail) for key, facts in world.merchant().orders.items()
+        }
         assert (outcome == ["applied"]) is changed
 
 
@@ -121,7 +150,9 @@ def test_a_tracking_number_is_the_same_however_it_is_written(written: str) -> No
     assert normalised(written) == b"D40617352918"
 
 
-@pytest.mark.parametrize("number", ["", " ", "-", "- \u2013 \u3000", "9" * (LONGEST_NUMBER + 1), "\u53f7" * 22])
+@pytest.mark.parametrize(
+    "number", ["", " ", "-", "- \u2013 \u3000", "9" * (LONGEST_NUMBER + 1), "\u53f7" * 22]
+)
 def test_nothing_and_what_is_too_long_are_no_tracking_number(number: str) -> None:
     assert normalised(number) == b""
 
@@ -139,6 +170,13 @@ def test_a_normalised_number_is_short_and_stays_what_it_is(number: str) -> None:
     assert normalised(once.decode()) == once
 
 
-@given(st.text(alphabet="0123456789abcXYZ", min_size=1, max_size=30), st.sampled_from(" -\t\u2010\u2212\u3000"))
+@given(
+    st.text(alphabet="0123456789abcXYZ", min_size=1, max_size=30),
+    st.sampled_from(" -\t\u2010\u2212\u3000"),
+)
 def test_blanks_and_hyphens_anywhere_change_no_number(number: str, blank: str) -> None:
-    assert normalised(blank + blank.join(number) + blank) == normalised(number) == number.upper().encode()
+    assert (
+        normalised(blank + blank.join(number) + blank)
+        == normalised(number)
+        == number.upper().encode()
+    )

@@ -13,9 +13,23 @@ from rules.order.trail import Version
 from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, Micros
 from tests.support.order_facts import HOME, STORE, Json
-from tests.support.story import CREATED, NUMBER, OTHER_NUMBER, Story, bound_rules, delivered, moment, story
+from tests.support.story import (
+    CREATED,
+    NUMBER,
+    OTHER_NUMBER,
+    Story,
+    bound_rules,
+    delivered,
+    moment,
+    story,
+)
 
-DELIVERED, COLLECTED, RETURNING, RETURNED = Meaning.DELIVERED, Meaning.COLLECTED, Meaning.RETURNING, Meaning.RETURNED
+DELIVERED, COLLECTED, RETURNING, RETURNED = (
+    Meaning.DELIVERED,
+    Meaning.COLLECTED,
+    Meaning.RETURNING,
+    Meaning.RETURNED,
+)
 LOST, REVERSED = Meaning.LOST, Meaning.REVERSED
 REVERSED_RETURNING, RETURN_REVERSED = Meaning.REVERSED_RETURNING, Meaning.RETURN_REVERSED
 
@@ -51,7 +65,9 @@ def test_waiting_at_the_pickup_point_is_never_final(option: str) -> None:
         (STORE, {STORE: "arrived"}, DELIVERED, "planned"),
     ],
 )
-def test_the_delivery_option_says_which_word_is_final(option: str, overrides: dict[str, str], meaning: Meaning, state: str) -> None:
+def test_the_delivery_option_says_which_word_is_final(
+    option: str, overrides: dict[str, str], meaning: Meaning, state: str
+) -> None:
     told = story("shipped", option, overrides=overrides)
     told.report(meaning, "12-01")
     assert told.state == state
@@ -67,14 +83,19 @@ def test_a_carrier_that_takes_its_word_back_withdraws_the_plan(meaning: Meaning)
 
 
 @pytest.mark.parametrize("meaning", [REVERSED, REVERSED_RETURNING, RETURNING, RETURNED, LOST])
-def test_after_the_grant_it_is_clawed_back_and_granted_anew_with_a_new_due_date_and_expiry(meaning: Meaning) -> None:
+def test_after_the_grant_it_is_clawed_back_and_granted_anew_with_a_new_due_date_and_expiry(
+    meaning: Meaning,
+) -> None:
     told = delivered()
     told.until("12-28")
     told.report(meaning, "12-28")
     assert (told.history, told.state) == ([GRANTED, TAKEN], "waiting")
     told.until("12-30")
     told.report(DELIVERED, "12-30")
-    assert (told.decided.due_at, told.decided.expires_at) == (moment("2025-01-02"), moment("2027-01-01"))
+    assert (told.decided.due_at, told.decided.expires_at) == (
+        moment("2025-01-02"),
+        moment("2027-01-01"),
+    )
     told.until("2025-01-02")
     assert told.history == [GRANTED, TAKEN, GRANTED]
 
@@ -130,8 +151,12 @@ def test_upstream_that_lags_behind_does_not_hold_up_the_carriers_delivery() -> N
 
 
 @pytest.mark.parametrize("status", ["returning", "returned", "returning_store_closed", "expired"])
-@pytest.mark.parametrize(("went", "state"), [("12-02", "waiting"), ("12-01", "planned"), ("11-30 12:00", "planned")])
-def test_upstreams_going_back_beats_an_earlier_delivery_of_the_carrier(status: str, went: str, state: str) -> None:
+@pytest.mark.parametrize(
+    ("went", "state"), [("12-02", "waiting"), ("12-01", "planned"), ("11-30 12:00", "planned")]
+)
+def test_upstreams_going_back_beats_an_earlier_delivery_of_the_carrier(
+    status: str, went: str, state: str
+) -> None:
     told = story()
     told.report(DELIVERED, "12-01")
     told.parcel(status, went)
@@ -146,8 +171,12 @@ def test_a_failed_logistics_state_beats_an_earlier_delivery_of_the_carrier() -> 
 
 
 @pytest.mark.parametrize("meaning", [RETURNING, RETURNED, LOST, REVERSED_RETURNING])
-@pytest.mark.parametrize(("went", "state"), [("12-02", "waiting"), ("12-01", "planned"), ("11-30 12:00", "planned")])
-def test_the_carriers_going_back_beats_an_earlier_final_status_upstream(meaning: Meaning, went: str, state: str) -> None:
+@pytest.mark.parametrize(
+    ("went", "state"), [("12-02", "waiting"), ("12-01", "planned"), ("11-30 12:00", "planned")]
+)
+def test_the_carriers_going_back_beats_an_earlier_final_status_upstream(
+    meaning: Meaning, went: str, state: str
+) -> None:
     told = story()
     told.parcel("arrived", "12-01")
     told.report(meaning, went)
@@ -190,7 +219,9 @@ def test_upstreams_word_of_going_back_is_of_the_time_that_it_tells_else_since_wh
 
 
 @pytest.mark.parametrize("first", [moment("12-01"), None])
-def test_a_word_of_going_back_without_a_time_is_as_old_as_any_record_shows_it(first: int | None) -> None:
+def test_a_word_of_going_back_without_a_time_is_as_old_as_any_record_shows_it(
+    first: int | None,
+) -> None:
     told = story()
     told.parcel("returned", "12-03", returned_at=first)
     told.report(DELIVERED, "12-02")
@@ -252,8 +283,12 @@ def test_several_parcels_are_final_with_the_last_of_their_moments_in_either_voic
     assert told.decided.final_at == moment("12-03")
 
 
-@pytest.mark.parametrize(("meaning", "state"), [(RETURNED, "planned"), (LOST, "planned"), (RETURNING, "waiting")])
-def test_what_the_carrier_returned_or_lost_is_out_of_the_count_what_is_returning_is_awaited(meaning: Meaning, state: str) -> None:
+@pytest.mark.parametrize(
+    ("meaning", "state"), [(RETURNED, "planned"), (LOST, "planned"), (RETURNING, "waiting")]
+)
+def test_what_the_carrier_returned_or_lost_is_out_of_the_count_what_is_returning_is_awaited(
+    meaning: Meaning, state: str
+) -> None:
     told = two()
     told.report(DELIVERED, "12-01")
     told.report(meaning, "12-02", OTHER_NUMBER)
@@ -290,9 +325,13 @@ def test_a_report_of_one_parcel_says_nothing_of_the_other() -> None:
 # --- orders that no carrier can gate (SPEC 2.2 D4, D5)
 
 
-@pytest.mark.parametrize(("key", "created_by"), [(DeliveryKey.NULL, "shop"), (DeliveryKey.ABSENT, "pos")])
+@pytest.mark.parametrize(
+    ("key", "created_by"), [(DeliveryKey.NULL, "shop"), (DeliveryKey.ABSENT, "pos")]
+)
 @pytest.mark.parametrize("meaning", [DELIVERED, RETURNED])
-def test_reports_on_an_order_without_delivery_gate_nothing(key: DeliveryKey, created_by: str, meaning: Meaning) -> None:
+def test_reports_on_an_order_without_delivery_gate_nothing(
+    key: DeliveryKey, created_by: str, meaning: Meaning
+) -> None:
     told = Story(bound_rules())
     told.order(delivery_key=key, created_by=created_by)
     told.report(meaning, "11-30", named=True)
@@ -348,7 +387,9 @@ def test_a_later_final_moment_that_is_due_too_with_the_same_expiry_posts_nothing
 
 
 @pytest.mark.parametrize("meaning", [RETURNING, RETURNED, LOST])
-@pytest.mark.parametrize(("went", "points"), [("12-04", 100), ("12-10", 100), ("12-03 23:59", 0), ("12-02", 0)])
+@pytest.mark.parametrize(
+    ("went", "points"), [("12-04", 100), ("12-10", 100), ("12-03 23:59", 0), ("12-02", 0)]
+)
 @pytest.mark.parametrize("heard", ["12-10", "2025-02-01"])
 def test_kept_points_stay_when_the_carrier_takes_the_parcel_back_at_the_due_date_or_later(
     meaning: Meaning, went: str, points: int, heard: str
@@ -391,7 +432,9 @@ def test_a_reversed_scan_always_takes_back(meaning: Meaning) -> None:
 
 
 @pytest.mark.parametrize("words", list(permutations([(RETURNED, "12-08"), (REVERSED, "12-10")])))
-def test_a_scan_reversed_after_a_kept_return_takes_back_too(words: list[tuple[Meaning, str]]) -> None:
+def test_a_scan_reversed_after_a_kept_return_takes_back_too(
+    words: list[tuple[Meaning, str]],
+) -> None:
     told = delivered(on_return="keep")
     told.until("12-20")
     for meaning, when in words:
@@ -440,7 +483,9 @@ def test_of_several_parcels_those_that_go_back_after_the_due_date_change_nothing
 
 
 @pytest.mark.parametrize(("first", "points"), [("12-03", 100), ("12-01 12:00", 100)])
-def test_a_parcel_that_goes_back_before_the_due_date_leaves_the_count_and_the_other_is_kept(first: str, points: int) -> None:
+def test_a_parcel_that_goes_back_before_the_due_date_leaves_the_count_and_the_other_is_kept(
+    first: str, points: int
+) -> None:
     told = two(on_return="keep")
     told.report(DELIVERED, "12-01")
     told.report(DELIVERED, "12-01", OTHER_NUMBER)
@@ -470,11 +515,16 @@ def test_a_parcel_lost_before_it_was_ever_final_does_not_hold_up_the_others() ->
 
 
 @pytest.mark.parametrize("voice", ["carrier", "upstream"])
-@pytest.mark.parametrize(("first", "then", "points"), [("returned", "returning", 100), ("returning", "returned", 0)])
+@pytest.mark.parametrize(
+    ("first", "then", "points"), [("returned", "returning", 100), ("returning", "returned", 0)]
+)
 def test_words_at_or_after_the_due_date_neither_bring_a_parcel_back_into_the_count_nor_take_it_out_for_good(
     voice: str, first: str, then: str, points: int
 ) -> None:
-    """One that was out stays out; one that was still awaited when all went back leaves an order that was never final."""
+    """One that was out stays out.
+
+    One that was still awaited when all went back leaves an order that was never final.
+    """
     told = two(on_return="keep")
     told.report(DELIVERED, "12-01")
     for word, when in ((first, "12-02"), (then, "12-10")):
@@ -498,13 +548,27 @@ records = st.builds(
     ParcelRecord,
     st.builds(Version, moments, st.integers(0, 3)),
     parcel_ids,
-    st.sampled_from(["shipped", "arrived", "arrived", "collected", "collected", "returning", "returned", "expired"]),
+    st.sampled_from(
+        [
+            "shipped",
+            "arrived",
+            "arrived",
+            "collected",
+            "collected",
+            "returning",
+            "returned",
+            "expired",
+        ]
+    ),
     st.sampled_from([HOME]),
     returned_at=optional,
     arrived_at=optional,
 )
 joined = st.builds(
-    CarrierReport, moments, st.sampled_from([*Meaning, DELIVERED, DELIVERED, DELIVERED]), st.sampled_from([*NUMBERS.values()])
+    CarrierReport,
+    moments,
+    st.sampled_from([*Meaning, DELIVERED, DELIVERED, DELIVERED]),
+    st.sampled_from([*NUMBERS.values()]),
 )
 
 
@@ -528,13 +592,21 @@ def any_story(told: list[ParcelRecord], reported: list[CarrierReport]) -> Story:
     tells=st.booleans(),
 )
 def test_whatever_was_said_before_going_back_after_the_due_date_changes_nothing(
-    told: list[ParcelRecord], reported: list[CarrierReport], word: Meaning | str, parcel: bytes, after: int, *, tells: bool
+    told: list[ParcelRecord],
+    reported: list[CarrierReport],
+    word: Meaning | str,
+    parcel: bytes,
+    after: int,
+    *,
+    tells: bool,
 ) -> None:
     made = any_story(told, reported)
     before = made.decided
     assume(before.state == "granted" and before.due_at is not None)
     assume(parcel in {p.record.parcel_id for p in made.facts.parcels})
-    newest = max([r.at for r in reported] + [r.version.at for r in told] + [r.returned_at or 0 for r in told])
+    newest = max(
+        [r.at for r in reported] + [r.version.at for r in told] + [r.returned_at or 0 for r in told]
+    )
     at = max(before.due_at or 0, newest + 1) + after * STEP
     if isinstance(word, str):
         back = ParcelRecord(Version(at), parcel, word, HOME, tracking=NUMBERS[parcel])
@@ -545,7 +617,9 @@ def test_whatever_was_said_before_going_back_after_the_due_date_changes_nothing(
 
 
 @given(told=st.lists(records, min_size=1, max_size=5), reported=st.lists(joined, max_size=7))
-def test_with_keep_an_order_is_final_whenever_it_is_without(told: list[ParcelRecord], reported: list[CarrierReport]) -> None:
+def test_with_keep_an_order_is_final_whenever_it_is_without(
+    told: list[ParcelRecord], reported: list[CarrierReport]
+) -> None:
     made = any_story(told, reported)
     kept = made.decided
     made.rules = bound_rules(pending_days=1)
@@ -554,7 +628,9 @@ def test_with_keep_an_order_is_final_whenever_it_is_without(told: list[ParcelRec
 
 
 @given(told=st.lists(records, min_size=1, max_size=5), reported=st.lists(joined, max_size=7))
-def test_a_parcel_is_final_out_of_the_count_or_awaited(told: list[ParcelRecord], reported: list[CarrierReport]) -> None:
+def test_a_parcel_is_final_out_of_the_count_or_awaited(
+    told: list[ParcelRecord], reported: list[CarrierReport]
+) -> None:
     made = any_story(told, reported)
     made.rules = bound_rules(pending_days=1)
     standing = {p.record.parcel_id: standing_of(p, made.facts, {}) for p in made.facts.parcels}

@@ -2,21 +2,30 @@
 
 import pytest
 
-from rules.order.facts import CarrierReport, DeliveryKey, OrderFacts, OrderRecord, Parcel, ParcelRecord
+from rules.order.facts import (
+    CarrierReport,
+    DeliveryKey,
+    OrderFacts,
+    OrderRecord,
+    Parcel,
+    ParcelRecord,
+)
 from rules.order.trail import Version
 from schemas.carriers.meaning import Meaning
 from store.orders import codec
 from store.orders.orders import flags_of
-from store.postgres.interning import Words
+from store.postgres.interning import InternedStrings
 
 PLAIN = OrderRecord(
     Version(5, 6, 7), 1_700_000_000_000_000, "confirmed", b"m" * 12, False, "shop", None, "TWD", 100_000, 1, 2, 3, 4, 99,
     DeliveryKey.PRESENT,
 )  # fmt: skip
-PARCEL = ParcelRecord(Version(8, 9, 10), b"p" * 12, "arrived", "tw_tcat", False, False, 11, None, 12)
+PARCEL = ParcelRecord(
+    Version(8, 9, 10), b"p" * 12, "arrived", "tw_tcat", False, False, 11, None, 12
+)
 
 
-class Dictionary(Words):
+class Dictionary(InternedStrings):
     """Words with numbers of their own, without a database."""
 
     def __init__(self) -> None:
@@ -48,7 +57,11 @@ def test_an_order_comes_back_whole(record: OrderRecord) -> None:
     facts = OrderFacts(record, tier="gold", tier_at=Version(1, 2, 3))
     packed = codec.record_bytes(facts, words)
     assert packed is not None
-    assert codec.record_of(packed, codec.DELIVERY_PRESENT, record.member, None, words) == (record, "gold", Version(1, 2, 3))
+    assert codec.record_of(packed, codec.DELIVERY_PRESENT, record.member, None, words) == (
+        record,
+        "gold",
+        Version(1, 2, 3),
+    )
 
 
 def test_an_order_without_tracking_number_is_packed_as_before_there_were_any() -> None:
@@ -58,14 +71,19 @@ def test_an_order_without_tracking_number_is_packed_as_before_there_were_any() -
 
 
 @pytest.mark.parametrize("number", [None, b"742"])
-def test_the_nested_parcels_id_is_not_packed_again_when_it_is_the_first(number: bytes | None) -> None:
+def test_the_nested_parcels_id_is_not_packed_again_when_it_is_the_first(
+    number: bytes | None,
+) -> None:
     words = Dictionary()
     record = PLAIN._replace(delivery_id=PARCEL.parcel_id, tracking=number)
     facts = OrderFacts(record, parcels=(Parcel(PARCEL),))
     packed = codec.record_bytes(facts, words)
     assert packed is not None
     assert PARCEL.parcel_id not in packed
-    assert codec.record_of(packed, flags_of(facts), record.member, PARCEL.parcel_id, words)[0] == record
+    assert (
+        codec.record_of(packed, flags_of(facts), record.member, PARCEL.parcel_id, words)[0]
+        == record
+    )
 
 
 @pytest.mark.parametrize("number", [None, b"7420518836", b"N" * 200])
@@ -74,7 +92,9 @@ def test_a_parcel_comes_back_whole(number: bytes | None, parcel_id: bytes) -> No
     words = Dictionary()
     parcel = PARCEL._replace(tracking=number, parcel_id=parcel_id)
     packed = codec.parcel_bytes(parcel, words)
-    assert codec.parcel_of(packed, 0, None, words) == Parcel(parcel, codec.trail_of(None, parcel.version))
+    assert codec.parcel_of(packed, 0, None, words) == Parcel(
+        parcel, codec.trail_of(None, parcel.version)
+    )
 
 
 def test_a_parcel_without_tracking_number_is_packed_as_before_there_were_any() -> None:
@@ -98,7 +118,10 @@ def test_reports_come_back_whole_and_in_order() -> None:
 
 def test_a_tracking_number_that_comes_often_is_packed_once() -> None:
     words = Dictionary()
-    many = tuple(CarrierReport(at, Meaning.DELIVERED, b"D40617352918", "tcat/home", "3003") for at in range(500))
+    many = tuple(
+        CarrierReport(at, Meaning.DELIVERED, b"D40617352918", "tcat/home", "3003")
+        for at in range(500)
+    )
     packed = codec.reports_bytes(many, words)
     assert packed is not None
     assert len(packed) == 3 + 13 + 500 * 20
