@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from processors import metrics
 from processors.recheck.contested_numbers import ask_for_known_codes, purge_reports
-from store.ledger import ledger
+from store.ledger.ledger import post_all_overdue
 from store.postgres.interning import InternedStrings
 from store.postgres.session import raw, transaction
 from store.reads import gauges
@@ -40,7 +40,7 @@ class Expiry:
             soonest, now = gauges.next_expiry(cursor)
             if soonest is None or soonest > now:
                 return 0
-            return ledger.expire(cursor, limit, now, self._merchants.merchant_id)
+            return post_all_overdue(cursor, limit, now, self._merchants.merchant_id)
 
     def purge(self, limit: int = BATCH) -> int:
         """Forgets quarantined bytes and parked reports whose time is over.

@@ -19,11 +19,11 @@ from rules.order.carrier_reports import number_of, reports_of
 from rules.order.facts import OrderRecord, Parcel
 from rules.order.options import is_known
 from rules.order.trail import CANCELLED, COMPLETED, since
+from schemas.events import EntryType
 from schemas.ids import NEVER, Micros
 from schemas.options import delivery_options
 from schemas.packing import unpack_id
 from schemas.settings import BoundRules
-from store.ledger.ledger import EntryType
 from store.reads.views import OrderEntry, OrderView
 
 

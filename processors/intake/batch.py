@@ -24,12 +24,12 @@ from processors.settlement import Tally, Trigger, settle
 from rules.order.facts import OrderFacts
 from rules.order.folding import APPLIED, DUPLICATE, Outcome, fold_report
 from rules.poison import Limits
+from schemas.events import CauseKind
 from schemas.ids import DAY, Micros
 from schemas.upstream.envelope import Kind, Unreadable
 from store.carriers import awaiting_order, unknown_codes
 from store.carriers.tracking import NewNumberRace
 from store.carriers.unknown_codes import CodesChanged
-from store.ledger.ledger import CauseKind
 from store.orders import orders
 from store.orders.orders import NewOrderRace, OrderKey, OrderRow
 from store.postgres.interning import InternedStrings, NotInterned

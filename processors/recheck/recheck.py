@@ -8,9 +8,9 @@ from psycopg import Connection
 
 from processors.recheck import contested_numbers
 from processors.settlement import Tally, Trigger, settle
+from schemas.events import CauseKind
 from schemas.ids import Micros
 from schemas.packing import pack_id
-from store.ledger.ledger import CauseKind
 from store.orders import orders
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import InternedStrings, NotInterned

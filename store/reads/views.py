@@ -14,12 +14,12 @@ from psycopg import Connection, IsolationLevel, RawCursor
 from rules.earning.entitlement import Installs
 from rules.order.carrier_reports import numbers_of
 from rules.order.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, CarrierReport, OrderFacts
+from schemas.events import EntryType
 from schemas.ids import NEVER, Micros
 from schemas.packing import pack_id, unpack_id
 from schemas.settings import BoundRules, SettingsDocument, compile_settings
 from store.carriers import tracking
 from store.carriers.tracking import StoredReport
-from store.ledger.ledger import EntryType
 from store.orders import customers, families
 from store.orders.orders import OrderRow, read_rows
 from store.postgres.interning import InternedStrings

@@ -18,9 +18,9 @@ from rules.order.facts import (
 )
 from rules.order.folding import fold_order, fold_parcel
 from rules.order.trail import Version as RecordVersion
+from schemas.events import EntryType
 from schemas.ids import DAY, Micros, micros
 from schemas.settings import load_settings
-from store.ledger.ledger import EntryType
 from store.reads.views import OrderEntry, OrderView, SettingsVersion
 
 SETTINGS: dict[str, Any] = {
