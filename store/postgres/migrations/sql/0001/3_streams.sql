@@ -54,8 +54,8 @@ CREATE TABLE outbox (
 -- Unused yet: rows of the outbox that the broker refuses for good, set aside so that they hold up no others; with the
 -- topic, size and reason for the operator who retries or discards them. Never a points-changed row.
 CREATE TABLE outbox_refused (
-  id         bigint NOT NULL,
   shard      smallint NOT NULL,
+  id         bigint NOT NULL,
   kind       smallint NOT NULL,
   layout     smallint NOT NULL,
   key        bytea,
