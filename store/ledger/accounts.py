@@ -11,7 +11,8 @@ from rules.account.lots import LotKey
 from rules.account.lots_needed import Intent
 from schemas.ids import NEVER, Micros
 from schemas.packing import unpack_id
-from store.postgres.arrays import Column, byteas, int4s, int8s
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
@@ -23,6 +24,15 @@ LotFigures = tuple[int, int, int, int]
 
 Intents = Mapping[AccountKey, Sequence[Intent]]
 """What will be done, account by account; nothing for one where only what is overdue is posted."""
+
+# What a grant adds to its account, and what an account's other changes leave of it.
+_GRANTED: Final = Columns(
+    tables.account, "merchant_no", "member", "sequence", "available", "next_expiry"
+)
+_WRITTEN: Final = Columns(
+    tables.account, "account_no", "sequence", "available", "held", "debt", "next_expiry"
+)
+_SQL: Final = queries("ledger/accounts", granted=_GRANTED, written=_WRITTEN)
 
 
 @dataclass(slots=True)
@@ -53,14 +63,29 @@ def lock(
     merchant_nos, members = zip(*grants, strict=True)
     entries, points, soonest = zip(*grants.values(), strict=True)
     cursor.execute(
-        queries("ledger/accounts")["lock"],
-        [int4s(merchant_nos), byteas(members), int8s(entries), int8s(points), int8s(soonest)],
+        _SQL["lock"],
+        _GRANTED.arrays_of(
+            {
+                "merchant_no": merchant_nos,
+                "member": members,
+                "sequence": entries,
+                "available": points,
+                "next_expiry": soonest,
+            }
+        ),
         binary=True,
     )
     locked: dict[AccountKey, Any] = dict.fromkeys(intents)
-    for merchant_no, member, account_no, sequence, available, held, debt, next_expiry in (
-        cursor.fetchall()
-    ):
+    for (
+        merchant_no,
+        member,
+        account_no,
+        sequence,
+        available,
+        held,
+        debt,
+        next_expiry,
+    ) in cursor.fetchall():
         key = (merchant_no, member)
         granted = grants[key][0]
         # By position, since there is one a posting; the order is that of the class.
@@ -96,23 +121,20 @@ def _only_grants(intents: Sequence[Intent], now: Micros) -> tuple[int, int, Micr
 
 def write(cursor: Cursor, accounts: Sequence[LockedAccount]) -> None:
     """Write balances and next expiries of accounts whose lots were read."""
-    if accounts:
-        cursor.execute(queries("ledger/accounts")["write"], list(_written(accounts).values()))
-
-
-def _written(accounts: Sequence[LockedAccount]) -> dict[str, Column]:
-    """The arrays of the statement `write`, by the names that it gives them."""
-    return {
-        "account_no": int8s([locked.account_no for locked in accounts]),
-        "sequence": int8s([locked.account.sequence for locked in accounts]),
-        "available": int8s([locked.account.available for locked in accounts]),
-        "held": int8s([locked.account.held for locked in accounts]),
-        "debt": int8s([locked.account.debt for locked in accounts]),
-        "next_expiry": int8s([soonest_free(locked.account) for locked in accounts]),
+    if not accounts:
+        return
+    values = {
+        "account_no": [locked.account_no for locked in accounts],
+        "sequence": [locked.account.sequence for locked in accounts],
+        "available": [locked.account.available for locked in accounts],
+        "held": [locked.account.held for locked in accounts],
+        "debt": [locked.account.debt for locked in accounts],
+        "next_expiry": [soonest_free(locked.account) for locked in accounts],
     }
+    cursor.execute(_SQL["write"], _WRITTEN.arrays_of(values))
 
 
 def claim_overdue(cursor: Cursor, now: Micros, limit: int) -> list[AccountKey]:
     """Lock up to `limit` accounts with something overdue, passing over those locked by others."""
-    cursor.execute(queries("ledger/accounts")["claim_overdue"], [now, limit], binary=True)
+    cursor.execute(_SQL["claim_overdue"], [now, limit], binary=True)
     return [(merchant_no, member) for merchant_no, member in cursor.fetchall()]

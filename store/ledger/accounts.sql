@@ -1,9 +1,8 @@
 -- name: lock
 -- Sorted, so that all workers lock in one order. Adds what the batch grants; the old values show what was there before.
 INSERT INTO account AS a (account_no, merchant_no, member, sequence, available, next_expiry)
-SELECT (k.merchant_no::bigint << 40) | nextval('account_no'), k.merchant_no, k.member, k.entries, k.points, k.soonest
-FROM unnest($1::int[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[])
-     k (merchant_no, member, entries, points, soonest)
+SELECT (k.merchant_no::bigint << 40) | nextval('account_no'), k.merchant_no, k.member, k.sequence, k.available, k.next_expiry
+FROM unnest({arrays granted}) k ({granted})
 ORDER BY k.merchant_no, k.member
 ON CONFLICT (merchant_no, member) DO UPDATE
 SET sequence = a.sequence + excluded.sequence,
@@ -14,10 +13,8 @@ RETURNING a.merchant_no, a.member, a.account_no, coalesce(old.sequence, 0), coal
           coalesce(old.debt, 0), coalesce(old.next_expiry, 9223372036854775807);
 
 -- name: write
-UPDATE account a
-SET sequence = k.sequence, available = k.available, held = k.held, debt = k.debt, next_expiry = k.next_expiry
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-     k (account_no, sequence, available, held, debt, next_expiry)
+UPDATE account a SET {set written}
+FROM unnest({arrays written}) k ({written})
 WHERE a.account_no = k.account_no;
 
 -- name: claim_overdue

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 import orjson
+from sqlalchemy import Boolean, Column
 
 from rules.account.entries import Entry
 from rules.account.lots import lot_id, order_of
@@ -12,10 +13,18 @@ from schemas.events import CAUSE_KIND_WORDS, CHANGES_HELD, ENTRY_TYPE_WORDS, Cau
 from schemas.ids import Micros, iso, iso_or_none
 from schemas.packing import unpack_id
 from store.ledger.accounts import LockedAccount
-from store.postgres.arrays import Column, byteas, int2s, int4s, int8s, texts, uuids
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 from store.streams.outbox import Event, add_events, shard_of
+
+_ROW: Final = Columns(tables.ledger, *tables.ledger.c.keys())
+"""Every column: what the table has is written."""
+
+_WRITTEN: Final = _ROW.plus(Column("makes_lot", Boolean))
+_NOTE: Final = Columns(tables.entry_note, *tables.entry_note.c.keys())
+_SQL: Final = queries("ledger/entries", row=_ROW, written=_WRITTEN, note=_NOTE)
 
 
 def write(cursor: Cursor, accounts: Sequence[LockedAccount], now: Micros) -> int:
@@ -34,12 +43,11 @@ def write(cursor: Cursor, accounts: Sequence[LockedAccount], now: Micros) -> int
             value = orjson.dumps(event_of(entry, locked.merchant_id, locked.member_id, recorded_at))
             events.append(Event(shard, value, entry.traceparent))
     if entries:
-        sql = queries("ledger/entries")
-        arrays = _columns(entries, account_nos, merchant_nos)
-        cursor.execute(sql["append"], [*arrays.values(), now])
+        values = _values(entries, account_nos, merchant_nos, now)
+        cursor.execute(_SQL["append"], _WRITTEN.arrays_of(values))
         notes = [(n, e) for n, e in zip(account_nos, entries, strict=True) if _has_note(e)]
         if notes:
-            cursor.execute(sql["add_notes"], list(_note_columns(notes).values()))
+            cursor.execute(_SQL["add_notes"], _NOTE.arrays_of(_note_values(notes)))
         add_events(cursor, events)
     return len(entries)
 
@@ -112,43 +120,39 @@ def _has_note(entry: Entry) -> bool:
     return entry.reason is not None or entry.performer is not None
 
 
-def _columns(
-    entries: Sequence[Entry], account_nos: Sequence[int], merchant_nos: Sequence[int]
-) -> dict[str, Column]:
-    """The arrays of the statement `append`: every column with its kind and where it comes from.
-
-    Columns are named here once; a test holds the statement's lists and the table against them.
-    """
+def _values(
+    entries: Sequence[Entry], account_nos: Sequence[int], merchant_nos: Sequence[int], now: Micros
+) -> dict[str, Sequence[Any]]:
+    """What every column of the ledger has, entry by entry: a field's place in the row."""
     own_lots = [_points_of_own_lot(entry) for entry in entries]
     return {
-        "account_no": int8s(account_nos),
-        "sequence": int8s([e.sequence for e in entries]),
-        "merchant_no": int4s(merchant_nos),
-        "type": int2s([e.type for e in entries]),
-        "cause": int2s([e.cause for e in entries]),
-        "order_id": byteas([e.order_id for e in entries]),
-        "entry_no": int4s([e.entry_no for e in entries]),
-        "cause_id": byteas([None if e.cause_id == e.order_id else e.cause_id for e in entries]),
-        "points": int8s([e.moved.points for e in entries]),
-        "held_points": int8s([e.moved.held for e in entries]),
-        "available": int8s([e.available for e in entries]),
-        "held": int8s([e.held for e in entries]),
-        "debt": int8s([e.debt for e in entries]),
-        "settings_no": int4s([e.settings_no for e in entries]),
-        "episode": int4s([e.lot.episode if e.lot is not None else None for e in entries]),
-        "expires_us": int8s([e.lot.expires_at if e.lot is not None else None for e in entries]),
-        "lot_points": int8s(own_lots),
-        "lots": texts(
-            [
-                orjson.dumps(_lots(e)) if own is None else None
-                for e, own in zip(entries, own_lots, strict=True)
-            ]
-        ),
-        "hold_id": byteas([e.hold_id for e in entries]),
-        "note_hash": byteas([note_hash(e) if _has_note(e) else None for e in entries]),
-        "occurred_us": int8s([e.occurred_at for e in entries]),
-        "event_id": uuids([e.event_id for e in entries]),
-        "makes_lot": int2s([e.makes_lot for e in entries]),
+        "account_no": account_nos,
+        "sequence": [e.sequence for e in entries],
+        "merchant_no": merchant_nos,
+        "type": [e.type for e in entries],
+        "cause": [e.cause for e in entries],
+        "order_id": [e.order_id for e in entries],
+        "entry_no": [e.entry_no for e in entries],
+        "cause_id": [None if e.cause_id == e.order_id else e.cause_id for e in entries],
+        "points": [e.moved.points for e in entries],
+        "held_points": [e.moved.held for e in entries],
+        "available": [e.available for e in entries],
+        "held": [e.held for e in entries],
+        "debt": [e.debt for e in entries],
+        "settings_no": [e.settings_no for e in entries],
+        "episode": [e.lot.episode if e.lot is not None else None for e in entries],
+        "expires_us": [e.lot.expires_at if e.lot is not None else None for e in entries],
+        "lot_points": own_lots,
+        "lots": [
+            orjson.dumps(_lots(e)) if own is None else None
+            for e, own in zip(entries, own_lots, strict=True)
+        ],
+        "hold_id": [e.hold_id for e in entries],
+        "note_hash": [note_hash(e) if _has_note(e) else None for e in entries],
+        "occurred_us": [e.occurred_at for e in entries],
+        "recorded_us": [now] * len(entries),
+        "event_id": [e.event_id for e in entries],
+        "makes_lot": [e.makes_lot for e in entries],
     }
 
 
@@ -165,15 +169,15 @@ def _points_of_own_lot(entry: Entry) -> int | None:
     return points if lot == entry.lot and order_of(lot) == entry.order_id else None
 
 
-def _note_columns(notes: Sequence[tuple[int, Entry]]) -> dict[str, Column]:
-    """The arrays of the statement `add_notes`, by the names that it gives them."""
+def _note_values(notes: Sequence[tuple[int, Entry]]) -> dict[str, Sequence[Any]]:
+    """What every column of the notes has, note by note."""
     performers = [entry.performer for _, entry in notes]
     return {
-        "account_no": int8s([account_no for account_no, _ in notes]),
-        "sequence": int8s([entry.sequence for _, entry in notes]),
-        "reason": texts([_utf8(entry.reason) for _, entry in notes]),
-        "performer_kind": int2s([p.kind if p is not None else None for p in performers]),
-        "performer_id": texts([_utf8(p.id) if p is not None else None for p in performers]),
+        "account_no": [account_no for account_no, _ in notes],
+        "sequence": [entry.sequence for _, entry in notes],
+        "reason": [_utf8(entry.reason) for _, entry in notes],
+        "performer_kind": [p.kind if p is not None else None for p in performers],
+        "performer_id": [_utf8(p.id) if p is not None else None for p in performers],
     }
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from rules.account.lots import Lot, LotKey
 from rules.account.lots_needed import LotsNeeded, enough
 from schemas.ids import Micros
 from store.ledger.accounts import LockedAccount
-from store.postgres.arrays import Column, byteas, int2s, int4s, int8s
+from store.postgres import tables
+from store.postgres.arrays import int4s, int8s
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
@@ -21,7 +23,11 @@ GROWTH = 8
 """So many times more each time that they did not suffice."""
 
 Row = tuple[Any, ...]
-"""Part (see lots.sql), account number, the lot's key, points, remaining, held, expired."""
+"""The part of the statement that found it (see lots.sql), then the columns of `_ROW`."""
+
+_KEY: Final = Columns(tables.lot, "account_no", "expires_us", "source_kind", "source", "episode")
+_ROW: Final = _KEY.plus("points", "remaining", "held", "expired")
+_SQL: Final = queries("ledger/lots", key=_KEY, row=_ROW)
 
 _FREE_LATER = 3
 """The part of the free lots that have not lapsed."""
@@ -60,14 +66,20 @@ class StoredLots:
     ) -> Iterable[Row]:
         """See LotTable."""
         numbers, soonest, wanted = zip(*accounts, strict=True)
-        parameters = [*_keys(named).values(), int8s(numbers), int8s(soonest), int4s(wanted), now]
-        self._cursor.execute(queries("ledger/lots")["read"], parameters, binary=True)
+        parameters = [
+            *_KEY.arrays_of(_keys(named)),
+            int8s(numbers),
+            int8s(soonest),
+            int4s(wanted),
+            now,
+        ]
+        self._cursor.execute(_SQL["read"], parameters, binary=True)
         return self._cursor.fetchall()
 
     def read_more(self, behind: Sequence[tuple[int, LotKey]], limit: int) -> Iterable[Row]:
         """See LotTable."""
-        parameters = [*_keys(behind).values(), limit]
-        self._cursor.execute(queries("ledger/lots")["read_more"], parameters, binary=True)
+        parameters = [*_KEY.arrays_of(_keys(behind)), limit]
+        self._cursor.execute(_SQL["read_more"], parameters, binary=True)
         return self._cursor.fetchall()
 
 
@@ -138,30 +150,28 @@ def write(cursor: Cursor, accounts: Iterable[LockedAccount]) -> None:
     for statement, rows in (("add", added), ("write", changed)):
         if rows:
             rows.sort(key=_by_key)
-            cursor.execute(queries("ledger/lots")[statement], list(_columns(rows).values()))
+            cursor.execute(_SQL[statement], _ROW.arrays_of(_values(rows)))
 
 
 def _by_key(row: tuple[int, LotKey, Lot]) -> tuple[int, LotKey]:
     return row[:2]
 
 
-def _keys(rows: Sequence[tuple[int, LotKey]]) -> dict[str, Column]:
-    """The arrays of primary keys, by the names that the statements give them."""
+def _keys(rows: Sequence[tuple[int, LotKey]]) -> dict[str, Sequence[Any]]:
     return {
-        "account_no": int8s([account_no for account_no, _ in rows]),
-        "expires_us": int8s([key.expires_at for _, key in rows]),
-        "source_kind": int2s([key.kind for _, key in rows]),
-        "source": byteas([key.source for _, key in rows]),
-        "episode": int4s([key.episode for _, key in rows]),
+        "account_no": [account_no for account_no, _ in rows],
+        "expires_us": [key.expires_at for _, key in rows],
+        "source_kind": [key.kind for _, key in rows],
+        "source": [key.source for _, key in rows],
+        "episode": [key.episode for _, key in rows],
     }
 
 
-def _columns(rows: Sequence[tuple[int, LotKey, Lot]]) -> dict[str, Column]:
-    """The arrays of whole rows, by the names that the statements give them."""
+def _values(rows: Sequence[tuple[int, LotKey, Lot]]) -> dict[str, Sequence[Any]]:
     return {
         **_keys([row[:2] for row in rows]),
-        "points": int8s([lot.points for _, _, lot in rows]),
-        "remaining": int8s([lot.remaining for _, _, lot in rows]),
-        "held": int8s([lot.held for _, _, lot in rows]),
-        "expired": int8s([lot.expired for _, _, lot in rows]),
+        "points": [lot.points for _, _, lot in rows],
+        "remaining": [lot.remaining for _, _, lot in rows],
+        "held": [lot.held for _, _, lot in rows],
+        "expired": [lot.expired for _, _, lot in rows],
     }
