@@ -66,7 +66,7 @@ class Ledger:
             if locked.needs_lots
         ]
         if slow:
-            lot_rows.load(lot_rows.StoredLots(cursor), slow, now)
+            lot_rows.load(lot_rows.StoredLots(cursor), slow, now, lot_rows.PAGE)
             for locked, _ in slow:
                 post_overdue(locked, now)
         return cls(cursor, accounts, now)

@@ -104,9 +104,12 @@ def load(
     table: LotTable,
     accounts: Sequence[tuple[LockedAccount, LotsNeeded]],
     now: Micros,
-    page: int = PAGE,
+    page: int,
 ) -> None:
-    """Bring the lots in hand on which what is intended, and the next expiry, depend."""
+    """Bring the lots in hand on which what is intended, and the next expiry, depend.
+
+    `page` free lots are read at first of an account from which something is taken.
+    """
     readings = {
         # Where nothing is taken, the lot that lapses next is enough.
         locked.account_no: _Reading(locked, needed, page if needed.takes else 1)
