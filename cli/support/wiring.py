@@ -35,7 +35,7 @@ def _refused(lines: list[str]) -> Failure:
     return Failure(
         Exit.USAGE,
         lines,
-        "docs/configuration.md lists every variable; `make up` prints those of a local stack",
+        "docs/reference/configuration.md lists every variable; `make up` prints those of a local stack",
     )
 
 
