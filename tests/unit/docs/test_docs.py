@@ -1,4 +1,4 @@
-"""The documentation says what the code says, and its links lead somewhere."""
+"""The documentation agrees with the code, and its links lead somewhere."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _NAMED_TEST = re.compile(r"`(?:([\w/]+\.py)::)?(test_\w+)`")
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as people's viewers make them."""
+    """The anchors of a page's headings, as viewers of Markdown make them."""
     text = _FENCED.sub("", page.read_text("utf-8"))
     return {
         re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
@@ -79,9 +79,9 @@ def test_every_worker_is_explained_to_operators() -> None:
 def test_metrics_that_pages_name_exist() -> None:
     known = {name for name, _, _ in generate.metric_families()}
     for name, page in PAGES.items():
-        said = set(re.findall(r"`(points_[a-z_]+?)(?:_total)?`", page.read_text("utf-8")))
+        named = set(re.findall(r"`(points_[a-z_]+?)(?:_total)?`", page.read_text("utf-8")))
         others = {"points_app", "points_changed", "points_now", "points_per_unit"}
-        assert said - known - others == set(), name
+        assert named - known - others == set(), name
 
 
 @pytest.mark.parametrize("name", PAGES)
