@@ -14,10 +14,10 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from cli.support.errors import TABLE
 from processors import metrics
 from processors.runtime.configuration import Configuration
 from schemas.carriers import CarrierCode, Meaning, carrier_lines, shipped_codes
+from schemas.errors import Exit
 from schemas.options import delivery_options
 
 DOCS: Final = Path(__file__).parent
@@ -115,9 +115,9 @@ def metric_table() -> str:
 
 def exit_codes() -> str:
     """Every exit code of the command."""
-    return "\n".join(
-        ["| code | meaning |", "|---|---|", *(f"| {code} | {meaning} |" for code, meaning in TABLE)]
-    )
+    rows = ["| code | meaning |", "|---|---|"]
+    rows += [f"| {code} | {code.meaning} |" for code in Exit]
+    return "\n".join(rows)
 
 
 _UPSTREAM_ONLY: Final = "the platform's own status only"

@@ -87,7 +87,8 @@ class Relay:
         missing = sorted(set(self._topics.values()) - known.keys())
         if missing:
             raise TopicChanged(
-                f"topics {', '.join(missing)} do not exist: create them with `points topics apply`"
+                f"topics {', '.join(missing)} do not exist",
+                "create them with `points topics apply`",
             )
 
     def use(self, connection: Connection[tuple[Any, ...]]) -> None:

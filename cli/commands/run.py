@@ -41,17 +41,12 @@ def run_command(
     of them stop. Each serves /metrics, /healthz and /readyz: the first on POINTS_METRICS__PORT, the
     others on the ports after it.
     """
-    from processors.runtime.configuration import ConfigurationRefused, load
-    from processors.runtime.failures import Exit
+    from processors.runtime.configuration import load
     from processors.runtime.loop import run_worker
     from processors.workers import WORKERS
 
     kinds = _kinds(workers, tuple(WORKERS), intakes)
-    try:
-        configuration = load()
-    except ConfigurationRefused as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.CONFIGURATION) from None
+    configuration = load()
     if len(kinds) == 1:
         raise typer.Exit(run_worker(kinds[0], WORKERS[kinds[0]], configuration))
     raise typer.Exit(_tree(kinds, configuration, as_json=as_json))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.support.errors import Failure
+from schemas.errors import PointsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,8 +72,8 @@ def emit(value: Any) -> None:
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-def complain(failure: Failure) -> None:
-    """Tells an expected failure: what was wrong, and what to do."""
+def complain(failure: PointsError) -> None:
+    """Prints an expected failure: what was wrong, and what to do."""
     from rich.markup import escape
 
     console = err()

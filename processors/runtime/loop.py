@@ -10,11 +10,12 @@ from psycopg import Connection
 
 from processors import metrics
 from processors.runtime.configuration import Configuration
-from processors.runtime.failures import Exit, Refused, is_waited_out, one_line, refusal
+from processors.runtime.failures import is_waited_out, one_line, refusal
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import log, set_up
 from processors.runtime.stopping import Stop
+from schemas.errors import Exit, PointsError
 from store.postgres import migrate, session
 from store.postgres.session import transaction
 from store.streams import quarantine
@@ -112,7 +113,7 @@ class Loop:
     def run(self) -> None:
         """Turns until told to stop.
 
-        Raises Refused when somebody must act, and any other error as it comes.
+        Raises a PointsError when an operator must act, and any other error as it comes.
         """
         garbage = Garbage()
         try:
@@ -142,6 +143,8 @@ class Loop:
             self._drop()
         except Exception as error:
             refused = refusal(error, first=not self._was_connected)
+            if refused is error:
+                raise
             if refused is not None:
                 raise refused from error
             if not is_waited_out(error):
@@ -273,7 +276,7 @@ class Loop:
 def run_worker(kind: str, factory: Factory, configuration: Configuration) -> int:
     """Runs one worker in this process until it is told to stop.
 
-    Answers the exit code (see failures.Exit).
+    Answers the exit code (see schemas/errors.py).
     """
     set_up(configuration.log_level, configuration.log_format, worker=kind)
     stop = Stop()
@@ -286,16 +289,16 @@ def run_worker(kind: str, factory: Factory, configuration: Configuration) -> int
             "refused",
             why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): set POINTS_METRICS__PORT",
         )
-        return Exit.CONFIGURATION
+        return Exit.USAGE
     log().info("serving", url=server.url)
     try:
         Loop(kind, factory, configuration, health, stop).run()
-    except Refused as error:
-        log().error("refused", why=str(error), exit_code=int(error.code))
-        return error.code
+    except PointsError as error:
+        log().error("refused", why=str(error), exit_code=int(error.exit_code))
+        return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last line before the process ends
-        log().error("crashed", exc_info=error, exit_code=int(Exit.CRASHED))
-        return Exit.CRASHED
+        log().error("crashed", exc_info=error, exit_code=int(Exit.UNEXPECTED))
+        return Exit.UNEXPECTED
     finally:
         server.close()
     log().info("stopped")
