@@ -92,7 +92,7 @@ def options(
     _debug[:] = [True] if debug else []
 
 
-app.command("run")(run.run_command)
+app.command("run", help=run.HELP)(run.run_command)
 app.command("migrate")(migrate.migrate_command)
 app.add_typer(migrate.topics_app, name="topics")
 app.add_typer(settings.app, name="settings")

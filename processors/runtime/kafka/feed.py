@@ -71,8 +71,10 @@ class Feed:
         """
         self._kafka, self._worker, self._start_at = kafka, worker, start_at
         self._topics = list(topics)
-        self.watch = ClientErrorListener()
-        self._admin = AdminClient(common(kafka, name=f"points-{worker}") | {"error_cb": self.watch})
+        self.listener = ClientErrorListener()
+        self._admin = AdminClient(
+            common(kafka, name=f"points-{worker}") | {"error_cb": self.listener}
+        )
         self.cluster, self._uuids = self._identify()
         self._consumers: dict[str, Consumer] = {}
         self.positions: dict[PartitionId, int] = {}
@@ -102,7 +104,7 @@ class Feed:
         return str(metadata.cluster_id), {topic: one.uuid for topic, one in described.items()}
 
     def _raise_if_refused(self) -> None:
-        refused, self.watch.refused = self.watch.refused, None
+        refused, self.listener.refused = self.listener.refused, None
         if refused is not None:
             raise KafkaException(refused)
 
@@ -110,7 +112,7 @@ class Feed:
         """Joins the group."""
         for topic in self._topics:
             reader = self._consumers[topic] = Consumer(
-                consumer(self._kafka, self._worker) | {"error_cb": self.watch}
+                consumer(self._kafka, self._worker) | {"error_cb": self.listener}
             )
             reader.subscribe(
                 [topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
@@ -229,7 +231,7 @@ class Feed:
             )
         if error.fatal() or error.code() in NOT_ALLOWED:
             raise KafkaException(error)
-        self.watch.alarmed = True
+        self.listener.alarmed = True
 
     def done(self, offsets: dict[PartitionId, int]) -> None:
         """Takes note of new positions after a commit, and now and then tells Kafka, as a hint for people's tools."""
@@ -297,7 +299,7 @@ class Feed:
         """Raises TopicChanged when a topic is gone or another one by now, KafkaException when nobody answers."""
         if self._is_mock:
             self._admin.list_topics(timeout=METADATA_TIMEOUT)
-            self.watch.alarmed = False
+            self.listener.alarmed = False
             return
         described = self._admin.describe_topics(
             TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT
@@ -317,7 +319,7 @@ class Feed:
                     where=topic,
                 )
         self._missed = 0
-        self.watch.alarmed = False
+        self.listener.alarmed = False
 
     def _miss(self, topic: str) -> None:
         self._missed += 1

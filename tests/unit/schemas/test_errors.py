@@ -50,7 +50,9 @@ def test_every_failure_has_an_exit_code_and_a_code_word_of_its_own() -> None:
 
 def test_no_class_name_is_compared_as_a_string() -> None:
     """Renaming a class must not change what a program does."""
-    compared = re.compile(r"__name__\s*(==|!=|in\b)|(==|!=|\bin)\s*type\([^)]*\)\.__name__|match .*__name__")
+    compared = re.compile(
+        r"__name__\s*(==|!=|in\b)|(==|!=|\bin)\s*type\([^)]*\)\.__name__|match .*__name__"
+    )
     assert [
         str(path.relative_to(ROOT))
         for package in PACKAGES
