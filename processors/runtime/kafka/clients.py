@@ -70,7 +70,7 @@ class ClientErrorListener:
 
 
 def consumer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
-    """A consumer that never commits or resets by itself: the database's cursor is the truth (I6)."""
+    """A consumer that never commits or resets by itself: the database's cursor decides (I6)."""
     settings = common(kafka, name=f"points-{worker}") | {
         "group.id": f"{kafka.group_id}.{worker}",
         "group.protocol": kafka.group_protocol,

@@ -238,7 +238,7 @@ class Feed:
         self.listener.alarmed = True
 
     def done(self, offsets: dict[PartitionId, int]) -> None:
-        """Notes new positions after a commit; now and then commits them to Kafka, as a hint for tools."""
+        """Notes new positions after a commit; now and then gives them to Kafka as a hint."""
         for place, offset in offsets.items():
             if place in self.positions:
                 self.positions[place] = offset
