@@ -131,8 +131,7 @@ class Configuration(BaseSettings):
 
 
 _REMEDY = (
-    "docs/reference/configuration.md lists every variable; "
-    "`make up` prints those of a local stack"
+    "docs/reference/configuration.md lists every variable; `make up` prints those of a local stack"
 )
 
 
