@@ -34,7 +34,7 @@ class LotKey(NamedTuple):
 
 @dataclass(slots=True)
 class Lot:
-    """The points of a lot: as they came, what remains, what of that is held, what lapsed unspent."""
+    """The points of a lot: all, those that remain, those held of these, and those that lapsed."""
 
     points: int = 0
     remaining: int = 0

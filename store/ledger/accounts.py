@@ -115,7 +115,7 @@ def _only_grants(intents: Sequence[Intent], now: Micros) -> tuple[int, int, Micr
         if points <= 0 or lot is None or lot.expires_at <= now:
             return _NEEDS_LOTS
         total += points
-        if lot.expires_at < soonest:  # `min` would be a call for every grant
+        if lot.expires_at < soonest:  # noqa: PLR1730 - `min` is a call for every grant
             soonest = lot.expires_at
     return len(intents), total, soonest
 
