@@ -88,6 +88,5 @@ def check(connection: Connection[tuple[Any, ...]]) -> None:
 
 def _newer(have: str) -> SchemaMismatch:
     return SchemaMismatch(
-        f"the database is at revision {have}, which this version does not know",
-        "run a newer version",
+        f"the database is at revision {have}, which this version does not know: run a newer version"
     )
