@@ -6,18 +6,15 @@ the code while nobody knew it.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-from psycopg import Connection
+from typing import NamedTuple
 
 from schemas.carriers.meaning import Meaning
 from schemas.ids import Micros
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor, raw, transaction
+from store.postgres.session import Cursor, Database, raw, transaction
 
 Code = tuple[str, str, str]
 """Carrier, service and code: a code means nothing alone."""
-Database = Connection[tuple[Any, ...]]
 
 
 class Changed(NamedTuple):

@@ -8,13 +8,15 @@ now is the orders' own say.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, Micros
 from store.orders.codec import MEANINGS
 from store.orders.orders import OrderKey
-from store.postgres.arrays import byteas, columns, int4s, int8s
+from store.postgres import tables
+from store.postgres.arrays import byteas
+from store.postgres.columns import Columns
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -32,6 +34,9 @@ AMBIGUOUS, CROWDED = 1, 2
 named it.
 """
 
+_ROW: Final = Columns(tables.tracking, "number", "flags", "claims", "reports")
+_KEPT: Final = Columns(tables.tracking, "number", "reports", "first_us")
+_SQL: Final = queries("carriers/tracking", row=_ROW, kept=_KEPT)
 _CLAIM = Struct(">iH")
 _ENTRY = Struct(">qiiiB")
 _WIDTH = _ENTRY.size + 1
@@ -171,7 +176,7 @@ def _reports_of(packed: bytes) -> dict[bytes, int]:
 
 def read_claims(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
     """The numbers that are known, with their claims and without their reports; not locked."""
-    cursor.execute(queries("carriers/tracking")["claims"], [byteas(numbers)], binary=True)
+    cursor.execute(_SQL["claims"], [byteas(numbers)], binary=True)
     return {
         number: TrackingRow(number, flags, claims_of(claims))
         for number, flags, claims in cursor.fetchall()
@@ -180,13 +185,13 @@ def read_claims(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, Trackin
 
 def lock(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
     """Locks the numbers that are known among these (sorted) and reads them whole."""
-    cursor.execute(queries("carriers/tracking")["lock"], [byteas(numbers)], binary=True)
+    cursor.execute(_SQL["lock"], [byteas(numbers)], binary=True)
     return {row[0]: _row(*row) for row in cursor.fetchall()}
 
 
 def read(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
     """As `lock`, without locking: looking must not make intake wait."""
-    cursor.execute(queries("carriers/tracking")["read"], [byteas(numbers)], binary=True)
+    cursor.execute(_SQL["read"], [byteas(numbers)], binary=True)
     return {row[0]: _row(*row) for row in cursor.fetchall()}
 
 
@@ -202,9 +207,8 @@ def write(
 ) -> None:
     """Writes those that changed, and new numbers of which nothing is known but the claim of one order.
 
-    Raises NewNumberRace when a new one exists by now.
+    Raises NewNumberRace when another worker has inserted a new one.
     """
-    kinds = (byteas, int4s, byteas, byteas)
     changed = [row for row in rows if row.changed]
     new = [_columns(row) for row in changed if row.new]
     if claims:
@@ -214,12 +218,12 @@ def write(
         ]
     if new:
         new.sort()
-        cursor.execute(queries("carriers/tracking")["insert"], [*columns(new, kinds), now])
+        cursor.execute(_SQL["insert"], [now, *_ROW.arrays(new)])
         if cursor.rowcount != len(new):
             raise NewNumberRace
     old = [_columns(row) for row in changed if not row.new]
     if old:
-        cursor.execute(queries("carriers/tracking")["update"], columns(old, kinds))
+        cursor.execute(_SQL["update"], _ROW.arrays(old))
 
 
 def _columns(row: TrackingRow) -> tuple[Any, ...]:
@@ -232,10 +236,10 @@ def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, i
     A number that was heard of again meanwhile keeps its younger reports, and waits for as long
     again.
     """
-    cursor.execute(queries("carriers/tracking")["unmatched"], [now - KEPT, limit], binary=True)
+    cursor.execute(_SQL["unmatched"], [now - KEPT, limit], binary=True)
     gone: list[tuple[bytes, bytes, int]] = []
     empty, kept = [], []
-    for number, _, _, packed, _ in cursor.fetchall():
+    for number, packed in cursor.fetchall():
         reports = _reports_of(packed or b"")
         young = {
             one: meaning for one, meaning in reports.items() if _ENTRY.unpack(one)[0] >= now - KEPT
@@ -252,9 +256,9 @@ def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, i
         else:
             empty.append(number)
     if empty:
-        cursor.execute(queries("carriers/tracking")["forget"], [byteas(empty)])
+        cursor.execute(_SQL["forget"], [byteas(empty)])
     if kept:
-        cursor.execute(queries("carriers/tracking")["keep"], columns(kept, (byteas, byteas, int8s)))
+        cursor.execute(_SQL["keep"], _KEPT.arrays(kept))
     count_purged(cursor, "unmatched", len(gone))
     return gone
 
@@ -262,4 +266,4 @@ def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, i
 def count_purged(cursor: Cursor, kind: str, reports: int) -> None:
     """Adds to what was forgotten."""
     if reports:
-        cursor.execute(queries("carriers/tracking")["count_purged"], [kind, reports])
+        cursor.execute(_SQL["count_purged"], [kind, reports])

@@ -33,6 +33,11 @@ class Layout:
             self.offsets[name], self.sizes[name] = at, Struct(f">{code}").size
             at += self.sizes[name]
 
+    def bigint_sql(self, column: str, field: str) -> str:
+        """SQL for an 8-byte field of a packed column, as the hot path's statements need it."""
+        start = self.offsets[field] + 1
+        return f"('x' || encode(substring({column} FROM {start} FOR 8), 'hex'))::bit(64)::bigint"
+
 
 RECORD: Final = Layout(
     layout="B", at="q", timestamp="Q", digest="Q", created_at="q", status="i", created_by="i",

@@ -121,11 +121,16 @@ def _quoted(name: str) -> str:
     return f'"{name}"' if name in _RESERVED else name
 
 
-def fill_in(sql: str, lists: dict[str, Columns]) -> str:
-    """A statement with its lists of columns in place. Raises KeyError for one that is not given."""
+def fill_in(sql: str, lists: dict[str, Columns | str]) -> str:
+    """A statement with its lists of columns in place; a string stands for itself.
+
+    Raises KeyError for a list that is not given.
+    """
 
     def filled(match: re.Match[str]) -> str:
         columns, source = lists[match["name"]], match["source"]
+        if isinstance(columns, str):
+            return columns
         match match["what"]:
             case "arrays":
                 return columns.parameters(int(source or 1))

@@ -5,10 +5,8 @@ Unknown words are kept, rows stay narrow.
 
 from typing import Any
 
-from psycopg import Connection
-
 from store.postgres.named_queries import queries
-from store.postgres.session import raw
+from store.postgres.session import Database, raw
 
 LONGEST = 100
 NO_WORD = 0
@@ -27,7 +25,7 @@ class _Numbers(dict[str | None, int]):
 class InternedStrings:
     """Numbers for words and back, remembered for the life of the process (a word's number never changes)."""
 
-    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
+    def __init__(self, connection: Database) -> None:
         """Reads all words known so far."""
         self._connection = connection
         self._numbers = _Numbers({None: NO_WORD})

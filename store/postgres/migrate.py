@@ -1,11 +1,11 @@
 """Migrations: bringing a database to the schema that this version knows, and refusing any other (DESIGN 2.7)."""
 
 from pathlib import Path
-from typing import Any
 
 import psycopg
-from psycopg import Connection
 from psycopg.errors import UndefinedTable
+
+from store.postgres.session import Database
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 736_002
@@ -58,7 +58,7 @@ def upgrade(url: str) -> str | None:
     return before
 
 
-def current_revision(connection: Connection[tuple[Any, ...]]) -> str | None:
+def current_revision(connection: Database) -> str | None:
     """The database's revision; None when it was never migrated."""
     try:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -67,7 +67,7 @@ def current_revision(connection: Connection[tuple[Any, ...]]) -> str | None:
     return str(row[0]) if row else None
 
 
-def check(connection: Connection[tuple[Any, ...]]) -> None:
+def check(connection: Database) -> None:
     """Raises SchemaMismatch unless this version works on the database's schema.
 
     An older schema lacks what this version needs. A newer one is fine as long as it only added
@@ -86,7 +86,7 @@ def check(connection: Connection[tuple[Any, ...]]) -> None:
         raise SchemaMismatch(_newer(have))
 
 
-def _works_with(connection: Connection[tuple[Any, ...]], revision: str, code: str) -> bool:
+def _works_with(connection: Database, revision: str, code: str) -> bool:
     """Whether a revision that we do not know says that code of our revision works on it."""
     query = "SELECT oldest_code FROM schema_compatibility WHERE revision = %s"
     row = connection.execute(query, [revision]).fetchone()

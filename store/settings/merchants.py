@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from psycopg import Connection
 
 from rules.earning.binding import VersionInForce
 from rules.earning.entitlement import Installs
@@ -16,7 +15,7 @@ from schemas.carriers.codes import CodeTable
 from schemas.settings import BoundRules, SettingsDocument, compile_settings, load_settings
 from store.carriers import codes
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor, raw
+from store.postgres.session import Cursor, Database, raw
 from store.settings import app_installs
 
 
@@ -32,7 +31,7 @@ class _Numbers(dict[str, int]):
 class Merchants:
     """Numbers and ids of merchants, their settings versions, the bound rules of each version in use, their app's events."""
 
-    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
+    def __init__(self, connection: Database) -> None:
         """Reads all merchants and versions known so far."""
         self._connection = connection
         self._numbers = _Numbers()

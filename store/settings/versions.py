@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import Connection
-
 from schemas.events import SettingsChanged
 from schemas.ids import Micros, instant, iso, micros
 from schemas.settings import SettingsDocument, canonical, digest
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor, raw, transaction
+from store.postgres.session import Cursor, Database, raw, transaction
 from store.streams import outbox, recheck
 from store.streams.outbox import OutboxKind
 from store.streams.recheck import Kind, RecheckRequest
@@ -40,7 +38,7 @@ class LoggedVersion:
 
 
 def apply(
-    connection: Connection[tuple[Any, ...]],
+    connection: Database,
     merchant_id: str,
     document: SettingsDocument,
     by: str,
@@ -101,7 +99,7 @@ def _write(
     outbox.add(cursor, [(outbox.shard_of(number), OutboxKind.SETTINGS, key, told.to_json(), None)])
 
 
-def log(connection: Connection[tuple[Any, ...]], merchant_id: str) -> list[LoggedVersion]:
+def log(connection: Database, merchant_id: str) -> list[LoggedVersion]:
     """All versions of a merchant, oldest first."""
     rows = raw(connection).execute(queries("settings/versions")["log"], [merchant_id]).fetchall()
     return [LoggedVersion(v, e, at, by, document) for v, e, document, at, by in rows]

@@ -4,12 +4,14 @@ from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import compress, decompress
 
 import orjson
 
-from store.postgres.arrays import byteas, columns, int2s, int4s, int8s
+from store.postgres import tables
+from store.postgres.arrays import int2s
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
@@ -34,6 +36,11 @@ LAYOUT = 1
 
 TRACEPARENT = "traceparent"
 """The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
+
+_ROW: Final = Columns(tables.outbox, "shard", "kind", "key", "value", "headers")
+_EVENTS: Final = Columns(tables.outbox, "shard", "value", "headers", "events")
+_KEY: Final = Columns(tables.outbox, "shard", "id")
+_SQL: Final = queries("streams/outbox", row=_ROW, events=_EVENTS, key=_KEY)
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -97,9 +104,7 @@ def add(
 ) -> None:
     """Puts rows (shard, kind, key, value, packed headers) into the outbox."""
     if rows:
-        cursor.execute(
-            queries("streams/outbox")["add"], columns(rows, (int2s, int2s, byteas, byteas, byteas))
-        )
+        cursor.execute(_SQL["add"], _ROW.arrays(rows))
 
 
 def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
@@ -113,9 +118,7 @@ def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
         for at in range(0, len(mine), PACK)
     ]
     if rows:
-        cursor.execute(
-            queries("streams/outbox")["add_events"], columns(rows, (int2s, byteas, byteas, int4s))
-        )
+        cursor.execute(_SQL["add_events"], _EVENTS.arrays(rows))
 
 
 def _packed(shard: int, events: Sequence[Event]) -> tuple[int, bytes, bytes | None, int]:
@@ -147,7 +150,7 @@ def head(cursor: Cursor, shards: Sequence[int], limit: int) -> list[tuple[Any, .
 
     Each is (shard, id, kind, key, value, headers). Raises UnknownRowLayout.
     """
-    cursor.execute(queries("streams/outbox")["head"], [int2s(shards), limit], binary=True)
+    cursor.execute(_SQL["head"], [int2s(shards), limit], binary=True)
     rows = cursor.fetchall()
     for row in rows:
         if row[-1] != LAYOUT:
@@ -157,18 +160,15 @@ def head(cursor: Cursor, shards: Sequence[int], limit: int) -> list[tuple[Any, .
 
 def relax(cursor: Cursor) -> None:
     """Lets this session's commits return before they are durable: a deletion that is lost is a delivery repeated."""
-    cursor.execute(queries("streams/outbox")["relax"])
+    cursor.execute(_SQL["relax"])
 
 
 def sent(cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
     """Deletes what was delivered."""
-    cursor.execute(
-        queries("streams/outbox")["sent"],
-        [int2s([r[0] for r in rows]), int8s([r[1] for r in rows])],
-    )
+    cursor.execute(_SQL["sent"], _KEY.arrays(row[:2] for row in rows))
 
 
 def try_shard(cursor: Cursor, shard: int) -> bool:
     """Takes a shard for this session; False when another relay has it."""
-    row = cursor.execute(queries("streams/outbox")["try_shard"], [shard]).fetchone()
+    row = cursor.execute(_SQL["try_shard"], [shard]).fetchone()
     return bool(row and row[0])
