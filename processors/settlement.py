@@ -27,7 +27,7 @@ from store.orders.orders import OrderKey, OrderRow, write_plans
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
 from store.streams import recheck
-from store.streams.recheck import Kind, RecheckRequest
+from store.streams.recheck import RecheckKind, RecheckRequest
 
 TRACEPARENT = "traceparent"
 """The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
@@ -126,7 +126,7 @@ def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None
     if newly:
         # A child that is in hand may have been bound before its parent was, so it is no exception.
         asked += [
-            RecheckRequest(Kind.ORDER, *child)
+            RecheckRequest(RecheckKind.ORDER, *child)
             for child in families.children(cursor, [row.key for row in newly])
         ]
     recheck.add(cursor, asked)
@@ -152,7 +152,7 @@ def _bind_children(
     """
     kin = [Kin(row.merchant_no, parent, row.order_id) for row, parent in children]
     asked = [
-        RecheckRequest(Kind.ORDER, one.merchant_no, one.child_id)
+        RecheckRequest(RecheckKind.ORDER, one.merchant_no, one.child_id)
         for one in families.add(cursor, kin)
     ]
     new = {(one.merchant_no, one.key) for one in asked}

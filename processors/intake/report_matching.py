@@ -64,7 +64,7 @@ class MatchedBatch:
     """What a batch's reports and numbers come to.
 
     `numbers` are locked; `claimed` are new ones of which nothing is known but the order that named
-    them. `again` are keys to be looked at again (Kind.NUMBER).
+    them. `again` are keys to be looked at again (RecheckKind.NUMBER).
     """
 
     folds: dict[OrderKey, list[CarrierReport]] = field(default_factory=dict)

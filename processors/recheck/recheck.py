@@ -17,16 +17,16 @@ from store.postgres.interning import InternedStrings, NotInterned
 from store.postgres.session import Cursor, raw, transaction
 from store.settings.merchants import Merchants
 from store.streams import recheck
-from store.streams.recheck import Claimed, Kind, Mark
+from store.streams.recheck import Claimed, Mark, RecheckKind
 
 BATCH = 500
 """Orders per transaction, about."""
-CLAIMED: Mapping[Kind, int] = {
-    Kind.ORDER: BATCH,
-    Kind.UNBOUND: 10,
-    Kind.MEMBER: 1000,
-    Kind.SINCE: 10,
-    Kind.NUMBER: 100,
+CLAIMED: Mapping[RecheckKind, int] = {
+    RecheckKind.ORDER: BATCH,
+    RecheckKind.UNBOUND: 10,
+    RecheckKind.MEMBER: 1000,
+    RecheckKind.SINCE: 10,
+    RecheckKind.NUMBER: 100,
 }
 """Rows per transaction: as many as make a batch of orders when each stands for as many as it
 usually does.
@@ -102,7 +102,7 @@ class Recheck:
         self._mark = None  # nothing is left under it, or others have it
         return RecheckResult(Tally(), waiting=True)
 
-    def _try(self, kind: Kind, until: Mark, limit: int) -> RecheckResult:
+    def _try(self, kind: RecheckKind, until: Mark, limit: int) -> RecheckResult:
         while True:
             try:
                 with transaction(self._connection) as cursor:
@@ -110,12 +110,14 @@ class Recheck:
             except NotInterned as unknown:
                 self._words.learn(set(unknown.args))
 
-    def _work_off(self, cursor: Cursor, kind: Kind, until: Mark, limit: int) -> RecheckResult:
+    def _work_off(
+        self, cursor: Cursor, kind: RecheckKind, until: Mark, limit: int
+    ) -> RecheckResult:
         rows, now = recheck.claim(cursor, kind, until, min(limit, CLAIMED[kind]))
         if not rows:
             return RecheckResult(Tally())
         self._merchants.keep_up(cursor)
-        if kind is Kind.NUMBER:
+        if kind is RecheckKind.NUMBER:
             tally, moved = self._rejoin(cursor, rows, now), []
         else:
             work = _Work()
@@ -129,31 +131,31 @@ class Recheck:
     def _find(
         self,
         cursor: Cursor,
-        kind: Kind,
+        kind: RecheckKind,
         rows: Sequence[Claimed],
         work: _Work,
         limit: int,
         now: Micros,
     ) -> None:
         share = max(min(limit, LEAST_PAGE), limit // len(rows))
-        if kind is Kind.MEMBER:
+        if kind is RecheckKind.MEMBER:
             _members(work, rows, recheck.of_members(cursor, rows, share), share, limit)
             return
         for row in rows:
-            if kind is Kind.ORDER:
+            if kind is RecheckKind.ORDER:
                 work.page(row, [row.key], None, Trigger(now))
-            elif kind is Kind.UNBOUND:
+            elif kind is RecheckKind.UNBOUND:
                 work.page(row, *recheck.unbound(cursor, row, share), Trigger(now))
             else:
                 cause = Trigger(row.since_us, CauseKind.application, self._application)
                 work.page(row, *recheck.created_between(cursor, row, share), cause)
 
     def _look_at(
-        self, cursor: Cursor, kind: Kind, found: Mapping[OrderKey, Trigger], now: Micros
+        self, cursor: Cursor, kind: RecheckKind, found: Mapping[OrderKey, Trigger], now: Micros
     ) -> Tally:
         rows = orders.lock(cursor, sorted(found), self._words)
         reports = {key: row.facts.reports for key, row in rows.items()}
-        if kind is Kind.ORDER:
+        if kind is RecheckKind.ORDER:
             contested_numbers.apply_new_codes(cursor, rows, self._words, self._merchants.codes)
         before = {key: _settled(row) for key, row in rows.items()}
         tally = settle(

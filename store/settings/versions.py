@@ -10,7 +10,7 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw, transaction
 from store.streams import outbox, recheck
 from store.streams.outbox import OutboxKind
-from store.streams.recheck import Kind, RecheckRequest
+from store.streams.recheck import RecheckKind, RecheckRequest
 
 
 class VersionConflict(Exception):
@@ -85,7 +85,7 @@ def _write(
     stored = [number, version, effective, body.decode(), bytes.fromhex(digest(document)), now, by]
     cursor.execute(queries("settings/versions")["apply"], stored)
     if version == 1:
-        recheck.add(cursor, [RecheckRequest(Kind.UNBOUND, number)])
+        recheck.add(cursor, [RecheckRequest(RecheckKind.UNBOUND, number)])
     told = SettingsChanged(
         merchant_id=merchant_id,
         version=version,

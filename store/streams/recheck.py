@@ -38,7 +38,7 @@ _SQL: Final = queries(
 )
 
 
-class Kind(IntEnum):
+class RecheckKind(IntEnum):
     """What a row of the queue names."""
 
     ORDER = 1
@@ -55,7 +55,7 @@ class RecheckRequest(NamedTuple):
     number the merchant is 0.
     """
 
-    kind: Kind
+    kind: RecheckKind
     merchant_no: int
     key: bytes = b""
     since_us: Micros = 0
@@ -114,16 +114,18 @@ def mark(cursor: Cursor) -> Mark | None:
     return Mark(*row) if row else None
 
 
-def reached(cursor: Cursor, until: Mark) -> list[Kind] | None:
+def reached(cursor: Cursor, until: Mark) -> list[RecheckKind] | None:
     """The kinds of rows that may be claimed under a mark.
 
     None while a transaction from before it still runs.
     """
     row = cursor.execute(_SQL["reached"], [*until]).fetchone()
-    return [Kind(k) for k in row[0]] if row and row[0] is not None else None
+    return [RecheckKind(k) for k in row[0]] if row and row[0] is not None else None
 
 
-def claim(cursor: Cursor, kind: Kind, until: Mark, limit: int) -> tuple[list[Claimed], Micros]:
+def claim(
+    cursor: Cursor, kind: RecheckKind, until: Mark, limit: int
+) -> tuple[list[Claimed], Micros]:
     """Locks up to `limit` rows that were there at a mark which is reached, oldest first.
 
     Returns them and the database's clock. Rows that another worker has are skipped.
@@ -179,14 +181,14 @@ def of_members(
     return orders
 
 
-def done(cursor: Cursor, kind: Kind, rows: Sequence[Claimed]) -> None:
+def done(cursor: Cursor, kind: RecheckKind, rows: Sequence[Claimed]) -> None:
     """Takes rows out of the queue."""
     if rows:
         keys = [(row.xid, row.merchant_no, row.key, row.since_us) for row in rows]
         cursor.execute(_SQL["done"], [kind, *_KEY.arrays(keys)])
 
 
-def go_on(cursor: Cursor, kind: Kind, rows: Sequence[Claimed]) -> None:
+def go_on(cursor: Cursor, kind: RecheckKind, rows: Sequence[Claimed]) -> None:
     """Writes how far rows have come: their `reached`."""
     if rows:
         progress = [(row.xid, row.merchant_no, row.key, row.since_us, row.reached) for row in rows]
