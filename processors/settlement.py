@@ -27,10 +27,8 @@ from store.orders.orders import OrderKey, OrderRow, write_plans
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
 from store.streams import recheck
+from store.streams.outbox import TRACEPARENT
 from store.streams.recheck import RecheckKind, RecheckRequest
-
-TRACEPARENT = "traceparent"
-"""The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
 
 
 class Trigger(NamedTuple):

@@ -1,4 +1,4 @@
-"""Parked reports that name an order but no merchant: no order has that id, or several have it (SPEC 6)."""
+"""Parked reports that name an order but no merchant (SPEC 6): no order has that id, or several."""
 
 from collections.abc import Iterable, Sequence
 from struct import Struct
@@ -29,25 +29,25 @@ No tracking number begins so.
 """
 
 
-def report_bytes(report: CarrierReport, words: InternedStrings) -> bytes:
+def report_bytes(report: CarrierReport, strings: InternedStrings) -> bytes:
     """A report, with its tracking number at the end."""
     fixed = _REPORT.pack(
         report.at,
         report.meaning,
-        words.number(report.service),
-        words.number(report.code),
+        strings.number(report.service),
+        strings.number(report.code),
         report.return_leg,
     )
     return fixed + report.number
 
 
-def report_of(packed: bytes, words: InternedStrings) -> CarrierReport:
+def report_of(packed: bytes, strings: InternedStrings) -> CarrierReport:
     """What `report_bytes` packed: a report that names its order."""
     at, meaning, service, code, leg = _REPORT.unpack_from(packed)
     number, line, spelled = (
         packed[_REPORT.size :],
-        words.word(service) or "",
-        words.word(code) or "",
+        strings.word(service) or "",
+        strings.word(code) or "",
     )
     return CarrierReport(
         at, MEANINGS[meaning], number, line, spelled, named=True, return_leg=bool(leg)

@@ -1,4 +1,4 @@
-"""Tracking numbers: which orders ever named one, and what carriers reported for it without naming an order (SPEC 6).
+"""Tracking numbers: which orders ever named one, and what carriers reported for it (SPEC 6).
 
 A row is locked before the orders that it concerns, so that a report and the order that names its
 number always see each other, whichever comes first. Claims are only ever added: which of them count
@@ -78,7 +78,7 @@ class TrackingRow:
 
     def replace(self, reports: Mapping[bytes, int]) -> None:
         """Lets these be the reports."""
-        self.packed = b"".join([b"%b%c" % one for one in reports.items()])
+        self.packed = _packed(reports)
         self.changed = True
 
     def has(self, identity: bytes) -> bool:
@@ -113,7 +113,9 @@ class TrackingRow:
         """
         if len(self.packed) >= MOST_REPORTS * _WIDTH:
             kept = self.reports | {identity: meaning}
-            least = min(kept.items(), key=lambda one: (MEANINGS[one[1]].decisive, one[0]))[0]
+            least = min(kept.items(), key=lambda report: (MEANINGS[report[1]].decisive, report[0]))[
+                0
+            ]
             if least == identity:
                 return False
             del kept[least]
@@ -125,7 +127,7 @@ class TrackingRow:
 
 
 identity = _ENTRY.pack
-"""What makes a report the same as another: when, the merchant's number, the words' numbers of
+"""What makes a report the same as another: when, the merchant's number, the strings' numbers of
 service and code, return leg.
 
 Its meaning follows from these, so it is no part of it.
@@ -133,7 +135,7 @@ Its meaning follows from these, so it is no part of it.
 
 
 def unpack_reports(
-    reports: Iterable[tuple[bytes, int]], words: InternedStrings
+    reports: Iterable[tuple[bytes, int]], strings: InternedStrings
 ) -> Iterator[StoredReport]:
     """Reports of a row, as `TrackingRow.reports` has them."""
     for packed, meaning in reports:
@@ -141,8 +143,8 @@ def unpack_reports(
         yield StoredReport(
             at,
             merchant_no,
-            words.word(service) or "",
-            words.word(code) or "",
+            strings.word(service) or "",
+            strings.word(code) or "",
             bool(leg),
             MEANINGS[meaning],
         )
@@ -172,6 +174,15 @@ def _reports_of(packed: bytes) -> dict[bytes, int]:
         packed[at : at + _WIDTH - 1]: packed[at + _WIDTH - 1]
         for at in range(0, len(packed), _WIDTH)
     }
+
+
+def _packed(reports: Mapping[bytes, int]) -> bytes:
+    return b"".join([b"%b%c" % report for report in reports.items()])
+
+
+def _at(report: bytes) -> Micros:
+    """When a packed report's event was."""
+    return int(_ENTRY.unpack(report)[0])
 
 
 def read_claims(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
@@ -205,7 +216,7 @@ def write(
     now: Micros,
     claims: Mapping[bytes, OrderKey] | None = None,
 ) -> None:
-    """Writes those that changed, and new numbers of which nothing is known but the claim of one order.
+    """Writes those that changed, and new numbers known only by the claim of one order.
 
     Raises NewNumberRace when another worker has inserted a new one.
     """
@@ -231,10 +242,10 @@ def _columns(row: TrackingRow) -> tuple[Any, ...]:
 
 
 def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, int]]:
-    """Forgets reports of numbers that no order has named for 180 days: (number, packed report, meaning) of each.
+    """Forgets reports of numbers that no order has named for 180 days.
 
-    A number that was heard of again meanwhile keeps its younger reports, and waits for as long
-    again.
+    Returns (number, packed report, meaning) of each. A number that was reported again meanwhile
+    keeps its younger reports, and waits for as long again.
     """
     cursor.execute(_SQL["unmatched"], [now - KEPT, limit], binary=True)
     gone: list[tuple[bytes, bytes, int]] = []
@@ -242,15 +253,17 @@ def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, i
     for number, packed in cursor.fetchall():
         reports = _reports_of(packed or b"")
         young = {
-            one: meaning for one, meaning in reports.items() if _ENTRY.unpack(one)[0] >= now - KEPT
+            report: meaning for report, meaning in reports.items() if _at(report) >= now - KEPT
         }
-        gone += [(number, one, meaning) for one, meaning in reports.items() if one not in young]
+        gone += [
+            (number, report, meaning) for report, meaning in reports.items() if report not in young
+        ]
         if young:
             kept.append(
                 (
                     number,
-                    b"".join([b"%b%c" % one for one in young.items()]),
-                    min(_ENTRY.unpack(one)[0] for one in young),
+                    _packed(young),
+                    min(map(_at, young)),
                 )
             )
         else:

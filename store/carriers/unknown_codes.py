@@ -1,16 +1,15 @@
-"""Codes of carriers that no table has: counted, shown, and the reports that carried them remembered (SPEC 6)."""
+"""Codes of carriers that no table has: counted, and the reports that carried them kept (SPEC 6)."""
 
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from schemas.ids import Micros
+from store.carriers.codes import Code
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw
 
-Code = tuple[str, str, str]
-"""Carrier, service and code."""
 MOST = 1000
 """Codes of a service that are kept apart, and services of which no table knows anything."""
 OTHERS = "(others)"
@@ -72,17 +71,18 @@ def note(cursor: Cursor, unknown: Sequence[CodeSighting], epoch: int, now: Micro
     if row is None or row[0] != epoch:
         raise CodesChanged
     counts: dict[Code, tuple[str, int]] = {}
-    for one in unknown:
-        counts[one.code] = one.shown, counts.get(one.code, ("", 0))[1] + 1
+    for sighting in unknown:
+        _, count = counts.get(sighting.code, ("", 0))
+        counts[sighting.code] = sighting.shown, count + 1
     rows = [
         (*_encoded(code), shown.encode(), count) for code, (shown, count) in sorted(counts.items())
     ]
     cursor.execute(_SQL["note_codes"], [now, *_COUNTED.arrays(rows)])
     places = sorted(
         {
-            (*_encoded(one.code), one.merchant_no, one.key)
-            for one in unknown
-            if one.code[2] != OTHERS
+            (*_encoded(sighting.code), sighting.merchant_no, sighting.key)
+            for sighting in unknown
+            if sighting.code[2] != OTHERS
         }
     )
     if places:
@@ -102,7 +102,7 @@ def ask(cursor: Cursor, code: Code) -> None:
 
 
 def forget_reports(cursor: Cursor, places: Collection[tuple[Code, bytes]]) -> None:
-    """Forgets where reports were that are no more: their code, and the key that they had without a merchant."""
+    """Forgets where purged reports were: their code, and the key they had without a merchant."""
     if places:
         rows = sorted((*_encoded(code), key) for code, key in places)
         cursor.execute(_SQL["forget_reports"], _NUMBER.arrays(rows))

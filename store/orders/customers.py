@@ -13,7 +13,7 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
 CustomerKey = tuple[int, bytes]
-"""(merchant number, packed member id): the primary key, and the order in which customers are locked."""
+"""(merchant number, packed member id): the primary key, and the order of locking."""
 _KEY: Final = Columns(tables.customer, "merchant_no", "member")
 _ROW: Final = _KEY.plus("version", "registered_us", "is_member")
 _SQL: Final = queries("orders/customers", key=_KEY, row=_ROW)

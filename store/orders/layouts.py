@@ -1,4 +1,4 @@
-"""Where each number of an order's packed facts lies: declared once, for the codec and for the view `orders_shown`.
+"""Where each number of an order's packed facts lies: declared once, for codec and SQL.
 
 All numbers are big-endian. The first byte of every packed value is its layout's number: FIXED has
 the declared fields only, WITH_TAIL carries more behind them.

@@ -1,4 +1,4 @@
-"""Orders and their facts in the database: rows to `OrderFacts` and back, locked and written set-wise."""
+"""Orders and their facts in the database: rows to `OrderFacts` and back, set-wise."""
 
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple

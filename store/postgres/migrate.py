@@ -1,4 +1,4 @@
-"""Migrations: bringing a database to the schema that this version knows, and refusing any other (DESIGN 2.7)."""
+"""Migrations: bringing a database to the schema that this version works on (DESIGN 2.7)."""
 
 from pathlib import Path
 
@@ -17,7 +17,10 @@ class SchemaMismatch(Exception):
 
 
 def known_revisions() -> list[str]:
-    """The revisions that this version knows, oldest first: the names of their files, which alembic need not read."""
+    """The revisions that this version knows, oldest first.
+
+    They are the names of the files, so that alembic need not be imported to read them.
+    """
     return sorted(path.stem for path in (FOLDER / "versions").glob("[0-9]*.py"))
 
 
@@ -54,7 +57,7 @@ def upgrade(url: str) -> str | None:
         except DBAPIError as error:
             if error.orig is None:
                 raise
-            raise error.orig from None  # PostgreSQL's own word, without the statement around it
+            raise error.orig from None  # PostgreSQL's own message, without the statement around it
     return before
 
 

@@ -23,8 +23,11 @@ _SESSION = (
 # A server that vanished without a word is noticed within half a minute, not after the system's two
 # hours.
 _ALIVE: dict[str, Any] = {
-    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000,
-}  # fmt: skip
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 Database = Connection[tuple[Any, ...]]
 """A connection as `connect` makes it."""

@@ -1,4 +1,4 @@
-"""Settings versions: applied, shown, logged, and told to the settings topic through the outbox (SPEC 1.7, DESIGN 2.8)."""
+"""Settings versions: applied, logged, published to the settings topic (SPEC 1.7, DESIGN 2.8)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from store.streams.recheck import RecheckKind, RecheckRequest
 
 
 class VersionConflict(Exception):
-    """The settings in force are not those that the change was made for, or the date is too early."""
+    """The settings in force are not those the change was made for, or the date is too early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ def apply(
         version, before, known = latest if latest is not None else (0, None, None)
         if if_version is not None and if_version != version:
             raise VersionConflict(
-                f"version {version} is in force, not {if_version}: look at it with `points settings show`"
+                f"version {version} is in force, not {if_version}: "
+                "look at it with `points settings show`"
             )
         content = bytes.fromhex(digest(document))
         effective = micros(document.effective_at) if document.effective_at is not None else now
@@ -86,7 +87,7 @@ def _write(
     cursor.execute(queries("settings/versions")["apply"], stored)
     if version == 1:
         recheck.add(cursor, [RecheckRequest(RecheckKind.UNBOUND, number)])
-    told = SettingsChanged(
+    event = SettingsChanged(
         merchant_id=merchant_id,
         version=version,
         effective_at=instant(effective),
@@ -96,7 +97,7 @@ def _write(
         settings=document,
     )
     key = merchant_id.encode()
-    outbox.add(cursor, [(outbox.shard_of(number), OutboxKind.SETTINGS, key, told.to_json(), None)])
+    outbox.add(cursor, [(outbox.shard_of(number), OutboxKind.SETTINGS, key, event.to_json(), None)])
 
 
 def log(connection: Database, merchant_id: str) -> list[LoggedVersion]:

@@ -1,4 +1,4 @@
-"""Cursors for people, and starting again where a topic was recreated or lost part of its log (I6, I7)."""
+"""Cursors for people, and starting again where a topic was recreated or lost records (I6, I7)."""
 
 from typing import Final, NamedTuple
 
@@ -14,7 +14,7 @@ RETIRED = "#"
 
 
 class KnownCursor(NamedTuple):
-    """Where a pipeline stands in a partition, and what became of the records from `first_offset` on."""
+    """Where a pipeline is in a partition, and what became of the records from `first_offset` on."""
 
     pipeline: str
     topic: str

@@ -1,4 +1,4 @@
-"""Where a pipeline stands in each partition (I6), and what became of every record it consumed (I7)."""
+"""Where a pipeline is in each partition (I6), and what became of every record it consumed (I7)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,11 +42,11 @@ class Counts:
 
 
 class CursorRefused(Exception):
-    """Another worker moved this partition's cursor: what is in hand is void, nothing is written (I6)."""
+    """Another worker moved this partition's cursor: what is in hand is void, unwritten (I6)."""
 
 
 class Opening(NamedTuple):
-    """What a batch learns when it takes its cursors: the clock, the settings epoch, whether to pause."""
+    """What a batch learns with its cursors: the clock, the settings epoch, whether to pause."""
 
     now: Micros
     epoch: int
@@ -111,7 +111,7 @@ def advance(
 def start(
     cursor: Cursor, pipeline: str, cluster: str, place: PartitionId, first_offset: int
 ) -> int:
-    """The next offset to read in a partition; starts a cursor at `first_offset` where there is none."""
+    """The next offset to read in a partition; starts a cursor at `first_offset` if none exists."""
     cursor.execute(
         _SQL["start"],
         [pipeline, cluster, place.topic_uuid, place.partition, place.topic, first_offset],

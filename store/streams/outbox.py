@@ -1,4 +1,4 @@
-"""The outbox: what must be published, written in the transaction that makes it true, sent and deleted by the relay."""
+"""The outbox: what must be published, written in the transaction that makes it true."""
 
 from base64 import b64decode, b64encode
 from collections import defaultdict
@@ -32,10 +32,10 @@ an event.
 """
 
 LAYOUT = 1
-"""How a row's value and headers are packed: the only way there is so far (`_packed`, `headers_bytes`)."""
+"""How a row's value and headers are packed: the only way so far (`_packed`, `headers_bytes`)."""
 
 TRACEPARENT = "traceparent"
-"""The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
+"""The W3C trace context's header; it goes from the record that made an entry to its event."""
 
 _ROW: Final = Columns(tables.outbox, "shard", "kind", "key", "value", "headers")
 _EVENTS: Final = Columns(tables.outbox, "shard", "value", "headers", "events")
@@ -61,7 +61,7 @@ class OutboxKind(IntEnum):
 
 
 class Event(NamedTuple):
-    """A points-changed event: the shard of its account, its JSON, and the trace that it belongs to."""
+    """A points-changed event: the shard of its account, its JSON, and the trace it belongs to."""
 
     shard: int
     value: bytes
@@ -69,12 +69,12 @@ class Event(NamedTuple):
 
 
 class UnknownRowLayout(Exception):
-    """An outbox row is packed in a way that this version does not know: a newer version wrote it."""
+    """An outbox row is packed in a way this version does not know: a newer version wrote it."""
 
     def __init__(self, shard: int, number: int, layout: int) -> None:
         super().__init__(
-            f"row {number} of outbox shard {shard} is packed in layout {layout}, which this version "
-            "does not know: run a newer version of the relay"
+            f"row {number} of outbox shard {shard} is packed in layout {layout}, "
+            "which this version does not know: run a newer version of the relay"
         )
 
 
@@ -129,14 +129,14 @@ def _packed(shard: int, events: Sequence[Event]) -> tuple[int, bytes, bytes | No
 
 
 def events_of(value: bytes, headers: bytes | None) -> Iterator[tuple[bytes, Headers]]:
-    """The events of a row of kind CHANGED: each one's JSON, and its headers beside those that tell what it is."""
+    """The events of a row of kind CHANGED: each one's JSON, and its trace header if it has one."""
     values = decompress(value).split(_BETWEEN)
     if headers is None:
-        return ((one, ()) for one in values)
+        return ((value, ()) for value in values)
     traces = headers_of(headers)
     return (
-        (one, () if trace[1] is None else (trace,))
-        for one, trace in zip(values, traces, strict=True)
+        (value, () if trace[1] is None else (trace,))
+        for value, trace in zip(values, traces, strict=True)
     )
 
 
@@ -159,7 +159,10 @@ def head(cursor: Cursor, shards: Sequence[int], limit: int) -> list[tuple[Any, .
 
 
 def relax(cursor: Cursor) -> None:
-    """Lets this session's commits return before they are durable: a deletion that is lost is a delivery repeated."""
+    """Lets this session's commits return before they are durable.
+
+    A deletion that is lost is only a delivery repeated.
+    """
     cursor.execute(_SQL["relax"])
 
 

@@ -1,4 +1,4 @@
-"""Poison: kept byte for byte in quarantine, sent to its dead-letter topic, counted (DESIGN 2.6, I7)."""
+"""Poison: kept byte for byte, sent to its dead-letter topic, counted (DESIGN 2.6, I7)."""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
@@ -30,7 +30,7 @@ class Paused(Exception):
 
 
 class MustPause(Paused):
-    """This batch holds too much poison: the pipeline is to be paused, in a transaction of its own."""
+    """This batch holds too much poison: pause the pipeline, in a transaction of its own."""
 
 
 class DeadLetters(NamedTuple):
@@ -130,7 +130,7 @@ def _error_headers(poison: Poison, offset: int, group: str) -> list[tuple[str, b
 
 
 def check(cursor: Cursor, pipeline: str, limits: Limits, since: int) -> None:
-    """Raises MustPause when there is too much poison around the records from position `since` on."""
+    """Raises MustPause when there is too much poison around the records behind position `since`."""
     reach = max(limits.window, limits.in_a_row)
     cursor.execute(_SQL["recent"], [pipeline, since - reach])
     why = too_much([Poisoned(*row) for row in cursor.fetchall()], limits)

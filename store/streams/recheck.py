@@ -74,7 +74,7 @@ class Claimed(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A moment: a transaction number that was the next one then, and the snapshot of just before."""
+    """A moment: the transaction number that was next then, and the snapshot of just before."""
 
     xid: str
     snapshot: str
@@ -131,10 +131,8 @@ def claim(
     Returns them and the database's clock. Rows that another worker has are skipped.
     """
     cursor.execute(_SQL["claim"], [kind, *until, limit], binary=True)
-    now, claimed = 0, []
-    for *row, now in cursor.fetchall():
-        claimed.append(Claimed(*row))
-    return claimed, now
+    rows = cursor.fetchall()
+    return [Claimed(*row) for *row, _ in rows], rows[0][-1] if rows else 0
 
 
 def unbound(cursor: Cursor, row: Claimed, limit: int) -> tuple[list[bytes], bytes | None]:
@@ -150,7 +148,7 @@ def unbound(cursor: Cursor, row: Claimed, limit: int) -> tuple[list[bytes], byte
 def created_between(
     cursor: Cursor, row: Claimed, limit: int, looked_at: int = LOOKED_AT
 ) -> tuple[list[bytes], bytes | None]:
-    """The next of a merchant's orders that were created in the row's time, and up to where that was.
+    """The next of a merchant's orders created in the row's time, and up to where that was.
 
     None at the end. At most `looked_at` orders are looked at, so that a turn stays short.
     """

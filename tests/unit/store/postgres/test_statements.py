@@ -1,4 +1,4 @@
-"""Every named statement gives each column the value of its own name: no position can be mistaken."""
+"""Every named statement gives each column the value of its own name."""
 
 import re
 from pathlib import Path
