@@ -48,7 +48,7 @@ class Claimant(NamedTuple):
     status: str
 
 
-class Contested(NamedTuple):
+class AmbiguousNumber(NamedTuple):
     """A tracking number with reports that fit several orders.
 
     `crowded`: so many named it that it is none.
@@ -61,7 +61,7 @@ class Contested(NamedTuple):
     reports: list[CarrierReport]
 
 
-class Awaited(NamedTuple):
+class AwaitedOrder(NamedTuple):
     """An order id that reports name without a merchant.
 
     `merchants` have such an order: none, or several.
@@ -73,7 +73,7 @@ class Awaited(NamedTuple):
     merchants: list[str]
 
 
-def contested(connection: Database, limit: int) -> list[Contested]:
+def ambiguous(connection: Database, limit: int) -> list[AmbiguousNumber]:
     """Numbers with ambiguous reports, those that wait longest first."""
     sql, strings, ids = queries("reads/views"), InternedStrings(connection), Merchants(connection)
     with snapshot(connection) as cursor:
@@ -84,20 +84,22 @@ def contested(connection: Database, limit: int) -> list[Contested]:
         orders = read_rows(
             cursor, cursor.execute(sql["orders"], columns_, binary=True).fetchall(), strings
         )
-        return [_contested(rows[number], since, orders, ids, strings) for number, since in numbers]
+        return [_ambiguous(rows[number], since, orders, ids, strings) for number, since in numbers]
 
 
-def _contested(
+def _ambiguous(
     row: TrackingRow,
     since: Micros,
     orders: dict[OrderKey, OrderRow],
     ids: Merchants,
     strings: InternedStrings,
-) -> Contested:
+) -> AmbiguousNumber:
     claimants = [_claimant(orders[key], row.number, ids) for key in row.claims if key in orders]
     stored = tracking.unpack_reports(row.reports.items(), strings)
     reports = sorted(as_fact(report, row.number) for report in stored)
-    return Contested(row.number, since, bool(row.flags & tracking.CROWDED), claimants, reports)
+    return AmbiguousNumber(
+        row.number, since, bool(row.flags & tracking.CROWDED), claimants, reports
+    )
 
 
 def _claimant(order: OrderRow, number: bytes, ids: Merchants) -> Claimant:
@@ -111,7 +113,7 @@ def _claimant(order: OrderRow, number: bytes, ids: Merchants) -> Claimant:
     )
 
 
-def awaited(connection: Database, limit: int) -> list[Awaited]:
+def awaited(connection: Database, limit: int) -> list[AwaitedOrder]:
     """Order ids that reports name without a merchant, those that wait longest first."""
     ids = Merchants(connection)
     with snapshot(connection) as cursor:
@@ -124,7 +126,7 @@ def awaited(connection: Database, limit: int) -> list[Awaited]:
             else {}
         )
     return [
-        Awaited(
+        AwaitedOrder(
             unpack_id(order_id),
             since,
             reports,
@@ -139,13 +141,13 @@ def purged(connection: Database) -> dict[str, int]:
     return dict(raw(connection).execute(queries("reads/views")["purged"]).fetchall())
 
 
-class UnknownCodes(NamedTuple):
+class UnknownCodeCounts(NamedTuple):
     """Carriers' codes that no table has, and the reports that carried them."""
 
     codes: int
     reports: int
 
 
-def unknown_codes(connection: Database) -> UnknownCodes:
+def unknown_codes(connection: Database) -> UnknownCodeCounts:
     """How many codes are unknown."""
-    return UnknownCodes(*one_row(connection, "unknown_codes"))
+    return UnknownCodeCounts(*one_row(connection, "unknown_codes"))
