@@ -113,9 +113,7 @@ class TrackingRow:
         """
         if len(self.packed) >= MOST_REPORTS * _WIDTH:
             kept = self.reports | {identity: meaning}
-            least = min(kept.items(), key=lambda report: (MEANINGS[report[1]].decisive, report[0]))[
-                0
-            ]
+            least, _ = min(kept.items(), key=lambda entry: (MEANINGS[entry[1]].decisive, entry[0]))
             if least == identity:
                 return False
             del kept[least]

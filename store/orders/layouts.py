@@ -7,16 +7,21 @@ the declared fields only, WITH_TAIL carries more behind them.
 from struct import Struct
 from typing import Final
 
+from schemas.errors import Exit, PointsError
+
 FIXED, WITH_TAIL = 1, 2
 
 
-class UnknownLayout(Exception):
+class UnknownLayout(PointsError):
     """Packed facts are of a layout that this version does not know: a newer version wrote them."""
+
+    code = "unknown_layout"
+    exit_code = Exit.SCHEMA
 
     def __init__(self, what: str, layout: int) -> None:
         super().__init__(
-            f"{what} is packed in layout {layout}, which this version does not know: "
-            "run a newer version"
+            f"{what} is packed in layout {layout}, which this version does not know",
+            "run a newer version",
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
 from store.postgres import tables
 from store.postgres.columns import Columns
@@ -17,11 +18,15 @@ _SQL: Final = queries("streams/cursors", place=_PLACE, moved=_MOVED, reason=_REA
 
 
 class PartitionId(NamedTuple):
-    """One partition of one topic, by the topic's uuid: a recreated topic is another one."""
+    """One partition of one topic, by the topic's uuid: a recreated topic is another."""
 
     topic: str
     topic_uuid: str
     partition: int
+
+
+OUTCOMES = ("applied", "duplicate", "ignored", "parked", "dead")
+"""What can become of a record (I7): the names of the counts, in the order they are shown."""
 
 
 @dataclass(slots=True)
@@ -41,8 +46,11 @@ class Counts:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
 
-class CursorRefused(Exception):
+class CursorRefused(PointsError):
     """Another worker moved this partition's cursor: what is in hand is void, unwritten (I6)."""
+
+    code = "cursor_refused"
+    exit_code = Exit.CURSOR
 
 
 class Opening(NamedTuple):

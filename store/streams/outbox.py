@@ -9,6 +9,7 @@ from zlib import compress, decompress
 
 import orjson
 
+from schemas.errors import Exit, PointsError
 from store.postgres import tables
 from store.postgres.arrays import int2s
 from store.postgres.columns import Columns
@@ -68,13 +69,17 @@ class Event(NamedTuple):
     traceparent: bytes | None = None
 
 
-class UnknownRowLayout(Exception):
+class UnknownRowLayout(PointsError):
     """An outbox row is packed in a way this version does not know: a newer version wrote it."""
+
+    code = "unknown_row_layout"
+    exit_code = Exit.SCHEMA
 
     def __init__(self, shard: int, number: int, layout: int) -> None:
         super().__init__(
             f"row {number} of outbox shard {shard} is packed in layout {layout}, "
-            "which this version does not know: run a newer version of the relay"
+            "which this version does not know",
+            "run a newer version of the relay",
         )
 
 

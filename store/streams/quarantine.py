@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from rules.poison import Limits, Poisoned, too_much
+from schemas.errors import Exit, PointsError
 from schemas.ids import DAY, Micros
 from store.postgres import tables
 from store.postgres.columns import Columns
@@ -25,12 +26,17 @@ _RECORD: Final = Columns(
 _SQL: Final = queries("streams/quarantine", record=_RECORD)
 
 
-class Paused(Exception):
+class Paused(PointsError):
     """The pipeline is paused, or must pause now: nothing of the batch was written."""
+
+    code = "paused"
+    exit_code = Exit.CURSOR
 
 
 class MustPause(Paused):
     """This batch holds too much poison: pause the pipeline, in a transaction of its own."""
+
+    code = "must_pause"
 
 
 class DeadLetters(NamedTuple):
