@@ -1,4 +1,4 @@
-"""What is wrong with the configuration is said all at once, by the variables' names, and never with their values."""
+"""All configuration problems are reported at once, by variable names and without values."""
 
 import os
 import subprocess
