@@ -8,7 +8,7 @@ from cli.support.console import JsonOption, emit, out
 from cli.support.wiring import configuration, connect
 
 if TYPE_CHECKING:
-    from store.carriers.parked import Awaited, Contested, Parked
+    from store.carriers.parked import AmbiguousNumber, AwaitedOrder, Parked
 
 
 def parked_command(
@@ -26,7 +26,7 @@ def parked_command(
 
     with connect(configuration()) as connection:
         parked, purged = reports.parked(connection), reports.purged(connection)
-        numbers = reports.contested(connection, limit) if ambiguous else []
+        numbers = reports.ambiguous(connection, limit) if ambiguous else []
         orders = (
             [one for one in reports.awaited(connection, limit) if len(one.merchants) > 1]
             if ambiguous
@@ -46,7 +46,7 @@ def parked_command(
         out().print(f"[dim]the oldest {limit}; more with --limit[/]")
 
 
-def contested_json(one: "Contested") -> dict[str, Any]:
+def contested_json(one: "AmbiguousNumber") -> dict[str, Any]:
     """An ambiguous number for programs, with the orders that ever named it and all reports that came for it."""
     from schemas.ids import iso
 
@@ -74,14 +74,14 @@ def contested_json(one: "Contested") -> dict[str, Any]:
     }
 
 
-def awaited_json(one: "Awaited") -> dict[str, Any]:
+def awaited_json(one: "AwaitedOrder") -> dict[str, Any]:
     """An order id that several merchants have, for programs."""
     from schemas.ids import iso
 
     return one._asdict() | {"since": iso(one.since)}
 
 
-def _print_contested(numbers: "list[Contested]") -> None:
+def _print_contested(numbers: "list[AmbiguousNumber]") -> None:
     from rich.markup import escape
 
     from schemas.ids import iso
@@ -110,7 +110,7 @@ def _print_contested(numbers: "list[Contested]") -> None:
             )
 
 
-def _print_awaited(orders: "list[Awaited]") -> None:
+def _print_awaited(orders: "list[AwaitedOrder]") -> None:
     from rich.markup import escape
 
     for one in orders:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from processors.runtime.configuration import Configuration
-    from store.carriers.parked import Parked, UnknownCodes
+    from store.carriers.parked import Parked, UnknownCodeCounts
     from store.reads.views import DeadLetterStats, DueStats, OutboxStats, Pipeline, TableCounts
     from store.streams.adoption import KnownCursor
 
@@ -34,7 +34,7 @@ class Status:
     ignored: dict[str, dict[str, int]]
     parked: "Parked"
     purged: dict[str, int]
-    unknown: "UnknownCodes"
+    unknown: "UnknownCodeCounts"
     recheck: dict[str, int]
     unreachable: Failure | None = None
 

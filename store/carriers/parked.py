@@ -1,4 +1,4 @@
-"""Carriers' reports without an order, as people see them (SPEC 6): unmatched, ambiguous, awaited, forgotten."""
+"""Carriers' reports without an order, as people see them (SPEC 6)."""
 
 from typing import NamedTuple
 
@@ -18,11 +18,11 @@ from store.settings.merchants import Merchants
 
 
 class Parked(NamedTuple):
-    """Carriers' reports without an order (SPEC 6): how many, and since when the oldest waits (None: there are none).
+    """Carriers' reports without an order (SPEC 6): how many, and since when the oldest waits.
 
-    `unmatched`: tracking numbers that no order names. `ambiguous`: numbers with reports that fit
-    several orders. `awaiting`: reports that name an order themselves, which is not known, or known
-    of several merchants.
+    The instant is None where there are none. `unmatched`: tracking numbers that no order names.
+    `ambiguous`: numbers with reports that fit several orders. `awaiting`: reports that name an
+    order themselves, which is not known, or known of several merchants.
     """
 
     unmatched: int
@@ -39,7 +39,7 @@ def parked(connection: Database) -> Parked:
 
 
 class Claimant(NamedTuple):
-    """An order that named an ambiguous number: whether it still does, and what it says of itself."""
+    """An order that named an ambiguous number: whether it still does, its creation, its status."""
 
     merchant_id: str
     order_id: str
@@ -48,7 +48,7 @@ class Claimant(NamedTuple):
     status: str
 
 
-class Contested(NamedTuple):
+class AmbiguousNumber(NamedTuple):
     """A tracking number with reports that fit several orders.
 
     `crowded`: so many named it that it is none.
@@ -61,8 +61,11 @@ class Contested(NamedTuple):
     reports: list[CarrierReport]
 
 
-class Awaited(NamedTuple):
-    """An order id that reports name without a merchant, and the merchants that have such an order: none, or several."""
+class AwaitedOrder(NamedTuple):
+    """An order id that reports name without a merchant.
+
+    `merchants` have such an order: none, or several.
+    """
 
     order_id: str
     since: Micros
@@ -70,58 +73,66 @@ class Awaited(NamedTuple):
     merchants: list[str]
 
 
-def contested(connection: Database, limit: int) -> list[Contested]:
+def ambiguous(connection: Database, limit: int) -> list[AmbiguousNumber]:
     """Numbers with ambiguous reports, those that wait longest first."""
-    sql, words, ids = queries("reads/views"), InternedStrings(connection), Merchants(connection)
+    sql, strings, ids = queries("reads/views"), InternedStrings(connection), Merchants(connection)
     with snapshot(connection) as cursor:
-        found = cursor.execute(sql["ambiguous_numbers"], [limit], binary=True).fetchall()
-        rows = tracking.read(cursor, sorted(number for number, _ in found))
+        numbers = cursor.execute(sql["ambiguous_numbers"], [limit], binary=True).fetchall()
+        rows = tracking.read(cursor, sorted(number for number, _ in numbers))
         keys = sorted({key for row in rows.values() for key in row.claims})
         columns_ = [int4s([m for m, _ in keys]), byteas([o for _, o in keys])]
         orders = read_rows(
-            cursor, cursor.execute(sql["orders"], columns_, binary=True).fetchall(), words
+            cursor, cursor.execute(sql["orders"], columns_, binary=True).fetchall(), strings
         )
-        return [_contested(rows[number], since, orders, ids, words) for number, since in found]
+        return [_ambiguous(rows[number], since, orders, ids, strings) for number, since in numbers]
 
 
-def _contested(
+def _ambiguous(
     row: TrackingRow,
     since: Micros,
     orders: dict[OrderKey, OrderRow],
     ids: Merchants,
-    words: InternedStrings,
-) -> Contested:
-    claimants = [
-        Claimant(
-            ids.merchant_id(key[0]), unpack_id(key[1]), row.number in numbers_of(orders[key].facts),
-            r.created_at if (r := orders[key].facts.record) is not None else None, r.status if r is not None else "",
-        )
-        for key in row.claims if key in orders
-    ]  # fmt: skip
-    reports = sorted(
-        as_fact(one, row.number) for one in tracking.unpack_reports(row.reports.items(), words)
+    strings: InternedStrings,
+) -> AmbiguousNumber:
+    claimants = [_claimant(orders[key], row.number, ids) for key in row.claims if key in orders]
+    stored = tracking.unpack_reports(row.reports.items(), strings)
+    reports = sorted(as_fact(report, row.number) for report in stored)
+    return AmbiguousNumber(
+        row.number, since, bool(row.flags & tracking.CROWDED), claimants, reports
     )
-    return Contested(row.number, since, bool(row.flags & tracking.CROWDED), claimants, reports)
 
 
-def awaited(connection: Database, limit: int) -> list[Awaited]:
+def _claimant(order: OrderRow, number: bytes, ids: Merchants) -> Claimant:
+    record = order.facts.record
+    return Claimant(
+        merchant_id=ids.merchant_id(order.merchant_no),
+        order_id=unpack_id(order.order_id),
+        names_it=number in numbers_of(order.facts),
+        created_at=record.created_at if record is not None else None,
+        status=record.status if record is not None else "",
+    )
+
+
+def awaited(connection: Database, limit: int) -> list[AwaitedOrder]:
     """Order ids that reports name without a merchant, those that wait longest first."""
     ids = Merchants(connection)
     with snapshot(connection) as cursor:
-        found = cursor.execute(
+        waiting = cursor.execute(
             queries("reads/views")["awaited_orders"], [limit], binary=True
         ).fetchall()
         owners = (
-            awaiting_order.owners(cursor, [order_id for order_id, _, _ in found]) if found else {}
+            awaiting_order.owners(cursor, [order_id for order_id, _, _ in waiting])
+            if waiting
+            else {}
         )
     return [
-        Awaited(
+        AwaitedOrder(
             unpack_id(order_id),
             since,
             reports,
             sorted(ids.merchant_id(number) for number, _ in owners[order_id]),
         )
-        for order_id, reports, since in found
+        for order_id, reports, since in waiting
     ]
 
 
@@ -130,13 +141,13 @@ def purged(connection: Database) -> dict[str, int]:
     return dict(raw(connection).execute(queries("reads/views")["purged"]).fetchall())
 
 
-class UnknownCodes(NamedTuple):
-    """Carriers' codes that stand in no table, and the reports that carried them."""
+class UnknownCodeCounts(NamedTuple):
+    """Carriers' codes that no table has, and the reports that carried them."""
 
     codes: int
     reports: int
 
 
-def unknown_codes(connection: Database) -> UnknownCodes:
-    """How many codes nobody knows."""
-    return UnknownCodes(*one_row(connection, "unknown_codes"))
+def unknown_codes(connection: Database) -> UnknownCodeCounts:
+    """How many codes are unknown."""
+    return UnknownCodeCounts(*one_row(connection, "unknown_codes"))

@@ -29,7 +29,7 @@ from store.postgres.session import Cursor, raw
 from store.settings import app_installs
 from store.settings.merchants import document_of
 from store.streams.outbox import OutboxKind, first_event
-from store.streams.recheck import Kind
+from store.streams.recheck import RecheckKind
 
 Database = Connection[tuple[Any, ...]]
 EARNING = (EntryType.granted, EntryType.adjusted, EntryType.clawed_back)
@@ -460,9 +460,9 @@ def counted(connection: Database) -> TableCounts:
 
 
 def recheck_queue(connection: Database) -> dict[str, int]:
-    """Rows of the recheck queue by what they name (store.recheck.Kind)."""
+    """Rows of the recheck queue by what they name (store.recheck.RecheckKind)."""
     rows = raw(connection).execute(queries("reads/views")["recheck"]).fetchall()
-    return {Kind(kind).name.lower(): count for kind, count in rows}
+    return {RecheckKind(kind).name.lower(): count for kind, count in rows}
 
 
 class LedgerRights(NamedTuple):
