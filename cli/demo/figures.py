@@ -7,7 +7,7 @@ import psycopg
 from cli.support.broker import Broker
 from store.carriers import parked
 from store.ledger.ledger import EntryType
-from store.reads import views
+from store.reads import status
 from store.streams import adoption
 from store.streams.adoption import KnownCursor
 
@@ -67,8 +67,8 @@ class Reader:
         # next.
         rows = adoption.known(self._connection)
         recheck, due = (
-            sum(views.recheck_queue(self._connection).values()),
-            views.due(self._connection),
+            sum(status.recheck_queue(self._connection).values()),
+            status.due_stats(self._connection),
         )
         ends = self._broker.ends(self._places)
         stood = {(row.topic, row.partition): row.next_offset for row in rows}
@@ -77,8 +77,8 @@ class Reader:
         return Figures(
             now=due.now, consumed=sum(counts(rows).values()), orders=self._one("SELECT count(*) FROM orders")[0],
             planned=due.planned, overdue=due.overdue, entries=entries, granted=granted, taken=taken,
-            outbox=views.waiting(self._connection).rows, lag=lag,
-            letters=views.letters(self._connection).rows, recheck=recheck, parked=self._without_order(),
+            outbox=status.outbox_stats(self._connection).rows, lag=lag,
+            letters=status.dead_letter_stats(self._connection).rows, recheck=recheck, parked=self._without_order(),
             unknown=parked.unknown_codes(self._connection).codes,
         )  # fmt: skip
 

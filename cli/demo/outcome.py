@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 from psycopg import sql
 
-from cli.support.steps import Explained, explain
 from rules.account.expiry import shown_day
+from rules.explain.order import Explained, explain
 from rules.local_days import local_date
 from rules.order.delivery import standings
+from schemas.answers.members import BalanceAnswer
 from schemas.carriers.meaning import Meaning
 from schemas.ids import NEVER
 from store.carriers import codes
 from store.postgres import session
-from store.reads import views
+from store.reads.balance import balance
+from store.reads.order import order_view
 from store.streams import dead_letters
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class Outcome:
     @property
     def entries(self) -> tuple[str, ...]:
         """The ledger's entries, such as `granted +100`."""
-        return tuple(f"{entry.type.name} {entry.points:+d}" for entry in self.told.view.entries)
+        return tuple(f"{entry.type} {entry.points:+d}" for entry in self.told.view.entries)
 
     @property
     def why(self) -> str:
@@ -118,7 +120,7 @@ class Results:
     """
 
     outcomes: tuple[Outcome, ...]
-    balances: "dict[tuple[str, str], views.AccountBalance]"
+    balances: dict[tuple[str, str], BalanceAnswer]
     letters: list[dead_letters.Summary]
     unknown: list[codes.UnknownCode]
     parked: int
@@ -131,7 +133,7 @@ class Results:
 
 def explained(connection: Connection, order: "Order") -> Outcome:
     """What is known of an order by now."""
-    return Outcome(order, explain(views.order(connection, order.shop.id, order.id)))
+    return Outcome(order, explain(order_view(connection, order.shop.id, order.id)))
 
 
 def results(site: "Site", story: "Story", engine: "Engine") -> Results:
@@ -139,7 +141,7 @@ def results(site: "Site", story: "Story", engine: "Engine") -> Results:
     with session.connect(site.database_url, name="points-demo", tuned=False) as connection:
         outcomes = tuple(explained(connection, order) for order in story.orders)
         pairs = {(o.shop.id, o.member.id) for o in story.orders if o.member is not None}
-        balances = {pair: views.balance(connection, *pair) for pair in sorted(pairs)}
+        balances = {pair: balance(connection, *pair) for pair in sorted(pairs)}
         letters, unknown = dead_letters.listed(connection), codes.unknown(connection)
     now = engine.reader.read()
     return Results(

@@ -1,6 +1,6 @@
 """Carriers' reports without an order, as people see them (SPEC 6): unmatched, ambiguous, awaited, forgotten."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rules.order.carrier_reports import numbers_of
 from rules.order.facts import CarrierReport
@@ -13,7 +13,8 @@ from store.postgres.arrays import byteas, int4s
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import raw
-from store.reads.views import Database, as_fact, one_row, snapshot
+from store.reads.order import as_fact
+from store.reads.snapshot import Database, snapshot
 from store.settings.merchants import Merchants
 
 
@@ -35,7 +36,7 @@ class Parked(NamedTuple):
 
 def parked(connection: Database) -> Parked:
     """How many reports have no order."""
-    return Parked(*one_row(connection, "parked"))
+    return Parked(*_one_row(connection, "parked"))
 
 
 class Claimant(NamedTuple):
@@ -72,7 +73,7 @@ class Awaited(NamedTuple):
 
 def contested(connection: Database, limit: int) -> list[Contested]:
     """Numbers with ambiguous reports, those that wait longest first."""
-    sql, words, ids = queries("reads/views"), InternedStrings(connection), Merchants(connection)
+    sql, words, ids = queries("carriers/parked"), InternedStrings(connection), Merchants(connection)
     with snapshot(connection) as cursor:
         found = cursor.execute(sql["ambiguous_numbers"], [limit], binary=True).fetchall()
         rows = tracking.read(cursor, sorted(number for number, _ in found))
@@ -109,7 +110,7 @@ def awaited(connection: Database, limit: int) -> list[Awaited]:
     ids = Merchants(connection)
     with snapshot(connection) as cursor:
         found = cursor.execute(
-            queries("reads/views")["awaited_orders"], [limit], binary=True
+            queries("carriers/parked")["awaited_orders"], [limit], binary=True
         ).fetchall()
         owners = (
             awaiting_order.owners(cursor, [order_id for order_id, _, _ in found]) if found else {}
@@ -127,7 +128,7 @@ def awaited(connection: Database, limit: int) -> list[Awaited]:
 
 def purged(connection: Database) -> dict[str, int]:
     """How many reports without an order were forgotten after 180 days, by kind."""
-    return dict(raw(connection).execute(queries("reads/views")["purged"]).fetchall())
+    return dict(raw(connection).execute(queries("carriers/parked")["purged"]).fetchall())
 
 
 class UnknownCodes(NamedTuple):
@@ -139,4 +140,12 @@ class UnknownCodes(NamedTuple):
 
 def unknown_codes(connection: Database) -> UnknownCodes:
     """How many codes nobody knows."""
-    return UnknownCodes(*one_row(connection, "unknown_codes"))
+    return UnknownCodes(*_one_row(connection, "unknown_codes"))
+
+
+def _one_row(connection: Database, name: str) -> tuple[Any, ...]:
+    """The one row of a statement without parameters."""
+    row = raw(connection).execute(queries("carriers/parked")[name]).fetchone()
+    if row is None:
+        raise LookupError(f"{name}: no answer")
+    return row
