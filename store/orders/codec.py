@@ -1,10 +1,10 @@
 """Facts as bytes: one column for each facet of an order instead of thirty, because every column of the hot path costs.
 
 All numbers are big-endian, the least bigint stands for none, word number 0 for no word. The first
-byte of a record, a parcel and what is posted is the layout's number: LAYOUT has the fixed fields
-only, WITH_TAIL carries behind them what only some orders have (a tracking number, a parent, the
-platform's own figure), so that the others pay nothing for it. The view `orders_shown` unpacks the
-same offsets for people.
+byte of every packed value is the layout's number (store/orders/layouts.py): FIXED has the fixed
+fields only, WITH_TAIL carries behind them what only some orders have (a tracking number, a parent,
+the platform's own figure), so that the others pay nothing for it. A trail's first byte also says
+whether a floor follows. A layout that is not known raises UnknownLayout.
 """
 
 from struct import Struct
@@ -21,15 +21,16 @@ from rules.order.facts import (
 )
 from rules.order.trail import EMPTY, Entry, State, Trail, Version
 from schemas.carriers.meaning import Meaning
+from store.orders import layouts
+from store.orders.layouts import FIXED, WITH_TAIL, UnknownLayout
 from store.postgres.interning import InternedStrings
 
-LAYOUT, WITH_TAIL = 1, 2
 _VERSION = Struct(">qQQ")
 _ENTRY = Struct(">qQQBqq")
-_RECORD = Struct(">BqQQqiiiiqqqqqqiqQQ")
-_PARCEL = Struct(">BqQQiiqqq")
-_POSTED = Struct(">Biiqqqqqq")
-_CREATED, _CREATED_AT = Struct(">q"), 25
+_RECORD = layouts.RECORD.struct
+_PARCEL = layouts.PARCEL.struct
+_POSTED = layouts.POSTED.struct
+_CREATED, _CREATED_AT = Struct(">q"), layouts.RECORD.offsets["created_at"]
 _SHORT = Struct(">H")
 _SUMMARY = Struct(">qq")
 _REPORT = Struct(">qBBiiH")
@@ -79,6 +80,8 @@ def trail_of(packed: bytes | None, newest: Version | None) -> Trail:
     if packed[:1] == _FLOOR:
         floor = Version(*_VERSION.unpack_from(packed, 1))
         start += _VERSION.size
+    elif packed[:1] != _NO_FLOOR:
+        raise UnknownLayout("a trail", packed[0])
     entries = [
         Entry(
             Version(at, ts, digest),
@@ -98,13 +101,13 @@ def record_bytes(facts: OrderFacts, words: InternedStrings) -> bytes | None:
         return None
     number, completed, tier_at = words.number, r.completed_at, facts.tier_at or (0, 0, 0)
     delivery = None if is_nested_first(facts) else r.delivery_id
-    layout = LAYOUT if delivery is None and r.tracking is None and r[17:] == _NO_TAIL else WITH_TAIL
+    layout = FIXED if delivery is None and r.tracking is None and r[17:] == _NO_TAIL else WITH_TAIL
     body = _RECORD.pack(
         layout, *r.version, r.created_at, number(r.status), number(r.created_by), number(r.kind), number(r.currency),
         _NONE if completed is None else completed, r.subtotal, r.order_discount, r.custom_discount, r.points_to_cash,
         r.user_credit, number(facts.tier), *tier_at,
     )  # fmt: skip
-    return body if layout == LAYOUT else body + _tail_bytes(r, delivery or b"")
+    return body if layout == FIXED else body + _tail_bytes(r, delivery or b"")
 
 
 def is_nested_first(facts: OrderFacts) -> bool:
@@ -142,6 +145,8 @@ def _tail_of(
     packed: bytes,
 ) -> tuple[bytes | None, bytes | None, bytes | None, int | None, int | None]:
     """What `_tail_bytes` packed, from a whole record."""
+    if packed[0] != WITH_TAIL:
+        raise UnknownLayout("an order's record", packed[0])
     start = _RECORD.size + 1
     at = start + packed[start - 1]
     tracking = packed[start:at]
@@ -176,7 +181,7 @@ def record_of(
         else DeliveryKey.ABSENT
     )
     tracking, delivery, parent, days, points = (
-        _NOTHING_MORE if layout == LAYOUT else _tail_of(packed)
+        _NOTHING_MORE if layout == FIXED else _tail_of(packed)
     )
     record = OrderRecord(
         Version(at, ts, digest), created, word(status) or "", member, bool(flags & GUEST), word(created_by), word(kind),
@@ -188,7 +193,7 @@ def record_of(
 
 def origin_of(packed: bytes) -> tuple[int, bytes | None]:
     """When the order of a packed record was created, and the order that it was split from."""
-    return _CREATED.unpack_from(packed, _CREATED_AT)[0], None if packed[0] == LAYOUT else _tail_of(
+    return _CREATED.unpack_from(packed, _CREATED_AT)[0], None if packed[0] == FIXED else _tail_of(
         packed
     )[2]
 
@@ -205,7 +210,7 @@ def parcel_bytes(parcel: ParcelRecord, words: InternedStrings) -> bytes:
         parcel.tracking,
     )
     body = _PARCEL.pack(
-        WITH_TAIL if number else LAYOUT, *parcel.version, words.number(parcel.status), words.number(parcel.option),
+        WITH_TAIL if number else FIXED, *parcel.version, words.number(parcel.status), words.number(parcel.option),
         _NONE if arrived is None else arrived, _NONE if collected is None else collected,
         _NONE if returned is None else returned,
     )  # fmt: skip
@@ -223,6 +228,8 @@ def parcel_of(packed: bytes, flags: int, trail: bytes | None, words: InternedStr
     if layout == WITH_TAIL:
         start += 1 + packed[start]
         number = packed[_PARCEL.size + 1 : start]
+    elif layout != FIXED:
+        raise UnknownLayout("a parcel", layout)
     record = ParcelRecord(
         version, packed[start:], words.word(status) or "", words.word(option), bool(flags & PICKUP),
         bool(flags & FAILED), None if arrived == _NONE else arrived, None if collected == _NONE else collected,
@@ -242,7 +249,7 @@ def posted_bytes(posted: Posted, member: bytes | None) -> bytes | None:
         posted.expires_at,
     )
     body = _POSTED.pack(
-        LAYOUT, posted.episode, posted.entries, posted.points, posted.returned, _NONE if account is None else account,
+        FIXED, posted.episode, posted.entries, posted.points, posted.returned, _NONE if account is None else account,
         _NONE if final is None else final, _NONE if due is None else due, _NONE if expires is None else expires,
     )  # fmt: skip
     return body if posted.holder == member else body + b"=" + (posted.holder or b"")
@@ -250,9 +257,11 @@ def posted_bytes(posted: Posted, member: bytes | None) -> bytes | None:
 
 def posted_of(packed: bytes, flags: int, member: bytes | None) -> Posted:
     """What `posted_bytes` packed."""
-    _, episode, entries, points, returned, account, final, due, expires = _POSTED.unpack_from(
+    layout, episode, entries, points, returned, account, final, due, expires = _POSTED.unpack_from(
         packed
     )
+    if layout != FIXED:
+        raise UnknownLayout("what is posted for an order", layout)
     holder = member if len(packed) == _POSTED.size else packed[_POSTED.size + 1 :] or None
     return Posted(
         episode, entries, points, holder, None if account == _NONE else account, None if final == _NONE else final,
@@ -269,7 +278,7 @@ def reports_bytes(reports: tuple[CarrierReport, ...], words: InternedStrings) ->
         [b"%c%b" % (len(number), number) for number in numbers]
     )
     number = words.number
-    return b"%c%b%b" % (LAYOUT, head, b"".join([
+    return b"%c%b%b" % (FIXED, head, b"".join([
         _REPORT.pack(r.at, r.meaning, (_NAMED if r.named else 0) | (_RETURN_LEG if r.return_leg else 0), number(r.service),
                      number(r.code), numbers[r.number])
         for r in reports
@@ -280,6 +289,8 @@ def reports_of(packed: bytes | None, words: InternedStrings) -> tuple[CarrierRep
     """What `reports_bytes` packed."""
     if packed is None:
         return ()
+    if packed[0] != FIXED:
+        raise UnknownLayout("an order's carrier reports", packed[0])
     start, numbers, word = 3, [], words.word
     for _ in range(_SHORT.unpack_from(packed, 1)[0]):
         end = start + 1 + packed[start]

@@ -68,7 +68,11 @@ def current_revision(connection: Connection[tuple[Any, ...]]) -> str | None:
 
 
 def check(connection: Connection[tuple[Any, ...]]) -> None:
-    """Raises SchemaMismatch unless the database is at the revision that this version knows."""
+    """Raises SchemaMismatch unless this version works on the database's schema.
+
+    An older schema lacks what this version needs. A newer one is fine as long as it only added
+    things (expand), which its own revision says: old and new workers overlap during an upgrade.
+    """
     have, want = current_revision(connection), known_revision()
     if have == want:
         return
@@ -78,7 +82,15 @@ def check(connection: Connection[tuple[Any, ...]]) -> None:
         raise SchemaMismatch(
             f"the database is at revision {have}, this version needs {want}: run `points migrate`"
         )
-    raise SchemaMismatch(_newer(have))
+    if not _works_with(connection, have, want):
+        raise SchemaMismatch(_newer(have))
+
+
+def _works_with(connection: Connection[tuple[Any, ...]], revision: str, code: str) -> bool:
+    """Whether a revision that we do not know says that code of our revision works on it."""
+    query = "SELECT oldest_code FROM schema_compatibility WHERE revision = %s"
+    row = connection.execute(query, [revision]).fetchone()
+    return row is not None and str(row[0]) <= code
 
 
 def _newer(have: str) -> str:

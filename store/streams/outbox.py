@@ -29,6 +29,9 @@ _FAST = 1
 an event.
 """
 
+LAYOUT = 1
+"""How a row's value and headers are packed: the only way there is so far (`_packed`, `headers_bytes`)."""
+
 TRACEPARENT = "traceparent"
 """The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
 
@@ -56,6 +59,16 @@ class Event(NamedTuple):
     shard: int
     value: bytes
     traceparent: bytes | None = None
+
+
+class UnknownRowLayout(Exception):
+    """An outbox row is packed in a way that this version does not know: a newer version wrote it."""
+
+    def __init__(self, shard: int, number: int, layout: int) -> None:
+        super().__init__(
+            f"row {number} of outbox shard {shard} is packed in layout {layout}, which this version "
+            "does not know: run a newer version of the relay"
+        )
 
 
 def shard_of(number: int) -> int:
@@ -130,9 +143,16 @@ def first_event(value: bytes) -> bytes:
 
 
 def head(cursor: Cursor, shards: Sequence[int], limit: int) -> list[tuple[Any, ...]]:
-    """The oldest rows of some shards, (shard, id, kind, key, value, headers): as many as hold `limit` events in each."""
+    """The oldest rows of some shards: as many as hold `limit` events in each, at least one.
+
+    Each is (shard, id, kind, key, value, headers). Raises UnknownRowLayout.
+    """
     cursor.execute(queries("streams/outbox")["head"], [int2s(shards), limit], binary=True)
-    return cursor.fetchall()
+    rows = cursor.fetchall()
+    for row in rows:
+        if row[-1] != LAYOUT:
+            raise UnknownRowLayout(row[0], row[1], row[-1])
+    return [row[:-1] for row in rows]
 
 
 def relax(cursor: Cursor) -> None:

@@ -9,7 +9,7 @@ FROM unnest($1::smallint[], $2::bytea[], $3::bytea[], $4::int[]) k (shard, value
 
 -- name: head
 -- As many rows as hold so many events: at least one, whatever it holds.
-SELECT o.shard, o.id, o.kind, o.key, o.value, o.headers
+SELECT o.shard, o.id, o.kind, o.key, o.value, o.headers, o.layout
 FROM unnest($1::smallint[]) s (shard)
 CROSS JOIN LATERAL (
 SELECT y.*, sum(y.events) OVER (ORDER BY y.id) - y.events AS before

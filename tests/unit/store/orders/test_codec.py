@@ -9,10 +9,12 @@ from rules.order.facts import (
     OrderRecord,
     Parcel,
     ParcelRecord,
+    Posted,
 )
 from rules.order.trail import Version
 from schemas.carriers.meaning import Meaning
 from store.orders import codec
+from store.orders.layouts import UnknownLayout
 from store.orders.orders import flags_of
 from store.postgres.interning import InternedStrings
 
@@ -126,3 +128,23 @@ def test_a_tracking_number_that_comes_often_is_packed_once() -> None:
     assert packed is not None
     assert len(packed) == 3 + 13 + 500 * 20
     assert codec.reports_of(packed, words) == many
+
+
+def test_facts_of_a_layout_that_is_not_known_are_refused() -> None:
+    words = Dictionary()
+    record = codec.record_bytes(OrderFacts(PLAIN), words) or b""
+    parcel = codec.parcel_bytes(PARCEL, words)
+    posted = codec.posted_bytes(Posted(episode=1), None) or b""
+    reports = codec.reports_bytes(
+        (CarrierReport(5, Meaning.DELIVERED, b"A1", "tcat/home", "3003"),), words
+    )
+    for read in (
+        lambda: codec.record_of(b"\x09" + record[1:], 0, None, None, words),
+        lambda: codec.origin_of(b"\x09" + record[1:]),
+        lambda: codec.parcel_of(b"\x09" + parcel[1:], 0, None, words),
+        lambda: codec.posted_of(b"\x09" + posted[1:], 0, None),
+        lambda: codec.reports_of(b"\x09" + (reports or b"")[1:], words),
+        lambda: codec.trail_of(b"\x09", None),
+    ):
+        with pytest.raises(UnknownLayout, match="layout 9, which this version does not know"):
+            read()
