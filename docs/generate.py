@@ -14,14 +14,15 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from cli.support.errors import TABLE
 from processors import metrics
+from processors.registry import METRICS_OF_ALL, WORKERS
 from processors.runtime.configuration import Configuration
 from schemas.carriers import CarrierCode, Meaning, carrier_lines, shipped_codes
+from schemas.errors import Exit
 from schemas.options import delivery_options
 
 DOCS: Final = Path(__file__).parent
-_MARKED: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_MARKED: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->)(\n?).*?(<!-- end -->)", re.DOTALL)
 
 
 def variables() -> str:
@@ -106,18 +107,39 @@ def metric_families() -> list[tuple[str, str, str]]:
 
 def metric_table() -> str:
     """Every metric as Prometheus shows it."""
-    rows = ["| metric | kind | what it says |", "|---|---|---|"]
+    rows = ["| metric | kind | what it says | exported by |", "|---|---|---|---|"]
     for name, kind, documentation in metric_families():
         shown = f"`{name}_total`" if kind == "counter" else f"`{name}`"
-        rows.append(f"| {shown} | {kind} | {documentation} |")
+        rows.append(f"| {shown} | {kind} | {documentation} | {_exporters(name)} |")
     return "\n".join(rows)
+
+
+def _exporters(metric: str) -> str:
+    if metric in METRICS_OF_ALL:
+        return "all workers"
+    return ", ".join(f"`{kind.name}`" for kind in WORKERS.values() if metric in kind.metrics)
+
+
+def worker_table() -> str:
+    """Every kind of worker: what it does, how many may run, and whether it needs Kafka."""
+    rows = ["| worker | does | how many | needs Kafka |", "|---|---|---|---|"]
+    rows += [
+        f"| `{kind.name}` | {kind.does} | {kind.how_many} | {'yes' if kind.needs_kafka else 'no'} |"
+        for kind in WORKERS.values()
+    ]
+    return "\n".join(rows)
+
+
+def worker_names() -> str:
+    """The names of all kinds, for a sentence."""
+    return ", ".join(f"`{name}`" for name in WORKERS)
 
 
 def exit_codes() -> str:
     """Every exit code of the command."""
-    return "\n".join(
-        ["| code | meaning |", "|---|---|", *(f"| {code} | {meaning} |" for code, meaning in TABLE)]
-    )
+    rows = ["| code | meaning |", "|---|---|"]
+    rows += [f"| {code} | {code.meaning} |" for code in Exit]
+    return "\n".join(rows)
 
 
 _UPSTREAM_ONLY: Final = "the platform's own status only"
@@ -199,12 +221,17 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "carrier-codes": codes,
     "metrics": metric_table,
     "exit-codes": exit_codes,
+    "workers": worker_table,
+    "worker-names": worker_names,
 }
 
 
 def filled(text: str) -> str:
     """The text with all its tables as they must be."""
-    return _MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
+    # A mark with a line of its own holds a table; one within a line holds words.
+    return _MARKED.sub(
+        lambda mark: f"{mark[1]}{mark[3]}{TABLES[mark[2]]()}{mark[3]}{mark[4]}", text
+    )
 
 
 def pages() -> list[Path]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cli.support.console import JsonOption, emit, out
-from cli.support.errors import Exit, Failure, failure_of
+from cli.support.errors import Exit, Failure, PointsError, failure_of
 from cli.support.wiring import check_server, configuration, take_role
 
 if TYPE_CHECKING:
@@ -57,9 +57,10 @@ def examine() -> Iterator[Finding]:
     """All checks; those that need what is missing are left out."""
     try:
         found = configuration()
-    except Failure as failure:
+    except PointsError as failure:
         yield from (
-            Finding("wrong", line.strip(), failure.remedy, failure.code) for line in failure.lines
+            Finding("wrong", line.strip(), failure.remedy, failure.exit_code)
+            for line in failure.lines
         )
         return
     yield Finding("ok", "configuration: read from the environment")
@@ -86,7 +87,7 @@ def _unknown_variables() -> Iterator[Finding]:
 
 def _failed(error: Exception, what: str) -> Finding:
     failure = failure_of(error) or Failure(Exit.UNEXPECTED, f"{type(error).__name__}: {error}")
-    return Finding("wrong", f"{what}: {failure.lines[0]}", failure.remedy, failure.code)
+    return Finding("wrong", f"{what}: {failure.lines[0]}", failure.remedy, failure.exit_code)
 
 
 def _kafka(found: "Configuration") -> "Any":

@@ -50,7 +50,7 @@ def status_command(json_: JsonOption = False) -> None:
         _print(status)
     if status.unreachable is not None:
         complain(status.unreachable)
-        raise SystemExit(status.unreachable.code)
+        raise SystemExit(status.unreachable.exit_code)
 
 
 def read(connection: "Connection[tuple[Any, ...]]", found: "Configuration") -> Status:

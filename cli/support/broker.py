@@ -57,9 +57,10 @@ class Broker:
         self.admin.poll(0)
         from confluent_kafka import KafkaError
 
-        refused = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001 - its name
+        from processors.runtime.kafka.errors import NOT_LET_IN
+
         for told in self._said:
-            if told.code() in refused:
+            if told.code() in NOT_LET_IN:
                 remedy = "check POINTS_KAFKA__SASL_MECHANISM, POINTS_KAFKA__SASL_USERNAME and POINTS_KAFKA__SASL_PASSWORD"
                 return Failure(
                     Exit.USAGE, f"Kafka at {self._addresses} refuses us: {told.str()}", remedy

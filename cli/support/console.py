@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.support.errors import Failure
+from schemas.errors import PointsError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -79,8 +79,8 @@ def _plain(answer: "BaseModel") -> dict[str, Any]:
     return answer.model_dump(mode="json")
 
 
-def complain(failure: Failure) -> None:
-    """Tells an expected failure: what was wrong, and what to do."""
+def complain(failure: PointsError) -> None:
+    """Prints an expected failure: what was wrong, and what to do."""
     from rich.markup import escape
 
     console = err()

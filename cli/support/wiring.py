@@ -17,26 +17,15 @@ OLDEST_SERVER = 180_000
 def configuration() -> "Configuration":
     """What the environment says.
 
-    Raises Failure with every problem, by the variable's name and without its value.
+    Raises ConfigurationRefused with every problem, by the variable's name and without its value.
     """
     from processors.runtime.configuration import ConfigurationRefused, load
 
-    try:
-        found = load()
-    except ConfigurationRefused as error:
-        raise _refused(str(error).split("\n")) from None
-    problems = _beyond_types(found)
+    loaded = load()
+    problems = _beyond_types(loaded)
     if problems:
-        raise _refused(["The configuration cannot be used:", *(f"  {line}" for line in problems)])
-    return found
-
-
-def _refused(lines: list[str]) -> Failure:
-    return Failure(
-        Exit.USAGE,
-        lines,
-        "docs/configuration.md lists every variable; `make up` prints those of a local stack",
-    )
+        raise ConfigurationRefused(problems)
+    return loaded
 
 
 def _beyond_types(found: "Configuration") -> list[str]:

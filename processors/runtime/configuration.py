@@ -3,12 +3,15 @@
 A merchant's *settings* are not here.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from schemas.errors import Exit, PointsError
 
 
 class _Section(BaseModel):
@@ -124,11 +127,22 @@ class Configuration(BaseSettings):
     log_format: Literal["console", "json"] = "console"
 
 
-class ConfigurationRefused(Exception):
+_REMEDY = "docs/configuration.md lists every variable; `make up` prints those of a local stack"
+
+
+class ConfigurationRefused(PointsError):
     """The environment says something wrong, or too little.
 
     The message lists all of it, without secrets.
     """
+
+    code = "configuration_refused"
+    exit_code = Exit.USAGE
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """`problems`: a line each, with the name of the variable and without its value."""
+        lines = ["The configuration cannot be used:", *(f"  {problem}" for problem in problems)]
+        super().__init__(lines, _REMEDY)
 
 
 def load() -> Configuration:
@@ -136,14 +150,12 @@ def load() -> Configuration:
     try:
         return Configuration()
     except (ValidationError, SettingsError) as error:
-        raise ConfigurationRefused(
-            "\n".join(["The configuration cannot be used:", *_problems(error)])
-        ) from None
+        raise ConfigurationRefused(_problems(error)) from None
 
 
 def _problems(error: ValidationError | SettingsError) -> list[str]:
     if isinstance(error, SettingsError):
-        return [f"  {error}"]
+        return [str(error)]
     lines = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         path = [str(part) for part in problem["loc"]]
@@ -155,5 +167,5 @@ def _problems(error: ValidationError | SettingsError) -> list[str]:
         )
         words = {"missing": "is missing", "extra_forbidden": "is not a known variable"}
         said = words.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-        lines.append(f"  POINTS_{'__'.join(path).upper()}: {said}")
+        lines.append(f"POINTS_{'__'.join(path).upper()}: {said}")
     return lines

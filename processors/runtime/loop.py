@@ -2,19 +2,18 @@
 
 import random
 import time
-from collections.abc import Callable
-from typing import Any, Protocol
 
 import psycopg
-from psycopg import Connection
 
 from processors import metrics
 from processors.runtime.configuration import Configuration
-from processors.runtime.failures import Exit, Refused, is_waited_out, one_line, refusal
+from processors.runtime.failures import is_waited_out, one_line, refusal
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import log, set_up
 from processors.runtime.stopping import Stop
+from processors.runtime.worker import Database, Worker, WorkerFactory
+from schemas.errors import Exit, PointsError
 from store.postgres import migrate, session
 from store.postgres.session import transaction
 from store.streams import quarantine
@@ -25,52 +24,6 @@ SAMPLE_SECONDS = 5.0
 """Between two looks at what is only counted for metrics."""
 PAUSE_LOOK_SECONDS = 1.0
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
-
-Database = Connection[tuple[Any, ...]]
-
-
-class Job(Protocol):
-    """What a kind of worker does; the loop does the rest."""
-
-    @property
-    def pipeline(self) -> str | None:
-        """The pipeline that poison may pause, for workers that read one."""
-
-    def use(self, connection: Database) -> None:
-        """Goes on with a new connection.
-
-        What was in hand is void: whether it was committed, the database knows.
-        """
-
-    def turn(self) -> float:
-        """One turn of work.
-
-        Answers how many seconds to wait before the next. 0: there is more to do.
-        """
-
-    def drop(self) -> None:
-        """Forgets what is in hand and goes on from what the database says."""
-
-    def idle(self, seconds: float) -> None:
-        """Lets time pass while something is out of order, without losing one's place among the other workers."""
-
-    def trouble(self) -> str | None:
-        """Why the worker cannot do its work at the moment although its turns succeed.
-
-        None when it can.
-        """
-
-    def sample(self) -> None:
-        """Sets the gauges that are read from tables."""
-
-    def close(self) -> None:
-        """Leaves in an orderly way."""
-
-
-Factory = Callable[[Configuration, Database, Callable[[], bool]], Job]
-"""Makes a job; the last argument tells that the loop still turns, and answers whether the worker is
-to stop.
-"""
 
 
 class Backoff:
@@ -96,13 +49,18 @@ class Loop:
     """One worker's life in this process."""
 
     def __init__(
-        self, kind: str, factory: Factory, configuration: Configuration, health: Health, stop: Stop
+        self,
+        kind: str,
+        factory: WorkerFactory,
+        configuration: Configuration,
+        health: Health,
+        stop: Stop,
     ) -> None:
         """Connects to nothing yet."""
         self._kind, self._factory, self._configuration = kind, factory, configuration
         self._health, self._stop = health, stop
         self._connection: Database | None = None
-        self._job: Job | None = None
+        self._worker: Worker | None = None
         self._backoff = Backoff()
         self._used: Database | None = None
         self._was_connected = self._held = False
@@ -112,7 +70,7 @@ class Loop:
     def run(self) -> None:
         """Turns until told to stop.
 
-        Raises Refused when somebody must act, and any other error as it comes.
+        Raises a PointsError when an operator must act, and any other error as it comes.
         """
         garbage = Garbage()
         try:
@@ -142,6 +100,8 @@ class Loop:
             self._drop()
         except Exception as error:
             refused = refusal(error, first=not self._was_connected)
+            if refused is error:
+                raise
             if refused is not None:
                 raise refused from error
             if not is_waited_out(error):
@@ -153,27 +113,27 @@ class Loop:
                 self._stop.wait(wait)
 
     def _turn(self) -> float:
-        job, connection = self._ready()
-        if self._held and self._is_paused(job, connection):
+        worker, connection = self._ready()
+        if self._held and self._is_paused(worker, connection):
             return 0.0
-        wait = job.turn()
-        self._tell(job.trouble())
+        wait = worker.turn()
+        self._tell(worker.trouble())
         self._was_connected = True
         if time.monotonic() - self._sampled_at > SAMPLE_SECONDS:
             self._sampled_at = time.monotonic()
-            job.sample()
+            worker.sample()
         return wait
 
-    def _ready(self) -> tuple[Job, Database]:
+    def _ready(self) -> tuple[Worker, Database]:
         if self._connection is None:
             self._connection = self._connect()
-        if self._job is None:
-            self._job = self._factory(self._configuration, self._connection, self._beat)
-            self._used, self._held = self._connection, self._job.pipeline is not None
+        if self._worker is None:
+            self._worker = self._factory(self._configuration, self._connection, self._beat)
+            self._used, self._held = self._connection, self._worker.pipeline is not None
         elif self._used is not self._connection:
-            self._job.use(self._connection)
+            self._worker.use(self._connection)
             self._used = self._connection
-        return self._job, self._connection
+        return self._worker, self._connection
 
     def _connect(self) -> Database:
         c = self._configuration.database
@@ -187,12 +147,12 @@ class Loop:
             raise
         return connection
 
-    def _is_paused(self, job: Job, connection: Database) -> bool:
+    def _is_paused(self, worker: Worker, connection: Database) -> bool:
         """Writes the pause that is to be written.
 
         While it holds, lets a second pass and answers True.
         """
-        pipeline = job.pipeline or ""
+        pipeline = worker.pipeline or ""
         with transaction(connection) as cursor:
             if self._to_pause is not None:
                 quarantine.pause(cursor, pipeline, self._to_pause)
@@ -251,29 +211,29 @@ class Loop:
             self._connection = None
 
     def _drop(self) -> None:
-        if self._job is not None:
-            self._job.drop()
+        if self._worker is not None:
+            self._worker.drop()
 
     def _idle(self, seconds: float) -> None:
         """Waits, polling, in slices: a signal must not wait for the whole of it."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.asked:
             self._health.beat()
-            if self._job is None:
+            if self._worker is None:
                 self._stop.wait(min(left, 0.5))
             else:
-                self._job.idle(min(left, 0.2))
+                self._worker.idle(min(left, 0.2))
 
     def _close(self) -> None:
-        if self._job is not None:
-            self._job.close()
+        if self._worker is not None:
+            self._worker.close()
         self._disconnect()
 
 
-def run_worker(kind: str, factory: Factory, configuration: Configuration) -> int:
+def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) -> int:
     """Runs one worker in this process until it is told to stop.
 
-    Answers the exit code (see failures.Exit).
+    Answers the exit code (see schemas/errors.py).
     """
     set_up(configuration.log_level, configuration.log_format, worker=kind)
     stop = Stop()
@@ -286,16 +246,16 @@ def run_worker(kind: str, factory: Factory, configuration: Configuration) -> int
             "refused",
             why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): set POINTS_METRICS__PORT",
         )
-        return Exit.CONFIGURATION
+        return Exit.USAGE
     log().info("serving", url=server.url)
     try:
         Loop(kind, factory, configuration, health, stop).run()
-    except Refused as error:
-        log().error("refused", why=str(error), exit_code=int(error.code))
-        return error.code
+    except PointsError as error:
+        log().error("refused", why=str(error), exit_code=int(error.exit_code))
+        return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last line before the process ends
-        log().error("crashed", exc_info=error, exit_code=int(Exit.CRASHED))
-        return Exit.CRASHED
+        log().error("crashed", exc_info=error, exit_code=int(Exit.UNEXPECTED))
+        return Exit.UNEXPECTED
     finally:
         server.close()
     log().info("stopped")

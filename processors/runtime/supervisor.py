@@ -6,10 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from processors.runtime.failures import Exit
+from processors.runtime.failures import NEEDS_OPERATOR
 from processors.runtime.logs import log
 from processors.runtime.loop import Backoff
 from processors.runtime.stopping import PARENT_PIPE, Stop
+from schemas.errors import Exit
 
 LOOK_SECONDS = 0.1
 GRACE_SECONDS = 60.0
@@ -19,7 +20,6 @@ it.
 RESTART_FIRST, RESTART_LONGEST = 0.5, 30.0
 PROVEN_SECONDS = 60.0
 """A child that lived so long does not inherit the waits of earlier crashes."""
-NEEDS_SOMEBODY = (Exit.CONFIGURATION, Exit.SCHEMA, Exit.TOPIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Supervisor:
         if ended is None:
             return None
         child.process = None
-        if ended in NEEDS_SOMEBODY:
+        if ended in NEEDS_OPERATOR:
             log().error(
                 "child_refused",
                 child=child.planned.name,

@@ -5,6 +5,7 @@ from typing import Any
 from confluent_kafka import KafkaError
 
 from processors.runtime.configuration import KafkaConfiguration
+from processors.runtime.kafka.errors import NOT_LET_IN
 from processors.runtime.logs import librdkafka_logger
 
 QUEUED_KB = 65_536
@@ -50,9 +51,6 @@ def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if value is not None}
 
 
-_NOT_LET_IN = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001 - librdkafka's name
-
-
 class ClientErrorListener:
     """Listens to a client's own errors, which no call returns: that nobody answers, or that we are not let in."""
 
@@ -64,7 +62,7 @@ class ClientErrorListener:
     def __call__(self, error: KafkaError) -> None:
         """Called from a client's poll."""
         self.alarmed = True
-        if error.code() in _NOT_LET_IN:
+        if error.code() in NOT_LET_IN:
             self.refused = error
 
 

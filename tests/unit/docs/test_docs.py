@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs import generate
-from processors.workers import WORKERS
+from processors.registry import WORKERS
 from schemas.settings import load_settings
 
 ROOT = generate.DOCS.parent

@@ -1,42 +1,52 @@
-"""Recheck: orders to look at again because something beside them changed, decided by the same code (DESIGN 2.3)."""
+"""The recheck worker: decides orders again after something else changed (DESIGN 2.3).
+
+A customer, a parent order, first settings, an installed app or a tracking number may change what
+other orders earn: whoever writes that puts rows into the recheck queue, and this worker works them
+off with the same code as intake.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from psycopg import Connection
-
+from processors import batch_metrics, metrics
 from processors.recheck import contested_numbers
+from processors.runtime.configuration import Configuration
+from processors.runtime.worker import Database, SettlingWorker, StillTurning
 from processors.settlement import Tally, Trigger, settle
 from schemas.ids import Micros
 from schemas.packing import pack_id
 from store.ledger.ledger import CauseKind
 from store.orders import orders
 from store.orders.orders import OrderKey, OrderRow
-from store.postgres.interning import InternedStrings, NotInterned
+from store.postgres.interning import NotInterned
 from store.postgres.session import Cursor, raw, transaction
-from store.settings.merchants import Merchants
 from store.streams import recheck
 from store.streams.recheck import Claimed, Kind, Mark
 
-BATCH = 500
+RECHECK_BATCH = 500
 """Orders per transaction, about."""
 CLAIMED: Mapping[Kind, int] = {
-    Kind.ORDER: BATCH,
+    Kind.ORDER: RECHECK_BATCH,
     Kind.UNBOUND: 10,
     Kind.MEMBER: 1000,
     Kind.SINCE: 10,
     Kind.NUMBER: 100,
 }
-"""Rows per transaction: as many as make a batch of orders when each stands for as many as it
-usually does.
-"""
+"""Queue rows per transaction, by kind, sized to expand to about one batch of orders."""
 LEAST_PAGE = 50
 """Orders of one row per transaction at least, however many rows share it."""
+SLEEP_SECONDS = 0.1
+"""While the queue is empty."""
+SHORT_SLEEP_SECONDS = SLEEP_SECONDS / 5
+"""While other transactions are waited for that may still add rows."""
 
 
 class RecheckResult(NamedTuple):
-    """What a turn did: the tally, and how many rows of the queue it had in hand."""
+    """What a transaction did: the tally, and how many rows of the queue it had in hand.
+
+    `waiting`: there are rows, but transactions that may add more of them are still open.
+    """
 
     tally: Tally
     rows: int = 0
@@ -45,9 +55,13 @@ class RecheckResult(NamedTuple):
 
 @dataclass(slots=True)
 class _Work:
-    """What the claimed rows mean: orders with the reason to look at them, and how far each row is then."""
+    """What the claimed rows mean.
 
-    found: dict[OrderKey, Trigger] = field(default_factory=dict)
+    `triggers`: the orders, with the reason to look at them. `finished` and `moved`: the rows that
+    are done with, and those of which some orders are left.
+    """
+
+    triggers: dict[OrderKey, Trigger] = field(default_factory=dict)
     finished: list[Claimed] = field(default_factory=list)
     moved: list[Claimed] = field(default_factory=list)
 
@@ -55,37 +69,57 @@ class _Work:
         self, row: Claimed, ids: Sequence[bytes], reached: bytes | None, trigger: Trigger
     ) -> None:
         """Some of a row's orders; it is finished unless it says how far it has come."""
-        self.found |= {(row.merchant_no, order_id): trigger for order_id in ids}
+        self.triggers |= {(row.merchant_no, order_id): trigger for order_id in ids}
         if reached is None:
             self.finished.append(row)
         else:
             self.moved.append(row._replace(reached=reached))
 
 
-class Recheck:
-    """Works off the recheck queue, one kind of rows a turn, so that no kind waits for another's thousands."""
+class Recheck(SettlingWorker):
+    """Works off the queue, one kind of rows a turn, so that none waits for thousands of another."""
 
-    def __init__(
-        self, connection: Connection[tuple[Any, ...]], application_id: str | None = None
-    ) -> None:
-        """All reads and effects go through `connection`.
-
-        Entries name the app `application_id` as what made them.
-        """
+    def __init__(self, connection: Database, application_id: str | None = None) -> None:
+        """Entries name the app `application_id` as what caused them."""
         self._application = pack_id(application_id) if application_id is not None else None
-        self.use(connection)
+        super().__init__(connection)
 
-    def use(self, connection: Connection[tuple[Any, ...]]) -> None:
-        """Goes on with a new connection."""
-        self._connection = connection
-        self._words = InternedStrings(connection)
-        self._merchants = Merchants(connection)
+    @classmethod
+    def create(
+        cls, configuration: Configuration, connection: Database, still_turning: StillTurning
+    ) -> Self:
+        """The worker as the loop makes it."""
+        del still_turning
+        return cls(connection, configuration.application_id)
+
+    def use(self, connection: Database) -> None:
+        """Goes on with a new connection, and adopts the rows of a restored backup."""
+        super().use(connection)
         self._mark: Mark | None = None
         self._last = 0
         recheck.adopt(raw(connection))
 
-    def turn(self, limit: int = BATCH) -> RecheckResult:
-        """One transaction: claims rows whose time has come, settles their orders, takes the rows out or moves them on."""
+    def turn(self) -> float:
+        """One claim.
+
+        A short sleep with nothing claimed, a shorter one while others' transactions are waited for.
+        """
+        result = self.recheck()
+        if not result.rows:
+            return SHORT_SLEEP_SECONDS if result.waiting else SLEEP_SECONDS
+        metrics.RECHECKED.inc(result.tally.claimed)
+        batch_metrics.posted(result.tally)
+        return 0.0
+
+    def sample(self) -> None:
+        """The length of the queue; any transaction left open on the server holds it up."""
+        metrics.RECHECK_ROWS.set(recheck.waiting(raw(self._connection)))
+
+    def recheck(self, limit: int = RECHECK_BATCH) -> RecheckResult:
+        """One transaction: claims rows whose time has come and settles their orders.
+
+        Rows whose orders were all seen are taken out, the others remember how far they came.
+        """
         cursor = raw(self._connection)
         if self._mark is None:
             self._mark = recheck.mark(cursor)
@@ -95,10 +129,10 @@ class Recheck:
         if kinds is None:
             return RecheckResult(Tally(), waiting=True)
         for kind in sorted(kinds, key=lambda kind: (kind <= self._last, kind)):
-            turned = self._try(kind, self._mark, limit)
-            if turned.rows:
+            result = self._try(kind, self._mark, limit)
+            if result.rows:
                 self._last = kind
-                return turned
+                return result
         self._mark = None  # nothing is left under it, or others have it
         return RecheckResult(Tally(), waiting=True)
 
@@ -116,17 +150,17 @@ class Recheck:
             return RecheckResult(Tally())
         self._merchants.keep_up(cursor)
         if kind is Kind.NUMBER:
-            tally, moved = self._rejoin(cursor, rows, now), []
+            tally, moved = self._reassign(cursor, rows, now), []
         else:
             work = _Work()
-            self._find(cursor, kind, rows, work, limit, now)
-            tally, moved = self._look_at(cursor, kind, work.found, now), work.moved
+            self._expand(cursor, kind, rows, work, limit, now)
+            tally, moved = self._settle(cursor, kind, work.triggers, now), work.moved
             rows = work.finished
         recheck.done(cursor, kind, rows)
         recheck.go_on(cursor, kind, moved)
         return RecheckResult(tally, len(rows) + len(moved))
 
-    def _find(
+    def _expand(
         self,
         cursor: Cursor,
         kind: Kind,
@@ -148,31 +182,27 @@ class Recheck:
                 cause = Trigger(row.since_us, CauseKind.application, self._application)
                 work.page(row, *recheck.created_between(cursor, row, share), cause)
 
-    def _look_at(
-        self, cursor: Cursor, kind: Kind, found: Mapping[OrderKey, Trigger], now: Micros
+    def _settle(
+        self, cursor: Cursor, kind: Kind, triggers: Mapping[OrderKey, Trigger], now: Micros
     ) -> Tally:
-        rows = orders.lock(cursor, sorted(found), self._words)
+        rows = orders.lock(cursor, sorted(triggers), self._words)
         reports = {key: row.facts.reports for key, row in rows.items()}
         if kind is Kind.ORDER:
             contested_numbers.apply_new_codes(cursor, rows, self._words, self._merchants.codes)
         before = {key: _settled(row) for key, row in rows.items()}
         tally = settle(
-            cursor, [(row, found[key]) for key, row in rows.items()], self._merchants, now
+            cursor, [(row, triggers[key]) for key, row in rows.items()], self._merchants, now
         )
-        folded = [key for key, row in rows.items() if row.facts.reports is not reports[key]]
-        orders.write(cursor, [rows[key] for key in folded], self._words)
-        orders.write_posted(
-            cursor,
-            [
-                row
-                for key, row in rows.items()
-                if key not in set(folded) and _settled(row) != before[key]
-            ],
-        )
+        # Only rows with new facts are written whole: the others cost a narrower statement.
+        folded = {key for key, row in rows.items() if row.facts.reports is not reports[key]}
+        changed = {key for key, row in rows.items() if _settled(row) != before[key]}
+        orders.write(cursor, [row for key, row in rows.items() if key in folded], self._words)
+        changed -= folded
+        orders.write_posted(cursor, [row for key, row in rows.items() if key in changed])
         tally.claimed = len(rows)
         return tally
 
-    def _rejoin(self, cursor: Cursor, claimed: Sequence[Claimed], now: Micros) -> Tally:
+    def _reassign(self, cursor: Cursor, claimed: Sequence[Claimed], now: Micros) -> Tally:
         named = sorted({row.key for row in claimed})
         rows = contested_numbers.reassign_reports(
             cursor, named, self._words, self._merchants.codes, now
@@ -195,7 +225,7 @@ def _members(
     The rows behind are left for another turn.
     """
     for row, page in zip(rows, pages, strict=True):
-        if len(work.found) >= limit:
+        if len(work.triggers) >= limit:
             return
         ids = [order_id for order_id, _ in page]
         cause = Trigger(page[0][1], CauseKind.customer, row.key) if page else Trigger(0)
