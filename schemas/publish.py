@@ -135,10 +135,9 @@ TOPICS: Final = (
 def rendered() -> dict[str, str]:
     """The text of every published file, by file name."""
     texts = {f"{name}.schema.json": _schema(name, model) for name, model in MESSAGES.items()}
-    for name, (model, many) in ANSWERS.items():
-        texts[f"answers/{name}.schema.json"] = _schema(
-            f"answers:{name}", list[model] if many else model
-        )
+    for name, (model, is_list) in ANSWERS.items():
+        of: Any = list[model] if is_list else model  # type: ignore[valid-type]
+        texts[f"answers/{name}.schema.json"] = _schema(f"answers:{name}", of)
     texts["asyncapi.yaml"] = yaml.safe_dump(
         _asyncapi(), sort_keys=False, allow_unicode=True, width=118
     )

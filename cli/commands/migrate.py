@@ -1,38 +1,21 @@
-"""`points migrate` and `points topics apply`: the database's schema and the topics, made or brought up to date."""
+"""`points migrate`: the database's schema, made or brought up to date."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import typer
+from typing import Any
 
 from cli.support.console import JsonOption, emit, out
 from cli.support.errors import Exit, Failure
-from cli.support.wiring import check_server, configuration
-
-if TYPE_CHECKING:
-    from cli.support.broker import Broker, Topic
-    from processors.runtime.configuration import Configuration
-
-topics_app = typer.Typer(no_args_is_help=True, help="The topics that the product reads and writes.")
-
-FOURTEEN_DAYS_MS = 14 * 86_400_000
-"""How long dead letters are kept (SPEC 7): they are the one place, with the quarantine, where raw
-bytes live.
-"""
-LARGEST_LETTER = 8 << 20
-"""A dead letter is a record that its own topic took, with our headers on top: the usual 1 MB
-refuses the largest.
-"""
+from cli.support.wiring import check_server, database_configuration
 
 
 def migrate_command(json_: JsonOption = False) -> None:
     """Bring the database to the schema of this version, as its owner."""
     from psycopg import errors
 
+    from schemas.answers.operations import MigrateResult
     from store.postgres import migrate, session
 
-    found = configuration()
-    url = (found.database.owner_url or found.database.url).get_secret_value()
+    database = database_configuration().database
+    url = (database.owner_url or database.url).get_secret_value()
     with session.connect(url, role=None, name="points-migrate", tuned=False) as connection:
         check_server(connection)
     try:
@@ -41,7 +24,7 @@ def migrate_command(json_: JsonOption = False) -> None:
         raise _not_allowed(error) from None
     after = migrate.known_revision()
     if json_:
-        emit({"before": before, "after": after, "changed": before != after})
+        emit(MigrateResult(before=before, after=after, changed=before != after))
     elif before == after:
         out().print(f"nothing to do: the database is at revision {after}")
     else:
@@ -55,149 +38,16 @@ def _not_allowed(error: Any) -> Failure:
             Exit.REFUSED,
             [
                 wrong,
-                "the migration makes the role points_app, which workers act as, and grants it to the owner",
+                (
+                    "the migration makes the role points_app, which workers act as, "
+                    "and grants it to the owner"
+                ),
             ],
-            "let an administrator run CREATE ROLE points_app NOLOGIN; GRANT points_app TO the owner, and migrate again",
+            "let an administrator run CREATE ROLE points_app NOLOGIN; "
+            "GRANT points_app TO the owner, and migrate again",
         )
     return Failure(
         Exit.REFUSED,
         wrong,
         "migrate as the owner of the database and its schema: POINTS_DATABASE__OWNER_URL",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A topic as the configuration wants it.
-
-    `source`: others write it, so its settings are theirs.
-    """
-
-    name: str
-    settings: dict[str, str]
-    source: bool = False
-
-
-def wanted_topics(found: "Configuration") -> list[Wanted]:
-    """All topics of the product."""
-    topics = found.topics
-    dead = {
-        "cleanup.policy": "delete",
-        "retention.ms": str(FOURTEEN_DAYS_MS),
-        "max.message.bytes": str(LARGEST_LETTER),
-    }
-    return [
-        *(
-            Wanted(name, {}, source=True)
-            for name in (topics.orders, topics.deliveries, topics.customers, topics.commands)
-        ),
-        Wanted(topics.points_changed, {"cleanup.policy": "delete"}),
-        Wanted(topics.command_results, {"cleanup.policy": "delete"}),
-        Wanted(topics.settings, {"cleanup.policy": "compact"}),
-        *(
-            Wanted(n, dead)
-            for n in (
-                topics.dlq_orders,
-                topics.dlq_deliveries,
-                topics.dlq_customers,
-                topics.dlq_commands,
-            )
-        ),
-    ]
-
-
-@topics_app.command("apply")
-def topics_apply_command(json_: JsonOption = False) -> None:
-    """Create the topics that are missing, and tell which existing ones differ from what is wanted.
-
-    Existing topics are left as they are: they may be shared, and more partitions would move keys.
-    """
-    from cli.support.broker import Broker
-
-    found = configuration()
-    broker = Broker(found)
-    rows = _applied(broker, found)
-    if json_:
-        emit(rows)
-        return
-    console = out()
-    for row in rows:
-        mark = (
-            "[green]created[/]"
-            if row["created"]
-            else "[yellow]differs[/]"
-            if row["differs"]
-            else "[dim]exists[/] "
-        )
-        console.print(
-            f"{mark}  {row['topic']}  [dim]{row['partitions']} partitions, {row['replication']} replicas[/]"
-        )
-        for line in row["differs"]:
-            console.print(f"         [yellow]{line}[/]")
-
-
-def _applied(broker: "Broker", found: "Configuration") -> list[dict[str, Any]]:
-    from confluent_kafka import KafkaException
-
-    kafka, wanted = found.kafka, wanted_topics(found)
-    there = broker.topics(w.name for w in wanted)
-    created = set()
-    for w in wanted:
-        if w.name in there:
-            continue
-        try:
-            if broker.create(w.name, kafka.partitions, kafka.replication_factor, w.settings):
-                created.add(w.name)
-        except KafkaException as error:
-            raise _not_created(w.name, error, broker, kafka.replication_factor) from None
-    broker.refresh(w.name for w in wanted)
-    there = broker.topics(w.name for w in wanted)
-    settings = broker.settings(there)
-    return [
-        {
-            "topic": w.name,
-            "created": w.name in created,
-            "partitions": there[w.name].partitions,
-            "replication": there[w.name].replication,
-            "differs": differences(w, there[w.name], settings[w.name], found, broker),
-        }
-        for w in wanted
-        if w.name in there
-    ]
-
-
-def _not_created(name: str, error: Any, broker: "Broker", replication: int) -> Failure:
-    text = error.args[0].str()
-    if replication > broker.brokers:
-        remedy = f"the cluster has {broker.brokers} brokers: set POINTS_KAFKA__REPLICATION_FACTOR to that or less"
-    else:
-        remedy = "create it by other means, or give this user the right to create topics"
-    return Failure(Exit.CURSOR, f"topic {name} could not be created: {text}", remedy)
-
-
-def differences(
-    wanted: Wanted,
-    have: "Topic",
-    settings: dict[str, str],
-    found: "Configuration",
-    broker: "Broker",
-) -> list[str]:
-    """In which ways an existing topic is not as the configuration wants it, in words.
-
-    A mock broker has no settings.
-    """
-    if broker.is_mock:
-        return []
-    lines, partitions, replication = [], have.partitions, have.replication
-    if partitions != found.kafka.partitions:
-        lines.append(f"partitions: {partitions}, the configuration says {found.kafka.partitions}")
-    if replication != found.kafka.replication_factor:
-        lines.append(
-            f"replicas: {replication}, the configuration says {found.kafka.replication_factor}"
-        )
-    if wanted.source and "compact" in settings.get("cleanup.policy", ""):
-        lines.append("cleanup.policy: compact; records that are not read yet may vanish")
-    for name, value in wanted.settings.items():
-        if settings.get(name) != value:
-            lines.append(f"{name}: {settings.get(name)}, wanted is {value}")
-    return lines

@@ -27,14 +27,15 @@ def resume_command(
     The records that paused it, a window of them, may pass into the dead letters this time; with
     --strict they may not.
     """
+    from schemas.answers.streams import ResumeResult
     from store.postgres.session import transaction
-    from store.reads import views
+    from store.reads import status
     from store.streams import adoption, quarantine
 
     found = configuration()
     grace = 0 if strict else max(found.poison.window, found.poison.in_a_row)
     with connect(found) as connection:
-        states = {state.name: state for state in views.pipelines(connection)}
+        states = {state.name: state for state in status.pipelines(connection)}
         if pipeline is not None and pipeline not in states.keys() | {
             c.pipeline for c in adoption.known(connection)
         }:
@@ -54,7 +55,7 @@ def resume_command(
                 if quarantine.resume(cursor, name, grace):
                     resumed.append(name)
     if json_:
-        emit({"resumed": resumed, "grace": grace})
+        emit(ResumeResult(resumed=tuple(resumed), grace=grace))
         return
     for name in resumed:
         may = (

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql import Select
 
 Cursor = RawCursor[tuple[Any, ...]]
-Statement = Select[Any]
+Statement = Select[*tuple[Any, ...]]
 
 _DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, select
 
 from schemas.answers.members import HistoryEntry
+from schemas.events import POINTS_CHANGE_TYPES, PointsChangeType
 from schemas.packing import pack_id, unpack_id
 from store.ledger.ledger import EntryType
 from store.postgres import tables
@@ -39,6 +40,12 @@ _HISTORY = (
 )
 
 
+TYPE_WORDS: dict[int, PointsChangeType] = {
+    EntryType[word].value: word for word in POINTS_CHANGE_TYPES
+}
+"""The contract's word for each type of entry as it is stored."""
+
+
 def history(
     connection: Database, merchant_id: str, member_id: str, after: int, limit: int
 ) -> list[HistoryEntry]:
@@ -58,7 +65,7 @@ def _entry(row: dict[str, Any]) -> HistoryEntry:
     return HistoryEntry.model_validate(
         row
         | {
-            "type": EntryType(row["type"]).name,
+            "type": TYPE_WORDS[row["type"]],
             "order_id": unpack_id(order_id) if order_id is not None else None,
         }
     )

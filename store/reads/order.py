@@ -2,7 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
-from sqlalchemy import ARRAY, BigInteger, LargeBinary, Select, any_, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Integer,
+    LargeBinary,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+)
 
 from rules.explain.view import OrderEntry, OrderView, ParentOrder, SettingsVersion, TrackedNumber
 from rules.order.carrier_reports import numbers_of
@@ -10,18 +20,19 @@ from rules.order.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, CarrierReport, Or
 from schemas.packing import pack_id, unpack_id
 from store.carriers import tracking
 from store.carriers.tracking import StoredReport
-from store.ledger.ledger import EntryType
 from store.orders import customers, families
 from store.orders.orders import OrderRow, read_rows
 from store.postgres import tables
 from store.postgres.interning import InternedStrings
 from store.reads.execute import Cursor, one_row, rows
+from store.reads.history import TYPE_WORDS
 from store.reads.settings import version_of
 from store.reads.snapshot import Database, merchant_number, now, snapshot
 from store.settings import app_installs
 
 _account, _ledger, _orders = tables.account.c, tables.ledger.c, tables.orders.c
 _merchant_no = bindparam("merchant_no", type_=BigInteger)
+_BITS = literal(40, Integer)  # of an account number are its own, those above the merchant's
 
 # The columns of the statement that intake locks orders with, without the lock: looking must not
 # make intake wait.
@@ -32,7 +43,7 @@ _ACCOUNT_NOS = select(_account.account_no).where(
     _account.merchant_no == bindparam("merchant_no"),
     _account.member == any_(bindparam("members", type_=ARRAY(LargeBinary))),
 )
-_ENTRIES: Select[tuple[object, ...]] = (
+_ENTRIES = (
     select(
         _account.member,
         _ledger.sequence,
@@ -50,11 +61,10 @@ _ENTRIES: Select[tuple[object, ...]] = (
 _ENTRIES_IN_ACCOUNTS = _ENTRIES.where(
     _ledger.account_no == any_(bindparam("accounts", type_=ARRAY(BigInteger)))
 )
-# A merchant's accounts are one range of the ledger's key (the account number carries the merchant's
-# in its upper bits): for orders whose members changed more than once.
+# A merchant's accounts are one range of the ledger's key: for orders whose members changed more than once.
 _ENTRIES_OF_MERCHANT = _ENTRIES.where(
-    _ledger.account_no >= _merchant_no.op("<<")(40),
-    _ledger.account_no < (_merchant_no + 1).op("<<")(40),
+    _ledger.account_no >= _merchant_no.op("<<")(_BITS),
+    _ledger.account_no < (_merchant_no + 1).op("<<")(_BITS),
 )
 _AWAITING = select(func.count()).where(tables.awaiting_order.c.order_id == bindparam("order_id"))
 
@@ -174,7 +184,7 @@ def _entries(
         OrderEntry(
             member_id=unpack_id(member),
             sequence=sequence,
-            type=EntryType(kind).name,
+            type=TYPE_WORDS[kind],
             numbered=entry_no is not None,
             points=points,
             expires_at=expires,

@@ -30,7 +30,7 @@ _outbox_records = select(
 ).subquery()
 _outbox_oldest = (
     select(_outbox.kind, _outbox.value)
-    .where(_outbox.value.is_not(None), _outbox.kind <= OutboxKind.SETTINGS)
+    .where(_outbox.value.is_not(None), _outbox.kind <= OutboxKind.SETTINGS.value)
     .order_by(_outbox.id)
     .limit(1)
     .subquery()
@@ -150,7 +150,7 @@ def paused_pipelines(connection: Database) -> list[Pipeline]:
 
 def ignored_by_reason(connection: Database, pipeline: str) -> dict[str, int]:
     """How many records a pipeline ignored, by reason, the most frequent first."""
-    return dict(rows(raw(connection), _IGNORED, pipeline=pipeline))  # type: ignore[arg-type]
+    return dict(rows(raw(connection), _IGNORED, pipeline=pipeline))
 
 
 def relayed_shards(connection: Database) -> set[int]:
