@@ -322,7 +322,7 @@ def test_a_code_that_a_newer_table_has_is_marked_and_can_be_looked_at_again(engi
         )
     (row,) = told(engine, "unknown")
     assert row["shipped"] == {"word": "collected", "effect": None}
-    assert "the shipped table has it by now" in " ".join(
+    assert "now in the shipped table" in " ".join(
         points(engine.environment, "carriers", "unknown").out.split()
     )
     done = told(engine, "set", "ecpay", "unimartc2c", "2067", "collected", "--note", "as shipped")
@@ -330,8 +330,8 @@ def test_a_code_that_a_newer_table_has_is_marked_and_can_be_looked_at_again(engi
 
 
 def test_nothing_is_told_when_there_is_nothing(engine: Engine) -> None:
-    assert "no unknown codes" in points(engine.environment, "carriers", "unknown").out
-    assert "the shipped tables speak" in points(engine.environment, "carriers", "log").out
+    assert "No unknown codes: every code received is in a table" in points(engine.environment, "carriers", "unknown").out
+    assert "the shipped tables apply" in points(engine.environment, "carriers", "log").out
     empty = told(engine, "parked")
     assert empty == {
         "unmatched": {"numbers": 0, "oldest": None}, "ambiguous": {"numbers": 0, "oldest": None},

@@ -84,7 +84,7 @@ def test_balance_history_and_explain_agree(day: Engine) -> None:
         1000,
     )
     assert states[GRANTED]["due_at"] == "2024-03-05T16:00:00Z"
-    assert any("collected is awaited" in step for step in states[WAITING]["steps"])
+    assert any("at the store and has not been collected" in step for step in states[WAITING]["steps"])
     assert any("Completed returns: 1, together TWD 150" in step for step in states[CUT]["steps"])
 
 
@@ -102,7 +102,7 @@ def test_history_pages(day: Engine) -> None:
 
 def test_people_get_a_panel_and_a_table(day: Engine) -> None:
     panel = points(day.environment, "explain", SHOP, WAITING).out.replace("│", " ")
-    assert "collected is awaited" in " ".join(panel.split())
+    assert "at the store and has not been collected" in " ".join(panel.split())
     assert "available" in points(day.environment, "balance", SHOP, MEMBER).out
     assert "granted" in points(day.environment, "history", SHOP, MEMBER).out
 
@@ -131,7 +131,7 @@ def test_unknown_order_is_none_and_says_so(day: Engine) -> None:
         0,
         0,
     )
-    assert told["steps"] == ["unknown_order: no record of this order has come."]
+    assert told["steps"] == ["unknown_order: we have received no record of this order."]
 
 
 def test_an_order_moved_through_three_members_tells_all_its_entries(day: Engine) -> None:
