@@ -20,16 +20,20 @@ class Exit(IntEnum):
     OK = 0, "done"
     UNEXPECTED = (
         1,
-        "unexpected error; or `doctor` found something wrong that has no code of its own, "
-        "or a question was answered with no",
+        (
+            "unexpected error; or `doctor` found something wrong that has no code of its own, "
+            "or a question was answered with no"
+        ),
     )
     USAGE = 2, "wrong usage or configuration; a login that Kafka or PostgreSQL refuses"
     SCHEMA = 3, "the database's schema or version is not the one this version works with"
     CURSOR = 4, "a topic or a cursor is not as it must be"
     REFUSED = (
         5,
-        "refused: invalid settings, another version in force, a dead letter already dealt with, "
-        "missing rights",
+        (
+            "refused: invalid settings, another version in force, a dead letter already dealt "
+            "with, missing rights"
+        ),
     )
     NOT_FOUND = (
         6,

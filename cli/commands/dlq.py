@@ -141,18 +141,15 @@ def redrive_command(
     ] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Send records back to the topics they came from, as they were.
-
-    First fix what could not read them.
-    """
+    """Send records back to the topics they came from, unchanged, once their cause is fixed."""
     from schemas.answers.streams import RedriveResult
     from store.streams import dead_letters
 
-    found = configuration()
-    with connect(found) as connection:
+    configured = configuration()
+    with connect(configured) as connection:
         chosen = _chosen(connection, ids, all_=all_)
         if chosen:
-            _check_topics(found, connection, chosen)
+            _check_topics(configured, connection, chosen)
             dead_letters.redrive(connection, chosen, again=again)
     if json_:
         emit(RedriveResult(redriven=tuple(chosen)))
@@ -190,14 +187,14 @@ def _chosen(
 
 
 def _check_topics(
-    found: "Configuration", connection: "Connection[tuple[Any, ...]]", chosen: list[int]
+    configured: "Configuration", connection: "Connection[tuple[Any, ...]]", chosen: list[int]
 ) -> None:
     """A record for a topic that is gone would hold up everything behind it in the outbox."""
     from cli.support.broker import Broker
     from store.streams import dead_letters
 
     wanted = dead_letters.topics_of(connection, chosen)
-    gone = sorted(wanted - Broker(found).topics(wanted).keys())
+    gone = sorted(wanted - Broker(configured).topics(wanted).keys())
     if gone:
         raise Failure(
             Exit.CURSOR,

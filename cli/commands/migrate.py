@@ -38,10 +38,7 @@ def _not_allowed(error: Any) -> Failure:
             Exit.REFUSED,
             [
                 wrong,
-                (
-                    "the migration makes the role points_app, which workers act as, "
-                    "and grants it to the owner"
-                ),
+                "the migration creates the role points_app and grants it to the owner",
             ],
             "let an administrator run CREATE ROLE points_app NOLOGIN; "
             "GRANT points_app TO the owner, and migrate again",

@@ -18,13 +18,17 @@ MANY_CORES = 4
 """Below so many cores a second intake would only take them from the database."""
 ALL = "all"
 _ENDINGS = (Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.SCHEMA, Exit.CURSOR)
+_WORKERS = "\n".join(f"{kind.name}: {kind.does}." for kind in WORKERS.values())
+_SEVERAL = (
+    "Several workers are restarted after a crash (1); with 2, 3 or 4 all of them stop, as an "
+    "operator must act first. Each serves /metrics, /healthz and /readyz: the first on "
+    "POINTS_METRICS__PORT, the others on the ports after it."
+)
 HELP = f"""Run workers until SIGTERM or Ctrl-C, which let them finish their batch.
 
-{" ".join(f"{kind.name}: {kind.does}." for kind in WORKERS.values())}
+{_WORKERS}
 
-Several workers are restarted after a crash (1); with 2, 3 or 4 all of them stop, as an operator
-must act first. Each serves /metrics, /healthz and /readyz: the first on POINTS_METRICS__PORT, the
-others on the ports after it.
+{_SEVERAL}
 
 Exit codes: {" · ".join(f"{code} {code.meaning}" for code in _ENDINGS)}."""
 

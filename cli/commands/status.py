@@ -1,4 +1,4 @@
-"""`points status`: how everything is doing, on one screen."""
+"""`points status`: the state of everything, on one screen."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def status_command(json_: JsonOption = False) -> None:
-    """Show lag, cursors, due points, outbox, rechecks, dead letters, parked reports and pauses."""
-    found = configuration()
-    with connect(found) as connection:
-        answer, unreachable = read(connection, found)
+    """Show lag, cursors, dues, outbox, recheck queue, dead letters, parked reports and pauses."""
+    configured = configuration()
+    with connect(configured) as connection:
+        answer, unreachable = read(connection, configured)
     if json_:
         emit(answer)
     else:
@@ -31,7 +31,7 @@ def status_command(json_: JsonOption = False) -> None:
 
 
 def read(
-    connection: "Connection[tuple[Any, ...]]", found: "Configuration"
+    connection: "Connection[tuple[Any, ...]]", configured: "Configuration"
 ) -> "tuple[StatusAnswer, Failure | None]":
     """Asks the database for everything and Kafka for the ends of the logs.
 
@@ -49,7 +49,7 @@ def read(
     from store.carriers import parked
     from store.reads import status
 
-    cursors, unreachable = _lags(connection, found)
+    cursors, unreachable = _lags(connection, configured)
     due, outbox = status.due_stats(connection), status.outbox_stats(connection)
     shards, letters = status.relayed_shards(connection), status.dead_letter_stats(connection)
     paused, counts = status.paused_pipelines(connection), status.table_counts(connection)
@@ -77,7 +77,7 @@ def read(
 
 
 def _lags(
-    connection: "Connection[tuple[Any, ...]]", found: "Configuration"
+    connection: "Connection[tuple[Any, ...]]", configured: "Configuration"
 ) -> "tuple[list[CursorLag], Failure | None]":
     """The cursors that are no history, each with the records behind it where Kafka answers."""
     from schemas.answers.operations import CursorLag
@@ -88,7 +88,7 @@ def _lags(
     ends: dict[tuple[str, str, int], int] = {}
     unreachable = None
     try:
-        ends = _ends(found, rows)
+        ends = _ends(configured, rows)
     except Failure as failure:
         unreachable = failure
     # Rows of a former topic are history once the topic that is there now has rows of its own.
@@ -102,10 +102,12 @@ def _lags(
     return cursors, unreachable
 
 
-def _ends(found: "Configuration", rows: "list[KnownCursor]") -> dict[tuple[str, str, int], int]:
+def _ends(
+    configured: "Configuration", rows: "list[KnownCursor]"
+) -> dict[tuple[str, str, int], int]:
     from cli.support.broker import Broker
 
-    broker = Broker(found)
+    broker = Broker(configured)
     topics = broker.topics(row.topic for row in rows)
     here = [
         row
@@ -173,13 +175,13 @@ def _alarm(count: int, quiet: int = 0) -> str:
 def _cursors(cursors: "Sequence[CursorLag]") -> "Table | str":
     from rich.table import Table
 
-    from cli.commands.cursor import COUNTS
+    from store.streams.cursors import OUTCOMES
 
     if not cursors:
         return "[dim]no cursors yet: no worker has read a topic[/]"
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("partition")
-    for name in ("lag", "next", *COUNTS):
+    for name in ("lag", "next", *OUTCOMES):
         table.add_column(name, justify="right")
     pipeline = ""
     for cursor in cursors:
@@ -190,7 +192,7 @@ def _cursors(cursors: "Sequence[CursorLag]") -> "Table | str":
             f"  {cursor.topic}/{cursor.partition}",
             _lag(cursor.lag),
             str(cursor.next_offset),
-            *(f"{getattr(cursor, name):,}" for name in COUNTS),
+            *(f"{getattr(cursor, name):,}" for name in OUTCOMES),
         )
     return table
 

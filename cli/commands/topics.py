@@ -1,6 +1,5 @@
-"""`points topics apply`: the topics, created where they are missing."""
+"""`points topics apply`: create the topics that are missing, and report differences."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration
 
 if TYPE_CHECKING:
-    from cli.support.broker import Broker, Topic
+    from cli.support.broker import Broker, TopicInfo
     from processors.runtime.configuration import Configuration
     from schemas.answers.operations import TopicResult
 
@@ -20,8 +19,8 @@ app = typer.Typer(no_args_is_help=True, help="The topics that the product reads 
 FOURTEEN_DAYS_MS = 14 * 86_400_000
 """How long dead letters are kept (SPEC 7): only they and the quarantine hold raw bytes."""
 LARGEST_LETTER = 8 << 20
-"""A dead letter is a record that its own topic took, with our headers on top: the usual 1 MB
-refuses the largest.
+"""A dead letter is a record that its topic took, with our headers on top: the usual limit of 1 MB
+would refuse the largest.
 """
 
 
@@ -37,9 +36,9 @@ class Wanted:
     source: bool = False
 
 
-def wanted_topics(found: "Configuration") -> list[Wanted]:
+def wanted_topics(configured: "Configuration") -> list[Wanted]:
     """All topics of the product."""
-    topics = found.topics
+    topics = configured.topics
     dead = {
         "cleanup.policy": "delete",
         "retention.ms": str(FOURTEEN_DAYS_MS),
@@ -54,8 +53,8 @@ def wanted_topics(found: "Configuration") -> list[Wanted]:
         Wanted(topics.command_results, {"cleanup.policy": "delete"}),
         Wanted(topics.settings, {"cleanup.policy": "compact"}),
         *(
-            Wanted(n, dead)
-            for n in (
+            Wanted(name, dead)
+            for name in (
                 topics.dlq_orders,
                 topics.dlq_deliveries,
                 topics.dlq_customers,
@@ -67,64 +66,65 @@ def wanted_topics(found: "Configuration") -> list[Wanted]:
 
 @app.command("apply")
 def apply_command(json_: JsonOption = False) -> None:
-    """Create missing topics. Existing topics are never changed; differences are reported.
+    """Create missing topics, and report existing ones that differ from the configuration.
 
-    They may be shared, and more partitions would move keys.
+    Existing topics are never changed: they may be shared, and more partitions would move keys.
     """
     from cli.support.broker import Broker
 
-    found = configuration()
-    broker = Broker(found)
-    rows = _applied(broker, found)
+    configured = configuration()
+    broker = Broker(configured)
+    rows = _applied(broker, configured)
     if json_:
         emit(rows)
         return
-    _print(rows)
-
-
-def _print(rows: "Sequence[TopicResult]") -> None:
     console = out()
     for row in rows:
-        mark = "[dim]exists[/] "
-        if row.created:
-            mark = "[green]created[/]"
-        elif row.differs:
-            mark = "[yellow]differs[/]"
         size = f"{row.partitions} partitions, {row.replication} replicas"
-        console.print(f"{mark}  {row.topic}  [dim]{size}[/]")
+        console.print(f"{_mark(row)}  {row.topic}  [dim]{size}[/]")
         for line in row.differs:
             console.print(f"         [yellow]{line}[/]")
 
 
-def _applied(broker: "Broker", found: "Configuration") -> "list[TopicResult]":
+def _mark(row: "TopicResult") -> str:
+    if row.created:
+        return "[green]created[/]"
+    return "[yellow]differs[/]" if row.differs else "[dim]exists[/] "
+
+
+def _applied(broker: "Broker", configured: "Configuration") -> "list[TopicResult]":
     from confluent_kafka import KafkaException
 
     from schemas.answers.operations import TopicResult
 
-    kafka, wanted = found.kafka, wanted_topics(found)
-    there = broker.topics(w.name for w in wanted)
+    kafka, wanted = configured.kafka, wanted_topics(configured)
+    existing = broker.topics(topic.name for topic in wanted)
     created = set()
-    for w in wanted:
-        if w.name in there:
+    for topic in wanted:
+        if topic.name in existing:
             continue
         try:
-            if broker.create(w.name, kafka.partitions, kafka.replication_factor, w.settings):
-                created.add(w.name)
+            if broker.create(
+                topic.name, kafka.partitions, kafka.replication_factor, topic.settings
+            ):
+                created.add(topic.name)
         except KafkaException as error:
-            raise _not_created(w.name, error, broker, kafka.replication_factor) from None
-    broker.refresh(w.name for w in wanted)
-    there = broker.topics(w.name for w in wanted)
-    settings = broker.settings(there)
+            raise _not_created(topic.name, error, broker, kafka.replication_factor) from None
+    broker.refresh(topic.name for topic in wanted)
+    existing = broker.topics(topic.name for topic in wanted)
+    settings = broker.settings(existing)
     return [
         TopicResult(
-            topic=w.name,
-            created=w.name in created,
-            partitions=there[w.name].partitions,
-            replication=there[w.name].replication,
-            differs=tuple(differences(w, there[w.name], settings[w.name], found, broker)),
+            topic=topic.name,
+            created=topic.name in created,
+            partitions=existing[topic.name].partitions,
+            replication=existing[topic.name].replication,
+            differs=tuple(
+                differences(topic, existing[topic.name], settings[topic.name], configured, broker)
+            ),
         )
-        for w in wanted
-        if w.name in there
+        for topic in wanted
+        if topic.name in existing
     ]
 
 
@@ -142,23 +142,25 @@ def _not_created(name: str, error: Any, broker: "Broker", replication: int) -> F
 
 def differences(
     wanted: Wanted,
-    have: "Topic",
+    have: "TopicInfo",
     settings: dict[str, str],
-    found: "Configuration",
+    configured: "Configuration",
     broker: "Broker",
 ) -> list[str]:
-    """In which ways an existing topic is not as the configuration wants it, in words.
+    """How an existing topic differs from the configuration, a line each.
 
     A mock broker has no settings.
     """
     if broker.is_mock:
         return []
     lines, partitions, replication = [], have.partitions, have.replication
-    if partitions != found.kafka.partitions:
-        lines.append(f"partitions: {partitions}, the configuration says {found.kafka.partitions}")
-    if replication != found.kafka.replication_factor:
+    if partitions != configured.kafka.partitions:
         lines.append(
-            f"replicas: {replication}, the configuration says {found.kafka.replication_factor}"
+            f"partitions: {partitions}, the configuration says {configured.kafka.partitions}"
+        )
+    if replication != configured.kafka.replication_factor:
+        lines.append(
+            f"replicas: {replication}, the configuration says {configured.kafka.replication_factor}"
         )
     if wanted.source and "compact" in settings.get("cleanup.policy", ""):
         lines.append("cleanup.policy: compact; records that are not read yet may vanish")

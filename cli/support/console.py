@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 WIDTH_OF_A_PIPE = 120
-"""Lines for nobody's terminal are not folded at 80 columns, so that logs and `grep` get whole rows."""
+"""Output that goes to no terminal is not folded at 80 columns: `grep` gets whole rows."""
 SLOW_SECONDS = 2.0
 """What takes longer shows how far it is."""
 
@@ -24,7 +24,7 @@ SLOW_SECONDS = 2.0
 def out() -> "Console":
     """The console for what a command answers.
 
-    Without colours when NO_COLOR is set or nobody looks.
+    Without colours when NO_COLOR is set or the output is no terminal.
     """
     from rich.console import Console
 
@@ -42,7 +42,7 @@ def err() -> "Console":
 
 @contextmanager
 def slow_progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Takes (done, total), and shows a bar on stderr once it has taken more than two seconds and somebody looks."""
+    """Takes (done, total), and shows a bar on a terminal's stderr after more than two seconds."""
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     began, console = time.monotonic(), err()

@@ -1,4 +1,4 @@
-"""From the environment to the parts: configuration, all its problems at once, and connections fit for use."""
+"""From the environment to the parts: configuration, and connections that are fit for use."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +54,13 @@ def _wrong_with_database(database: "DatabaseConfiguration") -> list[str]:
     return problems
 
 
-def _beyond_types(found: "Configuration") -> list[str]:
-    problems, kafka = _wrong_with_database(found.database), found.kafka
+def _beyond_types(loaded: "Configuration") -> list[str]:
+    problems, kafka = _wrong_with_database(loaded.database), loaded.kafka
     if kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism is None:
         problems.append(
             f"POINTS_KAFKA__SASL_MECHANISM: is missing; {kafka.security_protocol} needs one"
         )
-    names = list(found.topics.model_dump().values())
+    names = list(loaded.topics.model_dump().values())
     problems += [
         f"POINTS_TOPICS__…: two topics have the name {n}"
         for n in sorted({n for n in names if names.count(n) > 1})
@@ -79,14 +79,12 @@ def _wrong_with_url(url: "SecretStr") -> list[str]:
         conninfo_to_dict(text)
     except psycopg.ProgrammingError:
         # psycopg's text repeats parts of the URL, and so perhaps of the password.
-        return [
-            "cannot be read: write postgresql://user:password@host:port/database, with %-escapes for special signs"
-        ]
+        return ["cannot be read: write postgresql://user:password@host/database, with %-escapes"]
     return []
 
 
 def connect(
-    found: "Configuration | DatabaseOnlyConfiguration", *, name: str = "points-cli"
+    loaded: "Configuration | DatabaseOnlyConfiguration", *, name: str = "points-cli"
 ) -> "Connection[tuple[Any, ...]]":
     """A connection for people's questions, to a database that this version knows.
 
@@ -95,12 +93,12 @@ def connect(
     from store.postgres import migrate, session
 
     connection = session.connect(
-        found.database.url.get_secret_value(), role=None, name=name, tuned=False
+        loaded.database.url.get_secret_value(), role=None, name=name, tuned=False
     )
     try:
         check_server(connection)
         migrate.check(connection)
-        take_role(connection, found.database.role)
+        take_role(connection, loaded.database.role)
     except BaseException:
         connection.close()
         raise
@@ -132,5 +130,6 @@ def take_role(connection: "Connection[tuple[Any, ...]]", role: str | None) -> No
         raise Failure(
             Exit.REFUSED,
             f"PostgreSQL does not let us act as {role}: {error.diag.message_primary}",
-            f"run `points migrate` as the owner, then GRANT {role} TO the user of POINTS_DATABASE__URL",
+            f"run `points migrate` as the owner, then GRANT {role} TO the user of "
+            "POINTS_DATABASE__URL",
         ) from None

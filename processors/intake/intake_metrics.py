@@ -12,9 +12,8 @@ from processors.runtime.kafka.feed import Record
 from rules.earning.earning import ONLINE_CHANNELS, RETAIL_CHANNELS
 from rules.order.options import is_known
 from schemas.carriers import is_known_service
-from store.streams.cursors import Counts, PartitionId
+from store.streams.cursors import OUTCOMES, Counts, PartitionId
 
-OUTCOMES = ("applied", "duplicate", "ignored", "parked", "dead")
 KNOWN_CREATED_BY = ONLINE_CHANNELS | RETAIL_CHANNELS | {None}
 """SPEC 1.4; all others count as `ec`, and are counted here."""
 

@@ -188,7 +188,7 @@ class Recheck(SettlingWorker):
         rows = orders.lock(cursor, sorted(triggers), self._words)
         reports = {key: row.facts.reports for key, row in rows.items()}
         if kind is Kind.ORDER:
-            contested_numbers.apply_new_codes(cursor, rows, self._words, self._merchants.codes)
+            contested_numbers.apply_new_codes(rows.values(), self._merchants.codes)
         before = {key: _settled(row) for key, row in rows.items()}
         tally = settle(
             cursor, [(row, triggers[key]) for key, row in rows.items()], self._merchants, now

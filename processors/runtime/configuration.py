@@ -90,7 +90,10 @@ class MetricsConfiguration(_Section):
 
 
 class PoisonConfiguration(_Section):
-    """When a pipeline pauses over unreadable records: so many in a row, or this share of the last so many."""
+    """When a pipeline pauses over unreadable records.
+
+    `in_a_row` of them, or a `share` of the last `window` records, over so many `merchants` or none.
+    """
 
     in_a_row: int = Field(50, ge=1)
     window: int = Field(1000, ge=1)
@@ -99,7 +102,7 @@ class PoisonConfiguration(_Section):
 
 
 class IntakeConfiguration(_Section):
-    """Records a transaction (four times as many while there is a backlog), and how long to wait for them."""
+    """Records per transaction (four times as many in a backlog), and how long to wait for them."""
 
     batch: int = Field(2000, ge=1, le=100_000)
     wait_ms: int = Field(15, ge=1, le=1000)
@@ -136,7 +139,9 @@ class Configuration(_FromEnvironment):
 
 
 _Kind = TypeVar("_Kind", bound=_FromEnvironment)
-_REMEDY = "docs/configuration.md lists every variable; `make up` prints those of a local stack"
+_REMEDY = (
+    "docs/reference/configuration.md lists every variable; `make up` prints those of a local stack"
+)
 
 
 class ConfigurationRefused(PointsError):
@@ -184,6 +189,6 @@ def _problems(error: ValidationError | SettingsError) -> list[str]:
             else []
         )
         words = {"missing": "is missing", "extra_forbidden": "is not a known variable"}
-        said = words.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-        lines.append(f"POINTS_{'__'.join(path).upper()}: {said}")
+        text = words.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+        lines.append(f"POINTS_{'__'.join(path).upper()}: {text}")
     return lines

@@ -1,4 +1,4 @@
-"""The loop that all workers share: turn, wait, stay up through whatever the infrastructure does (DESIGN 2.6, 2.7)."""
+"""The loop that all workers share: turn, wait, and outlive failing servers (DESIGN 2.6, 2.7)."""
 
 import random
 import time
@@ -27,7 +27,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 
 
 class Backoff:
-    """Growing waits with jitter, so that workers that lost the same server do not all come back in one moment."""
+    """Growing waits with jitter: workers that lost one server do not all come back at once."""
 
     def __init__(self, first: float = FIRST_WAIT, longest: float = LONGEST_WAIT) -> None:
         """`first` and `longest` in seconds."""
@@ -68,7 +68,7 @@ class Loop:
         self._sampled_at = 0.0
 
     def run(self) -> None:
-        """Turns until told to stop.
+        """Turns until it is asked to stop.
 
         Raises a PointsError when an operator must act, and any other error as it comes.
         """
@@ -91,10 +91,10 @@ class Loop:
             metrics.CURSOR_REFUSALS.inc()
             log().warning("cursor_refused", why=one_line(error))
             self._drop()
-            # Two that fight for a partition must not keep each other from ever getting through.
+            # Two that fight for a partition must not block each other for ever (I6).
             self._idle(self._backoff.next())
         except Paused as error:
-            # Nothing of the batch was written. The pause is, by the next turn.
+            # Nothing of the batch was written; the next turn writes the pause.
             self._to_pause = str(error) if isinstance(error, MustPause) else None
             self._held = True
             self._drop()
@@ -117,7 +117,7 @@ class Loop:
         if self._held and self._is_paused(worker, connection):
             return 0.0
         wait = worker.turn()
-        self._tell(worker.trouble())
+        self._report(worker.trouble())
         self._was_connected = True
         if time.monotonic() - self._sampled_at > SAMPLE_SECONDS:
             self._sampled_at = time.monotonic()
@@ -148,29 +148,26 @@ class Loop:
         return connection
 
     def _is_paused(self, worker: Worker, connection: Database) -> bool:
-        """Writes the pause that is to be written.
-
-        While it holds, lets a second pass and answers True.
-        """
+        """Writes a pause that a batch asked for; while one holds, waits a second and is True."""
         pipeline = worker.pipeline or ""
         with transaction(connection) as cursor:
             if self._to_pause is not None:
                 quarantine.pause(cursor, pipeline, self._to_pause)
-            found = quarantine.paused(cursor, pipeline)
-        self._to_pause, self._held = None, found is not None
-        metrics.PIPELINE_PAUSED.labels(pipeline).set(found is not None)
-        if found is not None:
+            pause = quarantine.paused(cursor, pipeline)
+        self._to_pause, self._held = None, pause is not None
+        metrics.PIPELINE_PAUSED.labels(pipeline).set(pause is not None)
+        if pause is not None:
             self._was_connected = True
             self._backoff.reset()
-            self._tell(f"paused: {found[1]}")
+            self._report(f"paused: {pause[1]}")
             self._idle(PAUSE_LOOK_SECONDS)
-        return found is not None
+        return pause is not None
 
     def _beat(self) -> bool:
         self._health.beat()
         return self._stop.asked
 
-    def _tell(self, reason: str | None) -> None:
+    def _report(self, reason: str | None) -> None:
         if self._health.become(reason):
             if reason is None:
                 log().info("ready")
@@ -180,19 +177,16 @@ class Loop:
     def _wait_out(self, error: Exception) -> None:
         """Keeps polling Kafka meanwhile, so that the membership of the group lives on."""
         lost = self._lose_connection(error)
-        whose = "database" if isinstance(error, psycopg.Error) else "kafka"
-        if lost or whose == "kafka":
-            self._tell(f"{whose}: {one_line(error)}")
+        server = "database" if isinstance(error, psycopg.Error) else "kafka"
+        if lost or server == "kafka":
+            self._report(f"{server}: {one_line(error)}")
         else:
             log().warning("rolled_back", why=one_line(error))
         self._drop()
         self._idle(self._backoff.next())
 
     def _lose_connection(self, error: Exception) -> bool:
-        """Counts the trouble.
-
-        Whether the connection is lost (the victim of a deadlock keeps it).
-        """
+        """Counts the trouble; whether the connection is lost (a deadlock's victim keeps it)."""
         if not isinstance(error, psycopg.Error):
             metrics.BROKER_TROUBLES.inc()
             return False
@@ -215,7 +209,7 @@ class Loop:
             self._worker.drop()
 
     def _idle(self, seconds: float) -> None:
-        """Waits, polling, in slices: a signal must not wait for the whole of it."""
+        """Waits and polls in slices: a signal must not wait for the whole of it."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.asked:
             self._health.beat()
@@ -231,7 +225,7 @@ class Loop:
 
 
 def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) -> int:
-    """Runs one worker in this process until it is told to stop.
+    """Runs one worker in this process until it is asked to stop.
 
     Answers the exit code (see schemas/errors.py).
     """
@@ -244,7 +238,8 @@ def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) 
     except OSError as error:
         log().error(
             "refused",
-            why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): set POINTS_METRICS__PORT",
+            why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): "
+            "set POINTS_METRICS__PORT",
         )
         return Exit.USAGE
     log().info("serving", url=server.url)

@@ -108,7 +108,7 @@ class DatabaseWorker:
 
 
 class SettlingWorker(DatabaseWorker):
-    """A worker that reads orders and merchants, and so remembers their interned words and settings."""
+    """A worker that decides orders, and so remembers interned words and merchants' settings."""
 
     def use(self, connection: Database) -> None:
         """Goes on with a new connection, and reads what it remembers from there."""

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from psycopg import Connection, IsolationLevel, RawCursor
-from schemas.errors import Exit, PointsError
 from sqlalchemy import bindparam, func, select
 
+from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
 from store.postgres import tables
 from store.reads.execute import Cursor, one_row, rows

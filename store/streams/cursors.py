@@ -19,6 +19,10 @@ class PartitionId(NamedTuple):
     partition: int
 
 
+OUTCOMES = ("applied", "duplicate", "ignored", "parked", "dead")
+"""What can become of a record (I7): the names of the counts, in the order in which they are shown."""
+
+
 @dataclass(slots=True)
 class Counts:
     """What became of the records of one partition in one batch (I7)."""

@@ -40,7 +40,7 @@ cost one write.
 """
 HINT_SECONDS = 5.0
 GONE_AFTER = 3
-"""So many checks in a row must miss a topic: a broker that has just started may not know it yet."""
+"""Checks in a row that must miss a topic: a broker that just started may not know it yet."""
 NOWHERE = 2**63
 """The position of a partition that is not ours: no offset reaches it."""
 
@@ -54,7 +54,7 @@ class Record(NamedTuple):
 
 
 class Feed:
-    """Consumers in a group, whose positions come from `start_at` and which drop what was revoked."""
+    """Consumers in a group: they start where `start_at` says, and drop what was revoked."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class Feed:
 
     @property
     def is_assigned(self) -> bool:
-        """Whether the group has answered for every topic, if only that there is nothing left for us."""
+        """Whether the group has answered for every topic, if only that nothing is left for us."""
         return len(self._assigned_topics) == len(self._topics)
 
     def _assigned(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
@@ -141,7 +141,7 @@ class Feed:
                 place = self._place(part.topic, part.partition)
                 first, _ = reader.get_watermark_offsets(part, timeout=METADATA_TIMEOUT)
                 part.offset = self.positions[place] = self._start_at(place, first)
-        except Exception as error:  # noqa: BLE001 - raised again by `batch`: librdkafka would swallow it here
+        except Exception as error:  # noqa: BLE001 - librdkafka would swallow it; `batch` raises it
             self._trouble, self._must_reopen = error, True
             for part in partitions:
                 self.positions.pop(self._place(part.topic, part.partition), None)
@@ -156,14 +156,14 @@ class Feed:
             self.positions.pop(self._place(part.topic, part.partition), None)
 
     def _lost(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
-        """The group has taken us for dead: until it answers anew, nothing is ours."""
+        """The group has taken us for dead: until it answers again, nothing is ours."""
         self._revoked(reader, partitions)
         self._assigned_topics.difference_update(
             topic for topic, mine in self._consumers.items() if mine is reader
         )
 
     def batch(self, size: int, wait: float) -> list[Record]:
-        """Up to `size` records of partitions that are still assigned, and more of them while there is a backlog.
+        """Up to `size` records of partitions that are still assigned, and more in a backlog.
 
         Raises TopicChanged, and whatever went wrong while partitions were assigned.
         """
@@ -180,7 +180,7 @@ class Feed:
         return self._ours(messages)
 
     def _gather(self, size: int, wait: float) -> list[Message]:
-        """Records come together while the batch before is worked on: that time counts as waiting."""
+        """Records gather while the batch before is worked on: that time counts as waiting."""
         since = time.monotonic() - self._gathered_at
         messages = self._read(size, max(0.0, wait - since)) or self._read(size, wait)
         self._gathered_at = time.monotonic()
@@ -207,7 +207,11 @@ class Feed:
         return messages
 
     def _ours(self, messages: Sequence[Message]) -> list[Record]:
-        """`consume` may return records of a partition that was revoked meanwhile, or that a seek has left behind."""
+        """The records of our partitions that come next.
+
+        `consume` may return records of a partition that was revoked meanwhile, or that a seek has
+        left behind.
+        """
         positions = dict(self.positions)
         ours: list[Record] = []
         for message in messages:
@@ -234,7 +238,7 @@ class Feed:
         self.listener.alarmed = True
 
     def done(self, offsets: dict[PartitionId, int]) -> None:
-        """Takes note of new positions after a commit, and now and then tells Kafka, as a hint for people's tools."""
+        """Notes new positions after a commit; now and then gives them to Kafka as a hint."""
         for place, offset in offsets.items():
             if place in self.positions:
                 self.positions[place] = offset
@@ -296,7 +300,10 @@ class Feed:
                 getattr(reader, what)(parts)
 
     def check_topics(self) -> None:
-        """Raises TopicChanged when a topic is gone or another one by now, KafkaException when nobody answers."""
+        """Raises TopicChanged if a topic was deleted or recreated.
+
+        Raises KafkaException if the broker does not answer.
+        """
         if self._is_mock:
             self._admin.list_topics(timeout=METADATA_TIMEOUT)
             self.listener.alarmed = False
