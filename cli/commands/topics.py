@@ -120,7 +120,9 @@ def _applied(broker: "Broker", configured: "Configuration") -> "list[TopicResult
             partitions=existing[topic.name].partitions,
             replication=existing[topic.name].replication,
             differs=tuple(
-                differences(topic, existing[topic.name], settings[topic.name], configured, broker)
+                topic_differences(
+                    topic, existing[topic.name], settings[topic.name], configured, broker
+                )
             ),
         )
         for topic in wanted
@@ -140,7 +142,7 @@ def _not_created(name: str, error: Any, broker: "Broker", replication: int) -> F
     return Failure(Exit.CURSOR, f"topic {name} could not be created: {text}", remedy)
 
 
-def differences(
+def topic_differences(
     wanted: Wanted,
     have: "TopicInfo",
     settings: dict[str, str],

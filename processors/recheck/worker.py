@@ -36,9 +36,9 @@ CLAIMED: Mapping[Kind, int] = {
 """Queue rows per transaction, by kind, sized to expand to about one batch of orders."""
 LEAST_PAGE = 50
 """Orders of one row per transaction at least, however many rows share it."""
-SLEEP_SECONDS = 0.1
+RECHECK_SLEEP_SECONDS = 0.1
 """While the queue is empty."""
-SHORT_SLEEP_SECONDS = SLEEP_SECONDS / 5
+SHORT_RECHECK_SLEEP_SECONDS = RECHECK_SLEEP_SECONDS / 5
 """While other transactions are waited for that may still add rows."""
 
 
@@ -104,9 +104,9 @@ class Recheck(SettlingWorker):
 
         A short sleep with nothing claimed, a shorter one while others' transactions are waited for.
         """
-        result = self.recheck()
+        result = self.recheck_orders()
         if not result.rows:
-            return SHORT_SLEEP_SECONDS if result.waiting else SLEEP_SECONDS
+            return SHORT_RECHECK_SLEEP_SECONDS if result.waiting else RECHECK_SLEEP_SECONDS
         metrics.RECHECKED.inc(result.tally.claimed)
         batch_metrics.posted(result.tally)
         return 0.0
@@ -115,7 +115,7 @@ class Recheck(SettlingWorker):
         """The length of the queue; any transaction left open on the server holds it up."""
         metrics.RECHECK_ROWS.set(recheck.waiting(raw(self._connection)))
 
-    def recheck(self, limit: int = RECHECK_BATCH) -> RecheckResult:
+    def recheck_orders(self, limit: int = RECHECK_BATCH) -> RecheckResult:
         """One transaction: claims rows whose time has come and settles their orders.
 
         Rows whose orders were all seen are taken out, the others remember how far they came.
