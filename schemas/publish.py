@@ -97,8 +97,8 @@ TOPICS: Final = (
         _ANY_KEY,
         "The same envelopes with topic order_delivery/*, and carriers' reports, which have no"
         " envelope: with a tracking number, an order's id or both, and with a code, a text or both."
-        " An order's id joins a report by itself; a tracking number joins it to the order that names"
-        " it, in whatever order the two come.",
+        " An order's id joins a report by itself; a tracking number joins it to the order that"
+        " names it, in whatever order the two come.",
         ("upstream-order-delivery", "carrier-report"),
     ),
     Topic(

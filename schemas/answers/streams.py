@@ -53,7 +53,8 @@ def _zero_is_never(moment: object) -> object:
 class CursorAnswer(AnswerModel):
     """Where a pipeline is in a partition, and what became of its records (I7).
 
-    The counts are of the records from `first_offset` up to `next_offset`. `retired`: a row of a former topic or log, kept as history.
+    The counts are of the records from `first_offset` up to `next_offset`. `retired`: a row of a
+    former topic or log, kept as history.
     """
 
     pipeline: str

@@ -15,7 +15,8 @@ from store.reads.snapshot import Database, merchant_number, snapshot
 
 _ledger, _note = tables.ledger.c, tables.entry_note.c
 
-# Columns have the names of the answer. The text of an entry is erasable (I3), so it lies in a row of its own, which may be missing.
+# Columns have the names of the answer. The text of an entry is erasable (I3), so it lies in a row
+# of its own, which may be missing.
 _HISTORY = (
     select(
         _ledger.sequence,

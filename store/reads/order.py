@@ -32,7 +32,7 @@ from store.settings import app_installs
 
 _account, _ledger, _orders = tables.account.c, tables.ledger.c, tables.orders.c
 _merchant_no = bindparam("merchant_no", type_=BigInteger)
-_BITS = literal(40, Integer)  # of an account number are its own, those above the merchant's
+_BITS = literal(40, Integer)
 
 # The columns of the statement that intake locks orders with, without the lock: looking must not
 # make intake wait.
@@ -61,7 +61,8 @@ _ENTRIES = (
 _ENTRIES_IN_ACCOUNTS = _ENTRIES.where(
     _ledger.account_no == any_(bindparam("accounts", type_=ARRAY(BigInteger)))
 )
-# A merchant's accounts are one range of the ledger's key: for orders whose members changed more than once.
+# For orders whose members changed more than once. A merchant's accounts are one range of the
+# ledger's key: the upper bits of an account number, above these 40, are the merchant's.
 _ENTRIES_OF_MERCHANT = _ENTRIES.where(
     _ledger.account_no >= _merchant_no.op("<<")(_BITS),
     _ledger.account_no < (_merchant_no + 1).op("<<")(_BITS),

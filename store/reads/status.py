@@ -73,7 +73,7 @@ _LEDGER_RIGHTS = select(
 
 
 class DueStats(NamedTuple):
-    """The plan, at the database's `now`: orders due and not granted, planned in all, the soonest."""
+    """The plan at the database's `now`: orders due and not granted, all planned, the soonest."""
 
     now: Micros
     overdue: int

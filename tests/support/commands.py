@@ -1,4 +1,4 @@
-"""Running `points` commands inside the test's process: as a user sees them, without a second's start each."""
+"""Runs `points` commands inside the test's process: as a user sees them, but started at once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
