@@ -51,7 +51,7 @@ class ParkedReport(AnswerModel):
     return_leg: bool
 
 
-class ContestedNumber(AnswerModel):
+class AmbiguousNumberAnswer(AnswerModel):
     """A tracking number whose reports fit several orders.
 
     `crowded`: so many orders named it that it counts for none of them.
@@ -64,7 +64,7 @@ class ContestedNumber(AnswerModel):
     reports: tuple[ParkedReport, ...]
 
 
-class AwaitedOrder(AnswerModel):
+class AwaitedOrderAnswer(AnswerModel):
     """An order id that reports name without a merchant, and the merchants with such an order."""
 
     order_id: str
@@ -76,5 +76,5 @@ class AwaitedOrder(AnswerModel):
 class ParkedListAnswer(ParkedAnswer):
     """The counts, and the ambiguous numbers and order ids themselves (`--ambiguous`)."""
 
-    numbers: tuple[ContestedNumber, ...]
-    orders: tuple[AwaitedOrder, ...]
+    numbers: tuple[AmbiguousNumberAnswer, ...]
+    orders: tuple[AwaitedOrderAnswer, ...]

@@ -9,7 +9,7 @@ from cli.support.console import JsonOption, emit, out
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
-    from schemas.answers.parked import AwaitedOrder, ContestedNumber, ParkedAnswer
+    from schemas.answers.parked import AwaitedOrderAnswer, AmbiguousNumberAnswer, ParkedAnswer
     from schemas.ids import Micros
     from store.carriers.parked import Contested, Parked
 
@@ -28,27 +28,27 @@ def parked_command(
 
     Unmatched ones wait 180 days; ambiguous ones fit several orders and count for none.
     """
-    from schemas.answers.parked import AwaitedOrder, ParkedListAnswer
+    from schemas.answers.parked import AwaitedOrderAnswer, ParkedListAnswer
     from store.carriers import parked as reports
 
     with connect(database_configuration()) as connection:
         answer = parked_answer(reports.parked(connection), reports.purged(connection))
         numbers = reports.contested(connection, limit) if ambiguous else []
         awaited = reports.awaited(connection, limit) if ambiguous else []
-    contested = tuple(_contested(number) for number in numbers)
+    listed = tuple(_ambiguous(number) for number in numbers)
     # Those that no merchant has are not ambiguous: their reports simply wait.
     orders = tuple(
-        AwaitedOrder.model_validate(order) for order in awaited if len(order.merchants) > 1
+        AwaitedOrderAnswer.model_validate(order) for order in awaited if len(order.merchants) > 1
     )
     if json_ and ambiguous:
-        emit(ParkedListAnswer(**dict(answer), numbers=contested, orders=orders))
+        emit(ParkedListAnswer(**dict(answer), numbers=listed, orders=orders))
     elif json_:
         emit(answer)
     else:
         _print_counts(answer)
-        _print_contested(contested)
+        _print_ambiguous(listed)
         _print_awaited(orders)
-        if len(contested) == limit:
+        if len(listed) == limit:
             out().print(f"[dim]the oldest {limit}; more with --limit[/]")
 
 
@@ -64,11 +64,11 @@ def parked_answer(parked: "Parked", purged: dict[str, int]) -> "ParkedAnswer":
     )
 
 
-def _contested(number: "Contested") -> "ContestedNumber":
+def _ambiguous(number: "Contested") -> "AmbiguousNumberAnswer":
     """An ambiguous number, with the orders that ever named it and all reports that came for it."""
-    from schemas.answers.parked import ClaimingOrder, ContestedNumber, ParkedReport
+    from schemas.answers.parked import ClaimingOrder, AmbiguousNumberAnswer, ParkedReport
 
-    return ContestedNumber(
+    return AmbiguousNumberAnswer(
         tracking_number=number.number.decode("ascii", "replace"),
         since=number.since,
         crowded=number.crowded,
@@ -135,7 +135,7 @@ def _minute(moment: "Micros") -> str:
     return f"{iso(moment)[:16]}Z"
 
 
-def _print_contested(numbers: "Iterable[ContestedNumber]") -> None:
+def _print_ambiguous(numbers: "Iterable[AmbiguousNumberAnswer]") -> None:
     from rich.markup import escape
 
     from schemas.ids import iso
@@ -159,7 +159,7 @@ def _print_contested(numbers: "Iterable[ContestedNumber]") -> None:
             console.print(f"  {iso(report.occurred_at)}  {code}: {report.word}{leg}")
 
 
-def _print_awaited(orders: "Iterable[AwaitedOrder]") -> None:
+def _print_awaited(orders: "Iterable[AwaitedOrderAnswer]") -> None:
     from rich.markup import escape
 
     for order in orders:
