@@ -9,7 +9,7 @@ from cli.support.console import JsonOption, emit, out
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
-    from schemas.answers.parked import AwaitedOrderAnswer, AmbiguousNumberAnswer, ParkedAnswer
+    from schemas.answers.parked import AmbiguousNumberAnswer, AwaitedOrderAnswer, ParkedAnswer
     from schemas.ids import Micros
     from store.carriers.parked import Contested, Parked
 
@@ -66,7 +66,7 @@ def parked_answer(parked: "Parked", purged: dict[str, int]) -> "ParkedAnswer":
 
 def _ambiguous(number: "Contested") -> "AmbiguousNumberAnswer":
     """An ambiguous number, with the orders that ever named it and all reports that came for it."""
-    from schemas.answers.parked import ClaimingOrder, AmbiguousNumberAnswer, ParkedReport
+    from schemas.answers.parked import AmbiguousNumberAnswer, ClaimingOrder, ParkedReport
 
     return AmbiguousNumberAnswer(
         tracking_number=number.number.decode("ascii", "replace"),
