@@ -234,7 +234,8 @@ class Intake:
     ) -> None:
         """What concerns other orders than those of the batch, after all of its own locks."""
         recheck.add(
-            cursor, [RecheckRequest(recheck.Kind.NUMBER, 0, key) for key in sorted(joined.again)]
+            cursor,
+            [RecheckRequest(recheck.RecheckKind.NUMBER, 0, key) for key in sorted(joined.again)],
         )
         if beside:
             epoch += self._customer_and_app_events.apply(cursor, beside, self._merchants, counts)

@@ -17,7 +17,7 @@ from store.settings.app_installs import ApplicationEvent
 from store.settings.merchants import Merchants
 from store.streams import recheck
 from store.streams.cursors import Counts, PartitionId
-from store.streams.recheck import MIN_INSTANT, Kind, RecheckRequest
+from store.streams.recheck import MIN_INSTANT, RecheckKind, RecheckRequest
 
 OTHER_APPLICATION = "other_application"
 STALE = "stale"
@@ -77,7 +77,10 @@ class CustomerAndAppEvents:
             merchants.change(cursor)
             recheck.add(
                 cursor,
-                [RecheckRequest(Kind.SINCE, event.merchant_no, since_us=event.at) for event in new],
+                [
+                    RecheckRequest(RecheckKind.SINCE, event.merchant_no, since_us=event.at)
+                    for event in new
+                ],
             )
         for event, count in ours:
             if event in new:
@@ -125,7 +128,7 @@ def _concerned(
             )
         )
         if since != until:
-            asked.append(RecheckRequest(Kind.MEMBER, merchant_no, member, since, until))
+            asked.append(RecheckRequest(RecheckKind.MEMBER, merchant_no, member, since, until))
     return asked
 
 

@@ -26,8 +26,9 @@ from schemas.carriers import CodeTable, Meaning
 from schemas.carriers.spelling import label_of
 from schemas.ids import Micros
 from store.carriers import awaiting_order, tracking
+from store.carriers.codes import Code
 from store.carriers.tracking import TrackingRow
-from store.carriers.unknown_codes import Code, CodeSighting, UnknownCodes
+from store.carriers.unknown_codes import CodeSighting, UnknownCodes
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import InternedStrings
 from store.postgres.session import Cursor
@@ -64,7 +65,7 @@ class MatchedBatch:
     """What a batch's reports and numbers come to.
 
     `numbers` are locked; `claimed` are new ones of which nothing is known but the order that named
-    them. `again` are keys to be looked at again (Kind.NUMBER).
+    them. `again` are keys to be looked at again (RecheckKind.NUMBER).
     """
 
     folds: dict[OrderKey, list[CarrierReport]] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from store.postgres.session import raw
 from store.reads.execute import one_row, rows
 from store.reads.snapshot import Database
 from store.streams.outbox import OutboxKind, first_event
-from store.streams.recheck import Kind
+from store.streams.recheck import RecheckKind
 
 _due, _quarantine, _outbox = tables.due.c, tables.quarantine.c, tables.outbox.c
 _ignored, _recheck, _merchant = tables.ignored_reason.c, tables.recheck.c, tables.merchant.c
@@ -171,8 +171,10 @@ def table_counts(connection: Database) -> TableCounts:
 
 
 def recheck_queue(connection: Database) -> dict[str, int]:
-    """Rows of the recheck queue by what they name (store.streams.recheck.Kind)."""
-    return {Kind(kind).name.lower(): count for kind, count in rows(raw(connection), _RECHECK)}
+    """Rows of the recheck queue by what they name (store.streams.recheck.RecheckKind)."""
+    return {
+        RecheckKind(kind).name.lower(): count for kind, count in rows(raw(connection), _RECHECK)
+    }
 
 
 def ledger_rights(connection: Database) -> LedgerRights:

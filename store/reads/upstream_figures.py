@@ -7,7 +7,7 @@ from rules.earning.entitlement import Entitlement, entitlement
 from rules.order.facts import OrderFacts
 from schemas.ids import Micros
 from schemas.settings import BoundRules
-from store.orders.orders import OrderRow, read_rows
+from store.orders.orders import ROW, OrderRow, read_rows
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import raw
@@ -45,7 +45,7 @@ def with_figures(connection: Database, merchant_id: str | None = None) -> Iterat
     Each page is as it is when it is read: one long snapshot would keep the database from cleaning
     up behind the workers.
     """
-    sql, cursor = queries("reads/upstream_figures"), raw(connection)
+    sql, cursor = queries("reads/upstream_figures", row=ROW), raw(connection)
     words, merchants = InternedStrings(connection), Merchants(connection)
     only = merchant_number(cursor, merchant_id) if merchant_id is not None else None
     total = (cursor.execute(sql["count_orders"], [only]).fetchone() or (0,))[0]

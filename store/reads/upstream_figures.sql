@@ -14,9 +14,7 @@ ORDER BY p.merchant_no DESC, p.order_id DESC LIMIT 1;
 
 -- name: page
 -- Only records of the longer layout (store/orders/codec.py) can carry the platform's figure.
-SELECT o.merchant_no, o.order_id, o.settings_no, o.flags, o.member, o.record, o.record_trail, o.parcel, o.parcel_trail,
-       o.due_us, o.planned, o.posted, o.reports
-FROM orders o
+SELECT {o.row} FROM orders o
 WHERE (o.merchant_no, o.order_id) > ($1::int, $2::bytea) AND (o.merchant_no, o.order_id) <= ($3::int, $4::bytea)
   AND get_byte(o.record, 0) > 1
 ORDER BY o.merchant_no, o.order_id;

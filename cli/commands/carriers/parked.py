@@ -11,7 +11,7 @@ from cli.support.wiring import connect, database_configuration
 if TYPE_CHECKING:
     from schemas.answers.parked import AmbiguousNumberAnswer, AwaitedOrderAnswer, ParkedAnswer
     from schemas.ids import Micros
-    from store.carriers.parked import Contested, Parked
+    from store.carriers.parked import AmbiguousNumber, Parked
 
 
 def parked_command(
@@ -33,7 +33,7 @@ def parked_command(
 
     with connect(database_configuration()) as connection:
         answer = parked_answer(reports.parked(connection), reports.purged(connection))
-        numbers = reports.contested(connection, limit) if ambiguous else []
+        numbers = reports.ambiguous(connection, limit) if ambiguous else []
         awaited = reports.awaited(connection, limit) if ambiguous else []
     listed = tuple(_ambiguous(number) for number in numbers)
     # Those that no merchant has are not ambiguous: their reports simply wait.
@@ -64,7 +64,7 @@ def parked_answer(parked: "Parked", purged: dict[str, int]) -> "ParkedAnswer":
     )
 
 
-def _ambiguous(number: "Contested") -> "AmbiguousNumberAnswer":
+def _ambiguous(number: "AmbiguousNumber") -> "AmbiguousNumberAnswer":
     """An ambiguous number, with the orders that ever named it and all reports that came for it."""
     from schemas.answers.parked import AmbiguousNumberAnswer, ClaimingOrder, ParkedReport
 

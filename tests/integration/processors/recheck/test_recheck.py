@@ -8,7 +8,7 @@ import pytest
 from processors.recheck.worker import Recheck
 from schemas.packing import pack_id
 from store.postgres import session
-from store.streams.recheck import Claimed, Kind, RecheckRequest, add, created_between
+from store.streams.recheck import Claimed, RecheckKind, RecheckRequest, add, created_between
 from tests.support.batches import APPLICATION, Shop, open_shop
 from tests.support.engine import Engine, wait_for
 from tests.support.order_facts import (
@@ -117,7 +117,7 @@ def test_no_kind_waits_for_anothers_thousands(shop: Shop) -> None:
     turned = [shop.recheck.recheck_orders() for _ in range(2)]
     assert [one.rows for one in turned] == [1, 1]
     assert shop.points() == 0
-    assert shop.rows("SELECT kind FROM recheck") == [(Kind.SINCE,)]
+    assert shop.rows("SELECT kind FROM recheck") == [(RecheckKind.SINCE,)]
     shop.work_off()
     assert shop.points(some_id("other")) == 0
 
@@ -154,10 +154,13 @@ def test_a_page_of_a_merchants_orders_looks_at_so_many_and_no_more(shop: Shop) -
 
 
 def test_asking_twice_is_asking_once_and_for_the_wider_time(shop: Shop) -> None:
-    asked = RecheckRequest(Kind.MEMBER, 1, b"m", 5, 7)
+    asked = RecheckRequest(RecheckKind.MEMBER, 1, b"m", 5, 7)
     with shop.connection.transaction():
         add(shop.cursor(), [asked, asked._replace(before_us=9), asked])
-        add(shop.cursor(), [asked._replace(before_us=11), RecheckRequest(Kind.ORDER, 1, b"o")])
+        add(
+            shop.cursor(),
+            [asked._replace(before_us=11), RecheckRequest(RecheckKind.ORDER, 1, b"o")],
+        )
         add(shop.cursor(), [asked])
         add(shop.cursor(), [])
     assert shop.rows("SELECT kind, before_us FROM recheck ORDER BY kind") == [
@@ -171,14 +174,17 @@ def test_an_order_of_which_nothing_is_known_is_no_trouble(shop: Shop) -> None:
         add(
             shop.cursor(),
             [
-                RecheckRequest(Kind.ORDER, 1, b"nobody"),
-                RecheckRequest(Kind.MEMBER, 1, b"nobody", 0),
-                RecheckRequest(Kind.SINCE, 99),
+                RecheckRequest(RecheckKind.ORDER, 1, b"nobody"),
+                RecheckRequest(RecheckKind.MEMBER, 1, b"nobody", 0),
+                RecheckRequest(RecheckKind.SINCE, 99),
             ],
         )
         add(
             shop.cursor(),
-            [RecheckRequest(Kind.UNBOUND, 99), RecheckRequest(Kind.NUMBER, 0, b"NOWHERE")],
+            [
+                RecheckRequest(RecheckKind.UNBOUND, 99),
+                RecheckRequest(RecheckKind.NUMBER, 0, b"NOWHERE"),
+            ],
         )
     assert (shop.work_off(), shop.queued()) == (5, 0)
 
