@@ -1,6 +1,8 @@
 """Carriers' reports without an order, as people see them (SPEC 6)."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from sqlalchemy import BigInteger, bindparam, cast, func, literal_column, select
 
 from rules.order.carrier_reports import numbers_of
 from rules.order.facts import CarrierReport
@@ -8,13 +10,49 @@ from schemas.ids import Micros
 from schemas.packing import unpack_id
 from store.carriers import awaiting_order, tracking
 from store.carriers.tracking import TrackingRow
-from store.orders.orders import OrderKey, OrderRow, read_rows
-from store.postgres.arrays import byteas, int4s
+from store.orders.orders import KEY, ROW, OrderKey, OrderRow, read_rows
+from store.postgres import tables
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import raw
-from store.reads.views import Database, as_fact, one_row, snapshot
+from store.reads.execute import one_row, rows
+from store.reads.order import as_fact
+from store.reads.snapshot import Database, snapshot
 from store.settings.merchants import Merchants
+
+_tracking, _awaiting = tables.tracking.c, tables.awaiting_order.c
+_unknown, _purged = tables.unknown_code.c, tables.purged_report.c
+
+_SQL: Final = queries("carriers/parked", row=ROW, key=KEY)
+# As the partial indexes of `tracking` have it, so that both are found without reading the rest.
+_is_unmatched = _tracking.claims.is_(None)
+_is_ambiguous = _tracking.flags.op("&")(literal_column("1")) == literal_column("1")
+_PARKED = select(
+    select(func.count()).where(_is_unmatched).scalar_subquery(),
+    select(func.min(_tracking.first_us)).where(_is_unmatched).scalar_subquery(),
+    select(func.count()).where(_is_ambiguous).scalar_subquery(),
+    select(func.min(_tracking.first_us)).where(_is_ambiguous).scalar_subquery(),
+    select(func.count()).select_from(tables.awaiting_order).scalar_subquery(),
+    select(func.min(_awaiting.first_us)).scalar_subquery(),
+)
+_PURGED = select(_purged.kind, _purged.reports).order_by(_purged.kind)
+# sum() of a bigint is numeric, which Python would read as a decimal.
+_UNKNOWN_CODES = select(
+    func.count(), cast(func.coalesce(func.sum(_unknown.reports), 0), BigInteger)
+).select_from(tables.unknown_code)
+_AMBIGUOUS = (
+    select(_tracking.number, _tracking.first_us)
+    .where(_is_ambiguous)
+    .order_by(_tracking.first_us, _tracking.number)
+    .limit(bindparam("limit"))
+)
+_oldest = func.min(_awaiting.first_us)
+_AWAITED = (
+    select(_awaiting.order_id, func.count(), _oldest)
+    .group_by(_awaiting.order_id)
+    .order_by(_oldest, _awaiting.order_id)
+    .limit(bindparam("limit"))
+)
 
 
 class Parked(NamedTuple):
@@ -35,7 +73,7 @@ class Parked(NamedTuple):
 
 def parked(connection: Database) -> Parked:
     """How many reports have no order."""
-    return Parked(*one_row(connection, "parked"))
+    return Parked(*one_row(raw(connection), _PARKED))
 
 
 class Claimant(NamedTuple):
@@ -75,16 +113,16 @@ class AwaitedOrder(NamedTuple):
 
 def ambiguous(connection: Database, limit: int) -> list[AmbiguousNumber]:
     """Numbers with ambiguous reports, those that wait longest first."""
-    sql, strings, ids = queries("reads/views"), InternedStrings(connection), Merchants(connection)
+    strings, ids = InternedStrings(connection), Merchants(connection)
     with snapshot(connection) as cursor:
-        numbers = cursor.execute(sql["ambiguous_numbers"], [limit], binary=True).fetchall()
-        rows = tracking.read(cursor, sorted(number for number, _ in numbers))
-        keys = sorted({key for row in rows.values() for key in row.claims})
-        columns_ = [int4s([m for m, _ in keys]), byteas([o for _, o in keys])]
-        orders = read_rows(
-            cursor, cursor.execute(sql["orders"], columns_, binary=True).fetchall(), strings
-        )
-        return [_ambiguous(rows[number], since, orders, ids, strings) for number, since in numbers]
+        numbers = rows(cursor, _AMBIGUOUS, limit=limit)
+        tracked = tracking.read(cursor, sorted(number for number, _ in numbers))
+        keys = sorted({key for row in tracked.values() for key in row.claims})
+        found = cursor.execute(_SQL["orders"], KEY.arrays(keys), binary=True).fetchall()
+        orders = read_rows(cursor, found, strings)
+        return [
+            _ambiguous(tracked[number], since, orders, ids, strings) for number, since in numbers
+        ]
 
 
 def _ambiguous(
@@ -117,14 +155,9 @@ def awaited(connection: Database, limit: int) -> list[AwaitedOrder]:
     """Order ids that reports name without a merchant, those that wait longest first."""
     ids = Merchants(connection)
     with snapshot(connection) as cursor:
-        waiting = cursor.execute(
-            queries("reads/views")["awaited_orders"], [limit], binary=True
-        ).fetchall()
-        owners = (
-            awaiting_order.owners(cursor, [order_id for order_id, _, _ in waiting])
-            if waiting
-            else {}
-        )
+        waiting = rows(cursor, _AWAITED, limit=limit)
+        order_ids = [order_id for order_id, _, _ in waiting]
+        owners = awaiting_order.owners(cursor, order_ids) if order_ids else {}
     return [
         AwaitedOrder(
             unpack_id(order_id),
@@ -138,7 +171,7 @@ def awaited(connection: Database, limit: int) -> list[AwaitedOrder]:
 
 def purged(connection: Database) -> dict[str, int]:
     """How many reports without an order were forgotten after 180 days, by kind."""
-    return dict(raw(connection).execute(queries("reads/views")["purged"]).fetchall())
+    return dict(rows(raw(connection), _PURGED))
 
 
 class UnknownCodeCounts(NamedTuple):
@@ -150,4 +183,4 @@ class UnknownCodeCounts(NamedTuple):
 
 def unknown_codes(connection: Database) -> UnknownCodeCounts:
     """How many codes are unknown."""
-    return UnknownCodeCounts(*one_row(connection, "unknown_codes"))
+    return UnknownCodeCounts(*one_row(raw(connection), _UNKNOWN_CODES))
