@@ -8,15 +8,10 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from rules.earning.binding import bound_as_parent, bound_version, first_heard
-from rules.earning.entitlement import (
-    Change,
-    Entitlement,
-    after_posting,
-    changes,
-    entitlement,
-    is_unfinished,
-)
+from rules.earning.differences import Change, after_posting, changes
+from rules.earning.entitlement import Entitlement, entitlement
 from rules.earning.upstream_figures import compare
+from rules.order.delivery import is_unfinished
 from rules.order.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNKNOWN_BUYER, UNSEEN, OrderFacts
 from schemas.ids import Micros
 from schemas.settings import BoundRules

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.order.facts import OrderFacts
+from rules.order.folding import extended
 from rules.order.trail import (
     CANCELLED,
     COMPLETED,
@@ -16,7 +17,6 @@ from rules.order.trail import (
     State,
     Trail,
     Version,
-    extended,
     since,
 )
 from tests.property.dice import Drawn

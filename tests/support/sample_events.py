@@ -16,14 +16,8 @@ from processors.intake.decoding import AppInstallEvent, CarrierReportEvent, Cust
 from processors.runtime.kafka.feed import Record
 from rules.account.lots import Account, LotKey, Moved, claw_back, grant, lapse, lapsed
 from rules.earning.binding import VersionInForce, bound_as_parent, bound_version, first_heard
-from rules.earning.entitlement import (
-    Change,
-    Entitlement,
-    Installs,
-    after_posting,
-    changes,
-    entitlement,
-)
+from rules.earning.differences import Change, after_posting, changes
+from rules.earning.entitlement import Entitlement, Installs, entitlement
 from rules.order.carrier_reports import meaning_on_leg, numbers_of, within_reach
 from rules.order.facts import UNKNOWN_BUYER, Buyer, CarrierReport, OrderFacts
 from rules.order.folding import fold_report

@@ -105,7 +105,6 @@ def trace(act: Callable[[], object]) -> Way:
     return Way(tuple(seen.values()))
 
 
-
 def way_of_one_record(desk: Desk) -> Way:
     """The way of an order's first record that says it is delivered, so that it is granted at once.
 

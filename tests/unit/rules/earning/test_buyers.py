@@ -3,7 +3,7 @@
 import pytest
 
 from rules.earning.earning import not_yet_a_member
-from rules.earning.entitlement import is_unfinished
+from rules.order.delivery import is_unfinished
 from rules.order.facts import Buyer
 from tests.support.story import Story, bound_rules, delivered, moment, story
 
