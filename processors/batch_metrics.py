@@ -47,9 +47,9 @@ def batch_done(records: Sequence[Record], done: IntakeResult, seconds: float) ->
         for reason, count in counts.reasons.items():
             metrics.IGNORED.labels(reason).inc(count)
     posted(done.tally)
-    _words(done.said)
+    _words(done.orders)
     for (service, word), count in Counter(
-        [(service_label(one), one.meaning.word) for one in done.told]
+        [(service_label(one), one.meaning.word) for one in done.reports]
     ).items():
         metrics.CARRIER_REPORTS.labels(service, word).inc(count)
 

@@ -128,7 +128,7 @@ def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None
 
 
 def _bind(row: OrderRow, merchants: Merchants) -> bool:
-    facts, versions = row.facts, merchants.versions(row.merchant_no)
+    facts, versions = row.facts, merchants.versions[row.merchant_no]
     if row.new and facts.settings_no == UNSEEN:
         facts.settings_no = first_heard(versions)
     if facts.record is not None:
@@ -178,7 +178,7 @@ def _decide_all(
     chosen: list[tuple[OrderRow, Trigger, BoundRules | None]] = []
     for row, trigger in todo:
         facts = row.facts
-        rules = merchants.rules(row.merchant_no, facts.settings_no)
+        rules = merchants.rules[row.merchant_no, facts.settings_no]
         if (
             row.due_us is not None
             or facts.posted is not NOTHING_POSTED
@@ -196,7 +196,7 @@ def _decide_all(
         facts = row.facts
         if facts.record is not None and facts.record.member is not None:
             facts.buyer = buyers.get((row.merchant_no, facts.record.member), UNKNOWN_BUYER)
-        now_is = entitlement(facts, rules, now, merchants.installs(row.merchant_no))
+        now_is = entitlement(facts, rules, now, merchants.installs[row.merchant_no])
         one = _Decided(
             row, now_is, [(c, _posting(row, c, now_is, trigger)) for c in changes(facts, now_is)]
         )

@@ -18,7 +18,7 @@ from schemas.upstream.resources import (
 )
 
 Resource = TypeVar("Resource", bound=Upstream)
-Kind = Literal["order", "delivery", "return", "remove", "customer", "application", "report"]
+RecordKind = Literal["order", "delivery", "return", "remove", "customer", "application", "report"]
 """What a record is about. All but a carrier's report stand in an envelope."""
 
 
@@ -51,7 +51,7 @@ class Unreadable(ValueError):
         self.merchant_id = merchant_id
 
 
-_READERS: dict[Kind, Any] = {
+_READERS: dict[RecordKind, Any] = {
     "order": Envelope[OrderResource].__pydantic_validator__.validate_json,
     "delivery": Envelope[DeliveryResource].__pydantic_validator__.validate_json,
     "return": Envelope[ReturnResource].__pydantic_validator__.validate_json,
@@ -60,7 +60,7 @@ _READERS: dict[Kind, Any] = {
     "application": Envelope[ApplicationResource].__pydantic_validator__.validate_json,
     "report": RawReport.__pydantic_validator__.validate_json,
 }
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, RecordKind] = {
     "order": "order",
     "order_delivery": "delivery",
     "return_order": "return",
@@ -68,7 +68,7 @@ _KINDS: dict[str, Kind] = {
     "user": "customer",
     "customer": "customer",  # the same thing under the app's name
 }
-_WHOLE_TOPICS: dict[str, Kind] = {
+_WHOLE_TOPICS: dict[str, RecordKind] = {
     "order/remove": "remove",
     "application/install": "application",
     "application/uninstall": "application",
@@ -77,12 +77,12 @@ _MARKS_OF_A_REPORT = frozenset({"carrier", "service", "tracking_number", "occurr
 
 
 @lru_cache(maxsize=256)
-def kind_of(topic: str) -> Kind | None:
+def kind_of(topic: str) -> RecordKind | None:
     """Which resource a webhook topic carries; None for topics that points do not depend on."""
     return _WHOLE_TOPICS.get(topic) or _KINDS.get(topic.partition("/")[0])
 
 
-def read(value: bytes, likely: Kind) -> tuple[Kind, Any] | str:
+def read(value: bytes, likely: RecordKind) -> tuple[RecordKind, Any] | str:
     """The record's kind and its envelope (a RawReport has none), or a topic's name that points do not depend on.
 
     `likely` is tried first, since telling the kind beforehand would mean reading the record twice.
@@ -100,7 +100,7 @@ def read(value: bytes, likely: Kind) -> tuple[Kind, Any] | str:
     return _read_slowly(value)
 
 
-def _read_slowly(value: bytes) -> tuple[Kind, Any] | str:
+def _read_slowly(value: bytes) -> tuple[RecordKind, Any] | str:
     try:
         head = Head.model_validate_json(value)
     except ValidationError as error:
@@ -121,14 +121,14 @@ def _read_slowly(value: bytes) -> tuple[Kind, Any] | str:
     return kind, _read_as(kind, value, head.merchant_id)
 
 
-def _read_as(kind: Kind, value: bytes, merchant_id: str | None) -> Any:
+def _read_as(kind: RecordKind, value: bytes, merchant_id: str | None) -> Any:
     try:
         return _READERS[kind](value)
     except ValidationError as error:
         raise _unreadable(error, merchant_id) from None
 
 
-def _try(kind: Kind, value: bytes) -> Envelope[Any] | None:
+def _try(kind: RecordKind, value: bytes) -> Envelope[Any] | None:
     try:
         envelope: Envelope[Any] = _READERS[kind](value)
     except ValidationError:

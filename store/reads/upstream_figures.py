@@ -67,6 +67,6 @@ def with_figures(connection: Database, merchant_id: str | None = None) -> Iterat
 
 
 def _judged(row: OrderRow, merchants: Merchants, now: Micros) -> Judged:
-    rules = merchants.rules(row.merchant_no, row.facts.settings_no)
-    decided = entitlement(row.facts, rules, now, merchants.installs(row.merchant_no))
+    rules = merchants.rules[row.merchant_no, row.facts.settings_no]
+    decided = entitlement(row.facts, rules, now, merchants.installs[row.merchant_no])
     return Judged(merchants.merchant_id(row.merchant_no), row.order_id, row.facts, rules, decided)

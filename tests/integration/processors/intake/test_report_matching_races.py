@@ -129,7 +129,7 @@ def test_a_report_without_a_merchant_and_the_order_that_it_names_come_at_once(de
         )
         desk.until_waiting(desk.first)
         done = desk.second.hear(order(M, A, ANNA, 1000))
-        assert done.joined.again == set()
+        assert done.matched.recheck_keys == set()
         assert desk.points(M, ANNA) == 0
         gate.open()
         naming.ended()
