@@ -51,7 +51,8 @@ class _Message(in_process.Message):
 def sample_day_events(desk: Desk) -> list[bytes]:
     """Plays the sample days and answers each event as a line of JSON: key, headers and value.
 
-    They are as the relay sends them to Kafka. The events of a member are in the order of the outbox; members are sorted.
+    They are as the relay sends them to Kafka. Members are sorted, the events of one are in the
+    order of the outbox.
     """
     desk.configuration = {"application_id": APPLICATION_ID}
     story = load_story()

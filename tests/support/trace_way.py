@@ -3,7 +3,7 @@
 What is counted, for one call of `Intake.process`:
 
 - *functions*: our own functions, each at its first call, in the order of the calls; comprehensions
-  and generators count as part of the function that they are written in;
+  count as part of the function that they are written in;
 - *changes* of file: from one function to the next one in another file;
 - *returns*: changes to a file that was already open. They are what makes a way hard to follow.
 
@@ -108,7 +108,8 @@ def trace(act: Callable[[], object]) -> Way:
 def way_of_one_record(desk: Desk) -> Way:
     """The way of an order's first record that says it is delivered, so that it is granted at once.
 
-    The worker is warm: it has had such records of other orders, and knows all merchants and words.
+    The worker is warm: it has had such records of other orders. The record brings a word that is
+    new, so that the batch is rolled back once and done again.
     """
     desk.hear(*[_delivered_order(number) for number in range(20)])
     desk.hear(*[_delivered_order(number) for number in range(20, 40)])
@@ -121,17 +122,24 @@ def way_of_one_record(desk: Desk) -> Way:
         return results[0]
 
     with patch.object(worker.intake, "process", traced):
-        result = worker.hear(_delivered_order(40))
+        result = worker.hear(_delivered_order(40, created_by="a new word"))
     assert result.tally.granted == 1
     return ways[0]
 
 
-def _delivered_order(number: int) -> Record:
-    member = hex_id("member", number % 7)
-    return order(M, hex_id("order", number), member, 100_000, delivery="arrived")
+def _delivered_order(number: int, created_by: str = "shop") -> Record:
+    return order(
+        M,
+        hex_id("order", number),
+        hex_id("member", number % 7),
+        cents=100_000,
+        delivery="arrived",
+        created_by=created_by,
+    )
 
 
 def _print() -> None:
+    """Prints the way through the code of this checkout."""
     with tempfile.TemporaryDirectory() as folder, start_stack(Path(folder)) as stack:
         databases = Databases(stack.database_url)
         with Desk(databases.database(), Path(folder)) as desk:
@@ -139,8 +147,7 @@ def _print() -> None:
             desk.merchant(M)
             way = way_of_one_record(desk)
         databases.drop_all()
-    print(way.without_helpers())
-    print("with helpers:", way.figures)
+    sys.stdout.write(f"{way.without_helpers()}\nwith helpers: {way.figures}\n")
 
 
 if __name__ == "__main__":
