@@ -20,6 +20,7 @@ import psycopg
 
 from cli.demo.data import APPLICATION_ID
 from cli.demo.story import Story, StoryStep, load_story
+from processors.expiry import Expiry
 from processors.relay import cloud_event_headers
 from schemas.ids import DAY, SECOND, Micros
 from store.postgres import session
@@ -81,9 +82,10 @@ def _play(desk: Desk, step: StoryStep) -> None:
 
 
 def _let_lapse(desk: Desk, story: Story) -> None:
+    expiry = Expiry(desk.first.connection)
     for ahead in AFTER_ALL:
         _set_clock(desk, story.steps[-1].at + ahead)
-        while desk.first.expiry.turn():
+        while expiry.expire():
             pass
 
 

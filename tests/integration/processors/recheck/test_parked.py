@@ -157,7 +157,7 @@ def test_a_code_that_a_release_has_learnt_is_looked_at_again(desk: Desk) -> None
     connection.execute("UPDATE unknown_report SET code = '3003'")
     connection.execute("UPDATE word SET word = '3003' WHERE word = '9977'")
     reader = desk.hand("after the release")
-    reader.expiry.look_at_codes()
+    reader.cleanup.ask_for_codes()
     reader.settle()
     assert desk.points(M, ANNA) == 100
 
@@ -191,16 +191,16 @@ def test_parked_reports_are_forgotten_after_180_days_and_counted(desk: Desk) -> 
     ]
     desk.hear(sold(), report(NUMBER, DELIVERED, day(2)), *lonely)
     desk.move_clock(179.9 * 86_400)
-    assert desk.first.expiry.purge() == 0
+    assert desk.first.cleanup.purge() == 0
     desk.move_clock(180.1 * 86_400)
-    assert desk.first.expiry.purge() == 3
+    assert desk.first.cleanup.purge() == 3
     assert desk.rows("SELECT kind, reports FROM purged_report ORDER BY kind") == [
         ("awaiting_order", 1),
         ("unmatched", 2),
     ]
     assert desk.rows("SELECT number FROM tracking") == [(PLAIN.encode(),)]
     assert desk.rows("SELECT * FROM unknown_report") == []
-    assert desk.first.expiry.purge() == 0
+    assert desk.first.cleanup.purge() == 0
     desk.hear(sold(B, BEN, number="LONELY"))
     assert desk.points(M, BEN) == 0
 
@@ -211,8 +211,8 @@ def test_a_number_heard_of_again_keeps_its_younger_reports(desk: Desk) -> None:
     desk.move_clock(100 * 86_400)
     desk.hear(report("LONELY", DELIVERED, now + timedelta(days=100)))
     desk.move_clock(185 * 86_400)
-    assert desk.first.expiry.purge() == 1
-    assert desk.first.expiry.purge() == 0
+    assert desk.first.cleanup.purge() == 1
+    assert desk.first.cleanup.purge() == 0
     created = {"created_at": (now + timedelta(days=99)).isoformat()}
     desk.hear(sold(number="LONELY", at=now + timedelta(days=101), extra=created))
     assert desk.points(M, ANNA) == 100
