@@ -1,4 +1,4 @@
-"""From the bytes of records to typed events, or why a record has none (the first step of intake)."""
+"""From the bytes of records to typed events, or why a record has none (step 1 of intake)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +78,7 @@ class OrderEvent(NamedTuple):
 
 
 class CarrierReportEvent(NamedTuple):
-    """What a carrier reported of a parcel, before its code is looked up and its order found (SPEC 6).
+    """What a carrier reported of a parcel, before its code and its order are looked up (SPEC 6).
 
     `number` is the normalised tracking number, empty when there is none; then there is an
     `order_id`. At least one of `code` and `text` is there.

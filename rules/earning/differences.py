@@ -27,7 +27,7 @@ class Change(NamedTuple):
 
 
 def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
-    """The differences between what is posted and what `now` says, in the order of posting (SPEC 4.3)."""
+    """What differs between what is posted and `now`, in the order of posting (SPEC 4.3)."""
     posted, record = facts.posted, facts.record
     holder = record.member if record is not None else None
     if posted.points == now.now_points and (
@@ -80,7 +80,7 @@ def _lost(last: Change, now: Entitlement) -> bool:
 def after_posting(
     facts: OrderFacts, now: Entitlement, done: list[tuple[Change, int]], account_no: int | None
 ) -> Posted:
-    """What is posted once `done` is in the ledger: each change with the points that it really moved."""
+    """What is posted once `done` is in the ledger: the changes and the points that really moved."""
     posted = facts.posted
     points, episode, holder = posted.points, posted.episode, posted.holder
     for change, moved in done:

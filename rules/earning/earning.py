@@ -1,4 +1,4 @@
-"""What an order would earn by its amount and who ordered it (SPEC 1), before the question of when."""
+"""What an order would earn by its amount and its buyer (SPEC 1), whenever that is."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -18,7 +18,7 @@ NOT_EARNING_KINDS = frozenset({"return", "exchange"})
 
 
 class Earning(NamedTuple):
-    """Base in minor units and points, or the `reason` why there are none (None: the order can earn).
+    """Base in minor units and points, or the `reason` why there are none.
 
     `returned` is what was sent back, `goods` the amount of the goods before that.
     """
@@ -60,7 +60,7 @@ def goods_of(record: OrderRecord, *, deduct_store_credit: bool) -> int:
 
 
 def earning_of(facts: OrderFacts, rules: BoundRules, returned: int) -> Earning:
-    """What the order earns under its rules, with `returned` minor units of goods sent back (SPEC 1)."""
+    """What the order earns under its rules, less `returned` minor units of goods (SPEC 1)."""
     record = facts.record
     if record is None:
         return Earning(0, 0, "unknown_order")
@@ -79,7 +79,7 @@ def earning_of(facts: OrderFacts, rules: BoundRules, returned: int) -> Earning:
 
 
 def withdrawal_of(facts: OrderFacts, earning: Earning) -> str | None:
-    """Why the order has lost what it earns: `cancelled` or wholly `returned` (SPEC 4.3), else None."""
+    """Why the order has lost what it earns (SPEC 4.3): `cancelled`, wholly `returned`, or None."""
     entries = facts.trail.entries
     if entries and entries[-1].state in CANCELLED:
         return "cancelled"

@@ -153,7 +153,7 @@ def _when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
 
 
 def _kept_when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
-    """With `keep`, parcels that went back at or after the due date leave the order final (SPEC 4.5).
+    """With `keep`, parcels that went back once points were due leave the order final (SPEC 4.5).
 
     None when no parcel did so.
     """

@@ -30,7 +30,7 @@ COUNTER_CHANNELS = frozenset({"pos", "shop_crm"})
 
 
 def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
-    """Whether nothing can be due for the order yet: most records of an order come before it is final.
+    """Whether nothing can be due for the order yet, as is so for most of its records.
 
     A short cut for callers that want only differences, and know that nothing was posted or planned.
     """
@@ -129,7 +129,10 @@ class Standing(NamedTuple):
 
     @property
     def out(self) -> bool:
-        """Returned or lost in either voice, and not final: the others decide without it (SPEC 2.5)."""
+        """Whether returned or lost in either voice, and not final: it does not count (SPEC 2.5).
+
+        Then the order's other parcels decide without it.
+        """
         return (self.upstream.out or self.carrier.out) and self.final_at is None
 
     def keeping(self, kept_from: Micros) -> "Standing":

@@ -1,7 +1,8 @@
-"""Folding records into an order's facts: each facet takes the newest version, trails what they need.
+"""Folding records into an order's facts.
 
-Nothing else counts. Folding is commutative and idempotent: any order and any number of repeats of
-the same records give the same facts (I1).
+Each facet takes the newest version, trails take what they need; nothing else counts. Folding is
+commutative and idempotent: any order and any number of repeats of the same records give the same
+facts (I1).
 """
 
 from bisect import bisect_left
@@ -26,7 +27,7 @@ DUPLICATE: Outcome = "duplicate"
 STALE: Outcome = "stale"
 TOO_MANY: Outcome = "too_many_reports"
 MOST_REPORTS = 500
-"""Of one order. A parcel has some tens; a sender gone wrong must not make a row grow without end."""
+"""Of one order. A parcel has some tens; a sender gone wrong must not make rows grow without end."""
 
 _ORDER_STATES = {
     "completed": State.COMPLETED,

@@ -120,7 +120,7 @@ def since(trail: Trail, states: Collection[State]) -> Micros | None:
 
 
 def final_since(trail: Trail, awaited: str) -> Micros | None:
-    """Since when a parcel has its final status, `arrived` or `collected` (SPEC 2.2); None: it has not.
+    """Since when a parcel has its final status, `arrived` or `collected`, if it has (SPEC 2.2).
 
     A parcel that was collected has arrived as well.
     """

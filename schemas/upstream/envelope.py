@@ -42,10 +42,13 @@ class Head(Upstream):
 
 
 class Unreadable(ValueError):
-    """A record that is poison: `reason` is a word for the list, the text says where it is wrong, without its values."""
+    """A record that is poison.
+
+    `reason` is a word for the list; the text says where it is wrong, without its values.
+    """
 
     def __init__(self, reason: str, message: str, merchant_id: str | None = None) -> None:
-        """Keeps the merchant, when the record tells it, so that poison can be counted by merchant."""
+        """Keeps the merchant, if the record names it: poison is counted by merchant."""
         super().__init__(message)
         self.reason = reason
         self.merchant_id = merchant_id
@@ -83,11 +86,12 @@ def kind_of(topic: str) -> RecordKind | None:
 
 
 def read(value: bytes, likely: RecordKind) -> tuple[RecordKind, Any] | str:
-    """The record's kind and its envelope (a RawReport has none), or a topic's name that points do not depend on.
+    """The record's kind and its envelope, or a topic's name that points do not depend on.
 
-    `likely` is tried first, since telling the kind beforehand would mean reading the record twice.
-    Only where reports come beside deliveries a look for the word tells them apart; it may be wrong,
-    so whatever fails is read slowly. Raises Unreadable for poison.
+    A RawReport has no envelope. `likely` is tried first, since telling the kind beforehand would
+    mean reading the record twice. Only where reports come beside deliveries a look for the word
+    tells them apart; it may be wrong, so whatever fails is read slowly. Raises Unreadable for
+    poison.
     """
     if likely == "delivery" and b'"carrier"' in value and b'"topic"' not in value:
         likely = "report"
