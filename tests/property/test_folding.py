@@ -1,4 +1,7 @@
-"""Folding is commutative and idempotent: the facts depend on what was said, not on when and how often it was heard."""
+"""Folding is commutative and idempotent: facts do not depend on the order of records.
+
+Nor on how often a record comes.
+"""
 
 from random import Random
 

@@ -1,7 +1,7 @@
-"""Two transactions at once: whichever locks first, a report and its order find each other, and nobody deadlocks.
+"""Two transactions at once: a report and its order find each other, without deadlocks.
 
-A gate (an advisory lock that a trigger waits for) holds the first transaction where it has written;
-the second is known to wait for it before the gate is opened.
+Whichever of them locks first. A gate (an advisory lock that a trigger waits for) holds the first
+transaction where it has written; the second is known to wait for it before the gate is opened.
 """
 
 import random

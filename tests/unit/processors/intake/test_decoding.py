@@ -1,4 +1,4 @@
-"""From bytes to what a record says: orders and their deliveries, customers, installations (SPEC 1, 2, 7)."""
+"""From bytes to events: orders and deliveries, customers, installations (SPEC 1, 2, 7)."""
 
 from typing import Any, TypeVar
 

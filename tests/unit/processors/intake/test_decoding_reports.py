@@ -1,4 +1,7 @@
-"""From bytes to what a carrier reported (SPEC 6): reports have no envelope, and come from whoever speaks for the carrier."""
+"""From bytes to what a carrier reported (SPEC 6).
+
+Reports have no envelope, and come from whoever speaks for the carrier.
+"""
 
 import json
 from typing import Any

@@ -1,4 +1,7 @@
-"""Whether the buyer was a member when he ordered (SPEC 1.5, 1.9): a fact like the others, whenever it comes."""
+"""Whether the buyer was a member when the order was made (SPEC 1.5, 1.9).
+
+It is a fact like the others, whenever it comes.
+"""
 
 import pytest
 
