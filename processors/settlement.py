@@ -8,15 +8,10 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from rules.earning.binding import bound_as_parent, bound_version, first_heard
-from rules.earning.entitlement import (
-    Change,
-    Entitlement,
-    after_posting,
-    changes,
-    entitlement,
-    is_unfinished,
-)
+from rules.earning.differences import Change, after_posting, changes
+from rules.earning.entitlement import Entitlement, entitlement
 from rules.earning.upstream_figures import compare
+from rules.order.delivery import is_unfinished
 from rules.order.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNKNOWN_BUYER, UNSEEN, OrderFacts
 from schemas.ids import Micros
 from schemas.settings import BoundRules
@@ -131,7 +126,7 @@ def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None
 
 
 def _bind(row: OrderRow, merchants: Merchants) -> bool:
-    facts, versions = row.facts, merchants.versions(row.merchant_no)
+    facts, versions = row.facts, merchants.versions[row.merchant_no]
     if row.new and facts.settings_no == UNSEEN:
         facts.settings_no = first_heard(versions)
     if facts.record is not None:
@@ -181,7 +176,7 @@ def _decide_all(
     chosen: list[tuple[OrderRow, Trigger, BoundRules | None]] = []
     for row, trigger in todo:
         facts = row.facts
-        rules = merchants.rules(row.merchant_no, facts.settings_no)
+        rules = merchants.rules[row.merchant_no, facts.settings_no]
         if (
             row.due_us is not None
             or facts.posted is not NOTHING_POSTED
@@ -199,7 +194,7 @@ def _decide_all(
         facts = row.facts
         if facts.record is not None and facts.record.member is not None:
             facts.buyer = buyers.get((row.merchant_no, facts.record.member), UNKNOWN_BUYER)
-        now_is = entitlement(facts, rules, now, merchants.installs(row.merchant_no))
+        now_is = entitlement(facts, rules, now, merchants.installs[row.merchant_no])
         one = _Decided(
             row, now_is, [(c, _posting(row, c, now_is, trigger)) for c in changes(facts, now_is)]
         )

@@ -1,4 +1,7 @@
-"""Customers, applications, split orders and first settings: heard before, beside or long after the orders they concern."""
+"""Customers, applications, split orders and first settings, in any order of events.
+
+They may come before, with or long after the orders they concern.
+"""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -68,7 +71,7 @@ def bought(**fields: Json) -> Event:
 # Customers.
 
 
-def test_a_registration_after_the_order_heard_after_the_grant_takes_back_and_a_correction_gives_back(
+def test_a_registration_after_the_order_takes_a_grant_back_and_a_correction_gives_back(
     shop: Shop,
 ) -> None:
     shop.hear(bought())
@@ -252,7 +255,7 @@ def test_a_grandchild_follows_when_the_parent_is_bound_anew(versions: Shop) -> N
 def test_what_was_uninstalled_between_a_split_order_and_its_children_changes_nothing_for_them(
     shop: Shop, first: str
 ) -> None:
-    """SPEC 1.7, 1.8: the feature was in force at the creation by which the family's settings were chosen."""
+    """The feature was in force at the creation by which the family was bound (SPEC 1.7, 1.8)."""
     shop.hear(application("application/uninstall", day("11-25")))
     child = bought(created=day("11-29"), parent_order_id=PARENT)
     ancestors = [
