@@ -37,7 +37,7 @@ class Voice(NamedTuple):
 
     `final_at` is the final moment that it says; `gone` the words by which the parcel goes back
     since then, in the order in which they were said: one of the two is empty. `before` is the final
-    moment that stood before it went back, and stands again when that does not count.
+    moment that held before it went back, and holds again when that does not count.
     """
 
     final_at: Micros | None = None
@@ -116,7 +116,7 @@ def _with(voice: Voice, report: CarrierReport, final: frozenset[Meaning]) -> Voi
         return Voice(None, stood, (*voice.gone, GoneWord(report.at, meaning in OUT_OF_THE_COUNT)))
     if meaning is Meaning.REVERSED:
         # It takes back a delivery or pick-up, also one before the parcel went back; the going back
-        # itself stands.
+        # itself remains.
         return voice._replace(final_at=None, before=None)
     if meaning is Meaning.REVERSED_RETURNING:
         return Voice(None, None, (*voice.gone, GoneWord(report.at, reversal=True)))

@@ -55,8 +55,8 @@ def version_of(
     try:
         return Version(at, ts, resource_digest(value))
     except orjson.JSONDecodeError:
-        # The envelope's reader lets NaN, Infinity and endless numbers pass in fields that nobody
-        # needs.
+        # The envelope's reader lets NaN, Infinity and endless numbers pass in fields that are not
+        # needed.
         wrong = "The value is not JSON: a number such as NaN or 1e999 has no place in it."
         raise Unreadable("not_json", wrong, envelope.merchant_id) from None
 

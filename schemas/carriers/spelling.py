@@ -43,6 +43,6 @@ def label_of(code: str | None, text: str | None) -> str:
 def _masked(spoken: str | None, numbers: re.Pattern[str]) -> str:
     if not spoken:
         return ""
-    told = _COLON.split(spoken, maxsplit=1)[0]
-    plain = " ".join("".join(sign if sign.isprintable() else " " for sign in told).split())
+    before_colon = _COLON.split(spoken, maxsplit=1)[0]
+    plain = " ".join("".join(sign if sign.isprintable() else " " for sign in before_colon).split())
     return numbers.sub(_MASK, _MAIL.sub(_MASK, plain))[:_LABEL_LENGTH].rstrip()
