@@ -1,4 +1,4 @@
-"""Where each number of an order's packed facts lies: declared once, for the codec and for the view `orders_shown`.
+"""Where each number of an order's packed facts lies: declared once, for codec and SQL.
 
 All numbers are big-endian. The first byte of every packed value is its layout's number: FIXED has
 the declared fields only, WITH_TAIL carries more behind them.
@@ -7,16 +7,21 @@ the declared fields only, WITH_TAIL carries more behind them.
 from struct import Struct
 from typing import Final
 
+from schemas.errors import Exit, PointsError
+
 FIXED, WITH_TAIL = 1, 2
 
 
-class UnknownLayout(Exception):
+class UnknownLayout(PointsError):
     """Packed facts are of a layout that this version does not know: a newer version wrote them."""
+
+    code = "unknown_layout"
+    exit_code = Exit.SCHEMA
 
     def __init__(self, what: str, layout: int) -> None:
         super().__init__(
-            f"{what} is packed in layout {layout}, which this version does not know: "
-            "run a newer version"
+            f"{what} is packed in layout {layout}, which this version does not know",
+            "run a newer version",
         )
 
 
@@ -32,6 +37,11 @@ class Layout:
         for name, code in fields.items():
             self.offsets[name], self.sizes[name] = at, Struct(f">{code}").size
             at += self.sizes[name]
+
+    def bigint_sql(self, column: str, field: str) -> str:
+        """SQL for an 8-byte field of a packed column, as the hot path's statements need it."""
+        start = self.offsets[field] + 1
+        return f"('x' || encode(substring({column} FROM {start} FOR 8), 'hex'))::bit(64)::bigint"
 
 
 RECORD: Final = Layout(

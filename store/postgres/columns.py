@@ -1,4 +1,4 @@
-"""Lists of columns, declared once: for the arrays that Python sends and for the SQL that takes them.
+"""Lists of columns, declared once: for the arrays that Python sends and the SQL that takes them.
 
 A module of the hot path names the columns that a statement writes (or reads) once, taken from the
 table:
@@ -58,7 +58,8 @@ _KINDS: Final[tuple[tuple[type[Any], str, Callable[[Any], arrays.Column]], ...]]
     (Xid8, "xid8", arrays.xid8s),
 )
 _FRAGMENT: Final = re.compile(
-    r"\{(?:(?P<what>arrays|key|set) )?(?:(?P<alias>\w+)\.)?(?P<name>\w+)(?: from (?P<source>\w+))?\}"
+    r"\{(?:(?P<what>arrays|key|set) )?(?:(?P<alias>\w+)\.)?(?P<name>\w+)"
+    r"(?: from (?P<source>\w+))?\}"
 )
 _RESERVED: Final = frozenset({"offset"})
 
@@ -133,11 +134,16 @@ def _quoted(name: str) -> str:
     return f'"{name}"' if name in _RESERVED else name
 
 
-def fill_in(sql: str, lists: dict[str, Columns]) -> str:
-    """A statement with its lists of columns in place. Raises KeyError for one that is not given."""
+def fill_in(sql: str, lists: dict[str, Columns | str]) -> str:
+    """A statement with its lists of columns in place; a string stands for itself.
+
+    Raises KeyError for a list that is not given.
+    """
 
     def filled(match: re.Match[str]) -> str:
         columns, source = lists[match["name"]], match["source"]
+        if isinstance(columns, str):
+            return columns
         match match["what"]:
             case "arrays":
                 return columns.parameters(int(source or 1))

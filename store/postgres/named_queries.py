@@ -15,7 +15,7 @@ def text_of(file: str) -> str:
 
 
 @cache
-def queries(file: str, **lists: Columns) -> dict[str, bytes]:
+def queries(file: str, **lists: Columns | str) -> dict[str, bytes]:
     """The statements of `store/<file>.sql` by name, with `lists` filled in.
 
     Parameters are PostgreSQL's own, $1 and so on.

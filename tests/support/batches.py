@@ -10,10 +10,11 @@ from processors.recheck.worker import Recheck
 from processors.runtime.kafka.feed import Record
 from processors.settlement import Trigger, settle
 from rules.order.facts import OrderFacts
+from rules.order.folding import fold_record
 from schemas.ids import Micros
 from schemas.packing import pack_id
 from schemas.settings import load_settings
-from schemas.upstream.envelope import Kind
+from schemas.upstream.envelope import RecordKind
 from store.orders import orders
 from store.orders.orders import OrderRow
 from store.postgres import migrate, session
@@ -78,12 +79,12 @@ class Batch:
         self._merchants.learn({str(one.merchant_id) for one in said})
 
     def _fold(self, cursor: Cursor, said: list[OrderEvent]) -> list[OrderRow]:
-        keyed = [((self._merchants.number(one.merchant_id), one.order_id), one) for one in said]
+        keyed = [((self._merchants.numbers[one.merchant_id], one.order_id), one) for one in said]
         rows = orders.lock(cursor, sorted({key for key, _ in keyed}), self._words)
         for key, one in keyed:
             if key not in rows:
                 rows[key] = OrderRow(*key, OrderFacts(), new=True)
-            one.fold(rows[key].facts)
+            fold_record(rows[key].facts, one.version, one.order, one.tier, one.parcel, one.returned)
         return [rows[key] for key in sorted(rows)]
 
     def settings(self, document: dict[str, Any], merchant: str = MERCHANT) -> Self:
@@ -112,7 +113,7 @@ def _record(event: Event) -> Record:
     return Record(NOWHERE, 0, message)
 
 
-def _likely(event: Event) -> Kind:
+def _likely(event: Event) -> RecordKind:
     return "customer" if event["topic"].startswith(("user/", "customer/")) else "order"
 
 
@@ -160,7 +161,7 @@ class Shop:
         while (
             idle < 2
         ):  # one turn leaves its mark behind, the next shows that nothing was asked for meanwhile
-            turned = self.recheck.recheck()
+            turned = self.recheck.recheck_orders()
             done += turned.rows
             idle = 0 if turned.rows else idle + 1
         return done

@@ -17,17 +17,11 @@ from processors.runtime.kafka.feed import Record
 from rules.account.account import Account, Moved, claw_back, grant, lapse, lapsed
 from rules.account.lots import LotKey, order_lot
 from rules.earning.binding import VersionInForce, bound_as_parent, bound_version, first_heard
-from rules.earning.entitlement import (
-    Change,
-    Entitlement,
-    Installs,
-    after_posting,
-    changes,
-    entitlement,
-)
+from rules.earning.differences import Change, after_posting, changes
+from rules.earning.entitlement import Entitlement, Installs, entitlement
 from rules.order.carrier_reports import meaning_on_leg, numbers_of, within_reach
 from rules.order.facts import UNKNOWN_BUYER, Buyer, CarrierReport, OrderFacts
-from rules.order.folding import fold_report
+from rules.order.folding import fold_record, fold_report
 from schemas.carriers import CodeTable
 from schemas.ids import Micros, micros
 from schemas.packing import pack_id
@@ -173,7 +167,9 @@ class World:
             return self._application(known, said)
         facts = known.heard_of(said.order_id)
         numbers = numbers_of(facts)
-        outcome = said.fold(facts)
+        outcome = fold_record(
+            facts, said.version, said.order, said.tier, said.parcel, said.returned
+        )
         for waiting in [r for r in self.reports if r.order_id == said.order_id]:
             self._join_named(waiting)
         self._join(numbers | numbers_of(facts))

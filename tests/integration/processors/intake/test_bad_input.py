@@ -27,9 +27,15 @@ LARGEST = 990_000
 def told(name: str, topic: str = "order/update", **resource: object) -> Json:
     """A good order of its own for every row, to be spoilt; `resource` replaces fields of it."""
     fields = {
-        "id": hex_id(name), "customer_id": MEMBER, "status": "confirmed", "created_by": "shop", "subtotal": money(1000),
-        "created_at": CREATED.isoformat(), "updated_at": CREATED.isoformat(), **resource,
-    }  # fmt: skip
+        "id": hex_id(name),
+        "customer_id": MEMBER,
+        "status": "confirmed",
+        "created_by": "shop",
+        "subtotal": money(1000),
+        "created_at": CREATED.isoformat(),
+        "updated_at": CREATED.isoformat(),
+        **resource,
+    }
     return {**envelope(topic, SHOP, fields, CREATED), "ts": str(MILLISECONDS)}
 
 
@@ -62,8 +68,12 @@ CARRIED = {
 
 
 REPORT = {
-    "carrier": "ecpay", "service": "tcat", "code": "3003", "tracking_number": "900 100", "occurred_at": CREATED.isoformat(),
-}  # fmt: skip
+    "carrier": "ecpay",
+    "service": "tcat",
+    "code": "3003",
+    "tracking_number": "900 100",
+    "occurred_at": CREATED.isoformat(),
+}
 """What a carrier reports of a parcel that no order names."""
 CUSTOMER = envelope(
     "user/update",
@@ -88,13 +98,40 @@ DEAD = [
     Dead("an empty value", b"", "not_json", "send a JSON object"),
     Dead("bytes that are no text", b"\x00\x01\xfe\xff" * 8, "not_json", "send a JSON object"),
     Dead("JSON but no object", b"[1, 2]", "wrong_type", "object"),
-    Dead("nested without end", b'{"topic":' + b"[" * 5000 + b"]" * 5000 + b"}", "not_json", "send a JSON object"),
-    Dead("an amount that is text", orjson.dumps(told("a", subtotal={"cents": "much"})), "wrong_type", "subtotal.cents"),
-    Dead("an amount with a fraction", orjson.dumps(told("b", subtotal={"cents": 10.5})), "wrong_type", "subtotal.cents"),
-    Dead("an amount that is NaN", raw(told("c", subtotal={"cents": "MARK"}), "NaN"), "wrong_type", "subtotal.cents"),
+    Dead(
+        "nested without end",
+        b'{"topic":' + b"[" * 5000 + b"]" * 5000 + b"}",
+        "not_json",
+        "send a JSON object",
+    ),
+    Dead(
+        "an amount that is text",
+        orjson.dumps(told("a", subtotal={"cents": "much"})),
+        "wrong_type",
+        "subtotal.cents",
+    ),
+    Dead(
+        "an amount with a fraction",
+        orjson.dumps(told("b", subtotal={"cents": 10.5})),
+        "wrong_type",
+        "subtotal.cents",
+    ),
+    Dead(
+        "an amount that is NaN",
+        raw(told("c", subtotal={"cents": "MARK"}), "NaN"),
+        "wrong_type",
+        "subtotal.cents",
+    ),
     Dead("NaN where nobody looks", raw(told("d", dollars="MARK"), "NaN"), "not_json", "NaN"),
-    Dead("Infinity where nobody looks", raw(told("e", dollars="MARK"), "-Infinity"), "not_json", "number"),
-    Dead("a number beyond all bounds", raw(told("f", dollars="MARK"), "1e999"), "not_json", "number"),
+    Dead(
+        "Infinity where nobody looks",
+        raw(told("e", dollars="MARK"), "-Infinity"),
+        "not_json",
+        "number",
+    ),
+    Dead(
+        "a number beyond all bounds", raw(told("f", dollars="MARK"), "1e999"), "not_json", "number"
+    ),
     Dead(
         "an amount beyond 64 bits",
         raw(told("g", subtotal={"cents": "MARK"}), str(2**63)),
@@ -107,15 +144,30 @@ DEAD = [
         "amount_too_large",
         "custom_discount_items",
     ),
-    Dead("an order without id", orjson.dumps(without(told("i"), "resource", "id")), "missing_field", "resource.id"),
-    Dead("an order without amount", orjson.dumps(without(told("j"), "resource", "subtotal")), "missing_field", "subtotal"),
+    Dead(
+        "an order without id",
+        orjson.dumps(without(told("i"), "resource", "id")),
+        "missing_field",
+        "resource.id",
+    ),
+    Dead(
+        "an order without amount",
+        orjson.dumps(without(told("j"), "resource", "subtotal")),
+        "missing_field",
+        "subtotal",
+    ),
     Dead(
         "an order without its creation",
         orjson.dumps(without(told("k"), "resource", "created_at")),
         "missing_field",
         "resource.created_at",
     ),
-    Dead("no merchant", orjson.dumps(without(told("l"), "merchant_id")), "missing_field", "merchant_id"),
+    Dead(
+        "no merchant",
+        orjson.dumps(without(told("l"), "merchant_id")),
+        "missing_field",
+        "merchant_id",
+    ),
     Dead("no topic", orjson.dumps(without(told("m"), "topic")), "missing_field", "topic"),
     Dead("no resource", orjson.dumps(without(told("n"), "resource")), "missing_field", "resource"),
     Dead(
@@ -131,48 +183,131 @@ DEAD = [
         "missing_field",
         "order_id",
     ),
-    Dead("a time without offset", orjson.dumps(told("q", updated_at="2024-03-01T12:00:00")), "wrong_type", "updated_at"),
-    Dead("a time that is none", orjson.dumps(told("r", created_at="2024-02-30T12:00:00Z")), "wrong_type", "created_at"),
-    Dead("a bare number for a time", orjson.dumps(told("T", updated_at=1_709_265_600)), "wrong_type", "updated_at"),
-    Dead("a ts that is no number", orjson.dumps({**told("s"), "ts": "yesterday"}), "wrong_type", "ts"),
-    Dead("a status of 300 letters", orjson.dumps(told("t", status="x" * 300)), "wrong_type", "resource.status"),
-    Dead("an id of 101 letters", orjson.dumps(told("u", id="x" * 101)), "wrong_type", "resource.id"),
-    Dead("a NUL in a status", orjson.dumps(told("x", status="a\0b")), "wrong_type", "resource.status"),
-    Dead("a NUL in a merchant", orjson.dumps({**told("y"), "merchant_id": "a\0b"}), "wrong_type", "merchant_id"),
-    Dead("a merchant without end", orjson.dumps({"merchant_id": "a" + "é" * 150}), "wrong_type", "topic"),
+    Dead(
+        "a time without offset",
+        orjson.dumps(told("q", updated_at="2024-03-01T12:00:00")),
+        "wrong_type",
+        "updated_at",
+    ),
+    Dead(
+        "a time that is none",
+        orjson.dumps(told("r", created_at="2024-02-30T12:00:00Z")),
+        "wrong_type",
+        "created_at",
+    ),
+    Dead(
+        "a bare number for a time",
+        orjson.dumps(told("T", updated_at=1_709_265_600)),
+        "wrong_type",
+        "updated_at",
+    ),
+    Dead(
+        "a ts that is no number", orjson.dumps({**told("s"), "ts": "yesterday"}), "wrong_type", "ts"
+    ),
+    Dead(
+        "a status of 300 letters",
+        orjson.dumps(told("t", status="x" * 300)),
+        "wrong_type",
+        "resource.status",
+    ),
+    Dead(
+        "an id of 101 letters", orjson.dumps(told("u", id="x" * 101)), "wrong_type", "resource.id"
+    ),
+    Dead(
+        "a NUL in a status", orjson.dumps(told("x", status="a\0b")), "wrong_type", "resource.status"
+    ),
+    Dead(
+        "a NUL in a merchant",
+        orjson.dumps({**told("y"), "merchant_id": "a\0b"}),
+        "wrong_type",
+        "merchant_id",
+    ),
+    Dead(
+        "a merchant without end",
+        orjson.dumps({"merchant_id": "a" + "é" * 150}),
+        "wrong_type",
+        "topic",
+    ),
     Dead(
         "a time before the first year",
         orjson.dumps(told("z", updated_at="0001-01-01T00:00:00+08:00")),
         "wrong_type",
         "updated_at",
     ),
-    Dead("a version of tomorrow", orjson.dumps(told("v", updated_at=soon(25))), "future_version", "24 hours"),
+    Dead(
+        "a version of tomorrow",
+        orjson.dumps(told("v", updated_at=soon(25))),
+        "future_version",
+        "24 hours",
+    ),
     Dead(
         "a parcel of tomorrow",
         orjson.dumps(told("w", order_delivery={**NESTED, "updated_at": soon(25)})),
         "future_version",
         "24 hours",
     ),
-    Dead("a report of no parcel and no order", orjson.dumps(without({**REPORT}, "tracking_number")), "missing_field",
-         "tracking_number", "deliveries"),
-    Dead("a report of nothing that happened", orjson.dumps(without({**REPORT}, "code")), "missing_field", "code", "deliveries"),
-    Dead("a report without its time", orjson.dumps(without({**REPORT}, "occurred_at")), "missing_field", "occurred_at",
-         "deliveries"),
-    Dead("a report whose time has no offset", orjson.dumps({**REPORT, "occurred_at": "2024-03-01T12:00:00"}), "wrong_type",
-         "occurred_at", "deliveries"),
-    Dead("a report whose number is a list", orjson.dumps({**REPORT, "tracking_number": ["much"]}), "wrong_type",
-         "tracking_number", "deliveries"),
-    Dead("a report of tomorrow", orjson.dumps({**REPORT, "occurred_at": soon(25)}), "future_version", "24 hours", "deliveries"),
-    Dead("a customer without id", orjson.dumps({**CUSTOMER, "resource": {"is_member": True}}), "missing_field", "resource.id",
-         "customers"),
-    Dead("a customer whose registration is no time", orjson.dumps({**CUSTOMER, "resource": {"id": MEMBER, "registered_at": 1}}),
-         "wrong_type", "registered_at", "customers"),
+    Dead(
+        "a report of no parcel and no order",
+        orjson.dumps(without({**REPORT}, "tracking_number")),
+        "missing_field",
+        "tracking_number",
+        "deliveries",
+    ),
+    Dead(
+        "a report of nothing that happened",
+        orjson.dumps(without({**REPORT}, "code")),
+        "missing_field",
+        "code",
+        "deliveries",
+    ),
+    Dead(
+        "a report without its time",
+        orjson.dumps(without({**REPORT}, "occurred_at")),
+        "missing_field",
+        "occurred_at",
+        "deliveries",
+    ),
+    Dead(
+        "a report whose time has no offset",
+        orjson.dumps({**REPORT, "occurred_at": "2024-03-01T12:00:00"}),
+        "wrong_type",
+        "occurred_at",
+        "deliveries",
+    ),
+    Dead(
+        "a report whose number is a list",
+        orjson.dumps({**REPORT, "tracking_number": ["much"]}),
+        "wrong_type",
+        "tracking_number",
+        "deliveries",
+    ),
+    Dead(
+        "a report of tomorrow",
+        orjson.dumps({**REPORT, "occurred_at": soon(25)}),
+        "future_version",
+        "24 hours",
+        "deliveries",
+    ),
+    Dead(
+        "a customer without id",
+        orjson.dumps({**CUSTOMER, "resource": {"is_member": True}}),
+        "missing_field",
+        "resource.id",
+        "customers",
+    ),
+    Dead(
+        "a customer whose registration is no time",
+        orjson.dumps({**CUSTOMER, "resource": {"id": MEMBER, "registered_at": 1}}),
+        "wrong_type",
+        "registered_at",
+        "customers",
+    ),
     Dead("a megabyte of nonsense", b"x" * LARGEST, "not_json", "send a JSON object"),
-]  # fmt: skip
+]
 
 
 class Kept(NamedTuple):
-    """A record that is taken although it is odd: what `explain` says of its order, and what is granted for it."""
+    """A record that is taken although it is odd: what `explain` says, and what is granted."""
 
     name: str
     value: Json
@@ -318,14 +453,19 @@ def test_a_report_that_nobody_can_place_is_parked_and_what_nobody_understands_is
     assert (parked["unmatched"]["numbers"], parked["awaiting_order"]["reports"]) == (1, 1)
     unknown = points(day.environment, "carriers", "unknown", "--json").json
     assert {(row["carrier"], row["code"], row["text"]) for row in unknown} == {
-        ("ecpay", "4711", "a code of tomorrow"), ("pigeon post", "3003", "3003"),
-    }  # fmt: skip
+        ("ecpay", "4711", "a code of tomorrow"),
+        ("pigeon post", "3003", "3003"),
+    }
 
 
 def test_nothing_is_lost_beside_bad_records(day: Engine) -> None:
     assert day.counts() == {
-        "applied": len(KEPT) + 1, "duplicate": 1, "ignored": len(IGNORED), "parked": len(PARKED), "dead": len(DEAD),
-    }  # fmt: skip
+        "applied": len(KEPT) + 1,
+        "duplicate": 1,
+        "ignored": len(IGNORED),
+        "parked": len(PARKED),
+        "dead": len(DEAD),
+    }
     granted = sum(row.points for row in KEPT)
     day.audit({(SHOP, MEMBER): granted + 77})
 

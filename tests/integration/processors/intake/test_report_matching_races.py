@@ -1,7 +1,7 @@
-"""Two transactions at once: whichever locks first, a report and its order find each other, and nobody deadlocks.
+"""Two transactions at once: a report and its order find each other, without deadlocks.
 
-A gate (an advisory lock that a trigger waits for) holds the first transaction where it has written;
-the second is known to wait for it before the gate is opened.
+Whichever of them locks first. A gate (an advisory lock that a trigger waits for) holds the first
+transaction where it has written; the second is known to wait for it before the gate is opened.
 """
 
 import random
@@ -129,7 +129,7 @@ def test_a_report_without_a_merchant_and_the_order_that_it_names_come_at_once(de
         )
         desk.until_waiting(desk.first)
         done = desk.second.hear(order(M, A, ANNA, 1000))
-        assert done.joined.again == set()
+        assert done.matched.recheck_keys == set()
         assert desk.points(M, ANNA) == 0
         gate.open()
         naming.ended()

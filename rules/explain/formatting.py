@@ -1,6 +1,7 @@
-"""Instants and amounts as people read them."""
+"""Instants, days and amounts as people read them."""
 
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from rules.account.expiry import shown_day
 from rules.local_days import FIRST, LAST, local_date
@@ -9,14 +10,11 @@ from schemas.money import FRACTION_DIGITS
 
 
 def moment_shown(moment: Micros, zone: str) -> str:
-    """A local date and time of day to the second; UTC text outside every calendar."""
-    from zoneinfo import ZoneInfo
-
+    """A local date and time, with seconds where there are some; UTC text outside the calendar."""
     if not FIRST <= moment <= LAST:
         return iso(moment)
-    return (
-        instant(moment).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
-    )
+    local = instant(moment).astimezone(ZoneInfo(zone))
+    return local.strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
 
 
 def day_of(moment: Micros, zone: str) -> date:
@@ -36,9 +34,10 @@ def money_shown(amount: int, currency: str) -> str:
     digits = FRACTION_DIGITS.get(currency, 0)
     sign, whole = ("-", -amount) if amount < 0 else ("", amount)
     major, minor = divmod(whole, 10**digits)
-    return f"{currency} {sign}{major:,}" + (f".{minor:0{digits}d}" if digits else "")
+    fraction = f".{minor:0{digits}d}" if digits else ""
+    return f"{currency} {sign}{major:,}{fraction}"
 
 
 def points_shown(points: int) -> str:
-    """So many points."""
+    """A number of points: 1 point, 1,200 points."""
     return f"{points:,} point" if points == 1 else f"{points:,} points"
