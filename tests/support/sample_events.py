@@ -14,7 +14,8 @@ import orjson
 
 from processors.intake.decoding import AppInstallEvent, CarrierReportEvent, CustomerEvent, decode
 from processors.runtime.kafka.feed import Record
-from rules.account.lots import Account, LotKey, Moved, claw_back, grant, lapse, lapsed
+from rules.account.account import Account, Moved, claw_back, grant, lapse, lapsed
+from rules.account.lots import LotKey, order_lot
 from rules.earning.binding import VersionInForce, bound_as_parent, bound_version, first_heard
 from rules.earning.differences import Change, after_posting, changes
 from rules.earning.entitlement import Entitlement, Installs, entitlement
@@ -333,7 +334,7 @@ class World:
     def _post(self, known: Merchant, order: bytes, change: Change) -> int:
         account = known.accounts.setdefault(change.holder, Account())
         self._lapse(known, change.holder)
-        key = LotKey(change.expires_at, order, change.episode)
+        key = order_lot(change.expires_at, order, change.episode)
         add = change.points > 0
         moved = (
             grant(account, key, change.points) if add else claw_back(account, key, -change.points)
