@@ -29,7 +29,7 @@ class Account:
 class Moved(NamedTuple):
     """What one entry did: its points, the change lot by lot, and the change of what is held.
 
-    `lots` carry the entry's sign. A hold and its release have 0 points; their lots add up to `held`.
+    `lots` carry its sign. A hold and its release have 0 points; their lots add up to `held`.
     """
 
     points: int

@@ -34,7 +34,7 @@ class LotKey(NamedTuple):
 
 @dataclass(slots=True)
 class Lot:
-    """The points of a lot: as they came, what remains, what of that is held, what lapsed unspent."""
+    """The points of a lot: all, those that remain, those held of these, and those that lapsed."""
 
     points: int = 0
     remaining: int = 0
@@ -47,6 +47,8 @@ class Lot:
         return self.remaining - self.held
 
 
+# Looked up once: an enumeration's member is an attribute that Python computes.
+_ORDER: Final = SourceKind.order
 _PREFIX: Final = {
     SourceKind.command: "command:",
     SourceKind.job: "job:",
@@ -56,18 +58,19 @@ _PREFIX: Final = {
 
 def order_lot(expires_at: Micros, order_id: bytes, episode: int) -> LotKey:
     """The lot of an order's episode."""
-    return LotKey(expires_at, SourceKind.order, order_id, episode)
+    return LotKey(expires_at, _ORDER, order_id, episode)
 
 
 def lot_id(lot: LotKey) -> str:
     """The lot's name in events, unique for its member for ever."""
-    source = unpack_id(lot.source)
-    if lot.kind == SourceKind.order:
-        return f"{source}-{lot.episode}"
+    _, kind, packed, episode = lot
+    source = unpack_id(packed)
+    if kind == _ORDER:
+        return f"{source}-{episode}"
     # A command or a job makes one lot of a member, so their episode is 0 and not shown.
-    return f"{_PREFIX[lot.kind]}{source}" + (f"-{lot.episode}" if lot.episode else "")
+    return f"{_PREFIX[kind]}{source}" + (f"-{episode}" if episode else "")
 
 
 def order_of(lot: LotKey) -> bytes | None:
     """The packed id of the order that earned the lot; None for lots that no order earned."""
-    return lot.source if lot.kind == SourceKind.order else None
+    return lot.source if lot.kind == _ORDER else None

@@ -31,6 +31,7 @@ def write(cursor: Cursor, accounts: Sequence[LockedAccount], now: Micros) -> int
     """Append the entries made on some accounts, with events and notes; how many there are."""
     entries: list[Entry] = []
     events: list[Event] = []
+    notes: list[tuple[int, Entry]] = []
     account_nos: list[int] = []
     merchant_nos: list[int] = []
     recorded_at = iso(now)
@@ -42,10 +43,11 @@ def write(cursor: Cursor, accounts: Sequence[LockedAccount], now: Micros) -> int
             merchant_nos.append(locked.merchant_no)
             value = orjson.dumps(event_of(entry, locked.merchant_id, locked.member_id, recorded_at))
             events.append(Event(shard, value, entry.traceparent))
+            if entry.reason is not None or entry.performer is not None:
+                notes.append((locked.account_no, entry))
     if entries:
         values = _values(entries, account_nos, merchant_nos, now)
         cursor.execute(_SQL["append"], _WRITTEN.arrays_of(values))
-        notes = [(n, e) for n, e in zip(account_nos, entries, strict=True) if _has_note(e)]
         if notes:
             cursor.execute(_SQL["add_notes"], _NOTE.arrays_of(_note_values(notes)))
         add_events(cursor, events)
@@ -65,10 +67,13 @@ def event_of(entry: Entry, merchant_id: str, member_id: str, recorded_at: str) -
         "balance": {"available": entry.available, "held": entry.held, "debt": entry.debt},
         "lots": _lots(entry),
         "order_id": order_id,
-        "cause": {"kind": CAUSE_KIND_WORDS[entry.cause], "id": _cause_text(entry, order_id)},
+        "cause": {
+            "kind": CAUSE_KIND_WORDS[entry.cause],
+            "id": order_id if entry.cause_id is entry.order_id else _cause_text(entry),
+        },
         "settings_version": entry.settings_no,
         "reason": entry.reason,
-        "performer": _performer(entry),
+        "performer": None if entry.performer is None else entry.performer.model_dump(),
         "occurred_at": iso(entry.occurred_at),
         "recorded_at": recorded_at,
     }
@@ -88,16 +93,10 @@ def _lots(entry: Entry) -> list[dict[str, Any]]:
     ]
 
 
-def _cause_text(entry: Entry, order_id: str | None) -> str:
-    if order_id is not None and entry.cause_id == entry.order_id:
-        return order_id
+def _cause_text(entry: Entry) -> str:
     if entry.cause is CauseKind.expiry:
         return entry.cause_id.decode()
     return unpack_id(entry.cause_id)
-
-
-def _performer(entry: Entry) -> dict[str, Any] | None:
-    return entry.performer.model_dump() if entry.performer is not None else None
 
 
 def uuid_text(raw: bytes) -> str:
@@ -106,25 +105,25 @@ def uuid_text(raw: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def note_hash(entry: Entry) -> bytes:
-    """SHA-256 of the entry's note as canonical JSON.
+def note_hash(entry: Entry) -> bytes | None:
+    """SHA-256 of the entry's note as canonical JSON; None without reason and performer.
 
     Canonical: `{"performer":{"id","kind"},"reason"}`, keys sorted, no spaces, UTF-8, null where
     there is none.
     """
-    note = {"reason": entry.reason, "performer": _performer(entry)}
+    if entry.reason is None and entry.performer is None:
+        return None
+    performer = entry.performer.model_dump() if entry.performer is not None else None
+    note = {"reason": entry.reason, "performer": performer}
     return sha256(orjson.dumps(note, option=orjson.OPT_SORT_KEYS)).digest()
-
-
-def _has_note(entry: Entry) -> bool:
-    return entry.reason is not None or entry.performer is not None
 
 
 def _values(
     entries: Sequence[Entry], account_nos: Sequence[int], merchant_nos: Sequence[int], now: Micros
 ) -> dict[str, Sequence[Any]]:
     """What every column of the ledger has, entry by entry: a field's place in the row."""
-    own_lots = [_points_of_own_lot(entry) for entry in entries]
+    # An entry that makes its lot changes no other.
+    own_lots = [e.moved.lots[0][1] if e.makes_lot else _points_of_own_lot(e) for e in entries]
     return {
         "account_no": account_nos,
         "sequence": [e.sequence for e in entries],
@@ -148,7 +147,7 @@ def _values(
             for e, own in zip(entries, own_lots, strict=True)
         ],
         "hold_id": [e.hold_id for e in entries],
-        "note_hash": [note_hash(e) if _has_note(e) else None for e in entries],
+        "note_hash": [note_hash(e) for e in entries],
         "occurred_us": [e.occurred_at for e in entries],
         "recorded_us": [now] * len(entries),
         "event_id": [e.event_id for e in entries],
@@ -161,8 +160,6 @@ def _points_of_own_lot(entry: Entry) -> int | None:
 
     Else None, and the row lists its lots.
     """
-    if entry.makes_lot:
-        return entry.moved.lots[0][1]
     if entry.lot is None or entry.order_id is None or len(entry.moved.lots) != 1:
         return None
     lot, points = entry.moved.lots[0]
