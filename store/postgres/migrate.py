@@ -102,6 +102,5 @@ def _works_with(connection: Database, revision: str, code: str) -> bool:
 
 def _newer(have: str) -> SchemaMismatch:
     return SchemaMismatch(
-        f"the database is at revision {have}, which this version does not know",
-        "run a newer version",
+        f"the database is at revision {have}, which this version does not know: run a newer version"
     )
