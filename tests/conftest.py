@@ -13,7 +13,7 @@ import pytest
 
 from deploy.local.stack import Stack, start_stack
 from tests.support.engine import Engine
-from tests.support.in_process import Desk
+from tests.support.in_process import InProcessEngine
 from tests.support.parcels import OTHER, M
 from tests.support.servers import Databases
 
@@ -102,14 +102,14 @@ def engine(kafka: str, postgres: Databases, topic_prefix: str, tmp_path: Path) -
 
 
 @pytest.fixture
-def desk(postgres: Databases, tmp_path: Path) -> Iterator[Desk]:
-    """A migrated database with two merchants' settings, and workers in the test's own hand.
+def in_process(postgres: Databases, tmp_path: Path) -> Iterator[InProcessEngine]:
+    """A migrated database with two merchants' settings, and workers inside the test's process.
 
     See tests/support/in_process.py.
     """
     url = postgres.database()
     try:
-        with Desk(url, tmp_path) as made:
+        with InProcessEngine(url, tmp_path) as made:
             made.migrate()
             made.merchant(M)
             made.merchant(OTHER)

@@ -1,4 +1,4 @@
-"""Running `points` commands inside the test's process: as a user sees them, without a second's start each."""
+"""Running `points` commands inside the test's process, without a second's start each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from cli.main import app
 
 
 class Ran:
-    """What a command answered: its exit code, what it printed, and what it said on stderr."""
+    """What a command answered: its exit code, its stdout and its stderr."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
