@@ -100,9 +100,15 @@ def test_a_parcel_earns_when_it_is_collected_and_not_while_it_waits(played: Resu
 def test_what_carriers_say_is_final_before_the_platform_says_so(played: Results) -> None:
     assert points_of(played, "carrier-first") == ("granted", 86, ("granted +86",))
     assert points_of(played, "hct") == ("granted", 115, ("granted +115",))
-    assert [dues(played)[key] for key in ("carrier-first", "family", "hct", "i-box", "sf-locker")] == [
-        "2024-12-05", "2024-12-06", "2024-12-06", "2024-12-06", "2024-12-05",
-    ]  # fmt: skip
+    assert [
+        dues(played)[key] for key in ("carrier-first", "family", "hct", "i-box", "sf-locker")
+    ] == [
+        "2024-12-05",
+        "2024-12-06",
+        "2024-12-06",
+        "2024-12-06",
+        "2024-12-05",
+    ]
 
 
 def test_a_mistaken_scan_is_taken_back_and_the_next_one_earns_anew(played: Results) -> None:

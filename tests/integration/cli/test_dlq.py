@@ -10,7 +10,10 @@ from tests.support.commands import points
 from tests.support.engine import Engine, wait_for
 from tests.support.upstream import Record, hex_id, order, poison
 
-SECRET = b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c","resource":{"name":"Lin Fictional","phone":"0900000001"}}'
+SECRET = (
+    b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c",'
+    b'"resource":{"name":"Lin Fictional","phone":"0900000001"}}'
+)
 BROKEN = b"\xff\xfe\x00 not text"
 
 

@@ -18,15 +18,18 @@ FIXED = {"kind": "fixed_date", "month": 12, "day": 31}
 
 @pytest.fixture
 def day(engine: Engine) -> Engine:
-    """Four orders: one granted long ago, one waiting at the store, one planned, one partly returned."""
+    """Four orders: granted long ago, waiting at the store, planned, and partly returned."""
     engine.merchant(SHOP, pending_days=3)
     records = [
-        order(SHOP, GRANTED, MEMBER, 1000), delivery(SHOP, GRANTED, "arrived", at=CREATED + timedelta(days=2)),
+        order(SHOP, GRANTED, MEMBER, 1000),
+        delivery(SHOP, GRANTED, "arrived", at=CREATED + timedelta(days=2)),
         order(SHOP, WAITING, MEMBER, 500, option=STORE, delivery="arrived"),
-        order(SHOP, PLANNED, MEMBER, 700), delivery(SHOP, PLANNED, "arrived", at=LATER),
-        order(SHOP, CUT, MEMBER, 400), delivery(SHOP, CUT, "arrived"),
+        order(SHOP, PLANNED, MEMBER, 700),
+        delivery(SHOP, PLANNED, "arrived", at=LATER),
+        order(SHOP, CUT, MEMBER, 400),
+        delivery(SHOP, CUT, "arrived"),
         returned(SHOP, CUT, 150, at=CREATED + timedelta(days=30)),
-    ]  # fmt: skip
+    ]
     workers = [engine.run(name) for name in ("intake", "grants", "relay")]
     workers[0].wait_ready()
     engine.produce(records)
@@ -50,9 +53,17 @@ def test_balance_history_and_explain_agree(day: Engine) -> None:
     assert sum(entry["points"] for entry in history) == 125 == history[-1]["balance_after"]
     assert [entry["sequence"] for entry in history] == list(range(1, balance["sequence"] + 1))
     assert set(history[0]) == {
-        "sequence", "type", "points", "balance_after", "order_id", "reason", "performer", "expires_at", "occurred_at",
+        "sequence",
+        "type",
+        "points",
+        "balance_after",
+        "order_id",
+        "reason",
+        "performer",
+        "expires_at",
+        "occurred_at",
         "recorded_at",
-    }  # fmt: skip
+    }
     states = {
         o: points(day.environment, "explain", SHOP, o, "--json").json
         for o in (GRANTED, WAITING, PLANNED, CUT)

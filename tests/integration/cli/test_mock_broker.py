@@ -1,4 +1,4 @@
-"""The local stack's last rung: with nothing but Python, topics can be made and read as from a real Kafka."""
+"""The local stack's last rung: with Python alone, topics are made and read as with a real Kafka."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the workers do when they are killed, when servers fail, and when what they read is not what it was."""
+"""Workers that are killed, servers that fail, and topics that are no longer what they were."""
 
 import random
 import time

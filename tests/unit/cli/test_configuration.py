@@ -1,4 +1,4 @@
-"""What is wrong with the configuration is said all at once, by the variables' names, and never with their values."""
+"""All problems of the configuration are reported at once, by name and never with values."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The sample day's files: records in upstream's shapes, made up, and readable by the engine where they are to be."""
+"""The sample day's files: made-up records in upstream's shapes, all but one of them readable."""
 
 import re
 from collections import Counter
@@ -184,6 +184,10 @@ def test_late_news_speaks_of_an_earlier_moment_than_it_comes(story: Story) -> No
         for record in step.records
         if record.key == late.id
     ][1:]
-    assert [(each["status"], each["updated_at"][:10], each["arrived_at"] is None) for each in told] == [
-        ("arrived", "2024-12-02", False), ("shipped", "2024-12-02", True), ("pending", "2024-12-01", True),
-    ]  # fmt: skip
+    assert [
+        (each["status"], each["updated_at"][:10], each["arrived_at"] is None) for each in told
+    ] == [
+        ("arrived", "2024-12-02", False),
+        ("shipped", "2024-12-02", True),
+        ("pending", "2024-12-01", True),
+    ]
