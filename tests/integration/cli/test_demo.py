@@ -58,13 +58,13 @@ def played(
 
 def points_of(played: Results, key: str) -> tuple[str, int, tuple[str, ...]]:
     """State, points posted and entries of an order."""
-    one = next(one for one in played.outcomes if one.order.key == key)
-    return one.told.state, one.told.view.granted, one.entries
+    outcome = next(outcome for outcome in played.outcomes if outcome.order.key == key)
+    return outcome.told.state, outcome.told.view.granted, outcome.entries
 
 
 def dues(played: Results) -> dict[str, str]:
     """The due days of what was granted."""
-    return {one.order.key: str(one.as_expected.due) for one in played.outcomes}
+    return {outcome.order.key: str(outcome.as_expected.due) for outcome in played.outcomes}
 
 
 def test_the_day_comes_out_as_its_files_expect(story: Story, played: Results) -> None:
@@ -126,7 +126,7 @@ def test_a_report_before_its_order_finds_it_and_a_new_code_is_learnt(played: Res
         points_of(played, "new-code")[1],
         played.parked,
     ) == (33, 62, 0)
-    assert [(one.code, one.text, one.reports) for one in played.unknown] == [
+    assert [(code.code, code.text, code.reports) for code in played.unknown] == [
         ("Held at Partner Store", "Held at Partner Store", 1)
     ]
 
@@ -165,7 +165,7 @@ def test_one_shop_takes_back_what_the_other_lets_keep(played: Results) -> None:
 
 
 def test_who_earns_nothing_is_told_why(played: Results) -> None:
-    why = {one.order.key: one.why for one in played.outcomes if not one.told.view.granted}
+    why = {o.order.key: o.why for o in played.outcomes if not o.told.view.granted}
     assert why["guest"] == "the order belongs to no member."
     assert why["dollars"] == "the order is in USD, the settings in TWD; it earns nothing."
     assert why["till"] == "created by pos: channel retail; only ec earns."
@@ -204,12 +204,12 @@ def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: 
 def children_beside(stack: Stack) -> set[psutil.Process]:
     """What was started below us, without the run's servers, whose own processes come and go."""
     servers = {process.pid for process in stack.processes}
-    found = set()
+    ours = set()
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             if servers.isdisjoint({child.pid, *(parent.pid for parent in child.parents())}):
-                found.add(child)
-    return found
+                ours.add(child)
+    return ours
 
 
 def topics(stack: Stack) -> list[str]:

@@ -135,9 +135,9 @@ def test_a_topic_recreated_under_a_running_worker_stops_it(engine: Engine) -> No
     engine.delete_topics("orders")
     engine.create_topics("orders")
     assert worker.wait() == 4
-    said = worker.lines("refused")[-1]["why"]
-    assert engine.topics["orders"] in said
-    assert "points cursor adopt" in said
+    why = worker.lines("refused")[-1]["why"]
+    assert engine.topics["orders"] in why
+    assert "points cursor adopt" in why
 
 
 def test_a_topic_recreated_meanwhile_is_refused_at_start(engine: Engine) -> None:
@@ -206,8 +206,8 @@ def test_unreachable_servers_are_waited_for_and_said(engine: Engine) -> None:
     nowhere = make_conninfo(engine.database_url, port=port)
     no_broker = engine.run("intake", POINTS_KAFKA__BOOTSTRAP_SERVERS=f"127.0.0.1:{port}")
     no_database = engine.run("intake", POINTS_DATABASE__URL=nowhere)
-    assert "kafka" in wait_for("said", lambda: no_broker.lines("not_ready"))[0]["why"]
-    assert "database" in wait_for("said", lambda: no_database.lines("not_ready"))[0]["why"]
+    assert "kafka" in wait_for("a reason", lambda: no_broker.lines("not_ready"))[0]["why"]
+    assert "database" in wait_for("a reason", lambda: no_database.lines("not_ready"))[0]["why"]
     for worker in (no_broker, no_database):
         assert (worker.get("/healthz")[0], worker.get("/readyz")[0]) == (200, 503)
         assert worker.terminate() == 0

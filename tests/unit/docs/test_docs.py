@@ -72,9 +72,9 @@ def test_every_metric_and_every_worker_is_told_to_operators() -> None:
 def test_metrics_that_pages_name_exist() -> None:
     known = {name for name, _, _ in generate.metric_families()}
     for name, page in PAGES.items():
-        said = set(re.findall(r"`(points_[a-z_]+?)(?:_total)?`", page.read_text("utf-8")))
+        named = set(re.findall(r"`(points_[a-z_]+?)(?:_total)?`", page.read_text("utf-8")))
         others = {"points_app", "points_changed", "points_now", "points_per_unit"}
-        assert said - known - others == set(), name
+        assert named - known - others == set(), name
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -95,10 +95,10 @@ def test_links_lead_somewhere(name: str) -> None:
 def test_rules_that_the_code_names_have_their_heading(kind: str, page: str) -> None:
     headings = numbered(page)
     homeless = {
-        f"{path.relative_to(ROOT)}: {found[0]} {found[1]}"
+        f"{path.relative_to(ROOT)}: {match[0]} {match[1]}"
         for path in sources()
-        for found in _REFERENCE.findall(path.read_text("utf-8"))
-        if found[0] == kind and f"{found[0]} {found[1]}" not in headings
+        for match in _REFERENCE.findall(path.read_text("utf-8"))
+        if match[0] == kind and f"{match[0]} {match[1]}" not in headings
     }
     assert homeless == set()
 
