@@ -1,4 +1,4 @@
-"""The benchmark: the workers' rate, beside the least work possible and what a team writes first.
+"""The benchmark: throughput and latency of the workers, compared with other designs.
 
-`make bench` runs it; `python -m bench --help` lists its parts. It is never run as a test.
+`make bench` runs it; `python -m bench --help` lists its parts. Tests never run it.
 """

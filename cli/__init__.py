@@ -1,1 +1,1 @@
-"""The points command and the wiring of the parts."""
+"""The `points` command, and the wiring of the other packages."""

@@ -21,9 +21,9 @@ from cli.commands import (
     status,
 )
 from cli.demo import command
-from cli.support.errors import TABLE, Exit, failure_of
+from cli.support.errors import Exit, failure_of
 
-EPILOG = "Exit codes: " + " · ".join(f"{code} {meaning}" for code, meaning in TABLE)
+EPILOG = "Exit codes: " + " · ".join(f"{code} {code.meaning}" for code in Exit)
 
 
 class PointsGroup(TyperGroup):
@@ -58,7 +58,7 @@ def _end(error: Exception) -> int:
             "run it again with `points --debug …` for the traceback, and report it",
         )
     complain(failure)
-    return failure.code
+    return failure.exit_code
 
 
 app = typer.Typer(
@@ -92,7 +92,7 @@ def options(
     _debug[:] = [True] if debug else []
 
 
-app.command("run")(run.run_command)
+app.command("run", help=run.HELP)(run.run_command)
 app.command("migrate")(migrate.migrate_command)
 app.add_typer(migrate.topics_app, name="topics")
 app.add_typer(settings.app, name="settings")

@@ -1,1 +1,1 @@
-"""The documentation, and the tool that keeps its tables true."""
+"""The documentation, and the tool that writes its generated tables."""

@@ -1,7 +1,8 @@
-"""Fills the tables of the documentation that the code knows: variables, options, carriers' codes, metrics, exit codes.
+"""Writes the tables of the documentation that come from the code.
 
-`python -m docs.generate` writes them between the marks `<!-- generated: name -->` and `<!-- end
--->`; with `--check` it only names the stale files, and exits with 1.
+They are the variables, delivery options, carrier codes, workers, metrics and exit codes. `python
+-m docs.generate` writes each between the marks `<!-- generated: name -->` and `<!-- end -->`; with
+`--check` it only names the stale pages, and exits with 1.
 """
 
 import re
@@ -14,21 +15,22 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from cli.support.errors import TABLE
 from processors import metrics
+from processors.registry import METRICS_OF_ALL, WORKERS
 from processors.runtime.configuration import Configuration
 from schemas.carriers import CarrierCode, Meaning, carrier_lines, shipped_codes
+from schemas.errors import Exit
 from schemas.options import delivery_options
 
 DOCS: Final = Path(__file__).parent
-_MARKED: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_MARKED: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->)(\n?).*?(<!-- end -->)", re.DOTALL)
 
 
 def variables() -> str:
-    """Every variable of the environment: name, what it takes, default."""
-    rows = ["| variable | takes | default |", "|---|---|---|"]
+    """Every variable of the environment: name, permitted values, default."""
+    rows = ["| variable | value | default |", "|---|---|---|"]
     rows += [
-        f"| `{name}` | {_taken(field)} | {_default(field)} |"
+        f"| `{name}` | {_permitted(field)} | {_default(field)} |"
         for name, field in configuration_fields()
     ]
     return "\n".join(rows)
@@ -45,13 +47,13 @@ def configuration_fields() -> Iterator[tuple[str, FieldInfo]]:
             yield f"POINTS_{name}".upper(), field
 
 
-def _taken(field: FieldInfo) -> str:
+def _permitted(field: FieldInfo) -> str:
     text = _type_shown(field.annotation)
     bounds = {"ge": "from {}", "gt": "more than {}", "le": "to {}"}
-    found = {
+    limit_of = {
         key: getattr(rule, key) for rule in field.metadata for key in bounds if hasattr(rule, key)
     }
-    limits = " ".join(bounds[key].format(f"{found[key]:,}") for key in bounds if key in found)
+    limits = " ".join(bounds[key].format(f"{limit_of[key]:,}") for key in bounds if key in limit_of)
     return f"{text}, {limits}" if limits else text
 
 
@@ -74,7 +76,7 @@ def _type_shown(annotation: Any) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**must be set**"
-    return "none" if field.default is None else f"`{field.default}`"
+    return "not set" if field.default is None else f"`{field.default}`"
 
 
 def options() -> str:
@@ -96,9 +98,9 @@ def options() -> str:
 
 
 def metric_families() -> list[tuple[str, str, str]]:
-    """Name, kind and documentation of every metric of ours, by name.
+    """Name, kind and documentation of every metric of ours, sorted by name.
 
-    Those of the process itself are left out.
+    The metrics that the client library adds about the process are left out.
     """
     families = [f for f in metrics.REGISTRY.collect() if f.name.startswith("points_")]
     return sorted((f.name, f.type, f.documentation) for f in families)
@@ -106,32 +108,52 @@ def metric_families() -> list[tuple[str, str, str]]:
 
 def metric_table() -> str:
     """Every metric as Prometheus shows it."""
-    rows = ["| metric | kind | what it says |", "|---|---|---|"]
+    rows = ["| metric | kind | meaning | exported by |", "|---|---|---|---|"]
     for name, kind, documentation in metric_families():
         shown = f"`{name}_total`" if kind == "counter" else f"`{name}`"
-        rows.append(f"| {shown} | {kind} | {documentation} |")
+        rows.append(f"| {shown} | {kind} | {documentation} | {_exporters(name)} |")
     return "\n".join(rows)
+
+
+def _exporters(metric: str) -> str:
+    if metric in METRICS_OF_ALL:
+        return "all workers"
+    return ", ".join(f"`{kind.name}`" for kind in WORKERS.values() if metric in kind.metrics)
+
+
+def worker_table() -> str:
+    """Every kind of worker: what it does, how many may run, and whether it needs Kafka."""
+    rows = ["| worker | task | how many | needs Kafka |", "|---|---|---|---|"]
+    rows += [
+        f"| `{kind.name}` | {kind.does} | {kind.how_many} | {'yes' if kind.needs_kafka else 'no'} |"
+        for kind in WORKERS.values()
+    ]
+    return "\n".join(rows)
+
+
+def worker_names() -> str:
+    """The names of all kinds, for a sentence."""
+    return ", ".join(f"`{name}`" for name in WORKERS)
 
 
 def exit_codes() -> str:
     """Every exit code of the command."""
-    return "\n".join(
-        ["| code | meaning |", "|---|---|", *(f"| {code} | {meaning} |" for code, meaning in TABLE)]
-    )
+    rows = ["| code | meaning |", "|---|---|"]
+    rows += [f"| {code} | {code.meaning} |" for code in Exit]
+    return "\n".join(rows)
 
 
 _UPSTREAM_ONLY: Final = "the platform's own status only"
 
 
 def carriers() -> str:
-    """Every delivery line with the services whose raw reports are understood."""
+    """Every delivery line with the services whose raw reports the engine understands."""
     rows = ["| carrier | delivery option | raw reports understood |", "|---|---|---|"]
     for line in carrier_lines():
         named = ", ".join(_service_link(*service) for service in line.services)
-        told = "; ".join(part for part in (named, line.note) if part)
-        rows.append(
-            f"| {line.carrier} | {line.line or 'none of its own'} | {told or _UPSTREAM_ONLY} |"
-        )
+        reports = "; ".join(part for part in (named, line.note) if part)
+        option = line.line or "no option of its own"
+        rows.append(f"| {line.carrier} | {option} | {reports or _UPSTREAM_ONLY} |")
     return "\n".join(rows)
 
 
@@ -140,20 +162,20 @@ def _service_link(carrier: str, service: str) -> str:
 
 
 def services() -> str:
-    """Every service that has a table: for which lines it reports, and how many codes it has."""
+    """Every service that has a table: the lines it reports on, and its number of codes."""
     rows = ["| service | reports on | codes |", "|---|---|---|"]
     for (carrier, service), codes in _codes_by_service().items():
-        told = [
+        lines = [
             line.line or line.carrier
             for line in carrier_lines()
             if (carrier, service) in line.services
         ]
-        rows.append(f"| {_service_link(carrier, service)} | {'; '.join(told)} | {len(codes)} |")
+        rows.append(f"| {_service_link(carrier, service)} | {'; '.join(lines)} | {len(codes)} |")
     return "\n".join(rows)
 
 
 def codes() -> str:
-    """Every code of every service with its word."""
+    """Every code of every service, with its word."""
     parts = []
     for (carrier, service), rows in _codes_by_service().items():
         parts += [
@@ -171,10 +193,10 @@ def codes() -> str:
 
 
 def _codes_by_service() -> dict[tuple[str, str], list[CarrierCode]]:
-    found: dict[tuple[str, str], list[CarrierCode]] = {}
+    codes_by_service: dict[tuple[str, str], list[CarrierCode]] = {}
     for row in shipped_codes().values():
-        found.setdefault((row.carrier, row.service), []).append(row)
-    return found
+        codes_by_service.setdefault((row.carrier, row.service), []).append(row)
+    return codes_by_service
 
 
 def _text_shown(row: CarrierCode) -> str:
@@ -182,7 +204,7 @@ def _text_shown(row: CarrierCode) -> str:
 
 
 def _word_shown(meaning: Meaning) -> str:
-    """The word, in bold where it decides whether an order is final, with what else a reversal says."""
+    """The word with the effect of a reversal; in bold if it can make an order final or not."""
     effects = {
         Meaning.REVERSED_RETURNING: ", and returning",
         Meaning.RETURN_REVERSED: " (a return)",
@@ -199,37 +221,42 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "carrier-codes": codes,
     "metrics": metric_table,
     "exit-codes": exit_codes,
+    "workers": worker_table,
+    "worker-names": worker_names,
 }
 
 
 def filled(text: str) -> str:
-    """The text with all its tables as they must be."""
-    return _MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
+    """The text with all its tables up to date."""
+    # A mark with a line of its own holds a table; one within a line holds words.
+    return _MARKED.sub(
+        lambda mark: f"{mark[1]}{mark[3]}{TABLES[mark[2]]()}{mark[3]}{mark[4]}", text
+    )
 
 
 def pages() -> list[Path]:
-    """All pages of the documentation, the README among them."""
-    return [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
+    """All pages of the documentation, with those at the top level and the benchmark's."""
+    root = DOCS.parent
+    return [*sorted(root.glob("*.md")), root / "bench" / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def stale() -> list[Path]:
-    """The pages whose tables are not what the code says."""
+    """The pages with a table that differs from the code."""
     return [page for page in pages() if (text := page.read_text("utf-8")) != filled(text)]
 
 
 def main(arguments: list[str]) -> int:
     """Write the tables, or with --check name the stale pages.
 
-    The exit code: 0, or 1 for stale pages.
+    Returns the exit code: 1 if --check finds a stale page, otherwise 0.
     """
-    found = stale()
+    stale_pages = stale()
     if arguments == ["--check"]:
-        for page in found:
-            sys.stderr.write(
-                f"{page.relative_to(DOCS.parent)} is stale; run python -m docs.generate\n"
-            )
-        return 1 if found else 0
-    for page in found:
+        for page in stale_pages:
+            name = page.relative_to(DOCS.parent)
+            sys.stderr.write(f"{name} is stale; run python -m docs.generate\n")
+        return 1 if stale_pages else 0
+    for page in stale_pages:
         page.write_text(filled(page.read_text("utf-8")), "utf-8")
     return 0
 

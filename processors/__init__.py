@@ -1,1 +1,1 @@
-"""The background workers: read, decide by the rules, store."""
+"""The background workers: each reads, decides by the rules, and stores."""

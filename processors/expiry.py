@@ -1,62 +1,34 @@
-"""Expiry: lots lapse on accounts that nobody touches, and so it is announced (SPEC 3.4, DESIGN 2.4).
+"""The expiry worker: lots lapse on accounts that nothing else touches (SPEC 3.4, DESIGN 2.4).
 
-Quarantined bytes, which may hold personal data, lapse as well, after 14 days (SPEC 7), and
-carriers' reports for which no order came, after 180 (SPEC 6).
+Whoever locks an account posts its lapsed lots first. This worker does it for the other accounts, so
+that their expiry is announced in time.
 """
 
-from typing import Any
-
-from psycopg import Connection
-
 from processors import metrics
-from processors.recheck.contested_numbers import ask_for_known_codes, purge_reports
+from processors.runtime.worker import SettlingWorker
 from store.ledger import ledger
-from store.postgres.interning import InternedStrings
-from store.postgres.session import raw, transaction
+from store.postgres.session import transaction
 from store.reads import gauges
-from store.settings.merchants import Merchants
-from store.streams import quarantine
 
-BATCH = 1000
+EXPIRY_BATCH = 1000
 """Accounts per transaction."""
+SLEEP_SECONDS = 0.2
+"""Between two looks: timers act within a second."""
 
 
-class Expiry:
-    """Posts what has expired, on accounts that no grant, clawback or spending has locked meanwhile."""
+class Expiry(SettlingWorker):
+    """Posts what has expired on accounts that no grant, clawback or spending locked meanwhile."""
 
-    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
-        """All reads and effects go through `connection`."""
-        self.use(connection)
+    def turn(self) -> float:
+        """One claim; a full one means that there is more."""
+        accounts = self.expire()
+        metrics.EXPIRED_ACCOUNTS.inc(accounts)
+        return 0.0 if accounts == EXPIRY_BATCH else SLEEP_SECONDS
 
-    def use(self, connection: Connection[tuple[Any, ...]]) -> None:
-        """Goes on with a new connection."""
-        self._connection = connection
-        self._merchants = Merchants(connection)
-        self._words = InternedStrings(connection)
-
-    def turn(self, limit: int = BATCH) -> int:
+    def expire(self, limit: int = EXPIRY_BATCH) -> int:
         """One transaction's worth of accounts; how many there were."""
         with transaction(self._connection) as cursor:
             soonest, now = gauges.next_expiry(cursor)
             if soonest is None or soonest > now:
                 return 0
             return ledger.expire(cursor, limit, now, self._merchants.merchant_id)
-
-    def purge(self, limit: int = BATCH) -> int:
-        """Forgets quarantined bytes and parked reports whose time is over.
-
-        How many records and reports they were.
-        """
-        with transaction(self._connection) as cursor:
-            bytes_of = quarantine.purge(cursor, limit)
-        with transaction(self._connection) as cursor:
-            reports = purge_reports(cursor, gauges.now(cursor), self._words, limit)
-        for kind, count in reports.items():
-            metrics.PURGED_REPORTS.labels(kind).inc(count)
-        return bytes_of + sum(reports.values())
-
-    def look_at_codes(self) -> None:
-        """Asks for reports again whose codes a new release of the tables knows."""
-        self._merchants.keep_up(raw(self._connection))
-        with transaction(self._connection) as cursor:
-            ask_for_known_codes(cursor, self._merchants.codes)

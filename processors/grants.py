@@ -1,6 +1,6 @@
-"""Due grants: what has fallen due is claimed, decided again and posted (DESIGN 2.2).
+"""The grants worker: what has fallen due is claimed, decided again and posted (DESIGN 2.2).
 
-Merchants take turns.
+Merchants take turns, so that one shop's midnight does not delay another's grants.
 """
 
 import time
@@ -8,58 +8,66 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
-from psycopg import Connection
-
+from processors import batch_metrics, metrics
+from processors.runtime.worker import Database, SettlingWorker
 from processors.settlement import Tally, Trigger, settle
 from schemas.ids import SECOND, Micros
 from store.orders import due, orders
 from store.orders.due import KeysetPosition
 from store.orders.orders import OrderRow
-from store.postgres.interning import InternedStrings
-from store.postgres.session import Cursor, transaction
-from store.settings.merchants import Merchants
+from store.postgres.session import Cursor, raw, transaction
+from store.reads import gauges
 
-BATCH = 1000
+GRANT_BATCH = 1000
 """Orders per transaction: most of the gain of set-wise work, and locks held for some tens of
 milliseconds.
 """
-
-LOOK_SECONDS = 0.5
-"""While a backlog lasts, claims go on where the one before ended, and begin anew this often. What
+LOOK_UP_SECONDS = 0.5
+"""While a backlog lasts, claims go on where the one before ended, and begin again this often. What
 was granted lies dead in the index until it is vacuumed: a claim from the beginning walks over all
 of it, 4 ms for every 100,000.
 """
+LONGEST_SLEEP = 0.2
+"""Seconds: timers act within a second, and nothing wakes us for a new plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrantResult:
-    """What one turn did: the tally, and how late each claimed order was by the database's clock, in seconds."""
+    """What one transaction granted.
+
+    `lateness`: how late each claimed order was by the database's clock, in seconds.
+    """
 
     tally: Tally
     lateness: Sequence[float] = ()
 
 
-class Grants:
+class Grants(SettlingWorker):
     """Claims due orders and grants them."""
 
-    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
-        """All reads and effects go through `connection`."""
-        self.use(connection)
-
-    def use(self, connection: Connection[tuple[Any, ...]]) -> None:
-        """Goes on with a new connection."""
-        self._connection = connection
-        self._words = InternedStrings(connection)
-        self._merchants = Merchants(connection)
+    def use(self, connection: Database) -> None:
+        """Goes on with a new connection, and looks up again who has something due."""
+        super().use(connection)
         self._fronts: dict[int, KeysetPosition] = {}
-        self._look_at = 0.0
+        self._look_up_at = 0.0
 
-    def turn(self, limit: int = BATCH) -> GrantResult:
+    def turn(self) -> float:
+        """Claims once; with nothing claimed, sleeps until something may be due."""
+        began = time.perf_counter()
+        granted = self.grant()
+        if granted.tally.claimed:
+            _observe(granted, time.perf_counter() - began)
+            return 0.0
+        soonest, now = gauges.next_due(raw(self._connection))
+        left = LONGEST_SLEEP if soonest is None else (soonest - now) / SECOND
+        # What is overdue and was not claimed is in another worker's hands.
+        return min(LONGEST_SLEEP, left) if left > 0 else LONGEST_SLEEP / 10
+
+    def grant(self, limit: int = GRANT_BATCH) -> GrantResult:
         """One transaction's worth of due orders, shared among the merchants that have any."""
         with transaction(self._connection) as cursor:
-            now = self._look(cursor)
+            now = self._look_up(cursor)
             if not self._fronts:
                 return GrantResult(Tally())
             fronts = dict(islice(self._fronts.items(), limit))
@@ -73,17 +81,25 @@ class Grants:
             tally.claimed = len(claimed)
             return GrantResult(tally, lateness)
 
-    def _look(self, cursor: Cursor) -> Micros:
+    def sample(self) -> None:
+        """The oldest grant that is overdue."""
+        cursor = raw(self._connection)
+        soonest, now = gauges.next_due(cursor)
+        overdue = soonest is not None and soonest <= now
+        metrics.OLDEST_DUE.set(soonest / SECOND if soonest is not None and overdue else 0)
+        metrics.SETTINGS_EPOCH.set(gauges.epoch(cursor))
+
+    def _look_up(self, cursor: Cursor) -> Micros:
         """The database's clock.
 
-        What merchants have due is looked up anew when nothing is known of any, or too old.
+        Which merchants have something due is looked up again when none is known, or too long ago.
         """
-        if self._fronts and time.monotonic() < self._look_at:
+        if self._fronts and time.monotonic() < self._look_up_at:
             now, epoch = due.clock(cursor)
         else:
             now, merchants, epoch = due.due_merchants(cursor)
             self._fronts = dict.fromkeys(merchants, due.BEGINNING)
-            self._look_at = time.monotonic() + LOOK_SECONDS
+            self._look_up_at = time.monotonic() + LOOK_UP_SECONDS
         if epoch != self._merchants.epoch:
             self._merchants.refresh()
         return now
@@ -91,7 +107,11 @@ class Grants:
     def _advance(
         self, fronts: Mapping[int, KeysetPosition], share: int, claimed: Sequence[OrderRow]
     ) -> None:
-        """A merchant whose share was not used up has no more for now, but for what another worker holds."""
+        """Moves each merchant's position behind what was claimed.
+
+        A merchant whose share was not used up has no more for now, but for what another worker
+        holds.
+        """
         counts = Counter([row.merchant_no for row in claimed])
         for row in claimed:
             self._fronts[row.merchant_no] = max(
@@ -101,3 +121,10 @@ class Grants:
             front = self._fronts.pop(merchant)
             if counts[merchant] >= share:
                 self._fronts[merchant] = front  # behind those whose turn has not come
+
+
+def _observe(granted: GrantResult, seconds: float) -> None:
+    metrics.GRANT_LATENESS.observe_all([late + seconds for late in granted.lateness])
+    metrics.BATCH_SECONDS.observe(seconds)
+    metrics.BATCH_RECORDS.observe(granted.tally.claimed)
+    batch_metrics.posted(granted.tally)

@@ -22,7 +22,7 @@ SIZES = (1.0, 5.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0, 10_0
 
 
 class Histogram(Collector):
-    """A histogram that takes a whole batch of values at once: one call a batch instead of one a record."""
+    """A histogram that takes a batch of values at once: one call a batch, not one a record."""
 
     def __init__(self, name: str, documentation: str, buckets: Sequence[float] = SECONDS) -> None:
         """`buckets` are upper bounds, ascending; +Inf is added."""
@@ -66,17 +66,20 @@ def _gauge(name: str, documentation: str, labels: Sequence[str] = ()) -> Gauge:
 # The worker itself.
 WORKER_UP = _gauge("points_worker_up", "1 while the worker's process runs.", ["worker"])
 WORKER_READY = _gauge(
-    "points_worker_ready", "1 while the worker can do its work, as /readyz says.", ["worker"]
+    "points_worker_ready", "1 while the worker can do its work, as on /readyz.", ["worker"]
 )
 PIPELINE_PAUSED = _gauge(
     "points_pipeline_paused", "1 while too much poison has paused the pipeline.", ["pipeline"]
 )
-LAST_TURN = _gauge("points_last_turn_timestamp_seconds", "When the worker's loop last turned.")
+LAST_TURN = _gauge(
+    "points_last_turn_timestamp_seconds",
+    "When the worker's loop last turned; an old value means that it hangs.",
+)
 SETTINGS_EPOCH = _gauge(
     "points_settings_epoch", "How many changes of settings the database has seen."
 )
 DATABASE_RECONNECTS = _counter(
-    "points_database_reconnects", "Connections to the database that were lost and made anew."
+    "points_database_reconnects", "Database connections that were lost and opened again."
 )
 BROKER_TROUBLES = _counter(
     "points_broker_troubles", "Turns of the loop that failed because of Kafka."
@@ -86,54 +89,62 @@ CURSOR_REFUSALS = _counter(
 )
 ROLLBACKS = _counter(
     "points_rollbacks",
-    "Batches that the database rolled back (deadlocks, time limits) and that were done again.",
+    "Batches that the database rolled back (deadlock, time limit) and that were repeated.",
 )
 
 # Intake.
 CONSUMED = _counter(
     "points_consumed_records", "Records read from Kafka and committed, by topic.", ["topic"]
 )
-PROCESSED = _counter("points_processed_records", "What became of them (I7).", ["topic", "outcome"])
+PROCESSED = _counter(
+    "points_processed_records",
+    "Records processed, by topic and outcome (I7).",
+    ["topic", "outcome"],
+)
 IGNORED = _counter("points_ignored_records", "Records ignored, by reason.", ["reason"])
 BATCH_RECORDS = Histogram("points_batch_records", "Records in a batch.", SIZES)
 BATCH_SECONDS = Histogram(
-    "points_batch_duration_seconds", "From the records in hand to the commit."
+    "points_batch_duration_seconds", "Time from a batch being read to its commit."
 )
 EVENT_TO_COMMIT = Histogram(
-    "points_event_to_commit_seconds", "From a record's timestamp to the commit of its effects."
+    "points_event_to_commit_seconds", "Time from a record's timestamp to the commit of its effects."
 )
 LAG = _gauge(
-    "points_lag_messages", "Records in the log that this worker has not processed yet.", ["topic"]
+    "points_lag_messages",
+    "Records in the topic's log that this worker has not processed yet.",
+    ["topic"],
 )
 OLDEST_UNPROCESSED = _gauge(
     "points_oldest_unprocessed_timestamp_seconds",
-    "No unprocessed record is older than this; 0 with none.",
+    "Lower bound of the timestamps of unprocessed records; 0 when there are none.",
     ["topic"],
 )
 LAG_SECONDS = _gauge(
-    "points_lag_seconds", "Age of the oldest unprocessed record at most; 0 with none.", ["topic"]
+    "points_lag_seconds",
+    "Upper bound of the age of the oldest unprocessed record; 0 when there are none.",
+    ["topic"],
 )
 DELIVERY_OPTIONS = _counter(
     "points_delivery_options",
-    "Records by delivery option: known, or one of 16 buckets of unknown names.",
+    "Records by delivery option: `known`, or one of 16 buckets of unknown names.",
     ["bucket"],
 )
 UNKNOWN_CREATED_BY = _counter(
-    "points_unknown_created_by", "Orders whose created_by is not one that we know (SPEC 1.9)."
+    "points_unknown_created_by", "Orders with a created_by that is in no list (SPEC 1.9)."
 )
 QUARANTINE = _gauge(
     "points_quarantine_records",
-    "Records in quarantine that nobody has redriven or discarded.",
+    "Records in quarantine that were neither redriven nor discarded.",
     ["topic"],
 )
 CARRIER_REPORTS = _counter(
     "points_carrier_reports",
-    "Carriers' reports, by service and what they say.",
+    "Carriers' reports, by service and meaning.",
     ["service", "meaning"],
 )
 PURGED_REPORTS = _counter(
     "points_purged_reports",
-    "Parked reports forgotten after 180 days, by why they were parked.",
+    "Parked reports forgotten after 180 days, by the reason why they were parked.",
     ["kind"],
 )
 
@@ -141,43 +152,45 @@ PURGED_REPORTS = _counter(
 ENTRIES = _counter("points_ledger_entries", "Ledger entries posted, by type.", ["type"])
 UPSTREAM_SUMMARY = _counter(
     "points_upstream_summary",
-    "Grants of orders that carry upstream's own figure, by how it stands to ours; `points compare-upstream` tells which.",
+    "Grants of orders that carry the platform's own figure, by how it compares with ours; "
+    "`points compare-upstream` lists them.",
     ["outcome"],
 )
 GRANT_LATENESS = Histogram(
     "points_grant_lateness_seconds",
-    "From due to recorded, of grants that had to wait for their day.",
+    "Time from due to recorded, for grants that waited for their due date.",
 )
 OLDEST_DUE = _gauge(
     "points_oldest_due_timestamp_seconds",
     "Due date of the oldest overdue grant; 0 when none is overdue.",
 )
 RECHECKED = _counter(
-    "points_rechecked_orders", "Orders looked at again because something beside them changed."
+    "points_rechecked_orders", "Orders decided again because something else changed."
 )
 RECHECK_ROWS = _gauge(
     "points_recheck_rows",
-    "Rows of the recheck queue that are not worked off (counted up to a million).",
+    "Rows left in the recheck queue (counted up to a million).",
 )
 EXPIRED_ACCOUNTS = _counter(
-    "points_expired_accounts", "Accounts on which the expiry worker let lots lapse."
+    "points_expired_accounts", "Accounts on which the expiry worker posted lapsed lots."
 )
 
 # The relay.
 RELAYED = _counter("points_relayed_records", "Outbox rows delivered, by kind.", ["kind"])
 END_TO_END = Histogram(
-    "points_end_to_end_seconds", "From the entry in the ledger to the delivery of its event."
+    "points_end_to_end_seconds", "Time from the entry in the ledger to the delivery of its event."
 )
 DEAD_LETTERS = _counter("points_dead_letters", "Records sent to a dead-letter topic.", ["kind"])
 RELAY_SHARDS = _gauge("points_relay_shards", "Outbox shards that this relay holds.")
 OUTBOX_ROWS = _gauge(
-    "points_outbox_rows", "Outbox rows not delivered yet (counted up to a million)."
+    "points_outbox_rows", "Outbox rows that are not delivered yet (counted up to a million)."
 )
 OUTBOX_OLDEST = _gauge(
-    "points_outbox_oldest_timestamp_seconds", "Since when the oldest outbox row waits; 0 with none."
+    "points_outbox_oldest_timestamp_seconds",
+    "When the oldest row of the outbox was written; 0 when it is empty.",
 )
 
 
 def at_scrape(gauge: Gauge, label: str, value: Callable[[], float]) -> None:
-    """Lets a gauge be computed when it is asked for, so that an age goes on growing while the worker stands still."""
+    """Computes a gauge when it is scraped, so that an age grows even while the worker hangs."""
     gauge.labels(label).set_function(value)

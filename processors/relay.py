@@ -1,4 +1,4 @@
-"""The relay: the outbox's heads to Kafka, deleted once every one of them was delivered (DESIGN 2.5, I4).
+"""The relay: sends the outbox's heads to Kafka and deletes what was delivered (DESIGN 2.5, I4).
 
 A crash between delivery and deletion sends a row again, with the same event id: consumers drop a
 `sequence` they know.
@@ -6,52 +6,73 @@ A crash between delivery and deletion sends a row again, with the same event id:
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Self
 
 import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from psycopg import Connection
 
+from processors import metrics
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, producer
+from processors.runtime.worker import Database, DatabaseWorker, StillTurning
 from store.postgres.session import raw
+from store.reads import gauges
 from store.streams import outbox
 from store.streams.dead_letters import addressed
 from store.streams.outbox import OutboxKind
 
-BATCH = 5000
+RELAY_BATCH = 5000
+"""Outbox rows at most before they are deleted."""
+SHARD_SECONDS = 1.0
+"""Between two looks for shards of a relay that died."""
+FIRST_SLEEP, LONGEST_SLEEP = 0.01, 0.05
+"""Seconds to wait while the outbox is empty, growing from the first to the longest."""
+FULL_HEAD, GATHER_SECONDS = 1_000, 0.02
+"""After a head of fewer records the relay lets more come together: a few at a time cost both
+servers the most.
+"""
 DELIVERY_SECONDS = 15.0
+"""For a head to be delivered; what was not is sent again later."""
 FLUSH_SLICE = 0.25
 """Seconds between two looks whether to stop, while deliveries are awaited."""
-METADATA_TIMEOUT = 5.0
+TOPICS_TIMEOUT = 5.0
 _JSON = ("content-type", b"application/json")
 _SPEC = ("ce_specversion", b"1.0")
+_DEAD_LETTER_KINDS = frozenset(
+    {
+        OutboxKind.DEAD_ORDERS,
+        OutboxKind.DEAD_DELIVERIES,
+        OutboxKind.DEAD_CUSTOMERS,
+        OutboxKind.DEAD_COMMANDS,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class RelayResult:
-    """What one turn delivered: records by kind, and events by the instant (as they tell it) of their recording."""
+    """What one turn delivered: records by kind, and events by their `recorded_at`."""
 
     rows: Mapping[OutboxKind, int]
     recorded: Mapping[str, int]
 
 
-NOTHING = RelayResult({}, {})
+_NOTHING = RelayResult({}, {})
 
 
-class Relay:
-    """Sends what the shards that it holds have to say."""
+class Relay(DatabaseWorker):
+    """Sends what is in the shards that it holds. One that finds all shards taken stands by."""
 
     def __init__(
         self,
         configuration: Configuration,
-        connection: Connection[tuple[Any, ...]],
-        stopping: Callable[[], bool] = bool,
+        connection: Database,
+        still_turning: StillTurning,
     ) -> None:
-        """Takes no shard yet; `take_shards` does. `stopping` is asked while deliveries are awaited.
+        """Takes no shard yet; `turn` does. `still_turning` is asked while deliveries are awaited.
 
         Raises TopicChanged when a topic to write to is missing, KafkaException when the broker does
         not answer.
@@ -65,36 +86,64 @@ class Relay:
             OutboxKind.DEAD_CUSTOMERS: topics.dlq_customers,
             OutboxKind.DEAD_COMMANDS: topics.dlq_commands,
         }
-        self._watch = ClientErrorListener()
+        self._listener = ClientErrorListener()
         self._producer = Producer(
-            producer(configuration.kafka, "relay") | {"error_cb": self._watch}
+            producer(configuration.kafka, "relay") | {"error_cb": self._listener}
         )
-        self._stopping = stopping
+        self._still_turning = still_turning
         self._failures: list[KafkaError] = []
         self._recorded: Counter[str] = Counter()
         self._sent: Counter[OutboxKind] = Counter()
+        self._sleep = FIRST_SLEEP
+        self._heads: dict[int, tuple[int, float]] = {}
         self._check_topics()
-        self.use(connection)
+        super().__init__(connection)
+
+    @classmethod
+    def create(
+        cls, configuration: Configuration, connection: Database, still_turning: StillTurning
+    ) -> Self:
+        """The worker as the loop makes it."""
+        return cls(configuration, connection, still_turning)
 
     def _check_topics(self) -> None:
         try:
-            known = self._producer.list_topics(timeout=METADATA_TIMEOUT).topics
+            known = self._producer.list_topics(timeout=TOPICS_TIMEOUT).topics
         except KafkaException:
             self._producer.poll(0)
-            if self._watch.refused is not None:
-                raise KafkaException(self._watch.refused) from None
+            if self._listener.refused is not None:
+                raise KafkaException(self._listener.refused) from None
             raise
         missing = sorted(set(self._topics.values()) - known.keys())
         if missing:
             raise TopicChanged(
-                f"topics {', '.join(missing)} do not exist: create them with `points topics apply`"
+                f"topics {', '.join(missing)} do not exist",
+                "create them with `points topics apply`",
             )
 
-    def use(self, connection: Connection[tuple[Any, ...]]) -> None:
+    def use(self, connection: Database) -> None:
         """Goes on with a new connection; the shards' locks went with the old one."""
-        self._connection = connection
+        super().use(connection)
         outbox.relax(raw(connection))
         self.shards: list[int] = []
+        self._shards_at = 0.0
+
+    def turn(self) -> float:
+        """Delivers the heads of its shards.
+
+        While there is nothing, waits a little longer each time.
+        """
+        if len(self.shards) < outbox.SHARDS and time.monotonic() > self._shards_at:
+            self.take_shards()
+            self._shards_at = time.monotonic() + SHARD_SECONDS
+            metrics.RELAY_SHARDS.set(len(self.shards))
+        delivered = self.deliver()
+        if delivered.rows:
+            _observe(delivered)
+            self._sleep = FIRST_SLEEP
+            return 0.0 if sum(delivered.rows.values()) >= FULL_HEAD else GATHER_SECONDS
+        self._sleep = min(LONGEST_SLEEP, self._sleep * 1.2)
+        return self._sleep if self.shards else SHARD_SECONDS
 
     def take_shards(self) -> None:
         """Takes every shard that no other relay has."""
@@ -103,26 +152,54 @@ class Relay:
             if shard not in self.shards and outbox.try_shard(cursor, shard):
                 self.shards.append(shard)
 
-    def turn(self, limit: int = BATCH) -> RelayResult:
+    def deliver(self, limit: int = RELAY_BATCH) -> RelayResult:
         """Sends the heads of the shards and deletes what was delivered.
 
-        Raises KafkaException when not all of it was.
+        Raises KafkaException when not all of it was: then nothing is deleted (I4).
 
         No transaction is open meanwhile: the shards are ours for as long as the connection lives.
         """
         if not self.shards:
-            return NOTHING
+            return _NOTHING
         cursor = raw(self._connection)
         rows = outbox.head(cursor, self.shards, limit)
         if not rows:
-            return NOTHING
+            return _NOTHING
         self._recorded.clear()
         self._sent.clear()
-        self._deliver(rows)
+        self._send(rows)
         outbox.sent(cursor, rows)
         return RelayResult(dict(self._sent), dict(self._recorded))
 
-    def _deliver(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def sample(self) -> None:
+        """Size and age of the outbox, over all shards."""
+        cursor = raw(self._connection)
+        metrics.OUTBOX_ROWS.set(gauges.outbox_rows(cursor))
+        heads = outbox.head(cursor, range(outbox.SHARDS), 1)
+        now = time.time()
+        self._heads = {
+            shard: self._since(shard, row_id, kind, value, now)
+            for shard, row_id, kind, _, value, _ in heads
+        }
+        metrics.OUTBOX_OLDEST.set(min((since for _, since in self._heads.values()), default=0))
+
+    def _since(
+        self, shard: int, row_id: int, kind: int, value: bytes | None, now: float
+    ) -> tuple[int, float]:
+        """The head of a shard, and since when it waits.
+
+        An event says when it was recorded. Of other rows it is known how long they have been seen
+        at the head.
+        """
+        before = self._heads.get(shard)
+        if before is not None and before[0] == row_id:
+            return before
+        if kind == OutboxKind.CHANGED and value is not None:
+            event = orjson.loads(outbox.first_event(value))
+            return row_id, datetime.fromisoformat(event["recorded_at"]).timestamp()
+        return row_id, now
+
+    def _send(self, rows: Sequence[tuple[Any, ...]]) -> None:
         self._failures.clear()
         for _, _, kind, key, value, headers in rows:
             if kind == OutboxKind.CHANGED:
@@ -131,7 +208,7 @@ class Relay:
                 self._produce_row(OutboxKind(kind), key, value, headers)
         deadline = time.monotonic() + DELIVERY_SECONDS
         while left := self._producer.flush(FLUSH_SLICE):
-            if self._stopping() or time.monotonic() > deadline:
+            if self._still_turning() or time.monotonic() > deadline:
                 break
         if left:
             # They stay in the outbox and are sent again; a receiver that gets them twice knows
@@ -188,6 +265,19 @@ class Relay:
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:
             self._failures.append(error)
+
+
+def _observe(delivered: RelayResult) -> None:
+    for kind, count in delivered.rows.items():
+        metrics.RELAYED.labels(kind.name.lower()).inc(count)
+        if kind in _DEAD_LETTER_KINDS:
+            metrics.DEAD_LETTERS.labels(kind.name.lower()).inc(count)
+    now = time.time()
+    ages: list[float] = []
+    for recorded_at, count in delivered.recorded.items():
+        age = max(0.0, now - datetime.fromisoformat(recorded_at).timestamp())
+        ages += [age] * count
+    metrics.END_TO_END.observe_all(ages)
 
 
 def cloud_event_headers(event: dict[str, Any]) -> list[tuple[str, bytes | None]]:

@@ -1,1 +1,1 @@
-"""Everything that crosses a boundary, as pydantic models."""
+"""Everything that crosses a boundary, as pydantic models and tables of data."""

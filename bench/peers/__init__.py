@@ -1,4 +1,4 @@
-"""What ours is measured against: the least work possible, and what a team writes first.
+"""The programs that ours is compared with: the least work possible, and usual first designs.
 
-Each is a whole program.
+Each is a complete program.
 """

@@ -1,1 +1,1 @@
-"""One module a command, named as the command is."""
+"""One module per command, with the name of the command."""

@@ -1,4 +1,4 @@
-"""`points cursor show | adopt`: where the pipelines stand, and starting anew in a recreated topic or a cut log (I6)."""
+"""`points cursor show | adopt`: pipelines' positions, and new ones after a topic changed (I6)."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,16 +10,15 @@ from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect
 
 if TYPE_CHECKING:
-    from cli.support.broker import Broker, Ends, Topic
+    from cli.support.broker import Broker, LogEnds, TopicInfo
     from store.streams.adoption import Adoption, KnownCursor
 
-app = typer.Typer(no_args_is_help=True, help="Where the pipelines stand in their topics.")
-COUNTS = ("applied", "duplicate", "ignored", "parked", "dead")
+app = typer.Typer(no_args_is_help=True, help="Positions of the pipelines in their topics.")
 
 
 @app.command("show")
 def show_command(json_: JsonOption = False) -> None:
-    """Show every cursor with what became of its records; those of former topics too."""
+    """Show every cursor and what became of its records, also those of former topics."""
     from store.streams import adoption
 
     with connect(configuration()) as connection:
@@ -43,16 +42,18 @@ def print_cursors(rows: "list[KnownCursor]") -> None:
     """A table of cursors."""
     from rich.table import Table
 
+    from store.streams.cursors import OUTCOMES
+
     if not rows:
         out().print("no cursors yet: no worker has read a topic")
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("pipeline", "topic", "topic uuid"):
         table.add_column(name)
-    for name in ("first", "next", *COUNTS):
+    for name in ("first", "next", *OUTCOMES):
         table.add_column(name, justify="right")
     for row in rows:
-        counts = (f"{getattr(row, name):,}" for name in COUNTS)
+        counts = (f"{getattr(row, name):,}" for name in OUTCOMES)
         uuid, style = (f"{row.topic_uuid} (former)", "dim") if row.retired else (row.topic_uuid, "")
         table.add_row(
             row.pipeline,
@@ -83,20 +84,20 @@ def adopt_command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Go on after a topic was recreated, moved to another cluster, or lost the part of its log where a cursor stood.
+    """Go on after a topic was recreated, moved to another cluster, or lost records not yet read.
 
-    Former cursors stay as history. Records that are read again change nothing; records that are
+    Former cursors are kept as history. Records that are read again change nothing; records that are
     gone stay unread.
     """
     from cli.support.broker import Broker
     from store.streams import adoption
 
-    found = configuration()
+    configured = configuration()
     _check_start(start, partition)
-    with connect(found) as connection:
-        broker = Broker(found)
+    with connect(configured) as connection:
+        broker = Broker(configured)
         rows = [r for r in adoption.known(connection) if topic in (None, r.topic)]
-        plans = plan(rows, broker, start, partition)
+        plans = plan_adoptions(rows, broker, start, partition)
         if plans and not json_:
             _print_plans(plans)
         if plans and not yes:
@@ -127,12 +128,12 @@ def _check_start(start: str, partition: int | None) -> None:
         )
 
 
-def plan(
+def plan_adoptions(
     rows: "list[KnownCursor]", broker: "Broker", start: str, only: int | None
 ) -> "list[Adoption]":
-    """In which partitions pipelines must start anew, and why.
+    """The partitions in which pipelines must start at a new position, and why.
 
-    None where a cursor lies in the log of its topic.
+    A cursor that lies in the log of its topic needs none.
     """
     topics = broker.topics(r.topic for r in rows)
     plans = []
@@ -148,41 +149,35 @@ def plan(
         numbers = [n for n in range(here.partitions) if only in (None, n)]
         ends = broker.ends((name, n) for n in numbers)
         for number in numbers:
-            found = _adoption(
+            adoption = _adoption(
                 pipeline, here, number, mine, broker.cluster, ends[name, number], start
             )
-            if found is not None:
-                plans.append(found)
+            if adoption is not None:
+                plans.append(adoption)
     return plans
 
 
 def _adoption(
     pipeline: str,
-    topic: "Topic",
+    topic: "TopicInfo",
     number: int,
     rows: "list[KnownCursor]",
     cluster: str,
-    ends: "Ends",
+    ends: "LogEnds",
     start: str,
 ) -> "Adoption | None":
     from store.streams.adoption import Adoption
     from store.streams.cursors import PartitionId
 
-    own = next(
-        (
-            r
-            for r in rows
-            if (r.cluster, r.topic_uuid, r.partition) == (cluster, topic.uuid, number)
-        ),
-        None,
-    )
-    former = next((r for r in reversed(rows) if r.partition == number and r is not own), None)
+    of_partition = [row for row in rows if row.partition == number]
+    in_topic = (cluster, topic.uuid)
+    own = next((row for row in of_partition if (row.cluster, row.topic_uuid) == in_topic), None)
+    former = next((row for row in reversed(of_partition) if row is not own), None)
     if own is not None and ends.first <= own.next_offset <= ends.next:
         return None
-    if own is None and any((r.cluster, r.topic_uuid) == (cluster, topic.uuid) for r in rows):
-        return (
-            None  # the topic is known, and this partition was added: its worker starts it by itself
-        )
+    if own is None and any((row.cluster, row.topic_uuid) == in_topic for row in rows):
+        # The topic is known, and this partition was added: its worker starts it by itself.
+        return None
     why = _why(own, former, topic, cluster, ends)
     return Adoption(
         pipeline,
@@ -196,14 +191,17 @@ def _adoption(
 def _why(
     own: "KnownCursor | None",
     former: "KnownCursor | None",
-    topic: "Topic",
+    topic: "TopicInfo",
     cluster: str,
-    ends: "Ends",
+    ends: "LogEnds",
 ) -> str:
     if own is not None:
         if own.next_offset < ends.first:
             lost = ends.first - own.next_offset
-            return f"the log begins at {ends.first}: {lost} offsets from {own.next_offset} on were lost to retention"
+            return (
+                f"the log begins at {ends.first}: {lost} offsets from {own.next_offset} on "
+                "were lost to retention"
+            )
         return (
             f"the log ends at {ends.next}, before the cursor at {own.next_offset}: its end was lost"
         )
@@ -214,7 +212,7 @@ def _why(
     )
 
 
-def _offset(start: str, ends: "Ends") -> int:
+def _offset(start: str, ends: "LogEnds") -> int:
     if start == "earliest":
         return ends.first
     if start == "latest":
@@ -232,15 +230,15 @@ def _print_plans(plans: "list[Adoption]") -> None:
 
     console = out()
     console.print("[bold]This will start anew:[/]")
-    for one in plans:
-        stood = f"stood at {one.before.next_offset}, " if one.before is not None else ""
-        console.print(
-            f"  {one.pipeline} · {one.place.topic}/{one.place.partition}: {stood}goes on at [bold]{one.start}[/]"
-        )
-        console.print(f"    [dim]{escape(one.why)}[/]")
+    for plan in plans:
+        before = f"was at {plan.before.next_offset}, " if plan.before is not None else ""
+        place = f"{plan.pipeline} · {plan.place.topic}/{plan.place.partition}"
+        console.print(f"  {place}: {before}goes on at [bold]{plan.start}[/]")
+        console.print(f"    [dim]{escape(plan.why)}[/]")
     console.print(
-        "The former cursors stay as history with their counts. Records that come again change nothing; "
-        "records between the former place and the new one that are not in the log are not read.",
+        "The former cursors are kept as history with their counts. Records that are read again "
+        "change nothing; records between the former position and the new one that are not in the "
+        "log stay unread.",
         soft_wrap=True,
     )
 
@@ -249,7 +247,7 @@ def _ask() -> None:
     if not sys.stdin.isatty():
         raise Failure(
             Exit.USAGE,
-            "nobody is here to be asked: nothing was changed",
+            "the input is no terminal, so there is no way to ask: nothing was changed",
             "add --yes when this is what you want",
         )
     if not typer.confirm("Go on?"):

@@ -98,24 +98,24 @@ def show_command(
     from store.streams import dead_letters
 
     with connect(configuration()) as connection:
-        found = dead_letters.letter(connection, number)
-    told = letter_json(found)
+        letter = dead_letters.letter(connection, number)
+    shown = letter_json(letter)
     if json_:
-        emit(told)
+        emit(shown)
         return
     import orjson
     from rich.markup import escape
 
     console = out()
-    summary = found.summary
+    summary = letter.summary
     what = f"[yellow]{escape(summary.reason)}[/]: {escape(summary.message)}"
     console.print(f"[bold]{number}[/]  {_state(summary)}  {what}")
     for name in ("topic", "partition", "offset", "received_at", "timestamp", "merchant_id", "key"):
-        if told[name] is not None:
-            console.print(f"[dim]{name:12}[/] {escape(str(told[name]))}")
-    for name, value in told["headers"]:
+        if shown[name] is not None:
+            console.print(f"[dim]{name:12}[/] {escape(str(shown[name]))}")
+    for name, value in shown["headers"]:
         console.print(f"[dim]header[/]       {escape(name)}: {escape(str(value))}")
-    value = told["value"]
+    value = shown["value"]
     text = (
         value
         if isinstance(value, str)
@@ -153,14 +153,14 @@ def redrive_command(
     ] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Send records back to the topics they came from, as they were: after mending what could not read them."""
+    """Send records back to the topics they came from, unchanged, once their cause is fixed."""
     from store.streams import dead_letters
 
-    found = configuration()
-    with connect(found) as connection:
+    configured = configuration()
+    with connect(configured) as connection:
         chosen = _chosen(connection, ids, all_=all_)
         if chosen:
-            _check_topics(found, connection, chosen)
+            _check_topics(configured, connection, chosen)
             dead_letters.redrive(connection, chosen, again=again)
     _print_done(
         "redriven",
@@ -196,14 +196,14 @@ def _chosen(
 
 
 def _check_topics(
-    found: "Configuration", connection: "Connection[tuple[Any, ...]]", chosen: list[int]
+    configured: "Configuration", connection: "Connection[tuple[Any, ...]]", chosen: list[int]
 ) -> None:
     """A record for a topic that is gone would hold up everything behind it in the outbox."""
     from cli.support.broker import Broker
     from store.streams import dead_letters
 
     wanted = dead_letters.topics_of(connection, chosen)
-    gone = sorted(wanted - Broker(found).topics(wanted).keys())
+    gone = sorted(wanted - Broker(configured).topics(wanted).keys())
     if gone:
         raise Failure(
             Exit.CURSOR,

@@ -1,11 +1,11 @@
-"""`points doctor`: is everything as it must be, and what to do where it is not."""
+"""`points doctor`: whether everything is as it must be, and what to do where it is not."""
 
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cli.support.console import JsonOption, emit, out
-from cli.support.errors import Exit, Failure, failure_of
+from cli.support.errors import Exit, Failure, PointsError, failure_of
 from cli.support.wiring import check_server, configuration, take_role
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Finding(NamedTuple):
 
 
 def doctor_command(json_: JsonOption = False) -> None:
-    """Check configuration, Kafka, topics, PostgreSQL, schema, rights, clock, settings, pauses, backlog and reports."""
+    """Check configuration, Kafka, PostgreSQL, schema, rights, clock, pauses and backlogs."""
     findings = list(examine())
     if json_:
         emit([{"verdict": f.verdict, "what": f.what, "remedy": f.remedy or None} for f in findings])
@@ -56,16 +56,17 @@ def _print(findings: list[Finding]) -> None:
 def examine() -> Iterator[Finding]:
     """All checks; those that need what is missing are left out."""
     try:
-        found = configuration()
-    except Failure as failure:
+        configured = configuration()
+    except PointsError as failure:
         yield from (
-            Finding("wrong", line.strip(), failure.remedy, failure.code) for line in failure.lines
+            Finding("wrong", line.strip(), failure.remedy, failure.exit_code)
+            for line in failure.lines
         )
         return
     yield Finding("ok", "configuration: read from the environment")
     yield from _unknown_variables()
-    broker = yield from _kafka(found)
-    yield from _postgres(found, broker)
+    broker = yield from _kafka(configured)
+    yield from _postgres(configured, broker)
 
 
 def _unknown_variables() -> Iterator[Finding]:
@@ -86,20 +87,20 @@ def _unknown_variables() -> Iterator[Finding]:
 
 def _failed(error: Exception, what: str) -> Finding:
     failure = failure_of(error) or Failure(Exit.UNEXPECTED, f"{type(error).__name__}: {error}")
-    return Finding("wrong", f"{what}: {failure.lines[0]}", failure.remedy, failure.code)
+    return Finding("wrong", f"{what}: {failure.lines[0]}", failure.remedy, failure.exit_code)
 
 
-def _kafka(found: "Configuration") -> "Any":
+def _kafka(configured: "Configuration") -> "Any":
     from cli.support.broker import Broker
 
     try:
-        broker = Broker(found)
+        broker = Broker(configured)
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs on a line of its own
         yield _failed(error, "Kafka")
         return None
     many = "1 broker" if broker.brokers == 1 else f"{broker.brokers} brokers"
     yield Finding("ok", f"Kafka: cluster {broker.cluster}, {many}")
-    yield from _attempt("topics", lambda: _topics(found, broker))
+    yield from _attempt("topics", lambda: _topics(configured, broker))
     return broker
 
 
@@ -111,10 +112,10 @@ def _attempt(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Find
         yield _failed(error, what)
 
 
-def _topics(found: "Configuration", broker: "Broker") -> Iterator[Finding]:
+def _topics(configured: "Configuration", broker: "Broker") -> Iterator[Finding]:
     from cli.commands.migrate import differences, wanted_topics
 
-    wanted = wanted_topics(found)
+    wanted = wanted_topics(configured)
     there = broker.topics(w.name for w in wanted)
     missing = [w.name for w in wanted if w.name not in there]
     if missing:
@@ -128,7 +129,7 @@ def _topics(found: "Configuration", broker: "Broker") -> Iterator[Finding]:
     for w in wanted:
         if w.name in there:
             have = there[w.name]
-            for line in differences(w, have, settings[w.name], found, broker):
+            for line in differences(w, have, settings[w.name], configured, broker):
                 yield Finding(
                     "warning",
                     f"topic {w.name}: {line}",
@@ -138,18 +139,19 @@ def _topics(found: "Configuration", broker: "Broker") -> Iterator[Finding]:
         yield Finding("ok", f"topics: all {len(wanted)} there")
 
 
-def _postgres(found: "Configuration", broker: "Broker | None") -> Iterator[Finding]:
+def _postgres(configured: "Configuration", broker: "Broker | None") -> Iterator[Finding]:
     from store.postgres import session
 
     try:
         connection = session.connect(
-            found.database.url.get_secret_value(), role=None, name="points-doctor", tuned=False
+            configured.database.url.get_secret_value(), role=None, name="points-doctor", tuned=False
         )
     except Exception as error:  # noqa: BLE001 - as above
         yield _failed(error, "database")
         return
     with connection:
-        version = connection.info.parameter_status("server_version") or "?"
+        info = connection.info
+        version = info.parameter_status("server_version") or "?"
         try:
             check_server(connection)
         except Failure as failure:
@@ -157,13 +159,13 @@ def _postgres(found: "Configuration", broker: "Broker | None") -> Iterator[Findi
             return
         yield Finding(
             "ok",
-            f"database: PostgreSQL {version} at {connection.info.host}:{connection.info.port}/{connection.info.dbname}",
+            f"database: PostgreSQL {version} at {info.host}:{info.port}/{info.dbname}",
         )
-        yield from _schema(found, connection, broker)
+        yield from _schema(configured, connection, broker)
 
 
 def _schema(
-    found: "Configuration", connection: "Connection[tuple[Any, ...]]", broker: "Broker | None"
+    configured: "Configuration", connection: "Connection[tuple[Any, ...]]", broker: "Broker | None"
 ) -> Iterator[Finding]:
     from store.postgres import migrate
 
@@ -174,11 +176,11 @@ def _schema(
         return
     yield Finding("ok", f"schema: revision {migrate.known_revision()}")
     try:
-        take_role(connection, found.database.role)
+        take_role(connection, configured.database.role)
     except Failure as failure:
         yield _failed(failure, "role")
         return
-    yield from _attempt("role", lambda: _rights(found, connection))
+    yield from _attempt("role", lambda: _rights(configured, connection))
     yield from _attempt("clock", lambda: _clock(connection))
     yield from _attempt("settings", lambda: _settings(connection))
     yield from _attempt("work", lambda: _work(connection))
@@ -188,10 +190,12 @@ def _schema(
         yield from _attempt("cursors", lambda: _cursors(connection, broker))
 
 
-def _rights(found: "Configuration", connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def _rights(
+    configured: "Configuration", connection: "Connection[tuple[Any, ...]]"
+) -> Iterator[Finding]:
     from store.reads import views
 
-    rights, role = views.ledger_rights(connection), found.database.role or connection.info.user
+    rights, role = views.ledger_rights(connection), configured.database.role or connection.info.user
     if not rights.adds:
         yield Finding(
             "wrong",
@@ -289,12 +293,15 @@ def _queue(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
 
 
 def _reports(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
-    """Carriers' reports: those that fit several orders and codes that nobody knows want somebody."""
+    """Carriers' reports that fit several orders, and unknown codes: an operator decides them."""
     from store.carriers import parked as reports
 
     parked, unknown = reports.parked(connection), reports.unknown_codes(connection)
     if parked.ambiguous:
-        wrong = f"carriers' reports: those of {parked.ambiguous:,} tracking numbers fit several orders and count for none"
+        wrong = (
+            f"carriers' reports: those of {parked.ambiguous:,} tracking numbers fit several orders "
+            "and count for none"
+        )
         yield Finding("warning", wrong, "`points carriers parked --ambiguous` shows which")
     else:
         waiting = parked.unmatched + parked.awaiting
@@ -303,23 +310,26 @@ def _reports(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
             f"carriers' reports: none is ambiguous, {waiting:,} numbers and orders are awaited",
         )
     if unknown.codes:
-        wrong = f"carriers' codes: unknown are {unknown.codes:,}; reports with them, so far {unknown.reports:,}, change nothing"
+        wrong = (
+            f"carriers' codes: {unknown.codes:,} are unknown; "
+            f"reports with them, so far {unknown.reports:,}, change nothing"
+        )
         yield Finding("warning", wrong, "`points carriers unknown`, then `points carriers set`")
     else:
         yield Finding("ok", "carriers' codes: all that came are known")
 
 
 def _cursors(connection: "Connection[tuple[Any, ...]]", broker: "Broker") -> Iterator[Finding]:
-    from cli.commands.cursor import plan
+    from cli.commands.cursor import plan_adoptions
     from store.streams import adoption
 
     rows = adoption.known(connection)
-    plans = plan(rows, broker, "earliest", None)
-    for one in plans:
-        place = f"{one.pipeline} in {one.place.topic}/{one.place.partition}"
+    plans = plan_adoptions(rows, broker, "earliest", None)
+    for plan in plans:
+        place = f"{plan.pipeline} in {plan.place.topic}/{plan.place.partition}"
         yield Finding(
             "wrong",
-            f"cursor of {place}: {one.why}",
+            f"cursor of {place}: {plan.why}",
             "`points cursor adopt` says what it would do",
             Exit.CURSOR,
         )

@@ -1,4 +1,4 @@
-"""`points migrate` and `points topics apply`: the database's schema and the topics, made or brought up to date."""
+"""`points migrate` and `points topics apply`: create or update the schema and the topics."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,18 +10,16 @@ from cli.support.errors import Exit, Failure
 from cli.support.wiring import check_server, configuration
 
 if TYPE_CHECKING:
-    from cli.support.broker import Broker, Topic
+    from cli.support.broker import Broker, TopicInfo
     from processors.runtime.configuration import Configuration
 
 topics_app = typer.Typer(no_args_is_help=True, help="The topics that the product reads and writes.")
 
 FOURTEEN_DAYS_MS = 14 * 86_400_000
-"""How long dead letters are kept (SPEC 7): they are the one place, with the quarantine, where raw
-bytes live.
-"""
+"""How long dead letters are kept (SPEC 7): only they and the quarantine hold raw bytes."""
 LARGEST_LETTER = 8 << 20
-"""A dead letter is a record that its own topic took, with our headers on top: the usual 1 MB
-refuses the largest.
+"""A dead letter is a record that its topic took, with our headers on top: the usual limit of 1 MB
+would refuse the largest.
 """
 
 
@@ -31,8 +29,8 @@ def migrate_command(json_: JsonOption = False) -> None:
 
     from store.postgres import migrate, session
 
-    found = configuration()
-    url = (found.database.owner_url or found.database.url).get_secret_value()
+    configured = configuration()
+    url = (configured.database.owner_url or configured.database.url).get_secret_value()
     with session.connect(url, role=None, name="points-migrate", tuned=False) as connection:
         check_server(connection)
     try:
@@ -55,9 +53,10 @@ def _not_allowed(error: Any) -> Failure:
             Exit.REFUSED,
             [
                 wrong,
-                "the migration makes the role points_app, which workers act as, and grants it to the owner",
+                "the migration creates the role points_app and grants it to the owner",
             ],
-            "let an administrator run CREATE ROLE points_app NOLOGIN; GRANT points_app TO the owner, and migrate again",
+            "let an administrator run CREATE ROLE points_app NOLOGIN; "
+            "GRANT points_app TO the owner, and migrate again",
         )
     return Failure(
         Exit.REFUSED,
@@ -78,9 +77,9 @@ class Wanted:
     source: bool = False
 
 
-def wanted_topics(found: "Configuration") -> list[Wanted]:
+def wanted_topics(configured: "Configuration") -> list[Wanted]:
     """All topics of the product."""
-    topics = found.topics
+    topics = configured.topics
     dead = {
         "cleanup.policy": "delete",
         "retention.ms": str(FOURTEEN_DAYS_MS),
@@ -95,8 +94,8 @@ def wanted_topics(found: "Configuration") -> list[Wanted]:
         Wanted(topics.command_results, {"cleanup.policy": "delete"}),
         Wanted(topics.settings, {"cleanup.policy": "compact"}),
         *(
-            Wanted(n, dead)
-            for n in (
+            Wanted(name, dead)
+            for name in (
                 topics.dlq_orders,
                 topics.dlq_deliveries,
                 topics.dlq_customers,
@@ -108,68 +107,73 @@ def wanted_topics(found: "Configuration") -> list[Wanted]:
 
 @topics_app.command("apply")
 def topics_apply_command(json_: JsonOption = False) -> None:
-    """Create the topics that are missing, and tell which existing ones differ from what is wanted.
+    """Create missing topics, and report existing ones that differ from the configuration.
 
-    Existing topics are left as they are: they may be shared, and more partitions would move keys.
+    Existing topics are never changed: they may be shared, and more partitions would move keys.
     """
     from cli.support.broker import Broker
 
-    found = configuration()
-    broker = Broker(found)
-    rows = _applied(broker, found)
+    configured = configuration()
+    broker = Broker(configured)
+    rows = _applied(broker, configured)
     if json_:
         emit(rows)
         return
     console = out()
     for row in rows:
-        mark = (
-            "[green]created[/]"
-            if row["created"]
-            else "[yellow]differs[/]"
-            if row["differs"]
-            else "[dim]exists[/] "
-        )
-        console.print(
-            f"{mark}  {row['topic']}  [dim]{row['partitions']} partitions, {row['replication']} replicas[/]"
-        )
+        size = f"{row['partitions']} partitions, {row['replication']} replicas"
+        console.print(f"{_mark(row)}  {row['topic']}  [dim]{size}[/]")
         for line in row["differs"]:
             console.print(f"         [yellow]{line}[/]")
 
 
-def _applied(broker: "Broker", found: "Configuration") -> list[dict[str, Any]]:
+def _mark(row: dict[str, Any]) -> str:
+    if row["created"]:
+        return "[green]created[/]"
+    return "[yellow]differs[/]" if row["differs"] else "[dim]exists[/] "
+
+
+def _applied(broker: "Broker", configured: "Configuration") -> list[dict[str, Any]]:
     from confluent_kafka import KafkaException
 
-    kafka, wanted = found.kafka, wanted_topics(found)
-    there = broker.topics(w.name for w in wanted)
+    kafka, wanted = configured.kafka, wanted_topics(configured)
+    existing = broker.topics(topic.name for topic in wanted)
     created = set()
-    for w in wanted:
-        if w.name in there:
+    for topic in wanted:
+        if topic.name in existing:
             continue
         try:
-            if broker.create(w.name, kafka.partitions, kafka.replication_factor, w.settings):
-                created.add(w.name)
+            if broker.create(
+                topic.name, kafka.partitions, kafka.replication_factor, topic.settings
+            ):
+                created.add(topic.name)
         except KafkaException as error:
-            raise _not_created(w.name, error, broker, kafka.replication_factor) from None
-    broker.refresh(w.name for w in wanted)
-    there = broker.topics(w.name for w in wanted)
-    settings = broker.settings(there)
+            raise _not_created(topic.name, error, broker, kafka.replication_factor) from None
+    broker.refresh(topic.name for topic in wanted)
+    existing = broker.topics(topic.name for topic in wanted)
+    settings = broker.settings(existing)
     return [
         {
-            "topic": w.name,
-            "created": w.name in created,
-            "partitions": there[w.name].partitions,
-            "replication": there[w.name].replication,
-            "differs": differences(w, there[w.name], settings[w.name], found, broker),
+            "topic": topic.name,
+            "created": topic.name in created,
+            "partitions": existing[topic.name].partitions,
+            "replication": existing[topic.name].replication,
+            "differs": differences(
+                topic, existing[topic.name], settings[topic.name], configured, broker
+            ),
         }
-        for w in wanted
-        if w.name in there
+        for topic in wanted
+        if topic.name in existing
     ]
 
 
 def _not_created(name: str, error: Any, broker: "Broker", replication: int) -> Failure:
     text = error.args[0].str()
     if replication > broker.brokers:
-        remedy = f"the cluster has {broker.brokers} brokers: set POINTS_KAFKA__REPLICATION_FACTOR to that or less"
+        remedy = (
+            f"the cluster has {broker.brokers} brokers: "
+            "set POINTS_KAFKA__REPLICATION_FACTOR to that or less"
+        )
     else:
         remedy = "create it by other means, or give this user the right to create topics"
     return Failure(Exit.CURSOR, f"topic {name} could not be created: {text}", remedy)
@@ -177,23 +181,25 @@ def _not_created(name: str, error: Any, broker: "Broker", replication: int) -> F
 
 def differences(
     wanted: Wanted,
-    have: "Topic",
+    have: "TopicInfo",
     settings: dict[str, str],
-    found: "Configuration",
+    configured: "Configuration",
     broker: "Broker",
 ) -> list[str]:
-    """In which ways an existing topic is not as the configuration wants it, in words.
+    """How an existing topic differs from the configuration, a line each.
 
     A mock broker has no settings.
     """
     if broker.is_mock:
         return []
     lines, partitions, replication = [], have.partitions, have.replication
-    if partitions != found.kafka.partitions:
-        lines.append(f"partitions: {partitions}, the configuration says {found.kafka.partitions}")
-    if replication != found.kafka.replication_factor:
+    if partitions != configured.kafka.partitions:
         lines.append(
-            f"replicas: {replication}, the configuration says {found.kafka.replication_factor}"
+            f"partitions: {partitions}, the configuration says {configured.kafka.partitions}"
+        )
+    if replication != configured.kafka.replication_factor:
+        lines.append(
+            f"replicas: {replication}, the configuration says {configured.kafka.replication_factor}"
         )
     if wanted.source and "compact" in settings.get("cleanup.policy", ""):
         lines.append("cleanup.policy: compact; records that are not read yet may vanish")

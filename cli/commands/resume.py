@@ -1,4 +1,4 @@
-"""`points resume`: letting a pipeline go on that too much poison has paused (DESIGN 2.6)."""
+"""`points resume`: continues a pipeline that too much poison has paused (DESIGN 2.6)."""
 
 from typing import Annotated
 
@@ -31,23 +31,21 @@ def resume_command(
     from store.reads import views
     from store.streams import adoption, quarantine
 
-    found = configuration()
-    grace = 0 if strict else max(found.poison.window, found.poison.in_a_row)
-    with connect(found) as connection:
+    configured = configuration()
+    grace = 0 if strict else max(configured.poison.window, configured.poison.in_a_row)
+    with connect(configured) as connection:
         states = {state.name: state for state in views.pipelines(connection)}
-        if pipeline is not None and pipeline not in states.keys() | {
-            c.pipeline for c in adoption.known(connection)
-        }:
+        known = states.keys() | {cursor.pipeline for cursor in adoption.known(connection)}
+        if pipeline is not None and pipeline not in known:
             raise Failure(
                 Exit.NOT_FOUND,
                 f"there is no pipeline {pipeline}",
                 "`points cursor show` names them",
             )
-        names = (
-            [pipeline]
-            if pipeline is not None
-            else [s.name for s in states.values() if s.paused_at is not None]
-        )
+        if pipeline is not None:
+            names = [pipeline]
+        else:
+            names = [state.name for state in states.values() if state.paused_at is not None]
         resumed = []
         for name in names:
             with transaction(connection) as cursor:

@@ -7,12 +7,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from processors.registry import WORKERS
+from schemas.errors import Exit
+
 if TYPE_CHECKING:
     from processors.runtime.configuration import Configuration
     from processors.runtime.supervisor import ChildSpec
 
 MANY_CORES = 4
 """Below so many cores a second intake would only take them from the database."""
+ALL = "all"
+_ENDINGS = (Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.SCHEMA, Exit.CURSOR)
+_WORKERS = "\n".join(f"{kind.name}: {kind.does}." for kind in WORKERS.values())
+_SEVERAL = (
+    "Several workers are restarted after a crash (1); with 2, 3 or 4 all of them stop, as an "
+    "operator must act first. Each serves /metrics, /healthz and /readyz: the first on "
+    "POINTS_METRICS__PORT, the others on the ports after it."
+)
+HELP = f"""Run workers until SIGTERM or Ctrl-C, which let them finish their batch.
+
+{_WORKERS}
+
+{_SEVERAL}
+
+Exit codes: {" · ".join(f"{code} {code.meaning}" for code in _ENDINGS)}."""
 
 
 def run_command(
@@ -20,7 +38,7 @@ def run_command(
         list[str],
         typer.Argument(
             metavar="WORKER…",
-            help="`all`, or any of intake, grants, recheck, expiry, relay; a name may be repeated.",
+            help=f"`{ALL}`, or any of {', '.join(WORKERS)}; a name may be repeated.",
         ),
     ],
     intakes: Annotated[
@@ -33,39 +51,26 @@ def run_command(
         bool, typer.Option("--json", help="Print the table of workers as JSON.")
     ] = False,
 ) -> None:
-    """Run workers until SIGTERM or Ctrl-C, which let them finish their batch.
-
-    Exit codes: 0 stopped as told, 1 crashed, 2 the configuration (or the password) is wrong, 3 the
-    database's schema is not the one of this version, 4 a topic is missing, was recreated, or lost
-    records that were not read yet. Several workers are restarted after a crash; with 2, 3 or 4 all
-    of them stop. Each serves /metrics, /healthz and /readyz: the first on POINTS_METRICS__PORT, the
-    others on the ports after it.
-    """
-    from processors.runtime.configuration import ConfigurationRefused, load
-    from processors.runtime.failures import Exit
+    """Run one worker in this process, or several as processes of their own; see HELP."""
+    kinds = _kinds(workers, intakes)
+    from processors.runtime.configuration import load
     from processors.runtime.loop import run_worker
-    from processors.workers import WORKERS
 
-    kinds = _kinds(workers, tuple(WORKERS), intakes)
-    try:
-        configuration = load()
-    except ConfigurationRefused as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.CONFIGURATION) from None
+    configuration = load()
     if len(kinds) == 1:
-        raise typer.Exit(run_worker(kinds[0], WORKERS[kinds[0]], configuration))
+        raise typer.Exit(run_worker(kinds[0], WORKERS[kinds[0]].factory(), configuration))
     raise typer.Exit(_tree(kinds, configuration, as_json=as_json))
 
 
-def _kinds(asked: Sequence[str], known: Sequence[str], intakes: int | None) -> list[str]:
-    unknown = sorted({name for name in asked if name not in {*known, "all"}})
+def _kinds(asked: Sequence[str], intakes: int | None) -> list[str]:
+    unknown = sorted(set(asked) - {*WORKERS, ALL})
     if unknown:
         raise typer.BadParameter(
-            f"no worker is called {', '.join(unknown)}; there are all, {', '.join(known)}"
+            f"no worker is called {', '.join(unknown)}; there are {ALL}, {', '.join(WORKERS)}"
         )
     count = intakes or (2 if (os.cpu_count() or 1) >= MANY_CORES else 1)
-    every = [kind for kind in known for _ in range(count if kind == "intake" else 1)]
-    return [kind for name in asked for kind in (every if name == "all" else [name])]
+    every = [kind for kind in WORKERS for _ in range(count if kind == "intake" else 1)]
+    return [kind for name in asked for kind in (every if name == ALL else [name])]
 
 
 def _tree(kinds: Sequence[str], configuration: "Configuration", *, as_json: bool) -> int:
@@ -74,14 +79,16 @@ def _tree(kinds: Sequence[str], configuration: "Configuration", *, as_json: bool
     from processors.runtime.supervisor import Supervisor, child_specs
 
     set_up(configuration.log_level, configuration.log_format, worker="supervisor")
-    planned = child_specs(kinds, configuration.metrics.port)
-    _print(planned, configuration.metrics.host, as_json=as_json)
+    children = child_specs(kinds, configuration.metrics.port)
+    _print(children, configuration.metrics.host, as_json=as_json)
     command = [sys.executable, "-m", "cli", "run"]
-    return Supervisor(command, planned, os.environ, Stop()).run()
+    return Supervisor(command, children, os.environ, Stop()).run()
 
 
-def _print(planned: Sequence["ChildSpec"], host: str, *, as_json: bool) -> None:
-    rows = [(one.name, f"http://{host}:{one.port}" if one.port else None) for one in planned]
+def _print(children: Sequence["ChildSpec"], host: str, *, as_json: bool) -> None:
+    rows = [
+        (child.name, f"http://{host}:{child.port}" if child.port else None) for child in children
+    ]
     if as_json:
         import orjson
 

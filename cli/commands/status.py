@@ -1,4 +1,4 @@
-"""`points status`: how the whole stands, on one screen."""
+"""`points status`: the state of everything, on one screen."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -40,20 +40,20 @@ class Status:
 
 
 def status_command(json_: JsonOption = False) -> None:
-    """Show lag, cursors, what is due, outbox, recheck queue, dead letters, parked reports and what is paused."""
-    found = configuration()
-    with connect(found) as connection:
-        status = read(connection, found)
+    """Show lag, cursors, dues, outbox, recheck queue, dead letters, parked reports and pauses."""
+    configured = configuration()
+    with connect(configured) as connection:
+        status = read(connection, configured)
     if json_:
         emit(status_json(status))
     else:
         _print(status)
     if status.unreachable is not None:
         complain(status.unreachable)
-        raise SystemExit(status.unreachable.code)
+        raise SystemExit(status.unreachable.exit_code)
 
 
-def read(connection: "Connection[tuple[Any, ...]]", found: "Configuration") -> Status:
+def read(connection: "Connection[tuple[Any, ...]]", configured: "Configuration") -> Status:
     """Asks the database for everything and Kafka for the ends of the logs."""
     from store.carriers import parked as reports
     from store.reads import views
@@ -63,7 +63,7 @@ def read(connection: "Connection[tuple[Any, ...]]", found: "Configuration") -> S
     ends: dict[tuple[str, str, int], int] = {}
     unreachable = None
     try:
-        ends = _ends(found, rows)
+        ends = _ends(configured, rows)
     except Failure as failure:
         unreachable = failure
     # Rows of a former topic are history once the topic that is there now has rows of its own.
@@ -73,27 +73,30 @@ def read(connection: "Connection[tuple[Any, ...]]", found: "Configuration") -> S
     for r in rows:
         end = ends.get(r.place_in_cluster)
         cursors.append((r, max(0, end - r.next_offset) if end is not None else None))
+    pipelines = sorted({row.pipeline for row in rows})
     return Status(
-        cursors,
-        views.due(connection),
-        views.waiting(connection),
-        views.relayed_shards(connection),
-        views.letters(connection),
-        [p for p in views.pipelines(connection) if p.paused_at is not None],
-        views.counted(connection),
-        {name: views.ignored(connection, name) for name in sorted({r.pipeline for r in rows})},
-        reports.parked(connection),
-        reports.purged(connection),
-        reports.unknown_codes(connection),
-        views.recheck_queue(connection),
-        unreachable,
+        cursors=cursors,
+        due=views.due(connection),
+        outbox=views.waiting(connection),
+        relays=views.relayed_shards(connection),
+        letters=views.letters(connection),
+        paused=[state for state in views.pipelines(connection) if state.paused_at is not None],
+        counted=views.counted(connection),
+        ignored={pipeline: views.ignored(connection, pipeline) for pipeline in pipelines},
+        parked=reports.parked(connection),
+        purged=reports.purged(connection),
+        unknown=reports.unknown_codes(connection),
+        recheck=views.recheck_queue(connection),
+        unreachable=unreachable,
     )
 
 
-def _ends(found: "Configuration", rows: "list[KnownCursor]") -> dict[tuple[str, str, int], int]:
+def _ends(
+    configured: "Configuration", rows: "list[KnownCursor]"
+) -> dict[tuple[str, str, int], int]:
     from cli.support.broker import Broker
 
-    broker = Broker(found)
+    broker = Broker(configured)
     topics = broker.topics(r.topic for r in rows)
     here = [
         r
@@ -159,12 +162,12 @@ def _print(status: Status) -> None:
     console.print(_cursors(status))
     for name, reasons in status.ignored.items():
         if reasons:
-            told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-            console.print(f"[dim]{name} ignored: {escape(told)}[/]")
-    for p in status.paused:
-        console.print(
-            f"[bold red]paused[/] {p.name}: {escape(p.reason or '')} [dim]→ points dlq list, points resume {p.name}[/]"
-        )
+            shown = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+            console.print(f"[dim]{name} ignored: {escape(shown)}[/]")
+    for pipeline in status.paused:
+        name, why = pipeline.name, escape(pipeline.reason or "")
+        remedy = f"[dim]→ points dlq list, points resume {name}[/]"
+        console.print(f"[bold red]paused[/] {name}: {why} {remedy}")
 
 
 def _head(status: Status) -> "Table":
@@ -199,8 +202,8 @@ def _head(status: Status) -> "Table":
         f"[dim]{in_words(parked)}[/]",
     )
     if status.unknown.codes:
-        told = f"in {status.unknown.reports:,} reports → points carriers unknown"
-        table.add_row("[dim]unknown codes[/]", _alarm(status.unknown.codes), f"[dim]{told}[/]")
+        where = f"in {status.unknown.reports:,} reports → points carriers unknown"
+        table.add_row("[dim]unknown codes[/]", _alarm(status.unknown.codes), f"[dim]{where}[/]")
     return table
 
 
@@ -212,13 +215,13 @@ def _alarm(count: int, quiet: int = 0) -> str:
 def _cursors(status: Status) -> "Table | str":
     from rich.table import Table
 
-    from cli.commands.cursor import COUNTS
+    from store.streams.cursors import OUTCOMES
 
     if not status.cursors:
         return "[dim]no cursors yet: no worker has read a topic[/]"
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("partition")
-    for name in ("lag", "next", *COUNTS):
+    for name in ("lag", "next", *OUTCOMES):
         table.add_column(name, justify="right")
     pipeline = ""
     for row, lag in status.cursors:
@@ -230,6 +233,6 @@ def _cursors(status: Status) -> "Table | str":
             f"  {row.topic}/{row.partition}",
             shown,
             str(row.next_offset),
-            *(f"{getattr(row, n):,}" for n in COUNTS),
+            *(f"{getattr(row, n):,}" for n in OUTCOMES),
         )
     return table

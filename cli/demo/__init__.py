@@ -1,1 +1,1 @@
-"""`points demo`: sample days of made-up shops, played on real servers."""
+"""`points demo`: sample days of invented shops, played on real servers."""

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from cli.demo.figures import Figures, Reader, settled
 from cli.support.errors import Exit, Failure
+from processors.registry import WORKERS
 from processors.runtime.kafka.clients import common
 from processors.runtime.stopping import PARENT_PIPE
 from schemas.ids import Micros
@@ -36,8 +37,6 @@ failure.
 """
 LOOK_SECONDS = 0.08
 LINES_SHOWN = 12
-KINDS = 5
-"""Workers that `points run all` starts at least: one of each kind."""
 Json = dict[str, Any]
 
 
@@ -122,7 +121,7 @@ class Workers:
             started, urls = len(self._told("child_started", "child")), self._told("serving", "url")
             ready = sum(_is_ready(url) for url in urls)
             waiting(ready)
-            if ready >= started >= KINDS:
+            if ready >= started >= len(WORKERS):
                 return
             self.check()
             if time.monotonic() > deadline:

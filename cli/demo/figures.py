@@ -10,12 +10,12 @@ from store.ledger.ledger import EntryType
 from store.reads import views
 from store.streams import adoption
 from store.streams.adoption import KnownCursor
+from store.streams.cursors import OUTCOMES
 
 if TYPE_CHECKING:
     from processors.runtime.configuration import Configuration
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-COUNTS = ("applied", "duplicate", "ignored", "parked", "dead")
 
 _LEDGER = """
 SELECT count(*), coalesce(sum(points) FILTER (WHERE type = %(granted)s), 0)::bigint,
@@ -99,7 +99,7 @@ class Reader:
 
 def counts(rows: list[KnownCursor]) -> dict[str, int]:
     """The five counts over all cursors."""
-    return {name: sum(getattr(row, name) for row in rows) for name in COUNTS}
+    return {name: sum(getattr(row, name) for row in rows) for name in OUTCOMES}
 
 
 def settled(figures: Figures, produced: int, heard: int) -> bool:

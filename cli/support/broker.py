@@ -1,4 +1,4 @@
-"""What the commands ask of Kafka: topics as they are, the ends of their logs, and making what is missing."""
+"""What commands ask of Kafka: topics as they are, the ends of their logs, creating topics."""
 
 import time
 from collections.abc import Iterable
@@ -15,8 +15,8 @@ TIMEOUT = 6.0
 """Seconds: a broker that is up answers in milliseconds, and people wait for this."""
 
 
-class Topic(NamedTuple):
-    """A topic as it is."""
+class TopicInfo(NamedTuple):
+    """A topic as it is in the cluster."""
 
     name: str
     uuid: str
@@ -24,7 +24,7 @@ class Topic(NamedTuple):
     replication: int
 
 
-class Ends(NamedTuple):
+class LogEnds(NamedTuple):
     """The first offset in a partition's log and the next one to be written."""
 
     first: int
@@ -41,10 +41,9 @@ class Broker:
 
         from processors.runtime.kafka.clients import common
 
-        self._said: list[KafkaError] = []
-        # librdkafka would write to stderr by itself; what it has to say comes back through
-        # error_cb.
-        quiet = {"log_level": 0, "error_cb": self._said.append}
+        self._errors: list[KafkaError] = []
+        # librdkafka would write to stderr by itself; its errors come through error_cb instead.
+        quiet = {"log_level": 0, "error_cb": self._errors.append}
         self.admin = AdminClient(common(configuration.kafka, name="points-cli") | quiet)
         self._addresses = configuration.kafka.bootstrap_servers
         try:
@@ -54,29 +53,33 @@ class Broker:
         self.cluster = str(self._metadata.cluster_id)
 
     def _unreachable(self, error: Exception) -> Failure:
-        self.admin.poll(0)
         from confluent_kafka import KafkaError
 
-        refused = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001 - its name
-        for told in self._said:
-            if told.code() in refused:
-                remedy = "check POINTS_KAFKA__SASL_MECHANISM, POINTS_KAFKA__SASL_USERNAME and POINTS_KAFKA__SASL_PASSWORD"
+        from processors.runtime.kafka.errors import NOT_LET_IN
+
+        self.admin.poll(0)
+        for noted in self._errors:
+            if noted.code() in NOT_LET_IN:
                 return Failure(
-                    Exit.USAGE, f"Kafka at {self._addresses} refuses us: {told.str()}", remedy
+                    Exit.USAGE,
+                    f"Kafka at {self._addresses} refuses us: {noted.str()}",
+                    "check POINTS_KAFKA__SASL_MECHANISM, POINTS_KAFKA__SASL_USERNAME "
+                    "and POINTS_KAFKA__SASL_PASSWORD",
                 )
-        general = {KafkaError._ALL_BROKERS_DOWN}  # noqa: SLF001 - says less than the errors before it
-        texts = [told.str() for told in self._said if told.code() not in general] or [
-            str(error.args[0].str())
-        ]
+        # "All brokers are down" says less than the errors before it.
+        general = {KafkaError._ALL_BROKERS_DOWN}  # noqa: SLF001 - librdkafka's name
+        texts = [noted.str() for noted in self._errors if noted.code() not in general]
+        text = texts[-1] if texts else str(error.args[0].str())
         return Failure(
             Exit.UNREACHABLE,
-            f"Kafka at {self._addresses} cannot be reached: {texts[-1]}",
-            "check POINTS_KAFKA__BOOTSTRAP_SERVERS, POINTS_KAFKA__SECURITY_PROTOCOL and that the broker runs",
+            f"Kafka at {self._addresses} cannot be reached: {text}",
+            "check POINTS_KAFKA__BOOTSTRAP_SERVERS, POINTS_KAFKA__SECURITY_PROTOCOL "
+            "and that the broker runs",
         )
 
     @property
     def is_mock(self) -> bool:
-        """Whether this is the local stack's last rung, which makes topics by itself and knows no settings of them."""
+        """Whether this is the mock broker, which makes topics by itself and knows no settings."""
         from processors.runtime.kafka.topics import is_mock
 
         return is_mock(self.cluster)
@@ -86,29 +89,29 @@ class Broker:
         """How many brokers the cluster has."""
         return len(self._metadata.brokers)
 
-    def topics(self, names: Iterable[str]) -> dict[str, Topic]:
+    def topics(self, names: Iterable[str]) -> dict[str, TopicInfo]:
         """Those of the named topics that exist."""
         from processors.runtime.kafka.topics import describe
 
         wanted = [name for name in dict.fromkeys(names) if name in self._metadata.topics]
         described = describe(self.admin, self._metadata, wanted, TIMEOUT, lenient=True)
-        return {name: Topic(name, *one) for name, one in described.items()}
+        return {name: TopicInfo(name, *info) for name, info in described.items()}
 
-    def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Ends]:
+    def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], LogEnds]:
         """The ends of the logs of (topic, partition)."""
         from confluent_kafka import TopicPartition
         from confluent_kafka.admin import OffsetSpec
 
-        places = [TopicPartition(topic, number) for topic, number in partitions]
-        if not places:
+        asked = [TopicPartition(topic, number) for topic, number in partitions]
+        if not asked:
             return {}
         earliest: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
         latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        firsts = self.admin.list_offsets(dict.fromkeys(places, earliest), request_timeout=TIMEOUT)
-        nexts = self.admin.list_offsets(dict.fromkeys(places, latest), request_timeout=TIMEOUT)
+        firsts = self.admin.list_offsets(dict.fromkeys(asked, earliest), request_timeout=TIMEOUT)
+        nexts = self.admin.list_offsets(dict.fromkeys(asked, latest), request_timeout=TIMEOUT)
         first = {(p.topic, p.partition): f.result().offset for p, f in firsts.items()}
         return {
-            (p.topic, p.partition): Ends(first[p.topic, p.partition], f.result().offset)
+            (p.topic, p.partition): LogEnds(first[p.topic, p.partition], f.result().offset)
             for p, f in nexts.items()
         }
 
@@ -129,7 +132,7 @@ class Broker:
     def create(
         self, name: str, partitions: int, replication: int, settings: dict[str, str]
     ) -> bool:
-        """Makes a topic; False when somebody else just did. Raises KafkaException."""
+        """Creates a topic; False when another client just did. Raises KafkaException."""
         from confluent_kafka import KafkaError, KafkaException
         from confluent_kafka.admin import NewTopic
 

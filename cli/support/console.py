@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.support.errors import Failure
+from schemas.errors import PointsError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 WIDTH_OF_A_PIPE = 120
-"""Lines for nobody's terminal are not folded at 80 columns, so that logs and `grep` get whole rows."""
+"""Output that goes to no terminal is not folded at 80 columns: `grep` gets whole rows."""
 SLOW_SECONDS = 2.0
 """What takes longer shows how far it is."""
 
@@ -23,7 +23,7 @@ SLOW_SECONDS = 2.0
 def out() -> "Console":
     """The console for what a command answers.
 
-    Without colours when NO_COLOR is set or nobody looks.
+    Without colours when NO_COLOR is set or the output is no terminal.
     """
     from rich.console import Console
 
@@ -41,7 +41,7 @@ def err() -> "Console":
 
 @contextmanager
 def slow_progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Takes (done, total), and shows a bar on stderr once it has taken more than two seconds and somebody looks."""
+    """Takes (done, total), and shows a bar on a terminal's stderr after more than two seconds."""
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     began, console = time.monotonic(), err()
@@ -72,8 +72,8 @@ def emit(value: Any) -> None:
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-def complain(failure: Failure) -> None:
-    """Tells an expected failure: what was wrong, and what to do."""
+def complain(failure: PointsError) -> None:
+    """Prints an expected failure: what was wrong, and what to do."""
     from rich.markup import escape
 
     console = err()

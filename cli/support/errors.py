@@ -1,90 +1,42 @@
-"""How a command ends: exit codes, and expected failures as sentences instead of tracebacks."""
+"""How a command ends: expected failures become sentences and exit codes instead of tracebacks."""
 
 import sys
 from collections.abc import Sequence
-from enum import IntEnum
 
-TABLE = (
-    (0, "done"),
-    (1, "unexpected error, or something that `doctor` or a question left undone"),
-    (2, "wrong usage or configuration; a login that Kafka or PostgreSQL refuses"),
-    (3, "the database's schema or version is not the one this version works with"),
-    (4, "a topic or a cursor is not as it must be"),
-    (
-        5,
-        "refused: invalid settings, another version in force, a dead letter already dealt with, missing rights",
-    ),
-    (6, "not found: merchant, version, dead letter, pipeline, carrier's code"),
-    (7, "Kafka or PostgreSQL cannot be reached"),
-)
+from schemas.errors import Exit, PointsError
+
+__all__ = ["Exit", "Failure", "PointsError", "failure_of"]
 
 
-class Exit(IntEnum):
-    """The exit codes of every command.
+class Failure(PointsError):
+    """A command cannot do what it was asked to. Its exit code is given where it is raised."""
 
-    Scripts rely on them: a number never gets another meaning.
-    """
+    code = "command_failed"
 
-    OK = 0
-    UNEXPECTED = 1
-    USAGE = 2
-    SCHEMA = 3
-    CURSOR = 4
-    REFUSED = 5
-    NOT_FOUND = 6
-    UNREACHABLE = 7
+    def __init__(
+        self, exit_code: Exit, wrong: str | Sequence[str], remedy: str = "", *, where: str = ""
+    ) -> None:
+        """`exit_code` says how the command ends; the rest is as with every PointsError."""
+        super().__init__(wrong, remedy, where=where)
+        self.exit_code = exit_code
 
 
-class Failure(Exception):
-    """An expected failure: the exit code, what was wrong (a line each), and what to do."""
-
-    def __init__(self, code: Exit, wrong: str | Sequence[str], remedy: str = "") -> None:
-        """`wrong` is one line or several, without the word "error"."""
-        self.code = code
-        self.lines = (wrong,) if isinstance(wrong, str) else tuple(wrong)
-        self.remedy = remedy
-        super().__init__("\n".join(self.lines))
-
-
-def failure_of(error: Exception) -> Failure | None:
-    """The failure that an exception means; None for one that nobody expected.
+def failure_of(error: Exception) -> PointsError | None:
+    """The expected failure that an exception means; None for one that is unexpected.
 
     Only packages that are loaded can have raised something, so nothing is imported to find out.
     """
-    if isinstance(error, Failure):
+    if isinstance(error, PointsError):
         return error
-    for module, known in (
-        ("store", _of_store),
-        ("psycopg", _of_psycopg),
-        ("confluent_kafka", _of_kafka),
-    ):
+    for module, translate in (("psycopg", _of_psycopg), ("confluent_kafka", _of_kafka)):
         if module in sys.modules:
-            found = known(error)
-            if found is not None:
-                return found
+            failure = translate(error)
+            if failure is not None:
+                return failure
     return None
 
 
-def _of_store(error: Exception) -> Failure | None:
-    name, text = type(error).__name__, str(error)
-    if not type(error).__module__.startswith(("store.", "processors.", "schemas.")):
-        return None
-    match name:
-        case "SchemaMismatch":
-            return Failure(Exit.SCHEMA, text)
-        case "TopicChanged" | "CursorRefused" | "Paused":
-            return Failure(Exit.CURSOR, text)
-        case "SettingsError":
-            return Failure(Exit.REFUSED, text.split("\n"))
-        case "VersionConflict" | "AlreadyDone":
-            return Failure(Exit.REFUSED, text)
-        case "UnknownMerchant" | "UnknownLetters":
-            return Failure(Exit.NOT_FOUND, text)
-        case _:
-            return None
-
-
-def _of_psycopg(error: Exception) -> Failure | None:
+def _of_psycopg(error: Exception) -> PointsError | None:
     import psycopg
 
     if not isinstance(error, psycopg.Error):
@@ -102,68 +54,35 @@ def _of_psycopg(error: Exception) -> Failure | None:
             f"the schema is not the one this version knows: {text}",
             "run `points migrate`",
         )
-    if isinstance(error, psycopg.OperationalError):
-        return _of_connection(text)
-    return None
+    return _of_connection(text) if isinstance(error, psycopg.OperationalError) else None
 
 
-_LOGIN = (
-    "password authentication failed",
-    "no password supplied",
-    "no pg_hba.conf entry",
-    "not permitted to log in",
-)
+def _of_connection(text: str) -> PointsError:
+    """A refused login ends as it ends a worker, with 2; a server that does not answer with 7."""
+    from processors.runtime.database_errors import login_refusal
 
-
-def _of_connection(text: str) -> Failure:
-    """As the workers end (DESIGN 4): who is refused mends the configuration, who is not heard waits or looks around."""
-    if any(part in text for part in _LOGIN):
-        remedy = "check user and password in POINTS_DATABASE__URL (or POINTS_DATABASE__OWNER_URL, when migrating)"
-        return Failure(Exit.USAGE, f"PostgreSQL refuses us: {text}", remedy)
-    if "does not exist" in text:
-        remedy = "check the database and the user in POINTS_DATABASE__URL; create what is missing"
-        return Failure(Exit.USAGE, f"PostgreSQL refuses us: {text}", remedy)
-    remedy = (
-        "check that PostgreSQL runs at the address in POINTS_DATABASE__URL and lets this machine in"
+    return login_refusal(text) or Failure(
+        Exit.UNREACHABLE,
+        f"PostgreSQL cannot be reached: {text}",
+        "check that PostgreSQL runs at the address in POINTS_DATABASE__URL "
+        "and lets this machine in",
     )
-    return Failure(Exit.UNREACHABLE, f"PostgreSQL cannot be reached: {text}", remedy)
 
 
-def _of_kafka(error: Exception) -> Failure | None:
+def _of_kafka(error: Exception) -> PointsError | None:
     from confluent_kafka import KafkaError, KafkaException
 
-    if (
-        not isinstance(error, KafkaException)
-        or not error.args
-        or not isinstance(error.args[0], KafkaError)
-    ):
+    from processors.runtime.kafka.errors import UNKNOWN_TOPIC, kafka_refusal
+
+    inner = error.args[0] if isinstance(error, KafkaException) and error.args else None
+    if not isinstance(inner, KafkaError):
         return None
-    told = error.args[0]
-    if told.code() == KafkaError._INVALID_ARG:  # noqa: SLF001 - librdkafka's name for it
+    if inner.code() in UNKNOWN_TOPIC:
         return Failure(
-            Exit.USAGE, f"the Kafka configuration is refused: {told.str()}", "mend POINTS_KAFKA__…"
+            Exit.CURSOR, f"Kafka: {inner.str()}", "create topics with `points topics apply`"
         )
-    denied = (
-        KafkaError._AUTHENTICATION,  # noqa: SLF001 - librdkafka's name
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    )
-    if told.code() in (
-        *denied,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-    ):
-        return Failure(
-            Exit.USAGE,
-            f"Kafka refuses us: {told.str()}",
-            "check POINTS_KAFKA__SASL_… and the rights of this user",
-        )
-    if told.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001 - as above
-        return Failure(
-            Exit.CURSOR, f"Kafka: {told.str()}", "create topics with `points topics apply`"
-        )
-    return Failure(
+    return kafka_refusal(inner) or Failure(
         Exit.UNREACHABLE,
-        f"Kafka: {told.str()}",
+        f"Kafka: {inner.str()}",
         "check POINTS_KAFKA__BOOTSTRAP_SERVERS and the broker",
     )

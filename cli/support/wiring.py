@@ -1,4 +1,4 @@
-"""From the environment to the parts: configuration, all its problems at once, and connections fit for use."""
+"""From the environment to the parts: configuration, and connections that are fit for use."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,39 +17,28 @@ OLDEST_SERVER = 180_000
 def configuration() -> "Configuration":
     """What the environment says.
 
-    Raises Failure with every problem, by the variable's name and without its value.
+    Raises ConfigurationRefused with every problem, by the variable's name and without its value.
     """
     from processors.runtime.configuration import ConfigurationRefused, load
 
-    try:
-        found = load()
-    except ConfigurationRefused as error:
-        raise _refused(str(error).split("\n")) from None
-    problems = _beyond_types(found)
+    loaded = load()
+    problems = _beyond_types(loaded)
     if problems:
-        raise _refused(["The configuration cannot be used:", *(f"  {line}" for line in problems)])
-    return found
+        raise ConfigurationRefused(problems)
+    return loaded
 
 
-def _refused(lines: list[str]) -> Failure:
-    return Failure(
-        Exit.USAGE,
-        lines,
-        "docs/configuration.md lists every variable; `make up` prints those of a local stack",
-    )
-
-
-def _beyond_types(found: "Configuration") -> list[str]:
+def _beyond_types(loaded: "Configuration") -> list[str]:
     problems = []
-    for name, url in (("URL", found.database.url), ("OWNER_URL", found.database.owner_url)):
+    for name, url in (("URL", loaded.database.url), ("OWNER_URL", loaded.database.owner_url)):
         if url is not None:
             problems += [f"POINTS_DATABASE__{name}: {wrong}" for wrong in _wrong_with_url(url)]
-    kafka = found.kafka
+    kafka = loaded.kafka
     if kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism is None:
         problems.append(
             f"POINTS_KAFKA__SASL_MECHANISM: is missing; {kafka.security_protocol} needs one"
         )
-    names = list(found.topics.model_dump().values())
+    names = list(loaded.topics.model_dump().values())
     problems += [
         f"POINTS_TOPICS__…: two topics have the name {n}"
         for n in sorted({n for n in names if names.count(n) > 1})
@@ -68,13 +57,11 @@ def _wrong_with_url(url: "SecretStr") -> list[str]:
         conninfo_to_dict(text)
     except psycopg.ProgrammingError:
         # psycopg's text repeats parts of the URL, and so perhaps of the password.
-        return [
-            "cannot be read: write postgresql://user:password@host:port/database, with %-escapes for special signs"
-        ]
+        return ["cannot be read: write postgresql://user:password@host/database, with %-escapes"]
     return []
 
 
-def connect(found: "Configuration", *, name: str = "points-cli") -> "Connection[tuple[Any, ...]]":
+def connect(loaded: "Configuration", *, name: str = "points-cli") -> "Connection[tuple[Any, ...]]":
     """A connection for people's questions, to a database that this version knows.
 
     Raises Failure, SchemaMismatch.
@@ -82,12 +69,12 @@ def connect(found: "Configuration", *, name: str = "points-cli") -> "Connection[
     from store.postgres import migrate, session
 
     connection = session.connect(
-        found.database.url.get_secret_value(), role=None, name=name, tuned=False
+        loaded.database.url.get_secret_value(), role=None, name=name, tuned=False
     )
     try:
         check_server(connection)
         migrate.check(connection)
-        take_role(connection, found.database.role)
+        take_role(connection, loaded.database.role)
     except BaseException:
         connection.close()
         raise
@@ -119,5 +106,6 @@ def take_role(connection: "Connection[tuple[Any, ...]]", role: str | None) -> No
         raise Failure(
             Exit.REFUSED,
             f"PostgreSQL does not let us act as {role}: {error.diag.message_primary}",
-            f"run `points migrate` as the owner, then GRANT {role} TO the user of POINTS_DATABASE__URL",
+            f"run `points migrate` as the owner, then GRANT {role} TO the user of "
+            "POINTS_DATABASE__URL",
         ) from None

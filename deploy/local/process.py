@@ -13,17 +13,22 @@ from typing import Self
 
 import psutil
 
+from schemas.errors import Exit, PointsError
+
 # Below the range Linux gives to outgoing connections, so that a port stays free while its server
 # restarts.
 PORTS = range(20_000, 32_000)
 LOG_LINES_SHOWN = 15
 
 
-class StartError(RuntimeError):
+class StartError(PointsError):
     """A part of the stack did not start.
 
     The message says which, why, and shows the end of its log.
     """
+
+    code = "stack_not_started"
+    exit_code = Exit.UNREACHABLE
 
 
 @dataclass(frozen=True, slots=True)

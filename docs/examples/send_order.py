@@ -1,4 +1,4 @@
-"""Sends one order of $1,000 that arrived five days ago, as a shop platform's webhook bridge would.
+"""Sends an order of $1,000 that arrived five days ago, as a shop platform would.
 
 python docs/examples/send_order.py MERCHANT ORDER MEMBER
 """

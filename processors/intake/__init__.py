@@ -1,1 +1,1 @@
-"""Intake: records from Kafka to facts, plans and postings, one transaction a batch."""
+"""Intake: records from Kafka become facts, plans and postings, one transaction per batch."""

@@ -1,1 +1,1 @@
-"""Recheck: orders that something else changed are decided again."""
+"""Recheck: decides orders again after something they depend on has changed."""

@@ -1,7 +1,9 @@
-"""The slow path of joining: whose the reports of a contested number are, and whom reports without a merchant mean (SPEC 6).
+"""Which order the reports of a contested tracking number belong to (SPEC 6).
 
-Worked off from the recheck queue, one number or order id after the other, from nothing but what is
-stored: the answer does not depend on the order in which orders and reports came.
+The slow path of report matching, which also finds the orders of reports that name an order id but
+no merchant. It is worked off from the recheck queue, one number or order id after the other, and
+from nothing but what is stored: the answer does not depend on the order in which orders and reports
+came.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,50 +26,40 @@ from store.postgres.session import Cursor
 def reassign_reports(
     cursor: Cursor, numbers: Sequence[bytes], words: InternedStrings, codes: CodeTable, now: Micros
 ) -> list[OrderRow]:
-    """Shares out the reports of some numbers anew.
+    """Decides again to which orders the reports of some numbers belong.
 
-    The orders that it changed, locked, to be settled and written.
+    Answers the orders that it changed, locked, to be settled and written.
 
-    A key that begins with `awaiting.ASKED` names an order id for which reports without a merchant
-    wait. Locks all that it needs: the caller must hold no order yet, and lock none after. Raises
-    UnknownWord.
+    A key that begins with `awaiting_order.ORDER_KEY_PREFIX` names an order id for which reports
+    without a merchant wait. Locks all that it needs: the caller must hold no order yet, and lock
+    none after. Raises NotInterned.
     """
-    asked = sorted(
-        {
-            key[len(awaiting_order.ORDER_KEY_PREFIX) :]
-            for key in numbers
-            if key.startswith(awaiting_order.ORDER_KEY_PREFIX)
-        }
-    )
-    rows = tracking.lock(
-        cursor,
-        sorted({key for key in numbers if not key.startswith(awaiting_order.ORDER_KEY_PREFIX)}),
-    )
-    waiting = awaiting_order.lock(cursor, asked) if asked else []
-    owners = awaiting_order.owners(cursor, asked) if asked else {}
-    only = {order_id: next(iter(keys)) for order_id, keys in owners.items() if len(keys) == 1}
+    prefix = awaiting_order.ORDER_KEY_PREFIX
+    order_ids = sorted({key[len(prefix) :] for key in numbers if key.startswith(prefix)})
+    rows = tracking.lock(cursor, sorted({key for key in numbers if not key.startswith(prefix)}))
+    waiting = awaiting_order.lock(cursor, order_ids) if order_ids else []
+    owners = awaiting_order.owners(cursor, order_ids) if order_ids else {}
+    only_owner = {order_id: next(iter(keys)) for order_id, keys in owners.items() if len(keys) == 1}
     claimants = {key for row in rows.values() for key in row.claims}
-    found = orders.lock(cursor, sorted(claimants | set(only.values())), words)
+    # Orders are locked after tracking rows, everywhere: other orders of locking would deadlock.
+    locked = orders.lock(cursor, sorted(claimants | set(only_owner.values())), words)
     changed: set[OrderKey] = set()
     for row in rows.values():
-        changed |= _share_out(row, found, words, codes)
+        changed |= _share_out(row, locked, words, codes)
     tracking.write(cursor, rows.values(), now)
-    changed |= _hand_over(cursor, waiting, only, found, words)
-    changed.update(
-        key for key in only.values() if key in found and _look_up_again(found[key].facts, codes)
-    )
-    return [found[key] for key in sorted(changed)]
+    changed |= _hand_over(cursor, waiting, only_owner, locked, words)
+    for key in only_owner.values():
+        if key in locked and _look_up_again(locked[key].facts, codes):
+            changed.add(key)
+    return [locked[key] for key in sorted(changed)]
 
 
-def apply_new_codes(
-    cursor: Cursor, rows: Mapping[OrderKey, OrderRow], words: InternedStrings, codes: CodeTable
-) -> None:
-    """Looks up again what locked orders were told in codes that nobody knew.
+def apply_new_codes(rows: Iterable[OrderRow], codes: CodeTable) -> None:
+    """Resolves codes of locked orders that were unknown when their reports came.
 
-    `facts.reports` is a new tuple where it tells.
+    Replaces `facts.reports` only where one is known now.
     """
-    del cursor, words
-    for row in rows.values():
+    for row in rows:
         if row.facts.reports:
             _look_up_again(row.facts, codes)
 
@@ -76,30 +68,27 @@ def purge_reports(
     cursor: Cursor, now: Micros, words: InternedStrings, limit: int
 ) -> dict[str, int]:
     """Forgets reports for which no order came in 180 days (SPEC 6); how many of each kind."""
-    unmatched, waiting = (
-        tracking.purge(cursor, now, limit),
-        awaiting_order.purge(cursor, now, limit),
-    )
-    places = [
-        (number, one)
-        for number, key, meaning in unmatched
-        for one in tracking.unpack_reports([(key, meaning)], words)
-    ]
-    gone = [
-        (number, one.service, one.code) for number, one in places if one.meaning is Meaning.UNKNOWN
-    ]
+    unmatched = tracking.purge(cursor, now, limit)
+    waiting = awaiting_order.purge(cursor, now, limit)
+    purged: list[tuple[bytes, StoredReport]] = []
+    for number, key, meaning in unmatched:
+        purged += [(number, report) for report in tracking.unpack_reports([(key, meaning)], words)]
+    forgotten = {
+        ((*_line(report.service), report.code), number)
+        for number, report in purged
+        if report.meaning is Meaning.UNKNOWN
+    }
     for order_id, packed in waiting:
-        report = awaiting_order.report_of(packed, words)
-        if report.meaning is Meaning.UNKNOWN:
-            gone.append((awaiting_order.ORDER_KEY_PREFIX + order_id, report.service, report.code))
-    unknown_codes.forget_reports(
-        cursor, {((*_line(service), code), key) for key, service, code in gone}
-    )
+        named = awaiting_order.report_of(packed, words)
+        if named.meaning is Meaning.UNKNOWN:
+            key = awaiting_order.ORDER_KEY_PREFIX + order_id
+            forgotten.add(((*_line(named.service), named.code), key))
+    unknown_codes.forget_reports(cursor, forgotten)
     return {"unmatched": len(unmatched), "awaiting_order": len(waiting)}
 
 
 def ask_for_known_codes(cursor: Cursor, codes: CodeTable) -> None:
-    """Asks to look again at reports whose codes were unknown when they came, and stand in the tables by now."""
+    """Asks for a recheck of reports whose codes were unknown when they came and are known now."""
     for carrier, service, code in unknown_codes.codes(cursor):
         if codes.look_up(carrier, service, code, None)[0] is not Meaning.UNKNOWN:
             unknown_codes.ask(cursor, (carrier, service, code))
@@ -112,37 +101,48 @@ def _line(service: str) -> tuple[str, str]:
 
 
 def _share_out(
-    row: TrackingRow, found: Mapping[OrderKey, OrderRow], words: InternedStrings, codes: CodeTable
+    row: TrackingRow, locked: Mapping[OrderKey, OrderRow], words: InternedStrings, codes: CodeTable
 ) -> set[OrderKey]:
-    """Gives every report of a number to the order that alone can be meant.
+    """Gives every report of a number to the only order that it can mean.
 
-    The orders whose reports changed.
+    Answers the orders whose reports changed.
     """
     _learn_meanings(row, words, codes)
     shares: dict[OrderKey, list[CarrierReport]] = {key: [] for key in row.claims}
     ambiguous = bool(row.flags & CROWDED and row.packed)
     if len(row.claims) == 1:
-        # Whether it is still the order's number, and how old the report is, the rules see for
-        # themselves.
+        # Whether it is still the order's number, and how old the report is, the rules check.
         shares = {key: attachable(row, key[0], words) for key in row.claims}
     elif not row.flags & CROWDED:
-        now_named = [
-            key for key in row.claims if key in found and row.number in numbers_of(found[key].facts)
-        ]
-        for report in tracking.unpack_reports(row.reports.items(), words):
-            meant = [key for key in now_named if _may_mean(report, key, found[key].facts)]
-            if len(meant) > 1:
-                ambiguous = True
-            elif meant and report.meaning not in IDLE:
-                shares[meant[0]].append(fact(report, row.number))
+        ambiguous |= _share_among_several(row, locked, words, shares)
     flags = row.flags & ~AMBIGUOUS | (AMBIGUOUS if ambiguous else 0)
     if flags != row.flags:
         row.flags, row.changed = flags, True
     return {
         key
         for key, share in shares.items()
-        if key in found and _has_now(found[key].facts, row.number, share)
+        if key in locked and _replace_reports(locked[key].facts, row.number, share)
     }
+
+
+def _share_among_several(
+    row: TrackingRow,
+    locked: Mapping[OrderKey, OrderRow],
+    words: InternedStrings,
+    shares: Mapping[OrderKey, list[CarrierReport]],
+) -> bool:
+    """Adds the reports to the shares of their orders; whether some could mean several orders."""
+    ambiguous = False
+    naming = [
+        key for key in row.claims if key in locked and row.number in numbers_of(locked[key].facts)
+    ]
+    for report in tracking.unpack_reports(row.reports.items(), words):
+        candidates = [key for key in naming if _may_mean(report, key, locked[key].facts)]
+        if len(candidates) > 1:
+            ambiguous = True
+        elif candidates and report.meaning not in IDLE:
+            shares[candidates[0]].append(fact(report, row.number))
+    return ambiguous
 
 
 def _may_mean(report: StoredReport, key: OrderKey, facts: OrderFacts) -> bool:
@@ -150,78 +150,87 @@ def _may_mean(report: StoredReport, key: OrderKey, facts: OrderFacts) -> bool:
     return report.merchant_no in (0, key[0]) and within_reach(created, report.at)
 
 
-def _has_now(facts: OrderFacts, number: bytes, share: Iterable[CarrierReport]) -> bool:
-    """Lets these be the order's reports of the number; False when they are already."""
+def _replace_reports(facts: OrderFacts, number: bytes, share: Iterable[CarrierReport]) -> bool:
+    """Makes these the order's reports of the number; False when they were already."""
     before = facts.reports
-    facts.reports = tuple([r for r in before if r.named or r.number != number])
+    facts.reports = tuple([report for report in before if report.named or report.number != number])
     for report in share:
         fold_report(facts, report)
     return facts.reports != before
 
 
 def _learn_meanings(row: TrackingRow, words: InternedStrings, codes: CodeTable) -> None:
-    reports = row.reports
-    if Meaning.UNKNOWN not in reports.values():
+    """Resolves the codes of stored reports that were unknown when they came."""
+    before = row.reports
+    if Meaning.UNKNOWN not in before.values():
         return
-    told: dict[bytes, int] = {}
-    for (key, _), one in zip(
-        reports.items(), tracking.unpack_reports(reports.items(), words), strict=True
-    ):
-        meaning, code = _known_by_now(
-            one.meaning, one.service, one.code, codes, return_leg=one.return_leg
+    resolved: dict[bytes, int] = {}
+    unpacked = tracking.unpack_reports(before.items(), words)
+    for key, report in zip(before, unpacked, strict=True):
+        meaning, code = _known_now(
+            report.meaning, report.service, report.code, codes, return_leg=report.return_leg
         )
-        if meaning is not one.meaning:
-            service, spelled = words.number(one.service), words.number(code)
-            key = tracking.identity(one.at, one.merchant_no, service, spelled, one.return_leg)  # noqa: PLW2901
-        told[key] = meaning
-    if told != reports:
-        row.replace(told)
+        if meaning is report.meaning:
+            resolved[key] = meaning
+            continue
+        service, spelled = words.number(report.service), words.number(code)
+        # The code may be spelled differently now, and is part of the report's identity.
+        identity = tracking.identity(
+            report.at, report.merchant_no, service, spelled, report.return_leg
+        )
+        resolved[identity] = meaning
+    if resolved != before:
+        row.replace(resolved)
 
 
 def _look_up_again(facts: OrderFacts, codes: CodeTable) -> bool:
-    """Whether any code of the order's reports is known by now."""
-    told = []
+    """Resolves codes of the order's reports that were unknown; whether any is known now."""
+    resolved = []
     for report in facts.reports:
-        meaning, code = _known_by_now(
+        meaning, code = _known_now(
             report.meaning, report.service, report.code, codes, return_leg=report.return_leg
         )
-        told.append(
-            report if meaning is report.meaning else report._replace(meaning=meaning, code=code)
-        )
-    if told == list(facts.reports):
+        if meaning is not report.meaning:
+            resolved.append(report._replace(meaning=meaning, code=code))
+        else:
+            resolved.append(report)
+    if resolved == list(facts.reports):
         return False
     facts.reports = ()
-    for report in told:
+    for report in resolved:
         fold_report(facts, report)
     return True
 
 
-def _known_by_now(
+def _known_now(
     meaning: Meaning, service: str, code: str, codes: CodeTable, *, return_leg: bool
 ) -> tuple[Meaning, str]:
+    """Meaning and spelling of a code; a meaning that was known before stays."""
     if meaning is not Meaning.UNKNOWN:
         return meaning, code
-    found, spelled = codes.look_up(*_line(service), code, None)
-    return (
-        (meaning, code)
-        if found is Meaning.UNKNOWN
-        else (meaning_on_leg(found, return_leg), spelled)
-    )
+    resolved, spelled = codes.look_up(*_line(service), code, None)
+    if resolved is Meaning.UNKNOWN:
+        return meaning, code
+    return meaning_on_leg(resolved, return_leg), spelled
 
 
 def _hand_over(
     cursor: Cursor,
     waiting: Sequence[Waiting],
-    only: Mapping[bytes, OrderKey],
-    found: Mapping[OrderKey, OrderRow],
+    only_owner: Mapping[bytes, OrderKey],
+    locked: Mapping[OrderKey, OrderRow],
     words: InternedStrings,
 ) -> set[OrderKey]:
-    """Gives reports that waited for an order to it, if there is just one of that name by now.
+    """Gives reports that waited for an order id to its order, when exactly one merchant has it.
 
-    The orders that got any.
+    Answers the orders that got any.
     """
-    taken = [one for one in waiting if one[0] in only and only[one[0]] in found]
-    for order_id, packed in taken:
-        fold_report(found[only[order_id]].facts, awaiting_order.report_of(packed, words))
+    taken = []
+    for entry in waiting:
+        order_id, packed = entry
+        key = only_owner.get(order_id)
+        if key is not None and key in locked:
+            fold_report(locked[key].facts, awaiting_order.report_of(packed, words))
+            taken.append(entry)
     awaiting_order.taken(cursor, taken)
-    return {only[order_id] for order_id, _ in taken}
+    return {only_owner[order_id] for order_id, _ in taken}

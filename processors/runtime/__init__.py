@@ -1,1 +1,1 @@
-"""What all workers share: configuration, the consume loop, health, metrics, supervision."""
+"""Shared by all workers: configuration, the consume loop, health, logs, supervision."""

@@ -3,12 +3,15 @@
 A merchant's *settings* are not here.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from schemas.errors import Exit, PointsError
 
 
 class _Section(BaseModel):
@@ -87,7 +90,10 @@ class MetricsConfiguration(_Section):
 
 
 class PoisonConfiguration(_Section):
-    """When a pipeline pauses over unreadable records: so many in a row, or this share of the last so many."""
+    """When a pipeline pauses over unreadable records.
+
+    `in_a_row` of them, or a `share` of the last `window` records, over so many `merchants` or none.
+    """
 
     in_a_row: int = Field(50, ge=1)
     window: int = Field(1000, ge=1)
@@ -96,7 +102,7 @@ class PoisonConfiguration(_Section):
 
 
 class IntakeConfiguration(_Section):
-    """Records a transaction (four times as many while there is a backlog), and how long to wait for them."""
+    """Records per transaction (four times as many in a backlog), and how long to wait for them."""
 
     batch: int = Field(2000, ge=1, le=100_000)
     wait_ms: int = Field(15, ge=1, le=1000)
@@ -124,11 +130,24 @@ class Configuration(BaseSettings):
     log_format: Literal["console", "json"] = "console"
 
 
-class ConfigurationRefused(Exception):
+_REMEDY = (
+    "docs/reference/configuration.md lists every variable; `make up` prints those of a local stack"
+)
+
+
+class ConfigurationRefused(PointsError):
     """The environment says something wrong, or too little.
 
     The message lists all of it, without secrets.
     """
+
+    code = "configuration_refused"
+    exit_code = Exit.USAGE
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """`problems`: a line each, with the name of the variable and without its value."""
+        lines = ["The configuration cannot be used:", *(f"  {problem}" for problem in problems)]
+        super().__init__(lines, _REMEDY)
 
 
 def load() -> Configuration:
@@ -136,14 +155,12 @@ def load() -> Configuration:
     try:
         return Configuration()
     except (ValidationError, SettingsError) as error:
-        raise ConfigurationRefused(
-            "\n".join(["The configuration cannot be used:", *_problems(error)])
-        ) from None
+        raise ConfigurationRefused(_problems(error)) from None
 
 
 def _problems(error: ValidationError | SettingsError) -> list[str]:
     if isinstance(error, SettingsError):
-        return [f"  {error}"]
+        return [str(error)]
     lines = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         path = [str(part) for part in problem["loc"]]
@@ -154,6 +171,6 @@ def _problems(error: ValidationError | SettingsError) -> list[str]:
             else []
         )
         words = {"missing": "is missing", "extra_forbidden": "is not a known variable"}
-        said = words.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-        lines.append(f"  POINTS_{'__'.join(path).upper()}: {said}")
+        text = words.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+        lines.append(f"POINTS_{'__'.join(path).upper()}: {text}")
     return lines

@@ -1,4 +1,4 @@
-"""Logs: one line for what is noteworthy, for people or as JSON, without personal data and without secrets."""
+"""Logs: one line for what is noteworthy, as text or JSON, without personal data or secrets."""
 
 import logging
 import re
@@ -15,8 +15,7 @@ from processors.runtime.failures import one_line
 _SECRET_NAME = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
 _IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
 _IN_TEXT = re.compile(r"(password\s*=\s*)('[^']*'|\S+)", re.IGNORECASE)
-# What differs between lines that say the same: the client and thread that say it, and how long it
-# took.
+# What differs between lines of one meaning: the client, the thread, and how long it took.
 _CHANGING = re.compile(r"\[[^\]]*\]:? ?|\(after [^)]*\)")
 MASK = "***"
 SAME_LINE_SECONDS = 60.0
@@ -85,12 +84,12 @@ def _crash(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
 class LibrdkafkaHandler(logging.Handler):
     """Librdkafka's own log lines, as ours.
 
-    The same at most once a minute, as every client says it every second.
+    Each at most once a minute: every client repeats it every second.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hands one line on, unless it belongs to a command that prints data."""
@@ -98,10 +97,10 @@ class LibrdkafkaHandler(logging.Handler):
         now = time.monotonic()
         if (
             not structlog.is_configured()
-            or now - self._said.get(text, -SAME_LINE_SECONDS) < SAME_LINE_SECONDS
+            or now - self._logged_at.get(text, -SAME_LINE_SECONDS) < SAME_LINE_SECONDS
         ):
             return
-        self._said[text] = now
+        self._logged_at[text] = now
         name = "warning" if record.levelno >= logging.WARNING else "debug"
         getattr(log(), name)("kafka_client", says=text)
 

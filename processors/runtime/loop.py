@@ -1,20 +1,19 @@
-"""The loop that all workers share: turn, wait, stay up through whatever the infrastructure does (DESIGN 2.6, 2.7)."""
+"""The loop that all workers share: turn, wait, and outlive failing servers (DESIGN 2.6, 2.7)."""
 
 import random
 import time
-from collections.abc import Callable
-from typing import Any, Protocol
 
 import psycopg
-from psycopg import Connection
 
 from processors import metrics
 from processors.runtime.configuration import Configuration
-from processors.runtime.failures import Exit, Refused, is_waited_out, one_line, refusal
+from processors.runtime.failures import is_waited_out, one_line, refusal
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import log, set_up
 from processors.runtime.stopping import Stop
+from processors.runtime.worker import Database, Worker, WorkerFactory
+from schemas.errors import Exit, PointsError
 from store.postgres import migrate, session
 from store.postgres.session import transaction
 from store.streams import quarantine
@@ -26,55 +25,9 @@ SAMPLE_SECONDS = 5.0
 PAUSE_LOOK_SECONDS = 1.0
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 
-Database = Connection[tuple[Any, ...]]
-
-
-class Job(Protocol):
-    """What a kind of worker does; the loop does the rest."""
-
-    @property
-    def pipeline(self) -> str | None:
-        """The pipeline that poison may pause, for workers that read one."""
-
-    def use(self, connection: Database) -> None:
-        """Goes on with a new connection.
-
-        What was in hand is void: whether it was committed, the database knows.
-        """
-
-    def turn(self) -> float:
-        """One turn of work.
-
-        Answers how many seconds to wait before the next. 0: there is more to do.
-        """
-
-    def drop(self) -> None:
-        """Forgets what is in hand and goes on from what the database says."""
-
-    def idle(self, seconds: float) -> None:
-        """Lets time pass while something is out of order, without losing one's place among the other workers."""
-
-    def trouble(self) -> str | None:
-        """Why the worker cannot do its work at the moment although its turns succeed.
-
-        None when it can.
-        """
-
-    def sample(self) -> None:
-        """Sets the gauges that are read from tables."""
-
-    def close(self) -> None:
-        """Leaves in an orderly way."""
-
-
-Factory = Callable[[Configuration, Database, Callable[[], bool]], Job]
-"""Makes a job; the last argument tells that the loop still turns, and answers whether the worker is
-to stop.
-"""
-
 
 class Backoff:
-    """Growing waits with jitter, so that workers that lost the same server do not all come back in one moment."""
+    """Growing waits with jitter: workers that lost one server do not all come back at once."""
 
     def __init__(self, first: float = FIRST_WAIT, longest: float = LONGEST_WAIT) -> None:
         """`first` and `longest` in seconds."""
@@ -96,13 +49,18 @@ class Loop:
     """One worker's life in this process."""
 
     def __init__(
-        self, kind: str, factory: Factory, configuration: Configuration, health: Health, stop: Stop
+        self,
+        kind: str,
+        factory: WorkerFactory,
+        configuration: Configuration,
+        health: Health,
+        stop: Stop,
     ) -> None:
         """Connects to nothing yet."""
         self._kind, self._factory, self._configuration = kind, factory, configuration
         self._health, self._stop = health, stop
         self._connection: Database | None = None
-        self._job: Job | None = None
+        self._worker: Worker | None = None
         self._backoff = Backoff()
         self._used: Database | None = None
         self._was_connected = self._held = False
@@ -110,9 +68,9 @@ class Loop:
         self._sampled_at = 0.0
 
     def run(self) -> None:
-        """Turns until told to stop.
+        """Turns until it is asked to stop.
 
-        Raises Refused when somebody must act, and any other error as it comes.
+        Raises a PointsError when an operator must act, and any other error as it comes.
         """
         garbage = Garbage()
         try:
@@ -133,15 +91,17 @@ class Loop:
             metrics.CURSOR_REFUSALS.inc()
             log().warning("cursor_refused", why=one_line(error))
             self._drop()
-            # Two that fight for a partition must not keep each other from ever getting through.
+            # Two that fight for a partition must not block each other for ever (I6).
             self._idle(self._backoff.next())
         except Paused as error:
-            # Nothing of the batch was written. The pause is, by the next turn.
+            # Nothing of the batch was written; the next turn writes the pause.
             self._to_pause = str(error) if isinstance(error, MustPause) else None
             self._held = True
             self._drop()
         except Exception as error:
             refused = refusal(error, first=not self._was_connected)
+            if refused is error:
+                raise
             if refused is not None:
                 raise refused from error
             if not is_waited_out(error):
@@ -153,27 +113,27 @@ class Loop:
                 self._stop.wait(wait)
 
     def _turn(self) -> float:
-        job, connection = self._ready()
-        if self._held and self._is_paused(job, connection):
+        worker, connection = self._ready()
+        if self._held and self._is_paused(worker, connection):
             return 0.0
-        wait = job.turn()
-        self._tell(job.trouble())
+        wait = worker.turn()
+        self._report(worker.trouble())
         self._was_connected = True
         if time.monotonic() - self._sampled_at > SAMPLE_SECONDS:
             self._sampled_at = time.monotonic()
-            job.sample()
+            worker.sample()
         return wait
 
-    def _ready(self) -> tuple[Job, Database]:
+    def _ready(self) -> tuple[Worker, Database]:
         if self._connection is None:
             self._connection = self._connect()
-        if self._job is None:
-            self._job = self._factory(self._configuration, self._connection, self._beat)
-            self._used, self._held = self._connection, self._job.pipeline is not None
+        if self._worker is None:
+            self._worker = self._factory(self._configuration, self._connection, self._beat)
+            self._used, self._held = self._connection, self._worker.pipeline is not None
         elif self._used is not self._connection:
-            self._job.use(self._connection)
+            self._worker.use(self._connection)
             self._used = self._connection
-        return self._job, self._connection
+        return self._worker, self._connection
 
     def _connect(self) -> Database:
         c = self._configuration.database
@@ -187,30 +147,27 @@ class Loop:
             raise
         return connection
 
-    def _is_paused(self, job: Job, connection: Database) -> bool:
-        """Writes the pause that is to be written.
-
-        While it holds, lets a second pass and answers True.
-        """
-        pipeline = job.pipeline or ""
+    def _is_paused(self, worker: Worker, connection: Database) -> bool:
+        """Writes a pause that a batch asked for; while one holds, waits a second and is True."""
+        pipeline = worker.pipeline or ""
         with transaction(connection) as cursor:
             if self._to_pause is not None:
                 quarantine.pause(cursor, pipeline, self._to_pause)
-            found = quarantine.paused(cursor, pipeline)
-        self._to_pause, self._held = None, found is not None
-        metrics.PIPELINE_PAUSED.labels(pipeline).set(found is not None)
-        if found is not None:
+            pause = quarantine.paused(cursor, pipeline)
+        self._to_pause, self._held = None, pause is not None
+        metrics.PIPELINE_PAUSED.labels(pipeline).set(pause is not None)
+        if pause is not None:
             self._was_connected = True
             self._backoff.reset()
-            self._tell(f"paused: {found[1]}")
+            self._report(f"paused: {pause[1]}")
             self._idle(PAUSE_LOOK_SECONDS)
-        return found is not None
+        return pause is not None
 
     def _beat(self) -> bool:
         self._health.beat()
         return self._stop.asked
 
-    def _tell(self, reason: str | None) -> None:
+    def _report(self, reason: str | None) -> None:
         if self._health.become(reason):
             if reason is None:
                 log().info("ready")
@@ -220,19 +177,16 @@ class Loop:
     def _wait_out(self, error: Exception) -> None:
         """Keeps polling Kafka meanwhile, so that the membership of the group lives on."""
         lost = self._lose_connection(error)
-        whose = "database" if isinstance(error, psycopg.Error) else "kafka"
-        if lost or whose == "kafka":
-            self._tell(f"{whose}: {one_line(error)}")
+        server = "database" if isinstance(error, psycopg.Error) else "kafka"
+        if lost or server == "kafka":
+            self._report(f"{server}: {one_line(error)}")
         else:
             log().warning("rolled_back", why=one_line(error))
         self._drop()
         self._idle(self._backoff.next())
 
     def _lose_connection(self, error: Exception) -> bool:
-        """Counts the trouble.
-
-        Whether the connection is lost (the victim of a deadlock keeps it).
-        """
+        """Counts the trouble; whether the connection is lost (a deadlock's victim keeps it)."""
         if not isinstance(error, psycopg.Error):
             metrics.BROKER_TROUBLES.inc()
             return False
@@ -251,29 +205,29 @@ class Loop:
             self._connection = None
 
     def _drop(self) -> None:
-        if self._job is not None:
-            self._job.drop()
+        if self._worker is not None:
+            self._worker.drop()
 
     def _idle(self, seconds: float) -> None:
-        """Waits, polling, in slices: a signal must not wait for the whole of it."""
+        """Waits and polls in slices: a signal must not wait for the whole of it."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.asked:
             self._health.beat()
-            if self._job is None:
+            if self._worker is None:
                 self._stop.wait(min(left, 0.5))
             else:
-                self._job.idle(min(left, 0.2))
+                self._worker.idle(min(left, 0.2))
 
     def _close(self) -> None:
-        if self._job is not None:
-            self._job.close()
+        if self._worker is not None:
+            self._worker.close()
         self._disconnect()
 
 
-def run_worker(kind: str, factory: Factory, configuration: Configuration) -> int:
-    """Runs one worker in this process until it is told to stop.
+def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) -> int:
+    """Runs one worker in this process until it is asked to stop.
 
-    Answers the exit code (see failures.Exit).
+    Answers the exit code (see schemas/errors.py).
     """
     set_up(configuration.log_level, configuration.log_format, worker=kind)
     stop = Stop()
@@ -284,18 +238,19 @@ def run_worker(kind: str, factory: Factory, configuration: Configuration) -> int
     except OSError as error:
         log().error(
             "refused",
-            why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): set POINTS_METRICS__PORT",
+            why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): "
+            "set POINTS_METRICS__PORT",
         )
-        return Exit.CONFIGURATION
+        return Exit.USAGE
     log().info("serving", url=server.url)
     try:
         Loop(kind, factory, configuration, health, stop).run()
-    except Refused as error:
-        log().error("refused", why=str(error), exit_code=int(error.code))
-        return error.code
+    except PointsError as error:
+        log().error("refused", why=str(error), exit_code=int(error.exit_code))
+        return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last line before the process ends
-        log().error("crashed", exc_info=error, exit_code=int(Exit.CRASHED))
-        return Exit.CRASHED
+        log().error("crashed", exc_info=error, exit_code=int(Exit.UNEXPECTED))
+        return Exit.UNEXPECTED
     finally:
         server.close()
     log().info("stopped")

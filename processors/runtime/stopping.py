@@ -1,6 +1,6 @@
-"""Being told to stop: a signal, or the end of the supervisor.
+"""Requests to stop: a signal, or the end of the supervisor.
 
-It sets a flag; the loop ends after the batch in hand.
+They set a flag; the loop ends after the batch in hand.
 """
 
 import os
@@ -14,7 +14,7 @@ PARENT_PIPE: Final = "POINTS_PARENT_PIPE"
 
 
 class Stop:
-    """Whether to stop, and waiting that ends at once when told to.
+    """Whether to stop, and waits that end at once when asked to.
 
     Only the main thread may make one.
     """
@@ -42,13 +42,13 @@ class Stop:
         return self._asked
 
     def wait(self, seconds: float) -> bool:
-        """Waits, less when told to stop meanwhile; the same answer as `asked`."""
+        """Waits, less when asked to stop meanwhile; the same answer as `asked`."""
         if self._asked:
             return True
         watched = [self._awake] + ([self._parent] if self._parent is not None else [])
         for ready in select.select(watched, [], [], seconds)[0]:
             if ready == self._parent:
-                self._asked = True  # nobody writes to it: readable means that it was closed
+                self._asked = True  # it is never written to: readable means closed
             else:
                 _drain(ready)
         return self._asked

@@ -1,4 +1,4 @@
-"""Several workers as a tree of processes: started, restarted after a crash, stopped together (DESIGN 2.7)."""
+"""Several workers as a tree of processes: started, restarted, stopped together (DESIGN 2.7)."""
 
 import os
 import subprocess
@@ -6,20 +6,19 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from processors.runtime.failures import Exit
+from processors.runtime.failures import NEEDS_OPERATOR
 from processors.runtime.logs import log
 from processors.runtime.loop import Backoff
 from processors.runtime.stopping import PARENT_PIPE, Stop
+from schemas.errors import Exit
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
+"""Between two looks at the children."""
 GRACE_SECONDS = 60.0
-"""For a child to finish its batch and leave the group; a lost broker or database costs the most of
-it.
-"""
+"""For a child to finish its batch and leave the group, even with a server that does not answer."""
 RESTART_FIRST, RESTART_LONGEST = 0.5, 30.0
 PROVEN_SECONDS = 60.0
-"""A child that lived so long does not inherit the waits of earlier crashes."""
-NEEDS_SOMEBODY = (Exit.CONFIGURATION, Exit.SCHEMA, Exit.TOPIC)
+"""After so long a child counts as well: its next restart waits as little as the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class ChildSpec:
 
 @dataclass(slots=True)
 class _Child:
-    planned: ChildSpec
+    spec: ChildSpec
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     again_at: float = 0.0
@@ -43,13 +42,13 @@ class _Child:
 def child_specs(kinds: Sequence[str], base_port: int) -> list[ChildSpec]:
     """The workers with their ports, `base_port` and upward.
 
-    One of several of a kind is told by its number.
+    Several of a kind are numbered.
     """
-    found = []
+    specs = []
     for i, kind in enumerate(kinds):
         name = f"{kind}-{kinds[:i].count(kind) + 1}" if kinds.count(kind) > 1 else kind
-        found.append(ChildSpec(kind, name, base_port + i if base_port else 0))
-    return found
+        specs.append(ChildSpec(kind, name, base_port + i if base_port else 0))
+    return specs
 
 
 class Supervisor:
@@ -58,21 +57,21 @@ class Supervisor:
     def __init__(
         self,
         command: Sequence[str],
-        planned: Sequence[ChildSpec],
+        specs: Sequence[ChildSpec],
         environment: Mapping[str, str],
         stop: Stop,
     ) -> None:
         """`command` and a kind make the command of a child."""
         self._command, self._environment, self._stop = list(command), dict(environment), stop
-        self._children = [_Child(one) for one in planned]
+        self._children = [_Child(spec) for spec in specs]
         # Children watch the reading end. The writing end closes with this process, however it ends.
         self._reading, self._writing = os.pipe()
 
     def run(self) -> int:
-        """Runs until told to stop (0), or until a child says that somebody must act (its exit code)."""
+        """Runs until it is asked to stop (0) or a child needs an operator (its exit code)."""
         code = Exit.OK
         try:
-            while not self._stop.wait(LOOK_SECONDS):
+            while not self._stop.wait(POLL_SECONDS):
                 for child in self._children:
                     ended = self._look_after(child)
                     if ended is not None:
@@ -92,10 +91,10 @@ class Supervisor:
         if ended is None:
             return None
         child.process = None
-        if ended in NEEDS_SOMEBODY:
+        if ended in NEEDS_OPERATOR:
             log().error(
                 "child_refused",
-                child=child.planned.name,
+                child=child.spec.name,
                 exit_code=ended,
                 why="see its message above; the other workers are stopped",
             )
@@ -106,7 +105,7 @@ class Supervisor:
         child.again_at = time.monotonic() + wait
         log().warning(
             "child_ended",
-            child=child.planned.name,
+            child=child.spec.name,
             exit_code=ended,
             restart_in_seconds=round(wait, 1),
         )
@@ -116,12 +115,12 @@ class Supervisor:
         environment = {
             **self._environment,
             PARENT_PIPE: str(self._reading),
-            "POINTS_METRICS__PORT": str(child.planned.port),
+            "POINTS_METRICS__PORT": str(child.spec.port),
         }
-        command = [*self._command, child.planned.kind]
+        command = [*self._command, child.spec.kind]
         child.process = subprocess.Popen(command, env=environment, pass_fds=[self._reading])  # noqa: S603 - our own
         child.started_at = time.monotonic()
-        log().info("child_started", child=child.planned.name, pid=child.process.pid)
+        log().info("child_started", child=child.spec.name, pid=child.process.pid)
 
     def _stop_all(self) -> None:
         running = [(child, child.process) for child in self._children if child.process is not None]
@@ -134,7 +133,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 log().error(
                     "child_killed",
-                    child=child.planned.name,
+                    child=child.spec.name,
                     why=f"it did not end within {GRACE_SECONDS:.0f} s",
                 )
                 process.kill()

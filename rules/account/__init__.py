@@ -1,1 +1,1 @@
-"""What happens on an account: lots, expiry, debt."""
+"""What happens on a member's account: lots, expiry, debt."""

@@ -1,1 +1,1 @@
-"""An order's facts: how records fold into them, and what they say about its delivery."""
+"""An order's facts: how records fold into them, and whether its delivery is final."""

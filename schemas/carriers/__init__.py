@@ -1,4 +1,4 @@
-"""What carriers report: the words for their codes, and the tables of codes."""
+"""What carriers report: the tables of their codes, and the eight words for them."""
 
 from schemas.carriers.codes import CodeTable
 from schemas.carriers.meaning import Meaning

@@ -1,4 +1,4 @@
-"""A merchant's settings: the document, how it is read, and the rules that it binds orders to."""
+"""A merchant's settings: the document, how to read it, and the rules that bind orders."""
 
 from schemas.settings.bound import BoundRules, compile_settings
 from schemas.settings.document import FinalStatus, SettingsDocument, canonical, digest

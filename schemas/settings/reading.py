@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from schemas.errors import Exit, PointsError
 from schemas.settings.document import SettingsDocument, sections
 from schemas.settings.plain import UnreadableError, plain, repeated_keys
 
@@ -55,20 +56,22 @@ class SettingsProblem:
         return f"{self.path or 'the document'} {self.wrong}; {self.remedy}"
 
 
-class SettingsError(ValueError):
+class SettingsError(PointsError):
     """A settings document that was refused, with all its problems.
 
     Values of the document are not repeated.
     """
 
     code = "invalid_settings"
+    exit_code = Exit.REFUSED
 
     def __init__(self, name: str, problems: tuple[SettingsProblem, ...]) -> None:
         """Take the name of the document, for people, and at least one problem."""
         self.name = name
         self.problems = problems
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__("\n".join([f"{name}: {count}", *(f"  {problem}" for problem in problems)]))
+        lines = [f"{name}: {count}", *(f"  {problem}" for problem in problems)]
+        super().__init__(lines, where=name)
 
 
 def load_settings(data: bytes, *, name: str) -> SettingsDocument:

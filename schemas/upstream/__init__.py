@@ -1,1 +1,1 @@
-"""What upstream sends: the webhook envelope and the parts of its resources that points depend on, nothing else."""
+"""What upstream sends: the webhook envelope, and only those fields that points depend on."""

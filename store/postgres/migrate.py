@@ -7,13 +7,18 @@ import psycopg
 from psycopg import Connection
 from psycopg.errors import UndefinedTable
 
+from schemas.errors import Exit, PointsError
+
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 736_002
 """Two `points migrate` at once: the second waits, and finds nothing left to do."""
 
 
-class SchemaMismatch(Exception):
+class SchemaMismatch(PointsError):
     """The database's schema is not the one that this version knows."""
+
+    code = "schema_mismatch"
+    exit_code = Exit.SCHEMA
 
 
 def known_revisions() -> list[str]:
@@ -25,7 +30,7 @@ def known_revision() -> str:
     """The newest revision that this version knows."""
     known = known_revisions()
     if not known:
-        raise SchemaMismatch("this installation has no migrations: install it again")
+        raise SchemaMismatch("this installation has no migrations", "install it again")
     return known[-1]
 
 
@@ -45,7 +50,7 @@ def upgrade(url: str) -> str | None:
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         before = current_revision(connection)
         if before is not None and before not in known_revisions():
-            raise SchemaMismatch(_newer(before))
+            raise _newer(before)
         config = Config()
         config.set_main_option("script_location", str(FOLDER))
         config.attributes["url"] = url
@@ -73,15 +78,16 @@ def check(connection: Connection[tuple[Any, ...]]) -> None:
     if have == want:
         return
     if have is None:
-        raise SchemaMismatch("the database has no schema yet: run `points migrate`")
+        raise SchemaMismatch("the database has no schema yet", "run `points migrate`")
     if have in known_revisions():
         raise SchemaMismatch(
-            f"the database is at revision {have}, this version needs {want}: run `points migrate`"
+            f"the database is at revision {have}, this version needs {want}", "run `points migrate`"
         )
-    raise SchemaMismatch(_newer(have))
+    raise _newer(have)
 
 
-def _newer(have: str) -> str:
-    return (
-        f"the database is at revision {have}, which this version does not know: run a newer version"
+def _newer(have: str) -> SchemaMismatch:
+    return SchemaMismatch(
+        f"the database is at revision {have}, which this version does not know",
+        "run a newer version",
     )

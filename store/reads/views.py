@@ -14,6 +14,7 @@ from psycopg import Connection, IsolationLevel, RawCursor
 from rules.earning.entitlement import Installs
 from rules.order.carrier_reports import numbers_of
 from rules.order.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, CarrierReport, OrderFacts
+from schemas.errors import Exit, PointsError
 from schemas.ids import NEVER, Micros
 from schemas.packing import pack_id, unpack_id
 from schemas.settings import BoundRules, SettingsDocument, compile_settings
@@ -34,12 +35,16 @@ Database = Connection[tuple[Any, ...]]
 EARNING = (EntryType.granted, EntryType.adjusted, EntryType.clawed_back)
 
 
-class UnknownMerchant(LookupError):
-    """Nothing was ever heard of the merchant: neither settings nor an order."""
+class UnknownMerchant(PointsError):
+    """The merchant has neither settings nor an order."""
+
+    code = "unknown_merchant"
+    exit_code = Exit.NOT_FOUND
 
     def __init__(self, merchant_id: str) -> None:
         super().__init__(
-            f"merchant {merchant_id} is not known: neither settings nor orders of it have come"
+            f"merchant {merchant_id} is not known: neither settings nor orders of it have come",
+            where=merchant_id,
         )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from schemas.errors import Exit, PointsError
 from schemas.events import SettingsChanged
 from schemas.ids import Micros, instant, iso, micros
 from schemas.settings import SettingsDocument, canonical, digest
@@ -15,8 +16,11 @@ from store.streams.outbox import OutboxKind
 from store.streams.recheck import Kind, RecheckRequest
 
 
-class VersionConflict(Exception):
+class VersionConflict(PointsError):
     """The settings in force are not those that the change was made for, or the date is too early."""
+
+    code = "version_conflict"
+    exit_code = Exit.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ def apply(
         version, before, known = latest if latest is not None else (0, None, None)
         if if_version is not None and if_version != version:
             raise VersionConflict(
-                f"version {version} is in force, not {if_version}: look at it with `points settings show`"
+                f"version {version} is in force, not {if_version}",
+                "look at it with `points settings show`",
             )
         content = bytes.fromhex(digest(document))
         effective = micros(document.effective_at) if document.effective_at is not None else now

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
 from store.postgres.arrays import columns, int4s, int8s, texts
 from store.postgres.named_queries import queries
@@ -16,6 +17,10 @@ class PartitionId(NamedTuple):
     topic: str
     topic_uuid: str
     partition: int
+
+
+OUTCOMES = ("applied", "duplicate", "ignored", "parked", "dead")
+"""What can become of a record (I7): the names of the counts, in the order in which they are shown."""
 
 
 @dataclass(slots=True)
@@ -35,8 +40,11 @@ class Counts:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
 
-class CursorRefused(Exception):
-    """Another worker moved this partition's cursor: everything in hand is void, and nothing was written (I6)."""
+class CursorRefused(PointsError):
+    """Another worker moved this partition's cursor: all in hand is void, nothing was written (I6)."""
+
+    code = "cursor_refused"
+    exit_code = Exit.CURSOR
 
 
 class Opening(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection
 
+from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, raw, transaction
@@ -51,12 +52,18 @@ class Letter:
     headers: Headers
 
 
-class UnknownLetters(LookupError):
+class UnknownLetters(PointsError):
     """No dead letters have these ids."""
 
+    code = "unknown_dead_letters"
+    exit_code = Exit.NOT_FOUND
 
-class AlreadyDone(Exception):
-    """Some of the dead letters were redriven or discarded before."""
+
+class AlreadyDone(PointsError):
+    """Some of the dead letters were redriven or discarded before, or are too old to be."""
+
+    code = "already_done"
+    exit_code = Exit.REFUSED
 
 
 def listed(connection: Database) -> list[Summary]:
@@ -124,17 +131,19 @@ def _check(cursor: Cursor, wanted: list[int], *, again: bool) -> None:
         raise _unknown(missing)
     if purged:
         raise AlreadyDone(
-            f"{_named(purged)} older than 14 days and without bytes: take them from the dead-letter topic"
+            f"{_named(purged)} older than 14 days and without bytes",
+            "take them from the dead-letter topic",
         )
     done = [number for number, state in states.items() if any(at is not None for at in state)]
     if done and not again:
         raise AlreadyDone(
-            f"{_named(done)} redriven or discarded before: nothing was done; look with `points dlq list`"
+            f"{_named(done)} redriven or discarded before: nothing was done",
+            "look with `points dlq list`",
         )
 
 
 def _unknown(numbers: list[int]) -> UnknownLetters:
-    return UnknownLetters(f"{_named(numbers)} not known: look with `points dlq list`")
+    return UnknownLetters(f"{_named(numbers)} not known", "look with `points dlq list`")
 
 
 def _named(numbers: list[int]) -> str:

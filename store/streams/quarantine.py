@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from rules.poison import Limits, Poisoned, too_much
+from schemas.errors import Exit, PointsError
 from schemas.ids import DAY, Micros
 from store.postgres.arrays import byteas, columns, int4s, int8s, texts
 from store.postgres.named_queries import queries
@@ -18,12 +19,17 @@ MERCHANT_LETTERS = 100
 """As many as a merchant's id may have; a record that is poison may claim any."""
 
 
-class Paused(Exception):
+class Paused(PointsError):
     """The pipeline is paused, or must pause now: nothing of the batch was written."""
+
+    code = "paused"
+    exit_code = Exit.CURSOR
 
 
 class MustPause(Paused):
     """This batch holds too much poison: the pipeline is to be paused, in a transaction of its own."""
+
+    code = "must_pause"
 
 
 class DeadLetters(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from processors.intake.customer_events import CustomerAndAppEvents
 from processors.intake.decoding import AppInstallEvent, CustomerEvent, OrderEvent, decode
-from processors.recheck.recheck import Recheck
+from processors.recheck.worker import Recheck
 from processors.runtime.kafka.feed import Record
 from processors.settlement import Trigger, settle
 from rules.order.facts import OrderFacts
@@ -160,7 +160,7 @@ class Shop:
         done = idle = 0
         # The first idle turn leaves its mark, the second shows that no row came in between.
         while idle < 2:
-            turned = self.recheck.turn()
+            turned = self.recheck.recheck()
             done += turned.rows
             idle = 0 if turned.rows else idle + 1
         return done

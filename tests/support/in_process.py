@@ -13,10 +13,10 @@ from typing import Any, Self
 import orjson
 import psycopg
 
-from processors.expiry import Expiry
+from processors.cleanup import Cleanup
 from processors.grants import Grants
 from processors.intake.batch import Intake, IntakeResult, start_at
-from processors.recheck.recheck import Recheck
+from processors.recheck.worker import Recheck
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record as Consumed
 from schemas.packing import pack_id
@@ -95,7 +95,8 @@ class InProcessWorker:
         )
         self.intake = Intake(configuration, feed, self.connection)
         self._recheck = Recheck(self.connection)
-        self._grants, self.expiry = Grants(self.connection), Expiry(self.connection)
+        self._grants = Grants(self.connection)
+        self.cleanup = Cleanup(self.connection)
 
     def consume(self, *records: Record) -> IntakeResult:
         """One batch."""
@@ -112,15 +113,15 @@ class InProcessWorker:
         """Work until the recheck queue is empty and nothing is due."""
         deadline = time.monotonic() + 30
         while recheck.waiting(session.raw(self.connection)):
-            self._recheck.turn()
+            self._recheck.recheck()
             assert time.monotonic() < deadline, "the recheck queue does not empty"
-        while self._grants.turn().tally.claimed:
+        while self._grants.grant().tally.claimed:
             pass
 
     def turn(self) -> None:
         """One turn of recheck, and one of grants."""
-        self._recheck.turn()
-        self._grants.turn()
+        self._recheck.recheck()
+        self._grants.grant()
 
     def start(self, what: Callable[[], object]) -> "Running":
         """Do it in a thread."""

@@ -3,8 +3,10 @@
 from typing import Any
 
 from confluent_kafka import KafkaError
+from pydantic import SecretStr
 
 from processors.runtime.configuration import KafkaConfiguration
+from processors.runtime.kafka.errors import NOT_LET_IN
 from processors.runtime.logs import librdkafka_logger
 
 QUEUED_KB = 65_536
@@ -36,13 +38,11 @@ def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
         "security.protocol": kafka.security_protocol,
         "sasl.mechanism": kafka.sasl_mechanism,
         "sasl.username": kafka.sasl_username,
-        "sasl.password": kafka.sasl_password.get_secret_value() if kafka.sasl_password else None,
+        "sasl.password": _secret(kafka.sasl_password),
         "ssl.ca.location": kafka.ssl_ca_location,
         "ssl.certificate.location": kafka.ssl_certificate_location,
         "ssl.key.location": kafka.ssl_key_location,
-        "ssl.key.password": kafka.ssl_key_password.get_secret_value()
-        if kafka.ssl_key_password
-        else None,
+        "ssl.key.password": _secret(kafka.ssl_key_password),
         "reconnect.backoff.max.ms": RECONNECT_MS,
         "log_level": 4,
         "logger": librdkafka_logger(),
@@ -50,11 +50,12 @@ def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if value is not None}
 
 
-_NOT_LET_IN = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001 - librdkafka's name
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value is not None and value.get_secret_value() else None
 
 
 class ClientErrorListener:
-    """Listens to a client's own errors, which no call returns: that nobody answers, or that we are not let in."""
+    """Notes a client's errors that no call returns: no answer, or a refused login."""
 
     def __init__(self) -> None:
         """Give it as `error_cb`."""
@@ -64,12 +65,12 @@ class ClientErrorListener:
     def __call__(self, error: KafkaError) -> None:
         """Called from a client's poll."""
         self.alarmed = True
-        if error.code() in _NOT_LET_IN:
+        if error.code() in NOT_LET_IN:
             self.refused = error
 
 
 def consumer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
-    """A consumer that never commits or resets by itself: the database's cursor is the truth (I6)."""
+    """A consumer that never commits or resets by itself: the database's cursor decides (I6)."""
     settings = common(kafka, name=f"points-{worker}") | {
         "group.id": f"{kafka.group_id}.{worker}",
         "group.protocol": kafka.group_protocol,
@@ -93,15 +94,13 @@ def producer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
 
     All of the product's partition alike, so that others can find a member's events.
     """
-    return (
-        common(kafka, name=f"points-{worker}")
-        | {
-            "enable.idempotence": True,
-            "partitioner": "murmur2_random",
-            "linger.ms": 5,
-            "delivery.report.only.error": True,  # a callback for every record costs more than producing it
-            "queue.buffering.max.messages": 200_000,
-            "compression.type": kafka.compression,
-            "message.max.bytes": 8 << 20,
-        }
-    )
+    return common(kafka, name=f"points-{worker}") | {
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+        "linger.ms": 5,
+        # A callback for every record costs more than producing it.
+        "delivery.report.only.error": True,
+        "queue.buffering.max.messages": 200_000,
+        "compression.type": kafka.compression,
+        "message.max.bytes": 8 << 20,
+    }

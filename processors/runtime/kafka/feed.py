@@ -22,8 +22,14 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from processors.runtime.configuration import KafkaConfiguration
-from processors.runtime.failures import TopicChanged, kafka_error
+from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, common, consumer
+from processors.runtime.kafka.errors import (
+    NOT_ALLOWED,
+    OUTSIDE_THE_LOG,
+    UNKNOWN_TOPIC,
+    kafka_error,
+)
 from processors.runtime.kafka.topics import describe, is_mock
 from store.streams.cursors import PartitionId
 
@@ -34,13 +40,9 @@ cost one write.
 """
 HINT_SECONDS = 5.0
 GONE_AFTER = 3
-"""So many checks in a row must miss a topic: a broker that has just started may not know it yet."""
+"""Checks in a row that must miss a topic: a broker that just started may not know it yet."""
 NOWHERE = 2**63
 """The position of a partition that is not ours: no offset reaches it."""
-
-_OUTSIDE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - librdkafka's name
-_DENIED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
-_UNKNOWN = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001 - librdkafka's name
 
 
 class Record(NamedTuple):
@@ -52,7 +54,7 @@ class Record(NamedTuple):
 
 
 class Feed:
-    """Consumers in a group, whose positions come from `start_at` and which drop what was revoked."""
+    """Consumers in a group: they start where `start_at` says, and drop what was revoked."""
 
     def __init__(
         self,
@@ -69,8 +71,10 @@ class Feed:
         """
         self._kafka, self._worker, self._start_at = kafka, worker, start_at
         self._topics = list(topics)
-        self.watch = ClientErrorListener()
-        self._admin = AdminClient(common(kafka, name=f"points-{worker}") | {"error_cb": self.watch})
+        self.listener = ClientErrorListener()
+        self._admin = AdminClient(
+            common(kafka, name=f"points-{worker}") | {"error_cb": self.listener}
+        )
         self.cluster, self._uuids = self._identify()
         self._consumers: dict[str, Consumer] = {}
         self.positions: dict[PartitionId, int] = {}
@@ -92,14 +96,15 @@ class Feed:
         missing = [t for t in self._topics if t not in metadata.topics]
         if missing:
             raise TopicChanged(
-                f"topics {', '.join(missing)} do not exist: create them with `points topics apply`"
+                f"topics {', '.join(missing)} do not exist",
+                "create them with `points topics apply`",
             )
         self._is_mock = is_mock(metadata.cluster_id)
         described = describe(self._admin, metadata, self._topics, METADATA_TIMEOUT)
         return str(metadata.cluster_id), {topic: one.uuid for topic, one in described.items()}
 
     def _raise_if_refused(self) -> None:
-        refused, self.watch.refused = self.watch.refused, None
+        refused, self.listener.refused = self.listener.refused, None
         if refused is not None:
             raise KafkaException(refused)
 
@@ -107,7 +112,7 @@ class Feed:
         """Joins the group."""
         for topic in self._topics:
             reader = self._consumers[topic] = Consumer(
-                consumer(self._kafka, self._worker) | {"error_cb": self.watch}
+                consumer(self._kafka, self._worker) | {"error_cb": self.listener}
             )
             reader.subscribe(
                 [topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
@@ -127,7 +132,7 @@ class Feed:
 
     @property
     def is_assigned(self) -> bool:
-        """Whether the group has answered for every topic, if only that there is nothing left for us."""
+        """Whether the group has answered for every topic, if only that nothing is left for us."""
         return len(self._assigned_topics) == len(self._topics)
 
     def _assigned(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
@@ -136,7 +141,7 @@ class Feed:
                 place = self._place(part.topic, part.partition)
                 first, _ = reader.get_watermark_offsets(part, timeout=METADATA_TIMEOUT)
                 part.offset = self.positions[place] = self._start_at(place, first)
-        except Exception as error:  # noqa: BLE001 - raised again by `batch`: librdkafka would swallow it here
+        except Exception as error:  # noqa: BLE001 - librdkafka would swallow it; `batch` raises it
             self._trouble, self._must_reopen = error, True
             for part in partitions:
                 self.positions.pop(self._place(part.topic, part.partition), None)
@@ -151,14 +156,14 @@ class Feed:
             self.positions.pop(self._place(part.topic, part.partition), None)
 
     def _lost(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
-        """The group has taken us for dead: until it answers anew, nothing is ours."""
+        """The group has taken us for dead: until it answers again, nothing is ours."""
         self._revoked(reader, partitions)
         self._assigned_topics.difference_update(
             topic for topic, mine in self._consumers.items() if mine is reader
         )
 
     def batch(self, size: int, wait: float) -> list[Record]:
-        """Up to `size` records of partitions that are still assigned, and more of them while there is a backlog.
+        """Up to `size` records of partitions that are still assigned, and more in a backlog.
 
         Raises TopicChanged, and whatever went wrong while partitions were assigned.
         """
@@ -175,7 +180,7 @@ class Feed:
         return self._ours(messages)
 
     def _gather(self, size: int, wait: float) -> list[Message]:
-        """Records come together while the batch before is worked on: that time counts as waiting."""
+        """Records gather while the batch before is worked on: that time counts as waiting."""
         since = time.monotonic() - self._gathered_at
         messages = self._read(size, max(0.0, wait - since)) or self._read(size, wait)
         self._gathered_at = time.monotonic()
@@ -202,7 +207,11 @@ class Feed:
         return messages
 
     def _ours(self, messages: Sequence[Message]) -> list[Record]:
-        """`consume` may return records of a partition that was revoked meanwhile, or that a seek has left behind."""
+        """The records of our partitions that come next.
+
+        `consume` may return records of a partition that was revoked meanwhile, or that a seek has
+        left behind.
+        """
         positions = dict(self.positions)
         ours: list[Record] = []
         for message in messages:
@@ -218,18 +227,18 @@ class Feed:
         return ours
 
     def _complain(self, message: Message, error: KafkaError) -> None:
-        if error.code() in _OUTSIDE:
+        if error.code() in OUTSIDE_THE_LOG:
             raise TopicChanged(
-                f"the cursor of {message.topic()}/{message.partition()} lies outside the log: records were lost to "
-                "retention, or the topic was recreated; look with `points cursor show`, then go on with "
-                "`points cursor adopt`"
+                f"the cursor of {message.topic()}/{message.partition()} lies outside the log: "
+                "records were lost to retention, or the topic was recreated",
+                "look with `points cursor show`, then go on with `points cursor adopt`",
             )
-        if error.fatal() or error.code() in _DENIED:
+        if error.fatal() or error.code() in NOT_ALLOWED:
             raise KafkaException(error)
-        self.watch.alarmed = True
+        self.listener.alarmed = True
 
     def done(self, offsets: dict[PartitionId, int]) -> None:
-        """Takes note of new positions after a commit, and now and then tells Kafka, as a hint for people's tools."""
+        """Notes new positions after a commit; now and then gives them to Kafka as a hint."""
         for place, offset in offsets.items():
             if place in self.positions:
                 self.positions[place] = offset
@@ -291,10 +300,13 @@ class Feed:
                 getattr(reader, what)(parts)
 
     def check_topics(self) -> None:
-        """Raises TopicChanged when a topic is gone or another one by now, KafkaException when nobody answers."""
+        """Raises TopicChanged if a topic was deleted or recreated.
+
+        Raises KafkaException if the broker does not answer.
+        """
         if self._is_mock:
             self._admin.list_topics(timeout=METADATA_TIMEOUT)
-            self.watch.alarmed = False
+            self.listener.alarmed = False
             return
         described = self._admin.describe_topics(
             TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT
@@ -303,23 +315,27 @@ class Feed:
             try:
                 now = str(future.result().topic_id)
             except KafkaException as error:
-                if kafka_error(error).code() in _UNKNOWN:
+                if kafka_error(error).code() in UNKNOWN_TOPIC:
                     self._miss(topic)
                 raise
             if now != self._uuids[topic]:
                 raise TopicChanged(
-                    f"topic {topic} was recreated (it was {self._uuids[topic]}, it is {now}): its cursor means nothing "
-                    "there; look with `points cursor show`, go on with `points cursor adopt`"
+                    f"topic {topic} was recreated (it was {self._uuids[topic]}, it is {now}), "
+                    "and its cursor means nothing there",
+                    "look with `points cursor show`, then go on with `points cursor adopt`",
+                    where=topic,
                 )
         self._missed = 0
-        self.watch.alarmed = False
+        self.listener.alarmed = False
 
     def _miss(self, topic: str) -> None:
         self._missed += 1
         if self._missed >= GONE_AFTER:
             raise TopicChanged(
-                f"topic {topic} is gone: create it with `points topics apply`, then look with `points cursor show` "
-                "and go on with `points cursor adopt`"
+                f"topic {topic} is gone",
+                "create it with `points topics apply`, then look with `points cursor show` "
+                "and go on with `points cursor adopt`",
+                where=topic,
             )
 
     def lags(self) -> dict[PartitionId, int]:

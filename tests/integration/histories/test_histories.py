@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from processors.registry import WORKERS
 from tests.oracle.book import Book
 from tests.property.dice import Seeded
 from tests.property.histories import HALF_DAY, START, History, HistoryStep, plain_history
@@ -32,7 +33,7 @@ from tests.support.timeline import (
 
 HISTORIES, PATIENT = 60, 30
 END = START + timedelta(days=430)
-KINDS = ("intake", "recheck", "grants", "expiry", "relay")
+KINDS = ("intake", *(kind for kind in WORKERS if kind != "intake"))
 
 
 class Stop(NamedTuple):

@@ -33,8 +33,8 @@ def test_merchants_take_turns_and_claims_go_on_where_they_ended(engine: Engine) 
     planned(engine)
     with session.connect(engine.database_url) as connection:
         worker = Grants(connection)
-        turns = [worker.turn(10).tally.claimed for _ in range(6)]
-        assert worker.turn(10).tally.claimed == 0
+        turns = [worker.grant(10).tally.claimed for _ in range(6)]
+        assert worker.grant(10).tally.claimed == 0
     # The first turn shares: five of the big one and all three of the small one.
     assert turns == [8, 10, 10, 10, 0, 0]
     assert set(engine.balances().values()) == {100}
@@ -53,6 +53,6 @@ def test_a_due_that_was_passed_over_is_claimed_when_its_holder_is_gone(engine: E
                 "SELECT order_id FROM due ORDER BY merchant_no, due_us, order_id LIMIT 1"
             ).fetchone()
             other.execute("SELECT FROM orders WHERE order_id = %s FOR UPDATE", held)
-            assert sum(worker.turn(10).tally.claimed for _ in range(6)) == BIG + SMALL - 1
-        assert worker.turn(10).tally.claimed == 1
+            assert sum(worker.grant(10).tally.claimed for _ in range(6)) == BIG + SMALL - 1
+        assert worker.grant(10).tally.claimed == 1
     assert engine.value("SELECT count(*) FROM ledger") == BIG + SMALL

@@ -1,4 +1,4 @@
-"""The documentation says what the code says, and its links lead somewhere."""
+"""The documentation agrees with the code, and its links lead somewhere."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs import generate
-from processors.workers import WORKERS
+from processors.registry import WORKERS
 from schemas.settings import load_settings
 
 ROOT = generate.DOCS.parent
@@ -16,12 +16,19 @@ PAGES = {str(page.relative_to(ROOT)): page for page in generate.pages()}
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-_REFERENCE = re.compile(r"\b(SPEC|DESIGN) (\d+(?:\.\d+)?)")
+_REFERENCE = re.compile(r"\b(SPEC|DESIGN|rules\.md|architecture\.md) (\d+(?:\.\d+)?)")
+_NUMBERED = re.compile(r"^#+ (\d+(?:\.\d+)?) ", re.MULTILINE)
+PAGE_OF = {
+    "SPEC": "rules.md",
+    "DESIGN": "architecture.md",
+    "rules.md": "rules.md",
+    "architecture.md": "architecture.md",
+}
 _NAMED_TEST = re.compile(r"`(?:([\w/]+\.py)::)?(test_\w+)`")
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as people's viewers make them."""
+    """The anchors of a page's headings, as viewers of Markdown make them."""
     text = _FENCED.sub("", page.read_text("utf-8"))
     return {
         re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
@@ -30,13 +37,9 @@ def anchors(page: Path) -> set[str]:
 
 
 def numbered(page: str) -> set[str]:
-    """The numbers that headings of a page begin with: "SPEC 2.2"."""
-    headings = _HEADING.findall((generate.DOCS / page).read_text("utf-8"))
-    return {
-        f"{kind} {number}"
-        for heading in headings
-        for kind, number in _REFERENCE.findall(heading)[:1]
-    }
+    """The numbers that the headings of an explanation begin with: "2.2"."""
+    text = (generate.DOCS / "explanation" / page).read_text("utf-8")
+    return set(_NUMBERED.findall(_FENCED.sub("", text)))
 
 
 def sources() -> Iterator[Path]:
@@ -56,16 +59,20 @@ def test_every_table_that_the_code_knows_is_somewhere() -> None:
 
 
 def test_every_variable_is_in_the_table() -> None:
-    text = (generate.DOCS / "configuration.md").read_text("utf-8")
+    text = (generate.DOCS / "reference" / "configuration.md").read_text("utf-8")
     assert [
         name for name, _ in generate.configuration_fields() if f"| `{name}` |" not in text
     ] == []
 
 
-def test_every_metric_and_every_worker_is_told_to_operators() -> None:
-    text = (generate.DOCS / "operations.md").read_text("utf-8")
-    named = [name for name, _, _ in generate.metric_families()]
-    assert [name for name in named if f"`{name}" not in text] == []
+def test_every_metric_is_in_the_reference() -> None:
+    text = (generate.DOCS / "reference" / "metrics.md").read_text("utf-8")
+    names = [name for name, _, _ in generate.metric_families()]
+    assert [name for name in names if f"`{name}" not in text] == []
+
+
+def test_every_worker_is_explained_to_operators() -> None:
+    text = (generate.DOCS / "how-to" / "operate.md").read_text("utf-8")
     assert [kind for kind in WORKERS if f"| `{kind}` |" not in text] == []
 
 
@@ -91,14 +98,14 @@ def test_links_lead_somewhere(name: str) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize(("kind", "page"), [("SPEC", "concepts.md"), ("DESIGN", "architecture.md")])
-def test_rules_that_the_code_names_have_their_heading(kind: str, page: str) -> None:
+@pytest.mark.parametrize("page", ["rules.md", "architecture.md"])
+def test_rules_that_the_code_names_have_their_heading(page: str) -> None:
     headings = numbered(page)
     homeless = {
-        f"{path.relative_to(ROOT)}: {match[0]} {match[1]}"
+        f"{path.relative_to(ROOT)}: {name} {number}"
         for path in sources()
-        for match in _REFERENCE.findall(path.read_text("utf-8"))
-        if match[0] == kind and f"{match[0]} {match[1]}" not in headings
+        for name, number in _REFERENCE.findall(path.read_text("utf-8"))
+        if PAGE_OF[name] == page and number not in headings
     }
     assert homeless == set()
 
@@ -110,7 +117,7 @@ def test_every_row_of_bad_input_names_a_test_that_exists() -> None:
     }
     rows = [
         row
-        for row in (generate.DOCS / "bad-input.md").read_text("utf-8").splitlines()
+        for row in (generate.DOCS / "reference" / "bad-input.md").read_text("utf-8").splitlines()
         if row.startswith("| ")
     ]
     rows = [row for row in rows if not row.startswith("| input |")]
@@ -127,10 +134,10 @@ def test_every_row_of_bad_input_names_a_test_that_exists() -> None:
 
 
 def test_every_decision_is_in_the_list() -> None:
-    text = (generate.DOCS / "decisions.md").read_text("utf-8")
-    assert [
-        path.name for path in (generate.DOCS / "adr").glob("*.md") if f"adr/{path.name}" not in text
-    ] == []
+    explanation = generate.DOCS / "explanation"
+    text = (explanation / "decisions.md").read_text("utf-8")
+    records = [path.name for path in (explanation / "adr").glob("*.md")]
+    assert [name for name in records if f"adr/{name}" not in text] == []
 
 
 def test_the_example_settings_can_be_applied() -> None:

@@ -200,7 +200,7 @@ def test_reading_codes_loads_no_yaml() -> None:
 
 
 def test_the_page_explains_every_word_and_every_service() -> None:
-    page = (generate.DOCS / "carriers.md").read_text("utf-8")
+    page = (generate.DOCS / "reference" / "carriers.md").read_text("utf-8")
     assert [word for word in WORDS if f"| {word} |" not in page] == []
     services = {(carrier, service) for carrier, service, _ in shipped_codes()}
     assert [

@@ -1,4 +1,4 @@
-"""What the product answers to what is wrong: every row of docs/bad-input.md that no other test covers.
+"""The answers to bad input: each row of docs/reference/bad-input.md that no other test covers.
 
 One engine takes all bad records of the module in one go, with a good order behind them; each row is
 then looked up.

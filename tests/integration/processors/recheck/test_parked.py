@@ -185,7 +185,7 @@ def test_a_code_that_a_release_has_learnt_is_looked_at_again(in_process: InProce
     connection.execute("UPDATE unknown_report SET code = '3003'")
     connection.execute("UPDATE word SET word = '3003' WHERE word = '9977'")
     reader = in_process.worker("after the release")
-    reader.expiry.look_at_codes()
+    reader.cleanup.ask_for_codes()
     reader.settle()
     assert in_process.points(M, ANNA) == 100
 
@@ -223,16 +223,16 @@ def test_parked_reports_are_forgotten_after_180_days_and_counted(
     ]
     in_process.consume(sold(), report(NUMBER, DELIVERED, day(2)), *lonely)
     in_process.move_clock(179.9 * 86_400)
-    assert in_process.first.expiry.purge() == 0
+    assert in_process.first.cleanup.purge() == 0
     in_process.move_clock(180.1 * 86_400)
-    assert in_process.first.expiry.purge() == 3
+    assert in_process.first.cleanup.purge() == 3
     assert in_process.rows("SELECT kind, reports FROM purged_report ORDER BY kind") == [
         ("awaiting_order", 1),
         ("unmatched", 2),
     ]
     assert in_process.rows("SELECT number FROM tracking") == [(PLAIN.encode(),)]
     assert in_process.rows("SELECT * FROM unknown_report") == []
-    assert in_process.first.expiry.purge() == 0
+    assert in_process.first.cleanup.purge() == 0
     in_process.consume(sold(B, BEN, number="LONELY"))
     assert in_process.points(M, BEN) == 0
 
@@ -243,8 +243,8 @@ def test_a_number_heard_of_again_keeps_its_younger_reports(in_process: InProcess
     in_process.move_clock(100 * 86_400)
     in_process.consume(report("LONELY", DELIVERED, now + timedelta(days=100)))
     in_process.move_clock(185 * 86_400)
-    assert in_process.first.expiry.purge() == 1
-    assert in_process.first.expiry.purge() == 0
+    assert in_process.first.cleanup.purge() == 1
+    assert in_process.first.cleanup.purge() == 0
     created = {"created_at": (now + timedelta(days=99)).isoformat()}
     in_process.consume(sold(number="LONELY", at=now + timedelta(days=101), extra=created))
     assert in_process.points(M, ANNA) == 100

@@ -161,7 +161,7 @@ def test_a_transaction_without_a_part_in_it_is_waited_for_and_then_forgotten(sho
     bystander = shop.batch()
     bystander.begin()
     shop.consume(REGISTERED_LATER)
-    assert shop.recheck.turn().waiting
+    assert shop.recheck.recheck().waiting
     assert (shop.work_off(), shop.queued()) == (0, 1)
     bystander.commit()
     assert (shop.work_off(), shop.queued()) == (1, 0)
@@ -173,9 +173,9 @@ def test_whoever_begins_after_the_mark_is_not_waited_for(shop: Shop) -> None:
     before = shop.batch()
     before.begin()
     shop.consume(REGISTERED_LATER)
-    assert shop.recheck.turn().waiting
+    assert shop.recheck.recheck().waiting
     late = shop.batch()
     late.begin()
     before.commit()
-    assert shop.recheck.turn().rows == 1
+    assert shop.recheck.recheck().rows == 1
     late.commit()

@@ -8,10 +8,11 @@ import psycopg
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from processors.runtime.failures import Exit, TopicChanged, is_waited_out, refusal
+from processors.runtime.failures import TopicChanged, is_waited_out, refusal
 from processors.runtime.loop import Backoff
 from processors.runtime.stopping import PARENT_PIPE, Stop
 from processors.runtime.supervisor import child_specs
+from schemas.errors import Exit
 from store.postgres.migrate import SchemaMismatch
 
 
@@ -63,22 +64,22 @@ def test_what_nobody_foresaw_ends_the_process(error: Exception) -> None:
     ("error", "code"),
     [
         (SchemaMismatch("run `points migrate`"), Exit.SCHEMA),
-        (TopicChanged("recreated"), Exit.TOPIC),
-        (kafka(KafkaError._AUTHENTICATION), Exit.CONFIGURATION),
-        (kafka(KafkaError.TOPIC_AUTHORIZATION_FAILED), Exit.CONFIGURATION),
-        (kafka(KafkaError._INVALID_ARG), Exit.CONFIGURATION),
+        (TopicChanged("recreated"), Exit.CURSOR),
+        (kafka(KafkaError._AUTHENTICATION), Exit.USAGE),
+        (kafka(KafkaError.TOPIC_AUTHORIZATION_FAILED), Exit.USAGE),
+        (kafka(KafkaError._INVALID_ARG), Exit.USAGE),
         (
             psycopg.OperationalError('FATAL:  password authentication failed for user "points"'),
-            Exit.CONFIGURATION,
+            Exit.USAGE,
         ),
-        (psycopg.OperationalError('FATAL:  database "nope" does not exist'), Exit.CONFIGURATION),
+        (psycopg.OperationalError('FATAL:  database "nope" does not exist'), Exit.USAGE),
         (psycopg.errors.InvalidParameterValue('role "points_app" does not exist'), Exit.SCHEMA),
     ],
 )
 def test_what_somebody_must_mend_is_refused_with_its_code(error: Exception, code: Exit) -> None:
     refused = refusal(error, first=True)
     assert refused is not None
-    assert refused.code == code
+    assert refused.exit_code == code
 
 
 def test_a_password_changed_under_a_running_worker_is_waited_out() -> None:

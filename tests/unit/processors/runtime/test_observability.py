@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import generate_latest
 
 from processors import metrics
-from processors.batch_metrics import option_bucket
+from processors.intake.intake_metrics import option_bucket
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import librdkafka_logger, log, mask_text, set_up
 

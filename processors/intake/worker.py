@@ -1,0 +1,138 @@
+"""The intake worker: orders, deliveries and customers from Kafka, one batch a turn (DESIGN 2.1).
+
+What becomes of a batch is in processors/intake/batch.py.
+"""
+
+import time
+from typing import Self
+
+from confluent_kafka import KafkaException
+
+from processors import metrics
+from processors.intake import intake_metrics
+from processors.intake.batch import PIPELINE, Intake, start_at
+from processors.intake.lag import Lag
+from processors.runtime.configuration import Configuration
+from processors.runtime.failures import TopicChanged, one_line
+from processors.runtime.kafka.feed import Feed
+from processors.runtime.worker import Database, StillTurning
+from store.postgres.session import raw
+from store.reads import gauges
+from store.streams import cursors
+from store.streams.cursors import PartitionId
+
+TOPIC_SECONDS, TOPIC_SECONDS_IN_TROUBLE = 10.0, 1.0
+"""Between two looks whether the topics are still the same, and whether a lost broker is back."""
+LAG_UPDATE_SECONDS = 1.0
+
+
+class IntakeWorker:
+    """Reads orders, deliveries and customers from Kafka, a batch a turn."""
+
+    pipeline = PIPELINE
+
+    def __init__(self, configuration: Configuration, connection: Database) -> None:
+        """Joins the group, after making sure that the topics are those of the cursors."""
+        self._sizes, self._connection = configuration.intake, connection
+        names = configuration.topics
+        topics = [names.orders, names.deliveries, names.customers]
+        self._feed = Feed(configuration.kafka, PIPELINE, topics, self._start_at)
+        for topic in topics:
+            self._refuse_recreated_topics(topic)
+        self._intake = Intake(configuration, self._feed, connection)
+        self._kafka_trouble: str | None = None
+        self._check_at = self._lag_at = 0.0
+        self._lag = Lag(topics)
+        self._feed.subscribe()
+
+    @classmethod
+    def create(
+        cls, configuration: Configuration, connection: Database, still_turning: StillTurning
+    ) -> Self:
+        """The worker as the loop makes it."""
+        del still_turning
+        return cls(configuration, connection)
+
+    def _start_at(self, partition: PartitionId, first: int) -> int:
+        return start_at(self._connection, self._feed.cluster, partition, first)
+
+    def _refuse_recreated_topics(self, topic: str) -> None:
+        """Raises TopicChanged when a cursor of this name belongs to another topic (I6).
+
+        The topic was recreated, or this is another cluster: where to go on, an operator must say.
+        """
+        cursor, cluster, uuid = raw(self._connection), self._feed.cluster, self._feed.uuid(topic)
+        if cursors.is_known(cursor, PIPELINE, cluster, uuid):
+            return
+        others = cursors.cursors_of_other_topics(cursor, PIPELINE, cluster, topic, uuid)
+        for other_cluster, other_uuid, partition, offset in others:
+            raise TopicChanged(
+                f"topic {topic} was recreated, or this is another cluster: the cursor of partition "
+                f"{partition} is at {offset} in topic {other_uuid} of cluster {other_cluster}, "
+                f"while here it is {uuid} of {cluster}",
+                "look with `points cursor show`, then go on with `points cursor adopt`",
+                where=topic,
+            )
+
+    def use(self, connection: Database) -> None:
+        """Drops what is in hand: whether it was committed, the database's cursor says."""
+        self._connection = connection
+        self._intake.use(connection)
+        self._feed.drop()
+
+    def turn(self) -> float:
+        """One batch, if there is one; waiting for it is part of the turn."""
+        self._check_topics()
+        records = self._feed.batch(self._sizes.batch, self._sizes.wait_ms / 1000)
+        if records:
+            began = time.perf_counter()
+            done = self._intake.process(records)
+            intake_metrics.batch_done(records, done, time.perf_counter() - began)
+            newest = max(record.message.timestamp()[1] for record in records) / 1000
+            self._lag.processed(done.counts.keys(), newest)
+        if time.monotonic() > self._lag_at:
+            self._lag_at = time.monotonic() + LAG_UPDATE_SECONDS
+            self._lag.update(self._feed.lags())
+        return 0.0
+
+    def _check_topics(self) -> None:
+        """Asks Kafka now and then, and at once when a client complains for the first time."""
+        alarmed = self._feed.listener.alarmed and self._kafka_trouble is None
+        if time.monotonic() < self._check_at and not alarmed:
+            return
+        try:
+            self._feed.check_topics()
+            self._kafka_trouble = None
+        except KafkaException as error:
+            self._kafka_trouble = one_line(error)
+        self._check_at = time.monotonic() + (
+            TOPIC_SECONDS_IN_TROUBLE if self._kafka_trouble else TOPIC_SECONDS
+        )
+
+    def drop(self) -> None:
+        """Goes back to the database's cursors with the next batch."""
+        self._feed.drop()
+
+    def idle(self, seconds: float) -> None:
+        """Polls, so that the group keeps us."""
+        self._feed.idle(seconds)
+
+    def trouble(self) -> str | None:
+        """No broker, or no answer of the group yet."""
+        if self._kafka_trouble is not None:
+            return f"kafka: {self._kafka_trouble}"
+        return (
+            None if self._feed.is_assigned else "kafka: waiting for the group to assign partitions"
+        )
+
+    def sample(self) -> None:
+        """What waits in quarantine, and the settings epoch."""
+        cursor = raw(self._connection)
+        metrics.SETTINGS_EPOCH.set(gauges.epoch(cursor))
+        for topic, count in gauges.quarantined(cursor).items():
+            metrics.QUARANTINE.labels(topic).set(count)
+
+    def close(self) -> None:
+        """Tells Kafka where we are, and leaves the group."""
+        self._feed.hint()
+        self._feed.close()

@@ -1,0 +1,150 @@
+"""Every kind of worker, once: `points run`, the pages, the demo and the tests read it here.
+
+Cheap to import: a worker's module is loaded when its factory is asked for. A new kind needs a
+module with its class, an entry here, and its metrics in processors/metrics.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from processors.runtime.worker import WorkerFactory
+
+Scaling = Literal["partitions", "any", "shards"]
+"""What bounds how many workers of a kind do work at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerKind:
+    """A kind of worker.
+
+    `does` and `how_many` are phrases for the pages. `metrics` are the names of the metrics that it
+    exports besides those of every worker.
+    """
+
+    name: str
+    module: str
+    class_name: str
+    does: str
+    needs_kafka: bool
+    scaling: Scaling
+    how_many: str
+    metrics: tuple[str, ...]
+
+    def factory(self) -> "WorkerFactory":
+        """What makes a worker of this kind; loads its module."""
+        factory: WorkerFactory = getattr(import_module(self.module), self.class_name).create
+        return factory
+
+
+METRICS_OF_ALL: Final = (
+    "points_worker_up",
+    "points_worker_ready",
+    "points_last_turn_timestamp_seconds",
+    "points_database_reconnects",
+    "points_broker_troubles",
+    "points_rollbacks",
+)
+"""What every worker exports."""
+_POSTING: Final = ("points_ledger_entries", "points_upstream_summary")
+_BATCHES: Final = ("points_batch_records", "points_batch_duration_seconds")
+
+_KINDS: Final = (
+    WorkerKind(
+        name="relay",
+        module="processors.relay",
+        class_name="Relay",
+        does="sends events, settings and dead letters to Kafka",
+        needs_kafka=True,
+        scaling="shards",
+        how_many="up to 4 work, others stand by",
+        metrics=(
+            "points_relayed_records",
+            "points_end_to_end_seconds",
+            "points_dead_letters",
+            "points_relay_shards",
+            "points_outbox_rows",
+            "points_outbox_oldest_timestamp_seconds",
+        ),
+    ),
+    WorkerKind(
+        name="grants",
+        module="processors.grants",
+        class_name="Grants",
+        does="grants what has fallen due",
+        needs_kafka=False,
+        scaling="any",
+        how_many="any number",
+        metrics=(
+            "points_grant_lateness_seconds",
+            "points_oldest_due_timestamp_seconds",
+            "points_settings_epoch",
+            *_BATCHES,
+            *_POSTING,
+        ),
+    ),
+    WorkerKind(
+        name="recheck",
+        module="processors.recheck.worker",
+        class_name="Recheck",
+        does="decides orders again after something else changed: a customer, a parent order, "
+        "settings, a tracking number",
+        needs_kafka=False,
+        scaling="any",
+        how_many="any number",
+        metrics=("points_rechecked_orders", "points_recheck_rows", *_POSTING),
+    ),
+    WorkerKind(
+        name="expiry",
+        module="processors.expiry",
+        class_name="Expiry",
+        does="lets points lapse on accounts that nothing else touches",
+        needs_kafka=False,
+        scaling="any",
+        how_many="any number",
+        metrics=("points_expired_accounts",),
+    ),
+    WorkerKind(
+        name="cleanup",
+        module="processors.cleanup",
+        class_name="Cleanup",
+        does="forgets dead letters' bytes after 14 days and reports without an order after 180; "
+        "looks again at codes that were unknown",
+        needs_kafka=False,
+        scaling="any",
+        how_many="any number; one is enough",
+        metrics=("points_purged_reports", "points_settings_epoch"),
+    ),
+    WorkerKind(
+        name="intake",
+        module="processors.intake.worker",
+        class_name="IntakeWorker",
+        does="reads orders, deliveries, carriers' reports and customers, posts what is due at "
+        "once, plans the rest",
+        needs_kafka=True,
+        scaling="partitions",
+        how_many="up to the number of partitions",
+        metrics=(
+            "points_pipeline_paused",
+            "points_cursor_refusals",
+            "points_consumed_records",
+            "points_processed_records",
+            "points_ignored_records",
+            "points_event_to_commit_seconds",
+            "points_lag_messages",
+            "points_oldest_unprocessed_timestamp_seconds",
+            "points_lag_seconds",
+            "points_delivery_options",
+            "points_unknown_created_by",
+            "points_quarantine_records",
+            "points_carrier_reports",
+            "points_settings_epoch",
+            *_BATCHES,
+            *_POSTING,
+        ),
+    ),
+)
+WORKERS: Final[Mapping[str, WorkerKind]] = {kind.name: kind for kind in _KINDS}
+"""Every kind by its name, in the order in which `points run all` starts them."""
