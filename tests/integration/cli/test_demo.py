@@ -25,6 +25,8 @@ from cli.demo.story import Story, load_story
 from deploy.local.stack import Stack
 from tests.support.servers import Databases
 
+pytestmark = pytest.mark.slow
+
 
 class Silent:
     """Looks on and says nothing."""

@@ -32,6 +32,7 @@ def slowly(engine: Engine, records: list[Record], seconds: float) -> Thread:
     return thread
 
 
+@pytest.mark.slow
 def test_killing_workers_in_a_loop_loses_and_doubles_nothing(engine: Engine) -> None:
     trade = Trade(4000, SHOPS)
     for merchant in SHOPS:
@@ -58,6 +59,7 @@ def test_killing_workers_in_a_loop_loses_and_doubles_nothing(engine: Engine) -> 
     assert engine.counts()["duplicate"] > 0
 
 
+@pytest.mark.slow
 def test_two_workers_that_fight_for_a_partition_double_nothing(engine: Engine) -> None:
     trade = Trade(1000, SHOPS)
     for merchant in SHOPS:
@@ -78,6 +80,7 @@ def test_two_workers_that_fight_for_a_partition_double_nothing(engine: Engine) -
     assert [worker.terminate() for worker in fighters] == [0, 0]
 
 
+@pytest.mark.slow
 def test_a_database_that_restarts_in_the_middle_is_waited_for(engine: Engine, stack: Stack) -> None:
     if stack.postgres is None:
         pytest.skip("restarts the server, which only the local rung can")
@@ -105,6 +108,7 @@ def test_a_database_that_restarts_in_the_middle_is_waited_for(engine: Engine, st
         assert worker.terminate() == 0
 
 
+@pytest.mark.slow
 def test_a_broker_that_restarts_in_the_middle_is_waited_for(engine: Engine, stack: Stack) -> None:
     if stack.kafka is None:
         pytest.skip("restarts the broker, which only the local rung can")

@@ -29,6 +29,8 @@ from tests.support.timeline import (
 )
 from tests.support.upstream import Record
 
+pytestmark = pytest.mark.slow
+
 HISTORIES, ROUNDS = 25, 6
 
 

@@ -31,6 +31,8 @@ from tests.support.timeline import (
     with_own_ids,
 )
 
+pytestmark = pytest.mark.slow
+
 HISTORIES, PATIENT = 60, 30
 END = START + timedelta(days=430)
 KINDS = ("intake", *(kind for kind in WORKERS if kind != "intake"))
