@@ -26,6 +26,16 @@ def pytest_sessionstart() -> None:
     signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show how to get the same random order again, which `-q` leaves out."""
+    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+        terminalreporter.write_line(
+            f"again in this order: --randomly-seed={config.option.randomly_seed}"
+        )
+
+
 @contextmanager
 def serving(part: str) -> Iterator[Stack]:
     """One server over the ladder, for as long as this process runs tests."""
