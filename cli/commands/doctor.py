@@ -113,7 +113,7 @@ def _attempt(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Find
 
 
 def _topics(configured: "Configuration", broker: "Broker") -> Iterator[Finding]:
-    from cli.commands.migrate import differences, wanted_topics
+    from cli.commands.migrate import topic_differences, wanted_topics
 
     wanted = wanted_topics(configured)
     there = broker.topics(w.name for w in wanted)
@@ -129,7 +129,7 @@ def _topics(configured: "Configuration", broker: "Broker") -> Iterator[Finding]:
     for w in wanted:
         if w.name in there:
             have = there[w.name]
-            for line in differences(w, have, settings[w.name], configured, broker):
+            for line in topic_differences(w, have, settings[w.name], configured, broker):
                 yield Finding(
                     "warning",
                     f"topic {w.name}: {line}",

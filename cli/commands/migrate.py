@@ -158,7 +158,7 @@ def _applied(broker: "Broker", configured: "Configuration") -> list[dict[str, An
             "created": topic.name in created,
             "partitions": existing[topic.name].partitions,
             "replication": existing[topic.name].replication,
-            "differs": differences(
+            "differs": topic_differences(
                 topic, existing[topic.name], settings[topic.name], configured, broker
             ),
         }
@@ -179,7 +179,7 @@ def _not_created(name: str, error: Any, broker: "Broker", replication: int) -> F
     return Failure(Exit.CURSOR, f"topic {name} could not be created: {text}", remedy)
 
 
-def differences(
+def topic_differences(
     wanted: Wanted,
     have: "TopicInfo",
     settings: dict[str, str],

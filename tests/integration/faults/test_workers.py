@@ -1,4 +1,4 @@
-"""Workers that are killed, servers that fail, and topics that are no longer what they were."""
+"""What workers do when they are killed, when servers fail, and when their topics change."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""All problems of the configuration are reported at once, by name and never with values."""
+"""All configuration problems are reported at once, by variable names and without values."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Expected failures are one family: each has a code word of its own and says how the process ends."""
+"""Expected failures are one family: each has its own code word and exit code."""
 
 import importlib
 import pkgutil

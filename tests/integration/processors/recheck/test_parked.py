@@ -1,4 +1,4 @@
-"""Reports that name orders, codes that nobody knows, what is parked, forgotten, refused: and every record counted (I7)."""
+"""Reports that name orders, unknown codes, what is parked or forgotten; all are counted (I7)."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -322,5 +322,8 @@ def test_a_number_keeps_no_more_than_500_reports_and_counts_the_others(
 
 def test_the_view_shows_tracking_numbers(in_process: InProcessEngine) -> None:
     in_process.consume(sold(), report(NUMBER, DELIVERED, day(2)), sold(B, BEN, number=None))
-    shown = "SELECT order_id, tracking_number, delivery_tracking_number, has_carrier_reports FROM orders_shown ORDER BY 2"
+    shown = (
+        "SELECT order_id, tracking_number, delivery_tracking_number, has_carrier_reports "
+        "FROM orders_shown ORDER BY 2"
+    )
     assert in_process.rows(shown) == [(A, PLAIN, None, True), (B, None, None, False)]

@@ -185,7 +185,10 @@ def test_an_order_of_which_nothing_is_known_is_no_trouble(shop: Shop) -> None:
 
 def test_rows_restored_from_another_servers_backup_are_worked_off(shop: Shop) -> None:
     shop.consume(bought(1))
-    query = "INSERT INTO recheck (kind, merchant_no, key, xid) SELECT 1, 1, $1, x::text::xid8 FROM unnest($2::bigint[]) x"
+    query = (
+        "INSERT INTO recheck (kind, merchant_no, key, xid) "
+        "SELECT 1, 1, $1, x::text::xid8 FROM unnest($2::bigint[]) x"
+    )
     shop.cursor().execute(query, [pack_id(some_id("order 1")), [2**40, 2**41]])
     assert shop.work_off() == 0
     with session.connect(shop.url) as another:

@@ -1,4 +1,4 @@
-"""Two transactions that run beside each other, one with an order and one with what it is judged by (ADR 11).
+"""Two concurrent transactions, one with an order and one with what it is judged by (ADR 11).
 
 Neither sees the other's rows, whichever began and whichever committed first. Both are held open on
 connections of their own, so every overlap is the one that the test's name says.
@@ -64,8 +64,12 @@ UNINSTALLED = envelope(
     {"application_id": APPLICATION, "deleted_at": day("11-01"), "updated_at": day("11-01")},
 )
 PAIRS = {
-    "customer": Pair(_settings, lambda b: b.consume(REGISTERED_LATER), _bought, lambda s: s.points() == 0),
-    "application": Pair(_settings, lambda b: b.consume(UNINSTALLED), _bought, lambda s: s.points() == 0),
+    "customer": Pair(
+        _settings, lambda b: b.consume(REGISTERED_LATER), _bought, lambda s: s.points() == 0
+    ),
+    "application": Pair(
+        _settings, lambda b: b.consume(UNINSTALLED), _bought, lambda s: s.points() == 0
+    ),
     # The child's own creation lies in the second version's time, its parent's in the first one's.
     "parent": Pair(
         _two_versions,
@@ -75,9 +79,12 @@ PAIRS = {
         order_asks=True,
     ),
     "settings": Pair(
-        lambda s: s.batch().learn(order()), lambda b: b.settings(settings(earn=DUE)), _bought, lambda s: s.points() == 100
+        lambda s: s.batch().learn(order()),
+        lambda b: b.settings(settings(earn=DUE)),
+        _bought,
+        lambda s: s.points() == 100,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -130,11 +137,14 @@ def test_an_order_and_what_it_is_judged_by_written_at_once_end_right(
 WAITS_FOR_NOBODY = b"""
 SELECT ARRAY(SELECT DISTINCT kind::int FROM recheck) WHERE ($1::text, $2::text) IS NOT NULL"""
 ANY_ROW = b"""
-SELECT r.xid::text::bigint, r.merchant_no, r.key, r.since_us, r.before_us, r.reached, points_now() FROM recheck r
+SELECT r.xid::text::bigint, r.merchant_no, r.key, r.since_us, r.before_us, r.reached, points_now()
+FROM recheck r
 WHERE r.kind = $1 AND ($2::text, $3::text) IS NOT NULL LIMIT $4 FOR UPDATE SKIP LOCKED"""
 OLDER_THAN_ALL_THAT_RUN = b"""
-SELECT r.xid::text::bigint, r.merchant_no, r.key, r.since_us, r.before_us, r.reached, points_now() FROM recheck r
-WHERE r.kind = $1 AND ($2::text, $3::text) IS NOT NULL AND r.xid < pg_snapshot_xmin(pg_current_snapshot())
+SELECT r.xid::text::bigint, r.merchant_no, r.key, r.since_us, r.before_us, r.reached, points_now()
+FROM recheck r
+WHERE r.kind = $1 AND ($2::text, $3::text) IS NOT NULL
+  AND r.xid < pg_snapshot_xmin(pg_current_snapshot())
 LIMIT $4 FOR UPDATE SKIP LOCKED"""
 
 
