@@ -169,8 +169,7 @@ def test_a_row_after_its_own_services_delivery_whatever_is_heard_first(row: Row)
         ends = row.word in (*GONE, REVERSED, REVERSED_AND_GOING_BACK)
         if first.word == COLLECTED or not fetched:
             assert must == ("waiting" if ends else "granted")
-            # FakeMessage as older than the delivery, it undoes nothing; and a delivery after it is final
-            # anew.
+            # Older than the delivery, it undoes nothing; a delivery after it is final again.
             assert state_after(said(first, LAST), said(row, THEN), fetched=fetched) == "granted"
         else:
             assert must == ("granted" if row.word == COLLECTED else "waiting")
