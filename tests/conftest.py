@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from deploy.local.stack import Stack, start_stack
@@ -17,6 +18,8 @@ from tests.support.in_process import InProcessEngine
 from tests.support.parcels import OTHER, M
 from tests.support.servers import Databases
 
+SECONDS_TO_STOP = 60.0
+"""A busy machine takes long to stop a broker."""
 STATE = Path(__file__).parents[1] / ".local" / "tests"
 
 
@@ -24,6 +27,16 @@ def pytest_sessionstart() -> None:
     """Let a run that a time limit or a closed terminal ends stop its servers, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Let an interrupted run's processes stop their servers before pytest-xdist kills them."""
+    if exitstatus == pytest.ExitCode.INTERRUPTED and session.config.getoption("numprocesses"):
+        processes = psutil.Process().children()
+        for process in processes:
+            process.terminate()
+        psutil.wait_procs(processes, timeout=SECONDS_TO_STOP)
 
 
 def pytest_terminal_summary(
