@@ -58,8 +58,9 @@ check: setup ## lint, formatting, types, direction of imports, dependencies
 format: setup ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-generate: setup ## write what is derived from the code: published schemas, tables of the documentation
+generate: setup ## write what is derived: published schemas, the view for people, tables of the documentation
 	@$(BIN)/python -m schemas.publish
+	@$(BIN)/python -m store.postgres.generate_views
 	@$(BIN)/python -m docs.generate
 
 hooks: setup ## check every commit before it is made (pre-commit)

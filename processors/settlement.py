@@ -8,15 +8,10 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from rules.earning.binding import bound_as_parent, bound_version, first_heard
-from rules.earning.entitlement import (
-    Change,
-    Entitlement,
-    after_posting,
-    changes,
-    entitlement,
-    is_unfinished,
-)
+from rules.earning.differences import Change, after_posting, changes
+from rules.earning.entitlement import Entitlement, entitlement
 from rules.earning.upstream_figures import compare
+from rules.order.delivery import is_unfinished
 from rules.order.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNKNOWN_BUYER, UNSEEN, OrderFacts
 from schemas.ids import Micros
 from schemas.settings import BoundRules
@@ -27,10 +22,8 @@ from store.orders.orders import OrderKey, OrderRow, write_plans
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
 from store.streams import recheck
-from store.streams.recheck import Kind, RecheckRequest
-
-TRACEPARENT = "traceparent"
-"""The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
+from store.streams.outbox import TRACEPARENT
+from store.streams.recheck import RecheckKind, RecheckRequest
 
 
 class Trigger(NamedTuple):
@@ -126,14 +119,14 @@ def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None
     if newly:
         # A child that is in hand may have been bound before its parent was, so it is no exception.
         asked += [
-            RecheckRequest(Kind.ORDER, *child)
+            RecheckRequest(RecheckKind.ORDER, *child)
             for child in families.children(cursor, [row.key for row in newly])
         ]
     recheck.add(cursor, asked)
 
 
 def _bind(row: OrderRow, merchants: Merchants) -> bool:
-    facts, versions = row.facts, merchants.versions(row.merchant_no)
+    facts, versions = row.facts, merchants.versions[row.merchant_no]
     if row.new and facts.settings_no == UNSEEN:
         facts.settings_no = first_heard(versions)
     if facts.record is not None:
@@ -152,7 +145,7 @@ def _bind_children(
     """
     kin = [Kin(row.merchant_no, parent, row.order_id) for row, parent in children]
     asked = [
-        RecheckRequest(Kind.ORDER, one.merchant_no, one.child_id)
+        RecheckRequest(RecheckKind.ORDER, one.merchant_no, one.child_id)
         for one in families.add(cursor, kin)
     ]
     new = {(one.merchant_no, one.key) for one in asked}
@@ -183,7 +176,7 @@ def _decide_all(
     chosen: list[tuple[OrderRow, Trigger, BoundRules | None]] = []
     for row, trigger in todo:
         facts = row.facts
-        rules = merchants.rules(row.merchant_no, facts.settings_no)
+        rules = merchants.rules[row.merchant_no, facts.settings_no]
         if (
             row.due_us is not None
             or facts.posted is not NOTHING_POSTED
@@ -201,7 +194,7 @@ def _decide_all(
         facts = row.facts
         if facts.record is not None and facts.record.member is not None:
             facts.buyer = buyers.get((row.merchant_no, facts.record.member), UNKNOWN_BUYER)
-        now_is = entitlement(facts, rules, now, merchants.installs(row.merchant_no))
+        now_is = entitlement(facts, rules, now, merchants.installs[row.merchant_no])
         one = _Decided(
             row, now_is, [(c, _posting(row, c, now_is, trigger)) for c in changes(facts, now_is)]
         )

@@ -7,7 +7,7 @@ import psycopg
 from cli.support.broker import Broker
 from store.carriers import parked
 from store.ledger.ledger import EntryType
-from store.reads import views
+from store.reads import status
 from store.streams import adoption
 from store.streams.adoption import KnownCursor
 from store.streams.cursors import OUTCOMES
@@ -64,8 +64,8 @@ class Reader:
         """The figures now."""
         # In the order of the work: what one look finds done shows in what the next one reads.
         rows = adoption.known(self._connection)
-        recheck = sum(views.recheck_queue(self._connection).values())
-        due = views.due(self._connection)
+        recheck = sum(status.recheck_queue(self._connection).values())
+        due = status.due_stats(self._connection)
         ends = self._broker.ends(self._partitions)
         positions = {(row.topic, row.partition): row.next_offset for row in rows}
         lag = 0
@@ -81,9 +81,9 @@ class Reader:
             entries=entries,
             granted=granted,
             taken=taken,
-            outbox=views.waiting(self._connection).rows,
+            outbox=status.outbox_stats(self._connection).rows,
             lag=lag,
-            letters=views.letters(self._connection).rows,
+            letters=status.dead_letter_stats(self._connection).rows,
             recheck=recheck,
             parked=self._without_order(),
             unknown=parked.unknown_codes(self._connection).codes,

@@ -10,15 +10,17 @@ import psycopg
 from psycopg import sql
 
 from cli.demo.figures import Connection
-from cli.support.steps import Explained, explain
 from rules.account.expiry import shown_day
+from rules.explain.order import Explained, explain
 from rules.local_days import local_date
 from rules.order.delivery import standings
+from schemas.answers.members import BalanceAnswer
 from schemas.carriers.meaning import Meaning
 from schemas.ids import NEVER
 from store.carriers import codes
 from store.postgres import session
-from store.reads import views
+from store.reads.balance import balance
+from store.reads.order import order_view
 from store.streams import dead_letters
 
 if TYPE_CHECKING:
@@ -61,9 +63,7 @@ class StoryOutcome:
     @property
     def entries(self) -> tuple[str, ...]:
         """The ledger's entries, such as `granted +100`."""
-        return tuple(
-            f"{entry.type.name} {entry.points:+d}" for entry in self.explained.view.entries
-        )
+        return tuple(f"{entry.type} {entry.points:+d}" for entry in self.explained.view.entries)
 
     @property
     def why(self) -> str:
@@ -112,7 +112,7 @@ class Results:
     """
 
     outcomes: tuple[StoryOutcome, ...]
-    balances: "dict[tuple[str, str], views.AccountBalance]"
+    balances: dict[tuple[str, str], BalanceAnswer]
     letters: list[dead_letters.Summary]
     unknown: list[codes.UnknownCode]
     parked: int
@@ -125,7 +125,7 @@ class Results:
 
 def explained(connection: Connection, order: "StoryOrder") -> StoryOutcome:
     """What is known of an order so far."""
-    return StoryOutcome(order, explain(views.order(connection, order.shop.id, order.id)))
+    return StoryOutcome(order, explain(order_view(connection, order.shop.id, order.id)))
 
 
 def results(site: "Site", story: "Story", engine: "Engine") -> Results:
@@ -133,7 +133,7 @@ def results(site: "Site", story: "Story", engine: "Engine") -> Results:
     with session.connect(site.database_url, name="points-demo", tuned=False) as connection:
         outcomes = tuple(explained(connection, order) for order in story.orders)
         pairs = {(o.shop.id, o.member.id) for o in story.orders if o.member is not None}
-        balances = {pair: views.balance(connection, *pair) for pair in sorted(pairs)}
+        balances = {pair: balance(connection, *pair) for pair in sorted(pairs)}
         letters, unknown = dead_letters.listed(connection), codes.unknown(connection)
     now = engine.reader.read()
     searched, leaks = personal_data(site, story.members, engine.events)

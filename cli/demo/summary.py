@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.demo.outcome import Results, StoryOutcome, shops_of
-from cli.support.formatting import day_shown
+from rules.explain.formatting import day_shown
 from rules.local_days import local_date
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Every row of the carriers' tables, played through reading, folding, joining and the rules against the oracle's reading.
+"""Every row of the carriers' tables, played through the product and held against the oracle.
 
 A row's expectation comes from the word that stands in its table and from SPEC 2 and 6 as the oracle
 reads them; the few codes that the oracle knows itself are compared with the tables one by one.
@@ -101,7 +101,10 @@ def said(row: Row, occurred: str, **fields: Json) -> Event:
 
 
 def state_after(*events: Event, fetched: bool, arrived: bool = False) -> str:
-    """What is said of an order with one parcel after these reports, and upstream's delivery before them if `arrived`."""
+    """What an order with one parcel is after these reports.
+
+    With upstream's delivery before them if `arrived`.
+    """
     engine = InMemoryEngine()
     engine.apply(settings(earn={"pending_days": 0, "expiry": {"kind": "never"}}))
     option = OPTIONS[fetched]

@@ -1,4 +1,7 @@
-"""Folding is commutative and idempotent: the facts depend on what was said, not on when and how often it was heard."""
+"""Folding is commutative and idempotent: facts do not depend on the order of records.
+
+Nor on how often a record comes.
+"""
 
 from random import Random
 
@@ -6,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.order.facts import OrderFacts
+from rules.order.folding import extended
 from rules.order.trail import (
     CANCELLED,
     COMPLETED,
@@ -16,7 +20,6 @@ from rules.order.trail import (
     State,
     Trail,
     Version,
-    extended,
     since,
 )
 from tests.property.dice import Drawn

@@ -1,4 +1,7 @@
-"""The one law for any history (SPEC 4.1, I1): the product's balances are the oracle's, whatever was heard when."""
+"""The one law for any history (SPEC 4.1, I1): the product's balances are the oracle's.
+
+Whatever came when.
+"""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -10,10 +10,11 @@ from processors.recheck.worker import Recheck
 from processors.runtime.kafka.feed import Record
 from processors.settlement import Trigger, settle
 from rules.order.facts import OrderFacts
+from rules.order.folding import fold_record
 from schemas.ids import Micros
 from schemas.packing import pack_id
 from schemas.settings import load_settings
-from schemas.upstream.envelope import Kind
+from schemas.upstream.envelope import RecordKind
 from store.orders import orders
 from store.orders.orders import OrderRow
 from store.postgres import migrate, session
@@ -79,12 +80,19 @@ class Batch:
         self._merchants.learn(merchants)
 
     def _fold(self, cursor: Cursor, events: list[OrderEvent]) -> list[OrderRow]:
-        keys = [(self._merchants.number(event.merchant_id), event.order_id) for event in events]
+        keys = [(self._merchants.numbers[event.merchant_id], event.order_id) for event in events]
         rows = orders.lock(cursor, sorted(set(keys)), self._words)
         for key, event in zip(keys, events, strict=True):
             if key not in rows:
                 rows[key] = OrderRow(*key, OrderFacts(), new=True)
-            event.fold(rows[key].facts)
+            fold_record(
+                rows[key].facts,
+                event.version,
+                event.order,
+                event.tier,
+                event.parcel,
+                event.returned,
+            )
         return [rows[key] for key in sorted(rows)]
 
     def settings(self, document: dict[str, Any], merchant: str = MERCHANT) -> Self:
@@ -113,7 +121,7 @@ def _record(event: Event) -> Record:
     return Record(NOWHERE, 0, message)
 
 
-def _likely(event: Event) -> Kind:
+def _likely(event: Event) -> RecordKind:
     return "customer" if event["topic"].startswith(("user/", "customer/")) else "order"
 
 
@@ -160,7 +168,7 @@ class Shop:
         done = idle = 0
         # The first idle turn leaves its mark, the second shows that no row came in between.
         while idle < 2:
-            turned = self.recheck.recheck()
+            turned = self.recheck.recheck_orders()
             done += turned.rows
             idle = 0 if turned.rows else idle + 1
         return done

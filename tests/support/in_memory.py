@@ -16,17 +16,11 @@ from processors.intake.decoding import AppInstallEvent, CarrierReportEvent, Cust
 from processors.runtime.kafka.feed import Record
 from rules.account.lots import Account, LotKey, Moved, claw_back, grant, lapse, lapsed
 from rules.earning.binding import VersionInForce, bound_as_parent, bound_version, first_heard
-from rules.earning.entitlement import (
-    Change,
-    Entitlement,
-    Installs,
-    after_posting,
-    changes,
-    entitlement,
-)
+from rules.earning.differences import Change, after_posting, changes
+from rules.earning.entitlement import Entitlement, Installs, entitlement
 from rules.order.carrier_reports import meaning_on_leg, numbers_of, within_reach
 from rules.order.facts import UNKNOWN_BUYER, Buyer, CarrierReport, OrderFacts
-from rules.order.folding import fold_report
+from rules.order.folding import fold_record, fold_report
 from schemas.carriers import CodeTable
 from schemas.ids import Micros, micros
 from schemas.packing import pack_id
@@ -172,7 +166,9 @@ class InMemoryEngine:
             return self._application(known, event)
         facts = known.facts_of(event.order_id)
         numbers = numbers_of(facts)
-        outcome = event.fold(facts)
+        outcome = fold_record(
+            facts, event.version, event.order, event.tier, event.parcel, event.returned
+        )
         for waiting in [r for r in self.reports if r.order_id == event.order_id]:
             self._match_named(waiting)
         self._match(numbers | numbers_of(facts))

@@ -7,7 +7,8 @@ about.
 from dataclasses import dataclass, field
 from typing import Any
 
-from rules.earning.entitlement import Entitlement, Installs, after_posting, changes, entitlement
+from rules.earning.differences import after_posting, changes
+from rules.earning.entitlement import Entitlement, Installs, entitlement
 from rules.order.facts import (
     Buyer,
     CarrierReport,

@@ -21,7 +21,7 @@ FETCHED = CREATED + timedelta(days=2)
 def report(
     number: str, code: str | None = "2067", *, at: datetime = FETCHED, **fields: object
 ) -> Record:
-    fields_by_name = {
+    told = {
         "carrier": "ecpay",
         "service": "unimartc2c",
         "code": code,
@@ -29,7 +29,7 @@ def report(
         "occurred_at": at.isoformat(),
         **fields,
     }
-    return Record("deliveries", None, orjson.dumps(fields_by_name))
+    return Record("deliveries", None, orjson.dumps(told))
 
 
 def numbered(merchant: str, order_id: str, number: str | None, **fields: Any) -> Record:
@@ -195,7 +195,7 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "message"),
+    ("arguments", "code", "said"),
     [
         (["set", "ecpay", "unimart", "1", "arrived", "--note", "x"], 2, "is no word for a code"),
         (
@@ -248,7 +248,7 @@ def test_texts_are_codes_where_carriers_send_no_code(shop: Engine) -> None:
 
 
 def test_setting_a_code_waits_for_a_batch_that_is_noting_it(engine: Engine) -> None:
-    """Otherwise the batch would note its report unseen, and it would never be looked up again."""
+    """Otherwise the batch would note its report unseen, and no worker would look at it again."""
     key = ("ecpay", "unimart", STRANGE)
     with (
         session.connect(engine.database_url) as batch,
@@ -292,15 +292,11 @@ def test_parked_reports_are_counted_and_the_ambiguous_ones_listed(shop: Engine) 
     assert parked["unmatched"]["oldest"] is not None
     (number,) = parked["numbers"]
     assert (number["tracking_number"], number["crowded"]) == ("N1", False)
-    assert {
-        (order["merchant_id"], order["order_id"], order["names_it"]) for order in number["orders"]
-    } == {
+    assert {(one["merchant_id"], one["order_id"], one["names_it"]) for one in number["orders"]} == {
         (SHOP, first, True),
         (OTHER, second, True),
     }
-    assert [(report["code"], report["word"]) for report in number["reports"]] == [
-        ("2067", "collected")
-    ]
+    assert [(one["code"], one["word"]) for one in number["reports"]] == [("2067", "collected")]
     (awaited,) = parked["orders"]
     assert (awaited["order_id"], awaited["merchants"]) == (twin, [SHOP, OTHER])
     shown = points(shop.environment, "carriers", "parked", "--ambiguous").out
@@ -331,7 +327,7 @@ def test_parked_reports_are_counted_and_the_ambiguous_ones_listed(shop: Engine) 
     assert [state(shop, first), state(shop, second, OTHER)] == ["granted", "waiting"]
 
 
-def test_unknown_codes_want_somebody(shop: Engine) -> None:
+def test_unknown_codes_need_an_operator(shop: Engine) -> None:
     shop.produce([report("N1", STRANGE)])
     shop.wait_consumed(1)
     assert points(shop.environment, "status", "--json").json["unknown_codes"] == {
@@ -356,7 +352,7 @@ def test_a_code_that_a_newer_table_has_is_marked_and_can_be_looked_at_again(engi
         )
     (row,) = carriers(engine, "unknown")
     assert row["shipped"] == {"word": "collected", "effect": None}
-    assert "the shipped table has it by now" in " ".join(
+    assert "now in the shipped table" in " ".join(
         points(engine.environment, "carriers", "unknown").out.split()
     )
     done = carriers(
@@ -366,8 +362,9 @@ def test_a_code_that_a_newer_table_has_is_marked_and_can_be_looked_at_again(engi
 
 
 def test_nothing_is_told_when_there_is_nothing(engine: Engine) -> None:
-    assert "no unknown codes" in points(engine.environment, "carriers", "unknown").out
-    assert "the shipped tables speak" in points(engine.environment, "carriers", "log").out
+    shown = points(engine.environment, "carriers", "unknown").out
+    assert "No unknown codes: every code received is in a table" in shown
+    assert "the shipped tables apply" in points(engine.environment, "carriers", "log").out
     empty = carriers(engine, "parked")
     assert empty == {
         "unmatched": {"numbers": 0, "oldest": None},

@@ -1,4 +1,4 @@
-"""`points compare-upstream`: the platform's own figures next to ours; none is ever paid from."""
+"""`points compare-upstream`: the platform's own figures and ours, by reason; none is paid."""
 
 from datetime import timedelta
 from typing import Any
@@ -77,17 +77,18 @@ def shops(engine: Engine) -> Engine:
 
 
 def test_differences_are_told_by_reason_with_sums_and_examples(shops: Engine) -> None:
-    figures = points(shops.environment, "compare-upstream", SHOP, "--json").json
-    assert (figures["orders"], figures["upstream_points"], figures["our_points"]) == (
+    comparison = points(shops.environment, "compare-upstream", SHOP, "--json").json
+    assert (comparison["orders"], comparison["upstream_points"], comparison["our_points"]) == (
         8,
         820,
         100 + 100 + 100 + 57 + 100,
     )
-    outcomes = {row["outcome"]: row for row in figures["outcomes"]}
-    assert {
+    outcomes = {row["outcome"]: row for row in comparison["outcomes"]}
+    figures = {
         name: (row["orders"], row["upstream_points"], row["our_points"])
         for name, row in outcomes.items()
-    } == {
+    }
+    assert figures == {
         "equal": (1, 100, 100),
         "other_points": (1, 120, 100),
         "other_days": (1, 100, 100),
@@ -97,7 +98,7 @@ def test_differences_are_told_by_reason_with_sums_and_examples(shops: Engine) ->
         "not_final": (1, 100, 100),
         "registered_later": (1, 100, 0),
     }
-    assert figures["outcomes"][0]["outcome"] == "equal"
+    assert comparison["outcomes"][0]["outcome"] == "equal"
     (example,) = outcomes["other_days"]["examples"]
     assert example == {
         "merchant_id": SHOP,

@@ -170,9 +170,9 @@ def test_who_earns_nothing_is_told_why(played: Results) -> None:
     assert why["guest"] == "the order belongs to no member."
     assert why["dollars"] == "the order is in USD, the settings in TWD; it earns nothing."
     assert why["till"] == "created by pos: channel retail; only ec earns."
-    assert why["unfetched"].startswith("It is returned since 2024-12-10")
+    assert why["unfetched"].startswith("Its status has been returned since 2024-12-10")
     assert why["registered-later"].endswith("after the order was made.")
-    assert why["sent-back"].startswith("Not final: the carrier says since 2024-12-04 18:00")
+    assert why["sent-back"].startswith("Not final: the carrier reported on 2024-12-04 18:00")
     assert "app not installed" in why["without-app"]
 
 

@@ -150,7 +150,7 @@ def test_headers_come_back_untouched(engine: Engine) -> None:
 
 def test_bytes_are_forgotten_after_14_days_and_the_rest_of_the_row_stays(letters: Engine) -> None:
     letters.move_clock(14 * 86_400 + 60)
-    letters.run("expiry")
+    letters.run("cleanup")
     wait_for(
         "bytes forgotten",
         lambda: letters.value("SELECT count(*) FROM quarantine WHERE purged_us IS NULL") == 0,

@@ -95,7 +95,8 @@ def test_balance_history_and_explain_agree(day: Engine) -> None:
         1000,
     )
     assert states[GRANTED]["due_at"] == "2024-03-05T16:00:00Z"
-    assert any("collected is awaited" in step for step in states[WAITING]["steps"])
+    at_the_store = "The parcel is at the store and has not been collected."
+    assert any(at_the_store in step for step in states[WAITING]["steps"])
     assert any("Completed returns: 1, together TWD 150" in step for step in states[CUT]["steps"])
 
 
@@ -113,9 +114,28 @@ def test_history_pages(day: Engine) -> None:
 
 def test_people_get_a_panel_and_a_table(day: Engine) -> None:
     panel = points(day.environment, "explain", SHOP, WAITING).out.replace("│", " ")
-    assert "collected is awaited" in " ".join(panel.split())
+    assert "at the store and has not been collected" in " ".join(panel.split())
     assert "available" in points(day.environment, "balance", SHOP, MEMBER).out
     assert "granted" in points(day.environment, "history", SHOP, MEMBER).out
+
+
+def test_the_databases_address_is_all_that_reading_needs(day: Engine) -> None:
+    environment = {name: value for name, value in day.environment.items() if "POINTS_" not in name}
+    environment["POINTS_DATABASE__URL"] = day.database_url
+    for command in (
+        ("balance", SHOP, MEMBER),
+        ("history", SHOP, MEMBER),
+        ("explain", SHOP, GRANTED),
+        ("settings", "show", SHOP),
+        ("settings", "log", SHOP),
+        ("compare-upstream",),
+        ("carriers", "unknown"),
+        ("carriers", "log"),
+        ("carriers", "parked"),
+        ("dlq", "list"),
+        ("cursor", "show"),
+    ):
+        assert points(environment, *command, "--json").code == 0
 
 
 def test_unknown_member_has_zeros_and_unknown_merchant_is_not_found(day: Engine) -> None:
@@ -142,7 +162,7 @@ def test_unknown_order_is_none_and_says_so(day: Engine) -> None:
         0,
         0,
     )
-    assert answer["steps"] == ["unknown_order: no record of this order has come."]
+    assert answer["steps"] == ["unknown_order: we have received no record of this order."]
 
 
 def test_an_order_moved_through_three_members_tells_all_its_entries(day: Engine) -> None:

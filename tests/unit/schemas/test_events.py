@@ -33,8 +33,10 @@ GRANTED: dict[str, Any] = {
     "occurred_at": "2019-12-03T16:00:00Z",
     "recorded_at": "2019-12-03T16:00:00.250Z",
 }
-SETTINGS = b"""{"timezone":"Asia/Taipei","currency":"HKD","enabled":true,"entitlement":{"plan":"o2o"},
-"earn":{"rules":[{"unit_price":0.1,"points_per_unit":1}],"pending_days":0,"expiry":{"kind":"never"}}}"""
+SETTINGS = b"""{"timezone":"Asia/Taipei","currency":"HKD","enabled":true,
+"entitlement":{"plan":"o2o"},
+"earn":{"rules":[{"unit_price":0.1,"points_per_unit":1}],"pending_days":0,
+"expiry":{"kind":"never"}}}"""
 
 
 def with_(**changes: object) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Customers, applications, split orders and first settings: heard before, beside or long after the orders they concern."""
+"""Customers, applications, split orders and first settings, in any order of events.
+
+They may come before, with or long after the orders they concern.
+"""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -68,7 +71,7 @@ def bought(**fields: Json) -> Event:
 # Customers.
 
 
-def test_a_registration_after_the_order_heard_after_the_grant_takes_back_and_a_correction_gives_back(
+def test_a_registration_after_the_order_takes_a_grant_back_and_a_correction_gives_back(
     shop: Shop,
 ) -> None:
     shop.consume(bought())
@@ -132,7 +135,7 @@ def test_a_customer_record_that_can_change_no_order_asks_for_nothing_or_touches_
     shop.consume(customer(day("12-03"), is_member=True, registered_at=day("11-01")))
     assert shop.queued() == 1
     written = shop.rows("SELECT xmin::text, xmax::text FROM orders")
-    assert shop.recheck.recheck().tally.claimed == 0
+    assert shop.recheck.recheck_orders().tally.claimed == 0
     assert shop.queued() == 0
     assert shop.rows("SELECT xmin::text, xmax::text FROM orders") == written
     shop.consume(customer(day("12-04"), is_member=True, registered_at=day("11-01")))
@@ -143,10 +146,10 @@ def test_only_orders_on_which_the_old_and_the_new_word_differ_are_looked_at(shop
     days = [10, 15, 20, 25]
     shop.consume(*[bought(order_id=some_id(f"order {n}"), created=day(f"11-{n}")) for n in days])
     shop.consume(customer(day("12-02"), registered_at=day("11-12")))
-    assert shop.recheck.recheck().tally.claimed == 1
+    assert shop.recheck.recheck_orders().tally.claimed == 1
     shop.consume(customer(day("12-03"), registered_at=day("11-22")))
-    assert shop.recheck.recheck().tally.claimed == 0  # the first one's mark is used up
-    assert shop.recheck.recheck().tally.claimed == 2
+    assert shop.recheck.recheck_orders().tally.claimed == 0  # the first one's mark is used up
+    assert shop.recheck.recheck_orders().tally.claimed == 2
     shop.work_off()
     assert shop.points() == 100
 
@@ -252,7 +255,7 @@ def test_a_grandchild_follows_when_the_parent_is_bound_anew(versions: Shop) -> N
 def test_what_was_uninstalled_between_a_split_order_and_its_children_changes_nothing_for_them(
     shop: Shop, first: str
 ) -> None:
-    """SPEC 1.7, 1.8: the feature was in force at the creation by which the family's settings were chosen."""
+    """The feature was in force at the creation by which the family was bound (SPEC 1.7, 1.8)."""
     shop.consume(application("application/uninstall", day("11-25")))
     child = bought(created=day("11-29"), parent_order_id=PARENT)
     ancestors = [

@@ -1,4 +1,7 @@
-"""Carriers' reports find their orders by tracking number, whatever comes first, and are taken back when they may be others'."""
+"""Carriers' reports find their orders by tracking number, whatever comes first.
+
+They are taken back when they may be of other orders.
+"""
 
 import random
 from datetime import timedelta

@@ -1,7 +1,7 @@
-"""Two transactions at once: whichever locks first, a report and its order find each other, and nobody deadlocks.
+"""Two transactions at once: a report and its order find each other, without deadlocks.
 
-A gate (an advisory lock that a trigger waits for) holds the first transaction where it has written;
-the second is known to wait for it before the gate is opened.
+Whichever of them locks first. A gate (an advisory lock that a trigger waits for) holds the first
+transaction where it has written; the second is known to wait for it before the gate is opened.
 """
 
 import random
@@ -145,7 +145,7 @@ def test_a_report_without_a_merchant_and_the_order_that_it_names_come_at_once(
         )
         in_process.until_waiting(in_process.first)
         done = in_process.second.consume(order(M, A, ANNA, 1000))
-        assert done.joined.again == set()
+        assert done.matched.recheck_keys == set()
         assert in_process.points(M, ANNA) == 0
         gate.open()
         naming.ended()

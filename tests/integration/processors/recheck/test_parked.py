@@ -181,9 +181,11 @@ def test_an_unknown_code_of_the_return_leg_never_tells_of_a_delivery(
 def test_a_code_that_a_release_has_learnt_is_looked_at_again(in_process: InProcessEngine) -> None:
     in_process.consume(sold(), report(NUMBER, "9977", day(2)))
     connection = in_process.first.connection
+    connection.execute("RESET ROLE")  # what the application itself may not do
     connection.execute("UPDATE unknown_code SET code = '3003'")
     connection.execute("UPDATE unknown_report SET code = '3003'")
     connection.execute("UPDATE word SET word = '3003' WHERE word = '9977'")
+    connection.execute("SET ROLE points_app")
     reader = in_process.worker("after the release")
     reader.cleanup.ask_for_codes()
     reader.settle()

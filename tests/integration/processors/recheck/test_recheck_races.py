@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from store.postgres.named_queries import queries
+from store.streams import recheck
 from tests.support.batches import APPLICATION, Batch, Shop, open_shop
 from tests.support.order_facts import MEMBER, ORDER, day, envelope, order, parcel, settings, some_id
 from tests.support.servers import Databases
@@ -158,8 +158,8 @@ def test_a_worker_that_waits_for_less_misses_the_order(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str, claim: bytes, asker_begins: bool
 ) -> None:
     """The tests above tell something: with shorter rules the same overlaps end wrong."""
-    monkeypatch.setitem(queries("streams/recheck"), "reached", WAITS_FOR_NOBODY)
-    monkeypatch.setitem(queries("streams/recheck"), "claim", claim)
+    monkeypatch.setitem(recheck._SQL, "reached", WAITS_FOR_NOBODY)
+    monkeypatch.setitem(recheck._SQL, "claim", claim)
     pair = PAIRS[name]
     overlap(shop, pair, order_begins=pair.order_asks == asker_begins, order_commits=pair.order_asks)
     assert not pair.is_right(shop)
@@ -171,7 +171,7 @@ def test_a_transaction_without_a_part_in_it_is_waited_for_and_then_forgotten(sho
     bystander = shop.batch()
     bystander.begin()
     shop.consume(REGISTERED_LATER)
-    assert shop.recheck.recheck().waiting
+    assert shop.recheck.recheck_orders().waiting
     assert (shop.work_off(), shop.queued()) == (0, 1)
     bystander.commit()
     assert (shop.work_off(), shop.queued()) == (1, 0)
@@ -183,9 +183,9 @@ def test_whoever_begins_after_the_mark_is_not_waited_for(shop: Shop) -> None:
     before = shop.batch()
     before.begin()
     shop.consume(REGISTERED_LATER)
-    assert shop.recheck.recheck().waiting
+    assert shop.recheck.recheck_orders().waiting
     late = shop.batch()
     late.begin()
     before.commit()
-    assert shop.recheck.recheck().rows == 1
+    assert shop.recheck.recheck_orders().rows == 1
     late.commit()

@@ -9,9 +9,9 @@ import pytest
 from cli.demo.story import Story, TopicName, load_story
 from cli.demo.upstream import Json
 from schemas.carriers import CodeTable, Meaning
-from schemas.upstream.envelope import Kind, Unreadable, read
+from schemas.upstream.envelope import RecordKind, Unreadable, read
 
-LIKELY: dict[TopicName, Kind] = {
+LIKELY: dict[TopicName, RecordKind] = {
     "orders": "order",
     "deliveries": "delivery",
     "customers": "customer",

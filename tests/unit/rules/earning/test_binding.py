@@ -57,9 +57,7 @@ def test_the_creation_counts_not_when_the_order_was_heard_of() -> None:
     assert engine.points() == 100
 
 
-def test_what_is_applied_later_changes_nothing_for_an_order_heard_of_before_even_when_it_reaches_back() -> (
-    None
-):
+def test_what_is_applied_later_changes_no_known_order_even_when_it_reaches_back() -> None:
     engine = InMemoryEngine()
     engine.apply(settings(effective=day("11-01"), earn=ONE_POINT))
     engine.consume(order(created=day("11-29")), when=day("11-29"))
@@ -216,7 +214,7 @@ def test_the_module_needs_no_app() -> None:
     assert engine.points() == 100
 
 
-def test_settings_applied_after_the_first_word_of_an_order_do_not_bind_it_even_if_that_was_about_its_parcel() -> (
+def test_settings_applied_after_an_orders_first_record_do_not_bind_it_even_if_of_its_parcel() -> (
     None
 ):
     engine = InMemoryEngine()

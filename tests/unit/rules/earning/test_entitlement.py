@@ -1,4 +1,4 @@
-"""The one law: where entitlement and postings of an order differ, the difference is posted (SPEC 2.6, 4)."""
+"""The one law: where entitlement and postings differ, the difference is posted (SPEC 2.6, 4)."""
 
 from itertools import permutations
 
@@ -132,9 +132,7 @@ def test_every_event_twice_changes_nothing() -> None:
 # --- episodes
 
 
-def test_finality_lost_after_the_grant_is_clawed_back_and_planned_again_with_a_new_due_date_and_expiry() -> (
-    None
-):
+def test_finality_lost_after_the_grant_is_clawed_back_and_planned_again_with_new_dates() -> None:
     made = engine()
     made.consume(order(), delivery("arrived", day("12-26")), when=day("12-26"))
     made.until(day("12-29"))
@@ -164,9 +162,7 @@ def test_arrived_collected_and_more_records_of_the_same_finality_post_nothing() 
     assert made.history() == [("granted", 100)]
 
 
-def test_a_later_final_moment_whose_due_date_has_passed_posts_nothing_when_the_expiry_is_the_same() -> (
-    None
-):
+def test_a_later_final_moment_due_already_posts_nothing_when_the_expiry_is_the_same() -> None:
     made = granted()
     made.consume(delivery("arrived", day("12-05"), arrived_at=day("12-05")), when=day("12-20"))
     assert made.history() == [("granted", 100)]
@@ -563,7 +559,10 @@ def test_of_several_parcels_those_that_go_back_after_the_due_date_change_nothing
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_parcel_that_goes_back_after_the_due_date_does_not_move_it(*, late: bool) -> None:
-    """A return between the other parcel's due date and the order's own is counted, however late all is heard."""
+    """A return between the other parcel's due date and the order's own is counted.
+
+    However late all of it comes.
+    """
     story = [
         (order(), day("11-29")),
         (delivery("arrived", day("12-01")), day("12-01")),

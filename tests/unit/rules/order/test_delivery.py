@@ -26,19 +26,21 @@ def words(text: str) -> list[str]:
 # The lines of the help page (001 §6) with the upstream codes that stand for them, or a name of
 # ours.
 FINAL_AT_ARRIVED = words("""
-tw_tcat_roomtemp tw_tcat_roomtemp_cod tw_tcat_refrigerated tw_tcat_refrigerated_cod tw_tcat_frozen tw_tcat_frozen_cod
-hct_home non_integrated cross_border_711_home_delivery hk_integrated_sfexpress sfexpress ninja_van
-sl_logistics_ninjavan sl_logistics_ninjavan_cod sl_logistics_kerry_th_nd sl_logistics_kerry_th_nd_cod
-sl_logistics_kerry_th_2d sl_logistics_kerry_th_2d_cod sl_logistics_kerry_th_3d sl_logistics_kerry_th_3d_cod hk_sfplus
-yun_express post ghtk cn_my_home cn_th_home sl_logistics_yto_home sl_logistics_yto_home_cod
-sl_logistics_yto_special_home sl_logistics_yto_special_home_cod
+tw_tcat_roomtemp tw_tcat_roomtemp_cod tw_tcat_refrigerated tw_tcat_refrigerated_cod tw_tcat_frozen
+tw_tcat_frozen_cod hct_home non_integrated cross_border_711_home_delivery hk_integrated_sfexpress
+sfexpress ninja_van sl_logistics_ninjavan sl_logistics_ninjavan_cod sl_logistics_kerry_th_nd
+sl_logistics_kerry_th_nd_cod sl_logistics_kerry_th_2d sl_logistics_kerry_th_2d_cod
+sl_logistics_kerry_th_3d sl_logistics_kerry_th_3d_cod hk_sfplus yun_express post ghtk cn_my_home
+cn_th_home sl_logistics_yto_home sl_logistics_yto_home_cod sl_logistics_yto_special_home
+sl_logistics_yto_special_home_cod
 """)
 FINAL_AT_COLLECTED = words("""
-custom custom_return store_pickup tw_711_nopay tw_711_pay tw_711_b2c_nopay tw_711_b2c_pay 711_return_nopay
-emap_only_711 tw_simple_711 tw_fm_c2c_nopay tw_fm_c2c_pay tw_fm_b2c_nopay tw_fm_b2c_pay emap_only_fm
-tw_simple_familymart sl_logistics_fmt_freeze_pay sl_logistics_fmt_freeze_nopay tw_ezship
-cross_border_711_store_pick_up hk_integrated_sf_pickup hk_pakpobox hop sl_logistics_yto_store
-sl_logistics_yto_store_cod sl_logistics_yto_special_store sl_logistics_yto_special_store_cod
+custom custom_return store_pickup tw_711_nopay tw_711_pay tw_711_b2c_nopay tw_711_b2c_pay
+711_return_nopay emap_only_711 tw_simple_711 tw_fm_c2c_nopay tw_fm_c2c_pay tw_fm_b2c_nopay
+tw_fm_b2c_pay emap_only_fm tw_simple_familymart sl_logistics_fmt_freeze_pay
+sl_logistics_fmt_freeze_nopay tw_ezship cross_border_711_store_pick_up hk_integrated_sf_pickup
+hk_pakpobox hop sl_logistics_yto_store sl_logistics_yto_store_cod sl_logistics_yto_special_store
+sl_logistics_yto_special_store_cod
 """)
 CRM = {"plan": "basic", "modules": ["crm_credits"]}
 
