@@ -7,18 +7,20 @@ import typer
 from typer.core import TyperGroup
 
 from cli.commands import (
+    balance,
     carriers,
     compare_upstream,
     cursor,
     dlq,
     doctor,
     explain,
-    member,
+    history,
     migrate,
     resume,
     run,
     settings,
     status,
+    topics,
 )
 from cli.demo import command
 from cli.support.errors import Exit, failure_of
@@ -94,10 +96,10 @@ def options(
 
 app.command("run", help=run.HELP)(run.run_command)
 app.command("migrate")(migrate.migrate_command)
-app.add_typer(migrate.topics_app, name="topics")
+app.add_typer(topics.app, name="topics")
 app.add_typer(settings.app, name="settings")
-app.command("balance")(member.balance_command)
-app.command("history")(member.history_command)
+app.command("balance")(balance.balance_command)
+app.command("history")(history.history_command)
 app.command("explain")(explain.explain_command)
 app.command("compare-upstream")(compare_upstream.compare_command)
 app.add_typer(carriers.app, name="carriers")

@@ -18,7 +18,7 @@ PURGE_BATCH = 1000
 """Records and numbers per transaction."""
 PURGE_SECONDS = 600.0
 """Between two looks, once nothing is left to forget: the limits are days."""
-SLEEP_SECONDS = 0.2
+CLEANUP_SLEEP_SECONDS = 0.2
 """Between two turns, so that the loop is seen to turn, and a signal ends it at once."""
 
 
@@ -35,7 +35,7 @@ class Cleanup(SettlingWorker):
         if time.monotonic() > self._purge_at and self.purge() == 0:
             self.ask_for_codes()
             self._purge_at = time.monotonic() + PURGE_SECONDS
-        return SLEEP_SECONDS
+        return CLEANUP_SLEEP_SECONDS
 
     def purge(self, limit: int = PURGE_BATCH) -> int:
         """Forgets quarantined bytes and parked reports whose time is over.

@@ -12,7 +12,7 @@ from store.reads import gauges
 
 EXPIRY_BATCH = 1000
 """Accounts per transaction."""
-SLEEP_SECONDS = 0.2
+EXPIRY_SLEEP_SECONDS = 0.2
 """Between two looks: timers act within a second."""
 
 
@@ -23,7 +23,7 @@ class Expiry(SettlingWorker):
         """One claim; a full one means that there is more."""
         accounts = self.expire()
         metrics.EXPIRED_ACCOUNTS.inc(accounts)
-        return 0.0 if accounts == EXPIRY_BATCH else SLEEP_SECONDS
+        return 0.0 if accounts == EXPIRY_BATCH else EXPIRY_SLEEP_SECONDS
 
     def expire(self, limit: int = EXPIRY_BATCH) -> int:
         """One transaction's worth of accounts; how many there were."""

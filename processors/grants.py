@@ -28,7 +28,7 @@ LOOK_UP_SECONDS = 0.5
 was granted lies dead in the index until it is vacuumed: a claim from the beginning walks over all
 of it, 4 ms for every 100,000.
 """
-LONGEST_SLEEP = 0.2
+GRANT_SLEEP_SECONDS = 0.2
 """Seconds: timers act within a second, and nothing wakes us for a new plan."""
 
 
@@ -60,9 +60,9 @@ class Grants(SettlingWorker):
             _observe(granted, time.perf_counter() - began)
             return 0.0
         soonest, now = gauges.next_due(raw(self._connection))
-        left = LONGEST_SLEEP if soonest is None else (soonest - now) / SECOND
+        left = GRANT_SLEEP_SECONDS if soonest is None else (soonest - now) / SECOND
         # What is overdue and was not claimed is in another worker's hands.
-        return min(LONGEST_SLEEP, left) if left > 0 else LONGEST_SLEEP / 10
+        return min(GRANT_SLEEP_SECONDS, left) if left > 0 else GRANT_SLEEP_SECONDS / 10
 
     def grant(self, limit: int = GRANT_BATCH) -> GrantResult:
         """One transaction's worth of due orders, shared among the merchants that have any."""

@@ -29,7 +29,7 @@ RELAY_BATCH = 5000
 """Outbox rows at most before they are deleted."""
 SHARD_SECONDS = 1.0
 """Between two looks for shards of a relay that died."""
-FIRST_SLEEP, LONGEST_SLEEP = 0.01, 0.05
+FIRST_RELAY_SLEEP, LONGEST_RELAY_SLEEP = 0.01, 0.05
 """Seconds to wait while the outbox is empty, growing from the first to the longest."""
 FULL_HEAD, GATHER_SECONDS = 1_000, 0.02
 """After a head of fewer records the relay lets more come together: a few at a time cost both
@@ -94,7 +94,7 @@ class Relay(DatabaseWorker):
         self._failures: list[KafkaError] = []
         self._recorded: Counter[str] = Counter()
         self._sent: Counter[OutboxKind] = Counter()
-        self._sleep = FIRST_SLEEP
+        self._sleep = FIRST_RELAY_SLEEP
         self._heads: dict[int, tuple[int, float]] = {}
         self._check_topics()
         super().__init__(connection)
@@ -140,9 +140,9 @@ class Relay(DatabaseWorker):
         delivered = self.deliver()
         if delivered.rows:
             _observe(delivered)
-            self._sleep = FIRST_SLEEP
+            self._sleep = FIRST_RELAY_SLEEP
             return 0.0 if sum(delivered.rows.values()) >= FULL_HEAD else GATHER_SECONDS
-        self._sleep = min(LONGEST_SLEEP, self._sleep * 1.2)
+        self._sleep = min(LONGEST_RELAY_SLEEP, self._sleep * 1.2)
         return self._sleep if self.shards else SHARD_SECONDS
 
     def take_shards(self) -> None:

@@ -22,10 +22,8 @@ from store.orders.orders import OrderKey, OrderRow, write_plans
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
 from store.streams import recheck
-from store.streams.recheck import Kind, RecheckRequest
-
-TRACEPARENT = "traceparent"
-"""The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
+from store.streams.outbox import TRACEPARENT
+from store.streams.recheck import RecheckKind, RecheckRequest
 
 
 class Trigger(NamedTuple):
@@ -121,7 +119,7 @@ def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None
     if newly:
         # A child that is in hand may have been bound before its parent was, so it is no exception.
         asked += [
-            RecheckRequest(Kind.ORDER, *child)
+            RecheckRequest(RecheckKind.ORDER, *child)
             for child in families.children(cursor, [row.key for row in newly])
         ]
     recheck.add(cursor, asked)
@@ -147,7 +145,7 @@ def _bind_children(
     """
     kin = [Kin(row.merchant_no, parent, row.order_id) for row, parent in children]
     asked = [
-        RecheckRequest(Kind.ORDER, one.merchant_no, one.child_id)
+        RecheckRequest(RecheckKind.ORDER, one.merchant_no, one.child_id)
         for one in families.add(cursor, kin)
     ]
     new = {(one.merchant_no, one.key) for one in asked}

@@ -1,5 +1,6 @@
-"""Writes what others build on: a JSON Schema per message, and an AsyncAPI document of the topics (`published/`).
+"""Writes what others build on to `published/`: JSON Schemas and an AsyncAPI document of the topics.
 
+There is one schema a message, and under `answers/` one for the `--json` of each command.
 `python -m schemas.publish` writes the files; with `--check` it only names the stale ones, and exits
 with 1.
 """
@@ -8,13 +9,14 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import yaml
-from pydantic import AliasChoices, BaseModel
+from pydantic import AliasChoices, BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import ModelSchema
 
+from schemas.answers import ANSWERS
 from schemas.events import PointsChanged, SettingsChanged
 from schemas.settings import SettingsDocument
 from schemas.upstream.envelope import Envelope
@@ -30,7 +32,6 @@ from schemas.upstream.resources import (
 
 PUBLISHED: Final = Path(__file__).parent / "published"
 
-# Every message with a schema, by file name: one line each.
 MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "carrier-report": RawReport,
     "points-changed": PointsChanged,
@@ -43,6 +44,7 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "upstream-order-removed": Envelope[RemovedOrder],
     "upstream-return-order": Envelope[ReturnResource],
 }
+"""Every message with a schema, by file name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ _DEAD_HEADERS: Final = (
 )
 _CLOUD_EVENT: Final = (
     "CloudEvents 1.0, binary mode: ce_id (the event_id), ce_type (points.<type>.v1), ce_source"
-    " (/member-points/<merchant>), ce_subject (the member), ce_time; content-type application/json; traceparent when"
-    " known."
+    " (/member-points/<merchant>), ce_subject (the member), ce_time; content-type"
+    " application/json; traceparent when known."
 )
 
 TOPICS: Final = (
@@ -77,9 +79,10 @@ TOPICS: Final = (
         "commerce.orders.v1",
         "receive",
         _ANY_KEY,
-        "The platform's webhook envelopes with topic order/* (split_order and combine_orders among them), order_delivery/*,"
-        " return_order/*, pos_return_order/*, application/install and application/uninstall. The schemas name what is read of"
-        " them; whatever else a record has is ignored.",
+        "The platform's webhook envelopes with topic order/* (split_order and combine_orders among"
+        " them), order_delivery/*, return_order/*, pos_return_order/*, application/install and"
+        " application/uninstall. The schemas name what is read of them; whatever else a record has"
+        " is ignored.",
         (
             "upstream-order",
             "upstream-order-delivery",
@@ -92,24 +95,26 @@ TOPICS: Final = (
         "commerce.deliveries.v1",
         "receive",
         _ANY_KEY,
-        "The same envelopes with topic order_delivery/*, and carriers' reports, which have no envelope: with a tracking"
-        " number, an order's id or both, and with a code, a text or both. An order's id joins a report by itself; a tracking"
-        " number joins it to the order that names it, in whatever order the two come.",
+        "The same envelopes with topic order_delivery/*, and carriers' reports, which have no"
+        " envelope: with a tracking number, an order's id or both, and with a code, a text or both."
+        " An order's id joins a report by itself; a tracking number joins it to the order that"
+        " names it, in whatever order the two come.",
         ("upstream-order-delivery", "carrier-report"),
     ),
     Topic(
         "commerce.customers.v1",
         "receive",
         _ANY_KEY,
-        "The same envelopes with topic user/* and customer/*. A record with neither registered_at nor is_member says nothing"
-        " of points, and is ignored.",
+        "The same envelopes with topic user/* and customer/*. A record with neither registered_at"
+        " nor is_member says nothing of points, and is ignored.",
         ("upstream-customer",),
     ),
     Topic(
         "points.changed.v1",
         "send",
         "merchant:member",
-        "Every change of a member's points, in the order of `sequence`. At least once: drop a `sequence` seen before.",
+        "Every change of a member's points, in the order of `sequence`. At least once: drop a"
+        " `sequence` seen before.",
         ("points-changed",),
         _CLOUD_EVENT,
     ),
@@ -130,6 +135,9 @@ TOPICS: Final = (
 def rendered() -> dict[str, str]:
     """The text of every published file, by file name."""
     texts = {f"{name}.schema.json": _schema(name, model) for name, model in MESSAGES.items()}
+    for name, (model, is_list) in ANSWERS.items():
+        of: Any = list[model] if is_list else model  # type: ignore[valid-type]
+        texts[f"answers/{name}.schema.json"] = _schema(f"answers:{name}", of)
     texts["asyncapi.yaml"] = yaml.safe_dump(
         _asyncapi(), sort_keys=False, allow_unicode=True, width=118
     )
@@ -139,27 +147,24 @@ def rendered() -> dict[str, str]:
 def stale() -> list[str]:
     """The names of published files that are missing, left over, or not what the models say."""
     texts = rendered()
-    there = (
-        {path.name: path.read_text("utf-8") for path in PUBLISHED.iterdir()}
-        if PUBLISHED.is_dir()
-        else {}
-    )
+    files = (path for path in PUBLISHED.rglob("*") if path.is_file())
+    there = {path.relative_to(PUBLISHED).as_posix(): path.read_text("utf-8") for path in files}
     return sorted(
         name for name in texts.keys() | there.keys() if texts.get(name) != there.get(name)
     )
 
 
-def _schema(name: str, model: type[BaseModel]) -> str:
+def _schema(name: str, of: Any) -> str:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:member-points:{name}",
-        **model.model_json_schema(schema_generator=_WithEveryName),
+        **TypeAdapter(of).json_schema(schema_generator=_WithEveryName),
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 class _WithEveryName(GenerateJsonSchema):
-    """A field that upstream sends under one of several names (`id` or `_id`) has all of them in its schema."""
+    """Shows every name of a field that upstream sends under one of several (`id` or `_id`)."""
 
     def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
         """As pydantic's, which would show the first name only."""
@@ -182,7 +187,8 @@ def _asyncapi() -> dict[str, object]:
         "info": {
             "title": "Member Points",
             "version": "1.0.0",
-            "description": "The topics by their default names; every name can be changed by configuration.",
+            "description": "The topics by their default names;"
+            " every name can be changed by configuration.",
         },
         "defaultContentType": "application/json",
         "channels": {_id(topic): _channel(topic) for topic in TOPICS},
@@ -228,10 +234,10 @@ def main(arguments: list[str]) -> int:
         for name in names:
             sys.stderr.write(f"{name} is stale; run python -m schemas.publish\n")
         return 1 if names else 0
-    PUBLISHED.mkdir(exist_ok=True)
     texts = rendered()
     for name in names:
         if name in texts:
+            (PUBLISHED / name).parent.mkdir(parents=True, exist_ok=True)
             (PUBLISHED / name).write_text(texts[name], "utf-8")
         else:
             (PUBLISHED / name).unlink()

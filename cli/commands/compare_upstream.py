@@ -1,18 +1,19 @@
-"""`points compare-upstream`: the platform's own figure of each order beside ours, differences by reason (SPEC 7)."""
+"""`points compare-upstream`: the platform's own figures compared with ours (SPEC 7)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.support.console import JsonOption, emit, out, slow_progress
-from cli.support.wiring import configuration, connect
+from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from store.reads.upstream_figures import Judged
+    from schemas.answers.orders import ComparedOrder, ComparisonOutcome, UpstreamComparison
+    from store.reads.upstream_figures import DecidedOrder
 
 WORDS = {
     "equal": "the same points after the same days",
@@ -23,59 +24,47 @@ WORDS = {
     "cancelled": "with us it is cancelled or removed",
     "returned": "with us it is wholly returned",
 }
-"""What an outcome says; every other one is a reason why we give nothing, as `explain` names it."""
-
-
-class Example(NamedTuple):
-    """One order with both figures. Days are None where nobody told or bound them."""
-
-    merchant_id: str
-    order_id: str
-    upstream_points: int
-    our_points: int
-    upstream_days: int | None
-    our_days: int | None
+"""What an outcome says; every other one is a reason why we give nothing, as in `explain`."""
 
 
 @dataclass(slots=True)
-class Group:
-    """The orders with one outcome: how many, the sums of both sides, and some of them."""
+class _Group:
+    """The orders with one outcome, while they are counted."""
 
-    outcome: str
     orders: int = 0
     upstream_points: int = 0
     our_points: int = 0
-    examples: list[Example] = field(default_factory=list)
+    examples: "list[ComparedOrder]" = field(default_factory=list)
 
-    def add(self, example: Example, limit: int) -> None:
+    def add(self, order: "ComparedOrder", limit: int) -> None:
         """One order more."""
         self.orders += 1
-        self.upstream_points += example.upstream_points
-        self.our_points += example.our_points
+        self.upstream_points += order.upstream_points
+        self.our_points += order.our_points
         if len(self.examples) < limit:
-            self.examples.append(example)
+            self.examples.append(order)
 
 
 def compare_command(
     merchant: Annotated[
-        str | None, typer.Argument(help="The merchant's id; all merchants without.")
+        str | None, typer.Argument(help="The merchant's id; without it, all merchants.")
     ] = None,
     limit: Annotated[
         int,
-        typer.Option("--limit", help="Show so many orders of each difference.", min=0, max=10_000),
+        typer.Option("--limit", help="Show this many orders of each outcome.", min=0, max=10_000),
     ] = 3,
     json_: JsonOption = False,
 ) -> None:
-    """Compare the platform's own figures (member_point_summary) with our_points.
+    """Compare the platform's own figures (member_point_summary) with ours.
 
-    It changes nothing: they are never paid.
+    It changes nothing: points are never granted from them.
     """
-    with connect(configuration()) as connection, slow_progress("comparing") as advance:
-        groups = compare(connection, merchant, limit, advance)
+    with connect(database_configuration()) as connection, slow_progress("comparing") as advance:
+        comparison = compare(connection, merchant, limit, advance)
     if json_:
-        emit(compared_json(groups))
+        emit(comparison)
     else:
-        _print(groups)
+        _print(comparison)
 
 
 def compare(
@@ -83,62 +72,65 @@ def compare(
     merchant: str | None,
     limit: int,
     advance: Callable[[int, int], None],
-) -> list[Group]:
+) -> "UpstreamComparison":
     """All outcomes, `equal` first, then by how many orders have them.
 
-    Tells `advance` how many of how many are done.
+    `advance` is called with how many of how many orders are done.
     """
+    from schemas.answers.orders import ComparisonOutcome, UpstreamComparison
     from store.reads import upstream_figures
 
-    groups: dict[str, Group] = {}
+    groups: dict[str, _Group] = {}
     for page in upstream_figures.with_figures(connection, merchant):
-        for judged in page.orders:
-            found = _example(judged)
-            if found is not None:
-                outcome, example = found
-                groups.setdefault(outcome, Group(outcome)).add(example, limit)
+        for order in page.orders:
+            compared = _compared(order)
+            if compared is not None:
+                outcome, example = compared
+                groups.setdefault(outcome, _Group()).add(example, limit)
         advance(page.done, page.total)
-    return sorted(
-        groups.values(), key=lambda group: (group.outcome != "equal", -group.orders, group.outcome)
+    outcomes = [
+        ComparisonOutcome(
+            outcome=outcome,
+            orders=group.orders,
+            upstream_points=group.upstream_points,
+            our_points=group.our_points,
+            examples=tuple(group.examples),
+        )
+        for outcome, group in groups.items()
+    ]
+    outcomes.sort(key=lambda each: (each.outcome != "equal", -each.orders, each.outcome))
+    return UpstreamComparison(
+        orders=sum(each.orders for each in outcomes),
+        upstream_points=sum(each.upstream_points for each in outcomes),
+        our_points=sum(each.our_points for each in outcomes),
+        outcomes=tuple(outcomes),
     )
 
 
-def _example(one: "Judged") -> tuple[str, Example] | None:
+def _compared(order: "DecidedOrder") -> "tuple[str, ComparedOrder] | None":
     """The outcome of one order; None when the platform gave no figure."""
     from rules.earning.upstream_figures import compare, our_points
+    from schemas.answers.orders import ComparedOrder
     from schemas.packing import unpack_id
 
-    record, outcome = one.facts.record, compare(one.facts, one.rules, one.decided)
+    record, outcome = order.facts.record, compare(order.facts, order.rules, order.decided)
     if record is None or record.summary_points is None or outcome is None:
         return None
-    days = one.rules.pending_days if one.rules is not None else None
-    figures = (record.summary_points, our_points(one.decided), record.summary_days, days)
-    return outcome, Example(one.merchant_id, unpack_id(one.order_id), *figures)
+    return outcome, ComparedOrder(
+        merchant_id=order.merchant_id,
+        order_id=unpack_id(order.order_id),
+        upstream_points=record.summary_points,
+        our_points=our_points(order.decided),
+        upstream_days=record.summary_days,
+        our_days=order.rules.pending_days if order.rules is not None else None,
+    )
 
 
-def compared_json(groups: list[Group]) -> dict[str, Any]:
-    """The report for programs: orders that have a figure of the platform, and both sums, in all and by outcome."""
-    return {
-        "orders": sum(group.orders for group in groups),
-        "upstream_points": sum(group.upstream_points for group in groups),
-        "our_points": sum(group.our_points for group in groups),
-        "outcomes": [
-            {
-                "outcome": group.outcome,
-                "orders": group.orders,
-                "upstream_points": group.upstream_points,
-                "our_points": group.our_points,
-                "examples": [example._asdict() for example in group.examples],
-            }
-            for group in groups
-        ],
-    }
-
-
-def _print(groups: list[Group]) -> None:
+def _print(comparison: "UpstreamComparison") -> None:
     from rich.table import Table
 
-    if not groups:
+    outcomes = comparison.outcomes
+    if not outcomes:
         out().print("no order carries a figure of the platform (member_point_summary)")
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
@@ -146,49 +138,34 @@ def _print(groups: list[Group]) -> None:
     for name in ("orders", "theirs", "ours", "difference"):
         table.add_column(name, justify="right")
     table.add_column("", style="dim")
-    for group in groups:
-        colour = "green" if group.outcome == "equal" else "yellow"
-        word = WORDS.get(group.outcome, "we give nothing: see `points explain`")
-        table.add_row(f"[{colour}]{group.outcome}[/]", *_figures([group]), word)
-    if len(groups) > 1:
-        table.add_row("[bold]all[/]", *_figures(groups), "")
+    for each in outcomes:
+        colour = "green" if each.outcome == "equal" else "yellow"
+        word = WORDS.get(each.outcome, "we give nothing: see `points explain`")
+        table.add_row(f"[{colour}]{each.outcome}[/]", *_figures(each), word)
+    if len(outcomes) > 1:
+        table.add_row("[bold]all[/]", *_figures(comparison), "")
     out().print(table)
-    _print_examples([group for group in groups if group.outcome != "equal" and group.examples])
+    _print_examples([each for each in outcomes if each.outcome != "equal" and each.examples])
 
 
-def _figures(groups: list[Group]) -> list[str]:
-    theirs, our_points = (
-        sum(group.upstream_points for group in groups),
-        sum(group.our_points for group in groups),
-    )
-    return [
-        f"{sum(group.orders for group in groups):,}",
-        f"{theirs:,}",
-        f"{our_points:,}",
-        f"{our_points - theirs:+,}" if our_points != theirs else "0",
-    ]
+def _figures(counted: "ComparisonOutcome | UpstreamComparison") -> list[str]:
+    theirs, ours = counted.upstream_points, counted.our_points
+    difference = f"{ours - theirs:+,}" if ours != theirs else "0"
+    return [f"{counted.orders:,}", f"{theirs:,}", f"{ours:,}", difference]
 
 
-def _print_examples(groups: list[Group]) -> None:
+def _print_examples(outcomes: "Sequence[ComparisonOutcome]") -> None:
     from rich.markup import escape
 
-    for group in groups:
-        out().print(f"\n[yellow]{group.outcome}[/]", end="")
-        out().print(
-            f" [dim]· {len(group.examples)} of {group.orders:,}[/]"
-            if group.orders > len(group.examples)
-            else ""
-        )
-        for one in group.examples:
-            theirs, our_points = f"{one.upstream_points:,}", f"{one.our_points:,}"
-            if (
-                one.upstream_days != one.our_days
-                and one.upstream_days is not None
-                and one.our_days is not None
-            ):
-                theirs, our_points = (
-                    f"{theirs} after {one.upstream_days} days",
-                    f"{our_points} after {one.our_days}",
-                )
-            ids = f"{escape(one.merchant_id)} {escape(one.order_id)}"
-            out().print(f"  {ids}  [dim]theirs[/] {theirs}[dim], ours[/] {our_points}")
+    for each in outcomes:
+        some_of = f"{len(each.examples)} of {each.orders:,}"
+        how_many = f" [dim]· {some_of}[/]" if each.orders > len(each.examples) else ""
+        out().print(f"\n[yellow]{each.outcome}[/]{how_many}")
+        for order in each.examples:
+            theirs, ours = f"{order.upstream_points:,}", f"{order.our_points:,}"
+            days = (order.upstream_days, order.our_days)
+            if None not in days and order.upstream_days != order.our_days:
+                theirs = f"{theirs} after {order.upstream_days} days"
+                ours = f"{ours} after {order.our_days}"
+            ids = f"{escape(order.merchant_id)} {escape(order.order_id)}"
+            out().print(f"  {ids}  [dim]theirs[/] {theirs}[dim], ours[/] {ours}")

@@ -1,16 +1,17 @@
 """`points cursor show | adopt`: pipelines' positions, and new ones after a topic changed (I6)."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.support.console import JsonOption, emit, out
 from cli.support.errors import Exit, Failure
-from cli.support.wiring import configuration, connect
+from cli.support.wiring import configuration, connect, database_configuration
 
 if TYPE_CHECKING:
     from cli.support.broker import Broker, LogEnds, TopicInfo
+    from schemas.answers.streams import AdoptedPartition
     from store.streams.adoption import Adoption, KnownCursor
 
 app = typer.Typer(no_args_is_help=True, help="Positions of the pipelines in their topics.")
@@ -19,23 +20,15 @@ app = typer.Typer(no_args_is_help=True, help="Positions of the pipelines in thei
 @app.command("show")
 def show_command(json_: JsonOption = False) -> None:
     """Show every cursor and what became of its records, also those of former topics."""
+    from schemas.answers.streams import CursorAnswer
     from store.streams import adoption
 
-    with connect(configuration()) as connection:
+    with connect(database_configuration()) as connection:
         rows = adoption.known(connection)
     if json_:
-        emit([cursor_json(row) for row in rows])
+        emit([CursorAnswer.model_validate(row) for row in rows])
     else:
         print_cursors(rows)
-
-
-def cursor_json(row: "KnownCursor") -> dict[str, Any]:
-    """A cursor for programs. `retired`: history only."""
-    from schemas.ids import iso
-
-    told = row._asdict()
-    told["updated_at"] = iso(row.updated_at) if row.updated_at else None
-    return told | {"retired": row.retired}
 
 
 def print_cursors(rows: "list[KnownCursor]") -> None:
@@ -104,16 +97,24 @@ def adopt_command(
             _ask()
         adoption.adopt(connection, broker.cluster, plans)
     if json_:
-        emit(
-            [
-                {"pipeline": p.pipeline, **p.place._asdict(), "start": p.start, "why": p.why}
-                for p in plans
-            ]
-        )
+        emit([_adopted(each) for each in plans])
     elif plans:
         out().print("adopted; workers that stopped over it can be started again")
     else:
         out().print("nothing to adopt: every cursor lies in the log of its topic")
+
+
+def _adopted(adoption: "Adoption") -> "AdoptedPartition":
+    from schemas.answers.streams import AdoptedPartition
+
+    return AdoptedPartition(
+        pipeline=adoption.pipeline,
+        topic=adoption.place.topic,
+        topic_uuid=adoption.place.topic_uuid,
+        partition=adoption.place.partition,
+        start=adoption.start,
+        why=adoption.why,
+    )
 
 
 def _check_start(start: str, partition: int | None) -> None:

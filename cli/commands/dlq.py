@@ -6,12 +6,13 @@ import typer
 
 from cli.support.console import JsonOption, emit, out
 from cli.support.errors import Exit, Failure
-from cli.support.wiring import configuration, connect
+from cli.support.wiring import configuration, connect, database_configuration
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
     from processors.runtime.configuration import Configuration
+    from schemas.answers.streams import DeadLetterAnswer
     from store.streams.dead_letters import Letter, Summary
 
 app = typer.Typer(
@@ -26,30 +27,15 @@ Ids = Annotated[
 @app.command("list")
 def list_command(json_: JsonOption = False) -> None:
     """List all dead letters, oldest first."""
+    from schemas.answers.streams import DeadLetterListEntry
     from store.streams import dead_letters
 
-    with connect(configuration()) as connection:
+    with connect(database_configuration()) as connection:
         rows = dead_letters.listed(connection)
     if json_:
-        emit([summary_json(row) for row in rows])
+        emit([DeadLetterListEntry.model_validate(row) for row in rows])
     else:
         _print_list(rows)
-
-
-def summary_json(row: "Summary") -> dict[str, Any]:
-    """The contract's shape."""
-    from schemas.ids import iso
-
-    return {
-        "id": row.id,
-        "topic": row.topic,
-        "partition": row.partition,
-        "offset": row.offset,
-        "reason": row.reason,
-        "message": row.message,
-        "received_at": iso(row.received_at),
-        "redriven_at": iso(row.redriven_at) if row.redriven_at is not None else None,
-    }
 
 
 def _state(row: "Summary") -> str:
@@ -97,49 +83,51 @@ def show_command(
     """Show one dead letter, with everything masked that may be personal."""
     from store.streams import dead_letters
 
-    with connect(configuration()) as connection:
+    with connect(database_configuration()) as connection:
         letter = dead_letters.letter(connection, number)
-    shown = letter_json(letter)
+    answer = _answer(letter)
     if json_:
-        emit(shown)
-        return
+        emit(answer)
+    else:
+        _print_letter(answer, _state(letter.summary))
+
+
+def _answer(letter: "Letter") -> "DeadLetterAnswer":
+    """One dead letter, redacted."""
+    from cli.support.redaction import shown_headers, shown_key, shown_value
+    from schemas.answers.streams import DeadLetterAnswer, DeadLetterListEntry
+
+    listed = DeadLetterListEntry.model_validate(letter.summary)
+    return DeadLetterAnswer(
+        **dict(listed),
+        discarded_at=letter.summary.discarded_at,
+        pipeline=letter.pipeline,
+        merchant_id=letter.merchant_id,
+        timestamp=letter.timestamp,
+        key=shown_key(letter.key),
+        headers=tuple((str(name), value) for name, value in shown_headers(letter.headers)),
+        value=shown_value(letter.value),
+        value_bytes=len(letter.value) if letter.value is not None else None,
+    )
+
+
+def _print_letter(answer: "DeadLetterAnswer", state: str) -> None:
     import orjson
     from rich.markup import escape
 
     console = out()
-    summary = letter.summary
-    what = f"[yellow]{escape(summary.reason)}[/]: {escape(summary.message)}"
-    console.print(f"[bold]{number}[/]  {_state(summary)}  {what}")
+    what = f"[yellow]{escape(answer.reason)}[/]: {escape(answer.message)}"
+    console.print(f"[bold]{answer.id}[/]  {state}  {what}")
+    fields = answer.model_dump(mode="json")
     for name in ("topic", "partition", "offset", "received_at", "timestamp", "merchant_id", "key"):
-        if shown[name] is not None:
-            console.print(f"[dim]{name:12}[/] {escape(str(shown[name]))}")
-    for name, value in shown["headers"]:
-        console.print(f"[dim]header[/]       {escape(name)}: {escape(str(value))}")
-    value = shown["value"]
-    text = (
-        value
-        if isinstance(value, str)
-        else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    )
+        if fields[name] is not None:
+            console.print(f"[dim]{name:12}[/] {escape(str(fields[name]))}")
+    for name, header in answer.headers:
+        console.print(f"[dim]header[/]       {escape(name)}: {escape(str(header))}")
+    text = answer.value
+    if not isinstance(text, str):
+        text = orjson.dumps(text, option=orjson.OPT_INDENT_2).decode()
     console.print(escape(text), soft_wrap=True)
-
-
-def letter_json(found: "Letter") -> dict[str, Any]:
-    """One dead letter, redacted."""
-    from cli.support.redaction import shown_headers, shown_key, shown_value
-    from schemas.ids import iso
-
-    summary = found.summary
-    return summary_json(summary) | {
-        "discarded_at": iso(summary.discarded_at) if summary.discarded_at is not None else None,
-        "pipeline": found.pipeline,
-        "merchant_id": found.merchant_id,
-        "timestamp": iso(found.timestamp),
-        "key": shown_key(found.key),
-        "headers": shown_headers(found.headers),
-        "value": shown_value(found.value),
-        "value_bytes": len(found.value) if found.value is not None else None,
-    }
 
 
 @app.command("redrive")
@@ -154,6 +142,7 @@ def redrive_command(
     json_: JsonOption = False,
 ) -> None:
     """Send records back to the topics they came from, unchanged, once their cause is fixed."""
+    from schemas.answers.streams import RedriveResult
     from store.streams import dead_letters
 
     configured = configuration()
@@ -162,23 +151,25 @@ def redrive_command(
         if chosen:
             _check_topics(configured, connection, chosen)
             dead_letters.redrive(connection, chosen, again=again)
-    _print_done(
-        "redriven",
-        chosen,
-        "queued for the topics they came from; the relay sends them",
-        json_=json_,
-    )
+    if json_:
+        emit(RedriveResult(redriven=tuple(chosen)))
+    else:
+        _print_done(chosen, "queued for the topics they came from; the relay sends them")
 
 
 @app.command("discard")
 def discard_command(ids: Ids = None, json_: JsonOption = False) -> None:
     """Give records up: they stay in the list, and `redrive --all` leaves them out."""
+    from schemas.answers.streams import DiscardResult
     from store.streams import dead_letters
 
-    with connect(configuration()) as connection:
+    with connect(database_configuration()) as connection:
         chosen = _chosen(connection, ids, all_=False)
         dead_letters.discard(connection, chosen)
-    _print_done("discarded", chosen, "given up", json_=json_)
+    if json_:
+        emit(DiscardResult(discarded=tuple(chosen)))
+    else:
+        _print_done(chosen, "given up")
 
 
 def _chosen(
@@ -212,10 +203,8 @@ def _check_topics(
         )
 
 
-def _print_done(word: str, chosen: list[int], what: str, *, json_: bool) -> None:
-    if json_:
-        emit({word: chosen})
-    elif chosen:
+def _print_done(chosen: list[int], what: str) -> None:
+    if chosen:
         count = "1 record" if len(chosen) == 1 else f"{len(chosen):,} records"
         out().print(f"{count} {what}")
     else:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from cli.support.broker import Broker
     from processors.runtime.configuration import Configuration
+    from schemas.answers.operations import DoctorFinding
 
 Verdict = Literal["ok", "warning", "wrong"]
 CLOCK_SECONDS = 5.0
@@ -30,12 +31,18 @@ class Finding(NamedTuple):
     remedy: str = ""
     code: Exit = Exit.UNEXPECTED
 
+    def answer(self) -> "DoctorFinding":
+        """The line for programs."""
+        from schemas.answers.operations import DoctorFinding
+
+        return DoctorFinding(verdict=self.verdict, what=self.what, remedy=self.remedy or None)
+
 
 def doctor_command(json_: JsonOption = False) -> None:
     """Check configuration, Kafka, PostgreSQL, schema, rights, clock, pauses and backlogs."""
     findings = list(examine())
     if json_:
-        emit([{"verdict": f.verdict, "what": f.what, "remedy": f.remedy or None} for f in findings])
+        emit([f.answer() for f in findings])
     else:
         _print(findings)
     wrong = [f for f in findings if f.verdict == "wrong"]
@@ -113,7 +120,7 @@ def _attempt(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Find
 
 
 def _topics(configured: "Configuration", broker: "Broker") -> Iterator[Finding]:
-    from cli.commands.migrate import differences, wanted_topics
+    from cli.commands.topics import topic_differences, wanted_topics
 
     wanted = wanted_topics(configured)
     there = broker.topics(w.name for w in wanted)
@@ -129,7 +136,7 @@ def _topics(configured: "Configuration", broker: "Broker") -> Iterator[Finding]:
     for w in wanted:
         if w.name in there:
             have = there[w.name]
-            for line in differences(w, have, settings[w.name], configured, broker):
+            for line in topic_differences(w, have, settings[w.name], configured, broker):
                 yield Finding(
                     "warning",
                     f"topic {w.name}: {line}",
@@ -193,9 +200,10 @@ def _schema(
 def _rights(
     configured: "Configuration", connection: "Connection[tuple[Any, ...]]"
 ) -> Iterator[Finding]:
-    from store.reads import views
+    from store.reads import status
 
-    rights, role = views.ledger_rights(connection), configured.database.role or connection.info.user
+    rights = status.ledger_rights(connection)
+    role = configured.database.role or connection.info.user
     if not rights.adds:
         yield Finding(
             "wrong",
@@ -213,10 +221,10 @@ def _rights(
 
 
 def _clock(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
-    from store.reads import views
+    from store.reads import status
 
     before = time.time()
-    now = views.counted(connection).now / 1_000_000
+    now = status.table_counts(connection).now / 1_000_000
     apart = now - (before + time.time()) / 2
     if abs(apart) > CLOCK_SECONDS:
         ahead = "ahead of" if apart > 0 else "behind"
@@ -231,29 +239,29 @@ def _clock(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
 
 
 def _settings(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
-    from store.reads import views
+    from store.reads import status
 
-    without = views.merchants_without_settings(connection)
+    without = status.merchants_without_settings(connection)
     if without:
         shown = ", ".join(without[:5]) + (", …" if len(without) > 5 else "")  # noqa: PLR2004 - enough to begin with
         remedy = "their orders wait, unbound: `points settings apply MERCHANT FILE`"
         yield Finding("warning", f"settings: {len(without)} merchants have none: {shown}", remedy)
     else:
         yield Finding(
-            "ok", f"settings: all {views.counted(connection).merchants:,} merchants have some"
+            "ok", f"settings: all {status.table_counts(connection).merchants:,} merchants have some"
         )
 
 
 def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
-    from store.reads import views
+    from store.reads import status
 
-    paused = [p for p in views.pipelines(connection) if p.paused_at is not None]
+    paused = status.paused_pipelines(connection)
     for p in paused:
         remedy = f"look with `points dlq list`, mend what is wrong, then `points resume {p.name}`"
         yield Finding("wrong", f"pipeline {p.name}: paused: {p.reason}", remedy)
     if not paused:
         yield Finding("ok", "pipelines: none is paused")
-    waiting, shards = views.waiting(connection), views.relayed_shards(connection)
+    waiting, shards = status.outbox_stats(connection), status.relayed_shards(connection)
     oldest = f", the oldest of {waiting.oldest}" if waiting.oldest else ""
     if waiting.rows > BACKLOG:
         yield Finding(
@@ -269,7 +277,7 @@ def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", f"outbox: {waiting.rows:,} rows")
-    letters = views.letters(connection)
+    letters = status.dead_letter_stats(connection)
     if letters.open:
         yield Finding(
             "warning",
@@ -281,9 +289,9 @@ def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
 
 
 def _queue(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
-    from store.reads import views
+    from store.reads import status
 
-    queue = sum(views.recheck_queue(connection).values())
+    queue = sum(status.recheck_queue(connection).values())
     if queue > BACKLOG:
         yield Finding(
             "wrong", f"recheck: {queue:,} rows wait", "start more of them: `points run recheck`"

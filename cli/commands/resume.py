@@ -27,14 +27,15 @@ def resume_command(
     The records that paused it, a window of them, may pass into the dead letters this time; with
     --strict they may not.
     """
+    from schemas.answers.streams import ResumeResult
     from store.postgres.session import transaction
-    from store.reads import views
+    from store.reads import status
     from store.streams import adoption, quarantine
 
     configured = configuration()
     grace = 0 if strict else max(configured.poison.window, configured.poison.in_a_row)
     with connect(configured) as connection:
-        states = {state.name: state for state in views.pipelines(connection)}
+        states = {state.name: state for state in status.pipelines(connection)}
         known = states.keys() | {cursor.pipeline for cursor in adoption.known(connection)}
         if pipeline is not None and pipeline not in known:
             raise Failure(
@@ -52,7 +53,7 @@ def resume_command(
                 if quarantine.resume(cursor, name, grace):
                     resumed.append(name)
     if json_:
-        emit({"resumed": resumed, "grace": grace})
+        emit(ResumeResult(resumed=tuple(resumed), grace=grace))
         return
     for name in resumed:
         may = (

@@ -92,7 +92,11 @@ def _print(children: Sequence["ChildSpec"], host: str, *, as_json: bool) -> None
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps([{"worker": name, "url": url} for name, url in rows]))
+        from schemas.answers.operations import WorkerAddress
+
+        # On one line, since a log follows it.
+        answers = [WorkerAddress(worker=name, url=url).model_dump() for name, url in rows]
+        typer.echo(orjson.dumps(answers))
         return
     from rich.console import Console
     from rich.table import Table

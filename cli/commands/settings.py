@@ -1,5 +1,6 @@
 """`points settings apply | show | log`: a merchant's settings and their history (SPEC 1.7, 5)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,10 +8,12 @@ import typer
 
 from cli.support.console import JsonOption, emit, out
 from cli.support.errors import Exit, Failure
-from cli.support.wiring import configuration, connect
+from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
-    from store.reads.views import SettingsVersion
+    from rules.explain.view import SettingsVersion
+    from schemas.answers.settings import SettingChange, SettingsAnswer, SettingsLogEntry
+    from store.settings.versions import LoggedVersion
 
 app = typer.Typer(
     no_args_is_help=True, help="A merchant's settings: every change is a new version."
@@ -35,31 +38,32 @@ def apply_command(
     json_: JsonOption = False,
 ) -> None:
     """Make a new version of a merchant's settings; the same content again makes none."""
+    from schemas.answers.settings import SettingsResult
     from schemas.ids import iso
     from schemas.settings import load_settings
     from store.settings import versions
 
-    document = load_settings(_read(file), name="standard input" if str(file) == "-" else str(file))
+    name = "standard input" if str(file) == "-" else str(file)
+    document = load_settings(_read(file), name=name)
     if not merchant.strip() or merchant != merchant.strip():
         raise Failure(Exit.USAGE, "MERCHANT must be an id without spaces around it")
-    with connect(configuration()) as connection:
-        done = versions.apply(connection, merchant, document, by or this_user(), if_version)
+    with connect(database_configuration()) as connection:
+        applied = versions.apply(connection, merchant, document, by or this_user(), if_version)
     if json_:
-        told = {
-            "merchant_id": merchant,
-            "version": done.version,
-            "effective_at": iso(done.effective_at),
-            "changed": done.changed,
-        }
-        emit(told)
-    elif done.changed:
-        out().print(
-            f"[bold]version {done.version}[/] of {merchant} is in force from {iso(done.effective_at)}"
+        emit(
+            SettingsResult(
+                merchant_id=merchant,
+                version=applied.version,
+                effective_at=applied.effective_at,
+                changed=applied.changed,
+            )
         )
+        return
+    version, since = applied.version, f"in force from {iso(applied.effective_at)}"
+    if applied.changed:
+        out().print(f"[bold]version {version}[/] of {merchant} is {since}")
     else:
-        out().print(
-            f"nothing changed: this is what version {done.version} says, in force from {iso(done.effective_at)}"
-        )
+        out().print(f"nothing changed: this is what version {version} says, {since}")
 
 
 def _read(file: Path) -> bytes:
@@ -74,7 +78,7 @@ def _read(file: Path) -> bytes:
 
 
 def this_user() -> str:
-    """Who is at this machine, as far as it can be told."""
+    """The user of this machine, as far as it is known."""
     import getpass
 
     try:
@@ -92,136 +96,148 @@ def show_command(
     json_: JsonOption = False,
 ) -> None:
     """Show a version of a merchant's settings."""
-    from store.reads import views
+    from store.reads.settings import settings_version
 
-    with connect(configuration()) as connection:
-        found = views.settings_version(connection, merchant, version)
-    if found is None:
+    with connect(database_configuration()) as connection:
+        shown = settings_version(connection, merchant, version)
+    if shown is None:
         what = f"settings version {version}" if version is not None else "settings"
         raise Failure(
             Exit.NOT_FOUND,
             f"merchant {merchant} has no {what}",
             "see `points settings log`, or apply some",
         )
+    answer = _answer(merchant, shown)
     if json_:
-        emit(_told(merchant, found) | {"settings": content(found.document)})
-        return
+        emit(answer)
+    else:
+        _print(answer)
+
+
+def _answer(merchant: str, version: "SettingsVersion") -> "SettingsAnswer":
+    from schemas.answers.settings import SettingsAnswer
+
+    return SettingsAnswer(
+        merchant_id=merchant,
+        version=version.version,
+        effective_at=version.effective_at,
+        applied_at=version.applied_at,
+        applied_by=version.applied_by,
+        # When it is in force is the version's own field.
+        settings=version.document.model_dump(mode="json", exclude={"effective_at"}),
+    )
+
+
+def _print(answer: "SettingsAnswer") -> None:
     import yaml
     from rich.markup import escape
 
-    told = _told(merchant, found)
-    out().print(
-        f"[bold]version {found.version}[/] of {escape(merchant)}, in force from {told['effective_at']}, "
-        f"applied {told['applied_at']} by {escape(found.applied_by)}\n"
-    )
-    out().print(
-        escape(
-            yaml.safe_dump(content(found.document), sort_keys=False, allow_unicode=True).rstrip()
-        )
-    )
-
-
-def content(document: Any) -> dict[str, Any]:
-    """A document as plain values, without `effective_at`, which is the version's."""
-    plain: dict[str, Any] = document.model_dump(mode="json", exclude={"effective_at"})
-    return plain
-
-
-def _told(merchant: str, version: "SettingsVersion") -> dict[str, Any]:
     from schemas.ids import iso
 
-    return {
-        "merchant_id": merchant,
-        "version": version.version,
-        "effective_at": iso(version.effective_at),
-        "applied_at": iso(version.applied_at),
-        "applied_by": version.applied_by,
-    }
+    document = yaml.safe_dump(answer.settings, sort_keys=False, allow_unicode=True).rstrip()
+    who = f"applied {iso(answer.applied_at)} by {escape(answer.applied_by)}"
+    out().print(
+        f"[bold]version {answer.version}[/] of {escape(answer.merchant_id)}, "
+        f"in force from {iso(answer.effective_at)}, {who}\n"
+    )
+    out().print(escape(document))
 
 
 @app.command("log")
 def log_command(merchant: Merchant, json_: JsonOption = False) -> None:
     """Show who changed a merchant's settings, when, and what was before and after."""
-    from schemas.ids import iso
     from store.postgres.session import raw
-    from store.reads import views
+    from store.reads.snapshot import merchant_number
     from store.settings import versions
 
-    with connect(configuration()) as connection:
-        views.merchant_number(raw(connection), merchant)
+    with connect(database_configuration()) as connection:
+        merchant_number(raw(connection), merchant)  # refuses a merchant that is not known
         logged = versions.log(connection, merchant)
-    before: dict[str, Any] = {}
-    rows = []
-    for one in logged:
-        head = {
-            "version": one.version,
-            "effective_at": iso(one.effective_at),
-            "applied_at": iso(one.applied_at),
-            "applied_by": one.applied_by,
-        }
-        rows.append(head | {"changes": changes(before, one.document)})
-        before = one.document
+    entries = _log_entries(logged)
     if json_:
-        emit(rows)
+        emit(entries)
     else:
-        _print_log(rows)
+        _print_log(entries)
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
-    """What differs between two documents, by path: {"path", "before", "after"}.
+def _log_entries(logged: "Sequence[LoggedVersion]") -> "list[SettingsLogEntry]":
+    """The versions, oldest first, each with what it changed in the one before."""
+    from schemas.answers.settings import SettingsLogEntry
 
-    Null where there is nothing.
-    """
+    entries: list[SettingsLogEntry] = []
+    before: dict[str, Any] = {}
+    for version in logged:
+        entries.append(
+            SettingsLogEntry(
+                version=version.version,
+                effective_at=version.effective_at,
+                applied_at=version.applied_at,
+                applied_by=version.applied_by,
+                changes=tuple(changes(before, version.document)),
+            )
+        )
+        before = version.document
+    return entries
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> "list[SettingChange]":
+    """What differs between two documents, by path; None where a value is missing."""
+    from schemas.answers.settings import SettingChange
+
     old, new = dict(_leaves(before)), dict(_leaves(after))
     paths = [*new, *(path for path in old if path not in new)]
     return [
-        {"path": p, "before": old.get(p), "after": new.get(p)}
-        for p in paths
-        if old.get(p) != new.get(p)
+        SettingChange(path=path, before=old.get(path), after=new.get(path))
+        for path in paths
+        if old.get(path) != new.get(path)
     ]
 
 
 def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
     """Path and value of everything in a document.
 
-    Earn rules are known by their tier, not by their place.
+    Earn rules are named by their tier, not by their place in the list.
     """
     if isinstance(value, dict) and value:
-        return [leaf for k, v in value.items() for leaf in _leaves(v, f"{path}.{k}" if path else k)]
+        return [
+            leaf
+            for key, item in value.items()
+            for leaf in _leaves(item, f"{path}.{key}" if path else key)
+        ]
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        named = [(f"{path}[{item.get('membership_tier_id') or 'general'}]", item) for item in value]
-        return [leaf for name, item in named for leaf in _leaves(item, name)]
+        return [
+            leaf
+            for item in value
+            for leaf in _leaves(item, f"{path}[{item.get('membership_tier_id') or 'general'}]")
+        ]
     return [(path, value)] if path else []
 
 
-def _print_log(rows: list[dict[str, Any]]) -> None:
+def _print_log(entries: "list[SettingsLogEntry]") -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from schemas.ids import iso
+
     console = out()
-    for row in rows:
+    for entry in entries:
         console.print(
-            f"[bold]version {row['version']}[/]  {row['applied_at']}  by {escape(row['applied_by'])}"
-            f"  [dim]in force from {row['effective_at']}[/]"
+            f"[bold]version {entry.version}[/]  {iso(entry.applied_at)}  "
+            f"by {escape(entry.applied_by)}  [dim]in force from {iso(entry.effective_at)}[/]"
         )
         table = Table.grid(padding=(0, 2))
-        for change in row["changes"]:
-            was = (
-                "" if change["before"] is None else f"[red]{escape(_shown(change['before']))}[/] →"
-            )
-            table.add_row(
-                "  ", escape(change["path"]), was, f"[green]{escape(_shown(change['after']))}[/]"
-            )
+        for change in entry.changes:
+            was = ""
+            if change.before is not None:
+                was = f"[red]{escape(_shown(change.before))}[/] →"
+            new = f"[green]{escape(_shown(change.after))}[/]"
+            table.add_row("  ", escape(change.path), was, new)
         console.print(table)
 
 
 def _shown(value: Any) -> str:
     import orjson
 
-    return (
-        "(removed)"
-        if value is None
-        else value
-        if isinstance(value, str)
-        else orjson.dumps(value).decode()
-    )
+    if value is None:
+        return "(removed)"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

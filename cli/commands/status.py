@@ -1,6 +1,6 @@
 """`points status`: the state of everything, on one screen."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cli.support.console import JsonOption, complain, emit, out
@@ -12,54 +12,79 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from processors.runtime.configuration import Configuration
-    from store.carriers.parked import Parked, UnknownCodes
-    from store.reads.views import DeadLetterStats, DueStats, OutboxStats, Pipeline, TableCounts
+    from schemas.answers.operations import CursorLag, StatusAnswer
     from store.streams.adoption import KnownCursor
-
-
-@dataclass(slots=True)
-class Status:
-    """Everything on the screen.
-
-    `lags`: by pipeline, topic and partition; None while Kafka cannot be reached.
-    """
-
-    cursors: "list[tuple[KnownCursor, int | None]]"
-    due: "DueStats"
-    outbox: "OutboxStats"
-    relays: set[int]
-    letters: "DeadLetterStats"
-    paused: "list[Pipeline]"
-    counted: "TableCounts"
-    ignored: dict[str, dict[str, int]]
-    parked: "Parked"
-    purged: dict[str, int]
-    unknown: "UnknownCodes"
-    recheck: dict[str, int]
-    unreachable: Failure | None = None
 
 
 def status_command(json_: JsonOption = False) -> None:
     """Show lag, cursors, dues, outbox, recheck queue, dead letters, parked reports and pauses."""
     configured = configuration()
     with connect(configured) as connection:
-        status = read(connection, configured)
+        answer, unreachable = read(connection, configured)
     if json_:
-        emit(status_json(status))
+        emit(answer)
     else:
-        _print(status)
-    if status.unreachable is not None:
-        complain(status.unreachable)
-        raise SystemExit(status.unreachable.exit_code)
+        _print(answer)
+    if unreachable is not None:
+        complain(unreachable)
+        raise SystemExit(unreachable.exit_code)
 
 
-def read(connection: "Connection[tuple[Any, ...]]", configured: "Configuration") -> Status:
-    """Asks the database for everything and Kafka for the ends of the logs."""
-    from store.carriers import parked as reports
-    from store.reads import views
+def read(
+    connection: "Connection[tuple[Any, ...]]", configured: "Configuration"
+) -> "tuple[StatusAnswer, Failure | None]":
+    """Asks the database for everything and Kafka for the ends of the logs.
+
+    With the failure where Kafka cannot be reached; no lag is known then.
+    """
+    from cli.commands.carriers.parked import parked_answer
+    from schemas.answers.operations import (
+        DeadLetterFigures,
+        DueFigures,
+        OutboxFigures,
+        PausedPipeline,
+        StatusAnswer,
+        UnknownCodeFigures,
+    )
+    from store.carriers import parked
+    from store.reads import status
+
+    cursors, unreachable = _lags(connection, configured)
+    due, outbox = status.due_stats(connection), status.outbox_stats(connection)
+    shards, letters = status.relayed_shards(connection), status.dead_letter_stats(connection)
+    paused, counts = status.paused_pipelines(connection), status.table_counts(connection)
+    pipelines = sorted({cursor.pipeline for cursor in cursors})
+    answer = StatusAnswer(
+        now=due.now,
+        merchants=counts.merchants,
+        members=counts.accounts,
+        cursors=tuple(cursors),
+        ignored={name: status.ignored_by_reason(connection, name) for name in pipelines},
+        due=DueFigures(overdue=due.overdue, planned=due.planned, next=due.soonest),
+        outbox=OutboxFigures(
+            rows=outbox.rows, oldest=outbox.oldest, relayed_shards=tuple(sorted(shards))
+        ),
+        dead_letters=DeadLetterFigures(all=letters.rows, open=letters.open, newest=letters.newest),
+        parked=parked_answer(parked.parked(connection), parked.purged(connection)),
+        unknown_codes=UnknownCodeFigures.model_validate(parked.unknown_codes(connection)),
+        recheck=status.recheck_queue(connection),
+        paused=tuple(
+            PausedPipeline(pipeline=each.name, since=each.paused_at, reason=each.reason)
+            for each in paused
+        ),
+    )
+    return answer, unreachable
+
+
+def _lags(
+    connection: "Connection[tuple[Any, ...]]", configured: "Configuration"
+) -> "tuple[list[CursorLag], Failure | None]":
+    """The cursors that are no history, each with the records behind it where Kafka answers."""
+    from schemas.answers.operations import CursorLag
+    from schemas.answers.streams import CursorAnswer
     from store.streams import adoption
 
-    rows = [r for r in adoption.known(connection) if not r.retired]
+    rows = [row for row in adoption.known(connection) if not row.retired]
     ends: dict[tuple[str, str, int], int] = {}
     unreachable = None
     try:
@@ -67,28 +92,14 @@ def read(connection: "Connection[tuple[Any, ...]]", configured: "Configuration")
     except Failure as failure:
         unreachable = failure
     # Rows of a former topic are history once the topic that is there now has rows of its own.
-    present = {(r.pipeline, r.topic) for r in rows if r.place_in_cluster in ends}
-    rows = [r for r in rows if r.place_in_cluster in ends or (r.pipeline, r.topic) not in present]
+    present = {(row.pipeline, row.topic) for row in rows if row.place_in_cluster in ends}
     cursors = []
-    for r in rows:
-        end = ends.get(r.place_in_cluster)
-        cursors.append((r, max(0, end - r.next_offset) if end is not None else None))
-    pipelines = sorted({row.pipeline for row in rows})
-    return Status(
-        cursors=cursors,
-        due=views.due(connection),
-        outbox=views.waiting(connection),
-        relays=views.relayed_shards(connection),
-        letters=views.letters(connection),
-        paused=[state for state in views.pipelines(connection) if state.paused_at is not None],
-        counted=views.counted(connection),
-        ignored={pipeline: views.ignored(connection, pipeline) for pipeline in pipelines},
-        parked=reports.parked(connection),
-        purged=reports.purged(connection),
-        unknown=reports.unknown_codes(connection),
-        recheck=views.recheck_queue(connection),
-        unreachable=unreachable,
-    )
+    for row in rows:
+        end = ends.get(row.place_in_cluster)
+        if end is not None or (row.pipeline, row.topic) not in present:
+            lag = max(0, end - row.next_offset) if end is not None else None
+            cursors.append(CursorLag(**dict(CursorAnswer.model_validate(row)), lag=lag))
+    return cursors, unreachable
 
 
 def _ends(
@@ -97,142 +108,96 @@ def _ends(
     from cli.support.broker import Broker
 
     broker = Broker(configured)
-    topics = broker.topics(r.topic for r in rows)
+    topics = broker.topics(row.topic for row in rows)
     here = [
-        r
-        for r in rows
-        if r.topic in topics
-        and topics[r.topic].uuid == r.topic_uuid
-        and r.cluster == broker.cluster
+        row
+        for row in rows
+        if row.topic in topics
+        and topics[row.topic].uuid == row.topic_uuid
+        and row.cluster == broker.cluster
     ]
-    ends = broker.ends({(r.topic, r.partition) for r in here})
-    return {r.place_in_cluster: ends[r.topic, r.partition].next for r in here}
+    ends = broker.ends({(row.topic, row.partition) for row in here})
+    return {row.place_in_cluster: ends[row.topic, row.partition].next for row in here}
 
 
-def status_json(status: Status) -> dict[str, Any]:
-    """For programs.
-
-    `lag` is in records, null when it cannot be told; `overdue`: due and not granted yet.
-    """
-    from cli.commands.cursor import cursor_json
-    from cli.commands.parked import parked_json
-    from schemas.ids import iso
-
-    due, letters = status.due, status.letters
-    return {
-        "now": iso(due.now),
-        "merchants": status.counted.merchants,
-        "members": status.counted.accounts,
-        "cursors": [cursor_json(row) | {"lag": lag} for row, lag in status.cursors],
-        "ignored": status.ignored,
-        "due": {
-            "overdue": due.overdue,
-            "planned": due.planned,
-            "next": iso(due.soonest) if due.soonest is not None else None,
-        },
-        "outbox": {
-            "rows": status.outbox.rows,
-            "oldest": status.outbox.oldest,
-            "relayed_shards": sorted(status.relays),
-        },
-        "dead_letters": {
-            "all": letters.rows,
-            "open": letters.open,
-            "newest": iso(letters.newest) if letters.newest is not None else None,
-        },
-        "parked": parked_json(status.parked, status.purged),
-        "unknown_codes": status.unknown._asdict(),
-        "recheck": status.recheck,
-        "paused": [
-            {
-                "pipeline": p.name,
-                "since": iso(p.paused_at) if p.paused_at is not None else None,
-                "reason": p.reason,
-            }
-            for p in status.paused
-        ],
-    }
-
-
-def _print(status: Status) -> None:
+def _print(answer: "StatusAnswer") -> None:
     from rich.markup import escape
 
     console = out()
-    console.print(_head(status))
-    console.print(_cursors(status))
-    for name, reasons in status.ignored.items():
+    console.print(_head(answer))
+    console.print(_cursors(answer.cursors))
+    for name, reasons in answer.ignored.items():
         if reasons:
-            shown = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-            console.print(f"[dim]{name} ignored: {escape(shown)}[/]")
-    for pipeline in status.paused:
-        name, why = pipeline.name, escape(pipeline.reason or "")
-        remedy = f"[dim]→ points dlq list, points resume {name}[/]"
-        console.print(f"[bold red]paused[/] {name}: {why} {remedy}")
+            counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+            console.print(f"[dim]{name} ignored: {escape(counts)}[/]")
+    for each in answer.paused:
+        what = f"[bold red]paused[/] {each.pipeline}: {escape(each.reason or '')}"
+        console.print(f"{what} [dim]→ points dlq list, points resume {each.pipeline}[/]")
 
 
-def _head(status: Status) -> "Table":
+def _head(answer: "StatusAnswer") -> "Table":
     from rich.table import Table
 
-    from cli.commands.parked import in_words
+    from cli.commands.carriers.parked import in_words
     from schemas.ids import iso
 
-    due, letters = status.due, status.letters
     table = Table.grid(padding=(0, 2))
-    soonest = (
-        f", the next {iso(due.soonest)}" if due.soonest is not None and not due.overdue else ""
-    )
-    table.add_row(
-        "[dim]now[/]",
-        f"{iso(due.now)[:19]}Z",
-        f"[dim]{status.counted.merchants:,} merchants, {status.counted.accounts:,} accounts[/]",
-    )
-    table.add_row(
-        "[dim]due now[/]", _alarm(due.overdue), f"[dim]{due.planned:,} planned{soonest}[/]"
-    )
-    relays = f"{len(status.relays)} shards have a relay" if status.relays else "no relay is running"
-    oldest = f"oldest {status.outbox.oldest}, " if status.outbox.oldest else ""
-    table.add_row("[dim]outbox[/]", f"{status.outbox.rows:,}", f"[dim]{oldest}{relays}[/]")
-    table.add_row("[dim]dead letters[/]", _alarm(letters.open), f"[dim]{letters.rows:,} in all[/]")
-    queue = ", ".join(f"{count:,} {name}" for name, count in status.recheck.items())
-    table.add_row("[dim]recheck[/]", f"{sum(status.recheck.values()):,}", f"[dim]{queue}[/]")
-    parked = status.parked
-    table.add_row(
-        "[dim]parked reports[/]",
-        _alarm(parked.ambiguous, parked.unmatched + parked.awaiting),
-        f"[dim]{in_words(parked)}[/]",
-    )
-    if status.unknown.codes:
-        where = f"in {status.unknown.reports:,} reports → points carriers unknown"
-        table.add_row("[dim]unknown codes[/]", _alarm(status.unknown.codes), f"[dim]{where}[/]")
+
+    def add(name: str, figure: str, remark: str) -> None:
+        table.add_row(f"[dim]{name}[/]", figure, f"[dim]{remark}[/]")
+
+    due, outbox, letters, parked = answer.due, answer.outbox, answer.dead_letters, answer.parked
+    much = f"{answer.merchants:,} merchants, {answer.members:,} accounts"
+    add("now", f"{iso(answer.now)[:19]}Z", much)
+    next_due = f", the next {iso(due.next)}" if due.next is not None and not due.overdue else ""
+    add("due now", _alarm(due.overdue), f"{due.planned:,} planned{next_due}")
+    shards = len(outbox.relayed_shards)
+    relays = f"{shards} shards have a relay" if shards else "no relay is running"
+    oldest = f"oldest {outbox.oldest}, " if outbox.oldest else ""
+    add("outbox", f"{outbox.rows:,}", f"{oldest}{relays}")
+    add("dead letters", _alarm(letters.open), f"{letters.all:,} in all")
+    queue = ", ".join(f"{count:,} {name}" for name, count in answer.recheck.items())
+    add("recheck", f"{sum(answer.recheck.values()):,}", queue)
+    quiet = parked.unmatched.numbers + parked.awaiting_order.reports
+    add("parked reports", _alarm(parked.ambiguous.numbers, quiet), in_words(parked))
+    unknown = answer.unknown_codes
+    if unknown.codes:
+        where = f"in {unknown.reports:,} reports → points carriers unknown"
+        add("unknown codes", _alarm(unknown.codes), where)
     return table
 
 
 def _alarm(count: int, quiet: int = 0) -> str:
-    """A count that wants attention; `quiet` ones are counted with it and want none."""
+    """A count that needs attention; `quiet` ones are counted with it and need none."""
     return f"[yellow]{count + quiet:,}[/]" if count else f"{quiet:,}"
 
 
-def _cursors(status: Status) -> "Table | str":
+def _cursors(cursors: "Sequence[CursorLag]") -> "Table | str":
     from rich.table import Table
 
     from store.streams.cursors import OUTCOMES
 
-    if not status.cursors:
+    if not cursors:
         return "[dim]no cursors yet: no worker has read a topic[/]"
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("partition")
     for name in ("lag", "next", *OUTCOMES):
         table.add_column(name, justify="right")
     pipeline = ""
-    for row, lag in status.cursors:
-        if row.pipeline != pipeline:
-            table.add_row(f"[bold]{row.pipeline}[/]")
-            pipeline = row.pipeline
-        shown = "?" if lag is None else f"[yellow]{lag:,}[/]" if lag else "0"
+    for cursor in cursors:
+        if cursor.pipeline != pipeline:
+            pipeline = cursor.pipeline
+            table.add_row(f"[bold]{pipeline}[/]")
         table.add_row(
-            f"  {row.topic}/{row.partition}",
-            shown,
-            str(row.next_offset),
-            *(f"{getattr(row, n):,}" for n in OUTCOMES),
+            f"  {cursor.topic}/{cursor.partition}",
+            _lag(cursor.lag),
+            str(cursor.next_offset),
+            *(f"{getattr(cursor, name):,}" for name in OUTCOMES),
         )
     return table
+
+
+def _lag(lag: int | None) -> str:
+    if lag is None:
+        return "?"
+    return f"[yellow]{lag:,}[/]" if lag else "0"

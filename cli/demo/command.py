@@ -1,4 +1,4 @@
-"""`points demo`: a sample day of three invented shops, played on Kafka and PostgreSQL, from nothing."""
+"""`points demo`: plays a sample day of three invented shops on Kafka and PostgreSQL."""
 
 import signal
 import time
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from cli.demo.story import Story
 
 PACE_SECONDS = 0.7
-"""A step stays the newest for so long: time to read it."""
+"""Seconds that a step stays the newest: time to read it."""
 NOTHING_NEW = ((None, "waiting"), ("none", "none"))
-"""States of an order before and after a step that leave nothing to tell."""
+"""States of an order before and after a step that are not worth a line."""
 INTERRUPTED = 130
 EXAMPLE = "mis-scan"
-"""The order of which most is to be explained."""
+"""The order with the most to explain."""
 
 
 def demo_command(
@@ -45,7 +45,7 @@ def demo_command(
     It starts what it needs and stops it again. It plays in a fresh database and with topics of its
     own, whatever runs.
     """
-    # All three end it in order; a shell may have started it with SIGINT ignored.
+    # All three stop it in order; a shell may have started it with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     began = time.monotonic()
@@ -83,8 +83,7 @@ class _Run:
         """All of it."""
         screen = self._screen
         _introduce(screen, self._story)
-        found = self._servers()
-        site = self._site(found)
+        site = self._site(self._servers())
         got = self._day(site)
         self._finish(site, got, began)
 
@@ -100,23 +99,23 @@ class _Run:
             self._screen.phase("starting Kafka and PostgreSQL"),
             self._screen.noting("Starting Kafka and PostgreSQL"),
         ):
-            found = servers(self._ending)
-        if self._keep and not found.stay:
+            chosen = servers(self._ending)
+        if self._keep and not chosen.stay:
             raise Failure(
                 Exit.USAGE,
                 "--keep needs servers that stay",
                 "start them with `make up`, and run it again",
             )
-        return found
+        return chosen
 
-    def _site(self, found: "Servers") -> "Site":
+    def _site(self, chosen: "Servers") -> "Site":
         from cli.demo.engine import preparations
         from cli.demo.site import prepare
 
-        site = prepare(self._ending, found, keep=self._keep)
+        site = prepare(self._ending, chosen, keep=self._keep)
         topics = f"topics named {site.prefix}…" if site.prefix else "topics by their usual names"
-        self._screen.tell(
-            f"[dim]on {found.words}: a fresh database {site.database}, {topics}[/]", indent=4
+        self._screen.print_folded(
+            f"[dim]on {chosen.words}: a fresh database {site.database}, {topics}[/]", indent=4
         )
         for what, act in preparations(site, self._story):
             with self._screen.phase(what):
@@ -124,10 +123,10 @@ class _Run:
         return site
 
     def _day(self, site: "Site") -> "Results":
-        from cli.demo.engine import Engine, Workers
+        from cli.demo.engine import Engine, WorkerTree
         from cli.demo.outcome import results
 
-        workers = Workers(site)
+        workers = WorkerTree(site)
         self._ending.callback(workers.stop)
         with self._screen.phase("points run all", total=len(WORKERS)) as advance:
             workers.wait_ready(advance)
@@ -140,33 +139,37 @@ class _Run:
         from store.postgres import session
 
         self._screen.say()
-        seen: dict[str, str] = {}
+        states: dict[str, str] = {}
         with (
             session.connect(site.database_url, name="points-demo", tuned=False) as connection,
             self._screen.day(self._story) as day,
         ):
-            day.stands(engine.reader.read(), 0)
+            day.update(engine.reader.read(), 0)
             for step in self._story.steps:
                 before, began = len(engine.events), time.monotonic()
                 day.begins(step)
                 engine.play(step, day)
-                told = {event["order_id"] for event in engine.events[before:]}
-                found = [explained(connection, order) for order in step.orders]
-                # Of what was told as an event, and of a new order that waits as all do, there is
-                # nothing to add.
-                day.decided([
-                    one for one in found
-                    if one.order.id not in told and (seen.get(one.order.id), one.told.state) not in NOTHING_NEW
-                ])  # fmt: skip
-                seen |= {one.order.id: one.told.state for one in found}
+                announced = {event["order_id"] for event in engine.events[before:]}
+                outcomes = [explained(connection, order) for order in step.orders]
+                # An event or a new order that waits as all do needs no further line.
+                day.decided(
+                    [
+                        outcome
+                        for outcome in outcomes
+                        if outcome.order.id not in announced
+                        and (states.get(outcome.order.id), outcome.explained.state)
+                        not in NOTHING_NEW
+                    ]
+                )
+                states |= {outcome.order.id: outcome.explained.state for outcome in outcomes}
                 time.sleep(max(0.0, began + self._pace - time.monotonic()))
 
     def _finish(self, site: "Site", got: "Results", began: float) -> None:
-        from cli.demo.outcome import differences
+        from cli.demo.outcome import deviations
         from cli.demo.summary import show
 
         show(self._screen.console, self._story, got)
-        wrong = differences(self._story, got)
+        wrong = deviations(self._story, got)
         with self._screen.phase("stopping everything that was started"):
             _end(self._ending)
         if wrong:
@@ -177,14 +180,16 @@ class _Run:
             )
         orders, spent = len(self._story.orders), time.monotonic() - began
         self._screen.say(
-            f"[green]✓[/] All {orders} orders came out as cli/demo/data/story.yaml expects. [dim]{spent:.0f} s[/]"
+            f"[green]✓[/] All {orders} orders came out as cli/demo/data/story.yaml expects. "
+            f"[dim]{spent:.0f} s[/]"
         )
         self._next(site, got)
 
     def _next(self, site: "Site", got: "Results") -> None:
         from cli.demo.site import keep_environment
 
-        example = next(one.order for one in got.outcomes if one.order.key == EXAMPLE)
+        orders = [outcome.order for outcome in got.outcomes]
+        example = next(order for order in orders if order.key == EXAMPLE)
         explain = f"points explain {example.shop.id} {example.id}"
         self._screen.say("\n[bold]To try next[/]")
         if self._keep:
@@ -204,8 +209,8 @@ def _introduce(screen: "Screen", story: "Story") -> None:
         "\n[bold]Member Points[/]: a sample day of three invented shops, on Kafka and PostgreSQL."
     )
     for shop in story.shops:
-        screen.tell(f"[bold]{shop.name}[/] [dim]{shop.where}[/]", indent=2)
-    screen.tell(
+        screen.print_folded(f"[bold]{shop.name}[/] [dim]{shop.where}[/]", indent=2)
+    screen.print_folded(
         "[dim]The clock of the sample's own database jumps, so that three days pass in a moment.[/]"
     )
     screen.say("[dim]▶ is an event that was read back from points.changed.v1.[/]\n")

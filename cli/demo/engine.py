@@ -1,4 +1,4 @@
-"""The engine of the sample day: the product's own commands and workers, a clock that jumps, Kafka at both ends."""
+"""The engine of the sample day: the product's workers, a clock that jumps, Kafka at both ends."""
 
 import os
 import signal
@@ -17,6 +17,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from psycopg import sql
 
 from cli.demo.figures import Figures, Reader, settled
+from cli.demo.site import LINES_SHOWN
+from cli.demo.upstream import Json
 from cli.support.errors import Exit, Failure
 from processors.registry import WORKERS
 from processors.runtime.kafka.clients import common
@@ -36,30 +38,27 @@ SETTLE_SECONDS = 30.0
 failure.
 """
 LOOK_SECONDS = 0.08
-LINES_SHOWN = 12
-Json = dict[str, Any]
 
 
 class Watcher(Protocol):
-    """Who looks on while the day is played."""
+    """Is informed while the day is played."""
 
-    def heard(self, event: Json) -> None:
-        """A points-changed event came out of the topic."""
+    def event_read(self, event: Json) -> None:
+        """A points-changed event was read from the topic."""
 
-    def stands(self, figures: Figures, events: int) -> None:
-        """How it stands now, and how many events came out."""
+    def update(self, figures: Figures, events: int) -> None:
+        """The figures now, and how many events were read."""
 
 
 def command(site: "Site", *arguments: str) -> str:
     """Runs a `points` command to its end, and answers what it printed.
 
-    Raises Failure with what it complained of.
+    Raises Failure with its complaint.
     """
-    asked, environment = [*POINTS, *arguments], dict(site.environment)
     try:
         done = subprocess.run(  # noqa: S603 - our own command
-            asked,
-            env=environment,
+            [*POINTS, *arguments],
+            env=dict(site.environment),
             capture_output=True,
             text=True,
             check=False,
@@ -73,14 +72,14 @@ def command(site: "Site", *arguments: str) -> str:
             "see whether Kafka and PostgreSQL answer, and how busy this machine is",
         ) from None
     if done.returncode:
-        told = [line for line in done.stderr.splitlines() if line.strip()]
+        complaint = [line for line in done.stderr.splitlines() if line.strip()][-LINES_SHOWN:]
         code = Exit(done.returncode) if done.returncode in set(Exit) else Exit.UNEXPECTED
-        raise Failure(code, [f"`points {' '.join(arguments)}` failed:", *told[-LINES_SHOWN:]])
+        raise Failure(code, [f"`points {' '.join(arguments)}` failed:", *complaint])
     return done.stdout
 
 
 class Clock:
-    """The one clock of the sample's database, points_now(), replaced as tests replace it: it jumps, then runs on."""
+    """The clock of the sample's database, points_now(), replaced by one that jumps and runs on."""
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         """The clock of this database, as its owner."""
@@ -89,19 +88,23 @@ class Clock:
     def set(self, moment: Micros) -> None:
         """It is `moment` now; from here on it runs as fast as any clock."""
         ahead = moment - time.time_ns() // 1000
-        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + ({ahead})"  # noqa: S608 - a number of ours
-        head = "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
-        self._connection.execute(sql.SQL(head).format(sql.Literal(body)))
+        now = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+        create = sql.SQL(
+            "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint "
+            "LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
+        )
+        body = sql.Literal(f"SELECT {now} + ({ahead})")
+        self._connection.execute(create.format(body))
 
 
-class Workers:
-    """`points run all` as a process tree of its own. It ends with us, however we end."""
+class WorkerTree:
+    """`points run all` as a process tree. It ends with this process, however that ends."""
 
     def __init__(self, site: "Site") -> None:
         """Starts the tree."""
         self.log = site.folder / "workers.log"
         reading, self._writing = os.pipe()
-        # An own session: Ctrl-C reaches us alone, and we stop the tree in order.
+        # A session of its own: Ctrl-C reaches only us, and we stop the tree in order.
         with self.log.open("wb") as sink:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 [*POINTS, "run", "all"],
@@ -115,10 +118,11 @@ class Workers:
         os.close(reading)
 
     def wait_ready(self, waiting: Callable[[int], None] = lambda _: None) -> None:
-        """Returns once every worker says so; tells `waiting` how many do. Raises Failure."""
+        """Returns once all workers are ready; `waiting` gets how many are. Raises Failure."""
         deadline = time.monotonic() + READY_SECONDS
         while True:
-            started, urls = len(self._told("child_started", "child")), self._told("serving", "url")
+            started = len(self._logged("child_started", "child"))
+            urls = self._logged("serving", "url")
             ready = sum(_is_ready(url) for url in urls)
             waiting(ready)
             if ready >= started >= len(WORKERS):
@@ -147,15 +151,15 @@ class Workers:
             self._process.wait()
         os.close(self._writing)
 
-    def _told(self, event: str, name: str) -> set[str]:
+    def _logged(self, event: str, name: str) -> set[str]:
         """The different values of a field in the log lines with this event."""
         lines = (
             line
             for line in self.log.read_bytes().splitlines()
             if line.startswith(b"{") and line.endswith(b"}")
         )
-        told = [orjson.loads(line) for line in lines]
-        return {str(line[name]) for line in told if line.get("event") == event}
+        entries = [orjson.loads(line) for line in lines]
+        return {str(entry[name]) for entry in entries if entry.get("event") == event}
 
     def failure(self, why: str) -> Failure:
         """What went wrong, with the end of the workers' log."""
@@ -172,29 +176,29 @@ def _is_ready(url: str) -> bool:
 
 
 class Engine:
-    """Plays steps against a site whose workers run, and listens to what comes out."""
+    """Plays steps against a site whose workers run, and reads the events that come out."""
 
-    def __init__(self, site: "Site", workers: Workers) -> None:
+    def __init__(self, site: "Site", workers: WorkerTree) -> None:
         """Connects to both ends. Close it."""
-        found = site.configuration()
+        configured = site.configuration()
         self._site, self._workers, self.produced = site, workers, 0
         self.events: list[Json] = []
         self._connection = psycopg.connect(
             site.database_url, autocommit=True, application_name="points-demo"
         )
-        self.clock, self.reader = Clock(self._connection), Reader(found, self._connection)
-        kafka = common(found.kafka, name="points-demo") | {"log_level": 0}
-        self._topics = found.topics.model_dump()
+        self.clock, self.reader = Clock(self._connection), Reader(configured, self._connection)
+        kafka = common(configured.kafka, name="points-demo") | {"log_level": 0}
+        self._topics = configured.topics.model_dump()
         self._producer = Producer(
             {**kafka, "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 1}
         )
         group = {
-            "group.id": f"{found.kafka.group_id}.demo",
+            "group.id": f"{configured.kafka.group_id}.demo",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
         }
         self._consumer = Consumer({**kafka, **group})
-        changed = found.topics.points_changed
+        changed = configured.topics.points_changed
         partitions = self._consumer.list_topics(changed, timeout=10).topics[changed].partitions
         self._consumer.assign([TopicPartition(changed, number, 0) for number in partitions])
 
@@ -219,17 +223,23 @@ class Engine:
             self._settle(watcher)
 
     def _settle(self, watcher: Watcher) -> None:
-        """Returns when all that was produced is processed, told and heard.
+        """Returns when all that was produced is processed, published and read back.
 
-        Raises Failure when that does not come.
+        Raises Failure when that takes too long.
         """
         began = time.monotonic()
-        while not settled(figures := self._look(watcher), self.produced, len(self.events)):
+        figures = self._look(watcher)
+        while not settled(figures, self.produced, len(self.events)):
             if time.monotonic() - began > SETTLE_SECONDS:
-                what = f"{self.produced - figures.consumed} records not consumed, {figures.recheck} orders to look at again, "
-                what += f"{figures.overdue} grants overdue, {figures.outbox} rows in the outbox, "
-                what += f"{figures.entries - len(self.events)} events not heard"
-                raise self._workers.failure(f"the engine stands still: {what}")
+                left = (
+                    f"{self.produced - figures.consumed} records not consumed",
+                    f"{figures.recheck} orders to decide again",
+                    f"{figures.overdue} grants overdue",
+                    f"{figures.outbox} rows in the outbox",
+                    f"{figures.entries - len(self.events)} events not read",
+                )
+                raise self._workers.failure(f"the engine does not finish: {', '.join(left)}")
+            figures = self._look(watcher)
 
     def _look(self, watcher: Watcher) -> Figures:
         self._workers.check()
@@ -237,9 +247,9 @@ class Engine:
             if message.error() is None:
                 event = orjson.loads(message.value() or b"null")
                 self.events.append(event)
-                watcher.heard(event)
+                watcher.event_read(event)
         figures = self.reader.read()
-        watcher.stands(figures, len(self.events))
+        watcher.update(figures, len(self.events))
         return figures
 
     def _produce(self, records: "Iterable[StoryRecord]") -> None:
@@ -255,7 +265,7 @@ class Engine:
             )
 
 
-def set_up(site: "Site", story: "Story") -> None:
+def prepare_engine(site: "Site", story: "Story") -> None:
     """The schema, the topics, the clock at the beginning of the day, and the shops' settings."""
     for _, act in preparations(site, story):
         act()
@@ -286,7 +296,7 @@ def preparations(site: "Site", story: "Story") -> list[tuple[str, Callable[[], N
 @contextmanager
 def working(site: "Site", waiting: Callable[[int], None] = lambda _: None) -> Iterator[Engine]:
     """Workers that are ready, and an engine to play on; both are ended afterwards."""
-    workers = Workers(site)
+    workers = WorkerTree(site)
     try:
         workers.wait_ready(waiting)
         with Engine(site, workers) as engine:

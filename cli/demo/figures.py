@@ -1,4 +1,4 @@
-"""How the sample's engine stands, read from its own tables and topics."""
+"""The state of the sample's engine in figures, read from its own tables and topics."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -7,7 +7,7 @@ import psycopg
 from cli.support.broker import Broker
 from store.carriers import parked
 from store.ledger.ledger import EntryType
-from store.reads import views
+from store.reads import status
 from store.streams import adoption
 from store.streams.adoption import KnownCursor
 from store.streams.cursors import OUTCOMES
@@ -24,12 +24,11 @@ FROM ledger"""
 
 
 class Figures(NamedTuple):
-    """One look. `lag`: records in the topics that are not counted by a cursor yet.
+    """One look.
 
-    `taken` points are negative.
-
-    `recheck`: rows of the queue of orders to look at again; `parked`: carriers' reports that have
-    no order by now; `unknown`: codes of carriers that no table has.
+    `lag`: records in the topics that no cursor counts yet. `taken` points are negative. `recheck`:
+    rows of the recheck queue. `parked`: carriers' reports without an order so far. `unknown`:
+    carriers' codes that are in no table.
     """
 
     now: int
@@ -52,39 +51,47 @@ class Reader:
     """Reads figures through a connection of its own."""
 
     def __init__(self, configuration: "Configuration", connection: Connection) -> None:
-        """Knows the partitions of the topics in from now on."""
+        """Looks up the partitions of the input topics, once."""
         topics_in = configuration.topics
         names = [topics_in.orders, topics_in.deliveries, topics_in.customers]
         self._broker, self._connection = Broker(configuration), connection
         topics = self._broker.topics(names)
-        self._places = [
+        self._partitions = [
             (name, number) for name in names for number in range(topics[name].partitions)
         ]
 
     def read(self) -> Figures:
-        """How it stands now."""
-        # In the order of the work: what a look finds done has left its trace in what is looked at
-        # next.
+        """The figures now."""
+        # In the order of the work: what one look finds done shows in what the next one reads.
         rows = adoption.known(self._connection)
-        recheck, due = (
-            sum(views.recheck_queue(self._connection).values()),
-            views.due(self._connection),
-        )
-        ends = self._broker.ends(self._places)
-        stood = {(row.topic, row.partition): row.next_offset for row in rows}
-        lag = sum(max(0, end.next - stood.get(place, end.first)) for place, end in ends.items())
+        recheck = sum(status.recheck_queue(self._connection).values())
+        due = status.due_stats(self._connection)
+        ends = self._broker.ends(self._partitions)
+        positions = {(row.topic, row.partition): row.next_offset for row in rows}
+        lag = 0
+        for partition, end in ends.items():
+            lag += max(0, end.next - positions.get(partition, end.first))
         entries, granted, taken = self._one(_LEDGER, {"granted": EntryType.granted.value})
         return Figures(
-            now=due.now, consumed=sum(counts(rows).values()), orders=self._one("SELECT count(*) FROM orders")[0],
-            planned=due.planned, overdue=due.overdue, entries=entries, granted=granted, taken=taken,
-            outbox=views.waiting(self._connection).rows, lag=lag,
-            letters=views.letters(self._connection).rows, recheck=recheck, parked=self._without_order(),
+            now=due.now,
+            consumed=sum(counts(rows).values()),
+            orders=self._one("SELECT count(*) FROM orders")[0],
+            planned=due.planned,
+            overdue=due.overdue,
+            entries=entries,
+            granted=granted,
+            taken=taken,
+            outbox=status.outbox_stats(self._connection).rows,
+            lag=lag,
+            letters=status.dead_letter_stats(self._connection).rows,
+            recheck=recheck,
+            parked=self._without_order(),
             unknown=parked.unknown_codes(self._connection).codes,
-        )  # fmt: skip
+        )
 
     def _without_order(self) -> int:
-        found = parked.parked(self._connection)
-        return found.unmatched + found.ambiguous + found.awaiting
+        reports = parked.parked(self._connection)
+        return reports.unmatched + reports.ambiguous + reports.awaiting
 
     def outcomes(self) -> dict[str, int]:
         """What became of all records (I7)."""
@@ -102,12 +109,12 @@ def counts(rows: list[KnownCursor]) -> dict[str, int]:
     return {name: sum(getattr(row, name) for row in rows) for name in OUTCOMES}
 
 
-def settled(figures: Figures, produced: int, heard: int) -> bool:
-    """Whether all produced is counted, all to look at again was, all that is due is granted, and all of it was told and heard."""
+def settled(figures: Figures, produced: int, events: int) -> bool:
+    """Whether nothing is left to do, and all `events` that must come were read."""
     done = (
         figures.consumed >= produced
         and not figures.recheck
         and not figures.overdue
         and not figures.outbox
     )
-    return done and heard >= figures.entries
+    return done and events >= figures.entries

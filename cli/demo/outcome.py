@@ -1,4 +1,4 @@
-"""What came of the sample day, as the product itself tells it, compared with what its files expect."""
+"""What came of the sample day, as the product reports it, compared with what its files expect."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,98 +9,94 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 from psycopg import sql
 
-from cli.support.steps import Explained, explain
+from cli.demo.figures import Connection
 from rules.account.expiry import shown_day
+from rules.explain.order import Explained, explain
 from rules.local_days import local_date
 from rules.order.delivery import standings
+from schemas.answers.members import BalanceAnswer
 from schemas.carriers.meaning import Meaning
 from schemas.ids import NEVER
 from store.carriers import codes
 from store.postgres import session
-from store.reads import views
+from store.reads.balance import balance
+from store.reads.order import order_view
 from store.streams import dead_letters
 
 if TYPE_CHECKING:
     from cli.demo.engine import Engine
     from cli.demo.site import Site
-    from cli.demo.story import Expected, Member, Order, Shop, Story
+    from cli.demo.story import Expected, Shop, Story, StoryMember, StoryOrder
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 _HAS_ANY = """
-SELECT count(*) FROM {} t WHERE EXISTS (SELECT FROM unnest(%s::text[]) w WHERE position(w IN t::text) > 0)"""
+SELECT count(*) FROM {} t
+WHERE EXISTS (SELECT FROM unnest(%s::text[]) w WHERE position(w IN t::text) > 0)"""
 KEEPS_BYTES = frozenset({"quarantine"})
-"""Where the bytes of unreadable records stay, personal data and all, until they are dealt with
-(SPEC 7).
-"""
+"""Where unreadable records stay whole, with personal data, until they are dealt with (SPEC 7)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StoryOutcome:
     """An order and what `points explain` says of it."""
 
-    order: "Order"
-    told: Explained
+    order: "StoryOrder"
+    explained: Explained
 
     @property
     def as_expected(self) -> "Expected":
         """In the words of the sample's files."""
         from cli.demo.story import Expected
 
-        now, zone = self.told.decided, self.told.zone
-        earned = self.told.view.granted != 0
+        now, zone = self.explained.decided, self.explained.zone
+        earned = self.explained.view.granted != 0
         due = local_date(now.due_at, zone) if earned and now.due_at is not None else None
         expires = _expiry(now.expires_at, zone) if earned and now.expires_at is not None else None
         return Expected(
-            self.told.state, self.told.view.granted, now.reason, due, expires, self.entries
+            self.explained.state,
+            self.explained.view.granted,
+            now.reason,
+            due,
+            expires,
+            self.entries,
         )
 
     @property
     def entries(self) -> tuple[str, ...]:
         """The ledger's entries, such as `granted +100`."""
-        return tuple(f"{entry.type.name} {entry.points:+d}" for entry in self.told.view.entries)
+        return tuple(f"{entry.type} {entry.points:+d}" for entry in self.explained.view.entries)
 
     @property
     def why(self) -> str:
         """The sentence of `points explain` that says why it earned nothing, or what is awaited."""
-        reason, steps = self.told.decided.reason, self.told.steps
+        reason, steps = self.explained.decided.reason, self.explained.steps
+        about = "carrier" if any(step.about == "carrier" for step in steps) else "delivery"
         if reason is not None:
-            named = [
-                step.text.removeprefix(f"{reason}: ")
-                for step in steps
-                if step.text.startswith(f"{reason}: ")
-            ]
+            start = f"{reason}: "
+            named = [step.text.removeprefix(start) for step in steps if step.text.startswith(start)]
+            if named:
+                return named[-1]
             about = "after"
-        else:
-            named, about = (
-                [],
-                "carrier" if any(step.about == "carrier" for step in steps) else "delivery",
-            )
         last = [step.text.rpartition("). ")[2] for step in steps if step.about == about]
-        return (named or last or [steps[-1].text])[-1]
+        return (last or [steps[-1].text])[-1]
 
     @property
     def where(self) -> str:
-        """In short, where its parcels are: the carrier's newest word where there is one, else as in `why`."""
-        view = self.told.view
-        parcels = (
-            standings(view.facts, view.settings.rules.overrides)
-            if view.settings is not None
-            else []
-        )
-        if len(parcels) > 1:
-            return f"{sum(one.final_at is not None for one in parcels)} of {len(parcels)} parcels have come"
-        reports = [
-            *view.facts.reports,
-            *(report for number in view.numbers for report in number.reports),
-        ]
+        """In short, where its parcels are: the carrier's newest word, or else as in `why`."""
+        view = self.explained.view
+        if view.settings is not None:
+            parcels = standings(view.facts, view.settings.rules.overrides)
+            if len(parcels) > 1:
+                arrived = sum(parcel.final_at is not None for parcel in parcels)
+                return f"{arrived} of {len(parcels)} parcels have come"
+        reports = [*view.facts.reports]
+        for number in view.numbers:
+            reports += number.reports
         if not reports:
             return self.why
         word = max(reports).meaning.word
-        return (
-            f"{word}, says the carrier"
-            if word != Meaning.UNKNOWN.word
-            else "nobody knows what the carrier said"
-        )
+        if word == Meaning.UNKNOWN.word:
+            return "the carrier's code is unknown"
+        return f"{word}, says the carrier"
 
 
 def _expiry(expires: int, zone: str) -> date | Literal["never"]:
@@ -109,16 +105,14 @@ def _expiry(expires: int, zone: str) -> date | Literal["never"]:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All that the summary tells.
+    """Everything in the summary.
 
-    `balances`: by shop and member, as `points balance` says; `found`: personal data.
-
-    `unknown`: carriers' codes that no table has; `parked`: their reports that have no order in the
-    end.
+    `balances`: by shop and member, as of `points balance`. `leaks`: where personal data was found.
+    `unknown`: carriers' codes that are in no table. `parked`: reports without an order in the end.
     """
 
-    outcomes: tuple[Outcome, ...]
-    balances: "dict[tuple[str, str], views.AccountBalance]"
+    outcomes: tuple[StoryOutcome, ...]
+    balances: dict[tuple[str, str], BalanceAnswer]
     letters: list[dead_letters.Summary]
     unknown: list[codes.UnknownCode]
     parked: int
@@ -126,12 +120,12 @@ class Results:
     entries: int
     events: Sequence[dict[str, Any]]
     searched: int
-    found: tuple[str, ...]
+    leaks: tuple[str, ...]
 
 
-def explained(connection: Connection, order: "Order") -> Outcome:
-    """What is known of an order by now."""
-    return Outcome(order, explain(views.order(connection, order.shop.id, order.id)))
+def explained(connection: Connection, order: "StoryOrder") -> StoryOutcome:
+    """What is known of an order so far."""
+    return StoryOutcome(order, explain(order_view(connection, order.shop.id, order.id)))
 
 
 def results(site: "Site", story: "Story", engine: "Engine") -> Results:
@@ -139,21 +133,33 @@ def results(site: "Site", story: "Story", engine: "Engine") -> Results:
     with session.connect(site.database_url, name="points-demo", tuned=False) as connection:
         outcomes = tuple(explained(connection, order) for order in story.orders)
         pairs = {(o.shop.id, o.member.id) for o in story.orders if o.member is not None}
-        balances = {pair: views.balance(connection, *pair) for pair in sorted(pairs)}
+        balances = {pair: balance(connection, *pair) for pair in sorted(pairs)}
         letters, unknown = dead_letters.listed(connection), codes.unknown(connection)
     now = engine.reader.read()
+    searched, leaks = personal_data(site, story.members, engine.events)
     return Results(
-        outcomes, balances, letters, unknown, now.parked, engine.reader.outcomes(), now.entries, engine.events,
-        *personal_data(site, story.members, engine.events),
-    )  # fmt: skip
+        outcomes=outcomes,
+        balances=balances,
+        letters=letters,
+        unknown=unknown,
+        parked=now.parked,
+        records=engine.reader.outcomes(),
+        entries=now.entries,
+        events=engine.events,
+        searched=searched,
+        leaks=leaks,
+    )
 
 
 def personal_data(
-    site: "Site", members: "Iterable[Member]", events: Sequence[dict[str, Any]]
+    site: "Site", members: "Iterable[StoryMember]", events: Sequence[dict[str, Any]]
 ) -> tuple[int, tuple[str, ...]]:
-    """How many names, numbers and addresses were looked for, and where one was found: no table and no event has any."""
+    """How many names, numbers and addresses were searched for, and where one was found.
+
+    No table and no event must have any.
+    """
     wanted = [text for member in members for text in member.personal]
-    found = [f"points-changed events have {text}" for text in wanted if text in str(events)]
+    leaks = [f"points-changed events have {text}" for text in wanted if text in str(events)]
     # Bytes show as hexadecimal digits in a row's text.
     needles = [needle for text in wanted for needle in (text, text.encode().hex())]
     with psycopg.connect(site.database_url, autocommit=True) as connection:
@@ -166,12 +172,12 @@ def personal_data(
             query = sql.SQL(_HAS_ANY)
             row = connection.execute(query.format(sql.Identifier(table)), [needles]).fetchone()
             if row is not None and row[0]:
-                found.append(f"table {table} has some in {row[0]} rows")
-    return len(wanted), tuple(found)
+                leaks.append(f"table {table} has some in {row[0]} rows")
+    return len(wanted), tuple(leaks)
 
 
-def differences(story: "Story", got: Results) -> list[str]:
-    """Where the engine and the sample's files disagree, in words; none when all is well."""
+def deviations(story: "Story", got: Results) -> list[str]:
+    """How the engine and the sample's files differ, a line each; none when all is well."""
     lines: list[str] = []
     for outcome in got.outcomes:
         want, have = asdict(outcome.order.expect), asdict(outcome.as_expected)
@@ -187,37 +193,54 @@ def differences(story: "Story", got: Results) -> list[str]:
         for name, count in wanted.items()
         if got.records[name] != count
     ]
-    unknown = tuple(f"{one.carrier} {one.service} {one.code}" for one in got.unknown)
-    lines += (
-        [f"unknown codes: {unknown}, expected {story.unknown}"] if unknown != story.unknown else []
-    )
-    lines += [f"{got.parked} reports found no order, expected none"] if got.parked else []
-    return [*lines, *_unbalanced(got), *_untold(got), *got.found]
+    unknown = tuple(f"{code.carrier} {code.service} {code.code}" for code in got.unknown)
+    if unknown != story.unknown:
+        lines.append(f"unknown codes: {unknown}, expected {story.unknown}")
+    if got.parked:
+        lines.append(f"{got.parked} reports found no order, expected none")
+    return [*lines, *_unbalanced(got), *_unannounced(got), *got.leaks]
+
+
+def _balances(got: Results) -> dict[tuple[str, str], int]:
+    """What each member has at each shop, debt taken off."""
+    return {
+        pair: balance.available + balance.held - balance.debt
+        for pair, balance in got.balances.items()
+    }
 
 
 def _unbalanced(got: Results) -> list[str]:
+    """A member's orders add up to the balance."""
     posted: Counter[tuple[str, str]] = Counter()
     for outcome in got.outcomes:
         if outcome.order.member is not None:
-            posted[outcome.order.shop.id, outcome.order.member.id] += outcome.told.view.granted
-    have = {pair: found.available + found.held - found.debt for pair, found in got.balances.items()}
-    return [f"balance of {member} at {shop}: {have[shop, member]}, its orders make {points}"
-            for (shop, member), points in posted.items() if have[shop, member] != points]  # fmt: skip
+            pair = outcome.order.shop.id, outcome.order.member.id
+            posted[pair] += outcome.explained.view.granted
+    have = _balances(got)
+    return [
+        f"balance of {member} at {shop}: {have[shop, member]}, its orders make {points}"
+        for (shop, member), points in posted.items()
+        if have[shop, member] != points
+    ]
 
 
-def _untold(got: Results) -> list[str]:
-    """I4: every ledger entry has exactly one event; and a member's events add up to the balance."""
+def _unannounced(got: Results) -> list[str]:
+    """I4: every ledger entry has exactly one event; and a member's events make up the balance."""
     lines, ids = [], {event["event_id"] for event in got.events}
     if not len(ids) == len(got.events) == got.entries:
         lines.append(
             f"{got.entries} ledger entries, but {len(got.events)} events with {len(ids)} ids"
         )
-    told: Counter[tuple[str, str]] = Counter()
+    announced: Counter[tuple[str, str]] = Counter()
     for event in got.events:
-        told[event["merchant_id"], event["member_id"]] += event["points"]
-    have = {pair: found.available + found.held - found.debt for pair, found in got.balances.items()}
-    return lines + [f"events of {member} at {shop} make {told[shop, member]}, the balance is {points}"
-                    for (shop, member), points in have.items() if told[shop, member] != points]  # fmt: skip
+        announced[event["merchant_id"], event["member_id"]] += event["points"]
+    for (shop, member), points in _balances(got).items():
+        if announced[shop, member] != points:
+            lines.append(
+                f"events of {member} at {shop} make {announced[shop, member]}, "
+                f"the balance is {points}"
+            )
+    return lines
 
 
 def shops_of(results: Results) -> "list[Shop]":

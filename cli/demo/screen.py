@@ -1,4 +1,4 @@
-"""What is shown while the sample day is played: a log that stays, and below it a panel of figures on a terminal."""
+"""What is shown while the sample day is played: a log, and on a terminal a panel of figures."""
 
 import io
 import shlex
@@ -33,18 +33,18 @@ from schemas.ids import NEVER, Micros, instant, micros
 
 if TYPE_CHECKING:
     from cli.demo.figures import Figures
-    from cli.demo.outcome import Outcome
+    from cli.demo.outcome import StoryOutcome
     from cli.demo.story import Story, StoryStep
 
 WHEN_WIDTH = 16
 PANEL_WIDTH = 118
 MANY = 3
-"""Names that are only put in a row."""
+"""From so many names on they are separated by commas alone."""
 Advance = Callable[[float], None]
 
 
 class Screen:
-    """Everything that is printed. Without a terminal there are only lines, and nothing moves."""
+    """Everything that is printed. Without a terminal these are only lines, and nothing moves."""
 
     def __init__(self, console: Console | None = None) -> None:
         """Prints to standard output."""
@@ -57,7 +57,7 @@ class Screen:
         """A line, with markup. It is not folded, so that commands can be copied."""
         self.console.print(text, soft_wrap=True)
 
-    def tell(self, text: str, indent: int = 0) -> None:
+    def print_folded(self, text: str, indent: int = 0) -> None:
         """A line, with markup, that is folded where the terminal ends."""
         self.console.print(Padding(text, (0, 0, 0, indent)))
 
@@ -70,8 +70,11 @@ class Screen:
         began = time.monotonic()
         if self._moves:
             columns: tuple[ProgressColumn, ...] = (
-                SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(24), TimeElapsedColumn(),
-            )  # fmt: skip
+                SpinnerColumn(),
+                TextColumn("{task.description}", markup=False),
+                BarColumn(24),
+                TimeElapsedColumn(),
+            )
             with Progress(*columns, console=self.console, transient=True) as progress:
                 task = progress.add_task(what, total=total)
                 yield lambda done: progress.update(task, completed=done)
@@ -82,14 +85,14 @@ class Screen:
 
     @contextmanager
     def noting(self, without: str) -> Iterator[None]:
-        """Shows what others write on standard error as lines of ours, so that it does not disturb a moving bar.
+        """Shows lines written to standard error as lines of ours, so that no bar is disturbed.
 
-        Lines that begin with `without` are left out: the bar says as much.
+        Lines that begin with `without` are left out: the bar says the same.
         """
 
         def note(line: str) -> None:
             if not line.startswith(without):
-                self.tell(f"[dim]{escape(line)}[/]", indent=4)
+                self.print_folded(f"[dim]{escape(line)}[/]", indent=4)
 
         with redirect_stderr(_Lines(note)):
             yield
@@ -157,16 +160,13 @@ class Day:
         if step.command:
             self._line("", f"[dim]$ points {escape(self._typed(step.command))}[/]")
 
-    def heard(self, event: dict[str, Any]) -> None:
+    def event_read(self, event: dict[str, Any]) -> None:
         """An event from points.changed.v1."""
         points, member = event["points"], self._story.member_named(event["member_id"])
         colour, sign = ("green", "+") if points > 0 else ("red", "−")
-        usable = event["balance"]["available"]
-        ends = self._expiry(event)
-        self._line(
-            "",
-            f"[{colour}]▶ {event['type']} {sign}{abs(points):,}[/] {escape(member)} has {usable:,} now{ends}",
-        )
+        usable, ends = event["balance"]["available"], self._expiry(event)
+        change = f"[{colour}]▶ {event['type']} {sign}{abs(points):,}[/]"
+        self._line("", f"{change} {escape(member)} has {usable:,} now{ends}")
 
     def _expiry(self, event: dict[str, Any]) -> str:
         if event["points"] <= 0 or not event["lots"]:
@@ -181,7 +181,7 @@ class Day:
         )
 
     def _typed(self, command: Sequence[str]) -> str:
-        """A command as an operator would type it, with short words for what is ours."""
+        """A command as an operator would type it, with names instead of our ids and paths."""
         return shlex.join(
             [
                 self._story.shop_named(word) if not word.startswith("/") else Path(word).name
@@ -189,36 +189,33 @@ class Day:
             ]
         )
 
-    def decided(self, outcomes: Sequence["Outcome"]) -> None:
-        """What orders earn by now, and when; those with the same answer in one line."""
-        told: dict[str, dict[str, None]] = {}
-        for one in outcomes:
-            told.setdefault(self._decided(one), {})[
-                one.order.member.alias if one.order.member else "The guest"
-            ] = None
-        for text, who in told.items():
-            self._line(
-                "", f"[dim]·[/] {' and '.join(who) if len(who) < MANY else ', '.join(who)}: {text}"
-            )
+    def decided(self, outcomes: Sequence["StoryOutcome"]) -> None:
+        """What orders earn so far, and when; those with the same answer in one line."""
+        names: dict[str, dict[str, None]] = {}
+        for outcome in outcomes:
+            name = outcome.order.member.alias if outcome.order.member else "The guest"
+            names.setdefault(self._decided(outcome), {})[name] = None
+        for text, who in names.items():
+            joined = " and ".join(who) if len(who) < MANY else ", ".join(who)
+            self._line("", f"[dim]·[/] {joined}: {text}")
 
-    def _decided(self, outcome: "Outcome") -> str:
-        now, told = outcome.told.decided, outcome.told
-        if told.state == "planned" and now.due_at is not None:
+    def _decided(self, outcome: "StoryOutcome") -> str:
+        explained = outcome.explained
+        now = explained.decided
+        if explained.state == "planned" and now.due_at is not None:
             return f"[yellow]{now.points:,} points planned[/] for {self._shown(now.due_at)[0]}"
-        if told.state == "granted":
-            return f"nothing moves: the {told.view.granted:,} points stay"
-        if told.state == "none":
+        if explained.state == "granted":
+            return f"nothing moves: the {explained.view.granted:,} points stay"
+        if explained.state == "none":
             return f"no points: [magenta]{now.reason}[/]"
-        if told.state == "withdrawn":
-            return (
-                f"nothing planned any more: [magenta]{now.reason}[/]"
-                if not outcome.entries
-                else "nothing is left"
-            )
+        if explained.state == "withdrawn":
+            if outcome.entries:
+                return "nothing is left"
+            return f"nothing planned any more: [magenta]{now.reason}[/]"
         return f"[dim]not final: {escape(outcome.where[0].lower() + outcome.where[1:])}[/]"
 
-    def stands(self, figures: "Figures", events: int) -> None:
-        """New figures for the panel; what could not be used is told at once."""
+    def update(self, figures: "Figures", events: int) -> None:
+        """New figures for the panel; a line at once for what could not be used."""
         before = self._figures
         if before is not None and figures.letters > before.letters:
             self._line(
@@ -232,7 +229,8 @@ class Day:
         if before is not None and figures.unknown > before.unknown:
             self._line(
                 "",
-                "[magenta]? an unknown code[/] [dim]kept and counted; its order stays where it was[/]",
+                "[magenta]? an unknown code[/] "
+                "[dim]kept and counted; its order stays where it was[/]",
             )
         self._figures, self._events = figures, events
 

@@ -30,9 +30,7 @@ FETCHED_BYTES = 64 << 20
 """What Maven downloads for Kafka and for itself: only for the length of a bar."""
 LINES_SHOWN = 12
 _KEPT_OF_OURS = ("POINTS_KAFKA__",)
-"""What of the environment goes on to the engine of the sample: how to log in to Kafka, and nothing
-else of POINTS_…
-"""
+"""Which POINTS_… variables are handed on to the sample's engine: how to log in to Kafka."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def acting_in(environment: Mapping[str, str]) -> Iterator[None]:
 def environment_of(
     bootstrap: str, database_url: str, prefix: str, inherited: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """The environment of the sample's engine: these servers, topics under `prefix`, any free ports, logs as JSON."""
+    """The environment of the sample's engine: these servers, topics under `prefix`, free ports."""
     from cli.demo.data import APPLICATION_ID
     from processors.runtime.configuration import TopicsConfiguration
 
@@ -128,14 +126,14 @@ def fetch_kafka(advance: Callable[[float], None]) -> None:
     """
     from deploy.local.kafka_local import CACHE
 
-    # In a session of its own: Ctrl-C reaches us alone, and Maven then ends with what started it.
-    with tempfile.TemporaryFile() as said:
+    # In a session of its own: Ctrl-C reaches only us, and we end Maven with what started it.
+    with tempfile.TemporaryFile() as output:
         code = "from deploy.local.kafka_local import ensure_jars; ensure_jars()"
         fetching = subprocess.Popen(  # noqa: S603 - our own code
             [sys.executable, "-c", code],
             cwd=LOCAL.parent,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
         try:
@@ -147,9 +145,12 @@ def fetch_kafka(advance: Callable[[float], None]) -> None:
             fetching.wait(10)
             raise
         if fetching.returncode:
-            said.seek(0)
-            lines = said.read().decode(errors="replace").splitlines()[-LINES_SHOWN:]
-            remedy = "see what Maven says; it needs the network once. POINTS_KAFKA__BOOTSTRAP_SERVERS names another Kafka"
+            output.seek(0)
+            lines = output.read().decode(errors="replace").splitlines()[-LINES_SHOWN:]
+            remedy = (
+                "see what Maven says; it needs the network once. "
+                "POINTS_KAFKA__BOOTSTRAP_SERVERS names another Kafka"
+            )
             raise Failure(Exit.UNREACHABLE, ["Apache Kafka could not be fetched:", *lines], remedy)
 
 
@@ -166,14 +167,16 @@ def must_fetch_kafka() -> bool:
 
 
 def _bytes_below(folder: Path) -> int:
-    """What lies in the folders that Maven fills, and changes meanwhile: walking them bears that, a deep glob does not."""
+    """Bytes in the folders that Maven fills.
+
+    They change meanwhile: walking them copes with that, a deep glob does not.
+    """
     total = 0
-    for place, _, names in (
-        found for temporary in folder.glob("tmp*") for found in os.walk(temporary)
-    ):
-        for name in names:
-            with suppress(OSError):
-                total += (Path(place) / name).stat().st_size
+    for temporary in folder.glob("tmp*"):
+        for place, _, names in os.walk(temporary):
+            for name in names:
+                with suppress(OSError):
+                    total += (Path(place) / name).stat().st_size
     return total
 
 
@@ -192,25 +195,25 @@ def servers(ending: ExitStack) -> Servers:
         return Servers(
             kept, shared_kafka=True, stay=True, words="the stack that `make up` left running"
         )
-    # A folder of its own for every run, so that two may run at once; what a killed run left over is
-    # stopped first.
+    # A folder for every run, so that two may run at once; what a killed run left is stopped first.
     folder = LOCAL / "demo" / str(os.getpid())
     ending.callback(_remove_folder, folder)
     try:
         stack = start_stack(folder)
     except StartError as error:
-        remedy = "install what is missing, or name servers: POINTS_KAFKA__BOOTSTRAP_SERVERS and POINTS_DATABASE__URL"
-        raise Failure(Exit.UNREACHABLE, str(error).split("\n"), remedy) from None
+        remedy = (
+            "install what is missing, or name servers: "
+            "POINTS_KAFKA__BOOTSTRAP_SERVERS and POINTS_DATABASE__URL"
+        )
+        raise Failure(Exit.UNREACHABLE, error.lines, remedy) from None
     ending.callback(stack.stop, wipe=True)
     shared = stack.kafka_rung is Rung.ENVIRONMENT
-    named = [name for name, rung in _rungs(stack).items() if rung is Rung.ENVIRONMENT]
-    own = [
-        f"{name} ({rung})" for name, rung in _rungs(stack).items() if rung is not Rung.ENVIRONMENT
-    ]
-    words = [
-        *(["the environment's " + " and ".join(named)] if named else []),
-        *(["an own " + " and ".join(own)] if own else []),
-    ]
+    rungs = _rungs(stack)
+    named = [name for name, rung in rungs.items() if rung is Rung.ENVIRONMENT]
+    own = [f"{name} ({rung})" for name, rung in rungs.items() if rung is not Rung.ENVIRONMENT]
+    words = ["the environment's " + " and ".join(named)] if named else []
+    if own:
+        words.append("an own " + " and ".join(own))
     return Servers(stack, shared_kafka=shared, stay=not own, words=", ".join(words))
 
 
@@ -218,24 +221,23 @@ def _rungs(stack: "Stack") -> "Mapping[str, Rung]":
     return {"Kafka": stack.kafka_rung, "PostgreSQL": stack.postgres_rung}
 
 
-def prepare(ending: ExitStack, found: Servers, *, keep: bool) -> Site:
+def prepare(ending: ExitStack, chosen: Servers, *, keep: bool) -> Site:
     """A fresh database, and a prefix for topics where others have theirs.
 
     `ending` removes both unless kept.
     """
     mark = secrets.token_hex(3)
-    prefix = f"demo.{mark}." if found.shared_kafka else ""
+    prefix = f"demo.{mark}." if chosen.shared_kafka else ""
     database = f"points_demo_{mark}"
-    url = _make_database(found.stack.database_url, database)
+    url = _make_database(chosen.stack.database_url, database)
     folder = LOCAL / "demo" / f"{os.getpid()}-{mark}"
     folder.mkdir(parents=True, exist_ok=True)
-    site = Site(
-        environment_of(found.stack.bootstrap_servers, url, prefix), url, database, prefix, folder
-    )
+    environment = environment_of(chosen.stack.bootstrap_servers, url, prefix)
+    site = Site(environment, url, database, prefix, folder)
     ending.callback(_remove_folder, folder)
     if not keep:
         ending.callback(
-            _removed, f"database {database}", _drop_database, found.stack.database_url, database
+            _removed, f"database {database}", _drop_database, chosen.stack.database_url, database
         )
         if prefix:
             ending.callback(_removed, f"topics named {prefix}…", _delete_topics, site)
@@ -275,7 +277,7 @@ def _make_database(admin_url: str, name: str) -> str:
 def _removed(what: str, remove: Callable[..., None], *arguments: object) -> None:
     """Removes something of ours.
 
-    A server that is gone by now must not hide why the sample ended.
+    A server that is gone must not hide why the sample ended.
     """
     try:
         remove(*arguments)
@@ -301,8 +303,7 @@ def _delete_topics(site: Site) -> None:
 
     from processors.runtime.kafka.clients import common
 
-    found = site.configuration()
-    admin = AdminClient(common(found.kafka, name="points-demo") | {"log_level": 0})
+    admin = AdminClient(common(site.configuration().kafka, name="points-demo") | {"log_level": 0})
     there = admin.list_topics(timeout=10).topics
     ours = [name for name in there if name.startswith(site.prefix)]
     for done in admin.delete_topics(ours, operation_timeout=10).values() if ours else ():

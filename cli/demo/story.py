@@ -1,4 +1,4 @@
-"""The sample day, read from its files (cli/demo/data): shops, orders, what must come of them, and records to produce."""
+"""The sample day, read from cli/demo/data: shops, orders, expectations, records to produce."""
 
 import copy
 import shlex
@@ -18,7 +18,7 @@ from cli.demo.upstream import Json, money, text
 from schemas.ids import Micros, micros
 from schemas.settings import SettingsDocument, load_settings
 
-FOLDER: Final = Path(str(files("cli.demo.data")))
+DATA_FOLDER: Final = Path(str(files("cli.demo.data")))
 YEAR: Final = "2024-"
 """Of the sample day; steps leave it out."""
 TopicName = Literal["orders", "deliveries", "customers"]
@@ -37,7 +37,7 @@ class Shop:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class StoryMember:
     """A made-up person. Only the id may ever be found in the engine."""
 
     alias: str
@@ -65,13 +65,13 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class StoryOrder:
     """An order of the sample. `member` is None for a guest's."""
 
     key: str
     id: str
     shop: Shop
-    member: Member | None
+    member: StoryMember | None
     about: str
     expect: Expected
     twice: bool
@@ -102,7 +102,7 @@ class StoryStep:
     at: Micros
     says: str
     records: tuple[StoryRecord, ...]
-    orders: tuple[Order, ...]
+    orders: tuple[StoryOrder, ...]
     command: tuple[str, ...] = ()
 
 
@@ -110,15 +110,14 @@ class StoryStep:
 class Story:
     """The whole sample day.
 
-    `expect`: what must have become of all records, by the names in the cursors.
-
-    `unknown`: the codes that nobody knows in the end, as `carrier service code`.
+    `expect`: what must become of all records, by outcome. `unknown`: the codes that are in no table
+    in the end, as `carrier service code`.
     """
 
     begins: Micros
     shops: tuple[Shop, ...]
-    members: tuple[Member, ...]
-    orders: tuple[Order, ...]
+    members: tuple[StoryMember, ...]
+    orders: tuple[StoryOrder, ...]
     steps: tuple[StoryStep, ...]
     expect: Mapping[str, int]
     unknown: tuple[str, ...]
@@ -139,95 +138,105 @@ class Story:
 
 def load_story() -> Story:
     """The sample day of the package."""
-    told = yaml.safe_load((FOLDER / "story.yaml").read_text("utf-8"))
-    shops = {key: _shop(key, each) for key, each in told["shops"].items()}
-    members = {alias: Member(alias, **each) for alias, each in told["members"].items()}
-    orders = {key: _order(key, each, shops, members) for key, each in told["orders"].items()}
-    writer = _Writer(told["offset"], shops, members, orders)
-    steps = tuple(writer.step(each) for each in told["steps"])
-    begins = micros(writer.moment(str(told["begins"]).removeprefix(YEAR)))
-    unknown = tuple(told["unknown"])
+    content = yaml.safe_load((DATA_FOLDER / "story.yaml").read_text("utf-8"))
+    shops = {key: _shop(key, each) for key, each in content["shops"].items()}
+    members = {alias: StoryMember(alias, **each) for alias, each in content["members"].items()}
+    orders = {key: _order(key, each, shops, members) for key, each in content["orders"].items()}
+    writer = _Writer(content["offset"], shops, members, orders)
+    steps = tuple(writer.step(each) for each in content["steps"])
+    begins = micros(writer.moment(str(content["begins"]).removeprefix(YEAR)))
     return Story(
-        begins,
-        (*shops.values(),),
-        (*members.values(),),
-        (*orders.values(),),
-        steps,
-        told["expect"],
-        unknown,
+        begins=begins,
+        shops=(*shops.values(),),
+        members=(*members.values(),),
+        orders=(*orders.values(),),
+        steps=steps,
+        expect=content["expect"],
+        unknown=tuple(content["unknown"]),
     )
 
 
-def _shop(key: str, told: Json) -> Shop:
-    file = FOLDER / "settings" / f"{key}.yaml"
-    return Shop(
-        told["id"],
-        told["name"],
-        told["where"],
-        file,
-        load_settings(file.read_bytes(), name=str(file)),
-    )
+def _shop(key: str, content: Json) -> Shop:
+    file = DATA_FOLDER / "settings" / f"{key}.yaml"
+    settings = load_settings(file.read_bytes(), name=str(file))
+    return Shop(content["id"], content["name"], content["where"], file, settings)
 
 
-def _order(key: str, told: Json, shops: Mapping[str, Shop], members: Mapping[str, Member]) -> Order:
-    expect = dict(told["expect"])
+def _order(
+    key: str, content: Json, shops: Mapping[str, Shop], members: Mapping[str, StoryMember]
+) -> StoryOrder:
+    expect = dict(content["expect"])
     expect["entries"] = tuple(expect.get("entries", ()))
-    member = members[told["member"]] if "member" in told else None
-    shop, twice = shops[told["shop"]], told.get("twice", False)
-    return Order(key, told["id"], shop, member, told["about"], Expected(**expect), twice, told)
+    return StoryOrder(
+        key=key,
+        id=content["id"],
+        shop=shops[content["shop"]],
+        member=members[content["member"]] if "member" in content else None,
+        about=content["about"],
+        expect=Expected(**expect),
+        twice=content.get("twice", False),
+        details=content,
+    )
 
 
 class _Writer:
     """Writes records in their senders' shapes.
 
-    Keeps every order as it is by now, since an order's record is whole.
+    Keeps the current state of every order, since a record holds the whole order.
     """
 
     def __init__(
         self,
         offset: str,
         shops: Mapping[str, Shop],
-        members: Mapping[str, Member],
-        orders: Mapping[str, Order],
+        members: Mapping[str, StoryMember],
+        orders: Mapping[str, StoryOrder],
     ) -> None:
         self._offset, self._shops, self._members, self._orders = offset, shops, members, orders
-        self._template: Json = orjson.loads((FOLDER / "order.json").read_bytes())
+        self._template: Json = orjson.loads((DATA_FOLDER / "order.json").read_bytes())
         self._now: dict[str, Json] = {}
 
-    def moment(self, told: str) -> datetime:
+    def moment(self, written: str) -> datetime:
         """`12-01 10:15` as an aware instant."""
-        return datetime.fromisoformat(f"{YEAR}{told}{self._offset}")
+        return datetime.fromisoformat(f"{YEAR}{written}{self._offset}")
 
-    def step(self, told: Json) -> StoryStep:
+    def step(self, content: Json) -> StoryStep:
         """A step with its records."""
-        at = self.moment(told["at"])
-        sends = told.get("also") or ([told] if "event" in told or "report" in told else [])
+        at = self.moment(content["at"])
+        sends = content.get("also") or (
+            [content] if "event" in content or "report" in content else []
+        )
         records = [
             record
             for send in sends
             for record in self._records(send, at)
             for _ in range(self._times(send))
         ]
-        if "poison" in told:
-            records.append(StoryRecord("orders", None, told["poison"].encode()))
-        # Of an order that has yet to come there is nothing to tell.
-        keys = [*(send["order"] for send in sends if "order" in send), *told.get("about", ())]
+        if "poison" in content:
+            records.append(StoryRecord("orders", None, content["poison"].encode()))
+        # An order that is still to come has no outcome to show.
+        keys = [*(send["order"] for send in sends if "order" in send), *content.get("about", ())]
         orders = tuple(self._orders[key] for key in dict.fromkeys(keys) if key in self._now)
         return StoryStep(
-            micros(at), told["says"], tuple(records), orders, self._command(told.get("points", ""))
+            micros(at),
+            content["says"],
+            tuple(records),
+            orders,
+            self._command(content.get("points", "")),
         )
 
-    def _command(self, told: str) -> tuple[str, ...]:
+    def _command(self, content: str) -> tuple[str, ...]:
         places = {key: shop.id for key, shop in self._shops.items()}
         return tuple(
-            word.format(settings=FOLDER / "settings", **places) for word in shlex.split(told)
+            word.format(settings=DATA_FOLDER / "settings", **places)
+            for word in shlex.split(content)
         )
 
     def _times(self, send: Json) -> int:
         return 2 if send.get("twice", "order" in send and self._orders[send["order"]].twice) else 1
 
-    def _records(self, send: Json, heard: datetime) -> Iterator[StoryRecord]:
-        at = self.moment(send["of"]) if "of" in send else heard
+    def _records(self, send: Json, step_at: datetime) -> Iterator[StoryRecord]:
+        at = self.moment(send["of"]) if "of" in send else step_at
         if "report" in send:
             yield StoryRecord(
                 "deliveries", None, self._report(self._orders[send["order"]], send, at)
@@ -244,7 +253,7 @@ class _Writer:
             resource = upstream.application(APPLICATION_ID, shop.id, installed, at, removed=removed)
             yield StoryRecord("orders", None, upstream.envelope(event, shop.id, resource, at))
 
-    def _of_order(self, order: Order, send: Json, at: datetime) -> StoryRecord:
+    def _of_order(self, order: StoryOrder, send: Json, at: datetime) -> StoryRecord:
         event = str(send["event"])
         topic: TopicName = "deliveries" if event.startswith("order_delivery/") else "orders"
         if topic == "deliveries":
@@ -255,7 +264,7 @@ class _Writer:
             resource = self._whole(order, send, at)
         return StoryRecord(topic, order.id, upstream.envelope(event, order.shop.id, resource, at))
 
-    def _of_member(self, member: Member, shop: Shop, send: Json, at: datetime) -> StoryRecord:
+    def _of_member(self, member: StoryMember, shop: Shop, send: Json, at: datetime) -> StoryRecord:
         registered = self.moment(send["registered"])
         resource = upstream.customer(
             member.id, member.personal, self.moment("01-01 12:00"), registered, at
@@ -264,18 +273,16 @@ class _Writer:
             "customers", member.id, upstream.envelope(str(send["event"]), shop.id, resource, at)
         )
 
-    def _report(self, order: Order, send: Json, at: datetime) -> bytes:
+    def _report(self, order: StoryOrder, send: Json, at: datetime) -> bytes:
         """Carriers write the number without the blanks and hyphens that the shop typed in."""
-        said, number = (
-            dict(send["report"]),
-            str(order.details["tracking"][send.get("parcel", 1) - 1]),
-        )
-        if said.pop("names_order", False):
-            said |= {"merchant_id": order.shop.id, "order_id": order.id}
+        content = dict(send["report"])
+        number = str(order.details["tracking"][send.get("parcel", 1) - 1])
+        if content.pop("names_order", False):
+            content |= {"merchant_id": order.shop.id, "order_id": order.id}
         person = order.member.name if order.member else ""
-        return upstream.carrier_report(said, "".join(filter(str.isalnum, number)), person, at)
+        return upstream.carrier_report(content, "".join(filter(str.isalnum, number)), person, at)
 
-    def _whole(self, order: Order, send: Json, at: datetime) -> Json:
+    def _whole(self, order: StoryOrder, send: Json, at: datetime) -> Json:
         resource = self._now.get(order.key) or self._created(order, at)
         for name, value in send.get("change", {}).items():
             resource[name] = money(value, order.currency) if name == "subtotal" else value
@@ -288,7 +295,7 @@ class _Writer:
         whole: Json = copy.deepcopy(resource)
         return whole
 
-    def _delivery(self, order: Order, send: Json, at: datetime) -> Json:
+    def _delivery(self, order: StoryOrder, send: Json, at: datetime) -> Json:
         number = send.get("parcel", 1)
         if number > 1:
             return self._further(order, number, send["delivery"], at)
@@ -299,8 +306,8 @@ class _Writer:
             self._now[order.key]["order_delivery"] = resource
         return resource | {"order_id": order.id}
 
-    def _further(self, order: Order, number: int, status: str, at: datetime) -> Json:
-        """A parcel that the order does not carry itself: another id, and a tracking number of its own."""
+    def _further(self, order: StoryOrder, number: int, status: str, at: datetime) -> Json:
+        """A further parcel of the order, with an id and a tracking number of its own."""
         resource: Json = copy.deepcopy(self._now[order.key]["order_delivery"])
         upstream.move(resource, "pending", at)
         upstream.move(resource, status, at)
@@ -311,15 +318,21 @@ class _Writer:
             "delivery_data": tracking,
         }
 
-    def _return(self, order: Order, total: str, at: datetime) -> Json:
+    def _return(self, order: StoryOrder, total: str, at: datetime) -> Json:
         return {
-            "id": f"{order.id[:-4]}7e{order.id[-2:]}", "order_id": order.id, "status": "completed",
-            "return_order_number": f"R{at:%Y%m%d%H%M%S}", "inspect_status": "inspected",
-            "total": money(total, order.currency), "customer_id": order.member.id if order.member else None,
-            "created_at": text(at - timedelta(hours=2)), "updated_at": text(at), "items": [],
-        }  # fmt: skip
+            "id": f"{order.id[:-4]}7e{order.id[-2:]}",
+            "order_id": order.id,
+            "status": "completed",
+            "return_order_number": f"R{at:%Y%m%d%H%M%S}",
+            "inspect_status": "inspected",
+            "total": money(total, order.currency),
+            "customer_id": order.member.id if order.member else None,
+            "created_at": text(at - timedelta(hours=2)),
+            "updated_at": text(at),
+            "items": [],
+        }
 
-    def _created(self, order: Order, at: datetime) -> Json:
+    def _created(self, order: StoryOrder, at: datetime) -> Json:
         details, member = order.details, order.member
         personal = (
             member.personal if member else ("Guest Madeup", "0900000099", "guest@example.invalid")
@@ -328,14 +341,20 @@ class _Writer:
             self._template, dict(zip(("NAME", "PHONE", "EMAIL"), personal, strict=True))
         )
         resource |= {
-            "id": order.id, "order_number": f"{at:%Y%m%d%H%M%S}{order.id[-3:]}", "created_at": text(at),
-            "status": "confirmed", "customer_id": member.id if member else None, "is_guest_checkout": member is None,
-            "currency_iso": order.currency, "subtotal": money(details["subtotal"], order.currency),
+            "id": order.id,
+            "order_number": f"{at:%Y%m%d%H%M%S}{order.id[-3:]}",
+            "created_at": text(at),
+            "status": "confirmed",
+            "customer_id": member.id if member else None,
+            "is_guest_checkout": member is None,
+            "currency_iso": order.currency,
+            "subtotal": money(details["subtotal"], order.currency),
             "order_discount": money(details.get("discount", "0"), order.currency),
-            "order_points_to_cash": money("0", order.currency), "user_credit": money("0", order.currency),
+            "order_points_to_cash": money("0", order.currency),
+            "user_credit": money("0", order.currency),
             "created_by": details.get("created_by", "shop"),
             "parent_order_id": self._orders[details["parent"]].id if "parent" in details else "",
-        }  # fmt: skip
+        }
         if "tier" in details:
             resource["membership_tier_data"] = {
                 "id": details["tier"],

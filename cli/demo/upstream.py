@@ -1,4 +1,4 @@
-"""The shapes in which upstream and the carriers speak, filled with made-up values: what the sample day sends."""
+"""What the sample day sends: the shapes of upstream's and the carriers' records, filled in."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,6 +19,15 @@ EVENT_NAMES: Final = {
     "user": "User",
     "application": "Application",
 }
+REPORT_FIELDS: Final = (
+    "carrier",
+    "service",
+    "code",
+    "text",
+    "merchant_id",
+    "order_id",
+    "return_leg",
+)
 _ON_THE_WAY: Final = ("pending", "shipped")
 Json = dict[str, Any]
 
@@ -30,19 +39,24 @@ def envelope(event: str, merchant: str, resource: Json, at: datetime) -> bytes:
     """
     digest = hashlib.sha256(orjson.dumps(resource)).hexdigest()
     trace = f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
-    return orjson.dumps({
-        "event": EVENT_NAMES[event.partition("/")[0]], "topic": event, "merchant_id": merchant, "resource": resource,
-        "trace_id": trace, "ts": str(micros(at) * 1000 + int(digest[:6], 16)),
-    })  # fmt: skip
+    return orjson.dumps(
+        {
+            "event": EVENT_NAMES[event.partition("/")[0]],
+            "topic": event,
+            "merchant_id": merchant,
+            "resource": resource,
+            "trace_id": trace,
+            "ts": str(micros(at) * 1000 + int(digest[:6], 16)),
+        }
+    )
 
 
-def carrier_report(said: Mapping[str, Any], number: str, person: str, at: datetime) -> bytes:
+def carrier_report(content: Mapping[str, Any], number: str, person: str, at: datetime) -> bytes:
     """A carrier's report: no envelope, seldom a merchant.
 
-    What carriers add of people stands in `raw`.
+    What carriers add about people is in `raw`.
     """
-    own = {name: said[name] for name in ("carrier", "service", "code", "text", "merchant_id", "order_id", "return_leg")
-           if name in said}  # fmt: skip
+    own = {name: content[name] for name in REPORT_FIELDS if name in content}
     return orjson.dumps(
         {**own, "tracking_number": number, "occurred_at": text(at), "raw": {"signed_by": person}}
     )
@@ -58,10 +72,18 @@ def customer(
     """A customer who became a member at `registered`; `personal` are name, phone and e-mail."""
     name, phone, email = personal
     return {
-        "id": member, "status": "active", "is_member": True, "registered_at": text(registered), "locale_code": "zh-hant",
-        "created_at": text(created), "updated_at": text(at), "name": name, "email": email, "mobile_phone": phone,
+        "id": member,
+        "status": "active",
+        "is_member": True,
+        "registered_at": text(registered),
+        "locale_code": "zh-hant",
+        "created_at": text(created),
+        "updated_at": text(at),
+        "name": name,
+        "email": email,
+        "mobile_phone": phone,
         "birthday": "1990-01-01",
-    }  # fmt: skip
+    }
 
 
 def application(
@@ -69,10 +91,16 @@ def application(
 ) -> Json:
     """An app's installation in a shop, and its end."""
     return {
-        "_id": f"{merchant[:-4]}a901", "application_id": application_id, "merchant_id": merchant, "installed_by": "MERCHANT",
-        "app_settings": {"app_scripts_activated": False}, "authorized_at": text(installed), "created_at": text(installed),
-        "deleted_at": text(at) if removed else None, "updated_at": text(at),
-    }  # fmt: skip
+        "_id": f"{merchant[:-4]}a901",
+        "application_id": application_id,
+        "merchant_id": merchant,
+        "installed_by": "MERCHANT",
+        "app_settings": {"app_scripts_activated": False},
+        "authorized_at": text(installed),
+        "created_at": text(installed),
+        "deleted_at": text(at) if removed else None,
+        "updated_at": text(at),
+    }
 
 
 def move(delivery: Json, status: str, at: datetime) -> None:
@@ -92,9 +120,12 @@ def money(amount: str, currency: str) -> Json:
     """Money as upstream writes it; `cents` are minor units of the currency."""
     symbol, digits = SYMBOLS[currency], FRACTION_DIGITS[currency]
     return {
-        "cents": minor_units(Decimal(amount), currency), "currency_symbol": symbol, "currency_iso": currency,
-        "label": f"{symbol}{Decimal(amount):,.{digits}f}", "dollars": float(amount),
-    }  # fmt: skip
+        "cents": minor_units(Decimal(amount), currency),
+        "currency_symbol": symbol,
+        "currency_iso": currency,
+        "label": f"{symbol}{Decimal(amount):,.{digits}f}",
+        "dollars": float(amount),
+    }
 
 
 def filled(value: Any, words: Mapping[str, str]) -> Any:

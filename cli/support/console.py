@@ -11,6 +11,7 @@ import typer
 from schemas.errors import PointsError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from rich.console import Console
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -66,10 +67,16 @@ def slow_progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def emit(value: Any) -> None:
-    """Prints a value as JSON: names as they are, two spaces of indentation, a line end."""
+    """Prints answers (schemas.answers) as JSON: two spaces of indentation, a line end."""
     import orjson
 
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode()
+    sys.stdout.write(f"{text}\n")
+
+
+def _plain(answer: "BaseModel") -> dict[str, Any]:
+    """A model as orjson asks for it."""
+    return answer.model_dump(mode="json")
 
 
 def complain(failure: PointsError) -> None:

@@ -1,24 +1,25 @@
-"""Showing a record nobody could read without showing whom it is about (SPEC 7).
+"""Shows a record that could not be read without showing whose it is (SPEC 7).
 
-Only what is known to be harmless is shown: structure, and the values of a short list of fields when
-they look as such fields do. Everything else is replaced by what kind of thing it was, which is what
-one looks for in a broken record.
+Only what is known to be harmless is shown: the structure, and the values of a short list of fields
+where they look as such fields do. Everything else is replaced by the kind of thing it was, which is
+what matters in a broken record.
 """
 
 import re
 from typing import Any, Final
 
 IDS: Final = frozenset({
-    "id", "_id", "merchant_id", "order_id", "trace_id", "customer_id", "return_order_id", "delivery_option_id",
-    "application_id", "report_id", "membership_tier_id", "command_id", "hold_id",
+    "id", "_id", "merchant_id", "order_id", "trace_id", "customer_id", "return_order_id",
+    "delivery_option_id", "application_id", "report_id", "membership_tier_id", "command_id",
+    "hold_id",
 })  # fmt: skip
 WORDS: Final = frozenset({
-    "event", "topic", "type", "order_type", "status", "delivery_status", "delivery_type", "platform", "created_by",
-    "created_from", "currency_iso", "carrier", "service", "code",
+    "event", "topic", "type", "order_type", "status", "delivery_status", "delivery_type",
+    "platform", "created_by", "created_from", "currency_iso", "carrier", "service", "code",
 })  # fmt: skip
 TIMES: Final = frozenset({
-    "created_at", "updated_at", "completed_at", "arrived_at", "collected_at", "returned_at", "shipped_at",
-    "occurred_at", "registered_at", "issued_at", "ts",
+    "created_at", "updated_at", "completed_at", "arrived_at", "collected_at", "returned_at",
+    "shipped_at", "occurred_at", "registered_at", "issued_at", "ts",
 })  # fmt: skip
 NUMBERS: Final = frozenset({"cents", "dollars", "points", "quantity"})
 
@@ -47,9 +48,8 @@ def redacted(value: Any, field: str = "", depth: int = 0) -> Any:
         }
     if isinstance(value, list):
         shown = [redacted(item, field, depth + 1) for item in value[:LONGEST_LIST]]
-        return (
-            [*shown, f"‹{len(value) - LONGEST_LIST} more›"] if len(value) > LONGEST_LIST else shown
-        )
+        more = len(value) - LONGEST_LIST
+        return [*shown, f"‹{more} more›"] if more > 0 else shown
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -66,7 +66,7 @@ def _is_harmless(text: str, field: str) -> bool:
 
 
 def shown_value(value: bytes | None) -> Any:
-    """What can be shown of a record's value: redacted JSON, the shape of broken text, or the first bytes as hex."""
+    """A record's value: redacted JSON, the shape of broken text, or the first bytes as hex."""
     import orjson
 
     if value is None:
@@ -81,13 +81,14 @@ def _broken(value: bytes, position: int) -> str:
     try:
         text = value.decode()
     except UnicodeDecodeError:
-        return f"‹{len(value)} bytes, not text: {value[:EXCERPT].hex(' ')}{' …' if len(value) > EXCERPT else ''}›"
+        more = " …" if len(value) > EXCERPT else ""
+        return f"‹{len(value)} bytes, not text: {value[:EXCERPT].hex(' ')}{more}›"
     near = shape(text[max(0, position - AROUND) : position + AROUND])
     return f"‹{len(value)} bytes, not JSON; its shape around character {position}: {near}›"
 
 
 def shape(text: str) -> str:
-    """Text with every letter as x and every digit as 9: what is broken stays visible, what it says does not."""
+    """Text with every letter as x and every digit as 9: its form stays visible, not its content."""
     return _LETTER.sub("x", _DIGIT.sub("9", text))
 
 
@@ -99,11 +100,9 @@ def shown_key(key: bytes | None) -> str | None:
         text = key.decode()
     except UnicodeDecodeError:
         return f"‹{len(key)} bytes›"
-    return (
-        text
-        if all(_ID.fullmatch(part) for part in text.split(":"))
-        else f"‹text of {len(text)} characters›"
-    )
+    if all(_ID.fullmatch(part) for part in text.split(":")):
+        return text
+    return f"‹text of {len(text)} characters›"
 
 
 def shown_headers(headers: Any) -> list[list[str | None]]:

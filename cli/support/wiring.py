@@ -8,7 +8,11 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from pydantic import SecretStr
 
-    from processors.runtime.configuration import Configuration
+    from processors.runtime.configuration import (
+        Configuration,
+        DatabaseConfiguration,
+        DatabaseOnlyConfiguration,
+    )
 
 OLDEST_SERVER = 180_000
 """PostgreSQL 18: the upserts return the old row with the new one."""
@@ -28,12 +32,30 @@ def configuration() -> "Configuration":
     return loaded
 
 
-def _beyond_types(loaded: "Configuration") -> list[str]:
+def database_configuration() -> "DatabaseOnlyConfiguration":
+    """What the environment says of the database, for commands that ask nothing of Kafka.
+
+    Raises ConfigurationRefused, as `configuration` does.
+    """
+    from processors.runtime.configuration import ConfigurationRefused, load_database_only
+
+    loaded = load_database_only()
+    problems = _wrong_with_database(loaded.database)
+    if problems:
+        raise ConfigurationRefused(problems)
+    return loaded
+
+
+def _wrong_with_database(database: "DatabaseConfiguration") -> list[str]:
     problems = []
-    for name, url in (("URL", loaded.database.url), ("OWNER_URL", loaded.database.owner_url)):
+    for name, url in (("URL", database.url), ("OWNER_URL", database.owner_url)):
         if url is not None:
             problems += [f"POINTS_DATABASE__{name}: {wrong}" for wrong in _wrong_with_url(url)]
-    kafka = loaded.kafka
+    return problems
+
+
+def _beyond_types(loaded: "Configuration") -> list[str]:
+    problems, kafka = _wrong_with_database(loaded.database), loaded.kafka
     if kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism is None:
         problems.append(
             f"POINTS_KAFKA__SASL_MECHANISM: is missing; {kafka.security_protocol} needs one"
@@ -61,7 +83,9 @@ def _wrong_with_url(url: "SecretStr") -> list[str]:
     return []
 
 
-def connect(loaded: "Configuration", *, name: str = "points-cli") -> "Connection[tuple[Any, ...]]":
+def connect(
+    loaded: "Configuration | DatabaseOnlyConfiguration", *, name: str = "points-cli"
+) -> "Connection[tuple[Any, ...]]":
     """A connection for people's questions, to a database that this version knows.
 
     Raises Failure, SchemaMismatch.

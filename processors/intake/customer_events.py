@@ -17,7 +17,7 @@ from store.settings.app_installs import ApplicationEvent
 from store.settings.merchants import Merchants
 from store.streams import recheck
 from store.streams.cursors import Counts, PartitionId
-from store.streams.recheck import MIN_INSTANT, Kind, RecheckRequest
+from store.streams.recheck import MIN_INSTANT, RecheckKind, RecheckRequest
 
 OTHER_APPLICATION = "other_application"
 STALE = "stale"
@@ -72,7 +72,7 @@ class CustomerAndAppEvents:
         if moved:
             merchants.change(cursor)
             since = [
-                RecheckRequest(Kind.SINCE, install.merchant_no, since_us=install.at)
+                RecheckRequest(RecheckKind.SINCE, install.merchant_no, since_us=install.at)
                 for install in new
             ]
             recheck.add(cursor, since)
@@ -122,7 +122,7 @@ def _concerned_orders(
         old = refused_before(before.buyer if before else UNKNOWN_BUYER)
         if new != old:
             since, until = sorted((new, old))
-            requests.append(RecheckRequest(Kind.MEMBER, merchant_no, member, since, until))
+            requests.append(RecheckRequest(RecheckKind.MEMBER, merchant_no, member, since, until))
     return requests
 
 

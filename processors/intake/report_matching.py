@@ -21,8 +21,9 @@ from schemas.carriers import CodeTable, Meaning
 from schemas.carriers.spelling import label_of
 from schemas.ids import Micros
 from store.carriers import awaiting_order, tracking
+from store.carriers.codes import Code
 from store.carriers.tracking import TrackingRow
-from store.carriers.unknown_codes import Code, CodeSighting, UnknownCodes
+from store.carriers.unknown_codes import CodeSighting, UnknownCodes
 from store.orders.orders import OrderKey
 from store.postgres.interning import InternedStrings
 from store.postgres.session import Cursor

@@ -22,23 +22,23 @@ from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import NotInterned
 from store.postgres.session import Cursor, raw, transaction
 from store.streams import recheck
-from store.streams.recheck import Claimed, Kind, Mark
+from store.streams.recheck import Claimed, Mark, RecheckKind
 
 RECHECK_BATCH = 500
 """Orders per transaction, about."""
-CLAIMED: Mapping[Kind, int] = {
-    Kind.ORDER: RECHECK_BATCH,
-    Kind.UNBOUND: 10,
-    Kind.MEMBER: 1000,
-    Kind.SINCE: 10,
-    Kind.NUMBER: 100,
+CLAIMED: Mapping[RecheckKind, int] = {
+    RecheckKind.ORDER: RECHECK_BATCH,
+    RecheckKind.UNBOUND: 10,
+    RecheckKind.MEMBER: 1000,
+    RecheckKind.SINCE: 10,
+    RecheckKind.NUMBER: 100,
 }
 """Queue rows per transaction, by kind, sized to expand to about one batch of orders."""
 LEAST_PAGE = 50
 """Orders of one row per transaction at least, however many rows share it."""
-SLEEP_SECONDS = 0.1
+RECHECK_SLEEP_SECONDS = 0.1
 """While the queue is empty."""
-SHORT_SLEEP_SECONDS = SLEEP_SECONDS / 5
+SHORT_RECHECK_SLEEP_SECONDS = RECHECK_SLEEP_SECONDS / 5
 """While other transactions are waited for that may still add rows."""
 
 
@@ -104,9 +104,9 @@ class Recheck(SettlingWorker):
 
         A short sleep with nothing claimed, a shorter one while others' transactions are waited for.
         """
-        result = self.recheck()
+        result = self.recheck_orders()
         if not result.rows:
-            return SHORT_SLEEP_SECONDS if result.waiting else SLEEP_SECONDS
+            return SHORT_RECHECK_SLEEP_SECONDS if result.waiting else RECHECK_SLEEP_SECONDS
         metrics.RECHECKED.inc(result.tally.claimed)
         batch_metrics.posted(result.tally)
         return 0.0
@@ -115,7 +115,7 @@ class Recheck(SettlingWorker):
         """The length of the queue; any transaction left open on the server holds it up."""
         metrics.RECHECK_ROWS.set(recheck.waiting(raw(self._connection)))
 
-    def recheck(self, limit: int = RECHECK_BATCH) -> RecheckResult:
+    def recheck_orders(self, limit: int = RECHECK_BATCH) -> RecheckResult:
         """One transaction: claims rows whose time has come and settles their orders.
 
         Rows whose orders were all seen are taken out, the others remember how far they came.
@@ -136,7 +136,7 @@ class Recheck(SettlingWorker):
         self._mark = None  # nothing is left under it, or others have it
         return RecheckResult(Tally(), waiting=True)
 
-    def _try(self, kind: Kind, until: Mark, limit: int) -> RecheckResult:
+    def _try(self, kind: RecheckKind, until: Mark, limit: int) -> RecheckResult:
         while True:
             try:
                 with transaction(self._connection) as cursor:
@@ -144,12 +144,14 @@ class Recheck(SettlingWorker):
             except NotInterned as unknown:
                 self._words.learn(set(unknown.args))
 
-    def _work_off(self, cursor: Cursor, kind: Kind, until: Mark, limit: int) -> RecheckResult:
+    def _work_off(
+        self, cursor: Cursor, kind: RecheckKind, until: Mark, limit: int
+    ) -> RecheckResult:
         rows, now = recheck.claim(cursor, kind, until, min(limit, CLAIMED[kind]))
         if not rows:
             return RecheckResult(Tally())
         self._merchants.keep_up(cursor)
-        if kind is Kind.NUMBER:
+        if kind is RecheckKind.NUMBER:
             tally, moved = self._reassign(cursor, rows, now), []
         else:
             work = _Work()
@@ -163,31 +165,31 @@ class Recheck(SettlingWorker):
     def _expand(
         self,
         cursor: Cursor,
-        kind: Kind,
+        kind: RecheckKind,
         rows: Sequence[Claimed],
         work: _Work,
         limit: int,
         now: Micros,
     ) -> None:
         share = max(min(limit, LEAST_PAGE), limit // len(rows))
-        if kind is Kind.MEMBER:
+        if kind is RecheckKind.MEMBER:
             _members(work, rows, recheck.of_members(cursor, rows, share), share, limit)
             return
         for row in rows:
-            if kind is Kind.ORDER:
+            if kind is RecheckKind.ORDER:
                 work.page(row, [row.key], None, Trigger(now))
-            elif kind is Kind.UNBOUND:
+            elif kind is RecheckKind.UNBOUND:
                 work.page(row, *recheck.unbound(cursor, row, share), Trigger(now))
             else:
                 cause = Trigger(row.since_us, CauseKind.application, self._application)
                 work.page(row, *recheck.created_between(cursor, row, share), cause)
 
     def _settle(
-        self, cursor: Cursor, kind: Kind, triggers: Mapping[OrderKey, Trigger], now: Micros
+        self, cursor: Cursor, kind: RecheckKind, triggers: Mapping[OrderKey, Trigger], now: Micros
     ) -> Tally:
         rows = orders.lock(cursor, sorted(triggers), self._words)
         reports = {key: row.facts.reports for key, row in rows.items()}
-        if kind is Kind.ORDER:
+        if kind is RecheckKind.ORDER:
             contested_numbers.apply_new_codes(rows.values(), self._merchants.codes)
         before = {key: _settled(row) for key, row in rows.items()}
         tally = settle(

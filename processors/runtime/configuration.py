@@ -4,7 +4,7 @@ A merchant's *settings* are not here.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -108,9 +108,7 @@ class IntakeConfiguration(_Section):
     wait_ms: int = Field(15, ge=1, le=1000)
 
 
-class Configuration(BaseSettings):
-    """Everything the environment says. All problems are reported at once."""
-
+class _FromEnvironment(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="POINTS_",
         env_nested_delimiter="__",
@@ -118,6 +116,16 @@ class Configuration(BaseSettings):
         hide_input_in_errors=True,
         frozen=True,
     )
+
+
+class DatabaseOnlyConfiguration(_FromEnvironment):
+    """What commands need that only ask the database: they run without Kafka's variables."""
+
+    database: DatabaseConfiguration
+
+
+class Configuration(_FromEnvironment):
+    """Everything the environment says. All problems are reported at once."""
 
     kafka: KafkaConfiguration
     database: DatabaseConfiguration
@@ -130,6 +138,7 @@ class Configuration(BaseSettings):
     log_format: Literal["console", "json"] = "console"
 
 
+_Kind = TypeVar("_Kind", bound=_FromEnvironment)
 _REMEDY = (
     "docs/reference/configuration.md lists every variable; `make up` prints those of a local stack"
 )
@@ -152,8 +161,17 @@ class ConfigurationRefused(PointsError):
 
 def load() -> Configuration:
     """The configuration of this process. Raises ConfigurationRefused with every problem at once."""
+    return _loaded(Configuration)
+
+
+def load_database_only() -> DatabaseOnlyConfiguration:
+    """As `load`, of the database's variables alone."""
+    return _loaded(DatabaseOnlyConfiguration)
+
+
+def _loaded(kind: type[_Kind]) -> _Kind:
     try:
-        return Configuration()
+        return kind()
     except (ValidationError, SettingsError) as error:
         raise ConfigurationRefused(_problems(error)) from None
 

@@ -7,7 +7,7 @@ import psycopg
 
 from processors import metrics
 from processors.runtime.configuration import Configuration
-from processors.runtime.failures import is_waited_out, one_line, refusal
+from processors.runtime.failures import NEEDS_OPERATOR, is_waited_out, one_line, refusal
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import log, set_up
@@ -245,13 +245,18 @@ def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) 
     log().info("serving", url=server.url)
     try:
         Loop(kind, factory, configuration, health, stop).run()
-    except PointsError as error:
-        log().error("refused", why=str(error), exit_code=int(error.exit_code))
-        return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last line before the process ends
-        log().error("crashed", exc_info=error, exit_code=int(Exit.UNEXPECTED))
-        return Exit.UNEXPECTED
+        return _end(error)
     finally:
         server.close()
     log().info("stopped")
     return Exit.OK
+
+
+def _end(error: Exception) -> Exit:
+    """The exit code, with the reason in the log: a sentence for an operator, or the frames."""
+    if isinstance(error, PointsError) and error.exit_code in NEEDS_OPERATOR:
+        log().error("refused", why=str(error), exit_code=int(error.exit_code))
+        return error.exit_code
+    log().error("crashed", exc_info=error, exit_code=int(Exit.UNEXPECTED))
+    return Exit.UNEXPECTED

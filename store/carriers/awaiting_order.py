@@ -1,14 +1,17 @@
-"""Reports that name an order but no merchant, while no order of that name is known, or several are (SPEC 6)."""
+"""Parked reports that name an order but no merchant (SPEC 6): no order has that id, or several."""
 
 from collections.abc import Iterable, Sequence
 from struct import Struct
+from typing import Final
 
 from rules.order.facts import CarrierReport
 from schemas.ids import Micros
 from store.carriers.tracking import KEPT, count_purged
 from store.orders.codec import MEANINGS
 from store.orders.orders import OrderKey
-from store.postgres.arrays import byteas, columns
+from store.postgres import tables
+from store.postgres.arrays import byteas
+from store.postgres.columns import Columns
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -16,32 +19,35 @@ from store.postgres.session import Cursor
 Waiting = tuple[bytes, bytes]
 """Order id and packed report."""
 _REPORT = Struct(">qBiiB")
+_WAITING: Final = Columns(tables.awaiting_order, "order_id", "report")
+_SQL: Final = queries("carriers/awaiting_order", report=_WAITING)
 
 ORDER_KEY_PREFIX = b"\x00"
-"""Begins the key of a recheck row that names an order id without a merchant; no tracking number
-begins so.
+"""Begins the key of a recheck row that names an order id without a merchant.
+
+No tracking number begins so.
 """
 
 
-def report_bytes(report: CarrierReport, words: InternedStrings) -> bytes:
+def report_bytes(report: CarrierReport, strings: InternedStrings) -> bytes:
     """A report, with its tracking number at the end."""
     fixed = _REPORT.pack(
         report.at,
         report.meaning,
-        words.number(report.service),
-        words.number(report.code),
+        strings.number(report.service),
+        strings.number(report.code),
         report.return_leg,
     )
     return fixed + report.number
 
 
-def report_of(packed: bytes, words: InternedStrings) -> CarrierReport:
+def report_of(packed: bytes, strings: InternedStrings) -> CarrierReport:
     """What `report_bytes` packed: a report that names its order."""
     at, meaning, service, code, leg = _REPORT.unpack_from(packed)
     number, line, spelled = (
         packed[_REPORT.size :],
-        words.word(service) or "",
-        words.word(code) or "",
+        strings.word(service) or "",
+        strings.word(code) or "",
     )
     return CarrierReport(
         at, MEANINGS[meaning], number, line, spelled, named=True, return_leg=bool(leg)
@@ -50,21 +56,16 @@ def report_of(packed: bytes, words: InternedStrings) -> CarrierReport:
 
 def owners(cursor: Cursor, order_ids: Sequence[bytes]) -> dict[bytes, set[OrderKey]]:
     """The orders of each id, over all merchants."""
-    found: dict[bytes, set[OrderKey]] = {order_id: set() for order_id in order_ids}
-    cursor.execute(queries("carriers/awaiting_order")["owners"], [byteas(order_ids)], binary=True)
+    keys: dict[bytes, set[OrderKey]] = {order_id: set() for order_id in order_ids}
+    cursor.execute(_SQL["owners"], [byteas(order_ids)], binary=True)
     for order_id, merchant_no in cursor.fetchall():
-        found[order_id].add((merchant_no, order_id))
-    return found
+        keys[order_id].add((merchant_no, order_id))
+    return keys
 
 
 def park(cursor: Cursor, waiting: Iterable[Waiting], now: Micros) -> set[Waiting]:
     """Keeps reports; those that were not kept before."""
-    rows = sorted(set(waiting))
-    cursor.execute(
-        queries("carriers/awaiting_order")["park"],
-        [*columns(rows, (byteas, byteas)), now],
-        binary=True,
-    )
+    cursor.execute(_SQL["park"], [now, *_WAITING.arrays(sorted(set(waiting)))], binary=True)
     return set(cursor.fetchall())
 
 
@@ -73,30 +74,28 @@ def awaited(cursor: Cursor, order_ids: Sequence[bytes]) -> list[bytes]:
 
     As a rule none wait at all, which is found out first.
     """
-    row = cursor.execute(queries("carriers/awaiting_order")["is_any"]).fetchone()
+    row = cursor.execute(_SQL["is_any"]).fetchone()
     if not row or not row[0]:
         return []
-    cursor.execute(queries("carriers/awaiting_order")["awaited"], [byteas(order_ids)], binary=True)
+    cursor.execute(_SQL["awaited"], [byteas(order_ids)], binary=True)
     return [order_id for (order_id,) in cursor.fetchall()]
 
 
 def lock(cursor: Cursor, order_ids: Sequence[bytes]) -> list[Waiting]:
     """Locks what waits for these orders."""
-    cursor.execute(queries("carriers/awaiting_order")["lock"], [byteas(order_ids)], binary=True)
+    cursor.execute(_SQL["lock"], [byteas(order_ids)], binary=True)
     return cursor.fetchall()
 
 
 def taken(cursor: Cursor, waiting: Sequence[Waiting]) -> None:
     """Takes out what has found its order."""
     if waiting:
-        cursor.execute(
-            queries("carriers/awaiting_order")["taken"], columns(waiting, (byteas, byteas))
-        )
+        cursor.execute(_SQL["taken"], _WAITING.arrays(waiting))
 
 
 def purge(cursor: Cursor, now: Micros, limit: int) -> list[Waiting]:
     """Forgets reports that have waited for 180 days."""
-    cursor.execute(queries("carriers/awaiting_order")["purge"], [now - KEPT, limit], binary=True)
+    cursor.execute(_SQL["purge"], [now - KEPT, limit], binary=True)
     gone = cursor.fetchall()
     count_purged(cursor, "awaiting_order", len(gone))
     return gone

@@ -6,8 +6,8 @@ CROSS JOIN merchant m
 JOIN orders o ON o.merchant_no = m.merchant_no AND o.order_id = k.order_id;
 
 -- name: park
-INSERT INTO awaiting_order (order_id, report, first_us)
-SELECT k.*, $3 FROM unnest($1::bytea[], $2::bytea[]) k ON CONFLICT DO NOTHING RETURNING order_id, report;
+INSERT INTO awaiting_order ({report}, first_us)
+SELECT {k.report}, $1 FROM unnest({arrays report from 2}) k ({report}) ON CONFLICT DO NOTHING RETURNING {report};
 
 -- name: is_any
 SELECT EXISTS (SELECT FROM awaiting_order);
@@ -21,7 +21,7 @@ FROM unnest($1::bytea[]) k (order_id) JOIN awaiting_order a ON a.order_id = k.or
 ORDER BY a.order_id, a.report FOR UPDATE OF a;
 
 -- name: taken
-DELETE FROM awaiting_order a USING unnest($1::bytea[], $2::bytea[]) k (order_id, report)
+DELETE FROM awaiting_order a USING unnest({arrays report}) k ({report})
 WHERE a.order_id = k.order_id AND a.report = k.report;
 
 -- name: purge

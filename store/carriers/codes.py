@@ -1,27 +1,27 @@
-"""Codes that operators added or changed over the shipped tables, and the codes that nobody knows yet (SPEC 6).
+"""Codes that operators added or changed over the shipped tables, and codes not known yet (SPEC 6).
 
 Every change is a row that is never changed again, so the log is the table itself. A change moves
-the settings epoch, so that workers read their codes anew, and asks to look again at what carried
-the code while nobody knew it.
+the settings epoch, so that workers read their codes again, and asks to look again at what carried
+the code while it was unknown.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-from psycopg import Connection
+from typing import NamedTuple
 
 from schemas.carriers.meaning import Meaning
 from schemas.ids import Micros
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor, raw, transaction
+from store.postgres.session import Cursor, Database, raw, transaction
 
 Code = tuple[str, str, str]
 """Carrier, service and code: a code means nothing alone."""
-Database = Connection[tuple[Any, ...]]
 
 
 class Changed(NamedTuple):
-    """What a change did: the version now newest, whether it is new, and how many orders and numbers it looks at again."""
+    """What a change did: the version now newest, and whether it is new.
+
+    `rechecked`: how many orders and tracking numbers are looked at again.
+    """
 
     version: int
     changed: bool
@@ -45,7 +45,7 @@ class LoggedCode:
 
 
 class UnknownCode(NamedTuple):
-    """A code that came and stands in no table: with which text (redacted), how often, and from when to when."""
+    """A code that no table has: the text it came with (redacted), how often, from when to when."""
 
     carrier: str
     service: str
@@ -69,13 +69,13 @@ def set_code(
 
     What it has already makes no version.
 
-    Reports that carried the code while nobody knew it are looked at again; others keep what they
+    Reports that carried the code while it was unknown are looked at again; others keep what they
     meant when they came.
     """
     sql = queries("carriers/codes")
     with transaction(connection) as cursor:
         # Waits for batches that are noting unknown codes right now
-        # (store/carriers/unknown_codes.py); later ones read the codes anew.
+        # (store/carriers/unknown_codes.py); later ones read the codes again.
         cursor.execute(queries("settings/versions")["next_epoch"])
         version, known = cursor.execute(sql["newest"], list(code)).fetchone() or (0, None)
         if known == meaning:
@@ -105,12 +105,12 @@ def _meaning(number: int | None) -> Meaning | None:
 
 def own(connection: Database) -> dict[Code, LoggedCode]:
     """The changes in force: the newest of each code, without those that were reset."""
-    newest = {one.code: one for one in log(connection)}
-    return {code: one for code, one in newest.items() if one.meaning is not None}
+    newest = {change.code: change for change in log(connection)}
+    return {code: change for code, change in newest.items() if change.meaning is not None}
 
 
 def unknown(connection: Database) -> list[UnknownCode]:
-    """Codes that came and stand in no table, the latest first."""
+    """Codes that came and that no table has, the latest first."""
     return [
         UnknownCode(*row)
         for row in raw(connection).execute(queries("carriers/codes")["unknown"]).fetchall()
@@ -118,7 +118,7 @@ def unknown(connection: Database) -> list[UnknownCode]:
 
 
 def has_come(connection: Database, carrier: str, service: str) -> bool:
-    """Whether a report of the service came with a code that nobody knows."""
+    """Whether a report of the service came with an unknown code."""
     row = (
         raw(connection)
         .execute(queries("carriers/codes")["has_come"], [carrier, service])

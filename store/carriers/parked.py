@@ -1,6 +1,8 @@
-"""Carriers' reports without an order, as people see them (SPEC 6): unmatched, ambiguous, awaited, forgotten."""
+"""Carriers' reports without an order, as people see them (SPEC 6)."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from sqlalchemy import BigInteger, bindparam, cast, func, literal_column, select
 
 from rules.order.carrier_reports import numbers_of
 from rules.order.facts import CarrierReport
@@ -8,21 +10,57 @@ from schemas.ids import Micros
 from schemas.packing import unpack_id
 from store.carriers import awaiting_order, tracking
 from store.carriers.tracking import TrackingRow
-from store.orders.orders import OrderKey, OrderRow, read_rows
-from store.postgres.arrays import byteas, int4s
+from store.orders.orders import KEY, ROW, OrderKey, OrderRow, read_rows
+from store.postgres import tables
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import raw
-from store.reads.views import Database, as_fact, one_row, snapshot
+from store.reads.execute import one_row, rows
+from store.reads.order import as_fact
+from store.reads.snapshot import Database, snapshot
 from store.settings.merchants import Merchants
+
+_tracking, _awaiting = tables.tracking.c, tables.awaiting_order.c
+_unknown, _purged = tables.unknown_code.c, tables.purged_report.c
+
+_SQL: Final = queries("carriers/parked", row=ROW, key=KEY)
+# As the partial indexes of `tracking` have it, so that both are found without reading the rest.
+_is_unmatched = _tracking.claims.is_(None)
+_is_ambiguous = _tracking.flags.op("&")(literal_column("1")) == literal_column("1")
+_PARKED = select(
+    select(func.count()).where(_is_unmatched).scalar_subquery(),
+    select(func.min(_tracking.first_us)).where(_is_unmatched).scalar_subquery(),
+    select(func.count()).where(_is_ambiguous).scalar_subquery(),
+    select(func.min(_tracking.first_us)).where(_is_ambiguous).scalar_subquery(),
+    select(func.count()).select_from(tables.awaiting_order).scalar_subquery(),
+    select(func.min(_awaiting.first_us)).scalar_subquery(),
+)
+_PURGED = select(_purged.kind, _purged.reports).order_by(_purged.kind)
+# sum() of a bigint is numeric, which Python would read as a decimal.
+_UNKNOWN_CODES = select(
+    func.count(), cast(func.coalesce(func.sum(_unknown.reports), 0), BigInteger)
+).select_from(tables.unknown_code)
+_AMBIGUOUS = (
+    select(_tracking.number, _tracking.first_us)
+    .where(_is_ambiguous)
+    .order_by(_tracking.first_us, _tracking.number)
+    .limit(bindparam("limit"))
+)
+_oldest = func.min(_awaiting.first_us)
+_AWAITED = (
+    select(_awaiting.order_id, func.count(), _oldest)
+    .group_by(_awaiting.order_id)
+    .order_by(_oldest, _awaiting.order_id)
+    .limit(bindparam("limit"))
+)
 
 
 class Parked(NamedTuple):
-    """Carriers' reports without an order (SPEC 6): how many, and since when the oldest waits (None: there are none).
+    """Carriers' reports without an order (SPEC 6): how many, and since when the oldest waits.
 
-    `unmatched`: tracking numbers that no order names. `ambiguous`: numbers with reports that fit
-    several orders. `awaiting`: reports that name an order themselves, which is not known, or known
-    of several merchants.
+    The instant is None where there are none. `unmatched`: tracking numbers that no order names.
+    `ambiguous`: numbers with reports that fit several orders. `awaiting`: reports that name an
+    order themselves, which is not known, or known of several merchants.
     """
 
     unmatched: int
@@ -35,11 +73,11 @@ class Parked(NamedTuple):
 
 def parked(connection: Database) -> Parked:
     """How many reports have no order."""
-    return Parked(*one_row(connection, "parked"))
+    return Parked(*one_row(raw(connection), _PARKED))
 
 
 class Claimant(NamedTuple):
-    """An order that named an ambiguous number: whether it still does, and what it says of itself."""
+    """An order that named an ambiguous number: whether it still does, its creation, its status."""
 
     merchant_id: str
     order_id: str
@@ -48,7 +86,7 @@ class Claimant(NamedTuple):
     status: str
 
 
-class Contested(NamedTuple):
+class AmbiguousNumber(NamedTuple):
     """A tracking number with reports that fit several orders.
 
     `crowded`: so many named it that it is none.
@@ -61,8 +99,11 @@ class Contested(NamedTuple):
     reports: list[CarrierReport]
 
 
-class Awaited(NamedTuple):
-    """An order id that reports name without a merchant, and the merchants that have such an order: none, or several."""
+class AwaitedOrder(NamedTuple):
+    """An order id that reports name without a merchant.
+
+    `merchants` have such an order: none, or several.
+    """
 
     order_id: str
     since: Micros
@@ -70,73 +111,76 @@ class Awaited(NamedTuple):
     merchants: list[str]
 
 
-def contested(connection: Database, limit: int) -> list[Contested]:
+def ambiguous(connection: Database, limit: int) -> list[AmbiguousNumber]:
     """Numbers with ambiguous reports, those that wait longest first."""
-    sql, words, ids = queries("reads/views"), InternedStrings(connection), Merchants(connection)
+    strings, ids = InternedStrings(connection), Merchants(connection)
     with snapshot(connection) as cursor:
-        found = cursor.execute(sql["ambiguous_numbers"], [limit], binary=True).fetchall()
-        rows = tracking.read(cursor, sorted(number for number, _ in found))
-        keys = sorted({key for row in rows.values() for key in row.claims})
-        columns_ = [int4s([m for m, _ in keys]), byteas([o for _, o in keys])]
-        orders = read_rows(
-            cursor, cursor.execute(sql["orders"], columns_, binary=True).fetchall(), words
-        )
-        return [_contested(rows[number], since, orders, ids, words) for number, since in found]
+        numbers = rows(cursor, _AMBIGUOUS, limit=limit)
+        tracked = tracking.read(cursor, sorted(number for number, _ in numbers))
+        keys = sorted({key for row in tracked.values() for key in row.claims})
+        found = cursor.execute(_SQL["orders"], KEY.arrays(keys), binary=True).fetchall()
+        orders = read_rows(cursor, found, strings)
+        return [
+            _ambiguous(tracked[number], since, orders, ids, strings) for number, since in numbers
+        ]
 
 
-def _contested(
+def _ambiguous(
     row: TrackingRow,
     since: Micros,
     orders: dict[OrderKey, OrderRow],
     ids: Merchants,
-    words: InternedStrings,
-) -> Contested:
-    claimants = [
-        Claimant(
-            ids.merchant_id(key[0]), unpack_id(key[1]), row.number in numbers_of(orders[key].facts),
-            r.created_at if (r := orders[key].facts.record) is not None else None, r.status if r is not None else "",
-        )
-        for key in row.claims if key in orders
-    ]  # fmt: skip
-    reports = sorted(
-        as_fact(one, row.number) for one in tracking.unpack_reports(row.reports.items(), words)
+    strings: InternedStrings,
+) -> AmbiguousNumber:
+    claimants = [_claimant(orders[key], row.number, ids) for key in row.claims if key in orders]
+    stored = tracking.unpack_reports(row.reports.items(), strings)
+    reports = sorted(as_fact(report, row.number) for report in stored)
+    return AmbiguousNumber(
+        row.number, since, bool(row.flags & tracking.CROWDED), claimants, reports
     )
-    return Contested(row.number, since, bool(row.flags & tracking.CROWDED), claimants, reports)
 
 
-def awaited(connection: Database, limit: int) -> list[Awaited]:
+def _claimant(order: OrderRow, number: bytes, ids: Merchants) -> Claimant:
+    record = order.facts.record
+    return Claimant(
+        merchant_id=ids.merchant_id(order.merchant_no),
+        order_id=unpack_id(order.order_id),
+        names_it=number in numbers_of(order.facts),
+        created_at=record.created_at if record is not None else None,
+        status=record.status if record is not None else "",
+    )
+
+
+def awaited(connection: Database, limit: int) -> list[AwaitedOrder]:
     """Order ids that reports name without a merchant, those that wait longest first."""
     ids = Merchants(connection)
     with snapshot(connection) as cursor:
-        found = cursor.execute(
-            queries("reads/views")["awaited_orders"], [limit], binary=True
-        ).fetchall()
-        owners = (
-            awaiting_order.owners(cursor, [order_id for order_id, _, _ in found]) if found else {}
-        )
+        waiting = rows(cursor, _AWAITED, limit=limit)
+        order_ids = [order_id for order_id, _, _ in waiting]
+        owners = awaiting_order.owners(cursor, order_ids) if order_ids else {}
     return [
-        Awaited(
+        AwaitedOrder(
             unpack_id(order_id),
             since,
             reports,
             sorted(ids.merchant_id(number) for number, _ in owners[order_id]),
         )
-        for order_id, reports, since in found
+        for order_id, reports, since in waiting
     ]
 
 
 def purged(connection: Database) -> dict[str, int]:
     """How many reports without an order were forgotten after 180 days, by kind."""
-    return dict(raw(connection).execute(queries("reads/views")["purged"]).fetchall())
+    return dict(rows(raw(connection), _PURGED))
 
 
-class UnknownCodes(NamedTuple):
-    """Carriers' codes that stand in no table, and the reports that carried them."""
+class UnknownCodeCounts(NamedTuple):
+    """Carriers' codes that no table has, and the reports that carried them."""
 
     codes: int
     reports: int
 
 
-def unknown_codes(connection: Database) -> UnknownCodes:
-    """How many codes nobody knows."""
-    return UnknownCodes(*one_row(connection, "unknown_codes"))
+def unknown_codes(connection: Database) -> UnknownCodeCounts:
+    """How many codes are unknown."""
+    return UnknownCodeCounts(*one_row(raw(connection), _UNKNOWN_CODES))

@@ -1,4 +1,4 @@
-"""Tracking numbers: which orders ever named one, and what carriers reported for it without naming an order (SPEC 6).
+"""Tracking numbers: which orders ever named one, and what carriers reported for it (SPEC 6).
 
 A row is locked before the orders that it concerns, so that a report and the order that names its
 number always see each other, whichever comes first. Claims are only ever added: which of them count
@@ -8,13 +8,15 @@ now is the orders' own say.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, Micros
 from store.orders.codec import MEANINGS
 from store.orders.orders import OrderKey
-from store.postgres.arrays import byteas, columns, int4s, int8s
+from store.postgres import tables
+from store.postgres.arrays import byteas
+from store.postgres.columns import Columns
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -32,6 +34,9 @@ AMBIGUOUS, CROWDED = 1, 2
 named it.
 """
 
+_ROW: Final = Columns(tables.tracking, "number", "flags", "claims", "reports")
+_KEPT: Final = Columns(tables.tracking, "number", "reports", "first_us")
+_SQL: Final = queries("carriers/tracking", row=_ROW, kept=_KEPT)
 _CLAIM = Struct(">iH")
 _ENTRY = Struct(">qiiiB")
 _WIDTH = _ENTRY.size + 1
@@ -73,7 +78,7 @@ class TrackingRow:
 
     def replace(self, reports: Mapping[bytes, int]) -> None:
         """Lets these be the reports."""
-        self.packed = b"".join([b"%b%c" % one for one in reports.items()])
+        self.packed = _packed(reports)
         self.changed = True
 
     def has(self, identity: bytes) -> bool:
@@ -108,7 +113,7 @@ class TrackingRow:
         """
         if len(self.packed) >= MOST_REPORTS * _WIDTH:
             kept = self.reports | {identity: meaning}
-            least = min(kept.items(), key=lambda one: (MEANINGS[one[1]].decisive, one[0]))[0]
+            least, _ = min(kept.items(), key=lambda entry: (MEANINGS[entry[1]].decisive, entry[0]))
             if least == identity:
                 return False
             del kept[least]
@@ -120,7 +125,7 @@ class TrackingRow:
 
 
 identity = _ENTRY.pack
-"""What makes a report the same as another: when, the merchant's number, the words' numbers of
+"""What makes a report the same as another: when, the merchant's number, the strings' numbers of
 service and code, return leg.
 
 Its meaning follows from these, so it is no part of it.
@@ -128,7 +133,7 @@ Its meaning follows from these, so it is no part of it.
 
 
 def unpack_reports(
-    reports: Iterable[tuple[bytes, int]], words: InternedStrings
+    reports: Iterable[tuple[bytes, int]], strings: InternedStrings
 ) -> Iterator[StoredReport]:
     """Reports of a row, as `TrackingRow.reports` has them."""
     for packed, meaning in reports:
@@ -136,8 +141,8 @@ def unpack_reports(
         yield StoredReport(
             at,
             merchant_no,
-            words.word(service) or "",
-            words.word(code) or "",
+            strings.word(service) or "",
+            strings.word(code) or "",
             bool(leg),
             MEANINGS[meaning],
         )
@@ -169,9 +174,18 @@ def _reports_of(packed: bytes) -> dict[bytes, int]:
     }
 
 
+def _packed(reports: Mapping[bytes, int]) -> bytes:
+    return b"".join([b"%b%c" % report for report in reports.items()])
+
+
+def _at(report: bytes) -> Micros:
+    """When a packed report's event was."""
+    return int(_ENTRY.unpack(report)[0])
+
+
 def read_claims(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
     """The numbers that are known, with their claims and without their reports; not locked."""
-    cursor.execute(queries("carriers/tracking")["claims"], [byteas(numbers)], binary=True)
+    cursor.execute(_SQL["claims"], [byteas(numbers)], binary=True)
     return {
         number: TrackingRow(number, flags, claims_of(claims))
         for number, flags, claims in cursor.fetchall()
@@ -180,13 +194,13 @@ def read_claims(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, Trackin
 
 def lock(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
     """Locks the numbers that are known among these (sorted) and reads them whole."""
-    cursor.execute(queries("carriers/tracking")["lock"], [byteas(numbers)], binary=True)
+    cursor.execute(_SQL["lock"], [byteas(numbers)], binary=True)
     return {row[0]: _row(*row) for row in cursor.fetchall()}
 
 
 def read(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
     """As `lock`, without locking: looking must not make intake wait."""
-    cursor.execute(queries("carriers/tracking")["read"], [byteas(numbers)], binary=True)
+    cursor.execute(_SQL["read"], [byteas(numbers)], binary=True)
     return {row[0]: _row(*row) for row in cursor.fetchall()}
 
 
@@ -200,11 +214,10 @@ def write(
     now: Micros,
     claims: Mapping[bytes, OrderKey] | None = None,
 ) -> None:
-    """Writes those that changed, and new numbers of which nothing is known but the claim of one order.
+    """Writes those that changed, and new numbers known only by the claim of one order.
 
-    Raises NewNumberRace when a new one exists by now.
+    Raises NewNumberRace when another worker has inserted a new one.
     """
-    kinds = (byteas, int4s, byteas, byteas)
     changed = [row for row in rows if row.changed]
     new = [_columns(row) for row in changed if row.new]
     if claims:
@@ -214,12 +227,12 @@ def write(
         ]
     if new:
         new.sort()
-        cursor.execute(queries("carriers/tracking")["insert"], [*columns(new, kinds), now])
+        cursor.execute(_SQL["insert"], [now, *_ROW.arrays(new)])
         if cursor.rowcount != len(new):
             raise NewNumberRace
     old = [_columns(row) for row in changed if not row.new]
     if old:
-        cursor.execute(queries("carriers/tracking")["update"], columns(old, kinds))
+        cursor.execute(_SQL["update"], _ROW.arrays(old))
 
 
 def _columns(row: TrackingRow) -> tuple[Any, ...]:
@@ -227,34 +240,36 @@ def _columns(row: TrackingRow) -> tuple[Any, ...]:
 
 
 def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, int]]:
-    """Forgets reports of numbers that no order has named for 180 days: (number, packed report, meaning) of each.
+    """Forgets reports of numbers that no order has named for 180 days.
 
-    A number that was heard of again meanwhile keeps its younger reports, and waits for as long
-    again.
+    Returns (number, packed report, meaning) of each. A number that was reported again meanwhile
+    keeps its younger reports, and waits for as long again.
     """
-    cursor.execute(queries("carriers/tracking")["unmatched"], [now - KEPT, limit], binary=True)
+    cursor.execute(_SQL["unmatched"], [now - KEPT, limit], binary=True)
     gone: list[tuple[bytes, bytes, int]] = []
     empty, kept = [], []
-    for number, _, _, packed, _ in cursor.fetchall():
+    for number, packed in cursor.fetchall():
         reports = _reports_of(packed or b"")
         young = {
-            one: meaning for one, meaning in reports.items() if _ENTRY.unpack(one)[0] >= now - KEPT
+            report: meaning for report, meaning in reports.items() if _at(report) >= now - KEPT
         }
-        gone += [(number, one, meaning) for one, meaning in reports.items() if one not in young]
+        gone += [
+            (number, report, meaning) for report, meaning in reports.items() if report not in young
+        ]
         if young:
             kept.append(
                 (
                     number,
-                    b"".join([b"%b%c" % one for one in young.items()]),
-                    min(_ENTRY.unpack(one)[0] for one in young),
+                    _packed(young),
+                    min(map(_at, young)),
                 )
             )
         else:
             empty.append(number)
     if empty:
-        cursor.execute(queries("carriers/tracking")["forget"], [byteas(empty)])
+        cursor.execute(_SQL["forget"], [byteas(empty)])
     if kept:
-        cursor.execute(queries("carriers/tracking")["keep"], columns(kept, (byteas, byteas, int8s)))
+        cursor.execute(_SQL["keep"], _KEPT.arrays(kept))
     count_purged(cursor, "unmatched", len(gone))
     return gone
 
@@ -262,4 +277,4 @@ def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, i
 def count_purged(cursor: Cursor, kind: str, reports: int) -> None:
     """Adds to what was forgotten."""
     if reports:
-        cursor.execute(queries("carriers/tracking")["count_purged"], [kind, reports])
+        cursor.execute(_SQL["count_purged"], [kind, reports])

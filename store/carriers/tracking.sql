@@ -3,25 +3,25 @@
 SELECT t.number, t.flags, t.claims FROM unnest($1::bytea[]) k (number) JOIN tracking t ON t.number = k.number;
 
 -- name: lock
-SELECT t.number, t.flags, t.claims, t.reports
+SELECT {t.row}
 FROM unnest($1::bytea[]) k (number) JOIN tracking t ON t.number = k.number
 ORDER BY t.number FOR UPDATE OF t;
 
 -- name: read
-SELECT t.number, t.flags, t.claims, t.reports
+SELECT {t.row}
 FROM unnest($1::bytea[]) k (number) JOIN tracking t ON t.number = k.number ORDER BY t.number;
 
 -- name: insert
-INSERT INTO tracking (number, flags, claims, reports, first_us)
-SELECT k.*, $5 FROM unnest($1::bytea[], $2::int[], $3::bytea[], $4::bytea[]) k ON CONFLICT DO NOTHING;
+INSERT INTO tracking ({row}, first_us)
+SELECT {k.row}, $1 FROM unnest({arrays row from 2}) k ({row}) ON CONFLICT DO NOTHING;
 
 -- name: update
-UPDATE tracking t SET flags = k.flags, claims = k.claims, reports = k.reports
-FROM unnest($1::bytea[], $2::int[], $3::bytea[], $4::bytea[]) k (number, flags, claims, reports)
+UPDATE tracking t SET {set row}
+FROM unnest({arrays row}) k ({row})
 WHERE t.number = k.number;
 
 -- name: unmatched
-SELECT t.number, t.flags, t.claims, t.reports, t.first_us FROM tracking t
+SELECT t.number, t.reports FROM tracking t
 WHERE t.claims IS NULL AND t.first_us < $1
 ORDER BY t.first_us LIMIT $2 FOR UPDATE OF t SKIP LOCKED;
 
@@ -29,8 +29,8 @@ ORDER BY t.first_us LIMIT $2 FOR UPDATE OF t SKIP LOCKED;
 DELETE FROM tracking t USING unnest($1::bytea[]) k (number) WHERE t.number = k.number;
 
 -- name: keep
-UPDATE tracking t SET reports = k.reports, first_us = k.first_us
-FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) k (number, reports, first_us) WHERE t.number = k.number;
+UPDATE tracking t SET {set kept}
+FROM unnest({arrays kept}) k ({kept}) WHERE t.number = k.number;
 
 -- name: count_purged
 INSERT INTO purged_report AS p (kind, reports) VALUES ($1, $2)

@@ -1,21 +1,24 @@
-"""Codes of carriers that no table has: counted, shown, and the reports that carried them remembered (SPEC 6)."""
+"""Codes of carriers that no table has: counted, and the reports that carried them kept (SPEC 6)."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
-
-from psycopg import Connection
+from typing import Final, NamedTuple
 
 from schemas.ids import Micros
-from store.postgres.arrays import byteas, columns, int4s, int8s, texts
+from store.carriers.codes import Code
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor, raw
+from store.postgres.session import Cursor, Database, raw
 
-Code = tuple[str, str, str]
-"""Carrier, service and code."""
 MOST = 1000
 """Codes of a service that are kept apart, and services of which no table knows anything."""
 OTHERS = "(others)"
 """What is counted under one label, since there are too many."""
+
+_COUNTED: Final = Columns(tables.unknown_code, "carrier", "service", "code", "shown", "reports")
+_PLACE: Final = Columns(tables.unknown_report, "carrier", "service", "code", "merchant_no", "key")
+_NUMBER: Final = Columns(tables.unknown_report, "carrier", "service", "code", "key")
+_SQL: Final = queries("carriers/unknown_codes", counted=_COUNTED, place=_PLACE, number=_NUMBER)
 
 
 class CodeSighting(NamedTuple):
@@ -37,7 +40,7 @@ class CodesChanged(Exception):
 class UnknownCodes:
     """Which codes have come, so that no sender can make lists and labels grow without end."""
 
-    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
+    def __init__(self, connection: Database) -> None:
         """Reads those that are known to be unknown."""
         self._codes: dict[tuple[str, str], set[str]] = {}
         for carrier, service, code in codes(raw(connection)):
@@ -64,53 +67,45 @@ def note(cursor: Cursor, unknown: Sequence[CodeSighting], epoch: int, now: Micro
 
     Call it after all other locks are taken.
     """
-    row = cursor.execute(queries("carriers/unknown_codes")["hold_epoch"]).fetchone()
+    row = cursor.execute(_SQL["hold_epoch"]).fetchone()
     if row is None or row[0] != epoch:
         raise CodesChanged
     counts: dict[Code, tuple[str, int]] = {}
-    for one in unknown:
-        counts[one.code] = one.shown, counts.get(one.code, ("", 0))[1] + 1
+    for sighting in unknown:
+        _, count = counts.get(sighting.code, ("", 0))
+        counts[sighting.code] = sighting.shown, count + 1
     rows = [
         (*_encoded(code), shown.encode(), count) for code, (shown, count) in sorted(counts.items())
     ]
-    cursor.execute(
-        queries("carriers/unknown_codes")["note_codes"],
-        [*columns(rows, (texts, texts, texts, texts, int8s)), now],
-    )
+    cursor.execute(_SQL["note_codes"], [now, *_COUNTED.arrays(rows)])
     places = sorted(
         {
-            (*_encoded(one.code), one.merchant_no, one.key)
-            for one in unknown
-            if one.code[2] != OTHERS
+            (*_encoded(sighting.code), sighting.merchant_no, sighting.key)
+            for sighting in unknown
+            if sighting.code[2] != OTHERS
         }
     )
     if places:
-        cursor.execute(
-            queries("carriers/unknown_codes")["note_reports"],
-            columns(places, (texts, texts, texts, int4s, byteas)),
-        )
+        cursor.execute(_SQL["note_reports"], _PLACE.arrays(places))
 
 
 def codes(cursor: Cursor) -> list[Code]:
     """The codes that have come and were unknown then."""
-    return cursor.execute(queries("carriers/unknown_codes")["all"]).fetchall()
+    return cursor.execute(_SQL["all"]).fetchall()
 
 
 def ask(cursor: Cursor, code: Code) -> None:
-    """Asks to look again at what carried a code, which is known by now."""
-    cursor.execute(queries("carriers/unknown_codes")["hold_epoch"])
+    """Asks to look again at what carried a code, which is known now."""
+    cursor.execute(_SQL["hold_epoch"])
     cursor.execute(queries("carriers/codes")["recheck"], list(code))
     cursor.execute(queries("carriers/codes")["forget"], list(code))
 
 
 def forget_reports(cursor: Cursor, places: Collection[tuple[Code, bytes]]) -> None:
-    """Forgets where reports were that are no more: their code, and the key that they had without a merchant."""
+    """Forgets where purged reports were: their code, and the key they had without a merchant."""
     if places:
         rows = sorted((*_encoded(code), key) for code, key in places)
-        cursor.execute(
-            queries("carriers/unknown_codes")["forget_reports"],
-            columns(rows, (texts, texts, texts, byteas)),
-        )
+        cursor.execute(_SQL["forget_reports"], _NUMBER.arrays(rows))
 
 
 def _encoded(code: Code) -> tuple[bytes, bytes, bytes]:

@@ -17,7 +17,7 @@ RETURNING a.merchant_no, a.member, a.account_no, coalesce(old.sequence, 0), coal
 SELECT l.account_no, l.expires_us, l.source, l.episode, l.points, l.remaining, l.held, l.expired
 FROM lot l
 WHERE l.account_no = ANY ($1::bigint[]) AND (l.remaining > 0 OR l.source = ANY ($2::bytea[]))
-ORDER BY l.account_no, l.expires_us, l.source, l.episode
+ORDER BY l.account_no, l.expires_us, l.source_kind, l.source, l.episode
 FOR UPDATE;
 
 -- name: write_accounts
@@ -30,13 +30,13 @@ WHERE a.account_no = k.account_no;
 -- name: add_to_lots
 INSERT INTO lot AS l (account_no, expires_us, source, episode, points, remaining, held, expired)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::int[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
-ON CONFLICT (account_no, expires_us, source, episode) DO UPDATE
+ON CONFLICT (account_no, expires_us, source_kind, source, episode) DO UPDATE
 SET points = l.points + excluded.points, remaining = l.remaining + excluded.remaining;
 
 -- name: write_lots
 INSERT INTO lot AS l (account_no, expires_us, source, episode, points, remaining, held, expired)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::int[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
-ON CONFLICT (account_no, expires_us, source, episode) DO UPDATE
+ON CONFLICT (account_no, expires_us, source_kind, source, episode) DO UPDATE
 SET points = excluded.points, remaining = excluded.remaining, held = excluded.held, expired = excluded.expired;
 
 -- name: append

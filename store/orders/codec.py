@@ -1,10 +1,11 @@
-"""Facts as bytes: one column for each facet of an order instead of thirty, because every column of the hot path costs.
+"""Facts as bytes: one column for each facet of an order instead of thirty.
 
-All numbers are big-endian, the least bigint stands for none, word number 0 for no word. The first
-byte of a record, a parcel and what is posted is the layout's number: LAYOUT has the fixed fields
-only, WITH_TAIL carries behind them what only some orders have (a tracking number, a parent, the
-platform's own figure), so that the others pay nothing for it. The view `orders_shown` unpacks the
-same offsets for people.
+Every column of the hot path costs. All numbers are big-endian, the least bigint stands for none,
+string number 0 for no string. The first byte of every packed value is the layout's number
+(store/orders/layouts.py): FIXED has the fixed fields only, WITH_TAIL carries behind them what only
+some orders have (a tracking number, a parent, the platform's own figure), so that the others pay
+nothing for it. A trail's first byte also says whether a floor follows. A layout that is not known
+raises UnknownLayout.
 """
 
 from struct import Struct
@@ -21,20 +22,20 @@ from rules.order.facts import (
 )
 from rules.order.trail import EMPTY, Entry, State, Trail, Version
 from schemas.carriers.meaning import Meaning
+from store.orders import layouts
+from store.orders.layouts import FIXED, WITH_TAIL, UnknownLayout
 from store.postgres.interning import InternedStrings
 
-LAYOUT, WITH_TAIL = 1, 2
 _VERSION = Struct(">qQQ")
 _ENTRY = Struct(">qQQBqq")
-_RECORD = Struct(">BqQQqiiiiqqqqqqiqQQ")
-_PARCEL = Struct(">BqQQiiqqq")
-_POSTED = Struct(">Biiqqqqqq")
-_CREATED, _CREATED_AT = Struct(">q"), 25
+_RECORD = layouts.RECORD.struct
+_PARCEL = layouts.PARCEL.struct
+_POSTED = layouts.POSTED.struct
+_CREATED, _CREATED_AT = Struct(">q"), layouts.RECORD.offsets["created_at"]
 _SHORT = Struct(">H")
 _SUMMARY = Struct(">qq")
 _REPORT = Struct(">qBBiiH")
 _NAMED, _RETURN_LEG = 1, 2
-_NO_TAIL: Final = (None,) * 3
 _NOTHING_MORE: Final = (None,) * 5
 MEANINGS: Final = tuple(Meaning)
 """Meanings by their number: faster than asking the enumeration."""
@@ -46,7 +47,7 @@ GUEST, PICKUP, FAILED, DELIVERY_NULL, DELIVERY_PRESENT, HAS_RETURNS, HAS_PARCELS
 )
 """Bits of `orders.flags`; of `parcel.flags` only PICKUP and FAILED."""
 NUMBERED, NESTED_FIRST = 1 << 8, 1 << 9
-"""More of them: the order names a tracking number; the parcel that its record names is its first."""
+"""More bits: the order names a tracking number; the parcel that its record names is its first."""
 
 
 def version_bytes(version: Version) -> bytes:
@@ -65,10 +66,14 @@ def trail_bytes(trail: Trail, newest: Version | None) -> bytes | None:
     if not entries and (floor is None or floor == newest):
         return None
     head = _FLOOR + _VERSION.pack(*floor) if floor is not None else _NO_FLOOR
-    return head + b"".join([
-        _ENTRY.pack(*v, state, _NONE if said is None else said, _NONE if also is None else also)
-        for v, state, said, also in entries
-    ])  # fmt: skip
+    return head + b"".join(
+        [
+            _ENTRY.pack(
+                *v, state, _NONE if since is None else since, _NONE if also is None else also
+            )
+            for v, state, since, also in entries
+        ]
+    )
 
 
 def trail_of(packed: bytes | None, newest: Version | None) -> Trail:
@@ -79,36 +84,60 @@ def trail_of(packed: bytes | None, newest: Version | None) -> Trail:
     if packed[:1] == _FLOOR:
         floor = Version(*_VERSION.unpack_from(packed, 1))
         start += _VERSION.size
+    elif packed[:1] != _NO_FLOOR:
+        raise UnknownLayout("a trail", packed[0])
     entries = [
         Entry(
             Version(at, ts, digest),
             State(state),
-            None if said == _NONE else said,
+            None if since == _NONE else since,
             None if also == _NONE else also,
         )
-        for at, ts, digest, state, said, also in _ENTRY.iter_unpack(packed[start:])
+        for at, ts, digest, state, since, also in _ENTRY.iter_unpack(packed[start:])
     ]
     return Trail(floor, tuple(entries))
 
 
-def record_bytes(facts: OrderFacts, words: InternedStrings) -> bytes | None:
+def record_bytes(facts: OrderFacts, strings: InternedStrings) -> bytes | None:
     """The newest record of an order and its tier; what flags and member tell is left out."""
     r = facts.record
     if r is None:
         return None
-    number, completed, tier_at = words.number, r.completed_at, facts.tier_at or (0, 0, 0)
+    number, completed, tier_at = strings.number, r.completed_at, facts.tier_at or (0, 0, 0)
     delivery = None if is_nested_first(facts) else r.delivery_id
-    layout = LAYOUT if delivery is None and r.tracking is None and r[17:] == _NO_TAIL else WITH_TAIL
+    has_tail = (
+        delivery is not None
+        or r.tracking is not None
+        or r.parent is not None
+        or r.summary_days is not None
+        or r.summary_points is not None
+    )
+    layout = WITH_TAIL if has_tail else FIXED
     body = _RECORD.pack(
-        layout, *r.version, r.created_at, number(r.status), number(r.created_by), number(r.kind), number(r.currency),
-        _NONE if completed is None else completed, r.subtotal, r.order_discount, r.custom_discount, r.points_to_cash,
-        r.user_credit, number(facts.tier), *tier_at,
-    )  # fmt: skip
-    return body if layout == LAYOUT else body + _tail_bytes(r, delivery or b"")
+        layout,
+        *r.version,
+        r.created_at,
+        number(r.status),
+        number(r.created_by),
+        number(r.kind),
+        number(r.currency),
+        _NONE if completed is None else completed,
+        r.subtotal,
+        r.order_discount,
+        r.custom_discount,
+        r.points_to_cash,
+        r.user_credit,
+        number(facts.tier),
+        *tier_at,
+    )
+    return body if layout == FIXED else body + _tail_bytes(r, delivery or b"")
 
 
 def is_nested_first(facts: OrderFacts) -> bool:
-    """Whether the parcel that the order's record names is the first one: then its id need not be stored twice."""
+    """Whether the parcel that the order's record names is the first one.
+
+    Then its id need not be stored twice.
+    """
     return (
         facts.record is not None
         and bool(facts.parcels)
@@ -142,6 +171,8 @@ def _tail_of(
     packed: bytes,
 ) -> tuple[bytes | None, bytes | None, bytes | None, int | None, int | None]:
     """What `_tail_bytes` packed, from a whole record."""
+    if packed[0] != WITH_TAIL:
+        raise UnknownLayout("an order's record", packed[0])
     start = _RECORD.size + 1
     at = start + packed[start - 1]
     tracking = packed[start:at]
@@ -149,8 +180,12 @@ def _tail_of(
     parent, at = _short_of(packed, at)
     days, points = _SUMMARY.unpack_from(packed, at) if at < len(packed) else (_NONE, _NONE)
     return (
-        tracking or None, delivery or None, parent or None, None if days == _NONE else days, None if points == _NONE else points,
-    )  # fmt: skip
+        tracking or None,
+        delivery or None,
+        parent or None,
+        None if days == _NONE else days,
+        None if points == _NONE else points,
+    )
 
 
 def _short_of(packed: bytes, at: int) -> tuple[bytes, int]:
@@ -159,15 +194,34 @@ def _short_of(packed: bytes, at: int) -> tuple[bytes, int]:
 
 
 def record_of(
-    packed: bytes, flags: int, member: bytes | None, first: bytes | None, words: InternedStrings
+    packed: bytes, flags: int, member: bytes | None, first: bytes | None, strings: InternedStrings
 ) -> tuple[OrderRecord, str | None, Version | None]:
-    """What `record_bytes` packed: the record, the tier, and the version of the record that named the tier.
+    """What `record_bytes` packed: the record, the tier, the version of the record that named it.
 
     `first` is the id of the order's first parcel.
     """
-    (layout, at, ts, digest, created, status, created_by, kind, currency, completed, subtotal, order_discount, custom, cash,
-     credit, tier, tier_at, tier_ts, tier_digest) = _RECORD.unpack_from(packed)  # fmt: skip
-    word = words.word
+    (
+        layout,
+        at,
+        ts,
+        digest,
+        created,
+        status,
+        created_by,
+        kind,
+        currency,
+        completed,
+        subtotal,
+        order_discount,
+        custom,
+        cash,
+        credit,
+        tier,
+        tier_at,
+        tier_ts,
+        tier_digest,
+    ) = _RECORD.unpack_from(packed)
+    word = strings.word
     key = (
         DeliveryKey.PRESENT
         if flags & DELIVERY_PRESENT
@@ -176,24 +230,41 @@ def record_of(
         else DeliveryKey.ABSENT
     )
     tracking, delivery, parent, days, points = (
-        _NOTHING_MORE if layout == LAYOUT else _tail_of(packed)
+        _NOTHING_MORE if layout == FIXED else _tail_of(packed)
     )
     record = OrderRecord(
-        Version(at, ts, digest), created, word(status) or "", member, bool(flags & GUEST), word(created_by), word(kind),
-        word(currency), subtotal, order_discount, custom, cash, credit, None if completed == _NONE else completed, key,
-        tracking, first if flags & NESTED_FIRST else delivery, parent, days, points,
-    )  # fmt: skip
+        Version(at, ts, digest),
+        created,
+        word(status) or "",
+        member,
+        bool(flags & GUEST),
+        word(created_by),
+        word(kind),
+        word(currency),
+        subtotal,
+        order_discount,
+        custom,
+        cash,
+        credit,
+        None if completed == _NONE else completed,
+        key,
+        tracking,
+        first if flags & NESTED_FIRST else delivery,
+        parent,
+        days,
+        points,
+    )
     return record, word(tier), Version(tier_at, tier_ts, tier_digest) if tier else None
 
 
 def origin_of(packed: bytes) -> tuple[int, bytes | None]:
     """When the order of a packed record was created, and the order that it was split from."""
-    return _CREATED.unpack_from(packed, _CREATED_AT)[0], None if packed[0] == LAYOUT else _tail_of(
+    return _CREATED.unpack_from(packed, _CREATED_AT)[0], None if packed[0] == FIXED else _tail_of(
         packed
     )[2]
 
 
-def parcel_bytes(parcel: ParcelRecord, words: InternedStrings) -> bytes:
+def parcel_bytes(parcel: ParcelRecord, strings: InternedStrings) -> bytes:
     """The newest record of a parcel.
 
     Its tracking number (its length in one byte) and its id stand at the end.
@@ -205,16 +276,20 @@ def parcel_bytes(parcel: ParcelRecord, words: InternedStrings) -> bytes:
         parcel.tracking,
     )
     body = _PARCEL.pack(
-        WITH_TAIL if number else LAYOUT, *parcel.version, words.number(parcel.status), words.number(parcel.option),
-        _NONE if arrived is None else arrived, _NONE if collected is None else collected,
+        WITH_TAIL if number else FIXED,
+        *parcel.version,
+        strings.number(parcel.status),
+        strings.number(parcel.option),
+        _NONE if arrived is None else arrived,
+        _NONE if collected is None else collected,
         _NONE if returned is None else returned,
-    )  # fmt: skip
+    )
     return body + (
         b"%c%b%b" % (len(number), number, parcel.parcel_id) if number else parcel.parcel_id
     )
 
 
-def parcel_of(packed: bytes, flags: int, trail: bytes | None, words: InternedStrings) -> Parcel:
+def parcel_of(packed: bytes, flags: int, trail: bytes | None, strings: InternedStrings) -> Parcel:
     """What `parcel_bytes` packed, with its trail."""
     layout, at, ts, digest, status, option, arrived, collected, returned = _PARCEL.unpack_from(
         packed
@@ -223,11 +298,20 @@ def parcel_of(packed: bytes, flags: int, trail: bytes | None, words: InternedStr
     if layout == WITH_TAIL:
         start += 1 + packed[start]
         number = packed[_PARCEL.size + 1 : start]
+    elif layout != FIXED:
+        raise UnknownLayout("a parcel", layout)
     record = ParcelRecord(
-        version, packed[start:], words.word(status) or "", words.word(option), bool(flags & PICKUP),
-        bool(flags & FAILED), None if arrived == _NONE else arrived, None if collected == _NONE else collected,
-        None if returned == _NONE else returned, number,
-    )  # fmt: skip
+        version,
+        packed[start:],
+        strings.word(status) or "",
+        strings.word(option),
+        bool(flags & PICKUP),
+        bool(flags & FAILED),
+        None if arrived == _NONE else arrived,
+        None if collected == _NONE else collected,
+        None if returned == _NONE else returned,
+        number,
+    )
     return Parcel(record, trail_of(trail, version))
 
 
@@ -242,25 +326,42 @@ def posted_bytes(posted: Posted, member: bytes | None) -> bytes | None:
         posted.expires_at,
     )
     body = _POSTED.pack(
-        LAYOUT, posted.episode, posted.entries, posted.points, posted.returned, _NONE if account is None else account,
-        _NONE if final is None else final, _NONE if due is None else due, _NONE if expires is None else expires,
-    )  # fmt: skip
+        FIXED,
+        posted.episode,
+        posted.entries,
+        posted.points,
+        posted.returned,
+        _NONE if account is None else account,
+        _NONE if final is None else final,
+        _NONE if due is None else due,
+        _NONE if expires is None else expires,
+    )
     return body if posted.holder == member else body + b"=" + (posted.holder or b"")
 
 
 def posted_of(packed: bytes, flags: int, member: bytes | None) -> Posted:
     """What `posted_bytes` packed."""
-    _, episode, entries, points, returned, account, final, due, expires = _POSTED.unpack_from(
+    layout, episode, entries, points, returned, account, final, due, expires = _POSTED.unpack_from(
         packed
     )
+    if layout != FIXED:
+        raise UnknownLayout("what is posted for an order", layout)
     holder = member if len(packed) == _POSTED.size else packed[_POSTED.size + 1 :] or None
     return Posted(
-        episode, entries, points, holder, None if account == _NONE else account, None if final == _NONE else final,
-        None if due == _NONE else due, None if expires == _NONE else expires, returned, bool(flags & CLAWED),
-    )  # fmt: skip
+        episode,
+        entries,
+        points,
+        holder,
+        None if account == _NONE else account,
+        None if final == _NONE else final,
+        None if due == _NONE else due,
+        None if expires == _NONE else expires,
+        returned,
+        bool(flags & CLAWED),
+    )
 
 
-def reports_bytes(reports: tuple[CarrierReport, ...], words: InternedStrings) -> bytes | None:
+def reports_bytes(reports: tuple[CarrierReport, ...], strings: InternedStrings) -> bytes | None:
     """Carriers' reports; the tracking numbers in them stand once, in front."""
     if not reports:
         return None
@@ -268,25 +369,48 @@ def reports_bytes(reports: tuple[CarrierReport, ...], words: InternedStrings) ->
     head = _SHORT.pack(len(numbers)) + b"".join(
         [b"%c%b" % (len(number), number) for number in numbers]
     )
-    number = words.number
-    return b"%c%b%b" % (LAYOUT, head, b"".join([
-        _REPORT.pack(r.at, r.meaning, (_NAMED if r.named else 0) | (_RETURN_LEG if r.return_leg else 0), number(r.service),
-                     number(r.code), numbers[r.number])
-        for r in reports
-    ]))  # fmt: skip
+    number = strings.number
+    return b"%c%b%b" % (
+        FIXED,
+        head,
+        b"".join(
+            [
+                _REPORT.pack(
+                    r.at,
+                    r.meaning,
+                    (_NAMED if r.named else 0) | (_RETURN_LEG if r.return_leg else 0),
+                    number(r.service),
+                    number(r.code),
+                    numbers[r.number],
+                )
+                for r in reports
+            ]
+        ),
+    )
 
 
-def reports_of(packed: bytes | None, words: InternedStrings) -> tuple[CarrierReport, ...]:
+def reports_of(packed: bytes | None, strings: InternedStrings) -> tuple[CarrierReport, ...]:
     """What `reports_bytes` packed."""
     if packed is None:
         return ()
-    start, numbers, word = 3, [], words.word
+    if packed[0] != FIXED:
+        raise UnknownLayout("an order's carrier reports", packed[0])
+    start, numbers, word = 3, [], strings.word
     for _ in range(_SHORT.unpack_from(packed, 1)[0]):
         end = start + 1 + packed[start]
         numbers.append(packed[start + 1 : end])
         start = end
-    return tuple([
-        CarrierReport(at, MEANINGS[meaning], numbers[number], word(service) or "", word(code) or "", bool(flags & _NAMED),
-                      bool(flags & _RETURN_LEG))
-        for at, meaning, flags, service, code, number in _REPORT.iter_unpack(packed[start:])
-    ])  # fmt: skip
+    return tuple(
+        [
+            CarrierReport(
+                at,
+                MEANINGS[meaning],
+                numbers[number],
+                word(service) or "",
+                word(code) or "",
+                bool(flags & _NAMED),
+                bool(flags & _RETURN_LEG),
+            )
+            for at, meaning, flags, service, code, number in _REPORT.iter_unpack(packed[start:])
+        ]
+    )

@@ -1,20 +1,22 @@
 """What customer events say of members (SPEC 1.5): one row each, the newest version."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rules.order.facts import Buyer
 from rules.order.trail import Version
 from store.orders import codec
 from store.orders.orders import NewOrderRace
-from store.postgres.arrays import byteas, columns, int2s, int4s, int8s
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
 CustomerKey = tuple[int, bytes]
-"""(merchant number, packed member id): the primary key, and the order in which customers are
-locked.
-"""
+"""(merchant number, packed member id): the primary key, and the order of locking."""
+_KEY: Final = Columns(tables.customer, "merchant_no", "member")
+_ROW: Final = _KEY.plus("version", "registered_us", "is_member")
+_SQL: Final = queries("orders/customers", key=_KEY, row=_ROW)
 
 
 class Customer(NamedTuple):
@@ -26,19 +28,11 @@ class Customer(NamedTuple):
 
 def lock(cursor: Cursor, keys: Iterable[CustomerKey]) -> dict[CustomerKey, Customer]:
     """Locks the customers that are known among `keys`."""
-    cursor.execute(
-        queries("orders/customers")["lock"],
-        columns(sorted(set(keys)), (int4s, byteas)),
-        binary=True,
-    )
-    rows = cursor.fetchall()
+    cursor.execute(_SQL["lock"], _KEY.arrays(sorted(set(keys))), binary=True)
     return {
-        (m, c): Customer(codec.version_of(version), Buyer(member, at))
-        for m, c, version, at, member in rows
+        (merchant_no, member): Customer(codec.version_of(version), Buyer(is_member, registered_at))
+        for merchant_no, member, version, registered_at, is_member in cursor.fetchall()
     }
-
-
-_KINDS = (int4s, byteas, byteas, int8s, int2s)
 
 
 def write(
@@ -46,7 +40,7 @@ def write(
 ) -> None:
     """Writes customers, of which those in `known` are locked.
 
-    Raises NewOrderRace when another one exists by now.
+    Raises NewOrderRace when another worker has inserted a new one.
     """
     known = set(known)
     for statement, chosen in (
@@ -63,14 +57,15 @@ def write(
                 )
                 for key, row in chosen.items()
             ]
-            cursor.execute(queries("orders/customers")[statement], columns(values, _KINDS))
+            cursor.execute(_SQL[statement], _ROW.arrays(values))
             if cursor.rowcount != len(chosen):
                 raise NewOrderRace
 
 
 def buyers(cursor: Cursor, keys: Collection[CustomerKey]) -> dict[CustomerKey, Buyer]:
     """What is known of some members, as far as it can matter."""
-    cursor.execute(
-        queries("orders/customers")["buyers"], columns(keys, (int4s, byteas)), binary=True
-    )
-    return {(m, c): Buyer(member, at) for m, c, member, at in cursor.fetchall()}
+    cursor.execute(_SQL["buyers"], _KEY.arrays(keys), binary=True)
+    return {
+        (merchant_no, member): Buyer(is_member, registered_at)
+        for merchant_no, member, is_member, registered_at in cursor.fetchall()
+    }

@@ -16,10 +16,9 @@ SELECT points_now(), epoch FROM settings_epoch;
 
 -- name: due
 SELECT x.*
-FROM unnest($1::int[], $4::bigint[], $5::bytea[]) k (merchant_no, due_us, order_id)
+FROM unnest({arrays reached from 3}) k ({reached})
 CROSS JOIN LATERAL (
-SELECT o.merchant_no, o.order_id, o.settings_no, o.flags, o.member, o.record, o.record_trail, o.parcel, o.parcel_trail,
-       o.due_us, o.planned, o.posted, o.reports
+SELECT {o.row}
 FROM due d JOIN orders o ON o.merchant_no = d.merchant_no AND o.order_id = d.order_id
-WHERE d.merchant_no = k.merchant_no AND d.due_us <= $2 AND (d.due_us, d.order_id) > (k.due_us, k.order_id)
-ORDER BY d.due_us, d.order_id LIMIT $3 FOR UPDATE OF o SKIP LOCKED) x;
+WHERE d.merchant_no = k.merchant_no AND d.due_us <= $1 AND (d.due_us, d.order_id) > (k.due_us, k.order_id)
+ORDER BY d.due_us, d.order_id LIMIT $2 FOR UPDATE OF o SKIP LOCKED) x;

@@ -1,13 +1,14 @@
 """Families of split orders: a child is bound to settings as its parent is (SPEC 1.7)."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rules.order.facts import NOTHING_IN_FORCE
 from schemas.ids import Micros
 from store.orders.codec import origin_of
-from store.orders.orders import OrderKey
-from store.postgres.arrays import byteas, columns, int4s
+from store.orders.orders import KEY, OrderKey
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
@@ -20,23 +21,25 @@ class Kin(NamedTuple):
     child_id: bytes
 
 
+_KIN: Final = Columns(tables.family, *Kin._fields)
+_PARENT: Final = Columns(tables.family, "merchant_no", "parent_id")
+_SQL: Final = queries("orders/families", kin=_KIN, parent=_PARENT, order=KEY)
+
+
 def add(cursor: Cursor, kin: Iterable[Kin]) -> list[Kin]:
     """Keeps who is whose child; those that were not known before."""
-    rows = columns(sorted(set(kin)), (int4s, byteas, byteas))
-    cursor.execute(queries("orders/families")["add"], rows, binary=True)
+    cursor.execute(_SQL["add"], _KIN.arrays(sorted(set(kin))), binary=True)
     return [Kin(*row) for row in cursor.fetchall()]
 
 
 def children(cursor: Cursor, parents: Iterable[OrderKey]) -> list[OrderKey]:
     """The known children of some orders."""
-    cursor.execute(
-        queries("orders/families")["children"], columns(parents, (int4s, byteas)), binary=True
-    )
+    cursor.execute(_SQL["children"], _PARENT.arrays(parents), binary=True)
     return [(merchant_no, child) for merchant_no, child in cursor.fetchall()]
 
 
 class Ancestor(NamedTuple):
-    """An order that was split: its settings, its creation, and the order that it was split from itself."""
+    """An order that was split: its settings, its creation, and the order that it came from."""
 
     settings_no: int
     created_at: Micros
@@ -45,38 +48,39 @@ class Ancestor(NamedTuple):
 
 def ancestors(cursor: Cursor, parents: Iterable[OrderKey]) -> dict[OrderKey, Ancestor]:
     """Those orders that are known, and their own ancestors."""
-    found: dict[OrderKey, Ancestor] = {}
+    known: dict[OrderKey, Ancestor] = {}
     asked: set[OrderKey] = set()
     wanted = set(parents)
     while wanted:
         asked |= wanted
-        cursor.execute(
-            queries("orders/families")["ancestors"],
-            columns(sorted(wanted), (int4s, byteas)),
-            binary=True,
-        )
+        cursor.execute(_SQL["ancestors"], KEY.arrays(sorted(wanted)), binary=True)
         new = {
-            (m, order_id): Ancestor(number, *origin_of(record))
-            for m, order_id, number, record in cursor.fetchall()
+            (merchant_no, order_id): Ancestor(settings_no, *origin_of(record))
+            for merchant_no, order_id, settings_no, record in cursor.fetchall()
         }
-        found |= new
-        wanted = {
-            (key[0], one.parent) for key, one in new.items() if one.parent is not None
-        } - asked
-    return found
+        known |= new
+        above = {
+            (key[0], ancestor.parent)
+            for key, ancestor in new.items()
+            if ancestor.parent is not None
+        }
+        wanted = above - asked  # upstream could name a cycle
+    return known
 
 
 def chosen_at(key: OrderKey, known: Mapping[OrderKey, Ancestor]) -> Micros | None:
-    """The creation by which an ancestor's settings were chosen: its own, or that of the first bound one above it."""
+    """The creation by which an ancestor's settings were chosen.
+
+    Its own, or that of the highest bound order above it; None when it is not bound.
+    """
     at, seen = None, set()
-    while (
-        (one := known.get(key)) is not None
-        and one.settings_no >= NOTHING_IN_FORCE
-        and key not in seen
-    ):
-        seen.add(key)
-        at = one.created_at
-        if one.parent is None:
+    while key not in seen:
+        ancestor = known.get(key)
+        if ancestor is None or ancestor.settings_no < NOTHING_IN_FORCE:
             break
-        key = key[0], one.parent
+        seen.add(key)
+        at = ancestor.created_at
+        if ancestor.parent is None:
+            break
+        key = key[0], ancestor.parent
     return at

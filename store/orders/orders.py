@@ -1,19 +1,66 @@
-"""Orders and their facts in the database: rows to `OrderFacts` and back, locked and written set-wise."""
+"""Orders and their facts in the database: rows to `OrderFacts` and back, set-wise."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from rules.order.facts import NOTHING_POSTED, DeliveryKey, OrderFacts, Parcel, ReturnOrder
 from rules.order.trail import EMPTY, Version
 from schemas.ids import Micros
 from store.orders import codec
-from store.postgres.arrays import byteas, columns, int4s, int8s
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
 OrderKey = tuple[int, bytes]
 """(merchant number, packed order id): the primary key, and the order in which orders are locked."""
+
+
+class OrdersRow(NamedTuple):
+    """A row of the table `orders`, its facts packed (store/orders/codec.py)."""
+
+    merchant_no: int
+    order_id: bytes
+    settings_no: int
+    flags: int
+    member: bytes | None
+    record: bytes | None
+    record_trail: bytes | None
+    parcel: bytes | None
+    parcel_trail: bytes | None
+    due_us: Micros | None
+    planned: int
+    posted: bytes | None
+    reports: bytes | None
+
+
+ROW: Final = Columns(tables.orders, *OrdersRow._fields)
+"""What `read_rows` takes, in this order."""
+_UNREPORTED: Final = Columns(tables.orders, *OrdersRow._fields[:-1])
+_POSTED: Final = Columns(
+    tables.orders,
+    "merchant_no", "order_id", "settings_no", "flags", "due_us", "planned", "posted",
+)  # fmt: skip
+KEY: Final = Columns(tables.orders, "merchant_no", "order_id")
+_RETURN: Final = Columns(
+    tables.return_order,
+    "merchant_no", "order_id", "return_id", "version", "status_no", "total", "trail",
+)  # fmt: skip
+_PARCEL: Final = Columns(
+    tables.parcel, "merchant_no", "order_id", "parcel_id", "flags", "parcel", "trail"
+)
+_DUE: Final = Columns(tables.due, "merchant_no", "due_us", "order_id")
+_SQL: Final = queries(
+    "orders/orders",
+    row=ROW,
+    unreported=_UNREPORTED,
+    posted=_POSTED,
+    key=KEY,
+    return_order=_RETURN,
+    parcel=_PARCEL,
+    due=_DUE,
+)
 
 
 @dataclass(slots=True)
@@ -42,171 +89,193 @@ class NewOrderRace(Exception):
     """Another worker inserted one of these orders first: roll back and do the batch again."""
 
 
-def lock(cursor: Cursor, keys: list[OrderKey], words: InternedStrings) -> dict[OrderKey, OrderRow]:
+def lock(
+    cursor: Cursor, keys: list[OrderKey], strings: InternedStrings
+) -> dict[OrderKey, OrderRow]:
     """Locks the orders that exist among `keys` (sorted) and reads them whole."""
     if not keys:
         return {}
-    cursor.execute(queries("orders/orders")["lock"], _key_columns(keys), binary=True)
-    return read_rows(cursor, cursor.fetchall(), words)
+    cursor.execute(_SQL["lock"], KEY.arrays(keys), binary=True)
+    return read_rows(cursor, cursor.fetchall(), strings)
 
 
 def read_rows(
-    cursor: Cursor, found: list[tuple[Any, ...]], words: InternedStrings
+    cursor: Cursor, rows: list[tuple[Any, ...]], strings: InternedStrings
 ) -> dict[OrderKey, OrderRow]:
-    """Rows of `orders`, with their returns and further parcels where they have any."""
-    rows = {(r[0], r[1]): _from_row(r, words) for r in found}
-    _read_returns(cursor, [k for k, r in rows.items() if r.flags & codec.HAS_RETURNS], rows, words)
-    _read_parcels(cursor, [k for k, r in rows.items() if r.flags & codec.HAS_PARCELS], rows, words)
-    return rows
-
-
-def _key_columns(keys: list[OrderKey]) -> list[Any]:
-    return [int4s([m for m, _ in keys]), byteas([o for _, o in keys])]
+    """Rows as ROW has them, with their returns and further parcels where they have any."""
+    orders = {(row[0], row[1]): _from_row(row, strings) for row in rows}
+    with_returns = [key for key, order in orders.items() if order.flags & codec.HAS_RETURNS]
+    if with_returns:
+        _read_returns(cursor, with_returns, orders, strings)
+    with_parcels = [key for key, order in orders.items() if order.flags & codec.HAS_PARCELS]
+    if with_parcels:
+        _read_parcels(cursor, with_parcels, orders, strings)
+    return orders
 
 
 def _read_returns(
-    cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, OrderRow], words: InternedStrings
+    cursor: Cursor,
+    keys: list[OrderKey],
+    orders: dict[OrderKey, OrderRow],
+    strings: InternedStrings,
 ) -> None:
-    if not keys:
-        return
-    cursor.execute(queries("orders/orders")["read_returns"], _key_columns(keys), binary=True)
-    for m, o, return_id, version, status, total, trail in cursor.fetchall():
-        facts, v = rows[m, o].facts, codec.version_of(version)
-        one = ReturnOrder(return_id, v, words.word(status) or "", total, codec.trail_of(trail, v))
-        facts.returns = (*facts.returns, one)
+    cursor.execute(_SQL["read_returns"], KEY.arrays(keys), binary=True)
+    for merchant_no, order_id, return_id, packed, status, total, trail in cursor.fetchall():
+        facts, version = orders[merchant_no, order_id].facts, codec.version_of(packed)
+        goods_back = ReturnOrder(
+            return_id,
+            version,
+            strings.word(status) or "",
+            total,
+            codec.trail_of(trail, version),
+        )
+        facts.returns = (*facts.returns, goods_back)
 
 
 def _read_parcels(
-    cursor: Cursor, keys: list[OrderKey], rows: dict[OrderKey, OrderRow], words: InternedStrings
+    cursor: Cursor,
+    keys: list[OrderKey],
+    orders: dict[OrderKey, OrderRow],
+    strings: InternedStrings,
 ) -> None:
-    if not keys:
-        return
-    cursor.execute(queries("orders/orders")["read_parcels"], _key_columns(keys), binary=True)
-    for m, o, flags, parcel, trail in cursor.fetchall():
-        facts = rows[m, o].facts
-        facts.parcels = (*facts.parcels, codec.parcel_of(parcel, flags, trail, words))
+    cursor.execute(_SQL["read_parcels"], KEY.arrays(keys), binary=True)
+    for merchant_no, order_id, _, flags, parcel, trail in cursor.fetchall():
+        facts = orders[merchant_no, order_id].facts
+        facts.parcels = (*facts.parcels, codec.parcel_of(parcel, flags, trail, strings))
 
 
-def _from_row(row: tuple[Any, ...], words: InternedStrings) -> OrderRow:
+def _from_row(row: tuple[Any, ...], strings: InternedStrings) -> OrderRow:
     """A row, without side tables."""
+    # In the order of OrdersRow, which would cost an object more for each order.
     (
         merchant_no,
         order_id,
         settings_no,
         flags,
         member,
-        record_b,
-        trail_b,
-        parcel_b,
-        parcel_trail_b,
-    ) = row[:9]
-    due, planned, posted_b, reports = row[9:]
+        packed_record,
+        record_trail,
+        packed_parcel,
+        parcel_trail,
+        due_us,
+        planned,
+        packed_posted,
+        reports,
+    ) = row
     record = tier = tier_at = None
     version: Version | None = None
     parcels: tuple[Parcel, ...] = ()
-    first = None
-    if parcel_b is not None:
-        parcels = (codec.parcel_of(parcel_b, flags, parcel_trail_b, words),)
-        first = parcels[0].record.parcel_id
-    if record_b is not None:
-        record, tier, tier_at = codec.record_of(record_b, flags, member, first, words)
+    first_id = None
+    if packed_parcel is not None:
+        parcels = (codec.parcel_of(packed_parcel, flags, parcel_trail, strings),)
+        first_id = parcels[0].record.parcel_id
+    if packed_record is not None:
+        record, tier, tier_at = codec.record_of(packed_record, flags, member, first_id, strings)
         version = record.version
-    trail = (
-        codec.trail_of(trail_b, version) if trail_b is not None or version is not None else EMPTY
-    )
-    posted = codec.posted_of(posted_b, flags, member) if posted_b is not None else NOTHING_POSTED
+    trail = EMPTY
+    if record_trail is not None or version is not None:
+        trail = codec.trail_of(record_trail, version)
+    posted = NOTHING_POSTED
+    if packed_posted is not None:
+        posted = codec.posted_of(packed_posted, flags, member)
     facts = OrderFacts(record, trail, parcels, (), tier, tier_at, settings_no, posted)
     if reports is not None:
-        facts.reports = codec.reports_of(reports, words)
+        facts.reports = codec.reports_of(reports, strings)
     return OrderRow(
-        merchant_no, order_id, facts, due, planned, flags=flags, reported=reports is not None
+        merchant_no, order_id, facts, due_us, planned, flags=flags, reported=reports is not None
     )
 
 
-def _to_row(row: OrderRow, words: InternedStrings) -> tuple[Any, ...]:
-    """The columns of `orders`, in the order of the table, but for `reports`."""
-    f = row.facts
-    r = f.record
-    member = r.member if r is not None else None
+def _to_row(row: OrderRow, strings: InternedStrings) -> tuple[Any, ...]:
+    """The columns in the order of OrdersRow, but for `reports`."""
+    facts = row.facts
+    record = facts.record
+    member = record.member if record is not None else None
     parcel = parcel_trail = None
-    if f.parcels:
-        first = f.parcels[0]
-        parcel = codec.parcel_bytes(first.record, words)
+    if facts.parcels:
+        first = facts.parcels[0]
+        parcel = codec.parcel_bytes(first.record, strings)
         parcel_trail = codec.trail_bytes(first.trail, first.record.version)
     return (
-        row.merchant_no, row.order_id, f.settings_no, flags_of(f), member, codec.record_bytes(f, words),
-        codec.trail_bytes(f.trail, r.version if r is not None else None), parcel, parcel_trail, row.due_us, row.planned,
-        codec.posted_bytes(f.posted, member),
-    )  # fmt: skip
+        row.merchant_no,
+        row.order_id,
+        facts.settings_no,
+        flags_of(facts),
+        member,
+        codec.record_bytes(facts, strings),
+        codec.trail_bytes(facts.trail, record.version if record is not None else None),
+        parcel,
+        parcel_trail,
+        row.due_us,
+        row.planned,
+        codec.posted_bytes(facts.posted, member),
+    )
 
 
-def flags_of(f: OrderFacts) -> int:
+def flags_of(facts: OrderFacts) -> int:
     """The bits of `orders.flags`."""
-    flags = codec.CLAWED if f.posted.clawed else 0
-    if f.record is not None:
-        key = f.record.delivery_key
+    flags = codec.CLAWED if facts.posted.clawed else 0
+    if facts.record is not None:
+        key = facts.record.delivery_key
         if key is DeliveryKey.PRESENT:
             flags |= codec.DELIVERY_PRESENT
         elif key is DeliveryKey.NULL:
             flags |= codec.DELIVERY_NULL
-        if f.record.guest:
+        if facts.record.guest:
             flags |= codec.GUEST
-    if f.parcels:
-        flags |= _parcel_flags(f.parcels[0])
-        if len(f.parcels) > 1:
+    if facts.parcels:
+        flags |= _parcel_flags(facts.parcels[0])
+        if len(facts.parcels) > 1:
             flags |= codec.HAS_PARCELS
-        if codec.is_nested_first(f):
+        if codec.is_nested_first(facts):
             flags |= codec.NESTED_FIRST
-    if f.returns:
+    if facts.returns:
         flags |= codec.HAS_RETURNS
-    return flags | codec.NUMBERED if is_numbered(f) else flags
+    return flags | codec.NUMBERED if is_numbered(facts) else flags
 
 
-def is_numbered(f: OrderFacts) -> bool:
+def is_numbered(facts: OrderFacts) -> bool:
     """Whether the order or a parcel of it names a tracking number."""
-    if f.record is not None and f.record.tracking is not None:
+    if facts.record is not None and facts.record.tracking is not None:
         return True
-    for parcel in f.parcels:  # noqa: SIM110 - asked of every order that is written, and `any` costs a generator
+    for parcel in facts.parcels:  # noqa: SIM110 - asked of every order written; `any` costs a generator
         if parcel.record.tracking is not None:
             return True
     return False
 
 
 def _parcel_flags(parcel: Parcel) -> int:
-    return (codec.PICKUP if parcel.record.pickup else 0) | (
-        codec.FAILED if parcel.record.failed else 0
-    )
+    flags = codec.PICKUP if parcel.record.pickup else 0
+    return flags | codec.FAILED if parcel.record.failed else flags
 
 
-_KINDS = (int4s, byteas, int4s, int4s, byteas, byteas, byteas, byteas, byteas, int8s, int8s, byteas)
-_POSTED_KINDS = (int4s, byteas, int4s, int4s, int8s, int8s, byteas)
-_RETURN_KINDS = (int4s, byteas, byteas, byteas, int4s, int8s, byteas)
-_PARCEL_KINDS = (int4s, byteas, byteas, int4s, byteas, byteas)
-PLAN_KINDS = (int4s, int8s, byteas)
-
-
-def write(cursor: Cursor, rows: list[OrderRow], words: InternedStrings) -> None:
-    """Writes whole rows. Raises NewOrderRace when a new one exists by now.
+def write(cursor: Cursor, rows: list[OrderRow], strings: InternedStrings) -> None:
+    """Writes whole rows. Raises NewOrderRace when another worker has inserted a new one.
 
     Carriers' reports take statements with one column more; a batch without any knows nothing of it.
     """
-    new = [r for r in rows if r.new]
+    new = [row for row in rows if row.new]
     if new:
-        _write(cursor, "insert", new, words)
+        _write(cursor, "insert", new, strings)
         if cursor.rowcount != len(new):
             raise NewOrderRace
-    old = [r for r in rows if not r.new]
+    old = [row for row in rows if not row.new]
     if old:
-        _write(cursor, "update", old, words)
-    _write_sides(cursor, rows, words)
+        _write(cursor, "update", old, strings)
+    _write_returns(cursor, rows, strings)
+    _write_parcels(cursor, rows, strings)
 
 
-def _write(cursor: Cursor, what: str, rows: list[OrderRow], words: InternedStrings) -> None:
-    values = columns([_to_row(r, words) for r in rows], _KINDS)
-    if any(r.reported or r.facts.reports for r in rows):
-        what += "_reported"
-        values.append(byteas([codec.reports_bytes(r.facts.reports, words) for r in rows]))
-    cursor.execute(queries("orders/orders")[what], values)
+def _write(cursor: Cursor, statement: str, rows: list[OrderRow], strings: InternedStrings) -> None:
+    if any(row.reported or row.facts.reports for row in rows):
+        values = [
+            (*_to_row(row, strings), codec.reports_bytes(row.facts.reports, strings))
+            for row in rows
+        ]
+        cursor.execute(_SQL[f"{statement}_reported"], ROW.arrays(values))
+    else:
+        values = [_to_row(row, strings) for row in rows]
+        cursor.execute(_SQL[statement], _UNREPORTED.arrays(values))
 
 
 def write_posted(cursor: Cursor, rows: list[OrderRow]) -> None:
@@ -214,31 +283,54 @@ def write_posted(cursor: Cursor, rows: list[OrderRow]) -> None:
     if not rows:
         return
     values = []
-    for r in rows:
-        f = r.facts
-        member = f.record.member if f.record is not None else None
-        posted = codec.posted_bytes(f.posted, member)
-        values.append(
-            (r.merchant_no, r.order_id, f.settings_no, flags_of(f), r.due_us, r.planned, posted)
+    for row in rows:
+        facts = row.facts
+        member = facts.record.member if facts.record is not None else None
+        values.append((
+            row.merchant_no,
+            row.order_id,
+            facts.settings_no,
+            flags_of(facts),
+            row.due_us,
+            row.planned,
+            codec.posted_bytes(facts.posted, member),
+        ))  # fmt: skip
+    cursor.execute(_SQL["update_posted"], _POSTED.arrays(values))
+
+
+def _write_returns(cursor: Cursor, rows: list[OrderRow], strings: InternedStrings) -> None:
+    values = [
+        (
+            row.merchant_no,
+            row.order_id,
+            goods_back.return_id,
+            codec.version_bytes(goods_back.version),
+            strings.number(goods_back.status),
+            goods_back.total,
+            codec.trail_bytes(goods_back.trail, goods_back.version),
         )
-    cursor.execute(queries("orders/orders")["update_posted"], columns(values, _POSTED_KINDS))
+        for row in rows
+        for goods_back in row.facts.returns
+    ]
+    if values:
+        cursor.execute(_SQL["write_returns"], _RETURN.arrays(values))
 
 
-def _write_sides(cursor: Cursor, rows: list[OrderRow], words: InternedStrings) -> None:
-    returns = [
-        (r.merchant_no, r.order_id, x.return_id, codec.version_bytes(x.version), words.number(x.status), x.total,
-         codec.trail_bytes(x.trail, x.version))
-        for r in rows for x in r.facts.returns
-    ]  # fmt: skip
-    if returns:
-        cursor.execute(queries("orders/orders")["write_returns"], columns(returns, _RETURN_KINDS))
-    parcels = [
-        (r.merchant_no, r.order_id, x.record.parcel_id, _parcel_flags(x), codec.parcel_bytes(x.record, words),
-         codec.trail_bytes(x.trail, x.record.version))
-        for r in rows for x in r.facts.parcels[1:]
-    ]  # fmt: skip
-    if parcels:
-        cursor.execute(queries("orders/orders")["write_parcels"], columns(parcels, _PARCEL_KINDS))
+def _write_parcels(cursor: Cursor, rows: list[OrderRow], strings: InternedStrings) -> None:
+    values = [
+        (
+            row.merchant_no,
+            row.order_id,
+            parcel.record.parcel_id,
+            _parcel_flags(parcel),
+            codec.parcel_bytes(parcel.record, strings),
+            codec.trail_bytes(parcel.trail, parcel.record.version),
+        )
+        for row in rows
+        for parcel in row.facts.parcels[1:]  # the first one lies in the order's row
+    ]
+    if values:
+        cursor.execute(_SQL["write_parcels"], _PARCEL.arrays(values))
 
 
 def write_plans(
@@ -246,6 +338,6 @@ def write_plans(
 ) -> None:
     """Takes plans out of the due table and puts new ones in: (merchant number, due, order id)."""
     if gone:
-        cursor.execute(queries("orders/orders")["unplan"], columns(gone, PLAN_KINDS))
+        cursor.execute(_SQL["unplan"], _DUE.arrays(gone))
     if made:
-        cursor.execute(queries("orders/orders")["plan"], columns(made, PLAN_KINDS))
+        cursor.execute(_SQL["plan"], _DUE.arrays(made))

@@ -15,8 +15,12 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 INT2, INT4, INT8, BYTEA, UUID, TEXT = 21, 23, 20, 17, 2950, 25
-_ARRAY_OIDS: Final = {INT2: 1005, INT4: 1007, INT8: 1016, BYTEA: 1001, UUID: 2951, TEXT: 1009}
-_CODES: Final = {INT2: ("h", 2), INT4: ("i", 4), INT8: ("q", 8)}
+BOOL, JSONB, XID8 = 16, 3802, 5069
+_ARRAY_OIDS: Final = {
+    INT2: 1005, INT4: 1007, INT8: 1016, BYTEA: 1001, UUID: 2951, TEXT: 1009, BOOL: 1000,
+    JSONB: 3807, XID8: 271,
+}  # fmt: skip
+_CODES: Final = {INT2: ("h", 2), INT4: ("i", 4), INT8: ("q", 8), BOOL: ("?", 1), XID8: ("Q", 8)}
 _HEADER: Final = Struct(">iiIii")
 _LENGTH: Final = Struct(">i").pack
 _NULL: Final = _LENGTH(-1)
@@ -65,19 +69,37 @@ class Uuids(Column):
     oid = _ARRAY_OIDS[UUID]
 
 
+class Bools(Column):
+    """`boolean[]`."""
+
+    oid = _ARRAY_OIDS[BOOL]
+
+
+class Jsonbs(Column):
+    """`jsonb[]`, from JSON's bytes each."""
+
+    oid = _ARRAY_OIDS[JSONB]
+
+
+class Xid8s(Column):
+    """`xid8[]`."""
+
+    oid = _ARRAY_OIDS[XID8]
+
+
 def _integers(kind: int, values: Sequence[int | None]) -> bytes:
     code, size = _CODES[kind]
     count = len(values)
     head = _HEADER.pack(1, 1, kind, count, 1)
     if values and values.count(values[0]) == count:
-        # Common: the merchant, the type, what nobody has. Counting costs next to nothing.
+        # Common: the merchant, the type, what no row has. Counting costs next to nothing.
         return head + _integer(values[0], code, size) * count
     if None not in values:
         return head + pack(
             ">" + f"i{code}" * count, *chain.from_iterable(zip(repeat(size), values, strict=False))
         )
-    one = Struct(f">i{code}").pack
-    return head + b"".join([_NULL if v is None else one(size, v) for v in values])
+    packed = Struct(f">i{code}").pack
+    return head + b"".join([_NULL if v is None else packed(size, v) for v in values])
 
 
 def _integer(value: int | None, code: str, size: int) -> bytes:
@@ -124,6 +146,25 @@ def uuids(values: Sequence[bytes]) -> Uuids:
     )
 
 
+def bools(values: Sequence[bool | None]) -> Bools:
+    """A column of booleans."""
+    return Bools(_integers(BOOL, values))
+
+
+def xid8s(values: Sequence[int | None]) -> Xid8s:
+    """A column of transaction numbers."""
+    return Xid8s(_integers(XID8, values))
+
+
+_JSONB_VERSION: Final = b"\x01"
+
+
+def jsonbs(values: Sequence[bytes | None]) -> Jsonbs:
+    """A column of JSON documents, given in UTF-8."""
+    versioned = [None if v is None else _JSONB_VERSION + v for v in values]
+    return Jsonbs(_HEADER.pack(1, 1, JSONB, len(values), 1) + _strings(versioned))
+
+
 def columns(rows: Iterable[tuple[Any, ...]], kinds: Sequence[Any]) -> list[Column]:
     """Rows turned into one array per column.
 
@@ -141,6 +182,6 @@ class _ColumnDumper(Dumper):
 
 def register(connection: Connection[Any]) -> None:
     """Teaches a connection to send columns."""
-    for kind in (Int2s, Int4s, Int8s, Byteas, Texts, Uuids):
+    for kind in (Int2s, Int4s, Int8s, Byteas, Texts, Uuids, Bools, Jsonbs, Xid8s):
         dumper = type(f"{kind.__name__}Dumper", (_ColumnDumper,), {"oid": kind.oid})
         connection.adapters.register_dumper(kind, dumper)

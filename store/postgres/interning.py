@@ -1,22 +1,23 @@
-"""Upstream's open enumerations: every word it ever sent, as a number.
+"""Upstream's open enumerations: every string it ever sent, as a number.
 
-Unknown words are kept, rows stay narrow.
+Unknown strings are kept, rows stay narrow.
 """
 
-from typing import Any
-
-from psycopg import Connection
+from typing import Any, Final
 
 from store.postgres.named_queries import queries
-from store.postgres.session import raw
+from store.postgres.session import Database, raw
 
 LONGEST = 100
 NO_WORD = 0
-"""Stands for no word at all; numbers begin at 1."""
+"""Stands for no string at all; numbers begin at 1."""
+
+
+_SQL: Final = queries("postgres/interning")
 
 
 class NotInterned(LookupError):
-    """A word without a number: learn it outside the transaction, then do the batch again."""
+    """A string without a number: learn it outside the transaction, then do the batch again."""
 
 
 class _Numbers(dict[str | None, int]):
@@ -25,43 +26,42 @@ class _Numbers(dict[str | None, int]):
 
 
 class InternedStrings:
-    """Numbers for words and back, remembered for the life of the process (a word's number never changes)."""
+    """Numbers for strings and back, kept for the life of the process: they never change."""
 
-    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
-        """Reads all words known so far."""
+    def __init__(self, connection: Database) -> None:
+        """Reads all strings known so far."""
         self._connection = connection
         self._numbers = _Numbers({None: NO_WORD})
-        self._words: dict[int, str | None] = {NO_WORD: None}
-        self._remember(raw(connection).execute(queries("postgres/interning")["all"]).fetchall())
+        self._strings: dict[int, str | None] = {NO_WORD: None}
+        self._remember(raw(connection).execute(_SQL["all"]).fetchall())
 
     def _remember(self, rows: list[tuple[Any, ...]]) -> None:
         for number, word in rows:
             self._numbers[word] = number
-            self._words[number] = word
+            self._strings[number] = word
 
-    def learn(self, words: set[str | None]) -> None:
-        """Gives numbers to new words (very long ones by their beginning), in a transaction of its own.
+    def learn(self, strings: set[str | None]) -> None:
+        """Gives numbers to new strings, very long ones by their beginning.
 
-        Called before the batch that uses them begins, so that no batch waits for another's words.
+        In a transaction of its own, before the batch that uses them begins, so that no batch waits
+        for another's strings.
         """
-        new = {w for w in words if w is not None and w not in self._numbers}
+        new = {s for s in strings if s is not None and s not in self._numbers}
         if not new:
             return
-        kept = sorted({w[:LONGEST] for w in new})
+        kept = sorted({s[:LONGEST] for s in new})
         cursor = raw(self._connection)
-        cursor.execute(queries("postgres/interning")["insert"], [kept])
-        self._remember(cursor.execute(queries("postgres/interning")["find"], [kept]).fetchall())
+        cursor.execute(_SQL["insert"], [kept])
+        self._remember(cursor.execute(_SQL["find"], [kept]).fetchall())
         for word in new:
             self._numbers[word] = self._numbers[word[:LONGEST]]
 
     def number(self, word: str | None) -> int:
-        """The number of a learnt word. Raises UnknownWord."""
+        """The number of a learnt string. Raises NotInterned."""
         return self._numbers[word]
 
     def word(self, number: int) -> str | None:
-        """The word of a number; one that another worker has just learnt is looked up."""
-        if number not in self._words:
-            self._remember(
-                raw(self._connection).execute(queries("postgres/interning")["all"]).fetchall()
-            )
-        return self._words[number]
+        """The string of a number; one that another worker has just learnt is looked up."""
+        if number not in self._strings:
+            self._remember(raw(self._connection).execute(_SQL["all"]).fetchall())
+        return self._strings[number]

@@ -1,13 +1,12 @@
-"""Migrations: bringing a database to the schema that this version knows, and refusing any other (DESIGN 2.7)."""
+"""Migrations: bringing a database to the schema that this version works on (DESIGN 2.7)."""
 
 from pathlib import Path
-from typing import Any
 
 import psycopg
-from psycopg import Connection
 from psycopg.errors import UndefinedTable
 
 from schemas.errors import Exit, PointsError
+from store.postgres.session import Database
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 736_002
@@ -22,7 +21,10 @@ class SchemaMismatch(PointsError):
 
 
 def known_revisions() -> list[str]:
-    """The revisions that this version knows, oldest first: the names of their files, which alembic need not read."""
+    """The revisions that this version knows, oldest first.
+
+    They are the names of the files, so that alembic need not be imported to read them.
+    """
     return sorted(path.stem for path in (FOLDER / "versions").glob("[0-9]*.py"))
 
 
@@ -59,11 +61,11 @@ def upgrade(url: str) -> str | None:
         except DBAPIError as error:
             if error.orig is None:
                 raise
-            raise error.orig from None  # PostgreSQL's own word, without the statement around it
+            raise error.orig from None  # PostgreSQL's own message, without the statement around it
     return before
 
 
-def current_revision(connection: Connection[tuple[Any, ...]]) -> str | None:
+def current_revision(connection: Database) -> str | None:
     """The database's revision; None when it was never migrated."""
     try:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -72,8 +74,12 @@ def current_revision(connection: Connection[tuple[Any, ...]]) -> str | None:
     return str(row[0]) if row else None
 
 
-def check(connection: Connection[tuple[Any, ...]]) -> None:
-    """Raises SchemaMismatch unless the database is at the revision that this version knows."""
+def check(connection: Database) -> None:
+    """Raises SchemaMismatch unless this version works on the database's schema.
+
+    An older schema lacks what this version needs. A newer one is fine as long as it only added
+    things (expand), which its own revision says: old and new workers overlap during an upgrade.
+    """
     have, want = current_revision(connection), known_revision()
     if have == want:
         return
@@ -83,11 +89,18 @@ def check(connection: Connection[tuple[Any, ...]]) -> None:
         raise SchemaMismatch(
             f"the database is at revision {have}, this version needs {want}", "run `points migrate`"
         )
-    raise _newer(have)
+    if not _works_with(connection, have, want):
+        raise _newer(have)
+
+
+def _works_with(connection: Database, revision: str, code: str) -> bool:
+    """Whether a revision that we do not know says that code of our revision works on it."""
+    query = "SELECT oldest_code FROM schema_compatibility WHERE revision = %s"
+    row = connection.execute(query, [revision]).fetchone()
+    return row is not None and str(row[0]) <= code
 
 
 def _newer(have: str) -> SchemaMismatch:
     return SchemaMismatch(
-        f"the database is at revision {have}, which this version does not know",
-        "run a newer version",
+        f"the database is at revision {have}, which this version does not know: run a newer version"
     )

@@ -23,15 +23,21 @@ _SESSION = (
 # A server that vanished without a word is noticed within half a minute, not after the system's two
 # hours.
 _ALIVE: dict[str, Any] = {
-    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000,
-}  # fmt: skip
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
+Database = Connection[tuple[Any, ...]]
+"""A connection as `connect` makes it."""
 Cursor = RawCursor[tuple[Any, ...]]
+"""A cursor with PostgreSQL's own placeholders: $1 and so on."""
 
 
 def connect(
     url: str, *, role: str | None = APP_ROLE, name: str = "points", tuned: bool = True
-) -> Connection[tuple[Any, ...]]:
+) -> Database:
     """A connection in autocommit (transactions are explicit), acting as `role`.
 
     With `tuned` off the planner is left alone, which reports and listings want. Raises
@@ -50,12 +56,12 @@ def connect(
 
 
 @contextmanager
-def transaction(connection: Connection[tuple[Any, ...]]) -> Iterator[Cursor]:
+def transaction(connection: Database) -> Iterator[Cursor]:
     """One transaction: committed at the end, rolled back by any exception."""
     with connection.transaction(), RawCursor(connection) as cursor:
         yield cursor
 
 
-def raw(connection: Connection[tuple[Any, ...]]) -> Cursor:
+def raw(connection: Database) -> Cursor:
     """A cursor for single statements with PostgreSQL's own placeholders."""
     return RawCursor(connection)

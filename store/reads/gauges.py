@@ -1,4 +1,7 @@
-"""Figures for metrics and for waiting, read from the tables."""
+"""Figures for metrics and for how long to sleep.
+
+Named SQL, not Core: workers ask for them every few seconds, and do without SQLAlchemy otherwise.
+"""
 
 from schemas.ids import Micros
 from store.postgres.named_queries import queries
@@ -36,5 +39,5 @@ def outbox_rows(cursor: Cursor) -> int:
 
 
 def quarantined(cursor: Cursor) -> dict[str, int]:
-    """Records in quarantine that wait for somebody, by topic."""
+    """Open records in quarantine, by topic: neither redriven nor discarded."""
     return dict(cursor.execute(queries("reads/gauges")["quarantined"]).fetchall())

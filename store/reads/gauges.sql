@@ -1,7 +1,7 @@
 -- Figures for metrics, each cheap enough to be asked for every few seconds.
 
 -- name: next_due
--- One probe a merchant, as in claims.sql.
+-- One probe a merchant, as in store/orders/due.sql.
 WITH RECURSIVE m (merchant_no, due_us) AS (
   (SELECT d.merchant_no, d.due_us FROM due d ORDER BY d.merchant_no, d.due_us LIMIT 1)
   UNION ALL

@@ -1,24 +1,25 @@
-"""Going through all orders that carry the platform's own figure (SPEC 7), each as it is decided now."""
+"""All orders that carry the platform's own figure (SPEC 7), decided now, page by page."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rules.earning.entitlement import Entitlement, entitlement
 from rules.order.facts import OrderFacts
 from schemas.ids import Micros
 from schemas.settings import BoundRules
-from store.orders.orders import OrderRow, read_rows
+from store.orders.orders import ROW, OrderRow, read_rows
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import raw
-from store.reads.views import Database, merchant_number, with_buyers
+from store.reads.order import with_buyers
+from store.reads.snapshot import Database, merchant_number
 from store.settings.merchants import Merchants
 
 PAGE = 2_000
-"""Orders that are read and decided at once when all of them are gone through."""
+"""Orders read and decided at once."""
 
 
-class Judged(NamedTuple):
+class DecidedOrder(NamedTuple):
     """An order as it is decided now, with the rules that it is bound to."""
 
     merchant_id: str
@@ -29,9 +30,9 @@ class Judged(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Some judged orders, and how many of how many orders were looked at so far."""
+    """Some decided orders, and how many of how many orders were looked at so far."""
 
-    orders: list[Judged]
+    orders: list[DecidedOrder]
     done: int
     total: int
 
@@ -41,32 +42,30 @@ def with_figures(connection: Database, merchant_id: str | None = None) -> Iterat
 
     Raises UnknownMerchant.
 
-    Each page is as it stands when it is read: no long snapshot holds anything up.
+    Each page is as it is when it is read: one long snapshot would keep the database from cleaning
+    up behind the workers.
     """
-    sql, cursor, words, merchants = (
-        queries("reads/views"),
-        raw(connection),
-        InternedStrings(connection),
-        Merchants(connection),
-    )
+    sql, cursor = queries("reads/upstream_figures", row=ROW), raw(connection)
+    words, merchants = InternedStrings(connection), Merchants(connection)
     only = merchant_number(cursor, merchant_id) if merchant_id is not None else None
     total = (cursor.execute(sql["count_orders"], [only]).fetchone() or (0,))[0]
-    reached: tuple[Any, Any] = (only or 0, b"")
-    done = 0
-    while end := cursor.execute(sql["page_end"], [*reached, only, PAGE]).fetchone():
-        *last, looked_at, now = end
-        rows = read_rows(
-            cursor, cursor.execute(sql["page"], [*reached, *last], binary=True).fetchall(), words
-        )
-        reached, done = (last[0], last[1]), done + looked_at
-        yield Page(
-            [_judged(row, merchants, now) for row in with_buyers(cursor, rows.values())],
-            done,
-            max(total, done),
-        )
+    merchant_no, order_id, done = only or 0, b"", 0
+    while end := cursor.execute(sql["page_end"], [merchant_no, order_id, only, PAGE]).fetchone():
+        last_merchant, last_order, size, now = end
+        keys = [merchant_no, order_id, last_merchant, last_order]
+        found = cursor.execute(sql["page"], keys, binary=True).fetchall()
+        orders = with_buyers(cursor, read_rows(cursor, found, words).values())
+        merchant_no, order_id, done = last_merchant, last_order, done + size
+        yield Page([_decided(order, merchants, now) for order in orders], done, max(total, done))
 
 
-def _judged(row: OrderRow, merchants: Merchants, now: Micros) -> Judged:
+def _decided(row: OrderRow, merchants: Merchants, now: Micros) -> DecidedOrder:
     rules = merchants.rules[row.merchant_no, row.facts.settings_no]
     decided = entitlement(row.facts, rules, now, merchants.installs[row.merchant_no])
-    return Judged(merchants.merchant_id(row.merchant_no), row.order_id, row.facts, rules, decided)
+    return DecidedOrder(
+        merchant_id=merchants.merchant_id(row.merchant_no),
+        order_id=row.order_id,
+        facts=row.facts,
+        rules=rules,
+        decided=decided,
+    )

@@ -1,10 +1,11 @@
-"""When a merchant's app was installed and uninstalled (SPEC 1.8), as application events tell."""
+"""When a merchant's app was installed and uninstalled (SPEC 1.8), from application events."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.ids import Micros
-from store.postgres.arrays import columns, int2s, int4s, int8s
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
@@ -17,19 +18,19 @@ class ApplicationEvent(NamedTuple):
     installed: bool
 
 
+_EVENT: Final = Columns(tables.application_event, "merchant_no", "at_us", "installed")
+_SQL: Final = queries("settings/app_installs", event=_EVENT)
+
+
 def add(cursor: Cursor, events: Iterable[ApplicationEvent]) -> set[ApplicationEvent]:
     """Keeps the events; those that were not known before."""
-    cursor.execute(
-        queries("settings/app_installs")["add"], columns(sorted(set(events)), (int4s, int8s, int2s))
-    )
+    cursor.execute(_SQL["add"], _EVENT.arrays(sorted(set(events))))
     return {ApplicationEvent(*row) for row in cursor.fetchall()}
 
 
 def installs(cursor: Cursor) -> dict[int, tuple[tuple[Micros, bool], ...]]:
     """All application events by merchant number, oldest first."""
-    found: dict[int, list[tuple[Micros, bool]]] = {}
-    for merchant_no, at, installed in cursor.execute(
-        queries("settings/app_installs")["all"]
-    ).fetchall():
-        found.setdefault(merchant_no, []).append((at, installed))
-    return {merchant_no: tuple(events) for merchant_no, events in found.items()}
+    by_merchant: dict[int, list[tuple[Micros, bool]]] = {}
+    for merchant_no, at, installed in cursor.execute(_SQL["all"]).fetchall():
+        by_merchant.setdefault(merchant_no, []).append((at, installed))
+    return {merchant_no: tuple(events) for merchant_no, events in by_merchant.items()}

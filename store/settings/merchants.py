@@ -1,13 +1,12 @@
 """What workers remember: merchants, their settings, their app's events, the carriers' codes.
 
-Read anew when the epoch moves.
+Read again when the epoch moves.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
-from psycopg import Connection
 
 from rules.earning.binding import VersionInForce
 from rules.earning.entitlement import Installs
@@ -16,7 +15,7 @@ from schemas.carriers.codes import CodeTable
 from schemas.settings import BoundRules, SettingsDocument, compile_settings, load_settings
 from store.carriers import codes
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor, raw
+from store.postgres.session import Cursor, Database, raw
 from store.settings import app_installs
 
 
@@ -65,7 +64,7 @@ class Merchants:
     - `installs`: number → application events, oldest first.
     """
 
-    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
+    def __init__(self, connection: Database) -> None:
         """Reads all merchants and versions known so far."""
         self._connection = connection
         self.numbers: Mapping[str, int] = {}
@@ -74,12 +73,12 @@ class Merchants:
         self.rules: Mapping[tuple[int, int], BoundRules | None] = _Rules(self._load)
         self.installs: Mapping[int, Installs] = {}
         self.codes = CodeTable()
-        """The carriers' codes as they stand in the shipped tables and what operators set over them."""
+        """The carriers' codes: the shipped tables, and what operators set over them."""
         self.epoch = -1
         self.refresh()
 
     def refresh(self) -> None:
-        """Reads merchants and versions anew.
+        """Reads merchants and versions again.
 
         The epoch is read first, so that a change meanwhile is seen next time.
         """
@@ -96,7 +95,7 @@ class Merchants:
         self.codes = CodeTable(codes.overlay(cursor))
 
     def keep_up(self, cursor: Cursor) -> None:
-        """Reads anew if the epoch has moved.
+        """Reads again if the epoch has moved.
 
         To be asked by a transaction that has a number already (it holds a lock): what is committed
         afterwards is looked at again when this transaction is over (store/streams/recheck.py), what
@@ -108,14 +107,14 @@ class Merchants:
 
     @staticmethod
     def change(cursor: Cursor) -> None:
-        """Moves the epoch, so that everybody reads anew.
+        """Moves the epoch, so that every worker reads again.
 
         Whoever does this waits for others that do, until they commit.
         """
         cursor.execute(queries("settings/versions")["next_epoch"])
 
     def learn(self, merchant_ids: Iterable[str]) -> None:
-        """Gives numbers to merchants never heard of before, in a transaction of their own."""
+        """Gives numbers to new merchants, in a transaction of their own."""
         new = sorted(set(merchant_ids) - self.numbers.keys())
         if new:
             raw(self._connection).execute(queries("settings/versions")["add_merchants"], [new])
@@ -138,8 +137,10 @@ class Merchants:
             .fetchone()
         )
         if row is None:
-            message = f"settings version {version} of merchant {self.merchant_id(number)} is missing from the database"
-            raise LookupError(message)
+            raise LookupError(
+                f"settings version {version} of merchant {self.merchant_id(number)} "
+                "is missing from the database"
+            )
         document, effective = row
         return compile_settings(document_of(document), effective)
 

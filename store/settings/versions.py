@@ -1,23 +1,21 @@
-"""Settings versions: applied, shown, logged, and told to the settings topic through the outbox (SPEC 1.7, DESIGN 2.8)."""
+"""Settings versions: applied, logged, published to the settings topic (SPEC 1.7, DESIGN 2.8)."""
 
 from dataclasses import dataclass
 from typing import Any
-
-from psycopg import Connection
 
 from schemas.errors import Exit, PointsError
 from schemas.events import SettingsChanged
 from schemas.ids import Micros, instant, iso, micros
 from schemas.settings import SettingsDocument, canonical, digest
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor, raw, transaction
+from store.postgres.session import Cursor, Database, raw, transaction
 from store.streams import outbox, recheck
 from store.streams.outbox import OutboxKind
-from store.streams.recheck import Kind, RecheckRequest
+from store.streams.recheck import RecheckKind, RecheckRequest
 
 
 class VersionConflict(PointsError):
-    """The settings in force are not those that the change was made for, or the date is too early."""
+    """The settings in force are not those the change was made for, or the date is too early."""
 
     code = "version_conflict"
     exit_code = Exit.REFUSED
@@ -44,7 +42,7 @@ class LoggedVersion:
 
 
 def apply(
-    connection: Connection[tuple[Any, ...]],
+    connection: Database,
     merchant_id: str,
     document: SettingsDocument,
     by: str,
@@ -92,8 +90,8 @@ def _write(
     stored = [number, version, effective, body.decode(), bytes.fromhex(digest(document)), now, by]
     cursor.execute(queries("settings/versions")["apply"], stored)
     if version == 1:
-        recheck.add(cursor, [RecheckRequest(Kind.UNBOUND, number)])
-    told = SettingsChanged(
+        recheck.add(cursor, [RecheckRequest(RecheckKind.UNBOUND, number)])
+    event = SettingsChanged(
         merchant_id=merchant_id,
         version=version,
         effective_at=instant(effective),
@@ -103,10 +101,10 @@ def _write(
         settings=document,
     )
     key = merchant_id.encode()
-    outbox.add(cursor, [(outbox.shard_of(number), OutboxKind.SETTINGS, key, told.to_json(), None)])
+    outbox.add(cursor, [(outbox.shard_of(number), OutboxKind.SETTINGS, key, event.to_json(), None)])
 
 
-def log(connection: Connection[tuple[Any, ...]], merchant_id: str) -> list[LoggedVersion]:
+def log(connection: Database, merchant_id: str) -> list[LoggedVersion]:
     """All versions of a merchant, oldest first."""
     rows = raw(connection).execute(queries("settings/versions")["log"], [merchant_id]).fetchall()
     return [LoggedVersion(v, e, at, by, document) for v, e, document, at, by in rows]

@@ -2,7 +2,8 @@
 SELECT merchant_no, merchant_id FROM merchant;
 
 -- name: add_merchants
-INSERT INTO merchant (merchant_id) SELECT m FROM unnest($1::text[]) m ORDER BY m ON CONFLICT DO NOTHING;
+INSERT INTO merchant (merchant_id)
+SELECT k.merchant_id FROM unnest($1::text[]) k (merchant_id) ORDER BY k.merchant_id ON CONFLICT DO NOTHING;
 
 -- name: versions
 SELECT merchant_no, version, effective_us FROM settings ORDER BY merchant_no, version;

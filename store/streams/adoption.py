@@ -1,21 +1,20 @@
-"""Cursors for people, and starting anew where a topic was recreated or lost part of its log (I6, I7)."""
+"""Cursors for people, and starting again where a topic was recreated or lost records (I6, I7)."""
 
-from typing import Any, NamedTuple
-
-from psycopg import Connection
+from typing import Final, NamedTuple
 
 from schemas.ids import Micros
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import raw, transaction
+from store.postgres.session import Database, raw, transaction
 from store.streams.cursors import PartitionId
 
-Database = Connection[tuple[Any, ...]]
 RETIRED = "#"
 """Between a topic's uuid and a count, in the rows that stay as history. No uuid contains it."""
 
 
 class KnownCursor(NamedTuple):
-    """One row: where a pipeline stands in a partition, and what became of the records from `first_offset` on."""
+    """Where a pipeline is in a partition, and what became of the records from `first_offset` on."""
 
     pipeline: str
     topic: str
@@ -42,16 +41,17 @@ class KnownCursor(NamedTuple):
         return self.cluster, self.topic_uuid, self.partition
 
 
+_KNOWN: Final = Columns(tables.cursor, *KnownCursor._fields[:-1], "updated_us")
+_SQL: Final = queries("streams/adoption", known=_KNOWN)
+
+
 def known(connection: Database) -> list[KnownCursor]:
     """All cursors, by pipeline, topic and partition, those of former topics among them."""
-    return [
-        KnownCursor(*row)
-        for row in raw(connection).execute(queries("streams/adoption")["all"]).fetchall()
-    ]
+    return [KnownCursor(*row) for row in raw(connection).execute(_SQL["all"]).fetchall()]
 
 
 class Adoption(NamedTuple):
-    """A partition in which a pipeline starts anew at `start`, and why."""
+    """A partition in which a pipeline starts again at `start`, and why."""
 
     pipeline: str
     place: PartitionId
@@ -67,9 +67,9 @@ def adopt(connection: Database, cluster: str, adoptions: list[Adoption]) -> None
     the offsets from its first to its next one (I7), and what lies between two rows is what was
     skipped or is read again.
     """
-    sql = queries("streams/adoption")
     with transaction(connection) as cursor:
-        for one in adoptions:
-            topic, uuid, partition = one.place
-            cursor.execute(sql["retire"], [one.pipeline, cluster, uuid, partition])
-            cursor.execute(sql["begin"], [one.pipeline, cluster, uuid, partition, topic, one.start])
+        for adoption in adoptions:
+            topic, uuid, partition = adoption.place
+            place = [adoption.pipeline, cluster, uuid, partition]
+            cursor.execute(_SQL["retire"], place)
+            cursor.execute(_SQL["begin"], [*place, topic, adoption.start])

@@ -1,6 +1,5 @@
 -- name: all
-SELECT pipeline, topic, partition, cluster, topic_uuid, first_offset, next_offset, applied, duplicate, ignored, parked,
-       dead, updated_us
+SELECT {known}
 FROM cursor ORDER BY pipeline, topic, partition, updated_us, next_offset;
 
 -- name: retire

@@ -1,18 +1,24 @@
-"""Where a pipeline stands in each partition (I6), and what became of every record it consumed (I7)."""
+"""Where a pipeline is in each partition (I6), and what became of every record it consumed (I7)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
-from store.postgres.arrays import columns, int4s, int8s, texts
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
+_PLACE: Final = Columns(tables.cursor, "topic_uuid", "partition")
+_MOVED: Final = _PLACE.plus("next_offset", "applied", "duplicate", "ignored", "parked", "dead")
+_REASON: Final = Columns(tables.ignored_reason, "topic", "partition", "reason", "records")
+_SQL: Final = queries("streams/cursors", place=_PLACE, moved=_MOVED, reason=_REASON)
+
 
 class PartitionId(NamedTuple):
-    """One partition of one topic as it really is: by the topic's uuid, so that a recreated topic is another."""
+    """One partition of one topic, by the topic's uuid: a recreated topic is another."""
 
     topic: str
     topic_uuid: str
@@ -20,7 +26,7 @@ class PartitionId(NamedTuple):
 
 
 OUTCOMES = ("applied", "duplicate", "ignored", "parked", "dead")
-"""What can become of a record (I7): the names of the counts, in the order in which they are shown."""
+"""What can become of a record (I7): the names of the counts, in the order they are shown."""
 
 
 @dataclass(slots=True)
@@ -41,14 +47,14 @@ class Counts:
 
 
 class CursorRefused(PointsError):
-    """Another worker moved this partition's cursor: all in hand is void, nothing was written (I6)."""
+    """Another worker moved this partition's cursor: what is in hand is void, unwritten (I6)."""
 
     code = "cursor_refused"
     exit_code = Exit.CURSOR
 
 
 class Opening(NamedTuple):
-    """What a batch learns when it takes its cursors: the database's clock, the settings epoch, whether it may go on."""
+    """What a batch learns with its cursors: the clock, the settings epoch, whether to pause."""
 
     now: Micros
     epoch: int
@@ -63,27 +69,21 @@ def open_batch(
     Raises CursorRefused.
     """
     places = sorted(expected)
-    cursor.execute(
-        queries("streams/cursors")["lock"],
-        [
-            pipeline,
-            cluster,
-            texts([p.topic_uuid.encode() for p in places]),
-            [p.partition for p in places],
-        ],
-    )
-    rows = {(r[0], r[1]): r for r in cursor.fetchall()}
+    keys = [(place.topic_uuid.encode(), place.partition) for place in places]
+    cursor.execute(_SQL["lock"], [pipeline, cluster, *_PLACE.arrays(keys)])
+    rows = cursor.fetchall()
+    offsets = {(topic_uuid, partition): offset for topic_uuid, partition, offset, *_ in rows}
     for place in places:
-        row = rows.get((place.topic_uuid, place.partition))
-        if row is None or row[2] != expected[place]:
-            at = "gone" if row is None else f"at {row[2]}"
-            message = (
+        # I6: only the worker that knows where the cursor stands may move it.
+        found = offsets.get((place.topic_uuid, place.partition))
+        if found != expected[place]:
+            at = "gone" if found is None else f"at {found}"
+            raise CursorRefused(
                 f"the cursor of {place.topic}/{place.partition} is {at}, not at {expected[place]}: "
                 "another worker has this partition; its records in hand are dropped"
             )
-            raise CursorRefused(message)
-    first = next(iter(rows.values()))
-    return Opening(first[3], first[4], bool(first[5]))
+    _, _, _, now, epoch, paused = rows[0]
+    return Opening(now, epoch, bool(paused))
 
 
 def advance(
@@ -95,43 +95,37 @@ def advance(
     """
     rows = [
         (
-            p.topic_uuid.encode(),
-            p.partition,
-            offset,
-            c.applied,
-            c.duplicate,
-            c.ignored,
-            c.parked,
-            c.dead,
+            place.topic_uuid.encode(),
+            place.partition,
+            next_offset,
+            counts.applied,
+            counts.duplicate,
+            counts.ignored,
+            counts.parked,
+            counts.dead,
         )
-        for p, (offset, c) in sorted(done.items())
+        for place, (next_offset, counts) in sorted(done.items())
     ]
-    kinds = (texts, int4s, int8s, int8s, int8s, int8s, int8s, int8s)
-    cursor.execute(
-        queries("streams/cursors")["advance"], [pipeline, cluster, *columns(rows, kinds)]
-    )
+    cursor.execute(_SQL["advance"], [pipeline, cluster, *_MOVED.arrays(rows)])
     reasons = sorted(
-        (p.topic.encode(), p.partition, reason.encode(), n)
-        for p, (_, c) in done.items()
-        for reason, n in c.reasons.items()
+        (place.topic.encode(), place.partition, reason.encode(), records)
+        for place, (_, counts) in done.items()
+        for reason, records in counts.reasons.items()
     )
     if reasons:
-        cursor.execute(
-            queries("streams/cursors")["count_reasons"],
-            [pipeline, *columns(reasons, (texts, int4s, texts, int8s))],
-        )
+        cursor.execute(_SQL["count_reasons"], [pipeline, *_REASON.arrays(reasons)])
 
 
 def start(
     cursor: Cursor, pipeline: str, cluster: str, place: PartitionId, first_offset: int
 ) -> int:
-    """The next offset to read in a partition, starting a cursor at `first_offset` where there is none."""
+    """The next offset to read in a partition; starts a cursor at `first_offset` if none exists."""
     cursor.execute(
-        queries("streams/cursors")["start"],
+        _SQL["start"],
         [pipeline, cluster, place.topic_uuid, place.partition, place.topic, first_offset],
     )
     row = cursor.execute(
-        queries("streams/cursors")["next_offset"],
+        _SQL["next_offset"],
         [pipeline, cluster, place.topic_uuid, place.partition],
     ).fetchone()
     return int(row[0]) if row is not None else first_offset
@@ -140,14 +134,15 @@ def start(
 def cursors_of_other_topics(
     cursor: Cursor, pipeline: str, cluster: str, topic: str, topic_uuid: str
 ) -> list[tuple[Any, ...]]:
-    """Cursors of the same topic name in another topic or cluster: (cluster, topic uuid, partition, next offset)."""
-    cursor.execute(queries("streams/cursors")["strangers"], [pipeline, cluster, topic, topic_uuid])
+    """Cursors of the same topic name in another topic or cluster.
+
+    Each is (cluster, topic uuid, partition, next offset).
+    """
+    cursor.execute(_SQL["cursors_of_other_topics"], [pipeline, cluster, topic, topic_uuid])
     return cursor.fetchall()
 
 
 def is_known(cursor: Cursor, pipeline: str, cluster: str, topic_uuid: str) -> bool:
     """Whether the pipeline has a cursor in this very topic."""
-    row = cursor.execute(
-        queries("streams/cursors")["is_known"], [pipeline, cluster, topic_uuid]
-    ).fetchone()
+    row = cursor.execute(_SQL["is_known"], [pipeline, cluster, topic_uuid]).fetchone()
     return bool(row and row[0])

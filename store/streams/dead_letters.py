@@ -7,14 +7,14 @@ since some records take their version from it (SPEC 7).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-from psycopg import Connection
+from typing import Final, NamedTuple
 
 from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor, raw, transaction
+from store.postgres.session import Cursor, Database, raw, transaction
 from store.streams import outbox
 from store.streams.outbox import Headers, OutboxKind, headers_bytes, headers_of
 
@@ -22,7 +22,13 @@ TOPIC, TIME, REDRIVE = "__points.topic", "__points.timestamp", "__points.redrive
 CHUNK = 200
 """Rows whose bytes are held at once: 200 records of 1 MB fit anywhere."""
 
-Database = Connection[tuple[Any, ...]]
+_SUMMARY: Final = Columns(
+    tables.quarantine,
+    "id", "topic", "partition", "offset", "reason", "message", "received_us", "redriven_us",
+    "discarded_us",
+)  # fmt: skip
+"""The fields of a Summary."""
+_SQL: Final = queries("streams/dead_letters", summary=_SUMMARY)
 
 
 class Summary(NamedTuple):
@@ -68,27 +74,29 @@ class AlreadyDone(PointsError):
 
 def listed(connection: Database) -> list[Summary]:
     """All dead letters, oldest first."""
-    return [
-        Summary(*row)
-        for row in raw(connection).execute(queries("streams/dead_letters")["list"]).fetchall()
-    ]
+    return [Summary(*row) for row in raw(connection).execute(_SQL["list"]).fetchall()]
 
 
 def letter(connection: Database, number: int) -> Letter:
     """One dead letter, whole. Raises UnknownLetters."""
-    row = raw(connection).execute(queries("streams/dead_letters")["show"], [number]).fetchone()
+    row = raw(connection).execute(_SQL["show"], [number]).fetchone()
     if row is None:
         raise _unknown([number])
-    pipeline, merchant, timestamp, key, value, headers = row[9:]
-    return Letter(Summary(*row[:9]), pipeline, merchant, timestamp, key, value, headers_of(headers))
+    *summary, pipeline, merchant_id, timestamp, key, value, headers = row
+    return Letter(
+        summary=Summary(*summary),
+        pipeline=pipeline,
+        merchant_id=merchant_id,
+        timestamp=timestamp,
+        key=key,
+        value=value,
+        headers=headers_of(headers),
+    )
 
 
 def waiting(connection: Database) -> list[int]:
     """The ids of those that were neither redriven nor discarded."""
-    return [
-        row[0]
-        for row in raw(connection).execute(queries("streams/dead_letters")["waiting"]).fetchall()
-    ]
+    return [number for (number,) in raw(connection).execute(_SQL["waiting"]).fetchall()]
 
 
 def topics_of(connection: Database, ids: Sequence[int]) -> set[str]:
@@ -107,9 +115,9 @@ def redrive(connection: Database, ids: Sequence[int], *, again: bool = False) ->
         _check(cursor, wanted, again=again)
         for start in range(0, len(wanted), CHUNK):
             part = wanted[start : start + CHUNK]
-            rows = cursor.execute(queries("streams/dead_letters")["bytes"], [part]).fetchall()
+            rows = cursor.execute(_SQL["bytes"], [part]).fetchall()
             outbox.add(cursor, [_addressed_row(*row) for row in rows])
-            cursor.execute(queries("streams/dead_letters")["redriven"], [part])
+            cursor.execute(_SQL["redriven"], [part])
     return len(wanted)
 
 
@@ -118,14 +126,14 @@ def discard(connection: Database, ids: Sequence[int]) -> int:
     wanted = sorted(set(ids))
     with transaction(connection) as cursor:
         _check(cursor, wanted, again=False)
-        cursor.execute(queries("streams/dead_letters")["discarded"], [wanted])
+        cursor.execute(_SQL["discarded"], [wanted])
     return len(wanted)
 
 
 def _check(cursor: Cursor, wanted: list[int], *, again: bool) -> None:
-    rows = cursor.execute(queries("streams/dead_letters")["state"], [wanted]).fetchall()
-    states = {row[0]: row[2:4] for row in rows}
-    purged = [row[0] for row in rows if row[4] is not None]
+    rows = cursor.execute(_SQL["state"], [wanted]).fetchall()
+    states = {number: (redriven, discarded) for number, redriven, discarded, _ in rows}
+    purged = [number for number, _, _, purged_at in rows if purged_at is not None]
     missing = [number for number in wanted if number not in states]
     if missing:
         raise _unknown(missing)

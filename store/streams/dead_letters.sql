@@ -1,16 +1,15 @@
 -- name: list
-SELECT id, topic, partition, "offset", reason, message, received_us, redriven_us, discarded_us FROM quarantine ORDER BY id;
+SELECT {summary} FROM quarantine ORDER BY id;
 
 -- name: show
-SELECT id, topic, partition, "offset", reason, message, received_us, redriven_us, discarded_us, pipeline, merchant_id,
-       timestamp_us, key, value, headers
+SELECT {summary}, pipeline, merchant_id, timestamp_us, key, value, headers
 FROM quarantine WHERE id = $1;
 
 -- name: waiting
 SELECT id FROM quarantine WHERE redriven_us IS NULL AND discarded_us IS NULL AND purged_us IS NULL ORDER BY id;
 
 -- name: state
-SELECT id, topic, redriven_us, discarded_us, purged_us FROM quarantine WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE;
+SELECT id, redriven_us, discarded_us, purged_us FROM quarantine WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE;
 
 -- name: bytes
 SELECT id, topic, key, value, headers, timestamp_us FROM quarantine WHERE id = ANY ($1::bigint[]) ORDER BY id;

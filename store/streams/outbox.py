@@ -1,15 +1,18 @@
-"""The outbox: what must be published, written in the transaction that makes it true, sent and deleted by the relay."""
+"""The outbox: what must be published, written in the transaction that makes it true."""
 
 from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import compress, decompress
 
 import orjson
 
-from store.postgres.arrays import byteas, columns, int2s, int4s, int8s
+from schemas.errors import Exit, PointsError
+from store.postgres import tables
+from store.postgres.arrays import int2s
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
@@ -29,8 +32,16 @@ _FAST = 1
 an event.
 """
 
+LAYOUT = 1
+"""How a row's value and headers are packed: the only way so far (`_packed`, `headers_bytes`)."""
+
 TRACEPARENT = "traceparent"
-"""The W3C trace context's header; it goes from the record that made an entry to the entry's event."""
+"""The W3C trace context's header; it goes from the record that made an entry to its event."""
+
+_ROW: Final = Columns(tables.outbox, "shard", "kind", "key", "value", "headers")
+_EVENTS: Final = Columns(tables.outbox, "shard", "value", "headers", "events")
+_KEY: Final = Columns(tables.outbox, "shard", "id")
+_SQL: Final = queries("streams/outbox", row=_ROW, events=_EVENTS, key=_KEY)
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -51,11 +62,25 @@ class OutboxKind(IntEnum):
 
 
 class Event(NamedTuple):
-    """A points-changed event: the shard of its account, its JSON, and the trace that it belongs to."""
+    """A points-changed event: the shard of its account, its JSON, and the trace it belongs to."""
 
     shard: int
     value: bytes
     traceparent: bytes | None = None
+
+
+class UnknownRowLayout(PointsError):
+    """An outbox row is packed in a way this version does not know: a newer version wrote it."""
+
+    code = "unknown_row_layout"
+    exit_code = Exit.SCHEMA
+
+    def __init__(self, shard: int, number: int, layout: int) -> None:
+        super().__init__(
+            f"row {number} of outbox shard {shard} is packed in layout {layout}, "
+            "which this version does not know",
+            "run a newer version of the relay",
+        )
 
 
 def shard_of(number: int) -> int:
@@ -84,9 +109,7 @@ def add(
 ) -> None:
     """Puts rows (shard, kind, key, value, packed headers) into the outbox."""
     if rows:
-        cursor.execute(
-            queries("streams/outbox")["add"], columns(rows, (int2s, int2s, byteas, byteas, byteas))
-        )
+        cursor.execute(_SQL["add"], _ROW.arrays(rows))
 
 
 def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
@@ -100,9 +123,7 @@ def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
         for at in range(0, len(mine), PACK)
     ]
     if rows:
-        cursor.execute(
-            queries("streams/outbox")["add_events"], columns(rows, (int2s, byteas, byteas, int4s))
-        )
+        cursor.execute(_SQL["add_events"], _EVENTS.arrays(rows))
 
 
 def _packed(shard: int, events: Sequence[Event]) -> tuple[int, bytes, bytes | None, int]:
@@ -113,14 +134,14 @@ def _packed(shard: int, events: Sequence[Event]) -> tuple[int, bytes, bytes | No
 
 
 def events_of(value: bytes, headers: bytes | None) -> Iterator[tuple[bytes, Headers]]:
-    """The events of a row of kind CHANGED: each one's JSON, and its headers beside those that tell what it is."""
+    """The events of a row of kind CHANGED: each one's JSON, and its trace header if it has one."""
     values = decompress(value).split(_BETWEEN)
     if headers is None:
-        return ((one, ()) for one in values)
+        return ((value, ()) for value in values)
     traces = headers_of(headers)
     return (
-        (one, () if trace[1] is None else (trace,))
-        for one, trace in zip(values, traces, strict=True)
+        (value, () if trace[1] is None else (trace,))
+        for value, trace in zip(values, traces, strict=True)
     )
 
 
@@ -130,25 +151,32 @@ def first_event(value: bytes) -> bytes:
 
 
 def head(cursor: Cursor, shards: Sequence[int], limit: int) -> list[tuple[Any, ...]]:
-    """The oldest rows of some shards, (shard, id, kind, key, value, headers): as many as hold `limit` events in each."""
-    cursor.execute(queries("streams/outbox")["head"], [int2s(shards), limit], binary=True)
-    return cursor.fetchall()
+    """The oldest rows of some shards: as many as hold `limit` events in each, at least one.
+
+    Each is (shard, id, kind, key, value, headers). Raises UnknownRowLayout.
+    """
+    cursor.execute(_SQL["head"], [int2s(shards), limit], binary=True)
+    rows = cursor.fetchall()
+    for row in rows:
+        if row[-1] != LAYOUT:
+            raise UnknownRowLayout(row[0], row[1], row[-1])
+    return [row[:-1] for row in rows]
 
 
 def relax(cursor: Cursor) -> None:
-    """Lets this session's commits return before they are durable: a deletion that is lost is a delivery repeated."""
-    cursor.execute(queries("streams/outbox")["relax"])
+    """Lets this session's commits return before they are durable.
+
+    A deletion that is lost is only a delivery repeated.
+    """
+    cursor.execute(_SQL["relax"])
 
 
 def sent(cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
     """Deletes what was delivered."""
-    cursor.execute(
-        queries("streams/outbox")["sent"],
-        [int2s([r[0] for r in rows]), int8s([r[1] for r in rows])],
-    )
+    cursor.execute(_SQL["sent"], _KEY.arrays(row[:2] for row in rows))
 
 
 def try_shard(cursor: Cursor, shard: int) -> bool:
     """Takes a shard for this session; False when another relay has it."""
-    row = cursor.execute(queries("streams/outbox")["try_shard"], [shard]).fetchone()
+    row = cursor.execute(_SQL["try_shard"], [shard]).fetchone()
     return bool(row and row[0])

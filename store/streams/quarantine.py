@@ -1,12 +1,13 @@
-"""Poison: kept byte for byte in quarantine, sent to its dead-letter topic through the outbox, counted (DESIGN 2.6, I7)."""
+"""Poison: kept byte for byte, sent to its dead-letter topic, counted (DESIGN 2.6, I7)."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from rules.poison import Limits, Poisoned, too_much
 from schemas.errors import Exit, PointsError
 from schemas.ids import DAY, Micros
-from store.postgres.arrays import byteas, columns, int4s, int8s, texts
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 from store.streams import outbox
@@ -17,6 +18,12 @@ KEPT = 14 * DAY
 """How long raw bytes are kept (SPEC 7): the dead-letter topics' retention is the same."""
 MERCHANT_LETTERS = 100
 """As many as a merchant's id may have; a record that is poison may claim any."""
+_RECORD: Final = Columns(
+    tables.quarantine,
+    "topic", "topic_uuid", "partition", "offset", "key", "value", "headers", "timestamp_us",
+    "merchant_id", "reason", "message", "position",
+)  # fmt: skip
+_SQL: Final = queries("streams/quarantine", record=_RECORD)
 
 
 class Paused(PointsError):
@@ -27,7 +34,7 @@ class Paused(PointsError):
 
 
 class MustPause(Paused):
-    """This batch holds too much poison: the pipeline is to be paused, in a transaction of its own."""
+    """This batch holds too much poison: pause the pipeline, in a transaction of its own."""
 
     code = "must_pause"
 
@@ -64,7 +71,7 @@ class QuarantinedRecord(Protocol):
 
 
 class Poison(NamedTuple):
-    """One unreadable record: where it stood, its place in the pipeline's count, what is wrong with it."""
+    """One unreadable record: its partition, its place in the pipeline's count, what is wrong."""
 
     place: PartitionId
     record: QuarantinedRecord
@@ -76,7 +83,7 @@ class Poison(NamedTuple):
 
 def consumed(cursor: Cursor, pipeline: str) -> int:
     """How many records the pipeline has consumed, over all partitions."""
-    row = cursor.execute(queries("streams/cursors")["total"], [pipeline]).fetchone()
+    row = cursor.execute(_SQL["consumed"], [pipeline]).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -88,43 +95,61 @@ def put(
     poison: Sequence[Poison],
     now: Micros,
 ) -> None:
-    """Keeps the records and queues their dead letters: bytes and headers untouched, our headers added behind."""
+    """Keeps the records and queues their dead letters.
+
+    Bytes and headers stay untouched; our headers are added behind theirs.
+    """
     rows, out = [], []
     for p in poison:
         key, value, offset = p.record.key(), p.record.value(), int(p.record.offset())
         headers = list(p.record.headers() or [])
         merchant = p.merchant_id[:MERCHANT_LETTERS].encode() if p.merchant_id is not None else None
         rows.append((
-            p.place.topic.encode(), p.place.topic_uuid.encode(), p.place.partition, offset, key, value,
-            headers_bytes(headers), p.record.timestamp()[1] * 1000, merchant, p.reason.encode(), p.message.encode(), p.position,
+            p.place.topic.encode(),
+            p.place.topic_uuid.encode(),
+            p.place.partition,
+            offset,
+            key,
+            value,
+            headers_bytes(headers),
+            p.record.timestamp()[1] * 1000,
+            merchant,
+            p.reason.encode(),
+            p.message.encode(),
+            p.position,
         ))  # fmt: skip
-        told = {
-            "topic": p.place.topic, "partition": str(p.place.partition), "offset": str(offset), "group": group,
-            "message": f"{p.reason}: {p.message}",
-        }  # fmt: skip
-        ours = [(f"__dlq.errors.{name}", text.encode()) for name, text in told.items()]
-        out.append(
-            (offset % outbox.SHARDS, letters.kind, key, value, headers_bytes([*headers, *ours]))
-        )
-    kinds = (texts, texts, int4s, int8s, byteas, byteas, byteas, int8s, texts, texts, texts, int8s)
-    cursor.execute(queries("streams/quarantine")["put"], [pipeline, now, *columns(rows, kinds)])
+        packed = headers_bytes([*headers, *_error_headers(p, offset, group)])
+        out.append((offset % outbox.SHARDS, letters.kind, key, value, packed))
+    cursor.execute(_SQL["put"], [pipeline, now, *_RECORD.arrays(rows)])
     outbox.add(cursor, out)
 
 
+def _error_headers(poison: Poison, offset: int, group: str) -> list[tuple[str, bytes]]:
+    errors = {
+        "topic": poison.place.topic,
+        "partition": str(poison.place.partition),
+        "offset": str(offset),
+        "group": group,
+        "message": f"{poison.reason}: {poison.message}",
+    }
+    return [(f"__dlq.errors.{name}", text.encode()) for name, text in errors.items()]
+
+
 def check(cursor: Cursor, pipeline: str, limits: Limits, since: int) -> None:
-    """Raises MustPause when there is too much poison around the records from position `since` on."""
+    """Raises MustPause when there is too much poison around the records behind position `since`."""
     reach = max(limits.window, limits.in_a_row)
-    cursor.execute(queries("streams/quarantine")["recent"], [pipeline, since - reach])
+    cursor.execute(_SQL["recent"], [pipeline, since - reach])
     why = too_much([Poisoned(*row) for row in cursor.fetchall()], limits)
     if why is not None:
         raise MustPause(
-            f"{why}: nothing of this batch was written; look with `points dlq list`, then `points resume`"
+            f"{why}: nothing of this batch was written; "
+            "look with `points dlq list`, then `points resume`"
         )
 
 
 def pause(cursor: Cursor, pipeline: str, reason: str) -> None:
     """Pauses the pipeline for all its workers, until `resume`."""
-    cursor.execute(queries("streams/quarantine")["pause"], [pipeline, reason])
+    cursor.execute(_SQL["pause"], [pipeline, reason])
 
 
 def resume(cursor: Cursor, pipeline: str, grace: int) -> bool:
@@ -132,15 +157,13 @@ def resume(cursor: Cursor, pipeline: str, grace: int) -> bool:
 
     False when it was not paused.
     """
-    cursor.execute(
-        queries("streams/quarantine")["resume"], [pipeline, consumed(cursor, pipeline) + grace]
-    )
+    cursor.execute(_SQL["resume"], [pipeline, consumed(cursor, pipeline) + grace])
     return cursor.rowcount > 0
 
 
 def paused(cursor: Cursor, pipeline: str) -> tuple[Micros, str] | None:
     """Since when and why the pipeline is paused."""
-    row = cursor.execute(queries("streams/quarantine")["paused"], [pipeline]).fetchone()
+    row = cursor.execute(_SQL["paused"], [pipeline]).fetchone()
     return (row[0], row[1]) if row is not None else None
 
 
@@ -149,5 +172,5 @@ def purge(cursor: Cursor, limit: int) -> int:
 
     Returns how many.
     """
-    cursor.execute(queries("streams/quarantine")["purge"], [KEPT, limit])
+    cursor.execute(_SQL["purge"], [KEPT, limit])
     return cursor.rowcount

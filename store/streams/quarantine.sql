@@ -1,9 +1,9 @@
+-- name: consumed
+SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0)::bigint FROM cursor WHERE pipeline = $1;
+
 -- name: put
-INSERT INTO quarantine (pipeline, topic, topic_uuid, partition, "offset", key, value, headers, timestamp_us, merchant_id,
-                        reason, message, position, received_us)
-SELECT $1, k.*, $2
-FROM unnest($3::text[], $4::text[], $5::int[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bigint[],
-            $11::text[], $12::text[], $13::text[], $14::bigint[]) k
+INSERT INTO quarantine (pipeline, {record}, received_us)
+SELECT $1, {k.record}, $2 FROM unnest({arrays record from 3}) k ({record})
 ON CONFLICT (topic_uuid, partition, "offset") DO NOTHING;
 
 -- name: recent

@@ -1,6 +1,6 @@
-"""The recheck queue: orders to look at again because something beside them changed (DESIGN 2.3).
+"""The recheck queue: orders to look at again because something else changed (DESIGN 2.3).
 
-Two transactions that run beside each other do not see each other's rows: one writes what an order
+Two concurrent transactions do not see each other's rows: one writes what an order
 is judged by, the other writes the order. So a row is worked off only when every transaction that
 may have missed what its writer wrote is over (ADR 11): then either it saw that, or the order that
 it wrote is seen now.
@@ -8,10 +8,12 @@ it wrote is seen now.
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.ids import NEVER, Micros
-from store.postgres.arrays import byteas, columns, int2s, int4s, int8s
+from store.orders.layouts import RECORD
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
@@ -20,8 +22,23 @@ MIN_INSTANT: Micros = -(2**63)
 LOOKED_AT = 20_000
 """Orders of a merchant that one page looks through for those created in a certain time."""
 
+_REQUEST: Final = Columns(tables.recheck, "kind", "merchant_no", "key", "since_us", "before_us")
+_KEY: Final = Columns(tables.recheck, "xid", "merchant_no", "key", "since_us")
+_PROGRESS: Final = _KEY.plus("reached")
+_OF_MEMBER: Final = Columns(
+    tables.recheck, "merchant_no", "key", "since_us", "before_us", "reached"
+)
+_SQL: Final = queries(
+    "streams/recheck",
+    request=_REQUEST,
+    key=_KEY,
+    progress=_PROGRESS,
+    of_member=_OF_MEMBER,
+    created_us=RECORD.bigint_sql("o.record", "created_at"),
+)
 
-class Kind(IntEnum):
+
+class RecheckKind(IntEnum):
     """What a row of the queue names."""
 
     ORDER = 1
@@ -38,7 +55,7 @@ class RecheckRequest(NamedTuple):
     number the merchant is 0.
     """
 
-    kind: Kind
+    kind: RecheckKind
     merchant_no: int
     key: bytes = b""
     since_us: Micros = 0
@@ -57,7 +74,7 @@ class Claimed(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A moment: a transaction number that was the next one then, and the snapshot of just before."""
+    """A moment: the transaction number that was next then, and the snapshot of just before."""
 
     xid: str
     snapshot: str
@@ -75,14 +92,17 @@ def add(cursor: Cursor, rows: Iterable[RecheckRequest]) -> None:
             asked[row[:4]] = row
     if asked:
         cursor.execute(
-            queries("streams/recheck")["add"],
-            columns(asked.values(), (int2s, int4s, byteas, int8s, int8s)),
+            _SQL["add"],
+            _REQUEST.arrays(asked.values()),
         )
 
 
 def adopt(cursor: Cursor) -> None:
-    """Takes over rows that came with a backup of another server, whose transaction numbers mean nothing here."""
-    cursor.execute(queries("streams/recheck")["adopt"])
+    """Takes over rows that came with a backup of another server.
+
+    Its transaction numbers mean nothing here.
+    """
+    cursor.execute(_SQL["adopt"])
 
 
 def mark(cursor: Cursor) -> Mark | None:
@@ -90,29 +110,29 @@ def mark(cursor: Cursor) -> Mark | None:
 
     Outside a transaction, or it would wait for itself.
     """
-    row = cursor.execute(queries("streams/recheck")["mark"]).fetchone()
+    row = cursor.execute(_SQL["mark"]).fetchone()
     return Mark(*row) if row else None
 
 
-def reached(cursor: Cursor, until: Mark) -> list[Kind] | None:
+def reached(cursor: Cursor, until: Mark) -> list[RecheckKind] | None:
     """The kinds of rows that may be claimed under a mark.
 
     None while a transaction from before it still runs.
     """
-    row = cursor.execute(queries("streams/recheck")["reached"], [*until]).fetchone()
-    return [Kind(k) for k in row[0]] if row and row[0] is not None else None
+    row = cursor.execute(_SQL["reached"], [*until]).fetchone()
+    return [RecheckKind(k) for k in row[0]] if row and row[0] is not None else None
 
 
-def claim(cursor: Cursor, kind: Kind, until: Mark, limit: int) -> tuple[list[Claimed], Micros]:
+def claim(
+    cursor: Cursor, kind: RecheckKind, until: Mark, limit: int
+) -> tuple[list[Claimed], Micros]:
     """Locks up to `limit` rows that were there at a mark which is reached, oldest first.
 
-    And the database's clock.
-
-    Rows that another worker has are skipped.
+    Returns them and the database's clock. Rows that another worker has are skipped.
     """
-    cursor.execute(queries("streams/recheck")["claim"], [kind, *until, limit], binary=True)
+    cursor.execute(_SQL["claim"], [kind, *until, limit], binary=True)
     rows = cursor.fetchall()
-    return [Claimed(*r[:6]) for r in rows], rows[0][6] if rows else 0
+    return [Claimed(*row) for *row, _ in rows], rows[0][-1] if rows else 0
 
 
 def unbound(cursor: Cursor, row: Claimed, limit: int) -> tuple[list[bytes], bytes | None]:
@@ -120,64 +140,60 @@ def unbound(cursor: Cursor, row: Claimed, limit: int) -> tuple[list[bytes], byte
 
     None when these were the last.
     """
-    cursor.execute(
-        queries("streams/recheck")["unbound"], [row.merchant_no, row.reached, limit], binary=True
-    )
-    found = [r[0] for r in cursor.fetchall()]
-    return found, found[-1] if len(found) == limit else None
+    cursor.execute(_SQL["unbound"], [row.merchant_no, row.reached, limit], binary=True)
+    order_ids = [order_id for (order_id,) in cursor.fetchall()]
+    return order_ids, order_ids[-1] if len(order_ids) == limit else None
 
 
 def created_between(
     cursor: Cursor, row: Claimed, limit: int, looked_at: int = LOOKED_AT
 ) -> tuple[list[bytes], bytes | None]:
-    """The next of a merchant's orders that were created in the row's time, and up to where that was; None at the end."""
+    """The next of a merchant's orders created in the row's time, and up to where that was.
+
+    None at the end. At most `looked_at` orders are looked at, so that a turn stays short.
+    """
     span = [row.merchant_no, row.reached, row.since_us, row.before_us, looked_at, limit]
-    cursor.execute(queries("streams/recheck")["created_between"], span, binary=True)
-    found = [r[0] for r in cursor.fetchall()]
-    if len(found) == limit:
-        return found, found[-1]
-    cursor.execute(
-        queries("streams/recheck")["nth_behind"],
-        [row.merchant_no, row.reached, looked_at - 1],
-        binary=True,
-    )
+    cursor.execute(_SQL["created_between"], span, binary=True)
+    order_ids = [order_id for (order_id,) in cursor.fetchall()]
+    if len(order_ids) == limit:
+        return order_ids, order_ids[-1]
+    skipped = [row.merchant_no, row.reached, looked_at - 1]
+    cursor.execute(_SQL["nth_behind"], skipped, binary=True)
     last = cursor.fetchone()
-    return found, last[0] if last else None
+    return order_ids, last[0] if last else None
 
 
 def of_members(
     cursor: Cursor, rows: Sequence[Claimed], limit: int
 ) -> list[list[tuple[bytes, Micros]]]:
-    """For each row the next orders of its member, at most `limit`, with the time of the customer's newest record."""
-    wanted = columns([r[1:] for r in rows], (int4s, byteas, int8s, int8s, byteas))
-    cursor.execute(queries("streams/recheck")["of_members"], [*wanted, limit], binary=True)
-    found: list[list[tuple[bytes, Micros]]] = [[] for _ in rows]
-    for i, order_id, at in cursor.fetchall():
-        found[i - 1].append((order_id, at or 0))
-    return found
+    """For each row the next orders of its member, at most `limit`.
+
+    Each comes with the time of the customer's newest record.
+    """
+    members = [(row.merchant_no, row.key, row.since_us, row.before_us, row.reached) for row in rows]
+    wanted = [*_OF_MEMBER.arrays(members), limit]
+    cursor.execute(_SQL["of_members"], wanted, binary=True)
+    orders: list[list[tuple[bytes, Micros]]] = [[] for _ in rows]
+    for number, order_id, at in cursor.fetchall():
+        orders[number - 1].append((order_id, at or 0))
+    return orders
 
 
-_KEY = (int8s, int4s, byteas, int8s)
-
-
-def done(cursor: Cursor, kind: Kind, rows: Sequence[Claimed]) -> None:
+def done(cursor: Cursor, kind: RecheckKind, rows: Sequence[Claimed]) -> None:
     """Takes rows out of the queue."""
     if rows:
-        cursor.execute(
-            queries("streams/recheck")["done"], [kind, *columns([r[:4] for r in rows], _KEY)]
-        )
+        keys = [(row.xid, row.merchant_no, row.key, row.since_us) for row in rows]
+        cursor.execute(_SQL["done"], [kind, *_KEY.arrays(keys)])
 
 
-def go_on(cursor: Cursor, kind: Kind, rows: Sequence[Claimed]) -> None:
+def go_on(cursor: Cursor, kind: RecheckKind, rows: Sequence[Claimed]) -> None:
     """Writes how far rows have come: their `reached`."""
     if rows:
-        moved = [(*r[:4], r.reached) for r in rows]
-        cursor.execute(
-            queries("streams/recheck")["go_on"], [kind, *columns(moved, (*_KEY, byteas))]
-        )
+        progress = [(row.xid, row.merchant_no, row.key, row.since_us, row.reached) for row in rows]
+        cursor.execute(_SQL["go_on"], [kind, *_PROGRESS.arrays(progress)])
 
 
 def waiting(cursor: Cursor) -> int:
     """Rows in the queue, counted up to a million."""
-    row = cursor.execute(queries("streams/recheck")["waiting"]).fetchone()
+    row = cursor.execute(_SQL["waiting"]).fetchone()
     return int(row[0]) if row else 0

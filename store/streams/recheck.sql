@@ -26,10 +26,9 @@ WHERE o.merchant_no = $1 AND o.settings_no < 0 AND o.order_id > $2
 ORDER BY o.order_id LIMIT $3;
 
 -- name: created_between
--- At most $5 orders are looked at, whatever they are, so that a turn stays short. Bytes 26 to 33 of a record are its
--- order's creation (store/orders/codec.py).
+-- At most $5 orders are looked at, whatever they are, so that a turn stays short.
 SELECT s.order_id
-FROM (SELECT o.order_id, ('x' || encode(substring(o.record FROM 26 FOR 8), 'hex'))::bit(64)::bigint AS created_us
+FROM (SELECT o.order_id, {created_us} AS created_us
       FROM orders o WHERE o.merchant_no = $1 AND o.order_id > $2 ORDER BY o.order_id LIMIT $5) s
 WHERE s.created_us >= $3 AND s.created_us < $4
 ORDER BY s.order_id LIMIT $6;
@@ -40,32 +39,31 @@ SELECT o.order_id FROM orders o WHERE o.merchant_no = $1 AND o.order_id > $2 ORD
 -- name: of_members
 -- For all claimed members at once: the orders in question, and the time of the customer's newest record.
 SELECT k.i, x.order_id, ('x' || encode(substring(c.version FOR 8), 'hex'))::bit(64)::bigint
-FROM unnest($1::int[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[])
-     WITH ORDINALITY k (merchant_no, member, since_us, before_us, reached, i)
+FROM unnest({arrays of_member}) WITH ORDINALITY k ({of_member}, i)
 CROSS JOIN LATERAL (
   SELECT o.order_id FROM orders o
-  WHERE o.merchant_no = k.merchant_no AND o.member = k.member AND o.order_id > k.reached
-    AND ('x' || encode(substring(o.record FROM 26 FOR 8), 'hex'))::bit(64)::bigint >= k.since_us
-    AND ('x' || encode(substring(o.record FROM 26 FOR 8), 'hex'))::bit(64)::bigint < k.before_us
+  WHERE o.merchant_no = k.merchant_no AND o.member = k.key AND o.order_id > k.reached
+    AND {created_us} >= k.since_us
+    AND {created_us} < k.before_us
   ORDER BY o.order_id LIMIT $6) x
-LEFT JOIN customer c ON c.merchant_no = k.merchant_no AND c.member = k.member
+LEFT JOIN customer c ON c.merchant_no = k.merchant_no AND c.member = k.key
 ORDER BY k.i, x.order_id;
 
 -- name: done
 DELETE FROM recheck r
-USING unnest($2::bigint[], $3::int[], $4::bytea[], $5::bigint[]) k (xid, merchant_no, key, since_us)
-WHERE r.kind = $1 AND r.xid = k.xid::text::xid8 AND r.merchant_no = k.merchant_no AND r.key = k.key
+USING unnest({arrays key from 2}) k ({key})
+WHERE r.kind = $1 AND r.xid = k.xid AND r.merchant_no = k.merchant_no AND r.key = k.key
   AND r.since_us = k.since_us;
 
 -- name: go_on
 UPDATE recheck r SET reached = k.reached
-FROM unnest($2::bigint[], $3::int[], $4::bytea[], $5::bigint[], $6::bytea[]) k (xid, merchant_no, key, since_us, reached)
-WHERE r.kind = $1 AND r.xid = k.xid::text::xid8 AND r.merchant_no = k.merchant_no AND r.key = k.key
+FROM unnest({arrays progress from 2}) k ({progress})
+WHERE r.kind = $1 AND r.xid = k.xid AND r.merchant_no = k.merchant_no AND r.key = k.key
   AND r.since_us = k.since_us;
 
 -- name: add
-INSERT INTO recheck AS r (kind, merchant_no, key, since_us, before_us)
-SELECT * FROM unnest($1::smallint[], $2::int[], $3::bytea[], $4::bigint[], $5::bigint[])
+INSERT INTO recheck AS r ({request})
+SELECT {k.request} FROM unnest({arrays request}) k ({request})
 ON CONFLICT (kind, xid, merchant_no, key, since_us)
 DO UPDATE SET before_us = greatest(r.before_us, excluded.before_us), reached = '';
 

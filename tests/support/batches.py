@@ -161,7 +161,7 @@ class Shop:
         while (
             idle < 2
         ):  # one turn leaves its mark behind, the next shows that nothing was asked for meanwhile
-            turned = self.recheck.recheck()
+            turned = self.recheck.recheck_orders()
             done += turned.rows
             idle = 0 if turned.rows else idle + 1
         return done

@@ -1,12 +1,29 @@
-"""Running `points` commands inside the test's process: as a user sees them, without a second's start each."""
+"""Runs `points` commands inside the test's process: as a user sees them, but started at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 from cli.main import app
+from schemas.answers import ANSWERS
+
+
+def answer_name(arguments: Sequence[str]) -> str:
+    """The command's name in `schemas.answers.ANSWERS`."""
+    name = arguments[0] if arguments[0] in ANSWERS else "-".join(arguments[:2])
+    return f"{name}-ambiguous" if "--ambiguous" in arguments else name
+
+
+def check_answer(name: str, printed: str) -> None:
+    """Asserts that what a command printed is its published answer: keys, their order, types."""
+    model, is_list = ANSWERS[name]
+    adapter: TypeAdapter[Any] = TypeAdapter(list[model] if is_list else model)  # type: ignore[valid-type]
+    answer = adapter.validate_json(printed)
+    again = orjson.dumps(adapter.dump_python(answer, mode="json"), option=orjson.OPT_INDENT_2)
+    assert printed == again.decode() + "\n", f"{name} is not as schemas.answers says"
 
 
 class Ran:
@@ -28,4 +45,6 @@ class Ran:
 def points(environment: Mapping[str, str], *arguments: str, stdin: str | None = None) -> Ran:
     """Runs a command in this environment, and in no other."""
     result = CliRunner().invoke(app, list(arguments), env=dict(environment), input=stdin)
+    if "--json" in arguments and result.stdout:
+        check_answer(answer_name(arguments), result.stdout)
     return Ran(result.exit_code, result.stdout, result.stderr)

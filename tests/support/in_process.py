@@ -113,14 +113,14 @@ class Hand:
         """Works until nothing is to be looked at again and nothing is due."""
         deadline = time.monotonic() + 30
         while recheck.waiting(session.raw(self.connection)):
-            self._recheck.recheck()
+            self._recheck.recheck_orders()
             assert time.monotonic() < deadline, "the recheck queue does not empty"
         while self._grants.grant().tally.claimed:
             pass
 
     def turn(self) -> None:
         """One turn of looking again, and one of grants."""
-        self._recheck.recheck()
+        self._recheck.recheck_orders()
         self._grants.grant()
 
     def start(self, what: Callable[[], object]) -> "Running":

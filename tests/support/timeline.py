@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli.support.steps import explain
+from rules.explain.order import explain
 from schemas.ids import instant
 from schemas.settings import load_settings
 from store.postgres import session
-from store.reads import views
+from store.reads.order import order_view
 from store.settings import versions as store_settings
 from tests.oracle.book import Book
 from tests.oracle.records import FOREVER
@@ -108,7 +108,7 @@ def check_answers(engine: Engine, books: list[Book], *, with_dates: bool) -> Map
         for book in books:
             for merchant, order in book.orders:
                 must = book.explain(merchant, order)
-                told = explain(views.order(connection, merchant, order))
+                told = explain(order_view(connection, merchant, order))
                 assert told.state == must.state, (merchant, order, told, must)
                 seen[must.state] = seen.get(must.state, 0) + 1
                 if must.state not in ("planned", "granted"):

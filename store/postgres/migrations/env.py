@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the URL that `store.migrate` hands over."""
+"""Alembic's entry: runs the migrations on the URL that `store.postgres.migrate` passes."""
 
 from alembic import context
 from sqlalchemy import create_engine

@@ -1,6 +1,6 @@
 """${message}"""
 
-from store.migrations import run_sql
+from store.postgres.migrations import run_sql
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
@@ -8,4 +8,4 @@ down_revision = ${repr(down_revision)}
 
 def upgrade() -> None:
     """Expand first; contract in a later release, since old and new workers overlap."""
-    run_sql("${up_revision}.sql")
+    run_sql("${up_revision}")

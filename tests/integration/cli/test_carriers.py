@@ -1,4 +1,4 @@
-"""`points carriers`: codes that nobody knows get a meaning, and reports without an order are shown."""
+"""`points carriers`: unknown codes get a meaning, and reports without an order are shown."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,9 +22,13 @@ def report(
     number: str, code: str | None = "2067", *, at: datetime = FETCHED, **fields: object
 ) -> Record:
     told = {
-        "carrier": "ecpay", "service": "unimartc2c", "code": code, "tracking_number": number, "occurred_at": at.isoformat(),
+        "carrier": "ecpay",
+        "service": "unimartc2c",
+        "code": code,
+        "tracking_number": number,
+        "occurred_at": at.isoformat(),
         **fields,
-    }  # fmt: skip
+    }
     return Record("deliveries", None, orjson.dumps(told))
 
 
@@ -66,11 +70,16 @@ def state(engine: Engine, order_id: str, merchant: str = SHOP) -> str:
 def test_a_code_that_gets_a_meaning_reaches_back_to_reports_that_carried_it(shop: Engine) -> None:
     by_number, by_name, later = hex_id("by number"), hex_id("by name"), hex_id("later")
     signed = "已簽收:王小明 0912345678"
-    shop.produce([
-        numbered(SHOP, by_number, "N 1"), numbered(SHOP, by_name, None), numbered(SHOP, later, "N3"),
-        report("n-1", STRANGE, text=signed), report("X9", STRANGE, at=FETCHED + timedelta(hours=1)),
-        report("N2", STRANGE, text=signed, merchant_id=SHOP, order_id=by_name),
-    ])  # fmt: skip
+    shop.produce(
+        [
+            numbered(SHOP, by_number, "N 1"),
+            numbered(SHOP, by_name, None),
+            numbered(SHOP, later, "N3"),
+            report("n-1", STRANGE, text=signed),
+            report("X9", STRANGE, at=FETCHED + timedelta(hours=1)),
+            report("N2", STRANGE, text=signed, merchant_id=SHOP, order_id=by_name),
+        ]
+    )
     shop.wait_consumed(6)
     (unknown,) = told(shop, "unknown")
     assert (unknown["carrier"], unknown["service"], unknown["code"], unknown["reports"]) == (
@@ -170,8 +179,9 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
     assert (back["word"], back["version"]) == ("collected", 3)
     log = told(shop, "log")
     assert [(row["version"], row["word"], row["note"], row["applied_by"]) for row in log[::2]] == [
-        (1, "in transit", "tried", log[0]["applied_by"]), (3, None, "it was right", "kai"),
-    ]  # fmt: skip
+        (1, "in transit", "tried", log[0]["applied_by"]),
+        (3, None, "it was right", "kai"),
+    ]
     assert log[2]["before"] == {"word": "in transit", "effect": None}
     assert "back to the shipped table" in points(shop.environment, "carriers", "log").out
     assert (
@@ -184,18 +194,29 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
     assert (rows["2067"]["word"], rows["2067"]["version"]) == ("collected", None)
 
 
-@pytest.mark.parametrize(("arguments", "code", "said"), [
-    (["set", "ecpay", "unimart", "1", "arrived", "--note", "x"], 2, "is no word for a code"),
-    (["set", "ecpay", "unimart", "1", "lost", "--effect", "return", "--note", "x"], 2, "only for the word reversed"),
-    (["set", "ecpay", "unimart", "1", "reversed", "--effect", "back", "--note", "x"], 2, "--effect is returning or return"),
-    (["set", "ecpay", "unimart", "1", "lost", "--note", " "], 2, "must say why"),
-    (["set", "ecpay", "unimart", "1", "lost", "--note", "x" * 501], 2, "500 characters"),
-    (["set", "ecpay", "unimart", " ", "lost", "--note", "x"], 2, "must not be empty"),
-    (["set", "ECPay", "unimart", "1", "lost", "--note", "x"], 2, "lower case"),
-    (["set", "ecpay", "unimrat", "1", "lost", "--note", "x"], 6, "no table has ecpay unimrat"),
-    (["show", "fedex"], 6, "no table has fedex"),
-    (["reset", "ecpay", "unimart", "300", "--note", "x"], 6, "nothing was set"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["set", "ecpay", "unimart", "1", "arrived", "--note", "x"], 2, "is no word for a code"),
+        (
+            ["set", "ecpay", "unimart", "1", "lost", "--effect", "return", "--note", "x"],
+            2,
+            "only for the word reversed",
+        ),
+        (
+            ["set", "ecpay", "unimart", "1", "reversed", "--effect", "back", "--note", "x"],
+            2,
+            "--effect is returning or return",
+        ),
+        (["set", "ecpay", "unimart", "1", "lost", "--note", " "], 2, "must say why"),
+        (["set", "ecpay", "unimart", "1", "lost", "--note", "x" * 501], 2, "500 characters"),
+        (["set", "ecpay", "unimart", " ", "lost", "--note", "x"], 2, "must not be empty"),
+        (["set", "ECPay", "unimart", "1", "lost", "--note", "x"], 2, "lower case"),
+        (["set", "ecpay", "unimrat", "1", "lost", "--note", "x"], 6, "no table has ecpay unimrat"),
+        (["show", "fedex"], 6, "no table has fedex"),
+        (["reset", "ecpay", "unimart", "300", "--note", "x"], 6, "nothing was set"),
+    ],
+)
 def test_what_cannot_be_meant_is_refused_and_changes_nothing(
     engine: Engine, arguments: list[str], code: int, said: str
 ) -> None:
@@ -227,7 +248,7 @@ def test_texts_are_codes_where_carriers_send_no_code(shop: Engine) -> None:
 
 
 def test_setting_a_code_waits_for_a_batch_that_is_noting_it(engine: Engine) -> None:
-    """Otherwise the batch would note its report behind our back, and nobody would look at it again."""
+    """Otherwise the batch would note its report unseen, and no worker would look at it again."""
     key = ("ecpay", "unimart", STRANGE)
     with (
         session.connect(engine.database_url) as batch,
@@ -248,10 +269,18 @@ def test_setting_a_code_waits_for_a_batch_that_is_noting_it(engine: Engine) -> N
 
 def test_parked_reports_are_counted_and_the_ambiguous_ones_listed(shop: Engine) -> None:
     first, second, twin = hex_id("first"), hex_id("second"), hex_id("twin")
-    shop.produce([
-        numbered(SHOP, first, "N1"), numbered(OTHER, second, "N1"), numbered(SHOP, twin, None), numbered(OTHER, twin, None),
-        report("N1"), report("NOBODY"), report("", order_id=hex_id("unknown")), report("", order_id=twin),
-    ])  # fmt: skip
+    shop.produce(
+        [
+            numbered(SHOP, first, "N1"),
+            numbered(OTHER, second, "N1"),
+            numbered(SHOP, twin, None),
+            numbered(OTHER, twin, None),
+            report("N1"),
+            report("NOBODY"),
+            report("", order_id=hex_id("unknown")),
+            report("", order_id=twin),
+        ]
+    )
     shop.wait_consumed(8)
     settled(shop)
     parked = told(shop, "parked", "--ambiguous")
@@ -264,8 +293,9 @@ def test_parked_reports_are_counted_and_the_ambiguous_ones_listed(shop: Engine) 
     (number,) = parked["numbers"]
     assert (number["tracking_number"], number["crowded"]) == ("N1", False)
     assert {(one["merchant_id"], one["order_id"], one["names_it"]) for one in number["orders"]} == {
-        (SHOP, first, True), (OTHER, second, True),
-    }  # fmt: skip
+        (SHOP, first, True),
+        (OTHER, second, True),
+    }
     assert [(one["code"], one["word"]) for one in number["reports"]] == [("2067", "collected")]
     (awaited,) = parked["orders"]
     assert (awaited["order_id"], awaited["merchants"]) == (twin, [SHOP, OTHER])
@@ -297,7 +327,7 @@ def test_parked_reports_are_counted_and_the_ambiguous_ones_listed(shop: Engine) 
     assert [state(shop, first), state(shop, second, OTHER)] == ["granted", "waiting"]
 
 
-def test_unknown_codes_want_somebody(shop: Engine) -> None:
+def test_unknown_codes_need_an_operator(shop: Engine) -> None:
     shop.produce([report("N1", STRANGE)])
     shop.wait_consumed(1)
     assert points(shop.environment, "status", "--json").json["unknown_codes"] == {
@@ -322,7 +352,7 @@ def test_a_code_that_a_newer_table_has_is_marked_and_can_be_looked_at_again(engi
         )
     (row,) = told(engine, "unknown")
     assert row["shipped"] == {"word": "collected", "effect": None}
-    assert "the shipped table has it by now" in " ".join(
+    assert "now in the shipped table" in " ".join(
         points(engine.environment, "carriers", "unknown").out.split()
     )
     done = told(engine, "set", "ecpay", "unimartc2c", "2067", "collected", "--note", "as shipped")
@@ -330,11 +360,14 @@ def test_a_code_that_a_newer_table_has_is_marked_and_can_be_looked_at_again(engi
 
 
 def test_nothing_is_told_when_there_is_nothing(engine: Engine) -> None:
-    assert "no unknown codes" in points(engine.environment, "carriers", "unknown").out
-    assert "the shipped tables speak" in points(engine.environment, "carriers", "log").out
+    shown = points(engine.environment, "carriers", "unknown").out
+    assert "No unknown codes: every code received is in a table" in shown
+    assert "the shipped tables apply" in points(engine.environment, "carriers", "log").out
     empty = told(engine, "parked")
     assert empty == {
-        "unmatched": {"numbers": 0, "oldest": None}, "ambiguous": {"numbers": 0, "oldest": None},
-        "awaiting_order": {"reports": 0, "oldest": None}, "purged": {},
-    }  # fmt: skip
+        "unmatched": {"numbers": 0, "oldest": None},
+        "ambiguous": {"numbers": 0, "oldest": None},
+        "awaiting_order": {"reports": 0, "oldest": None},
+        "purged": {},
+    }
     assert "no order carries a figure" in points(engine.environment, "compare-upstream").out

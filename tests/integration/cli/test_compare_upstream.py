@@ -1,4 +1,4 @@
-"""`points compare-upstream`: the platform's own figures beside ours, by reason, and nothing is ever paid from them."""
+"""`points compare-upstream`: the platform's own figures and ours, by reason; none is paid."""
 
 from datetime import timedelta
 from typing import Any
@@ -57,12 +57,21 @@ def shops(engine: Engine) -> Engine:
     )
     engine.produce([customer])
     engine.wait_consumed(1)
-    engine.produce([
-        told(EQUAL, 100), told(MORE, 120), told(DAYS, 100, days=7), told(CUT, 100), told(GONE, 100, status="cancelled"),
-        told(GUEST, 100, member=None), told(WAITS, 100, delivery="shipped"), told(NOT_YET, 100, member=LATE),
-        order(SHOP, SILENT, MEMBER, 1000, delivery="arrived"), returned(SHOP, CUT, 430, at=CREATED + timedelta(days=2)),
-        told(hex_id("elsewhere"), 90, merchant=OTHER),
-    ])  # fmt: skip
+    engine.produce(
+        [
+            told(EQUAL, 100),
+            told(MORE, 120),
+            told(DAYS, 100, days=7),
+            told(CUT, 100),
+            told(GONE, 100, status="cancelled"),
+            told(GUEST, 100, member=None),
+            told(WAITS, 100, delivery="shipped"),
+            told(NOT_YET, 100, member=LATE),
+            order(SHOP, SILENT, MEMBER, 1000, delivery="arrived"),
+            returned(SHOP, CUT, 430, at=CREATED + timedelta(days=2)),
+            told(hex_id("elsewhere"), 90, merchant=OTHER),
+        ]
+    )
     engine.wait_consumed(12)
     return engine
 
@@ -75,15 +84,30 @@ def test_differences_are_told_by_reason_with_sums_and_examples(shops: Engine) ->
         100 + 100 + 100 + 57 + 100,
     )
     outcomes = {one["outcome"]: one for one in found["outcomes"]}
-    assert {name: (one["orders"], one["upstream_points"], one["our_points"]) for name, one in outcomes.items()} == {
-        "equal": (1, 100, 100), "other_points": (1, 120, 100), "other_days": (1, 100, 100), "partly_returned": (1, 100, 57),
-        "cancelled": (1, 100, 0), "no_member": (1, 100, 0), "not_final": (1, 100, 100), "registered_later": (1, 100, 0),
-    }  # fmt: skip
+    figures = {
+        name: (one["orders"], one["upstream_points"], one["our_points"])
+        for name, one in outcomes.items()
+    }
+    assert figures == {
+        "equal": (1, 100, 100),
+        "other_points": (1, 120, 100),
+        "other_days": (1, 100, 100),
+        "partly_returned": (1, 100, 57),
+        "cancelled": (1, 100, 0),
+        "no_member": (1, 100, 0),
+        "not_final": (1, 100, 100),
+        "registered_later": (1, 100, 0),
+    }
     assert found["outcomes"][0]["outcome"] == "equal"
     (example,) = outcomes["other_days"]["examples"]
     assert example == {
-        "merchant_id": SHOP, "order_id": DAYS, "upstream_points": 100, "our_points": 100, "upstream_days": 7, "our_days": 0,
-    }  # fmt: skip
+        "merchant_id": SHOP,
+        "order_id": DAYS,
+        "upstream_points": 100,
+        "our_points": 100,
+        "upstream_days": 7,
+        "our_days": 0,
+    }
 
 
 def test_all_merchants_pages_and_limits(shops: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Cursors, pauses, status and doctor: what an operator sees and does when a topic is no longer what it was."""
+"""Cursors, pauses, status and doctor: what an operator sees and does when a topic changes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -176,7 +176,8 @@ def test_doctor_names_what_is_missing(engine: Engine) -> None:
 def test_paused_pipeline_is_told_and_resumed(engine: Engine) -> None:
     fed(engine, 3)
     engine.rows(
-        "INSERT INTO pipeline_state (pipeline, paused_us, reason) VALUES ('intake', 1, 'too much') RETURNING 1"
+        "INSERT INTO pipeline_state (pipeline, paused_us, reason) "
+        "VALUES ('intake', 1, 'too much') RETURNING 1"
     )
     doctor = points(engine.environment, "doctor")
     assert doctor.code == 1
@@ -194,7 +195,8 @@ def test_paused_pipeline_is_told_and_resumed(engine: Engine) -> None:
 def test_strict_resume_forgives_nothing(engine: Engine) -> None:
     fed(engine, 3)
     engine.rows(
-        "INSERT INTO pipeline_state (pipeline, paused_us, reason) VALUES ('intake', 1, 'too much') RETURNING 1"
+        "INSERT INTO pipeline_state (pipeline, paused_us, reason) "
+        "VALUES ('intake', 1, 'too much') RETURNING 1"
     )
     assert points(engine.environment, "resume", "intake", "--strict", "--json").json == {
         "resumed": ["intake"],

@@ -17,9 +17,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import make_url
 
-from cli.demo.engine import set_up, working
+from cli.demo.engine import prepare_engine, working
 from cli.demo.figures import Figures
-from cli.demo.outcome import Results, differences, results
+from cli.demo.outcome import Results, deviations, results
 from cli.demo.site import Site, environment_of
 from cli.demo.story import Story, load_story
 from deploy.local.stack import Stack
@@ -29,10 +29,10 @@ from tests.support.servers import Databases
 class Silent:
     """Looks on and says nothing."""
 
-    def heard(self, event: dict[str, Any]) -> None:
+    def event_read(self, event: dict[str, Any]) -> None:
         """Nothing."""
 
-    def stands(self, figures: Figures, events: int) -> None:
+    def update(self, figures: Figures, events: int) -> None:
         """Nothing."""
 
 
@@ -49,7 +49,7 @@ def played(
     bare = {name: value for name, value in os.environ.items() if not name.startswith("POINTS_")}
     environment = environment_of(stack.bootstrap_servers, url, prefix, bare)
     site = Site(environment, url, "", prefix, tmp_path_factory.mktemp("demo"))
-    set_up(site, story)
+    prepare_engine(site, story)
     with working(site) as engine:
         for step in story.steps:
             engine.play(step, Silent())
@@ -59,7 +59,7 @@ def played(
 def points_of(played: Results, key: str) -> tuple[str, int, tuple[str, ...]]:
     """State, points posted and entries of an order."""
     one = next(one for one in played.outcomes if one.order.key == key)
-    return one.told.state, one.told.view.granted, one.entries
+    return one.explained.state, one.explained.view.granted, one.entries
 
 
 def dues(played: Results) -> dict[str, str]:
@@ -68,28 +68,28 @@ def dues(played: Results) -> dict[str, str]:
 
 
 def test_the_day_comes_out_as_its_files_expect(story: Story, played: Results) -> None:
-    assert differences(story, played) == []
+    assert deviations(story, played) == []
 
 
 def test_another_expectation_is_noticed(story: Story, played: Results) -> None:
     wrong = replace(story, expect={**story.expect, "dead": 2})
-    assert differences(wrong, played) == [
+    assert deviations(wrong, played) == [
         "records applied: 88, expected 87",
         "records dead: 1, expected 2",
     ]
     first, *others = played.outcomes
     order = replace(first.order, expect=replace(first.order.expect, points=99))
     changed = replace(played, outcomes=(replace(first, order=order), *others))
-    assert differences(story, changed) == ["order door: points is 100, expected 99"]
+    assert deviations(story, changed) == ["order door: points is 100, expected 99"]
     strange = replace(story, unknown=())
-    assert differences(strange, played) == [
+    assert deviations(strange, played) == [
         "unknown codes: ('ninja_van v2 Held at Partner Store',), expected ()"
     ]
-    assert differences(story, replace(played, parked=1)) == [
+    assert deviations(story, replace(played, parked=1)) == [
         "1 reports found no order, expected none"
     ]
     lost = replace(played, events=played.events[:-1])
-    assert differences(story, lost)[0] == "31 ledger entries, but 30 events with 30 ids"
+    assert deviations(story, lost)[0] == "31 ledger entries, but 30 events with 30 ids"
 
 
 def test_a_parcel_earns_when_it_is_collected_and_not_while_it_waits(played: Results) -> None:
@@ -100,9 +100,14 @@ def test_a_parcel_earns_when_it_is_collected_and_not_while_it_waits(played: Resu
 def test_what_carriers_say_is_final_before_the_platform_says_so(played: Results) -> None:
     assert points_of(played, "carrier-first") == ("granted", 86, ("granted +86",))
     assert points_of(played, "hct") == ("granted", 115, ("granted +115",))
-    assert [dues(played)[key] for key in ("carrier-first", "family", "hct", "i-box", "sf-locker")] == [
-        "2024-12-05", "2024-12-06", "2024-12-06", "2024-12-06", "2024-12-05",
-    ]  # fmt: skip
+    keys = ("carrier-first", "family", "hct", "i-box", "sf-locker")
+    assert [dues(played)[key] for key in keys] == [
+        "2024-12-05",
+        "2024-12-06",
+        "2024-12-06",
+        "2024-12-06",
+        "2024-12-05",
+    ]
 
 
 def test_a_mistaken_scan_is_taken_back_and_the_next_one_earns_anew(played: Results) -> None:
@@ -159,13 +164,13 @@ def test_one_shop_takes_back_what_the_other_lets_keep(played: Results) -> None:
 
 
 def test_who_earns_nothing_is_told_why(played: Results) -> None:
-    why = {one.order.key: one.why for one in played.outcomes if not one.told.view.granted}
+    why = {one.order.key: one.why for one in played.outcomes if not one.explained.view.granted}
     assert why["guest"] == "the order belongs to no member."
     assert why["dollars"] == "the order is in USD, the settings in TWD; it earns nothing."
     assert why["till"] == "created by pos: channel retail; only ec earns."
-    assert why["unfetched"].startswith("It is returned since 2024-12-10")
+    assert why["unfetched"].startswith("Its status has been returned since 2024-12-10")
     assert why["registered-later"].endswith("after the order was made.")
-    assert why["sent-back"].startswith("Not final: the carrier says since 2024-12-04 18:00")
+    assert why["sent-back"].startswith("Not final: the carrier reported on 2024-12-04 18:00")
     assert "app not installed" in why["without-app"]
 
 
@@ -175,7 +180,7 @@ def test_the_unreadable_record_is_the_only_dead_letter(played: Results) -> None:
 
 
 def test_names_and_numbers_are_in_no_table_and_no_event(played: Results) -> None:
-    assert (played.searched, played.found) == (66, ())
+    assert (played.searched, played.leaks) == (66, ())
 
 
 def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: Stack) -> None:

@@ -10,7 +10,10 @@ from tests.support.commands import points
 from tests.support.engine import Engine, wait_for
 from tests.support.upstream import Record, hex_id, order, poison
 
-SECRET = b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c","resource":{"name":"Lin Fictional","phone":"0900000001"}}'
+SECRET = (
+    b'{"topic":"order/create","merchant_id":"652beb35931dcd0042ce172c",'
+    b'"resource":{"name":"Lin Fictional","phone":"0900000001"}}'
+)
 BROKEN = b"\xff\xfe\x00 not text"
 
 
@@ -147,7 +150,7 @@ def test_headers_come_back_untouched(engine: Engine) -> None:
 
 def test_bytes_are_forgotten_after_14_days_and_the_rest_of_the_row_stays(letters: Engine) -> None:
     letters.move_clock(14 * 86_400 + 60)
-    letters.run("expiry")
+    letters.run("cleanup")
     wait_for(
         "bytes forgotten",
         lambda: letters.value("SELECT count(*) FROM quarantine WHERE purged_us IS NULL") == 0,

@@ -18,15 +18,18 @@ FIXED = {"kind": "fixed_date", "month": 12, "day": 31}
 
 @pytest.fixture
 def day(engine: Engine) -> Engine:
-    """Four orders: one granted long ago, one waiting at the store, one planned, one partly returned."""
+    """Four orders: granted long ago, waiting at the store, planned, and partly returned."""
     engine.merchant(SHOP, pending_days=3)
     records = [
-        order(SHOP, GRANTED, MEMBER, 1000), delivery(SHOP, GRANTED, "arrived", at=CREATED + timedelta(days=2)),
+        order(SHOP, GRANTED, MEMBER, 1000),
+        delivery(SHOP, GRANTED, "arrived", at=CREATED + timedelta(days=2)),
         order(SHOP, WAITING, MEMBER, 500, option=STORE, delivery="arrived"),
-        order(SHOP, PLANNED, MEMBER, 700), delivery(SHOP, PLANNED, "arrived", at=LATER),
-        order(SHOP, CUT, MEMBER, 400), delivery(SHOP, CUT, "arrived"),
+        order(SHOP, PLANNED, MEMBER, 700),
+        delivery(SHOP, PLANNED, "arrived", at=LATER),
+        order(SHOP, CUT, MEMBER, 400),
+        delivery(SHOP, CUT, "arrived"),
         returned(SHOP, CUT, 150, at=CREATED + timedelta(days=30)),
-    ]  # fmt: skip
+    ]
     workers = [engine.run(name) for name in ("intake", "grants", "relay")]
     workers[0].wait_ready()
     engine.produce(records)
@@ -50,9 +53,17 @@ def test_balance_history_and_explain_agree(day: Engine) -> None:
     assert sum(entry["points"] for entry in history) == 125 == history[-1]["balance_after"]
     assert [entry["sequence"] for entry in history] == list(range(1, balance["sequence"] + 1))
     assert set(history[0]) == {
-        "sequence", "type", "points", "balance_after", "order_id", "reason", "performer", "expires_at", "occurred_at",
+        "sequence",
+        "type",
+        "points",
+        "balance_after",
+        "order_id",
+        "reason",
+        "performer",
+        "expires_at",
+        "occurred_at",
         "recorded_at",
-    }  # fmt: skip
+    }
     states = {
         o: points(day.environment, "explain", SHOP, o, "--json").json
         for o in (GRANTED, WAITING, PLANNED, CUT)
@@ -84,7 +95,8 @@ def test_balance_history_and_explain_agree(day: Engine) -> None:
         1000,
     )
     assert states[GRANTED]["due_at"] == "2024-03-05T16:00:00Z"
-    assert any("collected is awaited" in step for step in states[WAITING]["steps"])
+    at_the_store = "The parcel is at the store and has not been collected."
+    assert any(at_the_store in step for step in states[WAITING]["steps"])
     assert any("Completed returns: 1, together TWD 150" in step for step in states[CUT]["steps"])
 
 
@@ -102,9 +114,28 @@ def test_history_pages(day: Engine) -> None:
 
 def test_people_get_a_panel_and_a_table(day: Engine) -> None:
     panel = points(day.environment, "explain", SHOP, WAITING).out.replace("│", " ")
-    assert "collected is awaited" in " ".join(panel.split())
+    assert "at the store and has not been collected" in " ".join(panel.split())
     assert "available" in points(day.environment, "balance", SHOP, MEMBER).out
     assert "granted" in points(day.environment, "history", SHOP, MEMBER).out
+
+
+def test_the_databases_address_is_all_that_reading_needs(day: Engine) -> None:
+    environment = {name: value for name, value in day.environment.items() if "POINTS_" not in name}
+    environment["POINTS_DATABASE__URL"] = day.database_url
+    for command in (
+        ("balance", SHOP, MEMBER),
+        ("history", SHOP, MEMBER),
+        ("explain", SHOP, GRANTED),
+        ("settings", "show", SHOP),
+        ("settings", "log", SHOP),
+        ("compare-upstream",),
+        ("carriers", "unknown"),
+        ("carriers", "log"),
+        ("carriers", "parked"),
+        ("dlq", "list"),
+        ("cursor", "show"),
+    ):
+        assert points(environment, *command, "--json").code == 0
 
 
 def test_unknown_member_has_zeros_and_unknown_merchant_is_not_found(day: Engine) -> None:
@@ -131,7 +162,7 @@ def test_unknown_order_is_none_and_says_so(day: Engine) -> None:
         0,
         0,
     )
-    assert told["steps"] == ["unknown_order: no record of this order has come."]
+    assert told["steps"] == ["unknown_order: we have received no record of this order."]
 
 
 def test_an_order_moved_through_three_members_tells_all_its_entries(day: Engine) -> None:

@@ -1,4 +1,4 @@
-"""`migrate`, `topics apply` and `settings`, with what they answer when something is not as it should be."""
+"""`migrate`, `topics apply` and `settings`, and their answers when something is wrong."""
 
 import uuid
 from collections.abc import Iterator

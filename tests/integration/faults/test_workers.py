@@ -1,4 +1,4 @@
-"""What the workers do when they are killed, when servers fail, and when what they read is not what it was."""
+"""What workers do when they are killed, when servers fail, and when their topics change."""
 
 import random
 import time

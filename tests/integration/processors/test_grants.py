@@ -1,4 +1,4 @@
-"""Many dues at one instant, claimed a few at a time: all are granted once, also those that another session holds."""
+"""Many dues at one instant, claimed a few at a time: all are granted exactly once."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,9 +16,12 @@ def plan(engine: Engine, merchant: str, orders: int) -> None:
         hours=1
     )
     engine.merchant(merchant, pending_days=2)
-    engine.produce([
-        order(merchant, hex_id(f"{merchant}{n}"), hex_id(f"m{n}"), 1000, delivery="arrived", at=arrived) for n in range(orders)
-    ])  # fmt: skip
+    records = []
+    for n in range(orders):
+        key, member = hex_id(f"{merchant}{n}"), hex_id(f"m{n}")
+        record = order(merchant, key, member, 1000, delivery="arrived", at=arrived)
+        records.append(record)
+    engine.produce(records)
 
 
 def planned(engine: Engine) -> None:

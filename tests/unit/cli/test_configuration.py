@@ -1,4 +1,4 @@
-"""What is wrong with the configuration is said all at once, by the variables' names, and never with their values."""
+"""All configuration problems are reported at once, by variable names and without values."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def test_problems_of_different_kinds_come_together() -> None:
         "POINTS_KAFKA__BOOTSTRAP": "127.0.0.1:1",
         "POINTS_DATABASE__URL": "postgresql://me:hushhush@127.0.0.1:1/points",
     }
-    ran = points(wrong, "balance", "shop", "member")
+    ran = points(wrong, "status")
     assert ran.code == 2
     for said in (
         "POINTS_KAFKA__PARTITIONS:",
@@ -73,6 +73,37 @@ def test_unreachable_database_is_told_without_a_traceback_and_without_the_passwo
     assert "PostgreSQL cannot be reached" in ran.err
     assert "Traceback" not in ran.err
     assert "hushhush" not in ran.err
+
+
+READING = (
+    ("balance", "shop", "member"),
+    ("history", "shop", "member"),
+    ("explain", "shop", "order"),
+    ("compare-upstream",),
+    ("settings", "show", "shop"),
+    ("settings", "log", "shop"),
+    ("carriers", "unknown"),
+    ("carriers", "show", "ecpay"),
+    ("carriers", "log"),
+    ("carriers", "parked"),
+    ("dlq", "list"),
+    ("dlq", "show", "1"),
+    ("dlq", "discard", "1"),
+    ("cursor", "show"),
+)
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_commands_that_ask_only_the_database_need_only_its_variables(
+    command: tuple[str, ...],
+) -> None:
+    ran = points(DATABASE, *command)
+    assert ran.code == 7
+    assert "PostgreSQL cannot be reached" in ran.err
+    missing = points({}, *command)
+    assert missing.code == 2
+    assert "POINTS_DATABASE__URL: is missing" in missing.err
+    assert "KAFKA" not in missing.err
 
 
 def test_unreachable_broker_is_told_with_its_address() -> None:

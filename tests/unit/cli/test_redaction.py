@@ -56,12 +56,18 @@ def test_bytes_that_are_no_text_are_an_excerpt_in_hex() -> None:
     assert len(shown) < 200
 
 
-@pytest.mark.parametrize(("key", "shown"), [
-    (b"0900000001", "‹text of 10 characters›"),
-    (b"652beb35931dcd0042ce172c:68281a7883f5d800116176fc", "652beb35931dcd0042ce172c:68281a7883f5d800116176fc"),
-    (b"\xff\xfe", "‹2 bytes›"),
-    (None, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        (b"0900000001", "‹text of 10 characters›"),
+        (
+            b"652beb35931dcd0042ce172c:68281a7883f5d800116176fc",
+            "652beb35931dcd0042ce172c:68281a7883f5d800116176fc",
+        ),
+        (b"\xff\xfe", "‹2 bytes›"),
+        (None, None),
+    ],
+)
 def test_keys_are_shown_when_they_are_ids(key: bytes | None, shown: str | None) -> None:
     assert shown_key(key) == shown
 

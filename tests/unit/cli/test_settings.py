@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from cli.commands.settings import changes
+from cli.commands import settings
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    """As they are printed."""
+    return [change.model_dump() for change in settings.changes(before, after)]
+
 
 BEFORE: dict[str, Any] = {
     "timezone": "Asia/Taipei",

@@ -1,4 +1,4 @@
-"""Expected failures are one family: each has its code word and says how the process ends."""
+"""Expected failures are one family: each has its own code word and exit code."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""Reports that name orders, codes that nobody knows, what is parked, forgotten, refused: and every record counted (I7)."""
+"""Reports that name orders, unknown codes, what is parked or forgotten; all are counted (I7)."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -153,9 +153,11 @@ def test_an_unknown_code_of_the_return_leg_never_tells_of_a_delivery(desk: Desk)
 def test_a_code_that_a_release_has_learnt_is_looked_at_again(desk: Desk) -> None:
     desk.hear(sold(), report(NUMBER, "9977", day(2)))
     connection = desk.first.connection
+    connection.execute("RESET ROLE")  # what the application itself may not do
     connection.execute("UPDATE unknown_code SET code = '3003'")
     connection.execute("UPDATE unknown_report SET code = '3003'")
     connection.execute("UPDATE word SET word = '3003' WHERE word = '9977'")
+    connection.execute("SET ROLE points_app")
     reader = desk.hand("after the release")
     reader.cleanup.ask_for_codes()
     reader.settle()
@@ -276,5 +278,8 @@ def test_a_number_keeps_no_more_than_500_reports_and_counts_the_others(desk: Des
 
 def test_the_view_shows_tracking_numbers(desk: Desk) -> None:
     desk.hear(sold(), report(NUMBER, DELIVERED, day(2)), sold(B, BEN, number=None))
-    shown = "SELECT order_id, tracking_number, delivery_tracking_number, has_carrier_reports FROM orders_shown ORDER BY 2"
+    shown = (
+        "SELECT order_id, tracking_number, delivery_tracking_number, has_carrier_reports "
+        "FROM orders_shown ORDER BY 2"
+    )
     assert desk.rows(shown) == [(A, PLAIN, None, True), (B, None, None, False)]

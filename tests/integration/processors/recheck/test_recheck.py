@@ -8,7 +8,7 @@ import pytest
 from processors.recheck.worker import Recheck
 from schemas.packing import pack_id
 from store.postgres import session
-from store.streams.recheck import Claimed, Kind, RecheckRequest, add, created_between
+from store.streams.recheck import Claimed, RecheckKind, RecheckRequest, add, created_between
 from tests.support.batches import APPLICATION, Shop, open_shop
 from tests.support.engine import Engine, wait_for
 from tests.support.order_facts import (
@@ -52,7 +52,7 @@ def test_a_member_with_thousands_of_orders_is_worked_off_in_pages_and_a_crash_go
 ) -> None:
     shop.hear(*[bought(n) for n in range(1700)])
     shop.hear(NO_MEMBER)
-    turned = [shop.recheck.recheck() for _ in range(2)]
+    turned = [shop.recheck.recheck_orders() for _ in range(2)]
     assert [one.tally.claimed for one in turned] == [500, 500]
     assert shop.points() == 70_000
     reached = shop.value("SELECT reached FROM recheck")
@@ -61,7 +61,7 @@ def test_a_member_with_thousands_of_orders_is_worked_off_in_pages_and_a_crash_go
     # A worker that dies leaves what it has committed; another one goes on from there.
     with session.connect(shop.url) as another:
         successor = Recheck(another, APPLICATION)
-        assert [successor.recheck().tally.claimed for _ in range(3)] == [500, 200, 0]
+        assert [successor.recheck_orders().tally.claimed for _ in range(3)] == [500, 200, 0]
     assert (shop.points(), shop.queued()) == (0, 0)
     assert shop.value("SELECT count(*) FROM ledger") == 3400
 
@@ -74,7 +74,7 @@ def test_a_worker_killed_in_the_middle_of_a_page_is_replaced_and_nothing_happens
     shop.work_off()
     shop.hear(*[bought(n) for n in range(1200)])
     shop.hear(NO_MEMBER)
-    assert shop.recheck.recheck().tally.claimed == 500
+    assert shop.recheck.recheck_orders().tally.claimed == 500
     stuck = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ledger'::regclass"
     with psycopg.connect(engine.database_url) as stopper:
         # A lock that takes no transaction number, or the worker would wait for it before it claims.
@@ -114,10 +114,10 @@ def test_no_kind_waits_for_anothers_thousands(shop: Shop) -> None:
     gone = {"application_id": APPLICATION, "deleted_at": day("11-01"), "updated_at": day("11-01")}
     shop.hear(envelope("application/uninstall", gone))
     shop.hear(NO_MEMBER)
-    turned = [shop.recheck.recheck() for _ in range(2)]
+    turned = [shop.recheck.recheck_orders() for _ in range(2)]
     assert [one.rows for one in turned] == [1, 1]
     assert shop.points() == 0
-    assert shop.rows("SELECT kind FROM recheck") == [(Kind.SINCE,)]
+    assert shop.rows("SELECT kind FROM recheck") == [(RecheckKind.SINCE,)]
     shop.work_off()
     assert shop.points(some_id("other")) == 0
 
@@ -127,7 +127,7 @@ def test_two_workers_never_have_the_same_row(shop: Shop) -> None:
     shop.hear(NO_MEMBER)
     with psycopg.connect(shop.url) as other:
         other.execute("SELECT FROM recheck FOR UPDATE")
-        assert shop.recheck.recheck().rows == 0
+        assert shop.recheck.recheck_orders().rows == 0
         other.rollback()
     assert shop.work_off() == 1
 
@@ -154,10 +154,13 @@ def test_a_page_of_a_merchants_orders_looks_at_so_many_and_no_more(shop: Shop) -
 
 
 def test_asking_twice_is_asking_once_and_for_the_wider_time(shop: Shop) -> None:
-    asked = RecheckRequest(Kind.MEMBER, 1, b"m", 5, 7)
+    asked = RecheckRequest(RecheckKind.MEMBER, 1, b"m", 5, 7)
     with shop.connection.transaction():
         add(shop.cursor(), [asked, asked._replace(before_us=9), asked])
-        add(shop.cursor(), [asked._replace(before_us=11), RecheckRequest(Kind.ORDER, 1, b"o")])
+        add(
+            shop.cursor(),
+            [asked._replace(before_us=11), RecheckRequest(RecheckKind.ORDER, 1, b"o")],
+        )
         add(shop.cursor(), [asked])
         add(shop.cursor(), [])
     assert shop.rows("SELECT kind, before_us FROM recheck ORDER BY kind") == [
@@ -171,25 +174,31 @@ def test_an_order_of_which_nothing_is_known_is_no_trouble(shop: Shop) -> None:
         add(
             shop.cursor(),
             [
-                RecheckRequest(Kind.ORDER, 1, b"nobody"),
-                RecheckRequest(Kind.MEMBER, 1, b"nobody", 0),
-                RecheckRequest(Kind.SINCE, 99),
+                RecheckRequest(RecheckKind.ORDER, 1, b"nobody"),
+                RecheckRequest(RecheckKind.MEMBER, 1, b"nobody", 0),
+                RecheckRequest(RecheckKind.SINCE, 99),
             ],
         )
         add(
             shop.cursor(),
-            [RecheckRequest(Kind.UNBOUND, 99), RecheckRequest(Kind.NUMBER, 0, b"NOWHERE")],
+            [
+                RecheckRequest(RecheckKind.UNBOUND, 99),
+                RecheckRequest(RecheckKind.NUMBER, 0, b"NOWHERE"),
+            ],
         )
     assert (shop.work_off(), shop.queued()) == (5, 0)
 
 
 def test_rows_restored_from_another_servers_backup_are_worked_off(shop: Shop) -> None:
     shop.hear(bought(1))
-    query = "INSERT INTO recheck (kind, merchant_no, key, xid) SELECT 1, 1, $1, x::text::xid8 FROM unnest($2::bigint[]) x"
+    query = (
+        "INSERT INTO recheck (kind, merchant_no, key, xid) "
+        "SELECT 1, 1, $1, x::text::xid8 FROM unnest($2::bigint[]) x"
+    )
     shop.cursor().execute(query, [pack_id(some_id("order 1")), [2**40, 2**41]])
     assert shop.work_off() == 0
     with session.connect(shop.url) as another:
-        assert Recheck(another).recheck().rows == 1
+        assert Recheck(another).recheck_orders().rows == 1
     assert shop.queued() == 0
 
 

@@ -1,4 +1,4 @@
-"""Two transactions that run beside each other, one with an order and one with what it is judged by (ADR 11).
+"""Two concurrent transactions, one with an order and one with what it is judged by (ADR 11).
 
 Neither sees the other's rows, whichever began and whichever committed first. Both are held open on
 connections of their own, so every overlap is the one that the test's name says.
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from store.postgres.named_queries import queries
+from store.streams import recheck
 from tests.support.batches import APPLICATION, Batch, Shop, open_shop
 from tests.support.order_facts import MEMBER, ORDER, day, envelope, order, parcel, settings, some_id
 from tests.support.servers import Databases
@@ -64,8 +64,12 @@ UNINSTALLED = envelope(
     {"application_id": APPLICATION, "deleted_at": day("11-01"), "updated_at": day("11-01")},
 )
 PAIRS = {
-    "customer": Pair(_settings, lambda b: b.hear(REGISTERED_LATER), _bought, lambda s: s.points() == 0),
-    "application": Pair(_settings, lambda b: b.hear(UNINSTALLED), _bought, lambda s: s.points() == 0),
+    "customer": Pair(
+        _settings, lambda b: b.hear(REGISTERED_LATER), _bought, lambda s: s.points() == 0
+    ),
+    "application": Pair(
+        _settings, lambda b: b.hear(UNINSTALLED), _bought, lambda s: s.points() == 0
+    ),
     # The child's own creation lies in the second version's time, its parent's in the first one's.
     "parent": Pair(
         _two_versions,
@@ -75,9 +79,12 @@ PAIRS = {
         order_asks=True,
     ),
     "settings": Pair(
-        lambda s: s.batch().learn(order()), lambda b: b.settings(settings(earn=DUE)), _bought, lambda s: s.points() == 100
+        lambda s: s.batch().learn(order()),
+        lambda b: b.settings(settings(earn=DUE)),
+        _bought,
+        lambda s: s.points() == 100,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -130,11 +137,14 @@ def test_an_order_and_what_it_is_judged_by_written_at_once_end_right(
 WAITS_FOR_NOBODY = b"""
 SELECT ARRAY(SELECT DISTINCT kind::int FROM recheck) WHERE ($1::text, $2::text) IS NOT NULL"""
 ANY_ROW = b"""
-SELECT r.xid::text::bigint, r.merchant_no, r.key, r.since_us, r.before_us, r.reached, points_now() FROM recheck r
+SELECT r.xid::text::bigint, r.merchant_no, r.key, r.since_us, r.before_us, r.reached, points_now()
+FROM recheck r
 WHERE r.kind = $1 AND ($2::text, $3::text) IS NOT NULL LIMIT $4 FOR UPDATE SKIP LOCKED"""
 OLDER_THAN_ALL_THAT_RUN = b"""
-SELECT r.xid::text::bigint, r.merchant_no, r.key, r.since_us, r.before_us, r.reached, points_now() FROM recheck r
-WHERE r.kind = $1 AND ($2::text, $3::text) IS NOT NULL AND r.xid < pg_snapshot_xmin(pg_current_snapshot())
+SELECT r.xid::text::bigint, r.merchant_no, r.key, r.since_us, r.before_us, r.reached, points_now()
+FROM recheck r
+WHERE r.kind = $1 AND ($2::text, $3::text) IS NOT NULL
+  AND r.xid < pg_snapshot_xmin(pg_current_snapshot())
 LIMIT $4 FOR UPDATE SKIP LOCKED"""
 
 
@@ -148,8 +158,8 @@ def test_a_worker_that_waits_for_less_misses_the_order(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str, claim: bytes, asker_begins: bool
 ) -> None:
     """The tests above tell something: with shorter rules the same overlaps end wrong."""
-    monkeypatch.setitem(queries("streams/recheck"), "reached", WAITS_FOR_NOBODY)
-    monkeypatch.setitem(queries("streams/recheck"), "claim", claim)
+    monkeypatch.setitem(recheck._SQL, "reached", WAITS_FOR_NOBODY)
+    monkeypatch.setitem(recheck._SQL, "claim", claim)
     pair = PAIRS[name]
     overlap(shop, pair, order_begins=pair.order_asks == asker_begins, order_commits=pair.order_asks)
     assert not pair.is_right(shop)
@@ -161,7 +171,7 @@ def test_a_transaction_without_a_part_in_it_is_waited_for_and_then_forgotten(sho
     bystander = shop.batch()
     bystander.begin()
     shop.hear(REGISTERED_LATER)
-    assert shop.recheck.recheck().waiting
+    assert shop.recheck.recheck_orders().waiting
     assert (shop.work_off(), shop.queued()) == (0, 1)
     bystander.commit()
     assert (shop.work_off(), shop.queued()) == (1, 0)
@@ -173,9 +183,9 @@ def test_whoever_begins_after_the_mark_is_not_waited_for(shop: Shop) -> None:
     before = shop.batch()
     before.begin()
     shop.hear(REGISTERED_LATER)
-    assert shop.recheck.recheck().waiting
+    assert shop.recheck.recheck_orders().waiting
     late = shop.batch()
     late.begin()
     before.commit()
-    assert shop.recheck.recheck().rows == 1
+    assert shop.recheck.recheck_orders().rows == 1
     late.commit()

@@ -68,3 +68,13 @@ def test_what_was_sent_is_gone_and_nothing_else(connection: Database) -> None:
         outbox.sent(cursor, outbox.head(cursor, [0, 1], 1))
         left = outbox.head(cursor, [0, 1], 100)
     assert [outbox.first_event(row[4]) for row in left] == [b"3"]
+
+
+def test_rows_of_a_layout_that_is_not_known_are_refused(connection: Database) -> None:
+    with transaction(connection) as cursor:
+        outbox.add_events(cursor, [Event(2, b"{}")])
+        cursor.execute("RESET ROLE")
+        cursor.execute("UPDATE outbox SET layout = 2")
+        cursor.execute("SET ROLE points_app")
+        with pytest.raises(outbox.UnknownRowLayout, match="shard 2 is packed in layout 2"):
+            outbox.head(cursor, [2], 1)

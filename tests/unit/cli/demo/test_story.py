@@ -1,4 +1,4 @@
-"""The sample day's files: records in upstream's shapes, made up, and readable by the engine where they are to be."""
+"""The sample day's files: made-up records in upstream's shapes, which the engine can read."""
 
 import re
 from collections import Counter
@@ -178,12 +178,16 @@ def test_orders_carry_made_up_personal_data(story: Story) -> None:
 
 def test_late_news_speaks_of_an_earlier_moment_than_it_comes(story: Story) -> None:
     late = next(order for order in story.orders if order.key == "late")
-    told = [
+    states = [
         orjson.loads(record.value)["resource"]
         for step in story.steps
         for record in step.records
         if record.key == late.id
     ][1:]
-    assert [(each["status"], each["updated_at"][:10], each["arrived_at"] is None) for each in told] == [
-        ("arrived", "2024-12-02", False), ("shipped", "2024-12-02", True), ("pending", "2024-12-01", True),
-    ]  # fmt: skip
+    assert [
+        (state["status"], state["updated_at"][:10], state["arrived_at"] is None) for state in states
+    ] == [
+        ("arrived", "2024-12-02", False),
+        ("shipped", "2024-12-02", True),
+        ("pending", "2024-12-01", True),
+    ]

@@ -14,6 +14,7 @@ from processors.runtime.stopping import PARENT_PIPE, Stop
 from processors.runtime.supervisor import child_specs
 from schemas.errors import Exit
 from store.postgres.migrate import SchemaMismatch
+from store.settings.versions import VersionConflict
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +54,7 @@ def test_trouble_of_the_infrastructure_is_waited_out(error: Exception) -> None:
         ValueError("a bug"),
         psycopg.errors.UniqueViolation("a bug too"),
         kafka(KafkaError._FATAL, fatal=True),
+        VersionConflict("of no worker"),
     ],
 )
 def test_what_nobody_foresaw_ends_the_process(error: Exception) -> None:

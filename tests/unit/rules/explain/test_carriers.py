@@ -1,21 +1,21 @@
-"""`explain` tells what carriers reported, whose word decided, and what else beside the order counted."""
+"""`explain` tells what carriers reported, whose word decided, and what else counted."""
 
 import pytest
 
+from rules.explain.view import ParentOrder, TrackedNumber
 from rules.order.facts import Buyer, CarrierReport, OrderFacts
 from rules.order.trail import Version as RecordVersion
 from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, MINUTE, Micros
-from store.reads.views import Numbered, Parent
 from tests.unit.rules.explain.test_order import (
     CREATED,
     FINAL,
     ORDER,
+    explanation_of,
     facts,
     parcel,
     settings,
     text_of,
-    told,
 )
 
 NUMBER = b"D40617352918"
@@ -34,7 +34,7 @@ def report(
     return CarrierReport(when, meaning, number, service, code, named)
 
 
-def heard(
+def with_reports(
     *reports: CarrierReport,
     status: str = "shipped",
     option: str = "tw_711_nopay",
@@ -50,7 +50,7 @@ FETCHED = report(Meaning.COLLECTED, FINAL + HOUR, "2067")
 
 
 def test_a_report_is_told_with_who_said_what_and_when() -> None:
-    text = text_of(told(heard(WAITS, FETCHED)))
+    text = text_of(explanation_of(with_reports(WAITS, FETCHED)))
     assert "number D40617352918: tw_711_nopay" in text
     assert "2019-12-01 14:00 (Asia/Taipei) ecpay unimartc2c 2073 “" in text
     assert "”: at the pick-up point, which is never final." in text
@@ -61,81 +61,102 @@ def test_a_report_is_told_with_who_said_what_and_when() -> None:
 def test_a_parcel_waits_at_the_store_since_the_first_report_of_it() -> None:
     again = report(Meaning.AT_PICKUP_POINT, FINAL + DAY, "2073")
     assert (
-        "It waits at the pick-up point since 2019-12-01 14:00 (Asia/Taipei), which is never final."
-        in text_of(told(heard(WAITS, again)))
+        "It has been waiting at the pick-up point since 2019-12-01 14:00 (Asia/Taipei); "
+        "that is never final." in text_of(explanation_of(with_reports(WAITS, again)))
     )
 
 
 def test_whose_word_came_first_is_told() -> None:
-    both = text_of(told(heard(FETCHED, status="collected", when=FINAL + 2 * HOUR)))
+    both = text_of(explanation_of(with_reports(FETCHED, status="collected", when=FINAL + 2 * HOUR)))
     assert "by the carrier's word, the earlier one: upstream says so too." in both
-    upstream = text_of(told(heard(FETCHED, status="collected", when=FINAL)))
+    upstream = text_of(explanation_of(with_reports(FETCHED, status="collected", when=FINAL)))
     assert "by upstream's word, the earlier one: the carrier says so too." in upstream
     assert "by upstream's word and the carrier's." in text_of(
-        told(heard(FETCHED, status="collected", when=FINAL + HOUR))
+        explanation_of(with_reports(FETCHED, status="collected", when=FINAL + HOUR))
     )
 
 
-@pytest.mark.parametrize(("meaning", "code", "words"), [
-    (Meaning.REVERSED_RETURNING, "2053", "reversed: the carrier takes back its own word, and the parcel goes back"),
-    (Meaning.RETURNING, "2074", "Not final: the carrier says since 2019-12-01 16:00 (Asia/Taipei) that it goes back"),
-    (Meaning.LOST, "2094", "that it is returned or lost"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("meaning", "code", "words"),
+    [
+        (
+            Meaning.REVERSED_RETURNING,
+            "2053",
+            "reversed: the carrier withdraws its report, and the parcel goes back",
+        ),
+        (
+            Meaning.RETURNING,
+            "2074",
+            (
+                "Not final: the carrier reported on 2019-12-01 16:00 (Asia/Taipei) that the parcel "
+                "is going back"
+            ),
+        ),
+        (Meaning.LOST, "2094", "that the parcel was returned or lost"),
+    ],
+)
 def test_what_takes_a_final_report_back_is_told(meaning: Meaning, code: str, words: str) -> None:
-    found = told(heard(FETCHED, report(meaning, FINAL + 2 * HOUR, code)))
+    found = explanation_of(with_reports(FETCHED, report(meaning, FINAL + 2 * HOUR, code)))
     assert found.state == "waiting"
     assert words in text_of(found)
 
 
 def test_a_scan_that_was_a_mistake_leaves_it_open() -> None:
     home = "ecpay/tcat"
-    found = heard(
+    found = with_reports(
         report(Meaning.DELIVERED, FINAL, "3003", home),
         report(Meaning.REVERSED, FINAL + HOUR, "3016", home),
         option="tw_tcat_roomtemp",
     )
-    text = text_of(told(found))
-    assert "takes back its own word that it was delivered or collected" in text
-    assert "Not final: the carrier's newest word leaves it open." in text
-    back = heard(
-        report(Meaning.DELIVERED, FINAL, "3003", home), report(Meaning.RETURNED, FINAL + HOUR, "3010", home),
-        report(Meaning.RETURN_REVERSED, FINAL + 2 * HOUR, "3017", home), option="tw_tcat_roomtemp",
-    )  # fmt: skip
-    assert "takes back its return, so an earlier delivery stands again" in text_of(told(back))
-    assert told(back).state == "granted"
+    text = text_of(explanation_of(found))
+    assert "withdraws its report that it was delivered or collected" in text
+    assert "Not final: the carrier's newest report leaves it open." in text
+    back = with_reports(
+        report(Meaning.DELIVERED, FINAL, "3003", home),
+        report(Meaning.RETURNED, FINAL + HOUR, "3010", home),
+        report(Meaning.RETURN_REVERSED, FINAL + 2 * HOUR, "3017", home),
+        option="tw_tcat_roomtemp",
+    )
+    assert "withdraws its return, so an earlier delivery counts again" in text_of(
+        explanation_of(back)
+    )
+    assert explanation_of(back).state == "granted"
 
 
 def test_a_voice_that_denies_the_other_is_told() -> None:
-    found = text_of(told(heard(FETCHED, status="returned", when=FINAL + 2 * HOUR)))
+    found = text_of(explanation_of(with_reports(FETCHED, status="returned", when=FINAL + 2 * HOUR)))
     assert (
-        "Not final: the carrier says so 2019-12-01 15:00 (Asia/Taipei), but upstream says 2019-12-01 16:00 (Asia/Taipei) "
-        "that it goes back or is lost." in found
+        "Not final: the carrier says that it was final on 2019-12-01 15:00 (Asia/Taipei), but "
+        "upstream says that on 2019-12-01 16:00 (Asia/Taipei) it went back or was lost." in found
     )
     found = text_of(
-        told(heard(report(Meaning.LOST, FINAL + HOUR, "x"), status="collected", when=FINAL))
+        explanation_of(
+            with_reports(report(Meaning.LOST, FINAL + HOUR, "x"), status="collected", when=FINAL)
+        )
     )
     assert (
-        "Not final: upstream says so 2019-12-01 14:00 (Asia/Taipei), but the carrier says" in found
+        "Not final: upstream says that it was final on 2019-12-01 14:00 (Asia/Taipei), "
+        "but the carrier says" in found
     )
 
 
 def test_delivered_is_not_enough_where_the_member_must_fetch_it() -> None:
-    text = text_of(told(heard(report(Meaning.DELIVERED, FINAL, "999"))))
-    assert "delivered; collected is awaited" in text
+    text = text_of(explanation_of(with_reports(report(Meaning.DELIVERED, FINAL, "999"))))
+    assert "delivered; it is final only when collected" in text
 
 
 def test_an_unknown_code_is_told_with_what_to_do() -> None:
-    text = text_of(told(heard(report(Meaning.UNKNOWN, FINAL, "77777"))))
+    text = text_of(explanation_of(with_reports(report(Meaning.UNKNOWN, FINAL, "77777"))))
     assert (
-        "ecpay unimartc2c 77777: unknown; no table has this code, so it changes nothing (points carriers set"
-        in text
+        "ecpay unimartc2c 77777: unknown; no table has this code, so it changes nothing "
+        "(points carriers set" in text
     )
 
 
 def test_reports_of_half_a_year_away_are_of_another_order() -> None:
     far = report(Meaning.COLLECTED, CREATED + 200 * DAY, "2067")
-    row = Numbered(NUMBER, 1, ambiguous=False, reports=(far,))
-    found = told(heard(WAITS), numbers=(row,), now=FINAL + 300 * DAY)
+    row = TrackedNumber(NUMBER, 1, ambiguous=False, reports=(far,))
+    found = explanation_of(with_reports(WAITS), numbers=(row,), now=FINAL + 300 * DAY)
     assert (
         "collected; more than 180 days from the order's creation, so it is not of this order"
         in text_of(found)
@@ -145,16 +166,16 @@ def test_reports_of_half_a_year_away_are_of_another_order() -> None:
 
 def test_reports_that_are_kept_with_the_number_only_are_told_too_the_latest_of_them() -> None:
     on_the_way = [report(Meaning.IN_TRANSIT, FINAL - n * HOUR, "2030") for n in range(1, 8)]
-    row = Numbered(NUMBER, 1, ambiguous=False, reports=(*on_the_way, FETCHED))
-    text = text_of(told(heard(FETCHED), numbers=(row,)))
+    row = TrackedNumber(NUMBER, 1, ambiguous=False, reports=(*on_the_way, FETCHED))
+    text = text_of(explanation_of(with_reports(FETCHED), numbers=(row,)))
     assert "4 earlier reports of the carrier that it was in transit." in text
     assert text.count("2030") == 3
     assert text.count("2067") == 1
 
 
 def test_ambiguous_numbers_count_for_none_and_are_told() -> None:
-    row = Numbered(NUMBER, 2, ambiguous=True, reports=(FETCHED,))
-    text = text_of(told(heard(), numbers=(row,)))
+    row = TrackedNumber(NUMBER, 2, ambiguous=True, reports=(FETCHED,))
+    text = text_of(explanation_of(with_reports(), numbers=(row,)))
     assert "collected; ambiguous, so it does not count" in text
     assert "ambiguous: 2 orders named the number D40617352918" in text
 
@@ -166,54 +187,60 @@ def test_several_parcels_are_told_apart_by_their_numbers() -> None:
     found.reports = tuple(
         sorted((FETCHED, nameless, report(Meaning.LOST, FINAL, "x", number=b"N3", named=True)))
     )
-    text = text_of(told(found))
+    text = text_of(explanation_of(found))
     assert "number N2: tw_711_nopay" in text
-    assert "Of the order's several parcels none takes it: it has no number." in text
-    assert "Of the order's several parcels none takes it: its number N3 is of none." in text
+    assert "It is of none of the order's several parcels: it has no number." in text
+    assert "of the order's several parcels: its number N3 belongs to none." in text
     assert "With several parcels, the order is final when all" in text
 
 
 def test_a_report_before_any_parcel_is_told_to_wait() -> None:
     found = facts(ORDER)
     found.reports = (report(Meaning.COLLECTED, FINAL, "2067", named=True),)
-    assert "no parcel is known that it could be of" in text_of(told(found))
+    assert "no parcel is known that it could be of" in text_of(explanation_of(found))
 
 
 def test_when_the_buyer_became_a_member_is_told() -> None:
     found = facts(ORDER, parcel("arrived"))
     found.buyer = Buyer(True, CREATED + HOUR)
-    later = told(found)
+    later = explanation_of(found)
     assert (later.state, later.decided.reason) == ("none", "registered_later")
     assert (
-        "registered_later: member became a member 2019-11-29 11:00 (Asia/Taipei), after the order was made"
-        in text_of(later)
+        "registered_later: member became a member 2019-11-29 11:00 (Asia/Taipei), "
+        "after the order was made" in text_of(later)
     )
     found.buyer = Buyer(True, CREATED)
-    assert "Member member, registered 2019-11-29 10:00 (Asia/Taipei)." in text_of(told(found))
+    assert "Member member, registered 2019-11-29 10:00 (Asia/Taipei)." in text_of(
+        explanation_of(found)
+    )
     found.buyer = Buyer(is_member=False)
-    assert "not_a_member: member is a customer, and no member" in text_of(told(found))
+    assert "not_a_member: the newest customer event says that member is not a member." in text_of(
+        explanation_of(found)
+    )
 
 
 def test_a_child_tells_its_parents_binding() -> None:
     found = facts(ORDER, parcel("arrived"))
-    assert "as order p is, which it was split from" in text_of(told(found, parent=Parent("p", 3)))
+    assert "as order p is, which it was split from" in text_of(
+        explanation_of(found, parent=ParentOrder("p", 3))
+    )
     assert "Split from order p, which is not known: until it comes" in text_of(
-        told(found, parent=Parent("p", None))
+        explanation_of(found, parent=ParentOrder("p", None))
     )
     assert "which is not bound yet: the next recheck" in text_of(
-        told(found, parent=Parent("p", -1))
+        explanation_of(found, parent=ParentOrder("p", -1))
     )
     assert "which is bound otherwise: the next recheck" in text_of(
-        told(found, parent=Parent("p", 2))
+        explanation_of(found, parent=ParentOrder("p", 2))
     )
 
 
 def test_application_events_are_told_where_they_spoke() -> None:
     found, before = facts(ORDER, parcel("arrived")), CREATED - DAY
-    off = told(found, installs=((before, False),))
+    off = explanation_of(found, installs=((before, False),))
     assert off.decided.reason == "feature_off"
     assert "the app not installed (application event of 2019-11-28)" in text_of(off)
-    on = told(found, installs=((CREATED + DAY, False),))
+    on = explanation_of(found, installs=((CREATED + DAY, False),))
     assert "the app installed (settings of 2019-01-01)" in text_of(on)
     assert (
         "The app was uninstalled 2019-11-30 10:00 (Asia/Taipei), after the order was made"
@@ -223,16 +250,16 @@ def test_application_events_are_told_where_they_spoke() -> None:
         entitlement={"plan": "basic", "app_installed": False, "modules": ["crm_credits"]}
     )
     assert "after the order was made" not in text_of(
-        told(found, bound=module, installs=((CREATED + DAY, False),))
+        explanation_of(found, bound=module, installs=((CREATED + DAY, False),))
     )
 
 
 def test_the_platforms_own_figure_stands_beside_ours() -> None:
     record = ORDER._replace(summary_days=3, summary_points=90)
-    text = text_of(told(facts(record, parcel("arrived"))))
+    text = text_of(explanation_of(facts(record, parcel("arrived"))))
     assert (
-        "is 90 points after 3 days, ours 100 points after 3: other_points. It is compared, and never paid from."
-        in text
+        "is 90 points after 3 days, ours 100 points after 3: other_points. "
+        "It is only compared: points are never granted from it." in text
     )
 
 
@@ -240,12 +267,14 @@ def test_with_keep_a_parcel_that_the_carrier_lost_after_the_due_date_is_told() -
     keep = settings(
         earn={**settings().document.model_dump(mode="json")["earn"], "on_return": "keep"}
     )
-    late = told(heard(FETCHED, report(Meaning.LOST, FINAL + 20 * DAY, "x")), bound=keep)
+    late = explanation_of(
+        with_reports(FETCHED, report(Meaning.LOST, FINAL + 20 * DAY, "x")), bound=keep
+    )
     assert late.state == "granted"
     assert "A parcel went back at or after the due date: on_return is keep" in text_of(late)
 
 
 def test_newer_records_do_not_hide_reports() -> None:
-    found = heard(FETCHED)
+    found = with_reports(FETCHED)
     found.record = ORDER._replace(version=RecordVersion(FINAL + DAY))
-    assert told(found).state == "granted"
+    assert explanation_of(found).state == "granted"

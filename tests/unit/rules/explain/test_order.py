@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from cli.support.steps import Explained, explain
+from rules.explain.order import Explained, explain
+from rules.explain.view import OrderEntry, OrderView, SettingsVersion
 from rules.order.facts import (
     NOTHING_IN_FORCE,
     DeliveryKey,
@@ -18,23 +19,27 @@ from rules.order.facts import (
 )
 from rules.order.folding import fold_order, fold_parcel
 from rules.order.trail import Version as RecordVersion
+from schemas.events import PointsChangeType
 from schemas.ids import DAY, Micros, micros
 from schemas.settings import load_settings
-from store.ledger.ledger import EntryType
-from store.reads.views import OrderEntry, OrderView, SettingsVersion
 
 SETTINGS: dict[str, Any] = {
-    "timezone": "Asia/Taipei", "currency": "TWD", "languages": ["en"], "enabled": True,
+    "timezone": "Asia/Taipei",
+    "currency": "TWD",
+    "languages": ["en"],
+    "enabled": True,
     "entitlement": {"plan": "enterprise", "app_installed": True, "modules": []},
     "earn": {
         "rules": [
             {"unit_price": 10, "points_per_unit": 1},
             {"unit_price": 1, "points_per_unit": 9, "membership_tier_id": "vip"},
         ],
-        "channels": ["ec"], "pending_days": 3, "expiry": {"kind": "fixed_date", "month": 12, "day": 31},
+        "channels": ["ec"],
+        "pending_days": 3,
+        "expiry": {"kind": "fixed_date", "month": 12, "day": 31},
     },
     "delivery_overrides": {"custom": "arrived"},
-}  # fmt: skip
+}
 
 
 def at(text: str) -> Micros:
@@ -43,9 +48,17 @@ def at(text: str) -> Micros:
 
 CREATED, FINAL = at("2019-11-29T02:00"), at("2019-12-01T06:00")
 ORDER = OrderRecord(
-    RecordVersion(CREATED), CREATED, "confirmed", b"\xffmember", guest=False, created_by="shop", kind=None,
-    currency="TWD", subtotal=1000, delivery_key=DeliveryKey.PRESENT,
-)  # fmt: skip
+    RecordVersion(CREATED),
+    CREATED,
+    "confirmed",
+    b"\xffmember",
+    guest=False,
+    created_by="shop",
+    kind=None,
+    currency="TWD",
+    subtotal=1000,
+    delivery_key=DeliveryKey.PRESENT,
+)
 
 
 def settings(**changed: object) -> SettingsVersion:
@@ -67,14 +80,14 @@ def facts(
     return found
 
 
-def entry(sequence: int, kind: EntryType, points: int) -> OrderEntry:
-    numbered = kind is not EntryType.expired
+def entry(sequence: int, kind: PointsChangeType, points: int) -> OrderEntry:
+    numbered = kind != "expired"
     return OrderEntry(
         "member", sequence, kind, numbered, points, at("2020-12-31T16:00"), FINAL, FINAL
     )
 
 
-def told(
+def explanation_of(
     found: OrderFacts,
     now: Micros = FINAL + 30 * DAY,
     bound: SettingsVersion | None = None,
@@ -89,7 +102,7 @@ def text_of(explained: Explained) -> str:
 
 
 def test_the_example_of_the_help_page_reads_as_it_is_told_there() -> None:
-    found = told(facts(ORDER, parcel("arrived")))
+    found = explanation_of(facts(ORDER, parcel("arrived")))
     text = text_of(found)
     assert found.state == "granted"
     assert "1 point for every full TWD 10, the general rule: 100 × 1 = 100 points" in text
@@ -99,13 +112,15 @@ def test_the_example_of_the_help_page_reads_as_it_is_told_there() -> None:
 
 
 def test_parcel_waiting_at_the_store_is_told_to_wait() -> None:
-    found = told(facts(ORDER, parcel("arrived", "tw_711_nopay")))
+    found = explanation_of(facts(ORDER, parcel("arrived", "tw_711_nopay")))
     assert found.state == "waiting"
-    assert "collected is awaited. It waits to be collected" in text_of(found)
+    assert "The parcel is at the store and has not been collected." in text_of(found)
 
 
 def test_due_and_not_posted_yet_is_still_planned() -> None:
-    found = told(facts(ORDER, parcel("arrived")), due_at=at("2019-12-03T16:00"), planned=100)
+    found = explanation_of(
+        facts(ORDER, parcel("arrived")), due_at=at("2019-12-03T16:00"), planned=100
+    )
     assert found.state == "planned"
     assert "not posted yet" in text_of(found)
     assert "100 points planned" in text_of(found)
@@ -115,71 +130,91 @@ def test_deductions_are_listed_one_by_one() -> None:
     record = ORDER._replace(
         order_discount=150, custom_discount=50, points_to_cash=20, user_credit=30
     )
-    text = text_of(told(facts(record, parcel("arrived"))))
+    text = text_of(explanation_of(facts(record, parcel("arrived"))))
     assert (
-        "less order discount TWD 150, less custom discounts TWD 50, less points used as cash TWD 20 = TWD 780"
-        in text
+        "less order discount TWD 150, less custom discounts TWD 50, "
+        "less points used as cash TWD 20 = TWD 780" in text
     )
     assert "Store credits spent (TWD 30) do not lower the base" in text
     assert "Delivery fee, payment fee, tax and extra fees never count" in text
 
 
-@pytest.mark.parametrize(("record", "state", "word"), [
-    (ORDER._replace(currency="HKD"), "none", "currency_mismatch: the order is in HKD, the settings in TWD"),
-    (ORDER._replace(subtotal=10**12), "none", "over_limit"),
-    (ORDER._replace(guest=True), "none", "guest_checkout"),
-    (ORDER._replace(member=None), "none", "no_member"),
-    (ORDER._replace(created_by="pos"), "none", "channel_excluded"),
-    (ORDER._replace(status="temp"), "none", "temporary_order"),
-    (ORDER._replace(status="cancelled"), "withdrawn", "Cancelled or removed since"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("record", "state", "word"),
+    [
+        (
+            ORDER._replace(currency="HKD"),
+            "none",
+            "currency_mismatch: the order is in HKD, the settings in TWD",
+        ),
+        (ORDER._replace(subtotal=10**12), "none", "over_limit"),
+        (ORDER._replace(guest=True), "none", "guest_checkout"),
+        (ORDER._replace(member=None), "none", "no_member"),
+        (ORDER._replace(created_by="pos"), "none", "channel_excluded"),
+        (ORDER._replace(status="temp"), "none", "temporary_order"),
+        (ORDER._replace(status="cancelled"), "withdrawn", "Cancelled or removed since"),
+    ],
+)
 def test_why_nothing_is_earned_is_said_by_its_word(
     record: OrderRecord, state: str, word: str
 ) -> None:
-    found = told(facts(record, parcel("arrived")))
+    found = explanation_of(facts(record, parcel("arrived")))
     assert found.state == state
     assert word in text_of(found)
 
 
-@pytest.mark.parametrize(("changed", "word"), [
-    ({"enabled": False}, "feature_off: enabled was false"),
-    ({"entitlement": {"plan": "basic", "app_installed": True}}, "feature_off: plan basic does not carry it"),
-    ({"entitlement": {"plan": "o2o", "app_installed": False, "modules": []}}, "the app not installed"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({"enabled": False}, "feature_off: enabled was false"),
+        (
+            {"entitlement": {"plan": "basic", "app_installed": True}},
+            "feature_off: plan basic does not include it",
+        ),
+        (
+            {"entitlement": {"plan": "o2o", "app_installed": False, "modules": []}},
+            "the app not installed",
+        ),
+    ],
+)
 def test_a_feature_that_was_off_is_told_with_its_cause(
     changed: dict[str, object], word: str
 ) -> None:
-    found = told(facts(ORDER, parcel("arrived")), bound=settings(**changed))
+    found = explanation_of(facts(ORDER, parcel("arrived")), bound=settings(**changed))
     assert found.state == "none"
     assert word in text_of(found)
 
 
 def test_module_alone_entitles() -> None:
     entitlement = {"plan": "basic", "app_installed": False, "modules": ["crm_credits"]}
-    text = text_of(told(facts(ORDER, parcel("arrived")), bound=settings(entitlement=entitlement)))
+    text = text_of(
+        explanation_of(facts(ORDER, parcel("arrived")), bound=settings(entitlement=entitlement))
+    )
     assert "The feature was on: module crm_credits" in text
 
 
 def test_the_tier_that_chose_the_rule_is_named() -> None:
     assert "9 points for every full TWD 1, the rule of tier vip" in text_of(
-        told(facts(ORDER, tier="vip"))
+        explanation_of(facts(ORDER, tier="vip"))
     )
     assert "the general rule (tier new has none of its own)" in text_of(
-        told(facts(ORDER, tier="new"))
+        explanation_of(facts(ORDER, tier="new"))
     )
 
 
 def test_whence_the_final_status_is_known_is_told() -> None:
     assert "the merchant's delivery_overrides" in text_of(
-        told(facts(ORDER, parcel("arrived", "custom")))
+        explanation_of(facts(ORDER, parcel("arrived", "custom")))
     )
-    assert "not in the table of options" in text_of(told(facts(ORDER, parcel("arrived", "pigeon"))))
+    assert "not in the table of options" in text_of(
+        explanation_of(facts(ORDER, parcel("arrived", "pigeon")))
+    )
 
 
 def test_evidence_is_the_field_that_shows_the_moment() -> None:
     said = parcel("collected")._replace(arrived_at=FINAL - DAY, collected_at=FINAL)
-    assert "by its arrived_at" in text_of(told(facts(ORDER, said)))
-    assert "by the earliest updated_at" in text_of(told(facts(ORDER, parcel("arrived"))))
+    assert "by its arrived_at" in text_of(explanation_of(facts(ORDER, said)))
+    assert "by the earliest updated_at" in text_of(explanation_of(facts(ORDER, parcel("arrived"))))
 
 
 def test_kept_cancellation_is_told() -> None:
@@ -188,7 +223,7 @@ def test_kept_cancellation_is_told() -> None:
         found, ORDER._replace(version=RecordVersion(FINAL + 9 * DAY), status="cancelled"), None
     )
     keep = settings(earn=SETTINGS["earn"] | {"on_return": "keep"})
-    explained = told(found, bound=keep)
+    explained = explanation_of(found, bound=keep)
     assert explained.state == "granted"
     assert "on_return is keep, so the points stay" in text_of(explained)
 
@@ -199,11 +234,11 @@ def test_what_was_posted_is_listed_and_added_up() -> None:
         1, 2, 70, b"\xffmember", 1, FINAL, at("2019-12-03T16:00"), at("2020-12-31T16:00")
     )
     entries = (
-        entry(1, EntryType.granted, 100),
-        entry(2, EntryType.clawed_back, -30),
-        entry(3, EntryType.expired, -70),
+        entry(1, "granted", 100),
+        entry(2, "clawed_back", -30),
+        entry(3, "expired", -70),
     )
-    explained = told(found, entries=entries)
+    explained = explanation_of(found, entries=entries)
     assert explained.view.granted == 70
     assert "granted +100 for member member (sequence 1, expiring 2020-12-31 23:59)" in text_of(
         explained
@@ -226,4 +261,4 @@ def test_orders_without_binding_are_told_why() -> None:
 def test_unknown_order_says_so() -> None:
     explained = explain(OrderView(FINAL, OrderFacts(), 0, None, (), None, None))
     assert explained.state == "none"
-    assert text_of(explained) == "unknown_order: no record of this order has come."
+    assert text_of(explained) == "unknown_order: we have received no record of this order."

@@ -1,4 +1,4 @@
-"""Facts to bytes and back: what only some orders have stands behind what all have, and the plain ones pay nothing."""
+"""Facts to bytes and back: plain orders pay nothing for what only some have."""
 
 import pytest
 
@@ -9,17 +9,32 @@ from rules.order.facts import (
     OrderRecord,
     Parcel,
     ParcelRecord,
+    Posted,
 )
 from rules.order.trail import Version
 from schemas.carriers.meaning import Meaning
 from store.orders import codec
+from store.orders.layouts import UnknownLayout
 from store.orders.orders import flags_of
 from store.postgres.interning import InternedStrings
 
 PLAIN = OrderRecord(
-    Version(5, 6, 7), 1_700_000_000_000_000, "confirmed", b"m" * 12, False, "shop", None, "TWD", 100_000, 1, 2, 3, 4, 99,
+    Version(5, 6, 7),
+    1_700_000_000_000_000,
+    "confirmed",
+    b"m" * 12,
+    False,
+    "shop",
+    None,
+    "TWD",
+    100_000,
+    1,
+    2,
+    3,
+    4,
+    99,
     DeliveryKey.PRESENT,
-)  # fmt: skip
+)
 PARCEL = ParcelRecord(
     Version(8, 9, 10), b"p" * 12, "arrived", "tw_tcat", False, False, 11, None, 12
 )
@@ -53,11 +68,11 @@ TAILS = [
 
 @pytest.mark.parametrize("record", TAILS)
 def test_an_order_comes_back_whole(record: OrderRecord) -> None:
-    words = Dictionary()
+    strings = Dictionary()
     facts = OrderFacts(record, tier="gold", tier_at=Version(1, 2, 3))
-    packed = codec.record_bytes(facts, words)
+    packed = codec.record_bytes(facts, strings)
     assert packed is not None
-    assert codec.record_of(packed, codec.DELIVERY_PRESENT, record.member, None, words) == (
+    assert codec.record_of(packed, codec.DELIVERY_PRESENT, record.member, None, strings) == (
         record,
         "gold",
         Version(1, 2, 3),
@@ -74,14 +89,14 @@ def test_an_order_without_tracking_number_is_packed_as_before_there_were_any() -
 def test_the_nested_parcels_id_is_not_packed_again_when_it_is_the_first(
     number: bytes | None,
 ) -> None:
-    words = Dictionary()
+    strings = Dictionary()
     record = PLAIN._replace(delivery_id=PARCEL.parcel_id, tracking=number)
     facts = OrderFacts(record, parcels=(Parcel(PARCEL),))
-    packed = codec.record_bytes(facts, words)
+    packed = codec.record_bytes(facts, strings)
     assert packed is not None
     assert PARCEL.parcel_id not in packed
     assert (
-        codec.record_of(packed, flags_of(facts), record.member, PARCEL.parcel_id, words)[0]
+        codec.record_of(packed, flags_of(facts), record.member, PARCEL.parcel_id, strings)[0]
         == record
     )
 
@@ -89,10 +104,10 @@ def test_the_nested_parcels_id_is_not_packed_again_when_it_is_the_first(
 @pytest.mark.parametrize("number", [None, b"7420518836", b"N" * 200])
 @pytest.mark.parametrize("parcel_id", [b"p" * 12, b"\xff" + b"p" * 300])
 def test_a_parcel_comes_back_whole(number: bytes | None, parcel_id: bytes) -> None:
-    words = Dictionary()
+    strings = Dictionary()
     parcel = PARCEL._replace(tracking=number, parcel_id=parcel_id)
-    packed = codec.parcel_bytes(parcel, words)
-    assert codec.parcel_of(packed, 0, None, words) == Parcel(
+    packed = codec.parcel_bytes(parcel, strings)
+    assert codec.parcel_of(packed, 0, None, strings) == Parcel(
         parcel, codec.trail_of(None, parcel.version)
     )
 
@@ -103,26 +118,46 @@ def test_a_parcel_without_tracking_number_is_packed_as_before_there_were_any() -
 
 
 def test_reports_come_back_whole_and_in_order() -> None:
-    words = Dictionary()
+    strings = Dictionary()
     reports = (
         CarrierReport(-5, Meaning.IN_TRANSIT, b"A1", "tcat/home", "3001"),
         CarrierReport(5, Meaning.UNKNOWN, b"", "tcat/home", "3999", named=True, return_leg=True),
         CarrierReport(5, Meaning.RETURN_REVERSED, b"B2", "tcat/home", "3017", named=True),
         CarrierReport(6, Meaning.DELIVERED, b"A1", "hct/home", "正常配交"),
     )
-    packed = codec.reports_bytes(reports, words)
-    assert codec.reports_of(packed, words) == reports
-    assert codec.reports_bytes((), words) is None
-    assert codec.reports_of(None, words) == ()
+    packed = codec.reports_bytes(reports, strings)
+    assert codec.reports_of(packed, strings) == reports
+    assert codec.reports_bytes((), strings) is None
+    assert codec.reports_of(None, strings) == ()
 
 
 def test_a_tracking_number_that_comes_often_is_packed_once() -> None:
-    words = Dictionary()
+    strings = Dictionary()
     many = tuple(
         CarrierReport(at, Meaning.DELIVERED, b"D40617352918", "tcat/home", "3003")
         for at in range(500)
     )
-    packed = codec.reports_bytes(many, words)
+    packed = codec.reports_bytes(many, strings)
     assert packed is not None
     assert len(packed) == 3 + 13 + 500 * 20
-    assert codec.reports_of(packed, words) == many
+    assert codec.reports_of(packed, strings) == many
+
+
+def test_facts_of_a_layout_that_is_not_known_are_refused() -> None:
+    strings = Dictionary()
+    record = codec.record_bytes(OrderFacts(PLAIN), strings) or b""
+    parcel = codec.parcel_bytes(PARCEL, strings)
+    posted = codec.posted_bytes(Posted(episode=1), None) or b""
+    reports = codec.reports_bytes(
+        (CarrierReport(5, Meaning.DELIVERED, b"A1", "tcat/home", "3003"),), strings
+    )
+    for read in (
+        lambda: codec.record_of(b"\x09" + record[1:], 0, None, None, strings),
+        lambda: codec.origin_of(b"\x09" + record[1:]),
+        lambda: codec.parcel_of(b"\x09" + parcel[1:], 0, None, strings),
+        lambda: codec.posted_of(b"\x09" + posted[1:], 0, None),
+        lambda: codec.reports_of(b"\x09" + (reports or b"")[1:], strings),
+        lambda: codec.trail_of(b"\x09", None),
+    ):
+        with pytest.raises(UnknownLayout, match="layout 9, which this version does not know"):
+            read()

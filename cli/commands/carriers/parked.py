@@ -1,0 +1,171 @@
+"""`points carriers parked`: carriers' reports that have no order, and why (SPEC 6)."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.support.console import JsonOption, emit, out
+from cli.support.wiring import connect, database_configuration
+
+if TYPE_CHECKING:
+    from schemas.answers.parked import AmbiguousNumberAnswer, AwaitedOrderAnswer, ParkedAnswer
+    from schemas.ids import Micros
+    from store.carriers.parked import AmbiguousNumber, Parked
+
+
+def parked_command(
+    ambiguous: Annotated[
+        bool, typer.Option("--ambiguous", help="List the reports that fit several orders.")
+    ] = False,
+    limit: Annotated[
+        int,
+        typer.Option("--limit", help="List at most this many of each.", min=1, max=10_000),
+    ] = 50,
+    json_: JsonOption = False,
+) -> None:
+    """Show carriers' reports without an order.
+
+    Unmatched ones wait 180 days; ambiguous ones fit several orders and count for none.
+    """
+    from schemas.answers.parked import AwaitedOrderAnswer, ParkedListAnswer
+    from store.carriers import parked as reports
+
+    with connect(database_configuration()) as connection:
+        answer = parked_answer(reports.parked(connection), reports.purged(connection))
+        numbers = reports.ambiguous(connection, limit) if ambiguous else []
+        awaited = reports.awaited(connection, limit) if ambiguous else []
+    listed = tuple(_ambiguous(number) for number in numbers)
+    # Those that no merchant has are not ambiguous: their reports simply wait.
+    orders = tuple(
+        AwaitedOrderAnswer.model_validate(order) for order in awaited if len(order.merchants) > 1
+    )
+    if json_ and ambiguous:
+        emit(ParkedListAnswer(**dict(answer), numbers=listed, orders=orders))
+    elif json_:
+        emit(answer)
+    else:
+        _print_counts(answer)
+        _print_ambiguous(listed)
+        _print_awaited(orders)
+        if len(listed) == limit:
+            out().print(f"[dim]the oldest {limit}; more with --limit[/]")
+
+
+def parked_answer(parked: "Parked", purged: dict[str, int]) -> "ParkedAnswer":
+    """The counts, for programs."""
+    from schemas.answers.parked import ParkedAnswer, ParkedNumbers, ParkedReports
+
+    return ParkedAnswer(
+        unmatched=ParkedNumbers(numbers=parked.unmatched, oldest=parked.unmatched_since),
+        ambiguous=ParkedNumbers(numbers=parked.ambiguous, oldest=parked.ambiguous_since),
+        awaiting_order=ParkedReports(reports=parked.awaiting, oldest=parked.awaiting_since),
+        purged=purged,
+    )
+
+
+def _ambiguous(number: "AmbiguousNumber") -> "AmbiguousNumberAnswer":
+    """An ambiguous number, with the orders that ever named it and all reports that came for it."""
+    from schemas.answers.parked import AmbiguousNumberAnswer, ClaimingOrder, ParkedReport
+
+    return AmbiguousNumberAnswer(
+        tracking_number=number.number.decode("ascii", "replace"),
+        since=number.since,
+        crowded=number.crowded,
+        orders=tuple(ClaimingOrder.model_validate(order) for order in number.orders),
+        reports=tuple(
+            ParkedReport(
+                occurred_at=report.at,
+                service=report.service,
+                code=report.code,
+                word=report.meaning.word,
+                return_leg=report.return_leg,
+            )
+            for report in number.reports
+        ),
+    )
+
+
+def in_words(parked: "ParkedAnswer") -> str:
+    """What waits, in a few words."""
+    parts = (
+        (parked.unmatched.numbers, "unmatched"),
+        (parked.awaiting_order.reports, "awaiting their order"),
+        (parked.ambiguous.numbers, "ambiguous → points carriers parked --ambiguous"),
+    )
+    return ", ".join(f"{count:,} {what}" for count, what in parts if count)
+
+
+def _print_counts(parked: "ParkedAnswer") -> None:
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    unmatched, ambiguous, awaiting = parked.unmatched, parked.ambiguous, parked.awaiting_order
+    table.add_row(
+        "unmatched",
+        f"{unmatched.numbers:,}",
+        f"tracking numbers that no order names{_oldest(unmatched.oldest)}",
+    )
+    table.add_row(
+        "ambiguous",
+        f"{ambiguous.numbers:,}",
+        f"tracking numbers with reports that fit several orders{_oldest(ambiguous.oldest)}",
+    )
+    table.add_row(
+        "awaiting order",
+        f"{awaiting.reports:,}",
+        "reports that name an order we do not know, or one of several merchants"
+        f"{_oldest(awaiting.oldest)}",
+    )
+    for kind, count in parked.purged.items():
+        table.add_row("purged", f"{count:,}", f"{kind} reports forgotten after 180 days")
+    out().print(table)
+
+
+def _oldest(since: "Micros | None") -> str:
+    return f", the oldest since {_minute(since)}" if since is not None else ""
+
+
+def _minute(moment: "Micros") -> str:
+    from schemas.ids import iso
+
+    return f"{iso(moment)[:16]}Z"
+
+
+def _print_ambiguous(numbers: "Iterable[AmbiguousNumberAnswer]") -> None:
+    from rich.markup import escape
+
+    from schemas.ids import iso
+
+    console = out()
+    for number in numbers:
+        too_many = "so many orders named it that it counts for none of them"
+        crowded = f" [red]{too_many}[/]" if number.crowded else ""
+        since = f"[dim]since {_minute(number.since)}[/]"
+        console.print(f"\n[bold]{escape(number.tracking_number)}[/] {since}{crowded}")
+        for order in number.orders:
+            created = (
+                f", created {_minute(order.created_at)}" if order.created_at is not None else ""
+            )
+            names_it = "[yellow]names it[/]" if order.names_it else "[dim]named it once[/]"
+            ids = f"{escape(order.merchant_id)} {escape(order.order_id)}"
+            console.print(f"  {names_it}  {ids} [dim]{escape(order.status)}{created}[/]")
+        for report in number.reports:
+            leg = ", on the way back" if report.return_leg else ""
+            code = f"{escape(report.service)} {escape(report.code)}"
+            console.print(f"  {iso(report.occurred_at)}  {code}: {report.word}{leg}")
+
+
+def _print_awaited(orders: "Iterable[AwaitedOrderAnswer]") -> None:
+    from rich.markup import escape
+
+    for order in orders:
+        reports = "1 report names" if order.reports == 1 else f"{order.reports:,} reports name"
+        merchants = escape(", ".join(order.merchants))
+        out().print(
+            f"\n{reports} order [bold]{escape(order.order_id)}[/] and no merchant; "
+            f"there is one at {merchants}"
+        )

@@ -1,0 +1,124 @@
+"""Where an order's parcels are and whether that is final (SPEC 2.2), in sentences."""
+
+from collections.abc import Iterator
+
+from rules.explain.carriers import CarrierSteps
+from rules.explain.case import OrderCase
+from rules.order import delivery
+from rules.order.carrier_reports import number_of, reports_of
+from rules.order.facts import OrderRecord, Parcel
+from rules.order.options import is_known
+from schemas.ids import Micros
+from schemas.options import delivery_options
+from schemas.packing import unpack_id
+from schemas.settings import BoundRules
+
+
+def delivery_steps(
+    case: OrderCase, record: OrderRecord, rules: BoundRules
+) -> Iterator[tuple[str, str]]:
+    """Sentences, each with what it is about: the `delivery` or the `carrier`."""
+    facts, carriers = case.view.facts, CarrierSteps(case, rules)
+    by_parcels = False
+    if rules.on_completed:
+        final = "the order is final when its status is completed, whatever its delivery"
+        yield "delivery", f"grant_on is order_completed: {final}."
+    elif delivery.completes_without_delivery(facts):
+        final = "the order is final when its status is completed"
+        yield "delivery", f"Nothing is delivered: {final}."
+    elif not facts.parcels:
+        yield "delivery", "No delivery is known yet, so it is not final."
+    else:
+        by_parcels = True
+        yield from _parcels(case, rules, carriers)
+    for text in carriers.of_no_parcel():
+        yield "carrier", text
+    if case.view.awaiting:
+        yield "carrier", _awaiting(case.view.awaiting)
+    if not by_parcels and case.decided.final_at is None:
+        status = record.status or "unknown"
+        yield "delivery", f"Its status is {status}: not yet completed."
+
+
+def _awaiting(count: int) -> str:
+    name = "1 report names" if count == 1 else f"{count} reports name"
+    why = "parked while several merchants have such an order"
+    return f"{name} this order's id and no merchant: {why}."
+
+
+def _parcels(
+    case: OrderCase, rules: BoundRules, carriers: CarrierSteps
+) -> Iterator[tuple[str, str]]:
+    parcels = case.view.facts.parcels
+    for parcel in parcels:
+        yield "delivery", _parcel(case, parcel, rules)
+        for text in carriers.of_parcel(parcel):
+            yield "carrier", text
+    if len(parcels) > 1:
+        all_of_them = "the order is final when all that are not returned or lost are"
+        yield (
+            "delivery",
+            f"With several parcels, {all_of_them}, at the last of their moments.",
+        )
+
+
+def _parcel(case: OrderCase, parcel: Parcel, rules: BoundRules) -> str:
+    record, awaited = parcel.record, delivery.awaited_status(parcel, rules.overrides)
+    option = record.option or "a delivery option without a name"
+    number = number_of(parcel, case.view.facts)
+    numbered = f", number {number.decode('ascii', 'replace')}" if number else ""
+    final_at = f"is final when {_awaited(awaited)} ({_source(parcel, rules)})"
+    return (
+        f"Parcel {unpack_id(record.parcel_id)}{numbered}: {option} {final_at}. "
+        f"{_by_upstream(case, parcel, rules, awaited)}"
+    )
+
+
+def _by_upstream(case: OrderCase, parcel: Parcel, rules: BoundRules, awaited: str) -> str:
+    """What upstream's own records say of the parcel; carriers' reports are steps of their own."""
+    record = parcel.record
+    # Where carriers reported as well, it matters that this is upstream's word.
+    by_upstream = bool(reports_of(parcel, case.view.facts))
+    its_status = "By upstream its status" if by_upstream else "Its status"
+    status = f"{record.status or 'unknown'}{', logistics failed' if record.failed else ''}"
+    moment = delivery.final_moment(parcel, rules.overrides)
+    if moment is not None:
+        shown_by = _evidence(parcel, moment)
+        return f"{its_status} is {status}: final {case.at(moment)}, by {shown_by}."
+    gone = delivery.gone_back_since(parcel)
+    if gone is not None:
+        return f"{its_status} has been {status} since {case.at(gone)}: that is not final."
+    if record.status == "arrived" and awaited == "collected":
+        the_parcel = "By upstream the parcel" if by_upstream else "The parcel"
+        return f"{the_parcel} is at the store and has not been collected."
+    return f"{its_status} is {status}: not yet {_awaited(awaited)}."
+
+
+def _awaited(status: str) -> str:
+    return "collected" if status == "collected" else "arrived or collected"
+
+
+def _source(parcel: Parcel, rules: BoundRules) -> str:
+    """Which rule says at which status the parcel's option is final."""
+    option = parcel.record.option
+    if option in rules.overrides:
+        return "the merchant's delivery_overrides"
+    if option is None or not is_known(option):
+        kind = "a pick-up" if parcel.record.pickup else "as for options that are not integrated"
+        return f"not in the table of options: {kind}"
+    row = delivery_options()[option]
+    if row.final == "by_delivery_type":
+        kind = "pick-up" if parcel.record.pickup else "no pick-up"
+        return f"table of options: {row.line}, by its delivery type, {kind}"
+    return f"table of options: {row.line}"
+
+
+def _evidence(parcel: Parcel, moment: Micros) -> str:
+    """Which field shows the moment: the trail's records may be older than the newest one."""
+    for entry in reversed(parcel.trail.entries):
+        arrived = entry.state.name == "ARRIVED"
+        if moment == entry.said_at:
+            return "its arrived_at" if arrived else "its collected_at"
+        if moment == entry.also_at:
+            return "its collected_at" if arrived else "its arrived_at"
+    return "the earliest updated_at of the records in that state"

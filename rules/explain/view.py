@@ -1,0 +1,94 @@
+"""All that is known of one order, as plain values: what `explain` tells of."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rules.earning.entitlement import Installs
+from rules.order.facts import CarrierReport, OrderFacts
+from schemas.events import PointsChangeType
+from schemas.ids import Micros
+from schemas.settings import BoundRules, SettingsDocument, compile_settings
+
+EARNING_TYPES: frozenset[PointsChangeType] = frozenset({"granted", "adjusted", "clawed_back"})
+"""Entries that add up to what the order has earned (I1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEntry:
+    """A ledger entry of an order (`numbered`), or the lapse of one of its lots."""
+
+    member_id: str
+    sequence: int
+    type: PointsChangeType
+    numbered: bool
+    points: int
+    expires_at: Micros | None
+    occurred_at: Micros
+    recorded_at: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsVersion:
+    """One version of a merchant's settings, and who applied it."""
+
+    version: int
+    effective_at: Micros
+    document: SettingsDocument
+    applied_at: Micros
+    applied_by: str
+
+    @property
+    def rules(self) -> BoundRules:
+        """The rules that orders are bound to."""
+        return compile_settings(self.document, self.effective_at)
+
+
+class ParentOrder(NamedTuple):
+    """The order that an order was split from, and the settings it is bound to.
+
+    `settings_no` is None while we have no record of it.
+    """
+
+    order_id: str
+    settings_no: int | None
+
+
+class TrackedNumber(NamedTuple):
+    """A tracking number of the order's parcels, and the reports kept with it.
+
+    `claims`: how many orders ever named it. `reports` are those that may be of this order, decisive
+    or not. `ambiguous`: some could be of several orders.
+    """
+
+    number: bytes
+    claims: int
+    ambiguous: bool
+    reports: tuple[CarrierReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """All that is known of one order at `now`.
+
+    `settings` are those the order is bound to, `newest` the merchant's newest. `installs` are the
+    merchant's application events; `parent` is set for a split child. `awaiting`: reports that name
+    the order's id without a merchant, and wait because several merchants have such an order, or for
+    the next recheck.
+    """
+
+    now: Micros
+    facts: OrderFacts
+    planned: int
+    due_at: Micros | None
+    entries: tuple[OrderEntry, ...]
+    settings: SettingsVersion | None
+    newest: SettingsVersion | None
+    installs: Installs = ()
+    parent: ParentOrder | None = None
+    numbers: tuple[TrackedNumber, ...] = ()
+    awaiting: int = 0
+
+    @property
+    def granted(self) -> int:
+        """Sum of the earning entries, over all accounts."""
+        return sum(e.points for e in self.entries if e.numbered and e.type in EARNING_TYPES)

@@ -1,0 +1,66 @@
+"""What the product answers: the JSON of every `--json`, one model an answer.
+
+The command line prints these models and the HTTP API returns them, so that both say the same. The
+field order is the key order; a later field is an addition.
+"""
+
+from typing import Final
+
+from pydantic import BaseModel
+
+from schemas.answers.carriers import (
+    CarrierCodeAnswer,
+    CarrierCodeChange,
+    CodeChangeResult,
+    UnknownCodeAnswer,
+)
+from schemas.answers.members import BalanceAnswer, HistoryEntry
+from schemas.answers.operations import (
+    DoctorFinding,
+    MigrateResult,
+    StatusAnswer,
+    TopicResult,
+    WorkerAddress,
+)
+from schemas.answers.orders import ExplainAnswer, UpstreamComparison
+from schemas.answers.parked import ParkedAnswer, ParkedListAnswer
+from schemas.answers.settings import SettingsAnswer, SettingsLogEntry, SettingsResult
+from schemas.answers.streams import (
+    AdoptedPartition,
+    CursorAnswer,
+    DeadLetterAnswer,
+    DeadLetterListEntry,
+    DiscardResult,
+    RedriveResult,
+    ResumeResult,
+)
+
+ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
+    "balance": (BalanceAnswer, False),
+    "carriers-log": (CarrierCodeChange, True),
+    "carriers-parked": (ParkedAnswer, False),
+    "carriers-parked-ambiguous": (ParkedListAnswer, False),
+    "carriers-reset": (CodeChangeResult, False),
+    "carriers-set": (CodeChangeResult, False),
+    "carriers-show": (CarrierCodeAnswer, True),
+    "carriers-unknown": (UnknownCodeAnswer, True),
+    "compare-upstream": (UpstreamComparison, False),
+    "cursor-adopt": (AdoptedPartition, True),
+    "cursor-show": (CursorAnswer, True),
+    "dlq-discard": (DiscardResult, False),
+    "dlq-list": (DeadLetterListEntry, True),
+    "dlq-redrive": (RedriveResult, False),
+    "dlq-show": (DeadLetterAnswer, False),
+    "doctor": (DoctorFinding, True),
+    "explain": (ExplainAnswer, False),
+    "history": (HistoryEntry, True),
+    "migrate": (MigrateResult, False),
+    "resume": (ResumeResult, False),
+    "run": (WorkerAddress, True),
+    "settings-apply": (SettingsResult, False),
+    "settings-log": (SettingsLogEntry, True),
+    "settings-show": (SettingsAnswer, False),
+    "status": (StatusAnswer, False),
+    "topics-apply": (TopicResult, True),
+}
+"""Every command with `--json`: its answer, and whether it prints a list of them."""

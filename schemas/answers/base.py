@@ -1,0 +1,44 @@
+"""What all answers have in common: frozen, built from plain values, instants as ISO text."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+
+from schemas.ids import Micros, iso, iso_or_none, micros
+
+
+class AnswerModel(BaseModel):
+    """An answer or a part of one.
+
+    `model_validate(row)` takes any object with attributes of these names. Fields that a reader does
+    not know are ignored, since later versions add some.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", from_attributes=True, hide_input_in_errors=True
+    )
+
+
+def _micros_of(value: object) -> object:
+    """Text becomes an instant, so that a client can read what we print with the same models."""
+    return micros(datetime.fromisoformat(value)) if isinstance(value, str) else value
+
+
+_DATE_TIME = WithJsonSchema({"type": "string", "format": "date-time"})
+
+Instant = Annotated[
+    Micros,
+    BeforeValidator(_micros_of),
+    PlainSerializer(iso, return_type=str, when_used="json"),
+    _DATE_TIME,
+]
+"""Microseconds inside, ISO 8601 in UTC in JSON."""
+
+Expiry = Annotated[
+    Micros,
+    BeforeValidator(_micros_of),
+    PlainSerializer(iso_or_none, return_type=str | None, when_used="json"),
+    _DATE_TIME,
+]
+"""The exclusive instant at which points expire; NEVER is null in JSON."""

@@ -1,0 +1,108 @@
+"""Answers for people who run the product: `points status`, `doctor`, `migrate`, `topics`, `run`."""
+
+from typing import Literal
+
+from schemas.answers.base import AnswerModel, Instant
+from schemas.answers.parked import ParkedAnswer
+from schemas.answers.streams import CursorAnswer
+
+
+class CursorLag(CursorAnswer):
+    """A cursor and how many records lie behind it; null while Kafka cannot be reached."""
+
+    lag: int | None
+
+
+class DueFigures(AnswerModel):
+    """The plan: orders due and not granted yet, orders planned in all, and the next due instant."""
+
+    overdue: int
+    planned: int
+    next: Instant | None
+
+
+class OutboxFigures(AnswerModel):
+    """What waits to be sent.
+
+    `oldest`: when its oldest row was recorded. `relayed_shards`: those that a relay serves now.
+    """
+
+    rows: int
+    oldest: str | None
+    relayed_shards: tuple[int, ...]
+
+
+class DeadLetterFigures(AnswerModel):
+    """Dead letters: all, those neither redriven nor discarded, and when the newest came."""
+
+    all: int
+    open: int
+    newest: Instant | None
+
+
+class UnknownCodeFigures(AnswerModel):
+    """Carriers' codes that are in no table, and the reports that carried them."""
+
+    codes: int
+    reports: int
+
+
+class PausedPipeline(AnswerModel):
+    """A pipeline that too much poison paused."""
+
+    pipeline: str
+    since: Instant | None
+    reason: str | None
+
+
+class StatusAnswer(AnswerModel):
+    """How everything is doing, at the database's `now`.
+
+    `ignored`: records ignored by pipeline and reason. `recheck`: rows of its queue by kind.
+    """
+
+    now: Instant
+    merchants: int
+    members: int
+    cursors: tuple[CursorLag, ...]
+    ignored: dict[str, dict[str, int]]
+    due: DueFigures
+    outbox: OutboxFigures
+    dead_letters: DeadLetterFigures
+    parked: ParkedAnswer
+    unknown_codes: UnknownCodeFigures
+    recheck: dict[str, int]
+    paused: tuple[PausedPipeline, ...]
+
+
+class DoctorFinding(AnswerModel):
+    """One check: its verdict, what was found, and what to do (null where nothing is)."""
+
+    verdict: Literal["ok", "warning", "wrong"]
+    what: str
+    remedy: str | None
+
+
+class MigrateResult(AnswerModel):
+    """The schema's revision before (null: an empty database) and after."""
+
+    before: str | None
+    after: str
+    changed: bool
+
+
+class TopicResult(AnswerModel):
+    """A topic of the product: whether it was created, and how it differs from what is wanted."""
+
+    topic: str
+    created: bool
+    partitions: int
+    replication: int
+    differs: tuple[str, ...]
+
+
+class WorkerAddress(AnswerModel):
+    """A worker of `points run` and the address of its health and metrics; null: any free port."""
+
+    worker: str
+    url: str | None

@@ -1,0 +1,91 @@
+"""Answers about what is read: `points dlq`, `points cursor`, `points resume`."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from schemas.answers.base import AnswerModel, Instant
+
+
+class DeadLetterListEntry(AnswerModel):
+    """A record that could not be read: where it came from and why it was refused."""
+
+    id: int
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    message: str
+    received_at: Instant
+    redriven_at: Instant | None
+
+
+class DeadLetterAnswer(DeadLetterListEntry):
+    """One dead letter, redacted: `key`, `headers` and `value` show nothing that may be personal."""
+
+    discarded_at: Instant | None
+    pipeline: str
+    merchant_id: str | None
+    timestamp: Instant
+    key: str | None
+    headers: tuple[tuple[str, str | None], ...]
+    value: Any
+    value_bytes: int | None
+
+
+class RedriveResult(AnswerModel):
+    """The ids of the dead letters that were queued for the topics they came from."""
+
+    redriven: tuple[int, ...]
+
+
+class DiscardResult(AnswerModel):
+    """The ids of the dead letters that were given up."""
+
+    discarded: tuple[int, ...]
+
+
+def _zero_is_never(moment: object) -> object:
+    """A cursor that no batch has moved yet has 0 as its time."""
+    return moment or None
+
+
+class CursorAnswer(AnswerModel):
+    """Where a pipeline is in a partition, and what became of its records (I7).
+
+    The counts are of the records from `first_offset` up to `next_offset`. `retired`: a row of a
+    former topic or log, kept as history.
+    """
+
+    pipeline: str
+    topic: str
+    partition: int
+    cluster: str
+    topic_uuid: str
+    first_offset: int
+    next_offset: int
+    applied: int
+    duplicate: int
+    ignored: int
+    parked: int
+    dead: int
+    updated_at: Annotated[Instant | None, BeforeValidator(_zero_is_never)]
+    retired: bool
+
+
+class AdoptedPartition(AnswerModel):
+    """A partition in which a pipeline starts again at `start`, and why."""
+
+    pipeline: str
+    topic: str
+    topic_uuid: str
+    partition: int
+    start: int
+    why: str
+
+
+class ResumeResult(AnswerModel):
+    """The pipelines that were resumed; their next `grace` records do not count as poison."""
+
+    resumed: tuple[str, ...]
+    grace: int

@@ -1,0 +1,126 @@
+-- What is read and what is sent: cursors, outbox, quarantine, and the queue of what is to be looked at again.
+
+-- Where each pipeline stands (I6) and what became of every record (I7).
+CREATE TABLE cursor (
+  pipeline     text NOT NULL,
+  cluster      text NOT NULL,
+  topic_uuid   text NOT NULL,
+  partition    int NOT NULL,
+  topic        text NOT NULL,
+  first_offset bigint NOT NULL,
+  next_offset  bigint NOT NULL,
+  applied      bigint NOT NULL DEFAULT 0,
+  duplicate    bigint NOT NULL DEFAULT 0,
+  ignored      bigint NOT NULL DEFAULT 0,
+  parked       bigint NOT NULL DEFAULT 0,
+  dead         bigint NOT NULL DEFAULT 0,
+  -- Unused yet: offsets that hold no record for us, that is markers and aborted records of transactional producers.
+  control      bigint NOT NULL DEFAULT 0,
+  updated_us   bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (pipeline, cluster, topic_uuid, partition)
+) WITH (fillfactor = 20);
+
+CREATE TABLE ignored_reason (
+  pipeline  text NOT NULL,
+  topic     text NOT NULL,
+  partition int NOT NULL,
+  reason    text NOT NULL,
+  records   bigint NOT NULL,
+  PRIMARY KEY (pipeline, topic, partition, reason)
+) WITH (fillfactor = 50);
+
+CREATE TABLE pipeline_state (
+  pipeline       text PRIMARY KEY,
+  paused_us      bigint,
+  reason         text,
+  grace_position bigint NOT NULL DEFAULT 0
+);
+
+-- A row of kind 1 holds many events: its values, one a line, are far over a page and stored as they are, since packing
+-- them on the way costs more than the pages saved. layout: how value and headers are packed (store/streams/outbox.py).
+CREATE TABLE outbox (
+  shard   smallint NOT NULL,
+  id      bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
+  kind    smallint NOT NULL,
+  layout  smallint NOT NULL DEFAULT 1,
+  key     bytea,
+  value   bytea STORAGE EXTERNAL,
+  headers bytea,
+  events  int NOT NULL DEFAULT 1,
+  PRIMARY KEY (shard, id)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+        toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 50000);
+
+-- Unused yet: rows of the outbox that the broker refuses for good, set aside so that they hold up no others; with the
+-- topic, size and reason for the operator who retries or discards them. Never a points-changed row.
+CREATE TABLE outbox_refused (
+  shard      smallint NOT NULL,
+  id         bigint NOT NULL,
+  kind       smallint NOT NULL,
+  layout     smallint NOT NULL,
+  key        bytea,
+  value      bytea,
+  headers    bytea,
+  topic      text NOT NULL,
+  size       bigint NOT NULL,
+  reason     text NOT NULL,
+  refused_us bigint NOT NULL,
+  PRIMARY KEY (shard, id)
+);
+
+CREATE TABLE quarantine (
+  id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  pipeline     text NOT NULL,
+  topic        text NOT NULL,
+  topic_uuid   text NOT NULL,
+  partition    int NOT NULL,
+  "offset"     bigint NOT NULL,
+  key          bytea,
+  value        bytea,
+  headers      bytea,
+  timestamp_us bigint NOT NULL,
+  merchant_id  text,
+  reason       text NOT NULL,
+  message      text NOT NULL,
+  position     bigint NOT NULL,
+  -- Unused yet: as position, counted by partition, so that two workers never count the same ones.
+  partition_position bigint NOT NULL DEFAULT 0,
+  received_us  bigint NOT NULL,
+  redriven_us  bigint,
+  discarded_us bigint,
+  purged_us    bigint,
+  UNIQUE (topic_uuid, partition, "offset")
+);
+-- Raw bytes may hold personal data: they go after 14 days, the rest of the row stays.
+CREATE INDEX quarantine_to_purge ON quarantine (received_us) WHERE purged_us IS NULL;
+CREATE INDEX quarantine_position ON quarantine (pipeline, position);
+
+-- Unused yet: every parked record by its coordinates, and why it is parked. key names what it waits for.
+CREATE TABLE parked_record (
+  pipeline    text NOT NULL,
+  topic       text NOT NULL,
+  topic_uuid  text NOT NULL,
+  partition   int NOT NULL,
+  "offset"    bigint NOT NULL,
+  merchant_no int NOT NULL,
+  reason      text NOT NULL,
+  key         bytea NOT NULL,
+  first_us    bigint NOT NULL,
+  PRIMARY KEY (topic_uuid, partition, "offset")
+);
+
+-- The one queue of what is to be looked at again. kind: 1 an order, 2 all unbound orders of the merchant, 3 the orders of
+-- a member, 4 the merchant's orders, 5 a tracking number (key names the order, member or number); 3 and 4 mean the orders
+-- created from since_us until before_us. xid is the transaction that asked: the row is worked off when everything that
+-- ran at the same time is over, so that its effects are seen. It leads the key, so that the oldest come first.
+CREATE TABLE recheck (
+  kind          smallint NOT NULL,
+  xid           xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  merchant_no   int NOT NULL,
+  key           bytea NOT NULL,
+  since_us      bigint NOT NULL DEFAULT 0,
+  before_us     bigint NOT NULL DEFAULT 9223372036854775807,
+  not_before_us bigint NOT NULL DEFAULT 0,
+  reached       bytea NOT NULL DEFAULT '',  -- how far a row for many orders has come
+  PRIMARY KEY (kind, xid, merchant_no, key, since_us)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000);

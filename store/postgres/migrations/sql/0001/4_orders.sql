@@ -1,0 +1,70 @@
+-- Orders with their facts and plans, and what belongs to them.
+
+-- Facts of an order (rules/order/facts.py). What SQL has no use for is packed (store/orders/codec.py), since every column
+-- of the hot path costs; the view orders_shown unpacks it for people. settings_no: the version bound to, 0 none in force,
+-- negative not bound yet. No index on anything that changes, so that updates stay HOT.
+CREATE TABLE orders (
+  merchant_no  int NOT NULL,
+  order_id     bytea NOT NULL,
+  settings_no  int NOT NULL,
+  flags        int NOT NULL,
+  member       bytea,
+  record       bytea,
+  record_trail bytea,
+  parcel       bytea,
+  parcel_trail bytea,
+  due_us       bigint,
+  planned      bigint NOT NULL,
+  posted       bytea,
+  reports      bytea,
+  PRIMARY KEY (merchant_no, order_id)
+) WITH (fillfactor = 50);
+-- Whose orders a customer event concerns; with the id, so that a member's thousands are read page by page. Nothing in it
+-- changes once an order has its member, so updates stay HOT.
+CREATE INDEX orders_member ON orders (merchant_no, member, order_id) WHERE member IS NOT NULL;
+CREATE INDEX orders_unbound ON orders (merchant_no, order_id) WHERE settings_no < 0;
+
+-- Read only when orders.flags says so: the parcels behind the first, and returns.
+CREATE TABLE parcel (
+  merchant_no int NOT NULL,
+  order_id    bytea NOT NULL,
+  parcel_id   bytea NOT NULL,
+  flags       int NOT NULL,
+  parcel      bytea NOT NULL,
+  trail       bytea,
+  PRIMARY KEY (merchant_no, order_id, parcel_id)
+);
+CREATE TABLE return_order (
+  merchant_no int NOT NULL,
+  order_id    bytea NOT NULL,
+  return_id   bytea NOT NULL,
+  version     bytea NOT NULL,
+  status_no   int NOT NULL,
+  total       bigint NOT NULL,
+  trail       bytea,
+  PRIMARY KEY (merchant_no, order_id, return_id)
+);
+
+CREATE TABLE due (
+  merchant_no int NOT NULL,
+  due_us      bigint NOT NULL,
+  order_id    bytea NOT NULL,
+  PRIMARY KEY (merchant_no, due_us, order_id)
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.2);
+
+CREATE TABLE customer (
+  merchant_no   int NOT NULL,
+  member        bytea NOT NULL,
+  version       bytea NOT NULL,
+  registered_us bigint,
+  is_member     boolean,
+  PRIMARY KEY (merchant_no, member)
+) WITH (fillfactor = 80);
+
+-- Orders that were split: a child is bound to settings as its parent is (SPEC 1.7).
+CREATE TABLE family (
+  merchant_no int NOT NULL,
+  parent_id   bytea NOT NULL,
+  child_id    bytea NOT NULL,
+  PRIMARY KEY (merchant_no, parent_id, child_id)
+);

@@ -1,0 +1,62 @@
+-- What carriers report: tracking numbers, reports without an order, codes.
+
+-- One row a tracking number: which orders ever named it (append-only), and what carriers reported for it. Locked before
+-- the orders, so that a report and the order that names its number always see each other. flags: 1 some report is
+-- ambiguous.
+CREATE TABLE tracking (
+  number   bytea PRIMARY KEY,
+  first_us bigint NOT NULL,
+  flags    int NOT NULL DEFAULT 0,
+  claims   bytea,
+  reports  bytea
+) WITH (fillfactor = 50);
+CREATE INDEX tracking_unmatched ON tracking (first_us) WHERE claims IS NULL;
+CREATE INDEX tracking_ambiguous ON tracking (number) WHERE flags & 1 = 1;
+
+-- Reports that name an order, but no merchant, and whose order is not known, or known of several merchants.
+CREATE TABLE awaiting_order (
+  order_id bytea NOT NULL,
+  report   bytea NOT NULL,
+  first_us bigint NOT NULL,
+  PRIMARY KEY (order_id, report)
+);
+CREATE INDEX awaiting_order_first ON awaiting_order (first_us);
+
+-- Codes that no table has: how often and with which text; the reports that carried them, to look at again when an
+-- operator adds the code. After the first thousand of a service they are counted under one label.
+CREATE TABLE unknown_code (
+  carrier  text NOT NULL,
+  service  text NOT NULL,
+  code     text NOT NULL,
+  shown    text NOT NULL,
+  reports  bigint NOT NULL,
+  first_us bigint NOT NULL,
+  last_us  bigint NOT NULL,
+  PRIMARY KEY (carrier, service, code)
+);
+CREATE TABLE unknown_report (
+  carrier     text NOT NULL,
+  service     text NOT NULL,
+  code        text NOT NULL,
+  merchant_no int NOT NULL,  -- 0: key is a tracking number, else an order id
+  key         bytea NOT NULL,
+  PRIMARY KEY (carrier, service, code, merchant_no, key)
+);
+
+-- Codes that operators added or changed, over the shipped tables: the newest version of a code counts, all are kept.
+CREATE TABLE carrier_code (
+  version    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  carrier    text NOT NULL,
+  service    text NOT NULL,
+  code       text NOT NULL,
+  meaning    smallint,  -- null: back to the shipped table
+  note       text NOT NULL,
+  applied_us bigint NOT NULL,
+  applied_by text NOT NULL
+);
+
+-- How many reports without an order were forgotten after 180 days.
+CREATE TABLE purged_report (
+  kind    text PRIMARY KEY,
+  reports bigint NOT NULL
+);

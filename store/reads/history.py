@@ -1,0 +1,72 @@
+"""A member's ledger entries, a page at a time."""
+
+from typing import Any
+
+from sqlalchemy import and_, bindparam, select
+
+from schemas.answers.members import HistoryEntry
+from schemas.events import POINTS_CHANGE_TYPES, PointsChangeType
+from schemas.packing import pack_id, unpack_id
+from store.ledger.ledger import EntryType
+from store.postgres import tables
+from store.reads.balance import ACCOUNT
+from store.reads.execute import mappings, rows
+from store.reads.snapshot import Database, merchant_number, snapshot
+
+_ledger, _note = tables.ledger.c, tables.entry_note.c
+
+# Columns have the names of the answer. The text of an entry is erasable (I3), so it lies in a row
+# of its own, which may be missing.
+_HISTORY = (
+    select(
+        _ledger.sequence,
+        _ledger.type,
+        _ledger.points,
+        (_ledger.available + _ledger.held - _ledger.debt).label("balance_after"),
+        _ledger.order_id,
+        _ledger.expires_us.label("expires_at"),
+        _ledger.occurred_us.label("occurred_at"),
+        _ledger.recorded_us.label("recorded_at"),
+        _note.reason,
+        _note.performer_id.label("performer"),
+    )
+    .outerjoin_from(
+        tables.ledger,
+        tables.entry_note,
+        and_(_note.account_no == _ledger.account_no, _note.sequence == _ledger.sequence),
+    )
+    .where(_ledger.account_no == bindparam("account_no"), _ledger.sequence > bindparam("after"))
+    .order_by(_ledger.sequence)
+    .limit(bindparam("limit"))
+)
+
+
+TYPE_WORDS: dict[int, PointsChangeType] = {
+    EntryType[word].value: word for word in POINTS_CHANGE_TYPES
+}
+"""The contract's word for each type of entry as it is stored."""
+
+
+def history(
+    connection: Database, merchant_id: str, member_id: str, after: int, limit: int
+) -> list[HistoryEntry]:
+    """Up to `limit` entries behind sequence `after`, oldest first. Raises UnknownMerchant."""
+    with snapshot(connection) as cursor:
+        number = merchant_number(cursor, merchant_id)
+        accounts = rows(cursor, ACCOUNT, merchant_no=number, member=pack_id(member_id))
+        if not accounts:
+            return []
+        account_no = accounts[0][0]
+        found = mappings(cursor, _HISTORY, account_no=account_no, after=after, limit=limit)
+    return [_entry(row) for row in found]
+
+
+def _entry(row: dict[str, Any]) -> HistoryEntry:
+    order_id = row["order_id"]
+    return HistoryEntry.model_validate(
+        row
+        | {
+            "type": TYPE_WORDS[row["type"]],
+            "order_id": unpack_id(order_id) if order_id is not None else None,
+        }
+    )

@@ -1,0 +1,196 @@
+"""One order with all that is known of it: what `explain` tells of."""
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Integer,
+    LargeBinary,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+)
+
+from rules.explain.view import OrderEntry, OrderView, ParentOrder, SettingsVersion, TrackedNumber
+from rules.order.carrier_reports import numbers_of
+from rules.order.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, CarrierReport, OrderFacts
+from schemas.packing import pack_id, unpack_id
+from store.carriers import tracking
+from store.carriers.tracking import StoredReport
+from store.orders import customers, families
+from store.orders.orders import OrderRow, read_rows
+from store.postgres import tables
+from store.postgres.interning import InternedStrings
+from store.reads.execute import Cursor, one_row, rows
+from store.reads.history import TYPE_WORDS
+from store.reads.settings import version_of
+from store.reads.snapshot import Database, merchant_number, now, snapshot
+from store.settings import app_installs
+
+_account, _ledger, _orders = tables.account.c, tables.ledger.c, tables.orders.c
+_merchant_no = bindparam("merchant_no", type_=BigInteger)
+_BITS = literal(40, Integer)
+
+# The columns of the statement that intake locks orders with, without the lock: looking must not
+# make intake wait.
+_ORDER = select(tables.orders).where(
+    _orders.merchant_no == bindparam("merchant_no"), _orders.order_id == bindparam("order_id")
+)
+_ACCOUNT_NOS = select(_account.account_no).where(
+    _account.merchant_no == bindparam("merchant_no"),
+    _account.member == any_(bindparam("members", type_=ARRAY(LargeBinary))),
+)
+_ENTRIES = (
+    select(
+        _account.member,
+        _ledger.sequence,
+        _ledger.type,
+        _ledger.entry_no,
+        _ledger.points,
+        _ledger.expires_us,
+        _ledger.occurred_us,
+        _ledger.recorded_us,
+    )
+    .join_from(tables.ledger, tables.account, _account.account_no == _ledger.account_no)
+    .where(_ledger.order_id == bindparam("order_id"))
+    .order_by(_ledger.recorded_us, _ledger.account_no, _ledger.sequence)
+)
+_ENTRIES_IN_ACCOUNTS = _ENTRIES.where(
+    _ledger.account_no == any_(bindparam("accounts", type_=ARRAY(BigInteger)))
+)
+# For orders whose members changed more than once. A merchant's accounts are one range of the
+# ledger's key: the upper bits of an account number, above these 40, are the merchant's.
+_ENTRIES_OF_MERCHANT = _ENTRIES.where(
+    _ledger.account_no >= _merchant_no.op("<<")(_BITS),
+    _ledger.account_no < (_merchant_no + 1).op("<<")(_BITS),
+)
+_AWAITING = select(func.count()).where(tables.awaiting_order.c.order_id == bindparam("order_id"))
+
+
+def order_view(connection: Database, merchant_id: str, order_id: str) -> OrderView:
+    """The order and what was posted for it; empty facts for one we have no record of.
+
+    Raises UnknownMerchant.
+    """
+    key, words = pack_id(order_id), InternedStrings(connection)
+    with snapshot(connection) as cursor:
+        number, moment = merchant_number(cursor, merchant_id), now(cursor)
+        newest = version_of(cursor, number, None)
+        found = rows(cursor, _ORDER, merchant_no=number, order_id=key)
+        if not found:
+            return OrderView(
+                now=moment,
+                facts=OrderFacts(),
+                planned=0,
+                due_at=None,
+                entries=(),
+                settings=None,
+                newest=newest,
+            )
+        (row,) = with_buyers(cursor, read_rows(cursor, found, words).values())
+        return OrderView(
+            now=moment,
+            facts=row.facts,
+            planned=row.planned,
+            due_at=row.due_us,
+            entries=tuple(_entries(cursor, number, key, row.facts)),
+            settings=_bound_version(cursor, number, row.facts),
+            newest=newest,
+            installs=app_installs.installs(cursor).get(number, ()),
+            parent=_parent(cursor, number, row.facts),
+            numbers=tuple(_numbers(cursor, number, row.facts, words)),
+            awaiting=one_row(cursor, _AWAITING, order_id=key)[0],
+        )
+
+
+def _bound_version(cursor: Cursor, merchant_no: int, facts: OrderFacts) -> SettingsVersion | None:
+    if facts.settings_no <= NOTHING_IN_FORCE:
+        return None
+    return version_of(cursor, merchant_no, facts.settings_no)
+
+
+def with_buyers(cursor: Cursor, order_rows: Iterable[OrderRow]) -> list[OrderRow]:
+    """The orders, each with what is known of its member (SPEC 1.5) and of its parent (SPEC 1.8)."""
+    listed = list(order_rows)
+    members = {}
+    for row in listed:
+        record = row.facts.record
+        if record is not None and record.member:
+            members[row.key] = (row.merchant_no, record.member)
+    buyers = customers.buyers(cursor, sorted(set(members.values()))) if members else {}
+    for row in listed:
+        if row.key in members:
+            row.facts.buyer = buyers.get(members[row.key], UNKNOWN_BUYER)
+        _parent(cursor, row.merchant_no, row.facts)
+    return listed
+
+
+def _parent(cursor: Cursor, merchant_no: int, facts: OrderFacts) -> ParentOrder | None:
+    """The order it was split from, if any; notes in the facts when that one was bound."""
+    parent = facts.record.parent if facts.record is not None else None
+    if parent is None:
+        return None
+    key = (merchant_no, parent)
+    known = families.ancestors(cursor, [key])
+    facts.bound_at = families.chosen_at(key, known)
+    return ParentOrder(unpack_id(parent), known[key].settings_no if key in known else None)
+
+
+def _numbers(
+    cursor: Cursor, merchant_no: int, facts: OrderFacts, words: InternedStrings
+) -> Iterator[TrackedNumber]:
+    numbers = sorted(numbers_of(facts))
+    found = tracking.read(cursor, numbers) if numbers else {}
+    for number, row in found.items():
+        stored = tracking.unpack_reports(row.reports.items(), words)
+        reports = (
+            as_fact(report, number) for report in stored if report.merchant_no in (0, merchant_no)
+        )
+        ambiguous = bool(row.flags & tracking.AMBIGUOUS)
+        yield TrackedNumber(number, len(row.claims), ambiguous, tuple(reports))
+
+
+def as_fact(report: StoredReport, number: bytes) -> CarrierReport:
+    """A report that is kept with its number, in the form in which orders keep theirs."""
+    return CarrierReport(
+        at=report.at,
+        meaning=report.meaning,
+        number=number,
+        service=report.service,
+        code=report.code,
+        return_leg=report.return_leg,
+    )
+
+
+def _entries(
+    cursor: Cursor, merchant_no: int, order_id: bytes, facts: OrderFacts
+) -> list[OrderEntry]:
+    """The order's entries in the order in which they were recorded, over all accounts."""
+    posted = facts.posted
+    if not posted.entries:
+        return []
+    holders = {posted.holder, facts.record.member if facts.record is not None else None} - {None}
+    found = rows(cursor, _ACCOUNT_NOS, merchant_no=merchant_no, members=list(holders))
+    accounts = {row[0] for row in found}
+    if posted.account_no is not None:
+        accounts.add(posted.account_no)
+    entries = rows(cursor, _ENTRIES_IN_ACCOUNTS, accounts=list(accounts), order_id=order_id)
+    numbered = sum(1 for entry in entries if entry[3] is not None)
+    if numbered < posted.entries:  # some are in accounts of members before the last two
+        entries = rows(cursor, _ENTRIES_OF_MERCHANT, merchant_no=merchant_no, order_id=order_id)
+    return [
+        OrderEntry(
+            member_id=unpack_id(member),
+            sequence=sequence,
+            type=TYPE_WORDS[kind],
+            numbered=entry_no is not None,
+            points=points,
+            expires_at=expires,
+            occurred_at=occurred,
+            recorded_at=recorded,
+        )
+        for member, sequence, kind, entry_no, points, expires, occurred, recorded in entries
+    ]

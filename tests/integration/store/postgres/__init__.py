@@ -1,0 +1,1 @@
+"""PostgreSQL itself: tables against migrations."""

@@ -1,0 +1,1 @@
+"""Old code on the new schema: workers of both overlap during an upgrade."""

@@ -1,0 +1,88 @@
+"""Every `--json` of the command line is a model of schemas.answers, with a published schema."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+import typer.main
+
+from cli.commands import run
+from cli.main import app
+from processors.runtime.supervisor import ChildSpec
+from schemas import publish
+from schemas.answers import ANSWERS
+from schemas.answers.members import HistoryEntry
+from schemas.answers.streams import CursorAnswer
+from schemas.ids import NEVER
+
+
+def commands(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """All commands by their names, such as `dlq-list`."""
+    parts = getattr(command, "commands", None)
+    if parts is None:
+        yield name, command
+        return
+    for part, inner in parts.items():
+        yield from commands(inner, f"{name}-{part}" if name else part)
+
+
+def test_every_command_that_prints_json_has_an_answer_and_the_reverse() -> None:
+    printing = {
+        name
+        for name, command in commands(typer.main.get_command(app))
+        if any("--json" in parameter.opts for parameter in command.params)
+    }
+    # `--ambiguous` lists more than the counts.
+    assert printing | {"carriers-parked-ambiguous"} == ANSWERS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERS))
+def test_the_published_schema_has_the_keys_in_their_order_and_all_are_required(name: str) -> None:
+    model, is_list = ANSWERS[name]
+    schema = json.loads((publish.PUBLISHED / "answers" / f"{name}.schema.json").read_text("utf-8"))
+    if is_list:
+        assert schema["type"] == "array"
+        schema = schema["$defs"][schema["items"]["$ref"].rpartition("/")[2]]
+    assert list(schema["properties"]) == list(model.model_fields)
+    assert schema["required"] == list(model.model_fields)
+
+
+def test_instants_are_text_in_json_and_never_is_null() -> None:
+    entry = HistoryEntry(
+        sequence=1,
+        type="granted",
+        points=5,
+        balance_after=5,
+        order_id="o",
+        reason=None,
+        performer=None,
+        expires_at=NEVER,
+        occurred_at=1_577_836_800_000_000,
+        recorded_at=1_577_836_800_250_000,
+    )
+    printed = entry.model_dump_json()
+    assert json.loads(printed)["expires_at"] is None
+    assert json.loads(printed)["occurred_at"] == "2020-01-01T00:00:00Z"
+    assert json.loads(printed)["recorded_at"] == "2020-01-01T00:00:00.250Z"
+    assert HistoryEntry.model_validate_json(printed).recorded_at == entry.recorded_at
+
+
+def test_a_cursor_that_no_batch_has_moved_has_no_time() -> None:
+    fields = dict.fromkeys(CursorAnswer.model_fields, 0) | {
+        "pipeline": "intake",
+        "topic": "t",
+        "cluster": "c",
+        "topic_uuid": "u",
+        "retired": False,
+    }
+    assert CursorAnswer.model_validate(fields).updated_at is None
+
+
+def test_the_table_of_workers_is_printed_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    run._print([ChildSpec("intake", "intake-1", 9464)], "127.0.0.1", as_json=True)
+    printed = capsys.readouterr().out
+    assert printed.endswith("\n")
+    assert orjson.dumps(orjson.loads(printed)).decode() == printed.strip()
+    assert orjson.loads(printed) == [{"worker": "intake-1", "url": "http://127.0.0.1:9464"}]
