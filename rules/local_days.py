@@ -26,14 +26,20 @@ _zone = lru_cache(maxsize=None)(ZoneInfo)
 
 
 def local_date(moment: Micros, zone: str) -> date:
-    """The date that a clock in the zone (IANA name) shows at the instant, which must lie between FIRST and LAST."""
+    """The date that a clock in the zone (IANA name) shows at the instant.
+
+    The instant must lie between FIRST and LAST.
+    """
     day = date_of_quarter(moment // QUARTER, zone)
     return day if day is not None else _local(moment // SECOND, zone).date()
 
 
 @lru_cache(maxsize=1 << 14)
 def date_of_quarter(quarter: int, zone: str) -> date | None:
-    """The local date of all instants of a quarter hour (counted from the epoch), or None if it has not just one."""
+    """The local date of all instants of a quarter hour; None if it has more than one.
+
+    Quarter hours are counted from the epoch.
+    """
     first = _local(quarter * _QUARTER_SECONDS, zone)
     last = _local((quarter + 1) * _QUARTER_SECONDS - 1, zone)
     if first.utcoffset() != last.utcoffset() or first.date() != last.date():
@@ -57,7 +63,7 @@ def start_of_day(day: date, zone: str) -> Micros:
 
 
 def _jump_over(midnight: datetime, low: int, high: int, zone: str) -> int:
-    """The first second in low..high at which the local clock is at or past a midnight that it never shows."""
+    """The first second in low..high at which the local clock is past a midnight that it skips."""
     while low < high:
         middle = (low + high) // 2
         if _local(middle, zone).replace(tzinfo=None) < midnight:

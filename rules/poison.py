@@ -1,4 +1,7 @@
-"""When too much is unreadable to go on: a bad deploy must not drain a topic into the dead letters (DESIGN 2.6)."""
+"""When too much is unreadable to go on (DESIGN 2.6).
+
+A bad deploy must not drain a topic into the dead letters.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +9,10 @@ from typing import NamedTuple
 
 
 class Poisoned(NamedTuple):
-    """One unreadable record: its place in the pipeline's count of records, and its merchant if it tells one."""
+    """One unreadable record: its place in the pipeline's count of records, and its merchant.
+
+    The merchant is None where the record names none.
+    """
 
     position: int
     merchant_id: str | None
@@ -14,7 +20,10 @@ class Poisoned(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """So many in a row, or this share of the last `window` records, over at least `merchants` merchants."""
+    """So many in a row, or this share of the last `window` records.
+
+    They must come from at least `merchants` merchants.
+    """
 
     in_a_row: int
     window: int

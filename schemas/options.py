@@ -1,4 +1,4 @@
-"""The table of delivery options: at which delivery status an option's parcel is final (SPEC 2.2)."""
+"""The table of delivery options: at which status an option's parcel is final (SPEC 2.2)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class DeliveryOption:
 
 
 class OptionsTableError(ValueError):
-    """The table of delivery options has a row that says nothing, says two things, or cannot be read."""
+    """A row of the table of delivery options is missing, ambiguous or unreadable."""
 
 
 @cache

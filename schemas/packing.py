@@ -1,4 +1,7 @@
-"""Upstream ids, narrow: 24 hexadecimal digits (which begin with a time, so indexes stay local) become 12 bytes."""
+"""Upstream ids, narrow: 24 hexadecimal digits become 12 bytes.
+
+They begin with a time, so indexes stay local.
+"""
 
 _OTHER = b"\xff"
 """Begins an id of any other form. No UTF-8 text contains this byte, so nothing is ambiguous."""

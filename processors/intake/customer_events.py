@@ -1,6 +1,6 @@
-"""What concerns orders from beside them: customers, and the app being installed or uninstalled (SPEC 1.5, 1.8).
+"""Customers, and the app being installed or uninstalled: what concerns many orders (SPEC 1.5, 1.8).
 
-Such a record is kept, and the orders that it may change are asked to be looked at again; nothing is
+Such a record is kept, and the orders that it may change are put into the recheck queue; nothing is
 decided here.
 """
 
@@ -33,7 +33,7 @@ class CustomerAndAppEvents:
     def apply(
         self,
         cursor: Cursor,
-        said: Sequence[CustomerEvent | AppInstallEvent],
+        events: Sequence[CustomerEvent | AppInstallEvent],
         merchants: Merchants,
         counts: Mapping[PartitionId, Counts],
     ) -> int:
@@ -44,47 +44,41 @@ class CustomerAndAppEvents:
         Call it after `settle`, once a batch: it locks customers and moves the settings epoch, and a
         batch that is rolled back must not have remembered an epoch that another one will be given.
         """
-        told = [one for one in said if isinstance(one, CustomerEvent)]
-        if told:
-            _keep_customers(cursor, told, merchants, counts)
-        heard = [one for one in said if isinstance(one, AppInstallEvent)]
-        return self._keep_applications(cursor, heard, merchants, counts) if heard else 0
+        customer_events = [event for event in events if isinstance(event, CustomerEvent)]
+        if customer_events:
+            _keep_customers(cursor, customer_events, merchants, counts)
+        app_events = [event for event in events if isinstance(event, AppInstallEvent)]
+        return self._keep_installs(cursor, app_events, merchants, counts) if app_events else 0
 
-    def _keep_applications(
+    def _keep_installs(
         self,
         cursor: Cursor,
-        said: Sequence[AppInstallEvent],
+        events: Sequence[AppInstallEvent],
         merchants: Merchants,
         counts: Mapping[PartitionId, Counts],
     ) -> int:
         ours: list[tuple[ApplicationEvent, Counts]] = []
-        for one in said:
-            count = counts[one.record.place]
-            if one.application_id != self._application_id:
+        for event in events:
+            count = counts[event.record.place]
+            if event.application_id != self._application_id:
                 count.ignore(OTHER_APPLICATION)
-            else:
-                ours.append(
-                    (
-                        ApplicationEvent(merchants.number(one.merchant_id), one.at, one.installed),
-                        count,
-                    )
-                )
+                continue
+            merchant_no = merchants.numbers[event.merchant_id]
+            ours.append((ApplicationEvent(merchant_no, event.at, event.installed), count))
         if not ours:
             return 0
-        new = app_installs.add(cursor, [event for event, _ in ours])
+        new = app_installs.add(cursor, [install for install, _ in ours])
         moved = int(bool(new))
         if moved:
             merchants.change(cursor)
-            recheck.add(
-                cursor,
-                [
-                    RecheckRequest(RecheckKind.SINCE, event.merchant_no, since_us=event.at)
-                    for event in new
-                ],
-            )
-        for event, count in ours:
-            if event in new:
-                new.remove(event)
+            since = [
+                RecheckRequest(RecheckKind.SINCE, install.merchant_no, since_us=install.at)
+                for install in new
+            ]
+            recheck.add(cursor, since)
+        for install, count in ours:
+            if install in new:
+                new.remove(install)  # a repeat within the batch is a duplicate
                 count.applied += 1
             else:
                 count.duplicate += 1
@@ -93,43 +87,43 @@ class CustomerAndAppEvents:
 
 def _keep_customers(
     cursor: Cursor,
-    said: Sequence[CustomerEvent],
+    events: Sequence[CustomerEvent],
     merchants: Merchants,
     counts: Mapping[PartitionId, Counts],
 ) -> None:
-    keyed = [((merchants.number(one.merchant_id), one.member), one) for one in said]
+    keyed = [((merchants.numbers[event.merchant_id], event.member), event) for event in events]
     known = customers.lock(cursor, {key for key, _ in keyed})
     newest: dict[CustomerKey, Customer] = {}
-    for key, one in keyed:
+    for key, event in keyed:
         before = newest.get(key) or known.get(key)
-        count = counts[one.record.place]
-        if before is None or one.version > before.version:
-            newest[key] = Customer(one.version, Buyer(one.is_member, one.registered_at))
+        count = counts[event.record.place]
+        if before is None or event.version > before.version:
+            newest[key] = Customer(event.version, Buyer(event.is_member, event.registered_at))
             count.applied += 1
-        elif one.version == before.version:
+        elif event.version == before.version:
             count.duplicate += 1
         else:
             count.ignore(STALE)
     customers.write(cursor, newest, known)
-    recheck.add(cursor, _concerned(newest, known))
+    recheck.add(cursor, _concerned_orders(newest, known))
 
 
-def _concerned(
+def _concerned_orders(
     newest: Mapping[CustomerKey, Customer], known: Mapping[CustomerKey, Customer]
 ) -> list[RecheckRequest]:
-    """The members' orders on which the new word and the old one differ: none, as a rule, or none that exist."""
-    asked = []
+    """Requests for the orders whose eligibility the new records change; usually there are none.
+
+    These are a member's orders created between the two moments before which orders earn nothing.
+    """
+    requests: list[RecheckRequest] = []
     for (merchant_no, member), customer in newest.items():
         before = known.get((merchant_no, member))
-        since, until = sorted(
-            (
-                refused_before(customer.buyer),
-                refused_before(before.buyer if before else UNKNOWN_BUYER),
-            )
-        )
-        if since != until:
-            asked.append(RecheckRequest(RecheckKind.MEMBER, merchant_no, member, since, until))
-    return asked
+        new = refused_before(customer.buyer)
+        old = refused_before(before.buyer if before else UNKNOWN_BUYER)
+        if new != old:
+            since, until = sorted((new, old))
+            requests.append(RecheckRequest(RecheckKind.MEMBER, merchant_no, member, since, until))
+    return requests
 
 
 def refused_before(buyer: Buyer) -> Micros:

@@ -1,19 +1,11 @@
-"""From a record's bytes to what it says, or why it says nothing."""
+"""From the bytes of records to typed events, or why a record has none (step 1 of intake)."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from processors.runtime.kafka.feed import Record
-from rules.order.facts import OrderFacts, OrderRecord, ParcelRecord, ReturnOrder
-from rules.order.folding import (
-    APPLIED,
-    DUPLICATE,
-    Outcome,
-    fold_bare_remove,
-    fold_order,
-    fold_parcel,
-    fold_return,
-)
+from rules.order.facts import OrderRecord, ParcelRecord, ReturnOrder
 from rules.order.records import (
     instant_of,
     micros_of,
@@ -28,7 +20,7 @@ from rules.order.records import (
 from rules.order.trail import Version
 from schemas.ids import Micros
 from schemas.packing import pack_id
-from schemas.upstream.envelope import Envelope, Kind, Unreadable, read
+from schemas.upstream.envelope import Envelope, RecordKind, Unreadable, read
 from schemas.upstream.reports import RawReport
 from schemas.upstream.resources import (
     ApplicationResource,
@@ -42,28 +34,26 @@ from schemas.upstream.resources import (
 REMOVE = "order/remove"
 INSTALL = "application/install"
 LONGEST_TEXT = 200
-"""Characters of a carrier's code or text that are looked at: the tables' own are shorter, what
-follows is remarks.
+"""Characters of a carrier's code or text that count: those of the tables are shorter, the rest is
+remarks.
 """
 
 
 class OrderEvent(NamedTuple):
-    """What one record says about one order."""
+    """What one record says about one order.
+
+    `newest_at` is the latest version in it: a nested delivery has a version of its own.
+    """
 
     record: Record
     merchant_id: str
     order_id: bytes
     version: Version
+    newest_at: Micros
     order: OrderRecord | None = None
     tier: str | None = None
     parcel: ParcelRecord | None = None
     returned: ReturnOrder | None = None
-
-    def newest_at(self) -> Micros:
-        """The latest version in it: a nested delivery has one of its own."""
-        return (
-            self.version.at if self.parcel is None else max(self.version.at, self.parcel.version.at)
-        )
 
     def words(self) -> Iterable[str | None]:
         """The open enumerations in it, which need numbers before they are stored."""
@@ -82,37 +72,16 @@ class OrderEvent(NamedTuple):
 
     def numbers(self) -> set[bytes]:
         """The tracking numbers that it names, normalised."""
-        found = set()
-        if self.order is not None and self.order.tracking is not None:
-            found.add(self.order.tracking)
-        if self.parcel is not None and self.parcel.tracking is not None:
-            found.add(self.parcel.tracking)
-        return found
-
-    def fold(self, facts: OrderFacts) -> Outcome:
-        """Folds it into the facts of its order."""
-        if self.order is not None:
-            outcome = fold_order(facts, self.order, self.tier)
-            if self.parcel is None:
-                return outcome
-            parcel = fold_parcel(facts, self.parcel)
-            return (
-                parcel
-                if outcome is not APPLIED and (parcel is APPLIED or outcome is DUPLICATE)
-                else outcome
-            )
-        if self.parcel is not None:
-            return fold_parcel(facts, self.parcel)
-        if self.returned is not None:
-            return fold_return(facts, self.returned)
-        return fold_bare_remove(facts, self.version)
+        order = self.order.tracking if self.order is not None else None
+        parcel = self.parcel.tracking if self.parcel is not None else None
+        return {number for number in (order, parcel) if number is not None}
 
 
 class CarrierReportEvent(NamedTuple):
-    """What a carrier reported of a parcel, before its code is looked up and its order found (SPEC 6).
+    """What a carrier reported of a parcel, before its code and its order are looked up (SPEC 6).
 
     `number` is the normalised tracking number, empty when there is none; then there is an
-    `order_id`. Of `code` and `text` at least one is there.
+    `order_id`. At least one of `code` and `text` is there.
     """
 
     record: Record
@@ -126,13 +95,14 @@ class CarrierReportEvent(NamedTuple):
     text: str | None
     return_leg: bool
 
+    @property
     def newest_at(self) -> Micros:
         """When it happened: a report has no version."""
         return self.at
 
 
 class CustomerEvent(NamedTuple):
-    """What a customer's record says of being a member (SPEC 1.5, 1.9); None is not known."""
+    """What a customer's record says about membership (SPEC 1.5, 1.9); None: it does not say."""
 
     record: Record
     merchant_id: str
@@ -141,6 +111,7 @@ class CustomerEvent(NamedTuple):
     is_member: bool | None
     registered_at: Micros | None
 
+    @property
     def newest_at(self) -> Micros:
         """The version's time."""
         return self.version.at
@@ -159,16 +130,90 @@ class AppInstallEvent(NamedTuple):
     installed: bool
     application_id: str
 
+    @property
     def newest_at(self) -> Micros:
         """The later of the version's time and the event's."""
         return max(self.version.at, self.at)
 
 
 DecodedEvent: TypeAlias = OrderEvent | CarrierReportEvent | CustomerEvent | AppInstallEvent
+PoisonRecord: TypeAlias = tuple[Record, Unreadable]
 
 
-def decode(record: Record, likely: Kind) -> DecodedEvent | str:
-    """What the record says; a reason (a word) when it says nothing about points.
+@dataclass(slots=True)
+class DecodedBatch:
+    """A batch of records by what they are.
+
+    `ignored` names the reason of each; `newest_at` is the latest version of all events.
+    """
+
+    orders: list[OrderEvent] = field(default_factory=list)
+    reports: list[CarrierReportEvent] = field(default_factory=list)
+    customers_and_apps: list[CustomerEvent | AppInstallEvent] = field(default_factory=list)
+    ignored: list[tuple[Record, str]] = field(default_factory=list)
+    poison: list[PoisonRecord] = field(default_factory=list)
+    newest_at: Micros = 0
+
+    def merchant_ids(self) -> set[str]:
+        """The merchants that the events name."""
+        events: list[DecodedEvent] = [*self.orders, *self.reports, *self.customers_and_apps]
+        return {event.merchant_id for event in events if event.merchant_id is not None}
+
+    def until(self, latest: Micros) -> "DecodedBatch":
+        """The batch with every event newer than `latest` made poison (SPEC 7).
+
+        A new batch, as the same records may be decided again, a little later.
+        """
+        poison = list(self.poison)
+        return DecodedBatch(
+            orders=_until(latest, self.orders, poison),
+            reports=_until(latest, self.reports, poison),
+            customers_and_apps=_until(latest, self.customers_and_apps, poison),
+            ignored=self.ignored,
+            poison=poison,
+            newest_at=latest,
+        )
+
+
+_Event = TypeVar("_Event", bound=DecodedEvent)
+
+
+def _until(latest: Micros, events: Sequence[_Event], poison: list[PoisonRecord]) -> list[_Event]:
+    in_time: list[_Event] = []
+    for event in events:
+        if event.newest_at <= latest:
+            in_time.append(event)
+            continue
+        field_ = "occurred_at" if isinstance(event, CarrierReportEvent) else "updated_at"
+        message = f"{field_} lies more than 24 hours ahead"
+        poison.append((event.record, Unreadable("future_version", message, event.merchant_id)))
+    return in_time
+
+
+def decode_batch(records: Iterable[Record], likely: Mapping[str, RecordKind]) -> DecodedBatch:
+    """The events of some records. `likely` names the kind that a topic mostly carries."""
+    batch = DecodedBatch()
+    for record in records:
+        try:
+            event = decode(record, likely[record.place.topic])
+        except Unreadable as error:
+            batch.poison.append((record, error))
+            continue
+        if isinstance(event, str):
+            batch.ignored.append((record, event))
+            continue
+        batch.newest_at = max(batch.newest_at, event.newest_at)
+        if isinstance(event, OrderEvent):
+            batch.orders.append(event)
+        elif isinstance(event, CarrierReportEvent):
+            batch.reports.append(event)
+        else:
+            batch.customers_and_apps.append(event)
+    return batch
+
+
+def decode(record: Record, likely: RecordKind) -> DecodedEvent | str:
+    """The event in a record; a reason (a word) when it has none that concerns points.
 
     Raises Unreadable for poison.
     """
@@ -176,37 +221,46 @@ def decode(record: Record, likely: Kind) -> DecodedEvent | str:
     value = message.value()
     if value is None:
         return "null_value"
-    got = read(value, likely)
-    if isinstance(got, str):
+    kind_and_content = read(value, likely)
+    if isinstance(kind_and_content, str):
         return "unknown_topic"
-    kind, content = got
+    kind, content = kind_and_content
     if kind == "report":
         return _report(record, content)
-    return _DECODERS[kind](record, content, message.timestamp()[1] * 1000, value)
+    received = message.timestamp()[1] * 1000
+    return _DECODERS[kind](record, content, received, value)
+
+
+# The events below are made by position, as one is made for every record: record, merchant_id,
+# order_id, version, newest_at, order, tier, parcel, returned.
 
 
 def _order(
     record: Record, envelope: Envelope[OrderResource], received: Micros, value: bytes
 ) -> OrderEvent:
-    order = envelope.resource
-    version = version_of(envelope, own_micros(order), received, value)
-    told = order_record(order, version, removed=envelope.topic == REMOVE)
-    parcel = None
-    if order.order_delivery is not None:
-        own = own_micros(order.order_delivery)
-        at = version if own is None else Version(own, version.ts, version.digest)
-        parcel = parcel_record(order.order_delivery, at)
+    resource = envelope.resource
+    version = version_of(envelope, own_micros(resource), received, value)
+    order = order_record(resource, version, removed=envelope.topic == REMOVE)
+    tier, parcel, newest_at = tier_of(resource), None, version.at
+    delivery = resource.order_delivery
+    if delivery is not None:
+        # A nested delivery without a time of its own is as new as its order.
+        own = own_micros(delivery)
+        own_version = version if own is None else Version(own, version.ts, version.digest)
+        parcel = parcel_record(delivery, own_version)
+        newest_at = max(newest_at, own_version.at)
+    order_id = pack_id(resource.id)
     return OrderEvent(
-        record, envelope.merchant_id, pack_id(order.id), version, told, tier_of(order), parcel
+        record, envelope.merchant_id, order_id, version, newest_at, order, tier, parcel
     )
 
 
 def _removed(
     record: Record, envelope: Envelope[RemovedOrder], received: Micros, value: bytes
 ) -> OrderEvent:
-    removed = envelope.resource
-    version = version_of(envelope, own_micros(removed), received, value)
-    return OrderEvent(record, envelope.merchant_id, pack_id(removed.id), version)
+    resource = envelope.resource
+    version = version_of(envelope, own_micros(resource), received, value)
+    return OrderEvent(record, envelope.merchant_id, pack_id(resource.id), version, version.at)
 
 
 def _delivery(
@@ -215,8 +269,9 @@ def _delivery(
     resource = envelope.resource
     order_id = _order_id(envelope)
     version = version_of(envelope, own_micros(resource), received, value)
+    parcel = parcel_record(resource, version)
     return OrderEvent(
-        record, envelope.merchant_id, order_id, version, parcel=parcel_record(resource, version)
+        record, envelope.merchant_id, order_id, version, version.at, None, None, parcel
     )
 
 
@@ -226,8 +281,9 @@ def _return(
     resource = envelope.resource
     order_id = _order_id(envelope)
     version = version_of(envelope, own_micros(resource), received, value)
+    returned = return_order(resource, version)
     return OrderEvent(
-        record, envelope.merchant_id, order_id, version, returned=return_order(resource, version)
+        record, envelope.merchant_id, order_id, version, version.at, None, None, None, returned
     )
 
 
@@ -279,20 +335,20 @@ def _report(record: Record, report: RawReport) -> CarrierReportEvent:
     if not code and not report.text:
         raise Unreadable("missing_field", "code, text: a report needs one of them", merchant_id)
     return CarrierReportEvent(
-        record,
-        merchant_id,
-        pack_id(report.order_id) if report.order_id else None,
-        number,
-        instant_of(report.occurred_at),
-        report.carrier,
-        report.service,
-        code or None,
-        report.text[:LONGEST_TEXT] if report.text else None,
-        report.return_leg is True,
+        record=record,
+        merchant_id=merchant_id,
+        order_id=pack_id(report.order_id) if report.order_id else None,
+        number=number,
+        at=instant_of(report.occurred_at),
+        carrier=report.carrier,
+        service=report.service,
+        code=code or None,
+        text=report.text[:LONGEST_TEXT] if report.text else None,
+        return_leg=report.return_leg is True,
     )
 
 
-_DECODERS: dict[Kind, Callable[[Record, Any, Micros, bytes], DecodedEvent | str]] = {
+_DECODERS: dict[RecordKind, Callable[[Record, Any, Micros, bytes], DecodedEvent | str]] = {
     "order": _order,
     "remove": _removed,
     "delivery": _delivery,

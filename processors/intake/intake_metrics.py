@@ -33,8 +33,8 @@ def batch_done(records: Sequence[Record], done: IntakeResult, seconds: float) ->
         for reason, count in counts.reasons.items():
             metrics.IGNORED.labels(reason).inc(count)
     batch_metrics.posted(done.tally)
-    _options_and_channels(done.said)
-    _carrier_reports(done.told)
+    _options_and_channels(done.orders)
+    _carrier_reports(done.reports)
 
 
 def by_topic(counts: Mapping[PartitionId, tuple[int, Counts]]) -> dict[str, Counts]:

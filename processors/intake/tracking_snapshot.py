@@ -12,7 +12,7 @@ from store.orders.orders import OrderKey, OrderRow, is_numbered
 from store.postgres.interning import InternedStrings
 
 IDLE = frozenset({Meaning.IN_TRANSIT, Meaning.AT_PICKUP_POINT})
-"""What changes nothing, and is kept with its number alone, to be shown."""
+"""Meanings that decide nothing: such reports are kept with their number alone, to be shown."""
 
 
 class TrackingSnapshot(NamedTuple):
@@ -39,29 +39,39 @@ def is_unchanged(old: TrackingSnapshot, facts: OrderFacts) -> bool:
     if old is NOTHING:
         return not is_numbered(facts)
     new, was = facts.record, old.record
+    # Folding replaces a record or the parcels only where they change, so the same object is equal.
     if new is not was:
         if new is None or was is None or new.created_at != was.created_at:
             return False
         if new.tracking != was.tracking or new.delivery_id != was.delivery_id:
             return False
-    if facts.parcels is old.parcels:
-        return True
-    return [(p.record.parcel_id, p.record.tracking) for p in facts.parcels] == [
-        (p.record.parcel_id, p.record.tracking) for p in old.parcels
-    ]
+    return facts.parcels is old.parcels or _numbers(facts.parcels) == _numbers(old.parcels)
+
+
+def _numbers(parcels: Iterable[Parcel]) -> list[tuple[bytes, bytes | None]]:
+    return [(parcel.record.parcel_id, parcel.record.tracking) for parcel in parcels]
 
 
 def attachable(row: TrackingRow, merchant_no: int, words: InternedStrings) -> list[CarrierReport]:
-    """The reports of a number that an order of this merchant keeps: whatever decides something, or may do so one day."""
+    """The reports of a number that an order of this merchant keeps.
+
+    Those that decide something or may do so one day, as a code that is unknown may.
+    """
+    reports = tracking.unpack_reports(row.reports.items(), words)
     return [
-        fact(one, row.number)
-        for one in tracking.unpack_reports(row.reports.items(), words)
-        if one.meaning not in IDLE and one.merchant_no in (0, merchant_no)
+        fact(report, row.number)
+        for report in reports
+        if report.meaning not in IDLE and report.merchant_no in (0, merchant_no)
     ]
 
 
 def fact(report: StoredReport, number: bytes) -> CarrierReport:
     """The report of a number as a fact of an order."""
     return CarrierReport(
-        report.at, report.meaning, number, report.service, report.code, return_leg=report.return_leg
+        at=report.at,
+        meaning=report.meaning,
+        number=number,
+        service=report.service,
+        code=report.code,
+        return_leg=report.return_leg,
     )

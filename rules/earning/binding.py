@@ -44,10 +44,11 @@ def bound_version(
 
 
 def bound_as_parent(settings_no: int, parent_settings_no: int | None) -> int:
-    """The `settings_no` of a split child, bound as its parent is: by its own creation until the parent is bound (SPEC 1.7).
+    """The `settings_no` of a split child, which is bound as its parent is (SPEC 1.7).
 
-    A parent bound to nothing in force binds its child to nothing. `parent_settings_no` is None when
-    there is no parent or it is not known.
+    Until the parent is bound, it goes by the child's own creation. A parent bound to nothing in
+    force binds its child to nothing. `parent_settings_no` is None when there is no parent or it is
+    not known.
     """
     if parent_settings_no is None or parent_settings_no < NOTHING_IN_FORCE:
         return settings_no

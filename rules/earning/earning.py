@@ -1,18 +1,16 @@
-"""What an order would earn by its amount and who ordered it (SPEC 1), before the question of when."""
+"""What an order would earn by its amount and its buyer (SPEC 1), whenever that is."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from rules.order.facts import UNKNOWN_BUYER, Buyer, OrderFacts, OrderRecord, ReturnOrder
-from rules.order.trail import COMPLETED, since
+from rules.order.trail import CANCELLED, COMPLETED, since
 from schemas.ids import Micros
 from schemas.settings import BoundRules
 from schemas.upstream.base import INT64
 
 POINTS_LIMIT = 1_000_000_000
-"""Points of one order beyond which nothing is granted (`over_limit`): a typing mistake, not a
-purchase.
-"""
+"""Beyond so many points of one order nothing is granted (`over_limit`): it is a typing mistake."""
 
 RETAIL_CHANNELS = frozenset({"pos", "shop_crm"})
 ONLINE_CHANNELS = frozenset({"shop", "sc", "mc", "admin", "openapi", "import"})
@@ -20,9 +18,9 @@ NOT_EARNING_KINDS = frozenset({"return", "exchange"})
 
 
 class Earning(NamedTuple):
-    """Base in minor units and points, or why there are none (`reason`.
+    """Base in minor units and points, or the `reason` why there are none.
 
-    None when the order can earn).
+    `returned` is what was sent back, `goods` the amount of the goods before that.
     """
 
     base: int
@@ -43,11 +41,11 @@ def counted_returns(returns: Iterable[ReturnOrder], keep_from: Micros | None) ->
     With `keep`, only of those dated before the due date (SPEC 4.3).
     """
     total = 0
-    for one in returns:
-        at = since(one.trail, COMPLETED)
+    for return_order in returns:
+        at = since(return_order.trail, COMPLETED)
         if at is not None and (keep_from is None or at < keep_from):
-            total += one.total
-    return min(total, INT64 - 1)
+            total += return_order.total
+    return min(total, INT64 - 1)  # what the database can hold
 
 
 def goods_of(record: OrderRecord, *, deduct_store_credit: bool) -> int:
@@ -62,7 +60,7 @@ def goods_of(record: OrderRecord, *, deduct_store_credit: bool) -> int:
 
 
 def earning_of(facts: OrderFacts, rules: BoundRules, returned: int) -> Earning:
-    """What the order earns under the rules it is bound to, with `returned` minor units of goods sent back."""
+    """What the order earns under its rules, less `returned` minor units of goods (SPEC 1)."""
     record = facts.record
     if record is None:
         return Earning(0, 0, "unknown_order")
@@ -80,16 +78,25 @@ def earning_of(facts: OrderFacts, rules: BoundRules, returned: int) -> Earning:
     return Earning(base, points, None, returned, goods)
 
 
+def withdrawal_of(facts: OrderFacts, earning: Earning) -> str | None:
+    """Why the order has lost what it earns (SPEC 4.3): `cancelled`, wholly `returned`, or None."""
+    entries = facts.trail.entries
+    if entries and entries[-1].state in CANCELLED:
+        return "cancelled"
+    if earning.returned and earning.goods > 0 and not earning.base:
+        return "returned"
+    return None
+
+
 def _refusal(record: OrderRecord, buyer: Buyer, rules: BoundRules) -> str | None:
     if record.member is None:
         return "no_member"
     if record.guest:
         return "guest_checkout"
-    if (
-        buyer is not UNKNOWN_BUYER
-        and (reason := not_yet_a_member(buyer, record.created_at)) is not None
-    ):
-        return reason
+    if buyer is not UNKNOWN_BUYER:
+        reason = not_yet_a_member(buyer, record.created_at)
+        if reason is not None:
+            return reason
     if channel_of(record.created_by) not in rules.channels:
         return "channel_excluded"
     if record.kind in NOT_EARNING_KINDS and record.created_by in RETAIL_CHANNELS:
@@ -102,12 +109,10 @@ def _refusal(record: OrderRecord, buyer: Buyer, rules: BoundRules) -> str | None
 
 
 def not_yet_a_member(buyer: Buyer, created_at: Micros) -> str | None:
-    """Why the buyer was no member when he ordered (SPEC 1.5, 1.9).
+    """Why the buyer was no member when the order was made (SPEC 1.5, 1.9).
 
-    None when he was, or when nothing is known of it.
-
-    When he registered tells more than whether he is a member now, so `is_member` counts without
-    `registered_at` only.
+    None for a member, and when nothing is known about it. The date of registration says more than
+    whether the buyer is a member now, so `is_member` counts only without `registered_at`.
     """
     if buyer.registered_at is not None:
         return "registered_later" if buyer.registered_at > created_at else None

@@ -1,4 +1,4 @@
-"""The platform's own figure of an order beside ours (SPEC 7): compared and told, never paid from."""
+"""The platform's own figure of an order and ours (SPEC 7): compared, never paid from."""
 
 from rules.earning.earning import earning_of
 from rules.earning.entitlement import Entitlement
@@ -13,7 +13,7 @@ NOT_FINAL = "not_final"
 
 
 def our_points(now: Entitlement) -> int:
-    """The points that stand beside the platform's: what the order earns in the end, 0 when it cannot."""
+    """The points to compare with the platform's: what the order earns in the end, else 0."""
     return now.points if now.state in {"waiting", "planned", "granted"} else 0
 
 

@@ -1,4 +1,4 @@
-"""What the carriers say of a parcel (SPEC 2.4, 6): which reports it takes, and the voice that they fold into.
+"""What the carriers say of a parcel (SPEC 2.4, 6): its reports, and the voice they fold into.
 
 Reports fold by (time of the event, rank of the meaning), never by arrival, so that any order and
 any number of repeats of the same reports give the same voice.
@@ -37,7 +37,7 @@ class Voice(NamedTuple):
 
     `final_at` is the final moment that it says; `gone` the words by which the parcel goes back
     since then, in the order in which they were said: one of the two is empty. `before` is the final
-    moment that stood before it went back, and stands again when that does not count.
+    moment that held before it went back, and holds again when that does not count.
     """
 
     final_at: Micros | None = None
@@ -58,7 +58,10 @@ class Voice(NamedTuple):
         return bool(self.gone) and self.gone[-1].out
 
     def denies(self, final: Micros) -> bool:
-        """Whether it says *returning, returned or lost* later than the other voice's final moment (SPEC 2.4)."""
+        """Whether it says *returning, returned or lost* later than `final` (SPEC 2.4).
+
+        That is the final moment of the other voice.
+        """
         return any(word.at > final for word in self.gone)
 
     def keeping(self, kept_from: Micros) -> "Voice":
@@ -76,7 +79,10 @@ SILENT = Voice()
 
 
 def final_of_both(upstream: Voice, carrier: Voice) -> Micros | None:
-    """When the parcel is final (SPEC 2.2, 2.4): if either voice says so, the earlier, unless the other denies it."""
+    """When the parcel is final (SPEC 2.2, 2.4); None while it is not.
+
+    One voice is enough, and the earlier one counts, unless the other voice denies it.
+    """
     moments = [
         voice.final_at
         for voice, other in ((upstream, carrier), (carrier, upstream))
@@ -86,7 +92,10 @@ def final_of_both(upstream: Voice, carrier: Voice) -> Micros | None:
 
 
 def carrier_voice(reports: Iterable[CarrierReport], awaited: str) -> Voice:
-    """The carrier's voice on a parcel whose option is final at `awaited`, `arrived` or `collected` (SPEC 2.4, 6)."""
+    """The carrier's voice on a parcel that is final at `awaited` (SPEC 2.4, 6).
+
+    `awaited` is `arrived` or `collected`, by the parcel's option.
+    """
     final = _FINAL_FOR_COLLECTED if awaited == "collected" else _FINAL_FOR_ARRIVED
     voice = SILENT
     for report in sorted(reports):
@@ -107,7 +116,7 @@ def _with(voice: Voice, report: CarrierReport, final: frozenset[Meaning]) -> Voi
         return Voice(None, stood, (*voice.gone, GoneWord(report.at, meaning in OUT_OF_THE_COUNT)))
     if meaning is Meaning.REVERSED:
         # It takes back a delivery or pick-up, also one before the parcel went back; the going back
-        # itself stands.
+        # itself remains.
         return voice._replace(final_at=None, before=None)
     if meaning is Meaning.REVERSED_RETURNING:
         return Voice(None, None, (*voice.gone, GoneWord(report.at, reversal=True)))
@@ -117,7 +126,7 @@ def _with(voice: Voice, report: CarrierReport, final: frozenset[Meaning]) -> Voi
 
 
 def meaning_on_leg(meaning: Meaning, return_leg: bool) -> Meaning:  # noqa: FBT001 - a fact of the report, not a switch
-    """The meaning of a report, which on the return leg never tells of a delivery to the member (SPEC 6)."""
+    """The meaning of a report; on the return leg it is never a delivery to the member (SPEC 6)."""
     return _ON_RETURN_LEG.get(meaning, meaning) if return_leg else meaning
 
 
@@ -130,7 +139,10 @@ _ON_RETURN_LEG = {
 
 
 def number_of(parcel: Parcel, facts: OrderFacts) -> bytes:
-    """The parcel's tracking number: its own, else the order's if that names this parcel or there is no other; b""."""
+    """The parcel's tracking number: its own, else the order's, else empty.
+
+    The order's number counts if it names this parcel, or if there is no other parcel.
+    """
     if parcel.record.tracking:
         return parcel.record.tracking
     record = facts.record
@@ -163,11 +175,11 @@ def within_reach(created_at: Micros | None, at: Micros) -> bool:
 
 
 def reports_of(parcel: Parcel, facts: OrderFacts) -> tuple[CarrierReport, ...]:
-    """The reports that the parcel takes (SPEC 6): those of its number, within 180 days, and those that name the order.
+    """The reports that the parcel takes (SPEC 6).
 
-    A report that names the order and a number is of the parcel of that number, however old; if no
-    parcel has it, or it has no number, it is of the order's only parcel, and of none when there are
-    several.
+    Those of its number, within 180 days of the order, and those that name the order. A report that
+    names the order and a number is of the parcel of that number, however old; if no parcel has it,
+    or it has no number, it is of the order's only parcel, and of none when there are several.
     """
     if not facts.reports:
         return ()
@@ -185,7 +197,10 @@ def _is_taken(report: CarrierReport, number: bytes, created: Micros | None, *, a
 
 
 def ambiguous_reports(facts: OrderFacts) -> tuple[CarrierReport, ...]:
-    """The reports that name the order, but could be of any of its several parcels: none takes them, `explain` shows them."""
+    """The reports that name the order, but could be of any of its several parcels.
+
+    No parcel takes them; `explain` shows them.
+    """
     if len(facts.parcels) < 2 or not facts.reports:  # noqa: PLR2004 - several
         return ()
     known = numbers_of(facts)

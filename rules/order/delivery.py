@@ -1,7 +1,7 @@
-"""When an order is final (SPEC 2): at the last of its parcels' final moments, or at its completion without delivery.
+"""When an order is final (SPEC 2).
 
-Without reports of a carrier a parcel has one voice, upstream's, and nothing is folded for the
-other.
+At the last of its parcels' final moments, or at its completion where there is no delivery. Without
+reports of a carrier a parcel has one voice, upstream's, and nothing is folded for the other.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,21 +15,31 @@ from rules.order.options import final_status_of
 from rules.order.trail import (
     CANCELLED,
     COMPLETED,
-    FINAL_FOR_ARRIVED,
-    FINAL_FOR_COLLECTED,
     GONE_BACK,
     OUT_OF_THE_COUNT,
     Entry,
-    State,
-    Trail,
+    final_since,
     since,
     streak,
     without_last,
 )
 from schemas.ids import Micros
-from schemas.settings import FinalStatus
+from schemas.settings import BoundRules, FinalStatus
 
 COUNTER_CHANNELS = frozenset({"pos", "shop_crm"})
+
+
+def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
+    """Whether nothing can be due for the order yet, as is so for most of its records.
+
+    A short cut for callers that want only differences, and know that nothing was posted or planned.
+    """
+    if rules is None or facts.record is None:
+        return True
+    # With `keep` a parcel that went back may leave the order as final as it was (SPEC 4.5).
+    if rules.keep:
+        return False
+    return order_final_moment(facts, rules.overrides, on_completed=rules.on_completed) is None
 
 
 def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros | None:
@@ -37,7 +47,7 @@ def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros
 
     None while it has not.
     """
-    return _moment_in(parcel.trail, awaited_status(parcel, overrides))
+    return final_since(parcel.trail, awaited_status(parcel, overrides))
 
 
 def awaited_status(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> str:
@@ -45,49 +55,25 @@ def awaited_status(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> str:
     return final_status_of(parcel.record.option, parcel.record.pickup, overrides)
 
 
-def _moment_in(trail: Trail, awaited: str) -> Micros | None:
-    if awaited == "collected":
-        return since(trail, FINAL_FOR_COLLECTED)
-    run = streak(trail, FINAL_FOR_ARRIVED)
-    if not run:
-        return None
-    said = _arrival_said_by(run[-1])
-    # `arrived` followed by `collected` loses nothing: without a word on the arrival the earliest
-    # evidence counts.
-    return said if said is not None else min(e.evidence for e in run)
-
-
-def _arrival_said_by(entry: Entry) -> Micros | None:
-    """The earlier of `arrived_at` and `collected_at`, when the record tells the arrival at all."""
-    arrived, collected = (
-        (entry.said_at, entry.also_at)
-        if entry.state is State.ARRIVED
-        else (entry.also_at, entry.said_at)
-    )
-    if arrived is None:
-        return None
-    return arrived if collected is None else min(arrived, collected)
-
-
 def gone_back_since(parcel: Parcel) -> Micros | None:
     """Since when the parcel is returning, returned or lost; None when it is not.
 
-    The earliest evidence counts, not the newest record's word: a parcel that is returned goes back
-    since it was returning.
+    The earliest evidence counts, not the newest record's: a parcel that is returned has been going
+    back since it was returning.
     """
     run = streak(parcel.trail, GONE_BACK)
     return min(e.evidence for e in run) if run else None
 
 
 def before_it_went_back(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros | None:
-    """The final moment that stood before the parcel went back (for `on_return: keep`, SPEC 4.5)."""
-    return _moment_in(without_last(parcel.trail, GONE_BACK), awaited_status(parcel, overrides))
+    """The final moment that held before the parcel went back (for `on_return: keep`, SPEC 4.5)."""
+    return final_since(without_last(parcel.trail, GONE_BACK), awaited_status(parcel, overrides))
 
 
 def order_final_moment(
     facts: OrderFacts, overrides: Mapping[str, FinalStatus], *, on_completed: bool
 ) -> Micros | None:
-    """When the whole order is final (SPEC 2.2 D4, D5 and 2.5)."""
+    """When the whole order is final (SPEC 2.2 D4, D5 and 2.5); None while it is not."""
     if on_completed or completes_without_delivery(facts):
         # A cancellation is judged by itself (it may be kept, SPEC 4.3); it does not undo the
         # completion.
@@ -110,9 +96,9 @@ def completes_without_delivery(facts: OrderFacts) -> bool:
 
 
 def is_out_of_the_count(parcel: Parcel) -> bool:
-    """Returned or lost by upstream's word: the other parcels decide without it (SPEC 2.5).
+    """Whether upstream says returned or lost: the other parcels decide without it (SPEC 2.5).
 
-    One on its way back is awaited.
+    A parcel on its way back is still awaited.
     """
     record = parcel.record
     return record.failed or record.status in ("returned", "expired")
@@ -143,11 +129,14 @@ class Standing(NamedTuple):
 
     @property
     def out(self) -> bool:
-        """Returned or lost in either voice, and not final: the other parcels decide without it (SPEC 2.5)."""
+        """Whether returned or lost in either voice, and not final: it does not count (SPEC 2.5).
+
+        Then the order's other parcels decide without it.
+        """
         return (self.upstream.out or self.carrier.out) and self.final_at is None
 
     def keeping(self, kept_from: Micros) -> "Standing":
-        """How the parcel stands if going back at or after `kept_from` changes nothing (SPEC 4.5)."""
+        """The two voices if going back at or after `kept_from` changes nothing (SPEC 4.5)."""
         return Standing(self.upstream.keeping(kept_from), self.carrier.keeping(kept_from))
 
 
@@ -173,43 +162,51 @@ def upstream_voice(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Voic
 
 
 def _gone_words(run: Iterable[Entry]) -> Iterator[GoneWord]:
-    """Upstream's words of going back: each of the time that its record tells, else of the earliest that shows the word.
+    """Upstream's words of going back, each with the time that its record names for it.
 
-    So a record that only repeats *returning* is no newer word, but *returned* after *returning* is.
+    Without one, with that of the earliest record that shows the word. So a record that only repeats
+    *returning* is no newer word, but *returned* after *returning* is.
     """
-    for state, entries in groupby(run, key=attrgetter("state")):
-        told = list(entries)
-        earliest = min(entry.evidence for entry in told)
-        for entry in told:
-            yield GoneWord(
-                earliest if entry.said_at is None else entry.said_at, state in OUT_OF_THE_COUNT
-            )
+    for state, group in groupby(run, key=attrgetter("state")):
+        entries = list(group)
+        earliest = min(entry.evidence for entry in entries)
+        for entry in entries:
+            at = earliest if entry.said_at is None else entry.said_at
+            yield GoneWord(at, out=state in OUT_OF_THE_COUNT)
 
 
 def finals_if_kept(
     facts: OrderFacts, overrides: Mapping[str, FinalStatus]
 ) -> Iterator[tuple[Micros, Micros]]:
-    """Pairs (from when on going back changes nothing, the order's final moment then), for `on_return: keep` (SPEC 4.5).
+    """Possible final moments where going back may change nothing, for `on_return: keep` (SPEC 4.5).
 
-    The due date depends on what is kept, so all going back is kept first, then without the word
-    that came first, and so on. Which of the pairs holds is for the due date to say.
+    Pairs (from when on going back changes nothing, the order's final moment then). The due date
+    depends on what is kept, so at first all going back is kept, then all but the word that came
+    first, and so on. Which of the pairs holds is for the due date to decide.
     """
     if not facts.reports and all(gone_back_since(parcel) is None for parcel in facts.parcels):
         return
-    told = standings(facts, overrides)
-    words = {word.at for one in told for voice in one for word in voice.gone if not word.reversal}
-    for kept_from in sorted(words):
-        final = _last_standing(one.keeping(kept_from) for one in told)
+    parcels = standings(facts, overrides)
+    moments = {
+        word.at
+        for standing in parcels
+        for voice in standing
+        for word in voice.gone
+        if not word.reversal  # a reversed scan takes back, it is not kept
+    }
+    for kept_from in sorted(moments):
+        final = _last_standing(standing.keeping(kept_from) for standing in parcels)
         if final is not None:
             yield kept_from, final
 
 
-def _last_standing(told: Iterable[Standing]) -> Micros | None:
+def _last_standing(parcels: Iterable[Standing]) -> Micros | None:
+    """The last final moment of the parcels that count; None while one of them has none."""
     last: Micros | None = None
-    for one in told:
-        moment = one.final_at
+    for standing in parcels:
+        moment = standing.final_at
         if moment is None:
-            if one.out:
+            if standing.out:
                 continue
             return None
         last = moment if last is None else max(last, moment)

@@ -1,7 +1,8 @@
-"""What is known of one order: the newest record of each facet, the trails, the binding and what was posted.
+"""What is known of one order: records, trails, binding, and what was posted.
 
-Everything else about an order is decided from this and the merchant's settings (SPEC 4.1), so two
-orders with equal facts are entitled to equal points, whatever way the facts came in.
+Of each facet the newest record is kept. Everything else about an order is decided from this and the
+merchant's settings (SPEC 4.1), so two orders with equal facts are entitled to equal points,
+whatever way the facts came in.
 """
 
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ class Parcel(NamedTuple):
 
 
 class ReturnOrder(NamedTuple):
-    """A return of goods (SPEC 4.3): it lowers the base by `total` while its status is `completed`."""
+    """A return of goods (SPEC 4.3), which lowers the base by `total` once it is `completed`."""
 
     return_id: bytes
     version: Version
@@ -123,7 +124,7 @@ NOTHING_IN_FORCE = 0
 
 
 class Posted(NamedTuple):
-    """What the ledger holds for an order, and the episode of finality (SPEC 2.2) that it belongs to.
+    """What the ledger holds for an order, and the episode of finality that it is of (SPEC 2.2).
 
     `points` is the sum of the earning entries that the present holder got in this episode;
     `final_at`, `due_at` and `expires_at` are those of the newest episode, which an earlier final

@@ -1,10 +1,12 @@
-"""Folding records into facts: each facet takes the newest version, trails take what they need, and nothing else counts.
+"""Folding records into an order's facts.
 
-Folding is commutative and idempotent: any order and any number of repeats of the same records give
-the same facts.
+Each facet takes the newest version, trails take what they need; nothing else counts. Folding is
+commutative and idempotent: any order and any number of repeats of the same records give the same
+facts (I1).
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Literal, TypeVar
 
 from rules.order.facts import (
@@ -15,8 +17,9 @@ from rules.order.facts import (
     ParcelRecord,
     ReturnOrder,
 )
-from rules.order.trail import GONE_BACK, Entry, State, Version, extended
+from rules.order.trail import GONE_BACK, Entry, State, Trail, Version
 from schemas.carriers.meaning import Meaning
+from schemas.ids import NEVER, Micros
 
 Outcome = Literal["applied", "duplicate", "stale", "too_many_reports"]
 APPLIED: Outcome = "applied"
@@ -24,9 +27,7 @@ DUPLICATE: Outcome = "duplicate"
 STALE: Outcome = "stale"
 TOO_MANY: Outcome = "too_many_reports"
 MOST_REPORTS = 500
-"""Of one order. A parcel has some tens; more is a sender gone wrong, which must not make a row grow
-without end.
-"""
+"""Of one order. A parcel has some tens; a sender gone wrong must not make rows grow without end."""
 
 _ORDER_STATES = {
     "completed": State.COMPLETED,
@@ -43,22 +44,54 @@ _PARCEL_STATES = {
 }
 
 
+def fold_record(
+    facts: OrderFacts,
+    version: Version,
+    order: OrderRecord | None,
+    tier: str | None,
+    parcel: ParcelRecord | None,
+    returned: ReturnOrder | None,
+) -> Outcome:
+    """Folds what one record contains: an order and its nested parcel, one of them, or a return.
+
+    With none of them it is an `order/remove` that names the order and nothing more.
+    """
+    if order is not None:
+        outcome = fold_order(facts, order, tier)
+        if parcel is None:
+            return outcome
+        nested = fold_parcel(facts, parcel)
+        if outcome is APPLIED:
+            return APPLIED
+        # The parcel may be newer than the order around it; and where only one of the two is a
+        # repeat, the record is none.
+        return nested if nested is APPLIED or outcome is DUPLICATE else outcome
+    if parcel is not None:
+        return fold_parcel(facts, parcel)
+    if returned is not None:
+        return fold_return(facts, returned)
+    return fold_bare_remove(facts, version)
+
+
 def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outcome:
     """Folds a full order record (its nested delivery is folded by itself)."""
     newest = facts.record
+    # The tier at creation counts (SPEC 1.3), so the oldest record that names one; a tie in the
+    # version falls by the tier's name, the same way everywhere.
     tier_older = tier is not None and (
         facts.tier_at is None or (record.version, tier) < (facts.tier_at, facts.tier or "")
     )
     if tier_older:
         facts.tier, facts.tier_at = tier, record.version
     state = _ORDER_STATES.get(record.status, State.OTHER)
-    said = record.completed_at if state is State.COMPLETED else None
-    trail = extended(facts.trail, Entry(record.version, state, said))
+    completed_at = record.completed_at if state is State.COMPLETED else None
+    trail = extended(facts.trail, Entry(record.version, state, completed_at))
     moved = trail is not facts.trail
     facts.trail = trail
     if newest is None or _beats(record, newest):
         facts.record = record
         return APPLIED
+    # A late record changes nothing of the newest state, but may show since when a state holds.
     if moved or tier_older:
         return APPLIED
     return DUPLICATE if record == newest else STALE
@@ -133,11 +166,12 @@ def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:
     for i, known in enumerate(facts.returns):
         if known.return_id != record.return_id:
             continue
-        told = known._replace(trail=record.trail)
+        # Compared without their trails: a record has none of its own.
+        newest = known._replace(trail=record.trail)
         trail = extended(known.trail, entry)
-        newer = _beats(record, told)
+        newer = _beats(record, newest)
         if not newer and trail is known.trail:
-            return DUPLICATE if record == told else STALE
+            return DUPLICATE if record == newest else STALE
         folded = (record if newer else known)._replace(trail=trail)
         facts.returns = (*facts.returns[:i], folded, *facts.returns[i + 1 :])
         return APPLIED
@@ -146,7 +180,7 @@ def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:
 
 
 def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
-    """Folds a carrier's report that was joined to the order (SPEC 6).
+    """Folds a carrier's report that was matched to the order (SPEC 6).
 
     Kept are all that decide something and all of unknown meaning; of the others, which are only
     shown, each number's newest. Of too many, the decisive ones and then the newest are kept, so
@@ -157,16 +191,7 @@ def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
     if place < len(kept) and kept[place] == report:
         return DUPLICATE
     if _only_shown(report):
-        twin = next(
-            (
-                i
-                for i, other in enumerate(kept)
-                if _only_shown(other)
-                and other.number == report.number
-                and other.named is report.named
-            ),
-            None,
-        )
+        twin = _shown_before(kept, report)
         if twin is not None:
             if kept[twin] > report:
                 return STALE
@@ -184,3 +209,57 @@ def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
 
 def _only_shown(report: CarrierReport) -> bool:
     return report.meaning is not Meaning.UNKNOWN and not report.meaning.decisive
+
+
+def _shown_before(kept: Sequence[CarrierReport], report: CarrierReport) -> int | None:
+    """Where the report is kept that is only shown, of the same number; there is one at most."""
+    for i, other in enumerate(kept):
+        same = other.number == report.number and other.named is report.named
+        if same and _only_shown(other):
+            return i
+    return None
+
+
+def extended(trail: Trail, entry: Entry) -> Trail:
+    """The trail with one more record; the same object when the record adds nothing."""
+    floor, entries, version = trail.floor, trail.entries, entry.version
+    # What lies at or below the floor can never matter again.
+    if floor is not None and version <= floor:
+        return trail
+    if entry.state is State.OTHER:
+        if not entries:
+            return Trail(version)
+        return Trail(version, tuple(e for e in entries if e.version > version))
+    if not entries:
+        return Trail(floor, (entry,))
+    twin = next((e for e in entries if _same_evidence(e, entry)), None)
+    if twin is not None:
+        if twin.version >= version:
+            return trail
+        entries = tuple(e for e in entries if e is not twin)
+    if not entries or version > entries[-1].version:
+        return Trail(floor, (*entries, entry))
+    return Trail(floor, tuple(sorted((*entries, entry), key=_by_version)))
+
+
+def _same_evidence(a: Entry, b: Entry) -> bool:
+    """Whether records of one moment show the same; then only the newest is kept.
+
+    An order repeats its delivery in every record.
+    """
+    return (
+        a.version.at == b.version.at
+        and a.state is b.state
+        and a.said_at == b.said_at
+        and a.also_at == b.also_at
+    )
+
+
+def _by_version(entry: Entry) -> tuple[Version, State, Micros, Micros]:
+    """The sort key of an entry; a tie in the version falls by what the record says.
+
+    So the order of entries is the same everywhere, whichever record came first.
+    """
+    said_at = NEVER if entry.said_at is None else entry.said_at
+    also_at = NEVER if entry.also_at is None else entry.also_at
+    return entry.version, entry.state, said_at, also_at

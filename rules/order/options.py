@@ -21,7 +21,7 @@ def final_status_of(
     """The status at which a parcel of this delivery option is final (SPEC 2.2 D3).
 
     The merchant's override speaks first, then the table (where an option can be both, its delivery
-    type decides); an option that nobody knows is `collected` for a pick-up and otherwise counts as
+    type decides); an unknown option is `collected` for a pick-up and otherwise counts as
     not integrated, `arrived`.
     """
     if option is not None:

@@ -31,7 +31,7 @@ COARSE_TICK = 1_000_000
 by themselves.
 """
 LONGEST_NUMBER = 64
-"""Bytes of a tracking number. Carriers' own have up to 35 characters; what is longer is no number."""
+"""Bytes of a tracking number. Carriers' own have up to 35; what is longer is no number."""
 _DROPPED = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
 """Unicode's categories of blanks, what is not seen, and dashes. The minus sign, a symbol there, is
 dropped too.
@@ -42,10 +42,11 @@ _MINUS = "\N{MINUS SIGN}"
 def version_of(
     envelope: Envelope[Any], updated_at: Micros | None, received_ts: Micros, value: bytes
 ) -> Version:
-    """The version of a record: its own `updated_at` (else `ts`, else the record's timestamp), `ts`, digest (SPEC 7).
+    """The version of a record: its time, `ts`, digest (SPEC 7).
 
-    The digest costs more than reading the record, so it is made only where two records could tie
-    without it. Raises Unreadable for a `ts` that is no number and for JSON that is none.
+    The time is its own `updated_at`, else `ts`, else the record's timestamp in Kafka. The digest
+    costs more than reading the record, so it is made only where two records could tie without it.
+    Raises Unreadable for a `ts` that is no number and for JSON that is none.
     """
     ts = _nanoseconds(envelope)
     at = updated_at if updated_at is not None else (ts // NANOS_PER_MICRO if ts else received_ts)
@@ -54,8 +55,8 @@ def version_of(
     try:
         return Version(at, ts, resource_digest(value))
     except orjson.JSONDecodeError:
-        # The envelope's reader lets NaN, Infinity and endless numbers pass in fields that nobody
-        # needs.
+        # The envelope's reader lets NaN, Infinity and endless numbers pass in fields that are not
+        # needed.
         wrong = "The value is not JSON: a number such as NaN or 1e999 has no place in it."
         raise Unreadable("not_json", wrong, envelope.merchant_id) from None
 
@@ -77,7 +78,10 @@ def _nanoseconds(envelope: Envelope[Any]) -> int:
 
 
 def resource_digest(value: bytes) -> int:
-    """The first 8 bytes of the SHA-256 of the canonical resource (JSON, sorted keys, no spaces, UTF-8)."""
+    """The first 8 bytes of the SHA-256 of the canonical resource.
+
+    Canonical is JSON with sorted keys, without spaces, in UTF-8.
+    """
     canonical = orjson.dumps(orjson.loads(value)["resource"], option=orjson.OPT_SORT_KEYS)
     return int.from_bytes(hashlib.sha256(canonical).digest()[:8], "big")
 
@@ -169,9 +173,10 @@ def own_micros(
 
 
 def normalised(number: str) -> bytes:
-    """A tracking number as it is compared: without blanks and hyphens, in capitals, full width made plain (SPEC 6).
+    """A tracking number as it is compared (SPEC 6).
 
-    Empty when nothing remains, or more than any carrier's number has.
+    Without blanks and hyphens, in capitals, full width made plain. Empty when nothing remains, or
+    more than any carrier's number has.
     """
     plain = number.isascii()
     if not plain:

@@ -11,11 +11,14 @@ from collections.abc import Collection
 from enum import IntEnum
 from typing import NamedTuple
 
-from schemas.ids import NEVER, Micros
+from schemas.ids import Micros
 
 
 class Version(NamedTuple):
-    """Orders the records of one entity (SPEC 7): its own `updated_at`, then `ts` in nanoseconds, then a digest."""
+    """Orders the records of one entity (SPEC 7).
+
+    By its own `updated_at`, then `ts` in nanoseconds, then a digest.
+    """
 
     at: Micros
     ts: int = 0
@@ -60,12 +63,26 @@ class Entry(NamedTuple):
     @property
     def evidence(self) -> Micros:
         """The earliest moment at which this record alone shows the state."""
-        said = self.version.at if self.said_at is None else self.said_at
-        return said if self.also_at is None else min(said, self.also_at)
+        own = self.version.at if self.said_at is None else self.said_at
+        return own if self.also_at is None else min(own, self.also_at)
+
+    @property
+    def arrived_at(self) -> Micros | None:
+        """The earlier of `arrived_at` and `collected_at`, when the record names the arrival at all.
+
+        For records of an arrived or collected parcel.
+        """
+        if self.state is State.ARRIVED:
+            arrived, collected = self.said_at, self.also_at
+        else:
+            arrived, collected = self.also_at, self.said_at
+        if arrived is None:
+            return None
+        return arrived if collected is None else min(arrived, collected)
 
 
 class Trail(NamedTuple):
-    """The newest uninteresting record, if any, and all newer records in interesting states, oldest first."""
+    """The newest uninteresting record, if any, and all newer interesting ones, oldest first."""
 
     floor: Version | None = None
     entries: tuple[Entry, ...] = ()
@@ -76,50 +93,6 @@ class Trail(NamedTuple):
 
 
 EMPTY = Trail()
-
-
-def extended(trail: Trail, entry: Entry) -> Trail:
-    """The trail with one more record; the same object when the record adds nothing."""
-    floor, entries, version = trail.floor, trail.entries, entry.version
-    if floor is not None and version <= floor:
-        return trail
-    if entry.state is State.OTHER:
-        return (
-            Trail(version, tuple(e for e in entries if e.version > version))
-            if entries
-            else Trail(version)
-        )
-    if not entries:
-        return Trail(floor, (entry,))
-    twin = next((e for e in entries if _same_evidence(e, entry)), None)
-    if twin is not None:
-        if twin.version >= version:
-            return trail
-        entries = tuple(e for e in entries if e is not twin)
-    if not entries or version > entries[-1].version:
-        return Trail(floor, (*entries, entry))
-    return Trail(floor, tuple(sorted((*entries, entry), key=_by_version)))
-
-
-def _same_evidence(a: Entry, b: Entry) -> bool:
-    """Records of one moment that show the same: the newest of them stands for all (an order repeats its delivery)."""
-    return (
-        a.version.at == b.version.at
-        and a.state is b.state
-        and a.said_at == b.said_at
-        and a.also_at == b.also_at
-    )
-
-
-def _by_version(entry: Entry) -> tuple[Version, State, Micros, Micros]:
-    """Records that tie in their version sort by what they say, so that their order is the same everywhere."""
-    said, also = entry.said_at, entry.also_at
-    return (
-        entry.version,
-        entry.state,
-        NEVER if said is None else said,
-        NEVER if also is None else also,
-    )
 
 
 def streak(trail: Trail, states: Collection[State]) -> tuple[Entry, ...]:
@@ -135,15 +108,34 @@ def streak(trail: Trail, states: Collection[State]) -> tuple[Entry, ...]:
 
 
 def since(trail: Trail, states: Collection[State]) -> Micros | None:
-    """Since when the facet has been in `states`: the newest record's own word, else the earliest `updated_at`."""
+    """Since when the facet has been in `states`; None when it is not.
+
+    That is what the newest record itself says, else the earliest `updated_at`.
+    """
     run = streak(trail, states)
     if not run:
         return None
-    said = run[-1].said_at
-    return said if said is not None else min(e.version.at for e in run)
+    said_at = run[-1].said_at
+    return said_at if said_at is not None else min(e.version.at for e in run)
+
+
+def final_since(trail: Trail, awaited: str) -> Micros | None:
+    """Since when a parcel has its final status, `arrived` or `collected`, if it has (SPEC 2.2).
+
+    A parcel that was collected has arrived as well.
+    """
+    if awaited == "collected":
+        return since(trail, FINAL_FOR_COLLECTED)
+    run = streak(trail, FINAL_FOR_ARRIVED)
+    if not run:
+        return None
+    arrived_at = run[-1].arrived_at
+    # `arrived` followed by `collected` loses nothing: where the record does not name the arrival,
+    # the earliest evidence counts.
+    return arrived_at if arrived_at is not None else min(e.evidence for e in run)
 
 
 def without_last(trail: Trail, states: Collection[State]) -> Trail:
-    """The trail as it stood before its newest run of `states`."""
+    """The trail as it was before its newest run of `states`."""
     run = streak(trail, states)
     return Trail(trail.floor, trail.entries[: len(trail.entries) - len(run)]) if run else trail

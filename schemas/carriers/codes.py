@@ -1,4 +1,7 @@
-"""What a carrier's report means: looked up by its code, else by its text, in the shipped tables and an operator's over them."""
+"""What a carrier's report means, by its code, else by its text.
+
+Looked up in the shipped tables, and in an operator's, which have precedence.
+"""
 
 from collections.abc import Mapping
 from functools import cache
@@ -77,7 +80,7 @@ def _shipped_meanings() -> Mapping[Key, Meaning]:
 
 @cache
 def _shipped_by_code() -> Mapping[Key, Key]:
-    """The rows by carrier, service and normal form of the code, which is unique within a service."""
+    """The rows by carrier, service and the code's normal form, unique within a service."""
     return {
         (carrier, service, normal(code)): (carrier, service, code)
         for carrier, service, code in shipped_codes()

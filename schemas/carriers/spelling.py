@@ -17,10 +17,10 @@ _MASK: Final = "****"
 
 
 def normal(spoken: str) -> str:
-    """The form in which codes and texts are compared: one width and case, no spaces, no full stop at the end.
+    """The form in which codes and texts are compared: one width and case, no spaces.
 
-    A code of digits alone loses its leading zeros, since some systems pad it. Empty when nothing is
-    left.
+    A full stop at the end is dropped. A code of digits alone loses its leading zeros, since some
+    systems pad it. Empty when nothing is left.
     """
     folded = unicodedata.normalize("NFKC", spoken).casefold()
     kept = "".join(sign for sign in folded if sign.isprintable() and not sign.isspace()).rstrip(
@@ -32,10 +32,10 @@ def normal(spoken: str) -> str:
 
 
 def label_of(code: str | None, text: str | None) -> str:
-    """What to call a report whose code no table has: the code, else the text, without what may be personal.
+    """What to call a report whose code no table has: its code, else its text.
 
-    At most 60 characters, nothing after a colon (a signer's name follows there), long numbers and
-    mail addresses masked. "?" when that leaves nothing.
+    What may be personal is left out: it has at most 60 characters, nothing after a colon (a
+    signer's name follows there), long numbers and mail addresses masked. "?" if nothing is left.
     """
     return _masked(code, _LONG_NUMBER) or _masked(text, _NUMBER) or "?"
 
@@ -43,6 +43,6 @@ def label_of(code: str | None, text: str | None) -> str:
 def _masked(spoken: str | None, numbers: re.Pattern[str]) -> str:
     if not spoken:
         return ""
-    told = _COLON.split(spoken, maxsplit=1)[0]
-    plain = " ".join("".join(sign if sign.isprintable() else " " for sign in told).split())
+    before_colon = _COLON.split(spoken, maxsplit=1)[0]
+    plain = " ".join("".join(sign if sign.isprintable() else " " for sign in before_colon).split())
     return numbers.sub(_MASK, _MAIL.sub(_MASK, plain))[:_LABEL_LENGTH].rstrip()

@@ -44,7 +44,10 @@ WORDS: Final = tuple(dict.fromkeys(word for word, _ in _MEANINGS))
 
 
 class CarrierCode(NamedTuple):
-    """One row: what a code of a carrier's service means, with the carrier's text for it and a remark of ours."""
+    """One row: what a code of a carrier's service means, its text, and a remark of ours.
+
+    The text is the carrier's own.
+    """
 
     carrier: str
     service: str
@@ -55,10 +58,10 @@ class CarrierCode(NamedTuple):
 
 
 class CarrierLine(NamedTuple):
-    """One delivery line, as the table of delivery options names it, and the services whose raw reports are understood.
+    """One delivery line, as the table of delivery options names it, and its services.
 
-    Without services only upstream's own delivery status is known. An empty line: a carrier without
-    an option upstream.
+    These are the services whose raw reports are understood. Without services only upstream's own
+    delivery status is known. An empty line: a carrier without an option upstream.
     """
 
     carrier: str
@@ -98,7 +101,10 @@ def is_known_service(carrier: str, service: str) -> bool:
 
 
 def meaning_of(word: str, effect: str = "") -> Meaning | None:
-    """The meaning of a table's word, `effect` being what else a reversal says: nothing, `returning` or `return`."""
+    """The meaning of a table's word.
+
+    `effect` is what else a reversal says: nothing, `returning` or `return`.
+    """
     return _MEANINGS.get((word, effect))
 
 
@@ -143,7 +149,8 @@ def _codes_of_file(name: str, text: str) -> dict[Key, CarrierCode]:
         earlier = seen.setdefault((row.service, normal(row.code)), number)
         if earlier != number:
             raise TableError(
-                f"{name}, line {number}: {row.service} {row.code} has line {earlier} already; keep one"
+                f"{name}, line {number}: {row.service} {row.code} has line {earlier} already; "
+                "keep one"
             )
         codes[carrier, row.service, row.code] = row
     return codes
@@ -167,12 +174,14 @@ def _code(place: str, carrier: str, fields: list[str]) -> CarrierCode:
         raise TableError(f"{place}: {service} {code} has no word; write one of: {', '.join(WORDS)}")
     if word not in WORDS:
         raise TableError(
-            f"{place}: {service} {code} has the unknown word {word!r}; write one of: {', '.join(WORDS)}"
+            f"{place}: {service} {code} has the unknown word {word!r}; "
+            f"write one of: {', '.join(WORDS)}"
         )
     meaning = meaning_of(word, effect)
     if meaning is None:
         raise TableError(
-            f"{place}: {service} {code} has the effect {effect!r}; only reversed has one: returning or return"
+            f"{place}: {service} {code} has the effect {effect!r}; "
+            "only reversed has one: returning or return"
         )
     return CarrierCode(carrier, service, code, text, meaning, note)
 
@@ -184,7 +193,8 @@ def _lines_in(folder: Traversable, services: frozenset[Service]) -> tuple[Carrie
         row = _line(f"{_LINES_FILE}, line {number}", fields, services)
         if row.line and lines.setdefault(row.line, number) != number:
             raise TableError(
-                f"{_LINES_FILE}, line {number}: {row.line} has line {lines[row.line]} already; keep one"
+                f"{_LINES_FILE}, line {number}: {row.line} has line {lines[row.line]} already; "
+                "keep one"
             )
         found.append(row)
     return tuple(found)
@@ -229,12 +239,14 @@ def _rows(name: str, text: str, columns: tuple[str, ...]) -> Iterator[tuple[int,
             place = f"{name}, line {reader.line_num}"
             if len(fields) != len(columns):
                 raise TableError(
-                    f"{place}: has {len(fields)} fields of {len(columns)}; put a field with a comma in quotes"
+                    f"{place}: has {len(fields)} fields of {len(columns)}; "
+                    "put a field with a comma in quotes"
                 )
             for column, field in zip(columns, fields, strict=True):
                 if field != field.strip() or "\n" in field or "\r" in field:
                     raise TableError(
-                        f"{place}: {column} has a space or a line break at an end or within; take it away"
+                        f"{place}: {column} has a space or a line break at an end or within; "
+                        "take it away"
                     )
             yield reader.line_num, fields
     except csv.Error as wrong:

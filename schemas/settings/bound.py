@@ -1,4 +1,7 @@
-"""The settings as an order is bound to them: one flat, immutable value per settings version, made for the hot path."""
+"""The settings as an order is bound to them.
+
+One flat, immutable value per settings version, made for the hot path.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +43,10 @@ class BoundRules:
 
 
 def compile_settings(document: SettingsDocument, effective_at: Micros | None = None) -> BoundRules:
-    """The bound rules of a document, in force from `effective_at`, or without it from the document's own."""
+    """The bound rules of a document, in force from `effective_at`.
+
+    Without it, from the document's own.
+    """
     if effective_at is None:
         if document.effective_at is None:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""A merchant's settings document: how points are earned, when they are granted and when they expire (SPEC 1 to 4).
+"""A merchant's settings document: how points are earned, granted and expire (SPEC 1 to 4).
 
 The models refuse unknown keys, wrong types and contradictions; `reading` takes a document from JSON
 or YAML and turns refusals into sentences. Whatever decides over points must be said: only what has
@@ -101,7 +101,10 @@ def _decimal_of_number(value: object, info: ValidationInfo) -> object:
 
 
 def _as_number(value: Decimal) -> int | float:
-    """The same number for JSON. Lossless: MAX_UNIT_PRICE and three digits stay within a float's 15."""
+    """The same number for JSON, without loss.
+
+    MAX_UNIT_PRICE and three digits of a fraction stay within the 15 digits of a float.
+    """
     return int(value) if value == value.to_integral_value() else float(value)
 
 
@@ -159,7 +162,7 @@ UnitPrice = Annotated[
 ]
 
 
-class Entitlement(_Section):
+class EntitlementSettings(_Section):
     """What entitles the merchant to the feature (SPEC 1.8)."""
 
     plan: Word
@@ -170,7 +173,10 @@ class Entitlement(_Section):
 
 
 class EarnRule(_Section):
-    """So many points per whole unit price (major units), for one membership tier or, without one, for everybody."""
+    """So many points per whole unit price (major units), for one membership tier.
+
+    Without a tier it is for everybody.
+    """
 
     unit_price: UnitPrice
     points_per_unit: Annotated[int, Field(ge=1, le=MAX_POINTS)]
@@ -260,7 +266,7 @@ class SettingsDocument(_Section):
         AfterValidator(_without_repeats),
     ] = ("en",)
     enabled: bool
-    entitlement: Entitlement
+    entitlement: EntitlementSettings
     earn: Earn
     redeem: Redeem = Redeem()
     delivery_overrides: dict[Text, FinalStatus] = {}
@@ -285,7 +291,7 @@ class SettingsDocument(_Section):
     @field_validator("earn")
     @classmethod
     def _fits_modules(cls, earn: Earn, info: ValidationInfo) -> Earn:
-        entitlement: Entitlement | None = info.data.get("entitlement")
+        entitlement: EntitlementSettings | None = info.data.get("entitlement")
         if (
             earn.grant_on == "order_completed"
             and entitlement
@@ -299,7 +305,10 @@ class SettingsDocument(_Section):
 
 
 def canonical(document: SettingsDocument) -> bytes:
-    """The content as JSON, the same for equal settings: defaults spelt out, sorted, without `effective_at`."""
+    """The content as JSON, the same for equal settings.
+
+    Defaults are spelt out, keys sorted, `effective_at` is left out.
+    """
     content = document.model_dump(mode="json", exclude={"effective_at"})
     earn = content["earn"]
     earn["rules"].sort(key=lambda rule: rule["membership_tier_id"] or "")
@@ -315,4 +324,4 @@ def digest(document: SettingsDocument) -> str:
 
 def sections() -> Sequence[type[BaseModel]]:
     """All models of the document."""
-    return (SettingsDocument, Entitlement, Earn, EarnRule, FixedDate, Never, Redeem)
+    return (SettingsDocument, EntitlementSettings, Earn, EarnRule, FixedDate, Never, Redeem)

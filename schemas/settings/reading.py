@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from schemas.errors import Exit, PointsError
 from schemas.settings.document import SettingsDocument, sections
-from schemas.settings.plain import UnreadableError, plain, repeated_keys
+from schemas.settings.parsing import UnreadableError, parse_document, repeated_keys
 
 _Path = tuple[str | int, ...]
 
@@ -45,7 +45,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class SettingsProblem:
-    """One thing that is wrong: where ("earn.rules[0].unit_price", "" for the whole document), what, and what to do."""
+    """One thing that is wrong: where, what, and what to do.
+
+    Where is a path such as "earn.rules[0].unit_price", and empty for the whole document.
+    """
 
     path: str
     wrong: str
@@ -83,7 +86,7 @@ def load_settings(data: bytes, *, name: str) -> SettingsDocument:
     `grant_on` and the modules) only once those sections hold by themselves.
     """
     try:
-        value = plain(data, name=name)
+        value = parse_document(data, name=name)
     except UnreadableError as error:
         raise SettingsError(
             name, (SettingsProblem("", str(error), "mend the text and apply it again"),)
@@ -131,7 +134,10 @@ def _remedy_for_key(key: str) -> str:
 
 
 def _without_tags(path: _Path) -> _Path:
-    """The path as the document has it: without the name of the chosen kind of expiry, which is no key."""
+    """The path as the document has it.
+
+    Without the name of the chosen kind of expiry, which is no key.
+    """
     return tuple(
         part
         for index, part in enumerate(path)

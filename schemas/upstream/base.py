@@ -1,4 +1,7 @@
-"""What every upstream model shares: unknown fields are ignored, values are kept out of error texts (SPEC 7)."""
+"""What every upstream model shares (SPEC 7).
+
+Unknown fields are ignored, values are kept out of error texts.
+"""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar

@@ -18,8 +18,8 @@ from schemas.upstream.resources import (
 )
 
 Resource = TypeVar("Resource", bound=Upstream)
-Kind = Literal["order", "delivery", "return", "remove", "customer", "application", "report"]
-"""What a record is about. All but a carrier's report stand in an envelope."""
+RecordKind = Literal["order", "delivery", "return", "remove", "customer", "application", "report"]
+"""What a record is about. All but a carrier's report have an envelope."""
 
 
 class Envelope(Upstream, Generic[Resource]):
@@ -42,16 +42,19 @@ class Head(Upstream):
 
 
 class Unreadable(ValueError):
-    """A record that is poison: `reason` is a word for the list, the text says where it is wrong, without its values."""
+    """A record that is poison.
+
+    `reason` is a word for the list; the text says where it is wrong, without its values.
+    """
 
     def __init__(self, reason: str, message: str, merchant_id: str | None = None) -> None:
-        """Keeps the merchant, when the record tells it, so that poison can be counted by merchant."""
+        """Keeps the merchant, if the record names it: poison is counted by merchant."""
         super().__init__(message)
         self.reason = reason
         self.merchant_id = merchant_id
 
 
-_READERS: dict[Kind, Any] = {
+_READERS: dict[RecordKind, Any] = {
     "order": Envelope[OrderResource].__pydantic_validator__.validate_json,
     "delivery": Envelope[DeliveryResource].__pydantic_validator__.validate_json,
     "return": Envelope[ReturnResource].__pydantic_validator__.validate_json,
@@ -60,7 +63,7 @@ _READERS: dict[Kind, Any] = {
     "application": Envelope[ApplicationResource].__pydantic_validator__.validate_json,
     "report": RawReport.__pydantic_validator__.validate_json,
 }
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, RecordKind] = {
     "order": "order",
     "order_delivery": "delivery",
     "return_order": "return",
@@ -68,7 +71,7 @@ _KINDS: dict[str, Kind] = {
     "user": "customer",
     "customer": "customer",  # the same thing under the app's name
 }
-_WHOLE_TOPICS: dict[str, Kind] = {
+_WHOLE_TOPICS: dict[str, RecordKind] = {
     "order/remove": "remove",
     "application/install": "application",
     "application/uninstall": "application",
@@ -77,17 +80,18 @@ _MARKS_OF_A_REPORT = frozenset({"carrier", "service", "tracking_number", "occurr
 
 
 @lru_cache(maxsize=256)
-def kind_of(topic: str) -> Kind | None:
+def kind_of(topic: str) -> RecordKind | None:
     """Which resource a webhook topic carries; None for topics that points do not depend on."""
     return _WHOLE_TOPICS.get(topic) or _KINDS.get(topic.partition("/")[0])
 
 
-def read(value: bytes, likely: Kind) -> tuple[Kind, Any] | str:
-    """The record's kind and its envelope (a RawReport has none), or a topic's name that points do not depend on.
+def read(value: bytes, likely: RecordKind) -> tuple[RecordKind, Any] | str:
+    """The record's kind and its envelope, or a topic's name that points do not depend on.
 
-    `likely` is tried first, since telling the kind beforehand would mean reading the record twice.
-    Only where reports come beside deliveries a look for the word tells them apart; it may be wrong,
-    so whatever fails is read slowly. Raises Unreadable for poison.
+    A RawReport has no envelope. `likely` is tried first, since telling the kind beforehand would
+    mean reading the record twice. Only where reports and deliveries share a topic, a look for the word
+    tells them apart; it may be wrong, so whatever fails is read slowly. Raises Unreadable for
+    poison.
     """
     if likely == "delivery" and b'"carrier"' in value and b'"topic"' not in value:
         likely = "report"
@@ -100,7 +104,7 @@ def read(value: bytes, likely: Kind) -> tuple[Kind, Any] | str:
     return _read_slowly(value)
 
 
-def _read_slowly(value: bytes) -> tuple[Kind, Any] | str:
+def _read_slowly(value: bytes) -> tuple[RecordKind, Any] | str:
     try:
         head = Head.model_validate_json(value)
     except ValidationError as error:
@@ -121,14 +125,14 @@ def _read_slowly(value: bytes) -> tuple[Kind, Any] | str:
     return kind, _read_as(kind, value, head.merchant_id)
 
 
-def _read_as(kind: Kind, value: bytes, merchant_id: str | None) -> Any:
+def _read_as(kind: RecordKind, value: bytes, merchant_id: str | None) -> Any:
     try:
         return _READERS[kind](value)
     except ValidationError as error:
         raise _unreadable(error, merchant_id) from None
 
 
-def _try(kind: Kind, value: bytes) -> Envelope[Any] | None:
+def _try(kind: RecordKind, value: bytes) -> Envelope[Any] | None:
     try:
         envelope: Envelope[Any] = _READERS[kind](value)
     except ValidationError:

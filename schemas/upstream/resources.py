@@ -26,10 +26,10 @@ class DeliveryData(Upstream):
 
 
 class DeliveryResource(Upstream):
-    """An `order_delivery`: nested in an order, or the resource of its own topic (then with `order_id`).
+    """An `order_delivery`: nested in an order, or the resource of its own topic.
 
-    `status` is the delivery status that counts; `delivery_status` is the logistics state (SPEC
-    2.3).
+    In its own topic it has an `order_id`. `status` is the delivery status that counts;
+    `delivery_status` is the logistics state (SPEC 2.3).
     """
 
     id: RecordId
@@ -59,7 +59,7 @@ class MembershipTier(Upstream):
 
 
 class PointSummary(Upstream):
-    """The platform's own figure of what the order earns and when: kept to be compared, never paid from (SPEC 7)."""
+    """The platform's own figure of an order's points (SPEC 7): compared, never paid from."""
 
     pending_days: Cents | None = None
     earned_points: Cents | None = None

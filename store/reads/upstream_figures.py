@@ -60,8 +60,8 @@ def with_figures(connection: Database, merchant_id: str | None = None) -> Iterat
 
 
 def _decided(row: OrderRow, merchants: Merchants, now: Micros) -> DecidedOrder:
-    rules = merchants.rules(row.merchant_no, row.facts.settings_no)
-    decided = entitlement(row.facts, rules, now, merchants.installs(row.merchant_no))
+    rules = merchants.rules[row.merchant_no, row.facts.settings_no]
+    decided = entitlement(row.facts, rules, now, merchants.installs[row.merchant_no])
     return DecidedOrder(
         merchant_id=merchants.merchant_id(row.merchant_no),
         order_id=row.order_id,

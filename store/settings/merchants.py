@@ -3,7 +3,7 @@
 Read again when the epoch moves.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -28,17 +28,50 @@ class _Numbers(dict[str, int]):
         raise UnknownMerchantId(merchant_id)
 
 
+class _Versions(dict[int, list[VersionInForce]]):
+    def __missing__(self, number: int) -> list[VersionInForce]:
+        return []
+
+
+class _Installs(dict[int, Installs]):
+    def __missing__(self, number: int) -> Installs:
+        return ()
+
+
+class _Rules(dict[tuple[int, int], BoundRules | None]):
+    """The bound rules of (merchant number, version), read when they are needed first."""
+
+    def __init__(self, load: Callable[[int, int], BoundRules]) -> None:
+        super().__init__()
+        self._load = load
+
+    def __missing__(self, key: tuple[int, int]) -> BoundRules | None:
+        number, version = key
+        if version <= NOTHING_IN_FORCE:
+            return None
+        rules = self[key] = self._load(number, version)
+        return rules
+
+
 class Merchants:
-    """Numbers and ids of merchants, their settings versions and bound rules, their app's events."""
+    """Merchants' numbers and ids, their settings versions and bound rules, their app's events.
+
+    What is asked for every order is a mapping, so that asking costs no call:
+
+    - `numbers`: merchant id → number; raises UnknownMerchantId;
+    - `versions`: number → settings versions, by effective date;
+    - `rules`: (number, version) → bound rules, None for an order bound to nothing;
+    - `installs`: number → application events, oldest first.
+    """
 
     def __init__(self, connection: Database) -> None:
         """Reads all merchants and versions known so far."""
         self._connection = connection
-        self._numbers = _Numbers()
+        self.numbers: Mapping[str, int] = {}
         self._ids: dict[int, str] = {}
-        self._versions: dict[int, list[VersionInForce]] = {}
-        self._rules: dict[tuple[int, int], BoundRules] = {}
-        self._installs: dict[int, Installs] = {}
+        self.versions: Mapping[int, list[VersionInForce]] = {}
+        self.rules: Mapping[tuple[int, int], BoundRules | None] = _Rules(self._load)
+        self.installs: Mapping[int, Installs] = {}
         self.codes = CodeTable()
         """The carriers' codes: the shipped tables, and what operators set over them."""
         self.epoch = -1
@@ -52,12 +85,13 @@ class Merchants:
         sql, cursor = queries("settings/versions"), raw(self._connection)
         row = cursor.execute(sql["epoch"]).fetchone()
         self.epoch = row[0] if row else 0
-        for number, merchant_id in cursor.execute(sql["merchants"]).fetchall():
-            self._numbers[merchant_id], self._ids[number] = number, merchant_id
-        self._versions = {}
+        self._ids = dict(cursor.execute(sql["merchants"]).fetchall())
+        self.numbers = _Numbers({merchant_id: number for number, merchant_id in self._ids.items()})
+        versions = _Versions({number: [] for number in self._ids})
         for number, version, effective in cursor.execute(sql["versions"]).fetchall():
-            self._versions.setdefault(number, []).append(VersionInForce(effective, version))
-        self._installs = app_installs.installs(cursor)
+            versions[number].append(VersionInForce(effective, version))
+        self.versions = versions
+        self.installs = _Installs(dict.fromkeys(self._ids, ()) | app_installs.installs(cursor))
         self.codes = CodeTable(codes.overlay(cursor))
 
     def keep_up(self, cursor: Cursor) -> None:
@@ -80,42 +114,21 @@ class Merchants:
         cursor.execute(queries("settings/versions")["next_epoch"])
 
     def learn(self, merchant_ids: Iterable[str]) -> None:
-        """Gives numbers to new merchants, in a transaction of their own."""
-        new = sorted(set(merchant_ids) - self._numbers.keys())
+        """Gives numbers to merchants never heard of before, in a transaction of their own."""
+        new = sorted(set(merchant_ids) - self.numbers.keys())
         if new:
             raw(self._connection).execute(queries("settings/versions")["add_merchants"], [new])
             self.refresh()
 
-    def number(self, merchant_id: str) -> int:
-        """The number of a learnt merchant. Raises UnknownMerchantId."""
-        return self._numbers[merchant_id]
-
     def find(self, merchant_id: str) -> int | None:
         """The number of a merchant, if there is one."""
-        return self._numbers.get(merchant_id)
+        return self.numbers.get(merchant_id)
 
     def merchant_id(self, number: int) -> str:
         """The id of a numbered merchant; one that another worker has just numbered is looked up."""
         if number not in self._ids:
             self.refresh()
         return self._ids[number]
-
-    def versions(self, number: int) -> list[VersionInForce]:
-        """The settings versions of a merchant, by effective date."""
-        return self._versions.get(number, [])
-
-    def installs(self, number: int) -> Installs:
-        """The application events of a merchant, oldest first."""
-        return self._installs.get(number, ())
-
-    def rules(self, number: int, version: int | None) -> BoundRules | None:
-        """The bound rules of a version; None for an order bound to nothing."""
-        if version is None or version <= NOTHING_IN_FORCE:
-            return None
-        found = self._rules.get((number, version))
-        if found is None:
-            found = self._rules[number, version] = self._load(number, version)
-        return found
 
     def _load(self, number: int, version: int) -> BoundRules:
         row = (

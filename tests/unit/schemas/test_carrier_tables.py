@@ -189,11 +189,18 @@ def test_a_broken_shipped_table_is_refused_by_who_reads_codes(
 
 
 def test_reading_codes_loads_no_yaml() -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", "import sys; from schemas.carriers import CodeTable; CodeTable(); print('yaml' in sys.modules)"],
-        capture_output=True, check=True, text=True, cwd=generate.DOCS.parent,
-    )  # fmt: skip
-    assert told.stdout == "False\n"
+    code = (
+        "import sys; from schemas.carriers import CodeTable; "
+        "CodeTable(); print('yaml' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        text=True,
+        cwd=generate.DOCS.parent,
+    )
+    assert done.stdout == "False\n"
 
 
 # The page

@@ -1,4 +1,4 @@
-"""What every code of every carrier means for points: the laws of SPEC 6, and each row of the tables."""
+"""What every code of every carrier means: the laws of SPEC 6, and each row of the tables."""
 
 from collections import Counter
 
@@ -47,7 +47,8 @@ COUNTS = {
 # fetched.
 _HILIFE = {
     Meaning.COLLECTED: "2067 3022",
-    Meaning.RETURNING: "2016 2033 2034 2038 2039 2040 2045 2046 2047 2049 2050 2051 2052 2054 2055 2060 2065 2066 2069 2072 2074 "
+    Meaning.RETURNING: "2016 2033 2034 2038 2039 2040 2045 2046 2047 2049 2050 "
+    "2051 2052 2054 2055 2060 2065 2066 2069 2072 2074 "
     "2075 3019 3020 3021 3025 3031 5001 5004 5005 7012 7016 7032",
     Meaning.RETURNED: "2070 3023 5008",
     Meaning.LOST: "2036 2042 5002 5006 5007 7005 7006 7007 7013",
@@ -62,14 +63,16 @@ _FAMI = {
 DECISIVE = {
     ("ecpay", "unimart"): {
         Meaning.COLLECTED: "2067",
-        Meaning.RETURNING: "2016 2033 2034 2038 2039 2040 2045 2046 2047 2049 2050 2051 2052 2054 2055 2060 2065 2066 2072 2074 "
+        Meaning.RETURNING: "2016 2033 2034 2038 2039 2040 2045 2046 2047 2049 "
+        "2050 2051 2052 2054 2055 2060 2065 2066 2072 2074 "
         "2075 2076",
         Meaning.RETURNED: "2044 2070",
         Meaning.LOST: "2036 2042 7018",
     },
     ("ecpay", "unimartc2c"): {
         Meaning.COLLECTED: "2067",
-        Meaning.RETURNING: "2051 2066 2069 2072 2074 2075 2076 2077 2078 2079 2080 2081 2082 2083 2084 2085 2086 2087 2089 2092 "
+        Meaning.RETURNING: "2051 2066 2069 2072 2074 2075 2076 2077 2078 2079 "
+        "2080 2081 2082 2083 2084 2085 2086 2087 2089 2092 "
         "2093 2096 2097 2099",
         Meaning.RETURNED: "2070",
         Meaning.LOST: "2042 2088 7013 7018 7020",
@@ -436,7 +439,10 @@ def test_a_service_of_an_operators_own_needs_no_table() -> None:
 
 
 def test_the_words_are_those_of_the_spec() -> None:
-    words = "in transit, at the pick-up point, delivered, collected, returning, returned, lost, reversed"
+    words = (
+        "in transit, at the pick-up point, delivered, collected, "
+        "returning, returned, lost, reversed"
+    )
     assert ", ".join(WORDS) == words
     assert {meaning_of(word) for word in WORDS} == set(Meaning) - {
         Meaning.UNKNOWN, Meaning.REVERSED_RETURNING, Meaning.RETURN_REVERSED,

@@ -95,8 +95,10 @@ def test_json_and_yaml_say_the_same() -> None:
 
 def test_what_has_an_obvious_answer_may_be_left_out() -> None:
     document = load(
-        b'{"timezone": "UTC", "currency": "USD", "enabled": true, "entitlement": {"plan": "o2o"}, "earn":'
-        b'{"rules": [{"unit_price": 1, "points_per_unit": 1}], "pending_days": 0, "expiry": {"kind": "never"}}}'
+        b'{"timezone": "UTC", "currency": "USD", "enabled": true, '
+        b'"entitlement": {"plan": "o2o"}, "earn":'
+        b'{"rules": [{"unit_price": 1, "points_per_unit": 1}], '
+        b'"pending_days": 0, "expiry": {"kind": "never"}}}'
     )
     assert document.earn.channels == ("ec", "retail")
     assert document.earn.grant_on == "delivery_final"

@@ -1,7 +1,7 @@
-"""Personal data in the payloads is not ours to keep (SPEC 7): it ends at the door, also in records that are poison.
+"""Personal data in the payloads is not ours to keep (SPEC 7): it ends at the door.
 
-Quarantine and dead letters alone hold it: the raw bytes of what could not be read, in `key`,
-`value` and `headers`.
+That holds for poison as well. Quarantine and dead letters alone hold it: the raw bytes of what
+could not be read, in `key`, `value` and `headers`.
 """
 
 import copy

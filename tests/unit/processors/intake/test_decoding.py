@@ -1,4 +1,4 @@
-"""From bytes to what a record says: orders and their deliveries, customers, installations (SPEC 1, 2, 7)."""
+"""From bytes to events: orders and deliveries, customers, installations (SPEC 1, 2, 7)."""
 
 from typing import Any, TypeVar
 
@@ -14,7 +14,8 @@ from processors.intake.decoding import (
 from processors.runtime.kafka.feed import Record
 from rules.order.trail import Version
 from schemas.packing import pack_id
-from schemas.upstream.envelope import Kind, Unreadable
+from schemas.upstream.envelope import RecordKind, Unreadable
+from tests.support.in_memory import NOWHERE, FakeMessage, at
 from tests.support.order_facts import (
     MEMBER,
     MERCHANT,
@@ -30,32 +31,31 @@ from tests.support.order_facts import (
     returned,
     some_id,
 )
-from tests.support.sample_events import NOWHERE, Heard, at
 
 RECEIVED = 1_733_000_000_000_000
 TS = 1_733_000_000_123_456_789
 APP = some_id("app")
 NOT_A_NUMBER: list[Json] = [None, "", "  ", "-", "9" * 65, 1.5, True, [], ["900"], {"no": "900"}]
-LIKELY: tuple[Kind, ...] = ("order", "delivery", "customer")
+LIKELY: tuple[RecordKind, ...] = ("order", "delivery", "customer")
 
 _Kind = TypeVar("_Kind", OrderEvent, CarrierReportEvent, CustomerEvent, AppInstallEvent)
 
 
-def heard(event: Event | bytes | None, likely: Kind = "order") -> Any:
+def heard(event: Event | bytes | None, likely: RecordKind = "order") -> Any:
     """What the record says, or why it says nothing."""
     value: Any = bytes_of(event) if isinstance(event, dict) else event
-    message: Any = Heard(value, RECEIVED)
+    message: Any = FakeMessage(value, RECEIVED)
     return decode(Record(NOWHERE, 0, message), likely)
 
 
-def told(kind: type[_Kind], event: Event, likely: Kind = "order") -> _Kind:
+def told(kind: type[_Kind], event: Event, likely: RecordKind = "order") -> _Kind:
     """What the record says, which is of this kind."""
     said = heard(event, likely)
     assert isinstance(said, kind)
     return said
 
 
-def refused(event: Event | bytes, likely: Kind = "order") -> Unreadable:
+def refused(event: Event | bytes, likely: RecordKind = "order") -> Unreadable:
     """Why the record is poison."""
     with pytest.raises(Unreadable) as error:
         heard(event, likely)
@@ -217,7 +217,7 @@ def test_a_nested_delivery_has_a_version_of_its_own() -> None:
     assert said.parcel is not None
     assert said.version == Version(at(day("12-02")), TS)
     assert said.parcel.version == Version(at(day("12-05")), TS)
-    assert said.newest_at() == at(day("12-05"))
+    assert said.newest_at == at(day("12-05"))
     without = told(OrderEvent, order(updated=day("12-02"), order_delivery=parcel("arrived"), ts=TS))
     assert without.parcel is not None
     assert without.parcel.version == without.version
@@ -228,7 +228,7 @@ def test_a_nested_delivery_has_a_version_of_its_own() -> None:
 )
 @pytest.mark.parametrize("likely", LIKELY)
 def test_a_customers_record_says_whether_and_since_when_it_is_a_member(
-    topic: str, likely: Kind
+    topic: str, likely: RecordKind
 ) -> None:
     said = told(
         CustomerEvent,
@@ -238,7 +238,7 @@ def test_a_customers_record_says_whether_and_since_when_it_is_a_member(
     assert (said.merchant_id, said.member, said.is_member) == (MERCHANT, pack_id(MEMBER), True)
     assert said.registered_at == at("2024-04-18T08:26:03.512Z")
     assert said.version == Version(at("2024-04-18T08:26:03.540Z"), TS)
-    assert said.newest_at() == said.version.at
+    assert said.newest_at == said.version.at
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_an_installation_holds_since_it_was_made() -> None:
     said = told(AppInstallEvent, event)
     assert (said.merchant_id, said.installed, said.application_id) == (MERCHANT, True, APP)
     assert (said.at, said.version) == (at(day("03-27 12:00")), Version(at(day("03-28")), TS))
-    assert said.newest_at() == at(day("03-28"))
+    assert said.newest_at == at(day("03-28"))
 
 
 def test_an_uninstallation_holds_since_the_installation_was_deleted() -> None:
@@ -338,7 +338,7 @@ def test_an_uninstallation_holds_since_the_installation_was_deleted() -> None:
         "uninstall", created_at=day("03-27"), deleted_at=day("03-29"), updated_at=day("03-28")
     )
     said = told(AppInstallEvent, event)
-    assert (said.installed, said.at, said.newest_at()) == (
+    assert (said.installed, said.at, said.newest_at) == (
         False,
         at(day("03-29")),
         at(day("03-29")),
@@ -399,7 +399,7 @@ def test_an_installation_of_wrong_types_is_poison() -> None:
 
 
 @pytest.mark.parametrize("likely", LIKELY)
-def test_whatever_is_likely_every_kind_is_told_by_its_topic(likely: Kind) -> None:
+def test_whatever_is_likely_every_kind_is_told_by_its_topic(likely: RecordKind) -> None:
     member, installed = customer(is_member=True), app("install")
     assert told(OrderEvent, order(), likely).order is not None
     assert told(OrderEvent, delivery("arrived", day("12-01")), likely).parcel is not None

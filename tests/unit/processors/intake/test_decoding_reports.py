@@ -1,4 +1,7 @@
-"""From bytes to what a carrier reported (SPEC 6): reports have no envelope, and come from whoever speaks for the carrier."""
+"""From bytes to what a carrier reported (SPEC 6).
+
+Reports have no envelope, and come from whoever speaks for the carrier.
+"""
 
 import json
 from typing import Any
@@ -9,9 +12,9 @@ from hypothesis import strategies as st
 
 from processors.intake.decoding import LONGEST_TEXT, CarrierReportEvent, OrderEvent
 from schemas.packing import pack_id
-from schemas.upstream.envelope import Kind, Unreadable
+from schemas.upstream.envelope import RecordKind, Unreadable
+from tests.support.in_memory import at
 from tests.support.order_facts import MERCHANT, ORDER, Event, Json, day, delivery
-from tests.support.sample_events import at
 from tests.unit.processors.intake.test_decoding import LIKELY, heard, refused, told
 
 AT_STORE: Event = {
@@ -42,7 +45,7 @@ RETURNED: Event = {
 NOTHING: list[Json] = [None, "", "  "]
 
 
-def reported(likely: Kind = "delivery", **fields: Json) -> CarrierReportEvent:
+def reported(likely: RecordKind = "delivery", **fields: Json) -> CarrierReportEvent:
     """What the report says, with these fields in place of its own."""
     return told(CarrierReportEvent, AT_STORE | fields, likely)
 
@@ -60,7 +63,7 @@ def test_a_report_says_what_happened_to_which_parcel_and_when() -> None:
         "包裹配達取件門市",
     )
     assert (said.number, said.order_id, said.merchant_id) == (b"D40617352918", None, None)
-    assert said.at == said.newest_at() == at("2024-06-11T01:14:00Z")
+    assert said.at == said.newest_at == at("2024-06-11T01:14:00Z")
     assert said.return_leg is False
 
 
@@ -87,7 +90,9 @@ def test_nothing_else_of_a_report_is_kept() -> None:
 @pytest.mark.parametrize(
     "report", [AT_STORE, RETURNED, {key: AT_STORE[key] for key in reversed(AT_STORE)}]
 )
-def test_a_report_is_told_from_the_other_records_on_any_topic(report: Event, likely: Kind) -> None:
+def test_a_report_is_told_from_the_other_records_on_any_topic(
+    report: Event, likely: RecordKind
+) -> None:
     assert told(CarrierReportEvent, report, likely) == told(
         CarrierReportEvent, report, "delivery"
     )._replace(record=heard(report, likely).record)
@@ -208,7 +213,7 @@ def test_a_report_of_nothing_that_happened_is_poison(code: Json, text: Json) -> 
     ],
 )
 def test_a_report_of_wrong_types_is_poison_and_says_which_field(
-    wrong: dict[str, Json], likely: Kind
+    wrong: dict[str, Json], likely: RecordKind
 ) -> None:
     why = refused(AT_STORE | wrong, likely)
     assert why.reason == "wrong_type"

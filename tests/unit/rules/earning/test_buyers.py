@@ -1,9 +1,12 @@
-"""Whether the buyer was a member when he ordered (SPEC 1.5, 1.9): a fact like the others, whenever it comes."""
+"""Whether the buyer was a member when the order was made (SPEC 1.5, 1.9).
+
+It is a fact like the others, whenever it comes.
+"""
 
 import pytest
 
 from rules.earning.earning import not_yet_a_member
-from rules.earning.entitlement import is_unfinished
+from rules.order.delivery import is_unfinished
 from rules.order.facts import Buyer
 from tests.support.story import Story, bound_rules, delivered, moment, story
 

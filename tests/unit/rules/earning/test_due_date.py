@@ -52,7 +52,10 @@ def local(moment: Micros, zone: str) -> datetime:
 
 
 def naive_start_of_day(day: date, zone: str) -> Micros:
-    """The first whole minute, counted one by one, at which the zone's clock shows the day or a later one."""
+    """The first whole minute at which the zone's clock shows the day or a later one.
+
+    Counted one by one.
+    """
     moment = micros(datetime.combine(day, time(), UTC)) - 27 * 60 * MINUTE
     while local(moment, zone).date() < day:
         moment += MINUTE
@@ -174,7 +177,10 @@ def test_the_edges_of_the_calendar_hold_in_zones_far_from_utc(edge: Micros, zone
 
 @lru_cache
 def transitions(zone: str) -> tuple[int, ...]:
-    """The seconds at which a zone's clock changes, from the 64-bit block of its TZif file (RFC 8536)."""
+    """The seconds at which a zone's clock changes.
+
+    From the 64-bit block of its TZif file (RFC 8536).
+    """
     data = files("tzdata").joinpath("zoneinfo", *zone.split("/")).read_bytes()
     header = struct.Struct(">4s1s15x6l")
     _, _, utc, std, leap, times, types, chars = header.unpack_from(data)

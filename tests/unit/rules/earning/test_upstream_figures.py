@@ -17,9 +17,19 @@ from tests.support.order_facts import settings
 
 CREATED = micros(datetime(2024, 3, 1, tzinfo=UTC))
 ORDER = OrderRecord(
-    Version(CREATED), CREATED, "confirmed", b"\xffmember", guest=False, created_by="shop", kind=None, currency="TWD",
-    subtotal=1000, delivery_key=DeliveryKey.PRESENT, summary_days=3, summary_points=100,
-)  # fmt: skip
+    Version(CREATED),
+    CREATED,
+    "confirmed",
+    b"\xffmember",
+    guest=False,
+    created_by="shop",
+    kind=None,
+    currency="TWD",
+    subtotal=1000,
+    delivery_key=DeliveryKey.PRESENT,
+    summary_days=3,
+    summary_points=100,
+)
 RULES = compile_settings(load_settings(orjson.dumps(settings()), name="test"))
 
 
@@ -47,18 +57,21 @@ def test_the_same_points_after_the_same_days_are_equal_before_and_after_the_gran
     assert outcome(ORDER, days_later=days_later) == "equal"
 
 
-@pytest.mark.parametrize(("changed", "word"), [
-    ({"summary_points": 90}, "other_points"),
-    ({"summary_points": 0}, "other_points"),
-    ({"summary_days": 7}, "other_days"),
-    ({"summary_days": None}, "equal"),
-    ({"member": None}, "no_member"),
-    ({"guest": True}, "guest_checkout"),
-    ({"currency": "HKD"}, "currency_mismatch"),
-    ({"status": "cancelled"}, "cancelled"),
-    ({"status": "cancelled", "summary_points": 0}, "equal"),
-    ({"member": None, "summary_points": 0, "summary_days": 9}, "equal"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({"summary_points": 90}, "other_points"),
+        ({"summary_points": 0}, "other_points"),
+        ({"summary_days": 7}, "other_days"),
+        ({"summary_days": None}, "equal"),
+        ({"member": None}, "no_member"),
+        ({"guest": True}, "guest_checkout"),
+        ({"currency": "HKD"}, "currency_mismatch"),
+        ({"status": "cancelled"}, "cancelled"),
+        ({"status": "cancelled", "summary_points": 0}, "equal"),
+        ({"member": None, "summary_points": 0, "summary_days": 9}, "equal"),
+    ],
+)
 def test_what_differs_is_said_by_its_reason(changed: dict[str, Any], word: str) -> None:
     assert outcome(ORDER._replace(**changed)) == word
 

@@ -159,7 +159,10 @@ AWAITED = st.sampled_from(["arrived", "collected"])
 def spelled_out(
     told: list[CarrierReport], awaited: str
 ) -> tuple[Micros | None, list[Micros], bool]:
-    """SPEC 2.4 and 6 once more, by looking back from the end: (final since, moments of going back, out of the count)."""
+    """SPEC 2.4 and 6 once more, by looking back from the end.
+
+    (final since, moments of going back, out of the count)
+    """
     final_words = (
         {Meaning.DELIVERED, Meaning.COLLECTED} if awaited == "arrived" else {Meaning.COLLECTED}
     )

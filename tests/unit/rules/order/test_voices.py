@@ -1,4 +1,7 @@
-"""Upstream and the carriers on one order: when it is final, what a reversal takes back, what `keep` keeps (SPEC 2, 4.5)."""
+"""Upstream and the carriers on one order (SPEC 2, 4.5).
+
+When it is final, what a reversal takes back, what `keep` keeps.
+"""
 
 from itertools import permutations
 
@@ -518,7 +521,7 @@ def test_a_parcel_lost_before_it_was_ever_final_does_not_hold_up_the_others() ->
 @pytest.mark.parametrize(
     ("first", "then", "points"), [("returned", "returning", 100), ("returning", "returned", 0)]
 )
-def test_words_at_or_after_the_due_date_neither_bring_a_parcel_back_into_the_count_nor_take_it_out_for_good(
+def test_words_at_or_after_the_due_date_neither_bring_a_parcel_back_nor_take_it_out_for_good(
     voice: str, first: str, then: str, points: int
 ) -> None:
     """One that was out stays out.

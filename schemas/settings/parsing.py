@@ -1,8 +1,9 @@
 """JSON or YAML to plain values, with nothing lost on the way.
 
-Both forms go through here so that they mean the same: numbers with a fraction become decimals as they were written, and
-a key that is there twice is kept in mind, since otherwise the last one would win silently. YAML is read as its version
-1.2 says (`no` is a word, not false; times stay text), without tags that make objects and without aliases.
+Both forms go through here so that they mean the same: numbers with a fraction become decimals as
+they were written, and a key that is there twice is remembered, since otherwise the last one would
+win silently. YAML is read as its version 1.2 says (`no` is a word, not false; times stay text),
+without tags that make objects and without aliases.
 """
 
 import json
@@ -34,7 +35,7 @@ class Mapping(dict[str, object]):
         )
 
 
-def plain(data: bytes, *, name: str) -> object:
+def parse_document(data: bytes, *, name: str) -> object:
     """The plain value of a document.
 
     A name ending in .json or .yaml says how to read it, else its first character.
@@ -104,7 +105,8 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Mapping:
         key: Hashable = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str):
             raise UnreadableError(
-                f"has a key that is not a word (line {key_node.start_mark.line + 1}); put it in quotes"
+                f"has a key that is not a word (line {key_node.start_mark.line + 1}); "
+                "put it in quotes"
             )
         pairs.append((key, loader.construct_object(value_node, deep=True)))
     return Mapping(pairs)

@@ -1,0 +1,132 @@
+"""Locking the orders of a batch, and folding everything into them that is about them (step 4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from processors.intake.decoding import CarrierReportEvent, OrderEvent
+from processors.intake.report_matching import CountsByPartition, KeyedOrders, MatchedBatch
+from processors.intake.tracking_snapshot import TrackingSnapshot, snapshot_of
+from processors.settlement import Trigger
+from rules.order.facts import OrderFacts
+from rules.order.folding import APPLIED, DUPLICATE, Outcome, fold_record, fold_report
+from schemas.events import CauseKind
+from schemas.ids import Micros
+from store.orders import orders
+from store.orders.orders import OrderKey, OrderRow
+from store.postgres.interning import InternedStrings
+from store.postgres.session import Cursor
+from store.streams.cursors import Counts
+
+
+@dataclass(slots=True)
+class FoldedOrders:
+    """The orders of a batch, locked.
+
+    `triggers` names those that changed, with the reason. `before` is what their tracking numbers
+    were when they were read.
+    """
+
+    rows: dict[OrderKey, OrderRow]
+    triggers: dict[OrderKey, Trigger]
+    before: Mapping[OrderKey, TrackingSnapshot]
+
+
+def fold_orders(
+    cursor: Cursor,
+    events: KeyedOrders,
+    matched: MatchedBatch,
+    words: InternedStrings,
+    counts: CountsByPartition,
+) -> FoldedOrders:
+    """Locks the orders that a batch is about, folds events and reports, counts what became of them.
+
+    The caller has locked the tracking numbers: orders come after them, everywhere.
+    """
+    folded = _lock_orders(cursor, events, matched, words)
+    rows = folded.rows
+    newest: dict[OrderKey, OrderEvent] = {}
+    for key, event in events:
+        outcome = fold_record(
+            rows[key].facts, event.version, event.order, event.tier, event.parcel, event.returned
+        )
+        count = counts[event.record.place]
+        # As `_count` does; here without a call, as it is done for every record.
+        if outcome is APPLIED:
+            count.applied += 1
+            earlier = newest.get(key)
+            if earlier is None or event.version.at >= earlier.version.at:
+                newest[key] = event
+        elif outcome is DUPLICATE:
+            count.duplicate += 1
+        else:
+            count.ignore(outcome)
+    # The newest record that changed an order is the cause of what follows.
+    for key, event in newest.items():
+        at, message, returned = event.version.at, event.record.message, event.returned
+        folded.triggers[key] = (
+            Trigger(at, message=message)
+            if returned is None
+            else Trigger(at, CauseKind.return_, returned.return_id, message)
+        )
+    if matched.reports or matched.named:
+        _fold_reports(folded, matched, counts)
+    return folded
+
+
+def _lock_orders(
+    cursor: Cursor, events: KeyedOrders, matched: MatchedBatch, words: InternedStrings
+) -> FoldedOrders:
+    """The orders that events or reports are about, new ones among them, as yet unchanged."""
+    wanted = {key for key, _ in events}
+    if matched.reports or matched.named:
+        wanted.update(matched.reports, [key for key, _ in matched.named])
+    rows = orders.lock(cursor, sorted(wanted), words)
+    before = snapshot_of(rows.values())
+    for key in wanted - rows.keys():
+        rows[key] = OrderRow(*key, OrderFacts(), new=True)
+    return FoldedOrders(rows, {}, before)
+
+
+def _fold_reports(folded: FoldedOrders, matched: MatchedBatch, counts: CountsByPartition) -> None:
+    """Folds the reports found by their number (counted there), and those that name their order."""
+    rows, triggers = folded.rows, folded.triggers
+    for key, reports in matched.reports.items():
+        facts = rows[key].facts
+        outcomes = [fold_report(facts, report) for report in reports]
+        if APPLIED in outcomes:
+            newest_at = max(report.at for report in reports)
+            _note_cause(key, matched.newest.get(key), newest_at, triggers)
+    for key, report in matched.named:
+        outcome = fold_report(rows[key].facts, report.for_order(named=True))
+        _count(outcome, counts[report.event.record.place])
+        if outcome is APPLIED:
+            _note_cause(key, report.event, report.event.at, triggers)
+            matched.note_if_unknown(report, *key)
+
+
+def _count(outcome: Outcome, count: Counts) -> None:
+    """Every record is counted as one of five things (I7)."""
+    if outcome is APPLIED:
+        count.applied += 1
+    elif outcome is DUPLICATE:
+        count.duplicate += 1
+    else:
+        count.ignore(outcome)
+
+
+def _note_cause(
+    key: OrderKey,
+    event: CarrierReportEvent | None,
+    at: Micros,
+    triggers: dict[OrderKey, Trigger],
+) -> None:
+    """A report that is newer than the records of its batch is the cause of what follows.
+
+    `event` is None for reports that were kept before; then `at` is the newest of them.
+    """
+    before = triggers.get(key)
+    if event is None:
+        if before is None:
+            triggers[key] = Trigger(at)
+    elif before is None or event.at >= before.occurred_at:
+        triggers[key] = Trigger(event.at, message=event.record.message)

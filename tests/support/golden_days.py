@@ -1,0 +1,145 @@
+"""The sample days as a fixed history, on a clock that only moves between steps, and their events.
+
+To make `tests/golden/sample_days.jsonl` again, after a change of events that is meant::
+
+    .venv/bin/python -m tests.support.golden_days
+
+It starts the local servers as the tests do. Nothing is normalised: `recorded_at` is
+the fixed clock's. Each record carries a `traceparent` made from its bytes, so that the headers of
+the events are pinned as well.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import orjson
+import psycopg
+
+from cli.demo.data import APPLICATION_ID
+from cli.demo.story import Story, StoryStep, load_story
+from processors.expiry import Expiry
+from processors.relay import cloud_event_headers
+from schemas.ids import DAY, SECOND, Micros
+from store.postgres import session
+from store.streams import outbox
+from store.streams.outbox import OutboxKind
+from tests.support import in_process
+from tests.support.in_process import InProcessEngine
+from tests.support.upstream import Record
+
+FILE = Path(__file__).parents[1] / "golden" / "sample_days.jsonl"
+LATER = (60 * SECOND, 3600 * SECOND)
+"""After the records of a step: when the recheck queue is looked at a second time, and when all is
+quiet.
+"""
+AFTER_ALL = (90 * DAY, 200 * DAY, 500 * DAY)
+"""After the last step: when the lots of the shops lapse."""
+ALL = 1_000_000
+
+
+class _Message(in_process.Message):
+    """A record that belongs to a trace."""
+
+    def headers(self) -> list[tuple[str, bytes]]:  # type: ignore[override]
+        """Its trace, made from its bytes."""
+        digest = hashlib.sha256(self.value() or b"").hexdigest()
+        return [("traceparent", f"00-{digest[:32]}-{digest[32:48]}-01".encode())]
+
+
+def sample_day_events(in_process: InProcessEngine) -> list[bytes]:
+    """Plays the sample days and answers each event as a line of JSON: key, headers and value.
+
+    They are as the relay sends them to Kafka. Members are sorted, the events of one are in the
+    order of the outbox.
+    """
+    in_process.configuration = {"application_id": APPLICATION_ID}
+    story = load_story()
+    with patch.object(in_process, "Message", _Message):
+        _set_clock(in_process, story.begins)
+        for shop in story.shops:
+            _command(
+                in_process, "settings", "apply", shop.id, str(shop.file), "--by", "points demo"
+            )
+        for step in story.steps:
+            _play(in_process, step)
+        _let_lapse(in_process, story)
+    return list(_events(in_process))
+
+
+def _play(in_process: InProcessEngine, step: StoryStep) -> None:
+    _set_clock(in_process, step.at)
+    # What falls due at a step's own moment is granted before its records come.
+    in_process.first.settle()
+    if step.records:
+        in_process.first.consume(*[Record(r.topic, r.key, r.value) for r in step.records])
+    if step.command:
+        _command(in_process, *step.command)
+    in_process.first.settle()
+    for ahead in LATER:
+        _set_clock(in_process, step.at + ahead)
+        in_process.first.settle()
+
+
+def _let_lapse(in_process: InProcessEngine, story: Story) -> None:
+    expiry = Expiry(in_process.first.connection)
+    for ahead in AFTER_ALL:
+        _set_clock(in_process, story.steps[-1].at + ahead)
+        while expiry.expire():
+            pass
+
+
+def _set_clock(in_process: InProcessEngine, moment: Micros) -> None:
+    """Fixes the database's one clock at `moment`, until the next call."""
+    with psycopg.connect(in_process.database_url) as connection:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE "
+            f"AS 'SELECT {moment}::bigint'".encode()
+        )
+
+
+def _command(in_process: InProcessEngine, *arguments: str) -> None:
+    done = in_process.command(*arguments)
+    assert done.returncode == 0, done.stderr
+
+
+def _events(in_process: InProcessEngine) -> Iterator[bytes]:
+    by_member: dict[str, list[bytes]] = {}
+    with session.connect(in_process.database_url) as connection:
+        rows = outbox.head(session.raw(connection), range(outbox.SHARDS), ALL)
+    for _, _, kind, _, packed, traces in rows:
+        if kind != OutboxKind.CHANGED:
+            continue
+        for value, more in outbox.events_of(packed, traces):
+            event = orjson.loads(value)
+            key = f"{event['merchant_id']}:{event['member_id']}"
+            headers = [*cloud_event_headers(event), *more]
+            line = {
+                "key": key,
+                "headers": [[name, (text or b"").decode()] for name, text in headers],
+                "value": value.decode(),
+            }
+            by_member.setdefault(key, []).append(orjson.dumps(line))
+    for key in sorted(by_member):
+        yield from by_member[key]
+
+
+def _write() -> None:
+    """Makes the file from what the code of this checkout says."""
+    from deploy.local.stack import start_stack  # noqa: PLC0415 - only here
+    from tests.support.servers import Databases  # noqa: PLC0415 - only here
+
+    with tempfile.TemporaryDirectory() as folder, start_stack(Path(folder)) as stack:
+        databases = Databases(stack.database_url)
+        with InProcessEngine(databases.database(), Path(folder)) as in_process:
+            in_process.migrate()
+            lines = sample_day_events(in_process)
+        databases.drop_all()
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+if __name__ == "__main__":
+    _write()
