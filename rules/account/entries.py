@@ -20,9 +20,10 @@ class Entry:
     """What one ledger entry says, and its event with it.
 
     `event_id` is a uuid's 16 bytes; other ids are packed, but the `cause_id` of an expiry is the
-    lot's name in UTF-8. `order_id` is the order for which it is posted, whatever lots it
-    changes. `lot` is the one lot that it is about; with `makes_lot` the lot is written with it. `reason` and `performer` are kept apart, erasable, and the ledger has their hash (I3).
-    `OpenAccount.post` sets the rest: the entry's number and the balance after it.
+    lot's name in UTF-8. `order_id` is the order for which it is posted, whatever lots it changes.
+    `lot` is the one lot that it is about; with `makes_lot` the lot is written with it. `reason` and
+    `performer` are kept apart, erasable, and the ledger has their hash (I3). `OpenAccount.post`
+    sets the rest: the entry's number and the balance after it.
     """
 
     type: EntryType

@@ -18,7 +18,7 @@ FILES = sorted(
 MEANT = {("source", "order_id"), ("remaining", "lot_points")}
 """Columns that get another's value on purpose: a new lot is described by its entry."""
 OF_PARAMETERS = {"ledger/lots"}
-"""Opening accounts takes arrays that are no columns of a table: where to read on, and how many lots."""
+"""Opening accounts takes arrays that are no columns of a table: where to read on, and how far."""
 _NAMES = r"[\w\s,\".:{}$]+?"
 _INSERT = re.compile(
     rf"INSERT INTO \w+(?: AS \w+)? \(({_NAMES})\)\s+SELECT ({_NAMES})\s+FROM", re.IGNORECASE
