@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -74,6 +75,20 @@ ENTRY_TYPE_WORDS: Final[Mapping[EntryType, str]] = {t: w for w, t in _by_word(En
 
 CAUSE_KIND_WORDS: Final[Mapping[CauseKind, str]] = {k: w for w, k in _by_word(CauseKind).items()}
 """Each kind of cause as events spell it."""
+
+
+def _known(word: str) -> str:
+    if word not in EntryType.__members__:
+        raise ValueError(f"must be one of {', '.join(EntryType.__members__)}")
+    return word
+
+
+PointsChangeType = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema({"enum": list(EntryType.__members__), "type": "string"}),
+]
+"""An entry type by its word: what answers show."""
 
 # The types that change what is held; the first two change nothing else.
 _ONLY_HELD: Final = frozenset({EntryType.held, EntryType.released})
