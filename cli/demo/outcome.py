@@ -32,7 +32,10 @@ _HAS_ANY = """
 SELECT count(*) FROM {} t
 WHERE EXISTS (SELECT FROM unnest(%s::text[]) w WHERE position(w IN t::text) > 0)"""
 KEEPS_BYTES = frozenset({"quarantine"})
-"""Where unreadable records stay whole, with personal data, until they are dealt with (SPEC 7)."""
+"""Where unreadable records stay whole, with personal data, until they are dealt with.
+
+See rules.md 7.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,10 @@ def _object_in(value: bytes) -> dict[str, Any]:
 
 
 def _is_report(content: dict[str, Any]) -> bool:
-    """Whether the record is a carrier's own report, good or bad, which has no envelope (SPEC 6)."""
+    """Whether the record is a carrier's own report, good or bad, which has no envelope.
+
+    See rules.md 6.
+    """
     return content.keys().isdisjoint({"topic", "resource"}) and not content.keys().isdisjoint(
         _MARKS_OF_A_REPORT
     )

@@ -1,4 +1,4 @@
-"""Carriers' reports without an order, as people see them (SPEC 6)."""
+"""Carriers' reports without an order, as people see them (rules.md 6)."""
 
 from typing import Final, NamedTuple
 
@@ -56,7 +56,7 @@ _AWAITED = (
 
 
 class Parked(NamedTuple):
-    """Carriers' reports without an order (SPEC 6): how many, and since when the oldest waits.
+    """Carriers' reports without an order (rules.md 6): how many, and since when the oldest waits.
 
     The instant is None where there are none. `unmatched`: tracking numbers that no order names.
     `ambiguous`: numbers with reports that fit several orders. `awaiting`: reports that name an

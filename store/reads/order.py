@@ -113,7 +113,10 @@ def _bound_version(cursor: Cursor, merchant_no: int, facts: OrderFacts) -> Setti
 
 
 def with_buyers(cursor: Cursor, order_rows: Iterable[OrderRow]) -> list[OrderRow]:
-    """The orders, each with what is known of its member (SPEC 1.5) and of its parent (SPEC 1.8)."""
+    """The orders, each with what is known of its member and of its parent (rules.md 1.8).
+
+    See rules.md 1.5.
+    """
     listed = list(order_rows)
     members = {}
     for row in listed:

@@ -129,7 +129,7 @@ class InMemoryEngine:
     def apply(self, document: dict[str, Any], merchant: str = MERCHANT) -> None:
         """A new settings version.
 
-        The first ones also bind the orders that waited for them (SPEC 1.7).
+        The first ones also bind the orders that waited for them (rules.md 1.7).
         """
         known = self.merchant(merchant)
         read = load_settings(orjson.dumps(document), name="test")
