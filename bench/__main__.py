@@ -1,10 +1,14 @@
-"""`python -m bench`: start the local stack, measure, print, and write `results.json` and the table in `README.md`."""
+"""`python -m bench`: start the local stack, measure, and show and write the results.
+
+They go to the screen, to `results.json` and to the table in `README.md`.
+"""
 
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import psycopg
@@ -62,11 +66,17 @@ class Sizes:
     dues: int
     entries: int
     seconds: int
+    before: Path | None = None
 
     def quick(self) -> "Sizes":
         """Just enough to see that everything works."""
         return Sizes(
-            min(self.orders, 3_000), 1, min(self.dues, 5_000), min(self.entries, 50_000), 5
+            min(self.orders, 3_000),
+            1,
+            min(self.dues, 5_000),
+            min(self.entries, 50_000),
+            5,
+            self.before,
         )
 
 
@@ -87,6 +97,10 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
         int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")
     ] = 5_000_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
+    before: Annotated[
+        Path | None,
+        typer.Option(help="A checkout of an earlier state, set up: it takes turns with ours."),
+    ] = None,
     *,
     quick: Annotated[
         bool, typer.Option("--quick", help="Everything small: does it work at all?")
@@ -98,7 +112,7 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     Without `--only`: A, B and C (C beside B, ours alone). Ends with code 1 when a part failed or a
     sum was wrong; the others are measured still.
     """
-    sizes = Sizes(orders, rounds, dues, entries, seconds)
+    sizes = Sizes(orders, rounds, dues, entries, seconds, before)
     with bench_stack() as stack:
         report = Report({**surroundings(stack.database_url), "kafka": stack.kafka})
         for part in only or [Part.A, Part.B, Part.C]:
@@ -125,7 +139,9 @@ def attempt(
         match part:
             case Part.A | Part.B:
                 size = sizes.orders if part is Part.A else sizes.orders // 3
-                for run in interleaved(part.upper(), lines, size, sizes.rounds, stack, progress):
+                for run in interleaved(
+                    part.upper(), lines, size, sizes.rounds, stack, progress, sizes.before
+                ):
                     report.runs.append(run)
                     console.print(
                         f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s"
@@ -155,7 +171,7 @@ def attempt(
 
 
 def share_of_b(report: Report) -> Mapping[str, float]:
-    """How many of workload B's orders a second ours makes with carrier reports and customer events besides."""
+    """The rate of ours on workload B with carrier reports and customer events added."""
     rates = {
         run.workload: run.orders_per_second
         for run in report.medians()

@@ -1,4 +1,4 @@
-"""Our own workers as a contestant: two intakes, relay and grants, started as anybody starts them."""
+"""Our own workers as a contestant: two intakes, relay and grants, started as users start them."""
 
 import subprocess
 import sys
@@ -56,13 +56,20 @@ class Ours(Contestant):
     held = True
 
     def __init__(
-        self, name: str = "ours", *, entries: int = 0, kinds: Sequence[str] = KINDS
+        self,
+        name: str = "ours",
+        *,
+        entries: int = 0,
+        kinds: Sequence[str] = KINDS,
+        checkout: Path = ROOT,
     ) -> None:
         self.name, self._entries, self._kinds = name, entries, kinds
+        self._checkout = checkout
+        self._points = POINTS if checkout == ROOT else str(checkout / ".venv" / "bin" / "points")
 
     @override
     def prepare(self, site: Site, settings: Mapping[str, Json]) -> None:
-        """Migrate, make the other topics and apply every merchant's settings, through the command line."""
+        """Migrate, make the other topics and apply every merchant's settings, with `points`."""
         self.points(site, "migrate")
         self.points(site, "topics", "apply")
         for merchant, document in settings.items():
@@ -75,7 +82,7 @@ class Ours(Contestant):
     @override
     def commands(self, site: Site) -> Sequence[Command]:
         """Each worker kind as a process of its own."""
-        return [Command(kind, (POINTS, "run", kind)) for kind in self._kinds]
+        return [Command(kind, (self._points, "run", kind)) for kind in self._kinds]
 
     @override
     def environment(self, site: Site) -> Mapping[str, str]:
@@ -93,11 +100,12 @@ class Ours(Contestant):
 
     @override
     def is_connected(self, site: Site, processes: int) -> bool:
-        """Relay and grants join no group: they are ready once every process has a session with the database."""
+        """Relay and grants join no group: they are ready once every process has a session."""
         with psycopg.connect(site.database_url) as database:
             row = database.execute(
                 "SELECT count(DISTINCT (client_addr, client_port)) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+                "AND backend_type = 'client backend'"
             ).fetchone()
         return row is not None and int(row[0]) >= processes
 
@@ -141,8 +149,8 @@ class Ours(Contestant):
         """Run a `points` command; raises with what it said when it fails."""
         environment = {**inherited(), **self.environment(site)}
         done = subprocess.run(
-            [POINTS, *arguments],
-            cwd=ROOT,
+            [self._points, *arguments],
+            cwd=self._checkout,
             env=environment,
             capture_output=True,
             text=True,
@@ -192,12 +200,15 @@ def move_clock(database: psycopg.Connection[Any], days: int) -> None:
     """Set the database's one clock ahead, as tests do."""
     body = "SELECT ((extract(epoch FROM clock_timestamp()) + {}) * 1000000)::bigint"
     later = sql.SQL(body).format(sql.Literal(days * 86_400)).as_string(database)
-    head = "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
+    head = (
+        "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint "
+        "LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
+    )
     database.execute(sql.SQL(head).format(sql.Literal(later)))
 
 
 def preload(site: Site, entries: int, merchant: str) -> None:
-    """Give a merchant's ledger so many entries of earlier years, and leave the server as quiet as before."""
+    """Give a merchant's ledger so many old entries, and leave the server as quiet as before."""
     with psycopg.connect(site.database_url, autocommit=True) as database:
         with psycopg.ClientCursor(database) as cursor:
             cursor.execute(PRELOAD.read_bytes(), {"entries": entries, "merchant": merchant})

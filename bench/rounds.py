@@ -1,11 +1,12 @@
-"""Workloads A, B and C: every contestant in turn, several rounds, so that a slow minute of the machine hits all alike."""
+"""Workloads A, B and C: every contestant in turn, in rounds, so that a slow minute hits all."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 
 from bench.contestant import CONFLUENT, FAUST, FLOOR, Contestant
 from bench.measure import Measurement, Progress, Stack, measure
-from bench.ours import OURS, OURS_C
+from bench.ours import OURS, OURS_C, Ours
 from bench.workload import Workload
 from bench.workload_a import WorkloadA
 from bench.workload_b import WorkloadB
@@ -28,23 +29,38 @@ CONTESTANTS: Mapping[Line, Contestant] = {
     Line.FAUST: FAUST,
 }
 SHARE: Mapping[Line, int] = {Line.OURS: 1, Line.FLOOR: 1, Line.CONFLUENT: 40, Line.FAUST: 60}
-"""The slow ones run one order in so many and are rated by the order, or a round would take minutes."""
+"""The slow ones run one order in so many and are rated by the order: a round stays short."""
 FEWEST = 300
 
 
 def workload_for(name: str, line: Line, orders: int) -> Workload:
-    """The workload in the size and form that suits a contestant: only ours posts the differences of edits."""
+    """The workload in a contestant's size and form: only ours posts the differences of edits."""
     size = max(FEWEST, orders // SHARE[line])
     return WorkloadA(size) if name == "A" else WorkloadB(size, edited=line is Line.OURS)
 
 
 def interleaved(
-    name: str, lines: Sequence[Line], orders: int, rounds: int, stack: Stack, progress: Progress
+    name: str,
+    lines: Sequence[Line],
+    orders: int,
+    rounds: int,
+    stack: Stack,
+    progress: Progress,
+    before: Path | None = None,
 ) -> Iterator[Measurement]:
-    """Every line once in each round; results as they come."""
-    for _ in range(rounds):
+    """Every line once in each round; results as they come.
+
+    `before` is a checkout of an earlier state with a `.venv` of its own: it runs right before ours
+    and after it in turn, since the second of two runs may find the servers warmer.
+    """
+    earlier = None if before is None else Ours("before", checkout=before)
+    for number in range(rounds):
         for line in lines:
-            yield measure(CONTESTANTS[line], workload_for(name, line, orders), stack, progress)
+            contestants = [CONTESTANTS[line]]
+            if earlier is not None and line is Line.OURS:
+                contestants.insert(number % 2, earlier)
+            for contestant in contestants:
+                yield measure(contestant, workload_for(name, line, orders), stack, progress)
 
 
 def with_reports(

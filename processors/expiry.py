@@ -1,4 +1,6 @@
-"""The expiry worker: lots lapse on accounts that nothing else touches (SPEC 3.4, DESIGN 2.4).
+"""The expiry worker: lots lapse on accounts that nothing else touches.
+
+See rules.md 3.4, architecture.md 2.4.
 
 Whoever locks an account posts its lapsed lots first. This worker does it for the other accounts, so
 that their expiry is announced in time.

@@ -123,7 +123,7 @@ def _tally(
 
 
 def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None:
-    """Binds orders to settings (SPEC 1.7), split children as their parents are.
+    """Binds orders to settings (rules.md 1.7), split children as their parents are.
 
     Asks for the children of those bound anew.
     """

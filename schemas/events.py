@@ -118,6 +118,10 @@ def _word(members: type[_Listed]) -> tuple[BeforeValidator, PlainSerializer, Wit
     )
 
 
+EntryTypeWord = Annotated[EntryType, *_word(EntryType)]
+"""An entry type as JSON carries it: by its word."""
+
+
 def _text(moment: datetime) -> str:
     return iso(micros(moment))
 
@@ -189,7 +193,7 @@ class PointsChanged(_Message):
     """
 
     event_id: UUID
-    type: Annotated[EntryType, *_word(EntryType)]
+    type: EntryTypeWord
     merchant_id: Id
     member_id: Id
     sequence: Annotated[int, Field(ge=1)]

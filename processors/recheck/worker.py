@@ -1,4 +1,4 @@
-"""The recheck worker: decides orders again after something else changed (DESIGN 2.3).
+"""The recheck worker: decides orders again after something else changed (architecture.md 2.3).
 
 A customer, a parent order, first settings, an installed app or a tracking number may change what
 other orders earn: whoever writes that puts rows into the recheck queue, and this worker works them

@@ -38,7 +38,7 @@ class Moved(NamedTuple):
 
 
 def grant(account: Account, key: LotKey, points: int) -> Moved:
-    """Add points to a lot; they pay debt first (SPEC 4.3), and only the rest is usable."""
+    """Add points to a lot; they pay debt first (rules.md 4.3), and only the rest is usable."""
     paid = min(account.debt, points)
     usable = points - paid
     account.debt -= paid
@@ -54,9 +54,9 @@ def grant(account: Account, key: LotKey, points: int) -> Moved:
 def claw_back(account: Account, own: LotKey, at_most: int) -> Moved:
     """Take points back: from the order's own lot, then FEFO; what is missing becomes debt.
 
-    What the own lot let expire unspent is gone already and is not taken a second time (SPEC 4.1).
-    Lapsed lots must have been lapsed before. The result's points are negative, or 0 when nothing is
-    left to take.
+    What the own lot let expire unspent is gone already and is not taken a second time (rules.md
+    4.1). Lapsed lots must have been lapsed before. The result's points are negative, or 0 when
+    nothing is left to take.
     """
     own_lot = account.lots.get(own)
     wanted = max(0, at_most - (own_lot.expired if own_lot is not None else 0))
@@ -85,7 +85,7 @@ def _own_first(account: Account, own: LotKey) -> list[LotKey]:
 
 
 def lapse(account: Account, key: LotKey) -> Moved:
-    """Let the free points of a lot expire; held ones stay while the hold lives (SPEC 3.4)."""
+    """Let the free points of a lot expire; held ones stay while the hold lives (rules.md 3.4)."""
     lot = account.lots[key]
     gone = lot.free
     lot.remaining -= gone

@@ -1,4 +1,4 @@
-"""When points expire (SPEC 3)."""
+"""When points expire (rules.md 3)."""
 
 from calendar import isleap
 from datetime import date, timedelta
@@ -9,7 +9,7 @@ from schemas.ids import NEVER, Micros
 
 
 def expires_at(due: Micros, expiry: tuple[int, int] | None, zone: str) -> Micros:
-    """The exclusive instant at which points of this due date expire (SPEC 3.1 D6).
+    """The exclusive instant at which points of this due date expire (rules.md 3.1 D6).
 
     NEVER without an expiry.
 

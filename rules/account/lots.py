@@ -1,4 +1,4 @@
-"""A member's lots: points that came together and expire together (SPEC 3)."""
+"""A member's lots: points that came together and expire together (rules.md 3)."""
 
 from dataclasses import dataclass
 from enum import IntEnum

@@ -1,4 +1,4 @@
-"""What orders earn and lose: changes of entitlements, posted on opened accounts (SPEC 4)."""
+"""What orders earn and lose: changes of entitlements, posted on opened accounts (rules.md 4)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

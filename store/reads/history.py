@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, select
 
 from schemas.answers.members import HistoryEntry
-from schemas.events import ENTRY_TYPE_WORDS
+from schemas.events import EntryType
 from schemas.packing import pack_id, unpack_id
 from store.postgres import tables
 from store.reads.balance import ACCOUNT
@@ -59,7 +59,7 @@ def _entry(row: dict[str, Any]) -> HistoryEntry:
     return HistoryEntry.model_validate(
         row
         | {
-            "type": ENTRY_TYPE_WORDS[row["type"]],
+            "type": EntryType(row["type"]),
             "order_id": unpack_id(order_id) if order_id is not None else None,
         }
     )

@@ -1,4 +1,4 @@
-"""Accounts and lots: FEFO, the order's own lot first, debt, and lapsing (SPEC 3.4, 4.3).
+"""Accounts and lots: FEFO, the order's own lot first, debt, and lapsing (rules.md 3.4, 4.3).
 
 Debt cannot arise before points can be spent: an order's own lot always holds what may be taken
 back, unless it expired. So spending is played here by taking points out of lots.
