@@ -23,9 +23,7 @@ def test_publishing_mends_stale_missing_and_left_over_files(
     assert publish.main([]) == 0
     assert publish.main(["--check"]) == 0
     written = {path for path in tmp_path.rglob("*") if path.is_file()}
-    assert {
-        path.relative_to(tmp_path).as_posix() for path in written
-    } == publish.rendered().keys()
+    assert {path.relative_to(tmp_path).as_posix() for path in written} == publish.rendered().keys()
 
 
 def test_every_message_named_by_a_topic_has_its_schema() -> None:
