@@ -6,10 +6,20 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 UV_VERSION := 0.13.9
 
-.PHONY: help setup run test bench check format lock up down
+# Processes that run tests side by side. Each starts servers of its own, since some tests restart
+# them, and files stay whole, since their tests share what a module's fixture has set up.
+PROCESSES ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
+
+.PHONY: help setup run test test-fast coverage bench check format generate hooks lock up down
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "test, test-fast, coverage and bench hand on ARGS and PROCESSES, for example:"
+	@echo "  make test ARGS=tests/unit/rules/account/test_lots.py PROCESSES=0"
+	@echo "  make test ARGS='-k redrive -m \"not slow\"'"
+	@echo "  make bench ARGS='--only a'"
 
 setup: $(STAMP) ## make .venv with everything pinned (does nothing when it is up to date)
 
@@ -27,19 +37,34 @@ run: setup ## run the engine on sample events
 	@$(BIN)/points demo
 
 test: setup ## run all tests (starts its own Kafka and PostgreSQL)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+test-fast: setup ## run the tests that need no server (under a minute)
+	@$(PYTEST) tests/unit tests/property $(ARGS)
+
+coverage: setup ## run all tests and show which lines none of them reaches
+	@$(PYTEST) --cov --cov-report=term $(ARGS)
 
 bench: setup ## measure the whole pipeline
 	@$(BIN)/python -m bench $(ARGS)
 
-check: setup ## lint, formatting, types, direction of imports
+check: setup ## lint, formatting, types, direction of imports, dependencies
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
 
 format: setup ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+generate: setup ## write what is derived: published schemas, the view for people, tables of the documentation
+	@$(BIN)/python -m schemas.publish
+	@$(BIN)/python -m store.postgres.generate_views
+	@$(BIN)/python -m docs.generate
+
+hooks: setup ## check every commit before it is made (pre-commit)
+	@$(BIN)/pre-commit install
 
 lock: ## pin the newest packages in requirements.lock
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv==$(UV_VERSION); }

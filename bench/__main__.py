@@ -1,4 +1,7 @@
-"""`python -m bench`: start the local stack, measure, print, and write `results.json` and the table in `README.md`."""
+"""`python -m bench`: start the local stack, measure, and show and write the results.
+
+They go to the screen, to `results.json` and to the table in `README.md`.
+"""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -155,7 +158,7 @@ def attempt(
 
 
 def share_of_b(report: Report) -> Mapping[str, float]:
-    """How many of workload B's orders a second ours makes with carrier reports and customer events besides."""
+    """The rate of ours on workload B with carrier reports and customer events added."""
     rates = {
         run.workload: run.orders_per_second
         for run in report.medians()

@@ -1,4 +1,4 @@
-"""What can be measured: programs that read one topic, keep points in PostgreSQL and write what changed."""
+"""What is measured: programs that read a topic, keep points in PostgreSQL and write changes."""
 
 import os
 import subprocess
@@ -161,8 +161,8 @@ class Peer(Contestant):
         }
         with psycopg.connect(site.database_url) as database:
             for label, query in sums.items():
-                found = {(m, c): int(n) for m, c, n in database.execute(query.encode()).fetchall()}
-                compare(f"{self.name}: {label}", expected, found)
+                rows = database.execute(query.encode()).fetchall()
+                compare(f"{self.name}: {label}", expected, {(m, c): int(n) for m, c, n in rows})
         events = [orjson.loads(value) for value in values]
         compare_count(
             f"{self.name}: orders in the output",
@@ -186,24 +186,24 @@ CONFLUENT = Peer("confluent", "confluent_sqlalchemy", 2)
 FAUST = Peer("faust", "faust_sqlalchemy", 1, held=False)
 
 
-def compare(what: str, expected: Mapping[Member, int], found: Mapping[Member, int]) -> None:
+def compare(what: str, expected: Mapping[Member, int], actual: Mapping[Member, int]) -> None:
     """Raise when two sets of balances differ, with the first differences."""
-    if expected == found:
+    if expected == actual:
         return
     wrong = sorted(
-        key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)
+        key for key in expected.keys() | actual.keys() if expected.get(key) != actual.get(key)
     )
     shown = "; ".join(
-        f"{m}/{c}: {expected.get((m, c))} expected, {found.get((m, c))} found"
+        f"{m}/{c}: {expected.get((m, c))} expected, {actual.get((m, c))} found"
         for m, c in wrong[:SHOWN]
     )
     raise BenchError(f"{what} differ for {len(wrong)} of {len(expected)} members: {shown}")
 
 
-def compare_count(what: str, expected: int, found: int) -> None:
+def compare_count(what: str, expected: int, actual: int) -> None:
     """Raise when a count differs."""
-    if expected != found:
-        raise BenchError(f"{what}: {expected} expected, {found} found")
+    if expected != actual:
+        raise BenchError(f"{what}: {expected} expected, {actual} found")
 
 
 def own_database(server_url: str, name: str) -> str:

@@ -20,10 +20,14 @@ def flat(orders: int, entries: int, stack: Stack, progress: Progress) -> Mapping
     empty = (before.orders_per_second + after.orders_per_second) / 2
     return {
         "ledger entries before": entries,
-        "orders/s on empty tables": f"{before.orders_per_second:,.0f} and {after.orders_per_second:,.0f}",
+        "orders/s on empty tables": (
+            f"{before.orders_per_second:,.0f} and {after.orders_per_second:,.0f}"
+        ),
         "orders/s on the full ledger": full.orders_per_second,
         "share of the empty figure, %": 100 * full.orders_per_second / empty,
-        "WAL B/order, empty and full": f"{before.wal_bytes_per_order:,.0f} and {full.wal_bytes_per_order:,.0f}",
+        "WAL B/order, empty and full": (
+            f"{before.wal_bytes_per_order:,.0f} and {full.wal_bytes_per_order:,.0f}"
+        ),
         "CPU µs/order, empty and full": f"{_cpu(before):,.0f} and {_cpu(full):,.0f}",
     }
 

@@ -1,4 +1,4 @@
-"""Topics, loading and reading back: the benchmark's own hands on the broker, apart from any worker's."""
+"""Topics, loading and reading back: the benchmark's own clients, apart from any worker's."""
 
 import threading
 import time
@@ -141,7 +141,7 @@ def produce(producer: Producer, topic: str, record: Record) -> None:
 
 
 class ReadBack:
-    """A consumer of the output topic in a thread of its own: keeps every value, and when each batch came."""
+    """A consumer of the output topic in a thread: keeps every value, and when each batch came."""
 
     def __init__(self, bootstrap_servers: str, topic: str, *, keep: bool = True) -> None:
         self.values: list[bytes] = []
@@ -200,7 +200,7 @@ class ReadBack:
 
 
 def group_is_ready(admin: AdminClient, prefix: str, topic: str, members: int) -> bool:
-    """Whether so many members of the one group that reads `topic` hold all its partitions in equal shares."""
+    """Whether so many members of the group that reads `topic` share its partitions equally."""
     listed = admin.list_consumer_groups(request_timeout=10).result().valid or []
     names = [group.group_id for group in listed if group.group_id.startswith(prefix)]
     for future in (

@@ -1,4 +1,4 @@
-"""How long points take: produce to commit and grant lateness at half load, and a million dues at one midnight."""
+"""How long points take: at half load, and with a million dues at one midnight."""
 
 import random
 import time
@@ -70,7 +70,7 @@ def our_workers(name: str, settings: Mapping[str, Json], stack: Stack) -> Iterat
 
 
 def latency(orders_per_second: float, seconds: int, stack: Stack, progress: Progress) -> Figures:
-    """At so many orders a second: workload A from sending to commit and to the output, then dues spread over time."""
+    """At so many orders a second: workload A to the commit and the output, then dues over time."""
     return {
         "load, orders/s": orders_per_second,
         **produce_to_commit(orders_per_second, seconds, stack, progress),
@@ -79,7 +79,7 @@ def latency(orders_per_second: float, seconds: int, stack: Stack, progress: Prog
 
 
 def produce_to_commit(rate: float, seconds: int, stack: Stack, progress: Progress) -> Figures:
-    """Workload A: from sending an order's final record to the commit of its entry, and to the event that tells it."""
+    """Workload A: from sending an order's final record to the commit of its entry and its event."""
     workload = WorkloadA(int(rate * seconds))
     records = list(workload.records())
     with our_workers("latency", workload.settings(), stack) as running:
@@ -92,7 +92,7 @@ def produce_to_commit(rate: float, seconds: int, stack: Stack, progress: Progres
                 "latency", lambda: running.output.count >= workload.orders, seconds + SETTLE_SECONDS
             )
         posted = postings(running.site.database_url)
-        told = told_at(running.output)
+        published = published_at(running.output)
     check_points(posted, {order.order_id: order.cents // 100 for order in workload.drawn()})
     counted = after_warm_up(pacer.at)
     return {
@@ -100,14 +100,14 @@ def produce_to_commit(rate: float, seconds: int, stack: Stack, progress: Progres
             Spread.of([posted[order].committed - at for order, at in counted.items()])
         ),
         "produce to points-changed": str(
-            Spread.of([told[order] - at for order, at in counted.items()])
+            Spread.of([published[order] - at for order, at in counted.items()])
         ),
         "pacer late at worst, ms": pacer.late * 1e3,
     }
 
 
 def grant_lateness(rate: float, seconds: int, stack: Stack, progress: Progress) -> Figures:
-    """Orders at the same rate, each due some seconds later: from the due instant to the commit of the grant."""
+    """Orders at the same rate, each due seconds later: from the due instant to the commit."""
     draw = random.Random(31)
     begin = datetime.now(UTC) + timedelta(seconds=10 + seconds / 2)
     ahead = [draw.uniform(*AHEAD) for _ in range(int(rate * seconds))]
@@ -134,7 +134,7 @@ def grant_lateness(rate: float, seconds: int, stack: Stack, progress: Progress) 
 
 
 def midnight(dues: int, orders_per_second: float, stack: Stack, progress: Progress) -> Figures:
-    """So many points of one merchant due at one instant, a few of another's, and workload A coming in meanwhile."""
+    """Many dues of one merchant at one instant, a few of another's, with workload A coming in."""
     at = datetime.now(UTC) + timedelta(seconds=30 + dues / PLANNING_PER_SECOND)
     planned = [
         DueOrders(BIG_MERCHANT, dues, lambda _: at),
@@ -200,8 +200,8 @@ def burst_figures(
     }
 
 
-def told_at(output: ReadBack) -> Mapping[str, int]:
-    """When each order's event was written to the topic, in microseconds, by the record's own timestamp."""
+def published_at(output: ReadBack) -> Mapping[str, int]:
+    """When each order's event was written to the topic: its record's timestamp, in microseconds."""
     return {
         orjson.loads(value)["order_id"]: stamp * 1_000
         for value, stamp in zip(output.values, output.stamps, strict=True)

@@ -18,7 +18,7 @@ def tree_of(root: psutil.Process) -> list[psutil.Process]:
 
 
 def cpu_seconds(root: psutil.Process) -> float:
-    """CPU of a process tree since it began, with that of descendants that have ended and were waited for."""
+    """CPU of a process tree since it began, with that of descendants that were waited for."""
     total = 0.0
     for process in tree_of(root):
         try:

@@ -1,4 +1,4 @@
-"""One run: from the instant at which all workers are assigned to the last output event read back."""
+"""One run: from the instant when all workers are assigned to the last output read back."""
 
 import contextlib
 import re
@@ -153,7 +153,8 @@ def run_to_end(
         planned = planned or next(planning, None)
         if time.monotonic() > deadline:
             raise BenchError(
-                f"{contestant.name}: {output.count} of {workload.orders} outputs when the time was up."
+                f"{contestant.name}: {output.count} of {workload.orders} outputs"
+                " when the time was up."
             )
         progress(f"{contestant.name}: running {workload.name}", output.count / workload.orders)
         time.sleep(0.02)
@@ -211,7 +212,7 @@ class Workers:
                 )
 
     def wait_until_assigned(self) -> None:
-        """Wait until the readers share the partitions and every process has its session with the database.
+        """Wait until the readers share the partitions and every process has its database session.
 
         Where a group balances over several topics at once, one reader may get all of this topic and
         the others none; that is no state to measure, so the readers are started again.
@@ -251,11 +252,10 @@ class Workers:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             self.check()
-            said = [
-                match for _, log, _ in self._running if (match := FIRST.search(log.read_bytes()))
-            ]
-            if said:
-                return min(float(match[1]) for match in said)
+            matches = [FIRST.search(log.read_bytes()) for _, log, _ in self._running]
+            moments = [float(match[1]) for match in matches if match]
+            if moments:
+                return min(moments)
             time.sleep(0.02)
         raise BenchError(f"{self._contestant.name}: no event came within {READY_SECONDS:.0f} s.")
 

@@ -1,4 +1,4 @@
-"""Our own workers as a contestant: two intakes, relay and grants, started as anybody starts them."""
+"""Our own workers as a contestant: two intakes, relay and grants, started as users start them."""
 
 import subprocess
 import sys
@@ -62,7 +62,7 @@ class Ours(Contestant):
 
     @override
     def prepare(self, site: Site, settings: Mapping[str, Json]) -> None:
-        """Migrate, make the other topics and apply every merchant's settings, through the command line."""
+        """Migrate, make the other topics and apply every merchant's settings, with `points`."""
         self.points(site, "migrate")
         self.points(site, "topics", "apply")
         for merchant, document in settings.items():
@@ -93,11 +93,12 @@ class Ours(Contestant):
 
     @override
     def is_connected(self, site: Site, processes: int) -> bool:
-        """Relay and grants join no group: they are ready once every process has a session with the database."""
+        """Relay and grants join no group: they are ready once every process has a session."""
         with psycopg.connect(site.database_url) as database:
             row = database.execute(
                 "SELECT count(DISTINCT (client_addr, client_port)) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+                "AND backend_type = 'client backend'"
             ).fetchone()
         return row is not None and int(row[0]) >= processes
 
@@ -192,12 +193,15 @@ def move_clock(database: psycopg.Connection[Any], days: int) -> None:
     """Set the database's one clock ahead, as tests do."""
     body = "SELECT ((extract(epoch FROM clock_timestamp()) + {}) * 1000000)::bigint"
     later = sql.SQL(body).format(sql.Literal(days * 86_400)).as_string(database)
-    head = "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
+    head = (
+        "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint "
+        "LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
+    )
     database.execute(sql.SQL(head).format(sql.Literal(later)))
 
 
 def preload(site: Site, entries: int, merchant: str) -> None:
-    """Give a merchant's ledger so many entries of earlier years, and leave the server as quiet as before."""
+    """Give a merchant's ledger so many old entries, and leave the server as quiet as before."""
     with psycopg.connect(site.database_url, autocommit=True) as database:
         with psycopg.ClientCursor(database) as cursor:
             cursor.execute(PRELOAD.read_bytes(), {"entries": entries, "merchant": merchant})

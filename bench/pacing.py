@@ -20,7 +20,7 @@ TICK_SECONDS = 0.005
 
 
 class Pacer:
-    """Sends records at so many a second from a thread of its own, and remembers when it sent each order's last."""
+    """Sends records at a rate from a thread, and remembers when it sent each order's last."""
 
     def __init__(
         self, bootstrap_servers: str, topic: str, records: Sequence[Record], per_second: float
@@ -116,7 +116,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Posted:
-    """Whose an order's first entry is, when it was committed (microseconds since the epoch), and its points."""
+    """An order's first entry: whose, when committed (microseconds since the epoch), how much."""
 
     merchant: str
     committed: int

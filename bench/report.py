@@ -1,4 +1,4 @@
-"""The result: a table on the screen, `bench/results.json`, and the same table in `bench/README.md`."""
+"""The result: a table on the screen and in `bench/README.md`, and `bench/results.json`."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence

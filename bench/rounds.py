@@ -1,4 +1,4 @@
-"""Workloads A, B and C: every contestant in turn, several rounds, so that a slow minute of the machine hits all alike."""
+"""Workloads A, B and C: every contestant in turn, in rounds, so that a slow minute hits all."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -28,12 +28,12 @@ CONTESTANTS: Mapping[Line, Contestant] = {
     Line.FAUST: FAUST,
 }
 SHARE: Mapping[Line, int] = {Line.OURS: 1, Line.FLOOR: 1, Line.CONFLUENT: 40, Line.FAUST: 60}
-"""The slow ones run one order in so many and are rated by the order, or a round would take minutes."""
+"""The slow ones run one order in so many and are rated by the order: a round stays short."""
 FEWEST = 300
 
 
 def workload_for(name: str, line: Line, orders: int) -> Workload:
-    """The workload in the size and form that suits a contestant: only ours posts the differences of edits."""
+    """The workload in a contestant's size and form: only ours posts the differences of edits."""
     size = max(FEWEST, orders // SHARE[line])
     return WorkloadA(size) if name == "A" else WorkloadB(size, edited=line is Line.OURS)
 

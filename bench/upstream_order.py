@@ -1,4 +1,4 @@
-"""Builds orders in upstream's full shape and size (11 to 13 KB of JSON), with invented values throughout.
+"""Builds orders in upstream's full shape and size (11 to 13 KB of JSON), with invented values.
 
 The workers read perhaps forty of its fields; the point of the others is that they must be skipped,
 as on real topics.
@@ -51,12 +51,12 @@ class Draft:
 
     @property
     def base(self) -> int:
-        """What counts towards points: item subtotal less order discount, in minor units (SPEC 1.2)."""
+        """The amount that earns: item subtotal less order discount, in minor units (SPEC 1.2)."""
         return self.subtotal - self.discount
 
 
 def money(cents: int) -> Json:
-    """An amount in TWD as upstream writes it: `cents` are whole dollars, as the currency has no fraction."""
+    """An amount in TWD as upstream writes it: `cents` are whole dollars, without a fraction."""
     label = f"NT${cents:,}" if cents else ""
     return {
         "cents": cents,

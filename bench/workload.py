@@ -52,7 +52,7 @@ class Workload(Protocol):
 
 
 def start_of_stream(now: datetime | None = None) -> datetime:
-    """Midnight UTC two days ago: recent enough to earn, old enough never to be a future version (SPEC 7)."""
+    """Midnight UTC two days ago: recent enough to earn, and never a future version (SPEC 7)."""
     today = (now or datetime.now(UTC)).replace(hour=0, minute=0, second=0, microsecond=0)
     return today - timedelta(days=2)
 

@@ -68,7 +68,7 @@ class WorkloadA:
             )
 
     def records(self) -> Iterator[Record]:
-        """The records in log order: later ones of an order wait on a heap until their tick has come."""
+        """The records in log order: an order's later ones wait on a heap until their tick."""
         noise = random.Random(self.seed + 1)
         waiting: list[tuple[int, int, int, Order]] = []
         for tick, order in enumerate(self.drawn()):
@@ -124,4 +124,5 @@ class WorkloadA:
 
 def _item(draw: random.Random) -> str:
     price = draw.randrange(1_000, 90_000)
-    return f'{{"id":"{draw.getrandbits(40):010x}","quantity":{draw.randrange(1, 5)},"price_cents":{price}}}'
+    name, quantity = f"{draw.getrandbits(40):010x}", draw.randrange(1, 5)
+    return f'{{"id":"{name}","quantity":{quantity},"price_cents":{price}}}'

@@ -1,4 +1,4 @@
-"""Workload B: orders of upstream's size from twenty merchants, some edited, points planned first and granted later.
+"""Workload B: orders of upstream's size from twenty merchants, some edited, granted later.
 
 Merchants differ in size as 1, 1/2, 1/3 … 1/20. Each order has three records; one in twenty a
 fourth, which changes its amount after its final status and before its points are due, so that the
@@ -107,7 +107,7 @@ class WorkloadB:
             yield Plan(draft, edited, number)
 
     def records(self) -> Iterator[Record]:
-        """The records in log order: later ones of an order wait on a heap until their tick has come."""
+        """The records in log order: an order's later ones wait on a heap until their tick."""
         noise = random.Random(self.seed + 2)
         waiting: list[tuple[int, int, int, Plan, Json]] = []
         for tick, plan in enumerate(self.drawn()):
@@ -125,7 +125,7 @@ class WorkloadB:
             yield self._record(earlier, resource, step, at, noise)
 
     def expected(self) -> Mapping[Member, int]:
-        """Every order earns by its amount after the edit, as edits come before the points are due."""
+        """Every order earns by its amount after the edit: edits come before the points are due."""
         balances: Counter[Member] = Counter()
         for plan in self.drawn():
             balances[plan.draft.merchant_id, plan.draft.member_id] += plan.final_base // UNIT

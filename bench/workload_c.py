@@ -48,7 +48,7 @@ class WorkloadC:
 
     @property
     def events(self) -> int:
-        """The records of B, four reports of every parcel and one record of every member that orders."""
+        """The records of B, four reports of every parcel and one record of every buying member."""
         return self.base.events + REPORTS * self.orders + len(self._members())
 
     def records(self) -> Iterator[Record]:
@@ -101,7 +101,7 @@ class WorkloadC:
             yield Record(member, orjson.dumps(envelope), "customers")
 
     def _reports(self) -> Iterator[Record]:
-        """Reports in the order of their time, each parcel's within a few seconds after its order began."""
+        """Reports by their time, each parcel's within a few seconds after its order began."""
         noise = random.Random(self.seed + 5)
         numbers = tracking_numbers(self.base)
         waiting: list[tuple[int, int, int, str, str]] = []
@@ -120,9 +120,9 @@ class WorkloadC:
             yield self._report(heapq.heappop(waiting), final, noise)
 
     def _report(
-        self, one: tuple[int, int, int, str, str], final: dict[str, Record], noise: random.Random
+        self, turn: tuple[int, int, int, str, str], final: dict[str, Record], noise: random.Random
     ) -> Record:
-        tick, _, step, option, number = one
+        tick, _, step, option, number = turn
         carrier, service, codes = CODES[option]
         if step == len(codes):
             return final.pop(number)
@@ -144,10 +144,9 @@ class WorkloadC:
 
 def tracking_numbers(base: WorkloadB) -> Mapping[str, str]:
     """The tracking number of every order, as its records have it."""
-    found: dict[str, str] = {}
+    numbers: dict[str, str] = {}
     for record in base.records():
-        if record.order_id not in found:
-            found[record.order_id] = orjson.loads(record.value)["resource"]["delivery_data"][
-                "tracking_number"
-            ]
-    return found
+        if record.order_id not in numbers:
+            resource = orjson.loads(record.value)["resource"]
+            numbers[record.order_id] = resource["delivery_data"]["tracking_number"]
+    return numbers

@@ -1,4 +1,4 @@
-"""Orders whose points fall due at chosen instants: one record each, already final, with a final moment still to come.
+"""Orders whose points fall due at chosen instants: one record each, final at a moment to come.
 
 With `pending_days` 0 points are due at the final moment itself (SPEC 2.1), so a final moment some
 seconds ahead plans them for an exact instant, without touching any clock.
@@ -52,9 +52,10 @@ class DueOrders:
         at = created.isoformat(timespec="milliseconds")
         arrived = self.due_at(number).isoformat(timespec="milliseconds")
         money = f'{{"cents":{CENTS},"currency_iso":"TWD"}}'
+        trace, ts = trace_id(draw), upstream_ts(int(created.timestamp()) * 1_000_000_000, draw)
         value = (
-            f'{{"event":"Order","topic":"order/update","merchant_id":"{self.merchant}","trace_id":"{trace_id(draw)}",'
-            f'"ts":"{upstream_ts(int(created.timestamp()) * 1_000_000_000, draw)}","resource":{{"id":"{order_id}",'
+            f'{{"event":"Order","topic":"order/update","merchant_id":"{self.merchant}",'
+            f'"trace_id":"{trace}","ts":"{ts}","resource":{{"id":"{order_id}",'
             f'"customer_id":"{member}","status":"completed","created_by":"shop","subtotal":{money},'
             f'"order_delivery":{{"id":"{order_id[::-1]}","status":"arrived","platform":"{OPTION}",'
             f'"delivery_type":"{OPTION}","arrived_at":"{arrived}","updated_at":"{at}"}},'

@@ -5,47 +5,104 @@ import shutil
 import signal
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from deploy.local.stack import Stack, start_stack
 from tests.support.engine import Engine
-from tests.support.in_process import Desk
+from tests.support.in_process import InProcessEngine
 from tests.support.parcels import OTHER, M
 from tests.support.servers import Databases
 
+SECONDS_TO_STOP = 60.0
+"""A busy machine takes long to stop a broker."""
 STATE = Path(__file__).parents[1] / ".local" / "tests"
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """One Kafka and one PostgreSQL for the whole run, over the ladder."""
-    # A run that is told to end (a time limit, a closed terminal) stops its servers as one that is
-    # interrupted does.
+def pytest_sessionstart() -> None:
+    """Let a run that a time limit or a closed terminal ends stop its servers, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
-    state = STATE / f"run-{os.getpid()}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Let an interrupted run's processes stop their servers before pytest-xdist kills them."""
+    if exitstatus == pytest.ExitCode.INTERRUPTED and session.config.getoption("numprocesses"):
+        processes = psutil.Process().children()
+        for process in processes:
+            process.terminate()
+        psutil.wait_procs(processes, timeout=SECONDS_TO_STOP)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show how to get the same random order again, which `-q` leaves out."""
+    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+        terminalreporter.write_line(
+            f"again in this order: --randomly-seed={config.option.randomly_seed}"
+        )
+
+
+@contextmanager
+def serving(part: str) -> Iterator[Stack]:
+    """One server over the ladder, for as long as this process runs tests."""
+    state = STATE / f"run-{os.getpid()}-{part}"
     try:
-        with start_stack(state) as started:
+        with start_stack(state, parts=[part], throwaway=True) as started:
             yield started
     finally:
         shutil.rmtree(state, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def kafka(stack: Stack) -> str:
-    """The bootstrap servers of the run's broker.
-
-    Use names under `topic_prefix`: the broker is shared.
-    """
-    return stack.bootstrap_servers
+def kafka_server() -> Iterator[Stack]:
+    """The run's Kafka."""
+    with serving("kafka") as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
-def postgres(stack: Stack) -> Iterator[Databases]:
-    """The run's PostgreSQL: `.admin_url`, and `.database()` for an empty database of one's own."""
-    databases = Databases(stack.database_url)
+def postgres_server() -> Iterator[Stack]:
+    """The run's PostgreSQL."""
+    with serving("postgres") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def stack(kafka_server: Stack, postgres_server: Stack) -> Stack:
+    """Both servers, for tests that restart them or hand on their addresses."""
+    return replace(
+        postgres_server,
+        bootstrap_servers=kafka_server.bootstrap_servers,
+        kafka_rung=kafka_server.kafka_rung,
+        kafka=kafka_server.kafka,
+        processes=[*kafka_server.processes, *postgres_server.processes],
+        services=[],  # who started them stops them
+    )
+
+
+@pytest.fixture(scope="session")
+def kafka(kafka_server: Stack) -> str:
+    """The bootstrap servers of the run's broker; PostgreSQL is not started for it.
+
+    Use names under `topic_prefix`: the broker is shared.
+    """
+    return kafka_server.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: Stack) -> Iterator[Databases]:
+    """The run's PostgreSQL: `.admin_url`, and `.database()` for an empty database of one's own.
+
+    Kafka is not started for it.
+    """
+    databases = Databases(postgres_server.database_url)
     yield databases
     databases.drop_all()
 
@@ -68,14 +125,14 @@ def engine(kafka: str, postgres: Databases, topic_prefix: str, tmp_path: Path) -
 
 
 @pytest.fixture
-def desk(postgres: Databases, tmp_path: Path) -> Iterator[Desk]:
-    """A migrated database with two merchants' settings, and workers in the test's own hand.
+def in_process(postgres: Databases, tmp_path: Path) -> Iterator[InProcessEngine]:
+    """A migrated database with two merchants' settings, and workers inside the test's process.
 
     See tests/support/in_process.py.
     """
     url = postgres.database()
     try:
-        with Desk(url, tmp_path) as made:
+        with InProcessEngine(url, tmp_path) as made:
             made.migrate()
             made.merchant(M)
             made.merchant(OTHER)

@@ -1,4 +1,4 @@
-"""What the peers share: where things are (from the environment), the rule, and the sign that the work has begun."""
+"""What the peers share: addresses from the environment, the rule, and the sign of the start."""
 
 import os
 import sys
@@ -52,7 +52,7 @@ def points(cents: int) -> int:
 
 
 class FirstEvent:
-    """Says once, on the real standard output, when the first event came: some frameworks redirect `sys.stdout`."""
+    """Prints once when the first event came, on the real stdout: some frameworks redirect it."""
 
     def __init__(self) -> None:
         self._said = False

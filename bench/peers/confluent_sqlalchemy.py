@@ -1,4 +1,4 @@
-"""confluent-kafka, one record at a time, one ORM transaction each, with a row that makes a repeat harmless."""
+"""confluent-kafka, one ORM transaction a record, with a row that makes a repeat harmless."""
 
 from confluent_kafka import Consumer, Message, Producer
 from sqlalchemy import create_engine

@@ -1,4 +1,4 @@
-"""The floor: batches of 2,000, orjson, the least set-wise SQL for the same result, publishing after the commit.
+"""The floor: batches of 2,000, orjson, the least set-wise SQL, publishing after the commit.
 
 It has no cursor, no version of facets, no outbox: killed in the middle it loses or repeats what it
 publishes. What it takes is the least that consuming, parsing and durable rows cost in Python, so it
@@ -18,9 +18,10 @@ BATCH = 2_000
 WAIT_SECONDS = 0.1
 
 UPSERT_ORDERS = """
-INSERT INTO orders (order_id, merchant_id, customer_id, status, delivery_status, base_cents, currency, updated_at)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[],
-                     %s::timestamptz[]) ORDER BY 1
+INSERT INTO orders (order_id, merchant_id, customer_id, status, delivery_status, base_cents,
+                    currency, updated_at)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],
+                     %s::text[], %s::timestamptz[]) ORDER BY 1
 ON CONFLICT (order_id) DO UPDATE
 SET status = excluded.status, delivery_status = excluded.delivery_status,
     base_cents = excluded.base_cents, updated_at = excluded.updated_at
@@ -30,13 +31,15 @@ GRANT = """
 WITH granted AS (
     INSERT INTO ledger (merchant_id, customer_id, order_id, kind, points)
     SELECT merchant_id, customer_id, order_id, 'grant', points
-    FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS due (merchant_id, customer_id, order_id, points)
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[])
+         AS due (merchant_id, customer_id, order_id, points)
     ORDER BY order_id
     ON CONFLICT (order_id, kind) DO NOTHING
     RETURNING merchant_id, customer_id, order_id, points
 ), lot AS (
     INSERT INTO lots (merchant_id, customer_id, order_id, points, remaining, expires_at)
-    SELECT merchant_id, customer_id, order_id, points, points, now() + interval '365 days' FROM granted
+    SELECT merchant_id, customer_id, order_id, points, points, now() + interval '365 days'
+    FROM granted
 )
 INSERT INTO balances (merchant_id, customer_id, balance)
 SELECT merchant_id, customer_id, sum(points) FROM granted GROUP BY 1, 2 ORDER BY 1, 2
@@ -48,7 +51,7 @@ Row = tuple[Any, ...]
 
 
 def newest(batch: Iterable[Message]) -> dict[str, Json]:
-    """The last event of each order: an order's records lie in one partition, so the last one is the newest."""
+    """The last event of each order: the newest, since its records lie in one partition."""
     events = (orjson.loads(message.value() or b"") for message in batch)
     return {event["resource"]["id"]: event for event in events}
 

@@ -1,4 +1,4 @@
-"""Envelope, tables and the transaction of one event, as the two per-event peers write them: pydantic and the ORM."""
+"""Envelope, tables and one event's transaction of the two per-event peers: pydantic and the ORM."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -63,7 +63,9 @@ class StoryOutcome:
     @property
     def entries(self) -> tuple[str, ...]:
         """The ledger's entries, such as `granted +100`."""
-        return tuple(f"{entry.type} {entry.points:+d}" for entry in self.explained.view.entries)
+        return tuple(
+            f"{entry.type.name} {entry.points:+d}" for entry in self.explained.view.entries
+        )
 
     @property
     def why(self) -> str:

@@ -24,10 +24,10 @@ def main() -> int:
         help="where its data and logs live (.local/stack)",
     )
     parser.add_argument("--wipe", action="store_true", help="with down: remove the data too")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     try:
-        return {"up": up, "down": down, "status": status}[asked.command](
-            asked.state_dir, wipe=asked.wipe
+        return {"up": up, "down": down, "status": status}[options.command](
+            options.state_dir, wipe=options.wipe
         )
     except StartError as error:
         print(f"error: {error}", file=sys.stderr)

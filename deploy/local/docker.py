@@ -1,4 +1,4 @@
-"""The rung for machines with a Docker engine: deploy/compose/compose.yaml, for the local stack and for tests alike.
+"""The rung for machines with a Docker engine and compose: deploy/compose/compose.yaml.
 
 Kept small on purpose: it is exercised only where an engine answers.
 """
@@ -37,7 +37,7 @@ def engine_answers() -> bool:
 
 
 class Compose:
-    """The services of the compose file that are asked for, in a project of their own that is named after `folder`."""
+    """The services asked for, of the compose file, in a project named after `folder`."""
 
     def __init__(self, folder: Path, services: list[str]) -> None:
         self.folder = folder.resolve()

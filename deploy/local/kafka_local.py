@@ -1,4 +1,7 @@
-"""Apache Kafka on this machine, from its Maven artifacts, in KRaft mode: one broker, or several for tests of faults."""
+"""Apache Kafka on this machine, from its Maven artifacts, in KRaft mode.
+
+One broker, or several for tests of faults.
+"""
 
 import base64
 import fcntl
@@ -11,13 +14,13 @@ import uuid
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from deploy.local.process import Daemon, Identity, StartError, free_ports, listens, run_tool
 from deploy.local.progress import step
+from deploy.local.service import Service
 
 KAFKA_VERSION = "4.1.1"
 OLDEST_JAVA = 17
@@ -42,8 +45,8 @@ def java_version() -> int | None:
     done = subprocess.run(
         ["java", "-version"], capture_output=True, text=True, check=False, timeout=30
     )
-    found = re.search(r'version "(\d+)', done.stderr)
-    return int(found[1]) if found else None
+    version = re.search(r'version "(\d+)', done.stderr)
+    return int(version[1]) if version else None
 
 
 def jars() -> Path:
@@ -55,7 +58,10 @@ def missing() -> str | None:
     """What this machine lacks to run Kafka, in words; None when nothing."""
     java = java_version()
     if java is None or java < OLDEST_JAVA:
-        return f"Java {OLDEST_JAVA} or newer is needed, found {java or 'none'} (Debian: openjdk-17-jre-headless)"
+        return (
+            f"Java {OLDEST_JAVA} or newer is needed, found {java or 'none'}"
+            " (Debian: openjdk-17-jre-headless)"
+        )
     if not jars().exists() and shutil.which("mvn") is None:
         return "Maven is needed to fetch Kafka's jars once (Debian: maven)"
     return None
@@ -100,7 +106,7 @@ def java(main: str, *arguments: str, heap_mb: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One broker (which is a controller too) of a cluster: its number, its folder and its two ports."""
+    """One broker of a cluster, which is a controller too: its number, folder and two ports."""
 
     number: int
     folder: Path
@@ -109,7 +115,7 @@ class Node:
 
     @property
     def config(self) -> Path:
-        """Where its server.properties stand."""
+        """Its server.properties."""
         return self.folder / "server.properties"
 
     @property
@@ -152,7 +158,7 @@ def properties(node: Node, nodes: list[Node]) -> str:
     return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
-class LocalKafka:
+class LocalKafka(Service):
     """A cluster of brokers on 127.0.0.1 whose data live in `folder`.
 
     Ports stay the same over restarts of a node.
@@ -206,16 +212,6 @@ class LocalKafka:
             listening = partial(answers, node.port)
             self._daemons[node.number].wait_until(listening, within=START_SECONDS)
 
-    def start(self) -> Self:
-        """Start the cluster and wait until it answers; on failure nothing is left running."""
-        try:
-            self.launch()
-            self.wait_ready()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
     def stop(self, broker: int | None = None) -> None:
         """Stop one broker, or all, in an orderly way; data stay."""
         leaving = [
@@ -224,7 +220,7 @@ class LocalKafka:
         for daemon in leaving:
             daemon.ask_to_stop()
         for daemon in leaving:
-            # The last voters of a cluster find nobody to hand over to, and would wait for minutes.
+            # The last voters of a cluster have no one to hand over to, and would wait for minutes.
             daemon.stop(patience=5 if len(leaving) > 1 else 15)
 
     def kill(self, broker: int) -> None:
@@ -232,17 +228,14 @@ class LocalKafka:
         self._daemons.pop(broker).stop(signal.SIGKILL)
 
     def restart(self, broker: int = 1) -> None:
-        """Start one broker again on its old port and data (stopping it when it runs), and wait until it answers."""
+        """Start one broker again on its old port and data, and wait until it answers.
+
+        It is stopped first when it runs.
+        """
         self.stop(broker)
         node = next(node for node in self._nodes if node.number == broker)
         self._spawn(node)
         self._daemons[broker].wait_until(lambda: answers(node.port), within=START_SECONDS)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
 
     def _spawn(self, node: Node) -> None:
         command = java("kafka.Kafka", str(node.config), heap_mb=self._heap_mb)
@@ -266,11 +259,11 @@ def cluster_id(random: uuid.UUID) -> str:
     return "A" + written[1:] if written.startswith("-") else written
 
 
-def answers(port: int) -> bool:
+def answers(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a broker on this port lists its topics."""
-    if not listens(port):
+    if not listens(port, host):
         return False
-    admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
+    admin = AdminClient({"bootstrap.servers": f"{host}:{port}", "log_level": 0})
     try:
         return len(admin.list_topics(timeout=5).brokers) > 0
     except KafkaException:

@@ -7,21 +7,23 @@ It forgets everything when it ends, makes topics by itself (4 partitions), keeps
 import signal
 import sys
 from pathlib import Path
-from typing import Self
 
 from confluent_kafka import Producer
 
 from deploy.local.process import Daemon, Identity, StartError
 from deploy.local.progress import warn
+from deploy.local.service import Service
 
 START_SECONDS = 20
+ANNOUNCED = "listening on "
 LIMITS = (
-    "Kafka is librdkafka's mock broker: good for a first look, not for tests of faults or load. It keeps nothing, "
-    "makes topics by itself, and holds 100,000 messages or 5 MB of a partition. Install Docker, or Java 17 with Maven."
+    "Kafka is librdkafka's mock broker: good for a first look, not for tests of faults or load. "
+    "It keeps nothing, makes topics by itself, and holds 100,000 messages or 5 MB of a partition. "
+    "Install Docker, or Java 17 with Maven."
 )
 
 
-class MockBroker:
+class MockBroker(Service):
     """One mock broker on a free port of 127.0.0.1."""
 
     def __init__(self, folder: Path) -> None:
@@ -40,16 +42,10 @@ class MockBroker:
         )
 
     def wait_ready(self) -> None:
-        """Return when it has told its address."""
+        """Return when it has printed its address."""
         if self._daemon is None:
             raise StartError("The mock broker was not launched")
-        self._daemon.wait_until(self._told, within=START_SECONDS)
-
-    def start(self) -> Self:
-        """Start it and wait for its address."""
-        self.launch()
-        self.wait_ready()
-        return self
+        self._daemon.wait_until(self._announced, within=START_SECONDS)
 
     def stop(self) -> None:
         """End it, and all it kept."""
@@ -61,13 +57,11 @@ class MockBroker:
         """The process started, for whoever stops it later."""
         return [self._daemon.identity] if self._daemon else []
 
-    def _told(self) -> bool:
+    def _announced(self) -> bool:
         lines = (self.folder / "mock-broker.log").read_text().splitlines()
-        told = [
-            line.removeprefix("listening on ") for line in lines if line.startswith("listening on ")
-        ]
-        self.bootstrap_servers = told[0] if told else ""
-        return bool(told)
+        addresses = [line.removeprefix(ANNOUNCED) for line in lines if line.startswith(ANNOUNCED)]
+        self.bootstrap_servers = addresses[0] if addresses else ""
+        return bool(addresses)
 
 
 def main() -> None:
@@ -75,7 +69,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     producer = Producer({"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 0})
     broker = next(iter(producer.list_topics(timeout=START_SECONDS).brokers.values()))
-    print(f"listening on {broker.host}:{broker.port}", flush=True)
+    print(f"{ANNOUNCED}{broker.host}:{broker.port}", flush=True)
     while True:
         producer.poll(1.0)
 

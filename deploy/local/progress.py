@@ -1,4 +1,4 @@
-"""What the local stack tells the person who waits for it."""
+"""Messages of the local stack to the person who waits for it."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from rich.console import Console
 def console() -> Console:
     """Standard error, so that printed environment lines stay clean.
 
-    Made anew, since tests redirect it.
+    Made for each use, since tests redirect it.
     """
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 

@@ -1,17 +1,19 @@
-"""The local stack as one thing: started over the ladder, found again from its state file, stopped whole.
+"""The local stack as one thing: started over the ladder, found again, and stopped whole.
 
 with start_stack(Path(".local/demo")) as stack:
-... stack.bootstrap_servers, stack.database_url ...
+    ... stack.bootstrap_servers, stack.database_url ...
 """
 
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
+from deploy.local.containers import KafkaContainer, PostgresContainer
 from deploy.local.docker import Compose
 from deploy.local.kafka_local import LocalKafka
 from deploy.local.ladder import (
@@ -27,29 +29,17 @@ from deploy.local.mock_broker import MockBroker
 from deploy.local.postgres_local import LocalPostgres
 from deploy.local.process import Identity, StartError, environment_lines, private_file
 from deploy.local.progress import note, step
+from deploy.local.service import Service
 
 STATE_FILE = "stack.json"
-
-
-class Service(Protocol):
-    """A server that was started here."""
-
-    def launch(self) -> None:
-        """Start it without waiting."""
-
-    def wait_ready(self) -> None:
-        """Wait until it answers."""
-
-    def stop(self) -> None:
-        """Stop it."""
-
-    def identities(self) -> list[Identity]:
-        """Its processes."""
+NAMES = {"kafka": "Kafka", "postgres": "PostgreSQL"}
+"""The parts of a stack, as they are shown."""
+NOT_ASKED_FOR = Choice(Rung.NONE, "not asked for")
 
 
 @dataclass
 class Stack:
-    """A running Kafka and PostgreSQL, and which rungs they came from.
+    """A running Kafka and PostgreSQL, or one of them, and which rungs they came from.
 
     `database_url` is the owner's and holds the password. `kafka` and `postgres` are the servers
     started by this very process on the local rung (tests of faults restart them), else None.
@@ -69,7 +59,10 @@ class Stack:
 
     @property
     def environment_file(self) -> Path:
-        """Shell lines that export the environment, password and all: `.local/stack.env` for `.local/stack`."""
+        """Shell lines that export the environment, password and all.
+
+        `.local/stack.env` for `.local/stack`.
+        """
         return self.state_dir.with_suffix(".env")
 
     def environment(self) -> dict[str, str]:
@@ -82,13 +75,8 @@ class Stack:
             service.stop()
         for identity in self.processes:
             identity.stop()
-        compose = (
-            Compose(self.state_dir, [])
-            if Rung.DOCKER in (self.kafka_rung, self.postgres_rung)
-            else None
-        )
-        if compose:
-            compose.stop(wipe=wipe)
+        if Rung.DOCKER in (self.kafka_rung, self.postgres_rung):
+            Compose(self.state_dir, []).stop(wipe=wipe)
         for file in (self.state_dir / STATE_FILE, self.environment_file):
             file.unlink(missing_ok=True)
         if wipe:
@@ -103,29 +91,38 @@ class Stack:
 
 
 def start_stack(
-    state_dir: Path, *, keep: bool = False, postgres_settings: Mapping[str, str] | None = None
+    state_dir: Path,
+    *,
+    keep: bool = False,
+    parts: Collection[str] = tuple(NAMES),
+    throwaway: bool = False,
+    postgres_settings: Mapping[str, str] | None = None,
 ) -> Stack:
-    """Start Kafka and PostgreSQL with their state under `state_dir`, over the ladder.
+    """Start Kafka and PostgreSQL, or one of these `parts`, over the ladder.
 
-    StartError tells what failed.
+    Their state lies under `state_dir`. StartError says what failed.
 
     `keep` leaves them running when the process ends (or takes those that run already); without it
-    the context manager stops them. Stacks beside `state_dir` whose process died without stopping
-    them are stopped first.
+    the context manager stops them. `throwaway` stacks are those of tests, which take containers of
+    their own where an engine answers. Stacks next to `state_dir` whose process died without
+    stopping them are stopped first.
     """
     state_dir = state_dir.resolve()
     state_dir.mkdir(parents=True, exist_ok=True)
     stop_orphans(state_dir.parent)
-    if (found := running(state_dir)) is not None:
-        if keep and found.keep:
-            return found
+    if (current := running(state_dir)) is not None:
+        if keep and current.keep:
+            return current
         raise StartError(f"A stack runs already in {state_dir}: stop it first (make down)")
     if (broken := recorded(state_dir)) is not None:
         note("Part of the stack had died: stopping the rest, to start it whole")
         broken.stop()
-    kafka, postgres = kafka_choice(), postgres_choice()
-    note(f"Kafka: {kafka.rung} ({kafka.why}). PostgreSQL: {postgres.rung} ({postgres.why}).")
-    with step("Starting Kafka and PostgreSQL"):
+    kafka = kafka_choice(throwaway=throwaway) if "kafka" in parts else NOT_ASKED_FOR
+    postgres = postgres_choice(throwaway=throwaway) if "postgres" in parts else NOT_ASKED_FOR
+    choices = {"kafka": kafka, "postgres": postgres}
+    shown = [f"{NAMES[part]}: {choices[part].rung} ({choices[part].why})." for part in parts]
+    note(" ".join(shown))
+    with step(f"Starting {' and '.join(NAMES[part] for part in parts)}"):
         stack = _start(state_dir, kafka, postgres, postgres_settings or {})
     stack.keep = keep
     _write_state(stack)
@@ -139,18 +136,23 @@ def running(state_dir: Path) -> Stack | None:
 
 
 def recorded(state_dir: Path) -> Stack | None:
-    """The stack that the state file tells of, even when part of it has died meanwhile."""
+    """The stack in the state file, even when part of it has died meanwhile."""
     file = state_dir.resolve() / STATE_FILE
     return _read_state(json.loads(file.read_text()), file.parent) if file.exists() else None
 
 
 def stop_orphans(root: Path) -> None:
-    """Stop the stacks under `root` that were not to be kept and whose process is gone, and remove their data."""
+    """Stop the stacks under `root` whose process is gone, and remove their data.
+
+    Those that were to be kept stay.
+    """
     for file in root.glob(f"*/{STATE_FILE}"):
-        stack = _read_state(json.loads(file.read_text()), file.parent)
-        if not stack.keep and stack.owner.process() is None:
-            note(f"Stopping a stack that was left over in {file.parent}")
-            stack.stop(wipe=True)
+        # Test runs start side by side: another may have stopped the same orphan just now.
+        with suppress(FileNotFoundError):
+            stack = _read_state(json.loads(file.read_text()), file.parent)
+            if not stack.keep and stack.owner.process() is None:
+                note(f"Stopping a stack that was left over in {file.parent}")
+                stack.stop(wipe=True)
 
 
 def _start(state_dir: Path, kafka: Choice, postgres: Choice, settings: Mapping[str, str]) -> Stack:
@@ -160,21 +162,17 @@ def _start(state_dir: Path, kafka: Choice, postgres: Choice, settings: Mapping[s
     """
     stack = Stack("", "", kafka.rung, postgres.rung, state_dir)
     try:
-        compose = _containers(stack)
+        compose = _compose(stack)
         broker = _broker(stack)
-        if postgres.rung is Rung.LOCAL:
-            stack.postgres = LocalPostgres(state_dir / "postgres", settings=settings)
-            stack.services.append(stack.postgres)
+        database = _database(stack, settings)
         for service in stack.services:
             service.launch()
         for service in stack.services:
             service.wait_ready()
         if kafka_server := broker or compose:
             stack.bootstrap_servers = kafka_server.bootstrap_servers
-        if stack.postgres:
-            stack.database_url = stack.postgres.url()
-        elif compose:
-            stack.database_url = compose.database_url
+        if postgres_server := database or compose:
+            stack.database_url = postgres_server.database_url
         _take_named(stack, os.environ)
     except BaseException:
         stack.stop()
@@ -183,23 +181,43 @@ def _start(state_dir: Path, kafka: Choice, postgres: Choice, settings: Mapping[s
     return stack
 
 
-def _containers(stack: Stack) -> Compose | None:
-    """Start the containers that are asked for, if any."""
-    wanted = {"kafka": stack.kafka_rung, "postgres": stack.postgres_rung}
-    names = [name for name, rung in wanted.items() if rung is Rung.DOCKER]
+def _compose(stack: Stack) -> Compose | None:
+    """Start the services of the compose file that are asked for, if any."""
+    rungs = {"kafka": stack.kafka_rung, "postgres": stack.postgres_rung}
+    names = [name for name, rung in rungs.items() if rung is Rung.DOCKER]
     return Compose(stack.state_dir, names).start() if names else None
 
 
-def _broker(stack: Stack) -> LocalKafka | MockBroker | None:
-    """Add the broker that runs as a process of ours, if any."""
-    if stack.kafka_rung is Rung.MOCK:
-        mock = MockBroker(stack.state_dir / "kafka")
-        stack.services.append(mock)
-        return mock
-    if stack.kafka_rung is Rung.LOCAL:
-        stack.kafka = LocalKafka(stack.state_dir / "kafka")
-        stack.services.append(stack.kafka)
-    return stack.kafka
+def _broker(stack: Stack) -> LocalKafka | MockBroker | KafkaContainer | None:
+    """Add the broker that this process starts, if any."""
+    broker: LocalKafka | MockBroker | KafkaContainer
+    match stack.kafka_rung:
+        case Rung.CONTAINERS:
+            broker = KafkaContainer()
+        case Rung.LOCAL:
+            broker = stack.kafka = LocalKafka(stack.state_dir / "kafka")
+        case Rung.MOCK:
+            broker = MockBroker(stack.state_dir / "kafka")
+        case _:
+            return None
+    stack.services.append(broker)
+    return broker
+
+
+def _database(
+    stack: Stack, settings: Mapping[str, str]
+) -> LocalPostgres | PostgresContainer | None:
+    """Add the PostgreSQL that this process starts, if any."""
+    server: LocalPostgres | PostgresContainer
+    match stack.postgres_rung:
+        case Rung.CONTAINERS:
+            server = PostgresContainer()
+        case Rung.LOCAL:
+            server = stack.postgres = LocalPostgres(stack.state_dir / "postgres", settings=settings)
+        case _:
+            return None
+    stack.services.append(server)
+    return server
 
 
 def _take_named(stack: Stack, environ: Mapping[str, str]) -> None:

@@ -70,7 +70,7 @@ class MatchedBatch:
     `reports` are those to fold by the order that alone can be meant, `named` those that name their
     order, `newest` the newest report event of each order. `numbers` are the locked rows, `claimed`
     new numbers that only one order has named. `recheck_keys` are tracking numbers and order ids to
-    be looked at again (the recheck queue's kind NUMBER).
+    be looked at again (the recheck queue's RecheckKind.NUMBER).
     """
 
     reports: dict[OrderKey, list[CarrierReport]] = field(default_factory=dict)

@@ -14,9 +14,9 @@ from processors.recheck import contested_numbers
 from processors.runtime.configuration import Configuration
 from processors.runtime.worker import Database, SettlingWorker, StillTurning
 from processors.settlement import Tally, Trigger, settle
+from schemas.events import CauseKind
 from schemas.ids import Micros
 from schemas.packing import pack_id
-from store.ledger.ledger import CauseKind
 from store.orders import orders
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import NotInterned

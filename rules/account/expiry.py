@@ -29,7 +29,7 @@ def expires_at(due: Micros, expiry: tuple[int, int] | None, zone: str) -> Micros
 
 
 def shown_day(expires: Micros, zone: str) -> date:
-    """The day that people are shown: the last one, in the merchant's zone, on which the points can be used."""
+    """The day that people are shown: the last, in the merchant's zone, to use the points."""
     if expires == NEVER:
         raise ValueError("points that never expire have no last day")
     return local_date(expires - 1, zone)

@@ -1,7 +1,7 @@
 """Answers about a member: `points balance` and `points history`."""
 
 from schemas.answers.base import AnswerModel, Expiry, Instant
-from schemas.events import PointsChangeType
+from schemas.events import EntryTypeWord
 
 
 class ExpiringPoints(AnswerModel):
@@ -35,7 +35,7 @@ class HistoryEntry(AnswerModel):
     """
 
     sequence: int
-    type: PointsChangeType
+    type: EntryTypeWord
     points: int
     balance_after: int
     order_id: str | None

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tests.oracle.carriers import Voice, Word, carrier_says
+from tests.oracle.carriers import Statement, Voice, carrier_says
 from tests.oracle.records import (
     FOREVER,
     Episode,
@@ -18,7 +18,7 @@ from tests.oracle.records import (
     is_completed,
     last_run,
 )
-from tests.oracle.upstream import Said, instant
+from tests.oracle.upstream import VersionedRecord, instant
 
 GONE = {
     "returning": "returning",
@@ -40,10 +40,10 @@ BROUGHT = frozenset({"tw_tcat_roomtemp", "hk_integrated_sfexpress", "sfexpress",
 
 
 class Parcel(NamedTuple):
-    """A parcel's records, oldest first, and its carriers' words."""
+    """A parcel's records, oldest first, and its carriers' statements."""
 
-    records: list[Said]
-    words: list[Word]
+    records: list[VersionedRecord]
+    statements: list[Statement]
     fetched: bool
 
     def voices(self, kept_from: datetime | None) -> tuple[Voice, Voice]:
@@ -51,28 +51,25 @@ class Parcel(NamedTuple):
 
         With `keep` as they are when going back from `kept_from` on changes nothing.
         """
-        upstream, carrier = (
-            upstream_says(self.records, fetched=self.fetched),
-            carrier_says(self.words, fetched=self.fetched),
-        )
-        return (
-            (upstream, carrier)
-            if kept_from is None
-            else (upstream.keeping(kept_from), carrier.keeping(kept_from))
-        )
+        upstream = upstream_says(self.records, fetched=self.fetched)
+        carrier = carrier_says(self.statements, fetched=self.fetched)
+        if kept_from is None:
+            return upstream, carrier
+        return upstream.keeping(kept_from), carrier.keeping(kept_from)
 
 
-def went_back(said: Said) -> bool:
-    return gone_word(said) is not None
+def went_back(record: VersionedRecord) -> bool:
+    return way_back(record) is not None
 
 
-def gone_word(said: Said) -> str | None:
-    """SPEC's word for upstream's going back; a failed logistics state beats a final status."""
-    return (
-        "lost"
-        if said.what.get("delivery_status") == "failed"
-        else GONE.get(said.what.get("status") or "")
-    )
+def way_back(record: VersionedRecord) -> str | None:
+    """How upstream says the parcel went back, in SPEC's terms.
+
+    A failed logistics state beats a final status.
+    """
+    if record.what.get("delivery_status") == "failed":
+        return "lost"
+    return GONE.get(record.what.get("status") or "")
 
 
 def waits_for_collection(parcel: dict[str, Any], overrides: dict[str, str]) -> bool:
@@ -85,8 +82,8 @@ def waits_for_collection(parcel: dict[str, Any], overrides: dict[str, str]) -> b
     return option not in BROUGHT and parcel.get("delivery_type") in ("pickup", "store_pickup")
 
 
-def parcel_final(records: list[Said], *, fetched: bool) -> datetime | None:
-    """When the parcel became final: its fields, else the earliest record since the newest that was not final."""
+def parcel_final(records: list[VersionedRecord], *, fetched: bool) -> datetime | None:
+    """When the parcel became final: its fields, else the oldest of its newest final records."""
     states = ("collected",) if fetched else ("arrived", "collected")
     run = last_run(records, lambda s: s.what.get("status") in states and not went_back(s))
     if not run:
@@ -98,34 +95,38 @@ def parcel_final(records: list[Said], *, fetched: bool) -> datetime | None:
     if arrived is not None:
         return min(arrived, collected or arrived)
     evidence = []
-    for said in run:
-        fields = [instant(said.what.get("arrived_at")), instant(said.what.get("collected_at"))]
-        evidence += [f for f in fields if f is not None] or [said.version[0]]
+    for record in run:
+        fields = [instant(record.what.get(name)) for name in ("arrived_at", "collected_at")]
+        evidence += [f for f in fields if f is not None] or [record.version[0]]
     return min(evidence)
 
 
-def upstream_says(records: list[Said], *, fetched: bool) -> Voice:
+def upstream_says(records: list[VersionedRecord], *, fetched: bool) -> Voice:
     """Upstream's voice: its newest record counts (SPEC 2.4).
 
-    A going back is told as often as upstream finds a new word for it. A record with a time of its
-    own is of that time; others say since when the word has held.
+    Each new way of going back is a statement. A record with a time of its own is of that time;
+    others say since when it has been so.
     """
     run = last_run(records, went_back)
     if not run:
         return Voice(parcel_final(records, fetched=fetched))
     gone, since = [], {}
-    for said, before in zip(run, [None, *run], strict=False):
-        word = gone_word(said) or ""
-        if before is None or gone_word(before) != word:
-            since[word] = said.version[0]
-        gone.append(Word(instant(said.what.get("returned_at")) or since[word], word))
+    for record, before in zip(run, [None, *run], strict=False):
+        meaning = way_back(record) or ""
+        if before is None or way_back(before) != meaning:
+            since[meaning] = record.version[0]
+        moment = instant(record.what.get("returned_at")) or since[meaning]
+        gone.append(Statement(moment, meaning))
     return Voice(
         None, tuple(gone), parcel_final(records[: len(records) - len(run)], fetched=fetched)
     )
 
 
 def together(upstream: Voice, carrier: Voice) -> datetime | None:
-    """Final if either voice says so, and not if either says it is gone later than the other's final moment (SPEC 2.4)."""
+    """Final if either voice says so, unless one says it is gone after the other's final moment.
+
+    SPEC 2.4.
+    """
     moments = []
     for voice, other in ((upstream, carrier), (carrier, upstream)):
         if voice.final is None:
@@ -136,7 +137,7 @@ def together(upstream: Voice, carrier: Voice) -> datetime | None:
     return min(moments, default=None)
 
 
-def completed_at(order_records: list[Said]) -> datetime | None:
+def completed_at(order_records: list[VersionedRecord]) -> datetime | None:
     """When the order was completed; a cancellation after that is judged by itself."""
     standing = order_records[: len(order_records) - len(last_run(order_records, is_cancelled))]
     run = last_run(standing, is_completed)
@@ -150,7 +151,10 @@ def local_midnight(day: date, zone: str) -> datetime:
 
 
 def episode_of(final: datetime, settings: Settings) -> Episode:
-    """Due N calendar days after the final moment, expiring at the end of a day of the next year (SPEC 2.1, 3.1)."""
+    """Due N calendar days after the final moment, expiring with a day of the next year.
+
+    SPEC 2.1, 3.1.
+    """
     zone, earn = settings["timezone"], settings["earn"]
     days = earn["pending_days"]
     due = final
@@ -168,14 +172,14 @@ def episode_of(final: datetime, settings: Settings) -> Episode:
 
 
 def counts_from(order: Order, settings: Settings, final: datetime) -> Episode:
-    """The episode that a final moment belongs to: an earlier one than the granted moves nothing (SPEC 4.5)."""
+    """The episode of a final moment: one before the granted moves nothing (SPEC 4.5)."""
     if order.episode is not None and final <= order.episode.final:
         return order.episode
     return episode_of(final, settings)
 
 
 def final_episode(
-    order: Order, settings: Settings, words: Mapping[str, list[Word]]
+    order: Order, settings: Settings, statements: Mapping[str, list[Statement]]
 ) -> Episode | None:
     """The order's newest episode of finality, if it is final (SPEC 2.2, 2.5, 4.5)."""
     earn, newest = settings["earn"], order.newest() or {}
@@ -189,7 +193,7 @@ def final_episode(
         return None
     overrides = settings.get("delivery_overrides", {})
     parcels = [
-        Parcel(records, words.get(name, []), waits_for_collection(records[-1].what, overrides))
+        Parcel(records, statements.get(name, []), waits_for_collection(records[-1].what, overrides))
         for name, records in things.items()
     ]
     # With `keep`, what goes back at or after the due date changes nothing. Which parcels that is
@@ -198,7 +202,7 @@ def final_episode(
     thresholds: list[datetime] = []
     if earn.get("on_return") == "keep":
         thresholds = sorted(
-            {word.at for parcel in parcels for voice in parcel.voices(None) for word in voice.gone}
+            {gone.at for parcel in parcels for voice in parcel.voices(None) for gone in voice.gone}
         )
     for threshold in [*thresholds, None]:
         final = last_final(parcels, threshold)

@@ -1,4 +1,4 @@
-"""What an order is entitled to, worked out from all its records from the beginning: SPEC 1 to 4, read straight through.
+"""What an order is entitled to, from all its records: SPEC 1 to 4, read straight through.
 
 Nothing is remembered between two questions but what SPEC itself calls recorded: the settings that
 the order is bound to and the granted episode of finality.
@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.oracle.carriers import Word
+from tests.oracle.carriers import Statement
 from tests.oracle.delivery import final_episode
 from tests.oracle.records import (
     Episode,
@@ -22,7 +22,7 @@ from tests.oracle.records import (
     is_completed,
     last_run,
 )
-from tests.oracle.upstream import Said, cents, instant
+from tests.oracle.upstream import VersionedRecord, cents, instant
 
 FRACTION = {"TWD": 0, "JPY": 0, "HKD": 2, "USD": 2}
 
@@ -39,8 +39,8 @@ class Entitled:
 
 
 @dataclass
-class Beside:
-    """What decides with an order's own records: whom it is bound as, applications, carriers, and its customer.
+class Circumstances:
+    """What decides together with an order's own records.
 
     `bound` and `bound_at` are the settings it is bound to and the creation that they were chosen
     by: its own, or its parent's (SPEC 1.7).
@@ -49,7 +49,7 @@ class Beside:
     bound: Settings | None = None
     bound_at: datetime | None = None
     installs: list[tuple[datetime, bool]] = field(default_factory=list)
-    words: Mapping[str, list[Word]] = field(default_factory=dict)
+    statements: Mapping[str, list[Statement]] = field(default_factory=dict)
     customer: dict[str, Any] | None = None
 
 
@@ -65,14 +65,14 @@ def feature_on(
     if has["plan"] not in ("o2o", "enterprise"):
         return False
     since = datetime.fromisoformat(settings["effective_at"])
-    speaks = [(at, says) for at, says in installs if since <= at <= created]
-    return max(speaks)[1] if speaks else bool(has.get("app_installed"))
+    events = [(at, installed) for at, installed in installs if since <= at <= created]
+    return max(events)[1] if events else bool(has.get("app_installed"))
 
 
-def tier_of(order_records: list[Said]) -> str | None:
+def tier_of(order_records: list[VersionedRecord]) -> str | None:
     """The tier at creation: the oldest that is named."""
-    for said in order_records:
-        tier = said.what.get("membership_tier_data")
+    for record in order_records:
+        tier = record.what.get("membership_tier_data")
         if tier and tier.get("_id"):
             return str(tier["_id"])
     return None
@@ -137,20 +137,24 @@ def is_member(customer: dict[str, Any] | None, created: datetime) -> bool:
     return customer.get("is_member") is not False
 
 
-def entitled(order: Order, beside: Beside, now: datetime) -> Entitled:
+def entitled(order: Order, circumstances: Circumstances, now: datetime) -> Entitled:
     """What the order is entitled to now (SPEC 4.1)."""
     records, created = order.records("order"), order.created()
-    if created is None or beside.bound is None or beside.bound_at is None:
+    if created is None or circumstances.bound is None or circumstances.bound_at is None:
         return Entitled("none")
-    settings, newest = beside.bound, records[-1].what
+    settings, newest = circumstances.bound, records[-1].what
     member = newest.get("customer_id") or None
-    if not feature_on(settings, beside.installs, beside.bound_at):
+    if not feature_on(settings, circumstances.installs, circumstances.bound_at):
         return Entitled("none", member=member)
-    episode = final_episode(order, settings, beside.words)
+    episode = final_episode(order, settings, circumstances.statements)
     keep_from = episode.due if episode and settings["earn"].get("on_return") == "keep" else None
     returns, amount = returned_total(order, keep_from), goods(newest, settings["earn"])
     points = points_for(amount - returns, tier_of(records), settings)
-    if points is None or not may_earn(newest, settings) or not is_member(beside.customer, created):
+    if (
+        points is None
+        or not may_earn(newest, settings)
+        or not is_member(circumstances.customer, created)
+    ):
         return Entitled("none", member=member, episode=episode)
     gone = last_run(in_order(records + order.records("remove")), is_cancelled)
     if gone and (keep_from is None or min(s.version[0] for s in gone) < keep_from):

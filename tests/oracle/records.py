@@ -1,11 +1,11 @@
-"""What was said about one order, and how its records are told apart (SPEC 7)."""
+"""All records of an order, and how they are told apart (SPEC 7)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.oracle.upstream import Said
+from tests.oracle.upstream import VersionedRecord
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 Settings = dict[str, Any]
@@ -22,28 +22,28 @@ class Episode:
 
 @dataclass
 class Order:
-    """All that was ever said about an order, in the order it was heard, and what is recorded with it.
+    """All records of an order, as they arrived, and what is recorded with it.
 
     `bound` is its own binding (SPEC 1.7), None when nothing was in force, and no binding at all
     until it is `decided`.
     """
 
-    said: list[Said] = field(default_factory=list)
+    everything: list[VersionedRecord] = field(default_factory=list)
     bound: Settings | None = None
     decided: bool = False
     known_settings: int = 0
     episode: Episode | None = None
     points: int = 0
     member: str | None = None
-    _sorted: dict[str, tuple[int, list[Said]]] = field(default_factory=dict)
+    _sorted: dict[str, tuple[int, list[VersionedRecord]]] = field(default_factory=dict)
 
-    def records(self, kind: str) -> list[Said]:
+    def records(self, kind: str) -> list[VersionedRecord]:
         """The different records of a kind, oldest first."""
-        heard, found = self._sorted.get(kind, (-1, []))
-        if heard != len(self.said):
-            found = in_order(s for s in self.said if s.kind == kind)
-            self._sorted[kind] = len(self.said), found
-        return list(found)
+        seen, records = self._sorted.get(kind, (-1, []))
+        if seen != len(self.everything):
+            records = in_order(s for s in self.everything if s.kind == kind)
+            self._sorted[kind] = len(self.everything), records
+        return list(records)
 
     def newest(self) -> dict[str, Any] | None:
         """The newest whole record of the order."""
@@ -56,35 +56,37 @@ class Order:
         return None if newest is None else datetime.fromisoformat(newest["created_at"])
 
 
-def in_order(records: Iterable[Said]) -> list[Said]:
+def in_order(records: Iterable[VersionedRecord]) -> list[VersionedRecord]:
     """Different records, oldest first."""
     return sorted({s.version: s for s in records}.values(), key=lambda s: s.version)
 
 
-def by_thing(records: Iterable[Said]) -> dict[str, list[Said]]:
+def by_thing(records: Iterable[VersionedRecord]) -> dict[str, list[VersionedRecord]]:
     """Records of each parcel or return by itself, under its id."""
-    things: dict[str, list[Said]] = {}
-    for said in records:
-        things.setdefault(said.what["id"], []).append(said)
+    things: dict[str, list[VersionedRecord]] = {}
+    for record in records:
+        things.setdefault(record.what["id"], []).append(record)
     return things
 
 
-def last_run(records: list[Said], holds: Callable[[Said], bool]) -> list[Said]:
+def last_run(
+    records: list[VersionedRecord], holds: Callable[[VersionedRecord], bool]
+) -> list[VersionedRecord]:
     """The newest records without a break for which it holds.
 
     None when it does not hold for the newest.
     """
-    run: list[Said] = []
-    for said in reversed(records):
-        if not holds(said):
+    run: list[VersionedRecord] = []
+    for record in reversed(records):
+        if not holds(record):
             break
-        run.insert(0, said)
+        run.insert(0, record)
     return run
 
 
-def is_completed(said: Said) -> bool:
-    return said.what.get("status") == "completed"
+def is_completed(record: VersionedRecord) -> bool:
+    return record.what.get("status") == "completed"
 
 
-def is_cancelled(said: Said) -> bool:
-    return said.kind == "remove" or said.what.get("status") in ("cancelled", "removed")
+def is_cancelled(record: VersionedRecord) -> bool:
+    return record.kind == "remove" or record.what.get("status") in ("cancelled", "removed")

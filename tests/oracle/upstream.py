@@ -1,4 +1,4 @@
-"""The oracle's own reading of what is heard: plain dicts in, plain values out."""
+"""The oracle's own reading of events: plain dicts in, plain values out."""
 
 import hashlib
 import json
@@ -9,20 +9,20 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Version = tuple[datetime, int, str]
 
 
-class Said(NamedTuple):
-    """A record about one order: when it is from (see `version`), what kind of thing it tells of, and the thing."""
+class VersionedRecord(NamedTuple):
+    """A record about an order: when it is from (`version_of`), which kind it is, and its fields."""
 
     version: Version
     kind: str  # order, remove, parcel or return
     what: dict[str, Any]
 
 
-class OfOrder(NamedTuple):
-    """What an event says about one order."""
+class OrderRecords(NamedTuple):
+    """The records in an event about one order."""
 
     merchant: str
     order: str
-    said: list[Said]
+    records: list[VersionedRecord]
 
 
 class Report(NamedTuple):
@@ -38,8 +38,8 @@ class Report(NamedTuple):
     what: dict[str, Any]
 
 
-class OfCustomer(NamedTuple):
-    """What an event says about a customer."""
+class CustomerRecord(NamedTuple):
+    """A customer's record."""
 
     merchant: str
     member: str
@@ -47,7 +47,7 @@ class OfCustomer(NamedTuple):
     what: dict[str, Any]
 
 
-class OfApplication(NamedTuple):
+class InstallRecord(NamedTuple):
     """An application was installed, or uninstalled, at a time."""
 
     merchant: str
@@ -56,7 +56,7 @@ class OfApplication(NamedTuple):
     installed: bool
 
 
-Heard = OfOrder | Report | OfCustomer | OfApplication
+ReadEvent = OrderRecords | Report | CustomerRecord | InstallRecord
 
 
 def instant(text: str | None) -> datetime | None:
@@ -74,29 +74,31 @@ def comparable(number: str | int | None) -> str:
     return "".join(letter for letter in str(number or "") if letter not in " -").upper()
 
 
-def read(event: dict[str, Any], received: datetime) -> Heard:
-    """What the event says, and of what. An order's nested delivery speaks for itself."""
+def read(event: dict[str, Any], received: datetime) -> ReadEvent:
+    """What is in an event. An order's nested delivery is a record of its own."""
     if "carrier" in event:
-        number, at = (
-            comparable(event.get("tracking_number")),
-            datetime.fromisoformat(event["occurred_at"]),
-        )
+        number = comparable(event.get("tracking_number"))
+        at = datetime.fromisoformat(event["occurred_at"])
         return Report(event.get("merchant_id"), event.get("order_id"), number, at, event)
     merchant, resource = event["merchant_id"], event["resource"]
     version = version_of(event, received)
     topic, _, action = event["topic"].partition("/")
     if topic in ("user", "customer"):
-        return OfCustomer(merchant, resource["id"], version, resource)
+        return CustomerRecord(merchant, resource["id"], version, resource)
     if topic == "application":
         own = resource.get("created_at" if action == "install" else "deleted_at")
-        return OfApplication(
+        return InstallRecord(
             merchant, resource["application_id"], instant(own) or version[0], action == "install"
         )
     if topic == "order_delivery":
-        return OfOrder(merchant, resource["order_id"], [Said(version, "parcel", resource)])
+        return OrderRecords(
+            merchant, resource["order_id"], [VersionedRecord(version, "parcel", resource)]
+        )
     if topic in ("return_order", "pos_return_order"):
-        return OfOrder(merchant, resource["order_id"], [Said(version, "return", resource)])
-    return OfOrder(merchant, resource["id"], read_order(event["topic"], resource, version))
+        return OrderRecords(
+            merchant, resource["order_id"], [VersionedRecord(version, "return", resource)]
+        )
+    return OrderRecords(merchant, resource["id"], read_order(event["topic"], resource, version))
 
 
 def version_of(event: dict[str, Any], received: datetime) -> Version:
@@ -114,15 +116,15 @@ def version_of(event: dict[str, Any], received: datetime) -> Version:
     return at, nanoseconds, hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def read_order(topic: str, resource: dict[str, Any], version: Version) -> list[Said]:
+def read_order(topic: str, resource: dict[str, Any], version: Version) -> list[VersionedRecord]:
     """An order's record, and its nested delivery's."""
     if topic == "order/remove":
         if "created_at" not in resource:
-            return [Said(version, "remove", resource)]
+            return [VersionedRecord(version, "remove", resource)]
         resource = resource | {"status": "removed"}
-    said = [Said(version, "order", resource)]
+    records = [VersionedRecord(version, "order", resource)]
     nested = resource.get("order_delivery")
     if nested is not None:
         own = instant(nested.get("updated_at"))
-        said.append(Said((own or version[0], *version[1:]), "parcel", nested))
-    return said
+        records.append(VersionedRecord((own or version[0], *version[1:]), "parcel", nested))
+    return records

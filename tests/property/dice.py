@@ -1,4 +1,4 @@
-"""Chance, from Hypothesis (which makes what failed smaller) or from a seed (which is quick, and evenly spread)."""
+"""Chance, from Hypothesis (which shrinks failures) or from a seed (quick, and evenly spread)."""
 
 from collections.abc import Sequence
 from random import Random
@@ -21,7 +21,7 @@ class Dice(Protocol):
         return options[self.number(0, len(options) - 1)]
 
     def once_in(self, times: int) -> bool:
-        """Whether something happens that happens so seldom."""
+        """True once in so many times."""
         return self.number(1, times) == times
 
 

@@ -1,8 +1,11 @@
-"""Random histories of shops: settings, orders, edits, parcels going forth and back, carriers' reports, customers, splits, cancellations, returns, members, installations.
+"""Random histories of shops.
+
+Settings, orders, edits, parcels going out and back, carriers' reports, customers, splits,
+cancellations, returns, members and installations.
 
 Instants lie on a grid that begins at a midnight in Taipei, so that ties, and moments that are
 exactly a due date or 180 days after a creation, are common. A history's grid is of half days, or of
-six days: then it tells of a year.
+six days: then it covers a year.
 """
 
 from collections.abc import Callable
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
 
 from tests.property.dice import Dice, Drawn
-from tests.property.parties import APPLICATIONS, SERVICES, customer_said, said_by_carrier, spelled
+from tests.property.parties import APPLICATIONS, SERVICES, random_customer, random_report, spelled
 from tests.support.customers import application
 from tests.support.order_facts import (
     Event,
@@ -28,9 +31,8 @@ from tests.support.order_facts import (
     some_id,
 )
 
-START = datetime(
-    2024, 12, 9, 16, tzinfo=UTC
-)  # midnight in Taipei; what is final in the last days is due in 2025
+# Midnight in Taipei; what is final in the last days is due in 2025.
+START = datetime(2024, 12, 9, 16, tzinfo=UTC)
 STEPS = 60
 HALF_DAY = timedelta(hours=12)
 SIX_DAYS = timedelta(days=6)
@@ -42,12 +44,12 @@ TIER = some_id("gold")
 SHARED = "9100 2233-44"
 """A tracking number that orders of any merchant may have."""
 
-Told: TypeAlias = list[tuple[datetime, Event]]
+TimedEvents: TypeAlias = list[tuple[datetime, Event]]
 
 
 @dataclass(frozen=True)
-class Step:
-    """Something heard at a time: an event, or a new settings version of a merchant."""
+class HistoryStep:
+    """What arrives at a time: an event, or a new settings version of a merchant."""
 
     when: datetime
     merchant: str = ""
@@ -56,9 +58,9 @@ class Step:
 
     def __repr__(self) -> str:
         """Short, since a history that failed is read by people."""
-        told: object = None
+        shown: object = None
         if self.document is not None:
-            told = (
+            shown = (
                 {"settings": self.document["effective_at"]}
                 | self.document["earn"]
                 | self.document["entitlement"]
@@ -67,14 +69,14 @@ class Step:
             resource = {
                 k: v["cents"] if k in PRICES else v for k, v in self.event["resource"].items() if v
             }
-            told = {
+            shown = {
                 "topic": self.event["topic"],
                 "of": self.event["merchant_id"][:4],
                 "ts": self.event.get("ts"),
             } | resource
         elif self.event is not None:
-            told = self.event
-        return f"\n{self.when:%y-%m-%d %H:%M} {self.merchant[:4]} {told}"
+            shown = self.event
+        return f"\n{self.when:%y-%m-%d %H:%M} {self.merchant[:4]} {shown}"
 
     def _repr_pretty_(self, printer: RepresentationPrinter, _cycle: object) -> None:
         printer.text(repr(self))
@@ -95,15 +97,15 @@ class Grid:
         return self.at(dice.number(0, STEPS))
 
     def creation(self, dice: Dice) -> datetime:
-        """When an order is created: at the beginning, or so early that reports of it may come 180 days later."""
+        """When an order is created: at the start, or so early that reports come 180 days later."""
         if dice.once_in(6):
             return self.at(dice.number(0, 20)) - timedelta(days=180)
         return self.at(dice.number(0, 10))
 
 
 @dataclass(frozen=True)
-class Sold:
-    """An order of a history: what is the same in all that is said of it."""
+class SoldOrder:
+    """An order of a history: what is the same in all its records."""
 
     merchant: str
     order_id: str
@@ -162,15 +164,15 @@ def document_of(
     )
 
 
-def number_of(dice: Dice, sold: Sold) -> str | int | None:
-    """A tracking number that is said of the order: mostly its own, in some spelling."""
+def number_of(dice: Dice, sold: SoldOrder) -> str | int | None:
+    """A tracking number that a record of the order names: mostly its own, in some spelling."""
     number = dice.pick([sold.number] * 9 + [None, SHARED])
     return None if number is None else spelled(dice, number)
 
 
-def parcel_said(dice: Dice, sold: Sold, moment: datetime) -> dict[str, Any]:
-    """What is said about a parcel at a moment, of that moment and the time before."""
-    said = parcel(
+def parcel_fields(dice: Dice, sold: SoldOrder, moment: datetime) -> dict[str, Any]:
+    """A parcel's record from a moment, about that moment and the time before."""
+    fields = parcel(
         dice.pick(
             ["arrived"] * 6
             + ["collected"] * 8
@@ -183,21 +185,21 @@ def parcel_said(dice: Dice, sold: Sold, moment: datetime) -> dict[str, Any]:
     )
     for name in ("arrived_at", "collected_at", "returned_at"):
         ago = dice.pick([None, None, 0, 1, 3])
-        said[name] = None if ago is None else text(moment - sold.grid.unit * ago)
+        fields[name] = None if ago is None else text(moment - sold.grid.unit * ago)
     if dice.once_in(20):
-        said["delivery_status"] = "failed"
+        fields["delivery_status"] = "failed"
     if dice.once_in(4):
-        said["tracking_number"] = number_of(dice, sold)
-    return said
+        fields["tracking_number"] = number_of(dice, sold)
+    return fields
 
 
-def order_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
+def order_record(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
     """A whole record of an order."""
     fields: dict[str, Any] = {"parent_order_id": sold.parent or ""}
     unit = sold.grid.unit
     if dice.once_in(2):
         own = dice.pick([None, moment, moment - 2 * unit])
-        nested = parcel_said(dice, sold, own or moment)
+        nested = parcel_fields(dice, sold, own or moment)
         fields["order_delivery"] = nested if own is None else nested | {"updated_at": text(own)}
     elif dice.once_in(6):
         fields["order_delivery"] = None
@@ -228,8 +230,8 @@ def order_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
     )
 
 
-def calm(dice: Dice, sold: Sold) -> Event:
-    """The first record of an order that could earn well, so that most histories have something to tell."""
+def promising_order(dice: Dice, sold: SoldOrder) -> Event:
+    """The first record of an order that could earn, so that most histories have points in them."""
     option = dice.pick(["tw_tcat_roomtemp", "tw_711_pay", "tw_tcat_roomtemp", "tw_711_pay", None])
     fields: dict[str, Any] = {"parent_order_id": sold.parent or ""}
     if option is not None:
@@ -245,7 +247,7 @@ def calm(dice: Dice, sold: Sold) -> Event:
     )
 
 
-def return_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
+def return_record(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
     """A return of goods, at the counter or not, perhaps cancelled again."""
     return returned(
         dice.pick([100, 100, 100, 250, 250, 430, 2310]),
@@ -258,7 +260,7 @@ def return_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
     )
 
 
-def report_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
+def carrier_report(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
     """A carrier's report that may be about the order: by its number, by its id, or both."""
     number = dice.pick([sold.number] * 7 + [SHARED])
     by = dice.pick(["number"] * 4 + ["order", "both"])
@@ -269,16 +271,17 @@ def report_said(dice: Dice, sold: Sold, moment: datetime) -> Event:
         names["order_id"] = sold.order_id
     if dice.once_in(2):
         names["merchant"] = sold.merchant
-    return said_by_carrier(dice, text(moment), sold.service, **names)
+    return random_report(dice, text(moment), sold.service, **names)
 
 
-def parcel_event(dice: Dice, sold: Sold, moment: datetime) -> Event:
+def parcel_event(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
     """A parcel by itself."""
-    said = parcel_said(dice, sold, moment) | {"order_id": sold.order_id, "updated_at": text(moment)}
-    return envelope("order_delivery/update", said, merchant=sold.merchant)
+    names = {"order_id": sold.order_id, "updated_at": text(moment)}
+    resource = parcel_fields(dice, sold, moment) | names
+    return envelope("order_delivery/update", resource, merchant=sold.merchant)
 
 
-def other_event(dice: Dice, sold: Sold, moment: datetime) -> Event:
+def other_event(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
     """The order removed by its id alone, or its parcel simply arrived."""
     if not dice.once_in(4):
         return delivery(
@@ -292,48 +295,43 @@ def other_event(dice: Dice, sold: Sold, moment: datetime) -> Event:
     return envelope("order/remove", {"id": sold.order_id}, ts=ts, merchant=sold.merchant)
 
 
-SAYINGS: list[Callable[[Dice, Sold, datetime], Event]] = [
-    *[parcel_event] * 3, order_said, order_said, return_said, *[other_event] * 2, *[report_said] * 4,
+EVENT_MAKERS: list[Callable[[Dice, SoldOrder, datetime], Event]] = [
+    *[parcel_event] * 3, *[order_record] * 2, return_record, *[other_event] * 2,
+    *[carrier_report] * 4,
 ]  # fmt: skip
 
 
-def events_of_order(dice: Dice, sold: Sold) -> Told:
-    """What is said of one order, with the moment of each event."""
-    told = [(sold.created, calm(dice, sold))]
+def events_of_order(dice: Dice, sold: SoldOrder) -> TimedEvents:
+    """The events of one order, with the moment of each."""
+    events = [(sold.created, promising_order(dice, sold))]
     for _ in range(dice.number(1, 8)):
         moment = sold.grid.moment(dice)
-        told.append((moment, dice.pick(SAYINGS)(dice, sold, moment)))
-    return told + (course(dice, sold) if dice.once_in(2) else [])
+        events.append((moment, dice.pick(EVENT_MAKERS)(dice, sold, moment)))
+    return events + (course_of_scans(dice, sold) if dice.once_in(2) else [])
 
 
-def course(dice: Dice, sold: Sold) -> Told:
+def course_of_scans(dice: Dice, sold: SoldOrder) -> TimedEvents:
     """A carrier's reports of one parcel, one shortly after the other."""
-    at, told = dice.number(0, STEPS - 8), []
+    at, events = dice.number(0, STEPS - 8), []
     for _ in range(dice.number(2, 4)):
         at += dice.number(0, 2)
         moment = sold.grid.at(at)
-        told.append(
-            (
-                moment,
-                said_by_carrier(
-                    dice, text(moment), sold.service, number=spelled(dice, sold.number)
-                ),
-            )
-        )
-    return told
+        number = spelled(dice, sold.number)
+        events.append((moment, random_report(dice, text(moment), sold.service, number=number)))
+    return events
 
 
-def sales(dice: Dice, merchant: str, grid: Grid) -> list[Sold]:
+def sales(dice: Dice, merchant: str, grid: Grid) -> list[SoldOrder]:
     """Orders of a merchant; later ones may be split from those before."""
-    found: list[Sold] = []
+    orders: list[SoldOrder] = []
     for number in range(dice.number(1, 3)):
         created, parent = grid.creation(dice), None
-        if found and dice.once_in(3):
-            whole = dice.pick(found)
+        if orders and dice.once_in(3):
+            whole = dice.pick(orders)
             parent, created = whole.order_id, whole.created + grid.unit * dice.pick([0, 2, 9])
         tracking = f"{dice.pick(['1', 'kx'])}{MERCHANTS.index(merchant)}70{number} 5188-36"
-        found.append(
-            Sold(
+        orders.append(
+            SoldOrder(
                 merchant,
                 some_id(f"{merchant} order {number}"),
                 created,
@@ -343,17 +341,19 @@ def sales(dice: Dice, merchant: str, grid: Grid) -> list[Sold]:
                 parent,
             )
         )
-    return found
+    return orders
 
 
-def events_of_shop(dice: Dice, merchant: str, grid: Grid) -> Told:
-    """All that is said of a merchant: orders, customers and applications."""
-    told: Told = []
+def events_of_shop(dice: Dice, merchant: str, grid: Grid) -> TimedEvents:
+    """All events of a merchant: orders, customers and applications."""
+    events: TimedEvents = []
     for sold in sales(dice, merchant, grid):
-        told += events_of_order(dice, sold)
+        events += events_of_order(dice, sold)
     for _ in range(dice.pick([0, 1, 2, 3])):
         moment = grid.moment(dice)
-        told.append((moment, customer_said(dice, merchant, dice.pick(MEMBERS), moment, grid.unit)))
+        events.append(
+            (moment, random_customer(dice, merchant, dice.pick(MEMBERS), moment, grid.unit))
+        )
     for _ in range(dice.pick([0, 0, 1, 2, 3])):
         when = (grid.moment(dice) if dice.once_in(6) else grid.creation(dice)) + timedelta(
             seconds=30
@@ -364,30 +364,30 @@ def events_of_shop(dice: Dice, merchant: str, grid: Grid) -> Told:
             merchant=merchant,
             application_id=dice.pick(APPLICATIONS),
         )
-        told.append((when, event))
-    return told
+        events.append((when, event))
+    return events
 
 
 LATENESS = [0, 0, 0, 1, 2, 7, 21, 60, 420, 800]
 
 
-def tale(dice: Dice) -> list[Step]:
-    """A history as it is heard: late, repeated and out of order.
+def random_history(dice: Dice) -> list[HistoryStep]:
+    """A history as it arrives: late, repeated and out of order.
 
     Settings and installations may come on the way.
     """
     grid = Grid(dice.pick([HALF_DAY, HALF_DAY, SIX_DAYS]))
-    steps: list[Step] = []
+    steps: list[HistoryStep] = []
     for merchant in MERCHANTS[: dice.number(1, 2)]:
         effective = LONG_AGO
         for number in range(dice.pick([1, 1, 2, 3])):
-            heard = (
+            applied = (
                 LONG_AGO + timedelta(days=1)
                 if number == 0 and not dice.once_in(5)
                 else grid.moment(dice)
             )
             document = document_of(dice, effective=effective)
-            steps.append(Step(heard, merchant, document=document))
+            steps.append(HistoryStep(applied, merchant, document=document))
             effective = grid.at(dice.number(0, 8)) + timedelta(seconds=number + 1)
             effective = max(
                 effective, datetime.fromisoformat(document["effective_at"]) + timedelta(seconds=1)
@@ -395,13 +395,18 @@ def tale(dice: Dice) -> list[Step]:
         for moment, event in events_of_shop(dice, merchant, grid):
             times = dice.pick([1, 1, 1, 2])
             steps += [
-                Step(moment + grid.unit * dice.pick(LATENESS), event=event) for _ in range(times)
+                HistoryStep(moment + grid.unit * dice.pick(LATENESS), event=event)
+                for _ in range(times)
             ]
     return sorted_in_time(steps)
 
 
-def sorted_in_time(steps: list[Step]) -> list[Step]:
-    """Sorted by the time of hearing, a merchant's settings versions by effective date: others cannot be applied."""
+def sorted_in_time(steps: list[HistoryStep]) -> list[HistoryStep]:
+    """Sorted by arrival.
+
+    A merchant's settings versions are in the order of their effective dates, since others cannot be
+    applied.
+    """
     steps = sorted(steps, key=lambda step: step.when)
     for merchant in MERCHANTS:
         places = [
@@ -411,17 +416,17 @@ def sorted_in_time(steps: list[Step]) -> list[Step]:
             (steps[i].document or {} for i in places), key=lambda d: str(d["effective_at"])
         )
         for place, document in zip(places, made, strict=True):
-            steps[place] = Step(steps[place].when, merchant, document=document)
+            steps[place] = HistoryStep(steps[place].when, merchant, document=document)
     return steps
 
 
 @dataclass(frozen=True)
-class Story:
-    """Settings with the time when they are applied, and events with their moments, in the order of those."""
+class History:
+    """Settings with the times when they are applied, and events in the order of their moments."""
 
     grid: Grid
-    settings: list[Step]
-    told: Told
+    settings: list[HistoryStep]
+    events: TimedEvents
 
     @property
     def end(self) -> datetime:
@@ -429,34 +434,34 @@ class Story:
         return self.grid.at(STEPS) + timedelta(days=60)
 
 
-def plain_story(dice: Dice, unit: timedelta | None = None, *, patient: bool = False) -> Story:
-    """A history whose settings claw back and never let points expire, so that its end does not depend on its hearing.
+def plain_history(dice: Dice, unit: timedelta | None = None, *, patient: bool = False) -> History:
+    """A history that claws back and never lets points expire: its end is the same in any order.
 
     Its settings are known beforehand, or come once, perhaps after the orders. A `patient` one pays
-    a year later, when all was heard, and may keep and let points expire.
+    a year later, when everything has arrived, and may keep and let points expire.
     """
     grid = Grid(unit or dice.pick([HALF_DAY, HALF_DAY, SIX_DAYS]))
-    steps: list[Step] = []
-    told: Told = []
+    steps: list[HistoryStep] = []
+    events: TimedEvents = []
     for merchant in MERCHANTS[: dice.number(1, 2)]:
         days = (364, 365) if patient else (0, 1, 3, 10)
         documents = [document_of(dice, effective=LONG_AGO, plain=not patient, days=days)]
-        heard = grid.moment(dice) if dice.once_in(4) else LONG_AGO + timedelta(days=1)
-        if heard < START and dice.once_in(2):
+        applied = grid.moment(dice) if dice.once_in(4) else LONG_AGO + timedelta(days=1)
+        if applied < START and dice.once_in(2):
             second = grid.at(dice.number(0, 8)) + timedelta(seconds=1)
             documents.append(document_of(dice, effective=second, plain=not patient, days=days))
-        steps += [Step(heard, merchant, document=document) for document in documents]
-        told += events_of_shop(dice, merchant, grid)
-    return Story(grid, steps, sorted(told, key=lambda pair: pair[0]))
+        steps += [HistoryStep(applied, merchant, document=document) for document in documents]
+        events += events_of_shop(dice, merchant, grid)
+    return History(grid, steps, sorted(events, key=lambda pair: pair[0]))
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> list[Step]:
-    """Any history as it is heard."""
-    return tale(Drawn(draw))
+def histories(draw: st.DrawFn) -> list[HistoryStep]:
+    """Any history as it arrives."""
+    return random_history(Drawn(draw))
 
 
 @st.composite
-def plain_stories(draw: st.DrawFn) -> Story:
-    """Any history whose end does not depend on its hearing."""
-    return plain_story(Drawn(draw))
+def plain_histories(draw: st.DrawFn) -> History:
+    """Any history whose end is the same in any order."""
+    return plain_history(Drawn(draw))

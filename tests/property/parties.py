@@ -1,4 +1,4 @@
-"""Random words of others than the shop: carriers' reports with the codes of every service, customers, spellings of numbers."""
+"""Random events of others than the shop: carriers' reports of every service, and customers."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,13 +15,13 @@ SERVICES = [
     ("ecpay", "hilife"),
     ("ninja_van", "v2"),
 ]
-"""All of them; those more often that take a word back, or tell of the way back."""
+"""All of them; more often those that take a report back, or report the way back."""
 APPLICATIONS = [APPLICATION] * 4 + [some_id("another application")]
-UNHEARD_OF = ["9999", "貨件去向不明"]
+UNKNOWN_CODES = ["9999", "貨件去向不明"]
 
 
 def spelled(dice: Dice, number: str) -> str | int:
-    """A tracking number as somebody may write it."""
+    """A tracking number in one of the spellings that people use."""
     plain = number.replace(" ", "").replace("-", "")
     spellings: list[str | int] = [number, plain.upper(), f" {plain}", f"{plain[:2]}-{plain[2:]}"]
     if plain.isdigit():
@@ -29,12 +29,12 @@ def spelled(dice: Dice, number: str) -> str | int:
     return dice.pick(spellings)
 
 
-def said_by_carrier(dice: Dice, occurred: str, service: tuple[str, str], **names: Any) -> Event:
+def random_report(dice: Dice, occurred: str, service: tuple[str, str], **names: Any) -> Event:
     """A carrier's report, mostly of this service and of a code that decides something."""
     carrier, line = dice.pick([service] * 9 + [SERVICES[0]])
     codes = CODES[carrier, line]
     decisive = [code for code, meaning in codes.items() if meaning in DECISIVE]
-    code = dice.pick(decisive * 4 + list(codes) + UNHEARD_OF)
+    code = dice.pick(decisive * 4 + list(codes) + UNKNOWN_CODES)
     fields: dict[str, Any] = {}
     if carrier == "ninja_van" and dice.once_in(4):
         fields["return_leg"] = True
@@ -45,12 +45,12 @@ def said_by_carrier(dice: Dice, occurred: str, service: tuple[str, str], **names
     return report(carrier, line, code, occurred, **names, **fields)
 
 
-def customer_said(
+def random_customer(
     dice: Dice, merchant: str, member: str, moment: datetime, unit: timedelta
 ) -> Event:
     """A customer's record.
 
-    When he registered is not always said, and lies about when orders were created.
+    It often lacks the registration, which lies around the creation of orders.
     """
     fields: dict[str, Any] = {}
     if not dice.once_in(4):

@@ -23,13 +23,14 @@ from tests.oracle.carriers import (
     RETURNING,
     REVERSED,
     REVERSED_AND_GOING_BACK,
-    Word,
+    Statement,
     carrier_says,
     on_the_way_back,
 )
 from tests.oracle.delivery import together
 from tests.oracle.upstream import instant
 from tests.support.customers import report
+from tests.support.in_memory import InMemoryEngine
 from tests.support.order_facts import (
     HOME,
     ORDER,
@@ -42,7 +43,6 @@ from tests.support.order_facts import (
     parcel,
     settings,
 )
-from tests.support.sample_events import World
 
 NUMBER = "D4061 7352-918"
 SHIPPED, FIRST, THEN, LAST = day("12-01"), day("12-03"), day("12-05"), day("12-07")
@@ -105,10 +105,10 @@ def state_after(*events: Event, fetched: bool, arrived: bool = False) -> str:
 
     With upstream's delivery before them if `arrived`.
     """
-    world = World()
-    world.apply(settings(earn={"pending_days": 0, "expiry": {"kind": "never"}}))
+    engine = InMemoryEngine()
+    engine.apply(settings(earn={"pending_days": 0, "expiry": {"kind": "never"}}))
     option = OPTIONS[fetched]
-    world.hear(
+    engine.consume(
         order(
             order_delivery=parcel("shipped", option),
             delivery_data={"tracking_number": NUMBER},
@@ -116,18 +116,20 @@ def state_after(*events: Event, fetched: bool, arrived: bool = False) -> str:
         )
     )
     if arrived:
-        world.hear(delivery("collected", SHIPPED, option=option, collected_at=SHIPPED))
-    world.hear(*events, when=day("12-20"))
-    state = world.explain(ORDER).state
-    assert world.points() == (100 if state == "granted" else 0)
+        engine.consume(delivery("collected", SHIPPED, option=option, collected_at=SHIPPED))
+    engine.consume(*events, when=day("12-20"))
+    state = engine.explain(ORDER).state
+    assert engine.points() == (100 if state == "granted" else 0)
     return state
 
 
 def must_be(*words: tuple[str, str], fetched: bool, arrived: bool = False) -> str:
     """The oracle's answer for these words of the carrier, each with its time."""
-    upstream = carrier_says([Word(moment(SHIPPED), COLLECTED)] if arrived else [], fetched=fetched)
+    upstream = carrier_says(
+        [Statement(moment(SHIPPED), COLLECTED)] if arrived else [], fetched=fetched
+    )
     carrier = carrier_says(
-        [Word(moment(occurred), word) for occurred, word in words], fetched=fetched
+        [Statement(moment(occurred), word) for occurred, word in words], fetched=fetched
     )
     return "granted" if together(upstream, carrier) is not None else "waiting"
 
@@ -170,8 +172,7 @@ def test_a_row_after_its_own_services_delivery_whatever_is_heard_first(row: Row)
         ends = row.word in (*GONE, REVERSED, REVERSED_AND_GOING_BACK)
         if first.word == COLLECTED or not fetched:
             assert must == ("waiting" if ends else "granted")
-            # Heard as older than the delivery, it undoes nothing; and a delivery after it is final
-            # anew.
+            # Older than the delivery, it undoes nothing; a delivery after it is final again.
             assert state_after(said(first, LAST), said(row, THEN), fetched=fetched) == "granted"
         else:
             assert must == ("granted" if row.word == COLLECTED else "waiting")
@@ -200,28 +201,28 @@ def test_the_reversals_are_those_of_spec() -> None:
 def test_a_reversal_takes_back_what_was_paid_and_a_later_delivery_pays_again(row: Row) -> None:
     final = FINAL[row.carrier, row.service]
     fetched = final.word == COLLECTED
-    world = World()
-    world.apply(
+    engine = InMemoryEngine()
+    engine.apply(
         settings(earn={"pending_days": 1, "expiry": {"kind": "never"}, "on_return": "keep"})
     )
-    world.hear(
+    engine.consume(
         order(
             order_delivery=parcel("shipped", OPTIONS[fetched]),
             delivery_data={"tracking_number": NUMBER},
         )
     )
-    world.hear(said(final, FIRST), when=FIRST)
-    world.until(THEN)
-    assert world.points() == 100
-    world.hear(said(row, THEN))
-    assert (world.points(), world.explain().state) == (
+    engine.consume(said(final, FIRST), when=FIRST)
+    engine.until(THEN)
+    assert engine.points() == 100
+    engine.consume(said(row, THEN))
+    assert (engine.points(), engine.explain().state) == (
         0,
         "waiting",
     )  # a reversed scan always takes back, also with `keep`
-    world.hear(said(final, LAST), when=LAST)
-    assert (world.points(), world.explain().state) == (0, "planned")
-    world.until(day("12-08"))
-    assert world.history() == [("granted", 100), ("clawed_back", -100), ("granted", 100)]
+    engine.consume(said(final, LAST), when=LAST)
+    assert (engine.points(), engine.explain().state) == (0, "planned")
+    engine.until(day("12-08"))
+    assert engine.history() == [("granted", 100), ("clawed_back", -100), ("granted", 100)]
 
 
 def test_a_return_taken_back_lets_the_delivery_stand_again() -> None:

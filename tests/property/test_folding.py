@@ -23,29 +23,31 @@ from rules.order.trail import (
     since,
 )
 from tests.property.dice import Drawn
-from tests.property.histories import MERCHANTS, Grid, Sold, Told, events_of_order
+from tests.property.histories import MERCHANTS, Grid, SoldOrder, TimedEvents, events_of_order
 from tests.property.parties import SERVICES
+from tests.support.in_memory import InMemoryEngine
 from tests.support.order_facts import Event, some_id
-from tests.support.sample_events import World
 
-SOLD = Sold(MERCHANTS[0], some_id("folded"), Grid().at(0), Grid(), "1700 5188-36", SERVICES[7])
+SOLD_ORDER = SoldOrder(
+    MERCHANTS[0], some_id("folded"), Grid().at(0), Grid(), "1700 5188-36", SERVICES[7]
+)
 STATES = (FINAL_FOR_ARRIVED, FINAL_FOR_COLLECTED, GONE_BACK, COMPLETED, CANCELLED)
 
 
 def facts_of(events: list[Event]) -> OrderFacts:
     """The facts after hearing these, things with names of their own sorted by them."""
-    world = World()
-    world.hear(*events)
-    facts = next(iter(world.merchant(MERCHANTS[0]).orders.values()))
+    engine = InMemoryEngine()
+    engine.consume(*events)
+    facts = next(iter(engine.merchant(MERCHANTS[0]).orders.values()))
     facts.parcels = tuple(sorted(facts.parcels, key=lambda parcel: parcel.record.parcel_id))
     facts.returns = tuple(sorted(facts.returns, key=lambda one: one.return_id))
     return facts
 
 
 @st.composite
-def said_of_it(draw: st.DrawFn) -> Told:
+def said_of_it(draw: st.DrawFn) -> TimedEvents:
     """Anything said of the one order."""
-    return events_of_order(Drawn(draw), SOLD)
+    return events_of_order(Drawn(draw), SOLD_ORDER)
 
 
 @settings(deadline=None, max_examples=200)
@@ -59,7 +61,7 @@ def said_of_it(draw: st.DrawFn) -> Told:
     seed=st.integers(0, 2**16),
 )
 def test_any_order_and_any_number_of_repeats_give_the_same_facts(
-    told: Told, ts: list[int | None], seed: int
+    told: TimedEvents, ts: list[int | None], seed: int
 ) -> None:
     events = [event for _, event in told]
     events = [

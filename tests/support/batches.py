@@ -1,4 +1,4 @@
-"""Transactions held open: what intake does with a batch, step by step, so that a test decides what overlaps what."""
+"""Transactions held open: what intake does with a batch, so that a test decides what overlaps."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,8 +23,8 @@ from store.postgres.session import Cursor, raw, transaction
 from store.settings import versions
 from store.settings.merchants import Merchants
 from store.streams.cursors import Counts, PartitionId
+from tests.support.in_memory import FakeMessage
 from tests.support.order_facts import MEMBER, MERCHANT, Event, bytes_of
-from tests.support.sample_events import Heard
 from tests.support.servers import Databases
 
 APPLICATION = "5f2c1a9be27d930011ab5e77"
@@ -32,7 +32,7 @@ NOWHERE = PartitionId("orders", "", 0)
 
 
 class Batch:
-    """A worker's connection, and at most one transaction on it that stays open until it is told."""
+    """A worker's connection, and at most one transaction on it, open until `commit` or `close`."""
 
     def __init__(self, url: str) -> None:
         self.connection = session.connect(url)
@@ -47,44 +47,52 @@ class Batch:
         cursor.execute("SELECT pg_current_xact_id()")
         return cursor
 
-    def hear(self, *events: Event) -> Self:
+    def consume(self, *events: Event) -> Self:
         """Everything that intake does with these events as one batch.
 
         Begins if need be, and does not commit.
         """
-        said = [decode(_record(event), _likely(event)) for event in events]
+        decoded = [decode(_record(event), _likely(event)) for event in events]
         if not self.is_open:
             self.learn(*events)
             self.begin()
         cursor = raw(self.connection)
-        about = [one for one in said if isinstance(one, OrderEvent)]
-        rows = self._fold(cursor, about)
+        rows = self._fold(cursor, [event for event in decoded if isinstance(event, OrderEvent)])
         now = now_of(cursor)
         settle(cursor, [(row, Trigger(now)) for row in rows], self._merchants, now)
         orders.write(cursor, rows, self._words)
-        others = [one for one in said if isinstance(one, CustomerEvent | AppInstallEvent)]
+        others = [event for event in decoded if isinstance(event, CustomerEvent | AppInstallEvent)]
         self._customer_and_app_events.apply(cursor, others, self._merchants, {NOWHERE: self.counts})
         return self
 
     def learn(self, *events: Event) -> None:
         """Numbers for what is new, before the transaction begins."""
-        said = [
-            one
-            for event in events
-            if not isinstance(one := decode(_record(event), _likely(event)), str)
-        ]
-        self._words.learn(
-            {word for one in said if isinstance(one, OrderEvent) for word in one.words()}
-        )
-        self._merchants.learn({str(one.merchant_id) for one in said})
+        words: set[str | None] = set()
+        merchants: set[str] = set()
+        for raw_event in events:
+            event = decode(_record(raw_event), _likely(raw_event))
+            if isinstance(event, str):  # why the record is ignored
+                continue
+            merchants.add(str(event.merchant_id))
+            if isinstance(event, OrderEvent):
+                words.update(event.words())
+        self._words.learn(words)
+        self._merchants.learn(merchants)
 
-    def _fold(self, cursor: Cursor, said: list[OrderEvent]) -> list[OrderRow]:
-        keyed = [((self._merchants.numbers[one.merchant_id], one.order_id), one) for one in said]
-        rows = orders.lock(cursor, sorted({key for key, _ in keyed}), self._words)
-        for key, one in keyed:
+    def _fold(self, cursor: Cursor, events: list[OrderEvent]) -> list[OrderRow]:
+        keys = [(self._merchants.numbers[event.merchant_id], event.order_id) for event in events]
+        rows = orders.lock(cursor, sorted(set(keys)), self._words)
+        for key, event in zip(keys, events, strict=True):
             if key not in rows:
                 rows[key] = OrderRow(*key, OrderFacts(), new=True)
-            fold_record(rows[key].facts, one.version, one.order, one.tier, one.parcel, one.returned)
+            fold_record(
+                rows[key].facts,
+                event.version,
+                event.order,
+                event.tier,
+                event.parcel,
+                event.returned,
+            )
         return [rows[key] for key in sorted(rows)]
 
     def settings(self, document: dict[str, Any], merchant: str = MERCHANT) -> Self:
@@ -109,7 +117,7 @@ class Batch:
 
 
 def _record(event: Event) -> Record:
-    message: Any = Heard(bytes_of(event), 1_733_000_000_000_000)
+    message: Any = FakeMessage(bytes_of(event), 1_733_000_000_000_000)
     return Record(NOWHERE, 0, message)
 
 
@@ -124,7 +132,7 @@ def now_of(cursor: Cursor) -> Micros:
 
 
 class Shop:
-    """A migrated database of a test's own, batches on it, and a recheck worker that is told when to turn."""
+    """A migrated database of a test's own, batches on it, and a recheck worker run by hand."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -138,13 +146,13 @@ class Shop:
         self._batches.append(batch)
         return batch
 
-    def hear(self, *events: Event) -> Counts:
-        """A batch that is heard and committed.
+    def consume(self, *events: Event) -> Counts:
+        """A batch that is processed and committed.
 
-        What became of its customers and application events.
+        The outcomes of its customer and application events.
         """
         batch = self.batch()
-        batch.hear(*events).commit()
+        batch.consume(*events).commit()
         batch.close()
         return batch.counts
 
@@ -155,12 +163,11 @@ class Shop:
     def work_off(self) -> int:
         """The recheck worker turns until it finds the queue empty or has to wait.
 
-        The rows it had in hand.
+        The number of rows it worked on.
         """
         done = idle = 0
-        while (
-            idle < 2
-        ):  # one turn leaves its mark behind, the next shows that nothing was asked for meanwhile
+        # The first idle turn leaves its mark, the second shows that no row came in between.
+        while idle < 2:
             turned = self.recheck.recheck_orders()
             done += turned.rows
             idle = 0 if turned.rows else idle + 1
@@ -184,7 +191,8 @@ class Shop:
 
     def points(self, member: str = MEMBER) -> int:
         """The member's balance: available + held − debt."""
-        query = "SELECT coalesce(sum(available + held - debt), 0)::bigint FROM account WHERE member = $1"
+        query = """SELECT coalesce(sum(available + held - debt), 0)::bigint
+                   FROM account WHERE member = $1"""
         return int(self.value(query, pack_id(member)))
 
     def history(self, member: str = MEMBER) -> list[tuple[str, int]]:
@@ -199,7 +207,7 @@ class Shop:
         return int(self.value("SELECT settings_no FROM orders WHERE order_id = $1", pack_id(order)))
 
     def close(self) -> None:
-        """Everything is rolled back that is open."""
+        """Rolls back whatever is open."""
         for batch in self._batches:
             batch.close()
         self.connection.close()

@@ -1,4 +1,4 @@
-"""Runs `points` commands inside the test's process: as a user sees them, but started at once."""
+"""Running `points` commands inside the test's process, without a second's start each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ def check_answer(name: str, printed: str) -> None:
 
 
 class Ran:
-    """What a command answered: its exit code, what it printed, and what it said on stderr."""
+    """What a command answered: its exit code, its stdout and its stderr."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err

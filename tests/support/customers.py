@@ -1,4 +1,7 @@
-"""What others than the shop send: carriers' reports, customers and applications (plain dicts, as tests/support/order_facts.py)."""
+"""Events of others than the shop: carriers' reports, customers and applications.
+
+Plain dicts, as in tests/support/order_facts.py.
+"""
 
 from typing import Any
 
@@ -20,7 +23,7 @@ def report(
     **fields: Json,
 ) -> Event:
     """A carrier's report. What is None is left out."""
-    told: dict[str, Any] = {
+    fields_by_name: dict[str, Any] = {
         "carrier": carrier,
         "service": service,
         "code": code,
@@ -29,7 +32,7 @@ def report(
         "merchant_id": merchant,
         "order_id": order_id,
     } | fields
-    return {key: value for key, value in told.items() if value is not None}
+    return {key: value for key, value in fields_by_name.items() if value is not None}
 
 
 def customer(
@@ -41,7 +44,7 @@ def customer(
     ts: int | None = None,
     **fields: Json,
 ) -> Event:
-    """A customer's record; `fields` say of the membership what it says."""
+    """A customer's record; `fields` are those about the membership."""
     resource = {
         "id": member,
         "status": "active",

@@ -1,4 +1,4 @@
-"""A whole engine for a test: a migrated database, topics of its own, merchants with settings, workers as processes."""
+"""A whole engine for a test: a database, topics, merchants with settings, workers as processes."""
 
 import os
 import signal
@@ -26,13 +26,20 @@ from tests.support.upstream import Json, Record
 
 POINTS = str(Path(sys.executable).with_name("points"))
 TOPICS = (
-    "orders", "deliveries", "customers", "commands", "points_changed", "command_results", "settings", "dlq_orders",
-    "dlq_deliveries", "dlq_customers", "dlq_commands",
-)  # fmt: skip
+    "orders",
+    "deliveries",
+    "customers",
+    "commands",
+    "points_changed",
+    "command_results",
+    "settings",
+    "dlq_orders",
+    "dlq_deliveries",
+    "dlq_customers",
+    "dlq_commands",
+)
 PATIENCE = 60.0
-"""Seconds until a state that should come is given up; a machine with other work to do needs most of
-them.
-"""
+"""Seconds to wait for an expected state; a busy machine needs most of them."""
 
 
 Answer = TypeVar("Answer")
@@ -72,26 +79,28 @@ class Worker:
 
     @property
     def output(self) -> str:
-        """All it has said so far."""
+        """Its whole output so far."""
         return self.log.read_text(errors="replace")
 
     def lines(self, event: str | None = None) -> list[Json]:
         """Its log lines (JSON) with this event, all of them without."""
-        found = [
+        lines = [
             orjson.loads(line)
             for line in self.output.splitlines()
             if line.startswith("{") and line.endswith("}")
         ]
-        return [line for line in found if event in (None, line.get("event"))]
+        return [line for line in lines if event in (None, line.get("event"))]
 
     def url(self, worker: str | None = None) -> str:
-        """Where its (or its child's) health and metrics are served; waits until it says so."""
+        """Where its (or its child's) health and metrics are served; waits until that is logged."""
 
-        def said() -> str | None:
+        def served_at() -> str | None:
             lines = [line for line in self.lines("serving") if worker in (None, line.get("worker"))]
             return str(lines[-1]["url"]) if lines else None
 
-        return wait_for(f"the address of {worker or 'the worker'} in:\n{self.output}", said) or ""
+        return (
+            wait_for(f"the address of {worker or 'the worker'} in:\n{self.output}", served_at) or ""
+        )
 
     def get(self, path: str, worker: str | None = None) -> tuple[int, str]:
         """Status and body of one of its pages."""
@@ -150,12 +159,10 @@ class Engine:
     def __init__(
         self, bootstrap: str, database_url: str, prefix: str, folder: Path, partitions: int = 2
     ) -> None:
-        self.bootstrap, self.database_url, self.prefix, self.folder = (
-            bootstrap,
-            database_url,
-            prefix,
-            folder,
-        )
+        self.bootstrap = bootstrap
+        self.database_url = database_url
+        self.prefix = prefix
+        self.folder = folder
         self.partitions = partitions
         self.topics = {name: f"{prefix}{name}" for name in TOPICS}
         self.workers: list[Worker] = []
@@ -207,15 +214,23 @@ class Engine:
         `earn` changes that section.
         """
         document = {
-            "timezone": "Asia/Taipei", "currency": "TWD", "languages": ["en"], "enabled": True,
+            "timezone": "Asia/Taipei",
+            "currency": "TWD",
+            "languages": ["en"],
+            "enabled": True,
             "entitlement": {"plan": "enterprise", "app_installed": True, "modules": []},
             "earn": {
                 "rules": [{"unit_price": 10, "points_per_unit": 1, "membership_tier_id": None}],
-                "channels": ["ec", "retail"], "pending_days": 0, "grant_on": "delivery_final",
-                "expiry": {"kind": "never"}, "deduct_store_credit": False, "on_return": "claw_back", **earn,
+                "channels": ["ec", "retail"],
+                "pending_days": 0,
+                "grant_on": "delivery_final",
+                "expiry": {"kind": "never"},
+                "deduct_store_credit": False,
+                "on_return": "claw_back",
+                **earn,
             },
             "effective_at": "2023-01-01T00:00:00Z",
-        }  # fmt: skip
+        }
         with session.connect(self.database_url) as connection:
             versions.apply(
                 connection, merchant, load_settings(orjson.dumps(document), name="test"), "test"
@@ -225,12 +240,11 @@ class Engine:
         """Sets the database's one clock ahead (or back to the true time with 0)."""
         ahead = int(seconds * 1_000_000)
         body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {ahead}"
+        statement = sql.SQL(
+            "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}"
+        )
         with psycopg.connect(self.database_url) as connection:
-            connection.execute(
-                sql.SQL(
-                    "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}"
-                ).format(body)
-            )
+            connection.execute(statement.format(body))
 
     def run(self, *workers: str, **environment: str) -> Worker:
         """Starts `points run <workers>`; `environment` are further variables."""
@@ -293,7 +307,8 @@ class Engine:
     def balances(self) -> dict[tuple[str, str], int]:
         """(merchant, member) → available + held − debt, of everyone who ever had an entry."""
         rows = self.rows(
-            "SELECT merchant_id, member, available + held - debt FROM account JOIN merchant USING (merchant_no)"
+            "SELECT merchant_id, member, available + held - debt"
+            " FROM account JOIN merchant USING (merchant_no)"
         )
         return {(merchant, unpack_id(bytes(member))): points for merchant, member, points in rows}
 
@@ -307,7 +322,8 @@ class Engine:
 
     def wait_published(self, within: float = PATIENCE) -> None:
         """Return once the outbox is empty and nothing is due any more."""
-        query = "SELECT NOT EXISTS (SELECT FROM outbox) AND NOT EXISTS (SELECT FROM due WHERE due_us <= points_now())"
+        query = """SELECT NOT EXISTS (SELECT FROM outbox)
+                      AND NOT EXISTS (SELECT FROM due WHERE due_us <= points_now())"""
         wait_for("nothing due and the outbox empty", lambda: self.value(query), within)
 
     def audit(self, expected: Mapping[tuple[str, str], int]) -> None:
@@ -315,11 +331,12 @@ class Engine:
         assert self.balances() == {k: v for k, v in expected.items() if v}
         broken = """
             SELECT a.account_no FROM account a
-            LEFT JOIN (SELECT account_no, sum(points) p, count(*) n, max(sequence) m FROM ledger GROUP BY 1) l
-                 USING (account_no)
+            LEFT JOIN (SELECT account_no, sum(points) p, count(*) n, max(sequence) m
+                       FROM ledger GROUP BY 1) l USING (account_no)
             LEFT JOIN (SELECT account_no, sum(remaining) r FROM lot GROUP BY 1) t USING (account_no)
-            WHERE coalesce(l.p, 0) <> a.available + a.held - a.debt OR coalesce(l.n, 0) <> a.sequence
-               OR coalesce(l.m, 0) <> a.sequence OR coalesce(t.r, 0) <> a.available + a.held
+            WHERE coalesce(l.p, 0) <> a.available + a.held - a.debt
+               OR coalesce(l.n, 0) <> a.sequence OR coalesce(l.m, 0) <> a.sequence
+               OR coalesce(t.r, 0) <> a.available + a.held
                OR (a.available <> 0 AND a.debt <> 0)"""
         assert self.rows(broken) == []
         offsets = """
@@ -328,18 +345,17 @@ class Engine:
         assert self.rows(offsets) == []
         ledger = Counter(str(row[0]) for row in self.rows("SELECT event_id FROM ledger"))
         assert set(ledger.values()) <= {1}
-        told: dict[str, bytes] = {}
+        payloads: dict[str, bytes] = {}
         last: Counter[str] = Counter()
         for message in self.events():
             event = orjson.loads(message.value())
-            assert told.setdefault(event["event_id"], message.value()) == message.value(), (
-                "an event id with two payloads"
-            )
+            first = payloads.setdefault(event["event_id"], message.value())
+            assert first == message.value(), "an event id with two payloads"
             member = message.key().decode()
             # Redelivery may repeat a stretch, but never opens a gap.
             assert event["sequence"] <= last[member] + 1, f"a gap in the events of {member}"
             last[member] = max(last[member], event["sequence"])
-        assert set(told) == set(ledger)
+        assert set(payloads) == set(ledger)
 
     def __enter__(self) -> Self:
         return self
@@ -365,17 +381,17 @@ def read_all(bootstrap: str, topic: str, partitions: int) -> list[Any]:
             [TopicPartition(topic, p, low) for p, (low, high) in ends.items() if high > low]
         )
         left = {p: high for p, (low, high) in ends.items() if high > low}
-        found: list[Any] = []
+        messages: list[Any] = []
         deadline = time.monotonic() + PATIENCE
         while left:
             if time.monotonic() > deadline:
                 raise WaitedInVain(f"{topic} could not be read to its end: {left}")
             for message in consumer.consume(1000, 0.1):
                 assert message.error() is None, message.error()
-                found.append(message)
+                messages.append(message)
                 partition = int(message.partition() or 0)
                 if int(message.offset() or 0) + 1 >= left.get(partition, 0):
                     left.pop(partition, None)
-        return found
+        return messages
     finally:
         consumer.close()

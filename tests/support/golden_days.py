@@ -27,7 +27,7 @@ from store.postgres import session
 from store.streams import outbox
 from store.streams.outbox import OutboxKind
 from tests.support import in_process
-from tests.support.in_process import Desk
+from tests.support.in_process import InProcessEngine
 from tests.support.upstream import Record
 
 FILE = Path(__file__).parents[1] / "golden" / "sample_days.jsonl"
@@ -49,63 +49,65 @@ class _Message(in_process.Message):
         return [("traceparent", f"00-{digest[:32]}-{digest[32:48]}-01".encode())]
 
 
-def sample_day_events(desk: Desk) -> list[bytes]:
+def sample_day_events(in_process: InProcessEngine) -> list[bytes]:
     """Plays the sample days and answers each event as a line of JSON: key, headers and value.
 
     They are as the relay sends them to Kafka. Members are sorted, the events of one are in the
     order of the outbox.
     """
-    desk.configuration = {"application_id": APPLICATION_ID}
+    in_process.configuration = {"application_id": APPLICATION_ID}
     story = load_story()
     with patch.object(in_process, "Message", _Message):
-        _set_clock(desk, story.begins)
+        _set_clock(in_process, story.begins)
         for shop in story.shops:
-            _command(desk, "settings", "apply", shop.id, str(shop.file), "--by", "points demo")
+            _command(
+                in_process, "settings", "apply", shop.id, str(shop.file), "--by", "points demo"
+            )
         for step in story.steps:
-            _play(desk, step)
-        _let_lapse(desk, story)
-    return list(_events(desk))
+            _play(in_process, step)
+        _let_lapse(in_process, story)
+    return list(_events(in_process))
 
 
-def _play(desk: Desk, step: StoryStep) -> None:
-    _set_clock(desk, step.at)
+def _play(in_process: InProcessEngine, step: StoryStep) -> None:
+    _set_clock(in_process, step.at)
     # What falls due at a step's own moment is granted before its records come.
-    desk.first.settle()
+    in_process.first.settle()
     if step.records:
-        desk.first.hear(*[Record(r.topic, r.key, r.value) for r in step.records])
+        in_process.first.consume(*[Record(r.topic, r.key, r.value) for r in step.records])
     if step.command:
-        _command(desk, *step.command)
-    desk.first.settle()
+        _command(in_process, *step.command)
+    in_process.first.settle()
     for ahead in LATER:
-        _set_clock(desk, step.at + ahead)
-        desk.first.settle()
+        _set_clock(in_process, step.at + ahead)
+        in_process.first.settle()
 
 
-def _let_lapse(desk: Desk, story: Story) -> None:
-    expiry = Expiry(desk.first.connection)
+def _let_lapse(in_process: InProcessEngine, story: Story) -> None:
+    expiry = Expiry(in_process.first.connection)
     for ahead in AFTER_ALL:
-        _set_clock(desk, story.steps[-1].at + ahead)
+        _set_clock(in_process, story.steps[-1].at + ahead)
         while expiry.expire():
             pass
 
 
-def _set_clock(desk: Desk, moment: Micros) -> None:
+def _set_clock(in_process: InProcessEngine, moment: Micros) -> None:
     """Fixes the database's one clock at `moment`, until the next call."""
-    with psycopg.connect(desk.database_url) as connection:
+    with psycopg.connect(in_process.database_url) as connection:
         connection.execute(
             "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE "
             f"AS 'SELECT {moment}::bigint'".encode()
         )
 
 
-def _command(desk: Desk, *arguments: str) -> None:
-    done = desk.command(*arguments)
+def _command(in_process: InProcessEngine, *arguments: str) -> None:
+    done = in_process.command(*arguments)
     assert done.returncode == 0, done.stderr
 
 
-def _events(desk: Desk) -> Iterator[bytes]:
+def _events(in_process: InProcessEngine) -> Iterator[bytes]:
     by_member: dict[str, list[bytes]] = {}
-    with session.connect(desk.database_url) as connection:
+    with session.connect(in_process.database_url) as connection:
         rows = outbox.head(session.raw(connection), range(outbox.SHARDS), ALL)
     for _, _, kind, _, packed, traces in rows:
         if kind != OutboxKind.CHANGED:
@@ -131,9 +133,9 @@ def _write() -> None:
 
     with tempfile.TemporaryDirectory() as folder, start_stack(Path(folder)) as stack:
         databases = Databases(stack.database_url)
-        with Desk(databases.database(), Path(folder)) as desk:
-            desk.migrate()
-            lines = sample_day_events(desk)
+        with InProcessEngine(databases.database(), Path(folder)) as in_process:
+            in_process.migrate()
+            lines = sample_day_events(in_process)
         databases.drop_all()
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_bytes(b"".join(line + b"\n" for line in lines))

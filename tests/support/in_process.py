@@ -1,7 +1,7 @@
-"""Intake, recheck and grants in the test's own hand: batches of records straight into a database, one after the other.
+"""Intake, recheck and grants inside the test's process: batches of records into a database.
 
-What the feed would bring is given as lists; everything behind it is real. Each `Hand` has a
-connection of its own, so that two of them in two threads are two workers.
+What the feed would bring is given as lists; everything behind it is real. Each `InProcessWorker`
+has a connection of its own, so that two of them in two threads are two workers.
 """
 
 import threading
@@ -49,7 +49,7 @@ class Message:
         return self._record.value
 
     def offset(self) -> int:
-        """Where it stands."""
+        """Its offset."""
         return self._offset
 
     def headers(self) -> None:
@@ -61,7 +61,7 @@ class Message:
 
 
 class Feed:
-    """Where a worker stands: one partition of each topic, its own."""
+    """A worker's positions in partitions of its own, one of each topic."""
 
     def __init__(self, connection: Any, partition: int) -> None:
         self.cluster = CLUSTER
@@ -78,10 +78,10 @@ class Feed:
         self.positions.update(offsets)
 
 
-class Hand:
-    """One worker of each kind, with a connection of its own, which the server lists under `name`."""
+class InProcessWorker:
+    """A worker of each kind on a connection of its own, which the server lists under `name`."""
 
-    def __init__(self, engine: "Desk", name: str, partition: int) -> None:
+    def __init__(self, engine: "InProcessEngine", name: str, partition: int) -> None:
         self.name = name
         self.connection = session.connect(engine.database_url, name=name)
         self._feed = Feed(self.connection, partition)
@@ -98,7 +98,7 @@ class Hand:
         self._grants = Grants(self.connection)
         self.cleanup = Cleanup(self.connection)
 
-    def hear(self, *records: Record) -> IntakeResult:
+    def consume(self, *records: Record) -> IntakeResult:
         """One batch."""
         at = dict(self._feed.positions)
         batch = []
@@ -110,7 +110,7 @@ class Hand:
         return self.intake.process(batch)
 
     def settle(self) -> None:
-        """Works until nothing is to be looked at again and nothing is due."""
+        """Work until the recheck queue is empty and nothing is due."""
         deadline = time.monotonic() + 30
         while recheck.waiting(session.raw(self.connection)):
             self._recheck.recheck_orders()
@@ -119,12 +119,12 @@ class Hand:
             pass
 
     def turn(self) -> None:
-        """One turn of looking again, and one of grants."""
+        """One turn of recheck, and one of grants."""
         self._recheck.recheck_orders()
         self._grants.grant()
 
     def start(self, what: Callable[[], object]) -> "Running":
-        """Does it in a thread."""
+        """Do it in a thread."""
         return Running(self, what)
 
     def close(self) -> None:
@@ -133,61 +133,61 @@ class Hand:
 
 
 class Running(threading.Thread):
-    """Something a hand does meanwhile; `join` gives its trouble back."""
+    """What a worker does in a thread; `ended` raises its error."""
 
-    def __init__(self, hand: Hand, what: Callable[[], object]) -> None:
+    def __init__(self, worker: InProcessWorker, what: Callable[[], object]) -> None:
         super().__init__(daemon=True)
-        self.hand, self._what = hand, what
-        self._trouble: BaseException | None = None
+        self.worker, self._what = worker, what
+        self._error: BaseException | None = None
         self.start()
 
     def run(self) -> None:
         """Does it."""
         try:
             self._what()
-        except BaseException as trouble:  # noqa: BLE001 - given to whoever waits
-            self._trouble = trouble
+        except BaseException as error:  # noqa: BLE001 - raised by `ended`
+            self._error = error
 
     def ended(self) -> None:
-        """Waits for the end, and raises what went wrong."""
+        """Wait for the end, and raise what went wrong."""
         self.join(30)
-        assert not self.is_alive(), f"{self.hand.name} does not come to an end"
-        if self._trouble is not None:
-            raise self._trouble
+        assert not self.is_alive(), f"{self.worker.name} does not come to an end"
+        if self._error is not None:
+            raise self._error
 
 
-class Desk(Engine):
+class InProcessEngine(Engine):
     """A migrated database without topics; `first` and `second` are two workers."""
 
-    configuration: Json = {}  # noqa: RUF012 - set by subclasses and tests before the first hand is used
+    configuration: Json = {}  # noqa: RUF012 - set by tests before the first worker is used
 
     def __init__(self, database_url: str, folder: Any) -> None:
         super().__init__("nowhere", database_url, "", folder)
-        self._hands: dict[str, Hand] = {}
+        self._in_process: dict[str, InProcessWorker] = {}
 
     def migrate(self) -> None:
         """Brings the database to the newest schema."""
         migrate.upgrade(self.database_url)
 
-    def hand(self, name: str) -> Hand:
+    def worker(self, name: str) -> InProcessWorker:
         """A worker by its name."""
-        if name not in self._hands:
-            self._hands[name] = Hand(self, name, len(self._hands))
-        return self._hands[name]
+        if name not in self._in_process:
+            self._in_process[name] = InProcessWorker(self, name, len(self._in_process))
+        return self._in_process[name]
 
     @property
-    def first(self) -> Hand:
+    def first(self) -> InProcessWorker:
         """The worker that does everything in most tests."""
-        return self.hand("first")
+        return self.worker("first")
 
     @property
-    def second(self) -> Hand:
-        """Another one."""
-        return self.hand("second")
+    def second(self) -> InProcessWorker:
+        """A second worker, for races."""
+        return self.worker("second")
 
-    def hear(self, *records: Record) -> IntakeResult:
-        """The first worker hears one batch; then everything is settled."""
-        done = self.first.hear(*records)
+    def consume(self, *records: Record) -> IntakeResult:
+        """The first worker processes one batch; then everything is settled."""
+        done = self.first.consume(*records)
         self.first.settle()
         return done
 
@@ -195,23 +195,25 @@ class Desk(Engine):
         """A member's balance."""
         return self.balances().get((merchant, member), 0)
 
-    def waits(self, hand: Hand) -> str | None:
-        """For which kind of lock the hand's connection waits."""
-        query = "SELECT wait_event FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
-        rows = self.rows(query, hand.name)
+    def waits(self, worker: InProcessWorker) -> str | None:
+        """For which kind of lock the worker's connection waits."""
+        query = """SELECT wait_event FROM pg_stat_activity
+                   WHERE application_name = %s AND wait_event_type = 'Lock'"""
+        rows = self.rows(query, worker.name)
         return str(rows[0][0]) if rows else None
 
-    def until_waiting(self, hand: Hand) -> None:
-        """Returns once the hand waits for a lock."""
-        wait_for(f"{hand.name} waiting", lambda: self.waits(hand))
+    def until_waiting(self, worker: InProcessWorker) -> None:
+        """Returns once the worker waits for a lock."""
+        wait_for(f"{worker.name} waiting", lambda: self.waits(worker))
 
     def reports(self, merchant: str, order_id: str) -> bool:
         """Whether carriers' reports are kept with the order."""
-        query = "SELECT reports IS NOT NULL FROM orders JOIN merchant USING (merchant_no) WHERE merchant_id = %s AND order_id = %s"
+        query = """SELECT reports IS NOT NULL FROM orders JOIN merchant USING (merchant_no)
+                   WHERE merchant_id = %s AND order_id = %s"""
         return bool(self.value(query, merchant, pack_id(order_id)))
 
     def ambiguous(self) -> list[str]:
-        """The tracking numbers of which some report could be of several orders."""
+        """The tracking numbers with a report that could be about several orders."""
         return [
             bytes(row[0]).decode()
             for row in self.rows("SELECT number FROM tracking WHERE flags & 1 = 1 ORDER BY 1")
@@ -220,30 +222,32 @@ class Desk(Engine):
     def check_counts(self, records: int) -> None:
         """I7: every record was counted as one of five things."""
         assert sum(self.counts().values()) == records == self.consumed()
-        uneven = "SELECT * FROM cursor WHERE next_offset - first_offset <> applied + duplicate + ignored + parked + dead"
+        uneven = """SELECT * FROM cursor WHERE next_offset - first_offset
+                    <> applied + duplicate + ignored + parked + dead"""
         assert self.rows(uneven) == []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for hand in self._hands.values():
-            hand.close()
+        for worker in self._in_process.values():
+            worker.close()
         super().__exit__(*exc)
 
 
 class Gate:
-    """Holds every transaction that has written a tracking number or an order, as asked, until it is opened."""
+    """Holds every transaction that has written to a table until it is opened."""
 
     KEY = 4711
 
-    def __init__(self, desk: Desk, table: str) -> None:
-        self._connection = psycopg.connect(desk.database_url, autocommit=True)
+    def __init__(self, engine: InProcessEngine, table: str) -> None:
+        self._connection = psycopg.connect(engine.database_url, autocommit=True)
         self._connection.execute(
             f"""
             CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN PERFORM pg_advisory_xact_lock_shared({self.KEY}); RETURN NULL; END $$;
-            CREATE TRIGGER gate AFTER INSERT OR UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION wait_at_gate()
+            CREATE TRIGGER gate AFTER INSERT OR UPDATE ON {table}
+            FOR EACH STATEMENT EXECUTE FUNCTION wait_at_gate()
         """.encode()
         )
         self.shut()

@@ -1,4 +1,4 @@
-"""I1 to I8 of a database at rest, and of the topics it wrote: asked in SQL and read from Kafka, nothing assumed."""
+"""I1 to I8 of a database at rest and of the topics it wrote, by SQL and from Kafka alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,14 +15,17 @@ TYPES = (*EARNING, "expired", "assigned", "deducted", "held", "released", "redee
 """Names of entry types by their number, from 1."""
 
 ACCOUNTS = """
-SELECT a.account_no, a.available, a.held, a.debt, a.sequence, l.points, l.entries, l.first, l.last, t.remaining, t.held
+SELECT a.account_no, a.available, a.held, a.debt, a.sequence,
+       l.points, l.entries, l.first, l.last, t.remaining, t.held
 FROM account a
-LEFT JOIN (SELECT account_no, sum(points) points, count(*) entries, min(sequence) first, max(sequence) last
+LEFT JOIN (SELECT account_no, sum(points) points, count(*) entries,
+                  min(sequence) first, max(sequence) last
            FROM ledger GROUP BY account_no) l USING (account_no)
 LEFT JOIN (SELECT account_no, sum(remaining) remaining, sum(held) held
            FROM lot GROUP BY account_no) t USING (account_no)
 WHERE coalesce(l.points, 0) <> a.available + a.held - a.debt
-   OR coalesce(l.entries, 0) <> a.sequence OR coalesce(l.last, 0) <> a.sequence OR coalesce(l.first, 1) <> 1
+   OR coalesce(l.entries, 0) <> a.sequence OR coalesce(l.last, 0) <> a.sequence
+   OR coalesce(l.first, 1) <> 1
    OR coalesce(t.remaining, 0) <> a.available + a.held OR coalesce(t.held, 0) <> a.held
    OR (a.available <> 0 AND a.debt <> 0) OR a.available < 0 OR a.held < 0 OR a.debt < 0"""
 RUNNING = """
@@ -33,10 +36,12 @@ WHERE shown <> summed OR (available <> 0 AND debt <> 0)"""
 LOTS = """
 SELECT account_no, source FROM lot
 WHERE remaining < 0 OR held < 0 OR held > remaining OR remaining + expired > points"""
-ORPHANS = "SELECT account_no FROM ledger LEFT JOIN account USING (account_no) WHERE account.account_no IS NULL"
+ORPHANS = """
+SELECT account_no FROM ledger LEFT JOIN account USING (account_no)
+WHERE account.account_no IS NULL"""
 ENTRIES = """
-SELECT l.event_id::text, m.merchant_id, a.member, l.sequence, l.type, l.points, l.available, l.held, l.debt, l.order_id,
-       l.settings_no, l.occurred_us, l.recorded_us
+SELECT l.event_id::text, m.merchant_id, a.member, l.sequence, l.type, l.points,
+       l.available, l.held, l.debt, l.order_id, l.settings_no, l.occurred_us, l.recorded_us
 FROM ledger l JOIN account a USING (account_no) JOIN merchant m ON m.merchant_no = a.merchant_no"""
 CURSORS = """
 SELECT topic, partition, first_offset, next_offset, applied, duplicate, ignored, parked, dead,
@@ -49,7 +54,7 @@ GROUP BY 1, 2, 3"""
 
 
 def check_accounts(engine: Engine) -> None:
-    """I2 and I8: accounts, their ledger and their lots say the same, entry by entry, and no account is skipped."""
+    """I2 and I8: accounts, their ledger and their lots agree, entry by entry, for all accounts."""
     assert engine.rows(ACCOUNTS) == []
     assert engine.rows(RUNNING) == []
     assert engine.rows(LOTS) == []
@@ -57,7 +62,7 @@ def check_accounts(engine: Engine) -> None:
 
 
 def check_cursors(engine: Engine) -> None:
-    """I6 and I7: every record up to the end of each partition was counted once, as one of five things."""
+    """I6 and I7: every record of each partition was counted once, as one of five things."""
     cursors = engine.rows(CURSORS)
     for topic, partition, first, following, *outcomes, total in cursors:
         low, high = _watermarks(engine, topic, partition)
@@ -70,16 +75,16 @@ def check_cursors(engine: Engine) -> None:
 
 
 def check_events(engine: Engine) -> None:
-    """I4: each ledger entry has one event, each event one entry, and they tell the same."""
-    told: dict[str, Message] = {}
+    """I4: each ledger entry has one event, each event one entry, and they agree."""
+    messages: dict[str, Message] = {}
     for message in engine.events():
         event_id = orjson.loads(message.value())["event_id"]
-        first = told.setdefault(event_id, message)
+        first = messages.setdefault(event_id, message)
         assert first.value() == message.value(), f"event {event_id} has two payloads"
     entries = {row[0]: row for row in engine.rows(ENTRIES)}
-    assert set(told) == set(entries)
+    assert set(messages) == set(entries)
     for event_id, row in entries.items():
-        _check_event(told[event_id], row)
+        _check_event(messages[event_id], row)
 
 
 def _check_event(message: Message, row: tuple[Any, ...]) -> None:
@@ -109,8 +114,8 @@ def _check_event(message: Message, row: tuple[Any, ...]) -> None:
     assert event["order_id"] == (unpack_id(bytes(order)) if order is not None else None)
     assert event["settings_version"] == settings_no
     assert (event["occurred_at"], event["recorded_at"]) == (iso(occurred), iso(recorded))
-    told: Any = message.headers() or ()
-    headers = {key: value.decode() for key, value in told}
+    pairs: Any = message.headers() or ()
+    headers = {key: value.decode() for key, value in pairs}
     assert headers["ce_specversion"] == "1.0"
     assert headers["ce_id"] == event_id
     assert headers["ce_type"] == f"points.{event['type']}.v1"
@@ -121,7 +126,7 @@ def _check_event(message: Message, row: tuple[Any, ...]) -> None:
 
 
 def check_earned(engine: Engine, earned: Mapping[tuple[str, str, str], int]) -> None:
-    """I1: Σ of an order's earning entries of a member is what it is entitled to, (merchant, order, member) by name."""
+    """I1: the earning entries of each (merchant, order, member) add up to its entitlement."""
     left = {key: points for key, points in earned.items() if points}
     for merchant, order, member, points, expired in engine.rows(EARNED):
         owed = left.pop((merchant, unpack_id(bytes(order)), unpack_id(bytes(member))), 0)

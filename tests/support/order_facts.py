@@ -1,4 +1,4 @@
-"""What a shop sends, in upstream's shapes: orders, deliveries and returns as webhook envelopes (plain dicts)."""
+"""What a shop sends: orders, deliveries and returns as webhook envelopes (plain dicts)."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def some_id(name: str) -> str:
 
 
 def day(text: str) -> str:
-    """Short for an instant of 2024 in Taipei: "12-01" or "12-01 09:30", or with a year before it."""
+    """Short for an instant of 2024 in Taipei: "12-01" or "12-01 09:30", or with a year."""
     text = text if text[:4].isdigit() and text[4] == "-" else f"2024-{text}"
     moment = datetime.fromisoformat(f"{text}+08:00" if " " in text else f"{text} 00:00+08:00")
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -48,7 +48,7 @@ def money(amount: int, currency: str = "TWD") -> dict[str, Any]:
 def envelope(
     topic: str, resource: dict[str, Any], *, ts: int | str | None = None, merchant: str = MERCHANT
 ) -> Event:
-    """The newer form of the webhook's envelope when there is a `ts` (nanoseconds), else the older one."""
+    """The webhook's envelope: the newer form with a `ts` (nanoseconds), else the older one."""
     event: Event = {
         "event": topic.partition("/")[0],
         "topic": topic,
@@ -63,7 +63,7 @@ def envelope(
 def parcel(
     status: str, option: str | None = HOME, *, parcel_id: str = "first", **fields: Json
 ) -> dict[str, Any]:
-    """An `order_delivery`, as it stands in an order or alone."""
+    """An `order_delivery`, as it is in an order or alone."""
     return {
         "id": some_id(parcel_id),
         "platform": option,
@@ -88,7 +88,7 @@ def order(
 ) -> Event:
     """A whole order record.
 
-    Created on 29 November 2024 unless told; `fields` are added to the resource.
+    Created on 29 November 2024 by default; `fields` are added to the resource.
     """
     created = created or day("11-29")
     resource: Event = {
@@ -149,7 +149,7 @@ def returned(
 
 
 def removed(at: str, *, order_id: str = ORDER, merchant: str = MERCHANT) -> Event:
-    """An `order/remove` that carries nothing but the id; its version is the envelope's `ts`."""
+    """An `order/remove` with nothing but the id; its version is the envelope's `ts`."""
     nanoseconds = int(datetime.fromisoformat(at).timestamp()) * 1_000_000_000
     return envelope("order/remove", {"id": order_id}, ts=nanoseconds, merchant=merchant)
 
@@ -184,5 +184,5 @@ def settings(
 
 
 def bytes_of(event: Event) -> bytes:
-    """The event as it stands in a topic."""
+    """The event as it is in a topic."""
     return json.dumps(event, ensure_ascii=False).encode()

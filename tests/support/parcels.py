@@ -1,4 +1,4 @@
-"""An order of 1,000, which earns 100, with a tracking number: the material of the tests of joining."""
+"""An order of 1,000, which earns 100, with a tracking number: for tests of report matching."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The servers the tests share: one broker and one PostgreSQL for the whole run, empty databases from it at will."""
+"""The PostgreSQL server that tests share, and empty databases from it."""
 
 import uuid
 
@@ -23,13 +23,13 @@ class Databases:
         return make_url(self.admin_url).set(database=name).render_as_string(hide_password=False)
 
     def drop(self, url: str) -> None:
-        """Drop a database at the end of its test: hundreds of them would make every checkpoint slow."""
+        """Drop a database at the end of its test: hundreds would make every checkpoint slow."""
         name = make_url(url).database or ""
         self._run("DROP DATABASE {} WITH (FORCE)", name)
         self._made.remove(name)
 
     def drop_all(self) -> None:
-        """Drop what was made, ending whoever is still connected."""
+        """Drop what was made, ending connections that are still open."""
         while self._made:
             self._run("DROP DATABASE {} WITH (FORCE)", self._made.pop())
 

@@ -1,6 +1,6 @@
-"""One order's story told to the rules alone: records and reports in hand, time passing, the differences written down.
+"""One order's story for the rules alone: records, reports, passing time, and what was posted.
 
-Nothing is read, stored or joined here, so a test of a decision says just the facts that it is
+Nothing is decoded, stored or matched here, so a test of a decision names just the facts that it is
 about.
 """
 
@@ -23,8 +23,8 @@ from rules.order.trail import Version
 from schemas.carriers.meaning import Meaning
 from schemas.ids import Micros
 from schemas.settings import BoundRules, compile_settings, load_settings
+from tests.support.in_memory import at
 from tests.support.order_facts import HOME, Json, bytes_of, day, settings
-from tests.support.sample_events import at
 
 NUMBER = b"TN0001"
 OTHER_NUMBER = b"TN0002"
@@ -50,7 +50,7 @@ def bound_rules(
 
 @dataclass
 class Story:
-    """An order of 1,000 created on 29 November 2024, with one parcel on its way by the number NUMBER."""
+    """An order of 1,000 from 29 November 2024, with one parcel whose number is NUMBER."""
 
     rules: BoundRules
     installs: Installs = ()
@@ -91,9 +91,9 @@ class Story:
     def report(
         self, meaning: Meaning, when: str, number: bytes = NUMBER, *, named: bool = False
     ) -> None:
-        """A carrier's report that was joined to the order."""
-        told = CarrierReport(moment(when), meaning, number, "tcat/home", meaning.name, named)
-        self.facts.reports = tuple(sorted({*self.facts.reports, told}))
+        """A carrier's report that was matched to the order."""
+        report = CarrierReport(moment(when), meaning, number, "tcat/home", meaning.name, named)
+        self.facts.reports = tuple(sorted({*self.facts.reports, report}))
         self.settle()
 
     def returned(
@@ -104,7 +104,7 @@ class Story:
         self.settle()
 
     def buyer(self, *, is_member: bool | None = None, registered: str | None = None) -> None:
-        """What customer events say."""
+        """The buyer's membership, from customer events."""
         self.facts.buyer = Buyer(is_member, None if registered is None else moment(registered))
         self.settle()
 
@@ -147,17 +147,17 @@ def story(
     overrides: dict[str, str] | None = None,
     **earn: Json,
 ) -> Story:
-    """The order and its parcel, last heard of by upstream on 30 November."""
-    told = Story(bound_rules(overrides=overrides, **earn))
-    told.order()
-    told.parcel(status, "11-30", option)
-    return told
+    """The order and its parcel, whose newest record is of 30 November."""
+    order = Story(bound_rules(overrides=overrides, **earn))
+    order.order()
+    order.parcel(status, "11-30", option)
+    return order
 
 
 def delivered(**earn: Json) -> Story:
     """The carrier delivered on 1 December, and the 100 points were granted on the 4th."""
-    told = story(**earn)
-    told.report(Meaning.DELIVERED, "12-01 15:00")
-    told.until("12-04")
-    assert told.history == [("granted", 100)]
-    return told
+    order = story(**earn)
+    order.report(Meaning.DELIVERED, "12-01 15:00")
+    order.until("12-04")
+    assert order.history == [("granted", 100)]
+    return order

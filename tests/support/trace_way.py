@@ -24,7 +24,7 @@ from unittest.mock import patch
 from deploy.local.stack import start_stack
 from processors.intake.batch import IntakeResult
 from processors.runtime.kafka.feed import Record as Consumed
-from tests.support.in_process import Desk
+from tests.support.in_process import InProcessEngine
 from tests.support.parcels import M
 from tests.support.servers import Databases
 from tests.support.upstream import Record, hex_id, order
@@ -105,15 +105,15 @@ def trace(act: Callable[[], object]) -> Way:
     return Way(tuple(seen.values()))
 
 
-def way_of_one_record(desk: Desk) -> Way:
+def way_of_one_record(in_process: InProcessEngine) -> Way:
     """The way of an order's first record that says it is delivered, so that it is granted at once.
 
     The worker is warm: it has had such records of other orders. The record brings a word that is
     new, so that the batch is rolled back once and done again.
     """
-    desk.hear(*[_delivered_order(number) for number in range(20)])
-    desk.hear(*[_delivered_order(number) for number in range(20, 40)])
-    worker = desk.first
+    in_process.consume(*[_delivered_order(number) for number in range(20)])
+    in_process.consume(*[_delivered_order(number) for number in range(20, 40)])
+    worker = in_process.first
     process, ways = worker.intake.process, list[Way]()
 
     def traced(records: Sequence[Consumed]) -> IntakeResult:
@@ -122,7 +122,7 @@ def way_of_one_record(desk: Desk) -> Way:
         return results[0]
 
     with patch.object(worker.intake, "process", traced):
-        result = worker.hear(_delivered_order(40, created_by="a new word"))
+        result = worker.consume(_delivered_order(40, created_by="a new word"))
     assert result.tally.granted == 1
     return ways[0]
 
@@ -142,10 +142,10 @@ def _print() -> None:
     """Prints the way through the code of this checkout."""
     with tempfile.TemporaryDirectory() as folder, start_stack(Path(folder)) as stack:
         databases = Databases(stack.database_url)
-        with Desk(databases.database(), Path(folder)) as desk:
-            desk.migrate()
-            desk.merchant(M)
-            way = way_of_one_record(desk)
+        with InProcessEngine(databases.database(), Path(folder)) as in_process:
+            in_process.migrate()
+            in_process.merchant(M)
+            way = way_of_one_record(in_process)
         databases.drop_all()
     sys.stdout.write(f"{way.without_helpers()}\nwith helpers: {way.figures}\n")
 

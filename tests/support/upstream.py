@@ -1,4 +1,4 @@
-"""Records in upstream's shapes, made up here: orders, their deliveries and returns, as the webhooks carry them."""
+"""Records for the topics: orders, their deliveries and returns, as the webhooks carry them."""
 
 import hashlib
 import random
@@ -40,14 +40,18 @@ def money(cents: int, currency: str = "TWD") -> Json:
 def envelope(topic: str, merchant: str, resource: Json, at: datetime) -> Json:
     """The webhook around a resource.
 
-    `ts` is derived from what it says, so that a repeat is the same to the byte.
+    `ts` is derived from the content, so that a repeat is the same to the byte.
     """
     nanoseconds = int(at.timestamp() * 1_000_000) * 1_000
     jitter = int(hashlib.sha256(orjson.dumps(resource)).hexdigest()[:5], 16) % 999 + 1
     return {
-        "event": "Order", "topic": topic, "merchant_id": merchant, "trace_id": hex_id("trace", nanoseconds),
-        "ts": str(nanoseconds + jitter), "resource": resource,
-    }  # fmt: skip
+        "event": "Order",
+        "topic": topic,
+        "merchant_id": merchant,
+        "trace_id": hex_id("trace", nanoseconds),
+        "ts": str(nanoseconds + jitter),
+        "resource": resource,
+    }
 
 
 def order(
@@ -68,9 +72,16 @@ def order(
     `extra` are further fields of it.
     """
     resource: Json = {
-        "id": order_id, "order_number": order_id[:14], "customer_id": member, "status": status, "created_by": "shop",
-        "subtotal": money(cents), "created_at": CREATED.isoformat(), "updated_at": at.isoformat(), **extra,
-    }  # fmt: skip
+        "id": order_id,
+        "order_number": order_id[:14],
+        "customer_id": member,
+        "status": status,
+        "created_by": "shop",
+        "subtotal": money(cents),
+        "created_at": CREATED.isoformat(),
+        "updated_at": at.isoformat(),
+        **extra,
+    }
     if delivery is not None:
         resource["order_delivery"] = {
             "id": hex_id("delivery", order_id),
@@ -85,9 +96,12 @@ def delivery(
 ) -> Record:
     """An `order_delivery/update` of the order's one parcel."""
     resource = {
-        "id": hex_id("delivery", order_id), "order_id": order_id, "status": status, "platform": option,
+        "id": hex_id("delivery", order_id),
+        "order_id": order_id,
+        "status": status,
+        "platform": option,
         "updated_at": at.isoformat(),
-    }  # fmt: skip
+    }
     return Record(
         "deliveries",
         order_id,
@@ -100,25 +114,29 @@ def returned(
 ) -> Record:
     """A completed return order over `cents`."""
     resource = {
-        "id": hex_id("return", order_id, number), "order_id": order_id, "status": "completed", "total": money(cents),
-        "created_at": at.isoformat(), "updated_at": at.isoformat(),
-    }  # fmt: skip
+        "id": hex_id("return", order_id, number),
+        "order_id": order_id,
+        "status": "completed",
+        "total": money(cents),
+        "created_at": at.isoformat(),
+        "updated_at": at.isoformat(),
+    }
     return Record(
         "orders", order_id, orjson.dumps(envelope("return_order/update", merchant, resource, at))
     )
 
 
 def poison(merchant: str | None, number: int = 0) -> Record:
-    """A record that is JSON but says no order; with a merchant or without one."""
+    """A record that is JSON but names no order; with a merchant or without one."""
     value = {"topic": "order/update", "merchant_id": merchant, "resource": {"number": number}}
     return Record("orders", None, orjson.dumps(value))
 
 
 @dataclass(frozen=True)
 class Trade:
-    """A made-up day: every order is created, shipped and delivered, by orders' and deliveries' records in turn.
+    """A made-up day: every order is created, shipped and delivered.
 
-    Steps of different orders are mixed, and every `repeat`-th record comes twice. Each order earns
+    Records of different orders are mixed, and every `repeat`-th one comes twice. Each order earns
     `cents // unit`.
     """
 
@@ -146,22 +164,21 @@ class Trade:
             shipped = number + 1 + draw.randrange(self.reach)
             final = shipped + 1 + draw.randrange(self.reach)
             at = [CREATED + timedelta(seconds=n) for n in (number, shipped, final)]
-            said = (
+            its_records = (
                 order(merchant, order_id, member, cents, at=at[0], topic="order/create"),
                 order(merchant, order_id, member, cents, delivery="shipped", at=at[1]),
                 delivery(merchant, order_id, "arrived", at=at[2]),
             )
             steps += [
                 (tick, number, record)
-                for tick, record in zip((number, shipped, final), said, strict=True)
+                for tick, record in zip((number, shipped, final), its_records, strict=True)
             ]
         steps.sort(key=lambda step: step[:2])
         records = [record for _, _, record in steps]
-        return [
-            r
-            for i, record in enumerate(records)
-            for r in ([record] * 2 if i % self.repeat == 0 else [record])
-        ]
+        repeated = []
+        for place, record in enumerate(records):
+            repeated += [record] * (2 if place % self.repeat == 0 else 1)
+        return repeated
 
     def expected(self) -> Mapping[tuple[str, str], int]:
         """(merchant, member) → points once everything is granted."""

@@ -59,7 +59,7 @@ def settled(engine: Engine) -> None:
     )
 
 
-def told(engine: Engine, *arguments: str) -> Any:
+def carriers(engine: Engine, *arguments: str) -> Any:
     return points(engine.environment, "carriers", *arguments, "--json").json
 
 
@@ -81,7 +81,7 @@ def test_a_code_that_gets_a_meaning_reaches_back_to_reports_that_carried_it(shop
         ]
     )
     shop.wait_consumed(6)
-    (unknown,) = told(shop, "unknown")
+    (unknown,) = carriers(shop, "unknown")
     assert (unknown["carrier"], unknown["service"], unknown["code"], unknown["reports"]) == (
         "ecpay",
         "unimartc2c",
@@ -92,13 +92,13 @@ def test_a_code_that_gets_a_meaning_reaches_back_to_reports_that_carried_it(shop
     assert STRANGE in shown
     assert "王" not in shown + unknown["text"]
     assert "0912" not in shown + unknown["text"]
-    assert {state(shop, one) for one in (by_number, by_name, later)} == {"waiting"}
+    assert {state(shop, order) for order in (by_number, by_name, later)} == {"waiting"}
     assert any(
         "no table has this code" in step
         for step in points(shop.environment, "explain", SHOP, by_number, "--json").json["steps"]
     )
 
-    done = told(
+    done = carriers(
         shop,
         "set",
         "ecpay",
@@ -117,17 +117,17 @@ def test_a_code_that_gets_a_meaning_reaches_back_to_reports_that_carried_it(shop
         3,
     )
     settled(shop)
-    assert [state(shop, one) for one in (by_number, by_name, later)] == [
+    assert [state(shop, order) for order in (by_number, by_name, later)] == [
         "granted",
         "granted",
         "waiting",
     ]
-    assert told(shop, "unknown") == []
+    assert carriers(shop, "unknown") == []
 
     shop.produce([report("N3", STRANGE)])
     shop.wait_consumed(7)
     assert state(shop, later) == "granted"
-    assert told(shop, "unknown") == []
+    assert carriers(shop, "unknown") == []
     assert shop.balances() == {(SHOP, MEMBER): 300}
 
 
@@ -137,29 +137,29 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
     before, after = hex_id("before"), hex_id("after")
     shop.produce([numbered(SHOP, before, "N1"), numbered(SHOP, after, "N2"), report("N1")])
     shop.wait_consumed(3)
-    wrong = told(shop, "set", "ecpay", "unimartc2c", "2067", "in_transit", "--note", "tried")
+    wrong = carriers(shop, "set", "ecpay", "unimartc2c", "2067", "in_transit", "--note", "tried")
     assert (wrong["version"], wrong["before"], wrong["rechecked"]) == (
         1,
         {"word": "collected", "effect": None},
         0,
     )
-    again = told(shop, "set", "ecpay", "unimartc2c", "2067", "in transit", "--note", "again")
+    again = carriers(shop, "set", "ecpay", "unimartc2c", "2067", "in transit", "--note", "again")
     assert (again["version"], again["changed"]) == (1, False)
     shop.produce([report("N2")])
     shop.wait_consumed(4)
     assert [state(shop, before), state(shop, after)] == ["granted", "waiting"]
-    rows = {row["code"]: row for row in told(shop, "show", "ecpay", "unimartc2c")}
+    rows = {row["code"]: row for row in carriers(shop, "show", "ecpay", "unimartc2c")}
     assert (rows["2067"]["word"], rows["2067"]["shipped"]["word"], rows["2067"]["version"]) == (
         "in transit",
         "collected",
         1,
     )
     assert (rows["2073"]["word"], rows["2073"]["version"]) == ("at the pick-up point", None)
-    assert {row["service"] for row in told(shop, "show", "ecpay")} > {"unimartc2c", "tcat"}
+    assert {row["service"] for row in carriers(shop, "show", "ecpay")} > {"unimartc2c", "tcat"}
     assert "set by" in points(shop.environment, "carriers", "show", "ecpay", "unimartc2c").out
 
     assert (
-        told(
+        carriers(
             shop,
             "set",
             "ecpay",
@@ -173,11 +173,11 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
         )["effect"]
         == "return"
     )
-    back = told(
+    back = carriers(
         shop, "reset", "ecpay", "unimartc2c", "2067", "--note", "it was right", "--by", "kai"
     )
     assert (back["word"], back["version"]) == ("collected", 3)
-    log = told(shop, "log")
+    log = carriers(shop, "log")
     assert [(row["version"], row["word"], row["note"], row["applied_by"]) for row in log[::2]] == [
         (1, "in transit", "tried", log[0]["applied_by"]),
         (3, None, "it was right", "kai"),
@@ -190,7 +190,7 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
         ).code
         == 6
     )
-    rows = {row["code"]: row for row in told(shop, "show", "ecpay", "unimartc2c")}
+    rows = {row["code"]: row for row in carriers(shop, "show", "ecpay", "unimartc2c")}
     assert (rows["2067"]["word"], rows["2067"]["version"]) == ("collected", None)
 
 
@@ -218,11 +218,11 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
     ],
 )
 def test_what_cannot_be_meant_is_refused_and_changes_nothing(
-    engine: Engine, arguments: list[str], code: int, said: str
+    engine: Engine, arguments: list[str], code: int, message: str
 ) -> None:
     ran = points(engine.environment, "carriers", *arguments)
-    assert (ran.code, said in ran.err, "Traceback" in ran.err) == (code, True, False)
-    assert told(engine, "log") == []
+    assert (ran.code, message in ran.err, "Traceback" in ran.err) == (code, True, False)
+    assert carriers(engine, "log") == []
 
 
 def test_texts_are_codes_where_carriers_send_no_code(shop: Engine) -> None:
@@ -234,17 +234,17 @@ def test_texts_are_codes_where_carriers_send_no_code(shop: Engine) -> None:
         ]
     )
     shop.wait_consumed(2)
-    assert {(row["carrier"], row["code"]) for row in told(shop, "unknown")} == {
+    assert {(row["carrier"], row["code"]) for row in carriers(shop, "unknown")} == {
         ("hct", text),
         ("pigeon", "coo"),
     }
-    assert told(shop, "set", "hct", "home", text, "delivered", "--note", "x")["rechecked"] == 1
-    assert told(
+    assert carriers(shop, "set", "hct", "home", text, "delivered", "--note", "x")["rechecked"] == 1
+    assert carriers(
         shop, "set", "pigeon", "post", "coo", "delivered", "--note", "a service of our own"
     )["changed"]
     settled(shop)
-    assert told(shop, "unknown") == []
-    assert [row["code"] for row in told(shop, "show", "pigeon")] == ["coo"]
+    assert carriers(shop, "unknown") == []
+    assert [row["code"] for row in carriers(shop, "show", "pigeon")] == ["coo"]
 
 
 def test_setting_a_code_waits_for_a_batch_that_is_noting_it(engine: Engine) -> None:
@@ -283,7 +283,7 @@ def test_parked_reports_are_counted_and_the_ambiguous_ones_listed(shop: Engine) 
     )
     shop.wait_consumed(8)
     settled(shop)
-    parked = told(shop, "parked", "--ambiguous")
+    parked = carriers(shop, "parked", "--ambiguous")
     assert (
         parked["unmatched"]["numbers"],
         parked["ambiguous"]["numbers"],
@@ -323,7 +323,7 @@ def test_parked_reports_are_counted_and_the_ambiguous_ones_listed(shop: Engine) 
     shop.produce([numbered(OTHER, second, "N2", at=CREATED + timedelta(days=3))])
     shop.wait_consumed(9)
     settled(shop)
-    assert told(shop, "parked", "--ambiguous")["numbers"] == []
+    assert carriers(shop, "parked", "--ambiguous")["numbers"] == []
     assert [state(shop, first), state(shop, second, OTHER)] == ["granted", "waiting"]
 
 
@@ -350,12 +350,14 @@ def test_a_code_that_a_newer_table_has_is_marked_and_can_be_looked_at_again(engi
         connection.execute(
             "INSERT INTO unknown_report VALUES ('ecpay', 'unimartc2c', '2067', 0, 'N1')"
         )
-    (row,) = told(engine, "unknown")
+    (row,) = carriers(engine, "unknown")
     assert row["shipped"] == {"word": "collected", "effect": None}
     assert "now in the shipped table" in " ".join(
         points(engine.environment, "carriers", "unknown").out.split()
     )
-    done = told(engine, "set", "ecpay", "unimartc2c", "2067", "collected", "--note", "as shipped")
+    done = carriers(
+        engine, "set", "ecpay", "unimartc2c", "2067", "collected", "--note", "as shipped"
+    )
     assert (done["changed"], done["rechecked"]) == (True, 1)
 
 
@@ -363,7 +365,7 @@ def test_nothing_is_told_when_there_is_nothing(engine: Engine) -> None:
     shown = points(engine.environment, "carriers", "unknown").out
     assert "No unknown codes: every code received is in a table" in shown
     assert "the shipped tables apply" in points(engine.environment, "carriers", "log").out
-    empty = told(engine, "parked")
+    empty = carriers(engine, "parked")
     assert empty == {
         "unmatched": {"numbers": 0, "oldest": None},
         "ambiguous": {"numbers": 0, "oldest": None},

@@ -24,7 +24,7 @@ def figure(earned: int, days: int = 0) -> dict[str, Any]:
     }
 
 
-def told(
+def earned_upstream(
     order_id: str,
     earned: int,
     *,
@@ -59,17 +59,17 @@ def shops(engine: Engine) -> Engine:
     engine.wait_consumed(1)
     engine.produce(
         [
-            told(EQUAL, 100),
-            told(MORE, 120),
-            told(DAYS, 100, days=7),
-            told(CUT, 100),
-            told(GONE, 100, status="cancelled"),
-            told(GUEST, 100, member=None),
-            told(WAITS, 100, delivery="shipped"),
-            told(NOT_YET, 100, member=LATE),
+            earned_upstream(EQUAL, 100),
+            earned_upstream(MORE, 120),
+            earned_upstream(DAYS, 100, days=7),
+            earned_upstream(CUT, 100),
+            earned_upstream(GONE, 100, status="cancelled"),
+            earned_upstream(GUEST, 100, member=None),
+            earned_upstream(WAITS, 100, delivery="shipped"),
+            earned_upstream(NOT_YET, 100, member=LATE),
             order(SHOP, SILENT, MEMBER, 1000, delivery="arrived"),
             returned(SHOP, CUT, 430, at=CREATED + timedelta(days=2)),
-            told(hex_id("elsewhere"), 90, merchant=OTHER),
+            earned_upstream(hex_id("elsewhere"), 90, merchant=OTHER),
         ]
     )
     engine.wait_consumed(12)
@@ -77,16 +77,16 @@ def shops(engine: Engine) -> Engine:
 
 
 def test_differences_are_told_by_reason_with_sums_and_examples(shops: Engine) -> None:
-    found = points(shops.environment, "compare-upstream", SHOP, "--json").json
-    assert (found["orders"], found["upstream_points"], found["our_points"]) == (
+    comparison = points(shops.environment, "compare-upstream", SHOP, "--json").json
+    assert (comparison["orders"], comparison["upstream_points"], comparison["our_points"]) == (
         8,
         820,
         100 + 100 + 100 + 57 + 100,
     )
-    outcomes = {one["outcome"]: one for one in found["outcomes"]}
+    outcomes = {row["outcome"]: row for row in comparison["outcomes"]}
     figures = {
-        name: (one["orders"], one["upstream_points"], one["our_points"])
-        for name, one in outcomes.items()
+        name: (row["orders"], row["upstream_points"], row["our_points"])
+        for name, row in outcomes.items()
     }
     assert figures == {
         "equal": (1, 100, 100),
@@ -98,7 +98,7 @@ def test_differences_are_told_by_reason_with_sums_and_examples(shops: Engine) ->
         "not_final": (1, 100, 100),
         "registered_later": (1, 100, 0),
     }
-    assert found["outcomes"][0]["outcome"] == "equal"
+    assert comparison["outcomes"][0]["outcome"] == "equal"
     (example,) = outcomes["other_days"]["examples"]
     assert example == {
         "merchant_id": SHOP,
@@ -112,9 +112,9 @@ def test_differences_are_told_by_reason_with_sums_and_examples(shops: Engine) ->
 
 def test_all_merchants_pages_and_limits(shops: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream_figures, "PAGE", 2)
-    found = points(shops.environment, "compare-upstream", "--json", "--limit", "1").json
-    assert (found["orders"], found["upstream_points"]) == (9, 910)
-    other = next(one for one in found["outcomes"] if one["outcome"] == "other_points")
+    figures = points(shops.environment, "compare-upstream", "--json", "--limit", "1").json
+    assert (figures["orders"], figures["upstream_points"]) == (9, 910)
+    other = next(row for row in figures["outcomes"] if row["outcome"] == "other_points")
     assert (other["orders"], len(other["examples"])) == (2, 1)
     assert points(shops.environment, "compare-upstream", OTHER, "--json").json["orders"] == 1
     assert points(shops.environment, "compare-upstream", "no-shop").code == 6

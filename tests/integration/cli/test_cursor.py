@@ -63,9 +63,9 @@ def test_recreated_topic_is_adopted_only_when_told_to(engine: Engine) -> None:
     assert "add --yes" in asked.err
     adopted = points(engine.environment, "cursor", "adopt", "--yes", "--json").json
     assert sorted((p["partition"], p["start"]) for p in adopted) == [(0, 0), (1, 0)]
-    found = cursors(engine)
-    assert sum(found[p, False]["applied"] for p in (0, 1)) == 12
-    assert [found[p, True]["next_offset"] for p in (0, 1)] == [0, 0]
+    rows = cursors(engine)
+    assert sum(rows[p, False]["applied"] for p in (0, 1)) == 12
+    assert [rows[p, True]["next_offset"] for p in (0, 1)] == [0, 0]
     assert points(engine.environment, "cursor", "adopt", "--yes", "--json").json == []
     engine.run("intake")
     engine.produce([order(SHOP, hex_id("o", 99), hex_id("m"), 100)])
@@ -133,12 +133,12 @@ def test_status_tells_lag_due_outbox_and_letters(engine: Engine) -> None:
     worker.terminate()
     engine.produce(records[:5])
     engine.move_clock(5 * 86_400)
-    told = points(engine.environment, "status", "--json").json
-    assert sum(c["lag"] for c in told["cursors"]) == 5
-    assert told["due"]["planned"] == told["due"]["overdue"] == 20
-    assert told["outbox"]["rows"] == 1
-    assert told["outbox"]["oldest"]
-    assert (told["paused"], told["dead_letters"]["all"], told["merchants"]) == ([], 0, 1)
+    status = points(engine.environment, "status", "--json").json
+    assert sum(c["lag"] for c in status["cursors"]) == 5
+    assert status["due"]["planned"] == status["due"]["overdue"] == 20
+    assert status["outbox"]["rows"] == 1
+    assert status["outbox"]["oldest"]
+    assert (status["paused"], status["dead_letters"]["all"], status["merchants"]) == ([], 0, 1)
     shown = points(engine.environment, "status").out
     assert "no relay is running" in shown
     assert "lag" in shown
@@ -185,8 +185,8 @@ def test_paused_pipeline_is_told_and_resumed(engine: Engine) -> None:
     assert [
         p["pipeline"] for p in points(engine.environment, "status", "--json").json["paused"]
     ] == ["intake"]
-    told = points(engine.environment, "resume", "--json").json
-    assert told == {"resumed": ["intake"], "grace": 1000}
+    answer = points(engine.environment, "resume", "--json").json
+    assert answer == {"resumed": ["intake"], "grace": 1000}
     assert engine.value("SELECT grace_position FROM pipeline_state") == 3 + 1000
     assert points(engine.environment, "resume", "intake", "--json").json["resumed"] == []
     assert points(engine.environment, "resume", "nonsense").code == 6

@@ -25,6 +25,8 @@ from cli.demo.story import Story, load_story
 from deploy.local.stack import Stack
 from tests.support.servers import Databases
 
+pytestmark = pytest.mark.slow
+
 
 class Silent:
     """Looks on and says nothing."""
@@ -64,7 +66,7 @@ def points_of(played: Results, key: str) -> tuple[str, int, tuple[str, ...]]:
 
 def dues(played: Results) -> dict[str, str]:
     """The due days of what was granted."""
-    return {one.order.key: str(one.as_expected.due) for one in played.outcomes}
+    return {outcome.order.key: str(outcome.as_expected.due) for outcome in played.outcomes}
 
 
 def test_the_day_comes_out_as_its_files_expect(story: Story, played: Results) -> None:
@@ -125,7 +127,7 @@ def test_a_report_before_its_order_finds_it_and_a_new_code_is_learnt(played: Res
         points_of(played, "new-code")[1],
         played.parked,
     ) == (33, 62, 0)
-    assert [(one.code, one.text, one.reports) for one in played.unknown] == [
+    assert [(code.code, code.text, code.reports) for code in played.unknown] == [
         ("Held at Partner Store", "Held at Partner Store", 1)
     ]
 
@@ -203,12 +205,12 @@ def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: 
 def children_beside(stack: Stack) -> set[psutil.Process]:
     """What was started below us, without the run's servers, whose own processes come and go."""
     servers = {process.pid for process in stack.processes}
-    found = set()
+    ours = set()
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             if servers.isdisjoint({child.pid, *(parent.pid for parent in child.parents())}):
-                found.add(child)
-    return found
+                ours.add(child)
+    return ours
 
 
 def topics(stack: Stack) -> list[str]:

@@ -144,8 +144,8 @@ def test_headers_come_back_untouched(engine: Engine) -> None:
     assert points(engine.environment, "dlq", "redrive", "--all").code == 0
     engine.wait_consumed(2)
     number = orjson.dumps(engine.value("SELECT min(id) FROM quarantine"))
-    found = sorted(engine.events("orders"), key=lambda m: len(m.headers()))
-    assert found[1].headers() == [*headers, ("__points.redrive", number)]
+    messages = sorted(engine.events("orders"), key=lambda m: len(m.headers()))
+    assert messages[1].headers() == [*headers, ("__points.redrive", number)]
 
 
 def test_bytes_are_forgotten_after_14_days_and_the_rest_of_the_row_stays(letters: Engine) -> None:

@@ -155,14 +155,14 @@ def test_unknown_member_has_zeros_and_unknown_merchant_is_not_found(day: Engine)
 
 
 def test_unknown_order_is_none_and_says_so(day: Engine) -> None:
-    told = points(day.environment, "explain", SHOP, "f" * 24, "--json").json
-    assert (told["state"], told["member_id"], told["points"], told["granted"]) == (
+    answer = points(day.environment, "explain", SHOP, "f" * 24, "--json").json
+    assert (answer["state"], answer["member_id"], answer["points"], answer["granted"]) == (
         "none",
         None,
         0,
         0,
     )
-    assert told["steps"] == ["unknown_order: we have received no record of this order."]
+    assert answer["steps"] == ["unknown_order: we have received no record of this order."]
 
 
 def test_an_order_moved_through_three_members_tells_all_its_entries(day: Engine) -> None:
@@ -182,9 +182,9 @@ def test_an_order_moved_through_three_members_tells_all_its_entries(day: Engine)
             ]
         )
         day.wait_consumed(8 + number)
-    told = points(day.environment, "explain", SHOP, GRANTED, "--json").json
-    assert (told["member_id"], told["state"], told["granted"]) == (third, "granted", 100)
-    posted = [step for step in told["steps"] if "for member" in step]
+    answer = points(day.environment, "explain", SHOP, GRANTED, "--json").json
+    assert (answer["member_id"], answer["state"], answer["granted"]) == (third, "granted", 100)
+    posted = [step for step in answer["steps"] if "for member" in step]
     assert len(posted) == 5
     assert sum(second in step for step in posted) == 2
 
@@ -211,9 +211,9 @@ def test_due_and_not_granted_stays_pending(engine: Engine) -> None:
     engine.produce([order(SHOP, PLANNED, MEMBER, 700, delivery="arrived", at=LATER)])
     engine.wait_consumed(1)
     engine.move_clock(5 * DAY)
-    told = points(engine.environment, "explain", SHOP, PLANNED, "--json").json
-    assert (told["state"], told["granted"]) == ("planned", 0)
-    assert any("not posted yet" in step for step in told["steps"])
+    answer = points(engine.environment, "explain", SHOP, PLANNED, "--json").json
+    assert (answer["state"], answer["granted"]) == ("planned", 0)
+    assert any("not posted yet" in step for step in answer["steps"])
     assert points(engine.environment, "balance", SHOP, MEMBER, "--json").json["pending"] == 70
 
 

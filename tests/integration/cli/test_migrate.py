@@ -152,11 +152,11 @@ def test_topics_are_created_as_configured_and_then_left_alone(engine: Engine) ->
 
 
 def test_dead_letter_topics_keep_fourteen_days_and_settings_are_compacted(engine: Engine) -> None:
-    told = {
+    configs = {
         row["topic"]: row["differs"]
         for row in points(engine.environment, "topics", "apply", "--json").json
     }
-    dead, compacted = told[engine.topics["dlq_orders"]], told[engine.topics["settings"]]
+    dead, compacted = configs[engine.topics["dlq_orders"]], configs[engine.topics["settings"]]
     # The fixture made them with the broker's defaults, which is not what is wanted.
     assert any(line.endswith("wanted is 1209600000") for line in dead)
     assert "cleanup.policy: delete, wanted is compact" in compacted
@@ -227,13 +227,13 @@ def test_every_problem_of_a_settings_file_is_told(migrated: dict[str, str], docu
     document.write_bytes(orjson.dumps(SETTINGS | {"currency": "ZZZ", "earn": earn, "zone": "x"}))
     ran = points(migrated, "settings", "apply", "shop", str(document))
     assert ran.code == 5
-    for said in (
+    for problem in (
         "currency is not a known currency",
         "earn.expiry.day 30 does not exist in month 2",
         "earn.pendingdays",
         "zone is not",
     ):
-        assert said in ran.err
+        assert problem in ran.err
     assert points(migrated, "settings", "show", "shop").code == 6
 
 

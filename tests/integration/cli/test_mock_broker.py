@@ -1,4 +1,4 @@
-"""The local stack's last rung: with nothing but Python, topics can be made and read as from a real Kafka."""
+"""The local stack's last rung: with Python alone, topics are made and read as with a real Kafka."""
 
 import time
 from collections.abc import Iterator
@@ -51,13 +51,13 @@ def test_a_feed_reads_what_was_produced(mock: str) -> None:
         producer.produce("commerce.orders.v1", str(n).encode(), key=str(n).encode())
     assert producer.flush(10) == 0
     try:
-        found: list[bytes | None] = []
+        values: list[bytes | None] = []
         until = time.monotonic() + 30
-        while len(found) < 30 and time.monotonic() < until:
+        while len(values) < 30 and time.monotonic() < until:
             records = feed.batch(100, 0.2)
-            found += [record.message.value() for record in records]
+            values += [record.message.value() for record in records]
             feed.done({record.place: record.offset + 1 for record in records})
-        assert sorted(int(value or b"") for value in found) == list(range(30))
+        assert sorted(int(value or b"") for value in values) == list(range(30))
         feed.check_topics()
         assert feed.uuid("commerce.orders.v1") == "mock:commerce.orders.v1"
     finally:

@@ -61,10 +61,8 @@ def test_databases_are_fresh_and_apart(postgres: Databases) -> None:
     with psycopg.connect(first) as connection:
         connection.execute("CREATE TABLE mark (n int)")
     with psycopg.connect(second) as connection:
-        found = connection.execute(
-            "SELECT count(*) FROM pg_class WHERE relname = 'mark'"
-        ).fetchone()
-        assert found == (0,)
+        query = "SELECT count(*) FROM pg_class WHERE relname = 'mark'"
+        assert connection.execute(query).fetchone() == (0,)
 
 
 def test_stop_leaves_no_process_and_no_state(tmp_path: Path) -> None:
@@ -74,6 +72,15 @@ def test_stop_leaves_no_process_and_no_state(tmp_path: Path) -> None:
         assert all(identity.process() for identity in started)
     assert [identity.pid for identity in started if identity.process()] == []
     assert running(stack.state_dir) is None
+
+
+def test_one_part_alone_starts_nothing_of_the_other(tmp_path: Path) -> None:
+    if postgres_choice().rung is not Rung.LOCAL:
+        pytest.skip("counts the processes of the local rung")
+    with start_stack(tmp_path / "stack", parts=["postgres"]) as stack:
+        assert stack.kafka is None
+        assert stack.bootstrap_servers == ""
+        assert len(stack.processes) == 1
 
 
 def test_committed_rows_survive_a_crash_of_the_server(tmp_path: Path) -> None:

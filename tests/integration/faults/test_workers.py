@@ -32,6 +32,7 @@ def slowly(engine: Engine, records: list[Record], seconds: float) -> Thread:
     return thread
 
 
+@pytest.mark.slow
 def test_killing_workers_in_a_loop_loses_and_doubles_nothing(engine: Engine) -> None:
     trade = Trade(4000, SHOPS)
     for merchant in SHOPS:
@@ -58,6 +59,7 @@ def test_killing_workers_in_a_loop_loses_and_doubles_nothing(engine: Engine) -> 
     assert engine.counts()["duplicate"] > 0
 
 
+@pytest.mark.slow
 def test_two_workers_that_fight_for_a_partition_double_nothing(engine: Engine) -> None:
     trade = Trade(1000, SHOPS)
     for merchant in SHOPS:
@@ -78,6 +80,7 @@ def test_two_workers_that_fight_for_a_partition_double_nothing(engine: Engine) -
     assert [worker.terminate() for worker in fighters] == [0, 0]
 
 
+@pytest.mark.slow
 def test_a_database_that_restarts_in_the_middle_is_waited_for(engine: Engine, stack: Stack) -> None:
     if stack.postgres is None:
         pytest.skip("restarts the server, which only the local rung can")
@@ -105,6 +108,7 @@ def test_a_database_that_restarts_in_the_middle_is_waited_for(engine: Engine, st
         assert worker.terminate() == 0
 
 
+@pytest.mark.slow
 def test_a_broker_that_restarts_in_the_middle_is_waited_for(engine: Engine, stack: Stack) -> None:
     if stack.kafka is None:
         pytest.skip("restarts the broker, which only the local rung can")
@@ -135,9 +139,9 @@ def test_a_topic_recreated_under_a_running_worker_stops_it(engine: Engine) -> No
     engine.delete_topics("orders")
     engine.create_topics("orders")
     assert worker.wait() == 4
-    said = worker.lines("refused")[-1]["why"]
-    assert engine.topics["orders"] in said
-    assert "points cursor adopt" in said
+    why = worker.lines("refused")[-1]["why"]
+    assert engine.topics["orders"] in why
+    assert "points cursor adopt" in why
 
 
 def test_a_topic_recreated_meanwhile_is_refused_at_start(engine: Engine) -> None:
@@ -206,8 +210,8 @@ def test_unreachable_servers_are_waited_for_and_said(engine: Engine) -> None:
     nowhere = make_conninfo(engine.database_url, port=port)
     no_broker = engine.run("intake", POINTS_KAFKA__BOOTSTRAP_SERVERS=f"127.0.0.1:{port}")
     no_database = engine.run("intake", POINTS_DATABASE__URL=nowhere)
-    assert "kafka" in wait_for("said", lambda: no_broker.lines("not_ready"))[0]["why"]
-    assert "database" in wait_for("said", lambda: no_database.lines("not_ready"))[0]["why"]
+    assert "kafka" in wait_for("a reason", lambda: no_broker.lines("not_ready"))[0]["why"]
+    assert "database" in wait_for("a reason", lambda: no_database.lines("not_ready"))[0]["why"]
     for worker in (no_broker, no_database):
         assert (worker.get("/healthz")[0], worker.get("/readyz")[0]) == (200, 503)
         assert worker.terminate() == 0

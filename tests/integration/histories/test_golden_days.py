@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.support.golden_days import FILE, sample_day_events
-from tests.support.in_process import Desk
+from tests.support.in_process import InProcessEngine
 from tests.support.servers import Databases
 
 
@@ -12,9 +12,9 @@ def test_events_of_the_sample_days_are_the_recorded_ones_to_the_byte(
 ) -> None:
     url = postgres.database()
     try:
-        with Desk(url, tmp_path) as desk:
-            desk.migrate()
-            events = sample_day_events(desk)
+        with InProcessEngine(url, tmp_path) as in_process:
+            in_process.migrate()
+            events = sample_day_events(in_process)
     finally:
         postgres.drop(url)
     recorded = FILE.read_bytes().splitlines()

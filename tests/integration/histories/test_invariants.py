@@ -1,4 +1,4 @@
-"""What must hold whatever comes: expired points stay expired, and nobody changes the ledger.
+"""What must always hold: expired points stay expired, and no one changes the ledger.
 
 Histories: test_histories.py.
 """
@@ -16,7 +16,7 @@ from tests.support.timeline import apply, clock_to, record_of
 
 
 def settled(engine: Engine, records: int) -> None:
-    """Everything is consumed, nothing is due, nothing is to be announced."""
+    """Wait until all records are consumed, nothing is due and the outbox is empty."""
     try:
         engine.wait_consumed(records, within=60)
         engine.wait_published(within=60)
@@ -89,8 +89,8 @@ def test_the_application_may_add_to_the_ledger_and_owns_nothing(engine: Engine) 
     }
     refused = dict.fromkeys(("UPDATE", "DELETE", "TRUNCATE", "TRIGGER"), False)
     assert rights == {"INSERT": True, "SELECT": True} | refused
-    owned = "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = 'points_app'"
+    owned = """SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+               WHERE r.rolname = 'points_app'"""
     assert engine.value(owned) == 0
-    assert engine.rows(
-        "SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = 'points_app'"
-    ) == [(False, False)]
+    powers = "SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = 'points_app'"
+    assert engine.rows(powers) == [(False, False)]

@@ -33,12 +33,12 @@ def test_problems_of_different_kinds_come_together() -> None:
     }
     ran = points(wrong, "status")
     assert ran.code == 2
-    for said in (
+    for text in (
         "POINTS_KAFKA__PARTITIONS:",
         "POINTS_KAFKA__BOOTSTRAP: is not a known",
         "BOOTSTRAP_SERVERS: is missing",
     ):
-        assert said in ran.err
+        assert text in ran.err
     assert "many" not in ran.err
 
 
@@ -123,8 +123,8 @@ def test_doctor_names_every_part_that_is_out_of_reach() -> None:
 def test_help_names_the_exit_codes() -> None:
     ran = points({"TERMINAL_WIDTH": "300"}, "--help")
     assert ran.code == 0
-    for said in ("Exit codes", "5 refused", "7 Kafka or PostgreSQL cannot be reached"):
-        assert said in " ".join(ran.out.split())
+    for text in ("Exit codes", "5 refused", "7 Kafka or PostgreSQL cannot be reached"):
+        assert text in " ".join(ran.out.split())
 
 
 def test_help_starts_without_the_heavy_parts() -> None:

@@ -53,6 +53,6 @@ def test_what_was_removed_and_added_has_null_on_the_other_side() -> None:
 
 
 def test_the_first_version_changes_everything_from_nothing() -> None:
-    told = changes({}, BEFORE)
-    assert {"path": "timezone", "before": None, "after": "Asia/Taipei"} in told
-    assert all(change["before"] is None for change in told)
+    answer = changes({}, BEFORE)
+    assert {"path": "timezone", "before": None, "after": "Asia/Taipei"} in answer
+    assert all(change["before"] is None for change in answer)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.local import docker, kafka_local, postgres_local
+from deploy.local import containers, docker, kafka_local, postgres_local
 from deploy.local.ladder import Rung, kafka_choice, postgres_choice
 from deploy.local.process import StartError
 
@@ -10,6 +10,7 @@ from deploy.local.process import StartError
 @pytest.fixture
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "engine_answers", lambda: False)
+    monkeypatch.setattr(containers, "missing", lambda: "no container engine answers")
 
 
 @pytest.fixture
@@ -53,3 +54,23 @@ def test_without_java_the_mock_serves_and_the_reason_is_told() -> None:
 def test_nothing_stands_in_for_the_database() -> None:
     with pytest.raises(StartError, match=r"POINTS_DATABASE__URL is not set.*the wheel is missing"):
         postgres_choice({})
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_tests_take_containers_of_their_own_where_an_engine_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(containers, "missing", lambda: None)
+    assert kafka_choice({}, throwaway=True).rung is Rung.CONTAINERS
+    assert postgres_choice({}, throwaway=True).rung is Rung.CONTAINERS
+    named = {"POINTS_DATABASE__URL": "postgresql://db/points"}
+    assert postgres_choice(named, throwaway=True).rung is Rung.ENVIRONMENT
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_a_stack_that_stays_is_never_made_of_a_tests_containers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(containers, "missing", lambda: None)
+    monkeypatch.setattr(kafka_local, "missing", lambda: None)
+    assert kafka_choice({}).rung is Rung.LOCAL

@@ -18,6 +18,7 @@ from schemas.settings import compile_settings, load_settings
 from store.streams.outbox import events_of
 from store.streams.recheck import MIN_INSTANT
 from tests.support.batches import APPLICATION, Shop, open_shop
+from tests.support.in_memory import at
 from tests.support.order_facts import (
     MEMBER,
     ORDER,
@@ -33,7 +34,6 @@ from tests.support.order_facts import (
     settings,
     some_id,
 )
-from tests.support.sample_events import at
 from tests.support.servers import Databases
 
 DUE: Json = {"pending_days": 0, "expiry": {"kind": "never"}}
@@ -74,12 +74,12 @@ def bought(**fields: Json) -> Event:
 def test_a_registration_after_the_order_takes_a_grant_back_and_a_correction_gives_back(
     shop: Shop,
 ) -> None:
-    shop.hear(bought())
+    shop.consume(bought())
     assert shop.points() == 100
-    shop.hear(customer(day("12-02"), registered_at=day("11-30")))
+    shop.consume(customer(day("12-02"), registered_at=day("11-30")))
     shop.work_off()
     assert shop.points() == 0
-    shop.hear(customer(day("12-03"), registered_at=day("11-28")))
+    shop.consume(customer(day("12-03"), registered_at=day("11-28")))
     shop.work_off()
     assert shop.points() == 100
     assert shop.history() == [("granted", 100), ("clawed_back", -100), ("granted", 100)]
@@ -88,12 +88,12 @@ def test_a_registration_after_the_order_takes_a_grant_back_and_a_correction_give
 
 
 def test_a_customer_heard_before_the_order_is_looked_up_with_it(shop: Shop) -> None:
-    shop.hear(
+    shop.consume(
         customer(day("12-02"), registered_at=day("11-30")),
         customer(day("12-02"), member=OTHER_MEMBER, is_member=False),
     )
     shop.work_off()
-    shop.hear(bought(), bought(order_id=some_id("second"), member=OTHER_MEMBER))
+    shop.consume(bought(), bought(order_id=some_id("second"), member=OTHER_MEMBER))
     assert (shop.points(), shop.points(OTHER_MEMBER)) == (0, 0)
     assert shop.work_off() == 0
 
@@ -101,53 +101,53 @@ def test_a_customer_heard_before_the_order_is_looked_up_with_it(shop: Shop) -> N
 def test_somebody_known_not_to_be_a_member_loses_all_and_gets_all_back_when_registered_before(
     shop: Shop,
 ) -> None:
-    shop.hear(*[bought(order_id=some_id(f"order {n}")) for n in range(3)])
-    shop.hear(customer(day("12-02"), is_member=False))
+    shop.consume(*[bought(order_id=some_id(f"order {n}")) for n in range(3)])
+    shop.consume(customer(day("12-02"), is_member=False))
     shop.work_off()
     assert shop.points() == 0
-    shop.hear(customer(day("12-03"), is_member=True))
+    shop.consume(customer(day("12-03"), is_member=True))
     shop.work_off()
     assert shop.points() == 300
 
 
 def test_an_older_customer_record_changes_nothing_and_a_repeat_is_a_duplicate(shop: Shop) -> None:
     newest = customer(day("12-03"), registered_at=day("11-28"))
-    counts = shop.hear(newest, newest, customer(day("12-02"), is_member=False))
+    counts = shop.consume(newest, newest, customer(day("12-02"), is_member=False))
     assert (counts.applied, counts.duplicate, counts.ignored, counts.reasons) == (
         1,
         1,
         1,
         {"stale": 1},
     )
-    counts = shop.hear(customer(day("12-02"), is_member=False), newest)
+    counts = shop.consume(customer(day("12-02"), is_member=False), newest)
     assert (counts.applied, counts.duplicate, counts.reasons) == (0, 1, {"stale": 1})
     shop.work_off()
-    shop.hear(bought())
+    shop.consume(bought())
     assert shop.points() == 100
 
 
 def test_a_customer_record_that_can_change_no_order_asks_for_nothing_or_touches_none(
     shop: Shop,
 ) -> None:
-    shop.hear(bought())
-    shop.hear(customer(day("12-02"), is_member=True))
+    shop.consume(bought())
+    shop.consume(customer(day("12-02"), is_member=True))
     assert shop.queued() == 0
-    shop.hear(customer(day("12-03"), is_member=True, registered_at=day("11-01")))
+    shop.consume(customer(day("12-03"), is_member=True, registered_at=day("11-01")))
     assert shop.queued() == 1
     written = shop.rows("SELECT xmin::text, xmax::text FROM orders")
     assert shop.recheck.recheck_orders().tally.claimed == 0
     assert shop.queued() == 0
     assert shop.rows("SELECT xmin::text, xmax::text FROM orders") == written
-    shop.hear(customer(day("12-04"), is_member=True, registered_at=day("11-01")))
+    shop.consume(customer(day("12-04"), is_member=True, registered_at=day("11-01")))
     assert shop.queued() == 0
 
 
 def test_only_orders_on_which_the_old_and_the_new_word_differ_are_looked_at(shop: Shop) -> None:
     days = [10, 15, 20, 25]
-    shop.hear(*[bought(order_id=some_id(f"order {n}"), created=day(f"11-{n}")) for n in days])
-    shop.hear(customer(day("12-02"), registered_at=day("11-12")))
+    shop.consume(*[bought(order_id=some_id(f"order {n}"), created=day(f"11-{n}")) for n in days])
+    shop.consume(customer(day("12-02"), registered_at=day("11-12")))
     assert shop.recheck.recheck_orders().tally.claimed == 1
-    shop.hear(customer(day("12-03"), registered_at=day("11-22")))
+    shop.consume(customer(day("12-03"), registered_at=day("11-22")))
     assert shop.recheck.recheck_orders().tally.claimed == 0  # the first one's mark is used up
     assert shop.recheck.recheck_orders().tally.claimed == 2
     shop.work_off()
@@ -191,16 +191,16 @@ def test_the_orders_asked_for_are_all_those_whose_verdict_differs(
 def test_the_entitlement_moves_with_the_member_and_is_judged_by_the_new_ones_registration(
     shop: Shop,
 ) -> None:
-    shop.hear(customer(day("12-02"), member=OTHER_MEMBER, registered_at=day("11-30")))
-    shop.hear(bought(updated=day("12-01 16:00")))
+    shop.consume(customer(day("12-02"), member=OTHER_MEMBER, registered_at=day("11-30")))
+    shop.consume(bought(updated=day("12-01 16:00")))
     assert shop.points() == 100
-    shop.hear(bought(member=OTHER_MEMBER, updated=day("12-02")))
+    shop.consume(bought(member=OTHER_MEMBER, updated=day("12-02")))
     assert (shop.points(), shop.points(OTHER_MEMBER)) == (0, 0)
-    shop.hear(customer(day("12-03"), member=OTHER_MEMBER, registered_at=day("11-28")))
+    shop.consume(customer(day("12-03"), member=OTHER_MEMBER, registered_at=day("11-28")))
     shop.work_off()
     assert (shop.points(), shop.points(OTHER_MEMBER)) == (0, 100)
     # What is heard of the old member concerns the order no more.
-    shop.hear(customer(day("12-03"), is_member=False))
+    shop.consume(customer(day("12-03"), is_member=False))
     shop.work_off()
     assert shop.points(OTHER_MEMBER) == 100
 
@@ -220,7 +220,7 @@ LATER = day("11-29 09:00")
 
 
 def test_a_child_is_bound_as_its_parent_also_in_one_batch(versions: Shop) -> None:
-    versions.hear(order(order_id=PARENT), bought(created=LATER, parent_order_id=PARENT))
+    versions.consume(order(order_id=PARENT), bought(created=LATER, parent_order_id=PARENT))
     versions.work_off()
     assert (versions.bound(PARENT), versions.bound(ORDER), versions.history()) == (
         1,
@@ -230,10 +230,10 @@ def test_a_child_is_bound_as_its_parent_also_in_one_batch(versions: Shop) -> Non
 
 
 def test_a_child_heard_before_its_parent_is_bound_anew_and_its_lot_stays(versions: Shop) -> None:
-    versions.hear(bought(created=LATER, parent_order_id=PARENT))
+    versions.consume(bought(created=LATER, parent_order_id=PARENT))
     versions.work_off()
     assert (versions.bound(ORDER), versions.points()) == (2, 300)
-    versions.hear(order(order_id=PARENT))
+    versions.consume(order(order_id=PARENT))
     versions.work_off()
     assert (versions.bound(ORDER), versions.points()) == (1, 100)
     assert versions.history() == [("granted", 300), ("adjusted", -200)]
@@ -241,11 +241,11 @@ def test_a_child_heard_before_its_parent_is_bound_anew_and_its_lot_stays(version
 
 
 def test_a_grandchild_follows_when_the_parent_is_bound_anew(versions: Shop) -> None:
-    versions.hear(bought(created=LATER, parent_order_id=PARENT))
-    versions.hear(order(order_id=PARENT, created=LATER, parent_order_id=GRANDPARENT))
+    versions.consume(bought(created=LATER, parent_order_id=PARENT))
+    versions.consume(order(order_id=PARENT, created=LATER, parent_order_id=GRANDPARENT))
     versions.work_off()
     assert (versions.bound(PARENT), versions.bound(ORDER)) == (2, 2)
-    versions.hear(order(order_id=GRANDPARENT))
+    versions.consume(order(order_id=GRANDPARENT))
     versions.work_off()
     assert [versions.bound(one) for one in (GRANDPARENT, PARENT, ORDER)] == [1, 1, 1]
     assert versions.points() == 100
@@ -256,17 +256,17 @@ def test_what_was_uninstalled_between_a_split_order_and_its_children_changes_not
     shop: Shop, first: str
 ) -> None:
     """The feature was in force at the creation by which the family was bound (SPEC 1.7, 1.8)."""
-    shop.hear(application("application/uninstall", day("11-25")))
+    shop.consume(application("application/uninstall", day("11-25")))
     child = bought(created=day("11-29"), parent_order_id=PARENT)
     ancestors = [
         order(order_id=PARENT, created=day("11-27"), parent_order_id=GRANDPARENT),
         order(order_id=GRANDPARENT, created=day("11-20")),
     ]
     for events in ([child], ancestors) if first == "child" else (ancestors, [child]):
-        shop.hear(*events)
+        shop.consume(*events)
         shop.work_off()
     assert shop.points() == 100
-    shop.hear(bought(order_id=some_id("no child"), created=day("11-29")))
+    shop.consume(bought(order_id=some_id("no child"), created=day("11-29")))
     shop.work_off()
     assert shop.points() == 100
 
@@ -277,26 +277,26 @@ def test_three_generations_in_one_batch_and_the_youngest_first(versions: Shop) -
         bought(order_id=child, created=LATER, parent_order_id=parent)
         for parent, child in pairwise(chain)
     ]
-    versions.hear(*reversed(events))
-    versions.hear(order(order_id=chain[0], member=None))
+    versions.consume(*reversed(events))
+    versions.consume(order(order_id=chain[0], member=None))
     versions.work_off()
     assert {versions.bound(one) for one in chain} == {1}
     assert versions.points() == 500
 
 
 def test_a_parent_that_is_bound_to_nothing_binds_its_child_to_nothing(versions: Shop) -> None:
-    versions.hear(bought(created=LATER, parent_order_id=PARENT))
-    versions.hear(order(order_id=PARENT, created="2018-05-05T00:00:00Z"))
+    versions.consume(bought(created=LATER, parent_order_id=PARENT))
+    versions.consume(order(order_id=PARENT, created="2018-05-05T00:00:00Z"))
     versions.work_off()
     assert (versions.bound(ORDER), versions.points()) == (0, 0)
 
 
 def test_a_parent_of_which_only_a_delivery_is_known_binds_nobody_yet(versions: Shop) -> None:
-    versions.hear(delivery("arrived", day("12-01"), order_id=PARENT))
-    versions.hear(bought(created=LATER, parent_order_id=PARENT))
+    versions.consume(delivery("arrived", day("12-01"), order_id=PARENT))
+    versions.consume(bought(created=LATER, parent_order_id=PARENT))
     versions.work_off()
     assert versions.bound(ORDER) == 2
-    versions.hear(order(order_id=PARENT))
+    versions.consume(order(order_id=PARENT))
     versions.work_off()
     assert versions.bound(ORDER) == 1
 
@@ -307,11 +307,11 @@ def test_a_parent_of_which_only_a_delivery_is_known_binds_nobody_yet(versions: S
 def test_an_uninstall_heard_late_takes_back_what_was_created_after_it_and_an_install_gives_back(
     shop: Shop,
 ) -> None:
-    shop.hear(
+    shop.consume(
         bought(created=day("11-20")), bought(order_id=some_id("second"), created=day("11-29"))
     )
     assert shop.points() == 200
-    counts = shop.hear(application("application/uninstall", day("11-25")))
+    counts = shop.consume(application("application/uninstall", day("11-25")))
     assert counts.applied == 1
     shop.work_off()
     assert shop.points() == 100
@@ -325,7 +325,7 @@ def test_an_uninstall_heard_late_takes_back_what_was_created_after_it_and_an_ins
     ]
     told = [orjson.loads(event)["cause"] for pack in packs for event, _ in events_of(pack, None)]
     assert told[-1] == {"kind": "application", "id": APPLICATION}
-    shop.hear(application("application/install", day("11-28")))
+    shop.consume(application("application/install", day("11-28")))
     shop.work_off()
     assert shop.points() == 200
 
@@ -335,18 +335,18 @@ def test_an_application_event_known_already_is_a_duplicate_and_another_apps_is_i
 ) -> None:
     uninstalled = application("application/uninstall", day("11-25"))
     other = application("application/uninstall", day("11-25"), some_id("another app"))
-    counts = shop.hear(uninstalled, uninstalled, other)
+    counts = shop.consume(uninstalled, uninstalled, other)
     assert (counts.applied, counts.duplicate, counts.reasons) == (1, 1, {"other_application": 1})
     shop.work_off()
-    counts = shop.hear(uninstalled)
+    counts = shop.consume(uninstalled)
     assert (counts.applied, counts.duplicate, shop.queued()) == (0, 1, 0)
 
 
 def test_an_order_after_an_uninstall_that_another_worker_heard_earns_nothing(shop: Shop) -> None:
     worker = shop.batch()  # it has read its settings before
-    shop.hear(application("application/uninstall", day("11-25")))
+    shop.consume(application("application/uninstall", day("11-25")))
     shop.work_off()
-    worker.hear(bought()).commit()
+    worker.consume(bought()).commit()
     assert shop.points() == 0
 
 
@@ -357,7 +357,7 @@ def test_three_thousand_orders_that_wait_for_the_first_settings_are_bound_by_one
     postgres: Databases,
 ) -> None:
     with open_shop(postgres) as waiting:
-        waiting.hear(*[bought(order_id=some_id(f"order {n}")) for n in range(3000)])
+        waiting.consume(*[bought(order_id=some_id(f"order {n}")) for n in range(3000)])
         assert waiting.points() == 0
         waiting.settings(settings(earn=DUE))
         assert waiting.queued() == 1
@@ -370,7 +370,7 @@ def test_three_thousand_orders_that_wait_for_the_first_settings_are_bound_by_one
 
 def test_orders_created_before_the_first_settings_are_bound_to_nothing(postgres: Databases) -> None:
     with open_shop(postgres) as waiting:
-        waiting.hear(bought(), bought(order_id=some_id("second"), created=day("11-01")))
+        waiting.consume(bought(), bought(order_id=some_id("second"), created=day("11-01")))
         waiting.settings(settings(earn=DUE, effective=day("11-10")))
         waiting.work_off()
         assert (waiting.points(), waiting.bound(some_id("second"))) == (100, 0)

@@ -9,7 +9,7 @@ from itertools import permutations
 
 import pytest
 
-from tests.support.in_process import Desk, report
+from tests.support.in_process import InProcessEngine, report
 from tests.support.parcels import (
     ANNA,
     BEN,
@@ -29,20 +29,26 @@ from tests.support.parcels import (
 from tests.support.upstream import CREATED, HOME, STORE, Record, delivery, hex_id, order
 
 
-def test_a_report_of_a_delivery_earns_the_points_of_its_order(desk: Desk) -> None:
-    desk.hear(sold())
-    desk.hear(report("d40617352918", DELIVERED, day(2)))
-    assert desk.points(M, ANNA) == 100
-    desk.hear(report(NUMBER, REVERSED, day(2.5)))
-    assert desk.points(M, ANNA) == 0
-    assert desk.counts() == {"applied": 3, "duplicate": 0, "ignored": 0, "parked": 0, "dead": 0}
-    desk.check_counts(3)
+def test_a_report_of_a_delivery_earns_the_points_of_its_order(in_process: InProcessEngine) -> None:
+    in_process.consume(sold())
+    in_process.consume(report("d40617352918", DELIVERED, day(2)))
+    assert in_process.points(M, ANNA) == 100
+    in_process.consume(report(NUMBER, REVERSED, day(2.5)))
+    assert in_process.points(M, ANNA) == 0
+    assert in_process.counts() == {
+        "applied": 3,
+        "duplicate": 0,
+        "ignored": 0,
+        "parked": 0,
+        "dead": 0,
+    }
+    in_process.check_counts(3)
 
 
 @pytest.mark.parametrize("in_one_batch", [True, False])
 @pytest.mark.parametrize("turn", list(permutations(range(4))))
 def test_orders_and_reports_in_any_order_and_twice_come_to_the_same(
-    desk: Desk, turn: tuple[int, ...], in_one_batch: bool
+    in_process: InProcessEngine, turn: tuple[int, ...], in_one_batch: bool
 ) -> None:
     told = [
         order(M, A, ANNA, 1000, topic="order/create"),
@@ -52,115 +58,123 @@ def test_orders_and_reports_in_any_order_and_twice_come_to_the_same(
     ]
     mixed = [told[i] for i in turn]
     if in_one_batch:
-        desk.hear(*mixed, *mixed)
+        in_process.consume(*mixed, *mixed)
     else:
         for record in mixed:
-            desk.hear(record)
-            desk.hear(record)
-    assert desk.points(M, ANNA) == 100
-    assert desk.rows("SELECT * FROM recheck") == []
-    counts = desk.counts()
+            in_process.consume(record)
+            in_process.consume(record)
+    assert in_process.points(M, ANNA) == 100
+    assert in_process.rows("SELECT * FROM recheck") == []
+    counts = in_process.counts()
     assert counts["dead"] == 0
     assert counts["duplicate"] >= 2
-    desk.check_counts(8)
+    in_process.check_counts(8)
 
 
-def test_a_report_waits_for_its_order(desk: Desk) -> None:
-    desk.hear(report(NUMBER, DELIVERED, day(2)))
-    assert desk.counts()["parked"] == 1
-    desk.hear(report(NUMBER, DELIVERED, day(2)))
-    assert desk.counts()["duplicate"] == 1
-    desk.hear(order(M, A, ANNA, 1000))
-    assert desk.points(M, ANNA) == 0
-    desk.hear(sold(at=day(1)))
-    assert desk.points(M, ANNA) == 100
+def test_a_report_waits_for_its_order(in_process: InProcessEngine) -> None:
+    in_process.consume(report(NUMBER, DELIVERED, day(2)))
+    assert in_process.counts()["parked"] == 1
+    in_process.consume(report(NUMBER, DELIVERED, day(2)))
+    assert in_process.counts()["duplicate"] == 1
+    in_process.consume(order(M, A, ANNA, 1000))
+    assert in_process.points(M, ANNA) == 0
+    in_process.consume(sold(at=day(1)))
+    assert in_process.points(M, ANNA) == 100
 
 
-def test_in_transit_reports_are_kept_with_the_number_and_touch_no_order(desk: Desk) -> None:
-    desk.hear(sold())
-    before = desk.rows("SELECT xmin, * FROM orders")
-    desk.hear(report(NUMBER, IN_TRANSIT, day(1)))
-    desk.hear(report(NUMBER, IN_TRANSIT, day(1.2)))
-    assert desk.rows("SELECT xmin, * FROM orders") == before
-    assert desk.value("SELECT octet_length(reports) FROM tracking") == 2 * 22
-    assert desk.counts()["applied"] == 3
+def test_in_transit_reports_are_kept_with_the_number_and_touch_no_order(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.consume(sold())
+    before = in_process.rows("SELECT xmin, * FROM orders")
+    in_process.consume(report(NUMBER, IN_TRANSIT, day(1)))
+    in_process.consume(report(NUMBER, IN_TRANSIT, day(1.2)))
+    assert in_process.rows("SELECT xmin, * FROM orders") == before
+    assert in_process.value("SELECT octet_length(reports) FROM tracking") == 2 * 22
+    assert in_process.counts()["applied"] == 3
 
 
-def test_a_collected_option_is_final_only_when_the_parcel_is_fetched(desk: Desk) -> None:
-    desk.hear(sold(option=STORE))
-    desk.hear(report(NUMBER, "2073", day(2), service="unimartc2c"))
-    assert desk.points(M, ANNA) == 0
-    desk.hear(report(NUMBER, "2067", day(3), service="unimartc2c"))
-    assert desk.points(M, ANNA) == 100
-    desk.hear(report(NUMBER, "2053", day(3.1), service="unimartc2c"))
-    assert desk.points(M, ANNA) == 0
+def test_a_collected_option_is_final_only_when_the_parcel_is_fetched(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.consume(sold(option=STORE))
+    in_process.consume(report(NUMBER, "2073", day(2), service="unimartc2c"))
+    assert in_process.points(M, ANNA) == 0
+    in_process.consume(report(NUMBER, "2067", day(3), service="unimartc2c"))
+    assert in_process.points(M, ANNA) == 100
+    in_process.consume(report(NUMBER, "2053", day(3.1), service="unimartc2c"))
+    assert in_process.points(M, ANNA) == 0
 
 
 def test_a_second_order_with_the_number_makes_it_ambiguous_and_takes_the_points_back(
-    desk: Desk,
+    in_process: InProcessEngine,
 ) -> None:
-    desk.hear(sold(A))
-    desk.hear(report(NUMBER, DELIVERED, day(2)))
-    assert desk.points(M, ANNA) == 100
-    desk.hear(sold(B, BEN))
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (0, 0)
-    assert desk.ambiguous() == [PLAIN]
-    desk.hear(report(NUMBER, IN_TRANSIT, day(1)))
-    assert desk.counts()["parked"] == 1
+    in_process.consume(sold(A))
+    in_process.consume(report(NUMBER, DELIVERED, day(2)))
+    assert in_process.points(M, ANNA) == 100
+    in_process.consume(sold(B, BEN))
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (0, 0)
+    assert in_process.ambiguous() == [PLAIN]
+    in_process.consume(report(NUMBER, IN_TRANSIT, day(1)))
+    assert in_process.counts()["parked"] == 1
 
 
 def test_an_edited_number_settles_whose_the_reports_are_and_edited_back_it_is_ambiguous_again(
-    desk: Desk,
+    in_process: InProcessEngine,
 ) -> None:
-    desk.hear(sold(A), sold(B, BEN), report(NUMBER, DELIVERED, day(2)))
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (0, 0)
-    desk.hear(sold(B, BEN, number="OTHER-1", at=day(3)))
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (100, 0)
-    assert desk.ambiguous() == []
-    desk.hear(sold(B, BEN, at=day(4)))
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (0, 0)
-    assert desk.ambiguous() == [PLAIN]
-    desk.hear(sold(A, number="OTHER-2", at=day(5)))
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (0, 100)
-    desk.hear(report("OTHER 2", DELIVERED, day(6)))
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (100, 100)
+    in_process.consume(sold(A), sold(B, BEN), report(NUMBER, DELIVERED, day(2)))
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (0, 0)
+    in_process.consume(sold(B, BEN, number="OTHER-1", at=day(3)))
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (100, 0)
+    assert in_process.ambiguous() == []
+    in_process.consume(sold(B, BEN, at=day(4)))
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (0, 0)
+    assert in_process.ambiguous() == [PLAIN]
+    in_process.consume(sold(A, number="OTHER-2", at=day(5)))
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (0, 100)
+    in_process.consume(report("OTHER 2", DELIVERED, day(6)))
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (100, 100)
 
 
 def test_a_number_edited_away_takes_its_reports_along_and_edited_back_brings_them_again(
-    desk: Desk,
+    in_process: InProcessEngine,
 ) -> None:
-    desk.hear(sold(), report(NUMBER, DELIVERED, day(2)))
-    desk.hear(sold(number="OTHER", at=day(3)))
-    assert desk.points(M, ANNA) == 0
-    desk.hear(sold(at=day(4)))
-    assert desk.points(M, ANNA) == 100
+    in_process.consume(sold(), report(NUMBER, DELIVERED, day(2)))
+    in_process.consume(sold(number="OTHER", at=day(3)))
+    assert in_process.points(M, ANNA) == 0
+    in_process.consume(sold(at=day(4)))
+    assert in_process.points(M, ANNA) == 100
 
 
-def test_a_number_taken_off_an_order_settles_it_for_the_other(desk: Desk) -> None:
-    desk.hear(sold(A), sold(B, BEN), report(NUMBER, DELIVERED, day(2)))
-    desk.hear(order(M, B, BEN, 1000, at=day(3)))
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (100, 0)
+def test_a_number_taken_off_an_order_settles_it_for_the_other(in_process: InProcessEngine) -> None:
+    in_process.consume(sold(A), sold(B, BEN), report(NUMBER, DELIVERED, day(2)))
+    in_process.consume(order(M, B, BEN, 1000, at=day(3)))
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (100, 0)
 
 
-def test_a_report_that_names_its_merchant_means_that_merchants_order(desk: Desk) -> None:
-    desk.hear(sold(A), sold(B, BEN, merchant=OTHER))
-    desk.hear(report(NUMBER, DELIVERED, day(2), merchant_id=OTHER))
-    assert (desk.points(M, ANNA), desk.points(OTHER, BEN)) == (0, 100)
-    assert desk.ambiguous() == []
+def test_a_report_that_names_its_merchant_means_that_merchants_order(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.consume(sold(A), sold(B, BEN, merchant=OTHER))
+    in_process.consume(report(NUMBER, DELIVERED, day(2), merchant_id=OTHER))
+    assert (in_process.points(M, ANNA), in_process.points(OTHER, BEN)) == (0, 100)
+    assert in_process.ambiguous() == []
 
 
-def test_a_report_of_another_merchant_is_not_for_the_only_order_of_the_number(desk: Desk) -> None:
-    desk.hear(report(NUMBER, DELIVERED, day(2), merchant_id=OTHER), sold(A))
-    assert desk.points(M, ANNA) == 0
-    assert desk.counts()["parked"] == 1
-    desk.hear(sold(B, BEN, merchant=OTHER))
-    assert (desk.points(M, ANNA), desk.points(OTHER, BEN)) == (0, 100)
+def test_a_report_of_another_merchant_is_not_for_the_only_order_of_the_number(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.consume(report(NUMBER, DELIVERED, day(2), merchant_id=OTHER), sold(A))
+    assert in_process.points(M, ANNA) == 0
+    assert in_process.counts()["parked"] == 1
+    in_process.consume(sold(B, BEN, merchant=OTHER))
+    assert (in_process.points(M, ANNA), in_process.points(OTHER, BEN)) == (0, 100)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("report_first", [True, False])
 def test_reports_reach_180_days_from_the_creation_of_their_order_on_both_sides(
-    desk: Desk, sign: int, report_first: bool
+    in_process: InProcessEngine, sign: int, report_first: bool
 ) -> None:
     near, far = (
         report(n, DELIVERED, CREATED + sign * timedelta(days=180, microseconds=d))
@@ -168,48 +182,58 @@ def test_reports_reach_180_days_from_the_creation_of_their_order_on_both_sides(
     )
     orders = [sold(A, number="NEAR"), sold(B, BEN, number="FAR")]
     for records in ([near, far], orders) if report_first else (orders, [near, far]):
-        desk.hear(*records)
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (100, 0)
+        in_process.consume(*records)
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (100, 0)
 
 
-def test_a_number_that_a_carrier_uses_again_is_told_apart_by_time(desk: Desk) -> None:
+def test_a_number_that_a_carrier_uses_again_is_told_apart_by_time(
+    in_process: InProcessEngine,
+) -> None:
     old = day(-400)
-    desk.hear(sold(B, BEN, extra={"created_at": old.isoformat()}))
-    desk.hear(report(NUMBER, DELIVERED, old + timedelta(days=2)))
-    assert desk.points(M, BEN) == 100
-    desk.hear(sold(A), report(NUMBER, DELIVERED, day(2)))
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (100, 100)
-    assert desk.ambiguous() == []
+    in_process.consume(sold(B, BEN, extra={"created_at": old.isoformat()}))
+    in_process.consume(report(NUMBER, DELIVERED, old + timedelta(days=2)))
+    assert in_process.points(M, BEN) == 100
+    in_process.consume(sold(A), report(NUMBER, DELIVERED, day(2)))
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (100, 100)
+    assert in_process.ambiguous() == []
 
 
-def test_an_order_that_turns_out_to_be_old_leaves_the_number_to_the_other(desk: Desk) -> None:
+def test_an_order_that_turns_out_to_be_old_leaves_the_number_to_the_other(
+    in_process: InProcessEngine,
+) -> None:
     parcel = delivery(M, B, "pending", option=HOME)
     assert parcel.value is not None
     parcel = parcel._replace(
         value=parcel.value.replace(b'"order_id"', b'"tracking_number":"D40617352918","order_id"')
     )
-    desk.hear(sold(A), parcel, report(NUMBER, DELIVERED, day(2)))
-    assert (desk.points(M, ANNA), desk.ambiguous()) == (0, [PLAIN])
-    desk.hear(order(M, B, BEN, 1000, delivery=None, created_at=day(-400).isoformat()))
-    assert (desk.points(M, ANNA), desk.points(M, BEN), desk.ambiguous()) == (100, 0, [])
+    in_process.consume(sold(A), parcel, report(NUMBER, DELIVERED, day(2)))
+    assert (in_process.points(M, ANNA), in_process.ambiguous()) == (0, [PLAIN])
+    in_process.consume(order(M, B, BEN, 1000, delivery=None, created_at=day(-400).isoformat()))
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN), in_process.ambiguous()) == (
+        100,
+        0,
+        [],
+    )
 
 
-def test_a_number_of_very_many_orders_is_none(desk: Desk) -> None:
+def test_a_number_of_very_many_orders_is_none(in_process: InProcessEngine) -> None:
     many = [sold(hex_id("many", n), hex_id("member", n), number="0000-0000") for n in range(60)]
-    desk.hear(many[0], report("00000000", DELIVERED, day(2)))
-    assert desk.points(M, hex_id("member", 0)) == 100
+    in_process.consume(many[0], report("00000000", DELIVERED, day(2)))
+    assert in_process.points(M, hex_id("member", 0)) == 100
     for record in many[1:]:
-        desk.first.hear(record)
-    desk.first.settle()
-    assert [points for points in desk.balances().values() if points] == []
-    assert desk.ambiguous() == ["00000000"]
-    size = desk.value("SELECT octet_length(claims) FROM tracking")
-    desk.hear(*[sold(hex_id("more", n), ANNA, number="00000000") for n in range(10)])
-    assert desk.value("SELECT octet_length(claims) FROM tracking") == size
-    assert desk.rows("SELECT * FROM recheck") == []
+        in_process.first.consume(record)
+    in_process.first.settle()
+    assert [points for points in in_process.balances().values() if points] == []
+    assert in_process.ambiguous() == ["00000000"]
+    size = in_process.value("SELECT octet_length(claims) FROM tracking")
+    in_process.consume(*[sold(hex_id("more", n), ANNA, number="00000000") for n in range(10)])
+    assert in_process.value("SELECT octet_length(claims) FROM tracking") == size
+    assert in_process.rows("SELECT * FROM recheck") == []
 
 
-def test_random_histories_come_to_the_same_however_they_are_cut_and_shuffled(desk: Desk) -> None:
+def test_random_histories_come_to_the_same_however_they_are_cut_and_shuffled(
+    in_process: InProcessEngine,
+) -> None:
     """Orders of two merchants fight for three numbers.
 
     Each history is told in order to one merchant pair, then mixed.
@@ -218,27 +242,27 @@ def test_random_histories_come_to_the_same_however_they_are_cut_and_shuffled(des
     for story in range(12):
         told = _story(draw, story, mark="straight")
         for mark in ("straight", "mixed"):
-            desk.merchant(f"{mark} {story} 0")
-            desk.merchant(f"{mark} {story} 1")
+            in_process.merchant(f"{mark} {story} 0")
+            in_process.merchant(f"{mark} {story} 1")
         for record in told:
-            desk.hear(record)
-        straight = _balances(desk, story, "straight")
+            in_process.consume(record)
+        straight = _balances(in_process, story, "straight")
         mixed = _story(random.Random(0), story, mark="mixed", like=told)
         twice = [record for record in mixed for _ in range(draw.choice((1, 2)))]
         draw.shuffle(twice)
         while twice:
             size = draw.randrange(1, 6)
-            desk.first.hear(*twice[:size])
+            in_process.first.consume(*twice[:size])
             twice = twice[size:]
             if draw.random() < 0.5:
-                desk.first.settle()
-        desk.first.settle()
-        assert _balances(desk, story, "mixed") == straight, f"story {story}"
+                in_process.first.settle()
+        in_process.first.settle()
+        assert _balances(in_process, story, "mixed") == straight, f"story {story}"
 
 
-def _balances(desk: Desk, story: int, mark: str) -> list[int]:
+def _balances(in_process: InProcessEngine, story: int, mark: str) -> list[int]:
     return [
-        desk.points(m, hex_id("member", story, o))
+        in_process.points(m, hex_id("member", story, o))
         for m in (f"{mark} {story} 0", f"{mark} {story} 1")
         for o in range(4)
     ]

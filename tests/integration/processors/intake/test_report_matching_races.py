@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.in_process import Desk, Gate, report
+from tests.support.in_process import Gate, InProcessEngine, report
 from tests.support.parcels import (
     ANNA,
     BEN,
@@ -30,158 +30,176 @@ from tests.support.upstream import Record, hex_id, order
 
 
 def overlap(
-    desk: Desk, table: str, first: Callable[[], object], second: Callable[[], object]
+    in_process: InProcessEngine,
+    table: str,
+    first: Callable[[], object],
+    second: Callable[[], object],
 ) -> None:
-    """The first hand's transaction writes the table and stops there.
+    """The first worker's transaction writes the table and stops there.
 
     The second one's then waits for it.
     """
-    with Gate(desk, table) as gate:
-        one = desk.first.start(first)
-        desk.until_waiting(desk.first)
-        two = desk.second.start(second)
-        desk.until_waiting(desk.second)
+    with Gate(in_process, table) as gate:
+        one = in_process.first.start(first)
+        in_process.until_waiting(in_process.first)
+        two = in_process.second.start(second)
+        in_process.until_waiting(in_process.second)
         gate.open()
         one.ended()
         two.ended()
-    desk.first.settle()
+    in_process.first.settle()
 
 
-def deadlocks(desk: Desk) -> int:
+def deadlocks(in_process: InProcessEngine) -> int:
     return int(
-        desk.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        in_process.value(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        )
     )
 
 
 @pytest.mark.parametrize("known", ["nothing", "the number", "the order", "both"])
 @pytest.mark.parametrize("report_first", [True, False])
 def test_a_report_and_the_order_that_names_its_number_come_at_once(
-    desk: Desk, known: str, report_first: bool
+    in_process: InProcessEngine, known: str, report_first: bool
 ) -> None:
     if known in ("the number", "both"):
-        desk.hear(report(NUMBER, IN_TRANSIT, day(0)))
+        in_process.consume(report(NUMBER, IN_TRANSIT, day(0)))
     if known in ("the order", "both"):
-        desk.hear(order(M, A, ANNA, 1000))
+        in_process.consume(order(M, A, ANNA, 1000))
     told: list[Callable[[], object]] = [
-        lambda: desk.first.hear(report(NUMBER, DELIVERED, day(2))),
-        lambda: desk.second.hear(sold(at=day(1))),
+        lambda: in_process.first.consume(report(NUMBER, DELIVERED, day(2))),
+        lambda: in_process.second.consume(sold(at=day(1))),
     ]
     if not report_first:
         told = [
-            lambda: desk.first.hear(sold(at=day(1))),
-            lambda: desk.second.hear(report(NUMBER, DELIVERED, day(2))),
+            lambda: in_process.first.consume(sold(at=day(1))),
+            lambda: in_process.second.consume(report(NUMBER, DELIVERED, day(2))),
         ]
-    overlap(desk, "tracking", told[0], told[1])
-    assert desk.points(M, ANNA) == 100
-    assert deadlocks(desk) == 0
+    overlap(in_process, "tracking", told[0], told[1])
+    assert in_process.points(M, ANNA) == 100
+    assert deadlocks(in_process) == 0
 
 
 @pytest.mark.parametrize("reported", ["before", "after"])
-def test_two_orders_name_the_same_number_at_once(desk: Desk, reported: str) -> None:
+def test_two_orders_name_the_same_number_at_once(
+    in_process: InProcessEngine, reported: str
+) -> None:
     if reported == "before":
-        desk.hear(report(NUMBER, DELIVERED, day(2)))
+        in_process.consume(report(NUMBER, DELIVERED, day(2)))
     overlap(
-        desk, "tracking", lambda: desk.first.hear(sold(A)), lambda: desk.second.hear(sold(B, BEN))
+        in_process,
+        "tracking",
+        lambda: in_process.first.consume(sold(A)),
+        lambda: in_process.second.consume(sold(B, BEN)),
     )
     if reported == "after":
-        desk.hear(report(NUMBER, DELIVERED, day(2)))
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (0, 0)
-    assert desk.ambiguous() == [PLAIN]
+        in_process.consume(report(NUMBER, DELIVERED, day(2)))
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (0, 0)
+    assert in_process.ambiguous() == [PLAIN]
 
 
-def test_one_order_lets_the_number_go_while_another_takes_it(desk: Desk) -> None:
-    desk.hear(sold(A), report(NUMBER, DELIVERED, day(2)))
-    with Gate(desk, "orders") as gate:
-        letting_go = desk.first.start(lambda: desk.first.hear(sold(A, number="OTHER", at=day(3))))
-        desk.until_waiting(desk.first)
-        taking = desk.second.start(lambda: desk.second.hear(sold(B, BEN)))
-        desk.until_waiting(
-            desk.second
+def test_one_order_lets_the_number_go_while_another_takes_it(in_process: InProcessEngine) -> None:
+    in_process.consume(sold(A), report(NUMBER, DELIVERED, day(2)))
+    with Gate(in_process, "orders") as gate:
+        letting_go = in_process.first.start(
+            lambda: in_process.first.consume(sold(A, number="OTHER", at=day(3)))
+        )
+        in_process.until_waiting(in_process.first)
+        taking = in_process.second.start(lambda: in_process.second.consume(sold(B, BEN)))
+        in_process.until_waiting(
+            in_process.second
         )  # at the gate too: it has locked the number, and the other one did not
         gate.open()
         letting_go.ended()
         taking.ended()
-    desk.first.settle()
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (0, 100)
+    in_process.first.settle()
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (0, 100)
 
 
-def test_an_order_lets_the_number_go_while_it_is_judged_who_has_it(desk: Desk) -> None:
-    desk.hear(sold(A), report(NUMBER, DELIVERED, day(2)))
-    desk.first.hear(sold(B, BEN))
-    with Gate(desk, "orders") as gate:
-        letting_go = desk.first.start(
-            lambda: desk.first.hear(sold(B, BEN, number="OTHER", at=day(3)))
+def test_an_order_lets_the_number_go_while_it_is_judged_who_has_it(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.consume(sold(A), report(NUMBER, DELIVERED, day(2)))
+    in_process.first.consume(sold(B, BEN))
+    with Gate(in_process, "orders") as gate:
+        letting_go = in_process.first.start(
+            lambda: in_process.first.consume(sold(B, BEN, number="OTHER", at=day(3)))
         )
-        desk.until_waiting(desk.first)
-        judging = desk.second.start(desk.second.settle)
+        in_process.until_waiting(in_process.first)
+        judging = in_process.second.start(in_process.second.settle)
         gate.open()
         letting_go.ended()
         judging.ended()
-    desk.first.settle()
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (100, 0)
-    assert desk.ambiguous() == []
+    in_process.first.settle()
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (100, 0)
+    assert in_process.ambiguous() == []
 
 
-def test_a_report_without_a_merchant_and_the_order_that_it_names_come_at_once(desk: Desk) -> None:
-    with Gate(desk, "awaiting_order") as gate:
-        naming = desk.first.start(
-            lambda: desk.first.hear(report(None, DELIVERED, day(2), order_id=A))
+def test_a_report_without_a_merchant_and_the_order_that_it_names_come_at_once(
+    in_process: InProcessEngine,
+) -> None:
+    with Gate(in_process, "awaiting_order") as gate:
+        naming = in_process.first.start(
+            lambda: in_process.first.consume(report(None, DELIVERED, day(2), order_id=A))
         )
-        desk.until_waiting(desk.first)
-        done = desk.second.hear(order(M, A, ANNA, 1000))
+        in_process.until_waiting(in_process.first)
+        done = in_process.second.consume(order(M, A, ANNA, 1000))
         assert done.matched.recheck_keys == set()
-        assert desk.points(M, ANNA) == 0
+        assert in_process.points(M, ANNA) == 0
         gate.open()
         naming.ended()
-    desk.first.settle()
-    assert desk.points(M, ANNA) == 100
+    in_process.first.settle()
+    assert in_process.points(M, ANNA) == 100
 
 
-def test_an_order_comes_while_a_report_without_a_merchant_does_not_see_it_yet(desk: Desk) -> None:
-    with Gate(desk, "orders") as gate:
-        coming = desk.first.start(lambda: desk.first.hear(order(M, A, ANNA, 1000)))
-        desk.until_waiting(desk.first)
-        desk.second.hear(report(None, DELIVERED, day(2), order_id=A))
+def test_an_order_comes_while_a_report_without_a_merchant_does_not_see_it_yet(
+    in_process: InProcessEngine,
+) -> None:
+    with Gate(in_process, "orders") as gate:
+        coming = in_process.first.start(lambda: in_process.first.consume(order(M, A, ANNA, 1000)))
+        in_process.until_waiting(in_process.first)
+        in_process.second.consume(report(None, DELIVERED, day(2), order_id=A))
         gate.open()
         coming.ended()
-    desk.second.settle()
-    assert desk.points(M, ANNA) == 100
+    in_process.second.settle()
+    assert in_process.points(M, ANNA) == 100
 
 
 def test_many_at_once_over_few_numbers_never_deadlock_and_come_to_what_one_would_have_made_of_it(
-    desk: Desk,
+    in_process: InProcessEngine,
 ) -> None:
     draw = random.Random(5)
     told = _turmoil(draw)
     for record in told:
-        desk.first.hear(record)
-    desk.first.settle()
-    alone = {member: points for (_, member), points in desk.balances().items() if points}
+        in_process.first.consume(record)
+    in_process.first.settle()
+    alone = {member: points for (_, member), points in in_process.balances().items() if points}
     assert alone
     mirrored = [_of_merchant(record, M, OTHER) for record in told]
     halves: list[list[Record]] = [[], []]
     for record in mirrored + mirrored:
         halves[draw.randrange(2)].append(record)
     over = threading.Event()
-    hands = [desk.hand(name) for name in ("one", "two", "judge", "other judge")]
-    workers = [
-        hand.start(_in_batches(desk, hand.name, half, draw.random()))
-        for hand, half in zip(hands, halves, strict=False)
+    workers = [in_process.worker(name) for name in ("one", "two", "judge", "other judge")]
+    intakes = [
+        worker.start(_in_batches(in_process, worker.name, half, draw.random()))
+        for worker, half in zip(workers, halves, strict=False)
     ]
-    judges = [hand.start(_judging(desk, hand.name, over)) for hand in hands[2:]]
-    for worker in workers:
-        worker.ended()
+    judges = [worker.start(_judging(in_process, worker.name, over)) for worker in workers[2:]]
+    for intake in intakes:
+        intake.ended()
     over.set()
     for judge in judges:
         judge.ended()
-    desk.first.settle()
+    in_process.first.settle()
     together = {
         member: points
-        for (merchant, member), points in desk.balances().items()
+        for (merchant, member), points in in_process.balances().items()
         if merchant == OTHER and points
     }
     assert together == alone
-    assert deadlocks(desk) == 0
+    assert deadlocks(in_process) == 0
 
 
 def _turmoil(draw: random.Random) -> list[Record]:
@@ -214,22 +232,24 @@ def _of_merchant(record: Record, before: str, after: str) -> Record:
     return record._replace(value=(record.value or b"").replace(before.encode(), after.encode()))
 
 
-def _in_batches(desk: Desk, name: str, records: list[Record], seed: float) -> Callable[[], None]:
+def _in_batches(
+    in_process: InProcessEngine, name: str, records: list[Record], seed: float
+) -> Callable[[], None]:
     def hear() -> None:
         draw, left = random.Random(seed), list(records)
         draw.shuffle(left)
         while left:
             size = draw.randrange(1, 12)
-            desk.hand(name).hear(*left[:size])
+            in_process.worker(name).consume(*left[:size])
             left = left[size:]
 
     return hear
 
 
-def _judging(desk: Desk, name: str, over: threading.Event) -> Callable[[], None]:
+def _judging(in_process: InProcessEngine, name: str, over: threading.Event) -> Callable[[], None]:
     def judge() -> None:
         while not over.is_set():
-            desk.hand(name).turn()
+            in_process.worker(name).turn()
             over.wait(0.002)
 
     return judge

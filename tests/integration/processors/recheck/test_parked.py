@@ -7,7 +7,7 @@ import pytest
 
 from schemas.carriers import Meaning
 from store.carriers import codes
-from tests.support.in_process import Desk, report
+from tests.support.in_process import InProcessEngine, report
 from tests.support.parcels import (
     ANNA,
     BEN,
@@ -30,197 +30,231 @@ PARCEL = {"tracking_number": PLAIN}
 @pytest.mark.parametrize("merchant", [{"merchant_id": M}, {}])
 @pytest.mark.parametrize("number", [None, "another number"])
 def test_a_report_that_names_its_order_joins_by_itself(
-    desk: Desk, merchant: dict[str, str], number: str | None
+    in_process: InProcessEngine, merchant: dict[str, str], number: str | None
 ) -> None:
-    desk.hear(order(M, A, ANNA, 1000))
-    desk.hear(report(number, DELIVERED, day(400), order_id=A, **merchant))
-    assert desk.points(M, ANNA) == 100
-    assert desk.rows("SELECT * FROM tracking") == []
-    desk.hear(report(number, DELIVERED, day(400), order_id=A, **merchant))
-    assert desk.counts() == {"applied": 2, "duplicate": 1, "ignored": 0, "parked": 0, "dead": 0}
+    in_process.consume(order(M, A, ANNA, 1000))
+    in_process.consume(report(number, DELIVERED, day(400), order_id=A, **merchant))
+    assert in_process.points(M, ANNA) == 100
+    assert in_process.rows("SELECT * FROM tracking") == []
+    in_process.consume(report(number, DELIVERED, day(400), order_id=A, **merchant))
+    assert in_process.counts() == {
+        "applied": 2,
+        "duplicate": 1,
+        "ignored": 0,
+        "parked": 0,
+        "dead": 0,
+    }
 
 
-def test_a_report_that_names_order_and_merchant_may_come_before_the_order(desk: Desk) -> None:
-    desk.hear(report(None, DELIVERED, day(2), order_id=A, merchant_id=M))
-    assert desk.counts()["applied"] == 1
-    desk.hear(order(M, A, ANNA, 1000))
-    assert desk.points(M, ANNA) == 100
+def test_a_report_that_names_order_and_merchant_may_come_before_the_order(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.consume(report(None, DELIVERED, day(2), order_id=A, merchant_id=M))
+    assert in_process.counts()["applied"] == 1
+    in_process.consume(order(M, A, ANNA, 1000))
+    assert in_process.points(M, ANNA) == 100
 
 
-def test_a_report_that_names_an_order_only_waits_for_it(desk: Desk) -> None:
+def test_a_report_that_names_an_order_only_waits_for_it(in_process: InProcessEngine) -> None:
     early = report(None, DELIVERED, day(2), order_id=A)
-    desk.hear(early, early)
-    desk.hear(early)
-    assert desk.counts() == {"applied": 0, "duplicate": 2, "ignored": 0, "parked": 1, "dead": 0}
-    desk.hear(order(M, B, BEN, 1000))
-    assert desk.value("SELECT count(*) FROM awaiting_order") == 1
-    desk.hear(order(M, A, ANNA, 1000))
-    assert (desk.points(M, ANNA), desk.points(M, BEN)) == (100, 0)
-    assert desk.value("SELECT count(*) FROM awaiting_order") == 0
-    desk.hear(early)
-    assert desk.counts()["duplicate"] == 3
+    in_process.consume(early, early)
+    in_process.consume(early)
+    assert in_process.counts() == {
+        "applied": 0,
+        "duplicate": 2,
+        "ignored": 0,
+        "parked": 1,
+        "dead": 0,
+    }
+    in_process.consume(order(M, B, BEN, 1000))
+    assert in_process.value("SELECT count(*) FROM awaiting_order") == 1
+    in_process.consume(order(M, A, ANNA, 1000))
+    assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (100, 0)
+    assert in_process.value("SELECT count(*) FROM awaiting_order") == 0
+    in_process.consume(early)
+    assert in_process.counts()["duplicate"] == 3
 
 
 @pytest.mark.parametrize("turn", [0, 1])
-def test_a_report_that_names_an_order_only_may_come_in_its_batch(desk: Desk, turn: int) -> None:
+def test_a_report_that_names_an_order_only_may_come_in_its_batch(
+    in_process: InProcessEngine, turn: int
+) -> None:
     both = [report(None, DELIVERED, day(2), order_id=A), order(M, A, ANNA, 1000)]
-    desk.hear(*(both if turn else both[::-1]))
-    assert desk.points(M, ANNA) == 100
-    assert desk.counts()["applied"] == 2
+    in_process.consume(*(both if turn else both[::-1]))
+    assert in_process.points(M, ANNA) == 100
+    assert in_process.counts()["applied"] == 2
 
 
-def test_an_order_id_of_two_merchants_is_ambiguous(desk: Desk) -> None:
-    desk.hear(order(M, A, ANNA, 1000), order(OTHER, A, BEN, 1000))
-    desk.hear(report(None, DELIVERED, day(2), order_id=A))
-    assert (desk.points(M, ANNA), desk.points(OTHER, BEN)) == (0, 0)
-    assert desk.counts()["parked"] == 1
-    desk.hear(report(None, DELIVERED, day(2), order_id=A, merchant_id=OTHER))
-    assert (desk.points(M, ANNA), desk.points(OTHER, BEN)) == (0, 100)
+def test_an_order_id_of_two_merchants_is_ambiguous(in_process: InProcessEngine) -> None:
+    in_process.consume(order(M, A, ANNA, 1000), order(OTHER, A, BEN, 1000))
+    in_process.consume(report(None, DELIVERED, day(2), order_id=A))
+    assert (in_process.points(M, ANNA), in_process.points(OTHER, BEN)) == (0, 0)
+    assert in_process.counts()["parked"] == 1
+    in_process.consume(report(None, DELIVERED, day(2), order_id=A, merchant_id=OTHER))
+    assert (in_process.points(M, ANNA), in_process.points(OTHER, BEN)) == (0, 100)
 
 
-def test_of_several_parcels_only_the_one_with_the_reports_number_is_delivered(desk: Desk) -> None:
-    desk.hear(sold(A))
+def test_of_several_parcels_only_the_one_with_the_reports_number_is_delivered(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.consume(sold(A))
     second = delivery(M, A, "pending")
     value = (second.value or b"").replace(hex_id("delivery", A).encode(), hex_id("second").encode())
     second = second._replace(
         value=value.replace(b'"order_id"', b'"tracking_number":"SECOND","order_id"')
     )
-    desk.hear(second, report(NUMBER, DELIVERED, day(2)))
-    assert desk.points(M, ANNA) == 0
-    desk.hear(report("second", DELIVERED, day(3)))
-    assert desk.points(M, ANNA) == 100
+    in_process.consume(second, report(NUMBER, DELIVERED, day(2)))
+    assert in_process.points(M, ANNA) == 0
+    in_process.consume(report("second", DELIVERED, day(3)))
+    assert in_process.points(M, ANNA) == 100
 
 
 def test_an_unknown_code_is_kept_counted_and_shown_and_speaks_when_an_operator_says_what_it_means(
-    desk: Desk,
+    in_process: InProcessEngine,
 ) -> None:
     strange = {"text": "簽收: Chen 0912345678"}
-    desk.hear(
+    in_process.consume(
         sold(),
         report(NUMBER, "9977", day(2), **strange),
         report("parked", "9977", day(2), **strange),
     )
-    desk.hear(report(NUMBER, "9977", day(2), **strange))
-    assert desk.points(M, ANNA) == 0
-    assert desk.counts() == {"applied": 2, "duplicate": 1, "ignored": 0, "parked": 1, "dead": 0}
-    [unknown] = codes.unknown(desk.first.connection)
+    in_process.consume(report(NUMBER, "9977", day(2), **strange))
+    assert in_process.points(M, ANNA) == 0
+    assert in_process.counts() == {
+        "applied": 2,
+        "duplicate": 1,
+        "ignored": 0,
+        "parked": 1,
+        "dead": 0,
+    }
+    [unknown] = codes.unknown(in_process.first.connection)
     assert unknown[:5] == ("ecpay", "tcat", "9977", "簽收", 2)
     codes.set_code(
-        desk.first.connection,
+        in_process.first.connection,
         ("ecpay", "tcat", "9977"),
         Meaning.DELIVERED,
         "seen in the portal",
         "operator",
     )
-    desk.first.settle()
-    assert desk.points(M, ANNA) == 100
-    assert codes.unknown(desk.first.connection) == []
-    desk.hear(report(NUMBER, "9977", day(2), **strange))
-    assert desk.counts()["duplicate"] == 2
-    desk.hear(sold(B, BEN, number="PARKED"))
-    assert desk.points(M, BEN) == 100
+    in_process.first.settle()
+    assert in_process.points(M, ANNA) == 100
+    assert codes.unknown(in_process.first.connection) == []
+    in_process.consume(report(NUMBER, "9977", day(2), **strange))
+    assert in_process.counts()["duplicate"] == 2
+    in_process.consume(sold(B, BEN, number="PARKED"))
+    assert in_process.points(M, BEN) == 100
 
 
 @pytest.mark.parametrize("how", ["named", "waiting", "taken up", "contested"])
-def test_an_unknown_code_speaks_later_however_its_report_was_joined(desk: Desk, how: str) -> None:
+def test_an_unknown_code_speaks_later_however_its_report_was_joined(
+    in_process: InProcessEngine, how: str
+) -> None:
     merchant = {"merchant_id": M} if how == "named" else {}
     if how == "contested":
-        desk.hear(sold(A), sold(B, BEN), report(NUMBER, "9977", day(2), return_leg=False))
+        in_process.consume(sold(A), sold(B, BEN), report(NUMBER, "9977", day(2), return_leg=False))
     else:
-        desk.hear(report(None, "9977", day(2), order_id=A, **merchant))
+        in_process.consume(report(None, "9977", day(2), order_id=A, **merchant))
     if how == "taken up":
-        desk.hear(order(M, A, ANNA, 1000))
+        in_process.consume(order(M, A, ANNA, 1000))
     codes.set_code(
-        desk.first.connection, ("ecpay", "tcat", "9977"), Meaning.DELIVERED, "", "operator"
+        in_process.first.connection, ("ecpay", "tcat", "9977"), Meaning.DELIVERED, "", "operator"
     )
-    desk.first.settle()
+    in_process.first.settle()
     if how == "contested":
-        desk.hear(sold(B, BEN, number="OTHER", at=day(3)))
+        in_process.consume(sold(B, BEN, number="OTHER", at=day(3)))
     else:
-        desk.hear(order(M, A, ANNA, 1000))
-    assert desk.points(M, ANNA) == 100
+        in_process.consume(order(M, A, ANNA, 1000))
+    assert in_process.points(M, ANNA) == 100
 
 
-def test_an_unknown_code_of_the_return_leg_never_tells_of_a_delivery(desk: Desk) -> None:
-    desk.hear(sold(), report(NUMBER, "9977", day(2), return_leg=True))
+def test_an_unknown_code_of_the_return_leg_never_tells_of_a_delivery(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.consume(sold(), report(NUMBER, "9977", day(2), return_leg=True))
     codes.set_code(
-        desk.first.connection, ("ecpay", "tcat", "9977"), Meaning.DELIVERED, "", "operator"
+        in_process.first.connection, ("ecpay", "tcat", "9977"), Meaning.DELIVERED, "", "operator"
     )
-    desk.first.settle()
-    assert desk.points(M, ANNA) == 0
+    in_process.first.settle()
+    assert in_process.points(M, ANNA) == 0
 
 
-def test_a_code_that_a_release_has_learnt_is_looked_at_again(desk: Desk) -> None:
-    desk.hear(sold(), report(NUMBER, "9977", day(2)))
-    connection = desk.first.connection
+def test_a_code_that_a_release_has_learnt_is_looked_at_again(in_process: InProcessEngine) -> None:
+    in_process.consume(sold(), report(NUMBER, "9977", day(2)))
+    connection = in_process.first.connection
     connection.execute("RESET ROLE")  # what the application itself may not do
     connection.execute("UPDATE unknown_code SET code = '3003'")
     connection.execute("UPDATE unknown_report SET code = '3003'")
     connection.execute("UPDATE word SET word = '3003' WHERE word = '9977'")
     connection.execute("SET ROLE points_app")
-    reader = desk.hand("after the release")
+    reader = in_process.worker("after the release")
     reader.cleanup.ask_for_codes()
     reader.settle()
-    assert desk.points(M, ANNA) == 100
+    assert in_process.points(M, ANNA) == 100
 
 
 def test_more_than_a_thousand_unknown_codes_of_a_service_are_counted_under_one_label(
-    desk: Desk,
+    in_process: InProcessEngine,
 ) -> None:
-    desk.hear(*[report(f"N{n}", f"X{n}", day(2)) for n in range(1100)])
-    desk.hear(*[report(f"N{n}", f"X{n}", day(3)) for n in range(1100)])
-    counts = {row.code: row.reports for row in codes.unknown(desk.first.connection)}
+    in_process.consume(*[report(f"N{n}", f"X{n}", day(2)) for n in range(1100)])
+    in_process.consume(*[report(f"N{n}", f"X{n}", day(3)) for n in range(1100)])
+    counts = {row.code: row.reports for row in codes.unknown(in_process.first.connection)}
     assert len(counts) == 1001
     assert counts["(others)"] == 200
     assert counts["X0"] == 2
-    assert desk.counts()["parked"] == 2200
+    assert in_process.counts()["parked"] == 2200
 
 
-def test_carriers_that_nobody_knows_are_no_poison_and_make_no_endless_list(desk: Desk) -> None:
-    desk.hear(
+def test_carriers_that_nobody_knows_are_no_poison_and_make_no_endless_list(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.consume(
         *[report(f"N{n}", "1", day(2), carrier=f"carrier {n}", service="s") for n in range(1050)]
     )
-    assert desk.counts()["parked"] == 1050
-    assert desk.value("SELECT count(*) FROM unknown_code") == 1001
-    assert desk.value("SELECT reports FROM unknown_code WHERE carrier = '(others)'") == 50
+    assert in_process.counts()["parked"] == 1050
+    assert in_process.value("SELECT count(*) FROM unknown_code") == 1001
+    assert in_process.value("SELECT reports FROM unknown_code WHERE carrier = '(others)'") == 50
 
 
-def test_parked_reports_are_forgotten_after_180_days_and_counted(desk: Desk) -> None:
+def test_parked_reports_are_forgotten_after_180_days_and_counted(
+    in_process: InProcessEngine,
+) -> None:
     lonely = [
         report("LONELY", DELIVERED, day(2)),
         report("LONELY", "9977", day(3)),
         report(None, "9977", day(2), order_id=B),
     ]
-    desk.hear(sold(), report(NUMBER, DELIVERED, day(2)), *lonely)
-    desk.move_clock(179.9 * 86_400)
-    assert desk.first.cleanup.purge() == 0
-    desk.move_clock(180.1 * 86_400)
-    assert desk.first.cleanup.purge() == 3
-    assert desk.rows("SELECT kind, reports FROM purged_report ORDER BY kind") == [
+    in_process.consume(sold(), report(NUMBER, DELIVERED, day(2)), *lonely)
+    in_process.move_clock(179.9 * 86_400)
+    assert in_process.first.cleanup.purge() == 0
+    in_process.move_clock(180.1 * 86_400)
+    assert in_process.first.cleanup.purge() == 3
+    assert in_process.rows("SELECT kind, reports FROM purged_report ORDER BY kind") == [
         ("awaiting_order", 1),
         ("unmatched", 2),
     ]
-    assert desk.rows("SELECT number FROM tracking") == [(PLAIN.encode(),)]
-    assert desk.rows("SELECT * FROM unknown_report") == []
-    assert desk.first.cleanup.purge() == 0
-    desk.hear(sold(B, BEN, number="LONELY"))
-    assert desk.points(M, BEN) == 0
+    assert in_process.rows("SELECT number FROM tracking") == [(PLAIN.encode(),)]
+    assert in_process.rows("SELECT * FROM unknown_report") == []
+    assert in_process.first.cleanup.purge() == 0
+    in_process.consume(sold(B, BEN, number="LONELY"))
+    assert in_process.points(M, BEN) == 0
 
 
-def test_a_number_heard_of_again_keeps_its_younger_reports(desk: Desk) -> None:
+def test_a_number_heard_of_again_keeps_its_younger_reports(in_process: InProcessEngine) -> None:
     now = datetime.now(UTC)
-    desk.hear(report("LONELY", IN_TRANSIT, now - timedelta(days=1)))
-    desk.move_clock(100 * 86_400)
-    desk.hear(report("LONELY", DELIVERED, now + timedelta(days=100)))
-    desk.move_clock(185 * 86_400)
-    assert desk.first.cleanup.purge() == 1
-    assert desk.first.cleanup.purge() == 0
+    in_process.consume(report("LONELY", IN_TRANSIT, now - timedelta(days=1)))
+    in_process.move_clock(100 * 86_400)
+    in_process.consume(report("LONELY", DELIVERED, now + timedelta(days=100)))
+    in_process.move_clock(185 * 86_400)
+    assert in_process.first.cleanup.purge() == 1
+    assert in_process.first.cleanup.purge() == 0
     created = {"created_at": (now + timedelta(days=99)).isoformat()}
-    desk.hear(sold(number="LONELY", at=now + timedelta(days=101), extra=created))
-    assert desk.points(M, ANNA) == 100
+    in_process.consume(sold(number="LONELY", at=now + timedelta(days=101), extra=created))
+    assert in_process.points(M, ANNA) == 100
 
 
-def test_whatever_lies_a_day_ahead_is_poison_in_its_own_dead_letter_topic(desk: Desk) -> None:
+def test_whatever_lies_a_day_ahead_is_poison_in_its_own_dead_letter_topic(
+    in_process: InProcessEngine,
+) -> None:
     soon, late = (datetime.now(UTC) + timedelta(hours=hours) for hours in (23, 25))
     customer = {"id": ANNA, "registered_at": day(-9).isoformat()}
     told = []
@@ -232,10 +266,10 @@ def test_whatever_lies_a_day_ahead_is_poison_in_its_own_dead_letter_topic(desk: 
             sold(at=at),
             Record("customers", None, orjson.dumps(envelope("customer/update", M, resource, at))),
         ]
-    desk.hear(*told)
-    counts = desk.counts()
+    in_process.consume(*told)
+    counts = in_process.counts()
     assert (counts["dead"], counts["ignored"]) == (4, 0)
-    reasons = desk.rows(
+    reasons = in_process.rows(
         "SELECT topic, reason, count(*)::int FROM quarantine GROUP BY 1, 2 ORDER BY 1"
     )
     assert reasons == [
@@ -243,43 +277,55 @@ def test_whatever_lies_a_day_ahead_is_poison_in_its_own_dead_letter_topic(desk: 
         ("commerce.deliveries.v1", "future_version", 2),
         ("commerce.orders.v1", "future_version", 1),
     ]
-    kinds = desk.rows(
+    kinds = in_process.rows(
         "SELECT kind, count(*)::int FROM outbox WHERE kind BETWEEN 3 AND 6 GROUP BY 1 ORDER BY 1"
     )
     assert kinds == [(3, 1), (4, 2), (5, 1)]
-    desk.check_counts(8)
+    in_process.check_counts(8)
 
 
-def test_customers_are_heard_and_poison_among_them_goes_to_their_dead_letters(desk: Desk) -> None:
-    desk.hear(order(M, A, ANNA, 1000, delivery="arrived"))
-    assert desk.points(M, ANNA) == 100
+def test_customers_are_heard_and_poison_among_them_goes_to_their_dead_letters(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.consume(order(M, A, ANNA, 1000, delivery="arrived"))
+    assert in_process.points(M, ANNA) == 100
     resource = {"id": ANNA, "registered_at": day(1).isoformat(), "updated_at": day(1).isoformat()}
     value = orjson.dumps(envelope("customer/update", M, resource, day(1)))
-    desk.hear(
+    in_process.consume(
         Record("customers", None, value),
         Record("customers", None, b"{}"),
         Record("customers", None, None),
     )
-    assert desk.points(M, ANNA) == 0
-    assert desk.counts() == {"applied": 2, "duplicate": 0, "ignored": 1, "parked": 0, "dead": 1}
-    assert desk.value("SELECT count(*) FROM outbox WHERE kind = 5") == 1
+    assert in_process.points(M, ANNA) == 0
+    assert in_process.counts() == {
+        "applied": 2,
+        "duplicate": 0,
+        "ignored": 1,
+        "parked": 0,
+        "dead": 1,
+    }
+    assert in_process.value("SELECT count(*) FROM outbox WHERE kind = 5") == 1
 
 
-def test_a_number_keeps_no_more_than_500_reports_and_counts_the_others(desk: Desk) -> None:
+def test_a_number_keeps_no_more_than_500_reports_and_counts_the_others(
+    in_process: InProcessEngine,
+) -> None:
     at = [day(n / 1000) for n in range(520)]
-    desk.hear(sold(), *[report(NUMBER, IN_TRANSIT, moment) for moment in at])
-    assert desk.value("SELECT octet_length(reports) FROM tracking") == 500 * 22
-    desk.hear(report(NUMBER, DELIVERED, day(0.0001)))
-    assert desk.points(M, ANNA) == 100
-    desk.hear(report(NUMBER, IN_TRANSIT, day(0.00001)))
-    assert desk.rows("SELECT reason, records::int FROM ignored_reason") == [("too_many_reports", 1)]
-    desk.check_counts(523)
+    in_process.consume(sold(), *[report(NUMBER, IN_TRANSIT, moment) for moment in at])
+    assert in_process.value("SELECT octet_length(reports) FROM tracking") == 500 * 22
+    in_process.consume(report(NUMBER, DELIVERED, day(0.0001)))
+    assert in_process.points(M, ANNA) == 100
+    in_process.consume(report(NUMBER, IN_TRANSIT, day(0.00001)))
+    assert in_process.rows("SELECT reason, records::int FROM ignored_reason") == [
+        ("too_many_reports", 1)
+    ]
+    in_process.check_counts(523)
 
 
-def test_the_view_shows_tracking_numbers(desk: Desk) -> None:
-    desk.hear(sold(), report(NUMBER, DELIVERED, day(2)), sold(B, BEN, number=None))
+def test_the_view_shows_tracking_numbers(in_process: InProcessEngine) -> None:
+    in_process.consume(sold(), report(NUMBER, DELIVERED, day(2)), sold(B, BEN, number=None))
     shown = (
         "SELECT order_id, tracking_number, delivery_tracking_number, has_carrier_reports "
         "FROM orders_shown ORDER BY 2"
     )
-    assert desk.rows(shown) == [(A, PLAIN, None, True), (B, None, None, False)]
+    assert in_process.rows(shown) == [(A, PLAIN, None, True), (B, None, None, False)]

@@ -50,8 +50,8 @@ def shop(postgres: Databases) -> Iterator[Shop]:
 def test_a_member_with_thousands_of_orders_is_worked_off_in_pages_and_a_crash_goes_on(
     shop: Shop,
 ) -> None:
-    shop.hear(*[bought(n) for n in range(1700)])
-    shop.hear(NO_MEMBER)
+    shop.consume(*[bought(n) for n in range(1700)])
+    shop.consume(NO_MEMBER)
     turned = [shop.recheck.recheck_orders() for _ in range(2)]
     assert [one.tally.claimed for one in turned] == [500, 500]
     assert shop.points() == 70_000
@@ -72,8 +72,8 @@ def test_a_worker_killed_in_the_middle_of_a_page_is_replaced_and_nothing_happens
     shop = Shop(engine.database_url)
     shop.settings(settings(earn=DUE, entitlement=APP))
     shop.work_off()
-    shop.hear(*[bought(n) for n in range(1200)])
-    shop.hear(NO_MEMBER)
+    shop.consume(*[bought(n) for n in range(1200)])
+    shop.consume(NO_MEMBER)
     assert shop.recheck.recheck_orders().tally.claimed == 500
     stuck = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ledger'::regclass"
     with psycopg.connect(engine.database_url) as stopper:
@@ -91,14 +91,14 @@ def test_a_worker_killed_in_the_middle_of_a_page_is_replaced_and_nothing_happens
 
 def test_many_members_are_looked_up_at_once_and_each_gets_his_own(shop: Shop) -> None:
     members = [some_id(f"member {n}") for n in range(60)]
-    shop.hear(
+    shop.consume(
         *[
             bought(100 * i + n, member=member)
             for i, member in enumerate(members)
             for n in range(i % 5)
         ]
     )
-    shop.hear(
+    shop.consume(
         *[
             envelope("user/update", {"id": m, "is_member": False, "updated_at": day("12-02")})
             for m in members[::2]
@@ -110,10 +110,10 @@ def test_many_members_are_looked_up_at_once_and_each_gets_his_own(shop: Shop) ->
 
 
 def test_no_kind_waits_for_anothers_thousands(shop: Shop) -> None:
-    shop.hear(*[bought(n, member=some_id("other")) for n in range(1200)], bought(5000))
+    shop.consume(*[bought(n, member=some_id("other")) for n in range(1200)], bought(5000))
     gone = {"application_id": APPLICATION, "deleted_at": day("11-01"), "updated_at": day("11-01")}
-    shop.hear(envelope("application/uninstall", gone))
-    shop.hear(NO_MEMBER)
+    shop.consume(envelope("application/uninstall", gone))
+    shop.consume(NO_MEMBER)
     turned = [shop.recheck.recheck_orders() for _ in range(2)]
     assert [one.rows for one in turned] == [1, 1]
     assert shop.points() == 0
@@ -123,8 +123,8 @@ def test_no_kind_waits_for_anothers_thousands(shop: Shop) -> None:
 
 
 def test_two_workers_never_have_the_same_row(shop: Shop) -> None:
-    shop.hear(bought(1))
-    shop.hear(NO_MEMBER)
+    shop.consume(bought(1))
+    shop.consume(NO_MEMBER)
     with psycopg.connect(shop.url) as other:
         other.execute("SELECT FROM recheck FOR UPDATE")
         assert shop.recheck.recheck_orders().rows == 0
@@ -133,7 +133,7 @@ def test_two_workers_never_have_the_same_row(shop: Shop) -> None:
 
 
 def test_a_page_of_a_merchants_orders_looks_at_so_many_and_no_more(shop: Shop) -> None:
-    shop.hear(*[bought(n, created=day(f"11-{10 + n}")) for n in range(10)])
+    shop.consume(*[bought(n, created=day(f"11-{10 + n}")) for n in range(10)])
     wanted = {pack_id(some_id(f"order {n}")) for n in (4, 5, 6)}
     found: list[bytes] = []
     with shop.connection.transaction():
@@ -190,7 +190,7 @@ def test_an_order_of_which_nothing_is_known_is_no_trouble(shop: Shop) -> None:
 
 
 def test_rows_restored_from_another_servers_backup_are_worked_off(shop: Shop) -> None:
-    shop.hear(bought(1))
+    shop.consume(bought(1))
     query = (
         "INSERT INTO recheck (kind, merchant_no, key, xid) "
         "SELECT 1, 1, $1, x::text::xid8 FROM unnest($2::bigint[]) x"

@@ -48,11 +48,11 @@ def _two_versions(shop: Shop) -> None:
 
 
 def _split(batch: Batch) -> object:
-    return batch.hear(order(created=day("11-29 09:00"), parent_order_id=PARENT, **GRANTED))
+    return batch.consume(order(created=day("11-29 09:00"), parent_order_id=PARENT, **GRANTED))
 
 
 def _bought(batch: Batch) -> object:
-    return batch.hear(order(**GRANTED))
+    return batch.consume(order(**GRANTED))
 
 
 REGISTERED_LATER = envelope(
@@ -65,15 +65,15 @@ UNINSTALLED = envelope(
 )
 PAIRS = {
     "customer": Pair(
-        _settings, lambda b: b.hear(REGISTERED_LATER), _bought, lambda s: s.points() == 0
+        _settings, lambda b: b.consume(REGISTERED_LATER), _bought, lambda s: s.points() == 0
     ),
     "application": Pair(
-        _settings, lambda b: b.hear(UNINSTALLED), _bought, lambda s: s.points() == 0
+        _settings, lambda b: b.consume(UNINSTALLED), _bought, lambda s: s.points() == 0
     ),
     # The child's own creation lies in the second version's time, its parent's in the first one's.
     "parent": Pair(
         _two_versions,
-        lambda b: b.hear(order(order_id=PARENT, member=None)),
+        lambda b: b.consume(order(order_id=PARENT, member=None)),
         _split,
         lambda s: (s.bound(ORDER), s.points()) == (1, 100),
         order_asks=True,
@@ -170,7 +170,7 @@ def test_a_transaction_without_a_part_in_it_is_waited_for_and_then_forgotten(sho
     shop.work_off()
     bystander = shop.batch()
     bystander.begin()
-    shop.hear(REGISTERED_LATER)
+    shop.consume(REGISTERED_LATER)
     assert shop.recheck.recheck_orders().waiting
     assert (shop.work_off(), shop.queued()) == (0, 1)
     bystander.commit()
@@ -182,7 +182,7 @@ def test_whoever_begins_after_the_mark_is_not_waited_for(shop: Shop) -> None:
     shop.work_off()
     before = shop.batch()
     before.begin()
-    shop.hear(REGISTERED_LATER)
+    shop.consume(REGISTERED_LATER)
     assert shop.recheck.recheck_orders().waiting
     late = shop.batch()
     late.begin()

@@ -32,18 +32,18 @@ def test_events_leave_in_their_order_however_many_they_are(connection: Database)
     with transaction(connection) as cursor:
         outbox.add_events(cursor, events)
         rows = outbox.head(cursor, [0, 1, 2, 3], len(events))
-    found: defaultdict[int, list[bytes]] = defaultdict(list)
+    sent: defaultdict[int, list[bytes]] = defaultdict(list)
     for shard, _, kind, key, value, headers in rows:
         assert (kind, key, headers) == (OutboxKind.CHANGED, None, None)
-        found[shard] += [one for one, _ in outbox.events_of(value, headers)]
-    assert found == {shard: [e.value for e in events if e.shard == shard] for shard in range(3)}
+        sent[shard] += [event for event, _ in outbox.events_of(value, headers)]
+    assert sent == {shard: [e.value for e in events if e.shard == shard] for shard in range(3)}
 
 
 def test_each_event_keeps_its_own_trace(connection: Database) -> None:
     with transaction(connection) as cursor:
         outbox.add_events(cursor, [Event(1, b"{}"), Event(1, b"[]", TRACE), Event(1, b"1", b"")])
         ((_, _, _, _, value, headers),) = outbox.head(cursor, [1], 1)
-    traced = [(one, list(more)) for one, more in outbox.events_of(value, headers)]
+    traced = [(event, list(more)) for event, more in outbox.events_of(value, headers)]
     assert traced == [
         (b"{}", []),
         (b"[]", [("traceparent", TRACE)]),

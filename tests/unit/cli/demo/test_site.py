@@ -19,12 +19,12 @@ def test_topics_and_group_are_the_samples_own_whatever_the_environment_names(
         "PATH": "/bin",
     }
     environment = environment_of("here:1", URL, "demo.x.", named)
-    found = Site(environment, URL, "db", "demo.x.", tmp_path).configuration()
-    names = found.topics.model_dump().values()
+    configuration = Site(environment, URL, "db", "demo.x.", tmp_path).configuration()
+    names = configuration.topics.model_dump().values()
     assert [name for name in names if not name.startswith("demo.x.")] == []
-    assert found.kafka.group_id == "demo.x.points"
-    assert found.database.owner_url is None
-    assert found.application_id == APPLICATION_ID
+    assert configuration.kafka.group_id == "demo.x.points"
+    assert configuration.database.owner_url is None
+    assert configuration.application_id == APPLICATION_ID
 
 
 def test_the_way_to_log_in_to_kafka_is_passed_on(tmp_path: Path) -> None:
@@ -33,6 +33,11 @@ def test_the_way_to_log_in_to_kafka_is_passed_on(tmp_path: Path) -> None:
         "POINTS_KAFKA__SASL_MECHANISM": "PLAIN",
         "POINTS_KAFKA__BOOTSTRAP_SERVERS": "old",
     }
-    found = Site(environment_of("here:1", URL, "", named), URL, "db", "", tmp_path).configuration()
-    assert (found.kafka.security_protocol, found.kafka.bootstrap_servers) == ("SASL_SSL", "here:1")
-    assert found.topics.orders == "commerce.orders.v1"
+    configuration = Site(
+        environment_of("here:1", URL, "", named), URL, "db", "", tmp_path
+    ).configuration()
+    assert (configuration.kafka.security_protocol, configuration.kafka.bootstrap_servers) == (
+        "SASL_SSL",
+        "here:1",
+    )
+    assert configuration.topics.orders == "commerce.orders.v1"

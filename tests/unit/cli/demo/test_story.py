@@ -26,7 +26,7 @@ def story() -> Story:
 
 def test_ids_look_like_upstreams(story: Story) -> None:
     ids = [s.id for s in story.shops] + [m.id for m in story.members] + [o.id for o in story.orders]
-    assert [one for one in ids if not HEX_ID.fullmatch(one)] == []
+    assert [name for name in ids if not HEX_ID.fullmatch(name)] == []
     assert len(set(ids)) == len(ids)
 
 
@@ -79,7 +79,7 @@ def test_the_carriers_codes_stand_in_the_tables_but_those_that_are_meant_to_be_n
     story: Story,
 ) -> None:
     codes = CodeTable()
-    said = [
+    decoded = [
         (
             r["carrier"],
             r["service"],
@@ -89,7 +89,7 @@ def test_the_carriers_codes_stand_in_the_tables_but_those_that_are_meant_to_be_n
     ]
     unknown = {
         f"{carrier} {service} {code}"
-        for carrier, service, (meaning, code) in said
+        for carrier, service, (meaning, code) in decoded
         if meaning is Meaning.UNKNOWN
     }
     learnt = {
@@ -98,7 +98,7 @@ def test_the_carriers_codes_stand_in_the_tables_but_those_that_are_meant_to_be_n
         if step.command[:2] == ("carriers", "set")
     }
     assert unknown == {*story.unknown, *learnt}
-    meant = {meaning for _, _, (meaning, _) in said}
+    meant = {meaning for _, _, (meaning, _) in decoded}
     assert {
         Meaning.AT_PICKUP_POINT,
         Meaning.COLLECTED,
@@ -139,13 +139,13 @@ def test_a_split_child_names_its_parent_and_no_other_order_does(story: Story) ->
 
 def test_the_second_parcel_is_another_one(story: Story) -> None:
     order = next(order for order in story.orders if order.key == "parcels")
-    said = [
+    records = [
         orjson.loads(record.value)["resource"]
         for step in story.steps
         for record in step.records
         if record.key == order.id
     ]
-    own, other = said
+    own, other = records
     assert other["order_id"] == order.id
     assert other["id"] != own["order_delivery"]["id"]
     assert [
@@ -169,10 +169,10 @@ def test_money_is_written_in_minor_units_of_its_currency(story: Story) -> None:
 
 
 def test_orders_carry_made_up_personal_data(story: Story) -> None:
-    said = b"".join(record.value for step in story.steps for record in step.records).decode()
+    everything = b"".join(record.value for step in story.steps for record in step.records).decode()
     for member in story.members:
-        assert member.name in said
-        assert member.phone in said
+        assert member.name in everything
+        assert member.phone in everything
         assert member.email.endswith(".invalid")
 
 

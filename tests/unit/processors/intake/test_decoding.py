@@ -15,6 +15,7 @@ from processors.runtime.kafka.feed import Record
 from rules.order.trail import Version
 from schemas.packing import pack_id
 from schemas.upstream.envelope import RecordKind, Unreadable
+from tests.support.in_memory import NOWHERE, FakeMessage, at
 from tests.support.order_facts import (
     MEMBER,
     MERCHANT,
@@ -30,7 +31,6 @@ from tests.support.order_facts import (
     returned,
     some_id,
 )
-from tests.support.sample_events import NOWHERE, Heard, at
 
 RECEIVED = 1_733_000_000_000_000
 TS = 1_733_000_000_123_456_789
@@ -44,7 +44,7 @@ _Kind = TypeVar("_Kind", OrderEvent, CarrierReportEvent, CustomerEvent, AppInsta
 def heard(event: Event | bytes | None, likely: RecordKind = "order") -> Any:
     """What the record says, or why it says nothing."""
     value: Any = bytes_of(event) if isinstance(event, dict) else event
-    message: Any = Heard(value, RECEIVED)
+    message: Any = FakeMessage(value, RECEIVED)
     return decode(Record(NOWHERE, 0, message), likely)
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from processors.intake.decoding import LONGEST_TEXT, CarrierReportEvent, OrderEvent
 from schemas.packing import pack_id
 from schemas.upstream.envelope import RecordKind, Unreadable
+from tests.support.in_memory import at
 from tests.support.order_facts import MERCHANT, ORDER, Event, Json, day, delivery
-from tests.support.sample_events import at
 from tests.unit.processors.intake.test_decoding import LIKELY, heard, refused, told
 
 AT_STORE: Event = {

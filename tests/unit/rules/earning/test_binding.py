@@ -8,8 +8,8 @@ from rules.earning.binding import VersionInForce, bound_as_parent, bound_version
 from rules.earning.entitlement import Installs, feature_in_force
 from rules.order.facts import NOTHING_IN_FORCE, UNSEEN
 from schemas.settings import BoundRules, compile_settings, load_settings
+from tests.support.in_memory import InMemoryEngine, at
 from tests.support.order_facts import Json, bytes_of, day, delivery, order, parcel, settings
-from tests.support.sample_events import World, at
 from tests.support.story import bound_rules, delivered, moment, story
 
 ARRIVED: Json = {
@@ -50,79 +50,79 @@ def test_only_versions_known_at_the_first_word_bind_or_else_the_first_ones(
 
 
 def test_the_creation_counts_not_when_the_order_was_heard_of() -> None:
-    world = World()
-    world.apply(settings(effective=day("11-01"), earn=ONE_POINT))
-    world.apply(settings(effective=day("11-30"), earn=THREE_POINTS))
-    world.hear(order(created=day("11-29"), **ARRIVED), when=day("12-05"))
-    assert world.points() == 100
+    engine = InMemoryEngine()
+    engine.apply(settings(effective=day("11-01"), earn=ONE_POINT))
+    engine.apply(settings(effective=day("11-30"), earn=THREE_POINTS))
+    engine.consume(order(created=day("11-29"), **ARRIVED), when=day("12-05"))
+    assert engine.points() == 100
 
 
 def test_what_is_applied_later_changes_no_known_order_even_when_it_reaches_back() -> None:
-    world = World()
-    world.apply(settings(effective=day("11-01"), earn=ONE_POINT))
-    world.hear(order(created=day("11-29")), when=day("11-29"))
-    world.apply(settings(effective=day("11-15"), earn=THREE_POINTS))
-    world.hear(
+    engine = InMemoryEngine()
+    engine.apply(settings(effective=day("11-01"), earn=ONE_POINT))
+    engine.consume(order(created=day("11-29")), when=day("11-29"))
+    engine.apply(settings(effective=day("11-15"), earn=THREE_POINTS))
+    engine.consume(
         order(created=day("11-29"), updated=day("12-01 16:00"), **ARRIVED), when=day("12-02")
     )
-    assert world.points() == 100
-    world.hear(
+    assert engine.points() == 100
+    engine.consume(
         order(order_id="6633a7d1c95e4b0012f7a1b9", created=day("11-29"), **ARRIVED),
         when=day("12-03"),
     )
-    assert world.points() == 400
+    assert engine.points() == 400
 
 
 @pytest.mark.parametrize("off", [{"enabled": False}, {"entitlement": {"plan": "basic"}}])
 def test_switching_the_feature_off_or_uninstalling_leaves_bound_orders_as_they_are(
     off: dict[str, Any],
 ) -> None:
-    world = World()
-    world.apply(settings(effective=day("11-01")))
-    world.hear(order(created=day("11-29")), when=day("11-29"))
-    world.apply(settings(effective=day("11-30"), **off))
-    world.hear(delivery("arrived", day("12-01 15:00")), when=day("12-01 15:00"))
-    world.until(day("12-04"))
-    assert world.points() == 100
+    engine = InMemoryEngine()
+    engine.apply(settings(effective=day("11-01")))
+    engine.consume(order(created=day("11-29")), when=day("11-29"))
+    engine.apply(settings(effective=day("11-30"), **off))
+    engine.consume(delivery("arrived", day("12-01 15:00")), when=day("12-01 15:00"))
+    engine.until(day("12-04"))
+    assert engine.points() == 100
 
 
 def test_nothing_in_force_at_the_creation_earns_nothing_and_stays_so() -> None:
-    world = World()
-    world.apply(settings(effective=day("11-30")))
-    world.hear(order(created=day("11-29"), **ARRIVED), when=day("12-10"))
-    assert (world.explain().state, world.explain().reason) == ("none", "no_settings_in_force")
-    world.apply(settings(effective=day("12-05"), earn=THREE_POINTS))
-    world.hear(order(created=day("11-29"), updated=day("12-11"), **ARRIVED), when=day("12-11"))
-    assert world.points() == 0
+    engine = InMemoryEngine()
+    engine.apply(settings(effective=day("11-30")))
+    engine.consume(order(created=day("11-29"), **ARRIVED), when=day("12-10"))
+    assert (engine.explain().state, engine.explain().reason) == ("none", "no_settings_in_force")
+    engine.apply(settings(effective=day("12-05"), earn=THREE_POINTS))
+    engine.consume(order(created=day("11-29"), updated=day("12-11"), **ARRIVED), when=day("12-11"))
+    assert engine.points() == 0
 
 
 def test_an_order_heard_of_before_its_merchant_had_settings_binds_to_the_first_ones() -> None:
-    world = World()
-    world.hear(order(created=day("11-29"), **ARRIVED), when=day("12-02"))
-    assert world.explain().reason == "no_settings_yet"
-    world.apply(settings(effective=day("11-01"), earn=ONE_POINT))
-    assert world.points() == 100
-    world.apply(settings(effective=day("11-15"), earn=THREE_POINTS))
-    world.hear(order(created=day("11-29"), updated=day("12-03"), **ARRIVED))
-    assert world.points() == 100
+    engine = InMemoryEngine()
+    engine.consume(order(created=day("11-29"), **ARRIVED), when=day("12-02"))
+    assert engine.explain().reason == "no_settings_yet"
+    engine.apply(settings(effective=day("11-01"), earn=ONE_POINT))
+    assert engine.points() == 100
+    engine.apply(settings(effective=day("11-15"), earn=THREE_POINTS))
+    engine.consume(order(created=day("11-29"), updated=day("12-03"), **ARRIVED))
+    assert engine.points() == 100
 
 
 def test_first_settings_that_were_not_yet_in_force_bind_nothing() -> None:
-    world = World()
-    world.hear(order(created=day("11-29"), **ARRIVED), when=day("12-02"))
-    world.apply(settings(effective=day("12-01")))
-    assert (world.points(), world.explain().reason) == (0, "no_settings_in_force")
+    engine = InMemoryEngine()
+    engine.consume(order(created=day("11-29"), **ARRIVED), when=day("12-02"))
+    engine.apply(settings(effective=day("12-01")))
+    assert (engine.points(), engine.explain().reason) == (0, "no_settings_in_force")
 
 
 def test_a_delivery_heard_before_its_order_waits_for_it() -> None:
-    world = World()
-    world.apply(settings(earn=ONE_POINT))
-    world.hear(
+    engine = InMemoryEngine()
+    engine.apply(settings(earn=ONE_POINT))
+    engine.consume(
         delivery("arrived", day("12-01 15:00"), arrived_at=day("12-01 15:00")), when=day("12-02")
     )
-    assert (world.points(), world.explain().state) == (0, "none")
-    world.hear(order())
-    assert world.points() == 100
+    assert (engine.points(), engine.explain().state) == (0, "none")
+    engine.consume(order())
+    assert engine.points() == 100
 
 
 def rules_of(*, enabled: bool = True, **entitlement: Json) -> BoundRules:
@@ -177,48 +177,52 @@ def test_of_settings_and_application_events_the_newer_at_the_creation_speaks(
 
 
 def test_an_uninstall_heard_late_takes_back_what_was_granted_to_later_orders() -> None:
-    world = World()
-    world.apply(settings(entitlement={"plan": "enterprise", "app_installed": True}, earn=ONE_POINT))
-    world.hear(order(created=day("11-29"), **ARRIVED), when=day("12-02"))
-    assert world.points() == 100
-    world.installed(day("11-28"), installed=False)
-    assert (world.points(), world.explain().reason) == (0, "feature_off")
-    world.installed(day("11-28 12:00"), installed=True)
-    assert world.points() == 100
+    engine = InMemoryEngine()
+    engine.apply(
+        settings(entitlement={"plan": "enterprise", "app_installed": True}, earn=ONE_POINT)
+    )
+    engine.consume(order(created=day("11-29"), **ARRIVED), when=day("12-02"))
+    assert engine.points() == 100
+    engine.installed(day("11-28"), installed=False)
+    assert (engine.points(), engine.explain().reason) == (0, "feature_off")
+    engine.installed(day("11-28 12:00"), installed=True)
+    assert engine.points() == 100
 
 
 def test_uninstalling_after_the_order_was_made_changes_nothing_for_it() -> None:
-    world = World()
-    world.apply(settings(entitlement={"plan": "enterprise", "app_installed": True}))
-    world.hear(order(created=day("11-29")), when=day("11-29"))
-    world.installed(day("11-30"), installed=False)
-    world.hear(delivery("arrived", day("12-01 15:00")), when=day("12-01 15:00"))
-    world.until(day("12-04"))
-    assert world.points() == 100
-    world.hear(
+    engine = InMemoryEngine()
+    engine.apply(settings(entitlement={"plan": "enterprise", "app_installed": True}))
+    engine.consume(order(created=day("11-29")), when=day("11-29"))
+    engine.installed(day("11-30"), installed=False)
+    engine.consume(delivery("arrived", day("12-01 15:00")), when=day("12-01 15:00"))
+    engine.until(day("12-04"))
+    assert engine.points() == 100
+    engine.consume(
         order(order_id="6633a7d1c95e4b0012f7a1b9", created=day("12-01"), **ARRIVED),
         when=day("12-05"),
     )
-    assert world.points() == 100
+    assert engine.points() == 100
 
 
 def test_the_module_needs_no_app() -> None:
-    world = World()
-    world.apply(settings(entitlement={"plan": "basic", "modules": ["crm_credits"]}, earn=ONE_POINT))
-    world.installed(day("11-28"), installed=False)
-    world.hear(order(**ARRIVED), when=day("12-02"))
-    assert world.points() == 100
+    engine = InMemoryEngine()
+    engine.apply(
+        settings(entitlement={"plan": "basic", "modules": ["crm_credits"]}, earn=ONE_POINT)
+    )
+    engine.installed(day("11-28"), installed=False)
+    engine.consume(order(**ARRIVED), when=day("12-02"))
+    assert engine.points() == 100
 
 
 def test_settings_applied_after_an_orders_first_record_do_not_bind_it_even_if_of_its_parcel() -> (
     None
 ):
-    world = World()
-    world.apply(settings(effective=day("11-01"), earn=ONE_POINT))
-    world.hear(delivery("arrived", day("12-01")), when=day("12-02"))
-    world.apply(settings(effective=day("11-15"), earn=THREE_POINTS))
-    world.hear(order(created=day("11-29")), when=day("12-03"))
-    assert world.points() == 100
+    engine = InMemoryEngine()
+    engine.apply(settings(effective=day("11-01"), earn=ONE_POINT))
+    engine.consume(delivery("arrived", day("12-01")), when=day("12-02"))
+    engine.apply(settings(effective=day("11-15"), earn=THREE_POINTS))
+    engine.consume(order(created=day("11-29")), when=day("12-03"))
+    assert engine.points() == 100
 
 
 # --- split orders

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.in_memory import InMemoryEngine
 from tests.support.order_facts import (
     MEMBER,
     OTHER_MEMBER,
@@ -15,7 +16,6 @@ from tests.support.order_facts import (
     returned,
     settings,
 )
-from tests.support.sample_events import World
 
 TIER = "6540c62d2ee23a0020bd897a"
 ARRIVED: Json = {
@@ -25,18 +25,18 @@ ARRIVED: Json = {
 }
 
 
-def world(**earn: Json) -> World:
+def engine(**earn: Json) -> InMemoryEngine:
     """A merchant who grants at once."""
-    made = World()
+    made = InMemoryEngine()
     made.apply(settings(earn={"pending_days": 0} | earn))
     made.until(day("12-02"))
     return made
 
 
-def points_of(made: World | None = None, **fields: Json) -> int:
+def points_of(made: InMemoryEngine | None = None, **fields: Json) -> int:
     """What an order delivered yesterday brings its member."""
-    made = made or world()
-    made.hear(order(**ARRIVED | fields))
+    made = made or engine()
+    made.consume(order(**ARRIVED | fields))
     return made.points()
 
 
@@ -51,18 +51,18 @@ def test_ten_dollars_are_a_point_and_what_is_under_a_unit_is_nothing(
 
 def test_several_points_per_unit_multiply_whole_units_only() -> None:
     rules = [{"unit_price": 30, "points_per_unit": 7, "membership_tier_id": None}]
-    assert points_of(world(rules=rules), subtotal=119) == 21
+    assert points_of(engine(rules=rules), subtotal=119) == 21
 
 
 def test_a_unit_price_is_in_major_units_and_amounts_are_in_minor_ones() -> None:
-    made = World()
+    made = InMemoryEngine()
     made.apply(
         settings(
             currency="HKD",
             earn={"pending_days": 0, "rules": [{"unit_price": 2.5, "points_per_unit": 1}]},
         )
     )
-    made.hear(order(subtotal=100_00, currency="HKD", **ARRIVED), when=day("12-02"))
+    made.consume(order(subtotal=100_00, currency="HKD", **ARRIVED), when=day("12-02"))
     assert made.points() == 40
 
 
@@ -79,27 +79,27 @@ DOCUMENTED: Json = {
 
 
 def test_the_documented_order_counts_1894_and_1464_after_its_completed_return() -> None:
-    made = world()
-    made.hear(order(**DOCUMENTED | ARRIVED))
+    made = engine()
+    made.consume(order(**DOCUMENTED | ARRIVED))
     assert made.explain().earning.base == 1894
     assert made.points() == 189
-    made.hear(returned(1450, day("12-03"), status="confirmed", return_id="only confirmed"))
+    made.consume(returned(1450, day("12-03"), status="confirmed", return_id="only confirmed"))
     assert made.explain().earning.base == 1894
-    made.hear(returned(430, day("12-04")))
+    made.consume(returned(430, day("12-04")))
     assert made.explain().earning.base == 1464
     assert made.points() == 146
 
 
 @pytest.mark.parametrize("status", ["confirmed", "cancelled", "pending", "something_new"])
 def test_only_completed_returns_count(status: str) -> None:
-    made = world()
-    made.hear(order(**ARRIVED), returned(500, day("12-03"), status=status))
+    made = engine()
+    made.consume(order(**ARRIVED), returned(500, day("12-03"), status=status))
     assert made.points() == 100
 
 
 def test_returns_of_tills_count_like_others() -> None:
-    made = world()
-    made.hear(order(**ARRIVED), returned(500, day("12-03"), topic="pos_return_order/update"))
+    made = engine()
+    made.consume(order(**ARRIVED), returned(500, day("12-03"), topic="pos_return_order/update"))
     assert made.points() == 50
 
 
@@ -119,7 +119,7 @@ def test_fees_and_tax_never_count_and_payment_gates_nothing(fields: dict[str, An
 
 def test_store_credits_do_not_lower_the_base_unless_the_merchant_says_so() -> None:
     assert points_of(user_credit=money(400)) == 100
-    assert points_of(world(deduct_store_credit=True), user_credit=money(400)) == 60
+    assert points_of(engine(deduct_store_credit=True), user_credit=money(400)) == 60
 
 
 def test_gifts_add_nothing() -> None:
@@ -135,15 +135,15 @@ def test_gifts_add_nothing() -> None:
 
 
 def test_a_base_below_zero_is_zero() -> None:
-    made = world()
-    made.hear(order(subtotal=100, order_discount=money(300), **ARRIVED))
+    made = engine()
+    made.consume(order(subtotal=100, order_discount=money(300), **ARRIVED))
     assert made.explain().earning.base == 0
     assert (made.points(), made.explain().state) == (0, "granted")
 
 
 def test_returns_beyond_the_goods_take_no_more_than_was_granted() -> None:
-    made = world()
-    made.hear(
+    made = engine()
+    made.consume(
         order(**ARRIVED),
         returned(900, day("12-03")),
         returned(900, day("12-04"), return_id="second"),
@@ -163,17 +163,17 @@ TIERS = [
 
 
 def test_the_tiers_rule_speaks_for_its_tier_and_the_general_one_for_others() -> None:
-    assert points_of(world(rules=TIERS), membership_tier_data={"_id": TIER}) == 300
+    assert points_of(engine(rules=TIERS), membership_tier_data={"_id": TIER}) == 300
     assert (
-        points_of(world(rules=TIERS), membership_tier_data={"_id": "6540c62d2ee23a0020bd8999"})
+        points_of(engine(rules=TIERS), membership_tier_data={"_id": "6540c62d2ee23a0020bd8999"})
         == 100
     )
-    assert points_of(world(rules=TIERS)) == 100
+    assert points_of(engine(rules=TIERS)) == 100
 
 
 def test_without_a_general_rule_other_tiers_earn_nothing() -> None:
-    made = world(rules=TIERS[1:])
-    made.hear(order(**ARRIVED))
+    made = engine(rules=TIERS[1:])
+    made.consume(order(**ARRIVED))
     assert (made.points(), made.explain().state, made.explain().reason) == (
         0,
         "none",
@@ -191,21 +191,21 @@ def test_the_tier_is_the_one_at_creation_whatever_comes_later_or_is_heard_first(
         updated=day("12-01 16:00"),
         **ARRIVED,
     )
-    made = world(rules=TIERS)
-    made.hear(*((upgraded, first) if late else (first, upgraded)))
+    made = engine(rules=TIERS)
+    made.consume(*((upgraded, first) if late else (first, upgraded)))
     assert made.points() == 300
 
 
 @pytest.mark.parametrize("created_by", ["shop", "sc", "mc", "admin", "openapi", "import"])
 def test_these_are_the_online_channel(created_by: str) -> None:
-    assert points_of(world(channels=["ec"]), created_by=created_by) == 100
-    assert points_of(world(channels=["retail"]), created_by=created_by) == 0
+    assert points_of(engine(channels=["ec"]), created_by=created_by) == 100
+    assert points_of(engine(channels=["retail"]), created_by=created_by) == 0
 
 
 @pytest.mark.parametrize("created_by", ["pos", "shop_crm"])
 def test_tills_and_kiosks_are_the_retail_channel(created_by: str) -> None:
-    assert points_of(world(channels=["retail"]), created_by=created_by) == 100
-    assert points_of(world(channels=["ec"]), created_by=created_by) == 0
+    assert points_of(engine(channels=["retail"]), created_by=created_by) == 100
+    assert points_of(engine(channels=["ec"]), created_by=created_by) == 0
 
 
 @pytest.mark.parametrize("created_by", ["pos", "shop_crm", "shop"])
@@ -215,8 +215,8 @@ def test_both_channels_earn_by_default(created_by: str) -> None:
 
 @pytest.mark.parametrize("created_by", ["hologram", "", None])
 def test_an_unknown_creator_counts_as_online(created_by: str | None) -> None:
-    assert points_of(world(channels=["ec"]), created_by=created_by) == 100
-    assert points_of(world(channels=["retail"]), created_by=created_by) == 0
+    assert points_of(engine(channels=["ec"]), created_by=created_by) == 100
+    assert points_of(engine(channels=["retail"]), created_by=created_by) == 0
 
 
 @pytest.mark.parametrize(
@@ -233,8 +233,8 @@ def test_an_unknown_creator_counts_as_online(created_by: str | None) -> None:
     ],
 )
 def test_these_orders_cannot_earn_and_say_why(fields: dict[str, Any], reason: str) -> None:
-    made = world()
-    made.hear(order(**ARRIVED | fields))
+    made = engine()
+    made.consume(order(**ARRIVED | fields))
     assert (made.points(), made.explain().state, made.explain().reason) == (0, "none", reason)
 
 
@@ -249,8 +249,8 @@ def test_other_types_of_till_orders_earn() -> None:
 
 @pytest.mark.parametrize("status", ["cancelled", "removed"])
 def test_cancelled_and_removed_orders_earn_nothing(status: str) -> None:
-    made = world()
-    made.hear(order(status=status, **ARRIVED))
+    made = engine()
+    made.consume(order(status=status, **ARRIVED))
     assert (made.points(), made.explain().state, made.explain().reason) == (
         0,
         "withdrawn",
@@ -260,21 +260,21 @@ def test_cancelled_and_removed_orders_earn_nothing(status: str) -> None:
 
 def test_the_limit_itself_is_granted_and_one_unit_more_is_nothing() -> None:
     assert points_of(subtotal=10_000_000_000) == 1_000_000_000
-    made = world()
-    made.hear(order(subtotal=10_000_000_010, **ARRIVED))
+    made = engine()
+    made.consume(order(subtotal=10_000_000_010, **ARRIVED))
     assert (made.points(), made.explain().state, made.explain().reason) == (0, "none", "over_limit")
 
 
 def test_amounts_of_64_bits_are_added_up_without_wrapping() -> None:
-    made = world()
-    made.hear(order(subtotal=-(2**63), order_discount=money(2**63 - 1), **ARRIVED))
+    made = engine()
+    made.consume(order(subtotal=-(2**63), order_discount=money(2**63 - 1), **ARRIVED))
     assert (made.points(), made.explain().earning.base) == (0, 0)
 
 
 @pytest.mark.parametrize("first", [MEMBER, OTHER_MEMBER])
 def test_points_go_to_the_orders_own_member(first: str) -> None:
-    made = world()
-    made.hear(order(member=first, **ARRIVED))
+    made = engine()
+    made.consume(order(member=first, **ARRIVED))
     assert {m: made.points(m) for m in (MEMBER, OTHER_MEMBER)} == {MEMBER: 0, OTHER_MEMBER: 0} | {
         first: 100
     }

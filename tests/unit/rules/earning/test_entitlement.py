@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 
 from schemas.ids import iso
+from tests.support.in_memory import InMemoryEngine, at
 from tests.support.order_facts import (
     HOME,
     MEMBER,
@@ -19,20 +20,19 @@ from tests.support.order_facts import (
     returned,
     settings,
 )
-from tests.support.sample_events import World, at
 
 
-def world(*, on_return: str = "claw_back", **earn: Json) -> World:
+def engine(*, on_return: str = "claw_back", **earn: Json) -> InMemoryEngine:
     """A merchant in Taipei who grants three days after."""
-    made = World()
+    made = InMemoryEngine()
     made.apply(settings(earn={"on_return": on_return} | earn))
     return made
 
 
-def granted(**how: Json) -> World:
+def granted(**how: Json) -> InMemoryEngine:
     """An order of 1,000 that was delivered on 1 December and granted its 100 points on the 4th."""
-    made = world(**how)
-    made.hear(
+    made = engine(**how)
+    made.consume(
         order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01")
     )
     made.until(day("12-04"))
@@ -44,27 +44,27 @@ def granted(**how: Json) -> World:
 
 
 def test_an_edit_before_the_grant_changes_the_plan() -> None:
-    made = world()
-    made.hear(order(), delivery("arrived", day("12-01")), when=day("12-01"))
-    made.hear(order(subtotal=500, updated=day("12-02")), when=day("12-02"))
+    made = engine()
+    made.consume(order(), delivery("arrived", day("12-01")), when=day("12-01"))
+    made.consume(order(subtotal=500, updated=day("12-02")), when=day("12-02"))
     assert (made.explain().state, made.explain().points) == ("planned", 50)
     made.until(day("12-04"))
     assert made.history() == [("granted", 50)]
 
 
 def test_a_plan_is_no_history() -> None:
-    made = world()
-    made.hear(order(), delivery("arrived", day("12-01")), when=day("12-01"))
+    made = engine()
+    made.consume(order(), delivery("arrived", day("12-01")), when=day("12-01"))
     assert (made.history(), made.points(), made.explain().state) == ([], 0, "planned")
 
 
 def test_a_status_that_goes_back_before_the_grant_withdraws_the_plan() -> None:
-    made = world()
-    made.hear(order(), delivery("arrived", day("12-01")), when=day("12-01"))
-    made.hear(delivery("shipped", day("12-02")), when=day("12-02"))
+    made = engine()
+    made.consume(order(), delivery("arrived", day("12-01")), when=day("12-01"))
+    made.consume(delivery("shipped", day("12-02")), when=day("12-02"))
     made.until(day("12-10"))
     assert (made.history(), made.explain().state) == ([], "waiting")
-    made.hear(delivery("arrived", day("12-11")), when=day("12-11"))
+    made.consume(delivery("arrived", day("12-11")), when=day("12-11"))
     assert made.explain().due_at == at(day("12-14"))
 
 
@@ -72,9 +72,9 @@ def test_a_status_that_goes_back_before_the_grant_withdraws_the_plan() -> None:
     "gone", [order(status="cancelled", updated=day("12-02")), removed(day("12-02"))]
 )
 def test_an_order_cancelled_or_removed_before_the_grant_earns_nothing(gone: Event) -> None:
-    made = world()
-    made.hear(order(), delivery("arrived", day("12-01")), when=day("12-01"))
-    made.hear(gone, when=day("12-02"))
+    made = engine()
+    made.consume(order(), delivery("arrived", day("12-01")), when=day("12-01"))
+    made.consume(gone, when=day("12-02"))
     made.until(day("12-10"))
     assert (made.history(), made.explain().state) == ([], "withdrawn")
 
@@ -87,7 +87,7 @@ def test_an_edit_after_the_grant_posts_the_difference_at_once_with_the_same_expi
     subtotal: int, difference: int
 ) -> None:
     made = granted()
-    made.hear(order(subtotal=subtotal, updated=day("2025-02-01")), when=day("2025-02-01"))
+    made.consume(order(subtotal=subtotal, updated=day("2025-02-01")), when=day("2025-02-01"))
     assert made.history() == [("granted", 100), ("adjusted", difference)]
     assert set(made.expiries()) <= {at(day("2026-01-01"))}
     assert made.explain().state == "granted"
@@ -95,7 +95,7 @@ def test_an_edit_after_the_grant_posts_the_difference_at_once_with_the_same_expi
 
 def test_an_edit_below_one_unit_is_still_granted_and_can_come_back() -> None:
     made = granted()
-    made.hear(
+    made.consume(
         order(subtotal=5, updated=day("12-05")),
         order(subtotal=700, updated=day("12-06")),
         when=day("12-06"),
@@ -105,16 +105,16 @@ def test_an_edit_below_one_unit_is_still_granted_and_can_come_back() -> None:
 
 def test_an_amount_over_the_limit_is_an_adjustment_to_nothing() -> None:
     made = granted()
-    made.hear(order(subtotal=10_000_000_010, updated=day("12-05")), when=day("12-05"))
+    made.consume(order(subtotal=10_000_000_010, updated=day("12-05")), when=day("12-05"))
     assert made.history() == [("granted", 100), ("adjusted", -100)]
     assert (made.explain().state, made.explain().reason) == ("none", "over_limit")
-    made.hear(order(subtotal=500, updated=day("12-06")), when=day("12-06"))
+    made.consume(order(subtotal=500, updated=day("12-06")), when=day("12-06"))
     assert made.history()[2:] == [("adjusted", 50)]
 
 
 def test_an_older_record_heard_late_changes_nothing() -> None:
     made = granted()
-    made.hear(
+    made.consume(
         order(subtotal=1200, updated=day("12-06")),
         order(subtotal=300, updated=day("12-05")),
         when=day("12-07"),
@@ -125,7 +125,7 @@ def test_an_older_record_heard_late_changes_nothing() -> None:
 def test_every_event_twice_changes_nothing() -> None:
     made = granted()
     told = [order(), delivery("arrived", day("12-01"), arrived_at=day("12-01"))]
-    assert made.hear(*told, *told, when=day("2029-01-01")) == ["duplicate"] * 4
+    assert made.consume(*told, *told, when=day("2029-01-01")) == ["duplicate"] * 4
     assert made.history() == [("granted", 100), ("expired", -100)]
 
 
@@ -133,16 +133,16 @@ def test_every_event_twice_changes_nothing() -> None:
 
 
 def test_finality_lost_after_the_grant_is_clawed_back_and_planned_again_with_new_dates() -> None:
-    made = world()
-    made.hear(order(), delivery("arrived", day("12-26")), when=day("12-26"))
+    made = engine()
+    made.consume(order(), delivery("arrived", day("12-26")), when=day("12-26"))
     made.until(day("12-29"))
     assert set(made.expiries()) == {at(day("2026-01-01"))}
-    made.hear(delivery("shipped", day("12-30")), when=day("12-30"))
+    made.consume(delivery("shipped", day("12-30")), when=day("12-30"))
     assert (made.history(), made.explain().state) == (
         [("granted", 100), ("clawed_back", -100)],
         "waiting",
     )
-    made.hear(delivery("arrived", day("12-31")), when=day("12-31"))
+    made.consume(delivery("arrived", day("12-31")), when=day("12-31"))
     assert (made.explain().state, made.explain().due_at) == ("planned", at(day("2025-01-03")))
     made.until(day("2025-01-03"))
     assert made.history() == [("granted", 100), ("clawed_back", -100), ("granted", 100)]
@@ -151,11 +151,11 @@ def test_finality_lost_after_the_grant_is_clawed_back_and_planned_again_with_new
 
 def test_arrived_collected_and_more_records_of_the_same_finality_post_nothing() -> None:
     made = granted()
-    made.hear(
+    made.consume(
         delivery("collected", day("12-08"), arrived_at=day("12-01"), collected_at=day("12-08")),
         when=day("12-08"),
     )
-    made.hear(
+    made.consume(
         delivery("collected", day("12-09"), arrived_at=day("12-01"), collected_at=day("12-08")),
         when=day("12-09"),
     )
@@ -164,7 +164,7 @@ def test_arrived_collected_and_more_records_of_the_same_finality_post_nothing() 
 
 def test_a_later_final_moment_due_already_posts_nothing_when_the_expiry_is_the_same() -> None:
     made = granted()
-    made.hear(delivery("arrived", day("12-05"), arrived_at=day("12-05")), when=day("12-20"))
+    made.consume(delivery("arrived", day("12-05"), arrived_at=day("12-05")), when=day("12-20"))
     assert made.history() == [("granted", 100)]
     assert made.explain().due_at == at(day("12-08"))
 
@@ -173,7 +173,7 @@ def test_a_later_final_moment_not_yet_due_opens_an_episode_that_waits_for_its_ow
     None
 ):
     made = granted()
-    made.hear(delivery("arrived", day("12-05"), arrived_at=day("12-05")), when=day("12-06"))
+    made.consume(delivery("arrived", day("12-05"), arrived_at=day("12-05")), when=day("12-06"))
     assert (made.history(), made.explain().state) == (
         [("granted", 100), ("clawed_back", -100)],
         "planned",
@@ -184,7 +184,7 @@ def test_a_later_final_moment_not_yet_due_opens_an_episode_that_waits_for_its_ow
 
 def test_a_later_final_moment_of_another_year_moves_the_points_to_the_new_expiry() -> None:
     made = granted()
-    made.hear(delivery("arrived", day("12-30"), arrived_at=day("12-30")), when=day("2025-02-01"))
+    made.consume(delivery("arrived", day("12-30"), arrived_at=day("12-30")), when=day("2025-02-01"))
     assert made.history() == [("granted", 100), ("clawed_back", -100), ("granted", 100)]
     assert made.expiries() == {at(day("2027-01-01")): 100}
 
@@ -193,25 +193,25 @@ def test_a_new_episode_is_granted_whole_although_the_earlier_lot_expired() -> No
     made = granted()
     made.until(day("2026-02-01"))
     assert made.history() == [("granted", 100), ("expired", -100)]
-    made.hear(delivery("arrived", day("2026-01-20")), when=day("2026-02-01"))
+    made.consume(delivery("arrived", day("2026-01-20")), when=day("2026-02-01"))
     assert made.history() == [
         ("granted", 100),
         ("expired", -100),
     ]  # the newest record gives no time: nothing was lost
-    made.hear(delivery("shipped", day("2026-01-19")))
+    made.consume(delivery("shipped", day("2026-01-19")))
     assert made.history() == [("granted", 100), ("expired", -100), ("granted", 100)]
     assert made.expiries() == {at(day("2028-01-01")): 100}
 
 
 def test_an_earlier_final_moment_heard_after_the_grant_moves_nothing() -> None:
-    made = world()
-    made.hear(
+    made = engine()
+    made.consume(
         order(),
         delivery("arrived", day("2025-01-02"), arrived_at=day("2025-01-02")),
         when=day("2025-01-02"),
     )
     made.until(day("2025-01-05"))
-    made.hear(
+    made.consume(
         delivery("arrived", day("2025-01-03"), arrived_at=day("12-01")), when=day("2025-01-06")
     )
     assert made.history() == [("granted", 100)]
@@ -220,11 +220,11 @@ def test_an_earlier_final_moment_heard_after_the_grant_moves_nothing() -> None:
 
 
 def test_an_earlier_final_moment_heard_before_the_grant_moves_the_plan() -> None:
-    made = world()
-    made.hear(
+    made = engine()
+    made.consume(
         order(), delivery("arrived", day("12-05"), arrived_at=day("12-05")), when=day("12-05")
     )
-    made.hear(delivery("arrived", day("12-06"), arrived_at=day("12-03")), when=day("12-06"))
+    made.consume(delivery("arrived", day("12-06"), arrived_at=day("12-03")), when=day("12-06"))
     assert made.history() == [("granted", 100)]
     assert made.explain().due_at == at(day("12-06"))
 
@@ -236,27 +236,27 @@ def test_a_loss_counts_by_its_time_even_if_heard_last(heard: tuple[int, ...]) ->
         delivery("shipped", day("12-05")),
         delivery("arrived", day("12-07")),
     ]
-    made = world()
-    made.hear(order(), *(events[i] for i in heard), when=day("12-20"))
+    made = engine()
+    made.consume(order(), *(events[i] for i in heard), when=day("12-20"))
     assert made.points() == 100
     assert set(made.expiries()) == {at(day("2026-01-01"))}
 
 
 def test_a_loss_older_than_the_final_word_takes_nothing_back() -> None:
     made = granted()
-    made.hear(delivery("shipped", day("11-30")), when=day("12-20"))
+    made.consume(delivery("shipped", day("11-30")), when=day("12-20"))
     assert made.history() == [("granted", 100)]
 
 
 def test_a_loss_newer_than_the_final_word_takes_everything_back() -> None:
     made = granted()
-    made.hear(delivery("shipped", day("12-02")), when=day("12-20"))
+    made.consume(delivery("shipped", day("12-02")), when=day("12-20"))
     assert made.history() == [("granted", 100), ("clawed_back", -100)]
 
 
 def test_several_parcels_lose_finality_with_any_of_them() -> None:
-    made = world()
-    made.hear(
+    made = engine()
+    made.consume(
         order(),
         delivery("arrived", day("12-01")),
         delivery("arrived", day("12-02"), parcel_id="b"),
@@ -264,15 +264,17 @@ def test_several_parcels_lose_finality_with_any_of_them() -> None:
     )
     made.until(day("12-05"))
     assert made.points() == 100
-    made.hear(delivery("shipped", day("12-06"), parcel_id="b"), when=day("12-06"))
+    made.consume(delivery("shipped", day("12-06"), parcel_id="b"), when=day("12-06"))
     assert (made.points(), made.explain().state) == (0, "waiting")
 
 
 def test_a_new_parcel_after_the_grant_takes_back_until_it_is_final() -> None:
     made = granted()
-    made.hear(delivery("shipped", day("12-06"), parcel_id="b"), when=day("12-06"))
+    made.consume(delivery("shipped", day("12-06"), parcel_id="b"), when=day("12-06"))
     assert made.points() == 0
-    made.hear(delivery("collected", day("12-08"), parcel_id="b", option=STORE), when=day("12-08"))
+    made.consume(
+        delivery("collected", day("12-08"), parcel_id="b", option=STORE), when=day("12-08")
+    )
     made.until(day("12-11"))
     assert made.history() == [("granted", 100), ("clawed_back", -100), ("granted", 100)]
 
@@ -290,14 +292,14 @@ def test_a_new_parcel_after_the_grant_takes_back_until_it_is_final() -> None:
 )
 def test_an_order_cancelled_or_removed_after_the_grant_is_clawed_back(gone: Event) -> None:
     made = granted()
-    made.hear(gone, when=day("12-06"))
+    made.consume(gone, when=day("12-06"))
     assert made.history() == [("granted", 100), ("clawed_back", -100)]
     assert made.explain().state == "withdrawn"
 
 
 def test_a_cancellation_undone_is_granted_again_with_the_old_expiry() -> None:
     made = granted()
-    made.hear(
+    made.consume(
         order(status="cancelled", updated=day("12-06")),
         order(updated=day("2025-01-07")),
         when=day("2025-01-07"),
@@ -308,7 +310,7 @@ def test_a_cancellation_undone_is_granted_again_with_the_old_expiry() -> None:
 
 def test_an_older_cancellation_heard_late_changes_nothing() -> None:
     made = granted()
-    made.hear(
+    made.consume(
         order(updated=day("12-08")),
         order(status="cancelled", updated=day("12-07")),
         when=day("12-09"),
@@ -322,46 +324,48 @@ def test_a_bare_removal_holds_against_older_records_and_yields_to_newer_ones(
 ) -> None:
     made = granted()
     gone, older = removed(day("12-06")), order(updated=day("12-05"))
-    made.hear(*((gone, older) if remove_first else (older, gone)), when=day("12-07"))
+    made.consume(*((gone, older) if remove_first else (older, gone)), when=day("12-07"))
     assert made.points() == 0
-    made.hear(order(updated=day("12-08")), when=day("12-08"))
+    made.consume(order(updated=day("12-08")), when=day("12-08"))
     assert made.points() == 100
 
 
 def test_a_removal_that_carries_the_whole_order_removes_it_whatever_status_it_shows() -> None:
     made = granted()
-    made.hear(order(topic="order/remove", updated=day("12-06")), when=day("12-06"))
+    made.consume(order(topic="order/remove", updated=day("12-06")), when=day("12-06"))
     assert (made.points(), made.explain().state) == (0, "withdrawn")
 
 
 def test_a_removal_before_the_order_was_ever_heard_of_holds() -> None:
-    made = world()
-    made.hear(removed(day("12-06")), order(), delivery("arrived", day("12-01")), when=day("12-20"))
+    made = engine()
+    made.consume(
+        removed(day("12-06")), order(), delivery("arrived", day("12-01")), when=day("12-20")
+    )
     assert (made.history(), made.explain().state) == ([], "withdrawn")
 
 
 def test_ten_small_returns_take_as_much_as_one_large_one() -> None:
     small, large = granted(), granted()
     for n in range(10):
-        small.hear(
+        small.consume(
             returned(33, day(f"12-{6 + n:02}"), return_id=f"return {n}"), when=day(f"12-{6 + n:02}")
         )
-    large.hear(returned(330, day("12-06")), when=day("12-16"))
+    large.consume(returned(330, day("12-06")), when=day("12-16"))
     assert small.points() == large.points() == 67
     assert {kind for kind, _ in small.history()[1:]} == {"clawed_back"}
 
 
 def test_a_return_takes_back_what_it_no_longer_deserves() -> None:
     made = granted()
-    made.hear(returned(430, day("12-06"), status="confirmed"), when=day("12-06"))
+    made.consume(returned(430, day("12-06"), status="confirmed"), when=day("12-06"))
     assert made.points() == 100
-    made.hear(returned(430, day("12-07")), when=day("12-07"))
+    made.consume(returned(430, day("12-07")), when=day("12-07"))
     assert made.history() == [("granted", 100), ("clawed_back", -43)]
 
 
 def test_a_return_cancelled_later_comes_back_as_adjusted() -> None:
     made = granted()
-    made.hear(
+    made.consume(
         returned(430, day("12-06")),
         returned(430, day("12-07"), status="cancelled"),
         when=day("12-07"),
@@ -371,15 +375,15 @@ def test_a_return_cancelled_later_comes_back_as_adjusted() -> None:
 
 def test_a_whole_return_withdraws_and_its_cancellation_adjusts() -> None:
     made = granted()
-    made.hear(returned(1000, day("12-06")), when=day("12-06"))
+    made.consume(returned(1000, day("12-06")), when=day("12-06"))
     assert made.explain().state == "withdrawn"
-    made.hear(returned(1000, day("12-07"), status="cancelled"), when=day("12-07"))
+    made.consume(returned(1000, day("12-07"), status="cancelled"), when=day("12-07"))
     assert made.history() == [("granted", 100), ("clawed_back", -100), ("adjusted", 100)]
 
 
 def test_an_amount_raised_after_a_return_is_an_adjustment() -> None:
     made = granted()
-    made.hear(
+    made.consume(
         returned(430, day("12-06")), order(subtotal=1200, updated=day("12-07")), when=day("12-07")
     )
     assert made.history() == [("granted", 100), ("clawed_back", -43), ("adjusted", 20)]
@@ -387,7 +391,7 @@ def test_an_amount_raised_after_a_return_is_an_adjustment() -> None:
 
 def test_an_amount_raised_after_a_whole_return_is_an_adjustment() -> None:
     made = granted()
-    made.hear(
+    made.consume(
         returned(1000, day("12-06")), order(subtotal=1200, updated=day("12-07")), when=day("12-07")
     )
     assert made.history() == [("granted", 100), ("clawed_back", -100), ("adjusted", 20)]
@@ -395,15 +399,15 @@ def test_an_amount_raised_after_a_whole_return_is_an_adjustment() -> None:
 
 def test_an_amount_lowered_after_a_return_is_an_adjustment() -> None:
     made = granted()
-    made.hear(
+    made.consume(
         returned(430, day("12-06")), order(subtotal=900, updated=day("12-07")), when=day("12-07")
     )
     assert made.history() == [("granted", 100), ("clawed_back", -43), ("adjusted", -10)]
 
 
 def test_returns_before_the_grant_lower_what_is_granted() -> None:
-    made = world()
-    made.hear(
+    made = engine()
+    made.consume(
         order(), returned(430, day("12-02")), delivery("arrived", day("12-01")), when=day("12-02")
     )
     made.until(day("12-04"))
@@ -411,17 +415,17 @@ def test_returns_before_the_grant_lower_what_is_granted() -> None:
 
 
 def test_a_return_heard_before_its_order_waits_for_it() -> None:
-    made = world()
-    made.hear(returned(430, day("12-02")), delivery("arrived", day("12-01")), when=day("12-05"))
+    made = engine()
+    made.consume(returned(430, day("12-02")), delivery("arrived", day("12-01")), when=day("12-05"))
     assert made.history() == []
-    made.hear(order())
+    made.consume(order())
     assert made.history() == [("granted", 57)]
 
 
 @pytest.mark.parametrize("status", ["returning", "returned", "expired"])
 def test_a_parcel_that_goes_back_after_the_grant_is_clawed_back(status: str) -> None:
     made = granted()
-    made.hear(delivery(status, day("12-08")), when=day("12-08"))
+    made.consume(delivery(status, day("12-08")), when=day("12-08"))
     assert (made.history(), made.explain().state) == (
         [("granted", 100), ("clawed_back", -100)],
         "waiting",
@@ -448,7 +452,7 @@ def test_kept_points_stay_when_order_or_parcel_go_back_at_the_due_date_or_later(
     gone: Event, heard: str
 ) -> None:
     made = granted(on_return="keep")
-    made.hear(gone, when=heard)
+    made.consume(gone, when=heard)
     assert (made.history(), made.explain().state) == ([("granted", 100)], "granted")
 
 
@@ -467,7 +471,7 @@ def test_what_went_back_before_the_due_date_is_taken_back_however_late_it_is_hea
     gone: Event, left: int, heard: str
 ) -> None:
     made = granted(on_return="keep")
-    made.hear(gone, when=heard)
+    made.consume(gone, when=heard)
     assert made.points() == left
 
 
@@ -475,9 +479,11 @@ def test_what_went_back_before_the_due_date_is_taken_back_however_late_it_is_hea
 def test_a_kept_cancellation_of_a_counter_sale_leaves_its_completion_as_it_was(
     cancelled: str, left: int
 ) -> None:
-    made = world(on_return="keep")
-    made.hear(order(created_by="pos", status="completed", updated=day("12-01")), when=day("12-01"))
-    made.hear(order(created_by="pos", status="cancelled", updated=cancelled), when=day("12-10"))
+    made = engine(on_return="keep")
+    made.consume(
+        order(created_by="pos", status="completed", updated=day("12-01")), when=day("12-01")
+    )
+    made.consume(order(created_by="pos", status="cancelled", updated=cancelled), when=day("12-10"))
     assert made.points() == left
 
 
@@ -488,32 +494,32 @@ def test_whatever_was_heard_first_a_kept_cancellation_leaves_the_points() -> Non
         order(status="cancelled", updated=day("12-10")),
     ]
     for heard in permutations(events):
-        made = world(on_return="keep")
-        made.hear(*heard, when=day("12-20"))
+        made = engine(on_return="keep")
+        made.consume(*heard, when=day("12-20"))
         assert made.history() == [("granted", 100)]
 
 
 def test_a_reversed_scan_always_takes_back() -> None:
     made = granted(on_return="keep")
-    made.hear(delivery("shipped", day("12-10")), when=day("12-10"))
+    made.consume(delivery("shipped", day("12-10")), when=day("12-10"))
     assert made.points() == 0
 
 
 def test_a_return_that_began_before_the_due_date_is_not_kept_because_it_ended_after() -> None:
-    made = world(on_return="keep")
-    made.hear(
+    made = engine(on_return="keep")
+    made.consume(
         order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01")
     )
-    made.hear(delivery("returning", day("12-03"), arrived_at=day("12-01")), when=day("12-03"))
+    made.consume(delivery("returning", day("12-03"), arrived_at=day("12-01")), when=day("12-03"))
     made.until(day("12-09"))
     back = delivery("returned", day("12-10"), arrived_at=day("12-01"), returned_at=day("12-10"))
-    made.hear(back, when=day("12-10"))
+    made.consume(back, when=day("12-10"))
     assert (made.history(), made.explain().state) == ([], "waiting")
 
 
 def test_an_edit_changes_kept_points_all_the_same() -> None:
     made = granted(on_return="keep")
-    made.hear(
+    made.consume(
         returned(430, day("12-10")), order(subtotal=500, updated=day("12-11")), when=day("12-11")
     )
     assert made.history() == [("granted", 100), ("adjusted", -50)]
@@ -521,9 +527,9 @@ def test_an_edit_changes_kept_points_all_the_same() -> None:
 
 def test_the_due_date_to_keep_by_is_the_newest_episodes() -> None:
     made = granted(on_return="keep")
-    made.hear(delivery("arrived", day("12-10"), arrived_at=day("12-10")), when=day("12-20"))
+    made.consume(delivery("arrived", day("12-10"), arrived_at=day("12-10")), when=day("12-20"))
     assert made.explain().due_at == at(day("12-13"))
-    made.hear(returned(430, day("12-08")), when=day("12-21"))
+    made.consume(returned(430, day("12-08")), when=day("12-21"))
     assert made.points() == 57
 
 
@@ -538,15 +544,15 @@ def test_the_due_date_to_keep_by_is_the_newest_episodes() -> None:
 def test_of_several_parcels_those_that_go_back_after_the_due_date_change_nothing(
     first: str, second: str, left: int
 ) -> None:
-    made = world(on_return="keep")
-    made.hear(
+    made = engine(on_return="keep")
+    made.consume(
         order(),
         delivery("arrived", day("12-01")),
         delivery("arrived", day("12-01"), parcel_id="b"),
         when=day("12-01"),
     )
-    made.hear(delivery("returned", first, parcel_id="b"), when=first)
-    made.hear(delivery("returned", second), when=second)
+    made.consume(delivery("returned", first, parcel_id="b"), when=first)
+    made.consume(delivery("returned", second), when=second)
     made.until(day("12-20"))
     assert made.points() == left
 
@@ -564,18 +570,18 @@ def test_a_parcel_that_goes_back_after_the_due_date_does_not_move_it(*, late: bo
         (returned(430, day("12-05")), day("12-05")),
         (delivery("returned", day("12-10"), parcel_id="b"), day("12-10")),
     ]
-    made = world(on_return="keep")
+    made = engine(on_return="keep")
     for event, when in reversed(story) if late else story:
-        made.hear(event, when=day("12-20") if late else when)
+        made.consume(event, when=day("12-20") if late else when)
     made.until(day("12-20"))
     assert made.history() == [("granted", 57)]
     assert made.explain().due_at == at(day("12-06"))
 
 
 def test_a_parcel_lost_before_it_was_ever_final_does_not_hold_up_the_others() -> None:
-    made = world(on_return="keep")
+    made = engine(on_return="keep")
     lost = delivery("shipped", day("12-10"), parcel_id="b", delivery_status="failed")
-    made.hear(order(), delivery("arrived", day("12-01")), lost, when=day("12-10"))
+    made.consume(order(), delivery("arrived", day("12-01")), lost, when=day("12-10"))
     assert made.history() == [("granted", 100)]
 
 
@@ -585,7 +591,7 @@ def test_a_parcel_lost_before_it_was_ever_final_does_not_hold_up_the_others() ->
 @pytest.mark.parametrize("topic", ["return_order/update", "pos_return_order/update"])
 def test_goods_sent_back_and_goods_handed_back_at_the_till_lower_the_base_alike(topic: str) -> None:
     made = granted()
-    made.hear(returned(430, day("12-06"), topic=topic), when=day("12-06"))
+    made.consume(returned(430, day("12-06"), topic=topic), when=day("12-06"))
     assert made.history() == [("granted", 100), ("clawed_back", -43)]
 
 
@@ -599,9 +605,9 @@ def test_a_return_counts_while_its_newest_record_is_completed_whatever_was_heard
         returned(430, day("12-07"), status="cancelled"),
     ]
     made = granted()
-    made.hear(*(events[i] for i in heard), when=day("12-20"))
+    made.consume(*(events[i] for i in heard), when=day("12-20"))
     assert made.points() == 100
-    made.hear(returned(430, day("12-08")), when=day("12-21"))
+    made.consume(returned(430, day("12-08")), when=day("12-21"))
     assert made.points() == 57
 
 
@@ -623,13 +629,13 @@ def test_a_return_counts_while_its_newest_record_is_completed_whatever_was_heard
 def test_a_kept_return_is_dated_by_the_event_that_completed_it(
     told: list[tuple[str, str]], points: int, late: bool
 ) -> None:
-    made = world(on_return="keep")
-    made.hear(
+    made = engine(on_return="keep")
+    made.consume(
         order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01")
     )
     made.until(day("12-20"))
     events = [returned(430, day(at), status=status) for status, at in told]
-    made.hear(*(reversed(events) if late else events))
+    made.consume(*(reversed(events) if late else events))
     assert made.points() == points
 
 
@@ -637,7 +643,7 @@ def test_ten_small_returns_around_the_due_date_count_one_by_one() -> None:
     made = granted(on_return="keep")
     days = [f"12-03 {hour:02}:00" for hour in range(5)] + [f"12-{4 + n:02}" for n in range(5)]
     for n, when in enumerate(days):
-        made.hear(returned(100, day(when), return_id=f"return {n}"), when=day("12-20"))
+        made.consume(returned(100, day(when), return_id=f"return {n}"), when=day("12-20"))
     assert made.points() == 50
 
 
@@ -647,7 +653,7 @@ def test_ten_small_returns_that_leave_less_than_a_unit_take_all_but_are_no_whole
 ) -> None:
     made = granted()
     for n in range(10):
-        made.hear(
+        made.consume(
             returned(100 - (rest if n == 9 else 0), day("12-06"), return_id=f"return {n}"),
             when=day("12-06"),
         )
@@ -657,14 +663,14 @@ def test_ten_small_returns_that_leave_less_than_a_unit_take_all_but_are_no_whole
 def test_returns_of_more_than_the_order_take_no_more_than_it_earned() -> None:
     made = granted()
     for n in range(3):
-        made.hear(returned(600, day("12-06"), return_id=f"return {n}"), when=day("12-06"))
+        made.consume(returned(600, day("12-06"), return_id=f"return {n}"), when=day("12-06"))
     assert (made.points(), made.explain().state) == (0, "withdrawn")
 
 
 def test_a_pos_order_of_type_return_or_exchange_earns_nothing_itself() -> None:
     for kind in ("return", "exchange"):
-        made = world()
-        made.hear(
+        made = engine()
+        made.consume(
             order(created_by="pos", type=kind, status="completed", updated=day("12-01")),
             when=day("12-20"),
         )
@@ -677,47 +683,47 @@ def test_a_pos_order_of_type_return_or_exchange_earns_nothing_itself() -> None:
 def test_the_entitlement_moves_with_the_order_to_its_new_member() -> None:
     made = granted()
     before = made.expiries()
-    made.hear(order(member=OTHER_MEMBER, updated=day("12-06")), when=day("12-06"))
+    made.consume(order(member=OTHER_MEMBER, updated=day("12-06")), when=day("12-06"))
     assert made.history(MEMBER) == [("granted", 100), ("clawed_back", -100)]
     assert made.history(OTHER_MEMBER) == [("granted", 100)]
     assert made.expiries(OTHER_MEMBER) == before
 
 
 def test_before_the_grant_only_the_plan_moves() -> None:
-    made = world()
-    made.hear(order(), delivery("arrived", day("12-01")), when=day("12-01"))
-    made.hear(order(member=OTHER_MEMBER, updated=day("12-02")), when=day("12-02"))
+    made = engine()
+    made.consume(order(), delivery("arrived", day("12-01")), when=day("12-01"))
+    made.consume(order(member=OTHER_MEMBER, updated=day("12-02")), when=day("12-02"))
     made.until(day("12-04"))
     assert (made.history(MEMBER), made.history(OTHER_MEMBER)) == ([], [("granted", 100)])
 
 
 def test_a_guest_order_claimed_later_is_granted_to_its_member() -> None:
-    made = world()
-    made.hear(
+    made = engine()
+    made.consume(
         order(member=None, is_guest_checkout=True),
         delivery("arrived", day("12-01")),
         when=day("12-20"),
     )
     assert made.explain().state == "none"
-    made.hear(order(updated=day("12-21")), when=day("12-21"))
+    made.consume(order(updated=day("12-21")), when=day("12-21"))
     assert made.history() == [("granted", 100)]
     assert set(made.expiries()) == {at(day("2026-01-01"))}
 
 
 def test_an_order_that_loses_its_member_is_clawed_back_only_and_may_find_one_again() -> None:
     made = granted()
-    made.hear(order(member=None, updated=day("12-06")), when=day("12-06"))
+    made.consume(order(member=None, updated=day("12-06")), when=day("12-06"))
     assert (made.history(), made.explain().state) == (
         [("granted", 100), ("clawed_back", -100)],
         "none",
     )
-    made.hear(order(updated=day("12-07")), when=day("12-07"))
+    made.consume(order(updated=day("12-07")), when=day("12-07"))
     assert made.points() == 100
 
 
 def test_there_and_back_again_leaves_the_points_where_they_were() -> None:
     made = granted()
-    made.hear(
+    made.consume(
         order(member=OTHER_MEMBER, updated=day("12-06")),
         order(updated=day("12-07")),
         when=day("12-07"),
@@ -729,14 +735,14 @@ def test_an_entitlement_that_moves_after_its_expiry_expires_at_once_and_is_not_t
     None
 ):
     made = granted()
-    made.hear(order(member=OTHER_MEMBER, updated=day("2026-02-01")), when=day("2026-02-01"))
+    made.consume(order(member=OTHER_MEMBER, updated=day("2026-02-01")), when=day("2026-02-01"))
     assert made.history(MEMBER) == [("granted", 100), ("expired", -100)]
     assert made.history(OTHER_MEMBER) == [("granted", 100), ("expired", -100)]
 
 
 def test_an_older_record_with_another_member_changes_nothing() -> None:
     made = granted()
-    made.hear(
+    made.consume(
         order(updated=day("12-06")),
         order(member=OTHER_MEMBER, updated=day("12-05")),
         when=day("12-06"),
@@ -760,13 +766,13 @@ def test_an_older_record_with_another_member_changes_nothing() -> None:
 )
 def test_points_that_expired_unspent_are_not_taken_a_second_time(gone: Event) -> None:
     made = granted()
-    made.hear(gone, gone, when=day("2026-02-01"))
+    made.consume(gone, gone, when=day("2026-02-01"))
     assert made.history() == [("granted", 100), ("expired", -100)]
 
 
 def test_what_an_edit_adds_after_the_expiry_expires_at_once() -> None:
     made = granted()
-    made.hear(order(subtotal=1500, updated=day("2026-02-01")), when=day("2026-02-01"))
+    made.consume(order(subtotal=1500, updated=day("2026-02-01")), when=day("2026-02-01"))
     assert made.history() == [
         ("granted", 100),
         ("expired", -100),
@@ -776,8 +782,8 @@ def test_what_an_edit_adds_after_the_expiry_expires_at_once() -> None:
 
 
 def test_an_order_heard_of_after_its_expiry_is_granted_and_expires_at_once() -> None:
-    made = world()
-    made.hear(order(), delivery("arrived", day("12-01")), when=day("2026-02-01"))
+    made = engine()
+    made.consume(order(), delivery("arrived", day("12-01")), when=day("2026-02-01"))
     assert made.history() == [("granted", 100), ("expired", -100)]
     assert made.explain().state == "granted"
 
@@ -785,12 +791,12 @@ def test_an_order_heard_of_after_its_expiry_is_granted_and_expires_at_once() -> 
 def test_other_points_of_the_member_pay_nothing_for_an_expired_lot() -> None:
     made = granted()
     other = "6633a7d1c95e4b0012f7a1b9"
-    made.hear(
+    made.consume(
         order(order_id=other, created=day("2025-11-01")),
         delivery("arrived", day("2025-11-05"), order_id=other),
         when=day("2025-11-10"),
     )
-    made.hear(order(status="cancelled", updated=day("2026-02-01")), when=day("2026-02-01"))
+    made.consume(order(status="cancelled", updated=day("2026-02-01")), when=day("2026-02-01"))
     assert made.points() == 100
     assert [iso(moment) for moment in made.expiries()] == ["2026-12-31T16:00:00Z"]
 
@@ -798,12 +804,14 @@ def test_other_points_of_the_member_pay_nothing_for_an_expired_lot() -> None:
 def test_home_and_store_orders_of_one_member_stand_by_themselves() -> None:
     made = granted()
     other = "6633a7d1c95e4b0012f7a1b9"
-    made.hear(
+    made.consume(
         order(order_id=other, subtotal=300),
         delivery("arrived", day("12-02"), order_id=other, option=STORE),
         when=day("12-10"),
     )
-    made.hear(order(status="cancelled", updated=day("12-11")), when=day("12-11"))
-    made.hear(delivery("collected", day("12-12"), order_id=other, option=STORE), when=day("12-15"))
+    made.consume(order(status="cancelled", updated=day("12-11")), when=day("12-11"))
+    made.consume(
+        delivery("collected", day("12-12"), order_id=other, option=STORE), when=day("12-15")
+    )
     assert made.history() == [("granted", 100), ("clawed_back", -100), ("granted", 30)]
     assert HOME != STORE

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rules.order.records import LONGEST_NUMBER, normalised, version_of
 from schemas.ids import micros
 from schemas.upstream.envelope import Unreadable, read
+from tests.support.in_memory import InMemoryEngine, at
 from tests.support.order_facts import (
     Event,
     bytes_of,
@@ -23,7 +24,6 @@ from tests.support.order_facts import (
     returned,
     settings,
 )
-from tests.support.sample_events import World, at
 
 FINE_TS = 1_733_000_000_123_456_789
 COARSE_TS = 1_733_000_000_123_000_000
@@ -99,10 +99,10 @@ def test_ties_fall_the_same_way_whatever_comes_first(tied: list[Event], ts: int 
     tied = [event | ({"ts": str(ts)} if ts else {}) for event in tied]
     ends = set()
     for heard in permutations(tied):
-        world = World()
-        world.apply(settings(earn={"rules": tiers, "pending_days": 0}))
-        world.hear(delivery("arrived", day("12-01")), *heard, *tied, order(), when=day("12-20"))
-        ends.add((world.points(), world.explain().state, world.explain().final_at))
+        engine = InMemoryEngine()
+        engine.apply(settings(earn={"rules": tiers, "pending_days": 0}))
+        engine.consume(delivery("arrived", day("12-01")), *heard, *tied, order(), when=day("12-20"))
+        ends.add((engine.points(), engine.explain().state, engine.explain().final_at))
     assert len(ends) == 1
 
 
@@ -110,13 +110,13 @@ def test_ties_fall_the_same_way_whatever_comes_first(tied: list[Event], ts: int 
 def test_a_tie_that_changes_something_is_applied_and_its_loser_changes_nothing(ts: int) -> None:
     told = [order(subtotal=n, updated=day("12-02"), ts=ts) for n in (300, 700)]
     for first, second in (told, told[::-1]):
-        world = World()
-        world.hear(first)
-        before = world.merchant().orders
+        engine = InMemoryEngine()
+        engine.consume(first)
+        before = engine.merchant().orders
         kept = {key: (facts.record, facts.trail) for key, facts in before.items()}
-        outcome = world.hear(second)
+        outcome = engine.consume(second)
         changed = kept != {
-            key: (facts.record, facts.trail) for key, facts in world.merchant().orders.items()
+            key: (facts.record, facts.trail) for key, facts in engine.merchant().orders.items()
         }
         assert (outcome == ["applied"]) is changed
 

@@ -1,8 +1,8 @@
-"""The product without its store: events are read, folded, decided and posted in memory, with time in the test's hand.
+"""The product without its store: events are decoded, folded, decided and posted in memory.
 
-The same steps as the workers take (one event a batch, timers exactly when due), so a test of the
-rules can tell a story: events heard, time passing, balances asked for. Nothing here decides
-anything by itself.
+The same steps as the workers take (one event a batch, timers exactly when due), with a clock that
+the test moves, so a test of the rules is a story: events, passing time, balances. Nothing here
+decides anything by itself.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,8 @@ import orjson
 
 from processors.intake.decoding import AppInstallEvent, CarrierReportEvent, CustomerEvent, decode
 from processors.runtime.kafka.feed import Record
-from rules.account.lots import Account, LotKey, Moved, claw_back, grant, lapse, lapsed
+from rules.account.account import Account, Moved, claw_back, grant, lapse, lapsed
+from rules.account.lots import LotKey, order_lot
 from rules.earning.binding import VersionInForce, bound_as_parent, bound_version, first_heard
 from rules.earning.differences import Change, after_posting, changes
 from rules.earning.entitlement import Entitlement, Installs, entitlement
@@ -35,8 +36,8 @@ CODES = CodeTable()
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A message of a topic, as far as reading looks at it."""
+class FakeMessage:
+    """A message of a topic, as far as decoding looks at it."""
 
     content: bytes
     received: Micros
@@ -77,12 +78,12 @@ class Merchant:
     accounts: dict[bytes, Account] = field(default_factory=dict)
     ledger: list[Entry] = field(default_factory=list)
 
-    def heard_of(self, order: bytes) -> OrderFacts:
-        """The order's facts, made when it is first heard of."""
+    def facts_of(self, order: bytes) -> OrderFacts:
+        """The order's facts, made with its first event."""
         return self.orders.setdefault(order, OrderFacts(settings_no=first_heard(self.versions)))
 
     def ancestors(self) -> dict[tuple[int, bytes], Ancestor]:
-        """All orders, as those that others may be split from."""
+        """All orders, as possible parents of split ones."""
         known = ((order, facts.settings_no, facts.record) for order, facts in self.orders.items())
         return {
             (0, order): Ancestor(no, record.created_at, record.parent)
@@ -100,21 +101,21 @@ def _created(facts: OrderFacts) -> Micros | None:
     return None if facts.record is None else facts.record.created_at
 
 
-def _carrier_report(said: CarrierReportEvent) -> CarrierReport:
-    meaning, code = CODES.look_up(said.carrier, said.service, said.code, said.text)
-    meaning = meaning_on_leg(meaning, said.return_leg)
+def _carrier_report(event: CarrierReportEvent) -> CarrierReport:
+    meaning, code = CODES.look_up(event.carrier, event.service, event.code, event.text)
+    meaning = meaning_on_leg(meaning, event.return_leg)
     return CarrierReport(
-        said.at,
+        event.at,
         meaning,
-        said.number,
-        f"{said.carrier}/{said.service}",
+        event.number,
+        f"{event.carrier}/{event.service}",
         code,
-        said.order_id is not None,
+        event.order_id is not None,
     )
 
 
 @dataclass(slots=True)
-class World:
+class InMemoryEngine:
     """All merchants, and the time."""
 
     now: Micros = 946_684_800_000_000  # 2000-01-01
@@ -141,109 +142,110 @@ class World:
 
     def installed(self, when: str, *, installed: bool, merchant: str = MERCHANT) -> None:
         """The application was installed or uninstalled at the instant."""
-        self.hear(application(when, installed=installed, merchant=merchant))
+        self.consume(application(when, installed=installed, merchant=merchant))
 
-    def hear(self, *events: Event, when: str | None = None) -> list[str]:
-        """Time passes until `when`, then the events are heard, each as a batch of its own.
+    def consume(self, *events: Event, when: str | None = None) -> list[str]:
+        """Time passes until `when`, then the events are processed, each as a batch of its own.
 
-        Gives their outcomes.
+        Their outcomes.
         """
         if when is not None:
             self.pass_time(at(when))
-        return [self._hear(bytes_of(event)) for event in events]
+        return [self._consume(bytes_of(event)) for event in events]
 
-    def _hear(self, value: bytes) -> str:
-        message: Any = Heard(value, self.now)
-        said = decode(Record(NOWHERE, 0, message), "order")
-        if isinstance(said, str):
-            return said
-        if isinstance(said, CarrierReportEvent):
-            return self._report(said)
-        known = self.merchant(said.merchant_id)
-        if isinstance(said, CustomerEvent):
-            return self._customer(known, said)
-        if isinstance(said, AppInstallEvent):
-            return self._application(known, said)
-        facts = known.heard_of(said.order_id)
+    def _consume(self, value: bytes) -> str:
+        message: Any = FakeMessage(value, self.now)
+        event = decode(Record(NOWHERE, 0, message), "order")
+        if isinstance(event, str):
+            return event
+        if isinstance(event, CarrierReportEvent):
+            return self._report(event)
+        known = self.merchant(event.merchant_id)
+        if isinstance(event, CustomerEvent):
+            return self._customer(known, event)
+        if isinstance(event, AppInstallEvent):
+            return self._application(known, event)
+        facts = known.facts_of(event.order_id)
         numbers = numbers_of(facts)
         outcome = fold_record(
-            facts, said.version, said.order, said.tier, said.parcel, said.returned
+            facts, event.version, event.order, event.tier, event.parcel, event.returned
         )
-        for waiting in [r for r in self.reports if r.order_id == said.order_id]:
-            self._join_named(waiting)
-        self._join(numbers | numbers_of(facts))
-        self._settle(known, said.order_id)
+        for waiting in [r for r in self.reports if r.order_id == event.order_id]:
+            self._match_named(waiting)
+        self._match(numbers | numbers_of(facts))
+        self._settle(known, event.order_id)
         return outcome
 
-    def _customer(self, known: Merchant, said: CustomerEvent) -> str:
-        before = known.customers.get(said.member)
-        if before is not None and before.version >= said.version:
+    def _customer(self, known: Merchant, event: CustomerEvent) -> str:
+        before = known.customers.get(event.member)
+        if before is not None and before.version >= event.version:
             return "stale"
-        known.customers[said.member] = said
+        known.customers[event.member] = event
         self._settle_all(known)
         return "applied"
 
-    def _application(self, known: Merchant, said: AppInstallEvent) -> str:
-        if said.application_id != APPLICATION:
+    def _application(self, known: Merchant, event: AppInstallEvent) -> str:
+        if event.application_id != APPLICATION:
             return "other_application"
-        known.installs = tuple(sorted({*known.installs, (said.at, said.installed)}))
+        known.installs = tuple(sorted({*known.installs, (event.at, event.installed)}))
         self._settle_all(known)
         return "applied"
 
-    def _report(self, said: CarrierReportEvent) -> str:
-        if said.order_id is None:
-            self.reports.append(said)
-            self._join({said.number})
+    def _report(self, report: CarrierReportEvent) -> str:
+        if report.order_id is None:
+            self.reports.append(report)
+            self._match({report.number})
             return "applied"
-        if said.merchant_id is not None:
-            self.merchant(said.merchant_id).heard_of(said.order_id)
+        if report.merchant_id is not None:
+            self.merchant(report.merchant_id).facts_of(report.order_id)
         else:
-            self.reports.append(said)
-        outcome = self._join_named(said)
+            self.reports.append(report)
+        outcome = self._match_named(report)
         for known in self.merchants.values():
-            if said.order_id in known.orders:
-                self._settle(known, said.order_id)
+            if report.order_id in known.orders:
+                self._settle(known, report.order_id)
         return outcome
 
-    def _join_named(self, said: CarrierReportEvent) -> str:
-        """A report that names an order is that order's, if one merchant only has it."""
-        assert said.order_id is not None
+    def _match_named(self, report: CarrierReportEvent) -> str:
+        """A report that names an order is that order's, if only one merchant has it."""
+        assert report.order_id is not None
         has = [
             m
             for name, m in self.merchants.items()
-            if said.merchant_id in (None, name) and said.order_id in m.orders
+            if report.merchant_id in (None, name) and report.order_id in m.orders
         ]
         if len(has) != 1:
             return "parked"
-        return fold_report(has[0].orders[said.order_id], _carrier_report(said))
+        return fold_report(has[0].orders[report.order_id], _carrier_report(report))
 
-    def _join(self, numbers: Iterable[bytes]) -> None:
-        """Gives the reports of the numbers to the one order that has the number now, and takes them from all others."""
+    def _match(self, numbers: Iterable[bytes]) -> None:
+        """Give the reports of the numbers to the one order that has the number now.
+
+        All others lose them.
+        """
         for number in numbers:
-            claims = [
-                (m, known, o)
-                for m, known in self.merchants.items()
-                for o, f in known.orders.items()
-                if number in numbers_of(f)
-            ]
             for known in self.merchants.values():
                 for facts in known.orders.values():
                     facts.reports = tuple(r for r in facts.reports if r.number != number or r.named)
-            for said in self.reports:
-                if said.number != number or said.order_id is not None:
-                    continue
-                near = [
-                    (known, order)
-                    for merchant, known, order in claims
-                    if said.merchant_id in (None, merchant)
-                    and within_reach(_created(known.orders[order]), said.at)
-                ]
-                if len(near) == 1:
-                    known, order = near[0]
-                    fold_report(known.orders[order], _carrier_report(said))
+            for report in self.reports:
+                if report.number == number and report.order_id is None:
+                    self._match_by_number(report)
         if numbers:
             for known in self.merchants.values():
                 self._settle_all(known)
+
+    def _match_by_number(self, report: CarrierReportEvent) -> None:
+        """Fold a report into the order that has its number, if exactly one within reach does."""
+        near = [
+            facts
+            for merchant, known in self.merchants.items()
+            for facts in known.orders.values()
+            if report.number in numbers_of(facts)
+            and report.merchant_id in (None, merchant)
+            and within_reach(_created(facts), report.at)
+        ]
+        if len(near) == 1:
+            fold_report(near[0], _carrier_report(report))
 
     def pass_time(self, until: Micros) -> None:
         """Timers act when they are due, in order, until the instant; then it is now."""
@@ -285,20 +287,18 @@ class World:
     def expiries(self, member: str = MEMBER, merchant: str = MERCHANT) -> dict[Micros, int]:
         """Expiry instant to free points of the member's lots."""
         account = self.merchant(merchant).accounts.get(pack_id(member), Account())
-        found: dict[Micros, int] = {}
+        expiring: dict[Micros, int] = {}
         for key, lot in account.lots.items():
             if lot.free:
-                found[key.expires_at] = found.get(key.expires_at, 0) + lot.free
-        return found
+                expiring[key.expires_at] = expiring.get(key.expires_at, 0) + lot.free
+        return expiring
 
     def _decide(self, known: Merchant, order: bytes) -> Entitlement:
         facts = known.orders.get(order, OrderFacts())
-        said = (
-            known.customers.get(facts.record.member)
-            if facts.record is not None and facts.record.member
-            else None
-        )
-        facts.buyer = UNKNOWN_BUYER if said is None else Buyer(said.is_member, said.registered_at)
+        facts.buyer = UNKNOWN_BUYER
+        if facts.record is not None and facts.record.member in known.customers:
+            customer = known.customers[facts.record.member]
+            facts.buyer = Buyer(customer.is_member, customer.registered_at)
         rules = known.rules.get(facts.settings_no)
         return entitlement(facts, rules, self.now, known.installs)
 
@@ -333,7 +333,7 @@ class World:
     def _post(self, known: Merchant, order: bytes, change: Change) -> int:
         account = known.accounts.setdefault(change.holder, Account())
         self._lapse(known, change.holder)
-        key = LotKey(change.expires_at, order, change.episode)
+        key = order_lot(change.expires_at, order, change.episode)
         add = change.points > 0
         moved = (
             grant(account, key, change.points) if add else claw_back(account, key, -change.points)

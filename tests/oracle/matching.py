@@ -1,9 +1,9 @@
-"""Which carrier reports are about which parcel (SPEC 6): by the order they name, else by tracking number."""
+"""Which carrier reports are about which parcel: by order, else by tracking number (SPEC 6)."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 
-from tests.oracle.carriers import Word, word_of
+from tests.oracle.carriers import Statement, statement_of
 from tests.oracle.records import Order, by_thing
 from tests.oracle.upstream import Report, comparable
 
@@ -12,31 +12,33 @@ REACH = timedelta(days=180)
 
 
 def numbers(order: Order) -> dict[str, str]:
-    """Parcel to the tracking number that it has by the newest word ("" for none).
+    """Parcel to the tracking number that it has by its newest record ("" for none).
 
-    A number that the order names beside its delivery is its nested parcel's, or its only parcel's.
+    A number in the order's `delivery_data` is its nested parcel's, or its only parcel's.
     """
     newest = order.newest() or {}
-    beside = comparable((newest.get("delivery_data") or {}).get("tracking_number"))
+    of_order = comparable((newest.get("delivery_data") or {}).get("tracking_number"))
     nested = (newest.get("order_delivery") or {}).get("id")
     parcels = by_thing(order.records("parcel"))
-    found = {}
+    numbers_by_parcel = {}
     for parcel, records in parcels.items():
         own = comparable(records[-1].what.get("tracking_number"))
-        found[parcel] = own or (beside if parcel == nested or len(parcels) == 1 else "")
-    return found
+        numbers_by_parcel[parcel] = own or (
+            of_order if parcel == nested or len(parcels) == 1 else ""
+        )
+    return numbers_by_parcel
 
 
 def claimed(order: Order) -> set[str]:
     """All numbers that reports may find the order by.
 
-    One without a parcel yet has the number beside its delivery.
+    One without a parcel yet has the number in its `delivery_data`.
     """
-    found = numbers(order)
-    if not found:
+    by_parcel = numbers(order)
+    if not by_parcel:
         newest = order.newest() or {}
-        found = {"": comparable((newest.get("delivery_data") or {}).get("tracking_number"))}
-    return {number for number in found.values() if number}
+        by_parcel = {"": comparable((newest.get("delivery_data") or {}).get("tracking_number"))}
+    return {number for number in by_parcel.values() if number}
 
 
 def within_reach(order: Order, report: Report) -> bool:
@@ -62,22 +64,27 @@ def order_of(
     return matches[0] if len(matches) == 1 else None
 
 
-def joined(orders: Mapping[Key, Order], reports: list[Report]) -> dict[Key, dict[str, list[Word]]]:
+def match_reports(
+    orders: Mapping[Key, Order], reports: list[Report]
+) -> dict[Key, dict[str, list[Statement]]]:
     """What carriers say of each order's parcels."""
     having: dict[str, list[Key]] = {}
     for key, order in orders.items():
         for number in claimed(order):
             having.setdefault(number, []).append(key)
-    found: dict[Key, dict[str, list[Word]]] = {key: {} for key in orders}
+    statements: dict[Key, dict[str, list[Statement]]] = {key: {} for key in orders}
     for report in reports:
         match = order_of(report, orders, having)
         if match is not None:
             for parcel in parcels_of(report, numbers(orders[match])):
-                found[match].setdefault(parcel, []).append(word_of(report))
-    return found
+                statements[match].setdefault(parcel, []).append(statement_of(report))
+    return statements
 
 
 def parcels_of(report: Report, of: dict[str, str]) -> list[str]:
-    """The parcels, of an order with these numbers, that a report of the order is about: by number, else the only one."""
+    """The parcels that a report of an order with these numbers is about.
+
+    By number, else the only one.
+    """
     parcels = [parcel for parcel, number in of.items() if number and number == report.number]
     return list(of) if not parcels and report.order is not None and len(of) == 1 else parcels
