@@ -26,8 +26,7 @@ from schemas.ids import DAY, SECOND, Micros
 from store.postgres import session
 from store.streams import outbox
 from store.streams.outbox import OutboxKind
-from tests.support import in_process
-from tests.support.in_process import InProcessEngine
+from tests.support.in_process import InProcessEngine, Message
 from tests.support.upstream import Record
 
 FILE = Path(__file__).parents[1] / "golden" / "sample_days.jsonl"
@@ -40,7 +39,7 @@ AFTER_ALL = (90 * DAY, 200 * DAY, 500 * DAY)
 ALL = 1_000_000
 
 
-class _Message(in_process.Message):
+class _Message(Message):
     """A record that belongs to a trace."""
 
     def headers(self) -> list[tuple[str, bytes]]:  # type: ignore[override]
@@ -57,7 +56,7 @@ def sample_day_events(in_process: InProcessEngine) -> list[bytes]:
     """
     in_process.configuration = {"application_id": APPLICATION_ID}
     story = load_story()
-    with patch.object(in_process, "Message", _Message):
+    with patch("tests.support.in_process.Message", _Message):
         _set_clock(in_process, story.begins)
         for shop in story.shops:
             _command(
