@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import psycopg
@@ -65,11 +66,17 @@ class Sizes:
     dues: int
     entries: int
     seconds: int
+    before: Path | None = None
 
     def quick(self) -> "Sizes":
         """Just enough to see that everything works."""
         return Sizes(
-            min(self.orders, 3_000), 1, min(self.dues, 5_000), min(self.entries, 50_000), 5
+            min(self.orders, 3_000),
+            1,
+            min(self.dues, 5_000),
+            min(self.entries, 50_000),
+            5,
+            self.before,
         )
 
 
@@ -90,6 +97,10 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
         int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")
     ] = 5_000_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
+    before: Annotated[
+        Path | None,
+        typer.Option(help="A checkout of an earlier state, set up: it takes turns with ours."),
+    ] = None,
     *,
     quick: Annotated[
         bool, typer.Option("--quick", help="Everything small: does it work at all?")
@@ -101,7 +112,7 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     Without `--only`: A, B and C (C beside B, ours alone). Ends with code 1 when a part failed or a
     sum was wrong; the others are measured still.
     """
-    sizes = Sizes(orders, rounds, dues, entries, seconds)
+    sizes = Sizes(orders, rounds, dues, entries, seconds, before)
     with bench_stack() as stack:
         report = Report({**surroundings(stack.database_url), "kafka": stack.kafka})
         for part in only or [Part.A, Part.B, Part.C]:
@@ -128,7 +139,9 @@ def attempt(
         match part:
             case Part.A | Part.B:
                 size = sizes.orders if part is Part.A else sizes.orders // 3
-                for run in interleaved(part.upper(), lines, size, sizes.rounds, stack, progress):
+                for run in interleaved(
+                    part.upper(), lines, size, sizes.rounds, stack, progress, sizes.before
+                ):
                     report.runs.append(run)
                     console.print(
                         f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s"

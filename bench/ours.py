@@ -56,9 +56,16 @@ class Ours(Contestant):
     held = True
 
     def __init__(
-        self, name: str = "ours", *, entries: int = 0, kinds: Sequence[str] = KINDS
+        self,
+        name: str = "ours",
+        *,
+        entries: int = 0,
+        kinds: Sequence[str] = KINDS,
+        checkout: Path = ROOT,
     ) -> None:
         self.name, self._entries, self._kinds = name, entries, kinds
+        self._checkout = checkout
+        self._points = POINTS if checkout == ROOT else str(checkout / ".venv" / "bin" / "points")
 
     @override
     def prepare(self, site: Site, settings: Mapping[str, Json]) -> None:
@@ -75,7 +82,7 @@ class Ours(Contestant):
     @override
     def commands(self, site: Site) -> Sequence[Command]:
         """Each worker kind as a process of its own."""
-        return [Command(kind, (POINTS, "run", kind)) for kind in self._kinds]
+        return [Command(kind, (self._points, "run", kind)) for kind in self._kinds]
 
     @override
     def environment(self, site: Site) -> Mapping[str, str]:
@@ -142,8 +149,8 @@ class Ours(Contestant):
         """Run a `points` command; raises with what it said when it fails."""
         environment = {**inherited(), **self.environment(site)}
         done = subprocess.run(
-            [POINTS, *arguments],
-            cwd=ROOT,
+            [self._points, *arguments],
+            cwd=self._checkout,
             env=environment,
             capture_output=True,
             text=True,

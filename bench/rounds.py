@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 
 from bench.contestant import CONFLUENT, FAUST, FLOOR, Contestant
 from bench.measure import Measurement, Progress, Stack, measure
-from bench.ours import OURS, OURS_C
+from bench.ours import OURS, OURS_C, Ours
 from bench.workload import Workload
 from bench.workload_a import WorkloadA
 from bench.workload_b import WorkloadB
@@ -39,12 +40,27 @@ def workload_for(name: str, line: Line, orders: int) -> Workload:
 
 
 def interleaved(
-    name: str, lines: Sequence[Line], orders: int, rounds: int, stack: Stack, progress: Progress
+    name: str,
+    lines: Sequence[Line],
+    orders: int,
+    rounds: int,
+    stack: Stack,
+    progress: Progress,
+    before: Path | None = None,
 ) -> Iterator[Measurement]:
-    """Every line once in each round; results as they come."""
-    for _ in range(rounds):
+    """Every line once in each round; results as they come.
+
+    `before` is a checkout of an earlier state with a `.venv` of its own: it runs right before ours
+    and after it in turn, since the second of two runs may find the servers warmer.
+    """
+    earlier = None if before is None else Ours("before", checkout=before)
+    for number in range(rounds):
         for line in lines:
-            yield measure(CONTESTANTS[line], workload_for(name, line, orders), stack, progress)
+            contestants = [CONTESTANTS[line]]
+            if earlier is not None and line is Line.OURS:
+                contestants.insert(number % 2, earlier)
+            for contestant in contestants:
+                yield measure(contestant, workload_for(name, line, orders), stack, progress)
 
 
 def with_reports(

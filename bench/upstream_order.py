@@ -51,7 +51,10 @@ class Draft:
 
     @property
     def base(self) -> int:
-        """The amount that earns: item subtotal less order discount, in minor units (SPEC 1.2)."""
+        """The amount that earns: item subtotal less order discount, in minor units.
+
+        See rules.md 1.2.
+        """
         return self.subtotal - self.discount
 
 

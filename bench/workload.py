@@ -52,13 +52,13 @@ class Workload(Protocol):
 
 
 def start_of_stream(now: datetime | None = None) -> datetime:
-    """Midnight UTC two days ago: recent enough to earn, and never a future version (SPEC 7)."""
+    """Midnight UTC two days ago: recent enough to earn, and never a future version (rules.md 7)."""
     today = (now or datetime.now(UTC)).replace(hour=0, minute=0, second=0, microsecond=0)
     return today - timedelta(days=2)
 
 
 def upstream_ts(instant_ns: int, noise: random.Random) -> str:
-    """Upstream's `ts`: nanoseconds as a string, with digits below the millisecond (SPEC 7)."""
+    """Upstream's `ts`: nanoseconds as a string, with digits below the millisecond (rules.md 7)."""
     return str(instant_ns + noise.randrange(1_000_000))
 
 

@@ -1,7 +1,7 @@
 """Orders whose points fall due at chosen instants: one record each, final at a moment to come.
 
-With `pending_days` 0 points are due at the final moment itself (SPEC 2.1), so a final moment some
-seconds ahead plans them for an exact instant, without touching any clock.
+With `pending_days` 0 points are due at the final moment itself (rules.md 2.1), so a final moment
+some seconds ahead plans them for an exact instant, without touching any clock.
 """
 
 import random

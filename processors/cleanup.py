@@ -1,7 +1,7 @@
 """The cleanup worker: forgets what is kept for a time only, and looks again at unknown codes.
 
-- Quarantined bytes, which may hold personal data, after 14 days (SPEC 7).
-- Carriers' reports for which no order came, after 180 days (SPEC 6).
+- Quarantined bytes, which may hold personal data, after 14 days (rules.md 7).
+- Carriers' reports for which no order came, after 180 days (rules.md 6).
 - Reports with a code that no table had: a new release of the tables may know it.
 """
 

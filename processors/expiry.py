@@ -1,4 +1,6 @@
-"""The expiry worker: lots lapse on accounts that nothing else touches (SPEC 3.4, DESIGN 2.4).
+"""The expiry worker: lots lapse on accounts that nothing else touches.
+
+See rules.md 3.4, architecture.md 2.4.
 
 Whoever locks an account posts its lapsed lots first. This worker does it for the other accounts, so
 that their expiry is announced in time.
@@ -6,7 +8,7 @@ that their expiry is announced in time.
 
 from processors import metrics
 from processors.runtime.worker import SettlingWorker
-from store.ledger import ledger
+from store.ledger.ledger import post_all_overdue
 from store.postgres.session import transaction
 from store.reads import gauges
 
@@ -31,4 +33,4 @@ class Expiry(SettlingWorker):
             soonest, now = gauges.next_expiry(cursor)
             if soonest is None or soonest > now:
                 return 0
-            return ledger.expire(cursor, limit, now, self._merchants.merchant_id)
+            return post_all_overdue(cursor, limit, now, self._merchants.merchant_id)

@@ -1,4 +1,6 @@
-"""The grants worker: what has fallen due is claimed, decided again and posted (DESIGN 2.2).
+"""The grants worker: what has fallen due is claimed, decided again and posted.
+
+See architecture.md 2.2.
 
 Merchants take turns, so that one shop's midnight does not delay another's grants.
 """

@@ -130,7 +130,7 @@ DELIVERY_OPTIONS = _counter(
     ["bucket"],
 )
 UNKNOWN_CREATED_BY = _counter(
-    "points_unknown_created_by", "Orders with a created_by that is in no list (SPEC 1.9)."
+    "points_unknown_created_by", "Orders with a created_by that is in no list (rules.md 1.9)."
 )
 QUARANTINE = _gauge(
     "points_quarantine_records",

@@ -1,4 +1,6 @@
-"""The relay: sends the outbox's heads to Kafka and deletes what was delivered (DESIGN 2.5, I4).
+"""The relay: sends the outbox's heads to Kafka and deletes what was delivered.
+
+See architecture.md 2.5, I4.
 
 A crash between delivery and deletion sends a row again, with the same event id: consumers drop a
 `sequence` they know.

@@ -1,4 +1,4 @@
-"""From facts to effects, the same for every worker: decide each order, post the differences, keep the plan in step."""
+"""From facts to effects, for every worker: decide each order, post the differences, plan."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,15 +7,19 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
+from rules.account.lots import order_lot
 from rules.earning.binding import bound_as_parent, bound_version, first_heard
 from rules.earning.differences import Change, after_posting, changes
 from rules.earning.entitlement import Entitlement, entitlement
 from rules.earning.upstream_figures import compare
 from rules.order.delivery import is_unfinished
 from rules.order.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNKNOWN_BUYER, UNSEEN, OrderFacts
+from schemas.events import ENTRY_TYPE_WORDS, CauseKind, EntryType
 from schemas.ids import Micros
 from schemas.settings import BoundRules
-from store.ledger.ledger import CauseKind, EntryType, Posting, post
+from store.ledger import postings as order_postings
+from store.ledger.ledger import Ledger
+from store.ledger.postings import Posting
 from store.orders import customers, families
 from store.orders.families import Ancestor, Kin
 from store.orders.orders import OrderKey, OrderRow, write_plans
@@ -60,47 +64,66 @@ class Tally:
 
 @dataclass(slots=True)
 class _Decided:
+    """An order with what it is entitled to, and the differences to post for it."""
+
     row: OrderRow
-    now: Entitlement
-    found: list[tuple[Change, Posting]]
+    entitlement: Entitlement
+    postings: list[tuple[Change, Posting]]
     figure: str | None = None
 
 
 def settle(
     cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: Merchants, now: Micros
 ) -> Tally:
-    """Brings ledger, accounts, lots, events and plan in line with the facts of some locked orders.
+    """Bring ledger, accounts, lots, events and plan in line with the facts of some locked orders.
 
     The rows' `posted`, `due_us` and `planned` are set; writing the rows themselves is left to the
-    caller.
+    caller. Once a transaction, since the ledger can be opened only once.
     """
     if not todo:
         return Tally()
     merchants.keep_up(cursor)
     bind(cursor, [row for row, _ in todo], merchants)
     decided = _decide_all(cursor, todo, merchants, now)
-    postings = [posting for one in decided for _, posting in one.found]
-    tally = Tally(entries=post(cursor, postings, now, merchants.merchant_id))
+    postings = [posting for order in decided for _, posting in order.postings]
+    by_account = order_postings.by_account(postings)
+    ledger = Ledger.open(cursor, by_account, now, merchants.merchant_id)
+    order_postings.apply(ledger, by_account)
+    entries = ledger.write()
+    planned = _replan(cursor, decided)
+    return _tally(decided, postings, entries, planned)
+
+
+def _replan(cursor: Cursor, decided: Sequence[_Decided]) -> int:
+    """Set on the rows what is posted and planned, and write the plans; how many are new."""
     gone: list[tuple[int, Micros, bytes]] = []
     made: list[tuple[int, Micros, bytes]] = []
-    for one in decided:
-        row = one.row
-        account = one.found[-1][1].account_no if one.found else None
-        if one.found or row.facts.posted.episode:
-            done = [(change, posting.moved) for change, posting in one.found]
-            row.facts.posted = after_posting(row.facts, one.now, done, account)
-        _replan(row, one.now, gone, made)
-    tally.planned = len(made)
-    types = Counter([p.type for p in postings if p.moved])
-    tally.by_type = {entry.name: count for entry, count in types.items()}
-    tally.granted = types[EntryType.granted]
-    tally.figures = Counter([one.figure for one in decided if one.figure is not None])
+    for order in decided:
+        facts, postings = order.row.facts, order.postings
+        if postings or facts.posted.episode:
+            done = [(change, posting.moved) for change, posting in postings]
+            account_no = postings[-1][1].account_no if postings else None
+            facts.posted = after_posting(facts, order.entitlement, done, account_no)
+        _plan(order.row, order.entitlement, gone, made)
     write_plans(cursor, gone, made)
-    return tally
+    return len(made)
+
+
+def _tally(
+    decided: Sequence[_Decided], postings: Sequence[Posting], entries: int, planned: int
+) -> Tally:
+    types = Counter([posting.type for posting in postings if posting.moved])
+    return Tally(
+        entries=entries,
+        by_type={ENTRY_TYPE_WORDS[entry_type]: count for entry_type, count in types.items()},
+        planned=planned,
+        granted=types[EntryType.granted],
+        figures=Counter([order.figure for order in decided if order.figure is not None]),
+    )
 
 
 def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None:
-    """Binds orders to settings (SPEC 1.7), split children as their parents are.
+    """Binds orders to settings (rules.md 1.7), split children as their parents are.
 
     Asks for the children of those bound anew.
     """
@@ -194,51 +217,57 @@ def _decide_all(
         facts = row.facts
         if facts.record is not None and facts.record.member is not None:
             facts.buyer = buyers.get((row.merchant_no, facts.record.member), UNKNOWN_BUYER)
-        now_is = entitlement(facts, rules, now, merchants.installs[row.merchant_no])
-        one = _Decided(
-            row, now_is, [(c, _posting(row, c, now_is, trigger)) for c in changes(facts, now_is)]
+        entitled = entitlement(facts, rules, now, merchants.installs[row.merchant_no])
+        order = _Decided(
+            row,
+            entitled,
+            [
+                (change, _posting(row, change, entitled, trigger))
+                for change in changes(facts, entitled)
+            ],
         )
         if (
-            one.found
-            and one.found[-1][0].type == "granted"
+            order.postings
+            and order.postings[-1][0].type == "granted"
             and facts.record is not None
             and facts.record.summary_points is not None
         ):
-            one.figure = compare(facts, rules, now_is)
-        decided.append(one)
+            order.figure = compare(facts, rules, entitled)
+        decided.append(order)
     return decided
 
 
-def _posting(row: OrderRow, change: Change, now: Entitlement, trigger: Trigger) -> Posting:
+def _posting(row: OrderRow, change: Change, entitled: Entitlement, trigger: Trigger) -> Posting:
     posted = row.facts.posted
     fresh = change.episode > posted.episode
-    occurred = now.due_at if fresh and now.due_at is not None else trigger.occurred_at
     return Posting(
-        row.merchant_no,
-        change.holder,
-        EntryType[change.type],
-        change.points,
-        row.order_id,
-        change.episode,
-        change.expires_at,
-        posted.entries,
-        row.facts.settings_no or None,
-        occurred,
-        trigger.cause,
-        trigger.cause_id,
-        fresh,
-        trigger.traceparent(),
+        merchant_no=row.merchant_no,
+        member=change.holder,
+        type=EntryType[change.type],
+        points=change.points,
+        order_id=row.order_id,
+        lot=order_lot(change.expires_at, row.order_id, change.episode),
+        entry_base=posted.entries,
+        settings_no=row.facts.settings_no or None,
+        # A first grant became true when it fell due, not when it was looked at.
+        occurred_at=(
+            entitled.due_at if fresh and entitled.due_at is not None else trigger.occurred_at
+        ),
+        cause=trigger.cause,
+        cause_id=trigger.cause_id,
+        fresh=fresh,
+        traceparent=trigger.traceparent(),
     )
 
 
-def _replan(
+def _plan(
     row: OrderRow,
-    now: Entitlement,
+    entitled: Entitlement,
     gone: list[tuple[int, Micros, bytes]],
     made: list[tuple[int, Micros, bytes]],
 ) -> None:
-    due = now.due_at if now.state == "planned" and now.points else None
-    row.planned = now.points if due is not None else 0
+    due = entitled.due_at if entitled.state == "planned" and entitled.points else None
+    row.planned = entitled.points if due is not None else 0
     if due == row.due_us:
         return
     if row.due_us is not None:

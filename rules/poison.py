@@ -1,4 +1,4 @@
-"""When too much is unreadable to go on (DESIGN 2.6).
+"""When too much is unreadable to go on (architecture.md 2.6).
 
 A bad deploy must not drain a topic into the dead letters.
 """

@@ -1,16 +1,20 @@
-"""What we tell others: the points-changed events, and the settings in force as a topic.
+"""What is published: the points-changed events, and the settings in force as a topic.
 
 Consumers meet later additions (a new type, a new field), so the models ignore what they do not
 know.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal, Self, get_args
+from enum import IntEnum
+from typing import Annotated, Any, Final, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -21,28 +25,101 @@ from pydantic import (
 from schemas.ids import iso, micros
 from schemas.settings import SettingsDocument
 
-PointsChangeType = Literal[
-    "granted",
-    "adjusted",
-    "clawed_back",
-    "expired",
-    "assigned",
-    "deducted",
-    "held",
-    "released",
-    "redeemed",
-    "returned",
-]
-CauseKind = Literal[
-    "order", "return", "customer", "application", "command", "expiry", "hold_timeout", "repair"
-]
 
-POINTS_CHANGE_TYPES: tuple[PointsChangeType, ...] = get_args(PointsChangeType)
-CAUSE_KINDS: tuple[CauseKind, ...] = get_args(CauseKind)
+class EntryType(IntEnum):
+    """Types of ledger entries and of their events. Names are the contract's, numbers are stored."""
+
+    granted = 1
+    adjusted = 2
+    clawed_back = 3
+    expired = 4
+    assigned = 5
+    deducted = 6
+    held = 7
+    released = 8
+    redeemed = 9
+    returned = 10
+
+
+class CauseKind(IntEnum):
+    """What made an entry. Names are the contract's (`return_` is `return`), numbers are stored."""
+
+    order = 1
+    return_ = 2
+    customer = 3
+    application = 4
+    command = 5
+    expiry = 6
+    hold_timeout = 7
+    repair = 8
+
+
+class PerformerKind(IntEnum):
+    """Who may perform a command. Names are the contract's, numbers are stored."""
+
+    staff = 1
+    member = 2
+    system = 3
+
+
+_Listed = TypeVar("_Listed", bound=IntEnum)
+
+
+def _by_word(members: type[_Listed]) -> dict[str, _Listed]:
+    return {member.name.rstrip("_"): member for member in members}
+
+
+# Read once: `name` of an enumeration's member is a call, and the ledger asks for every entry.
+ENTRY_TYPE_WORDS: Final[Mapping[EntryType, str]] = {t: w for w, t in _by_word(EntryType).items()}
+"""Each entry type as events spell it."""
+
+CAUSE_KIND_WORDS: Final[Mapping[CauseKind, str]] = {k: w for w, k in _by_word(CauseKind).items()}
+"""Each kind of cause as events spell it."""
+
+
+def _known(word: str) -> str:
+    if word not in EntryType.__members__:
+        raise ValueError(f"must be one of {', '.join(EntryType.__members__)}")
+    return word
+
+
+PointsChangeType = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema({"enum": list(EntryType.__members__), "type": "string"}),
+]
+"""An entry type by its word: what answers show."""
 
 # The types that change what is held; the first two change nothing else.
-_ONLY_HELD = frozenset({"held", "released"})
-_CHANGES_HELD = _ONLY_HELD | {"redeemed"}
+_ONLY_HELD: Final = frozenset({EntryType.held, EntryType.released})
+CHANGES_HELD: Final = _ONLY_HELD | {EntryType.redeemed}
+"""The types whose entries and events carry `held_points`."""
+
+
+def _word(members: type[_Listed]) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
+    """How a listed kind is written in JSON: by its word, never by its number."""
+    by_word = _by_word(members)
+    words = {member: word for word, member in by_word.items()}
+
+    def read(value: Any) -> Any:
+        if isinstance(value, members):
+            return value
+        if isinstance(value, str) and value in by_word:
+            return by_word[value]
+        raise ValueError(f"must be one of {', '.join(by_word)}")
+
+    def write(value: Any) -> str:
+        return words[value]
+
+    return (
+        BeforeValidator(read),
+        PlainSerializer(write, return_type=str),
+        WithJsonSchema({"enum": list(by_word), "type": "string"}),
+    )
+
+
+EntryTypeWord = Annotated[EntryType, *_word(EntryType)]
+"""An entry type as JSON carries it: by its word."""
 
 
 def _text(moment: datetime) -> str:
@@ -62,10 +139,7 @@ class _Message(BaseModel):
 
 
 class Balance(_Message):
-    """The posted balance of an account.
-
-    Nobody has points to spend and a debt at the same time (I8).
-    """
+    """The posted balance of an account: points to spend and a debt exclude each other (I8)."""
 
     available: Annotated[int, Field(ge=0)]
     held: Annotated[int, Field(ge=0)]
@@ -92,31 +166,38 @@ class LotChange(_Message):
 class Cause(_Message):
     """What made the points change, and its id."""
 
-    kind: CauseKind
+    kind: Annotated[CauseKind, *_word(CauseKind)]
     id: Id
 
 
 class Performer(_Message):
-    """Who did it, where somebody did."""
+    """The person or system whose command it was."""
 
-    kind: Literal["staff", "member", "system"]
+    kind: Annotated[PerformerKind, *_word(PerformerKind)]
     id: Id
 
 
+class Notify(_Message):
+    """By which ways the sender of an assignment or deduction wants the member to be notified."""
+
+    email: bool
+    sms: bool
+
+
 class PointsChanged(_Message):
-    """One ledger entry of a member's account, told to others (I4: exactly one event per entry).
+    """One ledger entry of a member's account (I4: exactly one event per entry).
 
     `points` is the change of available + held - debt, so that their sum is that figure at every
-    `sequence`; `held_points` is the change of held, in the types that have one. Instants are UTC.
+    `sequence`. `held_points` is the change of held, in the types that have one; `hold_id` names the
+    hold, where there is one; `notify` comes with assignments and deductions. Instants are UTC.
     """
 
     event_id: UUID
-    type: PointsChangeType
+    type: EntryTypeWord
     merchant_id: Id
     member_id: Id
     sequence: Annotated[int, Field(ge=1)]
     points: int
-    held_points: int | None = None
     balance: Balance
     lots: tuple[LotChange, ...]
     order_id: Id | None
@@ -126,10 +207,13 @@ class PointsChanged(_Message):
     performer: Performer | None
     occurred_at: Instant
     recorded_at: Instant
+    held_points: int | None = None
+    hold_id: Id | None = None
+    notify: Notify | None = None
 
     @model_validator(mode="after")
     def _held_points_where_held_changes(self) -> Self:
-        if (self.held_points is not None) != (self.type in _CHANGES_HELD):
+        if (self.held_points is not None) != (self.type in CHANGES_HELD):
             raise ValueError(
                 "held_points must be there in held, released and redeemed, and nowhere else"
             )
@@ -140,13 +224,18 @@ class PointsChanged(_Message):
         return self
 
     def to_json(self) -> bytes:
-        """The value of the record. Without `held_points` where the type has none."""
-        exclude = {"held_points"} if self.held_points is None else None
-        return self.model_dump_json(exclude=exclude).encode()
+        """The value of the record. Fields that the entry does not have are left out."""
+        absent = {field for field in _OPTIONAL if getattr(self, field) is None}
+        return self.model_dump_json(exclude=absent).encode()
+
+
+_OPTIONAL: Final = tuple(
+    name for name, field in PointsChanged.model_fields.items() if not field.is_required()
+)
 
 
 class SettingsChanged(_Message):
-    """One version of a merchant's settings: the value of the compacted settings topic, keyed by the merchant."""
+    """One version of a merchant's settings: the value of the compacted settings topic."""
 
     merchant_id: Id
     version: Annotated[int, Field(ge=1)]
@@ -157,5 +246,5 @@ class SettingsChanged(_Message):
     settings: SettingsDocument
 
     def to_json(self) -> bytes:
-        """The value of the record; when it is in force stands beside the settings, not in them."""
+        """The value of the record, where `effective_at` is no part of the settings."""
         return self.model_dump_json(exclude={"settings": {"effective_at"}}).encode()

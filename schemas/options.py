@@ -1,4 +1,4 @@
-"""The table of delivery options: at which status an option's parcel is final (SPEC 2.2)."""
+"""The table of delivery options: at which status an option's parcel is final (rules.md 2.2)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 -- So many ledger entries of an earlier life, four a member, for merchant %(merchant)s: what a shop has after years.
 -- Ids are spread like random ones and end in four zero bytes, by which the audit tells them from the run's own.
-INSERT INTO account (account_no, merchant_no, member, sequence, available)
-SELECT nextval('account_no'), m.merchant_no, substr(sha256(int8send(i)), 1, 8) || '\x00000000'::bytea, 4, 400
+INSERT INTO account (account_no, merchant_no, member, sequence, available, next_expiry)
+SELECT (m.merchant_no::bigint << 40) | nextval('account_no'), m.merchant_no,
+       substr(sha256(int8send(i)), 1, 8) || '\x00000000'::bytea, 4, 400, points_now() + 31536000000000
 FROM generate_series(1, %(entries)s / 4) i, merchant m WHERE m.merchant_id = %(merchant)s;
 
 CREATE TEMPORARY TABLE earlier AS

@@ -1,4 +1,4 @@
-"""`points compare-upstream`: the platform's own figures compared with ours (SPEC 7)."""
+"""`points compare-upstream`: the platform's own figures compared with ours (rules.md 7)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

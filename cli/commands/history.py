@@ -54,7 +54,7 @@ def _print(entries: "list[HistoryEntry]", limit: int, zone: str) -> None:
         table.add_row(
             str(entry.sequence),
             moment_shown(entry.occurred_at, zone),
-            entry.type,
+            entry.type.name,
             f"[{colour}]{entry.points:+,}[/]",
             f"{entry.balance_after:,}",
             entry.order_id or "",

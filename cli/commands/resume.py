@@ -1,4 +1,4 @@
-"""`points resume`: continues a pipeline that too much poison has paused (DESIGN 2.6)."""
+"""`points resume`: continues a pipeline that too much poison has paused (architecture.md 2.6)."""
 
 from typing import Annotated
 

@@ -1,4 +1,7 @@
-"""`points settings apply | show | log`: a merchant's settings and their history (SPEC 1.7, 5)."""
+"""`points settings apply | show | log`: a merchant's settings and their history.
+
+See rules.md 1.7, 5.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The topics that the product reads and writes.")
 
 FOURTEEN_DAYS_MS = 14 * 86_400_000
-"""How long dead letters are kept (SPEC 7): only they and the quarantine hold raw bytes."""
+"""How long dead letters are kept (rules.md 7): only they and the quarantine hold raw bytes."""
 LARGEST_LETTER = 8 << 20
 """A dead letter is a record that its topic took, with our headers on top: the usual limit of 1 MB
 would refuse the largest.

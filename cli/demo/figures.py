@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 
 from cli.support.broker import Broker
+from schemas.events import EntryType
 from store.carriers import parked
-from store.ledger.ledger import EntryType
 from store.reads import status
 from store.streams import adoption
 from store.streams.adoption import KnownCursor

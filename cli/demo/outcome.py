@@ -32,7 +32,10 @@ _HAS_ANY = """
 SELECT count(*) FROM {} t
 WHERE EXISTS (SELECT FROM unnest(%s::text[]) w WHERE position(w IN t::text) > 0)"""
 KEEPS_BYTES = frozenset({"quarantine"})
-"""Where unreadable records stay whole, with personal data, until they are dealt with (SPEC 7)."""
+"""Where unreadable records stay whole, with personal data, until they are dealt with.
+
+See rules.md 7.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,9 @@ class StoryOutcome:
     @property
     def entries(self) -> tuple[str, ...]:
         """The ledger's entries, such as `granted +100`."""
-        return tuple(f"{entry.type} {entry.points:+d}" for entry in self.explained.view.entries)
+        return tuple(
+            f"{entry.type.name} {entry.points:+d}" for entry in self.explained.view.entries
+        )
 
     @property
     def why(self) -> str:

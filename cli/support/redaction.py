@@ -1,4 +1,4 @@
-"""Shows a record that could not be read without showing whose it is (SPEC 7).
+"""Shows a record that could not be read without showing whose it is (rules.md 7).
 
 Only what is known to be harmless is shown: the structure, and the values of a short list of fields
 where they look as such fields do. Everything else is replaced by the kind of thing it was, which is

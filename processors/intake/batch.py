@@ -1,4 +1,7 @@
-"""Intake: orders, deliveries and customers from Kafka, one transaction a batch (DESIGN 2.1)."""
+"""Intake: orders, deliveries and customers from Kafka, one transaction a batch.
+
+See architecture.md 2.1.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -37,7 +40,7 @@ from store.streams.quarantine import Poison
 
 PIPELINE = "intake"
 FUTURE = DAY
-"""A version further ahead than this would block its order for ever (SPEC 7)."""
+"""A version further ahead than this would block its order for ever (rules.md 7)."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,6 @@
-"""Customers, and the app being installed or uninstalled: what concerns many orders (SPEC 1.5, 1.8).
+"""Customers, and the app being installed or uninstalled: what concerns many orders.
+
+See rules.md 1.5, 1.8.
 
 Such a record is kept, and the orders that it may change are put into the recheck queue; nothing is
 decided here.
@@ -127,7 +129,7 @@ def _concerned_orders(
 
 
 def refused_before(buyer: Buyer) -> Micros:
-    """The buyer's orders created before this earn nothing (SPEC 1.5, 1.9)."""
+    """The buyer's orders created before this earn nothing (rules.md 1.5, 1.9)."""
     if buyer.registered_at is not None:
         return buyer.registered_at
     return NEVER if buyer.is_member is False else MIN_INSTANT

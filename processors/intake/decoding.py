@@ -78,7 +78,9 @@ class OrderEvent(NamedTuple):
 
 
 class CarrierReportEvent(NamedTuple):
-    """What a carrier reported of a parcel, before its code and its order are looked up (SPEC 6).
+    """What a carrier reported of a parcel, before its code and its order are looked up.
+
+    See rules.md 6.
 
     `number` is the normalised tracking number, empty when there is none; then there is an
     `order_id`. At least one of `code` and `text` is there.
@@ -102,7 +104,7 @@ class CarrierReportEvent(NamedTuple):
 
 
 class CustomerEvent(NamedTuple):
-    """What a customer's record says about membership (SPEC 1.5, 1.9); None: it does not say."""
+    """What a customer's record says about membership (rules.md 1.5, 1.9); None: it does not say."""
 
     record: Record
     merchant_id: str
@@ -118,7 +120,7 @@ class CustomerEvent(NamedTuple):
 
 
 class AppInstallEvent(NamedTuple):
-    """An app was installed or uninstalled `at` (SPEC 1.8).
+    """An app was installed or uninstalled `at` (rules.md 1.8).
 
     `application_id` is empty when the record names no app.
     """
@@ -160,7 +162,7 @@ class DecodedBatch:
         return {event.merchant_id for event in events if event.merchant_id is not None}
 
     def until(self, latest: Micros) -> "DecodedBatch":
-        """The batch with every event newer than `latest` made poison (SPEC 7).
+        """The batch with every event newer than `latest` made poison (rules.md 7).
 
         A new batch, as the same records may be decided again, a little later.
         """

@@ -15,7 +15,7 @@ from schemas.carriers import is_known_service
 from store.streams.cursors import OUTCOMES, Counts, PartitionId
 
 KNOWN_CREATED_BY = ONLINE_CHANNELS | RETAIL_CHANNELS | {None}
-"""SPEC 1.4; all others count as `ec`, and are counted here."""
+"""rules.md 1.4; all others count as `ec`, and are counted here."""
 
 
 def batch_done(records: Sequence[Record], done: IntakeResult, seconds: float) -> None:

@@ -9,8 +9,8 @@ from processors.intake.tracking_snapshot import TrackingSnapshot, snapshot_of
 from processors.settlement import Trigger
 from rules.order.facts import OrderFacts
 from rules.order.folding import APPLIED, DUPLICATE, Outcome, fold_record, fold_report
+from schemas.events import CauseKind
 from schemas.ids import Micros
-from store.ledger.ledger import CauseKind
 from store.orders import orders
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import InternedStrings

@@ -10,7 +10,7 @@ from rules.order.facts import OrderFacts
 from store.carriers import awaiting_order, tracking
 from store.postgres.session import Cursor
 from store.streams import recheck
-from store.streams.recheck import RecheckRequest
+from store.streams.recheck import RecheckKind, RecheckRequest
 
 
 def enqueue_rechecks(cursor: Cursor, folded: FoldedOrders, matched: MatchedBatch) -> None:
@@ -27,7 +27,7 @@ def enqueue_rechecks(cursor: Cursor, folded: FoldedOrders, matched: MatchedBatch
     if new:
         parked = awaiting_order.awaited(cursor, new)
         keys.update(awaiting_order.ORDER_KEY_PREFIX + order_id for order_id in parked)
-    kind = recheck.RecheckKind.NUMBER
+    kind = RecheckKind.NUMBER
     recheck.add(cursor, [RecheckRequest(kind, 0, key) for key in sorted(keys)])
 
 

@@ -1,4 +1,6 @@
-"""Matching carriers' reports to orders, by tracking number or by the order that they name (SPEC 6).
+"""Matching carriers' reports to orders, by tracking number or by the order that they name.
+
+See rules.md 6.
 
 Whose a report is follows from all orders that ever named its number. While that is one order, which
 is nearly always, the report is folded into it in the batch that brings the two together. Reports of

@@ -1,4 +1,4 @@
-"""Which reports an order keeps, and what of the order decides which it may take (SPEC 6)."""
+"""Which reports an order keeps, and what of the order decides which it may take (rules.md 6)."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,4 +1,6 @@
-"""The intake worker: orders, deliveries and customers from Kafka, one batch a turn (DESIGN 2.1).
+"""The intake worker: orders, deliveries and customers from Kafka, one batch a turn.
+
+See architecture.md 2.1.
 
 What becomes of a batch is in processors/intake/batch.py.
 """

@@ -1,4 +1,4 @@
-"""Which order the reports of a contested tracking number belong to (SPEC 6).
+"""Which order the reports of a contested tracking number belong to (rules.md 6).
 
 The slow path of report matching, which also finds the orders of reports that name an order id but
 no merchant. It is worked off from the recheck queue, one number or order id after the other, and
@@ -67,7 +67,7 @@ def apply_new_codes(rows: Iterable[OrderRow], codes: CodeTable) -> None:
 def purge_reports(
     cursor: Cursor, now: Micros, words: InternedStrings, limit: int
 ) -> dict[str, int]:
-    """Forgets reports for which no order came in 180 days (SPEC 6); how many of each kind."""
+    """Forgets reports for which no order came in 180 days (rules.md 6); how many of each kind."""
     unmatched = tracking.purge(cursor, now, limit)
     waiting = awaiting_order.purge(cursor, now, limit)
     purged: list[tuple[bytes, StoredReport]] = []

@@ -1,4 +1,4 @@
-"""The recheck worker: decides orders again after something else changed (DESIGN 2.3).
+"""The recheck worker: decides orders again after something else changed (architecture.md 2.3).
 
 A customer, a parent order, first settings, an installed app or a tracking number may change what
 other orders earn: whoever writes that puts rows into the recheck queue, and this worker works them
@@ -14,9 +14,9 @@ from processors.recheck import contested_numbers
 from processors.runtime.configuration import Configuration
 from processors.runtime.worker import Database, SettlingWorker, StillTurning
 from processors.settlement import Tally, Trigger, settle
+from schemas.events import CauseKind
 from schemas.ids import Micros
 from schemas.packing import pack_id
-from store.ledger.ledger import CauseKind
 from store.orders import orders
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import NotInterned

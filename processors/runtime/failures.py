@@ -1,4 +1,7 @@
-"""What a worker does about an error: wait, end with an exit code, or crash (DESIGN 2.6, 2.7)."""
+"""What a worker does about an error: wait, end with an exit code, or crash.
+
+See architecture.md 2.6, 2.7.
+"""
 
 import psycopg
 from confluent_kafka import KafkaException

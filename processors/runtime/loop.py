@@ -1,4 +1,7 @@
-"""The loop that all workers share: turn, wait, and outlive failing servers (DESIGN 2.6, 2.7)."""
+"""The loop that all workers share: turn, wait, and outlive failing servers.
+
+See architecture.md 2.6, 2.7.
+"""
 
 import random
 import time

@@ -1,4 +1,7 @@
-"""Several workers as a tree of processes: started, restarted, stopped together (DESIGN 2.7)."""
+"""Several workers as a tree of processes: started, restarted, stopped together.
+
+See architecture.md 2.7.
+"""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""When points expire (SPEC 3)."""
+"""When points expire (rules.md 3)."""
 
 from calendar import isleap
 from datetime import date, timedelta
@@ -9,7 +9,7 @@ from schemas.ids import NEVER, Micros
 
 
 def expires_at(due: Micros, expiry: tuple[int, int] | None, zone: str) -> Micros:
-    """The exclusive instant at which points of this due date expire (SPEC 3.1 D6).
+    """The exclusive instant at which points of this due date expire (rules.md 3.1 D6).
 
     NEVER without an expiry.
 
@@ -29,7 +29,7 @@ def expires_at(due: Micros, expiry: tuple[int, int] | None, zone: str) -> Micros
 
 
 def shown_day(expires: Micros, zone: str) -> date:
-    """The day that people are shown: the last one, in the merchant's zone, on which the points can be used."""
+    """The day that people are shown: the last, in the merchant's zone, to use the points."""
     if expires == NEVER:
         raise ValueError("points that never expire have no last day")
     return local_date(expires - 1, zone)

@@ -1,28 +1,40 @@
-"""An account and its lots: granting, clawing back and lapsing points (SPEC 3.4, 4.3, I2, I8).
+"""A member's lots: points that came together and expire together (rules.md 3)."""
 
-Pure bookkeeping on values that the caller has locked; nothing here knows where they are kept.
-"""
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, NamedTuple
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from schemas.ids import Micros
+from schemas.packing import unpack_id
 
-from schemas.ids import NEVER, Micros
+
+class SourceKind(IntEnum):
+    """What a lot's source names; the numbers are stored."""
+
+    order = 1
+    command = 2
+    job = 3
+    order_debit = 4
+    """An order whose points redeemed upstream came back, where no debt was left to take them."""
 
 
 class LotKey(NamedTuple):
-    """Lots sort by it: soonest to expire first (FEFO), then by what granted them."""
+    """Lots sort by it: soonest to expire first (FEFO), then by what made them.
+
+    Within one expiry the order depends on the ids alone, never on arrival, so that a replay takes
+    from the same lots. `source` is a packed id; `episode` counts the lots of one source from 1
+    where it can have several, and is 0 otherwise.
+    """
 
     expires_at: Micros
+    kind: SourceKind
     source: bytes
     episode: int
 
 
 @dataclass(slots=True)
 class Lot:
-    """Points granted together.
-
-    `expired` is what of it lapsed unspent; free points are `remaining` less `held`.
-    """
+    """The points of a lot: all, those that remain, those held of these, and those that lapsed."""
 
     points: int = 0
     remaining: int = 0
@@ -35,88 +47,30 @@ class Lot:
         return self.remaining - self.held
 
 
-@dataclass(slots=True)
-class Account:
-    """A member's account: `available` or `debt` is zero (I8)."""
-
-    sequence: int = 0
-    available: int = 0
-    held: int = 0
-    debt: int = 0
-    lots: dict[LotKey, Lot] = field(default_factory=dict)
+# Looked up once: an enumeration's member is an attribute that Python computes.
+_ORDER: Final = SourceKind.order
+_PREFIX: Final = {
+    SourceKind.command: "command:",
+    SourceKind.job: "job:",
+    SourceKind.order_debit: "order-debit:",
+}
 
 
-class Moved(NamedTuple):
-    """What one entry did: points of the entry, and the signed usable points lot by lot."""
-
-    points: int
-    lots: tuple[tuple[LotKey, int], ...]
+def order_lot(expires_at: Micros, order_id: bytes, episode: int) -> LotKey:
+    """The lot of an order's episode."""
+    return LotKey(expires_at, _ORDER, order_id, episode)
 
 
-def grant(account: Account, key: LotKey, points: int) -> Moved:
-    """Adds points to a lot; they pay debt first (SPEC 4.3), and only the rest is usable."""
-    paid = min(account.debt, points)
-    usable = points - paid
-    account.debt -= paid
-    account.available += usable
-    lot = account.lots.get(key)
-    if lot is None:
-        lot = account.lots[key] = Lot()
-    lot.points += points
-    lot.remaining += usable
-    return Moved(points, ((key, usable),))
+def lot_id(lot: LotKey) -> str:
+    """The lot's name in events, unique for its member for ever."""
+    _, kind, packed, episode = lot
+    source = unpack_id(packed)
+    if kind == _ORDER:
+        return f"{source}-{episode}"
+    # A command or a job makes one lot of a member, so their episode is 0 and not shown.
+    return f"{_PREFIX[kind]}{source}" + (f"-{episode}" if episode else "")
 
 
-def claw_back(account: Account, own: LotKey, at_most: int) -> Moved:
-    """Takes points back: from the order's own lot, then soonest-expiring lots.
-
-    What is missing becomes debt.
-
-    What the own lot let expire unspent is gone already and is not taken a second time (SPEC 4.1).
-    Lapsed lots must have been lapsed before. The result's points are negative, or 0 when nothing is
-    left to take.
-    """
-    own_lot = account.lots.get(own)
-    wanted = max(0, at_most - (own_lot.expired if own_lot is not None else 0))
-    taken: list[tuple[LotKey, int]] = []
-    missing = wanted
-    for key in _own_first(account, own):
-        if not missing:
-            break
-        lot = account.lots[key]
-        part = min(lot.free, missing)
-        if part > 0:
-            lot.remaining -= part
-            missing -= part
-            taken.append((key, -part))
-    account.available -= wanted - missing
-    account.debt += missing
-    return Moved(-wanted, tuple(taken))
-
-
-def _own_first(account: Account, own: LotKey) -> list[LotKey]:
-    keys = sorted(account.lots)
-    if own in account.lots:
-        keys.remove(own)
-        keys.insert(0, own)
-    return keys
-
-
-def lapse(account: Account, key: LotKey) -> Moved:
-    """Lets the free points of a lot expire; held ones stay while the hold lives (SPEC 3.4)."""
-    lot = account.lots[key]
-    gone = lot.free
-    lot.remaining -= gone
-    lot.expired += gone
-    account.available -= gone
-    return Moved(-gone, ((key, -gone),))
-
-
-def lapsed(account: Account, now: Micros) -> list[LotKey]:
-    """The lots with free points whose time is over, soonest first."""
-    return sorted(k for k, lot in account.lots.items() if k.expires_at <= now and lot.free > 0)
-
-
-def next_expiry(account: Account) -> Micros:
-    """When the next free points lapse; NEVER when none do. Needs all lots loaded."""
-    return min((k.expires_at for k, lot in account.lots.items() if lot.free > 0), default=NEVER)
+def order_of(lot: LotKey) -> bytes | None:
+    """The packed id of the order that earned the lot; None for lots that no order earned."""
+    return lot.source if lot.kind == _ORDER else None

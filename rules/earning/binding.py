@@ -1,4 +1,4 @@
-"""Which settings an order is bound to (SPEC 1.7).
+"""Which settings an order is bound to (rules.md 1.7).
 
 `settings_no` of an order is the version it is bound to, NOTHING_IN_FORCE, or negative while it is
 not bound: then it remembers how many versions were known when the order was first heard of, since
@@ -44,7 +44,7 @@ def bound_version(
 
 
 def bound_as_parent(settings_no: int, parent_settings_no: int | None) -> int:
-    """The `settings_no` of a split child, which is bound as its parent is (SPEC 1.7).
+    """The `settings_no` of a split child, which is bound as its parent is (rules.md 1.7).
 
     Until the parent is bound, it goes by the child's own creation. A parent bound to nothing in
     force binds its child to nothing. `parent_settings_no` is None when there is no parent or it is

@@ -1,4 +1,4 @@
-"""From an entitlement to what has to be posted (SPEC 4.1): only the difference is ever posted.
+"""From an entitlement to what has to be posted (rules.md 4.1): only the difference is ever posted.
 
 So events may come twice, late or in any order.
 """
@@ -27,7 +27,7 @@ class Change(NamedTuple):
 
 
 def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
-    """What differs between what is posted and `now`, in the order of posting (SPEC 4.3)."""
+    """What differs between what is posted and `now`, in the order of posting (rules.md 4.3)."""
     posted, record = facts.posted, facts.record
     holder = record.member if record is not None else None
     if posted.points == now.now_points and (
@@ -37,7 +37,7 @@ def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
     differences: list[Change] = []
     moved_on = posted.holder != holder or now.episode != posted.episode or now.due_at is None
     if posted.points and posted.holder is not None and moved_on:
-        # D9: the entitlement moves with the member; a new episode is granted whole (SPEC 4.5).
+        # D9: the entitlement moves with the member; a new episode is granted whole (rules.md 4.5).
         differences.append(_taken_back(posted, posted.holder))
         posted = posted._replace(points=0, clawed=True)
     difference = now.now_points - posted.points
@@ -53,7 +53,7 @@ def _taken_back(posted: Posted, holder: bytes) -> Change:
 
 
 def _type_of(difference: int, posted: Posted, now: Entitlement) -> ChangeType:
-    """The type of an entry (SPEC 4.3).
+    """The type of an entry (rules.md 4.3).
 
     The first entry of an episode grants, edits adjust, cancelled and returned goods are clawed
     back.

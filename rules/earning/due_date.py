@@ -1,4 +1,4 @@
-"""When the points of an order are due (SPEC 2.1)."""
+"""When the points of an order are due (rules.md 2.1)."""
 
 from datetime import timedelta
 from functools import lru_cache
@@ -8,7 +8,7 @@ from schemas.ids import DAY, Micros
 
 
 def due_at(final: Micros, pending_days: int, zone: str) -> Micros:
-    """The instant from which the order's points are due, for its final moment (SPEC 2.1 D2).
+    """The instant from which the order's points are due, for its final moment (rules.md 2.1 D2).
 
     Calendar days in the merchant's zone (IANA name), at 00:00 of that day: 12/1 final + 3 days =
     12/4. With no pending days at once, and never earlier than the final moment.

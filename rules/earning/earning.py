@@ -1,4 +1,4 @@
-"""What an order would earn by its amount and its buyer (SPEC 1), whenever that is."""
+"""What an order would earn by its amount and its buyer (rules.md 1), whenever that is."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -31,14 +31,14 @@ class Earning(NamedTuple):
 
 
 def channel_of(created_by: str | None) -> str:
-    """`retail` for tills and kiosks, else `ec` (SPEC 1.4); unknown ones count as `ec`."""
+    """`retail` for tills and kiosks, else `ec` (rules.md 1.4); unknown ones count as `ec`."""
     return "retail" if created_by in RETAIL_CHANNELS else "ec"
 
 
 def counted_returns(returns: Iterable[ReturnOrder], keep_from: Micros | None) -> int:
     """Sum of the completed returns in minor units.
 
-    With `keep`, only of those dated before the due date (SPEC 4.3).
+    With `keep`, only of those dated before the due date (rules.md 4.3).
     """
     total = 0
     for return_order in returns:
@@ -49,7 +49,7 @@ def counted_returns(returns: Iterable[ReturnOrder], keep_from: Micros | None) ->
 
 
 def goods_of(record: OrderRecord, *, deduct_store_credit: bool) -> int:
-    """The amount of the goods that counts, before returns (SPEC 1.2), in minor units.
+    """The amount of the goods that counts, before returns (rules.md 1.2), in minor units.
 
     May be negative.
     """
@@ -60,7 +60,7 @@ def goods_of(record: OrderRecord, *, deduct_store_credit: bool) -> int:
 
 
 def earning_of(facts: OrderFacts, rules: BoundRules, returned: int) -> Earning:
-    """What the order earns under its rules, less `returned` minor units of goods (SPEC 1)."""
+    """What the order earns under its rules, less `returned` minor units of goods (rules.md 1)."""
     record = facts.record
     if record is None:
         return Earning(0, 0, "unknown_order")
@@ -79,7 +79,10 @@ def earning_of(facts: OrderFacts, rules: BoundRules, returned: int) -> Earning:
 
 
 def withdrawal_of(facts: OrderFacts, earning: Earning) -> str | None:
-    """Why the order has lost what it earns (SPEC 4.3): `cancelled`, wholly `returned`, or None."""
+    """Why the order has lost what it earns: `cancelled`, wholly `returned`, or None.
+
+    See rules.md 4.3.
+    """
     entries = facts.trail.entries
     if entries and entries[-1].state in CANCELLED:
         return "cancelled"
@@ -109,7 +112,7 @@ def _refusal(record: OrderRecord, buyer: Buyer, rules: BoundRules) -> str | None
 
 
 def not_yet_a_member(buyer: Buyer, created_at: Micros) -> str | None:
-    """Why the buyer was no member when the order was made (SPEC 1.5, 1.9).
+    """Why the buyer was no member when the order was made (rules.md 1.5, 1.9).
 
     None for a member, and when nothing is known about it. The date of registration says more than
     whether the buyer is a member now, so `is_member` counts only without `registered_at`.

@@ -1,4 +1,4 @@
-"""The one law (SPEC 4.1): what an order is entitled to now.
+"""The one law (rules.md 4.1): what an order is entitled to now.
 
 It is decided from the facts, the bound settings and the time alone. What has to be posted follows
 from it (`rules.earning.differences`).
@@ -25,7 +25,7 @@ class Entitlement(NamedTuple):
 
     `points` is what the order earns in the end, `now_points` what of it is due now; `reason` names
     why it earns nothing. `final_at`, `due_at` and `expires_at` belong to episode `episode`, the
-    newest one. `kept` says that the order was cancelled too late to lose its points (SPEC 4.5).
+    newest one. `kept` says that the order was cancelled too late to lose its points (rules.md 4.5).
     """
 
     state: OrderState
@@ -45,7 +45,7 @@ class Entitlement(NamedTuple):
 
 
 def feature_in_force(rules: BoundRules, installs: Installs, created_at: Micros) -> bool:
-    """Whether the feature is enabled and entitled at the order's creation (SPEC 1.8).
+    """Whether the feature is enabled and entitled at the order's creation (rules.md 1.8).
 
     The newest of settings and application events counts. An event at the settings' own instant
     comes after them, and of two events at one instant the installation comes last.
@@ -73,7 +73,7 @@ class _When(NamedTuple):
 def entitlement(
     facts: OrderFacts, rules: BoundRules | None, now: Micros, installs: Installs = ()
 ) -> Entitlement:
-    """What the order is entitled to at `now` (SPEC 4.1).
+    """What the order is entitled to at `now` (rules.md 4.1).
 
     `rules` are those of `facts.settings_no` (None when there are none).
     """
@@ -109,7 +109,7 @@ def _cannot_earn(facts: OrderFacts, rules: BoundRules | None, installs: Installs
         return "no_settings_yet"
     if facts.settings_no == NOTHING_IN_FORCE or rules is None:
         return "no_settings_in_force"
-    # A split child is bound as its parent is (SPEC 1.7): an app uninstalled between the two
+    # A split child is bound as its parent is (rules.md 1.7): an app uninstalled between the two
     # creations changes nothing for the child either.
     bound_at = facts.record.created_at if facts.bound_at is None else facts.bound_at
     if not feature_in_force(rules, installs, bound_at):
@@ -140,7 +140,7 @@ def _with(
 
 
 def _when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
-    """The final moment that counts and its episode (SPEC 2.2, 4.5).
+    """The final moment that counts and its episode (rules.md 2.2, 4.5).
 
     None while the order is not final.
     """
@@ -153,7 +153,9 @@ def _when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
 
 
 def _kept_when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | None:
-    """With `keep`, parcels that went back once points were due leave the order final (SPEC 4.5).
+    """With `keep`, parcels that went back once points were due leave the order final.
+
+    See rules.md 4.5.
 
     None when no parcel did so.
     """
@@ -165,7 +167,7 @@ def _kept_when(facts: OrderFacts, rules: BoundRules, now: Micros) -> _When | Non
 
 
 def _episode_of(final: Micros, posted: Posted, rules: BoundRules, now: Micros) -> _When:
-    """A final moment no later than the granted one belongs to its episode (SPEC 2.2).
+    """A final moment no later than the granted one belongs to its episode (rules.md 2.2).
 
     A later one opens the next.
     """

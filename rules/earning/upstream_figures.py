@@ -1,4 +1,4 @@
-"""The platform's own figure of an order and ours (SPEC 7): compared, never paid from."""
+"""The platform's own figure of an order and ours (rules.md 7): compared, never paid from."""
 
 from rules.earning.earning import earning_of
 from rules.earning.entitlement import Entitlement

@@ -1,4 +1,7 @@
-"""Who earns and how much (SPEC 1.3 to 1.6), and the platform's own figure (SPEC 7), in words."""
+"""Who earns and how much, and the platform's own figure (rules.md 7), in words.
+
+See rules.md 1.3 to 1.6.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What carriers reported of an order's parcels (SPEC 2.4, 6), in sentences."""
+"""What carriers reported of an order's parcels (rules.md 2.4, 6), in sentences."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

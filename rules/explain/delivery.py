@@ -1,4 +1,4 @@
-"""Where an order's parcels are and whether that is final (SPEC 2.2), in sentences."""
+"""Where an order's parcels are and whether that is final (rules.md 2.2), in sentences."""
 
 from collections.abc import Iterator
 

@@ -17,6 +17,7 @@ from rules.explain.timing import ended_steps, timing_steps
 from rules.explain.view import OrderEntry, OrderView
 from rules.order.facts import OrderFacts, OrderRecord
 from schemas.answers.orders import ExplainAnswer
+from schemas.events import EntryType
 from schemas.ids import NEVER
 from schemas.packing import unpack_id
 from schemas.settings import BoundRules
@@ -148,8 +149,8 @@ def _entry(entry: OrderEntry, zone: str) -> str:
         expiry = ", never expiring"
     elif entry.expires_at is not None:
         expiry = f", expiring {day_shown(entry.expires_at, zone)}"
-    if entry.type == "expired":  # that it expires is what the entry says
+    if entry.type is EntryType.expired:  # that it expires is what the entry says
         expiry = ""
     when = moment_shown(entry.recorded_at, zone)
     which = f"(sequence {entry.sequence}{expiry})"
-    return f"{when} {entry.type} {entry.points:+,} for member {entry.member_id} {which}."
+    return f"{when} {entry.type.name} {entry.points:+,} for member {entry.member_id} {which}."

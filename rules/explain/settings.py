@@ -1,4 +1,7 @@
-"""Which settings an order is bound to, and whether the feature was on (SPEC 1.7, 1.8), in words."""
+"""Which settings an order is bound to, and whether the feature was on, in words.
+
+See rules.md 1.7, 1.8.
+"""
 
 from collections.abc import Iterator
 

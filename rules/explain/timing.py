@@ -1,4 +1,7 @@
-"""Final, due and expiring when (SPEC 2.3, 3.1), and what ended it later (SPEC 4), in sentences."""
+"""Final, due and expiring when, and what ended it later (rules.md 4), in sentences.
+
+See rules.md 2.3, 3.1.
+"""
 
 from collections.abc import Iterator
 

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from rules.earning.entitlement import Installs
 from rules.order.facts import CarrierReport, OrderFacts
-from schemas.events import PointsChangeType
+from schemas.events import EntryType
 from schemas.ids import Micros
 from schemas.settings import BoundRules, SettingsDocument, compile_settings
 
-EARNING_TYPES: frozenset[PointsChangeType] = frozenset({"granted", "adjusted", "clawed_back"})
+EARNING_TYPES = frozenset({EntryType.granted, EntryType.adjusted, EntryType.clawed_back})
 """Entries that add up to what the order has earned (I1)."""
 
 
@@ -19,7 +19,7 @@ class OrderEntry:
 
     member_id: str
     sequence: int
-    type: PointsChangeType
+    type: EntryType
     numbered: bool
     points: int
     expires_at: Micros | None

@@ -1,4 +1,4 @@
-"""What the carriers say of a parcel (SPEC 2.4, 6): its reports, and the voice they fold into.
+"""What the carriers say of a parcel (rules.md 2.4, 6): its reports, and the voice they fold into.
 
 Reports fold by (time of the event, rank of the meaning), never by arrival, so that any order and
 any number of repeats of the same reports give the same voice.
@@ -12,7 +12,9 @@ from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, Micros
 
 REACH: Micros = 180 * DAY
-"""How far a report may lie from its order's creation: carriers use their numbers again (SPEC 6)."""
+"""How far a report may lie from its order's creation: carriers use their numbers again (rules.md
+6).
+"""
 
 GOING_BACK = frozenset({Meaning.RETURNING, Meaning.RETURNED, Meaning.LOST})
 OUT_OF_THE_COUNT = frozenset({Meaning.RETURNED, Meaning.LOST})
@@ -23,8 +25,8 @@ _FINAL_FOR_COLLECTED = frozenset({Meaning.COLLECTED})
 class GoneWord(NamedTuple):
     """One word of *returning*, *returned* or *lost*.
 
-    `out`: the latter two, so that other parcels decide without it (SPEC 2.5). `reversal`: it took
-    back a delivery as well (7-11 2053).
+    `out`: the latter two, so that other parcels decide without it (rules.md 2.5). `reversal`: it
+    took back a delivery as well (7-11 2053).
     """
 
     at: Micros
@@ -33,7 +35,7 @@ class GoneWord(NamedTuple):
 
 
 class Voice(NamedTuple):
-    """One of the two voices on a parcel (SPEC 2.4), upstream or the carrier, folded by itself.
+    """One of the two voices on a parcel (rules.md 2.4), upstream or the carrier, folded by itself.
 
     `final_at` is the final moment that it says; `gone` the words by which the parcel goes back
     since then, in the order in which they were said: one of the two is empty. `before` is the final
@@ -51,21 +53,21 @@ class Voice(NamedTuple):
 
     @property
     def out(self) -> bool:
-        """Returned or lost by its newest word: other parcels decide without it (SPEC 2.5).
+        """Returned or lost by its newest word: other parcels decide without it (rules.md 2.5).
 
         One going back is awaited.
         """
         return bool(self.gone) and self.gone[-1].out
 
     def denies(self, final: Micros) -> bool:
-        """Whether it says *returning, returned or lost* later than `final` (SPEC 2.4).
+        """Whether it says *returning, returned or lost* later than `final` (rules.md 2.4).
 
         That is the final moment of the other voice.
         """
         return any(word.at > final for word in self.gone)
 
     def keeping(self, kept_from: Micros) -> "Voice":
-        """The voice if words of going back at or after `kept_from` change nothing (SPEC 4.5).
+        """The voice if words of going back at or after `kept_from` change nothing (rules.md 4.5).
 
         A reversed scan takes back.
         """
@@ -79,7 +81,7 @@ SILENT = Voice()
 
 
 def final_of_both(upstream: Voice, carrier: Voice) -> Micros | None:
-    """When the parcel is final (SPEC 2.2, 2.4); None while it is not.
+    """When the parcel is final (rules.md 2.2, 2.4); None while it is not.
 
     One voice is enough, and the earlier one counts, unless the other voice denies it.
     """
@@ -92,7 +94,7 @@ def final_of_both(upstream: Voice, carrier: Voice) -> Micros | None:
 
 
 def carrier_voice(reports: Iterable[CarrierReport], awaited: str) -> Voice:
-    """The carrier's voice on a parcel that is final at `awaited` (SPEC 2.4, 6).
+    """The carrier's voice on a parcel that is final at `awaited` (rules.md 2.4, 6).
 
     `awaited` is `arrived` or `collected`, by the parcel's option.
     """
@@ -126,7 +128,10 @@ def _with(voice: Voice, report: CarrierReport, final: frozenset[Meaning]) -> Voi
 
 
 def meaning_on_leg(meaning: Meaning, return_leg: bool) -> Meaning:  # noqa: FBT001 - a fact of the report, not a switch
-    """The meaning of a report; on the return leg it is never a delivery to the member (SPEC 6)."""
+    """The meaning of a report.
+
+    On the return leg it is never a delivery to the member (rules.md 6).
+    """
     return _ON_RETURN_LEG.get(meaning, meaning) if return_leg else meaning
 
 
@@ -175,7 +180,7 @@ def within_reach(created_at: Micros | None, at: Micros) -> bool:
 
 
 def reports_of(parcel: Parcel, facts: OrderFacts) -> tuple[CarrierReport, ...]:
-    """The reports that the parcel takes (SPEC 6).
+    """The reports that the parcel takes (rules.md 6).
 
     Those of its number, within 180 days of the order, and those that name the order. A report that
     names the order and a number is of the parcel of that number, however old; if no parcel has it,

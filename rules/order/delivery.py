@@ -1,4 +1,4 @@
-"""When an order is final (SPEC 2).
+"""When an order is final (rules.md 2).
 
 At the last of its parcels' final moments, or at its completion where there is no delivery. Without
 reports of a carrier a parcel has one voice, upstream's, and nothing is folded for the other.
@@ -36,14 +36,14 @@ def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
     """
     if rules is None or facts.record is None:
         return True
-    # With `keep` a parcel that went back may leave the order as final as it was (SPEC 4.5).
+    # With `keep` a parcel that went back may leave the order as final as it was (rules.md 4.5).
     if rules.keep:
         return False
     return order_final_moment(facts, rules.overrides, on_completed=rules.on_completed) is None
 
 
 def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros | None:
-    """When upstream says that the parcel reached its final status (SPEC 2.2).
+    """When upstream says that the parcel reached its final status (rules.md 2.2).
 
     None while it has not.
     """
@@ -66,16 +66,19 @@ def gone_back_since(parcel: Parcel) -> Micros | None:
 
 
 def before_it_went_back(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros | None:
-    """The final moment that held before the parcel went back (for `on_return: keep`, SPEC 4.5)."""
+    """The final moment that held before the parcel went back.
+
+    See for `on_return: keep`, rules.md 4.5.
+    """
     return final_since(without_last(parcel.trail, GONE_BACK), awaited_status(parcel, overrides))
 
 
 def order_final_moment(
     facts: OrderFacts, overrides: Mapping[str, FinalStatus], *, on_completed: bool
 ) -> Micros | None:
-    """When the whole order is final (SPEC 2.2 D4, D5 and 2.5); None while it is not."""
+    """When the whole order is final (rules.md 2.2 D4, D5 and 2.5); None while it is not."""
     if on_completed or completes_without_delivery(facts):
-        # A cancellation is judged by itself (it may be kept, SPEC 4.3); it does not undo the
+        # A cancellation is judged by itself (it may be kept, rules.md 4.3); it does not undo the
         # completion.
         return since(without_last(facts.trail, CANCELLED), COMPLETED)
     if facts.reports:
@@ -86,7 +89,7 @@ def order_final_moment(
 
 
 def completes_without_delivery(facts: OrderFacts) -> bool:
-    """A counter sale, or an order that upstream says has no delivery (SPEC 2.2 D4)."""
+    """A counter sale, or an order that upstream says has no delivery (rules.md 2.2 D4)."""
     record = facts.record
     if record is None or facts.parcels:
         return False
@@ -96,7 +99,7 @@ def completes_without_delivery(facts: OrderFacts) -> bool:
 
 
 def is_out_of_the_count(parcel: Parcel) -> bool:
-    """Whether upstream says returned or lost: the other parcels decide without it (SPEC 2.5).
+    """Whether upstream says returned or lost: the other parcels decide without it (rules.md 2.5).
 
     A parcel on its way back is still awaited.
     """
@@ -117,7 +120,7 @@ def _last_of(parcels: tuple[Parcel, ...], overrides: Mapping[str, FinalStatus]) 
 
 
 class Standing(NamedTuple):
-    """What the two voices say of one parcel (SPEC 2.4)."""
+    """What the two voices say of one parcel (rules.md 2.4)."""
 
     upstream: Voice
     carrier: Voice
@@ -129,14 +132,16 @@ class Standing(NamedTuple):
 
     @property
     def out(self) -> bool:
-        """Whether returned or lost in either voice, and not final: it does not count (SPEC 2.5).
+        """Whether returned or lost in either voice, and not final: it does not count.
+
+        See rules.md 2.5.
 
         Then the order's other parcels decide without it.
         """
         return (self.upstream.out or self.carrier.out) and self.final_at is None
 
     def keeping(self, kept_from: Micros) -> "Standing":
-        """The two voices if going back at or after `kept_from` changes nothing (SPEC 4.5)."""
+        """The two voices if going back at or after `kept_from` changes nothing (rules.md 4.5)."""
         return Standing(self.upstream.keeping(kept_from), self.carrier.keeping(kept_from))
 
 
@@ -154,7 +159,7 @@ def standings(facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> list[S
 
 
 def upstream_voice(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Voice:
-    """Upstream's voice: its newest record counts (SPEC 2.4)."""
+    """Upstream's voice: its newest record counts (rules.md 2.4)."""
     run = streak(parcel.trail, GONE_BACK)
     if not run:
         return Voice(final_moment(parcel, overrides))
@@ -178,7 +183,9 @@ def _gone_words(run: Iterable[Entry]) -> Iterator[GoneWord]:
 def finals_if_kept(
     facts: OrderFacts, overrides: Mapping[str, FinalStatus]
 ) -> Iterator[tuple[Micros, Micros]]:
-    """Possible final moments where going back may change nothing, for `on_return: keep` (SPEC 4.5).
+    """Possible final moments where going back may change nothing, for `on_return: keep`.
+
+    See rules.md 4.5.
 
     Pairs (from when on going back changes nothing, the order's final moment then). The due date
     depends on what is kept, so at first all going back is kept, then all but the word that came

@@ -1,7 +1,7 @@
 """What is known of one order: records, trails, binding, and what was posted.
 
 Of each facet the newest record is kept. Everything else about an order is decided from this and the
-merchant's settings (SPEC 4.1), so two orders with equal facts are entitled to equal points,
+merchant's settings (rules.md 4.1), so two orders with equal facts are entitled to equal points,
 whatever way the facts came in.
 """
 
@@ -17,7 +17,7 @@ from schemas.ids import Micros
 class DeliveryKey(IntEnum):
     """What an order record says about its delivery.
 
-    SPEC 2.2 D4: a missing key is no statement, a null is.
+    rules.md 2.2 D4: a missing key is no statement, a null is.
     """
 
     ABSENT = 0
@@ -30,7 +30,7 @@ class OrderRecord(NamedTuple):
 
     `tracking` is the tracking number that the order names for its own parcel `delivery_id`,
     normalised; `parent` the order that it was split from. `summary_days` and `summary_points` are
-    the platform's own figure (SPEC 7), kept to be compared.
+    the platform's own figure (rules.md 7), kept to be compared.
     """
 
     version: Version
@@ -71,7 +71,7 @@ class ParcelRecord(NamedTuple):
 
 
 class CarrierReport(NamedTuple):
-    """What a carrier reported (SPEC 2.4, 6).
+    """What a carrier reported (rules.md 2.4, 6).
 
     Reports sort by time and then by rank, which is the meaning's number.
 
@@ -90,7 +90,7 @@ class CarrierReport(NamedTuple):
 
 
 class Buyer(NamedTuple):
-    """What customer events say of the order's member (SPEC 1.5); None is not known."""
+    """What customer events say of the order's member (rules.md 1.5); None is not known."""
 
     is_member: bool | None = None
     registered_at: Micros | None = None
@@ -107,7 +107,7 @@ class Parcel(NamedTuple):
 
 
 class ReturnOrder(NamedTuple):
-    """A return of goods (SPEC 4.3), which lowers the base by `total` once it is `completed`."""
+    """A return of goods (rules.md 4.3), which lowers the base by `total` once it is `completed`."""
 
     return_id: bytes
     version: Version
@@ -124,7 +124,7 @@ NOTHING_IN_FORCE = 0
 
 
 class Posted(NamedTuple):
-    """What the ledger holds for an order, and the episode of finality that it is of (SPEC 2.2).
+    """What the ledger holds for an order, and the episode of finality that it is of (rules.md 2.2).
 
     `points` is the sum of the earning entries that the present holder got in this episode;
     `final_at`, `due_at` and `expires_at` are those of the newest episode, which an earlier final
@@ -152,12 +152,12 @@ NOTHING_POSTED = Posted()
 class OrderFacts:
     """All that is known of one order.
 
-    `settings_no` is the settings version that the order is bound to (SPEC 1.7, rules.binding):
+    `settings_no` is the settings version that the order is bound to (rules.md 1.7, rules.binding):
     negative until its creation and the first settings are known, NOTHING_IN_FORCE when no settings
-    were in force at its creation. `tier` comes from the oldest record that names one (SPEC 1.3: the
-    tier at creation). `reports` are the carriers' reports joined to the order, sorted. `buyer` and
-    `bound_at` are not the order's own, but looked up before it is decided: the latter is the
-    creation of the parent that a split child is bound as (SPEC 1.7), None for all others.
+    were in force at its creation. `tier` comes from the oldest record that names one (rules.md 1.3:
+    the tier at creation). `reports` are the carriers' reports joined to the order, sorted. `buyer`
+    and `bound_at` are not the order's own, but looked up before it is decided: the latter is the
+    creation of the parent that a split child is bound as (rules.md 1.7), None for all others.
     """
 
     record: OrderRecord | None = None

@@ -76,7 +76,7 @@ def fold_record(
 def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outcome:
     """Folds a full order record (its nested delivery is folded by itself)."""
     newest = facts.record
-    # The tier at creation counts (SPEC 1.3), so the oldest record that names one; a tie in the
+    # The tier at creation counts (rules.md 1.3), so the oldest record that names one; a tie in the
     # version falls by the tier's name, the same way everywhere.
     tier_older = tier is not None and (
         facts.tier_at is None or (record.version, tier) < (facts.tier_at, facts.tier or "")
@@ -103,7 +103,7 @@ _Record = TypeVar("_Record", OrderRecord, ParcelRecord, ReturnOrder)
 def _beats(record: _Record, newest: _Record) -> bool:
     """Whether the record is newer.
 
-    A tie that even the version leaves open falls the same way everywhere (SPEC 7).
+    A tie that even the version leaves open falls the same way everywhere (rules.md 7).
     """
     if record.version != newest.version:
         return record.version > newest.version
@@ -111,7 +111,7 @@ def _beats(record: _Record, newest: _Record) -> bool:
 
 
 def fold_bare_remove(facts: OrderFacts, version: Version) -> Outcome:
-    """Folds an `order/remove` that carries nothing but the id (SPEC 7)."""
+    """Folds an `order/remove` that carries nothing but the id (rules.md 7)."""
     trail = extended(facts.trail, Entry(version, State.BARE_REMOVE))
     if trail is not facts.trail:
         facts.trail = trail
@@ -121,7 +121,7 @@ def fold_bare_remove(facts: OrderFacts, version: Version) -> Outcome:
 
 
 def fold_parcel(facts: OrderFacts, record: ParcelRecord) -> Outcome:
-    """Folds a record of one parcel; another parcel id is another parcel (SPEC 2.5)."""
+    """Folds a record of one parcel; another parcel id is another parcel (rules.md 2.5)."""
     for i, parcel in enumerate(facts.parcels):
         if parcel.record.parcel_id == record.parcel_id:
             folded, outcome = _fold_into(parcel, record)
@@ -147,7 +147,7 @@ def _fold_into(
 def parcel_entry(record: ParcelRecord) -> Entry:
     """What the record adds to its parcel's trail.
 
-    A failed logistics state beats a final status (SPEC 6).
+    A failed logistics state beats a final status (rules.md 6).
     """
     state = _PARCEL_STATES.get(record.status, State.OTHER)
     if record.failed:
@@ -180,7 +180,7 @@ def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:
 
 
 def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
-    """Folds a carrier's report that was matched to the order (SPEC 6).
+    """Folds a carrier's report that was matched to the order (rules.md 6).
 
     Kept are all that decide something and all of unknown meaning; of the others, which are only
     shown, each number's newest. Of too many, the decisive ones and then the newest are kept, so

@@ -1,4 +1,4 @@
-"""Which delivery status is the final one for an order (SPEC 2.2)."""
+"""Which delivery status is the final one for an order (rules.md 2.2)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,7 +18,7 @@ def final_status_of(
     delivery_type_is_pickup: bool,  # noqa: FBT001 - a fact of the order, not a switch
     overrides: Mapping[str, FinalStatus],
 ) -> FinalStatus:
-    """The status at which a parcel of this delivery option is final (SPEC 2.2 D3).
+    """The status at which a parcel of this delivery option is final (rules.md 2.2 D3).
 
     The merchant's override speaks first, then the table (where an option can be both, its delivery
     type decides); an unknown option is `collected` for a pick-up and otherwise counts as
@@ -40,5 +40,8 @@ def is_pickup(delivery_type: str | None) -> bool:
 
 
 def is_known(option: str | None) -> bool:
-    """Whether the table has the option; what it has not is counted, never dropped (SPEC 2.2 D3)."""
+    """Whether the table has the option.
+
+    What it has not is counted, never dropped (rules.md 2.2 D3).
+    """
     return option in _RULE_BY_CODE

@@ -1,4 +1,4 @@
-"""Upstream's resources as the records that facts are folded from (SPEC 1, 2.3, 7)."""
+"""Upstream's resources as the records that facts are folded from (rules.md 1, 2.3, 7)."""
 
 import hashlib
 import unicodedata
@@ -42,7 +42,7 @@ _MINUS = "\N{MINUS SIGN}"
 def version_of(
     envelope: Envelope[Any], updated_at: Micros | None, received_ts: Micros, value: bytes
 ) -> Version:
-    """The version of a record: its time, `ts`, digest (SPEC 7).
+    """The version of a record: its time, `ts`, digest (rules.md 7).
 
     The time is its own `updated_at`, else `ts`, else the record's timestamp in Kafka. The digest
     costs more than reading the record, so it is made only where two records could tie without it.
@@ -139,7 +139,7 @@ def tier_of(order: OrderResource) -> str | None:
 def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
     """The facts of an `order_delivery`.
 
-    `status` counts; of the logistics state only `failed` does (SPEC 2.5, 6).
+    `status` counts; of the logistics state only `failed` does (rules.md 2.5, 6).
     """
     return ParcelRecord(
         version,
@@ -173,7 +173,7 @@ def own_micros(
 
 
 def normalised(number: str) -> bytes:
-    """A tracking number as it is compared (SPEC 6).
+    """A tracking number as it is compared (rules.md 6).
 
     Without blanks and hyphens, in capitals, full width made plain. Empty when nothing remains, or
     more than any carrier's number has.

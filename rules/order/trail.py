@@ -1,6 +1,6 @@
 """How long a state has held, whatever the order in which the records arrived.
 
-SPEC 2.2: where upstream gives no time of its own, a state holds since the earliest `updated_at`
+rules.md 2.2: where upstream gives no time of its own, a state holds since the earliest `updated_at`
 among the records in that state since the newest record not in it. To answer that after late
 arrivals too, a facet keeps its *trail*: the newest record in no interesting state (the floor) and
 every record in an interesting one that is newer than the floor. Older ones can never matter again,
@@ -15,7 +15,7 @@ from schemas.ids import Micros
 
 
 class Version(NamedTuple):
-    """Orders the records of one entity (SPEC 7).
+    """Orders the records of one entity (rules.md 7).
 
     By its own `updated_at`, then `ts` in nanoseconds, then a digest.
     """
@@ -120,7 +120,7 @@ def since(trail: Trail, states: Collection[State]) -> Micros | None:
 
 
 def final_since(trail: Trail, awaited: str) -> Micros | None:
-    """Since when a parcel has its final status, `arrived` or `collected`, if it has (SPEC 2.2).
+    """Since when a parcel has its final status, `arrived` or `collected`, if it has (rules.md 2.2).
 
     A parcel that was collected has arrived as well.
     """

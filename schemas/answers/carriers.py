@@ -14,7 +14,7 @@ _EFFECTS: dict[Meaning, ReversalEffect] = {
 
 
 class CodeMeaning(AnswerModel):
-    """What a code means (SPEC 6), and of a reversal what else it does."""
+    """What a code means (rules.md 6), and of a reversal what else it does."""
 
     word: str
     effect: ReversalEffect | None

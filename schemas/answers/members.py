@@ -1,7 +1,7 @@
 """Answers about a member: `points balance` and `points history`."""
 
 from schemas.answers.base import AnswerModel, Expiry, Instant
-from schemas.events import PointsChangeType
+from schemas.events import EntryTypeWord
 
 
 class ExpiringPoints(AnswerModel):
@@ -12,10 +12,10 @@ class ExpiringPoints(AnswerModel):
 
 
 class BalanceAnswer(AnswerModel):
-    """A member's points at the moment of asking (SPEC 3.4).
+    """A member's points at the moment of asking (rules.md 3.4).
 
     Lapsed lots do not count, whether their lapse is posted or not. `available` = `never_expire` +
-    the sum of `expiring`. `pending` is planned and not yet granted (SPEC 2.7). All zeros for a
+    the sum of `expiring`. `pending` is planned and not yet granted (rules.md 2.7). All zeros for a
     member we have no record of.
     """
 
@@ -35,7 +35,7 @@ class HistoryEntry(AnswerModel):
     """
 
     sequence: int
-    type: PointsChangeType
+    type: EntryTypeWord
     points: int
     balance_after: int
     order_id: str | None

@@ -1,4 +1,4 @@
-"""Answers of `points carriers parked`: carriers' reports without an order (SPEC 6)."""
+"""Answers of `points carriers parked`: carriers' reports without an order (rules.md 6)."""
 
 from schemas.answers.base import AnswerModel, Instant
 

@@ -1,4 +1,7 @@
-"""The carriers' own words (SPEC 6): upstream's `arrived` means two things, so they need theirs."""
+"""The carriers' own words: upstream's `arrived` means two things, so they need theirs.
+
+See rules.md 6.
+"""
 
 from enum import IntEnum
 
@@ -23,7 +26,7 @@ class Meaning(IntEnum):
 
     @property
     def word(self) -> str:
-        """SPEC's word for it."""
+        """The rules' word for it."""
         return _WORDS[self]
 
     @property

@@ -1,4 +1,7 @@
-"""How codes and texts of carriers are compared, and how one that no table has is shown (SPEC 6)."""
+"""How codes and texts of carriers are compared, and how one that no table has is shown.
+
+See rules.md 6.
+"""
 
 import re
 import unicodedata

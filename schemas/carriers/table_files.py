@@ -4,8 +4,8 @@ Refuses a table that leaves a word open.
 
 `tables/ecpay.csv` and its like have the columns service, code, text, word, effect, note. The
 carrier is the file's name. Where a carrier speaks in texts, the text itself is the code.
-`delivery_lines.csv` says of every delivery line which services' raw reports are understood. SPEC 6
-has the laws.
+`delivery_lines.csv` says of every delivery line which services' raw reports are understood.
+rules.md 6 has the laws.
 """
 
 import csv

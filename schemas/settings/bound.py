@@ -10,7 +10,7 @@ from schemas.ids import Micros, micros
 from schemas.money import minor_units
 from schemas.settings.document import CRM_CREDITS, Earn, FinalStatus, FixedDate, SettingsDocument
 
-# The plans that carry the feature once the app is installed (SPEC 1.8).
+# The plans that carry the feature once the app is installed (rules.md 1.8).
 _PLANS_WITH_APP = frozenset({"o2o", "enterprise"})
 
 
@@ -20,10 +20,10 @@ class BoundRules:
 
     `feature_possible`: enabled, and the plan or a module carries the feature. `needs_app`: only the
     plan does, so that the app must be installed as well; `app_installed` is what this version says
-    about it (SPEC 1.8). `unit_by_tier`: tier id, or None for the general rule, to (unit price in
-    minor units, points per unit). `expiry`: (month, day), None for never. `keep`: a cancellation or
-    return from the due date on changes nothing (SPEC 4.3). `overrides`: the merchant's final status
-    per delivery option (SPEC 2.2 D3).
+    about it (rules.md 1.8). `unit_by_tier`: tier id, or None for the general rule, to (unit price
+    in minor units, points per unit). `expiry`: (month, day), None for never. `keep`: a cancellation
+    or return from the due date on changes nothing (rules.md 4.3). `overrides`: the merchant's final
+    status per delivery option (rules.md 2.2 D3).
     """
 
     zone: str

@@ -1,4 +1,4 @@
-"""A merchant's settings document: how points are earned, granted and expire (SPEC 1 to 4).
+"""A merchant's settings document: how points are earned, granted and expire (rules.md 1 to 4).
 
 The models refuse unknown keys, wrong types and contradictions; `reading` takes a document from JSON
 or YAML and turns refusals into sentences. Whatever decides over points must be said: only what has
@@ -37,7 +37,7 @@ FinalStatus = Literal["arrived", "collected"]
 
 CRM_CREDITS: Final = "crm_credits"
 
-# No order earns more (SPEC 1.9), so neither does one unit of a rule.
+# No order earns more (rules.md 1.9), so neither does one unit of a rule.
 MAX_POINTS: Final = 1_000_000_000
 # A unit price is far below this in any currency, and stays exact in every reader of JSON numbers
 # (15 digits).
@@ -163,7 +163,7 @@ UnitPrice = Annotated[
 
 
 class EntitlementSettings(_Section):
-    """What entitles the merchant to the feature (SPEC 1.8)."""
+    """What entitles the merchant to the feature (rules.md 1.8)."""
 
     plan: Word
     app_installed: bool = False
@@ -245,7 +245,7 @@ class Earn(_Section):
 
 
 class Redeem(_Section):
-    """What happens to points that an order spent (SPEC 4.4)."""
+    """What happens to points that an order spent (rules.md 4.4)."""
 
     from_orders: Literal["observe", "debit"] = "observe"
     return_on_cancel: bool = True

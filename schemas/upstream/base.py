@@ -1,4 +1,4 @@
-"""What every upstream model shares (SPEC 7).
+"""What every upstream model shares (rules.md 7).
 
 Unknown fields are ignored, values are kept out of error texts.
 """

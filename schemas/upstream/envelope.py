@@ -89,7 +89,7 @@ def read(value: bytes, likely: RecordKind) -> tuple[RecordKind, Any] | str:
     """The record's kind and its envelope, or a topic's name that points do not depend on.
 
     A RawReport has no envelope. `likely` is tried first, since telling the kind beforehand would
-    mean reading the record twice. Only where reports and deliveries share a topic, a look for the word
+    mean reading the record twice. Where reports and deliveries share a topic, a look for the word
     tells them apart; it may be wrong, so whatever fails is read slowly. Raises Unreadable for
     poison.
     """
@@ -150,7 +150,10 @@ def _object_in(value: bytes) -> dict[str, Any]:
 
 
 def _is_report(content: dict[str, Any]) -> bool:
-    """Whether the record is a carrier's own report, good or bad, which has no envelope (SPEC 6)."""
+    """Whether the record is a carrier's own report, good or bad, which has no envelope.
+
+    See rules.md 6.
+    """
     return content.keys().isdisjoint({"topic", "resource"}) and not content.keys().isdisjoint(
         _MARKS_OF_A_REPORT
     )

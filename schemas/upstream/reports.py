@@ -1,4 +1,4 @@
-"""A carrier's raw report, which has no envelope (SPEC 6)."""
+"""A carrier's raw report, which has no envelope (rules.md 6)."""
 
 from typing import Annotated
 

@@ -19,7 +19,7 @@ from schemas.upstream.base import (
 class DeliveryData(Upstream):
     """What stands beside a delivery.
 
-    The tracking number joins carriers' reports to the order (SPEC 6).
+    The tracking number joins carriers' reports to the order (rules.md 6).
     """
 
     tracking_number: IfShaped[str | Number] = None
@@ -29,7 +29,7 @@ class DeliveryResource(Upstream):
     """An `order_delivery`: nested in an order, or the resource of its own topic.
 
     In its own topic it has an `order_id`. `status` is the delivery status that counts;
-    `delivery_status` is the logistics state (SPEC 2.3).
+    `delivery_status` is the logistics state (rules.md 2.3).
     """
 
     id: RecordId
@@ -47,7 +47,7 @@ class DeliveryResource(Upstream):
 
 
 class CustomDiscount(Upstream):
-    """A discount typed in by staff; not contained in `order_discount` (SPEC 1.2)."""
+    """A discount typed in by staff; not contained in `order_discount` (rules.md 1.2)."""
 
     total: Money | None = None
 
@@ -59,14 +59,14 @@ class MembershipTier(Upstream):
 
 
 class PointSummary(Upstream):
-    """The platform's own figure of an order's points (SPEC 7): compared, never paid from."""
+    """The platform's own figure of an order's points (rules.md 7): compared, never paid from."""
 
     pending_days: Cents | None = None
     earned_points: Cents | None = None
 
 
 class OrderResource(Upstream):
-    """An order, whole. Amounts are minor units; see SPEC 1.2 for what counts."""
+    """An order, whole. Amounts are minor units; see rules.md 1.2 for what counts."""
 
     id: RecordId
     created_at: Instant
@@ -98,7 +98,7 @@ class RemovedOrder(Upstream):
 
 
 class ReturnResource(Upstream):
-    """A return order. `total` lowers the base while the status is `completed` (SPEC 4.3)."""
+    """A return order. `total` lowers the base while the status is `completed` (rules.md 4.3)."""
 
     id: RecordId
     order_id: Id | None = None
@@ -111,7 +111,8 @@ class ReturnResource(Upstream):
 class CustomerResource(Upstream):
     """A customer.
 
-    A record that has neither `registered_at` nor `is_member` says nothing of membership (SPEC 1.5).
+    A record that has neither `registered_at` nor `is_member` says nothing of membership (rules.md
+    1.5).
     """
 
     id: RecordId
@@ -123,7 +124,7 @@ class CustomerResource(Upstream):
 class ApplicationResource(Upstream):
     """An installation of an app.
 
-    The older form of `application/uninstall` does not name the app (SPEC 1.8).
+    The older form of `application/uninstall` does not name the app (rules.md 1.8).
     """
 
     application_id: IdOrBlank | None = None

@@ -1,4 +1,7 @@
-"""Parked reports that name an order but no merchant (SPEC 6): no order has that id, or several."""
+"""Parked reports that name an order but no merchant: no order has that id, or several.
+
+See rules.md 6.
+"""
 
 from collections.abc import Iterable, Sequence
 from struct import Struct

@@ -1,4 +1,6 @@
-"""Codes that operators added or changed over the shipped tables, and codes not known yet (SPEC 6).
+"""Codes that operators added or changed over the shipped tables, and codes not known yet.
+
+See rules.md 6.
 
 Every change is a row that is never changed again, so the log is the table itself. A change moves
 the settings epoch, so that workers read their codes again, and asks to look again at what carried

@@ -1,4 +1,4 @@
-"""Carriers' reports without an order, as people see them (SPEC 6)."""
+"""Carriers' reports without an order, as people see them (rules.md 6)."""
 
 from typing import Final, NamedTuple
 
@@ -14,7 +14,7 @@ from store.orders.orders import KEY, ROW, OrderKey, OrderRow, read_rows
 from store.postgres import tables
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
-from store.postgres.session import raw
+from store.postgres.session import Cursor, raw
 from store.reads.execute import one_row, rows
 from store.reads.order import as_fact
 from store.reads.snapshot import Database, snapshot
@@ -56,7 +56,7 @@ _AWAITED = (
 
 
 class Parked(NamedTuple):
-    """Carriers' reports without an order (SPEC 6): how many, and since when the oldest waits.
+    """Carriers' reports without an order (rules.md 6): how many, and since when the oldest waits.
 
     The instant is None where there are none. `unmatched`: tracking numbers that no order names.
     `ambiguous`: numbers with reports that fit several orders. `awaiting`: reports that name an
@@ -118,11 +118,19 @@ def ambiguous(connection: Database, limit: int) -> list[AmbiguousNumber]:
         numbers = rows(cursor, _AMBIGUOUS, limit=limit)
         tracked = tracking.read(cursor, sorted(number for number, _ in numbers))
         keys = sorted({key for row in tracked.values() for key in row.claims})
-        found = cursor.execute(_SQL["orders"], KEY.arrays(keys), binary=True).fetchall()
-        orders = read_rows(cursor, found, strings)
+        orders = _orders(cursor, keys, strings)
         return [
             _ambiguous(tracked[number], since, orders, ids, strings) for number, since in numbers
         ]
+
+
+def _orders(
+    cursor: Cursor, keys: list[OrderKey], strings: InternedStrings
+) -> dict[OrderKey, OrderRow]:
+    if not keys:
+        return {}
+    found = cursor.execute(_SQL["orders"], KEY.arrays(keys), binary=True).fetchall()
+    return read_rows(cursor, found, strings)
 
 
 def _ambiguous(

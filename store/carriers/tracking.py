@@ -1,4 +1,4 @@
-"""Tracking numbers: which orders ever named one, and what carriers reported for it (SPEC 6).
+"""Tracking numbers: which orders ever named one, and what carriers reported for it (rules.md 6).
 
 A row is locked before the orders that it concerns, so that a report and the order that names its
 number always see each other, whichever comes first. Claims are only ever added: which of them count
@@ -22,7 +22,7 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
 KEPT: Micros = 180 * DAY
-"""How long reports wait for an order (SPEC 6)."""
+"""How long reports wait for an order (rules.md 6)."""
 MOST_REPORTS = 500
 """Of one number: as many as of one order (rules/order/folding.py)."""
 MOST_CLAIMS = 50

@@ -1,4 +1,7 @@
-"""Codes of carriers that no table has: counted, and the reports that carried them kept (SPEC 6)."""
+"""Codes of carriers that no table has: counted, and the reports that carried them kept.
+
+See rules.md 6.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""What customer events say of members (SPEC 1.5): one row each, the newest version."""
+"""What customer events say of members (rules.md 1.5): one row each, the newest version."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""Families of split orders: a child is bound to settings as its parent is (SPEC 1.7)."""
+"""Families of split orders: a child is bound to settings as its parent is (rules.md 1.7)."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple

@@ -19,13 +19,15 @@ in the order of the declaration:
 
     cursor.execute(_SQL["write"], _ROW.arrays(rows))
 
+Or columns by name, in any order: `_ROW.arrays_of({"points": [5, 7], …})`.
+
 So a statement and the tuples that it is given cannot disagree, and what a statement does with a
 column it does by its name. `_ROW.plus("held")` is the same list with more columns; a column that no
 table has is given as SQLAlchemy's `Column("is_new", Boolean)`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -82,6 +84,16 @@ class Columns:
     def plus(self, *columns: "str | Column[Any]") -> "Columns":
         """These columns and more behind them."""
         return Columns(self._table, *self._columns, *columns)
+
+    def arrays_of(self, values: Mapping[str, Sequence[Any]]) -> list[arrays.Column]:
+        """One array for each column, from the values of all rows by the column's name.
+
+        Raises ValueError when a column is missing or unknown.
+        """
+        if values.keys() != set(self.names):
+            wrong = sorted(values.keys() ^ set(self.names))
+            raise ValueError(f"columns missing or unknown: {', '.join(wrong)}")
+        return [kind(values[name]) for name, kind in zip(self.names, self.kinds, strict=True)]
 
     def arrays(self, rows: Iterable[tuple[Any, ...]]) -> list[arrays.Column]:
         """Rows, at least one, as one array for each column.

@@ -1,4 +1,7 @@
-"""Migrations: bringing a database to the schema that this version works on (DESIGN 2.7)."""
+"""Migrations: bringing a database to the schema that this version works on.
+
+See architecture.md 2.7.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A member's balance at the moment of asking (SPEC 3.4)."""
+"""A member's balance at the moment of asking (rules.md 3.4)."""
 
 from sqlalchemy import BigInteger, bindparam, cast, func, select
 

@@ -5,9 +5,8 @@ from typing import Any
 from sqlalchemy import and_, bindparam, select
 
 from schemas.answers.members import HistoryEntry
-from schemas.events import POINTS_CHANGE_TYPES, PointsChangeType
+from schemas.events import EntryType
 from schemas.packing import pack_id, unpack_id
-from store.ledger.ledger import EntryType
 from store.postgres import tables
 from store.reads.balance import ACCOUNT
 from store.reads.execute import mappings, rows
@@ -41,12 +40,6 @@ _HISTORY = (
 )
 
 
-TYPE_WORDS: dict[int, PointsChangeType] = {
-    EntryType[word].value: word for word in POINTS_CHANGE_TYPES
-}
-"""The contract's word for each type of entry as it is stored."""
-
-
 def history(
     connection: Database, merchant_id: str, member_id: str, after: int, limit: int
 ) -> list[HistoryEntry]:
@@ -66,7 +59,7 @@ def _entry(row: dict[str, Any]) -> HistoryEntry:
     return HistoryEntry.model_validate(
         row
         | {
-            "type": TYPE_WORDS[row["type"]],
+            "type": EntryType(row["type"]),
             "order_id": unpack_id(order_id) if order_id is not None else None,
         }
     )

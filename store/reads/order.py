@@ -17,6 +17,7 @@ from sqlalchemy import (
 from rules.explain.view import OrderEntry, OrderView, ParentOrder, SettingsVersion, TrackedNumber
 from rules.order.carrier_reports import numbers_of
 from rules.order.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, CarrierReport, OrderFacts
+from schemas.events import EntryType
 from schemas.packing import pack_id, unpack_id
 from store.carriers import tracking
 from store.carriers.tracking import StoredReport
@@ -25,7 +26,6 @@ from store.orders.orders import OrderRow, read_rows
 from store.postgres import tables
 from store.postgres.interning import InternedStrings
 from store.reads.execute import Cursor, one_row, rows
-from store.reads.history import TYPE_WORDS
 from store.reads.settings import version_of
 from store.reads.snapshot import Database, merchant_number, now, snapshot
 from store.settings import app_installs
@@ -113,7 +113,10 @@ def _bound_version(cursor: Cursor, merchant_no: int, facts: OrderFacts) -> Setti
 
 
 def with_buyers(cursor: Cursor, order_rows: Iterable[OrderRow]) -> list[OrderRow]:
-    """The orders, each with what is known of its member (SPEC 1.5) and of its parent (SPEC 1.8)."""
+    """The orders, each with what is known of its member and of its parent (rules.md 1.8).
+
+    See rules.md 1.5.
+    """
     listed = list(order_rows)
     members = {}
     for row in listed:
@@ -185,7 +188,7 @@ def _entries(
         OrderEntry(
             member_id=unpack_id(member),
             sequence=sequence,
-            type=TYPE_WORDS[kind],
+            type=EntryType(kind),
             numbered=entry_no is not None,
             points=points,
             expires_at=expires,

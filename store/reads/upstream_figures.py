@@ -1,4 +1,4 @@
-"""All orders that carry the platform's own figure (SPEC 7), decided now, page by page."""
+"""All orders that carry the platform's own figure (rules.md 7), decided now, page by page."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -38,7 +38,7 @@ class Page(NamedTuple):
 
 
 def with_figures(connection: Database, merchant_id: str | None = None) -> Iterator[Page]:
-    """Decides all orders that may carry the platform's own figure (SPEC 7), page by page.
+    """Decides all orders that may carry the platform's own figure (rules.md 7), page by page.
 
     Raises UnknownMerchant.
 

@@ -1,4 +1,4 @@
-"""When a merchant's app was installed and uninstalled (SPEC 1.8), from application events."""
+"""When a merchant's app was installed and uninstalled (rules.md 1.8), from application events."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple

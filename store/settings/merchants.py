@@ -114,7 +114,7 @@ class Merchants:
         cursor.execute(queries("settings/versions")["next_epoch"])
 
     def learn(self, merchant_ids: Iterable[str]) -> None:
-        """Gives numbers to merchants never heard of before, in a transaction of their own."""
+        """Gives numbers to new merchants, in a transaction of their own."""
         new = sorted(set(merchant_ids) - self.numbers.keys())
         if new:
             raw(self._connection).execute(queries("settings/versions")["add_merchants"], [new])

@@ -1,4 +1,7 @@
-"""Settings versions: applied, logged, published to the settings topic (SPEC 1.7, DESIGN 2.8)."""
+"""Settings versions: applied, logged, published to the settings topic.
+
+See rules.md 1.7, architecture.md 2.8.
+"""
 
 from dataclasses import dataclass
 from typing import Any

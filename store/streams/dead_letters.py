@@ -1,8 +1,10 @@
-"""What became of poison: listed, shown, sent back to where it came from, or given up (DESIGN 2.6).
+"""What became of poison: listed, shown, sent back to where it came from, or given up.
+
+See architecture.md 2.6.
 
 A redrive goes through the outbox like everything that is sent: bytes, key and headers as they came,
 the topic and the record's own time in headers that the relay takes off again. The time matters,
-since some records take their version from it (SPEC 7).
+since some records take their version from it (rules.md 7).
 """
 
 from collections.abc import Sequence

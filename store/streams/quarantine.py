@@ -1,4 +1,4 @@
-"""Poison: kept byte for byte, sent to its dead-letter topic, counted (DESIGN 2.6, I7)."""
+"""Poison: kept byte for byte, sent to its dead-letter topic, counted (architecture.md 2.6, I7)."""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
@@ -15,7 +15,7 @@ from store.streams.cursors import PartitionId
 from store.streams.outbox import OutboxKind, headers_bytes
 
 KEPT = 14 * DAY
-"""How long raw bytes are kept (SPEC 7): the dead-letter topics' retention is the same."""
+"""How long raw bytes are kept (rules.md 7): the dead-letter topics' retention is the same."""
 MERCHANT_LETTERS = 100
 """As many as a merchant's id may have; a record that is poison may claim any."""
 _RECORD: Final = Columns(

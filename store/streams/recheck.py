@@ -1,4 +1,4 @@
-"""The recheck queue: orders to look at again because something else changed (DESIGN 2.3).
+"""The recheck queue: orders to look at again because something else changed (architecture.md 2.3).
 
 Two concurrent transactions do not see each other's rows: one writes what an order
 is judged by, the other writes the order. So a row is worked off only when every transaction that

@@ -5,8 +5,8 @@ own lot always holds what may be taken back, unless it expired. So a member has 
 are his now are entitled to, less those whose lot's expiry has passed, whatever was granted, taken
 back and moved on the way.
 
-Two things of the way remain, and SPEC calls both recorded facts. The *binding* is to settings known
-when the first event of the order arrived. The *episode* is the newest final moment that was
+Two things of the way remain, and the rules call both recorded facts. The *binding* is to settings
+known when the first event of the order arrived. The *episode* is the newest final moment that was
 granted: an earlier one that arrives later moves nothing, so the lot keeps the expiry of the episode
 (and with `keep` the episode's due date decides). Both depend on what arrived by when, so the book
 has to take the same events at the same times as the product. Where neither matters (settings known
@@ -111,7 +111,7 @@ class Book:
         return max(records, key=lambda record: record.version).what if records else None
 
     def _binding(self, merchant: str, order_id: str) -> tuple[Settings | None, datetime | None]:
-        """The order's own binding, or its parent's once that has one (SPEC 1.7)."""
+        """The order's own binding, or its parent's once that has one (rules.md 1.7)."""
         order = self.orders[merchant, order_id]
         parent = (order.newest() or {}).get("parent_order_id")
         if parent and (merchant, parent) in self.orders and self.orders[merchant, parent].decided:
@@ -135,7 +135,7 @@ class Book:
         order.points, order.member = answer.due_points, answer.member
 
     def _bind(self, merchant: str, order: Order) -> None:
-        """SPEC 1.7: in force at the creation, among those known when the first event arrived.
+        """rules.md 1.7: in force at the creation, among those known when the first event arrived.
 
         Without any, the first ones.
         """

@@ -1,4 +1,4 @@
-"""The carriers' own voice (SPEC 2.4, 6).
+"""The carriers' own voice (rules.md 2.4, 6).
 
 What a few codes of every service mean, and what a parcel's reports add up to.
 """
@@ -136,21 +136,21 @@ class Voice(NamedTuple):
     def denies(self, final: datetime) -> bool:
         """Whether it says *returning, returned or lost* later than the other's final moment.
 
-        SPEC 2.4.
+        rules.md 2.4.
         """
         return any(statement.at > final for statement in self.gone)
 
     def is_out(self) -> bool:
         """Returned or lost by its newest statement about that.
 
-        A parcel on its way back is still awaited (SPEC 2.5).
+        A parcel on its way back is still awaited (rules.md 2.5).
         """
         return bool(self.gone) and self.gone[-1].meaning in (RETURNED, LOST)
 
     def keeping(self, kept_from: datetime) -> "Voice":
         """With `keep`, going back from then on changes nothing; a reversed scan always does.
 
-        SPEC 4.5.
+        rules.md 4.5.
         """
         left = tuple(s for s in self.gone if s.at < kept_from or s.meaning not in GONE)
         return self._replace(gone=left) if left or not self.gone else Voice(self.before)

@@ -1,4 +1,4 @@
-"""When an order is final: SPEC 2, with both voices, and what `keep` makes of it."""
+"""When an order is final: rules.md 2, with both voices, and what `keep` makes of it."""
 
 from calendar import isleap
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ def went_back(record: VersionedRecord) -> bool:
 
 
 def way_back(record: VersionedRecord) -> str | None:
-    """How upstream says the parcel went back, in SPEC's terms.
+    """How upstream says the parcel went back, in the terms of rules.md.
 
     A failed logistics state beats a final status.
     """
@@ -73,7 +73,7 @@ def way_back(record: VersionedRecord) -> str | None:
 
 
 def waits_for_collection(parcel: dict[str, Any], overrides: dict[str, str]) -> bool:
-    """Whether the parcel is final only when collected (SPEC 2.2)."""
+    """Whether the parcel is final only when collected (rules.md 2.2)."""
     option = parcel.get("platform")
     if option in overrides:
         return overrides[option] == "collected"
@@ -102,7 +102,7 @@ def parcel_final(records: list[VersionedRecord], *, fetched: bool) -> datetime |
 
 
 def upstream_says(records: list[VersionedRecord], *, fetched: bool) -> Voice:
-    """Upstream's voice: its newest record counts (SPEC 2.4).
+    """Upstream's voice: its newest record counts (rules.md 2.4).
 
     Each new way of going back is a statement. A record with a time of its own is of that time;
     others say since when it has been so.
@@ -125,7 +125,7 @@ def upstream_says(records: list[VersionedRecord], *, fetched: bool) -> Voice:
 def together(upstream: Voice, carrier: Voice) -> datetime | None:
     """Final if either voice says so, unless one says it is gone after the other's final moment.
 
-    SPEC 2.4.
+    rules.md 2.4.
     """
     moments = []
     for voice, other in ((upstream, carrier), (carrier, upstream)):
@@ -153,7 +153,7 @@ def local_midnight(day: date, zone: str) -> datetime:
 def episode_of(final: datetime, settings: Settings) -> Episode:
     """Due N calendar days after the final moment, expiring with a day of the next year.
 
-    SPEC 2.1, 3.1.
+    rules.md 2.1, 3.1.
     """
     zone, earn = settings["timezone"], settings["earn"]
     days = earn["pending_days"]
@@ -172,7 +172,7 @@ def episode_of(final: datetime, settings: Settings) -> Episode:
 
 
 def counts_from(order: Order, settings: Settings, final: datetime) -> Episode:
-    """The episode of a final moment: one before the granted moves nothing (SPEC 4.5)."""
+    """The episode of a final moment: one before the granted moves nothing (rules.md 4.5)."""
     if order.episode is not None and final <= order.episode.final:
         return order.episode
     return episode_of(final, settings)
@@ -181,7 +181,7 @@ def counts_from(order: Order, settings: Settings, final: datetime) -> Episode:
 def final_episode(
     order: Order, settings: Settings, statements: Mapping[str, list[Statement]]
 ) -> Episode | None:
-    """The order's newest episode of finality, if it is final (SPEC 2.2, 2.5, 4.5)."""
+    """The order's newest episode of finality, if it is final (rules.md 2.2, 2.5, 4.5)."""
     earn, newest = settings["earn"], order.newest() or {}
     things = by_thing(order.records("parcel"))
     says_none = "order_delivery" in newest and newest["order_delivery"] is None
@@ -215,7 +215,10 @@ def final_episode(
 
 
 def last_final(parcels: list[Parcel], kept_from: datetime | None) -> datetime | None:
-    """The last of the parcels' final moments; returned and lost ones do not count (SPEC 2.5)."""
+    """The last of the parcels' final moments.
+
+    Returned and lost ones do not count (rules.md 2.5).
+    """
     moments = []
     for parcel in parcels:
         upstream, carrier = parcel.voices(kept_from)

@@ -1,7 +1,7 @@
-"""What an order is entitled to, from all its records: SPEC 1 to 4, read straight through.
+"""What an order is entitled to, from all its records: rules.md 1 to 4, read straight through.
 
-Nothing is remembered between two questions but what SPEC itself calls recorded: the settings that
-the order is bound to and the granted episode of finality.
+Nothing is remembered between two questions but what the rules themselves call recorded: the
+settings that the order is bound to and the granted episode of finality.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Circumstances:
     """What decides together with an order's own records.
 
     `bound` and `bound_at` are the settings it is bound to and the creation that they were chosen
-    by: its own, or its parent's (SPEC 1.7).
+    by: its own, or its parent's (rules.md 1.7).
     """
 
     bound: Settings | None = None
@@ -56,7 +56,7 @@ class Circumstances:
 def feature_on(
     settings: Settings, installs: list[tuple[datetime, bool]], created: datetime
 ) -> bool:
-    """SPEC 1.8."""
+    """rules.md 1.8."""
     if not settings["enabled"]:
         return False
     has = settings["entitlement"]
@@ -89,7 +89,7 @@ def returned_total(order: Order, keep_from: datetime | None) -> int:
 
 
 def goods(record: dict[str, Any], earn: dict[str, Any]) -> int:
-    """The base before returns (SPEC 1.2)."""
+    """The base before returns (rules.md 1.2)."""
     amount = (
         cents(record["subtotal"])
         - cents(record.get("order_discount"))
@@ -111,7 +111,7 @@ def points_for(base: int, tier: str | None, settings: Settings) -> int | None:
 
 
 def may_earn(record: dict[str, Any], settings: Settings) -> bool:
-    """SPEC 1.4, 1.5, 1.6, 1.9, but for cancelled orders."""
+    """rules.md 1.4, 1.5, 1.6, 1.9, but for cancelled orders."""
     retail = record.get("created_by") in ("pos", "shop_crm")
     channel = "retail" if retail else "ec"
     return (
@@ -125,7 +125,7 @@ def may_earn(record: dict[str, Any], settings: Settings) -> bool:
 
 
 def is_member(customer: dict[str, Any] | None, created: datetime) -> bool:
-    """SPEC 1.5 and 1.9: registered by the creation, if anything is known of it.
+    """rules.md 1.5 and 1.9: registered by the creation, if anything is known of it.
 
     Not known is a member.
     """
@@ -138,7 +138,7 @@ def is_member(customer: dict[str, Any] | None, created: datetime) -> bool:
 
 
 def entitled(order: Order, circumstances: Circumstances, now: datetime) -> Entitled:
-    """What the order is entitled to now (SPEC 4.1)."""
+    """What the order is entitled to now (rules.md 4.1)."""
     records, created = order.records("order"), order.created()
     if created is None or circumstances.bound is None or circumstances.bound_at is None:
         return Entitled("none")

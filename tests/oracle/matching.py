@@ -1,4 +1,4 @@
-"""Which carrier reports are about which parcel: by order, else by tracking number (SPEC 6)."""
+"""Which carrier reports are about which parcel: by order, else by tracking number (rules.md 6)."""
 
 from collections.abc import Mapping
 from datetime import timedelta

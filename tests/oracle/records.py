@@ -1,4 +1,4 @@
-"""All records of an order, and how they are told apart (SPEC 7)."""
+"""All records of an order, and how they are told apart (rules.md 7)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Episode:
 class Order:
     """All records of an order, as they arrived, and what is recorded with it.
 
-    `bound` is its own binding (SPEC 1.7), None when nothing was in force, and no binding at all
+    `bound` is its own binding (rules.md 1.7), None when nothing was in force, and no binding at all
     until it is `decided`.
     """
 

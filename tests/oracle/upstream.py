@@ -70,7 +70,7 @@ def cents(amount: dict[str, Any] | None) -> int:
 
 
 def comparable(number: str | int | None) -> str:
-    """A tracking number without spaces and hyphens, in capitals (SPEC 6)."""
+    """A tracking number without spaces and hyphens, in capitals (rules.md 6)."""
     return "".join(letter for letter in str(number or "") if letter not in " -").upper()
 
 
@@ -104,7 +104,7 @@ def read(event: dict[str, Any], received: datetime) -> ReadEvent:
 def version_of(event: dict[str, Any], received: datetime) -> Version:
     """The resource's own `updated_at`, else the envelope's `ts`, else the receipt.
 
-    Then `ts`, then a digest (SPEC 7).
+    Then `ts`, then a digest (rules.md 7).
     """
     nanoseconds = int(event.get("ts") or 0)
     canonical = json.dumps(

@@ -1,7 +1,8 @@
 """Every row of the carriers' tables, played through the product and held against the oracle.
 
-A row's expectation comes from the word that stands in its table and from SPEC 2 and 6 as the oracle
-reads them; the few codes that the oracle knows itself are compared with the tables one by one.
+A row's expectation comes from the word that stands in its table and from rules.md 2 and 6 as the
+oracle reads them; the few codes that the oracle knows itself are compared with the tables one by
+one.
 """
 
 import csv

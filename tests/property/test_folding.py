@@ -87,7 +87,7 @@ entries = st.builds(
 
 
 def naive_since(told: list[Entry], states: frozenset[State]) -> int | None:
-    """SPEC 2.2 word for word, over all records ever heard."""
+    """rules.md 2.2 word for word, over all records ever heard."""
     newest = max(told, key=lambda entry: entry.version)
     if newest.state not in states:
         return None

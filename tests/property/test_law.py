@@ -1,4 +1,4 @@
-"""The one law for any history (SPEC 4.1, I1): the product's balances are the oracle's.
+"""The one law for any history (rules.md 4.1, I1): the product's balances are the oracle's.
 
 Whatever came when.
 """

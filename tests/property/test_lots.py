@@ -1,13 +1,14 @@
-"""I2 and I8 for any sequence of grants, clawbacks, expiries, and of spending and holds as they will come."""
+"""I2 and I8 for any sequence of grants, clawbacks, expiries, and of spending and holds."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.account.lots import Account, LotKey, Moved, claw_back, grant, lapse, lapsed, next_expiry
+from rules.account.account import Account, Moved, claw_back, grant, lapse, lapsed, next_expiry
+from rules.account.lots import LotKey, order_lot
 from schemas.ids import NEVER
 
 keys = st.builds(
-    LotKey,
+    order_lot,
     st.sampled_from([10, 20, 30, NEVER]),
     st.sampled_from([b"a", b"b", b"c"]),
     st.integers(1, 2),
@@ -74,7 +75,7 @@ def check(account: Account, posted: int) -> None:
 
 
 def check_taken(before: dict[LotKey, int], own: LotKey, moved: Moved) -> None:
-    """Own lot first, then soonest to expire: a lot is touched only when all before it were emptied."""
+    """Own lot first, then FEFO: a lot is touched only when all before it were emptied."""
     taken = {key: -points for key, points in moved.lots}
     line = sorted(before, key=lambda key: (key != own, key))
     emptied = [taken.get(key, 0) == before[key] for key in line]
@@ -110,9 +111,9 @@ def test_an_account_adds_up_after_every_step(todo: list[tuple[str, int | LotKey,
 @given(st.lists(amounts, min_size=1, max_size=10), amounts)
 def test_points_pay_debt_before_anything_of_them_can_be_spent(grants: list[int], debt: int) -> None:
     account = Account()
-    claw_back(account, LotKey(10, b"a", 1), debt)
+    claw_back(account, order_lot(10, b"a", 1), debt)
     assert account.debt == debt
     for number, points in enumerate(grants):
-        grant(account, LotKey(20, b"b", number), points)
+        grant(account, order_lot(20, b"b", number), points)
     total = sum(grants)
     assert (account.available, account.debt) == (max(0, total - debt), max(0, debt - total))

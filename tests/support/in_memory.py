@@ -14,7 +14,8 @@ import orjson
 
 from processors.intake.decoding import AppInstallEvent, CarrierReportEvent, CustomerEvent, decode
 from processors.runtime.kafka.feed import Record
-from rules.account.lots import Account, LotKey, Moved, claw_back, grant, lapse, lapsed
+from rules.account.account import Account, Moved, claw_back, grant, lapse, lapsed
+from rules.account.lots import LotKey, order_lot
 from rules.earning.binding import VersionInForce, bound_as_parent, bound_version, first_heard
 from rules.earning.differences import Change, after_posting, changes
 from rules.earning.entitlement import Entitlement, Installs, entitlement
@@ -128,7 +129,7 @@ class InMemoryEngine:
     def apply(self, document: dict[str, Any], merchant: str = MERCHANT) -> None:
         """A new settings version.
 
-        The first ones also bind the orders that waited for them (SPEC 1.7).
+        The first ones also bind the orders that waited for them (rules.md 1.7).
         """
         known = self.merchant(merchant)
         read = load_settings(orjson.dumps(document), name="test")
@@ -332,7 +333,7 @@ class InMemoryEngine:
     def _post(self, known: Merchant, order: bytes, change: Change) -> int:
         account = known.accounts.setdefault(change.holder, Account())
         self._lapse(known, change.holder)
-        key = LotKey(change.expires_at, order, change.episode)
+        key = order_lot(change.expires_at, order, change.episode)
         add = change.points > 0
         moved = (
             grant(account, key, change.points) if add else claw_back(account, key, -change.points)

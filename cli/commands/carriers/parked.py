@@ -1,4 +1,4 @@
-"""`points carriers parked`: carriers' reports that have no order, and why (SPEC 6)."""
+"""`points carriers parked`: carriers' reports that have no order, and why (rules.md 6)."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated

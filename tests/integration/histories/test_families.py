@@ -1,4 +1,4 @@
-"""What a split child inherits (SPEC 1.7, 1.8)."""
+"""What a split child inherits (rules.md 1.7, 1.8)."""
 
 from datetime import UTC, datetime
 

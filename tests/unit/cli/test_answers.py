@@ -15,6 +15,7 @@ from schemas import publish
 from schemas.answers import ANSWERS
 from schemas.answers.members import HistoryEntry
 from schemas.answers.streams import CursorAnswer
+from schemas.events import EntryType
 from schemas.ids import NEVER
 
 
@@ -52,7 +53,7 @@ def test_the_published_schema_has_the_keys_in_their_order_and_all_are_required(n
 def test_instants_are_text_in_json_and_never_is_null() -> None:
     entry = HistoryEntry(
         sequence=1,
-        type="granted",
+        type=EntryType.granted,
         points=5,
         balance_after=5,
         order_id="o",

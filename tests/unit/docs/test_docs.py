@@ -16,14 +16,8 @@ PAGES = {str(page.relative_to(ROOT)): page for page in generate.pages()}
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-_REFERENCE = re.compile(r"\b(SPEC|DESIGN|rules\.md|architecture\.md) (\d+(?:\.\d+)?)")
+_REFERENCE = re.compile(r"\b(rules\.md|architecture\.md) (\d+(?:\.\d+)?)")
 _NUMBERED = re.compile(r"^#+ (\d+(?:\.\d+)?) ", re.MULTILINE)
-PAGE_OF = {
-    "SPEC": "rules.md",
-    "DESIGN": "architecture.md",
-    "rules.md": "rules.md",
-    "architecture.md": "architecture.md",
-}
 _NAMED_TEST = re.compile(r"`(?:([\w/]+\.py)::)?(test_\w+)`")
 
 
@@ -105,7 +99,7 @@ def test_rules_that_the_code_names_have_their_heading(page: str) -> None:
         f"{path.relative_to(ROOT)}: {name} {number}"
         for path in sources()
         for name, number in _REFERENCE.findall(path.read_text("utf-8"))
-        if PAGE_OF[name] == page and number not in headings
+        if name == page and number not in headings
     }
     assert homeless == set()
 

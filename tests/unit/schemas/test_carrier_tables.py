@@ -1,4 +1,7 @@
-"""A table of codes that leaves something open is refused, with the file and the line (SPEC 6)."""
+"""A table of codes that leaves something open is refused, with the file and the line.
+
+See rules.md 6.
+"""
 
 import csv
 import subprocess

@@ -1,4 +1,4 @@
-"""What every code of every carrier means: the laws of SPEC 6, and each row of the tables."""
+"""What every code of every carrier means: the laws of rules.md 6, and each row of the tables."""
 
 from collections import Counter
 
@@ -197,7 +197,7 @@ def test_these_events_and_no_others_of_ninja_van_give_or_take_points() -> None:
     assert {*DECISIVE, ("ninja_van", "v2")} == set(COUNTS)
 
 
-# The laws of SPEC 6
+# The laws of rules.md 6
 
 
 def test_a_code_means_nothing_without_its_service() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.events import CAUSE_KINDS, POINTS_CHANGE_TYPES, PointsChanged, SettingsChanged
+from schemas.events import CAUSE_KIND_WORDS, ENTRY_TYPE_WORDS, PointsChanged, SettingsChanged
 from schemas.settings import digest, load_settings
 
 GRANTED: dict[str, Any] = {
@@ -48,8 +48,8 @@ def test_an_event_survives_the_way_out_and_back_in_the_same_words() -> None:
     assert json.loads(event.to_json()) == GRANTED
 
 
-@pytest.mark.parametrize("kind", CAUSE_KINDS)
-@pytest.mark.parametrize("kind_of_change", POINTS_CHANGE_TYPES)
+@pytest.mark.parametrize("kind", CAUSE_KIND_WORDS.values())
+@pytest.mark.parametrize("kind_of_change", ENTRY_TYPE_WORDS.values())
 def test_every_type_and_cause_has_its_place(kind_of_change: str, kind: str) -> None:
     changes: dict[str, Any] = {"type": kind_of_change, "cause": {"kind": kind, "id": "x"}}
     if kind_of_change in {"held", "released"}:

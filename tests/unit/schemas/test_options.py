@@ -1,4 +1,4 @@
-"""Every delivery option and the status at which its points start to wait (SPEC 2.2)."""
+"""Every delivery option and the status at which its points start to wait (rules.md 2.2)."""
 
 import pytest
 

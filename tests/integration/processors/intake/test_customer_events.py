@@ -255,7 +255,10 @@ def test_a_grandchild_follows_when_the_parent_is_bound_anew(versions: Shop) -> N
 def test_what_was_uninstalled_between_a_split_order_and_its_children_changes_nothing_for_them(
     shop: Shop, first: str
 ) -> None:
-    """The feature was in force at the creation by which the family was bound (SPEC 1.7, 1.8)."""
+    """The feature was in force at the creation by which the family was bound.
+
+    See rules.md 1.7, 1.8.
+    """
     shop.consume(application("application/uninstall", day("11-25")))
     child = bought(created=day("11-29"), parent_order_id=PARENT)
     ancestors = [

@@ -1,4 +1,4 @@
-"""Personal data in the payloads is not ours to keep (SPEC 7): it ends at the door.
+"""Personal data in the payloads is not ours to keep (rules.md 7): it ends at the door.
 
 That holds for poison as well. Quarantine and dead letters alone hold it: the raw bytes of what
 could not be read, in `key`, `value` and `headers`.

@@ -1,4 +1,4 @@
-"""From bytes to events: orders and deliveries, customers, installations (SPEC 1, 2, 7)."""
+"""From bytes to events: orders and deliveries, customers, installations (rules.md 1, 2, 7)."""
 
 from typing import Any, TypeVar
 

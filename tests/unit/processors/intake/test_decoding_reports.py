@@ -1,4 +1,4 @@
-"""From bytes to what a carrier reported (SPEC 6).
+"""From bytes to what a carrier reported (rules.md 6).
 
 Reports have no envelope, and come from whoever speaks for the carrier.
 """

@@ -1,4 +1,4 @@
-"""Accounts and lots: FEFO, the order's own lot first, debt, and lapsing (SPEC 3.4, 4.3).
+"""Accounts and lots: FEFO, the order's own lot first, debt, and lapsing (rules.md 3.4, 4.3).
 
 Debt cannot arise before points can be spent: an order's own lot always holds what may be taken
 back, unless it expired. So spending is played here by taking points out of lots.
@@ -6,11 +6,12 @@ back, unless it expired. So spending is played here by taking points out of lots
 
 import pytest
 
-from rules.account.lots import Account, LotKey, claw_back, grant, lapse, lapsed, next_expiry
+from rules.account.account import Account, Moved, claw_back, grant, lapse, lapsed, next_expiry
+from rules.account.lots import LotKey, order_lot
 from schemas.ids import NEVER
 
-SOON, LATER, LAST = LotKey(100, b"a", 1), LotKey(200, b"b", 1), LotKey(300, b"c", 1)
-FOREVER = LotKey(NEVER, b"d", 1)
+SOON, LATER, LAST = order_lot(100, b"a", 1), order_lot(200, b"b", 1), order_lot(300, b"c", 1)
+FOREVER = order_lot(NEVER, b"d", 1)
 
 
 def account(*grants: tuple[LotKey, int]) -> Account:
@@ -39,16 +40,14 @@ def test_a_grant_is_a_lot_of_its_own_and_more_of_the_same_joins_it() -> None:
 
 def test_a_clawback_takes_from_the_orders_own_lot_first() -> None:
     made = account((SOON, 100), (LATER, 50))
-    assert claw_back(made, LATER, 30) == (-30, ((LATER, -30),))
+    assert claw_back(made, LATER, 30) == Moved(-30, ((LATER, -30),))
     assert made.lots[SOON].remaining == 100
 
 
-def test_what_its_own_lot_lacks_comes_from_the_soonest_to_expire_and_never_expiring_points_go_last() -> (
-    None
-):
+def test_what_its_own_lot_lacks_comes_fefo_and_never_expiring_points_go_last() -> None:
     made = account((FOREVER, 10), (LAST, 10), (SOON, 10), (LATER, 100))
     spend(made, LATER, 95)
-    assert claw_back(made, LATER, 30) == (
+    assert claw_back(made, LATER, 30) == Moved(
         -30,
         ((LATER, -5), (SOON, -10), (LAST, -10), (FOREVER, -5)),
     )
@@ -56,7 +55,7 @@ def test_what_its_own_lot_lacks_comes_from_the_soonest_to_expire_and_never_expir
 
 
 def test_lots_that_expire_together_go_in_a_fixed_order() -> None:
-    first, second = LotKey(100, b"a", 2), LotKey(100, b"b", 1)
+    first, second = order_lot(100, b"a", 2), order_lot(100, b"b", 1)
     made = account((second, 10), (first, 10), (LAST, 10))
     spend(made, LAST, 10)
     assert claw_back(made, LAST, 15).lots == ((first, -10), (second, -5))
@@ -65,11 +64,11 @@ def test_lots_that_expire_together_go_in_a_fixed_order() -> None:
 def test_what_is_missing_becomes_debt_that_later_points_pay_first() -> None:
     made = account((SOON, 100))
     spend(made, SOON, 70)
-    assert claw_back(made, SOON, 100) == (-100, ((SOON, -30),))
+    assert claw_back(made, SOON, 100) == Moved(-100, ((SOON, -30),))
     assert (made.available, made.debt) == (0, 70)
-    assert grant(made, LATER, 50) == (50, ((LATER, 0),))
+    assert grant(made, LATER, 50) == Moved(50, ((LATER, 0),))
     assert (made.available, made.debt) == (0, 20)
-    assert grant(made, LAST, 50) == (50, ((LAST, 30),))
+    assert grant(made, LAST, 50) == Moved(50, ((LAST, 30),))
     assert (made.available, made.debt) == (30, 0)
 
 
@@ -77,7 +76,7 @@ def test_held_points_are_not_taken_back_nor_do_they_lapse() -> None:
     made = account((SOON, 100))
     hold(made, SOON, 60)
     assert lapsed(made, now=100) == [SOON]
-    assert lapse(made, SOON) == (-40, ((SOON, -40),))
+    assert lapse(made, SOON) == Moved(-40, ((SOON, -40),))
     assert lapsed(made, now=100) == []
     assert claw_back(made, SOON, 100).points == -60
     assert (made.available, made.held, made.debt, made.lots[SOON].remaining) == (0, 60, 60, 60)
@@ -107,5 +106,5 @@ def test_what_a_lot_let_expire_is_not_taken_a_second_time() -> None:
     spend(made, SOON, 40)
     lapse(made, SOON)
     assert claw_back(made, SOON, 60).points == 0
-    assert claw_back(made, SOON, 100) == (-40, ((LATER, -40),))
+    assert claw_back(made, SOON, 100) == Moved(-40, ((LATER, -40),))
     assert (made.available, made.debt) == (10, 0)

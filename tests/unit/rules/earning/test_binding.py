@@ -1,4 +1,4 @@
-"""Which settings an order is bound to, and whether the feature was in force (SPEC 1.7, 1.8)."""
+"""Which settings an order is bound to, and whether the feature was in force (rules.md 1.7, 1.8)."""
 
 from typing import Any
 

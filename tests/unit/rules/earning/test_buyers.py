@@ -1,4 +1,4 @@
-"""Whether the buyer was a member when the order was made (SPEC 1.5, 1.9).
+"""Whether the buyer was a member when the order was made (rules.md 1.5, 1.9).
 
 It is a fact like the others, whenever it comes.
 """

@@ -1,4 +1,4 @@
-"""When points are due and when they expire, in every zone (SPEC 2.1, 3.1)."""
+"""When points are due and when they expire, in every zone (rules.md 2.1, 3.1)."""
 
 import struct
 from datetime import UTC, date, datetime, time, timedelta

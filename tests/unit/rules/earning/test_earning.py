@@ -1,4 +1,4 @@
-"""What an order earns by its amount, its buyer and its channel (SPEC 1)."""
+"""What an order earns by its amount, its buyer and its channel (rules.md 1)."""
 
 from typing import Any
 

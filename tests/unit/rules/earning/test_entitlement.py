@@ -1,4 +1,7 @@
-"""The one law: where entitlement and postings differ, the difference is posted (SPEC 2.6, 4)."""
+"""The one law: where entitlement and postings differ, the difference is posted.
+
+See rules.md 2.6, 4.
+"""
 
 from itertools import permutations
 
@@ -585,7 +588,7 @@ def test_a_parcel_lost_before_it_was_ever_final_does_not_hold_up_the_others() ->
     assert made.history() == [("granted", 100)]
 
 
-# --- returns by event times (SPEC 4.3, 4.5)
+# --- returns by event times (rules.md 4.3, 4.5)
 
 
 @pytest.mark.parametrize("topic", ["return_order/update", "pos_return_order/update"])

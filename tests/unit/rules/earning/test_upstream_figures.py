@@ -1,4 +1,4 @@
-"""How the platform's own figure stands to ours, in one word (SPEC 7)."""
+"""How the platform's own figure stands to ours, in one word (rules.md 7)."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -19,7 +19,7 @@ from rules.order.facts import (
 )
 from rules.order.folding import fold_order, fold_parcel
 from rules.order.trail import Version as RecordVersion
-from schemas.events import PointsChangeType
+from schemas.events import EntryType
 from schemas.ids import DAY, Micros, micros
 from schemas.settings import load_settings
 
@@ -80,8 +80,8 @@ def facts(
     return found
 
 
-def entry(sequence: int, kind: PointsChangeType, points: int) -> OrderEntry:
-    numbered = kind != "expired"
+def entry(sequence: int, kind: EntryType, points: int) -> OrderEntry:
+    numbered = kind is not EntryType.expired
     return OrderEntry(
         "member", sequence, kind, numbered, points, at("2020-12-31T16:00"), FINAL, FINAL
     )
@@ -234,9 +234,9 @@ def test_what_was_posted_is_listed_and_added_up() -> None:
         1, 2, 70, b"\xffmember", 1, FINAL, at("2019-12-03T16:00"), at("2020-12-31T16:00")
     )
     entries = (
-        entry(1, "granted", 100),
-        entry(2, "clawed_back", -30),
-        entry(3, "expired", -70),
+        entry(1, EntryType.granted, 100),
+        entry(2, EntryType.clawed_back, -30),
+        entry(3, EntryType.expired, -70),
     )
     explained = explanation_of(found, entries=entries)
     assert explained.view.granted == 70

@@ -1,4 +1,4 @@
-"""The carriers' voice: which reports a parcel takes, and what they fold into (SPEC 2.4, 6)."""
+"""The carriers' voice: which reports a parcel takes, and what they fold into (rules.md 2.4, 6)."""
 
 import pytest
 from hypothesis import given
@@ -159,7 +159,7 @@ AWAITED = st.sampled_from(["arrived", "collected"])
 def spelled_out(
     told: list[CarrierReport], awaited: str
 ) -> tuple[Micros | None, list[Micros], bool]:
-    """SPEC 2.4 and 6 once more, by looking back from the end.
+    """rules.md 2.4 and 6 once more, by looking back from the end.
 
     (final since, moments of going back, out of the count)
     """

@@ -1,4 +1,7 @@
-"""When an order is final, option by option, and when its points are due and expire (SPEC 2, 3)."""
+"""When an order is final, option by option, and when its points are due and expire.
+
+See rules.md 2, 3.
+"""
 
 from typing import Any
 

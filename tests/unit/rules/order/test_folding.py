@@ -1,4 +1,4 @@
-"""Folding carriers' reports into an order (SPEC 6): repeats and disorder change nothing."""
+"""Folding carriers' reports into an order (rules.md 6): repeats and disorder change nothing."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""Records as facts: versions, ties, and what cannot be read (SPEC 7)."""
+"""Records as facts: versions, ties, and what cannot be read (rules.md 7)."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Upstream and the carriers on one order (SPEC 2, 4.5).
+"""Upstream and the carriers on one order (rules.md 2, 4.5).
 
 When it is final, what a reversal takes back, what `keep` keeps.
 """
@@ -325,7 +325,7 @@ def test_a_report_of_one_parcel_says_nothing_of_the_other() -> None:
     assert told.state == "waiting"
 
 
-# --- orders that no carrier can gate (SPEC 2.2 D4, D5)
+# --- orders that no carrier can gate (rules.md 2.2 D4, D5)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ CREATE TABLE customer (
   PRIMARY KEY (merchant_no, member)
 ) WITH (fillfactor = 80);
 
--- Orders that were split: a child is bound to settings as its parent is (SPEC 1.7).
+-- Orders that were split: a child is bound to settings as its parent is (rules.md 1.7).
 CREATE TABLE family (
   merchant_no int NOT NULL,
   parent_id   bytea NOT NULL,

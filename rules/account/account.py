@@ -1,0 +1,104 @@
+"""An account and what can be done to it: bookkeeping on values that the caller locked (I2, I8).
+
+An operation changes the account and returns what it moved: `(Account, …) -> Moved`, of which
+`rules.account.entries` makes a ledger entry. Nothing here knows where accounts are kept.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from rules.account.lots import Lot, LotKey
+from schemas.ids import NEVER, Micros
+
+
+@dataclass(slots=True)
+class Account:
+    """A member's account: `available` or `debt` is zero (I8).
+
+    `lots` are those in hand: all that an operation may touch, not always all there are
+    (rules.account.lots_needed).
+    """
+
+    sequence: int = 0
+    available: int = 0
+    held: int = 0
+    debt: int = 0
+    lots: dict[LotKey, Lot] = field(default_factory=dict)
+
+
+class Moved(NamedTuple):
+    """What one entry did: its points, the change lot by lot, and the change of what is held.
+
+    `lots` carry its sign. A hold and its release have 0 points; their lots add up to `held`.
+    """
+
+    points: int
+    lots: tuple[tuple[LotKey, int], ...]
+    held: int = 0
+
+
+def grant(account: Account, key: LotKey, points: int) -> Moved:
+    """Add points to a lot; they pay debt first (rules.md 4.3), and only the rest is usable."""
+    paid = min(account.debt, points)
+    usable = points - paid
+    account.debt -= paid
+    account.available += usable
+    lot = account.lots.get(key)
+    if lot is None:
+        lot = account.lots[key] = Lot()
+    lot.points += points
+    lot.remaining += usable
+    return Moved(points, ((key, usable),))
+
+
+def claw_back(account: Account, own: LotKey, at_most: int) -> Moved:
+    """Take points back: from the order's own lot, then FEFO; what is missing becomes debt.
+
+    What the own lot let expire unspent is gone already and is not taken a second time (rules.md
+    4.1). Lapsed lots must have been lapsed before. The result's points are negative, or 0 when
+    nothing is left to take.
+    """
+    own_lot = account.lots.get(own)
+    wanted = max(0, at_most - (own_lot.expired if own_lot is not None else 0))
+    taken: list[tuple[LotKey, int]] = []
+    missing = wanted
+    for key in _own_first(account, own):
+        if not missing:
+            break
+        lot = account.lots[key]
+        part = min(lot.free, missing)
+        if part > 0:
+            lot.remaining -= part
+            missing -= part
+            taken.append((key, -part))
+    account.available -= wanted - missing
+    account.debt += missing
+    return Moved(-wanted, tuple(taken))
+
+
+def _own_first(account: Account, own: LotKey) -> list[LotKey]:
+    keys = sorted(account.lots)
+    if own in account.lots:
+        keys.remove(own)
+        keys.insert(0, own)
+    return keys
+
+
+def lapse(account: Account, key: LotKey) -> Moved:
+    """Let the free points of a lot expire; held ones stay while the hold lives (rules.md 3.4)."""
+    lot = account.lots[key]
+    gone = lot.free
+    lot.remaining -= gone
+    lot.expired += gone
+    account.available -= gone
+    return Moved(-gone, ((key, -gone),))
+
+
+def lapsed(account: Account, now: Micros) -> list[LotKey]:
+    """The lots with free points whose time is over, soonest first."""
+    return sorted(k for k, lot in account.lots.items() if k.expires_at <= now and lot.free > 0)
+
+
+def next_expiry(account: Account) -> Micros:
+    """When the next free points lapse; NEVER when none do."""
+    return min((k.expires_at for k, lot in account.lots.items() if lot.free > 0), default=NEVER)

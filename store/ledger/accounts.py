@@ -1,0 +1,141 @@
+"""Rows of `account`: locked in one order, with grants added on the way, and written back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rules.account.account import Account
+from rules.account.account import next_expiry as soonest_free
+from rules.account.entries import OpenAccount
+from rules.account.lots import LotKey
+from rules.account.lots_needed import Intent
+from schemas.ids import NEVER, Micros
+from schemas.packing import unpack_id
+from store.postgres import tables
+from store.postgres.columns import Columns
+from store.postgres.named_queries import queries
+from store.postgres.session import Cursor
+
+AccountKey = tuple[int, bytes]
+"""(merchant number, packed member id), the order in which accounts are locked."""
+
+LotFigures = tuple[int, int, int, int]
+"""Points, remaining, held and expired of a lot."""
+
+Intents = Mapping[AccountKey, Sequence[Intent]]
+"""What will be done, account by account; nothing for one where only what is overdue is posted."""
+
+# What a grant adds to its account, and what an account's other changes leave of it.
+_GRANTED: Final = Columns(
+    tables.account, "merchant_no", "member", "sequence", "available", "next_expiry"
+)
+_WRITTEN: Final = Columns(
+    tables.account, "account_no", "sequence", "available", "held", "debt", "next_expiry"
+)
+_SQL: Final = queries("ledger/accounts", granted=_GRANTED, written=_WRITTEN)
+
+
+@dataclass(slots=True)
+class LockedAccount(OpenAccount):
+    """An account whose row this transaction has locked.
+
+    Without `needs_lots` the lock has added its grants already, and nothing else may be done to it:
+    `promised` is the sequence that these end with. No free lot expires before `next_expiry`. `read`
+    are the figures of its lots as they were read.
+    """
+
+    account_no: int
+    merchant_no: int
+    needs_lots: bool
+    promised: int
+    next_expiry: Micros
+    read: dict[LotKey, LotFigures]
+
+
+def lock(
+    cursor: Cursor, intents: Intents, now: Micros, merchant_id: Callable[[int], str]
+) -> dict[AccountKey, LockedAccount]:
+    """Lock accounts in the order of their keys, as all workers do, making those that do not exist.
+
+    The answer has the order of `intents`. Balances are those before anything that is intended.
+    """
+    grants = {key: _only_grants(intents[key], now) for key in sorted(intents)}
+    merchant_nos, members = zip(*grants, strict=True)
+    entries, points, soonest = zip(*grants.values(), strict=True)
+    cursor.execute(
+        _SQL["lock"],
+        _GRANTED.arrays_of(
+            {
+                "merchant_no": merchant_nos,
+                "member": members,
+                "sequence": entries,
+                "available": points,
+                "next_expiry": soonest,
+            }
+        ),
+        binary=True,
+    )
+    locked: dict[AccountKey, Any] = dict.fromkeys(intents)
+    for (
+        merchant_no,
+        member,
+        account_no,
+        sequence,
+        available,
+        held,
+        debt,
+        next_expiry,
+    ) in cursor.fetchall():
+        key = (merchant_no, member)
+        granted = grants[key][0]
+        # By position, since there is one a posting; the order is that of the class.
+        locked[key] = LockedAccount(
+            merchant_id(merchant_no),
+            unpack_id(member),
+            Account(sequence, available, held, debt),
+            [],
+            account_no,
+            merchant_no,
+            not granted or next_expiry <= now,
+            sequence + granted,
+            next_expiry,
+            {},
+        )
+    return locked
+
+
+_NEEDS_LOTS: Final = (0, 0, NEVER)
+
+
+def _only_grants(intents: Sequence[Intent], now: Micros) -> tuple[int, int, Micros]:
+    """Entries, points and soonest expiry of mere grants; 0 entries when lots are needed."""
+    total, soonest = 0, NEVER
+    for intent in intents:
+        points, lot = intent.points, intent.lot
+        if points <= 0 or lot is None or lot.expires_at <= now:
+            return _NEEDS_LOTS
+        total += points
+        if lot.expires_at < soonest:  # noqa: PLR1730 - `min` is a call for every grant
+            soonest = lot.expires_at
+    return len(intents), total, soonest
+
+
+def write(cursor: Cursor, accounts: Sequence[LockedAccount]) -> None:
+    """Write balances and next expiries of accounts whose lots were read."""
+    if not accounts:
+        return
+    values = {
+        "account_no": [locked.account_no for locked in accounts],
+        "sequence": [locked.account.sequence for locked in accounts],
+        "available": [locked.account.available for locked in accounts],
+        "held": [locked.account.held for locked in accounts],
+        "debt": [locked.account.debt for locked in accounts],
+        "next_expiry": [soonest_free(locked.account) for locked in accounts],
+    }
+    cursor.execute(_SQL["write"], _WRITTEN.arrays_of(values))
+
+
+def claim_overdue(cursor: Cursor, now: Micros, limit: int) -> list[AccountKey]:
+    """Lock up to `limit` accounts with something overdue, passing over those locked by others."""
+    cursor.execute(_SQL["claim_overdue"], [now, limit], binary=True)
+    return [(merchant_no, member) for merchant_no, member in cursor.fetchall()]

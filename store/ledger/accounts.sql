@@ -1,0 +1,21 @@
+-- name: lock
+-- Sorted, so that all workers lock in one order. Adds what the batch grants; the old values show what was there before.
+INSERT INTO account AS a (account_no, merchant_no, member, sequence, available, next_expiry)
+SELECT (k.merchant_no::bigint << 40) | nextval('account_no'), k.merchant_no, k.member, k.sequence, k.available, k.next_expiry
+FROM unnest({arrays granted}) k ({granted})
+ORDER BY k.merchant_no, k.member
+ON CONFLICT (merchant_no, member) DO UPDATE
+SET sequence = a.sequence + excluded.sequence,
+    available = greatest(a.available - a.debt + excluded.available, 0),
+    debt = greatest(a.debt - a.available - excluded.available, 0),
+    next_expiry = least(a.next_expiry, excluded.next_expiry)
+RETURNING a.merchant_no, a.member, a.account_no, coalesce(old.sequence, 0), coalesce(old.available, 0), a.held,
+          coalesce(old.debt, 0), coalesce(old.next_expiry, 9223372036854775807);
+
+-- name: write
+UPDATE account a SET {set written}
+FROM unnest({arrays written}) k ({written})
+WHERE a.account_no = k.account_no;
+
+-- name: claim_overdue
+SELECT merchant_no, member FROM account WHERE next_expiry <= $1 ORDER BY next_expiry LIMIT $2 FOR UPDATE SKIP LOCKED;

@@ -1,0 +1,14 @@
+-- name: append
+-- Entries, and the lots that they make: the row of a grant says all that its lot has.
+WITH k AS MATERIALIZED (
+SELECT * FROM unnest({arrays written}) k ({written})
+), made AS (
+INSERT INTO lot (account_no, expires_us, source_kind, source, episode, points, remaining)
+SELECT k.account_no, k.expires_us, 1, k.order_id, k.episode, k.points, k.lot_points FROM k WHERE k.makes_lot
+)
+INSERT INTO ledger ({row})
+SELECT {k.row} FROM k;
+
+-- name: add_notes
+INSERT INTO entry_note ({note})
+SELECT * FROM unnest({arrays note}) k ({note});
