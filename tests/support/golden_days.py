@@ -56,7 +56,7 @@ def sample_day_events(engine: InProcessEngine) -> list[bytes]:
     """
     engine.configuration = {"application_id": APPLICATION_ID}
     story = load_story()
-    with patch.object(in_process, "Message", _Message):
+    with patch("tests.support.in_process.Message", _Message):
         _set_clock(engine, story.begins)
         for shop in story.shops:
             _command(engine, "settings", "apply", shop.id, str(shop.file), "--by", "points demo")
