@@ -1,8 +1,9 @@
 """Writes the tables of the documentation that come from the code.
 
-They are the variables, delivery options, carrier codes, workers, metrics and exit codes. `python
--m docs.generate` writes each between the marks `<!-- generated: name -->` and `<!-- end -->`; with
-`--check` it only names the stale pages, and exits with 1.
+They are the variables, delivery options, carrier codes, workers, metrics, exit codes and the
+longest wait of a grant. `python -m docs.generate` writes each between the marks
+`<!-- generated: name -->` and `<!-- end -->`; with `--check` it only names the stale pages, and
+exits with 1.
 """
 
 import re
@@ -21,6 +22,7 @@ from processors.runtime.configuration import Configuration
 from schemas.carriers import CarrierCode, Meaning, carrier_lines, shipped_codes
 from schemas.errors import Exit
 from schemas.options import delivery_options
+from schemas.settings.document import MAX_PENDING_DAYS
 
 DOCS: Final = Path(__file__).parent
 _MARKED: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->)(\n?).*?(<!-- end -->)", re.DOTALL)
@@ -136,6 +138,11 @@ def worker_names() -> str:
     return ", ".join(f"`{name}`" for name in WORKERS)
 
 
+def pending_days() -> str:
+    """How many days a grant may wait, for a sentence."""
+    return f"0 to {MAX_PENDING_DAYS}"
+
+
 def exit_codes() -> str:
     """Every exit code of the command."""
     rows = ["| code | meaning |", "|---|---|"]
@@ -223,6 +230,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "exit-codes": exit_codes,
     "workers": worker_table,
     "worker-names": worker_names,
+    "pending-days": pending_days,
 }
 
 

@@ -42,6 +42,8 @@ MAX_POINTS: Final = 1_000_000_000
 # A unit price is far below this in any currency, and stays exact in every reader of JSON numbers
 # (15 digits).
 MAX_UNIT_PRICE: Final = 10**12
+# Days that a grant may wait (rules.md 2.1). The pages and the published schemas take it from here.
+MAX_PENDING_DAYS: Final = 365
 _DAYS_OF_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -223,7 +225,7 @@ class Earn(_Section):
         AfterValidator(_at_least_one),
         AfterValidator(_without_repeats),
     ] = ("ec", "retail")
-    pending_days: Annotated[int, Field(ge=0, le=365)]
+    pending_days: Annotated[int, Field(ge=0, le=MAX_PENDING_DAYS)]
     grant_on: Literal["delivery_final", "order_completed"] = "delivery_final"
     expiry: Annotated[FixedDate | Never, Field(discriminator="kind")]
     deduct_store_credit: bool = False

@@ -15,6 +15,7 @@ from rules.account.expiry import expires_at, shown_day
 from rules.earning.due_date import due_at
 from rules.local_days import FIRST, LAST, local_date, start_of_day
 from schemas.ids import DAY, MINUTE, NEVER, SECOND, Micros, instant, iso, micros
+from schemas.settings.document import MAX_PENDING_DAYS
 
 TAIPEI = "Asia/Taipei"
 MARCH_1972 = datetime(1972, 3, 1, tzinfo=UTC)  # Liberia gave up the last odd seconds in January
@@ -130,7 +131,7 @@ def test_a_day_starts_at_its_first_instant(zone: str, day: str, starts: str) -> 
     assert start_of_day(date.fromisoformat(day), zone) == at(starts)
 
 
-@given(zone=zones, final=finals, pending_days=st.integers(1, 365))
+@given(zone=zones, final=finals, pending_days=st.integers(1, MAX_PENDING_DAYS))
 @example(zone="America/St_Johns", final=at("2010-11-07T02:30:30Z"), pending_days=1)
 @example(zone="America/St_Johns", final=at("2010-11-07T02:31:30Z"), pending_days=1)
 @example(zone="Pacific/Apia", final=at("2011-12-30T09:59:59Z"), pending_days=1)
