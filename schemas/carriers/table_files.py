@@ -109,17 +109,17 @@ def meaning_of(word: str, effect: str = "") -> Meaning | None:
 
 
 def check_tables(folder: Traversable | None = None) -> None:
-    """Read the tables of a folder (the shipped ones by default) anew.
+    """Read the tables of a folder (by default the shipped ones), without the cache.
 
     Raises TableError at the first fault.
     """
     folder = files("schemas.carriers") if folder is None else folder
     codes = _codes_in(folder)
     services = frozenset((carrier, service) for carrier, service, _ in codes)
-    told = {service for line in _lines_in(folder, services) for service in line.services}
-    if untold := sorted("/".join(service) for service in services - told):
+    listed = {service for line in _lines_in(folder, services) for service in line.services}
+    if missing := sorted("/".join(service) for service in services - listed):
         raise TableError(
-            f"{_LINES_FILE}: {', '.join(untold)} has a table and no line; name it under services"
+            f"{_LINES_FILE}: {', '.join(missing)} has a table and no line; name it under services"
         )
 
 
