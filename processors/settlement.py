@@ -57,8 +57,8 @@ class Tally:
     granted: int = 0
     claimed: int = 0
     figures: Mapping[str, int] = field(default_factory=dict)
-    """Of the granted orders that carry the platform's own figure: how it stands to ours
-    (rules.summary).
+    """Of the granted orders that carry the platform's own figure: how it compares with ours
+    (`rules.earning.upstream_figures`).
     """
 
 

@@ -75,7 +75,7 @@ def event_id(name: str) -> bytes:
 
 
 def post_overdue(opened: OpenAccount, now: Micros) -> None:
-    """Post what has fallen due on the account, in the order of the instants (SPEC 3.4).
+    """Post what has fallen due on the account, in the order of the instants (rules.md 3.4).
 
     These are its lapsed lots. Whatever else falls due by itself belongs here, in the same order.
     """

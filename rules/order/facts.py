@@ -117,7 +117,7 @@ class ReturnOrder(NamedTuple):
 
 
 UNSEEN = -1
-"""`settings_no` of an order of which nothing was heard; see rules.binding for the other negative
+"""`settings_no` of an order that is not known yet; `rules.earning.binding` has the other negative
 ones.
 """
 NOTHING_IN_FORCE = 0
@@ -152,7 +152,7 @@ NOTHING_POSTED = Posted()
 class OrderFacts:
     """All that is known of one order.
 
-    `settings_no` is the settings version that the order is bound to (rules.md 1.7, rules.binding):
+    `settings_no` is the settings version that the order is bound to (rules.md 1.7):
     negative until its creation and the first settings are known, NOTHING_IN_FORCE when no settings
     were in force at its creation. `tier` comes from the oldest record that names one (rules.md 1.3:
     the tier at creation). `reports` are the carriers' reports joined to the order, sorted. `buyer`

@@ -8,4 +8,4 @@ down_revision = ${repr(down_revision)}
 
 def upgrade() -> None:
     """Expand first; contract in a later release, since old and new workers overlap."""
-    run_sql("${up_revision}")
+    run_sql("${up_revision[:4]}")

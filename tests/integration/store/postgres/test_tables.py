@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import CheckConstraint, Connection, create_engine, inspect, make_url
+from sqlalchemy import CheckConstraint, Connection, create_engine, inspect, make_url, text
 from sqlalchemy.pool import NullPool
 
 from store.postgres import migrate
@@ -65,6 +65,14 @@ def test_partial_indexes_have_the_same_conditions(migrated: Connection) -> None:
         assert {k: _plain(str(v)) for k, v in made.items()} == {
             k: _plain(str(v)) for k, v in declared.items()
         }, name
+
+
+def test_every_revision_says_which_code_works_on_it(migrated: Connection) -> None:
+    # Workers of the version before refuse a revision that is not in this table.
+    rows = migrated.execute(text("SELECT revision, oldest_code FROM schema_compatibility"))
+    oldest_code: dict[str, str] = {row.revision: row.oldest_code for row in rows}
+    assert sorted(oldest_code) == migrate.known_revisions()
+    assert set(oldest_code.values()) <= set(migrate.known_revisions())
 
 
 def _plain(sql: str) -> str:
