@@ -1,17 +1,13 @@
 """`points balance`: what a member has at this moment."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from cli.support.arguments import Member, Merchant
 from cli.support.console import JsonOption, emit, out
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
     from schemas.answers.members import BalanceAnswer
-
-Merchant = Annotated[str, typer.Argument(help="The merchant's id.")]
-Member = Annotated[str, typer.Argument(help="The member's id.")]
 
 
 def balance_command(merchant: Merchant, member: Member, json_: JsonOption = False) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.support.arguments import Merchant
 from cli.support.console import JsonOption, emit, out
 from cli.support.wiring import connect, database_configuration
 
@@ -22,7 +23,7 @@ _COLOURS = {
 
 
 def explain_command(
-    merchant: Annotated[str, typer.Argument(help="The merchant's id.")],
+    merchant: Merchant,
     order: Annotated[str, typer.Argument(help="The order's id.")],
     json_: JsonOption = False,
 ) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.support.arguments import Member, Merchant
 from cli.support.console import JsonOption, emit, out
 from cli.support.wiring import connect, database_configuration
 
@@ -15,8 +16,8 @@ NUMBERS = frozenset({"#", "points", "balance"})
 
 
 def history_command(
-    merchant: Annotated[str, typer.Argument(help="The merchant's id.")],
-    member: Annotated[str, typer.Argument(help="The member's id.")],
+    merchant: Merchant,
+    member: Member,
     after: Annotated[
         int, typer.Option("--after", help="Only entries after this sequence.", min=0)
     ] = 0,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.support.arguments import Merchant
 from cli.support.console import JsonOption, emit, out
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect, database_configuration
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, help="A merchant's settings: every change is a new version."
 )
-Merchant = Annotated[str, typer.Argument(help="The merchant's id.")]
 
 
 @app.command("apply")

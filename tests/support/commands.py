@@ -1,14 +1,29 @@
 """Running `points` commands inside the test's process, without a second's start each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
+import typer.main
 from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 from cli.main import app
 from schemas.answers import ANSWERS
+
+
+def every_command() -> Iterator[tuple[str, Any]]:
+    """All commands by their names, such as `dlq list`."""
+    return _within(typer.main.get_command(app), "")
+
+
+def _within(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    parts = getattr(command, "commands", None)
+    if parts is None:
+        yield name, command
+        return
+    for part, inner in parts.items():
+        yield from _within(inner, f"{name} {part}".strip())
 
 
 def answer_name(arguments: Sequence[str]) -> str:

@@ -1,15 +1,11 @@
 """Every `--json` of the command line is a model of schemas.answers, with a published schema."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import orjson
 import pytest
-import typer.main
 
 from cli.commands import run
-from cli.main import app
 from processors.runtime.supervisor import ChildSpec
 from schemas import publish
 from schemas.answers import ANSWERS
@@ -17,22 +13,13 @@ from schemas.answers.members import HistoryEntry
 from schemas.answers.streams import CursorAnswer
 from schemas.events import EntryType
 from schemas.ids import NEVER
-
-
-def commands(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """All commands by their names, such as `dlq-list`."""
-    parts = getattr(command, "commands", None)
-    if parts is None:
-        yield name, command
-        return
-    for part, inner in parts.items():
-        yield from commands(inner, f"{name}-{part}" if name else part)
+from tests.support.commands import every_command
 
 
 def test_every_command_that_prints_json_has_an_answer_and_the_reverse() -> None:
     printing = {
-        name
-        for name, command in commands(typer.main.get_command(app))
+        name.replace(" ", "-")
+        for name, command in every_command()
         if any("--json" in parameter.opts for parameter in command.params)
     }
     # `--ambiguous` lists more than the counts.

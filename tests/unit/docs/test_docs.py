@@ -9,6 +9,7 @@ import pytest
 from docs import generate
 from processors.registry import WORKERS
 from schemas.settings import load_settings
+from tests.support.commands import every_command
 
 ROOT = generate.DOCS.parent
 PACKAGES = ("schemas", "rules", "store", "processors", "cli", "deploy", "bench", "tests")
@@ -68,6 +69,12 @@ def test_every_metric_is_in_the_reference() -> None:
 def test_every_worker_is_explained_to_operators() -> None:
     text = (generate.DOCS / "how-to" / "operate.md").read_text("utf-8")
     assert [kind for kind in WORKERS if f"| `{kind}` |" not in text] == []
+
+
+def test_every_command_is_in_the_reference() -> None:
+    text = (generate.DOCS / "reference" / "cli.md").read_text("utf-8")
+    missing = [name for name, _ in every_command() if not re.search(rf"`points {name}\b", text)]
+    assert missing == []
 
 
 def test_metrics_that_pages_name_exist() -> None:
