@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from processors.registry import WORKERS
 from store.postgres import migrate
 from store.postgres.tables import metadata
 from tests.support.commands import points
@@ -111,7 +112,7 @@ def test_old_workers_go_on_while_the_schema_is_newer(old_engine: Engine) -> None
     trade = Trade(200, ["shop-a"])
     records = trade.records()
     old_engine.produce(records)
-    for worker in ("intake", "grants", "recheck", "expiry", "relay"):
+    for worker in WORKERS:
         old_engine.run(worker)
     old_engine.wait_consumed(len(records))
     old_engine.wait_published()
