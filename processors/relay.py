@@ -21,6 +21,7 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, producer
 from processors.runtime.worker import Database, DatabaseWorker, StillTurning
+from schemas.ids import record_key
 from store.postgres.session import raw
 from store.reads import gauges
 from store.streams import outbox
@@ -226,7 +227,7 @@ class Relay(DatabaseWorker):
         for value, more in outbox.events_of(packed, headers):
             event = orjson.loads(value)
             recorded.append(event["recorded_at"])
-            key = f"{event['merchant_id']}:{event['member_id']}".encode()
+            key = record_key(event["merchant_id"], event["member_id"])
             self._produce(topic, key, value, [*cloud_event_headers(event), *more])
         self._recorded.update(recorded)
         self._sent[OutboxKind.CHANGED] += len(recorded)

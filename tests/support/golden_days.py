@@ -22,11 +22,11 @@ from cli.demo.data import APPLICATION_ID
 from cli.demo.story import Story, StoryStep, load_story
 from processors.expiry import Expiry
 from processors.relay import cloud_event_headers
-from schemas.ids import DAY, SECOND, Micros
+from schemas.ids import DAY, SECOND, Micros, record_key
 from store.postgres import session
 from store.streams import outbox
 from store.streams.outbox import OutboxKind
-from tests.support import in_process
+from tests.support import in_process as played
 from tests.support.in_process import InProcessEngine
 from tests.support.upstream import Record
 
@@ -40,7 +40,7 @@ AFTER_ALL = (90 * DAY, 200 * DAY, 500 * DAY)
 ALL = 1_000_000
 
 
-class _Message(in_process.Message):
+class _Message(played.Message):
     """A record that belongs to a trace."""
 
     def headers(self) -> list[tuple[str, bytes]]:  # type: ignore[override]
@@ -57,7 +57,7 @@ def sample_day_events(in_process: InProcessEngine) -> list[bytes]:
     """
     in_process.configuration = {"application_id": APPLICATION_ID}
     story = load_story()
-    with patch.object(in_process, "Message", _Message):
+    with patch.object(played, "Message", _Message):
         _set_clock(in_process, story.begins)
         for shop in story.shops:
             _command(
@@ -114,7 +114,7 @@ def _events(in_process: InProcessEngine) -> Iterator[bytes]:
             continue
         for value, more in outbox.events_of(packed, traces):
             event = orjson.loads(value)
-            key = f"{event['merchant_id']}:{event['member_id']}"
+            key = record_key(event["merchant_id"], event["member_id"]).decode()
             headers = [*cloud_event_headers(event), *more]
             line = {
                 "key": key,
