@@ -21,7 +21,7 @@ import psycopg
 from cli.demo.data import APPLICATION_ID
 from cli.demo.story import Story, StoryStep, load_story
 from processors.expiry import Expiry
-from processors.relay import cloud_event_headers
+from processors.relay.records import cloud_event_headers
 from schemas.ids import DAY, SECOND, Micros, record_key
 from store.postgres import session
 from store.streams import outbox
@@ -108,11 +108,11 @@ def _command(in_process: InProcessEngine, *arguments: str) -> None:
 def _events(in_process: InProcessEngine) -> Iterator[bytes]:
     by_member: dict[str, list[bytes]] = {}
     with session.connect(in_process.database_url) as connection:
-        rows = outbox.head(session.raw(connection), range(outbox.SHARDS), ALL)
-    for _, _, kind, _, packed, traces in rows:
-        if kind != OutboxKind.CHANGED:
+        rows = outbox.head(session.raw(connection), range(outbox.SHARDS), ALL, ALL)
+    for row in rows:
+        if row.kind is not OutboxKind.CHANGED:
             continue
-        for value, more in outbox.events_of(packed, traces):
+        for value, more in outbox.events_of(row.value or b"", row.headers):
             event = orjson.loads(value)
             key = record_key(event["merchant_id"], event["member_id"]).decode()
             headers = [*cloud_event_headers(event), *more]
