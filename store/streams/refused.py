@@ -4,7 +4,7 @@ See architecture.md 2.5. A row is a points-changed row never: members' events wa
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
@@ -66,10 +66,18 @@ def set_aside(cursor: Cursor, refusals: Sequence[Refusal]) -> None:
 
 def listed(connection: Database) -> list[RefusedRow]:
     """All that are set aside, oldest first."""
-    return [
-        RefusedRow(number, OutboxKind(kind), *rest)
-        for number, kind, *rest in raw(connection).execute(_SQL["list"]).fetchall()
-    ]
+    return [_read(row) for row in raw(connection).execute(_SQL["list"]).fetchall()]
+
+
+def oldest(connection: Database) -> RefusedRow | None:
+    """The one that is set aside for longest."""
+    row = raw(connection).execute(_SQL["oldest"]).fetchone()
+    return _read(row) if row is not None else None
+
+
+def _read(row: tuple[Any, ...]) -> RefusedRow:
+    number, kind, *rest = row
+    return RefusedRow(number, OutboxKind(kind), *rest)
 
 
 def count(cursor: Cursor) -> int:

@@ -9,6 +9,9 @@ INSERT INTO outbox_refused ({aside}) SELECT * FROM gone;
 -- name: list
 SELECT id, kind, topic, key, size, reason, refused_us FROM outbox_refused ORDER BY id;
 
+-- name: oldest
+SELECT id, kind, topic, key, size, reason, refused_us FROM outbox_refused ORDER BY id LIMIT 1;
+
 -- name: count
 SELECT count(*) FROM outbox_refused;
 
