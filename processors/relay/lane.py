@@ -154,8 +154,9 @@ class Lane:
             if row.kind is OutboxKind.CHANGED:
                 sent = self._events(producer, row)
             else:
-                sent = Sent(row, "")
-                self._produce(producer, sent, record_of(row, self._topics))
+                record = record_of(row, self._topics)
+                sent = Sent(row, record.topic, size=record.size)
+                self._produce(producer, sent, record)
             if not sent.whole or (sent.failures and row.kind is OutboxKind.CHANGED):
                 tried.add(row.shard)
             self._flight.append(sent)
@@ -185,7 +186,6 @@ class Lane:
         return sent
 
     def _produce(self, producer: Producer, sent: Sent, record: Outgoing) -> None:
-        sent.topic, sent.size = record.topic, record.size
         sent.records += 1
         while True:
             try:
