@@ -16,6 +16,7 @@ from cli.commands import (
     explain,
     history,
     migrate,
+    outbox,
     resume,
     run,
     settings,
@@ -104,6 +105,7 @@ app.command("explain")(explain.explain_command)
 app.command("compare-upstream")(compare_upstream.compare_command)
 app.add_typer(carriers.app, name="carriers")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(outbox.app, name="outbox")
 app.command("resume")(resume.resume_command)
 app.add_typer(cursor.app, name="cursor")
 app.command("status")(status.status_command)

@@ -1,6 +1,7 @@
 """The cleanup worker: forgets what is kept for a time only, and looks again at unknown codes.
 
-- Quarantined bytes, which may hold personal data, after 14 days (rules.md 7).
+- Quarantined bytes, and dead letters that the broker refused, which may hold personal data, after
+  14 days (rules.md 7).
 - Carriers' reports for which no order came, after 180 days (rules.md 6).
 - Reports with a code that no table had: a new release of the tables may know it.
 """
@@ -12,7 +13,7 @@ from processors.recheck.contested_numbers import ask_for_known_codes, purge_repo
 from processors.runtime.worker import Database, SettlingWorker
 from store.postgres.session import raw, transaction
 from store.reads import gauges
-from store.streams import quarantine
+from store.streams import quarantine, refused
 
 PURGE_BATCH = 1000
 """Records and numbers per transaction."""
@@ -46,6 +47,8 @@ class Cleanup(SettlingWorker):
             records = quarantine.purge(cursor, limit)
         with transaction(self._connection) as cursor:
             reports = purge_reports(cursor, gauges.now(cursor), self._words, limit)
+        with transaction(self._connection) as cursor:
+            records += refused.purge(cursor, limit)
         for kind, count in reports.items():
             metrics.PURGED_REPORTS.labels(kind).inc(count)
         return records + sum(reports.values())

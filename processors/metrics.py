@@ -185,6 +185,13 @@ RELAY_SHARDS = _gauge("points_relay_shards", "Outbox shards that this relay hold
 OUTBOX_ROWS = _gauge(
     "points_outbox_rows", "Outbox rows that are not delivered yet (counted up to a million)."
 )
+OUTBOX_REFUSED = _gauge(
+    "points_outbox_refused_rows",
+    "Rows that the broker refused for good, set aside for `points outbox`.",
+)
+REFUSED = _counter(
+    "points_refused_records", "Records that the broker refused for good, by its error.", ["error"]
+)
 OUTBOX_OLDEST = _gauge(
     "points_outbox_oldest_timestamp_seconds",
     "When the oldest row of the outbox was written; 0 when it is empty.",

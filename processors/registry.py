@@ -54,18 +54,20 @@ _BATCHES: Final = ("points_batch_records", "points_batch_duration_seconds")
 _KINDS: Final = (
     WorkerKind(
         name="relay",
-        module="processors.relay",
+        module="processors.relay.worker",
         class_name="Relay",
         does="sends events, settings and dead letters to Kafka",
         needs_kafka=True,
         scaling="shards",
-        how_many="up to 4 work, others stand by",
+        how_many="up to 8 work: they share the shards; others stand by",
         metrics=(
             "points_relayed_records",
             "points_end_to_end_seconds",
             "points_dead_letters",
             "points_relay_shards",
             "points_outbox_rows",
+            "points_outbox_refused_rows",
+            "points_refused_records",
             "points_outbox_oldest_timestamp_seconds",
         ),
     ),

@@ -1,4 +1,4 @@
-"""What is published: the points-changed events, and the settings in force as a topic.
+"""What is published: the points-changed events, and what decides them as a topic.
 
 Consumers meet later additions (a new type, a new field), so the models ignore what they do not
 know.
@@ -7,7 +7,7 @@ know.
 from collections.abc import Mapping
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated, Any, Final, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -235,8 +235,12 @@ _OPTIONAL: Final = tuple(
 
 
 class SettingsChanged(_Message):
-    """One version of a merchant's settings: the value of the compacted settings topic."""
+    """One version of a merchant's settings, on the settings topic.
 
+    The topic is compacted, and the version is in the key, so that none is forgotten.
+    """
+
+    type: Literal["settings_changed"] = "settings_changed"
     merchant_id: Id
     version: Annotated[int, Field(ge=1)]
     effective_at: Instant
@@ -248,3 +252,49 @@ class SettingsChanged(_Message):
     def to_json(self) -> bytes:
         """The value of the record, where `effective_at` is no part of the settings."""
         return self.model_dump_json(exclude={"settings": {"effective_at"}}).encode()
+
+
+class CarrierCodeChanged(_Message):
+    """What a carrier's code means from now on, on the settings topic: one change of an operator.
+
+    `word` and `effect` as in rules.md 6; null where the code was reset, so that the shipped table
+    applies again. `version` counts the changes of all codes.
+    """
+
+    type: Literal["carrier_code_changed"] = "carrier_code_changed"
+    version: Annotated[int, Field(ge=1)]
+    carrier: Id
+    service: Id
+    code: Id
+    word: str | None
+    effect: Literal["returning", "return"] | None
+    note: str
+    performer: str
+    recorded_at: Instant
+
+    def to_json(self) -> bytes:
+        """The value of the record."""
+        return self.model_dump_json().encode()
+
+
+class CursorAdopted(_Message):
+    """A pipeline starts again at `start` of a partition, on the settings topic.
+
+    `former_next_offset` is where it was before, in this log or in that of the former topic.
+    """
+
+    type: Literal["cursor_adopted"] = "cursor_adopted"
+    pipeline: Id
+    topic: Id
+    topic_uuid: Id
+    cluster: Id
+    partition: Annotated[int, Field(ge=0)]
+    start: Annotated[int, Field(ge=0)]
+    former_topic_uuid: str | None
+    former_next_offset: int | None
+    why: str
+    recorded_at: Instant
+
+    def to_json(self) -> bytes:
+        """The value of the record."""
+        return self.model_dump_json().encode()

@@ -28,6 +28,22 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _SECONDS: Final = tuple(f"{second:02d}" for second in range(60))
 
 
+def escaped(part: str) -> str:
+    """An id without colons: `%3A` for a colon and `%25` for a percent sign.
+
+    Ids may hold any character, and names made of several ids have colons between them. Ordinary
+    ids stay as they are.
+    """
+    if ":" in part or "%" in part:
+        return part.replace("%", "%25").replace(":", "%3A")
+    return part
+
+
+def record_key(*parts: str) -> bytes:
+    """The key of a record: ids with colons between them, escaped so that no two keys are alike."""
+    return ":".join([escaped(part) for part in parts]).encode()
+
+
 def micros(moment: datetime) -> Micros:
     """Microseconds since the epoch, exactly (integers only). Refuses a time without an offset."""
     if moment.utcoffset() is None:

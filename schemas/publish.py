@@ -17,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import ModelSchema
 
 from schemas.answers import ANSWERS
-from schemas.events import PointsChanged, SettingsChanged
+from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
 from schemas.settings import SettingsDocument
 from schemas.upstream.envelope import Envelope
 from schemas.upstream.reports import RawReport
@@ -33,7 +33,9 @@ from schemas.upstream.resources import (
 PUBLISHED: Final = Path(__file__).parent / "published"
 
 MESSAGES: Final[dict[str, type[BaseModel]]] = {
+    "carrier-code-changed": CarrierCodeChanged,
     "carrier-report": RawReport,
+    "cursor-adopted": CursorAdopted,
     "points-changed": PointsChanged,
     "settings-changed": SettingsChanged,
     "settings-document": SettingsDocument,
@@ -112,7 +114,7 @@ TOPICS: Final = (
     Topic(
         "points.changed.v1",
         "send",
-        "merchant:member",
+        "merchant:member; in ids, : is %3A and % is %25.",
         "Every change of a member's points, in the order of `sequence`. At least once: drop a"
         " `sequence` seen before.",
         ("points-changed",),
@@ -121,9 +123,11 @@ TOPICS: Final = (
     Topic(
         "points.settings.v1",
         "send",
-        "merchant",
-        "The newest version of each merchant's settings. Compacted.",
-        ("settings-changed",),
+        "merchant:version; :carrier-code:version; :cursor:pipeline:cluster:topic:partition:count",
+        "All that decides points besides the records: every version of every merchant's settings,"
+        " changes of carriers' codes, and cursors that were adopted; `type` says which. Compacted"
+        " by keys that never come again, so that nothing is forgotten.",
+        ("settings-changed", "carrier-code-changed", "cursor-adopted"),
     ),
     Topic("dlq.points.orders", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),
     Topic("dlq.points.deliveries", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),

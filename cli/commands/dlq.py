@@ -189,7 +189,7 @@ def _chosen(
 def _check_topics(
     configured: "Configuration", connection: "Connection[tuple[Any, ...]]", chosen: list[int]
 ) -> None:
-    """A record for a topic that is gone would hold up everything behind it in the outbox."""
+    """A record for a topic that is gone would only be refused and set aside."""
     from cli.support.broker import Broker
     from store.streams import dead_letters
 

@@ -66,9 +66,13 @@ class OpenAccount:
         self.entries.append(entry)
 
 
-def event_id(name: str) -> bytes:
-    """uuid5 of what the event records, as 16 bytes."""
-    digest = bytearray(sha1(EVENT_NAMESPACE + name.encode(), usedforsecurity=False).digest()[:16])
+def event_id(*parts: str | int) -> bytes:
+    """uuid5 of what the event records, as 16 bytes.
+
+    Each part comes with its length, since ids may hold any character: no two things have one name.
+    """
+    name = "".join([f"{len(text)}:{text}" for text in map(str, parts)]).encode()
+    digest = bytearray(sha1(EVENT_NAMESPACE + name, usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
     return bytes(digest)
@@ -88,11 +92,11 @@ def post_lapse(opened: OpenAccount, lot: LotKey) -> None:
     text = lot_id(lot)
     # The same lot can lapse again when points come back to it: what had lapsed before tells apart.
     before = opened.account.lots[lot].expired
-    name = f"lot:{opened.merchant_id}:{opened.member_id}:{text}:{lot.expires_at}:{before}"
+    name = ("lot", opened.merchant_id, opened.member_id, text, lot.expires_at, before)
     opened.post(
         Entry(
             type=EntryType.expired,
-            event_id=event_id(name),
+            event_id=event_id(*name),
             occurred_at=lot.expires_at,
             cause=CauseKind.expiry,
             cause_id=text.encode(),

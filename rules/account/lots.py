@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from schemas.ids import Micros
+from schemas.ids import Micros, escaped
 from schemas.packing import unpack_id
 
 
@@ -66,7 +66,7 @@ def lot_id(lot: LotKey) -> str:
     _, kind, packed, episode = lot
     source = unpack_id(packed)
     if kind == _ORDER:
-        return f"{source}-{episode}"
+        return f"{escaped(source)}-{episode}"
     # A command or a job makes one lot of a member, so their episode is 0 and not shown.
     return f"{_PREFIX[kind]}{source}" + (f"-{episode}" if episode else "")
 

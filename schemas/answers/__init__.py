@@ -31,7 +31,10 @@ from schemas.answers.streams import (
     DeadLetterAnswer,
     DeadLetterListEntry,
     DiscardResult,
+    OutboxDiscardResult,
+    OutboxRetryResult,
     RedriveResult,
+    RefusedRowListEntry,
     ResumeResult,
 )
 
@@ -55,6 +58,9 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "explain": (ExplainAnswer, False),
     "history": (HistoryEntry, True),
     "migrate": (MigrateResult, False),
+    "outbox-discard": (OutboxDiscardResult, False),
+    "outbox-list": (RefusedRowListEntry, True),
+    "outbox-retry": (OutboxRetryResult, False),
     "resume": (ResumeResult, False),
     "run": (WorkerAddress, True),
     "settings-apply": (SettingsResult, False),

@@ -7,11 +7,6 @@ from schemas.carriers.meaning import Meaning
 
 ReversalEffect = Literal["returning", "return"]
 
-_EFFECTS: dict[Meaning, ReversalEffect] = {
-    Meaning.REVERSED_RETURNING: "returning",
-    Meaning.RETURN_REVERSED: "return",
-}
-
 
 class CodeMeaning(AnswerModel):
     """What a code means (rules.md 6), and of a reversal what else it does."""
@@ -22,7 +17,7 @@ class CodeMeaning(AnswerModel):
     @classmethod
     def of(cls, meaning: Meaning) -> "CodeMeaning":
         """A meaning in the words of the tables."""
-        return cls(word=meaning.word, effect=_EFFECTS.get(meaning))
+        return cls(word=meaning.word, effect=meaning.effect)
 
 
 class UnknownCodeAnswer(AnswerModel):

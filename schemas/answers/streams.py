@@ -89,3 +89,30 @@ class ResumeResult(AnswerModel):
 
     resumed: tuple[str, ...]
     grace: int
+
+
+class RefusedRowListEntry(AnswerModel):
+    """A row of the outbox that the broker refused for good; `size` is the record's, in bytes.
+
+    `key` shows nothing that may be personal.
+    """
+
+    id: int
+    kind: str
+    topic: str
+    key: str | None
+    size: int
+    reason: str
+    refused_at: Instant
+
+
+class OutboxRetryResult(AnswerModel):
+    """The ids of the rows that are back in the outbox, where they get new ones."""
+
+    retried: tuple[int, ...]
+
+
+class OutboxDiscardResult(AnswerModel):
+    """The ids of the rows that were given up."""
+
+    discarded: tuple[int, ...]

@@ -4,6 +4,7 @@ See rules.md 6.
 """
 
 from enum import IntEnum
+from typing import Literal
 
 
 class Meaning(IntEnum):
@@ -28,6 +29,13 @@ class Meaning(IntEnum):
     def word(self) -> str:
         """The rules' word for it."""
         return _WORDS[self]
+
+    @property
+    def effect(self) -> Literal["returning", "return"] | None:
+        """Of a reversal, what else it does."""
+        if self is Meaning.REVERSED_RETURNING:
+            return "returning"
+        return "return" if self is Meaning.RETURN_REVERSED else None
 
     @property
     def decisive(self) -> bool:

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from schemas.carriers.meaning import Meaning
-from schemas.ids import Micros
+from schemas.events import CarrierCodeChanged
+from schemas.ids import Micros, instant, record_key
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw, transaction
+from store.streams import outbox
+from store.streams.outbox import OutboxKind
 
 Code = tuple[str, str, str]
 """Carrier, service and code: a code means nothing alone."""
@@ -82,11 +85,40 @@ def set_code(
         version, known = cursor.execute(sql["newest"], list(code)).fetchone() or (0, None)
         if known == meaning:
             return Changed(version, changed=False, rechecked=0)
-        row = cursor.execute(sql["add"], [*code, meaning, note, by]).fetchone() or (0,)
+        row = cursor.execute(sql["add"], [*code, meaning, note, by]).fetchone() or (0, 0)
+        _publish(cursor, code, meaning, note, by, version=int(row[0]), now=row[1])
         cursor.execute(sql["recheck"], list(code))
         rechecked = cursor.rowcount
         cursor.execute(sql["forget"], list(code))
         return Changed(int(row[0]), changed=True, rechecked=rechecked)
+
+
+def _publish(
+    cursor: Cursor,
+    code: Code,
+    meaning: Meaning | None,
+    note: str,
+    by: str,
+    *,
+    version: int,
+    now: Micros,
+) -> None:
+    """Tells the settings topic, so that the topics alone say why points are as they are."""
+    carrier, service, word = code
+    event = CarrierCodeChanged(
+        version=version,
+        carrier=carrier,
+        service=service,
+        code=word,
+        word=meaning.word if meaning is not None else None,
+        effect=meaning.effect if meaning is not None else None,
+        note=note,
+        performer=by,
+        recorded_at=instant(now),
+    )
+    # No merchant's id is empty, so these keys are no merchant's.
+    key = record_key("", "carrier-code", str(version))
+    outbox.add(cursor, [(OutboxKind.SETTINGS, key, event.to_json(), None)])
 
 
 def log(connection: Database) -> list[LoggedCode]:

@@ -12,7 +12,7 @@ WHERE carrier = $1 AND service = $2 AND code = $3 ORDER BY version DESC LIMIT 1;
 
 -- name: add
 INSERT INTO carrier_code (carrier, service, code, meaning, note, applied_us, applied_by)
-VALUES ($1, $2, $3, $4, $5, points_now(), $6) RETURNING version;
+VALUES ($1, $2, $3, $4, $5, points_now(), $6) RETURNING version, applied_us;
 
 -- name: recheck
 -- Kinds 1 (an order) and 5 (a tracking number) of the queue: what carried the code while nobody knew it.

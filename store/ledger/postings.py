@@ -80,12 +80,12 @@ def _apply(
     # An order's entries are numbered over all its members' accounts: the number names the event.
     order = (posting.merchant_no, order_id)
     number = entries_of[order] = entries_of.get(order, posting.entry_base) + 1
-    name = f"order:{locked.merchant_id}:{unpack_id(order_id)}:{number}"
+    name = ("order", locked.merchant_id, unpack_id(order_id), number)
     # By position up to `traceparent`, since there is one for every grant: see Entry.
     locked.post(
         Entry(
             posting.type,
-            event_id(name),
+            event_id(*name),
             posting.occurred_at,
             posting.cause,
             posting.cause_id or order_id,

@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.errors import Exit, PointsError
 from schemas.events import SettingsChanged
-from schemas.ids import Micros, instant, iso, micros
+from schemas.ids import Micros, instant, iso, micros, record_key
 from schemas.settings import SettingsDocument, canonical, digest
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw, transaction
@@ -103,8 +103,8 @@ def _write(
         digest=digest(document),
         settings=document,
     )
-    key = merchant_id.encode()
-    outbox.add(cursor, [(outbox.shard_of(number), OutboxKind.SETTINGS, key, event.to_json(), None)])
+    key = record_key(merchant_id, str(version))
+    outbox.add(cursor, [(OutboxKind.SETTINGS, key, event.to_json(), None)])
 
 
 def log(connection: Database, merchant_id: str) -> list[LoggedVersion]:

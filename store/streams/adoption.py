@@ -2,12 +2,15 @@
 
 from typing import Final, NamedTuple
 
-from schemas.ids import Micros
+from schemas.events import CursorAdopted
+from schemas.ids import Micros, instant, record_key
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import Database, raw, transaction
+from store.postgres.session import Cursor, Database, raw, transaction
+from store.streams import outbox
 from store.streams.cursors import PartitionId
+from store.streams.outbox import OutboxKind
 
 RETIRED = "#"
 """Between a topic's uuid and a count, in the rows that stay as history. No uuid contains it."""
@@ -72,4 +75,26 @@ def adopt(connection: Database, cluster: str, adoptions: list[Adoption]) -> None
             topic, uuid, partition = adoption.place
             place = [adoption.pipeline, cluster, uuid, partition]
             cursor.execute(_SQL["retire"], place)
-            cursor.execute(_SQL["begin"], [*place, topic, adoption.start])
+            row = cursor.execute(_SQL["begin"], [*place, topic, adoption.start]).fetchone()
+            count, now = row if row is not None else (0, 0)
+            _publish(cursor, cluster, adoption, count, now)
+
+
+def _publish(cursor: Cursor, cluster: str, adoption: Adoption, count: int, now: Micros) -> None:
+    """Tells the settings topic: a replay has to leave out or repeat the same records."""
+    (topic, uuid, partition), before = adoption.place, adoption.before
+    event = CursorAdopted(
+        pipeline=adoption.pipeline,
+        topic=topic,
+        topic_uuid=uuid,
+        cluster=cluster,
+        partition=partition,
+        start=adoption.start,
+        former_topic_uuid=before.topic_uuid.partition(RETIRED)[0] if before is not None else None,
+        former_next_offset=before.next_offset if before is not None else None,
+        why=adoption.why,
+        recorded_at=instant(now),
+    )
+    # No merchant's id is empty, so these keys are no merchant's.
+    key = record_key("", "cursor", adoption.pipeline, cluster, uuid, str(partition), str(count))
+    outbox.add(cursor, [(OutboxKind.SETTINGS, key, event.to_json(), None)])

@@ -11,4 +11,8 @@ WHERE c.pipeline = $1 AND c.cluster = $2 AND c.topic_uuid = $3 AND c.partition =
 
 -- name: begin
 INSERT INTO cursor (pipeline, cluster, topic_uuid, partition, topic, first_offset, next_offset, updated_us)
-VALUES ($1, $2, $3, $4, $5, $6, $6, points_now());
+VALUES ($1, $2, $3, $4, $5, $6, $6, points_now())
+RETURNING (
+  SELECT count(*) FROM cursor o
+  WHERE o.pipeline = $1 AND o.cluster = $2 AND o.partition = $4 AND starts_with(o.topic_uuid, $3 || '#')
+), updated_us;

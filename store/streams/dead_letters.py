@@ -170,19 +170,13 @@ def _addressed_row(
     value: bytes | None,
     headers: bytes | None,
     timestamp: Micros,
-) -> tuple[int, OutboxKind, bytes | None, bytes | None, bytes]:
+) -> tuple[OutboxKind, bytes | None, bytes | None, bytes]:
     ours = [
         (TOPIC, topic.encode()),
         (TIME, str(timestamp // 1000).encode()),
         (REDRIVE, str(number).encode()),
     ]
-    return (
-        number % outbox.SHARDS,
-        OutboxKind.REDRIVE,
-        key,
-        value,
-        headers_bytes([*headers_of(headers), *ours]),
-    )
+    return OutboxKind.REDRIVE, key, value, headers_bytes([*headers_of(headers), *ours])
 
 
 class Addressed(NamedTuple):

@@ -4,7 +4,7 @@ from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from zlib import compress, decompress
 
 import orjson
@@ -16,10 +16,8 @@ from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
-SHARDS = 4
-"""Members are spread over so many queues; each keeps its order, and as many relays can work side by
-side.
-"""
+EVENT_SHARDS = 4
+"""Members are spread over so many queues; each keeps its order."""
 
 PACK = 1000
 """Events at most in a row: one row for each costs PostgreSQL more than everything else that is done
@@ -37,6 +35,13 @@ LAYOUT = 1
 
 TRACEPARENT = "traceparent"
 """The W3C trace context's header; it goes from the record that made an entry to its event."""
+
+HEAD_EVENTS = 5_000
+"""Records of a shard that are sent together at most."""
+HEAD_BYTES = 8 << 20
+"""Of a shard's rows that are sent together, as they are stored: dead letters have up to 1 MB, and
+what is sent is in memory twice.
+"""
 
 _ROW: Final = Columns(tables.outbox, "shard", "kind", "key", "value", "headers")
 _EVENTS: Final = Columns(tables.outbox, "shard", "value", "headers", "events")
@@ -59,6 +64,34 @@ class OutboxKind(IntEnum):
     DEAD_CUSTOMERS = 5
     DEAD_COMMANDS = 6
     REDRIVE = 7
+    COMMAND_RESULT = 8
+
+
+DEAD_LETTER_KINDS: Final = frozenset(kind for kind in OutboxKind if kind.name.startswith("DEAD_"))
+
+SHARD_OF_KIND: Final = {
+    **dict.fromkeys(DEAD_LETTER_KINDS, EVENT_SHARDS),
+    OutboxKind.REDRIVE: EVENT_SHARDS + 1,
+    OutboxKind.SETTINGS: EVENT_SHARDS + 2,
+    OutboxKind.COMMAND_RESULT: EVENT_SHARDS + 3,
+}
+"""What is not members' events has queues of its own: a flood of dead letters, or a topic that is
+gone, delays no event, and nothing else either.
+"""
+
+SHARDS = EVENT_SHARDS + len(set(SHARD_OF_KIND.values()))
+"""All queues; as many relays can share them."""
+
+
+class Row(NamedTuple):
+    """A row that waits. `key` is None and `value` packed for kind CHANGED (`events_of`)."""
+
+    shard: int
+    id: int
+    kind: OutboxKind
+    key: bytes | None
+    value: bytes | None
+    headers: bytes | None
 
 
 class Event(NamedTuple):
@@ -83,9 +116,9 @@ class UnknownRowLayout(PointsError):
         )
 
 
-def shard_of(number: int) -> int:
-    """The shard of an account or a merchant."""
-    return number % SHARDS
+def shard_of(account_no: int) -> int:
+    """The shard of an account's events."""
+    return account_no % EVENT_SHARDS
 
 
 def headers_bytes(headers: Headers) -> bytes:
@@ -105,11 +138,11 @@ def headers_of(packed: bytes | None) -> list[tuple[str, bytes | None]]:
 
 
 def add(
-    cursor: Cursor, rows: Sequence[tuple[int, OutboxKind, bytes | None, bytes | None, bytes | None]]
+    cursor: Cursor, rows: Sequence[tuple[OutboxKind, bytes | None, bytes | None, bytes | None]]
 ) -> None:
-    """Puts rows (shard, kind, key, value, packed headers) into the outbox."""
+    """Puts rows (kind, key, value, packed headers) into the outbox, each kind into its shard."""
     if rows:
-        cursor.execute(_SQL["add"], _ROW.arrays(rows))
+        cursor.execute(_SQL["add"], _ROW.arrays([(SHARD_OF_KIND[row[0]], *row) for row in rows]))
 
 
 def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
@@ -150,17 +183,20 @@ def first_event(value: bytes) -> bytes:
     return decompress(value).split(_BETWEEN, 1)[0]
 
 
-def head(cursor: Cursor, shards: Sequence[int], limit: int) -> list[tuple[Any, ...]]:
-    """The oldest rows of some shards: as many as hold `limit` events in each, at least one.
+def head(
+    cursor: Cursor, shards: Sequence[int], limit: int = HEAD_EVENTS, size: int = HEAD_BYTES
+) -> list[Row]:
+    """The oldest rows of some shards, in their order.
 
-    Each is (shard, id, kind, key, value, headers). Raises UnknownRowLayout.
+    Of each shard as many as hold `limit` events and have `size` bytes, at least one. Raises
+    UnknownRowLayout.
     """
-    cursor.execute(_SQL["head"], [int2s(shards), limit], binary=True)
+    cursor.execute(_SQL["head"], [int2s(shards), limit, size], binary=True)
     rows = cursor.fetchall()
     for row in rows:
         if row[-1] != LAYOUT:
             raise UnknownRowLayout(row[0], row[1], row[-1])
-    return [row[:-1] for row in rows]
+    return [Row(shard, number, OutboxKind(kind), *rest) for shard, number, kind, *rest, _ in rows]
 
 
 def relax(cursor: Cursor) -> None:
@@ -171,12 +207,32 @@ def relax(cursor: Cursor) -> None:
     cursor.execute(_SQL["relax"])
 
 
-def sent(cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
+def sent(cursor: Cursor, rows: Sequence[Row]) -> None:
     """Deletes what was delivered."""
-    cursor.execute(_SQL["sent"], _KEY.arrays(row[:2] for row in rows))
+    if rows:
+        cursor.execute(_SQL["sent"], _KEY.arrays(row[:2] for row in rows))
+
+
+def join_relays(cursor: Cursor) -> None:
+    """Counts this session among the relays that share the shards, for as long as it lives."""
+    cursor.execute(_SQL["join_relays"])
+
+
+def share(cursor: Cursor) -> set[int]:
+    """The shards that are this relay's: every n-th, by its place among the n relays alive."""
+    row = cursor.execute(_SQL["relays"]).fetchone()
+    relays, own = row if row is not None else ([], 0)
+    if own not in relays:
+        return set()
+    return set(range(relays.index(own), SHARDS, len(relays)))
 
 
 def try_shard(cursor: Cursor, shard: int) -> bool:
     """Takes a shard for this session; False when another relay has it."""
     row = cursor.execute(_SQL["try_shard"], [shard]).fetchone()
     return bool(row and row[0])
+
+
+def give_back(cursor: Cursor, shard: int) -> None:
+    """Lets another relay take a shard."""
+    cursor.execute(_SQL["give_back"], [shard])

@@ -119,7 +119,7 @@ def put(
             p.position,
         ))  # fmt: skip
         packed = headers_bytes([*headers, *_error_headers(p, offset, group)])
-        out.append((offset % outbox.SHARDS, letters.kind, key, value, packed))
+        out.append((letters.kind, key, value, packed))
     cursor.execute(_SQL["put"], [pipeline, now, *_RECORD.arrays(rows)])
     outbox.add(cursor, out)
 

@@ -21,8 +21,8 @@ import psycopg
 from cli.demo.data import APPLICATION_ID
 from cli.demo.story import Story, StoryStep, load_story
 from processors.expiry import Expiry
-from processors.relay import cloud_event_headers
-from schemas.ids import DAY, SECOND, Micros
+from processors.relay.records import cloud_event_headers
+from schemas.ids import DAY, SECOND, Micros, record_key
 from store.postgres import session
 from store.streams import outbox
 from store.streams.outbox import OutboxKind
@@ -105,13 +105,13 @@ def _command(engine: InProcessEngine, *arguments: str) -> None:
 def _events(engine: InProcessEngine) -> Iterator[bytes]:
     by_member: dict[str, list[bytes]] = {}
     with session.connect(engine.database_url) as connection:
-        rows = outbox.head(session.raw(connection), range(outbox.SHARDS), ALL)
-    for _, _, kind, _, packed, traces in rows:
-        if kind != OutboxKind.CHANGED:
+        rows = outbox.head(session.raw(connection), range(outbox.SHARDS), ALL, ALL)
+    for row in rows:
+        if row.kind is not OutboxKind.CHANGED:
             continue
-        for value, more in outbox.events_of(packed, traces):
+        for value, more in outbox.events_of(row.value or b"", row.headers):
             event = orjson.loads(value)
-            key = f"{event['merchant_id']}:{event['member_id']}"
+            key = record_key(event["merchant_id"], event["member_id"]).decode()
             headers = [*cloud_event_headers(event), *more]
             line = {
                 "key": key,

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from schemas.ids import iso
+from schemas.ids import iso, record_key
 from schemas.packing import unpack_id
 from tests.support.engine import Engine
 
@@ -103,7 +103,7 @@ def _check_event(message: Message, row: tuple[Any, ...]) -> None:
     ) = row
     event = orjson.loads(message.value() or b"")
     name = unpack_id(bytes(member))
-    assert message.key() == f"{merchant}:{name}".encode()
+    assert message.key() == record_key(merchant, name)
     assert (event["merchant_id"], event["member_id"], event["sequence"]) == (
         merchant,
         name,

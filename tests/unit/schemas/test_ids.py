@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.ids import NEVER, instant, iso, iso_or_none, micros
+from schemas.ids import NEVER, instant, iso, iso_or_none, micros, record_key
 
 aware = st.datetimes(
     timezones=st.sampled_from([UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3.5))])
@@ -44,3 +44,16 @@ def test_never_is_no_date() -> None:
     assert iso_or_none(0) == "1970-01-01T00:00:00Z"
     with pytest.raises(ValueError, match="means never"):
         iso(NEVER)
+
+
+IDS = st.text("ab:%25A3", min_size=1, max_size=5)
+
+
+@given(IDS, IDS, IDS, IDS)
+def test_no_two_pairs_of_ids_have_one_key(a: str, b: str, c: str, d: str) -> None:
+    assert (record_key(a, b) == record_key(c, d)) == ((a, b) == (c, d))
+
+
+def test_keys_of_ordinary_ids_show_them_as_they_are() -> None:
+    assert record_key("my-shop", "65e1f0a4") == b"my-shop:65e1f0a4"
+    assert record_key("a:b", "50%") == b"a%3Ab:50%25"

@@ -38,7 +38,7 @@ def assign(locked: LockedAccount) -> None:
     locked.post(
         Entry(
             type=EntryType.assigned,
-            event_id=event_id("command:shop:cmd-1:1"),
+            event_id=event_id("command", "shop", "cmd-1", 1),
             occurred_at=NOW,
             cause=CauseKind.command,
             cause_id=pack_id("cmd-1"),
@@ -62,7 +62,7 @@ def hold(locked: LockedAccount) -> None:
     locked.post(
         Entry(
             type=EntryType.held,
-            event_id=event_id("command:shop:cmd-2:1"),
+            event_id=event_id("command", "shop", "cmd-2", 1),
             occurred_at=NOW,
             cause=CauseKind.command,
             cause_id=pack_id("cmd-2"),

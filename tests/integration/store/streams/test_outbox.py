@@ -35,7 +35,7 @@ def test_events_leave_in_their_order_however_many_they_are(connection: Database)
     sent: defaultdict[int, list[bytes]] = defaultdict(list)
     for shard, _, kind, key, value, headers in rows:
         assert (kind, key, headers) == (OutboxKind.CHANGED, None, None)
-        sent[shard] += [event for event, _ in outbox.events_of(value, headers)]
+        sent[shard] += [event for event, _ in outbox.events_of(value or b"", headers)]
     assert sent == {shard: [e.value for e in events if e.shard == shard] for shard in range(3)}
 
 
@@ -43,22 +43,44 @@ def test_each_event_keeps_its_own_trace(connection: Database) -> None:
     with transaction(connection) as cursor:
         outbox.add_events(cursor, [Event(1, b"{}"), Event(1, b"[]", TRACE), Event(1, b"1", b"")])
         ((_, _, _, _, value, headers),) = outbox.head(cursor, [1], 1)
-    traced = [(event, list(more)) for event, more in outbox.events_of(value, headers)]
+    traced = [(event, list(more)) for event, more in outbox.events_of(value or b"", headers)]
     assert traced == [
         (b"{}", []),
         (b"[]", [("traceparent", TRACE)]),
         (b"1", [("traceparent", b"")]),
     ]
-    assert outbox.first_event(value) == b"{}"
+    assert outbox.first_event(value or b"") == b"{}"
 
 
 def test_a_head_holds_a_row_at_least_and_no_more_than_asked_for(connection: Database) -> None:
     with transaction(connection) as cursor:
         for size in (30, 5, 10):
             outbox.add_events(cursor, [Event(0, b"{}")] * size)
-        outbox.add(cursor, [(0, OutboxKind.SETTINGS, b"shop", b"{}", None)])
-        sizes = [len(outbox.head(cursor, [0], limit)) for limit in (1, 30, 31, 36, 45, 46, 1000)]
-    assert sizes == [1, 1, 2, 3, 3, 4, 4]
+        sizes = [len(outbox.head(cursor, [0], limit)) for limit in (1, 30, 31, 36, 45, 1000)]
+    assert sizes == [1, 1, 2, 3, 3, 3]
+
+
+def test_a_head_holds_no_more_bytes_than_asked_for_and_a_large_row_alone(
+    connection: Database,
+) -> None:
+    letters = [(OutboxKind.DEAD_ORDERS, b"k", b"x" * size, None) for size in (40, 40, 500, 10)]
+    shard = outbox.SHARD_OF_KIND[OutboxKind.DEAD_ORDERS]
+    with transaction(connection) as cursor:
+        outbox.add(cursor, letters)
+        heads = [outbox.head(cursor, [shard], 1000, size) for size in (1, 79, 80, 579, 580, 590)]
+        outbox.sent(cursor, heads[2])
+        large = outbox.head(cursor, [shard], 1000, 80)
+    assert [len(rows) for rows in heads] == [1, 1, 2, 2, 3, 4]
+    assert [len(row.value or b"") for row in large] == [500]
+
+
+def test_every_kind_has_a_shard_apart_from_the_members_events() -> None:
+    kinds = set(OutboxKind) - {OutboxKind.CHANGED}
+    assert outbox.SHARD_OF_KIND.keys() == kinds
+    assert min(outbox.SHARD_OF_KIND.values()) == outbox.EVENT_SHARDS
+    of = outbox.SHARD_OF_KIND
+    apart = (OutboxKind.REDRIVE, OutboxKind.SETTINGS, OutboxKind.COMMAND_RESULT)
+    assert len({of[OutboxKind.DEAD_ORDERS], *(of[kind] for kind in apart)}) == 4
 
 
 def test_what_was_sent_is_gone_and_nothing_else(connection: Database) -> None:
@@ -67,7 +89,7 @@ def test_what_was_sent_is_gone_and_nothing_else(connection: Database) -> None:
         outbox.add_events(cursor, [Event(0, b"3")])
         outbox.sent(cursor, outbox.head(cursor, [0, 1], 1))
         left = outbox.head(cursor, [0, 1], 100)
-    assert [outbox.first_event(row[4]) for row in left] == [b"3"]
+    assert [outbox.first_event(row.value or b"") for row in left] == [b"3"]
 
 
 def test_rows_of_a_layout_that_is_not_known_are_refused(connection: Database) -> None:

@@ -3,6 +3,8 @@
 import uuid
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rules.account.account import Account, Moved, grant
 from rules.account.entries import EVENT_NAMESPACE, Entry, OpenAccount, event_id, post_overdue
@@ -62,13 +64,26 @@ def test_a_lot_that_lapses_again_has_another_event_id() -> None:
     grant(account.account, EARNED, 10)
     post_overdue(account, now=100)
     ids = [e.event_id for e in account.entries]
-    lot = "lot:shop:anna:5f0000000000000000000001-2:100"
-    assert ids == [event_id(f"{lot}:0"), event_id(f"{lot}:100")]
+    lot = ("lot", "shop", "anna", "5f0000000000000000000001-2", 100)
+    assert ids == [event_id(*lot, 0), event_id(*lot, 100)]
 
 
-def test_event_ids_are_version_5_uuids_of_the_name() -> None:
-    expected = uuid.uuid5(uuid.UUID(bytes=EVENT_NAMESPACE), "order:shop:1:2")
-    assert event_id("order:shop:1:2") == expected.bytes
+def test_event_ids_are_version_5_uuids_of_the_parts_with_their_lengths() -> None:
+    expected = uuid.uuid5(uuid.UUID(bytes=EVENT_NAMESPACE), "5:order4:shop3:b:12:10")
+    assert event_id("order", "shop", "b:1", 10) == expected.bytes
+
+
+PARTS = st.lists(st.text("ab:1%4", max_size=4), min_size=1, max_size=4)
+
+
+@given(PARTS, PARTS)
+def test_no_two_things_have_one_event_id(one: list[str], other: list[str]) -> None:
+    assert (event_id(*one) == event_id(*other)) == (one == other)
+
+
+def test_an_order_id_with_colons_has_a_lot_of_its_own() -> None:
+    command = LotKey(50, SourceKind.command, pack_id("cmd-1"), 0)
+    assert lot_id(order_lot(50, pack_id("command:cmd"), 1)) != lot_id(command)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_what_only_some_have_is_written_as_the_model_writes_it(
 def test_a_grant_is_published_in_these_bytes_for_ever() -> None:
     made = entry(EntryType.granted, moved=Moved(100, ((OWN, 60),)), debt=0)
     assert written(made) == (
-        b'{"event_id":"114bb98c-bfbc-579d-aa1b-d72d1835d5b7","type":"granted","merchant_id":"shop",'
+        b'{"event_id":"28e8ba4e-da4d-5cf7-a8eb-69196da9baf8","type":"granted","merchant_id":"shop",'
         b'"member_id":"anna","sequence":7,"points":100,"balance":{"available":340,"held":5,"debt":0},'
         b'"lots":[{"lot_id":"5f0000000000000000000003-1","points":60,"expires_at":"2020-12-31T16:00:00Z"}],'
         b'"order_id":"5f0000000000000000000003","cause":{"kind":"order","id":"5f0000000000000000000003"},'

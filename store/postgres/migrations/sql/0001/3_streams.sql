@@ -51,8 +51,8 @@ CREATE TABLE outbox (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
         toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 50000);
 
--- Unused yet: rows of the outbox that the broker refuses for good, set aside so that they hold up no others; with the
--- topic, size and reason for the operator who retries or discards them. Never a points-changed row.
+-- Rows of the outbox that the broker refuses for good, set aside so that they hold up no others; with the topic, size
+-- and reason for the operator who retries or discards them. Never a points-changed row.
 CREATE TABLE outbox_refused (
   shard      smallint NOT NULL,
   id         bigint NOT NULL,

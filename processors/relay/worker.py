@@ -1,0 +1,254 @@
+"""The relay: sends the outbox's heads to Kafka and deletes what was delivered.
+
+See architecture.md 2.5, I4.
+
+A crash between delivery and deletion sends a row again, with the same event id: consumers drop a
+`sequence` they know.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Self
+
+import orjson
+from confluent_kafka import KafkaException, Producer
+
+from processors import metrics
+from processors.relay.lane import Landed, Lane
+from processors.relay.records import topics_of_kinds
+from processors.runtime.configuration import Configuration
+from processors.runtime.failures import TopicChanged
+from processors.runtime.kafka.clients import ClientErrorListener, producer
+from processors.runtime.logs import log
+from processors.runtime.worker import Database, DatabaseWorker, StillTurning
+from store.postgres.session import raw, transaction
+from store.reads import gauges
+from store.streams import outbox, refused
+from store.streams.outbox import DEAD_LETTER_KINDS, EVENT_SHARDS, SHARD_OF_KIND, OutboxKind, Row
+
+SHARD_SECONDS = 1.0
+"""Between two looks who shares the shards."""
+FIRST_RELAY_SLEEP, LONGEST_RELAY_SLEEP = 0.01, 0.05
+"""Seconds to wait while the outbox is empty, growing from the first to the longest."""
+FULL_HEAD, GATHER_SECONDS = 1_000, 0.02
+"""After a head of fewer records the relay lets more come together: a few at a time cost both
+servers the most.
+"""
+FLUSH_SLICE, LANE_SLICE = 0.25, 0.01
+"""Seconds for which deliveries are awaited in a turn, and of one lane while others wait as well."""
+CLOSE_SECONDS = 5.0
+"""For what is on its way when the relay is to stop."""
+TOPICS_TIMEOUT = 5.0
+
+
+class Relay(DatabaseWorker):
+    """Sends what is in its share of the shards."""
+
+    def __init__(self, configuration: Configuration, connection: Database) -> None:
+        """Takes no shard yet; `turn` does.
+
+        Raises TopicChanged when the topic of the members' events is missing, KafkaException when
+        the broker does not answer.
+        """
+        self._kafka = configuration.kafka
+        self._listener = ClientErrorListener()
+        self._topics = topics_of_kinds(configuration.topics)
+        self._lanes = [Lane("events", range(EVENT_SHARDS), self._topics, self._producer)]
+        for shard in range(EVENT_SHARDS, outbox.SHARDS):
+            kinds = [kind.name.lower() for kind, at in SHARD_OF_KIND.items() if at == shard]
+            self._lanes.append(Lane(kinds[0], [shard], self._topics, self._producer))
+        self._sleep = FIRST_RELAY_SLEEP
+        self._heads: dict[int, tuple[int, float]] = {}
+        self._told: str | None = None
+        self._check_topics()
+        super().__init__(connection)
+
+    @classmethod
+    def create(
+        cls, configuration: Configuration, connection: Database, still_turning: StillTurning
+    ) -> Self:
+        """The worker as the loop makes it. Its turns are short, whatever the brokers do."""
+        del still_turning
+        return cls(configuration, connection)
+
+    def _producer(self, more: Mapping[str, Any]) -> Producer:
+        return Producer(
+            {**producer(self._kafka, "relay"), "error_cb": self._listener, **more},
+        )
+
+    def _check_topics(self) -> None:
+        client = self._lanes[0].connect()
+        try:
+            known = client.list_topics(timeout=TOPICS_TIMEOUT).topics
+        except KafkaException:
+            client.poll(0)
+            if self._listener.refused is not None:
+                raise KafkaException(self._listener.refused) from None
+            raise
+        missing = sorted(set(self._topics.values()) - known.keys())
+        if not missing:
+            return
+        remedy = "create them with `points topics apply`"
+        what = f"topics {', '.join(missing)} do not exist"
+        if self._topics[OutboxKind.CHANGED] in missing:
+            raise TopicChanged(what, remedy)
+        # Members' events do not wait for a topic that others need.
+        log().warning("topics_missing", why=f"{what}: {remedy}")
+
+    def use(self, connection: Database) -> None:
+        """Goes on with a new connection; the shards' locks went with the old one."""
+        super().use(connection)
+        for lane in self._lanes:
+            lane.abandon()
+        cursor = raw(connection)
+        outbox.relax(cursor)
+        outbox.join_relays(cursor)
+        self.shards: set[int] = set()
+        self._share: set[int] = set()
+        self._shards_at = 0.0
+
+    def turn(self) -> float:
+        """Sends the heads of its shards, and deletes what was delivered.
+
+        While there is nothing, waits a little longer each time.
+        """
+        self._share_shards()
+        self._fill()
+        delivered = self._settle() if self._await() else 0
+        if delivered:
+            self._sleep = FIRST_RELAY_SLEEP
+        if any(lane.flying for lane in self._lanes):
+            return 0.0
+        if delivered:
+            return 0.0 if delivered >= FULL_HEAD else GATHER_SECONDS
+        self._sleep = min(LONGEST_RELAY_SLEEP, self._sleep * 1.2)
+        return self._sleep if self.shards else SHARD_SECONDS
+
+    def _share_shards(self) -> None:
+        """Takes what is in this relay's share and free; gives back what is in another one's."""
+        cursor = raw(self._connection)
+        if time.monotonic() > self._shards_at:
+            self._shards_at = time.monotonic() + SHARD_SECONDS
+            self._share = outbox.share(cursor)
+            for shard in sorted(self._share - self.shards):
+                if outbox.try_shard(cursor, shard):
+                    self.shards.add(shard)
+        for lane in self._lanes:
+            leaving = [] if lane.flying else self.shards.intersection(lane.shards) - self._share
+            for shard in leaving:
+                self.shards.discard(shard)
+                lane.forget(shard)
+                outbox.give_back(cursor, shard)
+        metrics.RELAY_SHARDS.set(len(self.shards))
+
+    def _fill(self) -> None:
+        """Sends the heads of all open shards that are ours and are to stay so."""
+        ours = self.shards & self._share
+        wanted = {lane: ours.intersection(lane.open_shards()) for lane in self._lanes}
+        shards = sorted(shard for open_shards in wanted.values() for shard in open_shards)
+        rows = outbox.head(raw(self._connection), shards) if shards else []
+        for lane, open_shards in wanted.items():
+            mine = [row for row in rows if row.shard in open_shards]
+            if mine:
+                lane.send(mine)
+
+    def _await(self) -> bool:
+        """Waits a moment for deliveries; whether a flight has landed.
+
+        No transaction is open meanwhile: the shards are ours for as long as the connection lives.
+        """
+        flying = [lane for lane in self._lanes if lane.flying]
+        if not flying:
+            return False
+        # While no event is on its way, new ones must not wait for what is slow.
+        until = time.monotonic() + (FLUSH_SLICE if self._lanes[0].flying else LONGEST_RELAY_SLEEP)
+        while (left := until - time.monotonic()) > 0:
+            for lane in flying:
+                if lane.wait(left if len(flying) == 1 else min(left, LANE_SLICE)):
+                    return True
+        return False
+
+    def _settle(self) -> int:
+        """Lets the database know what has landed; how many records were delivered."""
+        delivered = 0
+        for lane in self._lanes:
+            if lane.wait(0):
+                landed = lane.landed()
+                self._write(landed)
+                lane.close_flight()
+                _observe(landed)
+                delivered += sum(landed.records.values())
+        return delivered
+
+    def _write(self, landed: Landed) -> None:
+        if not landed.refused:
+            outbox.sent(raw(self._connection), landed.delivered)
+            return
+        with transaction(self._connection) as cursor:
+            outbox.sent(cursor, landed.delivered)
+            refused.set_aside(cursor, landed.refused)
+        for row in landed.refused:
+            log().error(
+                "row_refused",
+                why=f"{row.topic} refuses outbox row {row.id}, {row.size:,} bytes: {row.reason}",
+                remedy="`points outbox list`, then retry or discard it",
+            )
+
+    def trouble(self) -> str | None:
+        """Why rows wait that should not: a shard that is held, or no progress."""
+        reason = next(filter(None, (lane.trouble() for lane in self._lanes)), None)
+        kind = reason.partition(":")[0] if reason is not None else None
+        if kind is not None and kind != self._told:
+            metrics.BROKER_TROUBLES.inc()
+        self._told = kind
+        return reason
+
+    def sample(self) -> None:
+        """Size and age of the outbox, over all shards, and what was refused."""
+        cursor = raw(self._connection)
+        metrics.OUTBOX_ROWS.set(gauges.outbox_rows(cursor))
+        metrics.OUTBOX_REFUSED.set(refused.count(cursor))
+        heads = outbox.head(cursor, range(outbox.SHARDS), 1)
+        now = time.time()
+        self._heads = {row.shard: self._since(row, now) for row in heads}
+        metrics.OUTBOX_OLDEST.set(min((since for _, since in self._heads.values()), default=0))
+
+    def _since(self, row: Row, now: float) -> tuple[int, float]:
+        """The head of a shard, and since when it waits.
+
+        An event says when it was recorded. Of other rows it is known how long they have been seen
+        at the head.
+        """
+        before = self._heads.get(row.shard)
+        if before is not None and before[0] == row.id:
+            return before
+        if row.kind is OutboxKind.CHANGED and row.value is not None:
+            event = orjson.loads(outbox.first_event(row.value))
+            return row.id, datetime.fromisoformat(event["recorded_at"]).timestamp()
+        return row.id, now
+
+    def close(self) -> None:
+        """Gives what is on its way some seconds to arrive; the rest is sent again later."""
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for lane in self._lanes:
+            lane.wait(max(0.0, deadline - time.monotonic()))
+        if not self._connection.closed:
+            self._settle()
+        for lane in self._lanes:
+            lane.abandon()
+
+
+def _observe(landed: Landed) -> None:
+    for kind, count in landed.records.items():
+        metrics.RELAYED.labels(kind.name.lower()).inc(count)
+        if kind in DEAD_LETTER_KINDS:
+            metrics.DEAD_LETTERS.labels(kind.name.lower()).inc(count)
+    for row in landed.refused:
+        metrics.REFUSED.labels(row.reason.partition(":")[0]).inc()
+    now = time.time()
+    ages: list[float] = []
+    for recorded_at, count in landed.recorded.items():
+        age = max(0.0, now - datetime.fromisoformat(recorded_at).timestamp())
+        ages += [age] * count
+    metrics.END_TO_END.observe_all(ages)

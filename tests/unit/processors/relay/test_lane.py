@@ -1,0 +1,170 @@
+"""A lane: what becomes of rows, however slowly or oddly a broker answers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError
+
+from processors.relay import lane as lanes
+from processors.relay.lane import NO_PROGRESS_SECONDS, Lane
+from store.streams.outbox import OutboxKind, Row
+
+TOPICS = {kind: kind.name.lower() for kind in OutboxKind}
+TIMED_OUT = KafkaError._MSG_TIMED_OUT
+LETTERS = 4
+
+
+class Message:
+    """The part of a delivery report that a lane reads."""
+
+    def __init__(self, value: bytes | None) -> None:
+        self._value = value
+
+    def value(self) -> bytes | None:
+        return self._value
+
+
+class Broker:
+    """A producer and its broker: delivers `pace` records a look, and fails some by their value."""
+
+    def __init__(self) -> None:
+        self.pace = 1_000_000
+        self.failing: dict[bytes | None, int] = {}
+        self.delivered: list[bytes | None] = []
+        self.purged = False
+        self._queue: list[tuple[bytes | None, Callable[[Any, Any], None]]] = []
+
+    def __call__(self, _: dict[str, Any]) -> Any:
+        return self
+
+    def produce(
+        self, _: str, value: bytes | None, key: bytes | None, **more: Callable[[Any, Any], None]
+    ) -> None:
+        del key
+        self._queue.append((value, more["on_delivery"]))
+
+    def flush(self, _: float) -> int:
+        now, self._queue = self._queue[: self.pace], self._queue[self.pace :]
+        for value, report in now:
+            if value in self.failing:
+                report(KafkaError(self.failing[value]), Message(value))
+            else:
+                self.delivered.append(value)
+        return len(self._queue)
+
+    def purge(self) -> None:
+        self.purged = True
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(lanes, "time", made)
+    return made
+
+
+def letters(*values: bytes) -> list[Row]:
+    return [
+        Row(LETTERS, n, OutboxKind.DEAD_ORDERS, None, value, None)
+        for n, value in enumerate(values, 1)
+    ]
+
+
+def a_lane(broker: Broker) -> Lane:
+    return Lane("letters", [LETTERS], TOPICS, broker)
+
+
+def test_a_head_that_takes_minutes_is_neither_purged_nor_trouble(clock: Clock) -> None:
+    broker = Broker()
+    broker.pace = 1
+    lane = a_lane(broker)
+    rows = letters(*[b"%d" % n for n in range(60)])
+    lane.send(rows)
+    while not lane.wait(0.25):
+        assert lane.trouble() is None
+        clock.now += NO_PROGRESS_SECONDS - 1
+    landed = lane.landed()
+    assert (list(landed.delivered), list(landed.refused)) == (rows, [])
+    assert len(broker.delivered) == 60
+    assert not broker.purged
+
+
+def test_no_progress_is_trouble_and_nothing_is_sent_again(clock: Clock) -> None:
+    broker = Broker()
+    broker.pace = 0
+    lane = a_lane(broker)
+    lane.send(letters(b"1", b"2"))
+    assert not lane.wait(0.25)
+    assert lane.trouble() is None
+    clock.now += NO_PROGRESS_SECONDS + 1
+    assert "2 records for dead_orders wait" in (lane.trouble() or "")
+    assert lane.open_shards() == []
+    broker.pace = 10
+    assert lane.wait(0.25)
+    assert len(lane.landed().delivered) == 2
+    lane.close_flight()
+    assert lane.trouble() is None
+    assert broker.delivered == [b"1", b"2"]
+
+
+def test_what_was_delivered_is_done_with_when_another_row_failed(clock: Clock) -> None:
+    broker = Broker()
+    broker.failing = {b"2": TIMED_OUT}
+    lane = a_lane(broker)
+    rows = letters(b"1", b"2", b"3")
+    lane.send(rows)
+    assert lane.wait(0.25)
+    landed = lane.landed()
+    assert [row.value for row in landed.delivered] == [b"1", b"3"]
+    assert not landed.refused
+    lane.close_flight()
+    assert "_MSG_TIMED_OUT" in (lane.trouble() or "")
+    assert lane.open_shards() == []
+    clock.now += 2
+    assert lane.open_shards() == [LETTERS]
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_record_is_refused_for_good_only_once_it_was_alone() -> None:
+    broker = Broker()
+    broker.failing = {b"1": KafkaError.MSG_SIZE_TOO_LARGE, b"2": KafkaError.MSG_SIZE_TOO_LARGE}
+    lane = a_lane(broker)
+    rows = letters(b"1", b"2", b"3")
+    lane.send(rows)
+    assert lane.wait(0)
+    first = lane.landed()
+    assert ([row.id for row in first.delivered], list(first.refused)) == ([3], [])
+    lane.close_flight()
+    del broker.failing[b"1"]
+    lane.send(rows[:2])
+    assert lane.wait(0)
+    second = lane.landed()
+    assert [row.id for row in second.delivered] == [1]
+    assert [(r.id, r.topic, r.size) for r in second.refused] == [(2, "dead_orders", 1)]
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_landed_is_the_same_until_the_database_knows_it() -> None:
+    broker = Broker()
+    broker.failing = {b"2": KafkaError.UNKNOWN_TOPIC_OR_PART}
+    lane = a_lane(broker)
+    lane.send(letters(b"1", b"2"))
+    assert lane.wait(0)
+    assert lane.landed() == lane.landed()
+    assert [r.reason.partition(":")[0] for r in lane.landed().refused] == ["UNKNOWN_TOPIC_OR_PART"]
+    assert lane.open_shards() == []
+    lane.close_flight()
+    assert lane.open_shards() == [LETTERS]
