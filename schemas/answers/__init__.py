@@ -27,12 +27,14 @@ from schemas.answers.parked import ParkedAnswer, ParkedListAnswer
 from schemas.answers.settings import SettingsAnswer, SettingsLogEntry, SettingsResult
 from schemas.answers.streams import (
     AdoptedPartition,
+    CountedPoison,
     CursorAnswer,
     DeadLetterAnswer,
     DeadLetterListEntry,
     DiscardResult,
     RedriveResult,
     ResumeResult,
+    SkippedRecord,
 )
 
 ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
@@ -47,6 +49,8 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "compare-upstream": (UpstreamComparison, False),
     "cursor-adopt": (AdoptedPartition, True),
     "cursor-show": (CursorAnswer, True),
+    "cursor-skip": (SkippedRecord, False),
+    "dlq-counted": (CountedPoison, True),
     "dlq-discard": (DiscardResult, False),
     "dlq-list": (DeadLetterListEntry, True),
     "dlq-redrive": (RedriveResult, False),

@@ -28,6 +28,7 @@ class KnownCursor(NamedTuple):
     ignored: int
     parked: int
     dead: int
+    control: int
     updated_at: Micros
 
     @property
