@@ -24,6 +24,7 @@ _OF_THE_DATA = (
 )
 _OF_THE_MACHINE = (KafkaException, MemoryError, OSError, ImportError)
 """Not the record's doing, whatever the record is."""
+_ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 def process_in_parts(
@@ -63,10 +64,8 @@ def is_of_the_records(error: BaseException) -> bool:
     """Whether some record may be the cause: neither a server's trouble nor a refusal of ours."""
     if isinstance(error, psycopg.Error):
         return isinstance(error, _OF_THE_DATA)
-    if isinstance(error, Exception):
-        return not isinstance(error, (PointsError, *_OF_THE_MACHINE))
-    # A library in Rust that fails an assertion: pyo3 derives that from BaseException.
-    return type(error).__name__ == "PanicException"
+    # What else is no Exception: a library in Rust that fails an assertion.
+    return not isinstance(error, (PointsError, *_OF_THE_MACHINE, *_ENDS))
 
 
 def _set_aside(intake: Intake, record: Record, error: BaseException) -> IntakeResult:

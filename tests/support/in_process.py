@@ -98,10 +98,14 @@ class InProcessWorker:
         self._recheck = Recheck(self.connection)
         self._grants = Grants(self.connection)
         self.cleanup = Cleanup(self.connection)
+        self._gap: dict[PartitionId, int] = {}
 
     def consume(self, *records: Record) -> IntakeResult:
         """One batch; what its last part did, where it had to be taken apart."""
         at = dict(self._feed.positions)
+        for place, offsets in self._gap.items():
+            at[place] += offsets
+        self._gap.clear()
         batch = []
         for record in records:
             place = self._feed.places[record.topic]
@@ -110,6 +114,10 @@ class InProcessWorker:
             at[place] += 1
         done = [part for _, part in process_in_parts(self.intake, batch, lambda: False)]
         return done[-1]
+
+    def skip_offsets(self, offsets: int) -> None:
+        """The next record of the orders' topic lies so many offsets further on."""
+        self._gap[self._feed.places["orders"]] = offsets
 
     def settle(self) -> None:
         """Work until the recheck queue is empty and nothing is due."""
