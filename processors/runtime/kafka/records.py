@@ -4,6 +4,7 @@ Producers put anything there, and none of it may stop intake (architecture.md 2.
 """
 
 import re
+from operator import methodcaller
 from typing import Any, Final
 
 from schemas.ids import Micros
@@ -12,6 +13,11 @@ from store.streams.outbox import TRACEPARENT
 _W3C: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _LATEST_MS: Final = 253_402_300_799_999
 """The end of the year 9999: what lies beyond it is no time that anybody could be shown."""
+
+_headers: Final = methodcaller("headers")
+"""The client answers over a name that is not UTF-8 and leaves its error pending. A call from C sees
+that at once; one that the interpreter has specialised does not, and the error comes up anywhere.
+"""
 
 Headers = list[tuple[str, bytes | None]]
 
@@ -29,7 +35,7 @@ def headers_of(message: Any) -> Headers:
     it, and whoever looks into a hole ends the process: so the message forgets them.
     """
     try:
-        return list(message.headers() or ())
+        return list(_headers(message) or ())
     except (SystemError, ValueError):
         message.set_headers([])
         return []

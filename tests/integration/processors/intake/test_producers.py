@@ -27,18 +27,19 @@ def test_header_names_that_are_not_utf8_stop_nothing(engine: Engine) -> None:
     engine.merchant(SHOP)
     topic = engine.topics["orders"]
     names = (b"\xe9tage", b"caf\xe9", b"\xff\xfe", b"\xed\xa0\x80")
-    for number, name in enumerate(names):
+    # Several times: once it is warm, the interpreter does not look whether a call has failed.
+    for number, name in enumerate(names * 6):
         headers = [(b"good", b"1"), (name, b"x"), (b"traceparent", TRACE)]
         send_raw(engine.bootstrap, topic, b"k", granted(number), headers)
     send_raw(engine.bootstrap, topic, b"k", b"{", [(b"caf\xe9", b"x")])
     engine.produce([Record("orders", "k", granted(99))])
     worker = engine.run("intake")
     engine.run("relay")
-    engine.wait_consumed(6)
-    assert engine.counts()["applied"] == 5
+    engine.wait_consumed(26)
+    assert engine.counts()["applied"] == 25
     assert engine.counts()["dead"] == 1
     engine.wait_published()
-    assert engine.balances() == {(SHOP, MEMBER): 50}
+    assert engine.balances() == {(SHOP, MEMBER): 250}
     assert len(engine.events("dlq_orders")) == 1
     assert worker.lines("crashed") == []
 
@@ -85,15 +86,6 @@ def send(producer: Producer, engine: Engine, numbers: range, *, commit: bool = T
         producer.abort_transaction(30)
 
 
-def end_of_log(engine: Engine) -> int:
-    """The next offset of partition 0."""
-    reader = Producer({"bootstrap.servers": engine.bootstrap})
-    del reader
-    rows = points(engine.environment, "status", "--json").json["cursors"]
-    [row] = [r for r in rows if r["topic"] == engine.topics["orders"] and r["partition"] == 0]
-    return int(row["next_offset"]) + int(row["lag"])
-
-
 def test_markers_and_aborted_records_move_the_position(engine: Engine) -> None:
     engine.merchant(SHOP)
     worker = engine.run("intake").wait_ready()
@@ -108,7 +100,6 @@ def test_markers_and_aborted_records_move_the_position(engine: Engine) -> None:
     wait_for("the end reached", lambda: engine.rows(where) == [(19, 5, 14)], 20)
     assert engine.balances() == {(SHOP, MEMBER): 50}
     wait_for("no lag", lambda: worker.metric("points_lag_messages") == 0, 20)
-    engine.audit({(SHOP, MEMBER): 50}) if engine.events() else None
     uneven = """SELECT * FROM cursor WHERE next_offset - first_offset
                 <> applied + duplicate + ignored + parked + dead + control"""
     assert engine.rows(uneven) == []
@@ -132,7 +123,7 @@ def test_a_log_trimmed_behind_the_last_marker_has_lost_nothing(engine: Engine) -
             "WHERE application_name = 'points-intake' AND datname = current_database()"
         )
     send(producer, engine, range(3, 6))
-    engine.wait_consumed(6)
+    engine.wait_consumed(26)
     assert worker.process.poll() is None
     assert worker.terminate() == 0
     again = engine.run("intake").wait_ready()
