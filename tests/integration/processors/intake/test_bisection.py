@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from processors.intake import batch
 from processors.intake.bisection import described, is_of_the_records
+from processors.settlement import settle
 from schemas.packing import pack_id
 from store.streams.quarantine import MustPause
 from tests.support.in_process import InProcessEngine
@@ -29,7 +29,6 @@ def _fail_over(
 ) -> list[int]:
     """Settling raises where an order is bad; answers the sizes of the batches that were tried."""
     tried: list[int] = []
-    settle = batch.settle
 
     def failing(cursor: Any, changed: Any, *more: Any) -> Any:
         tried.append(len(changed))
@@ -37,7 +36,7 @@ def _fail_over(
             raise error
         return settle(cursor, changed, *more)
 
-    monkeypatch.setattr(batch, "settle", failing)
+    monkeypatch.setattr("processors.intake.batch.settle", failing)
     return tried
 
 
@@ -78,14 +77,13 @@ def test_a_record_that_something_fails_over_is_set_aside_alone(
 def test_a_batch_that_fails_only_as_a_whole_loses_nothing(
     in_process: InProcessEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle = batch.settle
 
     def failing(cursor: Any, changed: Any, *more: Any) -> Any:
         if len(changed) > 8:
             raise OverflowError
         return settle(cursor, changed, *more)
 
-    monkeypatch.setattr(batch, "settle", failing)
+    monkeypatch.setattr("processors.intake.batch.settle", failing)
     in_process.consume(*_orders(32))
     assert in_process.counts()["applied"] == 32
     assert in_process.points(M, MEMBER) == 320

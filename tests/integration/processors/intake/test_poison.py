@@ -5,7 +5,6 @@ import threading
 import psycopg
 import pytest
 
-from processors.intake import batch
 from store.postgres.session import connect, transaction
 from store.streams import quarantine
 from store.streams.quarantine import MustPause, Paused
@@ -67,7 +66,7 @@ def test_two_intakes_do_not_count_the_same_positions(
         meeting.wait(20)
         return found
 
-    monkeypatch.setattr(batch.quarantine, "consumed", held_open)
+    monkeypatch.setattr(quarantine, "consumed", held_open)
     for part in range(4):
         mine = [
             [
