@@ -86,23 +86,24 @@ def settle(
     ledger = Ledger.open(cursor, by_account, now, merchants.merchant_id)
     order_postings.apply(ledger, by_account)
     entries = ledger.write()
-    planned = _replan(cursor, decided)
-    return _tally(decided, postings, entries, planned)
-
-
-def _replan(cursor: Cursor, decided: Sequence[_Decided]) -> int:
-    """Set on the rows what is posted and planned, and write the plans; how many are new."""
     gone: list[tuple[int, Micros, bytes]] = []
     made: list[tuple[int, Micros, bytes]] = []
+    for order in decided:
+        _plan(order.row, order.entitlement, gone, made)
+    tally = _tally(decided, postings, entries, len(made))
+    _note_posted(decided)
+    write_plans(cursor, gone, made)
+    return tally
+
+
+def _note_posted(decided: Sequence[_Decided]) -> None:
+    """Set on the rows what is posted now."""
     for order in decided:
         facts, postings = order.row.facts, order.postings
         if postings or facts.posted.episode:
             done = [(change, posting.moved) for change, posting in postings]
             account_no = postings[-1][1].account_no if postings else None
             facts.posted = after_posting(facts, order.entitlement, done, account_no)
-        _plan(order.row, order.entitlement, gone, made)
-    write_plans(cursor, gone, made)
-    return len(made)
 
 
 def _tally(
@@ -236,6 +237,7 @@ def _decide_all(
 def _posting(row: OrderRow, change: Change, entitled: Entitlement, trigger: Trigger) -> Posting:
     posted = row.facts.posted
     fresh = change.episode > posted.episode
+    traceparent = trigger.traceparent()
     return Posting(
         merchant_no=row.merchant_no,
         member=change.holder,
@@ -252,7 +254,7 @@ def _posting(row: OrderRow, change: Change, entitled: Entitlement, trigger: Trig
         cause=trigger.cause,
         cause_id=trigger.cause_id,
         fresh=fresh,
-        traceparent=trigger.traceparent(),
+        traceparent=traceparent,
     )
 
 

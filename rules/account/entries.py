@@ -21,9 +21,9 @@ class Entry:
 
     `event_id` is a uuid's 16 bytes; other ids are packed, but the `cause_id` of an expiry is the
     lot's name in UTF-8. `order_id` is the order for which it is posted, whatever lots it changes.
-    `lot` is the one lot that it is about; with `makes_lot` the lot is written with it. `reason` and
-    `performer` are kept apart, erasable, and the ledger has their hash (I3). `OpenAccount.post`
-    sets the rest: the entry's number and the balance after it.
+    `lot` is the one lot that it is about; with `makes_lot` the lot is written with the entry.
+    `reason` and `performer` are kept apart, erasable, and the ledger has their hash (I3).
+    `OpenAccount.post` sets the rest: the entry's number and the balance after it.
     """
 
     type: EntryType
@@ -75,7 +75,7 @@ def event_id(name: str) -> bytes:
 
 
 def post_overdue(opened: OpenAccount, now: Micros) -> None:
-    """Post what has fallen due on the account, in the order of the instants (rules.md 3.4).
+    """Post what has fallen due on the account, in the order of the instants (SPEC 3.4).
 
     These are its lapsed lots. Whatever else falls due by itself belongs here, in the same order.
     """

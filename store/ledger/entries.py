@@ -30,19 +30,14 @@ _SQL: Final = queries("ledger/entries", row=_ROW, written=_WRITTEN, note=_NOTE)
 def write(cursor: Cursor, accounts: Sequence[LockedAccount], now: Micros) -> int:
     """Append the entries made on some accounts, with events and notes; how many there are."""
     entries: list[Entry] = []
-    events: list[Event] = []
     notes: list[tuple[int, Entry]] = []
     account_nos: list[int] = []
     merchant_nos: list[int] = []
-    recorded_at = iso(now)
     for locked in accounts:
-        shard = shard_of(locked.account_no)
         for entry in locked.entries:
             entries.append(entry)
             account_nos.append(locked.account_no)
             merchant_nos.append(locked.merchant_no)
-            value = orjson.dumps(event_of(entry, locked.merchant_id, locked.member_id, recorded_at))
-            events.append(Event(shard, value, entry.traceparent))
             if entry.reason is not None or entry.performer is not None:
                 notes.append((locked.account_no, entry))
     if entries:
@@ -50,8 +45,18 @@ def write(cursor: Cursor, accounts: Sequence[LockedAccount], now: Micros) -> int
         cursor.execute(_SQL["append"], _WRITTEN.arrays_of(values))
         if notes:
             cursor.execute(_SQL["add_notes"], _NOTE.arrays_of(_note_values(notes)))
-        add_events(cursor, events)
+        add_events(cursor, _events(accounts, iso(now)))
     return len(entries)
+
+
+def _events(accounts: Sequence[LockedAccount], recorded_at: str) -> list[Event]:
+    """One event for each entry (I4), in the order of the entries."""
+    events: list[Event] = []
+    for locked in accounts:
+        for entry in locked.entries:
+            value = orjson.dumps(event_of(entry, locked.merchant_id, locked.member_id, recorded_at))
+            events.append(Event(shard_of(locked.account_no), value, entry.traceparent))
+    return events
 
 
 def event_of(entry: Entry, merchant_id: str, member_id: str, recorded_at: str) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from sqlalchemy import Column, Integer
+
 from rules.account.lots import Lot, LotKey
 from rules.account.lots_needed import LotsNeeded, enough
 from schemas.ids import Micros
 from store.ledger.accounts import LockedAccount
 from store.postgres import tables
-from store.postgres.arrays import int4s, int8s
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -27,7 +28,10 @@ Row = tuple[Any, ...]
 
 _KEY: Final = Columns(tables.lot, "account_no", "expires_us", "source_kind", "source", "episode")
 _ROW: Final = _KEY.plus("points", "remaining", "held", "expired")
-_SQL: Final = queries("ledger/lots", key=_KEY, row=_ROW)
+_HEAD: Final = Columns(tables.account, "account_no", "next_expiry", Column("lots", Integer))
+"""An account, and how many free lots of it are wanted at first."""
+
+_SQL: Final = queries("ledger/lots", key=_KEY, row=_ROW, head=_HEAD)
 
 _FREE_LATER = 3
 """The part of the free lots that have not lapsed."""
@@ -65,14 +69,7 @@ class StoredLots:
         now: Micros,
     ) -> Iterable[Row]:
         """See LotTable."""
-        numbers, soonest, wanted = zip(*accounts, strict=True)
-        parameters = [
-            *_KEY.arrays_of(_keys(named)),
-            int8s(numbers),
-            int8s(soonest),
-            int4s(wanted),
-            now,
-        ]
+        parameters = [*_KEY.arrays_of(_keys(named)), *_HEAD.arrays(accounts), now]
         self._cursor.execute(_SQL["read"], parameters, binary=True)
         return self._cursor.fetchall()
 

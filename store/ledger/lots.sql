@@ -3,21 +3,21 @@
 -- name: read
 -- What an account is opened with. Part 1: the lots named ($1-$5), whatever is left of them. Part 2: all that have lapsed
 -- by $9. Part 3: the first free ones behind those, in the order in which they are spent. No free lot of an account expires
--- before its next_expiry (from_us), so that what was spent long ago is not walked over.
+-- before its next_expiry, so that what was spent long ago is not walked over.
 SELECT 1::smallint, {l.row}
 FROM unnest({arrays key}) k ({key})
 JOIN lot l USING ({key})
 UNION ALL
 SELECT 2, {l.row}
-FROM unnest($6::bigint[], $7::bigint[]) a (account_no, from_us)
-JOIN lot l ON l.account_no = a.account_no AND l.expires_us >= a.from_us AND l.expires_us <= $9
+FROM unnest({arrays head from 6}) a ({head})
+JOIN lot l ON l.account_no = a.account_no AND l.expires_us >= a.next_expiry AND l.expires_us <= $9
 WHERE l.remaining > l.held
 UNION ALL
 SELECT 3, {l.row}
-FROM unnest($6::bigint[], $7::bigint[], $8::int[]) a (account_no, from_us, lots)
+FROM unnest({arrays head from 6}) a ({head})
 CROSS JOIN LATERAL (
 SELECT * FROM lot x
-WHERE x.account_no = a.account_no AND x.expires_us >= a.from_us AND x.expires_us > $9 AND x.remaining > x.held
+WHERE x.account_no = a.account_no AND x.expires_us >= a.next_expiry AND x.expires_us > $9 AND x.remaining > x.held
 ORDER BY {x.key}
 LIMIT a.lots) l;
 

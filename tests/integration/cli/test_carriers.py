@@ -195,7 +195,7 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["set", "ecpay", "unimart", "1", "arrived", "--note", "x"], 2, "is no word for a code"),
         (
