@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
+from processors.runtime.kafka.records import traceparent_of
 from rules.account.lots import order_lot
 from rules.earning.binding import bound_as_parent, bound_version, first_heard
 from rules.earning.differences import Change, after_posting, changes
@@ -26,7 +27,6 @@ from store.orders.orders import OrderKey, OrderRow, write_plans
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
 from store.streams import recheck
-from store.streams.outbox import TRACEPARENT
 from store.streams.recheck import RecheckKind, RecheckRequest
 
 
@@ -40,11 +40,7 @@ class Trigger(NamedTuple):
 
     def traceparent(self) -> bytes | None:
         """The trace that the record belongs to, if it says one."""
-        headers = self.message.headers() if self.message is not None else None
-        return next(
-            (v for name, v in list(headers or ()) if name == TRACEPARENT and isinstance(v, bytes)),
-            None,
-        )
+        return None if self.message is None else traceparent_of(self.message)
 
 
 @dataclass(slots=True)

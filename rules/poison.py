@@ -1,6 +1,7 @@
-"""When too much is unreadable to go on (architecture.md 2.6).
+"""When too much is unreadable to go on, and how much of it is kept (architecture.md 2.6).
 
-A bad deploy must not drain a topic into the dead letters.
+A bad deploy must not drain a topic into the dead letters, and one merchant's flood must not fill
+the database.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 
 class Poisoned(NamedTuple):
-    """One unreadable record: its place in the pipeline's count of records, and its merchant.
+    """One unreadable record: its place in its partition's count of records, and its merchant.
 
     The merchant is None where the record names none.
     """
@@ -22,13 +23,42 @@ class Poisoned(NamedTuple):
 class Limits:
     """So many in a row, or this share of the last `window` records.
 
-    They must come from at least `merchants` merchants.
+    They must come from at least `merchants` merchants. Each partition is judged by itself: only
+    there is "in a row" the same for everybody.
+
+    Of one merchant's poison, `kept_bytes` a day are kept; what is beyond is counted.
     """
 
     in_a_row: int
     window: int
     share: float
     merchants: int
+    kept_bytes: int
+
+
+COST = 1024
+"""What a record costs apart from its own bytes: its row, its index entries, its dead letter."""
+
+
+class Share:
+    """What is left today of the bytes that one merchant's poison may take."""
+
+    def __init__(self, limits: Limits, taken: int) -> None:
+        """`taken`: the cost of what was kept today."""
+        self.left = limits.kept_bytes - taken
+        self.kept = self.kept_bytes = self.counted = self.counted_bytes = 0
+
+    def keeps(self, size: int) -> bool:
+        """Whether a record of `size` bytes is kept; else it is counted."""
+        cost = size + COST
+        if self.left <= 0:
+            self.counted += 1
+            self.counted_bytes += size
+            return False
+        self.left -= cost
+        self.kept += 1
+        self.kept_bytes += cost
+        return True
 
 
 def too_much(poison: Sequence[Poisoned], limits: Limits) -> str | None:

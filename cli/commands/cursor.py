@@ -1,4 +1,4 @@
-"""`points cursor show | adopt`: pipelines' positions, and new ones after a topic changed (I6)."""
+"""`points cursor show | adopt | skip`: pipelines' positions, and how to go on from others (I6)."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +11,11 @@ from cli.support.wiring import configuration, connect, database_configuration
 
 if TYPE_CHECKING:
     from cli.support.broker import Broker, LogEnds, TopicInfo
+    from processors.runtime.configuration import Configuration
     from schemas.answers.streams import AdoptedPartition
     from store.streams.adoption import Adoption, KnownCursor
+    from store.streams.quarantine import DeadLetters
+    from store.streams.skipping import Skipped
 
 app = typer.Typer(no_args_is_help=True, help="Positions of the pipelines in their topics.")
 
@@ -43,10 +46,11 @@ def print_cursors(rows: "list[KnownCursor]") -> None:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("pipeline", "topic", "topic uuid"):
         table.add_column(name)
-    for name in ("first", "next", *OUTCOMES):
+    names = (*OUTCOMES, "control")
+    for name in ("first", "next", *names):
         table.add_column(name, justify="right")
     for row in rows:
-        counts = (f"{getattr(row, name):,}" for name in OUTCOMES)
+        counts = (f"{getattr(row, name):,}" for name in names)
         uuid, style = (f"{row.topic_uuid} (former)", "dim") if row.retired else (row.topic_uuid, "")
         table.add_row(
             row.pipeline,
@@ -253,3 +257,83 @@ def _ask() -> None:
         )
     if not typer.confirm("Go on?"):
         raise Failure(Exit.UNEXPECTED, "nothing was changed")
+
+
+@app.command("skip")
+def skip_command(
+    topic: Annotated[str, typer.Argument(help="The topic's name.")],
+    partition: Annotated[int, typer.Argument(min=0)],
+    offset: Annotated[int, typer.Argument(min=0, help="The record that nothing gets past.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Set one record aside that stops its partition, unread: the last resort.
+
+    A record that cannot be read or applied is set aside by the worker itself. This one ends the
+    worker, each time it is started. It must be the next of its partition; it goes to the dead
+    letters with the reason `skipped`.
+    """
+    from cli.support.broker import Broker
+    from schemas.answers.streams import SkippedRecord
+    from store.streams import skipping
+
+    configured = configuration()
+    with connect(configured) as connection:
+        broker = Broker(configured)
+        known = broker.topics([topic]).get(topic)
+        if known is None:
+            raise Failure(Exit.NOT_FOUND, f"there is no topic {topic}")
+        cursor = skipping.at(connection, broker.cluster, known.uuid, partition)
+        record = _next_record(broker, topic, partition, cursor.next_offset, offset)
+        if not yes:
+            _print_skip(topic, partition, offset, json_=json_)
+            _ask()
+        letters = _dead_letters(configured, topic)
+        group = f"{configured.kafka.group_id}.{cursor.pipeline}"
+        skipping.skip(connection, cursor, group, letters, record)
+    if json_:
+        emit(SkippedRecord(topic=topic, partition=partition, offset=offset, next_offset=offset + 1))
+    else:
+        out().print("skipped: it is among the dead letters; the worker can be started again")
+
+
+def _next_record(
+    broker: "Broker", topic: str, partition: int, next_offset: int, offset: int
+) -> "Skipped":
+    """The record at `offset`, if it is the next one of the partition."""
+    from store.streams.skipping import Skipped
+
+    message = broker.record_at(topic, partition, next_offset)
+    found = None if message is None else int(message.offset() or 0)
+    expected = next_offset if found is None else found
+    if offset != expected:
+        raise Failure(
+            Exit.CURSOR,
+            f"offset {offset} is not the next of {topic}/{partition}: that is {expected}",
+            "only the record that the pipeline stands before can be skipped",
+        )
+    if message is None:
+        return Skipped(offset)
+    from processors.runtime.kafka.records import headers_of, key_of, received_at
+
+    return Skipped(
+        offset, key_of(message), message.value(), headers_of(message), received_at(message)
+    )
+
+
+def _dead_letters(configured: "Configuration", topic: str) -> "DeadLetters":
+    from processors.intake.batch import dead_letters_of
+
+    letters = dead_letters_of(configured.topics).get(topic)
+    if letters is None:
+        raise Failure(Exit.NOT_FOUND, f"no pipeline reads {topic}", "`points cursor show`")
+    return letters
+
+
+def _print_skip(topic: str, partition: int, offset: int, *, json_: bool) -> None:
+    if not json_:
+        out().print(
+            f"The record at offset {offset} of {topic}/{partition} will not be applied. It goes to "
+            "the dead letters with the reason [bold]skipped[/], from where it can be redriven.",
+            soft_wrap=True,
+        )

@@ -1,4 +1,4 @@
-"""`points dlq list | show | redrive | discard`: records that could not be read."""
+"""`points dlq list | show | redrive | discard | counted`: records that could not be read."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from processors.runtime.configuration import Configuration
-    from schemas.answers.streams import DeadLetterAnswer
+    from schemas.answers.streams import CountedPoison, DeadLetterAnswer
     from store.streams.dead_letters import Letter, Summary
 
 app = typer.Typer(
@@ -36,6 +36,43 @@ def list_command(json_: JsonOption = False) -> None:
         emit([DeadLetterListEntry.model_validate(row) for row in rows])
     else:
         _print_list(rows)
+
+
+@app.command("counted")
+def counted_command(json_: JsonOption = False) -> None:
+    """List merchants whose unreadable records were more in a day than is kept of them."""
+    from schemas.answers.streams import CountedPoison
+    from schemas.ids import DAY, iso
+    from store.postgres.session import raw
+    from store.streams import quarantine
+
+    with connect(database_configuration()) as connection:
+        rows = quarantine.counted_only(raw(connection))
+    answers = [
+        CountedPoison.model_validate({**row._asdict(), "day": iso(row.day * DAY)[:10]})
+        for row in rows
+    ]
+    if json_:
+        emit(answers)
+    elif not answers:
+        out().print("no merchant's unreadable records were more than is kept")
+    else:
+        _print_counted(answers)
+
+
+def _print_counted(rows: "list[CountedPoison]") -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("day", "merchant"):
+        table.add_column(name)
+    for name in ("kept", "counted only", "their bytes"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        figures = (f"{n:,}" for n in (row.kept, row.counted, row.counted_bytes))
+        table.add_row(str(row.day), escape(row.merchant_id), *figures)
+    out().print(table)
 
 
 def _state(row: "Summary") -> str:

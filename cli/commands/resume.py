@@ -24,8 +24,8 @@ def resume_command(
 ) -> None:
     """Let a paused pipeline go on.
 
-    The records that paused it, a window of them, may pass into the dead letters this time; with
-    --strict they may not.
+    The records that paused it, a window of them in each partition, may pass into the dead letters
+    this time; with --strict they may not.
     """
     from schemas.answers.streams import ResumeResult
     from store.postgres.session import transaction
@@ -57,7 +57,7 @@ def resume_command(
         return
     for name in resumed:
         may = (
-            f"its next {grace:,} records do not count as poison"
+            f"the next {grace:,} records of each partition do not count as poison"
             if grace
             else "every unreadable record counts"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cli.support.errors import Exit, Failure
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError, Producer
+    from confluent_kafka import KafkaError, Message, Producer
 
     from processors.runtime.configuration import Configuration
 
@@ -45,6 +45,7 @@ class Broker:
         # librdkafka would write to stderr by itself; its errors come through error_cb instead.
         quiet = {"log_level": 0, "error_cb": self._errors.append}
         self.admin = AdminClient(common(configuration.kafka, name="points-cli") | quiet)
+        self._kafka = configuration.kafka
         self._addresses = configuration.kafka.bootstrap_servers
         try:
             self._metadata: Any = self.admin.list_topics(timeout=TIMEOUT)
@@ -114,6 +115,28 @@ class Broker:
             (p.topic, p.partition): LogEnds(first[p.topic, p.partition], f.result().offset)
             for p, f in nexts.items()
         }
+
+    def record_at(self, topic: str, partition: int, offset: int) -> "Message | None":
+        """The first record of a partition at an offset or behind it; None when none can be read."""
+        from confluent_kafka import Consumer, TopicPartition
+
+        from processors.runtime.kafka.clients import common
+
+        reader = Consumer(
+            common(self._kafka, name="points-cli")
+            | {
+                "group.id": "points-cli",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "log_level": 0,
+            }
+        )
+        try:
+            reader.assign([TopicPartition(topic, partition, offset)])
+            message = reader.poll(TIMEOUT)
+        finally:
+            reader.close()
+        return None if message is None or message.error() is not None else message
 
     def settings(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """The configuration of topics, by topic."""

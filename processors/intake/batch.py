@@ -4,6 +4,7 @@ See architecture.md 2.1.
 """
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from psycopg import Connection
 
 from processors.intake.customer_events import CustomerAndAppEvents
-from processors.intake.decoding import DecodedBatch, OrderEvent, decode_batch
+from processors.intake.decoding import DecodedBatch, OrderEvent, PoisonRecord, decode_batch
 from processors.intake.order_folding import fold_orders
 from processors.intake.rechecks import enqueue_rechecks
 from processors.intake.report_matching import (
@@ -20,12 +21,13 @@ from processors.intake.report_matching import (
     ReportMatcher,
     ResolvedReport,
 )
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import Configuration, TopicsConfiguration
 from processors.runtime.kafka.feed import Feed, Record
+from processors.runtime.kafka.records import headers_of, key_of, received_at
 from processors.settlement import Tally, settle
 from rules.poison import Limits
 from schemas.ids import DAY, Micros
-from schemas.upstream.envelope import RecordKind
+from schemas.upstream.envelope import RecordKind, Unreadable
 from store.carriers import unknown_codes
 from store.carriers.tracking import NewNumberRace
 from store.carriers.unknown_codes import CodesChanged
@@ -39,6 +41,8 @@ from store.streams.cursors import Counts, CursorRefused, PartitionId
 from store.streams.quarantine import Poison
 
 PIPELINE = "intake"
+CANNOT_APPLY = "cannot_apply"
+"""The reason of a record that can be read, and that something fails over nevertheless."""
 FUTURE = DAY
 """A version further ahead than this would block its order for ever (rules.md 7)."""
 
@@ -70,11 +74,7 @@ class Intake:
             topics.deliveries: "delivery",
             topics.customers: "customer",
         }
-        self._dead_letters = {
-            topics.orders: quarantine.DeadLetters(topics.dlq_orders, "orders"),
-            topics.deliveries: quarantine.DeadLetters(topics.dlq_deliveries, "deliveries"),
-            topics.customers: quarantine.DeadLetters(topics.dlq_customers, "customers"),
-        }
+        self._dead_letters = dead_letters_of(topics)
         self._customer_and_app_events = CustomerAndAppEvents(configuration.application_id)
         self._group = f"{configuration.kafka.group_id}.{PIPELINE}"
         self.use(connection)
@@ -122,13 +122,9 @@ class Intake:
         accounts, lots.
         """
         ends = {record.place: record.offset + 1 for record in records}
-        counts = {partition: Counts() for partition in ends}
 
         # 2. The cursors, compared with where this worker believes to be (I6).
-        expected = {partition: self._feed.positions[partition] for partition in ends}
-        opening = cursors.open_batch(cursor, PIPELINE, self._feed.cluster, expected)
-        if opening.paused:
-            raise quarantine.Paused("the pipeline is paused; see `points status`")
+        opening, counts = self._open(cursor, ends, Counter([record.place for record in records]))
         if opening.epoch != self._merchants.epoch:
             self._merchants.refresh()
         now, epoch, numbers = opening.now, self._merchants.epoch, self._merchants.numbers
@@ -161,7 +157,8 @@ class Intake:
 
         # 8. The cursors move, with the counts (I6, I7).
         if batch.ignored or batch.poison:
-            self._set_aside(cursor, records, batch, now, counts)
+            self._count_ignored(batch, counts)
+            self._quarantine(cursor, records, batch.poison, now, counts)
         done = {partition: (ends[partition], counts[partition]) for partition in ends}
         cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
         return IntakeResult(done, tally, decoded.orders, reports, matched)
@@ -174,38 +171,122 @@ class Intake:
             words |= self._matcher.words(reports)
         self._words.learn(words)
 
-    def _set_aside(
+    def _open(
+        self, cursor: Cursor, ends: Mapping[PartitionId, int], records: Mapping[PartitionId, int]
+    ) -> tuple[cursors.Opening, dict[PartitionId, Counts]]:
+        """Locks the cursors, and counts what lies between the records on the way to `ends`.
+
+        Raises CursorRefused, or Paused.
+        """
+        expected = {partition: self._feed.positions[partition] for partition in ends}
+        opening = cursors.open_batch(cursor, PIPELINE, self._feed.cluster, expected)
+        if opening.paused:
+            raise quarantine.Paused("the pipeline is paused; see `points status`")
+        counts = {
+            # I7: an offset that brought no record was a marker, an aborted record, or compacted.
+            partition: Counts(control=end - expected[partition] - records.get(partition, 0))
+            for partition, end in ends.items()
+        }
+        return opening, counts
+
+    def move(self, ends: Mapping[PartitionId, int]) -> None:
+        """Moves cursors over offsets behind the last record that hold none.
+
+        Raises CursorRefused, or Paused.
+        """
+        with transaction(self._connection) as cursor:
+            _, counts = self._open(cursor, ends, {})
+            done = {partition: (end, counts[partition]) for partition, end in ends.items()}
+            cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
+        self._feed.done(dict(ends))
+
+    def set_aside(self, record: Record, why: str) -> IntakeResult:
+        """Quarantines a record that cannot be applied, alone in a transaction.
+
+        Raises CursorRefused, or Paused when there is too much of it.
+        """
+        poison = [(record, Unreadable(CANNOT_APPLY, why, self._merchant_of(record)))]
+        with transaction(self._connection) as cursor:
+            ends = {record.place: record.offset + 1}
+            opening, counts = self._open(cursor, ends, {record.place: 1})
+            self._quarantine(cursor, [record], poison, opening.now, counts)
+            done = {record.place: (record.offset + 1, counts[record.place])}
+            cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
+        self._feed.done(ends)
+        return IntakeResult(done, Tally(), [], [], MatchedBatch(), time.time())
+
+    def _merchant_of(self, record: Record) -> str | None:
+        """The merchant that a record names, where that much of it can be read."""
+        try:
+            event = decode_batch([record], self._likely)
+        except Exception:  # noqa: BLE001 - whatever made it fail may do so here
+            return None
+        return next(iter(event.merchant_ids()), None)
+
+    def forget(self) -> None:
+        """Reads again what a batch that failed may have left half remembered."""
+        self.use(self._connection)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the database is there, as far as the connection knows."""
+        return not self._connection.closed
+
+    def _count_ignored(self, batch: DecodedBatch, counts: CountsByPartition) -> None:
+        for record, reason in batch.ignored:
+            counts[record.place].ignore(reason)
+
+    def _quarantine(
         self,
         cursor: Cursor,
         records: Sequence[Record],
-        batch: DecodedBatch,
+        unreadable: Sequence[PoisonRecord],
         now: Micros,
         counts: CountsByPartition,
     ) -> None:
-        """Counts what was ignored, quarantines poison, and stops where there is too much of it."""
-        for record, reason in batch.ignored:
-            counts[record.place].ignore(reason)
-        if not batch.poison:
+        """Keeps poison, and stops where there is too much of it."""
+        if not unreadable:
             return
-        before = quarantine.consumed(cursor, PIPELINE)
-        position = {(r.place, r.offset): before + i + 1 for i, r in enumerate(records)}
+        before = quarantine.consumed(cursor, PIPELINE, self._feed.cluster, counts)
+        at, position = dict(before), dict[tuple[PartitionId, int], int]()
+        for record in records:
+            at[record.place] += 1
+            position[record.place, record.offset] = at[record.place]
+        poison = [_poison(each, position[each[0].place, each[0].offset]) for each in unreadable]
+        for each in poison:
+            counts[each.place].dead += 1
         by_topic: dict[str, list[Poison]] = {}
-        for record, error in batch.poison:
-            partition, offset, message = record
-            counts[partition].dead += 1
-            poison = Poison(
-                place=partition,
-                record=message,
-                position=position[partition, offset],
-                merchant_id=error.merchant_id,
-                reason=error.reason,
-                message=str(error),
-            )
-            by_topic.setdefault(partition.topic, []).append(poison)
-        for topic, poison_of_topic in by_topic.items():
+        for each in quarantine.within_share(cursor, PIPELINE, poison, self._limits, now):
+            by_topic.setdefault(each.place.topic, []).append(each)
+        for topic, of_topic in by_topic.items():
             dead_letters = self._dead_letters[topic]
-            quarantine.put(cursor, PIPELINE, self._group, dead_letters, poison_of_topic, now)
-        quarantine.check(cursor, PIPELINE, self._limits, before)
+            quarantine.put(cursor, PIPELINE, self._group, dead_letters, of_topic, now)
+        quarantine.check(cursor, PIPELINE, self._limits, poison, before)
+
+
+def _poison(unreadable: PoisonRecord, position: int) -> Poison:
+    record, error = unreadable
+    return Poison(
+        place=record.place,
+        offset=record.offset,
+        position=position,
+        key=key_of(record.message),
+        value=record.message.value(),
+        headers=headers_of(record.message),
+        timestamp=received_at(record.message),
+        merchant_id=error.merchant_id,
+        reason=error.reason,
+        message=str(error),
+    )
+
+
+def dead_letters_of(topics: TopicsConfiguration) -> dict[str, quarantine.DeadLetters]:
+    """Where the poison of each of intake's topics goes."""
+    return {
+        topics.orders: quarantine.DeadLetters(topics.dlq_orders, "orders"),
+        topics.deliveries: quarantine.DeadLetters(topics.dlq_deliveries, "deliveries"),
+        topics.customers: quarantine.DeadLetters(topics.dlq_customers, "customers"),
+    }
 
 
 def start_at(
@@ -215,4 +296,4 @@ def start_at(
     return cursors.start(raw(connection), PIPELINE, cluster, place, first)
 
 
-__all__ = ["PIPELINE", "CursorRefused", "Intake", "IntakeResult", "start_at"]
+__all__ = ["CANNOT_APPLY", "PIPELINE", "CursorRefused", "Intake", "IntakeResult", "start_at"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from processors.runtime.kafka.feed import Record
+from processors.runtime.kafka.records import received_at
 from rules.order.facts import OrderRecord, ParcelRecord, ReturnOrder
 from rules.order.records import (
     instant_of,
@@ -229,7 +230,7 @@ def decode(record: Record, likely: RecordKind) -> DecodedEvent | str:
     kind, content = kind_and_content
     if kind == "report":
         return _report(record, content)
-    received = message.timestamp()[1] * 1000
+    received = received_at(message)
     return _DECODERS[kind](record, content, received, value)
 
 

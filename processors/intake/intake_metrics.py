@@ -9,6 +9,7 @@ from processors.intake.batch import IntakeResult
 from processors.intake.decoding import OrderEvent
 from processors.intake.report_matching import ResolvedReport
 from processors.runtime.kafka.feed import Record
+from processors.runtime.kafka.records import received_ms
 from rules.earning.earning import ONLINE_CHANNELS, RETAIL_CHANNELS
 from rules.order.options import is_known
 from schemas.carriers import is_known_service
@@ -24,7 +25,7 @@ def batch_done(records: Sequence[Record], done: IntakeResult, seconds: float) ->
     metrics.BATCH_SECONDS.observe(seconds)
     committed = done.committed_at
     metrics.EVENT_TO_COMMIT.observe_all(
-        [max(0.0, committed - record.message.timestamp()[1] / 1000) for record in records]
+        [max(0.0, committed - received_ms(record.message) / 1000) for record in records]
     )
     for topic, counts in by_topic(done.counts).items():
         metrics.CONSUMED.labels(topic).inc(sum(getattr(counts, outcome) for outcome in OUTCOMES))

@@ -6,18 +6,24 @@ What becomes of a batch is in processors/intake/batch.py.
 """
 
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Self
 
+import psycopg
 from confluent_kafka import KafkaException
 
 from processors import metrics
 from processors.intake import intake_metrics
 from processors.intake.batch import PIPELINE, Intake, start_at
+from processors.intake.bisection import Interrupted, process_in_parts
 from processors.intake.lag import Lag
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged, one_line
-from processors.runtime.kafka.feed import Feed
+from processors.runtime.kafka.feed import Feed, Record
+from processors.runtime.kafka.records import received_ms
 from processors.runtime.worker import Database, StillTurning
+from schemas.errors import PointsError
 from store.postgres.session import raw
 from store.reads import gauges
 from store.streams import cursors
@@ -26,6 +32,8 @@ from store.streams.cursors import PartitionId
 TOPIC_SECONDS, TOPIC_SECONDS_IN_TROUBLE = 10.0, 1.0
 """Between two looks whether the topics are still the same, and whether a lost broker is back."""
 LAG_UPDATE_SECONDS = 1.0
+MOVE_SECONDS = 1.0
+"""Between two moves over offsets without a record: each is a transaction."""
 
 
 class IntakeWorker:
@@ -33,9 +41,12 @@ class IntakeWorker:
 
     pipeline = PIPELINE
 
-    def __init__(self, configuration: Configuration, connection: Database) -> None:
+    def __init__(
+        self, configuration: Configuration, connection: Database, still_turning: StillTurning
+    ) -> None:
         """Joins the group, after making sure that the topics are those of the cursors."""
         self._sizes, self._connection = configuration.intake, connection
+        self._still_turning = still_turning
         names = configuration.topics
         topics = [names.orders, names.deliveries, names.customers]
         self._feed = Feed(configuration.kafka, PIPELINE, topics, self._start_at)
@@ -43,7 +54,7 @@ class IntakeWorker:
             self._refuse_recreated_topics(topic)
         self._intake = Intake(configuration, self._feed, connection)
         self._kafka_trouble: str | None = None
-        self._check_at = self._lag_at = 0.0
+        self._check_at = self._lag_at = self._move_at = 0.0
         self._lag = Lag(topics)
         self._feed.subscribe()
 
@@ -52,8 +63,7 @@ class IntakeWorker:
         cls, configuration: Configuration, connection: Database, still_turning: StillTurning
     ) -> Self:
         """The worker as the loop makes it."""
-        del still_turning
-        return cls(configuration, connection)
+        return cls(configuration, connection, still_turning)
 
     def _start_at(self, partition: PartitionId, first: int) -> int:
         return start_at(self._connection, self._feed.cluster, partition, first)
@@ -87,15 +97,30 @@ class IntakeWorker:
         self._check_topics()
         records = self._feed.batch(self._sizes.batch, self._sizes.wait_ms / 1000)
         if records:
-            began = time.perf_counter()
-            done = self._intake.process(records)
-            intake_metrics.batch_done(records, done, time.perf_counter() - began)
-            newest = max(record.message.timestamp()[1] for record in records) / 1000
-            self._lag.processed(done.counts.keys(), newest)
+            self._process(records)
+        if time.monotonic() > self._move_at:
+            self._move_at = time.monotonic() + MOVE_SECONDS
+            self._move()
         if time.monotonic() > self._lag_at:
             self._lag_at = time.monotonic() + LAG_UPDATE_SECONDS
             self._lag.update(self._feed.lags())
         return 0.0
+
+    def _process(self, records: Sequence[Record]) -> None:
+        began = time.perf_counter()
+        try:
+            for part, done in process_in_parts(self._intake, records, self._still_turning):
+                intake_metrics.batch_done(part, done, time.perf_counter() - began)
+                newest = max(received_ms(record.message) for record in part) / 1000
+                self._lag.processed(done.counts.keys(), newest)
+                began = time.perf_counter()
+        except Interrupted:
+            self._feed.drop()
+
+    def _move(self) -> None:
+        ahead = self._feed.ahead()
+        if ahead:
+            self._intake.move(ahead)
 
     def _check_topics(self) -> None:
         """Asks Kafka now and then, and at once when a client complains for the first time."""
@@ -135,6 +160,12 @@ class IntakeWorker:
             metrics.QUARANTINE.labels(topic).set(count)
 
     def close(self) -> None:
-        """Tells Kafka where we are, and leaves the group."""
+        """Tells Kafka where we are, and leaves the group.
+
+        Before that it moves behind the markers of the last transactions: once retention has taken
+        them, nothing tells them from records that were lost.
+        """
+        with suppress(psycopg.Error, PointsError):
+            self._move()
         self._feed.hint()
         self._feed.close()

@@ -92,13 +92,15 @@ class MetricsConfiguration(_Section):
 class PoisonConfiguration(_Section):
     """When a pipeline pauses over unreadable records.
 
-    `in_a_row` of them, or a `share` of the last `window` records, over so many `merchants` or none.
+    `in_a_row` of them, or a `share` of the last `window` records of a partition, over so many
+    `merchants` or none. Of one merchant's unreadable records `kept_bytes` a day are kept.
     """
 
     in_a_row: int = Field(50, ge=1)
     window: int = Field(1000, ge=1)
     share: float = Field(0.2, gt=0, le=1)
     merchants: int = Field(3, ge=1)
+    kept_bytes: int = Field(8 << 20, ge=1)
 
 
 class IntakeConfiguration(_Section):

@@ -20,6 +20,8 @@ POLL_SECONDS = 0.1
 GRACE_SECONDS = 60.0
 """For a child to finish its batch and leave the group, even with a server that does not answer."""
 RESTART_FIRST, RESTART_LONGEST = 0.5, 30.0
+HELD_SECONDS = 30.0
+"""Between two starts of a child whose cursor or topic an operator must look after."""
 PROVEN_SECONDS = 60.0
 """After so long a child counts as well: its next restart waits as little as the first."""
 
@@ -39,6 +41,7 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     again_at: float = 0.0
+    held: bool = False
     backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_FIRST, RESTART_LONGEST))
 
 
@@ -71,7 +74,12 @@ class Supervisor:
         self._reading, self._writing = os.pipe()
 
     def run(self) -> int:
-        """Runs until it is asked to stop (0) or a child needs an operator (its exit code)."""
+        """Runs until it is asked to stop (0) or an operator is needed (the exit code of a child).
+
+        A topic or a cursor that is not as it must be concerns the workers that read it: the others
+        live on, and it is tried again now and then, so that nobody has to start it when it is
+        mended. Only when every child waits for that does it end.
+        """
         code = Exit.OK
         try:
             while not self._stop.wait(POLL_SECONDS):
@@ -94,6 +102,17 @@ class Supervisor:
         if ended is None:
             return None
         child.process = None
+        if ended == Exit.CURSOR and not self._all_held(child):
+            child.held, child.again_at = True, time.monotonic() + HELD_SECONDS
+            log().error(
+                "child_held",
+                child=child.spec.name,
+                exit_code=ended,
+                why="see its message above; the other workers go on",
+                restart_in_seconds=HELD_SECONDS,
+            )
+            return None
+        child.held = False
         if ended in NEEDS_OPERATOR:
             log().error(
                 "child_refused",
@@ -113,6 +132,10 @@ class Supervisor:
             restart_in_seconds=round(wait, 1),
         )
         return None
+
+    def _all_held(self, but: _Child) -> bool:
+        others = [child for child in self._children if child is not but]
+        return all(child.held and child.process is None for child in others)
 
     def _start(self, child: _Child) -> None:
         environment = {

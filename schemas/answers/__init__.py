@@ -27,6 +27,7 @@ from schemas.answers.parked import ParkedAnswer, ParkedListAnswer
 from schemas.answers.settings import SettingsAnswer, SettingsLogEntry, SettingsResult
 from schemas.answers.streams import (
     AdoptedPartition,
+    CountedPoison,
     CursorAnswer,
     DeadLetterAnswer,
     DeadLetterListEntry,
@@ -36,6 +37,7 @@ from schemas.answers.streams import (
     RedriveResult,
     RefusedRowListEntry,
     ResumeResult,
+    SkippedRecord,
 )
 
 ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
@@ -50,6 +52,8 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "compare-upstream": (UpstreamComparison, False),
     "cursor-adopt": (AdoptedPartition, True),
     "cursor-show": (CursorAnswer, True),
+    "cursor-skip": (SkippedRecord, False),
+    "dlq-counted": (CountedPoison, True),
     "dlq-discard": (DiscardResult, False),
     "dlq-list": (DeadLetterListEntry, True),
     "dlq-redrive": (RedriveResult, False),

@@ -1,5 +1,6 @@
 """Answers about what is read: `points dlq`, `points cursor`, `points resume`."""
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -39,6 +40,21 @@ class RedriveResult(AnswerModel):
     redriven: tuple[int, ...]
 
 
+class CountedPoison(AnswerModel):
+    """One merchant's unreadable records of a day (UTC) that were more than is kept of them.
+
+    `kept` are in the list of dead letters; `counted` were only counted, and are in their topic for
+    as long as that keeps them.
+    """
+
+    pipeline: str
+    merchant_id: str
+    day: date
+    kept: int
+    counted: int
+    counted_bytes: int
+
+
 class DiscardResult(AnswerModel):
     """The ids of the dead letters that were given up."""
 
@@ -53,8 +69,8 @@ def _zero_is_never(moment: object) -> object:
 class CursorAnswer(AnswerModel):
     """Where a pipeline is in a partition, and what became of its records (I7).
 
-    The counts are of the records from `first_offset` up to `next_offset`. `retired`: a row of a
-    former topic or log, kept as history.
+    The counts add up to the offsets from `first_offset` up to `next_offset`; `control` are those
+    without a record. `retired`: a row of a former topic or log, kept as history.
     """
 
     pipeline: str
@@ -69,6 +85,7 @@ class CursorAnswer(AnswerModel):
     ignored: int
     parked: int
     dead: int
+    control: int
     updated_at: Annotated[Instant | None, BeforeValidator(_zero_is_never)]
     retired: bool
 
@@ -84,8 +101,17 @@ class AdoptedPartition(AnswerModel):
     why: str
 
 
+class SkippedRecord(AnswerModel):
+    """A record that was set aside unread; the partition goes on at `next_offset`."""
+
+    topic: str
+    partition: int
+    offset: int
+    next_offset: int
+
+
 class ResumeResult(AnswerModel):
-    """The pipelines that were resumed; their next `grace` records do not count as poison."""
+    """The pipelines that were resumed; the next `grace` records of a partition do not count."""
 
     resumed: tuple[str, ...]
     grace: int

@@ -31,6 +31,7 @@ class KnownCursor(NamedTuple):
     ignored: int
     parked: int
     dead: int
+    control: int
     updated_at: Micros
 
     @property

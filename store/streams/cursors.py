@@ -12,7 +12,9 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
 _PLACE: Final = Columns(tables.cursor, "topic_uuid", "partition")
-_MOVED: Final = _PLACE.plus("next_offset", "applied", "duplicate", "ignored", "parked", "dead")
+_MOVED: Final = _PLACE.plus(
+    "next_offset", "applied", "duplicate", "ignored", "parked", "dead", "control"
+)
 _REASON: Final = Columns(tables.ignored_reason, "topic", "partition", "reason", "records")
 _SQL: Final = queries("streams/cursors", place=_PLACE, moved=_MOVED, reason=_REASON)
 
@@ -31,13 +33,18 @@ OUTCOMES = ("applied", "duplicate", "ignored", "parked", "dead")
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the records of one partition in one batch (I7)."""
+    """What became of the records of one partition in one batch (I7).
+
+    `control` are offsets without a record: markers and aborted records of transactional producers,
+    and what compaction has taken.
+    """
 
     applied: int = 0
     duplicate: int = 0
     ignored: int = 0
     parked: int = 0
     dead: int = 0
+    control: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
 
     def ignore(self, reason: str) -> None:
@@ -103,6 +110,7 @@ def advance(
             counts.ignored,
             counts.parked,
             counts.dead,
+            counts.control,
         )
         for place, (next_offset, counts) in sorted(done.items())
     ]

@@ -9,7 +9,8 @@ FOR UPDATE OF c;
 -- name: advance
 UPDATE cursor c
 SET next_offset = k.next_offset, applied = c.applied + k.applied, duplicate = c.duplicate + k.duplicate,
-    ignored = c.ignored + k.ignored, parked = c.parked + k.parked, dead = c.dead + k.dead, updated_us = points_now()
+    ignored = c.ignored + k.ignored, parked = c.parked + k.parked, dead = c.dead + k.dead,
+    control = c.control + k.control, updated_us = points_now()
 FROM unnest({arrays moved from 3}) k ({moved})
 WHERE c.pipeline = $1 AND c.cluster = $2 AND c.topic_uuid = k.topic_uuid AND c.partition = k.partition;
 

@@ -1,9 +1,10 @@
 """Poison: kept byte for byte, sent to its dead-letter topic, counted (architecture.md 2.6, I7)."""
 
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
-from rules.poison import Limits, Poisoned, too_much
+from rules.poison import Limits, Poisoned, Share, too_much
 from schemas.errors import Exit, PointsError
 from schemas.ids import DAY, Micros
 from store.postgres import tables
@@ -12,7 +13,7 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 from store.streams import outbox
 from store.streams.cursors import PartitionId
-from store.streams.outbox import OutboxKind, headers_bytes
+from store.streams.outbox import Headers, OutboxKind, headers_bytes
 
 KEPT = 14 * DAY
 """How long raw bytes are kept (rules.md 7): the dead-letter topics' retention is the same."""
@@ -21,9 +22,13 @@ MERCHANT_LETTERS = 100
 _RECORD: Final = Columns(
     tables.quarantine,
     "topic", "topic_uuid", "partition", "offset", "key", "value", "headers", "timestamp_us",
-    "merchant_id", "reason", "message", "position",
+    "merchant_id", "reason", "message", "partition_position",
 )  # fmt: skip
-_SQL: Final = queries("streams/quarantine", record=_RECORD)
+_PLACE: Final = Columns(tables.cursor, "topic_uuid", "partition")
+_SHARE: Final = Columns(
+    tables.merchant_poison, "merchant_id", "kept", "kept_bytes", "counted", "counted_bytes"
+)
+_SQL: Final = queries("streams/quarantine", record=_RECORD, place=_PLACE, share=_SHARE)
 
 
 class Paused(PointsError):
@@ -51,40 +56,81 @@ class DeadLetters(NamedTuple):
         return OutboxKind[f"DEAD_{self.short.upper()}"]
 
 
-class QuarantinedRecord(Protocol):
-    """A Kafka record, as far as quarantine keeps it."""
-
-    def key(self) -> Any:
-        """The record's key."""
-
-    def value(self) -> Any:
-        """Its bytes."""
-
-    def offset(self) -> Any:
-        """Where it stands."""
-
-    def headers(self) -> Any:
-        """Its headers, or None."""
-
-    def timestamp(self) -> Any:
-        """(kind, milliseconds)."""
-
-
 class Poison(NamedTuple):
-    """One unreadable record: its partition, its place in the pipeline's count, what is wrong."""
+    """One unreadable record: where it stood, what it was, and what is wrong.
+
+    `position` is its place in its partition's count of records, `timestamp` its own time.
+    """
 
     place: PartitionId
-    record: QuarantinedRecord
+    offset: int
     position: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    timestamp: Micros
     merchant_id: str | None
     reason: str
     message: str
 
+    @property
+    def merchant(self) -> str | None:
+        """The merchant that the record claims, as a text that PostgreSQL takes."""
+        if self.merchant_id is None:
+            return None
+        return _text(self.merchant_id[:MERCHANT_LETTERS]).decode()
 
-def consumed(cursor: Cursor, pipeline: str) -> int:
-    """How many records the pipeline has consumed, over all partitions."""
-    row = cursor.execute(_SQL["consumed"], [pipeline]).fetchone()
-    return int(row[0]) if row else 0
+    @property
+    def size(self) -> int:
+        """The record's own bytes."""
+        texts = (len(name) + len(value or b"") for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + sum(texts)
+
+    @property
+    def counted(self) -> Poisoned:
+        """What decides whether there is too much of it."""
+        return Poisoned(self.position, self.merchant)
+
+
+def _text(text: str) -> bytes:
+    """UTF-8 without what PostgreSQL takes in no text: zeros, and halves of surrogate pairs."""
+    return text.encode(errors="replace").replace(b"\0", b"?")
+
+
+def consumed(
+    cursor: Cursor, pipeline: str, cluster: str, places: Iterable[PartitionId]
+) -> dict[PartitionId, int]:
+    """How many records of each partition were consumed, under former cursors too.
+
+    The caller has locked the cursors: nobody else counts the same positions.
+    """
+    wanted = {(place.topic_uuid, place.partition): place for place in places}
+    keys = [(uuid.encode(), partition) for uuid, partition in sorted(wanted)]
+    cursor.execute(_SQL["consumed"], [pipeline, cluster, *_PLACE.arrays(keys)])
+    return {wanted[uuid, partition]: records for uuid, partition, records in cursor.fetchall()}
+
+
+def within_share(
+    cursor: Cursor, pipeline: str, poison: Sequence[Poison], limits: Limits, now: Micros
+) -> list[Poison]:
+    """Those of the records that are kept; of a merchant whose share is used up, the others count.
+
+    All of a batch's merchants at once, in their order: two batches wait, and do not block, for one
+    another.
+    """
+    merchants = sorted({p.merchant for p in poison if p.merchant is not None})
+    if not merchants:
+        return list(poison)
+    nothing = [(merchant.encode(), 0, 0, 0, 0) for merchant in merchants]
+    cursor.execute(_SQL["spend"], [pipeline, now // DAY, *_SHARE.arrays(nothing)])
+    shares = {merchant: Share(limits, taken) for merchant, taken in cursor.fetchall()}
+    kept = [p for p in poison if p.merchant is None or shares[p.merchant].keeps(p.size)]
+    spent = [
+        (merchant.encode(), s.kept, s.kept_bytes, s.counted, s.counted_bytes)
+        for merchant, s in sorted(shares.items())
+    ]
+    cursor.execute(_SQL["spend"], [pipeline, now // DAY, *_SHARE.arrays(spent)])
+    return kept
 
 
 def put(
@@ -101,50 +147,71 @@ def put(
     """
     rows, out = [], []
     for p in poison:
-        key, value, offset = p.record.key(), p.record.value(), int(p.record.offset())
-        headers = list(p.record.headers() or [])
-        merchant = p.merchant_id[:MERCHANT_LETTERS].encode() if p.merchant_id is not None else None
+        headers = list(p.headers)
         rows.append((
             p.place.topic.encode(),
             p.place.topic_uuid.encode(),
             p.place.partition,
-            offset,
-            key,
-            value,
+            p.offset,
+            p.key,
+            p.value,
             headers_bytes(headers),
-            p.record.timestamp()[1] * 1000,
-            merchant,
-            p.reason.encode(),
-            p.message.encode(),
+            p.timestamp,
+            p.merchant.encode() if p.merchant is not None else None,
+            _text(p.reason),
+            _text(p.message),
             p.position,
         ))  # fmt: skip
-        packed = headers_bytes([*headers, *_error_headers(p, offset, group)])
-        out.append((letters.kind, key, value, packed))
+        packed = headers_bytes([*headers, *_error_headers(p, group)])
+        out.append((letters.kind, p.key, p.value, packed))
     cursor.execute(_SQL["put"], [pipeline, now, *_RECORD.arrays(rows)])
     outbox.add(cursor, out)
 
 
-def _error_headers(poison: Poison, offset: int, group: str) -> list[tuple[str, bytes]]:
+def _error_headers(poison: Poison, group: str) -> list[tuple[str, bytes]]:
     errors = {
         "topic": poison.place.topic,
         "partition": str(poison.place.partition),
-        "offset": str(offset),
+        "offset": str(poison.offset),
         "group": group,
         "message": f"{poison.reason}: {poison.message}",
     }
-    return [(f"__dlq.errors.{name}", text.encode()) for name, text in errors.items()]
+    return [(f"__dlq.errors.{name}", _text(text)) for name, text in errors.items()]
 
 
-def check(cursor: Cursor, pipeline: str, limits: Limits, since: int) -> None:
-    """Raises MustPause when there is too much poison around the records behind position `since`."""
+def check(
+    cursor: Cursor,
+    pipeline: str,
+    limits: Limits,
+    poison: Sequence[Poison],
+    since: Mapping[PartitionId, int],
+) -> None:
+    """Raises MustPause when there is too much poison in a partition.
+
+    `poison` are the records of this batch, and `since` each partition's count before it.
+    """
     reach = max(limits.window, limits.in_a_row)
-    cursor.execute(_SQL["recent"], [pipeline, since - reach])
-    why = too_much([Poisoned(*row) for row in cursor.fetchall()], limits)
-    if why is not None:
-        raise MustPause(
-            f"{why}: nothing of this batch was written; "
-            "look with `points dlq list`, then `points resume`"
-        )
+    by_place: defaultdict[PartitionId, list[Poisoned]] = defaultdict(list)
+    for p in poison:
+        by_place[p.place].append(p.counted)
+    for place, new in sorted(by_place.items()):
+        uuid, partition, before = place.topic_uuid, place.partition, since[place]
+        cursor.execute(_SQL["recent"], [pipeline, uuid, partition, before - reach, before])
+        recent = [Poisoned(*row) for row in cursor.fetchall()]
+        cursor.execute(_SQL["grace"], [pipeline, uuid, partition])
+        row = cursor.fetchone()
+        grace = int(row[0]) if row is not None else 0
+        counts = [p for p in sorted([*recent, *new], key=_position) if p.position > grace]
+        why = too_much(counts, limits)
+        if why is not None:
+            raise MustPause(
+                f"{why} in {place.topic}/{partition}: nothing of this batch was written; "
+                "look with `points dlq list`, then `points resume`"
+            )
+
+
+def _position(poisoned: Poisoned) -> int:
+    return poisoned.position
 
 
 def pause(cursor: Cursor, pipeline: str, reason: str) -> None:
@@ -153,12 +220,16 @@ def pause(cursor: Cursor, pipeline: str, reason: str) -> None:
 
 
 def resume(cursor: Cursor, pipeline: str, grace: int) -> bool:
-    """Lets the pipeline go on; the next `grace` records do not count against it.
+    """Lets the pipeline go on; the next `grace` records of a partition do not count against it.
 
     False when it was not paused.
     """
-    cursor.execute(_SQL["resume"], [pipeline, consumed(cursor, pipeline) + grace])
-    return cursor.rowcount > 0
+    cursor.execute(_SQL["lock_cursors"], [pipeline])
+    cursor.execute(_SQL["resume"], [pipeline])
+    if cursor.rowcount == 0:
+        return False
+    cursor.execute(_SQL["forgive"], [pipeline, grace])
+    return True
 
 
 def paused(cursor: Cursor, pipeline: str) -> tuple[Micros, str] | None:
@@ -172,5 +243,22 @@ def purge(cursor: Cursor, limit: int) -> int:
 
     Returns how many.
     """
+    cursor.execute(_SQL["purge_shares"], [KEPT // DAY])
     cursor.execute(_SQL["purge"], [KEPT, limit])
     return cursor.rowcount
+
+
+class Counted(NamedTuple):
+    """One merchant's poison of a day (UTC): what was kept, and what was only counted."""
+
+    pipeline: str
+    merchant_id: str
+    day: int
+    kept: int
+    counted: int
+    counted_bytes: int
+
+
+def counted_only(cursor: Cursor) -> list[Counted]:
+    """The merchants and days whose share was used up, newest first."""
+    return [Counted(*row) for row in cursor.execute(_SQL["counted_only"]).fetchall()]

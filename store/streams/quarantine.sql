@@ -1,5 +1,18 @@
 -- name: consumed
-SELECT coalesce(sum(applied + duplicate + ignored + parked + dead), 0)::bigint FROM cursor WHERE pipeline = $1;
+-- With the rows that `points cursor adopt` has retired: positions never go back.
+SELECT c.topic_uuid, c.partition,
+       (SELECT coalesce(sum(o.applied + o.duplicate + o.ignored + o.parked + o.dead), 0)::bigint FROM cursor o
+        WHERE o.pipeline = $1 AND o.cluster = $2 AND o.partition = c.partition
+          AND split_part(o.topic_uuid, '#', 1) = c.topic_uuid)
+FROM unnest({arrays place from 3}) c ({place});
+
+-- name: spend
+INSERT INTO merchant_poison AS m (pipeline, day, {share})
+SELECT $1, $2, {k.share} FROM unnest({arrays share from 3}) k ({share}) ORDER BY k.merchant_id
+ON CONFLICT (pipeline, merchant_id, day) DO UPDATE
+SET kept = m.kept + excluded.kept, kept_bytes = m.kept_bytes + excluded.kept_bytes,
+    counted = m.counted + excluded.counted, counted_bytes = m.counted_bytes + excluded.counted_bytes
+RETURNING m.merchant_id, m.kept_bytes;
 
 -- name: put
 INSERT INTO quarantine (pipeline, {record}, received_us)
@@ -7,18 +20,31 @@ SELECT $1, {k.record}, $2 FROM unnest({arrays record from 3}) k ({record})
 ON CONFLICT (topic_uuid, partition, "offset") DO NOTHING;
 
 -- name: recent
-SELECT q.position, q.merchant_id FROM quarantine q
-WHERE q.pipeline = $1 AND q.position > $2
-  AND q.position > coalesce((SELECT s.grace_position FROM pipeline_state s WHERE s.pipeline = $1), 0)
-ORDER BY q.position;
+SELECT q.partition_position, q.merchant_id FROM quarantine q
+WHERE q.pipeline = $1 AND q.topic_uuid = $2 AND q.partition = $3 AND q.partition_position > $4
+  AND q.partition_position <= $5;
+
+-- name: grace
+SELECT max(c.grace_position) FROM cursor c WHERE c.pipeline = $1 AND c.topic_uuid = $2 AND c.partition = $3;
 
 -- name: pause
 INSERT INTO pipeline_state (pipeline, paused_us, reason) VALUES ($1, points_now(), $2)
 ON CONFLICT (pipeline) DO UPDATE SET paused_us = coalesce(pipeline_state.paused_us, excluded.paused_us),
                                      reason = coalesce(pipeline_state.reason, excluded.reason);
 
+-- name: lock_cursors
+SELECT FROM cursor c WHERE c.pipeline = $1 ORDER BY c.topic_uuid, c.partition FOR UPDATE;
+
 -- name: resume
-UPDATE pipeline_state SET paused_us = NULL, reason = NULL, grace_position = $2 WHERE pipeline = $1 AND paused_us IS NOT NULL;
+UPDATE pipeline_state SET paused_us = NULL, reason = NULL WHERE pipeline = $1 AND paused_us IS NOT NULL;
+
+-- name: forgive
+UPDATE cursor c
+SET grace_position = $2 + (
+  SELECT sum(o.applied + o.duplicate + o.ignored + o.parked + o.dead) FROM cursor o
+  WHERE o.pipeline = c.pipeline AND o.cluster = c.cluster AND o.partition = c.partition
+    AND split_part(o.topic_uuid, '#', 1) = c.topic_uuid)
+WHERE c.pipeline = $1 AND strpos(c.topic_uuid, '#') = 0;
 
 -- name: paused
 SELECT paused_us, reason FROM pipeline_state WHERE pipeline = $1 AND paused_us IS NOT NULL;
@@ -27,3 +53,10 @@ SELECT paused_us, reason FROM pipeline_state WHERE pipeline = $1 AND paused_us I
 UPDATE quarantine SET key = NULL, value = NULL, headers = NULL, purged_us = points_now()
 WHERE id IN (SELECT id FROM quarantine WHERE purged_us IS NULL AND received_us < points_now() - $1
              ORDER BY received_us LIMIT $2);
+
+-- name: purge_shares
+DELETE FROM merchant_poison WHERE day < points_now() / 86400000000 - $1;
+
+-- name: counted_only
+SELECT pipeline, merchant_id, day, kept, counted, counted_bytes FROM merchant_poison
+WHERE counted > 0 ORDER BY day DESC, counted DESC, merchant_id;

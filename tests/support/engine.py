@@ -341,7 +341,8 @@ class Engine:
         assert self.rows(broken) == []
         offsets = """
             SELECT topic, partition FROM cursor
-            WHERE next_offset - first_offset <> applied + duplicate + ignored + parked + dead"""
+            WHERE next_offset - first_offset
+                  <> applied + duplicate + ignored + parked + dead + control"""
         assert self.rows(offsets) == []
         ledger = Counter(str(row[0]) for row in self.rows("SELECT event_id FROM ledger"))
         assert set(ledger.values()) <= {1}

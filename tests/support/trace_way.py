@@ -36,6 +36,7 @@ HELPERS = (
     "schemas/ids.py",
     "store/orders/codec.py",
     "store/postgres/",
+    "processors/runtime/kafka/records.py",
 )
 """Of bytes, arrays and words: what they do is in their names, a reader does not open them."""
 

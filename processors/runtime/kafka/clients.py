@@ -24,6 +24,10 @@ SESSION_MS = 10_000
 librdkafka's own, so a long batch cannot miss them, and a worker that is taken for dead does no
 harm: the cursor refuses it.
 """
+NEW_PARTITIONS_MS = 10_000
+"""Between two looks whether a topic has more partitions; librdkafka's own five minutes would leave
+them unread that long.
+"""
 RECONNECT_MS = 1_000
 """The longest wait before a broker that was lost is tried again: it is most of the time that a
 restart costs us.
@@ -77,6 +81,8 @@ def consumer(kafka: KafkaConfiguration, worker: str) -> dict[str, Any]:
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
+        "enable.partition.eof": True,
+        "topic.metadata.refresh.interval.ms": NEW_PARTITIONS_MS,
         "fetch.message.max.bytes": 2 << 20,
         "fetch.min.bytes": GATHER_BYTES,
         "fetch.wait.max.ms": GATHER_MS,

@@ -10,6 +10,8 @@ NOT_ALLOWED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZA
 DENIED = (*NOT_LET_IN, *NOT_ALLOWED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 UNKNOWN_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001
 OUTSIDE_THE_LOG = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001
+END_OF_LOG = KafkaError._PARTITION_EOF  # noqa: SLF001
+"""No error: a partition was read to where its log ends now, over what is no record as well."""
 BAD_CONFIGURATION = KafkaError._INVALID_ARG  # noqa: SLF001
 
 

@@ -25,6 +25,7 @@ from processors.runtime.configuration import KafkaConfiguration
 from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, common, consumer
 from processors.runtime.kafka.errors import (
+    END_OF_LOG,
     NOT_ALLOWED,
     OUTSIDE_THE_LOG,
     UNKNOWN_TOPIC,
@@ -78,6 +79,7 @@ class Feed:
         self.cluster, self._uuids = self._identify()
         self._consumers: dict[str, Consumer] = {}
         self.positions: dict[PartitionId, int] = {}
+        self._ends: dict[PartitionId, tuple[int, int]] = {}
         self._places: dict[tuple[str, int], PartitionId] = {}
         self._assigned_topics: set[str] = set()
         self._busiest = self._topics[0]
@@ -153,7 +155,9 @@ class Feed:
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         for part in partitions:
-            self.positions.pop(self._place(part.topic, part.partition), None)
+            place = self._place(part.topic, part.partition)
+            self.positions.pop(place, None)
+            self._ends.pop(place, None)
 
     def _lost(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
         """The group has taken us for dead: until it answers again, nothing is ours."""
@@ -216,11 +220,15 @@ class Feed:
         ours: list[Record] = []
         for message in messages:
             error = message.error()
-            if error is not None:
+            if error is not None and error.code() != END_OF_LOG:
                 self._complain(message, error)
                 continue
             place = self._place(str(message.topic()), int(message.partition() or 0))
             offset = int(message.offset() or 0)
+            if error is not None:
+                if offset > positions.get(place, NOWHERE):
+                    self._ends[place] = positions[place], offset
+                continue
             if offset >= positions.get(place, NOWHERE):
                 positions[place] = offset + 1
                 ours.append(Record(place, offset, message))
@@ -245,6 +253,14 @@ class Feed:
         if time.monotonic() - self._hinted_at > HINT_SECONDS:
             self.hint()
 
+    def ahead(self) -> dict[PartitionId, int]:
+        """The ends of logs that were read to where they end, with our position before.
+
+        Nothing but markers and aborted records of transactional producers lies between.
+        """
+        reached = self._ends.items()
+        return {place: end for place, (at, end) in reached if self.positions.get(place) == at}
+
     def hint(self) -> None:
         """Commits the positions to the group, without waiting; a hint that fails is no loss."""
         self._hinted_at = time.monotonic()
@@ -265,6 +281,7 @@ class Feed:
     def rewind(self) -> None:
         """Goes back to where the database says; everything in hand is dropped."""
         self._must_rewind, self._full = True, False
+        self._ends.clear()
         if not self._must_reopen:
             try:
                 for place in list(self.positions):
@@ -358,3 +375,4 @@ class Feed:
         self._consumers.clear()
         self._assigned_topics.clear()
         self.positions.clear()
+        self._ends.clear()

@@ -21,6 +21,7 @@ from store.postgres.tables.settings import application_event, merchant, settings
 from store.postgres.tables.streams import (
     cursor,
     ignored_reason,
+    merchant_poison,
     outbox,
     outbox_refused,
     parked_record,
@@ -45,6 +46,7 @@ __all__ = [
     "ledger",
     "lot",
     "merchant",
+    "merchant_poison",
     "metadata",
     "orders",
     "outbox",

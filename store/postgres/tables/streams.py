@@ -31,6 +31,7 @@ cursor = Table(
     count("parked"),
     count("dead"),
     count("control"),
+    count("grace_position"),
     count("updated_us"),
 )
 
@@ -50,7 +51,6 @@ pipeline_state = Table(
     Column("pipeline", Text, primary_key=True),
     Column("paused_us", BigInteger),
     Column("reason", Text),
-    count("grace_position"),
 )
 
 outbox = Table(
@@ -98,8 +98,7 @@ quarantine = Table(
     Column("merchant_id", Text),
     Column("reason", Text, nullable=False),
     Column("message", Text, nullable=False),
-    Column("position", BigInteger, nullable=False),
-    count("partition_position"),
+    Column("partition_position", BigInteger, nullable=False),
     Column("received_us", BigInteger, nullable=False),
     Column("redriven_us", BigInteger),
     Column("discarded_us", BigInteger),
@@ -108,7 +107,19 @@ quarantine = Table(
         "topic_uuid", "partition", "offset", name="quarantine_topic_uuid_partition_offset_key"
     ),
     Index("quarantine_to_purge", "received_us", postgresql_where=text("purged_us IS NULL")),
-    Index("quarantine_position", "pipeline", "position"),
+    Index("quarantine_position", "topic_uuid", "partition", "partition_position"),
+)
+
+merchant_poison = Table(
+    "merchant_poison",
+    metadata,
+    Column("pipeline", Text, primary_key=True),
+    Column("merchant_id", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    count("kept"),
+    count("kept_bytes"),
+    count("counted"),
+    count("counted_bytes"),
 )
 
 parked_record = Table(

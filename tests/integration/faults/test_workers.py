@@ -154,9 +154,22 @@ def test_a_topic_recreated_meanwhile_is_refused_at_start(engine: Engine) -> None
     engine.create_topics("orders")
     engine.produce([order("shop-a", hex_id("p"), hex_id("m"), 1000, delivery="arrived")])
     tree = engine.run("intake", "relay")
-    assert tree.wait() == 4
+    wait_for("the intake held", lambda: tree.lines("child_held"))
     assert "was recreated" in tree.lines("refused")[-1]["why"]
     assert engine.balances() == {("shop-a", hex_id("m")): 100}
+    engine.wait_published()
+    assert tree.process.poll() is None
+    assert engine.command("cursor", "adopt", "--yes").returncode == 0
+    engine.wait_consumed(2)
+    assert engine.balances() == {("shop-a", hex_id("m")): 200}
+    assert tree.terminate() == 0
+
+
+def test_workers_that_all_need_an_operator_end_together(engine: Engine) -> None:
+    engine.delete_topics(*TOPICS)
+    tree = engine.run("intake", "relay")
+    assert tree.wait() == 4
+    assert [line["child"] for line in tree.lines("child_held")] != []
 
 
 def test_poison_of_many_merchants_pauses_until_somebody_resumes(engine: Engine) -> None:

@@ -29,6 +29,7 @@ RIGHTS = {
     "ledger": ADD,
     "lot": KEEP,
     "merchant": ADD,
+    "merchant_poison": ALL,
     "orders": KEEP,
     "orders_shown": READ,
     "outbox": PASS_ON,

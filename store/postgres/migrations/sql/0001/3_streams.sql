@@ -14,8 +14,10 @@ CREATE TABLE cursor (
   ignored      bigint NOT NULL DEFAULT 0,
   parked       bigint NOT NULL DEFAULT 0,
   dead         bigint NOT NULL DEFAULT 0,
-  -- Unused yet: offsets that hold no record for us, that is markers and aborted records of transactional producers.
+  -- Offsets without a record for us: markers and aborted records of transactional producers, and what compaction took.
   control      bigint NOT NULL DEFAULT 0,
+  -- Up to this place in the partition's count of records, poison does not count: an operator has resumed the pipeline.
+  grace_position bigint NOT NULL DEFAULT 0,
   updated_us   bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (pipeline, cluster, topic_uuid, partition)
 ) WITH (fillfactor = 20);
@@ -32,8 +34,7 @@ CREATE TABLE ignored_reason (
 CREATE TABLE pipeline_state (
   pipeline       text PRIMARY KEY,
   paused_us      bigint,
-  reason         text,
-  grace_position bigint NOT NULL DEFAULT 0
+  reason         text
 );
 
 -- A row of kind 1 holds many events: its values, one a line, are far over a page and stored as they are, since packing
@@ -82,9 +83,8 @@ CREATE TABLE quarantine (
   merchant_id  text,
   reason       text NOT NULL,
   message      text NOT NULL,
-  position     bigint NOT NULL,
-  -- Unused yet: as position, counted by partition, so that two workers never count the same ones.
-  partition_position bigint NOT NULL DEFAULT 0,
+  -- The place in the partition's count of records: counted by partition, so that two workers never count the same ones.
+  partition_position bigint NOT NULL,
   received_us  bigint NOT NULL,
   redriven_us  bigint,
   discarded_us bigint,
@@ -93,7 +93,20 @@ CREATE TABLE quarantine (
 );
 -- Raw bytes may hold personal data: they go after 14 days, the rest of the row stays.
 CREATE INDEX quarantine_to_purge ON quarantine (received_us) WHERE purged_us IS NULL;
-CREATE INDEX quarantine_position ON quarantine (pipeline, position);
+CREATE INDEX quarantine_position ON quarantine (topic_uuid, partition, partition_position);
+
+-- One merchant's poison of a day (UTC): how much of it was kept, and how much was only counted because its share was used
+-- up. A day's rows are forgotten with its bytes.
+CREATE TABLE merchant_poison (
+  pipeline      text NOT NULL,
+  merchant_id   text NOT NULL,
+  day           int NOT NULL,
+  kept          bigint NOT NULL DEFAULT 0,
+  kept_bytes    bigint NOT NULL DEFAULT 0,
+  counted       bigint NOT NULL DEFAULT 0,
+  counted_bytes bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (pipeline, merchant_id, day)
+) WITH (fillfactor = 50);
 
 -- Unused yet: every parked record by its coordinates, and why it is parked. key names what it waits for.
 CREATE TABLE parked_record (

@@ -17,7 +17,7 @@ GRANT SELECT, UPDATE ON settings_epoch TO points_app;
 
 GRANT SELECT, INSERT, UPDATE ON cursor, ignored_reason, pipeline_state, quarantine TO points_app;
 GRANT SELECT, INSERT, DELETE ON outbox, outbox_refused, parked_record TO points_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON recheck TO points_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON merchant_poison, recheck TO points_app;
 
 -- Orders are kept for ever, so that a late repeat of an event has no effect (I5).
 GRANT SELECT, INSERT, UPDATE ON orders, parcel, return_order, customer TO points_app;

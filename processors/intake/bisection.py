@@ -1,0 +1,91 @@
+"""What a record does wrong stays with it: a batch that fails is halved until it fails alone.
+
+See architecture.md 2.9.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psycopg
+from confluent_kafka import KafkaException
+
+from processors.intake.batch import Intake, IntakeResult
+from processors.runtime.kafka.feed import Record
+from processors.runtime.logs import log
+from processors.runtime.worker import StillTurning
+from schemas.errors import PointsError
+
+_HERE = Path(__file__).resolve().parents[2]
+_OF_THE_DATA = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    # An index entry or a row that is too large; psycopg counts them among the server's troubles.
+    psycopg.errors.ProgramLimitExceeded,
+)
+_OF_THE_MACHINE = (KafkaException, MemoryError, OSError, ImportError)
+"""Not the record's doing, whatever the record is."""
+_ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
+
+def process_in_parts(
+    intake: Intake, records: Sequence[Record], still_turning: StillTurning
+) -> Iterator[tuple[Sequence[Record], IntakeResult]]:
+    """The batch in one transaction, or the parts of it that go well, each as it is committed.
+
+    A record that fails alone is quarantined. One such record costs as many rollbacks as the batch
+    can be halved. Raises what is no record's doing, Paused when too many records fail, and
+    Interrupted when the worker is to stop.
+    """
+    try:
+        done = intake.process(records)
+    except BaseException as error:
+        if not is_of_the_records(error) or not intake.is_connected:
+            raise
+        failed = error
+    else:
+        yield records, done
+        return
+    intake.forget()
+    if len(records) == 1:
+        yield records, _set_aside(intake, records[0], failed)
+        return
+    middle = len(records) // 2
+    for part in (records[:middle], records[middle:]):
+        if still_turning():
+            raise Interrupted
+        yield from process_in_parts(intake, part, still_turning)
+
+
+class Interrupted(Exception):
+    """The worker is to stop: what is left of the batch is not processed."""
+
+
+def is_of_the_records(error: BaseException) -> bool:
+    """Whether some record may be the cause: neither a server's trouble nor a refusal of ours."""
+    if isinstance(error, psycopg.Error):
+        return isinstance(error, _OF_THE_DATA)
+    # What else is no Exception: a library in Rust that fails an assertion.
+    return not isinstance(error, (PointsError, *_OF_THE_MACHINE, *_ENDS))
+
+
+def _set_aside(intake: Intake, record: Record, error: BaseException) -> IntakeResult:
+    why = described(error)
+    topic, _, partition = record.place
+    log().error("cannot_apply", topic=topic, partition=partition, offset=record.offset, why=why)
+    return intake.set_aside(record, why)
+
+
+def described(error: BaseException) -> str:
+    """The kind of error and where it came from, without the values that its text may hold."""
+    kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    if isinstance(error, psycopg.Error) and error.sqlstate:
+        kind = f"{kind} ({error.sqlstate})"
+    place, traceback = "", error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        path = Path(code.co_filename)
+        if path.is_relative_to(_HERE) and "site-packages" not in path.parts:
+            shown = path.relative_to(_HERE)
+            place = f" in {shown}:{traceback.tb_lineno} ({code.co_name})"
+        traceback = traceback.tb_next
+    return f"{kind}{place}"

@@ -1,0 +1,62 @@
+"""What surrounds a record's value, read in one place: its key, headers and time.
+
+Producers put anything there, and none of it may stop intake (architecture.md 2.6).
+"""
+
+import re
+from operator import methodcaller
+from typing import Any, Final
+
+from schemas.ids import Micros
+from store.streams.outbox import TRACEPARENT
+
+_W3C: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_LATEST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999: what lies beyond it is no time that anybody could be shown."""
+
+_headers: Final = methodcaller("headers")
+"""The client answers over a name that is not UTF-8 and leaves its error pending. A call from C sees
+that at once; one that the interpreter has specialised does not, and the error comes up anywhere.
+"""
+
+Headers = list[tuple[str, bytes | None]]
+
+
+def key_of(message: Any) -> bytes | None:
+    """The record's key."""
+    key = message.key()
+    return key.encode() if isinstance(key, str) else key
+
+
+def headers_of(message: Any) -> Headers:
+    """The record's headers; none when the client cannot read them.
+
+    It fails over a name that is not UTF-8. Asked again, it answers with a list that has holes in
+    it, and whoever looks into a hole ends the process: so the message forgets them.
+    """
+    try:
+        return list(_headers(message) or ())
+    except (SystemError, ValueError):
+        message.set_headers([])
+        return []
+
+
+def received_ms(message: Any) -> int:
+    """The record's own time in milliseconds, 0 where it has none."""
+    return min(max(0, int(message.timestamp()[1])), _LATEST_MS)
+
+
+def received_at(message: Any) -> Micros:
+    """The record's own time, 0 where it has none."""
+    return received_ms(message) * 1000
+
+
+def traceparent_of(message: Any) -> bytes | None:
+    """The trace that the record belongs to, if a header says one in W3C's form.
+
+    It goes on to the public topic, so that nothing else may pass for one.
+    """
+    for name, value in headers_of(message):
+        if name == TRACEPARENT and isinstance(value, bytes) and _W3C.fullmatch(value):
+            return value
+    return None
