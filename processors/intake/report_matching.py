@@ -98,8 +98,8 @@ class MatchedBatch:
     order, `fresh` the reports of the batch among the former, counted once each. `numbers` are the
     locked rows, `claimed` new numbers that only one order has named. `recheck_keys` are the numbers
     (with their merchant) and order ids to be looked at again (the recheck queue's
-    RecheckKind.NUMBER), each with the time of the event that asks. `parked` and `settled` are the
-    records that the batch parks, and what such records wait for no more.
+    RecheckKind.NUMBER), each with the time of the event that asks. `parked` are the records that
+    the batch parks, `settled` is what such records wait for no more, with the order that came.
     """
 
     reports: dict[OrderKey, list[CarrierReport]] = field(default_factory=dict)
@@ -110,17 +110,21 @@ class MatchedBatch:
     recheck_keys: dict[NumberKey, Micros] = field(default_factory=dict)
     unknown_codes: list[CodeSighting] = field(default_factory=list)
     parked: dict[tuple[PartitionId, int], ParkedRecord] = field(default_factory=dict)
-    settled: set[Wait] = field(default_factory=set)
+    settled: dict[Wait, OrderKey] = field(default_factory=dict)
 
     def attach(self, key: OrderKey, report: CarrierReport) -> None:
         """A report is to be folded into an order."""
         self.reports.setdefault(key, []).append(report)
 
-    def settle(self, row: TrackingRow, lone: TrackingRow | None, since: Micros) -> None:
+    def settle(
+        self, key: OrderKey, row: TrackingRow, lone: TrackingRow | None, since: Micros
+    ) -> None:
         """Reports that may mean the only order, which named the number since then, wait no more."""
         for kept in (row, lone):
             if kept is not None and kept.packed:
-                self.settled |= {(*kept.key, at) for at in kept.times() if within_reach(since, at)}
+                for at in kept.times():
+                    if within_reach(since, at):
+                        self.settled[*kept.key, at] = key
 
     def recheck(self, key: NumberKey, at: Micros) -> None:
         """A number, or an order id, is to be looked at again because of an event of this time."""
@@ -478,7 +482,7 @@ class ReportMatcher:
             # The order has just come: it gets what was reported before, and what is new.
             for earlier in attachable(row, lone, since, self._words):
                 matched.attach(key, earlier)
-            matched.settle(row, lone, since)
+            matched.settle(key, row, lone, since)
         for report in fresh:
             if report.meaning not in IDLE and within_reach(since, report.event.at):
                 if not moved:

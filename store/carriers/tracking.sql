@@ -17,8 +17,9 @@ CROSS JOIN LATERAL (
 -- name: ask_each
 -- Kind 5 of the queue, a tracking number of a merchant, for each merchant with an order that named it.
 INSERT INTO recheck (kind, merchant_no, key, since_us)
-SELECT 5, t.merchant_no, t.number, $2 FROM tracking t
-WHERE t.number = $1 AND t.merchant_no > 0 AND t.claims IS NOT NULL ORDER BY t.merchant_no
+SELECT 5, t.merchant_no, t.key, $2
+FROM (SELECT merchant_no, number AS key FROM tracking
+      WHERE number = $1 AND merchant_no > 0 AND claims IS NOT NULL ORDER BY merchant_no) t
 ON CONFLICT DO NOTHING;
 
 -- name: lock
