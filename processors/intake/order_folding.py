@@ -77,7 +77,7 @@ def fold_orders(
             if returned is None
             else Trigger(at, CauseKind.return_, returned.return_id, message)
         )
-    if matched.reports or matched.named:
+    if matched.reports or matched.named or matched.settled:
         _fold_reports(folded, matched, counts)
     return folded
 
