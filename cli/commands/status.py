@@ -65,7 +65,9 @@ def read(
             rows=outbox.rows, oldest=outbox.oldest, relayed_shards=tuple(sorted(shards))
         ),
         dead_letters=DeadLetterFigures(all=letters.rows, open=letters.open, newest=letters.newest),
-        parked=parked_answer(parked.parked(connection), parked.purged(connection)),
+        parked=parked_answer(
+            parked.parked(connection), parked.reasons(connection), parked.purged(connection)
+        ),
         unknown_codes=UnknownCodeFigures.model_validate(parked.unknown_codes(connection)),
         recheck=status.recheck_queue(connection),
         paused=tuple(

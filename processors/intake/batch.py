@@ -36,7 +36,7 @@ from store.orders.orders import NewOrderRace
 from store.postgres.interning import InternedStrings, NotInterned
 from store.postgres.session import Cursor, raw, transaction
 from store.settings.merchants import Merchants, UnknownMerchantId
-from store.streams import cursors, quarantine
+from store.streams import cursors, parked_records, quarantine
 from store.streams.cursors import Counts, CursorRefused, PartitionId
 from store.streams.quarantine import Poison
 
@@ -148,6 +148,9 @@ class Intake:
 
         # 7. What concerns other orders than those of the batch.
         enqueue_rechecks(cursor, folded, matched)
+        parked_records.settled(cursor, matched.settled)
+        if matched.parked:
+            parked_records.put(cursor, PIPELINE, matched.parked.values(), now)
         if batch.customers_and_apps:
             epoch += self._customer_and_app_events.apply(
                 cursor, batch.customers_and_apps, self._merchants, counts

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from processors.runtime.kafka.feed import Record
 from processors.runtime.kafka.records import received_at
 from rules.order.facts import OrderRecord, ParcelRecord, ReturnOrder
+from rules.order.numbers import numbers_in_field
 from rules.order.records import (
     instant_of,
     micros_of,
@@ -75,7 +76,8 @@ class OrderEvent(NamedTuple):
         """The tracking numbers that it names, normalised."""
         order = self.order.tracking if self.order is not None else None
         parcel = self.parcel.tracking if self.parcel is not None else None
-        return {number for number in (order, parcel) if number is not None}
+        fields = {field for field in (order, parcel) if field is not None}
+        return {number for field in fields for number in numbers_in_field(field)}
 
 
 class CarrierReportEvent(NamedTuple):

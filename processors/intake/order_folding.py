@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from processors.intake.decoding import CarrierReportEvent, OrderEvent
-from processors.intake.report_matching import CountsByPartition, KeyedOrders, MatchedBatch
+from processors.intake.report_matching import (
+    CountsByPartition,
+    KeyedOrders,
+    MatchedBatch,
+    ResolvedReport,
+)
 from processors.intake.tracking_snapshot import TrackingSnapshot, snapshot_of
 from processors.settlement import Trigger
+from rules.order.carrier_reports import is_younger
 from rules.order.facts import OrderFacts
 from rules.order.folding import APPLIED, DUPLICATE, Outcome, fold_record, fold_report
 from schemas.events import CauseKind
@@ -15,7 +22,9 @@ from store.orders import orders
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import InternedStrings
 from store.postgres.session import Cursor
-from store.streams.cursors import Counts
+from store.streams.cursors import Counts, PartitionId
+from store.streams.parked_records import OUT_OF_REACH
+from store.streams.recheck import RecheckKind
 
 
 @dataclass(slots=True)
@@ -68,7 +77,7 @@ def fold_orders(
             if returned is None
             else Trigger(at, CauseKind.return_, returned.return_id, message)
         )
-    if matched.reports or matched.named:
+    if matched.reports or matched.named or matched.settled:
         _fold_reports(folded, matched, counts)
     return folded
 
@@ -79,7 +88,7 @@ def _lock_orders(
     """The orders that events or reports are about, new ones among them, as yet unchanged."""
     wanted = {key for key, _ in events}
     if matched.reports or matched.named:
-        wanted.update(matched.reports, [key for key, _ in matched.named])
+        wanted.update(matched.reports, [named.key for named in matched.named])
     rows = orders.lock(cursor, sorted(wanted), words)
     before = snapshot_of(rows.values())
     for key in wanted - rows.keys():
@@ -93,15 +102,39 @@ def _fold_reports(folded: FoldedOrders, matched: MatchedBatch, counts: CountsByP
     for key, reports in matched.reports.items():
         facts = rows[key].facts
         outcomes = [fold_report(facts, report) for report in reports]
+        fresh = matched.fresh.get(key, ())
         if APPLIED in outcomes:
+            newest = max((report.event for report in fresh), key=attrgetter("at"), default=None)
             newest_at = max(report.at for report in reports)
-            _note_cause(key, matched.newest.get(key), newest_at, triggers)
-    for key, report in matched.named:
+            _note_cause(key, newest, newest_at, triggers)
+    for report in _before_their_orders(folded, matched):
+        # Kept with its order, which may turn out to be older; it counts for nothing.
+        counts[report.event.record.place].applied -= 1
+        matched.park(report, report.wait, OUT_OF_REACH, counts)
+    for wait, key in list(matched.settled.items()):
+        if is_younger(rows[key].facts.record, wait[2]):
+            del matched.settled[wait]
+    for key, report, is_counted in matched.named:
         outcome = fold_report(rows[key].facts, report.for_order(named=True))
-        _count(outcome, counts[report.event.record.place])
+        if is_counted:
+            _count(outcome, counts[report.event.record.place])
         if outcome is APPLIED:
             _note_cause(key, report.event, report.event.at, triggers)
-            matched.note_if_unknown(report, *key)
+            matched.note_if_unknown(report, RecheckKind.ORDER, *key)
+
+
+def _before_their_orders(folded: FoldedOrders, matched: MatchedBatch) -> list[ResolvedReport]:
+    """New reports that are older than every order that they were found for (rules.md 6, D18)."""
+    younger: dict[tuple[PartitionId, int], list[bool]] = {}
+    reports: dict[tuple[PartitionId, int], ResolvedReport] = {}
+    for key, fresh in matched.fresh.items():
+        record = folded.rows[key].facts.record
+        for report in fresh:
+            source = report.event.record
+            place = source.place, source.offset
+            reports[place] = report
+            younger.setdefault(place, []).append(is_younger(record, report.event.at))
+    return [report for place, report in reports.items() if all(younger[place])]
 
 
 def _count(outcome: Outcome, count: Counts) -> None:

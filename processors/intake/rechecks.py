@@ -1,13 +1,15 @@
 """What a batch asks to be looked at again, after all of its own locks (step 7)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from processors.intake.order_folding import FoldedOrders
 from processors.intake.report_matching import MatchedBatch
 from processors.intake.tracking_snapshot import NOTHING, is_unchanged
 from rules.order.carrier_reports import numbers_of
 from rules.order.facts import OrderFacts
+from schemas.ids import Micros
 from store.carriers import awaiting_order, tracking
+from store.carriers.tracking import ANY_MERCHANT, NumberKey
 from store.postgres.session import Cursor
 from store.streams import recheck
 from store.streams.recheck import RecheckKind, RecheckRequest
@@ -19,42 +21,57 @@ def enqueue_rechecks(cursor: Cursor, folded: FoldedOrders, matched: MatchedBatch
     These are reports of ambiguous numbers, reports that wait for an order of this batch, and
     those of numbers that an order of it has taken or let go.
     """
-    keys = matched.recheck_keys
-    moved = set(_moved_numbers(folded))
+    moved: dict[NumberKey, Micros] = {}
+    for key, at in _moved_numbers(folded):
+        moved[key] = max(at, moved.get(key, at))
     if moved:
-        keys.update(_ambiguous(cursor, moved, matched))
-    new = sorted({row.order_id for row in folded.rows.values() if row.new})
+        for key in _contested(cursor, moved.keys(), matched):
+            matched.recheck(key, moved[key])
+    new = {row.order_id: row.key for row in folded.rows.values() if row.new}
     if new:
-        parked = awaiting_order.awaited(cursor, new)
-        keys.update(awaiting_order.ORDER_KEY_PREFIX + order_id for order_id in parked)
-    kind = RecheckKind.NUMBER
-    recheck.add(cursor, [RecheckRequest(kind, 0, key) for key in sorted(keys)])
+        for order_id in awaiting_order.awaited(cursor, sorted(new)):
+            at = (
+                folded.triggers[new[order_id]].occurred_at
+                if new[order_id] in folded.triggers
+                else 0
+            )
+            matched.recheck((awaiting_order.ORDER_KEY_PREFIX + order_id, ANY_MERCHANT), at)
+    recheck.add(
+        cursor,
+        [
+            RecheckRequest(RecheckKind.NUMBER, merchant_no, key, since_us=at)
+            for (key, merchant_no), at in sorted(matched.recheck_keys.items())
+        ],
+    )
 
 
-def _moved_numbers(folded: FoldedOrders) -> Iterator[bytes]:
-    """The numbers of orders that have other numbers now, or another time of creation.
+def _moved_numbers(folded: FoldedOrders) -> Iterator[tuple[NumberKey, Micros]]:
+    """The numbers of orders that have other numbers now, or another creation or member.
 
-    The orders are locked: whoever claims one of their numbers later will wait for us, and a claim
-    made before is seen.
+    Each with the time of the event that made it so. The orders are locked: whoever claims one of
+    their numbers later will wait for us, and a claim made before is seen.
     """
-    for key in folded.triggers:
+    for key, trigger in folded.triggers.items():
         row = folded.rows[key]
         if row.new:
             continue  # what it names is claimed in this very batch
         before = folded.before.get(key, NOTHING)
         if not is_unchanged(before, row.facts):
-            yield from numbers_of(row.facts)
-            yield from numbers_of(OrderFacts(before.record, parcels=before.parcels))
+            was = OrderFacts(before.record, parcels=before.parcels)
+            for number in numbers_of(row.facts) | numbers_of(was):
+                yield (number, row.merchant_no), trigger.occurred_at
 
 
-def _ambiguous(cursor: Cursor, numbers: set[bytes], matched: MatchedBatch) -> Iterator[bytes]:
-    """Those of the numbers that several orders have named."""
+def _contested(
+    cursor: Cursor, numbers: Collection[NumberKey], matched: MatchedBatch
+) -> Iterator[NumberKey]:
+    """Those of the numbers that several orders of the merchant have named."""
     locked = matched.numbers
-    for number in numbers & locked.keys():
+    for number in locked.keys() & numbers:
         if locked[number].is_contested:
             yield number
     # A number in `claimed` has one order only.
-    rest = sorted(numbers - locked.keys() - matched.claimed.keys())
+    rest = sorted(set(numbers) - locked.keys() - matched.claimed.keys())
     if rest:
         for number, row in tracking.read_claims(cursor, rest).items():
             if row.is_contested:

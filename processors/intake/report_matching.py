@@ -2,9 +2,10 @@
 
 See rules.md 6.
 
-Whose a report is follows from all orders that ever named its number. While that is one order, which
-is nearly always, the report is folded into it in the batch that brings the two together. Reports of
-an ambiguous number, which several orders have named, are parked and looked at again without haste
+Merchants are apart (D18): a report counts in each merchant by itself. Whose it is there follows
+from all of the merchant's orders that ever named its number. While that is one order, which is
+nearly always, the report is folded into it in the batch that brings the two together. Reports of a
+contested number, which several orders have named, are parked and looked at again without haste
 (processors/recheck/contested_numbers.py), as is whatever may change whose they are.
 """
 
@@ -17,31 +18,41 @@ from psycopg import Connection
 from processors.intake.decoding import CarrierReportEvent, OrderEvent
 from processors.intake.known_claims import KnownClaims
 from processors.intake.tracking_snapshot import IDLE, attachable
-from rules.order.carrier_reports import meaning_on_leg
+from rules.order.carrier_reports import meaning_on_leg, within_reach
 from rules.order.facts import CarrierReport
+from rules.order.numbers import numbers_in_field
 from schemas.carriers import CodeTable, Meaning
 from schemas.carriers.spelling import label_of
 from schemas.ids import Micros
 from store.carriers import awaiting_order, tracking
 from store.carriers.codes import Code
-from store.carriers.tracking import TrackingRow
+from store.carriers.tracking import (
+    AMBIGUOUS,
+    ANY_MERCHANT,
+    CROWDED,
+    MOST_MERCHANTS,
+    TAKEN,
+    NumberKey,
+    TrackingRow,
+)
 from store.carriers.unknown_codes import CodeSighting, UnknownCodes
 from store.orders.orders import OrderKey
 from store.postgres.interning import InternedStrings
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
+from store.streams import parked_records
 from store.streams.cursors import Counts, PartitionId
+from store.streams.parked_records import ParkedRecord, Wait
+from store.streams.recheck import RecheckKind
 
 TOO_MANY = "too_many_reports"
-ANY_MERCHANT = 0
-"""The merchant's number of a report that names none."""
 
 KeyedOrders: TypeAlias = Sequence[tuple[OrderKey, OrderEvent]]
 CountsByPartition: TypeAlias = Mapping[PartitionId, Counts]
 
 
 class ResolvedReport(NamedTuple):
-    """A report whose code was looked up.
+    """A report whose code was looked up, and the number of the merchant that it names.
 
     `code` is carrier, service and code as they are kept, `service` "carrier/service".
     """
@@ -50,6 +61,7 @@ class ResolvedReport(NamedTuple):
     meaning: Meaning
     code: Code
     service: str
+    merchant_no: int
 
     def for_order(self, *, named: bool = False) -> CarrierReport:
         """The report as a fact of an order."""
@@ -64,44 +76,94 @@ class ResolvedReport(NamedTuple):
             return_leg=event.return_leg,
         )
 
+    @property
+    def wait(self) -> Wait:
+        """What it waits for while it is parked."""
+        return self.event.number, self.merchant_no, self.event.at
+
+
+class NamedReport(NamedTuple):
+    """A report that names its order. Of several merchants' orders it is counted for the first."""
+
+    key: OrderKey
+    report: ResolvedReport
+    is_counted: bool = True
+
 
 @dataclass(slots=True)
 class MatchedBatch:
     """What the reports and tracking numbers of a batch come to.
 
     `reports` are those to fold by the order that alone can be meant, `named` those that name their
-    order, `newest` the newest report event of each order. `numbers` are the locked rows, `claimed`
-    new numbers that only one order has named. `recheck_keys` are tracking numbers and order ids to
-    be looked at again (the recheck queue's RecheckKind.NUMBER).
+    order, `fresh` the reports of the batch among the former, counted once each. `numbers` are the
+    locked rows, `claimed` new numbers that only one order has named. `recheck_keys` are the numbers
+    (with their merchant) and order ids to be looked at again (the recheck queue's
+    RecheckKind.NUMBER), each with the time of the event that asks. `parked` are the records that
+    the batch parks, `settled` is what such records wait for no more, with the order that came.
     """
 
     reports: dict[OrderKey, list[CarrierReport]] = field(default_factory=dict)
-    named: list[tuple[OrderKey, ResolvedReport]] = field(default_factory=list)
-    newest: dict[OrderKey, CarrierReportEvent] = field(default_factory=dict)
-    numbers: dict[bytes, TrackingRow] = field(default_factory=dict)
-    claimed: dict[bytes, OrderKey] = field(default_factory=dict)
-    recheck_keys: set[bytes] = field(default_factory=set)
+    named: list[NamedReport] = field(default_factory=list)
+    fresh: dict[OrderKey, list[ResolvedReport]] = field(default_factory=dict)
+    numbers: dict[NumberKey, TrackingRow] = field(default_factory=dict)
+    claimed: dict[NumberKey, tuple[bytes, Micros]] = field(default_factory=dict)
+    recheck_keys: dict[NumberKey, Micros] = field(default_factory=dict)
     unknown_codes: list[CodeSighting] = field(default_factory=list)
+    parked: dict[tuple[PartitionId, int], ParkedRecord] = field(default_factory=dict)
+    settled: dict[Wait, OrderKey] = field(default_factory=dict)
 
-    def attach(
-        self, key: OrderKey, report: CarrierReport, event: CarrierReportEvent | None
-    ) -> None:
-        """A report is to be folded into an order.
-
-        `event` is the report's own; None when the order came, and the report was there before.
-        """
+    def attach(self, key: OrderKey, report: CarrierReport) -> None:
+        """A report is to be folded into an order."""
         self.reports.setdefault(key, []).append(report)
-        if event is not None:
-            newest = self.newest.get(key)
-            if newest is None or event.at >= newest.at:
-                self.newest[key] = event
 
-    def note_if_unknown(self, report: ResolvedReport, merchant_no: int, key: bytes) -> None:
+    def settle(
+        self, key: OrderKey, row: TrackingRow, lone: TrackingRow | None, since: Micros
+    ) -> None:
+        """Reports that may mean the only order, which named the number since then, wait no more."""
+        for kept in (row, lone):
+            if kept is not None and kept.packed:
+                for at in kept.times():
+                    if within_reach(since, at):
+                        self.settled[*kept.key, at] = key
+
+    def recheck(self, key: NumberKey, at: Micros) -> None:
+        """A number, or an order id, is to be looked at again because of an event of this time."""
+        self.recheck_keys[key] = max(at, self.recheck_keys.get(key, at))
+
+    def park(
+        self, report: ResolvedReport, wait: Wait, reason: str, counts: CountsByPartition
+    ) -> None:
+        """Counts a report as parked, and notes by its coordinates what it waits for."""
+        record = report.event.record
+        counts[record.place].parked += 1
+        place = record.place, record.offset
+        self.parked[place] = ParkedRecord(*place, wait, reason)
+
+    def note_if_unknown(
+        self, report: ResolvedReport, kind: RecheckKind, merchant_no: int, key: bytes
+    ) -> None:
         """Remembers where a report is kept whose code no table has."""
         if report.meaning is Meaning.UNKNOWN:
             text = report.event.text
             shown = label_of(None, text) if text else report.code[2]
-            self.unknown_codes.append(CodeSighting(report.code, shown, merchant_no, key))
+            self.unknown_codes.append(
+                CodeSighting(report.code, shown, report.merchant_no, kind, merchant_no, key)
+            )
+
+
+@dataclass(slots=True)
+class _Number:
+    """One tracking number of a batch, over all merchants: rows, reports and claims by merchant.
+
+    `rows` are those of the merchants whose orders named it, or that a report names; `any_merchant`
+    the row of the reports that name none, if there is one. `crowd`: more merchants named it than
+    are read at once.
+    """
+
+    any_merchant: TrackingRow | None = None
+    rows: dict[int, TrackingRow] = field(default_factory=dict)
+    fresh: dict[int, list[ResolvedReport]] = field(default_factory=dict)
+    crowd: bool = False
 
 
 class ReportMatcher:
@@ -121,19 +183,32 @@ class ReportMatcher:
         """Looks up the codes of reports: each once, as many of a batch are the same."""
         resolved: list[ResolvedReport] = []
         by_content: dict[tuple[Any, ...], tuple[Meaning, Code, str]] = {}
+        numbers = self._merchants.numbers
         for event in events:
-            content = event.carrier, event.service, event.code, event.text, event.return_leg
+            named = event.merchant_id
+            merchant_no = ANY_MERCHANT if named is None else numbers[named]
+            content = (
+                event.carrier,
+                event.service,
+                event.code,
+                event.text,
+                event.return_leg,
+                merchant_no,
+            )
             meaning_and_code = by_content.get(content)
             if meaning_and_code is None:
-                meaning_and_code = by_content[content] = self._look_up(event, codes)
-            resolved.append(ResolvedReport(event, *meaning_and_code))
+                meaning_and_code = self._look_up(event, merchant_no, codes)
+                by_content[content] = meaning_and_code
+            resolved.append(ResolvedReport(event, *meaning_and_code, merchant_no))
         return resolved
 
-    def _look_up(self, event: CarrierReportEvent, codes: CodeTable) -> tuple[Meaning, Code, str]:
+    def _look_up(
+        self, event: CarrierReportEvent, merchant_no: int, codes: CodeTable
+    ) -> tuple[Meaning, Code, str]:
         meaning, spelled = codes.look_up(event.carrier, event.service, event.code, event.text)
         code = event.carrier, event.service, spelled
         if meaning is Meaning.UNKNOWN:
-            code = self._unknown.spelled(*code)
+            code = self._unknown.spelled(merchant_no, *code)
         return meaning_on_leg(meaning, event.return_leg), code, f"{code[0]}/{code[1]}"
 
     @staticmethod
@@ -155,15 +230,14 @@ class ReportMatcher:
         that are found by their number, and those that are parked. Raises NewNumberRace.
         """
         matched = MatchedBatch()
-        by_number: dict[bytes, list[ResolvedReport]] = {}
+        by_number: dict[NumberKey, list[ResolvedReport]] = {}
         if reports:
             by_number = self._sort_by_number_or_order(cursor, orders, reports, matched, now, counts)
         claims = self._new_claims(cursor, orders, by_number, matched)
         if claims or by_number:
             matched.numbers = self._lock_numbers(cursor, claims, by_number)
-            for number, row in matched.numbers.items():
-                fresh = self._keep(row, by_number.get(number, ()), matched, counts)
-                self._assign(row, claims.get(number, ()), fresh, matched, counts)
+            for number in self._by_number(cursor, by_number, matched, counts):
+                self._assign(number, claims, matched, counts)
         if matched.numbers or matched.claimed:
             tracking.write(cursor, matched.numbers.values(), now, matched.claimed)
         return matched
@@ -176,29 +250,28 @@ class ReportMatcher:
         matched: MatchedBatch,
         now: Micros,
         counts: CountsByPartition,
-    ) -> dict[bytes, list[ResolvedReport]]:
-        """The reports that name no order, by their number; those that do go into `matched.named`.
+    ) -> dict[NumberKey, list[ResolvedReport]]:
+        """The reports that name no order, by number and merchant; the others are in `named`.
 
-        A report that names an order but no merchant is of the only order with that id; while there
-        is none, or several merchants have one, it is parked.
+        A report that names an order but no merchant is of every merchant's order with that id;
+        while there is none it is parked.
         """
-        by_number: dict[bytes, list[ResolvedReport]] = {}
+        by_number: dict[NumberKey, list[ResolvedReport]] = {}
         without_merchant: dict[bytes, list[ResolvedReport]] = {}
         for report in reports:
             event = report.event
             if event.order_id is None:
-                by_number.setdefault(event.number, []).append(report)
+                by_number.setdefault((event.number, report.merchant_no), []).append(report)
             elif event.merchant_id is None:
                 without_merchant.setdefault(event.order_id, []).append(report)
             else:
-                key = self._merchants.numbers[event.merchant_id], event.order_id
-                matched.named.append((key, report))
+                matched.named.append(NamedReport((report.merchant_no, event.order_id), report))
         if without_merchant:
             owners = _owners(cursor, without_merchant, orders, matched)
-            self._park_unless_owned(cursor, without_merchant, owners, matched, now, counts)
+            self._hand_to_owners(cursor, without_merchant, owners, matched, now, counts)
         return by_number
 
-    def _park_unless_owned(
+    def _hand_to_owners(
         self,
         cursor: Cursor,
         reports: Mapping[bytes, Sequence[ResolvedReport]],
@@ -207,95 +280,129 @@ class ReportMatcher:
         now: Micros,
         counts: CountsByPartition,
     ) -> None:
-        parked: list[tuple[bytes, ResolvedReport]] = []
-        for order_id, same in reports.items():
-            if len(owners[order_id]) == 1:
-                key = next(iter(owners[order_id]))
-                matched.named += [(key, report) for report in same]
-            else:
-                parked += [(order_id, report) for report in same]
-        if parked:
-            self._park(cursor, parked, matched, now, counts)
-
-    def _park(
-        self,
-        cursor: Cursor,
-        reports: Sequence[tuple[bytes, ResolvedReport]],
-        matched: MatchedBatch,
-        now: Micros,
-        counts: CountsByPartition,
-    ) -> None:
-        """Keeps reports until an order comes that has the id they name."""
+        """Keeps reports for the orders with the ids that they name, those that come later too."""
+        flat = [(order_id, report) for order_id, same in reports.items() for report in same]
         packed = [
             (order_id, awaiting_order.report_bytes(report.for_order(named=True), self._words))
-            for order_id, report in reports
+            for order_id, report in flat
         ]
-        new = awaiting_order.park(cursor, packed, now)
-        for waiting, (order_id, report) in zip(packed, reports, strict=True):
-            count = counts[report.event.record.place]
-            if waiting in new:
-                new.remove(waiting)  # a repeat within the batch is a duplicate
-                count.parked += 1
-                recheck_key = awaiting_order.ORDER_KEY_PREFIX + order_id
-                matched.recheck_keys.add(recheck_key)
-                matched.note_if_unknown(report, ANY_MERCHANT, recheck_key)
-            else:
-                count.duplicate += 1
+        owned = {order_id for order_id, keys in owners.items() if keys}
+        new = awaiting_order.park(cursor, packed, owned, now)
+        for waiting, (order_id, report) in zip(packed, flat, strict=True):
+            if waiting not in new:
+                counts[report.event.record.place].duplicate += 1
+                continue
+            new.remove(waiting)  # a repeat within the batch is a duplicate
+            key = awaiting_order.ORDER_KEY_PREFIX + order_id
+            # An order that comes at the same time is not seen, and does not see the report.
+            matched.recheck((key, ANY_MERCHANT), report.event.at)
+            matched.note_if_unknown(report, RecheckKind.NUMBER, ANY_MERCHANT, key)
+            for i, owner in enumerate(sorted(owners[order_id])):
+                matched.named.append(NamedReport(owner, report, is_counted=i == 0))
+            if not owners[order_id]:
+                wait = key, ANY_MERCHANT, report.event.at
+                matched.park(report, wait, parked_records.AWAITING_ORDER, counts)
 
     def _new_claims(
         self,
         cursor: Cursor,
         orders: KeyedOrders,
-        by_number: Mapping[bytes, Any],
+        by_number: Mapping[NumberKey, Any],
         matched: MatchedBatch,
-    ) -> dict[bytes, set[OrderKey]]:
-        """The numbers that orders name, unless they are known to have named them before.
+    ) -> dict[NumberKey, dict[bytes, Micros]]:
+        """The numbers that orders name, and since when, unless that is known.
 
         A number that nothing else has named or reported goes into `matched.claimed` and needs no
         lock: most numbers are so.
         """
-        claims: dict[bytes, set[OrderKey]] = {}
+        claims: dict[NumberKey, dict[bytes, Micros]] = {}
         has = self.known_claims.has
         for key, event in orders:
             order, parcel = event.order, event.parcel
-            number = order.tracking if order is not None else None
-            if number and not has(number, key):
-                claims.setdefault(number, set()).add(key)
+            of_order = order.tracking if order is not None else None
             own = parcel.tracking if parcel is not None else None
-            if own and own != number and not has(own, key):
-                claims.setdefault(own, set()).add(key)
+            for named in (of_order, own if own != of_order else None):
+                if not named:
+                    continue
+                at = event.version.at
+                for number in numbers_in_field(named) if b" " in named else (named,):
+                    wanted = number, key[0]
+                    if not has(wanted, key[1], at):
+                        since = claims.setdefault(wanted, {})
+                        since[key[1]] = min(at, since.get(key[1], at))
         if claims:
             known = tracking.read_claims(cursor, sorted(claims))
             self._drop_known(claims, known)
-            alone = [number for number, keys in claims.items() if len(keys) == 1]
-            matched.claimed = {
-                number: claims.pop(number).pop()
-                for number in alone
-                if number not in known and number not in by_number
-            }
+            alone = [
+                wanted
+                for wanted, since in claims.items()
+                if len(since) == 1
+                and not {wanted, (wanted[0], ANY_MERCHANT)} & (known.keys() | by_number.keys())
+            ]
+            matched.claimed = {wanted: claims.pop(wanted).popitem() for wanted in alone}
         return claims
 
     def _drop_known(
-        self, claims: dict[bytes, set[OrderKey]], known: Mapping[bytes, TrackingRow]
+        self,
+        claims: dict[NumberKey, dict[bytes, Micros]],
+        known: Mapping[NumberKey, TrackingRow],
     ) -> None:
-        for number, row in known.items():
+        for wanted, row in known.items():
+            if wanted not in claims:
+                continue
             self.known_claims.remember(row)
-            claims[number].difference_update(row.claims)
-            if not claims[number] or row.flags & tracking.CROWDED:
-                del claims[number]
+            new = {
+                order_id: at
+                for order_id, at in claims[wanted].items()
+                if at < row.claims.get(order_id, at + 1)
+            }
+            if new and not row.flags & CROWDED:
+                claims[wanted] = new
+            else:
+                del claims[wanted]
 
     @staticmethod
     def _lock_numbers(
         cursor: Cursor,
-        claims: Mapping[bytes, set[OrderKey]],
-        by_number: Mapping[bytes, Sequence[ResolvedReport]],
-    ) -> dict[bytes, TrackingRow]:
-        wanted = sorted(claims.keys() | by_number.keys())
-        rows = tracking.lock(cursor, wanted)
-        for number in wanted:
-            if number not in rows:
-                rows[number] = TrackingRow(number, new=True)
+        claims: Mapping[NumberKey, dict[bytes, Micros]],
+        by_number: Mapping[NumberKey, Sequence[ResolvedReport]],
+    ) -> dict[NumberKey, TrackingRow]:
+        wanted = claims.keys() | by_number.keys()
+        rows = tracking.lock(
+            cursor, sorted(wanted | {(number, ANY_MERCHANT) for number, _ in claims})
+        )
+        for key in sorted(wanted - rows.keys()):
+            rows[key] = TrackingRow(*key, new=True)
         return rows
+
+    def _by_number(
+        self,
+        cursor: Cursor,
+        by_number: Mapping[NumberKey, Sequence[ResolvedReport]],
+        matched: MatchedBatch,
+        counts: CountsByPartition,
+    ) -> Iterable[_Number]:
+        """The numbers of the batch, with all merchants that are concerned; new reports are kept."""
+        numbers: dict[bytes, _Number] = {}
+        for (number, merchant_no), row in matched.numbers.items():
+            each = numbers.setdefault(number, _Number())
+            if merchant_no == ANY_MERCHANT:
+                each.any_merchant = row
+            else:
+                each.rows[merchant_no] = row
+            fresh = self._keep(row, by_number.get(row.key, ()), matched, counts)
+            if fresh:
+                each.fresh[merchant_no] = fresh
+        spread = sorted(number for number, each in numbers.items() if ANY_MERCHANT in each.fresh)
+        if spread:
+            found: dict[bytes, int] = {}
+            claimed = tracking.claimed_by(cursor, spread, MOST_MERCHANTS + 1)
+            for (number, merchant_no), row in claimed.items():
+                numbers[number].rows.setdefault(merchant_no, row)
+                found[number] = found.get(number, 0) + 1
+            for number, count in found.items():
+                numbers[number].crowd = count > MOST_MERCHANTS
+        return numbers.values()
 
     def _keep(
         self,
@@ -303,55 +410,103 @@ class ReportMatcher:
         reports: Iterable[ResolvedReport],
         matched: MatchedBatch,
         counts: CountsByPartition,
-    ) -> list[tuple[ResolvedReport, int]]:
-        """Keeps a number's reports; the new ones, each with the number of its merchant."""
-        fresh: list[tuple[ResolvedReport, int]] = []
+    ) -> list[ResolvedReport]:
+        """Keeps a number's reports; answers the new ones."""
+        fresh: list[ResolvedReport] = []
         number_of = self._words.number
         for report in reports:
-            event, merchant_no = report.event, ANY_MERCHANT
-            if event.merchant_id is not None:
-                merchant_no = self._merchants.numbers[event.merchant_id]
+            event = report.event
             service, code = number_of(report.service), number_of(report.code[2])
-            identity = tracking.identity(event.at, merchant_no, service, code, event.return_leg)
+            identity = tracking.identity(event.at, service, code, event.return_leg)
             if row.has(identity):
                 counts[event.record.place].duplicate += 1
             elif row.add(identity, report.meaning):
-                fresh.append((report, merchant_no))
-                matched.note_if_unknown(report, ANY_MERCHANT, row.number)
+                fresh.append(report)
+                matched.note_if_unknown(report, RecheckKind.NUMBER, row.merchant_no, row.number)
             else:
                 counts[event.record.place].ignore(TOO_MANY)
         return fresh
 
     def _assign(
         self,
-        row: TrackingRow,
-        claims: Iterable[OrderKey],
-        fresh: Sequence[tuple[ResolvedReport, int]],
+        number: _Number,
+        claims: Mapping[NumberKey, Mapping[bytes, Micros]],
         matched: MatchedBatch,
         counts: CountsByPartition,
     ) -> None:
-        """What follows from a number's new reports and new claims."""
-        claimed = [row.claim(key) for key in sorted(claims)]
-        if len(row.claims) != 1:
-            # No order has named the number so far, or it is ambiguous: only the slow path decides.
-            if row.claims and (any(claimed) or (fresh and row.is_contested)):
-                matched.recheck_keys.add(row.number)
-            for report, _ in fresh:
-                counts[report.event.record.place].parked += 1
+        """What follows from a number's new reports and new claims, in each merchant by itself."""
+        lone = number.any_merchant
+        of_none = number.fresh.get(ANY_MERCHANT, [])
+        for merchant_no, row in sorted(number.rows.items()):
+            fresh = [*number.fresh.get(merchant_no, ()), *of_none]
+            self._assign_in(row, claims.get(row.key, {}), fresh, lone, matched)
+        for merchant_no, fresh in number.fresh.items():
+            rows = (
+                number.rows.values() if merchant_no == ANY_MERCHANT else [number.rows[merchant_no]]
+            )
+            for report in fresh:
+                reason = _least_parked([_reason(row, report.event.at) for row in rows])
+                if reason is None:
+                    counts[report.event.record.place].applied += 1
+                else:
+                    matched.park(report, report.wait, reason, counts)
+        if lone is None:
             return
-        key = row.claims[0]
-        for report, merchant_no in fresh:
-            count = counts[report.event.record.place]
-            if merchant_no not in (ANY_MERCHANT, key[0]):
-                count.parked += 1  # of another merchant's order, which has not come yet
-                continue
-            count.applied += 1
-            if report.meaning not in IDLE:
-                matched.attach(key, report.for_order(), report.event)
-        if any(claimed):
-            # The order has just come: it gets what was reported before.
-            for earlier in attachable(row, key[0], self._words):
-                matched.attach(key, earlier, None)
+        if any(row.claims for row in number.rows.values()):
+            lone.set_flag(TAKEN)
+        if of_none and (lone.new or number.crowd):
+            matched.recheck(lone.key, max(report.event.at for report in of_none))
+
+    def _assign_in(
+        self,
+        row: TrackingRow,
+        claims: Mapping[bytes, Micros],
+        fresh: Sequence[ResolvedReport],
+        lone: TrackingRow | None,
+        matched: MatchedBatch,
+    ) -> None:
+        """What follows from new claims and reports in one merchant."""
+        known = row.claims.keys() | ()
+        moved = [order_id for order_id in sorted(claims) if row.claim(order_id, claims[order_id])]
+        only = row.only_claim
+        if only is None or not known.isdisjoint(moved):
+            # Contested, or named earlier than was known: only the slow path decides.
+            if moved:
+                matched.recheck(row.key, max(claims[order_id] for order_id in moved))
+            elif row.claims and fresh and row.flags & (CROWDED | AMBIGUOUS) != CROWDED | AMBIGUOUS:
+                matched.recheck(row.key, max(report.event.at for report in fresh))
+            return
+        order_id, since = only
+        key = row.merchant_no, order_id
+        if moved:
+            # The order has just come: it gets what was reported before, and what is new.
+            for earlier in attachable(row, lone, since, self._words):
+                matched.attach(key, earlier)
+            matched.settle(key, row, lone, since)
+        for report in fresh:
+            if report.meaning not in IDLE and within_reach(since, report.event.at):
+                if not moved:
+                    matched.attach(key, report.for_order())
+                matched.fresh.setdefault(key, []).append(report)
+
+
+_REASONS = (parked_records.AMBIGUOUS, parked_records.OUT_OF_REACH, parked_records.UNMATCHED)
+
+
+def _reason(row: TrackingRow, at: Micros) -> str | None:
+    """Why a report of this time is parked in a merchant; None when an order may be meant."""
+    if not row.claims:
+        return parked_records.UNMATCHED
+    if row.only_claim is None:
+        return parked_records.AMBIGUOUS
+    return None if within_reach(row.only_claim[1], at) else parked_records.OUT_OF_REACH
+
+
+def _least_parked(reasons: Sequence[str | None]) -> str | None:
+    """Why a report is parked that is so in all of its merchants."""
+    if None in reasons:
+        return None
+    return next((reason for reason in _REASONS if reason in reasons), parked_records.UNMATCHED)
 
 
 def _owners(
@@ -362,7 +517,7 @@ def _owners(
 ) -> dict[bytes, set[OrderKey]]:
     """The orders of each id, over all merchants: stored ones, and those of this very batch."""
     owners = awaiting_order.owners(cursor, sorted(order_ids))
-    for key in {key for key, _ in orders} | {key for key, _ in matched.named}:
+    for key in {key for key, _ in orders} | {named.key for named in matched.named}:
         if key[1] in owners:
             owners[key[1]].add(key)
     return owners

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from rules.order.carrier_reports import within_reach
 from rules.order.facts import CarrierReport, OrderFacts, OrderRecord, Parcel
 from schemas.carriers import Meaning
+from schemas.ids import Micros
 from store.carriers import tracking
 from store.carriers.tracking import StoredReport, TrackingRow
 from store.orders import codec
@@ -35,13 +37,15 @@ def snapshot_of(rows: Iterable[OrderRow]) -> dict[OrderKey, TrackingSnapshot]:
 
 
 def is_unchanged(old: TrackingSnapshot, facts: OrderFacts) -> bool:
-    """Whether the order has the numbers and the creation that it had, or no number then and now."""
+    """Whether the order has the numbers, creation and member that it had, or no number at all."""
     if old is NOTHING:
         return not is_numbered(facts)
     new, was = facts.record, old.record
     # Folding replaces a record or the parcels only where they change, so the same object is equal.
     if new is not was:
         if new is None or was is None or new.created_at != was.created_at:
+            return False
+        if new.member != was.member or new.created_by != was.created_by:
             return False
         if new.tracking != was.tracking or new.delivery_id != was.delivery_id:
             return False
@@ -52,16 +56,17 @@ def _numbers(parcels: Iterable[Parcel]) -> list[tuple[bytes, bytes | None]]:
     return [(parcel.record.parcel_id, parcel.record.tracking) for parcel in parcels]
 
 
-def attachable(row: TrackingRow, merchant_no: int, words: InternedStrings) -> list[CarrierReport]:
-    """The reports of a number that an order of this merchant keeps.
+def attachable(
+    row: TrackingRow, lone: TrackingRow | None, named_at: Micros, words: InternedStrings
+) -> list[CarrierReport]:
+    """The reports of a number that an order keeps which first named it at `named_at`.
 
     Those that decide something or may do so one day, as a code that is unknown may.
     """
-    reports = tracking.unpack_reports(row.reports.items(), words)
     return [
         fact(report, row.number)
-        for report in reports
-        if report.meaning not in IDLE and report.merchant_no in (0, merchant_no)
+        for report in tracking.reports_for(row, lone, words)
+        if report.meaning not in IDLE and within_reach(named_at, report.at)
     ]
 
 

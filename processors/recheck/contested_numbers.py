@@ -1,57 +1,119 @@
 """Which order the reports of a contested tracking number belong to (rules.md 6).
 
 The slow path of report matching, which also finds the orders of reports that name an order id but
-no merchant. It is worked off from the recheck queue, one number or order id after the other, and
-from nothing but what is stored: the answer does not depend on the order in which orders and reports
-came.
+no merchant. It is worked off from the recheck queue, one number of a merchant or order id after the
+other, and from nothing but what is stored: the answer does not depend on the order in which orders
+and reports came.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from processors.intake.tracking_snapshot import IDLE, attachable, fact
-from rules.order.carrier_reports import meaning_on_leg, numbers_of, within_reach
+from rules.order.carrier_reports import is_younger, meaning_on_leg, numbers_of, within_reach
 from rules.order.facts import CarrierReport, OrderFacts
-from rules.order.folding import fold_report
+from rules.order.folding import APPLIED, fold_report
 from schemas.carriers import CodeTable, Meaning
 from schemas.ids import Micros
 from store.carriers import awaiting_order, tracking, unknown_codes
 from store.carriers.awaiting_order import Waiting
-from store.carriers.tracking import AMBIGUOUS, CROWDED, StoredReport, TrackingRow
+from store.carriers.codes import Code
+from store.carriers.tracking import (
+    AMBIGUOUS,
+    ANY_MERCHANT,
+    CROWDED,
+    MOST_MERCHANTS,
+    TAKEN,
+    NumberKey,
+    StoredReport,
+    TrackingRow,
+)
 from store.orders import orders
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import InternedStrings
 from store.postgres.session import Cursor
+from store.streams import parked_records
+from store.streams.parked_records import Wait
+from store.streams.recheck import RecheckKind
 
 
 def reassign_reports(
-    cursor: Cursor, numbers: Sequence[bytes], words: InternedStrings, codes: CodeTable, now: Micros
-) -> list[OrderRow]:
+    cursor: Cursor,
+    asked: Mapping[NumberKey, Micros],
+    words: InternedStrings,
+    codes: CodeTable,
+    now: Micros,
+) -> list[tuple[OrderRow, Micros]]:
     """Decides again to which orders the reports of some numbers belong.
 
-    Answers the orders that it changed, locked, to be settled and written.
+    `asked` are numbers with their merchant, each with the time of the event that asks. Answers the
+    orders that it changed, locked, to be settled and written, each with the time of its cause.
 
-    A key that begins with `awaiting_order.ORDER_KEY_PREFIX` names an order id for which reports
-    without a merchant wait. Locks all that it needs: the caller must hold no order yet, and lock
-    none after. Raises NotInterned.
+    ANY_MERCHANT means every merchant whose orders named the number. There, a key that begins with
+    `awaiting_order.ORDER_KEY_PREFIX` names an order id that reports without a merchant name. Locks
+    all that it needs: the caller must hold no order yet, and lock none after. Raises NotInterned.
     """
     prefix = awaiting_order.ORDER_KEY_PREFIX
-    order_ids = sorted({key[len(prefix) :] for key in numbers if key.startswith(prefix)})
-    rows = tracking.lock(cursor, sorted({key for key in numbers if not key.startswith(prefix)}))
+    order_ids = sorted({key[len(prefix) :] for key, _ in asked if key.startswith(prefix)})
+    numbers = {key: at for key, at in asked.items() if not key[0].startswith(prefix)}
+    rows = _lock_numbers(cursor, numbers)
     waiting = awaiting_order.lock(cursor, order_ids) if order_ids else []
     owners = awaiting_order.owners(cursor, order_ids) if order_ids else {}
-    only_owner = {order_id: next(iter(keys)) for order_id, keys in owners.items() if len(keys) == 1}
-    claimants = {key for row in rows.values() for key in row.claims}
-    # Orders are locked after tracking rows, everywhere: other orders of locking would deadlock.
-    locked = orders.lock(cursor, sorted(claimants | set(only_owner.values())), words)
-    changed: set[OrderKey] = set()
     for row in rows.values():
-        changed |= _share_out(row, locked, words, codes)
+        _learn_meanings(row, words, codes)
+    shared = [row for row in rows.values() if row.merchant_no != ANY_MERCHANT]
+    claimants = {key for row in shared for key in _concerned(row, rows)}
+    # Orders are locked after tracking rows, everywhere: other orders of locking would deadlock.
+    wanted = claimants.union(*owners.values())
+    locked = orders.lock(cursor, sorted(wanted), words)
+    causes: dict[OrderKey, Micros] = {}
+    waits: dict[Wait, list[str | None]] = {}
+    for row in shared:
+        lone = rows.get((row.number, ANY_MERCHANT))
+        for key in _share_out(row, lone, locked, words, waits):
+            causes[key] = max(causes.get(key, 0), numbers[row.key])
+    _give_reasons(cursor, waits)
     tracking.write(cursor, rows.values(), now)
-    changed |= _hand_over(cursor, waiting, only_owner, locked, words)
-    for key in only_owner.values():
+    for key in _hand_over(cursor, waiting, owners, locked, words):
+        causes[key] = max(causes.get(key, 0), asked[prefix + key[1], ANY_MERCHANT])
+    for key in {key for keys in owners.values() for key in keys}:
         if key in locked and _look_up_again(locked[key].facts, codes):
-            changed.add(key)
-    return [locked[key] for key in sorted(changed)]
+            causes.setdefault(key, asked[prefix + key[1], ANY_MERCHANT])
+    return [(locked[key], causes[key]) for key in sorted(causes)]
+
+
+def _lock_numbers(cursor: Cursor, numbers: dict[NumberKey, Micros]) -> dict[NumberKey, TrackingRow]:
+    """The rows of numbers to look at again, and with each that of the reports without a merchant.
+
+    For a number of ANY_MERCHANT, all merchants whose orders named it join `numbers`; very many are
+    left to rows of the queue of their own.
+    """
+    spread = sorted(number for number, merchant_no in numbers if merchant_no == ANY_MERCHANT)
+    found: dict[bytes, list[NumberKey]] = {}
+    if spread:
+        for key in tracking.claimed_by(cursor, spread, MOST_MERCHANTS + 1):
+            found.setdefault(key[0], []).append(key)
+    for number, keys in found.items():
+        at = numbers[number, ANY_MERCHANT]
+        if len(keys) > MOST_MERCHANTS:
+            tracking.ask_each(cursor, number, at)
+        else:
+            numbers |= {key: max(at, numbers.get(key, at)) for key in keys}
+    lone = {(number, ANY_MERCHANT) for number, _ in numbers}
+    rows = tracking.lock(cursor, sorted(lone | numbers.keys()))
+    for number in found:
+        if (number, ANY_MERCHANT) in rows:
+            rows[number, ANY_MERCHANT].set_flag(TAKEN)
+    return rows
+
+
+def _concerned(row: TrackingRow, rows: Mapping[NumberKey, TrackingRow]) -> list[OrderKey]:
+    """The orders to look at: none where only one is meant and nothing was reported that decides."""
+    kept = [row, rows.get((row.number, ANY_MERCHANT))]
+    if len(row.claims) == 1 and all(
+        meaning in IDLE for each in kept if each is not None for meaning in each.reports.values()
+    ):
+        return []
+    return row.order_keys
 
 
 def apply_new_codes(rows: Iterable[OrderRow], codes: CodeTable) -> None:
@@ -70,28 +132,33 @@ def purge_reports(
     """Forgets reports for which no order came in 180 days (rules.md 6); how many of each kind."""
     unmatched = tracking.purge(cursor, now, limit)
     waiting = awaiting_order.purge(cursor, now, limit)
-    purged: list[tuple[bytes, StoredReport]] = []
-    for number, key, meaning in unmatched:
-        purged += [(number, report) for report in tracking.unpack_reports([(key, meaning)], words)]
-    forgotten = {
-        ((*_line(report.service), report.code), number)
-        for number, report in purged
-        if report.meaning is Meaning.UNKNOWN
-    }
+    forgotten: set[tuple[Code, int, int, bytes]] = set()
+    for (number, merchant_no), packed, meaning in unmatched:
+        (report,) = tracking.unpack_reports([(packed, meaning)], words)
+        if report.meaning is Meaning.UNKNOWN:
+            code = (*_line(report.service), report.code)
+            forgotten.add((code, RecheckKind.NUMBER, merchant_no, number))
     for order_id, packed in waiting:
         named = awaiting_order.report_of(packed, words)
         if named.meaning is Meaning.UNKNOWN:
             key = awaiting_order.ORDER_KEY_PREFIX + order_id
-            forgotten.add(((*_line(named.service), named.code), key))
+            code = (*_line(named.service), named.code)
+            forgotten.add((code, RecheckKind.NUMBER, ANY_MERCHANT, key))
     unknown_codes.forget_reports(cursor, forgotten)
+    parked_records.purge(cursor, now, limit)
     return {"unmatched": len(unmatched), "awaiting_order": len(waiting)}
 
 
 def ask_for_known_codes(cursor: Cursor, codes: CodeTable) -> None:
     """Asks for a recheck of reports whose codes were unknown when they came and are known now."""
-    for carrier, service, code in unknown_codes.codes(cursor):
-        if codes.look_up(carrier, service, code, None)[0] is not Meaning.UNKNOWN:
-            unknown_codes.ask(cursor, (carrier, service, code))
+    unknown_codes.ask(
+        cursor,
+        [
+            (carrier, service, code)
+            for carrier, service, code in unknown_codes.codes(cursor)
+            if codes.look_up(carrier, service, code, None)[0] is not Meaning.UNKNOWN
+        ],
+    )
 
 
 def _line(service: str) -> tuple[str, str]:
@@ -101,23 +168,40 @@ def _line(service: str) -> tuple[str, str]:
 
 
 def _share_out(
-    row: TrackingRow, locked: Mapping[OrderKey, OrderRow], words: InternedStrings, codes: CodeTable
+    row: TrackingRow,
+    lone: TrackingRow | None,
+    locked: Mapping[OrderKey, OrderRow],
+    words: InternedStrings,
+    waits: dict[Wait, list[str | None]],
 ) -> set[OrderKey]:
-    """Gives every report of a number to the only order that it can mean.
+    """Gives every report of a number to the order that it means, or to all of the one box.
 
-    Answers the orders whose reports changed.
+    Answers the orders whose reports changed. Adds to `waits` why reports wait in this merchant, or
+    that they do not.
     """
-    _learn_meanings(row, words, codes)
-    shares: dict[OrderKey, list[CarrierReport]] = {key: [] for key in row.claims}
-    ambiguous = bool(row.flags & CROWDED and row.packed)
-    if len(row.claims) == 1:
+    shares: dict[OrderKey, list[CarrierReport]] = {key: [] for key in row.order_keys}
+    only = row.only_claim
+    if only is not None:
         # Whether it is still the order's number, and how old the report is, the rules check.
-        shares = {key: attachable(row, key[0], words) for key in row.claims}
-    elif not row.flags & CROWDED:
-        ambiguous |= _share_among_several(row, locked, words, shares)
-    flags = row.flags & ~AMBIGUOUS | (AMBIGUOUS if ambiguous else 0)
-    if flags != row.flags:
-        row.flags, row.changed = flags, True
+        shares[row.merchant_no, only[0]] = attachable(row, lone, only[1], words)
+    naming = [
+        key
+        for key in row.order_keys
+        if key not in locked or row.number in numbers_of(locked[key].facts)
+    ]
+    ambiguous = False
+    for kept in (row, lone):
+        if kept is None:
+            continue
+        for report in tracking.unpack_reports(kept.reports.items(), words):
+            meant = [key for key in naming if _may_mean(report, row, key, locked.get(key))]
+            reason = _reason(row, [locked[key].facts for key in meant if key in locked], meant)
+            if reason is None and only is None and report.meaning not in IDLE:
+                for key in meant:
+                    shares[key].append(fact(report, row.number))
+            waits.setdefault((*kept.key, report.at), []).append(reason)
+            ambiguous |= reason == parked_records.AMBIGUOUS
+    row.set_flag(AMBIGUOUS, on=ambiguous)
     return {
         key
         for key, share in shares.items()
@@ -125,29 +209,41 @@ def _share_out(
     }
 
 
-def _share_among_several(
-    row: TrackingRow,
-    locked: Mapping[OrderKey, OrderRow],
-    words: InternedStrings,
-    shares: Mapping[OrderKey, list[CarrierReport]],
+def _reason(row: TrackingRow, facts: Sequence[OrderFacts], meant: Sequence[OrderKey]) -> str | None:
+    """Why a report waits that may mean these orders; None when it counts for them."""
+    if row.flags & CROWDED:
+        return parked_records.AMBIGUOUS
+    if not meant:
+        return parked_records.OUT_OF_REACH
+    return None if len(meant) == 1 or _is_one_box(facts) else parked_records.AMBIGUOUS
+
+
+def _may_mean(
+    report: StoredReport, row: TrackingRow, key: OrderKey, order: OrderRow | None
 ) -> bool:
-    """Adds the reports to the shares of their orders; whether some could mean several orders."""
-    ambiguous = False
-    naming = [
-        key for key in row.claims if key in locked and row.number in numbers_of(locked[key].facts)
-    ]
-    for report in tracking.unpack_reports(row.reports.items(), words):
-        candidates = [key for key in naming if _may_mean(report, key, locked[key].facts)]
-        if len(candidates) > 1:
-            ambiguous = True
-        elif candidates and report.meaning not in IDLE:
-            shares[candidates[0]].append(fact(report, row.number))
-    return ambiguous
+    """Whether the report may mean an order; one not in hand is judged by its claim alone."""
+    if not within_reach(row.claims[key[1]], report.at):
+        return False
+    return order is None or not is_younger(order.facts.record, report.at)
 
 
-def _may_mean(report: StoredReport, key: OrderKey, facts: OrderFacts) -> bool:
-    created = facts.record.created_at if facts.record is not None else None
-    return report.merchant_no in (0, key[0]) and within_reach(created, report.at)
+def _is_one_box(orders_meant: Sequence[OrderFacts]) -> bool:
+    """Whether the orders travel together: they are all of one member (D18)."""
+    members = {facts.record.member if facts.record is not None else None for facts in orders_meant}
+    return len(members) == 1 and None not in members
+
+
+def _give_reasons(cursor: Cursor, waits: Mapping[Wait, Sequence[str | None]]) -> None:
+    """Records of reports that count in some merchant are parked no more, the others say why."""
+    parked_records.settled(cursor, [wait for wait, reasons in waits.items() if None in reasons])
+    parked_records.give_reasons(
+        cursor,
+        [
+            (wait, min(filter(None, reasons)))
+            for wait, reasons in waits.items()
+            if None not in reasons
+        ],
+    )
 
 
 def _replace_reports(facts: OrderFacts, number: bytes, share: Iterable[CarrierReport]) -> bool:
@@ -175,9 +271,7 @@ def _learn_meanings(row: TrackingRow, words: InternedStrings, codes: CodeTable) 
             continue
         service, spelled = words.number(report.service), words.number(code)
         # The code may be spelled differently now, and is part of the report's identity.
-        identity = tracking.identity(
-            report.at, report.merchant_no, service, spelled, report.return_leg
-        )
+        identity = tracking.identity(report.at, service, spelled, report.return_leg)
         resolved[identity] = meaning
     if resolved != before:
         row.replace(resolved)
@@ -217,20 +311,23 @@ def _known_now(
 def _hand_over(
     cursor: Cursor,
     waiting: Sequence[Waiting],
-    only_owner: Mapping[bytes, OrderKey],
+    owners: Mapping[bytes, Iterable[OrderKey]],
     locked: Mapping[OrderKey, OrderRow],
     words: InternedStrings,
 ) -> set[OrderKey]:
-    """Gives reports that waited for an order id to its order, when exactly one merchant has it.
+    """Gives reports that name an order id to every merchant's order that has it.
 
-    Answers the orders that got any.
+    Answers the orders that got any that they had not.
     """
-    taken = []
-    for entry in waiting:
-        order_id, packed = entry
-        key = only_owner.get(order_id)
-        if key is not None and key in locked:
-            fold_report(locked[key].facts, awaiting_order.report_of(packed, words))
-            taken.append(entry)
-    awaiting_order.taken(cursor, taken)
-    return {only_owner[order_id] for order_id, _ in taken}
+    changed: set[OrderKey] = set()
+    settled: set[Wait] = set()
+    for order_id, packed in waiting:
+        report = awaiting_order.report_of(packed, words)
+        for key in owners[order_id]:
+            if key in locked:
+                settled.add((awaiting_order.ORDER_KEY_PREFIX + order_id, ANY_MERCHANT, report.at))
+                if fold_report(locked[key].facts, report) is APPLIED:
+                    changed.add(key)
+    awaiting_order.taken(cursor, sorted({order_id for order_id, _ in waiting if owners[order_id]}))
+    parked_records.settled(cursor, settled)
+    return changed

@@ -17,6 +17,7 @@ from processors.settlement import Tally, Trigger, settle
 from schemas.events import CauseKind
 from schemas.ids import Micros
 from schemas.packing import pack_id
+from store.carriers.tracking import NumberKey
 from store.orders import orders
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import NotInterned
@@ -177,7 +178,7 @@ class Recheck(SettlingWorker):
             return
         for row in rows:
             if kind is RecheckKind.ORDER:
-                work.page(row, [row.key], None, Trigger(now))
+                work.page(row, [row.key], None, Trigger(row.since_us or now))
             elif kind is RecheckKind.UNBOUND:
                 work.page(row, *recheck.unbound(cursor, row, share), Trigger(now))
             else:
@@ -205,11 +206,16 @@ class Recheck(SettlingWorker):
         return tally
 
     def _reassign(self, cursor: Cursor, claimed: Sequence[Claimed], now: Micros) -> Tally:
-        named = sorted({row.key for row in claimed})
-        rows = contested_numbers.reassign_reports(
-            cursor, named, self._words, self._merchants.codes, now
+        asked: dict[NumberKey, Micros] = {}
+        for row in claimed:
+            number = row.key, row.merchant_no
+            asked[number] = max(row.since_us, asked.get(number, 0))
+        changed = contested_numbers.reassign_reports(
+            cursor, asked, self._words, self._merchants.codes, now
         )
-        tally = settle(cursor, [(row, Trigger(now)) for row in rows], self._merchants, now)
+        todo = [(row, Trigger(at or now)) for row, at in changed]
+        tally = settle(cursor, todo, self._merchants, now)
+        rows = [row for row, _ in changed]
         orders.write(cursor, rows, self._words)
         tally.claimed = len(rows)
         return tally

@@ -8,7 +8,8 @@ from rules.explain.view import TrackedNumber
 from rules.order.carrier_reports import (
     Voice,
     ambiguous_reports,
-    number_of,
+    boxes_of,
+    is_younger,
     reports_of,
     within_reach,
 )
@@ -62,17 +63,21 @@ class CarrierSteps:
 
         Nothing where no carrier reported.
         """
+        for number in boxes_of(parcel, self.case.view.facts):
+            yield from self._of_box(parcel, number)
+
+    def _of_box(self, parcel: Parcel, number: bytes) -> Iterator[str]:
         facts = self.case.view.facts
-        taken = reports_of(parcel, facts)
-        parcel_reports = self._reports_of(parcel, taken)
+        taken = reports_of(parcel, facts, number)
+        parcel_reports = self._reports_of(parcel, number, taken)
         yield from self._listed(parcel_reports)
         row = parcel_reports.row
         if row is not None and row.ambiguous:
             named = f"{row.claims} orders named the number {_shown(row.number)}"
-            none = "a report that fits several of them counts for none"
+            none = "a report that fits those of several members counts for none"
             yield f"ambiguous: {named}; {none} (points carriers parked --ambiguous)."
         if taken:
-            standing = standing_of(parcel, facts, self.rules.overrides)
+            standing = standing_of(parcel, facts, self.rules.overrides, number)
             yield self._verdict(standing, parcel_reports.reports)
 
     def of_no_parcel(self) -> Iterator[str]:
@@ -92,10 +97,11 @@ class CarrierSteps:
             none = f"It is of none of the order's several parcels: {which}"
             yield f"ambiguous: {self._head(report)}: {report.meaning.word}. {none}."
 
-    def _reports_of(self, parcel: Parcel, taken: Sequence[CarrierReport]) -> _ParcelReports:
+    def _reports_of(
+        self, parcel: Parcel, number: bytes, taken: Sequence[CarrierReport]
+    ) -> _ParcelReports:
         """Reports that count for the order, and those that are only kept with its number."""
         view = self.case.view
-        number = number_of(parcel, view.facts)
         row = next((each for each in view.numbers if each.number == number), None)
         known = frozenset(_essence(report) for report in taken)
         kept = row.reports if row is not None else ()
@@ -127,13 +133,12 @@ class CarrierSteps:
     def _remark(self, report: CarrierReport, parcel: _ParcelReports) -> str:
         """What the report means, and why it does not count where it does not."""
         word, record = report.meaning.word, self.case.view.facts.record
-        if (
-            not report.named
-            and record is not None
-            and not within_reach(record.created_at, report.at)
-        ):
-            far = "more than 180 days from the order's creation"
+        named_at = parcel.row.named_at if parcel.row is not None else None
+        if not report.named and named_at is not None and not within_reach(named_at, report.at):
+            far = "more than 180 days from the first record that named the number"
             return f"{word}; {far}, so it is not of this order"
+        if not report.named and is_younger(record, report.at):
+            return f"{word}; the order is younger, so it is not of this order"
         decisive = report.meaning not in _KEPT_WITH_NUMBER_ONLY
         if parcel.row is not None and decisive and _essence(report) not in parcel.taken:
             if parcel.row.ambiguous:

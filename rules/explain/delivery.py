@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rules.explain.carriers import CarrierSteps
 from rules.explain.case import OrderCase
 from rules.order import delivery
-from rules.order.carrier_reports import number_of, reports_of
+from rules.order.carrier_reports import boxes_of, reports_of
 from rules.order.facts import OrderRecord, Parcel
 from rules.order.options import is_known
 from schemas.ids import Micros
@@ -42,7 +42,7 @@ def delivery_steps(
 
 def _awaiting(count: int) -> str:
     name = "1 report names" if count == 1 else f"{count} reports name"
-    why = "parked while several merchants have such an order"
+    why = "parked until the next recheck"
     return f"{name} this order's id and no merchant: {why}."
 
 
@@ -54,7 +54,7 @@ def _parcels(
         yield "delivery", _parcel(case, parcel, rules)
         for text in carriers.of_parcel(parcel):
             yield "carrier", text
-    if len(parcels) > 1:
+    if sum(len(boxes_of(parcel, case.view.facts)) for parcel in parcels) > 1:
         all_of_them = "the order is final when all that are not returned or lost are"
         yield (
             "delivery",
@@ -65,8 +65,8 @@ def _parcels(
 def _parcel(case: OrderCase, parcel: Parcel, rules: BoundRules) -> str:
     record, awaited = parcel.record, delivery.awaited_status(parcel, rules.overrides)
     option = record.option or "a delivery option without a name"
-    number = number_of(parcel, case.view.facts)
-    numbered = f", number {number.decode('ascii', 'replace')}" if number else ""
+    boxes = [box.decode(errors="replace") for box in boxes_of(parcel, case.view.facts) if box]
+    numbered = f", number{'s' if len(boxes) > 1 else ''} {' and '.join(boxes)}" if boxes else ""
     final_at = f"is final when {_awaited(awaited)} ({_source(parcel, rules)})"
     return (
         f"Parcel {unpack_id(record.parcel_id)}{numbered}: {option} {final_at}. "

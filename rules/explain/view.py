@@ -56,14 +56,16 @@ class ParentOrder(NamedTuple):
 class TrackedNumber(NamedTuple):
     """A tracking number of the order's parcels, and the reports kept with it.
 
-    `claims`: how many orders ever named it. `reports` are those that may be of this order, decisive
-    or not. `ambiguous`: some could be of several orders.
+    `claims`: how many of the merchant's orders ever named it, `named_at` when this one first did,
+    if it did. `reports` are those that may be of this order, decisive or not. `ambiguous`: some
+    could be of several members' orders.
     """
 
     number: bytes
     claims: int
     ambiguous: bool
     reports: tuple[CarrierReport, ...]
+    named_at: Micros | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,7 @@ class OrderView:
 
     `settings` are those the order is bound to, `newest` the merchant's newest. `installs` are the
     merchant's application events; `parent` is set for a split child. `awaiting`: reports that name
-    the order's id without a merchant, and wait because several merchants have such an order, or for
-    the next recheck.
+    the order's id without a merchant, and wait for the next recheck.
     """
 
     now: Micros

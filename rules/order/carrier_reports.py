@@ -4,17 +4,20 @@ Reports fold by (time of the event, rank of the meaning), never by arrival, so t
 any number of repeats of the same reports give the same voice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from rules.order.facts import CarrierReport, OrderFacts, Parcel
+from rules.order.facts import CarrierReport, OrderFacts, OrderRecord, Parcel
+from rules.order.numbers import numbers_in_field, parts_of, whole_of
 from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, Micros
 
 REACH: Micros = 180 * DAY
-"""How far a report may lie from its order's creation: carriers use their numbers again (rules.md
-6).
+"""How far a report may lie from the first record that named its number: carriers use their numbers
+again (rules.md 6).
 """
+IMPORTED = "import"
+"""`created_by` of orders that were entered after the fact."""
 
 GOING_BACK = frozenset({Meaning.RETURNING, Meaning.RETURNED, Meaning.LOST})
 OUT_OF_THE_COUNT = frozenset({Meaning.RETURNED, Meaning.LOST})
@@ -143,10 +146,10 @@ _ON_RETURN_LEG = {
 }
 
 
-def number_of(parcel: Parcel, facts: OrderFacts) -> bytes:
-    """The parcel's tracking number: its own, else the order's, else empty.
+def field_of_parcel(parcel: Parcel, facts: OrderFacts) -> bytes:
+    """The parcel's tracking field (rules/order/numbers.py): its own, else the order's, else empty.
 
-    The order's number counts if it names this parcel, or if there is no other parcel.
+    The order's counts if it names this parcel, or if there is no other parcel.
     """
     if parcel.record.tracking:
         return parcel.record.tracking
@@ -161,44 +164,93 @@ def number_of(parcel: Parcel, facts: OrderFacts) -> bytes:
 
 
 def numbers_of(facts: OrderFacts) -> frozenset[bytes]:
-    """The tracking numbers that the order's parcels have now.
+    """The tracking numbers under which reports may mean the order's parcels now.
 
-    While no parcel is known, the one that the order names.
+    While no parcel is known, those that the order names.
     """
     if facts.parcels:
-        return frozenset(number for parcel in facts.parcels if (number := number_of(parcel, facts)))
-    tracking = facts.record.tracking if facts.record is not None else None
-    return frozenset({tracking}) if tracking else frozenset()
+        fields = {field_of_parcel(parcel, facts) for parcel in facts.parcels}
+    else:
+        fields = {facts.record.tracking or b"" if facts.record is not None else b""}
+    return frozenset([number for field in fields for number in numbers_in_field(field)])
 
 
-def within_reach(created_at: Micros | None, at: Micros) -> bool:
-    """Whether a report is near enough to the order's creation to mean it by its number.
+def boxes_of(parcel: Parcel, facts: OrderFacts) -> tuple[bytes, ...]:
+    """The numbers of the boxes that the parcel travels in: one, or each in its field (rules.md 6).
 
-    One not known yet may be.
+    A report of the whole field makes it one number. A parcel without a number is one box, b"".
     """
-    return created_at is None or abs(at - created_at) <= REACH
+    field = field_of_parcel(parcel, facts)
+    boxes = parts_of(field)
+    if boxes != (whole := whole_of(field),) and any(
+        report.number == whole and is_meant(facts.record, report)
+        for report in facts.reports
+        if whole
+    ):
+        return (whole,)
+    return boxes
 
 
-def reports_of(parcel: Parcel, facts: OrderFacts) -> tuple[CarrierReport, ...]:
-    """The reports that the parcel takes (rules.md 6).
+def is_meant(record: OrderRecord | None, report: CarrierReport) -> bool:
+    """Whether the report can mean an order of this record: one younger than it cannot (D18).
 
-    Those of its number, within 180 days of the order, and those that name the order. A report that
-    names the order and a number is of the parcel of that number, however old; if no parcel has it,
-    or it has no number, it is of the order's only parcel, and of none when there are several.
+    Imported orders are created after the fact, and a report that names its order means it.
+    """
+    return report.named or not is_younger(record, report.at)
+
+
+def is_younger(record: OrderRecord | None, at: Micros) -> bool:
+    """Whether the order was created after this; one not known yet may be older."""
+    return record is not None and record.created_at > at and record.created_by != IMPORTED
+
+
+def within_reach(named_at: Micros, at: Micros) -> bool:
+    """Whether a report is near enough to the first record that named its number to mean it."""
+    return abs(at - named_at) <= REACH
+
+
+def reports_of(
+    parcel: Parcel, facts: OrderFacts, number: bytes | None = None
+) -> tuple[CarrierReport, ...]:
+    """The reports that the parcel takes, or those of one of its boxes (rules.md 6).
+
+    Those of its number, unless the order is younger, and those that name the order. A report that
+    names the order and a number is of the box of that number, however old; if none has it, or it
+    has no number, it is of the order's only parcel, and of none when there are several.
     """
     if not facts.reports:
         return ()
-    number, alone = number_of(parcel, facts), len(facts.parcels) == 1
-    created = facts.record.created_at if facts.record is not None else None
-    return tuple([r for r in facts.reports if _is_taken(r, number, created, alone=alone)])
+    boxes = boxes_of(parcel, facts)
+    wanted = boxes if number is None else (number,)
+    alone = len(facts.parcels) == 1
+    return tuple(
+        [
+            r
+            for r in facts.reports
+            if (r.number and r.number in wanted and is_meant(facts.record, r))
+            or (alone and _is_of_all(r, boxes))
+        ]
+    )
 
 
-def _is_taken(report: CarrierReport, number: bytes, created: Micros | None, *, alone: bool) -> bool:
-    if alone and (report.named or not report.number):
-        return True
-    if not report.number or report.number != number:
-        return False
-    return report.named or within_reach(created, report.at)
+def _is_of_all(report: CarrierReport, boxes: Collection[bytes]) -> bool:
+    """Whether a report of an order with one parcel names none of its boxes: it is of all."""
+    return not report.number or (report.named and report.number not in boxes)
+
+
+def dispensable(meanings: Sequence[Meaning]) -> int:
+    """Which of too many reports, sorted by (time, meaning), to drop (rules.md 6).
+
+    The oldest that decides nothing so far, else the newest within a run that says the same:
+    both ends of a run decide, since when and up to when. Else the oldest.
+    """
+    for i, meaning in enumerate(meanings):
+        if not meaning.decisive:
+            return i
+    for i in range(len(meanings) - 2, 0, -1):
+        if meanings[i - 1] is meanings[i] is meanings[i + 1]:
+            return i
+    return 0
 
 
 def ambiguous_reports(facts: OrderFacts) -> tuple[CarrierReport, ...]:
@@ -208,5 +260,5 @@ def ambiguous_reports(facts: OrderFacts) -> tuple[CarrierReport, ...]:
     """
     if len(facts.parcels) < 2 or not facts.reports:  # noqa: PLR2004 - several
         return ()
-    known = numbers_of(facts)
+    known = frozenset([box for parcel in facts.parcels for box in boxes_of(parcel, facts)])
     return tuple([r for r in facts.reports if (r.named or not r.number) and r.number not in known])

@@ -9,7 +9,14 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from rules.order.carrier_reports import GoneWord, Voice, carrier_voice, final_of_both, reports_of
+from rules.order.carrier_reports import (
+    GoneWord,
+    Voice,
+    boxes_of,
+    carrier_voice,
+    final_of_both,
+    reports_of,
+)
 from rules.order.facts import DeliveryKey, OrderFacts, Parcel
 from rules.order.options import final_status_of
 from rules.order.trail import (
@@ -146,16 +153,26 @@ class Standing(NamedTuple):
 
 
 def standing_of(
-    parcel: Parcel, facts: OrderFacts, overrides: Mapping[str, FinalStatus]
+    parcel: Parcel,
+    facts: OrderFacts,
+    overrides: Mapping[str, FinalStatus],
+    number: bytes | None = None,
 ) -> Standing:
-    """Both voices on one of the order's parcels."""
-    carrier = carrier_voice(reports_of(parcel, facts), awaited_status(parcel, overrides))
+    """Both voices on one of the order's parcels, or on one of its boxes."""
+    carrier = carrier_voice(reports_of(parcel, facts, number), awaited_status(parcel, overrides))
     return Standing(upstream_voice(parcel, overrides), carrier)
 
 
 def standings(facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> list[Standing]:
-    """Both voices on each parcel, in the order of `facts.parcels`."""
-    return [standing_of(parcel, facts, overrides) for parcel in facts.parcels]
+    """Both voices on each box of each parcel, in the order of `facts.parcels`.
+
+    Several numbers in one field are parcels as in rules.md 2.5.
+    """
+    return [
+        standing_of(parcel, facts, overrides, number)
+        for parcel in facts.parcels
+        for number in boxes_of(parcel, facts)
+    ]
 
 
 def upstream_voice(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Voice:

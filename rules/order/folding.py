@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
+from rules.order.carrier_reports import dispensable
 from rules.order.facts import (
     CarrierReport,
     OrderFacts,
@@ -183,8 +184,7 @@ def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
     """Folds a carrier's report that was matched to the order (rules.md 6).
 
     Kept are all that decide something and all of unknown meaning; of the others, which are only
-    shown, each number's newest. Of too many, the decisive ones and then the newest are kept, so
-    that it never matters which came first.
+    shown, each number's newest. Of too many that say the same, both ends are kept.
     """
     kept = facts.reports
     place = bisect_left(kept, report)
@@ -199,7 +199,7 @@ def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
             return APPLIED
     folded = (*kept[:place], report, *kept[place:])
     if len(folded) > MOST_REPORTS:
-        least = min(range(len(folded)), key=lambda i: (folded[i].meaning.decisive, folded[i]))
+        least = dispensable([each.meaning for each in folded])
         if least == place:
             return TOO_MANY
         folded = (*folded[:least], *folded[least + 1 :])

@@ -1,6 +1,7 @@
 """Upstream's resources as the records that facts are folded from (rules.md 1, 2.3, 7)."""
 
 import hashlib
+import re
 import unicodedata
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import orjson
 
 from rules.order.facts import DeliveryKey, OrderRecord, ParcelRecord, ReturnOrder
+from rules.order.numbers import LONGEST_NUMBER, field_of
 from rules.order.trail import Version
 from schemas.ids import EPOCH, Micros
 from schemas.packing import pack_id
@@ -30,13 +32,14 @@ COARSE_TICK = 1_000_000
 """A `ts` of whole milliseconds may repeat; finer ones come from a nanosecond clock and are unique
 by themselves.
 """
-LONGEST_NUMBER = 64
-"""Bytes of a tracking number. Carriers' own have up to 35; what is longer is no number."""
 _DROPPED = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
 """Unicode's categories of blanks, what is not seen, and dashes. The minus sign, a symbol there, is
 dropped too.
 """
 _MINUS = "\N{MINUS SIGN}"
+_ADDRESS = re.compile(r"(?:\w+://|www\.)[^\s,;、]+", re.IGNORECASE)
+_BETWEEN_TOKENS = re.compile(r"[/?=&#:]+")
+_BETWEEN_NUMBERS = re.compile(r"[\s/,;、]+")
 
 
 def version_of(
@@ -175,19 +178,62 @@ def own_micros(
 def normalised(number: str) -> bytes:
     """A tracking number as it is compared (rules.md 6).
 
-    Without blanks and hyphens, in capitals, full width made plain. Empty when nothing remains, or
-    more than any carrier's number has.
+    Without blanks and hyphens and without punctuation at its ends, in capitals, full width made
+    plain; of a tracking page's address the last token. Empty when nothing remains, or more than any
+    carrier's number has.
     """
     plain = number.isascii()
     if not plain:
         number = unicodedata.normalize("NFKC", number)
     if not number.isalnum():
         number = "".join(
-            [c for c in number if unicodedata.category(c) not in _DROPPED and c != _MINUS]
+            [
+                c
+                for c in _without_addresses(number)
+                if unicodedata.category(c) not in _DROPPED and c != _MINUS
+            ]
         )
+        number = _trimmed(number)
     capitals = number.upper()
     packed = (capitals if plain else unicodedata.normalize("NFKC", capitals)).encode()
     return packed if len(packed) <= LONGEST_NUMBER else b""
+
+
+def numbers_in(text: str) -> bytes | None:
+    """What a field says for a tracking number: the whole of it, and each number in it (rules.md 6).
+
+    As it is kept (rules/order/numbers.py); None when it is none.
+    """
+    whole = normalised(text)
+    if text.isalnum():
+        return whole or None
+    parted = _without_addresses(unicodedata.normalize("NFKC", text))
+    tokens = [part for part in _BETWEEN_NUMBERS.split(parted) if any(c.isdigit() for c in part)]
+    return field_of(whole, [number for token in tokens if (number := normalised(token))])
+
+
+def _without_addresses(text: str) -> str:
+    """The text with the last token in place of each tracking page's address."""
+    if "://" not in text and "www." not in text.lower():
+        return text
+    return _ADDRESS.sub(lambda address: _last_token(address[0]), text)
+
+
+def _last_token(address: str) -> str:
+    """The last token of an address that may be a number, else its last one."""
+    tokens = [token for token in _BETWEEN_TOKENS.split(address) if _trimmed(token)]
+    numbers = [token for token in tokens if any(c.isdigit() for c in token)]
+    return (numbers or tokens or [""])[-1]
+
+
+def _trimmed(text: str) -> str:
+    """The text without what is neither letter nor digit at its ends."""
+    start, end = 0, len(text)
+    while start < end and not text[start].isalnum():
+        start += 1
+    while end > start and not text[end - 1].isalnum():
+        end -= 1
+    return text[start:end]
 
 
 def _number(number: object) -> bytes | None:
@@ -196,7 +242,7 @@ def _number(number: object) -> bytes | None:
     None when it is none.
     """
     if isinstance(number, str):
-        return normalised(number) or None
+        return numbers_in(number)
     return normalised(str(number)) or None if type(number) is int else None
 
 

@@ -23,7 +23,7 @@ from schemas.answers.operations import (
     WorkerAddress,
 )
 from schemas.answers.orders import ExplainAnswer, UpstreamComparison
-from schemas.answers.parked import ParkedAnswer, ParkedListAnswer
+from schemas.answers.parked import ParkedAnswer, ParkedListAnswer, ParkedRecordsAnswer
 from schemas.answers.settings import SettingsAnswer, SettingsLogEntry, SettingsResult
 from schemas.answers.streams import (
     AdoptedPartition,
@@ -45,6 +45,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "carriers-log": (CarrierCodeChange, True),
     "carriers-parked": (ParkedAnswer, False),
     "carriers-parked-ambiguous": (ParkedListAnswer, False),
+    "carriers-parked-records": (ParkedRecordsAnswer, False),
     "carriers-reset": (CodeChangeResult, False),
     "carriers-set": (CodeChangeResult, False),
     "carriers-show": (CarrierCodeAnswer, True),

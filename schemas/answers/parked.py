@@ -20,14 +20,15 @@ class ParkedReports(AnswerModel):
 class ParkedAnswer(AnswerModel):
     """Reports without an order, by reason.
 
-    `unmatched`: no order names their number. `ambiguous`: they fit several orders.
-    `awaiting_order`: they name an order that is not known, or known of several merchants. `purged`:
-    reports forgotten after 180 days, by kind.
+    `unmatched`: no order names their number. `ambiguous`: they fit several members' orders.
+    `awaiting_order`: they name an order that is not known. `reasons`: how many records are parked,
+    for each reason. `purged`: reports forgotten after 180 days, by kind.
     """
 
     unmatched: ParkedNumbers
     ambiguous: ParkedNumbers
     awaiting_order: ParkedReports
+    reasons: dict[str, int]
     purged: dict[str, int]
 
 
@@ -65,16 +66,39 @@ class AmbiguousNumberAnswer(AnswerModel):
 
 
 class AwaitedOrderAnswer(AnswerModel):
-    """An order id that reports name without a merchant, and the merchants with such an order."""
+    """An order id that reports name without a merchant, and that no order has."""
 
     order_id: str
     since: Instant
     reports: int
-    merchants: tuple[str, ...]
+
+
+class ParkedRecordAnswer(AnswerModel):
+    """A record that is parked, by its coordinates.
+
+    `merchant_id` is the merchant that it names, if any. `reason`: see ParkedAnswer; `out_of_reach`:
+    the order is younger than the report, or 180 days lie between them. `waits_for`: its tracking
+    number, or the order id that it names.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    merchant_id: str | None
+    reason: str
+    waits_for: str
+    occurred_at: Instant
+    since: Instant
+
+
+class ParkedRecordsAnswer(ParkedAnswer):
+    """The counts, and the parked records themselves (`--records`)."""
+
+    records: tuple[ParkedRecordAnswer, ...]
 
 
 class ParkedListAnswer(ParkedAnswer):
-    """The counts, and the ambiguous numbers and order ids themselves (`--ambiguous`)."""
+    """The counts, and the ambiguous numbers and awaited order ids themselves (`--ambiguous`)."""
 
     numbers: tuple[AmbiguousNumberAnswer, ...]
     orders: tuple[AwaitedOrderAnswer, ...]

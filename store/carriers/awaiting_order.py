@@ -1,9 +1,10 @@
-"""Parked reports that name an order but no merchant: no order has that id, or several.
+"""Reports that name an order but no merchant: they count for every merchant's order of that id.
 
-See rules.md 6.
+See rules.md 6. They are kept for 180 days, since another merchant's order may come later (D18), and
+are parked while no merchant has such an order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from struct import Struct
 from typing import Final
 
@@ -22,7 +23,7 @@ from store.postgres.session import Cursor
 Waiting = tuple[bytes, bytes]
 """Order id and packed report."""
 _REPORT = Struct(">qBiiB")
-_WAITING: Final = Columns(tables.awaiting_order, "order_id", "report")
+_WAITING: Final = Columns(tables.awaiting_order, "order_id", "report", "taken")
 _SQL: Final = queries("carriers/awaiting_order", report=_WAITING)
 
 ORDER_KEY_PREFIX = b"\x00"
@@ -66,9 +67,12 @@ def owners(cursor: Cursor, order_ids: Sequence[bytes]) -> dict[bytes, set[OrderK
     return keys
 
 
-def park(cursor: Cursor, waiting: Iterable[Waiting], now: Micros) -> set[Waiting]:
-    """Keeps reports; those that were not kept before."""
-    cursor.execute(_SQL["park"], [now, *_WAITING.arrays(sorted(set(waiting)))], binary=True)
+def park(
+    cursor: Cursor, waiting: Iterable[Waiting], owned: Collection[bytes], now: Micros
+) -> set[Waiting]:
+    """Keeps reports; those that were not kept before. `owned` are the ids that some order has."""
+    rows = [(order_id, report, order_id in owned) for order_id, report in sorted(set(waiting))]
+    cursor.execute(_SQL["park"], [now, *_WAITING.arrays(rows)], binary=True)
     return set(cursor.fetchall())
 
 
@@ -90,15 +94,17 @@ def lock(cursor: Cursor, order_ids: Sequence[bytes]) -> list[Waiting]:
     return cursor.fetchall()
 
 
-def taken(cursor: Cursor, waiting: Sequence[Waiting]) -> None:
-    """Takes out what has found its order."""
-    if waiting:
-        cursor.execute(_SQL["taken"], _WAITING.arrays(waiting))
+def taken(cursor: Cursor, order_ids: Sequence[bytes]) -> None:
+    """Notes that what waits for these ids is parked no more."""
+    if order_ids:
+        cursor.execute(_SQL["taken"], [byteas(order_ids)])
 
 
 def purge(cursor: Cursor, now: Micros, limit: int) -> list[Waiting]:
-    """Forgets reports that have waited for 180 days."""
+    """Forgets reports after 180 days; those that had no order by then."""
     cursor.execute(_SQL["purge"], [now - KEPT, limit], binary=True)
-    gone = cursor.fetchall()
+    gone = [
+        (order_id, report) for order_id, report, was_taken in cursor.fetchall() if not was_taken
+    ]
     count_purged(cursor, "awaiting_order", len(gone))
     return gone

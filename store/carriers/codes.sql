@@ -17,10 +17,10 @@ VALUES ($1, $2, $3, $4, $5, points_now(), $6) RETURNING version, applied_us;
 -- name: recheck
 -- Kinds 1 (an order) and 5 (a tracking number) of the queue: what carried the code while nobody knew it.
 WITH gone AS (
-  DELETE FROM unknown_report WHERE carrier = $1 AND service = $2 AND code = $3 RETURNING merchant_no, key
+  DELETE FROM unknown_report WHERE carrier = $1 AND service = $2 AND code = $3 RETURNING kind, merchant_no, key
 )
 INSERT INTO recheck (kind, merchant_no, key)
-SELECT CASE WHEN merchant_no = 0 THEN 5 ELSE 1 END, merchant_no, key FROM gone ORDER BY 1, 2, 3
+SELECT kind, merchant_no, key FROM gone ORDER BY 1, 2, 3
 ON CONFLICT DO NOTHING;
 
 -- name: forget
@@ -32,8 +32,9 @@ SELECT version, carrier, service, code, meaning, note, applied_us, applied_by,
 FROM carrier_code ORDER BY version;
 
 -- name: unknown
-SELECT carrier, service, code, shown, reports, first_us, last_us
-FROM unknown_code ORDER BY last_us DESC, reports DESC, carrier, service, code;
+SELECT carrier, service, code, (array_agg(shown ORDER BY last_us DESC, merchant_no))[1],
+       sum(reports)::bigint, min(first_us), max(last_us)
+FROM unknown_code GROUP BY carrier, service, code ORDER BY max(last_us) DESC, sum(reports) DESC, carrier, service, code;
 
 -- name: has_come
 SELECT EXISTS (SELECT FROM unknown_code WHERE carrier = $1 AND service = $2);

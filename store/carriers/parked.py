@@ -2,14 +2,23 @@
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import BigInteger, bindparam, cast, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    bindparam,
+    cast,
+    distinct,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 
 from rules.order.carrier_reports import numbers_of
 from rules.order.facts import CarrierReport
 from schemas.ids import Micros
 from schemas.packing import unpack_id
 from store.carriers import awaiting_order, tracking
-from store.carriers.tracking import TrackingRow
+from store.carriers.tracking import ANY_MERCHANT, TrackingRow
 from store.orders.orders import KEY, ROW, OrderKey, OrderRow, read_rows
 from store.postgres import tables
 from store.postgres.interning import InternedStrings
@@ -25,30 +34,60 @@ _unknown, _purged = tables.unknown_code.c, tables.purged_report.c
 
 _SQL: Final = queries("carriers/parked", row=ROW, key=KEY)
 # As the partial indexes of `tracking` have it, so that both are found without reading the rest.
-_is_unmatched = _tracking.claims.is_(None)
+_is_unmatched = _tracking.claims.is_(None) & (
+    _tracking.flags.op("&")(literal_column("4")) == literal_column("0")
+)
 _is_ambiguous = _tracking.flags.op("&")(literal_column("1")) == literal_column("1")
 _PARKED = select(
     select(func.count()).where(_is_unmatched).scalar_subquery(),
     select(func.min(_tracking.first_us)).where(_is_unmatched).scalar_subquery(),
     select(func.count()).where(_is_ambiguous).scalar_subquery(),
     select(func.min(_tracking.first_us)).where(_is_ambiguous).scalar_subquery(),
-    select(func.count()).select_from(tables.awaiting_order).scalar_subquery(),
-    select(func.min(_awaiting.first_us)).scalar_subquery(),
+    select(func.count()).where(~_awaiting.taken).scalar_subquery(),
+    select(func.min(_awaiting.first_us)).where(~_awaiting.taken).scalar_subquery(),
+)
+_records = tables.parked_record.c
+_REASONS = (
+    select(_records.reason, func.count(), func.min(_records.first_us))
+    .group_by(_records.reason)
+    .order_by(_records.reason)
+)
+_RECORDS = (
+    select(
+        _records.topic,
+        _records.partition,
+        _records.offset,
+        tables.merchant.c.merchant_id,
+        _records.reason,
+        _records.key,
+        _records.occurred_us,
+        _records.first_us,
+    )
+    .join_from(
+        tables.parked_record,
+        tables.merchant,
+        tables.merchant.c.merchant_no == _records.merchant_no,
+        isouter=True,
+    )
+    .order_by(_records.first_us, _records.topic, _records.partition, _records.offset)
+    .limit(bindparam("limit"))
 )
 _PURGED = select(_purged.kind, _purged.reports).order_by(_purged.kind)
 # sum() of a bigint is numeric, which Python would read as a decimal.
 _UNKNOWN_CODES = select(
-    func.count(), cast(func.coalesce(func.sum(_unknown.reports), 0), BigInteger)
+    func.count(distinct(tuple_(_unknown.carrier, _unknown.service, _unknown.code))),
+    cast(func.coalesce(func.sum(_unknown.reports), 0), BigInteger),
 ).select_from(tables.unknown_code)
 _AMBIGUOUS = (
-    select(_tracking.number, _tracking.first_us)
+    select(_tracking.number, _tracking.merchant_no, _tracking.first_us)
     .where(_is_ambiguous)
-    .order_by(_tracking.first_us, _tracking.number)
+    .order_by(_tracking.first_us, _tracking.number, _tracking.merchant_no)
     .limit(bindparam("limit"))
 )
 _oldest = func.min(_awaiting.first_us)
 _AWAITED = (
     select(_awaiting.order_id, func.count(), _oldest)
+    .where(~_awaiting.taken)
     .group_by(_awaiting.order_id)
     .order_by(_oldest, _awaiting.order_id)
     .limit(bindparam("limit"))
@@ -58,9 +97,9 @@ _AWAITED = (
 class Parked(NamedTuple):
     """Carriers' reports without an order (rules.md 6): how many, and since when the oldest waits.
 
-    The instant is None where there are none. `unmatched`: tracking numbers that no order names.
-    `ambiguous`: numbers with reports that fit several orders. `awaiting`: reports that name an
-    order themselves, which is not known, or known of several merchants.
+    The instant is None where there are none. `unmatched`: tracking numbers that no order of the
+    merchant names, or of any merchant. `ambiguous`: numbers with reports that fit several members'
+    orders. `awaiting`: reports that name an order themselves, which is not known.
     """
 
     unmatched: int
@@ -100,27 +139,77 @@ class AmbiguousNumber(NamedTuple):
 
 
 class AwaitedOrder(NamedTuple):
-    """An order id that reports name without a merchant.
-
-    `merchants` have such an order: none, or several.
-    """
+    """An order id that reports name without a merchant, and that no merchant's order has."""
 
     order_id: str
     since: Micros
     reports: int
-    merchants: list[str]
+
+
+class ParkedReason(NamedTuple):
+    """Records that are parked for one reason (store/streams/parked_records.py)."""
+
+    reason: str
+    records: int
+    since: Micros
+
+
+class ParkedRecord(NamedTuple):
+    """One record that is parked: its coordinates, the merchant that it names, and why.
+
+    `waits_for` is the tracking number, or the order id, that has to be settled.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    merchant_id: str | None
+    reason: str
+    waits_for: str
+    occurred_at: Micros
+    since: Micros
+
+
+def reasons(connection: Database) -> list[ParkedReason]:
+    """How many records are parked, by reason, and since when the oldest is."""
+    return [ParkedReason(*row) for row in rows(raw(connection), _REASONS)]
+
+
+def records(connection: Database, limit: int) -> list[ParkedRecord]:
+    """The records that are parked, those that wait longest first."""
+    return [
+        ParkedRecord(
+            topic, partition, offset, merchant_id, reason, _waits_for(key), occurred_at, since
+        )
+        for topic, partition, offset, merchant_id, reason, key, occurred_at, since in rows(
+            raw(connection), _RECORDS, limit=limit
+        )
+    ]
+
+
+def _waits_for(key: bytes) -> str:
+    prefix = awaiting_order.ORDER_KEY_PREFIX
+    if key.startswith(prefix):
+        return unpack_id(key[len(prefix) :])
+    return key.decode(errors="replace")
 
 
 def ambiguous(connection: Database, limit: int) -> list[AmbiguousNumber]:
     """Numbers with ambiguous reports, those that wait longest first."""
     strings, ids = InternedStrings(connection), Merchants(connection)
     with snapshot(connection) as cursor:
-        numbers = rows(cursor, _AMBIGUOUS, limit=limit)
-        tracked = tracking.read(cursor, sorted(number for number, _ in numbers))
-        keys = sorted({key for row in tracked.values() for key in row.claims})
+        numbers = {
+            (number, no): since for number, no, since in rows(cursor, _AMBIGUOUS, limit=limit)
+        }
+        lone = {(number, ANY_MERCHANT) for number, _ in numbers}
+        tracked = tracking.read(cursor, sorted(lone | numbers.keys()))
+        keys = sorted({key for row in tracked.values() for key in row.order_keys})
         orders = _orders(cursor, keys, strings)
         return [
-            _ambiguous(tracked[number], since, orders, ids, strings) for number, since in numbers
+            _ambiguous(
+                tracked[key], tracked.get((key[0], ANY_MERCHANT)), since, orders, ids, strings
+            )
+            for key, since in numbers.items()
         ]
 
 
@@ -135,13 +224,14 @@ def _orders(
 
 def _ambiguous(
     row: TrackingRow,
+    lone: TrackingRow | None,
     since: Micros,
     orders: dict[OrderKey, OrderRow],
     ids: Merchants,
     strings: InternedStrings,
 ) -> AmbiguousNumber:
-    claimants = [_claimant(orders[key], row.number, ids) for key in row.claims if key in orders]
-    stored = tracking.unpack_reports(row.reports.items(), strings)
+    claimants = [_claimant(orders[key], row.number, ids) for key in row.order_keys if key in orders]
+    stored = tracking.reports_for(row, lone, strings)
     reports = sorted(as_fact(report, row.number) for report in stored)
     return AmbiguousNumber(
         row.number, since, bool(row.flags & tracking.CROWDED), claimants, reports
@@ -161,19 +251,9 @@ def _claimant(order: OrderRow, number: bytes, ids: Merchants) -> Claimant:
 
 def awaited(connection: Database, limit: int) -> list[AwaitedOrder]:
     """Order ids that reports name without a merchant, those that wait longest first."""
-    ids = Merchants(connection)
-    with snapshot(connection) as cursor:
-        waiting = rows(cursor, _AWAITED, limit=limit)
-        order_ids = [order_id for order_id, _, _ in waiting]
-        owners = awaiting_order.owners(cursor, order_ids) if order_ids else {}
     return [
-        AwaitedOrder(
-            unpack_id(order_id),
-            since,
-            reports,
-            sorted(ids.merchant_id(number) for number, _ in owners[order_id]),
-        )
-        for order_id, reports, since in waiting
+        AwaitedOrder(unpack_id(order_id), since, reports)
+        for order_id, reports, since in rows(raw(connection), _AWAITED, limit=limit)
     ]
 
 

@@ -1,8 +1,14 @@
 """Tracking numbers: which orders ever named one, and what carriers reported for it (rules.md 6).
 
+Merchants are apart (D18): a number has a row for each merchant whose orders name it or whom a
+report of it names. Reports that name no merchant lie once in the row of ANY_MERCHANT, and are read
+for each merchant whose orders named the number.
+
 A row is locked before the orders that it concerns, so that a report and the order that names its
-number always see each other, whichever comes first. Claims are only ever added: which of them count
-now is the orders' own say.
+number always see each other, whichever comes first. One pair has no row in common: an order that
+names a number, and the first report of it that names no merchant. Whoever makes a row of
+ANY_MERCHANT therefore asks for a recheck, which comes when all that ran at the same time is over
+(ADR 11). Claims are only ever added: which of them count now is the orders' own say.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +16,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
+from rules.order.carrier_reports import dispensable
 from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, Micros
 from store.orders.codec import MEANINGS
@@ -21,24 +28,31 @@ from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
+ANY_MERCHANT = 0
+"""The merchant's number of reports that name none."""
 KEPT: Micros = 180 * DAY
 """How long reports wait for an order (rules.md 6)."""
 MOST_REPORTS = 500
-"""Of one number: as many as of one order (rules/order/folding.py)."""
+"""Of one row: as many as of one order (rules/order/folding.py)."""
 MOST_CLAIMS = 50
-"""A number that more orders named is none (000000000000, or a shop's own word): it is never joined
-to any of them.
+"""A number that more orders of one merchant named is none (000000000000, or a shop's own word): it
+is never joined to any of them.
 """
-AMBIGUOUS, CROWDED = 1, 2
-"""Bits of `tracking.flags`: some report could be of several orders; more than MOST_CLAIMS orders
-named it.
+MOST_MERCHANTS = 20
+"""So many merchants are read with a number; for more, the recheck queue takes one after another."""
+AMBIGUOUS, CROWDED, TAKEN = 1, 2, 4
+"""Bits of `tracking.flags`: some report could be of several members' orders; more than MOST_CLAIMS
+orders named it; of a row of ANY_MERCHANT, orders of some merchant named it.
 """
 
-_ROW: Final = Columns(tables.tracking, "number", "flags", "claims", "reports")
-_KEPT: Final = Columns(tables.tracking, "number", "reports", "first_us")
-_SQL: Final = queries("carriers/tracking", row=_ROW, kept=_KEPT)
-_CLAIM = Struct(">iH")
-_ENTRY = Struct(">qiiiB")
+NumberKey = tuple[bytes, int]
+"""(number, merchant's number, or ANY_MERCHANT): the primary key, and the order of locking."""
+_ROW: Final = Columns(tables.tracking, "number", "merchant_no", "flags", "claims", "reports")
+_KEY: Final = Columns(tables.tracking, "number", "merchant_no")
+_KEPT: Final = Columns(tables.tracking, "number", "merchant_no", "reports", "first_us")
+_SQL: Final = queries("carriers/tracking", row=_ROW, key=_KEY, kept=_KEPT)
+_CLAIM = Struct(">qH")
+_ENTRY = Struct(">qiiB")
 _WIDTH = _ENTRY.size + 1
 
 
@@ -47,10 +61,9 @@ class NewNumberRace(Exception):
 
 
 class StoredReport(NamedTuple):
-    """A report as its number keeps it; `merchant_no` is 0 when it named none."""
+    """A report as its number keeps it."""
 
     at: Micros
-    merchant_no: int
     service: str
     code: str
     return_leg: bool
@@ -59,22 +72,38 @@ class StoredReport(NamedTuple):
 
 @dataclass(slots=True)
 class TrackingRow:
-    """A tracking number, locked.
+    """A tracking number of a merchant.
 
+    `claims` are the orders that ever named it, each with the time of the first record that did.
     `packed` are its reports as they are stored: what identifies each, and its meaning.
     """
 
     number: bytes
+    merchant_no: int
     flags: int = 0
-    claims: list[OrderKey] = field(default_factory=list)
+    claims: dict[bytes, Micros] = field(default_factory=dict)
     packed: bytes = b""
     new: bool = False
     changed: bool = False
 
     @property
+    def key(self) -> NumberKey:
+        """The row's primary key."""
+        return self.number, self.merchant_no
+
+    @property
+    def order_keys(self) -> list[OrderKey]:
+        """The orders that named it."""
+        return [(self.merchant_no, order_id) for order_id in self.claims]
+
+    @property
     def reports(self) -> dict[bytes, int]:
         """The meaning of each report by what else is known of it, packed."""
         return _reports_of(self.packed)
+
+    def times(self) -> set[Micros]:
+        """When the events of its reports were."""
+        return {_at(report) for report in self.reports}
 
     def replace(self, reports: Mapping[bytes, int]) -> None:
         """Lets these be the reports."""
@@ -93,27 +122,40 @@ class TrackingRow:
         """Whether only the slow path can tell whose its reports are."""
         return len(self.claims) > 1 and not self.flags & CROWDED
 
-    def claim(self, key: OrderKey) -> bool:
-        """Notes that the order named the number.
+    @property
+    def only_claim(self) -> tuple[bytes, Micros] | None:
+        """The order that alone ever named it, and since when; None when there is none such."""
+        return next(iter(self.claims.items())) if len(self.claims) == 1 else None
 
-        False when that is known already, or matters no more.
+    def set_flag(self, flag: int, *, on: bool = True) -> None:
+        """Sets or clears a bit of `flags`."""
+        flags = self.flags | flag if on else self.flags & ~flag
+        if flags != self.flags:
+            self.flags, self.changed = flags, True
+
+    def claim(self, order_id: bytes, named_at: Micros) -> bool:
+        """Notes that the order named the number in a record of this time.
+
+        False when it is known to have named it as early, or it matters no more.
         """
-        if self.flags & CROWDED or key in self.claims:
+        known = self.claims.get(order_id)
+        if self.flags & CROWDED or (known is not None and known <= named_at):
             return False
-        self.claims.append(key)
+        self.claims[order_id] = named_at
         self.changed = True
         if len(self.claims) > MOST_CLAIMS:
             self.flags |= CROWDED
         return True
 
     def add(self, identity: bytes, meaning: Meaning) -> bool:
-        """Keeps a report; False when there are too many.
+        """Keeps a report; False when there are too many and others say as much.
 
-        Then the decisive ones and the newest are those that stay.
+        Which those are: rules.order.carrier_reports.dispensable.
         """
         if len(self.packed) >= MOST_REPORTS * _WIDTH:
             kept = self.reports | {identity: meaning}
-            least, _ = min(kept.items(), key=lambda entry: (MEANINGS[entry[1]].decisive, entry[0]))
+            by_time = sorted(kept.items(), key=lambda report: (report[0][:8], report[1], report[0]))
+            least, _ = by_time[dispensable([MEANINGS[meaning] for _, meaning in by_time])]
             if least == identity:
                 return False
             del kept[least]
@@ -125,8 +167,8 @@ class TrackingRow:
 
 
 identity = _ENTRY.pack
-"""What makes a report the same as another: when, the merchant's number, the strings' numbers of
-service and code, return leg.
+"""What makes a report the same as another of its row: when, the strings' numbers of service and
+code, return leg.
 
 Its meaning follows from these, so it is no part of it.
 """
@@ -137,10 +179,9 @@ def unpack_reports(
 ) -> Iterator[StoredReport]:
     """Reports of a row, as `TrackingRow.reports` has them."""
     for packed, meaning in reports:
-        at, merchant_no, service, code, leg = _ENTRY.unpack(packed)
+        at, service, code, leg = _ENTRY.unpack(packed)
         yield StoredReport(
             at,
-            merchant_no,
             strings.word(service) or "",
             strings.word(code) or "",
             bool(leg),
@@ -148,23 +189,31 @@ def unpack_reports(
         )
 
 
-def claims_of(packed: bytes | None) -> list[OrderKey]:
-    """Orders that named a number."""
-    claims, at = [], 0
+def reports_for(
+    row: TrackingRow, any_merchant: TrackingRow | None, strings: InternedStrings
+) -> list[StoredReport]:
+    """The reports that count for a merchant: its own, and those that name none; each once."""
+    packed = row.reports
+    if any_merchant is not None and any_merchant is not row:
+        packed = any_merchant.reports | packed
+    return list(unpack_reports(packed.items(), strings))
+
+
+def claims_of(packed: bytes | None) -> dict[bytes, Micros]:
+    """Orders that named a number, and since when."""
+    claims, at = {}, 0
     while packed is not None and at < len(packed):
-        merchant_no, length = _CLAIM.unpack_from(packed, at)
+        named_at, length = _CLAIM.unpack_from(packed, at)
         at += _CLAIM.size + length
-        claims.append((merchant_no, packed[at - length : at]))
+        claims[packed[at - length : at]] = named_at
     return claims
 
 
-def _claims_bytes(claims: Sequence[OrderKey]) -> bytes | None:
-    return (
-        b"".join(
-            [_CLAIM.pack(merchant_no, len(order_id)) + order_id for merchant_no, order_id in claims]
-        )
-        or None
-    )
+def _claims_bytes(claims: Mapping[bytes, Micros]) -> bytes | None:
+    packed = [
+        _CLAIM.pack(named_at, len(order_id)) + order_id for order_id, named_at in claims.items()
+    ]
+    return b"".join(packed) or None
 
 
 def _reports_of(packed: bytes) -> dict[bytes, int]:
@@ -183,36 +232,68 @@ def _at(report: bytes) -> Micros:
     return int(_ENTRY.unpack(report)[0])
 
 
-def read_claims(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
-    """The numbers that are known, with their claims and without their reports; not locked."""
-    cursor.execute(_SQL["claims"], [byteas(numbers)], binary=True)
+def read_claims(cursor: Cursor, keys: Sequence[NumberKey]) -> dict[NumberKey, TrackingRow]:
+    """Those that are known, and their numbers' rows of ANY_MERCHANT.
+
+    With their claims and without their reports; not locked.
+    """
+    cursor.execute(_SQL["claims"], _KEY.arrays(keys), binary=True)
+    return _claim_rows(cursor)
+
+
+def claimed_by(
+    cursor: Cursor, numbers: Sequence[bytes], most: int = MOST_MERCHANTS
+) -> dict[NumberKey, TrackingRow]:
+    """The rows of all merchants whose orders named these numbers, at most so many of each.
+
+    With their claims and without their reports; not locked. Complete only for who holds the
+    numbers' rows of ANY_MERCHANT.
+    """
+    cursor.execute(_SQL["claimed_by"], [byteas(numbers), most], binary=True)
+    return _claim_rows(cursor)
+
+
+def _claim_rows(cursor: Cursor) -> dict[NumberKey, TrackingRow]:
     return {
-        number: TrackingRow(number, flags, claims_of(claims))
-        for number, flags, claims in cursor.fetchall()
+        (number, merchant_no): TrackingRow(number, merchant_no, flags, claims_of(claims))
+        for number, merchant_no, flags, claims in cursor.fetchall()
     }
 
 
-def lock(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
-    """Locks the numbers that are known among these (sorted) and reads them whole."""
-    cursor.execute(_SQL["lock"], [byteas(numbers)], binary=True)
-    return {row[0]: _row(*row) for row in cursor.fetchall()}
+def ask_each(cursor: Cursor, number: bytes, at: Micros) -> None:
+    """Asks for a recheck of the number in each merchant whose orders named it."""
+    cursor.execute(_SQL["ask_each"], [number, at])
 
 
-def read(cursor: Cursor, numbers: Sequence[bytes]) -> dict[bytes, TrackingRow]:
+def lock(cursor: Cursor, keys: Sequence[NumberKey]) -> dict[NumberKey, TrackingRow]:
+    """Locks those that are known among these (sorted) and reads them whole."""
+    return _whole_rows(cursor, "lock", keys)
+
+
+def read(cursor: Cursor, keys: Sequence[NumberKey]) -> dict[NumberKey, TrackingRow]:
     """As `lock`, without locking: looking must not make intake wait."""
-    cursor.execute(_SQL["read"], [byteas(numbers)], binary=True)
-    return {row[0]: _row(*row) for row in cursor.fetchall()}
+    return _whole_rows(cursor, "read", keys)
 
 
-def _row(number: bytes, flags: int, claims: bytes | None, reports: bytes | None) -> TrackingRow:
-    return TrackingRow(number, flags, claims_of(claims), reports or b"")
+def _whole_rows(
+    cursor: Cursor, statement: str, keys: Sequence[NumberKey]
+) -> dict[NumberKey, TrackingRow]:
+    if not keys:
+        return {}
+    cursor.execute(_SQL[statement], _KEY.arrays(keys), binary=True)
+    return {
+        (number, merchant_no): TrackingRow(
+            number, merchant_no, flags, claims_of(claims), reports or b""
+        )
+        for number, merchant_no, flags, claims, reports in cursor.fetchall()
+    }
 
 
 def write(
     cursor: Cursor,
     rows: Iterable[TrackingRow],
     now: Micros,
-    claims: Mapping[bytes, OrderKey] | None = None,
+    claims: Mapping[NumberKey, tuple[bytes, Micros]] | None = None,
 ) -> None:
     """Writes those that changed, and new numbers known only by the claim of one order.
 
@@ -222,11 +303,11 @@ def write(
     new = [_columns(row) for row in changed if row.new]
     if claims:
         new += [
-            (number, 0, _CLAIM.pack(key[0], len(key[1])) + key[1], None)
-            for number, key in claims.items()
+            (*key, 0, _CLAIM.pack(named_at, len(order_id)) + order_id, None)
+            for key, (order_id, named_at) in claims.items()
         ]
     if new:
-        new.sort()
+        new.sort(key=_key_of)
         cursor.execute(_SQL["insert"], [now, *_ROW.arrays(new)])
         if cursor.rowcount != len(new):
             raise NewNumberRace
@@ -235,39 +316,39 @@ def write(
         cursor.execute(_SQL["update"], _ROW.arrays(old))
 
 
+def _key_of(row: tuple[Any, ...]) -> NumberKey:
+    return row[0], row[1]
+
+
 def _columns(row: TrackingRow) -> tuple[Any, ...]:
-    return row.number, row.flags, _claims_bytes(row.claims), row.packed or None
+    return row.number, row.merchant_no, row.flags, _claims_bytes(row.claims), row.packed or None
 
 
-def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[bytes, bytes, int]]:
+def purge(cursor: Cursor, now: Micros, limit: int) -> list[tuple[NumberKey, bytes, int]]:
     """Forgets reports of numbers that no order has named for 180 days.
 
-    Returns (number, packed report, meaning) of each. A number that was reported again meanwhile
-    keeps its younger reports, and waits for as long again.
+    Returns (number and merchant, packed report, meaning) of each. A number that was reported again
+    meanwhile keeps its younger reports, and waits for as long again.
     """
     cursor.execute(_SQL["unmatched"], [now - KEPT, limit], binary=True)
-    gone: list[tuple[bytes, bytes, int]] = []
-    empty, kept = [], []
-    for number, packed in cursor.fetchall():
+    gone: list[tuple[NumberKey, bytes, int]] = []
+    empty: list[NumberKey] = []
+    kept = []
+    for number, merchant_no, packed in cursor.fetchall():
+        key = number, merchant_no
         reports = _reports_of(packed or b"")
         young = {
             report: meaning for report, meaning in reports.items() if _at(report) >= now - KEPT
         }
         gone += [
-            (number, report, meaning) for report, meaning in reports.items() if report not in young
+            (key, report, meaning) for report, meaning in reports.items() if report not in young
         ]
         if young:
-            kept.append(
-                (
-                    number,
-                    _packed(young),
-                    min(map(_at, young)),
-                )
-            )
+            kept.append((*key, _packed(young), min(map(_at, young))))
         else:
-            empty.append(number)
+            empty.append(key)
     if empty:
-        cursor.execute(_SQL["forget"], [byteas(empty)])
+        cursor.execute(_SQL["forget"], _KEY.arrays(empty))
     if kept:
         cursor.execute(_SQL["keep"], _KEPT.arrays(kept))
     count_purged(cursor, "unmatched", len(gone))

@@ -14,24 +14,32 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw
 
 MOST = 1000
-"""Codes of a service that are kept apart, and services of which no table knows anything."""
+"""Codes of a service that are kept apart for a merchant, and services of which no table knows
+anything: no merchant's reports use up another's (D18).
+"""
 OTHERS = "(others)"
 """What is counted under one label, since there are too many."""
 
-_COUNTED: Final = Columns(tables.unknown_code, "carrier", "service", "code", "shown", "reports")
-_PLACE: Final = Columns(tables.unknown_report, "carrier", "service", "code", "merchant_no", "key")
-_NUMBER: Final = Columns(tables.unknown_report, "carrier", "service", "code", "key")
-_SQL: Final = queries("carriers/unknown_codes", counted=_COUNTED, place=_PLACE, number=_NUMBER)
+_COUNTED: Final = Columns(
+    tables.unknown_code, "merchant_no", "carrier", "service", "code", "shown", "reports"
+)
+_PLACE: Final = Columns(
+    tables.unknown_report, "carrier", "service", "code", "kind", "merchant_no", "key"
+)
+_SQL: Final = queries("carriers/unknown_codes", counted=_COUNTED, place=_PLACE)
 
 
 class CodeSighting(NamedTuple):
-    """A report whose code is unknown: where to find it again.
+    """A report whose code is unknown: the merchant that it names, 0 for none, where to find it.
 
-    The merchant is 0 unless it named an order.
+    `kind` says what `key` is: an order's id (RecheckKind.ORDER, of the merchant `merchant_no`), or
+    a number (RecheckKind.NUMBER).
     """
 
     code: Code
     shown: str
+    named: int
+    kind: int
     merchant_no: int
     key: bytes
 
@@ -45,22 +53,30 @@ class UnknownCodes:
 
     def __init__(self, connection: Database) -> None:
         """Reads those that are known to be unknown."""
-        self._codes: dict[tuple[str, str], set[str]] = {}
-        for carrier, service, code in codes(raw(connection)):
-            self._codes.setdefault((carrier, service), set()).add(code)
+        self._codes: dict[tuple[int, str, str], set[str]] = {}
+        self._services: dict[int, int] = {}
+        for merchant_no, carrier, service, code in raw(connection).execute(_SQL["all"]).fetchall():
+            self._of_service(merchant_no, carrier, service).add(code)
 
-    def spelled(self, carrier: str, service: str, code: str) -> Code:
-        """The code under which to keep the report."""
-        codes = self._codes.get((carrier, service))
-        if codes is None:
-            if len(self._codes) >= MOST:
-                return OTHERS, OTHERS, OTHERS
-            codes = self._codes[carrier, service] = set()
+    def spelled(self, merchant_no: int, carrier: str, service: str, code: str) -> Code:
+        """The code under which to keep a report of the merchant, or of none (0)."""
+        if (merchant_no, carrier, service) not in self._codes and (
+            self._services.get(merchant_no, 0) >= MOST
+        ):
+            return OTHERS, OTHERS, OTHERS
+        codes = self._of_service(merchant_no, carrier, service)
         if code not in codes:
             if len(codes) >= MOST:
                 return carrier, service, OTHERS
             codes.add(code)
         return carrier, service, code
+
+    def _of_service(self, merchant_no: int, carrier: str, service: str) -> set[str]:
+        known = self._codes.get((merchant_no, carrier, service))
+        if known is None:
+            self._services[merchant_no] = self._services.get(merchant_no, 0) + 1
+            known = self._codes[merchant_no, carrier, service] = set()
+        return known
 
 
 def note(cursor: Cursor, unknown: Sequence[CodeSighting], epoch: int, now: Micros) -> None:
@@ -73,17 +89,18 @@ def note(cursor: Cursor, unknown: Sequence[CodeSighting], epoch: int, now: Micro
     row = cursor.execute(_SQL["hold_epoch"]).fetchone()
     if row is None or row[0] != epoch:
         raise CodesChanged
-    counts: dict[Code, tuple[str, int]] = {}
+    counts: dict[tuple[Code, int], tuple[str, int]] = {}
     for sighting in unknown:
-        _, count = counts.get(sighting.code, ("", 0))
-        counts[sighting.code] = sighting.shown, count + 1
+        key = sighting.code, sighting.named
+        counts[key] = sighting.shown, counts.get(key, ("", 0))[1] + 1
     rows = [
-        (*_encoded(code), shown.encode(), count) for code, (shown, count) in sorted(counts.items())
+        (merchant_no, *_encoded(code), shown.encode(), count)
+        for (code, merchant_no), (shown, count) in sorted(counts.items())
     ]
     cursor.execute(_SQL["note_codes"], [now, *_COUNTED.arrays(rows)])
     places = sorted(
         {
-            (*_encoded(sighting.code), sighting.merchant_no, sighting.key)
+            (*_encoded(sighting.code), sighting.kind, sighting.merchant_no, sighting.key)
             for sighting in unknown
             if sighting.code[2] != OTHERS
         }
@@ -93,22 +110,24 @@ def note(cursor: Cursor, unknown: Sequence[CodeSighting], epoch: int, now: Micro
 
 
 def codes(cursor: Cursor) -> list[Code]:
-    """The codes that have come and were unknown then."""
-    return cursor.execute(_SQL["all"]).fetchall()
+    """The codes that have come and were unknown then, sorted."""
+    return cursor.execute(_SQL["known"]).fetchall()
 
 
-def ask(cursor: Cursor, code: Code) -> None:
-    """Asks to look again at what carried a code, which is known now."""
-    cursor.execute(_SQL["hold_epoch"])
-    cursor.execute(queries("carriers/codes")["recheck"], list(code))
-    cursor.execute(queries("carriers/codes")["forget"], list(code))
+def ask(cursor: Cursor, known: Sequence[Code]) -> None:
+    """Asks to look again at what carried codes that are known now."""
+    if known:
+        cursor.execute(_SQL["hold_epoch_alone"])
+    for code in known:
+        cursor.execute(queries("carriers/codes")["recheck"], list(code))
+        cursor.execute(queries("carriers/codes")["forget"], list(code))
 
 
-def forget_reports(cursor: Cursor, places: Collection[tuple[Code, bytes]]) -> None:
-    """Forgets where purged reports were: their code, and the key they had without a merchant."""
+def forget_reports(cursor: Cursor, places: Collection[tuple[Code, int, int, bytes]]) -> None:
+    """Forgets where purged reports were: code, kind, merchant and key of their sighting."""
     if places:
-        rows = sorted((*_encoded(code), key) for code, key in places)
-        cursor.execute(_SQL["forget_reports"], _NUMBER.arrays(rows))
+        rows = sorted((*_encoded(code), *place) for code, *place in places)
+        cursor.execute(_SQL["forget_reports"], _PLACE.arrays(rows))
 
 
 def _encoded(code: Code) -> tuple[bytes, bytes, bytes]:

@@ -30,7 +30,8 @@ def _string(column: str, field: str) -> str:
 
 def _tracking_number(column: str) -> str:
     # The tail begins with it (store/orders/codec.py).
-    return f"number_at(o.{column}, {_COLUMNS[column].struct.size})"
+    # Of a field with several numbers (rules/order/numbers.py) it shows the whole.
+    return f"split_part(number_at(o.{column}, {_COLUMNS[column].struct.size}), ' ', 1)"
 
 
 def view() -> str:

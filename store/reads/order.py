@@ -20,9 +20,9 @@ from rules.order.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, CarrierReport, Or
 from schemas.events import EntryType
 from schemas.packing import pack_id, unpack_id
 from store.carriers import tracking
-from store.carriers.tracking import StoredReport
+from store.carriers.tracking import ANY_MERCHANT, StoredReport
 from store.orders import customers, families
-from store.orders.orders import OrderRow, read_rows
+from store.orders.orders import OrderKey, OrderRow, read_rows
 from store.postgres import tables
 from store.postgres.interning import InternedStrings
 from store.reads.execute import Cursor, one_row, rows
@@ -67,7 +67,9 @@ _ENTRIES_OF_MERCHANT = _ENTRIES.where(
     _ledger.account_no >= _merchant_no.op("<<")(_BITS),
     _ledger.account_no < (_merchant_no + 1).op("<<")(_BITS),
 )
-_AWAITING = select(func.count()).where(tables.awaiting_order.c.order_id == bindparam("order_id"))
+_AWAITING = select(func.count()).where(
+    tables.awaiting_order.c.order_id == bindparam("order_id"), ~tables.awaiting_order.c.taken
+)
 
 
 def order_view(connection: Database, merchant_id: str, order_id: str) -> OrderView:
@@ -101,7 +103,7 @@ def order_view(connection: Database, merchant_id: str, order_id: str) -> OrderVi
             newest=newest,
             installs=app_installs.installs(cursor).get(number, ()),
             parent=_parent(cursor, number, row.facts),
-            numbers=tuple(_numbers(cursor, number, row.facts, words)),
+            numbers=tuple(_numbers(cursor, row.key, row.facts, words)),
             awaiting=one_row(cursor, _AWAITING, order_id=key)[0],
         )
 
@@ -143,17 +145,22 @@ def _parent(cursor: Cursor, merchant_no: int, facts: OrderFacts) -> ParentOrder 
 
 
 def _numbers(
-    cursor: Cursor, merchant_no: int, facts: OrderFacts, words: InternedStrings
+    cursor: Cursor, order: OrderKey, facts: OrderFacts, words: InternedStrings
 ) -> Iterator[TrackedNumber]:
+    merchant_no, order_id = order
     numbers = sorted(numbers_of(facts))
-    found = tracking.read(cursor, numbers) if numbers else {}
-    for number, row in found.items():
-        stored = tracking.unpack_reports(row.reports.items(), words)
-        reports = (
-            as_fact(report, number) for report in stored if report.merchant_no in (0, merchant_no)
-        )
-        ambiguous = bool(row.flags & tracking.AMBIGUOUS)
-        yield TrackedNumber(number, len(row.claims), ambiguous, tuple(reports))
+    merchants = (ANY_MERCHANT, merchant_no)
+    found = tracking.read(cursor, [(number, each) for number in numbers for each in merchants])
+    for number in numbers:
+        row, lone = (found.get((number, each)) for each in (merchant_no, ANY_MERCHANT))
+        if row is not None:
+            yield TrackedNumber(
+                number,
+                len(row.claims),
+                bool(row.flags & tracking.AMBIGUOUS),
+                tuple(as_fact(each, number) for each in tracking.reports_for(row, lone, words)),
+                row.claims.get(order_id),
+            )
 
 
 def as_fact(report: StoredReport, number: bytes) -> CarrierReport:

@@ -51,8 +51,9 @@ class RecheckKind(IntEnum):
 class RecheckRequest(NamedTuple):
     """A row to add. `key` is the order's id, the member, or the tracking number.
 
-    MEMBER and SINCE mean orders created from `since_us` until before `before_us`; for a tracking
-    number the merchant is 0.
+    MEMBER and SINCE mean orders created from `since_us` until before `before_us`. Of ORDER and
+    NUMBER `since_us` is the time of the event that asks, by which what follows is dated; 0 for
+    none. A tracking number of merchant 0 means all merchants.
     """
 
     kind: RecheckKind

@@ -38,7 +38,7 @@ class Book:
     customers: dict[Key, list[CustomerRecord]] = field(default_factory=dict)
     settings: dict[str, list[Settings]] = field(default_factory=dict)
     installs: dict[str, list[tuple[datetime, bool]]] = field(default_factory=dict)
-    _statements: dict[Key, dict[str, list[Statement]]] = field(default_factory=dict)
+    _statements: dict[Key, dict[str, list[list[Statement]]]] = field(default_factory=dict)
 
     def apply(self, settings: Settings, merchant: str) -> None:
         """A new settings version was applied."""

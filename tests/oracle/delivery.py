@@ -179,7 +179,7 @@ def counts_from(order: Order, settings: Settings, final: datetime) -> Episode:
 
 
 def final_episode(
-    order: Order, settings: Settings, statements: Mapping[str, list[Statement]]
+    order: Order, settings: Settings, statements: Mapping[str, list[list[Statement]]]
 ) -> Episode | None:
     """The order's newest episode of finality, if it is final (rules.md 2.2, 2.5, 4.5)."""
     earn, newest = settings["earn"], order.newest() or {}
@@ -193,8 +193,9 @@ def final_episode(
         return None
     overrides = settings.get("delivery_overrides", {})
     parcels = [
-        Parcel(records, statements.get(name, []), waits_for_collection(records[-1].what, overrides))
+        Parcel(records, box, waits_for_collection(records[-1].what, overrides))
         for name, records in things.items()
+        for box in statements.get(name, [[]])
     ]
     # With `keep`, what goes back at or after the due date changes nothing. Which parcels that is
     # depends on the due date, and the due date on which parcels count: so every set of the latest

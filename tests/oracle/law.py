@@ -49,7 +49,7 @@ class Circumstances:
     bound: Settings | None = None
     bound_at: datetime | None = None
     installs: list[tuple[datetime, bool]] = field(default_factory=list)
-    statements: Mapping[str, list[Statement]] = field(default_factory=dict)
+    statements: Mapping[str, list[list[Statement]]] = field(default_factory=dict)
     customer: dict[str, Any] | None = None
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -70,8 +71,26 @@ def cents(amount: dict[str, Any] | None) -> int:
 
 
 def comparable(number: str | int | None) -> str:
-    """A tracking number without spaces and hyphens, in capitals (rules.md 6)."""
-    return "".join(letter for letter in str(number or "") if letter not in " -").upper()
+    """A tracking number without spaces and hyphens, in capitals (rules.md 6).
+
+    And without punctuation at its ends; of a tracking page's address the last token.
+    """
+    text = str(number or "")
+    if "://" in text:
+        text = re.findall(r"[^/?=&#\s]+", text)[-1]
+    text = "".join(letter for letter in text if letter not in " -").upper()
+    return re.sub(r"^\W+|\W+$", "", text.replace("_", " ").strip()).replace(" ", "_")
+
+
+def each_number(field: str | int | None) -> list[str]:
+    """The numbers of a field that has several, each once; else its only one, or none."""
+    text = str(field or "")
+    if "://" in text:
+        return [comparable(text)]
+    found = [comparable(part) for part in re.split(r"[/,;\s]+", text) if re.search(r"\d", part)]
+    return [number for number in dict.fromkeys(found) if number] or [
+        number for number in [comparable(field)] if number
+    ]
 
 
 def read(event: dict[str, Any], received: datetime) -> ReadEvent:

@@ -29,7 +29,8 @@ def _within(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 def answer_name(arguments: Sequence[str]) -> str:
     """The command's name in `schemas.answers.ANSWERS`."""
     name = arguments[0] if arguments[0] in ANSWERS else "-".join(arguments[:2])
-    return f"{name}-ambiguous" if "--ambiguous" in arguments else name
+    lists = [option[2:] for option in ("--records", "--ambiguous") if option in arguments]
+    return "-".join([name, *lists[:1]])
 
 
 def check_answer(name: str, printed: str) -> None:

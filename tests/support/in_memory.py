@@ -19,7 +19,7 @@ from rules.account.lots import LotKey, order_lot
 from rules.earning.binding import VersionInForce, bound_as_parent, bound_version, first_heard
 from rules.earning.differences import Change, after_posting, changes
 from rules.earning.entitlement import Entitlement, Installs, entitlement
-from rules.order.carrier_reports import meaning_on_leg, numbers_of, within_reach
+from rules.order.carrier_reports import is_younger, meaning_on_leg, numbers_of, within_reach
 from rules.order.facts import UNKNOWN_BUYER, Buyer, CarrierReport, OrderFacts
 from rules.order.folding import fold_record, fold_report
 from schemas.carriers import CodeTable
@@ -76,6 +76,7 @@ class Merchant:
     customers: dict[bytes, CustomerEvent] = field(default_factory=dict)
     due: dict[bytes, Micros] = field(default_factory=dict)
     accounts: dict[bytes, Account] = field(default_factory=dict)
+    named_at: dict[bytes, dict[bytes, Micros]] = field(default_factory=dict)
     ledger: list[Entry] = field(default_factory=list)
 
     def facts_of(self, order: bytes) -> OrderFacts:
@@ -95,10 +96,6 @@ class Merchant:
 def at(text: str) -> Micros:
     """The instant of an ISO text with offset."""
     return micros(datetime.fromisoformat(text))
-
-
-def _created(facts: OrderFacts) -> Micros | None:
-    return None if facts.record is None else facts.record.created_at
 
 
 def _carrier_report(event: CarrierReportEvent) -> CarrierReport:
@@ -170,6 +167,9 @@ class InMemoryEngine:
         outcome = fold_record(
             facts, event.version, event.order, event.tier, event.parcel, event.returned
         )
+        for number in event.numbers():
+            named = known.named_at.setdefault(event.order_id, {})
+            named[number] = min(event.version.at, named.get(number, event.version.at))
         for waiting in [r for r in self.reports if r.order_id == event.order_id]:
             self._match_named(waiting)
         self._match(numbers | numbers_of(facts))
@@ -207,19 +207,18 @@ class InMemoryEngine:
         return outcome
 
     def _match_named(self, report: CarrierReportEvent) -> str:
-        """A report that names an order is that order's, if only one merchant has it."""
+        """A report that names an order is that order's, in every merchant that has it."""
         assert report.order_id is not None
         has = [
             m
             for name, m in self.merchants.items()
             if report.merchant_id in (None, name) and report.order_id in m.orders
         ]
-        if len(has) != 1:
-            return "parked"
-        return fold_report(has[0].orders[report.order_id], _carrier_report(report))
+        outcomes = [fold_report(m.orders[report.order_id], _carrier_report(report)) for m in has]
+        return outcomes[0] if outcomes else "parked"
 
     def _match(self, numbers: Iterable[bytes]) -> None:
-        """Give the reports of the numbers to the one order that has the number now.
+        """Give the reports of the numbers to the orders that have the number now.
 
         All others lose them.
         """
@@ -235,17 +234,21 @@ class InMemoryEngine:
                 self._settle_all(known)
 
     def _match_by_number(self, report: CarrierReportEvent) -> None:
-        """Fold a report into the order that has its number, if exactly one within reach does."""
-        near = [
-            facts
-            for merchant, known in self.merchants.items()
-            for facts in known.orders.values()
-            if report.number in numbers_of(facts)
-            and report.merchant_id in (None, merchant)
-            and within_reach(_created(facts), report.at)
-        ]
-        if len(near) == 1:
-            fold_report(near[0], _carrier_report(report))
+        """Fold a report, in each merchant, into the order that has its number, or the one box."""
+        for merchant, known in self.merchants.items():
+            if report.merchant_id not in (None, merchant):
+                continue
+            near = [
+                facts
+                for order_id, facts in known.orders.items()
+                if report.number in numbers_of(facts)
+                and within_reach(known.named_at[order_id][report.number], report.at)
+                and not is_younger(facts.record, report.at)
+            ]
+            members = {facts.record.member if facts.record else None for facts in near}
+            if len(near) == 1 or (len(members) == 1 and None not in members):
+                for facts in near:
+                    fold_report(facts, _carrier_report(report))
 
     def pass_time(self, until: Micros) -> None:
         """Timers act when they are due, in order, until the instant; then it is now."""

@@ -8,7 +8,7 @@ from tests.support.upstream import CREATED, Record, hex_id, order
 M, OTHER = hex_id("merchant"), hex_id("other merchant")
 ANNA, BEN = hex_id("Anna"), hex_id("Ben")
 A, B = hex_id("order A"), hex_id("order B")
-NUMBER, PLAIN = "D406-1735 2918", "D40617352918"
+NUMBER, PLAIN = "D406-1735-2918", "D40617352918"
 """A tracking number as people write it, and as it is compared."""
 DELIVERED, REVERSED, RETURN_REVERSED, IN_TRANSIT = "3003", "3016", "3017", "3001"
 """Codes of ECPay's service `tcat`."""

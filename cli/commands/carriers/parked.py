@@ -9,14 +9,22 @@ from cli.support.console import JsonOption, emit, out
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
-    from schemas.answers.parked import AmbiguousNumberAnswer, AwaitedOrderAnswer, ParkedAnswer
+    from schemas.answers.parked import (
+        AmbiguousNumberAnswer,
+        AwaitedOrderAnswer,
+        ParkedAnswer,
+        ParkedRecordAnswer,
+    )
     from schemas.ids import Micros
-    from store.carriers.parked import AmbiguousNumber, Parked
+    from store.carriers.parked import AmbiguousNumber, Parked, ParkedReason
 
 
 def parked_command(
     ambiguous: Annotated[
-        bool, typer.Option("--ambiguous", help="List the reports that fit several orders.")
+        bool, typer.Option("--ambiguous", help="List the reports that fit several members' orders.")
+    ] = False,
+    records: Annotated[
+        bool, typer.Option("--records", help="List the parked records by their coordinates.")
     ] = False,
     limit: Annotated[
         int,
@@ -26,21 +34,29 @@ def parked_command(
 ) -> None:
     """Show carriers' reports without an order.
 
-    Unmatched ones wait 180 days; ambiguous ones fit several orders and count for none.
+    Unmatched ones wait 180 days; ambiguous ones fit several members' orders and count for none.
     """
-    from schemas.answers.parked import AwaitedOrderAnswer, ParkedListAnswer
+    from schemas.answers.parked import (
+        AwaitedOrderAnswer,
+        ParkedListAnswer,
+        ParkedRecordAnswer,
+        ParkedRecordsAnswer,
+    )
     from store.carriers import parked as reports
 
     with connect(database_configuration()) as connection:
-        answer = parked_answer(reports.parked(connection), reports.purged(connection))
+        answer = parked_answer(
+            reports.parked(connection), reports.reasons(connection), reports.purged(connection)
+        )
         numbers = reports.ambiguous(connection, limit) if ambiguous else []
         awaited = reports.awaited(connection, limit) if ambiguous else []
+        by_place = reports.records(connection, limit) if records else []
     listed = tuple(_ambiguous(number) for number in numbers)
-    # Those that no merchant has are not ambiguous: their reports simply wait.
-    orders = tuple(
-        AwaitedOrderAnswer.model_validate(order) for order in awaited if len(order.merchants) > 1
-    )
-    if json_ and ambiguous:
+    orders = tuple(AwaitedOrderAnswer.model_validate(order) for order in awaited)
+    parked = tuple(ParkedRecordAnswer.model_validate(record) for record in by_place)
+    if json_ and records:
+        emit(ParkedRecordsAnswer(**dict(answer), records=parked))
+    elif json_ and ambiguous:
         emit(ParkedListAnswer(**dict(answer), numbers=listed, orders=orders))
     elif json_:
         emit(answer)
@@ -48,11 +64,14 @@ def parked_command(
         _print_counts(answer)
         _print_ambiguous(listed)
         _print_awaited(orders)
-        if len(listed) == limit:
+        _print_records(parked)
+        if limit in (len(listed), len(orders), len(parked)):
             out().print(f"[dim]the oldest {limit}; more with --limit[/]")
 
 
-def parked_answer(parked: "Parked", purged: dict[str, int]) -> "ParkedAnswer":
+def parked_answer(
+    parked: "Parked", reasons: "Iterable[ParkedReason]", purged: dict[str, int]
+) -> "ParkedAnswer":
     """The counts, for programs."""
     from schemas.answers.parked import ParkedAnswer, ParkedNumbers, ParkedReports
 
@@ -60,6 +79,7 @@ def parked_answer(parked: "Parked", purged: dict[str, int]) -> "ParkedAnswer":
         unmatched=ParkedNumbers(numbers=parked.unmatched, oldest=parked.unmatched_since),
         ambiguous=ParkedNumbers(numbers=parked.ambiguous, oldest=parked.ambiguous_since),
         awaiting_order=ParkedReports(reports=parked.awaiting, oldest=parked.awaiting_since),
+        reasons={each.reason: each.records for each in reasons},
         purged=purged,
     )
 
@@ -112,14 +132,16 @@ def _print_counts(parked: "ParkedAnswer") -> None:
     table.add_row(
         "ambiguous",
         f"{ambiguous.numbers:,}",
-        f"tracking numbers with reports that fit several orders{_oldest(ambiguous.oldest)}",
+        "tracking numbers with reports that fit several members' orders"
+        f"{_oldest(ambiguous.oldest)}",
     )
     table.add_row(
         "awaiting order",
         f"{awaiting.reports:,}",
-        "reports that name an order we do not know, or one of several merchants"
-        f"{_oldest(awaiting.oldest)}",
+        f"reports that name an order we do not know{_oldest(awaiting.oldest)}",
     )
+    for reason, count in parked.reasons.items():
+        table.add_row("records", f"{count:,}", f"parked as {reason} → --records")
     for kind, count in parked.purged.items():
         table.add_row("purged", f"{count:,}", f"{kind} reports forgotten after 180 days")
     out().print(table)
@@ -164,8 +186,19 @@ def _print_awaited(orders: "Iterable[AwaitedOrderAnswer]") -> None:
 
     for order in orders:
         reports = "1 report names" if order.reports == 1 else f"{order.reports:,} reports name"
-        merchants = escape(", ".join(order.merchants))
+        since = f"[dim]since {_minute(order.since)}[/]"
         out().print(
             f"\n{reports} order [bold]{escape(order.order_id)}[/] and no merchant; "
-            f"there is one at {merchants}"
+            f"no order has that id {since}"
+        )
+
+
+def _print_records(records: "Iterable[ParkedRecordAnswer]") -> None:
+    from rich.markup import escape
+
+    for record in records:
+        named = f" of {escape(record.merchant_id)}" if record.merchant_id is not None else ""
+        out().print(
+            f"{escape(record.topic)}/{record.partition} {record.offset}  {record.reason}: "
+            f"[bold]{escape(record.waits_for)}[/]{named} [dim]since {_minute(record.since)}[/]"
         )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -18,11 +19,14 @@ tracking = Table(
     "tracking",
     metadata,
     Column("number", LargeBinary, primary_key=True),
+    Column("merchant_no", Integer, primary_key=True, autoincrement=False),
     Column("first_us", BigInteger, nullable=False),
     Column("flags", Integer, nullable=False, server_default="0"),
     Column("claims", LargeBinary),
     Column("reports", LargeBinary),
-    Index("tracking_unmatched", "first_us", postgresql_where=text("claims IS NULL")),
+    Index(
+        "tracking_unmatched", "first_us", postgresql_where=text("claims IS NULL AND flags & 4 = 0")
+    ),
     Index("tracking_ambiguous", "number", postgresql_where=text("flags & 1 = 1")),
 )
 
@@ -32,6 +36,7 @@ awaiting_order = Table(
     Column("order_id", LargeBinary, primary_key=True),
     Column("report", LargeBinary, primary_key=True),
     Column("first_us", BigInteger, nullable=False),
+    Column("taken", Boolean, nullable=False, server_default="false"),
     Index("awaiting_order_first", "first_us"),
 )
 
@@ -41,6 +46,7 @@ unknown_code = Table(
     Column("carrier", Text, primary_key=True),
     Column("service", Text, primary_key=True),
     Column("code", Text, primary_key=True),
+    Column("merchant_no", Integer, primary_key=True, autoincrement=False),
     Column("shown", Text, nullable=False),
     Column("reports", BigInteger, nullable=False),
     Column("first_us", BigInteger, nullable=False),
@@ -53,6 +59,7 @@ unknown_report = Table(
     Column("carrier", Text, primary_key=True),
     Column("service", Text, primary_key=True),
     Column("code", Text, primary_key=True),
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
     Column("merchant_no", Integer, primary_key=True, autoincrement=False),
     Column("key", LargeBinary, primary_key=True),
 )

@@ -27,6 +27,7 @@ orders = Table(
         "order_id",
         postgresql_where=text("member IS NOT NULL"),
     ),
+    Index("orders_id", "order_id"),
     Index("orders_unbound", "merchant_no", "order_id", postgresql_where=text("settings_no < 0")),
 )
 

@@ -133,7 +133,10 @@ parked_record = Table(
     Column("merchant_no", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     Column("key", LargeBinary, nullable=False),
+    Column("occurred_us", BigInteger, nullable=False),
     Column("first_us", BigInteger, nullable=False),
+    Index("parked_record_key", "key", "merchant_no"),
+    Index("parked_record_first", "first_us"),
 )
 
 recheck = Table(

@@ -23,7 +23,7 @@ def test_every_command_that_prints_json_has_an_answer_and_the_reverse() -> None:
         if any("--json" in parameter.opts for parameter in command.params)
     }
     # `--ambiguous` lists more than the counts.
-    assert printing | {"carriers-parked-ambiguous"} == ANSWERS.keys()
+    assert printing | {"carriers-parked-ambiguous", "carriers-parked-records"} == ANSWERS.keys()
 
 
 @pytest.mark.parametrize("name", sorted(ANSWERS))

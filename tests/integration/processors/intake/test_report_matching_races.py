@@ -145,7 +145,7 @@ def test_a_report_without_a_merchant_and_the_order_that_it_names_come_at_once(
         )
         in_process.until_waiting(in_process.first)
         done = in_process.second.consume(order(M, A, ANNA, 1000))
-        assert done.matched.recheck_keys == set()
+        assert done.matched.recheck_keys == {}
         assert in_process.points(M, ANNA) == 0
         gate.open()
         naming.ended()

@@ -70,7 +70,7 @@ def test_a_report_that_names_an_order_only_waits_for_it(in_process: InProcessEng
     assert in_process.value("SELECT count(*) FROM awaiting_order") == 1
     in_process.consume(order(M, A, ANNA, 1000))
     assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (100, 0)
-    assert in_process.value("SELECT count(*) FROM awaiting_order") == 0
+    assert in_process.value("SELECT count(*) FROM awaiting_order WHERE NOT taken") == 0
     in_process.consume(early)
     assert in_process.counts()["duplicate"] == 3
 
@@ -85,11 +85,23 @@ def test_a_report_that_names_an_order_only_may_come_in_its_batch(
     assert in_process.counts()["applied"] == 2
 
 
-def test_an_order_id_of_two_merchants_is_ambiguous(in_process: InProcessEngine) -> None:
+@pytest.mark.parametrize("report_at", [0, 1, 2])
+def test_a_report_that_names_an_order_id_of_two_merchants_counts_for_both(
+    in_process: InProcessEngine, report_at: int
+) -> None:
+    records = [order(M, A, ANNA, 1000), order(OTHER, A, BEN, 1000)]
+    records.insert(report_at, report(None, DELIVERED, day(2), order_id=A))
+    for record in records:
+        in_process.consume(record)
+    assert (in_process.points(M, ANNA), in_process.points(OTHER, BEN)) == (100, 100)
+    assert in_process.rows("SELECT * FROM parked_record") == []
+    in_process.check_counts(3)
+
+
+def test_a_report_that_names_an_order_id_with_its_merchant_counts_there_alone(
+    in_process: InProcessEngine,
+) -> None:
     in_process.consume(order(M, A, ANNA, 1000), order(OTHER, A, BEN, 1000))
-    in_process.consume(report(None, DELIVERED, day(2), order_id=A))
-    assert (in_process.points(M, ANNA), in_process.points(OTHER, BEN)) == (0, 0)
-    assert in_process.counts()["parked"] == 1
     in_process.consume(report(None, DELIVERED, day(2), order_id=A, merchant_id=OTHER))
     assert (in_process.points(M, ANNA), in_process.points(OTHER, BEN)) == (0, 100)
 
@@ -232,7 +244,8 @@ def test_parked_reports_are_forgotten_after_180_days_and_counted(
         ("awaiting_order", 1),
         ("unmatched", 2),
     ]
-    assert in_process.rows("SELECT number FROM tracking") == [(PLAIN.encode(),)]
+    assert in_process.rows("SELECT DISTINCT number FROM tracking") == [(PLAIN.encode(),)]
+    assert in_process.rows("SELECT * FROM parked_record") == []
     assert in_process.rows("SELECT * FROM unknown_report") == []
     assert in_process.first.cleanup.purge() == 0
     in_process.consume(sold(B, BEN, number="LONELY"))
@@ -312,7 +325,7 @@ def test_a_number_keeps_no_more_than_500_reports_and_counts_the_others(
 ) -> None:
     at = [day(n / 1000) for n in range(520)]
     in_process.consume(sold(), *[report(NUMBER, IN_TRANSIT, moment) for moment in at])
-    assert in_process.value("SELECT octet_length(reports) FROM tracking") == 500 * 22
+    assert in_process.value("SELECT max(octet_length(reports)) FROM tracking") == 500 * 18
     in_process.consume(report(NUMBER, DELIVERED, day(0.0001)))
     assert in_process.points(M, ANNA) == 100
     in_process.consume(report(NUMBER, IN_TRANSIT, day(0.00001)))

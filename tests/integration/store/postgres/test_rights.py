@@ -35,7 +35,7 @@ RIGHTS = {
     "outbox": PASS_ON,
     "outbox_refused": PASS_ON,
     "parcel": KEEP,
-    "parked_record": PASS_ON,
+    "parked_record": ALL,
     "pipeline_state": KEEP,
     "purged_report": KEEP,
     "quarantine": KEEP,

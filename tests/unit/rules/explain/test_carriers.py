@@ -155,11 +155,11 @@ def test_an_unknown_code_is_told_with_what_to_do() -> None:
 
 def test_reports_of_half_a_year_away_are_of_another_order() -> None:
     far = report(Meaning.COLLECTED, CREATED + 200 * DAY, "2067")
-    row = TrackedNumber(NUMBER, 1, ambiguous=False, reports=(far,))
+    row = TrackedNumber(NUMBER, 1, ambiguous=False, reports=(far,), named_at=CREATED)
     found = explanation_of(with_reports(WAITS), numbers=(row,), now=FINAL + 300 * DAY)
     assert (
-        "collected; more than 180 days from the order's creation, so it is not of this order"
-        in text_of(found)
+        "collected; more than 180 days from the first record that named the number, "
+        "so it is not of this order" in text_of(found)
     )
     assert found.state == "waiting"
 

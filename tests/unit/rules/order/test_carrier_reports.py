@@ -10,13 +10,16 @@ from rules.order.carrier_reports import (
     Voice,
     ambiguous_reports,
     carrier_voice,
+    dispensable,
+    field_of_parcel,
     final_of_both,
+    is_younger,
     meaning_on_leg,
-    number_of,
     numbers_of,
     reports_of,
     within_reach,
 )
+from rules.order.delivery import order_final_moment
 from rules.order.facts import (
     CarrierReport,
     DeliveryKey,
@@ -340,7 +343,7 @@ def says(number: bytes = b"", *, named: bool = False, after: Micros = DAY) -> Ca
 def test_the_number_of_a_parcel_is_its_own_or_the_orders(
     order: OrderFacts, numbers: list[bytes]
 ) -> None:
-    assert [number_of(parcel, order) for parcel in order.parcels] == numbers
+    assert [field_of_parcel(parcel, order) for parcel in order.parcels] == numbers
     assert numbers_of(order) == {number for number in numbers if number}
 
 
@@ -352,7 +355,7 @@ def test_while_no_parcel_is_known_the_order_goes_by_the_number_that_it_names() -
 def test_the_number_of_a_parcel_whose_order_is_not_known_is_its_own() -> None:
     order = facts(b"A", None)
     order.record = None
-    assert [number_of(parcel, order) for parcel in order.parcels] == [b"A", b""]
+    assert [field_of_parcel(parcel, order) for parcel in order.parcels] == [b"A", b""]
     assert taken(order, says(b"A", after=-999 * DAY)) == [1, 0]
 
 
@@ -373,11 +376,10 @@ def test_the_number_of_a_parcel_whose_order_is_not_known_is_its_own() -> None:
         (facts(b"A", b"B"), says(b"C", named=True), [0, 0]),
         (facts(b"A", b"B"), says(named=True), [0, 0]),
         (facts(b"A", None), says(), [0, 0]),
-        # within 180 days between the order's creation and the report, unless it names the order
-        (facts(b"A"), says(b"A", after=180 * DAY), [1]),
-        (facts(b"A"), says(b"A", after=180 * DAY + 1), [0]),
-        (facts(b"A"), says(b"A", after=-180 * DAY), [1]),
-        (facts(b"A"), says(b"A", after=-180 * DAY - 1), [0]),
+        # not of an order that is younger, unless it names the order
+        (facts(b"A"), says(b"A", after=0), [1]),
+        (facts(b"A"), says(b"A", after=-1), [0]),
+        (facts(b"A"), says(b"A", named=True, after=-1), [1]),
         (facts(b"A"), says(b"A", named=True, after=400 * DAY), [1]),
         (facts(b"A", b"B"), says(b"A", named=True, after=400 * DAY), [1, 0]),
         (facts(b"A"), says(named=True, after=400 * DAY), [1]),
@@ -389,8 +391,52 @@ def test_a_parcel_takes_the_reports_of_its_number_and_those_that_name_its_order(
     assert taken(order, report) == takes
 
 
-def test_an_order_not_known_yet_may_be_meant() -> None:
-    assert within_reach(None, CREATED)
+def test_an_order_not_known_yet_may_be_meant_and_one_that_was_imported() -> None:
+    assert not is_younger(None, CREATED)
+    record = facts(b"A").record
+    assert record is not None
+    assert is_younger(record, CREATED - 1)
+    assert not is_younger(record, CREATED)
+    assert not is_younger(record._replace(created_by="import"), CREATED - 1)
+
+
+def test_reports_are_within_180_days_of_the_record_that_first_named_their_number() -> None:
+    assert within_reach(CREATED, CREATED + 180 * DAY)
+    assert within_reach(CREATED, CREATED - 180 * DAY)
+    assert not within_reach(CREATED, CREATED + 180 * DAY + 1)
+
+
+BOTH = b"A/B A B"
+"""A field with two numbers, as it is kept."""
+
+
+@pytest.mark.parametrize(
+    ("reports", "final"),
+    [
+        ([], None),
+        ([says(b"A")], None),
+        ([says(b"A"), says(b"B", after=2 * DAY)], CREATED + 2 * DAY),
+        ([says(b"A"), says(b"B")._replace(meaning=Meaning.LOST)], CREATED + DAY),
+        ([says(b"A/B", after=2 * DAY)], CREATED + 2 * DAY),
+        ([says(b"A"), says(b"A/B", after=2 * DAY)], CREATED + 2 * DAY),
+        ([says(named=True)], CREATED + DAY),
+        ([says(b"B", named=True)], None),
+    ],
+)
+def test_several_numbers_in_a_field_are_parcels_unless_a_report_has_the_whole(
+    reports: list[CarrierReport], final: Micros | None
+) -> None:
+    order = facts(BOTH)
+    order.reports = tuple(sorted(reports))
+    assert order_final_moment(order, {}, on_completed=False) == final
+
+
+def test_of_too_many_reports_both_ends_of_a_run_stay() -> None:
+    delivered, lost = Meaning.DELIVERED, Meaning.LOST
+    assert dispensable([delivered, Meaning.IN_TRANSIT, delivered]) == 1
+    assert dispensable([delivered, delivered, delivered, lost, lost]) == 1
+    assert dispensable([lost, delivered, delivered, delivered, delivered]) == 3
+    assert dispensable([lost, delivered, lost, delivered]) == 0
 
 
 def test_reports_that_could_be_of_several_parcels_are_shown_as_ambiguous() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.order.records import LONGEST_NUMBER, normalised, version_of
+from rules.order.numbers import LONGEST_NUMBER
+from rules.order.records import normalised, numbers_in, version_of
 from schemas.ids import micros
 from schemas.upstream.envelope import Unreadable, read
 from tests.support.in_memory import InMemoryEngine, at
@@ -180,3 +181,30 @@ def test_blanks_and_hyphens_anywhere_change_no_number(number: str, blank: str) -
         == normalised(number)
         == number.upper().encode()
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("GN1/GN2", b"GN1/GN2 GN1 GN2"),
+        ("gn-1, gn-2 ;", b"GN1,GN2 GN1 GN2"),
+        ("GN1 GN2", b"GN1GN2 GN1 GN2"),
+        ("GN1\n\tGN1", b"GN1GN1 GN1"),
+        ("\uff27\uff2e1\uff0f\uff27\uff2e2", b"GN1/GN2 GN1 GN2"),
+        ("GN3;", b"GN3"),
+        ("#GN3.", b"GN3"),
+        ("(GN3)", b"GN3"),
+        ("\u9ed1\u8c93 9012345678", "\u9ed1\u8c939012345678 9012345678".encode()),
+        ("https://t.example/track?no=gn3", b"GN3"),
+        ("https://t.example/track/GN-3/", b"GN3"),
+        ("https://t.example/track?no=GN3&lang=zh", b"GN3"),
+        ("www.t.example/GN3", b"GN3"),
+        ("https://t.example/GN1 https://t.example/GN2", b"GN1GN2 GN1 GN2"),
+        (";", None),
+        (" / ", None),
+        ("9" * 40 + "/" + "8" * 40, b" " + b"9" * 40 + b" " + b"8" * 40),
+        ("/".join(["9" * 40 + str(n) for n in range(9)]), None),
+    ],
+)
+def test_a_field_names_its_whole_and_each_number_in_it(text: str, field: bytes | None) -> None:
+    assert numbers_in(text) == field

@@ -108,7 +108,8 @@ CREATE TABLE merchant_poison (
   PRIMARY KEY (pipeline, merchant_id, day)
 ) WITH (fillfactor = 50);
 
--- Unused yet: every parked record by its coordinates, and why it is parked. key names what it waits for.
+-- Every record that is parked, by its coordinates, and why: no effect until what key names (a tracking number, or an
+-- order id behind a zero byte) is settled. The row goes when that is so, or after 180 days.
 CREATE TABLE parked_record (
   pipeline    text NOT NULL,
   topic       text NOT NULL,
@@ -118,13 +119,16 @@ CREATE TABLE parked_record (
   merchant_no int NOT NULL,
   reason      text NOT NULL,
   key         bytea NOT NULL,
+  occurred_us bigint NOT NULL,
   first_us    bigint NOT NULL,
   PRIMARY KEY (topic_uuid, partition, "offset")
 );
+CREATE INDEX parked_record_key ON parked_record (key, merchant_no);
+CREATE INDEX parked_record_first ON parked_record (first_us);
 
 -- The one queue of what is to be looked at again. kind: 1 an order, 2 all unbound orders of the merchant, 3 the orders of
 -- a member, 4 the merchant's orders, 5 a tracking number (key names the order, member or number); 3 and 4 mean the orders
--- created from since_us until before_us. xid is the transaction that asked: the row is worked off when everything that
+-- created from since_us until before_us; of 1 and 5 since_us is when the event occurred that asks, 0 for none. xid is the transaction that asked: the row is worked off when everything that
 -- ran at the same time is over, so that its effects are seen. It leads the key, so that the oldest come first.
 CREATE TABLE recheck (
   kind          smallint NOT NULL,

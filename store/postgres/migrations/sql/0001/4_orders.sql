@@ -22,6 +22,8 @@ CREATE TABLE orders (
 -- Whose orders a customer event concerns; with the id, so that a member's thousands are read page by page. Nothing in it
 -- changes once an order has its member, so updates stay HOT.
 CREATE INDEX orders_member ON orders (merchant_no, member, order_id) WHERE member IS NOT NULL;
+-- Whose a report is that names an order and no merchant: without it, one probe for each merchant there is.
+CREATE INDEX orders_id ON orders (order_id);
 CREATE INDEX orders_unbound ON orders (merchant_no, order_id) WHERE settings_no < 0;
 
 -- Read only when orders.flags says so: the parcels behind the first, and returns.
