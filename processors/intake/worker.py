@@ -32,6 +32,8 @@ class IntakeWorker:
     """Reads orders, deliveries and customers from Kafka, a batch a turn."""
 
     pipeline = PIPELINE
+    batch_share = 1.0
+    worked = False
 
     def __init__(self, configuration: Configuration, connection: Database) -> None:
         """Joins the group, after making sure that the topics are those of the cursors."""
@@ -85,10 +87,13 @@ class IntakeWorker:
     def turn(self) -> float:
         """One batch, if there is one; waiting for it is part of the turn."""
         self._check_topics()
-        records = self._feed.batch(self._sizes.batch, self._sizes.wait_ms / 1000)
+        size = max(1, int(self._sizes.batch * self.batch_share))
+        records = self._feed.batch(size, self._sizes.wait_ms / 1000)
+        self.worked = False
         if records:
             began = time.perf_counter()
             done = self._intake.process(records)
+            self.worked = True
             intake_metrics.batch_done(records, done, time.perf_counter() - began)
             newest = max(record.message.timestamp()[1] for record in records) / 1000
             self._lag.processed(done.counts.keys(), newest)
