@@ -97,6 +97,18 @@ class Broker:
         described = describe(self.admin, self._metadata, wanted, TIMEOUT, lenient=True)
         return {name: TopicInfo(name, *info) for name, info in described.items()}
 
+    def members(self, group: str) -> int:
+        """How many members a consumer group has; 0 when there is no such group."""
+        from confluent_kafka import KafkaException
+
+        try:
+            described = self.admin.describe_consumer_groups([group], request_timeout=TIMEOUT)
+            return len(described[group].result().members)
+        except KafkaException as error:
+            if error.args[0].name() == "GROUP_ID_NOT_FOUND":
+                return 0
+            raise
+
     def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], LogEnds]:
         """The ends of the logs of (topic, partition)."""
         from confluent_kafka import TopicPartition

@@ -5,7 +5,9 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 import orjson
 import psycopg
@@ -14,7 +16,7 @@ from psycopg import sql
 
 from deploy.local.stack import Stack
 from tests.support.engine import Engine, Worker, wait_for
-from tests.support.upstream import Record, hex_id, order
+from tests.support.upstream import CREATED, Record, hex_id, order
 
 _NUMBERS = count()
 KINDS = ("intake", "grants", "recheck", "expiry", "cleanup", "relay")
@@ -26,19 +28,19 @@ def database_setting(engine: Engine, name: str, value: str) -> Iterator[None]:
     with psycopg.connect(engine.database_url, autocommit=True) as connection:
         where = sql.Identifier(connection.info.dbname), sql.SQL(name)
         connection.execute(sql.SQL("ALTER DATABASE {} SET {} = {}").format(*where, value))
-        end_sessions(engine)
+        end_sessions(connection)
         try:
             yield
         finally:
             connection.execute("SET default_transaction_read_only = off")
             connection.execute(sql.SQL("ALTER DATABASE {} RESET {}").format(*where))
-            end_sessions(engine)
+            end_sessions(connection)
 
 
-def end_sessions(engine: Engine) -> None:
-    engine.rows(
+def end_sessions(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND application_name LIKE 'points-%%'"
+        " WHERE datname = current_database() AND application_name LIKE 'points-%'"
     )
 
 
@@ -58,11 +60,10 @@ def writes_fail(engine: Engine, table: str, code: str) -> Iterator[None]:
             connection.execute(f"DROP FUNCTION fail CASCADE; SELECT '{table}'".encode())
 
 
-def an_order(**more: object) -> Record:
+def an_order(at: datetime = CREATED) -> Record:
     number = next(_NUMBERS)
-    return order(
-        "shop-a", hex_id("o", number), hex_id("m", number), 1000, delivery="arrived", **more
-    )  # type: ignore[arg-type]
+    ids = hex_id("o", number), hex_id("m", number)
+    return order("shop-a", *ids, 1000, delivery="arrived", at=at)
 
 
 def not_ready(worker: Worker) -> str:
@@ -210,7 +211,7 @@ def test_a_server_that_says_nothing_leaves_it_alive_and_able_to_stop(
 def test_gauges_go_on_while_every_turn_fails(engine: Engine) -> None:
     engine.merchant("shop-a", pending_days=1)
     intake, grants = engine.run("intake").wait_ready(), engine.run("grants").wait_ready()
-    engine.produce([an_order()])
+    engine.produce([an_order(datetime.now(UTC))])
     engine.wait_consumed(1)
     assert intake.terminate() == 0
     with writes_fail(engine, "account", "53100"):
