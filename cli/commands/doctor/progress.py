@@ -105,17 +105,18 @@ def group(
     from store.postgres import worker_beats
 
     name = f"{configured.kafka.group_id}.intake"
-    members = broker.members(name)
+    # An intake is a member for each of its topics.
+    members = max(broker.readers(name).values(), default=0)
     ours = [b for b in worker_beats.known(connection) if b.kind == "intake" and not _ended(b)]
     if members > len(ours):
         yield Finding(
             "wrong",
-            f"group {name}: has {members} members, and {len(ours)} intakes run on this database",
+            f"group {name}: {members} read a topic, and {len(ours)} intakes run on this database",
             "if they are of another installation, give it another POINTS_KAFKA__GROUP_ID: each "
             "reads only a part of the partitions",
         )
     else:
-        yield Finding("ok", f"group {name}: {members} members, all of this database")
+        yield Finding("ok", f"group {name}: {members} read a topic, all of this database")
 
 
 def outbox(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
