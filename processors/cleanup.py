@@ -33,7 +33,7 @@ class Cleanup(SettlingWorker):
 
     def turn(self) -> float:
         """One batch, when it is time to look."""
-        if time.monotonic() > self._purge_at and self.purge() == 0:
+        if time.monotonic() > self._purge_at and self.purge(self.share_of(PURGE_BATCH)) == 0:
             self.ask_for_codes()
             self._purge_at = time.monotonic() + PURGE_SECONDS
         return CLEANUP_SLEEP_SECONDS

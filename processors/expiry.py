@@ -23,9 +23,11 @@ class Expiry(SettlingWorker):
 
     def turn(self) -> float:
         """One claim; a full one means that there is more."""
-        accounts = self.expire()
+        limit = self.share_of(EXPIRY_BATCH)
+        accounts = self.expire(limit)
+        self.worked = accounts > 0
         metrics.EXPIRED_ACCOUNTS.inc(accounts)
-        return 0.0 if accounts == EXPIRY_BATCH else EXPIRY_SLEEP_SECONDS
+        return 0.0 if accounts == limit else EXPIRY_SLEEP_SECONDS
 
     def expire(self, limit: int = EXPIRY_BATCH) -> int:
         """One transaction's worth of accounts; how many there were."""

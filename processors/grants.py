@@ -57,8 +57,9 @@ class Grants(SettlingWorker):
     def turn(self) -> float:
         """Claims once; with nothing claimed, sleeps until something may be due."""
         began = time.perf_counter()
-        granted = self.grant()
-        if granted.tally.claimed:
+        granted = self.grant(self.share_of(GRANT_BATCH))
+        self.worked = granted.tally.claimed > 0
+        if self.worked:
             _observe(granted, time.perf_counter() - began)
             return 0.0
         soonest, now = gauges.next_due(raw(self._connection))

@@ -1,6 +1,7 @@
 """What commands ask of Kafka: topics as they are, the ends of their logs, creating topics."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -97,6 +98,24 @@ class Broker:
         wanted = [name for name in dict.fromkeys(names) if name in self._metadata.topics]
         described = describe(self.admin, self._metadata, wanted, TIMEOUT, lenient=True)
         return {name: TopicInfo(name, *info) for name, info in described.items()}
+
+    def readers(self, group: str) -> dict[str, int]:
+        """How many members of a consumer group have partitions of a topic, by topic."""
+        from confluent_kafka import KafkaException
+
+        try:
+            described = self.admin.describe_consumer_groups([group], request_timeout=TIMEOUT)
+            members = described[group].result().members
+        except KafkaException as error:
+            if error.args[0].name() == "GROUP_ID_NOT_FOUND":
+                return {}
+            raise
+        topics = Counter(
+            topic
+            for member in members
+            for topic in {place.topic for place in member.assignment.topic_partitions}
+        )
+        return dict(topics)
 
     def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], LogEnds]:
         """The ends of the logs of (topic, partition)."""

@@ -40,6 +40,8 @@ class IntakeWorker:
     """Reads orders, deliveries and customers from Kafka, a batch a turn."""
 
     pipeline = PIPELINE
+    batch_share = 1.0
+    worked = False
 
     def __init__(
         self, configuration: Configuration, connection: Database, still_turning: StillTurning
@@ -95,9 +97,12 @@ class IntakeWorker:
     def turn(self) -> float:
         """One batch, if there is one; waiting for it is part of the turn."""
         self._check_topics()
-        records = self._feed.batch(self._sizes.batch, self._sizes.wait_ms / 1000)
+        size = max(1, int(self._sizes.batch * self.batch_share))
+        records = self._feed.batch(size, self._sizes.wait_ms / 1000)
+        self.worked = False
         if records:
             self._process(records)
+            self.worked = True
         if time.monotonic() > self._move_at:
             self._move_at = time.monotonic() + MOVE_SECONDS
             self._move()

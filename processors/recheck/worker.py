@@ -105,8 +105,9 @@ class Recheck(SettlingWorker):
 
         A short sleep with nothing claimed, a shorter one while others' transactions are waited for.
         """
-        result = self.recheck_orders()
-        if not result.rows:
+        result = self.recheck_orders(self.share_of(RECHECK_BATCH))
+        self.worked = result.rows > 0
+        if not self.worked:
             return SHORT_RECHECK_SLEEP_SECONDS if result.waiting else RECHECK_SLEEP_SECONDS
         metrics.RECHECKED.inc(result.tally.claimed)
         batch_metrics.posted(result.tally)

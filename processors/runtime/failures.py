@@ -41,6 +41,11 @@ def is_waited_out(error: BaseException) -> bool:
     return isinstance(error, _WAITED_OUT)
 
 
+def is_too_slow(error: BaseException) -> bool:
+    """Whether a limit in time ended a statement, which a smaller batch may keep."""
+    return isinstance(error, (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled))
+
+
 def refusal(error: BaseException, *, first: bool) -> PointsError | None:
     """Why the worker must end until an operator acts; None when it need not.
 

@@ -5,6 +5,8 @@ Nothing else.
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -26,6 +28,7 @@ class Health:
         self._stalled_after = stalled_after
         self._turned = time.monotonic()
         self._reason: str | None = "starting"
+        self._connecting = False
         metrics.WORKER_READY.labels(worker).set(0)
         metrics.WORKER_UP.labels(worker).set(1)
 
@@ -33,6 +36,16 @@ class Health:
         """The loop has turned, whatever came of it."""
         self._turned = time.monotonic()
         metrics.LAST_TURN.set(time.time())
+
+    @contextmanager
+    def connecting(self) -> Iterator[None]:
+        """PostgreSQL is waited for and nothing can beat meanwhile: that is alive, and not ready."""
+        self._connecting = True
+        try:
+            yield
+        finally:
+            self._connecting = False
+            self.beat()
 
     def become(self, reason: str | None) -> bool:
         """Ready (None), or not ready for this reason; whether that is a change."""
@@ -48,10 +61,10 @@ class Health:
         return self._reason
 
     def alive(self) -> dict[str, Any]:
-        """Whether the loop turned lately."""
+        """Whether the loop turned lately, or waits for PostgreSQL."""
         ago = time.monotonic() - self._turned
         return {
-            "ok": ago < self._stalled_after,
+            "ok": self._connecting or ago < self._stalled_after,
             "worker": self.worker,
             "last_turn_seconds_ago": round(ago, 3),
         }

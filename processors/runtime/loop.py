@@ -3,28 +3,46 @@
 See architecture.md 2.6, 2.7.
 """
 
+import os
 import random
+import socket
 import time
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from processors import metrics
 from processors.runtime.configuration import Configuration
-from processors.runtime.failures import NEEDS_OPERATOR, is_waited_out, one_line, refusal
+from processors.runtime.failures import (
+    NEEDS_OPERATOR,
+    is_too_slow,
+    is_waited_out,
+    one_line,
+    refusal,
+)
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import log, set_up
 from processors.runtime.stopping import Stop
 from processors.runtime.worker import Database, Worker, WorkerFactory
 from schemas.errors import Exit, PointsError
-from store.postgres import migrate, session
+from store.postgres import migrate, session, worker_beats
 from store.postgres.session import transaction
 from store.streams import quarantine
 from store.streams.cursors import CursorRefused
 from store.streams.quarantine import MustPause, Paused
 
 SAMPLE_SECONDS = 5.0
-"""Between two looks at what is only counted for metrics."""
+"""Between two looks at what is only counted for metrics, and two proofs that it can write."""
+UNANSWERED_SECONDS = 5.0
+"""A statement that has no answer for so long makes the worker not ready; locks end sooner."""
+GIVE_UP_SECONDS, CUT_OFF_SECONDS = 2.0, 4.0
+"""Once asked to stop: a statement without an answer is cancelled, then the connection is cut."""
+UNSETTLED_SECONDS = 10.0
+"""After a rollback: turns without work are no success until the batch had time to come again."""
+LEAST_SHARE = 1 / 1024
+GROW_SECONDS = 60.0
+"""Without a limit met for so long, batches grow again: each try may cost a statement's limit."""
 PAUSE_LOOK_SECONDS = 1.0
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 
@@ -68,7 +86,11 @@ class Loop:
         self._used: Database | None = None
         self._was_connected = self._held = False
         self._to_pause: str | None = None
-        self._sampled_at = 0.0
+        self._sample_at = self._prove_at = self._grow_at = 0.0
+        self._failures, self._unsettled_until = 0, 0.0
+        self._share = 1.0
+        self._instance = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(2).hex()}"
+        self._cancelled = False
 
     def run(self) -> None:
         """Turns until it is asked to stop.
@@ -81,8 +103,9 @@ class Loop:
                 self._health.beat()
                 self._attempt()
                 garbage.turn()
-        except BaseException:
+        except BaseException as error:
             # Crash-only: nothing in hand is saved by an error; the database has what was committed.
+            self._leave(f"ended: {_in_short(error)}")
             self._disconnect()
             raise
         self._close()
@@ -111,21 +134,61 @@ class Loop:
                 raise
             self._wait_out(error)
         else:
-            self._backoff.reset()
+            self._settle()
             if wait:
                 self._stop.wait(wait)
 
     def _turn(self) -> float:
         worker, connection = self._ready()
+        self._sample()
+        self._prove(connection)
         if self._held and self._is_paused(worker, connection):
             return 0.0
+        worker.batch_share = self._share
         wait = worker.turn()
-        self._report(worker.trouble())
         self._was_connected = True
-        if time.monotonic() - self._sampled_at > SAMPLE_SECONDS:
-            self._sampled_at = time.monotonic()
-            worker.sample()
         return wait
+
+    def _settle(self) -> None:
+        """A turn that succeeds ends trouble, if it had work: one without proves little."""
+        worker = self._worker
+        if worker is None or self._held:
+            return
+        if not worker.worked and time.monotonic() < self._unsettled_until:
+            return
+        self._backoff.reset()
+        self._failures, self._unsettled_until = 0, 0.0
+        self._grow()
+        self._report(worker.trouble())
+
+    def _sample(self) -> None:
+        """Sets gauges by the clock, whatever became of the turn.
+
+        A table that cannot be read for it holds up no work; a lost connection the turn notices.
+        """
+        worker, connection = self._worker, self._connection
+        if worker is None or connection is None or self._used is not connection:
+            return
+        idle = connection.info.transaction_status == TransactionStatus.IDLE
+        if time.monotonic() < self._sample_at or not idle:
+            return
+        self._sample_at = time.monotonic() + SAMPLE_SECONDS
+        try:
+            worker.sample()
+        except psycopg.Error as error:
+            if not is_waited_out(error):
+                raise
+            log().warning("not_sampled", why=one_line(error))
+
+    def _prove(self, connection: Database) -> None:
+        """Proves by the clock that it can write, and that the schema is still one that it knows.
+
+        A worker without work would not notice either. Until it succeeds it is tried every turn.
+        """
+        if time.monotonic() >= self._prove_at:
+            migrate.check(connection)
+            worker_beats.beat(connection, self._kind, self._instance, self._health.reason)
+            self._prove_at = time.monotonic() + SAMPLE_SECONDS
 
     def _ready(self) -> tuple[Worker, Database]:
         if self._connection is None:
@@ -140,11 +203,20 @@ class Loop:
 
     def _connect(self) -> Database:
         c = self._configuration.database
-        connection = session.connect(
-            c.url.get_secret_value(), role=c.role, name=f"points-{self._kind}"
-        )
+        with self._health.connecting():
+            connection = session.connect(
+                c.url.get_secret_value(),
+                role=c.role,
+                name=f"points-{self._kind}",
+                waiting=self._waiting,
+                check_pooling=True,
+            )
+        self._cancelled, self._prove_at = False, 0.0
         try:
             migrate.check(connection)
+            worker_beats.forget(connection)
+        except psycopg.errors.ReadOnlySqlTransaction:
+            pass  # what it can do without writing, and why it is not ready, shows in its turns
         except BaseException:
             connection.close()
             raise
@@ -168,7 +240,22 @@ class Loop:
 
     def _beat(self) -> bool:
         self._health.beat()
+        self._sample()
         return self._stop.asked
+
+    def _waiting(self, connection: Database, seconds: float) -> None:
+        """A statement has no answer yet: alive, soon not ready, and asked to stop all the same."""
+        self._health.beat()
+        if seconds > UNANSWERED_SECONDS:
+            self._report(f"database: no answer for more than {UNANSWERED_SECONDS:.0f} s")
+        if seconds < GIVE_UP_SECONDS or not self._stop.asked:
+            return
+        if not self._cancelled:
+            self._cancelled = True
+            connection.cancel_safe(timeout=1.0)
+        elif seconds > CUT_OFF_SECONDS:
+            connection.close()
+            raise psycopg.OperationalError("asked to stop while a statement had no answer")
 
     def _report(self, reason: str | None) -> None:
         if self._health.become(reason):
@@ -180,13 +267,27 @@ class Loop:
     def _wait_out(self, error: Exception) -> None:
         """Keeps polling Kafka meanwhile, so that the membership of the group lives on."""
         lost = self._lose_connection(error)
+        self._failures += 1
         server = "database" if isinstance(error, psycopg.Error) else "kafka"
-        if lost or server == "kafka":
-            self._report(f"{server}: {one_line(error)}")
-        else:
+        if not lost and server == "database":
             log().warning("rolled_back", why=one_line(error))
+            self._shrink(error)
+            self._unsettled_until = time.monotonic() + UNSETTLED_SECONDS
+        # A deadlock's victim succeeds the next time; what fails twice, whatever it is, is trouble.
+        if lost or server == "kafka" or self._failures > 1:
+            self._report(f"{server}: {one_line(error)}")
         self._drop()
         self._idle(self._backoff.next())
+
+    def _shrink(self, error: Exception) -> None:
+        if is_too_slow(error):
+            self._share = max(LEAST_SHARE, self._share / 2)
+            self._grow_at = time.monotonic() + GROW_SECONDS
+
+    def _grow(self) -> None:
+        if self._share < 1 and time.monotonic() > self._grow_at:
+            self._share *= 2
+            self._grow_at = time.monotonic() + GROW_SECONDS
 
     def _lose_connection(self, error: Exception) -> bool:
         """Counts the trouble; whether the connection is lost (a deadlock's victim keeps it)."""
@@ -202,6 +303,19 @@ class Loop:
         self._disconnect()
         return True
 
+    def _leave(self, trouble: str | None = None) -> None:
+        """Takes its row among the workers away, or says there why it ended."""
+        connection = self._connection
+        if connection is None or connection.info.transaction_status != TransactionStatus.IDLE:
+            return
+        try:
+            if trouble is None:
+                worker_beats.leave(connection, self._kind, self._instance)
+            else:
+                worker_beats.beat(connection, self._kind, self._instance, trouble)
+        except psycopg.Error as error:
+            log().warning("not_noted", why=one_line(error))
+
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -216,6 +330,7 @@ class Loop:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.asked:
             self._health.beat()
+            self._sample()
             if self._worker is None:
                 self._stop.wait(min(left, 0.5))
             else:
@@ -224,6 +339,7 @@ class Loop:
     def _close(self) -> None:
         if self._worker is not None:
             self._worker.close()
+        self._leave()
         self._disconnect()
 
 
@@ -254,6 +370,11 @@ def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) 
         server.close()
     log().info("stopped")
     return Exit.OK
+
+
+def _in_short(error: BaseException) -> str:
+    """The reason without values: an unexpected error's text may repeat what a record said."""
+    return str(error) if isinstance(error, PointsError) else type(error).__name__
 
 
 def _end(error: Exception) -> Exit:

@@ -23,6 +23,12 @@ class Worker(Protocol):
     def pipeline(self) -> str | None:
         """The pipeline that poison may pause, for workers that read one."""
 
+    batch_share: float
+    """How much of its usual batch to take: the loop lowers it when a statement took too long."""
+
+    worked: bool
+    """Whether the last turn had something to write, and wrote it."""
+
     def use(self, connection: Database) -> None:
         """Goes on with a new connection.
 
@@ -68,6 +74,8 @@ class DatabaseWorker:
     """
 
     pipeline: str | None = None
+    batch_share = 1.0
+    worked = False
 
     def __init__(self, connection: Database) -> None:
         """All reads and effects go through `connection`."""
@@ -84,6 +92,10 @@ class DatabaseWorker:
     def use(self, connection: Database) -> None:
         """Goes on with a new connection."""
         self._connection = connection
+
+    def share_of(self, batch: int) -> int:
+        """How much to take at once of what is usually `batch`."""
+        return max(1, int(batch * self.batch_share))
 
     def turn(self) -> float:
         """One turn of work; seconds to wait before the next."""

@@ -1,7 +1,9 @@
 -- name: lock
 -- Sorted, so that all workers lock in one order. Adds what the batch grants; the old values show what was there before.
+-- Only an account that is not there takes a number: one for every posting would use up a merchant's 2^40.
 INSERT INTO account AS a (account_no, merchant_no, member, sequence, available, next_expiry)
-SELECT (k.merchant_no::bigint << 40) | nextval('account_no'), k.merchant_no, k.member, k.sequence, k.available, k.next_expiry
+SELECT coalesce((SELECT known.account_no FROM account known WHERE known.merchant_no = k.merchant_no AND known.member = k.member),
+                (k.merchant_no::bigint << 40) | nextval('account_no')), k.merchant_no, k.member, k.sequence, k.available, k.next_expiry
 FROM unnest({arrays granted}) k ({granted})
 ORDER BY k.merchant_no, k.member
 ON CONFLICT (merchant_no, member) DO UPDATE

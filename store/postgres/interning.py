@@ -3,17 +3,31 @@
 Unknown strings are kept, rows stay narrow.
 """
 
+from hashlib import sha256
 from typing import Any, Final
 
 from store.postgres.named_queries import queries
 from store.postgres.session import Database, raw
 
-LONGEST = 100
+LONGEST = 200
+"""Characters kept of a string; as many as upstream allows."""
+DIGEST_DIGITS = 16
 NO_WORD = 0
 """Stands for no string at all; numbers begin at 1."""
 
 
 _SQL: Final = queries("postgres/interning")
+
+
+def kept(word: str) -> str:
+    """What is stored of a string: a very long one's beginning, and a digest of the whole.
+
+    So two that begin alike stay two, and neither is taken for its beginning.
+    """
+    if len(word) <= LONGEST:
+        return word
+    digest = sha256(word.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_DIGITS]
+    return f"{word[: LONGEST - DIGEST_DIGITS - 1]}…{digest}"
 
 
 class NotInterned(LookupError):
@@ -41,7 +55,7 @@ class InternedStrings:
             self._strings[number] = word
 
     def learn(self, strings: set[str | None]) -> None:
-        """Gives numbers to new strings, very long ones by their beginning.
+        """Gives numbers to new strings, to very long ones as `kept` shortens them.
 
         In a transaction of its own, before the batch that uses them begins, so that no batch waits
         for another's strings.
@@ -49,12 +63,12 @@ class InternedStrings:
         new = {s for s in strings if s is not None and s not in self._numbers}
         if not new:
             return
-        kept = sorted({s[:LONGEST] for s in new})
+        stored = sorted({kept(s) for s in new})
         cursor = raw(self._connection)
-        cursor.execute(_SQL["insert"], [kept])
-        self._remember(cursor.execute(_SQL["find"], [kept]).fetchall())
+        cursor.execute(_SQL["insert"], [stored])
+        self._remember(cursor.execute(_SQL["find"], [stored]).fetchall())
         for word in new:
-            self._numbers[word] = self._numbers[word[:LONGEST]]
+            self._numbers[word] = self._numbers[kept(word)]
 
     def number(self, word: str | None) -> int:
         """The number of a learnt string. Raises NotInterned."""

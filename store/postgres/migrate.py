@@ -23,6 +23,13 @@ class SchemaMismatch(PointsError):
     exit_code = Exit.SCHEMA
 
 
+class EncodingRefused(PointsError):
+    """The database cannot hold every text."""
+
+    code = "encoding_refused"
+    exit_code = Exit.SCHEMA
+
+
 def known_revisions() -> list[str]:
     """The revisions that this version knows, oldest first.
 
@@ -51,7 +58,10 @@ def upgrade(url: str) -> str | None:
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
-    with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+    with psycopg.connect(
+        url, autocommit=True, connect_timeout=10, client_encoding="UTF8"
+    ) as connection:
+        check_encoding(connection)
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         before = current_revision(connection)
         if before is not None and before not in known_revisions():
@@ -68,6 +78,16 @@ def upgrade(url: str) -> str | None:
     return before
 
 
+def check_encoding(connection: Database) -> None:
+    """Raises EncodingRefused unless the database stores UTF-8: ids and names may be any text."""
+    row = connection.execute("SHOW server_encoding").fetchone()
+    if row is not None and row[0] != "UTF8":
+        raise EncodingRefused(
+            f"the database's encoding is {row[0]}, and UTF8 is needed",
+            "make another one: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'",
+        )
+
+
 def current_revision(connection: Database) -> str | None:
     """The database's revision; None when it was never migrated."""
     try:
@@ -78,11 +98,13 @@ def current_revision(connection: Database) -> str | None:
 
 
 def check(connection: Database) -> None:
-    """Raises SchemaMismatch unless this version works on the database's schema.
+    """Raises SchemaMismatch unless this version works on the database's schema and encoding.
 
     An older schema lacks what this version needs. A newer one is fine as long as it only added
     things (expand), which its own revision says: old and new workers overlap during an upgrade.
+    Raises EncodingRefused as `check_encoding` does.
     """
+    check_encoding(connection)
     have, want = current_revision(connection), known_revision()
     if have == want:
         return

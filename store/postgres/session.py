@@ -1,24 +1,44 @@
 """Connections to PostgreSQL, as the application's role, with the product's types registered."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import Connection, RawCursor, sql
+from psycopg.waiting import Ready, Wait
 
+from store.postgres import pooling
 from store.postgres.arrays import register
 
 APP_ROLE = "points_app"
+
+LOCK_SECONDS = 3
+"""For a lock that another session keeps. Our own batches hold theirs for tens of milliseconds."""
+STATEMENT_SECONDS = 15
+"""For a worker's statement, the largest of which takes under a second; then batches get smaller."""
+QUESTION_SECONDS = 600
+"""For a statement of a command: a report over a large database takes minutes."""
+
 _SESSION = (
+    # The server's or the role's default may be another, and then a number taken first and read
+    # under would not see what was committed before it (ADR 11).
+    "SET default_transaction_isolation = 'read committed'",
+    "SET idle_in_transaction_session_timeout = '60s'",
+)
+_TUNED = (
     # Batches are small against the tables: nested loops over primary keys are right, and a plan
     # made while the tables were empty must not scan them when they are not.
     "SET enable_hashjoin = off",
     "SET enable_mergejoin = off",
     "SET enable_seqscan = off",
     "SET jit = off",
-    "SET idle_in_transaction_session_timeout = '60s'",
 )
+# An administrator's stricter limit stays.
+_LIMIT = """
+    SELECT set_config({name}, {limit}, false)
+    WHERE NOT extract(epoch FROM current_setting({name})::interval) BETWEEN 0.0001 AND {seconds}"""
 
 # A server that vanished without a word is noticed within half a minute, not after the system's two
 # hours.
@@ -34,25 +54,96 @@ Database = Connection[tuple[Any, ...]]
 Cursor = RawCursor[tuple[Any, ...]]
 """A cursor with PostgreSQL's own placeholders: $1 and so on."""
 
+_Result = TypeVar("_Result")
+Waiting = Callable[[Database, float], None]
+"""Called about ten times a second while a statement has no answer, with the seconds so far.
+
+What it raises ends the wait; the connection must be closed then.
+"""
+
+
+class WatchedConnection(Connection[tuple[Any, ...]]):
+    """A connection whose waits are seen: nothing else runs in a worker while a statement does."""
+
+    waiting: Waiting | None = None
+
+    def wait(
+        self,
+        gen: Generator[Wait, Ready | int, _Result],
+        interval: float = 0.1,
+        timeout: float | None = None,
+    ) -> _Result:
+        """Waits for the server as psycopg does, and tells `waiting` of it meanwhile."""
+        if self.waiting is not None:
+            gen = self._watched(gen, self.waiting)
+        return super().wait(gen, interval, timeout)
+
+    def _watched(
+        self, gen: Generator[Wait, Ready | int, _Result], waiting: Waiting
+    ) -> Generator[Wait, Ready | int, _Result]:
+        try:
+            asked = next(gen)
+            began = time.monotonic()
+            while True:
+                ready = yield asked
+                if not ready:
+                    waiting(self, time.monotonic() - began)
+                asked = gen.send(ready)
+        except StopIteration as end:
+            result: _Result = end.value
+            return result
+
 
 def connect(
-    url: str, *, role: str | None = APP_ROLE, name: str = "points", tuned: bool = True
+    url: str,
+    *,
+    role: str | None = APP_ROLE,
+    name: str = "points",
+    tuned: bool = True,
+    waiting: Waiting | None = None,
+    check_pooling: bool = False,
 ) -> Database:
     """A connection in autocommit (transactions are explicit), acting as `role`.
 
-    With `tuned` off the planner is left alone, which reports and listings want. Raises
-    psycopg.OperationalError when the server cannot be reached or refuses.
+    With `tuned` off the planner is left alone and statements may take longer, which reports and
+    listings want. Raises psycopg.OperationalError when the server cannot be reached or refuses, and
+    PoolingRefused behind a pooler that mixes sessions: always with `check_pooling`, which costs a
+    second connection, else when one is suspected.
     """
-    connection = psycopg.connect(
-        url, autocommit=True, application_name=name, connect_timeout=10, **_ALIVE
+    connection = WatchedConnection.connect(
+        url,
+        autocommit=True,
+        application_name=name,
+        connect_timeout=10,
+        client_encoding="UTF8",
+        **_ALIVE,
     )
-    connection.cursor_factory = psycopg.Cursor
-    register(connection)
+    try:
+        connection.waiting = waiting
+        connection.cursor_factory = psycopg.Cursor
+        if check_pooling or pooling.suspected(connection):
+            pooling.check(connection, url)
+        register(connection)
+        _set_up(connection, role, tuned=tuned)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: Database, role: str | None, *, tuned: bool) -> None:
     if role is not None:
         connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
-    for statement in _SESSION if tuned else _SESSION[-1:]:
-        connection.execute(statement)
-    return connection
+    statements: list[sql.Composable] = [sql.SQL(s) for s in _SESSION + (_TUNED if tuned else ())]
+    limits = {
+        "lock_timeout": LOCK_SECONDS,
+        "statement_timeout": STATEMENT_SECONDS if tuned else QUESTION_SECONDS,
+    }
+    statements += [
+        sql.SQL(_LIMIT).format(name=name, limit=f"{seconds}s", seconds=seconds)
+        for name, seconds in limits.items()
+    ]
+    connection.execute(sql.SQL("; ").join(statements))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from rules.order.facts import NOTHING_IN_FORCE
 from schemas.carriers.codes import CodeTable
 from schemas.settings import BoundRules, SettingsDocument, compile_settings, load_settings
 from store.carriers import codes
+from store.postgres import migrate
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw
 from store.settings import app_installs
@@ -80,11 +81,13 @@ class Merchants:
     def refresh(self) -> None:
         """Reads merchants and versions again.
 
-        The epoch is read first, so that a change meanwhile is seen next time.
+        The epoch is read first, so that a change meanwhile is seen next time. Raises SchemaMismatch
+        when the schema has become one that this version does not work on (architecture.md 2.7).
         """
         sql, cursor = queries("settings/versions"), raw(self._connection)
         row = cursor.execute(sql["epoch"]).fetchone()
         self.epoch = row[0] if row else 0
+        migrate.check(self._connection)  # a migration moves the epoch
         self._ids = dict(cursor.execute(sql["merchants"]).fetchall())
         self.numbers = _Numbers({merchant_id: number for number, merchant_id in self._ids.items()})
         versions = _Versions({number: [] for number in self._ids})

@@ -6,7 +6,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 url = make_url(context.config.attributes["url"]).set(drivername="postgresql+psycopg")
-with create_engine(url, poolclass=NullPool).connect() as connection:
+# A statement that waits for a lock holds up everybody behind it: better to try again later.
+options = {"options": "-c lock_timeout=10s -c client_encoding=UTF8"}
+with create_engine(url, poolclass=NullPool, connect_args=options).connect() as connection:
     context.configure(connection=connection, transactional_ddl=True)
     with context.begin_transaction():
         context.run_migrations()

@@ -14,7 +14,7 @@ from store.postgres.tables.carriers import (
     unknown_code,
     unknown_report,
 )
-from store.postgres.tables.common import schema_compatibility, word
+from store.postgres.tables.common import schema_compatibility, word, worker_beat
 from store.postgres.tables.ledger import account, account_no, entry_note, ledger, lot
 from store.postgres.tables.orders import customer, due, family, orders, parcel, return_order
 from store.postgres.tables.settings import application_event, merchant, settings, settings_epoch
@@ -65,4 +65,5 @@ __all__ = [
     "unknown_code",
     "unknown_report",
     "word",
+    "worker_beat",
 ]

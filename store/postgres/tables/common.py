@@ -1,6 +1,6 @@
-"""What all rooms use: interned strings, and which code works on which revision of the schema."""
+"""What all rooms use: interned strings, which code works on which schema, workers that run."""
 
-from sqlalchemy import Column, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Integer, Table, Text, UniqueConstraint
 
 from store.postgres.tables.base import metadata, numbered
 
@@ -17,4 +17,14 @@ word = Table(
     numbered("no", Integer),
     Column("word", Text, nullable=False),
     UniqueConstraint("word", name="word_word_key"),
+)
+
+worker_beat = Table(
+    "worker_beat",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("instance", Text, primary_key=True),
+    Column("started_us", BigInteger, nullable=False),
+    Column("beat_us", BigInteger, nullable=False),
+    Column("trouble", Text),
 )

@@ -48,6 +48,7 @@ RIGHTS = {
     "unknown_code": ALL,
     "unknown_report": PASS_ON,
     "word": ADD,
+    "worker_beat": ALL,
 }
 KNOWN = (*ALL, "TRUNCATE", "REFERENCES", "TRIGGER")
 

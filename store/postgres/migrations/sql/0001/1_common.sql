@@ -39,3 +39,23 @@ CREATE TABLE word (
   no   int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   word text NOT NULL UNIQUE
 );
+
+-- Workers that run, each a row that it writes every few seconds: which proves that it can write, and shows `points doctor`
+-- which ones run, which were started again and again, and what holds them up. A worker that ends in order takes its row
+-- with it.
+CREATE TABLE worker_beat (
+  kind       text NOT NULL,
+  instance   text NOT NULL,
+  started_us bigint NOT NULL,
+  beat_us    bigint NOT NULL,
+  trouble    text,
+  PRIMARY KEY (kind, instance)
+) WITH (fillfactor = 50);
+
+-- Workers that are connected compare the revision again when the epoch moves (store/settings/merchants.py).
+CREATE FUNCTION move_epoch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE settings_epoch SET epoch = epoch + 1;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER schema_moved AFTER UPDATE OF version_num ON alembic_version FOR EACH STATEMENT EXECUTE FUNCTION move_epoch();

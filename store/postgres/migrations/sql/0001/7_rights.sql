@@ -11,6 +11,7 @@ END $$;
 
 GRANT SELECT ON alembic_version, schema_compatibility TO points_app;
 GRANT SELECT, INSERT ON word TO points_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON worker_beat TO points_app;
 
 GRANT SELECT, INSERT ON merchant, settings, application_event TO points_app;
 GRANT SELECT, UPDATE ON settings_epoch TO points_app;

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from cli.commands.doctor import progress, server
+from cli.commands.doctor.finding import Finding
 from cli.support.console import JsonOption, emit, out
 from cli.support.errors import Exit, Failure, PointsError, failure_of
 from cli.support.wiring import check_server, configuration, take_role
@@ -13,9 +15,8 @@ if TYPE_CHECKING:
 
     from cli.support.broker import Broker
     from processors.runtime.configuration import Configuration
-    from schemas.answers.operations import DoctorFinding
+    from store.reads.server import Holder
 
-Verdict = Literal["ok", "warning", "wrong"]
 CLOCK_SECONDS = 5.0
 """The database's clock decides; a host that differs by more has logs and metrics that mislead."""
 BACKLOG = 100_000
@@ -23,23 +24,8 @@ BACKLOG = 100_000
 _MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]"}
 
 
-class Finding(NamedTuple):
-    """One line. `code` is how doctor ends when this is the first thing that is wrong."""
-
-    verdict: Verdict
-    what: str
-    remedy: str = ""
-    code: Exit = Exit.UNEXPECTED
-
-    def answer(self) -> "DoctorFinding":
-        """The line for programs."""
-        from schemas.answers.operations import DoctorFinding
-
-        return DoctorFinding(verdict=self.verdict, what=self.what, remedy=self.remedy or None)
-
-
 def doctor_command(json_: JsonOption = False) -> None:
-    """Check configuration, Kafka, PostgreSQL, schema, rights, clock, pauses and backlogs."""
+    """Check configuration, Kafka, PostgreSQL, schema, rights, writes, workers, lag and backlogs."""
     findings = list(examine())
     if json_:
         emit([f.answer() for f in findings])
@@ -93,6 +79,9 @@ def _unknown_variables() -> Iterator[Finding]:
 
 
 def _failed(error: Exception, what: str) -> Finding:
+    refused = server.refusal(error) if what == "writes" else None
+    if refused is not None:
+        return refused
     failure = failure_of(error) or Failure(Exit.UNEXPECTED, f"{type(error).__name__}: {error}")
     return Finding("wrong", f"{what}: {failure.lines[0]}", failure.remedy, failure.exit_code)
 
@@ -151,7 +140,11 @@ def _postgres(configured: "Configuration", broker: "Broker | None") -> Iterator[
 
     try:
         connection = session.connect(
-            configured.database.url.get_secret_value(), role=None, name="points-doctor", tuned=False
+            configured.database.url.get_secret_value(),
+            role=None,
+            name="points-doctor",
+            tuned=False,
+            check_pooling=True,
         )
     except Exception as error:  # noqa: BLE001 - as above
         yield _failed(error, "database")
@@ -182,19 +175,29 @@ def _schema(
         yield _failed(error, "schema")
         return
     yield Finding("ok", f"schema: revision {migrate.known_revision()}")
+    yield from _attempt("server", lambda: server.settings(connection))
+    yield from _attempt("login", lambda: server.login(connection))
+    # The login sees more of its own sessions than the role that it takes.
+    yield from _attempt("locks", lambda: server.holders(connection))
+    open_now = server.open_now(connection)
     try:
         take_role(connection, configured.database.role)
     except Failure as failure:
         yield _failed(failure, "role")
         return
     yield from _attempt("role", lambda: _rights(configured, connection))
+    yield from _attempt("writes", lambda: server.writes(connection))
+    yield from _attempt("workers", lambda: progress.workers(connection))
     yield from _attempt("clock", lambda: _clock(connection))
     yield from _attempt("settings", lambda: _settings(connection))
     yield from _attempt("work", lambda: _work(connection))
-    yield from _attempt("recheck", lambda: _queue(connection))
+    yield from _attempt("outbox", lambda: progress.outbox(connection))
+    yield from _attempt("recheck", lambda: _queue(connection, open_now))
     yield from _attempt("carriers", lambda: _reports(connection))
     if broker is not None:
         yield from _attempt("cursors", lambda: _cursors(connection, broker))
+        yield from _attempt("lag", lambda: progress.lag(connection, broker))
+        yield from _attempt("group", lambda: progress.group(connection, configured, broker))
 
 
 def _rights(
@@ -308,11 +311,20 @@ def _refused(connection: "Connection[tuple[Any, ...]]") -> Finding:
     )
 
 
-def _queue(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def _queue(
+    connection: "Connection[tuple[Any, ...]]", open_now: "list[Holder]"
+) -> Iterator[Finding]:
     from store.reads import status
 
     queue = sum(status.recheck_queue(connection).values())
-    if queue > BACKLOG:
+    if queue and open_now:
+        yield Finding(
+            "warning",
+            f"recheck: {queue:,} rows, the oldest of which wait for {open_now[0].what} in "
+            f"{server.described(open_now[0])}",
+            "let it end: whatever it changes must be seen",
+        )
+    elif queue > BACKLOG:
         yield Finding(
             "wrong", f"recheck: {queue:,} rows wait", "start more of them: `points run recheck`"
         )

@@ -1,0 +1,156 @@
+"""Whether work goes on: workers that run, logs that are read, queues that get shorter."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cli.commands.doctor.finding import Finding
+from cli.support.errors import Exit
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from cli.support.broker import Broker
+    from processors.runtime.configuration import Configuration
+    from store.postgres.worker_beats import WorkerBeat
+
+SILENT_SECONDS = 30.0
+"""Workers write every five seconds."""
+RESTARTED_SECONDS = 600.0
+RESTARTS = 3
+STANDS_SECONDS = 60.0
+"""A cursor that did not move for so long while its log grew; the same for the oldest of a queue."""
+
+
+def workers(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+    """Each kind: whether one runs, is ready, and was not started again and again."""
+    from processors.registry import WORKERS
+    from store.postgres import worker_beats
+
+    by_kind: dict[str, list[WorkerBeat]] = defaultdict(list)
+    for worker in worker_beats.known(connection):
+        by_kind[worker.kind].append(worker)
+    for kind in WORKERS:
+        yield from _kind(kind, by_kind[kind])
+
+
+def _kind(kind: str, beats: "list[WorkerBeat]") -> Iterator[Finding]:
+    ended = [b for b in beats if _ended(b)]
+    running = [b for b in beats if not _ended(b)]
+    recent = [b for b in ended if b.silent_seconds < RESTARTED_SECONDS]
+    look = "look at its log"
+    if len(recent) >= RESTARTS:
+        why = f", the last time: {recent[-1].trouble}" if recent[-1].trouble else ""
+        yield Finding(
+            "wrong",
+            f"worker {kind}: ended without being asked {len(recent)} times in ten minutes{why}",
+            look,
+        )
+    elif not running:
+        why = f"; the last one {ended[-1].trouble}" if ended and ended[-1].trouble else ""
+        yield Finding(
+            "warning", f"worker {kind}: none is running{why}", f"`points run {kind}`, or all"
+        )
+    troubled = [b for b in running if b.trouble is not None and b.trouble != "starting"]
+    for worker in troubled:
+        yield Finding("warning", f"worker {kind}: not ready: {worker.trouble}", look)
+    if running and not troubled:
+        yield Finding("ok", f"worker {kind}: {len(running)} running")
+
+
+def _ended(beat: "WorkerBeat") -> bool:
+    return beat.silent_seconds > SILENT_SECONDS or (beat.trouble or "").startswith("ended: ")
+
+
+def lag(connection: "Connection[tuple[Any, ...]]", broker: "Broker") -> Iterator[Finding]:
+    """Records in the logs that are not processed, and cursors that stand meanwhile."""
+    from schemas.ids import SECOND, iso
+    from store.reads import server
+    from store.streams import adoption
+
+    rows = [row for row in adoption.known(connection) if not row.retired]
+    topics = broker.topics(row.topic for row in rows)
+    here = [
+        row
+        for row in rows
+        if row.cluster == broker.cluster
+        and row.topic in topics
+        and topics[row.topic].uuid == row.topic_uuid
+    ]
+    ends = broker.ends({(row.topic, row.partition) for row in here})
+    moved, now = server.cursors_moved(connection)
+    behind = standing = 0
+    for row in here:
+        left = ends[row.topic, row.partition].next - row.next_offset
+        behind += max(0, left)
+        at = moved.get((row.pipeline, row.topic_uuid, row.partition), 0)
+        if left > 0 and now - at > STANDS_SECONDS * SECOND:
+            standing += 1
+            yield Finding(
+                "wrong",
+                f"cursor of {row.pipeline} in {row.topic}/{row.partition}: stands at "
+                f"{row.next_offset} since {iso(at)[:19]}Z, {left:,} records behind",
+                "see whether an intake runs, is ready and has the partition",
+                Exit.CURSOR,
+            )
+    if not standing:
+        yield Finding("ok", f"lag: {behind:,} records, and no cursor stands")
+
+
+def group(
+    connection: "Connection[tuple[Any, ...]]", configured: "Configuration", broker: "Broker"
+) -> Iterator[Finding]:
+    """Whether another installation reads with our group: each would get half of the partitions."""
+    from store.postgres import worker_beats
+
+    name = f"{configured.kafka.group_id}.intake"
+    # An intake is a member for each of its topics.
+    members = max(broker.readers(name).values(), default=0)
+    ours = [b for b in worker_beats.known(connection) if b.kind == "intake" and not _ended(b)]
+    if members > len(ours):
+        yield Finding(
+            "wrong",
+            f"group {name}: {members} read a topic, and {len(ours)} intakes run on this database",
+            "if they are of another installation, give it another POINTS_KAFKA__GROUP_ID: each "
+            "reads only a part of the partitions",
+        )
+    else:
+        yield Finding("ok", f"group {name}: {members} read a topic, all of this database")
+
+
+def outbox(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+    """The oldest row that waits to be sent, and rows that the broker refused for good."""
+    from store.postgres import worker_beats
+    from store.reads import server, status
+
+    waiting = status.outbox_stats(connection)
+    if waiting.oldest is not None:
+        age = (_now(connection) - datetime.fromisoformat(waiting.oldest)).total_seconds()
+        if age > STANDS_SECONDS:
+            relays = [b for b in worker_beats.known(connection) if b.kind == "relay"]
+            why = next((b.trouble for b in relays if b.trouble and not _ended(b)), None)
+            held = why or (
+                "the relays say nothing of it"
+                if any(not _ended(b) for b in relays)
+                else "no relay is running"
+            )
+            yield Finding(
+                "wrong",
+                f"outbox: the oldest of {waiting.rows:,} rows waits since {waiting.oldest}: {held}",
+                "look at the relay's log and at Kafka",
+            )
+    refused = server.refused_rows(connection)
+    for row in refused:
+        yield Finding(
+            "wrong",
+            f"outbox: {row.rows:,} rows to {row.topic} were refused for good: {row.reason}",
+            "`points outbox list` shows them; retry or discard them",
+            Exit.REFUSED,
+        )
+
+
+def _now(connection: "Connection[tuple[Any, ...]]") -> datetime:
+    from store.reads import server
+
+    return datetime.fromtimestamp(server.cursors_moved(connection)[1] / 1_000_000, UTC)

@@ -1,0 +1,39 @@
+-- name: settings
+SELECT name, setting FROM pg_settings
+WHERE name IN ('server_encoding', 'client_encoding', 'transaction_isolation', 'fsync', 'synchronous_commit');
+
+-- name: login_owns_schema
+SELECT bool_or(pg_has_role(session_user, relowner, 'USAGE')) FROM pg_class WHERE oid IN ('ledger'::regclass, 'account'::regclass, 'lot'::regclass);
+
+-- name: table_locks
+-- Modes that stand in the way of writes. Ours name themselves, and autovacuum gives way.
+SELECT l.relation::regclass::text || ' (' || l.mode || ')', l.pid, a.application_name, current_database(), a.usename,
+       to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), p.gid, p.owner, to_char(p.prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+FROM pg_locks l
+JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'ledger'::regclass)
+LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text
+WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.granted
+  AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+  AND l.pid IS DISTINCT FROM pg_backend_pid()
+ORDER BY 1;
+
+-- name: open_transactions
+-- Only transactions that have a number hold rechecks up; pg_locks shows them to everybody, of any database.
+SELECT 'a transaction', l.pid, a.application_name, a.datname, a.usename, to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock' AND l.pid <> pg_backend_pid()
+  AND coalesce(a.xact_start < clock_timestamp() - $1 * interval '1 second', true)
+UNION ALL
+SELECT 'a prepared transaction', NULL, gid, database, owner, to_char(prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+FROM pg_prepared_xacts WHERE prepared < clock_timestamp() - $1 * interval '1 second'
+ORDER BY 6 NULLS LAST;
+
+-- name: cursors_moved
+SELECT pipeline, topic_uuid, partition, updated_us FROM cursor;
+
+-- name: now
+SELECT points_now();
+
+-- name: refused_rows
+SELECT topic, reason, count(*) FROM outbox_refused GROUP BY 1, 2 ORDER BY 1, 2 LIMIT 20;

@@ -1,0 +1,206 @@
+"""Doctor looks at progress: whatever stands still, or holds others up, has a line of its own."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+from confluent_kafka import Consumer
+from psycopg import sql
+
+from tests.support.commands import points
+from tests.support.engine import Engine, wait_for
+from tests.support.pooler import pooled
+from tests.support.upstream import Trade
+
+
+def lines(engine: Engine, about: str, **environment: str) -> list[dict[str, Any]]:
+    ran = points({**engine.environment, **environment}, "doctor", "--json")
+    return [f for f in orjson.loads(ran.out) if f["what"].startswith(about)]
+
+
+def one(engine: Engine, about: str, **environment: str) -> dict[str, Any]:
+    found = lines(engine, about, **environment)
+    assert len(found) == 1, found
+    return found[0]
+
+
+@pytest.fixture
+def administrator(engine: Engine) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    with psycopg.connect(engine.database_url, autocommit=True) as connection:
+        yield connection
+
+
+def set_here(connection: psycopg.Connection[tuple[Any, ...]], name: str, value: str) -> None:
+    database = sql.Identifier(connection.info.dbname)
+    statement = sql.SQL("ALTER DATABASE {} SET {} = {}")
+    connection.execute(statement.format(database, sql.SQL(name), value))
+
+
+Administrator = psycopg.Connection[tuple[Any, ...]]
+
+
+def test_a_server_that_is_right_says_so(engine: Engine) -> None:
+    assert (
+        "encoding UTF8, sessions in UTF8, isolation read committed"
+        in (one(engine, "server: encoding")["what"])
+    )
+    assert one(engine, "writes")["verdict"] == "ok"
+    assert one(engine, "locks")["verdict"] == "ok"
+
+
+def test_a_database_that_takes_no_writes_is_wrong(
+    engine: Engine, administrator: Administrator
+) -> None:
+    set_here(administrator, "default_transaction_read_only", "on")
+    ran = points(engine.environment, "doctor")
+    assert ran.code == 7
+    assert "✗ writes: refused: cannot execute" in ran.out
+
+
+def test_commits_that_are_not_on_disk_are_warned_of(
+    engine: Engine, administrator: Administrator
+) -> None:
+    set_here(administrator, "synchronous_commit", "off")
+    assert one(engine, "server: synchronous_commit")["verdict"] == "warning"
+
+
+def test_a_login_that_owns_the_tables_is_warned_of(
+    engine: Engine, administrator: Administrator
+) -> None:
+    assert "owns the tables" in one(engine, "login")["what"]
+    name = f"worker_{administrator.info.dbname}"
+    role = sql.Identifier(name)
+    administrator.execute(
+        sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'w' IN ROLE points_app").format(role)
+    )
+    try:
+        url = psycopg.conninfo.conninfo_to_dict(engine.database_url)
+        own = f"postgresql://{name}:w@{url['host']}:{url.get('port', 5432)}/{url['dbname']}"
+        found = one(engine, "login", POINTS_DATABASE__URL=own)
+        assert found["verdict"] == "ok", found
+    finally:
+        administrator.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+def test_transaction_pooling_is_wrong(engine: Engine) -> None:
+    with pooled(engine.database_url) as through:
+        ran = points({**engine.environment, "POINTS_DATABASE__URL": through}, "doctor")
+        refused = engine.run("grants", POINTS_DATABASE__URL=through)
+        assert refused.wait() == 2
+    assert ran.code == 2
+    assert "pooler" in ran.out
+    assert "pooler" in refused.lines("refused")[-1]["why"]
+
+
+def test_who_locks_a_table_is_named(engine: Engine) -> None:
+    with psycopg.connect(engine.database_url, application_name="psql") as other:
+        other.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        found, info = one(engine, "locks"), other.info
+        holder = f"orders (AccessExclusiveLock) is held by pid {info.backend_pid} (psql)"
+        assert holder in found["what"]
+        assert f"database {info.dbname}, user {info.user}, since 20" in found["what"]
+    assert found["verdict"] == "wrong"
+
+
+def test_a_transaction_that_rechecks_wait_for_is_named(
+    engine: Engine, administrator: Administrator
+) -> None:
+    administrator.execute("INSERT INTO recheck (kind, merchant_no, key) VALUES (1, 1, 'x')")
+    assert one(engine, "recheck")["verdict"] == "ok"
+    maintenance = psycopg.conninfo.make_conninfo(engine.database_url, dbname="postgres")
+    with psycopg.connect(maintenance) as other:
+        other.execute("CREATE TABLE left_open (x int)")
+        named = rf"pid {other.info.backend_pid}.*database postgres, user .*, since 20"
+        wait_for("the name", lambda: re.search(named, one(engine, "recheck")["what"]))
+        wait_for("a line", lambda: re.search(named, str(lines(engine, "transactions"))))
+        other.rollback()
+
+
+def test_workers_that_do_not_run_or_are_not_ready_are_said(
+    engine: Engine, administrator: Administrator
+) -> None:
+    assert one(engine, "worker grants")["what"] == "worker grants: none is running"
+    worker = engine.run("grants").wait_ready()
+    assert one(engine, "worker grants")["what"] == "worker grants: 1 running"
+    administrator.execute(
+        "INSERT INTO worker_beat SELECT 'relay', 'here', points_now(), points_now(), 'kafka: down'"
+    )
+    assert "not ready: kafka: down" in one(engine, "worker relay")["what"]
+    assert worker.terminate() == 0
+    assert one(engine, "worker grants")["what"] == "worker grants: none is running"
+
+
+def test_a_worker_that_is_started_again_and_again_is_wrong(
+    engine: Engine, administrator: Administrator
+) -> None:
+    administrator.execute(
+        "INSERT INTO worker_beat SELECT 'expiry', n::text, points_now() - 9000000,"
+        " points_now() - 1000000, 'ended: SystemError' FROM generate_series(1, 3) n"
+    )
+    found = one(engine, "worker expiry")
+    assert found["verdict"] == "wrong"
+    assert "3 times in ten minutes, the last time: ended: SystemError" in found["what"]
+
+
+def test_a_cursor_that_stands_while_its_log_grows_is_wrong(
+    engine: Engine, administrator: Administrator
+) -> None:
+    engine.merchant("shop-a")
+    records = Trade(20, ["shop-a"]).records()
+    engine.produce(records)
+    worker = engine.run("intake")
+    engine.wait_consumed(len(records))
+    assert worker.terminate() == 0
+    assert one(engine, "lag")["what"] == "lag: 0 records, and no cursor stands"
+    engine.produce(records)
+    administrator.execute("UPDATE cursor SET updated_us = points_now() - 61000000")
+    ran = points(engine.environment, "doctor")
+    assert ran.code == 4
+    assert "stands at" in ran.out
+    assert "records behind" in ran.out
+
+
+def test_a_group_shared_with_another_installation_is_wrong(engine: Engine) -> None:
+    engine.run("intake").wait_ready()
+    assert "all of this database" in one(engine, "group")["what"]
+    group = f"{engine.environment['POINTS_KAFKA__GROUP_ID']}.intake"
+    another = Consumer(
+        {
+            "bootstrap.servers": engine.bootstrap,
+            "group.id": group,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "auto.offset.reset": "error",
+        }
+    )
+    another.subscribe([engine.topics["orders"]])
+    try:
+        wait_for("a member", lambda: another.poll(0.2) or another.assignment())
+        found = one(engine, "group")
+    finally:
+        another.close()
+    assert found["verdict"] == "wrong"
+    assert "2 read a topic, and 1 intakes run on this database" in found["what"]
+
+
+def test_an_outbox_row_that_waits_too_long_is_wrong_and_why_is_said(
+    engine: Engine,
+) -> None:
+    engine.merchant("shop-a")
+    engine.move_clock(120)
+    found = [f for f in lines(engine, "outbox") if f["verdict"] == "wrong"]
+    assert len(found) == 1
+    assert "no relay is running" in found[0]["what"]
+
+
+def test_rows_that_the_broker_refused_are_wrong(
+    engine: Engine, administrator: Administrator
+) -> None:
+    administrator.execute(
+        "INSERT INTO outbox_refused (shard, id, kind, layout, topic, size, reason, refused_us)"
+        " VALUES (4, 1, 3, 1, 'dlq.points.orders', 9000000, 'MSG_SIZE_TOO_LARGE', 1)"
+    )
+    found = [f for f in lines(engine, "outbox") if f["verdict"] == "wrong"]
+    assert "dlq.points.orders were refused for good: MSG_SIZE_TOO_LARGE" in found[0]["what"]

@@ -1,0 +1,240 @@
+"""Ready means that it can write; alive means that it turns, whatever PostgreSQL does."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+from psycopg import sql
+
+from deploy.local.stack import Stack
+from tests.support.engine import Engine, Worker, wait_for
+from tests.support.upstream import CREATED, Record, hex_id, order
+
+_NUMBERS = count()
+KINDS = ("intake", "grants", "recheck", "expiry", "cleanup", "relay")
+
+
+@contextmanager
+def database_setting(engine: Engine, name: str, value: str) -> Iterator[None]:
+    """For all sessions of the database: those that are open are ended, as a reload would do."""
+    with psycopg.connect(engine.database_url, autocommit=True) as connection:
+        where = sql.Identifier(connection.info.dbname), sql.SQL(name)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET {} = {}").format(*where, value))
+        end_sessions(connection)
+        try:
+            yield
+        finally:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute(sql.SQL("ALTER DATABASE {} RESET {}").format(*where))
+            end_sessions(connection)
+
+
+def end_sessions(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE 'points-%'"
+    )
+
+
+@contextmanager
+def writes_fail(engine: Engine, table: str, code: str) -> Iterator[None]:
+    """Every write to the table fails as with this error, without the session being lost."""
+    with psycopg.connect(engine.database_url, autocommit=True) as connection:
+        connection.execute(
+            f"""CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '{code}'; END $$;
+                CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON {table}
+                EXECUTE FUNCTION fail()""".encode()
+        )
+        try:
+            yield
+        finally:
+            connection.execute(f"DROP FUNCTION fail CASCADE; SELECT '{table}'".encode())
+
+
+def an_order(at: datetime = CREATED) -> Record:
+    number = next(_NUMBERS)
+    ids = hex_id("o", number), hex_id("m", number)
+    return order("shop-a", *ids, 1000, delivery="arrived", at=at)
+
+
+def not_ready(worker: Worker) -> str:
+    """Why it is not ready, once it says so; it must be alive."""
+    wait_for("not ready", lambda: worker.get("/readyz")[0] == 503)
+    assert worker.get("/healthz")[0] == 200
+    return str(orjson.loads(worker.get("/readyz")[1])["reason"])
+
+
+def test_workers_on_a_read_only_database_are_not_ready_even_without_work(engine: Engine) -> None:
+    workers = [engine.run(kind).wait_ready() for kind in KINDS]
+    with database_setting(engine, "default_transaction_read_only", "on"):
+        for worker in workers:
+            wait_for(
+                "the reason",
+                lambda w=worker: "read-only transaction" in not_ready(w),  # type: ignore[misc]
+            )
+    for worker in workers:
+        assert worker.wait_ready().process.poll() is None
+
+
+def test_a_worker_started_on_a_read_only_database_waits_for_it(engine: Engine) -> None:
+    with database_setting(engine, "default_transaction_read_only", "on"):
+        worker = engine.run("grants")
+        wait_for("the reason", lambda: "read-only transaction" in not_ready(worker))
+    worker.wait_ready()
+
+
+def test_a_full_disk_makes_not_ready_and_the_work_is_done_when_there_is_room(
+    engine: Engine,
+) -> None:
+    engine.merchant("shop-a")
+    worker = engine.run("intake").wait_ready()
+    with writes_fail(engine, "orders", "53100"):
+        engine.produce([an_order()])
+        assert not_ready(worker) == "database: could not extend file"
+    worker.wait_ready()
+    engine.wait_consumed(1)
+
+
+def test_one_failure_that_does_not_come_again_leaves_it_ready(engine: Engine) -> None:
+    engine.merchant("shop-a")
+    worker = engine.run("intake").wait_ready()
+    with psycopg.connect(engine.database_url, autocommit=True) as connection:
+        connection.execute("CREATE SEQUENCE tries; GRANT USAGE ON tries TO points_app")
+        connection.execute(
+            """CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF nextval('tries') = 1 THEN RAISE EXCEPTION 'once' USING ERRCODE = '40P01';
+                 END IF; RETURN NEW; END $$;
+               CREATE TRIGGER fail BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION fail()"""
+        )
+    engine.produce([an_order()])
+    engine.wait_consumed(1)
+    assert worker.lines("rolled_back")
+    assert not worker.lines("not_ready") or "once" not in str(worker.lines("not_ready"))
+
+
+def test_a_statement_timeout_makes_not_ready(engine: Engine) -> None:
+    worker = engine.run("grants").wait_ready()
+    with database_setting(engine, "statement_timeout", "1ms"):
+        with psycopg.connect(engine.database_url, autocommit=True) as connection:
+            connection.execute("SET statement_timeout = 0")
+            connection.execute(
+                """CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+                   BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$;
+                   CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON worker_beat
+                   FOR EACH ROW EXECUTE FUNCTION slow()"""
+            )
+        wait_for("the reason", lambda: "statement timeout" in not_ready(worker))
+        with psycopg.connect(engine.database_url, autocommit=True) as connection:
+            connection.execute("SET statement_timeout = 0")
+            connection.execute("DROP FUNCTION slow CASCADE")
+    worker.wait_ready()
+
+
+def test_a_batch_that_takes_too_long_is_made_smaller(engine: Engine) -> None:
+    engine.merchant("shop-a")
+    with psycopg.connect(engine.database_url, autocommit=True) as connection:
+        connection.execute(
+            """CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+               BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END $$;
+               CREATE TRIGGER slow BEFORE INSERT ON orders
+               FOR EACH ROW EXECUTE FUNCTION slow()"""
+        )
+    engine.produce([an_order() for _ in range(300)])  # three seconds in one batch
+    with database_setting(engine, "statement_timeout", "1s"):
+        worker = engine.run("intake")
+        engine.wait_consumed(300)
+    assert worker.lines("rolled_back")
+
+
+def test_a_lock_that_an_administrator_holds_is_named_and_given_up(engine: Engine) -> None:
+    engine.merchant("shop-a")
+    worker = engine.run("intake", POINTS_METRICS__STALLED_AFTER="2").wait_ready()
+    with psycopg.connect(engine.database_url) as administrator:
+        administrator.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        engine.produce([an_order()])
+        seen = []
+        deadline = time.monotonic() + 8
+        while time.monotonic() < deadline:
+            seen.append(worker.get("/healthz")[0])
+            time.sleep(0.1)
+        assert set(seen) == {200}
+        assert "lock timeout" in not_ready(worker)
+        administrator.rollback()
+    worker.wait_ready()
+    engine.wait_consumed(1)
+
+
+def test_a_worker_that_waits_for_a_lock_hears_that_it_is_to_stop(engine: Engine) -> None:
+    engine.merchant("shop-a")
+    worker = engine.run("intake").wait_ready()
+    with psycopg.connect(engine.database_url) as administrator:
+        administrator.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        engine.produce([an_order()])
+        time.sleep(1.5)
+        began = time.monotonic()
+        assert worker.terminate() == 0
+        assert time.monotonic() - began < 15
+    engine.run("intake")
+    engine.wait_consumed(1)
+
+
+def test_a_server_that_says_nothing_leaves_it_alive_and_able_to_stop(
+    engine: Engine, stack: Stack
+) -> None:
+    if stack.postgres is None:
+        pytest.skip("stops a process of the server, which only the local rung can")
+    worker = engine.run("grants", POINTS_METRICS__STALLED_AFTER="2").wait_ready()
+    query = (
+        "SELECT pid FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'points-grants'"
+    )
+    backend = engine.value(query)
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        assert "no answer" in not_ready(worker)
+        began = time.monotonic()
+        assert worker.terminate() == 0
+        assert time.monotonic() - began < 15
+    finally:
+        os.kill(backend, signal.SIGCONT)
+
+
+def test_gauges_go_on_while_every_turn_fails(engine: Engine) -> None:
+    engine.merchant("shop-a", pending_days=1)
+    intake, grants = engine.run("intake").wait_ready(), engine.run("grants").wait_ready()
+    engine.produce([an_order(datetime.now(UTC))])
+    engine.wait_consumed(1)
+    assert intake.terminate() == 0
+    with writes_fail(engine, "account", "53100"):
+        with psycopg.connect(engine.database_url) as connection:
+            connection.execute("UPDATE due SET due_us = points_now() - 1000000")
+            connection.execute("UPDATE orders SET due_us = points_now() - 1000000")
+        assert not_ready(grants) == "database: could not extend file"
+        wait_for(
+            "the overdue grant", lambda: grants.metric("points_oldest_due_timestamp_seconds") > 0
+        )
+
+
+def test_gauges_go_on_while_the_pipeline_is_paused(engine: Engine) -> None:
+    with psycopg.connect(engine.database_url) as connection:
+        connection.execute(
+            "INSERT INTO pipeline_state (pipeline, paused_us, reason)"
+            " VALUES ('intake', points_now(), 'much poison')"
+        )
+    worker = engine.run("intake")
+    wait_for("paused", lambda: "much poison" in not_ready(worker))
+    with psycopg.connect(engine.database_url) as connection:
+        connection.execute("UPDATE settings_epoch SET epoch = 77")
+    wait_for("the epoch", lambda: worker.metric("points_settings_epoch") == 77)
+    with psycopg.connect(engine.database_url) as connection:
+        connection.execute("UPDATE settings_epoch SET epoch = 78")
+    wait_for("the next epoch", lambda: worker.metric("points_settings_epoch") == 78)

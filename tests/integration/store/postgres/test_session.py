@@ -1,0 +1,135 @@
+"""What a session is told, whatever the server, the role or the environment say."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from schemas.errors import Exit
+from store.ledger import accounts
+from store.postgres import migrate, session
+from store.postgres.interning import LONGEST, InternedStrings
+from store.settings.merchants import Merchants
+from tests.support.servers import Databases
+
+
+@pytest.fixture
+def url(postgres: Databases) -> Iterator[str]:
+    made = postgres.database()
+    migrate.upgrade(made)
+    yield made
+    postgres.drop(made)
+
+
+def set_for_database(url: str, setting: str, value: str) -> None:
+    with psycopg.connect(url) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET {} = {}").format(name, sql.SQL(setting), value)
+        )
+
+
+def shown(url: str, setting: str, *, tuned: bool = True) -> str:
+    with session.connect(url, tuned=tuned) as connection:
+        row = connection.execute(sql.SQL("SHOW {}").format(sql.SQL(setting))).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_text_is_utf8_whatever_the_environment_says(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "SQL_ASCII")
+    assert shown(url, "client_encoding") == "UTF8"
+
+
+def test_isolation_is_read_committed_whatever_the_database_says(url: str) -> None:
+    set_for_database(url, "default_transaction_isolation", "repeatable read")
+    assert shown(url, "transaction_isolation") == "read committed"
+
+
+@pytest.mark.parametrize("tuned", [True, False])
+def test_no_statement_waits_for_ever(url: str, tuned: bool) -> None:
+    assert shown(url, "lock_timeout", tuned=tuned) == f"{session.LOCK_SECONDS}s"
+    assert shown(url, "statement_timeout", tuned=tuned) not in {"0", ""}
+
+
+def test_a_stricter_limit_of_the_administrator_stays(url: str) -> None:
+    set_for_database(url, "statement_timeout", "2s")
+    set_for_database(url, "lock_timeout", "1h")
+    assert shown(url, "statement_timeout") == "2s"
+    assert shown(url, "lock_timeout") == f"{session.LOCK_SECONDS}s"
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_hold_every_text_is_refused(
+    postgres: Databases, encoding: str
+) -> None:
+    made = postgres.database()
+    name = f"e_{encoding.lower()}_{psycopg.conninfo.conninfo_to_dict(made)['dbname']}"
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE 'C'").format(
+                sql.Identifier(name), encoding
+            )
+        )
+    other = psycopg.conninfo.make_conninfo(made, dbname=name)
+    try:
+        with pytest.raises(migrate.EncodingRefused, match=encoding) as refused:
+            migrate.upgrade(other)
+        assert refused.value.exit_code == Exit.SCHEMA
+        with (
+            session.connect(other, role=None) as connection,
+            pytest.raises(migrate.EncodingRefused),
+        ):
+            migrate.check(connection)
+    finally:
+        with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        postgres.drop(made)
+
+
+def test_a_schema_that_changes_under_a_connected_worker_is_noticed(url: str) -> None:
+    with session.connect(url) as connection, psycopg.connect(url, autocommit=True) as owner:
+        merchants = Merchants(connection)
+        owner.execute("UPDATE alembic_version SET version_num = '9999_contracted'")
+        with session.transaction(connection) as cursor, pytest.raises(migrate.SchemaMismatch):
+            merchants.keep_up(cursor)
+
+
+def test_a_schema_that_only_added_things_is_gone_on_with(url: str) -> None:
+    with session.connect(url) as connection, psycopg.connect(url, autocommit=True) as owner:
+        merchants = Merchants(connection)
+        owner.execute(
+            "INSERT INTO schema_compatibility VALUES ('9999_expanded', %s)",
+            [migrate.known_revision()],
+        )
+        owner.execute("UPDATE alembic_version SET version_num = '9999_expanded'")
+        with session.transaction(connection) as cursor:
+            merchants.keep_up(cursor)
+
+
+def test_only_a_new_account_takes_a_number(url: str) -> None:
+    with session.connect(url) as connection:
+        numbers = []
+        for _ in range(3):
+            with session.transaction(connection) as cursor:
+                locked = accounts.lock(cursor, {(1, b"old"): []}, 0, str)
+                numbers.append(locked[1, b"old"].account_no)
+        with session.transaction(connection) as cursor:
+            new = accounts.lock(cursor, {(1, b"new"): []}, 0, str)[1, b"new"].account_no
+    assert len(set(numbers)) == 1
+    assert new == numbers[0] + 1
+
+
+def test_long_words_that_begin_alike_stay_two_words(url: str) -> None:
+    words = ["w" * 150 + "a", "w" * 150 + "b", "w" * LONGEST, "w" * LONGEST + "a", "w" * 5000]
+    with session.connect(url) as connection:
+        strings = InternedStrings(connection)
+        strings.learn(set(words))
+        assert len({strings.number(word) for word in words}) == len(words)
+        again = InternedStrings(connection)
+        again.learn(set(words))
+        assert [again.number(word) for word in words] == [strings.number(word) for word in words]
+        assert [again.word(again.number(word)) for word in words[:3]] == words[:3]
