@@ -15,7 +15,8 @@ from prometheus_client import generate_latest
 from processors import metrics
 from processors.intake.intake_metrics import option_bucket
 from processors.runtime.health import Health, HealthServer
-from processors.runtime.logs import librdkafka_logger, log, mask_text, set_up
+from processors.runtime.logs import librdkafka_logger, log, set_up
+from processors.runtime.masking import mask_text
 
 
 @pytest.fixture
