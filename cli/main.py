@@ -90,14 +90,13 @@ def _ended(command: Callable[[], object]) -> Any:
 def _end(error: Exception) -> int:
     from cli.support.console import complain, err, safe_lines
     from cli.support.errors import Failure
+    from processors.runtime.masking import mask_text
 
     failure = failure_of(error)
     if _debug:
-        from processors.runtime.masking import mask_text
-
         err().print(safe_lines(mask_text("".join(traceback.format_exception(error)))))
     if failure is None:
-        what = f"unexpected {type(error).__name__}: {error}"
+        what = f"unexpected {type(error).__name__}: {mask_text(str(error))}"
         failure = Failure(
             Exit.UNEXPECTED,
             what,

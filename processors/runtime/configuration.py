@@ -77,7 +77,7 @@ class MetricsConfiguration(_Section):
     """
 
     port: int = Field(9464, ge=0, le=65535)
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", min_length=1)
     stalled_after: float = Field(60, gt=0)
 
 
