@@ -1,6 +1,9 @@
 """The `points` command: every command of the product, and how each of them ends."""
 
 import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +27,7 @@ from cli.commands import (
     topics,
 )
 from cli.demo import command
+from cli.support import streams
 from cli.support.errors import Exit, failure_of
 
 EPILOG = "Exit codes: " + " · ".join(f"{code} {code.meaning}" for code in Exit)
@@ -37,24 +41,63 @@ class PointsGroup(TyperGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """As click's, with our endings."""
-        try:
-            return super().main(*args, **kwargs)
-        except Exception as error:
-            if _debug:
-                raise
-            sys.exit(_end(error))
+        with streams.prepared():
+            sys.exit(_ended(lambda: super(PointsGroup, self).main(*args, **kwargs)))
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """As click's; see `_filtered`."""
+        with _filtered():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """As click's; see `_filtered`."""
+        with _filtered():
+            return super().invoke(ctx)
 
 
 _debug: list[bool] = []
 
 
+@contextmanager
+def _filtered() -> Iterator[None]:
+    """Errors of usage repeat what was typed, and typer prints them past our console."""
+    from schemas.printable import printable
+
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)
+        if hasattr(error, "format_message") and isinstance(message, str):
+            setattr(error, "message", printable(message))  # noqa: B010 - typer hides the class
+        raise
+
+
+def _ended(command: Callable[[], object]) -> Any:
+    """Runs a command to its end, and answers its exit code."""
+    try:
+        try:
+            command()
+        except SystemExit as ended:
+            sys.stdout.flush()
+            return ended.code
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return Exit.UNEXPECTED  # as `points … | head` ends: quietly
+    except Exception as error:  # noqa: BLE001 - the last line before the process ends
+        return _end(error)
+    return Exit.OK
+
+
 def _end(error: Exception) -> int:
-    from cli.support.console import complain
+    from cli.support.console import complain, err, safe_lines
     from cli.support.errors import Failure
+    from processors.runtime.masking import mask_text
 
     failure = failure_of(error)
+    if _debug:
+        err().print(safe_lines(mask_text("".join(traceback.format_exception(error)))))
     if failure is None:
-        what = f"unexpected {type(error).__name__}: {error}"
+        what = f"unexpected {type(error).__name__}: {mask_text(str(error))}"
         failure = Failure(
             Exit.UNEXPECTED,
             what,

@@ -60,12 +60,13 @@ class PointsError(Exception):
     exit_code = Exit.UNEXPECTED
 
     def __init__(self, wrong: str | Sequence[str], remedy: str = "", *, where: str = "") -> None:
-        """`wrong`: what is wrong, a text of one or more lines, without the word "error".
+        """`wrong`: what is wrong, a line or several, without the word "error".
 
         `remedy`: what to do about it. `where`: the document, topic or row that is meant, for
         programs; the text of `wrong` names it already.
         """
-        self.lines = tuple(wrong.split("\n")) if isinstance(wrong, str) else tuple(wrong)
+        # A text is one line: a line feed in it came from outside, and would forge a line of ours.
+        self.lines = (wrong,) if isinstance(wrong, str) else tuple(wrong)
         self.remedy = remedy
         self.where = where
         super().__init__("\n".join(self.lines))

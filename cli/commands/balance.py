@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cli.support.arguments import Member, Merchant
-from cli.support.console import JsonOption, emit, out
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ def balance_command(merchant: Merchant, member: Member, json_: JsonOption = Fals
 
 
 def _print(merchant: str, member: str, answer: "BalanceAnswer", zone: str) -> None:
-    from rich.markup import escape
     from rich.panel import Panel
     from rich.table import Table
 
@@ -44,5 +43,5 @@ def _print(merchant: str, member: str, answer: "BalanceAnswer", zone: str) -> No
     if answer.debt:
         table.add_row(f"[red]{answer.debt:,}[/]", "debt, which the next points pay first")
     table.add_row(f"{answer.pending:,}", "pending (planned orders)")
-    title = f"[bold]{escape(member)}[/] at {escape(merchant)}"
+    title = f"[bold]{safe(member)}[/] at {safe(merchant)}"
     out().print(Panel(table, title=title, title_align="left", expand=False, padding=(0, 2)))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.support.console import JsonOption, emit, out, slow_progress
+from cli.support.arguments import typed_text
+from cli.support.console import JsonOption, emit, out, safe, slow_progress
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class _Group:
 
 def compare_command(
     merchant: Annotated[
-        str | None, typer.Argument(help="The merchant's id; without it, all merchants.")
+        str | None,
+        typer.Argument(help="The merchant's id; without it, all merchants.", callback=typed_text),
     ] = None,
     limit: Annotated[
         int,
@@ -155,8 +157,6 @@ def _figures(counted: "ComparisonOutcome | UpstreamComparison") -> list[str]:
 
 
 def _print_examples(outcomes: "Sequence[ComparisonOutcome]") -> None:
-    from rich.markup import escape
-
     for each in outcomes:
         some_of = f"{len(each.examples)} of {each.orders:,}"
         how_many = f" [dim]· {some_of}[/]" if each.orders > len(each.examples) else ""
@@ -167,5 +167,5 @@ def _print_examples(outcomes: "Sequence[ComparisonOutcome]") -> None:
             if None not in days and order.upstream_days != order.our_days:
                 theirs = f"{theirs} after {order.upstream_days} days"
                 ours = f"{ours} after {order.our_days}"
-            ids = f"{escape(order.merchant_id)} {escape(order.order_id)}"
+            ids = f"{safe(order.merchant_id)} {safe(order.order_id)}"
             out().print(f"  {ids}  [dim]theirs[/] {theirs}[dim], ours[/] {ours}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.console import JsonOption, emit, out
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect, database_configuration
 
@@ -53,8 +53,8 @@ def print_cursors(rows: "list[KnownCursor]") -> None:
         counts = (f"{getattr(row, name):,}" for name in names)
         uuid, style = (f"{row.topic_uuid} (former)", "dim") if row.retired else (row.topic_uuid, "")
         table.add_row(
-            row.pipeline,
-            f"{row.topic}/{row.partition}",
+            safe(row.pipeline),
+            safe(f"{row.topic}/{row.partition}"),
             uuid,
             str(row.first_offset),
             str(row.next_offset),
@@ -231,15 +231,13 @@ def _offset(start: str, ends: "LogEnds") -> int:
 
 
 def _print_plans(plans: "list[Adoption]") -> None:
-    from rich.markup import escape
-
     console = out()
     console.print("[bold]This will start anew:[/]")
     for plan in plans:
         before = f"was at {plan.before.next_offset}, " if plan.before is not None else ""
-        place = f"{plan.pipeline} · {plan.place.topic}/{plan.place.partition}"
+        place = safe(f"{plan.pipeline} · {plan.place.topic}/{plan.place.partition}")
         console.print(f"  {place}: {before}goes on at [bold]{plan.start}[/]")
-        console.print(f"    [dim]{escape(plan.why)}[/]")
+        console.print(f"    [dim]{safe(plan.why)}[/]")
     console.print(
         "The former cursors are kept as history with their counts. Records that are read again "
         "change nothing; records between the former position and the new one that are not in the "

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.support.console import JsonOption, emit, out
+from cli.support.arguments import LARGEST_INT8
+from cli.support.console import JsonOption, emit, out, safe, safe_lines
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect, database_configuration
 
@@ -61,7 +62,6 @@ def counted_command(json_: JsonOption = False) -> None:
 
 
 def _print_counted(rows: "list[CountedPoison]") -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
@@ -71,7 +71,7 @@ def _print_counted(rows: "list[CountedPoison]") -> None:
         table.add_column(name, justify="right")
     for row in rows:
         figures = (f"{n:,}" for n in (row.kept, row.counted, row.counted_bytes))
-        table.add_row(str(row.day), escape(row.merchant_id), *figures)
+        table.add_row(str(row.day), safe(row.merchant_id), *figures)
     out().print(table)
 
 
@@ -88,7 +88,6 @@ def _state(row: "Summary") -> str:
 
 
 def _print_list(rows: "list[Summary]") -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from schemas.ids import iso
@@ -105,10 +104,10 @@ def _print_list(rows: "list[Summary]") -> None:
         table.add_row(
             str(row.id),
             f"{iso(row.received_at)[:16]}Z",
-            place,
-            row.reason,
+            safe(place),
+            safe(row.reason),
             _state(row),
-            escape(row.message),
+            safe(row.message),
         )
     out().print(table)
 
@@ -121,6 +120,7 @@ def show_command(
     from store.streams import dead_letters
 
     with connect(database_configuration()) as connection:
+        _check_ids([number])
         letter = dead_letters.letter(connection, number)
     answer = _answer(letter)
     if json_:
@@ -150,21 +150,20 @@ def _answer(letter: "Letter") -> "DeadLetterAnswer":
 
 def _print_letter(answer: "DeadLetterAnswer", state: str) -> None:
     import orjson
-    from rich.markup import escape
 
     console = out()
-    what = f"[yellow]{escape(answer.reason)}[/]: {escape(answer.message)}"
+    what = f"[yellow]{safe(answer.reason)}[/]: {safe(answer.message)}"
     console.print(f"[bold]{answer.id}[/]  {state}  {what}")
     fields = answer.model_dump(mode="json")
     for name in ("topic", "partition", "offset", "received_at", "timestamp", "merchant_id", "key"):
         if fields[name] is not None:
-            console.print(f"[dim]{name:12}[/] {escape(str(fields[name]))}")
+            console.print(f"[dim]{name:12}[/] {safe(str(fields[name]))}")
     for name, header in answer.headers:
-        console.print(f"[dim]header[/]       {escape(name)}: {escape(str(header))}")
+        console.print(f"[dim]header[/]       {safe(name)}: {safe(str(header))}")
     text = answer.value
     if not isinstance(text, str):
         text = orjson.dumps(text, option=orjson.OPT_INDENT_2).decode()
-    console.print(escape(text), soft_wrap=True)
+    console.print(safe_lines(text), soft_wrap=True)
 
 
 @app.command("redrive")
@@ -220,7 +219,17 @@ def _chosen(
             "give ids, or --all for all open ones" if all_ or not ids else "",
             "see `points dlq list`",
         )
+    _check_ids(ids or [])
     return dead_letters.waiting(connection) if all_ else sorted(set(ids or ()))
+
+
+def _check_ids(ids: list[int]) -> None:
+    """No row has a number beyond what its column holds: PostgreSQL would refuse the question."""
+    beyond = [number for number in ids if abs(number) > LARGEST_INT8]
+    if beyond:
+        raise Failure(
+            Exit.NOT_FOUND, f"dead letter {beyond[0]} is not known", "look with `points dlq list`"
+        )
 
 
 def _check_topics(

@@ -1,11 +1,9 @@
 """`points explain`: one order, what it earns and when, and why."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from cli.support.arguments import Merchant
-from cli.support.console import JsonOption, emit, out
+from cli.support.arguments import Merchant, Order
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -22,11 +20,7 @@ _COLOURS = {
 }
 
 
-def explain_command(
-    merchant: Merchant,
-    order: Annotated[str, typer.Argument(help="The order's id.")],
-    json_: JsonOption = False,
-) -> None:
+def explain_command(merchant: Merchant, order: Order, json_: JsonOption = False) -> None:
     """Explain an order: its settings, what counted, what is missing, what was posted, and why."""
     from rules.explain.order import explain
     from store.reads.order import order_view
@@ -41,13 +35,12 @@ def explain_command(
 
 def _print(merchant: str, order: str, explained: "Explained") -> None:
     from rich.console import Group
-    from rich.markup import escape
     from rich.panel import Panel
     from rich.rule import Rule
 
     colour = _COLOURS[explained.state]
     state = f"[bold {colour}]{explained.state}[/]"
-    title = f"order [bold]{escape(order)}[/] at {escape(merchant)} · {state}"
+    title = f"order [bold]{safe(order)}[/] at {safe(merchant)} · {state}"
     body = Group(_figures(explained), Rule(style="dim"), _steps(explained))
     out().print(
         Panel(
@@ -62,7 +55,6 @@ def _print(merchant: str, order: str, explained: "Explained") -> None:
 
 
 def _figures(explained: "Explained") -> "Table":
-    from rich.markup import escape
     from rich.table import Table
 
     from rules.explain.formatting import day_shown, moment_shown, money_shown
@@ -72,10 +64,10 @@ def _figures(explained: "Explained") -> "Table":
     if now.reason:
         points = f"0 [yellow]{now.reason}[/]"
     else:
-        base = money_shown(now.earning.base, explained.currency)
+        base = safe(money_shown(now.earning.base, explained.currency))
         points = f"[bold]{now.points:,}[/] of {base}"
     left = (
-        ("member", escape(explained.member_id or "none")),
+        ("member", safe(explained.member_id or "none")),
         ("points", points),
         ("posted", f"[bold]{explained.view.granted:,}[/]"),
     )
@@ -90,7 +82,6 @@ def _figures(explained: "Explained") -> "Table":
 
 
 def _steps(explained: "Explained") -> "Table":
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
@@ -101,9 +92,9 @@ def _steps(explained: "Explained") -> "Table":
         word, colon, rest = step.text.partition(": ")
         # A reason's word stands out: it is what people search for.
         text = (
-            f"[yellow]{escape(word)}[/]: {escape(rest)}"
+            f"[yellow]{safe(word)}[/]: {safe(rest)}"
             if colon and word.islower() and "_" in word
-            else escape(step.text)
+            else safe(step.text)
         )
         table.add_row("" if step.about == about else step.about, text)
         about = step.about

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.arguments import Member, Merchant
-from cli.support.console import JsonOption, emit, out
+from cli.support.arguments import LARGEST_INT8, Member, Merchant
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def history_command(
     from store.reads.settings import time_zone
 
     with connect(database_configuration()) as connection:
-        entries = history(connection, merchant, member, after, limit)
+        entries = history(connection, merchant, member, min(after, LARGEST_INT8), limit)
         zone = time_zone(connection, merchant)
     if json_:
         emit(entries)
@@ -58,7 +58,7 @@ def _print(entries: "list[HistoryEntry]", limit: int, zone: str) -> None:
             entry.type.name,
             f"[{colour}]{entry.points:+,}[/]",
             f"{entry.balance_after:,}",
-            entry.order_id or "",
+            safe(entry.order_id or ""),
             day_shown(entry.expires_at, zone),
         )
     out().print(table)

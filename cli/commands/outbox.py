@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.console import JsonOption, emit, out
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect, database_configuration
 
@@ -48,7 +48,6 @@ def list_command(json_: JsonOption = False) -> None:
 
 
 def _print_list(rows: "list[RefusedRow]") -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from schemas.ids import iso
@@ -67,9 +66,9 @@ def _print_list(rows: "list[RefusedRow]") -> None:
             str(row.id),
             f"{iso(row.refused_at)[:16]}Z",
             row.kind.name.lower(),
-            escape(row.topic),
+            safe(row.topic),
             f"{row.size:,}",
-            escape(row.reason),
+            safe(row.reason),
         )
     out().print(table)
 

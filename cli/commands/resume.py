@@ -4,14 +4,16 @@ from typing import Annotated
 
 import typer
 
-from cli.support.console import JsonOption, emit, out
+from cli.support.arguments import typed_text
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect
 
 
 def resume_command(
     pipeline: Annotated[
-        str | None, typer.Argument(help="Which one; all that are paused by default.")
+        str | None,
+        typer.Argument(help="Which one; all that are paused by default.", callback=typed_text),
     ] = None,
     strict: Annotated[
         bool,
@@ -61,6 +63,8 @@ def resume_command(
             if grace
             else "every unreadable record counts"
         )
-        out().print(f"[bold]{name}[/] goes on; {may}")
+        out().print(f"[bold]{safe(name)}[/] goes on; {may}")
     if not resumed:
-        out().print(f"{pipeline} was not paused" if pipeline is not None else "nothing was paused")
+        out().print(
+            f"{safe(pipeline)} was not paused" if pipeline is not None else "nothing was paused"
+        )

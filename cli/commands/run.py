@@ -2,13 +2,16 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.support.console import out, remark, safe, safe_lines
+from cli.support.errors import Exit, Failure
+from cli.support.streams import OutputRefused
 from processors.registry import WORKERS
-from schemas.errors import Exit
 
 if TYPE_CHECKING:
     from processors.runtime.configuration import Configuration
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 
 MANY_CORES = 4
 """Below so many cores a second intake would only take them from the database."""
+MOST_INTAKES = 100
+"""More processes than a machine has use for: a slip of the finger must not start thousands."""
+LAST_PORT = 65_535
 ALL = "all"
 _ENDINGS = (Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.SCHEMA, Exit.CURSOR)
 _WORKERS = "\n".join(f"{kind.name}: {kind.does}." for kind in WORKERS.values())
@@ -44,7 +50,9 @@ def run_command(
     intakes: Annotated[
         int | None,
         typer.Option(
-            help="How many intakes `all` starts. [default: 1, and 2 from 4 cores on]", min=1
+            help="How many intakes `all` starts. [default: 1, and 2 from 4 cores on]",
+            min=1,
+            max=MOST_INTAKES,
         ),
     ] = None,
     as_json: Annotated[
@@ -57,9 +65,31 @@ def run_command(
     from processors.runtime.loop import run_worker
 
     configuration = load()
+    _check_ports(configuration.metrics.port, len(kinds))
+    _tell_misspelt()
     if len(kinds) == 1:
         raise typer.Exit(run_worker(kinds[0], WORKERS[kinds[0]].factory(), configuration))
     raise typer.Exit(_tree(kinds, configuration, as_json=as_json))
+
+
+def _check_ports(first: int, count: int) -> None:
+    if first and first + count - 1 > LAST_PORT:
+        raise Failure(
+            Exit.USAGE,
+            f"{count} workers from port {first} on: the ports end at {LAST_PORT}",
+            "set POINTS_METRICS__PORT",
+        )
+
+
+def _tell_misspelt() -> None:
+    """A variable with a single `_` has no effect, which is seen only where it is missed."""
+    from processors.runtime.configuration import misspelt
+    from processors.runtime.stopping import PARENT_PIPE
+
+    if PARENT_PIPE in os.environ:
+        return  # the supervisor has told it
+    for variable in misspelt():
+        remark(f"{variable} is not a known variable: check its spelling, or remove it")
 
 
 def _kinds(asked: Sequence[str], intakes: int | None) -> list[str]:
@@ -96,12 +126,17 @@ def _print(children: Sequence["ChildSpec"], host: str, *, as_json: bool) -> None
 
         # On one line, since a log follows it.
         answers = [WorkerAddress(worker=name, url=url).model_dump() for name, url in rows]
-        typer.echo(orjson.dumps(answers))
+        _write(lambda: out().print(safe_lines(orjson.dumps(answers).decode()), soft_wrap=True))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("worker", "/metrics, /healthz, /readyz")
     for name, url in rows:
-        table.add_row(name, url or "any free port: see the line `serving`")
-    Console(soft_wrap=True).print(table)
+        table.add_row(name, safe(url or "any free port: see the line `serving`"))
+    _write(lambda: out().print(table, soft_wrap=True))
+
+
+def _write(printing: Callable[[], object]) -> None:
+    """A table that nobody can read keeps no worker from its work."""
+    with suppress(OutputRefused, BrokenPipeError):
+        printing()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.support.arguments import Merchant
-from cli.support.console import JsonOption, emit, out
+from cli.support.arguments import LARGEST_INT4, By, Merchant, NewMerchant
+from cli.support.console import JsonOption, emit, out, safe, safe_lines
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect, database_configuration
 
@@ -26,7 +26,7 @@ app = typer.Typer(
 
 @app.command("apply")
 def apply_command(
-    merchant: Merchant,
+    merchant: NewMerchant,
     file: Annotated[Path, typer.Argument(help="The settings, JSON or YAML; - for standard input.")],
     if_version: Annotated[
         int | None,
@@ -34,10 +34,7 @@ def apply_command(
             "--if-version", help="Only if this version is the newest (0: none yet).", min=0
         ),
     ] = None,
-    by: Annotated[
-        str | None,
-        typer.Option("--by", help="Who changes them; by default the user of this machine."),
-    ] = None,
+    by: By = None,
     json_: JsonOption = False,
 ) -> None:
     """Make a new version of a merchant's settings; the same content again makes none."""
@@ -48,8 +45,6 @@ def apply_command(
 
     name = "standard input" if str(file) == "-" else str(file)
     document = load_settings(_read(file), name=name)
-    if not merchant.strip() or merchant != merchant.strip():
-        raise Failure(Exit.USAGE, "MERCHANT must be an id without spaces around it")
     with connect(database_configuration()) as connection:
         applied = versions.apply(connection, merchant, document, by or this_user(), if_version)
     if json_:
@@ -64,19 +59,26 @@ def apply_command(
         return
     version, since = applied.version, f"in force from {iso(applied.effective_at)}"
     if applied.changed:
-        out().print(f"[bold]version {version}[/] of {merchant} is {since}")
+        out().print(f"[bold]version {version}[/] of {safe(merchant)} is {since}")
     else:
         out().print(f"nothing changed: this is what version {version} says, {since}")
 
 
 def _read(file: Path) -> bytes:
+    """The file's bytes, and of one that is too large only so many as tell that it is."""
     import sys
 
+    from schemas.settings.parsing import MAX_BYTES
+
+    if str(file) == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
     try:
-        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
+        with file.open("rb") as source:
+            return source.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = error.strerror if isinstance(error, OSError) else "that is no name of a file"
         raise Failure(
-            Exit.USAGE, f"{file} cannot be read: {error.strerror}", "name a file with the settings"
+            Exit.USAGE, f"{file} cannot be read: {why}", "name a file with the settings"
         ) from None
 
 
@@ -84,8 +86,10 @@ def this_user() -> str:
     """The user of this machine, as far as it is known."""
     import getpass
 
+    from schemas.printable import printable
+
     try:
-        return getpass.getuser()
+        return printable(getpass.getuser())  # from the environment, which may hold any bytes
     except (KeyError, OSError):  # a container's user may have no name
         return "unknown"
 
@@ -102,7 +106,8 @@ def show_command(
     from store.reads.settings import settings_version
 
     with connect(database_configuration()) as connection:
-        shown = settings_version(connection, merchant, version)
+        wanted = min(version, LARGEST_INT4) if version is not None else None
+        shown = settings_version(connection, merchant, wanted)
     if shown is None:
         what = f"settings version {version}" if version is not None else "settings"
         raise Failure(
@@ -133,17 +138,16 @@ def _answer(merchant: str, version: "SettingsVersion") -> "SettingsAnswer":
 
 def _print(answer: "SettingsAnswer") -> None:
     import yaml
-    from rich.markup import escape
 
     from schemas.ids import iso
 
     document = yaml.safe_dump(answer.settings, sort_keys=False, allow_unicode=True).rstrip()
-    who = f"applied {iso(answer.applied_at)} by {escape(answer.applied_by)}"
+    who = f"applied {iso(answer.applied_at)} by {safe(answer.applied_by)}"
     out().print(
-        f"[bold]version {answer.version}[/] of {escape(answer.merchant_id)}, "
+        f"[bold]version {answer.version}[/] of {safe(answer.merchant_id)}, "
         f"in force from {iso(answer.effective_at)}, {who}\n"
     )
-    out().print(escape(document))
+    out().print(safe_lines(document))
 
 
 @app.command("log")
@@ -217,7 +221,6 @@ def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
 
 
 def _print_log(entries: "list[SettingsLogEntry]") -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from schemas.ids import iso
@@ -226,15 +229,15 @@ def _print_log(entries: "list[SettingsLogEntry]") -> None:
     for entry in entries:
         console.print(
             f"[bold]version {entry.version}[/]  {iso(entry.applied_at)}  "
-            f"by {escape(entry.applied_by)}  [dim]in force from {iso(entry.effective_at)}[/]"
+            f"by {safe(entry.applied_by)}  [dim]in force from {iso(entry.effective_at)}[/]"
         )
         table = Table.grid(padding=(0, 2))
         for change in entry.changes:
             was = ""
             if change.before is not None:
-                was = f"[red]{escape(_shown(change.before))}[/] →"
-            new = f"[green]{escape(_shown(change.after))}[/]"
-            table.add_row("  ", escape(change.path), was, new)
+                was = f"[red]{safe(_shown(change.before))}[/] →"
+            new = f"[green]{safe(_shown(change.after))}[/]"
+            table.add_row("  ", safe(change.path), was, new)
         console.print(table)
 
 

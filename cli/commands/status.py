@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cli.support.console import JsonOption, complain, emit, out
+from cli.support.console import JsonOption, complain, emit, out, safe
 from cli.support.errors import Failure
 from cli.support.wiring import configuration, connect
 
@@ -123,17 +123,15 @@ def _ends(
 
 
 def _print(answer: "StatusAnswer") -> None:
-    from rich.markup import escape
-
     console = out()
     console.print(_head(answer))
     console.print(_cursors(answer.cursors))
     for name, reasons in answer.ignored.items():
         if reasons:
             counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-            console.print(f"[dim]{name} ignored: {escape(counts)}[/]")
+            console.print(f"[dim]{name} ignored: {safe(counts)}[/]")
     for each in answer.paused:
-        what = f"[bold red]paused[/] {each.pipeline}: {escape(each.reason or '')}"
+        what = f"[bold red]paused[/] {each.pipeline}: {safe(each.reason or '')}"
         console.print(f"{what} [dim]→ points dlq list, points resume {each.pipeline}[/]")
 
 
@@ -191,7 +189,7 @@ def _cursors(cursors: "Sequence[CursorLag]") -> "Table | str":
             pipeline = cursor.pipeline
             table.add_row(f"[bold]{pipeline}[/]")
         table.add_row(
-            f"  {cursor.topic}/{cursor.partition}",
+            safe(f"  {cursor.topic}/{cursor.partition}"),
             _lag(cursor.lag),
             str(cursor.next_offset),
             *(f"{getattr(cursor, name):,}" for name in OUTCOMES),

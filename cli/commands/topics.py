@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.support.console import JsonOption, emit, out
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration
 
@@ -81,9 +81,9 @@ def apply_command(json_: JsonOption = False) -> None:
     console = out()
     for row in rows:
         size = f"{row.partitions} partitions, {row.replication} replicas"
-        console.print(f"{_mark(row)}  {row.topic}  [dim]{size}[/]")
+        console.print(f"{_mark(row)}  {safe(row.topic)}  [dim]{size}[/]")
         for line in row.differs:
-            console.print(f"         [yellow]{line}[/]")
+            console.print(f"         [yellow]{safe(line)}[/]")
 
 
 def _mark(row: "TopicResult") -> str:

@@ -2,7 +2,6 @@
 
 import io
 import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -13,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress import (
@@ -27,7 +25,7 @@ from rich.progress import (
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from cli.support.console import WIDTH_OF_A_PIPE
+from cli.support.console import out, safe
 from rules.account.expiry import shown_day
 from schemas.ids import NEVER, Micros, instant, micros
 
@@ -48,9 +46,7 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         """Prints to standard output."""
-        self.console = console or Console(
-            highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE
-        )
+        self.console = console or out()
         self._moves = self.console.is_terminal
 
     def say(self, text: str = "") -> None:
@@ -79,9 +75,9 @@ class Screen:
                 task = progress.add_task(what, total=total)
                 yield lambda done: progress.update(task, completed=done)
         else:
-            self.say(f"  [dim]…[/] {escape(what)}")
+            self.say(f"  [dim]…[/] {safe(what)}")
             yield lambda _: None
-        self.say(f"  [green]✓[/] {escape(what)} [dim]{time.monotonic() - began:.1f} s[/]")
+        self.say(f"  [green]✓[/] {safe(what)} [dim]{time.monotonic() - began:.1f} s[/]")
 
     @contextmanager
     def noting(self, without: str) -> Iterator[None]:
@@ -92,7 +88,7 @@ class Screen:
 
         def note(line: str) -> None:
             if not line.startswith(without):
-                self.print_folded(f"[dim]{escape(line)}[/]", indent=4)
+                self.print_folded(f"[dim]{safe(line)}[/]", indent=4)
 
         with redirect_stderr(_Lines(note)):
             yield
@@ -156,9 +152,9 @@ class Day:
             self._line(
                 f"[bold cyan]{day}[/]", "[cyan]the sample clock jumps[/]" if self._steps > 1 else ""
             )
-        self._line(f"[cyan]{time_of_day}[/]", f"[bold]{escape(step.says)}[/]", right=True)
+        self._line(f"[cyan]{time_of_day}[/]", f"[bold]{safe(step.says)}[/]", right=True)
         if step.command:
-            self._line("", f"[dim]$ points {escape(self._typed(step.command))}[/]")
+            self._line("", f"[dim]$ points {safe(self._typed(step.command))}[/]")
 
     def event_read(self, event: dict[str, Any]) -> None:
         """An event from points.changed.v1."""
@@ -166,7 +162,7 @@ class Day:
         colour, sign = ("green", "+") if points > 0 else ("red", "−")
         usable, ends = event["balance"]["available"], self._expiry(event)
         change = f"[{colour}]▶ {event['type']} {sign}{abs(points):,}[/]"
-        self._line("", f"{change} {escape(member)} has {usable:,} now{ends}")
+        self._line("", f"{change} {safe(member)} has {usable:,} now{ends}")
 
     def _expiry(self, event: dict[str, Any]) -> str:
         if event["points"] <= 0 or not event["lots"]:
@@ -212,7 +208,7 @@ class Day:
             if outcome.entries:
                 return "nothing is left"
             return f"nothing planned any more: [magenta]{now.reason}[/]"
-        return f"[dim]not final: {escape(outcome.where[0].lower() + outcome.where[1:])}[/]"
+        return f"[dim]not final: {safe(outcome.where[0].lower() + outcome.where[1:])}[/]"
 
     def update(self, figures: "Figures", events: int) -> None:
         """New figures for the panel; a line at once for what could not be used."""

@@ -4,10 +4,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 
 from cli.demo.outcome import Results, StoryOutcome, shops_of
+from cli.support.console import safe
 from rules.explain.formatting import day_shown
 from rules.local_days import local_date
 
@@ -53,7 +53,7 @@ def _earned(outcomes: list[StoryOutcome], width: int) -> Group:
         return Group(_earned_table(outcomes, named=True))
     parts: list[RenderableType] = []
     for name, mine in groupby(outcomes, key=lambda outcome: outcome.order.shop.name):
-        parts += [f"[dim]{escape(name)}[/]", _earned_table(list(mine), named=False)]
+        parts += [f"[dim]{safe(name)}[/]", _earned_table(list(mine), named=False)]
     return Group(*parts)
 
 
@@ -73,8 +73,8 @@ def _earned_table(outcomes: list[StoryOutcome], *, named: bool) -> Table:
             due,
             day_shown(now.expires_at, zone),
         )
-        row = (_who(outcome), _order(outcome), *figures, f"{escape(outcome.order.about)}{several}")
-        table.add_row(*([f"[dim]{escape(first)}[/]"] if named else []), *row)
+        row = (_who(outcome), _order(outcome), *figures, f"{safe(outcome.order.about)}{several}")
+        table.add_row(*([f"[dim]{safe(first)}[/]"] if named else []), *row)
     return table
 
 
@@ -86,11 +86,11 @@ def _nothing(outcomes: list[StoryOutcome], width: int) -> Table:
         state = f"[magenta]{outcome.explained.decided.reason or outcome.explained.state}[/]"
         first, shop = _first(outcome, shop), outcome.order.shop.name
         table.add_row(
-            *([f"[dim]{escape(first)}[/]"] if width >= WIDE else []),
+            *([f"[dim]{safe(first)}[/]"] if width >= WIDE else []),
             _who(outcome),
             _order(outcome),
             state,
-            escape(outcome.why) + posted,
+            safe(outcome.why) + posted,
         )
     return table
 
@@ -121,7 +121,7 @@ def _balances(story: "Story", got: Results) -> Table:
             if merchant == shop.id:
                 debt = f" [red]debt {balance.debt:,}[/]" if balance.debt else ""
                 shown.append(f"{story.member_named(member)} [bold]{balance.available:,}[/]{debt}")
-        table.add_row(escape(shop.name), " · ".join(shown))
+        table.add_row(safe(shop.name), " · ".join(shown))
     return table
 
 
@@ -130,7 +130,7 @@ def _dead_letters(console: Console, got: Results) -> None:
     for letter in got.letters:
         place = f"{letter.topic}/{letter.partition} @{letter.offset}"
         console.print(
-            f"{letter.id}  {escape(place)}  [magenta]{letter.reason}[/]: {escape(letter.message)}"
+            f"{letter.id}  {safe(place)}  [magenta]{safe(letter.reason)}[/]: {safe(letter.message)}"
         )
 
 
@@ -140,7 +140,7 @@ def _unknown_codes(console: Console, got: Results) -> None:
     )
     for unknown in got.unknown:
         times = f"{unknown.reports} report" + ("s" if unknown.reports > 1 else "")
-        code = f"[magenta]{escape(unknown.code)}[/]"
+        code = f"[magenta]{safe(unknown.code)}[/]"
         console.print(
             f"{unknown.carrier} {unknown.service}  {code}  {times}; its order stays where it was"
         )

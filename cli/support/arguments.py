@@ -1,8 +1,64 @@
-"""Arguments that several commands take, so that they read the same in every help."""
+"""What a person types, checked before anything is asked of a server."""
 
 from typing import Annotated
 
 import typer
 
-Merchant = Annotated[str, typer.Argument(help="The merchant's id.")]
-Member = Annotated[str, typer.Argument(help="The member's id.")]
+from schemas.printable import is_printable, printable
+
+LONGEST_ID = 100
+"""As for ids in records (limits.md)."""
+LONGEST_NAME = 200
+LARGEST_INT4, LARGEST_INT8 = 2**31 - 1, 2**63 - 1
+"""What the database's columns hold: no version, sequence or row lies beyond."""
+
+
+def typed_text(value: str | None) -> str | None:
+    """A text that the database can hold. Raises BadParameter."""
+    if value is not None and ("\x00" in value or not _is_unicode(value)):
+        raise typer.BadParameter(f"'{printable(value)}' is no text in UTF-8")
+    return value
+
+
+def typed_name(value: str | None) -> str | None:
+    """A text that becomes part of a log: one line, not too long. Raises BadParameter."""
+    typed_text(value)
+    if value is not None:
+        if not value.strip() or not is_printable(value):
+            raise typer.BadParameter("is one line of text, without control characters")
+        if len(value) > LONGEST_NAME:
+            raise typer.BadParameter(f"has more than {LONGEST_NAME} characters")
+    return value
+
+
+def new_id(value: str) -> str:
+    """An id under which something is to be kept: one that records can have. Raises BadParameter."""
+    typed_text(value)
+    if value != value.strip() or not value:
+        raise typer.BadParameter("must be an id without spaces around it")
+    if len(value) > LONGEST_ID:
+        raise typer.BadParameter(f"has more than {LONGEST_ID} characters: no record has such an id")
+    if not is_printable(value):
+        raise typer.BadParameter("has control characters or line feeds")
+    return value
+
+
+def _is_unicode(value: str) -> bool:
+    """Not so when bytes of the command line were no UTF-8: Python carries them as surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+Merchant = Annotated[str, typer.Argument(help="The merchant's id.", callback=typed_text)]
+NewMerchant = Annotated[str, typer.Argument(help="The merchant's id.", callback=new_id)]
+Member = Annotated[str, typer.Argument(help="The member's id.", callback=typed_text)]
+Order = Annotated[str, typer.Argument(help="The order's id.", callback=typed_text)]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by", help="Who changes it; by default the user of this machine.", callback=typed_name
+    ),
+]

@@ -1,4 +1,7 @@
-"""What commands print: rich for people, JSON for programs, errors on stderr."""
+"""What commands print: rich for people, JSON for programs, errors on stderr.
+
+All of it is filtered: ids and names come from outside, and must not act on the terminal.
+"""
 
 import sys
 import time
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from schemas.errors import PointsError
+from schemas.printable import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -26,18 +30,35 @@ def out() -> "Console":
 
     Without colours when NO_COLOR is set or the output is no terminal.
     """
-    from rich.console import Console
+    from cli.support.terminal import FilteringConsole
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
+    return FilteringConsole(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
 
 
 def err() -> "Console":
     """The console for what went wrong and for remarks."""
-    from rich.console import Console
+    from cli.support.terminal import FilteringConsole
 
-    return Console(
+    return FilteringConsole(
         stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE
     )
+
+
+def safe(text: object) -> str:
+    """A value from outside as it goes into a line, a cell or a title of ours.
+
+    It stays on that line, and is no markup.
+    """
+    from rich.markup import escape
+
+    return escape(printable(str(text)))
+
+
+def safe_lines(text: str) -> str:
+    """As `safe`, for a text of ours whose line feeds are its form: a document, JSON."""
+    from rich.markup import escape
+
+    return escape(printable_lines(text))
 
 
 @contextmanager
@@ -71,7 +92,7 @@ def emit(value: Any) -> None:
     import orjson
 
     text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode()
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{printable_json(text)}\n")
 
 
 def _plain(answer: "BaseModel") -> dict[str, Any]:
@@ -81,19 +102,15 @@ def _plain(answer: "BaseModel") -> dict[str, Any]:
 
 def complain(failure: PointsError) -> None:
     """Prints an expected failure: what was wrong, and what to do."""
-    from rich.markup import escape
-
     console = err()
     first, *rest = failure.lines
-    console.print(f"[bold red]error:[/] {escape(first)}", soft_wrap=True)
+    console.print(f"[bold red]error:[/] {safe(first)}", soft_wrap=True)
     for line in rest:
-        console.print(escape(line), soft_wrap=True)
+        console.print(safe(line), soft_wrap=True)
     if failure.remedy:
-        console.print(f"[dim]→[/] {escape(failure.remedy)}", soft_wrap=True)
+        console.print(f"[dim]→[/] {safe(failure.remedy)}", soft_wrap=True)
 
 
 def remark(text: str) -> None:
     """One line for people on stderr, so that it never gets into what programs read."""
-    from rich.markup import escape
-
-    err().print(f"[dim]{escape(text)}[/]", soft_wrap=True)
+    err().print(f"[dim]{safe(text)}[/]", soft_wrap=True)

@@ -28,6 +28,8 @@ def failure_of(error: Exception) -> PointsError | None:
     """
     if isinstance(error, PointsError):
         return error
+    if isinstance(error, UnicodeEncodeError):
+        return _no_value("it is no text in UTF-8")
     for module, translate in (("psycopg", _of_psycopg), ("confluent_kafka", _of_kafka)):
         if module in sys.modules:
             failure = translate(error)
@@ -41,7 +43,11 @@ def _of_psycopg(error: Exception) -> PointsError | None:
 
     if not isinstance(error, psycopg.Error):
         return None
-    text = " ".join(str(error).split())
+    from processors.runtime.masking import mask_text
+
+    text = mask_text(" ".join(str(error).split()))
+    if isinstance(error, psycopg.DataError):
+        return _no_value(error.diag.message_primary or text)
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return Failure(
             Exit.REFUSED,
@@ -55,6 +61,13 @@ def _of_psycopg(error: Exception) -> PointsError | None:
             "run `points migrate`",
         )
     return _of_connection(text) if isinstance(error, psycopg.OperationalError) else None
+
+
+def _no_value(why: str) -> Failure:
+    """A value that was typed and that no column can hold."""
+    return Failure(
+        Exit.USAGE, f"a value that was given cannot be used: {why}", "see the command's --help"
+    )
 
 
 def _of_connection(text: str) -> PointsError:
@@ -73,6 +86,7 @@ def _of_kafka(error: Exception) -> PointsError | None:
     from confluent_kafka import KafkaError, KafkaException
 
     from processors.runtime.kafka.errors import UNKNOWN_TOPIC, kafka_refusal
+    from processors.runtime.masking import mask_text
 
     inner = error.args[0] if isinstance(error, KafkaException) and error.args else None
     if not isinstance(inner, KafkaError):
@@ -83,6 +97,6 @@ def _of_kafka(error: Exception) -> PointsError | None:
         )
     return kafka_refusal(inner) or Failure(
         Exit.UNREACHABLE,
-        f"Kafka: {inner.str()}",
+        f"Kafka: {mask_text(inner.str())}",
         "check POINTS_KAFKA__BOOTSTRAP_SERVERS and the broker",
     )

@@ -6,13 +6,8 @@ from cli.support.errors import Exit, Failure
 
 if TYPE_CHECKING:
     from psycopg import Connection
-    from pydantic import SecretStr
 
-    from processors.runtime.configuration import (
-        Configuration,
-        DatabaseConfiguration,
-        DatabaseOnlyConfiguration,
-    )
+    from processors.runtime.configuration import Configuration, DatabaseOnlyConfiguration
 
 OLDEST_SERVER = 180_000
 """PostgreSQL 18: the upserts return the old row with the new one."""
@@ -23,13 +18,9 @@ def configuration() -> "Configuration":
 
     Raises ConfigurationRefused with every problem, by the variable's name and without its value.
     """
-    from processors.runtime.configuration import ConfigurationRefused, load
+    from processors.runtime.configuration import load
 
-    loaded = load()
-    problems = _beyond_types(loaded)
-    if problems:
-        raise ConfigurationRefused(problems)
-    return loaded
+    return load()
 
 
 def database_configuration() -> "DatabaseOnlyConfiguration":
@@ -37,50 +28,9 @@ def database_configuration() -> "DatabaseOnlyConfiguration":
 
     Raises ConfigurationRefused, as `configuration` does.
     """
-    from processors.runtime.configuration import ConfigurationRefused, load_database_only
+    from processors.runtime.configuration import load_database_only
 
-    loaded = load_database_only()
-    problems = _wrong_with_database(loaded.database)
-    if problems:
-        raise ConfigurationRefused(problems)
-    return loaded
-
-
-def _wrong_with_database(database: "DatabaseConfiguration") -> list[str]:
-    problems = []
-    for name, url in (("URL", database.url), ("OWNER_URL", database.owner_url)):
-        if url is not None:
-            problems += [f"POINTS_DATABASE__{name}: {wrong}" for wrong in _wrong_with_url(url)]
-    return problems
-
-
-def _beyond_types(loaded: "Configuration") -> list[str]:
-    problems, kafka = _wrong_with_database(loaded.database), loaded.kafka
-    if kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism is None:
-        problems.append(
-            f"POINTS_KAFKA__SASL_MECHANISM: is missing; {kafka.security_protocol} needs one"
-        )
-    names = list(loaded.topics.model_dump().values())
-    problems += [
-        f"POINTS_TOPICS__…: two topics have the name {n}"
-        for n in sorted({n for n in names if names.count(n) > 1})
-    ]
-    return problems
-
-
-def _wrong_with_url(url: "SecretStr") -> list[str]:
-    import psycopg
-    from psycopg.conninfo import conninfo_to_dict
-
-    text = url.get_secret_value()
-    if not text.startswith(("postgresql://", "postgres://")):
-        return ["is not a PostgreSQL URL: write postgresql://user:password@host:port/database"]
-    try:
-        conninfo_to_dict(text)
-    except psycopg.ProgrammingError:
-        # psycopg's text repeats parts of the URL, and so perhaps of the password.
-        return ["cannot be read: write postgresql://user:password@host/database, with %-escapes"]
-    return []
+    return load_database_only()
 
 
 def connect(

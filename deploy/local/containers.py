@@ -80,7 +80,10 @@ class ContainerService(Service):
         if not wait_until(self.answers, within=START_SECONDS):
             log = b"".join(self._container.get_logs()).decode(errors="replace")
             raise StartError(
-                f"{self.name} did not answer within {START_SECONDS} s:\n{last_lines(log)}"
+                [
+                    f"{self.name} did not answer within {START_SECONDS} s:",
+                    *last_lines(log).splitlines(),
+                ]
             )
 
     def stop(self) -> None:

@@ -103,4 +103,6 @@ class Compose:
             check=False,
         )
         if done.returncode:
-            raise StartError(f"docker compose {words[0]} failed:\n{last_lines(done.stderr)}")
+            raise StartError(
+                [f"docker compose {words[0]} failed:", *last_lines(done.stderr).splitlines()]
+            )

@@ -18,7 +18,17 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from deploy.local.process import Daemon, Identity, StartError, free_ports, listens, run_tool
+from deploy.local.process import (
+    PRIVATE,
+    Daemon,
+    Identity,
+    StartError,
+    free_ports,
+    listens,
+    private_file,
+    private_folder,
+    run_tool,
+)
 from deploy.local.progress import step
 from deploy.local.service import Service
 
@@ -198,12 +208,14 @@ class LocalKafka(Service):
         ensure_jars()
         cluster = self._cluster_id()
         for node in self._nodes:
-            node.folder.mkdir(parents=True, exist_ok=True)
-            node.config.write_text(properties(node, self._nodes))
+            private_folder(node.folder)
+            private_file(node.config, properties(node, self._nodes))
             if not (node.folder / "data" / "meta.properties").exists():
                 arguments = ["format", "--cluster-id", cluster, "--config", str(node.config)]
                 command = java("kafka.tools.StorageTool", *arguments, heap_mb=128)
-                run_tool("Formatting Kafka's storage", command, within=FORMAT_SECONDS)
+                run_tool(
+                    "Formatting Kafka's storage", command, within=FORMAT_SECONDS, umask=PRIVATE
+                )
             self._spawn(node)
 
     def wait_ready(self) -> None:
@@ -243,10 +255,10 @@ class LocalKafka(Service):
 
     def _cluster_id(self) -> str:
         """The id of this cluster, made up once."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         kept = self.folder / "cluster-id"
         if not kept.exists():
-            kept.write_text(cluster_id(uuid.uuid4()))
+            private_file(kept, cluster_id(uuid.uuid4()))
         return kept.read_text()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from deploy.local.process import Daemon, Identity, StartError
+from deploy.local.process import Daemon, Identity, StartError, private_folder
 from deploy.local.progress import warn
 from deploy.local.service import Service
 
@@ -34,7 +34,7 @@ class MockBroker(Service):
     def launch(self) -> None:
         """Warn of the limits and start the process."""
         warn(LIMITS)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         log = self.folder / "mock-broker.log"
         log.unlink(missing_ok=True)
         self._daemon = Daemon(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import psutil
 
@@ -19,6 +19,8 @@ from schemas.errors import Exit, PointsError
 # restarts.
 PORTS = range(20_000, 32_000)
 LOG_LINES_SHOWN = 15
+PRIVATE = 0o077
+"""The umask of servers: the orders and passwords in their files are for their owner alone."""
 
 
 class StartError(PointsError):
@@ -78,7 +80,7 @@ class Daemon:
     ) -> None:
         self.name = name
         self.log = log
-        with log.open("ab") as sink:
+        with private_log(log) as sink:
             # An own session: Ctrl-C reaches the caller alone, who then stops its servers in order.
             self._child = subprocess.Popen(
                 command,
@@ -87,6 +89,7 @@ class Daemon:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 cwd="/",
+                umask=PRIVATE,
                 **as_user(run_as),  # type: ignore[call-overload]
             )
         try:
@@ -125,7 +128,10 @@ class Daemon:
     def failure(self, why: str) -> StartError:
         """The error that says why this process is of no use, with the end of its log."""
         return StartError(
-            f"{self.name} did not start: {why}. The end of {self.log}:\n{tail(self.log)}"
+            [
+                f"{self.name} did not start: {why}. The end of {self.log}:",
+                *tail(self.log).splitlines(),
+            ]
         )
 
 
@@ -142,9 +148,14 @@ def uid_group(uid: int) -> int:
 
 
 def run_tool(
-    name: str, command: Sequence[str], *, within: float, run_as: int | None = None
+    name: str,
+    command: Sequence[str],
+    *,
+    within: float,
+    run_as: int | None = None,
+    umask: int = -1,
 ) -> None:
-    """Run a tool to its end.
+    """Run a tool to its end; `umask` -1 is that of this process.
 
     StartError with the end of its output when it fails or takes over `within` seconds.
     """
@@ -158,13 +169,17 @@ def run_tool(
             check=False,
             text=True,
             cwd="/",
+            umask=umask,
             **as_user(run_as),  # type: ignore[call-overload]
         )
     except subprocess.TimeoutExpired:
         raise StartError(f"{name} did not finish within {within:.0f} s") from None
     if done.returncode:
         raise StartError(
-            f"{name} failed with exit code {done.returncode}:\n{last_lines(done.stdout)}"
+            [
+                f"{name} failed with exit code {done.returncode}:",
+                *last_lines(done.stdout).splitlines(),
+            ]
         )
 
 
@@ -208,6 +223,19 @@ def wait_until(ready: Callable[[], bool], *, within: float) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def private_log(path: Path) -> BinaryIO:
+    """A log to add to, which its owner alone can read, also where an open one was."""
+    sink = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    os.fchmod(sink.fileno(), 0o600)
+    return sink
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder that its owner alone can enter, also where an open one was."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
 
 
 def private_file(path: Path, text: str) -> None:

@@ -3,14 +3,19 @@
 A merchant's *settings* are not here.
 """
 
+import os
+import re
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from processors.runtime.configuration_checks import (
+    problems_of,
+    problems_of_database,
+    unknown_variables,
+)
 from schemas.errors import Exit, PointsError
 
 
@@ -63,19 +68,6 @@ class DatabaseConfiguration(_Section):
     owner_url: SecretStr | None = None
     role: str | None = "points_app"
 
-    @field_validator("url", "owner_url")
-    @classmethod
-    def _is_an_address(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            try:
-                conninfo_to_dict(value.get_secret_value())
-            except ProgrammingError:
-                # Its message would show the password.
-                raise ValueError(
-                    "is no address such as postgresql://user:password@host:5432/database"
-                ) from None
-        return value
-
 
 class MetricsConfiguration(_Section):
     """Where a worker serves /metrics, /healthz and /readyz; 0 takes any free port.
@@ -85,7 +77,7 @@ class MetricsConfiguration(_Section):
     """
 
     port: int = Field(9464, ge=0, le=65535)
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", min_length=1)
     stalled_after: float = Field(60, gt=0)
 
 
@@ -163,27 +155,48 @@ class ConfigurationRefused(PointsError):
 
 def load() -> Configuration:
     """The configuration of this process. Raises ConfigurationRefused with every problem at once."""
-    return _loaded(Configuration)
+    loaded = _loaded(Configuration)
+    _refuse(problems_of(loaded))
+    return loaded
 
 
 def load_database_only() -> DatabaseOnlyConfiguration:
     """As `load`, of the database's variables alone."""
-    return _loaded(DatabaseOnlyConfiguration)
+    loaded = _loaded(DatabaseOnlyConfiguration)
+    _refuse(problems_of_database(loaded.database))
+    return loaded
+
+
+def misspelt() -> list[str]:
+    """The variables of this process that look like ours and are read by nothing."""
+    return unknown_variables(os.environ, Configuration.model_fields)
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        hints = [f"{name}: is not a known variable" for name in misspelt()]
+        raise ConfigurationRefused([*problems, *hints])
 
 
 def _loaded(kind: type[_Kind]) -> _Kind:
     try:
         return kind()
     except (ValidationError, SettingsError) as error:
-        raise ConfigurationRefused(_problems(error)) from None
+        _refuse(_problems(error))
+        raise
 
 
 def _problems(error: ValidationError | SettingsError) -> list[str]:
     if isinstance(error, SettingsError):
-        return [str(error)]
+        # A variable with the name of a whole section is read as JSON; it is not repeated.
+        section = re.search(r'field "(\w+)"', str(error))
+        return [_no_section(section[1] if section is not None else "…")]
     lines = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         path = [str(part) for part in problem["loc"]]
+        if len(path) == 1 and problem["type"] == "model_type":
+            lines.append(_no_section(path[0]))
+            continue
         # A whole section is missing: name what in it cannot be done without.
         path += (
             {"kafka": ["bootstrap_servers"], "database": ["url"]}.get(path[0], [])
@@ -194,3 +207,13 @@ def _problems(error: ValidationError | SettingsError) -> list[str]:
         text = words.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
         lines.append(f"POINTS_{'__'.join(path).upper()}: {text}")
     return lines
+
+
+def _no_section(name: str) -> str:
+    known = Configuration.model_fields.get(name)
+    fields = getattr(known.annotation, "model_fields", {}) if known is not None else {}
+    example = next(iter(fields), "…")
+    return (
+        f"POINTS_{name.upper()}: is no variable of ours but a section of them: "
+        f"write POINTS_{name.upper()}__{example.upper()} and the like"
+    )

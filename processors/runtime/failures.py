@@ -8,6 +8,7 @@ from confluent_kafka import KafkaException
 
 from processors.runtime.database_errors import login_refusal, rights_refusal
 from processors.runtime.kafka.errors import kafka_error, kafka_refusal
+from processors.runtime.masking import mask_text
 from schemas.errors import Exit, PointsError
 from store.postgres.migrate import SchemaMismatch
 
@@ -69,11 +70,11 @@ def _database_refusal(error: psycopg.Error) -> PointsError | None:
 
 
 def one_line(error: BaseException) -> str:
-    """The error in one line, without the values that PostgreSQL adds as detail."""
+    """The error in one line, without the values that PostgreSQL adds as detail, and no password."""
     if isinstance(error, KafkaException):
         inner = kafka_error(error)
-        return f"{inner.name()}: {inner.str()}"
+        return mask_text(f"{inner.name()}: {inner.str()}")
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
-        return error.diag.message_primary
+        return mask_text(error.diag.message_primary)
     text = str(error).partition("DETAIL:")[0] if isinstance(error, psycopg.Error) else str(error)
-    return " ".join(text.split()) or type(error).__name__
+    return mask_text(" ".join(text.split())) or type(error).__name__

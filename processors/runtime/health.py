@@ -3,6 +3,7 @@
 Nothing else.
 """
 
+import errno
 import json
 import time
 from collections.abc import Iterator
@@ -74,6 +75,13 @@ class Health:
         return {"ok": self._reason is None, "worker": self.worker, "reason": self._reason}
 
 
+class NoAddress(OSError):
+    """The host to serve on is no name or address."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(errno.EADDRNOTAVAIL, why)
+
+
 class HealthServer:
     """Serves a worker's pages from threads of its own, until closed.
 
@@ -83,7 +91,10 @@ class HealthServer:
     def __init__(self, health: Health, host: str, port: int) -> None:
         """Port 0 takes any free one; `url` tells which."""
         handler = type("Handler", (_Handler,), {"health": health})
-        self._server = ThreadingHTTPServer((host, port), handler)
+        try:
+            self._server = ThreadingHTTPServer((host, port), handler)
+        except UnicodeError:  # from IDNA: a part of the name is empty or too long
+            raise NoAddress("no such host") from None
         self._server.daemon_threads = True
         self.url = f"http://{host}:{self._server.server_address[1]}"
         Thread(
@@ -114,12 +125,17 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(404, "text/plain", b"only /metrics, /healthz and /readyz are here\n")
 
+    def do_HEAD(self) -> None:
+        """As GET without the content: some balancers probe so."""
+        self.do_GET()
+
     def _answer(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Scrapes are no news."""

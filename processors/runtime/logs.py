@@ -11,13 +11,13 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from processors.runtime.failures import one_line
+from processors.runtime.masking import MASK, mask_text
+from schemas.printable import printable
 
 _SECRET_NAME = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
-_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
-_IN_TEXT = re.compile(r"(password\s*=\s*)('[^']*'|\S+)", re.IGNORECASE)
 # What differs between lines of one meaning: the client, the thread, and how long it took.
 _CHANGING = re.compile(r"\[[^\]]*\]:? ?|\(after [^)]*\)")
-MASK = "***"
+_QUOTED = frozenset(" \t=\r\n\"'")
 SAME_LINE_SECONDS = 60.0
 
 
@@ -27,10 +27,10 @@ def set_up(level: str, form: Literal["console", "json"], **always: str) -> None:
     Librdkafka's own lines go the same way.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    last: Processor = (
-        structlog.processors.JSONRenderer()
+    last: list[Processor] = (
+        [structlog.processors.JSONRenderer()]  # which escapes all that is not ASCII
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else [make_printable, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     structlog.configure(
         processors=[
@@ -39,7 +39,7 @@ def set_up(level: str, form: Literal["console", "json"], **always: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _crash,
             mask_secrets,
-            last,
+            *last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         # One write a line, so that the lines of several workers on one terminal stay whole.
@@ -55,11 +55,6 @@ def log() -> FilteringBoundLogger:
     return cast("FilteringBoundLogger", structlog.get_logger())
 
 
-def mask_text(text: str) -> str:
-    """The text without passwords of URLs and connection strings."""
-    return _IN_TEXT.sub(rf"\g<1>{MASK}", _IN_URL.sub(rf"\g<1>{MASK}@", text))
-
-
 def mask_secrets(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
     """Masks fields whose names speak of secrets, and secrets inside texts."""
     for name, value in fields.items():
@@ -67,6 +62,15 @@ def mask_secrets(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
             fields[name] = MASK
         elif isinstance(value, str):
             fields[name] = mask_text(value)
+    return fields
+
+
+def make_printable(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
+    """A line stays a line, and acts on no terminal: ids in it come from outside."""
+    for name, value in fields.items():
+        # The renderer quotes a text with blanks, and escapes what is in it.
+        if isinstance(value, str) and _QUOTED.isdisjoint(value):
+            fields[name] = printable(value)
     return fields
 
 

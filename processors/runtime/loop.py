@@ -3,6 +3,7 @@
 See architecture.md 2.6, 2.7.
 """
 
+import errno
 import os
 import random
 import socket
@@ -355,10 +356,11 @@ def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) 
     try:
         server = HealthServer(health, where.host, where.port)
     except OSError as error:
+        is_of_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         log().error(
             "refused",
             why=f"cannot serve on {where.host}:{where.port} ({error.strerror}): "
-            "set POINTS_METRICS__PORT",
+            f"set POINTS_METRICS__{'HOST' if is_of_host else 'PORT'}",
         )
         return Exit.USAGE
     log().info("serving", url=server.url)

@@ -15,7 +15,8 @@ from cli.commands.carriers.codes import (
     shipped_meaning,
 )
 from cli.commands.settings import this_user
-from cli.support.console import JsonOption, emit, out
+from cli.support.arguments import By, typed_text
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect, database_configuration
 
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
     from schemas.carriers.meaning import Meaning
     from store.carriers.codes import Changed, Code
 
-Note = Annotated[str, typer.Option("--note", help="Why; it stays in the log.")]
-By = Annotated[
-    str | None, typer.Option("--by", help="Who changes it; by default the user of this machine.")
-]
+Note = Annotated[str, typer.Option("--note", help="Why; it stays in the log.", callback=typed_text)]
 Word = Annotated[
     str,
     typer.Argument(
@@ -133,9 +131,7 @@ def _report(
 
 
 def _print(key: "Code", meaning: "Meaning", before: "Meaning", changed: "Changed") -> None:
-    from rich.markup import escape
-
-    is_now = f"{escape(' '.join(key))} is {in_words(meaning)}"
+    is_now = f"{safe(' '.join(key))} is {in_words(meaning)}"
     if not changed.changed:
         out().print(f"nothing changed: {is_now} since version {changed.version}")
         return

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.support.arguments import typed_name
 from cli.support.errors import Exit, Failure
 
 if TYPE_CHECKING:
@@ -14,10 +15,17 @@ if TYPE_CHECKING:
     from schemas.carriers.meaning import Meaning
     from store.carriers.codes import Code
 
-Carrier = Annotated[str, typer.Argument(help="The carrier, lower case: ecpay.")]
-Service = Annotated[str, typer.Argument(help="The carrier's service: unimart.")]
+Carrier = Annotated[
+    str, typer.Argument(help="The carrier, lower case: ecpay.", callback=typed_name)
+]
+Service = Annotated[
+    str, typer.Argument(help="The carrier's service: unimart.", callback=typed_name)
+]
 CodeArgument = Annotated[
-    str, typer.Argument(metavar="CODE", help="The code; the text where reports carry no code.")
+    str,
+    typer.Argument(
+        metavar="CODE", help="The code; the text where reports carry no code.", callback=typed_name
+    ),
 ]
 
 _SHOWN_EFFECTS = {"returning": ", goes back", "return": " (its return)"}

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cli.commands.carriers.codes import in_words, shipped_meaning
-from cli.support.console import JsonOption, emit, out
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -43,8 +43,6 @@ def _answer(change: "LoggedCode") -> "CarrierCodeChange":
 
 
 def _print(logged: "list[LoggedCode]") -> None:
-    from rich.markup import escape
-
     from schemas.ids import iso
 
     if not logged:
@@ -56,8 +54,8 @@ def _print(logged: "list[LoggedCode]") -> None:
         now = (
             in_words(change.meaning) if change.meaning is not None else "back to the shipped table"
         )
-        who = f"{iso(change.applied_at)}  by {escape(change.applied_by)}"
-        code, note = escape(" ".join(change.code)), escape(change.note)
+        who = f"{iso(change.applied_at)}  by {safe(change.applied_by)}"
+        code, note = safe(" ".join(change.code)), safe(change.note)
         out().print(
             f"[bold]version {change.version}[/]  {who}\n"
             f"  {code}  [red]{was}[/] → [green]{now}[/]  [dim]{note}[/]"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.console import JsonOption, emit, out
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -158,8 +158,6 @@ def _minute(moment: "Micros") -> str:
 
 
 def _print_ambiguous(numbers: "Iterable[AmbiguousNumberAnswer]") -> None:
-    from rich.markup import escape
-
     from schemas.ids import iso
 
     console = out()
@@ -167,38 +165,35 @@ def _print_ambiguous(numbers: "Iterable[AmbiguousNumberAnswer]") -> None:
         too_many = "so many orders named it that it counts for none of them"
         crowded = f" [red]{too_many}[/]" if number.crowded else ""
         since = f"[dim]since {_minute(number.since)}[/]"
-        console.print(f"\n[bold]{escape(number.tracking_number)}[/] {since}{crowded}")
+        console.print(f"\n[bold]{safe(number.tracking_number)}[/] {since}{crowded}")
         for order in number.orders:
             created = (
                 f", created {_minute(order.created_at)}" if order.created_at is not None else ""
             )
             names_it = "[yellow]names it[/]" if order.names_it else "[dim]named it once[/]"
-            ids = f"{escape(order.merchant_id)} {escape(order.order_id)}"
-            console.print(f"  {names_it}  {ids} [dim]{escape(order.status)}{created}[/]")
+            ids = f"{safe(order.merchant_id)} {safe(order.order_id)}"
+            console.print(f"  {names_it}  {ids} [dim]{safe(order.status)}{created}[/]")
         for report in number.reports:
             leg = ", on the way back" if report.return_leg else ""
-            code = f"{escape(report.service)} {escape(report.code)}"
-            console.print(f"  {iso(report.occurred_at)}  {code}: {report.word}{leg}")
+            code = f"{safe(report.service)} {safe(report.code)}"
+            console.print(f"  {iso(report.occurred_at)}  {code}: {safe(report.word)}{leg}")
 
 
 def _print_awaited(orders: "Iterable[AwaitedOrderAnswer]") -> None:
-    from rich.markup import escape
-
     for order in orders:
         reports = "1 report names" if order.reports == 1 else f"{order.reports:,} reports name"
         since = f"[dim]since {_minute(order.since)}[/]"
         out().print(
-            f"\n{reports} order [bold]{escape(order.order_id)}[/] and no merchant; "
+            f"\n{reports} order [bold]{safe(order.order_id)}[/] and no merchant; "
             f"no order has that id {since}"
         )
 
 
 def _print_records(records: "Iterable[ParkedRecordAnswer]") -> None:
-    from rich.markup import escape
 
     for record in records:
-        named = f" of {escape(record.merchant_id)}" if record.merchant_id is not None else ""
+        named = f" of {safe(record.merchant_id)}" if record.merchant_id is not None else ""
         out().print(
-            f"{escape(record.topic)}/{record.partition} {record.offset}  {record.reason}: "
-            f"[bold]{escape(record.waits_for)}[/]{named} [dim]since {_minute(record.since)}[/]"
+            f"{safe(record.topic)}/{record.partition} {record.offset}  {record.reason}: "
+            f"[bold]{safe(record.waits_for)}[/]{named} [dim]since {_minute(record.since)}[/]"
         )

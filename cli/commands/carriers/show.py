@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands.carriers.codes import Carrier, no_service, shown, table_of, with_effect
-from cli.support.console import JsonOption, emit, out
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -67,21 +67,19 @@ def _answer(
 
 
 def _print(answers: "list[CarrierCodeAnswer]") -> None:
-    from rich.markup import escape
-
     table, service = table_of("", "code", "text", "meaning", "note"), ""
     for answer in answers:
         if answer.service != service:
             service = answer.service
-            table.add_row(f"[bold]{escape(service)}[/]")
+            table.add_row(f"[bold]{safe(service)}[/]")
         text = answer.text if answer.text != answer.code else ""
-        word, note, mark = with_effect(answer.word, answer.effect), escape(answer.note), ""
+        word, note, mark = with_effect(answer.word, answer.effect), safe(answer.note), ""
         if answer.version is not None:
             was = f"shipped: {shown(answer.shipped)}" if answer.shipped else "in no shipped table"
             word, mark = f"[yellow]{word}[/]", "[yellow]*[/]"
-            by = escape(answer.set_by or "")
+            by = safe(answer.set_by or "")
             note = f"set by {by}, version {answer.version} ({was}). {note}"
-        table.add_row(mark, escape(answer.code), escape(text), word, f"[dim]{note}[/]")
+        table.add_row(mark, safe(answer.code), safe(text), word, f"[dim]{note}[/]")
     out().print(table)
     if any(answer.version is not None for answer in answers):
         out().print("[yellow]*[/] [dim]set here, over the shipped table[/]")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cli.commands.carriers.codes import shown, table_of
-from cli.support.console import JsonOption, emit, out
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ def _shipped_since(code: "UnknownCode") -> "CodeMeaning | None":
 
 
 def _print(answers: "list[UnknownCodeAnswer]") -> None:
-    from rich.markup import escape
-
     from schemas.ids import iso
 
     if not answers:
@@ -55,9 +53,9 @@ def _print(answers: "list[UnknownCodeAnswer]") -> None:
             word = shown(answer.shipped)
             text += f" (now in the shipped table: {word}; set it to look at these again)"
         table.add_row(
-            f"{answer.carrier} {answer.service}",
-            escape(answer.code),
-            escape(text),
+            safe(f"{answer.carrier} {answer.service}"),
+            safe(answer.code),
+            safe(text),
             f"{answer.reports:,}",
             f"{iso(answer.first_at)[:16]}Z",
             f"{iso(answer.last_at)[:16]}Z",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.commands.doctor import progress, server
 from cli.commands.doctor.finding import Finding
-from cli.support.console import JsonOption, emit, out
+from cli.support.console import JsonOption, emit, out, safe
 from cli.support.errors import Exit, Failure, PointsError, failure_of
 from cli.support.wiring import check_server, configuration, take_role
 
@@ -37,13 +37,11 @@ def doctor_command(json_: JsonOption = False) -> None:
 
 
 def _print(findings: list[Finding]) -> None:
-    from rich.markup import escape
-
     console = out()
     for f in findings:
-        console.print(f"{_MARKS[f.verdict]} {escape(f.what)}", soft_wrap=True)
+        console.print(f"{_MARKS[f.verdict]} {safe(f.what)}", soft_wrap=True)
         if f.remedy and f.verdict != "ok":
-            console.print(f"  [dim]→ {escape(f.remedy)}[/]", soft_wrap=True)
+            console.print(f"  [dim]→ {safe(f.remedy)}[/]", soft_wrap=True)
 
 
 def examine() -> Iterator[Finding]:
@@ -63,19 +61,14 @@ def examine() -> Iterator[Finding]:
 
 
 def _unknown_variables() -> Iterator[Finding]:
-    import os
+    from processors.runtime.configuration import misspelt
 
-    from processors.runtime.configuration import Configuration
-
-    known = tuple(f"POINTS_{name.upper()}" for name in Configuration.model_fields)
-    for name in sorted(os.environ):
-        top = name.split("__")[0]
-        if name.startswith("POINTS_") and top not in known:
-            yield Finding(
-                "warning",
-                f"configuration: {name} is not a known variable",
-                "check its spelling, or remove it",
-            )
+    for name in misspelt():
+        yield Finding(
+            "warning",
+            f"configuration: {name} is not a known variable",
+            "check its spelling, or remove it",
+        )
 
 
 def _failed(error: Exception, what: str) -> Finding:

@@ -1,5 +1,7 @@
 """The local stack is real, durable, and leaves nothing behind."""
 
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -9,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from deploy.local.ladder import Rung, postgres_choice
 from deploy.local.postgres_local import LocalPostgres
-from deploy.local.stack import running, start_stack
+from deploy.local.stack import Stack, running, start_stack
 from tests.support.servers import Databases
 
 
@@ -94,3 +96,12 @@ def test_committed_rows_survive_a_crash_of_the_server(tmp_path: Path) -> None:
         server.restart()
         with psycopg.connect(server.url()) as connection:
             assert connection.execute("SELECT n FROM promise").fetchone() == (42,)
+
+
+def test_orders_in_the_brokers_files_are_for_their_owner_alone(kafka_server: Stack) -> None:
+    if kafka_server.kafka is None:
+        pytest.skip("the broker runs in a container")
+    folder = kafka_server.kafka.folder
+    for path in (folder, *folder.rglob("*")):
+        with suppress(FileNotFoundError):  # the broker renames what it keeps
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path

@@ -5,7 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import SecretStr
 
+from processors.runtime.configuration import DatabaseConfiguration
+from processors.runtime.configuration_checks import problems_of_database
 from tests.support.commands import points
 
 KAFKA = {"POINTS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
@@ -14,6 +17,9 @@ DATABASE = {"POINTS_DATABASE__URL": "postgresql://me:hushhush@127.0.0.1:1/points
 
 @pytest.fixture(autouse=True)
 def _nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no worker that starts: a check that fails to refuse must not leave one running."""
+    monkeypatch.setattr("processors.runtime.loop.run_worker", lambda *_: 0)
+    monkeypatch.setattr("cli.commands.run._tree", lambda *_, **__: 0)
     for name in [n for n in os.environ if n.startswith("POINTS_")]:
         monkeypatch.delenv(name)
 
@@ -42,14 +48,141 @@ def test_problems_of_different_kinds_come_together() -> None:
     assert "many" not in ran.err
 
 
-@pytest.mark.parametrize(
-    "url", ["hushhush", "mysql://me:hushhush@host/db", "postgresql://me:hush%ZZhush@host/db"]
+MALFORMED = (
+    "hushhush",
+    "mysql://me:hushhush@host/db",
+    "postgresql://me:hush%ZZhush@host/db",
+    "host=127.0.0.1 password=hushhush",
+    "postgresql://me:first@hushhush@127.0.0.1:5432/points",
+    "postgresql://me:@hushhush@127.0.0.1/points",
+    "postgresql://me:hush@hush@hush@127.0.0.1/points",
+    "postgresql://me:hushhush/x@127.0.0.1/points",
+    "postgresql://me:12/hushhush@127.0.0.1/points",
+    "postgresql://me:x?hush@hushhush@127.0.0.1/points",
+    "postgresql://me:x@127.0.0.1:hushhush/points",
+    "postgresql://me:x@127.0.0.1 hushhush/points",
 )
-def test_unusable_database_url_is_refused_without_being_shown(url: str) -> None:
-    ran = points({**KAFKA, "POINTS_DATABASE__URL": url}, "status")
+COMMANDS = (
+    ("status",),
+    ("balance", "shop", "member"),
+    ("run", "grants"),
+    ("run", "all"),
+    ("doctor",),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("variable", ["POINTS_DATABASE__URL", "POINTS_DATABASE__OWNER_URL"])
+@pytest.mark.parametrize("url", MALFORMED)
+def test_unusable_database_url_is_refused_without_being_shown(
+    url: str, variable: str, command: tuple[str, ...]
+) -> None:
+    ran = points({**KAFKA, **DATABASE, variable: url}, *command)
     assert ran.code == 2
-    assert "POINTS_DATABASE__URL" in ran.err
+    assert variable in ran.err + ran.out
     assert "hush" not in ran.err + ran.out
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me%40azure:p%40ss%2Fword@host:5432/points",
+        "postgresql://me:x@[::1]:5432/points?sslmode=require",
+        "postgresql://me:x@one,two:5432,5433/points?target_session_attrs=read-write",
+        "postgresql://me:what?ever@host/points",
+        "postgresql:///points?host=/var/run/postgresql&user=me",
+        "postgres://host/points?user=me&password=p@ss",
+    ],
+)
+def test_well_formed_urls_are_taken(url: str) -> None:
+    assert problems_of_database(DatabaseConfiguration(url=SecretStr(url))) == []
+
+
+def test_a_login_in_the_brokers_addresses_is_refused_without_being_shown() -> None:
+    kafka = {"POINTS_KAFKA__BOOTSTRAP_SERVERS": "SASL_SSL://me:hushhush@broker:9092"}
+    ran = points({**kafka, **DATABASE}, "run", "relay")
+    assert ran.code == 2
+    assert "POINTS_KAFKA__SASL_PASSWORD" in ran.err
+    assert "hush" not in ran.err + ran.out
+
+
+def test_a_key_in_the_place_of_its_files_name_is_refused_without_being_shown() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nhushhush"
+    ran = points({**KAFKA, **DATABASE, "POINTS_KAFKA__SSL_KEY_LOCATION": key}, "run", "relay")
+    assert ran.code == 2
+    assert "POINTS_KAFKA__SSL_KEY_LOCATION: is the name of a file" in ran.err
+    assert "hush" not in ran.err + ran.out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"POINTS_TOPICS__DLQ_ORDERS": "commerce.orders.v1"}, "two topics have the name"),
+        ({"POINTS_TOPICS__DELIVERIES": "commerce.orders.v1"}, "two topics have the name"),
+        ({"POINTS_TOPICS__ORDERS": "orders v1"}, "POINTS_TOPICS__ORDERS: is no topic's name"),
+        ({"POINTS_TOPICS__ORDERS": ""}, "POINTS_TOPICS__ORDERS: is no topic's name"),
+        ({"POINTS_KAFKA__SECURITY_PROTOCOL": "SASL_SSL"}, "POINTS_KAFKA__SASL_MECHANISM"),
+        ({"POINTS_DATABASE__URL": "host=127.0.0.1 password=x"}, "is not a PostgreSQL URL"),
+        ({"POINTS_METRICS__HOST": ""}, "POINTS_METRICS__HOST"),
+        ({"POINTS_METRICS__PORT": "65535"}, "the ports end at 65535"),
+    ],
+)
+def test_run_makes_the_checks_of_every_command(wrong: dict[str, str], told: str) -> None:
+    ran = points({**KAFKA, **DATABASE, **wrong}, "run", "intake", "relay")
+    assert ran.code == 2
+    assert told in ran.err
+
+
+@pytest.mark.parametrize("value", ["{", "tcp://10.0.0.1:9092", "5", "[]", '"text"'])
+@pytest.mark.parametrize("command", [("run", "grants"), ("status",)], ids=" ".join)
+def test_a_variable_with_the_name_of_a_section_is_told_by_its_name(
+    command: tuple[str, ...], value: str
+) -> None:
+    ran = points({**KAFKA, **DATABASE, "POINTS_KAFKA": value}, *command)
+    assert ran.code == 2
+    assert "POINTS_KAFKA: " in ran.err
+    assert "EnvSettingsSource" not in ran.err
+
+
+def test_a_single_underscore_is_told_where_its_variable_is_missed() -> None:
+    ran = points({**KAFKA, "POINTS_DATABASE_URL": "postgresql://me:hushhush@h/db"}, "run", "grants")
+    assert ran.code == 2
+    assert "POINTS_DATABASE__URL: is missing" in ran.err
+    assert "POINTS_DATABASE_URL: is not a known variable" in ran.err
+    assert "hush" not in ran.err
+
+
+def test_run_tells_variables_that_it_does_not_know() -> None:
+    known = {**KAFKA, **DATABASE, "POINTS_INTAKE_BATCH": "5", "POINTS_INTAKE__BATCH": "5"}
+    ran = points(known, "run", "grants")
+    assert ran.code == 0
+    assert ran.err.count("is not a known variable") == 1
+    assert "POINTS_INTAKE_BATCH is not a known variable" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (("run", "all", "--intakes", "1000000"), "--intakes"),
+        (("settings", "apply", "x" * 101, "/dev/null"), "more than 100 characters"),
+        (("settings", "apply", "shop\nforged", "/dev/null"), "control characters or line feeds"),
+        (("settings", "apply", "shop\u202e", "/dev/null"), "control characters or line feeds"),
+        (("settings", "apply", " shop", "/dev/null"), "without spaces around it"),
+        (("settings", "apply", "", "/dev/null"), "without spaces around it"),
+        (("settings", "apply", "shop", "/"), "cannot be read"),
+        (("settings", "apply", "shop", "/dev/null", "--by", "a\nb"), "control characters"),
+        (("settings", "apply", "shop", "/dev/null", "--by", "x" * 201), "200 characters"),
+        (("balance", "shop", "a\x00b"), "no text in UTF-8"),
+        (("balance", "a\udcff", "b"), "no text in UTF-8"),
+        (("carriers", "set", "ecpay", "unimart", "a\nb", "lost", "--note", "why"), "control"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_before_a_server_is_asked(
+    typed: tuple[str, ...], told: str
+) -> None:
+    ran = points({**KAFKA, **DATABASE, "TERMINAL_WIDTH": "300"}, *typed)
+    assert ran.code == 2
+    assert told in " ".join(ran.err.replace("│", " ").split())
 
 
 def test_sasl_without_mechanism_is_refused() -> None:

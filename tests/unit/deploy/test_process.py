@@ -15,6 +15,7 @@ from deploy.local.process import (
     free_ports,
     last_lines,
     private_file,
+    private_folder,
     run_tool,
 )
 
@@ -81,3 +82,23 @@ def test_a_private_file_is_closed_to_others_even_where_an_open_one_was(tmp_path:
     private_file(file, "secret")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_text() == "secret"
+
+
+def test_what_a_server_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "kafka"
+    folder.mkdir(mode=0o755)
+    private_folder(folder)
+    log = folder / "log"
+    log.touch(0o644)
+    writes = (
+        f"import os; os.mkdir({str(folder / 'data')!r}); open({str(folder / 'data/00.log')!r}, 'w')"
+    )
+    server = Daemon(
+        "The broker", [sys.executable, "-c", f"{writes}; import signal; signal.pause()"], log
+    )
+    try:
+        server.wait_until((folder / "data/00.log").exists, within=30)
+    finally:
+        server.stop(signal.SIGKILL)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
+    assert modes == {"kafka": 0o700, "log": 0o600, "data": 0o700, "00.log": 0o600}

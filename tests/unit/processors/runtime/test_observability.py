@@ -1,21 +1,30 @@
 """Health, metrics and logs of a worker, without a worker."""
 
+import http.client
 import io
 import json
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import Literal
 
 import psycopg
 import pytest
 import structlog
 from prometheus_client import generate_latest
 
+from cli.support.errors import failure_of
 from processors import metrics
+from processors.grants import Grants
 from processors.intake.intake_metrics import option_bucket
+from processors.runtime.configuration import Configuration
+from processors.runtime.failures import one_line
 from processors.runtime.health import Health, HealthServer
-from processors.runtime.logs import librdkafka_logger, log, mask_text, set_up
+from processors.runtime.logs import librdkafka_logger, log, set_up
+from processors.runtime.loop import run_worker
+from processors.runtime.masking import mask_text
+from schemas.errors import Exit
 
 
 @pytest.fixture
@@ -71,6 +80,44 @@ def test_metrics_are_served_and_nothing_else(health: tuple[Health, str]) -> None
     assert get(f"{url}/")[0] == 404
 
 
+def test_balancers_may_ask_for_the_head_alone(health: tuple[Health, str]) -> None:
+    said, url = health
+    for ready, status in ((None, 200), ("paused", 503)):
+        said.become(ready)
+        for page, expected in (
+            ("/readyz", status),
+            ("/healthz", 200),
+            ("/metrics", 200),
+            ("/", 404),
+        ):
+            connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
+            connection.request("HEAD", page)
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (expected, b"")
+            assert int(answer.headers["Content-Length"]) > 0
+            connection.close()
+
+
+@pytest.mark.parametrize("host", ["nosuch.invalid", "256.1.1.1", "a..b", "192.0.2.1"])
+def test_a_host_that_is_no_address_is_told_by_its_variable(
+    host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """192.0.2.1 is an address, and of no machine."""
+    configuration = Configuration.model_validate(
+        {
+            "kafka": {"bootstrap_servers": "nowhere"},
+            "database": {"url": "postgresql://nowhere/points"},
+            "metrics": {"host": host, "port": 0},
+        }
+    )
+    try:
+        assert run_worker("grants", Grants.create, configuration) == Exit.USAGE
+    finally:
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+    assert "POINTS_METRICS__HOST" in capsys.readouterr().err
+
+
 def test_every_metric_is_ours_by_name_and_has_no_label_that_grows() -> None:
     allowed = {"worker", "pipeline", "topic", "outcome", "reason", "bucket", "type", "kind", "le"}
     for family in metrics.REGISTRY.collect():
@@ -108,6 +155,8 @@ def test_names_that_shops_make_up_share_sixteen_labels() -> None:
         ("postgresql://points:s3cret@db/points", "postgresql://points:***@db/points"),
         ("host=db password=s3cret user=points", "host=db password=*** user=points"),
         ("host=db password='s3 cret' user=points", "host=db password=*** user=points"),
+        ("failed to resolve host 's3cret@127.0.0.1'", "failed to resolve host '***'"),
+        ('server at "s3cret@db", port 5432', 'server at "***", port 5432'),
         ("nothing to hide", "nothing to hide"),
     ],
 )
@@ -146,3 +195,30 @@ def test_a_client_that_says_the_same_every_second_is_heard_once(lines: io.String
             "FAIL [points#%d] [thrd:x]: refused (after %dms in state CONNECT)", number, number
         )
     assert len(lines.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "value", ["\x1b]0;owned\x07", "\x9b2J", "a\u202eb", "a b\x1b[2J", "evil\n✓"]
+)
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_line_stays_a_line_and_acts_on_no_terminal(
+    value: str, form: Literal["console", "json"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    set_up("info", form, worker="intake")
+    try:
+        log().info("said", merchant=value)
+    finally:
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+    assert written.getvalue().removesuffix("\n").isprintable()
+
+
+def test_what_a_server_repeats_is_masked_in_reasons() -> None:
+    error = psycopg.OperationalError(
+        "failed to resolve host 's3cret@db': Name or service not known"
+    )
+    assert "s3cret" not in one_line(error)
+    assert failure_of(error) is not None
+    assert "s3cret" not in str(failure_of(error))

@@ -1,0 +1,107 @@
+"""What types cannot say of a configuration: secrets spelt wrong, names that clash, typing slips.
+
+`load` makes all of these checks, so every command and worker does. No problem repeats a value.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
+
+if TYPE_CHECKING:
+    from processors.runtime.configuration import (
+        Configuration,
+        DatabaseConfiguration,
+        KafkaConfiguration,
+        TopicsConfiguration,
+    )
+
+_HOST: Final = re.compile(r"[A-Za-z0-9._:%-]*|/.*")
+"""A name, an address, or the folder of a socket."""
+_PORT: Final = re.compile(r"\d{0,5}")
+_TOPIC: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
+"""As Kafka takes it."""
+_OWN: Final = frozenset({"POINTS_PARENT_PIPE"})
+"""Set by us for our children."""
+_ESCAPE = "write %40 for an @, %2F for a / and %3A for a : in the user or the password"
+
+
+def problems_of(loaded: "Configuration") -> list[str]:
+    """What is wrong, a line each, with the name of the variable."""
+    return [
+        *problems_of_database(loaded.database),
+        *_of_kafka(loaded.kafka),
+        *_of_topics(loaded.topics),
+    ]
+
+
+def problems_of_database(database: "DatabaseConfiguration") -> list[str]:
+    """As `problems_of`, of the database's variables alone."""
+    problems = []
+    for name, url in (("URL", database.url), ("OWNER_URL", database.owner_url)):
+        wrong = _wrong_with_url(url) if url is not None else None
+        if wrong is not None:
+            problems.append(f"POINTS_DATABASE__{name}: {wrong}")
+    return problems
+
+
+def _wrong_with_url(url: SecretStr) -> str | None:
+    """What is wrong with a URL. No part of it is repeated: the password may be anywhere in it."""
+    text = url.get_secret_value()
+    if not text.startswith(("postgresql://", "postgres://")):
+        return "is not a PostgreSQL URL: write postgresql://user:password@host:port/database"
+    try:
+        parts = conninfo_to_dict(text)
+    except ProgrammingError:
+        return "cannot be read: write postgresql://user:password@host/database, with %-escapes"
+    before_query = text.partition("://")[2].partition("?")[0]
+    login, _, database = before_query.partition("/")
+    if login.count("@") > 1 or "@" in database:
+        return f"has an @ in the user or the password, or a / in it: {_ESCAPE}"
+    hosts, ports = str(parts.get("host", "")), str(parts.get("port", ""))
+    if not all(_HOST.fullmatch(host) for host in hosts.split(",")):
+        return f"has a host that is no name or address: {_ESCAPE}"
+    if not all(_PORT.fullmatch(port) for port in ports.split(",")):
+        return f"has a port that is no number: {_ESCAPE}"
+    return None
+
+
+def _of_kafka(kafka: "KafkaConfiguration") -> Iterator[str]:
+    if kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism is None:
+        yield f"POINTS_KAFKA__SASL_MECHANISM: is missing; {kafka.security_protocol} needs one"
+    if "@" in kafka.bootstrap_servers:
+        yield (
+            "POINTS_KAFKA__BOOTSTRAP_SERVERS: has an @: write host:port, and the login into "
+            "POINTS_KAFKA__SASL_USERNAME and POINTS_KAFKA__SASL_PASSWORD"
+        )
+    for name in ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location"):
+        location = getattr(kafka, name)
+        if location is not None and ("\n" in location or "-----BEGIN" in location):
+            yield f"POINTS_KAFKA__{name.upper()}: is the name of a file, not what is in it"
+
+
+def _of_topics(topics: "TopicsConfiguration") -> Iterator[str]:
+    names = topics.model_dump()
+    for field, name in names.items():
+        if not _TOPIC.fullmatch(name):
+            yield (
+                f"POINTS_TOPICS__{field.upper()}: is no topic's name: "
+                "write up to 249 letters, digits, dots, hyphens and underscores"
+            )
+    values = list(names.values())
+    for name in sorted({name for name in values if values.count(name) > 1}):
+        if _TOPIC.fullmatch(name):
+            yield f"POINTS_TOPICS__…: two topics have the name {name}"
+
+
+def unknown_variables(environment: Mapping[str, str], sections: Collection[str]) -> list[str]:
+    """The variables that look like ours and that we do not read: POINTS_DATABASE_URL."""
+    known = {f"POINTS_{name.upper()}" for name in sections} | _OWN
+    return sorted(
+        name
+        for name in environment
+        if name.startswith("POINTS_") and name.split("__")[0] not in known
+    )
