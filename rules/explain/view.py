@@ -43,14 +43,17 @@ class SettingsVersion:
         return compile_settings(self.document, self.effective_at)
 
 
-class ParentOrder(NamedTuple):
-    """The order that an order was split from, and the settings it is bound to.
+class Family(NamedTuple):
+    """Of the orders that an order names as those it comes from: which are not known.
 
-    `settings_no` is None while we have no record of it.
+    `goes_round`: its ancestors lead back to itself.
     """
 
-    order_id: str
-    settings_no: int | None
+    unknown: tuple[str, ...] = ()
+    goes_round: bool = False
+
+
+NO_FAMILY = Family()
 
 
 class TrackedNumber(NamedTuple):
@@ -71,9 +74,8 @@ class OrderView:
     """All that is known of one order at `now`.
 
     `settings` are those the order is bound to, `newest` the merchant's newest. `installs` are the
-    merchant's application events; `parent` is set for a split child. `awaiting`: reports that name
-    the order's id without a merchant, and wait because several merchants have such an order, or for
-    the next recheck.
+    merchant's application events. `awaiting`: reports that name the order's id without a merchant,
+    and wait because several merchants have such an order, or for the next recheck.
     """
 
     now: Micros
@@ -84,7 +86,7 @@ class OrderView:
     settings: SettingsVersion | None
     newest: SettingsVersion | None
     installs: Installs = ()
-    parent: ParentOrder | None = None
+    family: Family = NO_FAMILY
     numbers: tuple[TrackedNumber, ...] = ()
     awaiting: int = 0
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
+from rules.order.facts import CarrierReport
+from rules.order.report_limits import least_telling
 from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, Micros
 from store.orders.codec import MEANINGS
@@ -107,13 +109,10 @@ class TrackingRow:
         return True
 
     def add(self, identity: bytes, meaning: Meaning) -> bool:
-        """Keeps a report; False when there are too many.
-
-        Then the decisive ones and the newest are those that stay.
-        """
+        """Keeps a report; False when there are too many and it tells least of all."""
         if len(self.packed) >= MOST_REPORTS * _WIDTH:
             kept = self.reports | {identity: meaning}
-            least, _ = min(kept.items(), key=lambda entry: (MEANINGS[entry[1]].decisive, entry[0]))
+            least = _least_telling(kept)
             if least == identity:
                 return False
             del kept[least]
@@ -122,6 +121,24 @@ class TrackingRow:
         self.packed += b"%b%c" % (identity, meaning)
         self.changed = True
         return True
+
+
+def _least_telling(kept: Mapping[bytes, int]) -> bytes:
+    """The report to drop, as an order drops one.
+
+    A report that names no merchant may be of any of them, as one without a number may be of any of
+    an order's parcels.
+    """
+    shown = []
+    for packed, meaning in kept.items():
+        at, merchant_no, service, code, return_leg = _ENTRY.unpack(packed)
+        merchant = str(merchant_no).encode() if merchant_no else b""
+        report = CarrierReport(
+            at, MEANINGS[meaning], merchant, str(service), str(code), return_leg=bool(return_leg)
+        )
+        shown.append((report, packed))
+    shown.sort()
+    return shown[least_telling([report for report, _ in shown])][1]
 
 
 identity = _ENTRY.pack

@@ -9,14 +9,15 @@ from itertools import pairwise
 import orjson
 import pytest
 
-from processors.intake.customer_events import refused_before
-from rules.earning.entitlement import entitlement
-from rules.order.facts import Buyer, OrderFacts, OrderRecord
+from rules.order.membership import (
+    Buyer,
+    MemberStatement,
+    changed_between,
+    not_yet_a_member,
+    with_statement,
+)
 from rules.order.trail import Version
-from schemas.ids import NEVER
-from schemas.settings import compile_settings, load_settings
 from store.streams.outbox import events_of
-from store.streams.recheck import MIN_INSTANT
 from tests.support.batches import APPLICATION, Shop, open_shop
 from tests.support.in_memory import at
 from tests.support.order_facts import (
@@ -25,7 +26,6 @@ from tests.support.order_facts import (
     OTHER_MEMBER,
     Event,
     Json,
-    bytes_of,
     day,
     delivery,
     envelope,
@@ -154,38 +154,39 @@ def test_only_orders_on_which_the_old_and_the_new_word_differ_are_looked_at(shop
     assert shop.points() == 100
 
 
+def said_at(when: int, *, is_member: bool | None = None, registered: int | None = None) -> Buyer:
+    return Buyer((MemberStatement(Version(when), is_member, registered),))
+
+
 @pytest.mark.parametrize(
-    "before", [Buyer(), Buyer(is_member=True), Buyer(is_member=False), Buyer(registered_at=5)]
+    "before",
+    [
+        Buyer(),
+        said_at(6, is_member=True),
+        said_at(6, is_member=False),
+        said_at(6, registered=5),
+        said_at(2, is_member=False, registered=7),
+    ],
 )
-@pytest.mark.parametrize(
-    "after", [Buyer(), Buyer(is_member=False), Buyer(is_member=False, registered_at=7)]
-)
+@pytest.mark.parametrize("is_member", [None, True, False])
+@pytest.mark.parametrize("removal", [True, False])
+@pytest.mark.parametrize("registered", [None, 4, 8])
 def test_the_orders_asked_for_are_all_those_whose_verdict_differs(
-    before: Buyer, after: Buyer
+    before: Buyer, registered: int | None, *, is_member: bool | None, removal: bool
 ) -> None:
-    rules = compile_settings(
-        load_settings(bytes_of(settings(effective="1960-01-01T00:00:00Z")), name="test")
-    )
-    since, until = sorted((refused_before(before), refused_before(after)))
-    assert since >= MIN_INSTANT
-    assert until <= NEVER
-    for created in (-9, 0, 4, 5, 6, 7, 8):
-        record = OrderRecord(
-            Version(1),
-            created,
-            "confirmed",
-            b"m",
-            guest=False,
-            created_by="shop",
-            kind=None,
-            currency="TWD",
-            subtotal=9,
-        )
-        said = [
-            entitlement(OrderFacts(record, settings_no=1, buyer=buyer), rules, 10).reason
-            for buyer in (before, after)
+    for when in range(9):
+        said = MemberStatement(Version(when), is_member, registered, removal)
+        after = with_statement(before, said)
+        span = changed_between(before, after)
+        differ = [
+            created
+            for created in range(-9, 12)
+            if not_yet_a_member(before, created) != not_yet_a_member(after, created)
         ]
-        assert (said[0] is None) == (said[1] is None) or since <= created < until
+        if span is None:
+            assert differ == []
+        else:
+            assert all(span[0] <= created < span[1] for created in differ)
 
 
 def test_the_entitlement_moves_with_the_member_and_is_judged_by_the_new_ones_registration(
