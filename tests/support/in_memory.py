@@ -35,6 +35,8 @@ from tests.support.order_facts import MEMBER, MERCHANT, ORDER, Event, bytes_of
 
 NOWHERE = PartitionId("orders", "", 0)
 CODES = CodeTable()
+A_MILLISECOND = 1000
+"""Settings count as applied after all that came at the same instant, which Kafka cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class InMemoryEngine:
         rules = compile_settings(read)
         version = len(known.versions) + 1
         known.rules[version] = rules
-        known.versions.append(VersionInForce(rules.effective_at, version, self.now))
+        known.versions.append(VersionInForce(rules.effective_at, version, self.now + A_MILLISECOND))
         if version == 1:
             self._settle_all(known)
 

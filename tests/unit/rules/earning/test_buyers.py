@@ -70,6 +70,7 @@ def test_membership_lost_is_taken_back_also_where_returns_are_kept() -> None:
 
 def test_membership_learnt_before_the_grant_withdraws_the_plan_without_an_entry() -> None:
     told = story("arrived")
+    told.until("12-02")
     told.buyer(is_member=False)
     told.until("12-20")
     told.buyer(registered="11-29")
