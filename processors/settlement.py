@@ -9,12 +9,14 @@ from confluent_kafka import Message
 
 from processors.runtime.kafka.records import traceparent_of
 from rules.account.lots import order_lot
-from rules.earning.binding import bound_as_parent, bound_version, first_heard
+from rules.earning.binding import binding_of
 from rules.earning.differences import Change, after_posting, changes
 from rules.earning.entitlement import Entitlement, entitlement
 from rules.earning.upstream_figures import compare
 from rules.order.delivery import is_unfinished
-from rules.order.facts import NOTHING_IN_FORCE, NOTHING_POSTED, UNKNOWN_BUYER, UNSEEN, OrderFacts
+from rules.order.facts import NOTHING_IN_FORCE, NOTHING_POSTED
+from rules.order.family import Ancestor, creation_of
+from rules.order.membership import UNKNOWN_BUYER
 from schemas.events import ENTRY_TYPE_WORDS, CauseKind, EntryType
 from schemas.ids import Micros
 from schemas.settings import BoundRules
@@ -22,7 +24,7 @@ from store.ledger import postings as order_postings
 from store.ledger.ledger import Ledger
 from store.ledger.postings import Posting
 from store.orders import customers, families
-from store.orders.families import Ancestor, Kin
+from store.orders.families import Kin
 from store.orders.orders import OrderKey, OrderRow, write_plans
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
@@ -120,70 +122,47 @@ def _tally(
 
 
 def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None:
-    """Binds orders to settings (rules.md 1.7), split children as their parents are.
+    """Binds orders to settings (rules.md 1.7), split and combined ones as their ancestors are.
 
-    Asks for the children of those bound anew.
+    Asks for those that come from orders bound anew. All is decided from the orders' own creation,
+    never from what another one is bound to, so that orders that name each other come to rest.
     """
-    newly = [
-        row for row in rows if row.facts.settings_no < NOTHING_IN_FORCE and _bind(row, merchants)
-    ]
-    orphans = [
-        (row, parent)
-        for row in rows
-        if (record := row.facts.record) is not None and (parent := record.parent)
-    ]
-    asked: list[RecheckRequest] = []
-    if orphans:
-        adopted, asked = _bind_children(cursor, orphans, {row.key: row.facts for row in rows})
-        newly += adopted
-    if newly:
-        # A child that is in hand may have been bound before its parent was, so it is no exception.
-        asked += [
-            RecheckRequest(RecheckKind.ORDER, *child)
-            for child in families.children(cursor, [row.key for row in newly])
-        ]
-    recheck.add(cursor, asked)
+    unbound = [row for row in rows if row.facts.settings_no < NOTHING_IN_FORCE]
+    descended = [row for row in rows if row.facts.origin.ancestors and row.facts.record is not None]
+    again = _inherit(cursor, rows, descended) if descended else set()
+    for some in (unbound, descended):
+        for row in some:
+            row.facts.settings_no = binding_of(row.facts, merchants.versions[row.merchant_no])
+    # A descendant that is in hand may have been decided without this, so it is no exception.
+    again |= {row.key for row in unbound if row.facts.settings_no >= NOTHING_IN_FORCE}
+    if again:
+        below = families.descendants(cursor, again)
+        recheck.add(cursor, [RecheckRequest(RecheckKind.ORDER, *key) for key in sorted(below)])
 
 
-def _bind(row: OrderRow, merchants: Merchants) -> bool:
-    facts, versions = row.facts, merchants.versions[row.merchant_no]
-    if row.new and facts.settings_no == UNSEEN:
-        facts.settings_no = first_heard(versions)
-    if facts.record is not None:
-        facts.settings_no = bound_version(versions, facts.record.created_at, facts.settings_no)
-    return facts.settings_no >= NOTHING_IN_FORCE
+def _inherit(
+    cursor: Cursor, rows: Sequence[OrderRow], descended: Sequence[OrderRow]
+) -> set[OrderKey]:
+    """Looks up what orders take over from their ancestors.
 
-
-def _bind_children(
-    cursor: Cursor,
-    children: Sequence[tuple[OrderRow, bytes]],
-    in_hand: Mapping[OrderKey, OrderFacts],
-) -> tuple[list[OrderRow], list[RecheckRequest]]:
-    """Those bound anew to their parents.
-
-    And those to look at again, since their parents may be in others' hands now.
+    Answers the ancestors that they had not named before: these may be in others' hands now.
     """
-    kin = [Kin(row.merchant_no, parent, row.order_id) for row, parent in children]
-    asked = [
-        RecheckRequest(RecheckKind.ORDER, one.merchant_no, one.child_id)
-        for one in families.add(cursor, kin)
-    ]
-    new = {(one.merchant_no, one.key) for one in asked}
-    known = families.ancestors(cursor, {(one.merchant_no, one.parent_id) for one in kin})
-    known |= {
-        key: Ancestor(f.settings_no, r.created_at, r.parent)
-        for key, f in in_hand.items()
-        if (r := f.record) is not None
-    }
-    adopted = []
-    for row, parent in children:
-        key, facts = (row.merchant_no, parent), row.facts
-        bound = bound_as_parent(facts.settings_no, known[key].settings_no if key in known else None)
-        facts.bound_at = families.chosen_at(key, known)
-        if bound != facts.settings_no or row.key in new:
-            facts.settings_no = bound
-            adopted.append(row)
-    return adopted, asked
+    new = families.add(
+        cursor,
+        [
+            Kin(row.merchant_no, ancestor, row.order_id)
+            for row in descended
+            for ancestor in row.facts.origin.ancestors
+        ],
+    )
+    in_hand: dict[OrderKey, Ancestor] = {}
+    for row in rows:
+        if (ancestor := families.as_ancestor(row.facts)) is not None:
+            in_hand[row.key] = ancestor
+    known = families.ancestors(cursor, [row.key for row in descended], in_hand)
+    for row in descended:
+        row.facts.inherited = creation_of(row.key, known)
+    return {(one.merchant_no, one.parent_id) for one in new}
 
 
 def _decide_all(

@@ -9,8 +9,7 @@ decided here.
 from collections.abc import Mapping, Sequence
 
 from processors.intake.decoding import AppInstallEvent, CustomerEvent
-from rules.order.facts import UNKNOWN_BUYER, Buyer
-from schemas.ids import NEVER, Micros
+from rules.order.membership import UNKNOWN_BUYER, changed_between, with_statement
 from store.orders import customers
 from store.orders.customers import Customer, CustomerKey
 from store.postgres.session import Cursor
@@ -19,7 +18,7 @@ from store.settings.app_installs import ApplicationEvent
 from store.settings.merchants import Merchants
 from store.streams import recheck
 from store.streams.cursors import Counts, PartitionId
-from store.streams.recheck import MIN_INSTANT, RecheckKind, RecheckRequest
+from store.streams.recheck import RecheckKind, RecheckRequest
 
 OTHER_APPLICATION = "other_application"
 STALE = "stale"
@@ -95,41 +94,37 @@ def _keep_customers(
 ) -> None:
     keyed = [((merchants.numbers[event.merchant_id], event.member), event) for event in events]
     known = customers.lock(cursor, {key for key, _ in keyed})
-    newest: dict[CustomerKey, Customer] = {}
+    changed: dict[CustomerKey, Customer] = {}
     for key, event in keyed:
-        before = newest.get(key) or known.get(key)
-        count = counts[event.record.place]
-        if before is None or event.version > before.version:
-            newest[key] = Customer(event.version, Buyer(event.is_member, event.registered_at))
+        before = changed.get(key) or known.get(key)
+        timeline = before.buyer if before is not None else UNKNOWN_BUYER
+        count, statement = counts[event.record.place], event.statement
+        grown = with_statement(timeline, statement)
+        if grown is not timeline:
+            earlier = changed.get(key)
+            newest = earlier is None or statement.version >= earlier.version
+            version = statement.version if newest or earlier is None else earlier.version
+            changed[key] = Customer(version, grown)
             count.applied += 1
-        elif event.version == before.version:
+        elif statement in timeline.statements:
             count.duplicate += 1
         else:
             count.ignore(STALE)
-    customers.write(cursor, newest, known)
-    recheck.add(cursor, _concerned_orders(newest, known))
+    customers.write(cursor, changed, known)
+    recheck.add(cursor, _concerned_orders(changed, known))
 
 
 def _concerned_orders(
-    newest: Mapping[CustomerKey, Customer], known: Mapping[CustomerKey, Customer]
+    changed: Mapping[CustomerKey, Customer], known: Mapping[CustomerKey, Customer]
 ) -> list[RecheckRequest]:
     """Requests for the orders whose eligibility the new records change; usually there are none.
 
-    These are a member's orders created between the two moments before which orders earn nothing.
+    These are a member's orders created between the moments where the timeline differs.
     """
     requests: list[RecheckRequest] = []
-    for (merchant_no, member), customer in newest.items():
+    for (merchant_no, member), customer in changed.items():
         before = known.get((merchant_no, member))
-        new = refused_before(customer.buyer)
-        old = refused_before(before.buyer if before else UNKNOWN_BUYER)
-        if new != old:
-            since, until = sorted((new, old))
-            requests.append(RecheckRequest(RecheckKind.MEMBER, merchant_no, member, since, until))
+        span = changed_between(before.buyer if before else UNKNOWN_BUYER, customer.buyer)
+        if span is not None:
+            requests.append(RecheckRequest(RecheckKind.MEMBER, merchant_no, member, *span))
     return requests
-
-
-def refused_before(buyer: Buyer) -> Micros:
-    """The buyer's orders created before this earn nothing (rules.md 1.5, 1.9)."""
-    if buyer.registered_at is not None:
-        return buyer.registered_at
-    return NEVER if buyer.is_member is False else MIN_INSTANT

@@ -7,8 +7,11 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from processors.runtime.kafka.feed import Record
 from processors.runtime.kafka.records import received_at
 from rules.order.facts import OrderRecord, ParcelRecord, ReturnOrder
+from rules.order.family import FamilyRecord
+from rules.order.membership import MemberStatement
 from rules.order.numbers import numbers_in_field
 from rules.order.records import (
+    family_of,
     instant_of,
     micros_of,
     normalised,
@@ -35,6 +38,8 @@ from schemas.upstream.resources import (
 
 REMOVE = "order/remove"
 INSTALL = "application/install"
+REMOVAL = "/remove"
+"""`user/remove`: who is removed is no member from then on."""
 LONGEST_TEXT = 200
 """Characters of a carrier's code or text that count: those of the tables are shorter, the rest is
 remarks.
@@ -56,6 +61,12 @@ class OrderEvent(NamedTuple):
     tier: str | None = None
     parcel: ParcelRecord | None = None
     returned: ReturnOrder | None = None
+    family: FamilyRecord | None = None
+
+    @property
+    def heard_at(self) -> Micros:
+        """The record's Kafka timestamp, to the end of its millisecond."""
+        return self.record.message.timestamp()[1] * 1000 + 999
 
     def words(self) -> Iterable[str | None]:
         """The open enumerations in it, which need numbers before they are stored."""
@@ -107,19 +118,17 @@ class CarrierReportEvent(NamedTuple):
 
 
 class CustomerEvent(NamedTuple):
-    """What a customer's record says about membership (rules.md 1.5, 1.9); None: it does not say."""
+    """What a customer's record says about membership (rules.md 1.5)."""
 
     record: Record
     merchant_id: str
     member: bytes
-    version: Version
-    is_member: bool | None
-    registered_at: Micros | None
+    statement: MemberStatement
 
     @property
     def newest_at(self) -> Micros:
         """The version's time."""
-        return self.version.at
+        return self.statement.version.at
 
 
 class AppInstallEvent(NamedTuple):
@@ -256,7 +265,16 @@ def _order(
         newest_at = max(newest_at, own_version.at)
     order_id = pack_id(resource.id)
     return OrderEvent(
-        record, envelope.merchant_id, order_id, version, newest_at, order, tier, parcel
+        record,
+        envelope.merchant_id,
+        order_id,
+        version,
+        newest_at,
+        order,
+        tier,
+        parcel,
+        None,
+        family_of(resource),
     )
 
 
@@ -307,13 +325,14 @@ def _customer(
     record: Record, envelope: Envelope[CustomerResource], received: Micros, value: bytes
 ) -> CustomerEvent | str:
     customer = envelope.resource
-    if customer.model_fields_set.isdisjoint({"is_member", "registered_at"}):
+    removal = envelope.topic.endswith(REMOVAL)
+    registered_at = micros_of(customer.registered_at)
+    is_member = False if removal else customer.is_member
+    if is_member is None and registered_at is None:
         return "no_statement"
     version = version_of(envelope, own_micros(customer), received, value)
-    member, registered_at = pack_id(customer.id), micros_of(customer.registered_at)
-    return CustomerEvent(
-        record, envelope.merchant_id, member, version, customer.is_member, registered_at
-    )
+    statement = MemberStatement(version, is_member, registered_at, removal)
+    return CustomerEvent(record, envelope.merchant_id, pack_id(customer.id), statement)
 
 
 def _application(

@@ -15,7 +15,14 @@ from processors.intake.tracking_snapshot import TrackingSnapshot, snapshot_of
 from processors.settlement import Trigger
 from rules.order.carrier_reports import is_younger
 from rules.order.facts import OrderFacts
-from rules.order.folding import APPLIED, DUPLICATE, Outcome, fold_record, fold_report
+from rules.order.folding import (
+    APPLIED,
+    DUPLICATE,
+    Outcome,
+    fold_heard,
+    fold_record,
+    fold_report,
+)
 from schemas.events import CauseKind
 from schemas.ids import Micros
 from store.orders import orders
@@ -55,20 +62,33 @@ def fold_orders(
     rows = folded.rows
     newest: dict[OrderKey, OrderEvent] = {}
     for key, event in events:
+        facts = rows[key].facts
+        origin = facts.origin
         outcome = fold_record(
-            rows[key].facts, event.version, event.order, event.tier, event.parcel, event.returned
+            facts,
+            event.version,
+            event.order,
+            event.tier,
+            event.parcel,
+            event.returned,
+            event.family,
         )
+        heard_at = origin.heard_at
+        if heard_at is None or event.heard_at < heard_at:
+            fold_heard(facts, event.heard_at)
         count = counts[event.record.place]
         # As `_count` does; here without a call, as it is done for every record.
         if outcome is APPLIED:
             count.applied += 1
-            earlier = newest.get(key)
-            if earlier is None or event.version.at >= earlier.version.at:
-                newest[key] = event
         elif outcome is DUPLICATE:
             count.duplicate += 1
         else:
             count.ignore(outcome)
+        # A record that changes nothing else may show when the order was made or first heard of.
+        if outcome is APPLIED or facts.origin is not origin:
+            earlier = newest.get(key)
+            if earlier is None or event.version.at >= earlier.version.at:
+                newest[key] = event
     # The newest record that changed an order is the cause of what follows.
     for key, event in newest.items():
         at, message, returned = event.version.at, event.record.message, event.returned

@@ -1,58 +1,51 @@
 """Which settings an order is bound to (rules.md 1.7).
 
-`settings_no` of an order is the version it is bound to, NOTHING_IN_FORCE, or negative while it is
-not bound: then it remembers how many versions were known when the order was first heard of, since
-later ones are not for it.
+`settings_no` of an order is the version it is bound to, NOTHING_IN_FORCE, or UNSEEN while it is not
+bound. It follows from the order's creation and from when it was first heard of, both recorded with
+it, and so a replay binds alike.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rules.order.facts import NOTHING_IN_FORCE
+from rules.order.facts import NOTHING_IN_FORCE, UNSEEN, OrderFacts
 from schemas.ids import Micros
 
 
 class VersionInForce(NamedTuple):
-    """A settings version and since when it is in force."""
+    """A settings version, since when it is in force, and when it was applied."""
 
     effective_at: Micros
     version: int
-
-
-def first_heard(versions: Sequence[VersionInForce]) -> int:
-    """The `settings_no` of an order that is heard of while these versions are known."""
-    return -1 - len(versions)
+    applied_at: Micros
 
 
 def bound_version(
-    versions: Sequence[VersionInForce], created_at: Micros | None, settings_no: int
+    versions: Sequence[VersionInForce], created_at: Micros, heard_at: Micros | None
 ) -> int:
-    """The `settings_no` now that these versions are known, oldest first.
+    """The `settings_no` of an order, given all versions, oldest first.
 
-    An order bound already stays so. It is bound to the version in force at its creation among those
-    known when it was first heard of; if there were none, to the first ones, if they were in force
-    at its creation.
+    It is bound to the version in force at its creation among those applied by the time it was first
+    heard of; if there were none, to the first ones, if they were in force at its creation.
     """
-    if settings_no >= NOTHING_IN_FORCE or created_at is None:
-        return settings_no
-    known = versions[: max(1, -1 - settings_no)]
-    if not known:
-        return settings_no
-    at = bisect_right(known, created_at, key=_effective)
-    return known[at - 1].version if at else NOTHING_IN_FORCE
+    if not versions:
+        return UNSEEN
+    known = len(versions)
+    if heard_at is not None:
+        while known > 1 and versions[known - 1].applied_at > heard_at:
+            known -= 1
+    at = bisect_right(versions, created_at, 0, known, key=_effective)
+    return versions[at - 1].version if at else NOTHING_IN_FORCE
 
 
-def bound_as_parent(settings_no: int, parent_settings_no: int | None) -> int:
-    """The `settings_no` of a split child, which is bound as its parent is (rules.md 1.7).
-
-    Until the parent is bound, it goes by the child's own creation. A parent bound to nothing in
-    force binds its child to nothing. `parent_settings_no` is None when there is no parent or it is
-    not known.
-    """
-    if parent_settings_no is None or parent_settings_no < NOTHING_IN_FORCE:
-        return settings_no
-    return parent_settings_no
+def binding_of(facts: OrderFacts, versions: Sequence[VersionInForce]) -> int:
+    """The `settings_no` of an order by its own creation, or by the one that it inherited."""
+    if facts.inherited is not None:
+        return bound_version(versions, facts.inherited.bound_at, facts.inherited.heard_at)
+    if facts.record is None:
+        return UNSEEN
+    return bound_version(versions, facts.record.created_at, facts.origin.heard_at)
 
 
 def _effective(version: VersionInForce) -> Micros:

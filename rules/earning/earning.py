@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rules.order.facts import UNKNOWN_BUYER, Buyer, OrderFacts, OrderRecord, ReturnOrder
+from rules.order.facts import OrderFacts, OrderRecord, ReturnOrder
+from rules.order.membership import UNKNOWN_BUYER, not_yet_a_member
 from rules.order.trail import CANCELLED, COMPLETED, since
 from schemas.ids import Micros
 from schemas.settings import BoundRules
@@ -66,10 +67,11 @@ def earning_of(facts: OrderFacts, rules: BoundRules, returned: int) -> Earning:
         return Earning(0, 0, "unknown_order")
     goods = goods_of(record, deduct_store_credit=rules.deduct_store_credit)
     base = max(0, goods - returned)
-    reason = _refusal(record, facts.buyer, rules)
+    reason = _refusal(record, facts, rules)
     if reason is not None:
         return Earning(base, 0, reason, returned, goods)
-    unit, per_unit = rules.unit_by_tier.get(facts.tier) or rules.unit_by_tier.get(None) or (0, 0)
+    tier = facts.tier if facts.inherited is None else facts.inherited.tier
+    unit, per_unit = rules.unit_by_tier.get(tier) or rules.unit_by_tier.get(None) or (0, 0)
     if not unit:
         return Earning(base, 0, "no_rule_for_tier", returned, goods)
     points = base // unit * per_unit
@@ -79,10 +81,12 @@ def earning_of(facts: OrderFacts, rules: BoundRules, returned: int) -> Earning:
 
 
 def withdrawal_of(facts: OrderFacts, earning: Earning) -> str | None:
-    """Why the order has lost what it earns: `cancelled`, wholly `returned`, or None.
+    """Why the order has lost what it earns, if it has.
 
-    See rules.md 4.3.
+    `combined` into another order, `cancelled`, or wholly `returned` (rules.md 1.7, 4.3).
     """
+    if facts.origin.combined_to:
+        return "combined"
     entries = facts.trail.entries
     if entries and entries[-1].state in CANCELLED:
         return "cancelled"
@@ -91,16 +95,20 @@ def withdrawal_of(facts: OrderFacts, earning: Earning) -> str | None:
     return None
 
 
-def _refusal(record: OrderRecord, buyer: Buyer, rules: BoundRules) -> str | None:
+def _refusal(record: OrderRecord, facts: OrderFacts, rules: BoundRules) -> str | None:
+    # Of a split child its root's creation counts; customer and guest flag are its own.
+    created_at, created_by = record.created_at, record.created_by
+    if facts.inherited is not None:
+        created_at, created_by = facts.inherited.created_at, facts.inherited.created_by
     if record.member is None:
         return "no_member"
     if record.guest:
         return "guest_checkout"
-    if buyer is not UNKNOWN_BUYER:
-        reason = not_yet_a_member(buyer, record.created_at)
+    if facts.buyer is not UNKNOWN_BUYER:
+        reason = not_yet_a_member(facts.buyer, created_at)
         if reason is not None:
             return reason
-    if channel_of(record.created_by) not in rules.channels:
+    if channel_of(created_by) not in rules.channels:
         return "channel_excluded"
     if record.kind in NOT_EARNING_KINDS and record.created_by in RETAIL_CHANNELS:
         return "pos_return"
@@ -109,14 +117,3 @@ def _refusal(record: OrderRecord, buyer: Buyer, rules: BoundRules) -> str | None
     if record.currency is not None and record.currency != rules.currency:
         return "currency_mismatch"
     return None
-
-
-def not_yet_a_member(buyer: Buyer, created_at: Micros) -> str | None:
-    """Why the buyer was no member when the order was made (rules.md 1.5, 1.9).
-
-    None for a member, and when nothing is known about it. The date of registration says more than
-    whether the buyer is a member now, so `is_member` counts only without `registered_at`.
-    """
-    if buyer.registered_at is not None:
-        return "registered_later" if buyer.registered_at > created_at else None
-    return "not_a_member" if buyer.is_member is False else None

@@ -89,7 +89,7 @@ def entitlement(
     if earning.reason is not None:
         return _with(when, "none", earning, facts, reason=earning.reason)
     ended = withdrawal_of(facts, earning)
-    kept = ended is not None and ended != "returned" and _is_kept(facts, keep_from)
+    kept = ended == "cancelled" and _is_kept(facts, keep_from)
     if ended is not None and not kept:
         return _with(when, "withdrawn", earning, facts, reason=ended)
     if when is None:
@@ -109,9 +109,9 @@ def _cannot_earn(facts: OrderFacts, rules: BoundRules | None, installs: Installs
         return "no_settings_yet"
     if facts.settings_no == NOTHING_IN_FORCE or rules is None:
         return "no_settings_in_force"
-    # A split child is bound as its parent is (rules.md 1.7): an app uninstalled between the two
+    # A split child is bound as its root is (rules.md 1.7): an app uninstalled between the two
     # creations changes nothing for the child either.
-    bound_at = facts.record.created_at if facts.bound_at is None else facts.bound_at
+    bound_at = facts.record.created_at if facts.inherited is None else facts.inherited.bound_at
     if not feature_in_force(rules, installs, bound_at):
         return "feature_off"
     return None

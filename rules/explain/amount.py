@@ -10,6 +10,7 @@ from rules.earning.upstream_figures import compare, our_points
 from rules.explain.case import OrderCase
 from rules.explain.formatting import money_shown, points_shown
 from rules.order.facts import OrderRecord
+from rules.order.membership import left_at, registered_at
 from rules.order.trail import COMPLETED, since
 from schemas.packing import unpack_id
 from schemas.settings import BoundRules
@@ -24,31 +25,41 @@ def member_steps(case: OrderCase, record: OrderRecord, rules: BoundRules) -> Ite
         yield f"guest_checkout: a guest checkout earns nothing, not even for member {member}."
     else:
         yield _buyer(case, unpack_id(record.member), record)
-    yield _channel(record, rules)
+    yield _channel(case, record, rules)
     if case.decided.reason == "pos_return":
         yield f"pos_return: a till's order of type {record.kind} earns nothing."
     if case.decided.reason == "temporary_order":
         yield "temporary_order: its status is temp."
 
 
-def _channel(record: OrderRecord, rules: BoundRules) -> str:
-    channel, allowed = channel_of(record.created_by), " and ".join(sorted(rules.channels))
-    by = f"Created by {record.created_by}" if record.created_by else "Its creator is unknown"
+def _channel(case: OrderCase, record: OrderRecord, rules: BoundRules) -> str:
+    inherited = case.view.facts.inherited
+    created_by = record.created_by if inherited is None else inherited.created_by
+    channel, allowed = channel_of(created_by), " and ".join(sorted(rules.channels))
+    by = f"Created by {created_by}" if created_by else "Its creator is unknown"
     if channel in rules.channels:
         return f"{by}: channel {channel}, which earns ({allowed})."
     return f"channel_excluded: {by.lower()}: channel {channel}; only {allowed} earns."
 
 
 def _buyer(case: OrderCase, member: str, record: OrderRecord) -> str:
-    registered = case.view.facts.buyer.registered_at
+    facts = case.view.facts
+    created_at, order = record.created_at, "the order"
+    if facts.inherited is not None:
+        created_at, order = facts.inherited.created_at, f"order {unpack_id(facts.inherited.root)}"
+    registered = registered_at(facts.buyer, created_at)
     if case.decided.reason == "registered_later" and registered is not None:
         when = case.at(registered)
-        return f"registered_later: {member} became a member {when}, after the order was made."
+        return f"registered_later: {member} became a member {when}, after {order} was made."
     if case.decided.reason == "not_a_member":
-        return f"not_a_member: the newest customer event says that {member} is not a member."
-    if registered is not None and registered <= record.created_at:
-        return f"Member {member}, registered {case.at(registered)}."
-    return f"Member {member}."
+        said = f"customer events say that {member} was not a member"
+        return f"not_a_member: {said} when {order} was made."
+    left = left_at(facts.buyer, created_at)
+    since = f", registered {case.at(registered)}" if registered is not None else ""
+    if left is not None:
+        kept = "that changes nothing for this order"
+        return f"Member {member}{since}. Left {case.at(left)}, after {order} was made: {kept}."
+    return f"Member {member}{since}."
 
 
 def amount_steps(case: OrderCase, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
@@ -101,7 +112,8 @@ def _returns(case: OrderCase, rules: BoundRules) -> Iterator[str]:
 
 def _points(case: OrderCase, record: OrderRecord, rules: BoundRules) -> str:
     reason, base = case.decided.earning.reason, case.decided.earning.base
-    tier = case.view.facts.tier
+    inherited = case.view.facts.inherited
+    tier = case.view.facts.tier if inherited is None else inherited.tier
     if reason == "currency_mismatch":
         theirs = f"the settings in {rules.currency}"
         return f"currency_mismatch: the order is in {record.currency}, {theirs}; it earns nothing."

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from rules.earning.entitlement import Installs
 from rules.explain.case import OrderCase
-from rules.explain.view import ParentOrder, SettingsVersion
+from rules.explain.view import SettingsVersion
 from rules.order.facts import NOTHING_IN_FORCE, OrderRecord
 from schemas.ids import Micros, iso
+from schemas.packing import unpack_id
 from schemas.settings import BoundRules, SettingsDocument
 from schemas.settings.document import CRM_CREDITS
 
@@ -42,33 +43,50 @@ def _no_settings_yet(newest: SettingsVersion | None, record: OrderRecord) -> str
 
 def _binding(case: OrderCase, bound: SettingsVersion) -> Iterator[str]:
     version = f"settings version {bound.version}, in force since {case.at(bound.effective_at)}"
-    parent, later = case.view.parent, "Later changes do not affect it."
-    if parent is not None and parent.settings_no == bound.version:
-        same = f"as order {parent.order_id} is, which it was split from"
-        yield f"Bound to {version}: {same}. {later}"
-        return
-    why = "those in force at its creation, among those known when it first came"
+    later = "Later changes do not affect it."
+    inherited = case.view.facts.inherited
+    if inherited is None:
+        why = "those in force at its creation, among those known when it first came"
+    elif inherited.bound_as == inherited.root:
+        why = f"as order {unpack_id(inherited.root)} is, which it was split from"
+    else:
+        oldest = f"as order {unpack_id(inherited.bound_as)} is, the oldest of those combined into"
+        own = unpack_id(inherited.root)
+        why = f"{oldest} it" if not case.view.facts.origin.parent else f"{oldest} order {own}"
     yield f"Bound to {version}: {why}. {later}"
-    if parent is not None:
-        yield _parent_differs(parent)
+    if inherited is not None and case.view.facts.origin.parent:
+        root = unpack_id(inherited.root)
+        tier = f"tier {inherited.tier}" if inherited.tier else "no tier"
+        yield (
+            f"Judged by the creation of order {root}, {case.at(inherited.created_at)}: "
+            f"its member, {tier} and channel are asked at that time."
+        )
+    yield from _relatives(case)
 
 
-def _parent_differs(parent: ParentOrder) -> str:
-    split = f"Split from order {parent.order_id}, which"
-    if parent.settings_no is None:
-        return f"{split} is not known: until it comes the order is bound by its own creation."
-    why = "is not bound yet" if parent.settings_no < NOTHING_IN_FORCE else "is bound otherwise"
-    return f"{split} {why}: the next recheck binds this order as that one is."
+def _relatives(case: OrderCase) -> Iterator[str]:
+    """What keeps an order from being judged by all of its ancestors."""
+    family, origin = case.view.family, case.view.facts.origin
+    if family.goes_round:
+        yield "The orders it comes from lead back to itself: it is bound by its own creation."
+    if family.unknown:
+        named = ", ".join(family.unknown)
+        how = "Split" if origin.parent else "Combined"
+        are = "is" if len(family.unknown) == 1 else "are"
+        until = "until it comes the order is bound without it"
+        yield f"{how} from order {named}, which {are} not known: {until}."
 
 
 def _feature(case: OrderCase, bound: SettingsVersion, record: OrderRecord) -> Iterator[str]:
     installs, rules = case.view.installs, bound.rules
-    text = _entitled_by(bound.document, rules, installs, record.created_at)
+    inherited = case.view.facts.inherited
+    bound_at = record.created_at if inherited is None else inherited.bound_at
+    text = _entitled_by(bound.document, rules, installs, bound_at)
     if case.decided.reason == "feature_off":
         yield f"feature_off: {text}, so the order earns nothing."
     else:
         yield f"The feature was on: {text}."
-    later = [event for event in installs if event[0] > record.created_at]
+    later = [event for event in installs if event[0] > bound_at]
     if later and rules.needs_app:
         when, installed = later[-1]
         what = "installed" if installed else "uninstalled"

@@ -10,6 +10,7 @@ from rules.explain.formatting import day_of, day_shown
 from rules.order import delivery
 from rules.order.trail import CANCELLED, since
 from schemas.ids import NEVER, Micros
+from schemas.packing import unpack_id
 from schemas.settings import BoundRules
 
 
@@ -56,7 +57,10 @@ def _expiry(case: OrderCase, rules: BoundRules, due: Micros, expires: Micros) ->
 def ended_steps(case: OrderCase, rules: BoundRules) -> Iterator[str]:
     """What cancelled or returned the order, and what the merchant's on_return keeps."""
     cancelled = since(case.view.facts.trail, CANCELLED)
-    if cancelled is not None and case.decided.kept:
+    if case.decided.reason == "combined":
+        into = unpack_id(case.view.facts.origin.combined_to)
+        yield f"Combined into order {into}: it counts as cancelled, whatever on_return says."
+    elif cancelled is not None and case.decided.kept:
         kept = "at or after the due date: on_return is keep, so the points stay"
         yield f"Cancelled or removed {case.at(cancelled)}, {kept}."
     elif cancelled is not None:

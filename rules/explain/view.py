@@ -43,14 +43,17 @@ class SettingsVersion:
         return compile_settings(self.document, self.effective_at)
 
 
-class ParentOrder(NamedTuple):
-    """The order that an order was split from, and the settings it is bound to.
+class Family(NamedTuple):
+    """Of the orders that an order names as those it comes from: which are not known.
 
-    `settings_no` is None while we have no record of it.
+    `goes_round`: its ancestors lead back to itself.
     """
 
-    order_id: str
-    settings_no: int | None
+    unknown: tuple[str, ...] = ()
+    goes_round: bool = False
+
+
+NO_FAMILY = Family()
 
 
 class TrackedNumber(NamedTuple):
@@ -85,7 +88,7 @@ class OrderView:
     settings: SettingsVersion | None
     newest: SettingsVersion | None
     installs: Installs = ()
-    parent: ParentOrder | None = None
+    family: Family = NO_FAMILY
     numbers: tuple[TrackedNumber, ...] = ()
     awaiting: int = 0
 

@@ -4,7 +4,7 @@ Reports fold by (time of the event, rank of the meaning), never by arrival, so t
 any number of repeats of the same reports give the same voice.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from rules.order.facts import CarrierReport, OrderFacts, OrderRecord, Parcel
@@ -236,21 +236,6 @@ def reports_of(
 def _is_of_all(report: CarrierReport, boxes: Collection[bytes]) -> bool:
     """Whether a report of an order with one parcel names none of its boxes: it is of all."""
     return not report.number or (report.named and report.number not in boxes)
-
-
-def dispensable(meanings: Sequence[Meaning]) -> int:
-    """Which of too many reports, sorted by (time, meaning), to drop (rules.md 6).
-
-    The oldest that decides nothing so far, else the newest within a run that says the same:
-    both ends of a run decide, since when and up to when. Else the oldest.
-    """
-    for i, meaning in enumerate(meanings):
-        if not meaning.decisive:
-            return i
-    for i in range(len(meanings) - 2, 0, -1):
-        if meanings[i - 1] is meanings[i] is meanings[i + 1]:
-            return i
-    return 0
 
 
 def ambiguous_reports(facts: OrderFacts) -> tuple[CarrierReport, ...]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from rules.order.family import UNKNOWN_ORIGIN, Creation, Origin
+from rules.order.membership import UNKNOWN_BUYER, Buyer
 from rules.order.trail import EMPTY, Trail, Version
 from schemas.carriers.meaning import Meaning
 from schemas.ids import Micros
@@ -28,9 +30,9 @@ class DeliveryKey(IntEnum):
 class OrderRecord(NamedTuple):
     """The newest full record of an order. Amounts are minor units of `currency`.
 
-    `tracking` is the tracking number that the order names for its own parcel `delivery_id`,
-    normalised; `parent` the order that it was split from. `summary_days` and `summary_points` are
-    the platform's own figure (rules.md 7), kept to be compared.
+    `created_at` is that of the lowest version heard. `tracking` is the tracking number that the
+    order names for its own parcel `delivery_id`, normalised. `summary_days` and `summary_points`
+    are the platform's own figure (rules.md 7), kept to be compared.
     """
 
     version: Version
@@ -50,7 +52,6 @@ class OrderRecord(NamedTuple):
     delivery_key: DeliveryKey = DeliveryKey.ABSENT
     tracking: bytes | None = None
     delivery_id: bytes | None = None
-    parent: bytes | None = None
     summary_days: int | None = None
     summary_points: int | None = None
 
@@ -89,16 +90,6 @@ class CarrierReport(NamedTuple):
     return_leg: bool = False
 
 
-class Buyer(NamedTuple):
-    """What customer events say of the order's member (rules.md 1.5); None is not known."""
-
-    is_member: bool | None = None
-    registered_at: Micros | None = None
-
-
-UNKNOWN_BUYER = Buyer()
-
-
 class Parcel(NamedTuple):
     """A parcel's newest record and its trail."""
 
@@ -117,9 +108,7 @@ class ReturnOrder(NamedTuple):
 
 
 UNSEEN = -1
-"""`settings_no` of an order that is not known yet; `rules.earning.binding` has the other negative
-ones.
-"""
+"""`settings_no` of an order that is not bound, or is to be bound anew (rules.md 1.7)."""
 NOTHING_IN_FORCE = 0
 
 
@@ -152,12 +141,12 @@ NOTHING_POSTED = Posted()
 class OrderFacts:
     """All that is known of one order.
 
-    `settings_no` is the settings version that the order is bound to (rules.md 1.7):
-    negative until its creation and the first settings are known, NOTHING_IN_FORCE when no settings
-    were in force at its creation. `tier` comes from the oldest record that names one (rules.md 1.3:
-    the tier at creation). `reports` are the carriers' reports joined to the order, sorted. `buyer`
-    and `bound_at` are not the order's own, but looked up before it is decided: the latter is the
-    creation of the parent that a split child is bound as (rules.md 1.7), None for all others.
+    `settings_no` is the settings version that the order is bound to (rules.md 1.7): UNSEEN until
+    its creation and the first settings are known, NOTHING_IN_FORCE when no settings were in force
+    at its creation. `tier` comes from the oldest record that names one (rules.md 1.3: the tier at
+    creation). `reports` are the carriers' reports joined to the order, sorted; `origin` is where it
+    comes from. `buyer` and `inherited` are not the order's own, but looked up before it is decided:
+    the latter are the facts of creation of its ancestors, None where its own count.
     """
 
     record: OrderRecord | None = None
@@ -169,5 +158,6 @@ class OrderFacts:
     settings_no: int = UNSEEN
     posted: Posted = NOTHING_POSTED
     reports: tuple[CarrierReport, ...] = ()
+    origin: Origin = UNKNOWN_ORIGIN
     buyer: Buyer = UNKNOWN_BUYER
-    bound_at: Micros | None = None
+    inherited: Creation | None = None

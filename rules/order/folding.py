@@ -9,8 +9,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
-from rules.order.carrier_reports import dispensable
 from rules.order.facts import (
+    UNSEEN,
     CarrierReport,
     OrderFacts,
     OrderRecord,
@@ -18,6 +18,8 @@ from rules.order.facts import (
     ParcelRecord,
     ReturnOrder,
 )
+from rules.order.family import FamilyRecord
+from rules.order.report_limits import least_telling
 from rules.order.trail import GONE_BACK, Entry, State, Trail, Version
 from schemas.carriers.meaning import Meaning
 from schemas.ids import NEVER, Micros
@@ -52,6 +54,7 @@ def fold_record(
     tier: str | None,
     parcel: ParcelRecord | None,
     returned: ReturnOrder | None,
+    family: FamilyRecord | None = None,
 ) -> Outcome:
     """Folds what one record contains: an order and its nested parcel, one of them, or a return.
 
@@ -59,6 +62,8 @@ def fold_record(
     """
     if order is not None:
         outcome = fold_order(facts, order, tier)
+        if family is not None:
+            fold_family(facts, family, version)
         if parcel is None:
             return outcome
         nested = fold_parcel(facts, parcel)
@@ -76,7 +81,11 @@ def fold_record(
 
 def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outcome:
     """Folds a full order record (its nested delivery is folded by itself)."""
-    newest = facts.record
+    newest, tier_before = facts.record, facts.tier
+    if newest is not None:
+        record, newest = _of_one_creation(facts, record, newest)
+    else:
+        facts.origin = facts.origin._replace(first=record.version)
     # The tier at creation counts (rules.md 1.3), so the oldest record that names one; a tie in the
     # version falls by the tier's name, the same way everywhere.
     tier_older = tier is not None and (
@@ -84,18 +93,56 @@ def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outc
     )
     if tier_older:
         facts.tier, facts.tier_at = tier, record.version
+        if tier != tier_before:
+            facts.settings_no = UNSEEN
     state = _ORDER_STATES.get(record.status, State.OTHER)
     completed_at = record.completed_at if state is State.COMPLETED else None
     trail = extended(facts.trail, Entry(record.version, state, completed_at))
     moved = trail is not facts.trail
     facts.trail = trail
     if newest is None or _beats(record, newest):
+        if newest is not None and record.created_by != newest.created_by:
+            facts.settings_no = UNSEEN
         facts.record = record
         return APPLIED
     # A late record changes nothing of the newest state, but may show since when a state holds.
     if moved or tier_older:
         return APPLIED
     return DUPLICATE if record == newest else STALE
+
+
+def _of_one_creation(
+    facts: OrderFacts, record: OrderRecord, newest: OrderRecord
+) -> tuple[OrderRecord, OrderRecord]:
+    """Both records with the creation that the lowest version names (rules.md 1.7).
+
+    Where it changes, the order is to be bound anew.
+    """
+    created_at, first = newest.created_at, facts.origin.first
+    if first is None or (record.version, record.created_at) < (first, created_at):
+        facts.origin = facts.origin._replace(first=record.version)
+        created_at = record.created_at
+    if created_at != newest.created_at:
+        newest = facts.record = newest._replace(created_at=created_at)
+        facts.settings_no = UNSEEN
+    if created_at != record.created_at:
+        record = record._replace(created_at=created_at)
+    return record, newest
+
+
+def fold_family(facts: OrderFacts, family: FamilyRecord, version: Version) -> None:
+    """Folds what a record says of the orders that its own comes from, or went into."""
+    before = facts.origin
+    facts.origin = before.told(family, version)
+    if facts.origin.ancestors != before.ancestors:
+        facts.settings_no = UNSEEN
+
+
+def fold_heard(facts: OrderFacts, at: Micros) -> None:
+    """Notes the Kafka timestamp of one of the order's own records (rules.md 1.7)."""
+    origin = facts.origin.heard(at)
+    if origin is not facts.origin:
+        facts.origin, facts.settings_no = origin, UNSEEN
 
 
 _Record = TypeVar("_Record", OrderRecord, ParcelRecord, ReturnOrder)
@@ -184,7 +231,7 @@ def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
     """Folds a carrier's report that was matched to the order (rules.md 6).
 
     Kept are all that decide something and all of unknown meaning; of the others, which are only
-    shown, each number's newest. Of too many that say the same, both ends are kept.
+    shown, each number's newest. Of too many, the one that tells least is dropped.
     """
     kept = facts.reports
     place = bisect_left(kept, report)
@@ -199,7 +246,7 @@ def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
             return APPLIED
     folded = (*kept[:place], report, *kept[place:])
     if len(folded) > MOST_REPORTS:
-        least = dispensable([each.meaning for each in folded])
+        least = least_telling(folded)
         if least == place:
             return TOO_MANY
         folded = (*folded[:least], *folded[least + 1 :])

@@ -9,11 +9,12 @@ from typing import Any
 import orjson
 
 from rules.order.facts import DeliveryKey, OrderRecord, ParcelRecord, ReturnOrder
+from rules.order.family import MOST_SOURCES, FamilyRecord
 from rules.order.numbers import LONGEST_NUMBER, field_of
 from rules.order.trail import Version
 from schemas.ids import EPOCH, Micros
 from schemas.packing import pack_id
-from schemas.upstream.base import INT64, Money
+from schemas.upstream.base import INT64, LONGEST_ID, Money
 from schemas.upstream.envelope import Envelope, Unreadable
 from schemas.upstream.resources import (
     ApplicationResource,
@@ -26,6 +27,7 @@ from schemas.upstream.resources import (
     ReturnResource,
 )
 
+_FAMILY = frozenset({"parent_order_id", "combined_from_orders", "combined_to_order_id"})
 PICKUP_TYPES = frozenset({"pickup", "store_pickup"})
 NANOS_PER_MICRO = 1000
 COARSE_TICK = 1_000_000
@@ -100,11 +102,7 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
         raise Unreadable(
             "amount_too_large", "custom_discount_items: the totals add up beyond 64 bits"
         )
-    summary, delivery, parent = (
-        order.member_point_summary,
-        order.order_delivery,
-        order.parent_order_id,
-    )
+    summary, delivery = order.member_point_summary, order.order_delivery
     days, points = (
         (summary.pending_days, summary.earned_points)
         if isinstance(summary, PointSummary)
@@ -128,10 +126,43 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
         _delivery_key(order),
         _number_in(order.delivery_data),
         None if delivery is None else pack_id(delivery.id),
-        pack_id(parent) if parent and parent != order.id else None,
         days,
         points,
     )
+
+
+def family_of(order: OrderResource) -> FamilyRecord | None:
+    """What the record says of the orders it comes from, or went into; None when nothing.
+
+    An order that names itself names none.
+    """
+    said = order.model_fields_set & _FAMILY
+    if not said:
+        return None
+    parent = sources = combined_to = None
+    if "parent_order_id" in said:
+        parent = _other_id(order.parent_order_id, order.id)
+    if "combined_from_orders" in said:
+        sources = _sources(order.combined_from_orders, order.id)
+    if "combined_to_order_id" in said:
+        combined_to = _other_id(order.combined_to_order_id, order.id)
+    return FamilyRecord(parent, sources, combined_to)
+
+
+def _sources(named: object, own: str) -> tuple[bytes, ...] | None:
+    """A list of ids, or of orders with their ids; None for what is neither."""
+    if named is None:
+        return ()
+    if not isinstance(named, list):
+        return None
+    ids = [one.get("id") or one.get("_id") if isinstance(one, dict) else one for one in named]
+    others = {_other_id(one, own) for one in ids if isinstance(one, str) and len(one) <= LONGEST_ID}
+    return tuple(sorted(others - {b""})[:MOST_SOURCES])
+
+
+def _other_id(order_id: str | None, own: str) -> bytes:
+    named = (order_id or "").strip()
+    return pack_id(named) if named and named != own else b""
 
 
 def tier_of(order: OrderResource) -> str | None:

@@ -17,6 +17,24 @@ _NUMBER: Final = re.compile(r"\d(?:[ -]?\d){3,}")
 # A code is allowed its digits; no carrier's code has as many as a telephone number.
 _LONG_NUMBER: Final = re.compile(r"\d(?:[ -]?\d){6,}")
 _MASK: Final = "****"
+PLACE: Final = "…"
+"""In a table's text, where a carrier writes a place, a name or a count."""
+_DATE: Final = (
+    r"\d{2,4}[-/.]\d{1,2}[-/.]\d{1,2}|(?:\d{2,4}年)?\d{1,2}月\d{1,2}日|\d{1,2}[-/]\d{1,2}"
+    r"|(?:19|20)\d{6}|\d{1,2} (?:{m})[a-z]*\.?,? \d{4}|(?:{m})[a-z]*\.? \d{1,2},? \d{4}"
+).replace("{m}", "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec")
+_TIME: Final = (
+    r"(?:上午|下午|[ap]m)? ?\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?"
+    r"|(?:上午|下午)?\d{1,2}[時点點]\d{1,2}分(?:\d{1,2}秒)?"
+)
+_MOMENT: Final = (
+    r"(?:(?:19|20)\d{10}(?:\d{2})?"
+    rf"|(?:{_DATE})(?:[ t]*(?:{_TIME}))?|(?:{_TIME})|(?:z|(?:gmt|utc)?[+-]\d{{1,2}}(?::?\d{{2}})?)"
+    r"|\((?:星期|週|周)?[日一二三四五六]\)?)"
+)
+_MOMENT_BEHIND: Final = re.compile(rf"(?<![0-9a-z]){_MOMENT}$", re.IGNORECASE)
+_ZONE_BEHIND: Final = re.compile(r"(?<=\d)(?:z|[+-]\d{2}:?\d{2})$", re.IGNORECASE)
+_MOMENT_BEFORE: Final = re.compile(rf"{_MOMENT}(?![0-9])", re.IGNORECASE)
 
 
 def normal(spoken: str) -> str:
@@ -34,12 +52,56 @@ def normal(spoken: str) -> str:
     return kept
 
 
+def normal_text(spoken: str) -> str:
+    """As `normal`, of a text: without a date or time at its ends, nor punctuation at its end."""
+    return normal(_without_punctuation(_without_moment(unicodedata.normalize("NFKC", spoken))))
+
+
+def pattern_of(text: str) -> re.Pattern[str] | None:
+    """What the normal form of a text matches, by a table's text; None if that has no places.
+
+    A place is any run of characters.
+    """
+    if PLACE not in text:
+        return None
+    return re.compile(".*".join(re.escape(normal_text(part)) for part in text.split(PLACE)))
+
+
+def _without_moment(plain: str) -> str:
+    """The text without dates and times at its ends, and what sets them apart.
+
+    What has no letters but those is left as it is: a code may look like a date.
+    """
+    cut = plain
+    while True:
+        behind = _without_punctuation(cut)
+        shorter = _MOMENT_BEHIND.sub("", _ZONE_BEHIND.sub("", behind))
+        before, leading = shorter, _MOMENT_BEFORE.match(shorter)
+        if leading is not None:
+            before = shorter[leading.end() :].lstrip(" -,:;")
+        if before == behind:
+            return cut if any(sign.isalpha() for sign in cut) else plain
+        cut = before
+
+
+def _without_punctuation(text: str) -> str:
+    end = len(text)
+    while end and (text[end - 1].isspace() or unicodedata.category(text[end - 1])[0] == "P"):
+        end -= 1
+    return text[:end]
+
+
 def label_of(code: str | None, text: str | None) -> str:
     """What to call a report whose code no table has: its code, else its text.
 
-    What may be personal is left out: it has at most 60 characters, nothing after a colon (a
-    signer's name follows there), long numbers and mail addresses masked. "?" if nothing is left.
+    The moment in it and what may be personal are left out: it has at most 60 characters, nothing
+    after a colon (a signer's name follows there), long numbers and mail addresses masked. "?" if
+    nothing is left.
     """
+    if text:
+        plain = unicodedata.normalize("NFKC", text)
+        cut = _without_moment(plain)
+        text = text if cut == plain else cut
     return _masked(code, _LONG_NUMBER) or _masked(text, _NUMBER) or "?"
 
 

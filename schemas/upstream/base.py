@@ -25,8 +25,9 @@ class Upstream(BaseModel):
 
 # No NUL: PostgreSQL's text cannot hold it, and no platform means it.
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
-Id = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
-IdOrBlank = Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]
+LONGEST_ID = 100
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$")]
+IdOrBlank = Annotated[str, Field(max_length=LONGEST_ID, pattern=r"^[^\x00]*$")]
 """An id that some senders leave blank where there is none."""
 RecordId = Annotated[Id, Field(validation_alias=AliasChoices("id", "_id"))]
 """Upstream names it `id` or `_id`."""

@@ -87,6 +87,8 @@ class OrderResource(Upstream):
     order_delivery: DeliveryResource | None = None
     delivery_data: IfShaped[DeliveryData] = None
     parent_order_id: IdOrBlank | None = None
+    combined_from_orders: IfShaped[list[IdOrBlank]] = None
+    combined_to_order_id: IdOrBlank | None = None
     member_point_summary: IfShaped[PointSummary] = None
 
 

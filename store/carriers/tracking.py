@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
-from rules.order.carrier_reports import dispensable
+from rules.order.facts import CarrierReport
+from rules.order.report_limits import least_telling
 from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, Micros
 from store.orders.codec import MEANINGS
@@ -148,14 +149,10 @@ class TrackingRow:
         return True
 
     def add(self, identity: bytes, meaning: Meaning) -> bool:
-        """Keeps a report; False when there are too many and others say as much.
-
-        Which those are: rules.order.carrier_reports.dispensable.
-        """
+        """Keeps a report; False when there are too many and it tells least of all."""
         if len(self.packed) >= MOST_REPORTS * _WIDTH:
             kept = self.reports | {identity: meaning}
-            by_time = sorted(kept.items(), key=lambda report: (report[0][:8], report[1], report[0]))
-            least, _ = by_time[dispensable([MEANINGS[meaning] for _, meaning in by_time])]
+            least = _least_telling(kept)
             if least == identity:
                 return False
             del kept[least]
@@ -164,6 +161,19 @@ class TrackingRow:
         self.packed += b"%b%c" % (identity, meaning)
         self.changed = True
         return True
+
+
+def _least_telling(kept: Mapping[bytes, int]) -> bytes:
+    """The report to drop, as an order drops one."""
+    shown = []
+    for packed, meaning in kept.items():
+        at, service, code, return_leg = _ENTRY.unpack(packed)
+        report = CarrierReport(
+            at, MEANINGS[meaning], b"", str(service), str(code), return_leg=bool(return_leg)
+        )
+        shown.append((report, packed))
+    shown.sort()
+    return shown[least_telling([report for report, _ in shown])][1]
 
 
 identity = _ENTRY.pack

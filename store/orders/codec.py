@@ -20,6 +20,8 @@ from rules.order.facts import (
     ParcelRecord,
     Posted,
 )
+from rules.order.family import Origin
+from rules.order.membership import Buyer, MemberStatement
 from rules.order.trail import EMPTY, Entry, State, Trail, Version
 from schemas.carriers.meaning import Meaning
 from store.orders import layouts
@@ -31,12 +33,18 @@ _ENTRY = Struct(">qQQBqq")
 _RECORD = layouts.RECORD.struct
 _PARCEL = layouts.PARCEL.struct
 _POSTED = layouts.POSTED.struct
-_CREATED, _CREATED_AT = Struct(">q"), layouts.RECORD.offsets["created_at"]
+_ORIGIN = Struct(">BBq")
+_NEWEST, _EXPLICIT = 1, 2
+_AT_CREATED, _AT_CREATED_BY, _AT_TIER = (
+    list(layouts.RECORD.offsets).index(name) for name in ("created_at", "created_by", "tier")
+)
 _SHORT = Struct(">H")
 _SUMMARY = Struct(">qq")
 _REPORT = Struct(">qBBiiH")
 _NAMED, _RETURN_LEG = 1, 2
-_NOTHING_MORE: Final = (None,) * 5
+_STATEMENT = Struct(">qQQqB")
+_IS_MEMBER, _NO_MEMBER, _REMOVAL = 1, 2, 4
+_NOTHING_MORE: Final = (None,) * 4
 MEANINGS: Final = tuple(Meaning)
 """Meanings by their number: faster than asking the enumeration."""
 _NONE = -(2**63)
@@ -46,8 +54,10 @@ GUEST, PICKUP, FAILED, DELIVERY_NULL, DELIVERY_PRESENT, HAS_RETURNS, HAS_PARCELS
     1 << n for n in range(8)
 )
 """Bits of `orders.flags`; of `parcel.flags` only PICKUP and FAILED."""
-NUMBERED, NESTED_FIRST = 1 << 8, 1 << 9
-"""More bits: the order names a tracking number; the parcel that its record names is its first."""
+NUMBERED, NESTED_FIRST, DESCENDED = 1 << 8, 1 << 9, 1 << 10
+"""More bits: the order names a tracking number; the parcel that its record names is its first; it
+names orders that it comes from.
+"""
 
 
 def version_bytes(version: Version) -> bytes:
@@ -108,7 +118,6 @@ def record_bytes(facts: OrderFacts, strings: InternedStrings) -> bytes | None:
     has_tail = (
         delivery is not None
         or r.tracking is not None
-        or r.parent is not None
         or r.summary_days is not None
         or r.summary_points is not None
     )
@@ -146,19 +155,12 @@ def is_nested_first(facts: OrderFacts) -> bool:
 
 
 def _tail_bytes(r: OrderRecord, delivery: bytes) -> bytes:
-    """Tracking number (its length in one byte), parcel id and parent (in two).
+    """Tracking number (its length in one byte), parcel id (in two).
 
     The platform's figure when it said one.
     """
-    tracking, parent = r.tracking or b"", r.parent or b""
-    tail = b"%c%b%b%b%b%b" % (
-        len(tracking),
-        tracking,
-        _SHORT.pack(len(delivery)),
-        delivery,
-        _SHORT.pack(len(parent)),
-        parent,
-    )
+    tracking = r.tracking or b""
+    tail = b"%c%b%b%b" % (len(tracking), tracking, _SHORT.pack(len(delivery)), delivery)
     days, points = r.summary_days, r.summary_points
     if days is None and points is None:
         return tail
@@ -167,9 +169,7 @@ def _tail_bytes(r: OrderRecord, delivery: bytes) -> bytes:
     )
 
 
-def _tail_of(
-    packed: bytes,
-) -> tuple[bytes | None, bytes | None, bytes | None, int | None, int | None]:
+def _tail_of(packed: bytes) -> tuple[bytes | None, bytes | None, int | None, int | None]:
     """What `_tail_bytes` packed, from a whole record."""
     if packed[0] != WITH_TAIL:
         raise UnknownLayout("an order's record", packed[0])
@@ -177,12 +177,10 @@ def _tail_of(
     at = start + packed[start - 1]
     tracking = packed[start:at]
     delivery, at = _short_of(packed, at)
-    parent, at = _short_of(packed, at)
     days, points = _SUMMARY.unpack_from(packed, at) if at < len(packed) else (_NONE, _NONE)
     return (
         tracking or None,
         delivery or None,
-        parent or None,
         None if days == _NONE else days,
         None if points == _NONE else points,
     )
@@ -229,9 +227,7 @@ def record_of(
         if flags & DELIVERY_NULL
         else DeliveryKey.ABSENT
     )
-    tracking, delivery, parent, days, points = (
-        _NOTHING_MORE if layout == FIXED else _tail_of(packed)
-    )
+    tracking, delivery, days, points = _NOTHING_MORE if layout == FIXED else _tail_of(packed)
     record = OrderRecord(
         Version(at, ts, digest),
         created,
@@ -250,18 +246,76 @@ def record_of(
         key,
         tracking,
         first if flags & NESTED_FIRST else delivery,
-        parent,
         days,
         points,
     )
     return record, word(tier), Version(tier_at, tier_ts, tier_digest) if tier else None
 
 
-def origin_of(packed: bytes) -> tuple[int, bytes | None]:
-    """When the order of a packed record was created, and the order that it was split from."""
-    return _CREATED.unpack_from(packed, _CREATED_AT)[0], None if packed[0] == FIXED else _tail_of(
-        packed
-    )[2]
+def creation_of(packed: bytes) -> tuple[int, int, int]:
+    """Of a packed record: when the order was created, and the strings' numbers of creator and tier.
+
+    What descendants take over from it.
+    """
+    unpacked = _RECORD.unpack_from(packed)
+    return unpacked[_AT_CREATED], unpacked[_AT_CREATED_BY], unpacked[_AT_TIER]
+
+
+def origin_bytes(origin: Origin, newest: Version | None) -> bytes:
+    """Where an order comes from.
+
+    Most records say the same of it, so a version that is the newest record's takes two bits.
+    """
+    heard, *versions = (
+        origin.heard_at,
+        origin.first,
+        origin.parent_told,
+        origin.sources_told,
+        origin.combined_told,
+    )
+    kinds, explicit = 0, b""
+    for place, version in enumerate(versions):
+        if version is None:
+            continue
+        if version == newest:
+            kinds |= _NEWEST << 2 * place
+        else:
+            kinds |= _EXPLICIT << 2 * place
+            explicit += _VERSION.pack(*version)
+    ids = (origin.parent, origin.combined_to, *origin.sources)
+    named = b"".join([_SHORT.pack(len(one)) + one for one in ids]) if any(ids) else b""
+    return _ORIGIN.pack(FIXED, kinds, _NONE if heard is None else heard) + explicit + named
+
+
+def origin_of(packed: bytes, newest: Version | None) -> Origin:
+    """What `origin_bytes` packed."""
+    layout, kinds, heard = _ORIGIN.unpack_from(packed)
+    if layout != FIXED:
+        raise UnknownLayout("an order's origin", layout)
+    at, versions = _ORIGIN.size, list[Version | None]()
+    for place in range(4):
+        kind = kinds >> 2 * place & 3
+        if kind == _EXPLICIT:
+            versions.append(Version(*_VERSION.unpack_from(packed, at)))
+            at += _VERSION.size
+        else:
+            versions.append(newest if kind else None)
+    ids = []
+    while at < len(packed):
+        one, at = _short_of(packed, at)
+        ids.append(one)
+    parent, combined_to, *sources = ids or (b"", b"")
+    first, parent_told, sources_told, combined_told = versions
+    return Origin(
+        None if heard == _NONE else heard,
+        first,
+        parent,
+        parent_told,
+        tuple(sources),
+        sources_told,
+        combined_to,
+        combined_told,
+    )
 
 
 def parcel_bytes(parcel: ParcelRecord, strings: InternedStrings) -> bytes:
@@ -413,4 +467,41 @@ def reports_of(packed: bytes | None, strings: InternedStrings) -> tuple[CarrierR
             )
             for at, meaning, flags, service, code, number in _REPORT.iter_unpack(packed[start:])
         ]
+    )
+
+
+def buyer_bytes(buyer: Buyer) -> bytes:
+    """What customer events say of a member."""
+    return b"%c%b" % (
+        FIXED,
+        b"".join(
+            [
+                _STATEMENT.pack(
+                    *version,
+                    _NONE if registered_at is None else registered_at,
+                    (0 if is_member is None else _IS_MEMBER if is_member else _NO_MEMBER)
+                    | (_REMOVAL if removal else 0),
+                )
+                for version, is_member, registered_at, removal in buyer.statements
+            ]
+        ),
+    )
+
+
+def buyer_of(packed: bytes) -> Buyer:
+    """What `buyer_bytes` packed."""
+    if packed[0] != FIXED:
+        raise UnknownLayout("a customer", packed[0])
+    return Buyer(
+        tuple(
+            [
+                MemberStatement(
+                    Version(at, ts, digest),
+                    bool(said & _IS_MEMBER) if said & (_IS_MEMBER | _NO_MEMBER) else None,
+                    None if registered_at == _NONE else registered_at,
+                    bool(said & _REMOVAL),
+                )
+                for at, ts, digest, registered_at, said in _STATEMENT.iter_unpack(packed[1:])
+            ]
+        )
     )

@@ -1,9 +1,9 @@
-"""What customer events say of members (rules.md 1.5): one row each, the newest version."""
+"""What customer events say of members (rules.md 1.5): one row each, a timeline."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from rules.order.facts import Buyer
+from rules.order.membership import Buyer
 from rules.order.trail import Version
 from store.orders import codec
 from store.orders.orders import NewOrderRace
@@ -15,12 +15,12 @@ from store.postgres.session import Cursor
 CustomerKey = tuple[int, bytes]
 """(merchant number, packed member id): the primary key, and the order of locking."""
 _KEY: Final = Columns(tables.customer, "merchant_no", "member")
-_ROW: Final = _KEY.plus("version", "registered_us", "is_member")
+_ROW: Final = _KEY.plus("version", "timeline")
 _SQL: Final = queries("orders/customers", key=_KEY, row=_ROW)
 
 
 class Customer(NamedTuple):
-    """A customer's newest record."""
+    """A customer's timeline, and the version of the record that changed it last."""
 
     version: Version
     buyer: Buyer
@@ -30,8 +30,8 @@ def lock(cursor: Cursor, keys: Iterable[CustomerKey]) -> dict[CustomerKey, Custo
     """Locks the customers that are known among `keys`."""
     cursor.execute(_SQL["lock"], _KEY.arrays(sorted(set(keys))), binary=True)
     return {
-        (merchant_no, member): Customer(codec.version_of(version), Buyer(is_member, registered_at))
-        for merchant_no, member, version, registered_at, is_member in cursor.fetchall()
+        (merchant_no, member): Customer(codec.version_of(version), codec.buyer_of(timeline))
+        for merchant_no, member, version, timeline in cursor.fetchall()
     }
 
 
@@ -49,12 +49,7 @@ def write(
     ):
         if chosen:
             values = [
-                (
-                    *key,
-                    codec.version_bytes(row.version),
-                    row.buyer.registered_at,
-                    row.buyer.is_member,
-                )
+                (*key, codec.version_bytes(row.version), codec.buyer_bytes(row.buyer))
                 for key, row in chosen.items()
             ]
             cursor.execute(_SQL[statement], _ROW.arrays(values))
@@ -63,9 +58,9 @@ def write(
 
 
 def buyers(cursor: Cursor, keys: Collection[CustomerKey]) -> dict[CustomerKey, Buyer]:
-    """What is known of some members, as far as it can matter."""
+    """What is known of some members."""
     cursor.execute(_SQL["buyers"], _KEY.arrays(keys), binary=True)
     return {
-        (merchant_no, member): Buyer(is_member, registered_at)
-        for merchant_no, member, is_member, registered_at in cursor.fetchall()
+        (merchant_no, member): codec.buyer_of(timeline)
+        for merchant_no, member, timeline in cursor.fetchall()
     }

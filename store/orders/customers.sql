@@ -16,8 +16,6 @@ FROM unnest({arrays row}) k ({row})
 WHERE c.merchant_no = k.merchant_no AND c.member = k.member;
 
 -- name: buyers
--- Only members of whom we know what can matter.
-SELECT c.merchant_no, c.member, c.is_member, c.registered_us
+SELECT c.merchant_no, c.member, c.timeline
 FROM unnest({arrays key}) k ({key})
-JOIN customer c ON c.merchant_no = k.merchant_no AND c.member = k.member
-WHERE c.registered_us IS NOT NULL OR NOT c.is_member;
+JOIN customer c ON c.merchant_no = k.merchant_no AND c.member = k.member;

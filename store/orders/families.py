@@ -1,20 +1,24 @@
-"""Families of split orders: a child is bound to settings as its parent is (rules.md 1.7)."""
+"""Families of orders: split ones are judged as their root, combined ones as their oldest ancestor.
+
+See rules.md 1.7.
+"""
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from rules.order.facts import NOTHING_IN_FORCE
-from schemas.ids import Micros
-from store.orders.codec import origin_of
+from rules.order.facts import OrderFacts
+from rules.order.family import Ancestor
+from store.orders import codec
 from store.orders.orders import KEY, OrderKey
 from store.postgres import tables
 from store.postgres.columns import Columns
+from store.postgres.interning import NO_WORD
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
 
 class Kin(NamedTuple):
-    """A child and the parent that it names."""
+    """An order and one that it comes from."""
 
     merchant_no: int
     parent_id: bytes
@@ -27,60 +31,85 @@ _SQL: Final = queries("orders/families", kin=_KIN, parent=_PARENT, order=KEY)
 
 
 def add(cursor: Cursor, kin: Iterable[Kin]) -> list[Kin]:
-    """Keeps who is whose child; those that were not known before."""
+    """Keeps who comes from whom; those that were not known before."""
     cursor.execute(_SQL["add"], _KIN.arrays(sorted(set(kin))), binary=True)
     return [Kin(*row) for row in cursor.fetchall()]
 
 
-def children(cursor: Cursor, parents: Iterable[OrderKey]) -> list[OrderKey]:
-    """The known children of some orders."""
-    cursor.execute(_SQL["children"], _PARENT.arrays(parents), binary=True)
-    return [(merchant_no, child) for merchant_no, child in cursor.fetchall()]
+def descendants(cursor: Cursor, orders: Iterable[OrderKey]) -> set[OrderKey]:
+    """The known orders that come from some orders, however far below."""
+    below: set[OrderKey] = set()
+    above = set(orders)
+    while above:
+        cursor.execute(_SQL["children"], _PARENT.arrays(sorted(above)), binary=True)
+        children = {(merchant_no, child) for merchant_no, child in cursor.fetchall()}
+        above = children - below  # upstream could name a cycle
+        below |= children
+    return below
 
 
-class Ancestor(NamedTuple):
-    """An order that was split: its settings, its creation, and the order that it came from."""
+def as_ancestor(facts: OrderFacts) -> Ancestor | None:
+    """An order in hand as its descendants see it; None while its record is not known."""
+    record, origin = facts.record, facts.origin
+    if record is None:
+        return None
+    return Ancestor(
+        record.created_at,
+        origin.heard_at,
+        facts.tier,
+        record.created_by,
+        origin.parent,
+        origin.sources,
+    )
 
-    settings_no: int
-    created_at: Micros
-    parent: bytes | None
 
+def ancestors(
+    cursor: Cursor, keys: Iterable[OrderKey], in_hand: Mapping[OrderKey, Ancestor]
+) -> dict[OrderKey, Ancestor]:
+    """Those of some orders that are known, and all their ancestors.
 
-def ancestors(cursor: Cursor, parents: Iterable[OrderKey]) -> dict[OrderKey, Ancestor]:
-    """Those orders that are known, and their own ancestors."""
+    Orders in hand are newer there than in the database.
+    """
     known: dict[OrderKey, Ancestor] = {}
+    stored: dict[OrderKey, tuple[Ancestor, int, int]] = {}
     asked: set[OrderKey] = set()
-    wanted = set(parents)
+    wanted = set(keys)
     while wanted:
         asked |= wanted
-        cursor.execute(_SQL["ancestors"], KEY.arrays(sorted(wanted)), binary=True)
-        new = {
-            (merchant_no, order_id): Ancestor(settings_no, *origin_of(record))
-            for merchant_no, order_id, settings_no, record in cursor.fetchall()
-        }
+        new = {key: in_hand[key] for key in wanted if key in in_hand}
+        if unread := sorted(wanted - new.keys()):
+            cursor.execute(_SQL["ancestors"], KEY.arrays(unread), binary=True)
+            read = {(row[0], row[1]): _stored(*row[2:]) for row in cursor.fetchall()}
+            stored |= read
+            new |= {key: ancestor for key, (ancestor, _, _) in read.items()}
         known |= new
         above = {
-            (key[0], ancestor.parent)
+            (key[0], order_id)
             for key, ancestor in new.items()
-            if ancestor.parent is not None
+            for order_id in (ancestor.parent, *ancestor.sources)
+            if order_id
         }
         wanted = above - asked  # upstream could name a cycle
+    words = _words(cursor, {number for _, *numbers in stored.values() for number in numbers})
+    for key, (ancestor, created_by, tier) in stored.items():
+        known[key] = ancestor._replace(created_by=words[created_by], tier=words[tier])
     return known
 
 
-def chosen_at(key: OrderKey, known: Mapping[OrderKey, Ancestor]) -> Micros | None:
-    """The creation by which an ancestor's settings were chosen.
+def _stored(record: bytes, origin: bytes | None) -> tuple[Ancestor, int, int]:
+    """A stored order, and the strings' numbers of its creator and its tier."""
+    created_at, created_by, tier = codec.creation_of(record)
+    if origin is None:
+        return Ancestor(created_at), created_by, tier
+    heard_at, _, parent, _, sources, *_ = codec.origin_of(origin, None)
+    return Ancestor(created_at, heard_at, parent=parent, sources=sources), created_by, tier
 
-    Its own, or that of the highest bound order above it; None when it is not bound.
-    """
-    at, seen = None, set()
-    while key not in seen:
-        ancestor = known.get(key)
-        if ancestor is None or ancestor.settings_no < NOTHING_IN_FORCE:
-            break
-        seen.add(key)
-        at = ancestor.created_at
-        if ancestor.parent is None:
-            break
-        key = key[0], ancestor.parent
-    return at
+
+def _words(cursor: Cursor, numbers: set[int]) -> dict[int, str | None]:
+    """Read here and not remembered: few orders have ancestors that are not in hand."""
+    words: dict[int, str | None] = {NO_WORD: None}
+    wanted = sorted(numbers - words.keys())
+    if wanted:
+        rows: list[tuple[Any, ...]] = cursor.execute(_SQL["words"], [wanted]).fetchall()
+        words |= dict(rows)
+    return words

@@ -10,8 +10,11 @@ FROM unnest({arrays parent}) k ({parent})
 JOIN family f ON f.merchant_no = k.merchant_no AND f.parent_id = k.parent_id;
 
 -- name: ancestors
--- Without a lock: a parent that is bound at the same time has its children looked at again.
-SELECT o.merchant_no, o.order_id, o.settings_no, o.record
+-- Without a lock: an order whose creation changes at the same time has its descendants looked at again.
+SELECT o.merchant_no, o.order_id, o.record, o.origin
 FROM unnest({arrays order}) k ({order})
 JOIN orders o ON o.merchant_no = k.merchant_no AND o.order_id = k.order_id
 WHERE o.record IS NOT NULL;
+
+-- name: words
+SELECT no, word FROM word WHERE no = ANY ($1::int[]);

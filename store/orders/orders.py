@@ -32,6 +32,7 @@ class OrdersRow(NamedTuple):
     due_us: Micros | None
     planned: int
     posted: bytes | None
+    origin: bytes | None
     reports: bytes | None
 
 
@@ -160,6 +161,7 @@ def _from_row(row: tuple[Any, ...], strings: InternedStrings) -> OrderRow:
         due_us,
         planned,
         packed_posted,
+        packed_origin,
         reports,
     ) = row
     record = tier = tier_at = None
@@ -179,6 +181,8 @@ def _from_row(row: tuple[Any, ...], strings: InternedStrings) -> OrderRow:
     if packed_posted is not None:
         posted = codec.posted_of(packed_posted, flags, member)
     facts = OrderFacts(record, trail, parcels, (), tier, tier_at, settings_no, posted)
+    if packed_origin is not None:
+        facts.origin = codec.origin_of(packed_origin, version)
     if reports is not None:
         facts.reports = codec.reports_of(reports, strings)
     return OrderRow(
@@ -209,6 +213,7 @@ def _to_row(row: OrderRow, strings: InternedStrings) -> tuple[Any, ...]:
         row.due_us,
         row.planned,
         codec.posted_bytes(facts.posted, member),
+        codec.origin_bytes(facts.origin, record.version if record is not None else None),
     )
 
 
@@ -231,6 +236,8 @@ def flags_of(facts: OrderFacts) -> int:
             flags |= codec.NESTED_FIRST
     if facts.returns:
         flags |= codec.HAS_RETURNS
+    if facts.origin.parent or facts.origin.sources:
+        flags |= codec.DESCENDED
     return flags | codec.NUMBERED if is_numbered(facts) else flags
 
 

@@ -14,9 +14,11 @@ from sqlalchemy import (
     select,
 )
 
-from rules.explain.view import OrderEntry, OrderView, ParentOrder, SettingsVersion, TrackedNumber
+from rules.explain.view import Family, OrderEntry, OrderView, SettingsVersion, TrackedNumber
 from rules.order.carrier_reports import numbers_of
-from rules.order.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, CarrierReport, OrderFacts
+from rules.order.facts import NOTHING_IN_FORCE, CarrierReport, OrderFacts
+from rules.order.family import creation_of, is_own_ancestor
+from rules.order.membership import UNKNOWN_BUYER
 from schemas.events import EntryType
 from schemas.packing import pack_id, unpack_id
 from store.carriers import tracking
@@ -102,8 +104,8 @@ def order_view(connection: Database, merchant_id: str, order_id: str) -> OrderVi
             settings=_bound_version(cursor, number, row.facts),
             newest=newest,
             installs=app_installs.installs(cursor).get(number, ()),
-            parent=_parent(cursor, number, row.facts),
             numbers=tuple(_numbers(cursor, row.key, row.facts, words)),
+            family=_family(cursor, row),
             awaiting=one_row(cursor, _AWAITING, order_id=key)[0],
         )
 
@@ -115,9 +117,9 @@ def _bound_version(cursor: Cursor, merchant_no: int, facts: OrderFacts) -> Setti
 
 
 def with_buyers(cursor: Cursor, order_rows: Iterable[OrderRow]) -> list[OrderRow]:
-    """The orders, each with what is known of its member and of its parent (rules.md 1.8).
+    """The orders, each with what is known of its member and of its ancestors.
 
-    See rules.md 1.5.
+    See rules.md 1.5, 1.7.
     """
     listed = list(order_rows)
     members = {}
@@ -129,19 +131,21 @@ def with_buyers(cursor: Cursor, order_rows: Iterable[OrderRow]) -> list[OrderRow
     for row in listed:
         if row.key in members:
             row.facts.buyer = buyers.get(members[row.key], UNKNOWN_BUYER)
-        _parent(cursor, row.merchant_no, row.facts)
+        _family(cursor, row)
     return listed
 
 
-def _parent(cursor: Cursor, merchant_no: int, facts: OrderFacts) -> ParentOrder | None:
-    """The order it was split from, if any; notes in the facts when that one was bound."""
-    parent = facts.record.parent if facts.record is not None else None
-    if parent is None:
-        return None
-    key = (merchant_no, parent)
-    known = families.ancestors(cursor, [key])
-    facts.bound_at = families.chosen_at(key, known)
-    return ParentOrder(unpack_id(parent), known[key].settings_no if key in known else None)
+def _family(cursor: Cursor, row: OrderRow) -> Family:
+    """Which of the orders that it comes from are known; notes in the facts what it takes over."""
+    named = row.facts.origin.ancestors
+    if not named:
+        return Family()
+    known = families.ancestors(cursor, [row.key], {})
+    row.facts.inherited = creation_of(row.key, known)
+    return Family(
+        unknown=tuple(unpack_id(one) for one in named if (row.merchant_no, one) not in known),
+        goes_round=is_own_ancestor(row.key, known),
+    )
 
 
 def _numbers(

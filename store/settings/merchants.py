@@ -91,8 +91,8 @@ class Merchants:
         self._ids = dict(cursor.execute(sql["merchants"]).fetchall())
         self.numbers = _Numbers({merchant_id: number for number, merchant_id in self._ids.items()})
         versions = _Versions({number: [] for number in self._ids})
-        for number, version, effective in cursor.execute(sql["versions"]).fetchall():
-            versions[number].append(VersionInForce(effective, version))
+        for number, version, effective, applied in cursor.execute(sql["versions"]).fetchall():
+            versions[number].append(VersionInForce(effective, version, applied))
         self.versions = versions
         self.installs = _Installs(dict.fromkeys(self._ids, ()) | app_installs.installs(cursor))
         self.codes = CodeTable(codes.overlay(cursor))

@@ -6,7 +6,7 @@ INSERT INTO merchant (merchant_id)
 SELECT k.merchant_id FROM unnest($1::text[]) k (merchant_id) ORDER BY k.merchant_id ON CONFLICT DO NOTHING;
 
 -- name: versions
-SELECT merchant_no, version, effective_us FROM settings ORDER BY merchant_no, version;
+SELECT merchant_no, version, effective_us, applied_us FROM settings ORDER BY merchant_no, version;
 
 -- name: document
 SELECT document, effective_us FROM settings WHERE merchant_no = $1 AND version = $2;

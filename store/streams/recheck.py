@@ -11,14 +11,13 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from schemas.ids import NEVER, Micros
+from store.orders import codec
 from store.orders.layouts import RECORD
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
-MIN_INSTANT: Micros = -(2**63)
-"""Before every creation of an order, as NEVER is behind it."""
 LOOKED_AT = 20_000
 """Orders of a merchant that one page looks through for those created in a certain time."""
 
@@ -35,6 +34,7 @@ _SQL: Final = queries(
     progress=_PROGRESS,
     of_member=_OF_MEMBER,
     created_us=RECORD.bigint_sql("o.record", "created_at"),
+    descended=f"o.flags & {codec.DESCENDED} <> 0",
 )
 
 
@@ -51,7 +51,8 @@ class RecheckKind(IntEnum):
 class RecheckRequest(NamedTuple):
     """A row to add. `key` is the order's id, the member, or the tracking number.
 
-    MEMBER and SINCE mean orders created from `since_us` until before `before_us`. Of ORDER and
+    MEMBER and SINCE mean orders created from `since_us` until before `before_us`, and those that
+    are judged by the creation of another one. Of ORDER and
     NUMBER `since_us` is the time of the event that asks, by which what follows is dated; 0 for
     none. A tracking number of merchant 0 means all merchants.
     """

@@ -28,9 +28,9 @@ ORDER BY o.order_id LIMIT $3;
 -- name: created_between
 -- At most $5 orders are looked at, whatever they are, so that a turn stays short.
 SELECT s.order_id
-FROM (SELECT o.order_id, {created_us} AS created_us
+FROM (SELECT o.order_id, {created_us} AS created_us, {descended} AS descended
       FROM orders o WHERE o.merchant_no = $1 AND o.order_id > $2 ORDER BY o.order_id LIMIT $5) s
-WHERE s.created_us >= $3 AND s.created_us < $4
+WHERE s.descended OR s.created_us >= $3 AND s.created_us < $4
 ORDER BY s.order_id LIMIT $6;
 
 -- name: nth_behind
@@ -43,8 +43,7 @@ FROM unnest({arrays of_member}) WITH ORDINALITY k ({of_member}, i)
 CROSS JOIN LATERAL (
   SELECT o.order_id FROM orders o
   WHERE o.merchant_no = k.merchant_no AND o.member = k.key AND o.order_id > k.reached
-    AND {created_us} >= k.since_us
-    AND {created_us} < k.before_us
+    AND ({descended} OR {created_us} >= k.since_us AND {created_us} < k.before_us)
   ORDER BY o.order_id LIMIT $6) x
 LEFT JOIN customer c ON c.merchant_no = k.merchant_no AND c.member = k.key
 ORDER BY k.i, x.order_id;

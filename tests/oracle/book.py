@@ -15,7 +15,7 @@ that is tested by itself, with the same book.
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.oracle.carriers import Statement
@@ -36,13 +36,15 @@ class Book:
     orders: dict[Key, Order] = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
     customers: dict[Key, list[CustomerRecord]] = field(default_factory=dict)
-    settings: dict[str, list[Settings]] = field(default_factory=dict)
+    settings: dict[str, list[tuple[datetime, Settings]]] = field(default_factory=dict)
     installs: dict[str, list[tuple[datetime, bool]]] = field(default_factory=dict)
     _statements: dict[Key, dict[str, list[list[Statement]]]] = field(default_factory=dict)
 
     def apply(self, settings: Settings, merchant: str) -> None:
         """A new settings version was applied."""
-        self.settings.setdefault(merchant, []).append(settings)
+        # After all that came at the same instant.
+        applied = self.now + timedelta(milliseconds=1)
+        self.settings.setdefault(merchant, []).append((applied, settings))
         self._look_at_all()
 
     def consume(self, event: dict[str, Any]) -> None:
@@ -51,6 +53,8 @@ class Book:
         match event_read:
             case OrderRecords(merchant, order, records):
                 self._order(merchant, order).everything += records
+                heard = self._order(merchant, order).heard or self.now
+                self._order(merchant, order).heard = min(heard, self.now)
             case CustomerRecord(merchant, member):
                 self.customers.setdefault((merchant, member), []).append(event_read)
             case InstallRecord(merchant, application, at, installed):
@@ -64,9 +68,7 @@ class Book:
         self._look_at_all()
 
     def _order(self, merchant: str, order_id: str) -> Order:
-        """The order; a new one remembers how many settings were known."""
-        known = len(self.settings.get(merchant, []))
-        return self.orders.setdefault((merchant, order_id), Order(known_settings=known))
+        return self.orders.setdefault((merchant, order_id), Order())
 
     def until(self, when: datetime) -> None:
         """Time passes. What falls due on the way is granted when it is due."""
@@ -89,38 +91,74 @@ class Book:
     def explain(self, merchant: str, order_id: str) -> Entitled:
         """The order's entitlement now."""
         order = self.orders[merchant, order_id]
-        bound, bound_at = self._binding(merchant, order_id)
+        root = self._root(merchant, order_id)
+        origin = self._oldest(merchant, root)
         statements = self._statements.get((merchant, order_id), {})
         circumstances = Circumstances(
-            bound,
-            bound_at,
+            self.orders[merchant, root],
+            self._bound(merchant, origin),
+            self.orders[merchant, origin].created(),
             self.installs.get(merchant, []),
             statements,
             self._customer(merchant, order),
         )
         return entitled(order, circumstances, self.now)
 
-    def _customer(self, merchant: str, order: Order) -> dict[str, Any] | None:
-        """The newest record of the order's member that says whether or since when he is one."""
+    def _customer(self, merchant: str, order: Order) -> list[CustomerRecord]:
+        """All that was said of the order's member."""
         member = (order.newest() or {}).get("customer_id")
-        records = [
-            record
-            for record in self.customers.get((merchant, member or ""), [])
-            if {"registered_at", "is_member"} & record.what.keys()
-        ]
-        return max(records, key=lambda record: record.version).what if records else None
+        return self.customers.get((merchant, member or ""), [])
 
-    def _binding(self, merchant: str, order_id: str) -> tuple[Settings | None, datetime | None]:
-        """The order's own binding, or its parent's once that has one (rules.md 1.7)."""
-        order = self.orders[merchant, order_id]
-        parent = (order.newest() or {}).get("parent_order_id")
-        if parent and (merchant, parent) in self.orders and self.orders[merchant, parent].decided:
-            return self._binding(merchant, parent)
-        return order.bound, order.created()
+    def _known(self, merchant: str, order_id: str | None) -> bool:
+        order = self.orders.get((merchant, order_id or ""))
+        return order is not None and order.newest() is not None
+
+    def _root(self, merchant: str, order_id: str) -> str:
+        """What the order was split from in the end (rules.md 1.7).
+
+        Of parents that go round, the one at which the round begins.
+        """
+        path = [order_id]
+        while True:
+            parent = self.orders[merchant, path[-1]].told("parent_order_id")
+            if not self._known(merchant, parent) or parent == path[-1]:
+                return path[-1]
+            if parent in path:
+                return str(parent)
+            path.append(parent)
+
+    def _oldest(self, merchant: str, order_id: str) -> str:
+        """The oldest of the orders that were combined into one; itself if there are none."""
+        if not self.orders[merchant, order_id].told("combined_from_orders"):
+            return order_id
+        found: list[str] = []
+        waiting = [order_id]
+        for one in waiting:
+            order = self.orders[merchant, one]
+            named = [*(order.told("combined_from_orders") or ()), order.told("parent_order_id")]
+            new = [n for n in named if self._known(merchant, n) and n not in found and n != one]
+            found += new
+            waiting += new
+        if not found or order_id in found:
+            return order_id
+        return min(found, key=lambda one: (self.orders[merchant, one].created(), one))
+
+    def _bound(self, merchant: str, order_id: str) -> Settings | None:
+        """rules.md 1.7: in force at the creation, among those applied when it was first heard of.
+
+        Without any, the first ones.
+        """
+        order, bound = self.orders[merchant, order_id], None
+        created, versions = order.created(), self.settings.get(merchant, [])
+        if created is None:
+            return None
+        for n, (applied, settings) in enumerate(versions):
+            known = n == 0 or order.heard is None or applied <= order.heard
+            if known and datetime.fromisoformat(settings["effective_at"]) <= created:
+                bound = settings
+        return bound
 
     def _look_at_all(self) -> None:
-        for (merchant, _), order in self.orders.items():
-            self._bind(merchant, order)
         for (merchant, order_id), order in self.orders.items():
             self._record(order, self.explain(merchant, order_id))
 
@@ -133,20 +171,6 @@ class Book:
             if answer.due_points or prolongs:
                 order.episode = newest
         order.points, order.member = answer.due_points, answer.member
-
-    def _bind(self, merchant: str, order: Order) -> None:
-        """rules.md 1.7: in force at the creation, among those known when the first event arrived.
-
-        Without any, the first ones.
-        """
-        known = self.settings.get(merchant, [])
-        created = order.created()
-        if order.decided or not known or created is None:
-            return
-        order.decided = True
-        for settings in known[: max(1, order.known_settings)]:
-            if datetime.fromisoformat(settings["effective_at"]) <= created:
-                order.bound = settings
 
     def balances(self) -> dict[Key, int]:
         """(merchant, member) to points, without those who have none."""

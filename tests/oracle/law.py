@@ -22,7 +22,7 @@ from tests.oracle.records import (
     is_completed,
     last_run,
 )
-from tests.oracle.upstream import VersionedRecord, cents, instant
+from tests.oracle.upstream import CustomerRecord, VersionedRecord, cents, instant
 
 FRACTION = {"TWD": 0, "JPY": 0, "HKD": 2, "USD": 2}
 
@@ -43,14 +43,16 @@ class Circumstances:
     """What decides together with an order's own records.
 
     `bound` and `bound_at` are the settings it is bound to and the creation that they were chosen
-    by: its own, or its parent's (rules.md 1.7).
+    by; `root` is the order whose creation, tier and channel count: its own, or what it was split
+    from in the end (rules.md 1.7).
     """
 
+    root: Order
     bound: Settings | None = None
     bound_at: datetime | None = None
     installs: list[tuple[datetime, bool]] = field(default_factory=list)
     statements: Mapping[str, list[list[Statement]]] = field(default_factory=dict)
-    customer: dict[str, Any] | None = None
+    customer: list[CustomerRecord] = field(default_factory=list)
 
 
 def feature_on(
@@ -110,10 +112,10 @@ def points_for(base: int, tier: str | None, settings: Settings) -> int | None:
     return points if points <= 1_000_000_000 else None
 
 
-def may_earn(record: dict[str, Any], settings: Settings) -> bool:
+def may_earn(record: dict[str, Any], creator: str | None, settings: Settings) -> bool:
     """rules.md 1.4, 1.5, 1.6, 1.9, but for cancelled orders."""
     retail = record.get("created_by") in ("pos", "shop_crm")
-    channel = "retail" if retail else "ec"
+    channel = "retail" if creator in ("pos", "shop_crm") else "ec"
     return (
         bool(record.get("customer_id"))
         and record.get("is_guest_checkout") is not True
@@ -124,22 +126,36 @@ def may_earn(record: dict[str, Any], settings: Settings) -> bool:
     )
 
 
-def is_member(customer: dict[str, Any] | None, created: datetime) -> bool:
-    """rules.md 1.5 and 1.9: registered by the creation, if anything is known of it.
+def is_member(customer: list[CustomerRecord], created: datetime) -> bool:
+    """rules.md 1.5: what held when the order was made.
 
-    Not known is a member.
+    Every *no* ends a part of the customer's life with us. In the part in which the order was made
+    the date of registration that was told last decides, else what was said last; before all that
+    was said the first word holds, unless it was a removal.
     """
-    if customer is None:
-        return True
-    registered = instant(customer.get("registered_at"))
-    if registered is not None:
-        return registered <= created
-    return customer.get("is_member") is not False
+    words: list[tuple[datetime, bool, bool]] = []
+    dates: list[datetime] = []
+    for record in sorted(customer, key=lambda record: record.version):
+        said = False if record.removed else record.what.get("is_member")
+        if said is not None:
+            words.append((record.version[0], said, record.removed))
+        if (date := instant(record.what.get("registered_at"))) is not None:
+            dates.append(date)
+    noes = sorted(at for at, said, _ in words if not said)
+    start = max([at for at in noes if at <= created], default=None)
+    end = min([at for at in noes if at > created], default=None)
+    here = [d for d in dates if (start is None or d > start) and (end is None or d <= end)]
+    if here:
+        return here[-1] <= created
+    past = [said for at, said, _ in words if at <= created]
+    if past:
+        return past[-1]
+    return not words or words[0][1] or words[0][2]
 
 
 def entitled(order: Order, circumstances: Circumstances, now: datetime) -> Entitled:
     """What the order is entitled to now (rules.md 4.1)."""
-    records, created = order.records("order"), order.created()
+    records, created = order.records("order"), circumstances.root.created()
     if created is None or circumstances.bound is None or circumstances.bound_at is None:
         return Entitled("none")
     settings, newest = circumstances.bound, records[-1].what
@@ -149,13 +165,16 @@ def entitled(order: Order, circumstances: Circumstances, now: datetime) -> Entit
     episode = final_episode(order, settings, circumstances.statements)
     keep_from = episode.due if episode and settings["earn"].get("on_return") == "keep" else None
     returns, amount = returned_total(order, keep_from), goods(newest, settings["earn"])
-    points = points_for(amount - returns, tier_of(records), settings)
+    begun = circumstances.root.records("order")
+    points = points_for(amount - returns, tier_of(begun), settings)
     if (
         points is None
-        or not may_earn(newest, settings)
+        or not may_earn(newest, begun[-1].what.get("created_by"), settings)
         or not is_member(circumstances.customer, created)
     ):
         return Entitled("none", member=member, episode=episode)
+    if order.told("combined_to_order_id"):
+        return Entitled("withdrawn", points, member=member, episode=episode)
     gone = last_run(in_order(records + order.records("remove")), is_cancelled)
     if gone and (keep_from is None or min(s.version[0] for s in gone) < keep_from):
         return Entitled("withdrawn", points, member=member, episode=episode)

@@ -24,14 +24,11 @@ class Episode:
 class Order:
     """All records of an order, as they arrived, and what is recorded with it.
 
-    `bound` is its own binding (rules.md 1.7), None when nothing was in force, and no binding at all
-    until it is `decided`.
+    `heard` is when the first of its own records came (rules.md 1.7).
     """
 
     everything: list[VersionedRecord] = field(default_factory=list)
-    bound: Settings | None = None
-    decided: bool = False
-    known_settings: int = 0
+    heard: datetime | None = None
     episode: Episode | None = None
     points: int = 0
     member: str | None = None
@@ -51,9 +48,14 @@ class Order:
         return records[-1].what if records else None
 
     def created(self) -> datetime | None:
-        """When the order was created, once that is known."""
-        newest = self.newest()
-        return None if newest is None else datetime.fromisoformat(newest["created_at"])
+        """When the order was created, as its oldest record says, once that is known."""
+        records = self.records("order")
+        return datetime.fromisoformat(records[0].what["created_at"]) if records else None
+
+    def told(self, key: str) -> Any:
+        """What the newest record that has a key says under it."""
+        said = [record.what[key] for record in self.records("order") if key in record.what]
+        return said[-1] if said else None
 
 
 def in_order(records: Iterable[VersionedRecord]) -> list[VersionedRecord]:

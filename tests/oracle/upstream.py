@@ -46,6 +46,7 @@ class CustomerRecord(NamedTuple):
     member: str
     version: Version
     what: dict[str, Any]
+    removed: bool = False
 
 
 class InstallRecord(NamedTuple):
@@ -103,7 +104,7 @@ def read(event: dict[str, Any], received: datetime) -> ReadEvent:
     version = version_of(event, received)
     topic, _, action = event["topic"].partition("/")
     if topic in ("user", "customer"):
-        return CustomerRecord(merchant, resource["id"], version, resource)
+        return CustomerRecord(merchant, resource["id"], version, resource, action == "remove")
     if topic == "application":
         own = resource.get("created_at" if action == "install" else "deleted_at")
         return InstallRecord(

@@ -1,5 +1,6 @@
 """Transactions held open: what intake does with a batch, so that a test decides what overlaps."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
@@ -10,7 +11,7 @@ from processors.recheck.worker import Recheck
 from processors.runtime.kafka.feed import Record
 from processors.settlement import Trigger, settle
 from rules.order.facts import OrderFacts
-from rules.order.folding import fold_record
+from rules.order.folding import fold_heard, fold_record
 from schemas.ids import Micros
 from schemas.packing import pack_id
 from schemas.settings import load_settings
@@ -92,7 +93,9 @@ class Batch:
                 event.tier,
                 event.parcel,
                 event.returned,
+                event.family,
             )
+            fold_heard(rows[key].facts, event.heard_at)
         return [rows[key] for key in sorted(rows)]
 
     def settings(self, document: dict[str, Any], merchant: str = MERCHANT) -> Self:
@@ -117,7 +120,7 @@ class Batch:
 
 
 def _record(event: Event) -> Record:
-    message: Any = FakeMessage(bytes_of(event), 1_733_000_000_000_000)
+    message: Any = FakeMessage(bytes_of(event), time.time_ns() // 1000)
     return Record(NOWHERE, 0, message)
 
 

@@ -16,23 +16,27 @@ from processors.intake.decoding import AppInstallEvent, CarrierReportEvent, Cust
 from processors.runtime.kafka.feed import Record
 from rules.account.account import Account, Moved, claw_back, grant, lapse, lapsed
 from rules.account.lots import LotKey, order_lot
-from rules.earning.binding import VersionInForce, bound_as_parent, bound_version, first_heard
+from rules.earning.binding import VersionInForce, binding_of
 from rules.earning.differences import Change, after_posting, changes
 from rules.earning.entitlement import Entitlement, Installs, entitlement
 from rules.order.carrier_reports import is_younger, meaning_on_leg, numbers_of, within_reach
-from rules.order.facts import UNKNOWN_BUYER, Buyer, CarrierReport, OrderFacts
-from rules.order.folding import fold_record, fold_report
+from rules.order.facts import CarrierReport, OrderFacts
+from rules.order.family import Ancestor, creation_of
+from rules.order.folding import fold_heard, fold_record, fold_report
+from rules.order.membership import UNKNOWN_BUYER, Buyer, with_statement
 from schemas.carriers import CodeTable
 from schemas.ids import Micros, micros
 from schemas.packing import pack_id
 from schemas.settings import BoundRules, compile_settings, load_settings
-from store.orders.families import Ancestor, chosen_at
+from store.orders.families import as_ancestor
 from store.streams.cursors import PartitionId
 from tests.support.customers import APPLICATION, application
 from tests.support.order_facts import MEMBER, MERCHANT, ORDER, Event, bytes_of
 
 NOWHERE = PartitionId("orders", "", 0)
 CODES = CodeTable()
+A_MILLISECOND = 1000
+"""Settings count as applied after all that came at the same instant, which Kafka cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Merchant:
     rules: dict[int, BoundRules] = field(default_factory=dict)
     installs: Installs = ()
     orders: dict[bytes, OrderFacts] = field(default_factory=dict)
-    customers: dict[bytes, CustomerEvent] = field(default_factory=dict)
+    customers: dict[bytes, Buyer] = field(default_factory=dict)
     due: dict[bytes, Micros] = field(default_factory=dict)
     accounts: dict[bytes, Account] = field(default_factory=dict)
     named_at: dict[bytes, dict[bytes, Micros]] = field(default_factory=dict)
@@ -81,16 +85,12 @@ class Merchant:
 
     def facts_of(self, order: bytes) -> OrderFacts:
         """The order's facts, made with its first event."""
-        return self.orders.setdefault(order, OrderFacts(settings_no=first_heard(self.versions)))
+        return self.orders.setdefault(order, OrderFacts())
 
     def ancestors(self) -> dict[tuple[int, bytes], Ancestor]:
-        """All orders, as possible parents of split ones."""
-        known = ((order, facts.settings_no, facts.record) for order, facts in self.orders.items())
-        return {
-            (0, order): Ancestor(no, record.created_at, record.parent)
-            for order, no, record in known
-            if record is not None
-        }
+        """All orders, as possible ancestors of others."""
+        seen = {(0, order): as_ancestor(facts) for order, facts in self.orders.items()}
+        return {key: ancestor for key, ancestor in seen.items() if ancestor is not None}
 
 
 def at(text: str) -> Micros:
@@ -133,7 +133,7 @@ class InMemoryEngine:
         rules = compile_settings(read)
         version = len(known.versions) + 1
         known.rules[version] = rules
-        known.versions.append(VersionInForce(rules.effective_at, version))
+        known.versions.append(VersionInForce(rules.effective_at, version, self.now + A_MILLISECOND))
         if version == 1:
             self._settle_all(known)
 
@@ -165,11 +165,18 @@ class InMemoryEngine:
         facts = known.facts_of(event.order_id)
         numbers = numbers_of(facts)
         outcome = fold_record(
-            facts, event.version, event.order, event.tier, event.parcel, event.returned
+            facts,
+            event.version,
+            event.order,
+            event.tier,
+            event.parcel,
+            event.returned,
+            event.family,
         )
         for number in event.numbers():
             named = known.named_at.setdefault(event.order_id, {})
             named[number] = min(event.version.at, named.get(number, event.version.at))
+        fold_heard(facts, event.heard_at)
         for waiting in [r for r in self.reports if r.order_id == event.order_id]:
             self._match_named(waiting)
         self._match(numbers | numbers_of(facts))
@@ -177,10 +184,10 @@ class InMemoryEngine:
         return outcome
 
     def _customer(self, known: Merchant, event: CustomerEvent) -> str:
-        before = known.customers.get(event.member)
-        if before is not None and before.version >= event.version:
+        before = known.customers.get(event.member, UNKNOWN_BUYER)
+        known.customers[event.member] = with_statement(before, event.statement)
+        if known.customers[event.member] is before:
             return "stale"
-        known.customers[event.member] = event
         self._settle_all(known)
         return "applied"
 
@@ -300,8 +307,7 @@ class InMemoryEngine:
         facts = known.orders.get(order, OrderFacts())
         facts.buyer = UNKNOWN_BUYER
         if facts.record is not None and facts.record.member in known.customers:
-            customer = known.customers[facts.record.member]
-            facts.buyer = Buyer(customer.is_member, customer.registered_at)
+            facts.buyer = known.customers[facts.record.member]
         rules = known.rules.get(facts.settings_no)
         return entitlement(facts, rules, self.now, known.installs)
 
@@ -311,17 +317,14 @@ class InMemoryEngine:
 
     def _bind(self, known: Merchant, order: bytes) -> None:
         facts = known.orders[order]
-        record, before = facts.record, facts.settings_no
-        if record is None:
-            return
-        own = bound_version(known.versions, record.created_at, before)
-        parent = known.orders.get(record.parent) if record.parent else None
-        facts.settings_no = bound_as_parent(own, parent.settings_no if parent is not None else None)
-        facts.bound_at = chosen_at((0, record.parent), known.ancestors()) if record.parent else None
-        if facts.settings_no != before:
-            for child, other in list(known.orders.items()):
-                if other.record is not None and other.record.parent == order:
-                    self._settle(known, child)
+        before = facts.settings_no
+        facts.inherited = creation_of((0, order), known.ancestors())
+        if before < 0 or facts.origin.ancestors:
+            facts.settings_no = binding_of(facts, known.versions)
+        if before < 0 <= facts.settings_no:
+            for other, theirs in list(known.orders.items()):
+                if other != order and theirs.origin.ancestors:
+                    self._settle(known, other)
 
     def _settle(self, known: Merchant, order: bytes) -> None:
         facts = known.orders[order]

@@ -10,7 +10,6 @@ from typing import Any
 from rules.earning.differences import after_posting, changes
 from rules.earning.entitlement import Entitlement, Installs, entitlement
 from rules.order.facts import (
-    Buyer,
     CarrierReport,
     DeliveryKey,
     OrderFacts,
@@ -19,6 +18,7 @@ from rules.order.facts import (
     ReturnOrder,
 )
 from rules.order.folding import fold_order, fold_parcel, fold_return
+from rules.order.membership import MemberStatement, with_statement
 from rules.order.trail import Version
 from schemas.carriers.meaning import Meaning
 from schemas.ids import Micros
@@ -105,7 +105,9 @@ class Story:
 
     def buyer(self, *, is_member: bool | None = None, registered: str | None = None) -> None:
         """The buyer's membership, from customer events."""
-        self.facts.buyer = Buyer(is_member, None if registered is None else moment(registered))
+        at = None if registered is None else moment(registered)
+        statement = MemberStatement(Version(self.now), is_member, at)
+        self.facts.buyer = with_statement(self.facts.buyer, statement)
         self.settle()
 
     def until(self, when: str) -> None:

@@ -1,6 +1,6 @@
 """Orders with their facts and plans, and what belongs to them."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, text
 
 from store.postgres.tables.base import metadata
 
@@ -19,6 +19,7 @@ orders = Table(
     Column("due_us", BigInteger),
     Column("planned", BigInteger, nullable=False),
     Column("posted", LargeBinary),
+    Column("origin", LargeBinary),
     Column("reports", LargeBinary),
     Index(
         "orders_member",
@@ -68,8 +69,7 @@ customer = Table(
     Column("merchant_no", Integer, primary_key=True, autoincrement=False),
     Column("member", LargeBinary, primary_key=True),
     Column("version", LargeBinary, nullable=False),
-    Column("registered_us", BigInteger),
-    Column("is_member", Boolean),
+    Column("timeline", LargeBinary, nullable=False),
 )
 
 family = Table(

@@ -482,3 +482,45 @@ def test_where_no_reports_are_understood_upstreams_own_status_is_known() -> None
 def test_the_tables_cannot_be_changed_by_who_reads_them() -> None:
     with pytest.raises(TypeError):
         shipped_codes()["ecpay", "unimart", "2067"] = ROWS[0]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("carrier", "service", "text", "meaning"),
+    [
+        ("hct", "home", "貨件已由台北營業所送達。貨物件數共2件", Meaning.DELIVERED),
+        (
+            "hct",
+            "home",
+            "貨件已由 台北 送達。貨物件數共 2 件。 2024/06/12 15:37",
+            Meaning.DELIVERED,
+        ),
+        ("hct", "home", "文件缺件配交!", Meaning.DELIVERED),
+        ("hct", "home", "貨件由王小明人員配送中", Meaning.IN_TRANSIT),
+        ("hct", "home", "貨件由高雄轉運中", Meaning.IN_TRANSIT),
+        ("hct", "home", "貨件已退回，退貨號碼為7420518836", Meaning.RETURNING),
+        ("hct", "home", "貨件已由台北營業所送達。未完", Meaning.UNKNOWN),
+        ("sf", "express", "在深圳，準備送往下一站", Meaning.IN_TRANSIT),
+        ("tcat", "home", "順利送達（2024-12-04T14:03:00+08:00）", Meaning.DELIVERED),
+        ("tcat", "home", "順利送達 12/04 下午2:03", Meaning.DELIVERED),
+        ("tcat", "home", "順利送達 12月4日 14時03分", Meaning.DELIVERED),
+        ("tcat", "home", "順利送達 20241204140300", Meaning.DELIVERED),
+        ("tcat", "home", "順利送達！", Meaning.DELIVERED),
+        ("familymart", "native", "已完成取件 (三) 2024/12/04", Meaning.COLLECTED),
+        ("seven_eleven", "etracking", "2020/04/08 16:57 已完成包裹成功取件", Meaning.COLLECTED),
+        ("ninja_van", "v2", "Delivered, Left at Doorstep. 4 Dec 2024 2:03 PM", Meaning.DELIVERED),
+    ],
+)
+def test_texts_are_known_with_places_and_moments_in_them(
+    carrier: str, service: str, text: str, meaning: Meaning
+) -> None:
+    for code, said in ((text, None), (None, text)):
+        assert CodeTable().look_up(carrier, service, code, said)[0] is meaning
+
+
+def test_an_unknown_text_has_one_label_whenever_it_is_sent_and_a_date_alone_is_no_text() -> None:
+    labels = {
+        CodeTable().look_up("hct", "home", None, f"怪事 2024/12/{day} 14:03")[1]
+        for day in ("04", "05")
+    }
+    assert labels == {"怪事"}
+    assert CodeTable().look_up("ecpay", "tcat", "2024/12/04", None)[0] is Meaning.UNKNOWN

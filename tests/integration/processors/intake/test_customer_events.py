@@ -9,14 +9,15 @@ from itertools import pairwise
 import orjson
 import pytest
 
-from processors.intake.customer_events import refused_before
-from rules.earning.entitlement import entitlement
-from rules.order.facts import Buyer, OrderFacts, OrderRecord
+from rules.order.membership import (
+    Buyer,
+    MemberStatement,
+    changed_between,
+    not_yet_a_member,
+    with_statement,
+)
 from rules.order.trail import Version
-from schemas.ids import NEVER
-from schemas.settings import compile_settings, load_settings
 from store.streams.outbox import events_of
-from store.streams.recheck import MIN_INSTANT
 from tests.support.batches import APPLICATION, Shop, open_shop
 from tests.support.in_memory import at
 from tests.support.order_facts import (
@@ -25,7 +26,6 @@ from tests.support.order_facts import (
     OTHER_MEMBER,
     Event,
     Json,
-    bytes_of,
     day,
     delivery,
     envelope,
@@ -105,22 +105,44 @@ def test_somebody_known_not_to_be_a_member_loses_all_and_gets_all_back_when_regi
     shop.consume(customer(day("12-02"), is_member=False))
     shop.work_off()
     assert shop.points() == 0
+    # The first word on it holds for the time before as well; a later one only from then on.
     shop.consume(customer(day("12-03"), is_member=True))
+    shop.work_off()
+    assert shop.points() == 0
+    shop.consume(customer(day("12-04"), registered_at=day("11-01")))
     shop.work_off()
     assert shop.points() == 300
 
 
-def test_an_older_customer_record_changes_nothing_and_a_repeat_is_a_duplicate(shop: Shop) -> None:
+def test_who_leaves_or_is_removed_keeps_what_he_earned_and_earns_no_more(shop: Shop) -> None:
+    shop.consume(bought())
+    shop.consume(customer(day("12-02"), is_member=True, registered_at=day("11-01")))
+    shop.consume(envelope("user/remove", {"id": MEMBER, "updated_at": day("12-03")}))
+    shop.work_off()
+    assert shop.points() == 100
+    shop.consume(bought(order_id=some_id("later"), created=day("12-04")))
+    assert shop.points() == 100
+    shop.consume(customer(day("12-05"), is_member=True, registered_at=day("12-04")))
+    shop.work_off()
+    assert shop.points() == 200
+
+
+def test_a_sign_in_that_lacks_the_registration_does_not_undo_it(shop: Shop) -> None:
+    shop.consume(customer(day("12-02"), is_member=True, registered_at=day("11-30")), bought())
+    shop.work_off()
+    assert shop.points() == 0
+    shop.consume(customer(day("12-03"), is_member=True))
+    shop.consume(customer(day("12-04"), is_member=True, registered_at=None))
+    shop.work_off()
+    assert shop.points() == 0
+
+
+def test_an_older_customer_record_is_kept_and_a_repeat_is_a_duplicate(shop: Shop) -> None:
     newest = customer(day("12-03"), registered_at=day("11-28"))
     counts = shop.consume(newest, newest, customer(day("12-02"), is_member=False))
-    assert (counts.applied, counts.duplicate, counts.ignored, counts.reasons) == (
-        1,
-        1,
-        1,
-        {"stale": 1},
-    )
+    assert (counts.applied, counts.duplicate, counts.ignored) == (2, 1, 0)
     counts = shop.consume(customer(day("12-02"), is_member=False), newest)
-    assert (counts.applied, counts.duplicate, counts.reasons) == (0, 1, {"stale": 1})
+    assert (counts.applied, counts.duplicate, counts.reasons) == (0, 2, {})
     shop.work_off()
     shop.consume(bought())
     assert shop.points() == 100
@@ -154,38 +176,39 @@ def test_only_orders_on_which_the_old_and_the_new_word_differ_are_looked_at(shop
     assert shop.points() == 100
 
 
+def said_at(when: int, *, is_member: bool | None = None, registered: int | None = None) -> Buyer:
+    return Buyer((MemberStatement(Version(when), is_member, registered),))
+
+
 @pytest.mark.parametrize(
-    "before", [Buyer(), Buyer(is_member=True), Buyer(is_member=False), Buyer(registered_at=5)]
+    "before",
+    [
+        Buyer(),
+        said_at(6, is_member=True),
+        said_at(6, is_member=False),
+        said_at(6, registered=5),
+        said_at(2, is_member=False, registered=7),
+    ],
 )
-@pytest.mark.parametrize(
-    "after", [Buyer(), Buyer(is_member=False), Buyer(is_member=False, registered_at=7)]
-)
+@pytest.mark.parametrize("is_member", [None, True, False])
+@pytest.mark.parametrize("removal", [True, False])
+@pytest.mark.parametrize("registered", [None, 4, 8])
 def test_the_orders_asked_for_are_all_those_whose_verdict_differs(
-    before: Buyer, after: Buyer
+    before: Buyer, registered: int | None, *, is_member: bool | None, removal: bool
 ) -> None:
-    rules = compile_settings(
-        load_settings(bytes_of(settings(effective="1960-01-01T00:00:00Z")), name="test")
-    )
-    since, until = sorted((refused_before(before), refused_before(after)))
-    assert since >= MIN_INSTANT
-    assert until <= NEVER
-    for created in (-9, 0, 4, 5, 6, 7, 8):
-        record = OrderRecord(
-            Version(1),
-            created,
-            "confirmed",
-            b"m",
-            guest=False,
-            created_by="shop",
-            kind=None,
-            currency="TWD",
-            subtotal=9,
-        )
-        said = [
-            entitlement(OrderFacts(record, settings_no=1, buyer=buyer), rules, 10).reason
-            for buyer in (before, after)
+    for when in range(9):
+        said = MemberStatement(Version(when), is_member, registered, removal)
+        after = with_statement(before, said)
+        span = changed_between(before, after)
+        differ = [
+            created
+            for created in range(-9, 12)
+            if not_yet_a_member(before, created) != not_yet_a_member(after, created)
         ]
-        assert (said[0] is None) == (said[1] is None) or since <= created < until
+        if span is None:
+            assert differ == []
+        else:
+            assert all(span[0] <= created < span[1] for created in differ)
 
 
 def test_the_entitlement_moves_with_the_member_and_is_judged_by_the_new_ones_registration(
@@ -302,6 +325,71 @@ def test_a_parent_of_which_only_a_delivery_is_known_binds_nobody_yet(versions: S
     versions.consume(order(order_id=PARENT))
     versions.work_off()
     assert versions.bound(ORDER) == 1
+
+
+@pytest.mark.parametrize("length", [2, 3, 7])
+def test_orders_whose_parents_go_round_are_bound_each_by_its_own_creation_and_rest(
+    versions: Shop, length: int
+) -> None:
+    round_ = [some_id(f"round {n}") for n in range(length)]
+    events = [
+        bought(
+            order_id=one,
+            created=day("11-29") if n == 0 else LATER,
+            parent_order_id=round_[n - 1],
+        )
+        for n, one in enumerate(round_)
+    ]
+    versions.consume(*events)
+    versions.work_off()
+    entries = versions.value("SELECT count(*) FROM ledger")
+    versions.consume(*events)
+    versions.work_off()
+    assert versions.queued() == 0
+    assert [versions.bound(one) for one in round_] == [1] + [2] * (length - 1)
+    assert versions.points() == 100 + 300 * (length - 1)
+    assert versions.value("SELECT count(*) FROM ledger") == entries
+
+
+def test_a_combined_order_is_bound_as_its_oldest_ancestor_whichever_comes_first(
+    versions: Shop,
+) -> None:
+    sources = [some_id("source one"), some_id("source two")]
+    whole = bought(order_id=some_id("whole"), created=LATER, combined_from_orders=sources)
+    versions.consume(whole)
+    assert (versions.bound(some_id("whole")), versions.points()) == (2, 300)
+    for one, created in zip(sources, (LATER, day("11-29")), strict=True):
+        versions.consume(
+            bought(order_id=one, created=created, combined_to_order_id=some_id("whole"))
+        )
+    versions.work_off()
+    assert (versions.bound(some_id("whole")), versions.points()) == (1, 100)
+
+
+def test_a_split_child_has_tier_channel_and_membership_of_its_roots_creation(shop: Shop) -> None:
+    rules = [
+        {"unit_price": 10, "points_per_unit": 1},
+        {"unit_price": 10, "points_per_unit": 3, "membership_tier_id": "gold"},
+    ]
+    shop.settings(settings(earn=DUE | {"rules": rules, "channels": ["ec"]}, effective=day("11-02")))
+    shop.consume(customer(day("12-02"), registered_at=day("11-30")))
+    child = bought(
+        created=day("12-01"),
+        parent_order_id=PARENT,
+        membership_tier_data={"id": "gold"},
+        created_by="shop",
+    )
+    shop.consume(child)
+    shop.work_off()
+    assert shop.points() == 300
+    shop.consume(order(order_id=PARENT, created=day("11-30"), created_by="shop"))
+    shop.work_off()
+    assert shop.points() == 100
+    shop.consume(
+        order(order_id=PARENT, created=day("11-29"), updated=day("11-29"), created_by="shop")
+    )
+    shop.work_off()
+    assert shop.points() == 0
 
 
 # Applications.

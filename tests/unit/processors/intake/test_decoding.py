@@ -12,6 +12,8 @@ from processors.intake.decoding import (
     decode,
 )
 from processors.runtime.kafka.feed import Record
+from rules.order.family import FamilyRecord
+from rules.order.membership import MemberStatement
 from rules.order.trail import Version
 from schemas.packing import pack_id
 from schemas.upstream.envelope import RecordKind, Unreadable
@@ -162,14 +164,32 @@ def test_an_order_may_have_nothing_beside_its_delivery(data: Json) -> None:
 
 
 def test_a_split_order_names_the_order_it_was_split_from() -> None:
-    assert of_order(topic="order/split_order", parent_order_id=some_id("parent")).parent == pack_id(
-        some_id("parent")
-    )
+    event = order(topic="order/split_order", parent_order_id=some_id("parent"))
+    assert told(OrderEvent, event).family == FamilyRecord(parent=pack_id(some_id("parent")))
 
 
 @pytest.mark.parametrize("parent", [None, "", ORDER])
 def test_no_parent_and_the_order_itself_are_no_parent(parent: str | None) -> None:
-    assert of_order(parent_order_id=parent).parent is None
+    said = told(OrderEvent, order(parent_order_id=parent))
+    assert said.family == FamilyRecord(parent=b"")
+    assert told(OrderEvent, order()).family is None
+
+
+@pytest.mark.parametrize(
+    ("named", "sources"),
+    [
+        (None, ()),
+        ([], ()),
+        (["b ", "a", "a", "", ORDER], (pack_id("a"), pack_id("b"))),
+        ([{"id": "a"}, {"_id": "b"}, {}, 7], (pack_id("a"), pack_id("b"))),
+        ("a", None),
+    ],
+)
+def test_a_combined_order_names_those_it_was_made_of(
+    named: Json, sources: tuple[bytes, ...] | None
+) -> None:
+    said = told(OrderEvent, order(combined_from_orders=named, combined_to_order_id=" c "))
+    assert said.family == FamilyRecord(sources=sources, combined_to=pack_id("c"))
 
 
 @pytest.mark.parametrize(
@@ -236,10 +256,11 @@ def test_a_customers_record_says_whether_and_since_when_it_is_a_member(
         customer(topic, is_member=True, registered_at="2024-04-18T16:26:03.512+08:00"),
         likely,
     )
-    assert (said.merchant_id, said.member, said.is_member) == (MERCHANT, pack_id(MEMBER), True)
-    assert said.registered_at == at("2024-04-18T08:26:03.512Z")
-    assert said.version == Version(at("2024-04-18T08:26:03.540Z"), TS)
-    assert said.newest_at == said.version.at
+    assert (said.merchant_id, said.member) == (MERCHANT, pack_id(MEMBER))
+    version = Version(at("2024-04-18T08:26:03.540Z"), TS)
+    registered = at("2024-04-18T08:26:03.512Z")
+    assert said.statement == MemberStatement(version, is_member=True, registered_at=registered)
+    assert said.newest_at == version.at
 
 
 @pytest.mark.parametrize(
@@ -248,14 +269,25 @@ def test_a_customers_record_says_whether_and_since_when_it_is_a_member(
         ({"is_member": False, "registered_at": None}, (False, None)),
         ({"is_member": False}, (False, None)),
         ({"registered_at": day("04-18")}, (None, at(day("04-18")))),
-        ({"registered_at": None}, (None, None)),
     ],
 )
 def test_either_key_of_a_customer_is_a_statement(
     fields: dict[str, Json], says: tuple[Json, Json]
 ) -> None:
     said = told(CustomerEvent, customer(**fields), "customer")
-    assert (said.is_member, said.registered_at) == says
+    assert (said.statement.is_member, said.statement.registered_at) == says
+    assert not said.statement.removal
+
+
+@pytest.mark.parametrize("topic", ["user/remove", "customer/remove"])
+@pytest.mark.parametrize("fields", [{}, {"is_member": True}])
+def test_a_removal_says_that_the_customer_is_no_member(topic: str, fields: dict[str, Json]) -> None:
+    said = told(CustomerEvent, customer(topic, **fields), "customer").statement
+    assert (said.is_member, said.removal) == (False, True)
+
+
+def test_a_registration_that_is_null_says_nothing() -> None:
+    assert heard(customer(registered_at=None), "customer") == "no_statement"
 
 
 def test_a_customers_record_with_neither_key_says_nothing() -> None:
@@ -283,8 +315,9 @@ def test_a_customer_of_the_older_form_takes_its_version_from_the_record() -> Non
         "resource": {"_id": MEMBER, "is_member": True},
     }
     said = told(CustomerEvent, event, "customer")
-    assert (said.member, said.version.at, said.version.ts) == (pack_id(MEMBER), RECEIVED, 0)
-    assert said.version.digest != 0
+    version = said.statement.version
+    assert (said.member, version.at, version.ts) == (pack_id(MEMBER), RECEIVED, 0)
+    assert version.digest != 0
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from rules.earning.binding import VersionInForce, bound_as_parent, bound_version, first_heard
+from rules.earning.binding import VersionInForce, bound_version
 from rules.earning.entitlement import Installs, feature_in_force
-from rules.order.facts import NOTHING_IN_FORCE, UNSEEN
+from rules.order.facts import NOTHING_IN_FORCE
+from rules.order.family import Creation
 from schemas.settings import BoundRules, compile_settings, load_settings
 from tests.support.in_memory import InMemoryEngine, at
 from tests.support.order_facts import Json, bytes_of, day, delivery, order, parcel, settings
@@ -21,32 +22,28 @@ THREE_POINTS = {"rules": [{"unit_price": 10, "points_per_unit": 3}], "pending_da
 ONE_POINT = {"pending_days": 0}
 
 
-THREE = [VersionInForce(100, 1), VersionInForce(200, 2), VersionInForce(300, 3)]
+THREE = [VersionInForce(100, 1, 1100), VersionInForce(200, 2, 1200), VersionInForce(300, 3, 1300)]
 
 
 def test_the_version_in_force_at_the_creation_binds() -> None:
-    heard = first_heard(THREE)
     found = [
-        bound_version(THREE, created, heard) for created in (99, 100, 199, 200, 299, 300, 10**18)
+        bound_version(THREE, created, 9999) for created in (99, 100, 199, 200, 299, 300, 10**18)
     ]
     assert found == [NOTHING_IN_FORCE, 1, 1, 2, 2, 3, 3]
 
 
-def test_an_order_is_not_bound_before_its_creation_and_the_first_settings_are_known() -> None:
-    assert bound_version(THREE, None, first_heard(THREE)) < NOTHING_IN_FORCE
-    assert bound_version([], 250, first_heard([])) < NOTHING_IN_FORCE
+def test_an_order_is_not_bound_before_the_first_settings_are_known() -> None:
+    assert bound_version([], 250, 9999) < NOTHING_IN_FORCE
 
 
-@pytest.mark.parametrize("bound", [NOTHING_IN_FORCE, 1, 3])
-def test_a_bound_order_stays_bound(bound: int) -> None:
-    assert bound_version(THREE, 250, bound) == bound
-
-
-@pytest.mark.parametrize(("known", "bound"), [(0, 1), (1, 1), (2, 2), (3, 2)])
-def test_only_versions_known_at_the_first_word_bind_or_else_the_first_ones(
-    known: int, bound: int
+@pytest.mark.parametrize(
+    ("heard", "bound"), [(0, 1), (1100, 1), (1199, 1), (1200, 2), (1300, 3), (9999, 3)]
+)
+def test_only_versions_applied_when_the_order_was_first_heard_of_bind_or_else_the_first_ones(
+    heard: int, bound: int
 ) -> None:
-    assert bound_version(THREE, 250, first_heard(THREE[:known])) == bound
+    assert bound_version(THREE, 10**6, heard) == bound
+    assert bound_version(THREE, 50, heard) == NOTHING_IN_FORCE
 
 
 def test_the_creation_counts_not_when_the_order_was_heard_of() -> None:
@@ -228,23 +225,6 @@ def test_settings_applied_after_an_orders_first_record_do_not_bind_it_even_if_of
 # --- split orders
 
 
-@pytest.mark.parametrize(
-    ("own", "parents", "bound"),
-    [
-        (2, None, 2),  # by its own creation until the parent is known
-        (2, UNSEEN, 2),
-        (2, -4, 2),  # the parent is not bound yet
-        (2, 1, 1),
-        (2, 3, 3),
-        (2, NOTHING_IN_FORCE, NOTHING_IN_FORCE),
-        (NOTHING_IN_FORCE, 1, 1),
-        (UNSEEN, 1, 1),
-    ],
-)
-def test_a_split_child_is_bound_as_its_parent_is(own: int, parents: int | None, bound: int) -> None:
-    assert bound_as_parent(own, parents) == bound
-
-
 def test_a_child_bound_anew_gets_the_difference_in_points_and_its_lot_keeps_its_expiry() -> None:
     child = delivered()
     expires = child.decided.expires_at
@@ -284,13 +264,17 @@ def test_whether_the_feature_was_in_force_for_a_split_child_is_asked_at_its_pare
     child = story("arrived")
     child.rules = bound_rules(entitled={"plan": "enterprise", "app_installed": True})
     child.installs = ((moment(uninstalled), False),)
-    child.facts.bound_at = None if parents is None else moment(parents)
+    if parents is not None:
+        at = moment(parents)
+        child.facts.inherited = Creation(
+            b"p", at, None, "shop", bound_as=b"p", bound_at=at, heard_at=None
+        )
     assert child.state == state
 
 
 def test_a_child_whose_parent_is_bound_to_nothing_loses_its_points() -> None:
     child = delivered()
-    child.facts.settings_no = bound_as_parent(child.facts.settings_no, NOTHING_IN_FORCE)
+    child.facts.settings_no = NOTHING_IN_FORCE
     child.settle()
     assert (child.history, child.decided.reason) == (
         [("granted", 100), ("clawed_back", -100)],

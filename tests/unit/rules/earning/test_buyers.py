@@ -5,9 +5,9 @@ It is a fact like the others, whenever it comes.
 
 import pytest
 
-from rules.earning.earning import not_yet_a_member
 from rules.order.delivery import is_unfinished
-from rules.order.facts import Buyer
+from rules.order.membership import Buyer, MemberStatement, not_yet_a_member
+from rules.order.trail import Version
 from tests.support.story import Story, bound_rules, delivered, moment, story
 
 CREATED = moment("11-29")
@@ -15,23 +15,23 @@ GRANTED, TAKEN = ("granted", 100), ("clawed_back", -100)
 
 
 @pytest.mark.parametrize(
-    ("buyer", "reason"),
+    ("is_member", "registered", "reason"),
     [
-        (Buyer(), None),  # not known = a member
-        (Buyer(is_member=True), None),
-        (Buyer(is_member=False), "not_a_member"),
-        (Buyer(registered_at=CREATED - 1), None),
-        (Buyer(registered_at=CREATED), None),  # not later than the order's creation
-        (Buyer(registered_at=CREATED + 1), "registered_later"),
-        (Buyer(is_member=True, registered_at=CREATED + 1), "registered_later"),
-        (Buyer(is_member=False, registered_at=CREATED + 1), "registered_later"),
-        (
-            Buyer(is_member=False, registered_at=CREATED),
-            None,
-        ),  # `is_member` counts without `registered_at` only
+        (None, None, None),  # not known = a member
+        (True, None, None),
+        (False, None, "not_a_member"),
+        (None, CREATED - 1, None),
+        (None, CREATED, None),  # not later than the order's creation
+        (None, CREATED + 1, "registered_later"),
+        (True, CREATED + 1, "registered_later"),
+        (False, CREATED + 1, "registered_later"),
+        (False, CREATED, None),  # he left since
     ],
 )
-def test_who_was_a_member_when_he_ordered(buyer: Buyer, reason: str | None) -> None:
+def test_who_was_a_member_when_he_ordered(
+    is_member: bool | None, registered: int | None, reason: str | None
+) -> None:
+    buyer = Buyer((MemberStatement(Version(CREATED + 2), is_member, registered),))
     assert not_yet_a_member(buyer, CREATED) == reason
     told = story("arrived")
     told.facts.buyer = buyer
@@ -70,6 +70,7 @@ def test_membership_lost_is_taken_back_also_where_returns_are_kept() -> None:
 
 def test_membership_learnt_before_the_grant_withdraws_the_plan_without_an_entry() -> None:
     told = story("arrived")
+    told.until("12-02")
     told.buyer(is_member=False)
     told.until("12-20")
     told.buyer(registered="11-29")
@@ -86,5 +87,5 @@ def test_an_order_without_a_member_says_so_whatever_is_known_of_buyers() -> None
 @pytest.mark.parametrize("grant_on", ["delivery_final", "order_completed"])
 def test_the_short_cut_for_unfinished_orders_does_not_ask_for_the_buyer(grant_on: str) -> None:
     told = story(grant_on=grant_on)
-    told.facts.buyer = Buyer(is_member=False)
+    told.facts.buyer = Buyer((MemberStatement(Version(CREATED), is_member=False),))
     assert is_unfinished(told.facts, told.rules)

@@ -2,8 +2,11 @@
 
 import pytest
 
-from rules.explain.view import ParentOrder, TrackedNumber
-from rules.order.facts import Buyer, CarrierReport, OrderFacts
+from rules.explain.view import Family, TrackedNumber
+from rules.order.facts import CarrierReport, OrderFacts
+from rules.order.family import Creation, FamilyRecord
+from rules.order.folding import fold_family
+from rules.order.membership import Buyer, MemberStatement, with_statement
 from rules.order.trail import Version as RecordVersion
 from schemas.carriers.meaning import Meaning
 from schemas.ids import DAY, MINUTE, Micros
@@ -200,39 +203,76 @@ def test_a_report_before_any_parcel_is_told_to_wait() -> None:
     assert "no parcel is known that it could be of" in text_of(explanation_of(found))
 
 
+def buyer_of(is_member: bool, registered: Micros | None) -> Buyer:
+    return Buyer((MemberStatement(RecordVersion(CREATED - HOUR), is_member, registered),))
+
+
 def test_when_the_buyer_became_a_member_is_told() -> None:
     found = facts(ORDER, parcel("arrived"))
-    found.buyer = Buyer(True, CREATED + HOUR)
+    found.buyer = buyer_of(True, CREATED + HOUR)
     later = explanation_of(found)
     assert (later.state, later.decided.reason) == ("none", "registered_later")
     assert (
         "registered_later: member became a member 2019-11-29 11:00 (Asia/Taipei), "
         "after the order was made" in text_of(later)
     )
-    found.buyer = Buyer(True, CREATED)
+    found.buyer = buyer_of(True, CREATED)
     assert "Member member, registered 2019-11-29 10:00 (Asia/Taipei)." in text_of(
         explanation_of(found)
     )
-    found.buyer = Buyer(is_member=False)
-    assert "not_a_member: the newest customer event says that member is not a member." in text_of(
+    found.buyer = buyer_of(False, None)
+    assert (
+        "not_a_member: customer events say that member was not a member when the order was made."
+        in text_of(explanation_of(found))
+    )
+    left = MemberStatement(RecordVersion(CREATED + DAY), is_member=False)
+    found.buyer = with_statement(buyer_of(True, CREATED), left)
+    assert (
+        "Left 2019-11-30 10:00 (Asia/Taipei), after the order was made: that changes nothing"
+        in text_of(explanation_of(found))
+    )
+
+
+def inherited(bound_as: bytes = b"\xffp") -> Creation:
+    """The creation of an order p, which may be bound as another one."""
+    before = CREATED - DAY
+    return Creation(
+        b"\xffp", before, "gold", "shop", bound_as=bound_as, bound_at=before, heard_at=None
+    )
+
+
+def test_a_child_tells_whose_creation_it_is_judged_by() -> None:
+    found = facts(ORDER, parcel("arrived"))
+    fold_family(found, FamilyRecord(parent=b"\xffp"), ORDER.version)
+    found.settings_no, found.inherited = 3, inherited()
+    text = text_of(explanation_of(found))
+    assert "as order p is, which it was split from" in text
+    assert (
+        "Judged by the creation of order p, 2019-11-28 10:00 (Asia/Taipei): its member, tier"
+        in text
+    )
+    found.inherited = inherited(bound_as=b"\xffa")
+    assert "as order a is, the oldest of those combined into order p" in text_of(
         explanation_of(found)
     )
-
-
-def test_a_child_tells_its_parents_binding() -> None:
-    found = facts(ORDER, parcel("arrived"))
-    assert "as order p is, which it was split from" in text_of(
-        explanation_of(found, parent=ParentOrder("p", 3))
-    )
+    found.inherited = None
     assert "Split from order p, which is not known: until it comes" in text_of(
-        explanation_of(found, parent=ParentOrder("p", None))
+        explanation_of(found, family=Family(unknown=("p",)))
     )
-    assert "which is not bound yet: the next recheck" in text_of(
-        explanation_of(found, parent=ParentOrder("p", -1))
+    assert "lead back to itself: it is bound by its own creation" in text_of(
+        explanation_of(found, family=Family(goes_round=True))
     )
-    assert "which is bound otherwise: the next recheck" in text_of(
-        explanation_of(found, parent=ParentOrder("p", 2))
-    )
+
+
+def test_combined_orders_tell_where_they_come_from_and_where_they_went() -> None:
+    found = facts(ORDER, parcel("arrived"))
+    fold_family(found, FamilyRecord(sources=(b"\xffa",)), ORDER.version)
+    found.settings_no, found.inherited = 3, inherited(bound_as=b"\xffa")
+    assert "as order a is, the oldest of those combined into it" in text_of(explanation_of(found))
+    fold_family(found, FamilyRecord(combined_to=b"\xffc"), ORDER.version)
+    ended = explanation_of(found)
+    assert (ended.state, ended.decided.reason) == ("withdrawn", "combined")
+    assert "Combined into order c: it counts as cancelled" in text_of(ended)
 
 
 def test_application_events_are_told_where_they_spoke() -> None:

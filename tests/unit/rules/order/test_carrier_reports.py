@@ -10,7 +10,6 @@ from rules.order.carrier_reports import (
     Voice,
     ambiguous_reports,
     carrier_voice,
-    dispensable,
     field_of_parcel,
     final_of_both,
     is_younger,
@@ -429,14 +428,6 @@ def test_several_numbers_in_a_field_are_parcels_unless_a_report_has_the_whole(
     order = facts(BOTH)
     order.reports = tuple(sorted(reports))
     assert order_final_moment(order, {}, on_completed=False) == final
-
-
-def test_of_too_many_reports_both_ends_of_a_run_stay() -> None:
-    delivered, lost = Meaning.DELIVERED, Meaning.LOST
-    assert dispensable([delivered, Meaning.IN_TRANSIT, delivered]) == 1
-    assert dispensable([delivered, delivered, delivered, lost, lost]) == 1
-    assert dispensable([lost, delivered, delivered, delivered, delivered]) == 3
-    assert dispensable([lost, delivered, lost, delivered]) == 0
 
 
 def test_reports_that_could_be_of_several_parcels_are_shown_as_ambiguous() -> None:

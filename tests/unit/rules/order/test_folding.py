@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.order import folding
+from rules.order.carrier_reports import carrier_voice
 from rules.order.facts import CarrierReport, OrderFacts
 from rules.order.folding import (
     APPLIED,
@@ -20,6 +21,7 @@ from rules.order.folding import (
 from schemas.carriers.meaning import Meaning
 
 NUMBER = b"D40617352918"
+FINAL = ("arrived", "collected")
 ONLY_SHOWN = (Meaning.IN_TRANSIT, Meaning.AT_PICKUP_POINT)
 
 
@@ -106,11 +108,52 @@ def test_the_same_code_at_another_time_or_of_another_number_is_another_report() 
 def test_too_many_reports_are_not_kept_and_what_decides_is_kept_first() -> None:
     unknown = [report(moment, Meaning.UNKNOWN) for moment in range(10, 10 + MOST_REPORTS)]
     facts = facts_of(unknown)
-    assert fold_report(facts, report(9, Meaning.UNKNOWN)) is TOO_MANY
+    assert fold_report(facts, report(9, Meaning.UNKNOWN)) is APPLIED  # first of what it may say
+    assert fold_report(facts, unknown[0]) is TOO_MANY
     assert fold_report(facts, report(1, Meaning.DELIVERED)) is APPLIED
     assert len(facts.reports) == MOST_REPORTS
-    assert facts.reports[0] == report(1, Meaning.DELIVERED)
-    assert fold_report(facts, unknown[0]) is TOO_MANY
+    assert facts.reports[:2] == (report(1, Meaning.DELIVERED), report(9, Meaning.UNKNOWN))
+    assert facts.reports[-1] == unknown[-1]
+
+
+POLLED = 700
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+def test_of_a_delivery_that_is_polled_the_first_report_is_kept(turned: int) -> None:
+    polled = [report(moment, Meaning.DELIVERED) for moment in range(POLLED)]
+    facts = facts_of(polled[::turned])
+    assert carrier_voice(facts.reports, "arrived").final_at == 0
+    assert len(facts.reports) == MOST_REPORTS
+
+
+def test_of_a_return_that_is_polled_both_ends_are_kept_and_the_delivery_before_it() -> None:
+    gone = [report(moment, Meaning.RETURNING) for moment in range(1, POLLED)]
+    voice = carrier_voice(facts_of([report(0, Meaning.DELIVERED), *gone]).reports, "arrived")
+    assert (voice.before, voice.gone_since, voice.gone[-1].at) == (0, 1, POLLED - 1)
+
+
+def test_of_a_delivery_polled_after_a_reversal_the_first_report_behind_it_is_kept() -> None:
+    polled = [report(moment, Meaning.DELIVERED) for moment in range(2 * POLLED)]
+    polled.insert(POLLED, report(POLLED, Meaning.REVERSED)._replace(at=POLLED - 1))
+    assert carrier_voice(facts_of(polled).reports, "arrived").final_at == POLLED
+
+
+def test_two_numbers_polled_in_turn_keep_the_first_delivery_of_each() -> None:
+    polled = [
+        report(moment, Meaning.DELIVERED, number)
+        for moment in range(POLLED)
+        for number in (NUMBER, b"B")
+    ]
+    kept = facts_of(polled).reports
+    assert [one.number for one in kept if one.at == 0] == [b"B", NUMBER]
+
+
+def test_words_that_alternate_push_out_no_delivery_that_may_hold_again() -> None:
+    words = [Meaning.RETURNING, Meaning.LOST]
+    gone = [report(moment, words[moment % 2]) for moment in range(1, POLLED)]
+    told = [report(0, Meaning.DELIVERED), *gone, report(POLLED, Meaning.RETURN_REVERSED)]
+    assert carrier_voice(facts_of(told).reports, "arrived").final_at == 0
 
 
 reports = st.builds(
@@ -133,19 +176,37 @@ def test_any_order_and_any_number_of_repeats_give_the_same_reports(
 
 
 @given(
-    told=st.lists(reports, min_size=1, max_size=40),
-    most=st.integers(1, 8),
+    moments=st.lists(st.integers(0, 50), min_size=1, max_size=40, unique=True),
+    meaning=st.sampled_from([one for one in Meaning if one not in ONLY_SHOWN]),
+    most=st.integers(2, 8),
     seed=st.integers(0, 2**16),
 )
-def test_of_too_many_no_more_are_kept_whichever_came_first(
-    told: list[CarrierReport], most: int, seed: int
+def test_of_too_many_that_say_the_same_it_does_not_matter_either_which_came_first(
+    moments: list[int], meaning: Meaning, most: int, seed: int
 ) -> None:
+    told = [report(moment, meaning) for moment in moments]
     random = Random(seed)
     heard = told + random.choices(told, k=len(told))
     random.shuffle(heard)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folding, "MOST_REPORTS", most)
-        assert len(facts_of(heard).reports) == min(most, len(naive(told)))
+        kept = facts_of(heard).reports
+        assert kept == facts_of(told).reports
+        assert len(kept) == min(most, len(told))
+        assert {min(told), max(told)} <= set(kept)
+
+
+@given(told=st.lists(reports, min_size=1, max_size=40), awaited=st.sampled_from(FINAL))
+def test_of_too_many_that_come_in_their_order_those_that_decide_are_kept(
+    told: list[CarrierReport], awaited: str
+) -> None:
+    one_number = sorted(one._replace(number=NUMBER) for one in told)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folding, "MOST_REPORTS", 12)
+        kept = carrier_voice(facts_of(one_number).reports, awaited)
+    whole = carrier_voice(naive(one_number), awaited)
+    assert (kept.final_at, kept.before) == (whole.final_at, whole.before)
+    assert (kept.gone_since, kept.gone[-1:]) == (whole.gone_since, whole.gone[-1:])
 
 
 @given(

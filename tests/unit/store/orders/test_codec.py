@@ -11,6 +11,8 @@ from rules.order.facts import (
     ParcelRecord,
     Posted,
 )
+from rules.order.family import Origin
+from rules.order.membership import Buyer, MemberStatement
 from rules.order.trail import Version
 from schemas.carriers.meaning import Meaning
 from store.orders import codec
@@ -59,8 +61,8 @@ TAILS = [
     PLAIN,
     PLAIN._replace(tracking=b"D40617352918"),
     PLAIN._replace(delivery_id=b"d" * 12),
-    PLAIN._replace(tracking=b"X" * 200, delivery_id=b"\xff" + b"d" * 400, parent=b"q" * 12),
-    PLAIN._replace(parent=b"q" * 12, summary_days=7),
+    PLAIN._replace(tracking=b"X" * 200, delivery_id=b"\xff" + b"d" * 400),
+    PLAIN._replace(summary_days=7),
     PLAIN._replace(summary_points=0),
     PLAIN._replace(tracking=b"1", summary_days=-3, summary_points=2**40),
 ]
@@ -143,9 +145,43 @@ def test_a_tracking_number_that_comes_often_is_packed_once() -> None:
     assert codec.reports_of(packed, strings) == many
 
 
+NEWEST, OLDER = Version(9, 8, 7), Version(1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        Origin(),
+        Origin(-5, NEWEST),
+        Origin(5, OLDER, b"", NEWEST, (), OLDER),
+        Origin(5, OLDER, b"p" * 12, OLDER, (b"\xffa", b"b" * 12), NEWEST, b"\xffc", NEWEST),
+        Origin(5, NEWEST, combined_to=b"\xffc", combined_told=OLDER),
+    ],
+)
+def test_where_an_order_comes_from_comes_back_whole(origin: Origin) -> None:
+    assert codec.origin_of(codec.origin_bytes(origin, NEWEST), NEWEST) == origin
+
+
+def test_an_order_that_comes_from_no_other_costs_ten_bytes() -> None:
+    plain = Origin(5, NEWEST, b"", NEWEST, (), NEWEST, b"", NEWEST)
+    assert len(codec.origin_bytes(plain, NEWEST)) == 10
+
+
+def test_a_members_timeline_comes_back_whole() -> None:
+    buyer = Buyer(
+        (
+            MemberStatement(OLDER, is_member=True, registered_at=-7),
+            MemberStatement(OLDER, is_member=None, registered_at=4),
+            MemberStatement(NEWEST, is_member=False, removal=True),
+        )
+    )
+    assert codec.buyer_of(codec.buyer_bytes(buyer)) == buyer
+
+
 def test_facts_of_a_layout_that_is_not_known_are_refused() -> None:
     strings = Dictionary()
     record = codec.record_bytes(OrderFacts(PLAIN), strings) or b""
+    origin = codec.origin_bytes(Origin(5), None)
     parcel = codec.parcel_bytes(PARCEL, strings)
     posted = codec.posted_bytes(Posted(episode=1), None) or b""
     reports = codec.reports_bytes(
@@ -153,7 +189,8 @@ def test_facts_of_a_layout_that_is_not_known_are_refused() -> None:
     )
     for read in (
         lambda: codec.record_of(b"\x09" + record[1:], 0, None, None, strings),
-        lambda: codec.origin_of(b"\x09" + record[1:]),
+        lambda: codec.origin_of(b"\x09" + origin[1:], None),
+        lambda: codec.buyer_of(b"\x09"),
         lambda: codec.parcel_of(b"\x09" + parcel[1:], 0, None, strings),
         lambda: codec.posted_of(b"\x09" + posted[1:], 0, None),
         lambda: codec.reports_of(b"\x09" + (reports or b"")[1:], strings),

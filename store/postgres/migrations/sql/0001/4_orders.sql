@@ -16,6 +16,7 @@ CREATE TABLE orders (
   due_us       bigint,
   planned      bigint NOT NULL,
   posted       bytea,
+  origin       bytea,
   reports      bytea,
   PRIMARY KEY (merchant_no, order_id)
 ) WITH (fillfactor = 50);
@@ -54,16 +55,16 @@ CREATE TABLE due (
   PRIMARY KEY (merchant_no, due_us, order_id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.2);
 
+-- What customer events say of members since when (rules.md 1.5), packed; version is of the record that changed it last.
 CREATE TABLE customer (
-  merchant_no   int NOT NULL,
-  member        bytea NOT NULL,
-  version       bytea NOT NULL,
-  registered_us bigint,
-  is_member     boolean,
+  merchant_no int NOT NULL,
+  member      bytea NOT NULL,
+  version     bytea NOT NULL,
+  timeline    bytea NOT NULL,
   PRIMARY KEY (merchant_no, member)
 ) WITH (fillfactor = 80);
 
--- Orders that were split: a child is bound to settings as its parent is (rules.md 1.7).
+-- Orders that were split or combined: a child is judged by its ancestors' creation (rules.md 1.7).
 CREATE TABLE family (
   merchant_no int NOT NULL,
   parent_id   bytea NOT NULL,
