@@ -155,7 +155,7 @@ def number_of(parcel: Parcel, facts: OrderFacts) -> bytes:
         return b""
     return (
         record.tracking
-        if len(facts.parcels) == 1 or record.delivery_id == parcel.record.parcel_id
+        if record.delivery_id == parcel.record.parcel_id or len(facts.counted) == 1
         else b""
     )
 
@@ -165,8 +165,9 @@ def numbers_of(facts: OrderFacts) -> frozenset[bytes]:
 
     While no parcel is known, the one that the order names.
     """
-    if facts.parcels:
-        return frozenset(number for parcel in facts.parcels if (number := number_of(parcel, facts)))
+    parcels = facts.counted
+    if parcels:
+        return frozenset(number for parcel in parcels if (number := number_of(parcel, facts)))
     tracking = facts.record.tracking if facts.record is not None else None
     return frozenset({tracking}) if tracking else frozenset()
 
@@ -188,7 +189,7 @@ def reports_of(parcel: Parcel, facts: OrderFacts) -> tuple[CarrierReport, ...]:
     """
     if not facts.reports:
         return ()
-    number, alone = number_of(parcel, facts), len(facts.parcels) == 1
+    number, alone = number_of(parcel, facts), len(facts.counted) == 1
     created = facts.record.created_at if facts.record is not None else None
     return tuple([r for r in facts.reports if _is_taken(r, number, created, alone=alone)])
 
@@ -206,7 +207,7 @@ def ambiguous_reports(facts: OrderFacts) -> tuple[CarrierReport, ...]:
 
     No parcel takes them; `explain` shows them.
     """
-    if len(facts.parcels) < 2 or not facts.reports:  # noqa: PLR2004 - several
+    if not facts.reports or len(facts.counted) < 2:  # noqa: PLR2004 - several
         return ()
     known = numbers_of(facts)
     return tuple([r for r in facts.reports if (r.named or not r.number) and r.number not in known])
