@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from tests.oracle.carriers import Statement, statement_of
-from tests.oracle.records import Order, by_thing
+from tests.oracle.records import Order
 from tests.oracle.upstream import Report, comparable
 
 Key = tuple[str, str]
@@ -19,7 +19,7 @@ def numbers(order: Order) -> dict[str, str]:
     newest = order.newest() or {}
     of_order = comparable((newest.get("delivery_data") or {}).get("tracking_number"))
     nested = (newest.get("order_delivery") or {}).get("id")
-    parcels = by_thing(order.records("parcel"))
+    parcels = order.parcels()
     numbers_by_parcel = {}
     for parcel, records in parcels.items():
         own = comparable(records[-1].what.get("tracking_number"))
