@@ -422,7 +422,7 @@ def _same_evidence(a: Entry, b: Entry) -> bool:
     )
 
 
-def _by_version(entry: Entry) -> tuple[Version, bool, State, Micros, Micros, Micros]:
+def _by_version(entry: Entry) -> tuple[Version, int, State, Micros, Micros, Micros]:
     """The sort key of an entry; a tie in the version falls by what the record says.
 
     So the order of entries is the same everywhere, whichever record came first.
@@ -430,4 +430,5 @@ def _by_version(entry: Entry) -> tuple[Version, bool, State, Micros, Micros, Mic
     said_at = NEVER if entry.said_at is None else entry.said_at
     also_at = NEVER if entry.also_at is None else entry.also_at
     back_at = NEVER if entry.back_at is None else entry.back_at
-    return entry.version, entry.failed is True, entry.state, said_at, also_at, back_at
+    failed = 2 if entry.failed else 0 if entry.failed is None else 1
+    return entry.version, failed, entry.state, said_at, also_at, back_at

@@ -112,9 +112,9 @@ def upstream_says(records: list[VersionedRecord], *, fetched: bool) -> Voice:
     if not run:
         return Voice(parcel_final(records, fetched=fetched))
     if sent_back_by_return(records):
-        before = parcel_final(records[: len(records) - len(run)], fetched=fetched)
-        if before is not None:
-            return Voice(before)
+        stood = parcel_final(records[: len(records) - len(run)], fetched=fetched)
+        if stood is not None:
+            return Voice(stood)
     gone, since = [], {}
     for record, before in zip(run, [None, *run], strict=False):
         meaning = way_back(record) or ""
