@@ -67,6 +67,9 @@ def amount_steps(case: OrderCase, record: OrderRecord, rules: BoundRules) -> Ite
         spent = case.money(record.user_credit)
         yield f"Store credits spent ({spent}) do not lower the base (deduct_store_credit is off)."
     yield from _returns(case, rules)
+    if case.view.till_returns:
+        named = ", ".join(case.view.till_returns)
+        yield f"A till's order of type return names it ({named}): that is no return of it."
     if case.decided.reason == "feature_off":
         return
     earning = case.decided.earning

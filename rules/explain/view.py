@@ -73,7 +73,8 @@ class OrderView:
     `settings` are those the order is bound to, `newest` the merchant's newest. `installs` are the
     merchant's application events; `parent` is set for a split child. `awaiting`: reports that name
     the order's id without a merchant, and wait because several merchants have such an order, or for
-    the next recheck.
+    the next recheck. `till_returns` are a till's orders of type return or exchange that name this
+    one as their parent (D17).
     """
 
     now: Micros
@@ -87,6 +88,7 @@ class OrderView:
     parent: ParentOrder | None = None
     numbers: tuple[TrackedNumber, ...] = ()
     awaiting: int = 0
+    till_returns: tuple[str, ...] = ()
 
     @property
     def granted(self) -> int:

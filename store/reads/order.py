@@ -14,6 +14,7 @@ from sqlalchemy import (
     select,
 )
 
+from rules.earning.earning import NOT_EARNING_KINDS
 from rules.explain.view import OrderEntry, OrderView, ParentOrder, SettingsVersion, TrackedNumber
 from rules.order.carrier_reports import numbers_of
 from rules.order.facts import NOTHING_IN_FORCE, UNKNOWN_BUYER, CarrierReport, OrderFacts
@@ -103,6 +104,7 @@ def order_view(connection: Database, merchant_id: str, order_id: str) -> OrderVi
             parent=_parent(cursor, number, row.facts),
             numbers=tuple(_numbers(cursor, number, row.facts, words)),
             awaiting=one_row(cursor, _AWAITING, order_id=key)[0],
+            till_returns=tuple(_till_returns(cursor, number, key, words)),
         )
 
 
@@ -140,6 +142,18 @@ def _parent(cursor: Cursor, merchant_no: int, facts: OrderFacts) -> ParentOrder 
     known = families.ancestors(cursor, [key])
     facts.bound_at = families.chosen_at(key, known)
     return ParentOrder(unpack_id(parent), known[key].settings_no if key in known else None)
+
+
+def _till_returns(
+    cursor: Cursor, merchant_no: int, order_id: bytes, words: InternedStrings
+) -> Iterator[str]:
+    """The till's orders of type return or exchange that name this one as their parent (D17)."""
+    for _, child in sorted(families.children(cursor, [(merchant_no, order_id)])):
+        found = rows(cursor, _ORDER, merchant_no=merchant_no, order_id=child)
+        for row in read_rows(cursor, found, words).values():
+            record = row.facts.record
+            if record is not None and record.kind in NOT_EARNING_KINDS:
+                yield unpack_id(child)
 
 
 def _numbers(
