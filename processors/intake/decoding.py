@@ -12,6 +12,7 @@ from rules.order.membership import MemberStatement
 from rules.order.numbers import numbers_in_field
 from rules.order.records import (
     family_of,
+    given_micros,
     instant_of,
     micros_of,
     normalised,
@@ -333,7 +334,7 @@ def _customer(
 ) -> CustomerEvent | str:
     customer = envelope.resource
     removal = envelope.topic.endswith(REMOVAL)
-    registered_at = micros_of(customer.registered_at)
+    registered_at = given_micros(customer.registered_at)
     is_member = False if removal else customer.is_member
     if is_member is None and registered_at is None:
         return "no_statement"

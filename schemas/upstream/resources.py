@@ -157,7 +157,7 @@ class CustomerResource(Upstream):
 
     id: RecordId
     is_member: bool | None = None
-    registered_at: Instant | None = None
+    registered_at: Moment | None = None
     updated_at: Moment | None = None
 
 
