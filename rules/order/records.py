@@ -19,7 +19,7 @@ from rules.order.facts import (
     ParcelRecord,
     ReturnOrder,
 )
-from rules.order.trail import Version
+from rules.order.trail import ENDS, Version
 from schemas.ids import DAY, EPOCH, Micros
 from schemas.packing import pack_id
 from schemas.upstream.base import INT64, Money
@@ -188,7 +188,7 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
     discount, cash, credit = order.order_discount, order.order_points_to_cash, order.user_credit
     customer = order.customer_id
     return OrderRecord(
-        version.ending(status in _ENDED_ORDER),
+        _ending(version, status in _ENDED_ORDER),
         instant_of(order.created_at),
         status,
         pack_id(customer) if customer else None,
@@ -212,6 +212,12 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
         _currencies(currency, (subtotal, discount, in_currency, cash, credit)),
         said,
     )
+
+
+def _ending(version: Version, ends: bool) -> Version:  # noqa: FBT001 - a fact of the record, not a switch
+    """The version of a record that ends its order or parcel, or of one that does not."""
+    digest = version.digest | ENDS if ends else version.digest & ~ENDS
+    return version if digest == version.digest else Version(version.at, version.ts, digest)
 
 
 def _magnitude(money: Money | None) -> int:
@@ -273,7 +279,7 @@ def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
         said |= _PARCEL_TRACKING
     status, failed = delivery.status or "", delivery.delivery_status == "failed"
     return ParcelRecord(
-        version.ending(failed or status in _ENDED_PARCEL),
+        _ending(version, failed or status in _ENDED_PARCEL),
         pack_id(delivery.id),
         status,
         delivery.platform,
