@@ -137,7 +137,7 @@ _RETURN_BITS = {
     "items": _bit(RETURN_KEYS, "items"),
     "created_at": _bit(RETURN_KEYS, "requested_at"),
 }
-_STATUS, _CURRENCY = _ORDER_BITS["status"], _ORDER_BITS["currency_iso"]
+_STATUS = _ORDER_BITS["status"]
 _TRACKING, _REFUNDED = _bit(ORDER_KEYS, "tracking"), _bit(ORDER_KEYS, "refunded")
 _PARCEL_TRACKING = _bit(PARCEL_KEYS, "tracking")
 _ENDED_ORDER = frozenset({"cancelled", "removed"})
@@ -181,9 +181,9 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
     if removed:
         status, said = "removed", said | _STATUS
     subtotal = order.subtotal
+    # The subtotal's currency stands in while no record names the order's own.
     currency = order.currency_iso or (subtotal.currency_iso if subtotal is not None else None)
-    if currency is not None:
-        currency, said = currency.upper(), said | _CURRENCY
+    currency = currency.upper() if currency else None
     custom, in_currency = _sum_of([item.total for item in order.custom_discount_items or ()])
     discount, cash, credit = order.order_discount, order.order_points_to_cash, order.user_credit
     customer = order.customer_id
