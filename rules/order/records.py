@@ -209,7 +209,10 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
         days,
         points,
         refunded,
-        _currencies(currency, (subtotal, discount, in_currency, cash, credit)),
+        _currencies(
+            currency,
+            (_code(subtotal), _code(discount), in_currency, _code(cash), _code(credit)),
+        ),
         said,
     )
 
@@ -225,20 +228,21 @@ def _magnitude(money: Money | None) -> int:
     return min(abs(money.cents), INT64 - 1) if money is not None else 0
 
 
-def _sum_of(amounts: Iterable[Money | None]) -> tuple[int, Money | None]:
-    """The sum of the magnitudes, clamped to 64 bits, and one of the amounts, for its currency.
+SEVERAL = "several currencies"
+"""The currency of a sum of amounts in several: that is never the settings' own."""
 
-    Where they are in several currencies it is the first that is not the first amount's.
-    """
-    total, first, shown = 0, None, None
+
+def _sum_of(amounts: Iterable[Money | None]) -> tuple[int, str | None]:
+    """The sum of the magnitudes, clamped to 64 bits, and its currency."""
+    total, found = 0, None
     for money in amounts:
-        if money is None or not money.cents:
+        if money is None:
             continue
         total += abs(money.cents)
-        first = first or money
-        if shown is None or (_code(shown) == _code(first) and _code(money) != _code(first)):
-            shown = money
-    return min(total, INT64 - 1), shown
+        code = _code(money)
+        if code is not None and code != found:
+            found = code if found is None else SEVERAL
+    return min(total, INT64 - 1), found
 
 
 def _code(money: Money | None) -> str | None:
@@ -247,9 +251,8 @@ def _code(money: Money | None) -> str | None:
     return money.currency_iso.upper() or None
 
 
-def _currencies(currency: str | None, amounts: Sequence[Money | None]) -> tuple[str | None, ...]:
+def _currencies(currency: str | None, codes: Sequence[str | None]) -> tuple[str | None, ...]:
     """The currency of each amount; empty when all are in the order's."""
-    codes = [_code(money) for money in amounts]
     if all(code is None or code == currency for code in codes):
         return ()
     return tuple(codes)
@@ -298,7 +301,7 @@ def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
     """The facts of a return order."""
     total, items = resource.total, resource.items or ()
     amounts = [item.amount for item in items if isinstance(item, ReturnItem)]
-    listed, one = _sum_of(amounts) if any(amounts) else (None, None)
+    listed, listed_in = _sum_of(amounts) if any(amounts) else (None, None)
     return ReturnOrder(
         pack_id(resource.id),
         version,
@@ -306,7 +309,7 @@ def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
         None if total is None else _magnitude(total),
         _code(total),
         listed,
-        _code(one),
+        listed_in,
         given_micros(resource.created_at),
         version.at,
         _said(resource.model_fields_set, _RETURN_BITS),

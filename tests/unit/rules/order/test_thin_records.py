@@ -328,3 +328,11 @@ def test_the_currency_of_a_subtotal_does_not_stand_for_the_orders_own() -> None:
     thin = lacking(SOLD, "currency_iso", updated_at=day("12-02"))
     for heard in permutations([foreign, thin]):
         assert engine(*heard).explain().reason == "currency_mismatch"
+
+
+@pytest.mark.parametrize("order_of", [("USD", "TWD"), ("TWD", "USD"), ("TWD", "USD", "TWD")])
+def test_a_return_with_one_item_in_another_currency_is_not_counted(
+    order_of: tuple[str, ...],
+) -> None:
+    items = [{"total": money(100, code)} for code in order_of]
+    assert engine(SOLD, lacking(returned(300, day("12-05")), items=items)).points() == 100
