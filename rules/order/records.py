@@ -22,7 +22,7 @@ from rules.order.facts import (
 )
 from rules.order.family import MOST_SOURCES, FamilyRecord
 from rules.order.numbers import LONGEST_NUMBER, field_of
-from rules.order.trail import Version
+from rules.order.trail import ENDS, Version
 from schemas.ids import DAY, EPOCH, Micros
 from schemas.packing import pack_id
 from schemas.upstream.base import INT64, LONGEST_ID, Money
@@ -141,7 +141,7 @@ _RETURN_BITS = {
     "items": _bit(RETURN_KEYS, "items"),
     "created_at": _bit(RETURN_KEYS, "requested_at"),
 }
-_STATUS, _CURRENCY = _ORDER_BITS["status"], _ORDER_BITS["currency_iso"]
+_STATUS = _ORDER_BITS["status"]
 _TRACKING, _REFUNDED = _bit(ORDER_KEYS, "tracking"), _bit(ORDER_KEYS, "refunded")
 _PARCEL_TRACKING = _bit(PARCEL_KEYS, "tracking")
 _ENDED_ORDER = frozenset({"cancelled", "removed"})
@@ -181,14 +181,14 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
     if removed:
         status, said = "removed", said | _STATUS
     subtotal = order.subtotal
+    # The subtotal's currency stands in while no record names the order's own.
     currency = order.currency_iso or (subtotal.currency_iso if subtotal is not None else None)
-    if currency is not None:
-        currency, said = currency.upper(), said | _CURRENCY
+    currency = currency.upper() if currency else None
     custom, in_currency = _sum_of([item.total for item in order.custom_discount_items or ()])
     discount, cash, credit = order.order_discount, order.order_points_to_cash, order.user_credit
     customer = order.customer_id
     return OrderRecord(
-        version.ending(status in _ENDED_ORDER),
+        _ending(version, status in _ENDED_ORDER),
         instant_of(order.created_at),
         status,
         pack_id(customer) if customer else None,
@@ -208,7 +208,10 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
         days,
         points,
         refunded,
-        _currencies(currency, (subtotal, discount, in_currency, cash, credit)),
+        _currencies(
+            currency,
+            (_code(subtotal), _code(discount), in_currency, _code(cash), _code(credit)),
+        ),
         said,
     )
 
@@ -247,25 +250,32 @@ def _other_id(order_id: str | None, own: str) -> bytes:
     return pack_id(named) if named and named != own else b""
 
 
+def _ending(version: Version, ends: bool) -> Version:  # noqa: FBT001 - a fact of the record, not a switch
+    """The version of a record that ends its order or parcel, or of one that does not."""
+    digest = version.digest | ENDS if ends else version.digest & ~ENDS
+    return version if digest == version.digest else Version(version.at, version.ts, digest)
+
+
 def _magnitude(money: Money | None) -> int:
     """What lowers the base counts by its magnitude (D11)."""
     return min(abs(money.cents), INT64 - 1) if money is not None else 0
 
 
-def _sum_of(amounts: Iterable[Money | None]) -> tuple[int, Money | None]:
-    """The sum of the magnitudes, clamped to 64 bits, and one of the amounts, for its currency.
+SEVERAL = "several currencies"
+"""The currency of a sum of amounts in several: that is never the settings' own."""
 
-    Where they are in several currencies it is the first that is not the first amount's.
-    """
-    total, first, shown = 0, None, None
+
+def _sum_of(amounts: Iterable[Money | None]) -> tuple[int, str | None]:
+    """The sum of the magnitudes, clamped to 64 bits, and its currency."""
+    total, found = 0, None
     for money in amounts:
-        if money is None or not money.cents:
+        if money is None:
             continue
         total += abs(money.cents)
-        first = first or money
-        if shown is None or (_code(shown) == _code(first) and _code(money) != _code(first)):
-            shown = money
-    return min(total, INT64 - 1), shown
+        code = _code(money)
+        if code is not None and code != found:
+            found = code if found is None else SEVERAL
+    return min(total, INT64 - 1), found
 
 
 def _code(money: Money | None) -> str | None:
@@ -274,9 +284,8 @@ def _code(money: Money | None) -> str | None:
     return money.currency_iso.upper() or None
 
 
-def _currencies(currency: str | None, amounts: Sequence[Money | None]) -> tuple[str | None, ...]:
+def _currencies(currency: str | None, codes: Sequence[str | None]) -> tuple[str | None, ...]:
     """The currency of each amount; empty when all are in the order's."""
-    codes = [_code(money) for money in amounts]
     if all(code is None or code == currency for code in codes):
         return ()
     return tuple(codes)
@@ -306,7 +315,7 @@ def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
         said |= _PARCEL_TRACKING
     status, failed = delivery.status or "", delivery.delivery_status == "failed"
     return ParcelRecord(
-        version.ending(failed or status in _ENDED_PARCEL),
+        _ending(version, failed or status in _ENDED_PARCEL),
         pack_id(delivery.id),
         status,
         delivery.platform,
@@ -325,7 +334,7 @@ def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
     """The facts of a return order."""
     total, items = resource.total, resource.items or ()
     amounts = [item.amount for item in items if isinstance(item, ReturnItem)]
-    listed, one = _sum_of(amounts) if any(amounts) else (None, None)
+    listed, listed_in = _sum_of(amounts) if any(amounts) else (None, None)
     return ReturnOrder(
         pack_id(resource.id),
         version,
@@ -333,7 +342,7 @@ def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
         None if total is None else _magnitude(total),
         _code(total),
         listed,
-        _code(one),
+        listed_in,
         given_micros(resource.created_at),
         version.at,
         _said(resource.model_fields_set, _RETURN_BITS),

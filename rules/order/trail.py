@@ -29,11 +29,6 @@ class Version(NamedTuple):
     ts: int = 0
     digest: int = 0
 
-    def ending(self, ends: bool) -> "Version":  # noqa: FBT001 - a fact of the record, not a switch
-        """The version of a record that ends its order or parcel, or of one that does not."""
-        digest = self.digest | ENDS if ends else self.digest & ~ENDS
-        return self if digest == self.digest else Version(self.at, self.ts, digest)
-
     def is_later_than(self, other: "Version") -> bool:
         """Whether it is newer by its times, whatever the digests of the two records say."""
         return (self.at, self.ts) > (other.at, other.ts)

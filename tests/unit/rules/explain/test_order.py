@@ -294,7 +294,9 @@ def test_a_replaced_parcel_is_told_to_be_awaited_no_more() -> None:
     old = ParcelRecord(RecordVersion(CREATED), b"\xffold", "pending", None)
     fold_parcel(found, old, nested=True)
     explained = explanation_of(found)
-    assert "Parcel old was replaced by another one: it is not awaited." in text_of(explained)
+    assert "Parcel old was replaced in the order by another: it is not awaited." in text_of(
+        explained
+    )
     assert explained.state == "granted"
 
 

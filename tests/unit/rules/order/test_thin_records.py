@@ -321,3 +321,18 @@ def test_what_a_member_had_before_he_lost_the_order_is_not_counted_when_he_loses
 def test_facts_without_a_record_count_all_their_parcels() -> None:
     one = Parcel(ParcelRecord(Version(1), b"p", "", None), nested=True)
     assert OrderFacts(parcels=(one,)).counted == (one,)
+
+
+def test_the_currency_of_a_subtotal_does_not_stand_for_the_orders_own() -> None:
+    foreign = lacking(SOLD, currency_iso="HKD", updated_at=day("12-01"))
+    thin = lacking(SOLD, "currency_iso", updated_at=day("12-02"))
+    for heard in permutations([foreign, thin]):
+        assert engine(*heard).explain().reason == "currency_mismatch"
+
+
+@pytest.mark.parametrize("order_of", [("USD", "TWD"), ("TWD", "USD"), ("TWD", "USD", "TWD")])
+def test_a_return_with_one_item_in_another_currency_is_not_counted(
+    order_of: tuple[str, ...],
+) -> None:
+    items = [{"total": money(100, code)} for code in order_of]
+    assert engine(SOLD, lacking(returned(300, day("12-05")), items=items)).points() == 100
