@@ -221,6 +221,7 @@ def _posting(row: OrderRow, change: Change, entitled: Entitlement, trigger: Trig
     posted = row.facts.posted
     fresh = change.episode > posted.episode
     traceparent = trigger.traceparent()
+    falls_due = fresh and entitled.episode > posted.episode
     return Posting(
         merchant_no=row.merchant_no,
         member=change.holder,
@@ -232,7 +233,7 @@ def _posting(row: OrderRow, change: Change, entitled: Entitlement, trigger: Trig
         settings_no=row.facts.settings_no or None,
         # A first grant became true when it fell due, not when it was looked at.
         occurred_at=(
-            entitled.due_at if fresh and entitled.due_at is not None else trigger.occurred_at
+            entitled.due_at if falls_due and entitled.due_at is not None else trigger.occurred_at
         ),
         cause=trigger.cause,
         cause_id=trigger.cause_id,

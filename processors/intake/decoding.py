@@ -12,6 +12,7 @@ from rules.order.membership import MemberStatement
 from rules.order.numbers import numbers_in_field
 from rules.order.records import (
     family_of,
+    given_micros,
     instant_of,
     micros_of,
     normalised,
@@ -31,6 +32,7 @@ from schemas.upstream.resources import (
     ApplicationResource,
     CustomerResource,
     DeliveryResource,
+    OrderName,
     OrderResource,
     RemovedOrder,
     ReturnResource,
@@ -77,11 +79,16 @@ class OrderEvent(NamedTuple):
                 self.order.kind,
                 self.order.currency,
                 self.tier,
+                *self.order.currencies,
             )
         if self.parcel is not None:
             yield from (self.parcel.status, self.parcel.option)
         if self.returned is not None:
-            yield self.returned.status
+            yield from (
+                self.returned.status,
+                self.returned.currency,
+                self.returned.items_currency,
+            )
 
     def numbers(self) -> set[bytes]:
         """The tracking numbers that it names, normalised."""
@@ -311,8 +318,9 @@ def _return(
 
 
 def _order_id(envelope: Envelope[DeliveryResource] | Envelope[ReturnResource]) -> bytes:
-    order_id = envelope.resource.order_id
-    if order_id is None:
+    inside = envelope.resource.order
+    order_id = envelope.resource.order_id or (inside.id if isinstance(inside, OrderName) else None)
+    if not order_id:
         raise Unreadable(
             "missing_field",
             "resource.order_id: missing, so the order cannot be told",
@@ -326,7 +334,7 @@ def _customer(
 ) -> CustomerEvent | str:
     customer = envelope.resource
     removal = envelope.topic.endswith(REMOVAL)
-    registered_at = micros_of(customer.registered_at)
+    registered_at = given_micros(customer.registered_at)
     is_member = False if removal else customer.is_member
     if is_member is None and registered_at is None:
         return "no_statement"

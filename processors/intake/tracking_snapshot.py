@@ -18,7 +18,7 @@ IDLE = frozenset({Meaning.IN_TRANSIT, Meaning.AT_PICKUP_POINT})
 
 
 class TrackingSnapshot(NamedTuple):
-    """An order's record and parcels, as far as they decide which reports it may take."""
+    """An order's record and parcels that count: they decide which reports it may take."""
 
     record: OrderRecord | None
     parcels: tuple[Parcel, ...]
@@ -30,7 +30,7 @@ NOTHING = TrackingSnapshot(None, ())
 def snapshot_of(rows: Iterable[OrderRow]) -> dict[OrderKey, TrackingSnapshot]:
     """Orders as they were read, those that have any number."""
     return {
-        row.key: TrackingSnapshot(row.facts.record, row.facts.parcels)
+        row.key: TrackingSnapshot(row.facts.record, row.facts.counted)
         for row in rows
         if row.flags & codec.NUMBERED
     }
@@ -49,7 +49,8 @@ def is_unchanged(old: TrackingSnapshot, facts: OrderFacts) -> bool:
             return False
         if new.tracking != was.tracking or new.delivery_id != was.delivery_id:
             return False
-    return facts.parcels is old.parcels or _numbers(facts.parcels) == _numbers(old.parcels)
+    counted = facts.counted  # another one nested since may have replaced a parcel (D15)
+    return counted is old.parcels or _numbers(counted) == _numbers(old.parcels)
 
 
 def _numbers(parcels: Iterable[Parcel]) -> list[tuple[bytes, bytes | None]]:

@@ -41,9 +41,14 @@ def changes(facts: OrderFacts, now: Entitlement) -> list[Change]:
         differences.append(_taken_back(posted, posted.holder))
         posted = posted._replace(points=0, clawed=True)
     difference = now.now_points - posted.points
+    episode = now.episode
+    if posted.episode == episode and posted.holder != holder:
+        # A lot of its own: in an earlier holder's, or in his own before he lost it, what expired
+        # was that grant's (D9).
+        episode += 1
     if holder is not None and difference and now.expires_at is not None:
         change_type = _type_of(difference, posted, now)
-        differences.append(Change(change_type, holder, difference, now.episode, now.expires_at))
+        differences.append(Change(change_type, holder, difference, episode, now.expires_at))
     return differences
 
 
@@ -89,10 +94,11 @@ def after_posting(
         points += moved
     record = facts.record
     if done and record is not None and holder != record.member:
-        points = (
-            0  # no member holds them now; what expired in the old member's lot is not made up for
-        )
-    same = now.final_at is not None and now.episode == episode and episode > 0
+        # No member holds them now; what expired in the old member's lot is not made up for.
+        points, holder = 0, None
+    # A move to another holder opens a lot, not an episode of finality.
+    moved_on = posted.episode == now.episode and episode == now.episode + 1
+    same = now.final_at is not None and (now.episode == episode or moved_on) and episode > 0
     # By position, as this is done for every posting: episode, entries, points, holder, account_no,
     # final_at, due_at, expires_at, returned, clawed.
     return Posted(

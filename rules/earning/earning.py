@@ -1,11 +1,11 @@
 """What an order would earn by its amount and its buyer (rules.md 1), whenever that is."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from rules.order.facts import OrderFacts, OrderRecord, ReturnOrder
+from rules.order.facts import AMOUNTS, OrderFacts, OrderRecord, ReturnOrder
+from rules.order.folding import currency_of
 from rules.order.membership import UNKNOWN_BUYER, not_yet_a_member
-from rules.order.trail import CANCELLED, COMPLETED, since
+from rules.order.trail import CANCELLED, resolved
 from schemas.ids import Micros
 from schemas.settings import BoundRules
 from schemas.upstream.base import INT64
@@ -36,17 +36,39 @@ def channel_of(created_by: str | None) -> str:
     return "retail" if created_by in RETAIL_CHANNELS else "ec"
 
 
-def counted_returns(returns: Iterable[ReturnOrder], keep_from: Micros | None) -> int:
-    """Sum of the completed returns in minor units.
+def counted_returns(facts: OrderFacts, rules: BoundRules, keep_from: Micros | None) -> int:
+    """What the completed returns lower the base by, in minor units (D16).
 
-    With `keep`, only of those dated before the due date (rules.md 4.3).
+    Each by what its goods had earned: the smaller of its total and its items' share of the base.
+    With `keep`, only those dated before the due date count (rules.md 4.3). Fractions are added up
+    and rounded down once.
     """
-    total = 0
-    for return_order in returns:
-        at = since(return_order.trail, COMPLETED)
-        if at is not None and (keep_from is None or at < keep_from):
-            total += return_order.total
-    return min(total, INT64 - 1)  # what the database can hold
+    record = facts.record
+    if record is None:
+        return 0
+    whole = max(0, goods_of(record, deduct_store_credit=rules.deduct_store_credit))
+    # All shares are fractions of the subtotal; below it there are none.
+    parts = max(1, record.subtotal)
+    taken = 0
+    for one in facts.returns:
+        if counts(one, rules) and (keep_from is None or one.dated < keep_from):
+            amounts = []
+            if one.total is not None:
+                amounts.append(one.total * parts)
+            if one.items is not None:
+                amounts.append(one.items * whole)
+            taken += min(amounts, default=0)
+    return min(taken // parts, INT64 - 1)  # what the database can hold
+
+
+def counts(one: ReturnOrder, rules: BoundRules) -> bool:
+    """Whether a return is completed, and in the currency of the settings (D11)."""
+    return one.status == "completed" and not is_foreign(one, rules)
+
+
+def is_foreign(one: ReturnOrder, rules: BoundRules) -> bool:
+    """Whether an amount of the return is in another currency than the settings'."""
+    return any(code not in {None, rules.currency} for code in (one.currency, one.items_currency))
 
 
 def goods_of(record: OrderRecord, *, deduct_store_credit: bool) -> int:
@@ -80,19 +102,29 @@ def earning_of(facts: OrderFacts, rules: BoundRules, returned: int) -> Earning:
     return Earning(base, points, None, returned, goods)
 
 
-def withdrawal_of(facts: OrderFacts, earning: Earning) -> str | None:
+def withdrawal_of(facts: OrderFacts, rules: BoundRules, earning: Earning) -> str | None:
     """Why the order has lost what it earns, if it has.
 
-    `combined` into another order, `cancelled`, or wholly `returned` (rules.md 1.7, 4.3).
+    `combined` into another order, `cancelled`, `refunded`, or wholly `returned`.
+
+    See rules.md 1.7, 4.3.
     """
     if facts.origin.combined_to:
         return "combined"
     entries = facts.trail.entries
-    if entries and entries[-1].state in CANCELLED:
+    if entries and resolved(facts.trail).newest() in CANCELLED:
         return "cancelled"
+    if facts.record is not None and facts.record.refunded and rules.refund_takes_back:
+        return "refunded"
     if earning.returned and earning.goods > 0 and not earning.base:
         return "returned"
     return None
+
+
+def currencies_of(record: OrderRecord, *, deduct_store_credit: bool) -> list[str | None]:
+    """The currencies of the order and of each amount that enters its base (D11)."""
+    entering = AMOUNTS if deduct_store_credit else AMOUNTS[:-1]
+    return [record.currency, *(currency_of(record, amount) for amount in entering)]
 
 
 def _refusal(record: OrderRecord, facts: OrderFacts, rules: BoundRules) -> str | None:
@@ -114,6 +146,11 @@ def _refusal(record: OrderRecord, facts: OrderFacts, rules: BoundRules) -> str |
         return "pos_return"
     if record.status == "temp":
         return "temporary_order"
-    if record.currency is not None and record.currency != rules.currency:
-        return "currency_mismatch"
-    return None
+    return "currency_mismatch" if _is_in_another_currency(record, rules) else None
+
+
+def _is_in_another_currency(record: OrderRecord, rules: BoundRules) -> bool:
+    if record.currency == rules.currency and not record.currencies:
+        return False
+    found = currencies_of(record, deduct_store_credit=rules.deduct_store_credit)
+    return any(code not in {None, rules.currency} for code in found)

@@ -11,7 +11,7 @@ from rules.earning.due_date import due_at
 from rules.earning.earning import Earning, counted_returns, earning_of, withdrawal_of
 from rules.order.delivery import finals_if_kept, order_final_moment
 from rules.order.facts import NOTHING_IN_FORCE, OrderFacts, Posted
-from rules.order.trail import CANCELLED, since
+from rules.order.trail import CANCELLED, resolved, since
 from schemas.ids import Micros
 from schemas.settings import BoundRules
 
@@ -84,12 +84,14 @@ def entitlement(
         )
     when = _when(facts, rules, now)
     keep_from = when.due_at if when is not None and rules.keep else None
-    returned = counted_returns(facts.returns, keep_from) if facts.returns else 0
+    returned = counted_returns(facts, rules, keep_from) if facts.returns else 0
     earning = earning_of(facts, rules, returned)
     if earning.reason is not None:
         return _with(when, "none", earning, facts, reason=earning.reason)
-    ended = withdrawal_of(facts, earning)
+    ended = withdrawal_of(facts, rules, earning)
     kept = ended == "cancelled" and _is_kept(facts, keep_from)
+    if kept and facts.record is not None and facts.record.refunded and rules.refund_takes_back:
+        ended, kept = "refunded", False  # a refund is withdrawn also with `keep` (D17)
     if ended is not None and not kept:
         return _with(when, "withdrawn", earning, facts, reason=ended)
     if when is None:
@@ -97,7 +99,8 @@ def entitlement(
     final, due, expires, episode = when
     # By position, as this is done for every order: state, earning, now_points, final_at, due_at,
     # expires_at, episode, reason, kept.
-    if due > now:
+    # What is granted stays granted when the clock steps back (D14).
+    if due > now and not (episode and episode == facts.posted.episode):
         return Entitlement("planned", earning, 0, final, due, expires, episode, None, kept)
     return Entitlement("granted", earning, earning.points, final, due, expires, episode, None, kept)
 
@@ -184,5 +187,5 @@ def _episode_of(final: Micros, posted: Posted, rules: BoundRules, now: Micros) -
 
 
 def _is_kept(facts: OrderFacts, keep_from: Micros | None) -> bool:
-    at = since(facts.trail, CANCELLED)
+    at = since(resolved(facts.trail), CANCELLED)
     return keep_from is not None and at is not None and at >= keep_from

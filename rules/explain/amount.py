@@ -3,17 +3,25 @@
 See rules.md 1.3 to 1.6.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from rules.earning.earning import channel_of, counted_returns, goods_of
+from rules.earning.earning import (
+    channel_of,
+    counted_returns,
+    counts,
+    currencies_of,
+    goods_of,
+    is_foreign,
+)
 from rules.earning.upstream_figures import compare, our_points
 from rules.explain.case import OrderCase
 from rules.explain.formatting import money_shown, points_shown
-from rules.order.facts import OrderRecord
+from rules.order.facts import ORDER_KEYS, OrderRecord, ReturnOrder, version_of_key
 from rules.order.membership import left_at, registered_at
-from rules.order.trail import COMPLETED, since
 from schemas.packing import unpack_id
 from schemas.settings import BoundRules
+
+_SUBTOTAL = next(bit for bit, fields in ORDER_KEYS.items() if "subtotal" in fields)
 
 
 def member_steps(case: OrderCase, record: OrderRecord, rules: BoundRules) -> Iterator[str]:
@@ -70,6 +78,9 @@ def amount_steps(case: OrderCase, record: OrderRecord, rules: BoundRules) -> Ite
         spent = case.money(record.user_credit)
         yield f"Store credits spent ({spent}) do not lower the base (deduct_store_credit is off)."
     yield from _returns(case, rules)
+    if case.view.till_returns:
+        named = ", ".join(case.view.till_returns)
+        yield f"A till's order of type return names it ({named}): that is no return of it."
     if case.decided.reason == "feature_off":
         return
     earning = case.decided.earning
@@ -96,18 +107,41 @@ def _goods(case: OrderCase, record: OrderRecord, rules: BoundRules) -> str:
 
 
 def _returns(case: OrderCase, rules: BoundRules) -> Iterator[str]:
-    returns = case.view.facts.returns
+    facts = case.view.facts
+    returns = facts.returns
     if not returns:
         return
-    completed = sum(1 for r in returns if since(r.trail, COMPLETED) is not None)
-    counted, total = case.decided.earning.returned, counted_returns(returns, None)
-    if completed:
-        lowers = f"{case.money(counted)} of it lowers the base"
-        yield f"Completed returns: {completed}, together {case.money(total)}; {lowers}."
-    if rules.keep and counted < total:
+    completed = [r for r in returns if r.status == "completed"]
+    foreign = [r for r in completed if is_foreign(r, rules)]
+    counting = [r for r in completed if counts(r, rules)]
+    counted, worth = case.decided.earning.returned, counted_returns(facts, rules, None)
+    if counting:
+        paid = sum(r.total or 0 for r in counting)
+        share = f"their goods' share of the base is {case.money(worth)}" if paid != worth else ""
+        lowers = f"{case.money(counted)} lowers the base"
+        told = [f"together {case.money(paid)}", *([share] if share else []), lowers]
+        yield f"Completed returns: {len(counting)}, {'; '.join(told)}."
+    without = sum(1 for r in counting if r.total is None)
+    if without:
+        yield f"Returns without total: {without}; they count by their items, if they have any."
+    if foreign:
+        yield f"Returns in another currency: {len(foreign)}; they are not counted."
+    if rules.keep and counted < worth:
         yield "on_return is keep: returns dated at or after the due date change nothing."
-    if completed < len(returns):
-        yield f"Returns not completed: {len(returns) - completed}; they do not count."
+    if len(completed) < len(returns):
+        yield f"Returns not completed: {len(returns) - len(completed)}; they do not count."
+    record = facts.record
+    if counting and record is not None and _edited_since(record, counting):
+        yield (
+            "The order was edited after a return: goods that came back and were then also taken "
+            "out of the order lower the base twice."
+        )
+
+
+def _edited_since(record: OrderRecord, returns: Sequence[ReturnOrder]) -> bool:
+    """Whether the newest amounts of the order are from after a return was requested."""
+    amounts = version_of_key(record, _SUBTOTAL)
+    return amounts is not None and any(one.dated < amounts.at for one in returns)
 
 
 def _points(case: OrderCase, record: OrderRecord, rules: BoundRules) -> str:
@@ -116,7 +150,10 @@ def _points(case: OrderCase, record: OrderRecord, rules: BoundRules) -> str:
     tier = case.view.facts.tier if inherited is None else inherited.tier
     if reason == "currency_mismatch":
         theirs = f"the settings in {rules.currency}"
-        return f"currency_mismatch: the order is in {record.currency}, {theirs}; it earns nothing."
+        found = currencies_of(record, deduct_store_credit=rules.deduct_store_credit)
+        other = next((c for c in found if c not in {None, rules.currency}), record.currency)
+        what = "the order is" if other == record.currency else "an amount of it is"
+        return f"currency_mismatch: {what} in {other}, {theirs}; it earns nothing."
     if reason == "no_rule_for_tier":
         whose = f"tier {tier}" if tier else "an order without tier"
         return f"no_rule_for_tier: there is no rule for {whose} and no general one."

@@ -13,6 +13,14 @@ from schemas.options import delivery_options
 from schemas.packing import unpack_id
 from schemas.settings import BoundRules
 
+PARCEL_STATUSES = frozenset(
+    {
+        "pending", "shipping", "shipped", "arrived", "collected", "returned", "returning",
+        "returning_store_closed", "store_closed", "expired",
+    }
+)  # fmt: skip
+"""The statuses that upstream documents; others are kept, and said to be unknown."""
+
 
 def delivery_steps(
     case: OrderCase, record: OrderRecord, rules: BoundRules
@@ -26,7 +34,7 @@ def delivery_steps(
     elif delivery.completes_without_delivery(facts):
         final = "the order is final when its status is completed"
         yield "delivery", f"Nothing is delivered: {final}."
-    elif not facts.parcels:
+    elif not facts.counted:
         yield "delivery", "No delivery is known yet, so it is not final."
     else:
         by_parcels = True
@@ -49,7 +57,8 @@ def _awaiting(count: int) -> str:
 def _parcels(
     case: OrderCase, rules: BoundRules, carriers: CarrierSteps
 ) -> Iterator[tuple[str, str]]:
-    parcels = case.view.facts.parcels
+    facts = case.view.facts
+    parcels = facts.counted
     for parcel in parcels:
         yield "delivery", _parcel(case, parcel, rules)
         for text in carriers.of_parcel(parcel):
@@ -60,6 +69,13 @@ def _parcels(
             "delivery",
             f"With several parcels, {all_of_them}, at the last of their moments.",
         )
+    for parcel in facts.parcels:
+        if parcel not in parcels:
+            name = unpack_id(parcel.record.parcel_id)
+            yield (
+                "delivery",
+                f"Parcel {name} was replaced in the order by another: it is not awaited.",
+            )
 
 
 def _parcel(case: OrderCase, parcel: Parcel, rules: BoundRules) -> str:
@@ -80,7 +96,9 @@ def _by_upstream(case: OrderCase, parcel: Parcel, rules: BoundRules, awaited: st
     # Where carriers reported as well, it matters that this is upstream's word.
     by_upstream = bool(reports_of(parcel, case.view.facts))
     its_status = "By upstream its status" if by_upstream else "Its status"
-    status = f"{record.status or 'unknown'}{', logistics failed' if record.failed else ''}"
+    known = "" if record.status in PARCEL_STATUSES else " (not a status that we know)"
+    failed = ", logistics failed" if record.failed else ""
+    status = f"{record.status or 'unknown'}{known if record.status else ''}{failed}"
     moment = delivery.final_moment(parcel, rules.overrides)
     if moment is not None:
         shown_by = _evidence(parcel, moment)

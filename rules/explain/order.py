@@ -22,6 +22,11 @@ from schemas.ids import NEVER
 from schemas.packing import unpack_id
 from schemas.settings import BoundRules
 
+ORDER_STATUSES = frozenset(
+    {"temp", "pending", "confirmed", "completed", "cancelled", "removed", "open"}
+)
+"""The statuses that upstream documents; others are kept, and said to be unknown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -96,6 +101,9 @@ def _steps(case: OrderCase, rules: BoundRules | None) -> Iterator[Step]:
     else:
         status = record.status or "unknown"
         yield Step("order", f"Created {case.at(record.created_at)}; its status is {status}.")
+        if record.status and record.status not in ORDER_STATUSES:
+            unknown = "is not a status that we know: it counts as neither completed nor cancelled"
+            yield Step("order", f"{record.status} {unknown}.")
         yield from _about("settings", settings_steps(case, record))
         if rules is not None:
             yield from _of_bound_order(case, record, rules)

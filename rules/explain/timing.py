@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rules.explain.case import OrderCase
 from rules.explain.formatting import day_of, day_shown
 from rules.order import delivery
-from rules.order.trail import CANCELLED, since
+from rules.order.trail import CANCELLED, resolved, since
 from schemas.ids import NEVER, Micros
 from schemas.packing import unpack_id
 from schemas.settings import BoundRules
@@ -56,9 +56,10 @@ def _expiry(case: OrderCase, rules: BoundRules, due: Micros, expires: Micros) ->
 
 def ended_steps(case: OrderCase, rules: BoundRules) -> Iterator[str]:
     """What cancelled or returned the order, and what the merchant's on_return keeps."""
-    cancelled = since(case.view.facts.trail, CANCELLED)
+    facts = case.view.facts
+    cancelled = since(resolved(facts.trail), CANCELLED)
     if case.decided.reason == "combined":
-        into = unpack_id(case.view.facts.origin.combined_to)
+        into = unpack_id(facts.origin.combined_to)
         yield f"Combined into order {into}: it counts as cancelled, whatever on_return says."
     elif cancelled is not None and case.decided.kept:
         kept = "at or after the due date: on_return is keep, so the points stay"
@@ -68,6 +69,11 @@ def ended_steps(case: OrderCase, rules: BoundRules) -> Iterator[str]:
         yield f"Cancelled or removed since {case.at(cancelled)}: {nothing}."
     elif case.decided.reason == "returned":
         yield "Wholly returned: nothing is left that earns."
+    if facts.record is not None and facts.record.refunded:
+        takes_back = rules.refund_takes_back
+        what = "it earns nothing while it stays so" if takes_back else "that changes nothing"
+        how = "claw_back" if takes_back else "keep"
+        yield f"Its payment is wholly refunded: on_refund is {how}, {what}."
     if rules.keep and _went_back_when_due(case, rules):
         yield "A parcel went back at or after the due date: on_return is keep, so the points stay."
 

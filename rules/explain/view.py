@@ -77,7 +77,8 @@ class OrderView:
 
     `settings` are those the order is bound to, `newest` the merchant's newest. `installs` are the
     merchant's application events; `parent` is set for a split child. `awaiting`: reports that name
-    the order's id without a merchant, and wait for the next recheck.
+    the order's id without a merchant, and wait for the next recheck. `till_returns` are a till's
+    orders of type return or exchange that name this one as their parent (D17).
     """
 
     now: Micros
@@ -91,6 +92,7 @@ class OrderView:
     family: Family = NO_FAMILY
     numbers: tuple[TrackedNumber, ...] = ()
     awaiting: int = 0
+    till_returns: tuple[str, ...] = ()
 
     @property
     def granted(self) -> int:

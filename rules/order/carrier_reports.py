@@ -158,7 +158,7 @@ def field_of_parcel(parcel: Parcel, facts: OrderFacts) -> bytes:
         return b""
     return (
         record.tracking
-        if len(facts.parcels) == 1 or record.delivery_id == parcel.record.parcel_id
+        if record.delivery_id == parcel.record.parcel_id or len(facts.counted) == 1
         else b""
     )
 
@@ -168,8 +168,8 @@ def numbers_of(facts: OrderFacts) -> frozenset[bytes]:
 
     While no parcel is known, those that the order names.
     """
-    if facts.parcels:
-        fields = {field_of_parcel(parcel, facts) for parcel in facts.parcels}
+    if parcels := facts.counted:
+        fields = {field_of_parcel(parcel, facts) for parcel in parcels}
     else:
         fields = {facts.record.tracking or b"" if facts.record is not None else b""}
     return frozenset([number for field in fields for number in numbers_in_field(field)])
@@ -222,7 +222,7 @@ def reports_of(
         return ()
     boxes = boxes_of(parcel, facts)
     wanted = boxes if number is None else (number,)
-    alone = len(facts.parcels) == 1
+    alone = len(facts.counted) == 1
     return tuple(
         [
             r
@@ -243,7 +243,7 @@ def ambiguous_reports(facts: OrderFacts) -> tuple[CarrierReport, ...]:
 
     No parcel takes them; `explain` shows them.
     """
-    if len(facts.parcels) < 2 or not facts.reports:  # noqa: PLR2004 - several
+    if not facts.reports or len(facts.counted) < 2:  # noqa: PLR2004 - several
         return ()
-    known = frozenset([box for parcel in facts.parcels for box in boxes_of(parcel, facts)])
+    known = frozenset([box for parcel in facts.counted for box in boxes_of(parcel, facts)])
     return tuple([r for r in facts.reports if (r.named or not r.number) and r.number not in known])

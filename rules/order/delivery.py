@@ -17,7 +17,7 @@ from rules.order.carrier_reports import (
     final_of_both,
     reports_of,
 )
-from rules.order.facts import DeliveryKey, OrderFacts, Parcel
+from rules.order.facts import PARCEL_KEYS, DeliveryKey, OrderFacts, Parcel, version_of_key
 from rules.order.options import final_status_of
 from rules.order.trail import (
     CANCELLED,
@@ -25,7 +25,11 @@ from rules.order.trail import (
     GONE_BACK,
     OUT_OF_THE_COUNT,
     Entry,
+    State,
+    Trail,
     final_since,
+    given,
+    resolved,
     since,
     streak,
     without_last,
@@ -34,6 +38,8 @@ from schemas.ids import Micros
 from schemas.settings import BoundRules, FinalStatus
 
 COUNTER_CHANNELS = frozenset({"pos", "shop_crm"})
+_FAILED = next(bit for bit, fields in PARCEL_KEYS.items() if "failed" in fields)
+_ALWAYS: Micros = -(2**63)
 
 
 def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
@@ -54,7 +60,24 @@ def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros
 
     None while it has not.
     """
-    return final_since(parcel.trail, awaited_status(parcel, overrides))
+    trail, awaited = course(parcel), awaited_status(parcel, overrides)
+    if is_back_by_return(parcel, trail):
+        trail = without_last(trail, GONE_BACK)
+    return final_since(trail, awaited)
+
+
+def course(parcel: Parcel) -> Trail:
+    """The parcel's trail with the state that each of its records leaves it in (D19)."""
+    trail, failed = parcel.trail, False
+    if parcel.record.failed and trail.floor is not None:
+        said = version_of_key(parcel.record, _FAILED)
+        failed = said is not None and said < trail.floor
+    return resolved(trail, failed=failed)
+
+
+def is_back_by_return(parcel: Parcel, trail: Trail) -> bool:
+    """Whether a return order sent the parcel back: the return says how much came back (D15)."""
+    return parcel.record.by_return and trail.newest() is State.RETURNED
 
 
 def awaited_status(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> str:
@@ -68,7 +91,7 @@ def gone_back_since(parcel: Parcel) -> Micros | None:
     The earliest evidence counts, not the newest record's: a parcel that is returned has been going
     back since it was returning.
     """
-    run = streak(parcel.trail, GONE_BACK)
+    run = streak(course(parcel), GONE_BACK)
     return min(e.evidence for e in run) if run else None
 
 
@@ -77,28 +100,41 @@ def before_it_went_back(parcel: Parcel, overrides: Mapping[str, FinalStatus]) ->
 
     See for `on_return: keep`, rules.md 4.5.
     """
-    return final_since(without_last(parcel.trail, GONE_BACK), awaited_status(parcel, overrides))
+    return final_since(without_last(course(parcel), GONE_BACK), awaited_status(parcel, overrides))
 
 
 def order_final_moment(
     facts: OrderFacts, overrides: Mapping[str, FinalStatus], *, on_completed: bool
 ) -> Micros | None:
-    """When the whole order is final (rules.md 2.2 D4, D5 and 2.5); None while it is not."""
+    """When the whole order is final (rules.md 2.2 D4, D5 and 2.5); None while it is not.
+
+    What is final before the order's creation is final at its creation (D14).
+    """
+    final = _final_as_told(facts, overrides, on_completed=on_completed)
+    if final is None or facts.record is None:
+        return final
+    return max(final, facts.record.created_at)
+
+
+def _final_as_told(
+    facts: OrderFacts, overrides: Mapping[str, FinalStatus], *, on_completed: bool
+) -> Micros | None:
     if on_completed or completes_without_delivery(facts):
         # A cancellation is judged by itself (it may be kept, rules.md 4.3); it does not undo the
         # completion.
-        return since(without_last(facts.trail, CANCELLED), COMPLETED)
+        return since(without_last(resolved(facts.trail), CANCELLED), COMPLETED)
     if facts.reports:
         return _last_standing(standings(facts, overrides))
-    if len(facts.parcels) == 1:
-        return final_moment(facts.parcels[0], overrides)
-    return _last_of(facts.parcels, overrides)
+    parcels = facts.counted
+    if len(parcels) == 1:
+        return final_moment(parcels[0], overrides)
+    return _last_of(parcels, overrides)
 
 
 def completes_without_delivery(facts: OrderFacts) -> bool:
     """A counter sale, or an order that upstream says has no delivery (rules.md 2.2 D4)."""
     record = facts.record
-    if record is None or facts.parcels:
+    if record is None or (facts.parcels and facts.counted):
         return False
     if record.delivery_key is DeliveryKey.NULL:
         return True
@@ -110,17 +146,16 @@ def is_out_of_the_count(parcel: Parcel) -> bool:
 
     A parcel on its way back is still awaited.
     """
-    record = parcel.record
-    return record.failed or record.status in ("returned", "expired")
+    return course(parcel).newest() in OUT_OF_THE_COUNT
 
 
 def _last_of(parcels: tuple[Parcel, ...], overrides: Mapping[str, FinalStatus]) -> Micros | None:
     last: Micros | None = None
     for parcel in parcels:
-        if is_out_of_the_count(parcel):
-            continue
         moment = final_moment(parcel, overrides)
         if moment is None:
+            if is_out_of_the_count(parcel):
+                continue
             return None
         last = moment if last is None else max(last, moment)
     return last
@@ -160,24 +195,30 @@ def standing_of(
 ) -> Standing:
     """Both voices on one of the order's parcels, or on one of its boxes."""
     carrier = carrier_voice(reports_of(parcel, facts, number), awaited_status(parcel, overrides))
-    return Standing(upstream_voice(parcel, overrides), carrier)
+    standing = Standing(upstream_voice(parcel, overrides), carrier)
+    if is_back_by_return(parcel, course(parcel)):
+        # The carrier carried back what the return order sent back.
+        kept = standing.keeping(_ALWAYS)
+        if kept.final_at is not None:
+            return kept
+    return standing
 
 
 def standings(facts: OrderFacts, overrides: Mapping[str, FinalStatus]) -> list[Standing]:
-    """Both voices on each box of each parcel, in the order of `facts.parcels`.
+    """Both voices on each box of each parcel that counts, in the order of `facts.parcels`.
 
     Several numbers in one field are parcels as in rules.md 2.5.
     """
     return [
         standing_of(parcel, facts, overrides, number)
-        for parcel in facts.parcels
+        for parcel in facts.counted
         for number in boxes_of(parcel, facts)
     ]
 
 
 def upstream_voice(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Voice:
     """Upstream's voice: its newest record counts (rules.md 2.4)."""
-    run = streak(parcel.trail, GONE_BACK)
+    run = streak(course(parcel), GONE_BACK)
     if not run:
         return Voice(final_moment(parcel, overrides))
     return Voice(None, before_it_went_back(parcel, overrides), tuple(_gone_words(run)))
@@ -193,7 +234,8 @@ def _gone_words(run: Iterable[Entry]) -> Iterator[GoneWord]:
         entries = list(group)
         earliest = min(entry.evidence for entry in entries)
         for entry in entries:
-            at = earliest if entry.said_at is None else entry.said_at
+            said_at = given(entry.said_at)
+            at = earliest if said_at is None else said_at
             yield GoneWord(at, out=state in OUT_OF_THE_COUNT)
 
 
@@ -208,8 +250,9 @@ def finals_if_kept(
     depends on what is kept, so at first all going back is kept, then all but the word that came
     first, and so on. Which of the pairs holds is for the due date to decide.
     """
-    if not facts.reports and all(gone_back_since(parcel) is None for parcel in facts.parcels):
+    if not facts.reports and all(gone_back_since(parcel) is None for parcel in facts.counted):
         return
+    created = facts.record.created_at if facts.record is not None else _ALWAYS
     parcels = standings(facts, overrides)
     moments = {
         word.at
@@ -221,7 +264,7 @@ def finals_if_kept(
     for kept_from in sorted(moments):
         final = _last_standing(standing.keeping(kept_from) for standing in parcels)
         if final is not None:
-            yield kept_from, final
+            yield kept_from, max(final, created)
 
 
 def _last_standing(parcels: Iterable[Standing]) -> Micros | None:

@@ -5,9 +5,11 @@ merchant's settings (rules.md 4.1), so two orders with equal facts are entitled 
 whatever way the facts came in.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from rules.order.family import UNKNOWN_ORIGIN, Creation, Origin
 from rules.order.membership import UNKNOWN_BUYER, Buyer
@@ -27,8 +29,42 @@ class DeliveryKey(IntEnum):
     PRESENT = 2
 
 
+EVERYTHING: Final = -1
+"""`said` of a record that lacks no key."""
+Lent = tuple[tuple[int, Version], ...]
+"""Keys that the newest record lacks, each with the version of the record that it is from (D19)."""
+Keys = Mapping[int, tuple[str, ...]]
+"""A key's bit in `said`, and the fields that it is about."""
+
+ORDER_KEYS: Final[Keys] = MappingProxyType({
+    1 << bit: fields for bit, fields in enumerate((
+        ("status",), ("member",), ("guest",), ("created_by",), ("kind",), ("currency",),
+        ("subtotal",), ("order_discount",), ("custom_discount",), ("points_to_cash",),
+        ("user_credit",), ("completed_at",), ("delivery_key", "delivery_id"), ("tracking",),
+        ("summary_days", "summary_points"), ("refunded",),
+    ))
+})  # fmt: skip
+PARCEL_KEYS: Final[Keys] = MappingProxyType({
+    1 << bit: fields for bit, fields in enumerate((
+        ("status",), ("option",), ("pickup",), ("failed",), ("arrived_at",), ("collected_at",),
+        ("returned_at",), ("tracking",), ("by_return",),
+    ))
+})  # fmt: skip
+RETURN_KEYS: Final[Keys] = MappingProxyType({
+    1 << bit: fields for bit, fields in enumerate((
+        ("status",), ("total", "currency"), ("items", "items_currency"), ("requested_at",),
+    ))
+})  # fmt: skip
+AMOUNTS: Final = ("subtotal", "order_discount", "custom_discount", "points_to_cash", "user_credit")
+"""The amounts of an order, in the order of `OrderRecord.currencies`."""
+
+
 class OrderRecord(NamedTuple):
-    """The newest full record of an order. Amounts are minor units of `currency`.
+    """The newest full record of an order, with what it lacks from older ones (D19).
+
+    Amounts are minor units, by their magnitude where they lower the base (D11). They are in
+    `currency`, or in `currencies` when one of them is in another. `said` are the keys that a record
+    named so far, `lent` those that the newest one lacks.
 
     `created_at` is that of the lowest version heard. `tracking` is the tracking number that the
     order names for its own parcel `delivery_id`, normalised. `summary_days` and `summary_points`
@@ -54,10 +90,18 @@ class OrderRecord(NamedTuple):
     delivery_id: bytes | None = None
     summary_days: int | None = None
     summary_points: int | None = None
+    refunded: bool = False
+    currencies: tuple[str | None, ...] = ()
+    said: int = EVERYTHING
+    lent: Lent = ()
 
 
 class ParcelRecord(NamedTuple):
-    """The newest record of one parcel (`order_delivery`), as upstream tells it."""
+    """The newest record of one parcel (`order_delivery`), with what it lacks from older ones (D19).
+
+    `by_return`: a return order sent it back, so that the return says how much came back (D15).
+    `said` and `lent` as in OrderRecord.
+    """
 
     version: Version
     parcel_id: bytes
@@ -69,6 +113,9 @@ class ParcelRecord(NamedTuple):
     collected_at: Micros | None = None
     returned_at: Micros | None = None
     tracking: bytes | None = None
+    by_return: bool = False
+    said: int = EVERYTHING
+    lent: Lent = ()
 
 
 class CarrierReport(NamedTuple):
@@ -91,20 +138,43 @@ class CarrierReport(NamedTuple):
 
 
 class Parcel(NamedTuple):
-    """A parcel's newest record and its trail."""
+    """A parcel's newest record and its trail.
+
+    `nested`: an order record had it inside. `event` is the newest event of its own (D15).
+    """
 
     record: ParcelRecord
     trail: Trail = EMPTY
+    nested: bool = False
+    event: Version | None = None
 
 
 class ReturnOrder(NamedTuple):
-    """A return of goods (rules.md 4.3), which lowers the base by `total` once it is `completed`."""
+    """A return of goods (rules.md 4.3), which lowers the base once it is `completed` (D16).
+
+    `total` is what was paid back, `items` the list price of its goods, each in its currency; None
+    is not known. It is dated by its request: `requested_at`, else its first record's time. `said`
+    and `lent` as in OrderRecord.
+    """
 
     return_id: bytes
     version: Version
     status: str
-    total: int
-    trail: Trail = EMPTY
+    total: int | None
+    currency: str | None = None
+    items: int | None = None
+    items_currency: str | None = None
+    requested_at: Micros | None = None
+    first_at: Micros | None = None
+    said: int = EVERYTHING
+    lent: Lent = ()
+
+    @property
+    def dated(self) -> Micros:
+        """When the goods came back: the request, else the first record (D16)."""
+        if self.requested_at is not None:
+            return self.requested_at
+        return self.version.at if self.first_at is None else self.first_at
 
 
 UNSEEN = -1
@@ -136,6 +206,24 @@ class Posted(NamedTuple):
 
 NOTHING_POSTED = Posted()
 
+DELIVERY: Final = next(bit for bit, fields in ORDER_KEYS.items() if "delivery_key" in fields)
+
+
+def version_of_key(record: OrderRecord | ParcelRecord | ReturnOrder, key: int) -> Version | None:
+    """The version of the record that a key's value is from; None when none has named it."""
+    if not record.said & key:
+        return None
+    for lent, version in record.lent:
+        if lent == key:
+            return version
+    return record.version
+
+
+def _counts(parcel: Parcel, nested: bytes | None, newest: Version | None) -> bool:
+    if not parcel.nested or parcel.record.parcel_id == nested or newest is None:
+        return True
+    return parcel.event is not None and parcel.event.is_later_than(newest)
+
 
 @dataclass(slots=True)
 class OrderFacts:
@@ -146,7 +234,8 @@ class OrderFacts:
     at its creation. `tier` comes from the oldest record that names one (rules.md 1.3: the tier at
     creation). `reports` are the carriers' reports joined to the order, sorted; `origin` is where it
     comes from. `buyer` and `inherited` are not the order's own, but looked up before it is decided:
-    the latter are the facts of creation of its ancestors, None where its own count.
+    the latter are the facts of creation of its ancestors, None where its own count. `forgotten` are
+    parcels and returns that a limit dropped and whose rows are to go.
     """
 
     record: OrderRecord | None = None
@@ -161,3 +250,18 @@ class OrderFacts:
     origin: Origin = UNKNOWN_ORIGIN
     buyer: Buyer = UNKNOWN_BUYER
     inherited: Creation | None = None
+    forgotten: tuple[bytes, ...] = ()
+
+    @property
+    def counted(self) -> tuple[Parcel, ...]:
+        """The parcels that count: those that another one nested since has not replaced (D15)."""
+        parcels, record = self.parcels, self.record
+        if record is None or not parcels:
+            return parcels
+        for parcel in parcels:
+            if parcel.nested and parcel.record.parcel_id != record.delivery_id:
+                break
+        else:
+            return parcels
+        newest = version_of_key(record, DELIVERY)
+        return tuple([p for p in parcels if _counts(p, record.delivery_id, newest)])

@@ -7,30 +7,54 @@ facts (I1).
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from rules.order.facts import (
+    AMOUNTS,
+    ORDER_KEYS,
+    PARCEL_KEYS,
+    RETURN_KEYS,
     UNSEEN,
     CarrierReport,
+    Keys,
     OrderFacts,
     OrderRecord,
     Parcel,
     ParcelRecord,
     ReturnOrder,
+    version_of_key,
 )
 from rules.order.family import FamilyRecord
 from rules.order.report_limits import least_telling
-from rules.order.trail import GONE_BACK, Entry, State, Trail, Version
+from rules.order.trail import (
+    GONE_BACK,
+    MOST_ENTRIES,
+    NOT_SAID,
+    Entry,
+    State,
+    Trail,
+    Version,
+    thinned,
+)
 from schemas.carriers.meaning import Meaning
 from schemas.ids import NEVER, Micros
 
-Outcome = Literal["applied", "duplicate", "stale", "too_many_reports"]
+Outcome = Literal[
+    "applied", "duplicate", "stale", "too_many_reports", "too_many_parcels", "too_many_returns"
+]
 APPLIED: Outcome = "applied"
 DUPLICATE: Outcome = "duplicate"
 STALE: Outcome = "stale"
 TOO_MANY: Outcome = "too_many_reports"
+TOO_MANY_PARCELS: Outcome = "too_many_parcels"
+TOO_MANY_RETURNS: Outcome = "too_many_returns"
 MOST_REPORTS = 500
 """Of one order. A parcel has some tens; a sender gone wrong must not make rows grow without end."""
+
+MOST_PARCELS: Final = 100
+"""Of one order; beyond it those that were replaced are forgotten, then no more are taken."""
+MOST_RETURNS: Final = 200
+"""Of one order; beyond it those that do not count are forgotten, then no more are taken."""
 
 _ORDER_STATES = {
     "completed": State.COMPLETED,
@@ -63,10 +87,10 @@ def fold_record(
     if order is not None:
         outcome = fold_order(facts, order, tier)
         if family is not None:
-            fold_family(facts, family, version)
+            fold_family(facts, family, order.version)
         if parcel is None:
             return outcome
-        nested = fold_parcel(facts, parcel)
+        nested = fold_parcel(facts, parcel, nested=True)
         if outcome is APPLIED:
             return APPLIED
         # The parcel may be newer than the order around it; and where only one of the two is a
@@ -95,20 +119,48 @@ def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outc
         facts.tier, facts.tier_at = tier, record.version
         if tier != tier_before:
             facts.settings_no = UNSEEN
-    state = _ORDER_STATES.get(record.status, State.OTHER)
-    completed_at = record.completed_at if state is State.COMPLETED else None
-    trail = extended(facts.trail, Entry(record.version, state, completed_at))
+    trail = extended(facts.trail, order_entry(record))
     moved = trail is not facts.trail
     facts.trail = trail
-    if newest is None or _beats(record, newest):
-        if newest is not None and record.created_by != newest.created_by:
-            facts.settings_no = UNSEEN
+    if newest is None:
         facts.record = record
+        return APPLIED
+    folded = joined(record, newest, ORDER_KEYS)
+    if folded is not newest:
+        if folded.created_by != newest.created_by:
+            facts.settings_no = UNSEEN
+        facts.record = folded
         return APPLIED
     # A late record changes nothing of the newest state, but may show since when a state holds.
     if moved or tier_older:
         return APPLIED
-    return DUPLICATE if record == newest else STALE
+    return DUPLICATE if record.version == newest.version else STALE
+
+
+_STATUS, _COMPLETED, _FAILED = (
+    next(bit for bit, fields in keys.items() if name in fields)
+    for keys, name in (
+        (ORDER_KEYS, "status"),
+        (ORDER_KEYS, "completed_at"),
+        (PARCEL_KEYS, "failed"),
+    )
+)
+_ARRIVED_AT, _COLLECTED_AT, _RETURNED_AT = (
+    next(bit for bit, fields in PARCEL_KEYS.items() if name in fields)
+    for name in ("arrived_at", "collected_at", "returned_at")
+)
+
+
+def order_entry(record: OrderRecord) -> Entry:
+    """What the record adds to its order's trail."""
+    said = record.said
+    state = _ORDER_STATES.get(record.status, State.OTHER) if said & _STATUS else State.NOT_SAID
+    if state is not State.COMPLETED and state is not State.NOT_SAID:
+        return Entry(record.version, state)
+    completed_at = record.completed_at if said & _COMPLETED else NOT_SAID
+    if state is State.COMPLETED:
+        return Entry(record.version, state, completed_at)
+    return Entry(record.version, state, completed_at, NOT_SAID, NOT_SAID, None)
 
 
 def _of_one_creation(
@@ -148,14 +200,58 @@ def fold_heard(facts: OrderFacts, at: Micros) -> None:
 _Record = TypeVar("_Record", OrderRecord, ParcelRecord, ReturnOrder)
 
 
+def joined(record: _Record, known: _Record, keys: Keys) -> _Record:
+    """What two records say together: of each key the newest one that has it counts (D19).
+
+    The same object as `known` when the other adds nothing.
+    """
+    newer, older = (record, known) if _beats(record, known) else (known, record)
+    if not newer.lent and not older.said & ~newer.said:
+        return newer
+    taken: dict[int, Version] = dict(newer.lent)
+    values: dict[str, Any] = {}
+    for key, fields in keys.items():
+        version = version_of_key(older, key)
+        has = version_of_key(newer, key)
+        if version is None or (has is not None and version <= has):
+            continue
+        taken[key] = version
+        values |= {name: getattr(older, name) for name in fields}
+    if not values:
+        return newer
+    lent = tuple(sorted(taken.items()))
+    folded = newer._replace(said=newer.said | older.said, lent=lent, **values)
+    if isinstance(folded, OrderRecord):
+        of = [older if amount in values else newer for amount in AMOUNTS]
+        currencies = tuple([currency_of(r, a) for r, a in zip(of, AMOUNTS, strict=True)])
+        same = all(c is None or c == folded.currency for c in currencies)
+        folded = folded._replace(currencies=() if same else currencies)
+    return known if folded == known else folded
+
+
+def currency_of(record: OrderRecord | ParcelRecord | ReturnOrder, amount: str) -> str | None:
+    """The currency of one of the record's amounts; None of one that is 0 or says none."""
+    if not isinstance(record, OrderRecord) or not getattr(record, amount):
+        return None
+    return record.currencies[AMOUNTS.index(amount)] if record.currencies else record.currency
+
+
 def _beats(record: _Record, newest: _Record) -> bool:
     """Whether the record is newer.
 
-    A tie that even the version leaves open falls the same way everywhere (rules.md 7).
+    A tie that even the version leaves open falls the same way everywhere (rules.md 7), and as the
+    trail has it, whose newest entry is the state.
     """
     if record.version != newest.version:
         return record.version > newest.version
-    return record != newest and repr(record) > repr(newest)
+    return record != newest and _tie(record) > _tie(newest)
+
+
+def _tie(record: OrderRecord | ParcelRecord | ReturnOrder) -> tuple[object, ...]:
+    if isinstance(record, ReturnOrder):
+        return record.status, repr(record)
+    entry = parcel_entry(record) if isinstance(record, ParcelRecord) else order_entry(record)
+    return (not _is_interesting(entry), *_by_version(entry), repr(record))
 
 
 def fold_bare_remove(facts: OrderFacts, version: Version) -> Outcome:
@@ -168,28 +264,53 @@ def fold_bare_remove(facts: OrderFacts, version: Version) -> Outcome:
     return DUPLICATE if seen else STALE
 
 
-def fold_parcel(facts: OrderFacts, record: ParcelRecord) -> Outcome:
-    """Folds a record of one parcel; another parcel id is another parcel (rules.md 2.5)."""
+def fold_parcel(facts: OrderFacts, record: ParcelRecord, *, nested: bool = False) -> Outcome:
+    """Folds a record of one parcel; another parcel id is another parcel (rules.md 2.5).
+
+    `nested`: it is inside an order's record, not an event of its own (D15).
+    """
     for i, parcel in enumerate(facts.parcels):
         if parcel.record.parcel_id == record.parcel_id:
-            folded, outcome = _fold_into(parcel, record)
+            folded, outcome = _fold_into(parcel, record, nested=nested)
             if outcome is APPLIED:
                 facts.parcels = (*facts.parcels[:i], folded, *facts.parcels[i + 1 :])
             return outcome
-    facts.parcels = (*facts.parcels, _fold_into(Parcel(record), record, new=True)[0])
+    if len(facts.parcels) >= MOST_PARCELS and not _forget_a_parcel(facts):
+        return TOO_MANY_PARCELS
+    trail = extended(Trail(), parcel_entry(record))
+    parcel = Parcel(record, trail, nested, None if nested else record.version)
+    facts.parcels = (*facts.parcels, parcel)
     return APPLIED
 
 
-def _fold_into(
-    parcel: Parcel, record: ParcelRecord, *, new: bool = False
-) -> tuple[Parcel, Outcome]:
-    newest = parcel.record
+def _forget_a_parcel(facts: OrderFacts) -> bool:
+    """Makes room for another parcel: of those that were replaced (D15) the oldest goes."""
+    counted = {parcel.record.parcel_id for parcel in facts.counted}
+    # The first one lies in the order's own row.
+    gone = [p for p in facts.parcels[1:] if p.record.parcel_id not in counted]
+    if not gone:
+        return False
+    oldest = min(gone, key=lambda p: (p.record.version, p.record.parcel_id))
+    facts.parcels = tuple([p for p in facts.parcels if p is not oldest])
+    facts.forgotten = (*facts.forgotten, oldest.record.parcel_id)
+    return True
+
+
+def _fold_into(parcel: Parcel, record: ParcelRecord, *, nested: bool) -> tuple[Parcel, Outcome]:
+    known, event = parcel.record, parcel.event
     trail = extended(parcel.trail, parcel_entry(record))
-    if new or _beats(record, newest):
-        return Parcel(record, trail), APPLIED
-    if trail is not parcel.trail:
-        return parcel._replace(trail=trail), APPLIED
-    return parcel, DUPLICATE if record == newest else STALE
+    folded = joined(record, known, PARCEL_KEYS)
+    if not nested and (event is None or record.version > event):
+        event = record.version
+    nested = nested or parcel.nested
+    if (
+        folded is known
+        and trail is parcel.trail
+        and nested is parcel.nested
+        and event is parcel.event
+    ):
+        return parcel, DUPLICATE if record.version == known.version else STALE
+    return Parcel(folded, trail, nested, event), APPLIED
 
 
 def parcel_entry(record: ParcelRecord) -> Entry:
@@ -197,34 +318,59 @@ def parcel_entry(record: ParcelRecord) -> Entry:
 
     A failed logistics state beats a final status (rules.md 6).
     """
-    state = _PARCEL_STATES.get(record.status, State.OTHER)
-    if record.failed:
-        state = State.LOST
+    version, said = record.version, record.said
+    arrived = record.arrived_at if said & _ARRIVED_AT else NOT_SAID
+    collected = record.collected_at if said & _COLLECTED_AT else NOT_SAID
+    returned = record.returned_at if said & _RETURNED_AT else NOT_SAID
+    failed = record.failed if said & _FAILED else None
+    state = _PARCEL_STATES.get(record.status, State.OTHER) if said & _STATUS else State.NOT_SAID
+    if failed is not False:
+        # What state it is in, others decide as well: it keeps all its moments.
+        if state in GONE_BACK:
+            return Entry(version, state, returned, None, None, failed)
+        if state is State.COLLECTED:
+            return Entry(version, state, collected, arrived, returned, failed)
+        return Entry(version, state, arrived, collected, returned, failed)
     if state is State.ARRIVED:
-        return Entry(record.version, state, record.arrived_at, record.collected_at)
+        return Entry(version, state, arrived, collected)
     if state is State.COLLECTED:
-        return Entry(record.version, state, record.collected_at, record.arrived_at)
-    return Entry(record.version, state, record.returned_at if state in GONE_BACK else None)
+        return Entry(version, state, collected, arrived)
+    if state is State.NOT_SAID:
+        return Entry(version, state, arrived, collected, returned)
+    return Entry(version, state, returned if state in GONE_BACK else None)
 
 
 def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:
-    """Folds a return order; `record.trail` is ignored, the facts' own is extended."""
-    state = State.COMPLETED if record.status == "completed" else State.OTHER
-    entry = Entry(record.version, state)
+    """Folds a return order."""
+    record = record._replace(first_at=record.version.at)
     for i, known in enumerate(facts.returns):
         if known.return_id != record.return_id:
             continue
-        # Compared without their trails: a record has none of its own.
-        newest = known._replace(trail=record.trail)
-        trail = extended(known.trail, entry)
-        newer = _beats(record, newest)
-        if not newer and trail is known.trail:
-            return DUPLICATE if record == newest else STALE
-        folded = (record if newer else known)._replace(trail=trail)
+        folded = joined(record, known, RETURN_KEYS)
+        first_at = min(
+            record.version.at, known.version.at if known.first_at is None else known.first_at
+        )
+        if folded.first_at != first_at:
+            folded = folded._replace(first_at=first_at)
+        if folded == known:
+            return DUPLICATE if record.version == known.version else STALE
         facts.returns = (*facts.returns[:i], folded, *facts.returns[i + 1 :])
         return APPLIED
-    facts.returns = (*facts.returns, record._replace(trail=extended(record.trail, entry)))
+    if len(facts.returns) >= MOST_RETURNS and not _forget_a_return(facts):
+        return TOO_MANY_RETURNS
+    facts.returns = (*facts.returns, record)
     return APPLIED
+
+
+def _forget_a_return(facts: OrderFacts) -> bool:
+    """Makes room for another return: of those that are not completed the oldest goes."""
+    open_ = [one for one in facts.returns if one.status != "completed"]
+    if not open_:
+        return False
+    oldest = min(open_, key=lambda one: (one.version, one.return_id))
+    facts.returns = tuple([one for one in facts.returns if one is not oldest])
+    facts.forgotten = (*facts.forgotten, oldest.return_id)
+    return True
 
 
 def fold_report(facts: OrderFacts, report: CarrierReport) -> Outcome:
@@ -271,9 +417,9 @@ def extended(trail: Trail, entry: Entry) -> Trail:
     """The trail with one more record; the same object when the record adds nothing."""
     floor, entries, version = trail.floor, trail.entries, entry.version
     # What lies at or below the floor can never matter again.
-    if floor is not None and version <= floor:
+    if (floor is not None and version <= floor) or _says_nothing(entry):
         return trail
-    if entry.state is State.OTHER:
+    if not _is_interesting(entry):
         if not entries:
             return Trail(version)
         return Trail(version, tuple(e for e in entries if e.version > version))
@@ -285,8 +431,27 @@ def extended(trail: Trail, entry: Entry) -> Trail:
             return trail
         entries = tuple(e for e in entries if e is not twin)
     if not entries or version > entries[-1].version:
-        return Trail(floor, (*entries, entry))
-    return Trail(floor, tuple(sorted((*entries, entry), key=_by_version)))
+        entries = (*entries, entry)
+    else:
+        entries = tuple(sorted((*entries, entry), key=_by_version))
+    if len(entries) > MOST_ENTRIES:
+        kept = thinned(entries)
+        return trail if kept == trail.entries else Trail(floor, kept)
+    return Trail(floor, entries)
+
+
+def _is_interesting(entry: Entry) -> bool:
+    """Whether a trail keeps the record; one that is not ends all states."""
+    return entry.state is not State.OTHER or entry.failed is True
+
+
+def _says_nothing(entry: Entry) -> bool:
+    """Whether the record names neither a status nor a moment (D19)."""
+    return (
+        entry.state is State.NOT_SAID
+        and entry.failed is None
+        and entry.said_at == entry.also_at == entry.back_at == NOT_SAID
+    )
 
 
 def _same_evidence(a: Entry, b: Entry) -> bool:
@@ -299,14 +464,18 @@ def _same_evidence(a: Entry, b: Entry) -> bool:
         and a.state is b.state
         and a.said_at == b.said_at
         and a.also_at == b.also_at
+        and a.back_at == b.back_at
+        and a.failed is b.failed
     )
 
 
-def _by_version(entry: Entry) -> tuple[Version, State, Micros, Micros]:
+def _by_version(entry: Entry) -> tuple[Version, int, State, Micros, Micros, Micros]:
     """The sort key of an entry; a tie in the version falls by what the record says.
 
     So the order of entries is the same everywhere, whichever record came first.
     """
     said_at = NEVER if entry.said_at is None else entry.said_at
     also_at = NEVER if entry.also_at is None else entry.also_at
-    return entry.version, entry.state, said_at, also_at
+    back_at = NEVER if entry.back_at is None else entry.back_at
+    failed = 2 if entry.failed else 0 if entry.failed is None else 1
+    return entry.version, failed, entry.state, said_at, also_at, back_at

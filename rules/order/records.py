@@ -3,16 +3,27 @@
 import hashlib
 import re
 import unicodedata
-from datetime import datetime
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
 
-from rules.order.facts import DeliveryKey, OrderRecord, ParcelRecord, ReturnOrder
+from rules.order.facts import (
+    ORDER_KEYS,
+    PARCEL_KEYS,
+    RETURN_KEYS,
+    DeliveryKey,
+    Keys,
+    OrderRecord,
+    ParcelRecord,
+    ReturnOrder,
+)
 from rules.order.family import MOST_SOURCES, FamilyRecord
 from rules.order.numbers import LONGEST_NUMBER, field_of
-from rules.order.trail import Version
-from schemas.ids import EPOCH, Micros
+from rules.order.trail import ENDS, Version
+from schemas.ids import DAY, EPOCH, Micros
 from schemas.packing import pack_id
 from schemas.upstream.base import INT64, LONGEST_ID, Money
 from schemas.upstream.envelope import Envelope, Unreadable
@@ -22,8 +33,10 @@ from schemas.upstream.resources import (
     DeliveryData,
     DeliveryResource,
     OrderResource,
+    Payment,
     PointSummary,
     RemovedOrder,
+    ReturnItem,
     ReturnResource,
 )
 
@@ -31,8 +44,8 @@ _FAMILY = frozenset({"parent_order_id", "combined_from_orders", "combined_to_ord
 PICKUP_TYPES = frozenset({"pickup", "store_pickup"})
 NANOS_PER_MICRO = 1000
 COARSE_TICK = 1_000_000
-"""A `ts` of whole milliseconds may repeat; finer ones come from a nanosecond clock and are unique
-by themselves.
+"""A `ts` of whole milliseconds may repeat; finer ones come from a nanosecond clock and tie only
+where a record is sent again with other content.
 """
 _DROPPED = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
 """Unicode's categories of blanks, what is not seen, and dashes. The minus sign, a symbol there, is
@@ -50,13 +63,14 @@ def version_of(
     """The version of a record: its time, `ts`, digest (rules.md 7).
 
     The time is its own `updated_at`, else `ts`, else the record's timestamp in Kafka. The digest
-    costs more than reading the record, so it is made only where two records could tie without it.
+    costs more than reading the record, so it is made only where two records are likely to tie
+    without it; elsewhere a checksum of the bytes keeps different records apart.
     Raises Unreadable for a `ts` that is no number and for JSON that is none.
     """
     ts = _nanoseconds(envelope)
     at = updated_at if updated_at is not None else (ts // NANOS_PER_MICRO if ts else received_ts)
     if ts % COARSE_TICK:
-        return Version(at, ts)
+        return Version(at, ts, zlib.crc32(value))
     try:
         return Version(at, ts, resource_digest(value))
     except orjson.JSONDecodeError:
@@ -83,51 +97,122 @@ def _nanoseconds(envelope: Envelope[Any]) -> int:
 
 
 def resource_digest(value: bytes) -> int:
-    """The first 8 bytes of the SHA-256 of the canonical resource.
+    """The first 63 bits of the SHA-256 of the canonical resource.
 
     Canonical is JSON with sorted keys, without spaces, in UTF-8.
     """
     canonical = orjson.dumps(orjson.loads(value)["resource"], option=orjson.OPT_SORT_KEYS)
-    return int.from_bytes(hashlib.sha256(canonical).digest()[:8], "big")
+    return int.from_bytes(hashlib.sha256(canonical).digest()[:8], "big") >> 1
+
+
+def _bit(keys: Keys, field: str) -> int:
+    return next(bit for bit, fields in keys.items() if field in fields)
+
+
+_ORDER_BITS = {
+    "status": _bit(ORDER_KEYS, "status"),
+    "customer_id": _bit(ORDER_KEYS, "member"),
+    "is_guest_checkout": _bit(ORDER_KEYS, "guest"),
+    "created_by": _bit(ORDER_KEYS, "created_by"),
+    "kind": _bit(ORDER_KEYS, "kind"),
+    "currency_iso": _bit(ORDER_KEYS, "currency"),
+    "subtotal": _bit(ORDER_KEYS, "subtotal"),
+    "order_discount": _bit(ORDER_KEYS, "order_discount"),
+    "custom_discount_items": _bit(ORDER_KEYS, "custom_discount"),
+    "order_points_to_cash": _bit(ORDER_KEYS, "points_to_cash"),
+    "user_credit": _bit(ORDER_KEYS, "user_credit"),
+    "completed_at": _bit(ORDER_KEYS, "completed_at"),
+    "order_delivery": _bit(ORDER_KEYS, "delivery_key"),
+    "member_point_summary": _bit(ORDER_KEYS, "summary_points"),
+}
+_PARCEL_BITS = {
+    "status": _bit(PARCEL_KEYS, "status"),
+    "platform": _bit(PARCEL_KEYS, "option"),
+    "delivery_type": _bit(PARCEL_KEYS, "pickup"),
+    "delivery_status": _bit(PARCEL_KEYS, "failed"),
+    "arrived_at": _bit(PARCEL_KEYS, "arrived_at"),
+    "collected_at": _bit(PARCEL_KEYS, "collected_at"),
+    "returned_at": _bit(PARCEL_KEYS, "returned_at"),
+    "return_order_id": _bit(PARCEL_KEYS, "by_return"),
+}
+_RETURN_BITS = {
+    "status": _bit(RETURN_KEYS, "status"),
+    "total": _bit(RETURN_KEYS, "total"),
+    "items": _bit(RETURN_KEYS, "items"),
+    "created_at": _bit(RETURN_KEYS, "requested_at"),
+}
+_STATUS = _ORDER_BITS["status"]
+_TRACKING, _REFUNDED = _bit(ORDER_KEYS, "tracking"), _bit(ORDER_KEYS, "refunded")
+_PARCEL_TRACKING = _bit(PARCEL_KEYS, "tracking")
+_ENDED_ORDER = frozenset({"cancelled", "removed"})
+_ENDED_PARCEL = frozenset({"returned", "expired"})
+
+
+def _said(fields: Iterable[str], bits: Mapping[str, int]) -> int:
+    """The keys that a record names (D19), of those in `bits`."""
+    said = 0
+    for field in fields:
+        bit = bits.get(field)
+        if bit is not None:
+            said |= bit
+    return said
 
 
 def order_record(order: OrderResource, version: Version, *, removed: bool) -> OrderRecord:
-    """The facts of a full order record.
-
-    Raises Unreadable when its amounts add up beyond 64 bits.
-    """
-    items = order.custom_discount_items
-    custom = sum([_cents(item.total) for item in items]) if items else 0
-    if not -INT64 <= custom < INT64:
-        raise Unreadable(
-            "amount_too_large", "custom_discount_items: the totals add up beyond 64 bits"
-        )
+    """The facts of a full order record."""
+    fields = order.model_fields_set
+    said = _said(fields, _ORDER_BITS)
     summary, delivery = order.member_point_summary, order.order_delivery
     days, points = (
         (summary.pending_days, summary.earned_points)
         if isinstance(summary, PointSummary)
         else (None, None)
     )
+    if _names_a_number(order.delivery_data, fields):
+        said |= _TRACKING
+    refunded, payment = False, order.order_payment
+    if isinstance(payment, Payment):
+        if "status" in payment.model_fields_set:
+            said |= _REFUNDED
+            refunded = payment.status == "refunded"
+    elif "order_payment" in fields:
+        said |= _REFUNDED
+    status = order.status or ""
+    if removed:
+        status, said = "removed", said | _STATUS
+    subtotal = order.subtotal
+    # The subtotal's currency stands in while no record names the order's own.
+    currency = order.currency_iso or (subtotal.currency_iso if subtotal is not None else None)
+    currency = currency.upper() if currency else None
+    custom, in_currency = _sum_of([item.total for item in order.custom_discount_items or ()])
+    discount, cash, credit = order.order_discount, order.order_points_to_cash, order.user_credit
+    customer = order.customer_id
     return OrderRecord(
-        version,
+        _ending(version, status in _ENDED_ORDER),
         instant_of(order.created_at),
-        "removed" if removed else (order.status or ""),
-        pack_id(order.customer_id) if order.customer_id else None,
+        status,
+        pack_id(customer) if customer else None,
         order.is_guest_checkout is True,
         order.created_by,
         order.kind,
-        order.currency_iso or order.subtotal.currency_iso,
-        order.subtotal.cents,
-        _cents(order.order_discount),
+        currency,
+        subtotal.cents if subtotal is not None else 0,
+        _magnitude(discount),
         custom,
-        _cents(order.order_points_to_cash),
-        _cents(order.user_credit),
-        micros_of(order.completed_at),
+        _magnitude(cash),
+        _magnitude(credit),
+        given_micros(order.completed_at),
         _delivery_key(order),
         _number_in(order.delivery_data),
         None if delivery is None else pack_id(delivery.id),
         days,
         points,
+        refunded,
+        _currencies(
+            currency,
+            (_code(subtotal), _code(discount), in_currency, _code(cash), _code(credit)),
+        ),
+        said,
     )
 
 
@@ -165,9 +250,58 @@ def _other_id(order_id: str | None, own: str) -> bytes:
     return pack_id(named) if named and named != own else b""
 
 
+def _ending(version: Version, ends: bool) -> Version:  # noqa: FBT001 - a fact of the record, not a switch
+    """The version of a record that ends its order or parcel, or of one that does not."""
+    digest = version.digest | ENDS if ends else version.digest & ~ENDS
+    return version if digest == version.digest else Version(version.at, version.ts, digest)
+
+
+def _magnitude(money: Money | None) -> int:
+    """What lowers the base counts by its magnitude (D11)."""
+    return min(abs(money.cents), INT64 - 1) if money is not None else 0
+
+
+SEVERAL = "several currencies"
+"""The currency of a sum of amounts in several: that is never the settings' own."""
+
+
+def _sum_of(amounts: Iterable[Money | None]) -> tuple[int, str | None]:
+    """The sum of the magnitudes, clamped to 64 bits, and its currency."""
+    total, found = 0, None
+    for money in amounts:
+        if money is None:
+            continue
+        total += abs(money.cents)
+        code = _code(money)
+        if code is not None and code != found:
+            found = code if found is None else SEVERAL
+    return min(total, INT64 - 1), found
+
+
+def _code(money: Money | None) -> str | None:
+    if money is None or not money.cents or money.currency_iso is None:
+        return None
+    return money.currency_iso.upper() or None
+
+
+def _currencies(currency: str | None, codes: Sequence[str | None]) -> tuple[str | None, ...]:
+    """The currency of each amount; empty when all are in the order's."""
+    if all(code is None or code == currency for code in codes):
+        return ()
+    return tuple(codes)
+
+
+def _names_a_number(data: object, fields: Collection[str]) -> bool:
+    """Whether a record says what its tracking number is, or that there is none."""
+    if isinstance(data, DeliveryData):
+        return "tracking_number" in data.model_fields_set
+    return "delivery_data" in fields
+
+
 def tier_of(order: OrderResource) -> str | None:
     """The membership tier that the record names."""
-    return order.membership_tier_data.id if order.membership_tier_data is not None else None
+    tier = order.membership_tier_data
+    return (tier.id or None) if tier is not None else None
 
 
 def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
@@ -175,23 +309,44 @@ def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
 
     `status` counts; of the logistics state only `failed` does (rules.md 2.5, 6).
     """
+    fields = delivery.model_fields_set
+    said = _said(fields, _PARCEL_BITS)
+    if "tracking_number" in fields or _names_a_number(delivery.delivery_data, fields):
+        said |= _PARCEL_TRACKING
+    status, failed = delivery.status or "", delivery.delivery_status == "failed"
     return ParcelRecord(
-        version,
+        _ending(version, failed or status in _ENDED_PARCEL),
         pack_id(delivery.id),
-        delivery.status or "",
+        status,
         delivery.platform,
         delivery.delivery_type in PICKUP_TYPES,
-        delivery.delivery_status == "failed",
-        micros_of(delivery.arrived_at),
-        micros_of(delivery.collected_at),
-        micros_of(delivery.returned_at),
+        failed,
+        given_micros(delivery.arrived_at),
+        given_micros(delivery.collected_at),
+        given_micros(delivery.returned_at),
         _number(delivery.tracking_number) or _number_in(delivery.delivery_data),
+        bool(delivery.return_order_id),
+        said,
     )
 
 
 def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
     """The facts of a return order."""
-    return ReturnOrder(pack_id(resource.id), version, resource.status or "", _cents(resource.total))
+    total, items = resource.total, resource.items or ()
+    amounts = [item.amount for item in items if isinstance(item, ReturnItem)]
+    listed, listed_in = _sum_of(amounts) if any(amounts) else (None, None)
+    return ReturnOrder(
+        pack_id(resource.id),
+        version,
+        resource.status or "",
+        None if total is None else _magnitude(total),
+        _code(total),
+        listed,
+        listed_in,
+        given_micros(resource.created_at),
+        version.at,
+        _said(resource.model_fields_set, _RETURN_BITS),
+    )
 
 
 def own_micros(
@@ -203,7 +358,7 @@ def own_micros(
     | ApplicationResource,
 ) -> Micros | None:
     """The resource's own `updated_at`."""
-    return micros_of(resource.updated_at)
+    return given_micros(resource.updated_at)
 
 
 def normalised(number: str) -> bytes:
@@ -287,10 +442,6 @@ def _delivery_key(order: OrderResource) -> DeliveryKey:
     return DeliveryKey.NULL if "order_delivery" in order.model_fields_set else DeliveryKey.ABSENT
 
 
-def _cents(money: Money | None) -> int:
-    return money.cents if money is not None else 0
-
-
 def instant_of(moment: datetime) -> Micros:
     """The instant of a validated time."""
     # As schemas.ids.micros; a validated time has an offset, so this spares the check and the
@@ -302,3 +453,19 @@ def instant_of(moment: datetime) -> Micros:
 def micros_of(moment: datetime | None) -> Micros | None:
     """As `instant_of`, of a time that may be missing."""
     return None if moment is None else instant_of(moment)
+
+
+_NO_DATE = date(1970, 1, 1)
+
+
+def given_micros(moment: datetime | None) -> Micros | None:
+    """As `micros_of`; a date in year 1, or 1970-01-01, means *not given* (D14)."""
+    if moment is None:
+        return None
+    instant = instant_of(moment)
+    if instant < _YEAR_2 or 0 <= instant < DAY or moment.date() == _NO_DATE:
+        return None
+    return instant
+
+
+_YEAR_2: Micros = instant_of(datetime(2, 1, 1, tzinfo=UTC))

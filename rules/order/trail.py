@@ -4,12 +4,16 @@ rules.md 2.2: where upstream gives no time of its own, a state holds since the e
 among the records in that state since the newest record not in it. To answer that after late
 arrivals too, a facet keeps its *trail*: the newest record in no interesting state (the floor) and
 every record in an interesting one that is newer than the floor. Older ones can never matter again,
-so a trail stays short.
+so a trail stays short; where it does not, the records that decide are kept (`MOST_ENTRIES`).
+
+A record may lack the state, or a moment (D19). Such a thin record goes on with the state before it;
+of a moment the newest record of the run that names it counts.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from itertools import groupby
+from typing import Final, NamedTuple
 
 from schemas.ids import Micros
 
@@ -17,12 +21,25 @@ from schemas.ids import Micros
 class Version(NamedTuple):
     """Orders the records of one entity (rules.md 7).
 
-    By its own `updated_at`, then `ts` in nanoseconds, then a digest.
+    By its own `updated_at`, then `ts` in nanoseconds, then what ends an order or parcel over what
+    does not (the first of the digest's 64 bits), then the digest.
     """
 
     at: Micros
     ts: int = 0
     digest: int = 0
+
+    def is_later_than(self, other: "Version") -> bool:
+        """Whether it is newer by its times, whatever the digests of the two records say."""
+        return (self.at, self.ts) > (other.at, other.ts)
+
+
+ENDS: Final = 1 << 63
+"""The bit of a digest that says that the record ends its order or parcel (rules.md 7)."""
+NOT_SAID: Final[Micros] = -(2**63) + 1
+"""A moment that a record does not name at all; None is a statement, *not given* (D19)."""
+MOST_ENTRIES: Final = 64
+"""Of one trail. An order that is synchronised every night must not grow its row for ever."""
 
 
 class State(IntEnum):
@@ -37,6 +54,7 @@ class State(IntEnum):
     BARE_REMOVE = 6  # an `order/remove` that carried nothing but the id
     RETURNING = 7
     LOST = 8
+    NOT_SAID = 9  # the record lacks the status: it says nothing of it (D19)
 
 
 FINAL_FOR_ARRIVED = frozenset({State.ARRIVED, State.COLLECTED})
@@ -48,37 +66,59 @@ CANCELLED = frozenset({State.CANCELLED, State.BARE_REMOVE})
 
 
 class Entry(NamedTuple):
-    """One record in an interesting state, and what it says itself about since when (None: nothing).
+    """One record in an interesting state, and what it says itself about since when.
 
-    `said_at` is the field of the record's own state (`arrived_at` of an arrived parcel,
-    `completed_at` of a completed order); `also_at` is, of a parcel, the other of `arrived_at` and
-    `collected_at`.
+    A moment is None when the record says *not given*, NOT_SAID when it does not name it. `said_at`
+    is the field of the record's own state (`arrived_at` of an arrived parcel, `completed_at` of a
+    completed order); `also_at` is, of a parcel, the other of `arrived_at` and `collected_at`. Where
+    that state may turn out to be another (`is_thin`), `said_at` of one NOT_SAID is `arrived_at`,
+    and `back_at` is `returned_at`. `failed` is the parcel's logistics state, None when it is
+    not said.
     """
 
     version: Version
     state: State
     said_at: Micros | None = None
     also_at: Micros | None = None
+    back_at: Micros | None = None
+    failed: bool | None = False
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether its state depends on other records, or is not the status alone."""
+        return self.failed is not False or self.state is State.NOT_SAID
 
     @property
     def evidence(self) -> Micros:
         """The earliest moment at which this record alone shows the state."""
-        own = self.version.at if self.said_at is None else self.said_at
-        return own if self.also_at is None else min(own, self.also_at)
+        own = given(self.said_at)
+        also = given(self.also_at)
+        if own is None:
+            own = self.version.at
+        return own if also is None else min(own, also)
 
     @property
     def arrived_at(self) -> Micros | None:
-        """The earlier of `arrived_at` and `collected_at`, when the record names the arrival at all.
+        """`arrived_at` of a record of an arrived or collected parcel; NOT_SAID when it lacks it."""
+        return self.said_at if self.state is State.ARRIVED else self.also_at
 
-        For records of an arrived or collected parcel.
-        """
-        if self.state is State.ARRIVED:
-            arrived, collected = self.said_at, self.also_at
-        else:
-            arrived, collected = self.also_at, self.said_at
-        if arrived is None:
-            return None
-        return arrived if collected is None else min(arrived, collected)
+    @property
+    def collected_at(self) -> Micros | None:
+        """As `arrived_at`, of the collection."""
+        return self.also_at if self.state is State.ARRIVED else self.said_at
+
+
+def given(moment: Micros | None) -> Micros | None:
+    """The moment, or None when it is not given or not named."""
+    return None if moment == NOT_SAID else moment
+
+
+def newest_said(moments: Sequence[Micros | None]) -> Micros | None:
+    """What the newest record that names the moment says; None when no one gives it."""
+    for moment in reversed(moments):
+        if moment != NOT_SAID:
+            return moment
+    return None
 
 
 class Trail(NamedTuple):
@@ -115,7 +155,7 @@ def since(trail: Trail, states: Collection[State]) -> Micros | None:
     run = streak(trail, states)
     if not run:
         return None
-    said_at = run[-1].said_at
+    said_at = newest_said([e.said_at for e in run])
     return said_at if said_at is not None else min(e.version.at for e in run)
 
 
@@ -129,13 +169,81 @@ def final_since(trail: Trail, awaited: str) -> Micros | None:
     run = streak(trail, FINAL_FOR_ARRIVED)
     if not run:
         return None
-    arrived_at = run[-1].arrived_at
-    # `arrived` followed by `collected` loses nothing: where the record does not name the arrival,
-    # the earliest evidence counts.
-    return arrived_at if arrived_at is not None else min(e.evidence for e in run)
+    arrived_at = newest_said([e.arrived_at for e in run])
+    if arrived_at is None:
+        # `arrived` followed by `collected` loses nothing: where the record does not name the
+        # arrival, the earliest evidence counts.
+        return min(e.evidence for e in run)
+    collected_at = newest_said([e.collected_at for e in run])
+    return arrived_at if collected_at is None else min(arrived_at, collected_at)
 
 
 def without_last(trail: Trail, states: Collection[State]) -> Trail:
     """The trail as it was before its newest run of `states`."""
     run = streak(trail, states)
     return Trail(trail.floor, trail.entries[: len(trail.entries) - len(run)]) if run else trail
+
+
+def resolved(trail: Trail, *, failed: bool = False) -> Trail:
+    """The trail with the state that each record leaves its parcel or order in (D19).
+
+    `failed` is what held of the logistics state before the first entry. A failed one beats the
+    status (rules.md 6).
+    """
+    for entry in trail.entries:
+        if entry.is_thin:
+            break
+    else:
+        if not failed:
+            return trail
+    return Trail(trail.floor, tuple(_resolved(trail.entries, failed)))
+
+
+def _resolved(entries: Sequence[Entry], failed: bool) -> Iterator[Entry]:  # noqa: FBT001
+    status = State.OTHER
+    for entry in entries:
+        failed = failed if entry.failed is None else entry.failed
+        status = status if entry.state is State.NOT_SAID else entry.state
+        state = State.LOST if failed else status
+        yield _in_state(entry, state)
+
+
+def _in_state(entry: Entry, state: State) -> Entry:
+    """The entry as one of a record in this state, its moments where they belong."""
+    own, said, also, back = entry.state, entry.said_at, entry.also_at, entry.back_at
+    if state is own:
+        return Entry(entry.version, state, said, also)
+    if own is State.COLLECTED:
+        arrived, collected = also, said
+    elif own in GONE_BACK:
+        arrived, collected, back = NOT_SAID, NOT_SAID, said
+    else:
+        arrived, collected = said, also
+    if state in GONE_BACK:
+        return Entry(entry.version, state, back)
+    if state in CANCELLED:
+        return Entry(entry.version, state, NOT_SAID)
+    if state is State.COLLECTED:
+        return Entry(entry.version, state, collected, arrived)
+    return Entry(entry.version, state, arrived, collected)
+
+
+def thinned(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """What decides, of more entries than MOST_ENTRIES: the rest of each run adds nothing to it.
+
+    Of records that say the same these are the earliest, the newest, the newest that names a moment,
+    the one with the earliest evidence and the one with the latest moment. Of the changes between
+    them the newest are kept.
+    """
+    kept: list[Entry] = []
+    for _, group in groupby(entries, key=lambda e: (e.state, e.failed)):
+        run = list(group)
+        places = {0, len(run) - 1}
+        for moments in zip(*((e.said_at, e.also_at, e.back_at) for e in run), strict=True):
+            said = [i for i, moment in enumerate(moments) if moment != NOT_SAID]
+            named = [(moment, i) for i, moment in enumerate(moments) if given(moment) is not None]
+            places.update(said[-1:])
+            if named:
+                places |= {min(named)[1], max(named)[1]}
+        kept += [run[i] for i in sorted(places)]
+    return tuple(kept[-MOST_ENTRIES:])

@@ -22,7 +22,8 @@ class BoundRules:
     plan does, so that the app must be installed as well; `app_installed` is what this version says
     about it (rules.md 1.8). `unit_by_tier`: tier id, or None for the general rule, to (unit price
     in minor units, points per unit). `expiry`: (month, day), None for never. `keep`: a cancellation
-    or return from the due date on changes nothing (rules.md 4.3). `overrides`: the merchant's final
+    or return from the due date on changes nothing (rules.md 4.3). `refund_takes_back`: so does a
+    payment that was wholly refunded (D17). `overrides`: the merchant's final
     status per delivery option (rules.md 2.2 D3).
     """
 
@@ -39,6 +40,7 @@ class BoundRules:
     expiry: tuple[int, int] | None
     deduct_store_credit: bool
     keep: bool
+    refund_takes_back: bool
     overrides: Mapping[str, FinalStatus]
 
 
@@ -70,6 +72,7 @@ def compile_settings(document: SettingsDocument, effective_at: Micros | None = N
         expiry=(earn.expiry.month, earn.expiry.day) if isinstance(earn.expiry, FixedDate) else None,
         deduct_store_credit=earn.deduct_store_credit,
         keep=earn.on_return == "keep",
+        refund_takes_back=earn.on_refund == "claw_back",
         overrides=dict(document.delivery_overrides),
     )
 

@@ -230,6 +230,7 @@ class Earn(_Section):
     expiry: Annotated[FixedDate | Never, Field(discriminator="kind")]
     deduct_store_credit: bool = False
     on_return: Literal["claw_back", "keep"] = "claw_back"
+    on_refund: Literal["claw_back", "keep"] = "keep"
 
     @field_validator("rules")
     @classmethod

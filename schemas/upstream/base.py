@@ -6,7 +6,15 @@ Unknown fields are ignored, values are kept out of error texts.
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
+from pydantic import (
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 INT64 = 2**63
@@ -26,8 +34,15 @@ class Upstream(BaseModel):
 # No NUL: PostgreSQL's text cannot hold it, and no platform means it.
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 LONGEST_ID = 100
-Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$")]
-IdOrBlank = Annotated[str, Field(max_length=LONGEST_ID, pattern=r"^[^\x00]*$")]
+Id = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$"
+    ),
+]
+IdOrBlank = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=LONGEST_ID, pattern=r"^[^\x00]*$")
+]
 """An id that some senders leave blank where there is none."""
 RecordId = Annotated[Id, Field(validation_alias=AliasChoices("id", "_id"))]
 """Upstream names it `id` or `_id`."""
@@ -47,6 +62,8 @@ is a bare number.
 A day's room at both ends of the calendar, so that its UTC, which we show, lies in a year from 1 to
 9999.
 """
+Moment = Annotated[AwareDatetime, Field(strict=True, le=datetime(9999, 12, 30, tzinfo=UTC))]
+"""As Instant, of a field that senders fill with year 1 when it is not given (D14)."""
 
 _Shape = TypeVar("_Shape")
 IfShaped = Annotated[_Shape | SkipJsonSchema[Any] | None, Field(union_mode="left_to_right")]

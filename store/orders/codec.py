@@ -3,9 +3,9 @@
 Every column of the hot path costs. All numbers are big-endian, the least bigint stands for none,
 string number 0 for no string. The first byte of every packed value is the layout's number
 (store/orders/layouts.py): FIXED has the fixed fields only, WITH_TAIL carries behind them what only
-some orders have (a tracking number, a parent, the platform's own figure), so that the others pay
-nothing for it. A trail's first byte also says whether a floor follows. A layout that is not known
-raises UnknownLayout.
+some orders have (a tracking number, a parent, the platform's own figure, keys that are from older
+records), so that the others pay nothing for it. A trail's first byte also says whether a floor
+follows. A layout that is not known raises UnknownLayout.
 """
 
 from struct import Struct
@@ -14,11 +14,13 @@ from typing import Final
 from rules.order.facts import (
     CarrierReport,
     DeliveryKey,
+    Lent,
     OrderFacts,
     OrderRecord,
     Parcel,
     ParcelRecord,
     Posted,
+    ReturnOrder,
 )
 from rules.order.family import Origin
 from rules.order.membership import Buyer, MemberStatement
@@ -29,7 +31,10 @@ from store.orders.layouts import FIXED, WITH_TAIL, UnknownLayout
 from store.postgres.interning import InternedStrings
 
 _VERSION = Struct(">qQQ")
-_ENTRY = Struct(">qQQBqq")
+_ENTRY = Struct(">qQQBqqq")
+_FAILED_BITS: Final = {False: 0, True: 1 << 4, None: 1 << 5}
+_FAILED_OF: Final = {bits: failed for failed, bits in _FAILED_BITS.items()}
+_LENT = Struct(">iqQQ")
 _RECORD = layouts.RECORD.struct
 _PARCEL = layouts.PARCEL.struct
 _POSTED = layouts.POSTED.struct
@@ -40,11 +45,15 @@ _AT_CREATED, _AT_CREATED_BY, _AT_TIER = (
 )
 _SHORT = Struct(">H")
 _SUMMARY = Struct(">qq")
+_RETURN = layouts.RETURN.struct
+_CURRENCIES = Struct(">5i")
+_HAS_SUMMARY, _HAS_CURRENCIES, _HAS_LENT = 1, 2, 4
+_IS_NESTED, _HAS_EVENT, _IS_LENT, _BY_RETURN = 1, 2, 4, 8
 _REPORT = Struct(">qBBiiH")
 _NAMED, _RETURN_LEG = 1, 2
 _STATEMENT = Struct(">qQQqB")
 _IS_MEMBER, _NO_MEMBER, _REMOVAL = 1, 2, 4
-_NOTHING_MORE: Final = (None,) * 4
+_NOTHING_MORE: Final = (None, None, None, None, (), ())
 MEANINGS: Final = tuple(Meaning)
 """Meanings by their number: faster than asking the enumeration."""
 _NONE = -(2**63)
@@ -58,6 +67,8 @@ NUMBERED, NESTED_FIRST, DESCENDED = 1 << 8, 1 << 9, 1 << 10
 """More bits: the order names a tracking number; the parcel that its record names is its first; it
 names orders that it comes from.
 """
+REFUNDED = 1 << 12
+"""The order's payment was wholly refunded."""
 
 
 def version_bytes(version: Version) -> bytes:
@@ -73,15 +84,19 @@ def version_of(packed: bytes) -> Version:
 def trail_bytes(trail: Trail, newest: Version | None) -> bytes | None:
     """The trail; None when the newest record's version tells it all."""
     floor, entries = trail
-    if not entries and (floor is None or floor == newest):
+    if not entries and floor == newest:
         return None
     head = _FLOOR + _VERSION.pack(*floor) if floor is not None else _NO_FLOOR
     return head + b"".join(
         [
             _ENTRY.pack(
-                *v, state, _NONE if since is None else since, _NONE if also is None else also
+                *v,
+                state | _FAILED_BITS[failed],
+                _NONE if since is None else since,
+                _NONE if also is None else also,
+                _NONE if back is None else back,
             )
-            for v, state, since, also in entries
+            for v, state, since, also, back, failed in entries
         ]
     )
 
@@ -99,11 +114,13 @@ def trail_of(packed: bytes | None, newest: Version | None) -> Trail:
     entries = [
         Entry(
             Version(at, ts, digest),
-            State(state),
+            State(state & 15),
             None if since == _NONE else since,
             None if also == _NONE else also,
+            None if back == _NONE else back,
+            _FAILED_OF[state & ~15],
         )
-        for at, ts, digest, state, since, also in _ENTRY.iter_unpack(packed[start:])
+        for at, ts, digest, state, since, also, back in _ENTRY.iter_unpack(packed[start:])
     ]
     return Trail(floor, tuple(entries))
 
@@ -120,6 +137,8 @@ def record_bytes(facts: OrderFacts, strings: InternedStrings) -> bytes | None:
         or r.tracking is not None
         or r.summary_days is not None
         or r.summary_points is not None
+        or bool(r.currencies)
+        or bool(r.lent)
     )
     layout = WITH_TAIL if has_tail else FIXED
     body = _RECORD.pack(
@@ -138,8 +157,9 @@ def record_bytes(facts: OrderFacts, strings: InternedStrings) -> bytes | None:
         r.user_credit,
         number(facts.tier),
         *tier_at,
+        r.said,
     )
-    return body if layout == FIXED else body + _tail_bytes(r, delivery or b"")
+    return body if layout == FIXED else body + _tail_bytes(r, delivery or b"", strings)
 
 
 def is_nested_first(facts: OrderFacts) -> bool:
@@ -154,22 +174,53 @@ def is_nested_first(facts: OrderFacts) -> bool:
     )
 
 
-def _tail_bytes(r: OrderRecord, delivery: bytes) -> bytes:
+def _tail_bytes(r: OrderRecord, delivery: bytes, strings: InternedStrings) -> bytes:
     """Tracking number (its length in one byte), parcel id (in two).
 
-    The platform's figure when it said one.
+    Then a byte that says what follows: the platform's figure, the currencies, the keys lent.
     """
     tracking = r.tracking or b""
     tail = b"%c%b%b%b" % (len(tracking), tracking, _SHORT.pack(len(delivery)), delivery)
     days, points = r.summary_days, r.summary_points
-    if days is None and points is None:
-        return tail
-    return tail + _SUMMARY.pack(
-        _NONE if days is None else days, _NONE if points is None else points
-    )
+    follows, more = 0, []
+    if days is not None or points is not None:
+        follows |= _HAS_SUMMARY
+        more.append(
+            _SUMMARY.pack(_NONE if days is None else days, _NONE if points is None else points)
+        )
+    if r.currencies:
+        follows |= _HAS_CURRENCIES
+        more.append(_CURRENCIES.pack(*(strings.number(code) for code in r.currencies)))
+    if r.lent:
+        follows |= _HAS_LENT
+        more.append(_lent_bytes(r.lent))
+    return b"%b%c%b" % (tail, follows, b"".join(more))
 
 
-def _tail_of(packed: bytes) -> tuple[bytes | None, bytes | None, int | None, int | None]:
+def _lent_bytes(lent: Lent) -> bytes:
+    return b"%c%b" % (len(lent), b"".join([_LENT.pack(key, *version) for key, version in lent]))
+
+
+def _lent_of(packed: bytes, at: int) -> tuple[Lent, int]:
+    """What `_lent_bytes` packed, and where it ends."""
+    start, end = at + 1, at + 1 + packed[at] * _LENT.size
+    lent = [
+        (key, Version(moment, ts, digest))
+        for key, moment, ts, digest in _LENT.iter_unpack(packed[start:end])
+    ]
+    return tuple(lent), end
+
+
+def _tail_of(
+    packed: bytes, strings: InternedStrings | None = None
+) -> tuple[
+    bytes | None,
+    bytes | None,
+    int | None,
+    int | None,
+    tuple[str | None, ...],
+    Lent,
+]:
     """What `_tail_bytes` packed, from a whole record."""
     if packed[0] != WITH_TAIL:
         raise UnknownLayout("an order's record", packed[0])
@@ -177,12 +228,26 @@ def _tail_of(packed: bytes) -> tuple[bytes | None, bytes | None, int | None, int
     at = start + packed[start - 1]
     tracking = packed[start:at]
     delivery, at = _short_of(packed, at)
-    days, points = _SUMMARY.unpack_from(packed, at) if at < len(packed) else (_NONE, _NONE)
+    follows, at = packed[at], at + 1
+    days, points = _NONE, _NONE
+    currencies: tuple[str | None, ...] = ()
+    lent: Lent = ()
+    if follows & _HAS_SUMMARY:
+        days, points = _SUMMARY.unpack_from(packed, at)
+        at += _SUMMARY.size
+    if follows & _HAS_CURRENCIES:
+        if strings is not None:
+            currencies = tuple(map(strings.word, _CURRENCIES.unpack_from(packed, at)))
+        at += _CURRENCIES.size
+    if follows & _HAS_LENT:
+        lent, at = _lent_of(packed, at)
     return (
         tracking or None,
         delivery or None,
         None if days == _NONE else days,
         None if points == _NONE else points,
+        currencies,
+        lent,
     )
 
 
@@ -218,6 +283,7 @@ def record_of(
         tier_at,
         tier_ts,
         tier_digest,
+        said,
     ) = _RECORD.unpack_from(packed)
     word = strings.word
     key = (
@@ -227,7 +293,9 @@ def record_of(
         if flags & DELIVERY_NULL
         else DeliveryKey.ABSENT
     )
-    tracking, delivery, days, points = _NOTHING_MORE if layout == FIXED else _tail_of(packed)
+    tracking, delivery, days, points, currencies, lent = (
+        _NOTHING_MORE if layout == FIXED else _tail_of(packed, strings)
+    )
     record = OrderRecord(
         Version(at, ts, digest),
         created,
@@ -248,6 +316,10 @@ def record_of(
         first if flags & NESTED_FIRST else delivery,
         days,
         points,
+        bool(flags & REFUNDED),
+        currencies,
+        said,
+        lent,
     )
     return record, word(tier), Version(tier_at, tier_ts, tier_digest) if tier else None
 
@@ -318,40 +390,68 @@ def origin_of(packed: bytes, newest: Version | None) -> Origin:
     )
 
 
-def parcel_bytes(parcel: ParcelRecord, strings: InternedStrings) -> bytes:
-    """The newest record of a parcel.
+def parcel_bytes(parcel: Parcel, strings: InternedStrings) -> bytes:
+    """The newest record of a parcel, and where it is from.
 
-    Its tracking number (its length in one byte) and its id stand at the end.
+    Its tracking number (its length in one byte), what is rare, and its id are at the end.
     """
-    arrived, collected, returned, number = (
-        parcel.arrived_at,
-        parcel.collected_at,
-        parcel.returned_at,
-        parcel.tracking,
-    )
+    record = parcel.record
+    arrived, collected, returned = record.arrived_at, record.collected_at, record.returned_at
+    number, event = record.tracking or b"", parcel.event
+    follows = _IS_NESTED if parcel.nested else 0
+    follows |= _HAS_EVENT if event is not None else 0
+    follows |= _IS_LENT if record.lent else 0
+    follows |= _BY_RETURN if record.by_return else 0
+    plain = follows == _IS_NESTED and not number
     body = _PARCEL.pack(
-        WITH_TAIL if number else FIXED,
-        *parcel.version,
-        strings.number(parcel.status),
-        strings.number(parcel.option),
+        FIXED if plain else WITH_TAIL,
+        *record.version,
+        strings.number(record.status),
+        strings.number(record.option),
         _NONE if arrived is None else arrived,
         _NONE if collected is None else collected,
         _NONE if returned is None else returned,
+        record.said,
     )
-    return body + (
-        b"%c%b%b" % (len(number), number, parcel.parcel_id) if number else parcel.parcel_id
+    if plain:
+        return body + record.parcel_id
+    return b"%b%c%b%c%b%b%b" % (
+        body,
+        len(number),
+        number,
+        follows,
+        b"" if event is None else _VERSION.pack(*event),
+        _lent_bytes(record.lent) if record.lent else b"",
+        record.parcel_id,
     )
 
 
 def parcel_of(packed: bytes, flags: int, trail: bytes | None, strings: InternedStrings) -> Parcel:
     """What `parcel_bytes` packed, with its trail."""
-    layout, at, ts, digest, status, option, arrived, collected, returned = _PARCEL.unpack_from(
-        packed
-    )
-    version, start, number = Version(at, ts, digest), _PARCEL.size, None
+    (
+        layout,
+        at,
+        ts,
+        digest,
+        status,
+        option,
+        arrived,
+        collected,
+        returned,
+        said,
+    ) = _PARCEL.unpack_from(packed)
+    version, start, number = Version(at, ts, digest), _PARCEL.size, b""
+    follows, event = _IS_NESTED, None
+    lent: Lent = ()
     if layout == WITH_TAIL:
         start += 1 + packed[start]
-        number = packed[_PARCEL.size + 1 : start]
+        number, follows = packed[_PARCEL.size + 1 : start], packed[start]
+        start += 1
+        if follows & _HAS_EVENT:
+            event = Version(*_VERSION.unpack_from(packed, start))
+            start += _VERSION.size
+        if follows & _IS_LENT:
+            lent, start = _lent_of(packed, start)
     elif layout != FIXED:
         raise UnknownLayout("a parcel", layout)
     record = ParcelRecord(
@@ -364,9 +464,62 @@ def parcel_of(packed: bytes, flags: int, trail: bytes | None, strings: InternedS
         None if arrived == _NONE else arrived,
         None if collected == _NONE else collected,
         None if returned == _NONE else returned,
-        number,
+        number or None,
+        bool(follows & _BY_RETURN),
+        said,
+        lent,
     )
-    return Parcel(record, trail_of(trail, version))
+    return Parcel(record, trail_of(trail, version), bool(follows & _IS_NESTED), event)
+
+
+def return_bytes(one: ReturnOrder, strings: InternedStrings) -> bytes:
+    """The newest record of a return order, but for its id."""
+    body = _RETURN.pack(
+        WITH_TAIL if one.lent else FIXED,
+        *one.version,
+        strings.number(one.status),
+        _NONE if one.total is None else one.total,
+        strings.number(one.currency),
+        _NONE if one.items is None else one.items,
+        strings.number(one.items_currency),
+        _NONE if one.requested_at is None else one.requested_at,
+        _NONE if one.first_at is None else one.first_at,
+        one.said,
+    )
+    return body + _lent_bytes(one.lent) if one.lent else body
+
+
+def return_of(return_id: bytes, packed: bytes, strings: InternedStrings) -> ReturnOrder:
+    """What `return_bytes` packed."""
+    (
+        layout,
+        at,
+        ts,
+        digest,
+        status,
+        total,
+        currency,
+        items,
+        items_currency,
+        requested,
+        first,
+        said,
+    ) = _RETURN.unpack_from(packed)
+    if layout not in {FIXED, WITH_TAIL}:
+        raise UnknownLayout("a return order", layout)
+    return ReturnOrder(
+        return_id,
+        Version(at, ts, digest),
+        strings.word(status) or "",
+        None if total == _NONE else total,
+        strings.word(currency),
+        None if items == _NONE else items,
+        strings.word(items_currency),
+        None if requested == _NONE else requested,
+        None if first == _NONE else first,
+        said,
+        () if layout == FIXED else _lent_of(packed, _RETURN.size)[0],
+    )
 
 
 def posted_bytes(posted: Posted, member: bytes | None) -> bytes | None:

@@ -41,11 +41,16 @@ def descendants(cursor: Cursor, orders: Iterable[OrderKey]) -> set[OrderKey]:
     below: set[OrderKey] = set()
     above = set(orders)
     while above:
-        cursor.execute(_SQL["children"], _PARENT.arrays(sorted(above)), binary=True)
-        children = {(merchant_no, child) for merchant_no, child in cursor.fetchall()}
-        above = children - below  # upstream could name a cycle
-        below |= children
+        found = children(cursor, above)
+        above = found - below  # upstream could name a cycle
+        below |= found
     return below
+
+
+def children(cursor: Cursor, parents: Iterable[OrderKey]) -> set[OrderKey]:
+    """The known orders that once named one of these as an order that they come from."""
+    cursor.execute(_SQL["children"], _PARENT.arrays(sorted(parents)), binary=True)
+    return {(merchant_no, child) for merchant_no, child in cursor.fetchall()}
 
 
 def as_ancestor(facts: OrderFacts) -> Ancestor | None:

@@ -48,14 +48,21 @@ RECORD: Final = Layout(
     layout="B", at="q", timestamp="Q", digest="Q", created_at="q", status="i", created_by="i",
     kind="i", currency="i", completed_at="q", subtotal="q", order_discount="q", custom_discount="q",
     points_to_cash="q", user_credit="q", tier="i", tier_at="q", tier_timestamp="Q", tier_digest="Q",
+    said="i",
 )  # fmt: skip
 """The newest record of an order; `at`, `timestamp`, `digest` are its version, tier_* its tier's."""
 
 PARCEL: Final = Layout(
     layout="B", at="q", timestamp="Q", digest="Q", status="i", option="i", arrived_at="q",
-    collected_at="q", returned_at="q",
+    collected_at="q", returned_at="q", said="h",
 )  # fmt: skip
 """The newest record of a parcel."""
+
+RETURN: Final = Layout(
+    layout="B", at="q", timestamp="Q", digest="Q", status="i", total="q", currency="i", items="q",
+    items_currency="i", requested_at="q", first_at="q", said="h",
+)  # fmt: skip
+"""The newest record of a return order."""
 
 POSTED: Final = Layout(
     layout="B", episode="i", entries="i", points="q", returned="q", account_no="q", final_at="q",

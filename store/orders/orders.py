@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from rules.order.facts import NOTHING_POSTED, DeliveryKey, OrderFacts, Parcel, ReturnOrder
+from rules.order.facts import NOTHING_POSTED, DeliveryKey, OrderFacts, OrderRecord, Parcel
 from rules.order.trail import EMPTY, Version
 from schemas.ids import Micros
 from store.orders import codec
@@ -45,12 +45,13 @@ _POSTED: Final = Columns(
 )  # fmt: skip
 KEY: Final = Columns(tables.orders, "merchant_no", "order_id")
 _RETURN: Final = Columns(
-    tables.return_order,
-    "merchant_no", "order_id", "return_id", "version", "status_no", "total", "trail",
-)  # fmt: skip
+    tables.return_order, "merchant_no", "order_id", "return_id", "return_order"
+)
 _PARCEL: Final = Columns(
     tables.parcel, "merchant_no", "order_id", "parcel_id", "flags", "parcel", "trail"
 )
+_PARCEL_KEY: Final = Columns(tables.parcel, "merchant_no", "order_id", "parcel_id")
+_RETURN_KEY: Final = Columns(tables.return_order, "merchant_no", "order_id", "return_id")
 _DUE: Final = Columns(tables.due, "merchant_no", "due_us", "order_id")
 _SQL: Final = queries(
     "orders/orders",
@@ -60,6 +61,8 @@ _SQL: Final = queries(
     key=KEY,
     return_order=_RETURN,
     parcel=_PARCEL,
+    parcel_key=_PARCEL_KEY,
+    return_key=_RETURN_KEY,
     due=_DUE,
 )
 
@@ -121,16 +124,9 @@ def _read_returns(
     strings: InternedStrings,
 ) -> None:
     cursor.execute(_SQL["read_returns"], KEY.arrays(keys), binary=True)
-    for merchant_no, order_id, return_id, packed, status, total, trail in cursor.fetchall():
-        facts, version = orders[merchant_no, order_id].facts, codec.version_of(packed)
-        goods_back = ReturnOrder(
-            return_id,
-            version,
-            strings.word(status) or "",
-            total,
-            codec.trail_of(trail, version),
-        )
-        facts.returns = (*facts.returns, goods_back)
+    for merchant_no, order_id, return_id, packed in cursor.fetchall():
+        facts = orders[merchant_no, order_id].facts
+        facts.returns = (*facts.returns, codec.return_of(return_id, packed, strings))
 
 
 def _read_parcels(
@@ -198,7 +194,7 @@ def _to_row(row: OrderRow, strings: InternedStrings) -> tuple[Any, ...]:
     parcel = parcel_trail = None
     if facts.parcels:
         first = facts.parcels[0]
-        parcel = codec.parcel_bytes(first.record, strings)
+        parcel = codec.parcel_bytes(first, strings)
         parcel_trail = codec.trail_bytes(first.trail, first.record.version)
     return (
         row.merchant_no,
@@ -221,13 +217,7 @@ def flags_of(facts: OrderFacts) -> int:
     """The bits of `orders.flags`."""
     flags = codec.CLAWED if facts.posted.clawed else 0
     if facts.record is not None:
-        key = facts.record.delivery_key
-        if key is DeliveryKey.PRESENT:
-            flags |= codec.DELIVERY_PRESENT
-        elif key is DeliveryKey.NULL:
-            flags |= codec.DELIVERY_NULL
-        if facts.record.guest:
-            flags |= codec.GUEST
+        flags |= _record_flags(facts.record)
     if facts.parcels:
         flags |= _parcel_flags(facts.parcels[0])
         if len(facts.parcels) > 1:
@@ -251,6 +241,15 @@ def is_numbered(facts: OrderFacts) -> bool:
     return False
 
 
+def _record_flags(record: OrderRecord) -> int:
+    flags = codec.GUEST if record.guest else 0
+    if record.refunded:
+        flags |= codec.REFUNDED
+    if record.delivery_key is DeliveryKey.PRESENT:
+        return flags | codec.DELIVERY_PRESENT
+    return flags | codec.DELIVERY_NULL if record.delivery_key is DeliveryKey.NULL else flags
+
+
 def _parcel_flags(parcel: Parcel) -> int:
     flags = codec.PICKUP if parcel.record.pickup else 0
     return flags | codec.FAILED if parcel.record.failed else flags
@@ -271,6 +270,10 @@ def write(cursor: Cursor, rows: list[OrderRow], strings: InternedStrings) -> Non
         _write(cursor, "update", old, strings)
     _write_returns(cursor, rows, strings)
     _write_parcels(cursor, rows, strings)
+    forgotten = [(*row.key, gone) for row in rows for gone in row.facts.forgotten]
+    if forgotten:
+        cursor.execute(_SQL["forget_parcels"], _PARCEL_KEY.arrays(forgotten))
+        cursor.execute(_SQL["forget_returns"], _RETURN_KEY.arrays(forgotten))
 
 
 def _write(cursor: Cursor, statement: str, rows: list[OrderRow], strings: InternedStrings) -> None:
@@ -311,10 +314,7 @@ def _write_returns(cursor: Cursor, rows: list[OrderRow], strings: InternedString
             row.merchant_no,
             row.order_id,
             goods_back.return_id,
-            codec.version_bytes(goods_back.version),
-            strings.number(goods_back.status),
-            goods_back.total,
-            codec.trail_bytes(goods_back.trail, goods_back.version),
+            codec.return_bytes(goods_back, strings),
         )
         for row in rows
         for goods_back in row.facts.returns
@@ -330,7 +330,7 @@ def _write_parcels(cursor: Cursor, rows: list[OrderRow], strings: InternedString
             row.order_id,
             parcel.record.parcel_id,
             _parcel_flags(parcel),
-            codec.parcel_bytes(parcel.record, strings),
+            codec.parcel_bytes(parcel, strings),
             codec.trail_bytes(parcel.trail, parcel.record.version),
         )
         for row in rows

@@ -60,3 +60,11 @@ ON CONFLICT DO NOTHING;
 -- name: unplan
 DELETE FROM due d USING unnest({arrays due}) k ({due})
 WHERE d.merchant_no = k.merchant_no AND d.due_us = k.due_us AND d.order_id = k.order_id;
+
+-- name: forget_parcels
+DELETE FROM parcel p USING unnest({arrays parcel_key}) k ({parcel_key})
+WHERE p.merchant_no = k.merchant_no AND p.order_id = k.order_id AND p.parcel_id = k.parcel_id;
+
+-- name: forget_returns
+DELETE FROM return_order r USING unnest({arrays return_key}) k ({return_key})
+WHERE r.merchant_no = k.merchant_no AND r.order_id = k.order_id AND r.return_id = k.return_id;

@@ -14,6 +14,7 @@ from sqlalchemy import (
     select,
 )
 
+from rules.earning.earning import NOT_EARNING_KINDS
 from rules.explain.view import Family, OrderEntry, OrderView, SettingsVersion, TrackedNumber
 from rules.order.carrier_reports import numbers_of
 from rules.order.facts import NOTHING_IN_FORCE, CarrierReport, OrderFacts
@@ -107,6 +108,7 @@ def order_view(connection: Database, merchant_id: str, order_id: str) -> OrderVi
             numbers=tuple(_numbers(cursor, row.key, row.facts, words)),
             family=_family(cursor, row),
             awaiting=one_row(cursor, _AWAITING, order_id=key)[0],
+            till_returns=tuple(_till_returns(cursor, number, key, words)),
         )
 
 
@@ -146,6 +148,18 @@ def _family(cursor: Cursor, row: OrderRow) -> Family:
         unknown=tuple(unpack_id(one) for one in named if (row.merchant_no, one) not in known),
         goes_round=is_own_ancestor(row.key, known),
     )
+
+
+def _till_returns(
+    cursor: Cursor, merchant_no: int, order_id: bytes, words: InternedStrings
+) -> Iterator[str]:
+    """The till's orders of type return or exchange that name this one as their parent (D17)."""
+    for _, child in sorted(families.children(cursor, [(merchant_no, order_id)])):
+        found = rows(cursor, _ORDER, merchant_no=merchant_no, order_id=child)
+        for row in read_rows(cursor, found, words).values():
+            record, parent = row.facts.record, row.facts.origin.parent
+            if record is not None and record.kind in NOT_EARNING_KINDS and parent == order_id:
+                yield unpack_id(child)
 
 
 def _numbers(

@@ -12,14 +12,16 @@ from tests.oracle.records import (
     Episode,
     Order,
     Settings,
-    by_thing,
     in_order,
     is_cancelled,
     is_completed,
     last_run,
+    overlaid,
+    told,
 )
 from tests.oracle.upstream import VersionedRecord, instant
 
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 GONE = {
     "returning": "returning",
     "returning_store_closed": "returning",
@@ -88,8 +90,7 @@ def parcel_final(records: list[VersionedRecord], *, fetched: bool) -> datetime |
     run = last_run(records, lambda s: s.what.get("status") in states and not went_back(s))
     if not run:
         return None
-    newest = run[-1].what
-    arrived, collected = instant(newest.get("arrived_at")), instant(newest.get("collected_at"))
+    arrived, collected = told(run, "arrived_at"), told(run, "collected_at")
     if fetched:
         return collected or min(s.version[0] for s in run)
     if arrived is not None:
@@ -110,6 +111,10 @@ def upstream_says(records: list[VersionedRecord], *, fetched: bool) -> Voice:
     run = last_run(records, went_back)
     if not run:
         return Voice(parcel_final(records, fetched=fetched))
+    if sent_back_by_return(records):
+        stood = parcel_final(records[: len(records) - len(run)], fetched=fetched)
+        if stood is not None:
+            return Voice(stood)
     gone, since = [], {}
     for record, before in zip(run, [None, *run], strict=False):
         meaning = way_back(record) or ""
@@ -120,6 +125,12 @@ def upstream_says(records: list[VersionedRecord], *, fetched: bool) -> Voice:
     return Voice(
         None, tuple(gone), parcel_final(records[: len(records) - len(run)], fetched=fetched)
     )
+
+
+def sent_back_by_return(records: list[VersionedRecord]) -> bool:
+    """Whether a return order sent the parcel back (D15)."""
+    newest = records[-1].what
+    return way_back(records[-1]) == "returned" and bool(newest.get("return_order_id"))
 
 
 def together(upstream: Voice, carrier: Voice) -> datetime | None:
@@ -143,7 +154,7 @@ def completed_at(order_records: list[VersionedRecord]) -> datetime | None:
     run = last_run(standing, is_completed)
     if not run:
         return None
-    return instant(run[-1].what.get("completed_at")) or min(s.version[0] for s in run)
+    return told(run, "completed_at") or min(s.version[0] for s in run)
 
 
 def local_midnight(day: date, zone: str) -> datetime:
@@ -183,12 +194,13 @@ def final_episode(
 ) -> Episode | None:
     """The order's newest episode of finality, if it is final (rules.md 2.2, 2.5, 4.5)."""
     earn, newest = settings["earn"], order.newest() or {}
-    things = by_thing(order.records("parcel"))
+    things, created = order.parcels(), order.created() or EARLIEST
     says_none = "order_delivery" in newest and newest["order_delivery"] is None
     counter = newest.get("created_by") in ("pos", "shop_crm") and "order_delivery" not in newest
     if earn.get("grant_on") == "order_completed" or (not things and (says_none or counter)):
-        done = completed_at(in_order(order.records("order") + order.records("remove")))
-        return None if done is None else counts_from(order, settings, done)
+        records = in_order(order.records("order") + order.records("remove"))
+        done = completed_at(overlaid(records))
+        return None if done is None else counts_from(order, settings, max(done, created))
     if not things:
         return None
     overrides = settings.get("delivery_overrides", {})
@@ -209,7 +221,7 @@ def final_episode(
         final = last_final(parcels, threshold)
         if final is None:
             continue
-        episode = counts_from(order, settings, final)
+        episode = counts_from(order, settings, max(final, created))
         if threshold is None or threshold >= episode.due:
             return episode
     return None
@@ -224,6 +236,9 @@ def last_final(parcels: list[Parcel], kept_from: datetime | None) -> datetime | 
     for parcel in parcels:
         upstream, carrier = parcel.voices(kept_from)
         final = together(upstream, carrier)
+        if sent_back_by_return(parcel.records):
+            # The carrier carried back what the return order sent back.
+            final = together(*parcel.voices(EARLIEST)) or final
         if final is not None:
             moments.append(final)
         elif not (upstream.is_out() or carrier.is_out()):

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 from tests.oracle.carriers import Statement
@@ -19,10 +21,10 @@ from tests.oracle.records import (
     by_thing,
     in_order,
     is_cancelled,
-    is_completed,
     last_run,
+    overlaid,
 )
-from tests.oracle.upstream import CustomerRecord, VersionedRecord, cents, instant
+from tests.oracle.upstream import MOST, CustomerRecord, VersionedRecord, cents, instant, size
 
 FRACTION = {"TWD": 0, "JPY": 0, "HKD": 2, "USD": 2}
 
@@ -80,25 +82,55 @@ def tier_of(order_records: list[VersionedRecord]) -> str | None:
     return None
 
 
-def returned_total(order: Order, keep_from: datetime | None) -> int:
-    """Completed returns; with `keep`, those from before the due date only."""
-    total = 0
+def returned_total(
+    order: Order, keep_from: datetime | None, settings: Settings, newest: dict[str, Any]
+) -> int:
+    """What completed returns take off the base (D16).
+
+    With `keep`, those requested before the due date only.
+    """
+    whole = max(0, goods(newest, settings["earn"]))
+    taken = Fraction(0)
     for records in by_thing(order.records("return")).values():
-        run = last_run(records, is_completed)
-        if run and (keep_from is None or min(s.version[0] for s in run) < keep_from):
-            total += cents(run[-1].what.get("total"))
-    return total
+        what = overlaid(records)[-1].what
+        requested = instant(what.get("created_at")) or min(s.version[0] for s in records)
+        if what.get("status") != "completed" or (keep_from and requested >= keep_from):
+            continue
+        amounts = [what.get("total"), *[item.get("total") for item in what.get("items") or ()]]
+        if any(a and a["cents"] and in_another(a.get("currency_iso"), settings) for a in amounts):
+            continue
+        ways = [Fraction(size(what["total"]))] if what.get("total") else []
+        if what.get("items"):
+            listed = min(sum(size(item.get("total")) for item in what["items"]), MOST)
+            ways.append(Fraction(listed * whole, max(1, cents(newest.get("subtotal")))))
+        taken += min(ways, default=Fraction(0))
+    return min(floor(taken), MOST)
+
+
+def in_another(currency: str | None, settings: Settings) -> bool:
+    """Whether an amount is in another currency than the settings' (D11)."""
+    return bool(currency) and str(currency).upper() != settings["currency"]
+
+
+def amounts_of(record: dict[str, Any], earn: dict[str, Any]) -> list[dict[str, Any]]:
+    """The amounts that enter the base."""
+    names = ["subtotal", "order_discount", "order_points_to_cash"]
+    names += ["user_credit"] if earn.get("deduct_store_credit") else []
+    amounts = [record.get(name) for name in names]
+    amounts += [item.get("total") for item in record.get("custom_discount_items") or ()]
+    return [amount for amount in amounts if amount and amount["cents"]]
 
 
 def goods(record: dict[str, Any], earn: dict[str, Any]) -> int:
     """The base before returns (rules.md 1.2)."""
     amount = (
-        cents(record["subtotal"])
-        - cents(record.get("order_discount"))
-        - cents(record.get("order_points_to_cash"))
+        cents(record.get("subtotal"))
+        - size(record.get("order_discount"))
+        - size(record.get("order_points_to_cash"))
     )
-    amount -= sum(cents(item.get("total")) for item in record.get("custom_discount_items") or ())
-    return amount - cents(record.get("user_credit")) if earn.get("deduct_store_credit") else amount
+    custom = sum(size(item.get("total")) for item in record.get("custom_discount_items") or ())
+    amount -= min(custom, MOST)
+    return amount - size(record.get("user_credit")) if earn.get("deduct_store_credit") else amount
 
 
 def points_for(base: int, tier: str | None, settings: Settings) -> int | None:
@@ -122,7 +154,11 @@ def may_earn(record: dict[str, Any], creator: str | None, settings: Settings) ->
         and channel in settings["earn"].get("channels", ["ec", "retail"])
         and not (retail and record.get("type") in ("return", "exchange"))
         and record.get("status") != "temp"
-        and record.get("currency_iso") in (None, settings["currency"])
+        and not in_another(record.get("currency_iso"), settings)
+        and not any(
+            in_another(amount.get("currency_iso"), settings)
+            for amount in amounts_of(record, settings["earn"])
+        )
     )
 
 
@@ -158,30 +194,33 @@ def entitled(order: Order, circumstances: Circumstances, now: datetime) -> Entit
     records, created = order.records("order"), circumstances.root.created()
     if created is None or circumstances.bound is None or circumstances.bound_at is None:
         return Entitled("none")
-    settings, newest = circumstances.bound, records[-1].what
+    settings, newest = circumstances.bound, order.newest() or {}
     member = newest.get("customer_id") or None
     if not feature_on(settings, circumstances.installs, circumstances.bound_at):
         return Entitled("none", member=member)
     episode = final_episode(order, settings, circumstances.statements)
     keep_from = episode.due if episode and settings["earn"].get("on_return") == "keep" else None
-    returns, amount = returned_total(order, keep_from), goods(newest, settings["earn"])
-    begun = circumstances.root.records("order")
-    points = points_for(amount - returns, tier_of(begun), settings)
+    returns = returned_total(order, keep_from, settings, newest)
+    amount = goods(newest, settings["earn"])
+    points = points_for(amount - returns, tier_of(circumstances.root.records("order")), settings)
     if (
         points is None
-        or not may_earn(newest, begun[-1].what.get("created_by"), settings)
+        or not may_earn(newest, (circumstances.root.newest() or {}).get("created_by"), settings)
         or not is_member(circumstances.customer, created)
     ):
         return Entitled("none", member=member, episode=episode)
     if order.told("combined_to_order_id"):
         return Entitled("withdrawn", points, member=member, episode=episode)
-    gone = last_run(in_order(records + order.records("remove")), is_cancelled)
+    gone = last_run(overlaid(in_order(records + order.records("remove"))), is_cancelled)
     if gone and (keep_from is None or min(s.version[0] for s in gone) < keep_from):
+        return Entitled("withdrawn", points, member=member, episode=episode)
+    refunded = (newest.get("order_payment") or {}).get("status") == "refunded"
+    if refunded and settings["earn"].get("on_refund") == "claw_back":
         return Entitled("withdrawn", points, member=member, episode=episode)
     if returns and amount > 0 and amount <= returns and not gone:
         return Entitled("withdrawn", points, member=member, episode=episode)
     if episode is None:
         return Entitled("waiting", points, member=member)
-    if episode.due > now:
+    if episode.due > now and episode is not order.episode:
         return Entitled("planned", points, member=member, episode=episode)
     return Entitled("granted", points, points, member, episode)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from tests.oracle.carriers import Statement, statement_of
-from tests.oracle.records import Order, by_thing
+from tests.oracle.records import Order
 from tests.oracle.upstream import Report, comparable, each_number
 
 Key = tuple[str, str]
@@ -35,7 +35,7 @@ def fields(order: Order) -> dict[str, Field]:
     newest = order.newest() or {}
     of_order = field_in((newest.get("delivery_data") or {}).get("tracking_number"))
     nested = (newest.get("order_delivery") or {}).get("id")
-    parcels = by_thing(order.records("parcel"))
+    parcels = order.parcels()
     by_parcel = {}
     for parcel, records in parcels.items():
         own = field_in(records[-1].what.get("tracking_number"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.oracle.upstream import VersionedRecord
+from tests.oracle.upstream import VersionedRecord, instant
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 Settings = dict[str, Any]
@@ -43,9 +43,24 @@ class Order:
         return list(records)
 
     def newest(self) -> dict[str, Any] | None:
-        """The newest whole record of the order."""
+        """What all records of the order say together: of each key the newest that has it (D19)."""
         records = self.records("order")
-        return records[-1].what if records else None
+        return overlaid(records)[-1].what if records else None
+
+    def parcels(self) -> dict[str, list[VersionedRecord]]:
+        """The records of each parcel that counts, whole (D15, D19)."""
+        newest = [r for r in self.records("order") if "order_delivery" in r.what][-1:]
+        counting = {}
+        for name, records in by_thing(self.records("parcel")).items():
+            nested = any(record.within for record in records)
+            for order in newest if nested else []:
+                inside = (order.what["order_delivery"] or {}).get("id")
+                events = [r.version[:2] for r in records if r.within is None]
+                if inside != name and max(events, default=order.version[:2]) <= order.version[:2]:
+                    break
+            else:
+                counting[name] = overlaid(records)
+        return counting
 
     def created(self) -> datetime | None:
         """When the order was created, as its oldest record says, once that is known."""
@@ -60,7 +75,31 @@ class Order:
 
 def in_order(records: Iterable[VersionedRecord]) -> list[VersionedRecord]:
     """Different records, oldest first."""
-    return sorted({s.version: s for s in records}.values(), key=lambda s: s.version)
+    different = {(s.version, s.within): s for s in records}
+    return sorted(different.values(), key=lambda s: s.version)
+
+
+STATE = ("arrived_at", "collected_at", "returned_at", "completed_at")
+"""Moments: they count for the state in which they are told (rules.md 2.2)."""
+
+
+def overlaid(records: list[VersionedRecord]) -> list[VersionedRecord]:
+    """Each record with the keys that it lacks from those before it; moments stay where they are."""
+    so_far: dict[str, Any] = {}
+    whole = []
+    for record in records:
+        if record.kind == "remove":
+            so_far = so_far | {"status": "removed"}
+        so_far = so_far | {k: v for k, v in record.what.items() if k not in STATE}
+        moments = {k: v for k, v in record.what.items() if k in STATE}
+        whole.append(record._replace(what=so_far | moments))
+    return whole
+
+
+def told(run: list[VersionedRecord], moment: str) -> datetime | None:
+    """What the newest record of a run that names the moment says of it."""
+    named = [record.what[moment] for record in run if moment in record.what]
+    return instant(named[-1]) if named else None
 
 
 def by_thing(records: Iterable[VersionedRecord]) -> dict[str, list[VersionedRecord]]:

@@ -7,15 +7,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Version = tuple[datetime, int, str]
+Version = tuple[datetime, int, bool, str]
 
 
 class VersionedRecord(NamedTuple):
-    """A record about an order: when it is from (`version_of`), which kind it is, and its fields."""
+    """A record about an order: when it is from (`version_of`), which kind it is, and its fields.
+
+    `within`: a parcel's record that was inside the order's record of that version.
+    """
 
     version: Version
     kind: str  # order, remove, parcel or return
     what: dict[str, Any]
+    within: Version | None = None
 
 
 class OrderRecords(NamedTuple):
@@ -62,13 +66,23 @@ ReadEvent = OrderRecords | Report | CustomerRecord | InstallRecord
 
 
 def instant(text: str | None) -> datetime | None:
-    """An upstream time."""
-    return None if text is None else datetime.fromisoformat(text)
+    """An upstream time; 1970-01-01 and year 1 mean that none is given (D14)."""
+    if text is None or text.startswith(("1970-01-01", "0001-")):
+        return None
+    return datetime.fromisoformat(text)
+
+
+MOST = 2**63 - 1
 
 
 def cents(amount: dict[str, Any] | None) -> int:
     """An amount in minor units."""
     return int(amount["cents"]) if amount else 0
+
+
+def size(amount: dict[str, Any] | None) -> int:
+    """An amount that lowers the base, by its magnitude (D11)."""
+    return min(abs(cents(amount)), MOST)
 
 
 def comparable(number: str | int | None) -> str:
@@ -124,7 +138,7 @@ def read(event: dict[str, Any], received: datetime) -> ReadEvent:
 def version_of(event: dict[str, Any], received: datetime) -> Version:
     """The resource's own `updated_at`, else the envelope's `ts`, else the receipt.
 
-    Then `ts`, then a digest (rules.md 7).
+    Then `ts`, then what ends an order or parcel, then a digest (rules.md 7).
     """
     nanoseconds = int(event.get("ts") or 0)
     canonical = json.dumps(
@@ -133,7 +147,16 @@ def version_of(event: dict[str, Any], received: datetime) -> Version:
     at = instant(event["resource"].get("updated_at"))
     if at is None:
         at = EPOCH + timedelta(microseconds=nanoseconds // 1000) if nanoseconds else received
-    return at, nanoseconds, hashlib.sha256(canonical.encode()).hexdigest()
+    ends = event["topic"] == "order/remove" or ends_it(event["resource"])
+    return at, nanoseconds, ends, hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def ends_it(resource: dict[str, Any]) -> bool:
+    """Whether it says that its order or parcel is over, one way or the other."""
+    return (
+        resource.get("status") in ("cancelled", "removed", "returned", "expired")
+        or resource.get("delivery_status") == "failed"
+    )
 
 
 def read_order(topic: str, resource: dict[str, Any], version: Version) -> list[VersionedRecord]:
@@ -146,5 +169,7 @@ def read_order(topic: str, resource: dict[str, Any], version: Version) -> list[V
     nested = resource.get("order_delivery")
     if nested is not None:
         own = instant(nested.get("updated_at"))
-        records.append(VersionedRecord((own or version[0], *version[1:]), "parcel", nested))
+        at, nanoseconds, _, digest = version
+        own_version = own or at, nanoseconds, ends_it(nested), digest
+        records.append(VersionedRecord(own_version, "parcel", nested, version))
     return records

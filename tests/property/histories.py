@@ -147,6 +147,7 @@ def document_of(
         if never
         else {"kind": "fixed_date", "month": month, "day": day},
         "deduct_store_credit": dice.once_in(2),
+        "on_refund": dice.pick(["keep", "claw_back"]),
         "on_return": "claw_back" if plain else dice.pick(["claw_back", "keep"]),
     }
     if modules:
@@ -162,6 +163,19 @@ def document_of(
         },
         delivery_overrides=dice.pick([{}, {}, {"custom": "arrived"}]),
     )
+
+
+def thin(dice: Dice, resource: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """The record, now and then without some of the keys: notifications and bridges lack them."""
+    if not dice.once_in(5):
+        return resource
+    gone = {dice.pick(keys) for _ in range(3)}
+    return {key: value for key, value in resource.items() if key not in gone}
+
+
+def signed(dice: Dice, amount: int) -> dict[str, Any]:
+    """An amount that lowers the base, now and then with a minus or in another currency."""
+    return money(dice.pick([amount] * 4 + [-amount]), dice.pick(["TWD"] * 30 + ["twd", "USD"]))
 
 
 def number_of(dice: Dice, sold: SoldOrder) -> str | int | None:
@@ -190,7 +204,12 @@ def parcel_fields(dice: Dice, sold: SoldOrder, moment: datetime) -> dict[str, An
         fields["delivery_status"] = "failed"
     if dice.once_in(4):
         fields["tracking_number"] = number_of(dice, sold)
-    return fields
+    if dice.once_in(8):
+        fields["return_order_id"] = dice.pick([None, "one"])
+    if dice.once_in(20):
+        fields["arrived_at"] = dice.pick(["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
+    moments = ("arrived_at", "collected_at", "returned_at")
+    return thin(dice, fields, "status", "platform", "delivery_type", *moments)
 
 
 def order_record(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
@@ -207,9 +226,11 @@ def order_record(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
         fields["delivery_data"] = {"tracking_number": number_of(dice, sold), "url": None}
     if dice.once_in(2):
         fields["completed_at"] = text(moment - unit)
+    if dice.once_in(8):
+        fields["order_payment"] = {"status": dice.pick(["completed", "refunded"])}
     if dice.once_in(4):
         fields["membership_tier_data"] = {"_id": dice.pick([TIER, some_id("silver")])}
-    return order(
+    event = order(
         subtotal=dice.pick(AMOUNTS),
         created=text(sold.created),
         updated=text(moment),
@@ -223,11 +244,15 @@ def order_record(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
         currency=dice.pick(["TWD"] * 39 + ["HKD"]),
         created_by=dice.pick(["shop"] * 9 + ["pos"]),
         is_guest_checkout=dice.pick([False] * 39 + [True]),
-        order_discount=money(dice.pick([0, 0, 100])),
-        user_credit=money(dice.pick([0, 50])),
-        custom_discount_items=dice.pick([[], [{"total": money(25)}]]),
+        order_discount=signed(dice, dice.pick([0, 0, 100])),
+        user_credit=signed(dice, dice.pick([0, 50])),
+        custom_discount_items=dice.pick([[], [{"total": signed(dice, 25)}]]),
         **fields,
     )
+    lacking = ("customer_id", "status", "subtotal", "order_discount", "order_delivery",
+               "custom_discount_items", "is_guest_checkout", "completed_at", "currency_iso",
+               "created_by", "order_payment", "delivery_data")  # fmt: skip
+    return event | {"resource": thin(dice, event["resource"], *lacking)}
 
 
 def promising_order(dice: Dice, sold: SoldOrder) -> Event:
@@ -249,15 +274,21 @@ def promising_order(dice: Dice, sold: SoldOrder) -> Event:
 
 def return_record(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
     """A return of goods, at the counter or not, perhaps cancelled again."""
-    return returned(
-        dice.pick([100, 100, 100, 250, 250, 430, 2310]),
+    event = returned(
+        0,
         text(moment),
         status=dice.pick(["completed", "completed", "confirmed", "cancelled"]),
         return_id=f"{sold.order_id} {dice.pick(['one', 'two'])}",
         order_id=sold.order_id,
         merchant=sold.merchant,
         topic=dice.pick(["return_order/update", "pos_return_order/update"]),
+        requested=dice.pick([None, text(moment - 3 * sold.grid.unit)]),
+        items=dice.pick([[], [], [{"total": signed(dice, n)} for n in (100, 33)]]),
     )
+    paid = signed(dice, dice.pick([100, 100, 100, 250, 250, 430, 2310]))
+    whole = event["resource"] | {"total": paid}
+    resource = thin(dice, whole, "total", "status", "created_at", "items")
+    return event | {"resource": resource}
 
 
 def carrier_report(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:

@@ -135,17 +135,19 @@ def returned(
     order_id: str = ORDER,
     merchant: str = MERCHANT,
     topic: str = "return_order/update",
+    requested: str | None = None,
+    **fields: Json,
 ) -> Event:
-    """A return order."""
+    """A return order, requested when it was updated by default; `fields` are added to it."""
     resource = {
         "id": some_id(return_id),
         "order_id": order_id,
         "status": status,
         "total": money(total),
-        "created_at": updated,
+        "created_at": requested or updated,
         "updated_at": updated,
     }
-    return envelope(topic, resource, merchant=merchant)
+    return envelope(topic, resource | fields, merchant=merchant)
 
 
 def removed(at: str, *, order_id: str = ORDER, merchant: str = MERCHANT) -> Event:

@@ -49,10 +49,7 @@ return_order = Table(
     Column("merchant_no", Integer, primary_key=True, autoincrement=False),
     Column("order_id", LargeBinary, primary_key=True),
     Column("return_id", LargeBinary, primary_key=True),
-    Column("version", LargeBinary, nullable=False),
-    Column("status_no", Integer, nullable=False),
-    Column("total", BigInteger, nullable=False),
-    Column("trail", LargeBinary),
+    Column("return_order", LargeBinary, nullable=False),
 )
 
 due = Table(

@@ -6,6 +6,7 @@ They are taken back when they may be of other orders.
 import random
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -151,7 +152,8 @@ def test_a_number_edited_away_takes_its_reports_along_and_edited_back_brings_the
 
 def test_a_number_taken_off_an_order_settles_it_for_the_other(in_process: InProcessEngine) -> None:
     in_process.consume(sold(A), sold(B, BEN), report(NUMBER, DELIVERED, day(2)))
-    in_process.consume(order(M, B, BEN, 1000, at=day(3)))
+    none: dict[str, Any] = {"delivery_data": {"tracking_number": None}}
+    in_process.consume(order(M, B, BEN, 1000, at=day(3), **none))
     assert (in_process.points(M, ANNA), in_process.points(M, BEN)) == (100, 0)
 
 

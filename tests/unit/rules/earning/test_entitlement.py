@@ -615,29 +615,28 @@ def test_a_return_counts_while_its_newest_record_is_completed_whatever_was_heard
 
 
 @pytest.mark.parametrize(
-    ("told", "points"),
+    ("told", "requested", "points"),
     [
-        ([("completed", "12-03")], 57),
-        ([("completed", "12-04")], 100),
-        ([("completed", "12-03"), ("completed", "12-10")], 57),  # completed since the 3rd
-        ([("completed", "12-03"), ("cancelled", "12-10")], 100),
-        (
-            [("completed", "12-03"), ("cancelled", "12-05"), ("completed", "12-10")],
-            100,
-        ),  # completed since the 10th
-        ([("confirmed", "12-03"), ("completed", "12-10")], 100),
+        ([("completed", "12-03")], "12-03", 57),
+        ([("completed", "12-04")], "12-04", 100),
+        ([("confirmed", "12-03"), ("completed", "12-10")], "12-03", 57),
+        ([("completed", "12-10")], "12-03", 57),
+        ([("confirmed", "12-03"), ("completed", "12-10")], None, 57),  # since its first record
+        ([("confirmed", "12-05"), ("completed", "12-10")], None, 100),
+        ([("completed", "12-03"), ("cancelled", "12-10")], "12-03", 100),
     ],
 )
 @pytest.mark.parametrize("late", [False, True])
-def test_a_kept_return_is_dated_by_the_event_that_completed_it(
-    told: list[tuple[str, str]], points: int, late: bool
+def test_a_kept_return_is_dated_by_its_request_else_by_its_first_record(
+    told: list[tuple[str, str]], requested: str | None, points: int, late: bool
 ) -> None:
     made = engine(on_return="keep")
     made.consume(
         order(), delivery("arrived", day("12-01"), arrived_at=day("12-01")), when=day("12-01")
     )
     made.until(day("12-20"))
-    events = [returned(430, day(at), status=status) for status, at in told]
+    fields: dict[str, Json] = {"created_at": None if requested is None else day(requested)}
+    events = [returned(430, day(at), status=status, **fields) for status, at in told]
     made.consume(*(reversed(events) if late else events))
     assert made.points() == points
 

@@ -16,8 +16,9 @@ from rules.order.facts import (
     OrderRecord,
     ParcelRecord,
     Posted,
+    ReturnOrder,
 )
-from rules.order.folding import fold_order, fold_parcel
+from rules.order.folding import fold_order, fold_parcel, fold_return
 from rules.order.trail import Version as RecordVersion
 from schemas.events import EntryType
 from schemas.ids import DAY, Micros, micros
@@ -262,3 +263,46 @@ def test_unknown_order_says_so() -> None:
     explained = explain(OrderView(FINAL, OrderFacts(), 0, None, (), None, None))
     assert explained.state == "none"
     assert text_of(explained) == "unknown_order: we have received no record of this order."
+
+
+def test_what_was_left_out_is_told() -> None:
+    when = CREATED + 5 * DAY
+    found = facts(
+        ORDER._replace(status="on the moon", version=RecordVersion(when), refunded=True),
+        parcel("arrived"),
+    )
+    fold_parcel(found, ParcelRecord(RecordVersion(when), b"\xffother", "beamed", None))
+    for name, total, currency in ((b"one", 100, "TWD"), (b"two", None, None), (b"x", 13, "USD")):
+        back = ReturnOrder(name, RecordVersion(CREATED + DAY), "completed", total, currency)
+        fold_return(found, back)
+    text = text_of(explanation_of(found, till_returns=("till-1",)))
+    for told in (
+        "on the moon is not a status that we know",
+        "beamed (not a status that we know)",
+        "Returns without total: 1",
+        "Returns in another currency: 1; they are not counted",
+        "The order was edited after a return",
+        "on_refund is keep, that changes nothing",
+        "A till's order of type return names it (till-1)",
+    ):
+        assert told in text
+    assert "Wholly returned" not in text
+
+
+def test_a_replaced_parcel_is_told_to_be_awaited_no_more() -> None:
+    found = facts(ORDER._replace(delivery_id=b"\xffparcel"), parcel("arrived"))
+    old = ParcelRecord(RecordVersion(CREATED), b"\xffold", "pending", None)
+    fold_parcel(found, old, nested=True)
+    explained = explanation_of(found)
+    assert "Parcel old was replaced in the order by another: it is not awaited." in text_of(
+        explained
+    )
+    assert explained.state == "granted"
+
+
+def test_a_refund_that_takes_back_is_told() -> None:
+    takes_back = settings(earn=SETTINGS["earn"] | {"on_refund": "claw_back"})
+    found = facts(ORDER._replace(refunded=True), parcel("arrived"))
+    explained = explanation_of(found, bound=takes_back)
+    assert explained.state == "withdrawn"
+    assert "on_refund is claw_back, it earns nothing while it stays so" in text_of(explained)

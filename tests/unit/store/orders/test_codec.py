@@ -1,5 +1,7 @@
 """Facts to bytes and back: plain orders pay nothing for what only some have."""
 
+from typing import Any
+
 import pytest
 
 from rules.order.facts import (
@@ -10,10 +12,11 @@ from rules.order.facts import (
     Parcel,
     ParcelRecord,
     Posted,
+    ReturnOrder,
 )
 from rules.order.family import Origin
 from rules.order.membership import Buyer, MemberStatement
-from rules.order.trail import Version
+from rules.order.trail import ENDS, NOT_SAID, Entry, State, Trail, Version
 from schemas.carriers.meaning import Meaning
 from store.orders import codec
 from store.orders.layouts import UnknownLayout
@@ -65,6 +68,9 @@ TAILS = [
     PLAIN._replace(summary_days=7),
     PLAIN._replace(summary_points=0),
     PLAIN._replace(tracking=b"1", summary_days=-3, summary_points=2**40),
+    PLAIN._replace(currencies=("TWD", None, "USD", None, None)),
+    PLAIN._replace(said=5, lent=((1, Version(1, 2, 3)), (1 << 16, Version(-4, 5, ENDS)))),
+    PLAIN._replace(summary_days=1, currencies=(None,) * 5, said=0, lent=((2, Version(1)),)),
 ]
 
 
@@ -84,7 +90,7 @@ def test_an_order_comes_back_whole(record: OrderRecord) -> None:
 def test_an_order_without_tracking_number_is_packed_as_before_there_were_any() -> None:
     packed = codec.record_bytes(OrderFacts(PLAIN), Dictionary())
     assert packed is not None
-    assert (packed[0], len(packed)) == (1, 125)
+    assert (packed[0], len(packed)) == (1, 129)
 
 
 @pytest.mark.parametrize("number", [None, b"742"])
@@ -105,18 +111,52 @@ def test_the_nested_parcels_id_is_not_packed_again_when_it_is_the_first(
 
 @pytest.mark.parametrize("number", [None, b"7420518836", b"N" * 200])
 @pytest.mark.parametrize("parcel_id", [b"p" * 12, b"\xff" + b"p" * 300])
-def test_a_parcel_comes_back_whole(number: bytes | None, parcel_id: bytes) -> None:
+@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize("event", [None, Version(1, 2, 3)])
+@pytest.mark.parametrize(
+    "more", [{}, {"by_return": True}, {"said": 3, "lent": ((4, Version(1, 2, ENDS)),)}]
+)
+def test_a_parcel_comes_back_whole(
+    number: bytes | None,
+    parcel_id: bytes,
+    nested: bool,
+    event: Version | None,
+    more: dict[str, Any],
+) -> None:
     strings = Dictionary()
-    parcel = PARCEL._replace(tracking=number, parcel_id=parcel_id)
+    record = PARCEL._replace(tracking=number, parcel_id=parcel_id, **more)
+    parcel = Parcel(record, codec.trail_of(None, record.version), nested, event)
     packed = codec.parcel_bytes(parcel, strings)
-    assert codec.parcel_of(packed, 0, None, strings) == Parcel(
-        parcel, codec.trail_of(None, parcel.version)
-    )
+    assert codec.parcel_of(packed, 0, None, strings) == parcel
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        ReturnOrder(b"r", Version(1, 2, 3), "completed", 430),
+        ReturnOrder(b"r", Version(1), "", None, None, 5, "USD", 7, 8, 3, ((4, Version(1, 2, 3)),)),
+    ],
+)
+def test_a_return_comes_back_whole(one: ReturnOrder) -> None:
+    strings = Dictionary()
+    assert codec.return_of(b"r", codec.return_bytes(one, strings), strings) == one
+
+
+@pytest.mark.parametrize("failed", [True, False, None])
+@pytest.mark.parametrize("moment", [None, NOT_SAID, 5])
+@pytest.mark.parametrize("floor", [None, Version(1, 2, 3)])
+def test_a_trail_comes_back_whole(
+    failed: bool | None, moment: int | None, floor: Version | None
+) -> None:
+    trail = Trail(floor, tuple(Entry(Version(4), s, moment, 6, moment, failed) for s in State))
+    assert codec.trail_of(codec.trail_bytes(trail, Version(4)), Version(4)) == trail
+    empty = Trail(floor)
+    assert codec.trail_of(codec.trail_bytes(empty, Version(4)), Version(4)) == empty
 
 
 def test_a_parcel_without_tracking_number_is_packed_as_before_there_were_any() -> None:
-    packed = codec.parcel_bytes(PARCEL, Dictionary())
-    assert (packed[0], packed[57:]) == (1, PARCEL.parcel_id)
+    packed = codec.parcel_bytes(Parcel(PARCEL, nested=True), Dictionary())
+    assert (packed[0], packed[59:]) == (1, PARCEL.parcel_id)
 
 
 def test_reports_come_back_whole_and_in_order() -> None:
@@ -182,7 +222,7 @@ def test_facts_of_a_layout_that_is_not_known_are_refused() -> None:
     strings = Dictionary()
     record = codec.record_bytes(OrderFacts(PLAIN), strings) or b""
     origin = codec.origin_bytes(Origin(5), None)
-    parcel = codec.parcel_bytes(PARCEL, strings)
+    parcel = codec.parcel_bytes(Parcel(PARCEL), strings)
     posted = codec.posted_bytes(Posted(episode=1), None) or b""
     reports = codec.reports_bytes(
         (CarrierReport(5, Meaning.DELIVERED, b"A1", "tcat/home", "3003"),), strings

@@ -38,13 +38,10 @@ CREATE TABLE parcel (
   PRIMARY KEY (merchant_no, order_id, parcel_id)
 );
 CREATE TABLE return_order (
-  merchant_no int NOT NULL,
-  order_id    bytea NOT NULL,
-  return_id   bytea NOT NULL,
-  version     bytea NOT NULL,
-  status_no   int NOT NULL,
-  total       bigint NOT NULL,
-  trail       bytea,
+  merchant_no  int NOT NULL,
+  order_id     bytea NOT NULL,
+  return_id    bytea NOT NULL,
+  return_order bytea NOT NULL,
   PRIMARY KEY (merchant_no, order_id, return_id)
 );
 

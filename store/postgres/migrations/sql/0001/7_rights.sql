@@ -22,6 +22,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON merchant_poison, parked_record, recheck 
 
 -- Orders are kept for ever, so that a late repeat of an event has no effect (I5).
 GRANT SELECT, INSERT, UPDATE ON orders, parcel, return_order, customer TO points_app;
+GRANT DELETE ON parcel, return_order TO points_app;  -- what their limits drop
 GRANT SELECT, INSERT ON family TO points_app;
 GRANT SELECT, INSERT, DELETE ON due TO points_app;
 

@@ -26,8 +26,8 @@ SELECT m.merchant_id AS merchant_id,
        int_at(o.posted, 1, 4) AS episode,
        time_at(o.posted, 33) AS granted_final_at,
        time_at(o.posted, 41) AS granted_due_at,
-       split_part(number_at(o.record, 125), ' ', 1) AS tracking_number,
-       split_part(number_at(o.parcel, 57), ' ', 1) AS delivery_tracking_number,
+       split_part(number_at(o.record, 129), ' ', 1) AS tracking_number,
+       split_part(number_at(o.parcel, 59), ' ', 1) AS delivery_tracking_number,
        o.reports IS NOT NULL AS has_carrier_reports
 FROM orders o JOIN merchant m USING (merchant_no);
 COMMENT ON VIEW orders_shown IS 'Orders as people read them; slow, for looking only.';
