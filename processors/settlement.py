@@ -85,7 +85,7 @@ def settle(
     decided = _decide_all(cursor, todo, merchants, now)
     postings = [posting for order in decided for _, posting in order.postings]
     by_account = order_postings.by_account(postings)
-    ledger = Ledger.open(cursor, by_account, now, merchants.merchant_id)
+    ledger = Ledger.open(cursor, by_account, now, merchants.ids.__getitem__)
     order_postings.apply(ledger, by_account)
     entries = ledger.write()
     gone: list[tuple[int, Micros, bytes]] = []
@@ -134,7 +134,11 @@ def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None
         for row in some:
             row.facts.settings_no = binding_of(row.facts, merchants.versions[row.merchant_no])
     # A descendant that is in hand may have been decided without this, so it is no exception.
-    again |= {row.key for row in unbound if row.facts.settings_no >= NOTHING_IN_FORCE}
+    again |= {
+        (row.merchant_no, row.order_id)
+        for row in unbound
+        if row.facts.settings_no >= NOTHING_IN_FORCE
+    }
     if again:
         below = families.descendants(cursor, again)
         recheck.add(cursor, [RecheckRequest(RecheckKind.ORDER, *key) for key in sorted(below)])

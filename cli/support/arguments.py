@@ -24,7 +24,9 @@ def typed_name(value: str | None) -> str | None:
     """A text that becomes part of a log: one line, not too long. Raises BadParameter."""
     typed_text(value)
     if value is not None:
-        if not value.strip() or not is_printable(value):
+        if not value.strip():
+            raise typer.BadParameter("must not be empty")
+        if not is_printable(value):
             raise typer.BadParameter("is one line of text, without control characters")
         if len(value) > LONGEST_NAME:
             raise typer.BadParameter(f"has more than {LONGEST_NAME} characters")

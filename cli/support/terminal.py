@@ -1,5 +1,7 @@
 """Rich's console, with a filter: nothing from outside acts on the terminal."""
 
+import errno
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,3 +32,7 @@ class FilteringConsole(Console):
                 yield segment
             else:
                 yield Segment(printable_lines(segment.text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """Leaves it to the caller, as other outputs do: rich would end the process."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))

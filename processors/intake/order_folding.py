@@ -63,7 +63,7 @@ def fold_orders(
     newest: dict[OrderKey, OrderEvent] = {}
     for key, event in events:
         facts = rows[key].facts
-        origin = facts.origin
+        origin, heard_at = facts.origin, event.heard_at
         outcome = fold_record(
             facts,
             event.version,
@@ -73,9 +73,8 @@ def fold_orders(
             event.returned,
             event.family,
         )
-        heard_at = origin.heard_at
-        if heard_at is None or event.heard_at < heard_at:
-            fold_heard(facts, event.heard_at)
+        if origin.heard_at is None or heard_at < origin.heard_at:
+            fold_heard(facts, heard_at)
         count = counts[event.record.place]
         # As `_count` does; here without a call, as it is done for every record.
         if outcome is APPLIED:

@@ -54,12 +54,28 @@ class _Rules(dict[tuple[int, int], BoundRules | None]):
         return rules
 
 
+class _Ids(dict[int, str]):
+    """Number → id; a merchant that another worker has just numbered is looked up."""
+
+    def __init__(self, merchants: "Merchants") -> None:
+        super().__init__()
+        self._merchants = merchants
+
+    def __missing__(self, number: int) -> str:
+        self._merchants.refresh()
+        found = self.get(number)
+        if found is None:
+            raise KeyError(number)
+        return found
+
+
 class Merchants:
     """Merchants' numbers and ids, their settings versions and bound rules, their app's events.
 
     What is asked for every order is a mapping, so that asking costs no call:
 
     - `numbers`: merchant id → number; raises UnknownMerchantId;
+    - `ids`: number → merchant id;
     - `versions`: number → settings versions, by effective date;
     - `rules`: (number, version) → bound rules, None for an order bound to nothing;
     - `installs`: number → application events, oldest first.
@@ -69,7 +85,7 @@ class Merchants:
         """Reads all merchants and versions known so far."""
         self._connection = connection
         self.numbers: Mapping[str, int] = {}
-        self._ids: dict[int, str] = {}
+        self.ids = _Ids(self)
         self.versions: Mapping[int, list[VersionInForce]] = {}
         self.rules: Mapping[tuple[int, int], BoundRules | None] = _Rules(self._load)
         self.installs: Mapping[int, Installs] = {}
@@ -88,13 +104,13 @@ class Merchants:
         row = cursor.execute(sql["epoch"]).fetchone()
         self.epoch = row[0] if row else 0
         migrate.check(self._connection)  # a migration moves the epoch
-        self._ids = dict(cursor.execute(sql["merchants"]).fetchall())
-        self.numbers = _Numbers({merchant_id: number for number, merchant_id in self._ids.items()})
-        versions = _Versions({number: [] for number in self._ids})
+        self.ids.update(cursor.execute(sql["merchants"]).fetchall())
+        self.numbers = _Numbers({merchant_id: number for number, merchant_id in self.ids.items()})
+        versions = _Versions({number: [] for number in self.ids})
         for number, version, effective, applied in cursor.execute(sql["versions"]).fetchall():
             versions[number].append(VersionInForce(effective, version, applied))
         self.versions = versions
-        self.installs = _Installs(dict.fromkeys(self._ids, ()) | app_installs.installs(cursor))
+        self.installs = _Installs(dict.fromkeys(self.ids, ()) | app_installs.installs(cursor))
         self.codes = CodeTable(codes.overlay(cursor))
 
     def keep_up(self, cursor: Cursor) -> None:
@@ -128,10 +144,8 @@ class Merchants:
         return self.numbers.get(merchant_id)
 
     def merchant_id(self, number: int) -> str:
-        """The id of a numbered merchant; one that another worker has just numbered is looked up."""
-        if number not in self._ids:
-            self.refresh()
-        return self._ids[number]
+        """The id of a numbered merchant."""
+        return self.ids[number]
 
     def _load(self, number: int, version: int) -> BoundRules:
         row = (

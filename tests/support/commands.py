@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from schemas.answers import ANSWERS
+from schemas.printable import printable_json
 
 
 def every_command() -> Iterator[tuple[str, Any]]:
@@ -39,7 +40,9 @@ def check_answer(name: str, printed: str) -> None:
     adapter: TypeAdapter[Any] = TypeAdapter(list[model] if is_list else model)  # type: ignore[valid-type]
     answer = adapter.validate_json(printed)
     again = orjson.dumps(adapter.dump_python(answer, mode="json"), option=orjson.OPT_INDENT_2)
-    assert printed == again.decode() + "\n", f"{name} is not as schemas.answers says"
+    assert printed == printable_json(again.decode()) + "\n", (
+        f"{name} is not as schemas.answers says"
+    )
 
 
 class Ran:

@@ -1,6 +1,9 @@
 """What workers do when they are killed, when servers fail, and when their topics change."""
 
+import os
 import random
+import subprocess
+import sys
 import time
 from threading import Thread
 
@@ -8,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from deploy.local.process import free_ports
+from deploy.local.process import free_ports, listens
 from deploy.local.stack import Stack
 from store.postgres.session import connect, transaction
 from store.streams import quarantine
@@ -276,3 +279,31 @@ def test_a_port_that_is_taken_is_refused(engine: Engine) -> None:
     second = engine.run("grants", POINTS_METRICS__PORT=port)
     assert second.wait() == 2
     assert "POINTS_METRICS__PORT" in second.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to", ["2>&-", ">/dev/full 2>&1", ">&- 2>&- <&-", "2>&1"])
+@pytest.mark.parametrize("workers", ["grants", "grants expiry"])
+def test_a_log_that_cannot_be_written_ends_no_worker(workers: str, to: str) -> None:
+    """They wait for a database that is not there, which they would log again and again."""
+    port = free_ports(1)[0]
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("POINTS_")},
+        "POINTS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "POINTS_DATABASE__URL": "postgresql://me:x@127.0.0.1:1/points",
+        "POINTS_METRICS__PORT": str(port),
+    }
+    line = f"exec {sys.executable} -m cli run {workers} {to}"
+    with subprocess.Popen(
+        ["/bin/bash", "-c", line], stdout=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()  # with 2>&1 the log is a pipe that is read no longer
+        try:
+            wait_for("a worker serves", lambda: listens(port), 60)
+            time.sleep(2)
+            assert listens(port)
+            assert process.poll() is None
+        finally:
+            process.terminate()
+        assert process.wait(60) == 0
