@@ -128,7 +128,11 @@ def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None
     never from what another one is bound to, so that orders that name each other come to rest.
     """
     unbound = [row for row in rows if row.facts.settings_no < NOTHING_IN_FORCE]
-    descended = [row for row in rows if row.facts.origin.ancestors and row.facts.record is not None]
+    descended = [
+        row
+        for row in rows
+        if (row.facts.origin.parent or row.facts.origin.sources) and row.facts.record is not None
+    ]
     again = _inherit(cursor, rows, descended) if descended else set()
     for some in (unbound, descended):
         for row in some:

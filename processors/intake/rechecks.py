@@ -27,7 +27,7 @@ def enqueue_rechecks(cursor: Cursor, folded: FoldedOrders, matched: MatchedBatch
     if moved:
         for key in _contested(cursor, moved.keys(), matched):
             matched.recheck(key, moved[key])
-    new = {row.order_id: row.key for row in folded.rows.values() if row.new}
+    new = {row.order_id: (row.merchant_no, row.order_id) for row in folded.rows.values() if row.new}
     if new:
         for order_id in awaiting_order.awaited(cursor, sorted(new)):
             at = (

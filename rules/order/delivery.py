@@ -60,8 +60,9 @@ def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros
 
     None while it has not.
     """
-    trail, awaited = course(parcel), awaited_status(parcel, overrides)
-    if is_back_by_return(parcel, trail):
+    awaited = awaited_status(parcel, overrides)
+    trail = course(parcel)
+    if parcel.record.by_return and is_back_by_return(parcel, trail):
         trail = without_last(trail, GONE_BACK)
     return final_since(trail, awaited)
 

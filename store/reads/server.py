@@ -24,14 +24,6 @@ class Holder(NamedTuple):
     since: str | None
 
 
-class RefusedRows(NamedTuple):
-    """Rows of the outbox that the broker refused for good."""
-
-    topic: str
-    reason: str
-    rows: int
-
-
 def settings(connection: Database) -> dict[str, str]:
     """Settings of the server and of this session that durability and texts rest on."""
     return dict(raw(connection).execute(_SQL["settings"]).fetchall())
@@ -73,8 +65,3 @@ def cursors_moved(
     }
     row = cursor.execute(_SQL["now"]).fetchone()
     return moved, row[0] if row else 0
-
-
-def refused_rows(connection: Database) -> list[RefusedRows]:
-    """What the broker refused for good, by topic and reason."""
-    return [RefusedRows(*row) for row in raw(connection).execute(_SQL["refused_rows"]).fetchall()]

@@ -34,6 +34,3 @@ SELECT pipeline, topic_uuid, partition, updated_us FROM cursor;
 
 -- name: now
 SELECT points_now();
-
--- name: refused_rows
-SELECT topic, reason, count(*) FROM outbox_refused GROUP BY 1, 2 ORDER BY 1, 2 LIMIT 20;

@@ -273,7 +273,6 @@ def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", f"outbox: {waiting.rows:,} rows")
-    yield _refused(connection)
     letters = status.dead_letter_stats(connection)
     if letters.open:
         yield Finding(
@@ -283,25 +282,6 @@ def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", "dead letters: none open")
-
-
-def _refused(connection: "Connection[tuple[Any, ...]]") -> Finding:
-    """What the relay set aside: without an operator it is never sent."""
-    from store.postgres import session
-    from store.streams import refused
-
-    first = refused.oldest(connection)
-    if first is None:
-        return Finding("ok", "outbox: no row was refused by the broker")
-    rows = refused.count(session.raw(connection))
-    many = "1 row was" if rows == 1 else f"{rows:,} rows were"
-    return Finding(
-        "wrong",
-        f"outbox: {many} refused by the broker for good, the oldest for {first.topic}: "
-        f"row {first.id}, {first.size:,} bytes, {first.reason}",
-        "`points outbox list`, mend the topic, then `points outbox retry`, or discard them",
-        Exit.CURSOR,
-    )
 
 
 def _queue(

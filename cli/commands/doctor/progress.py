@@ -122,7 +122,7 @@ def group(
 def outbox(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
     """The oldest row that waits to be sent, and rows that the broker refused for good."""
     from store.postgres import worker_beats
-    from store.reads import server, status
+    from store.reads import status
 
     waiting = status.outbox_stats(connection)
     if waiting.oldest is not None:
@@ -140,14 +140,26 @@ def outbox(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
                 f"outbox: the oldest of {waiting.rows:,} rows waits since {waiting.oldest}: {held}",
                 "look at the relay's log and at Kafka",
             )
-    refused = server.refused_rows(connection)
-    for row in refused:
-        yield Finding(
-            "wrong",
-            f"outbox: {row.rows:,} rows to {row.topic} were refused for good: {row.reason}",
-            "`points outbox list` shows them; retry or discard them",
-            Exit.REFUSED,
-        )
+    yield _refused(connection)
+
+
+def _refused(connection: "Connection[tuple[Any, ...]]") -> Finding:
+    """What the relay set aside: without an operator it is never sent."""
+    from store.postgres import session
+    from store.streams import refused
+
+    first = refused.oldest(connection)
+    if first is None:
+        return Finding("ok", "outbox: no row was refused by the broker")
+    rows = refused.count(session.raw(connection))
+    many = "1 row was" if rows == 1 else f"{rows:,} rows were"
+    return Finding(
+        "wrong",
+        f"outbox: {many} refused by the broker for good, the oldest for {first.topic}: "
+        f"row {first.id}, {first.size:,} bytes, {first.reason}",
+        "`points outbox list`, mend the topic, then `points outbox retry`, or discard them",
+        Exit.CURSOR,
+    )
 
 
 def _now(connection: "Connection[tuple[Any, ...]]") -> datetime:

@@ -203,4 +203,4 @@ def test_rows_that_the_broker_refused_are_wrong(
         " VALUES (4, 1, 3, 1, 'dlq.points.orders', 9000000, 'MSG_SIZE_TOO_LARGE', 1)"
     )
     found = [f for f in lines(engine, "outbox") if f["verdict"] == "wrong"]
-    assert "dlq.points.orders were refused for good: MSG_SIZE_TOO_LARGE" in found[0]["what"]
+    assert "dlq.points.orders: row 1, 9,000,000 bytes, MSG_SIZE_TOO_LARGE" in found[0]["what"]

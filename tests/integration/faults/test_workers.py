@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 from threading import Thread
+from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from sqlalchemy.engine import make_url
 
 from deploy.local.process import free_ports, listens
 from deploy.local.stack import Stack
@@ -33,6 +34,11 @@ def slowly(engine: Engine, records: list[Record], seconds: float) -> Thread:
     thread = Thread(target=produce)
     thread.start()
     return thread
+
+
+def changed_url(url: str, **change: Any) -> str:
+    """The database's address with some parts changed."""
+    return make_url(url).set(**change).render_as_string(hide_password=False)
 
 
 @pytest.mark.slow
@@ -223,7 +229,7 @@ def test_poison_of_one_merchant_stops_nobody(engine: Engine) -> None:
 
 def test_unreachable_servers_are_waited_for_and_said(engine: Engine) -> None:
     port = free_ports(1)[0]
-    nowhere = make_conninfo(engine.database_url, port=port)
+    nowhere = changed_url(engine.database_url, port=port)
     no_broker = engine.run("intake", POINTS_KAFKA__BOOTSTRAP_SERVERS=f"127.0.0.1:{port}")
     no_database = engine.run("intake", POINTS_DATABASE__URL=nowhere)
     assert "kafka" in wait_for("a reason", lambda: no_broker.lines("not_ready"))[0]["why"]
@@ -237,13 +243,13 @@ def test_unreachable_servers_are_waited_for_and_said(engine: Engine) -> None:
     ("change", "says"),
     [
         ({"password": "not-the-password"}, "password authentication failed"),
-        ({"dbname": "no_such_database"}, "does not exist"),
+        ({"database": "no_such_database"}, "does not exist"),
     ],
 )
 def test_a_login_that_is_refused_is_refused_at_once(
     engine: Engine, change: dict[str, str], says: str
 ) -> None:
-    worker = engine.run("grants", POINTS_DATABASE__URL=make_conninfo(engine.database_url, **change))
+    worker = engine.run("grants", POINTS_DATABASE__URL=changed_url(engine.database_url, **change))
     assert worker.wait() == 2
     assert says in worker.lines("refused")[0]["why"]
     assert "POINTS_DATABASE__URL" in worker.lines("refused")[0]["why"]
