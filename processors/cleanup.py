@@ -10,8 +10,8 @@ import time
 
 from processors import metrics
 from processors.recheck.contested_numbers import ask_for_known_codes, purge_reports
-from processors.runtime.worker import Database, SettlingWorker
-from store.postgres.session import raw, transaction
+from processors.runtime.worker import SettlingWorker
+from store.postgres.session import Database, raw, transaction
 from store.reads import gauges
 from store.streams import quarantine, refused
 

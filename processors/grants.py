@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from processors import batch_metrics, metrics
-from processors.runtime.worker import Database, SettlingWorker
+from processors.runtime.worker import SettlingWorker
 from processors.settlement import Tally, Trigger, settle
 from schemas.ids import SECOND, Micros
 from store.orders import due, orders
 from store.orders.due import KeysetPosition
 from store.orders.orders import OrderRow
-from store.postgres.session import Cursor, raw, transaction
+from store.postgres.session import Cursor, Database, raw, transaction
 from store.reads import gauges
 
 GRANT_BATCH = 1000

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,9 +11,8 @@ from cli.support.console import JsonOption, emit, out, safe, slow_progress
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from schemas.answers.orders import ComparedOrder, ComparisonOutcome, UpstreamComparison
+    from store.postgres.session import Database
     from store.reads.upstream_figures import DecidedOrder
 
 WORDS = {
@@ -70,7 +69,7 @@ def compare_command(
 
 
 def compare(
-    connection: "Connection[tuple[Any, ...]]",
+    connection: "Database",
     merchant: str | None,
     limit: int,
     advance: Callable[[int, int], None],

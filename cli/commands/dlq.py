@@ -1,6 +1,6 @@
 """`points dlq list | show | redrive | discard | counted`: records that could not be read."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,10 +10,9 @@ from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect, database_configuration
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from processors.runtime.configuration import Configuration
     from schemas.answers.streams import CountedPoison, DeadLetterAnswer
+    from store.postgres.session import Database
     from store.streams.dead_letters import Letter, Summary
 
 app = typer.Typer(
@@ -208,9 +207,7 @@ def discard_command(ids: Ids = None, json_: JsonOption = False) -> None:
         _print_done(chosen, "given up")
 
 
-def _chosen(
-    connection: "Connection[tuple[Any, ...]]", ids: list[int] | None, *, all_: bool
-) -> list[int]:
+def _chosen(connection: "Database", ids: list[int] | None, *, all_: bool) -> list[int]:
     from store.streams import dead_letters
 
     if all_ == bool(ids):
@@ -232,9 +229,7 @@ def _check_ids(ids: list[int]) -> None:
         )
 
 
-def _check_topics(
-    configured: "Configuration", connection: "Connection[tuple[Any, ...]]", chosen: list[int]
-) -> None:
+def _check_topics(configured: "Configuration", connection: "Database", chosen: list[int]) -> None:
     """A record for a topic that is gone would only be refused and set aside."""
     from cli.support.broker import Broker
     from store.streams import dead_letters

@@ -1,18 +1,18 @@
 """`points status`: the state of everything, on one screen."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.support.console import JsonOption, complain, emit, out, safe
 from cli.support.errors import Failure
 from cli.support.wiring import configuration, connect
 
 if TYPE_CHECKING:
-    from psycopg import Connection
     from rich.table import Table
 
     from processors.runtime.configuration import Configuration
     from schemas.answers.operations import CursorLag, StatusAnswer
+    from store.postgres.session import Database
     from store.streams.adoption import KnownCursor
 
 
@@ -31,7 +31,7 @@ def status_command(json_: JsonOption = False) -> None:
 
 
 def read(
-    connection: "Connection[tuple[Any, ...]]", configured: "Configuration"
+    connection: "Database", configured: "Configuration"
 ) -> "tuple[StatusAnswer, Failure | None]":
     """Asks the database for everything and Kafka for the ends of the logs.
 
@@ -79,7 +79,7 @@ def read(
 
 
 def _lags(
-    connection: "Connection[tuple[Any, ...]]", configured: "Configuration"
+    connection: "Database", configured: "Configuration"
 ) -> "tuple[list[CursorLag], Failure | None]":
     """The cursors that are no history, each with the records behind it where Kafka answers."""
     from schemas.answers.operations import CursorLag

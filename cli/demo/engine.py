@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import orjson
 import psycopg
@@ -28,6 +28,7 @@ from schemas.ids import Micros
 if TYPE_CHECKING:
     from cli.demo.site import Site
     from cli.demo.story import Story, StoryRecord, StoryStep
+    from store.postgres.session import Database
 
 POINTS = (sys.executable, "-m", "cli")
 COMMAND_SECONDS = 60
@@ -81,7 +82,7 @@ def command(site: "Site", *arguments: str) -> str:
 class Clock:
     """The clock of the sample's database, points_now(), replaced by one that jumps and runs on."""
 
-    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    def __init__(self, connection: "Database") -> None:
         """The clock of this database, as its owner."""
         self._connection = connection
 

@@ -1,13 +1,12 @@
 """From the environment to the parts: configuration, and connections that are fit for use."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.support.errors import Exit, Failure
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from processors.runtime.configuration import Configuration, DatabaseOnlyConfiguration
+    from store.postgres.session import Database
 
 OLDEST_SERVER = 180_000
 """PostgreSQL 18: the upserts return the old row with the new one."""
@@ -35,7 +34,7 @@ def database_configuration() -> "DatabaseOnlyConfiguration":
 
 def connect(
     loaded: "Configuration | DatabaseOnlyConfiguration", *, name: str = "points-cli"
-) -> "Connection[tuple[Any, ...]]":
+) -> "Database":
     """A connection for people's questions, to a database that this version knows.
 
     Raises Failure, SchemaMismatch.
@@ -55,7 +54,7 @@ def connect(
     return connection
 
 
-def check_server(connection: "Connection[tuple[Any, ...]]") -> None:
+def check_server(connection: "Database") -> None:
     """Raises Failure when the server is older than PostgreSQL 18."""
     if connection.info.server_version < OLDEST_SERVER:
         have = connection.info.parameter_status("server_version") or str(
@@ -68,7 +67,7 @@ def check_server(connection: "Connection[tuple[Any, ...]]") -> None:
         )
 
 
-def take_role(connection: "Connection[tuple[Any, ...]]", role: str | None) -> None:
+def take_role(connection: "Database", role: str | None) -> None:
     """Acts as the application's role from now on. Raises Failure when we may not."""
     from psycopg import errors, sql
 

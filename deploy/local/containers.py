@@ -6,6 +6,7 @@ testcontainers starts them through the engine's API, so Podman's socket serves a
 import functools
 import os
 import secrets
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -60,13 +61,13 @@ class ContainerService(Service):
         self._container = DockerContainer(image).with_bind_ports(self.inner_port, self.port)
         self._container.with_envs(**self.variables())
 
+    @abstractmethod
     def variables(self) -> Mapping[str, str]:
         """The container's environment."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answers(self) -> bool:
         """Whether clients are served."""
-        raise NotImplementedError
 
     def launch(self) -> None:
         """Pull the image if need be and start the container."""

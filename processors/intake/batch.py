@@ -7,9 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from psycopg import Connection
 
 from processors.intake.customer_events import CustomerAndAppEvents
 from processors.intake.decoding import DecodedBatch, OrderEvent, PoisonRecord, decode_batch
@@ -34,7 +31,7 @@ from store.carriers.unknown_codes import CodesChanged
 from store.orders import orders
 from store.orders.orders import NewOrderRace
 from store.postgres.interning import InternedStrings, NotInterned
-from store.postgres.session import Cursor, raw, transaction
+from store.postgres.session import Cursor, Database, raw, transaction
 from store.settings.merchants import Merchants, UnknownMerchantId
 from store.streams import cursors, parked_records, quarantine
 from store.streams.cursors import Counts, CursorRefused, PartitionId
@@ -62,9 +59,7 @@ class IntakeResult:
 class Intake:
     """Turns batches of records into one transaction each."""
 
-    def __init__(
-        self, configuration: Configuration, feed: Feed, connection: Connection[tuple[Any, ...]]
-    ) -> None:
+    def __init__(self, configuration: Configuration, feed: Feed, connection: Database) -> None:
         """`feed` reads the topics; all effects go through `connection`."""
         self._feed = feed
         self._limits = Limits(**configuration.poison.model_dump())
@@ -79,7 +74,7 @@ class Intake:
         self._group = f"{configuration.kafka.group_id}.{PIPELINE}"
         self.use(connection)
 
-    def use(self, connection: Connection[tuple[Any, ...]]) -> None:
+    def use(self, connection: Database) -> None:
         """Goes on with a new connection, and forgets what was remembered from the old one."""
         self._connection = connection
         self._words = InternedStrings(connection)
@@ -292,9 +287,7 @@ def dead_letters_of(topics: TopicsConfiguration) -> dict[str, quarantine.DeadLet
     }
 
 
-def start_at(
-    connection: Connection[tuple[Any, ...]], cluster: str, place: PartitionId, first: int
-) -> int:
+def start_at(connection: Database, cluster: str, place: PartitionId, first: int) -> int:
     """Where to read a partition from: the database's cursor, else the beginning of the log."""
     return cursors.start(raw(connection), PIPELINE, cluster, place, first)
 

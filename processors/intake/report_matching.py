@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from psycopg import Connection
-
 from processors.intake.decoding import CarrierReportEvent, OrderEvent
 from processors.intake.known_claims import KnownClaims
 from processors.intake.tracking_snapshot import IDLE, attachable
@@ -38,7 +36,7 @@ from store.carriers.tracking import (
 from store.carriers.unknown_codes import CodeSighting, UnknownCodes
 from store.orders.orders import OrderKey
 from store.postgres.interning import InternedStrings
-from store.postgres.session import Cursor
+from store.postgres.session import Cursor, Database
 from store.settings.merchants import Merchants
 from store.streams import parked_records
 from store.streams.cursors import Counts, PartitionId
@@ -169,9 +167,7 @@ class _Number:
 class ReportMatcher:
     """Matches the reports of batches to orders."""
 
-    def __init__(
-        self, connection: Connection[tuple[Any, ...]], words: InternedStrings, merchants: Merchants
-    ) -> None:
+    def __init__(self, connection: Database, words: InternedStrings, merchants: Merchants) -> None:
         """Reads which codes are known to be unknown."""
         self._words, self._merchants = words, merchants
         self._unknown = UnknownCodes(connection)

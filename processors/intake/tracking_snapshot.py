@@ -8,7 +8,7 @@ from rules.order.facts import CarrierReport, OrderFacts, OrderRecord, Parcel
 from schemas.carriers import Meaning
 from schemas.ids import Micros
 from store.carriers import tracking
-from store.carriers.tracking import StoredReport, TrackingRow
+from store.carriers.tracking import TrackingRow
 from store.orders import codec
 from store.orders.orders import OrderKey, OrderRow, is_numbered
 from store.postgres.interning import InternedStrings
@@ -65,19 +65,7 @@ def attachable(
     Those that decide something or may do so one day, as a code that is unknown may.
     """
     return [
-        fact(report, row.number)
+        report.as_fact(row.number)
         for report in tracking.reports_for(row, lone, words)
         if report.meaning not in IDLE and within_reach(named_at, report.at)
     ]
-
-
-def fact(report: StoredReport, number: bytes) -> CarrierReport:
-    """The report of a number as a fact of an order."""
-    return CarrierReport(
-        at=report.at,
-        meaning=report.meaning,
-        number=number,
-        service=report.service,
-        code=report.code,
-        return_leg=report.return_leg,
-    )

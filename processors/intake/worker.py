@@ -22,9 +22,9 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged, one_line
 from processors.runtime.kafka.feed import Feed, Record
 from processors.runtime.kafka.records import received_ms
-from processors.runtime.worker import Database, StillTurning
+from processors.runtime.worker import StillTurning
 from schemas.errors import PointsError
-from store.postgres.session import raw
+from store.postgres.session import Database, raw
 from store.reads import gauges
 from store.streams import cursors
 from store.streams.cursors import PartitionId

@@ -8,7 +8,7 @@ and reports came.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from processors.intake.tracking_snapshot import IDLE, attachable, fact
+from processors.intake.tracking_snapshot import IDLE, attachable
 from rules.order.carrier_reports import is_younger, meaning_on_leg, numbers_of, within_reach
 from rules.order.facts import CarrierReport, OrderFacts
 from rules.order.folding import APPLIED, fold_report
@@ -198,7 +198,7 @@ def _share_out(
             reason = _reason(row, [locked[key].facts for key in meant if key in locked], meant)
             if reason is None and only is None and report.meaning not in IDLE:
                 for key in meant:
-                    shares[key].append(fact(report, row.number))
+                    shares[key].append(report.as_fact(row.number))
             waits.setdefault((*kept.key, report.at), []).append(reason)
             ambiguous |= reason == parked_records.AMBIGUOUS
     row.set_flag(AMBIGUOUS, on=ambiguous)

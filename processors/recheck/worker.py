@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 from processors import batch_metrics, metrics
 from processors.recheck import contested_numbers
 from processors.runtime.configuration import Configuration
-from processors.runtime.worker import Database, SettlingWorker, StillTurning
+from processors.runtime.worker import SettlingWorker, StillTurning
 from processors.settlement import Tally, Trigger, settle
 from schemas.events import CauseKind
 from schemas.ids import Micros
@@ -21,7 +21,7 @@ from store.carriers.tracking import NumberKey
 from store.orders import orders
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import NotInterned
-from store.postgres.session import Cursor, raw, transaction
+from store.postgres.session import Cursor, Database, raw, transaction
 from store.streams import recheck
 from store.streams.recheck import Claimed, Mark, RecheckKind
 

@@ -21,8 +21,8 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, producer
 from processors.runtime.logs import log
-from processors.runtime.worker import Database, DatabaseWorker, StillTurning
-from store.postgres.session import raw, transaction
+from processors.runtime.worker import DatabaseWorker, StillTurning
+from store.postgres.session import Database, raw, transaction
 from store.reads import gauges
 from store.streams import outbox, refused
 from store.streams.outbox import DEAD_LETTER_KINDS, EVENT_SHARDS, SHARD_OF_KIND, OutboxKind, Row

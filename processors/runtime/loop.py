@@ -25,10 +25,10 @@ from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import log, set_up
 from processors.runtime.stopping import Stop
-from processors.runtime.worker import Database, Worker, WorkerFactory
+from processors.runtime.worker import Worker, WorkerFactory
 from schemas.errors import Exit, PointsError
 from store.postgres import migrate, session, worker_beats
-from store.postgres.session import transaction
+from store.postgres.session import Database, transaction
 from store.streams import quarantine
 from store.streams.cursors import CursorRefused
 from store.streams.quarantine import MustPause, Paused

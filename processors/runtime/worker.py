@@ -5,15 +5,12 @@ The loop (processors/runtime/loop.py) does the rest: it connects, waits out trou
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, Self
-
-from psycopg import Connection
+from typing import Protocol, Self
 
 from processors.runtime.configuration import Configuration
 from store.postgres.interning import InternedStrings
+from store.postgres.session import Database
 from store.settings.merchants import Merchants
-
-Database = Connection[tuple[Any, ...]]
 
 
 class Worker(Protocol):

@@ -23,10 +23,9 @@ from store.orders.orders import KEY, ROW, OrderKey, OrderRow, read_rows
 from store.postgres import tables
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor, raw
+from store.postgres.session import Cursor, Database, raw
 from store.reads.execute import one_row, rows
-from store.reads.order import as_fact
-from store.reads.snapshot import Database, snapshot
+from store.reads.snapshot import snapshot
 from store.settings.merchants import Merchants
 
 _tracking, _awaiting = tables.tracking.c, tables.awaiting_order.c
@@ -232,7 +231,7 @@ def _ambiguous(
 ) -> AmbiguousNumber:
     claimants = [_claimant(orders[key], row.number, ids) for key in row.order_keys if key in orders]
     stored = tracking.reports_for(row, lone, strings)
-    reports = sorted(as_fact(report, row.number) for report in stored)
+    reports = sorted(report.as_fact(row.number) for report in stored)
     return AmbiguousNumber(
         row.number, since, bool(row.flags & tracking.CROWDED), claimants, reports
     )

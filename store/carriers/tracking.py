@@ -70,6 +70,17 @@ class StoredReport(NamedTuple):
     return_leg: bool
     meaning: Meaning
 
+    def as_fact(self, number: bytes) -> CarrierReport:
+        """The report in the form in which orders keep theirs."""
+        return CarrierReport(
+            at=self.at,
+            meaning=self.meaning,
+            number=number,
+            service=self.service,
+            code=self.code,
+            return_leg=self.return_leg,
+        )
+
 
 @dataclass(slots=True)
 class TrackingRow:

@@ -6,8 +6,9 @@ from schemas.answers.members import BalanceAnswer, ExpiringPoints
 from schemas.ids import NEVER
 from schemas.packing import pack_id
 from store.postgres import tables
+from store.postgres.session import Database
 from store.reads.execute import one_row, rows
-from store.reads.snapshot import Database, merchant_number, snapshot
+from store.reads.snapshot import merchant_number, snapshot
 
 _account, _lot, _orders = tables.account.c, tables.lot.c, tables.orders.c
 

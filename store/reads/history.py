@@ -8,9 +8,10 @@ from schemas.answers.members import HistoryEntry
 from schemas.events import EntryType
 from schemas.packing import pack_id, unpack_id
 from store.postgres import tables
+from store.postgres.session import Database
 from store.reads.balance import ACCOUNT
 from store.reads.execute import mappings, rows
-from store.reads.snapshot import Database, merchant_number, snapshot
+from store.reads.snapshot import merchant_number, snapshot
 
 _ledger, _note = tables.ledger.c, tables.entry_note.c
 

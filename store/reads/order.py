@@ -17,20 +17,21 @@ from sqlalchemy import (
 from rules.earning.earning import NOT_EARNING_KINDS
 from rules.explain.view import Family, OrderEntry, OrderView, SettingsVersion, TrackedNumber
 from rules.order.carrier_reports import numbers_of
-from rules.order.facts import NOTHING_IN_FORCE, CarrierReport, OrderFacts
+from rules.order.facts import NOTHING_IN_FORCE, OrderFacts
 from rules.order.family import creation_of, is_own_ancestor
 from rules.order.membership import UNKNOWN_BUYER
 from schemas.events import EntryType
 from schemas.packing import pack_id, unpack_id
 from store.carriers import tracking
-from store.carriers.tracking import ANY_MERCHANT, StoredReport
+from store.carriers.tracking import ANY_MERCHANT
 from store.orders import customers, families
 from store.orders.orders import OrderKey, OrderRow, read_rows
 from store.postgres import tables
 from store.postgres.interning import InternedStrings
+from store.postgres.session import Database
 from store.reads.execute import Cursor, one_row, rows
 from store.reads.settings import version_of
-from store.reads.snapshot import Database, merchant_number, now, snapshot
+from store.reads.snapshot import merchant_number, now, snapshot
 from store.settings import app_installs
 
 _account, _ledger, _orders = tables.account.c, tables.ledger.c, tables.orders.c
@@ -176,21 +177,9 @@ def _numbers(
                 number,
                 len(row.claims),
                 bool(row.flags & tracking.AMBIGUOUS),
-                tuple(as_fact(each, number) for each in tracking.reports_for(row, lone, words)),
+                tuple(each.as_fact(number) for each in tracking.reports_for(row, lone, words)),
                 row.claims.get(order_id),
             )
-
-
-def as_fact(report: StoredReport, number: bytes) -> CarrierReport:
-    """A report that is kept with its number, in the form in which orders keep theirs."""
-    return CarrierReport(
-        at=report.at,
-        meaning=report.meaning,
-        number=number,
-        service=report.service,
-        code=report.code,
-        return_leg=report.return_leg,
-    )
 
 
 def _entries(

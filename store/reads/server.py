@@ -4,8 +4,7 @@ from typing import Final, NamedTuple
 
 from schemas.ids import Micros
 from store.postgres.named_queries import queries
-from store.postgres.session import raw
-from store.reads.snapshot import Database
+from store.postgres.session import Database, raw
 
 _SQL: Final = queries("reads/server")
 

@@ -4,9 +4,9 @@ from sqlalchemy import Integer, bindparam, or_, select
 
 from rules.explain.view import SettingsVersion
 from store.postgres import tables
-from store.postgres.session import raw
+from store.postgres.session import Database, raw
 from store.reads.execute import Cursor, rows
-from store.reads.snapshot import Database, merchant_number
+from store.reads.snapshot import merchant_number
 from store.settings.merchants import document_of
 
 _settings = tables.settings.c

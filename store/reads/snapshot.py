@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from psycopg import Connection, IsolationLevel, RawCursor
+from psycopg import IsolationLevel, RawCursor
 from sqlalchemy import bindparam, func, select
 
 from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
 from store.postgres import tables
+from store.postgres.session import Database
 from store.reads.execute import Cursor, one_row, rows
-
-Database = Connection[tuple[Any, ...]]
 
 _merchant = tables.merchant.c
 _MERCHANT = select(_merchant.merchant_no).where(

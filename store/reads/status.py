@@ -8,9 +8,8 @@ from sqlalchemy import BigInteger, bindparam, cast, exists, func, select, true
 from schemas.ids import Micros
 from store.postgres import tables
 from store.postgres.named_queries import queries
-from store.postgres.session import raw
+from store.postgres.session import Database, raw
 from store.reads.execute import one_row, rows
-from store.reads.snapshot import Database
 from store.streams.outbox import OutboxKind, first_event
 from store.streams.recheck import RecheckKind
 

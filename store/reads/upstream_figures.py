@@ -10,9 +10,9 @@ from schemas.settings import BoundRules
 from store.orders.orders import ROW, OrderRow, read_rows
 from store.postgres.interning import InternedStrings
 from store.postgres.named_queries import queries
-from store.postgres.session import raw
+from store.postgres.session import Database, raw
 from store.reads.order import with_buyers
-from store.reads.snapshot import Database, merchant_number
+from store.reads.snapshot import merchant_number
 from store.settings.merchants import Merchants
 
 PAGE = 2_000

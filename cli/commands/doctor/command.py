@@ -11,10 +11,9 @@ from cli.support.errors import Exit, Failure, PointsError, failure_of
 from cli.support.wiring import check_server, configuration, take_role
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from cli.support.broker import Broker
     from processors.runtime.configuration import Configuration
+    from store.postgres.session import Database
     from store.reads.server import Holder
 
 CLOCK_SECONDS = 5.0
@@ -158,7 +157,7 @@ def _postgres(configured: "Configuration", broker: "Broker | None") -> Iterator[
 
 
 def _schema(
-    configured: "Configuration", connection: "Connection[tuple[Any, ...]]", broker: "Broker | None"
+    configured: "Configuration", connection: "Database", broker: "Broker | None"
 ) -> Iterator[Finding]:
     from store.postgres import migrate
 
@@ -193,9 +192,7 @@ def _schema(
         yield from _attempt("group", lambda: progress.group(connection, configured, broker))
 
 
-def _rights(
-    configured: "Configuration", connection: "Connection[tuple[Any, ...]]"
-) -> Iterator[Finding]:
+def _rights(configured: "Configuration", connection: "Database") -> Iterator[Finding]:
     from store.reads import status
 
     rights = status.ledger_rights(connection)
@@ -216,7 +213,7 @@ def _rights(
         yield Finding("ok", f"role {role}: adds to the ledger and cannot change it")
 
 
-def _clock(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def _clock(connection: "Database") -> Iterator[Finding]:
     from store.reads import status
 
     before = time.time()
@@ -234,7 +231,7 @@ def _clock(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         )
 
 
-def _settings(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def _settings(connection: "Database") -> Iterator[Finding]:
     from store.reads import status
 
     without = status.merchants_without_settings(connection)
@@ -248,7 +245,7 @@ def _settings(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         )
 
 
-def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def _work(connection: "Database") -> Iterator[Finding]:
     from store.reads import status
 
     paused = status.paused_pipelines(connection)
@@ -284,9 +281,7 @@ def _work(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         yield Finding("ok", "dead letters: none open")
 
 
-def _queue(
-    connection: "Connection[tuple[Any, ...]]", open_now: "list[Holder]"
-) -> Iterator[Finding]:
+def _queue(connection: "Database", open_now: "list[Holder]") -> Iterator[Finding]:
     from store.reads import status
 
     queue = sum(status.recheck_queue(connection).values())
@@ -305,7 +300,7 @@ def _queue(
         yield Finding("ok", f"recheck: {queue:,} rows")
 
 
-def _reports(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def _reports(connection: "Database") -> Iterator[Finding]:
     """Carriers' reports that fit several orders, and unknown codes: an operator decides them."""
     from store.carriers import parked as reports
 
@@ -332,7 +327,7 @@ def _reports(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         yield Finding("ok", "carriers' codes: all that came are known")
 
 
-def _cursors(connection: "Connection[tuple[Any, ...]]", broker: "Broker") -> Iterator[Finding]:
+def _cursors(connection: "Database", broker: "Broker") -> Iterator[Finding]:
     from cli.commands.cursor import plan_adoptions
     from store.streams import adoption
 

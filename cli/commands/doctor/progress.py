@@ -3,16 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.commands.doctor.finding import Finding
 from cli.support.errors import Exit
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from cli.support.broker import Broker
     from processors.runtime.configuration import Configuration
+    from store.postgres.session import Database
     from store.postgres.worker_beats import WorkerBeat
 
 SILENT_SECONDS = 30.0
@@ -23,7 +22,7 @@ STANDS_SECONDS = 60.0
 """A cursor that did not move for so long while its log grew; the same for the oldest of a queue."""
 
 
-def workers(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def workers(connection: "Database") -> Iterator[Finding]:
     """Each kind: whether one runs, is ready, and was not started again and again."""
     from processors.registry import WORKERS
     from store.postgres import worker_beats
@@ -63,7 +62,7 @@ def _ended(beat: "WorkerBeat") -> bool:
     return beat.silent_seconds > SILENT_SECONDS or (beat.trouble or "").startswith("ended: ")
 
 
-def lag(connection: "Connection[tuple[Any, ...]]", broker: "Broker") -> Iterator[Finding]:
+def lag(connection: "Database", broker: "Broker") -> Iterator[Finding]:
     """Records in the logs that are not processed, and cursors that stand meanwhile."""
     from schemas.ids import SECOND, iso
     from store.reads import server
@@ -99,7 +98,7 @@ def lag(connection: "Connection[tuple[Any, ...]]", broker: "Broker") -> Iterator
 
 
 def group(
-    connection: "Connection[tuple[Any, ...]]", configured: "Configuration", broker: "Broker"
+    connection: "Database", configured: "Configuration", broker: "Broker"
 ) -> Iterator[Finding]:
     """Whether another installation reads with our group: each would get half of the partitions."""
     from store.postgres import worker_beats
@@ -119,7 +118,7 @@ def group(
         yield Finding("ok", f"group {name}: {members} read a topic, all of this database")
 
 
-def outbox(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def outbox(connection: "Database") -> Iterator[Finding]:
     """The oldest row that waits to be sent, and rows that the broker refused for good."""
     from store.postgres import worker_beats
     from store.reads import status
@@ -143,7 +142,7 @@ def outbox(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
     yield _refused(connection)
 
 
-def _refused(connection: "Connection[tuple[Any, ...]]") -> Finding:
+def _refused(connection: "Database") -> Finding:
     """What the relay set aside: without an operator it is never sent."""
     from store.postgres import session
     from store.streams import refused
@@ -162,7 +161,7 @@ def _refused(connection: "Connection[tuple[Any, ...]]") -> Finding:
     )
 
 
-def _now(connection: "Connection[tuple[Any, ...]]") -> datetime:
+def _now(connection: "Database") -> datetime:
     from store.reads import server
 
     return datetime.fromtimestamp(server.cursors_moved(connection)[1] / 1_000_000, UTC)

@@ -1,21 +1,20 @@
 """What the server does and lets us do: settings, poolers, logins, writes, who holds what up."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.commands.doctor.finding import Finding
 from cli.support.errors import Exit
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
+    from store.postgres.session import Database
     from store.reads.server import Holder
 
 OPEN_SECONDS = 5.0
 """Ours last a tenth of a second: an older transaction is worth its name while something waits."""
 
 
-def settings(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def settings(connection: "Database") -> Iterator[Finding]:
     """Encoding and isolation (which every session sets), and whether a commit is on disk."""
     from store.reads import server
 
@@ -36,7 +35,7 @@ def settings(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         yield Finding("ok", "server: commits are on disk (fsync, synchronous_commit)")
 
 
-def login(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def login(connection: "Database") -> Iterator[Finding]:
     """Whether who takes the workers' password could change the ledger all the same (I3)."""
     from store.reads import server
 
@@ -52,7 +51,7 @@ def login(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         yield Finding("ok", f"login {user}: does not own the tables")
 
 
-def writes(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def writes(connection: "Database") -> Iterator[Finding]:
     """Writes a row and takes it away, as workers do."""
     from store.postgres import worker_beats
 
@@ -61,7 +60,7 @@ def writes(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
     yield Finding("ok", "writes: tried one, and it was committed")
 
 
-def holders(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
+def holders(connection: "Database") -> Iterator[Finding]:
     """Sessions that hold up ours: by a lock on a table, or by a transaction left open."""
     from store.reads import server
 
@@ -83,7 +82,7 @@ def holders(connection: "Connection[tuple[Any, ...]]") -> Iterator[Finding]:
         )
 
 
-def open_now(connection: "Connection[tuple[Any, ...]]") -> "list[Holder]":
+def open_now(connection: "Database") -> "list[Holder]":
     """Transactions open for longer than a batch of ours lasts; none where it cannot be seen."""
     import psycopg
 

@@ -2,18 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from psycopg import Connection
 
 from store.postgres import migrate, session
-from store.postgres.session import transaction
+from store.postgres.session import Database, transaction
 from store.streams import outbox
 from store.streams.outbox import PACK, Event, OutboxKind
 from tests.support.servers import Databases
 
-Database = Connection[tuple[Any, ...]]
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import orjson
 import pytest
-from psycopg import Connection
 
 from schemas.carriers.meaning import Meaning
 from schemas.events import CarrierCodeChanged, CursorAdopted, SettingsChanged
 from schemas.settings import load_settings
 from store.carriers import codes
 from store.postgres import migrate, session
+from store.postgres.session import Database
 from store.settings import versions
 from store.streams import adoption, outbox
 from store.streams.adoption import Adoption
@@ -19,7 +19,6 @@ from store.streams.cursors import PartitionId
 from store.streams.outbox import SHARD_OF_KIND, OutboxKind
 from tests.support.servers import Databases
 
-Database = Connection[tuple[Any, ...]]
 DOCUMENT: dict[str, Any] = {
     "timezone": "Asia/Taipei",
     "currency": "TWD",
