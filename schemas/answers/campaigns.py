@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.answers.base import AnswerModel, Expiry, Instant
+from schemas.answers.base import AnswerModel, Instant
 from schemas.answers.settings import SettingChange
 from schemas.campaigns import CampaignState
 
@@ -35,7 +35,7 @@ class CampaignContent(AnswerModel):
     campaign_id: str
     names: dict[str, str]
     starts_at: Instant
-    ends_at: Expiry
+    ends_at: Instant | None
     terms: dict[str, str]
     gifts: tuple[GiftAnswer, ...]
     banner: BannerAnswer | None

@@ -109,7 +109,7 @@ class CampaignDocument(Section):
     names: dict[Language, Name]
     starts_at: LocalTime
     ends_at: LocalTime | None = None
-    terms: dict[Language, Terms] = {}
+    terms: dict[Language, Terms] = {}  # noqa: RUF012 - pydantic copies it
     gifts: Annotated[tuple[GiftDocument, ...], BeforeValidator(tuple_of_list)] = ()
 
     @field_validator("names", "terms")

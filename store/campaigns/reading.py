@@ -8,7 +8,7 @@ from rules.account.campaigns import Campaign, Gift, GiftOffer, in_shown_order
 from schemas.answers.campaigns import CampaignContent
 from schemas.campaigns import Banner
 from schemas.errors import Exit, PointsError
-from schemas.ids import Micros
+from schemas.ids import NEVER, Micros
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
@@ -62,7 +62,7 @@ class StoredCampaign:
                 "campaign_id": campaign.campaign_id,
                 "names": campaign.names,
                 "starts_at": campaign.starts_at,
-                "ends_at": campaign.ends_at,
+                "ends_at": campaign.ends_at if campaign.ends_at != NEVER else None,
                 "terms": campaign.terms,
                 "gifts": campaign.gifts,
                 "banner": self.banner,

@@ -178,10 +178,10 @@ def _print(answer: "CampaignAnswer", shop: "Shop", language: str | None) -> None
 
 def _window(answer: "CampaignAnswer", shop: "Shop") -> tuple[str, str]:
     from rules.explain.formatting import moment_shown
-    from schemas.ids import NEVER
 
-    never = "[dim]no end[/]"
-    until = never if answer.ends_at == NEVER else moment_shown(answer.ends_at, shop.zone)
+    until = "[dim]no end[/]"
+    if answer.ends_at is not None:
+        until = moment_shown(answer.ends_at, shop.zone)
     return moment_shown(answer.starts_at, shop.zone), until
 
 
