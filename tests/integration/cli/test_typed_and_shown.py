@@ -19,6 +19,11 @@ READS = (
     ("settings", "show", "{}"),
     ("settings", "log", "{}"),
     ("compare-upstream", "{}"),
+    ("campaign", "list", "{}", "--language", "{}"),
+    ("campaign", "show", "{}", "{}"),
+    ("campaign", "live", "{}", "--at", "{}"),
+    ("campaign", "remove", "{}", "{}"),
+    ("campaign", "log", "{}", "{}"),
     ("carriers", "show", "{}", "{}"),
 )
 
