@@ -19,7 +19,7 @@ EXPIRY_SLEEP_SECONDS = 0.2
 
 
 class Expiry(SettlingWorker):
-    """Posts what has fallen due on accounts that no grant, clawback or spending locked meanwhile."""
+    """Posts what fell due on accounts that no grant, clawback or spending locked meanwhile."""
 
     def turn(self) -> float:
         """One claim; a full one means that there is more."""

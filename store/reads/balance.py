@@ -35,7 +35,7 @@ _ENDED = (
     .where(
         _hold.account_no == bindparam("account_no"),
         _hold.state == HoldState.live,
-        _hold.expires_us <= func.points_now(),
+        _hold.expires_us <= bindparam("now"),
     )
     .order_by(_hold.expires_us, _hold.hold_id)
 )
@@ -62,12 +62,14 @@ def balance(connection: Database, merchant_id: str, member_id: str) -> BalanceAn
             return NO_POINTS.model_copy(update={"pending": pending})
         ((account_no, sequence, available, held, debt, now),) = accounts
         free = dict(rows(cursor, _FREE_BY_EXPIRY, account_no=account_no))
-        ended = [unpacked(lots) for (lots,) in rows(cursor, _ENDED, account_no=account_no)]
+        ended = [
+            unpacked(held_of) for (held_of,) in rows(cursor, _ENDED, account_no=account_no, now=now)
+        ]
     # A hold that has ended is free at its instant, whether a worker has posted it or not; what it
     # frees pays debt first (account.md 8).
-    for lots in ended:
-        held -= sum(points for _, points in lots)
-        usable, debt = usable_after_debt(lots, debt)
+    for held_of in ended:
+        held -= sum(points for _, points in held_of)
+        usable, debt = usable_after_debt(held_of, debt)
         for key, points in usable:
             free[key.expires_at] = free.get(key.expires_at, 0) + points
             available += points

@@ -10,12 +10,6 @@ A, B, C, D = (order_lot(at, bytes([at]), 1) for at in (10, 20, 30, 40))
 NOW = 5
 
 
-@dataclass
-class Wish:
-    lot: LotKey | None
-    points: int
-
-
 def lots(**free: int) -> dict[LotKey, Lot]:
     names = {"a": A, "b": B, "c": C, "d": D}
     return {names[name]: Lot(points, points) for name, points in free.items()}
