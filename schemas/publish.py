@@ -18,6 +18,7 @@ from pydantic_core.core_schema import ModelSchema
 
 from schemas.answers import ANSWERS
 from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
+from schemas.quotes import Cart
 from schemas.settings import SettingsDocument
 from schemas.upstream.envelope import Envelope
 from schemas.upstream.reports import RawReport
@@ -35,6 +36,7 @@ PUBLISHED: Final = Path(__file__).parent / "published"
 MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "carrier-code-changed": CarrierCodeChanged,
     "carrier-report": RawReport,
+    "cart": Cart,
     "cursor-adopted": CursorAdopted,
     "points-changed": PointsChanged,
     "settings-changed": SettingsChanged,
@@ -46,7 +48,7 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "upstream-order-removed": Envelope[RemovedOrder],
     "upstream-return-order": Envelope[ReturnResource],
 }
-"""Every message with a schema, by file name."""
+"""Every message and document with a schema, by file name."""
 
 
 @dataclass(frozen=True, slots=True)
