@@ -6,7 +6,6 @@ from rules.account.in_force import NOTHING, InForce
 from rules.account.quote_answer import Shopper, Signing, quote_answer
 from rules.earning.entitlement import feature_in_force
 from schemas.answers.quotes import QuoteAnswer
-from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
 from schemas.packing import pack_id
 from schemas.quotes import Cart
@@ -15,7 +14,7 @@ from store.postgres import tables
 from store.postgres.session import Database
 from store.reads.account_now import account_now
 from store.reads.execute import Cursor, rows
-from store.reads.snapshot import merchant_number, now, snapshot
+from store.reads.snapshot import UnknownMerchant, merchant_number, now, snapshot
 from store.settings.merchants import document_of
 
 _settings, _event = tables.settings.c, tables.application_event.c
@@ -33,19 +32,12 @@ _INSTALLS = (
 )
 
 
-class MerchantWithoutSettings(PointsError):
-    """The merchant has orders and no settings: for its account it is not known yet."""
-
-    code = "unknown_merchant"
-    exit_code = Exit.NOT_FOUND
-
-
 def quoted(
     connection: Database, merchant_id: str, member_id: str, cart: Cart, signing: Signing
 ) -> QuoteAnswer:
     """What a cart costs with points now; a member we have no record of has none.
 
-    Raises UnknownMerchant, MerchantWithoutSettings.
+    Raises UnknownMerchant, also for a merchant that has orders and no settings.
     """
     ignored = cart.ignore_hold.encode() if cart.ignore_hold is not None else None
     with snapshot(connection) as cursor:
@@ -59,13 +51,11 @@ def quoted(
 def settings_at(cursor: Cursor, merchant_no: int, merchant_id: str, at: Micros) -> InForce:
     """The settings in force of one merchant, in the snapshot of `cursor`.
 
-    Workers have them in memory (store/settings/merchants.py). Raises MerchantWithoutSettings.
+    Workers have them in memory (store/settings/merchants.py). Raises UnknownMerchant.
     """
     versions = rows(cursor, _SINCE, merchant_no=merchant_no)
     if not versions:
-        raise MerchantWithoutSettings(
-            f"merchant {merchant_id} has no settings", "apply some with `points settings apply`"
-        )
+        raise UnknownMerchant(merchant_id, "no settings")
     version, since = max((row for row in versions if row[1] <= at), default=(None, 0))
     if version is None:
         return NOTHING

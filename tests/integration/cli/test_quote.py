@@ -18,7 +18,7 @@ from rules.account.lots import LotKey, SourceKind
 from rules.account.lots_needed import Intended
 from rules.account.quote_token import Terms, quote_keys, verify
 from schemas.answers.quotes import QuoteAnswer
-from schemas.events import EntryType, Performer
+from schemas.events import EntryType, Performer, PerformerKind
 from schemas.ids import DAY, MINUTE, NEVER, SECOND, Micros
 from schemas.packing import pack_id
 from schemas.settings import compile_settings, load_settings
@@ -31,7 +31,7 @@ from tests.support.quoting import SETTINGS, TEN_FOR_ONE, cart_json, item
 
 SHOP, ANN = "shop", "ann"
 KEYS = "2026-b:" + "B" * 43 + ",2026-a:" + "A" * 43
-STAFF = Performer(kind="staff", id="mei")
+STAFF = Performer(kind=PerformerKind.staff, id="mei")
 
 
 class Counter:
@@ -182,7 +182,7 @@ def test_an_unknown_merchant_is_not_found(counter: Counter) -> None:
     counter.engine.rows("INSERT INTO merchant (merchant_id) VALUES ('bare') RETURNING 1")
     ran = points(counter.environment, "quote", "bare", ANN, "-", stdin=cart)
     assert ran.code == 6
-    assert "merchant bare has no settings" in ran.err
+    assert "unknown_merchant: merchant bare is not known: it has no settings" in ran.err
 
 
 def test_every_problem_of_a_cart_is_told_and_nothing_answered(counter: Counter) -> None:
