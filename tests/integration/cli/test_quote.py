@@ -21,6 +21,7 @@ from schemas.answers.quotes import QuoteAnswer
 from schemas.events import EntryType, Performer, PerformerKind
 from schemas.ids import DAY, MINUTE, NEVER, SECOND, Micros
 from schemas.packing import pack_id
+from schemas.printable import printable_lines
 from schemas.settings import compile_settings, load_settings
 from store.ledger.ledger import Ledger
 from store.postgres import session
@@ -168,6 +169,17 @@ def test_a_cart_may_come_from_standard_input(counter: Counter) -> None:
     cart = cart_json(item(500)).decode()
     ran = points(counter.environment, "quote", SHOP, ANN, "-", "--json", stdin=cart)
     assert ran.json["points"] == 800
+
+
+def test_ids_from_outside_act_on_no_terminal(counter: Counter) -> None:
+    evil = "\x1b[2J\u202eevil\n✓ all is well"
+    counter.settings(merchant=evil)
+    cart = cart_json(item(226)).decode()
+    for options in ((), ("--json",)):
+        ran = points(counter.environment, "quote", evil, evil, "-", *options, stdin=cart)
+        assert ran.code == 0
+        assert ran.out == printable_lines(ran.out)
+        assert "\n✓" not in ran.out
 
 
 def test_who_has_no_account_has_no_points(counter: Counter) -> None:
