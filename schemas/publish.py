@@ -20,6 +20,7 @@ from schemas.answers import ANSWERS, type_of
 from schemas.campaigns import CampaignDocument
 from schemas.campaigns.changed import CampaignChanged
 from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
+from schemas.quotes import Cart
 from schemas.settings import SettingsDocument
 from schemas.upstream.envelope import Envelope
 from schemas.upstream.reports import RawReport
@@ -39,6 +40,7 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "campaign-document": CampaignDocument,
     "carrier-code-changed": CarrierCodeChanged,
     "carrier-report": RawReport,
+    "cart": Cart,
     "cursor-adopted": CursorAdopted,
     "points-changed": PointsChanged,
     "settings-changed": SettingsChanged,
@@ -50,7 +52,7 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "upstream-order-removed": Envelope[RemovedOrder],
     "upstream-return-order": Envelope[ReturnResource],
 }
-"""Every message with a schema, by file name."""
+"""Every message and document with a schema, by file name."""
 
 
 @dataclass(frozen=True, slots=True)

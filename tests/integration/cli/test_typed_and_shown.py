@@ -16,6 +16,7 @@ READS = (
     ("balance", "{}", "{}"),
     ("history", "{}", "{}"),
     ("explain", "{}", "{}"),
+    ("quote", "{}", "{}", "/dev/null"),
     ("settings", "show", "{}"),
     ("settings", "log", "{}"),
     ("compare-upstream", "{}"),
@@ -81,6 +82,7 @@ def test_whatever_is_typed_ends_in_a_sentence(shop: dict[str, str]) -> None:
         command=st.sampled_from(
             [
                 *READS,
+                ("quote", "shop-a", "{}", "/dev/null", "--points", "{}"),
                 ("dlq", "show", "{}"),
                 ("dlq", "discard", "{}"),
                 ("settings", "show", "shop-a", "--version", "{}"),

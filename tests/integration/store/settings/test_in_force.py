@@ -1,0 +1,66 @@
+"""The settings that workers give to accounts: from memory, and never those of yesterday."""
+
+import json
+from typing import Any
+
+from schemas.ids import micros
+from schemas.settings import load_settings
+from store.postgres import session
+from store.postgres.session import Database
+from store.settings import app_installs, versions
+from store.settings.app_installs import ApplicationEvent
+from store.settings.merchants import Merchants
+from tests.support.in_process import InProcessEngine
+from tests.support.quoting import SETTINGS, TEN_FOR_ONE
+
+
+def applied(connection: Database, since: str, **sections: Any) -> int:
+    """Applies settings; since when they are in force."""
+    document = SETTINGS | {"effective_at": since} | sections
+    loaded = load_settings(json.dumps(document).encode(), name="settings")
+    versions.apply(connection, "shop", loaded, "test")
+    assert loaded.effective_at is not None
+    return micros(loaded.effective_at)
+
+
+def test_a_version_is_in_force_from_its_instant_on(in_process: InProcessEngine) -> None:
+    with session.connect(in_process.database_url) as connection:
+        first = applied(connection, "2024-01-01T00:00:00Z", redeem={"cash": TEN_FOR_ONE})
+        second = applied(connection, "2025-01-01T00:00:00Z", enabled=False)
+        merchants = Merchants(connection)
+        shop = merchants.numbers["shop"]
+        assert merchants.in_force(shop, first - 1).rules is None
+        found = merchants.in_force(shop, second - 1)
+        assert (found.version, found.feature) == (1, True)
+        assert found.rules is not None
+        assert found.rules.account.cash is not None
+        assert merchants.in_force(shop, second)[::2] == (2, False)
+
+
+def test_asking_again_reads_nothing_and_a_new_version_is_seen(in_process: InProcessEngine) -> None:
+    with session.connect(in_process.database_url) as connection:
+        since = applied(connection, "2024-01-01T00:00:00Z")
+        with session.connect(in_process.database_url) as other:
+            merchants = Merchants(other)
+            shop = merchants.numbers["shop"]
+            found = merchants.in_force(shop, since)
+            assert merchants.in_force(shop, since).rules is found.rules
+            later = applied(connection, "2025-01-01T00:00:00Z", currency="HKD")
+            with session.transaction(connection) as cursor:
+                app_installs.add(cursor, [ApplicationEvent(shop, later + 1, installed=False)])
+                Merchants.change(cursor)
+            with session.transaction(other) as cursor:
+                merchants.keep_up(cursor)
+            assert merchants.in_force(shop, later)[::2] == (2, True)
+            assert merchants.in_force(shop, later + 1)[::2] == (2, False)
+
+
+def test_a_closed_connection_is_no_matter_once_the_rules_are_known(
+    in_process: InProcessEngine,
+) -> None:
+    with session.connect(in_process.database_url) as connection:
+        since = applied(connection, "2024-01-01T00:00:00Z")
+        merchants = Merchants(connection)
+        shop = merchants.numbers["shop"]
+        merchants.in_force(shop, since)
+    assert merchants.in_force(shop, since + 1).version == 1
