@@ -4,9 +4,11 @@ As for earning, the target follows from the facts alone, and the difference is p
 fact changes: so events may come twice, late or in any order.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from rules.account.holds import Purpose
+from rules.account.redemptions import DEBIT_NUMBER, Redemption
 from rules.earning.earning import completed_returns, goods_back, goods_of, list_price
 from rules.earning.entitlement import Installs, bound_at, feature_in_force
 from rules.order.facts import OrderFacts, OrderRecord
@@ -123,3 +125,65 @@ def debit_of(
 
 def _has_debtor(record: OrderRecord) -> bool:
     return record.member is not None and record.status != "temp"
+
+
+class RedeemChange(NamedTuple):
+    """A difference to post on one of an order's redemptions (`number`, of `member`).
+
+    Positive `points` come back, negative ones are taken.
+    """
+
+    member: bytes
+    number: int
+    points: int
+
+
+Redeemed = Mapping[bytes, Sequence[Redemption]]
+"""The redemptions on an order, by the member whose points they are."""
+
+
+def captured_on(redeemed: Redeemed) -> int:
+    """The points of all captures on an order, whatever came back of them."""
+    return sum(one.points for each in redeemed.values() for one in each if not one.is_debit)
+
+
+def redeem_changes(
+    facts: OrderFacts,
+    rules: BoundRules | None,
+    installs: Installs,
+    redeemed: Redeemed,
+    policies: Callable[[int], ReturnPolicy],
+) -> list[RedeemChange]:
+    """What differs between what is out on an order and what should be, capture by capture.
+
+    `policies` gives those of a settings version.
+    """
+    owed = debit_of(facts, rules, installs, captured_on(redeemed))
+    debtor = facts.record.member if facts.record is not None and owed else None
+    changes = []
+    for member, each in sorted(redeemed.items()):
+        for one in sorted(each, key=lambda one: one.number):
+            if not one.is_debit:
+                target = one.points - _back(one.points, one, policies, facts, rules)
+                changes.append(RedeemChange(member, one.number, one.out - target))
+            elif member != debtor:
+                changes.append(RedeemChange(member, one.number, one.out))
+    if debtor is not None:
+        before = next((one for one in redeemed.get(debtor, ()) if one.is_debit), None)
+        known = before or Redemption(b"", DEBIT_NUMBER, None, 0, facts.settings_no)
+        target = owed - _back(owed, known, policies, facts, rules)
+        changes.append(RedeemChange(debtor, DEBIT_NUMBER, known.out - target))
+    return [change for change in changes if change.points]
+
+
+def _back(
+    points: int,
+    one: Redemption,
+    policies: Callable[[int], ReturnPolicy],
+    facts: OrderFacts,
+    rules: BoundRules | None,
+) -> int:
+    """What of `points` of a redemption should have been given back, by hand and by itself."""
+    settings_no = facts.settings_no if one.is_debit else one.settings_no
+    policy = policies(settings_no) if settings_no else ReturnPolicy()
+    return min(points, one.manual + given_back_of(points, one.purpose, policy, facts, rules))
