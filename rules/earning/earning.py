@@ -59,9 +59,7 @@ def counted_returns(facts: OrderFacts, rules: BoundRules, keep_from: Micros | No
 def completed_returns(facts: OrderFacts, currency: str | None) -> list[ReturnOrder]:
     """The returns that count: completed, and in this currency (D11)."""
     return [
-        one
-        for one in facts.returns
-        if one.status == "completed" and not is_foreign(one, currency)
+        one for one in facts.returns if one.status == "completed" and not is_foreign(one, currency)
     ]
 
 

@@ -14,19 +14,10 @@ from rules.earning.entitlement import Installs, bound_at, feature_in_force
 from rules.order.facts import OrderFacts, OrderRecord
 from rules.order.trail import CANCELLED, resolved
 from schemas.settings import BoundRules
+from schemas.settings.account_rules import AccountRules
 
 ORDER_POINTS_LIMIT: Final = 1_000_000_000
 """An order that says it redeemed more is a typing mistake: it is ignored, and counted."""
-
-
-class ReturnPolicy(NamedTuple):
-    """Whether points come back when their order is cancelled, and with the goods of a return.
-
-    Of a capture it is that of its hold's settings, for good (A7); of a debit the order's.
-    """
-
-    on_cancel: bool = True
-    proportional: bool = True
 
 
 class Part(NamedTuple):
@@ -50,7 +41,7 @@ def part_returned(facts: OrderFacts, rules: BoundRules | None) -> Part:
     It is what the completed returns lower the earning base by (D16), of the base before returns, so
     that points and base move by one measure. Where that base is 0 the goods' list prices stand in,
     of the subtotal; an order whose subtotal is 0 as well has no measure, and nothing comes back of
-    it by itself. `rules` are those that the order is bound to; without any, its own currency counts.
+    it by itself. `rules` are those that the order is bound to; without them its own currency counts.
     """
     record = facts.record
     if record is None or not facts.returns:
@@ -74,17 +65,18 @@ def _at_most_whole(part: int, of: int) -> Part:
 def given_back_of(
     points: int,
     purpose: Purpose | None,
-    policy: ReturnPolicy,
+    policy: AccountRules,
     facts: OrderFacts,
     rules: BoundRules | None,
 ) -> int:
     """What of `points` redeemed on an order comes back by itself.
 
-    `purpose` is the capture's, None of a debit, which counts as cash.
+    `purpose` is the capture's, None of a debit, which counts as cash. `policy` is that of the
+    settings in force at the hold, for good (A7), and of a debit that of the order's own.
     """
-    if policy.on_cancel and is_undone(facts, rules):
+    if policy.returns_on_cancel and is_undone(facts, rules):
         return points
-    if not policy.proportional:
+    if not policy.returns_in_proportion:
         return 0
     returned = part_returned(facts, rules)
     if purpose is Purpose.gift:
@@ -105,16 +97,14 @@ def is_undone(facts: OrderFacts, rules: BoundRules | None) -> bool:
     return resolved(facts.trail).newest() in CANCELLED
 
 
-def debit_of(
-    facts: OrderFacts, rules: BoundRules | None, installs: Installs, captured: int
-) -> int:
+def debit_of(facts: OrderFacts, rules: BoundRules | None, installs: Installs, captured: int) -> int:
     """What an order that redeemed upstream takes from its member, before anything comes back.
 
     `captured` are the points of all captures on it. 0 unless the settings that the order is bound
     to say `debit` and were in force.
     """
     record = facts.record
-    if record is None or rules is None or not rules.debits or not _has_debtor(record):
+    if record is None or rules is None or not rules.account.debit_orders or not _has_debtor(record):
         return 0
     if facts.origin.combined_to or record.order_points > ORDER_POINTS_LIMIT:
         return 0
@@ -140,6 +130,8 @@ class RedeemChange(NamedTuple):
 
 Redeemed = Mapping[bytes, Sequence[Redemption]]
 """The redemptions on an order, by the member whose points they are."""
+Policies = Callable[[int | None], AccountRules | None]
+"""What a settings version says of points that come back."""
 
 
 def captured_on(redeemed: Redeemed) -> int:
@@ -152,12 +144,9 @@ def redeem_changes(
     rules: BoundRules | None,
     installs: Installs,
     redeemed: Redeemed,
-    policies: Callable[[int], ReturnPolicy],
+    policies: Policies,
 ) -> list[RedeemChange]:
-    """What differs between what is out on an order and what should be, capture by capture.
-
-    `policies` gives those of a settings version.
-    """
+    """What differs between what is out on an order and what should be, capture by capture."""
     owed = debit_of(facts, rules, installs, captured_on(redeemed))
     debtor = facts.record.member if facts.record is not None and owed else None
     changes = []
@@ -179,11 +168,12 @@ def redeem_changes(
 def _back(
     points: int,
     one: Redemption,
-    policies: Callable[[int], ReturnPolicy],
+    policies: Policies,
     facts: OrderFacts,
     rules: BoundRules | None,
 ) -> int:
     """What of `points` of a redemption should have been given back, by hand and by itself."""
     settings_no = facts.settings_no if one.is_debit else one.settings_no
-    policy = policies(settings_no) if settings_no else ReturnPolicy()
-    return min(points, one.manual + given_back_of(points, one.purpose, policy, facts, rules))
+    policy = policies(settings_no)
+    by_itself = 0 if policy is None else given_back_of(points, one.purpose, policy, facts, rules)
+    return min(points, one.manual + by_itself)

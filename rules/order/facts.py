@@ -237,7 +237,8 @@ class OrderFacts:
     creation). `reports` are the carriers' reports joined to the order, sorted; `origin` is where it
     comes from. `buyer` and `inherited` are not the order's own, but looked up before it is decided:
     the latter are the facts of creation of its ancestors, None where its own count. `redeemed` says
-    that the ledger has points redeemed on it (`rules.account.redemptions`). `forgotten` are
+    that the ledger has points redeemed on it (`rules.account.redemptions`), `mismatched` that these
+    are others than it redeemed upstream. `forgotten` are
     parcels and returns that a limit dropped and whose rows are to go.
     """
 
@@ -254,6 +255,7 @@ class OrderFacts:
     buyer: Buyer = UNKNOWN_BUYER
     inherited: Creation | None = None
     redeemed: bool = False
+    mismatched: bool = False
     forgotten: tuple[bytes, ...] = ()
 
     @property

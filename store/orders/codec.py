@@ -70,8 +70,10 @@ names orders that it comes from.
 """
 REFUNDED = 1 << 12
 """The order's payment was wholly refunded."""
-REDEEMED = 1 << 13
-"""The ledger has points that were redeemed on the order (table `redemption`)."""
+REDEEMED, MISMATCHED = 1 << 13, 1 << 14
+"""The ledger has points that were redeemed on the order (table `redemption`); they are others than
+it redeemed upstream.
+"""
 
 
 def version_bytes(version: Version) -> bytes:
