@@ -41,7 +41,7 @@ def part_returned(facts: OrderFacts, rules: BoundRules | None) -> Part:
     It is what the completed returns lower the earning base by (D16), of the base before returns, so
     that points and base move by one measure. Where that base is 0 the goods' list prices stand in,
     of the subtotal; an order whose subtotal is 0 as well has no measure, and nothing comes back of
-    it by itself. `rules` are those that the order is bound to; without them its own currency counts.
+    it by itself. `rules` are those that the order is bound to; without, its own currency counts.
     """
     record = facts.record
     if record is None or not facts.returns:
