@@ -5,11 +5,10 @@ from processors.settlement import Tally
 
 
 def posted(tally: Tally) -> None:
-    """Entries were posted. What the tally does not name are lots that lapsed on the way."""
+    """Entries were posted."""
+    if tally.mismatched:
+        metrics.REDEEMED_MISMATCHES.inc(tally.mismatched)
     for outcome, count in tally.figures.items():
         metrics.UPSTREAM_SUMMARY.labels(outcome).inc(count)
     for entry_type, count in tally.by_type.items():
         metrics.ENTRIES.labels(entry_type).inc(count)
-    expired = tally.entries - sum(tally.by_type.values())
-    if expired:
-        metrics.ENTRIES.labels("expired").inc(expired)

@@ -13,7 +13,8 @@ from itertools import islice
 
 from processors import batch_metrics, metrics
 from processors.runtime.worker import SettlingWorker
-from processors.settlement import Tally, Trigger, settle
+from processors.settlement import Tally, settle
+from processors.trigger import Trigger
 from schemas.ids import SECOND, Micros
 from store.orders import due, orders
 from store.orders.due import KeysetPosition

@@ -150,6 +150,11 @@ PURGED_REPORTS = _counter(
 
 # What is posted.
 ENTRIES = _counter("points_ledger_entries", "Ledger entries posted, by type.", ["type"])
+REDEEMED_MISMATCHES = _counter(
+    "points_redeemed_mismatches",
+    "Orders found to have redeemed other points upstream than were captured here, where these are "
+    "not debited.",
+)
 UPSTREAM_SUMMARY = _counter(
     "points_upstream_summary",
     "Grants of orders that carry the platform's own figure, by how it compares with ours; "

@@ -48,7 +48,11 @@ METRICS_OF_ALL: Final = (
     "points_rollbacks",
 )
 """What every worker exports."""
-_POSTING: Final = ("points_ledger_entries", "points_upstream_summary")
+_POSTING: Final = (
+    "points_ledger_entries",
+    "points_redeemed_mismatches",
+    "points_upstream_summary",
+)
 _BATCHES: Final = ("points_batch_records", "points_batch_duration_seconds")
 
 _KINDS: Final = (

@@ -3,11 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from confluent_kafka import Message
-
-from processors.runtime.kafka.records import traceparent_of
+from processors.redeeming import RedeemedOrders
+from processors.trigger import Trigger
 from rules.account.lots import order_lot
 from rules.earning.binding import binding_of
 from rules.earning.differences import Change, after_posting, changes
@@ -17,7 +15,7 @@ from rules.order.delivery import is_unfinished
 from rules.order.facts import NOTHING_IN_FORCE, NOTHING_POSTED
 from rules.order.family import Ancestor, creation_of
 from rules.order.membership import UNKNOWN_BUYER
-from schemas.events import ENTRY_TYPE_WORDS, CauseKind, EntryType
+from schemas.events import ENTRY_TYPE_WORDS, EntryType
 from schemas.ids import Micros
 from schemas.settings import BoundRules
 from store.ledger import postings as order_postings
@@ -32,28 +30,16 @@ from store.streams import recheck
 from store.streams.recheck import RecheckKind, RecheckRequest
 
 
-class Trigger(NamedTuple):
-    """What made us look at an order: shown as the cause of the entries, and when it occurred."""
-
-    occurred_at: Micros
-    cause: CauseKind = CauseKind.order
-    cause_id: bytes | None = None
-    message: Message | None = None
-
-    def traceparent(self) -> bytes | None:
-        """The trace that the record belongs to, if it says one."""
-        return None if self.message is None else traceparent_of(self.message)
-
-
 @dataclass(slots=True)
 class Tally:
     """What a batch did, for metrics."""
 
-    entries: int = 0
-    by_type: dict[str, int] = field(default_factory=dict)
+    by_type: Mapping[str, int] = field(default_factory=dict)
     planned: int = 0
     granted: int = 0
     claimed: int = 0
+    mismatched: int = 0
+    """Orders that were found to have redeemed other points upstream than were captured."""
     figures: Mapping[str, int] = field(default_factory=dict)
     """Of the granted orders that carry the platform's own figure: how it compares with ours
     (`rules.earning.upstream_figures`).
@@ -85,14 +71,18 @@ def settle(
     decided = _decide_all(cursor, todo, merchants, now)
     postings = [posting for order in decided for _, posting in order.postings]
     by_account = order_postings.by_account(postings)
-    ledger = Ledger.open(cursor, by_account, now, merchants.ids.__getitem__)
+    redeemed = RedeemedOrders.find(cursor, todo, merchants, now)
+    ledger = Ledger.open(cursor, redeemed.intents(by_account), now, merchants.ids.__getitem__)
+    redeemed.give_back(ledger)
     order_postings.apply(ledger, by_account)
-    entries = ledger.write()
+    redeemed.take(ledger)
+    ledger.write()
     gone: list[tuple[int, Micros, bytes]] = []
     made: list[tuple[int, Micros, bytes]] = []
     for order in decided:
         _plan(order.row, order.entitlement, gone, made)
-    tally = _tally(decided, postings, entries, len(made))
+    tally = _tally(decided, ledger, len(made))
+    tally.mismatched = redeemed.mismatched
     _note_posted(decided)
     write_plans(cursor, gone, made)
     return tally
@@ -108,12 +98,9 @@ def _note_posted(decided: Sequence[_Decided]) -> None:
             facts.posted = after_posting(facts, order.entitlement, done, account_no)
 
 
-def _tally(
-    decided: Sequence[_Decided], postings: Sequence[Posting], entries: int, planned: int
-) -> Tally:
-    types = Counter([posting.type for posting in postings if posting.moved])
+def _tally(decided: Sequence[_Decided], ledger: Ledger, planned: int) -> Tally:
+    types = ledger.entry_types()
     return Tally(
-        entries=entries,
         by_type={ENTRY_TYPE_WORDS[entry_type]: count for entry_type, count in types.items()},
         planned=planned,
         granted=types[EntryType.granted],

@@ -12,7 +12,7 @@ from processors.intake.report_matching import (
     ResolvedReport,
 )
 from processors.intake.tracking_snapshot import TrackingSnapshot, snapshot_of
-from processors.settlement import Trigger
+from processors.trigger import Trigger
 from rules.order.carrier_reports import is_younger
 from rules.order.facts import OrderFacts
 from rules.order.folding import (

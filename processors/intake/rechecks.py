@@ -10,6 +10,7 @@ from rules.order.facts import OrderFacts
 from schemas.ids import Micros
 from store.carriers import awaiting_order, tracking
 from store.carriers.tracking import ANY_MERCHANT, NumberKey
+from store.ledger import redemptions
 from store.postgres.session import Cursor
 from store.streams import recheck
 from store.streams.recheck import RecheckKind, RecheckRequest
@@ -39,10 +40,23 @@ def enqueue_rechecks(cursor: Cursor, folded: FoldedOrders, matched: MatchedBatch
     recheck.add(
         cursor,
         [
-            RecheckRequest(RecheckKind.NUMBER, merchant_no, key, since_us=at)
-            for (key, merchant_no), at in sorted(matched.recheck_keys.items())
+            *[
+                RecheckRequest(RecheckKind.NUMBER, merchant_no, key, since_us=at)
+                for (key, merchant_no), at in sorted(matched.recheck_keys.items())
+            ],
+            *_redeemed_before(cursor, folded),
         ],
     )
+
+
+def _redeemed_before(cursor: Cursor, folded: FoldedOrders) -> Iterator[RecheckRequest]:
+    """New orders on which points were captured before they were heard of (account.md 5)."""
+    new = sorted(row.key for row in folded.rows.values() if row.new)
+    if new:
+        for merchant_no, order_id in sorted(redemptions.awaited(cursor, new)):
+            trigger = folded.triggers.get((merchant_no, order_id))
+            at = trigger.occurred_at if trigger is not None else 0
+            yield RecheckRequest(RecheckKind.ORDER, merchant_no, order_id, since_us=at)
 
 
 def _moved_numbers(folded: FoldedOrders) -> Iterator[tuple[NumberKey, Micros]]:

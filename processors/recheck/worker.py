@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
-from processors import batch_metrics, metrics
+from processors import batch_metrics, metrics, redeeming
 from processors.recheck import contested_numbers
 from processors.runtime.configuration import Configuration
 from processors.runtime.worker import SettlingWorker, StillTurning
-from processors.settlement import Tally, Trigger, settle
+from processors.settlement import Tally, settle
+from processors.trigger import Trigger
 from schemas.events import CauseKind
 from schemas.ids import Micros
 from schemas.packing import pack_id
@@ -194,6 +195,7 @@ class Recheck(SettlingWorker):
         if kind is RecheckKind.ORDER:
             contested_numbers.apply_new_codes(rows.values(), self._merchants.codes)
         before = {key: _settled(row) for key, row in rows.items()}
+        redeeming.note_redeemed(cursor, rows.values())
         tally = settle(
             cursor, [(row, triggers[key]) for key, row in rows.items()], self._merchants, now
         )
@@ -243,4 +245,6 @@ def _members(
 
 def _settled(row: OrderRow) -> tuple[Any, ...]:
     """What settling may change of a row."""
-    return row.facts.settings_no, row.due_us, row.planned, row.facts.posted
+    facts = row.facts
+    redeemed = facts.redeemed, facts.mismatched
+    return facts.settings_no, row.due_us, row.planned, facts.posted, redeemed

@@ -47,28 +47,44 @@ def counted_returns(facts: OrderFacts, rules: BoundRules, keep_from: Micros | No
     if record is None:
         return 0
     whole = max(0, goods_of(record, deduct_store_credit=rules.deduct_store_credit))
-    # All shares are fractions of the subtotal; below it there are none.
     parts = max(1, record.subtotal)
-    taken = 0
-    for one in facts.returns:
-        if counts(one, rules) and (keep_from is None or one.dated < keep_from):
-            amounts = []
-            if one.total is not None:
-                amounts.append(one.total * parts)
-            if one.items is not None:
-                amounts.append(one.items * whole)
-            taken += min(amounts, default=0)
+    taken = sum(
+        goods_back(one, whole, parts)
+        for one in completed_returns(facts, rules.currency)
+        if keep_from is None or one.dated < keep_from
+    )
     return min(taken // parts, INT64 - 1)  # what the database can hold
 
 
-def counts(one: ReturnOrder, rules: BoundRules) -> bool:
-    """Whether a return is completed, and in the currency of the settings (D11)."""
-    return one.status == "completed" and not is_foreign(one, rules)
+def completed_returns(facts: OrderFacts, currency: str | None) -> list[ReturnOrder]:
+    """The returns that count: completed, and in this currency (D11)."""
+    return [
+        one for one in facts.returns if one.status == "completed" and not is_foreign(one, currency)
+    ]
 
 
-def is_foreign(one: ReturnOrder, rules: BoundRules) -> bool:
-    """Whether an amount of the return is in another currency than the settings'."""
-    return any(code not in {None, rules.currency} for code in (one.currency, one.items_currency))
+def is_foreign(one: ReturnOrder, currency: str | None) -> bool:
+    """Whether an amount of the return is in another currency."""
+    return any(code not in {None, currency} for code in (one.currency, one.items_currency))
+
+
+def goods_back(one: ReturnOrder, whole: int, parts: int) -> int:
+    """What a return's goods had earned on, in minor units times `parts` (D16).
+
+    `whole` is the amount of all goods, of which each has the share that its price is of the
+    subtotal, `parts`.
+    """
+    amounts = []
+    if one.total is not None:
+        amounts.append(one.total * parts)
+    if one.items is not None:
+        amounts.append(one.items * whole)
+    return min(amounts, default=0)
+
+
+def list_price(one: ReturnOrder) -> int:
+    """What a return's goods cost by their price tags; without items what was paid back for them."""
+    return one.items if one.items is not None else one.total or 0
 
 
 def goods_of(record: OrderRecord, *, deduct_store_credit: bool) -> int:

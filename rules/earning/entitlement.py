@@ -10,7 +10,7 @@ from rules.account.expiry import expires_at
 from rules.earning.due_date import due_at
 from rules.earning.earning import Earning, counted_returns, earning_of, withdrawal_of
 from rules.order.delivery import finals_if_kept, order_final_moment
-from rules.order.facts import NOTHING_IN_FORCE, OrderFacts, Posted
+from rules.order.facts import NOTHING_IN_FORCE, OrderFacts, OrderRecord, Posted
 from rules.order.trail import CANCELLED, resolved, since
 from schemas.ids import Micros
 from schemas.settings import BoundRules
@@ -112,12 +112,18 @@ def _cannot_earn(facts: OrderFacts, rules: BoundRules | None, installs: Installs
         return "no_settings_yet"
     if facts.settings_no == NOTHING_IN_FORCE or rules is None:
         return "no_settings_in_force"
-    # A split child is bound as its root is (rules.md 1.7): an app uninstalled between the two
-    # creations changes nothing for the child either.
-    bound_at = facts.record.created_at if facts.inherited is None else facts.inherited.bound_at
-    if not feature_in_force(rules, installs, bound_at):
+    if not feature_in_force(rules, installs, bound_at(facts, facts.record)):
         return "feature_off"
     return None
+
+
+def bound_at(facts: OrderFacts, record: OrderRecord) -> Micros:
+    """The creation that binds an order to its settings (rules.md 1.7).
+
+    A split child is bound as its root is: an app uninstalled between the two creations changes
+    nothing for the child either.
+    """
+    return record.created_at if facts.inherited is None else facts.inherited.bound_at
 
 
 def _with(

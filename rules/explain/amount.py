@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from rules.earning.earning import (
     channel_of,
+    completed_returns,
     counted_returns,
-    counts,
     currencies_of,
     goods_of,
     is_foreign,
@@ -112,8 +112,8 @@ def _returns(case: OrderCase, rules: BoundRules) -> Iterator[str]:
     if not returns:
         return
     completed = [r for r in returns if r.status == "completed"]
-    foreign = [r for r in completed if is_foreign(r, rules)]
-    counting = [r for r in completed if counts(r, rules)]
+    foreign = [r for r in completed if is_foreign(r, rules.currency)]
+    counting = completed_returns(facts, rules.currency)
     counted, worth = case.decided.earning.returned, counted_returns(facts, rules, None)
     if counting:
         paid = sum(r.total or 0 for r in counting)

@@ -12,6 +12,7 @@ from rules.explain.amount import amount_steps, member_steps, upstream_steps
 from rules.explain.case import OrderCase
 from rules.explain.delivery import delivery_steps
 from rules.explain.formatting import day_shown, moment_shown, points_shown
+from rules.explain.redeemed import redeemed_answer, redeemed_steps
 from rules.explain.settings import settings_steps
 from rules.explain.timing import ended_steps, timing_steps
 from rules.explain.view import OrderEntry, OrderView
@@ -63,6 +64,7 @@ class Explained(OrderCase):
             expires_at=self.decided.expires_at,
             state=self.state,
             granted=self.view.granted,
+            redeemed=redeemed_answer(self.view),
             steps=tuple(step.text for step in self.steps),
         )
 
@@ -107,6 +109,7 @@ def _steps(case: OrderCase, rules: BoundRules | None) -> Iterator[Step]:
         yield from _about("settings", settings_steps(case, record))
         if rules is not None:
             yield from _of_bound_order(case, record, rules)
+    yield from _about("redeemed", redeemed_steps(case, rules))
     yield from _about("posted", _posted(case))
 
 

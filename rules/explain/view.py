@@ -1,9 +1,10 @@
 """All that is known of one order, as plain values: what `explain` tells of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rules.earning.entitlement import Installs
+from rules.earning.redeemed_orders import Redeemed
 from rules.order.facts import CarrierReport, OrderFacts
 from schemas.events import EntryType
 from schemas.ids import Micros
@@ -78,7 +79,8 @@ class OrderView:
     `settings` are those the order is bound to, `newest` the merchant's newest. `installs` are the
     merchant's application events; `parent` is set for a split child. `awaiting`: reports that name
     the order's id without a merchant, and wait for the next recheck. `till_returns` are a till's
-    orders of type return or exchange that name this one as their parent (D17).
+    orders of type return or exchange that name this one as their parent (D17). `redeemed`: what was
+    redeemed on the order, by the packed member.
     """
 
     now: Micros
@@ -93,6 +95,7 @@ class OrderView:
     numbers: tuple[TrackedNumber, ...] = ()
     awaiting: int = 0
     till_returns: tuple[str, ...] = ()
+    redeemed: Redeemed = field(default_factory=dict)
 
     @property
     def granted(self) -> int:

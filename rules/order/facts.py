@@ -41,7 +41,7 @@ ORDER_KEYS: Final[Keys] = MappingProxyType({
         ("status",), ("member",), ("guest",), ("created_by",), ("kind",), ("currency",),
         ("subtotal",), ("order_discount",), ("custom_discount",), ("points_to_cash",),
         ("user_credit",), ("completed_at",), ("delivery_key", "delivery_id"), ("tracking",),
-        ("summary_days", "summary_points"), ("refunded",),
+        ("summary_days", "summary_points"), ("refunded",), ("order_points",),
     ))
 })  # fmt: skip
 PARCEL_KEYS: Final[Keys] = MappingProxyType({
@@ -68,7 +68,8 @@ class OrderRecord(NamedTuple):
 
     `created_at` is that of the lowest version heard. `tracking` is the tracking number that the
     order names for its own parcel `delivery_id`, normalised. `summary_days` and `summary_points`
-    are the platform's own figure (rules.md 7), kept to be compared.
+    are the platform's own figure (rules.md 7), kept to be compared. `order_points` are the points
+    that were redeemed for it upstream (account.md 5).
     """
 
     version: Version
@@ -91,6 +92,7 @@ class OrderRecord(NamedTuple):
     summary_days: int | None = None
     summary_points: int | None = None
     refunded: bool = False
+    order_points: int = 0
     currencies: tuple[str | None, ...] = ()
     said: int = EVERYTHING
     lent: Lent = ()
@@ -234,7 +236,9 @@ class OrderFacts:
     at its creation. `tier` comes from the oldest record that names one (rules.md 1.3: the tier at
     creation). `reports` are the carriers' reports joined to the order, sorted; `origin` is where it
     comes from. `buyer` and `inherited` are not the order's own, but looked up before it is decided:
-    the latter are the facts of creation of its ancestors, None where its own count. `forgotten` are
+    the latter are the facts of creation of its ancestors, None where its own count. `redeemed` says
+    that the ledger has points redeemed on it (`rules.account.redemptions`), `mismatched` that these
+    are others than it redeemed upstream. `forgotten` are
     parcels and returns that a limit dropped and whose rows are to go.
     """
 
@@ -250,6 +254,8 @@ class OrderFacts:
     origin: Origin = UNKNOWN_ORIGIN
     buyer: Buyer = UNKNOWN_BUYER
     inherited: Creation | None = None
+    redeemed: bool = False
+    mismatched: bool = False
     forgotten: tuple[bytes, ...] = ()
 
     @property

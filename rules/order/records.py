@@ -124,6 +124,7 @@ _ORDER_BITS = {
     "completed_at": _bit(ORDER_KEYS, "completed_at"),
     "order_delivery": _bit(ORDER_KEYS, "delivery_key"),
     "member_point_summary": _bit(ORDER_KEYS, "summary_points"),
+    "order_points": _bit(ORDER_KEYS, "order_points"),
 }
 _PARCEL_BITS = {
     "status": _bit(PARCEL_KEYS, "status"),
@@ -208,6 +209,7 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
         days,
         points,
         refunded,
+        _whole(order.order_points),
         _currencies(
             currency,
             (_code(subtotal), _code(discount), in_currency, _code(cash), _code(credit)),
@@ -259,6 +261,13 @@ def _ending(version: Version, ends: bool) -> Version:  # noqa: FBT001 - a fact o
 def _magnitude(money: Money | None) -> int:
     """What lowers the base counts by its magnitude (D11)."""
     return min(abs(money.cents), INT64 - 1) if money is not None else 0
+
+
+def _whole(points: object) -> int:
+    """Points redeemed, by their magnitude (D11); 0 for what is no integer of 64 bits."""
+    if not isinstance(points, int) or isinstance(points, bool):
+        return 0
+    return min(abs(points), INT64 - 1)
 
 
 SEVERAL = "several currencies"

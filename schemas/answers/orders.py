@@ -7,6 +7,20 @@ from schemas.answers.base import AnswerModel, Expiry, Instant
 OrderStateWord = Literal["none", "waiting", "planned", "granted", "withdrawn"]
 
 
+class RedeemedAnswer(AnswerModel):
+    """The points redeemed on an order.
+
+    `captured`: by captures of holds, whatever came back since; `returned`: what came back of them.
+    `debited`: what the order itself took, less what came back of it. `order_points`: what it
+    redeemed upstream, by its newest record; null when the order is not known.
+    """
+
+    captured: int
+    debited: int
+    returned: int
+    order_points: int | None
+
+
 class ExplainAnswer(AnswerModel):
     """What an order earns and when, and why, in sentences.
 
@@ -25,6 +39,7 @@ class ExplainAnswer(AnswerModel):
     expires_at: Expiry | None
     state: OrderStateWord
     granted: int
+    redeemed: RedeemedAnswer
     steps: tuple[str, ...]
 
 

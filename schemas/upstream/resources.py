@@ -96,6 +96,7 @@ class OrderResource(Upstream):
     currency_iso: Text | None = None
     subtotal: Money | None = None
     order_discount: Money | None = None
+    order_points: IfShaped[StrictInt] = None
     order_points_to_cash: Money | None = None
     user_credit: Money | None = None
     custom_discount_items: list[CustomDiscount] | None = None

@@ -14,11 +14,15 @@ from store.postgres.session import Cursor
 
 _WANTED: Final = Columns(tables.redemption, "merchant_no", "order_id", "account_no")
 _KEY: Final = _WANTED.plus("number")
+_ORDER: Final = Columns(tables.redemption, "merchant_no", "order_id")
 _ROW: Final = Columns(tables.redemption, *tables.redemption.c.keys())
-_SQL: Final = queries("ledger/redemptions", wanted=_WANTED, key=_KEY, row=_ROW)
+_SQL: Final = queries("ledger/redemptions", wanted=_WANTED, key=_KEY, row=_ROW, order=_ORDER)
 
 RedemptionKey = tuple[int, bytes, int]
 """(account number, packed order id, number)."""
+
+OrderKey = tuple[int, bytes]
+"""(merchant number, packed order id)."""
 
 Figures = tuple[int, int, int, int, int]
 """Points, manual, returned, debt and entries: what changes of a redemption, its lots with it."""
@@ -49,6 +53,38 @@ def load(
         by_number[account_no].account.redemptions[one.order_id].append(one)
         before[account_no, one.order_id, one.number] = _figures(one)
     return before
+
+
+def on_orders(
+    cursor: Cursor, orders: Sequence[OrderKey]
+) -> dict[OrderKey, dict[bytes, list[Redemption]]]:
+    """What was redeemed on some orders, by the packed member; orders without are left out.
+
+    For those who have the orders locked, or only look.
+    """
+    found: dict[OrderKey, dict[bytes, list[Redemption]]] = {}
+    cursor.execute(_SQL["on_orders"], _ORDER.arrays(orders), binary=True)
+    for member, *row in cursor.fetchall():
+        one = _redemption_of(tuple(row))
+        found.setdefault((row[0], one.order_id), {}).setdefault(member, []).append(one)
+    return found
+
+
+def awaited(cursor: Cursor, orders: Sequence[OrderKey]) -> set[OrderKey]:
+    """Those of some new orders on which points were redeemed before they were heard of.
+
+    As a rule there are none at all, which is found out first.
+    """
+    row = cursor.execute(_SQL["is_any_awaited"]).fetchone()
+    if not row or not row[0]:
+        return set()
+    cursor.execute(_SQL["awaited"], _ORDER.arrays(orders), binary=True)
+    return set(cursor.fetchall())
+
+
+def met(cursor: Cursor, orders: Sequence[OrderKey]) -> None:
+    """Note that some orders know what was redeemed on them: nothing waits for them."""
+    cursor.execute(_SQL["met"], _ORDER.arrays(orders))
 
 
 def _redemption_of(row: tuple[Any, ...]) -> Redemption:
@@ -88,6 +124,13 @@ def write(
     ]
     if changed:
         cursor.execute(_SQL["write"], _ROW.arrays_of(_values(changed)))
+    new = {
+        (locked.merchant_no, one.order_id)
+        for locked, one in changed
+        if (locked.account_no, one.order_id, one.number) not in before
+    }
+    if new:
+        cursor.execute(_SQL["await"], _ORDER.arrays(sorted(new)))
 
 
 _NOTHING: Final[Figures] = (0, 0, 0, 0, 0)

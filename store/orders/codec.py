@@ -45,15 +45,16 @@ _AT_CREATED, _AT_CREATED_BY, _AT_TIER = (
 )
 _SHORT = Struct(">H")
 _SUMMARY = Struct(">qq")
+_ORDER_POINTS = Struct(">q")
 _RETURN = layouts.RETURN.struct
 _CURRENCIES = Struct(">5i")
-_HAS_SUMMARY, _HAS_CURRENCIES, _HAS_LENT = 1, 2, 4
+_HAS_SUMMARY, _HAS_CURRENCIES, _HAS_LENT, _HAS_ORDER_POINTS = 1, 2, 4, 8
 _IS_NESTED, _HAS_EVENT, _IS_LENT, _BY_RETURN = 1, 2, 4, 8
 _REPORT = Struct(">qBBiiH")
 _NAMED, _RETURN_LEG = 1, 2
 _STATEMENT = Struct(">qQQqB")
 _IS_MEMBER, _NO_MEMBER, _REMOVAL = 1, 2, 4
-_NOTHING_MORE: Final = (None, None, None, None, (), ())
+_NOTHING_MORE: Final = (None, None, None, None, 0, (), ())
 MEANINGS: Final = tuple(Meaning)
 """Meanings by their number: faster than asking the enumeration."""
 _NONE = -(2**63)
@@ -69,6 +70,10 @@ names orders that it comes from.
 """
 REFUNDED = 1 << 12
 """The order's payment was wholly refunded."""
+REDEEMED, MISMATCHED = 1 << 13, 1 << 14
+"""The ledger has points that were redeemed on the order (table `redemption`); they are others than
+it redeemed upstream.
+"""
 
 
 def version_bytes(version: Version) -> bytes:
@@ -137,6 +142,7 @@ def record_bytes(facts: OrderFacts, strings: InternedStrings) -> bytes | None:
         or r.tracking is not None
         or r.summary_days is not None
         or r.summary_points is not None
+        or bool(r.order_points)
         or bool(r.currencies)
         or bool(r.lent)
     )
@@ -177,7 +183,8 @@ def is_nested_first(facts: OrderFacts) -> bool:
 def _tail_bytes(r: OrderRecord, delivery: bytes, strings: InternedStrings) -> bytes:
     """Tracking number (its length in one byte), parcel id (in two).
 
-    Then a byte that says what follows: the platform's figure, the currencies, the keys lent.
+    Then a byte that says what follows: the platform's figure, the points redeemed upstream, the
+    currencies, the keys lent.
     """
     tracking = r.tracking or b""
     tail = b"%c%b%b%b" % (len(tracking), tracking, _SHORT.pack(len(delivery)), delivery)
@@ -188,6 +195,9 @@ def _tail_bytes(r: OrderRecord, delivery: bytes, strings: InternedStrings) -> by
         more.append(
             _SUMMARY.pack(_NONE if days is None else days, _NONE if points is None else points)
         )
+    if r.order_points:
+        follows |= _HAS_ORDER_POINTS
+        more.append(_ORDER_POINTS.pack(r.order_points))
     if r.currencies:
         follows |= _HAS_CURRENCIES
         more.append(_CURRENCIES.pack(*(strings.number(code) for code in r.currencies)))
@@ -218,6 +228,7 @@ def _tail_of(
     bytes | None,
     int | None,
     int | None,
+    int,
     tuple[str | None, ...],
     Lent,
 ]:
@@ -229,12 +240,15 @@ def _tail_of(
     tracking = packed[start:at]
     delivery, at = _short_of(packed, at)
     follows, at = packed[at], at + 1
-    days, points = _NONE, _NONE
+    days, points, order_points = _NONE, _NONE, 0
     currencies: tuple[str | None, ...] = ()
     lent: Lent = ()
     if follows & _HAS_SUMMARY:
         days, points = _SUMMARY.unpack_from(packed, at)
         at += _SUMMARY.size
+    if follows & _HAS_ORDER_POINTS:
+        (order_points,) = _ORDER_POINTS.unpack_from(packed, at)
+        at += _ORDER_POINTS.size
     if follows & _HAS_CURRENCIES:
         if strings is not None:
             currencies = tuple(map(strings.word, _CURRENCIES.unpack_from(packed, at)))
@@ -246,6 +260,7 @@ def _tail_of(
         delivery or None,
         None if days == _NONE else days,
         None if points == _NONE else points,
+        order_points,
         currencies,
         lent,
     )
@@ -293,7 +308,7 @@ def record_of(
         if flags & DELIVERY_NULL
         else DeliveryKey.ABSENT
     )
-    tracking, delivery, days, points, currencies, lent = (
+    tracking, delivery, days, points, order_points, currencies, lent = (
         _NOTHING_MORE if layout == FIXED else _tail_of(packed, strings)
     )
     record = OrderRecord(
@@ -317,6 +332,7 @@ def record_of(
         days,
         points,
         bool(flags & REFUNDED),
+        order_points,
         currencies,
         said,
         lent,

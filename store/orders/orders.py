@@ -177,6 +177,9 @@ def _from_row(row: tuple[Any, ...], strings: InternedStrings) -> OrderRow:
     if packed_posted is not None:
         posted = codec.posted_of(packed_posted, flags, member)
     facts = OrderFacts(record, trail, parcels, (), tier, tier_at, settings_no, posted)
+    if flags & (codec.REDEEMED | codec.MISMATCHED):
+        facts.redeemed = bool(flags & codec.REDEEMED)
+        facts.mismatched = bool(flags & codec.MISMATCHED)
     if packed_origin is not None:
         facts.origin = codec.origin_of(packed_origin, version)
     if reports is not None:
@@ -216,6 +219,10 @@ def _to_row(row: OrderRow, strings: InternedStrings) -> tuple[Any, ...]:
 def flags_of(facts: OrderFacts) -> int:
     """The bits of `orders.flags`."""
     flags = codec.CLAWED if facts.posted.clawed else 0
+    if facts.redeemed:
+        flags |= codec.REDEEMED
+    if facts.mismatched:
+        flags |= codec.MISMATCHED
     if facts.record is not None:
         flags |= _record_flags(facts.record)
     if facts.parcels:

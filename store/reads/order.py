@@ -24,6 +24,7 @@ from schemas.events import EntryType
 from schemas.packing import pack_id, unpack_id
 from store.carriers import tracking
 from store.carriers.tracking import ANY_MERCHANT
+from store.ledger import redemptions
 from store.orders import customers, families
 from store.orders.orders import OrderKey, OrderRow, read_rows
 from store.postgres import tables
@@ -86,6 +87,7 @@ def order_view(connection: Database, merchant_id: str, order_id: str) -> OrderVi
         number, moment = merchant_number(cursor, merchant_id), now(cursor)
         newest = version_of(cursor, number, None)
         found = rows(cursor, _ORDER, merchant_no=number, order_id=key)
+        redeemed = redemptions.on_orders(cursor, [(number, key)]).get((number, key), {})
         if not found:
             return OrderView(
                 now=moment,
@@ -95,6 +97,7 @@ def order_view(connection: Database, merchant_id: str, order_id: str) -> OrderVi
                 entries=(),
                 settings=None,
                 newest=newest,
+                redeemed=redeemed,
             )
         (row,) = with_buyers(cursor, read_rows(cursor, found, words).values())
         return OrderView(
@@ -110,6 +113,7 @@ def order_view(connection: Database, merchant_id: str, order_id: str) -> OrderVi
             family=_family(cursor, row),
             awaiting=one_row(cursor, _AWAITING, order_id=key)[0],
             till_returns=tuple(_till_returns(cursor, number, key, words)),
+            redeemed=redeemed,
         )
 
 

@@ -9,7 +9,8 @@ from processors.intake.customer_events import CustomerAndAppEvents
 from processors.intake.decoding import AppInstallEvent, CustomerEvent, OrderEvent, decode
 from processors.recheck.worker import Recheck
 from processors.runtime.kafka.feed import Record
-from processors.settlement import Trigger, settle
+from processors.settlement import settle
+from processors.trigger import Trigger
 from rules.order.facts import OrderFacts
 from rules.order.folding import fold_heard, fold_record
 from schemas.ids import Micros

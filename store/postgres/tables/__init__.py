@@ -24,6 +24,7 @@ from store.postgres.tables.ledger import (
     ledger,
     lot,
     redemption,
+    redemption_awaiting,
 )
 from store.postgres.tables.orders import customer, due, family, orders, parcel, return_order
 from store.postgres.tables.settings import application_event, merchant, settings, settings_epoch
@@ -72,6 +73,7 @@ __all__ = [
     "quarantine",
     "recheck",
     "redemption",
+    "redemption_awaiting",
     "return_order",
     "schema_compatibility",
     "settings",

@@ -96,6 +96,13 @@ redemption = Table(
     CheckConstraint("returned >= 0 AND returned <= points AND debt >= 0", name="redemption_check"),
 )
 
+redemption_awaiting = Table(
+    "redemption_awaiting",
+    metadata,
+    Column("merchant_no", Integer, primary_key=True, autoincrement=False),
+    Column("order_id", LargeBinary, primary_key=True),
+)
+
 ledger = Table(
     "ledger",
     metadata,

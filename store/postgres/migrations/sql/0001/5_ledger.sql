@@ -74,6 +74,13 @@ CREATE TABLE redemption (
   CHECK (returned >= 0 AND returned <= points AND debt >= 0)
 ) WITH (fillfactor = 80);
 
+-- Orders with captures that are not heard of yet: who hears of one looks here.
+CREATE TABLE redemption_awaiting (
+  merchant_no int NOT NULL,
+  order_id    bytea NOT NULL,
+  PRIMARY KEY (merchant_no, order_id)
+);
+
 -- The truth: never updated, never deleted (I3). What the entry did to lots: episode, expires_us and lot_points when it was
 -- the one lot (of kind order) of the entry's own order, else the list in lots. note_hash: SHA-256 of the entry's note.
 CREATE TABLE ledger (

@@ -28,6 +28,7 @@ GRANT SELECT, INSERT, DELETE ON due TO points_app;
 
 GRANT USAGE ON SEQUENCE account_no TO points_app;
 GRANT SELECT, INSERT, UPDATE ON account, lot, hold, redemption TO points_app;
+GRANT SELECT, INSERT, DELETE ON redemption_awaiting TO points_app;
 GRANT SELECT, INSERT ON ledger, entry_note TO points_app;  -- I3; whoever erases a note is the owner
 
 GRANT SELECT, INSERT, UPDATE ON campaign, campaign_gift TO points_app;
