@@ -110,7 +110,7 @@ class _OfMember(_Command):
 
 
 class Assign(_OfMember):
-    """Gives points to a member, or takes free ones: a lot of their own, or soonest to expire first."""
+    """Gives points to a member, in a lot of their own, or takes the soonest-expiring free ones."""
 
     defaults: ClassVar[dict[str, Any]] = {"notify": {"email": False, "sms": False}}
     type: Literal["assign"]

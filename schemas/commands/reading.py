@@ -126,7 +126,9 @@ def _object(value: bytes) -> dict[str, Any]:
     try:
         content = orjson.loads(value)
     except orjson.JSONDecodeError:
-        raise Unreadable("not_json", "The value is not JSON: send a JSON object in UTF-8.") from None
+        raise Unreadable(
+            "not_json", "The value is not JSON: send a JSON object in UTF-8."
+        ) from None
     if not isinstance(content, dict):
         raise Unreadable("wrong_type", "The value is not a JSON object.")
     if type(content.get("points")) is float:
