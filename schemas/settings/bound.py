@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from schemas.ids import Micros, micros
 from schemas.money import minor_units
-from schemas.settings.document import CRM_CREDITS, Earn, FinalStatus, FixedDate, SettingsDocument
+from schemas.settings.account_rules import AccountRules, account_rules
+from schemas.settings.document import CRM_CREDITS, Earn, FixedDate, SettingsDocument
+from schemas.settings.fields import FinalStatus
 
 # The plans that carry the feature once the app is installed (rules.md 1.8).
 _PLANS_WITH_APP = frozenset({"o2o", "enterprise"})
@@ -24,7 +26,7 @@ class BoundRules:
     in minor units, points per unit). `expiry`: (month, day), None for never. `keep`: a cancellation
     or return from the due date on changes nothing (rules.md 4.3). `refund_takes_back`: so does a
     payment that was wholly refunded (D17). `overrides`: the merchant's final
-    status per delivery option (rules.md 2.2 D3).
+    status per delivery option (rules.md 2.2 D3). `account`: what the points account needs.
     """
 
     zone: str
@@ -42,6 +44,7 @@ class BoundRules:
     keep: bool
     refund_takes_back: bool
     overrides: Mapping[str, FinalStatus]
+    account: AccountRules
 
 
 def compile_settings(document: SettingsDocument, effective_at: Micros | None = None) -> BoundRules:
@@ -74,6 +77,7 @@ def compile_settings(document: SettingsDocument, effective_at: Micros | None = N
         keep=earn.on_return == "keep",
         refund_takes_back=earn.on_refund == "claw_back",
         overrides=dict(document.delivery_overrides),
+        account=account_rules(document),
     )
 
 

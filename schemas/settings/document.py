@@ -1,63 +1,50 @@
-"""A merchant's settings document: how points are earned, granted and expire (rules.md 1 to 4).
+"""A merchant's settings document: how points are earned, granted, spent and expire.
 
 The models refuse unknown keys, wrong types and contradictions; `reading` takes a document from JSON
 or YAML and turns refusals into sentences. Whatever decides over points must be said: only what has
-an obvious answer has a default.
+an obvious answer has a default. See rules.md 1 to 4, account.md 1.
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
-from schemas.money import MoneyError, fraction_digits, minor_units
-
-_Item = TypeVar("_Item")
-Channel = Literal["ec", "retail"]
-FinalStatus = Literal["arrived", "collected"]
+from schemas.money import MoneyError, fraction_digits
+from schemas.problems import ProblemError
+from schemas.settings.fields import (
+    MAX_POINTS,
+    Channels,
+    FinalStatus,
+    Instant,
+    Language,
+    Price,
+    Section,
+    Text,
+    Word,
+    at_least_one,
+    check_digits,
+    tuple_of_list,
+    without_repeats,
+)
+from schemas.settings.spending import Assign, Cash, Redeem, RulesText
 
 CRM_CREDITS: Final = "crm_credits"
 
-# No order earns more (rules.md 1.9), so neither does one unit of a rule.
-MAX_POINTS: Final = 1_000_000_000
-# A unit price is far below this in any currency, and stays exact in every reader of JSON numbers
-# (15 digits).
-MAX_UNIT_PRICE: Final = 10**12
 # Days that a grant may wait (rules.md 2.1). The pages and the published schemas take it from here.
 MAX_PENDING_DAYS: Final = 365
 _DAYS_OF_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-
-
-class ProblemError(PydanticCustomError):
-    """One reason to refuse a document: what was wrong (reads on after the path), and what to do."""
-
-    def __new__(cls, wrong: str, remedy: str, *path: str | int) -> Self:
-        """Make the problem; `path` leads on from the field that is being validated."""
-        context = {"wrong": wrong, "remedy": remedy, "path": path}
-        return super().__new__(cls, "settings", "{wrong}; {remedy}", context)
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 def _known_zone(name: str) -> str:
@@ -86,106 +73,28 @@ def _known_currency(code: str) -> str:
     return code
 
 
-def _decimal_of_number(value: object, info: ValidationInfo) -> object:
-    """A JSON number as it was written.
-
-    A float has been rounded already and is refused, but for the JSON of our own topics, which has
-    no more digits than a float keeps.
-    """
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return Decimal(value)
-    if isinstance(value, float) and info.mode == "json":
-        return Decimal(repr(value))
-    raise ProblemError(
-        "is not a number",
-        "write it as a JSON number in major units, such as 10 or 0.5, without quotes",
-    )
-
-
-def _as_number(value: Decimal) -> int | float:
-    """The same number for JSON, without loss.
-
-    MAX_UNIT_PRICE and three digits of a fraction stay within the 15 digits of a float.
-    """
-    return int(value) if value == value.to_integral_value() else float(value)
-
-
-def _tuple_of_list(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _without_repeats(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            raise ProblemError("is there twice", "keep it once", index)
-    return values
-
-
-def _at_least_one(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
-    # Not min_length: pydantic would also call a list empty whose items were all refused.
-    if not values:
-        raise ProblemError("is empty", "give at least one")
-    return values
-
-
-def _instant_of_text(value: object) -> object:
-    if isinstance(value, datetime):
-        return value
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", value):
-        raise ProblemError(
-            "is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z"
-        )
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        raise ProblemError(
-            "is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z"
-        ) from None
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ProblemError("lies outside the calendar", "use a year between 1 and 9999") from None
-
-
-# Plans and modules are the platform's words and more may come; unknown ones entitle to nothing.
-Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-Text = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
-Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant_of_text), AfterValidator(_in_utc)]
-UnitPrice = Annotated[
-    Decimal,
-    Field(gt=0, le=MAX_UNIT_PRICE),
-    BeforeValidator(_decimal_of_number),
-    PlainSerializer(_as_number, return_type=int | float, when_used="json"),
-    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": MAX_UNIT_PRICE}),
-]
-
-
-class EntitlementSettings(_Section):
+class EntitlementSettings(Section):
     """What entitles the merchant to the feature (rules.md 1.8)."""
 
     plan: Word
     app_installed: bool = False
     modules: Annotated[
-        tuple[Word, ...], BeforeValidator(_tuple_of_list), AfterValidator(_without_repeats)
+        tuple[Word, ...], BeforeValidator(tuple_of_list), AfterValidator(without_repeats)
     ] = ()
 
 
-class EarnRule(_Section):
+class EarnRule(Section):
     """So many points per whole unit price (major units), for one membership tier.
 
     Without a tier it is for everybody.
     """
 
-    unit_price: UnitPrice
+    unit_price: Price
     points_per_unit: Annotated[int, Field(ge=1, le=MAX_POINTS)]
     membership_tier_id: Text | None = None
 
 
-class FixedDate(_Section):
+class FixedDate(Section):
     """Points granted in one year expire at the end of this day of the next.
 
     29 February is the 28th in other years.
@@ -207,24 +116,19 @@ class FixedDate(_Section):
         return self
 
 
-class Never(_Section):
+class Never(Section):
     """Points do not expire."""
 
     kind: Literal["never"]
 
 
-class Earn(_Section):
+class Earn(Section):
     """What an order earns, when it is granted and when it expires."""
 
     rules: Annotated[
-        tuple[EarnRule, ...], BeforeValidator(_tuple_of_list), AfterValidator(_at_least_one)
+        tuple[EarnRule, ...], BeforeValidator(tuple_of_list), AfterValidator(at_least_one)
     ]
-    channels: Annotated[
-        tuple[Channel, ...],
-        BeforeValidator(_tuple_of_list),
-        AfterValidator(_at_least_one),
-        AfterValidator(_without_repeats),
-    ] = ("ec", "retail")
+    channels: Channels = ("ec", "retail")
     pending_days: Annotated[int, Field(ge=0, le=MAX_PENDING_DAYS)]
     grant_on: Literal["delivery_final", "order_completed"] = "delivery_final"
     expiry: Annotated[FixedDate | Never, Field(discriminator="kind")]
@@ -247,14 +151,7 @@ class Earn(_Section):
         return rules
 
 
-class Redeem(_Section):
-    """What happens to points that an order spent (rules.md 4.4)."""
-
-    from_orders: Literal["observe", "debit"] = "observe"
-    return_on_cancel: bool = True
-
-
-class SettingsDocument(_Section):
+class SettingsDocument(Section):
     """One merchant's settings.
 
     Without `effective_at` they are in force from when they are applied.
@@ -264,15 +161,17 @@ class SettingsDocument(_Section):
     currency: Annotated[str, AfterValidator(_known_currency)]
     languages: Annotated[
         tuple[Language, ...],
-        BeforeValidator(_tuple_of_list),
-        AfterValidator(_at_least_one),
-        AfterValidator(_without_repeats),
+        BeforeValidator(tuple_of_list),
+        AfterValidator(at_least_one),
+        AfterValidator(without_repeats),
     ] = ("en",)
     enabled: bool
     entitlement: EntitlementSettings
     earn: Earn
     redeem: Redeem = Redeem()
-    delivery_overrides: dict[Text, FinalStatus] = {}
+    assign: Assign = Assign()
+    rules_text: RulesText = {}  # noqa: RUF012 - pydantic copies it
+    delivery_overrides: dict[Text, FinalStatus] = {}  # noqa: RUF012 - as above
     effective_at: Instant | None = None
 
     # A check across sections stands on the later one, so that it is made even when other parts are
@@ -282,13 +181,8 @@ class SettingsDocument(_Section):
     def _fits_currency(cls, earn: Earn, info: ValidationInfo) -> Earn:
         currency = info.data.get("currency")
         for index, rule in enumerate(earn.rules):
-            if currency is None:
-                break
-            try:
-                minor_units(rule.unit_price, currency)
-            except MoneyError as error:
-                wrong, _, remedy = str(error).partition("; ")
-                raise ProblemError(wrong, remedy, "rules", index, "unit_price") from None
+            if currency is not None:
+                check_digits(rule.unit_price, currency, "rules", index, "unit_price")
         return earn
 
     @field_validator("earn")
@@ -306,6 +200,26 @@ class SettingsDocument(_Section):
             )
         return earn
 
+    @field_validator("redeem")
+    @classmethod
+    def _cash_fits_currency(cls, redeem: Redeem, info: ValidationInfo) -> Redeem:
+        currency = info.data.get("currency")
+        if redeem.cash is not None and currency is not None:
+            for key, amount in redeem.cash.amounts().items():
+                check_digits(amount, currency, "cash", key)
+        return redeem
+
+    @field_validator("rules_text")
+    @classmethod
+    def _fits_languages(cls, texts: RulesText, info: ValidationInfo) -> RulesText:
+        languages = info.data.get("languages")
+        for language in texts:
+            if languages is not None and language not in languages:
+                raise ProblemError(
+                    "is in none of the shop's languages", "add it to languages", language
+                )
+        return texts
+
 
 def canonical(document: SettingsDocument) -> bytes:
     """The content as JSON, the same for equal settings.
@@ -317,6 +231,8 @@ def canonical(document: SettingsDocument) -> bytes:
     earn["rules"].sort(key=lambda rule: rule["membership_tier_id"] or "")
     earn["channels"].sort()
     content["entitlement"]["modules"].sort()
+    if (cash := content["redeem"]["cash"]) is not None:
+        cash["channels"].sort()
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 
@@ -327,4 +243,14 @@ def digest(document: SettingsDocument) -> str:
 
 def sections() -> Sequence[type[BaseModel]]:
     """All models of the document."""
-    return (SettingsDocument, EntitlementSettings, Earn, EarnRule, FixedDate, Never, Redeem)
+    return (
+        SettingsDocument,
+        EntitlementSettings,
+        Earn,
+        EarnRule,
+        FixedDate,
+        Never,
+        Redeem,
+        Cash,
+        Assign,
+    )

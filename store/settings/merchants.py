@@ -8,10 +8,12 @@ from typing import Any
 
 import orjson
 
+from rules.account.in_force import InForce, in_force
 from rules.earning.binding import VersionInForce
 from rules.earning.entitlement import Installs
 from rules.order.facts import NOTHING_IN_FORCE
 from schemas.carriers.codes import CodeTable
+from schemas.ids import Micros
 from schemas.settings import BoundRules, SettingsDocument, compile_settings, load_settings
 from store.carriers import codes
 from store.postgres import migrate
@@ -142,6 +144,19 @@ class Merchants:
     def find(self, merchant_id: str) -> int | None:
         """The number of a merchant, if there is one."""
         return self.numbers.get(merchant_id)
+
+    def in_force(self, number: int, now: Micros) -> InForce:
+        """The settings that a merchant's accounts go by at `now` (account.md 1).
+
+        From memory: only a version that is needed for the first time is read.
+        """
+        return in_force(
+            number,
+            now,
+            versions=self.versions[number],
+            rules=self.rules,
+            installs=self.installs[number],
+        )
 
     def merchant_id(self, number: int) -> str:
         """The id of a numbered merchant."""

@@ -6,12 +6,15 @@ See rules.md 1.7, architecture.md 2.8.
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from schemas.errors import Exit, PointsError
 from schemas.events import SettingsChanged
 from schemas.ids import Micros, instant, iso, micros, record_key
 from schemas.settings import SettingsDocument, canonical, digest
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw, transaction
+from store.settings.merchants import document_of
 from store.streams import outbox, recheck
 from store.streams.outbox import OutboxKind
 from store.streams.recheck import RecheckKind, RecheckRequest
@@ -35,7 +38,10 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class LoggedVersion:
-    """One version, with who applied it and when."""
+    """One version, with who applied it and when.
+
+    `document` has all keys of today, those that came after it was applied with their defaults.
+    """
 
     version: int
     effective_at: Micros
@@ -67,9 +73,9 @@ def apply(
                 f"version {version} is in force, not {if_version}",
                 "look at it with `points settings show`",
             )
-        content = bytes.fromhex(digest(document))
         effective = micros(document.effective_at) if document.effective_at is not None else now
-        if known == content:
+        # Not by its stored digest: the document may have fewer keys than have come since.
+        if known is not None and digest(document_of(known)) == digest(document):
             return Applied(version, before, changed=False)
         if before is not None and effective <= before:
             raise VersionConflict(
@@ -110,4 +116,12 @@ def _write(
 def log(connection: Database, merchant_id: str) -> list[LoggedVersion]:
     """All versions of a merchant, oldest first."""
     rows = raw(connection).execute(queries("settings/versions")["log"], [merchant_id]).fetchall()
-    return [LoggedVersion(v, e, at, by, document) for v, e, document, at, by in rows]
+    return [
+        LoggedVersion(version, effective, at, by, _content(document))
+        for version, effective, document, at, by in rows
+    ]
+
+
+def _content(stored: Any) -> dict[str, Any]:
+    content: dict[str, Any] = orjson.loads(canonical(document_of(stored)))
+    return content

@@ -18,7 +18,7 @@ SELECT epoch FROM settings_epoch;
 UPDATE settings_epoch SET epoch = epoch + 1;
 
 -- name: latest
-SELECT version, effective_us, digest FROM settings WHERE merchant_no = $1 ORDER BY version DESC LIMIT 1;
+SELECT version, effective_us, document FROM settings WHERE merchant_no = $1 ORDER BY version DESC LIMIT 1;
 
 -- name: apply
 INSERT INTO settings (merchant_no, version, effective_us, document, digest, applied_us, applied_by)

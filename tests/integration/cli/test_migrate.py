@@ -214,6 +214,27 @@ def test_settings_are_applied_once_shown_and_logged(
     assert log[1]["changes"] == [{"path": "enabled", "before": True, "after": False}]
 
 
+def test_settings_applied_before_a_section_existed_are_the_same_settings(
+    migrated: dict[str, str], document: Path
+) -> None:
+    points(migrated, "settings", "apply", "shop", str(document))
+    as_of_then = "document - 'assign' - 'rules_text' - 'redeem', digest = '\\x00'"
+    run_sql(migrated, f"UPDATE settings SET document = {as_of_then}")
+    again = points(migrated, "settings", "apply", "shop", str(document), "--json").json
+    assert (again["version"], again["changed"]) == (1, False)
+    cash = {"unit_points": 10, "price_per_unit": 1, "max_percent": 20}
+    document.write_text(yaml.safe_dump(SETTINGS | {"redeem": {"cash": cash}}))
+    assert points(migrated, "settings", "apply", "shop", str(document), "--json").json["changed"]
+    log = points(migrated, "settings", "log", "shop", "--json").json
+    assert log[1]["changes"] == [
+        {"path": "redeem.cash.channels", "before": None, "after": ["ec"]},
+        {"path": "redeem.cash.max_percent", "before": None, "after": 20},
+        {"path": "redeem.cash.minimum_purchase", "before": None, "after": 0},
+        {"path": "redeem.cash.price_per_unit", "before": None, "after": 1},
+        {"path": "redeem.cash.unit_points", "before": None, "after": 10},
+    ]
+
+
 def test_settings_for_another_version_are_refused(migrated: dict[str, str], document: Path) -> None:
     points(migrated, "settings", "apply", "shop", str(document))
     ran = points(migrated, "settings", "apply", "shop", str(document), "--if-version", "7")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.ids import micros
 from schemas.money import fraction_digits
+from schemas.problems import WORDS
 from schemas.settings import (
     SettingsDocument,
     SettingsError,
@@ -19,7 +20,6 @@ from schemas.settings import (
     digest,
     load_settings,
 )
-from schemas.settings.reading import _WORDS
 
 WHOLE: dict[str, Any] = {
     "timezone": "Asia/Taipei",
@@ -403,4 +403,4 @@ def test_29_february_may_be_set() -> None:
 
 
 def test_every_wording_has_what_was_wrong_and_what_to_do() -> None:
-    assert all(wrong and remedy for wrong, remedy in _WORDS.values())
+    assert all(wrong and remedy for wrong, remedy in WORDS.values())
