@@ -136,9 +136,11 @@ class TopicWorker(Generic[Result]):
         size = max(1, int(self._sizes.batch * self.batch_share))
         records = self._feed.batch(size, self._sizes.wait_ms / 1000)
         self.worked = False
-        if records:
-            self._process(records)
+        for part in self.transactions(records) if records else ():
             self.worked = True
+            if not self._process(part):
+                self._feed.drop()
+                break
         if time.monotonic() > self._move_at:
             self._move_at = time.monotonic() + MOVE_SECONDS
             self._move()
@@ -147,7 +149,11 @@ class TopicWorker(Generic[Result]):
             self._lag.update(self._feed.lags())
         return 0.0
 
-    def _process(self, records: Sequence[Record]) -> None:
+    def _process(self, records: Sequence[Record]) -> bool:
+        """One transaction, or more where something fails over a record.
+
+        False when the worker is to stop before all of it is done.
+        """
         began = time.perf_counter()
         try:
             for part, done in process_in_parts(self._batches, records, self._still_turning):
@@ -156,7 +162,8 @@ class TopicWorker(Generic[Result]):
                 self._lag.processed(partitions, newest)
                 began = time.perf_counter()
         except Interrupted:
-            self._feed.drop()
+            return False
+        return True
 
     def _move(self) -> None:
         ahead = self._feed.ahead()

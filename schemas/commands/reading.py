@@ -28,6 +28,7 @@ from schemas.commands.bodies import (
     instant_of,
 )
 from schemas.commands.codes import SENTENCES, Code
+from schemas.events import PerformerKind
 from schemas.ids import Micros
 from schemas.upstream.envelope import Unreadable
 
@@ -49,6 +50,7 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "return_redeemed": ReturnRedeemed,
     BULK: BulkAssign,
 }
+TYPES: Final = frozenset(_MODELS)
 _DEFAULTS: Final = {name: model.defaults for name, model in _MODELS.items()}  # type: ignore[attr-defined]
 
 
@@ -78,6 +80,11 @@ class Command:
     body: Body | None
     problem: Problem | None = None
     traceparent: bytes | None = None
+
+    @property
+    def performer_kind(self) -> PerformerKind | None:
+        """Who performs it; None where the shape is wrong."""
+        return self.body.performer.kind if self.body is not None else None
 
     @property
     def weight(self) -> int:

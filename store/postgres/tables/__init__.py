@@ -14,6 +14,7 @@ from store.postgres.tables.carriers import (
     unknown_code,
     unknown_report,
 )
+from store.postgres.tables.commands import command, job, job_row
 from store.postgres.tables.common import schema_compatibility, word, worker_beat
 from store.postgres.tables.ledger import (
     account,
@@ -45,6 +46,7 @@ __all__ = [
     "application_event",
     "awaiting_order",
     "carrier_code",
+    "command",
     "cursor",
     "customer",
     "due",
@@ -52,6 +54,8 @@ __all__ = [
     "family",
     "hold",
     "ignored_reason",
+    "job",
+    "job_row",
     "ledger",
     "lot",
     "merchant",

@@ -30,6 +30,9 @@ GRANT USAGE ON SEQUENCE account_no TO points_app;
 GRANT SELECT, INSERT, UPDATE ON account, lot, hold, redemption TO points_app;
 GRANT SELECT, INSERT ON ledger, entry_note TO points_app;  -- I3; whoever erases a note is the owner
 
+GRANT SELECT, INSERT ON command, job_row TO points_app;  -- kept for ever (I5)
+GRANT SELECT, INSERT, UPDATE ON job TO points_app;  -- FOR UPDATE: two parts of one job wait for each other
+
 GRANT SELECT, INSERT, UPDATE, DELETE ON tracking, awaiting_order, unknown_code TO points_app;
 GRANT SELECT, INSERT, DELETE ON unknown_report TO points_app;
 GRANT SELECT, INSERT ON carrier_code TO points_app;
