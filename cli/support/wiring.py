@@ -5,7 +5,11 @@ from typing import TYPE_CHECKING
 from cli.support.errors import Exit, Failure
 
 if TYPE_CHECKING:
-    from processors.runtime.configuration import Configuration, DatabaseOnlyConfiguration
+    from processors.runtime.configuration import (
+        Configuration,
+        DatabaseOnlyConfiguration,
+        QuotingConfiguration,
+    )
     from store.postgres.session import Database
 
 OLDEST_SERVER = 180_000
@@ -30,6 +34,13 @@ def database_configuration() -> "DatabaseOnlyConfiguration":
     from processors.runtime.configuration import load_database_only
 
     return load_database_only()
+
+
+def quoting_configuration() -> "QuotingConfiguration":
+    """As `database_configuration`, with the keys of quotes."""
+    from processors.runtime.configuration import load_for_quotes
+
+    return load_for_quotes()
 
 
 def connect(

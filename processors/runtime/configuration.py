@@ -14,8 +14,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from processors.runtime.configuration_checks import (
     problems_of,
     problems_of_database,
+    problems_of_quotes,
     unknown_variables,
 )
+from rules.account.quote_token import QuoteKey, quote_keys
 from schemas.errors import Exit, PointsError
 
 
@@ -102,6 +104,17 @@ class IntakeConfiguration(_Section):
     wait_ms: int = Field(15, ge=1, le=1000)
 
 
+class QuotesConfiguration(_Section):
+    """Keys that sign quotes, `kid:base64url,…`: the first signs, all verify; and a quote's life."""
+
+    keys: SecretStr | None = None
+    ttl_seconds: int = Field(900, ge=60, le=86_400)
+
+    def signing(self) -> tuple[QuoteKey, ...]:
+        """The keys; none without the variable. `load` has made sure that they can be read."""
+        return quote_keys(self.keys.get_secret_value()) if self.keys is not None else ()
+
+
 class _FromEnvironment(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="POINTS_",
@@ -118,6 +131,12 @@ class DatabaseOnlyConfiguration(_FromEnvironment):
     database: DatabaseConfiguration
 
 
+class QuotingConfiguration(DatabaseOnlyConfiguration):
+    """What `points quote` needs: the database, and the keys that sign."""
+
+    quotes: QuotesConfiguration = QuotesConfiguration()
+
+
 class Configuration(_FromEnvironment):
     """Everything the environment says. All problems are reported at once."""
 
@@ -127,6 +146,7 @@ class Configuration(_FromEnvironment):
     metrics: MetricsConfiguration = MetricsConfiguration()
     poison: PoisonConfiguration = PoisonConfiguration()
     intake: IntakeConfiguration = IntakeConfiguration()
+    quotes: QuotesConfiguration = QuotesConfiguration()
     application_id: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
@@ -164,6 +184,13 @@ def load_database_only() -> DatabaseOnlyConfiguration:
     """As `load`, of the database's variables alone."""
     loaded = _loaded(DatabaseOnlyConfiguration)
     _refuse(problems_of_database(loaded.database))
+    return loaded
+
+
+def load_for_quotes() -> QuotingConfiguration:
+    """As `load_database_only`, with the keys of quotes."""
+    loaded = _loaded(QuotingConfiguration)
+    _refuse([*problems_of_database(loaded.database), *problems_of_quotes(loaded.quotes)])
     return loaded
 
 

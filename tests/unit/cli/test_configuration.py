@@ -265,3 +265,27 @@ def test_help_starts_without_the_heavy_parts() -> None:
     code = f"import sys, cli.main; print(sorted({heavy} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_key_of_quotes_that_cannot_be_used_is_told_without_being_shown() -> None:
+    keys = "a:aHVzaGh1c2g,b.c:hushhush,hushhush"
+    quotes = {"POINTS_QUOTES__KEYS": keys, "POINTS_METRICS__HOST": ""}
+    ran = points({**KAFKA, **DATABASE, **quotes}, "run", "grants")
+    assert ran.code == 2
+    for told in (
+        "POINTS_QUOTES__KEYS: key 1 is too short",
+        "POINTS_QUOTES__KEYS: key 2 has no kid",
+        "POINTS_QUOTES__KEYS: key 3 has no kid",
+    ):
+        assert told in ran.err
+    assert "hush" not in ran.err + ran.out
+    assert "aHVz" not in ran.err + ran.out
+
+
+@pytest.mark.parametrize("seconds", ["59", "86401", "ten", ""])
+def test_the_life_of_a_quote_has_limits(seconds: str) -> None:
+    wrong = {"POINTS_QUOTES__TTL_SECONDS": seconds}
+    for command in (("run", "grants"), ("quote", "shop", "ann", "cart.json")):
+        ran = points({**KAFKA, **DATABASE, **wrong}, *command)
+        assert ran.code == 2
+        assert "POINTS_QUOTES__TTL_SECONDS:" in ran.err
