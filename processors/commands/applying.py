@@ -16,7 +16,6 @@ from processors.commands.bulk import BulkCommands
 from rules.account.account import Account
 from rules.account.commands import (
     Done,
-    QuoteCheck,
     Refusal,
     Situation,
     decide,
@@ -26,6 +25,7 @@ from rules.account.commands import (
 )
 from rules.account.entries import OpenAccount
 from rules.account.lots_needed import Intended
+from rules.account.quote_token import QuoteKey
 from rules.order.membership import UNKNOWN_BUYER, Buyer, not_yet_a_member
 from schemas.commands.bodies import (
     Assign,
@@ -63,25 +63,21 @@ class Applied:
     by_type: Counter[str]
 
 
-def no_quotes(token: str, command: Command, in_force: object, now: Micros) -> Code:
-    """Refuses every quote: there are no keys."""
-    del token, command, in_force, now
-    return Code.quote_invalid
-
-
 def apply_commands(
     cursor: Cursor,
     merchants: Merchants,
     commands: Sequence[Command],
     now: Micros,
-    check_quote: QuoteCheck = no_quotes,
+    quote_keys: Sequence[QuoteKey] = (),
 ) -> Applied:
     """Applies commands in their order, keeps and publishes their answers.
+
+    `quote_keys` verify the quotes that holds come with.
 
     Raises CommandRace or HoldRace when another transaction was faster: then the caller rolls back
     and does all of it once more.
     """
-    batch = _Batch(cursor, merchants, commands, now, check_quote)
+    batch = _Batch(cursor, merchants, commands, now, quote_keys)
     batch.recognise()
     batch.judge()
     batch.open()
@@ -110,7 +106,7 @@ class _Batch:
     merchants: Merchants
     commands: Sequence[Command]
     now: Micros
-    check_quote: QuoteCheck
+    quote_keys: Sequence[QuoteKey]
     cases: list[_Case] = field(default_factory=list)
     situations: dict[int, Situation] = field(default_factory=dict)
     bulk: BulkCommands = field(default_factory=BulkCommands)
@@ -156,7 +152,7 @@ class _Batch:
         found = self.situations.get(number)
         if found is None:
             in_force = self.merchants.in_force(number, self.now)
-            found = Situation(merchant_id, self.now, in_force, self.check_quote, {})
+            found = Situation(merchant_id, self.now, in_force, self.quote_keys, {})
             self.situations[number] = found
         return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from processors.commands.applying import Applied, apply_commands
 from processors.pipeline.pipeline import Done, Pipeline, PoisonRecord, ends_of, records_of
+from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from processors.runtime.kafka.records import traceparent_of
 from schemas.commands.reading import Command, read
@@ -41,9 +42,12 @@ class _Decoded:
 class Commands:
     """Turns batches of records into one transaction each."""
 
-    def __init__(self, pipeline: Pipeline, connection: Database) -> None:
+    def __init__(
+        self, configuration: Configuration, pipeline: Pipeline, connection: Database
+    ) -> None:
         """`pipeline` has the cursors; all effects go through `connection`."""
         self._pipeline = pipeline
+        self._quote_keys = configuration.quotes.signing()
         self.use(connection)
 
     def use(self, connection: Database) -> None:
@@ -71,9 +75,11 @@ class Commands:
         opening, counts = self._pipeline.open(cursor, ends, records_of(records))
         if opening.epoch != self._merchants.epoch:
             self._merchants.refresh()
-        applied = apply_commands(cursor, self._merchants, decoded.commands, opening.now)
+        applied = apply_commands(
+            cursor, self._merchants, decoded.commands, opening.now, self._quote_keys
+        )
         _count(decoded, applied, counts)
-        self._pipeline.quarantine(cursor, records, decoded.poison, opening.now, counts)
+        self._pipeline.quarantine(cursor, records, decoded.poison, now, counts)
         done = self._pipeline.advance(cursor, ends, counts)
         answers = Counter((result["type"], result["code"]) for result in applied.results)
         return CommandsResult(done, answers, applied.by_type)

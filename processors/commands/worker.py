@@ -39,8 +39,7 @@ class CommandsWorker(TopicWorker[CommandsResult]):
         self, configuration: Configuration, pipeline: Pipeline, connection: Database
     ) -> Commands:
         """Entries and answers."""
-        del configuration
-        return Commands(pipeline, connection)
+        return Commands(configuration, pipeline, connection)
 
     def transactions(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         """So many records at once that no account stays locked for long."""

@@ -95,6 +95,10 @@ class TopicWorker(Generic[Result]):
         """What it does with them."""
         raise NotImplementedError
 
+    def transactions(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+        """The batch, by what one transaction is to take of it."""
+        yield records
+
     def count(
         self, records: Sequence[Record], done: Result, seconds: float
     ) -> Sequence[PartitionId]:

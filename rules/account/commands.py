@@ -5,7 +5,7 @@ that ask only for the command and the settings come first (`refused_at_once`), b
 locked; the rest is decided on the account, after what has fallen due on it was posted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -19,6 +19,7 @@ from rules.account.holds import Hold, HoldState, Purpose
 from rules.account.in_force import InForce
 from rules.account.lots import LotKey, command_lot, job_lot, order_debit_lot
 from rules.account.lots_needed import Intended
+from rules.account.quote_token import QuoteKey, Terms, verify
 from rules.account.redemptions import return_order
 from schemas.commands.bodies import (
     Assign,
@@ -59,20 +60,18 @@ class Done:
 
 _DONE: Final = Done()
 
-QuoteCheck = Callable[[str, Command, InForce, Micros], Code | None]
-"""What is wrong with the quote (token) of a hold's command: one of the quote's codes, or nothing."""
-
 
 class Situation(NamedTuple):
     """What commands of one merchant are judged by, besides the account.
 
-    `campaigns` are the gifts' points of the campaigns that are live, by the campaign's id.
+    `quote_keys` verify quotes. `campaigns` are the gifts' points of the campaigns that are live, by
+    the campaign's id.
     """
 
     merchant_id: str
     now: Micros
     in_force: InForce
-    check_quote: QuoteCheck
+    quote_keys: Sequence[QuoteKey]
     campaigns: Mapping[str, Mapping[str, int]]
 
     @property
@@ -195,7 +194,7 @@ def _hold(
     if hold_id in opened.hold_ids:
         return refusal(Code.hold_exists)
     if isinstance(body, HoldForCash):
-        refused, purpose = _cash_refusal(command, body, situation), Purpose.cash
+        refused, purpose = _cash_refusal(body, situation), Purpose.cash
     else:
         refused, purpose = _gift_refusal(body, situation), Purpose.gift
     if refused is not None:
@@ -209,10 +208,10 @@ def _hold(
     return Done(ends)
 
 
-def _cash_refusal(command: Command, body: HoldForCash, situation: Situation) -> Refusal | None:
+def _cash_refusal(body: HoldForCash, situation: Situation) -> Refusal | None:
     rules = situation.in_force.rules
     cash = rules.account.cash if rules is not None else None
-    if cash is None or body.channel not in cash.channels:
+    if rules is None or cash is None or body.channel not in cash.channels:
         return refusal(Code.not_offered)
     unit = cash.unit_points
     if body.points < unit:
@@ -221,10 +220,11 @@ def _cash_refusal(command: Command, body: HoldForCash, situation: Situation) -> 
         return Refusal(Code.not_a_unit, f"The points must be a multiple of {unit}.")
     if body.quote is None:
         return None
-    wrong = situation.check_quote(body.quote, command, situation.in_force, situation.now)
+    terms = Terms(situation.merchant_id, body.member_id, body.points, rules.account.digest)
+    wrong = verify(situation.quote_keys, body.quote, terms, situation.now)
     if wrong is None:
         return None
-    return refusal(wrong, ("settings",) if wrong is Code.quote_changed else None)
+    return refusal(Code(wrong), ("settings",) if wrong == "quote_changed" else None)
 
 
 def _gift_refusal(body: HoldForGift, situation: Situation) -> Refusal | None:
