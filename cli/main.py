@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from cli.commands import (
     balance,
+    campaign,
     carriers,
     compare_upstream,
     cursor,
@@ -146,6 +147,7 @@ app.command("balance")(balance.balance_command)
 app.command("history")(history.history_command)
 app.command("explain")(explain.explain_command)
 app.command("compare-upstream")(compare_upstream.compare_command)
+app.add_typer(campaign.app, name="campaign")
 app.add_typer(carriers.app, name="carriers")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(outbox.app, name="outbox")

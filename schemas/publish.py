@@ -16,7 +16,9 @@ from pydantic import AliasChoices, BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import ModelSchema
 
-from schemas.answers import ANSWERS
+from schemas.answers import ANSWERS, type_of
+from schemas.campaigns import CampaignDocument
+from schemas.campaigns.changed import CampaignChanged
 from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
 from schemas.settings import SettingsDocument
 from schemas.upstream.envelope import Envelope
@@ -33,6 +35,8 @@ from schemas.upstream.resources import (
 PUBLISHED: Final = Path(__file__).parent / "published"
 
 MESSAGES: Final[dict[str, type[BaseModel]]] = {
+    "campaign-changed": CampaignChanged,
+    "campaign-document": CampaignDocument,
     "carrier-code-changed": CarrierCodeChanged,
     "carrier-report": RawReport,
     "cursor-adopted": CursorAdopted,
@@ -123,11 +127,12 @@ TOPICS: Final = (
     Topic(
         "points.settings.v1",
         "send",
-        "merchant:version; :carrier-code:version; :cursor:pipeline:cluster:topic:partition:count",
-        "All that decides points besides the records: every version of every merchant's settings,"
-        " changes of carriers' codes, and cursors that were adopted; `type` says which. Compacted"
-        " by keys that never come again, so that nothing is forgotten.",
-        ("settings-changed", "carrier-code-changed", "cursor-adopted"),
+        "merchant:version; :campaign:merchant:campaign:version; :carrier-code:version;"
+        " :cursor:pipeline:cluster:topic:partition:count",
+        "All that decides points besides the records: every version of every merchant's settings"
+        " and campaigns, changes of carriers' codes, and cursors that were adopted; `type` says"
+        " which. Compacted by keys that never come again, so that nothing is forgotten.",
+        ("settings-changed", "campaign-changed", "carrier-code-changed", "cursor-adopted"),
     ),
     Topic("dlq.points.orders", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),
     Topic("dlq.points.deliveries", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),
@@ -139,9 +144,8 @@ TOPICS: Final = (
 def rendered() -> dict[str, str]:
     """The text of every published file, by file name."""
     texts = {f"{name}.schema.json": _schema(name, model) for name, model in MESSAGES.items()}
-    for name, (model, is_list) in ANSWERS.items():
-        of: Any = list[model] if is_list else model  # type: ignore[valid-type]
-        texts[f"answers/{name}.schema.json"] = _schema(f"answers:{name}", of)
+    for name in ANSWERS:
+        texts[f"answers/{name}.schema.json"] = _schema(f"answers:{name}", type_of(name))
     texts["asyncapi.yaml"] = yaml.safe_dump(
         _asyncapi(), sort_keys=False, allow_unicode=True, width=118
     )

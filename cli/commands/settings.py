@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.support.arguments import LARGEST_INT4, By, Merchant, NewMerchant
+from cli.support.changes import changes, print_changes
 from cli.support.console import JsonOption, emit, out, safe, safe_lines
+from cli.support.documents import read_document, shown_name
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
     from rules.explain.view import SettingsVersion
-    from schemas.answers.settings import SettingChange, SettingsAnswer, SettingsLogEntry
+    from schemas.answers.settings import SettingsAnswer, SettingsLogEntry
     from store.settings.versions import LoggedVersion
 
 app = typer.Typer(
@@ -43,8 +45,7 @@ def apply_command(
     from schemas.settings import load_settings
     from store.settings import versions
 
-    name = "standard input" if str(file) == "-" else str(file)
-    document = load_settings(_read(file), name=name)
+    document = load_settings(read_document(file), name=shown_name(file))
     with connect(database_configuration()) as connection:
         applied = versions.apply(connection, merchant, document, by or this_user(), if_version)
     if json_:
@@ -62,24 +63,6 @@ def apply_command(
         out().print(f"[bold]version {version}[/] of {safe(merchant)} is {since}")
     else:
         out().print(f"nothing changed: this is what version {version} says, {since}")
-
-
-def _read(file: Path) -> bytes:
-    """The file's bytes, and of one that is too large only so many as tell that it is."""
-    import sys
-
-    from schemas.settings.parsing import MAX_BYTES
-
-    if str(file) == "-":
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
-    try:
-        with file.open("rb") as source:
-            return source.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        why = error.strerror if isinstance(error, OSError) else "that is no name of a file"
-        raise Failure(
-            Exit.USAGE, f"{file} cannot be read: {why}", "name a file with the settings"
-        ) from None
 
 
 def this_user() -> str:
@@ -187,63 +170,12 @@ def _log_entries(logged: "Sequence[LoggedVersion]") -> "list[SettingsLogEntry]":
     return entries
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> "list[SettingChange]":
-    """What differs between two documents, by path; None where a value is missing."""
-    from schemas.answers.settings import SettingChange
-
-    old, new = dict(_leaves(before)), dict(_leaves(after))
-    paths = [*new, *(path for path in old if path not in new)]
-    return [
-        SettingChange(path=path, before=old.get(path), after=new.get(path))
-        for path in paths
-        if old.get(path) != new.get(path)
-    ]
-
-
-def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
-    """Path and value of everything in a document.
-
-    Earn rules are named by their tier, not by their place in the list.
-    """
-    if isinstance(value, dict) and value:
-        return [
-            leaf
-            for key, item in value.items()
-            for leaf in _leaves(item, f"{path}.{key}" if path else key)
-        ]
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return [
-            leaf
-            for item in value
-            for leaf in _leaves(item, f"{path}[{item.get('membership_tier_id') or 'general'}]")
-        ]
-    return [(path, value)] if path else []
-
-
 def _print_log(entries: "list[SettingsLogEntry]") -> None:
-    from rich.table import Table
-
     from schemas.ids import iso
 
-    console = out()
     for entry in entries:
-        console.print(
+        out().print(
             f"[bold]version {entry.version}[/]  {iso(entry.applied_at)}  "
             f"by {safe(entry.applied_by)}  [dim]in force from {iso(entry.effective_at)}[/]"
         )
-        table = Table.grid(padding=(0, 2))
-        for change in entry.changes:
-            was = ""
-            if change.before is not None:
-                was = f"[red]{safe(_shown(change.before))}[/] →"
-            new = f"[green]{safe(_shown(change.after))}[/]"
-            table.add_row("  ", safe(change.path), was, new)
-        console.print(table)
-
-
-def _shown(value: Any) -> str:
-    import orjson
-
-    if value is None:
-        return "(removed)"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+        print_changes(entry.changes)

@@ -58,6 +58,7 @@ Merchant = Annotated[str, typer.Argument(help="The merchant's id.", callback=typ
 NewMerchant = Annotated[str, typer.Argument(help="The merchant's id.", callback=new_id)]
 Member = Annotated[str, typer.Argument(help="The member's id.", callback=typed_text)]
 Order = Annotated[str, typer.Argument(help="The order's id.", callback=typed_text)]
+Campaign = Annotated[str, typer.Argument(help="The campaign's id.", callback=typed_text)]
 By = Annotated[
     str | None,
     typer.Option(

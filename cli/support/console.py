@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from schemas.errors import PointsError
+from cli.support.errors import Exit, Failure, PointsError
 from schemas.printable import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ WIDTH_OF_A_PIPE = 120
 """Output that goes to no terminal is not folded at 80 columns: `grep` gets whole rows."""
 SLOW_SECONDS = 2.0
 """What takes longer shows how far it is."""
+_WITH_CODE_WORD = frozenset({Exit.REFUSED, Exit.NOT_FOUND})
 
 
 def out() -> "Console":
@@ -101,10 +102,15 @@ def _plain(answer: "BaseModel") -> dict[str, Any]:
 
 
 def complain(failure: PointsError) -> None:
-    """Prints an expected failure: what was wrong, and what to do."""
+    """Prints an expected failure: what was wrong, and what to do.
+
+    A refusal begins with its code word, which programs compare.
+    """
     console = err()
     first, *rest = failure.lines
-    console.print(f"[bold red]error:[/] {safe(first)}", soft_wrap=True)
+    has_word = failure.exit_code in _WITH_CODE_WORD and failure.code != Failure.code
+    word = f"{failure.code}: " if has_word else ""
+    console.print(f"[bold red]error:[/] {word}{safe(first)}", soft_wrap=True)
     for line in rest:
         console.print(safe(line), soft_wrap=True)
     if failure.remedy:

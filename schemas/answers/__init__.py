@@ -4,10 +4,11 @@ The command line prints these models and the HTTP API returns them, so that both
 field order is the key order; a later field is an addition.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
 
+from schemas.answers.campaigns import CampaignAnswer, CampaignLogEntry, CampaignResult
 from schemas.answers.carriers import (
     CarrierCodeAnswer,
     CarrierCodeChange,
@@ -42,6 +43,12 @@ from schemas.answers.streams import (
 
 ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "balance": (BalanceAnswer, False),
+    "campaign-apply": (CampaignResult, False),
+    "campaign-list": (CampaignAnswer, True),
+    "campaign-live": (CampaignAnswer, False),
+    "campaign-log": (CampaignLogEntry, True),
+    "campaign-remove": (CampaignResult, False),
+    "campaign-show": (CampaignAnswer, False),
     "carriers-log": (CarrierCodeChange, True),
     "carriers-parked": (ParkedAnswer, False),
     "carriers-parked-ambiguous": (ParkedListAnswer, False),
@@ -75,3 +82,14 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "topics-apply": (TopicResult, True),
 }
 """Every command with `--json`: its answer, and whether it prints a list of them."""
+
+OPTIONAL: Final = frozenset({"campaign-live"})
+"""Those that print null where there is nothing to answer."""
+
+
+def type_of(name: str) -> Any:
+    """The type of what a command prints: its answer, a list of them, or null."""
+    model, is_list = ANSWERS[name]
+    if is_list:
+        return list[model]  # type: ignore[valid-type]
+    return model | None if name in OPTIONAL else model

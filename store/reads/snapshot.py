@@ -20,16 +20,13 @@ _NOW = select(func.points_now())
 
 
 class UnknownMerchant(PointsError):
-    """The merchant has neither settings nor an order."""
+    """The merchant has neither settings nor an order, or not what a command needs of it."""
 
     code = "unknown_merchant"
     exit_code = Exit.NOT_FOUND
 
-    def __init__(self, merchant_id: str) -> None:
-        super().__init__(
-            f"merchant {merchant_id} is not known: it has neither settings nor orders",
-            where=merchant_id,
-        )
+    def __init__(self, merchant_id: str, lacks: str = "neither settings nor orders") -> None:
+        super().__init__(f"merchant {merchant_id} is not known: it has {lacks}", where=merchant_id)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 from cli.main import app
-from schemas.answers import ANSWERS
+from schemas.answers import ANSWERS, type_of
 from schemas.printable import printable_json
 
 
@@ -36,8 +36,7 @@ def answer_name(arguments: Sequence[str]) -> str:
 
 def check_answer(name: str, printed: str) -> None:
     """Asserts that what a command printed is its published answer: keys, their order, types."""
-    model, is_list = ANSWERS[name]
-    adapter: TypeAdapter[Any] = TypeAdapter(list[model] if is_list else model)  # type: ignore[valid-type]
+    adapter: TypeAdapter[Any] = TypeAdapter(type_of(name))
     answer = adapter.validate_json(printed)
     again = orjson.dumps(adapter.dump_python(answer, mode="json"), option=orjson.OPT_INDENT_2)
     assert printed == printable_json(again.decode()) + "\n", (

@@ -6,6 +6,7 @@ of their own, whose lists of columns come from here (store/postgres/columns.py).
 """
 
 from store.postgres.tables.base import Xid8, metadata
+from store.postgres.tables.campaigns import banner, campaign, campaign_gift, campaign_version
 from store.postgres.tables.carriers import (
     awaiting_order,
     carrier_code,
@@ -45,6 +46,10 @@ __all__ = [
     "account_no",
     "application_event",
     "awaiting_order",
+    "banner",
+    "campaign",
+    "campaign_gift",
+    "campaign_version",
     "carrier_code",
     "command",
     "cursor",

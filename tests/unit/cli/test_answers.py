@@ -8,7 +8,7 @@ import pytest
 from cli.commands import run
 from processors.runtime.supervisor import ChildSpec
 from schemas import publish
-from schemas.answers import ANSWERS
+from schemas.answers import ANSWERS, OPTIONAL
 from schemas.answers.members import HistoryEntry
 from schemas.answers.streams import CursorAnswer
 from schemas.events import EntryType
@@ -33,6 +33,10 @@ def test_the_published_schema_has_the_keys_in_their_order_and_all_are_required(n
     if is_list:
         assert schema["type"] == "array"
         schema = schema["$defs"][schema["items"]["$ref"].rpartition("/")[2]]
+    if name in OPTIONAL:
+        of, null = schema["anyOf"]
+        assert null == {"type": "null"}
+        schema = schema["$defs"][of["$ref"].rpartition("/")[2]]
     assert list(schema["properties"]) == list(model.model_fields)
     assert schema["required"] == list(model.model_fields)
 

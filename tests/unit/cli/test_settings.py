@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from cli.commands import settings
+from cli.support import changes as documents
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
     """As they are printed."""
-    return [change.model_dump() for change in settings.changes(before, after)]
+    return [change.model_dump() for change in documents.changes(before, after)]
 
 
 BEFORE: dict[str, Any] = {

@@ -32,6 +32,8 @@ GRANT SELECT, INSERT ON ledger, entry_note TO points_app;  -- I3; whoever erases
 
 GRANT SELECT, INSERT ON command, job_row TO points_app;  -- kept for ever (I5)
 GRANT SELECT, INSERT, UPDATE ON job TO points_app;  -- FOR UPDATE: two parts of one job wait for each other
+GRANT SELECT, INSERT, UPDATE ON campaign, campaign_gift TO points_app;
+GRANT SELECT, INSERT ON campaign_version, banner TO points_app;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON tracking, awaiting_order, unknown_code TO points_app;
 GRANT SELECT, INSERT, DELETE ON unknown_report TO points_app;
