@@ -14,6 +14,7 @@ import orjson
 
 from processors.commands.bulk import BulkCommands
 from rules.account.account import Account
+from rules.account.campaigns import GiftOffer
 from rules.account.commands import (
     Done,
     Refusal,
@@ -41,6 +42,7 @@ from schemas.commands.results import Answer, key_of, result_of
 from schemas.events import ENTRY_TYPE_WORDS, CauseKind
 from schemas.ids import Micros
 from schemas.packing import pack_id
+from store.campaigns import reading as campaigns
 from store.ledger import commands as kept
 from store.ledger.accounts import AccountKey
 from store.ledger.commands import Answered, CommandKey, OrderKey, Seen
@@ -109,6 +111,7 @@ class _Batch:
     quote_keys: Sequence[QuoteKey]
     cases: list[_Case] = field(default_factory=list)
     situations: dict[int, Situation] = field(default_factory=dict)
+    offers: dict[int, dict[str, GiftOffer]] = field(default_factory=dict)
     bulk: BulkCommands = field(default_factory=BulkCommands)
     seen: dict[AccountKey, Seen] = field(default_factory=dict)
     strangers: dict[AccountKey, OpenAccount] = field(default_factory=dict)
@@ -152,13 +155,15 @@ class _Batch:
         found = self.situations.get(number)
         if found is None:
             in_force = self.merchants.in_force(number, self.now)
-            found = Situation(merchant_id, self.now, in_force, self.quote_keys, {})
+            offers = self.offers.setdefault(number, {})
+            found = Situation(merchant_id, self.now, in_force, self.quote_keys, offers)
             self.situations[number] = found
         return found
 
     def judge(self) -> None:
         """Refuses what can be refused without an account, set-wise for the whole batch."""
         new = [case for case in self.cases if case.is_kept]
+        self._find_offers(new)
         buyers = customers.buyers(self.cursor, members) if (members := _given(new)) else {}
         for case in new:
             assert case.situation is not None  # noqa: S101 - a merchant that we know has one
@@ -176,6 +181,16 @@ class _Batch:
         for case in new:
             if isinstance(case.command.body, BulkAssign) and case.refused is None:
                 case.refused = self.bulk.refusals.get(_key(case))
+
+    def _find_offers(self, cases: Sequence[_Case]) -> None:
+        """What the campaigns offer that holds of gifts name."""
+        keys = [
+            (case.merchant_no, case.command.body.campaign_id)
+            for case in cases
+            if case.merchant_no is not None and isinstance(case.command.body, HoldForGift)
+        ]
+        for (merchant_no, campaign_id), offer in campaigns.offers(self.cursor, keys).items():
+            self.offers.setdefault(merchant_no, {})[campaign_id] = offer
 
     def _is_member(self, buyers: dict[AccountKey, Buyer], account: AccountKey | None) -> bool:
         buyer = buyers.get(account, UNKNOWN_BUYER) if account is not None else UNKNOWN_BUYER

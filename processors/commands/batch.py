@@ -75,9 +75,8 @@ class Commands:
         opening, counts = self._pipeline.open(cursor, ends, records_of(records))
         if opening.epoch != self._merchants.epoch:
             self._merchants.refresh()
-        applied = apply_commands(
-            cursor, self._merchants, decoded.commands, opening.now, self._quote_keys
-        )
+        now, keys = opening.now, self._quote_keys
+        applied = apply_commands(cursor, self._merchants, decoded.commands, now, keys)
         _count(decoded, applied, counts)
         self._pipeline.quarantine(cursor, records, decoded.poison, now, counts)
         done = self._pipeline.advance(cursor, ends, counts)

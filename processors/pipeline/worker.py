@@ -4,7 +4,7 @@ What becomes of a batch is the pipeline's own matter (`Batches`).
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Generic, Protocol, Self
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from rules.account.acts import Act
 from rules.account.assigning import assign, deduct
+from rules.account.campaigns import GiftOffer, gift_refusal
 from rules.account.entries import OpenAccount
 from rules.account.expiry import expires_at
 from rules.account.giving_back import give_back
@@ -64,15 +65,14 @@ _DONE: Final = Done()
 class Situation(NamedTuple):
     """What commands of one merchant are judged by, besides the account.
 
-    `quote_keys` verify quotes. `campaigns` are the gifts' points of the campaigns that are live, by
-    the campaign's id.
+    `quote_keys` verify quotes; `offers` are what campaigns offer, by the campaign's id.
     """
 
     merchant_id: str
     now: Micros
     in_force: InForce
     quote_keys: Sequence[QuoteKey]
-    campaigns: Mapping[str, Mapping[str, int]]
+    offers: Mapping[str, GiftOffer]
 
     @property
     def assigned_expires_at(self) -> Micros:
@@ -228,15 +228,13 @@ def _cash_refusal(body: HoldForCash, situation: Situation) -> Refusal | None:
 
 
 def _gift_refusal(body: HoldForGift, situation: Situation) -> Refusal | None:
-    prices = situation.campaigns.get(body.campaign_id)
-    if prices is None:
-        return refusal(Code.campaign_closed)
-    names = [gift.gift_id for gift in body.gifts]
-    if len(set(names)) < len(names) or not prices.keys() >= set(names):
-        return refusal(Code.unknown_gift)
-    if body.points != sum(prices[gift.gift_id] * gift.quantity for gift in body.gifts):
-        return refusal(Code.price_changed, ("gifts",))
-    return None
+    wanted = [(gift.gift_id, gift.quantity) for gift in body.gifts]
+    offer = situation.offers.get(body.campaign_id)
+    refused = gift_refusal(offer, wanted, body.points, situation.now)
+    if refused is None:
+        return None
+    code = Code(refused)
+    return refusal(code, ("gifts",) if code is Code.price_changed else None)
 
 
 def _live_hold(opened: OpenAccount, hold_id: str) -> Hold | Refusal:

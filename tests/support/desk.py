@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from psycopg import sql
 from processors.commands.applying import apply_commands
 from rules.account.quote_token import QuoteKey
 from schemas.commands.reading import read
-from schemas.ids import MINUTE, SECOND, Micros, iso, micros
+from schemas.ids import SECOND, Micros, iso, micros
 from schemas.settings import load_settings
 from store.ledger.ledger import post_all_overdue
 from store.postgres import migrate, session
@@ -79,8 +80,6 @@ class Desk:
 
     def at(self, text: str) -> None:
         """Sets the clock to an instant."""
-        from datetime import datetime
-
         self.clock(micros(datetime.fromisoformat(text)))
 
     def settle_in(self, merchant: str, **sections: Any) -> None:
@@ -93,7 +92,7 @@ class Desk:
         self._merchants.refresh()
 
     def command(self, type_: str, **fields: Any) -> Json:
-        """A command with a new id, for Ann by staff, issued now; fields that are None are left out."""
+        """A command with a new id, for Ann by staff, issued now; what is None is left out."""
         self._commands += 1
         content: Json = {
             "command_id": f"c{self._commands}",
@@ -158,6 +157,3 @@ def migrated(url: str) -> str:
     """The database, brought to the newest schema."""
     migrate.upgrade(url)
     return url
-
-
-HALF_AN_HOUR = 30 * MINUTE

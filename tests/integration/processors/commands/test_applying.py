@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 
+from rules.order.membership import Buyer, MemberStatement
+from rules.order.trail import Version
+from schemas.packing import pack_id
+from store.orders import codec
 from tests.support.desk import ANN, BEA, NEXT_YEAR, SHOP, Desk, settings
 from tests.support.upstream import Json
 
@@ -84,8 +88,8 @@ def test_a_return_without_number_takes_all_captures_the_latest_first(desk: Desk)
         desk.do("capture", hold_id=hold_id)
     answer = desk.do("return_redeemed")
     assert answer["entries"] == [6, 7]
-    points = "SELECT points FROM ledger WHERE sequence > 5 ORDER BY sequence"
-    assert desk.rows(points) == [(40,), (30,)]
+    query = "SELECT points FROM ledger WHERE sequence > 5 ORDER BY sequence"
+    assert desk.rows(query) == [(40,), (30,)]
 
 
 def test_all_of_one_account_may_come_in_one_batch(desk: Desk) -> None:
@@ -358,11 +362,6 @@ def test_who_left_is_given_nothing(desk: Desk) -> None:
 
 def leave(desk: Desk, member: str) -> None:
     """The member is none since an hour before the desk opened."""
-    from rules.order.membership import Buyer, MemberStatement
-    from rules.order.trail import Version
-    from schemas.packing import pack_id
-    from store.orders import codec
-
     version = Version(desk.now - 3_600_000_000, 0, 0)
     timeline = Buyer((MemberStatement(version, is_member=False),))
     desk.looking.execute(
