@@ -70,10 +70,10 @@ _KINDS: Final = (
         name="relay",
         module="processors.relay.worker",
         class_name="Relay",
-        does="sends events, settings and dead letters to Kafka",
+        does="sends events, settings, answers to commands and dead letters to Kafka",
         needs_kafka=True,
         scaling="shards",
-        how_many="up to 8 work: they share the shards; others stand by",
+        how_many="up to 9 work: they share the shards; others stand by",
         metrics=(
             "points_relayed_records",
             "points_end_to_end_seconds",

@@ -6,7 +6,7 @@ workers keep: jobs, orders, accounts, lots.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ from schemas.commands.bodies import (
     ReturnRedeemed,
 )
 from schemas.commands.codes import Code
-from schemas.commands.reading import Command
+from schemas.commands.reading import BULK, Command, read
 from schemas.commands.results import Answer, key_of, result_of
 from schemas.events import ENTRY_TYPE_WORDS, CauseKind
 from schemas.ids import Micros
@@ -54,6 +54,8 @@ from store.streams import outbox, recheck
 from store.streams.outbox import OutboxKind
 from store.streams.recheck import RecheckKind, RecheckRequest
 
+ORIGIN: Final = "x_origin"
+COMMAND_LINE: Final = "cli"
 _NO_POINTS: Final = (0, 0, 0)
 
 
@@ -86,6 +88,31 @@ def apply_commands(
     for case in batch.cases:
         batch.answer(case)
     return batch.write()
+
+
+def apply_and_publish(
+    cursor: Cursor,
+    merchants: Merchants,
+    contents: Sequence[Mapping[str, Any]],
+    now: Micros,
+    quote_keys: Sequence[QuoteKey] = (),
+) -> Applied:
+    """Applies commands that did not come from the topic, and publishes them there.
+
+    They are marked with `x_origin`, and the worker meets them as repeats: so the topics tell the
+    whole story. Raises as `apply_commands`, and Unreadable for a command nobody could be answered.
+    """
+    values = [orjson.dumps({**content, ORIGIN: COMMAND_LINE}) for content in contents]
+    commands = [read(value) for value in values]
+    applied = apply_commands(cursor, merchants, commands, now, quote_keys)
+    outbox.add(
+        cursor,
+        [
+            (OutboxKind.COMMAND, key_of(command), value, None)
+            for command, value in zip(commands, values, strict=True)
+        ],
+    )
+    return applied
 
 
 @dataclass(slots=True)
@@ -302,7 +329,7 @@ class _Batch:
         return self.ledger.accounts.get(account) or self.strangers.get(account)
 
     def _balance(self, case: _Case, opened: OpenAccount | None) -> tuple[int, int, int] | None:
-        if case.command.type == "bulk_assign":
+        if case.command.type == BULK:
             return None
         if opened is not None:
             account = opened.account

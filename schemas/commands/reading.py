@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -38,6 +38,8 @@ EXTENSION: Final = "x_"
 LONGEST_PATH: Final = 100
 """Characters of a path that a message shows: a field's name may have any length."""
 _NOT_COMPARED: Final = ("command_id", "issued_at")
+_HALF_OF_A_PAIR: Final = b"\\ud"
+"""A character outside the first 65,536 written as two escapes may be cut in halves."""
 _SHORT: Final = 30
 """Digits of a number that are read: beyond the limits is beyond them, however far."""
 
@@ -133,17 +135,33 @@ def _object(value: bytes) -> dict[str, Any]:
     try:
         content = orjson.loads(value)
     except orjson.JSONDecodeError:
-        raise Unreadable(
-            "not_json", "The value is not JSON: send a JSON object in UTF-8."
-        ) from None
+        content = _slowly(value)
     if not isinstance(content, dict):
         raise Unreadable("wrong_type", "The value is not a JSON object.")
     if type(content.get("points")) is float:
         # Whole numbers of more than 64 bits come as floats: told apart, to say what is wrong.
-        with suppress(RecursionError):
-            content = json.loads(value, parse_int=_whole)
+        with suppress(Unreadable):
+            content = _slowly(value)
     own = {name: field for name, field in content.items() if not name.startswith(EXTENSION)}
     return _without_nulls(own) if b"null" in value else own
+
+
+def _slowly(value: bytes) -> Any:
+    """As the quick reader, but with numbers of any size: they are JSON, if none that we take."""
+    if _HALF_OF_A_PAIR in value.lower():
+        raise _not_json()
+    try:
+        return json.loads(value.decode(), parse_int=_whole, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise _not_json() from None
+
+
+def _not_json() -> Unreadable:
+    return Unreadable("not_json", "The value is not JSON: send a JSON object in UTF-8.")
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(word)
 
 
 def _whole(digits: str) -> int:

@@ -6,16 +6,22 @@ from typing import Any
 
 import orjson
 
+from tests.support.desk import settings
 from tests.support.engine import Engine, wait_for
+from tests.support.timeline import apply
 from tests.support.upstream import Json, Record
 
 SHOP = "shop"
 
 
+def shop(engine: Engine) -> None:
+    apply(engine.prepare(), SHOP, settings())
+
+
 def command(number: int | str, type_: str = "assign", member: str = "ann", **fields: Any) -> Json:
     own: dict[str, Json] = {
         "assign": {"points": 100, "reason": "thanks"},
-        "hold": {"hold_id": f"h{number}", "points": 60, "purpose": "gift"},
+        "hold": {"hold_id": f"h{number}", "points": 60, "purpose": "cash"},
     }
     return {
         "command_id": f"c{number}",
@@ -54,7 +60,7 @@ def codes(found: Sequence[Json]) -> dict[str, tuple[str, bool]]:
 
 
 def test_commands_are_answered_in_the_order_of_a_members_key(engine: Engine) -> None:
-    engine.prepare().merchant(SHOP)
+    shop(engine)
     worker = engine.run("commands").wait_ready()
     engine.run("relay").wait_ready()
     members = [f"member {number}" for number in range(4)]
@@ -74,7 +80,7 @@ def test_commands_are_answered_in_the_order_of_a_members_key(engine: Engine) -> 
 
 
 def test_poison_goes_to_its_dead_letters_and_everything_else_is_answered(engine: Engine) -> None:
-    engine.prepare().merchant(SHOP)
+    shop(engine)
     engine.run("commands").wait_ready()
     engine.run("relay").wait_ready()
     give = command(1)
@@ -117,7 +123,7 @@ def _all(found: list[Any], number: int) -> list[Any]:
 
 
 def test_a_killed_worker_answers_each_command_once_when_it_is_back(engine: Engine) -> None:
-    engine.prepare().merchant(SHOP)
+    shop(engine)
     worker = engine.run("commands").wait_ready()
     give = [command(number, member=f"m{number % 50}", points=1) for number in range(3000)]
     engine.produce(record(one) for one in give)
@@ -133,17 +139,16 @@ def test_a_killed_worker_answers_each_command_once_when_it_is_back(engine: Engin
 
 
 def test_two_checkouts_that_race_never_hold_more_than_there_is(engine: Engine) -> None:
-    engine.prepare().merchant(SHOP)
+    shop(engine)
     engine.run("commands").wait_ready()
     engine.run("commands").wait_ready()
     engine.run("relay").wait_ready()
     members = [f"m{number}" for number in range(30)]
     engine.produce(record(command(f"give-{member}", member=member)) for member in members)
     answers(engine, 30)
-    gifts = {"channel": "retail", "purpose": "cash"}
     # Without a key the two commands of a member lie in either partition.
     engine.produce(
-        record(command(f"{side}-{member}", "hold", member, **gifts), key=f"{side}{member}")
+        record(command(f"{side}-{member}", "hold", member), key=f"{side}{member}")
         for member in members
         for side in ("left", "right")
     )
