@@ -21,6 +21,7 @@ from cli.commands import (
     history,
     migrate,
     outbox,
+    quote,
     resume,
     run,
     settings,
@@ -146,6 +147,7 @@ app.add_typer(settings.app, name="settings")
 app.command("balance")(balance.balance_command)
 app.command("history")(history.history_command)
 app.command("explain")(explain.explain_command)
+app.command("quote")(quote.quote_command)
 app.command("compare-upstream")(compare_upstream.compare_command)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(carriers.app, name="carriers")

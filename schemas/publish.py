@@ -30,6 +30,7 @@ from schemas.commands.bodies import (
 )
 from schemas.commands.results import CommandResult
 from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
+from schemas.quotes import Cart
 from schemas.settings import SettingsDocument
 from schemas.upstream.envelope import Envelope
 from schemas.upstream.reports import RawReport
@@ -49,6 +50,7 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "campaign-document": CampaignDocument,
     "carrier-code-changed": CarrierCodeChanged,
     "carrier-report": RawReport,
+    "cart": Cart,
     "command-assign": Assign,
     "command-bulk-assign": BulkAssign,
     "command-capture": Capture,
@@ -68,7 +70,7 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "upstream-order-removed": Envelope[RemovedOrder],
     "upstream-return-order": Envelope[ReturnResource],
 }
-"""Every message with a schema, by file name."""
+"""Every message and document with a schema, by file name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,12 @@ import re
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from processors.runtime.configuration_checks import (
     problems_of,
     problems_of_database,
-    problems_of_quotes,
     unknown_variables,
 )
 from rules.account.quote_token import QuoteKey, quote_keys
@@ -110,8 +109,15 @@ class QuotesConfiguration(_Section):
     keys: SecretStr | None = None
     ttl_seconds: int = Field(900, ge=60, le=86_400)
 
+    @field_validator("keys")
+    @classmethod
+    def _can_be_read(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            quote_keys(keys.get_secret_value())
+        return keys
+
     def signing(self) -> tuple[QuoteKey, ...]:
-        """The keys; none without the variable. `load` has made sure that they can be read."""
+        """The keys, the one that signs first; none without the variable."""
         return quote_keys(self.keys.get_secret_value()) if self.keys is not None else ()
 
 
@@ -190,7 +196,7 @@ def load_database_only() -> DatabaseOnlyConfiguration:
 def load_for_quotes() -> QuotingConfiguration:
     """As `load_database_only`, with the keys of quotes."""
     loaded = _loaded(QuotingConfiguration)
-    _refuse([*problems_of_database(loaded.database), *problems_of_quotes(loaded.quotes)])
+    _refuse(problems_of_database(loaded.database))
     return loaded
 
 

@@ -11,14 +11,11 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
-from rules.account.quote_token import QuoteKeysError
-
 if TYPE_CHECKING:
     from processors.runtime.configuration import (
         Configuration,
         DatabaseConfiguration,
         KafkaConfiguration,
-        QuotesConfiguration,
         TopicsConfiguration,
     )
 
@@ -38,7 +35,6 @@ def problems_of(loaded: "Configuration") -> list[str]:
         *problems_of_database(loaded.database),
         *_of_kafka(loaded.kafka),
         *_of_topics(loaded.topics),
-        *problems_of_quotes(loaded.quotes),
     ]
 
 
@@ -99,15 +95,6 @@ def _of_topics(topics: "TopicsConfiguration") -> Iterator[str]:
     for name in sorted({name for name in values if values.count(name) > 1}):
         if _TOPIC.fullmatch(name):
             yield f"POINTS_TOPICS__…: two topics have the name {name}"
-
-
-def problems_of_quotes(quotes: "QuotesConfiguration") -> list[str]:
-    """As `problems_of`, of the keys that sign quotes."""
-    try:
-        quotes.signing()
-    except QuoteKeysError as error:
-        return [f"POINTS_QUOTES__KEYS: {problem}" for problem in error.problems]
-    return []
 
 
 def unknown_variables(environment: Mapping[str, str], sections: Collection[str]) -> list[str]:

@@ -25,6 +25,7 @@ from schemas.answers.operations import (
 )
 from schemas.answers.orders import ExplainAnswer, UpstreamComparison
 from schemas.answers.parked import ParkedAnswer, ParkedListAnswer, ParkedRecordsAnswer
+from schemas.answers.quotes import QuoteAnswer
 from schemas.answers.settings import SettingsAnswer, SettingsLogEntry, SettingsResult
 from schemas.answers.streams import (
     AdoptedPartition,
@@ -73,6 +74,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "outbox-discard": (OutboxDiscardResult, False),
     "outbox-list": (RefusedRowListEntry, True),
     "outbox-retry": (OutboxRetryResult, False),
+    "quote": (QuoteAnswer, False),
     "resume": (ResumeResult, False),
     "run": (WorkerAddress, True),
     "settings-apply": (SettingsResult, False),
