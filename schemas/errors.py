@@ -31,13 +31,16 @@ class Exit(IntEnum):
     REFUSED = (
         5,
         (
-            "refused: invalid settings, another version in force, a dead letter already dealt "
-            "with, missing rights"
+            "refused: an invalid document, another version in force, a campaign that overlaps, "
+            "a dead letter already dealt with, missing rights"
         ),
     )
     NOT_FOUND = (
         6,
-        "not found: merchant, settings version, dead letter, pipeline, carrier's service or code",
+        (
+            "not found: merchant, settings version, campaign, dead letter, pipeline, "
+            "carrier's service or code"
+        ),
     )
     UNREACHABLE = 7, "Kafka or PostgreSQL cannot be reached"
 

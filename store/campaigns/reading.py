@@ -89,12 +89,6 @@ def shop_of(cursor: Cursor, merchant_id: str) -> Shop:
     return Shop(merchant_no, merchant_id, zone, tuple(languages))
 
 
-def now(cursor: Cursor) -> Micros:
-    """The database's clock."""
-    (moment,) = cursor.execute(_SQL["now"]).fetchone() or (0,)
-    return int(moment)
-
-
 def campaigns(cursor: Cursor, shop: Shop, campaign_id: str | None = None) -> list[StoredCampaign]:
     """A merchant's campaigns by their beginnings, removed ones too; or the one of that id."""
     gifts: dict[str, list[Gift]] = {}
@@ -145,7 +139,16 @@ def overlapping(cursor: Cursor, shop: Shop, of: Campaign) -> str | None:
 def log(cursor: Cursor, shop: Shop, campaign_id: str | None = None) -> list[LoggedCampaign]:
     """All versions of a merchant's campaigns, or of one of them, oldest first."""
     rows = cursor.execute(_SQL["log"], [shop.merchant_no, campaign_id]).fetchall()
-    return [LoggedCampaign(*row) for row in rows]
+    return [
+        LoggedCampaign(campaign_id, version, at, by, _document(document))
+        for campaign_id, version, at, by, document in rows
+    ]
+
+
+def _document(stored: dict[str, Any]) -> dict[str, Any]:
+    """A version's document with its keys in their order, which the database does not keep."""
+    content = CampaignContent.model_validate(stored).model_dump(mode="json")
+    return content | {"removed": stored["removed"]}
 
 
 def offers(cursor: Cursor, keys: Collection[CampaignKey]) -> dict[CampaignKey, GiftOffer]:

@@ -4,9 +4,6 @@ SELECT m.merchant_no, s.document ->> 'timezone', s.document -> 'languages'
 FROM merchant m JOIN settings s USING (merchant_no) WHERE m.merchant_id = $1
 ORDER BY s.effective_us <= points_now() DESC, abs(s.effective_us::numeric - points_now()), s.version DESC LIMIT 1;
 
--- name: now
-SELECT points_now();
-
 -- name: campaigns
 SELECT c.campaign_id, c.version, c.starts_us, c.ends_us, c.names, c.terms, c.removed,
        b.type, b.width, b.height, octet_length(b.content), encode(b.sha256, 'hex')

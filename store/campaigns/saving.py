@@ -18,6 +18,7 @@ from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw, transaction
+from store.reads.snapshot import now as clock_of
 from store.streams import outbox
 from store.streams.outbox import OutboxKind
 
@@ -116,7 +117,7 @@ def remove(connection: Database, shop: Shop, campaign_id: str, by: str) -> Saved
 def _begin(cursor: Cursor, shop: Shop) -> Micros:
     """Waits for other saves of the merchant, and looks at the clock."""
     cursor.execute(_SQL["lock"], [shop.merchant_no])
-    return reading.now(cursor)
+    return clock_of(cursor)
 
 
 def _first_saved(cursor: Cursor, shop: Shop, campaign_id: str) -> dict[str, Micros]:

@@ -26,10 +26,9 @@ def log_command(
 ) -> None:
     """Show who saved or removed campaigns, when, and what was before and after."""
     from store.campaigns import reading
-    from store.postgres.session import raw
+    from store.reads.snapshot import snapshot
 
-    with connect(database_configuration()) as connection:
-        cursor = raw(connection)
+    with connect(database_configuration()) as connection, snapshot(connection) as cursor:
         shop = reading.shop_of(cursor, merchant)
         if campaign is not None:
             reading.campaign(cursor, shop, campaign)  # refuses one that is not known

@@ -30,11 +30,10 @@ Language = Annotated[
 def list_command(merchant: Merchant, language: Language = None, json_: JsonOption = False) -> None:
     """List a merchant's campaigns by their beginnings, removed ones too."""
     from store.campaigns import reading
-    from store.postgres.session import raw
+    from store.reads import snapshot
 
-    with connect(database_configuration()) as connection:
-        cursor = raw(connection)
-        shop, now = reading.shop_of(cursor, merchant), reading.now(cursor)
+    with connect(database_configuration()) as connection, snapshot.snapshot(connection) as cursor:
+        shop, now = reading.shop_of(cursor, merchant), snapshot.now(cursor)
         answers = [_answer(each, now) for each in reading.campaigns(cursor, shop)]
     if json_:
         emit(answers)
@@ -50,11 +49,10 @@ def show_command(
 ) -> None:
     """Show a campaign with its gifts."""
     from store.campaigns import reading
-    from store.postgres.session import raw
+    from store.reads import snapshot
 
-    with connect(database_configuration()) as connection:
-        cursor = raw(connection)
-        shop, now = reading.shop_of(cursor, merchant), reading.now(cursor)
+    with connect(database_configuration()) as connection, snapshot.snapshot(connection) as cursor:
+        shop, now = reading.shop_of(cursor, merchant), snapshot.now(cursor)
         answer = _answer(reading.campaign(cursor, shop, campaign), now)
     if json_:
         emit(answer)
@@ -79,12 +77,11 @@ def live_command(
     from rules.account.campaigns import state_of
     from schemas.campaigns import CampaignState
     from store.campaigns import reading
-    from store.postgres.session import raw
+    from store.reads import snapshot
 
-    with connect(database_configuration()) as connection:
-        cursor = raw(connection)
+    with connect(database_configuration()) as connection, snapshot.snapshot(connection) as cursor:
         shop = reading.shop_of(cursor, merchant)
-        moment = reading.now(cursor) if at is None else _moment(at, shop.zone)
+        moment = snapshot.now(cursor) if at is None else _moment(at, shop.zone)
         stored = reading.campaigns(cursor, shop)
     # Windows do not overlap, so that there is one at most.
     live = [each for each in stored if state_of(each.campaign, moment) is CampaignState.live]

@@ -377,6 +377,7 @@ def test_the_log_says_who_when_before_and_after(desk: Desk) -> None:
         (3, "2026-06-16T00:00:00Z", "lin"),
     ]
     first = {change["path"]: change for change in log[0]["changes"]}
+    assert list(first)[:4] == ["campaign_id", "names.en", "starts_at", "ends_at"]
     assert first["gifts[mug].points"] == {
         "path": "gifts[mug].points",
         "before": None,

@@ -72,6 +72,19 @@ def test_local_times_have_no_offset_and_others_keep_theirs() -> None:
     assert document.gifts[0].created_at == datetime(2026, 5, 1, 10, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-06-01T00:00+08:00",
+        "2026-06-01t00:00:00+0800",
+        "2026-06-01 00:00:00.000+08",
+        "2026-05-31T16:00z",
+    ],
+)
+def test_an_instant_may_be_spelt_in_several_ways(text: str) -> None:
+    assert load(changed("starts_at", text)).starts_at == datetime(2026, 5, 31, 16, tzinfo=UTC)
+
+
 def test_terms_end_gifts_and_a_gifts_date_may_be_left_out() -> None:
     document = {key: WHOLE[key] for key in ("campaign_id", "names", "starts_at")}
     loaded = load(document)
