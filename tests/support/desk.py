@@ -3,7 +3,7 @@
 `Desk.send` takes commands as a sender writes them and answers what the results topic would have.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from processors.commands.applying import apply_commands
 from rules.account.quote_token import QuoteKey
 from schemas.commands.reading import read
 from schemas.ids import SECOND, Micros, iso, micros
-from schemas.settings import load_settings
+from schemas.settings import BoundRules, load_settings
 from store.ledger.ledger import post_all_overdue
 from store.postgres import migrate, session
 from store.settings import versions
@@ -91,6 +91,12 @@ class Desk:
         versions.apply(self.connection, merchant, document, "test")
         self._merchants.refresh()
 
+    def rules(self) -> BoundRules:
+        """The shop's settings in force."""
+        rules = self._merchants.in_force(self._merchants.numbers[SHOP], self.now).rules
+        assert rules is not None
+        return rules
+
     def command(self, type_: str, **fields: Any) -> Json:
         """A command with a new id, for Ann by staff, issued now; what is None is left out."""
         self._commands += 1
@@ -106,11 +112,21 @@ class Desk:
         }
         return {name: value for name, value in content.items() if value is not None}
 
-    def send(self, *commands: Json) -> list[Json]:
+    def send(
+        self, *commands: Json, before_commit: Callable[[], object] = lambda: None
+    ) -> list[Json]:
         """Applies commands as one batch; the answers."""
-        parsed = [read(orjson.dumps(command)) for command in commands]
+        return self._apply([orjson.dumps(command) for command in commands], before_commit)
+
+    def published(self, value: bytes) -> Json:
+        """The answer to a record of the topic."""
+        return self._apply([value], lambda: None)[0]
+
+    def _apply(self, values: Sequence[bytes], before_commit: Callable[[], object]) -> list[Json]:
+        parsed = [read(value) for value in values]
         with session.transaction(self.connection) as cursor:
             applied = apply_commands(cursor, self._merchants, parsed, self.now, self.quote_keys)
+            before_commit()
         return [orjson.loads(orjson.dumps(result)) for result in applied.results]
 
     def do(self, type_: str, **fields: Any) -> Json:
