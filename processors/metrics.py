@@ -148,6 +148,13 @@ PURGED_REPORTS = _counter(
     ["kind"],
 )
 
+# Commands.
+COMMANDS = _counter(
+    "points_commands",
+    "Commands answered, by type (`unknown` for any other) and code, repeats among them.",
+    ["type", "code"],
+)
+
 # What is posted.
 ENTRIES = _counter("points_ledger_entries", "Ledger entries posted, by type.", ["type"])
 REDEEMED_MISMATCHES = _counter(

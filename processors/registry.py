@@ -53,6 +53,20 @@ _POSTING: Final = (
     "points_redeemed_mismatches",
     "points_upstream_summary",
 )
+_PIPELINE: Final = (
+    "points_pipeline_paused",
+    "points_cursor_refusals",
+    "points_consumed_records",
+    "points_processed_records",
+    "points_ignored_records",
+    "points_event_to_commit_seconds",
+    "points_lag_messages",
+    "points_oldest_unprocessed_timestamp_seconds",
+    "points_lag_seconds",
+    "points_quarantine_records",
+    "points_settings_epoch",
+)
+"""What a worker exports that reads topics."""
 _BATCHES: Final = ("points_batch_records", "points_batch_duration_seconds")
 
 _KINDS: Final = (
@@ -60,10 +74,10 @@ _KINDS: Final = (
         name="relay",
         module="processors.relay.worker",
         class_name="Relay",
-        does="sends events, settings and dead letters to Kafka",
+        does="sends events, settings, answers to commands and dead letters to Kafka",
         needs_kafka=True,
         scaling="shards",
-        how_many="up to 8 work: they share the shards; others stand by",
+        how_many="up to 9 work: they share the shards; others stand by",
         metrics=(
             "points_relayed_records",
             "points_end_to_end_seconds",
@@ -133,23 +147,23 @@ _KINDS: Final = (
         scaling="partitions",
         how_many="up to the number of partitions",
         metrics=(
-            "points_pipeline_paused",
-            "points_cursor_refusals",
-            "points_consumed_records",
-            "points_processed_records",
-            "points_ignored_records",
-            "points_event_to_commit_seconds",
-            "points_lag_messages",
-            "points_oldest_unprocessed_timestamp_seconds",
-            "points_lag_seconds",
+            *_PIPELINE,
             "points_delivery_options",
             "points_unknown_created_by",
-            "points_quarantine_records",
             "points_carrier_reports",
-            "points_settings_epoch",
             *_BATCHES,
             *_POSTING,
         ),
+    ),
+    WorkerKind(
+        name="commands",
+        module="processors.commands.worker",
+        class_name="CommandsWorker",
+        does="reads commands, applies and answers them",
+        needs_kafka=True,
+        scaling="partitions",
+        how_many="up to the number of partitions",
+        metrics=(*_PIPELINE, "points_commands", "points_ledger_entries", *_BATCHES),
     ),
 )
 WORKERS: Final[Mapping[str, WorkerKind]] = {kind.name: kind for kind in _KINDS}

@@ -19,6 +19,16 @@ from pydantic_core.core_schema import ModelSchema
 from schemas.answers import ANSWERS, type_of
 from schemas.campaigns import CampaignDocument
 from schemas.campaigns.changed import CampaignChanged
+from schemas.commands.bodies import (
+    Assign,
+    BulkAssign,
+    Capture,
+    HoldForCash,
+    HoldForGift,
+    Release,
+    ReturnRedeemed,
+)
+from schemas.commands.results import CommandResult
 from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
 from schemas.quotes import Cart
 from schemas.settings import SettingsDocument
@@ -41,6 +51,14 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "carrier-code-changed": CarrierCodeChanged,
     "carrier-report": RawReport,
     "cart": Cart,
+    "command-assign": Assign,
+    "command-bulk-assign": BulkAssign,
+    "command-capture": Capture,
+    "command-hold-for-cash": HoldForCash,
+    "command-hold-for-gift": HoldForGift,
+    "command-release": Release,
+    "command-result": CommandResult,
+    "command-return-redeemed": ReturnRedeemed,
     "cursor-adopted": CursorAdopted,
     "points-changed": PointsChanged,
     "settings-changed": SettingsChanged,
@@ -116,6 +134,32 @@ TOPICS: Final = (
         "The same envelopes with topic user/* and customer/*. A record with neither registered_at"
         " nor is_member says nothing of points, and is ignored.",
         ("upstream-customer",),
+    ),
+    Topic(
+        "points.commands.v1",
+        "receive",
+        "merchant:member, of bulk_assign the merchant; in ids, : is %3A and % is %25. It keeps a"
+        " member's commands in order; the value says what is meant.",
+        "What senders want done on a member's account. Unknown fields are refused, save names that"
+        " begin with x_; numbers are whole. Each record is answered, unless it names no command_id,"
+        " merchant_id and member_id: then it goes to the dead letters.",
+        (
+            "command-assign",
+            "command-hold-for-cash",
+            "command-hold-for-gift",
+            "command-capture",
+            "command-release",
+            "command-return-redeemed",
+            "command-bulk-assign",
+        ),
+    ),
+    Topic(
+        "points.command-results.v1",
+        "send",
+        "That of the command: merchant:member, of bulk_assign the merchant.",
+        "The answers to commands, of a member in the order of the commands. At least once: one of"
+        " the same command_id and repeated may come again.",
+        ("command-result",),
     ),
     Topic(
         "points.changed.v1",

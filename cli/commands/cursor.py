@@ -320,7 +320,7 @@ def _next_record(
 
 
 def _dead_letters(configured: "Configuration", topic: str) -> "DeadLetters":
-    from processors.intake.batch import dead_letters_of
+    from processors.pipeline.pipeline import dead_letters_of
 
     letters = dead_letters_of(configured.topics).get(topic)
     if letters is None:

@@ -4,12 +4,11 @@ See architecture.md 2.1.
 """
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from processors.intake.customer_events import CustomerAndAppEvents
-from processors.intake.decoding import DecodedBatch, OrderEvent, PoisonRecord, decode_batch
+from processors.intake.decoding import DecodedBatch, OrderEvent, decode_batch
 from processors.intake.order_folding import fold_orders
 from processors.intake.rechecks import enqueue_rechecks
 from processors.intake.report_matching import (
@@ -18,28 +17,23 @@ from processors.intake.report_matching import (
     ReportMatcher,
     ResolvedReport,
 )
-from processors.runtime.configuration import Configuration, TopicsConfiguration
-from processors.runtime.kafka.feed import Feed, Record
-from processors.runtime.kafka.records import headers_of, key_of, received_at
+from processors.pipeline.pipeline import Done, Pipeline, ends_of, records_of
+from processors.runtime.configuration import Configuration
+from processors.runtime.kafka.feed import Record
 from processors.settlement import Tally, settle
-from rules.poison import Limits
-from schemas.ids import DAY, Micros
-from schemas.upstream.envelope import RecordKind, Unreadable
+from schemas.ids import DAY
+from schemas.upstream.envelope import RecordKind
 from store.carriers import unknown_codes
 from store.carriers.tracking import NewNumberRace
 from store.carriers.unknown_codes import CodesChanged
 from store.orders import orders
 from store.orders.orders import NewOrderRace
 from store.postgres.interning import InternedStrings, NotInterned
-from store.postgres.session import Cursor, Database, raw, transaction
+from store.postgres.session import Cursor, Database, transaction
 from store.settings.merchants import Merchants, UnknownMerchantId
-from store.streams import cursors, parked_records, quarantine
-from store.streams.cursors import Counts, CursorRefused, PartitionId
-from store.streams.quarantine import Poison
+from store.streams import cursors, parked_records
 
 PIPELINE = "intake"
-CANNOT_APPLY = "cannot_apply"
-"""The reason of a record that can be read, and that something fails over nevertheless."""
 FUTURE = DAY
 """A version further ahead than this would block its order for ever (rules.md 7)."""
 
@@ -48,7 +42,7 @@ FUTURE = DAY
 class IntakeResult:
     """What a committed batch did, for metrics."""
 
-    counts: dict[PartitionId, tuple[int, Counts]]
+    counts: Done
     tally: Tally
     orders: Sequence[OrderEvent]
     reports: Sequence[ResolvedReport]
@@ -59,19 +53,18 @@ class IntakeResult:
 class Intake:
     """Turns batches of records into one transaction each."""
 
-    def __init__(self, configuration: Configuration, feed: Feed, connection: Database) -> None:
-        """`feed` reads the topics; all effects go through `connection`."""
-        self._feed = feed
-        self._limits = Limits(**configuration.poison.model_dump())
+    def __init__(
+        self, configuration: Configuration, pipeline: Pipeline, connection: Database
+    ) -> None:
+        """`pipeline` has the cursors; all effects go through `connection`."""
+        self._pipeline = pipeline
         topics = configuration.topics
         self._likely: Mapping[str, RecordKind] = {
             topics.orders: "order",
             topics.deliveries: "delivery",
             topics.customers: "customer",
         }
-        self._dead_letters = dead_letters_of(topics)
         self._customer_and_app_events = CustomerAndAppEvents(configuration.application_id)
-        self._group = f"{configuration.kafka.group_id}.{PIPELINE}"
         self.use(connection)
 
     def use(self, connection: Database) -> None:
@@ -105,7 +98,8 @@ class Intake:
             self._matcher.known_claims.committed(
                 result.matched.numbers.values(), result.matched.claimed
             )
-            self._feed.done({partition: end for partition, (end, _) in result.counts.items()})
+            feed = self._pipeline.feed
+            feed.done({partition: end for partition, (end, _) in result.counts.items()})
             return result
 
     def _apply(
@@ -116,10 +110,10 @@ class Intake:
         Locks are taken in the order that all workers keep: cursors, tracking numbers, orders,
         accounts, lots.
         """
-        ends = {record.place: record.offset + 1 for record in records}
+        ends = ends_of(records)
 
         # 2. The cursors, compared with where this worker believes to be (I6).
-        opening, counts = self._open(cursor, ends, Counter([record.place for record in records]))
+        opening, counts = self._pipeline.open(cursor, ends, records_of(records))
         if opening.epoch != self._merchants.epoch:
             self._merchants.refresh()
         now, epoch, numbers = opening.now, self._merchants.epoch, self._merchants.numbers
@@ -156,9 +150,9 @@ class Intake:
         # 8. The cursors move, with the counts (I6, I7).
         if batch.ignored or batch.poison:
             self._count_ignored(batch, counts)
-            self._quarantine(cursor, records, batch.poison, now, counts)
+            self._pipeline.quarantine(cursor, records, batch.poison, now, counts)
         done = {partition: (ends[partition], counts[partition]) for partition in ends}
-        cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
+        cursors.advance(cursor, PIPELINE, self._pipeline.feed.cluster, done)
         return IntakeResult(done, tally, decoded.orders, reports, matched)
 
     def _learn_words(self, decoded: DecodedBatch) -> None:
@@ -169,48 +163,13 @@ class Intake:
             words |= self._matcher.words(reports)
         self._words.learn(words)
 
-    def _open(
-        self, cursor: Cursor, ends: Mapping[PartitionId, int], records: Mapping[PartitionId, int]
-    ) -> tuple[cursors.Opening, dict[PartitionId, Counts]]:
-        """Locks the cursors, and counts what lies between the records on the way to `ends`.
-
-        Raises CursorRefused, or Paused.
-        """
-        expected = {partition: self._feed.positions[partition] for partition in ends}
-        opening = cursors.open_batch(cursor, PIPELINE, self._feed.cluster, expected)
-        if opening.paused:
-            raise quarantine.Paused("the pipeline is paused; see `points status`")
-        counts = {
-            # I7: an offset that brought no record was a marker, an aborted record, or compacted.
-            partition: Counts(control=end - expected[partition] - records.get(partition, 0))
-            for partition, end in ends.items()
-        }
-        return opening, counts
-
-    def move(self, ends: Mapping[PartitionId, int]) -> None:
-        """Moves cursors over offsets behind the last record that hold none.
-
-        Raises CursorRefused, or Paused.
-        """
-        with transaction(self._connection) as cursor:
-            _, counts = self._open(cursor, ends, {})
-            done = {partition: (end, counts[partition]) for partition, end in ends.items()}
-            cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
-        self._feed.done(dict(ends))
-
     def set_aside(self, record: Record, why: str) -> IntakeResult:
         """Quarantines a record that cannot be applied, alone in a transaction.
 
         Raises CursorRefused, or Paused when there is too much of it.
         """
-        poison = [(record, Unreadable(CANNOT_APPLY, why, self._merchant_of(record)))]
-        with transaction(self._connection) as cursor:
-            ends = {record.place: record.offset + 1}
-            opening, counts = self._open(cursor, ends, {record.place: 1})
-            self._quarantine(cursor, [record], poison, opening.now, counts)
-            done = {record.place: (record.offset + 1, counts[record.place])}
-            cursors.advance(cursor, PIPELINE, self._feed.cluster, done)
-        self._feed.done(ends)
+        merchant_id = self._merchant_of(record)
+        done = self._pipeline.set_aside(self._connection, record, why, merchant_id)
         return IntakeResult(done, Tally(), [], [], MatchedBatch(), time.time())
 
     def _merchant_of(self, record: Record) -> str | None:
@@ -233,63 +192,3 @@ class Intake:
     def _count_ignored(self, batch: DecodedBatch, counts: CountsByPartition) -> None:
         for record, reason in batch.ignored:
             counts[record.place].ignore(reason)
-
-    def _quarantine(
-        self,
-        cursor: Cursor,
-        records: Sequence[Record],
-        unreadable: Sequence[PoisonRecord],
-        now: Micros,
-        counts: CountsByPartition,
-    ) -> None:
-        """Keeps poison, and stops where there is too much of it."""
-        if not unreadable:
-            return
-        before = quarantine.consumed(cursor, PIPELINE, self._feed.cluster, counts)
-        at, position = dict(before), dict[tuple[PartitionId, int], int]()
-        for record in records:
-            at[record.place] += 1
-            position[record.place, record.offset] = at[record.place]
-        poison = [_poison(each, position[each[0].place, each[0].offset]) for each in unreadable]
-        for each in poison:
-            counts[each.place].dead += 1
-        by_topic: dict[str, list[Poison]] = {}
-        for each in quarantine.within_share(cursor, PIPELINE, poison, self._limits, now):
-            by_topic.setdefault(each.place.topic, []).append(each)
-        for topic, of_topic in by_topic.items():
-            dead_letters = self._dead_letters[topic]
-            quarantine.put(cursor, PIPELINE, self._group, dead_letters, of_topic, now)
-        quarantine.check(cursor, PIPELINE, self._limits, poison, before)
-
-
-def _poison(unreadable: PoisonRecord, position: int) -> Poison:
-    record, error = unreadable
-    return Poison(
-        place=record.place,
-        offset=record.offset,
-        position=position,
-        key=key_of(record.message),
-        value=record.message.value(),
-        headers=headers_of(record.message),
-        timestamp=received_at(record.message),
-        merchant_id=error.merchant_id,
-        reason=error.reason,
-        message=str(error),
-    )
-
-
-def dead_letters_of(topics: TopicsConfiguration) -> dict[str, quarantine.DeadLetters]:
-    """Where the poison of each of intake's topics goes."""
-    return {
-        topics.orders: quarantine.DeadLetters(topics.dlq_orders, "orders"),
-        topics.deliveries: quarantine.DeadLetters(topics.dlq_deliveries, "deliveries"),
-        topics.customers: quarantine.DeadLetters(topics.dlq_customers, "customers"),
-    }
-
-
-def start_at(connection: Database, cluster: str, place: PartitionId, first: int) -> int:
-    """Where to read a partition from: the database's cursor, else the beginning of the log."""
-    return cursors.start(raw(connection), PIPELINE, cluster, place, first)
-
-
-__all__ = ["CANNOT_APPLY", "PIPELINE", "CursorRefused", "Intake", "IntakeResult", "start_at"]

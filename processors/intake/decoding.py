@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from processors.pipeline.pipeline import PoisonRecord
 from processors.runtime.kafka.feed import Record
 from processors.runtime.kafka.records import received_at
 from rules.order.facts import OrderRecord, ParcelRecord, ReturnOrder
@@ -158,7 +159,6 @@ class AppInstallEvent(NamedTuple):
 
 
 DecodedEvent: TypeAlias = OrderEvent | CarrierReportEvent | CustomerEvent | AppInstallEvent
-PoisonRecord: TypeAlias = tuple[Record, Unreadable]
 
 
 @dataclass(slots=True)

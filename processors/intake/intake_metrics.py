@@ -1,19 +1,18 @@
 """What a committed batch of intake tells the metrics: once a batch, never once a record."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 
 from processors import batch_metrics, metrics
 from processors.intake.batch import IntakeResult
 from processors.intake.decoding import OrderEvent
 from processors.intake.report_matching import ResolvedReport
+from processors.pipeline import pipeline_metrics
 from processors.runtime.kafka.feed import Record
-from processors.runtime.kafka.records import received_ms
 from rules.earning.earning import ONLINE_CHANNELS, RETAIL_CHANNELS
 from rules.order.options import is_known
 from schemas.carriers import is_known_service
-from store.streams.cursors import OUTCOMES, Counts, PartitionId
 
 KNOWN_CREATED_BY = ONLINE_CHANNELS | RETAIL_CHANNELS | {None}
 """rules.md 1.4; all others count as `ec`, and are counted here."""
@@ -21,33 +20,10 @@ KNOWN_CREATED_BY = ONLINE_CHANNELS | RETAIL_CHANNELS | {None}
 
 def batch_done(records: Sequence[Record], done: IntakeResult, seconds: float) -> None:
     """A batch of intake was committed, `seconds` after its records were in hand."""
-    metrics.BATCH_RECORDS.observe(len(records))
-    metrics.BATCH_SECONDS.observe(seconds)
-    committed = done.committed_at
-    metrics.EVENT_TO_COMMIT.observe_all(
-        [max(0.0, committed - received_ms(record.message) / 1000) for record in records]
-    )
-    for topic, counts in by_topic(done.counts).items():
-        metrics.CONSUMED.labels(topic).inc(sum(getattr(counts, outcome) for outcome in OUTCOMES))
-        for outcome in OUTCOMES:
-            metrics.PROCESSED.labels(topic, outcome).inc(getattr(counts, outcome))
-        for reason, count in counts.reasons.items():
-            metrics.IGNORED.labels(reason).inc(count)
+    pipeline_metrics.batch_done(records, done.counts, done.committed_at, seconds)
     batch_metrics.posted(done.tally)
     _options_and_channels(done.orders)
     _carrier_reports(done.reports)
-
-
-def by_topic(counts: Mapping[PartitionId, tuple[int, Counts]]) -> dict[str, Counts]:
-    """The counts of a batch, summed over partitions."""
-    sums: dict[str, Counts] = {}
-    for partition, (_, of_partition) in counts.items():
-        total = sums.setdefault(partition.topic, Counts())
-        for outcome in OUTCOMES:
-            setattr(total, outcome, getattr(total, outcome) + getattr(of_partition, outcome))
-        for reason, count in of_partition.reasons.items():
-            total.reasons[reason] = total.reasons.get(reason, 0) + count
-    return sums
 
 
 def _options_and_channels(events: Sequence[OrderEvent]) -> None:

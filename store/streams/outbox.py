@@ -54,7 +54,8 @@ Headers = Sequence[tuple[str, bytes | None]]
 class OutboxKind(IntEnum):
     """What an outbox row is, hence to which topic it goes.
 
-    CHANGED: points-changed events, many in one row.
+    CHANGED: points-changed events, many in one row. COMMAND: a command that was applied here, so
+    that the topics tell the whole story.
     """
 
     CHANGED = 1
@@ -65,6 +66,7 @@ class OutboxKind(IntEnum):
     DEAD_COMMANDS = 6
     REDRIVE = 7
     COMMAND_RESULT = 8
+    COMMAND = 9
 
 
 DEAD_LETTER_KINDS: Final = frozenset(kind for kind in OutboxKind if kind.name.startswith("DEAD_"))
@@ -74,6 +76,7 @@ SHARD_OF_KIND: Final = {
     OutboxKind.REDRIVE: EVENT_SHARDS + 1,
     OutboxKind.SETTINGS: EVENT_SHARDS + 2,
     OutboxKind.COMMAND_RESULT: EVENT_SHARDS + 3,
+    OutboxKind.COMMAND: EVENT_SHARDS + 4,
 }
 """What is not members' events has queues of its own: a flood of dead letters, or a topic that is
 gone, delays no event, and nothing else either.

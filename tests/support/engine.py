@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 import orjson
 import psycopg
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from psycopg import sql
 
@@ -197,7 +197,12 @@ class Engine:
             [NewTopic(self.topics[name], self.partitions, 1) for name in names]
         )
         for future in made.values():
-            future.result(20)
+            try:
+                future.result(20)
+            except KafkaException as error:
+                # A busy broker answers late, and is asked again by the client: it has them now.
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
 
     def delete_topics(self, *names: str) -> None:
         """Deletes topics by their short names, and waits until they are gone."""

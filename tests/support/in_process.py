@@ -15,14 +15,15 @@ import psycopg
 
 from processors.cleanup import Cleanup
 from processors.grants import Grants
-from processors.intake.batch import Intake, IntakeResult, start_at
-from processors.intake.bisection import process_in_parts
+from processors.intake.batch import PIPELINE, Intake, IntakeResult
+from processors.pipeline.bisection import process_in_parts
+from processors.pipeline.pipeline import Pipeline
 from processors.recheck.worker import Recheck
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record as Consumed
 from schemas.packing import pack_id
 from store.postgres import migrate, session
-from store.streams import recheck
+from store.streams import cursors, recheck
 from store.streams.cursors import PartitionId
 from tests.support.engine import Engine, wait_for
 from tests.support.upstream import Json, Record
@@ -71,7 +72,8 @@ class Feed:
             for name, topic in TOPICS.items()
         }
         self.positions = {
-            place: start_at(connection, CLUSTER, place, 0) for place in self.places.values()
+            place: cursors.start(session.raw(connection), PIPELINE, CLUSTER, place, 0)
+            for place in self.places.values()
         }
 
     def done(self, offsets: dict[PartitionId, int]) -> None:
@@ -94,7 +96,8 @@ class InProcessWorker:
                 **engine.configuration,
             }
         )
-        self.intake = Intake(configuration, feed, self.connection)
+        pipeline = Pipeline(PIPELINE, configuration, feed)
+        self.intake = Intake(configuration, pipeline, self.connection)
         self._recheck = Recheck(self.connection)
         self._grants = Grants(self.connection)
         self.cleanup = Cleanup(self.connection)

@@ -15,6 +15,7 @@ from store.postgres.tables.carriers import (
     unknown_code,
     unknown_report,
 )
+from store.postgres.tables.commands import command, job, job_row
 from store.postgres.tables.common import schema_compatibility, word, worker_beat
 from store.postgres.tables.ledger import (
     account,
@@ -51,6 +52,7 @@ __all__ = [
     "campaign_gift",
     "campaign_version",
     "carrier_code",
+    "command",
     "cursor",
     "customer",
     "due",
@@ -58,6 +60,8 @@ __all__ = [
     "family",
     "hold",
     "ignored_reason",
+    "job",
+    "job_row",
     "ledger",
     "lot",
     "merchant",

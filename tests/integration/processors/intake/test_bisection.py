@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from processors.intake.bisection import described, is_of_the_records
+from processors.pipeline.bisection import described, is_of_the_records
 from processors.settlement import settle
 from schemas.packing import pack_id
 from store.streams.quarantine import MustPause

@@ -31,6 +31,8 @@ GRANT SELECT, INSERT, UPDATE ON account, lot, hold, redemption TO points_app;
 GRANT SELECT, INSERT, DELETE ON redemption_awaiting TO points_app;
 GRANT SELECT, INSERT ON ledger, entry_note TO points_app;  -- I3; whoever erases a note is the owner
 
+GRANT SELECT, INSERT ON command, job_row TO points_app;  -- kept for ever (I5)
+GRANT SELECT, INSERT, UPDATE ON job TO points_app;  -- FOR UPDATE: two parts of one job wait for each other
 GRANT SELECT, INSERT, UPDATE ON campaign, campaign_gift TO points_app;
 GRANT SELECT, INSERT ON campaign_version, banner TO points_app;
 

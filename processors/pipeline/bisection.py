@@ -5,11 +5,11 @@ See architecture.md 2.9.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import psycopg
 from confluent_kafka import KafkaException
 
-from processors.intake.batch import Intake, IntakeResult
 from processors.runtime.kafka.feed import Record
 from processors.runtime.logs import log
 from processors.runtime.worker import StillTurning
@@ -27,9 +27,31 @@ _OF_THE_MACHINE = (KafkaException, MemoryError, OSError, ImportError)
 _ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
+Result = TypeVar("Result")
+"""What a pipeline tells of a committed batch."""
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class Batches(Protocol[Result_co]):
+    """What a pipeline does with its batches."""
+
+    def process(self, records: Sequence[Record]) -> Result_co:
+        """Applies a batch in one transaction. Raises CursorRefused, or Paused."""
+
+    def set_aside(self, record: Record, why: str) -> Result_co:
+        """Quarantines a record that cannot be applied, alone in a transaction."""
+
+    def forget(self) -> None:
+        """Reads again what a batch that failed may have left half remembered."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the database is there, as far as the connection knows."""
+
+
 def process_in_parts(
-    intake: Intake, records: Sequence[Record], still_turning: StillTurning
-) -> Iterator[tuple[Sequence[Record], IntakeResult]]:
+    batches: Batches[Result], records: Sequence[Record], still_turning: StillTurning
+) -> Iterator[tuple[Sequence[Record], Result]]:
     """The batch in one transaction, or the parts of it that go well, each as it is committed.
 
     A record that fails alone is quarantined. One such record costs as many rollbacks as the batch
@@ -37,23 +59,23 @@ def process_in_parts(
     Interrupted when the worker is to stop.
     """
     try:
-        done = intake.process(records)
+        done = batches.process(records)
     except BaseException as error:
-        if not is_of_the_records(error) or not intake.is_connected:
+        if not is_of_the_records(error) or not batches.is_connected:
             raise
         failed = error
     else:
         yield records, done
         return
-    intake.forget()
+    batches.forget()
     if len(records) == 1:
-        yield records, _set_aside(intake, records[0], failed)
+        yield records, _set_aside(batches, records[0], failed)
         return
     middle = len(records) // 2
     for part in (records[:middle], records[middle:]):
         if still_turning():
             raise Interrupted
-        yield from process_in_parts(intake, part, still_turning)
+        yield from process_in_parts(batches, part, still_turning)
 
 
 class Interrupted(Exception):
@@ -68,11 +90,11 @@ def is_of_the_records(error: BaseException) -> bool:
     return not isinstance(error, (PointsError, *_OF_THE_MACHINE, *_ENDS))
 
 
-def _set_aside(intake: Intake, record: Record, error: BaseException) -> IntakeResult:
+def _set_aside(batches: Batches[Result], record: Record, error: BaseException) -> Result:
     why = described(error)
     topic, _, partition = record.place
     log().error("cannot_apply", topic=topic, partition=partition, offset=record.offset, why=why)
-    return intake.set_aside(record, why)
+    return batches.set_aside(record, why)
 
 
 def described(error: BaseException) -> str:

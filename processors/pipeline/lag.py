@@ -1,4 +1,4 @@
-"""How far behind an intake is, as a number of records and as an age, by topic."""
+"""How far behind a pipeline is, as a number of records and as an age, by topic."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping

@@ -1,0 +1,1 @@
+"""Commands from Kafka, applied and answered (account.md 3)."""

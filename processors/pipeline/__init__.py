@@ -1,0 +1,1 @@
+"""Reading topics in batches: what every pipeline has around its own work."""

@@ -1,0 +1,160 @@
+"""The cursors and dead letters of a pipeline, around what it does with a batch (architecture.md 2).
+
+opening, counts = pipeline.open(cursor, records)      locks the cursors, compares them (I6)
+…the pipeline's own work, in the same transaction…
+pipeline.quarantine(cursor, records, poison, now, counts)
+pipeline.advance(cursor, ends, counts)                moves them, with the counts (I7)
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from processors.runtime.configuration import Configuration, TopicsConfiguration
+from processors.runtime.kafka.feed import Feed, Record
+from processors.runtime.kafka.records import headers_of, key_of, received_at
+from rules.poison import Limits
+from schemas.ids import Micros
+from schemas.upstream.envelope import Unreadable
+from store.postgres.session import Cursor, Database, transaction
+from store.streams import cursors, quarantine
+from store.streams.cursors import Counts, PartitionId
+from store.streams.quarantine import DeadLetters, Poison
+
+CANNOT_APPLY = "cannot_apply"
+"""The reason of a record that can be read, and that something fails over nevertheless."""
+
+PoisonRecord: TypeAlias = tuple[Record, Unreadable]
+CountsByPartition: TypeAlias = Mapping[PartitionId, Counts]
+Done: TypeAlias = dict[PartitionId, tuple[int, Counts]]
+"""The next offset of each partition, and what became of the records before it."""
+
+
+def dead_letters_of(topics: TopicsConfiguration) -> dict[str, DeadLetters]:
+    """Where the poison of each topic goes that a pipeline reads."""
+    return {
+        topics.orders: DeadLetters(topics.dlq_orders, "orders"),
+        topics.deliveries: DeadLetters(topics.dlq_deliveries, "deliveries"),
+        topics.customers: DeadLetters(topics.dlq_customers, "customers"),
+        topics.commands: DeadLetters(topics.dlq_commands, "commands"),
+    }
+
+
+class Pipeline:
+    """One pipeline's cursors in the partitions that its feed has, and its dead letters."""
+
+    def __init__(self, name: str, configuration: Configuration, feed: Feed) -> None:
+        """`name` is that of the pipeline: its cursors, its pause and its group bear it."""
+        self.name, self.feed = name, feed
+        self._limits = Limits(**configuration.poison.model_dump())
+        self._dead_letters = dead_letters_of(configuration.topics)
+        self._group = f"{configuration.kafka.group_id}.{name}"
+
+    def open(
+        self, cursor: Cursor, ends: Mapping[PartitionId, int], records: Mapping[PartitionId, int]
+    ) -> tuple[cursors.Opening, dict[PartitionId, Counts]]:
+        """Locks the cursors, and counts what lies between the records on the way to `ends`.
+
+        Raises CursorRefused, or Paused.
+        """
+        expected = {partition: self.feed.positions[partition] for partition in ends}
+        opening = cursors.open_batch(cursor, self.name, self.feed.cluster, expected)
+        if opening.paused:
+            raise quarantine.Paused("the pipeline is paused; see `points status`")
+        counts = {
+            # I7: an offset that brought no record was a marker, an aborted record, or compacted.
+            partition: Counts(control=end - expected[partition] - records.get(partition, 0))
+            for partition, end in ends.items()
+        }
+        return opening, counts
+
+    def advance(
+        self, cursor: Cursor, ends: Mapping[PartitionId, int], counts: CountsByPartition
+    ) -> Done:
+        """Moves the cursors to `ends`, with the counts (I6, I7)."""
+        done = {partition: (ends[partition], counts[partition]) for partition in ends}
+        cursors.advance(cursor, self.name, self.feed.cluster, done)
+        return done
+
+    def committed(self, done: Done) -> None:
+        """Tells the feed where the cursors are now."""
+        self.feed.done({partition: end for partition, (end, _) in done.items()})
+
+    def move(self, connection: Database, ends: Mapping[PartitionId, int]) -> None:
+        """Moves cursors over offsets behind the last record that hold none.
+
+        Raises CursorRefused, or Paused.
+        """
+        with transaction(connection) as cursor:
+            _, counts = self.open(cursor, ends, {})
+            done = self.advance(cursor, ends, counts)
+        self.committed(done)
+
+    def set_aside(
+        self, connection: Database, record: Record, why: str, merchant_id: str | None
+    ) -> Done:
+        """Quarantines a record that cannot be applied, alone in a transaction.
+
+        Raises CursorRefused, or Paused when there is too much of it.
+        """
+        poison = [(record, Unreadable(CANNOT_APPLY, why, merchant_id))]
+        with transaction(connection) as cursor:
+            ends = ends_of([record])
+            opening, counts = self.open(cursor, ends, {record.place: 1})
+            self.quarantine(cursor, [record], poison, opening.now, counts)
+            done = self.advance(cursor, ends, counts)
+        self.committed(done)
+        return done
+
+    def quarantine(
+        self,
+        cursor: Cursor,
+        records: Sequence[Record],
+        unreadable: Sequence[PoisonRecord],
+        now: Micros,
+        counts: CountsByPartition,
+    ) -> None:
+        """Keeps poison, and stops where there is too much of it."""
+        if not unreadable:
+            return
+        before = quarantine.consumed(cursor, self.name, self.feed.cluster, counts)
+        at, position = dict(before), dict[tuple[PartitionId, int], int]()
+        for record in records:
+            at[record.place] += 1
+            position[record.place, record.offset] = at[record.place]
+        poison = [_poison(each, position[each[0].place, each[0].offset]) for each in unreadable]
+        for each in poison:
+            counts[each.place].dead += 1
+        by_topic: dict[str, list[Poison]] = {}
+        for each in quarantine.within_share(cursor, self.name, poison, self._limits, now):
+            by_topic.setdefault(each.place.topic, []).append(each)
+        for topic, of_topic in by_topic.items():
+            dead_letters = self._dead_letters[topic]
+            quarantine.put(cursor, self.name, self._group, dead_letters, of_topic, now)
+        quarantine.check(cursor, self.name, self._limits, poison, before)
+
+
+def ends_of(records: Sequence[Record]) -> dict[PartitionId, int]:
+    """The offset behind the last record of each partition."""
+    return {record.place: record.offset + 1 for record in records}
+
+
+def records_of(records: Sequence[Record]) -> Mapping[PartitionId, int]:
+    """How many records there are of each partition."""
+    return Counter([record.place for record in records])
+
+
+def _poison(unreadable: PoisonRecord, position: int) -> Poison:
+    record, error = unreadable
+    return Poison(
+        place=record.place,
+        offset=record.offset,
+        position=position,
+        key=key_of(record.message),
+        value=record.message.value(),
+        headers=headers_of(record.message),
+        timestamp=received_at(record.message),
+        merchant_id=error.merchant_id,
+        reason=error.reason,
+        message=str(error),
+    )

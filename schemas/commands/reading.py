@@ -1,0 +1,289 @@
+"""From a record's bytes to a command, or to why it is none (account.md 3).
+
+A record is poison only where nobody could be answered; all else is a command, if one with a
+`problem`.
+"""
+
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final, NoReturn
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from schemas.commands.bodies import (
+    MOST_MEMBERS,
+    NAME_PATTERN,
+    Assign,
+    Body,
+    BulkAssign,
+    Capture,
+    HoldForCash,
+    HoldForGift,
+    Release,
+    ReturnRedeemed,
+    instant_of,
+)
+from schemas.commands.codes import SENTENCES, Code
+from schemas.events import PerformerKind
+from schemas.ids import Micros
+from schemas.upstream.envelope import Unreadable
+
+BULK: Final = "bulk_assign"
+EXTENSION: Final = "x_"
+"""Begins the names of fields that are the sender's own."""
+LONGEST_PATH: Final = 100
+"""Characters of a path that a message shows: a field's name may have any length."""
+_NOT_COMPARED: Final = ("command_id", "issued_at")
+_HALF_OF_A_PAIR: Final = b"\\ud"
+"""A character outside the first 65,536 written as two escapes may be cut in halves."""
+_SHORT: Final = 30
+"""Digits of a number that are read: beyond the limits is beyond them, however far."""
+
+_name: Final = re.compile(NAME_PATTERN.removeprefix("^").removesuffix("$")).fullmatch
+_MODELS: Final[dict[str, type[BaseModel]]] = {
+    "assign": Assign,
+    "hold": HoldForCash,
+    "capture": Capture,
+    "release": Release,
+    "return_redeemed": ReturnRedeemed,
+    BULK: BulkAssign,
+}
+TYPES: Final = frozenset(_MODELS)
+_DEFAULTS: Final = {name: model.defaults for name, model in _MODELS.items()}  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a command's shape: the code, and a sentence."""
+
+    code: Code
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that can be answered.
+
+    `type` and `member_id` are what the answer repeats: None where they are no text. `fingerprint`
+    is what tells its content from another's. Exactly one of `body` and `problem` is there.
+    `issued_at` is None where it cannot be read. `traceparent` goes on to its events.
+    """
+
+    command_id: str
+    merchant_id: str
+    member_id: str | None
+    type: str | None
+    fingerprint: bytes
+    issued_at: Micros | None
+    body: Body | None
+    problem: Problem | None = None
+    traceparent: bytes | None = None
+
+    @property
+    def performer_kind(self) -> PerformerKind | None:
+        """Who performs it; None where the shape is wrong."""
+        return self.body.performer.kind if self.body is not None else None
+
+    @property
+    def weight(self) -> int:
+        """How many accounts it may change."""
+        return len(self.body.members) if isinstance(self.body, BulkAssign) else 1
+
+
+def read(value: bytes, traceparent: bytes | None = None) -> Command:
+    """The command in a record's value. Raises Unreadable for poison."""
+    fields = _object(value)
+    merchant_id = _text(fields.get("merchant_id"))
+    type_ = _text(fields.get("type"))
+    for name in ("command_id", "merchant_id") + (() if type_ == BULK else ("member_id",)):
+        if not _is_name(fields.get(name)):
+            raise Unreadable(
+                "missing_field" if fields.get(name) is None else "wrong_type",
+                f"{name}: must be 1 to 100 characters without control characters or white space "
+                "at an end; without it nobody can be answered",
+                merchant_id if _is_name(merchant_id) else None,
+            )
+    _spell_out(fields, _DEFAULTS.get(type_ or "", {}))
+    body, problem = _body(fields, type_)
+    return Command(
+        fields["command_id"],
+        fields["merchant_id"],
+        _text(fields.get("member_id")),
+        type_,
+        fingerprint(fields),
+        body.issued_at if body is not None else _issued_at(fields),
+        body,
+        problem,
+        traceparent,
+    )
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and _name(value) is not None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _object(value: bytes) -> dict[str, Any]:
+    """The JSON object, without nulls and without fields that are the sender's own."""
+    try:
+        content = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        content = _slowly(value)
+    if not isinstance(content, dict):
+        raise Unreadable("wrong_type", "The value is not a JSON object.")
+    if type(content.get("points")) is float:
+        # Whole numbers of more than 64 bits come as floats: told apart, to say what is wrong.
+        with suppress(Unreadable):
+            content = _slowly(value)
+    own = {name: field for name, field in content.items() if not name.startswith(EXTENSION)}
+    return _without_nulls(own) if b"null" in value else own
+
+
+def _slowly(value: bytes) -> Any:
+    """As the quick reader, but with numbers of any size: they are JSON, if none that we take."""
+    if _HALF_OF_A_PAIR in value.lower():
+        raise _not_json()
+    try:
+        return json.loads(value.decode(), parse_int=_whole, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise _not_json() from None
+
+
+def _not_json() -> Unreadable:
+    return Unreadable("not_json", "The value is not JSON: send a JSON object in UTF-8.")
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+def _whole(digits: str) -> int:
+    return int(digits[:_SHORT])
+
+
+def _without_nulls(value: Any, depth: int = 4) -> Any:
+    """Members that are null are as if they were not there. No field that we know lies deeper."""
+    if not depth:
+        return value
+    if isinstance(value, dict):
+        return {k: _without_nulls(v, depth - 1) for k, v in value.items() if v is not None}
+    return [_without_nulls(v, depth - 1) for v in value] if isinstance(value, list) else value
+
+
+def _spell_out(fields: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Puts in what absent fields mean, so that it makes no difference whether they are there."""
+    for name, default in defaults.items():
+        given = fields.get(name)
+        if given is None:
+            fields[name] = default
+        elif isinstance(default, dict) and isinstance(given, dict):
+            fields[name] = default | given
+    gifts = fields.get("gifts")
+    if isinstance(gifts, list):
+        fields["gifts"] = [{"quantity": 1} | g if isinstance(g, dict) else g for g in gifts]
+
+
+def fingerprint(fields: dict[str, Any]) -> bytes:
+    """SHA-256 of the canonical JSON of what decides: sorted keys, no spaces, UTF-8."""
+    content = {name: field for name, field in fields.items() if name not in _NOT_COMPARED}
+    try:
+        return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+    except TypeError:  # nested deeply, or a number of more than 64 bits
+        slowly = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return sha256(slowly.encode()).digest()
+
+
+def _body(fields: dict[str, Any], type_: str | None) -> tuple[Body | None, Problem | None]:
+    model = _MODELS.get(type_ or "")
+    if model is None:
+        return None, Problem(Code.unknown_type, SENTENCES[Code.unknown_type])
+    if type_ == "hold" and fields.get("purpose") == "gift":
+        model = HoldForGift
+    try:
+        body: Body = model.__pydantic_validator__.validate_python(fields)
+    except ValidationError as error:
+        return None, _first(_problems(error) | _too_many(fields))
+    too_many = _too_many(fields) if type_ == BULK else {}
+    return (None, _first(too_many)) if too_many else (body, None)
+
+
+def _too_many(fields: dict[str, Any]) -> dict[Code, str]:
+    """Beyond what one command may name: a limit, while each member by itself is of the shape."""
+    members = fields.get("members")
+    if isinstance(members, list) and len(members) > MOST_MEMBERS:
+        return {Code.over_limit: f"members: at most {MOST_MEMBERS:,}"}
+    return {}
+
+
+_ORDER: Final = (Code.invalid_command, Code.invalid_points, Code.over_limit, Code.invalid_reason)
+
+
+def _first(found: dict[Code, str]) -> Problem:
+    code = next(code for code in _ORDER if code in found)
+    return Problem(code, found[code])
+
+
+def _problems(error: ValidationError) -> dict[Code, str]:
+    """The first problem of each code, which names its path and never its value."""
+    found: dict[Code, str] = {}
+    for one in error.errors(include_url=False, include_input=False, include_context=True):
+        path = ".".join(map(str, one["loc"]))[:LONGEST_PATH]
+        found.setdefault(_code_of(one), f"{path}: {_sentence(one)}")
+    return found
+
+
+def _code_of(one: Any) -> Code:
+    match one["loc"][0]:
+        case "points":
+            beyond = one["type"] in {"less_than_equal", "greater_than_equal"}
+            return Code.over_limit if beyond else Code.invalid_points
+        case "reason":
+            return Code.invalid_reason
+    return Code.invalid_command
+
+
+_WORDS: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a field of this command; names of your own begin with x_",
+    "string_pattern_mismatch": "must be 1 to 100 characters without control characters or white "
+    "space at an end",
+    "string_type": "must be text",
+    "int_type": "must be a whole number, without fraction, exponent or quotes",
+    "bool_type": "must be true or false",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "list_type": "must be a list",
+}
+
+
+def _sentence(one: Any) -> str:
+    context = one.get("ctx", {})
+    match one["type"]:
+        case "value_error":
+            return str(context["error"])
+        case "less_than_equal":
+            return f"at most {context['le']:,}"
+        case "greater_than_equal":
+            return f"at least {context['ge']:,}"
+        case "greater_than":
+            return f"must be above {context['gt']:,}"
+        case "literal_error" if one["loc"] == ("purpose",):
+            return "must be cash or gift"
+        case "literal_error":
+            return "must be " + str(context["expected"]).replace("'", "")
+        case other:
+            return _WORDS.get(other, str(one["msg"]))
+
+
+def _issued_at(fields: dict[str, Any]) -> Micros | None:
+    try:
+        return instant_of(fields.get("issued_at"))
+    except ValueError:
+        return None
