@@ -157,8 +157,8 @@ def _act(command: Command, situation: Situation) -> Act:
         command.command_id,
         situation.in_force.version,
         body.performer,
-        getattr(body, "reason", None),
-        getattr(body, "notify", None),
+        body.reason if isinstance(body, (Assign, ReturnRedeemed)) else None,
+        body.notify if isinstance(body, Assign) else None,
         command.traceparent,
     )
 

@@ -7,7 +7,15 @@ from typing import Annotated, Any, Final, Literal, Self
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.commands.bodies import Body, BulkAssign
+from schemas.commands.bodies import (
+    Body,
+    BulkAssign,
+    Capture,
+    HoldForCash,
+    HoldForGift,
+    Release,
+    ReturnRedeemed,
+)
 from schemas.commands.codes import Code, RowCode
 from schemas.commands.reading import BULK, Command
 from schemas.events import Balance, Instant
@@ -111,6 +119,8 @@ class Answer:
 
 
 APPLIED: Final = frozenset({Code.ok, Code.partial})
+_ON_HOLDS: Final = (HoldForCash, HoldForGift, Capture, Release)
+_ON_ORDERS: Final = (Capture, ReturnRedeemed)
 _BALANCE: Final = ("available", "held", "debt")
 
 
@@ -130,13 +140,13 @@ def result_of(command: Command, answer: Answer, *, repeated: bool) -> dict[str, 
         "balance": dict(zip(_BALANCE, balance, strict=True)) if balance is not None else None,
         "decided_at": iso(answer.decided_at),
     }
-    order_id = answer.order_id or (getattr(body, "order_id", None) if answer.is_applied else None)
+    own_order = body.order_id if isinstance(body, _ON_ORDERS) and answer.is_applied else None
     more = {
-        "hold_id": getattr(body, "hold_id", None),
+        "hold_id": body.hold_id if isinstance(body, _ON_HOLDS) else None,
         "expires_at": iso(answer.expires_at) if answer.expires_at is not None else None,
-        "order_id": order_id,
+        "order_id": answer.order_id or own_order,
         "changed": answer.changed,
-        "job_id": getattr(body, "job_id", None),
+        "job_id": body.job_id if isinstance(body, BulkAssign) else None,
         "rows": _rows(body, answer),
     }
     return result | {name: value for name, value in more.items() if value is not None}

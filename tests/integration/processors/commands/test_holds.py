@@ -20,8 +20,12 @@ OTHER = QuoteKey("first", b"x" * 32)
 def token(desk: Desk, key: QuoteKey = KEY, **terms: Any) -> str:
     """A quote for 50 points of Ann's, made now."""
     rules = desk.rules().account.digest
-    wanted: dict[str, Any] = {"merchant_id": SHOP, "member_id": ANN, "points": 50}
-    wanted |= {"rules": rules} | terms
+    wanted: dict[str, Any] = {
+        "merchant_id": SHOP,
+        "member_id": ANN,
+        "points": 50,
+        "rules": rules,
+    } | terms
     return sign(
         key,
         Terms(**wanted),
