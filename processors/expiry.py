@@ -1,9 +1,9 @@
-"""The expiry worker: lots lapse on accounts that nothing else touches.
+"""The expiry worker: lots lapse and holds end on accounts that nothing else touches.
 
-See rules.md 3.4, architecture.md 2.4.
+See rules.md 3.4, account.md 4, architecture.md 2.4.
 
-Whoever locks an account posts its lapsed lots first. This worker does it for the other accounts, so
-that their expiry is announced in time.
+Whoever locks an account posts what has fallen due on it first. This worker does it for the other
+accounts, so that it is announced in time.
 """
 
 from processors import metrics
@@ -19,7 +19,7 @@ EXPIRY_SLEEP_SECONDS = 0.2
 
 
 class Expiry(SettlingWorker):
-    """Posts what has expired on accounts that no grant, clawback or spending locked meanwhile."""
+    """Posts what fell due on accounts that no grant, clawback or spending locked meanwhile."""
 
     def turn(self) -> float:
         """One claim; a full one means that there is more."""
@@ -32,7 +32,7 @@ class Expiry(SettlingWorker):
     def expire(self, limit: int = EXPIRY_BATCH) -> int:
         """One transaction's worth of accounts; how many there were."""
         with transaction(self._connection) as cursor:
-            soonest, now = gauges.next_expiry(cursor)
+            soonest, now = gauges.next_overdue(cursor)
             if soonest is None or soonest > now:
                 return 0
             return post_all_overdue(cursor, limit, now, self._merchants.merchant_id)

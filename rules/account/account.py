@@ -7,7 +7,9 @@ An operation changes the account and returns what it moved: `(Account, …) -> M
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from rules.account.holds import Hold
 from rules.account.lots import Lot, LotKey
+from rules.account.redemptions import Redemption
 from schemas.ids import NEVER, Micros
 
 
@@ -16,7 +18,7 @@ class Account:
     """A member's account: `available` or `debt` is zero (I8).
 
     `lots` are those in hand: all that an operation may touch, not always all there are
-    (rules.account.lots_needed).
+    (rules.account.lots_needed). So are `holds`, by the id, and `redemptions`, by the packed order.
     """
 
     sequence: int = 0
@@ -24,6 +26,8 @@ class Account:
     held: int = 0
     debt: int = 0
     lots: dict[LotKey, Lot] = field(default_factory=dict)
+    holds: dict[bytes, Hold] = field(default_factory=dict)
+    redemptions: dict[bytes, list[Redemption]] = field(default_factory=dict)
 
 
 class Moved(NamedTuple):
@@ -60,9 +64,18 @@ def claw_back(account: Account, own: LotKey, at_most: int) -> Moved:
     """
     own_lot = account.lots.get(own)
     wanted = max(0, at_most - (own_lot.expired if own_lot is not None else 0))
+    taken, missing = take(account, wanted, own)
+    account.debt += missing
+    return Moved(-wanted, tuple(taken))
+
+
+def take(
+    account: Account, points: int, first: LotKey | None = None
+) -> tuple[list[tuple[LotKey, int]], int]:
+    """Take free points: of the lot `first`, then FEFO. What was taken, negative, and what lacks."""
     taken: list[tuple[LotKey, int]] = []
-    missing = wanted
-    for key in _own_first(account, own):
+    missing = points
+    for key in _in_order(account, first):
         if not missing:
             break
         lot = account.lots[key]
@@ -71,16 +84,15 @@ def claw_back(account: Account, own: LotKey, at_most: int) -> Moved:
             lot.remaining -= part
             missing -= part
             taken.append((key, -part))
-    account.available -= wanted - missing
-    account.debt += missing
-    return Moved(-wanted, tuple(taken))
+    account.available -= points - missing
+    return taken, missing
 
 
-def _own_first(account: Account, own: LotKey) -> list[LotKey]:
+def _in_order(account: Account, first: LotKey | None) -> list[LotKey]:
     keys = sorted(account.lots)
-    if own in account.lots:
-        keys.remove(own)
-        keys.insert(0, own)
+    if first is not None and first in account.lots:
+        keys.remove(first)
+        keys.insert(0, first)
     return keys
 
 
@@ -102,3 +114,8 @@ def lapsed(account: Account, now: Micros) -> list[LotKey]:
 def next_expiry(account: Account) -> Micros:
     """When the next free points lapse; NEVER when none do."""
     return min((k.expires_at for k, lot in account.lots.items() if lot.free > 0), default=NEVER)
+
+
+def next_timeout(account: Account) -> Micros:
+    """When the next live hold ends; NEVER without one."""
+    return min((hold.expires_at for hold in account.holds.values() if hold.is_live), default=NEVER)

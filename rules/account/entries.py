@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import Final
 
-from rules.account.account import Account, Moved, lapse, lapsed
+from rules.account.account import Account, Moved, lapse
 from rules.account.lots import LotKey, lot_id, order_of
 from schemas.events import CauseKind, EntryType, Notify, Performer
 from schemas.ids import Micros
@@ -19,8 +19,9 @@ for ever.
 class Entry:
     """What one ledger entry says, and its event with it.
 
-    `event_id` is a uuid's 16 bytes; other ids are packed, but the `cause_id` of an expiry is the
-    lot's name in UTF-8. `order_id` is the order for which it is posted, whatever lots it changes.
+    `event_id` is a uuid's 16 bytes. `cause_id` is packed where it comes from upstream; of a
+    command, a hold or a lot it is the text in UTF-8, and so is `hold_id`. `order_id` is the order
+    for which it is posted, whatever lots it changes.
     `lot` is the one lot that it is about; with `makes_lot` the lot is written with the entry.
     `reason` and `performer` are kept apart, erasable, and the ledger has their hash (I3).
     `OpenAccount.post` sets the rest: the entry's number and the balance after it.
@@ -50,12 +51,20 @@ class Entry:
 
 @dataclass(slots=True)
 class OpenAccount:
-    """An account in hand, whose it is, and the entries made since it was opened."""
+    """An account in hand, whose it is, and the entries made since it was opened.
+
+    All is decided at `now`. `recorded_at` is what its entries say, never earlier than an entry
+    before them, though the clock may step back. `hold_ids` are those of the holds asked for that
+    the merchant knows, whichever member's; accounts of one merchant share them.
+    """
 
     merchant_id: str
     member_id: str
     account: Account
     entries: list[Entry]
+    now: Micros
+    recorded_at: Micros
+    hold_ids: set[bytes]
 
     def post(self, entry: Entry) -> None:
         """Make the account's next entry of what an operation has just moved; it is final (I3)."""
@@ -78,17 +87,8 @@ def event_id(*parts: str | int) -> bytes:
     return bytes(digest)
 
 
-def post_overdue(opened: OpenAccount, now: Micros) -> None:
-    """Post what has fallen due on the account, in the order of the instants (rules.md 3.4).
-
-    These are its lapsed lots. Whatever else falls due by itself belongs here, in the same order.
-    """
-    for key in lapsed(opened.account, now):
-        post_lapse(opened, key)
-
-
-def post_lapse(opened: OpenAccount, lot: LotKey) -> None:
-    """Let the free points of a lot expire."""
+def post_lapse(opened: OpenAccount, lot: LotKey, since: Micros | None = None) -> None:
+    """Let the free points of a lot expire; they came free at `since` where that was later."""
     text = lot_id(lot)
     # The same lot can lapse again when points come back to it: what had lapsed before tells apart.
     before = opened.account.lots[lot].expired
@@ -97,7 +97,7 @@ def post_lapse(opened: OpenAccount, lot: LotKey) -> None:
         Entry(
             type=EntryType.expired,
             event_id=event_id(*name),
-            occurred_at=lot.expires_at,
+            occurred_at=lot.expires_at if since is None else max(lot.expires_at, since),
             cause=CauseKind.expiry,
             cause_id=text.encode(),
             moved=lapse(opened.account, lot),

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from schemas.ids import Micros, escaped
-from schemas.packing import unpack_id
+from schemas.ids import MINUTE, NEVER, Micros, escaped
+from schemas.packing import pack_id, unpack_id
 
 
 class SourceKind(IntEnum):
@@ -59,6 +59,26 @@ _PREFIX: Final = {
 def order_lot(expires_at: Micros, order_id: bytes, episode: int) -> LotKey:
     """The lot of an order's episode."""
     return LotKey(expires_at, _ORDER, order_id, episode)
+
+
+def command_lot(expires_at: Micros, command_id: str) -> LotKey:
+    """The lot of an assignment by command."""
+    return LotKey(expires_at, SourceKind.command, pack_id(command_id), 0)
+
+
+def job_lot(expires_at: Micros, job_id: str) -> LotKey:
+    """The lot that a bulk job gives each of its members."""
+    return LotKey(expires_at, SourceKind.job, pack_id(job_id), 0)
+
+
+def order_debit_lot(expires_at: Micros, order_id: bytes) -> LotKey:
+    """The lot of points that an order took into debt and that came back when the debt was paid.
+
+    Such points can come back in several years, so the expiry is part of the lot's name: in minutes,
+    as every expiry is a local midnight.
+    """
+    minutes = 0 if expires_at == NEVER else expires_at // MINUTE
+    return LotKey(expires_at, SourceKind.order_debit, order_id, minutes)
 
 
 def lot_id(lot: LotKey) -> str:

@@ -21,12 +21,30 @@ class Intent(Protocol):
     """
 
     @property
+    def hold_id(self) -> bytes | None:
+        """The hold that must be in hand, if the merchant knows it, with its lots."""
+
+    @property
+    def redeemed_on(self) -> bytes | None:
+        """The order, packed, whose redemptions on the account must be in hand, with their lots."""
+
+    @property
     def lot(self) -> LotKey | None:
         """The lot that it names."""
 
     @property
     def points(self) -> int:
         """The points that it brings or takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """An intent of a command or of the law of redeemed orders; see Intent."""
+
+    points: int = 0
+    lot: LotKey | None = None
+    hold_id: bytes | None = None
+    redeemed_on: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -40,6 +58,11 @@ class LotsNeeded:
     def takes(self) -> bool:
         """Whether anything is taken."""
         return self.from_any > 0 or any(self.named.values())
+
+    def name(self, lots: Iterable[tuple[LotKey, int]]) -> None:
+        """These must be in hand, too: points may come back to them."""
+        for key, _ in lots:
+            self.named.setdefault(key, 0)
 
 
 def lots_needed(intents: Iterable[Intent]) -> LotsNeeded:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rules.account.account import Account
 from rules.account.account import next_expiry as soonest_free
+from rules.account.account import next_timeout as soonest_end
 from rules.account.entries import OpenAccount
 from rules.account.lots import LotKey
 from rules.account.lots_needed import Intent
@@ -27,10 +28,23 @@ Intents = Mapping[AccountKey, Sequence[Intent]]
 
 # What a grant adds to its account, and what an account's other changes leave of it.
 _GRANTED: Final = Columns(
-    tables.account, "merchant_no", "member", "sequence", "available", "next_expiry"
+    tables.account,
+    "merchant_no",
+    "member",
+    "sequence",
+    "available",
+    "next_expiry",
+    "recorded_us",
 )
 _WRITTEN: Final = Columns(
-    tables.account, "account_no", "sequence", "available", "held", "debt", "next_expiry"
+    tables.account,
+    "account_no",
+    "sequence",
+    "available",
+    "held",
+    "debt",
+    "next_expiry",
+    "next_timeout",
 )
 _SQL: Final = queries("ledger/accounts", granted=_GRANTED, written=_WRITTEN)
 
@@ -40,8 +54,9 @@ class LockedAccount(OpenAccount):
     """An account whose row this transaction has locked.
 
     Without `needs_lots` the lock has added its grants already, and nothing else may be done to it:
-    `promised` is the sequence that these end with. No free lot expires before `next_expiry`. `read`
-    are the figures of its lots as they were read.
+    `promised` is the sequence that these end with. No free lot expires before `next_expiry`, and no
+    live hold that is not in hand ends before `next_timeout`. `read` are the figures of its lots as
+    they were read.
     """
 
     account_no: int
@@ -49,6 +64,7 @@ class LockedAccount(OpenAccount):
     needs_lots: bool
     promised: int
     next_expiry: Micros
+    next_timeout: Micros
     read: dict[LotKey, LotFigures]
 
 
@@ -71,11 +87,13 @@ def lock(
                 "sequence": entries,
                 "available": points,
                 "next_expiry": soonest,
+                "recorded_us": [now] * len(grants),
             }
         ),
         binary=True,
     )
     locked: dict[AccountKey, Any] = dict.fromkeys(intents)
+    hold_ids: set[bytes] = set()
     for (
         merchant_no,
         member,
@@ -85,6 +103,8 @@ def lock(
         held,
         debt,
         next_expiry,
+        next_timeout,
+        recorded_us,
     ) in cursor.fetchall():
         key = (merchant_no, member)
         granted = grants[key][0]
@@ -94,11 +114,15 @@ def lock(
             unpack_id(member),
             Account(sequence, available, held, debt),
             [],
+            now,
+            recorded_us,
+            hold_ids,
             account_no,
             merchant_no,
-            not granted or next_expiry <= now,
+            not granted or next_expiry <= now or next_timeout <= now,
             sequence + granted,
             next_expiry,
+            next_timeout,
             {},
         )
     return locked
@@ -131,11 +155,18 @@ def write(cursor: Cursor, accounts: Sequence[LockedAccount]) -> None:
         "held": [locked.account.held for locked in accounts],
         "debt": [locked.account.debt for locked in accounts],
         "next_expiry": [soonest_free(locked.account) for locked in accounts],
+        "next_timeout": [
+            min(locked.next_timeout, soonest_end(locked.account)) for locked in accounts
+        ],
     }
     cursor.execute(_SQL["write"], _WRITTEN.arrays_of(values))
 
 
 def claim_overdue(cursor: Cursor, now: Micros, limit: int) -> list[AccountKey]:
     """Lock up to `limit` accounts with something overdue, passing over those locked by others."""
-    cursor.execute(_SQL["claim_overdue"], [now, limit], binary=True)
-    return [(merchant_no, member) for merchant_no, member in cursor.fetchall()]
+    keys: dict[AccountKey, None] = {}
+    for statement in ("claim_ended", "claim_lapsed"):
+        if len(keys) < limit:
+            cursor.execute(_SQL[statement], [now, limit - len(keys)], binary=True)
+            keys |= dict.fromkeys(cursor.fetchall())
+    return list(keys)

@@ -27,32 +27,37 @@ _NOTE: Final = Columns(tables.entry_note, *tables.entry_note.c.keys())
 _SQL: Final = queries("ledger/entries", row=_ROW, written=_WRITTEN, note=_NOTE)
 
 
-def write(cursor: Cursor, accounts: Sequence[LockedAccount], now: Micros) -> int:
+def write(cursor: Cursor, accounts: Sequence[LockedAccount]) -> int:
     """Append the entries made on some accounts, with events and notes; how many there are."""
     entries: list[Entry] = []
     notes: list[tuple[int, Entry]] = []
     account_nos: list[int] = []
     merchant_nos: list[int] = []
+    recorded: list[Micros] = []
     for locked in accounts:
         for entry in locked.entries:
             entries.append(entry)
+            recorded.append(locked.recorded_at)
             account_nos.append(locked.account_no)
             merchant_nos.append(locked.merchant_no)
             if entry.reason is not None or entry.performer is not None:
                 notes.append((locked.account_no, entry))
     if entries:
-        values = _values(entries, account_nos, merchant_nos, now)
+        values = _values(entries, account_nos, merchant_nos, recorded)
         cursor.execute(_SQL["append"], _WRITTEN.arrays_of(values))
         if notes:
             cursor.execute(_SQL["add_notes"], _NOTE.arrays_of(_note_values(notes)))
-        add_events(cursor, _events(accounts, iso(now)))
+        add_events(cursor, _events(accounts))
     return len(entries)
 
 
-def _events(accounts: Sequence[LockedAccount], recorded_at: str) -> list[Event]:
+def _events(accounts: Sequence[LockedAccount]) -> list[Event]:
     """One event for each entry (I4), in the order of the entries."""
     events: list[Event] = []
+    at, recorded_at = -1, ""
     for locked in accounts:
+        if locked.recorded_at != at:  # nearly all of a batch are recorded at one instant
+            at, recorded_at = locked.recorded_at, iso(locked.recorded_at)
         for entry in locked.entries:
             value = orjson.dumps(event_of(entry, locked.merchant_id, locked.member_id, recorded_at))
             events.append(Event(shard_of(locked.account_no), value, entry.traceparent))
@@ -85,7 +90,7 @@ def event_of(entry: Entry, merchant_id: str, member_id: str, recorded_at: str) -
     if entry.type in CHANGES_HELD:
         event["held_points"] = entry.moved.held
     if entry.hold_id is not None:
-        event["hold_id"] = unpack_id(entry.hold_id)
+        event["hold_id"] = entry.hold_id.decode()
     if entry.notify is not None:
         event["notify"] = entry.notify.model_dump()
     return event
@@ -98,8 +103,12 @@ def _lots(entry: Entry) -> list[dict[str, Any]]:
     ]
 
 
+_OWN_CAUSES: Final = frozenset({CauseKind.command, CauseKind.expiry, CauseKind.hold_timeout})
+"""Causes whose ids are texts of ours; the others' come from upstream and are packed."""
+
+
 def _cause_text(entry: Entry) -> str:
-    if entry.cause is CauseKind.expiry:
+    if entry.cause in _OWN_CAUSES:
         return entry.cause_id.decode()
     return unpack_id(entry.cause_id)
 
@@ -124,7 +133,10 @@ def note_hash(entry: Entry) -> bytes | None:
 
 
 def _values(
-    entries: Sequence[Entry], account_nos: Sequence[int], merchant_nos: Sequence[int], now: Micros
+    entries: Sequence[Entry],
+    account_nos: Sequence[int],
+    merchant_nos: Sequence[int],
+    recorded: Sequence[Micros],
 ) -> dict[str, Sequence[Any]]:
     """What every column of the ledger has, entry by entry: a field's place in the row."""
     # An entry that makes its lot changes no other.
@@ -154,7 +166,7 @@ def _values(
         "hold_id": [e.hold_id for e in entries],
         "note_hash": [note_hash(e) for e in entries],
         "occurred_us": [e.occurred_at for e in entries],
-        "recorded_us": [now] * len(entries),
+        "recorded_us": recorded,
         "event_id": [e.event_id for e in entries],
         "makes_lot": [e.makes_lot for e in entries],
     }

@@ -9,17 +9,22 @@ adds, and returns what was there. Lots are read, and accounts written a second t
 something is taken or has fallen due.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 from weakref import WeakSet
 
-from rules.account.entries import post_overdue
-from rules.account.lots_needed import lots_needed
+from rules.account.holds import HoldState
+from rules.account.lots_needed import Intent, LotsNeeded, lots_needed
+from rules.account.overdue import post_overdue
 from schemas.ids import Micros
 from store.ledger import accounts as account_rows
 from store.ledger import entries as entry_rows
+from store.ledger import holds as hold_rows
 from store.ledger import lots as lot_rows
+from store.ledger import redemptions as redemption_rows
 from store.ledger.accounts import AccountKey, Intents, LockedAccount
+from store.ledger.holds import HoldKey
+from store.ledger.redemptions import Figures, RedemptionKey
 from store.postgres.session import Cursor
 
 
@@ -34,17 +39,18 @@ _opened: WeakSet[Cursor] = WeakSet()
 class Ledger:
     """Some accounts, locked by this transaction until it ends.
 
-    `accounts` are in the order in which they were asked for; everything is decided at `now`.
+    `accounts` are in the order in which they were asked for, with all lots, holds and redemptions
+    in hand that the intents need.
     """
 
-    def __init__(
-        self, cursor: Cursor, accounts: Mapping[AccountKey, LockedAccount], now: Micros
-    ) -> None:
+    def __init__(self, cursor: Cursor, accounts: Mapping[AccountKey, LockedAccount]) -> None:
         """See `open`."""
         self._cursor = cursor
         self._written = False
+        self._slow = [locked for locked in accounts.values() if locked.needs_lots]
+        self._holds_before: Mapping[HoldKey, HoldState] = {}
+        self._redemptions_before: Mapping[RedemptionKey, Figures] = {}
         self.accounts = accounts
-        self.now = now
 
     @classmethod
     def open(
@@ -60,16 +66,32 @@ class Ledger:
             raise LedgerMisused("the ledger was opened in this transaction before")
         _opened.add(cursor)
         accounts = account_rows.lock(cursor, intents, now, merchant_id) if intents else {}
-        slow = [
-            (locked, lots_needed(intents[key]))
-            for key, locked in accounts.items()
-            if locked.needs_lots
-        ]
-        if slow:
-            lot_rows.load(lot_rows.StoredLots(cursor), slow, now, lot_rows.PAGE)
-            for locked, _ in slow:
-                post_overdue(locked, now)
-        return cls(cursor, accounts, now)
+        ledger = cls(cursor, accounts)
+        if ledger._slow:
+            ledger._load([(locked, intents[key]) for key, locked in accounts.items()], now)
+        return ledger
+
+    def _load(
+        self, accounts: Sequence[tuple[LockedAccount, Sequence[Intent]]], now: Micros
+    ) -> None:
+        """Bring in hand what is intended with accounts whose lots are needed; post what is due."""
+        slow = [(locked, intents) for locked, intents in accounts if locked.needs_lots]
+        self._holds_before = hold_rows.load(
+            self._cursor,
+            [(locked, {i.hold_id for i in some if i.hold_id is not None}) for locked, some in slow],
+            now,
+        )
+        self._redemptions_before = redemption_rows.load(
+            self._cursor,
+            [
+                (locked, {i.redeemed_on for i in some if i.redeemed_on is not None})
+                for locked, some in slow
+            ],
+        )
+        needed = [(locked, _lots_needed(locked, some)) for locked, some in slow]
+        lot_rows.load(lot_rows.StoredLots(self._cursor), needed, now, lot_rows.PAGE)
+        for locked in self._slow:
+            post_overdue(locked)
 
     def write(self) -> int:
         """Write all that changed, and the events into the outbox; how many entries there are.
@@ -84,10 +106,25 @@ class Ledger:
         for locked in accounts:
             if not locked.needs_lots and locked.account.sequence != locked.promised:
                 raise LedgerMisused("an account was opened for other grants than were posted")
-        count = entry_rows.write(self._cursor, accounts, self.now)
-        account_rows.write(self._cursor, [locked for locked in accounts if locked.needs_lots])
+        count = entry_rows.write(self._cursor, accounts)
+        account_rows.write(self._cursor, self._slow)
         lot_rows.write(self._cursor, accounts)
+        if self._slow:
+            hold_rows.write(self._cursor, self._slow, self._holds_before)
+            redemption_rows.write(self._cursor, self._slow, self._redemptions_before)
         return count
+
+
+def _lots_needed(locked: LockedAccount, intents: Sequence[Intent]) -> LotsNeeded:
+    """The lots of what is intended, and those of the holds and redemptions in hand."""
+    needed = lots_needed(intents)
+    for hold in locked.account.holds.values():
+        if hold.is_live:
+            needed.name(hold.lots)
+    for redemptions in locked.account.redemptions.values():
+        for redemption in redemptions:
+            needed.name(redemption.lots)
+    return needed
 
 
 def post_all_overdue(

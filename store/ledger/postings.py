@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rules.account.account import claw_back, grant
 from rules.account.entries import Entry, event_id, post_lapse
@@ -37,6 +38,9 @@ class Posting:
     traceparent: bytes | None = None
     moved: int = 0
     account_no: int = 0
+    # What an order earns concerns neither (see rules.account.lots_needed.Intent).
+    hold_id: ClassVar[None] = None
+    redeemed_on: ClassVar[None] = None
 
 
 PostingsByAccount = Mapping[AccountKey, list[Posting]]
@@ -56,14 +60,13 @@ def apply(ledger: Ledger, postings: PostingsByAccount) -> None:
     for key, mine in postings.items():
         locked = ledger.accounts[key]
         for posting in mine:
-            _apply(locked, posting, entries_of, ledger.now)
+            _apply(locked, posting, entries_of)
 
 
 def _apply(
     locked: LockedAccount,
     posting: Posting,
     entries_of: dict[tuple[int, bytes], int],
-    now: Micros,
 ) -> None:
     account, lot, order_id = locked.account, posting.lot, posting.order_id
     gives = posting.points > 0
@@ -98,5 +101,5 @@ def _apply(
             posting.traceparent,
         )
     )
-    if gives and lot.expires_at <= now and account.lots[lot].free:
+    if gives and lot.expires_at <= locked.now and account.lots[lot].free:
         post_lapse(locked, lot)

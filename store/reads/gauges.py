@@ -14,9 +14,9 @@ def next_due(cursor: Cursor) -> tuple[Micros | None, Micros]:
     return (row[0], row[1]) if row else (None, 0)
 
 
-def next_expiry(cursor: Cursor) -> tuple[Micros | None, Micros]:
-    """When the next lot lapses (None: never), and the database's clock."""
-    row = cursor.execute(queries("reads/gauges")["next_expiry"]).fetchone()
+def next_overdue(cursor: Cursor) -> tuple[Micros | None, Micros]:
+    """When the next lot lapses or hold ends (None: never), and the database's clock."""
+    row = cursor.execute(queries("reads/gauges")["next_overdue"]).fetchone()
     return (row[0], row[1]) if row else (None, 0)
 
 

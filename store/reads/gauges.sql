@@ -23,5 +23,6 @@ SELECT coalesce(sum(o.events), 0)::bigint FROM (SELECT events FROM outbox LIMIT 
 -- name: quarantined
 SELECT topic, count(*) FROM quarantine WHERE redriven_us IS NULL AND discarded_us IS NULL GROUP BY topic;
 
--- name: next_expiry
-SELECT min(next_expiry), points_now() FROM account WHERE next_expiry < 9223372036854775807;
+-- name: next_overdue
+SELECT least((SELECT min(next_expiry) FROM account WHERE next_expiry < 9223372036854775807),
+             (SELECT min(expires_us) FROM hold WHERE state = 1)), points_now();

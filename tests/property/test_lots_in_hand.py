@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.account.account import Account, Moved, claw_back, grant, next_expiry
-from rules.account.entries import OpenAccount, post_overdue
+from rules.account.entries import OpenAccount
 from rules.account.lots import Lot, LotKey, SourceKind
-from rules.account.lots_needed import lots_needed
+from rules.account.lots_needed import Intended, lots_needed
+from rules.account.overdue import post_overdue
 from schemas.ids import NEVER, Micros
 from store.ledger.accounts import LockedAccount
 from store.ledger.lots import Row, load
+from tests.support.accounts import open_account
 
 keys = st.builds(
     LotKey,
@@ -25,15 +26,8 @@ keys = st.builds(
 earlier = st.dictionaries(keys, st.integers(1, 3), min_size=6, max_size=24)
 
 
-class Step(NamedTuple):
-    """A grant, or points taken from a lot and, without one or beyond it, from any."""
-
-    lot: LotKey | None
-    points: int
-
-
-named = st.builds(Step, keys, st.integers(-5, 3).filter(bool))
-anywhere = st.builds(Step, st.none(), st.integers(-5, -1))
+named = st.builds(Intended, st.integers(-5, 3).filter(bool), keys)
+anywhere = st.builds(Intended, st.integers(-5, -1))
 batches = st.lists(st.lists(st.one_of(named, named, anywhere), max_size=4), max_size=5)
 clocks = st.lists(st.sampled_from([0, 0, 0, 10]), min_size=5, max_size=5)
 
@@ -87,11 +81,12 @@ def take(account: Account, points: int) -> Moved:
     return Moved(-points, tuple(moved))
 
 
-def run(opened: OpenAccount, steps: Sequence[Step], now: Micros) -> list[Moved]:
+def run(opened: OpenAccount, steps: Sequence[Intended]) -> list[Moved]:
     """What the steps move on an account, after what was overdue."""
-    post_overdue(opened, now)
+    post_overdue(opened)
     moved = [entry.moved for entry in opened.entries]
-    for lot, points in steps:
+    for step in steps:
+        lot, points = step.lot, step.points
         if lot is None:
             moved.append(take(opened.account, -points))
         elif points > 0:
@@ -108,9 +103,9 @@ def figures(account: Account) -> tuple[int, int, int]:
 @settings(max_examples=400)
 @given(earlier, batches, clocks, st.integers(1, 3))
 def test_an_account_with_the_lots_it_needs_does_what_one_with_all_lots_does(
-    lots: dict[LotKey, int], todo: list[list[Step]], advances: list[int], page: int
+    lots: dict[LotKey, int], todo: list[list[Intended]], advances: list[int], page: int
 ) -> None:
-    whole, table, now = OpenAccount("shop", "anna", Account(), []), Table(), 0
+    whole, table, now = open_account(), Table(), 0
     for key, points in lots.items():
         grant(whole.account, key, points)
         table.lots[key] = Lot(points, points)
@@ -123,16 +118,21 @@ def test_an_account_with_the_lots_it_needs_does_what_one_with_all_lots_does(
             member_id="anna",
             account=Account(before.sequence, *figures(before)),
             entries=[],
+            now=now,
+            recorded_at=now,
+            hold_ids=set(),
             account_no=1,
             merchant_no=1,
             needs_lots=True,
             promised=0,
             next_expiry=soonest,
+            next_timeout=NEVER,
             read={},
         )
         whole.entries.clear()
+        whole.now = now
         load(table, [(locked, lots_needed(steps))], now, page)
-        assert run(locked, steps, now) == run(whole, steps, now)
+        assert run(locked, steps) == run(whole, steps)
         assert figures(locked.account) == figures(whole.account)
         # As a write does it: what is in hand replaces what the table has.
         table.lots |= {key: replace(lot) for key, lot in locked.account.lots.items()}

@@ -1,4 +1,4 @@
-"""I1 to I8 of a database at rest and of the topics it wrote, by SQL and from Kafka alone."""
+"""I1 to I9 of a database at rest and of the topics it wrote, by SQL and from Kafka alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,6 +36,37 @@ WHERE shown <> summed OR (available <> 0 AND debt <> 0)"""
 LOTS = """
 SELECT account_no, source FROM lot
 WHERE remaining < 0 OR held < 0 OR held > remaining OR remaining + expired > points"""
+HOLDS = """
+WITH part AS (
+  SELECT h.account_no, h.hold_id, h.points, (lot->>0)::bigint expires_us, (lot->>1)::int kind,
+         decode(lot->>2, 'hex') source, (lot->>3)::int episode, (lot->>4)::bigint part
+  FROM hold h, jsonb_array_elements(h.lots) lot WHERE h.state = 1)
+SELECT 'account', a.account_no FROM account a
+LEFT JOIN (SELECT account_no, sum(points) points FROM hold WHERE state = 1 GROUP BY 1) h
+     USING (account_no)
+WHERE coalesce(h.points, 0) <> a.held
+UNION ALL
+SELECT 'lot', l.account_no FROM lot l
+LEFT JOIN (SELECT account_no, expires_us, kind, source, episode, sum(part) part
+           FROM part GROUP BY 1, 2, 3, 4, 5) p
+     ON (p.account_no, p.expires_us, p.kind, p.source, p.episode)
+      = (l.account_no, l.expires_us, l.source_kind, l.source, l.episode)
+WHERE coalesce(p.part, 0) <> l.held
+UNION ALL
+SELECT 'hold', account_no FROM part GROUP BY account_no, hold_id, points HAVING sum(part) <> points
+UNION ALL
+SELECT 'timeout', account_no FROM hold JOIN account USING (account_no)
+WHERE state = 1 AND expires_us < next_timeout"""
+REDEMPTIONS = """
+SELECT account_no, order_id, number FROM redemption r
+WHERE returned < 0 OR returned > points OR manual > returned AND purpose IS NOT NULL
+   OR points - returned - debt <> (
+     SELECT coalesce(sum((lot->>4)::bigint), 0) FROM jsonb_array_elements(r.lots) lot)"""
+RECORDED = """
+SELECT account_no, sequence FROM (
+  SELECT account_no, sequence, recorded_us,
+         lag(recorded_us) OVER (PARTITION BY account_no ORDER BY sequence) AS before FROM ledger) l
+WHERE recorded_us < before"""
 ORPHANS = """
 SELECT account_no FROM ledger LEFT JOIN account USING (account_no)
 WHERE account.account_no IS NULL"""
@@ -54,11 +85,14 @@ GROUP BY 1, 2, 3"""
 
 
 def check_accounts(engine: Engine) -> None:
-    """I2 and I8: accounts, their ledger and their lots agree, entry by entry, for all accounts."""
+    """I2, I8, I9: accounts, ledger, lots, holds agree, entry by entry, for all accounts."""
     assert engine.rows(ACCOUNTS) == []
     assert engine.rows(RUNNING) == []
     assert engine.rows(LOTS) == []
     assert engine.rows(ORPHANS) == []
+    assert engine.rows(HOLDS) == []
+    assert engine.rows(REDEMPTIONS) == []
+    assert engine.rows(RECORDED) == []
 
 
 def check_cursors(engine: Engine) -> None:

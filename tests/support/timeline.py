@@ -26,7 +26,8 @@ IDLE = """
 SELECT NOT EXISTS (SELECT FROM recheck WHERE not_before_us <= points_now())
    AND NOT EXISTS (SELECT FROM outbox)
    AND NOT EXISTS (SELECT FROM due WHERE due_us <= points_now())
-   AND NOT EXISTS (SELECT FROM account WHERE next_expiry <= points_now())"""
+   AND NOT EXISTS (SELECT FROM account WHERE next_expiry <= points_now())
+   AND NOT EXISTS (SELECT FROM hold WHERE state = 1 AND expires_us <= points_now())"""
 
 
 def with_own_ids(histories: list[History]) -> list[History]:

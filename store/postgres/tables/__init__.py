@@ -15,7 +15,15 @@ from store.postgres.tables.carriers import (
     unknown_report,
 )
 from store.postgres.tables.common import schema_compatibility, word, worker_beat
-from store.postgres.tables.ledger import account, account_no, entry_note, ledger, lot
+from store.postgres.tables.ledger import (
+    account,
+    account_no,
+    entry_note,
+    hold,
+    ledger,
+    lot,
+    redemption,
+)
 from store.postgres.tables.orders import customer, due, family, orders, parcel, return_order
 from store.postgres.tables.settings import application_event, merchant, settings, settings_epoch
 from store.postgres.tables.streams import (
@@ -42,6 +50,7 @@ __all__ = [
     "due",
     "entry_note",
     "family",
+    "hold",
     "ignored_reason",
     "ledger",
     "lot",
@@ -57,6 +66,7 @@ __all__ = [
     "purged_report",
     "quarantine",
     "recheck",
+    "redemption",
     "return_order",
     "schema_compatibility",
     "settings",

@@ -32,6 +32,8 @@ account = Table(
     count("held"),
     count("debt"),
     Column("next_expiry", BigInteger, nullable=False, server_default=text(f"'{NEVER}'::bigint")),
+    Column("next_timeout", BigInteger, nullable=False, server_default=text(f"'{NEVER}'::bigint")),
+    count("recorded_us"),
     UniqueConstraint("merchant_no", "member", name="account_merchant_no_member_key"),
     CheckConstraint("available >= 0", name="account_available_check"),
     CheckConstraint("held >= 0", name="account_held_check"),
@@ -56,6 +58,42 @@ lot = Table(
     CheckConstraint("remaining >= 0", name="lot_remaining_check"),
     CheckConstraint("held >= 0 AND held <= remaining", name="lot_check"),
     CheckConstraint("expired >= 0", name="lot_expired_check"),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("merchant_no", Integer, primary_key=True, autoincrement=False),
+    Column("hold_id", LargeBinary, primary_key=True),
+    Column("account_no", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("points", BigInteger, nullable=False),
+    Column("purpose", SmallInteger, nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("settings_no", Integer),
+    Column("order_id", LargeBinary),
+    Column("lots", JSONB, nullable=False),
+    CheckConstraint("points > 0", name="hold_points_check"),
+    Index("hold_live", "account_no", "expires_us", postgresql_where=text("state = 1")),
+    Index("hold_ending", "expires_us", postgresql_where=text("state = 1")),
+)
+
+redemption = Table(
+    "redemption",
+    metadata,
+    Column("merchant_no", Integer, primary_key=True, autoincrement=False),
+    Column("order_id", LargeBinary, primary_key=True),
+    Column("account_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("purpose", SmallInteger),
+    Column("points", BigInteger, nullable=False),
+    count("manual"),
+    count("returned"),
+    count("debt"),
+    Column("entries", Integer, nullable=False, server_default="0"),
+    Column("settings_no", Integer),
+    Column("lots", JSONB, nullable=False),
+    CheckConstraint("returned >= 0 AND returned <= points AND debt >= 0", name="redemption_check"),
 )
 
 ledger = Table(

@@ -1,7 +1,6 @@
 """The ledger in a test's own hand, a transaction at a time, and rows by the names of columns."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -34,14 +33,6 @@ def merchant_id(_: int) -> str:
 def order(number: int) -> bytes:
     """An order's packed id."""
     return pack_id(f"{number:024x}")
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a command would intend."""
-
-    lot: LotKey | None
-    points: int
 
 
 def posting(
@@ -118,7 +109,7 @@ class Books:
 
     def account(self, member: bytes) -> Account:
         """The account with all its lots."""
-        row = self.rows("SELECT * FROM account WHERE member = %s", member)[0]
+        row = self._account_row(member)
         lots = self.rows("SELECT * FROM lot WHERE account_no = %s", row["account_no"])
         return Account(
             row["sequence"],
@@ -132,10 +123,15 @@ class Books:
         )
 
     def next_expiry(self, member: bytes) -> Micros:
-        """When the account says that something lapses next."""
-        return int(
-            self.rows("SELECT next_expiry FROM account WHERE member = %s", member)[0]["next_expiry"]
-        )
+        """When the account says that a lot lapses next."""
+        return int(self._account_row(member)["next_expiry"])
+
+    def next_timeout(self, member: bytes) -> Micros:
+        """When the account says that a hold ends next."""
+        return int(self._account_row(member)["next_timeout"])
+
+    def _account_row(self, member: bytes) -> dict[str, Any]:
+        return self.rows("SELECT * FROM account WHERE member = %s", member)[0]
 
 
 def _key(lot: Mapping[str, Any]) -> LotKey:

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from rules.account.account import Account, Moved, grant
-from rules.account.entries import Entry, event_id
-from rules.account.lots import Lot, LotKey, SourceKind
+from rules.account import assigning, holding
+from rules.account.account import Account
+from rules.account.acts import Act
+from rules.account.holds import Hold, Purpose
+from rules.account.lots import Lot, command_lot
+from rules.account.lots_needed import Intended
 from schemas.events import CauseKind, EntryType, Notify, Performer, PerformerKind
 from schemas.ids import NEVER
-from schemas.packing import pack_id
 from store.ledger import postings
 from store.ledger.accounts import LockedAccount
 from store.ledger.entries import note_hash
@@ -22,7 +24,6 @@ from tests.integration.store.ledger.books import (
     SHOP,
     YEAR,
     Books,
-    Wish,
     merchant_id,
     order,
     own_lot,
@@ -30,48 +31,21 @@ from tests.integration.store.ledger.books import (
 )
 
 STAFF = Performer(kind=PerformerKind.staff, id="mei@shop.example")
-GIFT = LotKey(NOW + YEAR, SourceKind.command, pack_id("cmd-1"), 0)
+GIFT = command_lot(NOW + YEAR, "cmd-1")
+HOUR = 3_600_000_000
+HELD = Intended(-510, hold_id=b"cart-77")
 
 
 def assign(locked: LockedAccount) -> None:
-    """What the command `assign` will do, here in a test's words."""
-    locked.post(
-        Entry(
-            type=EntryType.assigned,
-            event_id=event_id("command", "shop", "cmd-1", 1),
-            occurred_at=NOW,
-            cause=CauseKind.command,
-            cause_id=pack_id("cmd-1"),
-            moved=grant(locked.account, GIFT, 500),
-            lot=GIFT,
-            settings_no=4,
-            reason="生日快樂",
-            performer=STAFF,
-            notify=Notify(email=True, sms=False),
-        )
-    )
+    """Assigns the gift of 500."""
+    act = Act.of_command("shop", "cmd-1", 4, STAFF, "生日快樂", Notify(email=True, sms=False))
+    assigning.assign(locked, act, 500, GIFT)
 
 
 def hold(locked: LockedAccount) -> None:
-    """What the command `hold` will do: 120 of the gift and 30 of order 1."""
-    account, reserved = locked.account, ((GIFT, 120), (own_lot(1, NEVER), 30))
-    for key, points in reserved:
-        account.lots[key].held += points
-    account.available -= 150
-    account.held += 150
-    locked.post(
-        Entry(
-            type=EntryType.held,
-            event_id=event_id("command", "shop", "cmd-2", 1),
-            occurred_at=NOW,
-            cause=CauseKind.command,
-            cause_id=pack_id("cmd-2"),
-            moved=Moved(0, reserved, 150),
-            settings_no=5,
-            hold_id=pack_id("cart-77"),
-            performer=Performer(kind=PerformerKind.member, id="anna"),
-        )
-    )
+    """Holds 510: all of the gift, which expires first, and 10 of order 1."""
+    act = Act.of_command("shop", "cmd-2", 5, Performer(kind=PerformerKind.member, id="anna"))
+    holding.hold(locked, act, Hold(b"cart-77", 510, Purpose.cash, NOW + HOUR, 5, []))
 
 
 def test_every_column_of_an_orders_entry_has_its_own_value(books: Books) -> None:
@@ -105,11 +79,11 @@ def test_every_column_of_an_orders_entry_has_its_own_value(books: Books) -> None
 
 
 def test_an_assignment_has_its_lot_its_note_and_the_notes_hash(books: Books) -> None:
-    locked = books.change(ANNA, [Wish(GIFT, 500), Wish(None, -1)], assign)
+    locked = books.change(ANNA, [Intended(500, GIFT), Intended(-1)], assign)
     [row] = books.ledger(ANNA)
     assert row["order_id"] is None
     assert row["entry_no"] is None
-    assert (row["cause"], row["cause_id"]) == (CauseKind.command, pack_id("cmd-1"))
+    assert (row["cause"], row["cause_id"]) == (CauseKind.command, b"cmd-1")
     assert (row["points"], row["available"], row["settings_no"]) == (500, 500, 4)
     assert row["lots"] == [
         {"lot_id": "command:cmd-1", "points": 500, "expires_at": "2027-05-28T20:26:40Z"}
@@ -128,7 +102,7 @@ def test_an_assignment_has_its_lot_its_note_and_the_notes_hash(books: Books) -> 
 
 
 def test_an_assignment_is_also_added_without_lots_being_read(books: Books) -> None:
-    locked = books.change(ANNA, [Wish(GIFT, 500)], assign)
+    locked = books.change(ANNA, [Intended(500, GIFT)], assign)
     assert not locked.needs_lots
     assert books.account(ANNA) == Account(1, 500, 0, 0, {GIFT: Lot(500, 500)})
     [(event, _)] = books.events()
@@ -141,8 +115,8 @@ def test_an_assignment_is_also_added_without_lots_being_read(books: Books) -> No
 
 def test_a_hold_of_no_points_has_its_sequence_and_its_held_points(books: Books) -> None:
     books.post(posting(ANNA, 40, own_lot(1, NEVER)))
-    books.change(ANNA, [Wish(GIFT, 500)], assign)
-    books.change(ANNA, [Wish(GIFT, 0), Wish(own_lot(1, NEVER), 0)], hold)
+    books.change(ANNA, [Intended(500, GIFT)], assign)
+    books.change(ANNA, [HELD], hold)
     row = books.ledger(ANNA)[2]
     assert {
         name: value for name, value in row.items() if name not in {"account_no", "event_id"}
@@ -153,41 +127,42 @@ def test_a_hold_of_no_points_has_its_sequence_and_its_held_points(books: Books) 
         "cause": CauseKind.command,
         "order_id": None,
         "entry_no": None,
-        "cause_id": pack_id("cmd-2"),
+        "cause_id": b"cmd-2",
         "points": 0,
-        "held_points": 150,
-        "available": 390,
-        "held": 150,
+        "held_points": 510,
+        "available": 30,
+        "held": 510,
         "debt": 0,
         "settings_no": 5,
         "episode": None,
         "expires_us": None,
         "lot_points": None,
         "lots": [
-            {"lot_id": "command:cmd-1", "points": 120, "expires_at": "2027-05-28T20:26:40Z"},
-            {"lot_id": f"{1:024x}-1", "points": 30, "expires_at": None},
+            {"lot_id": "command:cmd-1", "points": 500, "expires_at": "2027-05-28T20:26:40Z"},
+            {"lot_id": f"{1:024x}-1", "points": 10, "expires_at": None},
         ],
-        "hold_id": pack_id("cart-77"),
+        "hold_id": b"cart-77",
         "note_hash": row["note_hash"],
         "occurred_us": NOW,
         "recorded_us": NOW,
     }
     assert row["note_hash"] is not None
     assert books.account(ANNA) == Account(
-        3, 390, 150, 0, {GIFT: Lot(500, 500, 120), own_lot(1, NEVER): Lot(40, 40, 30)}
+        3, 30, 510, 0, {GIFT: Lot(500, 500, 500), own_lot(1, NEVER): Lot(40, 40, 10)}
     )
 
 
 def test_every_entry_has_one_event_that_says_the_same_in_the_models_bytes(books: Books) -> None:
     books.post(posting(ANNA, 40, own_lot(1, NEVER)))
-    books.change(ANNA, [Wish(GIFT, 500)], assign)
-    books.change(ANNA, [Wish(GIFT, 0), Wish(own_lot(1, NEVER), 0)], hold)
+    books.change(ANNA, [Intended(500, GIFT)], assign)
+    books.change(ANNA, [HELD], hold)
     books.change(ANNA, [], lambda _: None, now=NOW + YEAR)
     rows, events = books.ledger(ANNA), books.events()
     assert [row["type"] for row in rows] == [
         EntryType.granted,
         EntryType.assigned,
         EntryType.held,
+        EntryType.released,
         EntryType.expired,
     ]
     for row, (event, value) in zip(rows, events, strict=True):
@@ -207,14 +182,21 @@ def test_every_entry_has_one_event_that_says_the_same_in_the_models_bytes(books:
 def test_a_lot_that_no_order_earned_expires_without_an_order_and_held_points_stay(
     books: Books,
 ) -> None:
-    books.post(posting(ANNA, 40, own_lot(1, NEVER)))
-    books.change(ANNA, [Wish(GIFT, 500)], assign)
-    books.change(ANNA, [Wish(GIFT, 0), Wish(own_lot(1, NEVER), 0)], hold)
+    books.change(ANNA, [Intended(500, GIFT)], assign)
+    books.change(
+        ANNA,
+        [Intended(-120, hold_id=b"long")],
+        lambda locked: holding.hold(
+            locked,
+            Act.of_command("shop", "cmd-3", 5, STAFF),
+            Hold(b"long", 120, Purpose.gift, NOW + 2 * YEAR, 5, []),
+        ),
+    )
     with session.transaction(books.connection) as cursor:
         assert post_all_overdue(cursor, 10, NOW + YEAR, merchant_id) == 1
-    row = books.ledger(ANNA)[3]
+    row = books.ledger(ANNA)[2]
     assert (row["type"], row["points"], row["order_id"]) == (EntryType.expired, -380, None)
-    event = books.events()[3][0]
+    event = books.events()[2][0]
     assert (event.order_id, event.cause.id) == (None, "command:cmd-1")
     assert books.account(ANNA).lots[GIFT] == Lot(500, 120, 120, 380)
     assert books.next_expiry(ANNA) == NEVER
@@ -241,11 +223,11 @@ def test_a_grant_that_pays_debt_leaves_the_rest_of_it_in_its_lot(books: Books) -
 
 def test_a_grant_finds_the_balance_as_it_was(books: Books) -> None:
     books.post(posting(ANNA, 40, own_lot(1, NEVER)))
-    books.change(ANNA, [Wish(GIFT, 500)], assign)
-    books.change(ANNA, [Wish(GIFT, 0), Wish(own_lot(1, NEVER), 0)], hold)
+    books.change(ANNA, [Intended(500, GIFT)], assign)
+    books.change(ANNA, [HELD], hold)
     books.post(posting(ANNA, 7, own_lot(2)))
     row = books.ledger(ANNA)[3]
-    assert (row["sequence"], row["available"], row["held"], row["debt"]) == (4, 397, 150, 0)
+    assert (row["sequence"], row["available"], row["held"], row["debt"]) == (4, 37, 510, 0)
 
 
 def test_figures_of_lots_come_back_as_they_were_written(books: Books) -> None:
@@ -255,9 +237,11 @@ def test_figures_of_lots_come_back_as_they_were_written(books: Books) -> None:
         lot = locked.account.lots[own_lot(1)]
         lot.points, lot.remaining, lot.held, lot.expired = 100, 63, 21, 11
 
-    books.change(ANNA, [Wish(own_lot(1), 0)], spend)
+    books.change(ANNA, [Intended(0, own_lot(1))], spend)
     seen: list[Any] = []
-    books.change(ANNA, [Wish(own_lot(1), 0)], lambda locked: seen.append(dict(locked.account.lots)))
+    books.change(
+        ANNA, [Intended(0, own_lot(1))], lambda locked: seen.append(dict(locked.account.lots))
+    )
     assert seen[0][own_lot(1)] == Lot(100, 63, 21, 11)
     assert books.account(ANNA).lots == {own_lot(1): Lot(100, 63, 21, 11), own_lot(2): Lot(7, 7)}
 

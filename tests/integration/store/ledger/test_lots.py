@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from rules.account.account import Account, claw_back, grant, next_expiry
-from rules.account.entries import OpenAccount, post_overdue
+from rules.account.account import claw_back, grant, next_expiry
+from rules.account.entries import OpenAccount
 from rules.account.lots import Lot, LotKey, order_lot
+from rules.account.lots_needed import Intended
+from rules.account.overdue import post_overdue
 from schemas.events import EntryType
 from schemas.ids import NEVER
 from store.ledger import lots
@@ -18,11 +20,11 @@ from tests.integration.store.ledger.books import (
     SHOP,
     YEAR,
     Books,
-    Wish,
     order,
     own_lot,
     posting,
 )
+from tests.support.accounts import open_account
 
 MANY = 20_000
 DAY = 86_400_000_000
@@ -58,7 +60,7 @@ def in_hand(locked: LockedAccount) -> int:
 def test_a_clawback_reads_its_own_lot_and_the_first_that_expire(many: Books) -> None:
     locked = many.change(
         ANNA,
-        [Wish(lot(15_000), -10)],
+        [Intended(-10, lot(15_000))],
         lambda opened: claw_back(opened.account, lot(15_000), 10),
         now=NOW - 1,
     )
@@ -70,7 +72,7 @@ def test_a_clawback_reads_its_own_lot_and_the_first_that_expire(many: Books) -> 
 def test_a_clawback_that_takes_more_reads_more_but_not_all(many: Books) -> None:
     locked = many.change(
         ANNA,
-        [Wish(lot(15_001), -2000)],
+        [Intended(-2000, lot(15_001))],
         lambda opened: claw_back(opened.account, lot(15_001), 2000),
         now=NOW - 1,
     )
@@ -105,7 +107,7 @@ def test_random_batches_leave_the_database_as_an_account_with_all_lots_in_hand(
     monkeypatch.setattr(lots, "PAGE", 2)
     chance = random.Random(seed)
     keys = [order_lot(NOW + chance.choice([1, 2, 3, 4, YEAR]), order(n), 1) for n in range(40)]
-    whole, now = OpenAccount("shop", "anna", Account(), []), NOW
+    whole, now = open_account(), NOW
     for _ in range(40):
         now += chance.choice([0, 0, 0, 1]) if now < NOW + 4 else 0
         todo = [
@@ -120,8 +122,9 @@ def test_random_batches_leave_the_database_as_an_account_with_all_lots_in_hand(
                     claw_back(opened.account, key, -points)
 
         # A last intent that takes nothing has all accounts opened with their lots.
-        books.change(ANNA, [*(Wish(key, n) for key, n in todo), Wish(None, 0)], operate, now)
-        post_overdue(whole, now)
+        books.change(ANNA, [*(Intended(n, key) for key, n in todo), Intended()], operate, now)
+        whole.now = now
+        post_overdue(whole)
         operate(whole)
         found = books.account(ANNA)
         assert found == replace(whole.account, lots=found.lots)

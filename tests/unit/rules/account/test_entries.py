@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.account.account import Account, Moved, grant
-from rules.account.entries import EVENT_NAMESPACE, Entry, OpenAccount, event_id, post_overdue
+from rules.account.account import Moved, grant
+from rules.account.entries import EVENT_NAMESPACE, Entry, OpenAccount, event_id
 from rules.account.lots import LotKey, SourceKind, lot_id, order_lot, order_of
+from rules.account.overdue import post_overdue
 from schemas.events import CauseKind, EntryType
 from schemas.ids import NEVER
 from schemas.packing import pack_id
+from tests.support.accounts import open_account
 
 ORDER = pack_id("5f0000000000000000000001")
 EARNED = order_lot(100, ORDER, 2)
@@ -19,10 +21,7 @@ ASSIGNED = LotKey(50, SourceKind.command, pack_id("cmd-1"), 0)
 
 
 def opened(*grants: tuple[LotKey, int]) -> OpenAccount:
-    account = Account(sequence=7)
-    for key, points in grants:
-        grant(account, key, points)
-    return OpenAccount("shop", "anna", account, [])
+    return open_account(*grants, now=100, sequence=7)
 
 
 def test_an_entry_takes_the_next_number_and_the_balance_after_it() -> None:
@@ -41,7 +40,7 @@ def test_overdue_lots_lapse_soonest_first_at_their_instants_whatever_order_they_
     None
 ):
     account = opened((EARNED, 100), (order_lot(NEVER, b"n", 1), 1), (ASSIGNED, 40))
-    post_overdue(account, now=100)
+    post_overdue(account)
     assert [(e.type, e.occurred_at, e.moved.points) for e in account.entries] == [
         (EntryType.expired, 50, -40),
         (EntryType.expired, 100, -100),
@@ -51,7 +50,7 @@ def test_overdue_lots_lapse_soonest_first_at_their_instants_whatever_order_they_
 
 def test_an_expiry_names_the_order_of_its_lot_and_none_for_lots_that_no_order_earned() -> None:
     account = opened((EARNED, 100), (ASSIGNED, 40))
-    post_overdue(account, now=100)
+    post_overdue(account)
     assert [(e.order_id, e.cause_id) for e in account.entries] == [
         (None, b"command:cmd-1"),
         (ORDER, b"5f0000000000000000000001-2"),
@@ -60,9 +59,9 @@ def test_an_expiry_names_the_order_of_its_lot_and_none_for_lots_that_no_order_ea
 
 def test_a_lot_that_lapses_again_has_another_event_id() -> None:
     account = opened((EARNED, 100))
-    post_overdue(account, now=100)
+    post_overdue(account)
     grant(account.account, EARNED, 10)
-    post_overdue(account, now=100)
+    post_overdue(account)
     ids = [e.event_id for e in account.entries]
     lot = ("lot", "shop", "anna", "5f0000000000000000000001-2", 100)
     assert ids == [event_id(*lot, 0), event_id(*lot, 100)]

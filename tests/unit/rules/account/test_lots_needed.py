@@ -1,21 +1,13 @@
 """Which lots must be in hand before anything is done."""
 
-from dataclasses import dataclass
-
 import pytest
 
 from rules.account.lots import Lot, LotKey, order_lot
-from rules.account.lots_needed import LotsNeeded, enough, lots_needed
+from rules.account.lots_needed import Intended, LotsNeeded, enough, lots_needed
 from schemas.ids import NEVER
 
 A, B, C, D = (order_lot(at, bytes([at]), 1) for at in (10, 20, 30, 40))
 NOW = 5
-
-
-@dataclass
-class Wish:
-    lot: LotKey | None
-    points: int
 
 
 def lots(**free: int) -> dict[LotKey, Lot]:
@@ -24,10 +16,12 @@ def lots(**free: int) -> dict[LotKey, Lot]:
 
 
 def test_what_is_taken_is_added_up_by_lot_and_what_comes_needs_only_its_lot() -> None:
-    needed = lots_needed([Wish(A, 10), Wish(A, -3), Wish(A, -4), Wish(B, 0), Wish(None, -9)])
+    needed = lots_needed(
+        [Intended(10, A), Intended(-3, A), Intended(-4, A), Intended(0, B), Intended(-9)]
+    )
     assert needed == LotsNeeded({A: 7, B: 0}, 9)
     assert needed.takes
-    assert not lots_needed([Wish(A, 10), Wish(B, 0)]).takes
+    assert not lots_needed([Intended(10, A), Intended(0, B)]).takes
 
 
 @pytest.mark.parametrize(

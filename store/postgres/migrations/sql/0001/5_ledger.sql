@@ -12,6 +12,10 @@ CREATE TABLE account (
   held        bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
   debt        bigint NOT NULL DEFAULT 0 CHECK (debt >= 0),
   next_expiry bigint NOT NULL DEFAULT 9223372036854775807,
+  -- No hold ends before it. Not indexed, so that holds leave the row's updates HOT: hold_ending finds them.
+  next_timeout bigint NOT NULL DEFAULT 9223372036854775807,
+  -- No entry is recorded before it, though the clock may step back.
+  recorded_us bigint NOT NULL DEFAULT 0,
   UNIQUE (merchant_no, member),
   CHECK (available = 0 OR debt = 0),
   CHECK (account_no >> 40 = merchant_no)
@@ -31,6 +35,43 @@ CREATE TABLE lot (
   held        bigint NOT NULL DEFAULT 0 CHECK (held >= 0 AND held <= remaining),
   expired     bigint NOT NULL DEFAULT 0 CHECK (expired >= 0),
   PRIMARY KEY (account_no, expires_us, source_kind, source, episode)
+) WITH (fillfactor = 80);
+
+-- purpose: 1 cash, 2 gift. state: 1 live, 2 captured (by order_id), 3 released, 4 timed out. Kept when it has ended, since its id
+-- is used up. lots: [[expires_us, source_kind, source in hexadecimal, episode, points], ...], the soonest to expire first.
+CREATE TABLE hold (
+  merchant_no int NOT NULL,
+  hold_id     bytea NOT NULL,
+  account_no  bigint NOT NULL,
+  expires_us  bigint NOT NULL,
+  points      bigint NOT NULL CHECK (points > 0),
+  purpose     smallint NOT NULL,
+  state       smallint NOT NULL,
+  settings_no int,
+  order_id    bytea,
+  lots        jsonb NOT NULL,
+  PRIMARY KEY (merchant_no, hold_id)
+);
+CREATE INDEX hold_live ON hold (account_no, expires_us) WHERE state = 1;
+CREATE INDEX hold_ending ON hold (expires_us) WHERE state = 1;
+
+-- What an order took of an account: its captures, numbered from 1, and its debit, number 0 without a purpose. lots (as those of
+-- a hold) and debt are what is out: points - returned.
+CREATE TABLE redemption (
+  merchant_no int NOT NULL,
+  order_id    bytea NOT NULL,
+  account_no  bigint NOT NULL,
+  number      int NOT NULL,
+  purpose     smallint,
+  points      bigint NOT NULL,
+  manual      bigint NOT NULL DEFAULT 0,
+  returned    bigint NOT NULL DEFAULT 0,
+  debt        bigint NOT NULL DEFAULT 0,
+  entries     int NOT NULL DEFAULT 0,
+  settings_no int,
+  lots        jsonb NOT NULL,
+  PRIMARY KEY (merchant_no, order_id, account_no, number),
+  CHECK (returned >= 0 AND returned <= points AND debt >= 0)
 ) WITH (fillfactor = 80);
 
 -- The truth: never updated, never deleted (I3). What the entry did to lots: episode, expires_us and lot_points when it was

@@ -27,7 +27,7 @@ GRANT SELECT, INSERT ON family TO points_app;
 GRANT SELECT, INSERT, DELETE ON due TO points_app;
 
 GRANT USAGE ON SEQUENCE account_no TO points_app;
-GRANT SELECT, INSERT, UPDATE ON account, lot TO points_app;
+GRANT SELECT, INSERT, UPDATE ON account, lot, hold, redemption TO points_app;
 GRANT SELECT, INSERT ON ledger, entry_note TO points_app;  -- I3; whoever erases a note is the owner
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON tracking, awaiting_order, unknown_code TO points_app;
