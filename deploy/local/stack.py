@@ -172,8 +172,8 @@ def _start(state_dir: Path, choices: Mapping[str, Choice], settings: Mapping[str
 
     On failure nothing is left running.
     """
-    rungs = {f"{part}_rung": choice.rung for part, choice in choices.items()}
-    stack = Stack("", "", state_dir=state_dir, **rungs)
+    kafka, postgres, valkey = (choices[part].rung for part in NAMES)
+    stack = Stack("", "", kafka, postgres, state_dir, valkey_rung=valkey)
     try:
         compose = _compose(stack)
         broker = _broker(stack)

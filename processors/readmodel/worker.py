@@ -66,7 +66,7 @@ class ReadModelWorker(DatabaseWorker):
         """The worker as the loop makes it."""
         del still_turning
         url = configuration.redis.url
-        if url is None:
+        if url is None or not url.get_secret_value():
             log().info("read_model_off", why="POINTS_REDIS__URL names no Redis or Valkey")
             return cls(connection, None, None)
         client = valkey.connect(
@@ -81,6 +81,10 @@ class ReadModelWorker(DatabaseWorker):
             return OFF_SECONDS
         self._look_at_server(self._client)
         self._pending |= self._changes.poll()
+        # Before the offsets move, or a crash would forget that changes were missed.
+        if self._changes.missed:
+            self._start_comparing("events may have been missed")
+            self._changes.missed = False
         self._follow_outbox()
         self._write_pending()
         self._changes.written()
@@ -135,9 +139,6 @@ class ReadModelWorker(DatabaseWorker):
         metrics.READMODEL_WRITTEN.inc(len(members))
 
     def _compare(self, client: Client) -> None:
-        if self._changes is not None and self._changes.missed:
-            self._start_comparing("events may have been missed")
-            self._changes.missed = False
         if time.monotonic() > self._compare_at:
             self._start_comparing("a day has passed")
         if self._comparison is None:
@@ -153,6 +154,8 @@ class ReadModelWorker(DatabaseWorker):
         """From the first key, also when a comparison is on its way: it may have passed some."""
         if self._client is None or self._model is None:
             return
+        with answering():
+            self._client.delete(SERVER)
         log().info("comparing_read_model", why=why)
         self._comparison = Comparison(self._client, self._model)
         self._compare_at = time.monotonic() + COMPARE_SECONDS

@@ -68,9 +68,7 @@ class ReadModel:
         self._client = client
         self._write, self._confirm = _Script(client, "write"), _Script(client, "confirm")
 
-    def put(
-        self, cursor: Cursor, states: Sequence[BalanceState], *, repair: bool = False
-    ) -> None:
+    def put(self, cursor: Cursor, states: Sequence[BalanceState], *, repair: bool = False) -> None:
         """Write states that were read from the database before; `cursor` asks it once more.
 
         `repair` also replaces a value of the same sequence that says something else. Raises
@@ -97,8 +95,5 @@ class ReadModel:
     def confirm(self, seen: Sequence[_Seen], present: dict[MemberKey, int]) -> None:
         """The second half of `put`: `present` are sequences of the database, read since."""
         self._confirm.run(
-            [
-                (key_of(each.member), present[each.member], each.sequence, each.ends)
-                for each in seen
-            ]
+            [(key_of(each.member), present[each.member], each.sequence, each.ends) for each in seen]
         )

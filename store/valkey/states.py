@@ -54,7 +54,7 @@ class LiveHold(NamedTuple):
 
 
 class BalanceState(NamedTuple):
-    """A member's posted points at a sequence, and when they lapse: the content of the read model."""
+    """A member's posted points at a sequence, and when they lapse: a value of the read model."""
 
     member: MemberKey
     sequence: int
