@@ -20,6 +20,7 @@ from cli.commands import (
     history,
     migrate,
     outbox,
+    readmodel,
     resume,
     run,
     settings,
@@ -149,6 +150,7 @@ app.command("compare-upstream")(compare_upstream.compare_command)
 app.add_typer(carriers.app, name="carriers")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(readmodel.app, name="readmodel")
 app.command("resume")(resume.resume_command)
 app.add_typer(cursor.app, name="cursor")
 app.command("status")(status.status_command)

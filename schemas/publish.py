@@ -18,6 +18,7 @@ from pydantic_core.core_schema import ModelSchema
 
 from schemas.answers import ANSWERS
 from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
+from schemas.read_model import ReadModelBalance
 from schemas.settings import SettingsDocument
 from schemas.upstream.envelope import Envelope
 from schemas.upstream.reports import RawReport
@@ -37,6 +38,7 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "carrier-report": RawReport,
     "cursor-adopted": CursorAdopted,
     "points-changed": PointsChanged,
+    "read-model-balance": ReadModelBalance,
     "settings-changed": SettingsChanged,
     "settings-document": SettingsDocument,
     "upstream-application": Envelope[ApplicationResource],

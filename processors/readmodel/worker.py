@@ -9,7 +9,6 @@ from typing import Final, Self
 
 from processors import metrics
 from processors.readmodel.changes import Changes
-from processors.readmodel.comparison import Comparison
 from processors.readmodel.members import member_of_event
 from processors.runtime.configuration import Configuration
 from processors.runtime.logs import log
@@ -18,6 +17,7 @@ from store.postgres.session import Cursor, Database, raw
 from store.streams.waiting_events import WaitingEvents, heads
 from store.valkey import client as valkey
 from store.valkey.client import Client, answering
+from store.valkey.comparison import Comparison
 from store.valkey.keys import SERVER, MemberKey
 from store.valkey.model import ReadModel
 from store.valkey.states import of_members

@@ -24,6 +24,7 @@ from schemas.answers.operations import (
 )
 from schemas.answers.orders import ExplainAnswer, UpstreamComparison
 from schemas.answers.parked import ParkedAnswer, ParkedListAnswer, ParkedRecordsAnswer
+from schemas.answers.read_model import ReadModelAnswer, RebuildResult
 from schemas.answers.settings import SettingsAnswer, SettingsLogEntry, SettingsResult
 from schemas.answers.streams import (
     AdoptedPartition,
@@ -66,6 +67,8 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "outbox-discard": (OutboxDiscardResult, False),
     "outbox-list": (RefusedRowListEntry, True),
     "outbox-retry": (OutboxRetryResult, False),
+    "readmodel-rebuild": (RebuildResult, False),
+    "readmodel-show": (ReadModelAnswer, False),
     "resume": (ResumeResult, False),
     "run": (WorkerAddress, True),
     "settings-apply": (SettingsResult, False),

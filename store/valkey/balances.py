@@ -75,12 +75,10 @@ class Balances:
         if self._client is None or time.monotonic() < self._again_at:
             return None
         try:
-            with answering():
-                value: Any = self._client.get(key_of(member))
+            return parsed(member, value_of(self._client, member))
         except ReadModelUnavailable:
             self._rest()
             return None
-        return parsed(member, value)
 
     def _from_database(self, member: MemberKey) -> ReadBalance:
         cursor = raw(self._connection)
@@ -104,6 +102,13 @@ class Balances:
 
     def _rest(self) -> None:
         self._again_at = time.monotonic() + REST_SECONDS
+
+
+def value_of(client: Client, member: MemberKey) -> bytes | None:
+    """What the read model has of a member, as it stands there. Raises ReadModelUnavailable."""
+    with answering():
+        value: Any = client.get(key_of(member))
+    return value if isinstance(value, bytes) else None
 
 
 def parsed(member: MemberKey, value: bytes | None) -> BalanceState | None:

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Shop:
 
     def wait_compared(self) -> None:
         """Returns once all keys were compared for this run of Redis."""
-        run_id = self.redis.info("server")["run_id"].encode()  # type: ignore[index]
+        run_id = self.redis.info("server")["run_id"].encode()
         wait_for("compared", lambda: self.redis.get(SERVER) == run_id)
 
     def is_true(self, *members: str) -> bool:
@@ -72,7 +72,7 @@ def shop(engine: Engine, valkey: str) -> Iterator[Shop]:
 
 def test_every_kind_of_change_arrives_within_a_second_when_idle(shop: Shop) -> None:
     shop.follow()
-    changes = (
+    changes: tuple[Callable[[], int], ...] = (
         lambda: spending.assign(shop.connection, M, ANNA, 50),
         lambda: spending.hold(shop.connection, M, ANNA, "cart", 30, 600),
         lambda: spending.release(shop.connection, M, ANNA, "cart"),
