@@ -4,8 +4,8 @@ from rules.account.account import Account, Moved, take
 from rules.account.acts import Act, occurred_at, post
 from rules.account.entries import OpenAccount
 from rules.account.holding import lapse_at_once
-from rules.account.holds import soonest_parts, usable_after_debt
 from rules.account.lots import Lot, LotKey
+from rules.account.points_by_lot import PointsByLot, merged, soonest_parts, usable_after_debt
 from rules.account.redemptions import DEBIT_NUMBER, Redemption
 from schemas.events import CauseKind, EntryType
 
@@ -28,7 +28,7 @@ def give_back(
     redemption.returned += points
     if act.cause is CauseKind.command:
         redemption.manual += points
-    usable = _against_debt(account, from_debt, new_lot) + _to_lots(account, to_lots)
+    usable = merged([*_against_debt(account, from_debt, new_lot), *_to_lots(account, to_lots)])
     post(
         opened,
         act,
@@ -41,7 +41,7 @@ def give_back(
     lapse_at_once(opened, usable, occurred_at(opened, act))
 
 
-def _against_debt(account: Account, points: int, new_lot: LotKey) -> list[tuple[LotKey, int]]:
+def _against_debt(account: Account, points: int, new_lot: LotKey) -> PointsByLot:
     paid = min(points, account.debt)
     account.debt -= paid
     left = points - paid
@@ -54,7 +54,7 @@ def _against_debt(account: Account, points: int, new_lot: LotKey) -> list[tuple[
     return [(new_lot, left)]
 
 
-def _to_lots(account: Account, lots: list[tuple[LotKey, int]]) -> list[tuple[LotKey, int]]:
+def _to_lots(account: Account, lots: PointsByLot) -> PointsByLot:
     usable, account.debt = usable_after_debt(lots, account.debt)
     for key, left in usable:
         account.lots[key].remaining += left

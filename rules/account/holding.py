@@ -3,8 +3,9 @@
 from rules.account.account import Account, Moved
 from rules.account.acts import Act, occurred_at, post
 from rules.account.entries import Entry, OpenAccount, event_id, post_lapse
-from rules.account.holds import Hold, HoldState, soonest_parts, usable_after_debt
+from rules.account.holds import Hold, HoldState
 from rules.account.lots import LotKey
+from rules.account.points_by_lot import PointsByLot, soonest_parts, usable_after_debt
 from rules.account.redemptions import Redemption
 from schemas.events import CauseKind, EntryType
 from schemas.ids import Micros
@@ -26,7 +27,7 @@ def hold(opened: OpenAccount, act: Act, new: Hold) -> None:
     post(opened, act, EntryType.held, moved, settings_no=new.settings_no, hold_id=new.hold_id)
 
 
-def _set_aside(account: Account, points: int) -> list[tuple[LotKey, int]]:
+def _set_aside(account: Account, points: int) -> PointsByLot:
     free = [(key, lot.free) for key, lot in sorted(account.lots.items()) if lot.free > 0]
     chosen, _ = soonest_parts(free, points)
     for key, part in chosen:
@@ -75,7 +76,7 @@ def release(opened: OpenAccount, act: Act, held: Hold) -> None:
     _release(opened, act, held, held.lots)
 
 
-def _release(opened: OpenAccount, act: Act, held: Hold, lots: list[tuple[LotKey, int]]) -> None:
+def _release(opened: OpenAccount, act: Act, held: Hold, lots: PointsByLot) -> None:
     moved = _set_free(opened.account, lots)
     post(
         opened,
@@ -106,7 +107,7 @@ def time_out(opened: OpenAccount, held: Hold) -> None:
     )
 
 
-def _set_free(account: Account, lots: list[tuple[LotKey, int]]) -> Moved:
+def _set_free(account: Account, lots: PointsByLot) -> Moved:
     """Give held points back to their lots; they pay debt first (A10)."""
     usable, account.debt = usable_after_debt(lots, account.debt)
     for (key, part), (_, left) in zip(lots, usable, strict=True):
@@ -118,12 +119,12 @@ def _set_free(account: Account, lots: list[tuple[LotKey, int]]) -> Moved:
     return Moved(0, _negative(lots), -sum(part for _, part in lots))
 
 
-def lapse_at_once(opened: OpenAccount, lots: list[tuple[LotKey, int]], since: Micros) -> None:
+def lapse_at_once(opened: OpenAccount, lots: PointsByLot, since: Micros) -> None:
     """Let points that came back at `since` to lots whose time is over expire."""
     for key, _ in lots:
         if key.expires_at <= opened.now and opened.account.lots[key].free > 0:
             post_lapse(opened, key, since)
 
 
-def _negative(lots: list[tuple[LotKey, int]]) -> tuple[tuple[LotKey, int], ...]:
+def _negative(lots: PointsByLot) -> tuple[tuple[LotKey, int], ...]:
     return tuple((key, -part) for key, part in lots)

@@ -4,11 +4,10 @@ The points of a live hold are nobody else's: not held twice, not spent, not claw
 expired.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from rules.account.lots import LotKey
+from rules.account.points_by_lot import PointsByLot
 from schemas.ids import Micros
 
 
@@ -42,7 +41,7 @@ class Hold:
     purpose: Purpose
     expires_at: Micros
     settings_no: int | None
-    lots: list[tuple[LotKey, int]]
+    lots: PointsByLot
     state: HoldState = HoldState.live
     order_id: bytes | None = None
 
@@ -54,35 +53,3 @@ class Hold:
     def is_live_at(self, now: Micros) -> bool:
         """Whether its points are set aside at an instant, posted or not."""
         return self.is_live and now < self.expires_at
-
-
-def soonest_parts(
-    lots: Iterable[tuple[LotKey, int]], points: int
-) -> tuple[list[tuple[LotKey, int]], list[tuple[LotKey, int]]]:
-    """The first `points` of some lots in their order, and the rest."""
-    first: list[tuple[LotKey, int]] = []
-    rest: list[tuple[LotKey, int]] = []
-    for key, had in lots:
-        part = min(had, points)
-        points -= part
-        if part:
-            first.append((key, part))
-        if had > part:
-            rest.append((key, had - part))
-    return first, rest
-
-
-def usable_after_debt(
-    lots: Iterable[tuple[LotKey, int]], debt: int
-) -> tuple[list[tuple[LotKey, int]], int]:
-    """What is left of points that come back to lots once they paid debt, and the debt left.
-
-    The soonest to expire pay first, lapsed ones too (A10). A lot that is left nothing stays in the
-    list, with 0.
-    """
-    usable: list[tuple[LotKey, int]] = []
-    for key, points in sorted(lots):
-        paid = min(debt, points)
-        debt -= paid
-        usable.append((key, points - paid))
-    return usable, debt

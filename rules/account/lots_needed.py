@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rules.account.lots import Lot, LotKey
+from rules.account.points_by_lot import LotPoints
 from schemas.ids import Micros
 
 
@@ -59,7 +60,7 @@ class LotsNeeded:
         """Whether anything is taken."""
         return self.from_any > 0 or any(self.named.values())
 
-    def name(self, lots: Iterable[tuple[LotKey, int]]) -> None:
+    def name(self, lots: Iterable[LotPoints]) -> None:
         """These must be in hand, too: points may come back to them."""
         for key, _ in lots:
             self.named.setdefault(key, 0)

@@ -3,10 +3,11 @@
 A redemption remembers the lots that its points came from, since that is where they go back to.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rules.account.holds import Purpose
-from rules.account.lots import LotKey
+from rules.account.points_by_lot import LotPoints, PointsByLot, merged
 
 DEBIT_NUMBER = 0
 """The number of an order's debit on an account; its captures count from 1."""
@@ -28,7 +29,7 @@ class Redemption:
     purpose: Purpose | None
     points: int
     settings_no: int | None
-    lots: list[tuple[LotKey, int]] = field(default_factory=list)
+    lots: PointsByLot = field(default_factory=list)
     manual: int = 0
     returned: int = 0
     debt: int = 0
@@ -44,12 +45,9 @@ class Redemption:
         """What was taken and not given back."""
         return self.points - self.returned
 
-    def add_lots(self, taken: list[tuple[LotKey, int]]) -> None:
+    def add_lots(self, taken: Iterable[LotPoints]) -> None:
         """Remember more points taken, lot by lot."""
-        lots = dict(self.lots)
-        for key, points in taken:
-            lots[key] = lots.get(key, 0) + points
-        self.lots = sorted(lots.items())
+        self.lots = merged([*self.lots, *taken])
 
 
 def return_order(redemptions: list[Redemption]) -> list[Redemption]:

@@ -2,7 +2,8 @@
 
 from sqlalchemy import BigInteger, bindparam, cast, func, select
 
-from rules.account.holds import HoldState, usable_after_debt
+from rules.account.holds import HoldState
+from rules.account.points_by_lot import usable_after_debt
 from schemas.answers.members import BalanceAnswer, ExpiringPoints
 from schemas.ids import NEVER
 from schemas.packing import pack_id
