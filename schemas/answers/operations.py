@@ -86,7 +86,7 @@ class StatusAnswer(AnswerModel):
     unknown_codes: UnknownCodeFigures
     recheck: dict[str, int]
     paused: tuple[PausedPipeline, ...]
-    read_model: ReadModelFigures | None = None
+    read_model: ReadModelFigures | None
 
 
 class DoctorFinding(AnswerModel):
