@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from store.postgres.arrays import int2s
+from store.postgres.arrays import int2s, int8s
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 from store.streams.outbox import EVENT_SHARDS, LAYOUT, UnknownRowLayout, events_of
@@ -41,28 +41,28 @@ class WaitingEvents:
 
     def read(self, cursor: Cursor) -> tuple[list[bytes], bool]:
         """Events that were not read before, and whether more wait. Raises UnknownRowLayout."""
-        limit = ROWS + len(self._seen)
-        rows = cursor.execute(_SQL["after"], [self.shard, self._floor, limit]).fetchall()
+        asked = [self.shard, self._floor, ROWS, int8s(sorted(self._seen))]
+        rows = cursor.execute(_SQL["after"], asked).fetchall()
         events: list[bytes] = []
-        for number, value, headers, layout, *_ in rows:
+        for _, _, number, value, headers, layout in rows:
+            if number is None:
+                continue
             if layout != LAYOUT:
                 raise UnknownRowLayout(self.shard, number, layout)
-            if number not in self._seen:
-                self._seen.add(number)
-                events += [event for event, _ in events_of(value, headers)]
-        if rows:
-            self._settle(rows[-1][0], rows[-1][-2], rows[-1][-1])
-        return events, len(rows) == limit
+            self._seen.add(number)
+            events += [event for event, _ in events_of(value, headers)]
+        self._settle(*rows[0][:2])
+        return events, len(rows) == ROWS
 
-    def _settle(self, last: int, oldest: int, next_transaction: int) -> None:
+    def _settle(self, oldest: int, next_transaction: int) -> None:
         """Moves the floor once no older transaction is left that may commit below the mark."""
         mark = self._mark
         if mark is not None and oldest >= mark.before:
             self._floor = mark.id
             self._seen = {number for number in self._seen if number > mark.id}
             self._mark = None
-        if self._mark is None:
-            self._mark = _Mark(last, next_transaction)
+        if self._mark is None and self._seen:
+            self._mark = _Mark(max(self._seen), next_transaction)
 
 
 def heads(cursor: Cursor) -> dict[int, int]:
