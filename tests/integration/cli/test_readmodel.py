@@ -107,7 +107,6 @@ def test_an_interrupted_rebuild_goes_on_where_it_was(
     redis_client = connect_redis(valkey, seconds=WORKER_SECONDS, name="test")
     run = Rebuilding(redis_client, merchant_number(cursor, M)).run(cursor)
     assert next(run) == (2, 5)
-    run.close()
     assert PAGE > 2
     resumed = points(environment, "readmodel", "rebuild", M, "--resume", "--json").json
     assert resumed == {"accounts": 3, "compared_keys": 0}
