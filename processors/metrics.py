@@ -172,7 +172,8 @@ RECHECK_ROWS = _gauge(
     "Rows left in the recheck queue (counted up to a million).",
 )
 EXPIRED_ACCOUNTS = _counter(
-    "points_expired_accounts", "Accounts on which the expiry worker posted lapsed lots."
+    "points_expired_accounts",
+    "Accounts on which the expiry worker posted lapsed lots or ended holds.",
 )
 
 # The relay.

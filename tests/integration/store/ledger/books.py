@@ -95,6 +95,13 @@ class Books:
         with self._looking.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query.encode(), parameters).fetchall()
 
+    def set_clock(self, moment: Micros) -> None:
+        """The database's clock stands at a moment."""
+        self._looking.execute(
+            f"""CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql STABLE
+                AS 'SELECT {moment:d}::bigint'""".encode()
+        )
+
     def ledger(self, member: bytes) -> list[dict[str, Any]]:
         """The member's entries, oldest first."""
         query = """SELECT l.* FROM ledger l JOIN account USING (account_no)

@@ -11,12 +11,21 @@ from tests.support.servers import Databases
 
 
 @pytest.fixture
-def books(postgres: Databases) -> Iterator[Books]:
-    """An empty, migrated database with the accounts of one shop."""
+def database_url(postgres: Databases) -> Iterator[str]:
+    """An empty, migrated database."""
     url = postgres.database()
     try:
         migrate.upgrade(url)
-        with session.connect(url) as connection, psycopg.connect(url, autocommit=True) as looking:
-            yield Books(connection, looking)
+        yield url
     finally:
         postgres.drop(url)
+
+
+@pytest.fixture
+def books(database_url: str) -> Iterator[Books]:
+    """The accounts of one shop."""
+    with (
+        session.connect(database_url) as connection,
+        psycopg.connect(database_url, autocommit=True) as looking,
+    ):
+        yield Books(connection, looking)

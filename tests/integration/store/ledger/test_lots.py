@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import pytest
 
+from rules.account import holding
 from rules.account.account import claw_back, grant, next_expiry
+from rules.account.acts import Act
 from rules.account.entries import OpenAccount
+from rules.account.holds import Hold, Purpose
 from rules.account.lots import Lot, LotKey, order_lot
 from rules.account.lots_needed import Intended
 from rules.account.overdue import post_overdue
-from schemas.events import EntryType
+from schemas.events import EntryType, Performer, PerformerKind
 from schemas.ids import NEVER
 from store.ledger import lots
 from store.ledger.accounts import LockedAccount
@@ -27,6 +30,7 @@ from tests.integration.store.ledger.books import (
 from tests.support.accounts import open_account
 
 MANY = 20_000
+STAFF = Performer(kind=PerformerKind.staff, id="mei")
 DAY = 86_400_000_000
 
 
@@ -131,3 +135,23 @@ def test_random_batches_leave_the_database_as_an_account_with_all_lots_in_hand(
         assert {key: lot for key, lot in found.lots.items() if lot.points} == whole.account.lots
         assert books.next_expiry(ANNA) == next_expiry(whole.account)
     assert len(books.rows("SELECT 1 FROM account WHERE merchant_no = %s", SHOP)) == 1
+
+
+def test_a_hold_on_thousands_of_lots_reads_the_first_and_its_release_only_its_own(
+    many: Books,
+) -> None:
+    def hold(locked: LockedAccount) -> None:
+        act = Act.of_command("shop", "cmd", 1, STAFF)
+        holding.hold(locked, act, Hold(b"cart", 25, Purpose.cash, NOW + DAY, 1, []))
+
+    locked = many.change(ANNA, [Intended(-25, hold_id=b"cart")], hold, now=NOW - 1)
+    assert in_hand(locked) == lots.PAGE
+    assert [points for _, points in locked.account.holds[b"cart"].lots] == [10, 10, 5]
+
+    def release(locked: LockedAccount) -> None:
+        act = Act.of_command("shop", "cmd 2", 1, STAFF)
+        holding.release(locked, act, locked.account.holds[b"cart"])
+
+    locked = many.change(ANNA, [Intended(hold_id=b"cart")], release, now=NOW - 1)
+    assert in_hand(locked) == 3
+    assert many.next_expiry(ANNA) == NOW
