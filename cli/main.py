@@ -22,6 +22,7 @@ from cli.commands import (
     migrate,
     outbox,
     quote,
+    readmodel,
     resume,
     run,
     settings,
@@ -153,6 +154,7 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(carriers.app, name="carriers")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(readmodel.app, name="readmodel")
 app.command("resume")(resume.resume_command)
 app.add_typer(cursor.app, name="cursor")
 app.command("status")(status.status_command)

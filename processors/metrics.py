@@ -210,6 +210,25 @@ OUTBOX_OLDEST = _gauge(
     "When the oldest row of the outbox was written; 0 when it is empty.",
 )
 
+# The read model.
+READMODEL_WRITTEN = _counter(
+    "points_readmodel_members", "Members whose balance was read again and offered to Redis."
+)
+READMODEL_COMPARED = _counter(
+    "points_readmodel_compared_keys", "Keys of the read model compared with the database."
+)
+READMODEL_TROUBLES = _counter(
+    "points_readmodel_troubles", "Turns of the loop that failed because of Redis."
+)
+READMODEL_LAG = _gauge(
+    "points_readmodel_lag_messages",
+    "Changes of balances that the read model does not have yet, as far as this worker knows.",
+)
+READMODEL_OLDEST = _gauge(
+    "points_readmodel_oldest_timestamp_seconds",
+    "When the oldest change was published that the read model does not have; 0 when it has all.",
+)
+
 
 def at_scrape(gauge: Gauge, label: str, value: Callable[[], float]) -> None:
     """Computes a gauge when it is scraped, so that an age grows even while the worker hangs."""

@@ -127,6 +127,22 @@ _KINDS: Final = (
         metrics=("points_expired_accounts",),
     ),
     WorkerKind(
+        name="readmodel",
+        module="processors.readmodel.worker",
+        class_name="ReadModelWorker",
+        does="copies balances to Redis or Valkey for checkout; idle where none is named",
+        needs_kafka=True,
+        scaling="partitions",
+        how_many="up to the number of partitions; one is enough",
+        metrics=(
+            "points_readmodel_members",
+            "points_readmodel_compared_keys",
+            "points_readmodel_troubles",
+            "points_readmodel_lag_messages",
+            "points_readmodel_oldest_timestamp_seconds",
+        ),
+    ),
+    WorkerKind(
         name="cleanup",
         module="processors.cleanup",
         class_name="Cleanup",

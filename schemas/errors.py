@@ -42,7 +42,7 @@ class Exit(IntEnum):
             "carrier's service or code"
         ),
     )
-    UNREACHABLE = 7, "Kafka or PostgreSQL cannot be reached"
+    UNREACHABLE = 7, "Kafka, PostgreSQL or Redis cannot be reached"
 
     def __new__(cls, number: int, meaning: str = "") -> Self:
         """A member is its number; `meaning` completes the sentence "it ended because"."""

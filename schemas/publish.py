@@ -31,6 +31,7 @@ from schemas.commands.bodies import (
 from schemas.commands.results import CommandResult
 from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
 from schemas.quotes import Cart
+from schemas.read_model import ReadModelBalance
 from schemas.settings import SettingsDocument
 from schemas.upstream.envelope import Envelope
 from schemas.upstream.reports import RawReport
@@ -61,6 +62,7 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "command-return-redeemed": ReturnRedeemed,
     "cursor-adopted": CursorAdopted,
     "points-changed": PointsChanged,
+    "read-model-balance": ReadModelBalance,
     "settings-changed": SettingsChanged,
     "settings-document": SettingsDocument,
     "upstream-application": Envelope[ApplicationResource],

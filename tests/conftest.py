@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
 from deploy.local.stack import Stack, start_stack
 from tests.support.engine import Engine
@@ -72,6 +73,24 @@ def postgres_server() -> Iterator[Stack]:
     """The run's PostgreSQL."""
     with serving("postgres") as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Stack]:
+    """The run's Valkey."""
+    with serving("valkey") as started:
+        if not started.redis_url:
+            pytest.skip("there is no Valkey here (make setup)")
+        yield started
+
+
+@pytest.fixture
+def valkey(valkey_server: Stack) -> str:
+    """The URL of the run's Valkey, emptied for the test."""
+    client = redis.Redis.from_url(valkey_server.redis_url)
+    client.flushall()
+    client.close()
+    return valkey_server.redis_url
 
 
 @pytest.fixture(scope="session")

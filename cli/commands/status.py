@@ -10,8 +10,9 @@ from cli.support.wiring import configuration, connect
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from cli.support.broker import Broker
     from processors.runtime.configuration import Configuration
-    from schemas.answers.operations import CursorLag, StatusAnswer
+    from schemas.answers.operations import CursorLag, ReadModelFigures, StatusAnswer
     from store.postgres.session import Database
     from store.streams.adoption import KnownCursor
 
@@ -38,6 +39,7 @@ def read(
     With the failure where Kafka cannot be reached; no lag is known then.
     """
     from cli.commands.carriers.parked import parked_answer
+    from cli.support import read_model
     from schemas.answers.operations import (
         DeadLetterFigures,
         DueFigures,
@@ -49,7 +51,8 @@ def read(
     from store.carriers import parked
     from store.reads import status
 
-    cursors, unreachable = _lags(connection, configured)
+    broker, unreachable = _broker(configured)
+    cursors = _lags(connection, broker)
     due, outbox = status.due_stats(connection), status.outbox_stats(connection)
     shards, letters = status.relayed_shards(connection), status.dead_letter_stats(connection)
     paused, counts = status.paused_pipelines(connection), status.table_counts(connection)
@@ -74,25 +77,28 @@ def read(
             PausedPipeline(pipeline=each.name, since=each.paused_at, reason=each.reason)
             for each in paused
         ),
+        read_model=read_model.figures(configured, broker),
     )
     return answer, unreachable
 
 
-def _lags(
-    connection: "Database", configured: "Configuration"
-) -> "tuple[list[CursorLag], Failure | None]":
+def _broker(configured: "Configuration") -> "tuple[Broker | None, Failure | None]":
+    from cli.support.broker import Broker
+
+    try:
+        return Broker(configured), None
+    except Failure as failure:
+        return None, failure
+
+
+def _lags(connection: "Database", broker: "Broker | None") -> "list[CursorLag]":
     """The cursors that are no history, each with the records behind it where Kafka answers."""
     from schemas.answers.operations import CursorLag
     from schemas.answers.streams import CursorAnswer
     from store.streams import adoption
 
     rows = [row for row in adoption.known(connection) if not row.retired]
-    ends: dict[tuple[str, str, int], int] = {}
-    unreachable = None
-    try:
-        ends = _ends(configured, rows)
-    except Failure as failure:
-        unreachable = failure
+    ends = _ends(broker, rows) if broker is not None else {}
     # Rows of a former topic are history once the topic that is there now has rows of its own.
     present = {(row.pipeline, row.topic) for row in rows if row.place_in_cluster in ends}
     cursors = []
@@ -101,15 +107,10 @@ def _lags(
         if end is not None or (row.pipeline, row.topic) not in present:
             lag = max(0, end - row.next_offset) if end is not None else None
             cursors.append(CursorLag(**dict(CursorAnswer.model_validate(row)), lag=lag))
-    return cursors, unreachable
+    return cursors
 
 
-def _ends(
-    configured: "Configuration", rows: "list[KnownCursor]"
-) -> dict[tuple[str, str, int], int]:
-    from cli.support.broker import Broker
-
-    broker = Broker(configured)
+def _ends(broker: "Broker", rows: "list[KnownCursor]") -> dict[tuple[str, str, int], int]:
     topics = broker.topics(row.topic for row in rows)
     here = [
         row
@@ -164,7 +165,17 @@ def _head(answer: "StatusAnswer") -> "Table":
     if unknown.codes:
         where = f"in {unknown.reports:,} reports → points carriers unknown"
         add("unknown codes", _alarm(unknown.codes), where)
+    if answer.read_model is not None:
+        add("read model", *_read_model(answer.read_model))
     return table
+
+
+def _read_model(figures: "ReadModelFigures") -> tuple[str, str]:
+    if figures.trouble is not None:
+        return "[red]![/]", safe(figures.trouble)
+    if figures.lag is None:
+        return "?", "Redis answers; how far it follows is not known"
+    return _lag(figures.lag), f"changes behind, the oldest {figures.lag_seconds:,.1f} s"
 
 
 def _alarm(count: int, quiet: int = 0) -> str:

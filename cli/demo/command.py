@@ -97,7 +97,7 @@ class _Run:
                 fetch_kafka(advance)
         with (
             self._screen.phase("starting Kafka and PostgreSQL"),
-            self._screen.noting("Starting Kafka and PostgreSQL"),
+            self._screen.noting("Starting Kafka"),
         ):
             chosen = servers(self._ending)
         if self._keep and not chosen.stay:

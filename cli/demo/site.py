@@ -68,9 +68,17 @@ def acting_in(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def environment_of(
-    bootstrap: str, database_url: str, prefix: str, inherited: Mapping[str, str] = os.environ
+    bootstrap: str,
+    database_url: str,
+    prefix: str,
+    inherited: Mapping[str, str] = os.environ,
+    *,
+    redis_url: str = "",
 ) -> dict[str, str]:
-    """The environment of the sample's engine: these servers, topics under `prefix`, free ports."""
+    """The environment of the sample's engine: these servers, topics under `prefix`, free ports.
+
+    Without `redis_url` the read model is off.
+    """
     from cli.demo.data import APPLICATION_ID
     from processors.runtime.configuration import TopicsConfiguration
 
@@ -89,6 +97,7 @@ def environment_of(
         "POINTS_METRICS__PORT": "0",
         "POINTS_LOG_FORMAT": "json",
         "POINTS_APPLICATION_ID": APPLICATION_ID,
+        **({"POINTS_REDIS__URL": redis_url} if redis_url else {}),
         **(
             {f"POINTS_TOPICS__{name.upper()}": prefix + topic for name, topic in topics}
             if prefix
@@ -108,7 +117,8 @@ def named_by_environment() -> bool:
 class Servers:
     """A Kafka and a PostgreSQL. `shared_kafka`: others may have topics there.
 
-    `words`: where both come from.
+    `words`: where both come from. `redis_url`: a Valkey of the sample's own, empty where there is
+    none; a shared one has other members' balances.
 
     `stay` says that both go on when the sample has ended.
     """
@@ -117,6 +127,7 @@ class Servers:
     shared_kafka: bool
     stay: bool
     words: str
+    redis_url: str = ""
 
 
 def fetch_kafka(advance: Callable[[float], None]) -> None:
@@ -188,7 +199,7 @@ def servers(ending: ExitStack) -> Servers:
     from deploy.local.__main__ import STATE_DIR
     from deploy.local.ladder import Rung
     from deploy.local.process import StartError
-    from deploy.local.stack import running, start_stack
+    from deploy.local.stack import NAMES, running, start_stack
 
     kept = None if named_by_environment() else running(STATE_DIR)
     if kept is not None:
@@ -199,7 +210,7 @@ def servers(ending: ExitStack) -> Servers:
     folder = LOCAL / "demo" / str(os.getpid())
     ending.callback(_remove_folder, folder)
     try:
-        stack = start_stack(folder)
+        stack = start_stack(folder, parts=tuple(NAMES))
     except StartError as error:
         remedy = (
             "install what is missing, or name servers: "
@@ -214,7 +225,10 @@ def servers(ending: ExitStack) -> Servers:
     words = ["the environment's " + " and ".join(named)] if named else []
     if own:
         words.append("an own " + " and ".join(own))
-    return Servers(stack, shared_kafka=shared, stay=not own, words=", ".join(words))
+    redis_url = stack.redis_url if stack.valkey_rung is not Rung.ENVIRONMENT else ""
+    return Servers(
+        stack, shared_kafka=shared, stay=not own, words=", ".join(words), redis_url=redis_url
+    )
 
 
 def _rungs(stack: "Stack") -> "Mapping[str, Rung]":
@@ -232,7 +246,9 @@ def prepare(ending: ExitStack, chosen: Servers, *, keep: bool) -> Site:
     url = _make_database(chosen.stack.database_url, database)
     folder = LOCAL / "demo" / f"{os.getpid()}-{mark}"
     folder.mkdir(parents=True, exist_ok=True)
-    environment = environment_of(chosen.stack.bootstrap_servers, url, prefix)
+    environment = environment_of(
+        chosen.stack.bootstrap_servers, url, prefix, redis_url=chosen.redis_url
+    )
     site = Site(environment, url, database, prefix, folder)
     ending.callback(_remove_folder, folder)
     if not keep:

@@ -117,6 +117,26 @@ class Broker:
         )
         return dict(topics)
 
+    def committed(self, group: str, topic: str) -> dict[tuple[str, int], int]:
+        """The offsets that a group has committed of a topic's partitions; none where it has not."""
+        from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+
+        if self.is_mock:
+            return {}
+        asked = ConsumerGroupTopicPartitions(group)
+        try:
+            answered = self.admin.list_consumer_group_offsets([asked], request_timeout=TIMEOUT)
+            parts = answered[group].result().topic_partitions or []
+        except KafkaException as error:
+            if error.args[0].name() == "GROUP_ID_NOT_FOUND":
+                return {}
+            raise
+        return {
+            (part.topic, part.partition): part.offset
+            for part in parts
+            if part.topic == topic and part.offset >= 0
+        }
+
     def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], LogEnds]:
         """The ends of the logs of (topic, partition)."""
         from confluent_kafka import TopicPartition

@@ -1,1 +1,1 @@
-"""The local stack: Kafka and PostgreSQL on a machine with nothing set up by hand."""
+"""The local stack: Kafka, PostgreSQL and Valkey on a machine with nothing set up by hand."""

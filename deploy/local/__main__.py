@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from deploy.local.ladder import DATABASE_URL, REDIS_URL
 from deploy.local.process import StartError, environment_lines
-from deploy.local.stack import Stack, recorded, running, start_stack
+from deploy.local.stack import NAMES, Stack, recorded, running, start_stack
 
 STATE_DIR = Path(__file__).parents[2] / ".local" / "stack"
 
@@ -37,7 +38,7 @@ def main() -> int:
 def up(state_dir: Path, *, wipe: bool) -> int:
     """Start the stack unless it runs, and say how to use it."""
     del wipe
-    show(start_stack(state_dir, keep=True))
+    show(start_stack(state_dir, keep=True, parts=tuple(NAMES)))
     return 0
 
 
@@ -64,19 +65,21 @@ def status(state_dir: Path, *, wipe: bool) -> int:
     if stack is None:
         print("no stack is running (make up starts one)")
         return 1
-    print(f"Kafka: {stack.kafka_rung}, PostgreSQL: {stack.postgres_rung}")
+    rungs = f"Kafka: {stack.kafka_rung}, PostgreSQL: {stack.postgres_rung}"
+    print(f"{rungs}, Valkey: {stack.valkey_rung}")
     show(stack)
     return 0
 
 
 def show(stack: Stack) -> None:
-    """The environment lines with the password masked, and the file that has it."""
+    """The environment lines with the passwords masked, and the file that has them."""
+    secret = {DATABASE_URL, REDIS_URL}
     masked = {
-        **stack.environment(),
-        "POINTS_DATABASE__URL": make_url(stack.database_url).render_as_string(),
+        name: make_url(value).render_as_string() if name in secret else value
+        for name, value in stack.environment().items()
     }
     print(environment_lines(masked), end="")
-    print(f"# with the password: source {stack.environment_file}")
+    print(f"# with the passwords: source {stack.environment_file}")
 
 
 if __name__ == "__main__":

@@ -15,12 +15,15 @@ import psycopg
 from deploy.local.kafka_local import KAFKA_VERSION, answers
 from deploy.local.process import Identity, StartError, free_ports, last_lines, wait_until
 from deploy.local.service import Service
+from deploy.local.valkey_local import answers as valkey_answers
 
 KAFKA_IMAGE = "POINTS_TEST_IMAGE_KAFKA"
 """Names another image for Kafka's container."""
 POSTGRES_IMAGE = "POINTS_TEST_IMAGE_POSTGRES"
 """Names another image for PostgreSQL's container, which has to take the variables POSTGRES_*."""
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
+VALKEY_IMAGE = "POINTS_TEST_IMAGE_VALKEY"
+"""Names another image for Valkey's container, which has to have `valkey-server` on its path."""
 START_SECONDS = 120
 
 
@@ -60,10 +63,16 @@ class ContainerService(Service):
         self.port = free_ports(1)[0]
         self._container = DockerContainer(image).with_bind_ports(self.inner_port, self.port)
         self._container.with_envs(**self.variables())
+        if command := self.command():
+            self._container.with_command(command)
 
     @abstractmethod
     def variables(self) -> Mapping[str, str]:
         """The container's environment."""
+
+    def command(self) -> list[str]:
+        """What the container runs; the image's own when empty."""
+        return []
 
     @abstractmethod
     def answers(self) -> bool:
@@ -164,3 +173,31 @@ class PostgresContainer(ContainerService):
         except psycopg.OperationalError:
             return False
         return True
+
+
+class ValkeyContainer(ContainerService):
+    """Valkey, with a password and nothing on disk."""
+
+    name = "Valkey"
+    inner_port = 6379
+
+    def __init__(self) -> None:
+        self._password = secrets.token_urlsafe(24)
+        super().__init__(os.environ.get(VALKEY_IMAGE) or "valkey/valkey:8.1")
+
+    @property
+    def redis_url(self) -> str:
+        """Where clients log in. It holds the password: not for printing."""
+        return f"redis://:{self._password}@{self.host}:{self.port}/0"
+
+    def variables(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    def command(self) -> list[str]:
+        """As in deploy/compose/compose.yaml."""
+        return ["valkey-server", "--requirepass", self._password, "--save", ""]
+
+    def answers(self) -> bool:
+        """Whether it answers a ping."""
+        return valkey_answers(self.redis_url)

@@ -61,6 +61,12 @@ class Compose:
         )
         return f"postgresql://points_owner:{password}@127.0.0.1:{port}/points"
 
+    @property
+    def redis_url(self) -> str:
+        """Where Valkey's clients log in. It holds the password: not for printing."""
+        password, port = self._values["POINTS_VALKEY_PASSWORD"], self._values["POINTS_VALKEY_PORT"]
+        return f"redis://:{password}@127.0.0.1:{port}/0"
+
     def start(self) -> Self:
         """Pull and start the services and wait until each is healthy."""
         self._compose("up", "--detach", "--wait", *self._services)
@@ -71,17 +77,17 @@ class Compose:
         self._compose("down", *(["--volumes"] if wipe else []))
 
     def _kept_values(self) -> dict[str, str]:
-        """Ports and password, made up once and kept with the stack's state."""
+        """Ports and passwords, made up once and kept with the stack's state."""
         kept = self.folder / "compose.json"
-        if not kept.exists():
+        known = json.loads(kept.read_text()) if kept.exists() else {}
+        names = ("KAFKA", "POSTGRES", "VALKEY")
+        ports = {f"POINTS_{n}_PORT": p for n, p in zip(names, free_ports(3), strict=True)}
+        passwords = {f"POINTS_{name}_PASSWORD": secrets.token_urlsafe(24) for name in names[1:]}
+        values = {str(k): str(v) for k, v in {**ports, **passwords, **known}.items()}
+        if values != known:
             self.folder.mkdir(parents=True, exist_ok=True)
-            kafka, postgres = free_ports(2)
-            values = {"POINTS_KAFKA_PORT": str(kafka), "POINTS_POSTGRES_PORT": str(postgres)}
-            private_file(
-                kept, json.dumps({**values, "POINTS_POSTGRES_PASSWORD": secrets.token_urlsafe(24)})
-            )
-        values = json.loads(kept.read_text())
-        return {str(name): str(value) for name, value in values.items()}
+            private_file(kept, json.dumps(values))
+        return values
 
     def _compose(self, *words: str) -> None:
         command = [

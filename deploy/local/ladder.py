@@ -1,4 +1,4 @@
-"""Which rung of the ladder gives Kafka and PostgreSQL.
+"""Which rung of the ladder gives Kafka, PostgreSQL and Valkey.
 
 What the environment names, containers, this machine, a mock: the first that can.
 """
@@ -8,19 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deploy.local import containers, docker, kafka_local, postgres_local
+from deploy.local import containers, docker, kafka_local, postgres_local, valkey_local
 from deploy.local.process import StartError
 
 BOOTSTRAP_SERVERS = "POINTS_KAFKA__BOOTSTRAP_SERVERS"
 DATABASE_URL = "POINTS_DATABASE__URL"
 OWNER_URL = "POINTS_DATABASE__OWNER_URL"
+REDIS_URL = "POINTS_REDIS__URL"
 
 
 class Rung(StrEnum):
     """The rungs, best first.
 
     CONTAINERS are those of tests (testcontainers), DOCKER is compose, NONE is a part that was not
-    asked for.
+    asked for, or a Valkey that cannot be had.
     """
 
     ENVIRONMENT = "environment"
@@ -65,6 +66,17 @@ def postgres_choice(environ: Mapping[str, str] = os.environ, *, throwaway: bool 
     raise StartError(
         f"No PostgreSQL: {DATABASE_URL} is not set, no Docker engine answers, and {lack}."
     )
+
+
+def valkey_choice(environ: Mapping[str, str] = os.environ, *, throwaway: bool = False) -> Choice:
+    """The rung Valkey comes from; NONE where it cannot be had, and then the read model is off."""
+    if environ.get(REDIS_URL):
+        return Choice(Rung.ENVIRONMENT, f"{REDIS_URL} names it")
+    if (engine := _engine(throwaway=throwaway)) is not None:
+        return engine
+    if (lack := valkey_local.missing()) is None:
+        return Choice(Rung.LOCAL, "no Docker engine answers; the wheel is installed")
+    return Choice(Rung.NONE, f"the read model is off: no Docker engine answers, and {lack}")
 
 
 def _engine(*, throwaway: bool) -> Choice | None:

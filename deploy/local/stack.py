@@ -13,36 +13,42 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from deploy.local.containers import KafkaContainer, PostgresContainer
+from deploy.local.containers import KafkaContainer, PostgresContainer, ValkeyContainer
 from deploy.local.docker import Compose
 from deploy.local.kafka_local import LocalKafka
 from deploy.local.ladder import (
     BOOTSTRAP_SERVERS,
     DATABASE_URL,
     OWNER_URL,
+    REDIS_URL,
     Choice,
     Rung,
     kafka_choice,
     postgres_choice,
+    valkey_choice,
 )
 from deploy.local.mock_broker import MockBroker
 from deploy.local.postgres_local import LocalPostgres
 from deploy.local.process import Identity, StartError, environment_lines, private_file
 from deploy.local.progress import note, step
 from deploy.local.service import Service
+from deploy.local.valkey_local import LocalValkey
 
 STATE_FILE = "stack.json"
-NAMES = {"kafka": "Kafka", "postgres": "PostgreSQL"}
+NAMES = {"kafka": "Kafka", "postgres": "PostgreSQL", "valkey": "Valkey"}
 """The parts of a stack, as they are shown."""
+NEEDED = ("kafka", "postgres")
+"""What the engine cannot do without."""
 NOT_ASKED_FOR = Choice(Rung.NONE, "not asked for")
 
 
 @dataclass
 class Stack:
-    """A running Kafka and PostgreSQL, or one of them, and which rungs they came from.
+    """A running Kafka, PostgreSQL and Valkey, or some of them, and which rungs they came from.
 
-    `database_url` is the owner's and holds the password. `kafka` and `postgres` are the servers
-    started by this very process on the local rung (tests of faults restart them), else None.
+    `database_url` is the owner's; it and `redis_url` hold passwords, and the latter is empty where
+    there is no Valkey. `kafka`, `postgres` and `valkey` are the servers started by this very
+    process on the local rung (tests of faults restart them), else None.
     """
 
     bootstrap_servers: str
@@ -50,8 +56,11 @@ class Stack:
     kafka_rung: Rung
     postgres_rung: Rung
     state_dir: Path
+    redis_url: str = ""
+    valkey_rung: Rung = Rung.NONE
     kafka: LocalKafka | None = None
     postgres: LocalPostgres | None = None
+    valkey: LocalValkey | None = None
     keep: bool = False
     owner: Identity = field(default_factory=lambda: Identity.of(os.getpid()))
     processes: list[Identity] = field(default_factory=list)
@@ -67,7 +76,8 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """The variables that make the engine use this stack."""
-        return {BOOTSTRAP_SERVERS: self.bootstrap_servers, DATABASE_URL: self.database_url}
+        needed = {BOOTSTRAP_SERVERS: self.bootstrap_servers, DATABASE_URL: self.database_url}
+        return {**needed, **({REDIS_URL: self.redis_url} if self.redis_url else {})}
 
     def stop(self, *, wipe: bool = False) -> None:
         """Stop everything that was started for this stack; `wipe` removes its data as well."""
@@ -75,7 +85,7 @@ class Stack:
             service.stop()
         for identity in self.processes:
             identity.stop()
-        if Rung.DOCKER in (self.kafka_rung, self.postgres_rung):
+        if Rung.DOCKER in (self.kafka_rung, self.postgres_rung, self.valkey_rung):
             Compose(self.state_dir, []).stop(wipe=wipe)
         for file in (self.state_dir / STATE_FILE, self.environment_file):
             file.unlink(missing_ok=True)
@@ -94,11 +104,11 @@ def start_stack(
     state_dir: Path,
     *,
     keep: bool = False,
-    parts: Collection[str] = tuple(NAMES),
+    parts: Collection[str] = NEEDED,
     throwaway: bool = False,
     postgres_settings: Mapping[str, str] | None = None,
 ) -> Stack:
-    """Start Kafka and PostgreSQL, or one of these `parts`, over the ladder.
+    """Start Kafka and PostgreSQL, or other `parts` (the keys of NAMES), over the ladder.
 
     Their state lies under `state_dir`. StartError says what failed.
 
@@ -119,11 +129,13 @@ def start_stack(
         broken.stop()
     kafka = kafka_choice(throwaway=throwaway) if "kafka" in parts else NOT_ASKED_FOR
     postgres = postgres_choice(throwaway=throwaway) if "postgres" in parts else NOT_ASKED_FOR
-    choices = {"kafka": kafka, "postgres": postgres}
+    valkey = valkey_choice(throwaway=throwaway) if "valkey" in parts else NOT_ASKED_FOR
+    choices = {"kafka": kafka, "postgres": postgres, "valkey": valkey}
     shown = [f"{NAMES[part]}: {choices[part].rung} ({choices[part].why})." for part in parts]
     note(" ".join(shown))
-    with step(f"Starting {' and '.join(NAMES[part] for part in parts)}"):
-        stack = _start(state_dir, kafka, postgres, postgres_settings or {})
+    starting = [NAMES[part] for part in parts if choices[part].rung is not Rung.NONE]
+    with step(f"Starting {' and '.join(starting)}"):
+        stack = _start(state_dir, choices, postgres_settings or {})
     stack.keep = keep
     _write_state(stack)
     return stack
@@ -155,16 +167,18 @@ def stop_orphans(root: Path) -> None:
                 stack.stop(wipe=True)
 
 
-def _start(state_dir: Path, kafka: Choice, postgres: Choice, settings: Mapping[str, str]) -> Stack:
-    """Start what the two choices need, both at once where they are processes.
+def _start(state_dir: Path, choices: Mapping[str, Choice], settings: Mapping[str, str]) -> Stack:
+    """Start what the choices need, all at once where they are processes.
 
     On failure nothing is left running.
     """
-    stack = Stack("", "", kafka.rung, postgres.rung, state_dir)
+    kafka, postgres, valkey = (choices[part].rung for part in NAMES)
+    stack = Stack("", "", kafka, postgres, state_dir, valkey_rung=valkey)
     try:
         compose = _compose(stack)
         broker = _broker(stack)
         database = _database(stack, settings)
+        cache = _cache(stack)
         for service in stack.services:
             service.launch()
         for service in stack.services:
@@ -173,6 +187,10 @@ def _start(state_dir: Path, kafka: Choice, postgres: Choice, settings: Mapping[s
             stack.bootstrap_servers = kafka_server.bootstrap_servers
         if postgres_server := database or compose:
             stack.database_url = postgres_server.database_url
+        if cache:
+            stack.redis_url = cache.redis_url
+        elif compose and stack.valkey_rung is Rung.DOCKER:
+            stack.redis_url = compose.redis_url
         _take_named(stack, os.environ)
     except BaseException:
         stack.stop()
@@ -183,7 +201,11 @@ def _start(state_dir: Path, kafka: Choice, postgres: Choice, settings: Mapping[s
 
 def _compose(stack: Stack) -> Compose | None:
     """Start the services of the compose file that are asked for, if any."""
-    rungs = {"kafka": stack.kafka_rung, "postgres": stack.postgres_rung}
+    rungs = {
+        "kafka": stack.kafka_rung,
+        "postgres": stack.postgres_rung,
+        "valkey": stack.valkey_rung,
+    }
     names = [name for name, rung in rungs.items() if rung is Rung.DOCKER]
     return Compose(stack.state_dir, names).start() if names else None
 
@@ -220,24 +242,42 @@ def _database(
     return server
 
 
+def _cache(stack: Stack) -> LocalValkey | ValkeyContainer | None:
+    """Add the Valkey that this process starts, if any."""
+    server: LocalValkey | ValkeyContainer
+    match stack.valkey_rung:
+        case Rung.CONTAINERS:
+            server = ValkeyContainer()
+        case Rung.LOCAL:
+            server = stack.valkey = LocalValkey(stack.state_dir / "valkey")
+        case _:
+            return None
+    stack.services.append(server)
+    return server
+
+
 def _take_named(stack: Stack, environ: Mapping[str, str]) -> None:
     """Take the addresses that the environment names."""
     if stack.kafka_rung is Rung.ENVIRONMENT:
         stack.bootstrap_servers = environ[BOOTSTRAP_SERVERS]
     if stack.postgres_rung is Rung.ENVIRONMENT:
         stack.database_url = environ.get(OWNER_URL) or environ[DATABASE_URL]
+    if stack.valkey_rung is Rung.ENVIRONMENT:
+        stack.redis_url = environ[REDIS_URL]
 
 
 def _write_state(stack: Stack) -> None:
     """Write the state file and the environment file.
 
-    Both hold the password, so their owner alone reads them.
+    Both hold passwords, so their owner alone reads them.
     """
     state = {
         "bootstrap_servers": stack.bootstrap_servers,
         "database_url": stack.database_url,
+        "redis_url": stack.redis_url,
         "kafka_rung": stack.kafka_rung,
         "postgres_rung": stack.postgres_rung,
+        "valkey_rung": stack.valkey_rung,
         "keep": stack.keep,
         "owner": [stack.owner.pid, stack.owner.created],
         "processes": [[each.pid, each.created] for each in stack.processes],
@@ -250,8 +290,10 @@ def _read_state(state: Mapping[str, Any], state_dir: Path) -> Stack:
     return Stack(
         bootstrap_servers=state["bootstrap_servers"],
         database_url=state["database_url"],
+        redis_url=state.get("redis_url", ""),
         kafka_rung=Rung(state["kafka_rung"]),
         postgres_rung=Rung(state["postgres_rung"]),
+        valkey_rung=Rung(state.get("valkey_rung", Rung.NONE)),
         state_dir=state_dir,
         keep=state["keep"],
         owner=Identity(*state["owner"]),

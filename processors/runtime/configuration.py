@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from processors.runtime.configuration_checks import (
     problems_of,
     problems_of_database,
+    problems_of_redis,
     unknown_variables,
 )
 from rules.account.quote_token import QuoteKey, quote_keys
@@ -68,6 +69,15 @@ class DatabaseConfiguration(_Section):
     url: SecretStr
     owner_url: SecretStr | None = None
     role: str | None = "points_app"
+
+
+class RedisConfiguration(_Section):
+    """The Redis or Valkey of the read model; without a URL there is none, and nothing else waits.
+
+    `redis://:password@host:port/0`, or `rediss://` for TLS.
+    """
+
+    url: SecretStr | None = None
 
 
 class MetricsConfiguration(_Section):
@@ -132,9 +142,10 @@ class _FromEnvironment(BaseSettings):
 
 
 class DatabaseOnlyConfiguration(_FromEnvironment):
-    """What commands need that only ask the database: they run without Kafka's variables."""
+    """What commands need that ask nothing of Kafka: they run without its variables."""
 
     database: DatabaseConfiguration
+    redis: RedisConfiguration = RedisConfiguration()
 
 
 class QuotingConfiguration(DatabaseOnlyConfiguration):
@@ -148,6 +159,7 @@ class Configuration(_FromEnvironment):
 
     kafka: KafkaConfiguration
     database: DatabaseConfiguration
+    redis: RedisConfiguration = RedisConfiguration()
     topics: TopicsConfiguration = TopicsConfiguration()
     metrics: MetricsConfiguration = MetricsConfiguration()
     poison: PoisonConfiguration = PoisonConfiguration()
@@ -189,7 +201,7 @@ def load() -> Configuration:
 def load_database_only() -> DatabaseOnlyConfiguration:
     """As `load`, of the database's variables alone."""
     loaded = _loaded(DatabaseOnlyConfiguration)
-    _refuse(problems_of_database(loaded.database))
+    _refuse([*problems_of_database(loaded.database), *problems_of_redis(loaded.redis)])
     return loaded
 
 

@@ -6,6 +6,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         Configuration,
         DatabaseConfiguration,
         KafkaConfiguration,
+        RedisConfiguration,
         TopicsConfiguration,
     )
 
@@ -33,6 +35,7 @@ def problems_of(loaded: "Configuration") -> list[str]:
     """What is wrong, a line each, with the name of the variable."""
     return [
         *problems_of_database(loaded.database),
+        *problems_of_redis(loaded.redis),
         *_of_kafka(loaded.kafka),
         *_of_topics(loaded.topics),
     ]
@@ -46,6 +49,29 @@ def problems_of_database(database: "DatabaseConfiguration") -> list[str]:
         if wrong is not None:
             problems.append(f"POINTS_DATABASE__{name}: {wrong}")
     return problems
+
+
+def problems_of_redis(redis: "RedisConfiguration") -> list[str]:
+    """As `problems_of`, of Redis's variable alone."""
+    text = redis.url.get_secret_value() if redis.url is not None else ""
+    wrong = _wrong_with_redis_url(text) if text else None
+    return [f"POINTS_REDIS__URL: {wrong}"] if wrong is not None else []
+
+
+def _wrong_with_redis_url(text: str) -> str | None:
+    """What is wrong with a URL of Redis; no part of it is repeated, as of a database's."""
+    if not text.startswith(("redis://", "rediss://")):
+        return "is not a URL of Redis: write redis://:password@host:6379/0, or rediss:// for TLS"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0 or "@" in parts.path or not _HOST.fullmatch(parts.hostname or " "):
+        return f"has a host or a port that is none: {_ESCAPE}"
+    if not re.fullmatch(r"/?\d{0,3}", parts.path):
+        return "has a path that is no number of a database: write redis://host:6379/0"
+    return None
 
 
 def _wrong_with_url(url: SecretStr) -> str | None:

@@ -11,6 +11,7 @@ from processors.runtime.kafka.errors import kafka_error, kafka_refusal
 from processors.runtime.masking import mask_text
 from schemas.errors import Exit, PointsError
 from store.postgres.migrate import SchemaMismatch
+from store.valkey.errors import ReadModelUnavailable
 
 NEEDS_OPERATOR = (Exit.USAGE, Exit.SCHEMA, Exit.CURSOR)
 """A worker that ended with one of these would only end the same way again.
@@ -32,6 +33,7 @@ _WAITED_OUT = (
     psycopg.errors.IdleInTransactionSessionTimeout,
     # A standby took over, and this one is no longer the primary.
     psycopg.errors.ReadOnlySqlTransaction,
+    ReadModelUnavailable,
 )
 
 
@@ -40,6 +42,13 @@ def is_waited_out(error: BaseException) -> bool:
     if isinstance(error, KafkaException):
         return not kafka_error(error).fatal()
     return isinstance(error, _WAITED_OUT)
+
+
+def server_of(error: BaseException) -> str:
+    """Which server an error comes from that is waited out, as people know it."""
+    if isinstance(error, psycopg.Error):
+        return "database"
+    return "redis" if isinstance(error, ReadModelUnavailable) else "kafka"
 
 
 def is_too_slow(error: BaseException) -> bool:

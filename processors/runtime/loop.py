@@ -20,6 +20,7 @@ from processors.runtime.failures import (
     is_waited_out,
     one_line,
     refusal,
+    server_of,
 )
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health, HealthServer
@@ -269,13 +270,13 @@ class Loop:
         """Keeps polling Kafka meanwhile, so that the membership of the group lives on."""
         lost = self._lose_connection(error)
         self._failures += 1
-        server = "database" if isinstance(error, psycopg.Error) else "kafka"
+        server = server_of(error)
         if not lost and server == "database":
             log().warning("rolled_back", why=one_line(error))
             self._shrink(error)
             self._unsettled_until = time.monotonic() + UNSETTLED_SECONDS
         # A deadlock's victim succeeds the next time; what fails twice, whatever it is, is trouble.
-        if lost or server == "kafka" or self._failures > 1:
+        if lost or server != "database" or self._failures > 1:
             self._report(f"{server}: {one_line(error)}")
         self._drop()
         self._idle(self._backoff.next())
@@ -293,7 +294,8 @@ class Loop:
     def _lose_connection(self, error: Exception) -> bool:
         """Counts the trouble; whether the connection is lost (a deadlock's victim keeps it)."""
         if not isinstance(error, psycopg.Error):
-            metrics.BROKER_TROUBLES.inc()
+            of_kafka = server_of(error) == "kafka"
+            (metrics.BROKER_TROUBLES if of_kafka else metrics.READMODEL_TROUBLES).inc()
             return False
         if self._connection is None:
             return True

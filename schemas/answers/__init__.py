@@ -26,6 +26,7 @@ from schemas.answers.operations import (
 from schemas.answers.orders import ExplainAnswer, UpstreamComparison
 from schemas.answers.parked import ParkedAnswer, ParkedListAnswer, ParkedRecordsAnswer
 from schemas.answers.quotes import QuoteAnswer
+from schemas.answers.read_model import ReadModelAnswer, RebuildResult
 from schemas.answers.settings import SettingsAnswer, SettingsLogEntry, SettingsResult
 from schemas.answers.streams import (
     AdoptedPartition,
@@ -75,6 +76,8 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "outbox-list": (RefusedRowListEntry, True),
     "outbox-retry": (OutboxRetryResult, False),
     "quote": (QuoteAnswer, False),
+    "readmodel-rebuild": (RebuildResult, False),
+    "readmodel-show": (ReadModelAnswer, False),
     "resume": (ResumeResult, False),
     "run": (WorkerAddress, True),
     "settings-apply": (SettingsResult, False),

@@ -55,10 +55,23 @@ class PausedPipeline(AnswerModel):
     reason: str | None
 
 
+class ReadModelFigures(AnswerModel):
+    """The read model in Redis. `trouble`: why Redis does not answer; null when it does.
+
+    `lag`: changes that were published and that the worker has not followed yet, and `lag_seconds`
+    the age of the oldest; null while Kafka cannot be reached, or before a worker has run.
+    """
+
+    trouble: str | None
+    lag: int | None
+    lag_seconds: float | None
+
+
 class StatusAnswer(AnswerModel):
     """How everything is doing, at the database's `now`.
 
     `ignored`: records ignored by pipeline and reason. `recheck`: rows of its queue by kind.
+    `read_model`: null where no Redis is named.
     """
 
     now: Instant
@@ -73,6 +86,7 @@ class StatusAnswer(AnswerModel):
     unknown_codes: UnknownCodeFigures
     recheck: dict[str, int]
     paused: tuple[PausedPipeline, ...]
+    read_model: ReadModelFigures | None
 
 
 class DoctorFinding(AnswerModel):

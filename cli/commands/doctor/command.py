@@ -56,6 +56,7 @@ def examine() -> Iterator[Finding]:
     yield Finding("ok", "configuration: read from the environment")
     yield from _unknown_variables()
     broker = yield from _kafka(configured)
+    yield from _attempt("read model", lambda: progress.read_model(configured, broker))
     yield from _postgres(configured, broker)
 
 

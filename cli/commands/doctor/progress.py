@@ -118,6 +118,30 @@ def group(
         yield Finding("ok", f"group {name}: {members} read a topic, all of this database")
 
 
+def read_model(configured: "Configuration", broker: "Broker | None") -> Iterator[Finding]:
+    """Whether Redis answers, and whether the model follows the changes."""
+    from cli.support.read_model import figures
+
+    read = figures(configured, broker)
+    if read is None:
+        yield Finding("ok", "read model: off, as POINTS_REDIS__URL names no Redis")
+        return
+    if read.trouble is not None:
+        remedy = "checkout asks the database meanwhile; check POINTS_REDIS__URL and the server"
+        yield Finding("wrong", f"read model: {read.trouble}", remedy, Exit.UNREACHABLE)
+    if read.lag is None:
+        known = "no worker has followed the changes yet" if broker is not None else "lag unknown"
+        yield Finding("warning", f"read model: {known}", "`points run readmodel`, or all")
+    elif (read.lag_seconds or 0) > STANDS_SECONDS:
+        yield Finding(
+            "wrong",
+            f"read model: {read.lag:,} changes behind, the oldest of {read.lag_seconds:,.0f} s ago",
+            "see whether a readmodel worker runs and is ready",
+        )
+    elif read.trouble is None:
+        yield Finding("ok", f"read model: Redis answers, {read.lag:,} changes behind")
+
+
 def outbox(connection: "Database") -> Iterator[Finding]:
     """The oldest row that waits to be sent, and rows that the broker refused for good."""
     from store.postgres import worker_beats

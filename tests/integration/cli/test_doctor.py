@@ -10,6 +10,8 @@ import pytest
 from confluent_kafka import Consumer
 from psycopg import sql
 
+from store.postgres import session
+from tests.support import account_moves
 from tests.support.commands import points
 from tests.support.engine import Engine, wait_for
 from tests.support.pooler import pooled
@@ -204,3 +206,28 @@ def test_rows_that_the_broker_refused_are_wrong(
     )
     found = [f for f in lines(engine, "outbox") if f["verdict"] == "wrong"]
     assert "dlq.points.orders: row 1, 9,000,000 bytes, MSG_SIZE_TOO_LARGE" in found[0]["what"]
+
+
+def test_the_read_model_has_a_line_of_its_own(engine: Engine, valkey: str) -> None:
+    assert "off" in one(engine, "read model")["what"]
+    down = one(engine, "read model: Redis", POINTS_REDIS__URL="redis://127.0.0.1:1")
+    assert (down["verdict"], "does not answer" in down["what"]) == ("wrong", True)
+    idle = one(engine, "read model", POINTS_REDIS__URL=valkey)
+    assert idle["what"] == "read model: no worker has followed the changes yet"
+    engine.merchant("shop")
+    with session.connect(engine.database_url) as connection:
+        account_moves.assign(connection, "shop", "ann", 5)
+        engine.run("relay").wait_ready()
+        follower = engine.run("readmodel", POINTS_REDIS__URL=valkey).wait_ready()
+        account_moves.assign(connection, "shop", "ann", 5)
+        about = "read model: Redis answers, 0 changes behind"
+        wait_for(about, lambda: lines(engine, about, POINTS_REDIS__URL=valkey))
+        assert follower.terminate() == 0
+        account_moves.assign(connection, "shop", "ann", 5)
+        engine.wait_published()
+    about = "read model: Redis answers, 1 changes behind"
+    assert one(engine, "read model", POINTS_REDIS__URL=valkey)["what"] == about
+    here = {**engine.environment, "POINTS_REDIS__URL": valkey}
+    model = points(here, "status", "--json").json["read_model"]
+    assert (model["trouble"], model["lag"], model["lag_seconds"] >= 0) == (None, 1, True)
+    assert points(engine.environment, "status", "--json").json["read_model"] is None

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from deploy.local.ladder import Rung, postgres_choice
+from deploy.local.ladder import Rung, postgres_choice, valkey_choice
 from deploy.local.postgres_local import LocalPostgres
 from deploy.local.stack import Stack, running, start_stack
 from tests.support.servers import Databases
@@ -104,4 +105,22 @@ def test_orders_in_the_brokers_files_are_for_their_owner_alone(kafka_server: Sta
     folder = kafka_server.kafka.folder
     for path in (folder, *folder.rglob("*")):
         with suppress(FileNotFoundError):  # the broker renames what it keeps
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_valkey_asks_for_its_password_and_keeps_its_place_over_a_restart(tmp_path: Path) -> None:
+    if valkey_choice().rung is not Rung.LOCAL:
+        pytest.skip("starts a server of its own, which only the local rung can")
+    with start_stack(tmp_path / "stack", parts=["valkey"]) as stack:
+        assert (stack.bootstrap_servers, stack.database_url) == ("", "")
+        assert stack.environment()["POINTS_REDIS__URL"] == stack.redis_url
+        with redis.Redis.from_url(stack.redis_url) as client:
+            client.set("key", "value")
+            assert stack.valkey is not None
+            stack.valkey.restart()
+            assert client.get("key") is None, "it is in memory alone"
+        without = "redis://" + stack.redis_url.partition("@")[2]
+        with redis.Redis.from_url(without) as client, pytest.raises(redis.AuthenticationError):
+            client.get("key")
+        for path in stack.valkey.folder.rglob("*"):
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path

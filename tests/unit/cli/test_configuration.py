@@ -7,8 +7,8 @@ import sys
 import pytest
 from pydantic import SecretStr
 
-from processors.runtime.configuration import DatabaseConfiguration
-from processors.runtime.configuration_checks import problems_of_database
+from processors.runtime.configuration import DatabaseConfiguration, RedisConfiguration
+from processors.runtime.configuration_checks import problems_of_database, problems_of_redis
 from tests.support.commands import points
 
 KAFKA = {"POINTS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
@@ -96,6 +96,33 @@ def test_unusable_database_url_is_refused_without_being_shown(
 )
 def test_well_formed_urls_are_taken(url: str) -> None:
     assert problems_of_database(DatabaseConfiguration(url=SecretStr(url))) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hushhush",
+        "http://:hushhush@host:6379",
+        "redis://:hush@hush@host/0/hush@x",
+        "redis://:x@host:hushhush/0",
+        "redis://:x@host:70000/0",
+        "redis://:x@/0",
+        "redis://:x@host/hushhush",
+    ],
+)
+def test_unusable_redis_url_is_refused_without_being_shown(url: str) -> None:
+    for command in (("status",), ("run", "all"), ("readmodel", "rebuild")):
+        ran = points({**KAFKA, **DATABASE, "POINTS_REDIS__URL": url}, *command)
+        assert ran.code == 2
+        assert "POINTS_REDIS__URL" in ran.err + ran.out
+        assert "hush" not in ran.err + ran.out
+
+
+@pytest.mark.parametrize(
+    "url", ["", "redis://cache", "rediss://me:p%40ss@[::1]:6380/15", "redis://:word@cache:6379"]
+)
+def test_well_formed_redis_urls_are_taken(url: str) -> None:
+    assert problems_of_redis(RedisConfiguration(url=SecretStr(url))) == []
 
 
 def test_a_login_in_the_brokers_addresses_is_refused_without_being_shown() -> None:
@@ -256,7 +283,7 @@ def test_doctor_names_every_part_that_is_out_of_reach() -> None:
 def test_help_names_the_exit_codes() -> None:
     ran = points({"TERMINAL_WIDTH": "300"}, "--help")
     assert ran.code == 0
-    for text in ("Exit codes", "5 refused", "7 Kafka or PostgreSQL cannot be reached"):
+    for text in ("Exit codes", "5 refused", "7 Kafka, PostgreSQL or Redis cannot be reached"):
         assert text in " ".join(ran.out.split())
 
 

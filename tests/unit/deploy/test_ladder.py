@@ -2,8 +2,8 @@
 
 import pytest
 
-from deploy.local import containers, docker, kafka_local, postgres_local
-from deploy.local.ladder import Rung, kafka_choice, postgres_choice
+from deploy.local import containers, docker, kafka_local, postgres_local, valkey_local
+from deploy.local.ladder import Rung, kafka_choice, postgres_choice, valkey_choice
 from deploy.local.process import StartError
 
 
@@ -17,6 +17,7 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 def bare_machine(monkeypatch: pytest.MonkeyPatch, no_engine: None) -> None:  # noqa: ARG001 - a machine without all
     monkeypatch.setattr(kafka_local, "missing", lambda: "Java is missing")
     monkeypatch.setattr(postgres_local, "missing", lambda: "the wheel is missing")
+    monkeypatch.setattr(valkey_local, "missing", lambda: "the wheel is missing")
 
 
 def test_what_the_environment_names_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +30,7 @@ def test_what_the_environment_names_comes_first(monkeypatch: pytest.MonkeyPatch)
         postgres_choice({"POINTS_DATABASE__OWNER_URL": "postgresql://db/points"}).rung
         is Rung.ENVIRONMENT
     )
+    assert valkey_choice({"POINTS_REDIS__URL": "redis://cache"}).rung is Rung.ENVIRONMENT
 
 
 def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +42,9 @@ def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_without_an_engine_this_machine_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka_local, "missing", lambda: None)
     monkeypatch.setattr(postgres_local, "missing", lambda: None)
-    assert (kafka_choice({}).rung, postgres_choice({}).rung) == (Rung.LOCAL, Rung.LOCAL)
+    monkeypatch.setattr(valkey_local, "missing", lambda: None)
+    choices = kafka_choice({}), postgres_choice({}), valkey_choice({})
+    assert [choice.rung for choice in choices] == [Rung.LOCAL] * 3
 
 
 @pytest.mark.usefixtures("bare_machine")
@@ -56,6 +60,13 @@ def test_nothing_stands_in_for_the_database() -> None:
         postgres_choice({})
 
 
+@pytest.mark.usefixtures("bare_machine")
+def test_without_valkey_the_engine_does_without_a_read_model() -> None:
+    choice = valkey_choice({})
+    assert choice.rung is Rung.NONE
+    assert "the read model is off" in choice.why
+
+
 @pytest.mark.usefixtures("no_engine")
 def test_tests_take_containers_of_their_own_where_an_engine_answers(
     monkeypatch: pytest.MonkeyPatch,
@@ -63,6 +74,7 @@ def test_tests_take_containers_of_their_own_where_an_engine_answers(
     monkeypatch.setattr(containers, "missing", lambda: None)
     assert kafka_choice({}, throwaway=True).rung is Rung.CONTAINERS
     assert postgres_choice({}, throwaway=True).rung is Rung.CONTAINERS
+    assert valkey_choice({}, throwaway=True).rung is Rung.CONTAINERS
     named = {"POINTS_DATABASE__URL": "postgresql://db/points"}
     assert postgres_choice(named, throwaway=True).rung is Rung.ENVIRONMENT
 

@@ -1,0 +1,55 @@
+"""Connections to Redis or Valkey, with limits short enough that nothing waits for it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from store.valkey.errors import ReadModelUnavailable
+
+CHECKOUT_SECONDS: Final = 0.2
+"""For whoever asks for a balance: the database answers in a few milliseconds instead."""
+WORKER_SECONDS: Final = 5.0
+"""For the worker and for commands, which have nothing to do without an answer."""
+
+Client = redis.Redis
+
+
+def connect(url: str, *, seconds: float, name: str) -> Client:
+    """A client; nothing is sent before the first command. Raises ReadModelUnavailable.
+
+    `seconds` bounds connecting and each answer. Nothing is tried again by itself: who calls knows
+    better whether to.
+    """
+    with answering():
+        return redis.Redis.from_url(
+            url,
+            socket_connect_timeout=seconds,
+            socket_timeout=seconds,
+            retry=Retry(NoBackoff(), 0),
+            client_name=name,
+            protocol=2,  # the same answers from Redis 7 and from Valkey
+        )
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turns the client's errors into ReadModelUnavailable."""
+    try:
+        yield
+    except (redis.RedisError, OSError, ValueError) as error:
+        raise ReadModelUnavailable(_words(error)) from error
+
+
+def run_id(client: Client) -> str:
+    """Which run of which server answers. Raises ReadModelUnavailable."""
+    with answering():
+        told: Any = client.info("server")
+    return str(told.get("run_id", ""))
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

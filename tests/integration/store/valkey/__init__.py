@@ -1,0 +1,1 @@
+"""Tests of store/valkey on a real Valkey."""

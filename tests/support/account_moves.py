@@ -1,0 +1,89 @@
+"""Members' points moved straight on the ledger of a test's database, as commands move them."""
+
+import itertools
+from collections.abc import Callable
+
+from rules.account import assigning, holding
+from rules.account.acts import Act
+from rules.account.holds import Hold, Purpose
+from rules.account.lots import command_lot
+from rules.account.lots_needed import Intended
+from schemas.events import Performer, PerformerKind
+from schemas.ids import NEVER, Micros
+from schemas.packing import pack_id
+from store.ledger.accounts import LockedAccount
+from store.ledger.ledger import Ledger, post_all_overdue
+from store.postgres.session import Cursor, Database, transaction
+from store.reads import gauges
+
+STAFF = Performer(kind=PerformerKind.staff, id="mei")
+Operation = Callable[[LockedAccount, Act, Micros], None]
+
+_numbers = itertools.count(1)
+
+
+def assign(
+    connection: Database, merchant: str, member: str, points: int, expires_at: Micros = NEVER
+) -> int:
+    """Gives points (or takes, below 0); the account's sequence afterwards."""
+    number = next(_numbers)
+    lot = command_lot(expires_at, f"c-{number}")
+
+    def operate(locked: LockedAccount, act: Act, _: Micros) -> None:
+        if points > 0:
+            assigning.assign(locked, act, points, lot)
+        else:
+            assigning.deduct(locked, act, -points)
+
+    intended = Intended(points, lot=lot if points > 0 else None)
+    return _operate(connection, merchant, member, intended, operate)
+
+
+def hold(
+    connection: Database, merchant: str, member: str, hold_id: str, points: int, seconds: float
+) -> int:
+    """Sets points aside for so long; the account's sequence afterwards."""
+
+    def operate(locked: LockedAccount, act: Act, now: Micros) -> None:
+        ends = now + int(seconds * 1_000_000)
+        holding.hold(locked, act, Hold(hold_id.encode(), points, Purpose.cash, ends, 1, []))
+
+    intended = Intended(-points, hold_id=hold_id.encode())
+    return _operate(connection, merchant, member, intended, operate)
+
+
+def release(connection: Database, merchant: str, member: str, hold_id: str) -> int:
+    """Sets a hold's points free; the account's sequence afterwards."""
+
+    def operate(locked: LockedAccount, act: Act, _: Micros) -> None:
+        holding.release(locked, act, locked.account.holds[hold_id.encode()])
+
+    return _operate(connection, merchant, member, Intended(hold_id=hold_id.encode()), operate)
+
+
+def post_due(connection: Database) -> int:
+    """Posts what is overdue everywhere; how many accounts there were."""
+    with transaction(connection) as cursor:
+        return post_all_overdue(cursor, 1000, gauges.now(cursor), lambda no: _id_of(cursor, no))
+
+
+def _operate(
+    connection: Database, merchant: str, member: str, intended: Intended, operation: Operation
+) -> int:
+    with transaction(connection) as cursor:
+        (number,) = cursor.execute(
+            "SELECT merchant_no FROM merchant WHERE merchant_id = $1", [merchant]
+        ).fetchone() or (0,)
+        key, now = (number, pack_id(member)), gauges.now(cursor)
+        ledger = Ledger.open(cursor, {key: [intended]}, now, lambda _: merchant)
+        act = Act.of_command(merchant, f"c-{next(_numbers)}", 1, STAFF)
+        operation(ledger.accounts[key], act, now)
+        ledger.write()
+        return ledger.accounts[key].account.sequence
+
+
+def _id_of(cursor: Cursor, merchant_no: int) -> str:
+    row = cursor.execute(
+        "SELECT merchant_id FROM merchant WHERE merchant_no = $1", [merchant_no]
+    ).fetchone()
+    return str(row[0]) if row else ""
