@@ -232,7 +232,7 @@ def _offset(start: str, ends: "LogEnds") -> int:
 
 def _print_plans(plans: "list[Adoption]") -> None:
     console = out()
-    console.print("[bold]This will start anew:[/]")
+    console.print("[bold]These will start again:[/]")
     for plan in plans:
         before = f"was at {plan.before.next_offset}, " if plan.before is not None else ""
         place = safe(f"{plan.pipeline} · {plan.place.topic}/{plan.place.partition}")

@@ -6,6 +6,7 @@ What becomes of a batch is in processors/intake/batch.py.
 """
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Self
@@ -50,7 +51,7 @@ class IntakeWorker:
         self._sizes, self._connection = configuration.intake, connection
         self._still_turning = still_turning
         names = configuration.topics
-        topics = [names.orders, names.deliveries, names.customers]
+        topics = self._topics = [names.orders, names.deliveries, names.customers]
         self._feed = Feed(configuration.kafka, PIPELINE, topics, self._start_at)
         for topic in topics:
             self._refuse_recreated_topics(topic)
@@ -109,6 +110,9 @@ class IntakeWorker:
         if time.monotonic() > self._lag_at:
             self._lag_at = time.monotonic() + LAG_UPDATE_SECONDS
             self._lag.update(self._feed.lags())
+            left_out = Counter(place.topic for place in self._feed.left_out)
+            for topic in self._topics:
+                metrics.LEFT_OUT.labels(topic).set(left_out[topic])
         return 0.0
 
     def _process(self, records: Sequence[Record]) -> None:
@@ -150,9 +154,11 @@ class IntakeWorker:
         self._feed.idle(seconds)
 
     def trouble(self) -> str | None:
-        """No broker, or no answer of the group yet."""
+        """No broker, a topic that may not be read, or no answer of the group yet."""
         if self._kafka_trouble is not None:
             return f"kafka: {self._kafka_trouble}"
+        for topic, why in self._feed.denied.items():
+            return f"kafka: {topic} may not be read: {why}"
         return (
             None if self._feed.is_assigned else "kafka: waiting for the group to assign partitions"
         )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from processors.runtime.configuration_checks import (
@@ -79,6 +79,12 @@ class MetricsConfiguration(_Section):
     port: int = Field(9464, ge=0, le=65535)
     host: str = Field("127.0.0.1", min_length=1)
     stalled_after: float = Field(60, gt=0)
+
+    @field_validator("host")
+    @classmethod
+    def _without_brackets(cls, host: str) -> str:
+        """An address of IPv6 may be written as in a URL."""
+        return host.removeprefix("[").removesuffix("]")
 
 
 class PoisonConfiguration(_Section):

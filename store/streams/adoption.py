@@ -96,6 +96,12 @@ def _publish(cursor: Cursor, cluster: str, adoption: Adoption, count: int, now: 
         why=adoption.why,
         recorded_at=instant(now),
     )
+    publish(cursor, event, "cursor", count)
+
+
+def publish(cursor: Cursor, event: CursorAdopted, kind: str, number: int) -> None:
+    """Puts a move by hand into the outbox; `number` is another one for each of a partition's."""
     # No merchant's id is empty, so these keys are no merchant's.
-    key = record_key("", "cursor", adoption.pipeline, cluster, uuid, str(partition), str(count))
+    place = (event.pipeline, event.cluster, event.topic_uuid, str(event.partition))
+    key = record_key("", kind, *place, str(number))
     outbox.add(cursor, [(OutboxKind.SETTINGS, key, event.to_json(), None)])
