@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from processors.runtime.configuration import Configuration
     from schemas.answers.operations import CursorLag, StatusAnswer
+    from schemas.answers.streams import CursorAnswer
     from store.postgres.session import Database
-    from store.streams.adoption import KnownCursor
 
 
 def status_command(json_: JsonOption = False) -> None:
@@ -83,7 +83,6 @@ def _lags(
 ) -> "tuple[list[CursorLag], Failure | None]":
     """The cursors that are no history, each with the records behind it where Kafka answers."""
     from schemas.answers.operations import CursorLag
-    from schemas.answers.streams import CursorAnswer
     from store.streams import adoption
 
     rows = [row for row in adoption.known(connection) if not row.retired]
@@ -100,12 +99,12 @@ def _lags(
         end = ends.get(row.place_in_cluster)
         if end is not None or (row.pipeline, row.topic) not in present:
             lag = max(0, end - row.next_offset) if end is not None else None
-            cursors.append(CursorLag(**dict(CursorAnswer.model_validate(row)), lag=lag))
+            cursors.append(CursorLag(**dict(row), lag=lag))
     return cursors, unreachable
 
 
 def _ends(
-    configured: "Configuration", rows: "list[KnownCursor]"
+    configured: "Configuration", rows: "list[CursorAnswer]"
 ) -> dict[tuple[str, str, int], int]:
     from cli.support.broker import Broker
 
