@@ -11,7 +11,7 @@ from cli.support.wiring import configuration, connect, database_configuration
 
 if TYPE_CHECKING:
     from processors.runtime.configuration import Configuration
-    from schemas.answers.streams import CountedPoison, DeadLetterAnswer, DeadLetterListEntry
+    from schemas.answers.streams import CountedPoison, DeadLetterAnswer, DeadLetterState
     from store.postgres.session import Database
     from store.streams.dead_letters import Letter
 
@@ -27,12 +27,13 @@ Ids = Annotated[
 @app.command("list")
 def list_command(json_: JsonOption = False) -> None:
     """List all dead letters, oldest first."""
+    from schemas.answers.streams import DeadLetterListEntry
     from store.streams import dead_letters
 
     with connect(database_configuration()) as connection:
         rows = dead_letters.listed(connection)
     if json_:
-        emit(rows)
+        emit([DeadLetterListEntry.model_validate(dict(row)) for row in rows])
     else:
         _print_list(rows)
 
@@ -73,7 +74,7 @@ def _print_counted(rows: "list[CountedPoison]") -> None:
     out().print(table)
 
 
-def _state(row: "DeadLetterListEntry") -> str:
+def _state(row: "DeadLetterState") -> str:
     from schemas.ids import iso
 
     if row.discarded_at is not None:
@@ -85,7 +86,7 @@ def _state(row: "DeadLetterListEntry") -> str:
     )
 
 
-def _print_list(rows: "list[DeadLetterListEntry]") -> None:
+def _print_list(rows: "list[DeadLetterState]") -> None:
     from rich.table import Table
 
     from schemas.ids import iso

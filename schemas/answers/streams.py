@@ -19,10 +19,15 @@ class DeadLetterListEntry(AnswerModel):
     message: str
     received_at: Instant
     redriven_at: Instant | None
+
+
+class DeadLetterState(DeadLetterListEntry):
+    """A record that could not be read, and what became of it."""
+
     discarded_at: Instant | None
 
 
-class DeadLetterAnswer(DeadLetterListEntry):
+class DeadLetterAnswer(DeadLetterState):
     """One dead letter, redacted: `key`, `headers` and `value` show nothing that may be personal."""
 
     pipeline: str

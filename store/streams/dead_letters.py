@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from schemas.answers.streams import DeadLetterListEntry
+from schemas.answers.streams import DeadLetterState
 from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
 from store.postgres import tables
@@ -30,7 +30,7 @@ _SUMMARY: Final = Columns(
     "id", "topic", "partition", "offset", "reason", "message", "received_us", "redriven_us",
     "discarded_us",
 )  # fmt: skip
-"""The fields of a DeadLetterListEntry."""
+"""The fields of a DeadLetterState."""
 _SQL: Final = queries("streams/dead_letters", summary=_SUMMARY)
 
 
@@ -38,7 +38,7 @@ _SQL: Final = queries("streams/dead_letters", summary=_SUMMARY)
 class Letter:
     """One row with its bytes. They may hold personal data: never print them as they are."""
 
-    summary: DeadLetterListEntry
+    summary: DeadLetterState
     pipeline: str
     merchant_id: str | None
     timestamp: Micros
@@ -61,11 +61,9 @@ class AlreadyDone(PointsError):
     exit_code = Exit.REFUSED
 
 
-def listed(connection: Database) -> list[DeadLetterListEntry]:
+def listed(connection: Database) -> list[DeadLetterState]:
     """All dead letters, oldest first."""
-    return [
-        DeadLetterListEntry.of_row(row) for row in raw(connection).execute(_SQL["list"]).fetchall()
-    ]
+    return [DeadLetterState.of_row(row) for row in raw(connection).execute(_SQL["list"]).fetchall()]
 
 
 def letter(connection: Database, number: int) -> Letter:
@@ -75,7 +73,7 @@ def letter(connection: Database, number: int) -> Letter:
         raise _unknown([number])
     *summary, pipeline, merchant_id, timestamp, key, value, headers = row
     return Letter(
-        summary=DeadLetterListEntry.of_row(summary),
+        summary=DeadLetterState.of_row(summary),
         pipeline=pipeline,
         merchant_id=merchant_id,
         timestamp=timestamp,
