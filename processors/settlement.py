@@ -111,7 +111,7 @@ def _tally(decided: Sequence[_Decided], ledger: Ledger, planned: int) -> Tally:
 def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None:
     """Binds orders to settings (rules.md 1.7), split and combined ones as their ancestors are.
 
-    Asks for those that come from orders bound anew. All is decided from the orders' own creation,
+    Asks for those that come from orders bound again. All is decided from the orders' own creation,
     never from what another one is bound to, so that orders that name each other come to rest.
     """
     unbound = [row for row in rows if row.facts.settings_no < NOTHING_IN_FORCE]

@@ -4,6 +4,7 @@ What becomes of a batch is the pipeline's own matter (`Batches`).
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Generic, Protocol, Self
@@ -63,7 +64,7 @@ class TopicWorker(Generic[Result]):
         """Joins the group, after making sure that the topics are those of the cursors."""
         self._connection, self._still_turning = connection, still_turning
         self._sizes = self.sizes(configuration)
-        topics = self.topics(configuration)
+        topics = self._topics = self.topics(configuration)
         self._feed = Feed(configuration.kafka, self.pipeline, topics, self._start_at)
         for topic in topics:
             self._refuse_recreated_topics(topic)
@@ -151,6 +152,9 @@ class TopicWorker(Generic[Result]):
         if time.monotonic() > self._lag_at:
             self._lag_at = time.monotonic() + LAG_UPDATE_SECONDS
             self._lag.update(self._feed.lags())
+            left_out = Counter(place.topic for place in self._feed.left_out)
+            for topic in self._topics:
+                metrics.LEFT_OUT.labels(topic).set(left_out[topic])
         return 0.0
 
     def _process(self, records: Sequence[Record]) -> bool:
@@ -197,9 +201,11 @@ class TopicWorker(Generic[Result]):
         self._feed.idle(seconds)
 
     def trouble(self) -> str | None:
-        """No broker, or no answer of the group yet."""
+        """No broker, a topic that may not be read, or no answer of the group yet."""
         if self._kafka_trouble is not None:
             return f"kafka: {self._kafka_trouble}"
+        for topic, why in self._feed.denied.items():
+            return f"kafka: {topic} may not be read: {why}"
         return (
             None if self._feed.is_assigned else "kafka: waiting for the group to assign partitions"
         )

@@ -24,9 +24,9 @@ from rules.order.trail import (
     COMPLETED,
     GONE_BACK,
     OUT_OF_THE_COUNT,
-    Entry,
     State,
     Trail,
+    TrailEntry,
     final_since,
     given,
     resolved,
@@ -225,7 +225,7 @@ def upstream_voice(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Voic
     return Voice(None, before_it_went_back(parcel, overrides), tuple(_gone_words(run)))
 
 
-def _gone_words(run: Iterable[Entry]) -> Iterator[GoneWord]:
+def _gone_words(run: Iterable[TrailEntry]) -> Iterator[GoneWord]:
     """Upstream's words of going back, each with the time that its record names for it.
 
     Without one, with that of the earliest record that shows the word. So a record that only repeats

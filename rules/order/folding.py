@@ -30,9 +30,9 @@ from rules.order.trail import (
     GONE_BACK,
     MOST_ENTRIES,
     NOT_SAID,
-    Entry,
     State,
     Trail,
+    TrailEntry,
     Version,
     thinned,
 )
@@ -151,16 +151,16 @@ _ARRIVED_AT, _COLLECTED_AT, _RETURNED_AT = (
 )
 
 
-def order_entry(record: OrderRecord) -> Entry:
+def order_entry(record: OrderRecord) -> TrailEntry:
     """What the record adds to its order's trail."""
     said = record.said
     state = _ORDER_STATES.get(record.status, State.OTHER) if said & _STATUS else State.NOT_SAID
     if state is not State.COMPLETED and state is not State.NOT_SAID:
-        return Entry(record.version, state)
+        return TrailEntry(record.version, state)
     completed_at = record.completed_at if said & _COMPLETED else NOT_SAID
     if state is State.COMPLETED:
-        return Entry(record.version, state, completed_at)
-    return Entry(record.version, state, completed_at, NOT_SAID, NOT_SAID, None)
+        return TrailEntry(record.version, state, completed_at)
+    return TrailEntry(record.version, state, completed_at, NOT_SAID, NOT_SAID, None)
 
 
 def _of_one_creation(
@@ -168,7 +168,7 @@ def _of_one_creation(
 ) -> tuple[OrderRecord, OrderRecord]:
     """Both records with the creation that the lowest version names (rules.md 1.7).
 
-    Where it changes, the order is to be bound anew.
+    Where it changes, the order is to be bound again.
     """
     created_at, first = newest.created_at, facts.origin.first
     if first is None or (record.version, record.created_at) < (first, created_at):
@@ -256,7 +256,7 @@ def _tie(record: OrderRecord | ParcelRecord | ReturnOrder) -> tuple[object, ...]
 
 def fold_bare_remove(facts: OrderFacts, version: Version) -> Outcome:
     """Folds an `order/remove` that carries nothing but the id (rules.md 7)."""
-    trail = extended(facts.trail, Entry(version, State.BARE_REMOVE))
+    trail = extended(facts.trail, TrailEntry(version, State.BARE_REMOVE))
     if trail is not facts.trail:
         facts.trail = trail
         return APPLIED
@@ -313,7 +313,7 @@ def _fold_into(parcel: Parcel, record: ParcelRecord, *, nested: bool) -> tuple[P
     return Parcel(folded, trail, nested, event), APPLIED
 
 
-def parcel_entry(record: ParcelRecord) -> Entry:
+def parcel_entry(record: ParcelRecord) -> TrailEntry:
     """What the record adds to its parcel's trail.
 
     A failed logistics state beats a final status (rules.md 6).
@@ -327,17 +327,17 @@ def parcel_entry(record: ParcelRecord) -> Entry:
     if failed is not False:
         # What state it is in, others decide as well: it keeps all its moments.
         if state in GONE_BACK:
-            return Entry(version, state, returned, None, None, failed)
+            return TrailEntry(version, state, returned, None, None, failed)
         if state is State.COLLECTED:
-            return Entry(version, state, collected, arrived, returned, failed)
-        return Entry(version, state, arrived, collected, returned, failed)
+            return TrailEntry(version, state, collected, arrived, returned, failed)
+        return TrailEntry(version, state, arrived, collected, returned, failed)
     if state is State.ARRIVED:
-        return Entry(version, state, arrived, collected)
+        return TrailEntry(version, state, arrived, collected)
     if state is State.COLLECTED:
-        return Entry(version, state, collected, arrived)
+        return TrailEntry(version, state, collected, arrived)
     if state is State.NOT_SAID:
-        return Entry(version, state, arrived, collected, returned)
-    return Entry(version, state, returned if state in GONE_BACK else None)
+        return TrailEntry(version, state, arrived, collected, returned)
+    return TrailEntry(version, state, returned if state in GONE_BACK else None)
 
 
 def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:
@@ -413,7 +413,7 @@ def _shown_before(kept: Sequence[CarrierReport], report: CarrierReport) -> int |
     return None
 
 
-def extended(trail: Trail, entry: Entry) -> Trail:
+def extended(trail: Trail, entry: TrailEntry) -> Trail:
     """The trail with one more record; the same object when the record adds nothing."""
     floor, entries, version = trail.floor, trail.entries, entry.version
     # What lies at or below the floor can never matter again.
@@ -440,12 +440,12 @@ def extended(trail: Trail, entry: Entry) -> Trail:
     return Trail(floor, entries)
 
 
-def _is_interesting(entry: Entry) -> bool:
+def _is_interesting(entry: TrailEntry) -> bool:
     """Whether a trail keeps the record; one that is not ends all states."""
     return entry.state is not State.OTHER or entry.failed is True
 
 
-def _says_nothing(entry: Entry) -> bool:
+def _says_nothing(entry: TrailEntry) -> bool:
     """Whether the record names neither a status nor a moment (D19)."""
     return (
         entry.state is State.NOT_SAID
@@ -454,7 +454,7 @@ def _says_nothing(entry: Entry) -> bool:
     )
 
 
-def _same_evidence(a: Entry, b: Entry) -> bool:
+def _same_evidence(a: TrailEntry, b: TrailEntry) -> bool:
     """Whether records of one moment show the same; then only the newest is kept.
 
     An order repeats its delivery in every record.
@@ -469,7 +469,7 @@ def _same_evidence(a: Entry, b: Entry) -> bool:
     )
 
 
-def _by_version(entry: Entry) -> tuple[Version, int, State, Micros, Micros, Micros]:
+def _by_version(entry: TrailEntry) -> tuple[Version, int, State, Micros, Micros, Micros]:
     """The sort key of an entry; a tie in the version falls by what the record says.
 
     So the order of entries is the same everywhere, whichever record came first.

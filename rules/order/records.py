@@ -340,7 +340,8 @@ def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
 
 
 def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
-    """The facts of a return order."""
+    """The facts of a return order; a cancelled one is over, as an order is (rules.md 7)."""
+    version = _ending(version, resource.status in _ENDED_ORDER)
     total, items = resource.total, resource.items or ()
     amounts = [item.amount for item in items if isinstance(item, ReturnItem)]
     listed, listed_in = _sum_of(amounts) if any(amounts) else (None, None)

@@ -65,7 +65,7 @@ COMPLETED = frozenset({State.COMPLETED})
 CANCELLED = frozenset({State.CANCELLED, State.BARE_REMOVE})
 
 
-class Entry(NamedTuple):
+class TrailEntry(NamedTuple):
     """One record in an interesting state, and what it says itself about since when.
 
     A moment is None when the record says *not given*, NOT_SAID when it does not name it. `said_at`
@@ -125,7 +125,7 @@ class Trail(NamedTuple):
     """The newest uninteresting record, if any, and all newer interesting ones, oldest first."""
 
     floor: Version | None = None
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[TrailEntry, ...] = ()
 
     def newest(self) -> State:
         """The state of the newest record."""
@@ -135,7 +135,7 @@ class Trail(NamedTuple):
 EMPTY = Trail()
 
 
-def streak(trail: Trail, states: Collection[State]) -> tuple[Entry, ...]:
+def streak(trail: Trail, states: Collection[State]) -> tuple[TrailEntry, ...]:
     """The newest unbroken run of records in `states`, oldest first.
 
     Empty when the newest record is not in them.
@@ -199,7 +199,7 @@ def resolved(trail: Trail, *, failed: bool = False) -> Trail:
     return Trail(trail.floor, tuple(_resolved(trail.entries, failed)))
 
 
-def _resolved(entries: Sequence[Entry], failed: bool) -> Iterator[Entry]:  # noqa: FBT001
+def _resolved(entries: Sequence[TrailEntry], failed: bool) -> Iterator[TrailEntry]:  # noqa: FBT001
     status = State.OTHER
     for entry in entries:
         failed = failed if entry.failed is None else entry.failed
@@ -208,11 +208,11 @@ def _resolved(entries: Sequence[Entry], failed: bool) -> Iterator[Entry]:  # noq
         yield _in_state(entry, state)
 
 
-def _in_state(entry: Entry, state: State) -> Entry:
+def _in_state(entry: TrailEntry, state: State) -> TrailEntry:
     """The entry as one of a record in this state, its moments where they belong."""
     own, said, also, back = entry.state, entry.said_at, entry.also_at, entry.back_at
     if state is own:
-        return Entry(entry.version, state, said, also)
+        return TrailEntry(entry.version, state, said, also)
     if own is State.COLLECTED:
         arrived, collected = also, said
     elif own in GONE_BACK:
@@ -220,22 +220,22 @@ def _in_state(entry: Entry, state: State) -> Entry:
     else:
         arrived, collected = said, also
     if state in GONE_BACK:
-        return Entry(entry.version, state, back)
+        return TrailEntry(entry.version, state, back)
     if state in CANCELLED:
-        return Entry(entry.version, state, NOT_SAID)
+        return TrailEntry(entry.version, state, NOT_SAID)
     if state is State.COLLECTED:
-        return Entry(entry.version, state, collected, arrived)
-    return Entry(entry.version, state, arrived, collected)
+        return TrailEntry(entry.version, state, collected, arrived)
+    return TrailEntry(entry.version, state, arrived, collected)
 
 
-def thinned(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def thinned(entries: tuple[TrailEntry, ...]) -> tuple[TrailEntry, ...]:
     """What decides, of more entries than MOST_ENTRIES: the rest of each run adds nothing to it.
 
     Of records that say the same these are the earliest, the newest, the newest that names a moment,
     the one with the earliest evidence and the one with the latest moment. Of the changes between
     them the newest are kept.
     """
-    kept: list[Entry] = []
+    kept: list[TrailEntry] = []
     for _, group in groupby(entries, key=lambda e: (e.state, e.failed)):
         run = list(group)
         places = {0, len(run) - 1}

@@ -24,7 +24,7 @@ from rules.order.facts import (
 )
 from rules.order.family import Origin
 from rules.order.membership import Buyer, MemberStatement
-from rules.order.trail import EMPTY, Entry, State, Trail, Version
+from rules.order.trail import EMPTY, State, Trail, TrailEntry, Version
 from schemas.carriers.meaning import Meaning
 from store.orders import layouts
 from store.orders.layouts import FIXED, WITH_TAIL, UnknownLayout
@@ -117,7 +117,7 @@ def trail_of(packed: bytes | None, newest: Version | None) -> Trail:
     elif packed[:1] != _NO_FLOOR:
         raise UnknownLayout("a trail", packed[0])
     entries = [
-        Entry(
+        TrailEntry(
             Version(at, ts, digest),
             State(state & 15),
             None if since == _NONE else since,
