@@ -8,8 +8,6 @@ from processors import batch_metrics, metrics
 from processors.intake.batch import IntakeResult
 from processors.intake.decoding import OrderEvent
 from processors.intake.report_matching import ResolvedReport
-from processors.runtime.kafka.feed import Record
-from processors.runtime.kafka.records import received_ms
 from rules.earning.earning import ONLINE_CHANNELS, RETAIL_CHANNELS
 from rules.order.options import is_known
 from schemas.carriers import is_known_service
@@ -19,13 +17,16 @@ KNOWN_CREATED_BY = ONLINE_CHANNELS | RETAIL_CHANNELS | {None}
 """rules.md 1.4; all others count as `ec`, and are counted here."""
 
 
-def batch_done(records: Sequence[Record], done: IntakeResult, seconds: float) -> None:
-    """A batch of intake was committed, `seconds` after its records were in hand."""
-    metrics.BATCH_RECORDS.observe(len(records))
+def batch_done(received: Sequence[float], done: IntakeResult, seconds: float) -> None:
+    """A batch of intake was committed, `seconds` after its records were in hand.
+
+    `received` are the records' own times, in seconds since 1970.
+    """
+    metrics.BATCH_RECORDS.observe(len(received))
     metrics.BATCH_SECONDS.observe(seconds)
     committed = done.committed_at
     metrics.EVENT_TO_COMMIT.observe_all(
-        [max(0.0, committed - received_ms(record.message) / 1000) for record in records]
+        [committed - at if at < committed else 0.0 for at in received]
     )
     for topic, counts in by_topic(done.counts).items():
         metrics.CONSUMED.labels(topic).inc(sum(getattr(counts, outcome) for outcome in OUTCOMES))

@@ -115,9 +115,9 @@ class IntakeWorker:
         began = time.perf_counter()
         try:
             for part, done in process_in_parts(self._intake, records, self._still_turning):
-                intake_metrics.batch_done(part, done, time.perf_counter() - began)
-                newest = max(received_ms(record.message) for record in part) / 1000
-                self._lag.processed(done.counts.keys(), newest)
+                received = [received_ms(record.message) / 1000 for record in part]
+                intake_metrics.batch_done(received, done, time.perf_counter() - began)
+                self._lag.processed(done.counts.keys(), max(received))
                 began = time.perf_counter()
         except Interrupted:
             self._feed.drop()

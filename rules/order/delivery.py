@@ -7,7 +7,7 @@ reports of a carrier a parcel has one voice, upstream's, and nothing is folded f
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rules.order.carrier_reports import (
     GoneWord,
@@ -40,6 +40,8 @@ from schemas.settings import BoundRules, FinalStatus
 COUNTER_CHANNELS = frozenset({"pos", "shop_crm"})
 _FAILED = next(bit for bit, fields in PARCEL_KEYS.items() if "failed" in fields)
 _ALWAYS: Micros = -(2**63)
+# Looked up once: an enumeration's member is an attribute that Python computes.
+_PRESENT: Final = DeliveryKey.PRESENT
 
 
 def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
@@ -60,6 +62,8 @@ def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros
 
     None while it has not.
     """
+    if not parcel.trail.entries:
+        return None
     awaited = awaited_status(parcel, overrides)
     trail = course(parcel)
     if parcel.record.by_return and is_back_by_return(parcel, trail):
@@ -135,11 +139,9 @@ def _final_as_told(
 def completes_without_delivery(facts: OrderFacts) -> bool:
     """A counter sale, or an order that upstream says has no delivery (rules.md 2.2 D4)."""
     record = facts.record
-    if record is None or (facts.parcels and facts.counted):
+    if record is None or record.delivery_key is _PRESENT or (facts.parcels and facts.counted):
         return False
-    if record.delivery_key is DeliveryKey.NULL:
-        return True
-    return record.delivery_key is DeliveryKey.ABSENT and record.created_by in COUNTER_CHANNELS
+    return record.delivery_key is DeliveryKey.NULL or record.created_by in COUNTER_CHANNELS
 
 
 def is_out_of_the_count(parcel: Parcel) -> bool:
