@@ -47,14 +47,18 @@ _PRESENT: Final = DeliveryKey.PRESENT
 def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
     """Whether nothing can be due for the order yet, as is so for most of its records.
 
-    A short cut for callers that want only differences, and know that nothing was posted or planned.
+    A short cut for callers that want only differences, and know that nothing was posted or planned:
+    what ends in no final moment after all is decided like any other.
     """
     if rules is None or facts.record is None:
         return True
-    # With `keep` a parcel that went back may leave the order as final as it was (rules.md 4.5).
-    if rules.keep:
+    # No final moment comes from elsewhere than a trail or a carrier (rules.md 2.2).
+    if facts.trail.entries or facts.reports:
         return False
-    return order_final_moment(facts, rules.overrides, on_completed=rules.on_completed) is None
+    for parcel in facts.parcels:  # noqa: SIM110 - asked for each order; `all` costs a generator
+        if parcel.trail.entries:
+            return False
+    return True
 
 
 def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros | None:

@@ -177,8 +177,8 @@ def _of_one_creation(
 
     Where it changes, the order is to be bound anew.
     """
-    created_at, first = newest.created_at, facts.origin.first
-    if first is None or (record.version, record.created_at) < (first, created_at):
+    created_at, first, version = newest.created_at, facts.origin.first, record.version
+    if first is None or version < first or (version == first and record.created_at < created_at):
         facts.origin = facts.origin.beginning(record.version)
         created_at = record.created_at
     if created_at != newest.created_at:
