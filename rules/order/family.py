@@ -48,10 +48,6 @@ class Origin(NamedTuple):
             return self
         return Origin(at, *self[1:])  # what `_replace` makes, for half its price
 
-    def beginning(self, first: Version) -> "Origin":
-        """With that lowest version of the order's records."""
-        return Origin(self.heard_at, first, *self[2:])
-
     def told(self, family: FamilyRecord, version: Version) -> "Origin":
         """With what a record says; of each thing the newest record that says it counts."""
         origin = self

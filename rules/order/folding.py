@@ -24,7 +24,7 @@ from rules.order.facts import (
     ReturnOrder,
     version_of_key,
 )
-from rules.order.family import FamilyRecord
+from rules.order.family import FamilyRecord, Origin
 from rules.order.report_limits import least_telling
 from rules.order.trail import (
     GONE_BACK,
@@ -116,7 +116,7 @@ def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outc
     if newest is not None:
         record, newest = _of_one_creation(facts, record, newest)
     else:
-        facts.origin = facts.origin.beginning(record.version)
+        facts.origin = _beginning(facts.origin, record.version)
     # The tier at creation counts (rules.md 1.3), so the oldest record that names one; a tie in the
     # version falls by the tier's name, the same way everywhere.
     tier_older = tier is not None and (
@@ -142,6 +142,11 @@ def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outc
     if moved or tier_older:
         return APPLIED
     return DUPLICATE if record.version == newest.version else STALE
+
+
+def _beginning(origin: Origin, first: Version) -> Origin:
+    """The origin with that lowest version: what `_replace` makes, for half its price."""
+    return Origin(origin.heard_at, first, *origin[2:])
 
 
 _STATUS, _COMPLETED, _FAILED = (
@@ -179,7 +184,7 @@ def _of_one_creation(
     """
     created_at, first, version = newest.created_at, facts.origin.first, record.version
     if first is None or version < first or (version == first and record.created_at < created_at):
-        facts.origin = facts.origin.beginning(record.version)
+        facts.origin = _beginning(facts.origin, record.version)
         created_at = record.created_at
     if created_at != newest.created_at:
         newest = facts.record = newest._replace(created_at=created_at)
