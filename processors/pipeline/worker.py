@@ -101,9 +101,12 @@ class TopicWorker(Generic[Result]):
         yield records
 
     def count(
-        self, records: Sequence[Record], done: Result, seconds: float
+        self, received: Sequence[float], done: Result, seconds: float
     ) -> Sequence[PartitionId]:
-        """Tells the metrics of a committed batch; the partitions that it had records of."""
+        """Tells the metrics of a committed batch; the partitions that it had records of.
+
+        `received` are the records' own times, in seconds since 1970.
+        """
         raise NotImplementedError
 
     def _start_at(self, place: PartitionId, first: int) -> int:
@@ -165,9 +168,9 @@ class TopicWorker(Generic[Result]):
         began = time.perf_counter()
         try:
             for part, done in process_in_parts(self._batches, records, self._still_turning):
-                partitions = self.count(part, done, time.perf_counter() - began)
-                newest = max(received_ms(record.message) for record in part) / 1000
-                self._lag.processed(partitions, newest)
+                received = [received_ms(record.message) / 1000 for record in part]
+                partitions = self.count(received, done, time.perf_counter() - began)
+                self._lag.processed(partitions, max(received))
                 began = time.perf_counter()
         except Interrupted:
             return False

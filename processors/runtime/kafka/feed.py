@@ -8,7 +8,7 @@ one.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import (
     OFFSET_END,
@@ -224,16 +224,19 @@ class Feed:
         `consume` may return records of a partition that was revoked meanwhile, or that a seek has
         left behind.
         """
-        positions = dict(self.positions)
+        positions, places = dict(self.positions), self._places
         ours: list[Record] = []
         for message in messages:
             error = message.error()
             if error is not None and error.code() != END_OF_LOG:
                 self._complain(message, error)
                 continue
-            place = self._place(str(message.topic()), int(message.partition() or 0))
-            self.denied.pop(place.topic, None)
-            offset = int(message.offset() or 0)
+            # Without a call more: this is done for every record.
+            source: Any = message.topic(), message.partition()
+            place = places.get(source) or self._place(*source)
+            if self.denied:
+                self.denied.pop(place.topic, None)
+            offset = message.offset() or 0
             if error is not None:
                 if offset > positions.get(place, NOWHERE):
                     self._ends[place] = positions[place], offset
