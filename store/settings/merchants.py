@@ -1,10 +1,11 @@
 """What workers remember: merchants, their settings, their app's events, the carriers' codes.
 
-Read again when the epoch moves.
+Of a merchant only once it is asked for, and settings again once the epoch has moved: what it costs
+depends on the merchants in hand, never on how many there are.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -19,6 +20,11 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw
 from store.settings import app_installs
 
+PAGE: Final = 1_000
+"""Merchants whose ids are read together: so many that all of them are read soon, and so few that
+the first one costs no more than a batch.
+"""
+
 
 class UnknownMerchantId(LookupError):
     """A merchant without a number: learn it outside the transaction, then do the batch again."""
@@ -29,14 +35,19 @@ class _Numbers(dict[str, int]):
         raise UnknownMerchantId(merchant_id)
 
 
-class _Versions(dict[int, list[VersionInForce]]):
-    def __missing__(self, number: int) -> list[VersionInForce]:
-        return []
+_Remembered = TypeVar("_Remembered")
 
 
-class _Installs(dict[int, Installs]):
-    def __missing__(self, number: int) -> Installs:
-        return ()
+class _ByMerchant(dict[int, _Remembered]):
+    """What is read of a merchant when it is asked for first, unless `remember` has read it."""
+
+    def __init__(self, remember: Callable[[Collection[int]], None]) -> None:
+        super().__init__()
+        self._remember = remember
+
+    def __missing__(self, number: int) -> _Remembered:
+        self._remember([number])
+        return self[number]
 
 
 class _Rules(dict[tuple[int, int], BoundRules | None]):
@@ -50,19 +61,20 @@ class _Rules(dict[tuple[int, int], BoundRules | None]):
         number, version = key
         if version <= NOTHING_IN_FORCE:
             return None
-        rules = self[key] = self._load(number, version)
-        return rules
+        return self._load(number, version)
 
 
 class _Ids(dict[int, str]):
-    """Number → id; a merchant that another worker has just numbered is looked up."""
+    """Number → id. Numbers are given one after another, so they are read a page at a time."""
 
-    def __init__(self, merchants: "Merchants") -> None:
+    def __init__(self, connection: Database) -> None:
         super().__init__()
-        self._merchants = merchants
+        self._connection = connection
 
     def __missing__(self, number: int) -> str:
-        self._merchants.refresh()
+        first = number - number % PAGE
+        page = queries("settings/versions")["page_of_merchants"]
+        self.update(raw(self._connection).execute(page, [first, first + PAGE]).fetchall())
         found = self.get(number)
         if found is None:
             raise KeyError(number)
@@ -74,7 +86,7 @@ class Merchants:
 
     What is asked for every order is a mapping, so that asking costs no call:
 
-    - `numbers`: merchant id → number; raises UnknownMerchantId;
+    - `numbers`: merchant id → number, of those that were looked up; raises UnknownMerchantId;
     - `ids`: number → merchant id;
     - `versions`: number → settings versions, by effective date;
     - `rules`: (number, version) → bound rules, None for an order bound to nothing;
@@ -82,36 +94,43 @@ class Merchants:
     """
 
     def __init__(self, connection: Database) -> None:
-        """Reads all merchants and versions known so far."""
+        """Reads the epoch and the carriers' codes; merchants when they are asked for."""
         self._connection = connection
-        self.numbers: Mapping[str, int] = {}
-        self.ids = _Ids(self)
-        self.versions: Mapping[int, list[VersionInForce]] = {}
-        self.rules: Mapping[tuple[int, int], BoundRules | None] = _Rules(self._load)
-        self.installs: Mapping[int, Installs] = {}
+        self.numbers = _Numbers()
+        self.ids = _Ids(connection)
+        self.rules = _Rules(self._load)
         self.codes = CodeTable()
         """The carriers' codes: the shipped tables, and what operators set over them."""
         self.epoch = -1
         self.refresh()
 
     def refresh(self) -> None:
-        """Reads merchants and versions again.
+        """Forgets versions and application events, and reads the carriers' codes again.
 
         The epoch is read first, so that a change meanwhile is seen next time. Raises SchemaMismatch
         when the schema has become one that this version does not work on (architecture.md 2.7).
         """
-        sql, cursor = queries("settings/versions"), raw(self._connection)
-        row = cursor.execute(sql["epoch"]).fetchone()
+        cursor = raw(self._connection)
+        row = cursor.execute(queries("settings/versions")["epoch"]).fetchone()
         self.epoch = row[0] if row else 0
         migrate.check(self._connection)  # a migration moves the epoch
-        self.ids.update(cursor.execute(sql["merchants"]).fetchall())
-        self.numbers = _Numbers({merchant_id: number for number, merchant_id in self.ids.items()})
-        versions = _Versions({number: [] for number in self.ids})
-        for number, version, effective, applied in cursor.execute(sql["versions"]).fetchall():
-            versions[number].append(VersionInForce(effective, version, applied))
-        self.versions = versions
-        self.installs = _Installs(dict.fromkeys(self.ids, ()) | app_installs.installs(cursor))
+        self.versions = _ByMerchant[list[VersionInForce]](self.remember)
+        self.installs = _ByMerchant[Installs](self.remember)
         self.codes = CodeTable(codes.overlay(cursor))
+
+    def remember(self, numbers: Collection[int]) -> None:
+        """Reads versions and application events of these merchants, at once, unless remembered."""
+        new = sorted(set(numbers) - self.versions.keys())
+        if not new:
+            return
+        cursor = raw(self._connection)
+        installs = app_installs.installs(cursor, new)
+        versions: dict[int, list[VersionInForce]] = {number: [] for number in new}
+        rows = cursor.execute(queries("settings/versions")["versions"], [new]).fetchall()
+        for number, version, effective, applied in rows:
+            versions[number].append(VersionInForce(effective, version, applied))
+        self.installs.update({number: installs.get(number, ()) for number in new})
+        self.versions.update(versions)
 
     def keep_up(self, cursor: Cursor) -> None:
         """Reads again if the epoch has moved.
@@ -132,34 +151,48 @@ class Merchants:
         """
         cursor.execute(queries("settings/versions")["next_epoch"])
 
+    def look_up(self, merchant_ids: Iterable[str]) -> set[str]:
+        """Remembers the numbers of these merchants; those that have none."""
+        new = set(merchant_ids) - self.numbers.keys()
+        if new:
+            find = queries("settings/versions")["find_merchants"]
+            found: dict[str, int] = dict(
+                raw(self._connection).execute(find, [sorted(new)]).fetchall()
+            )
+            self.numbers.update(found)
+            new -= found.keys()
+        return new
+
     def learn(self, merchant_ids: Iterable[str]) -> None:
         """Gives numbers to new merchants, in a transaction of their own."""
-        new = sorted(set(merchant_ids) - self.numbers.keys())
+        new = sorted(self.look_up(merchant_ids))
         if new:
             raw(self._connection).execute(queries("settings/versions")["add_merchants"], [new])
-            self.refresh()
-
-    def find(self, merchant_id: str) -> int | None:
-        """The number of a merchant, if there is one."""
-        return self.numbers.get(merchant_id)
+            self.look_up(new)
 
     def merchant_id(self, number: int) -> str:
         """The id of a numbered merchant."""
         return self.ids[number]
 
+    def compile(self, wanted: Collection[tuple[int, int]]) -> None:
+        """Reads the bound rules of these (number, version), at once, unless remembered."""
+        new = sorted(key for key in set(wanted) - self.rules.keys() if key[1] > NOTHING_IN_FORCE)
+        if not new:
+            return
+        keys = [list(column) for column in zip(*new, strict=True)]
+        rows = raw(self._connection).execute(queries("settings/versions")["documents"], keys)
+        for number, version, document, effective in rows.fetchall():
+            self.rules[number, version] = compile_settings(document_of(document), effective)
+
     def _load(self, number: int, version: int) -> BoundRules:
-        row = (
-            raw(self._connection)
-            .execute(queries("settings/versions")["document"], [number, version])
-            .fetchone()
-        )
-        if row is None:
+        self.compile([(number, version)])
+        found = self.rules.get((number, version))
+        if found is None:
             raise LookupError(
                 f"settings version {version} of merchant {self.merchant_id(number)} "
                 "is missing from the database"
             )
-        document, effective = row
-        return compile_settings(document_of(document), effective)
+        return found
 
 
 def document_of(content: Any) -> SettingsDocument:
