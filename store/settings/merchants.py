@@ -15,7 +15,8 @@ from rules.order.facts import NOTHING_IN_FORCE
 from schemas.carriers.codes import CodeTable
 from schemas.settings import BoundRules, SettingsDocument, compile_settings, load_settings
 from store.carriers import codes
-from store.postgres import migrate
+from store.postgres import migrate, tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw
 from store.settings import app_installs
@@ -24,6 +25,9 @@ PAGE: Final = 1_000
 """Merchants whose ids are read together: so many that all of them are read soon, and so few that
 the first one costs no more than a batch.
 """
+
+_VERSION: Final = Columns(tables.settings, "merchant_no", "version")
+_SQL: Final = queries("settings/merchants", version=_VERSION)
 
 
 class UnknownMerchantId(LookupError):
@@ -73,8 +77,8 @@ class _Ids(dict[int, str]):
 
     def __missing__(self, number: int) -> str:
         first = number - number % PAGE
-        page = queries("settings/versions")["page_of_merchants"]
-        self.update(raw(self._connection).execute(page, [first, first + PAGE]).fetchall())
+        cursor = raw(self._connection).execute(_SQL["page_of_merchants"], [first, first + PAGE])
+        self.update(cursor.fetchall())
         found = self.get(number)
         if found is None:
             raise KeyError(number)
@@ -126,7 +130,7 @@ class Merchants:
         cursor = raw(self._connection)
         installs = app_installs.installs(cursor, new)
         versions: dict[int, list[VersionInForce]] = {number: [] for number in new}
-        rows = cursor.execute(queries("settings/versions")["versions"], [new]).fetchall()
+        rows = cursor.execute(_SQL["versions"], [new]).fetchall()
         for number, version, effective, applied in rows:
             versions[number].append(VersionInForce(effective, version, applied))
         self.installs.update({number: installs.get(number, ()) for number in new})
@@ -179,9 +183,8 @@ class Merchants:
         new = sorted(key for key in set(wanted) - self.rules.keys() if key[1] > NOTHING_IN_FORCE)
         if not new:
             return
-        keys = [list(column) for column in zip(*new, strict=True)]
-        rows = raw(self._connection).execute(queries("settings/versions")["documents"], keys)
-        for number, version, document, effective in rows.fetchall():
+        cursor = raw(self._connection).execute(_SQL["documents"], _VERSION.arrays(new))
+        for number, version, document, effective in cursor.fetchall():
             self.rules[number, version] = compile_settings(document_of(document), effective)
 
     def _load(self, number: int, version: int) -> BoundRules:

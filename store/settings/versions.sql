@@ -1,20 +1,6 @@
--- name: page_of_merchants
-SELECT merchant_no, merchant_id FROM merchant WHERE merchant_no >= $1 AND merchant_no < $2;
-
--- name: find_merchants
-SELECT merchant_id, merchant_no FROM merchant WHERE merchant_id = ANY ($1::text[]);
-
 -- name: add_merchants
 INSERT INTO merchant (merchant_id)
 SELECT k.merchant_id FROM unnest($1::text[]) k (merchant_id) ORDER BY k.merchant_id ON CONFLICT DO NOTHING;
-
--- name: versions
-SELECT merchant_no, version, effective_us, applied_us FROM settings
-WHERE merchant_no = ANY ($1::int[]) ORDER BY merchant_no, version;
-
--- name: documents
-SELECT merchant_no, version, s.document, s.effective_us
-FROM unnest($1::int[], $2::int[]) k (merchant_no, version) JOIN settings s USING (merchant_no, version);
 
 -- name: epoch
 SELECT epoch FROM settings_epoch;
