@@ -19,15 +19,15 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from bench.contestant import ROOT
-from bench.growth import flat, memory
 from bench.kafka import BenchError
-from bench.latency import latency, midnight
 from bench.machine import surroundings
 from bench.measure import Progress, Stack, measure
 from bench.ours import OURS
+from bench.parts.growth import flat, memory
+from bench.parts.latency import latency, midnight
+from bench.parts.rounds import Line, interleaved, with_reports
 from bench.report import Report
-from bench.rounds import Line, interleaved, with_reports
-from bench.workload_a import WorkloadA
+from bench.workloads.a import WorkloadA
 from deploy.local.kafka_local import KAFKA_VERSION
 from deploy.local.stack import start_stack
 

@@ -18,7 +18,7 @@ from psycopg import sql
 from typing_extensions import override
 
 from bench.kafka import BenchError
-from bench.workload import Member, Workload
+from bench.workloads.workload import Member, Workload
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent

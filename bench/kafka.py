@@ -17,7 +17,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from bench.workload import Record
+from bench.workloads.workload import Record
 
 PARTITIONS = 4
 POLL_SECONDS = 0.05

@@ -25,7 +25,7 @@ from bench.kafka import (
     group_is_ready,
 )
 from bench.machine import Usage, broker_process, postgres_process
-from bench.workload import Workload
+from bench.workloads.workload import Workload
 
 READY_SECONDS = 60.0
 STARTS = 5

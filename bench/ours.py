@@ -24,8 +24,8 @@ from bench.contestant import (
     inherited,
 )
 from bench.kafka import BenchError
-from bench.workload import Member, Workload
-from bench.workload_b import PENDING_DAYS
+from bench.workloads.b import PENDING_DAYS
+from bench.workloads.workload import Member, Workload
 
 POINTS = str(Path(sys.executable).with_name("points"))
 CLOCK_JUMP_DAYS = PENDING_DAYS + 2

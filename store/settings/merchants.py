@@ -159,10 +159,8 @@ class Merchants:
         """Remembers the numbers of these merchants; those that have none."""
         new = set(merchant_ids) - self.numbers.keys()
         if new:
-            find = queries("settings/versions")["find_merchants"]
-            found: dict[str, int] = dict(
-                raw(self._connection).execute(find, [sorted(new)]).fetchall()
-            )
+            cursor = raw(self._connection).execute(_SQL["find_merchants"], [sorted(new)])
+            found: dict[str, int] = dict(cursor.fetchall())
             self.numbers.update(found)
             new -= found.keys()
         return new

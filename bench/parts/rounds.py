@@ -7,10 +7,10 @@ from pathlib import Path
 from bench.contestant import CONFLUENT, FAUST, FLOOR, Contestant
 from bench.measure import Measurement, Progress, Stack, measure
 from bench.ours import OURS, OURS_C, Ours
-from bench.workload import Workload
-from bench.workload_a import WorkloadA
-from bench.workload_b import WorkloadB
-from bench.workload_c import WorkloadC
+from bench.workloads.a import WorkloadA
+from bench.workloads.b import WorkloadB
+from bench.workloads.c import WorkloadC
+from bench.workloads.workload import Workload
 
 
 class Line(StrEnum):

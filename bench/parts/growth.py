@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.measure import Measurement, Progress, Stack, measure
 from bench.ours import OURS, Ours
-from bench.workload_a import WorkloadA
+from bench.workloads.a import WorkloadA
 
 MEMORY_STEPS = (1, 4)
 """Orders of the memory runs, as multiples."""

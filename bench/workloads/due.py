@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bench.workload import Record, settings_document, trace_id, upstream_ts
+from bench.workloads.workload import Record, settings_document, trace_id, upstream_ts
 
 BIG_MERCHANT = "61b1f00dc0de4a0012ab0001"
 SMALL_MERCHANT = "61b1f00dc0de4a0012ab0002"

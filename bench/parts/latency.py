@@ -16,8 +16,8 @@ from bench.kafka import BenchError, ReadBack, produce_all
 from bench.measure import Progress, Stack, Workers, site_for
 from bench.ours import OURS, consumed
 from bench.pacing import Pacer, Posted, Spread, postings
-from bench.workload_a import WorkloadA
-from bench.workload_due import BIG_MERCHANT, POINTS, SMALL_MERCHANT, DueOrders, settings_for_dues
+from bench.workloads.a import WorkloadA
+from bench.workloads.due import BIG_MERCHANT, POINTS, SMALL_MERCHANT, DueOrders, settings_for_dues
 
 RECORDS_OF_A = 3
 WARM_UP_MICROS = 3_000_000
