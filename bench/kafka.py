@@ -59,9 +59,9 @@ def create_topics(
 
 
 def delete_topics(bootstrap_servers: str, prefix: str) -> None:
-    """Delete the topics of a run, so that a long benchmark does not fill the disk."""
+    """Delete the topics of a run and their changelogs, so that the disk does not fill up."""
     admin = admin_client(bootstrap_servers)
-    names = [name for name in admin.list_topics(timeout=10).topics if name.startswith(f"{prefix}.")]
+    names = [name for name in admin.list_topics(timeout=10).topics if f"{prefix}." in name]
     for future in admin.delete_topics(names).values() if names else ():
         future.exception()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.contestant import CONFLUENT, FAUST, FLOOR, Contestant
 from bench.measure import Measurement, Progress, Stack, measure
 from bench.ours import OURS, OURS_C, Ours
+from bench.quix import QUIX
 from bench.workloads.a import WorkloadA
 from bench.workloads.b import WorkloadB
 from bench.workloads.c import WorkloadC
@@ -18,6 +19,7 @@ class Line(StrEnum):
 
     OURS = "ours"
     FLOOR = "floor"
+    QUIX = "quix"
     CONFLUENT = "confluent"
     FAUST = "faust"
 
@@ -25,17 +27,18 @@ class Line(StrEnum):
 CONTESTANTS: Mapping[Line, Contestant] = {
     Line.OURS: OURS,
     Line.FLOOR: FLOOR,
+    Line.QUIX: QUIX,
     Line.CONFLUENT: CONFLUENT,
     Line.FAUST: FAUST,
 }
-SHARE: Mapping[Line, int] = {Line.OURS: 1, Line.FLOOR: 1, Line.CONFLUENT: 40, Line.FAUST: 60}
+SHARE: Mapping[Line, int] = {Line.CONFLUENT: 40, Line.FAUST: 60}
 """The slow ones run one order in so many and are rated by the order: a round stays short."""
 FEWEST = 300
 
 
 def workload_for(name: str, line: Line, orders: int) -> Workload:
     """The workload in a contestant's size and form: only ours posts the differences of edits."""
-    size = max(FEWEST, orders // SHARE[line])
+    size = max(FEWEST, orders // SHARE.get(line, 1))
     return WorkloadA(size) if name == "A" else WorkloadB(size, edited=line is Line.OURS)
 
 
