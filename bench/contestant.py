@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 from typing_extensions import override
 
-from bench.kafka import BenchError
+from bench.kafka import PARTITIONS, BenchError
 from bench.workloads.workload import Member, Workload
 
 Json = dict[str, Any]
@@ -36,6 +36,7 @@ class Site:
     topic_out: str
     group: str
     state: Path
+    partitions: int
 
     @property
     def topics(self) -> Mapping[str, str]:
@@ -59,6 +60,8 @@ class Contestant(ABC):
     name: str
     readers: int
     """How many processes share the topic in."""
+    partitions = PARTITIONS
+    """Of every topic of its runs."""
     held: bool
     """Whether it reads committed records only, so that a load can be held back until all are
     assigned.

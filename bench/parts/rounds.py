@@ -1,5 +1,6 @@
 """Workloads A, B and C: every contestant in turn, in rounds, so that a slow minute hits all."""
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +9,7 @@ from bench.contestant import CONFLUENT, FAUST, FLOOR, Contestant
 from bench.measure import Measurement, Progress, Stack, measure
 from bench.ours import OURS, OURS_C, Ours
 from bench.quix import QUIX
+from bench.report import Report
 from bench.workloads.a import WorkloadA
 from bench.workloads.b import WorkloadB
 from bench.workloads.c import WorkloadC
@@ -73,3 +75,27 @@ def with_reports(
     for _ in range(rounds):
         yield measure(OURS, WorkloadB(orders), stack, progress)
         yield measure(OURS_C, WorkloadC(orders), stack, progress)
+
+
+def shares(report: Report, workload: str) -> dict[str, Mapping[str, str]]:
+    """What ours makes of each other's orders a second, round by round; of C, what it makes of B."""
+    if workload == "C":
+        b, c = (report.rates(name, OURS.name) for name in ("B", "C"))
+        return {"C against B": {"orders/s of C, of B's": _by_round(c, b[-len(c) :])}}
+    ours = report.rates(workload, OURS.name)
+    others = [
+        contestant.name
+        for line, contestant in CONTESTANTS.items()
+        if line is not Line.OURS and ours and report.rates(workload, contestant.name)
+    ]
+    figures = {
+        f"orders/s of ours, of {name}'s": _by_round(ours, report.rates(workload, name))
+        for name in others
+    }
+    return {f"{workload} by rounds": figures} if figures else {}
+
+
+def _by_round(ours: Sequence[float], others: Sequence[float]) -> str:
+    by_round = [mine / other for mine, other in zip(ours, others, strict=False)]
+    middle = statistics.median(by_round)
+    return f"{middle:.2f} (rounds {' '.join(f'{each:.2f}' for each in by_round)})"
