@@ -123,11 +123,17 @@ class Merchants:
         self.codes = CodeTable(codes.overlay(cursor))
 
     def remember(self, numbers: Collection[int]) -> None:
-        """Reads versions and application events of these merchants, at once, unless remembered."""
+        """Reads ids, versions and application events of these merchants, unless remembered.
+
+        All at once: whoever has many merchants in hand calls this before asking for each.
+        """
         new = sorted(set(numbers) - self.versions.keys())
         if not new:
             return
         cursor = raw(self._connection)
+        nameless = [number for number in new if number not in self.ids]
+        if nameless:
+            self.ids.update(cursor.execute(_SQL["ids"], [nameless]).fetchall())
         installs = app_installs.installs(cursor, new)
         versions: dict[int, list[VersionInForce]] = {number: [] for number in new}
         rows = cursor.execute(_SQL["versions"], [new]).fetchall()
@@ -162,6 +168,7 @@ class Merchants:
             cursor = raw(self._connection).execute(_SQL["find_merchants"], [sorted(new)])
             found: dict[str, int] = dict(cursor.fetchall())
             self.numbers.update(found)
+            self.ids.update({number: merchant_id for merchant_id, number in found.items()})
             new -= found.keys()
         return new
 

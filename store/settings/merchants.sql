@@ -3,6 +3,9 @@
 -- name: page_of_merchants
 SELECT merchant_no, merchant_id FROM merchant WHERE merchant_no >= $1 AND merchant_no < $2;
 
+-- name: ids
+SELECT merchant_no, merchant_id FROM merchant WHERE merchant_no = ANY ($1::int[]);
+
 -- name: find_merchants
 SELECT merchant_id, merchant_no FROM merchant WHERE merchant_id = ANY ($1::text[]);
 
