@@ -83,7 +83,6 @@ def settle(
     merchants.keep_up(cursor)
     merchants.remember({row.merchant_no for row, _ in todo})
     bind(cursor, [row for row, _ in todo], merchants)
-    merchants.compile({(row.merchant_no, row.facts.settings_no) for row, _ in todo})
     decided = _decide_all(cursor, todo, merchants, now)
     postings = [posting for order in decided for _, posting in order.postings]
     by_account = order_postings.by_account(postings)

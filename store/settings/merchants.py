@@ -125,7 +125,8 @@ class Merchants:
     def remember(self, numbers: Collection[int]) -> None:
         """Reads ids, versions and application events of these merchants, unless remembered.
 
-        All at once: whoever has many merchants in hand calls this before asking for each.
+        All at once, with the rules of the newest versions, to which most orders are bound: whoever
+        has many merchants in hand calls this before asking for each.
         """
         new = sorted(set(numbers) - self.versions.keys())
         if not new:
@@ -141,6 +142,7 @@ class Merchants:
             versions[number].append(VersionInForce(effective, version, applied))
         self.installs.update({number: installs.get(number, ()) for number in new})
         self.versions.update(versions)
+        self._compile((number, of[-1].version) for number, of in versions.items() if of)
 
     def keep_up(self, cursor: Cursor) -> None:
         """Reads again if the epoch has moved.
@@ -183,9 +185,8 @@ class Merchants:
         """The id of a numbered merchant."""
         return self.ids[number]
 
-    def compile(self, wanted: Collection[tuple[int, int]]) -> None:
-        """Reads the bound rules of these (number, version), at once, unless remembered."""
-        new = sorted(key for key in set(wanted) - self.rules.keys() if key[1] > NOTHING_IN_FORCE)
+    def _compile(self, wanted: Iterable[tuple[int, int]]) -> None:
+        new = sorted(set(wanted) - self.rules.keys())
         if not new:
             return
         cursor = raw(self._connection).execute(_SQL["documents"], _VERSION.arrays(new))
@@ -193,7 +194,7 @@ class Merchants:
             self.rules[number, version] = compile_settings(document_of(document), effective)
 
     def _load(self, number: int, version: int) -> BoundRules:
-        self.compile([(number, version)])
+        self._compile([(number, version)])
         found = self.rules.get((number, version))
         if found is None:
             raise LookupError(
