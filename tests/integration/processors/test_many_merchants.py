@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import orjson
 import psycopg
 import pytest
 
@@ -22,6 +23,24 @@ from tests.support.servers import Databases
 FEW, MANY = 50, 5_000
 SLACK = 120
 """Pages: an index of many rows is deeper, and a table of few is read whole, which is one page."""
+DOCUMENT = orjson.dumps(
+    {
+        "timezone": "Asia/Taipei",
+        "currency": "TWD",
+        "languages": ["en"],
+        "enabled": True,
+        "entitlement": {"plan": "enterprise", "app_installed": True, "modules": []},
+        "earn": {
+            "rules": [{"unit_price": 10, "points_per_unit": 1, "membership_tier_id": None}],
+            "channels": ["ec"],
+            "pending_days": 0,
+            "grant_on": "delivery_final",
+            "expiry": {"kind": "never"},
+            "deduct_store_credit": False,
+            "on_return": "claw_back",
+        },
+    }
+).decode()
 MERCHANTS = """
 WITH made AS (
   INSERT INTO merchant (merchant_id) SELECT 'shop-' || n FROM generate_series(1, {n}) n
@@ -29,7 +48,7 @@ WITH made AS (
 settings AS (
   INSERT INTO settings
     (merchant_no, version, effective_us, document, digest, applied_us, applied_by)
-  SELECT merchant_no, 1, 0, '{{}}', '', 0, 'test' FROM made),
+  SELECT merchant_no, 1, 0, '{document}', '', 0, 'test' FROM made),
 app AS (INSERT INTO application_event SELECT merchant_no, 0, true FROM made),
 words AS (INSERT INTO word (word) SELECT 'tier-' || merchant_no FROM made),
 accounts AS (
@@ -61,7 +80,7 @@ def url(postgres: Databases) -> Iterator[str]:
 
 def fill(url: str, script: str, n: int) -> None:
     with psycopg.connect(url, autocommit=True) as owner:
-        for statement in script.format(n=n).split(";"):
+        for statement in script.format(n=n, document=DOCUMENT).split(";"):
             owner.execute(statement.encode())
         owner.execute("VACUUM ANALYZE")
 
