@@ -10,7 +10,7 @@ import psycopg
 
 from bench.contestant import ROOT, Site, compare_count
 from bench.kafka import HeldLoad, ReadBack
-from bench.machine import Usage
+from bench.machine import Usage, sessions_of
 from bench.measure import Progress, Stack, Workers, site_for
 from bench.ours import Ours
 from bench.workloads.merchants import ManyMerchants
@@ -59,7 +59,7 @@ def _with(count: int, orders: int, stack: Stack, progress: Progress) -> Column:
         ):
             workers.wait_until_assigned()
             progress(f"{count:,} merchants: idle", 0.4)
-            figures |= _idle(workers)
+            figures |= _idle(workers, site)
             progress(f"{count:,} merchants: {orders:,} orders", 0.7)
             figures |= _batches(workers, load, output, workload)
     return figures
@@ -116,12 +116,17 @@ def _median_ms(work: Callable[[], object]) -> float:
     return statistics.median(taken)
 
 
-def _idle(workers: Workers) -> dict[str, str]:
-    """CPU of each kind of worker while nothing comes; of two intakes both."""
+def _idle(workers: Workers, site: Site) -> dict[str, str]:
+    """CPU of each kind of worker while nothing comes, of two intakes both; and of their sessions.
+
+    The rest of PostgreSQL is left out: after so many rows were loaded it still writes them.
+    """
     time.sleep(SETTLE_SECONDS)
-    before, began = Usage.of(workers.parts()), time.monotonic()
+    workers_only = [part for part in workers.parts() if part[0] not in {"postgresql", "kafka"}]
+    parts = [*workers_only, *(("sessions", each) for each in sessions_of(site.database_url))]
+    before, began = Usage.of(parts), time.monotonic()
     time.sleep(IDLE_SECONDS)
-    taken = Usage.of(workers.parts()).cpu_since(before)
+    taken = Usage.of(parts).cpu_since(before)
     seconds = time.monotonic() - began
     return {
         f"idle {part}, ms of CPU a second": f"{cpu / seconds * 1e3:.1f}"
