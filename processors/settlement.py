@@ -67,6 +67,7 @@ def settle(
     if not todo:
         return Tally()
     merchants.keep_up(cursor)
+    merchants.remember({row.merchant_no for row, _ in todo})
     bind(cursor, [row for row, _ in todo], merchants)
     decided = _decide_all(cursor, todo, merchants, now)
     postings = [posting for order in decided for _, posting in order.postings]
