@@ -148,6 +148,11 @@ class _Batch:
 
     def recognise(self) -> None:
         """Tells new commands from those that were answered before, and from keys used twice."""
+        numbers = self.merchants.numbers
+        self.merchants.look_up({command.merchant_id for command in self.commands})
+        self.merchants.remember(
+            {numbers[c.merchant_id] for c in self.commands if c.merchant_id in numbers}
+        )
         self.cases = [self._case(command) for command in self.commands]
         keys = {_key(case): None for case in self.cases if case.merchant_no is not None}
         known = kept.known(self.cursor, keys.keys())
@@ -171,7 +176,7 @@ class _Batch:
                 case.refused = refusal(Code.key_reused)
 
     def _case(self, command: Command) -> _Case:
-        number = self.merchants.find(command.merchant_id)
+        number = self.merchants.numbers.get(command.merchant_id)
         if number is None or not self.merchants.versions[number]:
             return _Case(command, None, None)
         member = command.member_id
