@@ -105,12 +105,10 @@ def apply_and_publish(
     values = [orjson.dumps({**content, ORIGIN: COMMAND_LINE}) for content in contents]
     commands = [read(value) for value in values]
     applied = apply_commands(cursor, merchants, commands, now, quote_keys)
-    outbox.add(
+    outbox.add_packed(
         cursor,
-        [
-            (OutboxKind.COMMAND, key_of(command), value, None)
-            for command, value in zip(commands, values, strict=True)
-        ],
+        OutboxKind.COMMAND,
+        [(key_of(command), value) for command, value in zip(commands, values, strict=True)],
     )
     return applied
 
@@ -350,15 +348,13 @@ class _Batch:
         orders_touched(self.cursor, self.cases_on_orders(), self.now)
         kept.remember(self.cursor, self.kept)
         results = []
-        rows = []
+        records = []
         for case in self.cases:
             assert case.answer is not None  # noqa: S101 - each case was answered
             result = result_of(case.command, case.answer, repeated=case.first is not None)
             results.append(result)
-            rows.append(
-                (OutboxKind.COMMAND_RESULT, key_of(case.command), orjson.dumps(result), None)
-            )
-        outbox.add(self.cursor, rows)
+            records.append((key_of(case.command), orjson.dumps(result)))
+        outbox.add_packed(self.cursor, OutboxKind.COMMAND_RESULT, records)
         accounts = self.ledger.accounts.values()
         types = Counter(entry.type for opened in accounts for entry in opened.entries)
         return Applied(results, Counter({ENTRY_TYPE_WORDS[t]: n for t, n in types.items()}))
