@@ -6,7 +6,6 @@ They go to the screen, to `results.json` and to the table in `README.md`.
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -19,15 +18,16 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from bench.contestant import ROOT
-from bench.growth import flat, memory
 from bench.kafka import BenchError
-from bench.latency import latency, midnight
 from bench.machine import surroundings
-from bench.measure import Progress, Stack, measure
-from bench.ours import OURS
+from bench.measure import Progress, Stack
+from bench.parts.growth import flat, large, memory
+from bench.parts.latency import latency, midnight
+from bench.parts.merchants import merchants as merchants_part
+from bench.parts.rounds import Line, shares
+from bench.parts.workers import workers
 from bench.report import Report
-from bench.rounds import Line, interleaved, with_reports
-from bench.workload_a import WorkloadA
+from bench.run import Run, Sizes
 from deploy.local.kafka_local import KAFKA_VERSION
 from deploy.local.stack import start_stack
 
@@ -54,30 +54,10 @@ class Part(StrEnum):
     LATENCY = "latency"
     MIDNIGHT = "midnight"
     FLAT = "flat"
+    LARGE = "large"
     MEMORY = "memory"
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How much of everything."""
-
-    orders: int
-    rounds: int
-    dues: int
-    entries: int
-    seconds: int
-    before: Path | None = None
-
-    def quick(self) -> "Sizes":
-        """Just enough to see that everything works."""
-        return Sizes(
-            min(self.orders, 3_000),
-            1,
-            min(self.dues, 5_000),
-            min(self.entries, 50_000),
-            5,
-            self.before,
-        )
+    WORKERS = "workers"
+    MERCHANTS = "merchants"
 
 
 @app.command()
@@ -86,6 +66,7 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     line: Annotated[
         list[Line] | None, typer.Option(help="Let only these take part in A and B.")
     ] = None,
+    *,
     orders: Annotated[
         int, typer.Option(min=100, help="Orders of workload A; B and C have a third.")
     ] = 60_000,
@@ -96,12 +77,17 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     entries: Annotated[
         int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")
     ] = 5_000_000,
+    large_entries: Annotated[
+        int, typer.Option(min=1_000, help="The same of `large`, without their orders.")
+    ] = 50_000_000,
+    merchants: Annotated[
+        int, typer.Option(min=1_000, help="Merchants of the second run of `merchants`.")
+    ] = 200_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
     before: Annotated[
         Path | None,
         typer.Option(help="A checkout of an earlier state, set up: it takes turns with ours."),
     ] = None,
-    *,
     quick: Annotated[
         bool, typer.Option("--quick", help="Everything small: does it work at all?")
     ] = False,
@@ -112,82 +98,63 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     Without `--only`: A, B and C (C beside B, ours alone). Ends with code 1 when a part failed or a
     sum was wrong; the others are measured still.
     """
-    sizes = Sizes(orders, rounds, dues, entries, seconds, before)
+    sizes = Sizes(orders, rounds, dues, entries, large_entries, merchants, seconds)
     with bench_stack() as stack:
         report = Report({**surroundings(stack.database_url), "kafka": stack.kafka})
         for part in only or [Part.A, Part.B, Part.C]:
             with progress_bar() as progress:
-                attempt(
-                    part,
-                    report,
-                    stack,
-                    line or list(Line),
-                    sizes.quick() if quick else sizes,
-                    progress,
+                run = Run(
+                    report=report,
+                    stack=stack,
+                    lines=line or list(Line),
+                    sizes=sizes.quick() if quick else sizes,
+                    before=before,
+                    progress=progress,
                 )
+                attempt(part, run)
     report.show(console)
     if save:
         report.save()
     raise typer.Exit(1 if report.failures else 0)
 
 
-def attempt(
-    part: Part, report: Report, stack: Stack, lines: list[Line], sizes: Sizes, progress: Progress
-) -> None:
+def attempt(part: Part, run: Run) -> None:
     """Measure one part; a failure is noted and does not keep the others from being measured."""
     try:
-        match part:
-            case Part.A | Part.B:
-                size = sizes.orders if part is Part.A else sizes.orders // 3
-                for run in interleaved(
-                    part.upper(), lines, size, sizes.rounds, stack, progress, sizes.before
-                ):
-                    report.runs.append(run)
-                    console.print(
-                        f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s"
-                    )
-            case Part.C:
-                for run in with_reports(sizes.orders // 3, sizes.rounds, stack, progress):
-                    report.runs.append(run)
-                    console.print(
-                        f"{run.workload} {run.contestant}: {run.orders_per_second:,.0f} orders/s"
-                    )
-                report.figures["C against B"] = share_of_b(report)
-            case Part.LATENCY:
-                report.figures[part] = latency(
-                    half_load(report, stack, sizes, progress), sizes.seconds, stack, progress
-                )
-            case Part.MIDNIGHT:
-                report.figures[part] = midnight(
-                    sizes.dues, half_load(report, stack, sizes, progress), stack, progress
-                )
-            case Part.FLAT:
-                report.figures[part] = flat(sizes.orders, sizes.entries, stack, progress)
-            case Part.MEMORY:
-                report.figures[part] = memory(sizes.orders, stack, progress)
+        measure_part(part, run)
     except (BenchError, KafkaException, psycopg.Error) as error:
-        report.failures[part] = str(error)
+        run.report.failures[part] = str(error)
         console.print(f"[red]{part}:[/red] {error}", highlight=False)
 
 
-def share_of_b(report: Report) -> Mapping[str, float]:
-    """The rate of ours on workload B with carrier reports and customer events added."""
-    rates = {
-        run.workload: run.orders_per_second
-        for run in report.medians()
-        if run.contestant == OURS.name
-    }
-    return {"orders/s of C, % of B's": 100 * rates["C"] / rates["B"]}
-
-
-def half_load(report: Report, stack: Stack, sizes: Sizes, progress: Progress) -> float:
-    """Half of what ours made of workload A, in orders a second.
-
-    Measured now unless it was in this run.
-    """
-    known = [run for run in report.medians() if (run.workload, run.contestant) == ("A", OURS.name)]
-    run = known[0] if known else measure(OURS, WorkloadA(sizes.orders), stack, progress)
-    return run.orders_per_second / 2
+def measure_part(part: Part, run: Run) -> None:
+    """Measure one part and note what it gave."""
+    sizes, shown = run.sizes, (run.stack, run.progress)
+    match part:
+        case Part.A | Part.B | Part.C:
+            for measured in run.workload(part.upper()):
+                run.report.runs.append(measured)
+                console.print(
+                    f"{measured.workload} {measured.contestant}: "
+                    f"{measured.orders_per_second:,.0f} orders/s"
+                )
+            run.report.figures |= shares(run.report, part.upper())
+            return
+        case Part.LATENCY:
+            figures = latency(run.load_of_a(1 / 2), sizes.seconds, *shown)
+        case Part.MIDNIGHT:
+            figures = midnight(sizes.dues, run.load_of_a(1 / 4), *shown)
+        case Part.FLAT:
+            figures = flat(sizes.orders, sizes.entries, *shown)
+        case Part.LARGE:
+            figures = large(sizes.orders, sizes.large_entries, *shown)
+        case Part.MEMORY:
+            figures = memory(sizes.orders, *shown)
+        case Part.WORKERS:
+            figures = workers(sizes.orders, *shown)
+        case Part.MERCHANTS:
+            figures = merchants_part(sizes.orders // 3, sizes.merchants, *shown)
+    run.report.figures[part] = figures
 
 
 @contextmanager

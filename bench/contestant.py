@@ -17,8 +17,8 @@ import psycopg
 from psycopg import sql
 from typing_extensions import override
 
-from bench.kafka import BenchError
-from bench.workload import Member, Workload
+from bench.kafka import PARTITIONS, BenchError
+from bench.workloads.workload import Member, Workload
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +36,7 @@ class Site:
     topic_out: str
     group: str
     state: Path
+    partitions: int
 
     @property
     def topics(self) -> Mapping[str, str]:
@@ -59,6 +60,8 @@ class Contestant(ABC):
     name: str
     readers: int
     """How many processes share the topic in."""
+    partitions = PARTITIONS
+    """Of every topic of its runs."""
     held: bool
     """Whether it reads committed records only, so that a load can be held back until all are
     assigned.
@@ -163,17 +166,19 @@ class Peer(Contestant):
             for label, query in sums.items():
                 rows = database.execute(query.encode()).fetchall()
                 compare(f"{self.name}: {label}", expected, {(m, c): int(n) for m, c, n in rows})
-        events = [orjson.loads(value) for value in values]
-        compare_count(
-            f"{self.name}: orders in the output",
-            workload.orders,
-            len({e["order_id"] for e in events}),
-        )
-        compare_count(f"{self.name}: output events", workload.orders, len(events))
-        totals: Counter[Member] = Counter()
-        for event in events:
-            totals[event["merchant_id"], event["member_id"]] += event["points"]
-        compare(f"{self.name}: outputs", expected, totals)
+        audit_outputs(self.name, workload, values)
+
+
+def audit_outputs(name: str, workload: Workload, values: Iterable[bytes]) -> None:
+    """One event an order, and sums by member as the generator has them."""
+    events = [orjson.loads(value) for value in values]
+    orders = {event["order_id"] for event in events}
+    compare_count(f"{name}: orders in the output", workload.orders, len(orders))
+    compare_count(f"{name}: output events", workload.orders, len(events))
+    totals: Counter[Member] = Counter()
+    for event in events:
+        totals[event["merchant_id"], event["member_id"]] += event["points"]
+    compare(f"{name}: outputs", workload.expected(), totals)
 
 
 def inherited() -> dict[str, str]:

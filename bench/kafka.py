@@ -17,7 +17,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from bench.workload import Record
+from bench.workloads.workload import Record
 
 PARTITIONS = 4
 POLL_SECONDS = 0.05
@@ -36,9 +36,7 @@ def admin_client(bootstrap_servers: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": ERRORS_ONLY})
 
 
-def create_topics(
-    bootstrap_servers: str, names: Iterable[str], partitions: int = PARTITIONS
-) -> None:
+def create_topics(bootstrap_servers: str, names: Iterable[str], partitions: int) -> None:
     """Create topics and wait until the broker answers for them."""
     admin = admin_client(bootstrap_servers)
     wanted = [NewTopic(name, partitions, 1) for name in names]
@@ -59,9 +57,9 @@ def create_topics(
 
 
 def delete_topics(bootstrap_servers: str, prefix: str) -> None:
-    """Delete the topics of a run, so that a long benchmark does not fill the disk."""
+    """Delete the topics of a run and their changelogs, so that the disk does not fill up."""
     admin = admin_client(bootstrap_servers)
-    names = [name for name in admin.list_topics(timeout=10).topics if name.startswith(f"{prefix}.")]
+    names = [name for name in admin.list_topics(timeout=10).topics if f"{prefix}." in name]
     for future in admin.delete_topics(names).values() if names else ():
         future.exception()
 
@@ -199,7 +197,9 @@ class ReadBack:
             raise BenchError(f"Reading the output back failed: {self._failure}") from self._failure
 
 
-def group_is_ready(admin: AdminClient, prefix: str, topic: str, members: int) -> bool:
+def group_is_ready(
+    admin: AdminClient, prefix: str, topic: str, members: int, partitions: int
+) -> bool:
     """Whether so many members of the group that reads `topic` share its partitions equally."""
     listed = admin.list_consumer_groups(request_timeout=10).result().valid or []
     names = [group.group_id for group in listed if group.group_id.startswith(prefix)]
@@ -213,8 +213,7 @@ def group_is_ready(admin: AdminClient, prefix: str, topic: str, members: int) ->
             {part.partition for part in member.assignment.topic_partitions if part.topic == topic}
             for member in group.members
         ]
-        holders = [partitions for partitions in held if partitions]
-        sizes = [len(partitions) for partitions in holders]
-        if len(holders) == members and sum(sizes) == PARTITIONS and max(sizes) - min(sizes) <= 1:
+        sizes = [len(numbers) for numbers in held if numbers]
+        if len(sizes) == members and sum(sizes) == partitions and max(sizes) - min(sizes) <= 1:
             return True
     return False

@@ -69,6 +69,16 @@ def postgres_process(database_url: str) -> psutil.Process | None:
             return None
 
 
+def sessions_of(database_url: str) -> list[psutil.Process]:
+    """The server processes of the clients that are connected to a database on this machine."""
+    with psycopg.connect(database_url) as database:
+        rows = database.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+            "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchall()
+    return [psutil.Process(pid) for (pid,) in rows] if postgres_process(database_url) else []
+
+
 @dataclass(frozen=True)
 class Usage:
     """CPU seconds and resident bytes by part."""

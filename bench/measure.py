@@ -7,6 +7,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -25,7 +26,7 @@ from bench.kafka import (
     group_is_ready,
 )
 from bench.machine import Usage, broker_process, postgres_process
-from bench.workload import Workload
+from bench.workloads.workload import Workload
 
 READY_SECONDS = 60.0
 STARTS = 5
@@ -82,14 +83,18 @@ class Measurement:
 
 
 def measure(
-    contestant: Contestant, workload: Workload, stack: Stack, progress: Progress = silent
+    contestant: Contestant,
+    workload: Workload,
+    stack: Stack,
+    progress: Progress = silent,
+    watch: Callable[[Site], AbstractContextManager[object]] | None = None,
 ) -> Measurement:
     """Run a workload through a contestant's processes on empty tables and topics.
 
-    Raises `BenchError` when a process ends, when the outputs do not come, and when any sum is
-    wrong.
+    `watch` is entered for the time that is measured. Raises `BenchError` when a process ends, when
+    the outputs do not come, and when any sum is wrong.
     """
-    with site_for(contestant.name, stack) as site:
+    with site_for(contestant, stack) as site:
         progress(f"{contestant.name}: preparing", 0)
         contestant.prepare(site, workload.settings())
         load = HeldLoad(site.bootstrap_servers, site.topics)
@@ -104,8 +109,9 @@ def measure(
             if started is None:
                 workers.wait_until_assigned()
             before, wal = Usage.of(workers.parts()), wal_position(stack)
-            started = started or load.release()
-            planned = run_to_end(contestant, workload, site, workers, output, progress)
+            with watch(site) if watch is not None else contextlib.nullcontext():
+                started = started or load.release()
+                planned = run_to_end(contestant, workload, site, workers, output, progress)
             seconds = output.last_at - started
             after = Usage.of(workers.parts())
             written = wal_position(stack) - wal
@@ -231,7 +237,11 @@ class Workers:
         while time.monotonic() < deadline:
             self.check()
             ready = group_is_ready(
-                admin, self._site.group, self._site.topic_in, self._contestant.readers
+                admin,
+                self._site.group,
+                self._site.topic_in,
+                self._contestant.readers,
+                self._site.partitions,
             )
             if ready and self._contestant.is_connected(self._site, len(self._running)):
                 return True
@@ -273,12 +283,12 @@ def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 @contextlib.contextmanager
-def site_for(name: str, stack: Stack) -> Iterator[Site]:
+def site_for(contestant: Contestant, stack: Stack) -> Iterator[Site]:
     """A database, topics and a directory of their own, taken away afterwards.
 
     Logs stay when the run fails.
     """
-    mark = uuid.uuid4().hex[:8]
+    name, mark = contestant.name, uuid.uuid4().hex[:8]
     database, group = f"bench_{name}_{mark}", f"bench-{name}-{mark}"
     site = Site(
         bootstrap_servers=stack.bootstrap_servers,
@@ -287,10 +297,11 @@ def site_for(name: str, stack: Stack) -> Iterator[Site]:
         topic_out=f"{group}.changed",
         group=group,
         state=stack.state / group,
+        partitions=contestant.partitions,
     )
     site.state.mkdir(parents=True)
     try:
-        create_topics(site.bootstrap_servers, [site.topic_in, site.topic_out])
+        create_topics(site.bootstrap_servers, [site.topic_in, site.topic_out], site.partitions)
         checkpoint(stack)
         yield site
         shutil.rmtree(site.state)

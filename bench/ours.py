@@ -23,9 +23,9 @@ from bench.contestant import (
     compare_count,
     inherited,
 )
-from bench.kafka import BenchError
-from bench.workload import Member, Workload
-from bench.workload_b import PENDING_DAYS
+from bench.kafka import PARTITIONS, BenchError
+from bench.workloads.b import PENDING_DAYS
+from bench.workloads.workload import Member, Workload
 
 POINTS = str(Path(sys.executable).with_name("points"))
 CLOCK_JUMP_DAYS = PENDING_DAYS + 2
@@ -47,12 +47,15 @@ BY_MEMBER = r"""
     WHERE substr(a.member, 9) <> '\x00000000'"""
 """The same by member, without those of `sql/preload.sql`."""
 PRELOAD = ROOT / "bench" / "sql" / "preload.sql"
+ORDERS = "-- Orders."
+"""Where the statement for the orders begins, which the largest preload leaves out."""
+PRELOAD_STEP = 5_000_000
+"""Entries a transaction."""
 
 
 class Ours(Contestant):
     """The project's workers."""
 
-    readers = 2
     held = True
 
     def __init__(
@@ -60,10 +63,14 @@ class Ours(Contestant):
         name: str = "ours",
         *,
         entries: int = 0,
+        with_orders: bool = True,
         kinds: Sequence[str] = KINDS,
+        partitions: int = PARTITIONS,
         checkout: Path = ROOT,
     ) -> None:
         self.name, self._entries, self._kinds = name, entries, kinds
+        self._with_orders = with_orders
+        self.readers, self.partitions = list(kinds).count("intake"), partitions
         self._checkout = checkout
         self._points = POINTS if checkout == ROOT else str(checkout / ".venv" / "bin" / "points")
 
@@ -77,7 +84,7 @@ class Ours(Contestant):
             file.write_bytes(orjson.dumps(document))
             self.points(site, "settings", "apply", merchant, str(file))
         if self._entries:
-            preload(site, self._entries, next(iter(settings)))
+            preload(site, self._entries, next(iter(settings)), with_orders=self._with_orders)
 
     @override
     def commands(self, site: Site) -> Sequence[Command]:
@@ -207,10 +214,14 @@ def move_clock(database: psycopg.Connection[Any], days: int) -> None:
     database.execute(sql.SQL(head).format(sql.Literal(later)))
 
 
-def preload(site: Site, entries: int, merchant: str) -> None:
+def preload(site: Site, entries: int, merchant: str, *, with_orders: bool = True) -> None:
     """Give a merchant's ledger so many old entries, and leave the server as quiet as before."""
+    statements = PRELOAD.read_text().partition(ORDERS)
+    script = "".join(statements) if with_orders else statements[0]
     with psycopg.connect(site.database_url, autocommit=True) as database:
-        with psycopg.ClientCursor(database) as cursor:
-            cursor.execute(PRELOAD.read_bytes(), {"entries": entries, "merchant": merchant})
+        for first in range(0, entries, PRELOAD_STEP):
+            here = {"first": first, "entries": min(PRELOAD_STEP, entries - first)}
+            with psycopg.ClientCursor(database) as cursor:
+                cursor.execute(script.encode(), here | {"merchant": merchant})
         database.execute("VACUUM (ANALYZE) ledger, lot, account, orders")
         database.execute("CHECKPOINT")

@@ -13,7 +13,7 @@ import psycopg
 from confluent_kafka import Producer
 
 from bench.kafka import BenchError, produce
-from bench.workload import Record
+from bench.workloads.workload import Record
 
 TICK_SECONDS = 0.005
 """Records are sent in small groups, so that the load is steady on the scale of what is measured."""

@@ -27,7 +27,7 @@ class Report:
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     runs: list[Measurement] = field(default_factory=list)
     figures: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Results of the other parts (latency, midnight, flat, memory), by part."""
+    """Results of the other parts, by part."""
     failures: dict[str, str] = field(default_factory=dict)
 
     def medians(self) -> list[Measurement]:
@@ -36,6 +36,14 @@ class Report:
         for run in self.runs:
             groups.setdefault((run.workload, run.contestant), []).append(run)
         return [_median(runs) for runs in groups.values()]
+
+    def rates(self, workload: str, contestant: str) -> list[float]:
+        """Orders a second of all rounds, in their order."""
+        return [
+            run.orders_per_second
+            for run in self.runs
+            if (run.workload, run.contestant) == (workload, contestant)
+        ]
 
     def save(self) -> None:
         """Write `results.json` and the part of `README.md` between the markers."""
@@ -88,11 +96,7 @@ class Report:
         return header, [self._row(run, ours) for run in runs]
 
     def _row(self, run: Measurement, ours: float | None) -> Sequence[str]:
-        same = [
-            other
-            for other in self.runs
-            if (other.workload, other.contestant) == (run.workload, run.contestant)
-        ]
+        same = self.rates(run.workload, run.contestant)
         phases = "".join(f", {name} at {rate:,.0f}" for name, rate in run.phases.items())
         return (
             run.contestant,
@@ -100,10 +104,10 @@ class Report:
             f"{run.events_per_second:,.0f}",
             f"{ours / run.orders_per_second:.2f} ×" if ours else "",
             f"{run.orders:,}",
-            _by_part(run.cpu_us_per_order),
+            f"{sum(run.cpu_us_per_order.values()):,.0f}: {_by_part(run.cpu_us_per_order)}",
             f"{run.wal_bytes_per_order:,.0f}",
             _by_part(run.resident_mb),
-            " ".join(f"{other.orders_per_second:,.0f}" for other in same),
+            " ".join(f"{rate:,.0f}" for rate in same),
         )
 
     def show(self, console: Console) -> None:

@@ -53,7 +53,7 @@ class Grants(SettlingWorker):
         """Goes on with a new connection, and looks up again who has something due."""
         super().use(connection)
         self._fronts: dict[int, KeysetPosition] = {}
-        self._look_up_at = 0.0
+        self._look_up_at, self._behind = 0.0, 0
 
     def turn(self) -> float:
         """Claims once; with nothing claimed, sleeps until something may be due."""
@@ -101,7 +101,7 @@ class Grants(SettlingWorker):
         if self._fronts and time.monotonic() < self._look_up_at:
             now, epoch = due.clock(cursor)
         else:
-            now, merchants, epoch = due.due_merchants(cursor)
+            now, merchants, epoch, self._behind = due.due_merchants(cursor, self._behind)
             self._fronts = dict.fromkeys(merchants, due.BEGINNING)
             self._look_up_at = time.monotonic() + LOOK_UP_SECONDS
         if epoch != self._merchants.epoch:

@@ -143,7 +143,7 @@ UNKNOWN_CREATED_BY = _counter(
 )
 QUARANTINE = _gauge(
     "points_quarantine_records",
-    "Records in quarantine that were neither redriven nor discarded.",
+    "Records in quarantine that were neither redriven nor discarded (counted up to 10,000).",
     ["topic"],
 )
 CARRIER_REPORTS = _counter(
@@ -190,7 +190,7 @@ RECHECKED = _counter(
 )
 RECHECK_ROWS = _gauge(
     "points_recheck_rows",
-    "Rows left in the recheck queue (counted up to a million).",
+    "Rows left in the recheck queue (counted up to 10,000).",
 )
 EXPIRED_ACCOUNTS = _counter(
     "points_expired_accounts",
@@ -205,7 +205,7 @@ END_TO_END = Histogram(
 DEAD_LETTERS = _counter("points_dead_letters", "Records sent to a dead-letter topic.", ["kind"])
 RELAY_SHARDS = _gauge("points_relay_shards", "Outbox shards that this relay holds.")
 OUTBOX_ROWS = _gauge(
-    "points_outbox_rows", "Outbox rows that are not delivered yet (counted up to a million)."
+    "points_outbox_rows", "Events that are not delivered yet (those of up to 10,000 outbox rows)."
 )
 OUTBOX_REFUSED = _gauge(
     "points_outbox_refused_rows",

@@ -114,6 +114,7 @@ def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None
     never from what another one is bound to, so that orders that name each other come to rest.
     """
     merchants.keep_up(cursor)
+    merchants.remember({row.merchant_no for row in rows})
     unbound = [row for row in rows if row.facts.settings_no < NOTHING_IN_FORCE]
     descended = [
         row

@@ -105,12 +105,10 @@ def apply_and_publish(
     values = [orjson.dumps({**content, ORIGIN: COMMAND_LINE}) for content in contents]
     commands = [read(value) for value in values]
     applied = apply_commands(cursor, merchants, commands, now, quote_keys)
-    outbox.add(
+    outbox.add_packed(
         cursor,
-        [
-            (OutboxKind.COMMAND, key_of(command), value, None)
-            for command, value in zip(commands, values, strict=True)
-        ],
+        OutboxKind.COMMAND,
+        [(key_of(command), value) for command, value in zip(commands, values, strict=True)],
     )
     return applied
 
@@ -148,6 +146,11 @@ class _Batch:
 
     def recognise(self) -> None:
         """Tells new commands from those that were answered before, and from keys used twice."""
+        numbers = self.merchants.numbers
+        self.merchants.look_up({command.merchant_id for command in self.commands})
+        self.merchants.remember(
+            {numbers[c.merchant_id] for c in self.commands if c.merchant_id in numbers}
+        )
         self.cases = [self._case(command) for command in self.commands]
         keys = {_key(case): None for case in self.cases if case.merchant_no is not None}
         known = kept.known(self.cursor, keys.keys())
@@ -171,7 +174,7 @@ class _Batch:
                 case.refused = refusal(Code.key_reused)
 
     def _case(self, command: Command) -> _Case:
-        number = self.merchants.find(command.merchant_id)
+        number = self.merchants.numbers.get(command.merchant_id)
         if number is None or not self.merchants.versions[number]:
             return _Case(command, None, None)
         member = command.member_id
@@ -345,15 +348,13 @@ class _Batch:
         orders_touched(self.cursor, self.cases_on_orders(), self.now)
         kept.remember(self.cursor, self.kept)
         results = []
-        rows = []
+        records = []
         for case in self.cases:
             assert case.answer is not None  # noqa: S101 - each case was answered
             result = result_of(case.command, case.answer, repeated=case.first is not None)
             results.append(result)
-            rows.append(
-                (OutboxKind.COMMAND_RESULT, key_of(case.command), orjson.dumps(result), None)
-            )
-        outbox.add(self.cursor, rows)
+            records.append((key_of(case.command), orjson.dumps(result)))
+        outbox.add_packed(self.cursor, OutboxKind.COMMAND_RESULT, records)
         accounts = self.ledger.accounts.values()
         types = Counter(entry.type for opened in accounts for entry in opened.entries)
         return Applied(results, Counter({ENTRY_TYPE_WORDS[t]: n for t, n in types.items()}))

@@ -81,6 +81,9 @@ class Intake:
         # Tiers have ids, so that of all words these are new most often: found only when the batch
         # is written, every new one would have the whole batch done twice.
         self._words.learn({event.tier for event in decoded.orders})
+        merchants = {event.merchant_id for event in decoded.orders}
+        if unmet := merchants - self._merchants.numbers.keys():
+            self._merchants.look_up(unmet)
         while True:
             try:
                 with transaction(self._connection) as cursor:

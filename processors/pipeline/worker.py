@@ -71,6 +71,7 @@ class TopicWorker(Generic[Result]):
         self._pipeline = Pipeline(self.pipeline, configuration, self._feed)
         self._batches = self.batches(configuration, self._pipeline, connection)
         self._kafka_trouble: str | None = None
+        self._quarantined: set[str] = set()
         self._check_at = self._lag_at = self._move_at = 0.0
         self._lag = Lag(topics)
         self._feed.subscribe()
@@ -217,8 +218,12 @@ class TopicWorker(Generic[Result]):
         """What waits in quarantine, and the settings epoch."""
         cursor = raw(self._connection)
         metrics.SETTINGS_EPOCH.set(gauges.epoch(cursor))
-        for topic, count in gauges.quarantined(cursor).items():
+        waiting = gauges.quarantined(cursor)
+        for topic in self._quarantined - waiting.keys():
+            metrics.QUARANTINE.labels(topic).set(0)
+        for topic, count in waiting.items():
             metrics.QUARANTINE.labels(topic).set(count)
+        self._quarantined = set(waiting)
 
     def close(self) -> None:
         """Tells Kafka where we are, and leaves the group.

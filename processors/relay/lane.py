@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from processors.relay.records import Outgoing, event_records, events_of, record_of
+from processors.relay.records import Outgoing, event_records, events_of, records_of
 from store.streams.outbox import OutboxKind, Row
 from store.streams.refused import Refusal
 
@@ -154,9 +154,10 @@ class Lane:
             if row.kind is OutboxKind.CHANGED:
                 sent = self._events(producer, row)
             else:
-                record = record_of(row, self._topics)
-                sent = Sent(row, record.topic, size=record.size)
-                self._produce(producer, sent, record)
+                records = records_of(row, self._topics)
+                sent = Sent(row, records[0].topic, size=sum(record.size for record in records))
+                for record in records:
+                    self._produce(producer, sent, record)
             if not sent.whole or (sent.failures and row.kind is OutboxKind.CHANGED):
                 tried.add(row.shard)
             self._flight.append(sent)

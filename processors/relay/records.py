@@ -45,13 +45,16 @@ def topics_of_kinds(topics: TopicsConfiguration) -> Mapping[OutboxKind, str]:
     }
 
 
-def record_of(row: Row, topics: Mapping[OutboxKind, str]) -> Outgoing:
-    """The record of a row of any kind but CHANGED."""
+def records_of(row: Row, topics: Mapping[OutboxKind, str]) -> list[Outgoing]:
+    """The records of a row of any kind but CHANGED: many of a packed one, else one."""
+    if row.kind in outbox.PACKED_KINDS:
+        topic = topics[row.kind]
+        return [Outgoing(topic, key, value, []) for key, value in outbox.records_of(row.value or b"")]
     headers = outbox.headers_of(row.headers)
     if row.kind is OutboxKind.REDRIVE:
         topic, timestamp, headers = addressed(headers)
-        return Outgoing(topic, row.key, row.value, [*headers], timestamp)
-    return Outgoing(topics[row.kind], row.key, row.value, [*headers])
+        return [Outgoing(topic, row.key, row.value, [*headers], timestamp)]
+    return [Outgoing(topics[row.kind], row.key, row.value, [*headers])]
 
 
 def events_of(row: Row) -> Sequence[tuple[bytes, Headers]]:

@@ -4,7 +4,7 @@ A crash gives them back.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.ids import Micros
 from store.orders.orders import ROW, OrderRow, read_rows
@@ -17,6 +17,8 @@ from store.postgres.session import Cursor
 KeysetPosition = tuple[Micros, bytes]
 """How far the plans of a merchant are claimed: due instant and packed order id of the last one."""
 BEGINNING: Final[KeysetPosition] = (-(2**63), b"")
+PROBES: Final = 1_000
+"""Merchants and instants that a look-up probes: some milliseconds, and as many as share a turn."""
 _REACHED: Final = Columns(tables.due, "merchant_no", "due_us", "order_id")
 _SQL: Final = queries("orders/due", row=ROW, reached=_REACHED)
 
@@ -27,15 +29,28 @@ def clock(cursor: Cursor) -> tuple[Micros, int]:
     return row[0], row[1]
 
 
-def due_merchants(cursor: Cursor) -> tuple[Micros, list[int], int]:
+class LookUp(NamedTuple):
     """The database's clock, the merchants that have something due, and the settings epoch.
 
-    The merchant that has waited longest comes first.
+    The merchant that has waited longest comes first. `behind`: up to which merchant the others were
+    probed, where there were too many plans to see all that is due.
     """
-    rows = cursor.execute(_SQL["due_merchants"]).fetchall()
-    now, epoch, _ = rows[0]
+
+    now: Micros
+    merchants: list[int]
+    epoch: int
+    behind: int
+
+
+def due_merchants(cursor: Cursor, behind: int = 0, probes: int = PROBES) -> LookUp:
+    """Which merchants have something due, by at most so many probes of each of two kinds.
+
+    `behind` is that of the look-up before.
+    """
+    rows = cursor.execute(_SQL["due_merchants"], [probes, behind]).fetchall()
     # There is always a row: without a merchant when nothing is due.
-    return now, [merchant_no for _, _, merchant_no in rows if merchant_no is not None], epoch
+    now, epoch, _, reached = rows[0]
+    return LookUp(now, [row[2] for row in rows if row[2] is not None], epoch, reached)
 
 
 def claim_due(

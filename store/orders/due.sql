@@ -1,15 +1,34 @@
 -- name: due_merchants
--- A loose index scan: one probe a merchant, however many orders each has waiting.
-WITH RECURSIVE m (merchant_no, due_us) AS (
-  (SELECT d.merchant_no, d.due_us FROM due d ORDER BY d.merchant_no, d.due_us LIMIT 1)
+-- Loose index scans, one probe a merchant and instant, however many orders wait there. $1: probes at most. Where the
+-- oldest plans use them all up, the merchants behind $2 are probed too, in turn, so that all come to be seen.
+WITH RECURSIVE clock AS MATERIALIZED (SELECT points_now() AS now_us),
+oldest (due_us, merchant_no, n) AS (
+  (SELECT d.due_us, d.merchant_no, 1 FROM due d, clock c WHERE d.due_us <= c.now_us ORDER BY d.due_us, d.merchant_no LIMIT 1)
   UNION ALL
-  SELECT n.merchant_no, n.due_us
-  FROM m CROSS JOIN LATERAL (SELECT d.merchant_no, d.due_us FROM due d WHERE d.merchant_no > m.merchant_no
-                             ORDER BY d.merchant_no, d.due_us LIMIT 1) n
-), clock AS MATERIALIZED (SELECT points_now() AS now_us)
-SELECT c.now_us, (SELECT epoch FROM settings_epoch), m.merchant_no
-FROM clock c LEFT JOIN m ON m.due_us <= c.now_us
-ORDER BY m.due_us;
+  SELECT x.due_us, x.merchant_no, p.n + 1
+  FROM oldest p CROSS JOIN clock c CROSS JOIN LATERAL (
+    SELECT d.due_us, d.merchant_no FROM due d
+    WHERE (d.due_us, d.merchant_no) > (p.due_us, p.merchant_no) AND d.due_us <= c.now_us
+    ORDER BY d.due_us, d.merchant_no LIMIT 1) x
+  WHERE p.n < $1
+),
+behind (merchant_no, due_us, n) AS (
+  (SELECT d.merchant_no, d.due_us, 1 FROM due d
+   WHERE d.merchant_no > $2 AND (SELECT count(*) FROM oldest) >= $1 ORDER BY d.merchant_no, d.due_us LIMIT 1)
+  UNION ALL
+  SELECT x.merchant_no, x.due_us, p.n + 1
+  FROM behind p CROSS JOIN LATERAL (
+    SELECT d.merchant_no, d.due_us FROM due d WHERE d.merchant_no > p.merchant_no
+    ORDER BY d.merchant_no, d.due_us LIMIT 1) x
+  WHERE p.n < $1
+),
+found (merchant_no, due_us) AS (
+  SELECT merchant_no, due_us FROM oldest UNION ALL SELECT b.merchant_no, b.due_us FROM behind b, clock c WHERE b.due_us <= c.now_us
+)
+SELECT c.now_us, (SELECT epoch FROM settings_epoch), f.merchant_no,
+       (SELECT CASE WHEN count(*) < $1 THEN 0 ELSE max(merchant_no) END FROM behind)
+FROM clock c LEFT JOIN (SELECT merchant_no, min(due_us) AS due_us FROM found GROUP BY merchant_no) f ON true
+ORDER BY f.due_us, f.merchant_no;
 
 -- name: clock
 SELECT points_now(), epoch FROM settings_epoch;

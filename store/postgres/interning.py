@@ -14,6 +14,10 @@ LONGEST = 200
 DIGEST_DIGITS = 16
 NO_WORD = 0
 """Stands for no string at all; numbers begin at 1."""
+PAGE: Final = 1_000
+"""Strings that are read together. Merchants' tiers have names of their own, so that there are more
+strings the more merchants there are; a process remembers those that it meets.
+"""
 
 
 _SQL: Final = queries("postgres/interning")
@@ -43,11 +47,16 @@ class InternedStrings:
     """Numbers for strings and back, kept for the life of the process: they never change."""
 
     def __init__(self, connection: Database) -> None:
-        """Reads all strings known so far."""
+        """Reads the oldest strings, which most orders carry."""
         self._connection = connection
         self._numbers = _Numbers({None: NO_WORD})
         self._strings: dict[int, str | None] = {NO_WORD: None}
-        self._remember(raw(connection).execute(_SQL["all"]).fetchall())
+        self._read_page(NO_WORD)
+
+    def _read_page(self, number: int) -> None:
+        first = number - number % PAGE
+        cursor = raw(self._connection).execute(_SQL["page"], [first, first + PAGE])
+        self._remember(cursor.fetchall())
 
     def _remember(self, rows: list[tuple[Any, ...]]) -> None:
         for number, word in rows:
@@ -65,8 +74,11 @@ class InternedStrings:
             return
         stored = sorted({kept(s) for s in new})
         cursor = raw(self._connection)
-        cursor.execute(_SQL["insert"], [stored])
         self._remember(cursor.execute(_SQL["find"], [stored]).fetchall())
+        unknown = [s for s in stored if s not in self._numbers]
+        if unknown:
+            cursor.execute(_SQL["insert"], [unknown])
+            self._remember(cursor.execute(_SQL["find"], [unknown]).fetchall())
         for word in new:
             self._numbers[word] = self._numbers[kept(word)]
 
@@ -75,7 +87,7 @@ class InternedStrings:
         return self._numbers[word]
 
     def word(self, number: int) -> str | None:
-        """The string of a number; one that another worker has just learnt is looked up."""
+        """The string of a number; one not met yet is looked up, with those around it."""
         if number not in self._strings:
-            self._remember(raw(self._connection).execute(_SQL["all"]).fetchall())
+            self._read_page(number)
         return self._strings[number]

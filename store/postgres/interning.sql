@@ -1,5 +1,5 @@
--- name: all
-SELECT no, word FROM word;
+-- name: page
+SELECT no, word FROM word WHERE no >= $1 AND no < $2;
 
 -- name: insert
 INSERT INTO word (word) SELECT k.word FROM unnest($1::text[]) k (word) ORDER BY k.word ON CONFLICT DO NOTHING;

@@ -3,9 +3,14 @@
 Named SQL, not Core: workers ask for them every few seconds, and do without SQLAlchemy otherwise.
 """
 
+from typing import Final
+
 from schemas.ids import Micros
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
+
+COUNTED: Final = 10_000
+"""Rows are counted up to here: some milliseconds every few seconds, in the workers' own loops."""
 
 
 def next_due(cursor: Cursor) -> tuple[Micros | None, Micros]:
@@ -33,11 +38,11 @@ def epoch(cursor: Cursor) -> int:
 
 
 def outbox_rows(cursor: Cursor) -> int:
-    """Rows waiting in the outbox, counted up to a million."""
-    row = cursor.execute(queries("reads/gauges")["outbox_rows"]).fetchone()
+    """Events waiting in the outbox, of its first `COUNTED` rows."""
+    row = cursor.execute(queries("reads/gauges")["outbox_rows"], [COUNTED]).fetchone()
     return int(row[0]) if row else 0
 
 
 def quarantined(cursor: Cursor) -> dict[str, int]:
-    """Open records in quarantine, by topic: neither redriven nor discarded."""
-    return dict(cursor.execute(queries("reads/gauges")["quarantined"]).fetchall())
+    """Open records in quarantine, by topic, up to `COUNTED`: neither redriven nor discarded."""
+    return dict(cursor.execute(queries("reads/gauges")["quarantined"], [COUNTED]).fetchall())

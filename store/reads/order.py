@@ -108,7 +108,7 @@ def order_view(connection: Database, merchant_id: str, order_id: str) -> OrderVi
             entries=tuple(_entries(cursor, number, key, row.facts)),
             settings=_bound_version(cursor, number, row.facts),
             newest=newest,
-            installs=app_installs.installs(cursor).get(number, ()),
+            installs=app_installs.installs(cursor, [number]).get(number, ()),
             numbers=tuple(_numbers(cursor, row.key, row.facts, words)),
             family=_family(cursor, row),
             awaiting=one_row(cursor, _AWAITING, order_id=key)[0],

@@ -1,6 +1,6 @@
 """When a merchant's app was installed and uninstalled (rules.md 1.8), from application events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas.ids import Micros
@@ -28,9 +28,11 @@ def add(cursor: Cursor, events: Iterable[ApplicationEvent]) -> set[ApplicationEv
     return {ApplicationEvent(*row) for row in cursor.fetchall()}
 
 
-def installs(cursor: Cursor) -> dict[int, tuple[tuple[Micros, bool], ...]]:
-    """All application events by merchant number, oldest first."""
+def installs(
+    cursor: Cursor, merchants: Sequence[int]
+) -> dict[int, tuple[tuple[Micros, bool], ...]]:
+    """The application events of merchants that have any, by number, oldest first."""
     by_merchant: dict[int, list[tuple[Micros, bool]]] = {}
-    for merchant_no, at, installed in cursor.execute(_SQL["all"]).fetchall():
+    for merchant_no, at, installed in cursor.execute(_SQL["of_merchants"], [[*merchants]]):
         by_merchant.setdefault(merchant_no, []).append((at, installed))
     return {merchant_no: tuple(events) for merchant_no, events in by_merchant.items()}

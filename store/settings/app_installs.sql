@@ -4,5 +4,5 @@ SELECT {k.event} FROM unnest({arrays event}) k ({event})
 ORDER BY {k.event} ON CONFLICT DO NOTHING
 RETURNING {event};
 
--- name: all
-SELECT {event} FROM application_event ORDER BY {event};
+-- name: of_merchants
+SELECT {event} FROM application_event WHERE merchant_no = ANY ($1::int[]) ORDER BY {event};

@@ -1,15 +1,6 @@
--- name: merchants
-SELECT merchant_no, merchant_id FROM merchant;
-
 -- name: add_merchants
 INSERT INTO merchant (merchant_id)
 SELECT k.merchant_id FROM unnest($1::text[]) k (merchant_id) ORDER BY k.merchant_id ON CONFLICT DO NOTHING;
-
--- name: versions
-SELECT merchant_no, version, effective_us, applied_us FROM settings ORDER BY merchant_no, version;
-
--- name: document
-SELECT document, effective_us FROM settings WHERE merchant_no = $1 AND version = $2;
 
 -- name: epoch
 SELECT epoch FROM settings_epoch;

@@ -4,6 +4,7 @@ from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
+from itertools import chain
 from typing import Final, NamedTuple
 from zlib import compress, decompress
 
@@ -44,9 +45,9 @@ what is sent is in memory twice.
 """
 
 _ROW: Final = Columns(tables.outbox, "shard", "kind", "key", "value", "headers")
-_EVENTS: Final = Columns(tables.outbox, "shard", "value", "headers", "events")
+_PACKS: Final = Columns(tables.outbox, "shard", "kind", "value", "headers", "events")
 _KEY: Final = Columns(tables.outbox, "shard", "id")
-_SQL: Final = queries("streams/outbox", row=_ROW, events=_EVENTS, key=_KEY)
+_SQL: Final = queries("streams/outbox", row=_ROW, packs=_PACKS, key=_KEY)
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -54,8 +55,8 @@ Headers = Sequence[tuple[str, bytes | None]]
 class OutboxKind(IntEnum):
     """What an outbox row is, hence to which topic it goes.
 
-    CHANGED: points-changed events, many in one row. COMMAND: a command that was applied here, so
-    that the topics tell the whole story.
+    CHANGED: points-changed events, many in one row. COMMAND_RESULT: answers to commands, and COMMAND:
+    commands that were applied here, so that the topics tell the whole story; many in one row, too.
     """
 
     CHANGED = 1
@@ -68,6 +69,9 @@ class OutboxKind(IntEnum):
     COMMAND_RESULT = 8
     COMMAND = 9
 
+
+PACKED_KINDS: Final = frozenset({OutboxKind.COMMAND_RESULT, OutboxKind.COMMAND})
+"""Kinds of which a row has many records, each with its key."""
 
 DEAD_LETTER_KINDS: Final = frozenset(kind for kind in OutboxKind if kind.name.startswith("DEAD_"))
 
@@ -87,7 +91,11 @@ SHARDS = EVENT_SHARDS + len(set(SHARD_OF_KIND.values()))
 
 
 class Row(NamedTuple):
-    """A row that waits. `key` is None and `value` packed for kind CHANGED (`events_of`)."""
+    """A row that waits.
+
+    `key` is None and `value` packed for kind CHANGED (`events_of`) and for PACKED_KINDS
+    (`records_of`).
+    """
 
     shard: int
     id: int
@@ -148,6 +156,27 @@ def add(
         cursor.execute(_SQL["add"], _ROW.arrays([(SHARD_OF_KIND[row[0]], *row) for row in rows]))
 
 
+def add_packed(cursor: Cursor, kind: OutboxKind, records: Sequence[tuple[bytes, bytes]]) -> None:
+    """Puts records of one of PACKED_KINDS (key, JSON value) into the outbox, in their order."""
+    shard = SHARD_OF_KIND[kind]
+    rows = []
+    for at in range(0, len(records), PACK):
+        some = records[at : at + PACK]
+        value = compress(_BETWEEN.join(chain.from_iterable(some)), _FAST)
+        rows.append((shard, kind, value, None, len(some)))
+    if rows:
+        cursor.execute(_SQL["add_packs"], _PACKS.arrays(rows))
+
+
+def records_of(value: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of each record of a row of one of PACKED_KINDS.
+
+    Keys are made of ids without control characters: they hold no line feed either.
+    """
+    lines = iter(decompress(value).split(_BETWEEN))
+    return zip(lines, lines, strict=True)
+
+
 def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
     """Puts events into the outbox, those of a shard together, in their order."""
     by_shard: dict[int, list[Event]] = defaultdict(list)
@@ -159,14 +188,16 @@ def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
         for at in range(0, len(mine), PACK)
     ]
     if rows:
-        cursor.execute(_SQL["add_events"], _EVENTS.arrays(rows))
+        cursor.execute(_SQL["add_packs"], _PACKS.arrays(rows))
 
 
-def _packed(shard: int, events: Sequence[Event]) -> tuple[int, bytes, bytes | None, int]:
+def _packed(
+    shard: int, events: Sequence[Event]
+) -> tuple[int, OutboxKind, bytes, bytes | None, int]:
     traces = [(TRACEPARENT, event.traceparent) for event in events]
     headers = headers_bytes(traces) if any(trace is not None for _, trace in traces) else None
     packed = compress(_BETWEEN.join([event.value for event in events]), _FAST)
-    return shard, packed, headers, len(events)
+    return shard, OutboxKind.CHANGED, packed, headers, len(events)
 
 
 def events_of(value: bytes, headers: bytes | None) -> Iterator[tuple[bytes, Headers]]:

@@ -2,9 +2,9 @@
 INSERT INTO outbox ({row})
 SELECT {k.row} FROM unnest({arrays row}) k ({row});
 
--- name: add_events
-INSERT INTO outbox ({events}, kind)
-SELECT {k.events}, 1 FROM unnest({arrays events}) k ({events});
+-- name: add_packs
+INSERT INTO outbox ({packs})
+SELECT {k.packs} FROM unnest({arrays packs}) k ({packs});
 
 -- name: head
 -- As many rows as hold so many events and so many bytes: at least one, whatever it holds.

@@ -18,6 +18,8 @@ from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
+COUNTED: Final = 10_000
+"""Rows that are counted for the gauge: some milliseconds, in the worker's own loop."""
 LOOKED_AT = 20_000
 """Orders of a merchant that one page looks through for those created in a certain time."""
 
@@ -196,6 +198,6 @@ def go_on(cursor: Cursor, kind: RecheckKind, rows: Sequence[Claimed]) -> None:
 
 
 def waiting(cursor: Cursor) -> int:
-    """Rows in the queue, counted up to a million."""
-    row = cursor.execute(_SQL["waiting"]).fetchone()
+    """Rows in the queue, counted up to `COUNTED`."""
+    row = cursor.execute(_SQL["waiting"], [COUNTED]).fetchone()
     return int(row[0]) if row else 0

@@ -73,4 +73,4 @@ INSERT INTO recheck (kind, merchant_no, key, since_us, before_us, not_before_us)
 SELECT kind, merchant_no, key, since_us, max(before_us), min(not_before_us) FROM gone GROUP BY 1, 2, 3, 4;
 
 -- name: waiting
-SELECT count(*) FROM (SELECT FROM recheck LIMIT 1000000) r;
+SELECT count(*) FROM (SELECT FROM recheck LIMIT $1) r;

@@ -85,7 +85,7 @@ class Desk:
     def settle_in(self, merchant: str, **sections: Any) -> None:
         """A merchant's settings, in force since long ago, or since now for further versions."""
         content = settings(**sections)
-        if self._merchants.find(merchant) is not None:
+        if not self._merchants.look_up([merchant]):
             content["effective_at"] = iso(self.now)
         document = load_settings(orjson.dumps(content), name="test.json")
         versions.apply(self.connection, merchant, document, "test")

@@ -107,6 +107,11 @@ quarantine = Table(
         "topic_uuid", "partition", "offset", name="quarantine_topic_uuid_partition_offset_key"
     ),
     Index("quarantine_to_purge", "received_us", postgresql_where=text("purged_us IS NULL")),
+    Index(
+        "quarantine_open",
+        "topic",
+        postgresql_where=text("redriven_us IS NULL AND discarded_us IS NULL"),
+    ),
     Index("quarantine_position", "topic_uuid", "partition", "partition_position"),
 )
 

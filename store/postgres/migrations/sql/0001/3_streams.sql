@@ -93,6 +93,8 @@ CREATE TABLE quarantine (
 );
 -- Raw bytes may hold personal data: they go after 14 days, the rest of the row stays.
 CREATE INDEX quarantine_to_purge ON quarantine (received_us) WHERE purged_us IS NULL;
+-- What waits for an operator, by topic: counted for a gauge.
+CREATE INDEX quarantine_open ON quarantine (topic) WHERE redriven_us IS NULL AND discarded_us IS NULL;
 CREATE INDEX quarantine_position ON quarantine (topic_uuid, partition, partition_position);
 
 -- One merchant's poison of a day (UTC): how much of it was kept, and how much was only counted because its share was used

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bench.workload import Record, settings_document, trace_id, upstream_ts
+from bench.workloads.workload import Record, settings_document, trace_id, upstream_ts
 
 BIG_MERCHANT = "61b1f00dc0de4a0012ab0001"
 SMALL_MERCHANT = "61b1f00dc0de4a0012ab0002"
@@ -42,26 +42,37 @@ class DueOrders:
         ]
         created = datetime.now(UTC) - timedelta(hours=1)
         for number in range(self.orders):
-            yield self._record(
-                f"{draw.getrandbits(96):024x}", draw.choice(members), created, number, draw
+            yield final_order(
+                f"{draw.getrandbits(96):024x}",
+                self.merchant,
+                draw.choice(members),
+                created,
+                self.due_at(number),
+                draw,
             )
 
-    def _record(
-        self, order_id: str, member: str, created: datetime, number: int, draw: random.Random
-    ) -> Record:
-        at = created.isoformat(timespec="milliseconds")
-        arrived = self.due_at(number).isoformat(timespec="milliseconds")
-        money = f'{{"cents":{CENTS},"currency_iso":"TWD"}}'
-        trace, ts = trace_id(draw), upstream_ts(int(created.timestamp()) * 1_000_000_000, draw)
-        value = (
-            f'{{"event":"Order","topic":"order/update","merchant_id":"{self.merchant}",'
-            f'"trace_id":"{trace}","ts":"{ts}","resource":{{"id":"{order_id}",'
-            f'"customer_id":"{member}","status":"completed","created_by":"shop","subtotal":{money},'
-            f'"order_delivery":{{"id":"{order_id[::-1]}","status":"arrived","platform":"{OPTION}",'
-            f'"delivery_type":"{OPTION}","arrived_at":"{arrived}","updated_at":"{at}"}},'
-            f'"created_at":"{at}","updated_at":"{at}"}}}}'
-        )
-        return Record(order_id, value.encode())
+
+def final_order(
+    order_id: str,
+    merchant: str,
+    member: str,
+    created: datetime,
+    final: datetime,
+    draw: random.Random,
+) -> Record:
+    """The one record of an order that is final at an instant, also one to come."""
+    at, arrived = (moment.isoformat(timespec="milliseconds") for moment in (created, final))
+    money = f'{{"cents":{CENTS},"currency_iso":"TWD"}}'
+    trace, ts = trace_id(draw), upstream_ts(int(created.timestamp()) * 1_000_000_000, draw)
+    value = (
+        f'{{"event":"Order","topic":"order/update","merchant_id":"{merchant}",'
+        f'"trace_id":"{trace}","ts":"{ts}","resource":{{"id":"{order_id}",'
+        f'"customer_id":"{member}","status":"completed","created_by":"shop","subtotal":{money},'
+        f'"order_delivery":{{"id":"{order_id[::-1]}","status":"arrived","platform":"{OPTION}",'
+        f'"delivery_type":"{OPTION}","arrived_at":"{arrived}","updated_at":"{at}"}},'
+        f'"created_at":"{at}","updated_at":"{at}"}}}}'
+    )
+    return Record(order_id, value.encode())
 
 
 def settings_for_dues() -> Mapping[str, dict[str, Any]]:

@@ -16,8 +16,8 @@ from bench.kafka import BenchError, ReadBack, produce_all
 from bench.measure import Progress, Stack, Workers, site_for
 from bench.ours import OURS, consumed
 from bench.pacing import Pacer, Posted, Spread, postings
-from bench.workload_a import WorkloadA
-from bench.workload_due import BIG_MERCHANT, POINTS, SMALL_MERCHANT, DueOrders, settings_for_dues
+from bench.workloads.a import WorkloadA
+from bench.workloads.due import BIG_MERCHANT, POINTS, SMALL_MERCHANT, DueOrders, settings_for_dues
 
 RECORDS_OF_A = 3
 WARM_UP_MICROS = 3_000_000
@@ -57,9 +57,9 @@ class Running:
 
 
 @contextmanager
-def our_workers(name: str, settings: Mapping[str, Json], stack: Stack) -> Iterator[Running]:
+def our_workers(settings: Mapping[str, Json], stack: Stack) -> Iterator[Running]:
     """Start our workers for these merchants on empty tables."""
-    with site_for(name, stack) as site:
+    with site_for(OURS, stack) as site:
         OURS.prepare(site, settings)
         with (
             Workers(OURS, site) as workers,
@@ -82,7 +82,7 @@ def produce_to_commit(rate: float, seconds: int, stack: Stack, progress: Progres
     """Workload A: from sending an order's final record to the commit of its entry and its event."""
     workload = WorkloadA(int(rate * seconds))
     records = list(workload.records())
-    with our_workers("latency", workload.settings(), stack) as running:
+    with our_workers(workload.settings(), stack) as running:
         pacer = Pacer(
             running.site.bootstrap_servers, running.site.topic_in, records, rate * RECORDS_OF_A
         )
@@ -115,7 +115,7 @@ def grant_lateness(rate: float, seconds: int, stack: Stack, progress: Progress) 
         BIG_MERCHANT, len(ahead), lambda n: begin + timedelta(seconds=n / rate + ahead[n])
     )
     records = list(orders.records())
-    with our_workers("lateness", settings_for_dues(), stack) as running:
+    with our_workers(settings_for_dues(), stack) as running:
         time.sleep(max(0.0, (begin - datetime.now(UTC)).total_seconds()))
         with Pacer(running.site.bootstrap_servers, running.site.topic_in, records, rate) as pacer:
             progress("latency: dues spread over time", 0)
@@ -142,7 +142,7 @@ def midnight(dues: int, orders_per_second: float, stack: Stack, progress: Progre
     ]
     workload = WorkloadA(int(orders_per_second * BURST_INTAKE_SECONDS))
     records = list(workload.records())
-    with our_workers("midnight", {**settings_for_dues(), **workload.settings()}, stack) as running:
+    with our_workers({**settings_for_dues(), **workload.settings()}, stack) as running:
         progress("midnight: planning", 0)
         for orders in planned:
             produce_all(running.site.bootstrap_servers, running.site.topic_in, orders.records())

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bench.workload import Member, Record, settings_document, start_of_stream, trace_id, upstream_ts
+from bench.workloads.workload import (
+    Member,
+    Record,
+    settings_document,
+    start_of_stream,
+    trace_id,
+    upstream_ts,
+)
 
 MERCHANT = "5f3c2a9be1d04c0012ab34cd"
 OPTION = "seven_eleven"

@@ -16,9 +16,9 @@ from typing import Any
 
 import orjson
 
-from bench.upstream_order import iso, object_id
-from bench.workload import Member, Record, start_of_stream, trace_id, upstream_ts
-from bench.workload_b import REACH, TICK_MS, WorkloadB
+from bench.workloads.b import REACH, TICK_MS, WorkloadB
+from bench.workloads.upstream_order import iso, object_id
+from bench.workloads.workload import Member, Record, start_of_stream, trace_id, upstream_ts
 
 CODES: Mapping[str, tuple[str, str, tuple[str, str, str]]] = {
     "custom": ("ecpay", "tcat", ("3001", "3006", "3003")),

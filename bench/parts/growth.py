@@ -5,17 +5,20 @@ from typing import Any
 
 from bench.measure import Measurement, Progress, Stack, measure
 from bench.ours import OURS, Ours
-from bench.workload_a import WorkloadA
+from bench.workloads.a import WorkloadA
 
 MEMORY_STEPS = (1, 4)
 """Orders of the memory runs, as multiples."""
 
 
-def flat(orders: int, entries: int, stack: Stack, progress: Progress) -> Mapping[str, Any]:
+def flat(
+    orders: int, entries: int, stack: Stack, progress: Progress, *, with_orders: bool = True
+) -> Mapping[str, Any]:
     """Workload A on empty tables, on a ledger with so many entries, and on empty tables again."""
     workload = WorkloadA(orders)
     before = measure(OURS, workload, stack, progress)
-    full = measure(Ours("ours-on-a-full-ledger", entries=entries), workload, stack, progress)
+    full_ledger = Ours("ours-on-a-full-ledger", entries=entries, with_orders=with_orders)
+    full = measure(full_ledger, workload, stack, progress)
     after = measure(OURS, workload, stack, progress)
     empty = (before.orders_per_second + after.orders_per_second) / 2
     return {
@@ -30,6 +33,11 @@ def flat(orders: int, entries: int, stack: Stack, progress: Progress) -> Mapping
         ),
         "CPU µs/order, empty and full": f"{_cpu(before):,.0f} and {_cpu(full):,.0f}",
     }
+
+
+def large(orders: int, entries: int, stack: Stack, progress: Progress) -> Mapping[str, Any]:
+    """As `flat` with many times as many entries and lots, but without their orders."""
+    return flat(orders, entries, stack, progress, with_orders=False)
 
 
 def memory(orders: int, stack: Stack, progress: Progress) -> Mapping[str, Any]:

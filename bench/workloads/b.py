@@ -15,8 +15,15 @@ from typing import Any
 
 import orjson
 
-from bench.upstream_order import Draft, Json, iso, money, object_id, order_resource
-from bench.workload import Member, Record, settings_document, start_of_stream, trace_id, upstream_ts
+from bench.workloads.upstream_order import Draft, Json, iso, money, object_id, order_resource
+from bench.workloads.workload import (
+    Member,
+    Record,
+    settings_document,
+    start_of_stream,
+    trace_id,
+    upstream_ts,
+)
 
 MERCHANTS = 20
 UNIT = 100

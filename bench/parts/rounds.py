@@ -1,5 +1,6 @@
 """Workloads A, B and C: every contestant in turn, in rounds, so that a slow minute hits all."""
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 from bench.contestant import CONFLUENT, FAUST, FLOOR, Contestant
 from bench.measure import Measurement, Progress, Stack, measure
 from bench.ours import OURS, OURS_C, Ours
-from bench.workload import Workload
-from bench.workload_a import WorkloadA
-from bench.workload_b import WorkloadB
-from bench.workload_c import WorkloadC
+from bench.quix import QUIX
+from bench.report import Report
+from bench.workloads.a import WorkloadA
+from bench.workloads.b import WorkloadB
+from bench.workloads.c import WorkloadC
+from bench.workloads.workload import Workload
 
 
 class Line(StrEnum):
@@ -18,6 +21,7 @@ class Line(StrEnum):
 
     OURS = "ours"
     FLOOR = "floor"
+    QUIX = "quix"
     CONFLUENT = "confluent"
     FAUST = "faust"
 
@@ -25,17 +29,18 @@ class Line(StrEnum):
 CONTESTANTS: Mapping[Line, Contestant] = {
     Line.OURS: OURS,
     Line.FLOOR: FLOOR,
+    Line.QUIX: QUIX,
     Line.CONFLUENT: CONFLUENT,
     Line.FAUST: FAUST,
 }
-SHARE: Mapping[Line, int] = {Line.OURS: 1, Line.FLOOR: 1, Line.CONFLUENT: 40, Line.FAUST: 60}
+SHARE: Mapping[Line, int] = {Line.CONFLUENT: 40, Line.FAUST: 60}
 """The slow ones run one order in so many and are rated by the order: a round stays short."""
 FEWEST = 300
 
 
 def workload_for(name: str, line: Line, orders: int) -> Workload:
     """The workload in a contestant's size and form: only ours posts the differences of edits."""
-    size = max(FEWEST, orders // SHARE[line])
+    size = max(FEWEST, orders // SHARE.get(line, 1))
     return WorkloadA(size) if name == "A" else WorkloadB(size, edited=line is Line.OURS)
 
 
@@ -70,3 +75,27 @@ def with_reports(
     for _ in range(rounds):
         yield measure(OURS, WorkloadB(orders), stack, progress)
         yield measure(OURS_C, WorkloadC(orders), stack, progress)
+
+
+def shares(report: Report, workload: str) -> dict[str, Mapping[str, str]]:
+    """What ours makes of each other's orders a second, round by round; of C, what it makes of B."""
+    if workload == "C":
+        b, c = (report.rates(name, OURS.name) for name in ("B", "C"))
+        return {"C against B": {"orders/s of C, of B's": _by_round(c, b[-len(c) :])}}
+    ours = report.rates(workload, OURS.name)
+    others = [
+        contestant.name
+        for line, contestant in CONTESTANTS.items()
+        if line is not Line.OURS and ours and report.rates(workload, contestant.name)
+    ]
+    figures = {
+        f"orders/s of ours, of {name}'s": _by_round(ours, report.rates(workload, name))
+        for name in others
+    }
+    return {f"{workload} by rounds": figures} if figures else {}
+
+
+def _by_round(ours: Sequence[float], others: Sequence[float]) -> str:
+    by_round = [mine / other for mine, other in zip(ours, others, strict=False)]
+    middle = statistics.median(by_round)
+    return f"{middle:.2f} (rounds {' '.join(f'{each:.2f}' for each in by_round)})"

@@ -1,0 +1,1 @@
+"""What is measured: each part by itself with `--only`."""

@@ -1,0 +1,1 @@
+"""Quix Streams, a peer with packages of its own."""
