@@ -3,7 +3,9 @@
 -- oldest plans use them all up, the merchants behind $2 are probed too, in turn, so that all come to be seen.
 WITH RECURSIVE clock AS MATERIALIZED (SELECT points_now() AS now_us),
 oldest (due_us, merchant_no, n) AS (
-  (SELECT d.due_us, d.merchant_no, 1 FROM due d, clock c WHERE d.due_us <= c.now_us ORDER BY d.due_us, d.merchant_no LIMIT 1)
+  SELECT x.due_us, x.merchant_no, 1
+  FROM clock c CROSS JOIN LATERAL (
+    SELECT d.due_us, d.merchant_no FROM due d WHERE d.due_us <= c.now_us ORDER BY d.due_us, d.merchant_no LIMIT 1) x
   UNION ALL
   SELECT x.due_us, x.merchant_no, p.n + 1
   FROM oldest p CROSS JOIN clock c CROSS JOIN LATERAL (
@@ -13,8 +15,12 @@ oldest (due_us, merchant_no, n) AS (
   WHERE p.n < $1
 ),
 behind (merchant_no, due_us, n) AS (
-  (SELECT d.merchant_no, d.due_us, 1 FROM due d
-   WHERE d.merchant_no > $2 AND (SELECT count(*) FROM oldest) >= $1 ORDER BY d.merchant_no, d.due_us LIMIT 1)
+  -- The condition stands outside: within, it would be asked of every row.
+  SELECT x.merchant_no, x.due_us, 1
+  FROM (SELECT count(*) AS probes FROM oldest) used CROSS JOIN LATERAL (
+    SELECT d.merchant_no, d.due_us FROM due d WHERE d.merchant_no > $2
+    ORDER BY d.merchant_no, d.due_us LIMIT 1) x
+  WHERE used.probes >= $1
   UNION ALL
   SELECT x.merchant_no, x.due_us, p.n + 1
   FROM behind p CROSS JOIN LATERAL (

@@ -20,8 +20,8 @@ from store.streams import recheck
 from tests.support.pages import pages_of
 from tests.support.servers import Databases
 
-FEW, MANY = 50, 5_000
-SLACK = 120
+FEW, MANY = 50, 20_000
+SLACK = 60
 """Pages: an index of many rows is deeper, and a table of few is read whole, which is one page."""
 DOCUMENT = orjson.dumps(
     {
