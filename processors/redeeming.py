@@ -65,15 +65,20 @@ class RedeemedOrders:
         todo: Sequence[tuple[OrderRow, Trigger]],
         merchants: Merchants,
         now: Micros,
-    ) -> "RedeemedOrders":
-        """Those of some locked and bound orders that are to be given points back, or to pay."""
+    ) -> "RedeemedOrders | None":
+        """Those of some locked and bound orders that are to be given points back, or to pay.
+
+        None, as a rule, when no order of them has to do with redeemed points.
+        """
         concerned = [
             (row, trigger)
             for row, trigger in todo
-            if row.facts.redeemed or row.facts.mismatched or _order_points(row)
+            if row.facts.redeemed
+            or row.facts.mismatched
+            or (row.facts.record is not None and row.facts.record.order_points)
         ]
         if not concerned:
-            return _NONE
+            return None
         keys = sorted(row.key for row, _ in concerned if row.facts.redeemed)
         known = redemptions.on_orders(cursor, keys) if keys else {}
         found, mismatched = [], 0
@@ -95,8 +100,6 @@ class RedeemedOrders:
 
     def intents(self, others: Intents) -> Intents:
         """What is intended with which account, besides what others intend."""
-        if not self._orders:
-            return others
         intents: dict[AccountKey, list[Intent]] = {key: [*some] for key, some in others.items()}
         for order in self._orders:
             for change in order.changes:
@@ -130,9 +133,6 @@ class RedeemedOrders:
             for change in order.changes:
                 account = ledger.accounts[order.row.merchant_no, change.member]
                 yield order, change, account, _redemption(order, change, account)
-
-
-_NONE: Final = RedeemedOrders(())
 
 
 class _Policies:

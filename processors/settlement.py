@@ -71,17 +71,20 @@ def settle(
     postings = [posting for order in decided for _, posting in order.postings]
     by_account = order_postings.by_account(postings)
     redeemed = RedeemedOrders.find(cursor, todo, merchants, now)
-    ledger = Ledger.open(cursor, redeemed.intents(by_account), now, merchants.ids.__getitem__)
-    redeemed.give_back(ledger)
+    intents = by_account if redeemed is None else redeemed.intents(by_account)
+    ledger = Ledger.open(cursor, intents, now, merchants.ids.__getitem__)
+    if redeemed is not None:
+        redeemed.give_back(ledger)
     order_postings.apply(ledger, by_account)
-    redeemed.take(ledger)
+    if redeemed is not None:
+        redeemed.take(ledger)
     ledger.write()
     gone: list[tuple[int, Micros, bytes]] = []
     made: list[tuple[int, Micros, bytes]] = []
     for order in decided:
         _plan(order.row, order.entitlement, gone, made)
     tally = _tally(decided, ledger, len(made))
-    tally.mismatched = redeemed.mismatched
+    tally.mismatched = redeemed.mismatched if redeemed is not None else 0
     _note_posted(decided)
     write_plans(cursor, gone, made)
     return tally
@@ -98,7 +101,7 @@ def _note_posted(decided: Sequence[_Decided]) -> None:
 
 
 def _tally(decided: Sequence[_Decided], ledger: Ledger, planned: int) -> Tally:
-    types = ledger.entry_types()
+    types = Counter([e.type for locked in ledger.accounts.values() for e in locked.entries])
     return Tally(
         by_type={ENTRY_TYPE_WORDS[entry_type]: count for entry_type, count in types.items()},
         planned=planned,

@@ -37,6 +37,8 @@ def enqueue_rechecks(cursor: Cursor, folded: FoldedOrders, matched: MatchedBatch
                 else 0
             )
             matched.recheck((awaiting_order.ORDER_KEY_PREFIX + order_id, ANY_MERCHANT), at)
+    # Points may have been captured on an order before it was heard of (account.md 5).
+    redeemed = redemptions.awaited(cursor, sorted(new.values())) if new else ()
     recheck.add(
         cursor,
         [
@@ -44,19 +46,9 @@ def enqueue_rechecks(cursor: Cursor, folded: FoldedOrders, matched: MatchedBatch
                 RecheckRequest(RecheckKind.NUMBER, merchant_no, key, since_us=at)
                 for (key, merchant_no), at in sorted(matched.recheck_keys.items())
             ],
-            *_redeemed_before(cursor, folded),
+            *[RecheckRequest(RecheckKind.ORDER, *key) for key in sorted(redeemed)],
         ],
     )
-
-
-def _redeemed_before(cursor: Cursor, folded: FoldedOrders) -> Iterator[RecheckRequest]:
-    """New orders on which points were captured before they were heard of (account.md 5)."""
-    new = sorted(row.key for row in folded.rows.values() if row.new)
-    if new:
-        for merchant_no, order_id in sorted(redemptions.awaited(cursor, new)):
-            trigger = folded.triggers.get((merchant_no, order_id))
-            at = trigger.occurred_at if trigger is not None else 0
-            yield RecheckRequest(RecheckKind.ORDER, merchant_no, order_id, since_us=at)
 
 
 def _moved_numbers(folded: FoldedOrders) -> Iterator[tuple[NumberKey, Micros]]:

@@ -9,7 +9,6 @@ adds, and returns what was there. Lots are read, and accounts written a second t
 something is taken or has fallen due.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 from weakref import WeakSet
@@ -17,7 +16,6 @@ from weakref import WeakSet
 from rules.account.holds import HoldState
 from rules.account.lots_needed import Intent, LotsNeeded, lots_needed
 from rules.account.overdue import post_overdue
-from schemas.events import EntryType
 from schemas.ids import Micros
 from store.ledger import accounts as account_rows
 from store.ledger import entries as entry_rows
@@ -94,12 +92,6 @@ class Ledger:
         lot_rows.load(lot_rows.StoredLots(self._cursor), needed, now, lot_rows.PAGE)
         for locked in self._slow:
             post_overdue(locked)
-
-    def entry_types(self) -> Mapping[EntryType, int]:
-        """How many entries of which type were made, also those that fell due on the way."""
-        return Counter(
-            [entry.type for locked in self.accounts.values() for entry in locked.entries]
-        )
 
     def write(self) -> int:
         """Write all that changed, and the events into the outbox; how many entries there are.

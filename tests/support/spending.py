@@ -86,4 +86,5 @@ class Spender:
         return Act.of_command(MERCHANT, name, 1, STAFF)
 
     def _merchant(self) -> int:
+        self._merchants.look_up([MERCHANT])
         return self._merchants.numbers[MERCHANT]

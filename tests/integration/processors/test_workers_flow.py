@@ -25,8 +25,10 @@ def test_a_tree_of_all_workers_grants_a_day_and_stops_when_told(engine: Engine) 
     engine.wait_published()
     engine.audit(trade.expected())
     table = orjson.loads(next(line for line in tree.output.splitlines() if line.startswith("[")))
-    others = [kind for kind in WORKERS if kind != "intake"]
-    assert [row["worker"] for row in table] == [*others, "intake-1", "intake-2"]
+    kinds = list(WORKERS)
+    at = kinds.index("intake")
+    workers = [*kinds[:at], "intake-1", "intake-2", *kinds[at + 1 :]]
+    assert [row["worker"] for row in table] == workers
     children = psutil.Process(tree.process.pid).children()
     assert len(children) == len(WORKERS) + 1
     assert tree.terminate() == 0
