@@ -9,7 +9,6 @@ import pytest
 from cli.demo.story import Story, TopicName, load_story
 from cli.demo.upstream import Json
 from schemas.carriers import CodeTable, Meaning
-from schemas.commands.reading import Command
 from schemas.commands.reading import read as read_command
 from schemas.upstream.envelope import RecordKind, Unreadable, read
 
