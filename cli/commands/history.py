@@ -50,7 +50,14 @@ def _print(entries: "list[HistoryEntry]", limit: int, zone: str) -> None:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     columns = [name for name in COLUMNS if name != "held" or any(map(_has_held, entries))]
     for name in columns:
-        table.add_column(name, justify="right" if name in NUMBERS else "left")
+        narrow = name in NUMBERS or name == "type"
+        table.add_column(
+            name,
+            justify="right" if name in NUMBERS else "left",
+            no_wrap=narrow,
+            overflow="fold",
+            min_width=None if narrow else len("2025-12-31"),
+        )
     for entry in entries:
         cells = {
             "#": str(entry.sequence),

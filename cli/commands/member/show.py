@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from schemas.answers.members import MemberAnswer
 
-_MAX_WIDTH = 118
-
 
 def show_command(
     merchant: Merchant, member: Member, days: Days = 30, json_: JsonOption = False
@@ -60,8 +58,7 @@ def _print(title: str, answer: "MemberAnswer", days: int, zone: str) -> None:
         *_section("planned", plans),
         f"[dim]times of {zone}[/]",
     )
-    width = min(out().width, _MAX_WIDTH)
-    out().print(Panel(body, title=title, title_align="left", padding=(0, 2), width=width))
+    out().print(Panel(body, title=title, title_align="left", expand=False, padding=(0, 2)))
 
 
 def _section(name: str, rows: "Iterable[tuple[str, str]]") -> "list[Table | str]":
@@ -69,7 +66,7 @@ def _section(name: str, rows: "Iterable[tuple[str, str]]") -> "list[Table | str]
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right", min_width=7, no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*row)
