@@ -75,6 +75,10 @@ LAST_TURN = _gauge(
     "points_last_turn_timestamp_seconds",
     "When the worker's loop last turned; an old value means that it hangs.",
 )
+LAST_SAMPLE = _gauge(
+    "points_last_sample_timestamp_seconds",
+    "When the gauges that count rows of tables were last read; what they say is as old as that.",
+)
 SETTINGS_EPOCH = _gauge(
     "points_settings_epoch", "How many changes of settings the database has seen."
 )
@@ -112,6 +116,11 @@ EVENT_TO_COMMIT = Histogram(
 LAG = _gauge(
     "points_lag_messages",
     "Records in the topic's log that this worker has not processed yet.",
+    ["topic"],
+)
+LEFT_OUT = _gauge(
+    "points_left_out_partitions",
+    "Partitions that this worker leaves out until an operator adopts a position for them.",
     ["topic"],
 )
 OLDEST_UNPROCESSED = _gauge(

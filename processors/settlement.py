@@ -66,7 +66,6 @@ def settle(
     """
     if not todo:
         return Tally()
-    merchants.keep_up(cursor)
     bind(cursor, [row for row, _ in todo], merchants)
     decided = _decide_all(cursor, todo, merchants, now)
     postings = [posting for order in decided for _, posting in order.postings]
@@ -109,11 +108,12 @@ def _tally(decided: Sequence[_Decided], ledger: Ledger, planned: int) -> Tally:
 
 
 def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None:
-    """Binds orders to settings (rules.md 1.7), split and combined ones as their ancestors are.
+    """Binds orders to settings as they are now (rules.md 1.7), descendants as their ancestors are.
 
-    Asks for those that come from orders bound anew. All is decided from the orders' own creation,
+    Asks for those that come from orders bound again. All is decided from the orders' own creation,
     never from what another one is bound to, so that orders that name each other come to rest.
     """
+    merchants.keep_up(cursor)
     unbound = [row for row in rows if row.facts.settings_no < NOTHING_IN_FORCE]
     descended = [
         row

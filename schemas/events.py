@@ -278,9 +278,10 @@ class CarrierCodeChanged(_Message):
 
 
 class CursorAdopted(_Message):
-    """A pipeline starts again at `start` of a partition, on the settings topic.
+    """A pipeline goes on at `start` of a partition, moved by hand, on the settings topic.
 
-    `former_next_offset` is where it was before, in this log or in that of the former topic.
+    `former_next_offset` is where it was before, in this log or in that of the former topic. `why`
+    also tells a single record that was skipped.
     """
 
     type: Literal["cursor_adopted"] = "cursor_adopted"

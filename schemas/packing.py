@@ -6,6 +6,7 @@ They begin with a time, so indexes stay local.
 _OTHER = b"\xff"
 """Begins an id of any other form. No UTF-8 text contains this byte, so nothing is ambiguous."""
 _HEX_LENGTH = 24
+_from_hex = bytes.fromhex
 _PACKED = 12
 
 
@@ -13,7 +14,7 @@ def pack_id(text: str) -> bytes:
     """The id as bytes, reversibly: equal ids and only equal ids have equal bytes."""
     if len(text) == _HEX_LENGTH:
         try:
-            packed = bytes.fromhex(text)
+            packed = _from_hex(text)
         except ValueError:
             pass
         else:

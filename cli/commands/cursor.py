@@ -12,8 +12,8 @@ from cli.support.wiring import configuration, connect, database_configuration
 if TYPE_CHECKING:
     from cli.support.broker import Broker, LogEnds, TopicInfo
     from processors.runtime.configuration import Configuration
-    from schemas.answers.streams import AdoptedPartition
-    from store.streams.adoption import Adoption, KnownCursor
+    from schemas.answers.streams import AdoptedPartition, CursorAnswer
+    from store.streams.adoption import Adoption
     from store.streams.quarantine import DeadLetters
     from store.streams.skipping import Skipped
 
@@ -23,18 +23,17 @@ app = typer.Typer(no_args_is_help=True, help="Positions of the pipelines in thei
 @app.command("show")
 def show_command(json_: JsonOption = False) -> None:
     """Show every cursor and what became of its records, also those of former topics."""
-    from schemas.answers.streams import CursorAnswer
     from store.streams import adoption
 
     with connect(database_configuration()) as connection:
         rows = adoption.known(connection)
     if json_:
-        emit([CursorAnswer.model_validate(row) for row in rows])
+        emit(rows)
     else:
         print_cursors(rows)
 
 
-def print_cursors(rows: "list[KnownCursor]") -> None:
+def print_cursors(rows: "list[CursorAnswer]") -> None:
     """A table of cursors."""
     from rich.table import Table
 
@@ -134,7 +133,7 @@ def _check_start(start: str, partition: int | None) -> None:
 
 
 def plan_adoptions(
-    rows: "list[KnownCursor]", broker: "Broker", start: str, only: int | None
+    rows: "list[CursorAnswer]", broker: "Broker", start: str, only: int | None
 ) -> "list[Adoption]":
     """The partitions in which pipelines must start at a new position, and why.
 
@@ -166,7 +165,7 @@ def _adoption(
     pipeline: str,
     topic: "TopicInfo",
     number: int,
-    rows: "list[KnownCursor]",
+    rows: "list[CursorAnswer]",
     cluster: str,
     ends: "LogEnds",
     start: str,
@@ -194,8 +193,8 @@ def _adoption(
 
 
 def _why(
-    own: "KnownCursor | None",
-    former: "KnownCursor | None",
+    own: "CursorAnswer | None",
+    former: "CursorAnswer | None",
     topic: "TopicInfo",
     cluster: str,
     ends: "LogEnds",
@@ -232,7 +231,7 @@ def _offset(start: str, ends: "LogEnds") -> int:
 
 def _print_plans(plans: "list[Adoption]") -> None:
     console = out()
-    console.print("[bold]This will start anew:[/]")
+    console.print("[bold]These will start again:[/]")
     for plan in plans:
         before = f"was at {plan.before.next_offset}, " if plan.before is not None else ""
         place = safe(f"{plan.pipeline} · {plan.place.topic}/{plan.place.partition}")

@@ -11,9 +11,9 @@ from cli.support.wiring import configuration, connect, database_configuration
 
 if TYPE_CHECKING:
     from processors.runtime.configuration import Configuration
-    from schemas.answers.streams import CountedPoison, DeadLetterAnswer
+    from schemas.answers.streams import CountedPoison, DeadLetterAnswer, DeadLetterState
     from store.postgres.session import Database
-    from store.streams.dead_letters import Letter, Summary
+    from store.streams.dead_letters import Letter
 
 app = typer.Typer(
     no_args_is_help=True, help="Dead letters: records that could not be read, kept byte for byte."
@@ -33,7 +33,7 @@ def list_command(json_: JsonOption = False) -> None:
     with connect(database_configuration()) as connection:
         rows = dead_letters.listed(connection)
     if json_:
-        emit([DeadLetterListEntry.model_validate(row) for row in rows])
+        emit([DeadLetterListEntry.model_validate(dict(row)) for row in rows])
     else:
         _print_list(rows)
 
@@ -74,7 +74,7 @@ def _print_counted(rows: "list[CountedPoison]") -> None:
     out().print(table)
 
 
-def _state(row: "Summary") -> str:
+def _state(row: "DeadLetterState") -> str:
     from schemas.ids import iso
 
     if row.discarded_at is not None:
@@ -86,7 +86,7 @@ def _state(row: "Summary") -> str:
     )
 
 
-def _print_list(rows: "list[Summary]") -> None:
+def _print_list(rows: "list[DeadLetterState]") -> None:
     from rich.table import Table
 
     from schemas.ids import iso
@@ -131,12 +131,10 @@ def show_command(
 def _answer(letter: "Letter") -> "DeadLetterAnswer":
     """One dead letter, redacted."""
     from cli.support.redaction import shown_headers, shown_key, shown_value
-    from schemas.answers.streams import DeadLetterAnswer, DeadLetterListEntry
+    from schemas.answers.streams import DeadLetterAnswer
 
-    listed = DeadLetterListEntry.model_validate(letter.summary)
     return DeadLetterAnswer(
-        **dict(listed),
-        discarded_at=letter.summary.discarded_at,
+        **dict(letter.summary),
         pipeline=letter.pipeline,
         merchant_id=letter.merchant_id,
         timestamp=letter.timestamp,

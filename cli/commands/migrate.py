@@ -19,12 +19,17 @@ def migrate_command(json_: JsonOption = False) -> None:
     with session.connect(url, role=None, name="points-migrate", tuned=False) as connection:
         check_server(connection)
     try:
-        before = migrate.upgrade(url)
+        before, after = migrate.upgrade(url)
     except errors.InsufficientPrivilege as error:
         raise _not_allowed(error) from None
-    after = migrate.known_revision()
+    known = migrate.known_revision()
     if json_:
         emit(MigrateResult(before=before, after=after, changed=before != after))
+    elif after != known:
+        out().print(
+            f"nothing to do: the database is at revision {after}, newer than this version's "
+            f"{known}, and this version works on it"
+        )
     elif before == after:
         out().print(f"nothing to do: the database is at revision {after}")
     else:

@@ -116,9 +116,9 @@ def _tree(kinds: Sequence[str], configuration: "Configuration", *, as_json: bool
 
 
 def _print(children: Sequence["ChildSpec"], host: str, *, as_json: bool) -> None:
-    rows = [
-        (child.name, f"http://{host}:{child.port}" if child.port else None) for child in children
-    ]
+    from processors.runtime.health import url_of
+
+    rows = [(child.name, url_of(host, child.port) if child.port else None) for child in children]
     if as_json:
         import orjson
 
@@ -137,6 +137,6 @@ def _print(children: Sequence["ChildSpec"], host: str, *, as_json: bool) -> None
 
 
 def _write(printing: Callable[[], object]) -> None:
-    """A table that nobody can read keeps no worker from its work."""
+    """A table that cannot be shown keeps no worker from its work."""
     with suppress(OutputRefused, BrokenPipeError):
         printing()

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from cli.support.broker import Broker
     from processors.runtime.configuration import Configuration
     from schemas.answers.operations import CursorLag, ReadModelFigures, StatusAnswer
+    from schemas.answers.streams import CursorAnswer
     from store.postgres.session import Database
-    from store.streams.adoption import KnownCursor
 
 
 def status_command(json_: JsonOption = False) -> None:
@@ -96,7 +96,6 @@ def _broker(configured: "Configuration") -> "tuple[Broker | None, Failure | None
 def _lags(connection: "Database", broker: "Broker | None") -> "list[CursorLag]":
     """The cursors that are no history, each with the records behind it where Kafka answers."""
     from schemas.answers.operations import CursorLag
-    from schemas.answers.streams import CursorAnswer
     from store.streams import adoption
 
     rows = [row for row in adoption.known(connection) if not row.retired]
@@ -108,11 +107,11 @@ def _lags(connection: "Database", broker: "Broker | None") -> "list[CursorLag]":
         end = ends.get(row.place_in_cluster)
         if end is not None or (row.pipeline, row.topic) not in present:
             lag = max(0, end - row.next_offset) if end is not None else None
-            cursors.append(CursorLag(**dict(CursorAnswer.model_validate(row)), lag=lag))
+            cursors.append(CursorLag(**dict(row), lag=lag))
     return cursors
 
 
-def _ends(broker: "Broker", rows: "list[KnownCursor]") -> dict[tuple[str, str, int], int]:
+def _ends(broker: "Broker", rows: "list[CursorAnswer]") -> dict[tuple[str, str, int], int]:
     topics = broker.topics(row.topic for row in rows)
     here = [
         row

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 
 from cli.support.broker import Broker
+from schemas.answers.streams import CursorAnswer
 from schemas.events import EntryType
 from store.carriers import parked
 from store.reads import status
 from store.streams import adoption
-from store.streams.adoption import KnownCursor
 from store.streams.cursors import OUTCOMES
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Reader:
         return row
 
 
-def counts(rows: list[KnownCursor]) -> dict[str, int]:
+def counts(rows: list[CursorAnswer]) -> dict[str, int]:
     """The five counts over all cursors."""
     return {name: sum(getattr(row, name) for row in rows) for name in OUTCOMES}
 

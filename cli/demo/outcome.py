@@ -15,6 +15,7 @@ from rules.explain.order import Explained, explain
 from rules.local_days import local_date
 from rules.order.delivery import standings
 from schemas.answers.members import BalanceAnswer
+from schemas.answers.streams import DeadLetterState
 from schemas.carriers.meaning import Meaning
 from schemas.ids import NEVER
 from store.carriers import codes
@@ -119,7 +120,7 @@ class Results:
 
     outcomes: tuple[StoryOutcome, ...]
     balances: dict[tuple[str, str], BalanceAnswer]
-    letters: list[dead_letters.Summary]
+    letters: list[DeadLetterState]
     unknown: list[codes.UnknownCode]
     parked: int
     records: dict[str, int]

@@ -1,6 +1,6 @@
 """Where the sample day is played: servers, a fresh database and topics of its own.
 
-Nobody's real tables are touched.
+No real table is touched.
 """
 
 import os

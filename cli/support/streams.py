@@ -1,6 +1,6 @@
 """Standard input, output and errors of a command, whatever the shell made of them.
 
-Each may be closed, full, a pipe that nobody reads any more, or of an encoding that lacks our signs.
+Each may be closed, full, a pipe that was left, or of an encoding that lacks our signs.
 """
 
 import codecs

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -134,8 +135,8 @@ class Node:
         return self.folder / "server.log"
 
 
-def properties(node: Node, nodes: list[Node]) -> str:
-    """The server.properties of one node of a cluster."""
+def properties(node: Node, nodes: list[Node], more: Mapping[str, str] | None = None) -> str:
+    """The server.properties of one node of a cluster, with further settings."""
     voters = ",".join(f"{each.number}@127.0.0.1:{each.controller_port}" for each in nodes)
     copies = min(3, len(nodes))
     values = {
@@ -164,6 +165,7 @@ def properties(node: Node, nodes: list[Node]) -> str:
         "group.initial.rebalance.delay.ms": 0,
         # Sample events carry times of years ago, by which a broker would delete them at once.
         "log.retention.ms": -1,
+        **(more or {}),
     }
     return "".join(f"{key}={value}\n" for key, value in values.items())
 
@@ -174,8 +176,16 @@ class LocalKafka(Service):
     Ports stay the same over restarts of a node.
     """
 
-    def __init__(self, folder: Path, *, brokers: int = 1, heap_mb: int = HEAP_MB) -> None:
-        self.folder = folder.resolve()
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        brokers: int = 1,
+        heap_mb: int = HEAP_MB,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """`settings`: further ones of every broker's server.properties."""
+        self.folder, self._settings = folder.resolve(), settings
         self._heap_mb = heap_mb
         ports = free_ports(2 * brokers)
         self._nodes = [
@@ -209,7 +219,7 @@ class LocalKafka(Service):
         cluster = self._cluster_id()
         for node in self._nodes:
             private_folder(node.folder)
-            private_file(node.config, properties(node, self._nodes))
+            private_file(node.config, properties(node, self._nodes, self._settings))
             if not (node.folder / "data" / "meta.properties").exists():
                 arguments = ["format", "--cluster-id", cluster, "--config", str(node.config)]
                 command = java("kafka.tools.StorageTool", *arguments, heap_mb=128)

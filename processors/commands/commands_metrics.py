@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from processors import metrics
 from processors.commands.batch import CommandsResult
 from processors.pipeline import pipeline_metrics
-from processors.runtime.kafka.feed import Record
 from schemas.commands.reading import TYPES
 
 
-def batch_done(records: Sequence[Record], done: CommandsResult, seconds: float) -> None:
+def batch_done(received: Sequence[float], done: CommandsResult, seconds: float) -> None:
     """A batch of commands was committed, `seconds` after its records were in hand."""
-    pipeline_metrics.batch_done(records, done.counts, done.committed_at, seconds)
+    pipeline_metrics.batch_done(received, done.counts, done.committed_at, seconds)
     for (type_, code), count in done.answers.items():
         # Whatever a sender calls a type: labels must stay few.
         metrics.COMMANDS.labels(type_ if type_ in TYPES else "unknown", code).inc(count)

@@ -53,8 +53,8 @@ class CommandsWorker(TopicWorker[CommandsResult]):
         yield records[first:]
 
     def count(
-        self, records: Sequence[Record], done: CommandsResult, seconds: float
+        self, received: Sequence[float], done: CommandsResult, seconds: float
     ) -> Sequence[PartitionId]:
         """Tells the metrics of a committed batch."""
-        commands_metrics.batch_done(records, done, seconds)
+        commands_metrics.batch_done(received, done, seconds)
         return list(done.counts)

@@ -43,6 +43,8 @@ REMOVE = "order/remove"
 INSTALL = "application/install"
 REMOVAL = "/remove"
 """`user/remove`: who is removed is no member from then on."""
+MILLISECOND_END = 999
+"""Microseconds from a millisecond's beginning to its end: the digits that Kafka does not give."""
 LONGEST_TEXT = 200
 """Characters of a carrier's code or text that count: those of the tables are shorter, the rest is
 remarks.
@@ -52,7 +54,8 @@ remarks.
 class OrderEvent(NamedTuple):
     """What one record says about one order.
 
-    `newest_at` is the latest version in it: a nested delivery has a version of its own.
+    `newest_at` is the latest version in it: a nested delivery has a version of its own. `heard_at`
+    is the record's Kafka timestamp, to the end of its millisecond.
     """
 
     record: Record
@@ -60,16 +63,12 @@ class OrderEvent(NamedTuple):
     order_id: bytes
     version: Version
     newest_at: Micros
+    heard_at: Micros
     order: OrderRecord | None = None
     tier: str | None = None
     parcel: ParcelRecord | None = None
     returned: ReturnOrder | None = None
     family: FamilyRecord | None = None
-
-    @property
-    def heard_at(self) -> Micros:
-        """The record's Kafka timestamp, to the end of its millisecond."""
-        return self.record.message.timestamp()[1] * 1000 + 999
 
     def words(self) -> Iterable[str | None]:
         """The open enumerations in it, which need numbers before they are stored."""
@@ -223,7 +222,9 @@ def decode_batch(records: Iterable[Record], likely: Mapping[str, RecordKind]) ->
         if isinstance(event, str):
             batch.ignored.append((record, event))
             continue
-        batch.newest_at = max(batch.newest_at, event.newest_at)
+        newest_at = event.newest_at
+        if newest_at > batch.newest_at:  # noqa: PLR1730 - `max` is a call for every record
+            batch.newest_at = newest_at
         if isinstance(event, OrderEvent):
             batch.orders.append(event)
         elif isinstance(event, CarrierReportEvent):
@@ -253,7 +254,7 @@ def decode(record: Record, likely: RecordKind) -> DecodedEvent | str:
 
 
 # The events below are made by position, as one is made for every record: record, merchant_id,
-# order_id, version, newest_at, order, tier, parcel, returned.
+# order_id, version, newest_at, heard_at, order, tier, parcel, returned, family.
 
 
 def _order(
@@ -277,6 +278,7 @@ def _order(
         order_id,
         version,
         newest_at,
+        received + MILLISECOND_END,
         order,
         tier,
         parcel,
@@ -290,7 +292,9 @@ def _removed(
 ) -> OrderEvent:
     resource = envelope.resource
     version = version_of(envelope, own_micros(resource), received, value)
-    return OrderEvent(record, envelope.merchant_id, pack_id(resource.id), version, version.at)
+    heard_at = received + MILLISECOND_END
+    order_id = pack_id(resource.id)
+    return OrderEvent(record, envelope.merchant_id, order_id, version, version.at, heard_at)
 
 
 def _delivery(
@@ -300,8 +304,9 @@ def _delivery(
     order_id = _order_id(envelope)
     version = version_of(envelope, own_micros(resource), received, value)
     parcel = parcel_record(resource, version)
+    heard_at = received + MILLISECOND_END
     return OrderEvent(
-        record, envelope.merchant_id, order_id, version, version.at, None, None, parcel
+        record, envelope.merchant_id, order_id, version, version.at, heard_at, None, None, parcel
     )
 
 
@@ -311,9 +316,14 @@ def _return(
     resource = envelope.resource
     order_id = _order_id(envelope)
     version = version_of(envelope, own_micros(resource), received, value)
-    returned = return_order(resource, version)
     return OrderEvent(
-        record, envelope.merchant_id, order_id, version, version.at, None, None, None, returned
+        record,
+        envelope.merchant_id,
+        order_id,
+        version,
+        version.at,
+        received + MILLISECOND_END,
+        returned=return_order(resource, version),
     )
 
 

@@ -9,7 +9,6 @@ from processors.intake.batch import IntakeResult
 from processors.intake.decoding import OrderEvent
 from processors.intake.report_matching import ResolvedReport
 from processors.pipeline import pipeline_metrics
-from processors.runtime.kafka.feed import Record
 from rules.earning.earning import ONLINE_CHANNELS, RETAIL_CHANNELS
 from rules.order.options import is_known
 from schemas.carriers import is_known_service
@@ -18,9 +17,9 @@ KNOWN_CREATED_BY = ONLINE_CHANNELS | RETAIL_CHANNELS | {None}
 """rules.md 1.4; all others count as `ec`, and are counted here."""
 
 
-def batch_done(records: Sequence[Record], done: IntakeResult, seconds: float) -> None:
+def batch_done(received: Sequence[float], done: IntakeResult, seconds: float) -> None:
     """A batch of intake was committed, `seconds` after its records were in hand."""
-    pipeline_metrics.batch_done(records, done.counts, done.committed_at, seconds)
+    pipeline_metrics.batch_done(received, done.counts, done.committed_at, seconds)
     batch_metrics.posted(done.tally)
     _options_and_channels(done.orders)
     _carrier_reports(done.reports)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Final
 
 from processors.intake.decoding import CarrierReportEvent, OrderEvent
 from processors.intake.report_matching import (
@@ -33,6 +34,9 @@ from store.streams.cursors import Counts, PartitionId
 from store.streams.parked_records import OUT_OF_REACH
 from store.streams.recheck import RecheckKind
 
+# Looked up once: an enumeration's member is an attribute that Python computes.
+_OF_AN_ORDER: Final = CauseKind.order
+
 
 @dataclass(slots=True)
 class FoldedOrders:
@@ -62,20 +66,14 @@ def fold_orders(
     rows = folded.rows
     newest: dict[OrderKey, OrderEvent] = {}
     for key, event in events:
+        # At once, as asking for each field of each record costs more.
+        record, _, _, version, _, heard_at, order, tier, parcel, returned, family = event
         facts = rows[key].facts
-        origin, heard_at = facts.origin, event.heard_at
-        outcome = fold_record(
-            facts,
-            event.version,
-            event.order,
-            event.tier,
-            event.parcel,
-            event.returned,
-            event.family,
-        )
+        origin = facts.origin
+        outcome = fold_record(facts, version, order, tier, parcel, returned, family)
         if origin.heard_at is None or heard_at < origin.heard_at:
             fold_heard(facts, heard_at)
-        count = counts[event.record.place]
+        count = counts[record.place]
         # As `_count` does; here without a call, as it is done for every record.
         if outcome is APPLIED:
             count.applied += 1
@@ -86,15 +84,15 @@ def fold_orders(
         # A record that changes nothing else may show when the order was made or first heard of.
         if outcome is APPLIED or facts.origin is not origin:
             earlier = newest.get(key)
-            if earlier is None or event.version.at >= earlier.version.at:
+            if earlier is None or version.at >= earlier.version.at:
                 newest[key] = event
     # The newest record that changed an order is the cause of what follows.
     for key, event in newest.items():
-        at, message, returned = event.version.at, event.record.message, event.returned
+        at, message, goods_back = event.version.at, event.record.message, event.returned
         folded.triggers[key] = (
-            Trigger(at, message=message)
-            if returned is None
-            else Trigger(at, CauseKind.return_, returned.return_id, message)
+            Trigger(at, _OF_AN_ORDER, None, message)
+            if goods_back is None
+            else Trigger(at, CauseKind.return_, goods_back.return_id, message)
         )
     if matched.reports or matched.named or matched.settled:
         _fold_reports(folded, matched, counts)

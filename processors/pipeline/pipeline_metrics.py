@@ -3,22 +3,23 @@
 from collections.abc import Mapping, Sequence
 
 from processors import metrics
-from processors.runtime.kafka.feed import Record
-from processors.runtime.kafka.records import received_ms
 from store.streams.cursors import OUTCOMES, Counts, PartitionId
 
 
 def batch_done(
-    records: Sequence[Record],
+    received: Sequence[float],
     counts: Mapping[PartitionId, tuple[int, Counts]],
     committed_at: float,
     seconds: float,
 ) -> None:
-    """A batch was committed, `seconds` after its records were in hand."""
-    metrics.BATCH_RECORDS.observe(len(records))
+    """A batch was committed, `seconds` after its records were in hand.
+
+    `received` are the records' own times, in seconds since 1970.
+    """
+    metrics.BATCH_RECORDS.observe(len(received))
     metrics.BATCH_SECONDS.observe(seconds)
     metrics.EVENT_TO_COMMIT.observe_all(
-        [max(0.0, committed_at - received_ms(record.message) / 1000) for record in records]
+        [committed_at - at if at < committed_at else 0.0 for at in received]
     )
     for topic, of_topic in by_topic(counts).items():
         metrics.CONSUMED.labels(topic).inc(sum(getattr(of_topic, outcome) for outcome in OUTCOMES))

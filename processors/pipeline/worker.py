@@ -4,6 +4,7 @@ What becomes of a batch is the pipeline's own matter (`Batches`).
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Generic, Protocol, Self
@@ -63,7 +64,7 @@ class TopicWorker(Generic[Result]):
         """Joins the group, after making sure that the topics are those of the cursors."""
         self._connection, self._still_turning = connection, still_turning
         self._sizes = self.sizes(configuration)
-        topics = self.topics(configuration)
+        topics = self._topics = self.topics(configuration)
         self._feed = Feed(configuration.kafka, self.pipeline, topics, self._start_at)
         for topic in topics:
             self._refuse_recreated_topics(topic)
@@ -100,9 +101,12 @@ class TopicWorker(Generic[Result]):
         yield records
 
     def count(
-        self, records: Sequence[Record], done: Result, seconds: float
+        self, received: Sequence[float], done: Result, seconds: float
     ) -> Sequence[PartitionId]:
-        """Tells the metrics of a committed batch; the partitions that it had records of."""
+        """Tells the metrics of a committed batch; the partitions that it had records of.
+
+        `received` are the records' own times, in seconds since 1970.
+        """
         raise NotImplementedError
 
     def _start_at(self, place: PartitionId, first: int) -> int:
@@ -151,6 +155,9 @@ class TopicWorker(Generic[Result]):
         if time.monotonic() > self._lag_at:
             self._lag_at = time.monotonic() + LAG_UPDATE_SECONDS
             self._lag.update(self._feed.lags())
+            left_out = Counter(place.topic for place in self._feed.left_out)
+            for topic in self._topics:
+                metrics.LEFT_OUT.labels(topic).set(left_out[topic])
         return 0.0
 
     def _process(self, records: Sequence[Record]) -> bool:
@@ -161,9 +168,9 @@ class TopicWorker(Generic[Result]):
         began = time.perf_counter()
         try:
             for part, done in process_in_parts(self._batches, records, self._still_turning):
-                partitions = self.count(part, done, time.perf_counter() - began)
-                newest = max(received_ms(record.message) for record in part) / 1000
-                self._lag.processed(partitions, newest)
+                received = [received_ms(record.message) / 1000 for record in part]
+                partitions = self.count(received, done, time.perf_counter() - began)
+                self._lag.processed(partitions, max(received))
                 began = time.perf_counter()
         except Interrupted:
             return False
@@ -197,9 +204,11 @@ class TopicWorker(Generic[Result]):
         self._feed.idle(seconds)
 
     def trouble(self) -> str | None:
-        """No broker, or no answer of the group yet."""
+        """No broker, a topic that may not be read, or no answer of the group yet."""
         if self._kafka_trouble is not None:
             return f"kafka: {self._kafka_trouble}"
+        for topic, why in self._feed.denied.items():
+            return f"kafka: {topic} may not be read: {why}"
         return (
             None if self._feed.is_assigned else "kafka: waiting for the group to assign partitions"
         )

@@ -187,25 +187,26 @@ class Lane:
 
     def _produce(self, producer: Producer, sent: Sent, record: Outgoing) -> None:
         sent.records += 1
+        topic, key, value, headers, timestamp = record
         while True:
             try:
                 producer.produce(
-                    record.topic,
-                    record.value,
-                    record.key,
-                    headers=list[tuple[str, str | bytes | None]](record.headers),
-                    timestamp=record.timestamp,
+                    topic,
+                    value,
+                    key,
+                    headers=headers,
+                    timestamp=timestamp,
                     on_delivery=sent.reported,
                 )
             except BufferError:
                 producer.poll(0.1)
             except KafkaException as error:
-                sent.failures.append((error.args[0], record.value))
+                sent.failures.append((error.args[0], value))
                 return
             except (TypeError, ValueError, OverflowError) as error:
                 # What the client cannot even take, the broker never will.
                 invalid = KafkaError(KafkaError._INVALID_ARG, str(error))  # noqa: SLF001
-                sent.failures.append((invalid, record.value))
+                sent.failures.append((invalid, value))
                 return
             else:
                 return

@@ -21,7 +21,7 @@ class Outgoing(NamedTuple):
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes | None]]
+    headers: list[tuple[str, str | bytes | None]]
     timestamp: int = 0
 
     @property
@@ -50,8 +50,8 @@ def record_of(row: Row, topics: Mapping[OutboxKind, str]) -> Outgoing:
     headers = outbox.headers_of(row.headers)
     if row.kind is OutboxKind.REDRIVE:
         topic, timestamp, headers = addressed(headers)
-        return Outgoing(topic, row.key, row.value, headers, timestamp)
-    return Outgoing(topics[row.kind], row.key, row.value, headers)
+        return Outgoing(topic, row.key, row.value, [*headers], timestamp)
+    return Outgoing(topics[row.kind], row.key, row.value, [*headers])
 
 
 def events_of(row: Row) -> Sequence[tuple[bytes, Headers]]:

@@ -116,6 +116,7 @@ class Relay(DatabaseWorker):
         self._share_shards()
         self._fill()
         delivered = self._settle() if self._await() else 0
+        self.worked = delivered > 0
         if delivered:
             self._sleep = FIRST_RELAY_SLEEP
         if any(lane.flying for lane in self._lanes):
@@ -147,7 +148,8 @@ class Relay(DatabaseWorker):
         ours = self.shards & self._share
         wanted = {lane: ours.intersection(lane.open_shards()) for lane in self._lanes}
         shards = sorted(shard for open_shards in wanted.values() for shard in open_shards)
-        rows = outbox.head(raw(self._connection), shards) if shards else []
+        limit, size = self.share_of(outbox.HEAD_EVENTS), self.share_of(outbox.HEAD_BYTES)
+        rows = outbox.head(raw(self._connection), shards, limit, size) if shards else []
         for lane, open_shards in wanted.items():
             mine = [row for row in rows if row.shard in open_shards]
             if mine:

@@ -91,6 +91,12 @@ class MetricsConfiguration(_Section):
     host: str = Field("127.0.0.1", min_length=1)
     stalled_after: float = Field(60, gt=0)
 
+    @field_validator("host")
+    @classmethod
+    def _without_brackets(cls, host: str) -> str:
+        """An address of IPv6 may be written as in a URL."""
+        return host.removeprefix("[").removesuffix("]")
+
 
 class PoisonConfiguration(_Section):
     """When a pipeline pauses over unreadable records.

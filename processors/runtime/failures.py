@@ -59,14 +59,16 @@ def is_too_slow(error: BaseException) -> bool:
 def refusal(error: BaseException, *, first: bool) -> PointsError | None:
     """Why the worker must end until an operator acts; None when it need not.
 
-    `first`: the worker was never connected yet. A login refused later is waited out: passwords are
-    changed in two places, one after the other.
+    `first`: it never worked yet. A login or a right refused later is waited out: passwords are
+    changed in two places, one after the other, and what is lost by mistake comes back.
     """
     if isinstance(error, PointsError):
         return error if error.exit_code in NEEDS_OPERATOR else None
+    if not first:
+        return None
     if isinstance(error, KafkaException):
         return kafka_refusal(kafka_error(error))
-    return _database_refusal(error) if first and isinstance(error, psycopg.Error) else None
+    return _database_refusal(error) if isinstance(error, psycopg.Error) else None
 
 
 def _database_refusal(error: psycopg.Error) -> PointsError | None:

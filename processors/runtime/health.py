@@ -5,6 +5,7 @@ Nothing else.
 
 import errno
 import json
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,19 @@ class NoAddress(OSError):
         super().__init__(errno.EADDRNOTAVAIL, why)
 
 
+def url_of(host: str, port: int) -> str:
+    """The address of a worker's pages; one of IPv6 stands in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _IPv6Server(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
+def _server_of(host: str) -> type[ThreadingHTTPServer]:
+    return _IPv6Server if ":" in host else ThreadingHTTPServer
+
+
 class HealthServer:
     """Serves a worker's pages from threads of its own, until closed.
 
@@ -92,11 +106,11 @@ class HealthServer:
         """Port 0 takes any free one; `url` tells which."""
         handler = type("Handler", (_Handler,), {"health": health})
         try:
-            self._server = ThreadingHTTPServer((host, port), handler)
+            self._server = _server_of(host)((host, port), handler)
         except UnicodeError:  # from IDNA: a part of the name is empty or too long
             raise NoAddress("no such host") from None
         self._server.daemon_threads = True
-        self.url = f"http://{host}:{self._server.server_address[1]}"
+        self.url = url_of(host, self._server.server_address[1])
         Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.1},

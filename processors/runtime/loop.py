@@ -10,6 +10,7 @@ import socket
 import time
 
 import psycopg
+from confluent_kafka import KafkaException
 from psycopg.pq import TransactionStatus
 
 from processors import metrics
@@ -86,7 +87,8 @@ class Loop:
         self._worker: Worker | None = None
         self._backoff = Backoff()
         self._used: Database | None = None
-        self._was_connected = self._held = False
+        self._proved: Database | None = None
+        self._was_connected = self._was_ready = self._held = False
         self._to_pause: str | None = None
         self._sample_at = self._prove_at = self._grow_at = 0.0
         self._failures, self._unsettled_until = 0, 0.0
@@ -127,7 +129,10 @@ class Loop:
             self._held = True
             self._drop()
         except Exception as error:
-            refused = refusal(error, first=not self._was_connected)
+            # PostgreSQL lets in or not at once, a group answers only after some turns.
+            is_kafka = isinstance(error, KafkaException)
+            worked = self._was_ready if is_kafka else self._was_connected
+            refused = refusal(error, first=not worked)
             if refused is error:
                 raise
             if refused is not None:
@@ -181,6 +186,8 @@ class Loop:
             if not is_waited_out(error):
                 raise
             log().warning("not_sampled", why=one_line(error))
+        else:
+            metrics.LAST_SAMPLE.set(time.time())
 
     def _prove(self, connection: Database) -> None:
         """Proves by the clock that it can write, and that the schema is still one that it knows.
@@ -188,8 +195,10 @@ class Loop:
         A worker without work would not notice either. Until it succeeds it is tried every turn.
         """
         if time.monotonic() >= self._prove_at:
-            migrate.check(connection)
+            if self._proved is connection:  # a new one was checked when it was made
+                migrate.check(connection)
             worker_beats.beat(connection, self._kind, self._instance, self._health.reason)
+            self._proved = connection
             self._prove_at = time.monotonic() + SAMPLE_SECONDS
 
     def _ready(self) -> tuple[Worker, Database]:
@@ -260,6 +269,7 @@ class Loop:
             raise psycopg.OperationalError("asked to stop while a statement had no answer")
 
     def _report(self, reason: str | None) -> None:
+        self._was_ready = self._was_ready or reason is None
         if self._health.become(reason):
             if reason is None:
                 log().info("ready")

@@ -77,7 +77,7 @@ class Supervisor:
         """Runs until it is asked to stop (0) or an operator is needed (the exit code of a child).
 
         A topic or a cursor that is not as it must be concerns the workers that read it: the others
-        live on, and it is tried again now and then, so that nobody has to start it when it is
+        live on, and it is tried again now and then, so that it need not be started when it is
         mended. Only when every child waits for that does it end.
         """
         code = Exit.OK

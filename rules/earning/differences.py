@@ -103,7 +103,7 @@ def after_posting(
     # final_at, due_at, expires_at, returned, clawed.
     return Posted(
         episode,
-        posted.entries + sum(1 for _, moved in done if moved),
+        posted.entries + len([moved for _, moved in done if moved]),
         points,
         holder,
         account_no if done else posted.account_no,

@@ -7,7 +7,7 @@ reports of a carrier a parcel has one voice, upstream's, and nothing is folded f
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rules.order.carrier_reports import (
     GoneWord,
@@ -24,9 +24,9 @@ from rules.order.trail import (
     COMPLETED,
     GONE_BACK,
     OUT_OF_THE_COUNT,
-    Entry,
     State,
     Trail,
+    TrailEntry,
     final_since,
     given,
     resolved,
@@ -40,19 +40,25 @@ from schemas.settings import BoundRules, FinalStatus
 COUNTER_CHANNELS = frozenset({"pos", "shop_crm"})
 _FAILED = next(bit for bit, fields in PARCEL_KEYS.items() if "failed" in fields)
 _ALWAYS: Micros = -(2**63)
+# Looked up once: an enumeration's member is an attribute that Python computes.
+_PRESENT: Final = DeliveryKey.PRESENT
 
 
 def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
     """Whether nothing can be due for the order yet, as is so for most of its records.
 
-    A short cut for callers that want only differences, and know that nothing was posted or planned.
+    A short cut for callers that want only differences, and know that nothing was posted or planned:
+    what ends in no final moment after all is decided like any other.
     """
     if rules is None or facts.record is None:
         return True
-    # With `keep` a parcel that went back may leave the order as final as it was (rules.md 4.5).
-    if rules.keep:
+    # No final moment comes from elsewhere than a trail or a carrier (rules.md 2.2).
+    if facts.trail.entries or facts.reports:
         return False
-    return order_final_moment(facts, rules.overrides, on_completed=rules.on_completed) is None
+    for parcel in facts.parcels:  # noqa: SIM110 - asked for each order; `all` costs a generator
+        if parcel.trail.entries:
+            return False
+    return True
 
 
 def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros | None:
@@ -60,6 +66,8 @@ def final_moment(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Micros
 
     None while it has not.
     """
+    if not parcel.trail.entries:
+        return None
     awaited = awaited_status(parcel, overrides)
     trail = course(parcel)
     if parcel.record.by_return and is_back_by_return(parcel, trail):
@@ -135,11 +143,9 @@ def _final_as_told(
 def completes_without_delivery(facts: OrderFacts) -> bool:
     """A counter sale, or an order that upstream says has no delivery (rules.md 2.2 D4)."""
     record = facts.record
-    if record is None or (facts.parcels and facts.counted):
+    if record is None or record.delivery_key is _PRESENT or (facts.parcels and facts.counted):
         return False
-    if record.delivery_key is DeliveryKey.NULL:
-        return True
-    return record.delivery_key is DeliveryKey.ABSENT and record.created_by in COUNTER_CHANNELS
+    return record.delivery_key is DeliveryKey.NULL or record.created_by in COUNTER_CHANNELS
 
 
 def is_out_of_the_count(parcel: Parcel) -> bool:
@@ -225,7 +231,7 @@ def upstream_voice(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> Voic
     return Voice(None, before_it_went_back(parcel, overrides), tuple(_gone_words(run)))
 
 
-def _gone_words(run: Iterable[Entry]) -> Iterator[GoneWord]:
+def _gone_words(run: Iterable[TrailEntry]) -> Iterator[GoneWord]:
     """Upstream's words of going back, each with the time that its record names for it.
 
     Without one, with that of the earliest record that shows the word. So a record that only repeats

@@ -180,7 +180,7 @@ class ReturnOrder(NamedTuple):
 
 
 UNSEEN = -1
-"""`settings_no` of an order that is not bound, or is to be bound anew (rules.md 1.7)."""
+"""`settings_no` of an order that is not bound, or is to be bound again (rules.md 1.7)."""
 NOTHING_IN_FORCE = 0
 
 

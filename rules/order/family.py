@@ -46,7 +46,7 @@ class Origin(NamedTuple):
         """With a record of that Kafka timestamp; the same object when it was heard of before."""
         if self.heard_at is not None and self.heard_at <= at:
             return self
-        return self._replace(heard_at=at)
+        return Origin(at, *self[1:])  # what `_replace` makes, for half its price
 
     def told(self, family: FamilyRecord, version: Version) -> "Origin":
         """With what a record says; of each thing the newest record that says it counts."""

@@ -24,15 +24,15 @@ from rules.order.facts import (
     ReturnOrder,
     version_of_key,
 )
-from rules.order.family import FamilyRecord
+from rules.order.family import FamilyRecord, Origin
 from rules.order.report_limits import least_telling
 from rules.order.trail import (
     GONE_BACK,
     MOST_ENTRIES,
     NOT_SAID,
-    Entry,
     State,
     Trail,
+    TrailEntry,
     Version,
     thinned,
 )
@@ -61,6 +61,13 @@ _ORDER_STATES = {
     "cancelled": State.CANCELLED,
     "removed": State.CANCELLED,
 }
+# Looked up once: an enumeration's member is an attribute that Python computes.
+_OTHER: Final = State.OTHER
+_ARRIVED: Final = State.ARRIVED
+_COLLECTED: Final = State.COLLECTED
+_COMPLETED_STATE: Final = State.COMPLETED
+_NOT_SAID: Final = State.NOT_SAID
+
 _PARCEL_STATES = {
     "arrived": State.ARRIVED,
     "collected": State.COLLECTED,
@@ -109,7 +116,7 @@ def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outc
     if newest is not None:
         record, newest = _of_one_creation(facts, record, newest)
     else:
-        facts.origin = facts.origin._replace(first=record.version)
+        facts.origin = _beginning(facts.origin, record.version)
     # The tier at creation counts (rules.md 1.3), so the oldest record that names one; a tie in the
     # version falls by the tier's name, the same way everywhere.
     tier_older = tier is not None and (
@@ -137,6 +144,11 @@ def fold_order(facts: OrderFacts, record: OrderRecord, tier: str | None) -> Outc
     return DUPLICATE if record.version == newest.version else STALE
 
 
+def _beginning(origin: Origin, first: Version) -> Origin:
+    """The origin with that lowest version: what `_replace` makes, for half its price."""
+    return Origin(origin.heard_at, first, *origin[2:])
+
+
 _STATUS, _COMPLETED, _FAILED = (
     next(bit for bit, fields in keys.items() if name in fields)
     for keys, name in (
@@ -151,16 +163,16 @@ _ARRIVED_AT, _COLLECTED_AT, _RETURNED_AT = (
 )
 
 
-def order_entry(record: OrderRecord) -> Entry:
+def order_entry(record: OrderRecord) -> TrailEntry:
     """What the record adds to its order's trail."""
     said = record.said
-    state = _ORDER_STATES.get(record.status, State.OTHER) if said & _STATUS else State.NOT_SAID
-    if state is not State.COMPLETED and state is not State.NOT_SAID:
-        return Entry(record.version, state)
+    state = _ORDER_STATES.get(record.status, _OTHER) if said & _STATUS else _NOT_SAID
+    if state is not _COMPLETED_STATE and state is not _NOT_SAID:
+        return TrailEntry(record.version, state)
     completed_at = record.completed_at if said & _COMPLETED else NOT_SAID
-    if state is State.COMPLETED:
-        return Entry(record.version, state, completed_at)
-    return Entry(record.version, state, completed_at, NOT_SAID, NOT_SAID, None)
+    if state is _COMPLETED_STATE:
+        return TrailEntry(record.version, state, completed_at)
+    return TrailEntry(record.version, state, completed_at, NOT_SAID, NOT_SAID, None)
 
 
 def _of_one_creation(
@@ -168,11 +180,11 @@ def _of_one_creation(
 ) -> tuple[OrderRecord, OrderRecord]:
     """Both records with the creation that the lowest version names (rules.md 1.7).
 
-    Where it changes, the order is to be bound anew.
+    Where it changes, the order is to be bound again.
     """
-    created_at, first = newest.created_at, facts.origin.first
-    if first is None or (record.version, record.created_at) < (first, created_at):
-        facts.origin = facts.origin._replace(first=record.version)
+    created_at, first, version = newest.created_at, facts.origin.first, record.version
+    if first is None or version < first or (version == first and record.created_at < created_at):
+        facts.origin = _beginning(facts.origin, record.version)
         created_at = record.created_at
     if created_at != newest.created_at:
         newest = facts.record = newest._replace(created_at=created_at)
@@ -205,7 +217,10 @@ def joined(record: _Record, known: _Record, keys: Keys) -> _Record:
 
     The same object as `known` when the other adds nothing.
     """
-    newer, older = (record, known) if _beats(record, known) else (known, record)
+    if record.version > known.version or _beats(record, known):
+        newer, older = record, known
+    else:
+        newer, older = known, record
     if not newer.lent and not older.said & ~newer.said:
         return newer
     taken: dict[int, Version] = dict(newer.lent)
@@ -256,7 +271,7 @@ def _tie(record: OrderRecord | ParcelRecord | ReturnOrder) -> tuple[object, ...]
 
 def fold_bare_remove(facts: OrderFacts, version: Version) -> Outcome:
     """Folds an `order/remove` that carries nothing but the id (rules.md 7)."""
-    trail = extended(facts.trail, Entry(version, State.BARE_REMOVE))
+    trail = extended(facts.trail, TrailEntry(version, State.BARE_REMOVE))
     if trail is not facts.trail:
         facts.trail = trail
         return APPLIED
@@ -313,7 +328,7 @@ def _fold_into(parcel: Parcel, record: ParcelRecord, *, nested: bool) -> tuple[P
     return Parcel(folded, trail, nested, event), APPLIED
 
 
-def parcel_entry(record: ParcelRecord) -> Entry:
+def parcel_entry(record: ParcelRecord) -> TrailEntry:
     """What the record adds to its parcel's trail.
 
     A failed logistics state beats a final status (rules.md 6).
@@ -323,21 +338,21 @@ def parcel_entry(record: ParcelRecord) -> Entry:
     collected = record.collected_at if said & _COLLECTED_AT else NOT_SAID
     returned = record.returned_at if said & _RETURNED_AT else NOT_SAID
     failed = record.failed if said & _FAILED else None
-    state = _PARCEL_STATES.get(record.status, State.OTHER) if said & _STATUS else State.NOT_SAID
+    state = _PARCEL_STATES.get(record.status, _OTHER) if said & _STATUS else _NOT_SAID
     if failed is not False:
         # What state it is in, others decide as well: it keeps all its moments.
         if state in GONE_BACK:
-            return Entry(version, state, returned, None, None, failed)
-        if state is State.COLLECTED:
-            return Entry(version, state, collected, arrived, returned, failed)
-        return Entry(version, state, arrived, collected, returned, failed)
-    if state is State.ARRIVED:
-        return Entry(version, state, arrived, collected)
-    if state is State.COLLECTED:
-        return Entry(version, state, collected, arrived)
-    if state is State.NOT_SAID:
-        return Entry(version, state, arrived, collected, returned)
-    return Entry(version, state, returned if state in GONE_BACK else None)
+            return TrailEntry(version, state, returned, None, None, failed)
+        if state is _COLLECTED:
+            return TrailEntry(version, state, collected, arrived, returned, failed)
+        return TrailEntry(version, state, arrived, collected, returned, failed)
+    if state is _ARRIVED:
+        return TrailEntry(version, state, arrived, collected)
+    if state is _COLLECTED:
+        return TrailEntry(version, state, collected, arrived)
+    if state is _NOT_SAID:
+        return TrailEntry(version, state, arrived, collected, returned)
+    return TrailEntry(version, state, returned if state in GONE_BACK else None)
 
 
 def fold_return(facts: OrderFacts, record: ReturnOrder) -> Outcome:
@@ -413,7 +428,7 @@ def _shown_before(kept: Sequence[CarrierReport], report: CarrierReport) -> int |
     return None
 
 
-def extended(trail: Trail, entry: Entry) -> Trail:
+def extended(trail: Trail, entry: TrailEntry) -> Trail:
     """The trail with one more record; the same object when the record adds nothing."""
     floor, entries, version = trail.floor, trail.entries, entry.version
     # What lies at or below the floor can never matter again.
@@ -422,14 +437,14 @@ def extended(trail: Trail, entry: Entry) -> Trail:
     if not _is_interesting(entry):
         if not entries:
             return Trail(version)
-        return Trail(version, tuple(e for e in entries if e.version > version))
+        return Trail(version, tuple([e for e in entries if e.version > version]))
     if not entries:
         return Trail(floor, (entry,))
     twin = next((e for e in entries if _same_evidence(e, entry)), None)
     if twin is not None:
         if twin.version >= version:
             return trail
-        entries = tuple(e for e in entries if e is not twin)
+        entries = tuple([e for e in entries if e is not twin])
     if not entries or version > entries[-1].version:
         entries = (*entries, entry)
     else:
@@ -440,21 +455,21 @@ def extended(trail: Trail, entry: Entry) -> Trail:
     return Trail(floor, entries)
 
 
-def _is_interesting(entry: Entry) -> bool:
+def _is_interesting(entry: TrailEntry) -> bool:
     """Whether a trail keeps the record; one that is not ends all states."""
-    return entry.state is not State.OTHER or entry.failed is True
+    return entry.state is not _OTHER or entry.failed is True
 
 
-def _says_nothing(entry: Entry) -> bool:
+def _says_nothing(entry: TrailEntry) -> bool:
     """Whether the record names neither a status nor a moment (D19)."""
     return (
-        entry.state is State.NOT_SAID
+        entry.state is _NOT_SAID
         and entry.failed is None
         and entry.said_at == entry.also_at == entry.back_at == NOT_SAID
     )
 
 
-def _same_evidence(a: Entry, b: Entry) -> bool:
+def _same_evidence(a: TrailEntry, b: TrailEntry) -> bool:
     """Whether records of one moment show the same; then only the newest is kept.
 
     An order repeats its delivery in every record.
@@ -469,7 +484,7 @@ def _same_evidence(a: Entry, b: Entry) -> bool:
     )
 
 
-def _by_version(entry: Entry) -> tuple[Version, int, State, Micros, Micros, Micros]:
+def _by_version(entry: TrailEntry) -> tuple[Version, int, State, Micros, Micros, Micros]:
     """The sort key of an entry; a tie in the version falls by what the record says.
 
     So the order of entries is the same everywhere, whichever record came first.

@@ -6,7 +6,7 @@ import unicodedata
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -185,7 +185,8 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
     # The subtotal's currency stands in while no record names the order's own.
     currency = order.currency_iso or (subtotal.currency_iso if subtotal is not None else None)
     currency = currency.upper() if currency else None
-    custom, in_currency = _sum_of([item.total for item in order.custom_discount_items or ()])
+    items = order.custom_discount_items
+    custom, in_currency = _sum_of([item.total for item in items]) if items else (0, None)
     discount, cash, credit = order.order_discount, order.order_points_to_cash, order.user_credit
     customer = order.customer_id
     return OrderRecord(
@@ -295,9 +296,10 @@ def _code(money: Money | None) -> str | None:
 
 def _currencies(currency: str | None, codes: Sequence[str | None]) -> tuple[str | None, ...]:
     """The currency of each amount; empty when all are in the order's."""
-    if all(code is None or code == currency for code in codes):
-        return ()
-    return tuple(codes)
+    for code in codes:
+        if code is not None and code != currency:
+            return tuple(codes)
+    return ()
 
 
 def _names_a_number(data: object, fields: Collection[str]) -> bool:
@@ -340,7 +342,8 @@ def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
 
 
 def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
-    """The facts of a return order."""
+    """The facts of a return order; a cancelled one is over, as an order is (rules.md 7)."""
+    version = _ending(version, resource.status in _ENDED_ORDER)
     total, items = resource.total, resource.items or ()
     amounts = [item.amount for item in items if isinstance(item, ReturnItem)]
     listed, listed_in = _sum_of(amounts) if any(amounts) else (None, None)
@@ -447,8 +450,12 @@ def _number_in(data: object) -> bytes | None:
 
 def _delivery_key(order: OrderResource) -> DeliveryKey:
     if order.order_delivery is not None:
-        return DeliveryKey.PRESENT
+        return _PRESENT
     return DeliveryKey.NULL if "order_delivery" in order.model_fields_set else DeliveryKey.ABSENT
+
+
+# Looked up once: an enumeration's member is an attribute that Python computes.
+_PRESENT: Final = DeliveryKey.PRESENT
 
 
 def instant_of(moment: datetime) -> Micros:
@@ -472,9 +479,13 @@ def given_micros(moment: datetime | None) -> Micros | None:
     if moment is None:
         return None
     instant = instant_of(moment)
+    if instant > _ONCE_1970_HAS_BEGUN:
+        return instant
     if instant < _YEAR_2 or 0 <= instant < DAY or moment.date() == _NO_DATE:
         return None
     return instant
 
 
 _YEAR_2: Micros = instant_of(datetime(2, 1, 1, tzinfo=UTC))
+_ONCE_1970_HAS_BEGUN: Micros = 3 * DAY
+"""From here on 1970-01-01 is over whatever the offset, so that no date need be looked at."""

@@ -10,7 +10,7 @@ A record may lack the state, or a moment (D19). Such a thin record goes on with 
 of a moment the newest record of the run that names it counts.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from enum import IntEnum
 from itertools import groupby
 from typing import Final, NamedTuple
@@ -57,6 +57,13 @@ class State(IntEnum):
     NOT_SAID = 9  # the record lacks the status: it says nothing of it (D19)
 
 
+# Looked up once: an enumeration's member is an attribute that Python computes.
+_OTHER: Final = State.OTHER
+_ARRIVED: Final = State.ARRIVED
+_COLLECTED: Final = State.COLLECTED
+_LOST: Final = State.LOST
+_NOT_SAID: Final = State.NOT_SAID
+
 FINAL_FOR_ARRIVED = frozenset({State.ARRIVED, State.COLLECTED})
 FINAL_FOR_COLLECTED = frozenset({State.COLLECTED})
 GONE_BACK = frozenset({State.RETURNING, State.RETURNED, State.LOST})
@@ -65,13 +72,13 @@ COMPLETED = frozenset({State.COMPLETED})
 CANCELLED = frozenset({State.CANCELLED, State.BARE_REMOVE})
 
 
-class Entry(NamedTuple):
+class TrailEntry(NamedTuple):
     """One record in an interesting state, and what it says itself about since when.
 
     A moment is None when the record says *not given*, NOT_SAID when it does not name it. `said_at`
     is the field of the record's own state (`arrived_at` of an arrived parcel, `completed_at` of a
     completed order); `also_at` is, of a parcel, the other of `arrived_at` and `collected_at`. Where
-    that state may turn out to be another (`is_thin`), `said_at` of one NOT_SAID is `arrived_at`,
+    that state may turn out to be another (`resolved`), `said_at` of one NOT_SAID is `arrived_at`,
     and `back_at` is `returned_at`. `failed` is the parcel's logistics state, None when it is
     not said.
     """
@@ -82,11 +89,6 @@ class Entry(NamedTuple):
     also_at: Micros | None = None
     back_at: Micros | None = None
     failed: bool | None = False
-
-    @property
-    def is_thin(self) -> bool:
-        """Whether its state depends on other records, or is not the status alone."""
-        return self.failed is not False or self.state is State.NOT_SAID
 
     @property
     def evidence(self) -> Micros:
@@ -100,12 +102,12 @@ class Entry(NamedTuple):
     @property
     def arrived_at(self) -> Micros | None:
         """`arrived_at` of a record of an arrived or collected parcel; NOT_SAID when it lacks it."""
-        return self.said_at if self.state is State.ARRIVED else self.also_at
+        return self.said_at if self.state is _ARRIVED else self.also_at
 
     @property
     def collected_at(self) -> Micros | None:
         """As `arrived_at`, of the collection."""
-        return self.also_at if self.state is State.ARRIVED else self.said_at
+        return self.also_at if self.state is _ARRIVED else self.said_at
 
 
 def given(moment: Micros | None) -> Micros | None:
@@ -125,17 +127,17 @@ class Trail(NamedTuple):
     """The newest uninteresting record, if any, and all newer interesting ones, oldest first."""
 
     floor: Version | None = None
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[TrailEntry, ...] = ()
 
     def newest(self) -> State:
         """The state of the newest record."""
-        return self.entries[-1].state if self.entries else State.OTHER
+        return self.entries[-1].state if self.entries else _OTHER
 
 
 EMPTY = Trail()
 
 
-def streak(trail: Trail, states: Collection[State]) -> tuple[Entry, ...]:
+def streak(trail: Trail, states: Collection[State]) -> tuple[TrailEntry, ...]:
     """The newest unbroken run of records in `states`, oldest first.
 
     Empty when the newest record is not in them.
@@ -156,7 +158,7 @@ def since(trail: Trail, states: Collection[State]) -> Micros | None:
     if not run:
         return None
     said_at = newest_said([e.said_at for e in run])
-    return said_at if said_at is not None else min(e.version.at for e in run)
+    return said_at if said_at is not None else min([e.version.at for e in run])
 
 
 def final_since(trail: Trail, awaited: str) -> Micros | None:
@@ -173,7 +175,7 @@ def final_since(trail: Trail, awaited: str) -> Micros | None:
     if arrived_at is None:
         # `arrived` followed by `collected` loses nothing: where the record does not name the
         # arrival, the earliest evidence counts.
-        return min(e.evidence for e in run)
+        return min([e.evidence for e in run])
     collected_at = newest_said([e.collected_at for e in run])
     return arrived_at if collected_at is None else min(arrived_at, collected_at)
 
@@ -190,52 +192,55 @@ def resolved(trail: Trail, *, failed: bool = False) -> Trail:
     `failed` is what held of the logistics state before the first entry. A failed one beats the
     status (rules.md 6).
     """
-    for entry in trail.entries:
-        if entry.is_thin:
-            break
-    else:
-        if not failed:
-            return trail
-    return Trail(trail.floor, tuple(_resolved(trail.entries, failed)))
+    entries = trail.entries
+    states = _states_after(entries, failed)
+    if states == [entry.state for entry in entries]:
+        return trail
+    pairs = zip(entries, states, strict=True)
+    return Trail(trail.floor, tuple([_in_state(entry, state) for entry, state in pairs]))
 
 
-def _resolved(entries: Sequence[Entry], failed: bool) -> Iterator[Entry]:  # noqa: FBT001
-    status = State.OTHER
-    for entry in entries:
-        failed = failed if entry.failed is None else entry.failed
-        status = status if entry.state is State.NOT_SAID else entry.state
-        state = State.LOST if failed else status
-        yield _in_state(entry, state)
+def _states_after(entries: Sequence[TrailEntry], failed: bool) -> list[State]:  # noqa: FBT001
+    """The state in which each record leaves its parcel or order."""
+    states: list[State] = []
+    status = _OTHER
+    for _, own, _, _, _, says_failed in entries:
+        if says_failed is not None:
+            failed = says_failed
+        if own is not _NOT_SAID:
+            status = own
+        states.append(_LOST if failed else status)
+    return states
 
 
-def _in_state(entry: Entry, state: State) -> Entry:
+def _in_state(entry: TrailEntry, state: State) -> TrailEntry:
     """The entry as one of a record in this state, its moments where they belong."""
     own, said, also, back = entry.state, entry.said_at, entry.also_at, entry.back_at
     if state is own:
-        return Entry(entry.version, state, said, also)
-    if own is State.COLLECTED:
+        return entry
+    if own is _COLLECTED:
         arrived, collected = also, said
     elif own in GONE_BACK:
         arrived, collected, back = NOT_SAID, NOT_SAID, said
     else:
         arrived, collected = said, also
     if state in GONE_BACK:
-        return Entry(entry.version, state, back)
+        return TrailEntry(entry.version, state, back)
     if state in CANCELLED:
-        return Entry(entry.version, state, NOT_SAID)
-    if state is State.COLLECTED:
-        return Entry(entry.version, state, collected, arrived)
-    return Entry(entry.version, state, arrived, collected)
+        return TrailEntry(entry.version, state, NOT_SAID)
+    if state is _COLLECTED:
+        return TrailEntry(entry.version, state, collected, arrived)
+    return TrailEntry(entry.version, state, arrived, collected)
 
 
-def thinned(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def thinned(entries: tuple[TrailEntry, ...]) -> tuple[TrailEntry, ...]:
     """What decides, of more entries than MOST_ENTRIES: the rest of each run adds nothing to it.
 
     Of records that say the same these are the earliest, the newest, the newest that names a moment,
     the one with the earliest evidence and the one with the latest moment. Of the changes between
     them the newest are kept.
     """
-    kept: list[Entry] = []
+    kept: list[TrailEntry] = []
     for _, group in groupby(entries, key=lambda e: (e.state, e.failed)):
         run = list(group)
         places = {0, len(run) - 1}

@@ -1,7 +1,8 @@
 """What all answers have in common: frozen, built from plain values, instants as ISO text."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
@@ -18,6 +19,11 @@ class AnswerModel(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="ignore", from_attributes=True, hide_input_in_errors=True
     )
+
+    @classmethod
+    def of_row(cls, row: Sequence[Any], **more: Any) -> Self:
+        """The answer of a table's row: its values in the order of the fields, then `more`."""
+        return cls(**dict(zip(cls.model_fields, row, strict=False)), **more)
 
 
 def _micros_of(value: object) -> object:

@@ -21,10 +21,15 @@ class DeadLetterListEntry(AnswerModel):
     redriven_at: Instant | None
 
 
-class DeadLetterAnswer(DeadLetterListEntry):
-    """One dead letter, redacted: `key`, `headers` and `value` show nothing that may be personal."""
+class DeadLetterState(DeadLetterListEntry):
+    """A record that could not be read, and what became of it."""
 
     discarded_at: Instant | None
+
+
+class DeadLetterAnswer(DeadLetterState):
+    """One dead letter, redacted: `key`, `headers` and `value` show nothing that may be personal."""
+
     pipeline: str
     merchant_id: str | None
     timestamp: Instant
@@ -88,6 +93,11 @@ class CursorAnswer(AnswerModel):
     control: int
     updated_at: Annotated[Instant | None, BeforeValidator(_zero_is_never)]
     retired: bool
+
+    @property
+    def place_in_cluster(self) -> tuple[str, str, int]:
+        """The partition as it really is: cluster, topic uuid, number."""
+        return self.cluster, self.topic_uuid, self.partition
 
 
 class AdoptedPartition(AnswerModel):

@@ -20,7 +20,7 @@ from schemas.upstream.base import (
 
 
 class DeliveryData(Upstream):
-    """What stands beside a delivery.
+    """What comes with a delivery.
 
     The tracking number joins carriers' reports to the order (rules.md 6).
     """

@@ -15,7 +15,7 @@ INSERT INTO carrier_code (carrier, service, code, meaning, note, applied_us, app
 VALUES ($1, $2, $3, $4, $5, points_now(), $6) RETURNING version, applied_us;
 
 -- name: recheck
--- Kinds 1 (an order) and 5 (a tracking number) of the queue: what carried the code while nobody knew it.
+-- Kinds 1 (an order) and 5 (a tracking number) of the queue: what carried the code while it was unknown.
 WITH gone AS (
   DELETE FROM unknown_report WHERE carrier = $1 AND service = $2 AND code = $3 RETURNING kind, merchant_no, key
 )

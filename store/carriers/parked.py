@@ -14,7 +14,13 @@ from sqlalchemy import (
 )
 
 from rules.order.carrier_reports import numbers_of
-from rules.order.facts import CarrierReport
+from schemas.answers.parked import (
+    AmbiguousNumberAnswer,
+    AwaitedOrderAnswer,
+    ClaimingOrder,
+    ParkedRecordAnswer,
+    ParkedReport,
+)
 from schemas.ids import Micros
 from schemas.packing import unpack_id
 from store.carriers import awaiting_order, tracking
@@ -114,37 +120,6 @@ def parked(connection: Database) -> Parked:
     return Parked(*one_row(raw(connection), _PARKED))
 
 
-class Claimant(NamedTuple):
-    """An order that named an ambiguous number: whether it still does, its creation, its status."""
-
-    merchant_id: str
-    order_id: str
-    names_it: bool
-    created_at: Micros | None
-    status: str
-
-
-class AmbiguousNumber(NamedTuple):
-    """A tracking number with reports that fit several orders.
-
-    `crowded`: so many named it that it is none.
-    """
-
-    number: bytes
-    since: Micros
-    crowded: bool
-    orders: list[Claimant]
-    reports: list[CarrierReport]
-
-
-class AwaitedOrder(NamedTuple):
-    """An order id that reports name without a merchant, and that no merchant's order has."""
-
-    order_id: str
-    since: Micros
-    reports: int
-
-
 class ParkedReason(NamedTuple):
     """Records that are parked for one reason (store/streams/parked_records.py)."""
 
@@ -153,32 +128,23 @@ class ParkedReason(NamedTuple):
     since: Micros
 
 
-class ParkedRecord(NamedTuple):
-    """One record that is parked: its coordinates, the merchant that it names, and why.
-
-    `waits_for` is the tracking number, or the order id, that has to be settled.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    merchant_id: str | None
-    reason: str
-    waits_for: str
-    occurred_at: Micros
-    since: Micros
-
-
 def reasons(connection: Database) -> list[ParkedReason]:
     """How many records are parked, by reason, and since when the oldest is."""
     return [ParkedReason(*row) for row in rows(raw(connection), _REASONS)]
 
 
-def records(connection: Database, limit: int) -> list[ParkedRecord]:
+def records(connection: Database, limit: int) -> list[ParkedRecordAnswer]:
     """The records that are parked, those that wait longest first."""
     return [
-        ParkedRecord(
-            topic, partition, offset, merchant_id, reason, _waits_for(key), occurred_at, since
+        ParkedRecordAnswer(
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            merchant_id=merchant_id,
+            reason=reason,
+            waits_for=_waits_for(key),
+            occurred_at=occurred_at,
+            since=since,
         )
         for topic, partition, offset, merchant_id, reason, key, occurred_at, since in rows(
             raw(connection), _RECORDS, limit=limit
@@ -193,7 +159,7 @@ def _waits_for(key: bytes) -> str:
     return key.decode(errors="replace")
 
 
-def ambiguous(connection: Database, limit: int) -> list[AmbiguousNumber]:
+def ambiguous(connection: Database, limit: int) -> list[AmbiguousNumberAnswer]:
     """Numbers with ambiguous reports, those that wait longest first."""
     strings, ids = InternedStrings(connection), Merchants(connection)
     with snapshot(connection) as cursor:
@@ -228,18 +194,31 @@ def _ambiguous(
     orders: dict[OrderKey, OrderRow],
     ids: Merchants,
     strings: InternedStrings,
-) -> AmbiguousNumber:
+) -> AmbiguousNumberAnswer:
     claimants = [_claimant(orders[key], row.number, ids) for key in row.order_keys if key in orders]
     stored = tracking.reports_for(row, lone, strings)
     reports = sorted(report.as_fact(row.number) for report in stored)
-    return AmbiguousNumber(
-        row.number, since, bool(row.flags & tracking.CROWDED), claimants, reports
+    return AmbiguousNumberAnswer(
+        tracking_number=row.number.decode("ascii", "replace"),
+        since=since,
+        crowded=bool(row.flags & tracking.CROWDED),
+        orders=tuple(claimants),
+        reports=tuple(
+            ParkedReport(
+                occurred_at=report.at,
+                service=report.service,
+                code=report.code,
+                word=report.meaning.word,
+                return_leg=report.return_leg,
+            )
+            for report in reports
+        ),
     )
 
 
-def _claimant(order: OrderRow, number: bytes, ids: Merchants) -> Claimant:
+def _claimant(order: OrderRow, number: bytes, ids: Merchants) -> ClaimingOrder:
     record = order.facts.record
-    return Claimant(
+    return ClaimingOrder(
         merchant_id=ids.merchant_id(order.merchant_no),
         order_id=unpack_id(order.order_id),
         names_it=number in numbers_of(order.facts),
@@ -248,10 +227,10 @@ def _claimant(order: OrderRow, number: bytes, ids: Merchants) -> Claimant:
     )
 
 
-def awaited(connection: Database, limit: int) -> list[AwaitedOrder]:
+def awaited(connection: Database, limit: int) -> list[AwaitedOrderAnswer]:
     """Order ids that reports name without a merchant, those that wait longest first."""
     return [
-        AwaitedOrder(unpack_id(order_id), since, reports)
+        AwaitedOrderAnswer(order_id=unpack_id(order_id), since=since, reports=reports)
         for order_id, reports, since in rows(raw(connection), _AWAITED, limit=limit)
     ]
 

@@ -138,7 +138,7 @@ def _lots_needed(locked: LockedAccount, intents: Sequence[Intent]) -> LotsNeeded
 def post_all_overdue(
     cursor: Cursor, limit: int, now: Micros, merchant_id: Callable[[int], str]
 ) -> int:
-    """Post what is overdue on up to `limit` accounts that nobody touches; how many there were."""
+    """Post what is overdue on up to `limit` accounts that nothing touches; how many there were."""
     keys = account_rows.claim_overdue(cursor, now, limit)
     Ledger.open(cursor, dict.fromkeys(keys, ()), now, merchant_id).write()
     return len(keys)

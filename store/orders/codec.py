@@ -24,7 +24,7 @@ from rules.order.facts import (
 )
 from rules.order.family import Origin
 from rules.order.membership import Buyer, MemberStatement
-from rules.order.trail import EMPTY, Entry, State, Trail, Version
+from rules.order.trail import EMPTY, State, Trail, TrailEntry, Version
 from schemas.carriers.meaning import Meaning
 from store.orders import layouts
 from store.orders.layouts import FIXED, WITH_TAIL, UnknownLayout
@@ -57,6 +57,9 @@ _IS_MEMBER, _NO_MEMBER, _REMOVAL = 1, 2, 4
 _NOTHING_MORE: Final = (None, None, None, None, 0, (), ())
 MEANINGS: Final = tuple(Meaning)
 """Meanings by their number: faster than asking the enumeration."""
+_ABSENT, _NULL, _PRESENT = DeliveryKey
+_STATES: Final = tuple(State)
+"""States by their number, likewise."""
 _NONE = -(2**63)
 _FLOOR, _NO_FLOOR = b"\x01", b"\x00"
 
@@ -117,9 +120,9 @@ def trail_of(packed: bytes | None, newest: Version | None) -> Trail:
     elif packed[:1] != _NO_FLOOR:
         raise UnknownLayout("a trail", packed[0])
     entries = [
-        Entry(
+        TrailEntry(
             Version(at, ts, digest),
-            State(state & 15),
+            _STATES[state & 15],
             None if since == _NONE else since,
             None if also == _NONE else also,
             None if back == _NONE else back,
@@ -301,13 +304,7 @@ def record_of(
         said,
     ) = _RECORD.unpack_from(packed)
     word = strings.word
-    key = (
-        DeliveryKey.PRESENT
-        if flags & DELIVERY_PRESENT
-        else DeliveryKey.NULL
-        if flags & DELIVERY_NULL
-        else DeliveryKey.ABSENT
-    )
+    key = _PRESENT if flags & DELIVERY_PRESENT else _NULL if flags & DELIVERY_NULL else _ABSENT
     tracking, delivery, days, points, order_points, currencies, lent = (
         _NOTHING_MORE if layout == FIXED else _tail_of(packed, strings)
     )
@@ -354,13 +351,8 @@ def origin_bytes(origin: Origin, newest: Version | None) -> bytes:
 
     Most records say the same of it, so a version that is the newest record's takes two bits.
     """
-    heard, *versions = (
-        origin.heard_at,
-        origin.first,
-        origin.parent_told,
-        origin.sources_told,
-        origin.combined_told,
-    )
+    heard, first, parent, parent_told, sources, sources_told, combined_to, combined_told = origin
+    versions = (first, parent_told, sources_told, combined_told)
     kinds, explicit = 0, b""
     for place, version in enumerate(versions):
         if version is None:
@@ -370,8 +362,10 @@ def origin_bytes(origin: Origin, newest: Version | None) -> bytes:
         else:
             kinds |= _EXPLICIT << 2 * place
             explicit += _VERSION.pack(*version)
-    ids = (origin.parent, origin.combined_to, *origin.sources)
-    named = b"".join([_SHORT.pack(len(one)) + one for one in ids]) if any(ids) else b""
+    named = b""
+    if parent or combined_to or sources:
+        ids = (parent, combined_to, *sources)
+        named = b"".join([_SHORT.pack(len(one)) + one for one in ids])
     return _ORIGIN.pack(FIXED, kinds, _NONE if heard is None else heard) + explicit + named
 
 

@@ -248,13 +248,18 @@ def is_numbered(facts: OrderFacts) -> bool:
     return False
 
 
+_DELIVERY_FLAGS: Final = {
+    DeliveryKey.ABSENT: 0,
+    DeliveryKey.NULL: codec.DELIVERY_NULL,
+    DeliveryKey.PRESENT: codec.DELIVERY_PRESENT,
+}
+
+
 def _record_flags(record: OrderRecord) -> int:
     flags = codec.GUEST if record.guest else 0
     if record.refunded:
         flags |= codec.REFUNDED
-    if record.delivery_key is DeliveryKey.PRESENT:
-        return flags | codec.DELIVERY_PRESENT
-    return flags | codec.DELIVERY_NULL if record.delivery_key is DeliveryKey.NULL else flags
+    return flags | _DELIVERY_FLAGS[record.delivery_key]
 
 
 def _parcel_flags(parcel: Parcel) -> int:

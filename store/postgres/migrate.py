@@ -4,6 +4,7 @@ See architecture.md 2.7.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 from psycopg.errors import UndefinedTable
@@ -46,11 +47,18 @@ def known_revision() -> str:
     return known[-1]
 
 
-def upgrade(url: str) -> str | None:
+class Upgrade(NamedTuple):
+    """The database's revision before (None: there was no schema) and after."""
+
+    before: str | None
+    after: str
+
+
+def upgrade(url: str) -> Upgrade:
     """Brings the database to the newest revision, as its owner; another that tries meanwhile waits.
 
-    Returns the revision before (None: there was no schema). Raises SchemaMismatch when it is newer
-    than we know, and psycopg.Error when PostgreSQL refuses.
+    A newer schema that this version works on is left as it is. Raises SchemaMismatch when it is
+    newer and incompatible, and psycopg.Error when PostgreSQL refuses.
     """
     # Imported here: alembic costs a third of a second, and every other command only compares two
     # names.
@@ -65,7 +73,9 @@ def upgrade(url: str) -> str | None:
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         before = current_revision(connection)
         if before is not None and before not in known_revisions():
-            raise _newer(before)
+            if not _works_with(connection, before, known_revision()):
+                raise _newer(before)
+            return Upgrade(before, before)
         config = Config()
         config.set_main_option("script_location", str(FOLDER))
         config.attributes["url"] = url
@@ -75,7 +85,7 @@ def upgrade(url: str) -> str | None:
             if error.orig is None:
                 raise
             raise error.orig from None  # PostgreSQL's own message, without the statement around it
-    return before
+    return Upgrade(before, known_revision())
 
 
 def check_encoding(connection: Database) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Final, NamedTuple
 
+from schemas.answers.streams import CursorAnswer
 from schemas.events import CursorAdopted
 from schemas.ids import Micros, instant, record_key
 from store.postgres import tables
@@ -16,42 +17,16 @@ RETIRED = "#"
 """Between a topic's uuid and a count, in the rows that stay as history. No uuid contains it."""
 
 
-class KnownCursor(NamedTuple):
-    """Where a pipeline is in a partition, and what became of the records from `first_offset` on."""
-
-    pipeline: str
-    topic: str
-    partition: int
-    cluster: str
-    topic_uuid: str
-    first_offset: int
-    next_offset: int
-    applied: int
-    duplicate: int
-    ignored: int
-    parked: int
-    dead: int
-    control: int
-    updated_at: Micros
-
-    @property
-    def retired(self) -> bool:
-        """Whether the row is history only."""
-        return RETIRED in self.topic_uuid
-
-    @property
-    def place_in_cluster(self) -> tuple[str, str, int]:
-        """The partition as it really is: cluster, topic uuid, number."""
-        return self.cluster, self.topic_uuid, self.partition
-
-
-_KNOWN: Final = Columns(tables.cursor, *KnownCursor._fields[:-1], "updated_us")
+_COUNTED: Final = [name for name in CursorAnswer.model_fields if name in tables.cursor.c]
+_KNOWN: Final = Columns(tables.cursor, *_COUNTED, "updated_us")
 _SQL: Final = queries("streams/adoption", known=_KNOWN)
 
 
-def known(connection: Database) -> list[KnownCursor]:
+def known(connection: Database) -> list[CursorAnswer]:
     """All cursors, by pipeline, topic and partition, those of former topics among them."""
-    return [KnownCursor(*row) for row in raw(connection).execute(_SQL["all"]).fetchall()]
+    rows = raw(connection).execute(_SQL["all"]).fetchall()
+    uuid = _COUNTED.index("topic_uuid")
+    return [CursorAnswer.of_row(row, retired=RETIRED in row[uuid]) for row in rows]
 
 
 class Adoption(NamedTuple):
@@ -61,7 +36,7 @@ class Adoption(NamedTuple):
     place: PartitionId
     start: int
     why: str
-    before: KnownCursor | None = None
+    before: CursorAnswer | None = None
 
 
 def adopt(connection: Database, cluster: str, adoptions: list[Adoption]) -> None:
@@ -96,6 +71,12 @@ def _publish(cursor: Cursor, cluster: str, adoption: Adoption, count: int, now: 
         why=adoption.why,
         recorded_at=instant(now),
     )
+    publish(cursor, event, "cursor", count)
+
+
+def publish(cursor: Cursor, event: CursorAdopted, kind: str, number: int) -> None:
+    """Puts a move by hand into the outbox; `number` is another one for each of a partition's."""
     # No merchant's id is empty, so these keys are no merchant's.
-    key = record_key("", "cursor", adoption.pipeline, cluster, uuid, str(partition), str(count))
+    place = (event.pipeline, event.cluster, event.topic_uuid, str(event.partition))
+    key = record_key("", kind, *place, str(number))
     outbox.add(cursor, [(OutboxKind.SETTINGS, key, event.to_json(), None)])

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from schemas.answers.streams import DeadLetterState
 from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
 from store.postgres import tables
@@ -29,29 +30,15 @@ _SUMMARY: Final = Columns(
     "id", "topic", "partition", "offset", "reason", "message", "received_us", "redriven_us",
     "discarded_us",
 )  # fmt: skip
-"""The fields of a Summary."""
+"""The fields of a DeadLetterState."""
 _SQL: Final = queries("streams/dead_letters", summary=_SUMMARY)
-
-
-class Summary(NamedTuple):
-    """One row of the list."""
-
-    id: int
-    topic: str
-    partition: int
-    offset: int
-    reason: str
-    message: str
-    received_at: Micros
-    redriven_at: Micros | None
-    discarded_at: Micros | None
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """One row with its bytes. They may hold personal data: never print them as they are."""
 
-    summary: Summary
+    summary: DeadLetterState
     pipeline: str
     merchant_id: str | None
     timestamp: Micros
@@ -74,9 +61,9 @@ class AlreadyDone(PointsError):
     exit_code = Exit.REFUSED
 
 
-def listed(connection: Database) -> list[Summary]:
+def listed(connection: Database) -> list[DeadLetterState]:
     """All dead letters, oldest first."""
-    return [Summary(*row) for row in raw(connection).execute(_SQL["list"]).fetchall()]
+    return [DeadLetterState.of_row(row) for row in raw(connection).execute(_SQL["list"]).fetchall()]
 
 
 def letter(connection: Database, number: int) -> Letter:
@@ -86,7 +73,7 @@ def letter(connection: Database, number: int) -> Letter:
         raise _unknown([number])
     *summary, pipeline, merchant_id, timestamp, key, value, headers = row
     return Letter(
-        summary=Summary(*summary),
+        summary=DeadLetterState.of_row(summary),
         pipeline=pipeline,
         merchant_id=merchant_id,
         timestamp=timestamp,

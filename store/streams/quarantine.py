@@ -102,7 +102,7 @@ def consumed(
 ) -> dict[PartitionId, int]:
     """How many records of each partition were consumed, under former cursors too.
 
-    The caller has locked the cursors: nobody else counts the same positions.
+    The caller has locked the cursors: no other batch counts the same positions.
     """
     wanted = {(place.topic_uuid, place.partition): place for place in places}
     keys = [(uuid.encode(), partition) for uuid, partition in sorted(wanted)]

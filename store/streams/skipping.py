@@ -6,10 +6,11 @@ from typing import Final, NamedTuple
 import psycopg
 
 from schemas.errors import Exit, PointsError
-from schemas.ids import Micros
+from schemas.events import CursorAdopted
+from schemas.ids import Micros, instant
 from store.postgres.named_queries import queries
 from store.postgres.session import Database, raw, transaction
-from store.streams import cursors, quarantine
+from store.streams import adoption, cursors, quarantine
 from store.streams.cursors import Counts, PartitionId
 from store.streams.outbox import Headers
 from store.streams.quarantine import DeadLetters, Poison
@@ -96,3 +97,21 @@ def skip(
         quarantine.put(cursor, pipeline, group, letters, [poison], row[1])
         counts = Counts(dead=1, control=record.offset - next_offset)
         cursors.advance(cursor, pipeline, cluster, {place: (record.offset + 1, counts)})
+        adoption.publish(cursor, _moved(standing, record.offset, row[1]), "skip", record.offset)
+
+
+def _moved(standing: Standing, offset: int, now: Micros) -> CursorAdopted:
+    """What a replay has to know: it applies this record no more than we did."""
+    pipeline, cluster, (topic, uuid, partition), next_offset = standing
+    return CursorAdopted(
+        pipeline=pipeline,
+        topic=topic,
+        topic_uuid=uuid,
+        cluster=cluster,
+        partition=partition,
+        start=offset + 1,
+        former_topic_uuid=uuid,
+        former_next_offset=next_offset,
+        why=f"the record at {offset} was skipped",
+        recorded_at=instant(now),
+    )

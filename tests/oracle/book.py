@@ -135,7 +135,9 @@ class Book:
         waiting = [order_id]
         for one in waiting:
             order = self.orders[merchant, one]
-            named = [*(order.told("combined_from_orders") or ()), order.told("parent_order_id")]
+            combined = order.told("combined_from_orders") or ()
+            ids = [each["id"] if isinstance(each, dict) else each for each in combined]
+            named = [*ids, order.told("parent_order_id")]
             new = [n for n in named if self._known(merchant, n) and n not in found and n != one]
             found += new
             waiting += new

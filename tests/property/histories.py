@@ -9,7 +9,7 @@ six days: then it covers a year.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -41,6 +41,8 @@ PRICES = {"subtotal", "order_discount", "user_credit", "total"}
 MERCHANTS = [some_id("shop one"), some_id("shop two")]
 MEMBERS = [some_id("member one"), some_id("member two"), some_id("member three")]
 TIER = some_id("gold")
+OTHER_BOX = "88880001"
+"""The second of two boxes, in a field that names both."""
 SHARED = "9100 2233-44"
 """A tracking number that orders of any merchant may have."""
 
@@ -114,6 +116,18 @@ class SoldOrder:
     number: str
     service: tuple[str, str]
     parent: str | None = None
+    sources: tuple[str, ...] = ()
+    combined_to: str | None = None
+
+    @property
+    def plain_number(self) -> str:
+        """Its tracking number in one piece."""
+        return self.number.replace(" ", "").replace("-", "")
+
+    @property
+    def both_numbers(self) -> str:
+        """A field that names its own number and another one."""
+        return f"{self.plain_number} / {OTHER_BOX}"
 
 
 def text(moment: datetime) -> str:
@@ -181,7 +195,10 @@ def signed(dice: Dice, amount: int) -> dict[str, Any]:
 def number_of(dice: Dice, sold: SoldOrder) -> str | int | None:
     """A tracking number that a record of the order names: mostly its own, in some spelling."""
     number = dice.pick([sold.number] * 9 + [None, SHARED])
-    return None if number is None else spelled(dice, number)
+    if number is None or number is SHARED or not dice.once_in(6):
+        return None if number is None else spelled(dice, number)
+    page = f"https://track.example/find?no={sold.plain_number}"
+    return dice.pick([page, sold.both_numbers])
 
 
 def parcel_fields(dice: Dice, sold: SoldOrder, moment: datetime) -> dict[str, Any]:
@@ -212,9 +229,20 @@ def parcel_fields(dice: Dice, sold: SoldOrder, moment: datetime) -> dict[str, An
     return thin(dice, fields, "status", "platform", "delivery_type", *moments)
 
 
+def family_fields(dice: Dice, sold: SoldOrder) -> dict[str, Any]:
+    """What a record says of the orders that it comes from, or went into."""
+    fields: dict[str, Any] = {"parent_order_id": sold.parent or ""}
+    if sold.sources:
+        names: list[Any] = [*sold.sources]
+        fields["combined_from_orders"] = dice.pick([names, [{"id": name} for name in names]])
+    if sold.combined_to is not None and dice.once_in(2):
+        fields["combined_to_order_id"] = sold.combined_to
+    return thin(dice, fields, *fields)
+
+
 def order_record(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
     """A whole record of an order."""
-    fields: dict[str, Any] = {"parent_order_id": sold.parent or ""}
+    fields = family_fields(dice, sold)
     unit = sold.grid.unit
     if dice.once_in(2):
         own = dice.pick([None, moment, moment - 2 * unit])
@@ -259,6 +287,8 @@ def promising_order(dice: Dice, sold: SoldOrder) -> Event:
     """The first record of an order that could earn, so that most histories have points in them."""
     option = dice.pick(["tw_tcat_roomtemp", "tw_711_pay", "tw_tcat_roomtemp", "tw_711_pay", None])
     fields: dict[str, Any] = {"parent_order_id": sold.parent or ""}
+    if sold.sources:
+        fields["combined_from_orders"] = [*sold.sources]
     if option is not None:
         fields["order_delivery"] = parcel("pending", option, parcel_id=sold.order_id)
         fields["delivery_data"] = {"tracking_number": number_of(dice, sold)}
@@ -293,7 +323,7 @@ def return_record(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
 
 def carrier_report(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
     """A carrier's report that may be about the order: by its number, by its id, or both."""
-    number = dice.pick([sold.number] * 7 + [SHARED])
+    number = dice.pick([sold.number] * 21 + [SHARED] * 3 + [OTHER_BOX] * 2 + [sold.both_numbers])
     by = dice.pick(["number"] * 4 + ["order", "both"])
     names: dict[str, Any] = {}
     if by != "order":
@@ -372,7 +402,23 @@ def sales(dice: Dice, merchant: str, grid: Grid) -> list[SoldOrder]:
                 parent,
             )
         )
-    return orders
+    return in_families(dice, orders)
+
+
+def in_families(dice: Dice, orders: list[SoldOrder]) -> list[SoldOrder]:
+    """Now and then the last one was combined from the others, or is also the first one's parent.
+
+    Then parents may go round.
+    """
+    *others, last = orders
+    if not others:
+        return orders
+    if dice.once_in(8):
+        others[0] = replace(others[0], parent=last.order_id)
+    if dice.once_in(5):
+        gone = [replace(one, combined_to=last.order_id) for one in others]
+        return [*gone, replace(last, sources=tuple(one.order_id for one in others))]
+    return [*others, last]
 
 
 def events_of_shop(dice: Dice, merchant: str, grid: Grid) -> TimedEvents:

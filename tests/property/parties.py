@@ -60,5 +60,5 @@ def random_customer(
         fields["registered_at"] = None if since is None else since.isoformat()
     if dice.once_in(2):
         fields["is_member"] = dice.pick([True, True, False])
-    topic = dice.pick(["user/update", "user/create", "customer/update"])
+    topic = dice.pick(["user/update", "user/create", "customer/update"] * 3 + ["user/remove"])
     return customer(moment.isoformat(), member=member, merchant=merchant, topic=topic, **fields)

@@ -16,9 +16,9 @@ from rules.order.trail import (
     FINAL_FOR_ARRIVED,
     FINAL_FOR_COLLECTED,
     GONE_BACK,
-    Entry,
     State,
     Trail,
+    TrailEntry,
     Version,
     since,
 )
@@ -78,7 +78,7 @@ def test_any_order_and_any_number_of_repeats_give_the_same_facts(
 
 moments = st.one_of(st.none(), st.integers(0, 6))
 entries = st.builds(
-    Entry,
+    TrailEntry,
     st.builds(Version, st.integers(0, 6), st.integers(0, 2)),
     st.sampled_from(State),
     moments,
@@ -86,7 +86,7 @@ entries = st.builds(
 )
 
 
-def naive_since(told: list[Entry], states: frozenset[State]) -> int | None:
+def naive_since(told: list[TrailEntry], states: frozenset[State]) -> int | None:
     """rules.md 2.2 word for word, over all records ever heard."""
     newest = max(told, key=lambda entry: entry.version)
     if newest.state not in states:
@@ -101,7 +101,7 @@ def naive_since(told: list[Entry], states: frozenset[State]) -> int | None:
     seed=st.integers(0, 2**16),
 )
 def test_a_trail_knows_since_when_a_state_holds_as_if_it_had_kept_everything(
-    told: list[Entry], seed: int
+    told: list[TrailEntry], seed: int
 ) -> None:
     heard = told + told[: len(told) // 2]
     Random(seed).shuffle(heard)
@@ -115,7 +115,7 @@ def test_a_trail_knows_since_when_a_state_holds_as_if_it_had_kept_everything(
 
 @given(told=st.lists(entries, max_size=8), seed=st.integers(0, 2**16))
 def test_a_trail_is_the_same_in_any_order_even_where_versions_tie(
-    told: list[Entry], seed: int
+    told: list[TrailEntry], seed: int
 ) -> None:
     heard = told * 2
     Random(seed).shuffle(heard)

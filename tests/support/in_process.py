@@ -110,13 +110,19 @@ class InProcessWorker:
             at[place] += offsets
         self._gap.clear()
         batch = []
+        received = self._now() // 1000
         for record in records:
             place = self._feed.places[record.topic]
-            message: Any = Message(record, at[place], time.time_ns() // 1_000_000)
+            message: Any = Message(record, at[place], received)
             batch.append(Consumed(place, at[place], message))
             at[place] += 1
         done = [part for _, part in process_in_parts(self.intake, batch, lambda: False)]
         return done[-1]
+
+    def _now(self) -> int:
+        """The engine's clock, by which records are received and settings applied (D13)."""
+        row = self.connection.execute("SELECT points_now()").fetchone()
+        return int(row[0]) if row is not None else 0
 
     def skip_offsets(self, offsets: int) -> None:
         """The next record of the orders' topic lies so many offsets further on."""

@@ -50,6 +50,8 @@ def _own(value: Any, number: int, key: str = "") -> Any:
         return {name: _own(inner, number, name) for name, inner in value.items()}
     if isinstance(value, list):
         return [_own(inner, number) for inner in value]
+    if key == "tracking_number" and isinstance(value, str):
+        return " / ".join(f"{one}{number:04d}" for one in value.split(" / "))
     if key == "tracking_number" and value is not None:
         return type(value)(f"{value}{number:04d}")
     if isinstance(value, str) and AN_ID.fullmatch(value) and value != APPLICATION:

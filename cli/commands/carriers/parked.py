@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         ParkedRecordAnswer,
     )
     from schemas.ids import Micros
-    from store.carriers.parked import AmbiguousNumber, Parked, ParkedReason
+    from store.carriers.parked import Parked, ParkedReason
 
 
 def parked_command(
@@ -36,12 +36,7 @@ def parked_command(
 
     Unmatched ones wait 180 days; ambiguous ones fit several members' orders and count for none.
     """
-    from schemas.answers.parked import (
-        AwaitedOrderAnswer,
-        ParkedListAnswer,
-        ParkedRecordAnswer,
-        ParkedRecordsAnswer,
-    )
+    from schemas.answers.parked import ParkedListAnswer, ParkedRecordsAnswer
     from store.carriers import parked as reports
 
     with connect(database_configuration()) as connection:
@@ -51,9 +46,7 @@ def parked_command(
         numbers = reports.ambiguous(connection, limit) if ambiguous else []
         awaited = reports.awaited(connection, limit) if ambiguous else []
         by_place = reports.records(connection, limit) if records else []
-    listed = tuple(_ambiguous(number) for number in numbers)
-    orders = tuple(AwaitedOrderAnswer.model_validate(order) for order in awaited)
-    parked = tuple(ParkedRecordAnswer.model_validate(record) for record in by_place)
+    listed, orders, parked = tuple(numbers), tuple(awaited), tuple(by_place)
     if json_ and records:
         emit(ParkedRecordsAnswer(**dict(answer), records=parked))
     elif json_ and ambiguous:
@@ -81,28 +74,6 @@ def parked_answer(
         awaiting_order=ParkedReports(reports=parked.awaiting, oldest=parked.awaiting_since),
         reasons={each.reason: each.records for each in reasons},
         purged=purged,
-    )
-
-
-def _ambiguous(number: "AmbiguousNumber") -> "AmbiguousNumberAnswer":
-    """An ambiguous number, with the orders that ever named it and all reports that came for it."""
-    from schemas.answers.parked import AmbiguousNumberAnswer, ClaimingOrder, ParkedReport
-
-    return AmbiguousNumberAnswer(
-        tracking_number=number.number.decode("ascii", "replace"),
-        since=number.since,
-        crowded=number.crowded,
-        orders=tuple(ClaimingOrder.model_validate(order) for order in number.orders),
-        reports=tuple(
-            ParkedReport(
-                occurred_at=report.at,
-                service=report.service,
-                code=report.code,
-                word=report.meaning.word,
-                return_leg=report.return_leg,
-            )
-            for report in number.reports
-        ),
     )
 
 

@@ -7,6 +7,7 @@ from schemas.errors import AccessRefused, Exit, PointsError
 # The names that begin with an underscore are librdkafka's own; there are no others.
 NOT_LET_IN = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001
 NOT_ALLOWED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
+MAY_NOT_READ = KafkaError.TOPIC_AUTHORIZATION_FAILED
 DENIED = (*NOT_LET_IN, *NOT_ALLOWED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 UNKNOWN_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001
 OUTSIDE_THE_LOG = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001

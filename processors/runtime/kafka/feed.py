@@ -8,7 +8,7 @@ one.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import (
     OFFSET_END,
@@ -26,12 +26,14 @@ from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, common, consumer
 from processors.runtime.kafka.errors import (
     END_OF_LOG,
+    MAY_NOT_READ,
     NOT_ALLOWED,
     OUTSIDE_THE_LOG,
     UNKNOWN_TOPIC,
     kafka_error,
 )
 from processors.runtime.kafka.topics import describe, is_mock
+from processors.runtime.logs import log
 from store.streams.cursors import PartitionId
 
 METADATA_TIMEOUT = 5.0
@@ -42,6 +44,8 @@ cost one write.
 HINT_SECONDS = 5.0
 GONE_AFTER = 3
 """Checks in a row that must miss a topic: a broker that just started may not know it yet."""
+LEFT_OUT_SECONDS = 10.0
+"""Between two looks whether an operator has adopted a position for a partition that is left out."""
 NOWHERE = 2**63
 """The position of a partition that is not ours: no offset reaches it."""
 
@@ -79,6 +83,8 @@ class Feed:
         self.cluster, self._uuids = self._identify()
         self._consumers: dict[str, Consumer] = {}
         self.positions: dict[PartitionId, int] = {}
+        self.left_out: dict[PartitionId, int] = {}
+        self.denied: dict[str, str] = {}
         self._ends: dict[PartitionId, tuple[int, int]] = {}
         self._places: dict[tuple[str, int], PartitionId] = {}
         self._assigned_topics: set[str] = set()
@@ -86,7 +92,7 @@ class Feed:
         self._full = self._must_rewind = self._must_reopen = False
         self._trouble: Exception | None = None
         self._missed = 0
-        self._hinted_at = self._gathered_at = time.monotonic()
+        self._hinted_at = self._gathered_at = self._left_out_at = time.monotonic()
 
     def _identify(self) -> tuple[str, dict[str, str]]:
         try:
@@ -157,6 +163,7 @@ class Feed:
         for part in partitions:
             place = self._place(part.topic, part.partition)
             self.positions.pop(place, None)
+            self.left_out.pop(place, None)
             self._ends.pop(place, None)
 
     def _lost(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
@@ -171,6 +178,7 @@ class Feed:
 
         Raises TopicChanged, and whatever went wrong while partitions were assigned.
         """
+        self._look_for_adopted()
         if self._must_rewind or self._must_reopen:
             self.rewind()
         messages = self._gather(size * MORE_WHEN_BEHIND if self._full else size, wait)
@@ -216,15 +224,19 @@ class Feed:
         `consume` may return records of a partition that was revoked meanwhile, or that a seek has
         left behind.
         """
-        positions = dict(self.positions)
+        positions, places = dict(self.positions), self._places
         ours: list[Record] = []
         for message in messages:
             error = message.error()
             if error is not None and error.code() != END_OF_LOG:
                 self._complain(message, error)
                 continue
-            place = self._place(str(message.topic()), int(message.partition() or 0))
-            offset = int(message.offset() or 0)
+            # Without a call more: this is done for every record.
+            source: Any = message.topic(), message.partition()
+            place = places.get(source) or self._place(*source)
+            if self.denied:
+                self.denied.pop(place.topic, None)
+            offset = message.offset() or 0
             if error is not None:
                 if offset > positions.get(place, NOWHERE):
                     self._ends[place] = positions[place], offset
@@ -236,14 +248,47 @@ class Feed:
 
     def _complain(self, message: Message, error: KafkaError) -> None:
         if error.code() in OUTSIDE_THE_LOG:
-            raise TopicChanged(
-                f"the cursor of {message.topic()}/{message.partition()} lies outside the log: "
-                "records were lost to retention, or the topic was recreated",
-                "look with `points cursor show`, then go on with `points cursor adopt`",
-            )
+            self._leave_out(str(message.topic()), int(message.partition() or 0))
+            return
+        if error.code() == MAY_NOT_READ:
+            # The client tries again by itself; the other topics are read meanwhile.
+            self.denied[str(message.topic())] = error.str()
+            return
         if error.fatal() or error.code() in NOT_ALLOWED:
             raise KafkaException(error)
         self.listener.alarmed = True
+
+    def _leave_out(self, topic: str, partition: int) -> None:
+        """Goes on without a partition whose cursor lies outside its log: never past what is lost.
+
+        Raises TopicChanged when no other partition of ours is left to read.
+        """
+        place = self._place(topic, partition)
+        at = self.positions.pop(place, None)
+        if at is None:
+            return  # revoked meanwhile
+        self._ends.pop(place, None)
+        self.left_out[place] = at
+        wrong = (
+            f"the cursor of {topic}/{partition} lies outside the log: records were lost to "
+            "retention, or the topic was recreated"
+        )
+        remedy = "look with `points cursor show`, then go on with `points cursor adopt`"
+        if self.is_assigned and not self.positions:
+            raise TopicChanged(wrong, remedy, where=topic)
+        log().error("partition_left_out", why=wrong, remedy=remedy, offset=at)
+
+    def _look_for_adopted(self) -> None:
+        """Begins again once an operator has moved the cursor of a partition that is left out.
+
+        A consumer seeks in no partition that it has given up: it joins the group again.
+        """
+        if not self.left_out or time.monotonic() < self._left_out_at:
+            return
+        self._left_out_at = time.monotonic() + LEFT_OUT_SECONDS
+        if any(self._start_at(place, at) != at for place, at in self.left_out.items()):
+            log().info("partitions_taken_back")
+            self._must_reopen = True
 
     def done(self, offsets: dict[PartitionId, int]) -> None:
         """Notes new positions after a commit; now and then gives them to Kafka as a hint."""
@@ -375,4 +420,6 @@ class Feed:
         self._consumers.clear()
         self._assigned_topics.clear()
         self.positions.clear()
+        self.left_out.clear()
+        self.denied.clear()
         self._ends.clear()

@@ -59,7 +59,7 @@ def test_recreated_topic_is_adopted_only_when_told_to(engine: Engine) -> None:
     assert "was recreated" in doctor.out
     asked = points(engine.environment, "cursor", "adopt")
     assert asked.code == 2
-    assert "This will start anew" in asked.out
+    assert "These will start again" in asked.out
     assert "add --yes" in asked.err
     adopted = points(engine.environment, "cursor", "adopt", "--yes", "--json").json
     assert sorted((p["partition"], p["start"]) for p in adopted) == [(0, 0), (1, 0)]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -10,6 +11,8 @@ import pytest
 from confluent_kafka import Consumer
 from psycopg import sql
 
+from deploy.local import postgres_local
+from deploy.local.postgres_local import LocalPostgres
 from store.postgres import session
 from tests.support import account_moves
 from tests.support.commands import points
@@ -67,6 +70,44 @@ def test_commits_that_are_not_on_disk_are_warned_of(
 ) -> None:
     set_here(administrator, "synchronous_commit", "off")
     assert one(engine, "server: synchronous_commit")["verdict"] == "warning"
+
+
+@pytest.fixture
+def unsafe(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
+    """An engine on a server that writes nothing to disk and takes prepared transactions."""
+    if (lack := postgres_local.missing()) is not None:
+        pytest.skip(lack)
+    settings = {"fsync": "off", "max_prepared_transactions": "5"}
+    server = LocalPostgres(tmp_path / "postgres", settings=settings)
+    try:
+        server.launch()
+        server.wait_ready()
+        with Engine(kafka, server.database_url, topic_prefix, tmp_path) as made:
+            yield made.prepare()
+    finally:
+        server.stop()
+
+
+def test_a_server_without_fsync_and_a_prepared_transaction_are_named(unsafe: Engine) -> None:
+    found = one(unsafe, "server: fsync")
+    assert (found["verdict"], "set fsync = on" in found["remedy"]) == ("warning", True)
+    with psycopg.connect(unsafe.database_url, autocommit=True) as administrator:
+        administrator.execute("INSERT INTO recheck (kind, merchant_no, key) VALUES (1, 1, 'x')")
+        administrator.execute("BEGIN")
+        administrator.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        administrator.execute("CREATE TABLE left_open (x int)")
+        administrator.execute("PREPARE TRANSACTION 'left-by-a-coordinator'")
+        try:
+            (lock,) = lines(unsafe, "locks")
+            assert lock["verdict"] == "wrong"
+            assert "held by prepared transaction left-by-a-coordinator" in lock["what"]
+            assert "ROLLBACK PREPARED 'left-by-a-coordinator'" in lock["remedy"]
+            name = "prepared transaction left-by-a-coordinator, database"
+            wait_for("a line", lambda: name in str(lines(unsafe, "transactions")))
+            assert name in one(unsafe, "recheck")["what"]
+        finally:
+            administrator.execute("ROLLBACK PREPARED 'left-by-a-coordinator'")
+    assert one(unsafe, "locks")["verdict"] == "ok"
 
 
 def test_a_login_that_owns_the_tables_is_warned_of(

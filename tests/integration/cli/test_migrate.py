@@ -81,6 +81,25 @@ def test_database_of_a_newer_version_is_refused(
     assert "9999_from_the_future, which this version does not know: run a newer version" in ran.err
 
 
+def test_a_newer_schema_that_this_version_works_on_is_left_and_said(
+    migrated: dict[str, str],
+) -> None:
+    known, newer = migrate.known_revision(), "9999_from_the_future"
+    run_sql(
+        migrated,
+        f"UPDATE alembic_version SET version_num = '{newer}'",
+        f"INSERT INTO schema_compatibility (revision, oldest_code) VALUES ('{newer}', '{known}')",
+    )
+    ran = points(migrated, "migrate")
+    assert ran.code == 0
+    assert f"at revision {newer}, newer than this version's {known}" in " ".join(ran.out.split())
+    assert points(migrated, "migrate", "--json").json == {
+        "before": newer,
+        "after": newer,
+        "changed": False,
+    }
+
+
 def test_wrong_password_is_told_without_showing_it(postgres: Databases) -> None:
     url = make_url(postgres.database()).set(password="not-the-password")
     ran = points(

@@ -236,3 +236,22 @@ def test_gauges_go_on_while_the_pipeline_is_paused(engine: Engine) -> None:
     with psycopg.connect(engine.database_url) as connection:
         connection.execute("UPDATE settings_epoch SET epoch = 78")
     wait_for("the next epoch", lambda: worker.metric("points_settings_epoch") == 78)
+
+
+@pytest.mark.slow
+def test_gauges_say_how_old_they_are_when_their_tables_cannot_be_read(engine: Engine) -> None:
+    worker = engine.run("relay").wait_ready()
+
+    def sampled() -> float:
+        return worker.metric("points_last_sample_timestamp_seconds")
+
+    before = wait_for("sampled", sampled)
+    wait_for("sampled again", lambda: sampled() > before, 15)
+    with psycopg.connect(engine.database_url) as administrator:
+        administrator.execute("LOCK TABLE outbox_refused IN ACCESS EXCLUSIVE MODE")
+        wait_for("not sampled", lambda: worker.lines("not_sampled"), 20)
+        at = sampled()
+        wait_for("not sampled again", lambda: len(worker.lines("not_sampled")) > 1, 20)
+        assert sampled() == at < time.time() - 5
+        administrator.rollback()
+    wait_for("sampled again", lambda: sampled() > at, 15)

@@ -1,12 +1,15 @@
 """The relay before a broker that refuses: what is refused, what goes on, and who sends what."""
 
 import os
+import subprocess
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import orjson
+import pytest
 from confluent_kafka.admin import (
     AlterConfigOpType,
     ConfigEntry,
@@ -14,7 +17,10 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from processors.relay.worker import SHARD_SECONDS
+from deploy.local import kafka_local
+from deploy.local.stack import Stack
+from processors.relay.worker import SHARD_SECONDS, Relay
+from processors.runtime.configuration import Configuration
 from schemas.events import Balance, Cause, CauseKind, EntryType, PointsChanged
 from schemas.ids import instant
 from store.postgres import session
@@ -167,6 +173,103 @@ def test_a_topic_that_is_gone_holds_up_no_events_not_even_at_the_start(engine: E
     assert row["topic"] == engine.topics["dlq_orders"]
     assert "UNKNOWN" in row["reason"]
     assert published_once(engine) == GOOD
+
+
+def test_a_topic_deleted_while_its_records_come_holds_up_its_own_alone(engine: Engine) -> None:
+    letters = [(OutboxKind.DEAD_ORDERS, b"k", b"%d" % n, None) for n in range(3)]
+    relay = engine.run("relay").wait_ready()
+    put(engine, letters[:1], some_events())
+    wait_empty(engine)
+    engine.delete_topics("dlq_orders")
+    put(engine, letters[1:], some_events(1 + GOOD // 10))
+    wait_empty(engine)
+    assert published_once(engine) == 2 * GOOD
+    rows = refused(engine)
+    assert {(row["topic"], row["reason"].partition(":")[0]) for row in rows} <= {
+        (engine.topics["dlq_orders"], word)
+        for word in (
+            "UNKNOWN_TOPIC_OR_PART",
+            "_UNKNOWN_TOPIC",
+            "UNKNOWN_TOPIC_ID",
+            "_UNKNOWN_PARTITION",
+        )
+    }
+    assert len(rows) == 2
+    engine.create_topics("dlq_orders")
+    assert engine.command("outbox", "retry", "--all").returncode == 0
+    wait_empty(engine)
+    wait_for("the letters", lambda: len(engine.events("dlq_orders")) == 2)
+    assert relay.process.poll() is None
+
+
+def test_the_events_topic_deleted_under_a_running_relay_loses_none(engine: Engine) -> None:
+    relay = engine.run("relay").wait_ready()
+    put(engine, events=some_events()[:10])
+    wait_empty(engine)
+    engine.delete_topics("points_changed")
+    put(engine, events=some_events(2)[:10])
+    wait_for("not ready", lambda: engine.topics["points_changed"] in relay.get("/readyz")[1])
+    assert refused(engine) == []
+    engine.create_topics("points_changed")
+    wait_empty(engine)
+    assert published_once(engine) == 10
+    relay.wait_ready()
+
+
+def test_a_head_is_made_smaller_by_what_the_loop_asks_for(engine: Engine) -> None:
+    rows = [(OutboxKind.DEAD_ORDERS, None, b"x", None) for _ in range(100)]
+    put(engine, rows)
+    shard = outbox.SHARD_OF_KIND[OutboxKind.DEAD_ORDERS]
+    with session.connect(engine.database_url) as connection:
+        relay = Relay(_configuration(engine), connection)
+        relay.batch_share = 1 / 1024
+        wait_for("the first head", lambda: relay.turn() is not None and relay.worked)
+        limit = max(1, int(outbox.HEAD_EVENTS / 1024))
+        left = engine.value("SELECT count(*) FROM outbox WHERE shard = %s", shard)
+        assert left == 100 - limit
+        relay.close()
+
+
+def _configuration(engine: Engine) -> Configuration:
+    return Configuration.model_validate(
+        {
+            "kafka": {"bootstrap_servers": engine.bootstrap},
+            "database": {"url": engine.database_url},
+            "topics": engine.topics,
+        }
+    )
+
+
+QUOTA, LETTERS, LETTER_BYTES = 2 << 20, 4_000, 13_000
+
+
+@pytest.mark.slow
+def test_a_broker_that_throttles_gets_fifty_megabytes_once(engine: Engine, stack: Stack) -> None:
+    if stack.kafka is None:
+        pytest.skip("sets a quota with Kafka's own tool, which only the local rung has")
+    names = ["--entity-type", "clients", "--entity-name", "points-relay"]
+    _quota(engine, "--add-config", f"producer_byte_rate={QUOTA}", *names)
+    try:
+        letters = [
+            (OutboxKind.DEAD_ORDERS, b"k", os.urandom(LETTER_BYTES), None) for _ in range(LETTERS)
+        ]
+        put(engine, letters, some_events())
+        began = time.monotonic()
+        engine.run("relay")
+        wait_for("the events", lambda: len(engine.events()) == GOOD)
+        wait_for("the letters sent", lambda: engine.value("SELECT count(*) FROM outbox") == 0, 150)
+        least = LETTERS * LETTER_BYTES / QUOTA / 2
+        assert time.monotonic() - began > least, "the broker did not throttle"
+        assert published_once(engine, "dlq_orders") == LETTERS
+        assert published_once(engine) == GOOD
+    finally:
+        _quota(engine, "--delete-config", "producer_byte_rate", *names)
+
+
+def _quota(engine: Engine, *arguments: str) -> None:
+    base = ["--bootstrap-server", engine.bootstrap, "--alter"]
+    command = kafka_local.java("kafka.admin.ConfigCommand", *base, *arguments, heap_mb=128)
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
 def test_events_that_are_refused_wait_for_their_topic_while_the_others_go_on(

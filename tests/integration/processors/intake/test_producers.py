@@ -6,6 +6,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
+from schemas.events import CursorAdopted
 from tests.support.commands import points
 from tests.support.engine import Engine, wait_for
 from tests.support.raw_records import send_raw
@@ -195,3 +196,8 @@ def test_an_operator_skips_the_record_that_nothing_gets_past(engine: Engine) -> 
     assert engine.balances() == {(SHOP, MEMBER): 40}
     [letter] = engine.events("dlq_orders")
     assert orjson.loads(letter.value())["merchant_id"] == SHOP
+    moves = [CursorAdopted.model_validate_json(m.value()) for m in engine.events("settings")[1:]]
+    assert [(m.partition, m.former_next_offset, m.start) for m in moves] == [
+        (partition, at, at + 1)
+    ]
+    assert "skipped" in moves[0].why

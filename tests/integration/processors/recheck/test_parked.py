@@ -6,8 +6,11 @@ import orjson
 import pytest
 
 from schemas.carriers import Meaning
-from store.carriers import codes
-from tests.support.in_process import InProcessEngine, report
+from store.carriers import codes, unknown_codes
+from store.carriers.unknown_codes import CodeSighting
+from store.postgres import session
+from store.streams.recheck import RecheckKind
+from tests.support.in_process import Gate, InProcessEngine, report
 from tests.support.parcels import (
     ANNA,
     BEN,
@@ -214,6 +217,49 @@ def test_more_than_a_thousand_unknown_codes_of_a_service_are_counted_under_one_l
     assert counts["(others)"] == 200
     assert counts["X0"] == 2
     assert in_process.counts()["parked"] == 2200
+
+
+def test_unknown_codes_of_one_merchant_use_up_no_others(in_process: InProcessEngine) -> None:
+    flood = [report(f"N{n}", f"X{n}", day(2), merchant_id=M) for n in range(1100)]
+    in_process.consume(*flood)
+    in_process.consume(*[report(f"N{n}", f"Y{n}", day(2), merchant_id=OTHER) for n in range(10)])
+    in_process.consume(*[report(f"N{n}", f"Z{n}", day(2)) for n in range(10)])
+    counts = {row.code: row.reports for row in codes.unknown(in_process.first.connection)}
+    assert counts["(others)"] == 100
+    assert {f"Y{n}" for n in range(10)} | {f"Z{n}" for n in range(10)} <= counts.keys()
+
+
+def test_noting_a_code_and_asking_for_it_do_not_block_each_other(
+    in_process: InProcessEngine,
+) -> None:
+    """An old release notes a code as unknown while a new one, which knows it, asks for it."""
+    code = ("ecpay", "tcat", "3003")
+    sighting = CodeSighting(code, "3003", 0, RecheckKind.NUMBER, 0, b"N1")
+    first, second = in_process.first, in_process.second
+
+    def note() -> None:
+        with session.transaction(first.connection) as cursor:
+            epoch = in_process.value("SELECT epoch FROM settings_epoch")
+            unknown_codes.note(cursor, [sighting], epoch, 1)
+
+    def ask() -> None:
+        with session.transaction(second.connection) as cursor:
+            unknown_codes.ask(cursor, [code])
+
+    note()
+    with Gate(in_process, "unknown_code") as gate:
+        noting = first.start(note)
+        in_process.until_waiting(first)
+        asking = second.start(ask)
+        in_process.until_waiting(second)
+        gate.open()
+        noting.ended()
+        asking.ended()
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    assert in_process.value(deadlocks) == 0
+    assert in_process.value("SELECT count(*) FROM unknown_report") == 0
+    asked = in_process.rows("SELECT key FROM recheck WHERE kind = %s", RecheckKind.NUMBER)
+    assert [bytes(key) for (key,) in asked] == [b"N1"]
 
 
 def test_carriers_that_nobody_knows_are_no_poison_and_make_no_endless_list(

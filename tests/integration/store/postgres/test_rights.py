@@ -52,6 +52,7 @@ RIGHTS = {
     "quarantine": KEEP,
     "recheck": ALL,
     "redemption": KEEP,
+    "redemption_awaiting": PASS_ON,
     "return_order": ALL,
     "schema_compatibility": READ,
     "settings": ADD,

@@ -90,6 +90,14 @@ def test_a_password_changed_under_a_running_worker_is_waited_out() -> None:
     assert is_waited_out(error)
 
 
+@pytest.mark.parametrize(
+    "code", [KafkaError._AUTHENTICATION, KafkaError.GROUP_AUTHORIZATION_FAILED]
+)
+def test_rights_lost_under_a_running_worker_are_waited_out(code: int) -> None:
+    assert refusal(kafka(code), first=False) is None
+    assert is_waited_out(kafka(code))
+
+
 def test_waits_grow_to_a_limit_and_begin_anew_after_success() -> None:
     backoff = Backoff(0.1, 5.0)
     waits = [backoff.next() for _ in range(200)]

@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import socket
 import sys
 import urllib.error
 import urllib.request
@@ -18,7 +19,7 @@ from cli.support.errors import failure_of
 from processors import metrics
 from processors.grants import Grants
 from processors.intake.intake_metrics import option_bucket
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import Configuration, MetricsConfiguration
 from processors.runtime.failures import one_line
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import librdkafka_logger, log, set_up
@@ -116,6 +117,28 @@ def test_a_host_that_is_no_address_is_told_by_its_variable(
         structlog.reset_defaults()
         structlog.contextvars.clear_contextvars()
     assert "POINTS_METRICS__HOST" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_address_of_ipv6_is_served_on(host: str) -> None:
+    if not _has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    configured = MetricsConfiguration(host=host)
+    server = HealthServer(Health("grants", 60), configured.host, 0)
+    try:
+        assert server.url.startswith("http://[::1]:")
+        with urllib.request.urlopen(f"{server.url}/healthz", timeout=5) as answer:  # noqa: S310 - our own
+            assert answer.status == 200
+    finally:
+        server.close()
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 def test_every_metric_is_ours_by_name_and_has_no_label_that_grows() -> None:

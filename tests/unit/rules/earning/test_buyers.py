@@ -38,6 +38,13 @@ def test_who_was_a_member_when_he_ordered(
     assert (told.state, told.decided.reason) == (("none", reason) if reason else ("planned", None))
 
 
+def test_the_first_word_reaches_back_unless_it_is_a_removal() -> None:
+    for removal, reason in ((False, "not_a_member"), (True, None)):
+        said = MemberStatement(Version(CREATED + 2), False, None, removal)
+        assert not_yet_a_member(Buyer((said,)), CREATED) == reason
+        assert not_yet_a_member(Buyer((said,)), CREATED + 3) == "not_a_member"
+
+
 def test_who_becomes_a_member_at_checkout_does_not_earn_with_that_order() -> None:
     told = story("arrived")
     told.buyer(is_member=True, registered="11-29 00:01")

@@ -149,6 +149,17 @@ def test_two_numbers_polled_in_turn_keep_the_first_delivery_of_each() -> None:
     assert [one.number for one in kept if one.at == 0] == [b"B", NUMBER]
 
 
+@pytest.mark.parametrize("turned", [1, -1])
+def test_an_unknown_word_that_comes_after_hundreds_of_polls_is_kept(turned: int) -> None:
+    """It may be known one day, and decide then."""
+    polled = [report(moment, Meaning.DELIVERED) for moment in range(POLLED)]
+    late = [report(POLLED + moment, Meaning.UNKNOWN) for moment in range(POLLED)]
+    kept = facts_of([*polled, *late][::turned]).reports
+    assert len(kept) == MOST_REPORTS
+    assert polled[0] in kept
+    assert {late[0], late[-1]} <= set(kept)
+
+
 def test_words_that_alternate_push_out_no_delivery_that_may_hold_again() -> None:
     words = [Meaning.RETURNING, Meaning.LOST]
     gone = [report(moment, words[moment % 2]) for moment in range(1, POLLED)]

@@ -106,6 +106,16 @@ def test_of_a_tie_what_ends_the_order_or_parcel_wins(n: int) -> None:
     assert engine(order(), came, back).points() == engine(order(), back, came).points() == 0
 
 
+@pytest.mark.parametrize("n", range(8))
+def test_of_a_tie_a_cancelled_return_is_over(n: int) -> None:
+    came = delivery("arrived", day("12-02"))
+    done, undone = (
+        returned(430, day("12-06"), status=status, note=n) for status in ("completed", "cancelled")
+    )
+    assert engine(order(), came, done, undone).points() == 100
+    assert engine(order(), came, undone, done).points() == 100
+
+
 def test_two_records_of_one_version_are_one_state_whichever_is_asked() -> None:
     lost, fetched = (
         ParcelRecord(Version(5), b"p", "arrived", HOME, failed=True),

@@ -567,6 +567,8 @@ records = st.builds(
     returned_at=optional,
     arrived_at=optional,
 )
+# That a return order sent it back (D15) the newest record says, which another one takes back.
+not_by_return = records.map(lambda record: record._replace(by_return=False))
 joined = st.builds(
     CarrierReport,
     moments,
@@ -587,7 +589,7 @@ def any_story(told: list[ParcelRecord], reported: list[CarrierReport]) -> Story:
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
-    told=st.lists(records, min_size=1, max_size=5),
+    told=st.lists(not_by_return, min_size=1, max_size=5),
     reported=st.lists(joined, max_size=7),
     word=st.sampled_from([RETURNING, RETURNED, LOST, "returning", "returned", "expired"]),
     parcel=parcel_ids,

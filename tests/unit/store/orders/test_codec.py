@@ -16,7 +16,7 @@ from rules.order.facts import (
 )
 from rules.order.family import Origin
 from rules.order.membership import Buyer, MemberStatement
-from rules.order.trail import ENDS, NOT_SAID, Entry, State, Trail, Version
+from rules.order.trail import ENDS, NOT_SAID, State, Trail, TrailEntry, Version
 from schemas.carriers.meaning import Meaning
 from store.orders import codec
 from store.orders.layouts import UnknownLayout
@@ -148,7 +148,7 @@ def test_a_return_comes_back_whole(one: ReturnOrder) -> None:
 def test_a_trail_comes_back_whole(
     failed: bool | None, moment: int | None, floor: Version | None
 ) -> None:
-    trail = Trail(floor, tuple(Entry(Version(4), s, moment, 6, moment, failed) for s in State))
+    trail = Trail(floor, tuple(TrailEntry(Version(4), s, moment, 6, moment, failed) for s in State))
     assert codec.trail_of(codec.trail_bytes(trail, Version(4)), Version(4)) == trail
     empty = Trail(floor)
     assert codec.trail_of(codec.trail_bytes(empty, Version(4)), Version(4)) == empty
