@@ -17,8 +17,10 @@ from cli.commands import (
     cursor,
     dlq,
     doctor,
+    expiring,
     explain,
     history,
+    member,
     migrate,
     outbox,
     quote,
@@ -147,6 +149,8 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(settings.app, name="settings")
 app.command("balance")(balance.balance_command)
 app.command("history")(history.history_command)
+app.add_typer(member.app, name="member")
+app.command("expiring")(expiring.expiring_command)
 app.command("explain")(explain.explain_command)
 app.command("quote")(quote.quote_command)
 app.command("compare-upstream")(compare_upstream.compare_command)

@@ -8,8 +8,9 @@ accounts, so that it is announced in time.
 
 from processors import metrics
 from processors.runtime.worker import SettlingWorker
+from schemas.ids import SECOND
 from store.ledger.ledger import post_all_overdue
-from store.postgres.session import transaction
+from store.postgres.session import raw, transaction
 from store.reads import gauges
 
 EXPIRY_BATCH = 1000
@@ -36,3 +37,10 @@ class Expiry(SettlingWorker):
             if soonest is None or soonest > now:
                 return 0
             return post_all_overdue(cursor, limit, now, self._merchants.merchant_id)
+
+    def sample(self) -> None:
+        """How many holds live, and since when one waits to be released."""
+        live, ends, now = gauges.holds(raw(self._connection))
+        overdue = ends is not None and ends <= now
+        metrics.LIVE_HOLDS.set(live)
+        metrics.OLDEST_OVERDUE_HOLD.set(ends / SECOND if ends is not None and overdue else 0)

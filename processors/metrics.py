@@ -196,6 +196,13 @@ EXPIRED_ACCOUNTS = _counter(
     "points_expired_accounts",
     "Accounts on which the expiry worker posted lapsed lots or ended holds.",
 )
+LIVE_HOLDS = _gauge(
+    "points_live_holds", "Holds whose points are set aside (counted up to a million)."
+)
+OLDEST_OVERDUE_HOLD = _gauge(
+    "points_oldest_overdue_hold_timestamp_seconds",
+    "When the oldest hold ended whose points are not released yet; 0 when there is none.",
+)
 
 # The relay.
 RELAYED = _counter("points_relayed_records", "Outbox rows delivered, by kind.", ["kind"])

@@ -126,7 +126,11 @@ _KINDS: Final = (
         needs_kafka=False,
         scaling="any",
         how_many="any number",
-        metrics=("points_expired_accounts",),
+        metrics=(
+            "points_expired_accounts",
+            "points_live_holds",
+            "points_oldest_overdue_hold_timestamp_seconds",
+        ),
     ),
     WorkerKind(
         name="readmodel",

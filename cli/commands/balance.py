@@ -7,6 +7,8 @@ from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from schemas.answers.members import BalanceAnswer
 
 
@@ -26,6 +28,14 @@ def balance_command(merchant: Merchant, member: Member, json_: JsonOption = Fals
 
 def _print(merchant: str, member: str, answer: "BalanceAnswer", zone: str) -> None:
     from rich.panel import Panel
+
+    title = f"[bold]{safe(member)}[/] at {safe(merchant)}"
+    table = figures(answer, zone)
+    out().print(Panel(table, title=title, title_align="left", expand=False, padding=(0, 2)))
+
+
+def figures(answer: "BalanceAnswer", zone: str) -> "Table":
+    """A balance as people read it, with the last days of the merchant's zone."""
     from rich.table import Table
 
     from rules.explain.formatting import day_shown
@@ -43,5 +53,4 @@ def _print(merchant: str, member: str, answer: "BalanceAnswer", zone: str) -> No
     if answer.debt:
         table.add_row(f"[red]{answer.debt:,}[/]", "debt, which the next points pay first")
     table.add_row(f"{answer.pending:,}", "pending (planned orders)")
-    title = f"[bold]{safe(member)}[/] at {safe(merchant)}"
-    out().print(Panel(table, title=title, title_align="left", expand=False, padding=(0, 2)))
+    return table

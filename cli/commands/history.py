@@ -1,4 +1,4 @@
-"""`points history`: a member's ledger entries, a page at a time."""
+"""`points history` and `points member history`: a member's ledger entries, a page at a time."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +11,8 @@ from cli.support.wiring import connect, database_configuration
 if TYPE_CHECKING:
     from schemas.answers.members import HistoryEntry
 
-COLUMNS = ("#", "when", "type", "points", "balance", "order", "expires")
-NUMBERS = frozenset({"#", "points", "balance"})
+COLUMNS = ("#", "when", "type", "points", "held", "balance", "about", "expires")
+NUMBERS = frozenset({"#", "points", "held", "balance"})
 
 
 def history_command(
@@ -48,19 +48,46 @@ def _print(entries: "list[HistoryEntry]", limit: int, zone: str) -> None:
         out().print("no entries")
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name in COLUMNS:
-        table.add_column(name, justify="right" if name in NUMBERS else "left")
-    for entry in entries:
-        colour = "green" if entry.points > 0 else "red"
-        table.add_row(
-            str(entry.sequence),
-            moment_shown(entry.occurred_at, zone),
-            entry.type.name,
-            f"[{colour}]{entry.points:+,}[/]",
-            f"{entry.balance_after:,}",
-            safe(entry.order_id or ""),
-            day_shown(entry.expires_at, zone),
+    columns = [name for name in COLUMNS if name != "held" or any(map(_has_held, entries))]
+    for name in columns:
+        narrow = name in NUMBERS or name == "type"
+        table.add_column(
+            name,
+            justify="right" if name in NUMBERS else "left",
+            no_wrap=narrow,
+            overflow="fold",
+            min_width=None if narrow else len("2025-12-31"),
         )
+    for entry in entries:
+        cells = {
+            "#": str(entry.sequence),
+            "when": moment_shown(entry.occurred_at, zone),
+            "type": entry.type.name,
+            "points": _signed(entry.points),
+            "held": _signed(entry.held_points or 0),
+            "balance": f"{entry.balance_after:,}",
+            "about": _about(entry),
+            "expires": day_shown(entry.expires_at, zone),
+        }
+        table.add_row(*(cells[name] for name in columns))
     out().print(table)
     if len(entries) == limit:
         out().print(f"[dim]more: --after {entries[-1].sequence}[/]")
+
+
+def _has_held(entry: "HistoryEntry") -> bool:
+    return bool(entry.held_points)
+
+
+def _signed(points: int) -> str:
+    if not points:
+        return ""
+    return f"[{'green' if points > 0 else 'red'}]{points:+,}[/]"
+
+
+def _about(entry: "HistoryEntry") -> str:
+    """What the entry names: the order, else the hold, and why somebody made it."""
+    why = [entry.reason] if entry.reason else []
+    by = [f"by {entry.performer}"] if entry.performer and not entry.hold_id else []
+    what = entry.order_id or (f"hold {entry.hold_id}" if entry.hold_id else None)
+    return safe(", ".join([*([what] if what else []), *why, *by]))

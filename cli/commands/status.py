@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def status_command(json_: JsonOption = False) -> None:
-    """Show lag, cursors, dues, outbox, recheck queue, dead letters, parked reports and pauses."""
+    """Show lag, cursors, dues, outbox, recheck queue, holds, letters, parked reports and pauses."""
     configured = configuration()
     with connect(configured) as connection:
         answer, unreachable = read(connection, configured)
@@ -43,6 +43,7 @@ def read(
     from schemas.answers.operations import (
         DeadLetterFigures,
         DueFigures,
+        HoldFigures,
         OutboxFigures,
         PausedPipeline,
         StatusAnswer,
@@ -73,6 +74,7 @@ def read(
         ),
         unknown_codes=UnknownCodeFigures.model_validate(parked.unknown_codes(connection)),
         recheck=status.recheck_queue(connection),
+        holds=HoldFigures.model_validate(status.hold_stats(connection)),
         paused=tuple(
             PausedPipeline(pipeline=each.name, since=each.paused_at, reason=each.reason)
             for each in paused
@@ -158,6 +160,8 @@ def _head(answer: "StatusAnswer") -> "Table":
     add("dead letters", _alarm(letters.open), f"{letters.all:,} in all")
     queue = ", ".join(f"{count:,} {name}" for name, count in answer.recheck.items())
     add("recheck", f"{sum(answer.recheck.values()):,}", queue)
+    ended = f"{answer.holds.overdue:,} of them have ended" if answer.holds.overdue else ""
+    add("holds", _alarm(answer.holds.overdue, answer.holds.live), ended)
     quiet = parked.unmatched.numbers + parked.awaiting_order.reports
     add("parked reports", _alarm(parked.ambiguous.numbers, quiet), in_words(parked))
     unknown = answer.unknown_codes

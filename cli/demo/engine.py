@@ -47,6 +47,9 @@ class Watcher(Protocol):
     def event_read(self, event: Json) -> None:
         """A points-changed event was read from the topic."""
 
+    def answer_read(self, answer: Json) -> None:
+        """The answer to a command was read from the topic."""
+
     def update(self, figures: Figures, events: int) -> None:
         """The figures now, and how many events were read."""
 
@@ -184,6 +187,8 @@ class Engine:
         configured = site.configuration()
         self._site, self._workers, self.produced = site, workers, 0
         self.events: list[Json] = []
+        self.answers: list[Json] = []
+        self._commands = 0
         self._connection = psycopg.connect(
             site.database_url, autocommit=True, application_name="points-demo"
         )
@@ -199,9 +204,14 @@ class Engine:
             "auto.offset.reset": "earliest",
         }
         self._consumer = Consumer({**kafka, **group})
-        changed = configured.topics.points_changed
-        partitions = self._consumer.list_topics(changed, timeout=10).topics[changed].partitions
-        self._consumer.assign([TopicPartition(changed, number, 0) for number in partitions])
+        self._results = configured.topics.command_results
+        self._consumer.assign(
+            [
+                TopicPartition(topic, number, 0)
+                for topic in (configured.topics.points_changed, self._results)
+                for number in self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            ]
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -217,7 +227,8 @@ class Engine:
         So for its command.
         """
         self.clock.set(step.at)
-        self._produce(step.records)
+        self._commands += len(step.spending)
+        self._produce([*step.records, *(command.record for command in step.spending)])
         self._settle(watcher)
         if step.command:
             command(self._site, *step.command)
@@ -230,7 +241,10 @@ class Engine:
         """
         began = time.monotonic()
         figures = self._look(watcher)
-        while not settled(figures, self.produced, len(self.events)):
+        while (
+            not settled(figures, self.produced, len(self.events))
+            or len(self.answers) < self._commands
+        ):
             if time.monotonic() - began > SETTLE_SECONDS:
                 left = (
                     f"{self.produced - figures.consumed} records not consumed",
@@ -238,6 +252,7 @@ class Engine:
                     f"{figures.overdue} grants overdue",
                     f"{figures.outbox} rows in the outbox",
                     f"{figures.entries - len(self.events)} events not read",
+                    f"{self._commands - len(self.answers)} commands not answered",
                 )
                 raise self._workers.failure(f"the engine does not finish: {', '.join(left)}")
             figures = self._look(watcher)
@@ -246,9 +261,13 @@ class Engine:
         self._workers.check()
         for message in self._consumer.consume(100, LOOK_SECONDS):
             if message.error() is None:
-                event = orjson.loads(message.value() or b"null")
-                self.events.append(event)
-                watcher.event_read(event)
+                value = orjson.loads(message.value() or b"null")
+                if message.topic() == self._results:
+                    self.answers.append(value)
+                    watcher.answer_read(value)
+                else:
+                    self.events.append(value)
+                    watcher.event_read(value)
         figures = self.reader.read()
         watcher.update(figures, len(self.events))
         return figures

@@ -22,13 +22,15 @@ SELECT count(*), coalesce(sum(points) FILTER (WHERE type = %(granted)s), 0)::big
        coalesce(sum(points) FILTER (WHERE points < 0), 0)::bigint
 FROM ledger"""
 
+_ENDED = "SELECT count(*) FROM hold WHERE state = 1 AND expires_us <= points_now()"
+
 
 class Figures(NamedTuple):
     """One look.
 
     `lag`: records in the topics that no cursor counts yet. `taken` points are negative. `recheck`:
-    rows of the recheck queue. `parked`: carriers' reports without an order so far. `unknown`:
-    carriers' codes that are in no table.
+    rows of the recheck queue. `ended`: holds that have ended and are not released. `parked`:
+    carriers' reports without an order so far. `unknown`: carriers' codes that are in no table.
     """
 
     now: int
@@ -43,6 +45,7 @@ class Figures(NamedTuple):
     lag: int
     letters: int
     recheck: int
+    ended: int
     parked: int
     unknown: int
 
@@ -53,7 +56,7 @@ class Reader:
     def __init__(self, configuration: "Configuration", connection: Connection) -> None:
         """Looks up the partitions of the input topics, once."""
         topics_in = configuration.topics
-        names = [topics_in.orders, topics_in.deliveries, topics_in.customers]
+        names = [topics_in.orders, topics_in.deliveries, topics_in.customers, topics_in.commands]
         self._broker, self._connection = Broker(configuration), connection
         topics = self._broker.topics(names)
         self._partitions = [
@@ -85,6 +88,7 @@ class Reader:
             lag=lag,
             letters=status.dead_letter_stats(self._connection).rows,
             recheck=recheck,
+            ended=self._one(_ENDED)[0],
             parked=self._without_order(),
             unknown=parked.unknown_codes(self._connection).codes,
         )
@@ -115,6 +119,7 @@ def settled(figures: Figures, produced: int, events: int) -> bool:
         figures.consumed >= produced
         and not figures.recheck
         and not figures.overdue
+        and not figures.ended
         and not figures.outbox
     )
     return done and events >= figures.entries

@@ -1,7 +1,7 @@
 """What came of the sample day, as the product reports it, compared with what its files expect."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
@@ -114,7 +114,8 @@ class Results:
     """Everything in the summary.
 
     `balances`: by shop and member, as of `points balance`. `leaks`: where personal data was found.
-    `unknown`: carriers' codes that are in no table. `parked`: reports without an order in the end.
+    `answers`: those to commands, by command id. `unknown`: carriers' codes that are in no table.
+    `parked`: reports without an order in the end.
     """
 
     outcomes: tuple[StoryOutcome, ...]
@@ -125,6 +126,7 @@ class Results:
     records: dict[str, int]
     entries: int
     events: Sequence[dict[str, Any]]
+    answers: Mapping[str, dict[str, Any]]
     searched: int
     leaks: tuple[str, ...]
 
@@ -142,7 +144,7 @@ def results(site: "Site", story: "Story", engine: "Engine") -> Results:
         balances = {pair: balance(connection, *pair) for pair in sorted(pairs)}
         letters, unknown = dead_letters.listed(connection), codes.unknown(connection)
     now = engine.reader.read()
-    searched, leaks = personal_data(site, story.members, engine.events)
+    searched, leaks = personal_data(site, story.members, [*engine.events, *engine.answers])
     return Results(
         outcomes=outcomes,
         balances=balances,
@@ -152,6 +154,7 @@ def results(site: "Site", story: "Story", engine: "Engine") -> Results:
         records=engine.reader.outcomes(),
         entries=now.entries,
         events=engine.events,
+        answers={answer["command_id"]: answer for answer in engine.answers},
         searched=searched,
         leaks=leaks,
     )
@@ -204,7 +207,18 @@ def deviations(story: "Story", got: Results) -> list[str]:
         lines.append(f"unknown codes: {unknown}, expected {story.unknown}")
     if got.parked:
         lines.append(f"{got.parked} reports found no order, expected none")
+    lines += _other_answers(story, got)
     return [*lines, *_unbalanced(got), *_unannounced(got), *got.leaks]
+
+
+def _other_answers(story: "Story", got: Results) -> Iterator[str]:
+    """Commands that were answered otherwise than the sample's files expect."""
+    for command in story.spending:
+        answer = got.answers[command.id]
+        have = {"code": answer["code"], **answer["balance"]}
+        for name, wanted in asdict(command.expect).items():
+            if have[name] != wanted:
+                yield f"{command.id} ({command.type}): {name} is {have[name]}, expected {wanted}"
 
 
 def _balances(got: Results) -> dict[tuple[str, str], int]:
@@ -216,15 +230,19 @@ def _balances(got: Results) -> dict[tuple[str, str], int]:
 
 
 def _unbalanced(got: Results) -> list[str]:
-    """A member's orders add up to the balance."""
+    """A member's orders, and what commands gave and took, add up to the balance."""
     posted: Counter[tuple[str, str]] = Counter()
     for outcome in got.outcomes:
         if outcome.order.member is not None:
             pair = outcome.order.shop.id, outcome.order.member.id
             posted[pair] += outcome.explained.view.granted
+    for event in got.events:
+        if event["cause"]["kind"] == "command":
+            posted[event["merchant_id"], event["member_id"]] += event["points"]
     have = _balances(got)
     return [
-        f"balance of {member} at {shop}: {have[shop, member]}, its orders make {points}"
+        f"balance of {member} at {shop}: {have[shop, member]}, "
+        f"its orders and commands make {points}"
         for (shop, member), points in posted.items()
         if have[shop, member] != points
     ]

@@ -158,11 +158,17 @@ class Day:
 
     def event_read(self, event: dict[str, Any]) -> None:
         """An event from points.changed.v1."""
-        points, member = event["points"], self._story.member_named(event["member_id"])
-        colour, sign = ("green", "+") if points > 0 else ("red", "−")
+        member = self._story.member_named(event["member_id"])
         usable, ends = event["balance"]["available"], self._expiry(event)
-        change = f"[{colour}]▶ {event['type']} {sign}{abs(points):,}[/]"
+        change = _change(event)
         self._line("", f"{change} {safe(member)} has {usable:,} now{ends}")
+
+    def answer_read(self, answer: dict[str, Any]) -> None:
+        """A refusal from points.command-results.v1; of what is applied, the events tell."""
+        if answer["outcome"] == "refused":
+            who = safe(self._story.member_named(answer["member_id"]))
+            why = f"[magenta]{answer['code']}[/] [dim]{safe(answer['message'] or '')}[/]"
+            self._line("", f"[red]✖[/] {answer['type']} for {who} is refused: {why}")
 
     def _expiry(self, event: dict[str, Any]) -> str:
         if event["points"] <= 0 or not event["lots"]:
@@ -263,6 +269,15 @@ class Day:
         )
 
 
+def _change(event: dict[str, Any]) -> str:
+    """What an event changed: points, or only what of them is held."""
+    points = event["points"]
+    if not points:
+        return f"[yellow]▶ {event['type']} {abs(event['held_points']):,}[/]"
+    colour, sign = ("green", "+") if points > 0 else ("red", "−")
+    return f"[{colour}]▶ {event['type']} {sign}{abs(points):,}[/]"
+
+
 def _figures_shown(figures: "Figures", events: int) -> Table:
     table = Table.grid(padding=(0, 2), expand=True)
     for _ in range(4):
@@ -281,7 +296,7 @@ def _cells(figures: "Figures", events: int) -> list[tuple[str, str, str]]:
         ("orders in", f"{figures.orders}", "white"),
         ("planned", f"{figures.planned}", "yellow"),
         ("granted", f"+{figures.granted:,}" if figures.granted else "0", "green"),
-        ("taken back", f"−{-figures.taken:,}" if figures.taken else "0", "red"),
+        ("taken", f"−{-figures.taken:,}" if figures.taken else "0", "red"),
         (
             "records",
             f"{figures.consumed}" + (f" (lag {figures.lag})" if figures.lag else ""),

@@ -15,13 +15,13 @@ import yaml
 from cli.demo import upstream
 from cli.demo.data import APPLICATION_ID
 from cli.demo.upstream import Json, money, text
-from schemas.ids import Micros, micros
+from schemas.ids import Micros, micros, record_key
 from schemas.settings import SettingsDocument, load_settings
 
 DATA_FOLDER: Final = Path(str(files("cli.demo.data")))
 YEAR: Final = "2024-"
 """Of the sample day; steps leave it out."""
-TopicName = Literal["orders", "deliveries", "customers"]
+TopicName = Literal["orders", "deliveries", "customers", "commands"]
 """A topic's short name in the configuration."""
 
 
@@ -93,10 +93,33 @@ class StoryRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedAnswer:
+    """What a command must be answered with, and what its member has then."""
+
+    code: str
+    available: int
+    held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoryCommand:
+    """A command on a member's points. `content` is what it has besides its head."""
+
+    id: str
+    shop: Shop
+    member: StoryMember
+    type: str
+    content: Json = field(repr=False)
+    record: StoryRecord
+    expect: ExpectedAnswer
+
+
+@dataclass(frozen=True, slots=True)
 class StoryStep:
     """What happens at one moment of the sample clock, and which orders it is about.
 
     `command`: the arguments of a `points` command that an operator gives, after the records came.
+    `spending`: commands of shops and staff on members' points, which come with the records.
     """
 
     at: Micros
@@ -104,6 +127,7 @@ class StoryStep:
     records: tuple[StoryRecord, ...]
     orders: tuple[StoryOrder, ...]
     command: tuple[str, ...] = ()
+    spending: tuple[StoryCommand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +148,13 @@ class Story:
 
     @property
     def records(self) -> int:
-        """How many records are produced."""
-        return sum(len(step.records) for step in self.steps)
+        """How many records are produced, commands among them."""
+        return sum(len(step.records) for step in self.steps) + len(self.spending)
+
+    @property
+    def spending(self) -> tuple[StoryCommand, ...]:
+        """All commands on members' points."""
+        return tuple(command for step in self.steps for command in step.spending)
 
     def member_named(self, member_id: str) -> str:
         """The alias of a member, the id of one that is not ours."""
@@ -195,6 +224,7 @@ class _Writer:
         self._offset, self._shops, self._members, self._orders = offset, shops, members, orders
         self._template: Json = orjson.loads((DATA_FOLDER / "order.json").read_bytes())
         self._now: dict[str, Json] = {}
+        self._commands = 0
 
     def moment(self, written: str) -> datetime:
         """`12-01 10:15` as an aware instant."""
@@ -223,12 +253,25 @@ class _Writer:
             tuple(records),
             orders,
             self._command(content.get("points", "")),
+            tuple(self._spending(each, at) for each in content.get("spending", ())),
         )
+
+    def _spending(self, content: Json, at: datetime) -> StoryCommand:
+        own = dict(content)
+        shop, member = self._shops[own.pop("shop")], self._members[own.pop("member")]
+        expect, type_ = ExpectedAnswer(**own.pop("expect")), str(own.pop("type"))
+        self._commands += 1
+        name = f"sample-{self._commands}"
+        value = upstream.command(name, type_, shop.id, member.id, own, at)
+        record = StoryRecord("commands", record_key(shop.id, member.id).decode(), value)
+        return StoryCommand(name, shop, member, type_, own, record, expect)
 
     def _command(self, content: str) -> tuple[str, ...]:
         places = {key: shop.id for key, shop in self._shops.items()}
         return tuple(
-            word.format(settings=DATA_FOLDER / "settings", **places)
+            word.format(
+                settings=DATA_FOLDER / "settings", campaigns=DATA_FOLDER / "campaigns", **places
+            )
             for word in shlex.split(content)
         )
 

@@ -12,7 +12,7 @@ from rules.explain.formatting import day_shown
 from rules.local_days import local_date
 
 if TYPE_CHECKING:
-    from cli.demo.story import Story
+    from cli.demo.story import Story, StoryCommand
 
 WIDE = 110
 """Columns from which on the table has a column for the shops."""
@@ -30,6 +30,10 @@ def show(console: Console, story: "Story", got: Results) -> None:
     console.print(_nothing(nothing, console.width))
     ids = {outcome.order.id[:-DIGITS] for outcome in got.outcomes}
     console.print(f"[dim]the orders' ids begin with {', '.join(sorted(ids))}[/]")
+    console.print(
+        "\n[bold]Who got points by hand and who spent some[/] [dim](points.command-results.v1)[/]"
+    )
+    console.print(_spending(story, got))
     console.print("\n[bold]What they have now[/] [dim](points balance)[/]")
     console.print(_balances(story, got))
     _dead_letters(console, got)
@@ -123,6 +127,33 @@ def _balances(story: "Story", got: Results) -> Table:
                 shown.append(f"{story.member_named(member)} [bold]{balance.available:,}[/]{debt}")
         table.add_row(safe(shop.name), " · ".join(shown))
     return table
+
+
+def _spending(story: "Story", got: Results) -> Table:
+    table = _table("member", "command", "points", "answer", "has then", "how")
+    for command in story.spending:
+        answer = got.answers[command.id]
+        applied = answer["outcome"] == "applied"
+        balance = answer["balance"]
+        held = f", {balance['held']:,} held" if balance["held"] else ""
+        table.add_row(
+            command.member.alias,
+            command.type,
+            f"{command.content['points']:,}" if "points" in command.content else "",
+            f"[{'green' if applied else 'magenta'}]{answer['code']}[/]",
+            f"{balance['available']:,}{held}",
+            safe(_how(command)),
+        )
+    return table
+
+
+def _how(command: "StoryCommand") -> str:
+    """What a command names: the reason, the gifts, the hold, the order."""
+    content = command.content
+    gifts = [f"{gift['gift_id']}" for gift in content.get("gifts", ())]
+    order = [f"on …{content['order_id'][-DIGITS:]}"] if "order_id" in content else []
+    named = [content[name] for name in ("reason", "hold_id") if name in content]
+    return ", ".join([*named, *gifts, *order])
 
 
 def _dead_letters(console: Console, got: Results) -> None:

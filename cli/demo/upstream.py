@@ -62,6 +62,21 @@ def carrier_report(content: Mapping[str, Any], number: str, person: str, at: dat
     )
 
 
+def command(
+    command_id: str, type_: str, merchant: str, member: str, own: Mapping[str, Any], at: datetime
+) -> bytes:
+    """A command on a member's points; `own` has the fields of its type."""
+    head = {
+        "command_id": command_id,
+        "type": type_,
+        "merchant_id": merchant,
+        "member_id": member,
+        "performer": {"kind": "staff" if type_ == "assign" else "system", "id": "points demo"},
+        "issued_at": text(at),
+    }
+    return orjson.dumps(head | dict(own))
+
+
 def customer(
     member: str,
     personal: tuple[str, str, str],

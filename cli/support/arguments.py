@@ -59,6 +59,9 @@ NewMerchant = Annotated[str, typer.Argument(help="The merchant's id.", callback=
 Member = Annotated[str, typer.Argument(help="The member's id.", callback=typed_text)]
 Order = Annotated[str, typer.Argument(help="The order's id.", callback=typed_text)]
 Campaign = Annotated[str, typer.Argument(help="The campaign's id.", callback=typed_text)]
+Days = Annotated[
+    int, typer.Option("--days", help="How many days to look ahead.", min=1, max=36_500)
+]
 By = Annotated[
     str | None,
     typer.Option(

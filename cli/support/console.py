@@ -5,7 +5,7 @@ All of it is filtered: ids and names come from outside, and must not act on the 
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,6 +94,20 @@ def emit(value: Any) -> None:
 
     text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode()
     sys.stdout.write(f"{printable_json(text)}\n")
+
+
+def emit_each(answers: "Iterable[BaseModel]") -> None:
+    """As `emit` for a list, each answer as it comes: a long one is never whole in memory."""
+    import orjson
+
+    separator = "\n"
+    sys.stdout.write("[")
+    for answer in answers:
+        text = orjson.dumps(_plain(answer), option=orjson.OPT_INDENT_2).decode()
+        indented = printable_json(text).replace("\n", "\n  ")
+        sys.stdout.write(f"{separator}  {indented}")
+        separator = ",\n"
+    sys.stdout.write("]\n" if separator == "\n" else "\n]\n")
 
 
 def _plain(answer: "BaseModel") -> dict[str, Any]:

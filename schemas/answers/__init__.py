@@ -15,7 +15,12 @@ from schemas.answers.carriers import (
     CodeChangeResult,
     UnknownCodeAnswer,
 )
-from schemas.answers.members import BalanceAnswer, HistoryEntry
+from schemas.answers.members import (
+    BalanceAnswer,
+    ExpiringOfMember,
+    HistoryEntry,
+    MemberAnswer,
+)
 from schemas.answers.operations import (
     DoctorFinding,
     MigrateResult,
@@ -69,8 +74,11 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "dlq-redrive": (RedriveResult, False),
     "dlq-show": (DeadLetterAnswer, False),
     "doctor": (DoctorFinding, True),
+    "expiring": (ExpiringOfMember, True),
     "explain": (ExplainAnswer, False),
     "history": (HistoryEntry, True),
+    "member-history": (HistoryEntry, True),
+    "member-show": (MemberAnswer, False),
     "migrate": (MigrateResult, False),
     "outbox-discard": (OutboxDiscardResult, False),
     "outbox-list": (RefusedRowListEntry, True),

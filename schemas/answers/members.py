@@ -1,7 +1,13 @@
-"""Answers about a member: `points balance` and `points history`."""
+"""Answers about members: `points balance`, `points member …` and `points expiring`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from schemas.answers.base import AnswerModel, Expiry, Instant
 from schemas.events import EntryTypeWord
+
+PurposeWord = Literal["cash", "gift"]
 
 
 class ExpiringPoints(AnswerModel):
@@ -28,10 +34,52 @@ class BalanceAnswer(AnswerModel):
     sequence: int
 
 
+class LiveHold(AnswerModel):
+    """Points that are set aside for an order, until an exclusive instant (account.md 4)."""
+
+    hold_id: str
+    points: int
+    purpose: PurposeWord
+    expires_at: Instant
+
+
+class PlannedOrder(AnswerModel):
+    """An order that is final, the points that it will bring, and when."""
+
+    order_id: str
+    points: int
+    due_at: Instant
+
+
+class MemberAnswer(BalanceAnswer):
+    """A member's balance and what it is made of (account.md 9).
+
+    `holds` are the live ones, the first to end first. `upcoming` are free points that lapse within
+    the days asked for. The points of all `plans` are `pending`.
+    """
+
+    holds: tuple[LiveHold, ...]
+    upcoming: tuple[ExpiringPoints, ...]
+    plans: tuple[PlannedOrder, ...]
+
+
+class ExpiringOfMember(AnswerModel):
+    """Free points of a member that lapse at one instant."""
+
+    member_id: str
+    expires_at: Instant
+    points: int
+
+
+def _is_missing(value: object) -> bool:
+    return value is None
+
+
 class HistoryEntry(AnswerModel):
     """One ledger entry as a member may see it. `balance_after` = available + held - debt.
 
     `expires_at` is null where nothing expires: points without expiry, or an entry without a lot.
+    `held_points`, the change of what is held, and `hold_id` are there where they apply.
     """
 
     sequence: int
@@ -44,3 +92,5 @@ class HistoryEntry(AnswerModel):
     expires_at: Expiry | None
     occurred_at: Instant
     recorded_at: Instant
+    held_points: Annotated[int | None, Field(exclude_if=_is_missing)] = None
+    hold_id: Annotated[str | None, Field(exclude_if=_is_missing)] = None

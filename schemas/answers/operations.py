@@ -55,6 +55,17 @@ class PausedPipeline(AnswerModel):
     reason: str | None
 
 
+class HoldFigures(AnswerModel):
+    """Holds that live, and those still unreleased some seconds after their end; the oldest's end.
+
+    An expiry worker releases a hold within a second.
+    """
+
+    live: int
+    overdue: int
+    oldest: Instant | None
+
+
 class ReadModelFigures(AnswerModel):
     """The read model in Redis. `trouble`: why Redis does not answer; null when it does.
 
@@ -85,6 +96,7 @@ class StatusAnswer(AnswerModel):
     parked: ParkedAnswer
     unknown_codes: UnknownCodeFigures
     recheck: dict[str, int]
+    holds: HoldFigures
     paused: tuple[PausedPipeline, ...]
     read_model: ReadModelFigures | None
 

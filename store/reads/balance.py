@@ -3,11 +3,11 @@
 from sqlalchemy import BigInteger, bindparam, cast, func, select
 
 from schemas.answers.members import BalanceAnswer, ExpiringPoints
-from schemas.ids import NEVER
+from schemas.ids import NEVER, Micros
 from schemas.packing import pack_id
 from store.postgres import tables
 from store.postgres.session import Database
-from store.reads.account_now import account_now
+from store.reads.account_now import AccountNow, account_now
 from store.reads.execute import one_row
 from store.reads.snapshot import merchant_number, now, snapshot
 
@@ -32,6 +32,11 @@ def balance(connection: Database, merchant_id: str, member_id: str) -> BalanceAn
         number = merchant_number(cursor, merchant_id)
         (pending,) = one_row(cursor, _PENDING, merchant_no=number, member=member)
         account = account_now(cursor, number, member, now(cursor))
+    return balance_of(account, pending)
+
+
+def balance_of(account: AccountNow | None, pending: int) -> BalanceAnswer:
+    """What an account and its planned orders come to; None: there is no account yet."""
     if account is None:
         return NO_POINTS.model_copy(update={"pending": pending})
     return BalanceAnswer(
@@ -40,10 +45,15 @@ def balance(connection: Database, merchant_id: str, member_id: str) -> BalanceAn
         debt=account.debt,
         pending=pending,
         never_expire=account.free.get(NEVER, 0),
-        expiring=tuple(
-            ExpiringPoints(expires_at=expires, points=points)
-            for expires, points in account.free.items()
-            if expires < NEVER
-        ),
+        expiring=expiring_of(account, NEVER - 1),
         sequence=account.sequence,
+    )
+
+
+def expiring_of(account: AccountNow, until: Micros) -> tuple[ExpiringPoints, ...]:
+    """The free points that lapse up to an instant, the soonest first."""
+    return tuple(
+        ExpiringPoints(expires_at=expires, points=points)
+        for expires, points in account.free.items()
+        if expires <= until
     )

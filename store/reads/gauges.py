@@ -25,6 +25,12 @@ def next_overdue(cursor: Cursor) -> tuple[Micros | None, Micros]:
     return (row[0], row[1]) if row else (None, 0)
 
 
+def holds(cursor: Cursor) -> tuple[int, Micros | None, Micros]:
+    """Unreleased holds, counted up to a million, when the first ends, and the database's clock."""
+    row = cursor.execute(queries("reads/gauges")["holds"]).fetchone()
+    return (row[0], row[1], row[2]) if row else (0, None, 0)
+
+
 def now(cursor: Cursor) -> Micros:
     """The database's clock."""
     row = cursor.execute(queries("reads/gauges")["now"]).fetchone()

@@ -29,3 +29,7 @@ FROM t WHERE t.topic IS NOT NULL;
 -- name: next_overdue
 SELECT least((SELECT min(next_expiry) FROM account WHERE next_expiry < 9223372036854775807),
              (SELECT min(expires_us) FROM hold WHERE state = 1)), points_now();
+
+-- name: holds
+SELECT (SELECT count(*) FROM (SELECT FROM hold WHERE state = 1 LIMIT 1000000) h),
+       (SELECT min(expires_us) FROM hold WHERE state = 1), points_now();

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, select
 
 from schemas.answers.members import HistoryEntry
-from schemas.events import EntryType
+from schemas.events import CHANGES_HELD, EntryType
 from schemas.packing import pack_id, unpack_id
 from store.postgres import tables
 from store.postgres.session import Database
@@ -27,6 +27,8 @@ _HISTORY = (
         _ledger.expires_us.label("expires_at"),
         _ledger.occurred_us.label("occurred_at"),
         _ledger.recorded_us.label("recorded_at"),
+        _ledger.held_points,
+        _ledger.hold_id,
         _note.reason,
         _note.performer_id.label("performer"),
     )
@@ -56,11 +58,13 @@ def history(
 
 
 def _entry(row: dict[str, Any]) -> HistoryEntry:
-    order_id = row["order_id"]
+    type_, order_id, hold_id = EntryType(row["type"]), row["order_id"], row["hold_id"]
     return HistoryEntry.model_validate(
         row
         | {
-            "type": EntryType(row["type"]),
+            "type": type_,
             "order_id": unpack_id(order_id) if order_id is not None else None,
+            "held_points": row["held_points"] if type_ in CHANGES_HELD else None,
+            "hold_id": hold_id.decode() if hold_id is not None else None,
         }
     )

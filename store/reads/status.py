@@ -5,13 +5,18 @@ from typing import NamedTuple
 import orjson
 from sqlalchemy import BigInteger, bindparam, cast, exists, func, select, true
 
-from schemas.ids import Micros
+from rules.account.holds import HoldState
+from schemas.ids import SECOND, Micros
 from store.postgres import tables
 from store.postgres.named_queries import queries
 from store.postgres.session import Database, raw
 from store.reads.execute import one_row, rows
+from store.reads.snapshot import now
 from store.streams.outbox import OutboxKind, first_event
 from store.streams.recheck import RecheckKind
+
+OVERDUE_SECONDS = 5
+"""A hold that ended so long ago should have been released: an expiry worker does it in one."""
 
 _due, _quarantine, _outbox = tables.due.c, tables.quarantine.c, tables.outbox.c
 _ignored, _recheck, _merchant = tables.ignored_reason.c, tables.recheck.c, tables.merchant.c
@@ -64,6 +69,13 @@ _COUNTS = select(
     select(func.count()).select_from(tables.account).scalar_subquery(),
     func.points_now(),
 )
+_live = tables.hold.c.state == HoldState.live
+_ends = tables.hold.c.expires_us
+_HOLDS = select(
+    func.count().filter(_ends > bindparam("now")),
+    func.count().filter(_ends <= bindparam("late")),
+    func.min(_ends).filter(_ends <= bindparam("late")),
+).where(_live)
 _RECHECK = select(_recheck.kind, func.count()).group_by(_recheck.kind).order_by(_recheck.kind)
 _LEDGER_RIGHTS = select(
     func.has_table_privilege("ledger", "INSERT"),
@@ -109,6 +121,14 @@ class TableCounts(NamedTuple):
     merchants: int
     accounts: int
     now: Micros
+
+
+class HoldStats(NamedTuple):
+    """Live holds; those that ended a while ago and are not released yet, and the oldest's end."""
+
+    live: int
+    overdue: int
+    oldest: Micros | None
 
 
 class LedgerRights(NamedTuple):
@@ -167,6 +187,14 @@ def merchants_without_settings(connection: Database) -> list[str]:
 def table_counts(connection: Database) -> TableCounts:
     """How much there is."""
     return TableCounts(*one_row(raw(connection), _COUNTS))
+
+
+def hold_stats(connection: Database) -> HoldStats:
+    """How many holds live, and how many are overdue."""
+    cursor = raw(connection)
+    moment = now(cursor)
+    late = moment - OVERDUE_SECONDS * SECOND
+    return HoldStats(*one_row(cursor, _HOLDS, now=moment, late=late))
 
 
 def recheck_queue(connection: Database) -> dict[str, int]:

@@ -186,11 +186,12 @@ def _schema(
     yield from _attempt("work", lambda: _work(connection))
     yield from _attempt("outbox", lambda: progress.outbox(connection))
     yield from _attempt("recheck", lambda: _queue(connection, open_now))
+    yield from _attempt("holds", lambda: progress.holds(connection))
     yield from _attempt("carriers", lambda: _reports(connection))
     if broker is not None:
         yield from _attempt("cursors", lambda: _cursors(connection, broker))
         yield from _attempt("lag", lambda: progress.lag(connection, broker))
-        yield from _attempt("group", lambda: progress.group(connection, configured, broker))
+        yield from _attempt("groups", lambda: progress.groups(connection, configured, broker))
 
 
 def _rights(configured: "Configuration", connection: "Database") -> Iterator[Finding]:

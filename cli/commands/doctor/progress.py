@@ -21,6 +21,9 @@ RESTARTS = 3
 STANDS_SECONDS = 60.0
 """A cursor that did not move for so long while its log grew; the same for the oldest of a queue."""
 
+READERS = ("intake", "commands")
+"""Kinds of workers whose groups share out the partitions of what comes in."""
+
 
 def workers(connection: "Database") -> Iterator[Finding]:
     """Each kind: whether one runs, is ready, and was not started again and again."""
@@ -90,32 +93,55 @@ def lag(connection: "Database", broker: "Broker") -> Iterator[Finding]:
                 "wrong",
                 f"cursor of {row.pipeline} in {row.topic}/{row.partition}: stands at "
                 f"{row.next_offset} since {iso(at)[:19]}Z, {left:,} records behind",
-                "see whether an intake runs, is ready and has the partition",
+                f"see whether a worker {row.pipeline} runs, is ready and has the partition",
                 Exit.CURSOR,
             )
     if not standing:
         yield Finding("ok", f"lag: {behind:,} records, and no cursor stands")
 
 
-def group(
+def groups(
     connection: "Database", configured: "Configuration", broker: "Broker"
 ) -> Iterator[Finding]:
-    """Whether another installation reads with our group: each would get half of the partitions."""
+    """Whether another installation reads with our groups: each would get half of the partitions."""
     from store.postgres import worker_beats
 
-    name = f"{configured.kafka.group_id}.intake"
-    # An intake is a member for each of its topics.
-    members = max(broker.readers(name).values(), default=0)
-    ours = [b for b in worker_beats.known(connection) if b.kind == "intake" and not _ended(b)]
-    if members > len(ours):
-        yield Finding(
-            "wrong",
-            f"group {name}: {members} read a topic, and {len(ours)} intakes run on this database",
-            "if they are of another installation, give it another POINTS_KAFKA__GROUP_ID: each "
-            "reads only a part of the partitions",
-        )
+    beats = [beat for beat in worker_beats.known(connection) if not _ended(beat)]
+    for kind in READERS:
+        name = f"{configured.kafka.group_id}.{kind}"
+        # A worker is a member for each of its topics.
+        members = max(broker.readers(name).values(), default=0)
+        ours = sum(beat.kind == kind for beat in beats)
+        if members > ours:
+            yield Finding(
+                "wrong",
+                f"group {name}: {members} read a topic, and {ours} workers of this database do",
+                "if they are of another installation, give it another POINTS_KAFKA__GROUP_ID: "
+                "each reads only a part of the partitions",
+            )
+        else:
+            yield Finding("ok", f"group {name}: {members} read a topic, all of this database")
+
+
+def holds(connection: "Database") -> Iterator[Finding]:
+    """Holds that ended and are not released in the books: their points are free all the same."""
+    from schemas.ids import iso
+    from store.postgres import worker_beats
+    from store.reads import status
+
+    now = status.hold_stats(connection)
+    if not now.overdue or now.oldest is None:
+        yield Finding("ok", f"holds: {now.live:,} live, none is overdue")
+        return
+    what = (
+        f"holds: {now.overdue:,} ended and are not released yet, the oldest at "
+        f"{iso(now.oldest)[:19]}Z"
+    )
+    beats = worker_beats.known(connection)
+    if any(beat.kind == "expiry" and not _ended(beat) for beat in beats):
+        yield Finding("wrong", f"{what}, though an expiry worker runs", "look at its log")
     else:
-        yield Finding("ok", f"group {name}: {members} read a topic, all of this database")
+        yield Finding("warning", what, "`points run expiry` releases and announces them")
 
 
 def read_model(configured: "Configuration", broker: "Broker | None") -> Iterator[Finding]:

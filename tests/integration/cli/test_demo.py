@@ -34,6 +34,9 @@ class Silent:
     def event_read(self, event: dict[str, Any]) -> None:
         """Nothing."""
 
+    def answer_read(self, answer: dict[str, Any]) -> None:
+        """Nothing."""
+
     def update(self, figures: Figures, events: int) -> None:
         """Nothing."""
 
@@ -76,7 +79,7 @@ def test_the_day_comes_out_as_its_files_expect(story: Story, played: Results) ->
 def test_another_expectation_is_noticed(story: Story, played: Results) -> None:
     wrong = replace(story, expect={**story.expect, "dead": 2})
     assert deviations(wrong, played) == [
-        "records applied: 88, expected 87",
+        "records applied: 95, expected 94",
         "records dead: 1, expected 2",
     ]
     first, *others = played.outcomes
@@ -91,7 +94,7 @@ def test_another_expectation_is_noticed(story: Story, played: Results) -> None:
         "1 reports found no order, expected none"
     ]
     lost = replace(played, events=played.events[:-1])
-    assert deviations(story, lost)[0] == "31 ledger entries, but 30 events with 30 ids"
+    assert deviations(story, lost)[0] == "39 ledger entries, but 38 events with 38 ids"
 
 
 def test_a_parcel_earns_when_it_is_collected_and_not_while_it_waits(played: Results) -> None:
@@ -176,9 +179,44 @@ def test_who_earns_nothing_is_told_why(played: Results) -> None:
     assert "app not installed" in why["without-app"]
 
 
+def test_points_are_given_held_captured_and_taken_for_a_gift(played: Results) -> None:
+    answers = [(a["type"], a["code"]) for a in played.answers.values()]
+    assert sorted(answers) == [
+        ("assign", "ok"),
+        ("capture", "ok"),
+        ("capture", "ok"),
+        ("hold", "insufficient_points"),
+        ("hold", "ok"),
+        ("hold", "ok"),
+        ("hold", "ok"),
+    ]
+    by_command = [
+        (event["type"], event["points"], event.get("held_points"), event["cause"]["kind"])
+        for event in played.events
+        if event["type"] in {"assigned", "held", "redeemed", "released"}
+    ]
+    assert sorted(by_command, key=str) == [
+        ("assigned", 50, None, "command"),
+        ("held", 0, 120, "command"),
+        ("held", 0, 30, "command"),
+        ("held", 0, 60, "command"),
+        ("redeemed", -100, -100, "command"),
+        ("redeemed", -60, -60, "command"),
+        ("released", 0, -20, "command"),
+        ("released", 0, -30, "hold_timeout"),
+    ]
+
+
+def test_another_answer_to_a_command_is_noticed(story: Story, played: Results) -> None:
+    answers = {**played.answers, "sample-1": {**played.answers["sample-1"], "code": "feature_off"}}
+    assert deviations(story, replace(played, answers=answers)) == [
+        "sample-1 (assign): code is feature_off, expected ok"
+    ]
+
+
 def test_the_unreadable_record_is_the_only_dead_letter(played: Results) -> None:
     assert [letter.reason for letter in played.letters] == ["not_json"]
-    assert played.records == {"applied": 88, "duplicate": 3, "ignored": 1, "parked": 1, "dead": 1}
+    assert played.records == {"applied": 95, "duplicate": 3, "ignored": 1, "parked": 1, "dead": 1}
 
 
 def test_names_and_numbers_are_in_no_table_and_no_event(played: Results) -> None:

@@ -208,8 +208,9 @@ def test_a_cursor_that_stands_while_its_log_grows_is_wrong(
 
 def test_a_group_shared_with_another_installation_is_wrong(engine: Engine) -> None:
     engine.run("intake").wait_ready()
-    assert "all of this database" in one(engine, "group")["what"]
     group = f"{engine.environment['POINTS_KAFKA__GROUP_ID']}.intake"
+    ours = "1 read a topic, all of this database"
+    assert one(engine, f"group {group}")["what"].endswith(ours)
     another = Consumer(
         {
             "bootstrap.servers": engine.bootstrap,
@@ -221,11 +222,13 @@ def test_a_group_shared_with_another_installation_is_wrong(engine: Engine) -> No
     another.subscribe([engine.topics["orders"]])
     try:
         wait_for("a member", lambda: another.poll(0.2) or another.assignment())
-        found = one(engine, "group")
+        found = one(engine, f"group {group}")
     finally:
         another.close()
     assert found["verdict"] == "wrong"
-    assert "2 read a topic, and 1 intakes run on this database" in found["what"]
+    assert "2 read a topic, and 1 workers of this database do" in found["what"]
+    commands = group.replace("intake", "commands")
+    assert one(engine, f"group {commands}")["verdict"] == "ok"
 
 
 def test_an_outbox_row_that_waits_too_long_is_wrong_and_why_is_said(
@@ -247,6 +250,32 @@ def test_rows_that_the_broker_refused_are_wrong(
     )
     found = [f for f in lines(engine, "outbox") if f["verdict"] == "wrong"]
     assert "dlq.points.orders: row 1, 9,000,000 bytes, MSG_SIZE_TOO_LARGE" in found[0]["what"]
+
+
+def test_a_hold_that_nobody_releases_is_said(engine: Engine, administrator: Administrator) -> None:
+    engine.merchant("shop")
+    assert one(engine, "holds")["what"] == "holds: 0 live, none is overdue"
+    with session.connect(engine.database_url) as connection:
+        account_moves.assign(connection, "shop", "ann", 50)
+        account_moves.hold(connection, "shop", "ann", "cart-1", 20, seconds=60)
+        account_moves.hold(connection, "shop", "ann", "cart-2", 10, seconds=86_400)
+    assert one(engine, "holds")["what"] == "holds: 2 live, none is overdue"
+    engine.move_clock(63)
+    status = points(engine.environment, "status", "--json").json
+    assert status["holds"] == {"live": 1, "overdue": 0, "oldest": None}
+    engine.move_clock(70)
+    found = one(engine, "holds")
+    assert found["verdict"] == "warning"
+    assert found["what"].startswith("holds: 1 ended and are not released yet, the oldest at 20")
+    status = points(engine.environment, "status", "--json").json
+    assert (status["holds"]["live"], status["holds"]["overdue"]) == (1, 1)
+    assert "1 of them have ended" in points(engine.environment, "status").out
+    administrator.execute(
+        "INSERT INTO worker_beat SELECT 'expiry', 'here', points_now(), points_now(), NULL"
+    )
+    found = one(engine, "holds")
+    assert found["verdict"] == "wrong"
+    assert found["what"].endswith("though an expiry worker runs")
 
 
 def test_the_read_model_has_a_line_of_its_own(engine: Engine, valkey: str) -> None:

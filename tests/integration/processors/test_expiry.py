@@ -1,12 +1,14 @@
 """The expiry worker: what falls due where nothing else happens is announced in time."""
 
+from processors import metrics
+from processors.expiry import Expiry
 from rules.account import holding
 from rules.account.acts import Act
 from rules.account.holds import Hold, Purpose
 from rules.account.lots import order_lot
 from rules.account.lots_needed import Intended
 from schemas.events import EntryType, Performer, PerformerKind
-from schemas.ids import NEVER, SECOND, Micros
+from schemas.ids import DAY, MINUTE, NEVER, SECOND, Micros
 from schemas.packing import pack_id
 from store.ledger import postings
 from store.ledger.ledger import Ledger
@@ -40,6 +42,30 @@ def test_a_hold_and_a_lot_that_nobody_touches_are_announced_in_time(
     assert all(0 <= recorded - occurred < 5 * SECOND for _, occurred, recorded in rows)
     assert engine.rows("SELECT available, held FROM account") == [(50, 0)]
     check_accounts(engine)
+
+
+def test_live_and_overdue_holds_are_gauges(engine: Engine) -> None:
+    engine.merchant(SHOP)
+    now = engine.value("SELECT points_now()")
+    _earn(engine, now + DAY, now)
+    _hold(engine, now + MINUTE, now)
+    with session.connect(engine.database_url) as connection:
+        worker = Expiry(connection)
+        worker.sample()
+        assert _gauges() == (1, 0)
+        engine.move_clock(70)
+        worker.sample()
+        assert _gauges() == (1, (now + MINUTE) / SECOND)
+        assert worker.expire() == 1
+        worker.sample()
+        assert _gauges() == (0, 0)
+
+
+def _gauges() -> tuple[float | None, float | None]:
+    """Live holds, and when the oldest overdue one ended."""
+    names = ("points_live_holds", "points_oldest_overdue_hold_timestamp_seconds")
+    live, oldest = (metrics.REGISTRY.get_sample_value(name) for name in names)
+    return live, oldest
 
 
 def _earn(engine: Engine, expires: Micros, now: Micros) -> None:

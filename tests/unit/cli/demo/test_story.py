@@ -9,6 +9,7 @@ import pytest
 from cli.demo.story import Story, TopicName, load_story
 from cli.demo.upstream import Json
 from schemas.carriers import CodeTable, Meaning
+from schemas.commands.reading import read as read_command
 from schemas.upstream.envelope import RecordKind, Unreadable, read
 
 LIKELY: dict[TopicName, RecordKind] = {
@@ -166,6 +167,13 @@ def test_money_is_written_in_minor_units_of_its_currency(story: Story) -> None:
     assert (by_key["door"]["cents"], by_key["door"]["label"]) == (1000, "NT$1,000")
     assert (by_key["gold"]["cents"], by_key["gold"]["label"]) == (25850, "HK$258.50")
     assert by_key["dollars"]["currency_iso"] == "USD"
+
+
+def test_commands_are_complete_and_each_has_its_own_id(story: Story) -> None:
+    commands = [read_command(command.record.value) for command in story.spending]
+    assert len({command.command_id for command in commands}) == len(commands) > 0
+    assert all(command.body is not None for command in commands)
+    assert {"assign", "hold", "capture"} == {command.type for command in commands}
 
 
 def test_orders_carry_made_up_personal_data(story: Story) -> None:
