@@ -96,6 +96,19 @@ def emit(value: Any) -> None:
     sys.stdout.write(f"{printable_json(text)}\n")
 
 
+def emit_each(answers: "Iterator[BaseModel]") -> None:
+    """Prints a list of answers as `emit` does, one at a time: it may have a million."""
+    import orjson
+
+    write, first = sys.stdout.write, True
+    for answer in answers:
+        text = orjson.dumps(answer, default=_plain, option=orjson.OPT_INDENT_2).decode()
+        lines = printable_json(text).replace("\n", "\n  ")
+        write(f"[\n  {lines}" if first else f",\n  {lines}")
+        first = False
+    write("[]\n" if first else "\n]\n")
+
+
 def _plain(answer: "BaseModel") -> dict[str, Any]:
     """A model as orjson asks for it."""
     return answer.model_dump(mode="json")
