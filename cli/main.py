@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from cli.commands import (
     balance,
+    bulk,
     campaign,
     carriers,
     compare_upstream,
@@ -154,6 +155,8 @@ app.command("expiring")(expiring.expiring_command)
 app.command("explain")(explain.explain_command)
 app.command("quote")(quote.quote_command)
 app.command("compare-upstream")(compare_upstream.compare_command)
+app.add_typer(member.app, name="member")
+app.add_typer(bulk.app, name="bulk")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(carriers.app, name="carriers")
 app.add_typer(dlq.app, name="dlq")

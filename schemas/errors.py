@@ -31,14 +31,14 @@ class Exit(IntEnum):
     REFUSED = (
         5,
         (
-            "refused: an invalid document, another version in force, a campaign that overlaps, "
-            "a dead letter already dealt with, missing rights"
+            "refused: an invalid document or file, a command, another version in force, "
+            "a campaign that overlaps, a dead letter already dealt with, missing rights"
         ),
     )
     NOT_FOUND = (
         6,
         (
-            "not found: merchant, settings version, campaign, dead letter, pipeline, "
+            "not found: merchant, settings version, campaign, job, dead letter, pipeline, "
             "carrier's service or code"
         ),
     )

@@ -44,16 +44,19 @@ def quoting_configuration() -> "QuotingConfiguration":
 
 
 def connect(
-    loaded: "Configuration | DatabaseOnlyConfiguration", *, name: str = "points-cli"
+    loaded: "Configuration | DatabaseOnlyConfiguration",
+    *,
+    name: str = "points-cli",
+    tuned: bool = False,
 ) -> "Database":
     """A connection for people's questions, to a database that this version knows.
 
-    Raises Failure, SchemaMismatch.
+    With `tuned`, for what workers do otherwise. Raises Failure, SchemaMismatch.
     """
     from store.postgres import migrate, session
 
     connection = session.connect(
-        loaded.database.url.get_secret_value(), role=None, name=name, tuned=False
+        loaded.database.url.get_secret_value(), role=None, name=name, tuned=tuned
     )
     try:
         check_server(connection)

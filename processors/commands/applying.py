@@ -39,6 +39,7 @@ from schemas.commands.bodies import (
 from schemas.commands.codes import Code
 from schemas.commands.reading import BULK, Command, read
 from schemas.commands.results import Answer, key_of, result_of
+from schemas.commands.rows import COMMAND_LINE, ORIGIN
 from schemas.events import ENTRY_TYPE_WORDS, CauseKind
 from schemas.ids import Micros
 from schemas.packing import pack_id
@@ -54,8 +55,6 @@ from store.streams import outbox, recheck
 from store.streams.outbox import OutboxKind
 from store.streams.recheck import RecheckKind, RecheckRequest
 
-ORIGIN: Final = "x_origin"
-COMMAND_LINE: Final = "cli"
 _NO_POINTS: Final = (0, 0, 0)
 
 
@@ -105,12 +104,17 @@ def apply_and_publish(
     values = [orjson.dumps({**content, ORIGIN: COMMAND_LINE}) for content in contents]
     commands = [read(value) for value in values]
     applied = apply_commands(cursor, merchants, commands, now, quote_keys)
+    publish(cursor, commands, values)
+    return applied
+
+
+def publish(cursor: Cursor, commands: Sequence[Command], values: Sequence[bytes]) -> None:
+    """Sends commands that were applied here to their topic."""
     outbox.add_packed(
         cursor,
         OutboxKind.COMMAND,
         [(key_of(command), value) for command, value in zip(commands, values, strict=True)],
     )
-    return applied
 
 
 @dataclass(slots=True)

@@ -141,18 +141,19 @@ def decide(command: Command, opened: OpenAccount, situation: Situation) -> Refus
             found = _live_hold(opened, body.hold_id)
             if isinstance(found, Refusal):
                 return found
-            release(opened, _act(command, situation), found)
+            release(opened, act_of(command, situation), found)
             return _DONE
         case ReturnRedeemed() as body:
             return _return(command, body, opened, situation)
     raise ValueError("a bulk_assign has no account of its own")
 
 
-def _act(command: Command, situation: Situation) -> Act:
+def act_of(command: Command, situation: Situation) -> Act:
+    """What a command of the right shape causes; a row of a job names the job as the cause."""
     body = command.body
     if body is None:
         raise ValueError("a command without a body is refused at once")
-    return Act.of_command(
+    act = Act.of_command(
         situation.merchant_id,
         command.command_id,
         situation.in_force.version,
@@ -161,6 +162,9 @@ def _act(command: Command, situation: Situation) -> Act:
         body.notify if isinstance(body, Assign) else None,
         command.traceparent,
     )
+    if command.job_id is not None:
+        act.cause_id = command.job_id.encode()
+    return act
 
 
 def _assigned_lot(command: Command, situation: Situation) -> LotKey:
@@ -174,7 +178,7 @@ def _returned_lot(order_id: bytes, situation: Situation) -> LotKey:
 def _assign(
     command: Command, body: Assign, opened: OpenAccount, situation: Situation
 ) -> Refusal | Done:
-    act = _act(command, situation)
+    act = act_of(command, situation)
     if body.points > 0:
         assign(opened, act, body.points, _assigned_lot(command, situation))
         return _DONE
@@ -204,7 +208,7 @@ def _hold(
         return refusal(Code.insufficient_points, ("balance",) if has_quote else None)
     ends = situation.now + ttl
     new = Hold(hold_id, body.points, purpose, ends, situation.in_force.version, [])
-    hold(opened, _act(command, situation), new)
+    hold(opened, act_of(command, situation), new)
     return Done(ends)
 
 
@@ -260,7 +264,7 @@ def _capture(
         return found
     if body.points is not None and body.points > found.points:
         return refusal(Code.exceeds_hold)
-    capture(opened, _act(command, situation), found, pack_id(body.order_id), body.points)
+    capture(opened, act_of(command, situation), found, pack_id(body.order_id), body.points)
     return _DONE
 
 
@@ -274,7 +278,7 @@ def _return(
         return refusal(Code.nothing_to_return)
     if body.points is not None and body.points > left:
         return refusal(Code.exceeds_redeemed)
-    points, act = left if body.points is None else body.points, _act(command, situation)
+    points, act = left if body.points is None else body.points, act_of(command, situation)
     for one in return_order(redemptions):
         part = min(points, one.out)
         if part:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from schemas.answers.bulk import AssignAnswer, JobAnswer, JobRowAnswer, TrialAnswer
 from schemas.answers.campaigns import CampaignAnswer, CampaignLogEntry, CampaignResult
 from schemas.answers.carriers import (
     CarrierCodeAnswer,
@@ -50,6 +51,15 @@ from schemas.answers.streams import (
 
 ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "balance": (BalanceAnswer, False),
+    "bulk-approve": (JobAnswer, False),
+    "bulk-assign": (JobAnswer, False),
+    "bulk-assign-dry-run": (TrialAnswer, False),
+    "bulk-cancel": (JobAnswer, False),
+    "bulk-list": (JobAnswer, True),
+    "bulk-resume": (JobAnswer, False),
+    "bulk-rows": (JobRowAnswer, True),
+    "bulk-show": (JobAnswer, False),
+    "bulk-undo": (JobAnswer, False),
     "campaign-apply": (CampaignResult, False),
     "campaign-list": (CampaignAnswer, True),
     "campaign-live": (CampaignAnswer, False),
@@ -77,6 +87,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "expiring": (ExpiringOfMember, True),
     "explain": (ExplainAnswer, False),
     "history": (HistoryEntry, True),
+    "member-assign": (AssignAnswer, False),
     "member-history": (HistoryEntry, True),
     "member-show": (MemberAnswer, False),
     "migrate": (MigrateResult, False),
@@ -98,6 +109,9 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
 
 OPTIONAL: Final = frozenset({"campaign-live"})
 """Those that print null where there is nothing to answer."""
+
+MISSING: Final = {"bulk-rows": ("missing",)}
+"""Fields that are there only where they apply."""
 
 
 def type_of(name: str) -> Any:

@@ -44,7 +44,8 @@ def instant_of(value: object) -> Micros:
     return micros(datetime.fromisoformat(value))
 
 
-def _reason(value: str) -> str:
+def reason_of(value: str) -> str:
+    """A reason without the white space around it. Raises ValueError."""
     trimmed = value.strip()
     if not 0 < len(trimmed) <= LONGEST_REASON or _HAS_CONTROL.search(trimmed):
         raise ValueError("must be 1 to 50 characters without control characters")
@@ -64,7 +65,7 @@ Instant = Annotated[
 ]
 Reason = Annotated[
     str,
-    AfterValidator(_reason),
+    AfterValidator(reason_of),
     WithJsonSchema({"type": "string", "minLength": 1, "description": "1-50 characters, trimmed"}),
 ]
 _Moved = Annotated[int, Field(gt=0, le=MOST_MOVED)]
@@ -121,6 +122,12 @@ class Assign(_OfMember):
     ]
     reason: Reason
     notify: Ways = _NO_WAYS
+
+
+class AssignOfJob(Assign):
+    """A row of a job's file, as the command line published it: its id is made of two ids."""
+
+    command_id: str
 
 
 class Gift(_Strict):

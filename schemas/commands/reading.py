@@ -18,6 +18,7 @@ from schemas.commands.bodies import (
     MOST_MEMBERS,
     NAME_PATTERN,
     Assign,
+    AssignOfJob,
     Body,
     BulkAssign,
     Capture,
@@ -29,12 +30,14 @@ from schemas.commands.bodies import (
 )
 from schemas.commands.codes import SENTENCES, Code
 from schemas.events import PerformerKind
-from schemas.ids import Micros
+from schemas.ids import Micros, escaped
 from schemas.upstream.envelope import Unreadable
 
 BULK: Final = "bulk_assign"
 EXTENSION: Final = "x_"
 """Begins the names of fields that are the sender's own."""
+JOB: Final = "x_job"
+"""Names the job in the rows of jobs, as the command line publishes them."""
 LONGEST_PATH: Final = 100
 """Characters of a path that a message shows: a field's name may have any length."""
 _NOT_COMPARED: Final = ("command_id", "issued_at")
@@ -70,7 +73,8 @@ class Command:
 
     `type` and `member_id` are what the answer repeats: None where they are no text. `fingerprint`
     is what tells its content from another's. Exactly one of `body` and `problem` is there.
-    `issued_at` is None where it cannot be read. `traceparent` goes on to its events.
+    `issued_at` is None where it cannot be read. `traceparent` goes on to its events. `job_id` is
+    there for a row of a job: it is what the row's entry names as its cause.
     """
 
     command_id: str
@@ -82,6 +86,7 @@ class Command:
     body: Body | None
     problem: Problem | None = None
     traceparent: bytes | None = None
+    job_id: str | None = None
 
     @property
     def performer_kind(self) -> PerformerKind | None:
@@ -96,11 +101,12 @@ class Command:
 
 def read(value: bytes, traceparent: bytes | None = None) -> Command:
     """The command in a record's value. Raises Unreadable for poison."""
-    fields = _object(value)
+    fields, job = _object(value)
     merchant_id = _text(fields.get("merchant_id"))
     type_ = _text(fields.get("type"))
+    job_id = job if job is not None and _is_row(fields, job) else None
     for name in ("command_id", "merchant_id") + (() if type_ == BULK else ("member_id",)):
-        if not _is_name(fields.get(name)):
+        if not _is_name(fields.get(name)) and not (job_id and name == "command_id"):
             raise Unreadable(
                 "missing_field" if fields.get(name) is None else "wrong_type",
                 f"{name}: must be 1 to 100 characters without control characters or white space "
@@ -108,7 +114,7 @@ def read(value: bytes, traceparent: bytes | None = None) -> Command:
                 merchant_id if _is_name(merchant_id) else None,
             )
     _spell_out(fields, _DEFAULTS.get(type_ or "", {}))
-    body, problem = _body(fields, type_)
+    body, problem = _body(fields, type_, AssignOfJob if job_id is not None else None)
     return Command(
         fields["command_id"],
         fields["merchant_id"],
@@ -119,6 +125,22 @@ def read(value: bytes, traceparent: bytes | None = None) -> Command:
         body,
         problem,
         traceparent,
+        job_id,
+    )
+
+
+def row_id(job_id: str, member_id: str) -> str:
+    """The command_id of a job's row for a member; no two rows have one."""
+    return f"job:{job_id}:{escaped(member_id)}"
+
+
+def _is_row(fields: dict[str, Any], job_id: str) -> bool:
+    """Whether an assignment is a row of a job: it says so, and has the id of that row."""
+    member_id = fields.get("member_id")
+    return (
+        fields.get("type") == "assign"
+        and _is_name(member_id)
+        and fields.get("command_id") == row_id(job_id, str(member_id))
     )
 
 
@@ -130,8 +152,8 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _object(value: bytes) -> dict[str, Any]:
-    """The JSON object, without nulls and without fields that are the sender's own."""
+def _object(value: bytes) -> tuple[dict[str, Any], str | None]:
+    """The JSON object, without nulls and without fields that are the sender's own; and the job."""
     try:
         content = orjson.loads(value)
     except orjson.JSONDecodeError:
@@ -143,7 +165,7 @@ def _object(value: bytes) -> dict[str, Any]:
         with suppress(Unreadable):
             content = _slowly(value)
     own = {name: field for name, field in content.items() if not name.startswith(EXTENSION)}
-    return _without_nulls(own) if b"null" in value else own
+    return (_without_nulls(own) if b"null" in value else own), _text(content.get(JOB))
 
 
 def _slowly(value: bytes) -> Any:
@@ -200,8 +222,10 @@ def fingerprint(fields: dict[str, Any]) -> bytes:
         return sha256(slowly.encode()).digest()
 
 
-def _body(fields: dict[str, Any], type_: str | None) -> tuple[Body | None, Problem | None]:
-    model = _MODELS.get(type_ or "")
+def _body(
+    fields: dict[str, Any], type_: str | None, model: type[BaseModel] | None = None
+) -> tuple[Body | None, Problem | None]:
+    model = model or _MODELS.get(type_ or "")
     if model is None:
         return None, Problem(Code.unknown_type, SENTENCES[Code.unknown_type])
     if type_ == "hold" and fields.get("purpose") == "gift":

@@ -13,7 +13,7 @@ JobKey = tuple[int, bytes]
 JobMember = tuple[int, bytes, bytes]
 """(merchant number, job id in UTF-8, packed member id)."""
 
-_JOB: Final = Columns(tables.job, *tables.job.c.keys())
+_JOB: Final = Columns(tables.job, "merchant_no", "job_id", "terms")
 _KEY: Final = Columns(tables.job, "merchant_no", "job_id")
 _ROW: Final = Columns(tables.job_row, *tables.job_row.c.keys())
 _MEMBER: Final = Columns(tables.job_row, "merchant_no", "job_id", "member")

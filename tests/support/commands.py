@@ -30,7 +30,9 @@ def _within(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 def answer_name(arguments: Sequence[str]) -> str:
     """The command's name in `schemas.answers.ANSWERS`."""
     name = arguments[0] if arguments[0] in ANSWERS else "-".join(arguments[:2])
-    lists = [option[2:] for option in ("--records", "--ambiguous") if option in arguments]
+    lists = [
+        option[2:] for option in ("--records", "--ambiguous", "--dry-run") if option in arguments
+    ]
     return "-".join([name, *lists[:1]])
 
 

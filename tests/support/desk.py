@@ -13,10 +13,14 @@ from psycopg import sql
 
 from processors.commands.applying import apply_commands
 from rules.account.quote_token import QuoteKey
+from rules.order.membership import Buyer, MemberStatement
+from rules.order.trail import Version
 from schemas.commands.reading import read
 from schemas.ids import SECOND, Micros, iso, micros
+from schemas.packing import pack_id
 from schemas.settings import BoundRules, load_settings
 from store.ledger.ledger import post_all_overdue
+from store.orders import codec
 from store.postgres import migrate, session
 from store.settings import versions
 from store.settings.merchants import Merchants
@@ -141,6 +145,16 @@ class Desk:
         """What the expiry worker does."""
         with session.transaction(self.connection) as cursor:
             return post_all_overdue(cursor, 1000, self.now, self._merchants.merchant_id)
+
+    def leave(self, member: str) -> None:
+        """Makes somebody no member, since an hour ago."""
+        version = Version(self.now - 3_600 * SECOND, 0, 0)
+        timeline = Buyer((MemberStatement(version, is_member=False),))
+        self.looking.execute(
+            "INSERT INTO customer SELECT merchant_no, %s, %s, %s"
+            " FROM merchant WHERE merchant_id = %s",
+            [pack_id(member), codec.version_bytes(version), codec.buyer_bytes(timeline), SHOP],
+        )
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Rows of a query."""

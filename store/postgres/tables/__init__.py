@@ -15,7 +15,7 @@ from store.postgres.tables.carriers import (
     unknown_code,
     unknown_report,
 )
-from store.postgres.tables.commands import command, job, job_row
+from store.postgres.tables.commands import command, job, job_line, job_piece, job_row
 from store.postgres.tables.common import schema_compatibility, word, worker_beat
 from store.postgres.tables.ledger import (
     account,
@@ -61,6 +61,8 @@ __all__ = [
     "hold",
     "ignored_reason",
     "job",
+    "job_line",
+    "job_piece",
     "job_row",
     "ledger",
     "lot",

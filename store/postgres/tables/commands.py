@@ -1,6 +1,14 @@
 """Commands that were answered, and bulk jobs."""
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from store.postgres.tables.base import metadata
@@ -20,6 +28,14 @@ job = Table(
     Column("merchant_no", Integer, primary_key=True, autoincrement=False),
     Column("job_id", LargeBinary, primary_key=True),
     Column("terms", LargeBinary, nullable=False),
+    Column("gate", SmallInteger, nullable=False, server_default="1"),
+    Column("total", Integer, nullable=False, server_default="0"),
+    Column("points", BigInteger, nullable=False, server_default="0"),
+    Column("reason", LargeBinary),
+    Column("made_by", LargeBinary),
+    Column("approved_by", LargeBinary),
+    Column("made_us", BigInteger),
+    Column("undoes", LargeBinary),
 )
 
 job_row = Table(
@@ -29,4 +45,31 @@ job_row = Table(
     Column("job_id", LargeBinary, primary_key=True),
     Column("member", LargeBinary, primary_key=True),
     Column("sequence", BigInteger, nullable=False),
+)
+
+job_line = Table(
+    "job_line",
+    metadata,
+    Column("merchant_no", Integer, primary_key=True, autoincrement=False),
+    Column("job_id", LargeBinary, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("line", Integer),
+    Column("member", LargeBinary, nullable=False),
+    Column("points", Integer, nullable=False),
+    Column("reason", LargeBinary),
+    Column("code", SmallInteger),
+    Column("sequence", BigInteger),
+    Column("missing", Integer, nullable=False, server_default="0"),
+)
+
+job_piece = Table(
+    "job_piece",
+    metadata,
+    Column("merchant_no", Integer, primary_key=True, autoincrement=False),
+    Column("job_id", LargeBinary, primary_key=True),
+    Column("first", Integer, primary_key=True, autoincrement=False),
+    Column("last", Integer, nullable=False),
+    Column("is_done", Boolean, nullable=False, server_default="false"),
+    Column("applied", Integer, nullable=False, server_default="0"),
+    Column("refused", Integer, nullable=False, server_default="0"),
 )

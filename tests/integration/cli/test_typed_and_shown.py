@@ -26,6 +26,15 @@ READS = (
     ("campaign", "remove", "{}", "{}"),
     ("campaign", "log", "{}", "{}"),
     ("carriers", "show", "{}", "{}"),
+    ("member", "assign", "{}", "{}", "{}", "--reason", "{}", "--command-id", "{}"),
+    ("bulk", "assign", "{}", "/dev/null", "--reason", "{}", "--job", "{}", "--by", "{}"),
+    ("bulk", "list", "{}"),
+    ("bulk", "show", "{}", "{}"),
+    ("bulk", "rows", "{}", "{}"),
+    ("bulk", "resume", "{}", "{}"),
+    ("bulk", "cancel", "{}", "{}"),
+    ("bulk", "approve", "{}", "{}", "--by", "{}"),
+    ("bulk", "undo", "{}", "{}", "--reason", "{}"),
 )
 
 

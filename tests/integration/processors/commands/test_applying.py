@@ -4,10 +4,6 @@ from typing import Any
 
 import pytest
 
-from rules.order.membership import Buyer, MemberStatement
-from rules.order.trail import Version
-from schemas.packing import pack_id
-from store.orders import codec
 from tests.support.desk import ANN, BEA, NEXT_YEAR, SHOP, Desk, settings
 from tests.support.upstream import Json
 
@@ -349,7 +345,7 @@ def test_a_large_job_needs_a_second_person(desk: Desk) -> None:
 
 
 def test_who_left_is_given_nothing(desk: Desk) -> None:
-    leave(desk, BEA)
+    desk.leave(BEA)
     assert desk.code("assign", member_id=BEA) == "not_a_member"
     assert desk.code("assign", member_id=BEA, points=-1) == "insufficient_points"
     answer = desk.do("bulk_assign")
@@ -358,16 +354,6 @@ def test_who_left_is_given_nothing(desk: Desk) -> None:
         ("applied", "ok", 1),
         ("refused", "not_a_member", None),
     ]
-
-
-def leave(desk: Desk, member: str) -> None:
-    """The member is none since an hour before the desk opened."""
-    version = Version(desk.now - 3_600_000_000, 0, 0)
-    timeline = Buyer((MemberStatement(version, is_member=False),))
-    desk.looking.execute(
-        "INSERT INTO customer SELECT merchant_no, %s, %s, %s FROM merchant WHERE merchant_id = %s",
-        [pack_id(member), codec.version_bytes(version), codec.buyer_bytes(timeline), SHOP],
-    )
 
 
 def test_settings_are_those_of_a_shop() -> None:

@@ -37,6 +37,8 @@ RIGHTS = {
     "ignored_reason": KEEP,
     "job": KEEP,
     "job_row": ADD,
+    "job_line": KEEP,
+    "job_piece": KEEP,
     "ledger": ADD,
     "lot": KEEP,
     "merchant": ADD,

@@ -343,3 +343,16 @@ def test_whatever_stands_in_a_field_it_is_a_command_or_poison(
         return
     assert (command.body is None) != (command.problem is None)
     assert read(value).fingerprint == command.fingerprint
+
+
+def test_a_row_of_a_job_names_it_and_may_have_a_longer_id() -> None:
+    job, member = "j" * 100, "m" * 100
+    row = {"command_id": f"job:{job}:{member}", "member_id": member}
+    found = of(ASSIGN, **row, x_job=job)
+    assert (found.job_id, found.problem) == (job, None)
+    with pytest.raises(Unreadable):
+        of(ASSIGN, **row, x_job="another")
+
+
+def test_a_command_of_another_id_is_no_row_whatever_it_says() -> None:
+    assert of(ASSIGN, x_job="june").job_id is None

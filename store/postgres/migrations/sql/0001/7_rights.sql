@@ -33,6 +33,7 @@ GRANT SELECT, INSERT ON ledger, entry_note TO points_app;  -- I3; whoever erases
 
 GRANT SELECT, INSERT ON command, job_row TO points_app;  -- kept for ever (I5)
 GRANT SELECT, INSERT, UPDATE ON job TO points_app;  -- FOR UPDATE: two parts of one job wait for each other
+GRANT SELECT, INSERT, UPDATE ON job_line, job_piece TO points_app;
 GRANT SELECT, INSERT, UPDATE ON campaign, campaign_gift TO points_app;
 GRANT SELECT, INSERT ON campaign_version, banner TO points_app;
 

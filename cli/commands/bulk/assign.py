@@ -1,0 +1,81 @@
+"""`points bulk assign | resume`: a file's rows become a job, which is applied to its end."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.commands.bulk.job import JobId, Reason, apply_and_report, job_id_of, report
+from cli.commands.settings import this_user
+from cli.support.arguments import Merchant, Staff
+from cli.support.console import JsonOption, emit, out, remark
+from cli.support.documents import open_file, shown_name
+from cli.support.wiring import connect, database_configuration
+
+if TYPE_CHECKING:
+    from processors.bulk.making import Wanted
+    from processors.bulk.shops import Shop
+
+
+def assign_command(
+    merchant: Merchant,
+    file: Annotated[
+        Path, typer.Argument(help="CSV with member_id,points[,reason]; - for standard input.")
+    ],
+    reason: Reason,
+    points: Annotated[
+        int | None, typer.Option("--points", help="For rows that do not say how many.")
+    ] = None,
+    job: Annotated[
+        str | None,
+        typer.Option("--job", help="The job's id; by default a new one.", callback=job_id_of),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would do.")] = False,
+    by: Staff = None,
+    json_: JsonOption = False,
+) -> None:
+    """Give points to every member in a file, each by itself; the whole file is validated first."""
+    from secrets import token_hex
+
+    from processors.bulk.making import Wanted, make_job
+    from processors.bulk.shops import shop_of
+    from schemas.bulk.states import JobState
+
+    with connect(database_configuration(), tuned=True) as connection:
+        shop = shop_of(connection, merchant)
+        with open_file(file) as source:
+            job_id = job or f"bulk-{token_hex(8)}"
+            wanted = Wanted(source, shown_name(file), job_id, reason, by or this_user(), points)
+            if dry_run:
+                _try_out(shop, wanted, json_=json_)
+                return
+            make_job(shop, wanted)
+        shown = report(shop, job_id, json_=json_, only_if=JobState.waiting_approval)
+        if shown is None:
+            remark(f"job {job_id}: if this is interrupted, `points bulk resume` goes on")
+            apply_and_report(shop, job_id, json_=json_)
+
+
+def _try_out(shop: "Shop", wanted: "Wanted", *, json_: bool) -> None:
+    from processors.bulk.making import try_out
+    from schemas.answers.bulk import TrialAnswer
+    from schemas.ids import NEVER, iso
+
+    trial = try_out(shop, wanted)
+    if json_:
+        emit(TrialAnswer.model_validate(trial))
+        return
+    until = "never expire" if trial.expires_at == NEVER else f"expire at {iso(trial.expires_at)}"
+    out().print(
+        f"[bold]{trial.rows:,}[/] members would be given [bold]{trial.points:,}[/] points, which "
+        f"{until}; {trial.new_members:,} have no account yet"
+    )
+    out().print("[dim]nothing was done[/]")
+
+
+def resume_command(merchant: Merchant, job: JobId, json_: JsonOption = False) -> None:
+    """Apply what is left of a job, also after it was killed."""
+    from processors.bulk.shops import shop_of
+
+    with connect(database_configuration(), tuned=True) as connection:
+        apply_and_report(shop_of(connection, merchant), job, json_=json_)

@@ -1,0 +1,1 @@
+"""Bulk jobs from files (account.md 7): made, applied piece by piece, cancelled, undone."""

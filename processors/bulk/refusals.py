@@ -1,0 +1,33 @@
+"""Why something about a job is refused; nothing was done then."""
+
+from typing import Final
+
+from schemas.commands.codes import SENTENCES, Code
+from schemas.errors import Exit, PointsError
+
+_OWN: Final = {
+    "invalid_points": "The points must be a whole number from 1 to 999,999.",
+    "invalid_reason": SENTENCES[Code.invalid_reason],
+    "job_changed": "There is a job of that id with other rows, points or reason.",
+    "approval_required": "The job waits for the approval of a second person:"
+    " `points bulk approve`.",
+    "same_person": "A job is approved by another person than the one who made it.",
+    "no_approval_needed": "The job does not wait for an approval.",
+    "job_cancelled": "The job was cancelled.",
+    "not_cancellable": "All rows of the job are applied.",
+    "job_not_done": "The job is still being applied: let it end, or cancel it.",
+    "not_allowed": "The merchant's settings do not allow it: `assign.bulk_undo` is off.",
+}
+
+
+class BulkRefused(PointsError):
+    """Refused, with the code word of why."""
+
+    code = "job_refused"
+    exit_code = Exit.REFUSED
+
+    def __init__(self, code: str, job_id: str = "", *, sentence: str | None = None) -> None:
+        """`code`: one of commands, or of those that only jobs have, with its usual sentence."""
+        self.code = code
+        usual = _OWN.get(code) or SENTENCES[Code(code)] or ""
+        super().__init__(sentence or usual, where=job_id)

@@ -1,0 +1,115 @@
+"""Jobs applied, a piece at a time: one transaction gives the points and marks the rows (I5).
+
+Killed anywhere, whoever comes next goes on with the pieces that are not done. Two at once share
+them, since a piece is locked by whoever has it in hand.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from processors.bulk.refusals import BulkRefused
+from processors.bulk.shops import Shop
+from processors.bulk.undoing import rows_as_commands, take_back
+from processors.commands.applying import apply_commands, publish
+from rules.account.commands import Situation
+from schemas.bulk.states import Gate, JobRowCode
+from store.bulk import jobs, pieces
+from store.bulk.jobs import Job
+from store.bulk.pieces import Piece, Result, Row
+from store.ledger.commands import CommandRace
+from store.ledger.jobs import JobKey
+from store.postgres.session import Cursor, raw, transaction
+
+PATIENCE: Final = "60s"
+"""For an account that another session keeps: a job has time, and its person waits for it."""
+
+Advance = Callable[[int, int], None]
+"""Takes how many rows are done with, and how many there are."""
+
+
+def run_job(shop: Shop, key: JobKey, advance: Advance = lambda _done, _total: None) -> None:
+    """Applies a job to its end, whatever of it is left.
+
+    Raises BulkRefused when it may not go on, UnknownJob when there is none.
+    """
+    raw(shop.connection).execute("SELECT set_config('lock_timeout', $1, false)", [PATIENCE])
+    while True:
+        try:
+            with transaction(shop.connection) as cursor:
+                job = jobs.share(cursor, key)
+                if job.is_of_commands:
+                    return
+                found = _apply_next(shop, cursor, job)
+                done, left = pieces.progress(cursor, key)
+        except CommandRace:
+            continue
+        advance(done, job.total)
+        if not found and not left:
+            return
+
+
+class _Stopped(Exception):
+    """Another of those that apply the job could not go on."""
+
+
+def run_together(shops: Sequence[Shop], key: JobKey, advance: Advance) -> None:
+    """As `run_job`, on several connections at once: one computes while another's rows are written.
+
+    Raises what the first of them raises; the others end with the piece that they have in hand.
+    """
+    stop = threading.Event()
+
+    def watched(done: int, total: int) -> None:
+        advance(done, total)
+        if stop.is_set():
+            raise _Stopped
+
+    with ThreadPoolExecutor(len(shops)) as pool:
+        running = [pool.submit(run_job, shop, key, watched) for shop in shops]
+        try:
+            for one in running:
+                one.result()
+        except BaseException:  # also Ctrl-C
+            stop.set()
+            raise
+
+
+def _apply_next(shop: Shop, cursor: Cursor, job: Job) -> bool:
+    """Applies the next piece; False when there is none, or whoever had it has done it."""
+    if job.gate is Gate.waiting_approval:
+        raise BulkRefused("approval_required", job.job_id)
+    if job.gate is Gate.cancelled:
+        raise BulkRefused("job_cancelled", job.job_id)
+    piece = pieces.claim(cursor, job) or pieces.wait_for(cursor, job)
+    if piece is None:
+        return False
+    rows, situation = pieces.rows(cursor, piece), shop.situation(cursor)
+    if job.undoes is not None:
+        results = take_back(shop, cursor, piece, rows, situation)
+    else:
+        results = _give(shop, cursor, piece, rows, situation)
+    pieces.mark(cursor, piece, [row.number for row in rows], results)
+    return True
+
+
+def _give(
+    shop: Shop, cursor: Cursor, piece: Piece, rows: list[Row], situation: Situation
+) -> list[Result]:
+    """Each row by itself, as the command that it is published as.
+
+    Without the feature the job stops here, and its rows wait: as commands they would be refused for
+    ever.
+    """
+    if not situation.in_force.feature:
+        raise BulkRefused("feature_off", piece.job.job_id)
+    made = rows_as_commands(shop, piece.job, situation)
+    both = [made.command(row.member_id, row.points, row.reason) for row in rows]
+    commands, values = [command for command, _ in both], [value for _, value in both]
+    applied = apply_commands(cursor, shop.merchants, commands, situation.now)
+    publish(cursor, commands, values)
+    return [
+        Result(JobRowCode[result["code"]], result["entries"][0] if result["entries"] else None)
+        for result in applied.results
+    ]

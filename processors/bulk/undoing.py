@@ -1,0 +1,133 @@
+"""What a job gave, taken back (account.md 7): an extension, off by default.
+
+The undoing is a job of its own, whose rows are what the job gave. It never makes debt (A18): a row
+takes what there is, and tells what was missing.
+"""
+
+from collections.abc import Mapping
+
+import orjson
+
+from processors.bulk.refusals import BulkRefused
+from processors.bulk.shops import Shop
+from processors.commands.applying import publish
+from rules.account.assigning import deduct
+from rules.account.commands import Situation, act_of
+from rules.account.lots import LotKey, command_lot, job_lot
+from rules.account.lots_needed import Intended
+from schemas.bulk.states import UNDO, Gate, JobRowCode
+from schemas.commands.bodies import By, reason_of
+from schemas.commands.codes import Code
+from schemas.commands.reading import Command, row_id
+from schemas.commands.results import Answer, key_of, result_of
+from schemas.commands.rows import RowCommands
+from schemas.events import PerformerKind
+from schemas.packing import pack_id
+from store.bulk import jobs, pieces
+from store.bulk.jobs import Job
+from store.bulk.pieces import Piece, Result, Row
+from store.ledger import commands as kept
+from store.ledger.accounts import AccountKey
+from store.ledger.commands import Answered, CommandKey
+from store.ledger.jobs import JobKey
+from store.ledger.ledger import Ledger
+from store.postgres.session import Cursor, transaction
+from store.streams import outbox
+from store.streams.outbox import OutboxKind
+
+_Done = tuple[Command, bytes, Answer]
+"""A row's command, its record's value, and its answer."""
+
+
+def make_undo(shop: Shop, job_id: str, reason: str, by: str) -> JobKey:
+    """Keeps the job that undoes another, once: a second time finds it there.
+
+    Raises UnknownJob, and BulkRefused where the settings do not allow it.
+    """
+    try:
+        trimmed = reason_of(reason)
+    except ValueError:
+        raise BulkRefused("invalid_reason") from None
+    key = shop.key(job_id + UNDO)
+    with transaction(shop.connection) as cursor:
+        jobs.serialise(cursor, key)
+        job, situation = jobs.lock(cursor, shop.key(job_id)), shop.situation(cursor)
+        rules = situation.in_force.rules
+        if rules is None or not rules.account.bulk_undo:
+            raise BulkRefused("not_allowed", job_id)
+        if job.undoes is not None:
+            raise BulkRefused("not_allowed", job_id)
+        if job.gate is Gate.open and pieces.progress(cursor, job.key)[1]:
+            raise BulkRefused("job_not_done", job_id)
+        if jobs.find(cursor, key) is None:
+            count, points = jobs.undo_rows(cursor, key, job)
+            jobs.add(
+                cursor,
+                Job(key, b"", Gate.open, count, points, trimmed, by, situation.now, job.key[1]),
+            )
+    return key
+
+
+def take_back(
+    shop: Shop, cursor: Cursor, piece: Piece, rows: list[Row], situation: Situation
+) -> list[Result]:
+    """Takes what the rows of an undo say, or what there is of it."""
+    lots = {_account(shop, row): _lot(piece.job, row) for row in rows}
+    intents = {
+        _account(shop, row): [Intended(points=row.points, lot=lots[_account(shop, row)])]
+        for row in rows
+    }
+    ledger = Ledger.open(cursor, intents, situation.now, shop.merchants.merchant_id)
+    made, done = rows_as_commands(shop, piece.job, situation), list[_Done]()
+    results = []
+    for row in rows:
+        key = _account(shop, row)
+        account = ledger.accounts[key].account
+        taken = min(-row.points, account.available)
+        if not taken:
+            results.append(Result(JobRowCode.insufficient_points, None, -row.points))
+            continue
+        command, value = made.command(row.member_id, -taken, row.reason)
+        deduct(ledger.accounts[key], act_of(command, situation), taken, lots[key])
+        balance = (account.available, account.held, account.debt)
+        answer = Answer(Code.ok, None, situation.now, [account.sequence], balance)
+        done.append((command, value, answer))
+        results.append(Result(JobRowCode.ok, account.sequence, -row.points - taken))
+    ledger.write()
+    _keep(shop, cursor, done)
+    return results
+
+
+def _account(shop: Shop, row: Row) -> AccountKey:
+    return shop.number, pack_id(row.member_id)
+
+
+def _lot(job: Job, row: Row) -> LotKey | None:
+    """The lot that the job gave: a file's row made it as a command, a `bulk_assign` as a job."""
+    if row.given_until is None or job.undoes is None:
+        return None
+    undone = job.undoes.decode()
+    if row.is_of_commands:
+        return job_lot(row.given_until, undone)
+    return command_lot(row.given_until, row_id(undone, row.member_id))
+
+
+def rows_as_commands(shop: Shop, job: Job, situation: Situation) -> RowCommands:
+    """What makes commands of a job's rows, by the person who made the job."""
+    by = By(kind=PerformerKind.staff, id=job.made_by or "")
+    return RowCommands(shop.merchant_id, job.job_id, by, situation.now)
+
+
+def _keep(shop: Shop, cursor: Cursor, done: list[_Done]) -> None:
+    """Keeps and publishes commands and answers, as for any other command."""
+    answered: Mapping[CommandKey, Answered] = {
+        (shop.number, command.command_id.encode()): Answered(command.fingerprint, answer)
+        for command, _, answer in done
+    }
+    kept.remember(cursor, answered)
+    results = [
+        (key_of(command), orjson.dumps(result_of(command, answer, repeated=False)))
+        for command, _, answer in done
+    ]
+    outbox.add_packed(cursor, OutboxKind.COMMAND_RESULT, results)
+    publish(cursor, [command for command, _, _ in done], [value for _, value, _ in done])

@@ -1,0 +1,57 @@
+-- name: patience
+-- For this transaction alone: storing a file takes as long as reading it.
+SELECT set_config('lock_timeout', '600s', true), set_config('statement_timeout', '1800s', true);
+
+-- name: serialise
+SELECT pg_advisory_xact_lock(hashtextextended('job:' || $1::int || ':' || encode($2::bytea, 'hex'), 0));
+
+-- name: find
+SELECT {job} FROM job WHERE merchant_no = $1 AND job_id = $2;
+
+-- name: share
+SELECT {job} FROM job WHERE merchant_no = $1 AND job_id = $2 FOR SHARE;
+
+-- name: lock
+SELECT {job} FROM job WHERE merchant_no = $1 AND job_id = $2 FOR UPDATE;
+
+-- name: add_rows
+COPY job_line ({line}) FROM STDIN (FORMAT binary);
+
+-- name: add
+INSERT INTO job ({job})
+SELECT {k.job} FROM unnest({arrays job}) k ({job})
+ON CONFLICT DO NOTHING;
+
+-- name: add_pieces
+INSERT INTO job_piece (merchant_no, job_id, first, last)
+SELECT $1, $2, first, first + $3 - 1
+FROM generate_series(1, (SELECT max(number) FROM job_line WHERE merchant_no = $1 AND job_id = $2), $3) first;
+
+-- name: change_gate
+UPDATE job SET gate = $3, approved_by = coalesce($4::bytea, approved_by) WHERE merchant_no = $1 AND job_id = $2;
+
+-- name: without_account
+SELECT count(*) FROM unnest({arrays member}) k ({member})
+WHERE NOT EXISTS (SELECT FROM account a WHERE a.merchant_no = k.merchant_no AND a.member = k.member);
+
+-- name: undo_file
+-- 1: ok (JobRowCode).
+WITH made AS (
+  INSERT INTO job_line (merchant_no, job_id, number, line, member, points)
+  SELECT merchant_no, $3, number, line, member, -points FROM job_line
+  WHERE merchant_no = $1 AND job_id = $2 AND code = 1
+  RETURNING points
+)
+SELECT count(*)::int, coalesce(sum(points), 0) FROM made;
+
+-- name: undo_commands
+WITH made AS (
+  INSERT INTO job_line (merchant_no, job_id, number, member, points)
+  SELECT r.merchant_no, $3, row_number() OVER (ORDER BY r.member), r.member, -e.points
+  FROM job_row r
+  JOIN account a ON a.merchant_no = r.merchant_no AND a.member = r.member
+  JOIN ledger e ON e.account_no = a.account_no AND e.sequence = r.sequence
+  WHERE r.merchant_no = $1 AND r.job_id = $2
+  RETURNING points
+)
+SELECT count(*)::int, coalesce(sum(points), 0) FROM made;

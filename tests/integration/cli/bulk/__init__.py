@@ -1,0 +1,1 @@
+"""Bulk jobs and assignments on the command line."""

@@ -1,0 +1,269 @@
+"""Jobs applied: killed and resumed, two at once, cancelled, approved, undone (account.md 7)."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from processors.bulk.gates import cancel_job
+from processors.bulk.making import Wanted, make_job
+from processors.bulk.running import run_job
+from processors.bulk.shops import Shop, shop_of
+from schemas.packing import pack_id
+from store.bulk import jobs as stored
+from store.postgres import session
+from store.streams.outbox import OutboxKind
+from tests.support.commands import points
+from tests.support.desk import SHOP, Desk, migrated
+from tests.support.engine import wait_for
+from tests.support.jobs import JobDesk
+from tests.support.servers import Databases
+
+MANY = 5 * stored.PIECE + 1
+
+
+class Stopped(Exception):
+    """The job was stopped where a test wanted it."""
+
+
+def stop_after(pieces: int) -> Any:
+    """Ends a job in the middle, as a person's Ctrl-C does."""
+    left = [pieces]
+
+    def advance(_done: int, _total: int) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise Stopped
+
+    return advance
+
+
+def half_done(jobs: JobDesk, shop: Shop, count: int = MANY) -> None:
+    """A job of which one piece is applied."""
+    make(jobs, shop, count)
+    try:
+        run_job(shop, shop.key("june"), stop_after(1))
+    except Stopped:
+        return
+    raise AssertionError("the job ended")
+
+
+def make(jobs: JobDesk, shop: Shop, count: int = MANY) -> None:
+    """A job that nobody has begun."""
+    with Path(jobs.members(count)).open("rb") as source:
+        make_job(shop, Wanted(source, "members.csv", "june", "thanks", "sue"))
+
+
+def each_once(jobs: JobDesk, count: int = MANY) -> None:
+    """Every member has one entry, one event and one command."""
+    assert jobs.desk.rows(
+        "SELECT count(*), count(DISTINCT account_no), sum(points) FROM ledger"
+    ) == [(count, count, 10 * count)]
+    assert jobs.desk.rows("SELECT count(*) FROM command") == [(count,)]
+    assert jobs.desk.rows("SELECT sum(events) FROM outbox WHERE kind = 1") == [(count,)]
+    commands = jobs.desk.rows("SELECT count(*) FROM outbox WHERE kind = 9")
+    assert commands == [(count,)]
+
+
+def test_a_job_that_is_killed_goes_on_where_it_was(jobs: JobDesk) -> None:
+    file = jobs.members(20 * stored.PIECE)
+    arguments = ["bulk", "assign", SHOP, file, "--reason", "x", "--by", "sue", "--job", "june"]
+    for arguments_of_try in (arguments, ["bulk", "resume", SHOP, "june"]):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli", *arguments_of_try],
+            env=os.environ | jobs.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        before = done_pieces(jobs)
+        wait_for("some pieces", partial(has_more_pieces, jobs, before))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert jobs.show()["state"] == "in_progress"
+    assert jobs.bulk("resume", SHOP, "june", "--json").json == {
+        "job_id": "june",
+        "state": "done",
+        "total_count": 20 * stored.PIECE,
+        "successful_count": 20 * stored.PIECE,
+        "failed_count": 0,
+        "points": 200 * stored.PIECE,
+    }
+    each_once(jobs, 20 * stored.PIECE)
+
+
+def has_more_pieces(jobs: JobDesk, before: int) -> bool:
+    return done_pieces(jobs) > before + 2
+
+
+def done_pieces(jobs: JobDesk) -> int:
+    return int(jobs.desk.rows("SELECT count(*) FROM job_piece WHERE is_done")[0][0])
+
+
+def test_two_at_once_do_each_row_once(jobs: JobDesk) -> None:
+    with session.connect(jobs.desk.url) as first, session.connect(jobs.desk.url) as second:
+        make(jobs, shop_of(first, SHOP))
+        shops = [shop_of(connection, SHOP) for connection in (first, second)]
+        threads = [
+            threading.Thread(target=run_job, args=(shop, shop.key("june"))) for shop in shops
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert jobs.show()["state"] == "done"
+    each_once(jobs)
+
+
+def test_a_job_that_is_cancelled_keeps_what_was_applied(jobs: JobDesk) -> None:
+    with session.connect(jobs.desk.url) as connection:
+        shop = shop_of(connection, SHOP)
+        half_done(jobs, shop)
+        assert jobs.show()["state"] == "in_progress"
+        for _ in range(2):
+            cancelled = jobs.bulk("cancel", SHOP, "june", "--json").json
+            assert cancelled["state"] == "cancelled"
+            assert cancelled["successful_count"] == stored.PIECE
+    ran = jobs.bulk("resume", SHOP, "june")
+    assert (ran.code, "job_cancelled" in ran.err) == (5, True)
+    each_once(jobs, stored.PIECE)
+    waiting = jobs.bulk("rows", SHOP, "june", "--json", "--after", "1001", "--limit", "1").json
+    assert [(row["outcome"], row["code"], row["sequence"]) for row in waiting] == [
+        (None, None, None)
+    ]
+
+
+def test_a_job_that_is_done_cannot_be_cancelled(jobs: JobDesk) -> None:
+    jobs.assign(jobs.members(1))
+    ran = jobs.bulk("cancel", SHOP, "june")
+    assert (ran.code, "not_cancellable" in ran.err) == (5, True)
+
+
+def test_a_job_stops_when_the_feature_is_switched_off_and_goes_on_later(jobs: JobDesk) -> None:
+    with session.connect(jobs.desk.url) as connection:
+        half_done(jobs, shop_of(connection, SHOP))
+    jobs.desk.settle_in(SHOP, enabled=False)
+    ran = jobs.bulk("resume", SHOP, "june")
+    assert (ran.code, "feature_off" in ran.err) == (5, True)
+    jobs.desk.later(1)
+    jobs.desk.settle_in(SHOP)
+    assert jobs.bulk("resume", SHOP, "june", "--json").json["state"] == "done"
+    each_once(jobs)
+
+
+def test_a_job_above_the_limit_waits_for_a_second_person(jobs: JobDesk) -> None:
+    jobs.desk.settle_in(SHOP, assign={"approval_above": 20})
+    assert jobs.assign(jobs.members(2), "--json", job="small").json["state"] == "done"
+    assert jobs.assign(jobs.members(3), "--json").json["state"] == "waiting_approval"
+    for command, code in (
+        (("resume", SHOP, "june"), "approval_required"),
+        (("approve", SHOP, "june", "--by", "sue"), "same_person"),
+        (("approve", SHOP, "small", "--by", "mei"), "no_approval_needed"),
+    ):
+        ran = jobs.bulk(*command)
+        assert (ran.code, code in ran.err) == (5, True), ran
+    assert jobs.available("m3") == 0
+    approved = jobs.bulk("approve", SHOP, "june", "--by", "mei", "--json").json
+    assert approved["state"] == "done"
+    assert jobs.available("m3") == 10
+    assert "approved by mei" in jobs.bulk("show", SHOP, "june").out
+
+
+def test_a_waiting_job_can_be_cancelled(jobs: JobDesk) -> None:
+    jobs.desk.settle_in(SHOP, assign={"approval_above": 0})
+    jobs.assign(jobs.members(1))
+    assert jobs.bulk("cancel", SHOP, "june", "--json").json["state"] == "cancelled"
+    assert jobs.bulk("approve", SHOP, "june", "--by", "mei").code == 5
+
+
+def test_without_the_setting_nothing_is_undone(jobs: JobDesk) -> None:
+    jobs.assign(jobs.members(1))
+    ran = jobs.bulk("undo", SHOP, "june", "--reason", "oops")
+    assert (ran.code, "not_allowed" in ran.err) == (5, True)
+    assert jobs.available("m1") == 10
+
+
+def test_undo_takes_what_there_is_and_never_makes_debt(jobs: JobDesk) -> None:
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    jobs.assign(jobs.members(3))
+    jobs.desk.do("assign", member_id="m2", points=-4)
+    jobs.desk.do("assign", member_id="m3", points=-10)
+    undone = jobs.bulk("undo", SHOP, "june", "--reason", "oops", "--by", "mei", "--json").json
+    assert undone == {
+        "job_id": "june:undo",
+        "state": "done",
+        "total_count": 3,
+        "successful_count": 2,
+        "failed_count": 1,
+        "points": -30,
+    }
+    assert [(row["code"], row["sequence"], row["missing"]) for row in jobs.rows("june:undo")] == [
+        ("ok", 2, 0),
+        ("ok", 3, 4),
+        ("insufficient_points", None, 10),
+    ]
+    assert jobs.entries("m2")[-1] == ("deducted", -6, 3)
+    ledger = jobs.desk.rows(
+        "SELECT DISTINCT convert_from(cause_id, 'UTF8') FROM ledger WHERE type = 6 ORDER BY 1"
+    )
+    assert ("june:undo",) in ledger
+    assert jobs.bulk("undo", SHOP, "june", "--reason", "oops", "--json").json == undone
+    assert jobs.entries("m1") == [("assigned", 10, 1), ("deducted", -10, 2)]
+
+
+def test_undo_takes_from_the_jobs_own_lot_first(jobs: JobDesk) -> None:
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    jobs.desk.do("assign", member_id="m1", points=10, command_id="a")  # spent before by its name
+    jobs.assign(jobs.members(1))
+    jobs.desk.do("bulk_assign", job_id="july", members=["m1"], points=10)
+    for job in ("june", "july"):
+        jobs.bulk("undo", SHOP, job, "--reason", "oops")
+    left = jobs.desk.rows("SELECT source FROM lot WHERE remaining > 0")
+    assert left == [(pack_id("a"),)]
+
+
+def test_what_was_undone_is_on_the_topic_as_what_was_taken(
+    jobs: JobDesk, postgres: Databases
+) -> None:
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    jobs.assign(jobs.members(1))
+    jobs.bulk("undo", SHOP, "june", "--reason", "oops")
+    published = jobs.topic(OutboxKind.COMMAND)
+    assert [(one["command_id"], one["points"]) for one in published] == [
+        ("job:june:m1", 10),
+        ("job:june:undo:m1", -10),
+    ]
+    for command in published:
+        assert jobs.desk.published(orjson.dumps(command))["repeated"] is True
+    replayed = Desk(url := migrated(postgres.database()), "replay").open()
+    for command in published:
+        replayed.published(orjson.dumps(command))
+    ledger = "SELECT event_id, cause_id, points FROM ledger ORDER BY sequence"
+    assert replayed.rows(ledger) == jobs.desk.rows(ledger)
+    replayed.close()
+    postgres.drop(url)
+
+
+def test_a_job_in_progress_is_cancelled_before_it_is_undone(jobs: JobDesk) -> None:
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    with session.connect(jobs.desk.url) as connection:
+        shop = shop_of(connection, SHOP)
+        half_done(jobs, shop)
+        ran = jobs.bulk("undo", SHOP, "june", "--reason", "oops")
+        assert (ran.code, "job_not_done" in ran.err) == (5, True)
+        cancel_job(shop, "june")
+    undone = jobs.bulk("undo", SHOP, "june", "--reason", "oops", "--json").json
+    assert (undone["state"], undone["successful_count"]) == ("done", stored.PIECE)
+
+
+def test_a_command_above_the_limit_needs_a_job(jobs: JobDesk) -> None:
+    jobs.desk.settle_in(SHOP, assign={"approval_above": 20})
+    code = jobs.desk.code("bulk_assign", members=["a", "b", "c"], points=10)
+    assert code == "approval_required"
+    ran = points(jobs.environment, "bulk", "list", SHOP, "--json")
+    assert ran.json == []

@@ -1,0 +1,125 @@
+"""Files of jobs (account.md 7): what each line is, and every problem of a file."""
+
+import io
+import tracemalloc
+from typing import BinaryIO, cast
+
+import pytest
+
+from schemas.bulk.file import MOST_ROWS, InvalidFile, JobRow, Problems, rows_of
+from schemas.commands.reading import row_id
+
+
+def read(content: str | bytes, points: int | None = None) -> tuple[list[JobRow], list[str]]:
+    """The rows of a file, and its problems as they are told."""
+    source = io.BytesIO(content if isinstance(content, bytes) else content.encode())
+    problems = Problems()
+    rows = list(rows_of(source, problems, points))
+    try:
+        problems.refuse("a file")
+    except InvalidFile as refused:
+        return rows, [line.strip() for line in refused.lines[1:]]
+    return rows, []
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("member_id,points\nann,5\n", [JobRow(2, "ann", 5, None)]),
+        ("member_id,points\nann,5", [JobRow(2, "ann", 5, None)]),
+        ("\ufeffmember_id,points\r\nann,5\r\n", [JobRow(2, "ann", 5, None)]),
+        ('\ufeff"member_id","points"\n"ann","5"\n', [JobRow(2, "ann", 5, None)]),
+        ("\n\nmember_id,points\n  \nann,999999\n", [JobRow(5, "ann", 999_999, None)]),
+        ("reason,points,member_id\n thanks ,5,ann\n", [JobRow(2, "ann", 5, "thanks")]),
+        ('member_id,points\n"a,""n",5\n', [JobRow(2, 'a,"n', 5, None)]),
+        ("member_id,points\n李,5\n", [JobRow(2, "李", 5, None)]),
+    ],
+)
+def test_a_file_is_read_as_it_is_written(content: str, rows: list[JobRow]) -> None:
+    assert read(content) == (rows, [])
+
+
+@pytest.mark.parametrize("quoting", ['"ann', 'a"nn', '"ann"x', '"an"n"', '"ann",5"'])
+def test_quoting_that_is_wrong_is_a_problem_of_its_line_alone(quoting: str) -> None:
+    rows, problems = read(f"member_id,points\n{quoting},5\nbea,6\n")
+    assert rows == [JobRow(3, "bea", 6, None)]
+    assert [problem.partition(":")[0] for problem in problems] == ["line 2"]
+
+
+@pytest.mark.parametrize(
+    "points", ["0", "-1", "1.0", "1e3", " 5", "007", "+5", "1000000", "9" * 5, "٣", "five"]
+)
+def test_points_are_whole_numbers_within_the_limit(points: str) -> None:
+    _, problems = read(f"member_id,points\nann,{points}\n")
+    assert bool(problems) is (points != "9" * 5)
+
+
+@pytest.mark.parametrize("member", ["", " ann", "ann ", "a\x00n", "a\tn", "\u3000ann", "x" * 101])
+def test_a_member_has_an_id_that_commands_can_have(member: str) -> None:
+    assert read(f"member_id,points\n{member},5\n")[1][0].startswith("line 2: member_id")
+
+
+def test_ids_of_a_hundred_characters_are_taken() -> None:
+    assert read(f"member_id,points\n{'x' * 100},5\n")[1] == []
+
+
+def test_points_that_a_row_does_not_say_are_those_of_the_job() -> None:
+    assert [row.points for row in read("member_id\nann\n", 7)[0]] == [7]
+    assert [row.points for row in read("member_id,points\nann,\nbea,8\n", 7)[0]] == [7, 8]
+    assert read("member_id,points\nann,\n")[1]
+
+
+def test_all_problems_of_a_row_and_of_a_file_come_together_by_line() -> None:
+    rows = f"ann,0,{'x' * 51}\nbea,5,\nbea,5,\nbea,5,\n"
+    told = read(f"member_id,points,reason\n{rows}")[1]
+    assert [problem.partition(" ")[2].partition(":")[0] for problem in told] == [
+        "2", "2", "3", "3", "4", "5",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["member_id,points,tier", "Member_Id,points", "member_id,points,points", "member_id;points"],
+)
+def test_a_header_with_a_problem_is_all_that_is_told(header: str) -> None:
+    rows, problems = read(f"{header}\nann,x\n")
+    assert rows == []
+    assert all(problem.startswith("line 1: ") for problem in problems)
+
+
+def test_a_file_of_utf_16_is_refused() -> None:
+    assert read("member_id,points\nann,5\n".encode("utf-16"))[1]
+
+
+@pytest.mark.slow
+def test_a_million_rows_are_taken_in_bounded_memory_and_one_more_is_not() -> None:
+    class Endless(io.RawIOBase):
+        """A file that is made while it is read."""
+
+        def __init__(self, count: int) -> None:
+            self.left, self.header = count, True
+
+        def readline(self, size: int | None = -1, /) -> bytes:
+            del size
+            if self.header:
+                self.header = False
+                return b"member_id,points\n"
+            self.left -= 1
+            return b"%024x,5\n" % self.left if self.left >= 0 else b""
+
+    problems = Problems()
+    tracemalloc.start()
+    read_rows = rows_of(cast("BinaryIO", Endless(MOST_ROWS)), problems)
+    assert sum(row.points for row in read_rows) == 5 * MOST_ROWS
+    assert tracemalloc.get_traced_memory()[1] < 250 << 20
+    tracemalloc.stop()
+    assert problems.count == 0
+    for _ in rows_of(cast("BinaryIO", Endless(MOST_ROWS + 5)), problems):
+        pass
+    with pytest.raises(InvalidFile, match="line 1000002: more than 1,000,000 rows"):
+        problems.refuse("a file")
+
+
+def test_no_two_rows_of_two_jobs_have_one_command_id() -> None:
+    assert row_id("june", "ann") == "job:june:ann"
+    assert row_id("a:b", "c") != row_id("a", "b:c")
