@@ -102,6 +102,8 @@ class InProcessWorker:
         self._grants = Grants(self.connection)
         self.cleanup = Cleanup(self.connection)
         self._gap: dict[PartitionId, int] = {}
+        self.received_at: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+        """The time that a record gets from its topic, in milliseconds."""
 
     def consume(self, *records: Record) -> IntakeResult:
         """One batch; what its last part did, where it had to be taken apart."""
@@ -112,7 +114,7 @@ class InProcessWorker:
         batch = []
         for record in records:
             place = self._feed.places[record.topic]
-            message: Any = Message(record, at[place], time.time_ns() // 1_000_000)
+            message: Any = Message(record, at[place], self.received_at())
             batch.append(Consumed(place, at[place], message))
             at[place] += 1
         done = [part for _, part in process_in_parts(self.intake, batch, lambda: False)]
