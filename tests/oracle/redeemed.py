@@ -24,8 +24,9 @@ def is_undone(order: Order, bound: Settings | None) -> bool:
         return True
     if order.told("combined_to_order_id"):
         return False
-    return bool(last_run(overlaid(in_order(order.records("order") + order.records("remove"))),
-                         is_cancelled))  # fmt: skip
+    return bool(
+        last_run(overlaid(in_order(order.records("order") + order.records("remove"))), is_cancelled)
+    )
 
 
 def part_returned(order: Order, bound: Settings | None) -> Fraction:
@@ -81,7 +82,7 @@ def debited(order: Order, bound: Settings | None, captured: int) -> int:
     newest = order.newest()
     if newest is None or bound is None:
         return 0
-    points = newest.get("order_points") or 0
+    points: int = newest.get("order_points") or 0
     created = order.created()
     if (
         (bound.get("redeem") or {}).get("from_orders", "observe") != "debit"

@@ -173,9 +173,12 @@ class Shop:
     def _refusal(self, content: Json, refused: Refused) -> Json:
         member = None if content["type"] == "bulk_assign" else content["member_id"]
         return {
-            "outcome": "refused", "repeated": False, "code": refused.code, "entries": [],
+            "outcome": "refused",
+            "repeated": False,
+            "code": refused.code,
+            "entries": [],
             "balance": self._balance(member),
-        } | refused.more  # fmt: skip
+        } | refused.more
 
     def _do(self, content: Json) -> Json:
         check_shape(content, self.now)
@@ -195,9 +198,12 @@ class Shop:
             if number > before and line.type != "expired"
         ]
         return {
-            "outcome": "applied", "repeated": False, "code": "ok", "entries": own,
+            "outcome": "applied",
+            "repeated": False,
+            "code": "ok",
+            "entries": own,
             "balance": self._balance(member),
-        } | more  # fmt: skip
+        } | more
 
     def _lines(self, member: str) -> list[Any]:
         account = self.accounts.get(member)
@@ -328,10 +334,23 @@ class Shop:
                 account = self._account(member)
                 account.assign(Lot(self._expiry(), JOB, job), content["points"])
                 self.given[job, member] = len(account.lines)
-            rows.append({"member_id": member, "outcome": "applied", "code": code,
-                         "sequence": self.given[job, member]})  # fmt: skip
-        return {"outcome": "applied", "repeated": False, "code": "ok", "entries": [],
-                "balance": None, "rows": rows, "job_id": job}  # fmt: skip
+            rows.append(
+                {
+                    "member_id": member,
+                    "outcome": "applied",
+                    "code": code,
+                    "sequence": self.given[job, member],
+                }
+            )
+        return {
+            "outcome": "applied",
+            "repeated": False,
+            "code": "ok",
+            "entries": [],
+            "balance": None,
+            "rows": rows,
+            "job_id": job,
+        }
 
     # --- the laws of orders
 
@@ -366,7 +385,7 @@ class Shop:
                 points = self.accounts[capture.member].taken[order, capture.number].points
             back = given_back(points, capture.purpose, capture.redeem, facts, bound)
             target = points - min(points, capture.manual + back)
-            difference = (self._out(order, capture) if capture.member in self.accounts else 0)
+            difference = self._out(order, capture) if capture.member in self.accounts else 0
             difference -= target
             if difference:
                 yield capture, difference

@@ -131,9 +131,11 @@ class AccountBench:
 def _line_of(event: Json) -> Line:
     lots: dict[tuple[str, Micros | None], int] = {}
     for lot in event["lots"]:
-        expires = lot["expires_at"]
+        expires, name = lot["expires_at"], lot["lot_id"]
+        if name.startswith("order-debit:"):
+            name = name.rpartition("-")[0] if name.count("-") > 1 else name  # less its expiry
         if lot["points"]:
-            lots[lot["lot_id"], micros(datetime.fromisoformat(expires)) if expires else None] = lot["points"]
+            lots[name, micros(datetime.fromisoformat(expires)) if expires else None] = lot["points"]
     return Line(
         event["type"],
         event["points"],
@@ -142,4 +144,3 @@ def _line_of(event: Json) -> Line:
         (event["balance"]["available"], event["balance"]["held"], event["balance"]["debt"]),
         micros(datetime.fromisoformat(event["occurred_at"])),
     )
-

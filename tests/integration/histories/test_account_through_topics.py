@@ -37,10 +37,26 @@ SETTINGS = settings_of(
     },
     redeem={"cash": {"unit_points": 1, "price_per_unit": 1}},
 )
-TOLD = ("command_id", "type", "member_id", "outcome", "code", "message", "entries", "balance",
-        "decided_at", "hold_id", "expires_at", "order_id", "changed", "job_id", "rows")  # fmt: skip
-LEDGER = """SELECT convert_from(l.cause_id, 'UTF8'), a.member, array_agg(l.sequence ORDER BY l.sequence)
-            FROM ledger l JOIN account a USING (account_no) WHERE l.cause = 5 GROUP BY 1, 2"""
+TOLD = (
+    "command_id",
+    "type",
+    "member_id",
+    "outcome",
+    "code",
+    "message",
+    "entries",
+    "balance",
+    "decided_at",
+    "hold_id",
+    "expires_at",
+    "order_id",
+    "changed",
+    "job_id",
+    "rows",
+)
+LEDGER = """
+SELECT convert_from(l.cause_id, 'UTF8'), a.member, array_agg(l.sequence ORDER BY l.sequence)
+FROM ledger l JOIN account a USING (account_no) WHERE l.cause = 5 GROUP BY 1, 2"""
 
 
 class Story(NamedTuple):
@@ -92,8 +108,13 @@ def _of_member(random: Random, member: str, name: str) -> Iterator[Json]:
             yield command("return_redeemed", order_id=order_id, reason="late", **part)
         case "bulk":
             job = random.choice(("june", "july"))
-            bulk = command("bulk_assign", job_id=job, points=9, reason="gift",
-                           members=random.sample(MEMBERS, 3))  # fmt: skip
+            bulk = command(
+                "bulk_assign",
+                job_id=job,
+                points=9,
+                reason="gift",
+                members=random.sample(MEMBERS, 3),
+            )
             del bulk["member_id"]
             yield bulk
 
@@ -103,13 +124,23 @@ def _of_order(random: Random, order_id: str) -> Iterator[Json]:
     for day in range(1, random.randint(1, 5)):
         at = f"2026-01-{day + 1:02}T00:00:00Z"
         if random.random() < 0.5:
-            yield returned(random.choice([10, 333, 500]), at, order_id=order_id, merchant=SHOP,
-                           return_id=f"{order_id} {day % 2}",
-                           status=random.choice(["completed", "completed", "cancelled"]))  # fmt: skip
+            yield returned(
+                random.choice([10, 333, 500]),
+                at,
+                order_id=order_id,
+                merchant=SHOP,
+                return_id=f"{order_id} {day % 2}",
+                status=random.choice(["completed", "completed", "cancelled"]),
+            )
         else:
             status = random.choice(["cancelled", "confirmed", "confirmed"])
-            yield order(order_id=order_id, merchant=SHOP, status=status, updated=at,
-                        created="2026-01-01T00:00:00Z")  # fmt: skip
+            yield order(
+                order_id=order_id,
+                merchant=SHOP,
+                status=status,
+                updated=at,
+                created="2026-01-01T00:00:00Z",
+            )
 
 
 def records_of(told: Story, random: Random) -> list[Record]:
@@ -119,10 +150,12 @@ def records_of(told: Story, random: Random) -> list[Record]:
     for number, content in enumerate(told.commands.values()):
         if random.random() < 0.4:
             key = random.choice([None, "elsewhere", f"{SHOP}:{content.get('member_id')}"])
-            placed.append((random.randint(max(0, number - 30), number + 200), _record(content, key)))
+            placed.append(
+                (random.randint(max(0, number - 30), number + 200), _record(content, key))
+            )
     for event in told.events:
-        for _ in range(random.randint(1, 2)):
-            placed.append((random.randint(0, len(first)), record_of(event)))
+        times = random.randint(1, 2)
+        placed += [(random.randint(0, len(first)), record_of(event)) for _ in range(times)]
     return [record for _, record in sorted(placed, key=lambda pair: pair[0])]
 
 
@@ -179,7 +212,9 @@ def check_answers(told: Story, answers: dict[str, list[Json]], sent: Counter[str
     for name, each in answers.items():
         # The relay was killed: it may have sent some twice.
         assert len(each) >= sent[name]
-        assert {answer["repeated"] for answer in each} == ({False, True} if sent[name] > 1 else {False})
+        assert {answer["repeated"] for answer in each} == (
+            {False, True} if sent[name] > 1 else {False}
+        )
         assert len({orjson.dumps([answer.get(field) for field in TOLD]) for answer in each}) == 1
 
 
@@ -211,7 +246,9 @@ def check_sums(engine: Engine, told: Story, answers: dict[str, Json]) -> None:
     for event in told.events:
         book.now = datetime.now(UTC)
         book.consume(event)
-    query = "SELECT member, order_id, points, manual FROM redemption JOIN account USING (account_no)"
+    query = (
+        "SELECT member, order_id, points, manual FROM redemption JOIN account USING (account_no)"
+    )
     captured: Counter[str] = Counter()
     for member, order_id, taken, manual in engine.rows(query):
         facts = book.orders[SHOP, unpack_id(bytes(order_id))]
