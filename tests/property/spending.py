@@ -36,15 +36,15 @@ EXPIRIES: list[Json] = [
     {"kind": "fixed_date", "month": 12, "day": 31},
     *[{"kind": "fixed_date", "month": 6, "day": day} for day in (1, 15)],
 ]
-CASHES: list[Json | None] = [CASH | {"unit_points": 1}, CASH | {"unit_points": 5}, None]
+CASHES = [CASH | {"unit_points": unit} for unit in (1, 1, 1, 5, 5)] + [None]
 
 
 def random_settings(dice: Dice) -> Json:
     """Settings a shop may have: rules of orders and of the account alike."""
     return settings_of(
-        enabled=dice.pick([True] * 5 + [False]),
+        enabled=not dice.once_in(12),
         redeem={
-            "cash": dice.pick([CASHES[0], *CASHES]),
+            "cash": dice.pick(CASHES),
             "from_orders": dice.pick(["observe", "debit"]),
             "return_on_cancel": not dice.once_in(4),
             "on_return": dice.pick(["proportional", "proportional", "keep"]),
@@ -65,10 +65,12 @@ class RandomCommands:
         self._shop = shop
         self.sent: list[Json] = []
 
-    def any(self, dice: Dice) -> Json:
-        """A new command, issued now."""
-        kind = dice.pick(KINDS)
-        member = dice.pick(MEMBERS)
+    def any(self, dice: Dice, kind: str = "", member: str = "") -> Json:
+        """A new command, issued now; of any kind and member unless one is named."""
+        kind = kind or dice.pick(KINDS)
+        if kind in ("capture", "release") and not self._live() and not dice.once_in(6):
+            kind = "hold"
+        member = member or dice.pick(MEMBERS)
         some = dice.pick([dice.number(1, 40), 5 * dice.number(1, 6)])
         made = getattr(self, f"_{kind}")(dice, member, some)
         content: Json = {
@@ -105,17 +107,17 @@ class RandomCommands:
         return {"type": "assign", "points": -some, "reason": "a mistake"}
 
     def _hold(self, dice: Dice, _member: str, some: int) -> Json:
-        ago = timedelta(seconds=dice.number(0, 1))
+        ago = timedelta(seconds=dice.pick([0, 0, 0, 2]))
         return {
             "hold_id": dice.pick(HOLDS),
             "points": some,
             "purpose": "cash",
-            "ttl_seconds": dice.pick([None, 1, 60, 86_400]),
+            "ttl_seconds": dice.pick([None, None, 2, 60, 86_400]),
             "issued_at": (instant(self._shop.now) - ago).isoformat(),
         }
 
     def _gift(self, dice: Dice, _member: str, _some: int) -> Json:
-        names = [dice.pick([*GIFTS, *GIFTS, "hat"]) for _ in range(dice.number(1, 2))]
+        names = [dice.pick([*GIFTS] * 5 + ["hat"]) for _ in range(dice.number(1, 2))]
         price = sum(GIFTS.get(name, 1) for name in names)
         return {
             "type": "hold",
@@ -126,11 +128,13 @@ class RandomCommands:
             "gifts": [{"gift_id": name} for name in names],
         }
 
+    def _live(self) -> list[str]:
+        return [name for each in self._shop.accounts.values() for name in sorted(each.ends)]
+
     def _of_hold(self, dice: Dice, member: str) -> Json:
         """A hold that was made, mostly one that lives, mostly by its own member."""
         holds = self._shop.holds
-        live = [name for name, held in holds.items() if held.state == "live"]
-        name = dice.pick((live or HOLDS) + HOLDS[:1])
+        name = dice.pick([*(self._live() or HOLDS), *(HOLDS[:1] if dice.once_in(5) else [])])
         if name in holds and not dice.once_in(10):
             member = holds[name].member
         return {"hold_id": name, "member_id": member}

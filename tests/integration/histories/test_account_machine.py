@@ -62,6 +62,9 @@ class PointsAccount(RuleBasedStateMachine):
         ends = BEGIN + 40 * DAY
         self.bench.campaign(GIFTS, ends)
         self.shop.gifts, self.shop.gifts_end = dict(GIFTS), ends
+        self._send([self.random.any(dice, "assign", member) for member in MEMBERS * 2])
+        for order_id in ORDERS[:2]:
+            self._edit(dice, order_id)
 
     # --- time
 
@@ -156,9 +159,20 @@ class PointsAccount(RuleBasedStateMachine):
         self.bench.hear(event)
         self.shop.hear(event)
 
-    @rule(dice=seeds, order_id=st.sampled_from(ORDERS))
-    def an_order_is_made_or_edited(self, dice: Dice, order_id: str) -> None:
-        self._tick()
+    @rule(dice=seeds)
+    def orders(self, dice: Dice) -> None:
+        for _ in range(3):
+            self._tick()
+            happens = dice.pick([self._edit, self._edit, self._goods, self._goods])
+            happens(dice, dice.pick(ORDERS))
+
+    @rule(dice=seeds)
+    def orders_and_commands(self, dice: Dice) -> None:
+        for _ in range(2):
+            self.orders(dice)
+            self.commands(dice)
+
+    def _edit(self, dice: Dice, order_id: str) -> None:
         known = self.shop.book.orders.get((self.bench.merchant, order_id))
         newest = (known.newest() if known is not None else None) or {}
         granted = any(self.shop.posted.get(order_id, {}).values())
@@ -180,12 +194,10 @@ class PointsAccount(RuleBasedStateMachine):
             )
         )
 
-    @rule(dice=seeds, order_id=st.sampled_from(ORDERS))
-    def goods_come_or_come_back(self, dice: Dice, order_id: str) -> None:
-        self._tick()
+    def _goods(self, dice: Dice, order_id: str) -> None:
         now, merchant = instant(self.bench.now).isoformat(), self.bench.merchant
         self._hear(
-            dice.pick([_arrives, _comes_back, _comes_back])(dice, now, order_id, merchant)
+            dice.pick([_arrives, _comes_back])(dice, now, order_id, merchant)
             if not dice.once_in(12)
             else removed(now, order_id=order_id, merchant=merchant)
         )
