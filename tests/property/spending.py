@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from tests.oracle.shop import Shop, instant
+from tests.oracle.commands import instant
+from tests.oracle.shop import Shop
 from tests.property.dice import Dice
 from tests.support.desk import CASH, STAFF
 from tests.support.order_facts import settings as settings_of
