@@ -151,7 +151,7 @@ def redeem_changes(
     debtor = facts.record.member if facts.record is not None and owed else None
     changes = []
     for member, each in sorted(redeemed.items()):
-        for one in sorted(each, key=lambda one: one.number):
+        for one in sorted(each, key=lambda one: (one.is_debit, one.number)):
             if not one.is_debit:
                 target = one.points - _back(one.points, one, policies, facts, rules)
                 changes.append(RedeemChange(member, one.number, one.out - target))

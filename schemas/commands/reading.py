@@ -264,6 +264,8 @@ def _problems(error: ValidationError) -> dict[Code, str]:
 
 
 def _code_of(one: Any) -> Code:
+    if one["type"] == "extra_forbidden":  # a release has no points that could be wrong
+        return Code.invalid_command
     match one["loc"][0]:
         case "points":
             beyond = one["type"] in {"less_than_equal", "greater_than_equal"}

@@ -104,6 +104,10 @@ class Book:
         )
         return entitled(order, circumstances, self.now)
 
+    def bound(self, merchant: str, order_id: str) -> Settings | None:
+        """The settings that an order is bound to."""
+        return self._bound(merchant, self._oldest(merchant, self._root(merchant, order_id)))
+
     def _customer(self, merchant: str, order: Order) -> list[CustomerRecord]:
         """All that was said of the order's member."""
         member = (order.newest() or {}).get("customer_id")

@@ -102,6 +102,8 @@ class InProcessWorker:
         self._grants = Grants(self.connection)
         self.cleanup = Cleanup(self.connection)
         self._gap: dict[PartitionId, int] = {}
+        self.received_at: Callable[[], int] = lambda: self._now() // 1000
+        """The time that a record gets from its topic, in milliseconds."""
 
     def consume(self, *records: Record) -> IntakeResult:
         """One batch; what its last part did, where it had to be taken apart."""
@@ -110,7 +112,7 @@ class InProcessWorker:
             at[place] += offsets
         self._gap.clear()
         batch = []
-        received = self._now() // 1000
+        received = self.received_at()
         for record in records:
             place = self._feed.places[record.topic]
             message: Any = Message(record, at[place], received)

@@ -263,6 +263,15 @@ def test_a_debit_moves_with_the_order_to_another_member(till: Till) -> None:
     assert (till.entries(OTHER_MEMBER), till.balance(OTHER_MEMBER)) == ([-600], (0, 600))
 
 
+def test_captures_give_back_before_the_debit_does_whoever_has_the_order_now(till: Till) -> None:
+    till.open(from_orders="debit")
+    till.consume(order(order_points=600))
+    till.spender.redeem(100)
+    till.work_off()
+    assert till.entries() == [-600, -100, 100]
+    assert till.happens(cancelled(order_points=600, member=OTHER_MEMBER)) == [100, 500]
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -95,6 +95,15 @@ def test_a_bulk_command_has_no_member() -> None:
 # Shape.
 
 
+def test_points_and_a_reason_are_unknown_fields_of_a_command_that_has_none() -> None:
+    release = {name: value for name, value in HOLD.items() if name not in ("points", "purpose")}
+    release["type"] = "release"
+    assert code(release) == "ok"
+    for points in (5, 0, "x"):
+        assert code(release, points=points) == "invalid_command"
+    assert code(HOLD, reason="thanks") == "invalid_command"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

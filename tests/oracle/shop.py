@@ -1,0 +1,409 @@
+"""A shop's members, their points and commands: what everybody must hear, and every entry.
+
+Learnt from account.md 3 to 5 and 8; what orders earn is the book's matter. It takes commands and
+events at the same moments as the product, and says what is posted.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from tests.oracle.account import PointByPoint
+from tests.oracle.book import Book
+from tests.oracle.commands import (
+    BEGINS,
+    NEVER,
+    SECOND,
+    STAFFS,
+    Json,
+    Micros,
+    Refused,
+    check_shape,
+    fingerprint,
+    instant,
+    moment_of,
+)
+from tests.oracle.law import feature_on
+from tests.oracle.records import FOREVER, Settings
+from tests.oracle.redeemed import debited, given_back
+
+ORDER, COMMAND, JOB, DEBIT = 1, 2, 3, 4
+
+
+class Lot(NamedTuple):
+    """Sorts as lots are spent: the soonest to expire first, then by what made it."""
+
+    expires_at: Micros
+    kind: int
+    source: str
+    number: int = 0
+
+    @property
+    def name(self) -> str:
+        """As events name it; of a debit's lot only how the name begins."""
+        if self.kind == ORDER:
+            return f"{self.source}-{self.number}"
+        return f"{('', '', 'command', 'job', 'order-debit')[self.kind]}:{self.source}"
+
+
+@dataclass
+class Held:
+    """A hold and what became of it: live, captured, released; time is looked at by itself."""
+
+    member: str
+    points: int
+    purpose: str
+    ends: Micros
+    redeem: Json
+    state: str = "live"
+    order: str = ""
+
+
+@dataclass
+class Capture:
+    """What one capture took on an order; number 0 is a member's debit."""
+
+    member: str
+    number: int
+    purpose: str
+    redeem: Json
+    manual: int = 0
+
+
+@dataclass
+class Shop:
+    """One merchant. `now` is set by `to`."""
+
+    merchant: str
+    now: Micros
+    book: Book = field(default_factory=Book)
+    versions: list[tuple[Micros, Settings]] = field(default_factory=list)
+    gifts: Json = field(default_factory=dict)
+    """Prices by gift of the one campaign, "summer", which lasts until `gifts_end`."""
+    gifts_end: Micros = 0
+    accounts: dict[str, PointByPoint] = field(default_factory=dict)
+    holds: dict[str, Held] = field(default_factory=dict)
+    captures: dict[str, list[Capture]] = field(default_factory=dict)
+    posted: dict[str, dict[str, int]] = field(default_factory=dict)
+    answers: dict[str, tuple[str, Json]] = field(default_factory=dict)
+    jobs: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    given: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    # --- what happens
+
+    def to(self, now: Micros) -> None:
+        """Time passes: what falls due on accounts, then what orders are due to be granted."""
+        self.now = now
+        for account in self.accounts.values():
+            account.to(now)
+        before = {order: self._is_due(order) for _, order in self.book.orders}
+        self.book.until(instant(now))
+        due = [order for order in before if self._is_due(order) and not before[order]]
+        self._settle(sorted(due, key=self._due))
+
+    def _due(self, order: str) -> tuple[Any, str]:
+        episode = self.book.orders[self.merchant, order].episode
+        return (episode.due if episode else FOREVER), order
+
+    def _is_due(self, order: str) -> bool:
+        return bool(self.book.orders[self.merchant, order].points)
+
+    def apply(self, settings: Settings) -> None:
+        """A new settings version, in force from now."""
+        self.versions.append((self.now, settings))
+        self.book.apply(settings, self.merchant)
+
+    def hear(self, event: Json) -> None:
+        """An event about an order arrives."""
+        self.book.consume(event)
+        resource = event["resource"]
+        self._settle([resource.get("order_id") or resource["id"]])
+
+    def command(self, content: Json) -> Json:
+        """The answer to a command; `settle` what it did to orders afterwards."""
+        key, content_print = content["command_id"], fingerprint(content)
+        if key in self.answers:
+            first, answer = self.answers[key]
+            if first == content_print:
+                return answer | {"repeated": True}
+            return self._refusal(content, Refused("key_reused"))
+        try:
+            answer = self._do(content)
+        except Refused as refused:
+            answer = self._refusal(content, refused)
+        self.answers[key] = content_print, answer
+        return answer
+
+    def settle_captured(self, contents: Iterable[Json]) -> None:
+        """What the law makes of the orders that some commands redeemed or returned points on."""
+        self._settle(sorted({c["order_id"] for c in contents if "order_id" in c}))
+
+    # --- commands
+
+    @property
+    def in_force(self) -> Settings:
+        """The newest settings that are in force."""
+        return [settings for since, settings in self.versions if since <= self.now][-1]
+
+    def _is_on(self) -> bool:
+        return feature_on(self.in_force, [], instant(self.now))
+
+    def _balance(self, member: str | None) -> Json | None:
+        if member is None:
+            return None
+        account = self.accounts.get(member)
+        if account is None:
+            return {"available": 0, "held": 0, "debt": 0}
+        held = len(account.those("held"))
+        return {"available": account.available, "held": held, "debt": account.debt}
+
+    def _refusal(self, content: Json, refused: Refused) -> Json:
+        member = None if content["type"] == "bulk_assign" else content["member_id"]
+        return {
+            "outcome": "refused",
+            "repeated": False,
+            "code": refused.code,
+            "entries": [],
+            "balance": self._balance(member),
+        } | refused.more
+
+    def _do(self, content: Json) -> Json:
+        check_shape(content, self.now)
+        kind = content["type"]
+        if kind in STAFFS and content["performer"]["kind"] == "member":
+            raise Refused("not_allowed")
+        if kind in BEGINS and not self._is_on():
+            raise Refused("feature_off")
+        if kind == "bulk_assign":
+            return self._bulk(content)
+        member = content["member_id"]
+        before = len(self._lines(member))
+        more = getattr(self, f"_{kind}")(content, member) or {}
+        own = [
+            number
+            for number, line in enumerate(self._lines(member), 1)
+            if number > before and line.type != "expired"
+        ]
+        return {
+            "outcome": "applied",
+            "repeated": False,
+            "code": "ok",
+            "entries": own,
+            "balance": self._balance(member),
+        } | more
+
+    def _lines(self, member: str) -> list[Any]:
+        account = self.accounts.get(member)
+        return account.lines if account is not None else []
+
+    def _account(self, member: str) -> PointByPoint:
+        if member not in self.accounts:
+            self.accounts[member] = PointByPoint(self.now)
+        return self.accounts[member]
+
+    def _available(self, member: str) -> int:
+        return self.accounts[member].available if member in self.accounts else 0
+
+    def _assign(self, content: Json, member: str) -> None:
+        points = content["points"]
+        if points > 0:
+            lot = Lot(self._expiry(), COMMAND, content["command_id"])
+            self._account(member).assign(lot, points)
+        elif -points > self._available(member):
+            raise Refused("insufficient_points")
+        else:
+            self._account(member).deduct(-points)
+
+    def _expiry(self) -> Micros:
+        """When points expire that are assigned now."""
+        settings = self.in_force
+        expiry = settings["earn"]["expiry"]
+        if expiry["kind"] == "never":
+            return NEVER
+        zone = ZoneInfo(settings["timezone"])
+        year = instant(self.now).astimezone(zone).year + 1
+        last_day = datetime(year, expiry["month"], expiry["day"], tzinfo=zone)
+        return moment_of((last_day + timedelta(days=1)).astimezone(UTC))
+
+    def _hold(self, content: Json, member: str) -> Json:
+        ttl, points = content.get("ttl_seconds", 1800) * SECOND, content["points"]
+        issued = moment_of(datetime.fromisoformat(content["issued_at"]))
+        if issued + ttl <= self.now:
+            raise Refused("too_late")
+        if content["hold_id"] in self.holds:
+            raise Refused("hold_exists")
+        if content["purpose"] == "cash":
+            self._check_cash(content, points)
+        else:
+            self._check_gifts(content, points)
+        if points > self._available(member):
+            raise Refused("insufficient_points")
+        ends = self.now + ttl
+        self._account(member).hold(content["hold_id"], points, ends)
+        redeem = self.in_force.get("redeem") or {}
+        self.holds[content["hold_id"]] = Held(member, points, content["purpose"], ends, redeem)
+        return {"expires_at": ends}
+
+    def _check_cash(self, content: Json, points: int) -> None:
+        cash = (self.in_force.get("redeem") or {}).get("cash")
+        if cash is None or content.get("channel", "ec") not in cash.get("channels", ["ec"]):
+            raise Refused("not_offered")
+        if points < cash["unit_points"]:
+            raise Refused("below_minimum")
+        if points % cash["unit_points"]:
+            raise Refused("not_a_unit")
+
+    def _check_gifts(self, content: Json, points: int) -> None:
+        if content["campaign_id"] != "summer" or self.now >= self.gifts_end:
+            raise Refused("campaign_closed")
+        wanted = [(gift["gift_id"], gift.get("quantity", 1)) for gift in content["gifts"]]
+        names = [name for name, _ in wanted]
+        if len(set(names)) < len(names) or not set(names) <= set(self.gifts):
+            raise Refused("unknown_gift")
+        if points != sum(self.gifts[name] * quantity for name, quantity in wanted):
+            raise Refused("price_changed", changed=["gifts"])
+
+    def _live(self, content: Json, member: str) -> Held:
+        held = self.holds.get(content["hold_id"])
+        if held is None or held.member != member:
+            raise Refused("unknown_hold")
+        if held.state == "captured":
+            raise Refused("already_captured", order_id=held.order)
+        if held.state == "released":
+            raise Refused("already_released")
+        if content["hold_id"] not in self.accounts[member].ends:
+            raise Refused("hold_expired")
+        return held
+
+    def _capture(self, content: Json, member: str) -> Json:
+        held, order = self._live(content, member), content["order_id"]
+        points = content.get("points", held.points)
+        if points > held.points:
+            raise Refused("exceeds_hold")
+        account = self.accounts[member]
+        account.capture(content["hold_id"], order, points)
+        number = max(n for o, n in account.taken if o == order)
+        made = Capture(member, number, held.purpose, held.redeem)
+        self.captures.setdefault(order, []).append(made)
+        held.state, held.order = "captured", order
+        return {"order_id": order}
+
+    def _release(self, content: Json, member: str) -> None:
+        held = self._live(content, member)
+        held.state = "released"
+        self.accounts[member].release(content["hold_id"])
+
+    def _return_redeemed(self, content: Json, member: str) -> Json:
+        order = content["order_id"]
+        mine = [c for c in self.captures.get(order, []) if c.member == member]
+        left = sum(self._out(order, capture) for capture in mine)
+        points = content.get("points", left)
+        if not left:
+            raise Refused("nothing_to_return")
+        if points > left:
+            raise Refused("exceeds_redeemed")
+        for capture in sorted(mine, key=lambda c: -c.number):
+            part = min(points, self._out(order, capture))
+            points -= part
+            capture.manual += part
+            self._give_back(order, capture, part)
+        return {"order_id": order}
+
+    def _bulk(self, content: Json) -> Json:
+        terms = (content["points"], content["reason"].strip(), str(content.get("notify")))
+        job = content["job_id"]
+        if self.jobs.setdefault(job, terms) != terms:
+            raise Refused("job_changed")
+        rows = []
+        for member in content["members"]:
+            code = "already_done" if (job, member) in self.given else "ok"
+            if code == "ok":
+                account = self._account(member)
+                account.assign(Lot(self._expiry(), JOB, job), content["points"])
+                self.given[job, member] = len(account.lines)
+            rows.append(
+                {
+                    "member_id": member,
+                    "outcome": "applied",
+                    "code": code,
+                    "sequence": self.given[job, member],
+                }
+            )
+        return {
+            "outcome": "applied",
+            "repeated": False,
+            "code": "ok",
+            "entries": [],
+            "balance": None,
+            "rows": rows,
+            "job_id": job,
+        }
+
+    # --- the laws of orders
+
+    def _settle(self, orders: list[str]) -> None:
+        """Give back what redeemed orders are due, then what all earn, then take."""
+        known = [order for order in orders if (self.merchant, order) in self.book.orders]
+        changes = [(order, *change) for order in known for change in self._redeem_changes(order)]
+        for order, capture, points in changes:
+            self._give_back(order, capture, max(0, points))
+        for order in known:
+            self._earn(order)
+        for order, capture, points in changes:
+            if points < 0:
+                self._take(order, capture, -points)
+
+    def _out(self, order: str, capture: Capture) -> int:
+        taken = self.accounts[capture.member].taken.get((order, capture.number))
+        return taken.points - taken.returned if taken is not None else 0
+
+    def _redeem_changes(self, order: str) -> Iterator[tuple[Capture, int]]:
+        facts, bound = self.book.orders[self.merchant, order], self.book.bound(self.merchant, order)
+        captures = self.captures.setdefault(order, [])
+        made = [capture for capture in captures if capture.number]
+        total = sum(self.accounts[c.member].taken[order, c.number].points for c in made)
+        owed = debited(facts, bound, total)
+        debtor = (facts.newest() or {}).get("customer_id") if owed else None
+        if debtor and not any(c.member == debtor and not c.number for c in captures):
+            captures.append(Capture(debtor, 0, "debit", (bound or {}).get("redeem") or {}))
+        for capture in sorted(captures, key=lambda c: (c.number == 0, c.number)):
+            points = owed if capture.member == debtor else 0
+            if capture.number:
+                points = self.accounts[capture.member].taken[order, capture.number].points
+            back = given_back(points, capture.purpose, capture.redeem, facts, bound)
+            target = points - min(points, capture.manual + back)
+            difference = self._out(order, capture) if capture.member in self.accounts else 0
+            difference -= target
+            if difference:
+                yield capture, difference
+
+    def _give_back(self, order: str, capture: Capture, points: int) -> None:
+        if points:
+            lot = Lot(self._expiry(), DEBIT, order)
+            self.accounts[capture.member].give_back((order, capture.number), points, lot)
+
+    def _take(self, order: str, capture: Capture, points: int) -> None:
+        account = self._account(capture.member)
+        if capture.number:
+            account.take_again((order, capture.number), points)
+        else:
+            account.debit(order, points)
+
+    def _earn(self, order: str) -> None:
+        facts = self.book.orders[self.merchant, order]
+        posted = self.posted.setdefault(order, {})
+        if not facts.episode:
+            return
+        lot = Lot(moment_of(facts.episode.expires), ORDER, order, 1)
+        member = facts.member or ""
+        difference = facts.points - posted.get(member, 0)
+        if difference > 0:
+            self._account(member).grant(lot, difference)
+            posted[member] = posted.get(member, 0) + difference
+        elif difference < 0:
+            account = self.accounts[member]
+            before = len(account.lines)
+            account.claw_back(lot, -difference)
+            posted[member] += sum(line.points for line in account.lines[before:])

@@ -1,0 +1,170 @@
+"""Random commands and settings of a shop with few members, orders and holds, so that they meet."""
+
+from datetime import timedelta
+
+from tests.oracle.commands import instant
+from tests.oracle.shop import Shop
+from tests.property.dice import Dice
+from tests.support.desk import CASH, STAFF
+from tests.support.order_facts import settings as settings_of
+from tests.support.order_facts import some_id
+from tests.support.upstream import Json
+
+MEMBERS = [some_id(name) for name in ("ann", "bea", "cat")]
+ORDERS = [some_id(f"machine order {number}") for number in range(3)]
+HOLDS = [f"hold {number}" for number in range(40)]
+GIFTS = {"mug": 4, "bag": 9}
+PERFORMERS = [*[STAFF] * 8, {"kind": "member", "id": "m"}, {"kind": "system", "id": "s"}]
+WRONG: list[Json] = [
+    {"type": "give"},
+    {"point": 3},
+    {"points": 0},
+    {"points": 1.5},
+    {"points": 10**12},
+    {"points": None},
+    {"reason": " "},
+    {"reason": "r" * 51},
+    {"ttl_seconds": 0},
+    {"x_mine": 1},
+]
+"""What may be wrong with a command's shape, or looks so."""
+KINDS = [
+    *["assign"] * 2, "deduct", *["hold"] * 3, "gift", *["capture"] * 3, "release",
+    *["return_redeemed"] * 2, "bulk_assign",
+]  # fmt: skip
+EXPIRIES: list[Json] = [
+    {"kind": "never"},
+    {"kind": "fixed_date", "month": 12, "day": 31},
+    *[{"kind": "fixed_date", "month": 6, "day": day} for day in (1, 15)],
+]
+CASHES = [CASH | {"unit_points": unit} for unit in (1, 1, 1, 5, 5)] + [None]
+
+
+def random_settings(dice: Dice) -> Json:
+    """Settings a shop may have: rules of orders and of the account alike."""
+    return settings_of(
+        enabled=not dice.once_in(12),
+        redeem={
+            "cash": dice.pick(CASHES),
+            "from_orders": dice.pick(["observe", "debit"]),
+            "return_on_cancel": not dice.once_in(4),
+            "on_return": dice.pick(["proportional", "proportional", "keep"]),
+        },
+        earn={
+            "pending_days": dice.pick([0, 0, 2]),
+            "expiry": dice.pick(EXPIRIES),
+            "on_return": dice.pick(["claw_back", "claw_back", "keep"]),
+            "on_refund": dice.pick(["keep", "claw_back"]),
+        },
+    )
+
+
+class RandomCommands:
+    """Commands that make sense on the shop as it is, and others; `sent` are all so far."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self.sent: list[Json] = []
+
+    def any(self, dice: Dice, kind: str = "", member: str = "") -> Json:
+        """A new command, issued now; of any kind and member unless one is named."""
+        kind = kind or dice.pick(KINDS)
+        if kind in ("capture", "release") and not self._live() and not dice.once_in(6):
+            kind = "hold"
+        member = member or dice.pick(MEMBERS)
+        some = dice.pick([dice.number(1, 40), 5 * dice.number(1, 6)])
+        made = getattr(self, f"_{kind}")(dice, member, some)
+        content: Json = {
+            "command_id": f"command {len(self.sent):04d}",
+            "type": kind,
+            "merchant_id": self._shop.merchant,
+            "member_id": member,
+            "performer": dice.pick(PERFORMERS),
+            "issued_at": instant(self._shop.now).isoformat(),
+            **made,
+        }
+        content = {name: value for name, value in content.items() if value is not None}
+        self.sent.append(content)
+        return content
+
+    def wrong(self, dice: Dice) -> Json:
+        """A new command whose shape is wrong, or looks so."""
+        content, wrong = self.any(dice), dice.pick(WRONG)
+        # Without a member only a bulk_assign can be answered.
+        if wrong.keys() & {"reason", "type"} <= content.keys() and "member_id" in content:
+            content |= wrong
+        return content
+
+    def again(self, dice: Dice) -> Json:
+        """A command that was sent before, now and then with another content."""
+        content = dice.pick(self.sent)
+        another = {"performer": {"kind": "staff", "id": "another"}}
+        return content | another if dice.once_in(4) else content
+
+    def _assign(self, _dice: Dice, _member: str, some: int) -> Json:
+        return {"points": some, "reason": "thanks"}
+
+    def _deduct(self, _dice: Dice, _member: str, some: int) -> Json:
+        return {"type": "assign", "points": -some, "reason": "a mistake"}
+
+    def _hold(self, dice: Dice, _member: str, some: int) -> Json:
+        ago = timedelta(seconds=dice.pick([0, 0, 0, 2]))
+        return {
+            "hold_id": dice.pick(HOLDS),
+            "points": some,
+            "purpose": "cash",
+            "ttl_seconds": dice.pick([None, None, 2, 60, 86_400]),
+            "issued_at": (instant(self._shop.now) - ago).isoformat(),
+        }
+
+    def _gift(self, dice: Dice, _member: str, _some: int) -> Json:
+        names = [dice.pick([*GIFTS] * 5 + ["hat"]) for _ in range(dice.number(1, 2))]
+        price = sum(GIFTS.get(name, 1) for name in names)
+        return {
+            "type": "hold",
+            "hold_id": dice.pick(HOLDS),
+            "points": price + dice.pick([0] * 5 + [1]),
+            "purpose": "gift",
+            "campaign_id": "summer",
+            "gifts": [{"gift_id": name} for name in names],
+        }
+
+    def _live(self) -> list[str]:
+        return [name for each in self._shop.accounts.values() for name in sorted(each.ends)]
+
+    def _of_hold(self, dice: Dice, member: str) -> Json:
+        """A hold that was made, mostly one that lives, mostly by its own member."""
+        holds = self._shop.holds
+        name = dice.pick([*(self._live() or HOLDS), *(HOLDS[:1] if dice.once_in(5) else [])])
+        if name in holds and not dice.once_in(10):
+            member = holds[name].member
+        return {"hold_id": name, "member_id": member}
+
+    def _capture(self, dice: Dice, member: str, some: int) -> Json:
+        return self._of_hold(dice, member) | {
+            "points": dice.pick([None, None, some]),
+            "order_id": dice.pick(ORDERS),
+        }
+
+    def _release(self, dice: Dice, member: str, _some: int) -> Json:
+        return self._of_hold(dice, member)
+
+    def _return_redeemed(self, dice: Dice, member: str, some: int) -> Json:
+        captures = self._shop.captures.items()
+        taken = [(one.member, order_id) for order_id, each in captures for one in each]
+        member, order_id = dice.pick(taken or [(member, ORDERS[0])])
+        return {
+            "member_id": member,
+            "order_id": order_id,
+            "points": dice.pick([None, 1, some]),
+            "reason": "late",
+        }
+
+    def _bulk_assign(self, dice: Dice, _member: str, _some: int) -> Json:
+        return {
+            "member_id": None,
+            "job_id": dice.pick(["june", "july", "may"]),
+            "members": [dice.pick(MEMBERS) for _ in range(dice.number(1, 3))],
+            "points": dice.pick([7, 7, 7, 8]),
+            "reason": "a gift",
+        }

@@ -1,0 +1,146 @@
+"""One merchant's points account on a real database, driven step by step for comparison.
+
+Commands, events and time go in as the workers take them, without Kafka; out come the answers and
+every event of points that was made for them.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import orjson
+import psycopg
+from psycopg import sql
+
+from processors.commands.applying import apply_commands
+from processors.expiry import Expiry
+from schemas.campaigns import CampaignDocument
+from schemas.commands.reading import read
+from schemas.ids import Micros, iso, micros
+from schemas.settings import load_settings
+from store.campaigns import reading, saving
+from store.postgres import session
+from store.settings import versions
+from store.settings.merchants import Merchants
+from store.streams.outbox import OutboxKind, events_of
+from tests.support.in_process import InProcessEngine
+from tests.support.order_facts import bytes_of
+from tests.support.timeline import record_of
+from tests.support.upstream import Json
+
+EVENTS = "SELECT value, headers FROM outbox WHERE kind = %s ORDER BY shard, id"
+
+
+class Line(NamedTuple):
+    """An entry as its event tells it; lots that are left nothing are missing."""
+
+    type: str
+    points: int
+    held: int
+    lots: dict[tuple[str, Micros | None], int]
+    balance: tuple[int, int, int]
+    occurred_at: Micros
+
+
+class AccountBench:
+    """A merchant of its own on an engine whose clock stands."""
+
+    def __init__(self, engine: InProcessEngine, merchant: str, now: Micros) -> None:
+        self._engine, self.merchant = engine, merchant
+        self._worker = engine.first
+        self._worker.received_at = lambda: self.now // 1000
+        self._looking = psycopg.connect(engine.database_url, autocommit=True)
+        self.connection = session.connect(engine.database_url, name="commands")
+        self._merchants = Merchants(self.connection)
+        self._expiring = session.connect(engine.database_url, name="expiry")
+        self._expiry = Expiry(self._expiring)
+        self.events: list[Json] = []
+        self.now = now
+        self.clock(now)
+
+    def clock(self, moment: Micros) -> None:
+        """Let the database's clock stand at a moment."""
+        self.now = moment
+        statement = (
+            "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}"
+        )
+        self._looking.execute(sql.SQL(statement).format(f"SELECT {moment}::bigint"))
+
+    def apply(self, document: Json) -> None:
+        """A new settings version."""
+        versions.apply(
+            self.connection, self.merchant, load_settings(bytes_of(document), name="test"), "test"
+        )
+        self._merchants.refresh()
+
+    def campaign(self, gifts: Json, ends: Micros) -> None:
+        """The campaign "summer": prices by gift."""
+        document = CampaignDocument.model_validate(
+            {
+                "campaign_id": "summer",
+                "names": {"en": "Summer gifts"},
+                "starts_at": iso(self.now),
+                "ends_at": iso(ends),
+                "gifts": [{"gift_id": g, "product_id": g, "points": p} for g, p in gifts.items()],
+            }
+        )
+        shop = reading.shop_of(session.raw(self.connection), self.merchant)
+        saving.apply(self.connection, shop, document, "mei", name="test")
+
+    def commands(self, contents: list[Json]) -> list[Json]:
+        """Commands applied in one transaction, and what follows from them; the answers."""
+        commands = [read(orjson.dumps(content)) for content in contents]
+        with session.transaction(self.connection) as cursor:
+            applied = apply_commands(cursor, self._merchants, commands, self.now)
+        self._worker.settle()
+        return [orjson.loads(orjson.dumps(result)) for result in applied.results]
+
+    def hear(self, event: Json) -> None:
+        """An event from upstream, and what follows from it."""
+        self._worker.consume(record_of(event))
+        self._worker.settle()
+
+    def grant(self) -> None:
+        """What is due is granted."""
+        self._worker.settle()
+
+    def expire(self) -> None:
+        """What the worker of expiries does."""
+        while self._expiry.expire():
+            pass
+
+    def lines(self) -> dict[str, list[Line]]:
+        """All entries so far by member; the outbox is emptied."""
+        for value, headers in self._looking.execute(EVENTS, [OutboxKind.CHANGED]).fetchall():
+            self.events += [orjson.loads(event) for event, _ in events_of(value, headers)]
+        self._looking.execute("DELETE FROM outbox")
+        lines: dict[str, list[Line]] = {}
+        for event in self.events:
+            if event["merchant_id"] == self.merchant:
+                mine = lines.setdefault(event["member_id"], [])
+                mine.append(_line_of(event))
+                assert event["sequence"] == len(mine), event
+        return lines
+
+    def close(self) -> None:
+        """End the connections."""
+        self._looking.close()
+        self.connection.close()
+        self._expiring.close()
+
+
+def _line_of(event: Json) -> Line:
+    lots: dict[tuple[str, Micros | None], int] = {}
+    for lot in event["lots"]:
+        expires, name = lot["expires_at"], lot["lot_id"]
+        if name.startswith("order-debit:"):
+            name = name.rpartition("-")[0] if name.count("-") > 1 else name  # less its expiry
+        if lot["points"]:
+            lots[name, micros(datetime.fromisoformat(expires)) if expires else None] = lot["points"]
+    return Line(
+        event["type"],
+        event["points"],
+        event.get("held_points", 0),
+        lots,
+        (event["balance"]["available"], event["balance"]["held"], event["balance"]["debt"]),
+        micros(datetime.fromisoformat(event["occurred_at"])),
+    )
