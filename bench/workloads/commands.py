@@ -1,7 +1,7 @@
 """Commands of one shop: 70 % assignments, 10 % holds and their captures, 10 % refusals.
 
-The members are those of `sql/preload.sql`, who have had points for years. A hold and its capture lie
-some hundred records apart.
+The members are those of `sql/preload.sql`, who have had points for years. A hold and its capture
+lie some hundred records apart.
 """
 
 import random
@@ -55,7 +55,7 @@ class Commands:
 
     def contents(self) -> Iterator[Mapping[str, Any]]:
         """The same before they are written as JSON."""
-        draw = random.Random(self.seed)
+        draw = random.Random(f"{self.seed}/{self.name}")
         waiting: deque[tuple[int, str, str]] = deque()
         for number in range(self.commands):
             member = member_id(draw.randrange(self.members) + 1)
@@ -77,9 +77,7 @@ class Commands:
         """How many answers of which code there must be."""
         refused = Counter(("insufficient_points", "unknown_hold", "not_a_unit"))
         turns = self.commands // STEP
-        codes = Counter(
-            {code: (turns + 2 - n) // len(REFUSED) for n, code in enumerate(refused)}
-        )
+        codes = Counter({code: (turns + 2 - n) // len(REFUSED) for n, code in enumerate(refused)})
         codes["ok"] = self.commands - codes.total()
         return codes
 

@@ -49,7 +49,9 @@ def records_of(row: Row, topics: Mapping[OutboxKind, str]) -> list[Outgoing]:
     """The records of a row of any kind but CHANGED: many of a packed one, else one."""
     if row.kind in outbox.PACKED_KINDS:
         topic = topics[row.kind]
-        return [Outgoing(topic, key, value, []) for key, value in outbox.records_of(row.value or b"")]
+        return [
+            Outgoing(topic, key, value, []) for key, value in outbox.records_of(row.value or b"")
+        ]
     headers = outbox.headers_of(row.headers)
     if row.kind is OutboxKind.REDRIVE:
         topic, timestamp, headers = addressed(headers)

@@ -55,8 +55,9 @@ Headers = Sequence[tuple[str, bytes | None]]
 class OutboxKind(IntEnum):
     """What an outbox row is, hence to which topic it goes.
 
-    CHANGED: points-changed events, many in one row. COMMAND_RESULT: answers to commands, and COMMAND:
-    commands that were applied here, so that the topics tell the whole story; many in one row, too.
+    CHANGED: points-changed events, many in one row. COMMAND_RESULT: answers to commands. COMMAND:
+    commands that were applied here, so that the topics tell the whole story. Of these, too, many
+    are in one row.
     """
 
     CHANGED = 1
