@@ -46,18 +46,12 @@ class CommandsWorker(TopicWorker[CommandsResult]):
         return Commands(configuration, pipeline, connection)
 
     def transactions(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-        """So many records at once that no account stays locked for long.
+        """See `transactions_of`."""
+        return transactions_of(records)
 
-        Partitions with a part of a job come last, so that they hold up no other.
-        """
-        slow = {record.place for record in records if _size(record) > LARGE}
-        quick = [record for record in records if record.place not in slow]
-        yield from _slices(quick, BYTES_AT_ONCE)
-        yield from _slices([record for record in records if record.place in slow], LARGE_AT_ONCE)
-
-    def can_wait(self, records: Sequence[Record]) -> bool:
+    def can_wait(self, _records: Sequence[Record]) -> bool:
         """Parts of a job: holds in other partitions, just sent, go before them."""
-        return any(_size(record) > LARGE for record in records)
+        return any(_size(record) > LARGE for record in _records)
 
     def count(
         self, records: Sequence[Record], done: CommandsResult, seconds: float
@@ -65,6 +59,17 @@ class CommandsWorker(TopicWorker[CommandsResult]):
         """Tells the metrics of a committed batch."""
         commands_metrics.batch_done(records, done, seconds)
         return list(done.counts)
+
+
+def transactions_of(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """So many records at once that no account stays locked for long.
+
+    Partitions with a part of a job come last, so that they hold up no other.
+    """
+    slow = {record.place for record in records if _size(record) > LARGE}
+    quick = [record for record in records if record.place not in slow]
+    yield from _slices(quick, BYTES_AT_ONCE)
+    yield from _slices([record for record in records if record.place in slow], LARGE_AT_ONCE)
 
 
 def _size(record: Record) -> int:

@@ -103,7 +103,7 @@ class TopicWorker(Generic[Result]):
         """The batch, by what one transaction is to take of it."""
         yield records
 
-    def can_wait(self, records: Sequence[Record]) -> bool:
+    def can_wait(self, _records: Sequence[Record]) -> bool:
         """Whether others' records may go before these, once a turn has taken long enough."""
         return False
 

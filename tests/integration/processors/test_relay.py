@@ -304,18 +304,18 @@ def test_relays_share_the_shards_and_one_that_dies_leaves_its_to_the_others(
 
     within = 10 * SHARD_SECONDS
     first = engine.run("relay").wait_ready()
-    wait_for("all shards", lambda: shares(first) == [8], within)
+    wait_for("all shards", lambda: shares(first) == [9], within)
     second = engine.run("relay").wait_ready()
-    wait_for("half each", lambda: shares(first, second) == [4, 4], within)
+    wait_for("half each", lambda: shares(first, second) == [4, 5], within)
     put(engine, events=some_events())
     third = engine.run("relay").wait_ready()
-    wait_for("a third each", lambda: shares(first, second, third) == [2, 3, 3], within)
+    wait_for("a third each", lambda: shares(first, second, third) == [3, 3, 3], within)
     put(engine, events=some_events(1 + GOOD // 10))
     wait_empty(engine)
     working = [w for w in (first, second, third) if w.metric("points_relayed_records_total")]
     assert len(working) >= 2
     second.kill()
-    wait_for("half each again", lambda: shares(first, third) == [4, 4], within)
+    wait_for("half each again", lambda: shares(first, third) == [4, 5], within)
     put(engine, events=some_events(1 + 2 * GOOD // 10))
     wait_empty(engine)
     assert published_once(engine) == 3 * GOOD
