@@ -21,6 +21,10 @@ from bench.contestant import ROOT
 from bench.kafka import BenchError
 from bench.machine import surroundings
 from bench.measure import Progress, Stack
+from bench.parts.account.holds import holds
+from bench.parts.account.many_at_once import bulk, expiring
+from bench.parts.account.quotes import quotes
+from bench.parts.account.throughput import commands as commands_part
 from bench.parts.growth import flat, large, memory
 from bench.parts.latency import latency, midnight
 from bench.parts.merchants import merchants as merchants_part
@@ -58,6 +62,11 @@ class Part(StrEnum):
     MEMORY = "memory"
     WORKERS = "workers"
     MERCHANTS = "merchants"
+    COMMANDS = "commands"
+    HOLDS = "holds"
+    QUOTES = "quotes"
+    EXPIRING = "expiring"
+    BULK = "bulk"
 
 
 @app.command()
@@ -73,7 +82,12 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     rounds: Annotated[
         int, typer.Option(min=1, help="Interleaved rounds of A, B and C; the median counts.")
     ] = 3,
-    dues: Annotated[int, typer.Option(min=100, help="Points due at one midnight.")] = 1_000_000,
+    dues: Annotated[
+        int,
+        typer.Option(
+            min=100, help="Points due at one midnight, lots that lapse, members of a job."
+        ),
+    ] = 1_000_000,
     entries: Annotated[
         int, typer.Option(min=1_000, help="Ledger entries before the second run of `flat`.")
     ] = 5_000_000,
@@ -83,6 +97,7 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     merchants: Annotated[
         int, typer.Option(min=1_000, help="Merchants of the second run of `merchants`.")
     ] = 200_000,
+    commands: Annotated[int, typer.Option(min=1_000, help="Commands of a round.")] = 80_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
     before: Annotated[
         Path | None,
@@ -98,7 +113,7 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     Without `--only`: A, B and C (C beside B, ours alone). Ends with code 1 when a part failed or a
     sum was wrong; the others are measured still.
     """
-    sizes = Sizes(orders, rounds, dues, entries, large_entries, merchants, seconds)
+    sizes = Sizes(orders, rounds, dues, entries, large_entries, merchants, seconds, commands)
     with bench_stack() as stack:
         report = Report({**surroundings(stack.database_url), "kafka": stack.kafka})
         for part in only or [Part.A, Part.B, Part.C]:
@@ -154,7 +169,26 @@ def measure_part(part: Part, run: Run) -> None:
             figures = workers(sizes.orders, *shown)
         case Part.MERCHANTS:
             figures = merchants_part(sizes.orders // 3, sizes.merchants, *shown)
+        case _:
+            figures = account_part(part, run)
     run.report.figures[part] = figures
+
+
+def account_part(part: Part, run: Run) -> Mapping[str, object]:
+    """What one part of the points account gave."""
+    sizes, shown = run.sizes, (run.stack, run.progress)
+    match part:
+        case Part.COMMANDS:
+            return commands_part(sizes.commands, sizes.rounds, sizes.entries, *shown)
+        case Part.HOLDS:
+            return holds(sizes.commands, sizes.entries, sizes.seconds, *shown)
+        case Part.QUOTES:
+            return quotes(sizes.entries, sizes.rounds, *shown)
+        case Part.EXPIRING:
+            return expiring(sizes.dues, run.load_of_a(1 / 4), *shown)
+        case Part.BULK:
+            return bulk(sizes.dues, run.load_of_a(1 / 4), *shown)
+    raise ValueError(part)
 
 
 @contextmanager

@@ -41,9 +41,8 @@ class Site:
     @property
     def topics(self) -> Mapping[str, str]:
         """The topic of each kind of record."""
-        return {kind: f"{self.group}.{kind}" for kind in ("deliveries", "customers")} | {
-            "orders": self.topic_in
-        }
+        kinds = ("deliveries", "customers", "commands", "command_results")
+        return {kind: f"{self.group}.{kind}" for kind in kinds} | {"orders": self.topic_in}
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,8 @@ class Contestant(ABC):
     name: str
     readers: int
     """How many processes share the topic in."""
+    reads = "orders"
+    """Which topic in that is (`Site.topics`)."""
     partitions = PARTITIONS
     """Of every topic of its runs."""
     held: bool

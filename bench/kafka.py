@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -148,6 +148,7 @@ class ReadBack:
         self.count = 0
         self.last_at = 0.0
         self._keep = keep
+        self._listener: Callable[[bytes], None] | None = None
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._consumer = Consumer(
@@ -173,6 +174,10 @@ class ReadBack:
         self._thread.join()
         self._consumer.close()
 
+    def listen(self, listener: Callable[[bytes], None] | None) -> None:
+        """Hand every value on as soon as it comes, from the thread that reads."""
+        self._listener = listener
+
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
@@ -181,7 +186,9 @@ class ReadBack:
             self._failure = error
 
     def _take(self) -> None:
-        batch = self._consumer.consume(10_000, POLL_SECONDS)
+        # Whoever waits for single answers wants each at once, not with what comes soon after.
+        most, wait = (10_000, POLL_SECONDS) if self._listener is None else (1, POLL_SECONDS)
+        batch = self._consumer.consume(most, wait)
         good = [message for message in batch if message.error() is None]
         if not good:
             return
@@ -189,6 +196,9 @@ class ReadBack:
         if self._keep:
             self.values.extend(message.value() or b"" for message in good)
             self.stamps.extend(message.timestamp()[1] for message in good)
+        if self._listener is not None:
+            for message in good:
+                self._listener(message.value() or b"")
         self.count += len(good)
 
     def check(self) -> None:

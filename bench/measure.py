@@ -228,7 +228,8 @@ class Workers:
                 return
             self._restart_readers()
         raise BenchError(
-            f"{self._contestant.name}: its workers did not come to share {self._site.topic_in}."
+            f"{self._contestant.name}: its workers did not come to share "
+            f"{self._site.topics[self._contestant.reads]}."
         )
 
     def _assigned_within(self, seconds: float) -> bool:
@@ -239,7 +240,7 @@ class Workers:
             ready = group_is_ready(
                 admin,
                 self._site.group,
-                self._site.topic_in,
+                self._site.topics[self._contestant.reads],
                 self._contestant.readers,
                 self._site.partitions,
             )

@@ -67,10 +67,12 @@ class Ours(Contestant):
         kinds: Sequence[str] = KINDS,
         partitions: int = PARTITIONS,
         checkout: Path = ROOT,
+        reader: str = "intake",
     ) -> None:
         self.name, self._entries, self._kinds = name, entries, kinds
         self._with_orders = with_orders
-        self.readers, self.partitions = list(kinds).count("intake"), partitions
+        self.readers, self.partitions = list(kinds).count(reader), partitions
+        self.reads = "commands" if reader == "commands" else "orders"
         self._checkout = checkout
         self._points = POINTS if checkout == ROOT else str(checkout / ".venv" / "bin" / "points")
 
@@ -102,6 +104,8 @@ class Ours(Contestant):
             "POINTS_TOPICS__ORDERS": site.topic_in,
             "POINTS_TOPICS__DELIVERIES": site.topics["deliveries"],
             "POINTS_TOPICS__CUSTOMERS": site.topics["customers"],
+            "POINTS_TOPICS__COMMANDS": site.topics["commands"],
+            "POINTS_TOPICS__COMMAND_RESULTS": site.topics["command_results"],
             "POINTS_TOPICS__POINTS_CHANGED": site.topic_out,
         }
 

@@ -22,6 +22,7 @@ class Sizes:
     large_entries: int
     merchants: int
     seconds: int
+    commands: int = 80_000
 
     def quick(self) -> "Sizes":
         """Just enough to see that everything works."""
@@ -34,6 +35,7 @@ class Sizes:
             large_entries=min(self.large_entries, 50_000),
             merchants=min(self.merchants, 2_000),
             seconds=5,
+            commands=min(self.commands, 3_000),
         )
 
 

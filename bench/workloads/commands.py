@@ -55,7 +55,7 @@ class Commands:
 
     def contents(self) -> Iterator[Mapping[str, Any]]:
         """The same before they are written as JSON."""
-        draw = random.Random(self.seed)
+        draw = random.Random(f"{self.seed}/{self.name}")
         waiting: deque[tuple[int, str, str]] = deque()
         for number in range(self.commands):
             member = member_id(draw.randrange(self.members) + 1)

@@ -36,6 +36,8 @@ from store.streams.cursors import PartitionId
 TOPIC_SECONDS, TOPIC_SECONDS_IN_TROUBLE = 10.0, 1.0
 """Between two looks whether the topics are still the same, and whether a lost broker is back."""
 LAG_UPDATE_SECONDS = 1.0
+PATIENCE_SECONDS = 0.2
+"""Of a turn that goes on with records that can wait: what is sent meanwhile goes first."""
 MOVE_SECONDS = 1.0
 """Between two moves over offsets without a record: each is a transaction."""
 
@@ -101,6 +103,10 @@ class TopicWorker(Generic[Result]):
         """The batch, by what one transaction is to take of it."""
         yield records
 
+    def can_wait(self, _records: Sequence[Record]) -> bool:
+        """Whether others' records may go before these, once a turn has taken long enough."""
+        return False
+
     def count(
         self, received: Sequence[float], done: Result, seconds: float
     ) -> Sequence[PartitionId]:
@@ -144,12 +150,7 @@ class TopicWorker(Generic[Result]):
         self._check_topics()
         size = max(1, int(self._sizes.batch * self.batch_share))
         records = self._feed.batch(size, self._sizes.wait_ms / 1000)
-        self.worked = False
-        for part in self.transactions(records) if records else ():
-            self.worked = True
-            if not self._process(part):
-                self._feed.drop()
-                break
+        self._work_off(list(self.transactions(records)) if records else [])
         if time.monotonic() > self._move_at:
             self._move_at = time.monotonic() + MOVE_SECONDS
             self._move()
@@ -160,6 +161,17 @@ class TopicWorker(Generic[Result]):
             for topic in self._topics:
                 metrics.LEFT_OUT.labels(topic).set(left_out[topic])
         return 0.0
+
+    def _work_off(self, parts: Sequence[Sequence[Record]]) -> None:
+        """A transaction each, until what is left can wait for records that are not read yet."""
+        self.worked, began = bool(parts), time.monotonic()
+        for number, part in enumerate(parts):
+            if number and self.can_wait(part) and time.monotonic() - began > PATIENCE_SECONDS:
+                self._feed.put_back({record.place for left in parts[number:] for record in left})
+                return
+            if not self._process(part):
+                self._feed.drop()
+                return
 
     def _process(self, records: Sequence[Record]) -> bool:
         """One transaction, or more where something fails over a record.

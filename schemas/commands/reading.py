@@ -38,6 +38,8 @@ EXTENSION: Final = "x_"
 """Begins the names of fields that are the sender's own."""
 JOB: Final = "x_job"
 """Names the job in the rows of jobs, as the command line publishes them."""
+_MAY_NAME_OWN: Final = re.compile(rb'"x_|\\')
+"""Without this no name begins so, nor is one spelt with escapes: then all fields are ours."""
 LONGEST_PATH: Final = 100
 """Characters of a path that a message shows: a field's name may have any length."""
 _NOT_COMPARED: Final = ("command_id", "issued_at")
@@ -164,8 +166,10 @@ def _object(value: bytes) -> tuple[dict[str, Any], str | None]:
         # Whole numbers of more than 64 bits come as floats: told apart, to say what is wrong.
         with suppress(Unreadable):
             content = _slowly(value)
-    own = {name: field for name, field in content.items() if not name.startswith(EXTENSION)}
-    return (_without_nulls(own) if b"null" in value else own), _text(content.get(JOB))
+    job = _text(content.get(JOB))
+    if _MAY_NAME_OWN.search(value):
+        content = {n: field for n, field in content.items() if not n.startswith(EXTENSION)}
+    return (_without_nulls(content) if b"null" in value else content), job
 
 
 def _slowly(value: bytes) -> Any:

@@ -55,7 +55,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 class OutboxKind(IntEnum):
     """What an outbox row is, hence to which topic it goes.
 
-    CHANGED: points-changed events, many in one row. COMMAND_RESULT: answers to commands, and
+        CHANGED: points-changed events, many in one row. COMMAND_RESULT: answers to commands, and
     COMMAND: commands that were applied here, so that the topics tell the whole story; many in one
     row, too.
     """

@@ -7,6 +7,7 @@ one.
 
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -318,6 +319,15 @@ class Feed:
             if parts:
                 with suppress(KafkaException):
                     reader.commit(offsets=parts, asynchronous=True)
+
+    def put_back(self, places: AbstractSet[PartitionId]) -> None:
+        """These partitions are read again from their positions, so that others come in between."""
+        try:
+            for place in places & self.positions.keys():
+                at = TopicPartition(place.topic, place.partition, self.positions[place])
+                self._consumers[place.topic].seek(at)
+        except KafkaException:
+            self.drop()
 
     def drop(self) -> None:
         """Everything in hand is void: before the next batch, go back to where the database says."""

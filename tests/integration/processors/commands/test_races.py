@@ -10,6 +10,7 @@ from store.ledger.commands import CommandRace
 from store.ledger.holds import HoldRace
 from store.postgres import session
 from store.settings.merchants import Merchants
+from store.streams.outbox import records_of
 from tests.support.desk import ANN, BEA, Desk
 from tests.support.engine import wait_for
 from tests.support.upstream import Json
@@ -97,8 +98,9 @@ def test_what_is_applied_without_kafka_is_published_and_met_as_a_repeat(desk: De
     give = desk.command("assign")
     with session.transaction(desk.connection) as cursor:
         apply_and_publish(cursor, Merchants(desk.connection), [give], desk.now)
-    rows = desk.rows("SELECT kind, key, value FROM outbox WHERE kind IN (8, 9) ORDER BY kind")
-    assert [(kind, bytes(key)) for kind, key, _ in rows] == [(8, b"shop:ann"), (9, b"shop:ann")]
-    published = desk.published(bytes(rows[1][2]))
+    rows = desk.rows("SELECT kind, value FROM outbox WHERE kind IN (8, 9) ORDER BY kind")
+    records = [(kind, *record) for kind, value in rows for record in records_of(bytes(value))]
+    assert [record[:2] for record in records] == [(8, b"shop:ann"), (9, b"shop:ann")]
+    published = desk.published(records[1][2])
     assert published["repeated"]
     assert desk.rows("SELECT available FROM account") == [(100,)]

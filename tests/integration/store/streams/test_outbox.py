@@ -80,6 +80,19 @@ def test_every_kind_has_a_shard_apart_from_the_members_events() -> None:
     assert len({of[OutboxKind.DEAD_ORDERS], *(of[kind] for kind in apart)}) == 4
 
 
+def test_answers_lie_many_in_a_row_each_with_its_key_and_in_their_order(
+    connection: Database,
+) -> None:
+    answers = [(f"shop:member-{n}".encode(), b'{"n":%d}' % n) for n in range(outbox.PACK + 3)]
+    with transaction(connection) as cursor:
+        outbox.add_packed(cursor, OutboxKind.COMMAND_RESULT, answers)
+        outbox.add_packed(cursor, OutboxKind.COMMAND_RESULT, [])
+        shard = outbox.SHARD_OF_KIND[OutboxKind.COMMAND_RESULT]
+        rows = outbox.head(cursor, [shard], 10_000)
+    assert len(rows) == 2
+    assert [record for row in rows for record in outbox.records_of(row.value or b"")] == answers
+
+
 def test_what_was_sent_is_gone_and_nothing_else(connection: Database) -> None:
     with transaction(connection) as cursor:
         outbox.add_events(cursor, [Event(0, b"1"), Event(1, b"2")])

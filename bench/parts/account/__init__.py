@@ -1,0 +1,1 @@
+"""The points account: commands, holds, quotes, expiry and bulk jobs."""
