@@ -144,9 +144,10 @@ def _object(value: bytes) -> dict[str, Any]:
         # Whole numbers of more than 64 bits come as floats: told apart, to say what is wrong.
         with suppress(Unreadable):
             content = _slowly(value)
+    own: dict[str, Any] = content
     if _MAY_NAME_OWN.search(value):
-        content = {n: field for n, field in content.items() if not n.startswith(EXTENSION)}
-    return _without_nulls(content) if b"null" in value else content
+        own = {name: field for name, field in content.items() if not name.startswith(EXTENSION)}
+    return _without_nulls(own) if b"null" in value else own
 
 
 def _slowly(value: bytes) -> Any:
