@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cli.support.arguments import Member, Merchant
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, panel_title, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def _print(merchant: str, member: str, answer: "BalanceAnswer", zone: str) -> No
 
     title = f"[bold]{safe(member)}[/] at {safe(merchant)}"
     table = figures(answer, zone)
-    out().print(Panel(table, title=title, title_align="left", expand=False, padding=(0, 2)))
+    out().print(
+        Panel(table, title=panel_title(title), title_align="left", expand=False, padding=(0, 2))
+    )
 
 
 def figures(answer: "BalanceAnswer", zone: str) -> "Table":

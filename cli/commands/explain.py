@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cli.support.arguments import Merchant, Order
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, panel_title, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _print(merchant: str, order: str, explained: "Explained") -> None:
     out().print(
         Panel(
             body,
-            title=title,
+            title=panel_title(title),
             title_align="left",
             border_style=colour,
             padding=(0, 1),

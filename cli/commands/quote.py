@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.support.arguments import Member, Merchant
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, panel_title, safe
 from cli.support.documents import read_document, shown_name
 from cli.support.wiring import connect, quoting_configuration
 
@@ -53,7 +53,7 @@ def _print(answer: "QuoteAnswer") -> None:
     out().print(
         Panel(
             Group(_figures(answer), Rule(style="dim"), f"[dim]{steps}[/]"),
-            title=f"{title} · [bold {colour}]{answer.code}[/]",
+            title=panel_title(f"{title} · [bold {colour}]{answer.code}[/]"),
             title_align="left",
             border_style=colour,
             padding=(0, 1),

@@ -17,6 +17,7 @@ from schemas.printable import printable, printable_json, printable_lines
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from rich.console import Console
+    from rich.text import Text
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 WIDTH_OF_A_PIPE = 120
@@ -53,6 +54,13 @@ def safe(text: object) -> str:
     from rich.markup import escape
 
     return escape(printable(str(text)))
+
+
+def panel_title(markup: str) -> "Text":
+    """A panel's title: given as text, rich would put emoji for `:name:` in it."""
+    from rich.text import Text
+
+    return Text.from_markup(markup, emoji=False)
 
 
 def safe_lines(text: str) -> str:

@@ -19,6 +19,10 @@ class FilteringConsole(Console):
     takes care of those.
     """
 
+    def __init__(self, **how: Any) -> None:
+        """As rich's; `:name:` within a text stays so, since ids may have colons."""
+        super().__init__(**how, emoji=False)
+
     def render_str(self, text: str, **how: Any) -> Text:
         """As rich's. Filtered before it is measured, so that columns stay straight."""
         return super().render_str(printable_lines(text), **how)

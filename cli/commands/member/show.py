@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cli.support.arguments import Days, Member, Merchant
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, panel_title, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def _print(title: str, answer: "MemberAnswer", days: int, zone: str) -> None:
         *_section("planned", plans),
         f"[dim]times of {zone}[/]",
     )
-    out().print(Panel(body, title=title, title_align="left", expand=False, padding=(0, 2)))
+    out().print(
+        Panel(body, title=panel_title(title), title_align="left", expand=False, padding=(0, 2))
+    )
 
 
 def _section(name: str, rows: "Iterable[tuple[str, str]]") -> "list[Table | str]":

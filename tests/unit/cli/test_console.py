@@ -168,3 +168,12 @@ def test_tracebacks_are_filtered_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Traceback" in ran.err
     assert is_clean(ran.err)
     assert "hushhush" not in ran.err
+
+
+def test_colons_in_ids_make_no_emoji(capsys: pytest.CaptureFixture[str]) -> None:
+    id_ = "a:b:smile:"
+    console.remark(f"job {id_}: goes on")
+    console.complain(Failure(Exit.USAGE, id_, id_))
+    console.out().print(Panel(console.safe(id_), title=console.panel_title(console.safe(id_))))
+    written = capsys.readouterr()
+    assert (written.err.count(id_), written.out.count(id_)) == (3, 2)
