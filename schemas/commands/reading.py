@@ -31,6 +31,7 @@ from schemas.commands.bodies import (
 from schemas.commands.codes import SENTENCES, Code
 from schemas.events import PerformerKind
 from schemas.ids import Micros, escaped
+from schemas.printable import printable
 from schemas.upstream.envelope import Unreadable
 
 BULK: Final = "bulk_assign"
@@ -262,7 +263,8 @@ def _problems(error: ValidationError) -> dict[Code, str]:
     """The first problem of each code, which names its path and never its value."""
     found: dict[Code, str] = {}
     for one in error.errors(include_url=False, include_input=False, include_context=True):
-        path = ".".join(map(str, one["loc"]))[:LONGEST_PATH]
+        # A field's name is the sender's: no terminal obeys it, and the database can hold it.
+        path = printable(".".join(map(str, one["loc"]))[:LONGEST_PATH])
         found.setdefault(_code_of(one), f"{path}: {_sentence(one)}")
     return found
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from schemas.printable import is_printable
 from tests.support.desk import ANN, Desk
 
 ODD = [
@@ -60,3 +61,12 @@ def test_a_hold_that_timed_out_stays_so_when_the_clock_steps_back(desk: Desk) ->
     assert desk.code("capture", hold_id="h2") == "ok"
     recorded = desk.rows("SELECT recorded_us FROM ledger ORDER BY sequence")
     assert recorded == sorted(recorded)
+
+
+@pytest.mark.parametrize("name", ["a\x00b", "\x1b]0;x", "\u2028", "\U0001f381" * 200])
+def test_a_field_of_any_name_is_answered_and_acts_on_no_terminal(desk: Desk, name: str) -> None:
+    answer = desk.do("assign", command_id="odd", **{name: 1})
+    assert answer["code"] == "invalid_command"
+    assert is_printable(answer["message"])
+    again = desk.do("assign", command_id="odd", **{name: 1})
+    assert again == answer | {"repeated": True}
