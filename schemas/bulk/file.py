@@ -18,6 +18,8 @@ SHOWN: Final = 100
 """Problems that are shown; all are counted."""
 LONGEST_LINE: Final = 4_096
 """Bytes: far more than three cells of full length have, and little enough for any memory."""
+LONGEST_SKIPPED: Final = 1 << 20
+"""Bytes of a line that are passed over to find the next one: what has longer ones is no text."""
 
 MEMBER, POINTS, REASON = "member_id", "points", "reason"
 COLUMNS: Final = (MEMBER, POINTS, REASON)
@@ -90,17 +92,17 @@ def rows_of(source: BinaryIO, problems: Problems, points: int | None = None) -> 
             problems.add(line, f"more than {MOST_ROWS:,} rows")
             return
         cells = _cells(line, text, len(columns), problems)
-        row = (
-            _row(line, dict(zip(columns, cells, strict=True)), points, problems) if cells else None
-        )
-        if row is None:
+        if cells is None:
             continue
-        first = seen.setdefault(row.member_id, line)
+        named = dict(zip(columns, cells, strict=True))
+        row = _row(line, named, points, problems)
+        # Also of a row that is wrong otherwise, or the next try would find what this one could.
+        first = seen.setdefault(named[MEMBER], line)
         if first != line:
             problems.add(first, f"{MEMBER}: the same as in line {line}")
             problems.add(line, f"{MEMBER}: the same as in line {first}")
-            continue
-        yield row
+        elif row is not None:
+            yield row
     if not count and not problems.count:
         problems.add(1, "no rows")
 
@@ -114,7 +116,8 @@ def _lines(source: BinaryIO, problems: Problems) -> Iterator[tuple[int, str]]:
             raw = raw.removeprefix(_BOM)
         if len(raw) >= LONGEST_LINE - len(_BOM) and not raw.endswith(b"\n"):
             problems.add(number, f"longer than {LONGEST_LINE:,} bytes")
-            _skip_line(source)
+            if not _skip_line(source):
+                return
             continue
         raw = raw.removesuffix(b"\n").removesuffix(b"\r")
         if not raw.strip():
@@ -125,9 +128,12 @@ def _lines(source: BinaryIO, problems: Problems) -> Iterator[tuple[int, str]]:
             problems.add(number, "is not UTF-8")
 
 
-def _skip_line(source: BinaryIO) -> None:
-    while (raw := source.readline(LONGEST_LINE)) and not raw.endswith(b"\n"):
-        pass
+def _skip_line(source: BinaryIO) -> bool:
+    """Passes over the rest of a line; False where no end is found (a device has none)."""
+    for _ in range(LONGEST_SKIPPED // LONGEST_LINE):
+        if source.readline(LONGEST_LINE).endswith(b"\n"):
+            return True
+    return False
 
 
 def _header(

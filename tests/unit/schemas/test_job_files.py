@@ -2,7 +2,7 @@
 
 import io
 import tracemalloc
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import pytest
 
@@ -123,3 +123,32 @@ def test_a_million_rows_are_taken_in_bounded_memory_and_one_more_is_not() -> Non
 def test_no_two_rows_of_two_jobs_have_one_command_id() -> None:
     assert row_id("june", "ann") == "job:june:ann"
     assert row_id("a:b", "c") != row_id("a", "b:c")
+
+
+def test_a_file_without_lines_is_refused_and_not_read_to_its_end() -> None:
+    class Device(io.RawIOBase):
+        """As /dev/zero: bytes without end."""
+
+        given = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            buffer[:] = bytes(len(buffer))
+            self.given += len(buffer)
+            assert self.given < 4 << 20
+            return len(buffer)
+
+    problems = Problems()
+    assert list(rows_of(io.BufferedReader(Device()), problems)) == []
+    assert problems.count == 1
+
+
+def test_a_member_who_is_there_twice_is_told_also_where_a_row_is_wrong_otherwise() -> None:
+    _, problems = read("member_id,points\nann,0\nann,5\n")
+    assert problems == [
+        "line 2: member_id: the same as in line 3",
+        "line 2: points: must be a whole number from 1 to 999,999",
+        "line 3: member_id: the same as in line 2",
+    ]
