@@ -110,6 +110,11 @@ def _give(
     applied = apply_commands(cursor, shop.merchants, commands, situation.now)
     publish(cursor, commands, values)
     return [
-        Result(JobRowCode[result["code"]], result["entries"][0] if result["entries"] else None)
+        Result(_code_of(result["code"]), result["entries"][0] if result["entries"] else None)
         for result in applied.results
     ]
+
+
+def _code_of(code: str) -> JobRowCode:
+    """The row's code; one that a command had before the job, when it was refused otherwise."""
+    return JobRowCode.__members__.get(code, JobRowCode.key_reused)

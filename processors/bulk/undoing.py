@@ -59,7 +59,10 @@ def make_undo(shop: Shop, job_id: str, reason: str, by: str) -> JobKey:
             raise BulkRefused("not_allowed", job_id)
         if job.gate is Gate.open and pieces.progress(cursor, job.key)[1]:
             raise BulkRefused("job_not_done", job_id)
-        if jobs.find(cursor, key) is None:
+        known = jobs.find(cursor, key)
+        if known is not None and known.undoes != job.key[1]:
+            raise BulkRefused("job_changed", known.job_id)
+        if known is None:
             count, points = jobs.undo_rows(cursor, key, job)
             jobs.add(
                 cursor,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from store.streams.outbox import PACKED_KINDS, records_of
 from tests.support.commands import Ran, points
 from tests.support.desk import SHOP, Desk
 
@@ -46,7 +47,9 @@ class JobDesk:
     def topic(self, kind: int) -> list[Any]:
         """The outbox's values of a kind, in their order."""
         rows = self.desk.rows("SELECT value FROM outbox WHERE kind = %s ORDER BY id", kind)
-        return [json.loads(value) for (value,) in rows]
+        if kind not in PACKED_KINDS:
+            return [json.loads(value) for (value,) in rows]
+        return [json.loads(record) for (pack,) in rows for _, record in records_of(pack)]
 
     def entries(self, member: str) -> list[Any]:
         """Type, points and sequence of a member's entries."""

@@ -67,7 +67,7 @@ def each_once(jobs: JobDesk, count: int = MANY) -> None:
     ) == [(count, count, 10 * count)]
     assert jobs.desk.rows("SELECT count(*) FROM command") == [(count,)]
     assert jobs.desk.rows("SELECT sum(events) FROM outbox WHERE kind = 1") == [(count,)]
-    commands = jobs.desk.rows("SELECT count(*) FROM outbox WHERE kind = 9")
+    commands = jobs.desk.rows("SELECT sum(events) FROM outbox WHERE kind = 9")
     assert commands == [(count,)]
 
 
@@ -267,3 +267,30 @@ def test_a_command_above_the_limit_needs_a_job(jobs: JobDesk) -> None:
     assert code == "approval_required"
     ran = points(jobs.environment, "bulk", "list", SHOP, "--json")
     assert ran.json == []
+
+
+def test_a_row_whose_command_was_refused_before_the_job_is_told_and_costs_no_other(
+    jobs: JobDesk,
+) -> None:
+    """Whoever may send commands can send a row's own, byte for byte."""
+    jobs.assign(jobs.members(2))
+    (row, _) = jobs.topic(OutboxKind.COMMAND)
+    row |= {"command_id": "job:july:m1", "x_job": "july"}
+    jobs.desk.settle_in(SHOP, enabled=False)
+    assert jobs.desk.published(orjson.dumps(row))["code"] == "feature_off"
+    jobs.desk.later(1)
+    jobs.desk.settle_in(SHOP)
+    assert jobs.assign(jobs.members(2), job="july").code == 0
+    assert [(one["outcome"], one["code"]) for one in jobs.rows("july")] == [
+        ("refused", "key_reused"),
+        ("applied", "ok"),
+    ]
+
+
+def test_commands_that_took_the_id_of_an_undoing_are_not_taken_for_it(jobs: JobDesk) -> None:
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    jobs.assign(jobs.members(1))
+    jobs.desk.do("bulk_assign", job_id="june:undo", members=["zoe"])
+    ran = jobs.bulk("undo", SHOP, "june", "--reason", "oops")
+    assert (ran.code, "job_changed" in ran.err) == (5, True)
+    assert jobs.available("m1") == 10
