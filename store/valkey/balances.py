@@ -23,6 +23,9 @@ from store.valkey.states import NO_ACCOUNT, BalanceState, FreePoints, LiveHold, 
 REST_SECONDS: Final = 1.0
 """After Redis failed it is not asked for so long."""
 
+LARGEST: Final = 2**63 - 1
+"""What the database's columns hold."""
+
 Source = Literal["model", "database"]
 
 
@@ -117,17 +120,24 @@ def parsed(member: MemberKey, value: bytes | None) -> BalanceState | None:
         content = orjson.loads(value or b"")
         return BalanceState(
             member,
-            int(content["sequence"]),
-            int(content["held"]),
-            int(content["debt"]),
-            tuple(FreePoints(_instant(lot), int(lot["points"])) for lot in content["lots"]),
+            _number(content["sequence"]),
+            _number(content["held"]),
+            _number(content["debt"]),
+            tuple(FreePoints(_instant(lot), _number(lot["points"])) for lot in content["lots"]),
             tuple(
-                LiveHold(str(hold["hold_id"]), int(hold["points"]), _instant(hold))
+                LiveHold(str(hold["hold_id"]), _number(hold["points"]), _instant(hold))
                 for hold in content["holds"]
             ),
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _number(value: object) -> int:
+    """A number as we write them: whole, and not below 0. Raises ValueError."""
+    if type(value) is not int or not 0 <= value <= LARGEST:
+        raise ValueError("no number of ours")
+    return value
 
 
 def _instant(part: dict[str, Any]) -> Micros:

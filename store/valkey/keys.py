@@ -35,7 +35,7 @@ def member_of(key: bytes) -> MemberKey | None:
     except UnicodeDecodeError:
         return None
     merchant, colon, member = text.partition(":")
-    if not colon:
+    if not colon or "\x00" in merchant:  # no merchant's id has it, nor can the database look for it
         return None
     found = MemberKey(_unescaped(merchant), _unescaped(member))
     return found if key_of(found) == key else None

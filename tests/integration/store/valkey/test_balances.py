@@ -58,9 +58,18 @@ def test_held_points_count_only_when_the_model_shows_them_free(
     assert (later.source, later.available, later.held) == ("model", 10, 20)
 
 
-def test_a_broken_value_is_mended(place: Place, balances: Balances) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"sequence":1,"lots":"none"}',
+        b'{"sequence":1,"held":0,"debt":0,"lots":[{"expires_at":null,"points":-5}],"holds":[]}',
+        b'{"sequence":1,"held":0,"debt":0,"lots":[{"expires_at":null,"points":"9"}],"holds":[]}',
+        b'{"sequence":1e300,"held":0,"debt":0,"lots":[],"holds":[]}',
+    ],
+)
+def test_a_broken_value_is_mended(place: Place, balances: Balances, value: bytes) -> None:
     account_moves.assign(place.connection, M, ANNA, 30)
-    place.client.set(key_of(MEMBER), b'{"sequence":1,"lots":"none"}')
+    place.client.set(key_of(MEMBER), value)
     assert balances.read_balance(M, ANNA).source == "database"
     assert (balances.read_balance(M, ANNA).source, place.is_kept()) == ("model", True)
 
