@@ -1,13 +1,13 @@
 """A cart for which points are to be quoted (account.md 2): what a shop sends, and its refusals."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal, Self
 
 import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from schemas.printable import is_printable
 from schemas.problems import DocumentError, Problem, ProblemError, problems_of, spelt
 from schemas.settings.fields import Channel, Section, at_least_one, tuple_of_list
 from schemas.settings.parsing import Mapping, UnreadableError, parse_document, repeated_keys
@@ -19,10 +19,12 @@ MAX_NUMBER: Final = 10**12
 MAX_SUBTOTAL: Final = 10**18
 LONGEST_ID: Final = 100
 """As in records (limits.md)."""
+_HAS_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def _name(text: str) -> str:
-    if text != text.strip() or not is_printable(text):
+    # As in commands: a hold whose id a command took can be named here.
+    if text != text.strip() or _HAS_CONTROL.search(text):
         raise ProblemError(
             "has control characters or blanks at an end", "write the id as it is, and nothing else"
         )

@@ -117,3 +117,10 @@ def test_a_key_that_is_there_twice_is_refused() -> None:
 def test_the_number_that_is_given_apart_replaces_the_carts() -> None:
     assert load_cart(cart_json(item(1), points=7), name="cart", points=20).points == 20
     assert "use 0 or more" in problems(cart_json(item(1)), points=-1)["points"]
+
+
+@pytest.mark.parametrize("name", ["a\u200eb", "a\u2028b", ":", "{}", "\U0001f381" * 100])
+def test_ids_are_those_that_commands_take(name: str) -> None:
+    items = [{"product_id": name, "unit_price": 1, "quantity": 1}]
+    content = {"currency": "TWD", "items": items, "ignore_hold": name}
+    assert load_cart(json.dumps(content).encode(), name="cart").ignore_hold == name
