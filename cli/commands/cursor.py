@@ -82,8 +82,8 @@ def adopt_command(
 ) -> None:
     """Go on after a topic was recreated, moved to another cluster, or lost records not yet read.
 
-    Former cursors are kept as history. Records that are read again change nothing; records that are
-    gone stay unread.
+    Former cursors are kept as history. Records that are read again change nothing.
+    Records that are gone stay unread.
     """
     from cli.support.broker import Broker
     from store.streams import adoption
@@ -266,9 +266,10 @@ def skip_command(
 ) -> None:
     """Set one record aside that stops its partition, unread: the last resort.
 
-    A record that cannot be read or applied is set aside by the worker itself. This one ends the
-    worker, each time it is started. It must be the next of its partition; it goes to the dead
-    letters with the reason `skipped`.
+    A record that cannot be read or applied is set aside by the worker itself.
+    This one ends the worker, each time it is started.
+    It must be the next of its partition.
+    It goes to the dead letters with the reason `skipped`.
     """
     from cli.support.broker import Broker
     from schemas.answers.streams import SkippedRecord

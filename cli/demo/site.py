@@ -224,7 +224,7 @@ def servers(ending: ExitStack) -> Servers:
     own = [f"{name} ({rung})" for name, rung in rungs.items() if rung is not Rung.ENVIRONMENT]
     words = ["the environment's " + " and ".join(named)] if named else []
     if own:
-        words.append("an own " + " and ".join(own))
+        words.append(" and ".join(own) + " of its own")
     redis_url = stack.redis_url if stack.valkey_rung is not Rung.ENVIRONMENT else ""
     return Servers(
         stack, shared_kafka=shared, stay=not own, words=", ".join(words), redis_url=redis_url

@@ -62,6 +62,11 @@ def safe_lines(text: str) -> str:
     return escape(printable_lines(text))
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, as people write it: 1 row, 2,000 rows."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 @contextmanager
 def slow_progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Takes (done, total), and shows a bar on a terminal's stderr after more than two seconds."""
