@@ -198,7 +198,9 @@ class _Run:
         self._screen.say(
             "  make up                        [dim]Kafka, PostgreSQL and Valkey until make down[/]"
         )
-        self._screen.say("  .venv/bin/points demo --keep   [dim]these days on them; the data stay[/]")
+        self._screen.say(
+            "  .venv/bin/points demo --keep   [dim]these days on them; the data stay[/]"
+        )
         self._screen.say("  source .local/demo.env")
         self._screen.say(f"  .venv/bin/{explain}")
 

@@ -36,11 +36,23 @@ def doctor_command(json_: JsonOption = False) -> None:
 
 
 def _print(findings: list[Finding]) -> None:
-    console = out()
     for f in findings:
-        console.print(f"{_MARKS[f.verdict]} {safe(f.what)}", soft_wrap=True)
+        _line(_MARKS[f.verdict], safe(f.what))
         if f.remedy and f.verdict != "ok":
-            console.print(f"  [dim]→ {safe(f.remedy)}[/]", soft_wrap=True)
+            _line(" ", f"[dim]→ {safe(f.remedy)}[/]")
+
+
+def _line(mark: str, text: str) -> None:
+    """A line that a terminal folds between words, behind the mark; in a pipe it stays whole."""
+    from rich.table import Table
+
+    console = out()
+    if console.is_terminal:
+        line = Table.grid(padding=(0, 1, 0, 0))
+        line.add_row(mark, text)
+        console.print(line)
+    else:
+        console.print(f"{mark} {text}", soft_wrap=True)
 
 
 def examine() -> Iterator[Finding]:
@@ -240,7 +252,9 @@ def _settings(connection: "Database") -> Iterator[Finding]:
     if without:
         shown = ", ".join(without[:5]) + (", …" if len(without) > 5 else "")  # noqa: PLR2004 - enough to begin with
         remedy = "their orders wait, unbound: `points settings apply MERCHANT FILE`"
-        yield Finding("warning", f"settings: {counted(len(without), 'merchant')} without: {shown}", remedy)
+        yield Finding(
+            "warning", f"settings: {counted(len(without), 'merchant')} without: {shown}", remedy
+        )
     else:
         known = counted(status.table_counts(connection).merchants, "merchant")
         yield Finding("ok", f"settings: {known}, none without")
