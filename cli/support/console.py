@@ -129,13 +129,18 @@ def complain(failure: PointsError) -> None:
     first, *rest = failure.lines
     has_word = failure.exit_code in _WITH_CODE_WORD and failure.code != Failure.code
     word = f"{failure.code}: " if has_word else ""
-    console.print(f"[bold red]error:[/] {word}{safe(first)}", soft_wrap=True)
+    print_line(console, f"[bold red]error:[/] {word}{safe(first)}")
     for line in rest:
-        console.print(safe(line), soft_wrap=True)
+        print_line(console, safe(line))
     if failure.remedy:
-        console.print(f"[dim]→[/] {safe(failure.remedy)}", soft_wrap=True)
+        print_line(console, f"[dim]→[/] {safe(failure.remedy)}")
 
 
 def remark(text: str) -> None:
     """One line for people on stderr, so that it never gets into what programs read."""
-    err().print(f"[dim]{safe(text)}[/]", soft_wrap=True)
+    print_line(err(), f"[dim]{safe(text)}[/]")
+
+
+def print_line(console: "Console", line: str) -> None:
+    """A line that a terminal folds between words; elsewhere it stays whole, for `grep`."""
+    console.print(line, soft_wrap=not console.is_terminal)
