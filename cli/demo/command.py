@@ -1,4 +1,4 @@
-"""`points demo`: plays a sample day of three invented shops on Kafka and PostgreSQL."""
+"""`points demo`: plays ten sample days of three invented shops on Kafka and PostgreSQL."""
 
 import signal
 import time
