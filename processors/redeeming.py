@@ -106,7 +106,8 @@ class RedeemedOrders:
                 key = (order.row.merchant_no, change.member)
                 named = intents.setdefault(key, [])
                 named.append(Intended(min(0, change.points), redeemed_on=order.row.order_id))
-                if change.points > 0 and change.number == DEBIT_NUMBER:
+                if change.points > 0:
+                    # A capture that was taken again may owe points, too, as a debit does.
                     named.append(Intended(0, order.new_lot))
         return intents
 

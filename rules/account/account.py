@@ -4,7 +4,10 @@ An operation changes the account and returns what it moved: `(Account, …) -> M
 `rules.account.entries` makes a ledger entry. Nothing here knows where accounts are kept.
 """
 
+from bisect import insort
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from rules.account.holds import Hold
@@ -28,6 +31,33 @@ class Account:
     lots: dict[LotKey, Lot] = field(default_factory=dict)
     holds: dict[bytes, Hold] = field(default_factory=dict)
     redemptions: dict[bytes, list[Redemption]] = field(default_factory=dict)
+    _in_order: list[LotKey] = field(default_factory=list, repr=False, compare=False)
+
+    def in_order(self) -> list[LotKey]:
+        """The lots in hand in the order in which they are spent; not to be changed.
+
+        Kept from call to call, as an account may have thousands: while points are taken from it,
+        lots come to it and none go.
+        """
+        order, lots = self._in_order, self.lots
+        for key in islice(reversed(lots), len(lots) - len(order)):
+            insort(order, key)
+        return order
+
+    def free_parts(self, points: int, first: LotKey | None = None) -> Iterator[tuple[LotKey, int]]:
+        """Of which lots so many free points are taken: of the lot `first`, then FEFO."""
+        own = self.lots.get(first) if first is not None else None
+        if first is not None and own is not None and own.free > 0 and points:
+            part = min(own.free, points)
+            points -= part
+            yield first, part
+        for key in self.in_order():
+            if not points:
+                return
+            part = min(self.lots[key].free, points)
+            if part > 0 and key != first:
+                points -= part
+                yield key, part
 
 
 class Moved(NamedTuple):
@@ -75,25 +105,12 @@ def take(
     """Take free points: of the lot `first`, then FEFO. What was taken, negative, and what lacks."""
     taken: list[tuple[LotKey, int]] = []
     missing = points
-    for key in _in_order(account, first):
-        if not missing:
-            break
-        lot = account.lots[key]
-        part = min(lot.free, missing)
-        if part > 0:
-            lot.remaining -= part
-            missing -= part
-            taken.append((key, -part))
+    for key, part in account.free_parts(points, first):
+        account.lots[key].remaining -= part
+        missing -= part
+        taken.append((key, -part))
     account.available -= points - missing
     return taken, missing
-
-
-def _in_order(account: Account, first: LotKey | None) -> list[LotKey]:
-    keys = sorted(account.lots)
-    if first is not None and first in account.lots:
-        keys.remove(first)
-        keys.insert(0, first)
-    return keys
 
 
 def lapse(account: Account, key: LotKey) -> Moved:

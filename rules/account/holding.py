@@ -28,8 +28,7 @@ def hold(opened: OpenAccount, act: Act, new: Hold) -> None:
 
 
 def _set_aside(account: Account, points: int) -> PointsByLot:
-    free = [(key, lot.free) for key, lot in sorted(account.lots.items()) if lot.free > 0]
-    chosen, _ = soonest_parts(free, points)
+    chosen = list(account.free_parts(points))
     for key, part in chosen:
         account.lots[key].held += part
     account.available -= points

@@ -166,10 +166,10 @@ def _object(value: bytes) -> tuple[dict[str, Any], str | None]:
         # Whole numbers of more than 64 bits come as floats: told apart, to say what is wrong.
         with suppress(Unreadable):
             content = _slowly(value)
-    job = _text(content.get(JOB))
+    own: dict[str, Any] = content
     if _MAY_NAME_OWN.search(value):
-        content = {n: field for n, field in content.items() if not n.startswith(EXTENSION)}
-    return (_without_nulls(content) if b"null" in value else content), job
+        own = {name: field for name, field in content.items() if not name.startswith(EXTENSION)}
+    return (_without_nulls(own) if b"null" in value else own), _text(content.get(JOB))
 
 
 def _slowly(value: bytes) -> Any:

@@ -24,6 +24,7 @@ from tests.oracle.commands import (
     fingerprint,
     instant,
     moment_of,
+    told,
 )
 from tests.oracle.law import feature_on
 from tests.oracle.records import FOREVER, Settings
@@ -130,7 +131,7 @@ class Shop:
                 return answer | {"repeated": True}
             return self._refusal(content, Refused("key_reused"))
         try:
-            answer = self._do(content)
+            answer = self._do(told(content))
         except Refused as refused:
             answer = self._refusal(content, refused)
         self.answers[key] = content_print, answer

@@ -263,6 +263,22 @@ def test_a_debit_moves_with_the_order_to_another_member(till: Till) -> None:
     assert (till.entries(OTHER_MEMBER), till.balance(OTHER_MEMBER)) == ([-600], (0, 600))
 
 
+def test_captures_that_owe_nothing_any_more_add_to_the_lot_that_is_there(till: Till) -> None:
+    """They were taken again into debt, it was paid, and the points come back in two steps."""
+    till.open().consume(order())
+    till.spender.redeem(100)
+    till.spender.redeem(100)
+    till.happens(cancelled())
+    till.spender.redeem(1000, order_id=some_id("all there is"))
+    assert till.happens(order(updated=day("12-06"))) == [-100, -100]
+    assert till.balance() == (0, 200)
+    till.spender.assign(210)
+    till.spender.return_redeemed(50)
+    assert till.happens(cancelled("12-07")) == [100, 50]
+    remaining = till.value("SELECT sum(remaining)::bigint FROM lot")
+    assert till.balance() == (remaining, 0) == (210, 0)
+
+
 def test_captures_give_back_before_the_debit_does_whoever_has_the_order_now(till: Till) -> None:
     till.open(from_orders="debit")
     till.consume(order(order_points=600))
