@@ -280,7 +280,7 @@ def _make_database(admin_url: str, name: str) -> str:
                 sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
             )
     except psycopg.errors.InsufficientPrivilege:
-        wrong = "this user may not create databases, and the sample days are played in one of their own"
+        wrong = "this user may not create databases, and the sample days need one of their own"
         raise Failure(
             Exit.REFUSED, wrong, "name a user with CREATEDB in POINTS_DATABASE__OWNER_URL"
         ) from None
