@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from store.streams.outbox import records_of
 from tests.support.commands import Ran, points
 from tests.support.desk import SHOP, Desk
 
@@ -44,9 +45,9 @@ class JobDesk:
         return self.bulk("rows", SHOP, job, "--json").json
 
     def topic(self, kind: int) -> list[Any]:
-        """The outbox's values of a kind, in their order."""
+        """The values of the outbox' records of one of PACKED_KINDS, in their order."""
         rows = self.desk.rows("SELECT value FROM outbox WHERE kind = %s ORDER BY id", kind)
-        return [json.loads(value) for (value,) in rows]
+        return [json.loads(record) for (value,) in rows for _, record in records_of(bytes(value))]
 
     def entries(self, member: str) -> list[Any]:
         """Type, points and sequence of a member's entries."""
