@@ -36,7 +36,7 @@ $(STAMP): requirements.lock pyproject.toml
 run: setup ## run the engine on sample events
 	@$(BIN)/points demo
 
-test: setup ## run all tests (starts its own Kafka and PostgreSQL)
+test: setup ## run all tests (starts its own Kafka, PostgreSQL and Valkey)
 	@$(PYTEST) $(ARGS)
 
 test-fast: setup ## run the tests that need no server (under a minute)
@@ -58,7 +58,7 @@ check: setup ## lint, formatting, types, direction of imports, dependencies
 format: setup ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-generate: setup ## write what is derived: published schemas, the view for people, tables of the documentation
+generate: setup ## write what is derived: schemas, the SQL view, tables of the pages
 	@$(BIN)/python -m schemas.publish
 	@$(BIN)/python -m store.postgres.generate_views
 	@$(BIN)/python -m docs.generate

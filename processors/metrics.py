@@ -139,7 +139,7 @@ DELIVERY_OPTIONS = _counter(
     ["bucket"],
 )
 UNKNOWN_CREATED_BY = _counter(
-    "points_unknown_created_by", "Orders with a created_by that is in no list (rules.md 1.9)."
+    "points_unknown_created_by", "Orders with a created_by that is in no list (rules.md 1.4)."
 )
 QUARANTINE = _gauge(
     "points_quarantine_records",

@@ -1,6 +1,8 @@
 """`points cursor show | adopt | skip`: pipelines' positions, and how to go on from others (I6)."""
 
 import sys
+from collections.abc import Iterable
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +12,8 @@ from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect, database_configuration
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cli.support.broker import Broker, LogEnds, TopicInfo
     from processors.runtime.configuration import Configuration
     from schemas.answers.streams import AdoptedPartition, CursorAnswer
@@ -34,33 +38,33 @@ def show_command(json_: JsonOption = False) -> None:
 
 
 def print_cursors(rows: "list[CursorAnswer]") -> None:
-    """A table of cursors."""
+    """A table of each topic's cursors: together they would be too wide for most terminals."""
+    if not rows:
+        out().print("no cursors yet: no worker has read a topic")
+    for (pipeline, topic, uuid, retired), partitions in groupby(rows, _log_of):
+        former = " (former)" if retired else ""
+        out().print(f"[bold]{safe(pipeline)}[/]  {safe(topic)}  [dim]{safe(uuid)}{former}[/]")
+        out().print(_partitions(partitions))
+
+
+def _log_of(row: "CursorAnswer") -> tuple[str, str, str, bool]:
+    return row.pipeline, row.topic, row.topic_uuid, row.retired
+
+
+def _partitions(rows: "Iterable[CursorAnswer]") -> "Table":
     from rich.table import Table
 
     from store.streams.cursors import OUTCOMES
 
-    if not rows:
-        out().print("no cursors yet: no worker has read a topic")
-        return
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("pipeline", "topic", "topic uuid"):
-        table.add_column(name)
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
     names = (*OUTCOMES, "control")
-    for name in ("first", "next", *names):
-        table.add_column(name, justify="right")
+    for name in ("partition", "first", "next", *names):
+        table.add_column(name, justify="right", overflow="fold")
     for row in rows:
         counts = (f"{getattr(row, name):,}" for name in names)
-        uuid, style = (f"{row.topic_uuid} (former)", "dim") if row.retired else (row.topic_uuid, "")
-        table.add_row(
-            safe(row.pipeline),
-            safe(f"{row.topic}/{row.partition}"),
-            uuid,
-            str(row.first_offset),
-            str(row.next_offset),
-            *counts,
-            style=style,
-        )
-    out().print(table)
+        offsets = (str(row.first_offset), str(row.next_offset))
+        table.add_row(str(row.partition), *offsets, *counts, style="dim" if row.retired else "")
+    return table
 
 
 @app.command("adopt")
@@ -82,8 +86,8 @@ def adopt_command(
 ) -> None:
     """Go on after a topic was recreated, moved to another cluster, or lost records not yet read.
 
-    Former cursors are kept as history. Records that are read again change nothing; records that are
-    gone stay unread.
+    Former cursors are kept as history. Records that are read again change nothing.
+    Records that are gone stay unread.
     """
     from cli.support.broker import Broker
     from store.streams import adoption
@@ -266,9 +270,10 @@ def skip_command(
 ) -> None:
     """Set one record aside that stops its partition, unread: the last resort.
 
-    A record that cannot be read or applied is set aside by the worker itself. This one ends the
-    worker, each time it is started. It must be the next of its partition; it goes to the dead
-    letters with the reason `skipped`.
+    A record that cannot be read or applied is set aside by the worker itself.
+    This one ends the worker, each time it is started.
+    It must be the next of its partition.
+    It goes to the dead letters with the reason `skipped`.
     """
     from cli.support.broker import Broker
     from schemas.answers.streams import SkippedRecord

@@ -90,8 +90,8 @@ def rebuild_command(
 ) -> None:
     """Write all balances from the database, and remove what the database does not know.
 
-    Workers and readers go on meanwhile, and two rebuilds at once do no harm. After the database was
-    restored from a backup this is a must.
+    Workers and readers go on meanwhile, and two rebuilds at once do no harm.
+    Run it after the database was restored from a backup.
     """
     from schemas.answers.read_model import RebuildResult
 

@@ -26,8 +26,8 @@ def resume_command(
 ) -> None:
     """Let a paused pipeline go on.
 
-    The records that paused it, a window of them in each partition, may pass into the dead letters
-    this time; with --strict they may not.
+    The records that paused it, a window of each partition, may become dead letters this time.
+    With --strict they may not.
     """
     from schemas.answers.streams import ResumeResult
     from store.postgres.session import transaction

@@ -26,9 +26,9 @@ ALL = "all"
 _ENDINGS = (Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.SCHEMA, Exit.CURSOR)
 _WORKERS = "\n".join(f"{kind.name}: {kind.does}." for kind in WORKERS.values())
 _SEVERAL = (
-    "Several workers are restarted after a crash (1); with 2, 3 or 4 all of them stop, as an "
-    "operator must act first. Each serves /metrics, /healthz and /readyz: the first on "
-    "POINTS_METRICS__PORT, the others on the ports after it."
+    "Several workers are restarted after a crash (1). With 2 or 3 all of them stop, as an operator "
+    "must act first; with 4 the others go on, and the one is tried again. Each serves /metrics, "
+    "/healthz and /readyz: the first on POINTS_METRICS__PORT, the others on the ports after it."
 )
 HELP = f"""Run workers until SIGTERM or Ctrl-C, which let them finish their batch.
 

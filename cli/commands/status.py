@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cli.support.console import JsonOption, complain, emit, out, safe
+from cli.support.console import JsonOption, complain, counted, emit, out, safe
 from cli.support.errors import Failure
 from cli.support.wiring import configuration, connect
 
@@ -149,7 +149,7 @@ def _head(answer: "StatusAnswer") -> "Table":
         table.add_row(f"[dim]{name}[/]", figure, f"[dim]{remark}[/]")
 
     due, outbox, letters, parked = answer.due, answer.outbox, answer.dead_letters, answer.parked
-    much = f"{answer.merchants:,} merchants, {answer.members:,} accounts"
+    much = f"{counted(answer.merchants, 'merchant')}, {counted(answer.members, 'account')}"
     add("now", f"{iso(answer.now)[:19]}Z", much)
     next_due = f", the next {iso(due.next)}" if due.next is not None and not due.overdue else ""
     add("due now", _alarm(due.overdue), f"{due.planned:,} planned{next_due}")
@@ -193,10 +193,10 @@ def _cursors(cursors: "Sequence[CursorLag]") -> "Table | str":
 
     if not cursors:
         return "[dim]no cursors yet: no worker has read a topic[/]"
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("partition")
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("partition", overflow="fold")
     for name in ("lag", "next", *OUTCOMES):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     pipeline = ""
     for cursor in cursors:
         if cursor.pipeline != pipeline:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, counted, emit, out, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration
 
@@ -68,7 +68,8 @@ def wanted_topics(configured: "Configuration") -> list[Wanted]:
 def apply_command(json_: JsonOption = False) -> None:
     """Create missing topics, and report existing ones that differ from the configuration.
 
-    Existing topics are never changed: they may be shared, and more partitions would move keys.
+    Existing topics are never changed.
+    They may be shared, and more partitions would move keys.
     """
     from cli.support.broker import Broker
 
@@ -80,7 +81,7 @@ def apply_command(json_: JsonOption = False) -> None:
         return
     console = out()
     for row in rows:
-        size = f"{row.partitions} partitions, {row.replication} replicas"
+        size = f"{counted(row.partitions, 'partition')}, {counted(row.replication, 'replica')}"
         console.print(f"{_mark(row)}  {safe(row.topic)}  [dim]{size}[/]")
         for line in row.differs:
             console.print(f"         [yellow]{safe(line)}[/]")

@@ -1,4 +1,4 @@
-"""`points demo`: plays a sample day of three invented shops on Kafka and PostgreSQL."""
+"""`points demo`: plays ten sample days of three invented shops on Kafka and PostgreSQL."""
 
 import signal
 import time
@@ -40,10 +40,9 @@ def demo_command(
         ),
     ] = PACE_SECONDS,
 ) -> None:
-    """Play a sample day: orders in, points out, and a summary of who got what, when and why.
+    """Play ten sample days: orders in, points out, and a summary of who got what, when and why.
 
-    It starts what it needs and stops it again. It plays in a fresh database and with topics of its
-    own, whatever runs.
+    It starts what it needs and stops it again, and plays in a database and topics of its own.
     """
     # All three stop it in order; a shell may have started it with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -96,7 +95,7 @@ class _Run:
             ) as advance:
                 fetch_kafka(advance)
         with (
-            self._screen.phase("starting Kafka and PostgreSQL"),
+            self._screen.phase("starting the servers"),
             self._screen.noting("Starting Kafka"),
         ):
             chosen = servers(self._ending)
@@ -175,7 +174,7 @@ class _Run:
         if wrong:
             raise Failure(
                 Exit.UNEXPECTED,
-                ["the sample day did not come out as its files expect:", *wrong],
+                ["the sample days did not come out as their files expect:", *wrong],
                 "please report this",
             )
         orders, spent = len(self._story.orders), time.monotonic() - began
@@ -197,16 +196,18 @@ class _Run:
             self._screen.say(f"  source {file}\n  .venv/bin/{explain}\n  .venv/bin/points status")
             return
         self._screen.say(
-            "  make up                        [dim]a Kafka and a PostgreSQL until make down[/]"
+            "  make up                        [dim]Kafka, PostgreSQL and Valkey until make down[/]"
         )
-        self._screen.say("  .venv/bin/points demo --keep   [dim]this day on them; its data stay[/]")
+        self._screen.say(
+            "  .venv/bin/points demo --keep   [dim]these days on them; the data stay[/]"
+        )
         self._screen.say("  source .local/demo.env")
         self._screen.say(f"  .venv/bin/{explain}")
 
 
 def _introduce(screen: "Screen", story: "Story") -> None:
     screen.say(
-        "\n[bold]Member Points[/]: a sample day of three invented shops, on Kafka and PostgreSQL."
+        "\n[bold]Member Points[/]: ten days of three invented shops, on Kafka and PostgreSQL."
     )
     for shop in story.shops:
         screen.print_folded(f"[bold]{shop.name}[/] [dim]{shop.where}[/]", indent=2)

@@ -224,7 +224,7 @@ def servers(ending: ExitStack) -> Servers:
     own = [f"{name} ({rung})" for name, rung in rungs.items() if rung is not Rung.ENVIRONMENT]
     words = ["the environment's " + " and ".join(named)] if named else []
     if own:
-        words.append("an own " + " and ".join(own))
+        words.append(" and ".join(own) + " of its own")
     redis_url = stack.redis_url if stack.valkey_rung is not Rung.ENVIRONMENT else ""
     return Servers(
         stack, shared_kafka=shared, stay=not own, words=", ".join(words), redis_url=redis_url
@@ -280,7 +280,7 @@ def _make_database(admin_url: str, name: str) -> str:
                 sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
             )
     except psycopg.errors.InsufficientPrivilege:
-        wrong = "this user may not create databases, and the sample day is played in one of its own"
+        wrong = "this user may not create databases, and the sample days need one of their own"
         raise Failure(
             Exit.REFUSED, wrong, "name a user with CREATEDB in POINTS_DATABASE__OWNER_URL"
         ) from None

@@ -139,7 +139,7 @@ def _spending(story: "Story", got: Results) -> Table:
         table.add_row(
             command.member.alias,
             command.type,
-            f"{command.content['points']:,}" if "points" in command.content else "",
+            f"{command.content['points']:,}" if "points" in command.content else "all",
             f"[{'green' if applied else 'magenta'}]{answer['code']}[/]",
             f"{balance['available']:,}{held}",
             safe(_how(command)),

@@ -76,8 +76,6 @@ By = Annotated[
 Staff = Annotated[
     str | None,
     typer.Option(
-        "--by",
-        help="Who gives the points; by default the user of this machine.",
-        callback=performer_id,
+        "--by", help="Who does it; by default the user of this machine.", callback=performer_id
     ),
 ]

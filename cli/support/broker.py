@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cli.support.errors import Exit, Failure
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError, Message, Producer
+    from confluent_kafka import Consumer, KafkaError, Message, Producer
 
     from processors.runtime.configuration import Configuration
 
@@ -118,24 +118,24 @@ class Broker:
         return dict(topics)
 
     def committed(self, group: str, topic: str) -> dict[tuple[str, int], int]:
-        """The offsets that a group has committed of a topic's partitions; none where it has not."""
-        from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+        """The offsets that a group has committed of a topic's partitions; none where it has not.
 
-        if self.is_mock:
+        A consumer asks, which joins no group for that. An admin client would end the process when
+        the group's coordinator is just starting, as on a new cluster (librdkafka's issue 5040).
+        """
+        from confluent_kafka import TopicPartition
+
+        if self.is_mock or topic not in self._metadata.topics:
             return {}
-        asked = ConsumerGroupTopicPartitions(group)
+        asked = [
+            TopicPartition(topic, number) for number in self._metadata.topics[topic].partitions
+        ]
+        reader = self._reader(group)
         try:
-            answered = self.admin.list_consumer_group_offsets([asked], request_timeout=TIMEOUT)
-            parts = answered[group].result().topic_partitions or []
-        except KafkaException as error:
-            if error.args[0].name() == "GROUP_ID_NOT_FOUND":
-                return {}
-            raise
-        return {
-            (part.topic, part.partition): part.offset
-            for part in parts
-            if part.topic == topic and part.offset >= 0
-        }
+            parts = reader.committed(asked, timeout=TIMEOUT)
+        finally:
+            reader.close()
+        return {(part.topic, part.partition): part.offset for part in parts if part.offset >= 0}
 
     def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], LogEnds]:
         """The ends of the logs of (topic, partition)."""
@@ -157,25 +157,28 @@ class Broker:
 
     def record_at(self, topic: str, partition: int, offset: int) -> "Message | None":
         """The first record of a partition at an offset or behind it; None when none can be read."""
-        from confluent_kafka import Consumer, TopicPartition
+        from confluent_kafka import TopicPartition
 
-        from processors.runtime.kafka.clients import common
-
-        reader = Consumer(
-            common(self._kafka, name="points-cli")
-            | {
-                "group.id": "points-cli",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "error",
-                "log_level": 0,
-            }
-        )
+        reader = self._reader("points-cli")
         try:
             reader.assign([TopicPartition(topic, partition, offset)])
             message = reader.poll(TIMEOUT)
         finally:
             reader.close()
         return None if message is None or message.error() is not None else message
+
+    def _reader(self, group: str) -> "Consumer":
+        from confluent_kafka import Consumer
+
+        from processors.runtime.kafka.clients import common
+
+        reading = {
+            "group.id": group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "log_level": 0,
+        }
+        return Consumer(common(self._kafka, name="points-cli") | reading)
 
     def settings(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """The configuration of topics, by topic."""

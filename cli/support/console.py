@@ -70,6 +70,11 @@ def safe_lines(text: str) -> str:
     return escape(printable_lines(text))
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, as people write it: 1 row, 2,000 rows."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 @contextmanager
 def slow_progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Takes (done, total), and shows a bar on a terminal's stderr after more than two seconds."""
@@ -132,13 +137,18 @@ def complain(failure: PointsError) -> None:
     first, *rest = failure.lines
     has_word = failure.exit_code in _WITH_CODE_WORD and failure.code != Failure.code
     word = f"{failure.code}: " if has_word else ""
-    console.print(f"[bold red]error:[/] {word}{safe(first)}", soft_wrap=True)
+    print_line(console, f"[bold red]error:[/] {word}{safe(first)}")
     for line in rest:
-        console.print(safe(line), soft_wrap=True)
+        print_line(console, safe(line))
     if failure.remedy:
-        console.print(f"[dim]→[/] {safe(failure.remedy)}", soft_wrap=True)
+        print_line(console, f"[dim]→[/] {safe(failure.remedy)}")
 
 
 def remark(text: str) -> None:
     """One line for people on stderr, so that it never gets into what programs read."""
-    err().print(f"[dim]{safe(text)}[/]", soft_wrap=True)
+    print_line(err(), f"[dim]{safe(text)}[/]")
+
+
+def print_line(console: "Console", line: str) -> None:
+    """A line that a terminal folds between words; elsewhere it stays whole, for `grep`."""
+    console.print(line, soft_wrap=not console.is_terminal)

@@ -131,10 +131,12 @@ def start_stack(
     postgres = postgres_choice(throwaway=throwaway) if "postgres" in parts else NOT_ASKED_FOR
     valkey = valkey_choice(throwaway=throwaway) if "valkey" in parts else NOT_ASKED_FOR
     choices = {"kafka": kafka, "postgres": postgres, "valkey": valkey}
-    shown = [f"{NAMES[part]}: {choices[part].rung} ({choices[part].why})." for part in parts]
-    note(" ".join(shown))
+    shown = [f"{NAMES[part]}: {choices[part].rung} ({choices[part].why})" for part in parts]
+    for line in shown:
+        note(line)
     starting = [NAMES[part] for part in parts if choices[part].rung is not Rung.NONE]
-    with step(f"Starting {' and '.join(starting)}"):
+    listed = filter(None, [", ".join(starting[:-1]), *starting[-1:]])
+    with step(f"Starting {' and '.join(listed)}"):
         stack = _start(state_dir, choices, postgres_settings or {})
     stack.keep = keep
     _write_state(stack)

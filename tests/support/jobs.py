@@ -45,7 +45,7 @@ class JobDesk:
         return self.bulk("rows", SHOP, job, "--json").json
 
     def topic(self, kind: int) -> list[Any]:
-        """The outbox's values of a kind, in their order."""
+        """The values of the outbox' records of one of PACKED_KINDS, in their order."""
         rows = self.desk.rows("SELECT value FROM outbox WHERE kind = %s ORDER BY id", kind)
         if kind not in PACKED_KINDS:
             return [json.loads(value) for (value,) in rows]

@@ -8,7 +8,7 @@ from cli.commands.campaign.show import list_command, live_command, show_command
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Gift campaigns: windows of time in which members get gifts for points (account.md 6).",
+    help="Gift campaigns: windows of time in which members get gifts for points.",
 )
 app.command("apply")(apply_command)
 app.command("list")(list_command)

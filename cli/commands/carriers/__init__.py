@@ -13,7 +13,7 @@ from cli.commands.carriers.unknown import unknown_command
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="What carriers' codes mean (rules.md 6), and their reports without an order.",
+    help="What carriers' codes mean, and their reports without an order.",
 )
 app.command("parked")(parked_command)
 app.command("unknown")(unknown_command)

@@ -57,8 +57,9 @@ def set_command(
 ) -> None:
     """Set what a code means from now on, over the shipped table.
 
-    Reports that carried it while it was unknown are looked at again. Reports with a code that was
-    known keep what it meant when they came; those that come from now on have the new meaning.
+    Reports that carried it while it was unknown are looked at again.
+    Reports with a code that was known keep what it meant when they came.
+    Those that come from now on have the new meaning.
     """
     from schemas.carriers import is_known_service
     from store.carriers import codes

@@ -34,7 +34,8 @@ def parked_command(
 ) -> None:
     """Show carriers' reports without an order.
 
-    Unmatched ones wait 180 days; ambiguous ones fit several members' orders and count for none.
+    Unmatched ones wait 180 days.
+    Ambiguous ones fit several members' orders and count for none.
     """
     from schemas.answers.parked import ParkedListAnswer, ParkedRecordsAnswer
     from store.carriers import parked as reports

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.commands.doctor import progress, server
 from cli.commands.doctor.finding import Finding
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, counted, emit, out, safe
 from cli.support.errors import Exit, Failure, PointsError, failure_of
 from cli.support.wiring import check_server, configuration, take_role
 
@@ -36,11 +36,23 @@ def doctor_command(json_: JsonOption = False) -> None:
 
 
 def _print(findings: list[Finding]) -> None:
-    console = out()
     for f in findings:
-        console.print(f"{_MARKS[f.verdict]} {safe(f.what)}", soft_wrap=True)
+        _line(_MARKS[f.verdict], safe(f.what))
         if f.remedy and f.verdict != "ok":
-            console.print(f"  [dim]→ {safe(f.remedy)}[/]", soft_wrap=True)
+            _line(" ", f"[dim]→ {safe(f.remedy)}[/]")
+
+
+def _line(mark: str, text: str) -> None:
+    """A line that a terminal folds between words, behind the mark; in a pipe it stays whole."""
+    from rich.table import Table
+
+    console = out()
+    if console.is_terminal:
+        line = Table.grid(padding=(0, 1, 0, 0))
+        line.add_row(mark, text)
+        console.print(line)
+    else:
+        console.print(f"{mark} {text}", soft_wrap=True)
 
 
 def examine() -> Iterator[Finding]:
@@ -240,11 +252,12 @@ def _settings(connection: "Database") -> Iterator[Finding]:
     if without:
         shown = ", ".join(without[:5]) + (", …" if len(without) > 5 else "")  # noqa: PLR2004 - enough to begin with
         remedy = "their orders wait, unbound: `points settings apply MERCHANT FILE`"
-        yield Finding("warning", f"settings: {len(without)} merchants have none: {shown}", remedy)
-    else:
         yield Finding(
-            "ok", f"settings: all {status.table_counts(connection).merchants:,} merchants have some"
+            "warning", f"settings: {counted(len(without), 'merchant')} without: {shown}", remedy
         )
+    else:
+        known = counted(status.table_counts(connection).merchants, "merchant")
+        yield Finding("ok", f"settings: {known}, none without")
 
 
 def _work(connection: "Database") -> Iterator[Finding]:
@@ -257,21 +270,22 @@ def _work(connection: "Database") -> Iterator[Finding]:
     if not paused:
         yield Finding("ok", "pipelines: none is paused")
     waiting, shards = status.outbox_stats(connection), status.relayed_shards(connection)
+    rows = counted(waiting.rows, "row")
     oldest = f", the oldest of {waiting.oldest}" if waiting.oldest else ""
     if waiting.rows > BACKLOG:
         yield Finding(
             "wrong",
-            f"outbox: {waiting.rows:,} rows wait{oldest}",
+            f"outbox: {rows} waiting{oldest}",
             "start more relays, or look at why they fail",
         )
     elif waiting.rows and not shards:
         yield Finding(
             "warning",
-            f"outbox: {waiting.rows:,} rows wait{oldest}, and no relay is running",
+            f"outbox: {rows} waiting{oldest}, and no relay is running",
             "`points run relay` sends them",
         )
     else:
-        yield Finding("ok", f"outbox: {waiting.rows:,} rows")
+        yield Finding("ok", f"outbox: {rows}")
     letters = status.dead_letter_stats(connection)
     if letters.open:
         yield Finding(
@@ -290,7 +304,7 @@ def _queue(connection: "Database", open_now: "list[Holder]") -> Iterator[Finding
     if queue and open_now:
         yield Finding(
             "warning",
-            f"recheck: {queue:,} rows, the oldest of which wait for {open_now[0].what} in "
+            f"recheck: {counted(queue, 'row')}, the oldest waiting for {open_now[0].what} in "
             f"{server.described(open_now[0])}",
             "let it end: whatever it changes must be seen",
         )
@@ -299,7 +313,7 @@ def _queue(connection: "Database", open_now: "list[Holder]") -> Iterator[Finding
             "wrong", f"recheck: {queue:,} rows wait", "start more of them: `points run recheck`"
         )
     else:
-        yield Finding("ok", f"recheck: {queue:,} rows")
+        yield Finding("ok", f"recheck: {counted(queue, 'row')}")
 
 
 def _reports(connection: "Database") -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cli.commands.doctor.finding import Finding
+from cli.support.console import counted
 from cli.support.errors import Exit
 
 if TYPE_CHECKING:
@@ -161,11 +162,12 @@ def read_model(configured: "Configuration", broker: "Broker | None") -> Iterator
     elif (read.lag_seconds or 0) > STANDS_SECONDS:
         yield Finding(
             "wrong",
-            f"read model: {read.lag:,} changes behind, the oldest of {read.lag_seconds:,.0f} s ago",
+            f"read model: {counted(read.lag, 'change')} behind, the oldest of "
+            f"{read.lag_seconds:,.0f} s ago",
             "see whether a readmodel worker runs and is ready",
         )
     elif read.trouble is None:
-        yield Finding("ok", f"read model: Redis answers, {read.lag:,} changes behind")
+        yield Finding("ok", f"read model: Redis answers, {counted(read.lag, 'change')} behind")
 
 
 def outbox(connection: "Database") -> Iterator[Finding]:

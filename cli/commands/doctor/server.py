@@ -45,7 +45,7 @@ def login(connection: "Database") -> Iterator[Finding]:
             "warning",
             f"login {user}: owns the tables, so workers could act as the owner",
             "give workers a login of their own: CREATE ROLE … LOGIN IN ROLE points_app, in "
-            "POINTS_DATABASE__URL; the owner's belongs into POINTS_DATABASE__OWNER_URL",
+            "POINTS_DATABASE__URL; the owner's belongs in POINTS_DATABASE__OWNER_URL",
         )
     else:
         yield Finding("ok", f"login {user}: does not own the tables")

@@ -170,7 +170,7 @@ def test_doctor_names_what_is_missing(engine: Engine) -> None:
     ran = points(engine.environment, "doctor")
     assert ran.code == 4
     assert f"{engine.topics['dlq_orders']} missing" in ran.out
-    assert "1 merchants have none: unsettled" in ran.out
+    assert "settings: 1 merchant without: unsettled" in ran.out
 
 
 def test_paused_pipeline_is_told_and_resumed(engine: Engine) -> None:

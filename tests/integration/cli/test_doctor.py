@@ -295,7 +295,7 @@ def test_the_read_model_has_a_line_of_its_own(engine: Engine, valkey: str) -> No
         assert follower.terminate() == 0
         account_moves.assign(connection, "shop", "ann", 5)
         engine.wait_published()
-    about = "read model: Redis answers, 1 changes behind"
+    about = "read model: Redis answers, 1 change behind"
     assert one(engine, "read model", POINTS_REDIS__URL=valkey)["what"] == about
     here = {**engine.environment, "POINTS_REDIS__URL": valkey}
     model = points(here, "status", "--json").json["read_model"]
