@@ -33,7 +33,7 @@ class Upstream(BaseModel):
         hide_input_in_errors=True,
         frozen=True,
         protected_namespaces=(),
-        # Keys come again in every record, values seldom: to remember those costs more than it saves.
+        # Keys come again in every record, values seldom: remembering those does not pay.
         cache_strings="keys",
     )
 
