@@ -80,6 +80,8 @@ def iso(moment: Micros) -> str:
     return f"{_minute(minute)}{_SECONDS[second]}.{fraction:06d}Z"
 
 
+# Lots expire at local midnights, which are few.
+@lru_cache(maxsize=4096)
 def iso_or_none(moment: Micros) -> str | None:
     """As `iso`, and None for NEVER: how events and answers show the expiry of a lot."""
     return None if moment == NEVER else iso(moment)

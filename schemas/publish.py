@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import yaml
-from pydantic import AliasChoices, BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import ModelSchema
+from pydantic_core.core_schema import TypedDictField, TypedDictSchema
 
 from schemas.answers import ANSWERS, type_of
 from schemas.campaigns import CampaignDocument
@@ -222,12 +222,13 @@ def _schema(name: str, of: Any) -> str:
 class _WithEveryName(GenerateJsonSchema):
     """Shows every name of a field that upstream sends under one of several (`id` or `_id`)."""
 
-    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+    def typed_dict_schema(self, schema: TypedDictSchema) -> JsonSchemaValue:
         """As pydantic's, which would show the first name only."""
-        found = super().model_schema(schema)
-        for field in schema["cls"].model_fields.values():
-            if isinstance(field.validation_alias, AliasChoices):
-                names = [str(choice) for choice in field.validation_alias.choices]
+        found = super().typed_dict_schema(schema)
+        for field in schema["fields"].values():
+            alias = field.get("validation_alias")
+            if isinstance(alias, list):
+                names = [choice[0] for choice in alias if isinstance(choice, list)]
                 found["properties"] |= dict.fromkeys(names, found["properties"][names[0]])
                 if names[0] in found.get("required", ()):
                     found["required"].remove(names[0])
@@ -235,6 +236,11 @@ class _WithEveryName(GenerateJsonSchema):
                         {"anyOf": [{"required": [name]} for name in names]}
                     )
         return found
+
+    def typed_dict_field_schema(self, schema: TypedDictField) -> JsonSchemaValue:
+        """As pydantic's. What a record may lack is null by default, as for a model."""
+        found = super().typed_dict_field_schema(schema)
+        return found if schema.get("required") else {"default": None} | found
 
 
 def _asyncapi() -> dict[str, object]:

@@ -33,7 +33,6 @@ from schemas.upstream.resources import (
     ApplicationResource,
     CustomerResource,
     DeliveryResource,
-    OrderName,
     OrderResource,
     RemovedOrder,
     ReturnResource,
@@ -264,14 +263,14 @@ def _order(
     version = version_of(envelope, own_micros(resource), received, value)
     order = order_record(resource, version, removed=envelope.topic == REMOVE)
     tier, parcel, newest_at = tier_of(resource), None, version.at
-    delivery = resource.order_delivery
-    if delivery is not None:
+    delivery = resource.get("order_delivery")
+    if delivery:
         # A nested delivery without a time of its own is as new as its order.
         own = own_micros(delivery)
         own_version = version if own is None else Version(own, version.ts, version.digest)
         parcel = parcel_record(delivery, own_version)
         newest_at = max(newest_at, own_version.at)
-    order_id = pack_id(resource.id)
+    order_id = pack_id(resource["id"])
     return OrderEvent(
         record,
         envelope.merchant_id,
@@ -293,7 +292,7 @@ def _removed(
     resource = envelope.resource
     version = version_of(envelope, own_micros(resource), received, value)
     heard_at = received + MILLISECOND_END
-    order_id = pack_id(resource.id)
+    order_id = pack_id(resource["id"])
     return OrderEvent(record, envelope.merchant_id, order_id, version, version.at, heard_at)
 
 
@@ -328,8 +327,9 @@ def _return(
 
 
 def _order_id(envelope: Envelope[DeliveryResource] | Envelope[ReturnResource]) -> bytes:
-    inside = envelope.resource.order
-    order_id = envelope.resource.order_id or (inside.id if isinstance(inside, OrderName) else None)
+    resource = envelope.resource
+    inside = resource.get("order")
+    order_id = resource.get("order_id") or (inside.get("id") if inside else None)
     if not order_id:
         raise Unreadable(
             "missing_field",
@@ -344,13 +344,13 @@ def _customer(
 ) -> CustomerEvent | str:
     customer = envelope.resource
     removal = envelope.topic.endswith(REMOVAL)
-    registered_at = given_micros(customer.registered_at)
-    is_member = False if removal else customer.is_member
+    registered_at = given_micros(customer.get("registered_at"))
+    is_member = False if removal else customer.get("is_member")
     if is_member is None and registered_at is None:
         return "no_statement"
     version = version_of(envelope, own_micros(customer), received, value)
     statement = MemberStatement(version, is_member, registered_at, removal)
-    return CustomerEvent(record, envelope.merchant_id, pack_id(customer.id), statement)
+    return CustomerEvent(record, envelope.merchant_id, pack_id(customer["id"]), statement)
 
 
 def _application(
@@ -359,10 +359,10 @@ def _application(
     resource = envelope.resource
     version = version_of(envelope, own_micros(resource), received, value)
     installed = envelope.topic == INSTALL
-    own = micros_of(resource.created_at if installed else resource.deleted_at)
+    own = micros_of(resource.get("created_at") if installed else resource.get("deleted_at"))
     at = version.at if own is None else own
     return AppInstallEvent(
-        record, envelope.merchant_id, version, at, installed, resource.application_id or ""
+        record, envelope.merchant_id, version, at, installed, resource.get("application_id") or ""
     )
 
 

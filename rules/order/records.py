@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -33,8 +33,6 @@ from schemas.upstream.resources import (
     DeliveryData,
     DeliveryResource,
     OrderResource,
-    Payment,
-    PointSummary,
     RemovedOrder,
     ReturnItem,
     ReturnResource,
@@ -161,56 +159,58 @@ def _said(fields: Iterable[str], bits: Mapping[str, int]) -> int:
 
 def order_record(order: OrderResource, version: Version, *, removed: bool) -> OrderRecord:
     """The facts of a full order record."""
-    fields = order.model_fields_set
-    said = _said(fields, _ORDER_BITS)
-    summary, delivery = order.member_point_summary, order.order_delivery
+    said = _said(order, _ORDER_BITS)
+    summary, delivery, data = order.get("member_point_summary"), order.get("order_delivery"), None
     days, points = (
-        (summary.pending_days, summary.earned_points)
-        if isinstance(summary, PointSummary)
-        else (None, None)
+        (summary.get("pending_days"), summary.get("earned_points")) if summary else (None, None)
     )
-    if _names_a_number(order.delivery_data, fields):
-        said |= _TRACKING
-    refunded, payment = False, order.order_payment
-    if isinstance(payment, Payment):
-        if "status" in payment.model_fields_set:
+    if "delivery_data" in order:
+        data = order["delivery_data"]
+        if data is None or "tracking_number" in data:
+            said |= _TRACKING
+    refunded = False
+    if "order_payment" in order:
+        payment = order["order_payment"]
+        if payment is None or "status" in payment:
             said |= _REFUNDED
-            refunded = payment.status == "refunded"
-    elif "order_payment" in fields:
-        said |= _REFUNDED
-    status = order.status or ""
+            refunded = payment is not None and payment["status"] == "refunded"
+    status = order.get("status") or ""
     if removed:
         status, said = "removed", said | _STATUS
-    subtotal = order.subtotal
+    subtotal = order.get("subtotal")
     # The subtotal's currency stands in while no record names the order's own.
-    currency = order.currency_iso or (subtotal.currency_iso if subtotal is not None else None)
+    currency = order.get("currency_iso") or (subtotal.get("currency_iso") if subtotal else None)
     currency = currency.upper() if currency else None
-    items = order.custom_discount_items
-    custom, in_currency = _sum_of([item.total for item in items]) if items else (0, None)
-    discount, cash, credit = order.order_discount, order.order_points_to_cash, order.user_credit
-    customer = order.customer_id
+    items = order.get("custom_discount_items")
+    custom, in_currency = _sum_of([item.get("total") for item in items]) if items else (0, None)
+    discount, cash, credit = (
+        order.get("order_discount"),
+        order.get("order_points_to_cash"),
+        order.get("user_credit"),
+    )
+    customer = order.get("customer_id")
     return OrderRecord(
         _ending(version, status in _ENDED_ORDER),
-        instant_of(order.created_at),
+        instant_of(order["created_at"]),
         status,
         pack_id(customer) if customer else None,
-        order.is_guest_checkout is True,
-        order.created_by,
-        order.kind,
+        order.get("is_guest_checkout") is True,
+        order.get("created_by"),
+        order.get("kind"),
         currency,
-        subtotal.cents if subtotal is not None else 0,
+        subtotal["cents"] if subtotal else 0,
         _magnitude(discount),
         custom,
         _magnitude(cash),
         _magnitude(credit),
-        given_micros(order.completed_at),
-        _delivery_key(order),
-        _number_in(order.delivery_data),
-        None if delivery is None else pack_id(delivery.id),
+        given_micros(order.get("completed_at")),
+        _PRESENT if delivery else _NULL if "order_delivery" in order else _ABSENT,
+        _number_in(data),
+        pack_id(delivery["id"]) if delivery else None,
         days,
         points,
         refunded,
-        _whole(order.order_points),
+        _whole(order.get("order_points")),
         _currencies(
             currency,
             (_code(subtotal), _code(discount), in_currency, _code(cash), _code(credit)),
@@ -224,16 +224,15 @@ def family_of(order: OrderResource) -> FamilyRecord | None:
 
     An order that names itself names none.
     """
-    said = order.model_fields_set & _FAMILY
-    if not said:
+    if _FAMILY.isdisjoint(order):
         return None
-    parent = sources = combined_to = None
-    if "parent_order_id" in said:
-        parent = _other_id(order.parent_order_id, order.id)
-    if "combined_from_orders" in said:
-        sources = _sources(order.combined_from_orders, order.id)
-    if "combined_to_order_id" in said:
-        combined_to = _other_id(order.combined_to_order_id, order.id)
+    own, parent, sources, combined_to = order["id"], None, None, None
+    if "parent_order_id" in order:
+        parent = _other_id(order["parent_order_id"], own)
+    if "combined_from_orders" in order:
+        sources = _sources(order["combined_from_orders"], own)
+    if "combined_to_order_id" in order:
+        combined_to = _other_id(order["combined_to_order_id"], own)
     return FamilyRecord(parent, sources, combined_to)
 
 
@@ -261,7 +260,7 @@ def _ending(version: Version, ends: bool) -> Version:  # noqa: FBT001 - a fact o
 
 def _magnitude(money: Money | None) -> int:
     """What lowers the base counts by its magnitude (D11)."""
-    return min(abs(money.cents), INT64 - 1) if money is not None else 0
+    return min(abs(money["cents"]), INT64 - 1) if money else 0
 
 
 def _whole(points: object) -> int:
@@ -281,7 +280,7 @@ def _sum_of(amounts: Iterable[Money | None]) -> tuple[int, str | None]:
     for money in amounts:
         if money is None:
             continue
-        total += abs(money.cents)
+        total += abs(money["cents"])
         code = _code(money)
         if code is not None and code != found:
             found = code if found is None else SEVERAL
@@ -289,9 +288,10 @@ def _sum_of(amounts: Iterable[Money | None]) -> tuple[int, str | None]:
 
 
 def _code(money: Money | None) -> str | None:
-    if money is None or not money.cents or money.currency_iso is None:
+    if money is None or not money["cents"]:
         return None
-    return money.currency_iso.upper() or None
+    currency = money.get("currency_iso")
+    return currency.upper() if currency else None
 
 
 def _currencies(currency: str | None, codes: Sequence[str | None]) -> tuple[str | None, ...]:
@@ -302,17 +302,10 @@ def _currencies(currency: str | None, codes: Sequence[str | None]) -> tuple[str 
     return ()
 
 
-def _names_a_number(data: object, fields: Collection[str]) -> bool:
-    """Whether a record says what its tracking number is, or that there is none."""
-    if isinstance(data, DeliveryData):
-        return "tracking_number" in data.model_fields_set
-    return "delivery_data" in fields
-
-
 def tier_of(order: OrderResource) -> str | None:
     """The membership tier that the record names."""
-    tier = order.membership_tier_data
-    return (tier.id or None) if tier is not None else None
+    tier = order.get("membership_tier_data")
+    return (tier.get("id") or None) if tier else None
 
 
 def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
@@ -320,45 +313,59 @@ def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
 
     `status` counts; of the logistics state only `failed` does (rules.md 2.5, 6).
     """
-    fields = delivery.model_fields_set
-    said = _said(fields, _PARCEL_BITS)
-    if "tracking_number" in fields or _names_a_number(delivery.delivery_data, fields):
+    said, data = _said(delivery, _PARCEL_BITS), None
+    if "tracking_number" in delivery:
         said |= _PARCEL_TRACKING
-    status, failed = delivery.status or "", delivery.delivery_status == "failed"
+    if "delivery_data" in delivery:
+        data = delivery["delivery_data"]
+        if data is None or "tracking_number" in data:
+            said |= _PARCEL_TRACKING
+    status, failed = delivery.get("status") or "", delivery.get("delivery_status") == "failed"
     return ParcelRecord(
         _ending(version, failed or status in _ENDED_PARCEL),
-        pack_id(delivery.id),
+        pack_id(delivery["id"]),
         status,
-        delivery.platform,
-        delivery.delivery_type in PICKUP_TYPES,
+        delivery.get("platform"),
+        delivery.get("delivery_type") in PICKUP_TYPES,
         failed,
-        given_micros(delivery.arrived_at),
-        given_micros(delivery.collected_at),
-        given_micros(delivery.returned_at),
-        _number(delivery.tracking_number) or _number_in(delivery.delivery_data),
-        bool(delivery.return_order_id),
+        given_micros(delivery.get("arrived_at")),
+        given_micros(delivery.get("collected_at")),
+        given_micros(delivery.get("returned_at")),
+        _number(delivery.get("tracking_number")) or _number_in(data),
+        bool(delivery.get("return_order_id")),
         said,
     )
 
 
 def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
     """The facts of a return order; a cancelled one is over, as an order is (rules.md 7)."""
-    version = _ending(version, resource.status in _ENDED_ORDER)
-    total, items = resource.total, resource.items or ()
-    amounts = [item.amount for item in items if isinstance(item, ReturnItem)]
+    status, total = resource.get("status") or "", resource.get("total")
+    version = _ending(version, status in _ENDED_ORDER)
+    amounts = [_amount(item) for item in resource.get("items") or ()]
     listed, listed_in = _sum_of(amounts) if any(amounts) else (None, None)
     return ReturnOrder(
-        pack_id(resource.id),
+        pack_id(resource["id"]),
         version,
-        resource.status or "",
+        status,
         None if total is None else _magnitude(total),
         _code(total),
         listed,
         listed_in,
-        given_micros(resource.created_at),
+        given_micros(resource.get("created_at")),
         version.at,
-        _said(resource.model_fields_set, _RETURN_BITS),
+        _said(resource, _RETURN_BITS),
     )
+
+
+def _amount(item: ReturnItem) -> Money | None:
+    """What returned goods cost; None when the record does not say it."""
+    total, price, quantity = item.get("total"), item.get("item_price"), item.get("quantity")
+    if total is not None:
+        return total
+    if price is None or quantity is None:
+        return None
+    cents = max(-INT64, min(price["cents"] * quantity, INT64 - 1))
+    return {"cents": cents, "currency_iso": price.get("currency_iso")}
 
 
 def own_micros(
@@ -370,7 +377,7 @@ def own_micros(
     | ApplicationResource,
 ) -> Micros | None:
     """The resource's own `updated_at`."""
-    return given_micros(resource.updated_at)
+    return given_micros(resource.get("updated_at"))
 
 
 def normalised(number: str) -> bytes:
@@ -444,17 +451,13 @@ def _number(number: object) -> bytes | None:
     return normalised(str(number)) or None if type(number) is int else None
 
 
-def _number_in(data: object) -> bytes | None:
-    return _number(data.tracking_number) if isinstance(data, DeliveryData) else None
-
-
-def _delivery_key(order: OrderResource) -> DeliveryKey:
-    if order.order_delivery is not None:
-        return _PRESENT
-    return DeliveryKey.NULL if "order_delivery" in order.model_fields_set else DeliveryKey.ABSENT
+def _number_in(data: DeliveryData | None) -> bytes | None:
+    return _number(data.get("tracking_number")) if data else None
 
 
 # Looked up once: an enumeration's member is an attribute that Python computes.
+_ABSENT: Final = DeliveryKey.ABSENT
+_NULL: Final = DeliveryKey.NULL
 _PRESENT: Final = DeliveryKey.PRESENT
 
 

@@ -4,7 +4,7 @@ Unknown fields are ignored, values are kept out of error texts.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Required, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -12,22 +12,29 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainValidator,
     StrictInt,
     StringConstraints,
 )
 from pydantic.json_schema import SkipJsonSchema
+from typing_extensions import TypedDict
 
 INT64 = 2**63
 
 
 class Upstream(BaseModel):
-    """Base of all upstream models.
+    """What has a form of its own around what is read.
 
-    Only declared fields survive, so personal data is dropped at the door.
+    Only declared fields survive, here and in resources, so personal data is dropped at the door.
     """
 
     model_config = ConfigDict(
-        extra="ignore", hide_input_in_errors=True, frozen=True, protected_namespaces=()
+        extra="ignore",
+        hide_input_in_errors=True,
+        frozen=True,
+        protected_namespaces=(),
+        # Keys come again in every record, values seldom: remembering those does not pay.
+        cache_strings="keys",
     )
 
 
@@ -66,14 +73,21 @@ Moment = Annotated[AwareDatetime, Field(strict=True, le=datetime(9999, 12, 30, t
 """As Instant, of a field that senders fill with year 1 when it is not given (D14)."""
 
 _Shape = TypeVar("_Shape")
-IfShaped = Annotated[_Shape | SkipJsonSchema[Any] | None, Field(union_mode="left_to_right")]
-"""A side matter: what has another shape is kept out of the way, as if it were not there, and
-poisons nothing.
-"""
 
 
-class Money(Upstream):
+def _nothing(_: object) -> None:
+    """What a side matter of another shape says."""
+
+
+_Misshapen = Annotated[None, PlainValidator(_nothing)]
+IfShaped = Annotated[_Shape | SkipJsonSchema[_Misshapen] | None, Field(union_mode="left_to_right")]
+"""A side matter: what has another shape is read as null, and poisons nothing."""
+ShapedOrNot = Annotated[_Shape | SkipJsonSchema[Any] | None, Field(union_mode="left_to_right")]
+"""As IfShaped; what has another shape is kept as it is, since something can be made of it."""
+
+
+class Money(TypedDict, total=False):
     """An amount: `cents` counts minor units, also where the currency has no fraction."""
 
-    cents: Cents
-    currency_iso: Text | None = None
+    cents: Required[Cents]
+    currency_iso: Text | None

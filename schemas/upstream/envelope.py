@@ -17,7 +17,7 @@ from schemas.upstream.resources import (
     ReturnResource,
 )
 
-Resource = TypeVar("Resource", bound=Upstream)
+Resource = TypeVar("Resource")
 RecordKind = Literal["order", "delivery", "return", "remove", "customer", "application", "report"]
 """What a record is about. All but a carrier's report have an envelope."""
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from psycopg.errors import UniqueViolation
+
 from rules.order.facts import NOTHING_POSTED, DeliveryKey, OrderFacts, OrderRecord, Parcel
 from rules.order.trail import EMPTY, Version
 from schemas.ids import Micros
@@ -274,9 +276,12 @@ def write(cursor: Cursor, rows: list[OrderRow], strings: InternedStrings) -> Non
     """
     new = [row for row in rows if row.new]
     if new:
-        _write(cursor, "insert", new, strings)
-        if cursor.rowcount != len(new):
-            raise NewOrderRace
+        try:
+            _write(cursor, "insert", new, strings)
+        except UniqueViolation as error:
+            # Passing over an order that is there would cost each new one a search and a second mark
+            # in the log.
+            raise NewOrderRace from error
     old = [row for row in rows if not row.new]
     if old:
         _write(cursor, "update", old, strings)

@@ -7,8 +7,7 @@ FOR UPDATE OF o;
 
 -- name: insert
 INSERT INTO orders ({unreported})
-SELECT {k.unreported} FROM unnest({arrays unreported}) k ({unreported})
-ON CONFLICT DO NOTHING;
+SELECT {k.unreported} FROM unnest({arrays unreported}) k ({unreported});
 
 -- name: update
 UPDATE orders o SET {set unreported}
@@ -17,8 +16,7 @@ WHERE o.merchant_no = k.merchant_no AND o.order_id = k.order_id;
 
 -- name: insert_reported
 INSERT INTO orders ({row})
-SELECT {k.row} FROM unnest({arrays row}) k ({row})
-ON CONFLICT DO NOTHING;
+SELECT {k.row} FROM unnest({arrays row}) k ({row});
 
 -- name: update_reported
 UPDATE orders o SET {set row}

@@ -224,6 +224,13 @@ def test_a_figure_of_the_platforms_that_is_none_poisons_no_order(summary: Json) 
     assert (record.summary_days, record.summary_points) == (None, None)
 
 
+@pytest.mark.parametrize("items", [7, 1.5, True, "A-1", ["A-1"], {"quantity": 1}, [{"total": 7}]])
+def test_goods_of_another_shape_poison_no_return(items: Json) -> None:
+    goods_back = told(OrderEvent, returned(500, day("12-01"), items=items)).returned
+    assert goods_back is not None
+    assert (goods_back.total, goods_back.items) == (500, None)
+
+
 def test_half_a_figure_of_the_platforms_is_kept() -> None:
     assert (
         of_order(member_point_summary={"earned_points": 7, "pending_days": None}).summary_points

@@ -34,7 +34,7 @@ def version(event: Event, received: int = 0, content: bytes | None = None) -> tu
     value = content or bytes_of(event)
     got = read(value, "order")
     assert not isinstance(got, str)
-    updated = got[1].resource.updated_at
+    updated = got[1].resource.get("updated_at")
     return version_of(got[1], micros(updated) if updated else None, received, value)
 
 
