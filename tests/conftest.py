@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 import redis
@@ -21,6 +22,13 @@ from tests.support.servers import Databases
 
 SECONDS_TO_STOP = 60.0
 """A busy machine takes long to stop a broker."""
+hypothesis.settings.register_profile(
+    # How fast a machine draws is no fact about the product.
+    "any machine",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("any machine")
 STATE = Path(__file__).parents[1] / ".local" / "tests"
 
 

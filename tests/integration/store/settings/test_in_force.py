@@ -28,6 +28,7 @@ def test_a_version_is_in_force_from_its_instant_on(in_process: InProcessEngine) 
         first = applied(connection, "2024-01-01T00:00:00Z", redeem={"cash": TEN_FOR_ONE})
         second = applied(connection, "2025-01-01T00:00:00Z", enabled=False)
         merchants = Merchants(connection)
+        merchants.look_up(["shop"])
         shop = merchants.numbers["shop"]
         assert merchants.in_force(shop, first - 1).rules is None
         found = merchants.in_force(shop, second - 1)
@@ -42,6 +43,7 @@ def test_asking_again_reads_nothing_and_a_new_version_is_seen(in_process: InProc
         since = applied(connection, "2024-01-01T00:00:00Z")
         with session.connect(in_process.database_url) as other:
             merchants = Merchants(other)
+            merchants.look_up(["shop"])
             shop = merchants.numbers["shop"]
             found = merchants.in_force(shop, since)
             assert merchants.in_force(shop, since).rules is found.rules
@@ -61,6 +63,7 @@ def test_a_closed_connection_is_no_matter_once_the_rules_are_known(
     with session.connect(in_process.database_url) as connection:
         since = applied(connection, "2024-01-01T00:00:00Z")
         merchants = Merchants(connection)
+        merchants.look_up(["shop"])
         shop = merchants.numbers["shop"]
         merchants.in_force(shop, since)
     assert merchants.in_force(shop, since + 1).version == 1

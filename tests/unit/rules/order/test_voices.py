@@ -587,7 +587,10 @@ def any_story(told: list[ParcelRecord], reported: list[CarrierReport]) -> Story:
     return made
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(
+    max_examples=200,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
 @given(
     told=st.lists(not_by_return, min_size=1, max_size=5),
     reported=st.lists(joined, max_size=7),
