@@ -39,8 +39,10 @@ class Expiry(SettlingWorker):
             return post_all_overdue(cursor, limit, now, self._merchants.merchant_id)
 
     def sample(self) -> None:
-        """How many holds live, and since when one waits to be released."""
-        live, ends, now = gauges.holds(raw(self._connection))
+        """How many holds live, since when one waits to be released, and how many jobs are open."""
+        cursor = raw(self._connection)
+        metrics.OPEN_JOBS.set(gauges.open_jobs(cursor))
+        live, ends, now = gauges.holds(cursor)
         overdue = ends is not None and ends <= now
         metrics.LIVE_HOLDS.set(live)
         metrics.OLDEST_OVERDUE_HOLD.set(ends / SECOND if ends is not None and overdue else 0)

@@ -199,6 +199,7 @@ EXPIRED_ACCOUNTS = _counter(
 LIVE_HOLDS = _gauge(
     "points_live_holds", "Holds whose points are set aside (counted up to a million)."
 )
+OPEN_JOBS = _gauge("points_open_jobs", "Bulk jobs with rows left to apply.")
 OLDEST_OVERDUE_HOLD = _gauge(
     "points_oldest_overdue_hold_timestamp_seconds",
     "When the oldest hold ended whose points are not released yet; 0 when there is none.",

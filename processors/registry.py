@@ -129,6 +129,7 @@ _KINDS: Final = (
         metrics=(
             "points_expired_accounts",
             "points_live_holds",
+            "points_open_jobs",
             "points_oldest_overdue_hold_timestamp_seconds",
         ),
     ),

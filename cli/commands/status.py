@@ -44,6 +44,7 @@ def read(
         DeadLetterFigures,
         DueFigures,
         HoldFigures,
+        JobFigures,
         OutboxFigures,
         PausedPipeline,
         StatusAnswer,
@@ -75,6 +76,7 @@ def read(
         unknown_codes=UnknownCodeFigures.model_validate(parked.unknown_codes(connection)),
         recheck=status.recheck_queue(connection),
         holds=HoldFigures.model_validate(status.hold_stats(connection)),
+        jobs=JobFigures.model_validate(status.job_stats(connection)),
         paused=tuple(
             PausedPipeline(pipeline=each.name, since=each.paused_at, reason=each.reason)
             for each in paused
@@ -162,6 +164,8 @@ def _head(answer: "StatusAnswer") -> "Table":
     add("recheck", f"{sum(answer.recheck.values()):,}", queue)
     ended = f"{answer.holds.overdue:,} of them have ended" if answer.holds.overdue else ""
     add("holds", _alarm(answer.holds.overdue, answer.holds.live), ended)
+    approval = f"{answer.jobs.waiting:,} of them wait for approval" if answer.jobs.waiting else ""
+    add("open jobs", f"{answer.jobs.open:,}", approval)
     quiet = parked.unmatched.numbers + parked.awaiting_order.reports
     add("parked reports", _alarm(parked.ambiguous.numbers, quiet), in_words(parked))
     unknown = answer.unknown_codes

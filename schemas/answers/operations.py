@@ -66,6 +66,17 @@ class HoldFigures(AnswerModel):
     oldest: Instant | None
 
 
+class JobFigures(AnswerModel):
+    """Bulk jobs with rows left to apply, those of them that wait for a second person.
+
+    `oldest`: when the oldest was made that nobody has to approve.
+    """
+
+    open: int
+    waiting: int
+    oldest: Instant | None
+
+
 class ReadModelFigures(AnswerModel):
     """The read model in Redis. `trouble`: why Redis does not answer; null when it does.
 
@@ -97,6 +108,7 @@ class StatusAnswer(AnswerModel):
     unknown_codes: UnknownCodeFigures
     recheck: dict[str, int]
     holds: HoldFigures
+    jobs: JobFigures
     paused: tuple[PausedPipeline, ...]
     read_model: ReadModelFigures | None
 

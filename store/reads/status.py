@@ -6,6 +6,7 @@ import orjson
 from sqlalchemy import BigInteger, bindparam, cast, exists, func, select, true
 
 from rules.account.holds import HoldState
+from schemas.bulk.states import Gate
 from schemas.ids import SECOND, Micros
 from store.postgres import tables
 from store.postgres.named_queries import queries
@@ -19,6 +20,7 @@ OVERDUE_SECONDS = 5
 """A hold that ended so long ago should have been released: an expiry worker does it in one."""
 
 _due, _quarantine, _outbox = tables.due.c, tables.quarantine.c, tables.outbox.c
+_job = tables.job.c
 _ignored, _recheck, _merchant = tables.ignored_reason.c, tables.recheck.c, tables.merchant.c
 
 _DUE = select(
@@ -27,6 +29,25 @@ _DUE = select(
     func.count(),
     func.min(_due.due_us),
 ).select_from(tables.due)
+_unfinished = (
+    select(tables.job_piece.c.merchant_no, tables.job_piece.c.job_id)
+    .where(~tables.job_piece.c.is_done)
+    .distinct()
+    .subquery()
+)
+_is_waiting = _job.gate == Gate.waiting_approval.value
+_JOBS = (
+    select(
+        func.count(), func.count().filter(_is_waiting), func.min(_job.made_us).filter(~_is_waiting)
+    )
+    .select_from(
+        _unfinished.join(
+            tables.job,
+            (_job.merchant_no == _unfinished.c.merchant_no) & (_job.job_id == _unfinished.c.job_id),
+        )
+    )
+    .where(_job.gate != Gate.cancelled.value)
+)
 # Events and settings carry when they were recorded; dead letters and redrives (behind them in
 # OutboxKind) do not.
 _outbox_records = select(
@@ -131,6 +152,14 @@ class HoldStats(NamedTuple):
     oldest: Micros | None
 
 
+class JobStats(NamedTuple):
+    """Bulk jobs with rows left to apply; those of them that wait for a second person."""
+
+    open: int
+    waiting: int
+    oldest: Micros | None
+
+
 class LedgerRights(NamedTuple):
     """What the present role may do with the ledger: add to it, and change it (it must not, I3)."""
 
@@ -195,6 +224,11 @@ def hold_stats(connection: Database) -> HoldStats:
     moment = now(cursor)
     late = moment - OVERDUE_SECONDS * SECOND
     return HoldStats(*one_row(cursor, _HOLDS, now=moment, late=late))
+
+
+def job_stats(connection: Database) -> JobStats:
+    """How many bulk jobs are not done, and when the oldest was made that nobody has to approve."""
+    return JobStats(*one_row(raw(connection), _JOBS))
 
 
 def recheck_queue(connection: Database) -> dict[str, int]:

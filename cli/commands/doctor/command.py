@@ -199,6 +199,7 @@ def _schema(
     yield from _attempt("outbox", lambda: progress.outbox(connection))
     yield from _attempt("recheck", lambda: _queue(connection, open_now))
     yield from _attempt("holds", lambda: progress.holds(connection))
+    yield from _attempt("jobs", lambda: progress.jobs(connection))
     yield from _attempt("carriers", lambda: _reports(connection))
     if broker is not None:
         yield from _attempt("cursors", lambda: _cursors(connection, broker))

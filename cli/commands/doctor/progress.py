@@ -145,6 +145,24 @@ def holds(connection: "Database") -> Iterator[Finding]:
         yield Finding("warning", what, "`points run expiry` releases and announces them")
 
 
+def jobs(connection: "Database") -> Iterator[Finding]:
+    """Bulk jobs with rows left that no one has to approve: a command applies them, no worker."""
+    from cli.support.console import counted
+    from schemas.ids import iso
+    from store.reads import status
+
+    now = status.job_stats(connection)
+    what = f"jobs: {counted(now.open, 'job')} open, {now.waiting:,} waiting for approval"
+    if now.oldest is None:
+        yield Finding("ok", what)
+    else:
+        yield Finding(
+            "warning",
+            f"{what}, the oldest of the others made at {iso(now.oldest)[:19]}Z",
+            "if its command runs no more, go on with `points bulk resume`",
+        )
+
+
 def read_model(configured: "Configuration", broker: "Broker | None") -> Iterator[Finding]:
     """Whether Redis answers, and whether the model follows the changes."""
     from cli.support.read_model import figures

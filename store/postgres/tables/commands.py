@@ -4,10 +4,12 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Index,
     Integer,
     LargeBinary,
     SmallInteger,
     Table,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -72,4 +74,5 @@ job_piece = Table(
     Column("is_done", Boolean, nullable=False, server_default="false"),
     Column("applied", Integer, nullable=False, server_default="0"),
     Column("refused", Integer, nullable=False, server_default="0"),
+    Index("job_piece_open", "merchant_no", "job_id", postgresql_where=text("NOT is_done")),
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from cli.commands.doctor import progress
 from processors.bulk.gates import cancel_job
 from processors.bulk.making import Wanted, make_job
 from processors.bulk.running import run_job
@@ -18,6 +19,7 @@ from processors.bulk.shops import Shop, shop_of
 from schemas.packing import pack_id
 from store.bulk import jobs as stored
 from store.postgres import session
+from store.reads import gauges, status
 from store.streams.outbox import OutboxKind
 from tests.support.commands import points
 from tests.support.desk import SHOP, Desk, migrated
@@ -118,6 +120,23 @@ def test_two_at_once_do_each_row_once(jobs: JobDesk) -> None:
             thread.join()
     assert jobs.show()["state"] == "done"
     each_once(jobs)
+
+
+def test_an_open_job_is_counted_until_it_is_done_or_cancelled(jobs: JobDesk) -> None:
+    with session.connect(jobs.desk.url) as connection:
+        assert status.job_stats(connection) == (0, 0, None)
+        half_done(jobs, shop_of(connection, SHOP))
+        found = status.job_stats(connection)
+        assert (found.open, found.waiting) == (1, 0)
+        assert found.oldest is not None
+        assert gauges.open_jobs(session.raw(connection)) == 1
+        (line,) = progress.jobs(connection)
+        assert (line.verdict, "points bulk resume" in str(line.remedy)) == ("warning", True)
+        jobs.bulk("cancel", SHOP, "june")
+        assert status.job_stats(connection) == (0, 0, None)
+        assert gauges.open_jobs(session.raw(connection)) == 0
+        (line,) = progress.jobs(connection)
+        assert (line.verdict, line.what) == ("ok", "jobs: 0 jobs open, 0 waiting for approval")
 
 
 def test_a_job_that_is_cancelled_keeps_what_was_applied(jobs: JobDesk) -> None:

@@ -64,3 +64,5 @@ CREATE TABLE job_piece (
   refused     int NOT NULL DEFAULT 0,
   PRIMARY KEY (merchant_no, job_id, first)
 );
+-- What is left to do, for those who look how things are going.
+CREATE INDEX job_piece_open ON job_piece (merchant_no, job_id) WHERE NOT is_done;
