@@ -17,7 +17,7 @@ PAGES = {str(page.relative_to(ROOT)): page for page in generate.pages()}
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-_REFERENCE = re.compile(r"\b(rules\.md|architecture\.md) (\d+(?:\.\d+)?)")
+_REFERENCE = re.compile(r"\b(rules\.md|architecture\.md|account\.md) (\d+(?:\.\d+)?)")
 _NUMBERED = re.compile(r"^#+ (\d+(?:\.\d+)?) ", re.MULTILINE)
 _NAMED_TEST = re.compile(r"`(?:([\w/]+\.py)::)?(test_\w+)`")
 
@@ -99,7 +99,7 @@ def test_links_lead_somewhere(name: str) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("page", ["rules.md", "architecture.md"])
+@pytest.mark.parametrize("page", ["rules.md", "architecture.md", "account.md"])
 def test_rules_that_the_code_names_have_their_heading(page: str) -> None:
     headings = numbered(page)
     homeless = {
