@@ -11,7 +11,7 @@ from processors.runtime.worker import SettlingWorker
 from schemas.ids import SECOND
 from store.ledger.ledger import post_all_overdue
 from store.postgres.session import raw, transaction
-from store.reads import gauges
+from store.reads import gauges, status
 
 EXPIRY_BATCH = 1000
 """Accounts per transaction."""
@@ -41,7 +41,7 @@ class Expiry(SettlingWorker):
     def sample(self) -> None:
         """How many holds live, since when one waits to be released, and how many jobs are open."""
         cursor = raw(self._connection)
-        metrics.OPEN_JOBS.set(gauges.open_jobs(cursor))
+        metrics.OPEN_JOBS.set(status.job_stats(self._connection).open)
         live, ends, now = gauges.holds(cursor)
         overdue = ends is not None and ends <= now
         metrics.LIVE_HOLDS.set(live)

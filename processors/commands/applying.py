@@ -46,9 +46,10 @@ from schemas.packing import pack_id
 from store.campaigns import reading as campaigns
 from store.ledger import commands as kept
 from store.ledger.accounts import AccountKey
-from store.ledger.commands import Answered, CommandKey, OrderKey, Seen
+from store.ledger.commands import Answered, CommandKey, Seen
 from store.ledger.ledger import Ledger
 from store.orders import customers
+from store.orders.orders import OrderKey
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
 from store.streams import outbox, recheck

@@ -7,6 +7,7 @@ from schemas.commands.results import Answer
 from schemas.ids import Micros
 from store.ledger.accounts import AccountKey
 from store.ledger.holds import HoldKey
+from store.orders.orders import OrderKey
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
@@ -14,9 +15,6 @@ from store.postgres.session import Cursor
 
 CommandKey = tuple[int, bytes]
 """(merchant number, command id in UTF-8)."""
-OrderKey = tuple[int, bytes]
-"""(merchant number, packed order id)."""
-
 _KEY: Final = Columns(tables.command, "merchant_no", "command_id")
 _ROW: Final = Columns(tables.command, *tables.command.c.keys())
 _ACCOUNT: Final = Columns(tables.account, "merchant_no", "member")

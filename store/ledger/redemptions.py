@@ -7,6 +7,7 @@ from rules.account.holds import Purpose
 from rules.account.redemptions import Redemption
 from store.ledger.accounts import LockedAccount
 from store.ledger.packed_lots import packed, unpacked
+from store.orders.orders import OrderKey
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
@@ -20,9 +21,6 @@ _SQL: Final = queries("ledger/redemptions", wanted=_WANTED, key=_KEY, row=_ROW, 
 
 RedemptionKey = tuple[int, bytes, int]
 """(account number, packed order id, number)."""
-
-OrderKey = tuple[int, bytes]
-"""(merchant number, packed order id)."""
 
 Figures = tuple[int, int, int, int, int]
 """Points, manual, returned, debt and entries: what changes of a redemption, its lots with it."""

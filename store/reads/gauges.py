@@ -31,12 +31,6 @@ def holds(cursor: Cursor) -> tuple[int, Micros | None, Micros]:
     return (row[0], row[1], row[2]) if row else (0, None, 0)
 
 
-def open_jobs(cursor: Cursor) -> int:
-    """Bulk jobs with rows left to apply, also those that wait for approval."""
-    row = cursor.execute(queries("reads/gauges")["open_jobs"]).fetchone()
-    return int(row[0]) if row else 0
-
-
 def now(cursor: Cursor) -> Micros:
     """The database's clock."""
     row = cursor.execute(queries("reads/gauges")["now"]).fetchone()

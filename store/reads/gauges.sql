@@ -33,8 +33,3 @@ SELECT least((SELECT min(next_expiry) FROM account WHERE next_expiry < 922337203
 -- name: holds
 SELECT (SELECT count(*) FROM (SELECT FROM hold WHERE state = 1 LIMIT 1000000) h),
        (SELECT min(expires_us) FROM hold WHERE state = 1), points_now();
-
--- name: open_jobs
--- 3: cancelled (schemas/bulk/states.py).
-SELECT count(*) FROM (SELECT DISTINCT merchant_no, job_id FROM job_piece WHERE NOT is_done) p
-JOIN job j USING (merchant_no, job_id) WHERE j.gate <> 3;
