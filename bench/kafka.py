@@ -1,11 +1,8 @@
 """Topics, loading and reading back: the benchmark's own clients, apart from any worker's."""
 
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
-from typing import Self
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -17,6 +14,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from bench.background import Background
 from bench.workloads.workload import Record
 
 PARTITIONS = 4
@@ -138,10 +136,11 @@ def produce(producer: Producer, topic: str, record: Record) -> None:
             return
 
 
-class ReadBack:
+class ReadBack(Background):
     """A consumer of the output topic in a thread: keeps every value, and when each batch came."""
 
     def __init__(self, bootstrap_servers: str, topic: str, *, keep: bool = True) -> None:
+        super().__init__("read-back")
         self.values: list[bytes] = []
         self.stamps: list[int] = []
         """The records' own timestamps in milliseconds, as long as `values`."""
@@ -149,7 +148,6 @@ class ReadBack:
         self.last_at = 0.0
         self._keep = keep
         self._listener: Callable[[bytes], None] | None = None
-        self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._consumer = Consumer(
             {"bootstrap.servers": bootstrap_servers, "group.id": f"bench-{uuid.uuid4()}"}
@@ -158,29 +156,20 @@ class ReadBack:
         self._consumer.assign(
             [TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions]
         )
-        self._thread = threading.Thread(target=self._run, name="read-back", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
+    def stop(self) -> None:
+        """Read no more."""
+        super().stop()
         self._consumer.close()
 
     def listen(self, listener: Callable[[bytes], None] | None) -> None:
         """Hand every value on as soon as it comes, from the thread that reads."""
         self._listener = listener
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Take what comes; a failure is raised to whoever waits."""
         try:
-            while not self._stop.is_set():
+            while not self.stopping.is_set():
                 self._take()
         except BaseException as error:  # noqa: BLE001 - handed to whoever waits
             self._failure = error

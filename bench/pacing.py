@@ -1,17 +1,15 @@
 """Load at a steady rate, and what becomes of each order afterwards."""
 
 import statistics
-import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import psycopg
 from confluent_kafka import Producer
 
+from bench.background import Background
 from bench.kafka import BenchError, produce
 from bench.workloads.workload import Record
 
@@ -19,12 +17,13 @@ TICK_SECONDS = 0.005
 """Records are sent in small groups, so that the load is steady on the scale of what is measured."""
 
 
-class Pacer:
+class Pacer(Background):
     """Sends records at a rate from a thread, and remembers when it sent each order's last."""
 
     def __init__(
         self, bootstrap_servers: str, topic: str, records: Sequence[Record], per_second: float
     ) -> None:
+        super().__init__("pacer")
         self.sent: Counter[str] = Counter()
         """Records sent by order."""
         self.at: dict[str, int] = {}
@@ -42,44 +41,30 @@ class Pacer:
                 "linger.ms": 0,
             }
         )
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pacer", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """Send no more and wait until the broker has what was sent."""
-        self._stop.set()
-        self._thread.join()
+        super().stop()
         if self._producer.flush(30):
             raise BenchError(f"The broker did not take the load for {self._topic}.")
 
     @property
     def done(self) -> bool:
         """Whether all records were sent."""
-        return not self._thread.is_alive()
+        return not self.is_running
 
     def orders_with(self, records: int) -> set[str]:
         """Orders of which so many records were sent: the finished ones."""
         return {order for order, count in self.sent.items() if count == records}
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Send each record when its time has come."""
         began = time.monotonic()
         for number, record in enumerate(self._records):
             planned = began + number / self._rate
             now = time.monotonic()
             if now + TICK_SECONDS < planned:
-                if self._stop.wait(planned - now):
+                if self.stopping.wait(planned - now):
                     return
             else:
                 self.late = max(self.late, now - planned)

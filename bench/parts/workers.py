@@ -4,14 +4,13 @@ On few cores orders a second stop growing when the cores are used up. What tells
 machines would help is the CPU that an order costs, and how long sessions wait for each other.
 """
 
-import threading
 from collections import Counter
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 
+from bench.background import Background
 from bench.contestant import Site
 from bench.measure import Measurement, Progress, Stack, measure
 from bench.ours import Ours
@@ -30,32 +29,19 @@ WHERE datname = current_database() AND state = 'active' AND backend_type = 'clie
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
-class Waits:
+class Waits(Background):
     """What the sessions of a database are doing, sampled while they work."""
 
     def __init__(self, site: Site) -> None:
+        super().__init__("waits")
         self._url = site.database_url
         self._counts: Counter[str] = Counter()
         self.deadlocks = self._samples = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="waits", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Counts what they do, again and again."""
         with psycopg.connect(self._url, autocommit=True) as database:
-            while not self._stop.wait(SAMPLE_SECONDS):
+            while not self.stopping.wait(SAMPLE_SECONDS):
                 self._counts.update(dict(database.execute(WAITING.encode()).fetchall()))
                 self._samples += 1
             row = database.execute(DEADLOCKS).fetchone()
