@@ -6,11 +6,9 @@ takes what there is, and tells what was missing.
 
 from collections.abc import Mapping
 
-import orjson
-
 from processors.bulk.refusals import BulkRefused
 from processors.bulk.shops import Shop
-from processors.commands.applying import publish
+from processors.commands.applying import keep, publish
 from rules.account.assigning import deduct
 from rules.account.commands import Situation, act_of
 from rules.account.lots import LotKey, command_lot, job_lot
@@ -19,21 +17,18 @@ from schemas.bulk.states import UNDO, Gate, JobRowCode
 from schemas.commands.bodies import By, reason_of
 from schemas.commands.codes import Code
 from schemas.commands.reading import Command, row_id
-from schemas.commands.results import Answer, key_of, result_of
+from schemas.commands.results import Answer, result_of
 from schemas.commands.rows import RowCommands
 from schemas.events import PerformerKind
 from schemas.packing import pack_id
 from store.bulk import jobs, pieces
 from store.bulk.jobs import Job
 from store.bulk.pieces import Piece, Result, Row
-from store.ledger import commands as kept
 from store.ledger.accounts import AccountKey
 from store.ledger.commands import Answered, CommandKey
 from store.ledger.jobs import JobKey
 from store.ledger.ledger import Ledger
 from store.postgres.session import Cursor, transaction
-from store.streams import outbox
-from store.streams.outbox import OutboxKind
 
 _Done = tuple[Command, bytes, Answer]
 """A row's command, its record's value, and its answer."""
@@ -127,10 +122,6 @@ def _keep(shop: Shop, cursor: Cursor, done: list[_Done]) -> None:
         (shop.number, command.command_id.encode()): Answered(command.fingerprint, answer)
         for command, _, answer in done
     }
-    kept.remember(cursor, answered)
-    results = [
-        (key_of(command), orjson.dumps(result_of(command, answer, repeated=False)))
-        for command, _, answer in done
-    ]
-    outbox.add_packed(cursor, OutboxKind.COMMAND_RESULT, results)
+    results = [(command, result_of(command, answer, repeated=False)) for command, _, answer in done]
+    keep(cursor, answered, results)
     publish(cursor, [command for command, _, _ in done], [value for _, value, _ in done])

@@ -118,6 +118,17 @@ def publish(cursor: Cursor, commands: Sequence[Command], values: Sequence[bytes]
     )
 
 
+def keep(
+    cursor: Cursor,
+    answers: Mapping[CommandKey, Answered],
+    results: Sequence[tuple[Command, dict[str, Any]]],
+) -> None:
+    """Keeps new answers for ever, and sends what each command is answered. Raises CommandRace."""
+    kept.remember(cursor, answers)
+    records = [(key_of(command), orjson.dumps(result)) for command, result in results]
+    outbox.add_packed(cursor, OutboxKind.COMMAND_RESULT, records)
+
+
 @dataclass(slots=True)
 class _Case:
     """A command on its way to its answer: `first` is the one that it repeats, if any."""
@@ -351,15 +362,12 @@ class _Batch:
         self.ledger.write()
         self.bulk.write(self.cursor)
         orders_touched(self.cursor, self.cases_on_orders(), self.now)
-        kept.remember(self.cursor, self.kept)
         results = []
-        records = []
         for case in self.cases:
             assert case.answer is not None  # noqa: S101 - each case was answered
             result = result_of(case.command, case.answer, repeated=case.first is not None)
             results.append(result)
-            records.append((key_of(case.command), orjson.dumps(result)))
-        outbox.add_packed(self.cursor, OutboxKind.COMMAND_RESULT, records)
+        keep(self.cursor, self.kept, list(zip(self.commands, results, strict=True)))
         accounts = self.ledger.accounts.values()
         types = Counter(entry.type for opened in accounts for entry in opened.entries)
         return Applied(results, Counter({ENTRY_TYPE_WORDS[t]: n for t, n in types.items()}))
