@@ -1,1 +1,0 @@
-"""The Helm chart (`make test-chart`)."""

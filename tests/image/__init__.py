@@ -1,1 +1,0 @@
-"""The image and every worker in a container (`make test-image`)."""

@@ -1,1 +1,0 @@
-"""What operators get, shown on real servers: metrics, alerts, boards (`make test-operate`)."""
