@@ -16,7 +16,6 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.commands.bodies import (
     MOST_MEMBERS,
-    NAME_PATTERN,
     Assign,
     AssignOfJob,
     Body,
@@ -27,12 +26,15 @@ from schemas.commands.bodies import (
     Release,
     ReturnRedeemed,
     instant_of,
+    is_name,
 )
 from schemas.commands.codes import SENTENCES, Code
+from schemas.commands.nesting import shallow
 from schemas.events import PerformerKind
 from schemas.ids import Micros, escaped
 from schemas.printable import printable
 from schemas.upstream.envelope import Unreadable
+from schemas.whole_numbers import read_whole
 
 BULK: Final = "bulk_assign"
 EXTENSION: Final = "x_"
@@ -44,12 +46,7 @@ _MAY_NAME_OWN: Final = re.compile(rb'"x_|\\')
 LONGEST_PATH: Final = 100
 """Characters of a path that a message shows: a field's name may have any length."""
 _NOT_COMPARED: Final = ("command_id", "issued_at")
-_HALF_OF_A_PAIR: Final = b"\\ud"
-"""A character outside the first 65,536 written as two escapes may be cut in halves."""
-_SHORT: Final = 30
-"""Digits of a number that are read: beyond the limits is beyond them, however far."""
 
-_name: Final = re.compile(NAME_PATTERN.removeprefix("^").removesuffix("$")).fullmatch
 _MODELS: Final[dict[str, type[BaseModel]]] = {
     "assign": Assign,
     "hold": HoldForCash,
@@ -148,11 +145,19 @@ def _is_row(fields: dict[str, Any], job_id: str) -> bool:
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and _name(value) is not None
+    text = _text(value)
+    return text is not None and is_name(text)
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    """A text that an answer can repeat: not one with half of a pair of escapes."""
+    if not isinstance(value, str):
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return value
 
 
 def _object(value: bytes) -> tuple[dict[str, Any], str | None]:
@@ -174,11 +179,13 @@ def _object(value: bytes) -> tuple[dict[str, Any], str | None]:
 
 
 def _slowly(value: bytes) -> Any:
-    """As the quick reader, but with numbers of any size: they are JSON, if none that we take."""
-    if _HALF_OF_A_PAIR in value.lower():
-        raise _not_json()
+    """As the quick reader, but whatever is JSON: what we do not take, we can answer.
+
+    Numbers of any size, halves of pairs of escapes, any depth.
+    """
     try:
-        return json.loads(value.decode(), parse_int=_whole, parse_constant=_no_number)
+        text = shallow(value).decode()
+        return json.loads(text, parse_int=read_whole, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise _not_json() from None
 
@@ -189,10 +196,6 @@ def _not_json() -> Unreadable:
 
 def _no_number(word: str) -> NoReturn:
     raise ValueError(word)
-
-
-def _whole(digits: str) -> int:
-    return int(digits[:_SHORT])
 
 
 def _without_nulls(value: Any, depth: int = 4) -> Any:
@@ -222,9 +225,9 @@ def fingerprint(fields: dict[str, Any]) -> bytes:
     content = {name: field for name, field in fields.items() if name not in _NOT_COMPARED}
     try:
         return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
-    except TypeError:  # nested deeply, or a number of more than 64 bits
+    except TypeError:  # half of a pair of escapes, or a number of more than 64 bits
         slowly = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return sha256(slowly.encode()).digest()
+        return sha256(slowly.encode(errors="surrogatepass")).digest()
 
 
 def _body(
@@ -265,18 +268,18 @@ def _problems(error: ValidationError) -> dict[Code, str]:
     for one in error.errors(include_url=False, include_input=False, include_context=True):
         # A field's name is the sender's: no terminal obeys it, and the database can hold it.
         path = printable(".".join(map(str, one["loc"]))[:LONGEST_PATH])
-        found.setdefault(_code_of(one), f"{path}: {_sentence(one)}")
+        found.setdefault(_code_of(one), f"{path or 'a name'}: {_sentence(one)}")
     return found
 
 
 def _code_of(one: Any) -> Code:
     if one["type"] == "extra_forbidden":  # a release has no points that could be wrong
         return Code.invalid_command
-    match one["loc"][0]:
-        case "points":
+    match one["loc"][:1]:  # nothing where a name is no text itself
+        case ("points",):
             beyond = one["type"] in {"less_than_equal", "greater_than_equal"}
             return Code.over_limit if beyond else Code.invalid_points
-        case "reason":
+        case ("reason",):
             return Code.invalid_reason
     return Code.invalid_command
 
@@ -287,6 +290,8 @@ _WORDS: Final = {
     "string_pattern_mismatch": "must be 1 to 100 characters without control characters or white "
     "space at an end",
     "string_type": "must be text",
+    "invalid_key": "must be text in UTF-8: half of a pair of escapes is no character",
+    "string_unicode": "must be text in UTF-8: half of a pair of escapes is no character",
     "int_type": "must be a whole number, without fraction, exponent or quotes",
     "bool_type": "must be true or false",
     "model_type": "must be an object",
