@@ -59,10 +59,9 @@ def history_table(entries: "list[HistoryEntry]", zone: str, *, narrow: bool) -> 
     from rules.explain.formatting import day_shown, moment_shown
 
     table = Table(box=None, header_style="dim", padding=(0, 1 if narrow else 2, 0, 0))
-    left_out = set() if any(map(_has_held, entries)) else {"held"}
-    columns = [
-        name for name in COLUMNS if name not in left_out | ({"expires"} if narrow else set())
-    ]
+    left_out = {"expires"} if narrow else set()
+    left_out |= set() if any(map(_has_held, entries)) else {"held"}
+    columns = [name for name in COLUMNS if name not in left_out]
     for name in columns:
         table.add_column(
             name,
@@ -84,7 +83,7 @@ def history_table(entries: "list[HistoryEntry]", zone: str, *, narrow: bool) -> 
             "expires": day_shown(entry.expires_at, zone),
         }
         if narrow and cells["expires"]:
-            cells["about"] += f"\nuntil {cells['expires']}"
+            cells["about"] += f"\nexpires {cells['expires']}"
         table.add_row(*(cells[name] for name in columns))
     return table
 

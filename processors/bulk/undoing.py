@@ -11,12 +11,12 @@ from processors.bulk.shops import Shop
 from processors.commands.applying import keep, publish
 from rules.account.assigning import deduct
 from rules.account.commands import Situation, act_of
-from rules.account.lots import LotKey, command_lot, job_lot
+from rules.account.lots import LotKey, command_lot, job_lot, lot_id
 from rules.account.lots_needed import Intended
 from schemas.bulk.states import UNDO, Gate, JobRowCode
 from schemas.commands.bodies import By
 from schemas.commands.codes import Code
-from schemas.commands.reading import Command, row_id
+from schemas.commands.reading import Command, FirstLot, row_id
 from schemas.commands.results import Answer, result_of
 from schemas.commands.rows import RowCommands
 from schemas.events import PerformerKind
@@ -82,8 +82,10 @@ def take_back(
         if not taken:
             results.append(Result(JobRowCode.insufficient_points, None, -row.points))
             continue
-        command, value = made.command(row.member_id, -taken, row.reason)
-        deduct(ledger.accounts[key], act_of(command, situation), taken, lots[key])
+        lot = lots[key]
+        named = FirstLot(lot_id(lot), lot.expires_at) if lot is not None else None
+        command, value = made.command(row.member_id, -taken, row.reason, named)
+        deduct(ledger.accounts[key], act_of(command, situation), taken, lot)
         balance = (account.available, account.held, account.debt)
         answer = Answer(Code.ok, None, situation.now, [account.sequence], balance)
         done.append((command, value, answer))

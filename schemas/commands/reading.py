@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -31,7 +31,7 @@ from schemas.commands.bodies import (
 from schemas.commands.codes import SENTENCES, Code
 from schemas.commands.nesting import shallow
 from schemas.events import PerformerKind
-from schemas.ids import Micros, escaped
+from schemas.ids import NEVER, Micros, escaped
 from schemas.printable import printable
 from schemas.upstream.envelope import Unreadable
 from schemas.whole_numbers import read_whole
@@ -41,6 +41,8 @@ EXTENSION: Final = "x_"
 """Begins the names of fields that are the sender's own."""
 JOB: Final = "x_job"
 """Names the job in the rows of jobs, as the command line publishes them."""
+LOT: Final = "x_lot"
+"""Names the lot from which a row that undoes another takes first."""
 _MAY_NAME_OWN: Final = re.compile(rb'"x_|\\')
 """Without this no name begins so, nor is one spelt with escapes: then all fields are ours."""
 LONGEST_PATH: Final = 100
@@ -67,6 +69,13 @@ class Problem:
     message: str | None
 
 
+class FirstLot(NamedTuple):
+    """The lot from which an undoing takes first: what the job gave that it undoes."""
+
+    lot_id: str
+    expires_at: Micros
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command that can be answered.
@@ -74,7 +83,8 @@ class Command:
     `type` and `member_id` are what the answer repeats: None where they are no text. `fingerprint`
     is what tells its content from another's. Exactly one of `body` and `problem` is there.
     `issued_at` is None where it cannot be read. `traceparent` goes on to its events. `job_id` is
-    there for a row of a job: it is what the row's entry names as its cause.
+    there for a row of a job: it is what the row's entry names as its cause. `lot` is there for a
+    row that undoes another.
     """
 
     command_id: str
@@ -87,6 +97,7 @@ class Command:
     problem: Problem | None = None
     traceparent: bytes | None = None
     job_id: str | None = None
+    lot: FirstLot | None = None
 
     @property
     def performer_kind(self) -> PerformerKind | None:
@@ -101,7 +112,7 @@ class Command:
 
 def read(value: bytes, traceparent: bytes | None = None) -> Command:
     """The command in a record's value. Raises Unreadable for poison."""
-    fields, job = _object(value)
+    fields, job, lot = _object(value)
     merchant_id = _text(fields.get("merchant_id"))
     type_ = _text(fields.get("type"))
     job_id = job if job is not None and _is_row(fields, job) else None
@@ -126,6 +137,7 @@ def read(value: bytes, traceparent: bytes | None = None) -> Command:
         problem,
         traceparent,
         job_id,
+        _first_lot(lot) if job_id is not None else None,
     )
 
 
@@ -144,6 +156,17 @@ def _is_row(fields: dict[str, Any], job_id: str) -> bool:
     )
 
 
+def _first_lot(value: object) -> FirstLot | None:
+    """As the command line publishes it; nothing where it is something else."""
+    if not isinstance(value, dict) or not isinstance(value.get("lot_id"), str):
+        return None
+    until = value.get("expires_at")
+    try:
+        return FirstLot(value["lot_id"], NEVER if until is None else instant_of(until))
+    except ValueError:
+        return None
+
+
 def _is_name(value: object) -> bool:
     text = _text(value)
     return text is not None and is_name(text)
@@ -160,8 +183,8 @@ def _text(value: object) -> str | None:
     return value
 
 
-def _object(value: bytes) -> tuple[dict[str, Any], str | None]:
-    """The JSON object, without nulls and without fields that are the sender's own; and the job."""
+def _object(value: bytes) -> tuple[dict[str, Any], str | None, Any]:
+    """The JSON object, without nulls and fields that are the sender's own; job and lot of these."""
     try:
         content = orjson.loads(value)
     except orjson.JSONDecodeError:
@@ -175,7 +198,8 @@ def _object(value: bytes) -> tuple[dict[str, Any], str | None]:
     own: dict[str, Any] = content
     if _MAY_NAME_OWN.search(value):
         own = {name: field for name, field in content.items() if not name.startswith(EXTENSION)}
-    return (_without_nulls(own) if b"null" in value else own), _text(content.get(JOB))
+    kept = _without_nulls(own) if b"null" in value else own
+    return kept, _text(content.get(JOB)), content.get(LOT)
 
 
 def _slowly(value: bytes) -> Any:

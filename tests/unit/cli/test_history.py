@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from cli.commands.history import history_table
+from cli.commands.history import WIDE, history_table
 from schemas.answers.members import HistoryEntry
 from schemas.events import EntryType
 from schemas.ids import NEVER
@@ -34,7 +34,7 @@ def entry(sequence: int, **fields: object) -> HistoryEntry:
 def test_an_order_is_one_word_to_copy_and_rows_fit(width: int, held: int | None) -> None:
     entries = [entry(1), entry(2, held_points=held), entry(3, expires_at=NEVER)]
     console = Console(file=StringIO(), width=width)
-    console.print(history_table(entries, "Asia/Taipei", narrow=width < 100))
+    console.print(history_table(entries, "Asia/Taipei", narrow=width < WIDE))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert sum(ORDER in line for line in lines) == 3
     assert max(map(len, lines)) <= width
