@@ -24,8 +24,9 @@ from hypothesis.stateful import (
 from tests.oracle.commands import NEVER, SECOND, instant, moment_of
 from tests.oracle.shop import Shop
 from tests.property.dice import Dice, Seeded
-from tests.property.spending import GIFTS, MEMBERS, ORDERS, RandomCommands, random_settings
+from tests.property.spending import GIFTS, MEMBERS, ORDERS, VISITOR, RandomCommands, random_settings
 from tests.support.account.bench import AccountBench, Line
+from tests.support.customers import customer
 from tests.support.in_process import InProcessEngine
 from tests.support.invariants import check_accounts
 from tests.support.order_facts import Event, delivery, money, order, removed, returned, some_id
@@ -155,6 +156,17 @@ class PointsAccount(RuleBasedStateMachine):
                 answer |= {"expires_at": moment_of(ends)}
             assert {name: answer.get(name) for name in must} == must, (content, answer)
         self.shop.settle_captured(contents)
+
+    # --- customers
+
+    @rule(dice=seeds)
+    def a_visitor_comes_or_goes(self, dice: Dice) -> None:
+        self._tick()
+        now = instant(self.bench.now).isoformat()
+        is_member = dice.pick([True, False])
+        self._hear(customer(now, member=VISITOR, merchant=self.bench.merchant, is_member=is_member))
+        self._tick()
+        self._send([self.random.any(dice, kind, VISITOR) for kind in ("assign", "bulk_assign")])
 
     # --- orders
 
