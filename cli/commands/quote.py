@@ -29,13 +29,14 @@ def quote_command(
     from rules.account.quote_answer import Signing
     from schemas.quotes import load_cart
     from store.reads.quote import quoted
+    from store.settings.merchants import Merchants
 
     loaded = quoting_configuration()
     data = read_document(cart)
     asked = load_cart(data, name=shown_name(cart), points=points)
     signing = Signing(loaded.quotes.signing(), loaded.quotes.ttl_seconds)
     with connect(loaded) as connection:
-        answer = quoted(connection, merchant, member, asked, signing)
+        answer = quoted(connection, Merchants(connection), merchant, member, asked, signing)
     if json_:
         emit(answer)
     else:
