@@ -11,10 +11,10 @@ UV_VERSION := 0.13.9
 PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
-.PHONY: help setup run test test-fast coverage bench check format generate hooks lock up down
+.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench check format generate hooks lock up down
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "test, test-fast, coverage and bench hand on ARGS and PROCESSES, for example:"
 	@echo "  make test ARGS=tests/unit/rules/account/test_lots.py PROCESSES=0"
@@ -36,11 +36,23 @@ $(STAMP): requirements.lock pyproject.toml
 run: setup ## run the engine on sample events
 	@$(BIN)/points demo
 
-test: setup ## run all tests (starts its own Kafka, PostgreSQL and Valkey)
-	@$(PYTEST) $(ARGS)
+# What operators get has tests of its own, since they need more than our own servers.
+OPERATORS := tests/operate tests/image tests/chart
+
+test: setup ## run all tests of the engine (starts its own Kafka, PostgreSQL and Valkey)
+	@$(PYTEST) $(OPERATORS:%=--ignore=%) $(ARGS)
 
 test-fast: setup ## run the tests that need no server (under a minute)
 	@$(PYTEST) tests/unit tests/property $(ARGS)
+
+test-operate: setup ## metrics, alerts and boards, on a real Prometheus
+	@$(BIN)/python -m pytest --numprocesses 0 tests/operate $(ARGS)
+
+test-image: setup ## build the image and run every worker in a container (Podman or Docker)
+	@$(BIN)/python -m pytest --numprocesses 0 tests/image $(ARGS)
+
+test-chart: setup ## render the Helm chart and check it against the schemas of Kubernetes
+	@$(BIN)/python -m pytest --numprocesses 0 tests/chart $(ARGS)
 
 coverage: setup ## run all tests and show which lines none of them reaches
 	@$(PYTEST) --cov --cov-report=term $(ARGS)
@@ -69,7 +81,7 @@ hooks: setup ## check every commit before it is made (pre-commit)
 lock: ## pin the newest packages in requirements.lock
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv==$(UV_VERSION); }
 	@.cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--python-version 3.11 --upgrade --extra dev --extra bench pyproject.toml --output-file requirements.lock
+		--python-version 3.11 --upgrade --extra dev --extra bench --extra operate --extra tracing pyproject.toml --output-file requirements.lock
 
 up: setup ## start the local stack and leave it running
 	@$(BIN)/python -m deploy.local up

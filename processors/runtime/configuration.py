@@ -17,7 +17,7 @@ from processors.runtime.configuration_checks import (
     problems_of_redis,
     unknown_variables,
 )
-from rules.account.quote_token import QuoteKey, quote_keys
+from rules.quotes.tokens import QuoteKey, quote_keys
 from schemas.errors import Exit, PointsError
 
 

@@ -1,7 +1,7 @@
 """A quote at the moment of asking: the settings in force and the member's points (account.md 2)."""
 
 from rules.account.in_force import InForce
-from rules.account.quote_answer import Shopper, Signing, quote_answer
+from rules.quotes.answer import Shopper, Signing, quote_answer
 from schemas.answers.quotes import QuoteAnswer
 from schemas.ids import Micros
 from schemas.packing import pack_id

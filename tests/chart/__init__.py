@@ -1,0 +1,1 @@
+"""The Helm chart (`make test-chart`)."""

@@ -1,0 +1,1 @@
+"""The image and every worker in a container (`make test-image`)."""

@@ -1,0 +1,1 @@
+"""What operators get, shown on real servers: metrics, alerts, boards (`make test-operate`)."""
