@@ -37,7 +37,8 @@ class Turns(NamedTuple):
 def turns_of(records: Sequence[Record]) -> Turns:
     """So many records at once that no account stays locked for long."""
     slow: set[PartitionId] = set()
-    quick, rest = [], []
+    quick: list[Record] = []
+    rest: list[Record] = []
     for record in records:
         if is_of_a_job(record):
             slow.add(record.place)
