@@ -23,8 +23,6 @@ from store.postgres.session import Cursor, Database, transaction
 from store.settings.merchants import Merchants
 from store.streams.cursors import Counts, Opening, PartitionId
 
-PIPELINE = "commands"
-
 Offset = tuple[PartitionId, int]
 """Where a record stands."""
 

@@ -11,9 +11,9 @@ from typing import Final
 from typing_extensions import override
 
 from processors.commands import commands_metrics
-from processors.commands.batch import PIPELINE, Commands, CommandsResult
+from processors.commands.batch import Commands, CommandsResult
 from processors.commands.turns import turns_of
-from processors.pipeline.pipeline import Pipeline
+from processors.pipeline.pipeline import COMMANDS, Pipeline
 from processors.pipeline.worker import TopicWorker
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from processors.runtime.kafka.clients import GATHER_SOON_MS
@@ -37,13 +37,9 @@ class CommandsWorker(TopicWorker[CommandsResult]):
     once, while the commands that come meanwhile are answered.
     """
 
-    pipeline = PIPELINE
+    pipeline = COMMANDS
     gather_ms = GATHER_SOON_MS
     _commands: Commands
-
-    def topics(self, configuration: Configuration) -> list[str]:
-        """The commands."""
-        return [configuration.topics.commands]
 
     def sizes(self, configuration: Configuration) -> IntakeConfiguration:
         """Those of intake, but for the wait: for every command somebody awaits an answer."""
