@@ -58,7 +58,7 @@ class Topic:
         """What it is made with, in the broker's words; nothing where others decide."""
         if not self.ours:
             return {}
-        settings = {"cleanup.policy": self.cleanup_policy}
+        settings: dict[str, str] = {"cleanup.policy": self.cleanup_policy}
         if self.cleanup_policy == "delete":
             settings["retention.ms"] = str(self.retention_ms)
         if self.max_message_bytes is not None:

@@ -26,6 +26,7 @@ from schemas.answers.operations import (
     DoctorFinding,
     MigrateResult,
     StatusAnswer,
+    TopicPlan,
     TopicResult,
     WorkerAddress,
 )
@@ -104,6 +105,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "settings-show": (SettingsAnswer, False),
     "status": (StatusAnswer, False),
     "topics-apply": (TopicResult, True),
+    "topics-plan": (TopicPlan, True),
 }
 """Every command with `--json`: its answer, and whether it prints a list of them."""
 
