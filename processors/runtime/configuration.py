@@ -66,6 +66,7 @@ class TopicsConfiguration(_Section):
     points_changed: str = "points.changed.v1"
     command_results: str = "points.command-results.v1"
     settings: str = "points.settings.v1"
+    heartbeat: str = "points.heartbeat.v1"
     dlq_orders: str = "dlq.points.orders"
     dlq_deliveries: str = "dlq.points.deliveries"
     dlq_customers: str = "dlq.points.customers"
