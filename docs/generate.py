@@ -280,9 +280,14 @@ def filled(text: str) -> str:
 
 
 def pages() -> list[Path]:
-    """All pages of the documentation, with those at the top level and the benchmark's."""
+    """All pages: of the documentation, at the top level, the benchmark's, and the runbooks."""
     root = DOCS.parent
-    return [*sorted(root.glob("*.md")), root / "bench" / "README.md", *sorted(DOCS.rglob("*.md"))]
+    return [
+        *sorted(root.glob("*.md")),
+        root / "bench" / "README.md",
+        *sorted(DOCS.rglob("*.md")),
+        *sorted((root / "deploy" / "runbooks").glob("*.md")),
+    ]
 
 
 def stale() -> list[Path]:

@@ -243,6 +243,17 @@ _ALL: Final = (
         why="the whole story for ever; compacted by keys that never come again, so that nothing is"
         " forgotten",
     ),
+    Topic(
+        setting="heartbeat",
+        name="points.heartbeat.v1",
+        about="What the worker `watch` sends to itself through outbox and relay, to see whether"
+        " events get through. Nothing of it concerns others.",
+        key="The number of the shard of members' events.",
+        messages=("heartbeat",),
+        retention=timedelta(hours=1),
+        why="a minute later none is of use",
+        read_by=("watch",),
+    ),
     *(_dead_letters(source) for source in ("orders", "deliveries", "customers", "commands")),
 )
 

@@ -295,6 +295,7 @@ def test_a_log_that_cannot_be_written_ends_no_worker(workers: str, to: str) -> N
     port = free_ports(1)[0]
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("POINTS_")},
+        "POINTS_ENVIRONMENT": "development",
         "POINTS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "POINTS_DATABASE__URL": "postgresql://me:x@127.0.0.1:1/points",
         "POINTS_METRICS__PORT": str(port),
