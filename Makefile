@@ -70,10 +70,11 @@ check: setup ## lint, formatting, types, direction of imports, dependencies
 format: setup ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-generate: setup ## write what is derived: schemas, the SQL view, tables of the pages
+generate: setup ## write what is derived: schemas, the SQL view, tables of the pages, the chart's rules
 	@$(BIN)/python -m schemas.publish
 	@$(BIN)/python -m store.postgres.generate_views
 	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m deploy.helm
 
 keep-schemas: setup ## keep the published schemas as those of a release
 	@$(BIN)/python -m schemas.publish --release

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from processors.commands.worker import CommandsWorker
-from processors.intake.worker import IntakeWorker
+from processors.pipeline.pipeline import topics_read
 from processors.registry import WORKERS
 from processors.relay.records import cloud_event_headers, topics_of_kinds
 from processors.runtime.configuration import (
@@ -43,12 +42,10 @@ def test_a_topic_says_which_kinds_of_workers_use_it() -> None:
 
 
 def test_what_the_table_says_is_read_is_what_the_workers_subscribe_to() -> None:
-    assert settings_of(IntakeWorker.topics(None, CONFIGURATION)) == {  # type: ignore[arg-type]
-        setting for setting, topic in TOPICS.items() if "intake" in topic.read_by
-    }
-    assert settings_of(CommandsWorker.topics(None, CONFIGURATION)) == {  # type: ignore[arg-type]
-        setting for setting, topic in TOPICS.items() if "commands" in topic.read_by
-    }
+    for pipeline, names in topics_read(CONFIGURATION.topics).items():
+        assert settings_of(names) == {
+            setting for setting, topic in TOPICS.items() if pipeline in topic.read_by
+        }
 
 
 def test_what_the_table_says_is_written_is_what_the_relay_sends() -> None:
