@@ -11,7 +11,7 @@ UV_VERSION := 0.13.9
 PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
-.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench check format generate hooks lock image up down
+.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench check format generate keep-schemas hooks lock image up down
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,10 +70,14 @@ check: setup ## lint, formatting, types, direction of imports, dependencies
 format: setup ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-generate: setup ## write what is derived: schemas, the SQL view, tables of the pages
+generate: setup ## write what is derived: schemas, the SQL view, tables of the pages, the chart's rules
 	@$(BIN)/python -m schemas.publish
 	@$(BIN)/python -m store.postgres.generate_views
 	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m deploy.helm
+
+keep-schemas: setup ## keep the published schemas as those of a release
+	@$(BIN)/python -m schemas.publish --release
 
 hooks: setup ## check every commit before it is made (pre-commit)
 	@$(BIN)/pre-commit install
