@@ -13,9 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.dates import DateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 _COLUMNS: Final = 24
 _WIDTH, _LINE = 22.0, 0.42
@@ -128,15 +127,16 @@ def _draw_panel(axes: Axes, panel: Mapping[str, Any], lines: Sequence[Line], spa
             )  # fmt: skip
         return
     for line, shade in zip(lines, _SHADES * (len(lines) // len(_SHADES) + 1), strict=False):
-        at = [datetime.fromtimestamp(instant, UTC) for instant in line.instants]
-        axes.plot(at, line.values, label=line.legend, lw=1.2, color=shade)
-        axes.fill_between(at, line.values, alpha=0.07, color=shade)
-    axes.set_xlim(datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC))
+        axes.plot(line.instants, line.values, label=line.legend, lw=1.2, color=shade)
+        axes.fill_between(line.instants, line.values, alpha=0.07, color=shade)
+    axes.set_xlim(span.start, span.end)
     axes.set_ylim(bottom=0)
     axes.grid(visible=True, color="#dddddd", lw=0.6)
     axes.tick_params(labelsize=8)
+    clock = "%H:%M" if span.end - span.start > _LONG else "%H:%M:%S"
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(
-        DateFormatter("%H:%M" if span.end - span.start > _LONG else "%H:%M:%S")
+        FuncFormatter(lambda instant, _: datetime.fromtimestamp(instant, UTC).strftime(clock))
     )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, unit)))
     handles, labels = axes.get_legend_handles_labels()
