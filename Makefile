@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 	keep-schemas hooks lock image up down
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "test, test-fast, coverage and bench hand on ARGS and PROCESSES, for example:"
 	@echo "  make test ARGS=tests/unit/rules/account/test_lots.py PROCESSES=0"
