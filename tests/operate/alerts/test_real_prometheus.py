@@ -6,7 +6,6 @@ They are mended by their runbooks, whose commands are run as they are printed.
 import re
 import urllib.request
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
