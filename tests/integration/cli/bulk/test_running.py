@@ -12,12 +12,11 @@ from typing import Any
 import orjson
 
 from cli.commands.doctor import progress
-from processors import metrics
 from processors.bulk.gates import cancel_job
 from processors.bulk.making import Wanted, make_job
 from processors.bulk.running import run_job
 from processors.bulk.shops import Shop, shop_of
-from processors.expiry import Expiry
+from processors.watch.waiting import Waiting
 from schemas.packing import pack_id
 from store.bulk import jobs as stored
 from store.postgres import session
@@ -28,6 +27,7 @@ from tests.support.account.jobs import JobDesk
 from tests.support.commands import points
 from tests.support.engine import wait_for
 from tests.support.servers import Databases
+from tests.support.watching import shown
 
 MANY = 5 * stored.PIECE + 1
 
@@ -125,9 +125,10 @@ def test_two_at_once_do_each_row_once(jobs: JobDesk) -> None:
 
 
 def open_jobs_told(connection: session.Database) -> float | None:
-    """What the worker that samples it says in its gauge."""
-    Expiry(connection).sample()
-    return metrics.REGISTRY.get_sample_value("points_open_jobs")
+    """What the watch says of it."""
+    for part in Waiting([]).parts:
+        part(session.raw(connection))
+    return shown("points_open_jobs")
 
 
 def test_an_open_job_is_counted_until_it_is_done_or_cancelled(jobs: JobDesk) -> None:
