@@ -97,7 +97,7 @@ def test_nothing_in_the_files_is_newer_than_prometheus_2_42() -> None:
 
 def test_rules_ask_only_for_metrics_of_the_catalogue_and_their_labels() -> None:
     asked = [
-        (selector.name, {matcher.name for matcher in selector.matchers.matchers})
+        (selector.metric, {label for label, _ in selector.labels})
         for rule in rules()
         for selector in selectors(rule.expression)
     ]
@@ -114,12 +114,12 @@ def test_cases_feed_only_metrics_of_the_catalogue_and_their_labels() -> None:
         for selector in selectors(series["series"])
     ]
     assert len(fed) > 100
-    assert {selector.name for selector in fed} - KNOWN.keys() == set()
+    assert {selector.metric for selector in fed} - KNOWN.keys() == set()
     assert [
-        (selector.name, matcher.name)
+        (selector.metric, label)
         for selector in fed
-        for matcher in selector.matchers.matchers
-        if matcher.name not in KNOWN[selector.name]
+        for label, _ in selector.labels
+        if label not in KNOWN[selector.metric]
     ] == []
 
 
@@ -134,25 +134,21 @@ def test_values_that_rules_select_are_ones_that_workers_export() -> None:
         "job": {"member-points"},
     }
     selected = {
-        (matcher.name, value)
+        (label, value)
         for rule in rules()
         for selector in selectors(rule.expression)
-        for matcher in selector.matchers.matchers
-        for value in matcher.value.split("|")
+        for label, values in selector.labels
+        for value in values.split("|")
     }
-    assert {(name, value) for name, value in selected if value not in exported[name]} == set()
+    assert {pair for pair in selected if pair[1] not in exported[pair[0]]} == set()
 
 
 def test_rules_ask_only_for_metrics_of_our_job() -> None:
     elsewhere = {
-        f"{rule.name}: {selector.name}"
+        f"{rule.name}: {selector.metric}"
         for rule in rules()
         for selector in selectors(rule.expression)
-        if selector.name not in RECORDED
-        and not any(
-            (matcher.name, matcher.value) == ("job", "member-points")
-            for matcher in selector.matchers.matchers
-        )
+        if selector.metric not in RECORDED and ("job", "member-points") not in selector.labels
     }
     assert elsewhere == set()
 

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from deploy.local.postgres_local import binaries
+from tests.support.commands import points
 from tests.support.engine import Engine, wait_for
 from tests.support.servers import Databases
 from tests.support.upstream import Record, Trade, hex_id
@@ -58,7 +59,7 @@ def work(engine: Engine, kinds: Sequence[str] = KINDS) -> None:
 
 def idle(engine: Engine) -> bool:
     """Whether every cursor is at the end of its log."""
-    status = orjson.loads(engine.command("status", "--json").stdout)
+    status = points(engine.environment, "status", "--json").json
     return bool(status["cursors"]) and all(cursor["lag"] == 0 for cursor in status["cursors"])
 
 
