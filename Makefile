@@ -11,7 +11,7 @@ UV_VERSION := 0.13.9
 PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
-.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench check format generate hooks lock up down
+.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench check format generate hooks lock image up down
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,10 +78,17 @@ generate: setup ## write what is derived: schemas, the SQL view, tables of the p
 hooks: setup ## check every commit before it is made (pre-commit)
 	@$(BIN)/pre-commit install
 
-lock: ## pin the newest packages in requirements.lock
+COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
+
+lock: ## pin the newest packages in requirements.lock, and of them what the image is built of
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv==$(UV_VERSION); }
-	@.cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--python-version 3.11 --upgrade --extra dev --extra bench --extra operate --extra tracing pyproject.toml --output-file requirements.lock
+	@$(COMPILE) --upgrade --extra dev --extra bench --extra operate --extra tracing pyproject.toml --output-file requirements.lock
+	@$(COMPILE) --upgrade --constraint requirements.lock --extra tracing pyproject.toml --output-file deploy/images/runtime.lock
+	@sed -n 's/^requires = .*"\(setuptools[^"]*\)".*/\1/p' pyproject.toml | \
+		$(COMPILE) --constraint requirements.lock - --output-file deploy/images/build.lock
+
+image: setup ## build the container image (TAG and BASE name others)
+	@TAG='$(TAG)' BASE='$(BASE)' $(BIN)/python -m deploy.images
 
 up: setup ## start the local stack and leave it running
 	@$(BIN)/python -m deploy.local up

@@ -173,6 +173,12 @@ def test_the_example_scrapes_as_many_workers_as_run_all_starts() -> None:
     assert targets == [f"127.0.0.1:{9464 + n}" for n in range(len(WORKERS) + 1)]
 
 
+def test_the_prometheus_of_compose_loads_the_same_rules() -> None:
+    of_compose = yaml.safe_load((ROOT / "deploy" / "compose" / "prometheus.yaml").read_text())
+    (pattern,) = of_compose["rule_files"]
+    assert set(FOLDER.glob(Path(pattern).name)) == set(RULE_FILES)
+
+
 def cases_of(rule: Rule) -> list[tuple[int, bool]]:
     """For each case in which the rule fires: the test's number, and whether it is silent too."""
     shown = []

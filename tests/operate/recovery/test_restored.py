@@ -48,7 +48,7 @@ def assignments() -> list[Record]:
 
 
 def work(engine: Engine, records: int) -> None:
-    """Lets workers process and publish so many records, all that is in the topics, and ends them."""
+    """Lets workers process and publish so many records, all that there are, and ends them."""
     workers = [engine.run(kind) for kind in KINDS]
     engine.wait_consumed(records)
     engine.wait_published()

@@ -255,6 +255,22 @@ def test_undo_takes_from_the_jobs_own_lot_first(jobs: JobDesk) -> None:
     assert left == [(pack_id("a"),)]
 
 
+def test_a_replay_of_an_undo_takes_from_the_same_lots(jobs: JobDesk, postgres: Databases) -> None:
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    by_hand = ["assign", SHOP, "m1", "10", "--reason", "x", "--command-id", "a", "--by", "sue"]
+    points(jobs.environment, "member", *by_hand)  # spent before by its name
+    jobs.assign(jobs.members(2))
+    jobs.bulk("undo", SHOP, "june", "--reason", "oops")
+    replayed = Desk(url := migrated(postgres.database()), "replay").open()
+    for command in jobs.topic(OutboxKind.COMMAND):
+        assert replayed.published(orjson.dumps(command))["code"] == "ok"
+    lots = "SELECT source, remaining FROM lot ORDER BY source"
+    assert replayed.rows(lots) == jobs.desk.rows(lots)
+    assert (pack_id("a"), 10) in replayed.rows(lots)
+    replayed.close()
+    postgres.drop(url)
+
+
 def test_what_was_undone_is_on_the_topic_as_what_was_taken(
     jobs: JobDesk, postgres: Databases
 ) -> None:
