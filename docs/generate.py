@@ -1,7 +1,7 @@
 """Writes the tables of the documentation that come from the code.
 
-They are the variables, delivery options, carrier codes, workers, topics, metrics, alerts, exit codes
-and the longest wait of a grant. `python -m docs.generate` writes each between the marks
+They are the variables, delivery options, carrier codes, workers, topics, metrics, alerts, exit
+codes and the longest wait of a grant. `python -m docs.generate` writes each between the marks
 `<!-- generated: name -->` and `<!-- end -->`; with `--check` it only names the stale pages, and
 exits with 1.
 """
