@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from cli.commands.doctor import progress, server
@@ -36,10 +37,22 @@ def doctor_command(json_: JsonOption = False) -> None:
 
 
 def _print(findings: list[Finding]) -> None:
-    for f in findings:
+    """What mends several in a row is said once, under the last of them."""
+    for f, following in zip_longest(findings, findings[1:]):
         _line(_MARKS[f.verdict], safe(f.what))
-        if f.remedy and f.verdict != "ok":
+        mended_below = following is not None and following.remedy == f.remedy
+        if f.remedy and f.verdict != "ok" and not mended_below:
             _line(" ", f"[dim]→ {safe(f.remedy)}[/]")
+    out().print(_in_all(findings))
+
+
+def _in_all(findings: list[Finding]) -> str:
+    """The last line, since the first that is wrong may have left the screen."""
+    wrong, warnings = (
+        sum(f.verdict == verdict for f in findings) for verdict in ("wrong", "warning")
+    )
+    of_wrong = f"{wrong:,} wrong (✗)" if wrong else "nothing is wrong"
+    return f"{of_wrong}, {counted(warnings, 'warning')}{' (!)' if warnings else ''}"
 
 
 def _line(mark: str, text: str) -> None:
@@ -60,16 +73,19 @@ def examine() -> Iterator[Finding]:
     try:
         configured = configuration()
     except PointsError as failure:
-        yield from (
-            Finding("wrong", line.strip(), failure.remedy, failure.exit_code)
-            for line in failure.lines
-        )
+        yield from _refused(failure)
         return
     yield Finding("ok", "configuration: read from the environment")
     yield from _unknown_variables()
     broker = yield from _kafka(configured)
     yield from _attempt("read model", lambda: progress.read_model(configured, broker))
     yield from _postgres(configured, broker)
+
+
+def _refused(failure: PointsError) -> Iterator[Finding]:
+    """Each variable that is wrong; the first line of the failure only announces them."""
+    for line in failure.lines[1:] or failure.lines:
+        yield Finding("wrong", f"configuration: {line.strip()}", failure.remedy, failure.exit_code)
 
 
 def _unknown_variables() -> Iterator[Finding]:

@@ -34,11 +34,13 @@ def workers(connection: "Database") -> Iterator[Finding]:
     by_kind: dict[str, list[WorkerBeat]] = defaultdict(list)
     for worker in worker_beats.known(connection):
         by_kind[worker.kind].append(worker)
+    some_run = any(not _ended(beat) for beats in by_kind.values() for beat in beats)
     for kind in WORKERS:
-        yield from _kind(kind, by_kind[kind])
+        start = f"`points run {kind}`, or all" if some_run else "`points run all`"
+        yield from _kind(kind, by_kind[kind], start)
 
 
-def _kind(kind: str, beats: "list[WorkerBeat]") -> Iterator[Finding]:
+def _kind(kind: str, beats: "list[WorkerBeat]", start: str) -> Iterator[Finding]:
     ended = [b for b in beats if _ended(b)]
     running = [b for b in beats if not _ended(b)]
     recent = [b for b in ended if b.silent_seconds < RESTARTED_SECONDS]
@@ -52,9 +54,7 @@ def _kind(kind: str, beats: "list[WorkerBeat]") -> Iterator[Finding]:
         )
     elif not running:
         why = f"; the last one {ended[-1].trouble}" if ended and ended[-1].trouble else ""
-        yield Finding(
-            "warning", f"worker {kind}: none is running{why}", f"`points run {kind}`, or all"
-        )
+        yield Finding("warning", f"worker {kind}: none is running{why}", start)
     troubled = [b for b in running if b.trouble is not None and b.trouble != "starting"]
     for worker in troubled:
         yield Finding("warning", f"worker {kind}: not ready: {worker.trouble}", look)
@@ -197,17 +197,19 @@ def outbox(connection: "Database") -> Iterator[Finding]:
     if waiting.oldest is not None:
         age = (_now(connection) - datetime.fromisoformat(waiting.oldest)).total_seconds()
         if age > STANDS_SECONDS:
-            relays = [b for b in worker_beats.known(connection) if b.kind == "relay"]
-            why = next((b.trouble for b in relays if b.trouble and not _ended(b)), None)
-            held = why or (
-                "the relays say nothing of it"
-                if any(not _ended(b) for b in relays)
-                else "no relay is running"
+            beats = worker_beats.known(connection)
+            relays = [b for b in beats if b.kind == "relay" and not _ended(b)]
+            why = next((b.trouble for b in relays if b.trouble), "the relays say nothing of it")
+            held, remedy = (
+                (why, "look at the relay's log and at Kafka")
+                if relays
+                else ("no relay is running", "`points run relay` sends them")
             )
+            rows = counted(waiting.rows, "row")
             yield Finding(
                 "wrong",
-                f"outbox: the oldest of {waiting.rows:,} rows waits since {waiting.oldest}: {held}",
-                "look at the relay's log and at Kafka",
+                f"outbox: the oldest of {rows} waits since {waiting.oldest}: {held}",
+                remedy,
             )
     yield _refused(connection)
 

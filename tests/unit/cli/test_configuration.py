@@ -1,5 +1,6 @@
 """All configuration problems are reported at once, by variable names and without values."""
 
+import json
 import os
 import subprocess
 import sys
@@ -279,6 +280,20 @@ def test_doctor_names_every_part_that_is_out_of_reach() -> None:
     assert "✗ Kafka" in ran.out
     assert "✗ database" in ran.out
     assert "! configuration: POINTS_TYPO is not a known variable" in ran.out
+
+
+def test_doctor_says_every_variable_that_is_wrong_and_once_where_to_look() -> None:
+    ran = points({}, "doctor")
+    assert ran.code == 2
+    assert ran.out.splitlines() == [
+        "✗ configuration: POINTS_KAFKA__BOOTSTRAP_SERVERS: is missing",
+        "✗ configuration: POINTS_DATABASE__URL: is missing",
+        "  → docs/reference/configuration.md lists every variable; "
+        "`make up` prints those of a local stack",
+        "2 wrong (✗), 0 warnings",
+    ]
+    found = json.loads(points({}, "doctor", "--json").out)
+    assert [f["remedy"] is not None for f in found] == [True, True]
 
 
 def test_help_names_the_exit_codes() -> None:
