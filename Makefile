@@ -22,7 +22,7 @@ help: ## list the commands
 	@echo "  make test ARGS='-k redrive -m \"not slow\"'"
 	@echo "  make bench ARGS='--only a'"
 
-setup: $(STAMP) ## make .venv with everything pinned (does nothing when it is up to date)
+setup: $(STAMP) ## make .venv with everything pinned, unless it is up to date
 
 # The stamp is older than the lock or the project file exactly when something has to be installed.
 $(STAMP): requirements.lock pyproject.toml
@@ -40,7 +40,7 @@ run: setup ## run the engine on sample events
 # What operators get has tests of its own, since they need more than our own servers.
 OPERATORS := tests/operate tests/image tests/chart
 
-test: setup ## run all tests of the engine (starts its own Kafka, PostgreSQL and Valkey)
+test: setup ## run all tests of the engine, on servers of their own
 	@$(PYTEST) $(OPERATORS:%=--ignore=%) $(ARGS)
 
 test-fast: setup ## run the tests that need no server (under a minute)
@@ -49,13 +49,13 @@ test-fast: setup ## run the tests that need no server (under a minute)
 test-operate: setup ## metrics, alerts and boards, on a real Prometheus
 	@$(BIN)/python -m pytest --numprocesses 0 tests/operate $(ARGS)
 
-boards: setup ## draw Grafana's boards for the docs, from a Prometheus that watches real workers
+boards: setup ## draw Grafana's boards for the docs, from real workers
 	@POINTS_BOARDS=docs/reference/boards $(BIN)/python -m pytest --numprocesses 0 tests/operate/boards/test_panels.py $(ARGS)
 
-test-image: setup ## build the image and run every worker in a container (Podman or Docker)
+test-image: setup ## build the image, run every worker in a container
 	@$(BIN)/python -m pytest --numprocesses 0 tests/image $(ARGS)
 
-test-chart: setup ## render the Helm chart and check it against the schemas of Kubernetes
+test-chart: setup ## check the Helm chart against Kubernetes' schemas
 	@$(BIN)/python -m pytest --numprocesses 0 tests/chart $(ARGS)
 
 coverage: setup ## run all tests and show which lines none of them reaches
@@ -74,7 +74,7 @@ check: setup ## lint, formatting, types, direction of imports, dependencies
 format: setup ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-generate: setup ## write what is derived: schemas, the SQL view, boards, the pages' tables, the chart's rules
+generate: setup ## write what is derived: schemas, a view, boards, tables of the docs
 	@$(BIN)/python -m schemas.publish
 	@$(BIN)/python -m store.postgres.generate_views
 	@$(BIN)/python -m deploy.grafana.build
@@ -89,7 +89,7 @@ hooks: setup ## check every commit before it is made (pre-commit)
 
 COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
-lock: ## pin the newest packages in requirements.lock, and of them what the image is built of
+lock: ## pin the newest packages, for developers and for the image
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv==$(UV_VERSION); }
 	@$(COMPILE) --upgrade --extra dev --extra bench --extra operate --extra tracing pyproject.toml --output-file requirements.lock
 	@$(COMPILE) --upgrade --constraint requirements.lock --extra tracing pyproject.toml --output-file deploy/images/runtime.lock
