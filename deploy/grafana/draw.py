@@ -23,6 +23,8 @@ _MOST_LEGENDS: Final = 9
 _LONG: Final = 1200.0
 """Seconds from which on the seconds of an instant are left out."""
 _THOUSANDS_FROM: Final = 10_000
+_DIGITS: Final = 1000
+"""From here on three digits do not write a number without an exponent."""
 _SHADES: Final = [mpl.colormaps["tab10"](n) for n in range(10)]
 
 
@@ -127,7 +129,8 @@ def _draw_panel(axes: Axes, panel: Mapping[str, Any], lines: Sequence[Line], spa
             )  # fmt: skip
         return
     for line, shade in zip(lines, _SHADES * (len(lines) // len(_SHADES) + 1), strict=False):
-        axes.plot(line.instants, line.values, label=line.legend, lw=1.2, color=shade)
+        # Not cut off at the axis: a line of zeros shall be seen.
+        axes.plot(line.instants, line.values, label=line.legend, lw=1.2, color=shade, clip_on=False)
         axes.fill_between(line.instants, line.values, alpha=0.07, color=shade)
     axes.set_xlim(span.start, span.end)
     axes.set_ylim(bottom=0)
@@ -162,5 +165,8 @@ def shown(value: float, unit: str) -> str:
         return f"{value * 1000:.3g} ms" if 0 < value < 1 else f"{value:.3g} s"
     if unit == "bytes":
         return f"{value / 2**20:.3g} MiB"
-    short = f"{value / 1000:.3g} k" if value >= _THOUSANDS_FROM else f"{value:.3g}"
+    if value >= _THOUSANDS_FROM:
+        short = f"{value / 1000:.3g} k"
+    else:
+        short = f"{value:.3g}" if value < _DIGITS else f"{value:,.0f}"
     return f"{short}/s" if unit == "ops" else short
