@@ -26,7 +26,7 @@ def quote_command(
     json_: JsonOption = False,
 ) -> None:
     """Quote how many points a cart may use, what they are worth, and why."""
-    from rules.account.quote_answer import Signing
+    from rules.quotes.answer import Signing
     from schemas.quotes import load_cart
     from store.reads.quote import quoted
 

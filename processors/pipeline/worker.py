@@ -4,6 +4,7 @@ What becomes of a batch is the pipeline's own matter (`Batches`).
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -49,7 +50,7 @@ class PipelineBatches(Batches[Result_co], Protocol[Result_co]):
         """Goes on with a new connection."""
 
 
-class TopicWorker(Generic[Result]):
+class TopicWorker(ABC, Generic[Result]):
     """Reads the topics of a pipeline, a batch a turn.
 
     A kind says which topics and how large its batches are, what it does with them, and what it
@@ -85,19 +86,19 @@ class TopicWorker(Generic[Result]):
         """The worker as the loop makes it."""
         return cls(configuration, connection, still_turning)
 
+    @abstractmethod
     def topics(self, configuration: Configuration) -> list[str]:
         """The topics that the pipeline reads."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sizes(self, configuration: Configuration) -> IntakeConfiguration:
         """How large its batches are, and how long to wait for them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def batches(
         self, configuration: Configuration, pipeline: Pipeline, connection: Database
     ) -> PipelineBatches[Result]:
         """What it does with them."""
-        raise NotImplementedError
 
     def transactions(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         """The batch, by what one transaction is to take of it."""
@@ -107,6 +108,7 @@ class TopicWorker(Generic[Result]):
         """Whether others' records may go before these, once a turn has taken long enough."""
         return False
 
+    @abstractmethod
     def count(
         self, received: Sequence[float], done: Result, seconds: float
     ) -> Sequence[PartitionId]:
@@ -114,7 +116,6 @@ class TopicWorker(Generic[Result]):
 
         `received` are the records' own times, in seconds since 1970.
         """
-        raise NotImplementedError
 
     def _start_at(self, place: PartitionId, first: int) -> int:
         """Where to read a partition from: the database's cursor, else the beginning of the log."""

@@ -24,7 +24,7 @@ from processors.runtime.configuration_checks import (
     unknown_variables,
 )
 from processors.runtime.secret_files import SUFFIX, read_secret_files, secret_variables
-from rules.account.quote_token import QuoteKey, quote_keys
+from rules.quotes.tokens import QuoteKey, quote_keys
 from schemas.errors import Exit, PointsError
 
 

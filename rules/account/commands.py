@@ -20,8 +20,8 @@ from rules.account.holds import Hold, HoldState, Purpose
 from rules.account.in_force import InForce
 from rules.account.lots import LotKey, command_lot, job_lot, order_debit_lot
 from rules.account.lots_needed import Intended
-from rules.account.quote_token import QuoteKey, Terms, verify
 from rules.account.redemptions import return_order
+from rules.quotes.tokens import QuoteKey, Terms, verify
 from schemas.commands.bodies import (
     Assign,
     BulkAssign,
@@ -291,15 +291,15 @@ def give_to_one_of_many(
     command: Command, body: BulkAssign, opened: OpenAccount, situation: Situation
 ) -> None:
     """Assign what a `bulk_assign` gives one of its members (account.md 7)."""
-    act = Act.of_job(
+    act = Act.of_command(
         situation.merchant_id,
         body.job_id,
-        opened.member_id,
         situation.in_force.version,
         body.performer,
         body.reason,
         body.notify,
         command.traceparent,
+        one_of_many=opened.member_id,
     )
     assign(opened, act, body.points, job_lot_of(body, situation))
 

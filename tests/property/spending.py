@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.oracle.commands import instant
 from tests.oracle.shop import Shop
 from tests.property.dice import Dice
-from tests.support.desk import CASH, STAFF
+from tests.support.account.desk import CASH, STAFF
 from tests.support.order_facts import settings as settings_of
 from tests.support.order_facts import some_id
 from tests.support.upstream import Json

@@ -14,8 +14,8 @@ import pytest
 from schemas.settings import load_settings
 from store.postgres import migrate, session
 from store.settings import versions
+from tests.support.bad_input.banners import image
 from tests.support.commands import Ran, points
-from tests.support.images import image
 from tests.support.servers import Databases
 from tests.unit.schemas.test_campaigns import WHOLE
 

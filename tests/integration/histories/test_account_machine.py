@@ -25,7 +25,7 @@ from tests.oracle.commands import NEVER, SECOND, instant, moment_of
 from tests.oracle.shop import Shop
 from tests.property.dice import Dice, Seeded
 from tests.property.spending import GIFTS, MEMBERS, ORDERS, RandomCommands, random_settings
-from tests.support.account_bench import AccountBench, Line
+from tests.support.account.bench import AccountBench, Line
 from tests.support.in_process import InProcessEngine
 from tests.support.invariants import check_accounts
 from tests.support.order_facts import Event, delivery, money, order, removed, returned, some_id

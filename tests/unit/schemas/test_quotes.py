@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.quotes import CartError, load_cart
-from tests.support.quoting import cart_json, cart_of, item
+from tests.support.account.quoting import cart_json, cart_of, item
 
 
 def problems(data: bytes, points: int | None = None) -> dict[str, str]:

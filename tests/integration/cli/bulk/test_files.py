@@ -5,8 +5,8 @@ import pytest
 
 from schemas.commands.reading import read
 from store.streams.outbox import OutboxKind
-from tests.support.desk import NEXT_YEAR, SHOP, Desk, migrated
-from tests.support.jobs import JobDesk
+from tests.support.account.desk import NEXT_YEAR, SHOP, Desk, migrated
+from tests.support.account.jobs import JobDesk
 from tests.support.servers import Databases
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from schemas.ids import iso
 from store.streams.outbox import OutboxKind
+from tests.support.account.desk import BEGIN, SHOP
+from tests.support.account.jobs import JobDesk
 from tests.support.commands import Ran, points
-from tests.support.desk import BEGIN, SHOP
-from tests.support.jobs import JobDesk
 
 
 def assign(jobs: JobDesk, amount: str, *options: str, member: str = "ann") -> Ran:

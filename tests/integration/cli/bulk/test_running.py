@@ -23,10 +23,10 @@ from store.bulk import jobs as stored
 from store.postgres import session
 from store.reads import status
 from store.streams.outbox import OutboxKind
+from tests.support.account.desk import SHOP, Desk, migrated
+from tests.support.account.jobs import JobDesk
 from tests.support.commands import points
-from tests.support.desk import SHOP, Desk, migrated
 from tests.support.engine import wait_for
-from tests.support.jobs import JobDesk
 from tests.support.servers import Databases
 
 MANY = 5 * stored.PIECE + 1
