@@ -110,9 +110,6 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
 OPTIONAL: Final = frozenset({"campaign-live"})
 """Those that print null where there is nothing to answer."""
 
-MISSING: Final = {"bulk-rows": ("missing",)}
-"""Fields that are there only where they apply."""
-
 
 def type_of(name: str) -> Any:
     """The type of what a command prints: its answer, a list of them, or null."""
