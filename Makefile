@@ -74,6 +74,7 @@ generate: setup ## write what is derived: schemas, the SQL view, tables of the p
 	@$(BIN)/python -m schemas.publish
 	@$(BIN)/python -m store.postgres.generate_views
 	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m deploy.security
 
 hooks: setup ## check every commit before it is made (pre-commit)
 	@$(BIN)/pre-commit install

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cli.commands import acls
 from cli.support.console import JsonOption, counted, emit, out, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from schemas.answers.operations import TopicResult
 
 app = typer.Typer(no_args_is_help=True, help="The topics that the product reads and writes.")
+app.command("acls")(acls.acls_command)
 
 FOURTEEN_DAYS_MS = 14 * 86_400_000
 """How long dead letters are kept (rules.md 7): only they and the quarantine hold raw bytes."""

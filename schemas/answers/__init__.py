@@ -23,6 +23,7 @@ from schemas.answers.members import (
     MemberAnswer,
 )
 from schemas.answers.operations import (
+    AclAnswer,
     DoctorFinding,
     MigrateResult,
     StatusAnswer,
@@ -103,6 +104,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "settings-log": (SettingsLogEntry, True),
     "settings-show": (SettingsAnswer, False),
     "status": (StatusAnswer, False),
+    "topics-acls": (AclAnswer, True),
     "topics-apply": (TopicResult, True),
 }
 """Every command with `--json`: its answer, and whether it prints a list of them."""
