@@ -5,13 +5,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 UV_VERSION := 0.13.9
+AUDIT_VERSION := 2.10.1
 
 # Processes that run tests side by side. Each starts servers of its own, since some tests restart
 # them, and files stay whole, since their tests share what a module's fixture has set up.
 PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
-.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench check format generate hooks lock up down
+.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench check format generate sbom audit hooks lock up down
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +76,18 @@ generate: setup ## write what is derived: schemas, the SQL view, tables of the p
 	@$(BIN)/python -m store.postgres.generate_views
 	@$(BIN)/python -m docs.generate
 	@$(BIN)/python -m deploy.security
+
+sbom: setup ## list the packages with licences and hashes in sbom.json (CycloneDX)
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file sbom.json $(BIN)/python
+	@echo "sbom: sbom.json"
+
+# Asks a database of vulnerabilities, which needs a network and knows new ones every day: what it
+# finds is for people to judge, and stops nothing.
+audit: ## look up known vulnerabilities of the pinned packages (pip-audit, needs a network)
+	@test -x .cache/audit/bin/pip-audit || { $(PYTHON) -m venv .cache/audit && .cache/audit/bin/pip install --quiet pip-audit==$(AUDIT_VERSION); } || true
+	@.cache/audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip \
+		|| echo "audit: see above; nothing is stopped by it"
 
 hooks: setup ## check every commit before it is made (pre-commit)
 	@$(BIN)/pre-commit install

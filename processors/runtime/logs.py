@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+import threading
 import time
 import traceback
 from typing import Literal, cast
@@ -11,10 +12,9 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from processors.runtime.failures import one_line
-from processors.runtime.masking import MASK, mask_text
+from processors.runtime.masking import mask_field
 from schemas.printable import printable
 
-_SECRET_NAME = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
 # What differs between lines of one meaning: the client, the thread, and how long it took.
 _CHANGING = re.compile(r"\[[^\]]*\]:? ?|\(after [^)]*\)")
 _QUOTED = frozenset(" \t=\r\n\"'")
@@ -48,6 +48,13 @@ def set_up(level: str, form: Literal["console", "json"], **always: str) -> None:
     )
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**always)
+    threading.excepthook = _thread_crashed
+    logging.getLogger().handlers[:] = [LibraryHandler(logging.WARNING)]
+
+
+def _thread_crashed(crashed: threading.ExceptHookArgs) -> None:
+    """Python would print the exception with all its values."""
+    log().error("thread_crashed", exc_info=crashed.exc_value)
 
 
 def log() -> FilteringBoundLogger:
@@ -56,12 +63,9 @@ def log() -> FilteringBoundLogger:
 
 
 def mask_secrets(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
-    """Masks fields whose names speak of secrets, and secrets inside texts."""
+    """Masks secrets and personal data, by the fields' names and by what is in them."""
     for name, value in fields.items():
-        if _SECRET_NAME.search(name):
-            fields[name] = MASK
-        elif isinstance(value, str):
-            fields[name] = mask_text(value)
+        fields[name] = mask_field(name, value)
     return fields
 
 
@@ -83,6 +87,15 @@ def _crash(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
             f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)
         ]
     return fields
+
+
+class LibraryHandler(logging.Handler):
+    """What libraries warn of, as our lines: what they repeat is masked there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hands one line on."""
+        if structlog.is_configured():
+            log().warning("library", of=record.name, says=record.getMessage())
 
 
 class LibrdkafkaHandler(logging.Handler):

@@ -18,6 +18,7 @@ from schemas.answers.carriers import (
 )
 from schemas.answers.members import (
     BalanceAnswer,
+    ErasedNotes,
     ExpiringOfMember,
     HistoryEntry,
     MemberAnswer,
@@ -28,6 +29,7 @@ from schemas.answers.operations import (
     MigrateResult,
     StatusAnswer,
     TopicResult,
+    VariableAnswer,
     WorkerAddress,
 )
 from schemas.answers.orders import ExplainAnswer, UpstreamComparison
@@ -76,6 +78,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "carriers-show": (CarrierCodeAnswer, True),
     "carriers-unknown": (UnknownCodeAnswer, True),
     "compare-upstream": (UpstreamComparison, False),
+    "config-show": (VariableAnswer, True),
     "cursor-adopt": (AdoptedPartition, True),
     "cursor-show": (CursorAnswer, True),
     "cursor-skip": (SkippedRecord, False),
@@ -89,6 +92,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "explain": (ExplainAnswer, False),
     "history": (HistoryEntry, True),
     "member-assign": (AssignAnswer, False),
+    "member-erase-notes": (ErasedNotes, False),
     "member-history": (HistoryEntry, True),
     "member-show": (MemberAnswer, False),
     "migrate": (MigrateResult, False),

@@ -139,6 +139,14 @@ class TopicResult(AnswerModel):
     differs: tuple[str, ...]
 
 
+class VariableAnswer(AnswerModel):
+    """A variable of the environment: its value, masked where it is a secret; null: not set."""
+
+    name: str
+    value: str | None
+    origin: Literal["default", "environment", "file"]
+
+
 class AclAnswer(AnswerModel):
     """A right in Kafka of a kind of worker, or of the operator.
 

@@ -13,6 +13,8 @@ from store.postgres import pooling
 from store.postgres.arrays import register
 
 APP_ROLE = "points_app"
+OPS_ROLE = "points_ops"
+"""For what no worker may do; see 7_rights.sql."""
 
 LOCK_SECONDS = 3
 """For a lock that another session keeps. Our own batches hold theirs for tens of milliseconds."""

@@ -157,9 +157,17 @@ class Engine:
     """
 
     def __init__(
-        self, bootstrap: str, database_url: str, prefix: str, folder: Path, partitions: int = 2
+        self,
+        bootstrap: str,
+        database_url: str,
+        prefix: str,
+        folder: Path,
+        partitions: int = 2,
+        login: Mapping[str, Any] | None = None,
     ) -> None:
+        """`login`: how the test itself logs in to Kafka, in librdkafka's words."""
         self.bootstrap = bootstrap
+        self.login = dict(login or {})
         self.database_url = database_url
         self.prefix = prefix
         self.folder = folder
@@ -189,7 +197,9 @@ class Engine:
     def admin(self) -> AdminClient:
         """A client for what an operator would do to topics."""
         if self._admin is None:
-            self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+            self._admin = AdminClient(
+                {"bootstrap.servers": self.bootstrap, "log_level": 0, **self.login}
+            )
         return self._admin
 
     def create_topics(self, *names: str) -> None:
@@ -278,6 +288,7 @@ class Engine:
                 "enable.idempotence": True,
                 "linger.ms": 5,
                 "log_level": 0,
+                **self.login,
             }
             self._producer = Producer(config)
         for record in records:
@@ -320,7 +331,7 @@ class Engine:
 
     def events(self, topic: str = "points_changed") -> list[Any]:
         """All records of a topic so far, as Kafka messages."""
-        return read_all(self.bootstrap, self.topics[topic], self.partitions)
+        return read_all(self.bootstrap, self.topics[topic], self.partitions, self.login)
 
     def wait_consumed(self, records: int, within: float = PATIENCE) -> None:
         """Return once so many records are counted."""
@@ -374,11 +385,12 @@ class Engine:
                 worker.kill()
 
 
-def read_all(bootstrap: str, topic: str, partitions: int) -> list[Any]:
+def read_all(
+    bootstrap: str, topic: str, partitions: int, login: Mapping[str, Any] | None = None
+) -> list[Any]:
     """All records of a topic, each partition from its beginning to the end it has now."""
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": f"read-{topic}", "enable.auto.commit": False}
-    )
+    group = {"group.id": f"read-{topic}", "enable.auto.commit": False}
+    consumer = Consumer({"bootstrap.servers": bootstrap, **group, **(login or {})})
     try:
         ends = {
             p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)

@@ -45,6 +45,10 @@ cost one write.
 HINT_SECONDS = 5.0
 GONE_AFTER = 3
 """Checks in a row that must miss a topic: a broker that just started may not know it yet."""
+DENIED_SECONDS = 2.0
+"""Between two tries of topics that we may not read. On a quiet one a client says nothing when it
+may again, unless it begins anew at the end.
+"""
 LEFT_OUT_SECONDS = 10.0
 """Between two looks whether an operator has adopted a position for a partition that is left out."""
 NOWHERE = 2**63
@@ -94,6 +98,7 @@ class Feed:
         self._trouble: Exception | None = None
         self._missed = 0
         self._hinted_at = self._gathered_at = self._left_out_at = time.monotonic()
+        self._denied_at = 0.0
 
     def _identify(self) -> tuple[str, dict[str, str]]:
         try:
@@ -180,6 +185,9 @@ class Feed:
         Raises TopicChanged, and whatever went wrong while partitions were assigned.
         """
         self._look_for_adopted()
+        if self.denied and time.monotonic() >= self._denied_at:
+            self._denied_at = time.monotonic() + DENIED_SECONDS
+            self._must_rewind = True
         if self._must_rewind or self._must_reopen:
             self.rewind()
         messages = self._gather(size * MORE_WHEN_BEHIND if self._full else size, wait)

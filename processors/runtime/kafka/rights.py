@@ -12,7 +12,9 @@ from processors.runtime.configuration import Configuration, KafkaConfiguration
 from schemas.topics import TOPICS
 
 Resource = Literal["topic", "group"]
-Operation = Literal["read", "write", "describe", "describe_configs", "create", "alter", "alter_configs"]
+Operation = Literal[
+    "read", "write", "describe", "describe_configs", "create", "alter", "alter_configs"
+]
 
 OPERATOR: Final = "operator"
 """Who runs `points` by hand: creates topics, and looks at all of it."""

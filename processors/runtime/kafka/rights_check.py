@@ -1,7 +1,7 @@
 """Whether a worker has the rights in Kafka that its kind needs; the one that is missing is named.
 
-It asks now and then. A right that was taken away shows only when it is used, which an idle worker does not do, and the
-broker's errors do not say which it was.
+It asks now and then. A right that was taken away shows only when it is used, which an idle worker
+does not do, and the broker's errors do not say which it was.
 """
 
 import time
@@ -17,8 +17,8 @@ from processors.runtime.kafka.clients import common
 from processors.runtime.kafka.errors import NOT_ALLOWED, kafka_error
 from processors.runtime.kafka.rights import Right
 
-LOOK_SECONDS: Final = 10.0
-LOOK_SECONDS_WITHOUT: Final = 2.0
+LOOK_SECONDS: Final = 5.0
+LOOK_SECONDS_WITHOUT: Final = 1.0
 """While a right is missing: what comes back is to be seen soon."""
 TIMEOUT: Final = 5.0
 

@@ -112,7 +112,8 @@ CREATE TABLE ledger (
 CREATE TRIGGER ledger_is_append_only BEFORE UPDATE OR DELETE ON ledger FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER ledger_is_never_truncated BEFORE TRUNCATE ON ledger FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- The text of an entry that must be erasable (I3): deleting the row erases it, its hash stays in the ledger.
+-- The text of an entry that must be erasable (I3): without its reason the row still says who did it, and the ledger keeps
+-- the hash of both.
 CREATE TABLE entry_note (
   account_no     bigint NOT NULL,
   sequence       bigint NOT NULL,
