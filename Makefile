@@ -12,7 +12,7 @@ AUDIT_VERSION := 2.10.1
 PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
-.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench check format generate sbom audit hooks lock up down
+.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench check format generate keep-schemas sbom audit hooks lock up down
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,11 +71,15 @@ check: setup ## lint, formatting, types, direction of imports, dependencies
 format: setup ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-generate: setup ## write what is derived: schemas, the SQL view, tables of the pages
+generate: setup ## write what is derived: schemas, the SQL view, tables of the pages, the chart's rules
 	@$(BIN)/python -m schemas.publish
 	@$(BIN)/python -m store.postgres.generate_views
 	@$(BIN)/python -m docs.generate
 	@$(BIN)/python -m deploy.security
+	@$(BIN)/python -m deploy.helm
+
+keep-schemas: setup ## keep the published schemas as those of a release
+	@$(BIN)/python -m schemas.publish --release
 
 sbom: setup ## list the packages with licences and hashes in sbom.json (CycloneDX)
 	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \

@@ -58,7 +58,7 @@ class Topic:
         """What it is made with, in the broker's words; nothing where others decide."""
         if not self.ours:
             return {}
-        settings = {"cleanup.policy": self.cleanup_policy}
+        settings: dict[str, str] = {"cleanup.policy": self.cleanup_policy}
         if self.cleanup_policy == "delete":
             settings["retention.ms"] = str(self.retention_ms)
         if self.max_message_bytes is not None:
@@ -242,6 +242,17 @@ _ALL: Final = (
         retention=None,
         why="the whole story for ever; compacted by keys that never come again, so that nothing is"
         " forgotten",
+    ),
+    Topic(
+        setting="heartbeat",
+        name="points.heartbeat.v1",
+        about="What the worker `watch` sends to itself through outbox and relay, to see whether"
+        " events get through. Nothing of it concerns others.",
+        key="The number of the shard of members' events.",
+        messages=("heartbeat",),
+        retention=timedelta(hours=1),
+        why="a minute later none is of use",
+        read_by=("watch",),
     ),
     *(_dead_letters(source) for source in ("orders", "deliveries", "customers", "commands")),
 )

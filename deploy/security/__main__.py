@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cli.commands.acls import acls_file, wanted_acls
+from cli.commands.topics.acls import acls_file, wanted_acls
 from processors.runtime.configuration import Configuration
 
 ACLS = Path(__file__).with_name("acls.yaml")

@@ -18,8 +18,6 @@ from store.postgres.session import Cursor, Database, transaction
 from store.settings.merchants import Merchants
 from store.streams.cursors import Counts, PartitionId
 
-PIPELINE = "commands"
-
 
 @dataclass(slots=True)
 class CommandsResult:

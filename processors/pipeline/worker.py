@@ -22,7 +22,7 @@ from processors.pipeline.bisection import (
     process_in_parts,
 )
 from processors.pipeline.lag import Lag
-from processors.pipeline.pipeline import Pipeline
+from processors.pipeline.pipeline import Pipeline, topics_read
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from processors.runtime.failures import TopicChanged, one_line
 from processors.runtime.kafka.feed import Feed, Record
@@ -53,7 +53,7 @@ class PipelineBatches(Batches[Result_co], Protocol[Result_co]):
 class TopicWorker(ABC, Generic[Result]):
     """Reads the topics of a pipeline, a batch a turn.
 
-    A kind says which topics and how large its batches are, what it does with them, and what it
+    A kind says which pipeline and how large its batches are, what it does with them, and what it
     tells the metrics.
     """
 
@@ -67,14 +67,13 @@ class TopicWorker(ABC, Generic[Result]):
         """Joins the group, after making sure that the topics are those of the cursors."""
         self._connection, self._still_turning = connection, still_turning
         self._sizes = self.sizes(configuration)
-        topics = self._topics = self.topics(configuration)
+        topics = self._topics = topics_read(configuration.topics)[self.pipeline]
         self._feed = Feed(configuration.kafka, self.pipeline, topics, self._start_at)
         for topic in topics:
             self._refuse_recreated_topics(topic)
         self._pipeline = Pipeline(self.pipeline, configuration, self._feed)
         self._batches = self.batches(configuration, self._pipeline, connection)
         self._kafka_trouble: str | None = None
-        self._quarantined: set[str] = set()
         self._check_at = self._lag_at = self._move_at = 0.0
         self._lag = Lag(topics)
         self._feed.subscribe()
@@ -85,10 +84,6 @@ class TopicWorker(ABC, Generic[Result]):
     ) -> Self:
         """The worker as the loop makes it."""
         return cls(configuration, connection, still_turning)
-
-    @abstractmethod
-    def topics(self, configuration: Configuration) -> list[str]:
-        """The topics that the pipeline reads."""
 
     @abstractmethod
     def sizes(self, configuration: Configuration) -> IntakeConfiguration:
@@ -228,15 +223,8 @@ class TopicWorker(ABC, Generic[Result]):
         )
 
     def sample(self) -> None:
-        """What waits in quarantine, and the settings epoch."""
-        cursor = raw(self._connection)
-        metrics.SETTINGS_EPOCH.set(gauges.epoch(cursor))
-        waiting = gauges.quarantined(cursor)
-        for topic in self._quarantined - waiting.keys():
-            metrics.QUARANTINE.labels(topic).set(0)
-        for topic, count in waiting.items():
-            metrics.QUARANTINE.labels(topic).set(count)
-        self._quarantined = set(waiting)
+        """The settings epoch."""
+        metrics.SETTINGS_EPOCH.set(gauges.epoch(raw(self._connection)))
 
     def close(self) -> None:
         """Tells Kafka where we are, and leaves the group.

@@ -114,10 +114,6 @@ class Recheck(SettlingWorker):
         batch_metrics.posted(result.tally)
         return 0.0
 
-    def sample(self) -> None:
-        """The length of the queue; any transaction left open on the server holds it up."""
-        metrics.RECHECK_ROWS.set(recheck.waiting(raw(self._connection)))
-
     def recheck_orders(self, limit: int = RECHECK_BATCH) -> RecheckResult:
         """One transaction: claims rows whose time has come and settles their orders.
 

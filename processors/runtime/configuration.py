@@ -68,6 +68,7 @@ class TopicsConfiguration(_Section):
     points_changed: str = TOPICS["points_changed"].name
     command_results: str = TOPICS["command_results"].name
     settings: str = TOPICS["settings"].name
+    heartbeat: str = TOPICS["heartbeat"].name
     dlq_orders: str = TOPICS["dlq_orders"].name
     dlq_deliveries: str = TOPICS["dlq_deliveries"].name
     dlq_customers: str = TOPICS["dlq_customers"].name

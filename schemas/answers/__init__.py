@@ -28,6 +28,7 @@ from schemas.answers.operations import (
     DoctorFinding,
     MigrateResult,
     StatusAnswer,
+    TopicPlan,
     TopicResult,
     VariableAnswer,
     WorkerAddress,
@@ -110,6 +111,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "status": (StatusAnswer, False),
     "topics-acls": (AclAnswer, True),
     "topics-apply": (TopicResult, True),
+    "topics-plan": (TopicPlan, True),
 }
 """Every command with `--json`: its answer, and whether it prints a list of them."""
 

@@ -21,6 +21,7 @@ from schemas.commands.bodies import (
 )
 from schemas.commands.results import CommandResult
 from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
+from schemas.heartbeat import Heartbeat
 from schemas.quotes import Cart
 from schemas.read_model import ReadModelBalance
 from schemas.settings import SettingsDocument
@@ -40,6 +41,7 @@ SENT: Final[dict[str, type[BaseModel]]] = {
     "carrier-code-changed": CarrierCodeChanged,
     "command-result": CommandResult,
     "cursor-adopted": CursorAdopted,
+    "heartbeat": Heartbeat,
     "points-changed": PointsChanged,
     "read-model-balance": ReadModelBalance,
     "settings-changed": SettingsChanged,

@@ -7,15 +7,15 @@ now: a field must not go, since it would be ignored without a word, nor become r
 """
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import jsoncompat
 
 from schemas.publish.json_schemas import Direction
 
-_ROLES: dict[Direction, str] = {
-    "sent": jsoncompat.Role.SERIALIZER,
-    "taken": jsoncompat.Role.DESERIALIZER,
+_ROLES: dict[Direction, Literal["serializer", "deserializer"]] = {
+    "sent": "serializer",
+    "taken": "deserializer",
 }
 
 

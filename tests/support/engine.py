@@ -33,6 +33,7 @@ TOPICS = (
     "points_changed",
     "command_results",
     "settings",
+    "heartbeat",
     "dlq_orders",
     "dlq_deliveries",
     "dlq_customers",

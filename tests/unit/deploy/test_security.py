@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.commands.acls import wanted_acls
+from cli.commands.topics.acls import wanted_acls
 from cli.support.errors import Failure
 from deploy.security.__main__ import ACLS, acls
 from processors.intake.worker import IntakeWorker
