@@ -1,4 +1,4 @@
-"""Where the sample day is played: servers, a fresh database and topics of its own.
+"""Where the sample days are played: servers, a fresh database and topics of its own.
 
 No real table is touched.
 """

@@ -191,10 +191,9 @@ class Recheck(SettlingWorker):
         if kind is RecheckKind.ORDER:
             contested_numbers.apply_new_codes(rows.values(), self._merchants.codes)
         before = {key: _settled(row) for key, row in rows.items()}
-        redeeming.note_redeemed(cursor, rows.values())
-        tally = settle(
-            cursor, [(row, triggers[key]) for key, row in rows.items()], self._merchants, now
-        )
+        redeemed = redeeming.note_redeemed(cursor, rows.values())
+        todo = [(row, triggers[key]) for key, row in rows.items()]
+        tally = settle(cursor, todo, self._merchants, now, redeemed)
         # Only rows with new facts are written whole: the others cost a narrower statement.
         folded = {key for key, row in rows.items() if row.facts.reports is not reports[key]}
         changed = {key for key, row in rows.items() if _settled(row) != before[key]}

@@ -74,19 +74,27 @@ class Logs:
             for topic, one in described.items()
         }
 
-    def ends(self, places: Iterable[PartitionId]) -> dict[PartitionId, Log]:
-        """Where the logs begin and end. Raises KafkaException."""
+    def ends(
+        self, places: Iterable[PartitionId]
+    ) -> tuple[dict[PartitionId, Log], dict[str, KafkaException]]:
+        """Where the logs begin and end, and why that is not known of some topics.
+
+        One without a leader hides no other, and a part of its partitions would say too little.
+        """
         asked = {TopicPartition(place.topic, place.partition): place for place in places}
         if not asked:
-            return {}
+            return {}, {}
         firsts, nexts = (
             self._admin.list_offsets(dict.fromkeys(asked, spec), request_timeout=TIMEOUT)
             for spec in (OffsetSpec.earliest(), OffsetSpec.latest())  # type: ignore[no-untyped-call]
         )
-        return {
-            place: Log(firsts[part].result().offset, nexts[part].result().offset)
-            for part, place in asked.items()
-        }
+        found, failed = {}, {}
+        for part, place in asked.items():
+            try:
+                found[place] = Log(firsts[part].result().offset, nexts[part].result().offset)
+            except KafkaException as error:
+                failed[place.topic] = error
+        return {place: log for place, log in found.items() if place.topic not in failed}, failed
 
     def times(self, offsets: Mapping[PartitionId, int]) -> dict[PartitionId, float]:
         """The time of the first record at each offset or behind it, in seconds since 1970.

@@ -7,10 +7,12 @@ lives.
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from processors import metrics
 from processors.metric_types import at_scrape
+from processors.runtime.failures import one_line
 from processors.watch.logs import Log, Logs
 from store.postgres.session import Cursor
 from store.streams import cursors
@@ -66,12 +68,16 @@ class PipelineLag:
         return [*topics, *self._groups.values()]
 
     def look(self, cursor: Cursor) -> list[str]:
-        """Sets the gauges; the topics that do not exist. Raises KafkaException."""
+        """Sets the gauges; what cannot be said. Raises KafkaException when no broker answers.
+
+        A topic whose end is not known keeps what was said of it.
+        """
         cluster, partitions = self._logs.partitions(self.topics)
         # Where we are before where the logs end: what is processed meanwhile is not behind the end.
         positions = cursors.positions(cursor, cluster)
         committed = self._committed(partitions)
-        ends = self._logs.ends([place for places in partitions.values() for place in places])
+        places = [place for of_topic in partitions.values() for place in of_topic]
+        ends, failed = self._logs.ends(places)
         starts = {
             (pipeline, place): unprocessed_from(
                 log, positions.get((pipeline, place.topic_uuid, place.partition))
@@ -80,10 +86,15 @@ class PipelineLag:
             for place, log in ends.items()
             if place.topic in topics
         }
-        starts |= {key: unprocessed_from(ends[key[1]], at) for key, at in committed.items()}
+        starts |= {
+            key: unprocessed_from(ends[key[1]], at)
+            for key, at in committed.items()
+            if key[1] in ends
+        }
         self._note({key: at for key, at in starts.items() if ends[key[1]].next > at}, time.time())
-        self._show({key: ends[key[1]].next - at for key, at in starts.items()})
-        return sorted(set(self.topics) - partitions.keys())
+        self._show({key: ends[key[1]].next - at for key, at in starts.items()}, failed.keys())
+        missing = [f"{topic} does not exist" for topic in self.topics if topic not in partitions]
+        return missing + [f"{topic}: {one_line(error)}" for topic, error in failed.items()]
 
     def _committed(self, partitions: Mapping[str, Sequence[PartitionId]]) -> dict[_Place, int]:
         """Where groups are by Kafka's offsets. One without an offset begins at the end."""
@@ -114,14 +125,15 @@ class PipelineLag:
                 read = _Oldest(offsets[place], min(since, now), time.monotonic())
                 self._oldest[pipeline, place] = read
 
-    def _show(self, lags: Mapping[_Place, int]) -> None:
+    def _show(self, lags: Mapping[_Place, int], unknown: AbstractSet[str]) -> None:
         messages: Counter[_Shown] = Counter()
         for (pipeline, place), records in lags.items():
             messages[pipeline, place.topic] += records
-        for gone in self._since.keys() - messages.keys():
+        kept = {shown: at for shown, at in self._since.items() if shown[1] in unknown}
+        for gone in self._since.keys() - messages.keys() - kept.keys():
             for gauge in GAUGES:
                 gauge.remove(*gone)
-        self._since = dict.fromkeys(messages, NONE)
+        self._since = kept | dict.fromkeys(messages, NONE)
         for (pipeline, place), oldest in self._oldest.items():
             shown = (pipeline, place.topic)
             self._since[shown] = min(self._since[shown] or oldest.since, oldest.since)

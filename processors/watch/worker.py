@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, Self
 
 import psycopg
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 
 from processors import metrics
 from processors.pipeline.pipeline import topics_read
@@ -25,6 +25,7 @@ from processors.watch.heartbeats import Heartbeats
 from processors.watch.logs import Logs
 from processors.watch.pipeline_lag import PipelineLag
 from processors.watch.waiting import Waiting
+from schemas.errors import Exit, PointsError
 from store.postgres.session import Cursor, Database, raw
 from store.streams import speaker
 
@@ -45,6 +46,13 @@ UNKNOWN_SECONDS: Final = 15.0
 PARTS: Final = ("database", "kafka", "heartbeat", "invariants")
 OWN: Final = frozenset(WORKERS["watch"].metrics)
 """What only the one that speaks exports."""
+
+
+class TopicsUnknown(PointsError):
+    """Topics are missing, or have no leader at present."""
+
+    code = "topics_unknown"
+    exit_code = Exit.CURSOR
 
 
 class Watch(DatabaseWorker):
@@ -113,8 +121,8 @@ class Watch(DatabaseWorker):
             self._kafka_at = time.monotonic()
         return self.speaks
 
-    def look(self) -> None:
-        """Looks at everything once. Raises psycopg.Error when the connection is lost."""
+    def look(self) -> bool:
+        """Looks at everything once; whether it could. Raises psycopg.Error without a connection."""
         began = time.perf_counter()
         refusals = [self._tried("database", read) for read in self._waiting.parts]
         self._note("database", next(filter(None, refusals), None))
@@ -122,11 +130,12 @@ class Watch(DatabaseWorker):
         metrics.WATCH_SECONDS.observe(time.perf_counter() - began)
         metrics.WATCH_LAST.set(time.time())
         self.worked = True
+        return not self._troubles
 
     def _look_at_logs(self, cursor: Cursor) -> None:
         beats = self._heartbeats.topic
         try:
-            missing = self._lag.look(cursor)
+            unknown = self._lag.look(cursor)
             _, places = self._logs.partitions([beats])
         except KafkaException as error:
             if time.monotonic() - self._kafka_at > UNKNOWN_SECONDS:
@@ -134,16 +143,15 @@ class Watch(DatabaseWorker):
             raise self._logs.refused() or error from None
         self._kafka_at = time.monotonic()
         self._heartbeats.listen(set(places.get(beats, ())))
-        missing += {beats} - places.keys()
-        if missing:
-            what = f"topics {', '.join(missing)} do not exist: `points topics apply` creates them"
-            raise KafkaException(KafkaError(KafkaError._UNKNOWN_TOPIC, what))  # noqa: SLF001
+        unknown += [f"{beats} does not exist"] if not places else []
+        if unknown:
+            raise TopicsUnknown(", ".join(unknown), "create topics with `points topics apply`")
 
     def _tried(self, part: str, look: Callable[[Cursor], None]) -> str | None:
         """Why something could not be looked at now: that is counted, and hides nothing else."""
         try:
             look(raw(self._connection))
-        except (psycopg.Error, KafkaException) as error:
+        except (psycopg.Error, KafkaException, TopicsUnknown) as error:
             if self._connection.closed:
                 raise
             metrics.WATCH_ERRORS.labels(part).inc()

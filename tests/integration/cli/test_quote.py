@@ -203,7 +203,9 @@ def test_every_problem_of_a_cart_is_told_and_nothing_answered(counter: Counter) 
     for path in ("items[0].unit_price", "items[1].quantity", "discount", "points"):
         assert f"  {path} is " in ran.err
     assert "invalid_cart" in ran.err
-    assert counter.ask(item(1), options=("--points", "-1")).code == 5
+    for no_points in ("-1", "10.5", "ten", ""):
+        ran = counter.ask(item(1), options=("--points", no_points))
+        assert (ran.code, ran.err.startswith("error: invalid_cart: ")) == (5, True), ran
     missing = points(counter.environment, "quote", SHOP, ANN, str(counter.folder / "none.json"))
     assert missing.code == 2
 

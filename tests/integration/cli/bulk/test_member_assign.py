@@ -68,7 +68,10 @@ def test_points_below_zero_are_taken(jobs: JobDesk) -> None:
         ("9" * 40, (), "over_limit"),
         ("5", ("--reason", "x" * 51), "invalid_reason"),
         ("5", ("--reason", "a\x07b"), "invalid_reason"),
+        ("9" * 5000, (), "over_limit"),
         ("5", ("--command-id", " c"), "invalid_command"),
+        ("5", ("--command-id", ""), "invalid_command"),
+        ("5", ("--by", "a\nb"), "invalid_command"),
     ],
 )
 def test_a_refusal_has_the_code_of_the_command(

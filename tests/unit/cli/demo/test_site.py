@@ -1,4 +1,4 @@
-"""Where the sample day is played: never in topics or tables of others."""
+"""Where the sample days are played: never in topics or tables of others."""
 
 from pathlib import Path
 
