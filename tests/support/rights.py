@@ -1,6 +1,6 @@
 """What each role of the database may do, and every statement that it is refused."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import psycopg
@@ -68,17 +68,20 @@ _OPS: Final = {
     "outbox_refused": ("SELECT", "DELETE"),
     "pipeline_state": ("SELECT", "UPDATE"),
     "quarantine": KEEP,
+    "recheck": ADD,
     "settings_epoch": ("SELECT", "UPDATE"),
+    "unknown_code": ("SELECT", "DELETE"),
+    "unknown_report": ("SELECT", "DELETE"),
     "worker_beat": ALL,
 }
-ROLES: Final = {
+ROLES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "points_app": APP,
     "points_ops": dict.fromkeys(APP, READ) | _OPS,
     "points_readonly": dict.fromkeys(APP, READ)
     | dict.fromkeys(("outbox", "outbox_refused", "quarantine"), ()),
 }
 """Rights on whole tables, by role and table."""
-COLUMNS: Final = {
+COLUMNS: Final[Mapping[str, Mapping[tuple[str, str], set[str]]]] = {
     "points_app": {},
     "points_ops": {("entry_note", "UPDATE"): {"reason"}, ("job_line", "UPDATE"): {"reason"}},
     "points_readonly": {

@@ -167,12 +167,13 @@ def _existing(broker: "Broker", principal: str) -> Iterator[tuple[str, str, str]
         ResourceType,
     )
 
+    every: Any = None
     asked = AclBindingFilter(
         ResourceType.ANY,
-        None,  # type: ignore[arg-type] - none means all of them
+        every,
         ResourcePatternType.ANY,
         principal,
-        None,  # type: ignore[arg-type] - as above
+        every,
         AclOperation.ANY,
         AclPermissionType.ALLOW,
     )

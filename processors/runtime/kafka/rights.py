@@ -21,7 +21,9 @@ OPERATOR: Final = "operator"
 OPERATOR_GROUP: Final = "points-cli"
 """The command line reads single records without joining a group, and names one nevertheless."""
 WATCH: Final = "watch"
-"""Looks at every topic that another kind reads, and where the groups are."""
+"""Looks at every topic that another kind reads, without joining a group."""
+READMODEL: Final = "readmodel"
+"""Where it is stands in Kafka alone; of the others the database knows."""
 
 
 _CREATES: Final[tuple[Operation, ...]] = ("create", "describe", "describe_configs")
@@ -81,7 +83,7 @@ def _of_groups(who: str, kafka: KafkaConfiguration) -> Iterator[Right]:
     if who in groups:
         yield Right("group", group_of(who, kafka), "read")
     elif who == WATCH:
-        yield from _described(kafka, {*groups, WATCH})
+        yield from _described(kafka, (READMODEL, WATCH))
     elif who == OPERATOR:
         yield from _described(kafka, groups)
         yield Right("group", OPERATOR_GROUP, "describe")

@@ -1,6 +1,5 @@
 """The published ACLs are what the code needs: no more, no less."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ import yaml
 from cli.commands.topics.acls import wanted_acls
 from cli.support.errors import Failure
 from deploy.security.__main__ import ACLS, acls
-from processors.intake.worker import IntakeWorker
+from processors.pipeline.pipeline import topics_read
 from processors.registry import WORKERS
 from processors.relay.records import topics_of_kinds
 from processors.runtime.configuration import Configuration
@@ -43,7 +42,7 @@ def test_every_kind_that_uses_kafka_has_a_principal_and_no_other_has() -> None:
 
 
 def test_intake_reads_what_its_worker_subscribes_to() -> None:
-    topics = IntakeWorker.topics(SimpleNamespace(), CONFIGURATION)  # type: ignore[arg-type]
+    topics = topics_read(CONFIGURATION.topics)["intake"]
     assert named("intake") == {
         "READ on group shop.intake",
         *(f"READ on topic {topic}" for topic in topics),

@@ -52,7 +52,8 @@ GRANT INSERT, UPDATE ON cursor, ignored_reason, quarantine TO points_ops;
 GRANT UPDATE ON pipeline_state TO points_ops;
 GRANT INSERT ON outbox TO points_ops;
 GRANT DELETE ON outbox_refused TO points_ops;
-GRANT INSERT ON carrier_code TO points_ops;
+GRANT INSERT ON carrier_code, recheck TO points_ops;  -- a code that is known now is looked at again
+GRANT DELETE ON unknown_code, unknown_report TO points_ops;
 GRANT UPDATE ON settings_epoch TO points_ops;
 GRANT UPDATE (reason) ON entry_note, job_line TO points_ops;  -- erases free text; its hash stays in the ledger (I3)
 
