@@ -9,7 +9,7 @@ from processors.commands.applying import Applied, apply_commands
 from processors.pipeline.pipeline import Done, Pipeline, PoisonRecord, ends_of, records_of
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
-from processors.runtime.kafka.records import traceparent_of
+from processors.tracing.spans import spans
 from schemas.commands.reading import Command, read
 from schemas.upstream.envelope import Unreadable
 from store.ledger.commands import CommandRace
@@ -57,6 +57,10 @@ class Commands:
 
     def process(self, records: Sequence[Record]) -> CommandsResult:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
+        with spans().batch(PIPELINE, len(records)):
+            return self._process(records)
+
+    def _process(self, records: Sequence[Record]) -> CommandsResult:
         decoded = _decode(records)
         while True:
             try:
@@ -112,7 +116,7 @@ def _decode(records: Sequence[Record]) -> _Decoded:
             decoded.ignored.append(record.place)
             continue
         try:
-            decoded.commands.append(read(value, traceparent_of(record.message)))
+            decoded.commands.append(read(value, spans().of_record(record.message)))
         except Unreadable as error:
             decoded.poison.append((record, error))
         else:

@@ -280,7 +280,9 @@ class Engine:
             }
             self._producer = Producer(config)
         for record in records:
-            self._producer.produce(self.topics[record.topic], record.value, record.key)
+            self._producer.produce(
+                self.topics[record.topic], record.value, record.key, headers=[*record.headers]
+            )
             self._producer.poll(0)
         left = self._producer.flush(60)
         assert left == 0, f"{left} records were not taken by the broker"
