@@ -157,13 +157,19 @@ class Engine:
     """
 
     def __init__(
-        self, bootstrap: str, database_url: str, prefix: str, folder: Path, partitions: int = 2
+        self,
+        bootstrap: str,
+        database_url: str,
+        prefix: str,
+        folder: Path,
+        partitions: int = 2,
+        replicas: int = 1,
     ) -> None:
         self.bootstrap = bootstrap
         self.database_url = database_url
         self.prefix = prefix
         self.folder = folder
-        self.partitions = partitions
+        self.partitions, self.replicas = partitions, replicas
         self.topics = {name: f"{prefix}{name}" for name in TOPICS}
         self.workers: list[Worker] = []
         self._producer: Producer | None = None
@@ -194,7 +200,7 @@ class Engine:
     def create_topics(self, *names: str) -> None:
         """Creates topics by their short names."""
         made = self.admin.create_topics(
-            [NewTopic(self.topics[name], self.partitions, 1) for name in names]
+            [NewTopic(self.topics[name], self.partitions, self.replicas) for name in names]
         )
         for future in made.values():
             try:

@@ -16,7 +16,7 @@ from store.reads.order import order_view
 from tests.support.desk import Desk
 from tests.support.distribution import ASKS_ALL, Touched, partition, watching
 from tests.support.in_process import InProcessEngine
-from tests.support.parcels import M
+from tests.support.parcels import M, day
 from tests.support.upstream import hex_id, order, returned
 
 MEMBER = hex_id("m")
