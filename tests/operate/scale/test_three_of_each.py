@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 
 import orjson
@@ -19,7 +20,7 @@ from confluent_kafka.admin import AdminClient
 from deploy.local import kafka_local
 from deploy.local.kafka_local import LocalKafka
 from processors.registry import WORKERS
-from tests.support.engine import Engine, wait_for
+from tests.support.engine import Engine, Worker, wait_for
 from tests.support.servers import Databases
 from tests.support.upstream import CREATED, Record, Trade
 
@@ -58,13 +59,16 @@ class Fleet:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.running = {kind: [engine.run(kind) for _ in range(EACH)] for kind in WORKERS}
-        self.wait_ready()
+        self.running: dict[str, list[Worker]] = {kind: [] for kind in WORKERS}
+        for _ in range(EACH):
+            for kind in WORKERS:
+                self.add(kind)
+            self.wait_ready()
 
     def wait_ready(self) -> None:
         for workers in self.running.values():
             for worker in workers:
-                worker.wait_ready(WITHIN)
+                wait_until_ready(worker)
 
     def replace(self, kind: str, number: int, *, kill: bool) -> None:
         """One goes, in order or not, and another comes."""
@@ -85,7 +89,7 @@ class Fleet:
         """A new one of each kind, and when it is ready, an old one of each kind goes."""
         new = {kind: self._engine.run(kind) for kind in self.running}
         for worker in new.values():
-            worker.wait_ready(WITHIN)
+            wait_until_ready(worker)
         leaving = [workers.pop(0) for workers in self.running.values()]
         for worker in leaving:
             worker.process.terminate()
@@ -96,6 +100,19 @@ class Fleet:
     def counted(self, kind: str, name: str, **labels: str) -> list[float]:
         """A counter of each worker of a kind."""
         return [worker.metric(name, **labels) for worker in self.running[kind]]
+
+
+def wait_until_ready(worker: Worker) -> None:
+    """As `Worker.wait_ready`, with the patience that two dozen processes at once need."""
+
+    def is_ready() -> bool:
+        try:
+            return worker.get("/readyz")[0] == HTTPStatus.OK
+        except OSError:
+            return False
+
+    wait_for("served", lambda: worker.lines("serving"), WITHIN)
+    wait_for("ready", is_ready, WITHIN)
 
 
 class Groups(threading.Thread):
