@@ -101,6 +101,7 @@ class Ours(Contestant):
         """The contract's names; port 0 leaves the choice of a free port to each worker."""
         return {
             **self._tracing(),
+            "POINTS_ENVIRONMENT": "development",
             "POINTS_KAFKA__BOOTSTRAP_SERVERS": site.bootstrap_servers,
             "POINTS_KAFKA__GROUP_ID": site.group,
             "POINTS_DATABASE__URL": site.database_url,

@@ -8,10 +8,9 @@ accounts, so that it is announced in time.
 
 from processors import metrics
 from processors.runtime.worker import SettlingWorker
-from schemas.ids import SECOND
 from store.ledger.ledger import post_all_overdue
-from store.postgres.session import raw, transaction
-from store.reads import gauges, status
+from store.postgres.session import transaction
+from store.reads import gauges
 
 EXPIRY_BATCH = 1000
 """Accounts per transaction."""
@@ -37,12 +36,3 @@ class Expiry(SettlingWorker):
             if soonest is None or soonest > now:
                 return 0
             return post_all_overdue(cursor, limit, now, self._merchants.merchant_id)
-
-    def sample(self) -> None:
-        """How many holds live, since when one waits to be released, and how many jobs are open."""
-        cursor = raw(self._connection)
-        metrics.OPEN_JOBS.set(status.job_stats(self._connection).open)
-        live, ends, now = gauges.holds(cursor)
-        overdue = ends is not None and ends <= now
-        metrics.LIVE_HOLDS.set(live)
-        metrics.OLDEST_OVERDUE_HOLD.set(ends / SECOND if ends is not None and overdue else 0)

@@ -87,12 +87,8 @@ class Grants(SettlingWorker):
             return GrantResult(tally, lateness)
 
     def sample(self) -> None:
-        """The oldest grant that is overdue."""
-        cursor = raw(self._connection)
-        soonest, now = gauges.next_due(cursor)
-        overdue = soonest is not None and soonest <= now
-        metrics.OLDEST_DUE.set(soonest / SECOND if soonest is not None and overdue else 0)
-        metrics.SETTINGS_EPOCH.set(gauges.epoch(cursor))
+        """The settings epoch."""
+        metrics.SETTINGS_EPOCH.set(gauges.epoch(raw(self._connection)))
 
     def _look_up(self, cursor: Cursor) -> Micros:
         """The database's clock.

@@ -4,7 +4,7 @@ Part of settling an order (processors/settlement.py), for the few orders that re
 comes back is posted before what the order earns, what is taken after it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,12 +28,14 @@ from schemas.settings.account_rules import AccountRules
 from store.ledger import redemptions
 from store.ledger.accounts import AccountKey, Intents, LockedAccount
 from store.ledger.ledger import Ledger
-from store.orders.orders import OrderRow
+from store.orders.orders import OrderKey, OrderRow
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
 
 _CAUSES: Final = frozenset({CauseKind.order, CauseKind.return_})
 """What entries of redeemed orders name as their cause; whatever else made us look, the order is."""
+RedeemedOn = Mapping[OrderKey, Redeemed]
+"""What was redeemed on orders, by the order."""
 
 
 @dataclass(slots=True)
@@ -65,8 +67,11 @@ class RedeemedOrders:
         todo: Sequence[tuple[OrderRow, Trigger]],
         merchants: Merchants,
         now: Micros,
+        read: RedeemedOn,
     ) -> "RedeemedOrders | None":
         """Those of some locked and bound orders that are to be given points back, or to pay.
+
+        `read` is what `note_redeemed` found; of the other orders it is read here.
 
         None, as a rule, when no order of them has to do with redeemed points.
         """
@@ -79,8 +84,8 @@ class RedeemedOrders:
         ]
         if not concerned:
             return None
-        keys = sorted(row.key for row, _ in concerned if row.facts.redeemed)
-        known = redemptions.on_orders(cursor, keys) if keys else {}
+        keys = sorted({row.key for row, _ in concerned if row.facts.redeemed} - read.keys())
+        known = {**read, **(redemptions.on_orders(cursor, keys) if keys else {})}
         found, mismatched = [], 0
         for row, trigger in concerned:
             redeemed = known.get(row.key, {})
@@ -195,8 +200,8 @@ def _act(order: RedeemedOrder, account: LockedAccount, redemption: Redemption) -
     )
 
 
-def note_redeemed(cursor: Cursor, rows: Iterable[OrderRow]) -> None:
-    """Let locked orders know that points were redeemed on them.
+def note_redeemed(cursor: Cursor, rows: Iterable[OrderRow]) -> RedeemedOn:
+    """Let locked orders know that points were redeemed on them, and answer which.
 
     A capture does not write its order's row, which may not even be there: it asks for the order to
     be looked at again, and whoever hears of an order that is awaited does so, too.
@@ -207,3 +212,4 @@ def note_redeemed(cursor: Cursor, rows: Iterable[OrderRow]) -> None:
         orders[key].facts.redeemed = True
     if found:
         redemptions.met(cursor, sorted(found))
+    return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from processors.runtime.worker import WorkerFactory
 
-Scaling = Literal["partitions", "any", "shards"]
+Scaling = Literal["partitions", "any", "shards", "one"]
 """What bounds how many workers of a kind do work at the same time."""
 
 
@@ -47,6 +47,8 @@ METRICS_OF_ALL: Final = (
     "points_database_reconnects",
     "points_broker_troubles",
     "points_rollbacks",
+    "points_loop_seconds",
+    "points_build_info",
 )
 """What every worker exports."""
 _POSTING: Final = (
@@ -65,7 +67,7 @@ _PIPELINE: Final = (
     "points_left_out_partitions",
     "points_oldest_unprocessed_timestamp_seconds",
     "points_lag_seconds",
-    "points_quarantine_records",
+    "points_rebalances",
     "points_settings_epoch",
 )
 """What a worker exports that reads topics."""
@@ -85,10 +87,7 @@ _KINDS: Final = (
             "points_end_to_end_seconds",
             "points_dead_letters",
             "points_relay_shards",
-            "points_outbox_rows",
-            "points_outbox_refused_rows",
             "points_refused_records",
-            "points_outbox_oldest_timestamp_seconds",
         ),
     ),
     WorkerKind(
@@ -101,7 +100,6 @@ _KINDS: Final = (
         how_many="any number",
         metrics=(
             "points_grant_lateness_seconds",
-            "points_oldest_due_timestamp_seconds",
             "points_settings_epoch",
             *_BATCHES,
             *_POSTING,
@@ -116,7 +114,7 @@ _KINDS: Final = (
         needs_kafka=False,
         scaling="any",
         how_many="any number",
-        metrics=("points_rechecked_orders", "points_recheck_rows", *_POSTING),
+        metrics=("points_rechecked_orders", *_POSTING),
     ),
     WorkerKind(
         name="expiry",
@@ -126,12 +124,7 @@ _KINDS: Final = (
         needs_kafka=False,
         scaling="any",
         how_many="any number",
-        metrics=(
-            "points_expired_accounts",
-            "points_live_holds",
-            "points_open_jobs",
-            "points_oldest_overdue_hold_timestamp_seconds",
-        ),
+        metrics=("points_expired_accounts",),
     ),
     WorkerKind(
         name="readmodel",
@@ -147,6 +140,7 @@ _KINDS: Final = (
             "points_readmodel_troubles",
             "points_readmodel_lag_messages",
             "points_readmodel_oldest_timestamp_seconds",
+            "points_rebalances",
         ),
     ),
     WorkerKind(
@@ -187,6 +181,42 @@ _KINDS: Final = (
         scaling="partitions",
         how_many="up to the number of partitions",
         metrics=(*_PIPELINE, "points_commands", "points_ledger_entries", *_BATCHES),
+    ),
+    WorkerKind(
+        name="watch",
+        module="processors.watch.worker",
+        class_name="Watch",
+        does="looks at the whole from outside: what is overdue, what waits, how far each pipeline "
+        "is behind, whether events get through",
+        needs_kafka=True,
+        scaling="one",
+        how_many="one speaks; others stand by",
+        metrics=(
+            "points_pipeline_paused",
+            "points_oldest_due_timestamp_seconds",
+            "points_due_rows",
+            "points_outbox_rows",
+            "points_outbox_oldest_timestamp_seconds",
+            "points_outbox_refused_rows",
+            "points_quarantine_records",
+            "points_quarantine_oldest_timestamp_seconds",
+            "points_recheck_rows",
+            "points_recheck_oldest_timestamp_seconds",
+            "points_parked_reports",
+            "points_parked_oldest_timestamp_seconds",
+            "points_live_holds",
+            "points_oldest_overdue_hold_timestamp_seconds",
+            "points_open_jobs",
+            "points_pipeline_lag_messages",
+            "points_pipeline_lag_seconds",
+            "points_pipeline_oldest_unprocessed_timestamp_seconds",
+            "points_heartbeat_timestamp_seconds",
+            "points_heartbeat_seconds",
+            "points_invariant_violations",
+            "points_watch_duration_seconds",
+            "points_watch_errors",
+            "points_watch_last_timestamp_seconds",
+        ),
     ),
 )
 WORKERS: Final[Mapping[str, WorkerKind]] = {kind.name: kind for kind in _KINDS}

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from processors.redeeming import RedeemedOrders
+from processors.redeeming import RedeemedOn, RedeemedOrders
 from processors.trigger import Trigger
 from rules.account.lots import order_lot
 from rules.earning.binding import binding_of
@@ -28,6 +29,8 @@ from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
 from store.streams import recheck
 from store.streams.recheck import RecheckKind, RecheckRequest
+
+_NOT_READ: Final[RedeemedOn] = {}
 
 
 @dataclass(slots=True)
@@ -58,12 +61,17 @@ class _Decided:
 
 
 def settle(
-    cursor: Cursor, todo: Sequence[tuple[OrderRow, Trigger]], merchants: Merchants, now: Micros
+    cursor: Cursor,
+    todo: Sequence[tuple[OrderRow, Trigger]],
+    merchants: Merchants,
+    now: Micros,
+    redeemed_on: RedeemedOn = _NOT_READ,
 ) -> Tally:
     """Bring ledger, accounts, lots, events and plan in line with the facts of some locked orders.
 
     The rows' `posted`, `due_us` and `planned` are set; writing the rows themselves is left to the
-    caller. Once a transaction, since the ledger can be opened only once.
+    caller. Once a transaction, since the ledger can be opened only once. `redeemed_on` is what
+    `note_redeemed` has read in this transaction.
     """
     if not todo:
         return Tally()
@@ -71,7 +79,7 @@ def settle(
     decided = _decide_all(cursor, todo, merchants, now)
     postings = [posting for order in decided for _, posting in order.postings]
     by_account = order_postings.by_account(postings)
-    redeemed = RedeemedOrders.find(cursor, todo, merchants, now)
+    redeemed = RedeemedOrders.find(cursor, todo, merchants, now, redeemed_on)
     intents = by_account if redeemed is None else redeemed.intents(by_account)
     ledger = Ledger.open(cursor, intents, now, merchants.ids.__getitem__)
     if redeemed is not None:

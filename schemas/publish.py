@@ -30,6 +30,7 @@ from schemas.commands.bodies import (
 )
 from schemas.commands.results import CommandResult
 from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
+from schemas.heartbeat import Heartbeat
 from schemas.quotes import Cart
 from schemas.read_model import ReadModelBalance
 from schemas.settings import SettingsDocument
@@ -61,6 +62,7 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
     "command-result": CommandResult,
     "command-return-redeemed": ReturnRedeemed,
     "cursor-adopted": CursorAdopted,
+    "heartbeat": Heartbeat,
     "points-changed": PointsChanged,
     "read-model-balance": ReadModelBalance,
     "settings-changed": SettingsChanged,
@@ -181,6 +183,14 @@ TOPICS: Final = (
         " and campaigns, changes of carriers' codes, and cursors that were adopted; `type` says"
         " which. Compacted by keys that never come again, so that nothing is forgotten.",
         ("settings-changed", "campaign-changed", "carrier-code-changed", "cursor-adopted"),
+    ),
+    Topic(
+        "points.heartbeat.v1",
+        "send",
+        "The number of the shard of members' events.",
+        "What the worker `watch` sends to itself through outbox and relay, to see whether events"
+        " get through. Nothing of it concerns others.",
+        ("heartbeat",),
     ),
     Topic("dlq.points.orders", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),
     Topic("dlq.points.deliveries", "send", _SAME_KEY, _DEAD, headers=_DEAD_HEADERS),

@@ -110,8 +110,8 @@ class CartError(DocumentError):
 _KNOWN_KEYS: Final = frozenset(key for part in (Cart, CartItem) for key in part.model_fields)
 
 
-def load_cart(data: bytes, *, name: str, points: int | None = None) -> Cart:
-    """The cart in these bytes of JSON; `points` replaces what it says was entered.
+def load_cart(data: bytes, *, name: str, points: int | str | None = None) -> Cart:
+    """The cart in these bytes of JSON; `points`, as typed, replaces what it says was entered.
 
     Raises CartError with every problem.
     """

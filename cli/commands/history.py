@@ -9,10 +9,14 @@ from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from schemas.answers.members import HistoryEntry
 
 COLUMNS = ("#", "when", "type", "points", "held", "balance", "about", "expires")
 NUMBERS = frozenset({"#", "points", "held", "balance"})
+WIDE = 110
+"""Columns of a terminal on which all of an entry fits on one line."""
 
 
 def history_command(
@@ -40,23 +44,32 @@ def history_command(
 
 
 def _print(entries: "list[HistoryEntry]", limit: int, zone: str) -> None:
+    if not entries:
+        out().print("no entries")
+        return
+    out().print(history_table(entries, zone, narrow=out().width < WIDE))
+    if len(entries) == limit:
+        out().print(f"[dim]more: --after {entries[-1].sequence}[/]")
+
+
+def history_table(entries: "list[HistoryEntry]", zone: str, *, narrow: bool) -> "Table":
+    """The entries as rows. On a narrow terminal these take two lines, so that ids stay whole."""
     from rich.table import Table
 
     from rules.explain.formatting import day_shown, moment_shown
 
-    if not entries:
-        out().print("no entries")
-        return
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    columns = [name for name in COLUMNS if name != "held" or any(map(_has_held, entries))]
+    table = Table(box=None, header_style="dim", padding=(0, 1 if narrow else 2, 0, 0))
+    left_out = {"expires"} if narrow else set()
+    left_out |= set() if any(map(_has_held, entries)) else {"held"}
+    columns = [name for name in COLUMNS if name not in left_out]
     for name in columns:
-        narrow = name in NUMBERS or name == "type"
         table.add_column(
             name,
             justify="right" if name in NUMBERS else "left",
-            no_wrap=narrow,
+            no_wrap=name in NUMBERS or name == "type",
             overflow="fold",
-            min_width=None if narrow else len("2025-12-31"),
+            min_width=None if name in NUMBERS or name == "type" else len("2025-12-31"),
+            max_width=len("2025-12-31") if narrow and name == "when" else None,
         )
     for entry in entries:
         cells = {
@@ -69,10 +82,10 @@ def _print(entries: "list[HistoryEntry]", limit: int, zone: str) -> None:
             "about": _about(entry),
             "expires": day_shown(entry.expires_at, zone),
         }
+        if narrow and cells["expires"]:
+            cells["about"] += f"\nexpires {cells['expires']}"
         table.add_row(*(cells[name] for name in columns))
-    out().print(table)
-    if len(entries) == limit:
-        out().print(f"[dim]more: --after {entries[-1].sequence}[/]")
+    return table
 
 
 def _has_held(entry: "HistoryEntry") -> bool:

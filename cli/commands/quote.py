@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.arguments import Member, Merchant
+from cli.support.arguments import Member, Merchant, typed_text
 from cli.support.console import JsonOption, emit, out, panel_title, safe
 from cli.support.documents import read_document, shown_name
 from cli.support.wiring import connect, quoting_configuration
@@ -21,18 +21,23 @@ def quote_command(
     member: Member,
     cart: Annotated[Path, typer.Argument(help="The cart, JSON; - for standard input.")],
     points: Annotated[
-        int | None, typer.Option("--points", help="As entered, instead of what the cart says.")
+        str | None,
+        typer.Option(
+            "--points", help="As entered, instead of what the cart says.", callback=typed_text
+        ),
     ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Quote how many points a cart may use, what they are worth, and why."""
-    from rules.account.quote_answer import Signing
+    from rules.quotes.answer import Signing
     from schemas.quotes import load_cart
+    from schemas.whole_numbers import as_typed
     from store.reads.quote import quoted
 
     loaded = quoting_configuration()
     data = read_document(cart)
-    asked = load_cart(data, name=shown_name(cart), points=points)
+    entered = None if points is None else as_typed(points)
+    asked = load_cart(data, name=shown_name(cart), points=entered)
     signing = Signing(loaded.quotes.signing(), loaded.quotes.ttl_seconds)
     with connect(loaded) as connection:
         answer = quoted(connection, merchant, member, asked, signing)

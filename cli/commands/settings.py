@@ -40,8 +40,8 @@ def apply_command(
     json_: JsonOption = False,
 ) -> None:
     """Make a new version of a merchant's settings; the same content again makes none."""
+    from rules.explain.formatting import moment_shown
     from schemas.answers.settings import SettingsResult
-    from schemas.ids import iso
     from schemas.settings import load_settings
     from store.settings import versions
 
@@ -58,7 +58,8 @@ def apply_command(
             )
         )
         return
-    version, since = applied.version, f"in force from {iso(applied.effective_at)}"
+    version, zone = applied.version, document.timezone
+    since = f"in force from {moment_shown(applied.effective_at, zone)} ({zone})"
     if applied.changed:
         out().print(f"[bold]version {version}[/] of {safe(merchant)} is {since}")
     else:
@@ -122,13 +123,14 @@ def _answer(merchant: str, version: "SettingsVersion") -> "SettingsAnswer":
 def _print(answer: "SettingsAnswer") -> None:
     import yaml
 
-    from schemas.ids import iso
+    from rules.explain.formatting import moment_shown
 
+    zone = str(answer.settings["timezone"])
     document = yaml.safe_dump(answer.settings, sort_keys=False, allow_unicode=True).rstrip()
-    who = f"applied {iso(answer.applied_at)} by {safe(answer.applied_by)}"
+    who = f"applied {moment_shown(answer.applied_at, zone)} by {safe(answer.applied_by)}"
     out().print(
         f"[bold]version {answer.version}[/] of {safe(answer.merchant_id)}, "
-        f"in force from {iso(answer.effective_at)}, {who}\n"
+        f"in force from {moment_shown(answer.effective_at, zone)}, {who} ({zone})\n"
     )
     out().print(safe_lines(document))
 

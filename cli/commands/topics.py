@@ -18,6 +18,8 @@ app = typer.Typer(no_args_is_help=True, help="The topics that the product reads 
 
 FOURTEEN_DAYS_MS = 14 * 86_400_000
 """How long dead letters are kept (rules.md 7): only they and the quarantine hold raw bytes."""
+HOUR_MS = 3_600_000
+"""How long heartbeats are kept: a minute after, none is of use."""
 LARGEST_LETTER = 8 << 20
 """A dead letter is a record that its topic took, with our headers on top: the usual limit of 1 MB
 would refuse the largest.
@@ -52,6 +54,7 @@ def wanted_topics(configured: "Configuration") -> list[Wanted]:
         Wanted(topics.points_changed, {"cleanup.policy": "delete"}),
         Wanted(topics.command_results, {"cleanup.policy": "delete"}),
         Wanted(topics.settings, {"cleanup.policy": "compact"}),
+        Wanted(topics.heartbeat, {"cleanup.policy": "delete", "retention.ms": str(HOUR_MS)}),
         *(
             Wanted(name, dead)
             for name in (

@@ -1,4 +1,4 @@
-"""The engine of the sample day: the product's workers, a clock that jumps, Kafka at both ends."""
+"""The engine of the sample days: the product's workers, a clock that jumps, Kafka at both ends."""
 
 import os
 import signal

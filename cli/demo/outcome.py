@@ -1,4 +1,4 @@
-"""What came of the sample day, as the product reports it, compared with what its files expect."""
+"""What came of the sample days, as the product reports it, against what their files expect."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

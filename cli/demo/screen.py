@@ -1,4 +1,4 @@
-"""What is shown while the sample day is played: a log, and on a terminal a panel of figures."""
+"""What is shown while the sample days are played: a log, and on a terminal a panel of figures."""
 
 import io
 import shlex

@@ -1,4 +1,4 @@
-"""Where the sample day is played: servers, a fresh database and topics of its own.
+"""Where the sample days are played: servers, a fresh database and topics of its own.
 
 No real table is touched.
 """
@@ -90,6 +90,7 @@ def environment_of(
     topics = TopicsConfiguration().model_dump().items()
     return {
         **passed,
+        "POINTS_ENVIRONMENT": "development",
         "POINTS_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
         "POINTS_KAFKA__GROUP_ID": f"{prefix}points",
         "POINTS_KAFKA__PARTITIONS": "2",

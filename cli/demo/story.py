@@ -1,4 +1,4 @@
-"""The sample day, read from cli/demo/data: shops, orders, expectations, records to produce."""
+"""The sample days, read from cli/demo/data: shops, orders, expectations, records to produce."""
 
 import copy
 import shlex
@@ -20,7 +20,7 @@ from schemas.settings import SettingsDocument, load_settings
 
 DATA_FOLDER: Final = Path(str(files("cli.demo.data")))
 YEAR: Final = "2024-"
-"""Of the sample day; steps leave it out."""
+"""Of the sample days; steps leave it out."""
 TopicName = Literal["orders", "deliveries", "customers", "commands"]
 """A topic's short name in the configuration."""
 
@@ -132,7 +132,7 @@ class StoryStep:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The whole sample day.
+    """All sample days.
 
     `expect`: what must become of all records, by outcome. `unknown`: the codes that are in no table
     in the end, as `carrier service code`.
@@ -166,7 +166,7 @@ class Story:
 
 
 def load_story() -> Story:
-    """The sample day of the package."""
+    """The sample days of the package."""
     content = yaml.safe_load((DATA_FOLDER / "story.yaml").read_text("utf-8"))
     shops = {key: _shop(key, each) for key, each in content["shops"].items()}
     members = {alias: StoryMember(alias, **each) for alias, each in content["members"].items()}

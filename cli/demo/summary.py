@@ -1,4 +1,4 @@
-"""The end of the sample day: who got what and when, and who got nothing and why."""
+"""The end of the sample days: who got what and when, and who got nothing and why."""
 
 from itertools import groupby
 from typing import TYPE_CHECKING

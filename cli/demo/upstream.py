@@ -1,4 +1,4 @@
-"""What the sample day sends: the shapes of upstream's and the carriers' records, filled in."""
+"""What the sample days send: the shapes of upstream's and the carriers' records, filled in."""
 
 import hashlib
 from collections.abc import Mapping

@@ -45,11 +45,6 @@ def new_id(value: str) -> str:
     return value
 
 
-def performer_id(value: str | None) -> str | None:
-    """As `new_id`, if there is one: whoever performs a command has an id. Raises BadParameter."""
-    return None if value is None else new_id(value)
-
-
 def _is_unicode(value: str) -> bool:
     """Not so when bytes of the command line were no UTF-8: Python carries them as surrogates."""
     try:
@@ -76,6 +71,6 @@ By = Annotated[
 Staff = Annotated[
     str | None,
     typer.Option(
-        "--by", help="Who does it; by default the user of this machine.", callback=performer_id
+        "--by", help="Who does it; by default the user of this machine.", callback=typed_text
     ),
 ]

@@ -19,6 +19,7 @@ from deploy.local.kafka_local import LocalKafka
 from deploy.local.ladder import (
     BOOTSTRAP_SERVERS,
     DATABASE_URL,
+    ENVIRONMENT,
     OWNER_URL,
     REDIS_URL,
     Choice,
@@ -75,8 +76,12 @@ class Stack:
         return self.state_dir.with_suffix(".env")
 
     def environment(self) -> dict[str, str]:
-        """The variables that make the engine use this stack."""
-        needed = {BOOTSTRAP_SERVERS: self.bootstrap_servers, DATABASE_URL: self.database_url}
+        """The variables that make the engine use this stack, which encrypts nothing."""
+        needed = {
+            ENVIRONMENT: "development",
+            BOOTSTRAP_SERVERS: self.bootstrap_servers,
+            DATABASE_URL: self.database_url,
+        }
         return {**needed, **({REDIS_URL: self.redis_url} if self.redis_url else {})}
 
     def stop(self, *, wipe: bool = False) -> None:

@@ -1,6 +1,6 @@
 """Jobs cancelled, and approved by a second person (account.md 7)."""
 
-from processors.bulk.refusals import BulkRefused
+from processors.bulk.refusals import BulkRefused, named
 from processors.bulk.shops import Shop
 from schemas.bulk.states import Gate
 from store.bulk import jobs, pieces
@@ -27,8 +27,9 @@ def cancel_job(shop: Shop, job_id: str) -> JobKey:
 def approve_job(shop: Shop, job_id: str, by: str) -> JobKey:
     """Lets a job go on that waits for a second person; an extension, off by default.
 
-    Raises UnknownJob, and BulkRefused for the person who made it.
+    Raises UnknownJob, and BulkRefused for the person who made it, or one without a proper id.
     """
+    named(by=by)
     key = shop.key(job_id)
     with transaction(shop.connection) as cursor:
         job = jobs.lock(cursor, key)

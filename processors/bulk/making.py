@@ -12,12 +12,12 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from processors.bulk.refusals import BulkRefused
+from processors.bulk.refusals import BulkRefused, named, trimmed
 from processors.bulk.shops import Shop
 from rules.account.commands import Situation
 from schemas.bulk.file import JobRow, Problems, rows_of
-from schemas.bulk.states import Gate
-from schemas.commands.bodies import MOST_ASSIGNED, reason_of
+from schemas.bulk.states import UNDO, Gate
+from schemas.commands.bodies import MOST_ASSIGNED
 from schemas.ids import Micros
 from store.bulk import jobs
 from store.bulk.jobs import Job
@@ -28,7 +28,7 @@ from store.postgres.session import Cursor, transaction
 class Wanted(NamedTuple):
     """What staff want: the file, its name for people, and what holds for all rows.
 
-    `points` are for rows that do not say how many.
+    `points` are for rows that do not say how many, text where none were typed.
     """
 
     source: BinaryIO
@@ -36,16 +36,24 @@ class Wanted(NamedTuple):
     job_id: str
     reason: str
     by: str
-    points: int | None = None
+    points: int | str | None = None
 
     def checked(self) -> "Wanted":
-        """With the reason trimmed. Raises BulkRefused for what no row may have."""
-        if self.points is not None and not 0 < self.points <= MOST_ASSIGNED:
-            raise BulkRefused("over_limit" if self.points > MOST_ASSIGNED else "invalid_points")
-        try:
-            return self._replace(reason=reason_of(self.reason))
-        except ValueError:
-            raise BulkRefused("invalid_reason") from None
+        """With the reason trimmed. Raises BulkRefused for what no job may have."""
+        named(job_id=self.job_id, by=self.by)
+        if self.job_id.endswith(UNDO):
+            raise BulkRefused("invalid_command", sentence=f"job_id: {UNDO} ends that of an undoing")
+        self.points_each()
+        return self._replace(reason=trimmed(self.reason))
+
+    def points_each(self) -> int | None:
+        """The points of rows that do not say how many. Raises BulkRefused."""
+        points = self.points
+        if isinstance(points, str) or (points is not None and points <= 0):
+            raise BulkRefused("invalid_points")
+        if points is not None and points > MOST_ASSIGNED:
+            raise BulkRefused("over_limit")
+        return points
 
 
 class Trial(NamedTuple):
@@ -69,7 +77,7 @@ class _Reading:
 
     def rows(self) -> Iterator[JobRow]:
         self.digest = sha256(orjson.dumps(["file", self.wanted.reason]))
-        for row in rows_of(self.wanted.source, self.problems, self.wanted.points):
+        for row in rows_of(self.wanted.source, self.problems, self.wanted.points_each()):
             self.count += 1
             self.points += row.points
             self.digest.update(orjson.dumps(row[1:]))

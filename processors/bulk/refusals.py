@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from schemas.commands.bodies import is_name, reason_of
 from schemas.commands.codes import SENTENCES, Code
 from schemas.errors import Exit, PointsError
 
@@ -31,3 +32,22 @@ class BulkRefused(PointsError):
         self.code = code
         usual = _OWN.get(code) or SENTENCES[Code(code)] or ""
         super().__init__(sentence or usual, where=job_id)
+
+
+def named(**names: str) -> None:
+    """Refuses what no id can be, as commands do: `by` is who performs, `job_id` the job."""
+    for field, value in names.items():
+        if not is_name(value):
+            raise BulkRefused(
+                "invalid_command",
+                sentence=f"{field}: must be 1 to 100 characters without control characters or "
+                "white space at an end",
+            )
+
+
+def trimmed(reason: str) -> str:
+    """A reason without the white space around it. Raises BulkRefused for none."""
+    try:
+        return reason_of(reason)
+    except ValueError:
+        raise BulkRefused("invalid_reason") from None

@@ -6,17 +6,17 @@ takes what there is, and tells what was missing.
 
 from collections.abc import Mapping
 
-from processors.bulk.refusals import BulkRefused
+from processors.bulk.refusals import BulkRefused, named, trimmed
 from processors.bulk.shops import Shop
 from processors.commands.applying import keep, publish
 from rules.account.assigning import deduct
 from rules.account.commands import Situation, act_of
-from rules.account.lots import LotKey, command_lot, job_lot
+from rules.account.lots import LotKey, command_lot, job_lot, lot_id
 from rules.account.lots_needed import Intended
 from schemas.bulk.states import UNDO, Gate, JobRowCode
-from schemas.commands.bodies import By, reason_of
+from schemas.commands.bodies import By
 from schemas.commands.codes import Code
-from schemas.commands.reading import Command, row_id
+from schemas.commands.reading import Command, FirstLot, row_id
 from schemas.commands.results import Answer, result_of
 from schemas.commands.rows import RowCommands
 from schemas.events import PerformerKind
@@ -39,11 +39,8 @@ def make_undo(shop: Shop, job_id: str, reason: str, by: str) -> JobKey:
 
     Raises UnknownJob, and BulkRefused where the settings do not allow it.
     """
-    try:
-        trimmed = reason_of(reason)
-    except ValueError:
-        raise BulkRefused("invalid_reason") from None
-    key = shop.key(job_id + UNDO)
+    named(by=by)
+    why, key = trimmed(reason), shop.key(job_id + UNDO)
     with transaction(shop.connection) as cursor:
         jobs.serialise(cursor, key)
         job, situation = jobs.lock(cursor, shop.key(job_id)), shop.situation(cursor)
@@ -61,7 +58,7 @@ def make_undo(shop: Shop, job_id: str, reason: str, by: str) -> JobKey:
             count, points = jobs.undo_rows(cursor, key, job)
             jobs.add(
                 cursor,
-                Job(key, b"", Gate.open, count, points, trimmed, by, situation.now, job.key[1]),
+                Job(key, b"", Gate.open, count, points, why, by, situation.now, job.key[1]),
             )
     return key
 
@@ -85,8 +82,10 @@ def take_back(
         if not taken:
             results.append(Result(JobRowCode.insufficient_points, None, -row.points))
             continue
-        command, value = made.command(row.member_id, -taken, row.reason)
-        deduct(ledger.accounts[key], act_of(command, situation), taken, lots[key])
+        lot = lots[key]
+        named = FirstLot(lot_id(lot), lot.expires_at) if lot is not None else None
+        command, value = made.command(row.member_id, -taken, row.reason, named)
+        deduct(ledger.accounts[key], act_of(command, situation), taken, lot)
         balance = (account.available, account.held, account.debt)
         answer = Answer(Code.ok, None, situation.now, [account.sequence], balance)
         done.append((command, value, answer))

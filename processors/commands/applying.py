@@ -26,8 +26,8 @@ from rules.account.commands import (
 )
 from rules.account.entries import OpenAccount
 from rules.account.lots_needed import Intended
-from rules.account.quote_token import QuoteKey
 from rules.order.membership import UNKNOWN_BUYER, Buyer, not_yet_a_member
+from rules.quotes.tokens import QuoteKey
 from schemas.commands.bodies import (
     Assign,
     BulkAssign,

@@ -18,8 +18,6 @@ from store.postgres.session import Cursor, Database, transaction
 from store.settings.merchants import Merchants
 from store.streams.cursors import Counts, PartitionId
 
-PIPELINE = "commands"
-
 
 @dataclass(slots=True)
 class CommandsResult:
@@ -57,7 +55,7 @@ class Commands:
 
     def process(self, records: Sequence[Record]) -> CommandsResult:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
-        with spans().batch(PIPELINE, len(records)):
+        with spans().batch(COMMANDS, len(records)):
             return self._process(records)
 
     def _process(self, records: Sequence[Record]) -> CommandsResult:

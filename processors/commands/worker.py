@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from processors.commands import commands_metrics
-from processors.commands.batch import PIPELINE, Commands, CommandsResult
-from processors.pipeline.pipeline import Pipeline
+from processors.commands.batch import Commands, CommandsResult
+from processors.pipeline.pipeline import COMMANDS, Pipeline
 from processors.pipeline.worker import TopicWorker
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from processors.runtime.kafka.feed import Record
@@ -29,11 +29,7 @@ a few tenths of a second, as long as a shopper may have to wait.
 class CommandsWorker(TopicWorker[CommandsResult]):
     """Reads commands from Kafka, a batch a turn."""
 
-    pipeline = PIPELINE
-
-    def topics(self, configuration: Configuration) -> list[str]:
-        """The commands."""
-        return [configuration.topics.commands]
+    pipeline = COMMANDS
 
     def sizes(self, configuration: Configuration) -> IntakeConfiguration:
         """Those of intake."""

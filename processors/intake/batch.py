@@ -17,7 +17,7 @@ from processors.intake.report_matching import (
     ReportMatcher,
     ResolvedReport,
 )
-from processors.pipeline.pipeline import Done, Pipeline, ends_of, records_of
+from processors.pipeline.pipeline import INTAKE, Done, Pipeline, ends_of, records_of
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from processors.settlement import Tally, settle
@@ -34,7 +34,6 @@ from store.postgres.session import Cursor, Database, transaction
 from store.settings.merchants import Merchants, UnknownMerchantId
 from store.streams import cursors, parked_records
 
-PIPELINE = "intake"
 FUTURE = DAY
 """A version further ahead than this would block its order for ever (rules.md 7)."""
 
@@ -77,7 +76,7 @@ class Intake:
 
     def process(self, records: Sequence[Record]) -> IntakeResult:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
-        with spans().batch(PIPELINE, len(records)):
+        with spans().batch(INTAKE, len(records)):
             return self._process(records)
 
     def _process(self, records: Sequence[Record]) -> IntakeResult:
@@ -147,7 +146,7 @@ class Intake:
         enqueue_rechecks(cursor, folded, matched)
         parked_records.settled(cursor, matched.settled)
         if matched.parked:
-            parked_records.put(cursor, PIPELINE, matched.parked.values(), now)
+            parked_records.put(cursor, INTAKE, matched.parked.values(), now)
         if batch.customers_and_apps:
             epoch += self._customer_and_app_events.apply(
                 cursor, batch.customers_and_apps, self._merchants, counts
@@ -160,7 +159,7 @@ class Intake:
             self._count_ignored(batch, counts)
             self._pipeline.quarantine(cursor, records, batch.poison, now, counts)
         done = {partition: (ends[partition], counts[partition]) for partition in ends}
-        cursors.advance(cursor, PIPELINE, self._pipeline.feed.cluster, done)
+        cursors.advance(cursor, INTAKE, self._pipeline.feed.cluster, done)
         return IntakeResult(done, tally, decoded.orders, reports, matched)
 
     def _learn_words(self, decoded: DecodedBatch) -> None:

@@ -9,8 +9,8 @@ processors/intake/batch.py.
 from collections.abc import Sequence
 
 from processors.intake import intake_metrics
-from processors.intake.batch import PIPELINE, Intake, IntakeResult
-from processors.pipeline.pipeline import Pipeline
+from processors.intake.batch import Intake, IntakeResult
+from processors.pipeline.pipeline import INTAKE, Pipeline
 from processors.pipeline.worker import TopicWorker
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from store.postgres.session import Database
@@ -20,12 +20,7 @@ from store.streams.cursors import PartitionId
 class IntakeWorker(TopicWorker[IntakeResult]):
     """Reads orders, deliveries and customers from Kafka, a batch a turn."""
 
-    pipeline = PIPELINE
-
-    def topics(self, configuration: Configuration) -> list[str]:
-        """Orders, deliveries and customers."""
-        names = configuration.topics
-        return [names.orders, names.deliveries, names.customers]
+    pipeline = INTAKE
 
     def sizes(self, configuration: Configuration) -> IntakeConfiguration:
         """Those of intake."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from processors import metrics
+from processors.metric_types import at_scrape
 from store.streams.cursors import PartitionId
 
 
@@ -17,7 +18,7 @@ class Lag:
         self._since: dict[PartitionId, float] = {}
         self._behind: dict[str, float] = dict.fromkeys(topics, 0.0)
         for topic in topics:
-            metrics.at_scrape(metrics.LAG_SECONDS, topic, self._age(topic))
+            at_scrape(metrics.LAG_SECONDS, [topic], self._age(topic))
 
     def _age(self, topic: str) -> Callable[[], float]:
         def age() -> float:

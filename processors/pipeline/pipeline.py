@@ -23,6 +23,8 @@ from store.streams import cursors, quarantine
 from store.streams.cursors import Counts, PartitionId
 from store.streams.quarantine import DeadLetters, Poison
 
+INTAKE, COMMANDS = "intake", "commands"
+"""The pipelines there are."""
 CANNOT_APPLY = "cannot_apply"
 """The reason of a record that can be read, and that something fails over nevertheless."""
 
@@ -33,6 +35,14 @@ PoisonRecord: TypeAlias = tuple[Record, Unreadable]
 CountsByPartition: TypeAlias = Mapping[PartitionId, Counts]
 Done: TypeAlias = dict[PartitionId, tuple[int, Counts]]
 """The next offset of each partition, and what became of the records before it."""
+
+
+def topics_read(topics: TopicsConfiguration) -> dict[str, list[str]]:
+    """The topics that each pipeline reads."""
+    return {
+        INTAKE: [topics.orders, topics.deliveries, topics.customers],
+        COMMANDS: [topics.commands],
+    }
 
 
 def dead_letters_of(topics: TopicsConfiguration) -> dict[str, DeadLetters]:

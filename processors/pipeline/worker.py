@@ -4,6 +4,7 @@ What becomes of a batch is the pipeline's own matter (`Batches`).
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -21,7 +22,7 @@ from processors.pipeline.bisection import (
     process_in_parts,
 )
 from processors.pipeline.lag import Lag
-from processors.pipeline.pipeline import Pipeline
+from processors.pipeline.pipeline import Pipeline, topics_read
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from processors.runtime.failures import TopicChanged, one_line
 from processors.runtime.kafka.feed import Feed, Record
@@ -49,10 +50,10 @@ class PipelineBatches(Batches[Result_co], Protocol[Result_co]):
         """Goes on with a new connection."""
 
 
-class TopicWorker(Generic[Result]):
+class TopicWorker(ABC, Generic[Result]):
     """Reads the topics of a pipeline, a batch a turn.
 
-    A kind says which topics and how large its batches are, what it does with them, and what it
+    A kind says which pipeline and how large its batches are, what it does with them, and what it
     tells the metrics.
     """
 
@@ -66,14 +67,13 @@ class TopicWorker(Generic[Result]):
         """Joins the group, after making sure that the topics are those of the cursors."""
         self._connection, self._still_turning = connection, still_turning
         self._sizes = self.sizes(configuration)
-        topics = self._topics = self.topics(configuration)
+        topics = self._topics = topics_read(configuration.topics)[self.pipeline]
         self._feed = Feed(configuration.kafka, self.pipeline, topics, self._start_at)
         for topic in topics:
             self._refuse_recreated_topics(topic)
         self._pipeline = Pipeline(self.pipeline, configuration, self._feed)
         self._batches = self.batches(configuration, self._pipeline, connection)
         self._kafka_trouble: str | None = None
-        self._quarantined: set[str] = set()
         self._check_at = self._lag_at = self._move_at = 0.0
         self._lag = Lag(topics)
         self._feed.subscribe()
@@ -85,19 +85,15 @@ class TopicWorker(Generic[Result]):
         """The worker as the loop makes it."""
         return cls(configuration, connection, still_turning)
 
-    def topics(self, configuration: Configuration) -> list[str]:
-        """The topics that the pipeline reads."""
-        raise NotImplementedError
-
+    @abstractmethod
     def sizes(self, configuration: Configuration) -> IntakeConfiguration:
         """How large its batches are, and how long to wait for them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def batches(
         self, configuration: Configuration, pipeline: Pipeline, connection: Database
     ) -> PipelineBatches[Result]:
         """What it does with them."""
-        raise NotImplementedError
 
     def transactions(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         """The batch, by what one transaction is to take of it."""
@@ -107,6 +103,7 @@ class TopicWorker(Generic[Result]):
         """Whether others' records may go before these, once a turn has taken long enough."""
         return False
 
+    @abstractmethod
     def count(
         self, received: Sequence[float], done: Result, seconds: float
     ) -> Sequence[PartitionId]:
@@ -114,7 +111,6 @@ class TopicWorker(Generic[Result]):
 
         `received` are the records' own times, in seconds since 1970.
         """
-        raise NotImplementedError
 
     def _start_at(self, place: PartitionId, first: int) -> int:
         """Where to read a partition from: the database's cursor, else the beginning of the log."""
@@ -227,15 +223,8 @@ class TopicWorker(Generic[Result]):
         )
 
     def sample(self) -> None:
-        """What waits in quarantine, and the settings epoch."""
-        cursor = raw(self._connection)
-        metrics.SETTINGS_EPOCH.set(gauges.epoch(cursor))
-        waiting = gauges.quarantined(cursor)
-        for topic in self._quarantined - waiting.keys():
-            metrics.QUARANTINE.labels(topic).set(0)
-        for topic, count in waiting.items():
-            metrics.QUARANTINE.labels(topic).set(count)
-        self._quarantined = set(waiting)
+        """The settings epoch."""
+        metrics.SETTINGS_EPOCH.set(gauges.epoch(raw(self._connection)))
 
     def close(self) -> None:
         """Tells Kafka where we are, and leaves the group.

@@ -12,6 +12,7 @@ from typing import Final
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 
+from processors import metrics
 from processors.readmodel.members import member_of_event
 from processors.runtime.configuration import KafkaConfiguration
 from processors.runtime.failures import one_line
@@ -60,7 +61,7 @@ class Changes:
     def _open(self) -> Consumer:
         opened = Consumer(consumer(self._kafka, WORKER) | {"error_cb": self._listener})
         opened.subscribe(
-            [self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+            [self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
         return opened
 
@@ -135,9 +136,18 @@ class Changes:
             for part in partitions:
                 part.offset = OFFSET_END
         reader.incremental_assign(partitions)
+        metrics.REBALANCES.labels("assigned").inc()
         self._joined = True
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        metrics.REBALANCES.labels("revoked").inc()
+        self._give_up(partitions)
+
+    def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        metrics.REBALANCES.labels("lost").inc()
+        self._give_up(partitions)
+
+    def _give_up(self, partitions: list[TopicPartition]) -> None:
         for part in partitions:
             self._positions.pop((part.topic, part.partition), None)
 

@@ -114,10 +114,6 @@ class Recheck(SettlingWorker):
         batch_metrics.posted(result.tally)
         return 0.0
 
-    def sample(self) -> None:
-        """The length of the queue; any transaction left open on the server holds it up."""
-        metrics.RECHECK_ROWS.set(recheck.waiting(raw(self._connection)))
-
     def recheck_orders(self, limit: int = RECHECK_BATCH) -> RecheckResult:
         """One transaction: claims rows whose time has come and settles their orders.
 
@@ -195,10 +191,9 @@ class Recheck(SettlingWorker):
         if kind is RecheckKind.ORDER:
             contested_numbers.apply_new_codes(rows.values(), self._merchants.codes)
         before = {key: _settled(row) for key, row in rows.items()}
-        redeeming.note_redeemed(cursor, rows.values())
-        tally = settle(
-            cursor, [(row, triggers[key]) for key, row in rows.items()], self._merchants, now
-        )
+        redeemed = redeeming.note_redeemed(cursor, rows.values())
+        todo = [(row, triggers[key]) for key, row in rows.items()]
+        tally = settle(cursor, todo, self._merchants, now, redeemed)
         # Only rows with new facts are written whole: the others cost a narrower statement.
         folded = {key for key, row in rows.items() if row.facts.reports is not reports[key]}
         changed = {key for key, row in rows.items() if _settled(row) != before[key]}

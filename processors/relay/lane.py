@@ -251,7 +251,10 @@ class Lane:
             events = sent.row.kind is OutboxKind.CHANGED
             done = sent.error is None and sent.whole
             if not events and sent.refused_for_good(careful=self._careful):
-                refused.append(_refusal(sent))
+                if sent.row.kind is OutboxKind.HEARTBEAT:
+                    delivered.append(sent.row)  # of no use later: it goes, and is missed
+                else:
+                    refused.append(_refusal(sent))
             elif done and sent.row.shard not in behind:
                 delivered.append(sent.row)
                 records[sent.row.kind] += sent.records

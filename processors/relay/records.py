@@ -42,6 +42,7 @@ def topics_of_kinds(topics: TopicsConfiguration) -> Mapping[OutboxKind, str]:
         OutboxKind.DEAD_COMMANDS: topics.dlq_commands,
         OutboxKind.COMMAND_RESULT: topics.command_results,
         OutboxKind.COMMAND: topics.commands,
+        OutboxKind.HEARTBEAT: topics.heartbeat,
     }
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
-import orjson
 from confluent_kafka import KafkaException, Producer
 
 from processors import metrics
@@ -24,9 +23,8 @@ from processors.runtime.logs import log
 from processors.runtime.worker import DatabaseWorker, StillTurning
 from processors.tracing.spans import spans
 from store.postgres.session import Database, raw, transaction
-from store.reads import gauges
 from store.streams import outbox, refused
-from store.streams.outbox import DEAD_LETTER_KINDS, EVENT_SHARDS, SHARD_OF_KIND, OutboxKind, Row
+from store.streams.outbox import DEAD_LETTER_KINDS, EVENT_SHARDS, SHARD_OF_KIND, OutboxKind
 
 SHARD_SECONDS = 1.0
 """Between two looks who shares the shards."""
@@ -60,7 +58,6 @@ class Relay(DatabaseWorker):
             kinds = [kind.name.lower() for kind, at in SHARD_OF_KIND.items() if at == shard]
             self._lanes.append(Lane(kinds[0], [shard], self._topics, self._producer))
         self._sleep = FIRST_RELAY_SLEEP
-        self._heads: dict[int, tuple[int, float]] = {}
         self._told: str | None = None
         self._check_topics()
         super().__init__(connection)
@@ -206,30 +203,6 @@ class Relay(DatabaseWorker):
             metrics.BROKER_TROUBLES.inc()
         self._told = kind
         return reason
-
-    def sample(self) -> None:
-        """Size and age of the outbox, over all shards, and what was refused."""
-        cursor = raw(self._connection)
-        metrics.OUTBOX_ROWS.set(gauges.outbox_rows(cursor))
-        metrics.OUTBOX_REFUSED.set(refused.count(cursor))
-        heads = outbox.head(cursor, range(outbox.SHARDS), 1)
-        now = time.time()
-        self._heads = {row.shard: self._since(row, now) for row in heads}
-        metrics.OUTBOX_OLDEST.set(min((since for _, since in self._heads.values()), default=0))
-
-    def _since(self, row: Row, now: float) -> tuple[int, float]:
-        """The head of a shard, and since when it waits.
-
-        An event says when it was recorded. Of other rows it is known how long they have been seen
-        at the head.
-        """
-        before = self._heads.get(row.shard)
-        if before is not None and before[0] == row.id:
-            return before
-        if row.kind is OutboxKind.CHANGED and row.value is not None:
-            event = orjson.loads(outbox.first_event(row.value))
-            return row.id, datetime.fromisoformat(event["recorded_at"]).timestamp()
-        return row.id, now
 
     def close(self) -> None:
         """Gives what is on its way some seconds to arrive; the rest is sent again later."""

@@ -9,7 +9,13 @@ from collections.abc import Sequence
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from processors.runtime.configuration_checks import (
     problems_of,
@@ -17,7 +23,8 @@ from processors.runtime.configuration_checks import (
     problems_of_redis,
     unknown_variables,
 )
-from rules.account.quote_token import QuoteKey, quote_keys
+from processors.runtime.secret_files import SUFFIX, read_secret_files, secret_variables
+from rules.quotes.tokens import QuoteKey, quote_keys
 from schemas.errors import Exit, PointsError
 
 
@@ -32,9 +39,14 @@ class KafkaConfiguration(_Section):
     group_id: str = "points"
     group_protocol: Literal["classic", "consumer"] = "classic"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
+    sasl_oauthbearer_client_id: str | None = None
+    sasl_oauthbearer_client_secret: SecretStr | None = None
+    sasl_oauthbearer_token_endpoint_url: str | None = None
+    sasl_oauthbearer_scope: str | None = None
+    https_ca_location: str | None = None
     ssl_ca_location: str | None = None
     ssl_certificate_location: str | None = None
     ssl_key_location: str | None = None
@@ -54,6 +66,7 @@ class TopicsConfiguration(_Section):
     points_changed: str = "points.changed.v1"
     command_results: str = "points.command-results.v1"
     settings: str = "points.settings.v1"
+    heartbeat: str = "points.heartbeat.v1"
     dlq_orders: str = "dlq.points.orders"
     dlq_deliveries: str = "dlq.points.deliveries"
     dlq_customers: str = "dlq.points.customers"
@@ -157,6 +170,33 @@ class _FromEnvironment(BaseSettings):
         frozen=True,
     )
 
+    environment: Literal["production", "development"] = "production"
+
+    @property
+    def development(self) -> bool:
+        """Whether what is not encrypted may leave the machine."""
+        return self.environment == "development"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, with the values of the secrets that it gives as files."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        if isinstance(env_settings, EnvSettingsSource):
+            given = read_secret_files(os.environ, SECRETS).values
+            known = {(name + SUFFIX).lower() for name in SECRETS}
+            env_settings.env_vars = {
+                **{name: text for name, text in env_settings.env_vars.items() if name not in known},
+                **{name.lower(): text for name, text in given.items()},
+            }
+        return (init_settings, env_settings)
+
 
 class DatabaseOnlyConfiguration(_FromEnvironment):
     """What commands need that ask nothing of Kafka: they run without its variables."""
@@ -187,6 +227,9 @@ class Configuration(_FromEnvironment):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
 
+
+SECRETS = secret_variables(Configuration)
+"""The variables whose values are never shown, and that may come as files."""
 
 _Kind = TypeVar("_Kind", bound=_FromEnvironment)
 _REMEDY = (
@@ -219,14 +262,19 @@ def load() -> Configuration:
 def load_database_only() -> DatabaseOnlyConfiguration:
     """As `load`, of the database's variables alone."""
     loaded = _loaded(DatabaseOnlyConfiguration)
-    _refuse([*problems_of_database(loaded.database), *problems_of_redis(loaded.redis)])
+    _refuse(
+        [
+            *problems_of_database(loaded.database, development=loaded.development),
+            *problems_of_redis(loaded.redis),
+        ]
+    )
     return loaded
 
 
 def load_for_quotes() -> QuotingConfiguration:
     """As `load_database_only`, with the keys of quotes."""
     loaded = _loaded(QuotingConfiguration)
-    _refuse(problems_of_database(loaded.database))
+    _refuse(problems_of_database(loaded.database, development=loaded.development))
     return loaded
 
 
@@ -242,11 +290,17 @@ def _refuse(problems: Sequence[str]) -> None:
 
 
 def _loaded(kind: type[_Kind]) -> _Kind:
+    wrong = read_secret_files(os.environ, SECRETS & secret_variables(kind)).wrong
+    of_files = [f"{name}: {why}" for name, why in wrong.items()]
     try:
-        return kind()
+        loaded = kind()
     except (ValidationError, SettingsError) as error:
-        _refuse(_problems(error))
+        # A secret that could not be read is not missing as well.
+        missing = tuple(f"{name}: is missing" for name in wrong)
+        _refuse([*of_files, *(line for line in _problems(error) if line not in missing)])
         raise
+    _refuse(of_files)
+    return loaded
 
 
 def _problems(error: ValidationError | SettingsError) -> list[str]:

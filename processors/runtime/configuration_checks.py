@@ -13,6 +13,11 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
+from processors.runtime.transport_checks import (
+    problems_of_database_transport,
+    problems_of_kafka_transport,
+)
+
 if TYPE_CHECKING:
     from processors.runtime.configuration import (
         Configuration,
@@ -35,22 +40,24 @@ _ESCAPE = "write %40 for an @, %2F for a / and %3A for a : in the user or the pa
 def problems_of(loaded: "Configuration") -> list[str]:
     """What is wrong, a line each, with the name of the variable."""
     return [
-        *problems_of_database(loaded.database),
+        *problems_of_database(loaded.database, development=loaded.development),
         *problems_of_redis(loaded.redis),
         *_of_kafka(loaded.kafka),
+        *problems_of_kafka_transport(loaded.kafka, development=loaded.development),
         *_of_topics(loaded.topics),
         *_of_tracing(enabled=loaded.tracing.enabled),
     ]
 
 
-def problems_of_database(database: "DatabaseConfiguration") -> list[str]:
+def problems_of_database(database: "DatabaseConfiguration", *, development: bool) -> list[str]:
     """As `problems_of`, of the database's variables alone."""
     problems = []
     for name, url in (("URL", database.url), ("OWNER_URL", database.owner_url)):
         wrong = _wrong_with_url(url) if url is not None else None
         if wrong is not None:
             problems.append(f"POINTS_DATABASE__{name}: {wrong}")
-    return problems
+    # What no URL is has no host to judge.
+    return problems or problems_of_database_transport(database, development=development)
 
 
 def problems_of_redis(redis: "RedisConfiguration") -> list[str]:
@@ -98,14 +105,13 @@ def _wrong_with_url(url: SecretStr) -> str | None:
 
 
 def _of_kafka(kafka: "KafkaConfiguration") -> Iterator[str]:
-    if kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism is None:
-        yield f"POINTS_KAFKA__SASL_MECHANISM: is missing; {kafka.security_protocol} needs one"
     if "@" in kafka.bootstrap_servers:
         yield (
             "POINTS_KAFKA__BOOTSTRAP_SERVERS: has an @: write host:port, and the login into "
             "POINTS_KAFKA__SASL_USERNAME and POINTS_KAFKA__SASL_PASSWORD"
         )
-    for name in ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location"):
+    locations = ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location")
+    for name in (*locations, "https_ca_location"):
         location = getattr(kafka, name)
         if location is not None and ("\n" in location or "-----BEGIN" in location):
             yield f"POINTS_KAFKA__{name.upper()}: is the name of a file, not what is in it"

@@ -13,9 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
 from processors import metrics
+from processors.runtime.exposition import Exposition
 
 
 class Health:
@@ -104,7 +103,8 @@ class HealthServer:
 
     def __init__(self, health: Health, host: str, port: int) -> None:
         """Port 0 takes any free one; `url` tells which."""
-        handler = type("Handler", (_Handler,), {"health": health})
+        served = {"health": health, "exposition": Exposition(health.worker)}
+        handler = type("Handler", (_Handler,), served)
         try:
             self._server = _server_of(host)((host, port), handler)
         except UnicodeError:  # from IDNA: a part of the name is empty or too long
@@ -126,13 +126,15 @@ class HealthServer:
 
 class _Handler(BaseHTTPRequestHandler):
     health: Health
+    exposition: Exposition
     protocol_version = "HTTP/1.1"
     timeout = 10
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            self._answer(200, CONTENT_TYPE_LATEST, generate_latest(metrics.REGISTRY))
+            page, kind = self.exposition.page(self.headers.get("Accept", ""))
+            self._answer(200, kind, page)
         elif path in {"/healthz", "/readyz"}:
             body = self.health.alive() if path == "/healthz" else self.health.readiness()
             self._answer(200 if body["ok"] else 503, "application/json", json.dumps(body).encode())

@@ -4,6 +4,7 @@ The loop (processors/runtime/loop.py) does the rest: it connects, waits out trou
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol, Self
 
@@ -64,7 +65,7 @@ WorkerFactory = Callable[[Configuration, Database, StillTurning], Worker]
 """Makes a worker. The registry has one for every kind."""
 
 
-class DatabaseWorker:
+class DatabaseWorker(ABC):
     """A worker that reads no topic: it claims its work from tables.
 
     A kind says how it is made in `create`, and overrides `turn` and what else it needs.
@@ -94,9 +95,9 @@ class DatabaseWorker:
         """How much to take at once of what is usually `batch`."""
         return max(1, int(batch * self.batch_share))
 
+    @abstractmethod
     def turn(self) -> float:
         """One turn of work; seconds to wait before the next."""
-        raise NotImplementedError
 
     def drop(self) -> None:
         """Nothing is in hand between turns."""

@@ -37,42 +37,24 @@ class Act:
     def of_command(
         cls,
         merchant_id: str,
-        command_id: str,
+        cause_id: str,
         settings_no: int | None,
         performer: Performer,
         reason: str | None = None,
         notify: Notify | None = None,
         traceparent: bytes | None = None,
+        *,
+        one_of_many: str | None = None,
     ) -> Self:
-        """A command; its entries are numbered from 1."""
-        return cls(
-            cause=CauseKind.command,
-            cause_id=command_id.encode(),
-            name=("command", merchant_id, command_id),
-            settings_no=settings_no,
-            performer=performer,
-            reason=reason,
-            notify=notify,
-            traceparent=traceparent,
-        )
+        """A command, or what the job `cause_id` does for `one_of_many` members.
 
-    @classmethod
-    def of_job(
-        cls,
-        merchant_id: str,
-        job_id: str,
-        member_id: str,
-        settings_no: int | None,
-        performer: Performer,
-        reason: str | None = None,
-        notify: Notify | None = None,
-        traceparent: bytes | None = None,
-    ) -> Self:
-        """What a bulk job does for one member; the undoing of a job is a job of its own id."""
+        Entries are numbered from 1. The undoing of a job is a job of its own id.
+        """
+        name = ("command", merchant_id, cause_id)
         return cls(
             cause=CauseKind.command,
-            cause_id=job_id.encode(),
-            name=("job", merchant_id, job_id, member_id),
+            cause_id=cause_id.encode(),
+            name=name if one_of_many is None else ("job", merchant_id, cause_id, one_of_many),
             settings_no=settings_no,
             performer=performer,
             reason=reason,

@@ -18,10 +18,11 @@ from rules.account.giving_back import give_back
 from rules.account.holding import capture, hold, release
 from rules.account.holds import Hold, HoldState, Purpose
 from rules.account.in_force import InForce
-from rules.account.lots import LotKey, command_lot, job_lot, order_debit_lot
+from rules.account.lots import LotKey, command_lot, job_lot, lot_id, order_debit_lot
 from rules.account.lots_needed import Intended
-from rules.account.quote_token import QuoteKey, Terms, verify
 from rules.account.redemptions import return_order
+from rules.quotes.tokens import QuoteKey, Terms, verify
+from schemas.bulk.states import UNDO
 from schemas.commands.bodies import (
     Assign,
     BulkAssign,
@@ -32,7 +33,7 @@ from schemas.commands.bodies import (
     ReturnRedeemed,
 )
 from schemas.commands.codes import SENTENCES, Code
-from schemas.commands.reading import Command
+from schemas.commands.reading import Command, row_id
 from schemas.events import PerformerKind
 from schemas.ids import DAY, NEVER, SECOND, Micros
 from schemas.packing import pack_id, unpack_id
@@ -114,7 +115,7 @@ def intents_of(command: Command, situation: Situation) -> list[Intended]:
     """What a command that was not refused at once may do to its member's account."""
     match command.body:
         case Assign(points=points):
-            lot = _assigned_lot(command, situation) if points > 0 else None
+            lot = _assigned_lot(command, situation) if points > 0 else first_lot(command)
             return [Intended(points=points, lot=lot)]
         case HoldForCash() | HoldForGift() as body:
             return [Intended(points=-body.points, hold_id=body.hold_id.encode())]
@@ -171,6 +172,18 @@ def _assigned_lot(command: Command, situation: Situation) -> LotKey:
     return command_lot(situation.assigned_expires_at, command.command_id)
 
 
+def first_lot(command: Command) -> LotKey | None:
+    """From which lot a row that undoes another takes first: what its job gave (account.md 7).
+
+    A file's row made it as a command, a `bulk_assign` as a job.
+    """
+    if command.lot is None or command.job_id is None or command.member_id is None:
+        return None
+    undone, (name, until) = command.job_id.removesuffix(UNDO), command.lot
+    given = command_lot(until, row_id(undone, command.member_id)), job_lot(until, undone)
+    return next((lot for lot in given if lot_id(lot) == name), None)
+
+
 def _returned_lot(order_id: bytes, situation: Situation) -> LotKey:
     return order_debit_lot(situation.assigned_expires_at, order_id)
 
@@ -184,7 +197,7 @@ def _assign(
         return _DONE
     if -body.points > opened.account.available:
         return refusal(Code.insufficient_points)
-    deduct(opened, act, -body.points)
+    deduct(opened, act, -body.points, first_lot(command))
     return _DONE
 
 
@@ -291,15 +304,15 @@ def give_to_one_of_many(
     command: Command, body: BulkAssign, opened: OpenAccount, situation: Situation
 ) -> None:
     """Assign what a `bulk_assign` gives one of its members (account.md 7)."""
-    act = Act.of_job(
+    act = Act.of_command(
         situation.merchant_id,
         body.job_id,
-        opened.member_id,
         situation.in_force.version,
         body.performer,
         body.reason,
         body.notify,
         command.traceparent,
+        one_of_many=opened.member_id,
     )
     assign(opened, act, body.points, job_lot_of(body, situation))
 

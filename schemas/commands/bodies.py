@@ -1,6 +1,7 @@
 """The fields of each type of command (account.md 3). Unknown ones are refused."""
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -31,7 +32,10 @@ NAME_PATTERN: Final = rf"^[^\s{_CONTROL}](?:[^{_CONTROL}]{{0,98}}[^\s{_CONTROL}]
 _INSTANT: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
-_HAS_CONTROL: Final = re.compile(rf"[{_CONTROL}]")
+_NO_TEXT: Final = re.compile(rf"[{_CONTROL}\ud800-\udfff]")
+"""Control characters, and halves of pairs of escapes, which no UTF-8 has."""
+
+_is_name: Final = re.compile(NAME_PATTERN.removeprefix("^").removesuffix("$")).fullmatch
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Purpose = Literal["cash", "gift"]
@@ -39,17 +43,29 @@ Purpose = Literal["cash", "gift"]
 
 def instant_of(value: object) -> Micros:
     """An instant from text with an offset. Raises ValueError."""
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise ValueError("must be an instant with an offset, such as 2026-01-31T08:00:00Z")
-    return micros(datetime.fromisoformat(value))
+    with suppress(ValueError):  # the 31st of February
+        if isinstance(value, str) and _INSTANT.fullmatch(value):
+            return micros(datetime.fromisoformat(value))
+    raise ValueError("must be an instant with an offset, such as 2026-01-31T08:00:00Z")
+
+
+def is_name(value: str) -> bool:
+    """Whether it can be an id, of whatever kind."""
+    return _is_name(value) is not None
 
 
 def reason_of(value: str) -> str:
     """A reason without the white space around it. Raises ValueError."""
     trimmed = value.strip()
-    if not 0 < len(trimmed) <= LONGEST_REASON or _HAS_CONTROL.search(trimmed):
+    if not 0 < len(trimmed) <= LONGEST_REASON or _NO_TEXT.search(trimmed):
         raise ValueError("must be 1 to 50 characters without control characters")
     return trimmed
+
+
+def _text(value: str) -> str:
+    if _NO_TEXT.search(value):
+        raise ValueError("must be text without control characters")
+    return value
 
 
 def _not_zero(value: int) -> int:
@@ -150,7 +166,7 @@ class HoldForCash(_Hold):
     """Reserves points that a shopper wants to redeem for cash; `quote` is a quote's token."""
 
     purpose: Literal["cash"]
-    quote: Annotated[str, Field(min_length=1)] | None = None
+    quote: Annotated[str, Field(min_length=1), AfterValidator(_text)] | None = None
 
 
 class HoldForGift(_Hold):

@@ -9,14 +9,13 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import orjson
 from pydantic import BaseModel, ValidationError
 
 from schemas.commands.bodies import (
     MOST_MEMBERS,
-    NAME_PATTERN,
     Assign,
     AssignOfJob,
     Body,
@@ -27,29 +26,29 @@ from schemas.commands.bodies import (
     Release,
     ReturnRedeemed,
     instant_of,
+    is_name,
 )
 from schemas.commands.codes import SENTENCES, Code
+from schemas.commands.nesting import shallow
 from schemas.events import PerformerKind
-from schemas.ids import Micros, escaped
+from schemas.ids import NEVER, Micros, escaped
 from schemas.printable import printable
 from schemas.upstream.envelope import Unreadable
+from schemas.whole_numbers import read_whole
 
 BULK: Final = "bulk_assign"
 EXTENSION: Final = "x_"
 """Begins the names of fields that are the sender's own."""
 JOB: Final = "x_job"
 """Names the job in the rows of jobs, as the command line publishes them."""
+LOT: Final = "x_lot"
+"""Names the lot from which a row that undoes another takes first."""
 _MAY_NAME_OWN: Final = re.compile(rb'"x_|\\')
 """Without this no name begins so, nor is one spelt with escapes: then all fields are ours."""
 LONGEST_PATH: Final = 100
 """Characters of a path that a message shows: a field's name may have any length."""
 _NOT_COMPARED: Final = ("command_id", "issued_at")
-_HALF_OF_A_PAIR: Final = b"\\ud"
-"""A character outside the first 65,536 written as two escapes may be cut in halves."""
-_SHORT: Final = 30
-"""Digits of a number that are read: beyond the limits is beyond them, however far."""
 
-_name: Final = re.compile(NAME_PATTERN.removeprefix("^").removesuffix("$")).fullmatch
 _MODELS: Final[dict[str, type[BaseModel]]] = {
     "assign": Assign,
     "hold": HoldForCash,
@@ -70,6 +69,13 @@ class Problem:
     message: str | None
 
 
+class FirstLot(NamedTuple):
+    """The lot from which an undoing takes first: what the job gave that it undoes."""
+
+    lot_id: str
+    expires_at: Micros
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command that can be answered.
@@ -77,7 +83,8 @@ class Command:
     `type` and `member_id` are what the answer repeats: None where they are no text. `fingerprint`
     is what tells its content from another's. Exactly one of `body` and `problem` is there.
     `issued_at` is None where it cannot be read. `traceparent` goes on to its events. `job_id` is
-    there for a row of a job: it is what the row's entry names as its cause.
+    there for a row of a job: it is what the row's entry names as its cause. `lot` is there for a
+    row that undoes another.
     """
 
     command_id: str
@@ -90,6 +97,7 @@ class Command:
     problem: Problem | None = None
     traceparent: bytes | None = None
     job_id: str | None = None
+    lot: FirstLot | None = None
 
     @property
     def performer_kind(self) -> PerformerKind | None:
@@ -104,7 +112,7 @@ class Command:
 
 def read(value: bytes, traceparent: bytes | None = None) -> Command:
     """The command in a record's value. Raises Unreadable for poison."""
-    fields, job = _object(value)
+    fields, job, lot = _object(value)
     merchant_id = _text(fields.get("merchant_id"))
     type_ = _text(fields.get("type"))
     job_id = job if job is not None and _is_row(fields, job) else None
@@ -129,6 +137,7 @@ def read(value: bytes, traceparent: bytes | None = None) -> Command:
         problem,
         traceparent,
         job_id,
+        _first_lot(lot) if job_id is not None else None,
     )
 
 
@@ -147,16 +156,35 @@ def _is_row(fields: dict[str, Any], job_id: str) -> bool:
     )
 
 
+def _first_lot(value: object) -> FirstLot | None:
+    """As the command line publishes it; nothing where it is something else."""
+    if not isinstance(value, dict) or not isinstance(value.get("lot_id"), str):
+        return None
+    until = value.get("expires_at")
+    try:
+        return FirstLot(value["lot_id"], NEVER if until is None else instant_of(until))
+    except ValueError:
+        return None
+
+
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and _name(value) is not None
+    text = _text(value)
+    return text is not None and is_name(text)
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    """A text that an answer can repeat: not one with half of a pair of escapes."""
+    if not isinstance(value, str):
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return value
 
 
-def _object(value: bytes) -> tuple[dict[str, Any], str | None]:
-    """The JSON object, without nulls and without fields that are the sender's own; and the job."""
+def _object(value: bytes) -> tuple[dict[str, Any], str | None, Any]:
+    """The JSON object, without nulls and fields that are the sender's own; job and lot of these."""
     try:
         content = orjson.loads(value)
     except orjson.JSONDecodeError:
@@ -170,15 +198,18 @@ def _object(value: bytes) -> tuple[dict[str, Any], str | None]:
     own: dict[str, Any] = content
     if _MAY_NAME_OWN.search(value):
         own = {name: field for name, field in content.items() if not name.startswith(EXTENSION)}
-    return (_without_nulls(own) if b"null" in value else own), _text(content.get(JOB))
+    kept = _without_nulls(own) if b"null" in value else own
+    return kept, _text(content.get(JOB)), content.get(LOT)
 
 
 def _slowly(value: bytes) -> Any:
-    """As the quick reader, but with numbers of any size: they are JSON, if none that we take."""
-    if _HALF_OF_A_PAIR in value.lower():
-        raise _not_json()
+    """As the quick reader, but whatever is JSON: what we do not take, we can answer.
+
+    Numbers of any size, halves of pairs of escapes, any depth.
+    """
     try:
-        return json.loads(value.decode(), parse_int=_whole, parse_constant=_no_number)
+        text = shallow(value).decode()
+        return json.loads(text, parse_int=read_whole, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise _not_json() from None
 
@@ -189,10 +220,6 @@ def _not_json() -> Unreadable:
 
 def _no_number(word: str) -> NoReturn:
     raise ValueError(word)
-
-
-def _whole(digits: str) -> int:
-    return int(digits[:_SHORT])
 
 
 def _without_nulls(value: Any, depth: int = 4) -> Any:
@@ -222,9 +249,9 @@ def fingerprint(fields: dict[str, Any]) -> bytes:
     content = {name: field for name, field in fields.items() if name not in _NOT_COMPARED}
     try:
         return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
-    except TypeError:  # nested deeply, or a number of more than 64 bits
+    except TypeError:  # half of a pair of escapes, or a number of more than 64 bits
         slowly = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return sha256(slowly.encode()).digest()
+        return sha256(slowly.encode(errors="surrogatepass")).digest()
 
 
 def _body(
@@ -265,18 +292,18 @@ def _problems(error: ValidationError) -> dict[Code, str]:
     for one in error.errors(include_url=False, include_input=False, include_context=True):
         # A field's name is the sender's: no terminal obeys it, and the database can hold it.
         path = printable(".".join(map(str, one["loc"]))[:LONGEST_PATH])
-        found.setdefault(_code_of(one), f"{path}: {_sentence(one)}")
+        found.setdefault(_code_of(one), f"{path or 'a name'}: {_sentence(one)}")
     return found
 
 
 def _code_of(one: Any) -> Code:
     if one["type"] == "extra_forbidden":  # a release has no points that could be wrong
         return Code.invalid_command
-    match one["loc"][0]:
-        case "points":
+    match one["loc"][:1]:  # nothing where a name is no text itself
+        case ("points",):
             beyond = one["type"] in {"less_than_equal", "greater_than_equal"}
             return Code.over_limit if beyond else Code.invalid_points
-        case "reason":
+        case ("reason",):
             return Code.invalid_reason
     return Code.invalid_command
 
@@ -287,6 +314,8 @@ _WORDS: Final = {
     "string_pattern_mismatch": "must be 1 to 100 characters without control characters or white "
     "space at an end",
     "string_type": "must be text",
+    "invalid_key": "must be text in UTF-8: half of a pair of escapes is no character",
+    "string_unicode": "must be text in UTF-8: half of a pair of escapes is no character",
     "int_type": "must be a whole number, without fraction, exponent or quotes",
     "bool_type": "must be true or false",
     "model_type": "must be an object",

@@ -5,8 +5,8 @@ from typing import Any, Final
 import orjson
 
 from schemas.commands.bodies import AssignOfJob, By, Ways
-from schemas.commands.reading import JOB, Command, fingerprint, row_id
-from schemas.ids import Micros, iso
+from schemas.commands.reading import JOB, LOT, Command, FirstLot, fingerprint, row_id
+from schemas.ids import NEVER, Micros, iso
 
 ORIGIN: Final = "x_origin"
 COMMAND_LINE: Final = "cli"
@@ -22,7 +22,9 @@ class RowCommands:
         self._merchant_id, self._job_id, self._by, self._now = merchant_id, job_id, by, now
         self._performer, self._issued_at = by.model_dump(mode="json"), iso(now)
 
-    def command(self, member_id: str, points: int, reason: str) -> tuple[Command, bytes]:
+    def command(
+        self, member_id: str, points: int, reason: str, lot: FirstLot | None = None
+    ) -> tuple[Command, bytes]:
         """The `assign` of a row, as `reading.read` would read it, and its record's value.
 
         It is made directly: of a million rows, none needs to be checked a second time.
@@ -50,5 +52,10 @@ class RowCommands:
             self._now,
             body,
             job_id=self._job_id,
+            lot=lot,
         )
-        return command, orjson.dumps(fields | {JOB: self._job_id, ORIGIN: COMMAND_LINE})
+        own: dict[str, Any] = {JOB: self._job_id, ORIGIN: COMMAND_LINE}
+        if lot is not None:
+            until = None if lot.expires_at == NEVER else iso(lot.expires_at)
+            own[LOT] = {"lot_id": lot.lot_id, "expires_at": until}
+        return command, orjson.dumps(fields | own)

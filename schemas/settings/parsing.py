@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Final, NoReturn
 
 import yaml
 
+from schemas.whole_numbers import read_whole
+
 # Far more than any merchant's settings, and little enough to read at once.
 MAX_BYTES: Final = 1 << 20
 
@@ -71,13 +73,17 @@ def repeated_keys(
 def _json(text: str) -> object:
     try:
         return json.loads(
-            text, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=Mapping
+            text,
+            parse_int=read_whole,
+            parse_float=Decimal,
+            parse_constant=_no_constant,
+            object_pairs_hook=Mapping,
         )
     except json.JSONDecodeError as error:
         raise UnreadableError(
             f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
         ) from None
-    except ValueError as error:  # an integer of thousands of digits
+    except ValueError as error:  # NaN or Infinity
         raise UnreadableError(f"is not JSON: {error}") from None
 
 
@@ -121,7 +127,7 @@ def _unknown_tag(_loader: _Loader, node: yaml.Node) -> NoReturn:
 
 
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
-    return int(loader.construct_scalar(node))
+    return read_whole(str(loader.construct_scalar(node)))
 
 
 def _decimal(loader: _Loader, node: yaml.ScalarNode) -> Decimal:

@@ -49,19 +49,24 @@ class CodesChanged(Exception):
 
 
 class UnknownCodes:
-    """Which codes have come, so that no sender can make lists and labels grow without end."""
+    """Which codes have come, so that no sender can make lists and labels grow without end.
+
+    A merchant's are read when a report of his has an unknown one: what it costs depends on the
+    merchants in hand, never on how many there are.
+    """
 
     def __init__(self, connection: Database) -> None:
-        """Reads those that are known to be unknown."""
+        """Nothing is read yet."""
+        self._connection = connection
         self._codes: dict[tuple[int, str, str], set[str]] = {}
         self._services: dict[int, int] = {}
-        for merchant_no, carrier, service, code in raw(connection).execute(_SQL["all"]).fetchall():
-            self._of_service(merchant_no, carrier, service).add(code)
 
     def spelled(self, merchant_no: int, carrier: str, service: str, code: str) -> Code:
         """The code under which to keep a report of the merchant, or of none (0)."""
+        if merchant_no not in self._services:
+            self._read(merchant_no)
         if (merchant_no, carrier, service) not in self._codes and (
-            self._services.get(merchant_no, 0) >= MOST
+            self._services[merchant_no] >= MOST
         ):
             return OTHERS, OTHERS, OTHERS
         codes = self._of_service(merchant_no, carrier, service)
@@ -71,10 +76,16 @@ class UnknownCodes:
             codes.add(code)
         return carrier, service, code
 
+    def _read(self, merchant_no: int) -> None:
+        self._services[merchant_no] = 0
+        cursor = raw(self._connection).execute(_SQL["of_merchant"], [merchant_no])
+        for carrier, service, code in cursor.fetchall():
+            self._of_service(merchant_no, carrier, service).add(code)
+
     def _of_service(self, merchant_no: int, carrier: str, service: str) -> set[str]:
         known = self._codes.get((merchant_no, carrier, service))
         if known is None:
-            self._services[merchant_no] = self._services.get(merchant_no, 0) + 1
+            self._services[merchant_no] += 1
             known = self._codes[merchant_no, carrier, service] = set()
         return known
 

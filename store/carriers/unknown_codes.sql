@@ -1,5 +1,5 @@
--- name: all
-SELECT merchant_no, carrier, service, code FROM unknown_code;
+-- name: of_merchant
+SELECT carrier, service, code FROM unknown_code WHERE merchant_no = $1;
 
 -- name: known
 SELECT DISTINCT carrier, service, code FROM unknown_code ORDER BY 1, 2, 3;

@@ -3,8 +3,8 @@
 from sqlalchemy import bindparam, select
 
 from rules.account.in_force import NOTHING, InForce
-from rules.account.quote_answer import Shopper, Signing, quote_answer
 from rules.earning.entitlement import feature_in_force
+from rules.quotes.answer import Shopper, Signing, quote_answer
 from schemas.answers.quotes import QuoteAnswer
 from schemas.ids import Micros
 from schemas.packing import pack_id

@@ -177,7 +177,7 @@ def outbox_stats(connection: Database) -> OutboxStats:
     records, kind, value = one_row(raw(connection), _OUTBOX)
     if value is None:
         return OutboxStats(records, None)
-    message = orjson.loads(first_event(value) if kind == OutboxKind.CHANGED else value)
+    message = orjson.loads((first_event(value) or b"{}") if kind == OutboxKind.CHANGED else value)
     return OutboxStats(records, message.get("recorded_at") or message.get("applied_at"))
 
 

@@ -154,3 +154,15 @@ def is_known(cursor: Cursor, pipeline: str, cluster: str, topic_uuid: str) -> bo
     """Whether the pipeline has a cursor in this very topic."""
     row = cursor.execute(_SQL["is_known"], [pipeline, cluster, topic_uuid]).fetchone()
     return bool(row and row[0])
+
+
+def positions(cursor: Cursor, cluster: str) -> dict[tuple[str, str, int], int]:
+    """The next offset of each pipeline, topic uuid and partition of a cluster."""
+    rows = cursor.execute(_SQL["positions"], [cluster]).fetchall()
+    return {(pipeline, uuid, partition): offset for pipeline, uuid, partition, offset in rows}
+
+
+def uneven(cursor: Cursor) -> int:
+    """Cursors whose counts do not add up to the offsets that they have consumed (I7)."""
+    row = cursor.execute(_SQL["uneven"]).fetchone()
+    return int(row[0]) if row else 0

@@ -33,3 +33,10 @@ WHERE pipeline = $1 AND topic = $3 AND (cluster <> $2 OR topic_uuid <> $4) ORDER
 
 -- name: is_known
 SELECT EXISTS (SELECT FROM cursor WHERE pipeline = $1 AND cluster = $2 AND topic_uuid = $3);
+
+-- name: positions
+SELECT pipeline, topic_uuid, partition, next_offset FROM cursor WHERE cluster = $1;
+
+-- name: uneven
+SELECT count(*) FROM cursor
+WHERE next_offset - first_offset <> applied + duplicate + ignored + parked + dead + control;

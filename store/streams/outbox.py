@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from itertools import chain
 from typing import Final, NamedTuple
-from zlib import compress, decompress
+from zlib import compress, decompress, decompressobj
 
 import orjson
 
@@ -55,9 +55,9 @@ Headers = Sequence[tuple[str, bytes | None]]
 class OutboxKind(IntEnum):
     """What an outbox row is, hence to which topic it goes.
 
-        CHANGED: points-changed events, many in one row. COMMAND_RESULT: answers to commands, and
+    CHANGED: points-changed events, many in one row. COMMAND_RESULT: answers to commands, and
     COMMAND: commands that were applied here, so that the topics tell the whole story; many in one
-    row, too.
+    row, too. HEARTBEAT: proof that a shard of members' events gets through, in that shard.
     """
 
     CHANGED = 1
@@ -69,6 +69,7 @@ class OutboxKind(IntEnum):
     REDRIVE = 7
     COMMAND_RESULT = 8
     COMMAND = 9
+    HEARTBEAT = 10
 
 
 PACKED_KINDS: Final = frozenset({OutboxKind.COMMAND_RESULT, OutboxKind.COMMAND})
@@ -169,6 +170,15 @@ def add_packed(cursor: Cursor, kind: OutboxKind, records: Sequence[tuple[bytes, 
         cursor.execute(_SQL["add_packs"], _PACKS.arrays(rows))
 
 
+def add_heartbeats(cursor: Cursor, heartbeats: Sequence[bytes]) -> None:
+    """Puts the n-th heartbeat into the n-th shard of members' events, unless it still has one."""
+    rows = [
+        (shard, OutboxKind.HEARTBEAT, str(shard).encode(), value, None)
+        for shard, value in enumerate(heartbeats)
+    ]
+    cursor.execute(_SQL["add_heartbeats"], _ROW.arrays(rows))
+
+
 def records_of(value: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Key and value of each record of a row of one of PACKED_KINDS.
 
@@ -213,9 +223,11 @@ def events_of(value: bytes, headers: bytes | None) -> Iterator[tuple[bytes, Head
     )
 
 
-def first_event(value: bytes) -> bytes:
-    """The oldest event of a row of kind CHANGED."""
-    return decompress(value).split(_BETWEEN, 1)[0]
+def first_event(value: bytes) -> bytes | None:
+    """The oldest event of a row of kind CHANGED; None if what is given ends before the event."""
+    unpacking = decompressobj()
+    first, ended, _ = unpacking.decompress(value).partition(_BETWEEN)
+    return first if ended or unpacking.eof else None
 
 
 def head(

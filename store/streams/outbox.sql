@@ -6,6 +6,10 @@ SELECT {k.row} FROM unnest({arrays row}) k ({row});
 INSERT INTO outbox ({packs})
 SELECT {k.packs} FROM unnest({arrays packs}) k ({packs});
 
+-- name: add_heartbeats
+INSERT INTO outbox ({row})
+SELECT {k.row} FROM unnest({arrays row}) k ({row}) ON CONFLICT (shard) WHERE kind = 10 DO NOTHING;
+
 -- name: head
 -- As many rows as hold so many events and so many bytes: at least one, whatever it holds.
 SELECT o.shard, o.id, o.kind, o.key, o.value, o.headers, o.layout

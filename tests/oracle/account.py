@@ -12,6 +12,16 @@ Lot = Any
 """Whatever sorts as lots are spent and has `expires_at`."""
 
 
+class About(NamedTuple):
+    """What an entry says of its cause: kind and id, order, hold, reason, settings version."""
+
+    cause: tuple[str, str] = ("", "")
+    version: int | None = None
+    reason: str | None = None
+    order: str | None = None
+    hold: str | None = None
+
+
 class Line(NamedTuple):
     """An entry: type, points, change of held, change by lot, balance after it, instant."""
 
@@ -40,6 +50,8 @@ class Taken:
     points: int = 0
     owed: int = 0
     returned: int = 0
+    version: int | None = None
+    """That of its hold, or of a debit's order, which its entries keep."""
 
 
 @dataclass
@@ -53,6 +65,12 @@ class PointByPoint:
     """Live holds and when they end."""
     taken: dict[tuple[str, int], Taken] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
+    abouts: list[About] = field(default_factory=list)
+    """What each of `lines` says of its cause."""
+    about: About = field(default_factory=About)
+    """What is happening, as whoever calls has said before."""
+    versions: dict[str, int | None] = field(default_factory=dict)
+    """The settings version in force when each hold was made."""
 
     def those(self, state: str, owner: Any = None) -> list[Point]:
         """Points in a state, the soonest to expire first."""
@@ -90,20 +108,22 @@ class PointByPoint:
             if kind:
                 self._expire(what, instant)
             else:
-                self._set_free(what, instant)
+                ended = About(("hold_timeout", what), self.versions[what], None, None, what)
+                self._set_free(what, instant, ended)
 
     def _expire(self, lot: Lot, instant: int) -> None:
         gone = [p for p in self.those("free") if p.lot == lot]
         for point in gone:
             point.state = "expired"
-        self._line("expired", -len(gone), 0, Counter({lot: -len(gone)}), instant)
+        about = About(("expiry", getattr(lot, "name", "")), order=getattr(lot, "order", None))
+        self._line("expired", -len(gone), 0, Counter({lot: -len(gone)}), instant, about)
 
-    def _set_free(self, hold: str, instant: int) -> None:
+    def _set_free(self, hold: str, instant: int, about: About) -> None:
         freed = self.those("held", hold)
         del self.ends[hold]
         for point in freed:
             self._come_back(point)
-        self._line("released", 0, -len(freed), -_by_lot(freed), instant)
+        self._line("released", 0, -len(freed), -_by_lot(freed), instant, about)
 
     def _come_back(self, point: Point) -> None:
         point.owner, point.state = None, "free"
@@ -156,8 +176,11 @@ class PointByPoint:
         aside = self._take(count)
         for point in aside:
             point.state, point.owner = "held", name
-        self.ends[name] = end
-        self._line("held", 0, count, _by_lot(aside), self.now)
+        self.ends[name], self.versions[name] = end, self.about.version
+        self._line("held", 0, count, _by_lot(aside), self.now, self._of_hold(name))
+
+    def _of_hold(self, name: str) -> About:
+        return self.about._replace(version=self.versions[name], hold=name)
 
     def capture(self, name: str, order: str, count: int) -> None:
         """The order takes so many of a hold, and the rest is free."""
@@ -165,8 +188,10 @@ class PointByPoint:
         spent = self.those("held", name)[:count]
         for point in spent:
             point.state, point.owner = "spent", (order, number)
-        self.taken[order, number] = Taken((order, number), count)
-        self._line("redeemed", -count, -count, -_by_lot(spent), self.now)
+        version = self.versions[name]
+        self.taken[order, number] = Taken((order, number), count, version=version)
+        about = self._of_hold(name)._replace(order=order)
+        self._line("redeemed", -count, -count, -_by_lot(spent), self.now, about)
         if self.those("held", name):
             self.release(name)
         else:
@@ -175,7 +200,7 @@ class PointByPoint:
     def release(self, name: str) -> None:
         """A hold is given up."""
         lots = [p.lot for p in self.those("held", name)]
-        self._set_free(name, self.now)
+        self._set_free(name, self.now, self._of_hold(name))
         self._lapse(lots, self.now)
 
     def _lapse(self, lots: list[Lot], since: int) -> None:
@@ -195,7 +220,8 @@ class PointByPoint:
             self._come_back(point)
         self.points += [p for p in fresh if p.state == "free"]
         usable = [p for p in [*fresh, *back] if p.state == "free"]
-        self._line("returned", count, 0, _by_lot(usable), self.now)
+        about = self.about._replace(order=name[0])
+        self._line("returned", count, 0, _by_lot(usable), self.now, about)
         self._lapse([p.lot for p in usable], self.now)
 
     def take_again(self, name: tuple[str, int], count: int) -> None:
@@ -203,10 +229,10 @@ class PointByPoint:
         self.taken[name].returned -= count
         self._spend(name, count)
 
-    def debit(self, order: str, count: int) -> None:
-        """An order that redeemed elsewhere takes points without a hold."""
+    def debit(self, order: str, count: int, version: int | None = None) -> None:
+        """An order that redeemed elsewhere takes points without a hold, by its own settings."""
         name = (order, 0)
-        self.taken.setdefault(name, Taken(name)).points += count
+        self.taken.setdefault(name, Taken(name, version=version)).points += count
         self._spend(name, count)
 
     def _spend(self, name: tuple[str, int], count: int) -> None:
@@ -215,12 +241,24 @@ class PointByPoint:
             point.state, point.owner = "spent", name
         self.debt += count - len(spent)
         self.taken[name].owed += count - len(spent)
-        self._line("redeemed", -count, 0, -_by_lot(spent), self.now)
+        about = self.about._replace(order=name[0])
+        if self.taken[name].version is not None:
+            about = about._replace(version=self.taken[name].version)
+        self._line("redeemed", -count, 0, -_by_lot(spent), self.now, about)
 
-    def _line(self, kind: str, points: int, held: int, lots: Any, instant: int) -> None:
+    def _line(
+        self,
+        kind: str,
+        points: int,
+        held: int,
+        lots: Any,
+        instant: int,
+        about: About | None = None,
+    ) -> None:
         balance = (len(self.those("free")), len(self.those("held")), self.debt)
         changed = {lot: count for lot, count in lots.items() if count}
         self.lines.append(Line(kind, points, held, changed, balance, instant))
+        self.abouts.append(self.about if about is None else about)
 
 
 def _by_lot(points: list[Point]) -> "_Change":

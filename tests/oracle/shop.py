@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tests.oracle.account import PointByPoint
+from tests.oracle.account import About, PointByPoint
 from tests.oracle.book import Book
 from tests.oracle.commands import (
     BEGINS,
@@ -26,7 +26,7 @@ from tests.oracle.commands import (
     moment_of,
     told,
 )
-from tests.oracle.law import feature_on
+from tests.oracle.law import feature_on, is_member
 from tests.oracle.records import FOREVER, Settings
 from tests.oracle.redeemed import debited, given_back
 
@@ -47,6 +47,11 @@ class Lot(NamedTuple):
         if self.kind == ORDER:
             return f"{self.source}-{self.number}"
         return f"{('', '', 'command', 'job', 'order-debit')[self.kind]}:{self.source}"
+
+    @property
+    def order(self) -> str | None:
+        """The order that earned it."""
+        return self.source if self.kind == ORDER else None
 
 
 @dataclass
@@ -81,6 +86,9 @@ class Shop:
     now: Micros
     book: Book = field(default_factory=Book)
     versions: list[tuple[Micros, Settings]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    """Of each of `versions` its number: the same content again makes no version."""
+    about: About = field(default_factory=About)
     gifts: Json = field(default_factory=dict)
     """Prices by gift of the one campaign, "summer", which lasts until `gifts_end`."""
     gifts_end: Micros = 0
@@ -113,6 +121,9 @@ class Shop:
 
     def apply(self, settings: Settings) -> None:
         """A new settings version, in force from now."""
+        before = self.versions[-1][1] if self.versions else {}
+        same = {**before, "effective_at": 0} == {**settings, "effective_at": 0}
+        self.numbers.append((self.numbers or [0])[-1] + (not same))
         self.versions.append((self.now, settings))
         self.book.apply(settings, self.merchant)
 
@@ -120,7 +131,10 @@ class Shop:
         """An event about an order arrives."""
         self.book.consume(event)
         resource = event["resource"]
-        self._settle([resource.get("order_id") or resource["id"]])
+        if event["topic"].startswith("user/"):
+            return  # whoever comes and goes here has no orders
+        cause = "return" if event["topic"].startswith("return_order/") else "order"
+        self._settle([resource.get("order_id") or resource["id"]], (cause, resource["id"]))
 
     def command(self, content: Json) -> Json:
         """The answer to a command; `settle` what it did to orders afterwards."""
@@ -148,6 +162,16 @@ class Shop:
         """The newest settings that are in force."""
         return [settings for since, settings in self.versions if since <= self.now][-1]
 
+    @property
+    def version(self) -> int:
+        """The number of the settings that are in force."""
+        both = zip(self.numbers, self.versions, strict=True)
+        return [number for number, (since, _) in both if since <= self.now][-1]
+
+    def _number_of(self, settings: Settings | None) -> int | None:
+        both = zip(self.numbers, self.versions, strict=True)
+        return next((number for number, (_, each) in both if each is settings), None)
+
     def _is_on(self) -> bool:
         return feature_on(self.in_force, [], instant(self.now))
 
@@ -173,6 +197,9 @@ class Shop:
     def _do(self, content: Json) -> Json:
         check_shape(content, self.now)
         kind = content["type"]
+        reason = content["reason"].strip() if "reason" in content else None
+        name = content["job_id"] if kind == "bulk_assign" else content["command_id"]
+        self._say(About(("command", name), self.version, reason))
         if kind in STAFFS and content["performer"]["kind"] == "member":
             raise Refused("not_allowed")
         if kind in BEGINS and not self._is_on():
@@ -199,9 +226,15 @@ class Shop:
         account = self.accounts.get(member)
         return account.lines if account is not None else []
 
+    def _say(self, about: About) -> None:
+        """What happens from now on, and why."""
+        self.about = about
+        for account in self.accounts.values():
+            account.about = about
+
     def _account(self, member: str) -> PointByPoint:
         if member not in self.accounts:
-            self.accounts[member] = PointByPoint(self.now)
+            self.accounts[member] = PointByPoint(self.now, about=self.about)
         return self.accounts[member]
 
     def _available(self, member: str) -> int:
@@ -209,6 +242,8 @@ class Shop:
 
     def _assign(self, content: Json, member: str) -> None:
         points = content["points"]
+        if points > 0 and not self._is_member(member):
+            raise Refused("not_a_member")
         if points > 0:
             lot = Lot(self._expiry(), COMMAND, content["command_id"])
             self._account(member).assign(lot, points)
@@ -216,6 +251,11 @@ class Shop:
             raise Refused("insufficient_points")
         else:
             self._account(member).deduct(-points)
+
+    def _is_member(self, member: str) -> bool:
+        """Whether he is one now; somebody never heard of is."""
+        said = self.book.customers.get((self.merchant, member), [])
+        return is_member(said, instant(self.now))
 
     def _expiry(self) -> Micros:
         """When points expire that are assigned now."""
@@ -320,6 +360,8 @@ class Shop:
         rows = []
         for member in content["members"]:
             code = "already_done" if (job, member) in self.given else "ok"
+            if code == "ok" and not self._is_member(member):
+                code = "not_a_member"
             if code == "ok":
                 account = self._account(member)
                 account.assign(Lot(self._expiry(), JOB, job), content["points"])
@@ -327,15 +369,15 @@ class Shop:
             rows.append(
                 {
                     "member_id": member,
-                    "outcome": "applied",
+                    "outcome": "refused" if code == "not_a_member" else "applied",
                     "code": code,
-                    "sequence": self.given[job, member],
+                    "sequence": self.given.get((job, member)),
                 }
             )
         return {
             "outcome": "applied",
             "repeated": False,
-            "code": "ok",
+            "code": "partial" if any(r["code"] == "not_a_member" for r in rows) else "ok",
             "entries": [],
             "balance": None,
             "rows": rows,
@@ -344,16 +386,18 @@ class Shop:
 
     # --- the laws of orders
 
-    def _settle(self, orders: list[str]) -> None:
+    def _settle(self, orders: list[str], cause: tuple[str, str] | None = None) -> None:
         """Give back what redeemed orders are due, then what all earn, then take."""
         known = [order for order in orders if (self.merchant, order) in self.book.orders]
         changes = [(order, *change) for order in known for change in self._redeem_changes(order)]
         for order, capture, points in changes:
+            self._say(About(cause or ("order", order), self.version))
             self._give_back(order, capture, max(0, points))
         for order in known:
             self._earn(order)
         for order, capture, points in changes:
             if points < 0:
+                self._say(About(cause or ("order", order), self.version))
                 self._take(order, capture, -points)
 
     def _out(self, order: str, capture: Capture) -> int:
@@ -390,7 +434,8 @@ class Shop:
         if capture.number:
             account.take_again((order, capture.number), points)
         else:
-            account.debit(order, points)
+            bound = self.book.bound(self.merchant, order)
+            account.debit(order, points, self._number_of(bound))
 
     def _earn(self, order: str) -> None:
         facts = self.book.orders[self.merchant, order]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.oracle.commands import instant
 from tests.oracle.shop import Shop
 from tests.property.dice import Dice
-from tests.support.desk import CASH, STAFF
+from tests.support.account.desk import CASH, STAFF
 from tests.support.order_facts import settings as settings_of
 from tests.support.order_facts import some_id
 from tests.support.upstream import Json
@@ -13,6 +13,8 @@ from tests.support.upstream import Json
 MEMBERS = [some_id(name) for name in ("ann", "bea", "cat")]
 ORDERS = [some_id(f"machine order {number}") for number in range(3)]
 HOLDS = [f"hold {number}" for number in range(40)]
+VISITOR = some_id("dan")
+"""Comes and goes as a member, and buys nothing: what leaving does to orders has its own tests."""
 GIFTS = {"mug": 4, "bag": 9}
 PERFORMERS = [*[STAFF] * 8, {"kind": "member", "id": "m"}, {"kind": "system", "id": "s"}]
 WRONG: list[Json] = [
@@ -71,7 +73,7 @@ class RandomCommands:
         kind = kind or dice.pick(KINDS)
         if kind in ("capture", "release") and not self._live() and not dice.once_in(6):
             kind = "hold"
-        member = member or dice.pick(MEMBERS)
+        member = member or dice.pick([*MEMBERS * 3, VISITOR])
         some = dice.pick([dice.number(1, 40), 5 * dice.number(1, 6)])
         made = getattr(self, f"_{kind}")(dice, member, some)
         content: Json = {
@@ -164,7 +166,7 @@ class RandomCommands:
         return {
             "member_id": None,
             "job_id": dice.pick(["june", "july", "may"]),
-            "members": [dice.pick(MEMBERS) for _ in range(dice.number(1, 3))],
+            "members": [dice.pick([*MEMBERS, VISITOR]) for _ in range(dice.number(1, 3))],
             "points": dice.pick([7, 7, 7, 8]),
             "reason": "a gift",
         }

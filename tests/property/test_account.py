@@ -10,8 +10,8 @@ from rules.account.entries import OpenAccount
 from rules.account.overdue import post_overdue
 from schemas.ids import NEVER
 from tests.oracle.account import PointByPoint
-from tests.support.account_steps import Dice, do, line_of
-from tests.support.accounts import open_account
+from tests.support.account.in_hand import open_account
+from tests.support.account.steps import Dice, do, line_of
 
 
 @settings(max_examples=300)

@@ -14,7 +14,7 @@ from rules.account.overdue import post_overdue
 from schemas.ids import NEVER, Micros
 from store.ledger.accounts import LockedAccount
 from store.ledger.lots import Row, load
-from tests.support.accounts import open_account
+from tests.support.account.in_hand import open_account
 
 keys = st.builds(
     LotKey,

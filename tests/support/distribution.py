@@ -62,7 +62,11 @@ ASKS_ALL: Final[Mapping[str, str]] = {
     "ledger/accounts: claim_lapsed": "as claim_ended",
     "ledger/redemptions: is_any_awaited": "whether there is any at all, as a rule none",
     "carriers/awaiting_order: owners": "whose an order is that a report names without a merchant",
-    "reads/gauges: next_due": "the soonest of all plans, for a timer's sleep and a gauge",
+    "reads/gauges: next_due": "the soonest of all plans, for a timer's sleep",
+    "reads/gauges: overdue_grants": "a gauge, counted up to a limit",
+    "reads/gauges: open_jobs": "a gauge",
+    "reads/gauges: next_overdue": "the soonest of all, for a timer's sleep",
+    "reads/gauges: holds": "a gauge, counted up to a limit",
     "valkey/states: page": "a rebuild walks over all accounts",
     "valkey/states: count": "as page",
 }

@@ -33,6 +33,7 @@ TOPICS = (
     "points_changed",
     "command_results",
     "settings",
+    "heartbeat",
     "dlq_orders",
     "dlq_deliveries",
     "dlq_customers",
@@ -176,6 +177,7 @@ class Engine:
         self._admin: AdminClient | None = None
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("POINTS_")},
+            "POINTS_ENVIRONMENT": "development",
             "POINTS_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
             "POINTS_KAFKA__GROUP_ID": f"{prefix}points",
             "POINTS_DATABASE__URL": database_url,

@@ -15,9 +15,9 @@ import psycopg
 
 from processors.cleanup import Cleanup
 from processors.grants import Grants
-from processors.intake.batch import PIPELINE, Intake, IntakeResult
+from processors.intake.batch import Intake, IntakeResult
 from processors.pipeline.bisection import process_in_parts
-from processors.pipeline.pipeline import Pipeline
+from processors.pipeline.pipeline import INTAKE, Pipeline
 from processors.recheck.worker import Recheck
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record as Consumed
@@ -82,7 +82,7 @@ class Feed:
             for name, topic in TOPICS.items()
         }
         self.positions = {
-            place: cursors.start(session.raw(connection), PIPELINE, CLUSTER, place, 0)
+            place: cursors.start(session.raw(connection), INTAKE, CLUSTER, place, 0)
             for place in self.places.values()
         }
 
@@ -106,7 +106,7 @@ class InProcessWorker:
                 **engine.configuration,
             }
         )
-        pipeline = Pipeline(PIPELINE, configuration, feed)
+        pipeline = Pipeline(INTAKE, configuration, feed)
         self.intake = Intake(configuration, pipeline, self.connection)
         self._recheck = Recheck(self.connection)
         self._grants = Grants(self.connection)

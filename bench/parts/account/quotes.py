@@ -15,8 +15,8 @@ from bench.measure import Progress, Stack, site_for
 from bench.ours import Ours
 from bench.parts.account.running import Figures
 from bench.workloads.commands import MERCHANT, Commands, member_id
-from rules.account.quote_answer import Shopper, Signing, quote_answer
-from rules.account.quote_token import QuoteKey
+from rules.quotes.answer import Shopper, Signing, quote_answer
+from rules.quotes.tokens import QuoteKey
 from schemas.answers.quotes import QuoteAnswer
 from schemas.quotes import Cart, load_cart
 from store.postgres import session

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.bulk.job import JobId, Reason, apply_and_report, job_id_of, report
+from cli.commands.bulk.job import JobId, Reason, apply_and_report, report
 from cli.commands.settings import this_user
-from cli.support.arguments import Merchant, Staff
+from cli.support.arguments import Merchant, Staff, typed_text
 from cli.support.console import JsonOption, emit, out, remark
 from cli.support.documents import open_file, shown_name
 from cli.support.wiring import connect, database_configuration
@@ -24,11 +24,12 @@ def assign_command(
     ],
     reason: Reason,
     points: Annotated[
-        int | None, typer.Option("--points", help="For rows that do not say how many.")
+        str | None,
+        typer.Option("--points", help="For rows that do not say how many.", callback=typed_text),
     ] = None,
     job: Annotated[
         str | None,
-        typer.Option("--job", help="The job's id; by default a new one.", callback=job_id_of),
+        typer.Option("--job", help="The job's id; by default a new one.", callback=typed_text),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would do.")] = False,
     by: Staff = None,
@@ -40,12 +41,15 @@ def assign_command(
     from processors.bulk.making import Wanted, make_job
     from processors.bulk.shops import shop_of
     from schemas.bulk.states import JobState
+    from schemas.whole_numbers import as_typed
 
     with connect(database_configuration(), tuned=True) as connection:
         shop = shop_of(connection, merchant)
         with open_file(file) as source:
-            job_id = job or f"bulk-{token_hex(8)}"
-            wanted = Wanted(source, shown_name(file), job_id, reason, by or this_user(), points)
+            job_id = f"bulk-{token_hex(8)}" if job is None else job
+            staff = this_user() if by is None else by
+            each = None if points is None else as_typed(points)
+            wanted = Wanted(source, shown_name(file), job_id, reason, staff, each)
             if dry_run:
                 _try_out(shop, wanted, json_=json_)
                 return
@@ -58,14 +62,19 @@ def assign_command(
 
 def _try_out(shop: "Shop", wanted: "Wanted", *, json_: bool) -> None:
     from processors.bulk.making import try_out
+    from rules.explain.formatting import day_shown
     from schemas.answers.bulk import TrialAnswer
-    from schemas.ids import NEVER, iso
+    from schemas.ids import NEVER
+    from store.reads.settings import time_zone
 
     trial = try_out(shop, wanted)
     if json_:
         emit(TrialAnswer.model_validate(trial))
         return
-    until = "never expire" if trial.expires_at == NEVER else f"expire at {iso(trial.expires_at)}"
+    zone = time_zone(shop.connection, shop.merchant_id)
+    until = "never expire"
+    if trial.expires_at != NEVER:
+        until = f"can be used until {day_shown(trial.expires_at, zone)} ({zone})"
     out().print(
         f"[bold]{trial.rows:,}[/] members would be given [bold]{trial.points:,}[/] points, which "
         f"{until}; {trial.new_members:,} have no account yet"

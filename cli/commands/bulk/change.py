@@ -27,7 +27,7 @@ def approve_command(
 
     with connect(database_configuration(), tuned=True) as connection:
         shop = shop_of(connection, merchant)
-        approve_job(shop, job, by or this_user())
+        approve_job(shop, job, this_user() if by is None else by)
         apply_and_report(shop, job, json_=json_)
 
 
@@ -44,5 +44,5 @@ def undo_command(
 
     with connect(database_configuration(), tuned=True) as connection:
         shop = shop_of(connection, merchant)
-        key = make_undo(shop, job, reason, by or this_user())
+        key = make_undo(shop, job, reason, this_user() if by is None else by)
         apply_and_report(shop, key[1].decode(), json_=json_)

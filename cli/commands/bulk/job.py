@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.arguments import new_id, typed_text
+from cli.support.arguments import typed_text
 from cli.support.console import emit, out, safe, slow_progress
 from cli.support.wiring import connect, database_configuration
 
@@ -12,17 +12,6 @@ if TYPE_CHECKING:
     from processors.bulk.shops import Shop
     from schemas.bulk.states import JobState
     from store.reads.jobs import ShownJob
-
-
-def job_id_of(value: str | None) -> str | None:
-    """An id for a new job. Raises BadParameter."""
-    from schemas.bulk.states import UNDO
-
-    if value is None:
-        return None
-    if value.endswith(UNDO):
-        raise typer.BadParameter(f"must not end in {UNDO}: that is what undoes a job")
-    return new_id(value)
 
 
 JobId = Annotated[str, typer.Argument(help="The job's id.", callback=typed_text)]
@@ -50,6 +39,7 @@ def report(
 ) -> "ShownJob | None":
     """Shows a job as it stands; with `only_if` just one in that state."""
     from store.reads.jobs import shown_job
+    from store.reads.settings import time_zone
     from store.reads.snapshot import snapshot
 
     with snapshot(shop.connection) as cursor:
@@ -59,20 +49,20 @@ def report(
     if json_:
         emit(shown.answer)
     else:
-        print_job(shown)
+        print_job(shown, time_zone(shop.connection, shop.merchant_id))
     return shown
 
 
-def print_job(shown: "ShownJob") -> None:
-    """A job for people: where it stands, and whose it is."""
-    from schemas.ids import iso
+def print_job(shown: "ShownJob", zone: str) -> None:
+    """A job for people: where it stands, and whose it is; times are the merchant's."""
+    from rules.explain.formatting import moment_shown
 
     job = shown.answer
     done = f"{job.successful_count:,} of {job.total_count:,} rows applied"
     refused = f", [red]{job.failed_count:,} refused[/]" if job.failed_count else ""
     out().print(f"[bold]{safe(job.job_id)}[/] is [bold]{job.state}[/]: {done}{refused}")
     if shown.made_at is not None:
-        who = f"by {safe(shown.made_by)} at {iso(shown.made_at)}"
+        who = f"by {safe(shown.made_by)} at {moment_shown(shown.made_at, zone)} ({zone})"
         approved = f", approved by {safe(shown.approved_by)}" if shown.approved_by else ""
         what = f"{job.points:,} points, {safe(shown.reason)}"
         out().print(f"[dim]{what} · {who}{approved}[/]")

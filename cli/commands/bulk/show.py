@@ -24,15 +24,18 @@ _NUMBERS = frozenset({"row", "points", "#", "missing"})
 def list_command(merchant: Merchant, json_: JsonOption = False) -> None:
     """List a merchant's jobs, newest first; those that commands began come last."""
     from store.reads.jobs import shown_jobs
+    from store.reads.settings import time_zone
     from store.reads.snapshot import snapshot
 
-    with connect(database_configuration()) as connection, snapshot(connection) as cursor:
-        jobs = shown_jobs(cursor, merchant)
+    with connect(database_configuration()) as connection:
+        with snapshot(connection) as cursor:
+            jobs = shown_jobs(cursor, merchant)
+        zone = time_zone(connection, merchant)
     if json_:
         emit([job.answer for job in jobs])
         return
     for job in jobs:
-        print_job(job)
+        print_job(job, zone)
     if not jobs:
         out().print("no jobs")
 
@@ -40,14 +43,17 @@ def list_command(merchant: Merchant, json_: JsonOption = False) -> None:
 def show_command(merchant: Merchant, job: JobId, json_: JsonOption = False) -> None:
     """Show where a job stands."""
     from store.reads.jobs import shown_job
+    from store.reads.settings import time_zone
     from store.reads.snapshot import snapshot
 
-    with connect(database_configuration()) as connection, snapshot(connection) as cursor:
-        shown = shown_job(cursor, merchant, job)
+    with connect(database_configuration()) as connection:
+        with snapshot(connection) as cursor:
+            shown = shown_job(cursor, merchant, job)
+        zone = time_zone(connection, merchant)
     if json_:
         emit(shown.answer)
     else:
-        print_job(shown)
+        print_job(shown, zone)
 
 
 def rows_command(

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from schemas.answers.bulk import AssignAnswer
 
 
-_MOST_DIGITS = 18
-
-
 def assign_command(  # noqa: PLR0913, PLR0917 - what is typed
     merchant: Merchant,
     member: Member,
@@ -45,28 +42,19 @@ def assign_command(  # noqa: PLR0913, PLR0917 - what is typed
     from processors.bulk.assigning import assign_now
     from processors.bulk.shops import shop_of
     from schemas.answers.bulk import AssignAnswer
+    from schemas.whole_numbers import as_typed
 
     with connect(database_configuration(), tuned=True) as connection:
         wanted: dict[str, Any] = {
-            "command_id": command_id or f"cli-{token_hex(12)}",
+            "command_id": f"cli-{token_hex(12)}" if command_id is None else command_id,
             "member_id": member,
-            "points": _number(points),
+            "points": as_typed(points),
             "reason": reason,
-            "performer": {"kind": "staff", "id": by or this_user()},
+            "performer": {"kind": "staff", "id": this_user() if by is None else by},
             "notify": {"email": email, "sms": sms},
         }
         result = assign_now(shop_of(connection, merchant), wanted)
     _report(AssignAnswer.model_validate(result), json_=json_)
-
-
-def _number(text: str) -> int | str:
-    """What was typed: `10.5` is no number of points, and is refused as such."""
-    digits = text.removeprefix("-")
-    if not digits.isascii() or not digits.isdigit():
-        return text
-    # Beyond the limits is beyond them, however far; JSON has 64 bits.
-    number = int(digits[:_MOST_DIGITS])
-    return -number if text.startswith("-") else number
 
 
 def _report(answer: "AssignAnswer", *, json_: bool) -> None:

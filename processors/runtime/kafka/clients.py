@@ -43,6 +43,7 @@ def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
         "sasl.mechanism": kafka.sasl_mechanism,
         "sasl.username": kafka.sasl_username,
         "sasl.password": _secret(kafka.sasl_password),
+        **_oauth(kafka),
         "ssl.ca.location": kafka.ssl_ca_location,
         "ssl.certificate.location": kafka.ssl_certificate_location,
         "ssl.key.location": kafka.ssl_key_location,
@@ -52,6 +53,20 @@ def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
         "logger": librdkafka_logger(),
     }
     return {key: value for key, value in settings.items() if value is not None}
+
+
+def _oauth(kafka: KafkaConfiguration) -> dict[str, Any]:
+    """A token of the endpoint instead of a password; librdkafka fetches and renews it."""
+    if kafka.sasl_mechanism != "OAUTHBEARER":
+        return {}
+    return {
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.client.id": kafka.sasl_oauthbearer_client_id,
+        "sasl.oauthbearer.client.secret": _secret(kafka.sasl_oauthbearer_client_secret),
+        "sasl.oauthbearer.token.endpoint.url": kafka.sasl_oauthbearer_token_endpoint_url,
+        "sasl.oauthbearer.scope": kafka.sasl_oauthbearer_scope or None,
+        "https.ca.location": kafka.https_ca_location or None,
+    }
 
 
 def _secret(value: SecretStr | None) -> str | None:

@@ -22,6 +22,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
+from processors import metrics
 from processors.runtime.configuration import KafkaConfiguration
 from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, common, consumer
@@ -156,11 +157,16 @@ class Feed:
                 self.positions.pop(self._place(part.topic, part.partition), None)
                 part.offset = OFFSET_END
         reader.incremental_assign(partitions)
+        metrics.REBALANCES.labels("assigned").inc()
         self._assigned_topics.update(
             topic for topic, mine in self._consumers.items() if mine is reader
         )
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        metrics.REBALANCES.labels("revoked").inc()
+        self._give_up(partitions)
+
+    def _give_up(self, partitions: list[TopicPartition]) -> None:
         for part in partitions:
             place = self._place(part.topic, part.partition)
             self.positions.pop(place, None)
@@ -169,7 +175,8 @@ class Feed:
 
     def _lost(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
         """The group has taken us for dead: until it answers again, nothing is ours."""
-        self._revoked(reader, partitions)
+        metrics.REBALANCES.labels("lost").inc()
+        self._give_up(partitions)
         self._assigned_topics.difference_update(
             topic for topic, mine in self._consumers.items() if mine is reader
         )

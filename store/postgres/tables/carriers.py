@@ -51,6 +51,7 @@ unknown_code = Table(
     Column("reports", BigInteger, nullable=False),
     Column("first_us", BigInteger, nullable=False),
     Column("last_us", BigInteger, nullable=False),
+    Index("unknown_code_merchant", "merchant_no"),
 )
 
 unknown_report = Table(

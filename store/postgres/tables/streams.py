@@ -64,6 +64,7 @@ outbox = Table(
     Column("value", LargeBinary),
     Column("headers", LargeBinary),
     Column("events", Integer, nullable=False, server_default="1"),
+    Index("outbox_heartbeat", "shard", unique=True, postgresql_where=text("kind = 10")),
 )
 
 outbox_refused = Table(
@@ -110,6 +111,7 @@ quarantine = Table(
     Index(
         "quarantine_open",
         "topic",
+        "received_us",
         postgresql_where=text("redriven_us IS NULL AND discarded_us IS NULL"),
     ),
     Index("quarantine_position", "topic_uuid", "partition", "partition_position"),

@@ -14,8 +14,8 @@ import pytest
 from schemas.settings import load_settings
 from store.postgres import migrate, session
 from store.settings import versions
+from tests.support.bad_input.banners import image
 from tests.support.commands import Ran, points
-from tests.support.images import image
 from tests.support.servers import Databases
 from tests.unit.schemas.test_campaigns import WHOLE
 
@@ -202,8 +202,9 @@ def test_which_campaign_is_live_by_the_databases_clock_or_at_a_time(desk: Desk) 
     assert desk.run("live", SHOP, "--json").out == "null\n"
     assert "no campaign of shop-a is live now" in desk.run("live", SHOP).out
     assert desk.run("live", OTHER, "--json").json is None
-    assert desk.run("live", SHOP, "--at", "soon").code == 2
-    assert desk.run("live", SHOP, "--at", "0001-01-01T00:00").code == 2
+    for no_time in ("soon", "0001-01-01T00:00", "2026-02-30T00:00", ""):
+        ran = desk.run("live", SHOP, "--at", no_time)
+        assert (ran.code, ran.err.startswith("error: invalid_time: ")) == (5, True), ran
 
 
 @pytest.mark.parametrize(

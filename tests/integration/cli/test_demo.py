@@ -1,4 +1,4 @@
-"""The sample day comes out as its files expect.
+"""The sample days come out as their files expect.
 
 And the command leaves nothing behind that it made.
 """

@@ -14,7 +14,7 @@ from psycopg import sql
 from deploy.local import postgres_local
 from deploy.local.postgres_local import LocalPostgres
 from store.postgres import session
-from tests.support import account_moves
+from tests.support.account import moves
 from tests.support.commands import points
 from tests.support.engine import Engine, wait_for
 from tests.support.pooler import pooled
@@ -256,9 +256,9 @@ def test_a_hold_that_nobody_releases_is_said(engine: Engine, administrator: Admi
     engine.merchant("shop")
     assert one(engine, "holds")["what"] == "holds: 0 live, none is overdue"
     with session.connect(engine.database_url) as connection:
-        account_moves.assign(connection, "shop", "ann", 50)
-        account_moves.hold(connection, "shop", "ann", "cart-1", 20, seconds=60)
-        account_moves.hold(connection, "shop", "ann", "cart-2", 10, seconds=86_400)
+        moves.assign(connection, "shop", "ann", 50)
+        moves.hold(connection, "shop", "ann", "cart-1", 20, seconds=60)
+        moves.hold(connection, "shop", "ann", "cart-2", 10, seconds=86_400)
     assert one(engine, "holds")["what"] == "holds: 2 live, none is overdue"
     engine.move_clock(63)
     status = points(engine.environment, "status", "--json").json
@@ -286,14 +286,14 @@ def test_the_read_model_has_a_line_of_its_own(engine: Engine, valkey: str) -> No
     assert idle["what"] == "read model: no worker has followed the changes yet"
     engine.merchant("shop")
     with session.connect(engine.database_url) as connection:
-        account_moves.assign(connection, "shop", "ann", 5)
+        moves.assign(connection, "shop", "ann", 5)
         engine.run("relay").wait_ready()
         follower = engine.run("readmodel", POINTS_REDIS__URL=valkey).wait_ready()
-        account_moves.assign(connection, "shop", "ann", 5)
+        moves.assign(connection, "shop", "ann", 5)
         about = "read model: Redis answers, 0 changes behind"
         wait_for(about, lambda: lines(engine, about, POINTS_REDIS__URL=valkey))
         assert follower.terminate() == 0
-        account_moves.assign(connection, "shop", "ann", 5)
+        moves.assign(connection, "shop", "ann", 5)
         engine.wait_published()
     about = "read model: Redis answers, 1 change behind"
     assert one(engine, "read model", POINTS_REDIS__URL=valkey)["what"] == about

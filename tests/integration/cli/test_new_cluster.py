@@ -22,6 +22,7 @@ def test_the_first_question_about_a_group_is_answered(tmp_path: Path) -> None:
     """A process of its own asks: librdkafka's admin client would end it without a word."""
     with start_stack(tmp_path / "stack", parts=["kafka"], throwaway=True) as stack:
         named = {
+            "POINTS_ENVIRONMENT": "development",
             "POINTS_KAFKA__BOOTSTRAP_SERVERS": stack.bootstrap_servers,
             "POINTS_DATABASE__URL": "postgresql://nobody@127.0.0.1:1/none",
         }

@@ -16,7 +16,7 @@ from rules.account.holding import hold
 from rules.account.holds import Hold, Purpose
 from rules.account.lots import LotKey, SourceKind
 from rules.account.lots_needed import Intended
-from rules.account.quote_token import Terms, quote_keys, verify
+from rules.quotes.tokens import Terms, quote_keys, verify
 from schemas.answers.quotes import QuoteAnswer
 from schemas.events import EntryType, Performer, PerformerKind
 from schemas.ids import DAY, MINUTE, NEVER, SECOND, Micros
@@ -26,9 +26,9 @@ from schemas.settings import compile_settings, load_settings
 from store.ledger.ledger import Ledger
 from store.postgres import session
 from store.settings import versions
+from tests.support.account.quoting import SETTINGS, TEN_FOR_ONE, cart_json, item
 from tests.support.commands import Ran, points
 from tests.support.in_process import InProcessEngine
-from tests.support.quoting import SETTINGS, TEN_FOR_ONE, cart_json, item
 
 SHOP, ANN = "shop", "ann"
 KEYS = "2026-b:" + "B" * 43 + ",2026-a:" + "A" * 43
@@ -203,7 +203,9 @@ def test_every_problem_of_a_cart_is_told_and_nothing_answered(counter: Counter) 
     for path in ("items[0].unit_price", "items[1].quantity", "discount", "points"):
         assert f"  {path} is " in ran.err
     assert "invalid_cart" in ran.err
-    assert counter.ask(item(1), options=("--points", "-1")).code == 5
+    for no_points in ("-1", "10.5", "ten", ""):
+        ran = counter.ask(item(1), options=("--points", no_points))
+        assert (ran.code, ran.err.startswith("error: invalid_cart: ")) == (5, True), ran
     missing = points(counter.environment, "quote", SHOP, ANN, str(counter.folder / "none.json"))
     assert missing.code == 2
 

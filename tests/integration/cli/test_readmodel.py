@@ -12,7 +12,7 @@ from store.valkey.client import WORKER_SECONDS
 from store.valkey.client import connect as connect_redis
 from store.valkey.keys import MemberKey, key_of
 from store.valkey.rebuilding import PAGE, Rebuilding
-from tests.support import account_moves
+from tests.support.account import moves
 from tests.support.commands import points
 from tests.support.in_process import InProcessEngine
 from tests.support.parcels import ANNA, BEN, OTHER, M
@@ -41,7 +41,7 @@ def client(valkey: str) -> Iterator[redis.Redis]:
 def test_both_are_shown_beside_each_other(
     environment: Mapping[str, str], connection: Database, client: redis.Redis
 ) -> None:
-    account_moves.assign(connection, M, ANNA, 50)
+    moves.assign(connection, M, ANNA, 50)
     shown = points(environment, "readmodel", "show", M, ANNA, "--json").json
     assert shown == {
         "key": f"points:v1:{{{M}:{ANNA}}}",
@@ -68,8 +68,8 @@ def test_a_rebuild_writes_every_balance_and_mends_what_is_wrong(
     environment: Mapping[str, str], connection: Database, client: redis.Redis
 ) -> None:
     for member in (ANNA, BEN, "a:b{c}%"):
-        account_moves.assign(connection, M, member, 50)
-    account_moves.assign(connection, OTHER, ANNA, 7)
+        moves.assign(connection, M, member, 50)
+    moves.assign(connection, OTHER, ANNA, 7)
     wrong = {ANNA: 1, BEN: 9, "not in the database": 3}
     for member, sequence in wrong.items():
         client.set(key_of(MemberKey(M, member)), BALANCE % sequence)
@@ -86,8 +86,8 @@ def test_a_rebuild_writes_every_balance_and_mends_what_is_wrong(
 def test_a_rebuild_of_one_merchant_leaves_the_others_alone(
     environment: Mapping[str, str], connection: Database, client: redis.Redis
 ) -> None:
-    account_moves.assign(connection, M, ANNA, 50)
-    account_moves.assign(connection, OTHER, ANNA, 7)
+    moves.assign(connection, M, ANNA, 50)
+    moves.assign(connection, OTHER, ANNA, 7)
     ran = points(environment, "readmodel", "rebuild", M)
     assert (ran.code, ran.out) == (0, "compared 0 keys, wrote 1 balances\n")
     assert client.get(key_of(MemberKey(OTHER, ANNA))) is None
@@ -102,7 +102,7 @@ def test_an_interrupted_rebuild_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr("store.valkey.rebuilding.PAGE", 2)
     for number in range(5):
-        account_moves.assign(connection, M, f"m-{number}", 10)
+        moves.assign(connection, M, f"m-{number}", 10)
     cursor = raw(connection)
     redis_client = connect_redis(valkey, seconds=WORKER_SECONDS, name="test")
     run = Rebuilding(redis_client, merchant_number(cursor, M)).run(cursor)

@@ -10,8 +10,8 @@ import pytest
 from cli.commands import expiring
 from schemas.ids import SECOND, iso
 from store.reads import expiring as reading
+from tests.support.account.desk import ANN, BEA, BEGIN, NEXT_YEAR, SHOP, Desk, migrated
 from tests.support.commands import points
-from tests.support.desk import ANN, BEA, BEGIN, NEXT_YEAR, SHOP, Desk, migrated
 from tests.support.in_process import InProcessEngine
 from tests.support.servers import Databases
 from tests.support.upstream import delivery, hex_id, order

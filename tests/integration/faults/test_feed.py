@@ -7,9 +7,9 @@ import time
 from confluent_kafka import Producer
 
 from processors.runtime.configuration import KafkaConfiguration
-from processors.runtime.kafka.feed import Feed
+from processors.runtime.kafka.feed import Feed, Record
 from store.streams.cursors import PartitionId
-from tests.support.engine import Engine
+from tests.support.engine import Engine, wait_for
 
 RECORDS = 1_000
 SECONDS = 120
@@ -52,6 +52,50 @@ def test_refused_batches_and_markers_lose_no_record(engine: Engine) -> None:
     feed.close()
     assert sorted(map(int, applied)) == list(range(RECORDS))
     assert sum(cursors.values()) - len(applied) == control
+
+
+def test_partitions_that_are_put_back_are_read_again_and_others_come_in_between(
+    engine: Engine,
+) -> None:
+    topic = engine.topics["orders"]
+    configuration = KafkaConfiguration(
+        bootstrap_servers=engine.bootstrap, group_id=f"{engine.prefix}g"
+    )
+    cursors: dict[PartitionId, int] = {}
+    feed = Feed(configuration, "feed", [topic], cursors.setdefault)
+    feed.subscribe()
+    _put(engine, {0: ["a0", "a1"], 1: ["b0", "b1", "b2"]})
+    first = _read(feed, 5)
+    small, large = first[0].place, first[-1].place
+    if small.partition != 0:
+        small, large = large, small
+    feed.done({small: 2, large: 1})  # of the large one the first record was worked on
+    feed.put_back({large, PartitionId(topic, "another", 9)})
+    _put(engine, {0: ["a2"]})
+    again = [(r.place.partition, (r.message.value() or b"").decode()) for r in _read(feed, 3)]
+    assert sorted(again) == [(0, "a2"), (1, "b1"), (1, "b2")]
+    feed.close()
+
+
+def _put(engine: Engine, values: dict[int, list[str]]) -> None:
+    producer = Producer({"bootstrap.servers": engine.bootstrap, "log_level": 0})
+    for partition, some in values.items():
+        for value in some:
+            producer.produce(engine.topics["orders"], value, partition=partition)
+    assert producer.flush(20) == 0
+
+
+def _read(feed: Feed, count: int) -> list[Record]:
+    """The next records, so many, and no more that come with them."""
+    found: list[Record] = []
+
+    def read() -> bool:
+        found.extend(feed.batch(10, 0.1))
+        return len(found) >= count
+
+    wait_for("the records", read)
+    assert len(found) == count
+    return sorted(found, key=lambda record: (record.place, record.offset))
 
 
 def _write(engine: Engine) -> None:

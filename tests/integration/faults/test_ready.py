@@ -217,9 +217,9 @@ def test_gauges_go_on_while_every_turn_fails(engine: Engine) -> None:
     with writes_fail(engine, "account", "53100"):
         engine.move_clock(2 * 86_400)
         assert not_ready(grants) == "database: could not extend file"
-        wait_for(
-            "the overdue grant", lambda: grants.metric("points_oldest_due_timestamp_seconds") > 0
-        )
+        with psycopg.connect(engine.database_url) as connection:
+            connection.execute("UPDATE settings_epoch SET epoch = 77")
+        wait_for("the epoch", lambda: grants.metric("points_settings_epoch") == 77)
 
 
 def test_gauges_go_on_while_the_pipeline_is_paused(engine: Engine) -> None:
@@ -240,7 +240,7 @@ def test_gauges_go_on_while_the_pipeline_is_paused(engine: Engine) -> None:
 
 @pytest.mark.slow
 def test_gauges_say_how_old_they_are_when_their_tables_cannot_be_read(engine: Engine) -> None:
-    worker = engine.run("relay").wait_ready()
+    worker = engine.run("grants").wait_ready()
 
     def sampled() -> float:
         return worker.metric("points_last_sample_timestamp_seconds")
@@ -248,7 +248,7 @@ def test_gauges_say_how_old_they_are_when_their_tables_cannot_be_read(engine: En
     before = wait_for("sampled", sampled)
     wait_for("sampled again", lambda: sampled() > before, 15)
     with psycopg.connect(engine.database_url) as administrator:
-        administrator.execute("LOCK TABLE outbox_refused IN ACCESS EXCLUSIVE MODE")
+        administrator.execute("LOCK TABLE settings_epoch IN ACCESS EXCLUSIVE MODE")
         wait_for("not sampled", lambda: worker.lines("not_sampled"), 20)
         at = sampled()
         wait_for("not sampled again", lambda: len(worker.lines("not_sampled")) > 1, 20)

@@ -24,8 +24,9 @@ from hypothesis.stateful import (
 from tests.oracle.commands import NEVER, SECOND, instant, moment_of
 from tests.oracle.shop import Shop
 from tests.property.dice import Dice, Seeded
-from tests.property.spending import GIFTS, MEMBERS, ORDERS, RandomCommands, random_settings
-from tests.support.account_bench import AccountBench, Line
+from tests.property.spending import GIFTS, MEMBERS, ORDERS, VISITOR, RandomCommands, random_settings
+from tests.support.account.bench import AccountBench, Line
+from tests.support.customers import customer
 from tests.support.in_process import InProcessEngine
 from tests.support.invariants import check_accounts
 from tests.support.order_facts import Event, delivery, money, order, removed, returned, some_id
@@ -156,6 +157,17 @@ class PointsAccount(RuleBasedStateMachine):
             assert {name: answer.get(name) for name in must} == must, (content, answer)
         self.shop.settle_captured(contents)
 
+    # --- customers
+
+    @rule(dice=seeds)
+    def a_visitor_comes_or_goes(self, dice: Dice) -> None:
+        self._tick()
+        now = instant(self.bench.now).isoformat()
+        is_member = dice.pick([True, False])
+        self._hear(customer(now, member=VISITOR, merchant=self.bench.merchant, is_member=is_member))
+        self._tick()
+        self._send([self.random.any(dice, kind, VISITOR) for kind in ("assign", "bulk_assign")])
+
     # --- orders
 
     def _hear(self, event: Event) -> None:
@@ -215,7 +227,7 @@ class PointsAccount(RuleBasedStateMachine):
     def every_entry_is_as_it_must_be(self) -> None:
         lines = self.bench.lines()
         for member, account in self.shop.accounts.items():
-            must = [_as_told(line) for line in account.lines]
+            must = list(map(_as_told, account.lines, account.abouts))
             made = [_comparable(line) for line in lines.get(member, [])]
             for number in self.undated.get(member, set()) & set(range(len(made))):
                 made[number] = made[number]._replace(occurred_at=0)
@@ -250,21 +262,33 @@ def _comes_back(dice: Dice, now: str, order_id: str, merchant: str) -> Event:
     )
 
 
-def _as_told(line: Any) -> Line:
+def _as_told(line: Any, about: Any) -> Line:
     """An entry of the model as an event tells it."""
     lots = {
         (lot.name, lot.expires_at if lot.expires_at != NEVER else None): points
         for lot, points in line.lots.items()
     }
     when = 0 if line.type in EARNED else line.occurred_at
-    return Line(line.type, line.points, line.held, lots, line.balance, when)
+    return _sayable(Line(line.type, line.points, line.held, lots, line.balance, when, about))
+
+
+def _sayable(line: Line) -> Line:
+    """Less what others test, or what may be missing: causes of earning, a lapse's version."""
+    cause, _, *rest = line.about
+    if line.type in EARNED:
+        return line._replace(about=(("", ""), None, None, None, None))
+    return (
+        line._replace(about=(cause, None, rest[0], rest[1], rest[2]))
+        if line.type == "expired"
+        else line
+    )
 
 
 def _comparable(line: Line) -> Line:
     """What orders earn has its own tests: adjusted or granted, and dated by which fact."""
     if line.type == "adjusted":
         line = line._replace(type="granted" if line.points > 0 else "clawed_back")
-    return line._replace(occurred_at=0) if line.type in EARNED else line
+    return _sayable(line._replace(occurred_at=0) if line.type in EARNED else line)
 
 
 def test_a_points_account_does_what_single_points_do(in_process: InProcessEngine) -> None:

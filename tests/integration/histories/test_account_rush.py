@@ -13,7 +13,7 @@ from schemas.ids import micros
 from store.ledger.commands import CommandRace
 from store.ledger.holds import HoldRace
 from store.postgres import session
-from tests.support.desk import SHOP, Desk
+from tests.support.account.desk import SHOP, Desk
 from tests.support.in_process import InProcessEngine, InProcessWorker, Running
 from tests.support.invariants import check_accounts
 from tests.support.order_facts import delivery, order, returned, some_id

@@ -1,14 +1,12 @@
 """The expiry worker: what falls due where nothing else happens is announced in time."""
 
-from processors import metrics
-from processors.expiry import Expiry
 from rules.account import holding
 from rules.account.acts import Act
 from rules.account.holds import Hold, Purpose
 from rules.account.lots import order_lot
 from rules.account.lots_needed import Intended
 from schemas.events import EntryType, Performer, PerformerKind
-from schemas.ids import DAY, MINUTE, NEVER, SECOND, Micros
+from schemas.ids import NEVER, SECOND, Micros
 from schemas.packing import pack_id
 from store.ledger import postings
 from store.ledger.ledger import Ledger
@@ -29,8 +27,8 @@ def test_a_hold_and_a_lot_that_nobody_touches_are_announced_in_time(
     worker = engine.run("expiry").wait_ready()
     now = engine.value("SELECT points_now()")
     ends, expires = now + 2 * SECOND, now + 3 * SECOND
-    _earn(engine, expires, now)
-    _hold(engine, ends, now)
+    earn(engine, expires, now)
+    hold(engine, ends, now)
     wait_for("all to fall due", lambda: engine.value("SELECT count(*) FROM ledger") == 5)
     assert worker.terminate() == 0
     rows = engine.rows("SELECT type, occurred_us, recorded_us FROM ledger ORDER BY sequence")[3:]
@@ -44,31 +42,7 @@ def test_a_hold_and_a_lot_that_nobody_touches_are_announced_in_time(
     check_accounts(engine)
 
 
-def test_live_and_overdue_holds_are_gauges(engine: Engine) -> None:
-    engine.merchant(SHOP)
-    now = engine.value("SELECT points_now()")
-    _earn(engine, now + DAY, now)
-    _hold(engine, now + MINUTE, now)
-    with session.connect(engine.database_url) as connection:
-        worker = Expiry(connection)
-        worker.sample()
-        assert _gauges() == (1, 0)
-        engine.move_clock(70)
-        worker.sample()
-        assert _gauges() == (1, (now + MINUTE) / SECOND)
-        assert worker.expire() == 1
-        worker.sample()
-        assert _gauges() == (0, 0)
-
-
-def _gauges() -> tuple[float | None, float | None]:
-    """Live holds, and when the oldest overdue one ended."""
-    names = ("points_live_holds", "points_oldest_overdue_hold_timestamp_seconds")
-    live, oldest = (metrics.REGISTRY.get_sample_value(name) for name in names)
-    return live, oldest
-
-
-def _earn(engine: Engine, expires: Micros, now: Micros) -> None:
+def earn(engine: Engine, expires: Micros, now: Micros) -> None:
     lots = [order_lot(expires, pack_id("one"), 1), order_lot(NEVER, pack_id("two"), 1)]
     changes = [
         Posting(1, MEMBER, EntryType.granted, points, lot.source, lot, 0, 1, now, fresh=True)
@@ -83,7 +57,7 @@ def _earn(engine: Engine, expires: Micros, now: Micros) -> None:
             ledger.write()
 
 
-def _hold(engine: Engine, ends: Micros, now: Micros) -> None:
+def hold(engine: Engine, ends: Micros, now: Micros) -> None:
     intents = [Intended(-40, hold_id=b"cart")]
     with session.connect(engine.database_url) as connection:
         merchants = Merchants(connection)

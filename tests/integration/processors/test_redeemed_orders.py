@@ -10,6 +10,7 @@ from rules.account.holds import Purpose
 from rules.explain.order import explain
 from schemas.packing import pack_id
 from store.reads.order import order_view
+from tests.support.account import moves
 from tests.support.batches import Shop, open_shop
 from tests.support.in_process import InProcessEngine
 from tests.support.order_facts import (
@@ -28,7 +29,6 @@ from tests.support.order_facts import (
     some_id,
 )
 from tests.support.servers import Databases
-from tests.support.spending import Spender
 from tests.support.upstream import Record
 
 NOTHING_EARNED: dict[str, Any] = {"rules": [
@@ -41,16 +41,22 @@ TYPES += ["released", "redeemed", "returned"]
 class Till(Shop):
     """A shop whose member has 1,000 points to spend."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.spender: Spender
-
     def open(self, **redeem: object) -> "Till":
         self.settings(settings(earn=NOTHING_EARNED, redeem=redeem))
         self.work_off()
-        self.spender = Spender(self)
-        self.spender.assign(1000)
+        self.assign(1000)
         return self
+
+    def assign(self, points: int) -> None:
+        moves.assign(self.connection, MERCHANT, MEMBER, points)
+
+    def redeem(
+        self, points: int, *, order_id: str = ORDER, purpose: Purpose = Purpose.cash
+    ) -> None:
+        moves.redeem(self.connection, MERCHANT, MEMBER, points, order_id, purpose)
+
+    def return_redeemed(self, points: int) -> None:
+        moves.return_redeemed(self.connection, MERCHANT, MEMBER, points, ORDER)
 
     def happens(self, *events: Event) -> list[int]:
         """Events are consumed one after the other; what was posted for them."""
@@ -87,7 +93,7 @@ def cancelled(when: str = "12-05", **fields: Any) -> Event:
 
 def test_points_of_a_cancelled_order_come_back_and_are_taken_again(till: Till) -> None:
     till.open().consume(order())
-    till.spender.redeem(300)
+    till.redeem(300)
     assert till.balance() == (700, 0)
     assert till.happens(cancelled()) == [300]
     assert till.happens(order(updated=day("12-06"))) == [-300]
@@ -98,13 +104,13 @@ def test_points_of_a_cancelled_order_come_back_and_are_taken_again(till: Till) -
 
 def test_where_the_holds_settings_say_so_nothing_comes_back(till: Till) -> None:
     till.open(return_on_cancel=False, on_return="keep").consume(order())
-    till.spender.redeem(300)
+    till.redeem(300)
     assert till.happens(returned(1000, day("12-04")), cancelled()) == []
 
 
 def test_policies_are_those_of_the_hold_whatever_the_settings_became(till: Till) -> None:
     till.open().consume(order())
-    till.spender.redeem(300)
+    till.redeem(300)
     later = settings(
         effective="2024-01-01T00:00:00Z",
         earn=NOTHING_EARNED,
@@ -117,7 +123,7 @@ def test_policies_are_those_of_the_hold_whatever_the_settings_became(till: Till)
 def test_each_capture_gives_back_by_itself_in_the_order_of_the_captures(till: Till) -> None:
     till.open().consume(order())
     for points in (100, 20, 3):
-        till.spender.redeem(points)
+        till.redeem(points)
     assert till.happens(cancelled()) == [100, 20, 3]
 
 
@@ -136,7 +142,7 @@ def test_ten_small_returns_give_back_as_much_as_one(
     till: Till, returns: list[int], back: list[int]
 ) -> None:
     till.open().consume(order())
-    till.spender.redeem(300)
+    till.redeem(300)
     for number, (total, points) in enumerate(zip(returns, back, strict=True)):
         event = returned(total, day("12-04"), return_id=f"return {number}")
         assert till.happens(event) == ([points] if points else [])
@@ -144,14 +150,14 @@ def test_ten_small_returns_give_back_as_much_as_one(
 
 def test_a_gift_comes_back_only_with_the_whole_order(till: Till) -> None:
     till.open().consume(order())
-    till.spender.redeem(300, purpose=Purpose.gift)
+    till.redeem(300, purpose=Purpose.gift)
     assert till.happens(returned(999, day("12-04"))) == []
     assert till.happens(returned(1, day("12-04"), return_id="another")) == [300]
 
 
 def test_a_return_counts_by_what_its_goods_had_earned(till: Till) -> None:
     till.open().consume(order(order_discount=money(300)))
-    till.spender.redeem(100)
+    till.redeem(100)
     # Half of the goods at list price: half of the base, whatever was paid back with freight.
     item = {"total": money(500)}
     assert till.happens(returned(560, day("12-04"), items=[item])) == [50]
@@ -159,22 +165,22 @@ def test_a_return_counts_by_what_its_goods_had_earned(till: Till) -> None:
 
 def test_without_a_base_goods_count_by_their_price(till: Till) -> None:
     till.open().consume(order(order_points_to_cash=money(1000), order_points=100))
-    till.spender.redeem(100)
+    till.redeem(100)
     assert till.happens(returned(0, day("12-04"), items=[{"total": money(250)}])) == [25]
     assert till.happens(returned(750, day("12-04"), return_id="no items")) == [75]
 
 
 def test_a_return_that_is_cancelled_takes_the_points_again(till: Till) -> None:
     till.open().consume(order())
-    till.spender.redeem(300)
+    till.redeem(300)
     assert till.happens(returned(500, day("12-04"))) == [150]
     assert till.happens(returned(500, day("12-05"), status="cancelled")) == [-150]
 
 
 def test_by_hand_and_by_itself_never_more_than_was_taken(till: Till) -> None:
     till.open().consume(order())
-    till.spender.redeem(300)
-    till.spender.return_redeemed(200)
+    till.redeem(300)
+    till.return_redeemed(200)
     assert till.happens(returned(500, day("12-04"))) == [100]
     assert till.happens(returned(500, day("12-05"), status="cancelled")) == [-100]
     assert till.happens(cancelled()) == [100]
@@ -182,30 +188,29 @@ def test_by_hand_and_by_itself_never_more_than_was_taken(till: Till) -> None:
 
 def test_a_capture_on_an_order_that_is_cancelled_already_is_given_back_at_once(till: Till) -> None:
     till.open().happens(order(), cancelled())
-    till.spender.redeem(300)
+    till.redeem(300)
     till.work_off()
     assert till.entries() == [-300, 300]
 
 
 def test_a_refund_gives_back_only_where_the_orders_settings_say_so(till: Till) -> None:
     till.open().consume(order())
-    till.spender.redeem(300)
+    till.redeem(300)
     refunded = order(updated=day("12-05"), order_payment={"status": "refunded"})
     assert till.happens(refunded) == []
 
 
 def test_a_refund_of_an_order_whose_settings_say_so_counts_as_cancelled(till: Till) -> None:
     till.settings(settings(earn=NOTHING_EARNED | {"on_refund": "claw_back"}))
-    till.spender = Spender(till)
-    till.spender.assign(1000)
+    till.assign(1000)
     till.consume(order())
-    till.spender.redeem(300)
+    till.redeem(300)
     assert till.happens(order(updated=day("12-05"), order_payment={"status": "refunded"})) == [300]
 
 
 def test_a_combined_order_gives_nothing_back_by_that(till: Till) -> None:
     till.open().consume(order())
-    till.spender.redeem(300)
+    till.redeem(300)
     combined = order(
         updated=day("12-05"), status="cancelled", combined_to_order_id=some_id("another")
     )
@@ -237,7 +242,7 @@ def test_what_is_not_there_becomes_debt_and_comes_back_against_it(till: Till) ->
     assert till.balance() == (0, 600)
     assert till.happens(order(order_points=1100, updated=day("12-02"))) == [500]
     assert till.balance() == (0, 100)
-    till.spender.assign(150)
+    till.assign(150)
     assert till.balance() == (50, 0)
     # The debt was paid meanwhile: what finds none any more is a lot of its own.
     assert till.happens(cancelled(order_points=1100)) == [1100]
@@ -249,7 +254,7 @@ def test_what_is_not_there_becomes_debt_and_comes_back_against_it(till: Till) ->
 def test_a_capture_that_comes_after_the_debit_gives_it_back(till: Till) -> None:
     till.open(from_orders="debit")
     till.consume(order(order_points=600))
-    till.spender.redeem(400)
+    till.redeem(400)
     till.work_off()
     assert till.entries() == [-600, -400, 400]
     assert till.balance() == (400, 0)
@@ -266,14 +271,14 @@ def test_a_debit_moves_with_the_order_to_another_member(till: Till) -> None:
 def test_captures_that_owe_nothing_any_more_add_to_the_lot_that_is_there(till: Till) -> None:
     """They were taken again into debt, it was paid, and the points come back in two steps."""
     till.open().consume(order())
-    till.spender.redeem(100)
-    till.spender.redeem(100)
+    till.redeem(100)
+    till.redeem(100)
     till.happens(cancelled())
-    till.spender.redeem(1000, order_id=some_id("all there is"))
+    till.redeem(1000, order_id=some_id("all there is"))
     assert till.happens(order(updated=day("12-06"))) == [-100, -100]
     assert till.balance() == (0, 200)
-    till.spender.assign(210)
-    till.spender.return_redeemed(50)
+    till.assign(210)
+    till.return_redeemed(50)
     assert till.happens(cancelled("12-07")) == [100, 50]
     remaining = till.value("SELECT sum(remaining)::bigint FROM lot")
     assert till.balance() == (remaining, 0) == (210, 0)
@@ -282,7 +287,7 @@ def test_captures_that_owe_nothing_any_more_add_to_the_lot_that_is_there(till: T
 def test_captures_give_back_before_the_debit_does_whoever_has_the_order_now(till: Till) -> None:
     till.open(from_orders="debit")
     till.consume(order(order_points=600))
-    till.spender.redeem(100)
+    till.redeem(100)
     till.work_off()
     assert till.entries() == [-600, -100, 100]
     assert till.happens(cancelled(order_points=600, member=OTHER_MEMBER)) == [100, 500]
@@ -311,7 +316,7 @@ def test_orders_that_redeemed_other_points_than_were_captured_are_known(till: Ti
     till.consume(order(order_points=600))
     flags = "SELECT flags >> 14 & 1 FROM orders WHERE order_id = $1"
     assert till.value(flags, pack_id(ORDER)) == 1
-    till.spender.redeem(600)
+    till.redeem(600)
     till.work_off()
     assert till.value(flags, pack_id(ORDER)) == 0
 
@@ -319,7 +324,7 @@ def test_orders_that_redeemed_other_points_than_were_captured_are_known(till: Ti
 def test_explain_tells_what_was_redeemed_and_what_came_back(till: Till) -> None:
     till.open(from_orders="debit")
     till.consume(order(order_points=600))
-    till.spender.redeem(100)
+    till.redeem(100)
     till.work_off()
     till.consume(returned(500, day("12-04")))
     answer = explain(order_view(till.connection, MERCHANT, ORDER)).answer(ORDER)
@@ -335,7 +340,7 @@ def test_explain_tells_what_was_redeemed_and_what_came_back(till: Till) -> None:
 
 
 def test_explain_of_an_order_not_heard_of_shows_its_captures(till: Till) -> None:
-    till.open().spender.redeem(100)
+    till.open().redeem(100)
     redeemed = explain(order_view(till.connection, MERCHANT, ORDER)).answer(ORDER).redeemed
     assert (redeemed.captured, redeemed.order_points) == (100, None)
 
@@ -346,7 +351,7 @@ def test_an_order_heard_of_after_its_capture_is_looked_at_again(postgres: Databa
     with InProcessEngine(url, None) as engine:
         engine.migrate()
         with closing(Till(url)) as till:
-            till.open().spender.redeem(300)
+            till.open().redeem(300)
             till.work_off()
             assert till.value("SELECT count(*) FROM redemption_awaiting") == 1
             engine.consume(Record("orders", None, bytes_of(cancelled())))

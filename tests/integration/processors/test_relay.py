@@ -115,8 +115,8 @@ def test_a_letter_that_is_too_large_is_set_aside_and_events_go_on_once(engine: E
     ]
     assert all(row["reason"].startswith("MSG_SIZE_TOO_LARGE") for row in rows)
     assert relay.get("/readyz")[0] == 200
-    wait_for("the gauge", lambda: relay.metric("points_outbox_refused_rows") == 2)
-    assert relay.metric("points_refused_records_total", error="MSG_SIZE_TOO_LARGE") == 2
+    refusals = "points_refused_records_total"
+    wait_for("both", lambda: relay.metric(refusals, error="MSG_SIZE_TOO_LARGE") == 2)
     said = [line["why"] for line in relay.lines("row_refused")]
     assert all(engine.topics["dlq_orders"] in why and "bytes" in why for why in said)
     _the_operator_decides(engine, [row["id"] for row in rows])

@@ -21,6 +21,7 @@ from tests.support.commands import points
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202eevil"
 FORGED = "evil\n✓ all is well"
 ENVIRONMENT = {
+    "POINTS_ENVIRONMENT": "development",
     "POINTS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
     "POINTS_DATABASE__URL": "postgresql://me:hushhush@127.0.0.1:1/points",
 }

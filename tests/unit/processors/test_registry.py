@@ -74,7 +74,7 @@ def test_only_the_kinds_that_need_kafka_make_a_client_of_it(name: str) -> None:
     """A worker that needs no Kafka must not wait for one at its start."""
     module = Path(ROOT, *WORKERS[name].module.split(".")).with_suffix(".py")
     makes_client = bool(
-        re.search(r"\b(Producer\(|Changes\(|TopicWorker\[)", module.read_text("utf-8"))
+        re.search(r"\b(Producer\(|Changes\(|Logs\(|TopicWorker\[)", module.read_text("utf-8"))
     )
     assert makes_client is WORKERS[name].needs_kafka
 

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.campaigns import BannerBroken, BannerSize, BannerType, read_banner
 from schemas.campaigns.banners import MAX_BYTES
-from tests.support.images import image
+from tests.support.bad_input.banners import image
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from schemas.quotes import CartError, load_cart
-from tests.support.quoting import cart_json, cart_of, item
+from tests.support.account.quoting import cart_json, cart_of, item
 
 
-def problems(data: bytes, points: int | None = None) -> dict[str, str]:
+def problems(data: bytes, points: int | str | None = None) -> dict[str, str]:
     with pytest.raises(CartError) as refused:
         load_cart(data, name="cart", points=points)
     assert (refused.value.code, refused.value.exit_code) == ("invalid_cart", 5)
@@ -117,6 +117,7 @@ def test_a_key_that_is_there_twice_is_refused() -> None:
 def test_the_number_that_is_given_apart_replaces_the_carts() -> None:
     assert load_cart(cart_json(item(1), points=7), name="cart", points=20).points == 20
     assert "use 0 or more" in problems(cart_json(item(1)), points=-1)["points"]
+    assert "not a whole number" in problems(cart_json(item(1)), points="10.5")["points"]
 
 
 @pytest.mark.parametrize("name", ["a\u200eb", "a\u2028b", ":", "{}", "\U0001f381" * 100])
@@ -124,3 +125,10 @@ def test_ids_are_those_that_commands_take(name: str) -> None:
     items = [{"product_id": name, "unit_price": 1, "quantity": 1}]
     content = {"currency": "TWD", "items": items, "ignore_hold": name}
     assert load_cart(json.dumps(content).encode(), name="cart").ignore_hold == name
+
+
+def test_a_number_of_thousands_of_digits_is_too_large_in_our_words() -> None:
+    data = cart_json(item(7)).replace(b"7", b"9" * 5000)
+    assert problems(data) == {
+        "items[0].unit_price": "is too large; use 1000000000000 or less",
+    }

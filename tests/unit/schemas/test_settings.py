@@ -270,7 +270,6 @@ def test_all_problems_are_told_at_once_without_the_values() -> None:
         ),
         ("a.json", b'{"a": NaN}', "NaN is no number"),
         ("a.json", b"[" * 100_000, "nested too deeply"),
-        ("a.json", b"[" + b"9" * 5000 + b"]", "not JSON"),
         ("a.json", b"\xff{}", "not UTF-8"),
         ("a.json", b" " * (1 << 20) + b"{}", "larger than"),
         ("a.json", b"[]", "not a section"),
@@ -404,3 +403,16 @@ def test_29_february_may_be_set() -> None:
 
 def test_every_wording_has_what_was_wrong_and_what_to_do() -> None:
     assert all(wrong and remedy for wrong, remedy in WORDS.values())
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.yaml"])
+@pytest.mark.parametrize(("sign", "wrong"), [("", "is too large"), ("-", "is too small")])
+def test_a_number_of_thousands_of_digits_is_told_in_our_words(
+    name: str, sign: str, wrong: str
+) -> None:
+    digits = f'"points_per_unit": {sign}{"9" * 5000}'.encode()
+    data = json.dumps(WHOLE).encode().replace(b'"points_per_unit": 1', digits)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(data, name=name)
+    assert f"earn.rules[0].points_per_unit {wrong}" in str(refused.value)
+    assert "digits" not in str(refused.value)

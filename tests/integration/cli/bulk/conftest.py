@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desk import Desk, migrated
-from tests.support.jobs import JobDesk
+from tests.support.account.desk import Desk, migrated
+from tests.support.account.jobs import JobDesk
 from tests.support.servers import Databases
 
 

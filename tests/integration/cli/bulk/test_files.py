@@ -5,8 +5,8 @@ import pytest
 
 from schemas.commands.reading import read
 from store.streams.outbox import OutboxKind
-from tests.support.desk import NEXT_YEAR, SHOP, Desk, migrated
-from tests.support.jobs import JobDesk
+from tests.support.account.desk import NEXT_YEAR, SHOP, Desk, migrated
+from tests.support.account.jobs import JobDesk
 from tests.support.servers import Databases
 
 
@@ -166,6 +166,16 @@ def test_a_file_as_spreadsheets_write_it_is_taken(jobs: JobDesk) -> None:
     [
         (("--points", "0"), "invalid_points"),
         (("--points", "1000000"), "over_limit"),
+        (("--points", "9" * 5000), "over_limit"),
+        (("--points", "-1"), "invalid_points"),
+        (("--points", "10.5"), "invalid_points"),
+        (("--points", ""), "invalid_points"),
+        (("--job", ""), "invalid_command"),
+        (("--job", " june"), "invalid_command"),
+        (("--job", "june:undo"), "invalid_command"),
+        (("--job", "x" * 101), "invalid_command"),
+        (("--by", "a\nb"), "invalid_command"),
+        (("--by", ""), "invalid_command"),
         (("--reason", "x" * 51), "invalid_reason"),
         (("--reason", " "), "invalid_reason"),
     ],
@@ -174,7 +184,8 @@ def test_what_no_row_may_have_is_refused(
     jobs: JobDesk, options: tuple[str, ...], code: str
 ) -> None:
     ran = jobs.assign(jobs.members(1), *options)
-    assert (ran.code, code in ran.err) == (5, True)
+    assert (ran.code, ran.err.startswith(f"error: {code}: ")) == (5, True), ran
+    assert jobs.assign(jobs.members(1), *options, "--dry-run").code == 5
     assert jobs.bulk("list", SHOP, "--json").json == []
 
 

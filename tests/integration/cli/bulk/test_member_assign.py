@@ -7,9 +7,9 @@ import pytest
 
 from schemas.ids import iso
 from store.streams.outbox import OutboxKind
+from tests.support.account.desk import BEGIN, SHOP
+from tests.support.account.jobs import JobDesk
 from tests.support.commands import Ran, points
-from tests.support.desk import BEGIN, SHOP
-from tests.support.jobs import JobDesk
 
 
 def assign(jobs: JobDesk, amount: str, *options: str, member: str = "ann") -> Ran:
@@ -68,7 +68,10 @@ def test_points_below_zero_are_taken(jobs: JobDesk) -> None:
         ("9" * 40, (), "over_limit"),
         ("5", ("--reason", "x" * 51), "invalid_reason"),
         ("5", ("--reason", "a\x07b"), "invalid_reason"),
+        ("9" * 5000, (), "over_limit"),
         ("5", ("--command-id", " c"), "invalid_command"),
+        ("5", ("--command-id", ""), "invalid_command"),
+        ("5", ("--by", "a\nb"), "invalid_command"),
     ],
 )
 def test_a_refusal_has_the_code_of_the_command(

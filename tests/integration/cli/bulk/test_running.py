@@ -12,22 +12,22 @@ from typing import Any
 import orjson
 
 from cli.commands.doctor import progress
-from processors import metrics
 from processors.bulk.gates import cancel_job
 from processors.bulk.making import Wanted, make_job
 from processors.bulk.running import run_job
 from processors.bulk.shops import Shop, shop_of
-from processors.expiry import Expiry
+from processors.watch.waiting import Waiting
 from schemas.packing import pack_id
 from store.bulk import jobs as stored
 from store.postgres import session
 from store.reads import status
 from store.streams.outbox import OutboxKind
+from tests.support.account.desk import SHOP, Desk, migrated
+from tests.support.account.jobs import JobDesk
 from tests.support.commands import points
-from tests.support.desk import SHOP, Desk, migrated
 from tests.support.engine import wait_for
-from tests.support.jobs import JobDesk
 from tests.support.servers import Databases
+from tests.support.watching import shown
 
 MANY = 5 * stored.PIECE + 1
 
@@ -125,9 +125,10 @@ def test_two_at_once_do_each_row_once(jobs: JobDesk) -> None:
 
 
 def open_jobs_told(connection: session.Database) -> float | None:
-    """What the worker that samples it says in its gauge."""
-    Expiry(connection).sample()
-    return metrics.REGISTRY.get_sample_value("points_open_jobs")
+    """What the watch says of it."""
+    for part in Waiting([]).parts:
+        part(session.raw(connection))
+    return shown("points_open_jobs")
 
 
 def test_an_open_job_is_counted_until_it_is_done_or_cancelled(jobs: JobDesk) -> None:
@@ -252,6 +253,22 @@ def test_undo_takes_from_the_jobs_own_lot_first(jobs: JobDesk) -> None:
         jobs.bulk("undo", SHOP, job, "--reason", "oops")
     left = jobs.desk.rows("SELECT source FROM lot WHERE remaining > 0")
     assert left == [(pack_id("a"),)]
+
+
+def test_a_replay_of_an_undo_takes_from_the_same_lots(jobs: JobDesk, postgres: Databases) -> None:
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    by_hand = ["assign", SHOP, "m1", "10", "--reason", "x", "--command-id", "a", "--by", "sue"]
+    points(jobs.environment, "member", *by_hand)  # spent before by its name
+    jobs.assign(jobs.members(2))
+    jobs.bulk("undo", SHOP, "june", "--reason", "oops")
+    replayed = Desk(url := migrated(postgres.database()), "replay").open()
+    for command in jobs.topic(OutboxKind.COMMAND):
+        assert replayed.published(orjson.dumps(command))["code"] == "ok"
+    lots = "SELECT source, remaining FROM lot ORDER BY source"
+    assert replayed.rows(lots) == jobs.desk.rows(lots)
+    assert (pack_id("a"), 10) in replayed.rows(lots)
+    replayed.close()
+    postgres.drop(url)
 
 
 def test_what_was_undone_is_on_the_topic_as_what_was_taken(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.desk import Desk, migrated
+from tests.support.account.desk import Desk, migrated
 from tests.support.servers import Databases
 
 

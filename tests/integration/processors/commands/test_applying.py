@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.desk import ANN, BEA, NEXT_YEAR, SHOP, Desk, settings
+from tests.support.account.desk import ANN, BEA, NEXT_YEAR, SHOP, Desk, settings
 from tests.support.upstream import Json
 
 NOTHING: Json = {"available": 0, "held": 0, "debt": 0}

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from tests.support.desk import settings
+from tests.support.account.desk import settings
 from tests.support.engine import Engine, wait_for
 from tests.support.timeline import apply
 from tests.support.upstream import Json, Record

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.printable import is_printable
-from tests.support.desk import ANN, Desk
+from tests.support.account.desk import ANN, Desk
 
 ODD = [
     "\u00e9" * 100, "a b", "a\u00a0b", "\u200b", "\ufeff", "\U0001f381" * 100, "%s';--", "\\x00",

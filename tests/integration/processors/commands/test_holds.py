@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from rules.account.quote_token import QuoteKey, Terms, sign
+from rules.quotes.tokens import QuoteKey, Terms, sign
 from schemas.campaigns import CampaignDocument
 from schemas.commands.results import CommandResult
 from store.campaigns import reading, saving
 from store.postgres import session
-from tests.support.desk import ANN, BEA, CASH, SHOP, Desk
+from tests.support.account.desk import ANN, BEA, CASH, SHOP, Desk
 from tests.support.upstream import Json
 
 KEY = QuoteKey("first", b"k" * 32)

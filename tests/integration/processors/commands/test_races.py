@@ -11,7 +11,7 @@ from store.ledger.holds import HoldRace
 from store.postgres import session
 from store.settings.merchants import Merchants
 from store.streams.outbox import records_of
-from tests.support.desk import ANN, BEA, Desk
+from tests.support.account.desk import ANN, BEA, Desk
 from tests.support.engine import wait_for
 from tests.support.upstream import Json
 

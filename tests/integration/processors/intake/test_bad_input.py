@@ -9,10 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.commands import points
-from tests.support.engine import Engine
-from tests.support.servers import Databases
-from tests.support.wrong_records import (
+from tests.support.bad_input.wrong_records import (
     DEAD,
     IGNORED,
     KEPT,
@@ -23,6 +20,9 @@ from tests.support.wrong_records import (
     Kept,
     all_records,
 )
+from tests.support.commands import points
+from tests.support.engine import Engine
+from tests.support.servers import Databases
 
 
 @pytest.fixture(scope="module")

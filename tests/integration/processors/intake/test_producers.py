@@ -7,9 +7,9 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
 from schemas.events import CursorAdopted
+from tests.support.bad_input.raw_records import send_raw
 from tests.support.commands import points
 from tests.support.engine import Engine, wait_for
-from tests.support.raw_records import send_raw
 from tests.support.upstream import Record, hex_id, order
 
 SHOP = "shop-a"

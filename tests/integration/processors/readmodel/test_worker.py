@@ -14,7 +14,7 @@ from deploy.local.valkey_local import LocalValkey
 from store.postgres.session import Database, connect, raw
 from store.valkey.keys import SERVER, MemberKey, key_of
 from store.valkey.states import of_members
-from tests.support import account_moves
+from tests.support.account import moves
 from tests.support.engine import Engine, Worker, wait_for
 from tests.support.parcels import ANNA, BEN, M
 
@@ -73,10 +73,10 @@ def shop(engine: Engine, valkey: str) -> Iterator[Shop]:
 def test_every_kind_of_change_arrives_within_a_second_when_idle(shop: Shop) -> None:
     shop.follow()
     changes: tuple[Callable[[], int], ...] = (
-        lambda: account_moves.assign(shop.connection, M, ANNA, 50),
-        lambda: account_moves.hold(shop.connection, M, ANNA, "cart", 30, 600),
-        lambda: account_moves.release(shop.connection, M, ANNA, "cart"),
-        lambda: account_moves.assign(shop.connection, M, ANNA, -20),
+        lambda: moves.assign(shop.connection, M, ANNA, 50),
+        lambda: moves.hold(shop.connection, M, ANNA, "cart", 30, 600),
+        lambda: moves.release(shop.connection, M, ANNA, "cart"),
+        lambda: moves.assign(shop.connection, M, ANNA, -20),
     )
     took = []
     for change in changes:
@@ -90,8 +90,8 @@ def test_every_kind_of_change_arrives_within_a_second_when_idle(shop: Shop) -> N
 
 def test_a_time_out_is_shown_once_it_is_posted(shop: Shop) -> None:
     shop.follow()
-    account_moves.assign(shop.connection, M, ANNA, 50)
-    account_moves.hold(shop.connection, M, ANNA, "cart", 30, 0.2)
+    moves.assign(shop.connection, M, ANNA, 50)
+    moves.hold(shop.connection, M, ANNA, "cart", 30, 0.2)
     shop.run("expiry").wait_ready()
     wait_for("the time-out", lambda: shop.engine.value("SELECT held FROM account") == 0)
     shop.wait_true()
@@ -99,10 +99,10 @@ def test_a_time_out_is_shown_once_it_is_posted(shop: Shop) -> None:
 
 def test_changes_while_the_worker_was_killed_are_found(shop: Shop) -> None:
     shop.follow()
-    account_moves.assign(shop.connection, M, ANNA, 50)
+    moves.assign(shop.connection, M, ANNA, 50)
     shop.wait_true()
     shop.engine.workers[-1].kill()
-    account_moves.assign(shop.connection, M, ANNA, -50)
+    moves.assign(shop.connection, M, ANNA, -50)
     assert not shop.is_true()
     shop.run("readmodel")
     shop.wait_true()
@@ -110,25 +110,25 @@ def test_changes_while_the_worker_was_killed_are_found(shop: Shop) -> None:
 
 def test_after_a_flush_in_the_middle_it_is_right_again(shop: Shop) -> None:
     shop.follow()
-    account_moves.assign(shop.connection, M, ANNA, 50)
+    moves.assign(shop.connection, M, ANNA, 50)
     shop.wait_true()
     shop.redis.flushall()
-    account_moves.assign(shop.connection, M, BEN, 10)
-    account_moves.assign(shop.connection, M, ANNA, -20)
+    moves.assign(shop.connection, M, BEN, 10)
+    moves.assign(shop.connection, M, ANNA, -20)
     shop.wait_true(ANNA, BEN)
 
 
 def test_while_the_relay_is_down_the_outbox_is_followed(shop: Shop) -> None:
     shop.run("readmodel").wait_ready()
-    account_moves.assign(shop.connection, M, ANNA, 50)
+    moves.assign(shop.connection, M, ANNA, 50)
     shop.wait_true()
     assert shop.engine.value("SELECT count(*) FROM outbox") > 0
-    account_moves.assign(shop.connection, M, ANNA, -50)
-    account_moves.assign(shop.connection, M, BEN, 5)
+    moves.assign(shop.connection, M, ANNA, -50)
+    moves.assign(shop.connection, M, BEN, 5)
     shop.wait_true(ANNA, BEN)
     shop.run("relay").wait_ready()
     shop.engine.wait_published()
-    account_moves.assign(shop.connection, M, ANNA, 7)
+    moves.assign(shop.connection, M, ANNA, 7)
     shop.wait_true(ANNA, BEN)
 
 
@@ -137,20 +137,20 @@ def test_two_workers_and_a_change_of_hands(shop: Shop) -> None:
     shop.run("readmodel").wait_ready()
     members = [f"m-{n}" for n in range(40)]
     for member in members:
-        account_moves.assign(shop.connection, M, member, 10)
+        moves.assign(shop.connection, M, member, 10)
     shop.engine.workers[1].process.send_signal(signal.SIGTERM)
     for member in members:
-        account_moves.assign(shop.connection, M, member, -3)
+        moves.assign(shop.connection, M, member, -3)
     shop.wait_true(*members)
     assert shop.engine.workers[1].wait() == 0
 
 
 def test_offsets_that_kafka_lost_make_it_compare_everything(shop: Shop) -> None:
     shop.follow()
-    account_moves.assign(shop.connection, M, ANNA, 50)
+    moves.assign(shop.connection, M, ANNA, 50)
     shop.wait_true()
     assert shop.engine.workers[-1].terminate() == 0
-    account_moves.assign(shop.connection, M, ANNA, -50)
+    moves.assign(shop.connection, M, ANNA, -50)
     shop.engine.wait_published()
     group = f"{shop.engine.prefix}points.readmodel"
     shop.engine.admin.delete_consumer_groups([group])[group].result(20)
@@ -170,14 +170,14 @@ def test_redis_down_and_back_with_old_data(engine: Engine, tmp_path: Path) -> No
         pytest.skip("stops a server of its own, which only the local rung can start")
     with LocalValkey(tmp_path / "valkey") as server, opened(engine, server.redis_url) as shop:
         shop.follow()
-        account_moves.assign(shop.connection, M, ANNA, 50)
+        moves.assign(shop.connection, M, ANNA, 50)
         shop.wait_true()
         old = shop.redis.get(key_of(MemberKey(M, ANNA)))
         server.kill()
         follower = shop.engine.workers[-1]
         wait_for("not ready", lambda: follower.get("/readyz")[0] == 503)
         assert '"redis: ' in follower.get("/readyz")[1]
-        account_moves.assign(shop.connection, M, ANNA, -20)
+        moves.assign(shop.connection, M, ANNA, -20)
         shop.engine.wait_published()
         assert follower.get("/healthz")[0] == 200
         server.start()
@@ -185,7 +185,7 @@ def test_redis_down_and_back_with_old_data(engine: Engine, tmp_path: Path) -> No
         shop.wait_true()
         follower.wait_ready()
         # As a Redis does that loads an old snapshot: the change was read long ago.
-        account_moves.assign(shop.connection, M, ANNA, -20)
+        moves.assign(shop.connection, M, ANNA, -20)
         shop.wait_true()
         time.sleep(1.5)  # the offsets follow once a second
         server.restart()

@@ -9,8 +9,10 @@ from schemas.carriers import Meaning
 from store.carriers import codes, unknown_codes
 from store.carriers.unknown_codes import CodeSighting
 from store.postgres import session
+from store.postgres.session import raw
 from store.streams.recheck import RecheckKind
 from tests.support.in_process import Gate, InProcessEngine, report
+from tests.support.pages import pages_of
 from tests.support.parcels import (
     ANNA,
     BEN,
@@ -227,6 +229,29 @@ def test_unknown_codes_of_one_merchant_use_up_no_others(in_process: InProcessEng
     counts = {row.code: row.reports for row in codes.unknown(in_process.first.connection)}
     assert counts["(others)"] == 100
     assert {f"Y{n}" for n in range(10)} | {f"Z{n}" for n in range(10)} <= counts.keys()
+
+
+def test_what_is_remembered_of_unknown_codes_is_the_merchants_own(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.consume(report("N1", "X1", day(2), merchant_id=M))
+    in_process.consume(report("N2", "X2", day(2), merchant_id=OTHER))
+    connection = in_process.first.connection
+    cursor = raw(connection)
+    cursor.execute("SELECT merchant_no FROM merchant WHERE merchant_id = $1", [M])
+    ((merchant_no,),) = cursor.fetchall()
+    raw(connection).execute(
+        "INSERT INTO unknown_code SELECT 'ecpay', 'tcat', 'C' || n, 1000 + n, 'C', 1, 1, 1"
+        " FROM generate_series(1, 5000) n"
+    )
+    spelled = []
+
+    def look_up() -> None:
+        known = unknown_codes.UnknownCodes(connection)
+        spelled.append(known.spelled(merchant_no, "ecpay", "tcat", "X9"))
+
+    assert pages_of(connection, look_up, times=1) < 10
+    assert spelled[-1] == ("ecpay", "tcat", "X9")
 
 
 def test_noting_a_code_and_asking_for_it_do_not_block_each_other(

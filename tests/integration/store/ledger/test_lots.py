@@ -27,7 +27,7 @@ from tests.integration.store.ledger.books import (
     own_lot,
     posting,
 )
-from tests.support.accounts import open_account
+from tests.support.account.in_hand import open_account
 
 MANY = 20_000
 STAFF = Performer(kind=PerformerKind.staff, id="mei")

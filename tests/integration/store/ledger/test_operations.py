@@ -31,7 +31,7 @@ from tests.integration.store.ledger.books import (
 )
 from tests.oracle.account import PointByPoint
 from tests.support import invariants
-from tests.support.account_steps import Dice, Step, do, line_of
+from tests.support.account.steps import Dice, Step, do, line_of
 
 MINUTE = 60_000_000
 SHOPPER = Performer(kind=PerformerKind.member, id="anna")

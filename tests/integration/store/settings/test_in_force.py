@@ -10,8 +10,8 @@ from store.postgres.session import Database
 from store.settings import app_installs, versions
 from store.settings.app_installs import ApplicationEvent
 from store.settings.merchants import Merchants
+from tests.support.account.quoting import SETTINGS, TEN_FOR_ONE
 from tests.support.in_process import InProcessEngine
-from tests.support.quoting import SETTINGS, TEN_FOR_ONE
 
 
 def applied(connection: Database, since: str, **sections: Any) -> int:

@@ -10,7 +10,7 @@ from store.valkey import client
 from store.valkey.balances import REST_SECONDS, Balances
 from store.valkey.keys import MemberKey, key_of
 from tests.integration.store.valkey.conftest import MEMBER, Place
-from tests.support import account_moves
+from tests.support.account import moves
 from tests.support.parcels import ANNA, M
 
 
@@ -22,7 +22,7 @@ def balances(place: Place) -> Balances:
 def test_a_missing_balance_comes_from_the_database_and_is_filled_in(
     place: Place, balances: Balances
 ) -> None:
-    account_moves.assign(place.connection, M, ANNA, 70)
+    moves.assign(place.connection, M, ANNA, 70)
     first, second = balances.read_balance(M, ANNA), balances.read_balance(M, ANNA)
     assert (first.source, first.available) == ("database", 70)
     assert (second.source, second.available, second.sequence) == ("model", 70, 1)
@@ -39,8 +39,8 @@ def test_a_member_without_an_account_is_not_remembered(place: Place, balances: B
 
 def test_a_reader_counts_lots_by_its_own_now(place: Place, balances: Balances) -> None:
     now = time.time_ns() // 1000
-    account_moves.assign(place.connection, M, ANNA, 30)
-    account_moves.assign(place.connection, M, ANNA, 20, now + 3600 * SECOND)
+    moves.assign(place.connection, M, ANNA, 30)
+    moves.assign(place.connection, M, ANNA, 20, now + 3600 * SECOND)
     balances.read_balance(M, ANNA)
     soon = balances.read_balance(M, ANNA, lambda: now)
     later = balances.read_balance(M, ANNA, lambda: now + 3600 * SECOND)
@@ -51,8 +51,8 @@ def test_a_reader_counts_lots_by_its_own_now(place: Place, balances: Balances) -
 def test_held_points_count_only_when_the_model_shows_them_free(
     place: Place, balances: Balances
 ) -> None:
-    account_moves.assign(place.connection, M, ANNA, 30)
-    account_moves.hold(place.connection, M, ANNA, "cart", 20, 1)
+    moves.assign(place.connection, M, ANNA, 30)
+    moves.hold(place.connection, M, ANNA, "cart", 20, 1)
     balances.read_balance(M, ANNA)
     later = balances.read_balance(M, ANNA, lambda: time.time_ns() // 1000 + 60 * SECOND)
     assert (later.source, later.available, later.held) == ("model", 10, 20)
@@ -68,14 +68,14 @@ def test_held_points_count_only_when_the_model_shows_them_free(
     ],
 )
 def test_a_broken_value_is_mended(place: Place, balances: Balances, value: bytes) -> None:
-    account_moves.assign(place.connection, M, ANNA, 30)
+    moves.assign(place.connection, M, ANNA, 30)
     place.client.set(key_of(MEMBER), value)
     assert balances.read_balance(M, ANNA).source == "database"
     assert (balances.read_balance(M, ANNA).source, place.is_kept()) == ("model", True)
 
 
 def test_without_redis_the_database_answers_at_once(place: Place) -> None:
-    account_moves.assign(place.connection, M, ANNA, 30)
+    moves.assign(place.connection, M, ANNA, 30)
     # One takes what is sent and never answers, the other is nowhere.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for url in (f"redis://127.0.0.1:{silent.getsockname()[1]}", "redis://127.0.0.1:1", None):

@@ -5,17 +5,17 @@ import orjson
 from schemas.ids import NEVER, iso
 from store.valkey.keys import MemberKey, key_of
 from tests.integration.store.valkey.conftest import MEMBER, Place
-from tests.support import account_moves
+from tests.support.account import moves
 from tests.support.parcels import ANNA, M
 
 YEAR_2100 = 4_102_444_800_000_000
 
 
 def test_a_value_has_free_points_by_expiry_and_what_is_held(place: Place) -> None:
-    account_moves.assign(place.connection, M, ANNA, 70)
-    account_moves.assign(place.connection, M, ANNA, 20, YEAR_2100)
-    account_moves.assign(place.connection, M, ANNA, 10, YEAR_2100)
-    account_moves.hold(place.connection, M, ANNA, "cart-1", 25, 600)
+    moves.assign(place.connection, M, ANNA, 70)
+    moves.assign(place.connection, M, ANNA, 20, YEAR_2100)
+    moves.assign(place.connection, M, ANNA, 10, YEAR_2100)
+    moves.hold(place.connection, M, ANNA, "cart-1", 25, 600)
     place.put(place.state())
     hold = place.state().holds[0]
     assert orjson.loads(place.value() or b"") == {
@@ -33,9 +33,9 @@ def test_a_value_has_free_points_by_expiry_and_what_is_held(place: Place) -> Non
 
 
 def test_a_value_is_written_only_over_a_lower_sequence(place: Place) -> None:
-    account_moves.assign(place.connection, M, ANNA, 10)
+    moves.assign(place.connection, M, ANNA, 10)
     old = place.state()
-    account_moves.assign(place.connection, M, ANNA, 10)
+    moves.assign(place.connection, M, ANNA, 10)
     place.put(place.state())
     newest = place.value()
     place.put(old)
@@ -48,9 +48,9 @@ def test_a_value_is_written_only_over_a_lower_sequence(place: Place) -> None:
 
 
 def test_a_slow_writer_puts_nothing_old_where_a_flush_has_made_room(place: Place) -> None:
-    account_moves.assign(place.connection, M, ANNA, 10)
+    moves.assign(place.connection, M, ANNA, 10)
     old = place.state()
-    account_moves.assign(place.connection, M, ANNA, -10)
+    moves.assign(place.connection, M, ANNA, -10)
     place.put(place.state())
     place.client.flushall()
     place.put(old)
@@ -58,12 +58,12 @@ def test_a_slow_writer_puts_nothing_old_where_a_flush_has_made_room(place: Place
 
 
 def test_a_writer_that_dies_before_it_confirms_leaves_nothing_for_good(place: Place) -> None:
-    account_moves.assign(place.connection, M, ANNA, 10)
+    moves.assign(place.connection, M, ANNA, 10)
     place.model.write([place.state()])
     assert place.value() is not None
     assert not place.is_kept()
     # What comes over it is not for good either, until the database was asked once more.
-    account_moves.assign(place.connection, M, ANNA, 10)
+    moves.assign(place.connection, M, ANNA, 10)
     place.model.write([place.state()])
     assert not place.is_kept()
     place.put(place.state())
@@ -72,7 +72,7 @@ def test_a_writer_that_dies_before_it_confirms_leaves_nothing_for_good(place: Pl
 
 def test_a_confirmation_is_for_the_value_that_was_seen(place: Place) -> None:
     """Between the two halves another one's flush and write may come."""
-    account_moves.assign(place.connection, M, ANNA, 10)
+    moves.assign(place.connection, M, ANNA, 10)
     seen = place.model.write([place.state()])
     place.client.flushall()
     place.client.set(key_of(MEMBER), place.state().value(), px=60_000)
@@ -85,7 +85,7 @@ def test_a_confirmation_is_for_the_value_that_was_seen(place: Place) -> None:
 
 def test_what_is_ahead_of_the_database_goes(place: Place) -> None:
     """A database that was restored from a backup."""
-    account_moves.assign(place.connection, M, ANNA, 10)
+    moves.assign(place.connection, M, ANNA, 10)
     place.client.set(key_of(MEMBER), b'{"sequence":7,"held":0,"debt":0,"lots":[],"holds":[]}')
     place.put(place.state())
     assert place.value() is None
@@ -96,7 +96,7 @@ def test_what_is_ahead_of_the_database_goes(place: Place) -> None:
 
 
 def test_what_is_no_balance_is_written_over(place: Place) -> None:
-    account_moves.assign(place.connection, M, ANNA, 10)
+    moves.assign(place.connection, M, ANNA, 10)
     for garbage in (b"", b"{}", b'{"sequence":"x"', b"\xff"):
         place.client.set(key_of(MEMBER), garbage)
         place.put(place.state())
@@ -114,7 +114,7 @@ def test_what_is_no_balance_is_written_over(place: Place) -> None:
 def test_many_members_of_several_merchants_at_once(place: Place) -> None:
     members = [MemberKey(M, f"m:{n}%{{}}") for n in range(50)]
     for member in members:
-        account_moves.assign(place.connection, *member, 10 + members.index(member))
+        moves.assign(place.connection, *member, 10 + members.index(member))
     states = [place.state(member) for member in members]
     place.put(*states)
     assert [place.value(member) for member in members] == [state.value() for state in states]
@@ -123,9 +123,9 @@ def test_many_members_of_several_merchants_at_once(place: Place) -> None:
 
 
 def test_scripts_that_the_server_forgot_are_sent_again(place: Place) -> None:
-    account_moves.assign(place.connection, M, ANNA, 10)
+    moves.assign(place.connection, M, ANNA, 10)
     place.put(place.state())
     place.client.script_flush()
-    account_moves.assign(place.connection, M, ANNA, 10)
+    moves.assign(place.connection, M, ANNA, 10)
     place.put(place.state())
     assert place.value() == place.state().value()

@@ -1,4 +1,4 @@
-"""Where the sample day is played: never in topics or tables of others."""
+"""Where the sample days are played: never in topics or tables of others."""
 
 from pathlib import Path
 
@@ -31,6 +31,8 @@ def test_the_way_to_log_in_to_kafka_is_passed_on(tmp_path: Path) -> None:
     named = {
         "POINTS_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
         "POINTS_KAFKA__SASL_MECHANISM": "PLAIN",
+        "POINTS_KAFKA__SASL_USERNAME": "me",
+        "POINTS_KAFKA__SASL_PASSWORD": "x",
         "POINTS_KAFKA__BOOTSTRAP_SERVERS": "old",
     }
     configuration = Site(

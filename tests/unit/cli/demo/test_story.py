@@ -1,4 +1,4 @@
-"""The sample day's files: made-up records in upstream's shapes, which the engine can read."""
+"""The files of the sample days: made-up records in upstream's shapes, which the engine can read."""
 
 import re
 from collections import Counter

@@ -12,7 +12,7 @@ from processors.runtime.kafka.records import (
     received_ms,
     traceparent_of,
 )
-from tests.support.raw_records import RawMessage
+from tests.support.bad_input.raw_records import RawMessage
 
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

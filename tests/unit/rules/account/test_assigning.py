@@ -9,7 +9,7 @@ from rules.account.entries import event_id
 from rules.account.lots import Lot, command_lot, job_lot, lot_id, order_lot
 from schemas.events import CauseKind, EntryType, Notify, Performer, PerformerKind
 from schemas.ids import NEVER
-from tests.support.accounts import open_account
+from tests.support.account.in_hand import open_account
 
 STAFF = Performer(kind=PerformerKind.staff, id="mei")
 MAIL = Notify(email=True, sms=False)
@@ -58,7 +58,7 @@ def test_a_deduction_may_take_all_there_is_but_never_makes_debt() -> None:
 def test_a_jobs_lot_is_named_for_the_job_and_its_undoing_takes_of_it_first() -> None:
     lot = job_lot(NEVER, "summer")
     opened = open_account((SOON, 30))
-    act = Act.of_job("shop", "summer", "anna", 4, STAFF, "summer")
+    act = Act.of_command("shop", "summer", 4, STAFF, "summer", one_of_many="anna")
     assign(opened, act, 20, lot)
     entry = opened.entries[-1]
     assert (lot_id(lot), entry.cause, entry.cause_id) == (
@@ -66,7 +66,7 @@ def test_a_jobs_lot_is_named_for_the_job_and_its_undoing_takes_of_it_first() -> 
         CauseKind.command,
         b"summer",
     )
-    undo = Act.of_job("shop", "summer:undo", "anna", 4, STAFF, "oops")
+    undo = Act.of_command("shop", "summer:undo", 4, STAFF, "oops", one_of_many="anna")
     deduct(opened, undo, 25, lot)
     assert opened.entries[-1].moved == (-25, ((lot, -20), (SOON, -5)), 0)
     assert opened.account.lots[lot] == Lot(20, 0)

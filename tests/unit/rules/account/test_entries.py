@@ -13,7 +13,7 @@ from rules.account.overdue import post_overdue
 from schemas.events import CauseKind, EntryType
 from schemas.ids import NEVER
 from schemas.packing import pack_id
-from tests.support.accounts import open_account
+from tests.support.account.in_hand import open_account
 
 ORDER = pack_id("5f0000000000000000000001")
 EARNED = order_lot(100, ORDER, 2)

@@ -10,7 +10,7 @@ from rules.account.redemptions import Redemption, return_order
 from schemas.events import CauseKind, EntryType, Performer, PerformerKind
 from schemas.ids import NEVER
 from schemas.packing import pack_id
-from tests.support.accounts import open_account
+from tests.support.account.in_hand import open_account
 
 STAFF = Performer(kind=PerformerKind.staff, id="mei")
 ORDER = pack_id("5f0000000000000000000001")

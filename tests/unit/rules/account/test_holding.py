@@ -12,7 +12,7 @@ from rules.account.overdue import post_overdue
 from schemas.events import CauseKind, EntryType, Performer, PerformerKind
 from schemas.ids import NEVER, Micros
 from schemas.packing import pack_id
-from tests.support.accounts import open_account
+from tests.support.account.in_hand import open_account
 
 SHOPPER = Performer(kind=PerformerKind.member, id="anna")
 ORDER = pack_id("5f0000000000000000000001")

@@ -327,6 +327,49 @@ def test_a_field_of_any_depth_and_size_has_a_fingerprint() -> None:
         assert command.problem.code is Code.invalid_command
 
 
+@pytest.mark.parametrize("inside", ["[" * 5000 + "]" * 5000, '{"a": ' * 5000 + "1" + "}" * 5000])
+def test_a_field_that_is_nested_too_deeply_to_be_read_is_answered(inside: str) -> None:
+    head = json.dumps(ASSIGN)[:-1]
+    command = read(f'{head}, "deep": {inside}}}'.encode())
+    assert (command.command_id, command.member_id) == ("c", "a")
+    assert command.problem is not None
+    assert command.problem.code is Code.invalid_command
+    other = read(f'{head}, "deep": {inside.replace("[]", "[1]").replace("1", "2")}}}'.encode())
+    assert other.fingerprint != command.fingerprint
+    assert read(f'{head}, "x_deep": {inside}}}'.encode()).fingerprint == of(ASSIGN).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ('"reason": "\\ud800"', "invalid_reason"),
+        ('"other": "\\uDFFF"', "invalid_command"),
+        ('"other\\ud800": 1', "invalid_command"),
+        ('"performer": {"kind": "staff", "id": "\\ud800"}', "invalid_command"),
+        ('"type": "assign\\ud800"', "unknown_type"),
+        ('"x_own": "\\ud800"', "ok"),
+        ('"x_job": "\\ud800"', "ok"),
+        ('"issued_at": "2026-02-31T00:00:00Z"', "invalid_command"),
+        ('"issued_at": "2026-01-31T00:00:00+99:00"', "invalid_command"),
+    ],
+)
+def test_half_of_a_pair_of_escapes_or_an_impossible_time_is_answered_in_our_words(
+    field: str, expected: str
+) -> None:
+    command = read(f"{json.dumps(ASSIGN)[:-1]}, {field}}}".encode())
+    problem = command.problem
+    assert (problem.code if problem is not None else "ok") == expected
+    said = [command.type, problem.message if problem is not None else None]
+    assert orjson.dumps(said)
+    assert "timedelta" not in str(said)
+
+
+def test_half_of_a_pair_of_escapes_in_a_name_that_is_answered_is_poison() -> None:
+    for name in ("command_id", "merchant_id", "member_id"):
+        with pytest.raises(Unreadable):
+            read(f'{json.dumps(ASSIGN)[:-1]}, "{name}": "\\ud800"}}'.encode())
+
+
 _json = st.recursive(
     st.none()
     | st.booleans()

@@ -51,6 +51,8 @@ CREATE TABLE outbox (
   PRIMARY KEY (shard, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
         toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 50000);
+-- A shard never holds more than one heartbeat, however long nothing is sent. No other row is in the index.
+CREATE UNIQUE INDEX outbox_heartbeat ON outbox (shard) WHERE kind = 10;
 
 -- Rows of the outbox that the broker refuses for good, set aside so that they hold up no others; with the topic, size
 -- and reason for the operator who retries or discards them. Never a points-changed row.
@@ -93,8 +95,8 @@ CREATE TABLE quarantine (
 );
 -- Raw bytes may hold personal data: they go after 14 days, the rest of the row stays.
 CREATE INDEX quarantine_to_purge ON quarantine (received_us) WHERE purged_us IS NULL;
--- What waits for an operator, by topic: counted for a gauge.
-CREATE INDEX quarantine_open ON quarantine (topic) WHERE redriven_us IS NULL AND discarded_us IS NULL;
+-- What waits for an operator, by topic and age: for gauges.
+CREATE INDEX quarantine_open ON quarantine (topic, received_us) WHERE redriven_us IS NULL AND discarded_us IS NULL;
 CREATE INDEX quarantine_position ON quarantine (topic_uuid, partition, partition_position);
 
 -- One merchant's poison of a day (UTC): how much of it was kept, and how much was only counted because its share was used

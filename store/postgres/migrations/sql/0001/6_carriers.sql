@@ -42,6 +42,7 @@ CREATE TABLE unknown_code (
   last_us     bigint NOT NULL,
   PRIMARY KEY (carrier, service, code, merchant_no)
 );
+CREATE INDEX unknown_code_merchant ON unknown_code (merchant_no);
 CREATE TABLE unknown_report (
   carrier     text NOT NULL,
   service     text NOT NULL,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.account import quote_steps
 from rules.account.in_force import NOTHING, InForce
-from rules.account.redemption import Quote, quote
+from rules.quotes import steps
+from rules.quotes.redemption import Quote, quote
 from schemas.money import fraction_digits
-from tests.support.quoting import cart_of, item, settings_of
+from tests.support.account.quoting import cart_of, item, settings_of
 
 PERCENT = settings_of(max_percent=20)
 
@@ -51,14 +51,14 @@ def test_what_is_entered_becomes_whole_units(entered: int, code: str, points: in
     assert summary(made) == (code, points, points // 10)
     assert made.max_points == 800
     if code == "below_minimum":
-        told = quote_steps.message(made, cart, settings)
+        told = steps.message(made, cart, settings)
         assert told == "At least 10 points must be entered"
 
 
 def test_the_prompt_names_a_large_unit_without_separators() -> None:
     cart, settings = cart_of(item(500), points=1), settings_of(unit_points=1000)
     made = quote(cart, settings, 8000)
-    assert quote_steps.message(made, cart, settings) == "At least 1000 points must be entered"
+    assert steps.message(made, cart, settings) == "At least 1000 points must be entered"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_the_first_reason_that_holds_is_the_code(
     made = quote(asked, settings, 9)
     assert (made.code, made.max_points, made.points, made.limited_by) == (code, 0, 0, None)
     assert (made.eligible, made.available) == (226 - asked.discount, 9)
-    assert quote_steps.message(made, asked, settings)
+    assert steps.message(made, asked, settings)
 
 
 def test_a_till_redeems_where_the_shop_offers_it() -> None:
@@ -195,7 +195,7 @@ def test_a_currency_is_compared_in_capitals() -> None:
 
 def test_the_steps_tell_each_figure() -> None:
     cart = cart_of(item(113, 2), store_credit=26)
-    assert list(quote_steps.steps(quote(cart, PERCENT, 5000), cart, PERCENT)) == [
+    assert list(steps.steps(quote(cart, PERCENT, 5000), cart, PERCENT)) == [
         "2 items cost TWD 226.",
         "Points may pay for TWD 200 of it, without store credit of TWD 26.",
         "5,000 points are available.",
@@ -273,7 +273,7 @@ def test_never_more_than_is_eligible_allowed_or_owned_and_always_whole_units(
         assert made.points == made.max_points
     assert made.points == 0 or made.eligible >= cash.minimum_purchase
     assert made.points_left + made.points == available
-    assert all(quote_steps.steps(made, cart, settings))
+    assert all(steps.steps(made, cart, settings))
 
 
 @given(settings=offers(), items=_ITEMS, available=st.integers(0, 10**9))

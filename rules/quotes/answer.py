@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from rules.account.in_force import InForce
-from rules.account.quote_steps import message, steps
-from rules.account.quote_token import QuoteKey, SignedQuote, Terms, sign
-from rules.account.redemption import Quote, quote
+from rules.quotes.redemption import Quote, quote
+from rules.quotes.steps import message, steps
+from rules.quotes.tokens import QuoteKey, SignedQuote, Terms, sign
 from schemas.answers.quotes import QuoteAnswer
 from schemas.ids import Micros
 from schemas.quotes import Cart

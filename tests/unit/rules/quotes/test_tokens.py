@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.account.quote_token import QuoteKey, QuoteKeysError, Terms, quote_keys, sign, verify
+from rules.quotes.tokens import QuoteKey, QuoteKeysError, Terms, quote_keys, sign, verify
 from schemas.ids import SECOND
 
 SECRET = bytes(range(32))

@@ -31,7 +31,10 @@ EVENTS = "SELECT value, headers FROM outbox WHERE kind = %s ORDER BY shard, id"
 
 
 class Line(NamedTuple):
-    """An entry as its event tells it; lots that are left nothing are missing."""
+    """An entry as its event tells it; lots that are left nothing are missing.
+
+    `about` is its cause (kind, id), settings version, reason, order and hold.
+    """
 
     type: str
     points: int
@@ -39,6 +42,7 @@ class Line(NamedTuple):
     lots: dict[tuple[str, Micros | None], int]
     balance: tuple[int, int, int]
     occurred_at: Micros
+    about: tuple[tuple[str, str], int | None, str | None, str | None, str | None]
 
 
 class AccountBench:
@@ -113,6 +117,8 @@ class AccountBench:
         for value, headers in self._looking.execute(EVENTS, [OutboxKind.CHANGED]).fetchall():
             self.events += [orjson.loads(event) for event, _ in events_of(value, headers)]
         self._looking.execute("DELETE FROM outbox")
+        ids = [event["event_id"] for event in self.events]
+        assert len(set(ids)) == len(ids)
         lines: dict[str, list[Line]] = {}
         for event in self.events:
             if event["merchant_id"] == self.merchant:
@@ -131,9 +137,7 @@ class AccountBench:
 def _line_of(event: Json) -> Line:
     lots: dict[tuple[str, Micros | None], int] = {}
     for lot in event["lots"]:
-        expires, name = lot["expires_at"], lot["lot_id"]
-        if name.startswith("order-debit:"):
-            name = name.rpartition("-")[0] if name.count("-") > 1 else name  # less its expiry
+        expires, name = lot["expires_at"], _lot_name(lot["lot_id"])
         if lot["points"]:
             lots[name, micros(datetime.fromisoformat(expires)) if expires else None] = lot["points"]
     return Line(
@@ -143,4 +147,17 @@ def _line_of(event: Json) -> Line:
         lots,
         (event["balance"]["available"], event["balance"]["held"], event["balance"]["debt"]),
         micros(datetime.fromisoformat(event["occurred_at"])),
+        (
+            (event["cause"]["kind"], _lot_name(event["cause"]["id"])),
+            event["settings_version"],
+            event["reason"],
+            event["order_id"],
+            event.get("hold_id"),
+        ),
     )
+
+
+def _lot_name(name: str) -> str:
+    """A lot's name, of a debit's without its expiry."""
+    is_dated = name.startswith("order-debit:") and name.count("-") > 1
+    return name.rpartition("-")[0] if is_dated else name

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from store.streams.outbox import PACKED_KINDS, records_of
+from tests.support.account.desk import SHOP, Desk
 from tests.support.commands import Ran, points
-from tests.support.desk import SHOP, Desk
 
 
 class JobDesk:

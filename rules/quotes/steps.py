@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from rules.account.in_force import InForce
-from rules.account.redemption import Bounds, Quote, below_minimum
 from rules.explain.formatting import money_shown, points_shown
+from rules.quotes.redemption import Bounds, Quote, below_minimum
 from schemas.quotes import Cart
 from schemas.settings.account_rules import CashRules
 

@@ -12,9 +12,9 @@ import psycopg
 from psycopg import sql
 
 from processors.commands.applying import apply_commands
-from rules.account.quote_token import QuoteKey
 from rules.order.membership import Buyer, MemberStatement
 from rules.order.trail import Version
+from rules.quotes.tokens import QuoteKey
 from schemas.commands.reading import read
 from schemas.ids import SECOND, Micros, iso, micros
 from schemas.packing import pack_id

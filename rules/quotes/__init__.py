@@ -1,0 +1,1 @@
+"""What a cart may use of the points, what they are worth, and the signature under it."""

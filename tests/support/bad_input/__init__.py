@@ -1,0 +1,1 @@
+"""What clients and people should not have sent."""
