@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from processors.commands.applying import Applied, apply_commands
-from processors.pipeline.pipeline import Done, Pipeline, PoisonRecord, ends_of, records_of
+from processors.pipeline.pipeline import COMMANDS, Done, Pipeline, PoisonRecord, ends_of, records_of
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from processors.tracing.spans import spans
