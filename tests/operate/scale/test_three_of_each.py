@@ -76,14 +76,14 @@ class Fleet:
         if kill:
             old.kill()
         else:
-            assert old.terminate(WITHIN) == 0
+            go(old)
         self.running[kind][number] = self._engine.run(kind)
 
     def add(self, kind: str) -> None:
         self.running[kind].append(self._engine.run(kind))
 
     def take_away(self, kind: str) -> None:
-        assert self.running[kind].pop(0).terminate(WITHIN) == 0
+        go(self.running[kind].pop(0))
 
     def upgrade(self) -> None:
         """A new one of each kind, and when it is ready, an old one of each kind goes."""
@@ -100,6 +100,12 @@ class Fleet:
     def counted(self, kind: str, name: str, **labels: str) -> list[float]:
         """A counter of each worker of a kind."""
         return [worker.metric(name, **labels) for worker in self.running[kind]]
+
+
+def go(worker: Worker) -> None:
+    """Asks a worker to go, which it hears once it serves: before that it has nothing in hand."""
+    wait_for("served", lambda: worker.lines("serving"), WITHIN)
+    assert worker.terminate(WITHIN) == 0
 
 
 def wait_until_ready(worker: Worker) -> None:
