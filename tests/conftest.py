@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from deploy.local.stack import Stack, start_stack
+from tests.support import must_run
 from tests.support.engine import Engine
 from tests.support.in_process import InProcessEngine
 from tests.support.parcels import OTHER, M
@@ -56,6 +57,18 @@ def pytest_terminal_summary(
         terminalreporter.write_line(
             f"again in this order: --randomly-seed={config.option.randomly_seed}"
         )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let no skipped test pass where everything must run; see tests/support/must_run.py."""
+    return must_run.judged((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Nor a skipped file."""
+    return must_run.judged((yield))
 
 
 @contextmanager
