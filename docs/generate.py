@@ -1,7 +1,7 @@
 """Writes the tables of the documentation that come from the code.
 
-They are the variables, delivery options, carrier codes, workers, topics, metrics, exit codes and
-the longest wait of a grant. `python -m docs.generate` writes each between the marks
+They are the variables, delivery options, carrier codes, workers, topics, metrics, alerts, exit
+codes and the longest wait of a grant. `python -m docs.generate` writes each between the marks
 `<!-- generated: name -->` and `<!-- end -->`; with `--check` it only names the stale pages, and
 exits with 1.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
@@ -28,6 +29,9 @@ from schemas.settings.document import MAX_PENDING_DAYS
 from schemas.topics import TOPICS, Topic
 
 DOCS: Final = Path(__file__).parent
+RUNBOOKS: Final = "deploy/runbooks"
+ALERTS: Final = "deploy/prometheus/points.rules.yml"
+_MEANING: Final = re.compile(r"## What it means\n\n(.*?\.)(?=\s)", re.DOTALL)
 _MARKED: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->)(\n?).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -238,6 +242,22 @@ def codes() -> str:
     return "\n".join(parts)
 
 
+def alert_table() -> str:
+    """Every alert with its severities, how long it must last, and its runbook's first sentence."""
+    rows = ["| alert | severity, and after how long | meaning |", "|---|---|---|"]
+    severities: dict[str, list[str]] = {}
+    rules = yaml.safe_load((DOCS.parent / ALERTS).read_text("utf-8"))
+    for rule in (rule for group in rules["groups"] for rule in group["rules"]):
+        after = f"{rule['labels']['severity']} {rule.get('for', 'at once')}"
+        severities.setdefault(rule["alert"], []).append(after)
+    for name, shown in severities.items():
+        runbook = (DOCS.parent / RUNBOOKS / f"{name}.md").read_text("utf-8")
+        meaning = " ".join(_MEANING.findall(runbook)[0].split())
+        link = f"[`{name}`](../../{RUNBOOKS}/{name}.md)"
+        rows.append(f"| {link} | {', '.join(dict.fromkeys(shown))} | {meaning} |")
+    return "\n".join(rows)
+
+
 def _codes_by_service() -> dict[tuple[str, str], list[CarrierCode]]:
     codes_by_service: dict[tuple[str, str], list[CarrierCode]] = {}
     for row in shipped_codes().values():
@@ -268,6 +288,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "metrics": metric_table,
     "exit-codes": exit_codes,
     "workers": worker_table,
+    "alerts": alert_table,
     "worker-names": worker_names,
     "topics": topic_table,
     "pending-days": pending_days,
@@ -289,7 +310,7 @@ def pages() -> list[Path]:
         *sorted(root.glob("*.md")),
         root / "bench" / "README.md",
         *sorted(DOCS.rglob("*.md")),
-        *sorted((root / "deploy" / "runbooks").glob("*.md")),
+        *sorted((root / RUNBOOKS).glob("*.md")),
     ]
 
 

@@ -1,6 +1,6 @@
 """The rules of deploy/prometheus as values, and the metrics that an expression asks for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,17 +54,22 @@ def groups() -> list[dict[str, Any]]:
     return [group for file in RULE_FILES for group in yaml.safe_load(file.read_text())["groups"]]
 
 
-def selectors(expression: str) -> Iterator[promql_parser.VectorSelector]:
+@dataclass(frozen=True)
+class Selector:
+    """A place where an expression names a metric, with the values that its labels must have."""
+
+    metric: str
+    labels: tuple[tuple[str, str], ...]
+
+
+def selectors(expression: str) -> list[Selector]:
     """Each place where an expression (PromQL) names a metric."""
-    found: list[promql_parser.VectorSelector] = []
+    found: list[Selector] = []
 
     def look(node: promql_parser.Expr) -> None:
-        if isinstance(node, promql_parser.MatrixSelector):
-            found.append(node.vector_selector)
-        elif isinstance(node, promql_parser.VectorSelector):
-            found.append(node)
+        if isinstance(node, promql_parser.VectorSelector):
+            labels = tuple((m.name, m.value) for m in node.matchers.matchers)
+            found.append(Selector(node.name or "", labels))
 
     promql_parser.walk(promql_parser.parse(expression), look)
-    # A range's own selector may or may not be visited again; it is one place.
-    unique = {id(selector): selector for selector in found}
-    yield from unique.values()
+    return found

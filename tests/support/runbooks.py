@@ -1,4 +1,4 @@
-"""The runbooks, and the commands that stand in them."""
+"""The runbooks, and the commands in them."""
 
 import re
 import shlex

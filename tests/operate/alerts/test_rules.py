@@ -8,7 +8,13 @@ import pytest
 import yaml
 
 from docs.generate import DOCS, metric_families
+from processors import metrics
+from processors.metric_types import SECONDS
+from processors.pipeline.pipeline import topics_read
 from processors.registry import WORKERS
+from processors.runtime.configuration import TopicsConfiguration
+from schemas.carriers import Meaning
+from store.streams.cursors import OUTCOMES
 from tests.support.prometheus import promtool
 from tests.support.rules import (
     CASE_FILES,
@@ -22,7 +28,8 @@ from tests.support.rules import (
 )
 
 ROOT = DOCS.parent
-OF_PROMETHEUS = {"up", "process_start_time_seconds"}
+OF_SCRAPE = {"job", "instance"}
+OF_PROMETHEUS = {"up": OF_SCRAPE, "process_start_time_seconds": OF_SCRAPE}
 """What Prometheus itself and the client library add to our metrics."""
 ENDINGS = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
 KNOWN_TO_2_42 = {
@@ -40,9 +47,22 @@ def run(*arguments: str | Path) -> str:
     return done.stdout
 
 
-def series() -> set[str]:
-    """The names of all series that the workers export, as the catalogue has them."""
-    return {name + end for name, kind, _ in metric_families() for end in ENDINGS[kind]}
+def labels_of_series() -> dict[str, set[str]]:
+    """Every series of the catalogue with the labels that it has, those of a scrape among them."""
+    declared = metrics.REGISTRY._names_to_collectors
+    return {
+        name + end: {
+            *getattr(declared.get(name), "_labelnames", ()),
+            *({"le"} if end == "_bucket" else ()),
+            *OF_SCRAPE,
+        }
+        for name, kind, _ in metric_families()
+        for end in ENDINGS[kind]
+    }
+
+
+RECORDED = {rule.name: OF_SCRAPE for rule in rules() if not rule.alerts}
+KNOWN = {**labels_of_series(), **RECORDED, **OF_PROMETHEUS}
 
 
 def test_promtool_finds_nothing_to_say_about_the_rules() -> None:
@@ -75,28 +95,60 @@ def test_nothing_in_the_files_is_newer_than_prometheus_2_42() -> None:
             assert rule.keys() <= KNOWN_TO_2_42["rule"]
 
 
-def test_rules_ask_only_for_metrics_of_the_catalogue() -> None:
-    known = series() | OF_PROMETHEUS | {rule.name for rule in rules() if not rule.alerts}
-    unknown = {
-        f"{rule.name}: {selector.name}"
+def test_rules_ask_only_for_metrics_of_the_catalogue_and_their_labels() -> None:
+    asked = [
+        (selector.metric, {label for label, _ in selector.labels})
         for rule in rules()
         for selector in selectors(rule.expression)
-        if selector.name not in known
+    ]
+    assert {name for name, _ in asked} - KNOWN.keys() == set()
+    assert [(name, labels - KNOWN[name]) for name, labels in asked if labels - KNOWN[name]] == []
+
+
+def test_cases_feed_only_metrics_of_the_catalogue_and_their_labels() -> None:
+    fed = [
+        selector
+        for file in CASE_FILES
+        for test in yaml.safe_load(file.read_text())["tests"]
+        for series in test["input_series"]
+        for selector in selectors(series["series"])
+    ]
+    assert len(fed) > 100
+    assert {selector.metric for selector in fed} - KNOWN.keys() == set()
+    assert [
+        (selector.metric, label)
+        for selector in fed
+        for label, _ in selector.labels
+        if label not in KNOWN[selector.metric]
+    ] == []
+
+
+def test_values_that_rules_select_are_ones_that_workers_export() -> None:
+    exported = {
+        "worker": set(WORKERS),
+        "pipeline": {*topics_read(TopicsConfiguration()), "readmodel"},
+        "outcome": set(OUTCOMES),
+        "meaning": {meaning.word for meaning in Meaning},
+        "le": {str(bound) for bound in SECONDS},
+        "event": {"assigned", "revoked", "lost"},
+        "job": {"member-points"},
     }
-    assert unknown == set()
+    selected = {
+        (label, value)
+        for rule in rules()
+        for selector in selectors(rule.expression)
+        for label, values in selector.labels
+        for value in values.split("|")
+    }
+    assert {pair for pair in selected if pair[1] not in exported[pair[0]]} == set()
 
 
 def test_rules_ask_only_for_metrics_of_our_job() -> None:
-    recorded = {rule.name for rule in rules() if not rule.alerts}
     elsewhere = {
-        f"{rule.name}: {selector.name}"
+        f"{rule.name}: {selector.metric}"
         for rule in rules()
         for selector in selectors(rule.expression)
-        if selector.name not in recorded
-        and not any(
-            (matcher.name, matcher.value) == ("job", "member-points")
-            for matcher in selector.matchers.matchers
-        )
+        if selector.metric not in RECORDED and ("job", "member-points") not in selector.labels
     }
     assert elsewhere == set()
 
@@ -119,6 +171,12 @@ def test_the_example_scrapes_as_many_workers_as_run_all_starts() -> None:
     (targets,) = [config["targets"] for config in scraped[0]["static_configs"]]
     # And one further intake on machines with four cores or more.
     assert targets == [f"127.0.0.1:{9464 + n}" for n in range(len(WORKERS) + 1)]
+
+
+def test_the_prometheus_of_compose_loads_the_same_rules() -> None:
+    of_compose = yaml.safe_load((ROOT / "deploy" / "compose" / "prometheus.yaml").read_text())
+    (pattern,) = of_compose["rule_files"]
+    assert set(FOLDER.glob(Path(pattern).name)) == set(RULE_FILES)
 
 
 def cases_of(rule: Rule) -> list[tuple[int, bool]]:
