@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from processors.commands.applying import Applied, apply_commands
 from processors.pipeline.bisection import is_of_the_records
-from processors.pipeline.pipeline import Done, Pipeline, PoisonRecord, ends_of, records_of
+from processors.pipeline.pipeline import COMMANDS, Done, Pipeline, PoisonRecord, ends_of, records_of
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import NOWHERE, Record
-from processors.runtime.kafka.records import traceparent_of
+from processors.tracing.spans import spans
 from schemas.commands.reading import Command, read
 from schemas.upstream.envelope import Unreadable
 from store.ledger.commands import CommandRace
@@ -72,6 +72,10 @@ class Commands:
 
     def process(self, records: Sequence[Record]) -> CommandsResult:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
+        with spans().batch(COMMANDS, len(records)):
+            return self._process(records)
+
+    def _process(self, records: Sequence[Record]) -> CommandsResult:
         decoded = _decode(records, self._ahead)
         while True:
             try:
@@ -97,11 +101,12 @@ class Commands:
             if _offset(record) not in self._ahead
             and (record.place, record.message.key()) not in waiting
         ]
-        decoded = _decode(new)
-        if not decoded.commands:
-            return None
         try:
-            result = self._apply_ahead(decoded)
+            with spans().batch(COMMANDS, len(new)):
+                decoded = _decode(new)
+                if not decoded.commands:
+                    return None
+                result = self._apply_ahead(decoded)
         except BaseException as error:
             if not is_of_the_records(error) or not self.is_connected:
                 raise
@@ -217,7 +222,7 @@ def _decode(records: Sequence[Record], ahead: Collection[Offset] = ()) -> _Decod
             decoded.ignored.append(record.place)
             continue
         try:
-            decoded.commands.append(read(value, traceparent_of(record.message)))
+            decoded.commands.append(read(value, spans().of_record(record.message)))
         except Unreadable as error:
             decoded.poison.append((record, error))
         else:

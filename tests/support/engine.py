@@ -165,6 +165,7 @@ class Engine:
         folder: Path,
         partitions: int = 2,
         login: Mapping[str, Any] | None = None,
+        replicas: int = 1,
     ) -> None:
         """`login`: how the test itself logs in to Kafka, in librdkafka's words."""
         self.bootstrap = bootstrap
@@ -172,7 +173,7 @@ class Engine:
         self.database_url = database_url
         self.prefix = prefix
         self.folder = folder
-        self.partitions = partitions
+        self.partitions, self.replicas = partitions, replicas
         self.topics = {name: f"{prefix}{name}" for name in TOPICS}
         self.workers: list[Worker] = []
         self._producer: Producer | None = None
@@ -206,7 +207,7 @@ class Engine:
     def create_topics(self, *names: str) -> None:
         """Creates topics by their short names."""
         made = self.admin.create_topics(
-            [NewTopic(self.topics[name], self.partitions, 1) for name in names]
+            [NewTopic(self.topics[name], self.partitions, self.replicas) for name in names]
         )
         for future in made.values():
             try:
@@ -293,7 +294,9 @@ class Engine:
             }
             self._producer = Producer(config)
         for record in records:
-            self._producer.produce(self.topics[record.topic], record.value, record.key)
+            self._producer.produce(
+                self.topics[record.topic], record.value, record.key, headers=[*record.headers]
+            )
             self._producer.poll(0)
         left = self._producer.flush(60)
         assert left == 0, f"{left} records were not taken by the broker"
