@@ -10,6 +10,7 @@ from typing import Final
 from processors.commands import commands_metrics
 from processors.commands.batch import Commands, CommandsResult
 from processors.pipeline.pipeline import COMMANDS, Pipeline
+from processors.pipeline.pipeline_metrics import Received
 from processors.pipeline.worker import TopicWorker
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from processors.runtime.kafka.feed import Record
@@ -50,7 +51,7 @@ class CommandsWorker(TopicWorker[CommandsResult]):
         return any(_size(record) > LARGE for record in _records)
 
     def count(
-        self, received: Sequence[float], done: CommandsResult, seconds: float
+        self, received: Received, done: CommandsResult, seconds: float
     ) -> Sequence[PartitionId]:
         """Tells the metrics of a committed batch."""
         commands_metrics.batch_done(received, done, seconds)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from processors.intake import intake_metrics
 from processors.intake.batch import Intake, IntakeResult
 from processors.pipeline.pipeline import INTAKE, Pipeline
+from processors.pipeline.pipeline_metrics import Received
 from processors.pipeline.worker import TopicWorker
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from store.postgres.session import Database
@@ -33,7 +34,7 @@ class IntakeWorker(TopicWorker[IntakeResult]):
         return Intake(configuration, pipeline, connection)
 
     def count(
-        self, received: Sequence[float], done: IntakeResult, seconds: float
+        self, received: Received, done: IntakeResult, seconds: float
     ) -> Sequence[PartitionId]:
         """Tells the metrics of a committed batch."""
         intake_metrics.batch_done(received, done, seconds)

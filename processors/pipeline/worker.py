@@ -23,10 +23,11 @@ from processors.pipeline.bisection import (
 )
 from processors.pipeline.lag import Lag
 from processors.pipeline.pipeline import Pipeline, topics_read
+from processors.pipeline.pipeline_metrics import Received
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from processors.runtime.failures import TopicChanged, one_line
 from processors.runtime.kafka.feed import Feed, Record
-from processors.runtime.kafka.records import received_ms
+from processors.runtime.phases import PHASES
 from processors.runtime.worker import StillTurning
 from schemas.errors import PointsError
 from store.postgres.session import Database, raw
@@ -104,13 +105,8 @@ class TopicWorker(ABC, Generic[Result]):
         return False
 
     @abstractmethod
-    def count(
-        self, received: Sequence[float], done: Result, seconds: float
-    ) -> Sequence[PartitionId]:
-        """Tells the metrics of a committed batch; the partitions that it had records of.
-
-        `received` are the records' own times, in seconds since 1970.
-        """
+    def count(self, received: Received, done: Result, seconds: float) -> Sequence[PartitionId]:
+        """Tells the metrics of a committed batch; the partitions that it had records of."""
 
     def _start_at(self, place: PartitionId, first: int) -> int:
         """Where to read a partition from: the database's cursor, else the beginning of the log."""
@@ -145,7 +141,8 @@ class TopicWorker(ABC, Generic[Result]):
         """One batch, if there is one; waiting for it is part of the turn."""
         self._check_topics()
         size = max(1, int(self._sizes.batch * self.batch_share))
-        records = self._feed.batch(size, self._sizes.wait_ms / 1000)
+        with PHASES.spending("poll"):
+            records = self._feed.batch(size, self._sizes.wait_ms / 1000)
         self._work_off(list(self.transactions(records)) if records else [])
         if time.monotonic() > self._move_at:
             self._move_at = time.monotonic() + MOVE_SECONDS
@@ -177,9 +174,9 @@ class TopicWorker(ABC, Generic[Result]):
         began = time.perf_counter()
         try:
             for part, done in process_in_parts(self._batches, records, self._still_turning):
-                received = [received_ms(record.message) / 1000 for record in part]
+                received = Received.of(part)
                 partitions = self.count(received, done, time.perf_counter() - began)
-                self._lag.processed(partitions, max(received))
+                self._lag.processed(partitions, max(received.times))
                 began = time.perf_counter()
         except Interrupted:
             return False

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from processors.relay.records import Outgoing, event_records, events_of, records_of
+from processors.relay.records import Outgoing, event_records, events_of, records_of, trace_of
 from store.streams.outbox import OutboxKind, Row
 from store.streams.refused import Refusal
 
@@ -60,7 +60,10 @@ FOR_GOOD: Final = OF_THE_TOPIC | OF_THE_RECORD
 
 @dataclass(slots=True)
 class Sent:
-    """A row in flight. `skipped` of its events were delivered before."""
+    """A row in flight. `skipped` of its events were delivered before.
+
+    `recorded`: when each event was; `traces`: one of those recorded at that time, where known.
+    """
 
     row: Row
     topic: str
@@ -69,6 +72,7 @@ class Sent:
     whole: bool = True
     size: int = 0
     recorded: list[str] = field(default_factory=list)
+    traces: dict[str, bytes] = field(default_factory=dict)
     failures: list[tuple[KafkaError, bytes | None]] = field(default_factory=list)
 
     def reported(self, error: KafkaError | None, message: Message) -> None:
@@ -107,6 +111,7 @@ class Landed:
     refused: Sequence[Refusal]
     records: Mapping[OutboxKind, int]
     recorded: Mapping[str, int]
+    traces: Mapping[str, bytes]
 
 
 class Lane:
@@ -183,6 +188,8 @@ class Lane:
         sent.whole = sent.skipped + len(left) == len(events)
         for recorded, record in event_records(left, topic):
             sent.recorded.append(recorded)
+            if (trace := trace_of(record)) is not None:
+                sent.traces[recorded] = trace
             self._produce(producer, sent, record)
         return sent
 
@@ -234,6 +241,7 @@ class Lane:
         refused: list[Refusal] = []
         records: Counter[OutboxKind] = Counter()
         recorded: Counter[str] = Counter()
+        traces: dict[str, bytes] = {}
         behind: set[int] = set()
         for sent in self._flight:
             events = sent.row.kind is OutboxKind.CHANGED
@@ -247,10 +255,11 @@ class Lane:
                 delivered.append(sent.row)
                 records[sent.row.kind] += sent.records
                 recorded.update(sent.recorded)
+                traces |= sent.traces
             elif events:
                 # Only the delivered beginning goes: events of one member stay in their order.
                 behind.add(sent.row.shard)
-        return Landed(delivered, refused, records, recorded)
+        return Landed(delivered, refused, records, recorded, traces)
 
     def close_flight(self) -> None:
         """The database knows what became of it; what was not delivered is sent again."""

@@ -26,6 +26,7 @@ from processors.runtime.failures import (
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import log, set_up
+from processors.runtime.phases import PHASES
 from processors.runtime.stopping import Stop
 from processors.runtime.worker import Worker, WorkerFactory
 from schemas.errors import Exit, PointsError
@@ -106,6 +107,7 @@ class Loop:
             while not self._stop.asked:
                 self._health.beat()
                 self._attempt()
+                PHASES.turned(self._connection)
                 garbage.turn()
         except BaseException as error:
             # Crash-only: nothing in hand is saved by an error; the database has what was committed.
@@ -143,7 +145,8 @@ class Loop:
         else:
             self._settle()
             if wait:
-                self._stop.wait(wait)
+                with PHASES.spending("poll"):
+                    self._stop.wait(wait)
 
     def _turn(self) -> float:
         worker, connection = self._ready()
@@ -340,6 +343,10 @@ class Loop:
 
     def _idle(self, seconds: float) -> None:
         """Waits and polls in slices: a signal must not wait for the whole of it."""
+        with PHASES.spending("poll"):
+            self._let_pass(seconds)
+
+    def _let_pass(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.asked:
             self._health.beat()
