@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from processors.relay.records import Outgoing, event_records, events_of, records_of
+from processors.relay.records import Outgoing, event_records, events_of, records_of, trace_of
 from processors.runtime.logs import log
 from processors.tracing.context import trace_id
 from store.streams.outbox import TRACEPARENT, OutboxKind, Row
@@ -63,7 +63,11 @@ FOR_GOOD: Final = OF_THE_TOPIC | OF_THE_RECORD
 
 @dataclass(slots=True)
 class Sent:
-    """A row in flight. `skipped` of its events were delivered before."""
+    """A row in flight. `skipped` of its events were delivered before.
+
+    `recorded`: when each event was. `traces`: of the events that have one. `exemplars`: one of
+    those recorded at an instant.
+    """
 
     row: Row
     topic: str
@@ -73,6 +77,7 @@ class Sent:
     size: int = 0
     recorded: list[str] = field(default_factory=list)
     traces: list[bytes] = field(default_factory=list)
+    exemplars: dict[str, bytes] = field(default_factory=dict)
     failures: list[tuple[KafkaError, bytes | None]] = field(default_factory=list)
 
     def reported(self, error: KafkaError | None, message: Message) -> None:
@@ -115,6 +120,7 @@ class Landed:
     records: Mapping[OutboxKind, int]
     recorded: Mapping[str, int]
     traces: Sequence[bytes]
+    exemplars: Mapping[str, bytes]
     sent_ns: int
 
 
@@ -194,6 +200,8 @@ class Lane:
         sent.traces = [trace for _, more in left for _, trace in more if trace is not None]
         for recorded, record in event_records(left, topic):
             sent.recorded.append(recorded)
+            if (trace := trace_of(record)) is not None:
+                sent.exemplars[recorded] = trace
             self._produce(producer, sent, record)
         return sent
 
@@ -246,6 +254,7 @@ class Lane:
         records: Counter[OutboxKind] = Counter()
         recorded: Counter[str] = Counter()
         traces: list[bytes] = []
+        exemplars: dict[str, bytes] = {}
         behind: set[int] = set()
         for sent in self._flight:
             events = sent.row.kind is OutboxKind.CHANGED
@@ -260,10 +269,11 @@ class Lane:
                 records[sent.row.kind] += sent.records
                 recorded.update(sent.recorded)
                 traces += sent.traces
+                exemplars |= sent.exemplars
             elif events:
                 # Only the delivered beginning goes: events of one member stay in their order.
                 behind.add(sent.row.shard)
-        return Landed(delivered, refused, records, recorded, traces, self._sent_ns)
+        return Landed(delivered, refused, records, recorded, traces, exemplars, self._sent_ns)
 
     def close_flight(self) -> None:
         """The database knows what became of it; what was not delivered is sent again."""

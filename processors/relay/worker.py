@@ -20,6 +20,7 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, producer
 from processors.runtime.logs import log
+from processors.runtime.phases import PHASES
 from processors.runtime.worker import DatabaseWorker, StillTurning
 from processors.tracing.spans import spans
 from store.postgres.session import Database, raw, transaction
@@ -151,7 +152,8 @@ class Relay(DatabaseWorker):
         for lane, open_shards in wanted.items():
             mine = [row for row in rows if row.shard in open_shards]
             if mine:
-                lane.send(mine)
+                with PHASES.spending("produce"):
+                    lane.send(mine)
 
     def _await(self) -> bool:
         """Waits a moment for deliveries; whether a flight has landed.
@@ -163,10 +165,11 @@ class Relay(DatabaseWorker):
             return False
         # While no event is on its way, new ones must not wait for what is slow.
         until = time.monotonic() + (FLUSH_SLICE if self._lanes[0].flying else LONGEST_RELAY_SLEEP)
-        while (left := until - time.monotonic()) > 0:
-            for lane in flying:
-                if lane.wait(left if len(flying) == 1 else min(left, LANE_SLICE)):
-                    return True
+        with PHASES.spending("produce"):
+            while (left := until - time.monotonic()) > 0:
+                for lane in flying:
+                    if lane.wait(left if len(flying) == 1 else min(left, LANE_SLICE)):
+                        return True
         return False
 
     def _settle(self) -> int:
@@ -226,7 +229,9 @@ def _observe(landed: Landed, topic: str) -> None:
         metrics.REFUSED.labels(row.reason.partition(":")[0]).inc()
     now = time.time()
     ages: list[float] = []
+    traces: list[bytes | None] = []
     for recorded_at, count in landed.recorded.items():
         age = max(0.0, now - datetime.fromisoformat(recorded_at).timestamp())
         ages += [age] * count
-    metrics.END_TO_END.observe_all(ages)
+        traces += [landed.exemplars.get(recorded_at)] * count
+    metrics.END_TO_END.observe_all(ages, traces.__getitem__)

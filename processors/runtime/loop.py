@@ -30,6 +30,7 @@ from processors.runtime.kafka.errors import LACKING
 from processors.runtime.kafka.rights import rights_of
 from processors.runtime.kafka.rights_check import RightsCheck
 from processors.runtime.logs import log, set_up
+from processors.runtime.phases import PHASES
 from processors.runtime.stopping import Stop
 from processors.runtime.worker import Worker, WorkerFactory
 from processors.tracing import spans as tracing
@@ -112,6 +113,7 @@ class Loop:
             while not self._stop.asked:
                 self._health.beat()
                 self._attempt()
+                PHASES.turned(self._connection)
                 garbage.turn()
         except BaseException as error:
             # Crash-only: nothing in hand is saved by an error; the database has what was committed.
@@ -150,7 +152,8 @@ class Loop:
         else:
             self._settle()
             if wait:
-                self._stop.wait(wait)
+                with PHASES.spending("poll"):
+                    self._stop.wait(wait)
 
     def _explained(self, refused: PointsError, error: Exception) -> PointsError:
         """A topic that may not be seen looks like one that is not there; a right has a name."""
@@ -357,6 +360,10 @@ class Loop:
 
     def _idle(self, seconds: float) -> None:
         """Waits and polls in slices: a signal must not wait for the whole of it."""
+        with PHASES.spending("poll"):
+            self._let_pass(seconds)
+
+    def _let_pass(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.asked:
             self._health.beat()
