@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from processors.commands.applying import Applied, apply_commands
-from processors.pipeline.pipeline import Done, Pipeline, PoisonRecord, ends_of, records_of
+from processors.pipeline.pipeline import COMMANDS, Done, Pipeline, PoisonRecord, ends_of, records_of
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
-from processors.runtime.kafka.records import traceparent_of
+from processors.tracing.spans import spans
 from schemas.commands.reading import Command, read
 from schemas.upstream.envelope import Unreadable
 from store.ledger.commands import CommandRace
@@ -55,6 +55,10 @@ class Commands:
 
     def process(self, records: Sequence[Record]) -> CommandsResult:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
+        with spans().batch(COMMANDS, len(records)):
+            return self._process(records)
+
+    def _process(self, records: Sequence[Record]) -> CommandsResult:
         decoded = _decode(records)
         while True:
             try:
@@ -110,7 +114,7 @@ def _decode(records: Sequence[Record]) -> _Decoded:
             decoded.ignored.append(record.place)
             continue
         try:
-            decoded.commands.append(read(value, traceparent_of(record.message)))
+            decoded.commands.append(read(value, spans().of_record(record.message)))
         except Unreadable as error:
             decoded.poison.append((record, error))
         else:

@@ -13,10 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from processors.relay.records import Outgoing, event_records, events_of, records_of
-from store.streams.outbox import OutboxKind, Row
+from processors.runtime.logs import log
+from processors.tracing.context import trace_id
+from store.streams.outbox import TRACEPARENT, OutboxKind, Row
 from store.streams.refused import Refusal
 
 NO_PROGRESS_SECONDS = 15.0
@@ -69,6 +72,7 @@ class Sent:
     whole: bool = True
     size: int = 0
     recorded: list[str] = field(default_factory=list)
+    traces: list[bytes] = field(default_factory=list)
     failures: list[tuple[KafkaError, bytes | None]] = field(default_factory=list)
 
     def reported(self, error: KafkaError | None, message: Message) -> None:
@@ -101,12 +105,17 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """What became of a flight: rows to delete, rows to set aside, and what was delivered."""
+    """What became of a flight: rows to delete, rows to set aside, and what was delivered.
+
+    `traces` are those of delivered events, sent at `sent_ns`.
+    """
 
     delivered: Sequence[Row]
     refused: Sequence[Refusal]
     records: Mapping[OutboxKind, int]
     recorded: Mapping[str, int]
+    traces: Sequence[bytes]
+    sent_ns: int
 
 
 class Lane:
@@ -127,7 +136,7 @@ class Lane:
         self._careful_until = 0.0
         self._reached: dict[int, tuple[int, int]] = {}
         self._held: dict[int, Held] = {}
-        self._left, self._since = 0, 0.0
+        self._left, self._since, self._sent_ns = 0, 0.0, 0
         self._failed: str | None = None
         self._again_at, self._wait = 0.0, FIRST_RETRY
 
@@ -146,6 +155,7 @@ class Lane:
     def send(self, rows: Sequence[Row]) -> None:
         """Produces the rows. Of a shard that is held only the one event that was refused."""
         self._careful = time.monotonic() < self._careful_until
+        self._sent_ns = time.time_ns()
         producer = self._producer()
         tried: set[int] = set()
         for row in rows:
@@ -181,6 +191,7 @@ class Lane:
         if row.shard in self._held:
             left = left[:1]
         sent.whole = sent.skipped + len(left) == len(events)
+        sent.traces = [trace for _, more in left for _, trace in more if trace is not None]
         for recorded, record in event_records(left, topic):
             sent.recorded.append(recorded)
             self._produce(producer, sent, record)
@@ -234,6 +245,7 @@ class Lane:
         refused: list[Refusal] = []
         records: Counter[OutboxKind] = Counter()
         recorded: Counter[str] = Counter()
+        traces: list[bytes] = []
         behind: set[int] = set()
         for sent in self._flight:
             events = sent.row.kind is OutboxKind.CHANGED
@@ -247,10 +259,11 @@ class Lane:
                 delivered.append(sent.row)
                 records[sent.row.kind] += sent.records
                 recorded.update(sent.recorded)
+                traces += sent.traces
             elif events:
                 # Only the delivered beginning goes: events of one member stay in their order.
                 behind.add(sent.row.shard)
-        return Landed(delivered, refused, records, recorded)
+        return Landed(delivered, refused, records, recorded, traces, self._sent_ns)
 
     def close_flight(self) -> None:
         """The database knows what became of it; what was not delivered is sent again."""
@@ -285,6 +298,8 @@ class Lane:
         self._reached[shard] = sent.row.id, at
         if not sent.refused_for_good(careful=self._careful):
             return
+        if shard not in self._held:
+            _log_refused(sent, at)
         held = self._held.setdefault(shard, Held(""))
         held.reason = (
             f"shard {shard} is held: {sent.topic} refuses an event of outbox row {sent.row.id}, "
@@ -335,6 +350,20 @@ class Lane:
 
 def _named(error: KafkaError) -> str:
     return f"{error.name()}: {error.str()}"
+
+
+def _log_refused(sent: Sent, at: int) -> None:
+    """The event that holds its shard, by what its receivers would look for."""
+    value, more = events_of(sent.row)[at]
+    event = orjson.loads(value)
+    log().error(
+        "event_refused",
+        why=_named(sent.error) if sent.error is not None else "",
+        topic=sent.topic,
+        row=sent.row.id,
+        event_id=event["event_id"],
+        trace_id=trace_id(dict(more).get(TRACEPARENT)),
+    )
 
 
 def _refusal(sent: Sent) -> Refusal:

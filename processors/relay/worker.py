@@ -21,6 +21,7 @@ from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, producer
 from processors.runtime.logs import log
 from processors.runtime.worker import DatabaseWorker, StillTurning
+from processors.tracing.spans import spans
 from store.postgres.session import Database, raw, transaction
 from store.streams import outbox, refused
 from store.streams.outbox import DEAD_LETTER_KINDS, EVENT_SHARDS, SHARD_OF_KIND, OutboxKind
@@ -176,7 +177,7 @@ class Relay(DatabaseWorker):
                 landed = lane.landed()
                 self._write(landed)
                 lane.close_flight()
-                _observe(landed)
+                _observe(landed, self._topics[OutboxKind.CHANGED])
                 delivered += sum(landed.records.values())
         return delivered
 
@@ -214,11 +215,13 @@ class Relay(DatabaseWorker):
             lane.abandon()
 
 
-def _observe(landed: Landed) -> None:
+def _observe(landed: Landed, topic: str) -> None:
+    """Tells metrics and traces; `topic` is that of events."""
     for kind, count in landed.records.items():
         metrics.RELAYED.labels(kind.name.lower()).inc(count)
         if kind in DEAD_LETTER_KINDS:
             metrics.DEAD_LETTERS.labels(kind.name.lower()).inc(count)
+    spans().sent(topic, landed.traces, landed.sent_ns)
     for row in landed.refused:
         metrics.REFUSED.labels(row.reason.partition(":")[0]).inc()
     now = time.time()

@@ -132,6 +132,17 @@ class IntakeConfiguration(_Section):
     wait_ms: int = Field(15, ge=1, le=1000)
 
 
+class TracingConfiguration(_Section):
+    """Whether spans are sent by OpenTelemetry (the extra `tracing`).
+
+    Where to, and what else, the standard variables OTEL_… say. Of the records that have no trace,
+    the share `sample` begins one.
+    """
+
+    enabled: bool = False
+    sample: float = Field(0, ge=0, le=1)
+
+
 class QuotesConfiguration(_Section):
     """Keys that sign quotes, `kid:base64url,…`: the first signs, all verify; and a quote's life."""
 
@@ -211,9 +222,10 @@ class Configuration(_FromEnvironment):
     poison: PoisonConfiguration = PoisonConfiguration()
     intake: IntakeConfiguration = IntakeConfiguration()
     quotes: QuotesConfiguration = QuotesConfiguration()
+    tracing: TracingConfiguration = TracingConfiguration()
     application_id: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["console", "json"] = "console"
+    log_format: Literal["auto", "console", "json"] = "auto"
 
 
 SECRETS = secret_variables(Configuration)

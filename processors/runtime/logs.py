@@ -21,16 +21,19 @@ _QUOTED = frozenset(" \t=\r\n\"'")
 SAME_LINE_SECONDS = 60.0
 
 
-def set_up(level: str, form: Literal["console", "json"], **always: str) -> None:
+def set_up(level: str, form: Literal["auto", "console", "json"], **always: str) -> None:
     """Sets up logging for this process; `always` are fields of every line.
+
+    `auto` is for people on a terminal, and JSON anywhere else.
 
     Librdkafka's own lines go the same way.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
+    is_json = form == "json" or (form == "auto" and not _is_terminal())
     last: list[Processor] = (
         [structlog.processors.JSONRenderer()]  # which escapes all that is not ASCII
-        if form == "json"
-        else [make_printable, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if is_json
+        else [make_printable, structlog.dev.ConsoleRenderer(colors=_is_terminal())]
     )
     structlog.configure(
         processors=[
@@ -38,6 +41,7 @@ def set_up(level: str, form: Literal["console", "json"], **always: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _crash,
+            _without_trace,
             mask_secrets,
             *last,
         ],
@@ -48,6 +52,14 @@ def set_up(level: str, form: Literal["console", "json"], **always: str) -> None:
     )
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**always)
+
+
+def _is_terminal() -> bool:
+    """Whether people read the log as it is written."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # none, or closed
+        return False
 
 
 def log() -> FilteringBoundLogger:
@@ -74,6 +86,13 @@ def make_printable(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
     return fields
 
 
+def _without_trace(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
+    """A record without a trace has no field for it."""
+    if fields.get("trace_id", "") is None:
+        del fields["trace_id"]
+    return fields
+
+
 def _crash(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
     """An exception as its frames and one plain line: PostgreSQL's detail holds values of rows."""
     error = fields.pop("exc_info", None)
@@ -85,14 +104,15 @@ def _crash(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
     return fields
 
 
-class LibrdkafkaHandler(logging.Handler):
-    """Librdkafka's own log lines, as ours.
+class HandingOn(logging.Handler):
+    """A library's own log lines, as ours under one name.
 
     Each at most once a minute: every client repeats it every second.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, event: str) -> None:
         super().__init__()
+        self._event = event
         self._logged_at: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -106,14 +126,19 @@ class LibrdkafkaHandler(logging.Handler):
             return
         self._logged_at[text] = now
         name = "warning" if record.levelno >= logging.WARNING else "debug"
-        getattr(log(), name)("kafka_client", says=text)
+        getattr(log(), name)(self._event, says=text)
 
 
 def librdkafka_logger() -> logging.Logger:
     """The logger to give to Kafka clients."""
-    logger = logging.getLogger("points.librdkafka")
+    return hand_on("points.librdkafka", "kafka_client")
+
+
+def hand_on(name: str, event: str) -> logging.Logger:
+    """The library's logger of this name, whose lines are ours from here on, called `event`."""
+    logger = logging.getLogger(name)
     if not logger.handlers:
-        logger.addHandler(LibrdkafkaHandler())
+        logger.addHandler(HandingOn(event))
         logger.propagate = False
         logger.setLevel(logging.DEBUG)
     return logger

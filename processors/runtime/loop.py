@@ -28,6 +28,7 @@ from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import log, set_up
 from processors.runtime.stopping import Stop
 from processors.runtime.worker import Worker, WorkerFactory
+from processors.tracing import spans as tracing
 from schemas.errors import Exit, PointsError
 from store.postgres import migrate, session, worker_beats
 from store.postgres.session import Database, transaction
@@ -377,11 +378,13 @@ def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) 
         return Exit.USAGE
     log().info("serving", url=server.url)
     try:
+        tracing.set_up(configuration.tracing, kind)
         Loop(kind, factory, configuration, health, stop).run()
     except Exception as error:  # noqa: BLE001 - the last line before the process ends
         return _end(error)
     finally:
         server.close()
+        tracing.spans().close()
     log().info("stopped")
     return Exit.OK
 

@@ -158,13 +158,19 @@ class Engine:
     """
 
     def __init__(
-        self, bootstrap: str, database_url: str, prefix: str, folder: Path, partitions: int = 2
+        self,
+        bootstrap: str,
+        database_url: str,
+        prefix: str,
+        folder: Path,
+        partitions: int = 2,
+        replicas: int = 1,
     ) -> None:
         self.bootstrap = bootstrap
         self.database_url = database_url
         self.prefix = prefix
         self.folder = folder
-        self.partitions = partitions
+        self.partitions, self.replicas = partitions, replicas
         self.topics = {name: f"{prefix}{name}" for name in TOPICS}
         self.workers: list[Worker] = []
         self._producer: Producer | None = None
@@ -196,7 +202,7 @@ class Engine:
     def create_topics(self, *names: str) -> None:
         """Creates topics by their short names."""
         made = self.admin.create_topics(
-            [NewTopic(self.topics[name], self.partitions, 1) for name in names]
+            [NewTopic(self.topics[name], self.partitions, self.replicas) for name in names]
         )
         for future in made.values():
             try:
@@ -282,7 +288,9 @@ class Engine:
             }
             self._producer = Producer(config)
         for record in records:
-            self._producer.produce(self.topics[record.topic], record.value, record.key)
+            self._producer.produce(
+                self.topics[record.topic], record.value, record.key, headers=[*record.headers]
+            )
             self._producer.poll(0)
         left = self._producer.flush(60)
         assert left == 0, f"{left} records were not taken by the broker"

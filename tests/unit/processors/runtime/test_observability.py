@@ -73,6 +73,28 @@ def test_a_loop_that_stands_still_is_dead(health: tuple[Health, str]) -> None:
     assert get(f"{url}/healthz")[0] == 200
 
 
+class Terminal(io.StringIO):
+    """Where a person reads."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "is_json"), [(io.StringIO(), True), (Terminal(), False)])
+def test_a_log_is_json_unless_a_terminal_reads_it(
+    stream: io.StringIO, is_json: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    set_up("info", "auto", worker="intake")
+    log().warning("dead_letter", topic="orders", partition=3, offset=7, trace_id=None)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    line = stream.getvalue()
+    assert line.startswith("{") is is_json
+    assert "trace_id" not in line, "a record without a trace has no field for it"
+    assert all(name in line for name in ("topic", "partition", "offset"))
+
+
 def test_metrics_are_served_and_nothing_else(health: tuple[Health, str]) -> None:
     _, url = health
     status, text = get(f"{url}/metrics")
