@@ -19,7 +19,7 @@ from rich.progress import Progress as Bar
 
 from bench.contestant import ROOT
 from bench.kafka import BenchError
-from bench.machine import surroundings
+from bench.machine import Neighbours, surroundings
 from bench.measure import Progress, Stack
 from bench.parts.account.holds import holds
 from bench.parts.account.many_at_once import bulk, expiring
@@ -144,7 +144,7 @@ def attempt(part: Part, run: Run) -> None:
 
 def measure_part(part: Part, run: Run) -> None:
     """Measure one part and note what it gave."""
-    sizes, shown = run.sizes, (run.stack, run.progress)
+    sizes, shown, neighbours = run.sizes, (run.stack, run.progress), Neighbours()
     match part:
         case Part.A | Part.B | Part.C:
             for measured in run.workload(part.upper()):
@@ -171,7 +171,8 @@ def measure_part(part: Part, run: Run) -> None:
             figures = merchants_part(sizes.orders // 3, sizes.merchants, *shown)
         case _:
             figures = account_part(part, run)
-    run.report.figures[part] = figures
+    others = {"others' share of the machine meanwhile, cores": neighbours.cores()}
+    run.report.figures[part] = {**figures, **others}
 
 
 def account_part(part: Part, run: Run) -> Mapping[str, object]:

@@ -99,7 +99,10 @@ class Contestant(ABC):
         """
 
     def start(self, site: Site, command: Command, number: int) -> subprocess.Popen[bytes]:
-        """Start one process; it writes to `<part>-<number>.log` in the site's directory."""
+        """Start one process; it writes to `<part>-<number>.log` in the site's directory.
+
+        In a session of its own, as services are: Linux shares the cores out among sessions first.
+        """
         with (site.state / f"{command.part}-{number}.log").open("wb") as log:
             return subprocess.Popen(
                 command.arguments,
@@ -108,6 +111,7 @@ class Contestant(ABC):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
 
 

@@ -1,6 +1,7 @@
 """What the processes of a run take of the machine: CPU seconds and memory, by part."""
 
 import platform
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,6 +28,31 @@ def cpu_seconds(root: psutil.Process) -> float:
             continue
         total += times.user + times.system + times.children_user + times.children_system
     return total
+
+
+def busy_seconds() -> float:
+    """CPU that all processes and the kernel have used since the machine began."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - times.guest)
+
+
+class Neighbours:
+    """How much CPU the machine gave to others than the benchmark since this was made.
+
+    What is theirs is missing in what is measured: with much of it a run tells little.
+    """
+
+    def __init__(self) -> None:
+        self._own, self._busy, self._at = self._now()
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        return cpu_seconds(psutil.Process()), busy_seconds(), time.monotonic()
+
+    def cores(self) -> float:
+        """Cores that they had on average; servers that the benchmark did not start are others."""
+        own, busy, at = self._now()
+        return max(0.0, (busy - self._busy) - (own - self._own)) / (at - self._at)
 
 
 def resident_bytes(root: psutil.Process) -> int:

@@ -25,7 +25,7 @@ from bench.kafka import (
     delete_topics,
     group_is_ready,
 )
-from bench.machine import Usage, broker_process, postgres_process
+from bench.machine import Neighbours, Usage, broker_process, postgres_process
 from bench.workloads.workload import Workload
 
 READY_SECONDS = 60.0
@@ -68,6 +68,8 @@ class Measurement:
     cpu_us_per_order: Mapping[str, float]
     wal_bytes_per_order: float
     resident_mb: Mapping[str, float]
+    others_cores: float
+    """What others than the benchmark had of the machine meanwhile."""
     phases: Mapping[str, float] = field(default_factory=dict)
     """Orders a second of the parts of a run that is planned first and granted later."""
 
@@ -109,12 +111,13 @@ def measure(
             if started is None:
                 workers.wait_until_assigned()
             before, wal = Usage.of(workers.parts()), wal_position(stack)
+            neighbours = Neighbours()
             with watch(site) if watch is not None else contextlib.nullcontext():
                 started = started or load.release()
                 planned = run_to_end(contestant, workload, site, workers, output, progress)
             seconds = output.last_at - started
             after = Usage.of(workers.parts())
-            written = wal_position(stack) - wal
+            written, others = wal_position(stack) - wal, neighbours.cores()
         progress(f"{contestant.name}: checking", 1)
         output.check()
         contestant.audit(site, workload, output.values)
@@ -129,6 +132,7 @@ def measure(
         },
         wal_bytes_per_order=written / workload.orders,
         resident_mb={part: size / 2**20 for part, size in after.resident.items()},
+        others_cores=others,
         phases={
             "planned": workload.orders / (planned - started),
             "granted": workload.orders / (output.last_at - planned),

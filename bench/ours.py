@@ -25,6 +25,7 @@ from bench.contestant import (
     inherited,
 )
 from bench.kafka import PARTITIONS, BenchError
+from bench.preload import preload
 from bench.workloads.b import PENDING_DAYS
 from bench.workloads.workload import Member, Workload
 
@@ -47,11 +48,6 @@ BY_MEMBER = r"""
     FROM ({}) s JOIN account a USING (account_no) JOIN merchant m USING (merchant_no)
     WHERE substr(a.member, 9) <> '\x00000000'"""
 """The same by member, without those of `sql/preload.sql`."""
-PRELOAD = ROOT / "bench" / "sql" / "preload.sql"
-ORDERS = "-- Orders."
-"""Where the statement for the orders begins, which the largest preload leaves out."""
-PRELOAD_STEP = 5_000_000
-"""Entries a transaction."""
 
 
 class Ours(Contestant):
@@ -89,7 +85,8 @@ class Ours(Contestant):
             file.write_bytes(orjson.dumps(document))
             self.points(site, "settings", "apply", merchant, str(file))
         if self._entries:
-            preload(site, self._entries, next(iter(settings)), with_orders=self._with_orders)
+            merchant = next(iter(settings))
+            preload(site.database_url, self._entries, merchant, with_orders=self._with_orders)
 
     @override
     def commands(self, site: Site) -> Sequence[Command]:
@@ -232,16 +229,3 @@ def move_clock(database: psycopg.Connection[Any], days: int) -> None:
         "LANGUAGE sql VOLATILE PARALLEL SAFE AS {}"
     )
     database.execute(sql.SQL(head).format(sql.Literal(later)))
-
-
-def preload(site: Site, entries: int, merchant: str, *, with_orders: bool = True) -> None:
-    """Give a merchant's ledger so many old entries, and leave the server as quiet as before."""
-    statements = PRELOAD.read_text().partition(ORDERS)
-    script = "".join(statements) if with_orders else statements[0]
-    with psycopg.connect(site.database_url, autocommit=True) as database:
-        for first in range(0, entries, PRELOAD_STEP):
-            here = {"first": first, "entries": min(PRELOAD_STEP, entries - first)}
-            with psycopg.ClientCursor(database) as cursor:
-                cursor.execute(script.encode(), here | {"merchant": merchant})
-        database.execute("VACUUM (ANALYZE) ledger, lot, account, orders")
-        database.execute("CHECKPOINT")

@@ -38,7 +38,6 @@ class Pacer(Background):
                 "bootstrap.servers": bootstrap_servers,
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",
-                "linger.ms": 0,
             }
         )
 

@@ -91,6 +91,7 @@ class Report:
             "CPU µs/order",
             "WAL B/order",
             "RSS MB",
+            "others, cores",
             "runs, orders/s",
         )
         return header, [self._row(run, ours) for run in runs]
@@ -107,6 +108,7 @@ class Report:
             f"{sum(run.cpu_us_per_order.values()):,.0f}: {_by_part(run.cpu_us_per_order)}",
             f"{run.wal_bytes_per_order:,.0f}",
             _by_part(run.resident_mb),
+            f"{run.others_cores:.2f}",
             " ".join(f"{rate:,.0f}" for rate in same),
         )
 

@@ -20,8 +20,8 @@ from bench.workloads.a import WorkloadA
 from bench.workloads.due import BIG_MERCHANT, POINTS, SMALL_MERCHANT, DueOrders, settings_for_dues
 
 RECORDS_OF_A = 3
-WARM_UP_MICROS = 3_000_000
-"""The first seconds are not counted: the servers' caches are cold."""
+WARM_UP_SECONDS = 15
+"""Not counted, and in addition to the time that is: so long the broker compiles itself."""
 AHEAD = (5.0, 15.0)
 """Spread dues lie between so many seconds after their order was sent."""
 SMALL_DUES = 100
@@ -80,7 +80,7 @@ def latency(orders_per_second: float, seconds: int, stack: Stack, progress: Prog
 
 def produce_to_commit(rate: float, seconds: int, stack: Stack, progress: Progress) -> Figures:
     """Workload A: from sending an order's final record to the commit of its entry and its event."""
-    workload = WorkloadA(int(rate * seconds))
+    workload = WorkloadA(int(rate * (WARM_UP_SECONDS + seconds)))
     records = list(workload.records())
     with our_workers(workload.settings(), stack) as running:
         pacer = Pacer(
@@ -89,7 +89,9 @@ def produce_to_commit(rate: float, seconds: int, stack: Stack, progress: Progres
         with pacer:
             progress("latency: workload A at half load", 0)
             running.wait(
-                "latency", lambda: running.output.count >= workload.orders, seconds + SETTLE_SECONDS
+                "latency",
+                lambda: running.output.count >= workload.orders,
+                WARM_UP_SECONDS + seconds + SETTLE_SECONDS,
             )
         posted = postings(running.site.database_url)
         published = published_at(running.output)
@@ -110,7 +112,7 @@ def grant_lateness(rate: float, seconds: int, stack: Stack, progress: Progress) 
     """Orders at the same rate, each due seconds later: from the due instant to the commit."""
     draw = random.Random(31)
     begin = datetime.now(UTC) + timedelta(seconds=10 + seconds / 2)
-    ahead = [draw.uniform(*AHEAD) for _ in range(int(rate * seconds))]
+    ahead = [draw.uniform(*AHEAD) for _ in range(int(rate * (WARM_UP_SECONDS + seconds)))]
     orders = DueOrders(
         BIG_MERCHANT, len(ahead), lambda n: begin + timedelta(seconds=n / rate + ahead[n])
     )
@@ -122,7 +124,7 @@ def grant_lateness(rate: float, seconds: int, stack: Stack, progress: Progress) 
             running.wait(
                 "lateness",
                 lambda: running.output.count >= len(ahead),
-                seconds + AHEAD[1] + SETTLE_SECONDS,
+                WARM_UP_SECONDS + seconds + AHEAD[1] + SETTLE_SECONDS,
             )
         posted = postings(running.site.database_url)
     check_points(posted, dict.fromkeys(pacer.at, POINTS))
@@ -210,7 +212,7 @@ def published_at(output: ReadBack) -> Mapping[str, int]:
 
 def after_warm_up(at: Mapping[str, int]) -> Mapping[str, int]:
     """Without what was sent in the first seconds."""
-    begin = min(at.values()) + WARM_UP_MICROS
+    begin = min(at.values()) + WARM_UP_SECONDS * 1_000_000
     return {order: sent for order, sent in at.items() if sent >= begin}
 
 

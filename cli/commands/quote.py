@@ -33,6 +33,7 @@ def quote_command(
     from schemas.quotes import load_cart
     from schemas.whole_numbers import as_typed
     from store.reads.quote import quoted
+    from store.settings.merchants import Merchants
 
     loaded = quoting_configuration()
     data = read_document(cart)
@@ -40,7 +41,7 @@ def quote_command(
     asked = load_cart(data, name=shown_name(cart), points=entered)
     signing = Signing(loaded.quotes.signing(), loaded.quotes.ttl_seconds)
     with connect(loaded) as connection:
-        answer = quoted(connection, merchant, member, asked, signing)
+        answer = quoted(connection, Merchants(connection), merchant, member, asked, signing)
     if json_:
         emit(answer)
     else:

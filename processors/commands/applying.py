@@ -246,7 +246,8 @@ class _Batch:
         """Locks the orders and accounts in hand, and posts what has fallen due on them."""
         intents, creates = self._intents()
         kept.lock_orders(self.cursor, self.orders)
-        asked = {case.account for case in self.cases if case.account is not None}
+        # A repeat is answered as it was, whatever has become of the account.
+        asked = {case.account for case in self.cases if case.account and case.first is None}
         self.seen = kept.balances(self.cursor, sorted(asked - creates))
         opened: dict[AccountKey, list[Intended]] = {
             key: wanted for key, wanted in intents.items() if key in creates or key in self.seen

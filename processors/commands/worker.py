@@ -1,85 +1,119 @@
 """The commands worker: commands from Kafka, one batch a turn (architecture.md 2.1).
 
-How a batch is read is in processors/pipeline/worker.py, what becomes of it in
-processors/commands/batch.py.
+How a batch is read is in processors/pipeline/worker.py, whose turn it is in
+processors/commands/turns.py, what becomes of it in processors/commands/batch.py.
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from typing import Final
+
+from typing_extensions import override
 
 from processors.commands import commands_metrics
 from processors.commands.batch import Commands, CommandsResult
+from processors.commands.turns import turns_of
 from processors.pipeline.pipeline import COMMANDS, Pipeline
 from processors.pipeline.worker import TopicWorker
 from processors.runtime.configuration import Configuration, IntakeConfiguration
+from processors.runtime.kafka.clients import GATHER_SOON_MS
 from processors.runtime.kafka.feed import Record
 from store.postgres.session import Database
 from store.streams.cursors import PartitionId
 
-BYTES_AT_ONCE: Final = 512 << 10
-"""Of one transaction: two thousand ordinary commands."""
-LARGE: Final = 4 << 10
-"""Bytes of a command that changes many accounts: no other has so many."""
-LARGE_AT_ONCE: Final = 64 << 10
-"""Of one transaction with such commands: some two thousand members, whose accounts are locked for
-a few tenths of a second, as long as a shopper may have to wait.
-"""
+LONGEST_WAIT_MS: Final = 5
+"""For more commands, once there is one."""
+PATIENCE_SECONDS: Final = 0.1
+"""Of a turn that goes on with parts of jobs: what was sent meanwhile goes first."""
+MOST_IN_HAND: Final = 20_000
+MOST_BYTES_IN_HAND: Final = 64 << 20
+"""Of what was read and waits, records and bytes: beyond that its partitions are read no further."""
 
 
 class CommandsWorker(TopicWorker[CommandsResult]):
-    """Reads commands from Kafka, a batch a turn."""
+    """Reads commands from Kafka, a batch a turn.
+
+    Parts of jobs, and what is behind them in their partitions, stay in hand from turn to turn: read
+    once, while the commands that come meanwhile are answered.
+    """
 
     pipeline = COMMANDS
+    gather_ms = GATHER_SOON_MS
+    _commands: Commands
 
     def sizes(self, configuration: Configuration) -> IntakeConfiguration:
-        """Those of intake."""
-        return configuration.intake
+        """Those of intake, but for the wait: for every command somebody awaits an answer."""
+        intake = configuration.intake
+        return intake.model_copy(update={"wait_ms": min(intake.wait_ms, LONGEST_WAIT_MS)})
 
     def batches(
         self, configuration: Configuration, pipeline: Pipeline, connection: Database
     ) -> Commands:
         """Entries and answers."""
-        return Commands(configuration, pipeline, connection)
+        self._in_hand: list[Record] = []
+        self._commands = Commands(configuration, pipeline, connection)
+        return self._commands
 
-    def transactions(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-        """See `transactions_of`."""
-        return transactions_of(records)
+    @override
+    def read(self, size: int, wait: float) -> Sequence[Record]:
+        """What is in hand, and what has come; all is read again once partitions have moved."""
+        before, in_hand = self._feed.generation, self._in_hand
+        self._in_hand = []
+        self._feed.hold_back({record.place for record in in_hand} if _is_much(in_hand) else set())
+        new = self._feed.batch(size, 0.0 if in_hand else wait)
+        if in_hand and self._feed.generation != before:
+            self._feed.drop()
+            return []
+        return [*in_hand, *new]
 
-    def can_wait(self, _records: Sequence[Record]) -> bool:
-        """Parts of a job: holds in other partitions, just sent, go before them."""
-        return any(_size(record) > LARGE for record in _records)
+    @override
+    def work_off(self, records: Sequence[Record]) -> bool:
+        """Parts of jobs last, and for a moment only: the next turn goes on with them."""
+        turns, began = turns_of(records), time.monotonic()
+        for part in turns.ordinary:
+            if not self.process(part):
+                return False
+        for part in turns.ahead:
+            self._answer_ahead(part)
+        for number, part in enumerate(turns.behind):
+            if number and time.monotonic() - began > PATIENCE_SECONDS:
+                self._in_hand = [record for left in turns.behind[number:] for record in left]
+                break
+            if not self.process(part):
+                return False
+        return True
+
+    def _answer_ahead(self, records: Sequence[Record]) -> None:
+        began = time.perf_counter()
+        done = self._commands.answer_ahead(records)
+        if done is not None:
+            received, seconds = self.received(done.ahead), time.perf_counter() - began
+            commands_metrics.batch_done(received, done, seconds)
+
+    @override
+    def drop(self) -> None:
+        """Goes back to the database's cursors with the next batch."""
+        self._in_hand = []
+        super().drop()
+
+    @override
+    def use(self, connection: Database) -> None:
+        """Drops what is in hand: whether it was committed, the database's cursor says."""
+        self._in_hand = []
+        super().use(connection)
 
     def count(
-        self, received: Sequence[float], done: CommandsResult, seconds: float
+        self, records: Sequence[Record], done: CommandsResult, seconds: float
     ) -> Sequence[PartitionId]:
         """Tells the metrics of a committed batch."""
-        commands_metrics.batch_done(received, done, seconds)
+        gone = {(record.place, record.offset) for record in done.ahead}
+        now = [record for record in records if (record.place, record.offset) not in gone]
+        commands_metrics.batch_done(self.received(now), done, seconds)
         return list(done.counts)
 
 
-def transactions_of(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    """So many records at once that no account stays locked for long.
-
-    Partitions with a part of a job come last, so that they hold up no other.
-    """
-    slow = {record.place for record in records if _size(record) > LARGE}
-    quick = [record for record in records if record.place not in slow]
-    yield from _slices(quick, BYTES_AT_ONCE)
-    yield from _slices([record for record in records if record.place in slow], LARGE_AT_ONCE)
-
-
-def _size(record: Record) -> int:
-    return len(record.message.value() or b"")
-
-
-def _slices(records: Sequence[Record], most: int) -> Iterator[Sequence[Record]]:
-    """Records in their order, so many at once that they have at most `most` bytes, or one."""
-    first, size = 0, 0
-    for number, record in enumerate(records):
-        weight = _size(record)
-        if size and size + weight > most:
-            yield records[first:number]
-            first, size = number, 0
-        size += weight
-    if records:
-        yield records[first:]
+def _is_much(records: Sequence[Record]) -> bool:
+    return (
+        len(records) > MOST_IN_HAND
+        or sum(len(record.message) for record in records) > MOST_BYTES_IN_HAND
+    )

@@ -13,6 +13,7 @@ from processors.intake.batch import Intake, IntakeResult
 from processors.pipeline.pipeline import INTAKE, Pipeline
 from processors.pipeline.worker import TopicWorker
 from processors.runtime.configuration import Configuration, IntakeConfiguration
+from processors.runtime.kafka.feed import Record
 from store.postgres.session import Database
 from store.streams.cursors import PartitionId
 
@@ -33,8 +34,8 @@ class IntakeWorker(TopicWorker[IntakeResult]):
         return Intake(configuration, pipeline, connection)
 
     def count(
-        self, received: Sequence[float], done: IntakeResult, seconds: float
+        self, records: Sequence[Record], done: IntakeResult, seconds: float
     ) -> Sequence[PartitionId]:
         """Tells the metrics of a committed batch."""
-        intake_metrics.batch_done(received, done, seconds)
+        intake_metrics.batch_done(self.received(records), done, seconds)
         return list(done.counts)

@@ -6,7 +6,7 @@ What becomes of a batch is the pipeline's own matter (`Batches`).
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Generic, Protocol, Self
 
@@ -25,6 +25,7 @@ from processors.pipeline.lag import Lag
 from processors.pipeline.pipeline import Pipeline, topics_read
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from processors.runtime.failures import TopicChanged, one_line
+from processors.runtime.kafka.clients import GATHER_MS
 from processors.runtime.kafka.feed import Feed, Record
 from processors.runtime.kafka.records import received_ms
 from processors.runtime.worker import StillTurning
@@ -37,8 +38,6 @@ from store.streams.cursors import PartitionId
 TOPIC_SECONDS, TOPIC_SECONDS_IN_TROUBLE = 10.0, 1.0
 """Between two looks whether the topics are still the same, and whether a lost broker is back."""
 LAG_UPDATE_SECONDS = 1.0
-PATIENCE_SECONDS = 0.2
-"""Of a turn that goes on with records that can wait: what is sent meanwhile goes first."""
 MOVE_SECONDS = 1.0
 """Between two moves over offsets without a record: each is a transaction."""
 
@@ -58,6 +57,7 @@ class TopicWorker(ABC, Generic[Result]):
     """
 
     pipeline: str
+    gather_ms = GATHER_MS
     batch_share = 1.0
     worked = False
 
@@ -68,7 +68,9 @@ class TopicWorker(ABC, Generic[Result]):
         self._connection, self._still_turning = connection, still_turning
         self._sizes = self.sizes(configuration)
         topics = self._topics = topics_read(configuration.topics)[self.pipeline]
-        self._feed = Feed(configuration.kafka, self.pipeline, topics, self._start_at)
+        self._feed = Feed(
+            configuration.kafka, self.pipeline, topics, self._start_at, self.gather_ms
+        )
         for topic in topics:
             self._refuse_recreated_topics(topic)
         self._pipeline = Pipeline(self.pipeline, configuration, self._feed)
@@ -95,22 +97,16 @@ class TopicWorker(ABC, Generic[Result]):
     ) -> PipelineBatches[Result]:
         """What it does with them."""
 
-    def transactions(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-        """The batch, by what one transaction is to take of it."""
-        yield records
-
-    def can_wait(self, _records: Sequence[Record]) -> bool:
-        """Whether others' records may go before these, once a turn has taken long enough."""
-        return False
-
     @abstractmethod
     def count(
-        self, received: Sequence[float], done: Result, seconds: float
+        self, records: Sequence[Record], done: Result, seconds: float
     ) -> Sequence[PartitionId]:
-        """Tells the metrics of a committed batch; the partitions that it had records of.
+        """Tells the metrics of a committed batch; the partitions that it had records of."""
 
-        `received` are the records' own times, in seconds since 1970.
-        """
+    @staticmethod
+    def received(records: Iterable[Record]) -> list[float]:
+        """The records' own times, in seconds since 1970."""
+        return [received_ms(record.message) / 1000 for record in records]
 
     def _start_at(self, place: PartitionId, first: int) -> int:
         """Where to read a partition from: the database's cursor, else the beginning of the log."""
@@ -145,8 +141,10 @@ class TopicWorker(ABC, Generic[Result]):
         """One batch, if there is one; waiting for it is part of the turn."""
         self._check_topics()
         size = max(1, int(self._sizes.batch * self.batch_share))
-        records = self._feed.batch(size, self._sizes.wait_ms / 1000)
-        self._work_off(list(self.transactions(records)) if records else [])
+        records = self.read(size, self._sizes.wait_ms / 1000)
+        self.worked = bool(records)
+        if records and not self.work_off(records):
+            self.drop()
         if time.monotonic() > self._move_at:
             self._move_at = time.monotonic() + MOVE_SECONDS
             self._move()
@@ -158,18 +156,15 @@ class TopicWorker(ABC, Generic[Result]):
                 metrics.LEFT_OUT.labels(topic).set(left_out[topic])
         return 0.0
 
-    def _work_off(self, parts: Sequence[Sequence[Record]]) -> None:
-        """A transaction each, until what is left can wait for records that are not read yet."""
-        self.worked, began = bool(parts), time.monotonic()
-        for number, part in enumerate(parts):
-            if number and self.can_wait(part) and time.monotonic() - began > PATIENCE_SECONDS:
-                self._feed.put_back({record.place for left in parts[number:] for record in left})
-                return
-            if not self._process(part):
-                self._feed.drop()
-                return
+    def read(self, size: int, wait: float) -> Sequence[Record]:
+        """The next batch: up to `size` records, which are waited for at most `wait` seconds."""
+        return self._feed.batch(size, wait)
 
-    def _process(self, records: Sequence[Record]) -> bool:
+    def work_off(self, records: Sequence[Record]) -> bool:
+        """What becomes of a batch. False when the worker is to stop before all of it is done."""
+        return self.process(records)
+
+    def process(self, records: Sequence[Record]) -> bool:
         """One transaction, or more where something fails over a record.
 
         False when the worker is to stop before all of it is done.
@@ -177,9 +172,8 @@ class TopicWorker(ABC, Generic[Result]):
         began = time.perf_counter()
         try:
             for part, done in process_in_parts(self._batches, records, self._still_turning):
-                received = [received_ms(record.message) / 1000 for record in part]
-                partitions = self.count(received, done, time.perf_counter() - began)
-                self._lag.processed(partitions, max(received))
+                partitions = self.count(part, done, time.perf_counter() - began)
+                self._lag.processed(partitions, max(self.received(part)))
                 began = time.perf_counter()
         except Interrupted:
             return False

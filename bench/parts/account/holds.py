@@ -4,9 +4,11 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from typing import Any, Self
 
 import orjson
@@ -26,6 +28,8 @@ SHOPPERS = 2_000
 WARM_UP = 0.2
 """Of the time: what is not counted."""
 ANSWER_SECONDS = 30.0
+START_SECONDS = 0.5
+"""All clients begin at one instant."""
 POINTS = 10
 
 
@@ -43,14 +47,14 @@ def holds(count: int, entries: int, seconds: int, stack: Stack, progress: Progre
         load = list(Commands(int(full / 2 * seconds * 1.5), members, name="half").records())
         progress("holds: through the topic", 0.3)
         with _loaded(running, load, full / 2), _Topic(running) as topic:
-            by_topic = _timed(topic.hold, shoppers, seconds)
-        with Till(running.site.database_url, CLIENTS) as till:
+            by_topic = _by_topic(topic, _Round(shoppers, seconds))
+        with _Tills(running.site.database_url) as tills:
             progress("holds: directly", 0.6)
-            flat_out = _timed(till.hold, shoppers, seconds / 2)
+            flat_out = tills.timed(_Round(shoppers, seconds / 2))
             rate = len(flat_out) / (seconds / 2 * (1 - WARM_UP))
-            half = _timed(till.hold, shoppers, seconds / 2, rate / 2)
+            half = tills.timed(_Round(shoppers, seconds / 2, rate / 2))
             with _loaded(running, load[len(load) // 2 :], full / 2):
-                beside = _timed(till.hold, shoppers, seconds / 2, rate / 4)
+                beside = tills.timed(_Round(shoppers, seconds / 2, rate / 4))
     return {
         "commands/s flat out, half of which is the load": full,
         "hold through the topic, produce to answer": str(Spread.of(by_topic)),
@@ -69,35 +73,76 @@ def _loaded(running: Running, load: Sequence[Any], rate: float) -> Iterator[Pace
             raise BenchError("holds: the load ended before the clients did")
 
 
-def _timed(
-    hold: Callable[[int, Mapping[str, Any]], None],
-    shoppers: Sequence[str],
-    seconds: float,
-    rate: float | None = None,
-) -> list[int]:
-    """Microseconds of the holds of all clients, without the first ones.
+@dataclass(frozen=True)
+class _Round:
+    """So long all clients send holds for these shoppers, together at a `rate` a second if given."""
 
-    With a `rate` (all together, a second) each client keeps to its share, and waits at random.
-    """
-    end = time.monotonic() + seconds
+    shoppers: Sequence[str]
+    seconds: float
+    rate: float | None = None
+    begin: float = field(default_factory=lambda: time.monotonic() + START_SECONDS)
 
-    def client(number: int) -> list[int]:
-        draw = random.Random(f"{number}/{seconds}/{rate}/{time.time_ns()}")
+    def of_client(self, number: int, hold: Callable[[Mapping[str, Any]], None]) -> list[int]:
+        """Microseconds of one client's holds, without the first ones.
+
+        With a rate each keeps to its share, and waits at random.
+        """
+        draw = random.Random(f"{number}/{self.seconds}/{self.rate}/{time.time_ns()}")
         taken: list[int] = []
-        planned = time.monotonic()
+        time.sleep(max(0.0, self.begin - time.monotonic()))
+        end, planned = self.begin + self.seconds, self.begin
         while time.monotonic() < end:
-            if rate is not None:
-                planned += draw.expovariate(rate / CLIENTS)
+            if self.rate is not None:
+                planned += draw.expovariate(self.rate / CLIENTS)
                 time.sleep(max(0.0, planned - time.monotonic()))
-            content = _hold(draw, shoppers)
+            content = _hold(draw, self.shoppers)
             began = time.perf_counter_ns()
-            hold(number, content)
-            if time.monotonic() > end - seconds * (1 - WARM_UP):
+            hold(content)
+            if time.monotonic() > end - self.seconds * (1 - WARM_UP):
                 taken.append((time.perf_counter_ns() - began) // 1_000)
         return taken
 
+
+def _by_topic(topic: "_Topic", asked: _Round) -> list[int]:
+    """Through the topic: a thread a client, as all of them only wait."""
     with ThreadPoolExecutor(CLIENTS) as clients:
-        return [one for taken in clients.map(client, range(CLIENTS)) for one in taken]
+        rounds = clients.map(lambda n: asked.of_client(n, topic.hold), range(CLIENTS))
+        return [one for taken in rounds for one in taken]
+
+
+class _Tills:
+    """Eight processes, each with a client that calls the store's function, as HTTP's will."""
+
+    def __init__(self, database_url: str) -> None:
+        self._pools = [
+            ProcessPoolExecutor(1, get_context("spawn"), _open_till, (database_url,))
+            for _ in range(CLIENTS)
+        ]
+
+    def __enter__(self) -> Self:
+        for started in [pool.submit(len, _till) for pool in self._pools]:
+            started.result()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in self._pools:
+            pool.shutdown()
+
+    def timed(self, asked: _Round) -> list[int]:
+        """Microseconds of the holds of all clients."""
+        rounds = [pool.submit(_at_till, number, asked) for number, pool in enumerate(self._pools)]
+        return [one for taken in rounds for one in taken.result()]
+
+
+_till: list[Till] = []
+
+
+def _open_till(database_url: str) -> None:
+    _till.append(Till(database_url))
+
+
+def _at_till(number: int, asked: _Round) -> list[int]:
+    return asked.of_client(number, _till[0].hold)
 
 
 def _hold(draw: random.Random, shoppers: Sequence[str]) -> Mapping[str, Any]:
@@ -139,7 +184,7 @@ class _Topic:
             if waiting is not None:
                 waiting.set()
 
-    def hold(self, _: int, content: Mapping[str, Any]) -> None:
+    def hold(self, content: Mapping[str, Any]) -> None:
         """Sends one and waits for its answer. Raises BenchError when there is none."""
         record, waiting = as_record(content), threading.Event()
         self._answered[content["command_id"]] = waiting

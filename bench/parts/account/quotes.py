@@ -22,7 +22,8 @@ from schemas.quotes import Cart, load_cart
 from store.postgres import session
 from store.postgres.session import Database
 from store.reads.quote import quoted, settings_at
-from store.reads.snapshot import merchant_number, now, snapshot
+from store.reads.snapshot import now, snapshot
+from store.settings.merchants import Merchants
 
 CART: Mapping[str, Any] = {
     "currency": "TWD",
@@ -46,19 +47,20 @@ def quotes(entries: int, rounds: int, stack: Stack, progress: Progress) -> Figur
         server = postgres_process(site.database_url)
         found: dict[str, list[tuple[float, float]]] = {"reading the account": [], "reckoned": []}
         with session.connect(site.database_url, name="quotes", tuned=False) as connection:
+            merchants = Merchants(connection)
             for number in range(rounds):
                 progress("quotes", number / rounds)
                 draw = random.Random(number)
                 members = [member_id(draw.randrange(entries // 4) + 1) for _ in range(QUOTES)]
                 found["reading the account"].append(
                     _timed(
-                        lambda m: quoted(connection, MERCHANT, m, cart, signing),
+                        lambda m: quoted(connection, merchants, MERCHANT, m, cart, signing),
                         members[: QUOTES // READ_SHARE],
                         server,
                     )
                 )
                 found["reckoned"].append(
-                    _timed(_reckoning(connection, cart, signing), members, server)
+                    _timed(_reckoning(connection, merchants, cart, signing), members, server)
                 )
     return {
         name: value
@@ -71,11 +73,13 @@ def quotes(entries: int, rounds: int, stack: Stack, progress: Progress) -> Figur
     }
 
 
-def _reckoning(connection: Database, cart: Cart, signing: Signing) -> Callable[[str], QuoteAnswer]:
+def _reckoning(
+    connection: Database, merchants: Merchants, cart: Cart, signing: Signing
+) -> Callable[[str], QuoteAnswer]:
     """Quotes of an account that was read before."""
     with snapshot(connection) as cursor:
-        number, at = merchant_number(cursor, MERCHANT), now(cursor)
-        settings = settings_at(cursor, number, MERCHANT, at)
+        at = now(cursor)
+        _, settings = settings_at(cursor, merchants, MERCHANT, at)
     return lambda member: quote_answer(cart, Shopper(MERCHANT, member, 400), settings, signing, at)
 
 

@@ -1,7 +1,7 @@
-"""What HTTP will do: one command a transaction, by the store's function, on a pool of sessions."""
+"""What HTTP will do: a command a transaction, by the store's function, on a session of its own."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from bench.kafka import BenchError
 from processors.commands.applying import apply_and_publish
@@ -14,27 +14,20 @@ NOW = "SELECT points_now()"
 
 
 class Till:
-    """So many sessions, each used by one client."""
+    """One client's session."""
 
-    def __init__(self, database_url: str, clients: int) -> None:
-        self._sessions = [session.connect(database_url, name="till") for _ in range(clients)]
-        self._merchants = [Merchants(connection) for connection in self._sessions]
+    def __init__(self, database_url: str) -> None:
+        self._connection = session.connect(database_url, name="till")
+        self._merchants = Merchants(self._connection)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for connection in self._sessions:
-            connection.close()
-
-    def hold(self, client: int, content: Mapping[str, Any]) -> None:
+    def hold(self, content: Mapping[str, Any]) -> None:
         """Applies and publishes one command. Raises BenchError when it is refused."""
-        connection, merchants = self._sessions[client], self._merchants[client]
         while True:
             try:
-                with session.transaction(connection) as cursor:
+                with session.transaction(self._connection) as cursor:
                     row = cursor.execute(NOW).fetchone()
-                    applied = apply_and_publish(cursor, merchants, [content], row[0] if row else 0)
+                    now = row[0] if row else 0
+                    applied = apply_and_publish(cursor, self._merchants, [content], now)
             except (CommandRace, HoldRace):
                 continue
             break

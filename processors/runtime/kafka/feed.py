@@ -25,7 +25,7 @@ from confluent_kafka.admin import AdminClient
 from processors import metrics
 from processors.runtime.configuration import KafkaConfiguration
 from processors.runtime.failures import TopicChanged
-from processors.runtime.kafka.clients import ClientErrorListener, common, consumer
+from processors.runtime.kafka.clients import GATHER_MS, ClientErrorListener, common, consumer
 from processors.runtime.kafka.errors import (
     END_OF_LOG,
     MAY_NOT_READ,
@@ -69,14 +69,16 @@ class Feed:
         worker: str,
         topics: Sequence[str],
         start_at: Callable[[PartitionId, int], int],
+        gather_ms: int = GATHER_MS,
     ) -> None:
         """`start_at(place, first)` gives the offset to start a partition at.
 
-        `first` is where its log begins.
+        `first` is where its log begins; the broker lets records gather for `gather_ms`.
 
         Asks for the topics' uuids, and joins no group before `subscribe`.
         """
         self._kafka, self._worker, self._start_at = kafka, worker, start_at
+        self._gather_ms = gather_ms
         self._topics = list(topics)
         self.listener = ClientErrorListener()
         self._admin = AdminClient(
@@ -90,6 +92,8 @@ class Feed:
         self._ends: dict[PartitionId, tuple[int, int]] = {}
         self._places: dict[tuple[str, int], PartitionId] = {}
         self._assigned_topics: set[str] = set()
+        self._held: set[PartitionId] = set()
+        self.generation = 0
         self._busiest = self._topics[0]
         self._full = self._must_rewind = self._must_reopen = False
         self._trouble: Exception | None = None
@@ -122,7 +126,7 @@ class Feed:
         """Joins the group."""
         for topic in self._topics:
             reader = self._consumers[topic] = Consumer(
-                consumer(self._kafka, self._worker) | {"error_cb": self.listener}
+                consumer(self._kafka, self._worker, self._gather_ms) | {"error_cb": self.listener}
             )
             reader.subscribe(
                 [topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
@@ -146,6 +150,7 @@ class Feed:
         return len(self._assigned_topics) == len(self._topics)
 
     def _assigned(self, reader: Consumer, partitions: list[TopicPartition]) -> None:
+        self.generation += 1
         try:
             for part in partitions:
                 place = self._place(part.topic, part.partition)
@@ -167,6 +172,7 @@ class Feed:
         self._give_up(partitions)
 
     def _give_up(self, partitions: list[TopicPartition]) -> None:
+        self.generation += 1
         for part in partitions:
             place = self._place(part.topic, part.partition)
             self.positions.pop(place, None)
@@ -327,14 +333,15 @@ class Feed:
                 with suppress(KafkaException):
                     reader.commit(offsets=parts, asynchronous=True)
 
-    def put_back(self, places: AbstractSet[PartitionId]) -> None:
-        """These partitions are read again from their positions, so that others come in between."""
-        try:
-            for place in places & self.positions.keys():
-                at = TopicPartition(place.topic, place.partition, self.positions[place])
-                self._consumers[place.topic].seek(at)
-        except KafkaException:
-            self.drop()
+    def hold_back(self, places: AbstractSet[PartitionId]) -> None:
+        """Reads these partitions no further, until they are held back no more."""
+        places &= self.positions.keys()
+        for what, some in (("pause", places - self._held), ("resume", self._held - places)):
+            for place in some & self.positions.keys():
+                part = TopicPartition(place.topic, place.partition)
+                with suppress(KafkaException):
+                    getattr(self._consumers[place.topic], what)([part])
+        self._held = set(places)
 
     def drop(self) -> None:
         """Everything in hand is void: before the next batch, go back to where the database says."""
@@ -343,7 +350,9 @@ class Feed:
     def rewind(self) -> None:
         """Goes back to where the database says; everything in hand is dropped."""
         self._must_rewind, self._full = True, False
+        self.generation += 1
         self._ends.clear()
+        self._held.clear()
         if not self._must_reopen:
             try:
                 for place in list(self.positions):
