@@ -142,7 +142,19 @@ def test_a_worker_that_is_killed_after_going_ahead_answers_all_when_it_is_back(
     audit(crowded)
     found = answers(crowded, len(SHOPPERS) * 2 + PARTS)
     assert {each["code"] for each in found} == {"ok"}
-    assert len({each["command_id"] for each in found}) == len(SHOPPERS) * 2 + PARTS
+    assert sorted(names(found)) == sorted(set(names(found)))
+    assert len(found) == len(SHOPPERS) * 2 + PARTS
+
+
+def test_a_hold_counts_on_what_its_own_shops_job_gives(crowded: Engine) -> None:
+    """One member's commands of one partition act in their order (account.md 3)."""
+    [last] = job(SHOP, parts=1)
+    first = {**orjson.loads(last.value or b""), "members": ["m0"], "points": 60}
+    parts = [*job(), Record("commands", SHOP, orjson.dumps({**first, "command_id": "own part"}))]
+    crowded.produce([*parts, hold("m0")])
+    crowded.run("commands", "relay")
+    found = answers(crowded, len(SHOPPERS) + PARTS + 2)
+    assert {each["code"] for each in found} == {"ok"}
 
 
 def test_no_cursor_moves_over_what_is_in_hand(engine: Engine) -> None:

@@ -20,6 +20,7 @@ ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 RIGHTS = {
     "account": KEEP,
     "alembic_version": READ,
+    "answered_ahead": PASS_ON,
     "application_event": ADD,
     "awaiting_order": ALL,
     "banner": ADD,
