@@ -33,6 +33,7 @@ def test_a_quote_goes_by_the_settings_in_force_however_many_were_asked_before(
         desk.settle_in(SHOP, redeem={"cash": {**CASH, "unit_points": 7}})
         assert quote().settings_version == 2
         assert quote().max_points % 7 == 0
+        desk.later(60)
         desk.settle_in(SHOP, enabled=False)
         assert (quote().settings_version, quote().code) == (3, "feature_off")
         with pytest.raises(UnknownMerchant):
