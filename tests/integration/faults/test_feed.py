@@ -54,7 +54,7 @@ def test_refused_batches_and_markers_lose_no_record(engine: Engine) -> None:
     assert sum(cursors.values()) - len(applied) == control
 
 
-def test_partitions_that_are_put_back_are_read_again_and_others_come_in_between(
+def test_partitions_that_are_held_back_go_on_where_they_were_and_others_are_read_meanwhile(
     engine: Engine,
 ) -> None:
     topic = engine.topics["orders"]
@@ -66,15 +66,24 @@ def test_partitions_that_are_put_back_are_read_again_and_others_come_in_between(
     feed.subscribe()
     _put(engine, {0: ["a0", "a1"], 1: ["b0", "b1", "b2"]})
     first = _read(feed, 5)
-    small, large = first[0].place, first[-1].place
-    if small.partition != 0:
-        small, large = large, small
-    feed.done({small: 2, large: 1})  # of the large one the first record was worked on
-    feed.put_back({large, PartitionId(topic, "another", 9)})
-    _put(engine, {0: ["a2"]})
-    again = [(r.place.partition, (r.message.value() or b"").decode()) for r in _read(feed, 3)]
-    assert sorted(again) == [(0, "a2"), (1, "b1"), (1, "b2")]
+    large = next(record.place for record in first if record.place.partition == 1)
+    generation = feed.generation
+    feed.hold_back({large, PartitionId(topic, "another", 9)})
+    _put(engine, {0: ["a2"], 1: ["b3"]})
+    assert _values(_read(feed, 1)) == [(0, "a2")]
+    _put(engine, {0: ["a3"]})
+    assert _values(_read(feed, 1)) == [(0, "a3")]
+    feed.hold_back(set())
+    assert _values(_read(feed, 1)) == [(1, "b3")]
+    assert feed.generation == generation
+    feed.drop()
+    assert len(_read(feed, 8)) == 8
+    assert feed.generation > generation
     feed.close()
+
+
+def _values(records: list[Record]) -> list[tuple[int, str]]:
+    return [(r.place.partition, (r.message.value() or b"").decode()) for r in records]
 
 
 def _put(engine: Engine, values: dict[int, list[str]]) -> None:
