@@ -11,10 +11,11 @@ UV_VERSION := 0.13.9
 PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
-.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench check format generate hooks lock image up down
+.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench boards check format generate \
+	keep-schemas hooks lock image up down
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "test, test-fast, coverage and bench hand on ARGS and PROCESSES, for example:"
 	@echo "  make test ARGS=tests/unit/rules/account/test_lots.py PROCESSES=0"
@@ -48,6 +49,9 @@ test-fast: setup ## run the tests that need no server (under a minute)
 test-operate: setup ## metrics, alerts and boards, on a real Prometheus
 	@$(BIN)/python -m pytest --numprocesses 0 tests/operate $(ARGS)
 
+boards: setup ## draw Grafana's boards for the docs, from a Prometheus that watches real workers
+	@POINTS_BOARDS=docs/reference/boards $(BIN)/python -m pytest --numprocesses 0 tests/operate/boards/test_panels.py $(ARGS)
+
 test-image: setup ## build the image and run every worker in a container (Podman or Docker)
 	@$(BIN)/python -m pytest --numprocesses 0 tests/image $(ARGS)
 
@@ -70,10 +74,15 @@ check: setup ## lint, formatting, types, direction of imports, dependencies
 format: setup ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-generate: setup ## write what is derived: schemas, the SQL view, tables of the pages
+generate: setup ## write what is derived: schemas, the SQL view, boards, the pages' tables, the chart's rules
 	@$(BIN)/python -m schemas.publish
 	@$(BIN)/python -m store.postgres.generate_views
+	@$(BIN)/python -m deploy.grafana.build
 	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m deploy.helm
+
+keep-schemas: setup ## keep the published schemas as those of a release
+	@$(BIN)/python -m schemas.publish --release
 
 hooks: setup ## check every commit before it is made (pre-commit)
 	@$(BIN)/pre-commit install

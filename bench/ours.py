@@ -184,7 +184,7 @@ class Ours(Contestant):
 
 
 OURS = Ours()
-TRACED = Ours("ours, traced", traced=0.01)
+TRACED = Ours("ours-traced", traced=0.01)
 """As OURS, with one record of a hundred in a trace."""
 OURS_C = Ours(kinds=("relay", "grants", "recheck", *READERS))
 """Customers' events are looked at again by the recheck worker."""

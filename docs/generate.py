@@ -1,7 +1,7 @@
 """Writes the tables of the documentation that come from the code.
 
-They are the variables, delivery options, carrier codes, workers, metrics, exit codes and the
-longest wait of a grant. `python -m docs.generate` writes each between the marks
+They are the variables, delivery options, carrier codes, workers, topics, metrics, alerts, exit
+codes and the longest wait of a grant. `python -m docs.generate` writes each between the marks
 `<!-- generated: name -->` and `<!-- end -->`; with `--check` it only names the stale pages, and
 exits with 1.
 """
@@ -9,10 +9,12 @@ exits with 1.
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
@@ -22,9 +24,14 @@ from processors.runtime.configuration import Configuration
 from schemas.carriers import CarrierCode, Meaning, carrier_lines, shipped_codes
 from schemas.errors import Exit
 from schemas.options import delivery_options
+from schemas.publish.messages import TAKEN
 from schemas.settings.document import MAX_PENDING_DAYS
+from schemas.topics import TOPICS, Topic
 
 DOCS: Final = Path(__file__).parent
+RUNBOOKS: Final = "deploy/runbooks"
+ALERTS: Final = "deploy/prometheus/points.rules.yml"
+_MEANING: Final = re.compile(r"## What it means\n\n(.*?\.)(?=\s)", re.DOTALL)
 _MARKED: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->)(\n?).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -153,6 +160,39 @@ def exit_codes() -> str:
     return "\n".join(rows)
 
 
+def topic_table() -> str:
+    """Every topic: how it is kept and why, and which kinds of workers read and write it."""
+    rows = ["| topic | kept | why | read by | written by |", "|---|---|---|---|---|"]
+    for topic in TOPICS.values():
+        kept = "compacted" if topic.cleanup_policy == "compact" else _days(topic.retention)
+        advice = "" if topic.ours else "; the owner decides, this is advice"
+        rows.append(
+            f"| `{topic.name}` | {kept} | {topic.why}{advice} | {_readers(topic)} "
+            f"| {_writers(topic)} |"
+        )
+    return "\n".join(rows)
+
+
+def _days(retention: timedelta | None) -> str:
+    if retention is None:
+        return "for ever"
+    return f"{retention.days} days" if retention.days else f"{retention.seconds // 3600} h"
+
+
+def _readers(topic: Topic) -> str:
+    others = () if _is_taken(topic) else ("others",)
+    return ", ".join([*(f"`{kind}`" for kind in topic.read_by), *others])
+
+
+def _writers(topic: Topic) -> str:
+    kinds = ", ".join(f"`{kind}`" for kind in topic.written_by)
+    return f"others; {kinds} what is redriven" if _is_taken(topic) else kinds
+
+
+def _is_taken(topic: Topic) -> bool:
+    return not set(topic.messages).isdisjoint(TAKEN)
+
+
 _UPSTREAM_ONLY: Final = "the platform's own status only"
 
 
@@ -202,6 +242,22 @@ def codes() -> str:
     return "\n".join(parts)
 
 
+def alert_table() -> str:
+    """Every alert with its severities, how long it must last, and its runbook's first sentence."""
+    rows = ["| alert | severity, and after how long | meaning |", "|---|---|---|"]
+    severities: dict[str, list[str]] = {}
+    rules = yaml.safe_load((DOCS.parent / ALERTS).read_text("utf-8"))
+    for rule in (rule for group in rules["groups"] for rule in group["rules"]):
+        after = f"{rule['labels']['severity']} {rule.get('for', 'at once')}"
+        severities.setdefault(rule["alert"], []).append(after)
+    for name, shown in severities.items():
+        runbook = (DOCS.parent / RUNBOOKS / f"{name}.md").read_text("utf-8")
+        meaning = " ".join(_MEANING.findall(runbook)[0].split())
+        link = f"[`{name}`](../../{RUNBOOKS}/{name}.md)"
+        rows.append(f"| {link} | {', '.join(dict.fromkeys(shown))} | {meaning} |")
+    return "\n".join(rows)
+
+
 def _codes_by_service() -> dict[tuple[str, str], list[CarrierCode]]:
     codes_by_service: dict[tuple[str, str], list[CarrierCode]] = {}
     for row in shipped_codes().values():
@@ -232,7 +288,9 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "metrics": metric_table,
     "exit-codes": exit_codes,
     "workers": worker_table,
+    "alerts": alert_table,
     "worker-names": worker_names,
+    "topics": topic_table,
     "pending-days": pending_days,
 }
 
@@ -246,9 +304,14 @@ def filled(text: str) -> str:
 
 
 def pages() -> list[Path]:
-    """All pages of the documentation, with those at the top level and the benchmark's."""
+    """All pages: of the documentation, at the top level, the benchmark's, and the runbooks."""
     root = DOCS.parent
-    return [*sorted(root.glob("*.md")), root / "bench" / "README.md", *sorted(DOCS.rglob("*.md"))]
+    return [
+        *sorted(root.glob("*.md")),
+        root / "bench" / "README.md",
+        *sorted(DOCS.rglob("*.md")),
+        *sorted((root / RUNBOOKS).glob("*.md")),
+    ]
 
 
 def stale() -> list[Path]:

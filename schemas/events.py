@@ -4,7 +4,7 @@ Consumers meet later additions (a new type, a new field), so the models ignore w
 know.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
@@ -77,6 +77,15 @@ CAUSE_KIND_WORDS: Final[Mapping[CauseKind, str]] = {k: w for w, k in _by_word(Ca
 """Each kind of cause as events spell it."""
 
 
+def may_grow(words: Iterable[str]) -> WithJsonSchema:
+    """The schema of a list of words that later versions may lengthen: an addition, not a break.
+
+    It names the words of today, and lets a reader that validates take others.
+    """
+    known = {"enum": [str(word) for word in words], "type": "string"}
+    return WithJsonSchema({"anyOf": [known, {"type": "string"}]})
+
+
 def _known(word: str) -> str:
     if word not in EntryType.__members__:
         raise ValueError(f"must be one of {', '.join(EntryType.__members__)}")
@@ -86,7 +95,7 @@ def _known(word: str) -> str:
 PointsChangeType = Annotated[
     str,
     AfterValidator(_known),
-    WithJsonSchema({"enum": list(EntryType.__members__), "type": "string"}),
+    may_grow(EntryType.__members__),
 ]
 """An entry type by its word: what answers show."""
 
@@ -118,7 +127,7 @@ def _word(members: type[_Listed]) -> tuple[BeforeValidator, PlainSerializer, Wit
     )
 
 
-EntryTypeWord = Annotated[EntryType, *_word(EntryType)]
+EntryTypeWord = Annotated[EntryType, *_word(EntryType), may_grow(_by_word(EntryType))]
 """An entry type as JSON carries it: by its word."""
 
 
@@ -136,6 +145,10 @@ Id = Annotated[str, Field(min_length=1)]
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+ALWAYS_WHOLE: Final = ConfigDict(json_schema_serialization_defaults_required=True)
+"""Of a message that is sent with all its fields, those with a default included."""
 
 
 class Balance(_Message):
@@ -166,7 +179,7 @@ class LotChange(_Message):
 class Cause(_Message):
     """What made the points change, and its id."""
 
-    kind: Annotated[CauseKind, *_word(CauseKind)]
+    kind: Annotated[CauseKind, *_word(CauseKind), may_grow(_by_word(CauseKind))]
     id: Id
 
 
@@ -240,6 +253,8 @@ class SettingsChanged(_Message):
     The topic is compacted, and the version is in the key, so that none is forgotten.
     """
 
+    model_config = ALWAYS_WHOLE
+
     type: Literal["settings_changed"] = "settings_changed"
     merchant_id: Id
     version: Annotated[int, Field(ge=1)]
@@ -260,6 +275,8 @@ class CarrierCodeChanged(_Message):
     `word` and `effect` as in rules.md 6; null where the code was reset, so that the shipped table
     applies again. `version` counts the changes of all codes.
     """
+
+    model_config = ALWAYS_WHOLE
 
     type: Literal["carrier_code_changed"] = "carrier_code_changed"
     version: Annotated[int, Field(ge=1)]
@@ -283,6 +300,8 @@ class CursorAdopted(_Message):
     `former_next_offset` is where it was before, in this log or in that of the former topic. `why`
     also tells a single record that was skipped.
     """
+
+    model_config = ALWAYS_WHOLE
 
     type: Literal["cursor_adopted"] = "cursor_adopted"
     pipeline: Id

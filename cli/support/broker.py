@@ -1,8 +1,8 @@
-"""What commands ask of Kafka: topics as they are, the ends of their logs, creating topics."""
+"""What commands ask of Kafka: topics as they are and as they are to be, the ends of their logs."""
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cli.support.errors import Exit, Failure
@@ -213,17 +213,45 @@ class Broker:
             raise
         return True
 
+    def set(self, name: str, settings: Mapping[str, str]) -> None:
+        """Sets some settings of a topic, and leaves the others. Raises KafkaException."""
+        from confluent_kafka.admin import (
+            AlterConfigOpType,
+            ConfigEntry,
+            ConfigResource,
+        )
+
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+            for key, value in settings.items()
+        ]
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries)
+        altered = self.admin.incremental_alter_configs([resource], request_timeout=TIMEOUT)
+        altered[resource].result()
+
+    def add_partitions(self, name: str, partitions: int) -> None:
+        """Adds partitions to a topic until it has so many. Raises KafkaException."""
+        from confluent_kafka.admin import NewPartitions
+
+        more = NewPartitions(name, partitions)
+        self.admin.create_partitions([more], operation_timeout=TIMEOUT)[name].result()
+
     def _producer(self) -> "Producer":
         """On the mock broker a topic comes into being when a producer asks for it."""
         from confluent_kafka import Producer
 
         return Producer({"bootstrap.servers": self._addresses, "log_level": 0})
 
-    def refresh(self, names: Iterable[str]) -> None:
-        """Asks again until the named topics are known everywhere, for some seconds at most."""
-        wanted, until = set(names), time.monotonic() + TIMEOUT
+    def refresh(self, partitions: Mapping[str, int]) -> None:
+        """Asks again until topics are known with so many partitions, for some seconds at most."""
+        until = time.monotonic() + TIMEOUT
         while True:
             self._metadata = self.admin.list_topics(timeout=TIMEOUT)
-            if wanted <= self._metadata.topics.keys() or time.monotonic() > until:
+            topics = self._metadata.topics
+            known = all(
+                name in topics and len(topics[name].partitions) >= least
+                for name, least in partitions.items()
+            )
+            if known or time.monotonic() > until:
                 return
             time.sleep(0.05)

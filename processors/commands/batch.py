@@ -103,15 +103,12 @@ class Commands:
             if _offset(record) not in self._ahead
             and (record.place, record.message.key()) not in waiting
         ]
-        with spans().batch(COMMANDS, len(new)):
-            return self._answer_ahead(new)
-
-    def _answer_ahead(self, new: Sequence[Record]) -> CommandsResult | None:
-        decoded = _decode(new)
-        if not decoded.commands:
-            return None
         try:
-            result = self._apply_ahead(decoded)
+            with spans().batch(COMMANDS, len(new)):
+                decoded = _decode(new)
+                if not decoded.commands:
+                    return None
+                result = self._apply_ahead(decoded)
         except BaseException as error:
             if not is_of_the_records(error) or not self.is_connected:
                 raise

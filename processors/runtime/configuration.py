@@ -26,6 +26,7 @@ from processors.runtime.configuration_checks import (
 from processors.runtime.secret_files import SUFFIX, read_secret_files, secret_variables
 from rules.quotes.tokens import QuoteKey, quote_keys
 from schemas.errors import Exit, PointsError
+from schemas.topics import DEFAULT_PARTITIONS, TOPICS
 
 
 class _Section(BaseModel):
@@ -52,25 +53,25 @@ class KafkaConfiguration(_Section):
     ssl_key_location: str | None = None
     ssl_key_password: SecretStr | None = None
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
-    partitions: int = Field(4, ge=1, le=10_000)
+    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=10_000)
     replication_factor: int = Field(1, ge=1, le=10)
 
 
 class TopicsConfiguration(_Section):
-    """Topic names; every one can be changed."""
+    """Topic names; every one can be changed. `schemas.topics` says what each is."""
 
-    orders: str = "commerce.orders.v1"
-    deliveries: str = "commerce.deliveries.v1"
-    customers: str = "commerce.customers.v1"
-    commands: str = "points.commands.v1"
-    points_changed: str = "points.changed.v1"
-    command_results: str = "points.command-results.v1"
-    settings: str = "points.settings.v1"
-    heartbeat: str = "points.heartbeat.v1"
-    dlq_orders: str = "dlq.points.orders"
-    dlq_deliveries: str = "dlq.points.deliveries"
-    dlq_customers: str = "dlq.points.customers"
-    dlq_commands: str = "dlq.points.commands"
+    orders: str = TOPICS["orders"].name
+    deliveries: str = TOPICS["deliveries"].name
+    customers: str = TOPICS["customers"].name
+    commands: str = TOPICS["commands"].name
+    points_changed: str = TOPICS["points_changed"].name
+    command_results: str = TOPICS["command_results"].name
+    settings: str = TOPICS["settings"].name
+    heartbeat: str = TOPICS["heartbeat"].name
+    dlq_orders: str = TOPICS["dlq_orders"].name
+    dlq_deliveries: str = TOPICS["dlq_deliveries"].name
+    dlq_customers: str = TOPICS["dlq_customers"].name
+    dlq_commands: str = TOPICS["dlq_commands"].name
 
 
 class DatabaseConfiguration(_Section):

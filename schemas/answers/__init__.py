@@ -26,6 +26,7 @@ from schemas.answers.operations import (
     DoctorFinding,
     MigrateResult,
     StatusAnswer,
+    TopicPlan,
     TopicResult,
     WorkerAddress,
 )
@@ -104,14 +105,12 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "settings-show": (SettingsAnswer, False),
     "status": (StatusAnswer, False),
     "topics-apply": (TopicResult, True),
+    "topics-plan": (TopicPlan, True),
 }
 """Every command with `--json`: its answer, and whether it prints a list of them."""
 
 OPTIONAL: Final = frozenset({"campaign-live"})
 """Those that print null where there is nothing to answer."""
-
-MISSING: Final = {"bulk-rows": ("missing",)}
-"""Fields that are there only where they apply."""
 
 
 def type_of(name: str) -> Any:

@@ -26,18 +26,23 @@ class AnswerModel(BaseModel):
         return cls(**dict(zip(cls.model_fields, row, strict=False)), **more)
 
 
+def is_missing(value: object) -> bool:
+    """Whether a field is left out: one that is there only where it applies."""
+    return value is None
+
+
 def _micros_of(value: object) -> object:
     """Text becomes an instant, so that a client can read what we print with the same models."""
     return micros(datetime.fromisoformat(value)) if isinstance(value, str) else value
 
 
-_DATE_TIME = WithJsonSchema({"type": "string", "format": "date-time"})
+_DATE_TIME = {"type": "string", "format": "date-time"}
 
 Instant = Annotated[
     Micros,
     BeforeValidator(_micros_of),
     PlainSerializer(iso, return_type=str, when_used="json"),
-    _DATE_TIME,
+    WithJsonSchema(_DATE_TIME),
 ]
 """Microseconds inside, ISO 8601 in UTC in JSON."""
 
@@ -45,6 +50,6 @@ Expiry = Annotated[
     Micros,
     BeforeValidator(_micros_of),
     PlainSerializer(iso_or_none, return_type=str | None, when_used="json"),
-    _DATE_TIME,
+    WithJsonSchema({"anyOf": [_DATE_TIME, {"type": "null"}]}),
 ]
 """The exclusive instant at which points expire; NEVER is null in JSON."""

@@ -1,16 +1,10 @@
 """Answers of `points bulk …` and `points member assign` (account.md 3, 7)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    BeforeValidator,
-    PlainSerializer,
-    SerializerFunctionWrapHandler,
-    WithJsonSchema,
-    model_serializer,
-)
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from schemas.answers.base import AnswerModel, Expiry, Instant
+from schemas.answers.base import AnswerModel, Expiry, Instant, is_missing
 from schemas.bulk.states import JobRowCode, JobState
 from schemas.commands.codes import Code
 from schemas.events import Balance
@@ -49,14 +43,7 @@ class JobRowAnswer(AnswerModel):
     outcome: Literal["applied", "refused"] | None
     code: JobRowWord | None
     sequence: int | None
-    missing: int | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_missing(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = serialise(self)
-        if self.missing is None:
-            del values["missing"]
-        return values
+    missing: Annotated[int | None, Field(exclude_if=is_missing)] = None
 
 
 class TrialAnswer(AnswerModel):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.answers.base import AnswerModel, Expiry, Instant
+from schemas.answers.base import AnswerModel, Expiry, Instant, is_missing
 from schemas.events import EntryTypeWord
 
 PurposeWord = Literal["cash", "gift"]
@@ -71,10 +71,6 @@ class ExpiringOfMember(AnswerModel):
     points: int
 
 
-def _is_missing(value: object) -> bool:
-    return value is None
-
-
 class HistoryEntry(AnswerModel):
     """One ledger entry as a member may see it. `balance_after` = available + held - debt.
 
@@ -92,5 +88,5 @@ class HistoryEntry(AnswerModel):
     expires_at: Expiry | None
     occurred_at: Instant
     recorded_at: Instant
-    held_points: Annotated[int | None, Field(exclude_if=_is_missing)] = None
-    hold_id: Annotated[str | None, Field(exclude_if=_is_missing)] = None
+    held_points: Annotated[int | None, Field(exclude_if=is_missing)] = None
+    hold_id: Annotated[str | None, Field(exclude_if=is_missing)] = None

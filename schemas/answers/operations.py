@@ -129,13 +129,31 @@ class MigrateResult(AnswerModel):
     changed: bool
 
 
+class TopicPlan(AnswerModel):
+    """What `points topics apply` would do with a topic.
+
+    `warnings`: what its changes do to those who read the topic. `differs`: what it leaves as it is.
+    """
+
+    topic: str
+    exists: bool
+    changes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    differs: tuple[str, ...]
+
+
 class TopicResult(AnswerModel):
-    """A topic of the product: whether it was created, and how it differs from what is wanted."""
+    """A topic of the product as it is now: whether it was created, what was changed, what differs.
+
+    `warnings`: what the changes do to those who read the topic.
+    """
 
     topic: str
     created: bool
     partitions: int
     replication: int
+    changes: tuple[str, ...]
+    warnings: tuple[str, ...]
     differs: tuple[str, ...]
 
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from schemas.answers.base import AnswerModel, Instant
 from schemas.answers.campaigns import CampaignContent
+from schemas.events import ALWAYS_WHOLE
 
 
 class CampaignChanged(AnswerModel):
@@ -13,6 +14,8 @@ class CampaignChanged(AnswerModel):
 
     Of the banner its type, size and SHA-256; its bytes stay in the database.
     """
+
+    model_config = ALWAYS_WHOLE
 
     type: Literal["campaign_changed"] = "campaign_changed"
     merchant_id: str

@@ -18,7 +18,7 @@ from schemas.commands.bodies import (
 )
 from schemas.commands.codes import Code, RowCode
 from schemas.commands.reading import BULK, Command
-from schemas.events import Balance, Instant
+from schemas.events import Balance, Instant, may_grow
 from schemas.ids import Micros, iso, record_key
 
 
@@ -31,7 +31,7 @@ class ResultRow(_Part):
 
     member_id: str
     outcome: Literal["applied", "refused"]
-    code: RowCode
+    code: Annotated[RowCode, may_grow(RowCode)]
     sequence: int | None
 
 
@@ -50,7 +50,7 @@ class CommandResult(_Part):
     member_id: str | None
     outcome: Literal["applied", "refused"]
     repeated: bool
-    code: Code
+    code: Annotated[Code, may_grow(Code)]
     message: str | None
     entries: tuple[Annotated[int, Field(ge=1)], ...]
     balance: Balance | None

@@ -4,10 +4,12 @@ A database whose large tables are hash-partitioned by merchant stands for one th
 it: what needs one partition of each here needs one node there.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any, Final
 
@@ -68,6 +70,8 @@ ASKS_ALL: Final[Mapping[str, str]] = {
     "reads/gauges: open_jobs": "a gauge",
     "reads/gauges: next_overdue": "the soonest of all, for a timer's sleep",
     "reads/gauges: holds": "a gauge, counted up to a limit",
+    "reads/upstream_figures: count_orders": "a report over all merchants, or of one",
+    "reads/upstream_figures: page": "as count_orders",
     "valkey/states: page": "a rebuild walks over all accounts",
     "valkey/states: count": "as page",
 }
@@ -78,12 +82,19 @@ def statements() -> dict[bytes, str]:
     """Every named statement of the store, by its text: `ledger/lots: read`."""
     found: dict[bytes, str] = {}
     for module in walk_packages(store.__path__, "store."):
-        if "migrations" in module.name:
-            continue
-        loaded = import_module(module.name)
-        name = module.name.removeprefix("store.").replace(".", "/")
-        for each, text in getattr(loaded, "_SQL", {}).items():
-            found.setdefault(text, f"{name}: {each}")
+        if "migrations" not in module.name:
+            named = getattr(import_module(module.name), "_SQL", {})
+            file = module.name.removeprefix("store.").replace(".", "/")
+            found |= {text: f"{file}: {each}" for each, text in named.items()}
+    # The others are asked for by their file's name, here as they are written.
+    seen = {name.partition(":")[0] for name in found.values()}
+    root = Path(store.__path__[0])
+    for path in root.rglob("*.sql"):
+        file = path.relative_to(root).with_suffix("").as_posix()
+        if file not in seen and "migrations" not in file:
+            parts = re.split(r"^-- name: (\w+)$", path.read_text("utf-8"), flags=re.MULTILINE)
+            for each, text in zip(parts[1::2], parts[2::2], strict=True):
+                found[text.strip().rstrip(";").encode()] = f"{file}: {each}"
     return found
 
 

@@ -114,11 +114,10 @@ def _attempt(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Find
 
 
 def _topics(configured: "Configuration", broker: "Broker") -> Iterator[Finding]:
-    from cli.commands.topics import topic_differences, wanted_topics
+    from cli.commands.topics.planning import plans
 
-    wanted = wanted_topics(configured)
-    there = broker.topics(w.name for w in wanted)
-    missing = [w.name for w in wanted if w.name not in there]
+    planned = plans(broker, configured, sources=False)
+    missing = [plan.wanted.name for plan in planned if plan.have is None]
     if missing:
         yield Finding(
             "wrong",
@@ -126,18 +125,22 @@ def _topics(configured: "Configuration", broker: "Broker") -> Iterator[Finding]:
             "run `points topics apply`",
             Exit.CURSOR,
         )
-    settings = broker.settings(there)
-    for w in wanted:
-        if w.name in there:
-            have = there[w.name]
-            for line in topic_differences(w, have, settings[w.name], configured, broker):
-                yield Finding(
-                    "warning",
-                    f"topic {w.name}: {line}",
-                    "change the topic or the configuration, if it is not on purpose",
-                )
+    for plan in planned:
+        name = plan.wanted.name
+        if plan.have is not None and plan.changes:
+            yield Finding(
+                "warning",
+                f"topic {name}: {'; '.join(plan.changes)}",
+                "look at `points topics plan`, then run `points topics apply`",
+            )
+        for line in plan.differs:
+            yield Finding(
+                "warning",
+                f"topic {name}: {line}",
+                "change the topic or the configuration, if it is not on purpose",
+            )
     if not missing:
-        yield Finding("ok", f"topics: all {len(wanted)} there")
+        yield Finding("ok", f"topics: all {len(planned)} there")
 
 
 def _postgres(configured: "Configuration", broker: "Broker | None") -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""`migrate`, `topics apply` and `settings`, and their answers when something is wrong."""
+"""`migrate` and `settings`, and their answers when something is wrong."""
 
 import uuid
 from collections.abc import Iterator
@@ -14,7 +14,6 @@ from sqlalchemy import make_url
 
 from store.postgres import migrate
 from tests.support.commands import points
-from tests.support.engine import Engine
 from tests.support.servers import Databases
 from tests.unit.rules.explain.test_order import SETTINGS
 
@@ -152,44 +151,6 @@ def test_owner_who_may_not_give_the_role_is_told_who_can(
     assert "role" in ran.err
     assert "let an administrator run CREATE ROLE points_app" in ran.err
     assert points(stranger, "balance", "shop", "member").code == 3
-
-
-def test_topics_are_created_as_configured_and_then_left_alone(engine: Engine) -> None:
-    named = {f"POINTS_TOPICS__{n.upper()}": f"{t}-new" for n, t in engine.topics.items()}
-    environment = {**engine.environment, **named, "POINTS_KAFKA__PARTITIONS": "3"}
-    first = points(environment, "topics", "apply", "--json").json
-    assert {(row["created"], row["partitions"]) for row in first} == {(True, 3)}
-    assert len(first) == len(engine.topics)
-    again = points(environment, "topics", "apply", "--json").json
-    assert [row for row in again if row["created"] or row["differs"]] == []
-    fewer = points(
-        {**environment, "POINTS_KAFKA__PARTITIONS": "4"}, "topics", "apply", "--json"
-    ).json
-    assert {tuple(row["differs"]) for row in fewer} == {
-        ("partitions: 3, the configuration says 4",)
-    }
-
-
-def test_dead_letter_topics_keep_fourteen_days_and_settings_are_compacted(engine: Engine) -> None:
-    configs = {
-        row["topic"]: row["differs"]
-        for row in points(engine.environment, "topics", "apply", "--json").json
-    }
-    dead, compacted = configs[engine.topics["dlq_orders"]], configs[engine.topics["settings"]]
-    # The fixture made them with the broker's defaults, which is not what is wanted.
-    assert any(line.endswith("wanted is 1209600000") for line in dead)
-    assert "cleanup.policy: delete, wanted is compact" in compacted
-
-
-def test_replication_beyond_the_brokers_is_told(engine: Engine) -> None:
-    environment = {
-        **engine.environment,
-        "POINTS_TOPICS__ORDERS": f"{engine.prefix}x",
-        "POINTS_KAFKA__REPLICATION_FACTOR": "9",
-    }
-    ran = points(environment, "topics", "apply")
-    assert ran.code == 4
-    assert "set POINTS_KAFKA__REPLICATION_FACTOR to that or less" in ran.err
 
 
 def test_settings_are_applied_once_shown_and_logged(

@@ -1,12 +1,19 @@
 """What is published says what the models say."""
 
 import json
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from schemas import publish
+from schemas.events import SettingsChanged
+from schemas.settings import load_settings
+
+SETTINGS = publish.SCHEMAS.parent / "docs" / "examples" / "settings.yaml"
 
 
 def test_the_published_files_are_those_of_the_models() -> None:
@@ -59,3 +66,54 @@ def test_a_side_matter_of_another_shape_has_no_place_in_the_schema() -> None:
     ]
     numbers = order["DeliveryData"]["properties"]["tracking_number"]["anyOf"]
     assert [one["type"] for one in numbers] == ["string", "integer", "null"]
+
+
+@cache
+def texts() -> dict[str, str]:
+    return publish.rendered()
+
+
+def validator(name: str) -> Draft202012Validator:
+    schema = json.loads(texts()[f"{name}.schema.json"])
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def test_what_is_sent_is_what_its_schema_says() -> None:
+    settings = load_settings(SETTINGS.read_bytes(), name=SETTINGS.name)
+    moment = datetime(2026, 1, 31, 8, tzinfo=UTC)
+    changed = SettingsChanged(
+        merchant_id="shop",
+        version=1,
+        effective_at=moment,
+        recorded_at=moment,
+        performer=None,
+        digest="0" * 64,
+        settings=settings,
+    )
+    validator("settings-changed").validate(json.loads(changed.to_json()))
+
+
+def test_a_settings_document_of_the_pages_is_what_its_schema_takes() -> None:
+    document = yaml.safe_load(SETTINGS.read_text("utf-8"))
+    # YAML reads a time as one, which JSON has as text.
+    validator("settings-document").validate(json.loads(json.dumps(document, default=str)))
+
+
+@pytest.mark.parametrize("name", sorted(name for name, _, _ in publish.schemas()))
+def test_a_schema_is_one_and_has_nothing_of_openapi(name: str) -> None:
+    assert validator(name)
+    assert '"discriminator"' not in texts()[f"{name}.schema.json"]
+
+
+def test_a_type_of_event_that_is_not_known_yet_is_no_reason_to_refuse_it() -> None:
+    event_type = json.loads(texts()["points-changed.schema.json"])["properties"]["type"]
+    known = Draft202012Validator(event_type)
+    assert known.is_valid("granted")
+    assert known.is_valid("of_a_later_version")
+    assert not known.is_valid(7)
+
+
+def test_an_expiry_of_an_answer_may_be_never() -> None:
+    schema = json.loads(texts()["answers/bulk-assign-dry-run.schema.json"])
+    assert {"type": "null"} in schema["properties"]["expires_at"]["anyOf"]

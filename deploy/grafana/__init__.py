@@ -1,0 +1,1 @@
+"""Grafana's boards, as code: `make generate` writes the JSON files that lie here."""

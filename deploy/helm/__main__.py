@@ -1,0 +1,6 @@
+"""`python -m deploy.helm`."""
+
+from deploy.helm import copy
+
+if __name__ == "__main__":
+    copy()

@@ -1,0 +1,1 @@
+"""Alerts: the rules, their cases, their runbooks, and a real Prometheus."""

@@ -1,0 +1,1 @@
+"""Grafana's boards: what a linter would say, and a real Prometheus that answers every panel."""

@@ -1,0 +1,1 @@
+"""What an operator restores, and what the workers make of it."""
