@@ -10,6 +10,7 @@ reported, since a call for every record costs more than producing it.
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ batch for one record of it, and one by one is slower.
 FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0
 """Seconds between two tries of an event that is refused."""
 PURGE_SECONDS = 1.0
+NOT_WAITED_FOR: Final = {"enable.idempotence": False, "message.timeout.ms": 10_000}
+"""Of the producer of heartbeats: one that does not arrive soon is missed, as it should be."""
 
 # What a topic is or lacks: no other record of it fares better.
 OF_THE_TOPIC: Final = frozenset(
@@ -137,6 +140,7 @@ class Lane:
         """`make` makes a producer with further settings; it is called when there is work."""
         self.name, self.shards, self._topics, self._make = name, tuple(shards), topics, make
         self._producers: dict[bool, Producer] = {}
+        self._beats: Producer | None = None
         self._flight: list[Sent] = []
         self._careful = False
         self._careful_until = 0.0
@@ -169,6 +173,8 @@ class Lane:
                 continue
             if row.kind is OutboxKind.CHANGED:
                 sent = self._events(producer, row)
+            elif row.kind is OutboxKind.HEARTBEAT:
+                sent = Sent(row, self._topics[row.kind], records=1)
             else:
                 records = records_of(row, self._topics)
                 sent = Sent(row, records[0].topic, size=sum(record.size for record in records))
@@ -260,10 +266,7 @@ class Lane:
             events = sent.row.kind is OutboxKind.CHANGED
             done = sent.error is None and sent.whole
             if not events and sent.refused_for_good(careful=self._careful):
-                if sent.row.kind is OutboxKind.HEARTBEAT:
-                    delivered.append(sent.row)  # of no use later: it goes, and is missed
-                else:
-                    refused.append(_refusal(sent))
+                refused.append(_refusal(sent))
             elif done and sent.row.shard not in behind:
                 delivered.append(sent.row)
                 records[sent.row.kind] += sent.records
@@ -276,7 +279,11 @@ class Lane:
         return Landed(delivered, refused, records, recorded, traces, exemplars, self._sent_ns)
 
     def close_flight(self) -> None:
-        """The database knows what became of it; what was not delivered is sent again."""
+        """The database knows what became of it; what was not delivered is sent again.
+
+        Heartbeats go now, since what was before them has arrived.
+        """
+        self._beat()
         now = time.monotonic()
         flight, self._flight = self._flight, []
         self._failed = None
@@ -294,6 +301,21 @@ class Lane:
                 self._note(sent, now)
                 if sent.failures or not sent.whole:
                     seen.add(sent.row.shard)
+
+    def _beat(self) -> None:
+        """Sends heartbeats and does not wait: their topic must hold up no event, whatever it lacks.
+
+        Those that could not be sent are missed by whoever awaits them.
+        """
+        if not any(sent.row.kind is OutboxKind.HEARTBEAT for sent in self._flight):
+            return
+        if self._beats is None:
+            self._beats = self._make(NOT_WAITED_FOR)
+        for row in self.landed().delivered:
+            if row.kind is OutboxKind.HEARTBEAT:
+                with suppress(BufferError, KafkaException):
+                    self._beats.produce(self._topics[row.kind], row.value, key=row.key)
+        self._beats.poll(0)
 
     def _note(self, sent: Sent, now: float) -> None:
         """How far a row of events has come, and whether one of them holds the shard."""
@@ -353,6 +375,9 @@ class Lane:
             producer = self._producers[self._careful]
             producer.purge()
             producer.flush(PURGE_SECONDS)
+        if self._beats is not None:
+            self._beats.purge()
+            self._beats.flush(0)
         self._flight = []
         self._held.clear()
         self._reached.clear()

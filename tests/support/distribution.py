@@ -41,6 +41,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "banner": "a look-up",
     "carrier_code": "a look-up",
     "cursor": "a stream's place: a partition of a topic has all merchants' records",
+    "answered_ahead": "of a stream, as cursor",
     "ignored_reason": "of a stream, as cursor",
     "pipeline_state": "of a stream, as cursor",
     "outbox": "a queue by shard: a row has the events of many merchants; it is emptied at once",
