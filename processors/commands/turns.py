@@ -67,8 +67,7 @@ def _ahead(records: Sequence[Record]) -> list[Record]:
 
 
 def _key(record: Record) -> bytes | None:
-    key = record.message.key()
-    return key.encode() if isinstance(key, str) else key
+    return record.message.key()
 
 
 def _with_shop(key: bytes | None) -> Iterable[bytes | None]:
