@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 UV_VERSION := 0.13.9
+AUDIT_VERSION := 2.10.1
 
 # Processes that run tests side by side. Each starts servers of its own, since some tests restart
 # them, and files stay whole, since their tests share what a module's fixture has set up.
@@ -12,7 +13,7 @@ PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 .PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench boards check format generate \
-	keep-schemas hooks lock image up down
+	keep-schemas sbom audit hooks lock image up down
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,10 +80,23 @@ generate: setup ## write what is derived: schemas, a view, boards, tables of the
 	@$(BIN)/python -m store.postgres.generate_views
 	@$(BIN)/python -m deploy.grafana.build
 	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m deploy.security
 	@$(BIN)/python -m deploy.helm
 
 keep-schemas: setup ## keep the published schemas as those of a release
 	@$(BIN)/python -m schemas.publish --release
+
+sbom: setup ## list the packages with licences and hashes in sbom.json (CycloneDX)
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file sbom.json $(BIN)/python
+	@echo "sbom: sbom.json"
+
+# Asks a database of vulnerabilities, which needs a network and knows new ones every day: what it
+# finds is for people to judge, and stops nothing.
+audit: ## look up known vulnerabilities of the pinned packages (pip-audit, needs a network)
+	@test -x .cache/audit/bin/pip-audit || { $(PYTHON) -m venv .cache/audit && .cache/audit/bin/pip install --quiet pip-audit==$(AUDIT_VERSION); } || true
+	@.cache/audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip \
+		|| echo "audit: see above; nothing is stopped by it"
 
 hooks: setup ## check every commit before it is made (pre-commit)
 	@$(BIN)/pre-commit install

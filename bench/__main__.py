@@ -28,7 +28,7 @@ from bench.parts.account.throughput import commands as commands_part
 from bench.parts.growth import flat, large, memory
 from bench.parts.latency import latency, midnight
 from bench.parts.merchants import merchants as merchants_part
-from bench.parts.rounds import Line, shares
+from bench.parts.rounds import USUAL, Line, shares
 from bench.parts.workers import workers
 from bench.report import Report
 from bench.run import Run, Sizes
@@ -121,7 +121,7 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
                 run = Run(
                     report=report,
                     stack=stack,
-                    lines=line or list(Line),
+                    lines=line or USUAL,
                     sizes=sizes.quick() if quick else sizes,
                     before=before,
                     progress=progress,

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 from typing_extensions import override
 
+from bench import collector
 from bench.contestant import (
     ROOT,
     Command,
@@ -64,9 +65,11 @@ class Ours(Contestant):
         partitions: int = PARTITIONS,
         checkout: Path = ROOT,
         reader: str = "intake",
+        traced: float = 0.0,
     ) -> None:
+        """`traced`: the share of the records that begin a trace."""
         self.name, self._entries, self._kinds = name, entries, kinds
-        self._with_orders = with_orders
+        self._with_orders, self._traced = with_orders, traced
         self.readers, self.partitions = list(kinds).count(reader), partitions
         self.reads = "commands" if reader == "commands" else "orders"
         self._checkout = checkout
@@ -94,6 +97,7 @@ class Ours(Contestant):
     def environment(self, site: Site) -> Mapping[str, str]:
         """The contract's names; port 0 leaves the choice of a free port to each worker."""
         return {
+            **self._tracing(),
             "POINTS_ENVIRONMENT": "development",
             "POINTS_KAFKA__BOOTSTRAP_SERVERS": site.bootstrap_servers,
             "POINTS_KAFKA__GROUP_ID": site.group,
@@ -105,6 +109,15 @@ class Ours(Contestant):
             "POINTS_TOPICS__COMMANDS": site.topics["commands"],
             "POINTS_TOPICS__COMMAND_RESULTS": site.topics["command_results"],
             "POINTS_TOPICS__POINTS_CHANGED": site.topic_out,
+        }
+
+    def _tracing(self) -> Mapping[str, str]:
+        if not self._traced:
+            return {}
+        return {
+            "POINTS_TRACING__ENABLED": "true",
+            "POINTS_TRACING__SAMPLE": str(self._traced),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url(),
         }
 
     @override
@@ -171,6 +184,8 @@ class Ours(Contestant):
 
 
 OURS = Ours()
+TRACED = Ours("ours-traced", traced=0.01)
+"""As OURS, with one record of a hundred in a trace."""
 OURS_C = Ours(kinds=("relay", "grants", "recheck", *READERS))
 """Customers' events are looked at again by the recheck worker."""
 

@@ -15,6 +15,7 @@ from cli.commands import (
     campaign,
     carriers,
     compare_upstream,
+    config,
     cursor,
     dlq,
     doctor,
@@ -163,6 +164,7 @@ app.add_typer(outbox.app, name="outbox")
 app.add_typer(readmodel.app, name="readmodel")
 app.command("resume")(resume.resume_command)
 app.add_typer(cursor.app, name="cursor")
+app.add_typer(config.app, name="config")
 app.command("status")(status.status_command)
 app.command("doctor")(doctor.doctor_command)
 app.command("demo")(command.demo_command)

@@ -77,6 +77,7 @@ def _type_shown(annotation: Any) -> str:
         str: "text",
         int: "a whole number",
         float: "a number",
+        bool: "`true` or `false`",
         SecretStr: "text, never shown",
     }
     return names[annotation]
@@ -85,6 +86,8 @@ def _type_shown(annotation: Any) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**must be set**"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
     return "not set" if field.default is None else f"`{field.default}`"
 
 

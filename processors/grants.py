@@ -14,6 +14,7 @@ from itertools import islice
 from processors import batch_metrics, metrics
 from processors.runtime.worker import SettlingWorker
 from processors.settlement import Tally, settle
+from processors.tracing.spans import spans
 from processors.trigger import Trigger
 from schemas.ids import SECOND, Micros
 from store.orders import due, orders
@@ -70,7 +71,7 @@ class Grants(SettlingWorker):
 
     def grant(self, limit: int = GRANT_BATCH) -> GrantResult:
         """One transaction's worth of due orders, shared among the merchants that have any."""
-        with transaction(self._connection) as cursor:
+        with spans().batch("grant"), transaction(self._connection) as cursor:
             now = self._look_up(cursor)
             if not self._fronts:
                 return GrantResult(Tally())
@@ -78,7 +79,7 @@ class Grants(SettlingWorker):
             share = max(1, limit // len(fronts))
             claimed = due.claim_due(cursor, fronts, share, now, self._words)
             self._advance(fronts, share, claimed)
-            todo = [(row, Trigger(row.due_us or now)) for row in claimed]
+            todo = [(row, Trigger(row.due_us or now, plan=row.trace)) for row in claimed]
             lateness = [(now - trigger.occurred_at) / SECOND for _, trigger in todo]
             tally = settle(cursor, todo, self._merchants, now)
             orders.write_posted(cursor, claimed)

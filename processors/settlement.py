@@ -24,7 +24,7 @@ from store.ledger.ledger import Ledger
 from store.ledger.postings import Posting
 from store.orders import customers, families
 from store.orders.families import Kin
-from store.orders.orders import OrderKey, OrderRow, write_plans
+from store.orders.orders import OrderKey, OrderRow, Plan, write_plans
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
 from store.streams import recheck
@@ -56,6 +56,7 @@ class _Decided:
     row: OrderRow
     entitlement: Entitlement
     postings: list[tuple[Change, Posting]]
+    trigger: Trigger
     figure: str | None = None
 
 
@@ -88,9 +89,9 @@ def settle(
         redeemed.take(ledger)
     ledger.write()
     gone: list[tuple[int, Micros, bytes]] = []
-    made: list[tuple[int, Micros, bytes]] = []
+    made: list[Plan] = []
     for order in decided:
-        _plan(order.row, order.entitlement, gone, made)
+        _plan(order, gone, made)
     tally = _tally(decided, ledger, len(made))
     tally.mismatched = redeemed.mismatched if redeemed is not None else 0
     _note_posted(decided)
@@ -208,6 +209,7 @@ def _decide_all(
                 (change, _posting(row, change, entitled, trigger))
                 for change in changes(facts, entitled)
             ],
+            trigger,
         )
         if (
             order.postings
@@ -245,12 +247,8 @@ def _posting(row: OrderRow, change: Change, entitled: Entitlement, trigger: Trig
     )
 
 
-def _plan(
-    row: OrderRow,
-    entitled: Entitlement,
-    gone: list[tuple[int, Micros, bytes]],
-    made: list[tuple[int, Micros, bytes]],
-) -> None:
+def _plan(order: _Decided, gone: list[tuple[int, Micros, bytes]], made: list[Plan]) -> None:
+    row, entitled = order.row, order.entitlement
     due = entitled.due_at if entitled.state == "planned" and entitled.points else None
     row.planned = entitled.points if due is not None else 0
     if due == row.due_us:
@@ -258,5 +256,6 @@ def _plan(
     if row.due_us is not None:
         gone.append((row.merchant_no, row.due_us, row.order_id))
     if due is not None:
-        made.append((row.merchant_no, due, row.order_id))
+        # The trace of what made the plan, so that the grant can link to it.
+        made.append((row.merchant_no, due, row.order_id, order.trigger.planned_by()))
     row.due_us = due

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.contestant import CONFLUENT, FAUST, FLOOR, Contestant
 from bench.measure import Measurement, Progress, Stack, measure
-from bench.ours import OURS, OURS_C, Ours
+from bench.ours import OURS, OURS_C, TRACED, Ours
 from bench.quix import QUIX
 from bench.report import Report
 from bench.workloads.a import WorkloadA
@@ -24,6 +24,7 @@ class Line(StrEnum):
     QUIX = "quix"
     CONFLUENT = "confluent"
     FAUST = "faust"
+    TRACED = "traced"
 
 
 CONTESTANTS: Mapping[Line, Contestant] = {
@@ -32,16 +33,21 @@ CONTESTANTS: Mapping[Line, Contestant] = {
     Line.QUIX: QUIX,
     Line.CONFLUENT: CONFLUENT,
     Line.FAUST: FAUST,
+    Line.TRACED: TRACED,
 }
 SHARE: Mapping[Line, int] = {Line.CONFLUENT: 40, Line.FAUST: 60}
 """The slow ones run one order in so many and are rated by the order: a round stays short."""
 FEWEST = 300
+USUAL: Sequence[Line] = [line for line in Line if line is not Line.TRACED]
+"""Who takes part unless others are named."""
 
 
 def workload_for(name: str, line: Line, orders: int) -> Workload:
     """The workload in a contestant's size and form: only ours posts the differences of edits."""
     size = max(FEWEST, orders // SHARE.get(line, 1))
-    return WorkloadA(size) if name == "A" else WorkloadB(size, edited=line is Line.OURS)
+    return (
+        WorkloadA(size) if name == "A" else WorkloadB(size, edited=line in {Line.OURS, Line.TRACED})
+    )
 
 
 def interleaved(

@@ -13,7 +13,7 @@ SELECT account_no, 1, merchant_no, 1, 1, member, 2, 100, 100, 0, 0, 1, 1, %(at)s
        gen_random_uuid()
 FROM made;
 
-INSERT INTO lot (account_no, expires_us, source, episode, points, remaining)
-SELECT account_no, %(at)s, member, 1, 100, 100 FROM made;
+INSERT INTO lot (account_no, merchant_no, expires_us, source, episode, points, remaining)
+SELECT account_no, merchant_no, %(at)s, member, 1, 100, 100 FROM made;
 
 DROP TABLE made;

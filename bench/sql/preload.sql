@@ -20,8 +20,8 @@ SELECT account_no, sequence, merchant_no, 1, 1, order_id, 1, 100, 100 * sequence
        1, 1, points_now() + 31536000000000, 100, points_now(), points_now(), gen_random_uuid()
 FROM earlier;
 
-INSERT INTO lot (account_no, expires_us, source, episode, points, remaining)
-SELECT account_no, points_now() + 31536000000000, order_id, 1, 100, 100 FROM earlier;
+INSERT INTO lot (account_no, merchant_no, expires_us, source, episode, points, remaining)
+SELECT account_no, merchant_no, points_now() + 31536000000000, order_id, 1, 100, 100 FROM earlier;
 
 -- Orders. Their packed facts are filler of the usual width: nothing reads these orders again.
 INSERT INTO orders (merchant_no, order_id, settings_no, flags, member, record, parcel, planned, posted)

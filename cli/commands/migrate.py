@@ -43,10 +43,11 @@ def _not_allowed(error: Any) -> Failure:
             Exit.REFUSED,
             [
                 wrong,
-                "the migration creates the role points_app and grants it to the owner",
+                "the migration creates points_app, points_ops and points_readonly for the owner",
             ],
             "let an administrator run CREATE ROLE points_app NOLOGIN; "
-            "GRANT points_app TO the owner, and migrate again",
+            "CREATE ROLE points_ops NOLOGIN; CREATE ROLE points_readonly NOLOGIN; "
+            "GRANT points_app, points_ops, points_readonly TO the owner, and migrate again",
         )
     return Failure(
         Exit.REFUSED,

@@ -48,10 +48,12 @@ def connect(
     *,
     name: str = "points-cli",
     tuned: bool = False,
+    role: str | None = None,
 ) -> "Database":
     """A connection for people's questions, to a database that this version knows.
 
-    With `tuned`, for what workers do otherwise. Raises Failure, SchemaMismatch.
+    With `tuned`, for what workers do otherwise. `role`: another one than the configuration's.
+    Raises Failure, SchemaMismatch.
     """
     from store.postgres import migrate, session
 
@@ -61,7 +63,7 @@ def connect(
     try:
         check_server(connection)
         migrate.check(connection)
-        take_role(connection, loaded.database.role)
+        take_role(connection, role or loaded.database.role)
     except BaseException:
         connection.close()
         raise

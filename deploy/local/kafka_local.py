@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -183,10 +183,16 @@ class LocalKafka(Service):
         brokers: int = 1,
         heap_mb: int = HEAP_MB,
         settings: Mapping[str, str] | None = None,
+        format_options: Sequence[str] = (),
+        java_options: Sequence[str] = (),
     ) -> None:
-        """`settings`: further ones of every broker's server.properties."""
+        """`settings`: further ones of every broker's server.properties.
+
+        The options go to the storage tool, which makes the first logins, and to the broker's Java.
+        """
         self.folder, self._settings = folder.resolve(), settings
         self._heap_mb = heap_mb
+        self._format_options, self._java_options = format_options, java_options
         ports = free_ports(2 * brokers)
         self._nodes = [
             Node(
@@ -222,6 +228,7 @@ class LocalKafka(Service):
             private_file(node.config, properties(node, self._nodes, self._settings))
             if not (node.folder / "data" / "meta.properties").exists():
                 arguments = ["format", "--cluster-id", cluster, "--config", str(node.config)]
+                arguments += self._format_options
                 command = java("kafka.tools.StorageTool", *arguments, heap_mb=128)
                 run_tool(
                     "Formatting Kafka's storage", command, within=FORMAT_SECONDS, umask=PRIVATE
@@ -261,6 +268,7 @@ class LocalKafka(Service):
 
     def _spawn(self, node: Node) -> None:
         command = java("kafka.Kafka", str(node.config), heap_mb=self._heap_mb)
+        command[1:1] = self._java_options
         self._daemons[node.number] = Daemon("Apache Kafka", command, node.log)
 
     def _cluster_id(self) -> str:

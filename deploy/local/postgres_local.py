@@ -73,8 +73,15 @@ class LocalPostgres(Service):
     The port stays the same over restarts.
     """
 
-    def __init__(self, folder: Path, *, settings: Mapping[str, str] | None = None) -> None:
-        self.folder = folder.resolve()
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        programs: Path | None = None,
+    ) -> None:
+        """`programs`: the folder of another initdb and postgres than the wheel's."""
+        self.folder, self._programs = folder.resolve(), programs
         self.log = self.folder / "server.log"
         self.data = self.folder / "data"
         self.port = free_ports(1)[0]
@@ -102,8 +109,8 @@ class LocalPostgres(Service):
 
     def launch(self) -> None:
         """Make the data folder when it is new and start the server, without waiting."""
-        folder = binaries()
-        if folder is None or missing() is not None:
+        folder = self._programs or binaries()
+        if folder is None or (self._programs is None and missing() is not None):
             raise StartError(f"PostgreSQL cannot run here: {missing()}")
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._run_as is not None:

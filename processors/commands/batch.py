@@ -1,7 +1,7 @@
 """Batches of commands from Kafka: read, applied and answered in one transaction each.
 
 A command that went ahead of a part of a job (processors/commands/turns.py) is answered before its
-cursor comes to it: then it is only counted. After a crash in between it is met as a repeat.
+cursor comes to it: then it is only counted, also by a worker that takes over in between.
 """
 
 import time
@@ -11,20 +11,19 @@ from dataclasses import dataclass, field
 
 from processors.commands.applying import Applied, apply_commands
 from processors.pipeline.bisection import is_of_the_records
-from processors.pipeline.pipeline import Done, Pipeline, PoisonRecord, ends_of, records_of
+from processors.pipeline.pipeline import COMMANDS, Done, Pipeline, PoisonRecord, ends_of, records_of
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import NOWHERE, Record
-from processors.runtime.kafka.records import traceparent_of
+from processors.tracing.spans import spans
 from schemas.commands.reading import Command, read
 from schemas.upstream.envelope import Unreadable
 from store.ledger.commands import CommandRace
 from store.ledger.holds import HoldRace
-from store.postgres.session import Cursor, Database, transaction
+from store.postgres.session import Cursor, Database, raw, transaction
 from store.settings.merchants import Merchants
+from store.streams import answered_ahead
+from store.streams.answered_ahead import Offset
 from store.streams.cursors import Counts, Opening, PartitionId
-
-Offset = tuple[PartitionId, int]
-"""Where a record stands."""
 
 
 @dataclass(slots=True)
@@ -63,6 +62,7 @@ class Commands:
         """Whether it was a repeat, of each command that went ahead of its turn."""
         self._in_turn: dict[Offset, object] = {}
         """What failed when it was to go ahead, and waits for its turn, with its key."""
+        self._generation = -1
         self.use(connection)
 
     def use(self, connection: Database) -> None:
@@ -72,6 +72,11 @@ class Commands:
 
     def process(self, records: Sequence[Record]) -> CommandsResult:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
+        with spans().batch(COMMANDS, len(records)):
+            return self._process(records)
+
+    def _process(self, records: Sequence[Record]) -> CommandsResult:
+        self._recall()
         decoded = _decode(records, self._ahead)
         while True:
             try:
@@ -89,6 +94,7 @@ class Commands:
         None when nothing of it is new. What cannot be read or applied waits for its turn. Raises
         CursorRefused or quarantine.Paused when nothing was written.
         """
+        self._recall()
         self._forget_passed()
         waiting = {(place, key) for (place, _), key in self._in_turn.items()}
         new = [
@@ -97,11 +103,12 @@ class Commands:
             if _offset(record) not in self._ahead
             and (record.place, record.message.key()) not in waiting
         ]
-        decoded = _decode(new)
-        if not decoded.commands:
-            return None
         try:
-            result = self._apply_ahead(decoded)
+            with spans().batch(COMMANDS, len(new)):
+                decoded = _decode(new)
+                if not decoded.commands:
+                    return None
+                result = self._apply_ahead(decoded)
         except BaseException as error:
             if not is_of_the_records(error) or not self.is_connected:
                 raise
@@ -119,12 +126,23 @@ class Commands:
                 with transaction(self._connection) as cursor:
                     opening, _ = self._open(cursor, ends, {})
                     applied = self._apply_commands(cursor, decoded, opening)
+                    answered = {
+                        _offset(record): bool(result["repeated"])
+                        for record, result in zip(decoded.records, applied.results, strict=True)
+                    }
+                    answered_ahead.note(cursor, self._pipeline.feed.cluster, answered)
             except (CommandRace, HoldRace):
                 continue
             break
-        for record, result in zip(decoded.records, applied.results, strict=True):
-            self._ahead[_offset(record)] = result["repeated"]
+        self._ahead |= answered
         return CommandsResult({}, _answers(applied), applied.by_type, ahead=decoded.records)
+
+    def _recall(self) -> None:
+        """Learns what was answered ahead in partitions that have come to us, or are read again."""
+        feed = self._pipeline.feed
+        if feed.generation != self._generation:
+            found = answered_ahead.read(raw(self._connection), feed.cluster, feed.positions)
+            self._ahead, self._generation = found, feed.generation
 
     def _forget_passed(self) -> None:
         """Forgets what the cursors have come to, and what is another worker's now."""
@@ -144,6 +162,8 @@ class Commands:
         applied = self._apply_commands(cursor, decoded, opening)
         self._count(decoded, applied, counts)
         self._pipeline.quarantine(cursor, records, decoded.poison, opening.now, counts)
+        if decoded.answered:
+            answered_ahead.forget(cursor, self._pipeline.feed.cluster, ends)
         done = self._pipeline.advance(cursor, ends, counts)
         return CommandsResult(done, _answers(applied), applied.by_type, ahead=decoded.answered)
 
@@ -217,7 +237,7 @@ def _decode(records: Sequence[Record], ahead: Collection[Offset] = ()) -> _Decod
             decoded.ignored.append(record.place)
             continue
         try:
-            decoded.commands.append(read(value, traceparent_of(record.message)))
+            decoded.commands.append(read(value, spans().of_record(record.message)))
         except Unreadable as error:
             decoded.poison.append((record, error))
         else:

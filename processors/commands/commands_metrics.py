@@ -1,14 +1,13 @@
 """What a committed batch of commands tells the metrics: once a batch, never once a command."""
 
-from collections.abc import Sequence
-
 from processors import metrics
 from processors.commands.batch import CommandsResult
 from processors.pipeline import pipeline_metrics
+from processors.pipeline.pipeline_metrics import Received
 from schemas.commands.reading import TYPES
 
 
-def batch_done(received: Sequence[float], done: CommandsResult, seconds: float) -> None:
+def batch_done(received: Received, done: CommandsResult, seconds: float) -> None:
     """A batch of commands was committed, `seconds` after its records were in hand."""
     pipeline_metrics.batch_done(received, done.counts, done.committed_at, seconds)
     for (type_, code), count in done.answers.items():

@@ -1,11 +1,12 @@
 """Whose turn it is in a batch of commands: no shopper waits for a job (account.md 3, 7).
 
 A part of a job is one command for up to a thousand members, or a row that the command line applied
-and publishes. Whatever lies behind it in its partition goes ahead of it, as long as each key's
-commands keep their order.
+and publishes. What lies behind it in its partition goes ahead of it, as long as the commands of
+each key keep their order, and those of a shop keep theirs with its `bulk_assign`: a hold may count
+on what that gives.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from processors.runtime.kafka.feed import Record
@@ -53,16 +54,25 @@ def is_of_a_job(record: Record) -> bool:
 
 
 def _ahead(records: Sequence[Record]) -> list[Record]:
-    """Those that need not wait for a part of a job: nothing of their key stays behind."""
-    waiting: dict[PartitionId, set[str | bytes | None]] = {}
+    """Those that need not wait for a part of a job: nothing of their key or shop stays behind."""
+    waiting: dict[PartitionId, set[bytes | None]] = {}
     ahead = []
     for record in records:
-        key = record.message.key()
+        key = _key(record)
         if is_of_a_job(record):
             waiting.setdefault(record.place, set()).add(key)
-        elif key not in waiting.get(record.place, (key,)):
+        elif (behind := waiting.get(record.place)) and behind.isdisjoint(_with_shop(key)):
             ahead.append(record)
     return ahead
+
+
+def _key(record: Record) -> bytes | None:
+    return record.message.key()
+
+
+def _with_shop(key: bytes | None) -> Iterable[bytes | None]:
+    """A command's key, and that of its shop's `bulk_assign` (account.md 3)."""
+    return (key,) if key is None else (key, key.partition(b":")[0])
 
 
 def _weight(record: Record) -> int:

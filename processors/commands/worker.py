@@ -14,6 +14,7 @@ from processors.commands import commands_metrics
 from processors.commands.batch import Commands, CommandsResult
 from processors.commands.turns import turns_of
 from processors.pipeline.pipeline import COMMANDS, Pipeline
+from processors.pipeline.pipeline_metrics import Received
 from processors.pipeline.worker import TopicWorker
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from processors.runtime.kafka.clients import GATHER_SOON_MS
@@ -87,7 +88,7 @@ class CommandsWorker(TopicWorker[CommandsResult]):
         began = time.perf_counter()
         done = self._commands.answer_ahead(records)
         if done is not None:
-            received, seconds = self.received(done.ahead), time.perf_counter() - began
+            received, seconds = Received.of(done.ahead), time.perf_counter() - began
             commands_metrics.batch_done(received, done, seconds)
 
     @override
@@ -108,7 +109,7 @@ class CommandsWorker(TopicWorker[CommandsResult]):
         """Tells the metrics of a committed batch."""
         gone = {(record.place, record.offset) for record in done.ahead}
         now = [record for record in records if (record.place, record.offset) not in gone]
-        commands_metrics.batch_done(self.received(now), done, seconds)
+        commands_metrics.batch_done(Received.of(now), done, seconds)
         return list(done.counts)
 
 

@@ -9,6 +9,7 @@ from processors.intake.batch import IntakeResult
 from processors.intake.decoding import OrderEvent
 from processors.intake.report_matching import ResolvedReport
 from processors.pipeline import pipeline_metrics
+from processors.pipeline.pipeline_metrics import Received
 from rules.earning.earning import ONLINE_CHANNELS, RETAIL_CHANNELS
 from rules.order.options import is_known
 from schemas.carriers import is_known_service
@@ -17,7 +18,7 @@ KNOWN_CREATED_BY = ONLINE_CHANNELS | RETAIL_CHANNELS | {None}
 """rules.md 1.4; all others count as `ec`, and are counted here."""
 
 
-def batch_done(received: Sequence[float], done: IntakeResult, seconds: float) -> None:
+def batch_done(received: Received, done: IntakeResult, seconds: float) -> None:
     """A batch of intake was committed, `seconds` after its records were in hand."""
     pipeline_metrics.batch_done(received, done.counts, done.committed_at, seconds)
     batch_metrics.posted(done.tally)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from processors.intake import intake_metrics
 from processors.intake.batch import Intake, IntakeResult
 from processors.pipeline.pipeline import INTAKE, Pipeline
+from processors.pipeline.pipeline_metrics import Received
 from processors.pipeline.worker import TopicWorker
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from processors.runtime.kafka.feed import Record
@@ -37,5 +38,5 @@ class IntakeWorker(TopicWorker[IntakeResult]):
         self, records: Sequence[Record], done: IntakeResult, seconds: float
     ) -> Sequence[PartitionId]:
         """Tells the metrics of a committed batch."""
-        intake_metrics.batch_done(self.received(records), done, seconds)
+        intake_metrics.batch_done(Received.of(records), done, seconds)
         return list(done.counts)

@@ -11,8 +11,10 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from processors.runtime.kafka.feed import Record
+from processors.runtime.kafka.records import traceparent_of
 from processors.runtime.logs import log
 from processors.runtime.worker import StillTurning
+from processors.tracing.context import trace_id
 from schemas.errors import PointsError
 
 _HERE = Path(__file__).resolve().parents[2]
@@ -93,7 +95,14 @@ def is_of_the_records(error: BaseException) -> bool:
 def _set_aside(batches: Batches[Result], record: Record, error: BaseException) -> Result:
     why = described(error)
     topic, _, partition = record.place
-    log().error("cannot_apply", topic=topic, partition=partition, offset=record.offset, why=why)
+    log().error(
+        "cannot_apply",
+        topic=topic,
+        partition=partition,
+        offset=record.offset,
+        trace_id=trace_id(traceparent_of(record.message)),
+        why=why,
+    )
     return batches.set_aside(record, why)
 
 

@@ -12,7 +12,9 @@ from typing import TypeAlias
 
 from processors.runtime.configuration import Configuration, TopicsConfiguration
 from processors.runtime.kafka.feed import Feed, Record
-from processors.runtime.kafka.records import headers_of, key_of, received_at
+from processors.runtime.kafka.records import headers_of, key_of, received_at, traceparent_of
+from processors.runtime.logs import log
+from processors.tracing.context import trace_id
 from rules.poison import Limits
 from schemas.ids import Micros
 from schemas.upstream.envelope import Unreadable
@@ -25,6 +27,9 @@ INTAKE, COMMANDS = "intake", "commands"
 """The pipelines there are."""
 CANNOT_APPLY = "cannot_apply"
 """The reason of a record that can be read, and that something fails over nevertheless."""
+
+LOGGED_OF_A_BATCH = 20
+"""Dead letters of a batch that are logged one by one: a flood of them is counted."""
 
 PoisonRecord: TypeAlias = tuple[Record, Unreadable]
 CountsByPartition: TypeAlias = Mapping[PartitionId, Counts]
@@ -142,6 +147,22 @@ class Pipeline:
             dead_letters = self._dead_letters[topic]
             quarantine.put(cursor, self.name, self._group, dead_letters, of_topic, now)
         quarantine.check(cursor, self.name, self._limits, poison, before)
+        _log_dead(unreadable)
+
+
+def _log_dead(unreadable: Sequence[PoisonRecord]) -> None:
+    """Where the records lie that become dead letters, the first of them each by itself."""
+    for record, error in unreadable[:LOGGED_OF_A_BATCH]:
+        log().warning(
+            "dead_letter",
+            topic=record.place.topic,
+            partition=record.place.partition,
+            offset=record.offset,
+            reason=error.reason,
+            trace_id=trace_id(traceparent_of(record.message)),
+        )
+    if len(unreadable) > LOGGED_OF_A_BATCH:
+        log().warning("dead_letters", more=len(unreadable) - LOGGED_OF_A_BATCH)
 
 
 def ends_of(records: Sequence[Record]) -> dict[PartitionId, int]:

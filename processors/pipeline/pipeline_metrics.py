@@ -1,25 +1,40 @@
 """What a committed batch of any pipeline tells the metrics: once a batch, never once a record."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
 
 from processors import metrics
+from processors.metric_types import TraceOf
+from processors.runtime.kafka.feed import Record
+from processors.runtime.kafka.records import received_ms, traceparent_of
 from store.streams.cursors import OUTCOMES, Counts, PartitionId
 
 
+class Received(NamedTuple):
+    """When the records of a batch were written, in seconds since 1970, and their traces."""
+
+    times: Sequence[float]
+    trace_of: TraceOf
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Self:
+        """The records' own times; of few of them the trace is asked for."""
+        times = [received_ms(record.message) / 1000 for record in records]
+        return cls(times, lambda n: traceparent_of(records[n].message))
+
+
 def batch_done(
-    received: Sequence[float],
+    received: Received,
     counts: Mapping[PartitionId, tuple[int, Counts]],
     committed_at: float,
     seconds: float,
 ) -> None:
-    """A batch was committed, `seconds` after its records were in hand.
-
-    `received` are the records' own times, in seconds since 1970.
-    """
-    metrics.BATCH_RECORDS.observe(len(received))
+    """A batch was committed, `seconds` after its records were in hand."""
+    metrics.BATCH_RECORDS.observe(len(received.times))
     metrics.BATCH_SECONDS.observe(seconds)
     metrics.EVENT_TO_COMMIT.observe_all(
-        [committed_at - at if at < committed_at else 0.0 for at in received]
+        [committed_at - at if at < committed_at else 0.0 for at in received.times],
+        received.trace_of,
     )
     for topic, of_topic in by_topic(counts).items():
         metrics.CONSUMED.labels(topic).inc(sum(getattr(of_topic, outcome) for outcome in OUTCOMES))

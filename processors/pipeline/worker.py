@@ -6,7 +6,7 @@ What becomes of a batch is the pipeline's own matter (`Batches`).
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Generic, Protocol, Self
 
@@ -23,11 +23,12 @@ from processors.pipeline.bisection import (
 )
 from processors.pipeline.lag import Lag
 from processors.pipeline.pipeline import Pipeline, topics_read
+from processors.pipeline.pipeline_metrics import Received
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from processors.runtime.failures import TopicChanged, one_line
 from processors.runtime.kafka.clients import GATHER_MS
 from processors.runtime.kafka.feed import Feed, Record
-from processors.runtime.kafka.records import received_ms
+from processors.runtime.phases import PHASES
 from processors.runtime.worker import StillTurning
 from schemas.errors import PointsError
 from store.postgres.session import Database, raw
@@ -103,11 +104,6 @@ class TopicWorker(ABC, Generic[Result]):
     ) -> Sequence[PartitionId]:
         """Tells the metrics of a committed batch; the partitions that it had records of."""
 
-    @staticmethod
-    def received(records: Iterable[Record]) -> list[float]:
-        """The records' own times, in seconds since 1970."""
-        return [received_ms(record.message) / 1000 for record in records]
-
     def _start_at(self, place: PartitionId, first: int) -> int:
         """Where to read a partition from: the database's cursor, else the beginning of the log."""
         cursor = raw(self._connection)
@@ -141,7 +137,8 @@ class TopicWorker(ABC, Generic[Result]):
         """One batch, if there is one; waiting for it is part of the turn."""
         self._check_topics()
         size = max(1, int(self._sizes.batch * self.batch_share))
-        records = self.read(size, self._sizes.wait_ms / 1000)
+        with PHASES.spending("poll"):
+            records = self.read(size, self._sizes.wait_ms / 1000)
         self.worked = bool(records)
         if records and not self.work_off(records):
             self.drop()
@@ -173,7 +170,7 @@ class TopicWorker(ABC, Generic[Result]):
         try:
             for part, done in process_in_parts(self._batches, records, self._still_turning):
                 partitions = self.count(part, done, time.perf_counter() - began)
-                self._lag.processed(partitions, max(self.received(part)))
+                self._lag.processed(partitions, max(Received.of(part).times))
                 began = time.perf_counter()
         except Interrupted:
             return False

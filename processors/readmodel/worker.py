@@ -12,6 +12,7 @@ from processors.readmodel.changes import Changes
 from processors.readmodel.members import member_of_event
 from processors.runtime.configuration import Configuration
 from processors.runtime.logs import log
+from processors.runtime.phases import PHASES
 from processors.runtime.worker import DatabaseWorker, StillTurning
 from store.postgres.session import Cursor, Database, raw
 from store.streams.waiting_events import WaitingEvents, heads
@@ -80,7 +81,8 @@ class ReadModelWorker(DatabaseWorker):
         if self._client is None or self._changes is None:
             return OFF_SECONDS
         self._look_at_server(self._client)
-        self._pending |= self._changes.poll()
+        with PHASES.spending("poll"):
+            self._pending |= self._changes.poll()
         # Before the offsets move, or a crash would forget that changes were missed.
         if self._changes.missed:
             self._start_comparing("events may have been missed")

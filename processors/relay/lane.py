@@ -10,13 +10,17 @@ reported, since a call for every record costs more than producing it.
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from processors.relay.records import Outgoing, event_records, events_of, records_of
-from store.streams.outbox import OutboxKind, Row
+from processors.relay.records import Outgoing, event_records, events_of, records_of, trace_of
+from processors.runtime.logs import log
+from processors.tracing.context import trace_id
+from store.streams.outbox import TRACEPARENT, OutboxKind, Row
 from store.streams.refused import Refusal
 
 NO_PROGRESS_SECONDS = 15.0
@@ -28,6 +32,8 @@ batch for one record of it, and one by one is slower.
 FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0
 """Seconds between two tries of an event that is refused."""
 PURGE_SECONDS = 1.0
+NOT_WAITED_FOR: Final = {"enable.idempotence": False, "message.timeout.ms": 10_000}
+"""Of the producer of heartbeats: one that does not arrive soon is missed, as it should be."""
 
 # What a topic is or lacks: no other record of it fares better.
 OF_THE_TOPIC: Final = frozenset(
@@ -60,7 +66,11 @@ FOR_GOOD: Final = OF_THE_TOPIC | OF_THE_RECORD
 
 @dataclass(slots=True)
 class Sent:
-    """A row in flight. `skipped` of its events were delivered before."""
+    """A row in flight. `skipped` of its events were delivered before.
+
+    `recorded`: when each event was. `traces`: of the events that have one. `exemplars`: one of
+    those recorded at an instant.
+    """
 
     row: Row
     topic: str
@@ -69,6 +79,8 @@ class Sent:
     whole: bool = True
     size: int = 0
     recorded: list[str] = field(default_factory=list)
+    traces: list[bytes] = field(default_factory=list)
+    exemplars: dict[str, bytes] = field(default_factory=dict)
     failures: list[tuple[KafkaError, bytes | None]] = field(default_factory=list)
 
     def reported(self, error: KafkaError | None, message: Message) -> None:
@@ -101,12 +113,18 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """What became of a flight: rows to delete, rows to set aside, and what was delivered."""
+    """What became of a flight: rows to delete, rows to set aside, and what was delivered.
+
+    `traces` are those of delivered events, sent at `sent_ns`.
+    """
 
     delivered: Sequence[Row]
     refused: Sequence[Refusal]
     records: Mapping[OutboxKind, int]
     recorded: Mapping[str, int]
+    traces: Sequence[bytes]
+    exemplars: Mapping[str, bytes]
+    sent_ns: int
 
 
 class Lane:
@@ -122,12 +140,13 @@ class Lane:
         """`make` makes a producer with further settings; it is called when there is work."""
         self.name, self.shards, self._topics, self._make = name, tuple(shards), topics, make
         self._producers: dict[bool, Producer] = {}
+        self._beats: Producer | None = None
         self._flight: list[Sent] = []
         self._careful = False
         self._careful_until = 0.0
         self._reached: dict[int, tuple[int, int]] = {}
         self._held: dict[int, Held] = {}
-        self._left, self._since = 0, 0.0
+        self._left, self._since, self._sent_ns = 0, 0.0, 0
         self._failed: str | None = None
         self._again_at, self._wait = 0.0, FIRST_RETRY
 
@@ -146,6 +165,7 @@ class Lane:
     def send(self, rows: Sequence[Row]) -> None:
         """Produces the rows. Of a shard that is held only the one event that was refused."""
         self._careful = time.monotonic() < self._careful_until
+        self._sent_ns = time.time_ns()
         producer = self._producer()
         tried: set[int] = set()
         for row in rows:
@@ -153,6 +173,8 @@ class Lane:
                 continue
             if row.kind is OutboxKind.CHANGED:
                 sent = self._events(producer, row)
+            elif row.kind is OutboxKind.HEARTBEAT:
+                sent = Sent(row, self._topics[row.kind], records=1)
             else:
                 records = records_of(row, self._topics)
                 sent = Sent(row, records[0].topic, size=sum(record.size for record in records))
@@ -181,8 +203,11 @@ class Lane:
         if row.shard in self._held:
             left = left[:1]
         sent.whole = sent.skipped + len(left) == len(events)
+        sent.traces = [trace for _, more in left for _, trace in more if trace is not None]
         for recorded, record in event_records(left, topic):
             sent.recorded.append(recorded)
+            if (trace := trace_of(record)) is not None:
+                sent.exemplars[recorded] = trace
             self._produce(producer, sent, record)
         return sent
 
@@ -234,26 +259,31 @@ class Lane:
         refused: list[Refusal] = []
         records: Counter[OutboxKind] = Counter()
         recorded: Counter[str] = Counter()
+        traces: list[bytes] = []
+        exemplars: dict[str, bytes] = {}
         behind: set[int] = set()
         for sent in self._flight:
             events = sent.row.kind is OutboxKind.CHANGED
             done = sent.error is None and sent.whole
             if not events and sent.refused_for_good(careful=self._careful):
-                if sent.row.kind is OutboxKind.HEARTBEAT:
-                    delivered.append(sent.row)  # of no use later: it goes, and is missed
-                else:
-                    refused.append(_refusal(sent))
+                refused.append(_refusal(sent))
             elif done and sent.row.shard not in behind:
                 delivered.append(sent.row)
                 records[sent.row.kind] += sent.records
                 recorded.update(sent.recorded)
+                traces += sent.traces
+                exemplars |= sent.exemplars
             elif events:
                 # Only the delivered beginning goes: events of one member stay in their order.
                 behind.add(sent.row.shard)
-        return Landed(delivered, refused, records, recorded)
+        return Landed(delivered, refused, records, recorded, traces, exemplars, self._sent_ns)
 
     def close_flight(self) -> None:
-        """The database knows what became of it; what was not delivered is sent again."""
+        """The database knows what became of it; what was not delivered is sent again.
+
+        Heartbeats go now, since what was before them has arrived.
+        """
+        self._beat()
         now = time.monotonic()
         flight, self._flight = self._flight, []
         self._failed = None
@@ -272,6 +302,21 @@ class Lane:
                 if sent.failures or not sent.whole:
                     seen.add(sent.row.shard)
 
+    def _beat(self) -> None:
+        """Sends heartbeats and does not wait: their topic must hold up no event, whatever it lacks.
+
+        Those that could not be sent are missed by whoever awaits them.
+        """
+        if not any(sent.row.kind is OutboxKind.HEARTBEAT for sent in self._flight):
+            return
+        if self._beats is None:
+            self._beats = self._make(NOT_WAITED_FOR)
+        for row in self.landed().delivered:
+            if row.kind is OutboxKind.HEARTBEAT:
+                with suppress(BufferError, KafkaException):
+                    self._beats.produce(self._topics[row.kind], row.value, key=row.key)
+        self._beats.poll(0)
+
     def _note(self, sent: Sent, now: float) -> None:
         """How far a row of events has come, and whether one of them holds the shard."""
         shard = sent.row.shard
@@ -285,6 +330,8 @@ class Lane:
         self._reached[shard] = sent.row.id, at
         if not sent.refused_for_good(careful=self._careful):
             return
+        if shard not in self._held:
+            _log_refused(sent, at)
         held = self._held.setdefault(shard, Held(""))
         held.reason = (
             f"shard {shard} is held: {sent.topic} refuses an event of outbox row {sent.row.id}, "
@@ -328,6 +375,9 @@ class Lane:
             producer = self._producers[self._careful]
             producer.purge()
             producer.flush(PURGE_SECONDS)
+        if self._beats is not None:
+            self._beats.purge()
+            self._beats.flush(0)
         self._flight = []
         self._held.clear()
         self._reached.clear()
@@ -335,6 +385,20 @@ class Lane:
 
 def _named(error: KafkaError) -> str:
     return f"{error.name()}: {error.str()}"
+
+
+def _log_refused(sent: Sent, at: int) -> None:
+    """The event that holds its shard, by what its receivers would look for."""
+    value, more = events_of(sent.row)[at]
+    event = orjson.loads(value)
+    log().error(
+        "event_refused",
+        why=_named(sent.error) if sent.error is not None else "",
+        topic=sent.topic,
+        row=sent.row.id,
+        event_id=event["event_id"],
+        trace_id=trace_id(dict(more).get(TRACEPARENT)),
+    )
 
 
 def _refusal(sent: Sent) -> Refusal:

@@ -78,6 +78,12 @@ def event_records(
         )
 
 
+def trace_of(record: Outgoing) -> bytes | None:
+    """The trace that an event's record belongs to: its last header, if it has one."""
+    name, value = record.headers[-1]
+    return value if name == outbox.TRACEPARENT and isinstance(value, bytes) else None
+
+
 def cloud_event_headers(event: dict[str, Any]) -> list[tuple[str, bytes | None]]:
     """The CloudEvents 1.0 attributes of a points-changed event, as binary-mode headers."""
     return [

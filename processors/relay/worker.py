@@ -20,7 +20,9 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, producer
 from processors.runtime.logs import log
+from processors.runtime.phases import PHASES
 from processors.runtime.worker import DatabaseWorker, StillTurning
+from processors.tracing.spans import spans
 from store.postgres.session import Database, raw, transaction
 from store.streams import outbox, refused
 from store.streams.outbox import DEAD_LETTER_KINDS, EVENT_SHARDS, SHARD_OF_KIND, OutboxKind
@@ -150,7 +152,8 @@ class Relay(DatabaseWorker):
         for lane, open_shards in wanted.items():
             mine = [row for row in rows if row.shard in open_shards]
             if mine:
-                lane.send(mine)
+                with PHASES.spending("produce"):
+                    lane.send(mine)
 
     def _await(self) -> bool:
         """Waits a moment for deliveries; whether a flight has landed.
@@ -162,10 +165,11 @@ class Relay(DatabaseWorker):
             return False
         # While no event is on its way, new ones must not wait for what is slow.
         until = time.monotonic() + (FLUSH_SLICE if self._lanes[0].flying else LONGEST_RELAY_SLEEP)
-        while (left := until - time.monotonic()) > 0:
-            for lane in flying:
-                if lane.wait(left if len(flying) == 1 else min(left, LANE_SLICE)):
-                    return True
+        with PHASES.spending("produce"):
+            while (left := until - time.monotonic()) > 0:
+                for lane in flying:
+                    if lane.wait(left if len(flying) == 1 else min(left, LANE_SLICE)):
+                        return True
         return False
 
     def _settle(self) -> int:
@@ -176,7 +180,7 @@ class Relay(DatabaseWorker):
                 landed = lane.landed()
                 self._write(landed)
                 lane.close_flight()
-                _observe(landed)
+                _observe(landed, self._topics[OutboxKind.CHANGED])
                 delivered += sum(landed.records.values())
         return delivered
 
@@ -214,16 +218,20 @@ class Relay(DatabaseWorker):
             lane.abandon()
 
 
-def _observe(landed: Landed) -> None:
+def _observe(landed: Landed, topic: str) -> None:
+    """Tells metrics and traces; `topic` is that of events."""
     for kind, count in landed.records.items():
         metrics.RELAYED.labels(kind.name.lower()).inc(count)
         if kind in DEAD_LETTER_KINDS:
             metrics.DEAD_LETTERS.labels(kind.name.lower()).inc(count)
+    spans().sent(topic, landed.traces, landed.sent_ns)
     for row in landed.refused:
         metrics.REFUSED.labels(row.reason.partition(":")[0]).inc()
     now = time.time()
     ages: list[float] = []
+    traces: list[bytes | None] = []
     for recorded_at, count in landed.recorded.items():
         age = max(0.0, now - datetime.fromisoformat(recorded_at).timestamp())
         ages += [age] * count
-    metrics.END_TO_END.observe_all(ages)
+        traces += [landed.exemplars.get(recorded_at)] * count
+    metrics.END_TO_END.observe_all(ages, traces.__getitem__)

@@ -5,7 +5,7 @@ A merchant's *settings* are not here.
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -23,6 +23,7 @@ from processors.runtime.configuration_checks import (
     problems_of_redis,
     unknown_variables,
 )
+from processors.runtime.masking import MASK, mask_text
 from processors.runtime.secret_files import SUFFIX, read_secret_files, secret_variables
 from rules.quotes.tokens import QuoteKey, quote_keys
 from schemas.errors import Exit, PointsError
@@ -133,6 +134,17 @@ class IntakeConfiguration(_Section):
     wait_ms: int = Field(15, ge=1, le=1000)
 
 
+class TracingConfiguration(_Section):
+    """Whether spans are sent by OpenTelemetry (the extra `tracing`).
+
+    Where to, and what else, the standard variables OTEL_… say. Of the records that have no trace,
+    the share `sample` begins one.
+    """
+
+    enabled: bool = False
+    sample: float = Field(0, ge=0, le=1)
+
+
 class QuotesConfiguration(_Section):
     """Keys that sign quotes, `kid:base64url,…`: the first signs, all verify; and a quote's life."""
 
@@ -212,9 +224,10 @@ class Configuration(_FromEnvironment):
     poison: PoisonConfiguration = PoisonConfiguration()
     intake: IntakeConfiguration = IntakeConfiguration()
     quotes: QuotesConfiguration = QuotesConfiguration()
+    tracing: TracingConfiguration = TracingConfiguration()
     application_id: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["console", "json"] = "console"
+    log_format: Literal["auto", "console", "json"] = "auto"
 
 
 SECRETS = secret_variables(Configuration)
@@ -265,6 +278,21 @@ def load_for_quotes() -> QuotingConfiguration:
     loaded = _loaded(QuotingConfiguration)
     _refuse(problems_of_database(loaded.database, development=loaded.development))
     return loaded
+
+
+def shown(loaded: Configuration) -> Iterator[tuple[str, str | None, str]]:
+    """Every variable: its name, its value as text without secrets, and where it comes from.
+
+    `default`, `environment` or `file`; a value that is not set is None.
+    """
+    for section, value in loaded:
+        inner = list(value) if isinstance(value, BaseModel) else [(None, value)]
+        for part, given in inner:
+            name = f"POINTS_{section}__{part}".upper() if part else f"POINTS_{section}".upper()
+            secret = isinstance(given, SecretStr)
+            text = None if given is None else MASK if secret else mask_text(str(given))
+            origin = "environment" if name in os.environ else "default"
+            yield name, text, "file" if name + SUFFIX in os.environ and secret else origin
 
 
 def misspelt() -> list[str]:

@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -44,6 +45,7 @@ def problems_of(loaded: "Configuration") -> list[str]:
         *_of_kafka(loaded.kafka),
         *problems_of_kafka_transport(loaded.kafka, development=loaded.development),
         *_of_topics(loaded.topics),
+        *_of_tracing(enabled=loaded.tracing.enabled),
     ]
 
 
@@ -127,6 +129,22 @@ def _of_topics(topics: "TopicsConfiguration") -> Iterator[str]:
     for name in sorted({name for name in values if values.count(name) > 1}):
         if _TOPIC.fullmatch(name):
             yield f"POINTS_TOPICS__…: two topics have the name {name}"
+
+
+def _of_tracing(*, enabled: bool) -> Iterator[str]:
+    # Looked for only where it is wanted: looking imports the package around it.
+    if enabled and not _is_installed(
+        "opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter"
+    ):
+        yield (
+            "POINTS_TRACING__ENABLED: needs the extra `tracing`: "
+            "install member-points[tracing], or leave it off"
+        )
+
+
+def _is_installed(*packages: str) -> bool:
+    """Whether all of these can be imported; a package before what is in it."""
+    return all(find_spec(package) is not None for package in packages)
 
 
 def unknown_variables(environment: Mapping[str, str], sections: Collection[str]) -> list[str]:

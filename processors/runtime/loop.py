@@ -17,6 +17,7 @@ from processors import metrics
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import (
     NEEDS_OPERATOR,
+    TopicChanged,
     is_too_slow,
     is_waited_out,
     one_line,
@@ -25,10 +26,15 @@ from processors.runtime.failures import (
 )
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health, HealthServer
+from processors.runtime.kafka.errors import LACKING
+from processors.runtime.kafka.rights import rights_of
+from processors.runtime.kafka.rights_check import RightsCheck
 from processors.runtime.logs import log, set_up
+from processors.runtime.phases import PHASES
 from processors.runtime.stopping import Stop
 from processors.runtime.worker import Worker, WorkerFactory
-from schemas.errors import Exit, PointsError
+from processors.tracing import spans as tracing
+from schemas.errors import AccessRefused, Exit, PointsError
 from store.postgres import migrate, session, worker_beats
 from store.postgres.session import Database, transaction
 from store.streams import quarantine
@@ -86,6 +92,7 @@ class Loop:
         self._connection: Database | None = None
         self._worker: Worker | None = None
         self._backoff = Backoff()
+        self._rights = RightsCheck(configuration.kafka, kind, rights_of(kind, configuration))
         self._used: Database | None = None
         self._proved: Database | None = None
         self._was_connected = self._was_ready = self._held = False
@@ -106,6 +113,7 @@ class Loop:
             while not self._stop.asked:
                 self._health.beat()
                 self._attempt()
+                PHASES.turned(self._connection)
                 garbage.turn()
         except BaseException as error:
             # Crash-only: nothing in hand is saved by an error; the database has what was committed.
@@ -133,20 +141,30 @@ class Loop:
             is_kafka = isinstance(error, KafkaException)
             worked = self._was_ready if is_kafka else self._was_connected
             refused = refusal(error, first=not worked)
-            if refused is error:
-                raise
             if refused is not None:
-                raise refused from error
+                explained = self._explained(refused, error)
+                if explained is error:
+                    raise
+                raise explained from error
             if not is_waited_out(error):
                 raise
             self._wait_out(error)
         else:
             self._settle()
             if wait:
-                self._stop.wait(wait)
+                with PHASES.spending("poll"):
+                    self._stop.wait(wait)
+
+    def _explained(self, refused: PointsError, error: Exception) -> PointsError:
+        """A topic that may not be seen looks like one that is not there; a right has a name."""
+        if not isinstance(error, (KafkaException, TopicChanged)):
+            return refused
+        lacking = self._rights.now()
+        return refused if lacking is None else AccessRefused(lacking, LACKING)
 
     def _turn(self) -> float:
         worker, connection = self._ready()
+        self._rights.look()
         self._sample()
         self._prove(connection)
         if self._held and self._is_paused(worker, connection):
@@ -166,7 +184,8 @@ class Loop:
         self._backoff.reset()
         self._failures, self._unsettled_until = 0, 0.0
         self._grow()
-        self._report(worker.trouble())
+        if self._rights.known:
+            self._report(self._rights.trouble() or worker.trouble())
 
     def _sample(self) -> None:
         """Sets gauges by the clock, whatever became of the turn.
@@ -287,7 +306,8 @@ class Loop:
             self._unsettled_until = time.monotonic() + UNSETTLED_SECONDS
         # A deadlock's victim succeeds the next time; what fails twice, whatever it is, is trouble.
         if lost or server != "database" or self._failures > 1:
-            self._report(f"{server}: {one_line(error)}")
+            named = self._rights.trouble() if server == "kafka" else None
+            self._report(named or f"{server}: {one_line(error)}")
         self._drop()
         self._idle(self._backoff.next())
 
@@ -340,6 +360,10 @@ class Loop:
 
     def _idle(self, seconds: float) -> None:
         """Waits and polls in slices: a signal must not wait for the whole of it."""
+        with PHASES.spending("poll"):
+            self._let_pass(seconds)
+
+    def _let_pass(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.asked:
             self._health.beat()
@@ -377,11 +401,13 @@ def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) 
         return Exit.USAGE
     log().info("serving", url=server.url)
     try:
+        tracing.set_up(configuration.tracing, kind)
         Loop(kind, factory, configuration, health, stop).run()
     except Exception as error:  # noqa: BLE001 - the last line before the process ends
         return _end(error)
     finally:
         server.close()
+        tracing.spans().close()
     log().info("stopped")
     return Exit.OK
 

@@ -75,11 +75,12 @@ class Heartbeats:
             beat = Heartbeat.read(value)
         except ValidationError:
             return  # whoever else writes there
-        written = beat.written_at.timestamp()
+        # Of a watch whose clock is ahead, or of whoever else writes there: none is from the future.
+        written = min(beat.written_at.timestamp(), now)
         if beat.shard in self._newest:
             self._newest[beat.shard] = max(self._newest[beat.shard], written)
         if beat.instance == self._instance:
-            metrics.HEARTBEAT_SECONDS.observe(max(0.0, now - written))
+            metrics.HEARTBEAT_SECONDS.observe(now - written)
 
     def close(self) -> None:
         """Ends the consumer."""

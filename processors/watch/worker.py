@@ -20,8 +20,10 @@ from processors.runtime import exposition
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import one_line
 from processors.runtime.logs import log
+from processors.runtime.phases import PHASES
 from processors.runtime.worker import DatabaseWorker, StillTurning
 from processors.watch.heartbeats import Heartbeats
+from processors.watch.invariants import Invariants
 from processors.watch.logs import Logs
 from processors.watch.pipeline_lag import PipelineLag
 from processors.watch.waiting import Waiting
@@ -71,6 +73,7 @@ class Watch(DatabaseWorker):
         )
         instance = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(2).hex()}"
         self._heartbeats = Heartbeats(self._logs, topics.heartbeat, instance)
+        self._invariants = Invariants()
         self._troubles: dict[str, str] = {}
         self._look_at = self._beat_at = self._kafka_at = 0.0
         super().__init__(connection)
@@ -105,7 +108,8 @@ class Watch(DatabaseWorker):
         if now >= self._beat_at:
             self._beat_at = now + HEARTBEAT_SECONDS
             self._note("heartbeat", self._tried("heartbeat", self._heartbeats.write))
-        self._heartbeats.read(LISTEN_SECONDS)
+        with PHASES.spending("poll"):
+            self._heartbeats.read(LISTEN_SECONDS)
         return 0.0
 
     def _begin(self) -> bool:
@@ -126,6 +130,7 @@ class Watch(DatabaseWorker):
         began = time.perf_counter()
         refusals = [self._tried("database", read) for read in self._waiting.parts]
         self._note("database", next(filter(None, refusals), None))
+        self._note("invariants", self._tried("invariants", self._invariants.look))
         self._note("kafka", self._tried("kafka", self._look_at_logs))
         metrics.WATCH_SECONDS.observe(time.perf_counter() - began)
         metrics.WATCH_LAST.set(time.time())

@@ -18,16 +18,19 @@ from schemas.answers.carriers import (
 )
 from schemas.answers.members import (
     BalanceAnswer,
+    ErasedNotes,
     ExpiringOfMember,
     HistoryEntry,
     MemberAnswer,
 )
 from schemas.answers.operations import (
+    AclAnswer,
     DoctorFinding,
     MigrateResult,
     StatusAnswer,
     TopicPlan,
     TopicResult,
+    VariableAnswer,
     WorkerAddress,
 )
 from schemas.answers.orders import ExplainAnswer, UpstreamComparison
@@ -76,6 +79,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "carriers-show": (CarrierCodeAnswer, True),
     "carriers-unknown": (UnknownCodeAnswer, True),
     "compare-upstream": (UpstreamComparison, False),
+    "config-show": (VariableAnswer, True),
     "cursor-adopt": (AdoptedPartition, True),
     "cursor-show": (CursorAnswer, True),
     "cursor-skip": (SkippedRecord, False),
@@ -89,6 +93,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "explain": (ExplainAnswer, False),
     "history": (HistoryEntry, True),
     "member-assign": (AssignAnswer, False),
+    "member-erase-notes": (ErasedNotes, False),
     "member-history": (HistoryEntry, True),
     "member-show": (MemberAnswer, False),
     "migrate": (MigrateResult, False),
@@ -104,6 +109,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "settings-log": (SettingsLogEntry, True),
     "settings-show": (SettingsAnswer, False),
     "status": (StatusAnswer, False),
+    "topics-acls": (AclAnswer, True),
     "topics-apply": (TopicResult, True),
     "topics-plan": (TopicPlan, True),
 }

@@ -63,6 +63,15 @@ class MemberAnswer(BalanceAnswer):
     plans: tuple[PlannedOrder, ...]
 
 
+class ErasedNotes(AnswerModel):
+    """How many texts about a member were erased: of entries, and of rows of bulk jobs."""
+
+    merchant_id: str
+    member_id: str
+    entries: int
+    job_rows: int
+
+
 class ExpiringOfMember(AnswerModel):
     """Free points of a member that lapse at one instant."""
 

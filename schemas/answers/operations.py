@@ -157,6 +157,29 @@ class TopicResult(AnswerModel):
     differs: tuple[str, ...]
 
 
+class VariableAnswer(AnswerModel):
+    """A variable of the environment: its value, masked where it is a secret; null: not set."""
+
+    name: str
+    value: str | None
+    origin: Literal["default", "environment", "file"]
+
+
+class AclAnswer(AnswerModel):
+    """A right in Kafka of a kind of worker, or of the operator.
+
+    `state`: null when the cluster was not asked; `given` now, `there` before, or `beyond` what the
+    kind needs.
+    """
+
+    principal: str
+    kind: str
+    resource: Literal["topic", "group", "cluster", "transactional_id"]
+    name: str
+    operation: str
+    state: Literal["given", "there", "beyond"] | None
+
+
 class WorkerAddress(AnswerModel):
     """A worker of `points run` and the address of its health and metrics; null: any free port."""
 

@@ -50,7 +50,7 @@ WITH made AS (
   SELECT r.merchant_no, $3, row_number() OVER (ORDER BY r.member), r.member, -e.points
   FROM job_row r
   JOIN account a ON a.merchant_no = r.merchant_no AND a.member = r.member
-  JOIN ledger e ON e.account_no = a.account_no AND e.sequence = r.sequence
+  JOIN ledger e ON e.account_no = a.account_no AND e.merchant_no = a.merchant_no AND e.sequence = r.sequence
   WHERE r.merchant_no = $1 AND r.job_id = $2
   RETURNING points
 )

@@ -22,7 +22,7 @@ FROM job_line u
 JOIN account a ON a.merchant_no = u.merchant_no AND a.member = u.member
 LEFT JOIN job_line o ON o.merchant_no = u.merchant_no AND o.job_id = $5 AND o.number = u.number AND o.member = u.member
 LEFT JOIN job_row r ON r.merchant_no = u.merchant_no AND r.job_id = $5 AND r.member = u.member
-LEFT JOIN ledger e ON e.account_no = a.account_no AND e.sequence = coalesce(o.sequence, r.sequence)
+LEFT JOIN ledger e ON e.account_no = a.account_no AND e.merchant_no = a.merchant_no AND e.sequence = coalesce(o.sequence, r.sequence)
 WHERE u.merchant_no = $1 AND u.job_id = $2 AND u.number BETWEEN $3 AND $4
 ORDER BY u.number;
 

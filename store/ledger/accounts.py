@@ -17,6 +17,15 @@ from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
+MERCHANT_BITS: Final = 40
+"""Above these bits of an account's number stands its merchant's."""
+
+
+def merchant_of(account_no: int) -> int:
+    """The number of the merchant whose account it is, as the function of this name in SQL."""
+    return account_no >> MERCHANT_BITS
+
+
 AccountKey = tuple[int, bytes]
 """(merchant number, packed member id), the order in which accounts are locked."""
 

@@ -19,11 +19,11 @@ RETURNING a.merchant_no, a.member, a.account_no, coalesce(old.sequence, 0), coal
 -- name: write
 UPDATE account a SET {set written}
 FROM unnest({arrays written}) k ({written})
-WHERE a.account_no = k.account_no;
+WHERE a.account_no = k.account_no AND a.merchant_no = merchant_of(k.account_no);
 
 -- name: claim_ended
 SELECT merchant_no, member FROM account
-WHERE account_no IN (SELECT account_no FROM hold WHERE state = 1 AND expires_us <= $1 ORDER BY expires_us LIMIT $2)
+WHERE (account_no, merchant_no) IN (SELECT account_no, merchant_no FROM hold WHERE state = 1 AND expires_us <= $1 ORDER BY expires_us LIMIT $2)
 FOR UPDATE SKIP LOCKED;
 
 -- name: claim_lapsed

@@ -12,7 +12,7 @@ from rules.account.lots import lot_id, order_of
 from schemas.events import CAUSE_KIND_WORDS, CHANGES_HELD, ENTRY_TYPE_WORDS, CauseKind
 from schemas.ids import Micros, iso, iso_or_none
 from schemas.packing import unpack_id
-from store.ledger.accounts import LockedAccount
+from store.ledger.accounts import LockedAccount, merchant_of
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
@@ -189,6 +189,7 @@ def _note_values(notes: Sequence[tuple[int, Entry]]) -> dict[str, Sequence[Any]]
     return {
         "account_no": [account_no for account_no, _ in notes],
         "sequence": [entry.sequence for _, entry in notes],
+        "merchant_no": [merchant_of(account_no) for account_no, _ in notes],
         "reason": [_utf8(entry.reason) for _, entry in notes],
         "performer_kind": [p.kind if p is not None else None for p in performers],
         "performer_id": [_utf8(p.id) if p is not None else None for p in performers],

@@ -3,8 +3,8 @@
 WITH k AS MATERIALIZED (
 SELECT * FROM unnest({arrays written}) k ({written})
 ), made AS (
-INSERT INTO lot (account_no, expires_us, source_kind, source, episode, points, remaining)
-SELECT k.account_no, k.expires_us, 1, k.order_id, k.episode, k.points, k.lot_points FROM k WHERE k.makes_lot
+INSERT INTO lot (account_no, expires_us, source_kind, source, episode, merchant_no, points, remaining)
+SELECT k.account_no, k.expires_us, 1, k.order_id, k.episode, k.merchant_no, k.points, k.lot_points FROM k WHERE k.makes_lot
 )
 INSERT INTO ledger ({row})
 SELECT {k.row} FROM k;

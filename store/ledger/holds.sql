@@ -9,9 +9,9 @@ UNION ALL
 SELECT {h.row}
 FROM unnest({arrays head from 3}) a ({head})
 CROSS JOIN LATERAL (
-(SELECT * FROM hold x WHERE x.account_no = a.account_no AND x.state = 1 AND x.expires_us <= $5)
+(SELECT * FROM hold x WHERE x.account_no = a.account_no AND x.merchant_no = merchant_of(a.account_no) AND x.state = 1 AND x.expires_us <= $5)
 UNION ALL
-(SELECT * FROM hold x WHERE x.account_no = a.account_no AND x.state = 1 AND x.expires_us > $5
+(SELECT * FROM hold x WHERE x.account_no = a.account_no AND x.merchant_no = merchant_of(a.account_no) AND x.state = 1 AND x.expires_us > $5
 ORDER BY x.expires_us LIMIT a.holds)) h;
 
 -- name: insert

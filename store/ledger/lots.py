@@ -9,7 +9,7 @@ from sqlalchemy import Column, Integer
 from rules.account.lots import Lot, LotKey
 from rules.account.lots_needed import LotsNeeded, enough
 from schemas.ids import Micros
-from store.ledger.accounts import LockedAccount
+from store.ledger.accounts import LockedAccount, merchant_of
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
@@ -26,12 +26,18 @@ GROWTH = 8
 Row = tuple[Any, ...]
 """The part of the statement that found it (see lots.sql), then the columns of `_ROW`."""
 
-_KEY: Final = Columns(tables.lot, "account_no", "expires_us", "source_kind", "source", "episode")
-_ROW: Final = _KEY.plus("points", "remaining", "held", "expired")
+_FIGURES: Final = ("points", "remaining", "held", "expired")
+_KEY: Final = Columns(
+    tables.lot, "account_no", "expires_us", "source_kind", "source", "episode", "merchant_no"
+)
+_WRITTEN: Final = _KEY.plus(*_FIGURES)
+_ROW: Final = Columns(
+    tables.lot, "account_no", "expires_us", "source_kind", "source", "episode", *_FIGURES
+)
 _HEAD: Final = Columns(tables.account, "account_no", "next_expiry", Column("lots", Integer))
 """An account, and how many free lots of it are wanted at first."""
 
-_SQL: Final = queries("ledger/lots", key=_KEY, row=_ROW, head=_HEAD)
+_SQL: Final = queries("ledger/lots", key=_KEY, row=_ROW, written=_WRITTEN, head=_HEAD)
 
 _FREE_LATER = 3
 """The part of the free lots that have not lapsed."""
@@ -150,7 +156,7 @@ def write(cursor: Cursor, accounts: Iterable[LockedAccount]) -> None:
     for statement, rows in (("add", added), ("write", changed)):
         if rows:
             rows.sort(key=_by_key)
-            cursor.execute(_SQL[statement], _ROW.arrays_of(_values(rows)))
+            cursor.execute(_SQL[statement], _WRITTEN.arrays_of(_values(rows)))
 
 
 def _by_key(row: tuple[int, LotKey, Lot]) -> tuple[int, LotKey]:
@@ -164,6 +170,7 @@ def _keys(rows: Sequence[tuple[int, LotKey]]) -> dict[str, Sequence[Any]]:
         "source_kind": [key.kind for _, key in rows],
         "source": [key.source for _, key in rows],
         "episode": [key.episode for _, key in rows],
+        "merchant_no": [merchant_of(account_no) for account_no, _ in rows],
     }
 
 

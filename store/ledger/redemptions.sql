@@ -16,7 +16,7 @@ ON CONFLICT ({key}) DO UPDATE SET {set row from excluded};
 SELECT a.member, {r.row}
 FROM unnest({arrays order}) k ({order})
 JOIN redemption r USING ({order})
-JOIN account a USING (account_no)
+JOIN account a USING (account_no, merchant_no)
 ORDER BY r.merchant_no, r.order_id, r.account_no, r.number;
 
 -- name: await

@@ -60,10 +60,17 @@ def claim_due(
     now: Micros,
     strings: InternedStrings,
 ) -> list[OrderRow]:
-    """Locks up to `share` due orders of each merchant, soonest due first, behind its position."""
+    """Locks up to `share` due orders of each merchant, soonest due first, behind its position.
+
+    Each with the trace of what made its plan, where there is one.
+    """
     reached = _REACHED.arrays(
         (merchant_no, *position) for merchant_no, position in positions.items()
     )
     cursor.execute(_SQL["due"], [now, share, *reached], binary=True)
-    rows = read_rows(cursor, cursor.fetchall(), strings)
+    claimed = cursor.fetchall()
+    rows = read_rows(cursor, [row[:-1] for row in claimed], strings)
+    for merchant_no, order_id, *_, trace in claimed:
+        if trace is not None:
+            rows[merchant_no, order_id].trace = trace
     return [rows[key] for key in sorted(rows)]

@@ -43,7 +43,7 @@ SELECT points_now(), epoch FROM settings_epoch;
 SELECT x.*
 FROM unnest({arrays reached from 3}) k ({reached})
 CROSS JOIN LATERAL (
-SELECT {o.row}
+SELECT {o.row}, d.trace
 FROM due d JOIN orders o ON o.merchant_no = d.merchant_no AND o.order_id = d.order_id
 WHERE d.merchant_no = k.merchant_no AND d.due_us <= $1 AND (d.due_us, d.order_id) > (k.due_us, k.order_id)
 ORDER BY d.due_us, d.order_id LIMIT $2 FOR UPDATE OF o SKIP LOCKED) x;

@@ -55,6 +55,7 @@ _PARCEL: Final = Columns(
 _PARCEL_KEY: Final = Columns(tables.parcel, "merchant_no", "order_id", "parcel_id")
 _RETURN_KEY: Final = Columns(tables.return_order, "merchant_no", "order_id", "return_id")
 _DUE: Final = Columns(tables.due, "merchant_no", "due_us", "order_id")
+_TRACED: Final = _DUE.plus("trace")
 _SQL: Final = queries(
     "orders/orders",
     row=ROW,
@@ -66,6 +67,7 @@ _SQL: Final = queries(
     parcel_key=_PARCEL_KEY,
     return_key=_RETURN_KEY,
     due=_DUE,
+    traced=_TRACED,
 )
 
 
@@ -74,6 +76,7 @@ class OrderRow:
     """An order as the batch holds it: its facts and its place in the plan.
 
     `flags` and `reported` (whether carriers' reports were stored with it) are as they were read.
+    `trace` is that of its plan, where the plan was claimed.
     """
 
     merchant_no: int
@@ -84,11 +87,16 @@ class OrderRow:
     new: bool = False
     flags: int = 0
     reported: bool = False
+    trace: bytes | None = None
 
     @property
     def key(self) -> OrderKey:
         """The order's primary key."""
         return self.merchant_no, self.order_id
+
+
+Plan = tuple[int, Micros, bytes, bytes | None]
+"""Merchant number, due instant, packed order id, and the packed trace context of what made it."""
 
 
 class NewOrderRace(Exception):
@@ -357,11 +365,15 @@ def _write_parcels(cursor: Cursor, rows: list[OrderRow], strings: InternedString
         cursor.execute(_SQL["write_parcels"], _PARCEL.arrays(values))
 
 
-def write_plans(
-    cursor: Cursor, gone: list[tuple[int, Micros, bytes]], made: list[tuple[int, Micros, bytes]]
-) -> None:
-    """Takes plans out of the due table and puts new ones in: (merchant number, due, order id)."""
+def write_plans(cursor: Cursor, gone: list[tuple[int, Micros, bytes]], made: list[Plan]) -> None:
+    """Takes plans out of the due table (merchant number, due, order id), and puts new ones in.
+
+    Traces take a statement with one column more; a batch without any knows nothing of it.
+    """
     if gone:
         cursor.execute(_SQL["unplan"], _DUE.arrays(gone))
     if made:
-        cursor.execute(_SQL["plan"], _DUE.arrays(made))
+        if any(plan[3] is not None for plan in made):
+            cursor.execute(_SQL["plan_traced"], _TRACED.arrays(made))
+        else:
+            cursor.execute(_SQL["plan"], _DUE.arrays(plan[:3] for plan in made))

@@ -55,6 +55,11 @@ INSERT INTO due ({due})
 SELECT {k.due} FROM unnest({arrays due}) k ({due})
 ON CONFLICT DO NOTHING;
 
+-- name: plan_traced
+INSERT INTO due ({traced})
+SELECT {k.traced} FROM unnest({arrays traced}) k ({traced})
+ON CONFLICT DO NOTHING;
+
 -- name: unplan
 DELETE FROM due d USING unnest({arrays due}) k ({due})
 WHERE d.merchant_no = k.merchant_no AND d.due_us = k.due_us AND d.order_id = k.order_id;

@@ -74,7 +74,7 @@ CREATE VIEW orders_shown AS
 SELECT {columns}
 FROM orders o JOIN merchant m USING (merchant_no);
 COMMENT ON VIEW orders_shown IS 'Orders as people read them; slow, for looking only.';
-GRANT SELECT ON orders_shown TO points_app;
+GRANT SELECT ON orders_shown TO points_app, points_ops, points_readonly;
 """  # noqa: S608 - our own names
 
 

@@ -13,6 +13,8 @@ from store.postgres import pooling
 from store.postgres.arrays import register
 
 APP_ROLE = "points_app"
+OPS_ROLE = "points_ops"
+"""For what no worker may do; see 7_rights.sql."""
 
 LOCK_SECONDS = 3
 """For a lock that another session keeps. Our own batches hold theirs for tens of milliseconds."""
@@ -63,9 +65,13 @@ What it raises ends the wait; the connection must be closed then.
 
 
 class WatchedConnection(Connection[tuple[Any, ...]]):
-    """A connection whose waits are seen: nothing else runs in a worker while a statement does."""
+    """A connection whose waits are seen: nothing else runs in a worker while a statement does.
+
+    `waited`: for how many seconds it has waited so far.
+    """
 
     waiting: Waiting | None = None
+    waited = 0.0
 
     def wait(
         self,
@@ -76,7 +82,11 @@ class WatchedConnection(Connection[tuple[Any, ...]]):
         """Waits for the server as psycopg does, and tells `waiting` of it meanwhile."""
         if self.waiting is not None:
             gen = self._watched(gen, self.waiting)
-        return super().wait(gen, interval, timeout)
+        began = time.perf_counter()
+        try:
+            return super().wait(gen, interval, timeout)
+        finally:
+            self.waited += time.perf_counter() - began
 
     def _watched(
         self, gen: Generator[Wait, Ready | int, _Result], waiting: Waiting

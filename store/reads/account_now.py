@@ -14,6 +14,9 @@ from store.reads.execute import Cursor, rows
 
 _account, _lot, _hold = tables.account.c, tables.lot.c, tables.hold.c
 
+MERCHANT = func.merchant_of(bindparam("account_no", type_=BigInteger))
+"""The merchant of the parameter `account_no`."""
+
 ACCOUNT = select(
     _account.account_no,
     _account.sequence,
@@ -26,7 +29,11 @@ ACCOUNT = select(
 # sum() of a bigint is numeric, which Python would read as a decimal.
 _FREE_BY_EXPIRY = (
     select(_lot.expires_us, cast(func.sum(_lot.remaining - _lot.held), BigInteger))
-    .where(_lot.account_no == bindparam("account_no"), _lot.remaining > _lot.held)
+    .where(
+        _lot.account_no == bindparam("account_no"),
+        _lot.merchant_no == MERCHANT,
+        _lot.remaining > _lot.held,
+    )
     .group_by(_lot.expires_us)
     .order_by(_lot.expires_us)
 )
@@ -34,6 +41,7 @@ _ENDED = (
     select(_hold.lots)
     .where(
         _hold.account_no == bindparam("account_no"),
+        _hold.merchant_no == MERCHANT,
         _hold.state == HoldState.live,
         or_(
             _hold.expires_us <= bindparam("now"),

@@ -9,7 +9,7 @@ from schemas.events import CHANGES_HELD, EntryType
 from schemas.packing import pack_id, unpack_id
 from store.postgres import tables
 from store.postgres.session import Database
-from store.reads.account_now import ACCOUNT
+from store.reads.account_now import ACCOUNT, MERCHANT
 from store.reads.execute import mappings, rows
 from store.reads.snapshot import merchant_number, snapshot
 
@@ -35,9 +35,17 @@ _HISTORY = (
     .outerjoin_from(
         tables.ledger,
         tables.entry_note,
-        and_(_note.account_no == _ledger.account_no, _note.sequence == _ledger.sequence),
+        and_(
+            _note.account_no == _ledger.account_no,
+            _note.merchant_no == _ledger.merchant_no,
+            _note.sequence == _ledger.sequence,
+        ),
     )
-    .where(_ledger.account_no == bindparam("account_no"), _ledger.sequence > bindparam("after"))
+    .where(
+        _ledger.account_no == bindparam("account_no"),
+        _ledger.merchant_no == MERCHANT,
+        _ledger.sequence > bindparam("after"),
+    )
     .order_by(_ledger.sequence)
     .limit(bindparam("limit"))
 )

@@ -6,7 +6,7 @@ SELECT j.job_id, j.gate, j.made_us,
          SELECT ARRAY[count(*), coalesce(sum(e.points), 0)::bigint]
          FROM job_row r
          JOIN account a ON a.merchant_no = r.merchant_no AND a.member = r.member
-         JOIN ledger e ON e.account_no = a.account_no AND e.sequence = r.sequence
+         JOIN ledger e ON e.account_no = a.account_no AND e.merchant_no = a.merchant_no AND e.sequence = r.sequence
          WHERE r.merchant_no = j.merchant_no AND r.job_id = j.job_id
        ) END,
        j.reason, j.made_by, j.approved_by
@@ -29,6 +29,6 @@ ORDER BY l.number LIMIT $6;
 SELECT r.member, NULL, r.member, e.points, 1, r.sequence, NULL
 FROM job_row r
 JOIN account a ON a.merchant_no = r.merchant_no AND a.member = r.member
-JOIN ledger e ON e.account_no = a.account_no AND e.sequence = r.sequence
+JOIN ledger e ON e.account_no = a.account_no AND e.merchant_no = a.merchant_no AND e.sequence = r.sequence
 WHERE r.merchant_no = $1 AND r.job_id = $2 AND r.member > $3
 ORDER BY r.member LIMIT $4;

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 
 from rules.account.holds import HoldState, Purpose
 from schemas.answers.members import LiveHold, MemberAnswer, PlannedOrder, PurposeWord
@@ -21,7 +21,11 @@ _account, _hold, _orders = tables.account.c, tables.hold.c, tables.orders.c
 
 _LIVE = (
     select(_hold.hold_id, _hold.points, _hold.purpose, _hold.expires_us)
-    .join_from(tables.hold, tables.account, _account.account_no == _hold.account_no)
+    .join_from(
+        tables.hold,
+        tables.account,
+        and_(_account.account_no == _hold.account_no, _account.merchant_no == _hold.merchant_no),
+    )
     .where(
         _account.merchant_no == bindparam("merchant_no"),
         _account.member == bindparam("member"),

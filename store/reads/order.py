@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Integer,
     LargeBinary,
+    and_,
     any_,
     bindparam,
     func,
@@ -59,8 +60,15 @@ _ENTRIES = (
         _ledger.occurred_us,
         _ledger.recorded_us,
     )
-    .join_from(tables.ledger, tables.account, _account.account_no == _ledger.account_no)
-    .where(_ledger.order_id == bindparam("order_id"))
+    .join_from(
+        tables.ledger,
+        tables.account,
+        and_(
+            _account.account_no == _ledger.account_no,
+            _account.merchant_no == _ledger.merchant_no,
+        ),
+    )
+    .where(_ledger.order_id == bindparam("order_id"), _ledger.merchant_no == _merchant_no)
     .order_by(_ledger.recorded_us, _ledger.account_no, _ledger.sequence)
 )
 _ENTRIES_IN_ACCOUNTS = _ENTRIES.where(
@@ -198,10 +206,11 @@ def _entries(
     accounts = {row[0] for row in found}
     if posted.account_no is not None:
         accounts.add(posted.account_no)
-    entries = rows(cursor, _ENTRIES_IN_ACCOUNTS, accounts=list(accounts), order_id=order_id)
+    of_order = {"merchant_no": merchant_no, "order_id": order_id}
+    entries = rows(cursor, _ENTRIES_IN_ACCOUNTS, accounts=list(accounts), **of_order)
     numbered = sum(1 for entry in entries if entry[3] is not None)
     if numbered < posted.entries:  # some are in accounts of members before the last two
-        entries = rows(cursor, _ENTRIES_OF_MERCHANT, merchant_no=merchant_no, order_id=order_id)
+        entries = rows(cursor, _ENTRIES_OF_MERCHANT, **of_order)
     return [
         OrderEntry(
             member_id=unpack_id(member),

@@ -25,13 +25,16 @@ _PARTS: Final = """\
 CROSS JOIN LATERAL (
 SELECT array_agg(f.expires_us ORDER BY f.expires_us), array_agg(f.points ORDER BY f.expires_us)
 FROM (SELECT x.expires_us, sum(x.remaining - x.held)::bigint FROM lot x
-      WHERE x.account_no = a.account_no AND x.expires_us >= a.next_expiry AND x.remaining > x.held
+      WHERE x.account_no = a.account_no AND x.merchant_no = a.merchant_no
+        AND x.expires_us >= a.next_expiry AND x.remaining > x.held
       GROUP BY x.expires_us) f (expires_us, points)) l (expires, points)
 CROSS JOIN LATERAL (
 SELECT array_agg(x.hold_id ORDER BY x.expires_us, x.hold_id),
        array_agg(x.points ORDER BY x.expires_us, x.hold_id),
        array_agg(x.expires_us ORDER BY x.expires_us, x.hold_id)
-FROM hold x WHERE x.account_no = a.account_no AND x.state = 1) h (ids, points, expires)"""
+FROM hold x
+WHERE x.account_no = a.account_no AND x.merchant_no = a.merchant_no AND x.state = 1
+) h (ids, points, expires)"""
 _SQL: Final = queries("valkey/states", member=_MEMBER, state=_STATE, parts=_PARTS)
 
 NO_ACCOUNT: Final = -1

@@ -11,7 +11,7 @@ JOIN account a ON a.merchant_no = m.merchant_no AND a.member = k.member
 -- name: page
 -- The next accounts of a range of numbers ($1 exclusive, $2 inclusive).
 SELECT m.merchant_id, {state}
-FROM (SELECT * FROM account x WHERE x.account_no > $1 AND x.account_no <= $2 ORDER BY x.account_no LIMIT $3) a
+FROM (SELECT * FROM account p WHERE p.account_no > $1 AND p.account_no <= $2 ORDER BY p.account_no LIMIT $3) a
 JOIN merchant m USING (merchant_no)
 {parts}
 ORDER BY a.account_no;

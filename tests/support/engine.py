@@ -158,13 +158,22 @@ class Engine:
     """
 
     def __init__(
-        self, bootstrap: str, database_url: str, prefix: str, folder: Path, partitions: int = 2
+        self,
+        bootstrap: str,
+        database_url: str,
+        prefix: str,
+        folder: Path,
+        partitions: int = 2,
+        login: Mapping[str, Any] | None = None,
+        replicas: int = 1,
     ) -> None:
+        """`login`: how the test itself logs in to Kafka, in librdkafka's words."""
         self.bootstrap = bootstrap
+        self.login = dict(login or {})
         self.database_url = database_url
         self.prefix = prefix
         self.folder = folder
-        self.partitions = partitions
+        self.partitions, self.replicas = partitions, replicas
         self.topics = {name: f"{prefix}{name}" for name in TOPICS}
         self.workers: list[Worker] = []
         self._producer: Producer | None = None
@@ -190,13 +199,15 @@ class Engine:
     def admin(self) -> AdminClient:
         """A client for what an operator would do to topics."""
         if self._admin is None:
-            self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+            self._admin = AdminClient(
+                {"bootstrap.servers": self.bootstrap, "log_level": 0, **self.login}
+            )
         return self._admin
 
     def create_topics(self, *names: str) -> None:
         """Creates topics by their short names."""
         made = self.admin.create_topics(
-            [NewTopic(self.topics[name], self.partitions, 1) for name in names]
+            [NewTopic(self.topics[name], self.partitions, self.replicas) for name in names]
         )
         for future in made.values():
             try:
@@ -279,10 +290,13 @@ class Engine:
                 "enable.idempotence": True,
                 "linger.ms": 5,
                 "log_level": 0,
+                **self.login,
             }
             self._producer = Producer(config)
         for record in records:
-            self._producer.produce(self.topics[record.topic], record.value, record.key)
+            self._producer.produce(
+                self.topics[record.topic], record.value, record.key, headers=[*record.headers]
+            )
             self._producer.poll(0)
         left = self._producer.flush(60)
         assert left == 0, f"{left} records were not taken by the broker"
@@ -321,7 +335,7 @@ class Engine:
 
     def events(self, topic: str = "points_changed") -> list[Any]:
         """All records of a topic so far, as Kafka messages."""
-        return read_all(self.bootstrap, self.topics[topic], self.partitions)
+        return read_all(self.bootstrap, self.topics[topic], self.partitions, self.login)
 
     def wait_consumed(self, records: int, within: float = PATIENCE) -> None:
         """Return once so many records are counted."""
@@ -375,11 +389,12 @@ class Engine:
                 worker.kill()
 
 
-def read_all(bootstrap: str, topic: str, partitions: int) -> list[Any]:
+def read_all(
+    bootstrap: str, topic: str, partitions: int, login: Mapping[str, Any] | None = None
+) -> list[Any]:
     """All records of a topic, each partition from its beginning to the end it has now."""
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": f"read-{topic}", "enable.auto.commit": False}
-    )
+    group = {"group.id": f"read-{topic}", "enable.auto.commit": False}
+    consumer = Consumer({"bootstrap.servers": bootstrap, **group, **(login or {})})
     try:
         ends = {
             p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)

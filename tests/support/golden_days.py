@@ -42,7 +42,7 @@ ALL = 1_000_000
 class _Message(Message):
     """A record that belongs to a trace."""
 
-    def headers(self) -> list[tuple[str, bytes]]:  # type: ignore[override]
+    def headers(self) -> list[tuple[str, bytes]]:
         """Its trace, made from its bytes."""
         digest = hashlib.sha256(self.value() or b"").hexdigest()
         return [("traceparent", f"00-{digest[:32]}-{digest[32:48]}-01".encode())]

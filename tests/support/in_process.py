@@ -39,8 +39,17 @@ TOPICS = {
 class Message:
     """A record as a batch gets it."""
 
-    def __init__(self, record: Record, offset: int, timestamp: int) -> None:
-        self._record, self._offset, self._timestamp = record, offset, timestamp
+    def __init__(self, record: Record, place: PartitionId, offset: int, timestamp: int) -> None:
+        self._record, self._place = record, place
+        self._offset, self._timestamp = offset, timestamp
+
+    def topic(self) -> str:
+        """The topic that it lies in."""
+        return self._place.topic
+
+    def partition(self) -> int:
+        """The partition that it lies in."""
+        return self._place.partition
 
     def key(self) -> bytes | None:
         """Its key."""
@@ -54,8 +63,9 @@ class Message:
         """Its offset."""
         return self._offset
 
-    def headers(self) -> None:
-        """It has none."""
+    def headers(self) -> list[tuple[str, bytes]] | None:
+        """Its headers, if it has any."""
+        return [*self._record.headers] or None
 
     def timestamp(self) -> tuple[int, int]:
         """Kind and milliseconds."""
@@ -115,7 +125,7 @@ class InProcessWorker:
         received = self.received_at()
         for record in records:
             place = self._feed.places[record.topic]
-            message: Any = Message(record, at[place], received)
+            message: Any = Message(record, place, at[place], received)
             batch.append(Consumed(place, at[place], message))
             at[place] += 1
         done = [part for _, part in process_in_parts(self.intake, batch, lambda: False)]

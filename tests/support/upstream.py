@@ -25,6 +25,7 @@ class Record(NamedTuple):
     topic: str
     key: str | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def hex_id(*parts: object) -> str:

@@ -227,11 +227,14 @@ def _schema(
 
 
 def _rights(configured: "Configuration", connection: "Database") -> Iterator[Finding]:
+    from store.postgres.session import OPS_ROLE
     from store.reads import status
 
     rights = status.ledger_rights(connection)
     role = configured.database.role or connection.info.user
-    if not rights.adds:
+    if role == OPS_ROLE and not rights.changes:
+        yield Finding("ok", f"role {role}: an operator's, and cannot change the ledger")
+    elif not rights.adds:
         yield Finding(
             "wrong",
             f"role {role}: may not add to the ledger",

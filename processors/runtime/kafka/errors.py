@@ -29,6 +29,9 @@ def kafka_error(error: KafkaException) -> KafkaError:
     return inner if isinstance(inner, KafkaError) else KafkaError(KafkaError.UNKNOWN)
 
 
+LACKING = "`points topics acls` shows the rights that each kind of worker needs"
+
+
 def kafka_refusal(error: KafkaError) -> PointsError | None:
     """The refusal that only an operator can end; None for everything else, such as lost brokers."""
     if error.code() in DENIED:

@@ -46,6 +46,10 @@ cost one write.
 HINT_SECONDS = 5.0
 GONE_AFTER = 3
 """Checks in a row that must miss a topic: a broker that just started may not know it yet."""
+DENIED_SECONDS = 2.0
+"""Between two tries of topics that we may not read. On a quiet one a client says nothing when it
+may again, unless it begins anew at the end.
+"""
 LEFT_OUT_SECONDS = 10.0
 """Between two looks whether an operator has adopted a position for a partition that is left out."""
 NOWHERE = 2**63
@@ -87,6 +91,7 @@ class Feed:
         self.cluster, self._uuids = self._identify()
         self._consumers: dict[str, Consumer] = {}
         self.positions: dict[PartitionId, int] = {}
+        self._given: dict[PartitionId, int] = {}
         self.left_out: dict[PartitionId, int] = {}
         self.denied: dict[str, str] = {}
         self._ends: dict[PartitionId, tuple[int, int]] = {}
@@ -99,6 +104,7 @@ class Feed:
         self._trouble: Exception | None = None
         self._missed = 0
         self._hinted_at = self._gathered_at = self._left_out_at = time.monotonic()
+        self._denied_at = 0.0
 
     def _identify(self) -> tuple[str, dict[str, str]]:
         try:
@@ -156,6 +162,7 @@ class Feed:
                 place = self._place(part.topic, part.partition)
                 first, _ = reader.get_watermark_offsets(part, timeout=METADATA_TIMEOUT)
                 part.offset = self.positions[place] = self._start_at(place, first)
+                self._given.pop(place, None)
         except Exception as error:  # noqa: BLE001 - librdkafka would swallow it; `batch` raises it
             self._trouble, self._must_reopen = error, True
             for part in partitions:
@@ -176,6 +183,7 @@ class Feed:
         for part in partitions:
             place = self._place(part.topic, part.partition)
             self.positions.pop(place, None)
+            self._given.pop(place, None)
             self.left_out.pop(place, None)
             self._ends.pop(place, None)
 
@@ -193,6 +201,9 @@ class Feed:
         Raises TopicChanged, and whatever went wrong while partitions were assigned.
         """
         self._look_for_adopted()
+        if self.denied and time.monotonic() >= self._denied_at:
+            self._denied_at = time.monotonic() + DENIED_SECONDS
+            self._must_rewind = True
         if self._must_rewind or self._must_reopen:
             self.rewind()
         messages = self._gather(size * MORE_WHEN_BEHIND if self._full else size, wait)
@@ -233,12 +244,13 @@ class Feed:
         return messages
 
     def _ours(self, messages: Sequence[Message]) -> list[Record]:
-        """The records of our partitions that come next.
+        """The records of our partitions that come next: behind those that were given before.
 
         `consume` may return records of a partition that was revoked meanwhile, or that a seek has
         left behind.
         """
-        positions, places = dict(self.positions), self._places
+        given, places = self._given, self._places
+        positions = {place: max(at, given.get(place, at)) for place, at in self.positions.items()}
         ours: list[Record] = []
         for message in messages:
             error = message.error()
@@ -258,6 +270,7 @@ class Feed:
             if offset >= positions.get(place, NOWHERE):
                 positions[place] = offset + 1
                 ours.append(Record(place, offset, message))
+        self._given = positions
         return ours
 
     def _complain(self, message: Message, error: KafkaError) -> None:
@@ -283,6 +296,7 @@ class Feed:
             return  # revoked meanwhile
         self._ends.pop(place, None)
         self.left_out[place] = at
+        self.generation += 1
         wrong = (
             f"the cursor of {topic}/{partition} lies outside the log: records were lost to "
             "retention, or the topic was recreated"
@@ -315,7 +329,8 @@ class Feed:
     def ahead(self) -> dict[PartitionId, int]:
         """The ends of logs that were read to where they end, with our position before.
 
-        Nothing but markers and aborted records of transactional producers lies between.
+        Nothing but markers and aborted records of transactional producers lies between: where a
+        record that was given is still in hand, the position is not behind the last one (I6).
         """
         reached = self._ends.items()
         return {place: end for place, (at, end) in reached if self.positions.get(place) == at}
@@ -351,6 +366,7 @@ class Feed:
         """Goes back to where the database says; everything in hand is dropped."""
         self._must_rewind, self._full = True, False
         self.generation += 1
+        self._given.clear()
         self._ends.clear()
         self._held.clear()
         if not self._must_reopen:
@@ -446,6 +462,7 @@ class Feed:
         self._consumers.clear()
         self._assigned_topics.clear()
         self.positions.clear()
+        self._given.clear()
         self.left_out.clear()
         self.denied.clear()
         self._ends.clear()

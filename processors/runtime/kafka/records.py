@@ -3,14 +3,13 @@
 Producers put anything there, and none of it may stop intake (architecture.md 2.6).
 """
 
-import re
 from operator import methodcaller
 from typing import Any, Final
 
+from processors.tracing.context import is_traceparent
 from schemas.ids import Micros
 from store.streams.outbox import TRACEPARENT
 
-_W3C: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _LATEST_MS: Final = 253_402_300_799_999
 """The end of the year 9999: what lies beyond it is no time that anybody could be shown."""
 
@@ -59,6 +58,6 @@ def traceparent_of(message: Any) -> bytes | None:
     It goes on to the public topic, so that nothing else may pass for one.
     """
     for name, value in headers_of(message):
-        if name == TRACEPARENT and isinstance(value, bytes) and _W3C.fullmatch(value):
+        if name == TRACEPARENT and isinstance(value, bytes) and is_traceparent(value):
             return value
     return None

@@ -30,6 +30,7 @@ from store.postgres.tables.ledger import (
 from store.postgres.tables.orders import customer, due, family, orders, parcel, return_order
 from store.postgres.tables.settings import application_event, merchant, settings, settings_epoch
 from store.postgres.tables.streams import (
+    answered_ahead,
     cursor,
     ignored_reason,
     merchant_poison,
@@ -45,6 +46,7 @@ __all__ = [
     "Xid8",
     "account",
     "account_no",
+    "answered_ahead",
     "application_event",
     "awaiting_order",
     "banner",

@@ -58,6 +58,7 @@ due = Table(
     Column("merchant_no", Integer, primary_key=True, autoincrement=False),
     Column("due_us", BigInteger, primary_key=True, autoincrement=False),
     Column("order_id", LargeBinary, primary_key=True),
+    Column("trace", LargeBinary),
     Index("due_soonest", "due_us", "merchant_no"),
 )
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -33,6 +34,16 @@ cursor = Table(
     count("control"),
     count("grace_position"),
     count("updated_us"),
+)
+
+answered_ahead = Table(
+    "answered_ahead",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("topic_uuid", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("was_repeat", Boolean, nullable=False),
 )
 
 ignored_reason = Table(

@@ -51,13 +51,13 @@ def hold(member: str) -> Record:
     return command(f"hold {member}", member, type="hold", hold_id=member, points=60, purpose="cash")
 
 
-def job() -> Iterator[Record]:
+def job(merchant: str = OTHER, parts: int = PARTS) -> Iterator[Record]:
     """Parts of one job of another shop."""
-    for part in range(PARTS):
+    for part in range(parts):
         content = {
             "command_id": f"part {part}",
             "type": "bulk_assign",
-            "merchant_id": OTHER,
+            "merchant_id": merchant,
             "performer": {"kind": "staff", "id": "sue"},
             "issued_at": datetime.now(UTC).isoformat(),
             "job_id": "summer",
@@ -65,7 +65,7 @@ def job() -> Iterator[Record]:
             "points": 1,
             "reason": "summer",
         }
-        yield Record("commands", OTHER, orjson.dumps(content))
+        yield Record("commands", merchant, orjson.dumps(content))
 
 
 def member_of_job(number: int) -> str:
@@ -142,7 +142,37 @@ def test_a_worker_that_is_killed_after_going_ahead_answers_all_when_it_is_back(
     audit(crowded)
     found = answers(crowded, len(SHOPPERS) * 2 + PARTS)
     assert {each["code"] for each in found} == {"ok"}
-    assert len({each["command_id"] for each in found}) == len(SHOPPERS) * 2 + PARTS
+    assert sorted(names(found)) == sorted(set(names(found)))
+    assert len(found) == len(SHOPPERS) * 2 + PARTS
+
+
+def test_a_hold_counts_on_what_its_own_shops_job_gives(crowded: Engine) -> None:
+    """One member's commands of one partition act in their order (account.md 3)."""
+    [last] = job(SHOP, parts=1)
+    first = {**orjson.loads(last.value or b""), "members": ["m0"], "points": 60}
+    parts = [*job(), Record("commands", SHOP, orjson.dumps({**first, "command_id": "own part"}))]
+    crowded.produce([*parts, hold("m0")])
+    crowded.run("commands", "relay")
+    found = answers(crowded, len(SHOPPERS) + PARTS + 2)
+    assert {each["code"] for each in found} == {"ok"}
+
+
+def test_no_cursor_moves_over_what_is_in_hand(engine: Engine) -> None:
+    """Jobs lie in both partitions, so that one waits at the end of its log for the other (I6)."""
+    engine.prepare()
+    shops = [SHOP, OTHER, "third", "fourth", "fifth"]
+    for shop in shops:
+        apply(engine, shop, settings())
+    engine.produce(record for shop in shops for record in job(shop, parts=20))
+    engine.run("commands").wait_ready()
+    places = "SELECT partition, next_offset, control FROM cursor WHERE pipeline = 'commands'"
+    before: dict[int, int] = {}
+    while sum(before.values()) < len(shops) * 20:
+        rows = engine.rows(places)
+        assert all(control == 0 for *_, control in rows)
+        now = {partition: offset for partition, offset, _ in rows}
+        assert all(now[partition] >= offset for partition, offset in before.items())
+        before = now
 
 
 def test_what_is_in_hand_is_read_again_when_partitions_move(crowded: Engine) -> None:

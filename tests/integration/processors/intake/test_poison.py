@@ -4,6 +4,7 @@ import threading
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from store.postgres.session import connect, transaction
 from store.streams import quarantine
@@ -172,3 +173,22 @@ def test_offsets_that_bring_no_record_are_counted(in_process: InProcessEngine) -
     positions = in_process.rows("SELECT partition_position FROM quarantine")
     assert positions == [(4,)]
     in_process.check_counts(4)
+
+
+def test_a_dead_letter_is_logged_with_its_place_and_its_trace(in_process: InProcessEngine) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    header = ("traceparent", f"00-{trace}-b7ad6b7169203331-01".encode())
+    with capture_logs() as lines:
+        in_process.consume(good(1), poison(M, 1)._replace(headers=(header,)))
+    (line,) = [each for each in lines if each["event"] == "dead_letter"]
+    assert (line["topic"], line["partition"], line["offset"]) == ("commerce.orders.v1", 0, 1)
+    assert line["trace_id"] == trace
+    assert line["reason"]
+
+
+def test_of_a_flood_only_the_first_are_logged_one_by_one(in_process: InProcessEngine) -> None:
+    with capture_logs() as lines:
+        in_process.consume(*[poison(M, n) for n in range(30)])
+    events = [each["event"] for each in lines]
+    assert (events.count("dead_letter"), events.count("dead_letters")) == (20, 1)
+    assert lines[-1]["more"] == 10

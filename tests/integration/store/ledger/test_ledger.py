@@ -93,6 +93,7 @@ def test_an_assignment_has_its_lot_its_note_and_the_notes_hash(books: Books) -> 
         {
             "account_no": row["account_no"],
             "sequence": 1,
+            "merchant_no": SHOP,
             "reason": "生日快樂",
             "performer_kind": PerformerKind.staff,
             "performer_id": "mei@shop.example",

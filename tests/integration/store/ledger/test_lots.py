@@ -39,8 +39,9 @@ def many(books: Books) -> Books:
     """An account with 20,000 lots of 10 points, half of them used up; 100 lots expire a day."""
     books.post(posting(ANNA, 1, own_lot(0, NEVER)))
     books.rows(
-        """INSERT INTO lot (account_no, expires_us, source, episode, points, remaining)
-           SELECT account_no, %s + (n / 100) * %s, decode(lpad(to_hex(n), 24, '0'), 'hex'), 1, 10,
+        """INSERT INTO lot (account_no, merchant_no, expires_us, source, episode, points, remaining)
+           SELECT account_no, merchant_no, %s + (n / 100) * %s,
+                  decode(lpad(to_hex(n), 24, '0'), 'hex'), 1, 10,
                   CASE WHEN n %% 2 = 0 THEN 10 ELSE 0 END
            FROM account, generate_series(1, %s) n RETURNING account_no""",
         NOW,

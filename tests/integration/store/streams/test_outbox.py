@@ -72,7 +72,7 @@ def test_a_head_holds_no_more_bytes_than_asked_for_and_a_large_row_alone(
 
 
 def test_every_kind_has_a_shard_apart_from_the_members_events() -> None:
-    kinds = set(OutboxKind) - {OutboxKind.CHANGED}
+    kinds = set(OutboxKind) - {OutboxKind.CHANGED, OutboxKind.HEARTBEAT}
     assert outbox.SHARD_OF_KIND.keys() == kinds
     assert min(outbox.SHARD_OF_KIND.values()) == outbox.EVENT_SHARDS
     of = outbox.SHARD_OF_KIND

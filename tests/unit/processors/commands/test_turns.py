@@ -74,6 +74,11 @@ def test_what_lies_behind_a_part_of_a_job_goes_ahead_of_it() -> None:
     assert places(turns.behind) == [[(0, 1), (0, 2), (0, 3), (0, 4)]]
 
 
+def test_a_shops_commands_stay_behind_its_own_job() -> None:
+    behind = [part(0, 0, key="b"), record(0, 1, key="b:bea"), record(0, 2, key="bb:bea")]
+    assert places(turns_of(behind).ahead) == [[(0, 2)]]
+
+
 def test_the_commands_of_a_key_keep_their_order() -> None:
     behind = [row(0, 0, key="b:bea"), record(0, 1, key="b:bea"), record(0, 2, key="b:cat")]
     assert places(turns_of(behind).ahead) == [[(0, 2)]]

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from typing import Any
+from zlib import compress
 
+import orjson
 import pytest
 from confluent_kafka import KafkaError
 
 from processors.relay import lane as lanes
-from processors.relay.lane import NO_PROGRESS_SECONDS, Lane
+from processors.relay.lane import NO_PROGRESS_SECONDS, NOT_WAITED_FOR, Lane
+from schemas.ids import iso
+from store.streams import outbox
 from store.streams.outbox import OutboxKind, Row
 
 TOPICS = {kind: kind.name.lower() for kind in OutboxKind}
@@ -33,16 +37,25 @@ class Broker:
         self.failing: dict[bytes | None, int] = {}
         self.delivered: list[bytes | None] = []
         self.purged = False
+        self.beats: Broker | None = None
         self._queue: list[tuple[bytes | None, Callable[[Any, Any], None]]] = []
 
-    def __call__(self, _: dict[str, Any]) -> Any:
-        return self
+    def __call__(self, settings: dict[str, Any]) -> Any:
+        return self.beats if settings == NOT_WAITED_FOR else self
 
     def produce(
-        self, _: str, value: bytes | None, key: bytes | None, **more: Callable[[Any, Any], None]
+        self,
+        _: str,
+        value: bytes | None,
+        key: bytes | None = None,
+        on_delivery: Callable[[Any, Any], None] = lambda *_: None,
+        **more: object,
     ) -> None:
-        del key
-        self._queue.append((value, more["on_delivery"]))
+        del key, more
+        self._queue.append((value, on_delivery))
+
+    def poll(self, _: float) -> int:
+        return len(self._queue)
 
     def flush(self, _: float) -> int:
         now, self._queue = self._queue[: self.pace], self._queue[self.pace :]
@@ -67,6 +80,9 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
+
+    def time_ns(self) -> int:
+        return int(self.now * 1e9)
 
 
 @pytest.fixture
@@ -168,3 +184,49 @@ def test_what_landed_is_the_same_until_the_database_knows_it() -> None:
     assert lane.open_shards() == []
     lane.close_flight()
     assert lane.open_shards() == [LETTERS]
+
+
+def an_event(number: int, shard: int = 0) -> Row:
+    names = {"event_id": f"e-{number}", "merchant_id": "shop", "member_id": "m", "type": "granted"}
+    times = dict.fromkeys(("occurred_at", "recorded_at"), iso(1_700_000_000_000_000))
+    packed = compress(orjson.dumps(names | times))
+    return Row(shard, number, OutboxKind.CHANGED, None, packed, None)
+
+
+def a_heartbeat(number: int, shard: int = 0) -> Row:
+    return Row(shard, number, OutboxKind.HEARTBEAT, b"0", b"beat", None)
+
+
+@pytest.mark.usefixtures("clock")
+def test_no_event_waits_for_a_heartbeat_whose_topic_takes_none() -> None:
+    broker = Broker()
+    broker.beats = Broker()
+    broker.beats.pace = 0
+    lane = Lane("events", [0], TOPICS, broker)
+    rows = [an_event(1), a_heartbeat(2), an_event(3)]
+    lane.send(rows)
+    assert lane.wait(0)
+    assert list(lane.landed().delivered) == rows
+    lane.close_flight()
+    assert (len(broker.delivered), len(broker.beats)) == (2, 1)
+    assert lane.open_shards() == [0]
+    assert lane.trouble() is None
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_heartbeat_goes_only_once_what_was_before_it_has_arrived() -> None:
+    broker = Broker()
+    broker.beats = Broker()
+    event, heartbeat = an_event(1), a_heartbeat(2)
+    broker.failing = {outbox.first_event(event.value or b""): TIMED_OUT}
+    lane = Lane("events", [0], TOPICS, broker)
+    lane.send([event, heartbeat])
+    assert lane.wait(0)
+    assert list(lane.landed().delivered) == []
+    lane.close_flight()
+    assert len(broker.beats) == 0
+    broker.failing.clear()
+    lane.send([event, heartbeat])
+    assert lane.wait(0)
+    lane.close_flight()
+    assert len(broker.beats) == 1

@@ -5,6 +5,7 @@ import io
 import json
 import socket
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,13 +20,15 @@ from cli.support.errors import failure_of
 from processors import metrics
 from processors.grants import Grants
 from processors.intake.intake_metrics import option_bucket
-from processors.metric_types import Histogram
+from processors.metric_types import Histogram, gauge
 from processors.runtime.configuration import Configuration, MetricsConfiguration
+from processors.runtime.exposition import Exposition
 from processors.runtime.failures import one_line
 from processors.runtime.health import Health, HealthServer
 from processors.runtime.logs import librdkafka_logger, log, set_up
 from processors.runtime.loop import run_worker
 from processors.runtime.masking import mask_text
+from processors.runtime.phases import Phases
 from schemas.errors import Exit
 
 
@@ -71,6 +74,28 @@ def test_a_loop_that_stands_still_is_dead(health: tuple[Health, str]) -> None:
     assert get(f"{url}/healthz")[0] == 503
     said.beat()
     assert get(f"{url}/healthz")[0] == 200
+
+
+class Terminal(io.StringIO):
+    """Where a person reads."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "is_json"), [(io.StringIO(), True), (Terminal(), False)])
+def test_a_log_is_json_unless_a_terminal_reads_it(
+    stream: io.StringIO, is_json: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    set_up("info", "auto", worker="intake")
+    log().warning("dead_letter", topic="orders", partition=3, offset=7, trace_id=None)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    line = stream.getvalue()
+    assert line.startswith("{") is is_json
+    assert "trace_id" not in line, "a record without a trace has no field for it"
+    assert all(name in line for name in ("topic", "partition", "offset"))
 
 
 def test_metrics_are_served_and_nothing_else(health: tuple[Health, str]) -> None:
@@ -165,6 +190,58 @@ def test_a_histogram_takes_a_batch_at_once() -> None:
     assert 'points_test_seconds_bucket{le="+Inf"} 5.0' in text
     assert "points_test_seconds_count 5.0" in text
     assert "points_test_seconds_sum 7.85" in text
+
+
+def test_a_bucket_keeps_one_exemplar_of_its_slowest_with_a_trace() -> None:
+    one = Histogram("points_test_seconds", "For this test.", (0.1, 1.0))
+    traces = [None, b"00-%032x-%016x-01" % (2, 1), None, b"00-%032x-%016x-01" % (4, 1)]
+    try:
+        one.observe_all([0.05, 0.2, 0.9, 7.0], traces.__getitem__)
+        (family,) = one.collect()
+    finally:
+        metrics.REGISTRY.unregister(one)
+    kept = [s.exemplar for s in family.samples if s.name.endswith("_bucket")]
+    assert [(e.labels["trace_id"][-1], e.value) if e else None for e in kept] == [
+        None,
+        ("2", 0.2),
+        ("4", 7.0),
+    ]
+
+
+def test_a_gauge_that_was_never_set_says_nothing() -> None:
+    one = gauge("points_test_rows", "For this test.")
+    try:
+        assert metrics.REGISTRY.get_sample_value("points_test_rows") is None
+        one.set(0)
+        assert metrics.REGISTRY.get_sample_value("points_test_rows") == 0
+        one.clear()
+        assert metrics.REGISTRY.get_sample_value("points_test_rows") is None
+    finally:
+        metrics.REGISTRY.unregister(one)
+
+
+def test_a_page_shows_what_its_kind_computes() -> None:
+    metrics.DUE_ROWS.set(0)
+    names = {family.name for family in Exposition("intake").collect()}
+    assert "points_due_rows" not in names
+    assert {"points_lag_messages", "points_worker_up"} <= names
+
+
+def test_the_phases_are_all_of_the_loops_time() -> None:
+    def spent() -> dict[str, float]:
+        of = metrics.LOOP_SECONDS.labels
+        return {name: of(name)._value.get() for name in ("poll", "decide", "database", "produce")}
+
+    phases, before, began = Phases(), spent(), time.perf_counter()
+    with phases.spending("poll"):
+        time.sleep(0.02)
+    time.sleep(0.01)
+    phases.turned(None)
+    took = {name: seconds - before[name] for name, seconds in spent().items()}
+    assert took["poll"] >= 0.02
+    assert took["decide"] >= 0.01
+    assert took["database"] == took["produce"] == 0
+    assert sum(took.values()) <= time.perf_counter() - began
 
 
 def test_names_that_shops_make_up_share_sixteen_labels() -> None:

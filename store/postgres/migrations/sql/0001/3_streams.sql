@@ -22,6 +22,16 @@ CREATE TABLE cursor (
   PRIMARY KEY (pipeline, cluster, topic_uuid, partition)
 ) WITH (fillfactor = 20);
 
+-- Commands behind their partition's cursor that were answered ahead of it; place: the record's offset.
+CREATE TABLE answered_ahead (
+  cluster    text NOT NULL,
+  topic_uuid text NOT NULL,
+  partition  int NOT NULL,
+  place      bigint NOT NULL,
+  was_repeat boolean NOT NULL,
+  PRIMARY KEY (cluster, topic_uuid, partition, place)
+);
+
 CREATE TABLE ignored_reason (
   pipeline  text NOT NULL,
   topic     text NOT NULL,

@@ -45,10 +45,13 @@ CREATE TABLE return_order (
   PRIMARY KEY (merchant_no, order_id, return_id)
 );
 
+-- trace: of what made the plan, packed (processors/tracing/context.py), so that the grant can link to it; where there is
+-- none, it takes no byte.
 CREATE TABLE due (
   merchant_no int NOT NULL,
   due_us      bigint NOT NULL,
   order_id    bytea NOT NULL,
+  trace       bytea,
   PRIMARY KEY (merchant_no, due_us, order_id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.2);
 -- What is due soonest, whoever's it is: without it, one probe for each merchant that has plans. Plans share their

@@ -2,9 +2,15 @@
 
 -- The low 40 bits of an account's number; the merchant's number stands above them, so that the accounts of a merchant are
 -- one range. Past 2^40 the sequence is refused rather than run into the merchant's bits.
+-- Statements ask for a row's merchant as well as for its account, and keys end with the merchant: so the tables can be
+-- distributed by it (docs/explanation/scaling.md), while a search by account alone stays a search in the key.
+CREATE FUNCTION merchant_of(account_no bigint) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
+$$ SELECT (account_no >> 40)::int $$;
+COMMENT ON FUNCTION merchant_of(bigint) IS 'The merchant whose account it is: the upper bits of its number.';
+
 CREATE SEQUENCE account_no MAXVALUE 1099511627775 NO CYCLE;
 CREATE TABLE account (
-  account_no  bigint PRIMARY KEY,
+  account_no  bigint NOT NULL,
   merchant_no int NOT NULL,
   member      bytea NOT NULL,
   sequence    bigint NOT NULL,
@@ -16,6 +22,7 @@ CREATE TABLE account (
   next_timeout bigint NOT NULL DEFAULT 9223372036854775807,
   -- No entry is recorded before it, though the clock may step back.
   recorded_us bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (account_no, merchant_no),
   UNIQUE (merchant_no, member),
   CHECK (available = 0 OR debt = 0),
   CHECK (account_no >> 40 = merchant_no)
@@ -30,11 +37,12 @@ CREATE TABLE lot (
   source_kind smallint NOT NULL DEFAULT 1,
   source      bytea NOT NULL,
   episode     int NOT NULL,
+  merchant_no int NOT NULL,
   points      bigint NOT NULL,
   remaining   bigint NOT NULL CHECK (remaining >= 0),
   held        bigint NOT NULL DEFAULT 0 CHECK (held >= 0 AND held <= remaining),
   expired     bigint NOT NULL DEFAULT 0 CHECK (expired >= 0),
-  PRIMARY KEY (account_no, expires_us, source_kind, source, episode)
+  PRIMARY KEY (account_no, expires_us, source_kind, source, episode, merchant_no)
 ) WITH (fillfactor = 80);
 
 -- purpose: 1 cash, 2 gift. state: 1 live, 2 captured (by order_id), 3 released, 4 timed out. Kept when it has ended, since its id
@@ -107,17 +115,19 @@ CREATE TABLE ledger (
   occurred_us bigint NOT NULL,
   recorded_us bigint NOT NULL,
   event_id    uuid NOT NULL,
-  PRIMARY KEY (account_no, sequence)
+  PRIMARY KEY (account_no, sequence, merchant_no)
 );
 CREATE TRIGGER ledger_is_append_only BEFORE UPDATE OR DELETE ON ledger FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER ledger_is_never_truncated BEFORE TRUNCATE ON ledger FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- The text of an entry that must be erasable (I3): deleting the row erases it, its hash stays in the ledger.
+-- The text of an entry that must be erasable (I3): without its reason the row still says who did it, and the ledger keeps
+-- the hash of both.
 CREATE TABLE entry_note (
   account_no     bigint NOT NULL,
   sequence       bigint NOT NULL,
+  merchant_no    int NOT NULL,
   reason         text,
   performer_kind smallint,
   performer_id   text,
-  PRIMARY KEY (account_no, sequence)
+  PRIMARY KEY (account_no, sequence, merchant_no)
 );

@@ -31,4 +31,4 @@ SELECT m.merchant_id AS merchant_id,
        o.reports IS NOT NULL AS has_carrier_reports
 FROM orders o JOIN merchant m USING (merchant_no);
 COMMENT ON VIEW orders_shown IS 'Orders as people read them; slow, for looking only.';
-GRANT SELECT ON orders_shown TO points_app;
+GRANT SELECT ON orders_shown TO points_app, points_ops, points_readonly;

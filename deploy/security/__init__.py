@@ -1,0 +1,1 @@
+"""What secures an installation: the rights of each principal, made from the code."""

@@ -1,0 +1,1 @@
+"""Spans of real workers, as a collector gets them."""
