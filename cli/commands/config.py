@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, remark, safe
 from cli.support.wiring import configuration
 
 app = typer.Typer(no_args_is_help=True, help="The configuration that the environment gives.")
@@ -19,13 +19,15 @@ def show_command(json_: JsonOption = False) -> None:
 
     A configuration that cannot be used is refused with all that is wrong, as everywhere.
     """
-    from processors.runtime.configuration import shown
+    from processors.runtime.configuration import misspelt, shown
     from schemas.answers.operations import VariableAnswer
 
     rows = [
         VariableAnswer.model_validate({"name": name, "value": value, "origin": origin})
         for name, value, origin in shown(configuration())
     ]
+    for name in misspelt():
+        remark(f"{name} is not a known variable: check its spelling, or remove it")
     if json_:
         emit(rows)
         return
