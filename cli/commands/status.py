@@ -157,7 +157,7 @@ def _head(answer: "StatusAnswer") -> "Table":
     add("due now", _alarm(due.overdue), f"{due.planned:,} planned{next_due}")
     shards = len(outbox.relayed_shards)
     relays = f"{shards} shards have a relay" if shards else "no relay is running"
-    oldest = f"oldest {outbox.oldest}, " if outbox.oldest else ""
+    oldest = f"oldest {outbox.oldest[:19]}Z, " if outbox.oldest else ""
     add("outbox", f"{outbox.rows:,}", f"{oldest}{relays}")
     add("dead letters", _alarm(letters.open), f"{letters.all:,} in all")
     queue = ", ".join(f"{count:,} {name}" for name, count in answer.recheck.items())

@@ -294,7 +294,7 @@ def _work(connection: "Database") -> Iterator[Finding]:
         yield Finding("ok", "pipelines: none is paused")
     waiting, shards = status.outbox_stats(connection), status.relayed_shards(connection)
     rows = counted(waiting.rows, "row")
-    oldest = f", the oldest of {waiting.oldest}" if waiting.oldest else ""
+    oldest = f", the oldest of {waiting.oldest[:19]}Z" if waiting.oldest else ""
     if waiting.rows > BACKLOG:
         yield Finding(
             "wrong",

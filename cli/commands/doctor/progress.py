@@ -205,10 +205,10 @@ def outbox(connection: "Database") -> Iterator[Finding]:
                 if relays
                 else ("no relay is running", "`points run relay` sends them")
             )
-            rows = counted(waiting.rows, "row")
+            rows, since = counted(waiting.rows, "row"), f"{waiting.oldest[:19]}Z"
             yield Finding(
                 "wrong",
-                f"outbox: the oldest of {rows} waits since {waiting.oldest}: {held}",
+                f"outbox: the oldest of {rows} waits since {since}: {held}",
                 remedy,
             )
     yield _refused(connection)

@@ -165,8 +165,11 @@ def test_a_transaction_that_rechecks_wait_for_is_named(
 def test_workers_that_do_not_run_or_are_not_ready_are_said(
     engine: Engine, administrator: Administrator
 ) -> None:
-    assert one(engine, "worker grants")["what"] == "worker grants: none is running"
+    missing = one(engine, "worker grants")
+    assert missing["what"] == "worker grants: none is running"
+    assert missing["remedy"] == "`points run all`"
     worker = engine.run("grants").wait_ready()
+    assert one(engine, "worker expiry")["remedy"] == "`points run expiry`, or all"
     assert one(engine, "worker grants")["what"] == "worker grants: 1 running"
     administrator.execute(
         "INSERT INTO worker_beat SELECT 'relay', 'here', points_now(), points_now(), 'kafka: down'"
@@ -239,6 +242,7 @@ def test_an_outbox_row_that_waits_too_long_is_wrong_and_why_is_said(
     found = [f for f in lines(engine, "outbox") if f["verdict"] == "wrong"]
     assert len(found) == 1
     assert "no relay is running" in found[0]["what"]
+    assert found[0]["remedy"] == "`points run relay` sends them"
 
 
 def test_rows_that_the_broker_refused_are_wrong(
