@@ -14,6 +14,7 @@ from itertools import islice
 from processors import batch_metrics, metrics
 from processors.runtime.worker import SettlingWorker
 from processors.settlement import Tally, settle
+from processors.tracing.context import traceparent_of
 from processors.tracing.spans import spans
 from processors.trigger import Trigger
 from schemas.ids import SECOND, Micros
@@ -40,11 +41,13 @@ GRANT_SLEEP_SECONDS = 0.2
 class GrantResult:
     """What one transaction granted.
 
-    `lateness`: how late each claimed order was by the database's clock, in seconds.
+    `lateness`: how late each claimed order was by the database's clock, in seconds. `traces`: the
+    packed context of what made each one's plan, where there is one.
     """
 
     tally: Tally
     lateness: Sequence[float] = ()
+    traces: Sequence[bytes | None] = ()
 
 
 class Grants(SettlingWorker):
@@ -84,7 +87,7 @@ class Grants(SettlingWorker):
             tally = settle(cursor, todo, self._merchants, now)
             orders.write_posted(cursor, claimed)
             tally.claimed = len(claimed)
-            return GrantResult(tally, lateness)
+            return GrantResult(tally, lateness, [row.trace for row in claimed])
 
     def sample(self) -> None:
         """The settings epoch."""
@@ -125,7 +128,11 @@ class Grants(SettlingWorker):
 
 
 def _observe(granted: GrantResult, seconds: float) -> None:
-    metrics.GRANT_LATENESS.observe_all([late + seconds for late in granted.lateness])
+    def trace_of(n: int) -> bytes | None:
+        context = granted.traces[n]
+        return None if context is None else traceparent_of(context)
+
+    metrics.GRANT_LATENESS.observe_all([late + seconds for late in granted.lateness], trace_of)
     metrics.BATCH_SECONDS.observe(seconds)
     metrics.BATCH_RECORDS.observe(granted.tally.claimed)
     batch_metrics.posted(granted.tally)

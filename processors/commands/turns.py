@@ -58,16 +58,12 @@ def _ahead(records: Sequence[Record]) -> list[Record]:
     waiting: dict[PartitionId, set[bytes | None]] = {}
     ahead = []
     for record in records:
-        key = _key(record)
+        key = record.message.key()
         if is_of_a_job(record):
             waiting.setdefault(record.place, set()).add(key)
         elif (behind := waiting.get(record.place)) and behind.isdisjoint(_with_shop(key)):
             ahead.append(record)
     return ahead
-
-
-def _key(record: Record) -> bytes | None:
-    return record.message.key()
 
 
 def _with_shop(key: bytes | None) -> Iterable[bytes | None]:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from deploy.local.stack import Stack
 from processors.registry import METRICS_OF_ALL, WORKERS
 from tests.support.engine import Engine, Worker, wait_for
 from tests.support.servers import Databases
-from tests.support.upstream import Trade, hex_id, order
+from tests.support.upstream import CREATED, Trade, hex_id, order
 
 PROMTOOL = shutil.which("promtool")
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -36,11 +37,15 @@ def engine_(
         engine.produce(records)
         engine.wait_consumed(len(records))
         # In a batch of its own: of many records only the slowest are asked for their trace.
-        value = order("shop-a", hex_id("t"), hex_id("m"), 100, delivery="arrived").value
+        # One is final at once, one in some seconds, so that its grant is planned.
         producer = Producer({"bootstrap.servers": kafka, "log_level": 0})
-        producer.produce(engine.topics["orders"], value, headers=[("traceparent", TRACE)])
+        for number, at in enumerate((CREATED, datetime.now(UTC) + timedelta(seconds=5))):
+            traced = order("shop-a", hex_id(number), hex_id("m"), 100, delivery="arrived", at=at)
+            producer.produce(
+                engine.topics["orders"], traced.value, headers=[("traceparent", TRACE)]
+            )
         assert producer.flush(20) == 0
-        engine.wait_consumed(len(records) + 1)
+        engine.wait_consumed(len(records) + 2)
         engine.wait_published()
         wait_for("the watch", lambda: "points_due_rows 0" in page(tree, "watch"))
         yield engine
@@ -129,7 +134,11 @@ def asked(tree: Worker, kind: str, accept: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize(
     ("kind", "metric"),
-    [("intake", "points_event_to_commit_seconds"), ("relay", "points_end_to_end_seconds")],
+    [
+        ("intake", "points_event_to_commit_seconds"),
+        ("grants", "points_grant_lateness_seconds"),
+        ("relay", "points_end_to_end_seconds"),
+    ],
 )
 def test_an_exemplar_leads_to_a_trace_where_open_metrics_is_asked_for(
     running: Worker, kind: str, metric: str
