@@ -129,8 +129,16 @@ def _draw_panel(axes: Axes, panel: Mapping[str, Any], lines: Sequence[Line], spa
             )  # fmt: skip
         return
     for line, shade in zip(lines, _SHADES * (len(lines) // len(_SHADES) + 1), strict=False):
-        # Not cut off at the axis: a line of zeros shall be seen.
-        axes.plot(line.instants, line.values, label=line.legend, lw=1.2, color=shade, clip_on=False)
+        # In front of the axis and not cut off at it: a line of zeros shall be seen.
+        axes.plot(
+            line.instants,
+            line.values,
+            label=line.legend,
+            lw=1.2,
+            color=shade,
+            clip_on=False,
+            zorder=3,
+        )
         axes.fill_between(line.instants, line.values, alpha=0.07, color=shade)
     axes.set_xlim(span.start, span.end)
     axes.set_ylim(bottom=0)

@@ -78,8 +78,11 @@ class BusyShops:
             order_id = hex_id("busy", self._seconds, n)
             # Final in some seconds, as a courier's clock may have it: so the grant waits till then.
             final = now + timedelta(seconds=4 if n % 2 else -4)
+            extra: Json = {"created_by": "shop" if n else "else"}
+            if n == 1:
+                extra["member_point_summary"] = {"earned_points": 10, "pending_days": 3}
             records += [
-                order(shop, order_id, member, 10_000, at=now, created_by="shop" if n else "else"),
+                order(shop, order_id, member, 10_000, at=now, **extra),
                 delivery(shop, order_id, "arrived", at=final),
                 *([returned(shop, order_id, 2_000, at=final)] if n == 2 else []),
             ]
