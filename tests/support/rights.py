@@ -15,6 +15,7 @@ ALL: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 APP: Final = {
     "account": KEEP,
     "alembic_version": READ,
+    "answered_ahead": PASS_ON,
     "application_event": ADD,
     "awaiting_order": ALL,
     "banner": ADD,
