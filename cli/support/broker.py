@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from cli.support.errors import Exit, Failure
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from processors.runtime.configuration import Configuration
 
+Answer = TypeVar("Answer")
 TIMEOUT = 6.0
 """Seconds: a broker that is up answers in milliseconds, and people wait for this."""
 
@@ -132,7 +133,7 @@ class Broker:
         ]
         reader = self._reader(group)
         try:
-            parts = reader.committed(asked, timeout=TIMEOUT)
+            parts = _once_settled(lambda: reader.committed(asked, timeout=TIMEOUT))
         finally:
             reader.close()
         return {(part.topic, part.partition): part.offset for part in parts if part.offset >= 0}
@@ -255,3 +256,22 @@ class Broker:
             if known or time.monotonic() > until:
                 return
             time.sleep(0.05)
+
+
+def _once_settled(ask: Callable[[], Answer]) -> Answer:
+    """The answer of a group's coordinator, which a cluster that has just started still moves."""
+    from confluent_kafka import KafkaError, KafkaException
+
+    moving = {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
+    until = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in moving or time.monotonic() > until:
+                raise
+        time.sleep(0.1)

@@ -52,6 +52,8 @@ class _Decoded:
 class Commands:
     """Turns batches of records into one transaction each."""
 
+    pipeline_name = COMMANDS
+
     def __init__(
         self, configuration: Configuration, pipeline: Pipeline, connection: Database
     ) -> None:
@@ -72,10 +74,6 @@ class Commands:
 
     def process(self, records: Sequence[Record]) -> CommandsResult:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
-        with spans().batch(COMMANDS, len(records)):
-            return self._process(records)
-
-    def _process(self, records: Sequence[Record]) -> CommandsResult:
         self._recall()
         decoded = _decode(records, self._ahead)
         while True:

@@ -21,7 +21,6 @@ from processors.pipeline.pipeline import INTAKE, Done, Pipeline, ends_of, record
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from processors.settlement import Tally, settle
-from processors.tracing.spans import spans
 from schemas.ids import DAY
 from schemas.upstream.envelope import RecordKind
 from store.carriers import unknown_codes
@@ -53,6 +52,8 @@ class IntakeResult:
 class Intake:
     """Turns batches of records into one transaction each."""
 
+    pipeline_name = INTAKE
+
     def __init__(
         self, configuration: Configuration, pipeline: Pipeline, connection: Database
     ) -> None:
@@ -76,10 +77,6 @@ class Intake:
 
     def process(self, records: Sequence[Record]) -> IntakeResult:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
-        with spans().batch(INTAKE, len(records)):
-            return self._process(records)
-
-    def _process(self, records: Sequence[Record]) -> IntakeResult:
         # 1. From bytes to typed events. The other seven steps are in `_apply`.
         decoded = decode_batch(records, self._likely)
         # Tiers have ids, so that of all words these are new most often: found only when the batch

@@ -15,6 +15,7 @@ from processors.runtime.kafka.records import traceparent_of
 from processors.runtime.logs import log
 from processors.runtime.worker import StillTurning
 from processors.tracing.context import trace_id
+from processors.tracing.spans import spans
 from schemas.errors import PointsError
 
 _HERE = Path(__file__).resolve().parents[2]
@@ -35,7 +36,9 @@ Result_co = TypeVar("Result_co", covariant=True)
 
 
 class Batches(Protocol[Result_co]):
-    """What a pipeline does with its batches."""
+    """What a pipeline does with its batches; `pipeline_name` is for traces."""
+
+    pipeline_name: str
 
     def process(self, records: Sequence[Record]) -> Result_co:
         """Applies a batch in one transaction. Raises CursorRefused, or Paused."""
@@ -61,7 +64,8 @@ def process_in_parts(
     Interrupted when the worker is to stop.
     """
     try:
-        done = batches.process(records)
+        with spans().batch(batches.pipeline_name, len(records)):
+            done = batches.process(records)
     except BaseException as error:
         if not is_of_the_records(error) or not batches.is_connected:
             raise

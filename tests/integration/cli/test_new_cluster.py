@@ -13,7 +13,7 @@ from processors.runtime.configuration import load
 
 broker = Broker(load())
 broker.create("changes", 4, 1, {})
-broker.refresh(["changes"])
+broker.refresh({"changes": 4})
 print(broker.committed("points.readmodel", "changes"), broker.readers("points.intake"))
 """
 

@@ -74,7 +74,9 @@ def test_a_worker_killed_in_the_middle_of_a_page_is_replaced_and_nothing_happens
     shop.work_off()
     shop.consume(*[bought(n) for n in range(1200)])
     shop.consume(NO_MEMBER)
-    assert shop.recheck.recheck_orders().tally.claimed == 500
+    # It waits for whatever transaction of the server began before, another test's too.
+    claimed = wait_for("a page", lambda: shop.recheck.recheck_orders().tally.claimed)
+    assert claimed == 500
     stuck = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ledger'::regclass"
     with psycopg.connect(engine.database_url) as stopper:
         # A lock that takes no transaction number, or the worker would wait for it before it claims.
