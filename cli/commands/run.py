@@ -3,14 +3,13 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.support.console import out, remark, safe, safe_lines
 from cli.support.errors import Exit, Failure
-from cli.support.streams import OutputRefused
+from cli.support.streams import OutputRefused, give_up_answers
 from processors.registry import WORKERS
 
 if TYPE_CHECKING:
@@ -138,5 +137,7 @@ def _print(children: Sequence["ChildSpec"], host: str, *, as_json: bool) -> None
 
 def _write(printing: Callable[[], object]) -> None:
     """A table that cannot be shown keeps no worker from its work."""
-    with suppress(OutputRefused, BrokenPipeError):
+    try:
         printing()
+    except (OutputRefused, BrokenPipeError):
+        give_up_answers()

@@ -147,6 +147,11 @@ def _open_again() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
+def give_up_answers() -> None:
+    """Standard output takes nothing: what is left in its buffer is not tried again at the end."""
+    sys.stdout = _Nowhere()
+
+
 def _leave_nothing_behind() -> None:
     """Python flushes once more at its end, and a failure there would replace the exit code."""
     for name in ("stdout", "stderr"):
