@@ -104,12 +104,15 @@ class CommandsWorker(TopicWorker[CommandsResult]):
         super().use(connection)
 
     def count(
-        self, records: Sequence[Record], done: CommandsResult, seconds: float
+        self, received: Received, done: CommandsResult, seconds: float
     ) -> Sequence[PartitionId]:
-        """Tells the metrics of a committed batch."""
-        gone = {(record.place, record.offset) for record in done.ahead}
-        now = [record for record in records if (record.place, record.offset) not in gone]
-        commands_metrics.batch_done(Received.of(now), done, seconds)
+        """Tells the metrics of a committed batch; of what went ahead they were told then."""
+        if done.ahead:
+            gone = {(record.place, record.offset) for record in done.ahead}
+            received = Received.of(
+                [each for each in received.records if (each.place, each.offset) not in gone]
+            )
+        commands_metrics.batch_done(received, done, seconds)
         return list(done.counts)
 
 

@@ -14,7 +14,6 @@ from processors.pipeline.pipeline import INTAKE, Pipeline
 from processors.pipeline.pipeline_metrics import Received
 from processors.pipeline.worker import TopicWorker
 from processors.runtime.configuration import Configuration, IntakeConfiguration
-from processors.runtime.kafka.feed import Record
 from store.postgres.session import Database
 from store.streams.cursors import PartitionId
 
@@ -35,8 +34,8 @@ class IntakeWorker(TopicWorker[IntakeResult]):
         return Intake(configuration, pipeline, connection)
 
     def count(
-        self, records: Sequence[Record], done: IntakeResult, seconds: float
+        self, received: Received, done: IntakeResult, seconds: float
     ) -> Sequence[PartitionId]:
         """Tells the metrics of a committed batch."""
-        intake_metrics.batch_done(Received.of(records), done, seconds)
+        intake_metrics.batch_done(received, done, seconds)
         return list(done.counts)

@@ -4,23 +4,25 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 from processors import metrics
-from processors.metric_types import TraceOf
 from processors.runtime.kafka.feed import Record
 from processors.runtime.kafka.records import received_ms, traceparent_of
 from store.streams.cursors import OUTCOMES, Counts, PartitionId
 
 
 class Received(NamedTuple):
-    """When the records of a batch were written, in seconds since 1970, and their traces."""
+    """The records of a batch, and when they were written, in seconds since 1970."""
 
+    records: Sequence[Record]
     times: Sequence[float]
-    trace_of: TraceOf
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Self:
-        """The records' own times; of few of them the trace is asked for."""
-        times = [received_ms(record.message) / 1000 for record in records]
-        return cls(times, lambda n: traceparent_of(records[n].message))
+        """The records with their own times."""
+        return cls(records, [received_ms(record.message) / 1000 for record in records])
+
+    def trace_of(self, n: int) -> bytes | None:
+        """The trace of one of them: few are asked for theirs."""
+        return traceparent_of(self.records[n].message)
 
 
 def batch_done(

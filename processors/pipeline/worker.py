@@ -99,9 +99,7 @@ class TopicWorker(ABC, Generic[Result]):
         """What it does with them."""
 
     @abstractmethod
-    def count(
-        self, records: Sequence[Record], done: Result, seconds: float
-    ) -> Sequence[PartitionId]:
+    def count(self, received: Received, done: Result, seconds: float) -> Sequence[PartitionId]:
         """Tells the metrics of a committed batch; the partitions that it had records of."""
 
     def _start_at(self, place: PartitionId, first: int) -> int:
@@ -169,8 +167,9 @@ class TopicWorker(ABC, Generic[Result]):
         began = time.perf_counter()
         try:
             for part, done in process_in_parts(self._batches, records, self._still_turning):
-                partitions = self.count(part, done, time.perf_counter() - began)
-                self._lag.processed(partitions, max(Received.of(part).times))
+                received = Received.of(part)
+                partitions = self.count(received, done, time.perf_counter() - began)
+                self._lag.processed(partitions, max(received.times))
                 began = time.perf_counter()
         except Interrupted:
             return False
