@@ -291,7 +291,7 @@ def skip_command(
             _print_skip(topic, partition, offset, json_=json_)
             _ask()
         letters = _dead_letters(configured, topic)
-        group = f"{configured.kafka.group_id}.{cursor.pipeline}"
+        group = configured.kafka.group_of(cursor.pipeline)
         skipping.skip(connection, cursor, group, letters, record)
     if json_:
         emit(SkippedRecord(topic=topic, partition=partition, offset=offset, next_offset=offset + 1))

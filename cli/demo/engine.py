@@ -199,7 +199,7 @@ class Engine:
             {**kafka, "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 1}
         )
         group = {
-            "group.id": f"{configured.kafka.group_id}.demo",
+            "group.id": configured.kafka.group_of("demo"),
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
         }

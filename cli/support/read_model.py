@@ -37,7 +37,7 @@ def _trouble(configured: "Configuration") -> str | None:
 def _lag(configured: "Configuration", broker: "Broker") -> tuple[int | None, float | None]:
     """Changes that were published and not followed yet, and the age of the oldest of them."""
     topic = configured.topics.points_changed
-    at = broker.committed(f"{configured.kafka.group_id}.{GROUP}", topic)
+    at = broker.committed(configured.kafka.group_of(GROUP), topic)
     ends = broker.ends(at)
     behind = {place: max(0, ends[place].next - offset) for place, offset in at.items()}
     if not at:

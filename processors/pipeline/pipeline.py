@@ -63,7 +63,7 @@ class Pipeline:
         self.name, self.feed = name, feed
         self._limits = Limits(**configuration.poison.model_dump())
         self._dead_letters = dead_letters_of(configuration.topics)
-        self._group = f"{configuration.kafka.group_id}.{name}"
+        self._group = configuration.kafka.group_of(name)
 
     def open(
         self, cursor: Cursor, ends: Mapping[PartitionId, int], records: Mapping[PartitionId, int]

@@ -57,6 +57,10 @@ class KafkaConfiguration(_Section):
     partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=10_000)
     replication_factor: int = Field(1, ge=1, le=10)
 
+    def group_of(self, who: str) -> str:
+        """The consumer group of a kind of worker, or of who else reads."""
+        return f"{self.group_id}.{who}"
+
 
 class TopicsConfiguration(_Section):
     """Topic names; every one can be changed. `schemas.topics` says what each is."""

@@ -52,7 +52,7 @@ class Logs:
         return Consumer(
             common(self._kafka, name="points-watch")
             | {
-                "group.id": f"{self._kafka.group_id}.{group}",
+                "group.id": self._kafka.group_of(group),
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",

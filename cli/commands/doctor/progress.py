@@ -109,7 +109,7 @@ def groups(
 
     beats = [beat for beat in worker_beats.known(connection) if not _ended(beat)]
     for kind in READERS:
-        name = f"{configured.kafka.group_id}.{kind}"
+        name = configured.kafka.group_of(kind)
         # A worker is a member for each of its topics.
         members = max(broker.readers(name).values(), default=0)
         ours = sum(beat.kind == kind for beat in beats)
@@ -147,7 +147,6 @@ def holds(connection: "Database") -> Iterator[Finding]:
 
 def jobs(connection: "Database") -> Iterator[Finding]:
     """Bulk jobs with rows left that no one has to approve: a command applies them, no worker."""
-    from cli.support.console import counted
     from schemas.ids import iso
     from store.reads import status
 

@@ -92,7 +92,7 @@ class ClientErrorListener:
 def consumer(kafka: KafkaConfiguration, worker: str, gather_ms: int = GATHER_MS) -> dict[str, Any]:
     """A consumer that never commits or resets by itself: the database's cursor decides (I6)."""
     settings = common(kafka, name=f"points-{worker}") | {
-        "group.id": f"{kafka.group_id}.{worker}",
+        "group.id": kafka.group_of(worker),
         "group.protocol": kafka.group_protocol,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,

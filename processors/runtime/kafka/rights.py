@@ -56,11 +56,6 @@ def rights_of(who: str, configured: Configuration) -> list[Right]:
     return sorted({*_of_topics(who, configured), *_of_groups(who, configured.kafka)})
 
 
-def group_of(who: str, kafka: KafkaConfiguration) -> str:
-    """The consumer group of a kind of worker."""
-    return f"{kafka.group_id}.{who}"
-
-
 def readers() -> set[str]:
     """The kinds of workers that join a group."""
     return {kind for topic in TOPICS.values() for kind in topic.read_by}
@@ -81,7 +76,7 @@ def _of_topics(who: str, configured: Configuration) -> Iterator[Right]:
 def _of_groups(who: str, kafka: KafkaConfiguration) -> Iterator[Right]:
     groups = readers() - {WATCH}
     if who in groups:
-        yield Right("group", group_of(who, kafka), "read")
+        yield Right("group", kafka.group_of(who), "read")
     elif who == WATCH:
         yield from _described(kafka, (READMODEL, WATCH))
     elif who == OPERATOR:
@@ -91,4 +86,4 @@ def _of_groups(who: str, kafka: KafkaConfiguration) -> Iterator[Right]:
 
 def _described(kafka: KafkaConfiguration, groups: Iterable[str]) -> Iterator[Right]:
     for each in groups:
-        yield Right("group", group_of(each, kafka), "describe")
+        yield Right("group", kafka.group_of(each), "describe")
