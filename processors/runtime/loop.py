@@ -4,7 +4,6 @@ See architecture.md 2.6, 2.7.
 """
 
 import errno
-import os
 import random
 import socket
 import time
@@ -32,7 +31,7 @@ from processors.runtime.kafka.rights_check import RightsCheck
 from processors.runtime.logs import log, set_up
 from processors.runtime.phases import PHASES
 from processors.runtime.stopping import Stop
-from processors.runtime.worker import Worker, WorkerFactory
+from processors.runtime.worker import Worker, WorkerFactory, new_instance
 from processors.tracing import spans as tracing
 from schemas.errors import AccessRefused, Exit, PointsError
 from store.postgres import migrate, session, worker_beats
@@ -100,7 +99,7 @@ class Loop:
         self._sample_at = self._prove_at = self._grow_at = 0.0
         self._failures, self._unsettled_until = 0, 0.0
         self._share = 1.0
-        self._instance = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(2).hex()}"
+        self._instance = new_instance()
         self._cancelled = False
 
     def run(self) -> None:

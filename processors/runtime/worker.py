@@ -3,6 +3,8 @@
 The loop (processors/runtime/loop.py) does the rest: it connects, waits out trouble and stops.
 """
 
+import os
+import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -56,6 +58,11 @@ class Worker(Protocol):
 
     def close(self) -> None:
         """Leaves in an orderly way."""
+
+
+def new_instance() -> str:
+    """A name for this process among all, of every start another: host, process, random digits."""
+    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(2).hex()}"
 
 
 StillTurning = Callable[[], bool]
