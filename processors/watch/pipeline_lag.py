@@ -67,12 +67,14 @@ class PipelineLag:
         topics = [topic for each in self._pipelines.values() for topic in each]
         return [*topics, *self._groups.values()]
 
-    def look(self, cursor: Cursor) -> list[str]:
+    def look(
+        self, cursor: Cursor, cluster: str, partitions: Mapping[str, Sequence[PartitionId]]
+    ) -> list[str]:
         """Sets the gauges; what cannot be said. Raises KafkaException when no broker answers.
 
-        A topic whose end is not known keeps what was said of it.
+        `partitions` are those of our topics that exist. A topic whose end is not known keeps what
+        was said of it.
         """
-        cluster, partitions = self._logs.partitions(self.topics)
         # Where we are before where the logs end: what is processed meanwhile is not behind the end.
         positions = cursors.positions(cursor, cluster)
         committed = self._committed(partitions)

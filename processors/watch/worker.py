@@ -4,8 +4,6 @@ One speaks, the others stand by and show nothing of it: two that count the same 
 up. Which one is decided by a lock of its session, so that another speaks when it is gone.
 """
 
-import os
-import socket
 import time
 from collections.abc import Callable
 from typing import Final, Self
@@ -21,7 +19,7 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.failures import one_line
 from processors.runtime.logs import log
 from processors.runtime.phases import PHASES
-from processors.runtime.worker import DatabaseWorker, StillTurning
+from processors.runtime.worker import DatabaseWorker, StillTurning, new_instance
 from processors.watch.heartbeats import Heartbeats
 from processors.watch.invariants import Invariants
 from processors.watch.logs import Logs
@@ -71,8 +69,7 @@ class Watch(DatabaseWorker):
         self._lag = PipelineLag(
             self._logs, pipelines, groups if redis is not None and redis.get_secret_value() else {}
         )
-        instance = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(2).hex()}"
-        self._heartbeats = Heartbeats(self._logs, topics.heartbeat, instance)
+        self._heartbeats = Heartbeats(self._logs, topics.heartbeat, new_instance())
         self._invariants = Invariants()
         self._troubles: dict[str, str] = {}
         self._look_at = self._beat_at = self._kafka_at = 0.0
@@ -140,14 +137,15 @@ class Watch(DatabaseWorker):
     def _look_at_logs(self, cursor: Cursor) -> None:
         beats = self._heartbeats.topic
         try:
-            unknown = self._lag.look(cursor)
-            _, places = self._logs.partitions([beats])
+            cluster, partitions = self._logs.partitions([*self._lag.topics, beats])
+            places = partitions.pop(beats, [])
+            unknown = self._lag.look(cursor, cluster, partitions)
         except KafkaException as error:
             if time.monotonic() - self._kafka_at > UNKNOWN_SECONDS:
                 self._lag.forget()
             raise self._logs.refused() or error from None
         self._kafka_at = time.monotonic()
-        self._heartbeats.listen(set(places.get(beats, ())))
+        self._heartbeats.listen(set(places))
         unknown += [f"{beats} does not exist"] if not places else []
         if unknown:
             raise TopicsUnknown(", ".join(unknown), "create topics with `points topics apply`")
