@@ -22,6 +22,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
+from processors.tracing.context import trace_id
+
 REGISTRY: Final = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 # They double the series, and `rate` has no use for them.
@@ -114,9 +116,9 @@ def _exemplars(
     found, first = {}, 0
     for i, end in enumerate(below):
         for value in dict.fromkeys(reversed(ordered[max(first, end - TRIES) : end])):
-            trace = trace_of(values.index(value))
+            trace = trace_id(trace_of(values.index(value)))
             if trace is not None:
-                found[i] = Exemplar({"trace_id": trace[3:35].decode()}, value, time.time())
+                found[i] = Exemplar({"trace_id": trace}, value, time.time())
                 break
         first = end
     return found
