@@ -12,6 +12,7 @@ from typing import Any, Literal
 import jsoncompat
 
 from schemas.publish.json_schemas import Direction
+from tests.support.json_schemas import closed
 
 _ROLES: dict[Direction, Literal["serializer", "deserializer"]] = {
     "sent": "serializer",
@@ -24,7 +25,7 @@ def is_compatible(released: Any, now: Any, direction: Direction) -> bool:
     if direction == "taken":
         # Open objects take any field as it is, so that none could ever be added or missed. The
         # promise is about the fields with a name.
-        released, now = _closed(released), _closed(now)
+        released, now = closed(released, also_open=True), closed(now, also_open=True)
     released, now = _without_common_parts(released, now)
     return jsoncompat.check_compat(json.dumps(released), json.dumps(now), _ROLES[direction])
 
@@ -43,15 +44,3 @@ def _without_common_parts(one: Any, other: Any) -> tuple[Any, Any]:
         {key: pairs[key][0] for key in one.keys() & pairs.keys()},
         {key: pairs[key][1] for key in other.keys() & pairs.keys()},
     )
-
-
-def _closed(schema: Any) -> Any:
-    """The schema with all its objects limited to the fields that it names."""
-    if isinstance(schema, list):
-        return [_closed(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    parts = {name: _closed(part) for name, part in schema.items()}
-    if isinstance(parts.get("properties"), dict) and parts.get("type") == "object":
-        parts["additionalProperties"] = False
-    return parts

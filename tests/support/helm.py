@@ -15,6 +15,8 @@ from cloudcoil.models.keda.v1alpha1 import ScaledObject, TriggerAuthentication
 from cloudcoil.models.prometheus_operator.v1 import PodMonitor, PrometheusRule
 from jsonschema import Draft202012Validator
 
+from tests.support.json_schemas import closed
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "member-points"
 BUILT = ROOT / ".cache" / "tools" / "helm"
@@ -83,20 +85,9 @@ def custom_schemas() -> dict[str, Draft202012Validator]:
     """Closed schemas of the operators' kinds, which Kubernetes' own schemas do not have."""
     models = (ScaledObject, TriggerAuthentication, PodMonitor, PrometheusRule)
     return {
-        model.__name__: Draft202012Validator(_closed(model.model_json_schema())) for model in models
+        model.__name__: Draft202012Validator(closed(model.model_json_schema(), also_open=False))
+        for model in models
     }
-
-
-def _closed(schema: Any) -> Any:
-    """The schema with every object limited to its fields: otherwise a misspelt one would pass."""
-    if isinstance(schema, list):
-        return [_closed(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    parts = {name: _closed(part) for name, part in schema.items()}
-    if isinstance(parts.get("properties"), dict) and parts.get("type") == "object":
-        parts.setdefault("additionalProperties", False)
-    return parts
 
 
 def problems(manifest: Json, version: str) -> list[str]:
