@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support import helm
+from tests.support.operate import helm
 
 
 @pytest.fixture(scope="session", autouse=True)

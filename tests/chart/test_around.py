@@ -8,8 +8,8 @@ from promql_parser import parse
 
 from deploy.helm import RULES, stale
 from processors.registry import WORKERS
-from tests.support import helm
-from tests.support.helm import Json, manifests, of_kind
+from tests.support.operate import helm
+from tests.support.operate.helm import Json, manifests, of_kind
 
 OVERLAYS = helm.values_files()
 SCALED = ("--set=workers.intake.autoscaling.enabled=true",)

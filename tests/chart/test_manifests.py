@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support import helm
-from tests.support.helm import VERSIONS, Json, manifests, problems
+from tests.support.operate import helm
+from tests.support.operate.helm import VERSIONS, Json, manifests, problems
 
 # Everything that is off by default, and the other ways of what is on.
 EVERYTHING = (

@@ -12,8 +12,8 @@ from processors.runtime.secret_files import secret_variables
 from processors.runtime.supervisor import GRACE_SECONDS
 from schemas.topics import TOPICS
 from store.postgres.session import STATEMENT_SECONDS
-from tests.support import helm
-from tests.support.helm import Json, manifests, of_kind, pod_of
+from tests.support.operate import helm
+from tests.support.operate.helm import Json, manifests, of_kind, pod_of
 
 VALUES: Json = yaml.safe_load((helm.CHART / "values.yaml").read_text("utf-8"))
 SCHEMA: Json = yaml.safe_load((helm.CHART / "values.schema.json").read_text("utf-8"))

@@ -9,7 +9,7 @@ import pytest
 from deploy.images import base, build, tool
 from deploy.images.build import Built
 from deploy.images.tool import Tool
-from tests.support.containers import engine_of
+from tests.support.operate.containers import engine_of
 
 STORAGE = Path(__file__).parents[2].resolve() / ".cache" / "images"
 """Podman's storage for tests, so that nothing of a developer's is touched."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.compose import ENGINE, EXAMPLE, FOLDER, SERVERS, our_services
+from tests.support.operate.compose import ENGINE, EXAMPLE, FOLDER, SERVERS, our_services
 
 PODMAN_COMPOSE = Path(sys.executable).with_name("podman-compose")
 

@@ -11,7 +11,7 @@ import pytest
 from deploy.images.build import Built
 from deploy.images.source import ROOT, git
 from deploy.images.tool import Tool
-from tests.support.locks import pinned
+from tests.support.database.locks import pinned
 from tests.support.upstream import Json
 
 SITE = re.compile(r"opt/points/lib/python3\.\d+/site-packages/")

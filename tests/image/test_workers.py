@@ -14,9 +14,9 @@ from deploy.images.build import Built
 from deploy.local.stack import Stack
 from processors.registry import WORKERS
 from store.valkey.keys import MemberKey, key_of
-from tests.support.compose import our_services
-from tests.support.containers import Contained
 from tests.support.engine import Engine, wait_for
+from tests.support.operate.compose import our_services
+from tests.support.operate.containers import Contained
 from tests.support.parcels import ANNA, A, M
 from tests.support.servers import Databases
 from tests.support.upstream import order

@@ -25,12 +25,12 @@ from deploy.local import kafka_local
 from deploy.local.stack import Stack
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.rights import Right, principals, rights_of
-from tests.support.certificates import OPENSSL
 from tests.support.commands import Ran, points
 from tests.support.engine import TOPICS, Engine, Worker, wait_for
-from tests.support.secured_kafka import ADMIN, ADMIN_PASSWORD, SecuredKafka
+from tests.support.secured.certificates import OPENSSL
+from tests.support.secured.secured_kafka import ADMIN, ADMIN_PASSWORD, SecuredKafka
+from tests.support.secured.token_endpoint import TokenEndpoint
 from tests.support.servers import Databases
-from tests.support.token_endpoint import TokenEndpoint
 from tests.support.upstream import hex_id, order
 
 pytestmark = pytest.mark.slow

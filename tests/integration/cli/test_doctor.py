@@ -16,8 +16,8 @@ from deploy.local.postgres_local import LocalPostgres
 from store.postgres import session
 from tests.support.account import moves
 from tests.support.commands import points
+from tests.support.database.pooler import pooled
 from tests.support.engine import Engine, wait_for
-from tests.support.pooler import pooled
 from tests.support.upstream import Trade
 
 

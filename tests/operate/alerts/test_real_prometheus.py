@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from tests.support.engine import Engine, wait_for
-from tests.support.prometheus import Prometheus
-from tests.support.runbooks import Step, runbook
+from tests.support.operate.prometheus import Prometheus
+from tests.support.operate.runbooks import Step, runbook
 from tests.support.servers import Databases
 from tests.support.upstream import Record, hex_id, order, poison
 

@@ -15,8 +15,8 @@ from processors.registry import WORKERS
 from processors.runtime.configuration import TopicsConfiguration
 from schemas.carriers import Meaning
 from store.streams.cursors import OUTCOMES
-from tests.support.prometheus import promtool
-from tests.support.rules import (
+from tests.support.operate.prometheus import promtool
+from tests.support.operate.rules import (
     CASE_FILES,
     FOLDER,
     RULE_FILES,

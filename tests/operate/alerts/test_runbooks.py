@@ -9,8 +9,8 @@ import typer.main
 
 from cli.main import app
 from processors.registry import WORKERS
-from tests.support.rules import alerts
-from tests.support.runbooks import SECTIONS, Runbook, runbooks
+from tests.support.operate.rules import alerts
+from tests.support.operate.runbooks import SECTIONS, Runbook, runbooks
 
 PAGES = runbooks()
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]

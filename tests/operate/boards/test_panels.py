@@ -14,9 +14,9 @@ import pytest
 from deploy.grafana.build import FOLDER
 from deploy.grafana.draw import Span, draw, lines_of, panels_of
 from processors.registry import WORKERS
-from tests.support.busy_shops import BusyShops
 from tests.support.engine import Engine, wait_for
-from tests.support.prometheus import Prometheus
+from tests.support.operate.busy_shops import BusyShops
+from tests.support.operate.prometheus import Prometheus
 from tests.support.servers import Databases
 
 pytestmark = pytest.mark.slow

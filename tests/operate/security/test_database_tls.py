@@ -9,11 +9,11 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from store.postgres import migrate
-from tests.support.certificates import OPENSSL, Pair, authority, signed
 from tests.support.commands import Ran, points
+from tests.support.database.rights import ROLES, refused_of
+from tests.support.database.tls_postgres import TlsPostgres
 from tests.support.engine import Worker
-from tests.support.rights import ROLES, refused_of
-from tests.support.tls_postgres import TlsPostgres
+from tests.support.secured.certificates import OPENSSL, Pair, authority, signed
 
 PASSWORD = "opens-nothing"
 KAFKA = {

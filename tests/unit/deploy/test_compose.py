@@ -15,7 +15,7 @@ from deploy.local.kafka_local import KAFKA_VERSION
 from docs.generate import configuration_fields
 from processors.registry import WORKERS
 from processors.runtime.configuration import MetricsConfiguration
-from tests.support.compose import (
+from tests.support.operate.compose import (
     FOLDER,
     SERVERS,
     asked_of_the_environment,
@@ -23,7 +23,7 @@ from tests.support.compose import (
     our_services,
     services,
 )
-from tests.support.containers import GRACE_SECONDS, HARDENED
+from tests.support.operate.containers import GRACE_SECONDS, HARDENED
 
 OURS = our_services()
 PORT = MetricsConfiguration.model_fields["port"].default

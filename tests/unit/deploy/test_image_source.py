@@ -7,7 +7,7 @@ import pytest
 from deploy.images import mirror
 from deploy.images.source import ROOT, copy_to, git
 from deploy.local.process import StartError
-from tests.support.locks import pinned
+from tests.support.database.locks import pinned
 
 IMAGES = ROOT / "deploy" / "images"
 AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@localhost")

@@ -26,8 +26,8 @@ from tests.support.account.desk import SHOP, Desk, migrated
 from tests.support.account.jobs import JobDesk
 from tests.support.commands import points
 from tests.support.engine import wait_for
+from tests.support.operate.watching import shown
 from tests.support.servers import Databases
-from tests.support.watching import shown
 
 MANY = 5 * stored.PIECE + 1
 

@@ -9,9 +9,9 @@ from processors.watch import invariants
 from processors.watch.invariants import Invariants
 from store.postgres.session import raw
 from tests.support.in_process import InProcessEngine
+from tests.support.operate.watching import shown
 from tests.support.parcels import M
 from tests.support.upstream import hex_id, order
-from tests.support.watching import shown
 
 
 def violations() -> list[float | None]:

@@ -9,8 +9,8 @@ from confluent_kafka import Producer
 
 from processors.watch.worker import Watch
 from tests.support.engine import Engine, wait_for
+from tests.support.operate.watching import looked, shown, watching
 from tests.support.upstream import Record
-from tests.support.watching import looked, shown, watching
 
 IGNORED = Record("orders", None, b"{}")
 HOUR = 3600

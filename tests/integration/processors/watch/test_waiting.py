@@ -16,8 +16,8 @@ from store.streams.outbox import Event, OutboxKind
 from tests.integration.processors.test_expiry import earn, hold
 from tests.support.engine import Engine
 from tests.support.in_process import InProcessEngine, report
+from tests.support.operate.watching import shown
 from tests.support.upstream import hex_id, order
-from tests.support.watching import shown
 
 
 @pytest.fixture

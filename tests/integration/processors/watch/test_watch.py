@@ -12,7 +12,7 @@ from processors.runtime.exposition import Exposition
 from processors.watch import worker as watch_module
 from processors.watch.worker import OWN
 from tests.support.engine import Engine, Worker, wait_for
-from tests.support.watching import looked, shown, watching
+from tests.support.operate.watching import looked, shown, watching
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from tests.support.distribution import ASKS_ALL, DISTRIBUTED, ELSEWHERE, statements
+from tests.support.database.distribution import ASKS_ALL, DISTRIBUTED, ELSEWHERE, statements
 from tests.support.in_process import InProcessEngine
 
 _USE = re.compile(

@@ -14,7 +14,7 @@ from store.reads.history import history
 from store.reads.member import member_shown
 from store.reads.order import order_view
 from tests.support.account.desk import Desk
-from tests.support.distribution import ASKS_ALL, Touched, partition, watching
+from tests.support.database.distribution import ASKS_ALL, Touched, partition, watching
 from tests.support.in_process import InProcessEngine
 from tests.support.parcels import M, day
 from tests.support.upstream import hex_id, order, returned

@@ -14,8 +14,8 @@ from deploy.local.process import free_ports
 from processors.runtime.failures import NEEDS_OPERATOR, refusal
 from store.postgres import migrate, session
 from store.postgres.pooling import PoolingRefused
+from tests.support.database.pooler import pooled
 from tests.support.engine import wait_for
-from tests.support.pooler import pooled
 from tests.support.servers import Databases
 
 

@@ -11,7 +11,7 @@ import store
 from docs import rights
 from store.postgres import migrate
 from store.postgres.tables import metadata
-from tests.support.rights import ALL, ROLES, refused_of
+from tests.support.database.rights import ALL, ROLES, refused_of
 from tests.support.servers import Databases
 
 KNOWN = (*ALL, "TRUNCATE", "REFERENCES", "TRIGGER")

@@ -13,8 +13,8 @@ from processors.runtime.transport_checks import (
     problems_of_database_transport,
     problems_of_kafka_transport,
 )
-from tests.support.certificates import OPENSSL, Pair, authority, signed
 from tests.support.commands import points
+from tests.support.secured.certificates import OPENSSL, Pair, authority, signed
 
 DATABASE = {"POINTS_DATABASE__URL": "postgresql://me:hushhush@127.0.0.1:1/points"}
 SECURED = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "compose"
+FOLDER = Path(__file__).parents[3] / "deploy" / "compose"
 SERVERS, ENGINE = FOLDER / "compose.yaml", FOLDER / "engine.yaml"
 EXAMPLE = FOLDER / "example.env"
 _VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from tests.support.json_schemas import closed
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CHART = ROOT / "deploy" / "helm" / "member-points"
 BUILT = ROOT / ".cache" / "tools" / "helm"
 RELEASE, NAMESPACE = "points", "shop"

@@ -14,8 +14,8 @@ from confluent_kafka.admin import (
 
 from deploy.local.kafka_local import START_SECONDS, LocalKafka
 from deploy.local.process import free_ports, listens
-from tests.support.certificates import Pair, authority, signed
-from tests.support.token_endpoint import AUDIENCE
+from tests.support.secured.certificates import Pair, authority, signed
+from tests.support.secured.token_endpoint import AUDIENCE
 
 ADMIN, ADMIN_PASSWORD = "admin", "admin-opens-nothing"
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from deploy.local.process import Daemon, free_ports, listens
-from tests.support.rules import FOLDER, RULE_FILES
+from tests.support.operate.rules import FOLDER, RULE_FILES
 
 START_SECONDS = 60.0
 _DURATION = re.compile(r"\b(\d+)(s|m|h|d)\b")

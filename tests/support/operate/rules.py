@@ -8,7 +8,7 @@ from typing import Any
 import promql_parser
 import yaml
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
+FOLDER = Path(__file__).parents[3] / "deploy" / "prometheus"
 RULE_FILES = (FOLDER / "points.recording.rules.yml", FOLDER / "points.rules.yml")
 CASE_FILES = sorted((FOLDER / "tests").glob("*.test.yml"))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Self
 
-from tests.support.certificates import OPENSSL, openssl
+from tests.support.secured.certificates import OPENSSL, openssl
 
 KID = "points-test"
 AUDIENCE = "kafka"

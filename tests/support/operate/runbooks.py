@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "runbooks"
+FOLDER = Path(__file__).parents[3] / "deploy" / "runbooks"
 SECTIONS = (
     "What it means",
     "What members notice",

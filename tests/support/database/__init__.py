@@ -1,0 +1,1 @@
+"""What tests of the database share: rights, locks, keys, a pooler, a server with TLS."""

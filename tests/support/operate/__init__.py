@@ -1,0 +1,1 @@
+"""What tests of the material for operators share: Prometheus, Helm, containers, load."""
