@@ -68,8 +68,7 @@ FOR_GOOD: Final = OF_THE_TOPIC | OF_THE_RECORD
 class Sent:
     """A row in flight. `skipped` of its events were delivered before.
 
-    `recorded`: when each event was. `traces`: of the events that have one. `exemplars`: one of
-    those recorded at an instant.
+    `recorded`: when each event was. `traces`: of those that have one, with the same instants.
     """
 
     row: Row
@@ -79,8 +78,7 @@ class Sent:
     whole: bool = True
     size: int = 0
     recorded: list[str] = field(default_factory=list)
-    traces: list[bytes] = field(default_factory=list)
-    exemplars: dict[str, bytes] = field(default_factory=dict)
+    traces: list[tuple[str, bytes]] = field(default_factory=list)
     failures: list[tuple[KafkaError, bytes | None]] = field(default_factory=list)
 
     def reported(self, error: KafkaError | None, message: Message) -> None:
@@ -115,15 +113,14 @@ class Held:
 class Landed:
     """What became of a flight: rows to delete, rows to set aside, and what was delivered.
 
-    `traces` are those of delivered events, sent at `sent_ns`.
+    `traces` are those of delivered events, with when each was recorded, sent at `sent_ns`.
     """
 
     delivered: Sequence[Row]
     refused: Sequence[Refusal]
     records: Mapping[OutboxKind, int]
     recorded: Mapping[str, int]
-    traces: Sequence[bytes]
-    exemplars: Mapping[str, bytes]
+    traces: Sequence[tuple[str, bytes]]
     sent_ns: int
 
 
@@ -203,11 +200,10 @@ class Lane:
         if row.shard in self._held:
             left = left[:1]
         sent.whole = sent.skipped + len(left) == len(events)
-        sent.traces = [trace for _, more in left for _, trace in more if trace is not None]
         for recorded, record in event_records(left, topic):
             sent.recorded.append(recorded)
             if (trace := trace_of(record)) is not None:
-                sent.exemplars[recorded] = trace
+                sent.traces.append((recorded, trace))
             self._produce(producer, sent, record)
         return sent
 
@@ -259,8 +255,7 @@ class Lane:
         refused: list[Refusal] = []
         records: Counter[OutboxKind] = Counter()
         recorded: Counter[str] = Counter()
-        traces: list[bytes] = []
-        exemplars: dict[str, bytes] = {}
+        traces: list[tuple[str, bytes]] = []
         behind: set[int] = set()
         for sent in self._flight:
             events = sent.row.kind is OutboxKind.CHANGED
@@ -272,11 +267,10 @@ class Lane:
                 records[sent.row.kind] += sent.records
                 recorded.update(sent.recorded)
                 traces += sent.traces
-                exemplars |= sent.exemplars
             elif events:
                 # Only the delivered beginning goes: events of one member stay in their order.
                 behind.add(sent.row.shard)
-        return Landed(delivered, refused, records, recorded, traces, exemplars, self._sent_ns)
+        return Landed(delivered, refused, records, recorded, traces, self._sent_ns)
 
     def close_flight(self) -> None:
         """The database knows what became of it; what was not delivered is sent again.

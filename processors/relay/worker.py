@@ -224,14 +224,15 @@ def _observe(landed: Landed, topic: str) -> None:
         metrics.RELAYED.labels(kind.name.lower()).inc(count)
         if kind in DEAD_LETTER_KINDS:
             metrics.DEAD_LETTERS.labels(kind.name.lower()).inc(count)
-    spans().sent(topic, landed.traces, landed.sent_ns)
+    spans().sent(topic, [trace for _, trace in landed.traces], landed.sent_ns)
     for row in landed.refused:
         metrics.REFUSED.labels(row.reason.partition(":")[0]).inc()
     now = time.time()
     ages: list[float] = []
+    trace_at = dict(landed.traces)
     traces: list[bytes | None] = []
     for recorded_at, count in landed.recorded.items():
         age = max(0.0, now - datetime.fromisoformat(recorded_at).timestamp())
         ages += [age] * count
-        traces += [landed.exemplars.get(recorded_at)] * count
+        traces += [trace_at.get(recorded_at)] * count
     metrics.END_TO_END.observe_all(ages, traces.__getitem__)
