@@ -105,8 +105,8 @@ COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --
 
 lock: ## pin the newest packages, for developers and for the image
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv==$(UV_VERSION); }
-	@$(COMPILE) --upgrade --extra dev --extra bench --extra operate --extra tracing pyproject.toml --output-file requirements.lock
-	@$(COMPILE) --upgrade --constraint requirements.lock --extra tracing pyproject.toml --output-file deploy/images/runtime.lock
+	@$(COMPILE) --upgrade --extra dev --extra bench --extra operate --extra tracing --extra notices pyproject.toml --output-file requirements.lock
+	@$(COMPILE) --upgrade --constraint requirements.lock --extra tracing --extra notices pyproject.toml --output-file deploy/images/runtime.lock
 	@sed -n 's/^requires = .*"\(setuptools[^"]*\)".*/\1/p' pyproject.toml | \
 		$(COMPILE) --constraint requirements.lock - --output-file deploy/images/build.lock
 

@@ -17,6 +17,7 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client import Histogram as LabelledHistogram
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -137,6 +138,11 @@ def gauge(name: str, documentation: str) -> SingleGauge:
 def gauges(name: str, documentation: str, labels: Sequence[str]) -> Gauge:
     """A gauge for each value of its labels."""
     return Gauge(name, documentation, labels, registry=REGISTRY)
+
+
+def timings(name: str, documentation: str, labels: Sequence[str]) -> LabelledHistogram:
+    """A histogram of seconds for each value of its labels, for what is observed one by one."""
+    return LabelledHistogram(name, documentation, labels, buckets=SECONDS, registry=REGISTRY)
 
 
 def at_scrape(gauge: Gauge, labels: Sequence[str], value: Callable[[], float]) -> None:

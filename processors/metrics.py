@@ -4,7 +4,7 @@ No merchant, member or order is ever a label; ages are timestamps. Which worker 
 processors/registry.py.
 """
 
-from processors.metric_types import REGISTRY, SIZES, Histogram, counter, gauge, gauges
+from processors.metric_types import REGISTRY, SIZES, Histogram, counter, gauge, gauges, timings
 
 __all__ = ["REGISTRY"]
 
@@ -264,4 +264,46 @@ WATCH_ERRORS = counter(
 )
 WATCH_LAST = gauge(
     "points_watch_last_timestamp_seconds", "When a look at all this last came to its end."
+)
+
+# The notices lane.
+NOTICES_DECIDED = counter(
+    "points_notices_decided",
+    "Notices decided, by channel and outcome: waiting, parked, skipped, withdrawn.",
+    ["channel", "outcome"],
+)
+NOTICES_SENT = counter(
+    "points_notices_sent",
+    "Notices that ended, by channel and outcome: sent, failed, unknown, expired, skipped, "
+    "withdrawn.",
+    ["channel", "outcome"],
+)
+NOTICES_PARTS = counter(
+    "points_notices_parts",
+    "Parts of the SMS that ended, by outcome.",
+    ["channel", "outcome"],
+)
+NOTICES_OLDEST_WAITING = gauges(
+    "points_notices_oldest_waiting_timestamp_seconds",
+    "Since when the notice waits that has waited longest, beyond the time before which it may not "
+    "go; absent without one.",
+    ["channel"],
+)
+NOTICES_UNKNOWN = gauges(
+    "points_notices_unknown",
+    "Notices written to a provider of which nobody knows yet whether they arrived.",
+    ["channel"],
+)
+NOTICES_PROVIDER_SECONDS = timings(
+    "points_notices_provider_seconds", "How long providers take to answer.", ["provider"]
+)
+NOTICES_BREAKER_OPEN = gauges(
+    "points_notices_breaker_open",
+    "1 while nothing is handed to a provider, since it fails or an operator paused it.",
+    ["provider"],
+)
+NOTICES_METER_DIFFERENCE = gauges(
+    "points_notices_meter_difference",
+    "Parts by providers' count less parts by ours, of this month so far.",
+    ["provider"],
 )

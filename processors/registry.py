@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
+    from processors.runtime.loop import Body
     from processors.runtime.worker import WorkerFactory
 
 Scaling = Literal["partitions", "any", "shards", "one"]
@@ -21,7 +22,9 @@ class WorkerKind:
     """A kind of worker.
 
     `does` and `how_many` are phrases for the pages. `metrics` are the names of the metrics that it
-    exports besides those of every worker.
+    exports besides those of every worker. A kind of the `engine` is a worker in the loop; one of
+    the `notices` lane has a loop of its own, in the function `class_name` of its module, needs the
+    extra `notices`, and is one of `all` when POINTS_NOTICES__ENABLED.
     """
 
     name: str
@@ -32,11 +35,17 @@ class WorkerKind:
     scaling: Scaling
     how_many: str
     metrics: tuple[str, ...]
+    lane: Literal["engine", "notices"] = "engine"
 
     def factory(self) -> "WorkerFactory":
-        """What makes a worker of this kind; loads its module."""
+        """What makes a worker of this kind of the engine; loads its module."""
         factory: WorkerFactory = getattr(import_module(self.module), self.class_name).create
         return factory
+
+    def body(self) -> "Body":
+        """The life of a worker of this kind of the notices lane; loads its module."""
+        body: Body = getattr(import_module(self.module), self.class_name)
+        return body
 
 
 METRICS_OF_ALL: Final = (
@@ -219,5 +228,49 @@ _KINDS: Final = (
         ),
     ),
 )
-WORKERS: Final[Mapping[str, WorkerKind]] = {kind.name: kind for kind in _KINDS}
+_LANE: Final = (
+    "points_lag_messages",
+    "points_consumed_records",
+    "points_pipeline_paused",
+    "points_settings_epoch",
+)
+_KINDS_OF_NOTICES: Final = (
+    WorkerKind(
+        name="notices",
+        module="processors.notices.stream.worker",
+        class_name="run",
+        does="decides which change of points makes which notice to a member, and keeps contacts",
+        needs_kafka=True,
+        scaling="partitions",
+        how_many="up to the number of partitions; one is enough",
+        metrics=(*_LANE, "points_notices_decided"),
+        lane="notices",
+    ),
+    WorkerKind(
+        name="notices-send",
+        module="processors.notices.sending.worker",
+        class_name="run",
+        does="sends notices by e-mail and SMS, and says what became of each",
+        needs_kafka=True,
+        scaling="any",
+        how_many="any number; two outlive one that hangs",
+        metrics=(
+            "points_notices_sent",
+            "points_notices_parts",
+            "points_notices_oldest_waiting_timestamp_seconds",
+            "points_notices_unknown",
+            "points_notices_provider_seconds",
+            "points_notices_breaker_open",
+            "points_notices_meter_difference",
+            "points_relayed_records",
+            "points_dead_letters",
+        ),
+        lane="notices",
+    ),
+)
+WORKERS: Final[Mapping[str, WorkerKind]] = {
+    kind.name: kind for kind in (*_KINDS, *_KINDS_OF_NOTICES)
+}
 """Every kind by its name, in the order in which `points run all` starts them."""
+ENGINE: Final = tuple(kind.name for kind in _KINDS)
+"""Those that `points run all` always starts; the notices lane's only when it is switched on."""

@@ -127,11 +127,11 @@ def _source(setting: str, name: str, about: str, messages: tuple[str, ...]) -> T
         retention=REDRIVABLE,
         why="longer than the longest time without an intake, and than a dead letter may be old"
         " when it is redriven",
-        read_by=("intake",),
+        read_by=("intake", "notices") if setting == "customers" else ("intake",),
     )
 
 
-def _dead_letters(source: str) -> Topic:
+def _dead_letters(source: str, written_by: str = "relay") -> Topic:
     return Topic(
         setting=f"dlq_{source}",
         name=f"dlq.points.{source}",
@@ -143,6 +143,7 @@ def _dead_letters(source: str) -> Topic:
         max_message_bytes=LARGEST_LETTER,
         why="as long as the quarantine keeps their bytes, since they may hold personal data;"
         " large, since a letter is its record with headers on top",
+        written_by=(written_by,),
     )
 
 
@@ -215,7 +216,7 @@ _ALL: Final = (
         retention=timedelta(days=30),
         why="a consumer that stood still, or that is new, has a month to follow; what is older is"
         " in the ledger",
-        read_by=("readmodel",),
+        read_by=("readmodel", "notices"),
     ),
     Topic(
         setting="command_results",
@@ -242,6 +243,7 @@ _ALL: Final = (
         retention=None,
         why="the whole story for ever; compacted by keys that never come again, so that nothing is"
         " forgotten",
+        read_by=("notices",),
     ),
     Topic(
         setting="heartbeat",
@@ -254,7 +256,35 @@ _ALL: Final = (
         why="a minute later none is of use",
         read_by=("watch",),
     ),
+    Topic(
+        setting="notices",
+        name="points.notices.v1",
+        about="What became of each notice to a member: sent, failed, unknown, expired, skipped or"
+        " withdrawn. No address, name or text. At least once: drop a notice_id, state and attempt"
+        " seen before.",
+        key=_MEMBER_KEY,
+        messages=("notice-changed",),
+        keeps_order="a member's notices",
+        retention=timedelta(days=30),
+        why="as the events of the points that the notices are about",
+        written_by=("notices-send",),
+    ),
+    Topic(
+        setting="notices_feedback",
+        name="notices.feedback.v1",
+        about="What providers and members say back: receipts, bounces, complaints, STOP, and links"
+        " to unsubscribe. A record names a notice, or a merchant and member, never an address.",
+        key="merchant:member, or the notice; may be absent.",
+        messages=("notice-feedback",),
+        headers=(_CALLERS_TRACE,),
+        retention=REDRIVABLE,
+        why="longer than the longest time without the lane, and than a dead letter may be old when"
+        " it is redriven",
+        read_by=("notices",),
+        written_by=(),
+    ),
     *(_dead_letters(source) for source in ("orders", "deliveries", "customers", "commands")),
+    _dead_letters("notices", "notices-send"),
 )
 
 TOPICS: Final[Mapping[str, Topic]] = {topic.setting: topic for topic in _ALL}

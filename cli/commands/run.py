@@ -10,7 +10,7 @@ import typer
 from cli.support.console import out, remark, safe, safe_lines
 from cli.support.errors import Exit, Failure
 from cli.support.streams import OutputRefused, give_up_answers
-from processors.registry import WORKERS
+from processors.registry import ENGINE, WORKERS, WorkerKind
 
 if TYPE_CHECKING:
     from processors.runtime.configuration import Configuration
@@ -59,15 +59,15 @@ def run_command(
     ] = False,
 ) -> None:
     """Run one worker in this process, or several as processes of their own; see HELP."""
-    kinds = _kinds(workers, intakes)
+    _refuse_unknown(workers)
     from processors.runtime.configuration import load
-    from processors.runtime.loop import run_worker
 
     configuration = load()
+    kinds = _kinds(workers, intakes, notices=configuration.notices.enabled)
     _check_ports(configuration.metrics.port, len(kinds))
     _tell_misspelt()
     if len(kinds) == 1:
-        raise typer.Exit(run_worker(kinds[0], WORKERS[kinds[0]].factory(), configuration))
+        raise typer.Exit(_alone(WORKERS[kinds[0]], configuration))
     raise typer.Exit(_tree(kinds, configuration, as_json=as_json))
 
 
@@ -91,14 +91,35 @@ def _tell_misspelt() -> None:
         remark(f"{variable} is not a known variable: check its spelling, or remove it")
 
 
-def _kinds(asked: Sequence[str], intakes: int | None) -> list[str]:
+def _alone(kind: WorkerKind, configuration: "Configuration") -> int:
+    """One worker in this process; its exit code."""
+    from processors.runtime import loop
+
+    if kind.lane == "engine":
+        return loop.run_worker(kind.name, kind.factory(), configuration)
+    try:
+        body = kind.body()
+    except ModuleNotFoundError as error:
+        raise Failure(
+            Exit.USAGE,
+            f"worker {kind.name} needs the package {error.name}, which is not installed",
+            "install member-points[notices]",
+        ) from None
+    return loop.run_process(kind.name, configuration, body)
+
+
+def _refuse_unknown(asked: Sequence[str]) -> None:
     unknown = sorted(set(asked) - {*WORKERS, ALL})
     if unknown:
         raise typer.BadParameter(
             f"no worker is called {', '.join(unknown)}; there are {ALL}, {', '.join(WORKERS)}"
         )
+
+
+def _kinds(asked: Sequence[str], intakes: int | None, *, notices: bool) -> list[str]:
     count = intakes or (2 if (os.cpu_count() or 1) >= MANY_CORES else 1)
-    every = [kind for kind in WORKERS for _ in range(count if kind == "intake" else 1)]
+    all_kinds = WORKERS if notices else ENGINE
+    every = [kind for kind in all_kinds for _ in range(count if kind == "intake" else 1)]
     return [kind for name in asked for kind in (every if name == ALL else [name])]
 
 

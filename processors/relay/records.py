@@ -46,6 +46,11 @@ def topics_of_kinds(topics: TopicsConfiguration) -> Mapping[OutboxKind, str]:
     }
 
 
+def topics_of_notices(topics: TopicsConfiguration) -> Mapping[OutboxKind, str]:
+    """The same of the outbox of the notices lane."""
+    return {OutboxKind.NOTICE: topics.notices, OutboxKind.DEAD_NOTICES: topics.dlq_notices}
+
+
 def records_of(row: Row, topics: Mapping[OutboxKind, str]) -> list[Outgoing]:
     """The records of a row of any kind but CHANGED: many of a packed one, else one."""
     if row.kind in outbox.PACKED_KINDS:

@@ -24,6 +24,13 @@ from processors.runtime.configuration_checks import (
     unknown_variables,
 )
 from processors.runtime.masking import MASK, mask_text
+from processors.runtime.notices_configuration import (
+    MitakeConfiguration,
+    NoticesConfiguration,
+    SmtpConfiguration,
+    TwilioConfiguration,
+    WebhookConfiguration,
+)
 from processors.runtime.secret_files import SUFFIX, read_secret_files, secret_variables
 from rules.quotes.tokens import QuoteKey, quote_keys
 from schemas.errors import Exit, PointsError
@@ -73,10 +80,13 @@ class TopicsConfiguration(_Section):
     command_results: str = TOPICS["command_results"].name
     settings: str = TOPICS["settings"].name
     heartbeat: str = TOPICS["heartbeat"].name
+    notices: str = TOPICS["notices"].name
+    notices_feedback: str = TOPICS["notices_feedback"].name
     dlq_orders: str = TOPICS["dlq_orders"].name
     dlq_deliveries: str = TOPICS["dlq_deliveries"].name
     dlq_customers: str = TOPICS["dlq_customers"].name
     dlq_commands: str = TOPICS["dlq_commands"].name
+    dlq_notices: str = TOPICS["dlq_notices"].name
 
 
 class DatabaseConfiguration(_Section):
@@ -229,6 +239,11 @@ class Configuration(_FromEnvironment):
     intake: IntakeConfiguration = IntakeConfiguration()
     quotes: QuotesConfiguration = QuotesConfiguration()
     tracing: TracingConfiguration = TracingConfiguration()
+    notices: NoticesConfiguration = NoticesConfiguration()
+    smtp: SmtpConfiguration = SmtpConfiguration()
+    twilio: TwilioConfiguration = TwilioConfiguration()
+    mitake: MitakeConfiguration = MitakeConfiguration()
+    webhook: WebhookConfiguration = WebhookConfiguration()
     application_id: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"

@@ -7,6 +7,7 @@ import errno
 import random
 import socket
 import time
+from collections.abc import Callable
 
 import psycopg
 from confluent_kafka import KafkaException
@@ -379,11 +380,24 @@ class Loop:
         self._disconnect()
 
 
+Body = Callable[[Configuration, Health, Stop], None]
+"""A worker's life: turns until `stop.asked`, and says by `health` how it is. Raises as Loop.run."""
+
+
 def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) -> int:
     """Runs one worker in this process until it is asked to stop.
 
     Answers the exit code (see schemas/errors.py).
     """
+
+    def body(configuration: Configuration, health: Health, stop: Stop) -> None:
+        Loop(kind, factory, configuration, health, stop).run()
+
+    return run_process(kind, configuration, body)
+
+
+def run_process(kind: str, configuration: Configuration, body: Body) -> int:
+    """As `run_worker`, of a kind whose life is not the loop of this module."""
     set_up(configuration.log_level, configuration.log_format, worker=kind)
     stop = Stop()
     where = configuration.metrics
@@ -401,7 +415,7 @@ def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) 
     log().info("serving", url=server.url)
     try:
         tracing.set_up(configuration.tracing, kind)
-        Loop(kind, factory, configuration, health, stop).run()
+        body(configuration, health, stop)
     except Exception as error:  # noqa: BLE001 - the last line before the process ends
         return _end(error)
     finally:

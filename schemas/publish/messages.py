@@ -22,6 +22,8 @@ from schemas.commands.bodies import (
 from schemas.commands.results import CommandResult
 from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
 from schemas.heartbeat import Heartbeat
+from schemas.notices.changed import NoticeChanged
+from schemas.notices.feedback import NoticeFeedback
 from schemas.quotes import Cart
 from schemas.read_model import ReadModelBalance
 from schemas.settings import SettingsDocument
@@ -42,6 +44,7 @@ SENT: Final[dict[str, type[BaseModel]]] = {
     "command-result": CommandResult,
     "cursor-adopted": CursorAdopted,
     "heartbeat": Heartbeat,
+    "notice-changed": NoticeChanged,
     "points-changed": PointsChanged,
     "read-model-balance": ReadModelBalance,
     "settings-changed": SettingsChanged,
@@ -60,6 +63,7 @@ TAKEN: Final[dict[str, type[BaseModel]]] = {
     "command-release": Release,
     "command-return-redeemed": ReturnRedeemed,
     "settings-document": SettingsDocument,
+    "notice-feedback": NoticeFeedback,
     "upstream-application": Envelope[ApplicationResource],
     "upstream-customer": Envelope[CustomerResource],
     "upstream-order": Envelope[OrderResource],

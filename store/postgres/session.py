@@ -15,6 +15,9 @@ from store.postgres.arrays import register
 APP_ROLE = "points_app"
 OPS_ROLE = "points_ops"
 """For what no worker may do; see 7_rights.sql."""
+NOTICES_ROLE = "points_notices"
+"""For the notices lane, which has a schema of its own; see 9_notices.sql."""
+NOTICES_SCHEMA = "notices"
 
 LOCK_SECONDS = 3
 """For a lock that another session keeps. Our own batches hold theirs for tens of milliseconds."""
@@ -108,6 +111,7 @@ def connect(
     url: str,
     *,
     role: str | None = APP_ROLE,
+    schema: str | None = None,
     name: str = "points",
     tuned: bool = True,
     waiting: Waiting | None = None,
@@ -115,6 +119,7 @@ def connect(
 ) -> Database:
     """A connection in autocommit (transactions are explicit), acting as `role`.
 
+    With `schema`, its tables come before the engine's of the same names.
     With `tuned` off the planner is left alone and statements may take longer, which reports and
     listings want. Raises psycopg.OperationalError when the server cannot be reached or refuses, and
     PoolingRefused behind a pooler that mixes sessions: always with `check_pooling`, which costs a
@@ -134,16 +139,18 @@ def connect(
         if check_pooling or pooling.suspected(connection):
             pooling.check(connection, url)
         register(connection)
-        _set_up(connection, role, tuned=tuned)
+        _set_up(connection, role, schema, tuned=tuned)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _set_up(connection: Database, role: str | None, *, tuned: bool) -> None:
+def _set_up(connection: Database, role: str | None, schema: str | None, *, tuned: bool) -> None:
     if role is not None:
         connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+    if schema is not None:
+        connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
     statements: list[sql.Composable] = [sql.SQL(s) for s in _SESSION + (_TUNED if tuned else ())]
     limits = {
         "lock_timeout": LOCK_SECONDS,

@@ -57,7 +57,9 @@ class OutboxKind(IntEnum):
 
     CHANGED: points-changed events, many in one row. COMMAND_RESULT: answers to commands, and
     COMMAND: commands that were applied here, so that the topics tell the whole story; many in one
-    row, too. HEARTBEAT: proof that a shard of members' events gets through, in that shard.
+    row, too. HEARTBEAT: proof that a shard of members' events gets through, in that shard. NOTICE
+    (what became of notices, many in one row) and DEAD_NOTICES are only in the outbox of the notices
+    lane.
     """
 
     CHANGED = 1
@@ -70,9 +72,11 @@ class OutboxKind(IntEnum):
     COMMAND_RESULT = 8
     COMMAND = 9
     HEARTBEAT = 10
+    NOTICE = 11
+    DEAD_NOTICES = 12
 
 
-PACKED_KINDS: Final = frozenset({OutboxKind.COMMAND_RESULT, OutboxKind.COMMAND})
+PACKED_KINDS: Final = frozenset({OutboxKind.COMMAND_RESULT, OutboxKind.COMMAND, OutboxKind.NOTICE})
 """Kinds of which a row has many records, each with its key."""
 
 DEAD_LETTER_KINDS: Final = frozenset(kind for kind in OutboxKind if kind.name.startswith("DEAD_"))
@@ -83,6 +87,7 @@ SHARD_OF_KIND: Final = {
     OutboxKind.SETTINGS: EVENT_SHARDS + 2,
     OutboxKind.COMMAND_RESULT: EVENT_SHARDS + 3,
     OutboxKind.COMMAND: EVENT_SHARDS + 4,
+    OutboxKind.NOTICE: EVENT_SHARDS + 3,  # of another outbox, where no answers are
 }
 """What is not members' events has queues of its own: a flood of dead letters, or a topic that is
 gone, delays no event, and nothing else either.

@@ -5,6 +5,7 @@ between the two. Reads off the hot path are built with these; the statements of 
 of their own, whose lists of columns come from here (store/postgres/columns.py).
 """
 
+from store.postgres.tables import notices
 from store.postgres.tables.base import Xid8, metadata
 from store.postgres.tables.campaigns import banner, campaign, campaign_gift, campaign_version
 from store.postgres.tables.carriers import (
@@ -71,6 +72,7 @@ __all__ = [
     "merchant",
     "merchant_poison",
     "metadata",
+    "notices",
     "orders",
     "outbox",
     "outbox_refused",

@@ -1,0 +1,1 @@
+"""How members are reached: our table of sealed contacts, a shop's own directory, or none."""

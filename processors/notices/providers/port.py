@@ -1,0 +1,98 @@
+"""What a provider is to the sender: it takes messages, and says of each what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SmsMessage:
+    """An SMS: its notice, the E.164 number, who it is from, the text. Never shown or logged."""
+
+    notice_id: UUID
+    merchant_id: str
+    to: str
+    sender: str
+    text: str
+    attempt: int
+
+    def __repr__(self) -> str:
+        return f"SmsMessage({self.notice_id})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Mail:
+    """A mail, built: its notice, the envelope's sender and recipient, and the whole message."""
+
+    notice_id: UUID
+    merchant_id: str
+    sender: str
+    to: str
+    message: bytes
+    attempt: int
+
+    def __repr__(self) -> str:
+        return f"Mail({self.notice_id})"
+
+
+class Outcome(StrEnum):
+    """What became of a message.
+
+    taken: the provider has it. later: it was never taken, and may be tried again. wrong: never
+    taken, and wrong for good. unknown: written, and no answer came. credentials: never taken, since
+    we are not let in; nothing goes until somebody mends it.
+    """
+
+    taken = "taken"
+    later = "later"
+    wrong = "wrong"
+    unknown = "unknown"
+    credentials = "credentials"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A provider's answer to one message.
+
+    `provider_id` and `parts`: as the provider says, where it does. `retry_after`: what it asks for.
+    `code`: its own code, in a few printable characters without any address or text.
+    """
+
+    outcome: Outcome
+    provider_id: str | None = None
+    parts: int | None = None
+    retry_after: timedelta | None = None
+    code: str | None = None
+
+
+class SmsProvider(Protocol):
+    """Who delivers SMS. Never raises for what one message or the network does: it answers.
+
+    `name`: as in settings and metrics. `window`: for how long it knows our notice id and takes a
+    message of the same id once only; zero if never.
+    """
+
+    name: str
+    window: timedelta
+
+    async def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
+        """Hands over some messages, all at once; an answer for each, in their order."""
+
+    async def close(self) -> None:
+        """Closes its connections."""
+
+
+class MailProvider(Protocol):
+    """Who delivers mail; as SmsProvider."""
+
+    name: str
+    window: timedelta
+
+    async def send(self, chunk: Sequence[Mail]) -> Sequence[Answer]:
+        """Hands over some mails, all at once; an answer for each, in their order."""
+
+    async def close(self) -> None:
+        """Closes its connections."""

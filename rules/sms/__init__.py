@@ -1,0 +1,1 @@
+"""How many parts a text has as SMS, and which numbers can take one."""
