@@ -43,7 +43,6 @@ do not answer take half of it.
 """
 UNKNOWN_SECONDS: Final = 15.0
 """Without an answer from Kafka for so long, lag is not shown any more."""
-PARTS: Final = ("database", "kafka", "heartbeat", "invariants")
 OWN: Final = frozenset(WORKERS["watch"].metrics)
 """What only the one that speaks exports."""
 
@@ -114,8 +113,6 @@ class Watch(DatabaseWorker):
         self.speaks = speaker.try_to_speak(raw(self._connection))
         if self.speaks:
             log().info("speaks")
-            for part in PARTS:
-                metrics.WATCH_ERRORS.labels(part)
             self._lag.forget()
             self._heartbeats.begin()
             self._look_at = self._beat_at = 0.0
