@@ -19,7 +19,7 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.failures import one_line
 from processors.runtime.logs import log
 from processors.runtime.phases import PHASES
-from processors.runtime.worker import DatabaseWorker, StillTurning, new_instance
+from processors.runtime.worker import DatabaseWorker, new_instance
 from processors.watch.heartbeats import Heartbeats
 from processors.watch.invariants import Invariants
 from processors.watch.logs import Logs
@@ -75,11 +75,8 @@ class Watch(DatabaseWorker):
         super().__init__(connection)
 
     @classmethod
-    def create(
-        cls, configuration: Configuration, connection: Database, still_turning: StillTurning
-    ) -> Self:
-        """The worker as the loop makes it. Its turns are short."""
-        del still_turning
+    def of(cls, configuration: Configuration, connection: Database) -> Self:
+        """A watch over the configured topics."""
         return cls(configuration, connection)
 
     def use(self, connection: Database) -> None:
