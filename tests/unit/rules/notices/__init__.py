@@ -1,1 +1,1 @@
-"""Tests of rules/notices."""
+"""Tests of what decides and words notices."""
