@@ -137,7 +137,7 @@ def _part(subtype: str, text: str) -> tuple[str, ...]:
         encoded = binascii.b2a_qp(data, istext=True)  # as Python's own, many times as fast
     else:
         encoding = "base64"
-        encoded = base64.encodebytes(data).rstrip()
+        encoded = base64.encodebytes(data.replace(b"\n", b"\r\n")).rstrip()
     return (
         f'Content-Type: text/{subtype}; charset="utf-8"',
         f"Content-Transfer-Encoding: {encoding}",

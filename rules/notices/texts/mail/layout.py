@@ -35,6 +35,11 @@ def html_of(framed: Framed) -> str:
     return _template().render(framed._asdict())
 
 
+def layout_source() -> str:
+    """The compiled layout, as it is kept: HTML with placeholders."""
+    return _read("layout.html")
+
+
 def compile_layout() -> str:
     """The HTML that MJML's compiler makes of the layout, in which the placeholders stand."""
     import mrml  # noqa: PLC0415 - no worker needs the compiler
@@ -45,7 +50,7 @@ def compile_layout() -> str:
 @lru_cache(maxsize=1)
 def _template() -> Template:
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
-    return environment.from_string(_read("layout.html"))
+    return environment.from_string(layout_source())
 
 
 def _read(name: str) -> str:
