@@ -1,0 +1,1 @@
+"""Tests of the schemas of the notices lane."""
