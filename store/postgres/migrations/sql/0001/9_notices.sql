@@ -174,7 +174,7 @@ CREATE TABLE notices.expiring_run (
 CREATE TABLE notices.contact (
   merchant_no int NOT NULL REFERENCES notices.shop,
   member_id   text COLLATE "C" NOT NULL,
-  version_us  bigint NOT NULL,  -- the platform's updated_at: the newest wins
+  version_us  bigint NOT NULL,  -- when the newest record that changed it was made (its updated_at)
   has_email   boolean NOT NULL,
   has_phone   boolean NOT NULL,
   email_verified boolean NOT NULL,
@@ -183,6 +183,7 @@ CREATE TABLE notices.contact (
   phone       bytea,
   name        bytea,
   language    bytea,
+  versions    bytea NOT NULL DEFAULT '',  -- of each field, the version of the record that counts; a row without fields is one removed
   PRIMARY KEY (merchant_no, member_id)
 );
 CREATE TABLE notices_keys.member_key (
@@ -246,9 +247,9 @@ GRANT SELECT ON alembic_version, schema_compatibility TO points_notices;
 GRANT SELECT ON notices.expiring_points TO points_notices;
 GRANT EXECUTE ON FUNCTION notices.ensure_partition(bigint), notices.drop_partitions(int) TO points_notices;
 GRANT SELECT, INSERT, UPDATE, DELETE ON notices.worker_beat, notices.merchant_poison, notices.parked_event, notices.optout,
-  notices.contact, notices_keys.member_key TO points_notices;
+  notices_keys.member_key TO points_notices;
 GRANT SELECT, INSERT, UPDATE ON notices.cursor, notices.ignored_reason, notices.pipeline_state, notices.quarantine,
-  notices.shop, notices.notice, notices.expiring_run, notices.provider, notices.meter TO points_notices;
+  notices.shop, notices.notice, notices.contact, notices.expiring_run, notices.provider, notices.meter TO points_notices;
 GRANT SELECT, INSERT, DELETE ON notices.outbox, notices.outbox_refused TO points_notices;
 GRANT SELECT, INSERT ON notices.shop_settings, notices.notice_settings TO points_notices;
 GRANT SELECT, UPDATE ON notices.settings_epoch TO points_notices;
