@@ -3,9 +3,12 @@
 The hint may be ahead, and records between the two would never be decided.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
+from aiokafka.errors import NoOffsetForPartitionError
+from faust.transport.consumer import RecordMap
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types.transports import ConsumerT
 from mode.threads import WorkerThread
@@ -22,6 +25,9 @@ Bounds = Mapping[TP, tuple[int, int]]
 """Where the log of each partition begins and ends."""
 StartAt = Callable[[Bounds], Awaitable[Mapping[TP, int]]]
 """Asks the database where to read each partition from."""
+
+
+UNSOUGHT_SECONDS: Final = 0.05
 
 
 class KnowsCursors(Protocol):
@@ -43,6 +49,8 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
     """The client of Kafka, in a thread of its own: its heartbeats go on whatever we do."""
 
     Worker = _Daemon
+    sought: int | None = None
+    """The generation of the group in which the partitions were set to the database's cursors."""
 
     def _create_worker_consumer(self, transport: Transport) -> "AIOKafkaConsumer":
         """As Faust makes it, but blind for what a transactional producer has aborted."""
@@ -50,6 +58,27 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
         # Faust reads committed records only where it also writes in transactions.
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - given to the fetcher at start
         return consumer
+
+    async def _fetch_records(self, *arguments: Any, **more: Any) -> RecordMap:
+        """Records, once the partitions were set to the database's cursors.
+
+        A fetch that waited while they were given anew would bring what follows on Kafka's hint, or
+        complain that there is none.
+        """
+        try:
+            records = await super()._fetch_records(*arguments, **more)
+        except NoOffsetForPartitionError:
+            if self._is_sought:
+                raise
+            records = {}
+        if self._is_sought:
+            return records
+        await asyncio.sleep(UNSOUGHT_SECONDS)
+        return {}
+
+    @property
+    def _is_sought(self) -> bool:
+        return bool(self.sought == self.app.consumer_generation_id)
 
     def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
         """One of our lines, instead of a traceback on the terminal."""
@@ -59,6 +88,8 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
 
 class CursorConsumer(Consumer):
     """Starts every assignment where the database stands."""
+
+    _thread: CursorConsumerThread
 
     @property
     def _lane(self) -> KnowsCursors:
@@ -76,6 +107,7 @@ class CursorConsumer(Consumer):
         starts = await self._lane.start_at({tp: (firsts[tp], ends[tp]) for tp in assigned})
         if starts:
             await self.seek_wait(starts)
+        self._thread.sought = generation
         self._lane.places.start(starts, generation)
         metrics.REBALANCES.labels("assigned").inc()
         return starts

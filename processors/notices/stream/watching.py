@@ -50,7 +50,7 @@ class Watching:
     def _take(self, now: float) -> None:
         asked, self._asked = self._asked or {}, None
         try:
-            self.topics.take(asked)
+            self.topics.compare(asked)
             self._trouble = None
         except KafkaException as error:
             self._trouble = f"kafka: {one_line(error)}"

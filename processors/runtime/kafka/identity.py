@@ -62,10 +62,10 @@ class KnownTopics:
 
         Raises KafkaException if the broker does not answer.
         """
-        self.take(self.ask())
+        self.compare(self.ask())
 
     def ask(self) -> Described:
-        """Asks which topics they are now; `take` has the answers."""
+        """Asks which topics they are now; `compare` has the answers."""
         if self._is_mock:
             self._admin.list_topics(timeout=METADATA_TIMEOUT)
             return {}
@@ -73,7 +73,7 @@ class KnownTopics:
             TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT
         )
 
-    def take(self, described: Described) -> None:
+    def compare(self, described: Described) -> None:
         """Waits for the answers to `ask`. Raises as `check`."""
         for topic, future in described.items():
             try:

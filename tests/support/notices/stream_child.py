@@ -119,6 +119,7 @@ def _kafkas_hint() -> None:
     async def seek(self: consumer.CursorConsumer) -> Any:
         generation = self.app.consumer_generation_id
         starts = await self._thread.seek_to_committed()
+        self._thread.sought = generation
         self._lane.places.start({tp: at or 0 for tp, at in starts.items()}, generation)
         return starts
 
