@@ -112,6 +112,13 @@ class CursorConsumer(Consumer):
         metrics.REBALANCES.labels("assigned").inc()
         return starts
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """The group may have nothing for us: then Faust seeks nothing either."""
+        await super().on_partitions_assigned(assigned, generation_id)
+        if not assigned:
+            self._lane.places.start({}, generation_id)
+            self._thread.sought = generation_id
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """What is in hand of them is another's from now on."""
         self._lane.places.revoke(revoked)

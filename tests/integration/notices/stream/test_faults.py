@@ -6,6 +6,7 @@ import time
 import orjson
 import pytest
 
+from deploy.local.stack import Stack
 from tests.support.engine import Engine, wait_for
 from tests.support.notices.reading import (
     Reader,
@@ -57,7 +58,9 @@ def test_a_second_reader_takes_its_share_and_gives_it_back(lane: Engine) -> None
     wait_read(lane, 3_000 + more)
     assert (len(read(lane)), sum(read(lane).values())) == (4_000, 4_000)
     assert uneven(lane) == 0
-    assert first.metric("points_rebalances_total", event="revoked") >= 1
+    wait_for(
+        "the rebalance counted", lambda: first.metric("points_rebalances_total", event="revoked")
+    )
 
 
 @pytest.mark.slow
@@ -219,3 +222,37 @@ def test_a_cursor_that_is_set_back_is_noticed(lane: Engine) -> None:
     assert "was set back" in reader.lines("refused")[0]["why"]
     Reader(lane)
     wait_for("all again", lambda: set(positions(lane).values()) == {6})
+
+
+def test_a_reader_for_which_the_group_has_nothing_stands_by_and_is_ready(lane: Engine) -> None:
+    readers = [Reader(lane).wait_ready() for _ in range(lane.partitions)]
+    standby = Reader(lane).wait_ready()
+    produce(lane, 200)
+    wait_read(lane, 200)
+    readers[0].kill()
+    produce(lane, 200)
+    wait_read(lane, 400)
+    assert standby.process.poll() is None
+    assert sum(read(lane).values()) == 400
+
+
+@pytest.mark.slow
+def test_22_seconds_without_postgresql_cost_no_rebalance(lane: Engine, stack: Stack) -> None:
+    if stack.postgres is None:
+        pytest.skip("a PostgreSQL that the test may stop is needed")
+    reader = Reader(lane).wait_ready()
+    produce(lane, 100)
+    wait_read(lane, 100)
+    assigned = reader.metric("points_rebalances_total")
+    stack.postgres.stop()
+    produce(lane, 100)
+    wait_for("not ready", lambda: "database" in reader.get("/readyz")[1])
+    until = time.monotonic() + 22
+    wait_for("22 s", lambda: time.monotonic() > until)
+    assert orjson.loads(reader.get("/healthz")[1])["ok"]
+    stack.postgres.restart()
+    wait_read(lane, 200)
+    reader.wait_ready()
+    assert reader.metric("points_rebalances_total") == assigned
+    assert lost_and_doubled(lane, 100) == (0, 0)
+    assert uneven(lane) == 0
