@@ -174,6 +174,7 @@ contact = Table(
     Column("phone", LargeBinary),
     Column("name", LargeBinary),
     Column("language", LargeBinary),
+    Column("versions", LargeBinary, nullable=False, server_default=""),
     schema=SCHEMA,
 )
 

@@ -174,7 +174,7 @@ CREATE TABLE notices.expiring_run (
 CREATE TABLE notices.contact (
   merchant_no int NOT NULL REFERENCES notices.shop,
   member_id   text COLLATE "C" NOT NULL,
-  version_us  bigint NOT NULL,  -- the platform's updated_at: the newest wins
+  version_us  bigint NOT NULL,  -- when the newest record that changed it was made (its updated_at)
   has_email   boolean NOT NULL,
   has_phone   boolean NOT NULL,
   email_verified boolean NOT NULL,
@@ -183,6 +183,7 @@ CREATE TABLE notices.contact (
   phone       bytea,
   name        bytea,
   language    bytea,
+  versions    bytea NOT NULL DEFAULT '',  -- of each field, the version of the record that counts; a row without fields is one removed
   PRIMARY KEY (merchant_no, member_id)
 );
 CREATE TABLE notices_keys.member_key (
