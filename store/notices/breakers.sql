@@ -13,5 +13,6 @@ INSERT INTO provider AS p (provider, paused_us, paused_by) VALUES ($1, points_no
 ON CONFLICT (provider) DO UPDATE SET paused_us = coalesce(p.paused_us, excluded.paused_us), paused_by = coalesce(p.paused_by, excluded.paused_by);
 
 -- name: resume
-UPDATE provider SET paused_us = NULL, paused_by = NULL, open_until_us = NULL, why = NULL
+-- 0: whatever senders remember of a breaker, it is closed.
+UPDATE provider SET paused_us = NULL, paused_by = NULL, open_until_us = CASE WHEN open_until_us IS NOT NULL THEN 0 END, why = NULL
 WHERE provider = $1 AND (paused_us IS NOT NULL OR open_until_us IS NOT NULL);
