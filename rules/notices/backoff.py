@@ -19,7 +19,7 @@ def wait_before(attempt: int, luck: float, retry_after: timedelta | None = None)
     Between a second and twice as long as after the attempt before, at most a quarter of an hour;
     not less than the provider asks for.
     """
-    bound = min(LONGEST, FIRST * 2 ** min(max(attempt, 1), 20))
+    bound = min(LONGEST, FIRST * (1 << min(max(attempt, 1), 20)))
     wait = max(FIRST, bound * luck)
     if retry_after is None:
         return wait

@@ -54,7 +54,7 @@ class Breaker:
         at_once = answered is Answered.credentials or self.probes(now)
         if self.is_open(now) or not (at_once or failures >= FAILURES):
             return replace(self, failures=failures)
-        wait = min(LONGEST_OPEN, FIRST_OPEN * 2 ** min(self.opened, 16))
+        wait = min(LONGEST_OPEN, FIRST_OPEN * (1 << min(self.opened, 16)))
         return Breaker(failures, self.opened + 1, now + wait // _MICROSECOND, answered.value)
 
 

@@ -128,9 +128,7 @@ def mark(
         (m.provider.encode(), m.parts, m.month, m.address_hmac, m.notice_id.bytes, m.sequence)
         for m in sorted(marks)
     ]
-    done = cursor.execute(
-        _SQL["mark"], [sender, least, lease_us, *_KEYED.arrays(rows)]
-    ).fetchall()
+    done = cursor.execute(_SQL["mark"], [sender, least, lease_us, *_KEYED.arrays(rows)]).fetchall()
     return {row[0]: Marked(*row) for row in done}
 
 

@@ -28,7 +28,11 @@ _SETTLED: Final = Columns(
     Column("delay_us", BigInteger), Column("keeps_asked", Boolean), "provider_id", "provider_parts",
 )  # fmt: skip
 _RECEIPT: Final = Columns(
-    tables.notices.notice, "notice_id", Column("delivered", Boolean), "provider_id", "provider_parts"
+    tables.notices.notice,
+    "notice_id",
+    Column("delivered", Boolean),
+    "provider_id",
+    "provider_parts",
 )
 _RETURNED: Final = """
     n.notice_id, n.event_id, n.merchant_no, n.member_id, n.kind, n.channel, n.state, n.reason,

@@ -8,10 +8,10 @@ same sequence. Whatever is committed after that has its trigger still ahead of i
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from store.postgres.session import Cursor
-from store.valkey.client import Client, answering
+from store.valkey.client import Client
 from store.valkey.keys import MemberKey, key_of
 from store.valkey.scripts import Script
 from store.valkey.states import BalanceState, sequences

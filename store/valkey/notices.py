@@ -38,7 +38,7 @@ class Bucket(NamedTuple):
 class Granted(NamedTuple):
     """How many messages may go now, and in how many microseconds the others could."""
 
-    count: int
+    messages: int
     wait_us: int
 
 
@@ -55,7 +55,8 @@ class Rates:
             for bucket, count in wanted.items()
         ]
         answers = self._take.run(calls)
-        return {bucket: Granted(*map(int, got)) for bucket, got in zip(wanted, answers, strict=True)}
+        pairs = zip(wanted, answers, strict=True)
+        return {bucket: Granted(*map(int, got)) for bucket, got in pairs}
 
 
 class Fence:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from processors.runtime.logs import log
-from rules.notices.breaker import CLOSED, Breaker
+from rules.notices.breaker import CLOSED
 from rules.notices.outcomes import Answered
 from schemas.ids import Micros, iso
 from store.notices import breakers

@@ -94,9 +94,9 @@ class Hand:
         granted = dict(take(wanted)) if wanted else {}
         now = time.monotonic()
         left = {}
-        for bucket, (count, wait_us) in granted.items():
-            left[bucket] = count
-            if count < wanted[bucket]:
+        for bucket, (messages, wait_us) in granted.items():
+            left[bucket] = messages
+            if messages < wanted[bucket]:
                 self._blocked[bucket] = now + wait_us / SECOND
         chunk, ids = [], set()
         for each in asked:

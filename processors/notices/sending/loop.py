@@ -20,7 +20,8 @@ import psycopg
 
 from processors import metrics
 from processors.notices.directory.port import Directory, DirectoryUnavailable
-from processors.notices.providers.port import Answer, MailProvider, SmsProvider
+from processors.notices.providers.port import Answer
+from processors.notices.sending.delivering import Delivers
 from processors.notices.sending.exchange import Exchange
 from processors.notices.sending.fence import Gatekeeper
 from processors.notices.sending.gate import Gate
@@ -36,7 +37,7 @@ from rules.notices.backoff import wait_before
 from rules.notices.outcomes import Answered, after_answer, custom_of
 from rules.notices.turns import round_from, shares
 from schemas.ids import SECOND, Micros
-from schemas.notices.words import Channel, State
+from schemas.notices.words import State
 from store.notices import breakers, queue
 from store.notices.queue import DueShop, Taken, least_id
 from store.notices.settling import Settled
@@ -52,17 +53,15 @@ DIRECTORY_DELAY = 15 * SECOND
 """For those whose address could not be asked for."""
 
 _T = TypeVar("_T")
-_US: float = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a loop sends: its channel, `rate` messages a second, a chunk, its name, its lease.
+    """How a loop sends: `rate` messages a second, a chunk, its name, its lease.
 
     `reach_us`: what was recorded longer ago does not wait any more.
     """
 
-    channel: Channel
     rate: float
     chunk: int
     sender: str
@@ -84,7 +83,7 @@ class ProviderLoop:
 
     def __init__(
         self,
-        provider: SmsProvider | MailProvider,
+        provider: Delivers,
         terms: Terms,
         outside: Outside,
         directory: Directory,
@@ -92,16 +91,16 @@ class ProviderLoop:
         connect: Callable[[], Database],
     ) -> None:
         """Connects to nothing yet."""
-        self.name, self.channel = provider.name, terms.channel
+        self.name, self.channel = provider.name, provider.channel
         self._provider, self._terms, self._outside = provider, terms, outside
         self._directory, self._guards, self._connect = directory, guards, connect
         self._gate = guards.gate
-        self._custom = custom_of(terms.channel, provider.window)
-        self._preparing = Preparing(provider.name, terms.channel, self._custom, outside)
+        self._custom = custom_of(provider.channel, provider.window)
+        self._preparing = Preparing(provider.name, provider.channel, self._custom, outside)
         self._exchange = Exchange(provider.name, terms.sender, terms.lease_us, outside)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"send-{provider.name}")
         self._connection: Database | None = None
-        self._hand = Hand(provider.name, terms.channel, terms.rate)
+        self._hand = Hand(provider.name, provider.channel, terms.rate)
         self._done: list[Settled] = []
         self._due: list[DueShop] = []
         self._shops: dict[int, Shop] = {}
@@ -271,7 +270,7 @@ class ProviderLoop:
         if not sent:
             return
         began = time.monotonic()
-        answers = await self._handed_over(sent)
+        answers = await self._provider.send(sent)
         took = time.monotonic() - began
         metrics.NOTICES_PROVIDER_SECONDS.labels(self.name).observe(took)
         now = sent[0].marked.at + int(took * SECOND)
@@ -279,12 +278,6 @@ class ProviderLoop:
             self._done.append(self._settled(each, answer, now))
         answered = [Answered(answer.outcome.value) for answer in answers]
         self._gate_moved |= self._gate.learn(answered, self._clock())
-
-    async def _handed_over(self, sent: Sequence[Sent]) -> Sequence[Answer]:
-        provider: MailProvider | SmsProvider = self._provider
-        if self.channel is Channel.email:
-            return await provider.send([each.ready.mail(each.marked) for each in sent])  # type: ignore[list-item]
-        return await provider.send([each.ready.sms(each.marked) for each in sent])  # type: ignore[list-item]
 
     def _settled(self, sent: Sent, answer: Answer, now: Micros) -> Settled:
         marked = sent.marked

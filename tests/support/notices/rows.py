@@ -1,4 +1,4 @@
-"""Notices written straight into the table, as deciding would leave them, and what became of them."""
+"""Notices written straight into the table, as deciding leaves them, and what became of them."""
 
 import uuid
 from collections.abc import Iterator
@@ -45,8 +45,10 @@ class Rows:
 
     def move_clock(self, seconds: float) -> None:
         """Sets the database's clock so far ahead of the true time."""
-        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1e6)::bigint + {int(seconds * 1e6)}"
-        make = "CREATE OR REPLACE FUNCTION public.points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}"
+        ahead = int(seconds * 1e6)
+        body = f"SELECT (extract(epoch FROM clock_timestamp()) * 1e6)::bigint + {ahead}"
+        make = """CREATE OR REPLACE FUNCTION public.points_now() RETURNS bigint
+                  LANGUAGE sql VOLATILE AS {}"""
         self.admin.execute(sql.SQL(make).format(body))
 
     def shop(self, merchant_id: str) -> int:

@@ -186,9 +186,7 @@ def test_an_operator_sends_again_what_is_not_too_old(rows: Rows) -> None:
         ids = [notice, old, sent]
         least = least_id(rows.now(), REACH)
         assert settling.resend(cursor, ids, LIMITS, least) == [notice]
-    state, asked, attempt, give_up = rows.of(
-        notice, "state", "asked_us", "attempt", "give_up_us"
-    )
+    state, asked, attempt, give_up = rows.of(notice, "state", "asked_us", "attempt", "give_up_us")
     assert (state, asked, attempt) == ("waiting", None, 1)
     assert give_up >= rows.now() + DAY - MINUTE
     assert usage(rows) == [Usage("sms", "mitake", 0, 0, 0, 0)]

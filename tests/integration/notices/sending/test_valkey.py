@@ -38,9 +38,9 @@ def test_two_processes_share_a_rate(shared: Client, valkey: str) -> None:
 def test_a_rate_of_one_sender_is_not_anothers(shared: Client) -> None:
     rates = Rates(shared)
     slow, other = Bucket("mitake", "A", 1, 1), Bucket("mitake", "B", 1, 1)
-    assert rates.take({slow: 1})[slow].count == 1
+    assert rates.take({slow: 1})[slow].messages == 1
     got = rates.take({slow: 1, other: 1})
-    assert (got[slow].count, got[other].count) == (0, 1)
+    assert (got[slow].messages, got[other].messages) == (0, 1)
     assert 0 < got[slow].wait_us <= SECOND
 
 
@@ -49,7 +49,7 @@ def test_an_attempt_after_a_later_one_is_not_let_through(shared: Client) -> None
     assert fence.passed([(first, 1), (second, 1)]) == [True, True]
     assert fence.passed([(first, 2)]) == [True]
     assert fence.passed([(first, 1), (second, 1)]) == [False, True]
-    assert 47 * 3600 < shared.pttl(b"points:notices:v1:notice:" + first.hex.encode()) / 1000  # type: ignore[operator]
+    assert shared.pttl(b"points:notices:v1:notice:" + first.hex.encode()) / 1000 > 47 * 3600  # type: ignore[operator]
 
 
 def test_scripts_outlive_a_server_that_forgot_them(shared: Client) -> None:
