@@ -110,6 +110,7 @@ notice = Table(
     Column("give_up_us", BigInteger, nullable=False, server_default=text(f"'{NEVER}'::bigint")),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("lease_us", BigInteger),
+    Column("asked_us", BigInteger),
     Column("sender", Text),
     Column("provider", Text),
     Column("provider_id", Text),

@@ -1,1 +1,1 @@
-"""What tests of the notices lane share."""
+"""Help for tests of the notices lane."""

@@ -87,6 +87,7 @@ CREATE TABLE notices.notice (
   give_up_us     bigint NOT NULL DEFAULT 9223372036854775807,
   attempt        int NOT NULL DEFAULT 0,
   lease_us       bigint,
+  asked_us       bigint,                      -- the first request that may have arrived: a provider's window begins then
   sender         text,                        -- the process that has it
   provider       text,
   provider_id    text,
