@@ -77,11 +77,12 @@ notice_settings = Table(
     "notice_settings",
     metadata,
     _merchant_no(),
-    Column("version", Integer, CheckConstraint("version > 0"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
     Column("document", JSONB, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("applied_us", BigInteger, nullable=False),
     Column("applied_by", Text, nullable=False),
+    CheckConstraint("version > 0", name="notice_settings_version_check"),
     schema=SCHEMA,
 )
 
@@ -117,6 +118,12 @@ notice = Table(
     Column("month", Integer),
     Column("decided_us", BigInteger, nullable=False),
     Column("changed_us", BigInteger, nullable=False),
+    CheckConstraint("channel IN ('email', 'sms')", name="notice_channel_check"),
+    CheckConstraint(
+        "state IN ('parked', 'waiting', 'claimed', 'sending', 'sent', 'failed', 'unknown',"
+        " 'expired', 'skipped', 'withdrawn')",
+        name="notice_state_check",
+    ),
     Index(
         "notice_waiting",
         "channel",

@@ -22,6 +22,11 @@ CREATE TABLE notices.merchant_poison (LIKE public.merchant_poison INCLUDING ALL)
 -- Moves when a shop's settings or notice settings change, so that processes see with one look whether what they remember holds.
 CREATE TABLE notices.settings_epoch (LIKE public.settings_epoch INCLUDING ALL);
 INSERT INTO notices.settings_epoch (epoch) VALUES (0);
+-- A copied index has a name that PostgreSQL makes up.
+ALTER INDEX notices.outbox_shard_idx RENAME TO outbox_heartbeat;
+ALTER INDEX notices.quarantine_received_us_idx RENAME TO quarantine_to_purge;
+ALTER INDEX notices.quarantine_topic_received_us_idx RENAME TO quarantine_open;
+ALTER INDEX notices.quarantine_topic_uuid_partition_partition_position_idx RENAME TO quarantine_position;
 
 -- Shops as the settings topic or an operator told of them.
 CREATE TABLE notices.shop (
