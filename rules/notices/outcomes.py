@@ -1,4 +1,4 @@
-"""What becomes of a notice once its provider has answered, or has not (docs/notices.md, guarantees).
+"""What becomes of a notice once its provider has answered, or has not (docs/notices.md).
 
 A message may have arrived from the moment at which it is written. Whether it is written again then
 depends on who gets it: a mail is, under the same Message-ID; an SMS only while its provider knows

@@ -1,4 +1,4 @@
-"""One transaction between two chunks: what became of the last one, and that the next may be written.
+"""One transaction between two chunks: what became of the last, and that the next may be written.
 
 A chunk is *sending*, committed, before its requests are made: whoever finds it after a crash knows
 that they may have been. Both in one commit, since each costs a disk's answer.

@@ -1,8 +1,8 @@
 """Whether a request may be made now: a sender that was frozen beyond its lease must not make it.
 
 Another sender may have the notice by then. Valkey remembers the attempts that were let through; the
-table is asked where Valkey is away, and by whoever was slow since the mark was committed: Valkey may
-have been emptied meanwhile.
+table is asked where Valkey is away, and by whoever was slow since the mark was committed, since
+Valkey may have been emptied meanwhile.
 """
 
 import time

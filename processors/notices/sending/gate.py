@@ -1,4 +1,4 @@
-"""Whether a provider gets anything: paused by an operator, or its breaker open, for all processes."""
+"""Whether a provider gets anything: paused by an operator or its breaker open, for all senders."""
 
 from dataclasses import replace
 
