@@ -5,9 +5,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from confluent_kafka import Producer, TopicPartition
-from confluent_kafka import Consumer as Client
 import psycopg
+from confluent_kafka import Consumer as Client
+from confluent_kafka import Producer, TopicPartition
 
 from tests.support.engine import Engine, Worker, wait_for
 

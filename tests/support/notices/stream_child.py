@@ -81,7 +81,7 @@ def _acknowledge_first() -> None:
 
         return first
 
-    app._agent = agent  # type: ignore[assignment]  # noqa: SLF001
+    app._agent = agent  # type: ignore[assignment]
 
 
 def _plain_loop() -> None:
@@ -94,7 +94,7 @@ def _plain_loop() -> None:
 
         return plain
 
-    app._agent = agent  # type: ignore[assignment]  # noqa: SLF001
+    app._agent = agent  # type: ignore[assignment]
 
 
 def _take() -> None:
@@ -108,7 +108,7 @@ def _take() -> None:
 
         return takes
 
-    app._agent = agent  # type: ignore[assignment]  # noqa: SLF001
+    app._agent = agent  # type: ignore[assignment]
 
 
 def _default_supervisor() -> None:
