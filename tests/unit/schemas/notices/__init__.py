@@ -1,1 +1,1 @@
-"""Tests of the schemas of the notices lane."""
+"""Tests of schemas/notices."""
