@@ -98,16 +98,20 @@ NOTICES: Final = {
     "notices.worker_beat": ALL,
     "notices_keys.member_key": ALL,
 }
-_NOTHING_OF_NOTICES: Final = dict.fromkeys(NOTICES, ())
+_NOTHING_OF_NOTICES: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(NOTICES, ())
 ROLES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "points_app": APP | _NOTHING_OF_NOTICES,
-    "points_ops": dict.fromkeys(APP, READ) | _OPS | _NOTHING_OF_NOTICES,
-    "points_readonly": dict.fromkeys(APP, READ)
-    | dict.fromkeys(("outbox", "outbox_refused", "quarantine"), ())
-    | _NOTHING_OF_NOTICES,
-    "points_notices": dict.fromkeys(APP, ())
-    | dict.fromkeys(("alembic_version", "schema_compatibility"), READ)
-    | NOTICES,
+    "points_app": {**APP, **_NOTHING_OF_NOTICES},
+    "points_ops": {**dict.fromkeys(APP, READ), **_OPS, **_NOTHING_OF_NOTICES},
+    "points_readonly": {
+        **dict.fromkeys(APP, READ),
+        **dict.fromkeys(("outbox", "outbox_refused", "quarantine"), ()),
+        **_NOTHING_OF_NOTICES,
+    },
+    "points_notices": {
+        **dict.fromkeys(APP, ()),
+        **dict.fromkeys(("alembic_version", "schema_compatibility"), READ),
+        **NOTICES,
+    },
 }
 """Rights on whole tables, by role and table; those of the notices lane with their schema."""
 COLUMNS: Final[Mapping[str, Mapping[tuple[str, str], set[str]]]] = {
