@@ -5,9 +5,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from confluent_kafka import Producer, TopicPartition
-from confluent_kafka import Consumer as Client
 import psycopg
+from confluent_kafka import Consumer as Client
+from confluent_kafka import Producer, TopicPartition
 
 from tests.support.engine import Engine, Worker, wait_for
 
@@ -48,8 +48,8 @@ def produce(engine: Engine, count: int, *, topic: str = "points_changed", value:
         producer.produce(
             engine.topics[topic], value.encode(), b"m:%d" % n, partition=n % engine.partitions
         )
-        if n % 1000 == 0:
-            producer.poll(0)
+        if n % 10_000 == 9_999:
+            producer.flush(30)
     assert producer.flush(30) == 0
 
 
