@@ -14,8 +14,9 @@ from cli.support.wiring import configuration, connect, database_configuration
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from cli.support.broker import Broker, LogEnds, TopicInfo
+    from cli.support.broker import Broker, TopicInfo
     from processors.runtime.configuration import Configuration
+    from processors.runtime.kafka.logs import LogEnds
     from schemas.answers.streams import AdoptedPartition, CursorAnswer
     from store.streams.adoption import Adoption
     from store.streams.quarantine import DeadLetters

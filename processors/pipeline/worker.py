@@ -14,6 +14,7 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from processors import metrics
+from processors.pipeline import pipeline_metrics
 from processors.pipeline.bisection import (
     Batches,
     Interrupted,
@@ -82,6 +83,7 @@ class TopicWorker(ABC, Generic[Result]):
         self._kafka_trouble: str | None = None
         self._check_at = self._lag_at = self._move_at = 0.0
         self._lag = Lag(topics)
+        pipeline_metrics.begin(topics)
         self._feed.subscribe()
 
     @classmethod

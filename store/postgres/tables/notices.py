@@ -99,6 +99,8 @@ notice = Table(
     Column("state", Text(collation="C"), nullable=False),
     Column("reason", Text(collation="C")),
     Column("points", BigInteger, nullable=False),
+    count("event_points"),
+    count("event_sequence"),
     Column("balance", BigInteger, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
@@ -145,6 +147,7 @@ parked_event = Table(
     Column("recorded_us", BigInteger, nullable=False),
     Column("event", JSONB, nullable=False),
     Column("parked_us", BigInteger, nullable=False),
+    Index("parked_event_next", "merchant_id", "recorded_us"),
     schema=SCHEMA,
 )
 
@@ -171,6 +174,7 @@ contact = Table(
     Column("phone", LargeBinary),
     Column("name", LargeBinary),
     Column("language", LargeBinary),
+    Column("versions", LargeBinary, nullable=False, server_default=""),
     schema=SCHEMA,
 )
 

@@ -1,1 +1,1 @@
-"""The notices lane."""
+"""Tests of the notices lane on real servers."""

@@ -1,1 +1,1 @@
-"""The notices lane."""
+"""What tests of the notices lane share."""

@@ -1,0 +1,127 @@
+"""Mitake's SmSend: one SMS a request, whose `clientid` it knows for twelve hours.
+
+Written by public descriptions of its interface and tried against `deploy/local/sinks` only.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from processors.notices.providers.answers import NOT_UNDERSTOOD, by_status, id_of
+from processors.notices.providers.callbacks import mitake_callback_url
+from processors.notices.providers.http import HttpClient, Reply
+from processors.notices.providers.port import Answer, Outcome, SmsMessage
+from processors.runtime.notices_configuration import MitakeConfiguration
+
+_CONNECTIONS: Final = 15
+"""As many as an account may have open at once; more are answered with `l`."""
+_LINE: Final = re.compile(rb"([A-Za-z]{1,20})=([ -~]{0,100})")
+_LINE_BREAK: Final = "\x06"
+"""What stands for a line break in a text."""
+_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+
+_OUTCOMES: Final = {
+    # Booked, with the carrier, or delivered already.
+    Outcome.taken: "0124",
+    # 5 the text, 6 the number, 7 a number that takes none, 8 not delivered in time, 9 taken back;
+    # t lapsed, u an empty text, v the number, x too long, y a parameter.
+    Outcome.wrong: "56789tuvxy",
+    # Its service stands still (*, a, b, r), or we have too many connections (l).
+    Outcome.later: "*ablr",
+    # No login (c, d) or a wrong one (e), an account that ran out (f) or is closed (h), an address
+    # that it does not know (k), a password to be changed (m, n), no right to send so (p), and an
+    # account without money (s).
+    Outcome.credentials: "cdefhkmnps",
+}
+
+
+class Mitake:
+    """An account of Mitake; see `SmsProvider`. Belongs to one event loop."""
+
+    name = "mitake"
+    window = timedelta(hours=12)
+
+    def __init__(self, account: MitakeConfiguration) -> None:
+        password = account.password.get_secret_value() if account.password is not None else ""
+        self._login = {"username": account.username or "", "password": password}
+        self._url = _url(account.url)
+        self._callback_url = account.callback_url
+        self._http = HttpClient(account.timeout_seconds, _CONNECTIONS)
+
+    async def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
+        """See `SmsProvider`."""
+        return await asyncio.gather(*map(self._send, chunk))
+
+    async def _send(self, message: SmsMessage) -> Answer:
+        try:
+            body = urlencode(self._form(message)).encode()
+        except UnicodeEncodeError:
+            return Answer(Outcome.wrong, code="no-text")
+        reply = await self._http.post(self._url, body, _HEADERS)
+        return reply if isinstance(reply, Answer) else judged(reply)
+
+    def _form(self, message: SmsMessage) -> dict[str, str]:
+        form = {
+            **self._login,
+            "dstaddr": _local(message.to),
+            "smbody": _LINE_BREAK.join(message.text.splitlines()),
+            "clientid": str(message.notice_id),
+        }
+        if self._callback_url is not None:
+            form["response"] = mitake_callback_url(
+                self._callback_url, message.notice_id, self._login["password"]
+            )
+        return form
+
+    async def close(self) -> None:
+        """See `SmsProvider`."""
+        await self._http.close()
+
+
+def judged(reply: Reply) -> Answer:
+    """What an answer of SmSend says (docs/reference/providers.md).
+
+    Lines of `key=value`, whose texts are Big5; only keys and values that are ASCII are looked at.
+    Proof that a message is taken is its `msgid` with a status that says so. A message of a
+    `clientid` that is known is answered as it was the first time.
+    """
+    if reply.status != 200:  # noqa: PLR2004
+        return by_status(reply)
+    fields = _fields(reply.body)
+    if fields is None:
+        return Answer(Outcome.unknown, code=NOT_UNDERSTOOD)
+    status, msgid = fields.get("statuscode", ""), id_of(fields.get("msgid", "").lstrip("#"))
+    for outcome, statuses in _OUTCOMES.items():
+        if len(status) == 1 and status in statuses:
+            if outcome is Outcome.taken and msgid is None:
+                break
+            taken = msgid if outcome is Outcome.taken else None
+            return Answer(outcome, taken, retry_after=reply.retry_after, code=status)
+    return Answer(Outcome.unknown, code=NOT_UNDERSTOOD)
+
+
+def _fields(body: bytes) -> dict[str, str] | None:
+    """The fields of the one message that was asked for; None if there are those of several."""
+    fields: dict[str, str] = {}
+    for line in re.split(rb"[\r\n]+", body):
+        pair = _LINE.fullmatch(line)
+        if pair is None:
+            continue
+        key, value = pair[1].decode("ascii"), pair[2].decode("ascii")
+        if fields.setdefault(key, value) != value:
+            return None
+    return fields
+
+
+def _local(number: str) -> str:
+    """An E.164 number as Mitake writes it: 09… at home, country and number elsewhere."""
+    return f"0{number[4:]}" if number.startswith("+8869") else number.removeprefix("+")
+
+
+def _url(base: str) -> str:
+    """Where SmSend is: an account's own path if the base has one, else the common one."""
+    path = urlsplit(base).path.strip("/")
+    return f"{base.rstrip('/')}{'' if path else '/api/mtk'}/SmSend?CharsetURL=UTF8"

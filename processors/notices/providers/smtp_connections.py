@@ -1,0 +1,177 @@
+"""Connections to the server that takes mails: encrypted, logged in, kept and reused."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import aiosmtplib
+
+from processors.notices.providers.port import Answer, Outcome
+from processors.runtime.notices_configuration import SmtpConfiguration
+
+_IDLE_SECONDS: Final = 30.0
+"""Servers close what is idle, many after a minute."""
+_MOST_MAILS: Final = 100
+"""Of one connection; servers with a limit set it there or above."""
+_ENHANCED: Final = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\d)")
+_NO_LOGIN: Final = frozenset({530, 534, 535, 538})
+"""Codes that say that we are not let in, wherever they come."""
+_OUT_OF_ORDER: Final = 503
+"""A command came where none of its kind was expected: about the conversation, not the mail."""
+
+
+class NotConnected(Exception):
+    """No connection could be had, so nothing was sent; `answer` is that of every mail."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.code)
+        self.answer = answer
+
+
+class Connection:
+    """A connection in the hands of one mail at a time."""
+
+    def __init__(self, client: aiosmtplib.SMTP, *, fresh: bool) -> None:
+        self.client = client
+        self.fresh = fresh
+        self.mails = 0
+        self.idle_since = 0.0
+
+    def usable(self, now: float) -> bool:
+        """Whether another mail can go over it. `now`: the loop's time, in seconds."""
+        idle = now - self.idle_since
+        return self.client.is_connected and self.mails < _MOST_MAILS and idle < _IDLE_SECONDS
+
+
+class Connections:
+    """The connections to one server, as many as the configuration allows. Of one event loop."""
+
+    def __init__(self, server: SmtpConfiguration) -> None:
+        self._server = server
+        self._tls = (
+            ssl.create_default_context(cafile=server.ca_location)
+            if server.encryption != "none"
+            else None
+        )
+        self._free = asyncio.Semaphore(server.connections)
+        self._idle: list[Connection] = []
+
+    @asynccontextmanager
+    async def connection(self, *, fresh: bool) -> AsyncIterator[Connection]:
+        """A connection for one mail; a new one if `fresh`. Raises NotConnected.
+
+        It is kept for others unless it is closed meanwhile.
+        """
+        async with self._free:
+            connection = None if fresh else self._taken()
+            if connection is None:
+                connection = Connection(await self._connected(), fresh=True)
+            try:
+                yield connection
+            except BaseException:
+                connection.client.close()
+                raise
+            self._give_back(connection)
+
+    def _taken(self) -> Connection | None:
+        """The one used last, so that what is not needed grows idle and is closed."""
+        now = asyncio.get_running_loop().time()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable(now):
+                return connection
+            connection.client.close()
+        return None
+
+    def _give_back(self, connection: Connection) -> None:
+        connection.mails += 1
+        connection.fresh = False
+        connection.idle_since = asyncio.get_running_loop().time()
+        if connection.usable(connection.idle_since):
+            self._idle.append(connection)
+        else:
+            connection.client.close()
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        server = self._server
+        client = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.username,
+            password=server.password.get_secret_value() if server.password is not None else None,
+            timeout=server.timeout_seconds,
+            use_tls=server.encryption == "tls",
+            start_tls=server.encryption == "starttls",
+            tls_context=self._tls,
+        )
+        try:
+            async with asyncio.timeout(server.timeout_seconds):
+                await client.connect()
+                if client.is_ehlo_or_helo_needed:
+                    await client.ehlo()
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            client.close()
+            # The error's own text may hold what the server said, and that our address.
+            raise NotConnected(_not_connected(error)) from None
+        return client
+
+    async def close(self) -> None:
+        """Says goodbye on what is idle."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.client.close()
+
+
+def code_of(code: int, message: str) -> str:
+    """A reply's code, with the enhanced one if it has one: 550-5.1.1. No word of its text."""
+    enhanced = _ENHANCED.match(message)
+    return f"{code}-{enhanced[1]}" if enhanced is not None else str(code)
+
+
+def contradicts_itself(code: int, message: str) -> bool:
+    """Whether the enhanced code is of another class than the code: 250 5.7.1 says nothing."""
+    enhanced = _ENHANCED.match(message)
+    return enhanced is not None and enhanced[1][0] != str(code)[0]
+
+
+def refused(code: int, message: str) -> Answer:
+    """What a reply says that came before anything was taken, or instead of taking it.
+
+    4xx: later, 5xx: wrong for good (RFC 5321 4.2.1). What is no reply at all says nothing, and so
+    later; 421 and the like that come with a new connection do, too.
+    """
+    if contradicts_itself(code, message):
+        return Answer(Outcome.later, code="not-understood")
+    if code in _NO_LOGIN:
+        return Answer(Outcome.credentials, code=code_of(code, message))
+    if 500 <= code <= 599 and code != _OUT_OF_ORDER:  # noqa: PLR2004
+        return Answer(Outcome.wrong, code=code_of(code, message))
+    if 400 <= code <= 499 or code == _OUT_OF_ORDER:  # noqa: PLR2004
+        return Answer(Outcome.later, code=code_of(code, message))
+    return Answer(Outcome.later, code="not-understood")
+
+
+def _not_connected(error: Exception) -> Answer:
+    match error:
+        case aiosmtplib.SMTPAuthenticationError():
+            answer = refused(error.code, error.message)
+            # 454 and the like: the server cannot ask its own directory now.
+            wrong = answer.outcome is not Outcome.later
+            return Answer(Outcome.credentials if wrong else Outcome.later, code=answer.code)
+        case aiosmtplib.SMTPResponseException():
+            answer = refused(error.code, error.message)
+            # A server that takes nothing from us says so of no mail.
+            wrong = answer.outcome is Outcome.wrong
+            return Answer(Outcome.later if wrong else answer.outcome, code=answer.code)
+        case ssl.SSLError():
+            return Answer(Outcome.later, code="tls")
+        case aiosmtplib.SMTPException() if isinstance(error.__cause__, ssl.SSLError):
+            return Answer(Outcome.later, code="tls")
+        case OSError():
+            return Answer(Outcome.later, code="no-connection")
+        case _:
+            # It offers no STARTTLS, or no way to log in.
+            return Answer(Outcome.credentials, code="no-tls-or-login")

@@ -1,0 +1,108 @@
+"""Twilio's Messages resource: one SMS a request, known by no key of ours, so never repeated.
+
+Written by its public documentation and tried against `deploy/local/sinks` only.
+"""
+
+import asyncio
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from processors.notices.providers.answers import by_status, code_of, object_of, parts_of
+from processors.notices.providers.http import HttpClient, Reply
+from processors.notices.providers.port import Answer, Outcome, SmsMessage
+from processors.runtime.notices_configuration import TwilioConfiguration
+
+_SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
+_CONNECTIONS: Final = 100
+_FAILED: Final = frozenset({"failed", "undelivered", "canceled"})
+"""What a message that was taken can be at once, and never be sent after."""
+_NEVER_SENT: Final = 400
+_REFUSALS: Final = range(400, 500)
+
+_OUTCOMES: Final = {
+    # Wrong login; an account that is suspended, closed, unpaid, or may not; no such account.
+    Outcome.credentials: {20003, 20005, 20006, 20008, 20403, 20404, 90010},
+    # Too much at once: rates, queues and limits of a day.
+    Outcome.later: {14107, 20429, 21611, 21623, 30001, 30022, 63038},
+    # Trouble of its own, after which nobody knows.
+    Outcome.unknown: {20500, 20504},
+}
+"""Codes of errors that are no fault of one message; every other code of a refusal is."""
+
+
+class Twilio:
+    """An account of Twilio; see `SmsProvider`. Belongs to one event loop."""
+
+    name = "twilio"
+    window = timedelta(0)
+
+    def __init__(self, account: TwilioConfiguration) -> None:
+        sid, token = account.account_sid or "", account.auth_token
+        login = f"{sid}:{token.get_secret_value() if token is not None else ''}"
+        self._url = f"{account.url.rstrip('/')}/2010-04-01/Accounts/{quote(sid, safe='')}"
+        self._headers = {
+            "Authorization": f"Basic {b64encode(login.encode()).decode()}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        self._callback_url = account.callback_url
+        self._http = HttpClient(account.timeout_seconds, _CONNECTIONS)
+
+    async def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
+        """See `SmsProvider`."""
+        return await asyncio.gather(*map(self._send, chunk))
+
+    async def _send(self, message: SmsMessage) -> Answer:
+        try:
+            body = urlencode(self._form(message)).encode()
+        except UnicodeEncodeError:
+            return Answer(Outcome.wrong, code="no-text")
+        reply = await self._http.post(f"{self._url}/Messages.json", body, self._headers)
+        return reply if isinstance(reply, Answer) else judged(reply)
+
+    def _form(self, message: SmsMessage) -> dict[str, str]:
+        form = {"To": message.to, "From": message.sender, "Body": message.text}
+        if self._callback_url is not None:
+            form["StatusCallback"] = f"{self._callback_url.rstrip('/')}/{message.notice_id}"
+        return form
+
+    async def close(self) -> None:
+        """See `SmsProvider`."""
+        await self._http.close()
+
+
+def judged(reply: Reply) -> Answer:
+    """What an answer of the Messages resource says (docs/reference/providers.md).
+
+    Proof that a message is taken is its well-formed `sid` in a 200 or 201 without an error. An
+    error counts by its code, and by the status it names where that of the answer is a success.
+    """
+    document = object_of(reply.body)
+    if document is None:
+        return by_status(reply)
+    sid, error = document.get("sid"), document.get("error_code")
+    if reply.status in {200, 201} and isinstance(sid, str) and _SID.fullmatch(sid):
+        if error is None and document.get("status") not in _FAILED:
+            return Answer(Outcome.taken, sid, parts_of(document.get("num_segments")))
+        return _refused(replace(reply, status=_NEVER_SENT), error)
+    named = document.get("status")
+    if reply.status < _NEVER_SENT and isinstance(named, int) and named in _REFUSALS:
+        reply = replace(reply, status=named)
+    return _refused(reply, document.get("code"))
+
+
+def _refused(reply: Reply, error: object) -> Answer:
+    code = code_of(error)
+    if code is None or not code.isdigit():
+        return by_status(reply, code)
+    number = int(code)
+    for outcome, numbers in _OUTCOMES.items():
+        if number in numbers:
+            return Answer(outcome, retry_after=reply.retry_after, code=code)
+    if reply.status in _REFUSALS and reply.status not in {401, 429}:
+        return Answer(Outcome.wrong, code=code)
+    return by_status(reply, code)

@@ -1,0 +1,108 @@
+"""Every mood of a provider, over real connections: what becomes of the message, and why."""
+
+from datetime import timedelta
+
+import pytest
+
+from deploy.local.sinks.moods import TAKES, Mood, Provider
+from deploy.local.sinks.sinks import Sinks
+from processors.notices.providers.port import Answer, Outcome
+from tests.support.notices.providers import one, with_sinks
+
+TAKEN, LATER, WRONG, UNKNOWN, CREDENTIALS = (
+    Outcome.taken,
+    Outcome.later,
+    Outcome.wrong,
+    Outcome.unknown,
+    Outcome.credentials,
+)
+PROVIDERS: tuple[Provider, ...] = ("smtp", "twilio", "mitake")
+OUTCOMES: dict[Mood, tuple[Outcome, Outcome, Outcome]] = {
+    Mood.normal: (TAKEN, TAKEN, TAKEN),
+    Mood.slow: (TAKEN, TAKEN, TAKEN),
+    Mood.deaf: (UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.drop: (UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.half_line: (UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.lost: (UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.busy: (LATER, LATER, LATER),
+    Mood.wrong: (WRONG, WRONG, WRONG),
+    Mood.credentials: (CREDENTIALS, CREDENTIALS, CREDENTIALS),
+    Mood.html: (UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.error_inside: (UNKNOWN, WRONG, WRONG),
+    Mood.empty: (UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.redirect: (UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.garbled: (UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.endless: (UNKNOWN, UNKNOWN, UNKNOWN),
+    # A server for mail speaks first, so nothing was written to it.
+    Mood.silent: (LATER, UNKNOWN, UNKNOWN),
+}
+
+
+def answered(provider: Provider, **manner: object) -> Answer:
+    async def test(sinks: Sinks) -> Answer:
+        sinks.become(provider, **manner)
+        return await one(sinks, provider)
+
+    return with_sinks(test)
+
+
+@pytest.mark.parametrize("mood", Mood)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_each_mood_of_a_provider_decides_what_became_of_the_message(
+    provider: Provider, mood: Mood
+) -> None:
+    async def test(sinks: Sinks) -> tuple[Answer, int]:
+        sinks.become(provider, mood=mood, delay_ms=50)
+        return await one(sinks, provider), len(sinks.taken(provider))
+
+    answer, taken = with_sinks(test)
+    assert answer.outcome is OUTCOMES[mood][PROVIDERS.index(provider)]
+    assert taken == (mood in TAKES)
+    # Whatever was taken may be repeated only by who says so: never `later`, never `wrong`.
+    assert not taken or answer.outcome in {TAKEN, UNKNOWN}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_answer_after_the_time_for_it_is_none(provider: Provider) -> None:
+    """An hour or a second late is the same: nobody listens any more."""
+    answer = answered(provider, mood="slow", delay_ms=900)
+    assert (answer.outcome, answer.code) == (UNKNOWN, "no-answer")
+
+
+@pytest.mark.parametrize("provider", ["twilio", "mitake"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_provider_says_how_long_to_wait(provider: Provider, status: int) -> None:
+    answer = answered(provider, mood="busy", status=status, retry_after=7)
+    assert answer.outcome is LATER
+    assert answer.retry_after == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("stage", ["greeting", "mail", "rcpt", "data", "end"])
+@pytest.mark.parametrize("mood", ["busy", "wrong"])
+def test_a_mail_that_is_refused_at_any_stage_was_not_taken(stage: str, mood: str) -> None:
+    answer = answered("smtp", mood=mood, stage=stage)
+    # A server that takes nothing from us says nothing about the mail.
+    wrong = mood == "wrong" and stage != "greeting"
+    assert answer.outcome is (WRONG if wrong else LATER)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(451, LATER), (452, LATER), (421, LATER), (552, WRONG), (554, WRONG)]
+)
+def test_the_class_of_a_reply_decides_whether_a_mail_is_tried_again(
+    status: int, outcome: Outcome
+) -> None:
+    answer = answered("smtp", mood="busy", status=status, stage="end")
+    # 5xx with a 4.7.1 contradicts itself, and so says nothing.
+    assert answer.outcome is (outcome if status < 500 else UNKNOWN)
+    assert answered("smtp", mood="wrong", status=550, stage="end").code == "550-5.1.1"
+
+
+def test_moods_by_weight_are_the_same_for_the_same_seed() -> None:
+    async def test(sinks: Sinks) -> list[Mood]:
+        sinks.become("mitake", weights={"normal": 5, "wrong": 3, "busy": 2}, seed=7)
+        return [sinks.moods["mitake"].draw() for _ in range(200)]
+
+    first = with_sinks(test)
+    assert first == with_sinks(test)
+    assert set(first) == {Mood.normal, Mood.wrong, Mood.busy}

@@ -1,0 +1,104 @@
+"""Providers that send to sinks, and messages for them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import SecretStr
+
+from deploy.local.sinks.moods import Provider
+from deploy.local.sinks.sinks import Sinks
+from processors.notices.providers.mitake import Mitake
+from processors.notices.providers.port import Answer, Mail, Outcome, SmsMessage
+from processors.notices.providers.smtp import Smtp
+from processors.notices.providers.twilio import Twilio
+from processors.runtime.notices_configuration import (
+    MitakeConfiguration,
+    SmtpConfiguration,
+    TwilioConfiguration,
+)
+
+T = TypeVar("T")
+ACCOUNT = "AC" + "1" * 32
+PHONE, SENDER, TEXT = "+886912345678", "LANTERN", "您已獲得 100 點\n謝謝 & 再見=1"
+ADDRESS = "ann@mail.example"
+PATIENCE = 0.6
+"""Seconds for which the tests' providers wait for an answer."""
+
+
+def sms(notice_id: UUID | None = None, *, to: str = PHONE, text: str = TEXT) -> SmsMessage:
+    """An SMS."""
+    return SmsMessage(notice_id or uuid4(), "shop", to, SENDER, text, 1)
+
+
+def mail(
+    notice_id: UUID | None = None, *, to: str = ADDRESS, body: bytes = b".\r\nHello\r\n"
+) -> Mail:
+    """A mail with a few headers."""
+    identifier = notice_id or uuid4()
+    head = f"X-Notice-ID: {identifier}\r\nMessage-ID: <{identifier}.email@points>\r\n\r\n"
+    return Mail(identifier, "shop", "points@shop.example", to, head.encode() + body, 1)
+
+
+def twilio(url: str, *, seconds: float = PATIENCE, token: str = "token") -> Twilio:
+    """An account of Twilio at a sink."""
+    return Twilio(
+        TwilioConfiguration(
+            account_sid=ACCOUNT,
+            auth_token=SecretStr(token),
+            url=url,
+            callback_url="https://points.example/callbacks/twilio",
+            timeout_seconds=seconds,
+        )
+    )
+
+
+def mitake(url: str, *, seconds: float = PATIENCE) -> Mitake:
+    """An account of Mitake at a sink."""
+    return Mitake(
+        MitakeConfiguration(
+            username="shop",
+            password=SecretStr("secret"),
+            url=url,
+            callback_url="https://points.example/callbacks/mitake",
+            timeout_seconds=seconds,
+        )
+    )
+
+
+def smtp(port: int, *, seconds: float = PATIENCE, **server: object) -> Smtp:
+    """A server for mail at a sink."""
+    given = {"host": "127.0.0.1", "encryption": "none", "timeout_seconds": seconds, "port": port}
+    return Smtp(SmtpConfiguration.model_validate({**given, **server}))
+
+
+async def one(sinks: Sinks, provider: Provider) -> Answer:
+    """What a provider answers to one message, sent to a sink."""
+    if provider == "smtp":
+        server = smtp(sinks.smtp_port)
+        try:
+            return (await server.send([mail()]))[0]
+        finally:
+            await server.close()
+    account = twilio(sinks.url) if provider == "twilio" else mitake(sinks.url)
+    try:
+        return (await account.send([sms()]))[0]
+    finally:
+        await account.close()
+
+
+def with_sinks(test: Callable[[Sinks], Awaitable[T]], **options: object) -> T:
+    """Runs a test's coroutine with sinks."""
+
+    async def run() -> T:
+        async with Sinks(**options) as sinks:  # type: ignore[arg-type]
+            return await test(sinks)
+
+    return asyncio.run(run())
+
+
+def outcomes(answers: object) -> list[Outcome]:
+    """The outcomes of answers, for comparing."""
+    assert isinstance(answers, list | tuple)
+    return [answer.outcome for answer in answers]
