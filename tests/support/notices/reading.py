@@ -48,8 +48,8 @@ def produce(engine: Engine, count: int, *, topic: str = "points_changed", value:
         producer.produce(
             engine.topics[topic], value.encode(), b"m:%d" % n, partition=n % engine.partitions
         )
-        if n % 1000 == 0:
-            producer.poll(0)
+        if n % 10_000 == 9_999:
+            producer.flush(30)
     assert producer.flush(30) == 0
 
 

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mode.supervisors import CrashingSupervisor
@@ -66,7 +67,7 @@ async def _nowhere(_: object) -> dict[object, int]:
     return {}
 
 
-def application(**kafka: object) -> object:
+def application(**kafka: object) -> Any:
     configuration = KafkaConfiguration.model_validate({"bootstrap_servers": "127.0.0.1:1", **kafka})
     places = AssignedPlaces("cluster", {})
     return make_app(configuration, "points.notices", places, _nowhere).conf  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """The lane's reader on a real Kafka and PostgreSQL: nothing is lost, and nothing is done twice."""
 
+import psycopg
 import pytest
 
 from tests.support.engine import Engine, wait_for
@@ -46,7 +47,7 @@ def _hint_and_cursor(lane: Engine, *left_out: str) -> tuple[int, int]:
     assert first.terminate() == 0
     set_hint(lane, 700)
     set_cursor(lane, 300)
-    with lane_connection(lane) as connection:
+    with psycopg.connect(lane.database_url) as connection:
         connection.execute('DELETE FROM notices.read_record WHERE "offset" >= 300')
     produce(lane, 2)
     reader = Reader(lane, *left_out)
@@ -55,12 +56,6 @@ def _hint_and_cursor(lane: Engine, *left_out: str) -> tuple[int, int]:
         lambda: set(positions(lane).values()) == {701} or reader.process.poll() is not None,
     )
     return lost_and_doubled(lane, 701 * lane.partitions)
-
-
-def lane_connection(lane: Engine):  # type: ignore[no-untyped-def]
-    import psycopg
-
-    return psycopg.connect(lane.database_url)
 
 
 def test_reading_begins_at_the_databases_cursor_and_not_at_kafkas_hint(lane: Engine) -> None:
