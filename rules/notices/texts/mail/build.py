@@ -10,7 +10,6 @@ import binascii
 import re
 from email.header import Header
 from email.headerregistry import Address
-from email.policy import SMTP
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -83,8 +82,13 @@ def build_mail(
 
 @lru_cache(maxsize=1024)
 def _lines_of_sender(sender: str, reply_to: str | None) -> tuple[str, ...]:
-    from_ = SMTP.header_factory("From", str(_mailbox(sender)))
-    lines = from_.fold(policy=SMTP).removesuffix(_END)
+    mailbox = _mailbox(sender)
+    name = mailbox.display_name
+    if name.isascii() and "=?" not in name:
+        lines = f"From: {mailbox}"
+    else:
+        encoded = Header(name, "utf-8", header_name="From").encode(linesep=_END)
+        lines = f"From: {encoded} <{mailbox.addr_spec}>"
     return (lines,) if reply_to is None else (lines, f"Reply-To: {_address(reply_to)}")
 
 

@@ -44,7 +44,9 @@ def compile_layout() -> str:
     """The HTML that MJML's compiler makes of the layout, in which the placeholders stand."""
     import mrml  # noqa: PLC0415 - no worker needs the compiler
 
-    return mrml.to_html(_read("layout.mjml")).content + "\n"
+    # No fonts from elsewhere: whoever serves them would see who reads.
+    options = mrml.RenderOptions(fonts={})
+    return mrml.to_html(_read("layout.mjml"), render_options=options).content + "\n"
 
 
 @lru_cache(maxsize=1)

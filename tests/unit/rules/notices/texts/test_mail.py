@@ -96,7 +96,7 @@ def test_replies_go_where_the_shop_wants_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Lantern Tea", "燈籠茶 Lantern", "Tea, Ltd.", "Tea: (best)", "Té" * 20, "=?x?="]
+    "name", ["Lantern Tea", "燈籠茶 Lantern", "Tea, Ltd.", "Tea: (best)", "Té" * 10, "=?x?="]
 )
 def test_name_of_the_sender_is_read_as_it_is_written(name: str) -> None:
     address = read(built(sender=f"{name} <points@lantern.example>"))["From"].addresses[0]
