@@ -4,7 +4,7 @@ Whatever comes twice, or late, or names what is not known, changes nothing and i
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from processors.notices.sealing_keys import sealer_of
@@ -22,6 +22,7 @@ from store.notices import addressees, contacts, optouts
 from store.notices.addressees import Addressee
 from store.notices.optouts import OptOut, OptOutKey, Source
 from store.notices.sealing import Sealer
+from store.notices.settling import Receipt, Receipts
 from store.postgres.session import Cursor, Database
 from store.streams.cursors import Counts, Opening, PartitionId
 
@@ -33,31 +34,10 @@ SOURCES: Final[Mapping[str, Source]] = {
 }
 
 
-class ReceiptRow(NamedTuple):
-    """What a provider says later of a message: whether it arrived, and what it charges."""
-
-    notice_id: UUID
-    delivered: bool
-    provider_id: str | None
-    parts: int | None
-
-
-class Receipts(Protocol):
-    """What became of receipts: notices that one changed, and those that are known at all."""
-
-    @property
-    def changed(self) -> frozenset[UUID]:
-        """The notices that are in another state now."""
-
-    @property
-    def known(self) -> frozenset[UUID]:
-        """The notices that there are."""
-
-
 class TakesReceipts(Protocol):
     """Settles notices by what providers say later."""
 
-    def __call__(self, cursor: Cursor, rows: Sequence[ReceiptRow], /) -> Receipts:
+    def __call__(self, cursor: Cursor, rows: Sequence[Receipt], /) -> Receipts:
         """In the caller's transaction; in any order, any number of times."""
 
 
@@ -125,7 +105,7 @@ class _Batch:
 
     def take(self, receipts: TakesReceipts, counts: Mapping[PartitionId, Counts]) -> None:
         """Settles what receipts are about, keeps wishes, and counts every record."""
-        rows: dict[int, ReceiptRow] = {}
+        rows: dict[int, Receipt] = {}
         wishes: dict[int, OptOut] = {}
         for place, (record, feedback) in enumerate(self._said):
             row, wish = self._receipt(feedback), self._wish(feedback)
@@ -150,7 +130,7 @@ class _Batch:
             changed -= notice
             new -= wished
 
-    def _receipt(self, feedback: NoticeFeedback) -> ReceiptRow | None:
+    def _receipt(self, feedback: NoticeFeedback) -> Receipt | None:
         """What settles a notice that there is: a receipt, or a bounce for good."""
         if feedback.notice_id not in self._notices or self._contradicts(feedback):
             return None
@@ -160,7 +140,7 @@ class _Batch:
             delivered = False
         else:
             return None
-        return ReceiptRow(feedback.notice_id, delivered, feedback.provider_id, feedback.parts)
+        return Receipt(feedback.notice_id, delivered, feedback.provider_id, feedback.parts)
 
     def _wish(self, feedback: NoticeFeedback) -> OptOut | str:
         """What a member does not want to hear, or the reason for which nothing follows of it."""

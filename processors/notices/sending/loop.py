@@ -131,8 +131,14 @@ class ProviderLoop:
             with suppress(psycopg.Error):  # then its lease gives it back
                 await self._give_back()
         finally:
-            await self._in_thread(self._close)
+            await self._run(self._close)
+            await self._directory.close()
             self._thread.shutdown()
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether nothing is handed over: the breaker is open, or an operator paused it."""
+        return self._gate.trouble() is not None
 
     def trouble(self) -> str | None:
         """Why notices wait that should not."""
@@ -329,8 +335,9 @@ class ProviderLoop:
         log().warning("database_trouble", provider=self.name, why=one_line(error))
         return backoff.next()
 
-    def _close(self, connection: Database) -> None:
-        connection.close()
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
 
 async def _pause(seconds: float, stopping: asyncio.Event) -> None:

@@ -1,42 +1,38 @@
 """What is said back: receipts settle, bounces, complaints, STOP and links stop; nothing twice."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from processors.notices.deciding.contacts import ContactsBatches
-from processors.notices.deciding.feedback import FeedbackBatches, ReceiptRow
+from processors.notices.deciding.feedback import FeedbackBatches
 from rules.notices import tokens
 from rules.notices.tokens import VALID, Unsubscription
 from rules.signed_tokens import keys_listed
 from schemas.notices.words import Channel
 from store.notices.erasing import erase
+from store.notices.settling import Receipt, Receipts
 from store.postgres.session import Cursor, transaction
 from tests.support.notices.lane import Lane
 
 AT = "2026-11-20T04:00:00Z"
 
 
-class Settled(NamedTuple):
-    changed: frozenset[UUID]
-    known: frozenset[UUID]
-
-
 class Desk:
     """Takes receipts as settling does: what is settled once is not again."""
 
     def __init__(self) -> None:
-        self.rows: list[ReceiptRow] = []
+        self.rows: list[Receipt] = []
         self._done: set[UUID] = set()
 
-    def __call__(self, cursor: Cursor, rows: Sequence[ReceiptRow], /) -> Settled:
+    def __call__(self, cursor: Cursor, rows: Sequence[Receipt], /) -> Receipts:
         del cursor
         self.rows += rows
         new = {row.notice_id for row in rows} - self._done
         self._done |= new
-        return Settled(frozenset(new), frozenset(row.notice_id for row in rows))
+        return Receipts(frozenset(new), frozenset(row.notice_id for row in rows))
 
 
 @pytest.fixture
@@ -75,7 +71,7 @@ def test_a_receipt_settles_once(lane: Lane, batches: FeedbackBatches, desk: Desk
     assert (counts.applied, counts.duplicate) == (1, 1)
     counts, _ = lane.consume(batches, record)
     assert counts.duplicate == 1
-    assert set(desk.rows) == {ReceiptRow(notice, True, "x1", 2)}
+    assert set(desk.rows) == {Receipt(notice, True, "x1", 2)}
 
 
 def test_an_unknown_id_is_passed_over(lane: Lane, batches: FeedbackBatches, desk: Desk) -> None:
@@ -172,7 +168,7 @@ def test_a_bounce_for_good_settles_its_notice_too(
 ) -> None:
     notice = lane.notice("shop", "ann")
     lane.consume(batches, said("bounce", notice_id=notice, hard=True))
-    assert desk.rows == [ReceiptRow(notice, False, None, None)]
+    assert desk.rows == [Receipt(notice, False, None, None)]
 
 
 def test_a_bounce_of_an_address_that_is_gone_does_not_stop_the_new_one(

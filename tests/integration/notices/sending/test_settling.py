@@ -1,5 +1,6 @@
 """What became of notices: the state, the meter and what is published are one."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -19,7 +20,7 @@ MONTH = 202611
 LIMITS = {"sms": DAY, "email": 3 * DAY}
 
 
-def sending(rows: Rows, count: int = 1, parts: int = 2, **columns: object) -> list[UUID]:
+def sending(rows: Rows, count: int = 1, parts: int = 2, **columns: Any) -> list[UUID]:
     """Notices of which a request may have been made."""
     rows.notices(count, **columns)
     least = least_id(rows.now(), REACH)
