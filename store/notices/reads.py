@@ -27,7 +27,7 @@ _SQL: Final = queries("notices/reads", notice=", ".join(f"n.{name}" for name in 
 class UnknownShop(PointsError):
     """The lane has heard of no such merchant."""
 
-    code = "unknown_merchant"
+    code = "unknown_shop"
     exit_code = Exit.NOT_FOUND
 
     def __init__(self, merchant_id: str) -> None:
