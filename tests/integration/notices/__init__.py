@@ -1,0 +1,1 @@
+"""Tests of the notices lane on real servers."""
