@@ -78,6 +78,7 @@ format: setup ## put the code into shape
 generate: setup ## write what is derived: schemas, a view, boards, tables of the docs
 	@$(BIN)/python -m schemas.publish
 	@$(BIN)/python -m store.postgres.generate_views
+	@$(BIN)/python -m rules.notices.texts.mail.layout
 	@$(BIN)/python -m deploy.grafana.build
 	@$(BIN)/python -m docs.generate
 	@$(BIN)/python -m deploy.security

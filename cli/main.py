@@ -24,6 +24,7 @@ from cli.commands import (
     history,
     member,
     migrate,
+    notices,
     outbox,
     quote,
     readmodel,
@@ -161,6 +162,7 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(carriers.app, name="carriers")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(notices.app, name="notices")
 app.add_typer(readmodel.app, name="readmodel")
 app.command("resume")(resume.resume_command)
 app.add_typer(cursor.app, name="cursor")

@@ -12,21 +12,23 @@ from typing import Any, Final
 import psycopg
 
 PAGE: Final = Path(__file__).parent / "reference" / "database-roles.md"
-ROLES: Final = ("points_app", "points_ops", "points_readonly")
+ROLES: Final = ("points_app", "points_ops", "points_readonly", "points_notices")
 _MARKED: Final = re.compile(r"(<!-- from the catalogue -->\n).*?(<!-- end -->)", re.DOTALL)
 _VERBS: Final = {"SELECT": "read", "INSERT": "add", "UPDATE": "change", "DELETE": "delete"}
 _WHOLE: Final = """
-SELECT c.relname, r.rolname, v.verb
-FROM pg_class c CROSS JOIN pg_roles r CROSS JOIN unnest(%s::text[]) v (verb)
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'p')
+SELECT c.oid::regclass::text, r.rolname, v.verb
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN pg_roles r CROSS JOIN unnest(%s::text[]) v (verb)
+WHERE n.nspname IN ('public', 'notices', 'notices_keys') AND c.relkind IN ('r', 'v', 'p')
   AND r.rolname = ANY (%s) AND has_table_privilege(r.oid, c.oid, v.verb)
 """
 _COLUMNS: Final = """
-SELECT c.relname, r.rolname, v.verb, a.attname
+SELECT c.oid::regclass::text, r.rolname, v.verb, a.attname
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN pg_roles r CROSS JOIN unnest(%s::text[]) v (verb)
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'p') AND a.attnum > 0
-  AND NOT a.attisdropped AND r.rolname = ANY (%s) AND v.verb <> 'DELETE'
+WHERE n.nspname IN ('public', 'notices', 'notices_keys') AND c.relkind IN ('r', 'v', 'p')
+  AND a.attnum > 0 AND NOT a.attisdropped AND r.rolname = ANY (%s) AND v.verb <> 'DELETE'
   AND has_column_privilege(r.oid, c.oid, a.attnum, v.verb)
   AND NOT has_table_privilege(r.oid, c.oid, v.verb)
 ORDER BY a.attnum
@@ -45,7 +47,12 @@ def table(connection: psycopg.Connection[tuple[Any, ...]]) -> str:
         parts.setdefault((name, role, verb), []).append(f"`{column}`")
     for (name, role, verb), found in parts.items():
         may.setdefault((name, role), {})[verb] = f"{_VERBS[verb]} {' '.join(found)}"
-    head = "| table | " + " | ".join(f"`{role}`" for role in ROLES) + " |\n|---|---|---|---|"
+    head = (
+        "| table | "
+        + " | ".join(f"`{role}`" for role in ROLES)
+        + " |\n|"
+        + "---|" * (len(ROLES) + 1)
+    )
     rows = (
         f"| `{name}` | " + " | ".join(_cell(may.get((name, role), {})) for role in ROLES) + " |"
         for name in sorted({name for name, _ in may})

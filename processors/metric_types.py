@@ -7,6 +7,7 @@ process with a port of its own. Which of them a process shows: processors/runtim
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from threading import Lock
 from typing import Final
 
@@ -125,9 +126,21 @@ def _exemplars(
     return found
 
 
-def counter(name: str, documentation: str, labels: Sequence[str] = ()) -> Counter:
-    """A counter; without labels it begins with 0, so that its first step is seen."""
-    return Counter(name, documentation, labels, registry=REGISTRY)
+def counter(
+    name: str,
+    documentation: str,
+    labels: Sequence[str] = (),
+    values: Sequence[Iterable[str]] = (),
+) -> Counter:
+    """A counter; without labels it begins with 0, so that its first step is seen.
+
+    Labels with closed sets of `values`, one for each label, begin with 0 alike: `increase` sees no
+    step of a series that was not there before.
+    """
+    made = Counter(name, documentation, labels, registry=REGISTRY)
+    for each in product(*values) if values else ():
+        made.labels(*each)
+    return made
 
 
 def gauge(name: str, documentation: str) -> SingleGauge:

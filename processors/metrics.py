@@ -4,9 +4,23 @@ No merchant, member or order is ever a label; ages are timestamps. Which worker 
 processors/registry.py.
 """
 
+from typing import Final
+
 from processors.metric_types import REGISTRY, SIZES, Histogram, counter, gauge, gauges, timings
+from schemas.carriers.meaning import Meaning
+from schemas.carriers.table_files import shipped_services
+from schemas.commands.codes import Code
+from schemas.commands.reading import TYPES
+from schemas.events import ENTRY_TYPE_WORDS
+from schemas.notices.words import Channel
+from store.streams.outbox import DEAD_LETTER_KINDS, OutboxKind
 
 __all__ = ["REGISTRY"]
+
+UNKNOWN: Final = "unknown"
+"""The label for what is in no list of ours, whatever senders call it: labels must stay few."""
+_KINDS: Final = {kind: kind.name.lower() for kind in OutboxKind}
+_ENDS_OF_NOTICES: Final = ("sent", "failed", "unknown", "expired", "skipped", "withdrawn")
 
 # The worker itself.
 WORKER_UP = gauges("points_worker_up", "1 while the worker's process runs.", ["worker"])
@@ -50,12 +64,14 @@ LOOP_SECONDS = counter(
     "Where the loop's time went: poll (waiting for work), database (waiting for PostgreSQL), "
     "produce (waiting for Kafka to take records), decide (all else).",
     ["phase"],
+    [("poll", "database", "produce", "decide")],
 )
 REBALANCES = counter(
     "points_rebalances",
     "Changes of the worker's partitions, one for each topic that it reads, by event: assigned, "
     "revoked, lost.",
     ["event"],
+    [("assigned", "revoked", "lost")],
 )
 
 # Intake.
@@ -99,6 +115,7 @@ DELIVERY_OPTIONS = counter(
     "points_delivery_options",
     "Records by delivery option: `known`, or one of 16 buckets of unknown names.",
     ["bucket"],
+    [("known", *(f"unknown_{digit:x}" for digit in range(16)))],
 )
 UNKNOWN_CREATED_BY = counter(
     "points_unknown_created_by", "Orders with a created_by that is in no list (rules.md 1.4)."
@@ -107,11 +124,16 @@ CARRIER_REPORTS = counter(
     "points_carrier_reports",
     "Carriers' reports, by service and meaning.",
     ["service", "meaning"],
+    [
+        {UNKNOWN, *(service for _, service in shipped_services())},
+        {meaning.word for meaning in Meaning},
+    ],
 )
 PURGED_REPORTS = counter(
     "points_purged_reports",
     "Parked reports forgotten after 180 days, by the reason why they were parked.",
     ["kind"],
+    [("unmatched", "awaiting_order")],
 )
 
 # Commands.
@@ -119,10 +141,16 @@ COMMANDS = counter(
     "points_commands",
     "Commands answered, by type (`unknown` for any other) and code, repeats among them.",
     ["type", "code"],
+    [{UNKNOWN, *TYPES}, Code],
 )
 
 # What is posted.
-ENTRIES = counter("points_ledger_entries", "Ledger entries posted, by type.", ["type"])
+ENTRIES = counter(
+    "points_ledger_entries",
+    "Ledger entries posted, by type.",
+    ["type"],
+    [ENTRY_TYPE_WORDS.values()],
+)
 REDEEMED_MISMATCHES = counter(
     "points_redeemed_mismatches",
     "Orders found to have redeemed other points upstream than were captured here, where these are "
@@ -147,11 +175,18 @@ EXPIRED_ACCOUNTS = counter(
 )
 
 # The relay.
-RELAYED = counter("points_relayed_records", "Outbox rows delivered, by kind.", ["kind"])
+RELAYED = counter(
+    "points_relayed_records", "Outbox rows delivered, by kind.", ["kind"], [_KINDS.values()]
+)
 END_TO_END = Histogram(
     "points_end_to_end_seconds", "Time from the entry in the ledger to the delivery of its event."
 )
-DEAD_LETTERS = counter("points_dead_letters", "Records sent to a dead-letter topic.", ["kind"])
+DEAD_LETTERS = counter(
+    "points_dead_letters",
+    "Records sent to a dead-letter topic.",
+    ["kind"],
+    [[_KINDS[kind] for kind in DEAD_LETTER_KINDS]],
+)
 RELAY_SHARDS = gauge("points_relay_shards", "Outbox shards that this relay holds.")
 REFUSED = counter(
     "points_refused_records", "Records that the broker refused for good, by its error.", ["error"]
@@ -261,6 +296,7 @@ WATCH_ERRORS = counter(
     "points_watch_errors",
     "What could not be looked at, by part: database, kafka, heartbeat, invariants.",
     ["part"],
+    [("database", "kafka", "heartbeat", "invariants")],
 )
 WATCH_LAST = gauge(
     "points_watch_last_timestamp_seconds", "When a look at all this last came to its end."
@@ -271,17 +307,20 @@ NOTICES_DECIDED = counter(
     "points_notices_decided",
     "Notices decided, by channel and outcome: waiting, parked, skipped, withdrawn.",
     ["channel", "outcome"],
+    [Channel, ("waiting", "parked", "skipped", "withdrawn")],
 )
 NOTICES_SENT = counter(
     "points_notices_sent",
     "Notices that ended, by channel and outcome: sent, failed, unknown, expired, skipped, "
     "withdrawn.",
     ["channel", "outcome"],
+    [Channel, _ENDS_OF_NOTICES],
 )
 NOTICES_PARTS = counter(
     "points_notices_parts",
     "Parts of the SMS that ended, by outcome.",
     ["channel", "outcome"],
+    [[Channel.sms], _ENDS_OF_NOTICES],
 )
 NOTICES_OLDEST_WAITING = gauges(
     "points_notices_oldest_waiting_timestamp_seconds",

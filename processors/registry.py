@@ -228,12 +228,6 @@ _KINDS: Final = (
         ),
     ),
 )
-_LANE: Final = (
-    "points_lag_messages",
-    "points_consumed_records",
-    "points_pipeline_paused",
-    "points_settings_epoch",
-)
 _KINDS_OF_NOTICES: Final = (
     WorkerKind(
         name="notices",
@@ -243,7 +237,11 @@ _KINDS_OF_NOTICES: Final = (
         needs_kafka=True,
         scaling="partitions",
         how_many="up to the number of partitions; one is enough",
-        metrics=(*_LANE, "points_notices_decided"),
+        metrics=(
+            *(name for name in _PIPELINE if name != "points_left_out_partitions"),
+            *_BATCHES,
+            "points_notices_decided",
+        ),
         lane="notices",
     ),
     WorkerKind(

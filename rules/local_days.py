@@ -54,19 +54,29 @@ def start_of_day(day: date, zone: str) -> Micros:
     That is 00:00; the earlier one when the clock shows it twice; and when the clock skips it (or
     the whole day, as Apia did on 2011-12-30), the instant at which the clock jumps over it.
     """
-    midnight = datetime.combine(day, time())
-    before = _seconds(midnight.replace(tzinfo=_zone(zone)))
-    if _local(before, zone).replace(tzinfo=None) == midnight:
-        return before * SECOND
-    after = _seconds(midnight.replace(tzinfo=_zone(zone), fold=1))
-    return _jump_over(midnight, after, before, zone) * SECOND
+    return instants_of(datetime.combine(day, time()), zone)[0]
 
 
-def _jump_over(midnight: datetime, low: int, high: int, zone: str) -> int:
-    """The first second in low..high at which the local clock is past a midnight that it skips."""
+@lru_cache(maxsize=1 << 12)
+def instants_of(shown: datetime, zone: str) -> tuple[Micros, Micros]:
+    """The first and the last instant at which the local clock shows a time (naive, whole minutes).
+
+    They differ where the clock shows it twice. When the clock skips it, both are the instant at
+    which the clock jumps over it.
+    """
+    first = _seconds(shown.replace(tzinfo=_zone(zone)))
+    last = _seconds(shown.replace(tzinfo=_zone(zone), fold=1))
+    if _local(first, zone).replace(tzinfo=None) == shown:
+        return first * SECOND, last * SECOND
+    jump = _jump_over(shown, last, first, zone) * SECOND
+    return jump, jump
+
+
+def _jump_over(shown: datetime, low: int, high: int, zone: str) -> int:
+    """The first second in low..high at which the local clock is past a time that it skips."""
     while low < high:
         middle = (low + high) // 2
-        if _local(middle, zone).replace(tzinfo=None) < midnight:
+        if _local(middle, zone).replace(tzinfo=None) < shown:
             low = middle + 1
         else:
             high = middle

@@ -14,8 +14,9 @@ from cli.support.wiring import configuration, connect, database_configuration
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from cli.support.broker import Broker, LogEnds, TopicInfo
+    from cli.support.broker import Broker, TopicInfo
     from processors.runtime.configuration import Configuration
+    from processors.runtime.kafka.logs import LogEnds
     from schemas.answers.streams import AdoptedPartition, CursorAnswer
     from store.streams.adoption import Adoption
     from store.streams.quarantine import DeadLetters
@@ -93,25 +94,26 @@ def adopt_command(
     from store.streams import adoption
 
     configured = configuration()
-    _check_start(start, partition)
+    check_start(start, partition)
     with connect(configured) as connection:
         broker = Broker(configured)
         rows = [r for r in adoption.known(connection) if topic in (None, r.topic)]
         plans = plan_adoptions(rows, broker, start, partition)
         if plans and not json_:
-            _print_plans(plans)
+            print_plans(plans)
         if plans and not yes:
-            _ask()
+            ask()
         adoption.adopt(connection, broker.cluster, plans)
     if json_:
-        emit([_adopted(each) for each in plans])
+        emit([adopted(each) for each in plans])
     elif plans:
         out().print("adopted; workers that stopped over it can be started again")
     else:
         out().print("nothing to adopt: every cursor lies in the log of its topic")
 
 
-def _adopted(adoption: "Adoption") -> "AdoptedPartition":
+def adopted(adoption: "Adoption") -> "AdoptedPartition":
+    """The answer about a partition that starts again."""
     from schemas.answers.streams import AdoptedPartition
 
     return AdoptedPartition(
@@ -124,7 +126,8 @@ def _adopted(adoption: "Adoption") -> "AdoptedPartition":
     )
 
 
-def _check_start(start: str, partition: int | None) -> None:
+def check_start(start: str, partition: int | None) -> None:
+    """Raises Failure when `--from` is none, or an offset of no partition."""
     if start in ("earliest", "latest"):
         return
     if not start.isdecimal():
@@ -233,7 +236,8 @@ def _offset(start: str, ends: "LogEnds") -> int:
     return int(start)
 
 
-def _print_plans(plans: "list[Adoption]") -> None:
+def print_plans(plans: "list[Adoption]") -> None:
+    """What would start again, where and why."""
     console = out()
     console.print("[bold]These will start again:[/]")
     for plan in plans:
@@ -249,7 +253,8 @@ def _print_plans(plans: "list[Adoption]") -> None:
     )
 
 
-def _ask() -> None:
+def ask() -> None:
+    """Asks whether to go on. Raises Failure when the answer is no, or nobody can answer."""
     if not sys.stdin.isatty():
         raise Failure(
             Exit.USAGE,
@@ -289,7 +294,7 @@ def skip_command(
         record = _next_record(broker, topic, partition, cursor.next_offset, offset)
         if not yes:
             _print_skip(topic, partition, offset, json_=json_)
-            _ask()
+            ask()
         letters = _dead_letters(configured, topic)
         group = configured.kafka.group_of(cursor.pipeline)
         skipping.skip(connection, cursor, group, letters, record)

@@ -35,7 +35,7 @@ def list_command(json_: JsonOption = False) -> None:
     if json_:
         emit([DeadLetterListEntry.model_validate(dict(row)) for row in rows])
     else:
-        _print_list(rows)
+        print_list(rows)
 
 
 @app.command("counted")
@@ -74,7 +74,8 @@ def _print_counted(rows: "list[CountedPoison]") -> None:
     out().print(table)
 
 
-def _state(row: "DeadLetterState") -> str:
+def state_shown(row: "DeadLetterState") -> str:
+    """What became of a dead letter, with marks."""
     from schemas.ids import iso
 
     if row.discarded_at is not None:
@@ -86,7 +87,8 @@ def _state(row: "DeadLetterState") -> str:
     )
 
 
-def _print_list(rows: "list[DeadLetterState]") -> None:
+def print_list(rows: "list[DeadLetterState]") -> None:
+    """A table of dead letters."""
     from rich.table import Table
 
     from schemas.ids import iso
@@ -105,7 +107,7 @@ def _print_list(rows: "list[DeadLetterState]") -> None:
             f"{iso(row.received_at)[:16]}Z",
             safe(place),
             safe(row.reason),
-            _state(row),
+            state_shown(row),
             safe(row.message),
         )
     out().print(table)
@@ -119,16 +121,16 @@ def show_command(
     from store.streams import dead_letters
 
     with connect(database_configuration()) as connection:
-        _check_ids([number])
+        check_ids([number])
         letter = dead_letters.letter(connection, number)
-    answer = _answer(letter)
+    answer = answer_of(letter)
     if json_:
         emit(answer)
     else:
-        _print_letter(answer, _state(letter.summary))
+        print_letter(answer, state_shown(letter.summary))
 
 
-def _answer(letter: "Letter") -> "DeadLetterAnswer":
+def answer_of(letter: "Letter") -> "DeadLetterAnswer":
     """One dead letter, redacted."""
     from cli.support.redaction import shown_headers, shown_key, shown_value
     from schemas.answers.streams import DeadLetterAnswer
@@ -145,7 +147,8 @@ def _answer(letter: "Letter") -> "DeadLetterAnswer":
     )
 
 
-def _print_letter(answer: "DeadLetterAnswer", state: str) -> None:
+def print_letter(answer: "DeadLetterAnswer", state: str) -> None:
+    """One dead letter, redacted."""
     import orjson
 
     console = out()
@@ -180,14 +183,14 @@ def redrive_command(
 
     configured = configuration()
     with connect(configured) as connection:
-        chosen = _chosen(connection, ids, all_=all_)
+        chosen = chosen_of(connection, ids, all_=all_)
         if chosen:
             _check_topics(configured, connection, chosen)
             dead_letters.redrive(connection, chosen, again=again)
     if json_:
         emit(RedriveResult(redriven=tuple(chosen)))
     else:
-        _print_done(chosen, "queued for the topics they came from; the relay sends them")
+        print_done(chosen, "queued for the topics they came from; the relay sends them")
 
 
 @app.command("discard")
@@ -197,15 +200,16 @@ def discard_command(ids: Ids = None, json_: JsonOption = False) -> None:
     from store.streams import dead_letters
 
     with connect(database_configuration()) as connection:
-        chosen = _chosen(connection, ids, all_=False)
+        chosen = chosen_of(connection, ids, all_=False)
         dead_letters.discard(connection, chosen)
     if json_:
         emit(DiscardResult(discarded=tuple(chosen)))
     else:
-        _print_done(chosen, "given up")
+        print_done(chosen, "given up")
 
 
-def _chosen(connection: "Database", ids: list[int] | None, *, all_: bool) -> list[int]:
+def chosen_of(connection: "Database", ids: list[int] | None, *, all_: bool) -> list[int]:
+    """The ids that are meant, or those of all open letters. Raises Failure."""
     from store.streams import dead_letters
 
     if all_ == bool(ids):
@@ -214,11 +218,11 @@ def _chosen(connection: "Database", ids: list[int] | None, *, all_: bool) -> lis
             "give ids, or --all for all open ones" if all_ or not ids else "",
             "see `points dlq list`",
         )
-    _check_ids(ids or [])
+    check_ids(ids or [])
     return dead_letters.waiting(connection) if all_ else sorted(set(ids or ()))
 
 
-def _check_ids(ids: list[int]) -> None:
+def check_ids(ids: list[int]) -> None:
     """No row has a number beyond what its column holds: PostgreSQL would refuse the question."""
     beyond = [number for number in ids if abs(number) > LARGEST_INT8]
     if beyond:
@@ -242,7 +246,8 @@ def _check_topics(configured: "Configuration", connection: "Database", chosen: l
         )
 
 
-def _print_done(chosen: list[int], what: str) -> None:
+def print_done(chosen: list[int], what: str) -> None:
+    """How many were dealt with."""
     if chosen:
         count = "1 record" if len(chosen) == 1 else f"{len(chosen):,} records"
         out().print(f"{count} {what}")

@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cli.support.console import JsonOption, complain, counted, emit, out, safe
-from cli.support.errors import Failure
-from cli.support.wiring import configuration, connect
+from cli.support.errors import Exit, Failure
+from cli.support.wiring import configuration, connect, connect_notices
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from cli.support.broker import Broker
     from processors.runtime.configuration import Configuration
-    from schemas.answers.operations import CursorLag, ReadModelFigures, StatusAnswer
+    from schemas.answers.operations import (
+        CursorLag,
+        NoticesFigures,
+        ReadModelFigures,
+        StatusAnswer,
+    )
     from schemas.answers.streams import CursorAnswer
     from store.postgres.session import Database
 
@@ -53,8 +58,8 @@ def read(
     from store.carriers import parked
     from store.reads import status
 
-    broker, unreachable = _broker(configured)
-    cursors = _lags(connection, broker)
+    broker, unreachable = broker_of(configured)
+    cursors = lags(connection, broker)
     due, outbox = status.due_stats(connection), status.outbox_stats(connection)
     shards, letters = status.relayed_shards(connection), status.dead_letter_stats(connection)
     paused, counts = status.paused_pipelines(connection), status.table_counts(connection)
@@ -82,11 +87,38 @@ def read(
             for each in paused
         ),
         read_model=read_model.figures(configured, broker),
+        notices=_notices(configured),
     )
     return answer, unreachable
 
 
-def _broker(configured: "Configuration") -> "tuple[Broker | None, Failure | None]":
+def _notices(configured: "Configuration") -> "NoticesFigures | None":
+    """Of the notices lane, where it is used and this login may take its role."""
+    from cli.commands.notices.status import read
+    from schemas.answers.operations import NoticesFigures
+
+    try:
+        connection = connect_notices(configured)
+    except Failure as failure:
+        if failure.exit_code == Exit.REFUSED:
+            return None
+        raise
+    with connection:
+        answer = read(connection, None)
+    if not answer.merchants:
+        return None
+    return NoticesFigures(
+        waiting=sum(row.waiting for row in answer.notices),
+        due=sum(row.due for row in answer.notices),
+        unknown=sum(row.unknown for row in answer.notices),
+        open_dead_letters=answer.open_dead_letters,
+        paused=answer.paused is not None,
+        stopped=tuple(p.provider for p in answer.providers if p.is_stopped(answer.now)),
+    )
+
+
+def broker_of(configured: "Configuration") -> "tuple[Broker | None, Failure | None]":
+    """Kafka, or why it cannot be reached."""
     from cli.support.broker import Broker
 
     try:
@@ -95,7 +127,7 @@ def _broker(configured: "Configuration") -> "tuple[Broker | None, Failure | None
         return None, failure
 
 
-def _lags(connection: "Database", broker: "Broker | None") -> "list[CursorLag]":
+def lags(connection: "Database", broker: "Broker | None") -> "list[CursorLag]":
     """The cursors that are no history, each with the records behind it where Kafka answers."""
     from schemas.answers.operations import CursorLag
     from store.streams import adoption
@@ -129,7 +161,7 @@ def _ends(broker: "Broker", rows: "list[CursorAnswer]") -> dict[tuple[str, str, 
 def _print(answer: "StatusAnswer") -> None:
     console = out()
     console.print(_head(answer))
-    console.print(_cursors(answer.cursors))
+    console.print(cursors_table(answer.cursors))
     for name, reasons in answer.ignored.items():
         if reasons:
             counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
@@ -174,6 +206,8 @@ def _head(answer: "StatusAnswer") -> "Table":
         add("unknown codes", _alarm(unknown.codes), where)
     if answer.read_model is not None:
         add("read model", *_read_model(answer.read_model))
+    if answer.notices is not None:
+        add("notices", *_of_notices(answer.notices))
     return table
 
 
@@ -185,12 +219,26 @@ def _read_model(figures: "ReadModelFigures") -> tuple[str, str]:
     return _lag(figures.lag), f"changes behind, the oldest {figures.lag_seconds:,.1f} s"
 
 
+def _of_notices(figures: "NoticesFigures") -> tuple[str, str]:
+    remarks = [f"wait, {figures.due:,} could go", f"{figures.unknown:,} unknown"]
+    if figures.paused:
+        remarks.append("paused → points notices status")
+    if figures.stopped:
+        remarks.append(f"stopped: {safe(', '.join(figures.stopped))} → points notices status")
+    if figures.open_dead_letters:
+        remarks.append(f"{figures.open_dead_letters:,} dead letters → points notices dlq list")
+    needs_somebody = figures.paused or figures.stopped
+    waiting = f"{figures.waiting:,}"
+    return f"[yellow]{waiting}[/]" if needs_somebody else waiting, ", ".join(remarks)
+
+
 def _alarm(count: int, quiet: int = 0) -> str:
     """A count that needs attention; `quiet` ones are counted with it and need none."""
     return f"[yellow]{count + quiet:,}[/]" if count else f"{quiet:,}"
 
 
-def _cursors(cursors: "Sequence[CursorLag]") -> "Table | str":
+def cursors_table(cursors: "Sequence[CursorLag]") -> "Table | str":
+    """A table of cursors, or the sentence that there are none."""
     from rich.table import Table
 
     from store.streams.cursors import OUTCOMES

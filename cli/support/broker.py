@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, Producer
 
     from processors.runtime.configuration import Configuration
+    from processors.runtime.kafka.logs import LogEnds
 
 Answer = TypeVar("Answer")
 TIMEOUT = 6.0
@@ -24,13 +25,6 @@ class TopicInfo(NamedTuple):
     uuid: str
     partitions: int
     replication: int
-
-
-class LogEnds(NamedTuple):
-    """The first offset in a partition's log and the next one to be written."""
-
-    first: int
-    next: int
 
 
 class Broker:
@@ -119,42 +113,26 @@ class Broker:
         return dict(topics)
 
     def committed(self, group: str, topic: str) -> dict[tuple[str, int], int]:
-        """The offsets that a group has committed of a topic's partitions; none where it has not.
-
-        A consumer asks, which joins no group for that. An admin client would end the process when
-        the group's coordinator is just starting, as on a new cluster (librdkafka's issue 5040).
-        """
-        from confluent_kafka import TopicPartition
+        """The offsets that a group has committed of a topic's partitions; none where it has not."""
+        from processors.runtime.kafka import logs
 
         if self.is_mock or topic not in self._metadata.topics:
             return {}
-        asked = [
-            TopicPartition(topic, number) for number in self._metadata.topics[topic].partitions
-        ]
+        places = [(topic, number) for number in self._metadata.topics[topic].partitions]
         reader = self._reader(group)
         try:
-            parts = _once_settled(lambda: reader.committed(asked, timeout=TIMEOUT))
+            return _once_settled(lambda: logs.committed(reader, places, TIMEOUT))
         finally:
             reader.close()
-        return {(part.topic, part.partition): part.offset for part in parts if part.offset >= 0}
 
-    def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], LogEnds]:
-        """The ends of the logs of (topic, partition)."""
-        from confluent_kafka import TopicPartition
-        from confluent_kafka.admin import OffsetSpec
+    def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], "LogEnds"]:
+        """The ends of the logs of (topic, partition). Raises KafkaException."""
+        from processors.runtime.kafka import logs
 
-        asked = [TopicPartition(topic, number) for topic, number in partitions]
-        if not asked:
-            return {}
-        earliest: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-        latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        firsts = self.admin.list_offsets(dict.fromkeys(asked, earliest), request_timeout=TIMEOUT)
-        nexts = self.admin.list_offsets(dict.fromkeys(asked, latest), request_timeout=TIMEOUT)
-        first = {(p.topic, p.partition): f.result().offset for p, f in firsts.items()}
-        return {
-            (p.topic, p.partition): LogEnds(first[p.topic, p.partition], f.result().offset)
-            for p, f in nexts.items()
-        }
+        found, failed = logs.ends(self.admin, partitions, TIMEOUT)
+        for error in failed.values():
+            raise error
+        return found
 
     def record_at(self, topic: str, partition: int, offset: int) -> "Message | None":
         """The first record of a partition at an offset or behind it; None when none can be read."""

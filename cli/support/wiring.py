@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from processors.runtime.configuration import (
         Configuration,
         DatabaseOnlyConfiguration,
+        NoticesOnlyConfiguration,
         QuotingConfiguration,
     )
     from store.postgres.session import Database
@@ -43,6 +44,13 @@ def quoting_configuration() -> "QuotingConfiguration":
     return load_for_quotes()
 
 
+def notices_configuration() -> "NoticesOnlyConfiguration":
+    """As `database_configuration`, with what the notices lane needs."""
+    from processors.runtime.configuration import load_for_notices
+
+    return load_for_notices()
+
+
 def connect(
     loaded: "Configuration | DatabaseOnlyConfiguration",
     *,
@@ -70,6 +78,32 @@ def connect(
     return connection
 
 
+def connect_notices(
+    loaded: "Configuration | NoticesOnlyConfiguration", *, name: str = "points-cli"
+) -> "Database":
+    """As `connect`, to the tables of the notices lane, as its role.
+
+    Raises Failure, SchemaMismatch.
+    """
+    from store.postgres import migrate, session
+
+    notices = loaded.notices
+    own = notices.database_url is not None
+    url = notices.database_url or loaded.database.url
+    connection = session.connect(
+        url.get_secret_value(), role=None, schema=session.NOTICES_SCHEMA, name=name, tuned=False
+    )
+    try:
+        check_server(connection)
+        migrate.check(connection)
+        variable = "POINTS_NOTICES__DATABASE_URL" if own else "POINTS_DATABASE__URL"
+        take_role(connection, notices.database_role, of=variable)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def check_server(connection: "Database") -> None:
     """Raises Failure when the server is older than PostgreSQL 18."""
     if connection.info.server_version < OLDEST_SERVER:
@@ -83,8 +117,10 @@ def check_server(connection: "Database") -> None:
         )
 
 
-def take_role(connection: "Database", role: str | None) -> None:
-    """Acts as the application's role from now on. Raises Failure when we may not."""
+def take_role(
+    connection: "Database", role: str | None, *, of: str = "POINTS_DATABASE__URL"
+) -> None:
+    """Acts as a role from now on. Raises Failure when the user of the variable `of` may not."""
     from psycopg import errors, sql
 
     if role is None:
@@ -95,6 +131,5 @@ def take_role(connection: "Database", role: str | None) -> None:
         raise Failure(
             Exit.REFUSED,
             f"PostgreSQL does not let us act as {role}: {error.diag.message_primary}",
-            f"run `points migrate` as the owner, then GRANT {role} TO the user of "
-            "POINTS_DATABASE__URL",
+            f"run `points migrate` as the owner, then GRANT {role} TO the user of {of}",
         ) from None

@@ -12,6 +12,6 @@ def batch_done(received: Received, done: CommandsResult, seconds: float) -> None
     pipeline_metrics.batch_done(received, done.counts, done.committed_at, seconds)
     for (type_, code), count in done.answers.items():
         # Whatever a sender calls a type: labels must stay few.
-        metrics.COMMANDS.labels(type_ if type_ in TYPES else "unknown", code).inc(count)
+        metrics.COMMANDS.labels(type_ if type_ in TYPES else metrics.UNKNOWN, code).inc(count)
     for entry_type, count in done.by_type.items():
         metrics.ENTRIES.labels(entry_type).inc(count)

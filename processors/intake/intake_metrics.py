@@ -54,4 +54,4 @@ def option_bucket(option: str) -> str:
 def service_label(report: ResolvedReport) -> str:
     """Carrier and service when a table has them, else `unknown`: labels must stay few."""
     carrier, service, _ = report.code
-    return report.service if is_known_service(carrier, service) else "unknown"
+    return report.service if is_known_service(carrier, service) else metrics.UNKNOWN

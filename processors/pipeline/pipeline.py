@@ -8,10 +8,10 @@ pipeline.advance(cursor, ends, counts)                moves them, with the count
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from processors.runtime.configuration import Configuration, TopicsConfiguration
-from processors.runtime.kafka.feed import Feed, Record
+from processors.runtime.kafka.feed import Record
 from processors.runtime.kafka.records import headers_of, key_of, received_at, traceparent_of
 from processors.runtime.logs import log
 from processors.tracing.context import trace_id
@@ -24,7 +24,9 @@ from store.streams.cursors import Counts, PartitionId
 from store.streams.quarantine import DeadLetters, Poison
 
 INTAKE, COMMANDS = "intake", "commands"
-"""The pipelines there are."""
+"""The pipelines of the engine."""
+NOTICES = "notices"
+"""That of the notices lane, whose cursors are in a schema of its own."""
 CANNOT_APPLY = "cannot_apply"
 """The reason of a record that can be read, and that something fails over nevertheless."""
 
@@ -45,6 +47,11 @@ def topics_read(topics: TopicsConfiguration) -> dict[str, list[str]]:
     }
 
 
+def topics_of_notices(topics: TopicsConfiguration) -> list[str]:
+    """The topics that the notices lane reads."""
+    return [topics.points_changed, topics.settings, topics.customers, topics.notices_feedback]
+
+
 def dead_letters_of(topics: TopicsConfiguration) -> dict[str, DeadLetters]:
     """Where the poison of each topic goes that a pipeline reads."""
     return {
@@ -55,14 +62,48 @@ def dead_letters_of(topics: TopicsConfiguration) -> dict[str, DeadLetters]:
     }
 
 
+def dead_letters_of_notices(topics: TopicsConfiguration) -> dict[str, DeadLetters]:
+    """The same of the notices lane, which has one topic of dead letters for all that it reads."""
+    letters = DeadLetters(topics.dlq_notices, "notices")
+    return dict.fromkeys(topics_of_notices(topics), letters)
+
+
+class Places(Protocol):
+    """What a pipeline knows of where its records come from: the partitions that it has."""
+
+    @property
+    def cluster(self) -> str:
+        """The id of the cluster."""
+
+    @property
+    def positions(self) -> Mapping[PartitionId, int]:
+        """The next offset of each partition, as we believe the database's cursor to be."""
+
+    @property
+    def generation(self) -> int:
+        """Another number each time that partitions came or went."""
+
+    def done(self, offsets: dict[PartitionId, int]) -> None:
+        """Notes new positions after a commit."""
+
+
 class Pipeline:
     """One pipeline's cursors in the partitions that its feed has, and its dead letters."""
 
-    def __init__(self, name: str, configuration: Configuration, feed: Feed) -> None:
-        """`name` is that of the pipeline: its cursors, its pause and its group bear it."""
+    def __init__(
+        self,
+        name: str,
+        configuration: Configuration,
+        feed: Places,
+        dead_letters: Mapping[str, DeadLetters] | None = None,
+    ) -> None:
+        """`name` is that of the pipeline: its cursors, its pause and its group bear it.
+
+        `dead_letters` by topic, unless they are those of the engine.
+        """
         self.name, self.feed = name, feed
         self._limits = Limits(**configuration.poison.model_dump())
-        self._dead_letters = dead_letters_of(configuration.topics)
+        self._dead_letters = dead_letters or dead_letters_of(configuration.topics)
         self._group = configuration.kafka.group_of(name)
 
     def open(

@@ -1,6 +1,6 @@
 """What a committed batch of any pipeline tells the metrics: once a batch, never once a record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 from processors import metrics
@@ -23,6 +23,14 @@ class Received(NamedTuple):
     def trace_of(self, n: int) -> bytes | None:
         """The trace of one of them: few are asked for theirs."""
         return traceparent_of(self.records[n].message)
+
+
+def begin(topics: Iterable[str]) -> None:
+    """A worker is to read these topics: its counts of them begin with 0, so that all are seen."""
+    for topic in topics:
+        metrics.CONSUMED.labels(topic)
+        for outcome in OUTCOMES:
+            metrics.PROCESSED.labels(topic, outcome)
 
 
 def batch_done(

@@ -14,6 +14,7 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from processors import metrics
+from processors.pipeline import pipeline_metrics
 from processors.pipeline.bisection import (
     Batches,
     Interrupted,
@@ -24,8 +25,9 @@ from processors.pipeline.bisection import (
 from processors.pipeline.lag import Lag
 from processors.pipeline.pipeline import Pipeline, topics_read
 from processors.pipeline.pipeline_metrics import Received
+from processors.pipeline.recreated import refuse_recreated
 from processors.runtime.configuration import Configuration, IntakeConfiguration
-from processors.runtime.failures import TopicChanged, one_line
+from processors.runtime.failures import one_line
 from processors.runtime.kafka.clients import GATHER_MS
 from processors.runtime.kafka.feed import Feed, Record
 from processors.runtime.phases import PHASES
@@ -73,12 +75,15 @@ class TopicWorker(ABC, Generic[Result]):
             configuration.kafka, self.pipeline, topics, self._start_at, self.gather_ms
         )
         for topic in topics:
-            self._refuse_recreated_topics(topic)
+            refuse_recreated(
+                raw(connection), self.pipeline, self._feed.cluster, topic, self._feed.uuid(topic)
+            )
         self._pipeline = Pipeline(self.pipeline, configuration, self._feed)
         self._batches = self.batches(configuration, self._pipeline, connection)
         self._kafka_trouble: str | None = None
         self._check_at = self._lag_at = self._move_at = 0.0
         self._lag = Lag(topics)
+        pipeline_metrics.begin(topics)
         self._feed.subscribe()
 
     @classmethod
@@ -106,24 +111,6 @@ class TopicWorker(ABC, Generic[Result]):
         """Where to read a partition from: the database's cursor, else the beginning of the log."""
         cursor = raw(self._connection)
         return cursors.start(cursor, self.pipeline, self._feed.cluster, place, first)
-
-    def _refuse_recreated_topics(self, topic: str) -> None:
-        """Raises TopicChanged when a cursor of this name belongs to another topic (I6).
-
-        The topic was recreated, or this is another cluster: where to go on, an operator must say.
-        """
-        cursor, cluster, uuid = raw(self._connection), self._feed.cluster, self._feed.uuid(topic)
-        if cursors.is_known(cursor, self.pipeline, cluster, uuid):
-            return
-        others = cursors.cursors_of_other_topics(cursor, self.pipeline, cluster, topic, uuid)
-        for other_cluster, other_uuid, partition, offset in others:
-            raise TopicChanged(
-                f"topic {topic} was recreated, or this is another cluster: the cursor of partition "
-                f"{partition} is at {offset} in topic {other_uuid} of cluster {other_cluster}, "
-                f"while here it is {uuid} of {cluster}",
-                "look with `points cursor show`, then go on with `points cursor adopt`",
-                where=topic,
-            )
 
     def use(self, connection: Database) -> None:
         """Drops what is in hand: whether it was committed, the database's cursor says."""

@@ -13,7 +13,7 @@ from processors.readmodel.members import member_of_event
 from processors.runtime.configuration import Configuration
 from processors.runtime.logs import log
 from processors.runtime.phases import PHASES
-from processors.runtime.worker import DatabaseWorker, StillTurning
+from processors.runtime.worker import DatabaseWorker
 from store.postgres.session import Cursor, Database, raw
 from store.streams.waiting_events import WaitingEvents, heads
 from store.valkey import client as valkey
@@ -61,11 +61,8 @@ class ReadModelWorker(DatabaseWorker):
         super().__init__(connection)
 
     @classmethod
-    def create(
-        cls, configuration: Configuration, connection: Database, still_turning: StillTurning
-    ) -> Self:
-        """The worker as the loop makes it."""
-        del still_turning
+    def of(cls, configuration: Configuration, connection: Database) -> Self:
+        """A worker for the configured Redis, if one is named."""
         url = configuration.redis.url
         if url is None or not url.get_secret_value():
             log().info("read_model_off", why="POINTS_REDIS__URL names no Redis or Valkey")

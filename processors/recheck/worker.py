@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 from processors import batch_metrics, metrics, redeeming
 from processors.recheck import contested_numbers
 from processors.runtime.configuration import Configuration
-from processors.runtime.worker import SettlingWorker, StillTurning
+from processors.runtime.worker import SettlingWorker
 from processors.settlement import Tally, settle
 from processors.trigger import Trigger
 from schemas.events import CauseKind
@@ -87,11 +87,8 @@ class Recheck(SettlingWorker):
         super().__init__(connection)
 
     @classmethod
-    def create(
-        cls, configuration: Configuration, connection: Database, still_turning: StillTurning
-    ) -> Self:
-        """The worker as the loop makes it."""
-        del still_turning
+    def of(cls, configuration: Configuration, connection: Database) -> Self:
+        """A worker that knows the configured app."""
         return cls(connection, configuration.application_id)
 
     def use(self, connection: Database) -> None:

@@ -21,7 +21,7 @@ from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, producer
 from processors.runtime.logs import log
 from processors.runtime.phases import PHASES
-from processors.runtime.worker import DatabaseWorker, StillTurning
+from processors.runtime.worker import DatabaseWorker
 from processors.tracing.spans import spans
 from store.postgres.session import Database, raw, transaction
 from store.streams import outbox, refused
@@ -64,11 +64,8 @@ class Relay(DatabaseWorker):
         super().__init__(connection)
 
     @classmethod
-    def create(
-        cls, configuration: Configuration, connection: Database, still_turning: StillTurning
-    ) -> Self:
-        """The worker as the loop makes it. Its turns are short, whatever the brokers do."""
-        del still_turning
+    def of(cls, configuration: Configuration, connection: Database) -> Self:
+        """A relay to the configured topics. Its turns are short, whatever the brokers do."""
         return cls(configuration, connection)
 
     def _producer(self, more: Mapping[str, Any]) -> Producer:

@@ -20,6 +20,7 @@ from pydantic_settings import (
 from processors.runtime.configuration_checks import (
     problems_of,
     problems_of_database,
+    problems_of_notices,
     problems_of_redis,
     unknown_variables,
 )
@@ -227,6 +228,13 @@ class QuotingConfiguration(DatabaseOnlyConfiguration):
     quotes: QuotesConfiguration = QuotesConfiguration()
 
 
+class NoticesOnlyConfiguration(DatabaseOnlyConfiguration):
+    """What commands of the notices lane need that ask nothing of Kafka."""
+
+    notices: NoticesConfiguration = NoticesConfiguration()
+    poison: PoisonConfiguration = PoisonConfiguration()
+
+
 class Configuration(_FromEnvironment):
     """Everything the environment says. All problems are reported at once."""
 
@@ -287,6 +295,19 @@ def load_database_only() -> DatabaseOnlyConfiguration:
         [
             *problems_of_database(loaded.database, development=loaded.development),
             *problems_of_redis(loaded.redis),
+        ]
+    )
+    return loaded
+
+
+def load_for_notices() -> NoticesOnlyConfiguration:
+    """As `load_database_only`, with what the notices lane needs."""
+    loaded = _loaded(NoticesOnlyConfiguration)
+    _refuse(
+        [
+            *problems_of_database(loaded.database, development=loaded.development),
+            *problems_of_redis(loaded.redis),
+            *problems_of_notices(loaded.notices, development=loaded.development),
         ]
     )
     return loaded

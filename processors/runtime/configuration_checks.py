@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from processors.runtime.transport_checks import (
     problems_of_database_transport,
+    problems_of_database_url,
     problems_of_kafka_transport,
 )
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         RedisConfiguration,
         TopicsConfiguration,
     )
+    from processors.runtime.notices_configuration import NoticesConfiguration
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._:%-]*|/.*")
 """A name, an address, or the folder of a socket."""
@@ -46,6 +48,7 @@ def problems_of(loaded: "Configuration") -> list[str]:
         *problems_of_kafka_transport(loaded.kafka, development=loaded.development),
         *_of_topics(loaded.topics),
         *_of_tracing(enabled=loaded.tracing.enabled),
+        *problems_of_notices(loaded.notices, development=loaded.development),
     ]
 
 
@@ -62,9 +65,25 @@ def problems_of_database(database: "DatabaseConfiguration", *, development: bool
 
 def problems_of_redis(redis: "RedisConfiguration") -> list[str]:
     """As `problems_of`, of Redis's variable alone."""
-    text = redis.url.get_secret_value() if redis.url is not None else ""
+    return _problems_of_redis_url(redis.url, "POINTS_REDIS__URL")
+
+
+def problems_of_notices(notices: "NoticesConfiguration", *, development: bool) -> list[str]:
+    """As `problems_of`, of the servers that the notices lane has for itself."""
+    problems = _problems_of_redis_url(notices.redis_url, "POINTS_NOTICES__REDIS_URL")
+    url, name = notices.database_url, "POINTS_NOTICES__DATABASE_URL"
+    if url is None:
+        return problems
+    wrong = _wrong_with_url(url)
+    if wrong is not None:
+        return [*problems, f"{name}: {wrong}"]
+    return [*problems, *problems_of_database_url(url, name, development=development)]
+
+
+def _problems_of_redis_url(url: SecretStr | None, name: str) -> list[str]:
+    text = url.get_secret_value() if url is not None else ""
     wrong = _wrong_with_redis_url(text) if text else None
-    return [f"POINTS_REDIS__URL: {wrong}"] if wrong is not None else []
+    return [f"{name}: {wrong}"] if wrong is not None else []
 
 
 def _wrong_with_redis_url(text: str) -> str | None:

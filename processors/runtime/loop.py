@@ -117,7 +117,7 @@ class Loop:
                 garbage.turn()
         except BaseException as error:
             # Crash-only: nothing in hand is saved by an error; the database has what was committed.
-            self._leave(f"ended: {_in_short(error)}")
+            self._leave(f"ended: {in_short(error)}")
             self._disconnect()
             raise
         self._close()
@@ -425,7 +425,7 @@ def run_process(kind: str, configuration: Configuration, body: Body) -> int:
     return Exit.OK
 
 
-def _in_short(error: BaseException) -> str:
+def in_short(error: BaseException) -> str:
     """The reason without values: an unexpected error's text may repeat what a record said."""
     return str(error) if isinstance(error, PointsError) else type(error).__name__
 

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from rules.signed_tokens import NamedKey, keys_listed
 
 
 class _Section(BaseModel):
@@ -37,6 +39,17 @@ class NoticesConfiguration(_Section):
     unsubscribe_url: str | None = None
     chunk: int = Field(8, ge=1, le=200)
     lease_seconds: int = Field(60, ge=5, le=600)
+
+    @field_validator("token_keys")
+    @classmethod
+    def _can_be_read(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            keys_listed(keys.get_secret_value())
+        return keys
+
+    def link_keys(self) -> tuple[NamedKey, ...]:
+        """The keys of links, the one that signs first; none without the variable."""
+        return keys_listed(self.token_keys.get_secret_value()) if self.token_keys else ()
 
 
 class SmtpConfiguration(_Section):

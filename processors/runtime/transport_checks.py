@@ -155,11 +155,19 @@ def problems_of_database_transport(
     """As `problems_of_kafka_transport`, of the database's URLs."""
     urls = {"URL": database.url, "OWNER_URL": database.owner_url}
     return [
-        f"POINTS_DATABASE__{name}: {wrong}"
+        problem
         for name, url in urls.items()
         if url is not None
-        for wrong in _of_url(url.get_secret_value(), development=development)
+        for problem in problems_of_database_url(
+            url, f"POINTS_DATABASE__{name}", development=development
+        )
     ]
+
+
+def problems_of_database_url(url: SecretStr, name: str, *, development: bool) -> list[str]:
+    """The same of one URL, which the variable `name` has."""
+    wrongs = _of_url(url.get_secret_value(), development=development)
+    return [f"{name}: {wrong}" for wrong in wrongs]
 
 
 def _of_url(text: str, *, development: bool) -> Iterator[str]:

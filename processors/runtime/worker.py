@@ -75,7 +75,8 @@ WorkerFactory = Callable[[Configuration, Database, StillTurning], Worker]
 class DatabaseWorker(ABC):
     """A worker that reads no topic: it claims its work from tables.
 
-    A kind says how it is made in `create`, and overrides `turn` and what else it needs.
+    Its turns are short. A kind says in `of` how it is made, and overrides `turn` and what else it
+    needs.
     """
 
     pipeline: str | None = None
@@ -90,8 +91,14 @@ class DatabaseWorker(ABC):
     def create(
         cls, configuration: Configuration, connection: Database, still_turning: StillTurning
     ) -> Self:
-        """The worker as the loop makes it; most kinds need nothing but the connection."""
-        del configuration, still_turning
+        """The worker as the loop makes it; one with short turns has no use for `still_turning`."""
+        del still_turning
+        return cls.of(configuration, connection)
+
+    @classmethod
+    def of(cls, configuration: Configuration, connection: Database) -> Self:
+        """A worker as configured; most kinds need nothing but the connection."""
+        del configuration
         return cls(connection)
 
     def use(self, connection: Database) -> None:

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
 
 from processors.runtime.configuration import KafkaConfiguration
+from processors.runtime.kafka import logs
 from processors.runtime.kafka.clients import ClientErrorListener, common
+from processors.runtime.kafka.logs import LogEnds
 from processors.runtime.kafka.records import received_ms
 from processors.runtime.kafka.topics import describe
 from store.streams.cursors import PartitionId
@@ -26,13 +28,6 @@ FETCHED: Final = {
     "isolation.level": "read_uncommitted",
 }
 """One record of a partition is wanted, and a fetch brings at least one, whatever its size."""
-
-
-class Log(NamedTuple):
-    """The first offset in a partition's log, and the next one to be written."""
-
-    first: int
-    next: int
 
 
 class Logs:
@@ -76,25 +71,11 @@ class Logs:
 
     def ends(
         self, places: Iterable[PartitionId]
-    ) -> tuple[dict[PartitionId, Log], dict[str, KafkaException]]:
-        """Where the logs begin and end, and why that is not known of some topics.
-
-        One without a leader hides no other, and a part of its partitions would say too little.
-        """
-        asked = {TopicPartition(place.topic, place.partition): place for place in places}
-        if not asked:
-            return {}, {}
-        firsts, nexts = (
-            self._admin.list_offsets(dict.fromkeys(asked, spec), request_timeout=TIMEOUT)
-            for spec in (OffsetSpec.earliest(), OffsetSpec.latest())  # type: ignore[no-untyped-call]
-        )
-        found, failed = {}, {}
-        for part, place in asked.items():
-            try:
-                found[place] = Log(firsts[part].result().offset, nexts[part].result().offset)
-            except KafkaException as error:
-                failed[place.topic] = error
-        return {place: log for place, log in found.items() if place.topic not in failed}, failed
+    ) -> tuple[dict[PartitionId, LogEnds], dict[str, KafkaException]]:
+        """Where the logs begin and end, and why that is not known of some topics."""
+        asked = {(place.topic, place.partition): place for place in places}
+        found, failed = logs.ends(self._admin, asked, TIMEOUT)
+        return {asked[place]: ends for place, ends in found.items()}, failed
 
     def times(self, offsets: Mapping[PartitionId, int]) -> dict[PartitionId, float]:
         """The time of the first record at each offset or behind it, in seconds since 1970.
@@ -121,14 +102,9 @@ class Logs:
         """The offsets that a group has committed; none where it has not. Raises KafkaException."""
         if group not in self._groups:
             self._groups[group] = self.reader(group, {})
-        parts = self._groups[group].committed(
-            [TopicPartition(place.topic, place.partition) for place in places], timeout=TIMEOUT
-        )
-        return {
-            place: part.offset
-            for place, part in zip(places, parts, strict=True)
-            if part.error is None and part.offset >= 0
-        }
+        asked = {(place.topic, place.partition): place for place in places}
+        found = logs.committed(self._groups[group], asked, TIMEOUT)
+        return {asked[place]: offset for place, offset in found.items()}
 
     def refused(self) -> KafkaException | None:
         """What a broker refused us, which no call tells."""

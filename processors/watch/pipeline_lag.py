@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 from processors import metrics
 from processors.metric_types import at_scrape
 from processors.runtime.failures import one_line
-from processors.watch.logs import Log, Logs
+from processors.runtime.kafka.logs import LogEnds
+from processors.watch.logs import Logs
 from store.postgres.session import Cursor
 from store.streams import cursors
 from store.streams.cursors import PartitionId
@@ -41,7 +42,7 @@ class _Oldest(NamedTuple):
     read_at: float = 0.0
 
 
-def unprocessed_from(log: Log, cursor: int | None) -> int:
+def unprocessed_from(log: LogEnds, cursor: int | None) -> int:
     """The offset of the first record that is not processed.
 
     Without a cursor all that is in the log, as intake would begin; with one outside the log as

@@ -19,7 +19,7 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.failures import one_line
 from processors.runtime.logs import log
 from processors.runtime.phases import PHASES
-from processors.runtime.worker import DatabaseWorker, StillTurning, new_instance
+from processors.runtime.worker import DatabaseWorker, new_instance
 from processors.watch.heartbeats import Heartbeats
 from processors.watch.invariants import Invariants
 from processors.watch.logs import Logs
@@ -43,7 +43,6 @@ do not answer take half of it.
 """
 UNKNOWN_SECONDS: Final = 15.0
 """Without an answer from Kafka for so long, lag is not shown any more."""
-PARTS: Final = ("database", "kafka", "heartbeat", "invariants")
 OWN: Final = frozenset(WORKERS["watch"].metrics)
 """What only the one that speaks exports."""
 
@@ -76,11 +75,8 @@ class Watch(DatabaseWorker):
         super().__init__(connection)
 
     @classmethod
-    def create(
-        cls, configuration: Configuration, connection: Database, still_turning: StillTurning
-    ) -> Self:
-        """The worker as the loop makes it. Its turns are short."""
-        del still_turning
+    def of(cls, configuration: Configuration, connection: Database) -> Self:
+        """A watch over the configured topics."""
         return cls(configuration, connection)
 
     def use(self, connection: Database) -> None:
@@ -114,8 +110,6 @@ class Watch(DatabaseWorker):
         self.speaks = speaker.try_to_speak(raw(self._connection))
         if self.speaks:
             log().info("speaks")
-            for part in PARTS:
-                metrics.WATCH_ERRORS.labels(part)
             self._lag.forget()
             self._heartbeats.begin()
             self._look_at = self._beat_at = 0.0

@@ -23,6 +23,12 @@ from schemas.answers.members import (
     HistoryEntry,
     MemberAnswer,
 )
+from schemas.answers.notices import (
+    NoticeAnswer,
+    NoticesPauseResult,
+    NoticesStatusAnswer,
+    RereadResult,
+)
 from schemas.answers.operations import (
     AclAnswer,
     DoctorFinding,
@@ -97,6 +103,18 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "member-history": (HistoryEntry, True),
     "member-show": (MemberAnswer, False),
     "migrate": (MigrateResult, False),
+    "notices-cursor-adopt": (AdoptedPartition, True),
+    "notices-cursor-show": (CursorAnswer, True),
+    "notices-dlq-discard": (DiscardResult, False),
+    "notices-dlq-list": (DeadLetterListEntry, True),
+    "notices-dlq-redrive": (RereadResult, False),
+    "notices-dlq-show": (DeadLetterAnswer, False),
+    "notices-list": (NoticeAnswer, True),
+    "notices-pause": (NoticesPauseResult, False),
+    "notices-resume": (NoticesPauseResult, False),
+    "notices-show": (NoticeAnswer, False),
+    "notices-status": (NoticesStatusAnswer, False),
+    "notices-unknown-list": (NoticeAnswer, True),
     "outbox-discard": (OutboxDiscardResult, False),
     "outbox-list": (RefusedRowListEntry, True),
     "outbox-retry": (OutboxRetryResult, False),

@@ -89,11 +89,26 @@ class ReadModelFigures(AnswerModel):
     lag_seconds: float | None
 
 
+class NoticesFigures(AnswerModel):
+    """Notices to members: those that wait, could go now, and of which nobody knows the end.
+
+    `paused`: its pipeline is. `stopped`: providers that are paused or left alone.
+    """
+
+    waiting: int
+    due: int
+    unknown: int
+    open_dead_letters: int
+    paused: bool
+    stopped: tuple[str, ...]
+
+
 class StatusAnswer(AnswerModel):
     """How everything is doing, at the database's `now`.
 
     `ignored`: records ignored by pipeline and reason. `recheck`: rows of its queue by kind.
-    `read_model`: null where no Redis is named.
+    `read_model`: null where no Redis is named. `notices`: null where the lane has heard of no
+    merchant, or this login may not ask it.
     """
 
     now: Instant
@@ -111,6 +126,7 @@ class StatusAnswer(AnswerModel):
     jobs: JobFigures
     paused: tuple[PausedPipeline, ...]
     read_model: ReadModelFigures | None
+    notices: NoticesFigures | None
 
 
 class DoctorFinding(AnswerModel):

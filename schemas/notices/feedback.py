@@ -7,14 +7,22 @@ merchant and member, never an address; what else it has is refused, so that none
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from schemas.events import Id, Instant
+from schemas.events import Instant
+from schemas.upstream.base import Id
+from schemas.upstream.envelope import Unreadable
 
 FeedbackType = Literal["receipt", "bounce", "complaint", "stop", "unsubscribe"]
 """receipt: what became of a message. bounce: the address does not exist (hard) or refused for now.
 complaint: marked as spam. stop: the member answered STOP. unsubscribe: the member followed a link.
 """
+
+
+_WITHOUT_NUL = r"^[^\x00]*$"
+Short = Annotated[str, Field(max_length=40, pattern=_WITHOUT_NUL)]
+Word = Annotated[str, Field(max_length=100, pattern=_WITHOUT_NUL)]
+Token = Annotated[str, Field(max_length=1000, pattern=_WITHOUT_NUL)]
 
 
 class NoticeFeedback(BaseModel):
@@ -32,13 +40,13 @@ class NoticeFeedback(BaseModel):
     merchant_id: Id | None = None
     member_id: Id | None = None
     channel: Literal["email", "sms"] | None = None
-    provider: Annotated[str, Field(max_length=40)] | None = None
-    provider_id: Annotated[str, Field(max_length=100)] | None = None
+    provider: Short | None = None
+    provider_id: Word | None = None
     status: Literal["delivered", "failed"] | None = None
-    code: Annotated[str, Field(max_length=40)] | None = None
+    code: Short | None = None
     parts: Annotated[int, Field(ge=1, le=1000)] | None = None
     hard: bool = False
-    token: Annotated[str, Field(max_length=1000)] | None = None
+    token: Token | None = None
     occurred_at: Instant
 
     @model_validator(mode="after")
@@ -51,3 +59,41 @@ class NoticeFeedback(BaseModel):
         if self.type == "receipt" and (self.notice_id is None or self.status is None):
             raise ValueError("a receipt needs notice_id and status")
         return self
+
+
+class _Head(BaseModel):
+    """As much of a bad record as tells whose it is."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    merchant_id: Id | None = None
+
+
+def read_feedback(value: bytes) -> NoticeFeedback:
+    """One record. Raises Unreadable, with nothing of it but the names of fields that we know."""
+    try:
+        return NoticeFeedback.model_validate_json(value)
+    except ValidationError as error:
+        raise _unreadable(value, error) from None
+
+
+def _unreadable(value: bytes, error: ValidationError) -> Unreadable:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    if problems[0]["type"] == "json_invalid":
+        return Unreadable("not_json", "The value is not JSON: send a JSON object in UTF-8.")
+    try:
+        merchant_id = _Head.model_validate_json(value).merchant_id
+    except ValidationError:
+        merchant_id = None
+    shown = "; ".join(
+        _shown(problem["type"], problem["loc"], problem["msg"]) for problem in problems[:5]
+    )
+    missing = all(problem["type"] == "missing" for problem in problems)
+    return Unreadable("missing_field" if missing else "wrong_type", shown, merchant_id)
+
+
+def _shown(kind: str, loc: tuple[int | str, ...], message: str) -> str:
+    if kind == "extra_forbidden":
+        # Its name is text from outside as well.
+        return "a field that feedback does not have"
+    return f"{loc[0] if loc else 'value'}: {message.removeprefix('Value error, ')}"

@@ -12,8 +12,8 @@ from schemas.settings.account_rules import AccountRules, account_rules
 from schemas.settings.document import CRM_CREDITS, Earn, FixedDate, SettingsDocument
 from schemas.settings.fields import FinalStatus
 
-# The plans that carry the feature once the app is installed (rules.md 1.8).
-_PLANS_WITH_APP = frozenset({"o2o", "enterprise"})
+PLANS_WITH_APP = frozenset({"o2o", "enterprise"})
+"""The plans that carry the feature once the app is installed (rules.md 1.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def compile_settings(document: SettingsDocument, effective_at: Micros | None = N
             )
         effective_at = micros(document.effective_at)
     by_module = CRM_CREDITS in document.entitlement.modules
-    by_plan = document.entitlement.plan in _PLANS_WITH_APP
+    by_plan = document.entitlement.plan in PLANS_WITH_APP
     earn = document.earn
     return BoundRules(
         zone=document.timezone,

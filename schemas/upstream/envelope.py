@@ -113,7 +113,7 @@ def _read_slowly(value: bytes) -> tuple[RecordKind, Any] | str:
         content = _object_in(value)
         merchant_id = _merchant_in(content)
         if not _is_report(content):
-            raise _unreadable(error, merchant_id) from None
+            raise unreadable(error, merchant_id) from None
         return "report", _read_as("report", value, merchant_id)
     kind = kind_of(head.topic)
     if kind is None:
@@ -129,7 +129,7 @@ def _read_as(kind: RecordKind, value: bytes, merchant_id: str | None) -> Any:
     try:
         return _READERS[kind](value)
     except ValidationError as error:
-        raise _unreadable(error, merchant_id) from None
+        raise unreadable(error, merchant_id) from None
 
 
 def _try(kind: RecordKind, value: bytes) -> Envelope[Any] | None:
@@ -164,7 +164,8 @@ def _merchant_in(content: dict[str, Any]) -> str | None:
     return merchant if isinstance(merchant, str) and merchant and "\x00" not in merchant else None
 
 
-def _unreadable(error: ValidationError, merchant_id: str | None) -> Unreadable:
+def unreadable(error: ValidationError, merchant_id: str | None) -> Unreadable:
+    """What a record is poison for that a reader refuses, without its values."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     if problems[0]["type"] == "json_invalid":
         return Unreadable(

@@ -40,20 +40,26 @@ class Adoption(NamedTuple):
 
 
 def adopt(connection: Database, cluster: str, adoptions: list[Adoption]) -> None:
-    """Begins new cursors, all or none.
+    """Begins new cursors, all or none, and tells the settings topic of them; see `begin`."""
+    with transaction(connection) as cursor:
+        for adoption in adoptions:
+            count, now = begin(cursor, cluster, adoption)
+            _publish(cursor, cluster, adoption, count, now)
+
+
+def begin(cursor: Cursor, cluster: str, adoption: Adoption) -> tuple[int, Micros]:
+    """Begins a new cursor; how often one of its partition was begun before, and the clock.
 
     A former row of the same partition is kept under a retired name: every row goes on explaining
     the offsets from its first to its next one (I7), and what lies between two rows is what was
     skipped or is read again.
     """
-    with transaction(connection) as cursor:
-        for adoption in adoptions:
-            topic, uuid, partition = adoption.place
-            place = [adoption.pipeline, cluster, uuid, partition]
-            cursor.execute(_SQL["retire"], place)
-            row = cursor.execute(_SQL["begin"], [*place, topic, adoption.start]).fetchone()
-            count, now = row if row is not None else (0, 0)
-            _publish(cursor, cluster, adoption, count, now)
+    topic, uuid, partition = adoption.place
+    place = [adoption.pipeline, cluster, uuid, partition]
+    cursor.execute(_SQL["retire"], place)
+    row = cursor.execute(_SQL["begin"], [*place, topic, adoption.start]).fetchone()
+    count, now = row if row is not None else (0, 0)
+    return int(count), int(now)
 
 
 def _publish(cursor: Cursor, cluster: str, adoption: Adoption, count: int, now: Micros) -> None:

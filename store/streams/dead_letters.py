@@ -101,25 +101,31 @@ def redrive(connection: Database, ids: Sequence[int], *, again: bool = False) ->
     """
     wanted = sorted(set(ids))
     with transaction(connection) as cursor:
-        _check(cursor, wanted, again=again)
+        check(cursor, wanted, again=again)
         for start in range(0, len(wanted), CHUNK):
             part = wanted[start : start + CHUNK]
             rows = cursor.execute(_SQL["bytes"], [part]).fetchall()
             outbox.add(cursor, [_addressed_row(*row) for row in rows])
-            cursor.execute(_SQL["redriven"], [part])
+            mark_redriven(cursor, part)
     return len(wanted)
+
+
+def mark_redriven(cursor: Cursor, ids: Sequence[int]) -> None:
+    """Notes that the records come again."""
+    cursor.execute(_SQL["redriven"], [list(ids)])
 
 
 def discard(connection: Database, ids: Sequence[int]) -> int:
     """Gives the records up, all or none: they stay listed. Raises UnknownLetters, AlreadyDone."""
     wanted = sorted(set(ids))
     with transaction(connection) as cursor:
-        _check(cursor, wanted, again=False)
+        check(cursor, wanted, again=False)
         cursor.execute(_SQL["discarded"], [wanted])
     return len(wanted)
 
 
-def _check(cursor: Cursor, wanted: list[int], *, again: bool) -> None:
+def check(cursor: Cursor, wanted: list[int], *, again: bool) -> None:
+    """Locks dead letters. Raises UnknownLetters, and AlreadyDone as `redrive` does."""
     rows = cursor.execute(_SQL["state"], [wanted]).fetchall()
     states = {number: (redriven, discarded) for number, redriven, discarded, _ in rows}
     purged = [number for number, _, _, purged_at in rows if purged_at is not None]

@@ -8,49 +8,16 @@ same sequence. Whatever is committed after that has its trigger still ahead of i
 """
 
 from collections.abc import Sequence
-from importlib.resources import files
-from typing import Any, Final, NamedTuple
-
-import redis
+from typing import Final, NamedTuple
 
 from store.postgres.session import Cursor
-from store.valkey.client import Client, answering
+from store.valkey.client import Client
 from store.valkey.keys import MemberKey, key_of
+from store.valkey.scripts import Script
 from store.valkey.states import BalanceState, sequences
 
 UNCONFIRMED_MS: Final = 10_000
 """How long a value lives that nobody confirms: it covers a slow answer of either server."""
-
-
-class _Script:
-    """A Lua script, run once for each of many keys in one round trip."""
-
-    def __init__(self, client: Client, name: str) -> None:
-        text = files("store.valkey").joinpath(f"{name}.lua").read_text("utf-8")
-        self._client, self._text = client, text
-        self._sha = ""
-
-    def run(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Answers in the order of the calls, each (key, arguments…).
-
-        Raises ReadModelUnavailable.
-        """
-        if not calls:
-            return []
-        with answering():
-            if not self._sha:
-                self._sha = str(self._client.script_load(self._text))
-            try:
-                return self._sent(calls)
-            except redis.exceptions.NoScriptError:  # a server that was started meanwhile
-                self._sha = str(self._client.script_load(self._text))
-                return self._sent(calls)
-
-    def _sent(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=False)
-        for call in calls:
-            pipeline.evalsha(self._sha, 1, *call)
-        return list(pipeline.execute())
 
 
 class _Seen(NamedTuple):
@@ -66,7 +33,7 @@ class ReadModel:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._write, self._confirm = _Script(client, "write"), _Script(client, "confirm")
+        self._write, self._confirm = Script(client, "write"), Script(client, "confirm")
 
     def put(self, cursor: Cursor, states: Sequence[BalanceState], *, repair: bool = False) -> None:
         """Write states that were read from the database before; `cursor` asks it once more.

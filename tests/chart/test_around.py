@@ -7,9 +7,9 @@ import yaml
 from promql_parser import parse
 
 from deploy.helm import RULES, stale
-from processors.registry import WORKERS
+from processors.registry import ENGINE, WORKERS
 from tests.support.operate import helm
-from tests.support.operate.helm import Json, manifests, of_kind
+from tests.support.operate.helm import NOTICES, Json, manifests, of_kind
 
 OVERLAYS = helm.values_files()
 SCALED = ("--set=workers.intake.autoscaling.enabled=true",)
@@ -28,7 +28,7 @@ def ports(policy: Json) -> set[tuple[Any, str]]:
 
 
 def test_one_worker_of_a_kind_may_go_at_a_time_and_broken_ones_hold_up_no_drain() -> None:
-    budgets = of_kind(manifests(), "PodDisruptionBudget")
+    budgets = of_kind(manifests("", NOTICES), "PodDisruptionBudget")
     assert budgets.keys() == WORKERS.keys()
     for budget in budgets.values():
         assert budget["spec"]["maxUnavailable"] == 1
@@ -36,7 +36,7 @@ def test_one_worker_of_a_kind_may_go_at_a_time_and_broken_ones_hold_up_no_drain(
 
 
 def test_selectors_find_the_pods_of_one_kind_and_no_other() -> None:
-    documents = manifests()
+    documents = manifests("", NOTICES)
     pods = {
         kind: each["spec"]["template"]["metadata"]["labels"]
         for kind, each in of_kind(documents, "Deployment").items()
@@ -61,17 +61,28 @@ def test_nothing_comes_in_but_questions_for_metrics() -> None:
 
 
 def test_each_kind_reaches_what_it_needs_and_nothing_else() -> None:
-    policies = of_kind(manifests(), "NetworkPolicy")
+    policies = of_kind(manifests("", NOTICES), "NetworkPolicy")
     for name, kind in WORKERS.items():
         reached = {
             p for p, each in policies.items() if each["spec"].get("egress") and selects(each, name)
         }
         expected = {"dns", "postgres"} | ({"kafka"} if kind.needs_kafka else set())
+        expected |= {"smtp", "providers"} if name == "notices-send" else set()
         assert reached - {"valkey"} == expected, name
     assert selects(policies["valkey"], "readmodel")
     assert not selects(policies["valkey"], "intake")
     assert ports(policies["dns"]) == {(53, "UDP"), (53, "TCP")}
     assert ports(policies["postgres"]) == {(5432, "TCP")}
+    assert ports(policies["smtp"]) == {(587, "TCP"), (465, "TCP")}
+    assert ports(policies["providers"]) == {(443, "TCP")}
+
+
+def test_without_the_notices_lane_nothing_goes_to_those_who_deliver() -> None:
+    documents = manifests()
+    policies = of_kind(documents, "NetworkPolicy")
+    assert not {"smtp", "providers"} & policies.keys()
+    assert of_kind(documents, "PodDisruptionBudget").keys() == set(ENGINE)
+    assert [n for n, each in policies.items() if "notices" in str(each["spec"])] == []
 
 
 def test_the_jobs_reach_what_they_need() -> None:
@@ -83,12 +94,13 @@ def test_the_jobs_reach_what_they_need() -> None:
 
 def test_traces_go_out_only_where_it_is_said() -> None:
     assert "otlp" not in of_kind(manifests(), "NetworkPolicy")
-    policies = of_kind(manifests("", "--set=networkPolicy.otlp.enabled=true"), "NetworkPolicy")
+    with_traces = manifests("", NOTICES, "--set=networkPolicy.otlp.enabled=true")
+    policies = of_kind(with_traces, "NetworkPolicy")
     assert all(selects(policies["otlp"], kind) for kind in WORKERS)
 
 
 def test_prometheus_scrapes_every_pod_under_the_job_that_the_rules_ask_for() -> None:
-    documents = manifests("", *MONITORED)
+    documents = manifests("", NOTICES, *MONITORED)
     (monitor,) = of_kind(documents, "PodMonitor").values()
     for each in of_kind(documents, "Deployment").values():
         labels = each["spec"]["template"]["metadata"]["labels"]
@@ -180,7 +192,7 @@ def test_the_lag_in_kafka_is_another_way() -> None:
 
 
 def test_three_zones_keep_a_worker_of_each_kind_but_one_in_every_zone() -> None:
-    documents = manifests("values-three-zones.yaml")
+    documents = manifests("values-three-zones.yaml", NOTICES)
     for kind, each in of_kind(documents, "Deployment").items():
         spread = each["spec"]["template"]["spec"]["topologySpreadConstraints"]
         assert spread[0]["topologyKey"] == "topology.kubernetes.io/zone"

@@ -15,6 +15,7 @@ EVERYTHING = (
     "--set=workers.intake.autoscaling.authentication[0].name=keda",
     "--set=workers.intake.autoscaling.authentication[0].key=token",
     "--set=image.pullSecrets[0].name=registry,nodeSelector.pool=points",
+    "--set=notices.enabled=true,notices.keys={POINTS_SMTP__PASSWORD}",
     "--set=tolerations[0].key=points,tolerations[0].operator=Exists,podAnnotations.note=x",
 )
 KAFKA_TRIGGER = (*EVERYTHING, "--set=workers.intake.autoscaling.trigger=kafka")
@@ -107,6 +108,10 @@ def test_names_are_unique_within_a_kind() -> None:
             "POINTS_DATABASE__URL",
         ),
         ("--set=workers.intake.replicas=5", "never become ready"),
+        ("--set=notices.enabled=true,workers.notices.replicas=4", "never become ready"),
+        ("--set=workers.notices-send.needs={mail}", "needs"),
+        ("--set=workers.intake.lane=notices", "lane"),
+        ("--set=config.POINTS_SMTP__PASSWORD=hush", "POINTS_SMTP__PASSWORD"),
         ("--set=workers.commands.replicas=4", "never become ready"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from processors.registry import WORKERS
+from processors.registry import ENGINE, WORKERS
 from processors.relay.lane import NO_PROGRESS_SECONDS
 from processors.runtime.configuration import Configuration
 from processors.runtime.secret_files import secret_variables
@@ -13,7 +13,7 @@ from processors.runtime.supervisor import GRACE_SECONDS
 from schemas.topics import TOPICS
 from store.postgres.session import STATEMENT_SECONDS
 from tests.support.operate import helm
-from tests.support.operate.helm import Json, manifests, of_kind, pod_of
+from tests.support.operate.helm import NOTICES, Json, manifests, of_kind, pod_of
 
 VALUES: Json = yaml.safe_load((helm.CHART / "values.yaml").read_text("utf-8"))
 SCHEMA: Json = yaml.safe_load((helm.CHART / "values.schema.json").read_text("utf-8"))
@@ -21,7 +21,8 @@ OVERLAYS = helm.values_files()
 
 
 def deployments(overlay: str = "", *arguments: str) -> dict[str, Json]:
-    return of_kind(manifests(overlay, *arguments), "Deployment")
+    """Those of every kind, with the notices lane."""
+    return of_kind(manifests(overlay, NOTICES, *arguments), "Deployment")
 
 
 def container(workload: Json) -> Json:
@@ -44,6 +45,33 @@ def test_the_chart_has_every_kind_of_worker_of_the_code_and_what_each_needs() ->
         values = VALUES["workers"][name]
         assert ("kafka" in values["needs"]) == kind.needs_kafka, name
         assert values["scaling"] == kind.scaling, name
+        assert values.get("lane", "engine") == kind.lane, name
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_notices_lane_is_there_only_when_it_is_enabled(overlay: str) -> None:
+    assert of_kind(manifests(overlay), "Deployment").keys() == set(ENGINE)
+
+
+def test_the_lane_has_a_login_and_secrets_that_no_other_kind_gets() -> None:
+    made = deployments("", "--set=notices.keys={POINTS_SMTP__PASSWORD}")
+    for kind, deployment in made.items():
+        is_lane = WORKERS[kind].lane == "notices"
+        secret = "member-points-notices" if is_lane else "member-points"
+        assert variables(deployment)["POINTS_DATABASE__URL"]["name"] == secret
+        assert ("POINTS_SMTP__PASSWORD" in variables(deployment)) is is_lane
+        assert ("POINTS_NOTICES__KEY_FILE" in variables(deployment)) is is_lane
+
+
+def test_keys_that_seal_contacts_are_a_file_even_where_secrets_are_variables() -> None:
+    deployment = deployments()["notices"]
+    path = variables(deployment)["POINTS_NOTICES__KEY_FILE"]
+    folder, _, key = path.rpartition("/")
+    mounts = {each["mountPath"]: each for each in container(deployment)["volumeMounts"]}
+    assert mounts[folder]["readOnly"] is True
+    (volume,) = [v for v in pod_of(deployment)["volumes"] if v["name"] == mounts[folder]["name"]]
+    assert volume["secret"]["secretName"] == "member-points-notices-keys"
+    assert volume["secret"]["items"] == [{"key": key, "path": key}]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -101,7 +129,7 @@ def test_probes_ask_the_pages_that_the_worker_has() -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_no_pod_may_do_what_it_need_not(overlay: str) -> None:
-    documents = manifests(overlay, "--set=topics.enabled=true")
+    documents = manifests(overlay, NOTICES, "--set=topics.enabled=true")
     workloads = [*of_kind(documents, "Deployment").values(), *of_kind(documents, "Job").values()]
     assert len(workloads) == len(WORKERS) + 2
     for workload in workloads:
@@ -131,20 +159,21 @@ def test_secrets_are_never_values() -> None:
         text = (helm.CHART / (overlay or "values.yaml")).read_text("utf-8")
         written = yaml.safe_load(text).get("config", {})
         assert written.keys().isdisjoint(secret)
-    for deployment in deployments().values():
+    for kind, deployment in deployments().items():
         assert variables(deployment)["POINTS_DATABASE__URL"] == {
-            "name": "member-points",
+            "name": VALUES["workers"][kind].get("existingSecret", "member-points"),
             "key": "POINTS_DATABASE__URL",
         }
 
 
 def test_secrets_may_be_files_that_variables_name() -> None:
-    for deployment in deployments("", "--set=secrets.as=files").values():
+    for kind, deployment in deployments("", "--set=secrets.as=files").items():
         path = variables(deployment)["POINTS_DATABASE__URL_FILE"]
         mounts = {each["mountPath"]: each["name"] for each in container(deployment)["volumeMounts"]}
         folder, _, key = path.rpartition("/")
         volume = next(v for v in pod_of(deployment)["volumes"] if v["name"] == mounts[folder])
-        assert volume["secret"]["secretName"] == "member-points"
+        secret = VALUES["workers"][kind].get("existingSecret", "member-points")
+        assert volume["secret"]["secretName"] == secret
         assert volume["secret"]["items"] == [{"key": key, "path": key}]
         assert "POINTS_DATABASE__URL" not in variables(deployment)
 

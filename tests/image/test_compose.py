@@ -30,13 +30,13 @@ def rendered(*options: str, env_file: Path = EXAMPLE) -> Any:
 
 
 def test_compose_takes_the_files_with_every_profile() -> None:
-    services = rendered("--profile", "monitoring")["services"]
+    services = rendered("--profile", "monitoring", "--profile", "notices")["services"]
     servers = {"kafka", "postgres", "valkey", "prometheus", "grafana"}
     assert services.keys() == servers | our_services().keys()
 
 
 def test_variables_of_the_example_are_filled_in() -> None:
-    config = rendered("--profile", "monitoring")
+    config = rendered("--profile", "monitoring", "--profile", "notices")
     assert "${" not in yaml.safe_dump(config)
     url = config["services"]["intake"]["environment"]["POINTS_DATABASE__URL"]
     assert url == "postgresql://points_owner:change-me-1@postgres:5432/points"

@@ -13,13 +13,21 @@ Lot = Any
 
 
 class About(NamedTuple):
-    """What an entry says of its cause: kind and id, order, hold, reason, settings version."""
+    """What an entry says of its cause: kind and id, order, hold, reason, settings version.
+
+    `name` is what its event's id is made of.
+    """
 
     cause: tuple[str, str] = ("", "")
     version: int | None = None
     reason: str | None = None
     order: str | None = None
     hold: str | None = None
+    name: tuple[str | int, ...] = ()
+
+
+NUMBERED = ("command", "job", "order", "redeemed")
+"""What may make several entries: their number follows the name."""
 
 
 class Line(NamedTuple):
@@ -71,6 +79,10 @@ class PointByPoint:
     """What is happening, as whoever calls has said before."""
     versions: dict[str, int | None] = field(default_factory=dict)
     """The settings version in force when each hold was made."""
+    whose: tuple[str, str] = ("", "")
+    """Merchant and member."""
+    numbers: Counter[tuple[str | int, ...]] = field(default_factory=Counter)
+    """How many entries have a name, over all accounts of the merchant."""
 
     def those(self, state: str, owner: Any = None) -> list[Point]:
         """Points in a state, the soonest to expire first."""
@@ -108,14 +120,18 @@ class PointByPoint:
             if kind:
                 self._expire(what, instant)
             else:
-                ended = About(("hold_timeout", what), self.versions[what], None, None, what)
+                name = ("hold", self.whose[0], what)
+                ended = About(("hold_timeout", what), self.versions[what], hold=what, name=name)
                 self._set_free(what, instant, ended)
 
     def _expire(self, lot: Lot, instant: int) -> None:
         gone = [p for p in self.those("free") if p.lot == lot]
+        before = sum(1 for p in self.those("expired") if p.lot == lot)
         for point in gone:
             point.state = "expired"
-        about = About(("expiry", getattr(lot, "name", "")), order=getattr(lot, "order", None))
+        text = getattr(lot, "name", "")
+        name = ("lot", *self.whose, text, lot.expires_at, before)
+        about = About(("expiry", text), order=getattr(lot, "order", None), name=name)
         self._line("expired", -len(gone), 0, Counter({lot: -len(gone)}), instant, about)
 
     def _set_free(self, hold: str, instant: int, about: About) -> None:
@@ -149,9 +165,10 @@ class PointByPoint:
         if lot.expires_at <= self.now and self.those("free"):
             self._lapse([lot], lot.expires_at)
 
-    def claw_back(self, lot: Lot, count: int) -> None:
-        """An order loses; what its lot let expire is gone already."""
-        count -= sum(1 for p in self.points if p.lot == lot and p.state == "expired")
+    def claw_back(self, lot: Lot, count: int, since: int = 0) -> None:
+        """An order loses; what its lot let expire is gone already, of the points made `since`."""
+        made = self.points[since:]
+        count -= sum(1 for p in made if p.lot == lot and p.state == "expired")
         if count <= 0:
             return
         gone = self._take(count, lot)
@@ -164,9 +181,9 @@ class PointByPoint:
         """Staff give."""
         self._come("assigned", lot, count)
 
-    def deduct(self, count: int) -> None:
-        """Staff take."""
-        gone = self._take(count)
+    def deduct(self, count: int, first: Lot = None) -> None:
+        """Staff take, of one lot first where one is named."""
+        gone = self._take(count, first)
         for point in gone:
             point.state = "taken"
         self._line("deducted", -count, 0, -_by_lot(gone), self.now)
@@ -258,7 +275,13 @@ class PointByPoint:
         balance = (len(self.those("free")), len(self.those("held")), self.debt)
         changed = {lot: count for lot, count in lots.items() if count}
         self.lines.append(Line(kind, points, held, changed, balance, instant))
-        self.abouts.append(self.about if about is None else about)
+        self.abouts.append(self._numbered(self.about if about is None else about))
+
+    def _numbered(self, about: About) -> About:
+        if not about.name or about.name[0] not in NUMBERED:
+            return about
+        self.numbers[about.name] += 1
+        return about._replace(name=(*about.name, self.numbers[about.name]))
 
 
 def _by_lot(points: list[Point]) -> "_Change":

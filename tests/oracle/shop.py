@@ -4,17 +4,17 @@ Learnt from account.md 3 to 5 and 8; what orders earn is the book's matter. It t
 events at the same moments as the product, and says what is posted.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from typing import Any
 
+from tests.oracle import quotes
 from tests.oracle.account import About, PointByPoint
 from tests.oracle.book import Book
 from tests.oracle.commands import (
     BEGINS,
-    NEVER,
     SECOND,
     STAFFS,
     Json,
@@ -26,32 +26,11 @@ from tests.oracle.commands import (
     moment_of,
     told,
 )
+from tests.oracle.earning import Earned
 from tests.oracle.law import feature_on, is_member
+from tests.oracle.lots import COMMAND, JOB, Lot, assigned_expiry, debit_lot
 from tests.oracle.records import FOREVER, Settings
 from tests.oracle.redeemed import debited, given_back
-
-ORDER, COMMAND, JOB, DEBIT = 1, 2, 3, 4
-
-
-class Lot(NamedTuple):
-    """Sorts as lots are spent: the soonest to expire first, then by what made it."""
-
-    expires_at: Micros
-    kind: int
-    source: str
-    number: int = 0
-
-    @property
-    def name(self) -> str:
-        """As events name it; of a debit's lot only how the name begins."""
-        if self.kind == ORDER:
-            return f"{self.source}-{self.number}"
-        return f"{('', '', 'command', 'job', 'order-debit')[self.kind]}:{self.source}"
-
-    @property
-    def order(self) -> str | None:
-        """The order that earned it."""
-        return self.source if self.kind == ORDER else None
 
 
 @dataclass
@@ -95,10 +74,15 @@ class Shop:
     accounts: dict[str, PointByPoint] = field(default_factory=dict)
     holds: dict[str, Held] = field(default_factory=dict)
     captures: dict[str, list[Capture]] = field(default_factory=dict)
-    posted: dict[str, dict[str, int]] = field(default_factory=dict)
+    earned: dict[str, Earned] = field(default_factory=dict)
+    tokens: dict[str, quotes.Token] = field(default_factory=dict)
+    """What was signed."""
     answers: dict[str, tuple[str, Json]] = field(default_factory=dict)
     jobs: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     given: dict[tuple[str, str], int] = field(default_factory=dict)
+    files: dict[str, list[tuple[str, int, Lot]]] = field(default_factory=dict)
+    """What each job of a file gave: the member, the points, and the lot."""
+    numbers_of_entries: Counter[tuple[str | int, ...]] = field(default_factory=Counter)
 
     # --- what happens
 
@@ -128,13 +112,15 @@ class Shop:
         self.book.apply(settings, self.merchant)
 
     def hear(self, event: Json) -> None:
-        """An event about an order arrives."""
+        """An event about an order arrives: what it says of others is looked at afterwards."""
         self.book.consume(event)
         resource = event["resource"]
         if event["topic"].startswith("user/"):
             return  # whoever comes and goes here has no orders
-        cause = "return" if event["topic"].startswith("return_order/") else "order"
-        self._settle([resource.get("order_id") or resource["id"]], (cause, resource["id"]))
+        order = resource.get("order_id") or resource["id"]
+        is_return = event["topic"].startswith("return_order/")
+        self._settle([order], ("return", resource["id"]) if is_return else ("order", order))
+        self._settle(sorted(other for _, other in self.book.orders if other != order))
 
     def command(self, content: Json) -> Json:
         """The answer to a command; `settle` what it did to orders afterwards."""
@@ -199,7 +185,8 @@ class Shop:
         kind = content["type"]
         reason = content["reason"].strip() if "reason" in content else None
         name = content["job_id"] if kind == "bulk_assign" else content["command_id"]
-        self._say(About(("command", name), self.version, reason))
+        named = ("command", self.merchant, content["command_id"])
+        self._say(About(("command", name), self.version, reason, name=named))
         if kind in STAFFS and content["performer"]["kind"] == "member":
             raise Refused("not_allowed")
         if kind in BEGINS and not self._is_on():
@@ -234,7 +221,10 @@ class Shop:
 
     def _account(self, member: str) -> PointByPoint:
         if member not in self.accounts:
-            self.accounts[member] = PointByPoint(self.now, about=self.about)
+            whose = (self.merchant, member)
+            numbers = self.numbers_of_entries
+            account = PointByPoint(self.now, about=self.about, whose=whose, numbers=numbers)
+            self.accounts[member] = account
         return self.accounts[member]
 
     def _available(self, member: str) -> int:
@@ -259,14 +249,7 @@ class Shop:
 
     def _expiry(self) -> Micros:
         """When points expire that are assigned now."""
-        settings = self.in_force
-        expiry = settings["earn"]["expiry"]
-        if expiry["kind"] == "never":
-            return NEVER
-        zone = ZoneInfo(settings["timezone"])
-        year = instant(self.now).astimezone(zone).year + 1
-        last_day = datetime(year, expiry["month"], expiry["day"], tzinfo=zone)
-        return moment_of((last_day + timedelta(days=1)).astimezone(UTC))
+        return assigned_expiry(self.in_force, self.now)
 
     def _hold(self, content: Json, member: str) -> Json:
         ttl, points = content.get("ttl_seconds", 1800) * SECOND, content["points"]
@@ -280,7 +263,8 @@ class Shop:
         else:
             self._check_gifts(content, points)
         if points > self._available(member):
-            raise Refused("insufficient_points")
+            more = {"changed": ["balance"]} if "quote" in content else {}
+            raise Refused("insufficient_points", **more)
         ends = self.now + ttl
         self._account(member).hold(content["hold_id"], points, ends)
         redeem = self.in_force.get("redeem") or {}
@@ -295,6 +279,18 @@ class Shop:
             raise Refused("below_minimum")
         if points % cash["unit_points"]:
             raise Refused("not_a_unit")
+        if "quote" in content:
+            token = self.tokens.get(content["quote"])
+            quotes.check(token, content["member_id"], points, self.in_force, self.now)
+
+    def quote(self, member: str, cart: Json) -> tuple[int, str]:
+        """The points and the code of a member's cart."""
+        return quotes.quote(cart, self.in_force, self._available(member), is_on=self._is_on())
+
+    def sign(self, token: str, member: str, points: int) -> None:
+        """A quote was signed."""
+        rules = quotes.rules_of(self.in_force)
+        self.tokens[token] = quotes.Token(member, points, rules, quotes.ends(self.now))
 
     def _check_gifts(self, content: Json, points: int) -> None:
         if content["campaign_id"] != "summer" or self.now >= self.gifts_end:
@@ -364,6 +360,7 @@ class Shop:
                 code = "not_a_member"
             if code == "ok":
                 account = self._account(member)
+                account.about = self.about._replace(name=("job", self.merchant, job, member))
                 account.assign(Lot(self._expiry(), JOB, job), content["points"])
                 self.given[job, member] = len(account.lines)
             rows.append(
@@ -384,6 +381,50 @@ class Shop:
             "job_id": job,
         }
 
+    # --- jobs of files
+
+    def job(self, job: str, rows: list[tuple[str, int]], reason: str) -> list[Json]:
+        """A file's rows, each applied by itself: as the row tells it. Raises Refused."""
+        if not self._is_on():
+            raise Refused("feature_off")
+        given = self.files.setdefault(job, [])
+        told_rows = []
+        for member, points in rows:
+            code = "ok" if self._is_member(member) else "not_a_member"
+            if code == "ok":
+                row = f"job:{job}:{member}"
+                lot = Lot(self._expiry(), COMMAND, row)
+                self._row(job, row, reason)
+                self._account(member).assign(lot, points)
+                given.append((member, points, lot))
+            told_rows.append(self._told_row(member, points, code))
+        return told_rows
+
+    def undo(self, job: str, reason: str) -> list[Json]:
+        """What a file's job gave is taken, never into debt. Raises Refused."""
+        if not (self.in_force.get("assign") or {}).get("bulk_undo"):
+            raise Refused("not_allowed")
+        told_rows, undoing = [], f"{job}:undo"
+        for member, points, lot in self.files[job]:
+            there = min(points, self._available(member))
+            code = "ok" if there else "insufficient_points"
+            if there:
+                self._row(undoing, f"job:{undoing}:{member}", reason)
+                self._account(member).deduct(there, lot)
+            told_rows.append(self._told_row(member, -points, code))
+        return told_rows
+
+    def _row(self, job: str, row: str, reason: str) -> None:
+        named = ("command", self.merchant, row)
+        self._say(About(("command", job), self.version, reason, name=named))
+
+    def _told_row(self, member: str, points: int, code: str) -> Json:
+        sequence = None
+        if code == "ok":
+            lines = self.accounts[member].lines
+            sequence = max(n for n, line in enumerate(lines, 1) if line.type != "expired")
+        return {"member_id": member, "points": points, "code": code, "sequence": sequence}
+
     # --- the laws of orders
 
     def _settle(self, orders: list[str], cause: tuple[str, str] | None = None) -> None:
@@ -391,14 +432,18 @@ class Shop:
         known = [order for order in orders if (self.merchant, order) in self.book.orders]
         changes = [(order, *change) for order in known for change in self._redeem_changes(order)]
         for order, capture, points in changes:
-            self._say(About(cause or ("order", order), self.version))
+            self._law(cause or ("order", order), order, capture)
             self._give_back(order, capture, max(0, points))
         for order in known:
-            self._earn(order)
+            self._earn(order, cause or ("order", order))
         for order, capture, points in changes:
             if points < 0:
-                self._say(About(cause or ("order", order), self.version))
+                self._law(cause or ("order", order), order, capture)
                 self._take(order, capture, -points)
+
+    def _law(self, cause: tuple[str, str], order: str, capture: Capture) -> None:
+        named = ("redeemed", self.merchant, order, capture.member, capture.number)
+        self._say(About(cause, self.version, name=named))
 
     def _out(self, order: str, capture: Capture) -> int:
         taken = self.accounts[capture.member].taken.get((order, capture.number))
@@ -412,12 +457,13 @@ class Shop:
         owed = debited(facts, bound, total)
         debtor = (facts.newest() or {}).get("customer_id") if owed else None
         if debtor and not any(c.member == debtor and not c.number for c in captures):
-            captures.append(Capture(debtor, 0, "debit", (bound or {}).get("redeem") or {}))
+            captures.append(Capture(debtor, 0, "debit", {}))
         for capture in sorted(captures, key=lambda c: (c.number == 0, c.number)):
             points = owed if capture.member == debtor else 0
             if capture.number:
                 points = self.accounts[capture.member].taken[order, capture.number].points
-            back = given_back(points, capture.purpose, capture.redeem, facts, bound)
+            redeem = capture.redeem if capture.number else (bound or {}).get("redeem") or {}
+            back = given_back(points, capture.purpose, redeem, facts, bound)
             target = points - min(points, capture.manual + back)
             difference = self._out(order, capture) if capture.member in self.accounts else 0
             difference -= target
@@ -426,7 +472,7 @@ class Shop:
 
     def _give_back(self, order: str, capture: Capture, points: int) -> None:
         if points:
-            lot = Lot(self._expiry(), DEBIT, order)
+            lot = debit_lot(self._expiry(), order)
             self.accounts[capture.member].give_back((order, capture.number), points, lot)
 
     def _take(self, order: str, capture: Capture, points: int) -> None:
@@ -437,19 +483,10 @@ class Shop:
             bound = self.book.bound(self.merchant, order)
             account.debit(order, points, self._number_of(bound))
 
-    def _earn(self, order: str) -> None:
+    def _earn(self, order: str, cause: tuple[str, str]) -> None:
         facts = self.book.orders[self.merchant, order]
-        posted = self.posted.setdefault(order, {})
-        if not facts.episode:
-            return
-        lot = Lot(moment_of(facts.episode.expires), ORDER, order, 1)
-        member = facts.member or ""
-        difference = facts.points - posted.get(member, 0)
-        if difference > 0:
-            self._account(member).grant(lot, difference)
-            posted[member] = posted.get(member, 0) + difference
-        elif difference < 0:
-            account = self.accounts[member]
-            before = len(account.lines)
-            account.claw_back(lot, -difference)
-            posted[member] += sum(line.points for line in account.lines[before:])
+        version = self._number_of(self.book.bound(self.merchant, order))
+        self._say(About(cause, version, order=order, name=("order", self.merchant, order)))
+        is_final = self.book.explain(self.merchant, order).episode is not None
+        earned = self.earned.setdefault(order, Earned())
+        earned.settle(facts, is_final=is_final, order_id=order, accounts=self._account)

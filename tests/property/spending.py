@@ -12,6 +12,8 @@ from tests.support.upstream import Json
 
 MEMBERS = [some_id(name) for name in ("ann", "bea", "cat")]
 ORDERS = [some_id(f"machine order {number}") for number in range(3)]
+PART, WHOLE = some_id("machine part"), some_id("machine whole")
+"""Split off the first of ORDERS; combined from the others."""
 HOLDS = [f"hold {number}" for number in range(40)]
 VISITOR = some_id("dan")
 """Comes and goes as a member, and buys nothing: what leaving does to orders has its own tests."""
@@ -39,7 +41,12 @@ EXPIRIES: list[Json] = [
     {"kind": "fixed_date", "month": 12, "day": 31},
     *[{"kind": "fixed_date", "month": 6, "day": day} for day in (1, 15)],
 ]
-CASHES = [CASH | {"unit_points": unit} for unit in (1, 1, 1, 5, 5)] + [None]
+CASHES = [
+    *[CASH | {"unit_points": unit} for unit in (1, 1, 1, 5)],
+    CASH | {"unit_points": 5, "price_per_unit": 3, "minimum_purchase": 20, "max_amount": 30},
+    CASH | {"unit_points": 1, "max_percent": 33},
+    None,
+]
 
 
 def random_settings(dice: Dice) -> Json:
@@ -52,6 +59,7 @@ def random_settings(dice: Dice) -> Json:
             "return_on_cancel": not dice.once_in(4),
             "on_return": dice.pick(["proportional", "proportional", "keep"]),
         },
+        assign={"bulk_undo": not dice.once_in(4)},
         earn={
             "pending_days": dice.pick([0, 0, 2]),
             "expiry": dice.pick(EXPIRIES),
@@ -119,6 +127,37 @@ class RandomCommands:
             "issued_at": (instant(self._shop.now) - ago).isoformat(),
         }
 
+    def quoted(self, dice: Dice) -> Json:
+        """A cart that a member wants to pay with points."""
+        lines = [
+            {
+                "product_id": "p",
+                "unit_price": dice.number(0, 40),
+                "quantity": dice.number(1, 3),
+                "excluded": dice.once_in(6),
+            }
+            for _ in range(dice.number(1, 2))
+        ]
+        entered = [None, None, 0, *[dice.number(1, 60) for _ in range(3)]]
+        return {
+            "currency": dice.pick([*["TWD"] * 9, "JPY"]),
+            "items": lines,
+            "discount": dice.pick([0, 0, 7]),
+            "store_credit": dice.pick([0, 0, 9]),
+            "points": dice.pick(entered),
+        }
+
+    def hold_as_quoted(self, dice: Dice) -> Json:
+        """A hold by a token that was signed, mostly as it says."""
+        token, terms = dice.pick([*self._shop.tokens.items()][-3:])
+        wrong = dice.number(1, 12)
+        content = self.any(dice, "hold", dice.pick(MEMBERS) if wrong == 1 else terms.member)
+        content |= {
+            "points": terms.points + 5 if wrong == 2 else terms.points,
+            "quote": f"{token[:-9]}AAAAAAAAA" if wrong == 3 else token,
+        }
+        return content
+
     def _gift(self, dice: Dice, _member: str, _some: int) -> Json:
         names = [dice.pick([*GIFTS] * 5 + ["hat"]) for _ in range(dice.number(1, 2))]
         price = sum(GIFTS.get(name, 1) for name in names)
@@ -145,7 +184,7 @@ class RandomCommands:
     def _capture(self, dice: Dice, member: str, some: int) -> Json:
         return self._of_hold(dice, member) | {
             "points": dice.pick([None, None, some]),
-            "order_id": dice.pick(ORDERS),
+            "order_id": dice.pick([*ORDERS * 2, PART, WHOLE]),
         }
 
     def _release(self, dice: Dice, member: str, _some: int) -> Json:

@@ -29,7 +29,8 @@ def _within(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def answer_name(arguments: Sequence[str]) -> str:
     """The command's name in `schemas.answers.ANSWERS`."""
-    name = arguments[0] if arguments[0] in ANSWERS else "-".join(arguments[:2])
+    names = ("-".join(arguments[:words]) for words in (3, 2, 1))
+    name = next((name for name in names if name in ANSWERS), "-".join(arguments[:2]))
     lists = [
         option[2:] for option in ("--records", "--ambiguous", "--dry-run") if option in arguments
     ]

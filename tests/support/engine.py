@@ -34,10 +34,13 @@ TOPICS = (
     "command_results",
     "settings",
     "heartbeat",
+    "notices",
+    "notices_feedback",
     "dlq_orders",
     "dlq_deliveries",
     "dlq_customers",
     "dlq_commands",
+    "dlq_notices",
 )
 PATIENCE = 60.0
 """Seconds to wait for an expected state; a busy machine needs most of them."""

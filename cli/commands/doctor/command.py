@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from cli.commands.doctor import progress, server
+from cli.commands.doctor import notices, progress, server
 from cli.commands.doctor.finding import Finding
 from cli.support.console import JsonOption, counted, emit, out, safe
 from cli.support.errors import Exit, Failure, PointsError, failure_of
@@ -191,6 +191,7 @@ def _postgres(configured: "Configuration", broker: "Broker | None") -> Iterator[
 def _schema(
     configured: "Configuration", connection: "Database", broker: "Broker | None"
 ) -> Iterator[Finding]:
+    from processors.registry import ENGINE
     from store.postgres import migrate
 
     try:
@@ -211,7 +212,7 @@ def _schema(
         return
     yield from _attempt("role", lambda: _rights(configured, connection))
     yield from _attempt("writes", lambda: server.writes(connection))
-    yield from _attempt("workers", lambda: progress.workers(connection))
+    yield from _attempt("workers", lambda: progress.workers(connection, ENGINE))
     yield from _attempt("clock", lambda: _clock(connection))
     yield from _attempt("settings", lambda: _settings(connection))
     yield from _attempt("work", lambda: _work(connection))
@@ -224,6 +225,7 @@ def _schema(
         yield from _attempt("cursors", lambda: _cursors(connection, broker))
         yield from _attempt("lag", lambda: progress.lag(connection, broker))
         yield from _attempt("groups", lambda: progress.groups(connection, configured, broker))
+    yield from _attempt("notices", lambda: notices.notices(configured, broker))
 
 
 def _rights(configured: "Configuration", connection: "Database") -> Iterator[Finding]:

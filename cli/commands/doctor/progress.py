@@ -1,7 +1,7 @@
 """Whether work goes on: workers that run, logs that are read, queues that get shorter."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -26,16 +26,15 @@ READERS = ("intake", "commands")
 """Kinds of workers whose groups share out the partitions of what comes in."""
 
 
-def workers(connection: "Database") -> Iterator[Finding]:
+def workers(connection: "Database", kinds: Sequence[str]) -> Iterator[Finding]:
     """Each kind: whether one runs, is ready, and was not started again and again."""
-    from processors.registry import WORKERS
     from store.postgres import worker_beats
 
     by_kind: dict[str, list[WorkerBeat]] = defaultdict(list)
     for worker in worker_beats.known(connection):
         by_kind[worker.kind].append(worker)
     some_run = any(not _ended(beat) for beats in by_kind.values() for beat in beats)
-    for kind in WORKERS:
+    for kind in kinds:
         start = f"`points run {kind}`, or all" if some_run else "`points run all`"
         yield from _kind(kind, by_kind[kind], start)
 
@@ -66,8 +65,11 @@ def _ended(beat: "WorkerBeat") -> bool:
     return beat.silent_seconds > SILENT_SECONDS or (beat.trouble or "").startswith("ended: ")
 
 
-def lag(connection: "Database", broker: "Broker") -> Iterator[Finding]:
-    """Records in the logs that are not processed, and cursors that stand meanwhile."""
+def lag(connection: "Database", broker: "Broker", *, of: str = "") -> Iterator[Finding]:
+    """Records in the logs that are not processed, and cursors that stand meanwhile.
+
+    `of` goes before each sentence.
+    """
     from schemas.ids import SECOND, iso
     from store.reads import server
     from store.streams import adoption
@@ -92,13 +94,13 @@ def lag(connection: "Database", broker: "Broker") -> Iterator[Finding]:
             standing += 1
             yield Finding(
                 "wrong",
-                f"cursor of {row.pipeline} in {row.topic}/{row.partition}: stands at "
+                f"{of}cursor of {row.pipeline} in {row.topic}/{row.partition}: stands at "
                 f"{row.next_offset} since {iso(at)[:19]}Z, {left:,} records behind",
                 f"see whether a worker {row.pipeline} runs, is ready and has the partition",
                 Exit.CURSOR,
             )
     if not standing:
-        yield Finding("ok", f"lag: {behind:,} records, and no cursor stands")
+        yield Finding("ok", f"{of}lag: {behind:,} records, and no cursor stands")
 
 
 def groups(

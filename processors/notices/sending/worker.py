@@ -1,13 +1,265 @@
-"""The worker `notices-send`: hands notices to providers, and says what became of each."""
+"""The worker `notices-send`: hands notices to providers, and says what became of each.
 
+loop: one provider's sender, a task each
+upkeep: what is done by the clock, with a connection of its own
+relaying: what became of notices goes to Kafka, in a thread
+wiring: what the other parts of the lane answer
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+import psycopg
+
+from processors import metrics
+from processors.notices import directory
+from processors.notices.directory.port import Directory, MemberKey
+from processors.notices.providers import make_mail, make_sms
+from processors.notices.sending.delivering import ByMail, BySms, Delivers
+from processors.notices.sending.fence import SharedFence
+from processors.notices.sending.gate import Gate
+from processors.notices.sending.loop import Guards, ProviderLoop, Terms
+from processors.notices.sending.rates import SharedRates
+from processors.notices.sending.relaying import Relaying
+from processors.notices.sending.upkeep import KIND, Upkeep
+from processors.notices.sending.wiring import outside
 from processors.runtime.configuration import Configuration
+from processors.runtime.failures import is_waited_out, one_line, refusal
 from processors.runtime.health import Health
+from processors.runtime.logs import log
+from processors.runtime.loop import Backoff
 from processors.runtime.stopping import Stop
+from processors.runtime.worker import new_instance
+from rules.notices.values import Contact
+from schemas.ids import DAY, SECOND
+from store.postgres import migrate, session, worker_beats
+from store.postgres.session import Database
+from store.valkey import client as valkey
+from store.valkey.notices import Breakers, Fence, Rates
+
+TURN_SECONDS: Final = 0.1
+UPKEEP_SECONDS: Final = 1.0
+VALKEY_SECONDS: Final = 0.5
+"""Nothing waits longer for what is never the truth."""
+STILL_SECONDS: Final = 30.0
+"""A loop that did not turn for so long makes the worker count as dead."""
+MARGIN: Final = DAY
+"""What waits was recorded at most the longest wait and so long ago."""
 
 
 def run(configuration: Configuration, health: Health, stop: Stop) -> None:
-    """Runs until it is asked to stop."""
-    del configuration
-    health.become("not built yet")
-    while not stop.wait(1.0):
-        health.beat()
+    """Runs until it is asked to stop. Raises as the loop of the other workers does."""
+    asyncio.run(Sender(configuration, health, stop).live())
+
+
+class Sender:
+    """One process that sends."""
+
+    def __init__(self, configuration: Configuration, health: Health, stop: Stop) -> None:
+        """Raises ConfigurationRefused for what cannot be."""
+        self._configuration, self._health, self._stop = configuration, health, stop
+        self._instance = new_instance()
+        self._outside = outside(configuration)
+        notices = configuration.notices
+        longest = max(notices.sms_hours, notices.email_hours, notices.too_old_hours)
+        self._reach_us = longest * 3600 * SECOND + MARGIN
+        self._relaying = Relaying(configuration, partial(self._connect, "relay"))
+        self._rates: list[SharedRates] = []
+        self._loops: list[ProviderLoop] = []
+        self._upkeep_trouble: str | None = None
+
+    async def live(self) -> None:
+        """Works until it is asked to stop. Raises what ends it otherwise."""
+        await self._first_connection()
+        providers = self._providers()
+        self._loops = [self._loop(provider) for provider in providers]
+        windows = {provider.name: provider.window for provider in providers}
+        upkeep = Upkeep(self._instance, self._reach_us, self._outside, windows)
+        stopping = asyncio.Event()
+        self._relaying.start()
+        tasks = [asyncio.create_task(loop.run(stopping)) for loop in self._loops]
+        tasks.append(asyncio.create_task(self._keep_up(upkeep, stopping)))
+        try:
+            while not self._stop.asked:
+                self._look(tasks)
+                await asyncio.sleep(TURN_SECONDS)
+        finally:
+            stopping.set()
+            done = await asyncio.gather(*tasks, return_exceptions=True)
+            for provider in providers:
+                await provider.close()
+            await asyncio.to_thread(self._relaying.stop)
+        for result in done:
+            if isinstance(result, BaseException):
+                raise result
+
+    def _look(self, tasks: Sequence["asyncio.Task[None]"]) -> None:
+        for task in tasks:
+            if task.done():
+                task.result()
+        if self._relaying.failure is not None:
+            raise self._relaying.failure
+        oldest = min((loop.turned for loop in self._loops), default=time.monotonic())
+        if time.monotonic() - oldest < STILL_SECONDS:
+            self._health.beat()
+        self._show()
+        if self._health.become(self._trouble()):
+            reason = self._health.reason
+            if reason is None:
+                log().info("ready")
+            else:
+                log().warning("not_ready", why=reason)
+
+    def _trouble(self) -> str | None:
+        if not self._loops:
+            return "no provider is configured: set POINTS_SMTP__HOST, or an account for SMS"
+        troubles = (self._upkeep_trouble, *(loop.trouble() for loop in self._loops))
+        return next(filter(None, (*troubles, self._relaying.trouble)), None)
+
+    def _show(self) -> None:
+        for loop in self._loops:
+            shut = loop.is_shut
+            metrics.NOTICES_BREAKER_OPEN.labels(loop.name).set(shut)
+        since: dict[str, int] = {}
+        for loop in self._loops:
+            if loop.oldest is not None:
+                since[loop.channel] = min(loop.oldest, since.get(loop.channel, loop.oldest))
+        for loop in self._loops:
+            if loop.channel in since:
+                metrics.NOTICES_OLDEST_WAITING.labels(loop.channel).set(
+                    since[loop.channel] / SECOND
+                )
+            else:
+                with suppress(KeyError):
+                    metrics.NOTICES_OLDEST_WAITING.remove(loop.channel)
+
+    async def _keep_up(self, upkeep: Upkeep, stopping: asyncio.Event) -> None:
+        connection: Database | None = None
+        backoff = Backoff()
+        while not stopping.is_set():
+            wait = UPKEEP_SECONDS
+            try:
+                if connection is None or connection.closed:
+                    connection = await asyncio.to_thread(self._connect, "upkeep")
+                await asyncio.to_thread(upkeep.turn, connection, self._health.reason)
+            except psycopg.Error as error:
+                if not is_waited_out(error):
+                    raise
+                self._upkeep_trouble = f"database: {one_line(error)}"
+                wait = backoff.next()
+            else:
+                self._upkeep_trouble = None
+                backoff.reset()
+                for rates in self._rates:
+                    rates.senders = upkeep.senders
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), wait)
+        if connection is not None and not connection.closed:
+            with suppress(psycopg.Error):
+                await asyncio.to_thread(worker_beats.leave, connection, KIND, self._instance)
+            connection.close()
+
+    async def _first_connection(self) -> None:
+        """Waits for PostgreSQL. Raises a PointsError that needs an operator."""
+        backoff = Backoff()
+        while not self._stop.asked:
+            try:
+                with self._health.connecting():
+                    connection = await asyncio.to_thread(self._connect, "start")
+                try:
+                    migrate.check(connection)
+                    worker_beats.forget(connection)
+                finally:
+                    connection.close()
+            except Exception as error:
+                refused = refusal(error, first=True)
+                if refused is not None:
+                    raise refused from error
+                if not is_waited_out(error):
+                    raise
+                self._health.become(f"database: {one_line(error)}")
+                await asyncio.sleep(backoff.next())
+            else:
+                return
+
+    def _connect(self, who: str) -> Database:
+        notices, engine = self._configuration.notices, self._configuration.database
+        url = notices.database_url or engine.url
+        return session.connect(
+            url.get_secret_value(),
+            role=notices.database_role,
+            schema=session.NOTICES_SCHEMA,
+            name=f"points-{KIND}-{who}",
+        )
+
+    def _providers(self) -> list[Delivers]:
+        mail = make_mail(self._configuration)
+        found: list[Delivers] = [ByMail(mail)] if mail is not None else []
+        return [*found, *(BySms(each) for each in make_sms(self._configuration).values())]
+
+    def _loop(self, provider: Delivers) -> ProviderLoop:
+        notices = self._configuration.notices
+        rates, fence, breakers = self._shared()
+        self._rates.append(rates)
+        terms = Terms(
+            rate=self._rate_of(provider.name),
+            chunk=notices.chunk,
+            sender=self._instance,
+            lease_us=notices.lease_seconds * SECOND,
+            reach_us=self._reach_us,
+        )
+        connect = partial(self._connect, provider.name)
+        return ProviderLoop(
+            provider,
+            terms,
+            self._outside,
+            FreshDirectory(self._configuration, partial(self._connect, "directory")),
+            Guards(rates, fence, Gate(provider.name, breakers)),
+            connect,
+        )
+
+    def _rate_of(self, provider: str) -> float:
+        rates: Mapping[str, float] = {
+            "smtp": self._configuration.smtp.rate,
+            "twilio": self._configuration.twilio.rate,
+            "mitake": self._configuration.mitake.rate,
+            "webhook": self._configuration.webhook.rate,
+        }
+        return rates[provider]
+
+    def _shared(self) -> tuple[SharedRates, SharedFence, Breakers | None]:
+        """A client each, since loops ask from threads of their own."""
+        lease = self._configuration.notices.lease_seconds
+        url = self._configuration.notices.redis_url or self._configuration.redis.url
+        if url is None:
+            return SharedRates(None), SharedFence(None, lease), None
+        made = valkey.connect(url.get_secret_value(), seconds=VALKEY_SECONDS, name=f"points-{KIND}")
+        return SharedRates(Rates(made)), SharedFence(Fence(made), lease), Breakers(made)
+
+
+class FreshDirectory:
+    """The configured directory, made with the first question, and again on a new connection."""
+
+    def __init__(self, configuration: Configuration, connect: Callable[[], Database]) -> None:
+        """Connects to nothing yet."""
+        self._configuration, self._connect = configuration, connect
+        self._connection: Database | None = None
+        self._made: Directory | None = None
+
+    async def contacts(self, members: Sequence[MemberKey]) -> Mapping[MemberKey, Contact]:
+        """As the directory. A psycopg error passes through."""
+        if self._made is None or self._connection is None or self._connection.closed:
+            self._connection = await asyncio.to_thread(self._connect)
+            self._made = directory.make(self._configuration, self._connection)
+        return await self._made.contacts(members)
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        if self._made is not None:
+            await self._made.close()
+        if self._connection is not None:
+            self._connection.close()

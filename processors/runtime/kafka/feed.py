@@ -17,35 +17,28 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Message,
-    TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 
 from processors import metrics
 from processors.runtime.configuration import KafkaConfiguration
 from processors.runtime.failures import TopicChanged
-from processors.runtime.kafka.clients import GATHER_MS, ClientErrorListener, common, consumer
+from processors.runtime.kafka.clients import GATHER_MS, consumer
 from processors.runtime.kafka.errors import (
     END_OF_LOG,
     MAY_NOT_READ,
     NOT_ALLOWED,
     OUTSIDE_THE_LOG,
-    UNKNOWN_TOPIC,
-    kafka_error,
 )
-from processors.runtime.kafka.topics import describe, is_mock
+from processors.runtime.kafka.identity import METADATA_TIMEOUT, KnownTopics
 from processors.runtime.logs import log
 from store.streams.cursors import PartitionId
 
-METADATA_TIMEOUT = 5.0
 MORE_WHEN_BEHIND = 4
 """So many times the usual batch while there is a backlog: records of one order that meet in a batch
 cost one write.
 """
 HINT_SECONDS = 5.0
-GONE_AFTER = 3
-"""Checks in a row that must miss a topic: a broker that just started may not know it yet."""
 DENIED_SECONDS = 2.0
 """Between two tries of topics that we may not read. On a quiet one a client says nothing when it
 may again, unless it begins anew at the end.
@@ -84,11 +77,9 @@ class Feed:
         self._kafka, self._worker, self._start_at = kafka, worker, start_at
         self._gather_ms = gather_ms
         self._topics = list(topics)
-        self.listener = ClientErrorListener()
-        self._admin = AdminClient(
-            common(kafka, name=f"points-{worker}") | {"error_cb": self.listener}
-        )
-        self.cluster, self._uuids = self._identify()
+        self._known = KnownTopics(kafka, worker, topics)
+        self.listener = self._known.listener
+        self.cluster, self._uuids = self._known.cluster, self._known.uuids
         self._consumers: dict[str, Consumer] = {}
         self.positions: dict[PartitionId, int] = {}
         self._given: dict[PartitionId, int] = {}
@@ -102,31 +93,8 @@ class Feed:
         self._busiest = self._topics[0]
         self._full = self._must_rewind = self._must_reopen = False
         self._trouble: Exception | None = None
-        self._missed = 0
         self._hinted_at = self._gathered_at = self._left_out_at = time.monotonic()
         self._denied_at = 0.0
-
-    def _identify(self) -> tuple[str, dict[str, str]]:
-        try:
-            metadata = self._admin.list_topics(timeout=METADATA_TIMEOUT)
-        except KafkaException:
-            self._admin.poll(0)
-            self._raise_if_refused()
-            raise
-        missing = [t for t in self._topics if t not in metadata.topics]
-        if missing:
-            raise TopicChanged(
-                f"topics {', '.join(missing)} do not exist",
-                "create them with `points topics apply`",
-            )
-        self._is_mock = is_mock(metadata.cluster_id)
-        described = describe(self._admin, metadata, self._topics, METADATA_TIMEOUT)
-        return str(metadata.cluster_id), {topic: one.uuid for topic, one in described.items()}
-
-    def _raise_if_refused(self) -> None:
-        refused, self.listener.refused = self.listener.refused, None
-        if refused is not None:
-            raise KafkaException(refused)
 
     def subscribe(self) -> None:
         """Joins the group."""
@@ -213,7 +181,7 @@ class Feed:
         trouble, self._trouble = self._trouble, None
         if trouble is not None:
             raise trouble
-        self._raise_if_refused()
+        self._known.raise_if_refused()
         return self._ours(messages)
 
     def _gather(self, size: int, wait: float) -> list[Message]:
@@ -404,43 +372,8 @@ class Feed:
                 getattr(reader, what)(parts)
 
     def check_topics(self) -> None:
-        """Raises TopicChanged if a topic was deleted or recreated.
-
-        Raises KafkaException if the broker does not answer.
-        """
-        if self._is_mock:
-            self._admin.list_topics(timeout=METADATA_TIMEOUT)
-            self.listener.alarmed = False
-            return
-        described = self._admin.describe_topics(
-            TopicCollection(self._topics), request_timeout=METADATA_TIMEOUT
-        )
-        for topic, future in described.items():
-            try:
-                now = str(future.result().topic_id)
-            except KafkaException as error:
-                if kafka_error(error).code() in UNKNOWN_TOPIC:
-                    self._miss(topic)
-                raise
-            if now != self._uuids[topic]:
-                raise TopicChanged(
-                    f"topic {topic} was recreated (it was {self._uuids[topic]}, it is {now}), "
-                    "and its cursor means nothing there",
-                    "look with `points cursor show`, then go on with `points cursor adopt`",
-                    where=topic,
-                )
-        self._missed = 0
-        self.listener.alarmed = False
-
-    def _miss(self, topic: str) -> None:
-        self._missed += 1
-        if self._missed >= GONE_AFTER:
-            raise TopicChanged(
-                f"topic {topic} is gone",
-                "create it with `points topics apply`, then look with `points cursor show` "
-                "and go on with `points cursor adopt`",
-                where=topic,
-            )
+        """As KnownTopics.check."""
+        self._known.check()
 
     def lags(self) -> dict[PartitionId, int]:
         """Records between each position and the end of its log, computed from our own positions."""

@@ -77,11 +77,12 @@ notice_settings = Table(
     "notice_settings",
     metadata,
     _merchant_no(),
-    Column("version", Integer, CheckConstraint("version > 0"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
     Column("document", JSONB, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("applied_us", BigInteger, nullable=False),
     Column("applied_by", Text, nullable=False),
+    CheckConstraint("version > 0", name="notice_settings_version_check"),
     schema=SCHEMA,
 )
 
@@ -98,6 +99,8 @@ notice = Table(
     Column("state", Text(collation="C"), nullable=False),
     Column("reason", Text(collation="C")),
     Column("points", BigInteger, nullable=False),
+    count("event_points"),
+    count("event_sequence"),
     Column("balance", BigInteger, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
@@ -107,6 +110,7 @@ notice = Table(
     Column("give_up_us", BigInteger, nullable=False, server_default=text(f"'{NEVER}'::bigint")),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("lease_us", BigInteger),
+    Column("asked_us", BigInteger),
     Column("sender", Text),
     Column("provider", Text),
     Column("provider_id", Text),
@@ -116,6 +120,12 @@ notice = Table(
     Column("month", Integer),
     Column("decided_us", BigInteger, nullable=False),
     Column("changed_us", BigInteger, nullable=False),
+    CheckConstraint("channel IN ('email', 'sms')", name="notice_channel_check"),
+    CheckConstraint(
+        "state IN ('parked', 'waiting', 'claimed', 'sending', 'sent', 'failed', 'unknown',"
+        " 'expired', 'skipped', 'withdrawn')",
+        name="notice_state_check",
+    ),
     Index(
         "notice_waiting",
         "channel",
@@ -138,6 +148,7 @@ parked_event = Table(
     Column("recorded_us", BigInteger, nullable=False),
     Column("event", JSONB, nullable=False),
     Column("parked_us", BigInteger, nullable=False),
+    Index("parked_event_next", "merchant_id", "recorded_us"),
     schema=SCHEMA,
 )
 
@@ -164,6 +175,7 @@ contact = Table(
     Column("phone", LargeBinary),
     Column("name", LargeBinary),
     Column("language", LargeBinary),
+    Column("versions", LargeBinary, nullable=False, server_default=""),
     schema=SCHEMA,
 )
 

@@ -1,15 +1,16 @@
 """A points account driven at random, beside a model of single points: every answer, every entry.
 
-After every step the answers' codes and figures, all entries lot by lot (FEFO), and I2, I8 and I9
-are compared. A long run: POINTS_TEST_MACHINE_EXAMPLES=2000, which draws other histories each time.
+After every step the answers' codes and figures, all entries lot by lot (FEFO) with what they say of
+their cause, the ids of their events, and I2, I8 and I9 are compared.
+A long run: POINTS_TEST_MACHINE_EXAMPLES=2000, which draws other histories each time.
 """
 
 import os
 from collections.abc import Callable
 from datetime import datetime
 from itertools import count
-from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,15 +22,27 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.oracle.commands import NEVER, SECOND, instant, moment_of
+from processors.bulk.refusals import BulkRefused
+from tests.oracle.commands import SECOND, Refused, instant, moment_of
 from tests.oracle.shop import Shop
+from tests.property.buying import RandomOrders
 from tests.property.dice import Dice, Seeded
-from tests.property.spending import GIFTS, MEMBERS, ORDERS, VISITOR, RandomCommands, random_settings
-from tests.support.account.bench import AccountBench, Line
+from tests.property.spending import (
+    GIFTS,
+    MEMBERS,
+    ORDERS,
+    PART,
+    VISITOR,
+    WHOLE,
+    RandomCommands,
+    random_settings,
+)
+from tests.support.account.bench import AccountBench
+from tests.support.account.comparing import as_told, sayable
 from tests.support.customers import customer
 from tests.support.in_process import InProcessEngine
 from tests.support.invariants import check_accounts
-from tests.support.order_facts import Event, delivery, money, order, removed, returned, some_id
+from tests.support.order_facts import Event, some_id
 from tests.support.upstream import Json
 
 LONG = os.environ.get("POINTS_TEST_MACHINE_EXAMPLES")
@@ -38,7 +51,6 @@ BEGIN = 1_780_000_000 * SECOND
 """28 May 2026."""
 DAY = 86_400 * SECOND
 SPANS = [n * SECOND for n in (1, 30, 59, 3600, 5 * 3600)] + [n * DAY for n in (1, 2, 10, 100, 366)]
-EARNED = ("granted", "clawed_back")
 seeds = st.integers(0, 2**32).map(Seeded)
 """Evenly spread choices: Hypothesis's own seldom lead to a capture that comes back."""
 _merchants = count()
@@ -55,8 +67,8 @@ class PointsAccount(RuleBasedStateMachine):
         self.bench = AccountBench(self.engine, merchant, BEGIN)
         self.shop = Shop(merchant, BEGIN)
         self.random = RandomCommands(self.shop)
-        self.arrived: dict[str, str] = {}
-        """When each order arrived; new episodes of finality have their own tests."""
+        self.buying = RandomOrders(self.shop)
+        self.undone: set[str] = set()
         self.undated: dict[str, set[int]] = {}
         """Entries of members, from 0, whose dates depend on when the account was touched."""
 
@@ -67,8 +79,10 @@ class PointsAccount(RuleBasedStateMachine):
         self.bench.campaign(GIFTS, ends)
         self.shop.gifts, self.shop.gifts_end = dict(GIFTS), ends
         self._send([self.random.any(dice, "assign", member) for member in MEMBERS * 2])
-        for order_id in ORDERS[:2]:
+        for order_id in ORDERS:
+            self._tick()
             self._edit(dice, order_id)
+            self._hear(self.buying.parcel(dice, order_id, self.bench.now))
 
     # --- time
 
@@ -179,7 +193,7 @@ class PointsAccount(RuleBasedStateMachine):
         for _ in range(3):
             self._tick()
             happens = dice.pick([self._edit, self._edit, self._goods, self._goods])
-            happens(dice, dice.pick(ORDERS))
+            happens(dice, dice.pick([*ORDERS * 2, PART, WHOLE]))
 
     @rule(dice=seeds)
     def orders_and_commands(self, dice: Dice) -> None:
@@ -187,39 +201,82 @@ class PointsAccount(RuleBasedStateMachine):
             self.orders(dice)
             self.commands(dice)
 
-    def _edit(self, dice: Dice, order_id: str) -> None:
-        known = self.shop.book.orders.get((self.bench.merchant, order_id))
-        newest = (known.newest() if known is not None else None) or {}
-        granted = bool(self.shop.posted.get(order_id))
-        now = instant(self.bench.now).isoformat()
-        member = dice.pick([*MEMBERS, *MEMBERS, None])
-        self._hear(
-            order(
-                order_id=order_id,
-                merchant=self.bench.merchant,
-                created=newest.get("created_at", now),
-                updated=now,
-                # What an order earned and another member gets has its own tests.
-                member=newest.get("customer_id") if granted else member,
-                subtotal=dice.pick([0, 100, 250, 330]),
-                status=dice.pick(["confirmed"] * 6 + ["cancelled", "cancelled", "temp"]),
-                order_points=dice.pick([0, 0, 10, -25, 60, 10**10]),
-                order_discount=money(dice.pick([0, 0, 30, 100])),
-                order_payment={"status": dice.pick(["completed"] * 5 + ["refunded"])},
-            )
+    @rule(dice=seeds)
+    def finality_is_lost_and_comes_again(self, dice: Dice) -> None:
+        order_id = dice.pick([*ORDERS * 2, PART, WHOLE])
+        spans = [n * DAY for n in (0, 0, 1, 3, 200)]
+        for status in ("arrived", dice.pick(["pending", "shipped", "returned"]), "arrived"):
+            self._tick()
+            self._hear(self.buying.parcel(dice, order_id, self.bench.now, status))
+            self.commands(dice)
+            self._to(self.bench.now + dice.pick(spans))
+
+    @rule(dice=seeds)
+    def an_order_changes_hands(self, dice: Dice) -> None:
+        granted = [order_id for order_id, each in self.shop.earned.items() if each.points]
+        for order_id in granted[:2]:
+            self._tick()
+            self._hear(self.buying.hand_over(dice, order_id, self.bench.now))
+            self.commands(dice)
+
+    # --- quotes and jobs
+
+    @rule(dice=seeds)
+    def carts_are_quoted(self, dice: Dice) -> None:
+        self._tick()
+        for _ in range(2):
+            member = dice.pick(MEMBERS)
+            cart = self.random.quoted(dice)
+            made, must = self.bench.quote(member, cart), self.shop.quote(member, cart)
+            assert (made.points, made.code) == must, (cart, made)
+            assert (made.token is None) == (made.points == 0)
+            if made.token is not None:
+                self.shop.sign(made.token, member, made.points)
+        if self.shop.tokens:
+            later = dice.pick([0, 0, SECOND, 850 * SECOND, 900 * SECOND])
+            self._to(self.bench.now + later)
+            self._send([self.random.hold_as_quoted(dice) for _ in range(2)])
+
+    @rule(dice=seeds)
+    def staff_hand_in_a_file(self, dice: Dice) -> None:
+        self._tick()
+        members = [m for m in [*MEMBERS, VISITOR] if not dice.once_in(3)] or MEMBERS
+        rows = [(member, dice.number(1, 20)) for member in members]
+        job = f"file {len(self.shop.files)}"
+        self._job(
+            lambda: self.shop.job(job, rows, "june"), lambda: self.bench.job(job, rows, "june")
         )
+
+    @precondition(lambda self: any(self.shop.files.values()))
+    @rule(dice=seeds)
+    def a_job_is_undone(self, dice: Dice) -> None:
+        self._tick()
+        job = dice.pick([job for job, given in self.shop.files.items() if given])
+        if job not in self.undone:
+            self.undone.add(job)
+            self._job(lambda: self.shop.undo(job, "wrong"), lambda: self.bench.undo(job, "wrong"))
+
+    def _job(self, expect: Callable[[], list[Json]], run: Callable[[], list[Json]]) -> None:
+        must = refusal = None
+        try:
+            must = expect()
+        except Refused as refused:
+            refusal = refused.code
+        if must is None:
+            with pytest.raises(BulkRefused) as told:
+                run()
+            assert told.value.code == refusal
+            return
+        made = run()
+        assert [{name: row[name] for name in must[0]} for row in made] == must
+        repeats = self.bench.commands(self.bench.published())
+        assert all(answer["repeated"] for answer in repeats)
+
+    def _edit(self, dice: Dice, order_id: str) -> None:
+        self._hear(self.buying.edit(dice, order_id, self.bench.now))
 
     def _goods(self, dice: Dice, order_id: str) -> None:
-        now, merchant = instant(self.bench.now).isoformat(), self.bench.merchant
-        self._hear(
-            dice.pick([self._arrives, _comes_back])(dice, now, order_id, merchant)
-            if not dice.once_in(12)
-            else removed(now, order_id=order_id, merchant=merchant)
-        )
-
-    def _arrives(self, _dice: Dice, now: str, order_id: str, merchant: str) -> Event:
-        when = self.arrived.setdefault(order_id, now)
-        return delivery("arrived", now, order_id=order_id, merchant=merchant, arrived_at=when)
+        self._hear(self.buying.goods(dice, order_id, self.bench.now))
 
     # --- what must hold
 
@@ -227,8 +284,8 @@ class PointsAccount(RuleBasedStateMachine):
     def every_entry_is_as_it_must_be(self) -> None:
         lines = self.bench.lines()
         for member, account in self.shop.accounts.items():
-            must = list(map(_as_told, account.lines, account.abouts))
-            made = [_comparable(line) for line in lines.get(member, [])]
+            must = list(map(as_told, account.lines, account.abouts))
+            made = [sayable(line) for line in lines.get(member, [])]
             for number in self.undated.get(member, set()) & set(range(len(made))):
                 made[number] = made[number]._replace(occurred_at=0)
                 must[number] = must[number]._replace(occurred_at=0)
@@ -247,48 +304,6 @@ class PointsAccount(RuleBasedStateMachine):
                     assert len(lines.get(member, [])) == len(account.lines)
         finally:
             self.bench.close()
-
-
-def _comes_back(dice: Dice, now: str, order_id: str, merchant: str) -> Event:
-    listed = dice.pick([None, None, 50, 100])
-    return returned(
-        dice.pick([1, 33, 50, 100, 330]),
-        now,
-        status=dice.pick(["completed", "completed", "cancelled"]),
-        return_id=f"{order_id} {dice.number(1, 3)}",
-        order_id=order_id,
-        merchant=merchant,
-        items=[{"total": money(listed)}] if listed else [],
-    )
-
-
-def _as_told(line: Any, about: Any) -> Line:
-    """An entry of the model as an event tells it."""
-    lots = {
-        (lot.name, lot.expires_at if lot.expires_at != NEVER else None): points
-        for lot, points in line.lots.items()
-    }
-    when = 0 if line.type in EARNED else line.occurred_at
-    return _sayable(Line(line.type, line.points, line.held, lots, line.balance, when, about))
-
-
-def _sayable(line: Line) -> Line:
-    """Less what others test, or what may be missing: causes of earning, a lapse's version."""
-    cause, _, *rest = line.about
-    if line.type in EARNED:
-        return line._replace(about=(("", ""), None, None, None, None))
-    return (
-        line._replace(about=(cause, None, rest[0], rest[1], rest[2]))
-        if line.type == "expired"
-        else line
-    )
-
-
-def _comparable(line: Line) -> Line:
-    """What orders earn has its own tests: adjusted or granted, and dated by which fact."""
-    if line.type == "adjusted":
-        line = line._replace(type="granted" if line.points > 0 else "clawed_back")
-    return _sayable(line._replace(occurred_at=0) if line.type in EARNED else line)
 
 
 def test_a_points_account_does_what_single_points_do(in_process: InProcessEngine) -> None:

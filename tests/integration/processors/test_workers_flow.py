@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import psutil
 
-from processors.registry import WORKERS
+from processors.registry import ENGINE
 from tests.support.engine import Engine, Worker, wait_for
 from tests.support.upstream import CREATED, Trade, delivery, hex_id, order
 
@@ -25,12 +25,12 @@ def test_a_tree_of_all_workers_grants_a_day_and_stops_when_told(engine: Engine) 
     engine.wait_published()
     engine.audit(trade.expected())
     table = orjson.loads(next(line for line in tree.output.splitlines() if line.startswith("[")))
-    kinds = list(WORKERS)
+    kinds = list(ENGINE)
     at = kinds.index("intake")
     workers = [*kinds[:at], "intake-1", "intake-2", *kinds[at + 1 :]]
     assert [row["worker"] for row in table] == workers
     children = psutil.Process(tree.process.pid).children()
-    assert len(children) == len(WORKERS) + 1
+    assert len(children) == len(ENGINE) + 1
     assert tree.terminate() == 0
     assert not any(child.is_running() for child in children)
 

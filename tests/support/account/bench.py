@@ -5,44 +5,45 @@ every event of points that was made for them.
 """
 
 from datetime import datetime
-from typing import NamedTuple
+from io import BytesIO
 
 import orjson
 import psycopg
 from psycopg import sql
 
+from processors.bulk.making import Wanted, make_job
+from processors.bulk.running import run_job
+from processors.bulk.shops import shop_of
+from processors.bulk.undoing import make_undo
 from processors.commands.applying import apply_commands
 from processors.expiry import Expiry
+from rules.quotes.answer import Signing
+from rules.quotes.tokens import QuoteKey
+from schemas.answers.quotes import QuoteAnswer
 from schemas.campaigns import CampaignDocument
 from schemas.commands.reading import read
 from schemas.ids import Micros, iso, micros
+from schemas.quotes import load_cart
 from schemas.settings import load_settings
 from store.campaigns import reading, saving
+from store.ledger.jobs import JobKey
 from store.postgres import session
+from store.reads.jobs import job_rows
+from store.reads.quote import quoted
+from store.reads.snapshot import snapshot
 from store.settings import versions
 from store.settings.merchants import Merchants
-from store.streams.outbox import OutboxKind, events_of
+from store.streams.outbox import OutboxKind, events_of, records_of
+from tests.support.account.comparing import Line
 from tests.support.in_process import InProcessEngine
 from tests.support.order_facts import bytes_of
 from tests.support.timeline import record_of
 from tests.support.upstream import Json
 
+KEYS = (QuoteKey("bench", b"k" * 32),)
+"""Quotes are signed with it."""
 EVENTS = "SELECT value, headers FROM outbox WHERE kind = %s ORDER BY shard, id"
-
-
-class Line(NamedTuple):
-    """An entry as its event tells it; lots that are left nothing are missing.
-
-    `about` is its cause (kind, id), settings version, reason, order and hold.
-    """
-
-    type: str
-    points: int
-    held: int
-    lots: dict[tuple[str, Micros | None], int]
-    balance: tuple[int, int, int]
-    occurred_at: Micros
-    about: tuple[tuple[str, str], int | None, str | None, str | None, str | None]
+PACKS = "SELECT value FROM outbox WHERE kind = %s ORDER BY id"
 
 
 class AccountBench:
@@ -94,9 +95,39 @@ class AccountBench:
         """Commands applied in one transaction, and what follows from them; the answers."""
         commands = [read(orjson.dumps(content)) for content in contents]
         with session.transaction(self.connection) as cursor:
-            applied = apply_commands(cursor, self._merchants, commands, self.now)
+            applied = apply_commands(cursor, self._merchants, commands, self.now, KEYS)
         self._worker.settle()
         return [orjson.loads(orjson.dumps(result)) for result in applied.results]
+
+    def quote(self, member: str, cart: Json) -> QuoteAnswer:
+        """What a member's cart costs with points, signed."""
+        made = load_cart(bytes_of(cart), name="cart")
+        return quoted(self.connection, self._merchants, self.merchant, member, made, Signing(KEYS))
+
+    def job(self, job: str, rows: list[tuple[str, int]], reason: str) -> list[Json]:
+        """A file of members and points, handed in by staff and applied; its rows as told.
+
+        Raises BulkRefused.
+        """
+        lines = "".join(f"{member},{points}\n" for member, points in rows)
+        file = BytesIO(f"member_id,points\n{lines}".encode())
+        shop = shop_of(self.connection, self.merchant)
+        return self._run(make_job(shop, Wanted(file, "file", job, reason, "mei")))
+
+    def undo(self, job: str, reason: str) -> list[Json]:
+        """A job taken back; its rows. Raises BulkRefused."""
+        return self._run(make_undo(shop_of(self.connection, self.merchant), job, reason, "mei"))
+
+    def _run(self, key: JobKey) -> list[Json]:
+        run_job(shop_of(self.connection, self.merchant), key)
+        with snapshot(self.connection) as cursor:
+            rows = [*job_rows(cursor, self.merchant, key[1].decode())]
+        return [orjson.loads(orjson.dumps(row.model_dump(mode="json"))) for row in rows]
+
+    def published(self) -> list[Json]:
+        """The commands that jobs have published since the outbox was emptied."""
+        packs = self._looking.execute(PACKS, [OutboxKind.COMMAND]).fetchall()
+        return [orjson.loads(value) for (pack,) in packs for _, value in records_of(pack)]
 
     def hear(self, event: Json) -> None:
         """An event from upstream, and what follows from it."""
@@ -137,7 +168,7 @@ class AccountBench:
 def _line_of(event: Json) -> Line:
     lots: dict[tuple[str, Micros | None], int] = {}
     for lot in event["lots"]:
-        expires, name = lot["expires_at"], _lot_name(lot["lot_id"])
+        expires, name = lot["expires_at"], lot["lot_id"]
         if lot["points"]:
             lots[name, micros(datetime.fromisoformat(expires)) if expires else None] = lot["points"]
     return Line(
@@ -148,16 +179,11 @@ def _line_of(event: Json) -> Line:
         (event["balance"]["available"], event["balance"]["held"], event["balance"]["debt"]),
         micros(datetime.fromisoformat(event["occurred_at"])),
         (
-            (event["cause"]["kind"], _lot_name(event["cause"]["id"])),
+            (event["cause"]["kind"], event["cause"]["id"]),
             event["settings_version"],
             event["reason"],
             event["order_id"],
             event.get("hold_id"),
         ),
+        event["event_id"],
     )
-
-
-def _lot_name(name: str) -> str:
-    """A lot's name, of a debit's without its expiry."""
-    is_dated = name.startswith("order-debit:") and name.count("-") > 1
-    return name.rpartition("-")[0] if is_dated else name

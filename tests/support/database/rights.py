@@ -75,13 +75,45 @@ _OPS: Final = {
     "unknown_report": ("SELECT", "DELETE"),
     "worker_beat": ALL,
 }
-ROLES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "points_app": APP,
-    "points_ops": dict.fromkeys(APP, READ) | _OPS,
-    "points_readonly": dict.fromkeys(APP, READ)
-    | dict.fromkeys(("outbox", "outbox_refused", "quarantine"), ()),
+NOTICES: Final = {
+    "notices.contact": KEEP,
+    "notices.cursor": KEEP,
+    "notices.expiring_points": READ,
+    "notices.expiring_run": KEEP,
+    "notices.ignored_reason": KEEP,
+    "notices.merchant_poison": ALL,
+    "notices.meter": KEEP,
+    "notices.notice": KEEP,
+    "notices.notice_settings": ADD,
+    "notices.optout": ALL,
+    "notices.outbox": PASS_ON,
+    "notices.outbox_refused": PASS_ON,
+    "notices.parked_event": ALL,
+    "notices.pipeline_state": KEEP,
+    "notices.provider": KEEP,
+    "notices.quarantine": KEEP,
+    "notices.settings_epoch": ("SELECT", "UPDATE"),
+    "notices.shop": KEEP,
+    "notices.shop_settings": ADD,
+    "notices.worker_beat": ALL,
+    "notices_keys.member_key": ALL,
 }
-"""Rights on whole tables, by role and table."""
+_NOTHING_OF_NOTICES: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(NOTICES, ())
+ROLES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "points_app": {**APP, **_NOTHING_OF_NOTICES},
+    "points_ops": {**dict.fromkeys(APP, READ), **_OPS, **_NOTHING_OF_NOTICES},
+    "points_readonly": {
+        **dict.fromkeys(APP, READ),
+        **dict.fromkeys(("outbox", "outbox_refused", "quarantine"), ()),
+        **_NOTHING_OF_NOTICES,
+    },
+    "points_notices": {
+        **dict.fromkeys(APP, ()),
+        **dict.fromkeys(("alembic_version", "schema_compatibility"), READ),
+        **NOTICES,
+    },
+}
+"""Rights on whole tables, by role and table; those of the notices lane with their schema."""
 COLUMNS: Final[Mapping[str, Mapping[tuple[str, str], set[str]]]] = {
     "points_app": {},
     "points_ops": {("entry_note", "UPDATE"): {"reason"}, ("job_line", "UPDATE"): {"reason"}},
@@ -96,6 +128,7 @@ COLUMNS: Final[Mapping[str, Mapping[tuple[str, str], set[str]]]] = {
             *("redriven_us", "discarded_us", "purged_us"),
         },
     },
+    "points_notices": {},
 }
 """Rights on single columns, where the role has none on the table."""
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -117,10 +150,12 @@ def refused_of(connection: Connection, role: str) -> list[str]:
 def _statements(connection: Connection) -> Iterator[tuple[str, str, str]]:
     """Every table, verb and column; a view is only read, and rows go whole."""
     columns = connection.execute(
-        "SELECT c.relname, c.relkind, a.attname FROM pg_class c JOIN pg_attribute a "
-        "ON a.attrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace "
+        "SELECT CASE WHEN n.nspname = 'public' THEN '' ELSE n.nspname || '.' END || c.relname, "
+        "c.relkind, a.attname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "JOIN pg_attribute a ON a.attrelid = c.oid "
+        "WHERE n.nspname IN ('public', 'notices', 'notices_keys') "
         "AND c.relkind IN ('r', 'v', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
-        "AND a.attidentity = '' ORDER BY c.relname, a.attnum"
+        "AND a.attidentity = '' ORDER BY 1, a.attnum"
     ).fetchall()
     for table, kind, column in columns:
         yield table, "SELECT", column
@@ -141,7 +176,9 @@ def _statement(table: str, verb: str, column: str) -> sql.Composed:
         "DELETE": "DELETE FROM {table} WHERE false",
         "TRUNCATE": "TRUNCATE {table}",
     }[verb]
-    return sql.SQL(text).format(table=sql.Identifier(table), column=sql.Identifier(column))
+    return sql.SQL(text).format(
+        table=sql.Identifier(*table.split(".")), column=sql.Identifier(column)
+    )
 
 
 def _is_let(connection: Connection, statement: sql.Composed) -> bool:

@@ -24,6 +24,9 @@ RELEASE, NAMESPACE = "points", "shop"
 VERSIONS = tuple(f"1.{minor}" for minor in range(30, 38))
 """The versions of Kubernetes that the chart is for."""
 
+NOTICES = "--set=notices.enabled=true"
+"""With the notices lane, which the chart leaves out until it is wanted."""
+
 Json = dict[str, Any]
 
 

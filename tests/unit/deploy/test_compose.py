@@ -49,6 +49,17 @@ def test_worker_waits_for_schema_and_topics_and_comes_back(kind: str) -> None:
     assert f"http://127.0.0.1:{PORT}/readyz" in worker["healthcheck"]["test"][-1]
 
 
+def test_the_notices_lane_starts_only_where_it_is_asked_for_and_has_its_keys_in_a_file() -> None:
+    for kind, worker in ((kind, OURS[kind]) for kind in WORKERS):
+        is_lane = WORKERS[kind].lane == "notices"
+        assert worker.get("profiles", []) == (["notices"] if is_lane else []), kind
+        assert ("POINTS_NOTICES__KEY_FILE" in worker["environment"]) is is_lane
+        assert worker.get("secrets", []) == (["notices-keys"] if is_lane else [])
+        if is_lane:
+            assert worker["environment"]["POINTS_NOTICES__KEY_FILE"] == "/run/secrets/notices-keys"
+            assert OURS["intake"]["environment"].items() <= worker["environment"].items()
+
+
 @pytest.mark.parametrize("name", ["migrate", "topics"])
 def test_what_runs_once_waits_for_its_server_and_is_not_run_again(name: str) -> None:
     server = {"migrate": "postgres", "topics": "kafka"}[name]

@@ -83,6 +83,7 @@ def test_metrics_that_pages_name_exist() -> None:
         named = set(re.findall(r"`(points_[a-z_]+?)(?:_total)?`", page.read_text("utf-8")))
         others = {
             "points_app",
+            "points_notices",
             "points_ops",
             "points_readonly",
             "points_changed",

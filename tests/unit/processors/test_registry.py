@@ -11,7 +11,7 @@ import typer.testing
 from cli.main import app
 from docs import generate
 from processors import metrics
-from processors.registry import METRICS_OF_ALL, WORKERS
+from processors.registry import ENGINE, METRICS_OF_ALL, WORKERS
 from store.streams import outbox
 
 ROOT = generate.DOCS.parent
@@ -23,7 +23,7 @@ def table_rows(page: Path, name: str) -> list[str]:
         rf"<!-- generated: {name} -->(.*?)<!-- end -->", page.read_text("utf-8"), re.DOTALL
     )
     assert block is not None
-    return re.findall(r"^\| `([a-z]+)` \|", block[1], re.MULTILINE)
+    return re.findall(r"^\| `([a-z-]+)` \|", block[1], re.MULTILINE)
 
 
 def page_with(name: str) -> Path:
@@ -40,7 +40,7 @@ def test_the_pages_list_the_kinds_of_the_registry() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     named = re.search(r"<!-- generated: worker-names -->(.*?)<!-- end -->", text)
     assert named is not None
-    assert re.findall(r"`([a-z]+)`", named[1]) == list(WORKERS)
+    assert re.findall(r"`([a-z-]+)`", named[1]) == list(WORKERS)
 
 
 def test_the_help_names_every_kind_and_what_it_does() -> None:
@@ -52,8 +52,15 @@ def test_the_help_names_every_kind_and_what_it_does() -> None:
 
 
 @pytest.mark.parametrize("name", WORKERS)
-def test_every_kind_has_a_factory(name: str) -> None:
-    assert callable(WORKERS[name].factory())
+def test_every_kind_can_be_made(name: str) -> None:
+    kind = WORKERS[name]
+    assert callable(kind.factory() if kind.lane == "engine" else kind.body())
+
+
+def test_the_lane_runs_with_all_only_where_it_is_switched_on() -> None:
+    kinds = list(WORKERS.values())
+    assert [kind.name for kind in kinds if kind.lane == "engine"] == list(ENGINE)
+    assert [*ENGINE, "notices", "notices-send"] == list(WORKERS)
 
 
 def test_every_metric_is_exported_by_some_worker_and_every_name_exists() -> None:
@@ -69,7 +76,7 @@ def test_the_relays_sentence_names_as_many_shards_as_there_are() -> None:
     assert all(f"up to {outbox.SHARDS} work" in kind.how_many for kind in by_shards)
 
 
-@pytest.mark.parametrize("name", WORKERS)
+@pytest.mark.parametrize("name", ENGINE)
 def test_only_the_kinds_that_need_kafka_make_a_client_of_it(name: str) -> None:
     """A worker that needs no Kafka must not wait for one at its start."""
     module = Path(ROOT, *WORKERS[name].module.split(".")).with_suffix(".py")

@@ -7,7 +7,7 @@ import pytest
 
 from processors.pipeline.pipeline import topics_read
 from processors.registry import WORKERS
-from processors.relay.records import cloud_event_headers, topics_of_kinds
+from processors.relay.records import cloud_event_headers, topics_of_kinds, topics_of_notices
 from processors.runtime.configuration import (
     Configuration,
     DatabaseConfiguration,
@@ -28,6 +28,10 @@ DOCUMENT: dict[str, Any] = asyncapi.document()
 
 def settings_of(names: list[str]) -> set[str]:
     return {setting for setting, topic in TOPICS.items() if topic.name in names}
+
+
+def written_by(kind: str) -> set[str]:
+    return {setting for setting, topic in TOPICS.items() if kind in topic.written_by}
 
 
 def test_every_topic_can_be_renamed_and_has_its_default_name() -> None:
@@ -51,13 +55,22 @@ def test_what_the_table_says_is_read_is_what_the_workers_subscribe_to() -> None:
 def test_what_the_table_says_is_written_is_what_the_relay_sends() -> None:
     """A redriven record goes to the topic that it came from, so that those are written too."""
     sent = settings_of(list(topics_of_kinds(CONFIGURATION.topics).values()))
-    redriven = {setting for setting in TOPICS if f"dlq_{setting}" in TOPICS}
-    assert sent | redriven == {s for s, topic in TOPICS.items() if "relay" in topic.written_by}
+    redriven = {
+        setting
+        for setting in TOPICS
+        if (letters := TOPICS.get(f"dlq_{setting}")) and "relay" in letters.written_by
+    }
+    assert sent | redriven == written_by("relay")
+
+
+def test_what_the_notices_lane_writes_is_what_its_own_outbox_sends() -> None:
+    sent = settings_of(list(topics_of_notices(CONFIGURATION.topics).values()))
+    assert sent == written_by("notices-send")
 
 
 def test_messages_go_the_way_that_their_topic_goes() -> None:
     for topic in TOPICS.values():
-        taken = {"intake", "commands"} & set(topic.read_by)
+        taken = {"intake", "commands"} & set(topic.read_by) or not topic.written_by
         assert set(topic.messages) <= (TAKEN if taken else SENT).keys(), topic.name
 
 

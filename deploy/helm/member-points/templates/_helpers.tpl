@@ -35,6 +35,17 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | quote }}
 {{- mergeOverwrite (deepCopy $root.Values.worker) (index $root.Values.workers (index . 1)) | toYaml -}}
 {{- end -}}
 
+{{- /* The kinds that run, as JSON: those of the notices lane only when it is enabled. */ -}}
+{{- define "member-points.kinds" -}}
+{{- $kinds := list -}}
+{{- range $kind, $worker := .Values.workers -}}
+{{- if or $.Values.notices.enabled (ne ($worker.lane | default "engine") "notices") -}}
+{{- $kinds = append $kinds $kind -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $kinds -}}
+{{- end -}}
+
 {{- /* Of a pod: a number that is not root, and nothing that the kernel need not allow. */ -}}
 {{- define "member-points.podSecurity" -}}
 runAsNonRoot: true
@@ -76,6 +87,10 @@ capabilities:
       key: {{ . }}
 {{- end }}
 {{- end }}
+{{- if $secrets.keyFile }}
+- name: POINTS_NOTICES__KEY_FILE
+  value: /run/secrets/points-notices/{{ $secrets.keyFile.key }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -87,6 +102,13 @@ capabilities:
 {{- range $index, $secrets := index . 1 }}
 - name: secrets-{{ $index }}
   mountPath: /run/secrets/points-{{ $index }}
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- range index . 1 }}
+{{- if .keyFile }}
+- name: notices-keys
+  mountPath: /run/secrets/points-notices
   readOnly: true
 {{- end }}
 {{- end }}
@@ -116,6 +138,20 @@ capabilities:
       {{- range $secrets.keys }}
       - {key: {{ . }}, path: {{ . }}}
       {{- end }}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- range index . 1 }}
+{{- with .keyFile }}
+- name: notices-keys
+  {{- if .volume }}
+  {{- toYaml .volume | nindent 2 }}
+  {{- else }}
+  secret:
+    secretName: {{ .existingSecret }}
+    defaultMode: 0440
+    items:
+      - {key: {{ .key }}, path: {{ .key }}}
   {{- end }}
 {{- end }}
 {{- end }}

@@ -188,13 +188,15 @@ from processors.runtime.configuration import TracingConfiguration, load
 from processors.runtime import loop
 from processors.tracing import spans
 import cli.main
+with_redis = ("readmodel", "notices-send")
 for worker in WORKERS.values():
-    if worker.name != "readmodel":
-        worker.factory()
+    if worker.name not in with_redis:
+        worker.factory() if worker.lane == "engine" else worker.body()
 spans.set_up(TracingConfiguration(), "intake")
 assert not [name for name in sys.modules if name.partition(".")[0] == "opentelemetry"]
 # The client of Redis imports what it may count with by itself, where it is installed.
 WORKERS["readmodel"].factory()
+WORKERS["notices-send"].body()
 assert not [name for name in sys.modules if name.startswith("opentelemetry.exporter")]
 assert "processors.tracing.opentelemetry_spans" not in sys.modules
 {then}

@@ -22,6 +22,11 @@ CREATE TABLE notices.merchant_poison (LIKE public.merchant_poison INCLUDING ALL)
 -- Moves when a shop's settings or notice settings change, so that processes see with one look whether what they remember holds.
 CREATE TABLE notices.settings_epoch (LIKE public.settings_epoch INCLUDING ALL);
 INSERT INTO notices.settings_epoch (epoch) VALUES (0);
+-- A copied index has a name that PostgreSQL makes up.
+ALTER INDEX notices.outbox_shard_idx RENAME TO outbox_heartbeat;
+ALTER INDEX notices.quarantine_received_us_idx RENAME TO quarantine_to_purge;
+ALTER INDEX notices.quarantine_topic_received_us_idx RENAME TO quarantine_open;
+ALTER INDEX notices.quarantine_topic_uuid_partition_partition_position_idx RENAME TO quarantine_position;
 
 -- Shops as the settings topic or an operator told of them.
 CREATE TABLE notices.shop (
@@ -71,6 +76,8 @@ CREATE TABLE notices.notice (
   state          text COLLATE "C" NOT NULL,
   reason         text COLLATE "C",            -- why it is so: skipped, failed, waiting again
   points         bigint NOT NULL,             -- what it says: the present figures while it waits
+  event_points   bigint NOT NULL DEFAULT 0,   -- what its event gave, or took, and the event's sequence: they never change
+  event_sequence bigint NOT NULL DEFAULT 0,
   balance        bigint NOT NULL,
   sequence       bigint NOT NULL,             -- the newest event of the member that the figures know
   expires_us     bigint,
@@ -80,6 +87,7 @@ CREATE TABLE notices.notice (
   give_up_us     bigint NOT NULL DEFAULT 9223372036854775807,
   attempt        int NOT NULL DEFAULT 0,
   lease_us       bigint,
+  asked_us       bigint,                      -- the first request that may have arrived: a provider's window begins then
   sender         text,                        -- the process that has it
   provider       text,
   provider_id    text,
@@ -152,6 +160,8 @@ CREATE TABLE notices.parked_event (
   parked_us   bigint NOT NULL,
   PRIMARY KEY (merchant_id, event_id)
 );
+-- A shop's are decided in the order in which they were recorded, some at a time.
+CREATE INDEX parked_event_next ON notices.parked_event (merchant_id, recorded_us);
 
 -- Which reminders of points that lapse were decided: a shop's days, once each.
 CREATE TABLE notices.expiring_run (
@@ -165,7 +175,7 @@ CREATE TABLE notices.expiring_run (
 CREATE TABLE notices.contact (
   merchant_no int NOT NULL REFERENCES notices.shop,
   member_id   text COLLATE "C" NOT NULL,
-  version_us  bigint NOT NULL,  -- the platform's updated_at: the newest wins
+  version_us  bigint NOT NULL,  -- when the newest record that changed it was made (its updated_at)
   has_email   boolean NOT NULL,
   has_phone   boolean NOT NULL,
   email_verified boolean NOT NULL,
@@ -174,6 +184,7 @@ CREATE TABLE notices.contact (
   phone       bytea,
   name        bytea,
   language    bytea,
+  versions    bytea NOT NULL DEFAULT '',  -- of each field, the version of the record that counts; a row without fields is one removed
   PRIMARY KEY (merchant_no, member_id)
 );
 CREATE TABLE notices_keys.member_key (
@@ -217,26 +228,29 @@ CREATE TABLE notices.meter (
   PRIMARY KEY (merchant_no, month, channel, provider)
 ) WITH (fillfactor = 50);
 
--- The one thing of the engine's that the lane reads: free points that lapse, by member and instant. Accounts with holds that
--- have ended and are not posted are left out for that second: what these free pays debt first.
+-- The one thing of the engine's that the lane reads: free points that lapse, by member and instant, with the account's posted
+-- balance and newest sequence. Accounts with holds that have ended and are not posted are left out for that second: what these
+-- free pays debt first. next_expiry: none of the account's points lapse before it.
 CREATE VIEW notices.expiring_points AS
-SELECT m.merchant_id, a.merchant_no, a.account_no, a.member, l.expires_us, sum(l.remaining - l.held)::bigint AS points
-FROM public.lot l
-JOIN public.account a ON a.account_no = l.account_no AND a.merchant_no = l.merchant_no
-JOIN public.merchant m ON m.merchant_no = a.merchant_no
-WHERE l.remaining > l.held AND l.expires_us < 9223372036854775807
-  AND NOT EXISTS (SELECT FROM public.hold h WHERE h.account_no = l.account_no AND h.merchant_no = l.merchant_no
-                    AND h.state = 1 AND h.expires_us <= public.points_now())
-GROUP BY m.merchant_id, a.merchant_no, a.account_no, a.member, l.expires_us;
+SELECT m.merchant_id, a.merchant_no, a.account_no, a.member, a.available, a.sequence, a.next_expiry, l.expires_us, l.points
+FROM public.merchant m
+JOIN public.account a ON a.merchant_no = m.merchant_no
+CROSS JOIN LATERAL (
+  SELECT l.expires_us, sum(l.remaining - l.held)::bigint AS points FROM public.lot l
+  WHERE l.account_no = a.account_no AND l.merchant_no = a.merchant_no AND l.remaining > l.held
+    AND l.expires_us < 9223372036854775807
+  GROUP BY l.expires_us) l
+WHERE NOT EXISTS (SELECT FROM public.hold h WHERE h.account_no = a.account_no AND h.merchant_no = a.merchant_no
+                    AND h.state = 1 AND h.expires_us <= public.points_now());
 
 GRANT USAGE ON SCHEMA notices, notices_keys TO points_notices;
 GRANT SELECT ON alembic_version, schema_compatibility TO points_notices;
 GRANT SELECT ON notices.expiring_points TO points_notices;
 GRANT EXECUTE ON FUNCTION notices.ensure_partition(bigint), notices.drop_partitions(int) TO points_notices;
 GRANT SELECT, INSERT, UPDATE, DELETE ON notices.worker_beat, notices.merchant_poison, notices.parked_event, notices.optout,
-  notices.contact, notices_keys.member_key TO points_notices;
+  notices_keys.member_key TO points_notices;
 GRANT SELECT, INSERT, UPDATE ON notices.cursor, notices.ignored_reason, notices.pipeline_state, notices.quarantine,
-  notices.shop, notices.notice, notices.expiring_run, notices.provider, notices.meter TO points_notices;
+  notices.shop, notices.notice, notices.contact, notices.expiring_run, notices.provider, notices.meter TO points_notices;
 GRANT SELECT, INSERT, DELETE ON notices.outbox, notices.outbox_refused TO points_notices;
 GRANT SELECT, INSERT ON notices.shop_settings, notices.notice_settings TO points_notices;
 GRANT SELECT, UPDATE ON notices.settings_epoch TO points_notices;

@@ -1,0 +1,109 @@
+"""`points notices dlq`: records that the lane could not read."""
+
+from typing import Annotated
+
+import typer
+
+from cli.commands import dlq
+from cli.support.console import JsonOption, emit, out, safe
+from cli.support.wiring import configuration, connect_notices, notices_configuration
+
+app = typer.Typer(
+    no_args_is_help=True, help="Records that the notices lane could not read, byte for byte."
+)
+
+
+@app.command("list")
+def list_command(json_: JsonOption = False) -> None:
+    """List all dead letters of the lane, oldest first."""
+    from schemas.answers.streams import DeadLetterListEntry
+    from store.streams import dead_letters
+
+    with connect_notices(notices_configuration()) as connection:
+        rows = dead_letters.listed(connection)
+    if json_:
+        emit([DeadLetterListEntry.model_validate(dict(row)) for row in rows])
+    else:
+        dlq.print_list(rows)
+
+
+@app.command("show")
+def show_command(
+    number: Annotated[int, typer.Argument(metavar="ID")], json_: JsonOption = False
+) -> None:
+    """Show one dead letter, with everything masked that may be personal."""
+    from store.streams import dead_letters
+
+    with connect_notices(notices_configuration()) as connection:
+        dlq.check_ids([number])
+        letter = dead_letters.letter(connection, number)
+    answer = dlq.answer_of(letter)
+    if json_:
+        emit(answer)
+    else:
+        dlq.print_letter(answer, dlq.state_shown(letter.summary))
+
+
+@app.command("discard")
+def discard_command(ids: dlq.Ids = None, json_: JsonOption = False) -> None:
+    """Give records up: they stay in the list, and `redrive --all` leaves them out."""
+    from schemas.answers.streams import DiscardResult
+    from store.streams import dead_letters
+
+    with connect_notices(notices_configuration()) as connection:
+        chosen = dlq.chosen_of(connection, ids, all_=False)
+        dead_letters.discard(connection, chosen)
+    if json_:
+        emit(DiscardResult(discarded=tuple(chosen)))
+    else:
+        dlq.print_done(chosen, "given up")
+
+
+@app.command("redrive")
+def redrive_command(
+    ids: dlq.Ids = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="All that were neither redriven nor discarded.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also those that were redriven or discarded before.")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Read from these records on again, once their cause is fixed.
+
+    Nothing is sent: the topics are others' too. What lies behind them is read once more as well,
+    which changes nothing. Workers `notices` begin there by themselves.
+    """
+    from cli.support.broker import Broker
+    from schemas.answers.notices import RereadPartition, RereadResult
+    from store.notices import rereading
+    from store.postgres.session import transaction
+    from store.streams.cursors import PartitionId
+
+    configured = configuration()
+    moved: list[RereadPartition] = []
+    with connect_notices(configured) as connection:
+        chosen = dlq.chosen_of(connection, ids, all_=all_)
+        with transaction(connection) as cursor:
+            if chosen:
+                places = rereading.partitions(cursor, chosen, again=again)
+                broker = Broker(configured)
+                topics = broker.topics(place.topic for place in places)
+                ends = broker.ends(
+                    (place.topic, place.partition)
+                    for place in places
+                    if place.topic in topics and topics[place.topic].uuid == place.topic_uuid
+                )
+                firsts = {
+                    PartitionId(topic, topics[topic].uuid, number): end.first
+                    for (topic, number), end in ends.items()
+                }
+                moved = rereading.reread(cursor, chosen, firsts)
+    if json_:
+        emit(RereadResult(letters=tuple(chosen), partitions=tuple(moved)))
+        return
+    dlq.print_done(chosen, "read again")
+    for each in moved:
+        place = safe(f"{each.topic}/{each.partition}")
+        out().print(f"  {place}: from {each.start} on, it was at {each.before}")

@@ -1,0 +1,165 @@
+"""Customers' records into the contact table: a batch in the transaction that holds its cursors.
+
+The engine reads the same topic for membership; this is about how members are reached, and nothing
+else of a record is kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from processors.notices.sealing_keys import needed_sealer
+from processors.pipeline.pipeline import PoisonRecord
+from processors.runtime.configuration import Configuration
+from processors.runtime.kafka.feed import Record
+from processors.runtime.kafka.records import received_at
+from rules.notices.contacts import TEXTS, VERIFIED, Said, Value, newer_fields, said_by
+from rules.order.records import given_micros, version_of
+from schemas.ids import DAY, Micros
+from schemas.notices.customer import read_customer
+from schemas.upstream.envelope import Unreadable
+from store.notices import contacts, optouts, sealing
+from store.notices.contacts import SealedContact
+from store.notices.sealing import Member, Sealer
+from store.postgres.session import Cursor, Database
+from store.streams.cursors import Counts, Opening, PartitionId
+
+FUTURE: Final = DAY
+"""A version further ahead than this would hold its contact for ever (rules.md 7)."""
+
+
+class CustomerSaid(NamedTuple):
+    """What a record says of a contact, and whose it is."""
+
+    record: Record
+    merchant_id: str
+    member_id: str
+    said: Said
+
+
+class ContactsBatches:
+    """Keeps contacts, of a contact table; with another directory it passes records over."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        """Raises ConfigurationRefused where the table has no keys to seal with."""
+        notices = configuration.notices
+        kept = notices.directory == "table"
+        self._sealer: Sealer | None = needed_sealer(notices) if kept else None
+
+    def use(self, connection: Database) -> None:
+        """Goes on with a new connection; nothing is remembered between batches."""
+
+    def process(
+        self,
+        cursor: Cursor,
+        records: Sequence[Record],
+        opening: Opening,
+        counts: Mapping[PartitionId, Counts],
+    ) -> list[PoisonRecord]:
+        """Keeps what is new of a batch and counts every record; those that are poison."""
+        if self._sealer is None:
+            for record in records:
+                counts[record.place].ignore("no_contact_table")
+            return []
+        customers, poison = _read(records, opening.now + FUTURE, counts)
+        if customers:
+            _Batch(cursor, self._sealer, customers).keep(counts)
+        return poison
+
+
+def _read(
+    records: Sequence[Record], latest: Micros, counts: Mapping[PartitionId, Counts]
+) -> tuple[list[CustomerSaid], list[PoisonRecord]]:
+    customers, poison = [], []
+    for record in records:
+        try:
+            read = _customer(record, latest)
+        except Unreadable as error:
+            poison.append((record, error))
+            continue
+        if isinstance(read, str):
+            counts[record.place].ignore(read)
+        else:
+            customers.append(read)
+    return customers, poison
+
+
+def _customer(record: Record, latest: Micros) -> CustomerSaid | str:
+    """What a record says of a contact, or the reason for which it is passed over."""
+    value = record.message.value()
+    if value is None:
+        return "null_value"
+    envelope = read_customer(value)
+    if envelope is None:
+        return "unknown_topic"
+    customer = envelope.resource
+    received = received_at(record.message)
+    version = version_of(envelope, given_micros(customer.get("updated_at")), received, value)
+    if version.at > latest:
+        wrong = "updated_at lies more than 24 hours ahead"
+        raise Unreadable("future_version", wrong, envelope.merchant_id)
+    said = said_by(envelope.topic, customer, version)
+    if not said.values:
+        return "no_contact"
+    return CustomerSaid(record, envelope.merchant_id, customer["id"], said)
+
+
+class _Batch:
+    """The members of a batch: their keys locked, their contacts as they are and will be."""
+
+    def __init__(self, cursor: Cursor, sealer: Sealer, customers: Sequence[CustomerSaid]) -> None:
+        self._cursor = cursor
+        numbers = contacts.shop_numbers(cursor, {each.merchant_id for each in customers})
+        self._said = [((numbers[each.merchant_id], each.member_id), each) for each in customers]
+        members = sorted({member for member, _ in self._said})
+        self._sealer = sealer.with_keys(cursor, members, create=True)
+        # What was sealed under a key that is gone is lost, its versions too: the topic has it.
+        self._rows = {
+            member: row
+            for member, row in contacts.read(cursor, members).items()
+            if row.is_empty or member not in self._sealer.created
+        }
+        self._changes: dict[Member, dict[str, Value]] = {}
+
+    def keep(self, counts: Mapping[PartitionId, Counts]) -> None:
+        """Folds what the records say, in their order, and writes what it changed."""
+        for member, each in self._said:
+            self._fold(member, each.said, counts[each.record.place])
+        moved = [member for member, values in self._changes.items() if self._seal(member, values)]
+        contacts.write(self._cursor, {member: self._rows[member] for member in self._changes})
+        optouts.end_bounces(self._cursor, moved)
+        sealing.destroy(self._cursor, [m for m in self._changes if self._rows[m].is_removed])
+
+    def _fold(self, member: Member, said: Said, count: Counts) -> None:
+        row = self._rows.setdefault(member, SealedContact())
+        fields = newer_fields(row.versions, said)
+        if not fields:
+            if all(row.versions[field] == said.version for field in said.values):
+                count.duplicate += 1
+            else:
+                count.ignore("stale")
+            return
+        count.applied += 1
+        changes = self._changes.setdefault(member, {})
+        for field in fields:
+            changes[field] = said.values[field]
+            row.versions[field] = said.version
+
+    def _seal(self, member: Member, values: Mapping[str, Value]) -> bool:
+        """Puts the new values into a member's row; whether the e-mail is another than before."""
+        row = self._rows[member]
+        different = set()
+        for field in TEXTS:
+            if field not in values:
+                continue
+            value, sealed = values[field], getattr(row, field)
+            text = value if isinstance(value, str) else None
+            if field in VERIFIED and self._sealer.open(*member, field, sealed) != text:
+                different.add(field)
+            setattr(row, field, text and self._sealer.seal(*member, field, text))
+        for field, flag in VERIFIED.items():
+            if flag in values:
+                setattr(row, flag, values[flag] is True)
+            elif field in different:
+                # Whoever verified the old address has not seen this one.
+                setattr(row, flag, False)
+        return "email" in different

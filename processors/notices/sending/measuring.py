@@ -1,0 +1,16 @@
+"""What metrics say of notices that ended."""
+
+from collections.abc import Iterable
+
+from processors import metrics
+from schemas.notices.words import OPEN, State
+from store.notices.settling import Ended
+
+
+def observe(ended: Iterable[Ended]) -> None:
+    """Counts those that came to an end, and the parts of SMS that were sent."""
+    for each in ended:
+        if each.state not in OPEN:
+            metrics.NOTICES_SENT.labels(each.channel, each.state).inc()
+        if each.state == State.sent and each.parts:
+            metrics.NOTICES_PARTS.labels(each.channel, each.state).inc(each.parts)

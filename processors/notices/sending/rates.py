@@ -1,0 +1,42 @@
+"""How many messages may go now: a rate that all processes share, or this one's part of it."""
+
+import time
+from collections.abc import Mapping
+
+from processors.runtime.logs import log
+from rules.notices.rates import TokenBucket, holds
+from store.valkey.errors import ReadModelUnavailable
+from store.valkey.notices import Bucket, Granted, Rates
+
+REST_SECONDS = 2.0
+"""After Valkey failed it is not asked for so long."""
+
+
+class SharedRates:
+    """Buckets in Valkey; while it is away, this process keeps to its part of each rate."""
+
+    def __init__(self, rates: Rates | None) -> None:
+        """Without `rates` there is no Valkey."""
+        self._rates = rates
+        self._again_at = 0.0
+        self._own: dict[Bucket, TokenBucket] = {}
+        self.senders = 1
+
+    def take(self, wanted: Mapping[Bucket, int]) -> Mapping[Bucket, Granted]:
+        """Takes up to so many out of each bucket."""
+        if self._rates is not None and time.monotonic() >= self._again_at:
+            try:
+                return self._rates.take(wanted)
+            except ReadModelUnavailable as error:
+                self._again_at = time.monotonic() + REST_SECONDS
+                log().warning("rates_away", why=str(error))
+        return {bucket: self._take_own(bucket, count) for bucket, count in wanted.items()}
+
+    def _take_own(self, bucket: Bucket, wanted: int) -> Granted:
+        now, rate = time.monotonic_ns() // 1000, bucket.rate / self.senders
+        kept = self._own.get(bucket)
+        if kept is None or kept.rate != rate:
+            # It begins empty: what Valkey granted before it went away counts.
+            kept = TokenBucket(rate, min(holds(rate), kept.tokens) if kept else 0.0, now)
+        self._own[bucket], taken, wait = kept.take(wanted, now)
+        return Granted(taken, wait)

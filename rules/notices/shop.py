@@ -1,0 +1,28 @@
+"""What deciding and sending need of a shop: its settings as they are in force."""
+
+from dataclasses import dataclass
+
+from schemas.ids import Micros
+from schemas.notices.document import NoticeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ShopInForce:
+    """A shop's settings at one moment.
+
+    `zone`, `languages`, `enabled` and `entitled` are those of the points settings that are in force
+    then; `entitled` is by plan or module: whether the app is installed is not known here, and who
+    is not entitled for that gets no points of which there would be anything to tell. `languages`:
+    those of the notice settings where they name some. `notice_version` is 0 for a shop without
+    notice settings. `until`: when the next version of the points settings takes effect.
+    """
+
+    merchant_no: int
+    merchant_id: str
+    zone: str
+    languages: tuple[str, ...]
+    enabled: bool
+    entitled: bool
+    notices: NoticeSettings
+    notice_version: int
+    until: Micros

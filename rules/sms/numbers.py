@@ -1,0 +1,43 @@
+"""Phone numbers: whether an SMS can go to one, and its one international form."""
+
+from typing import Final
+
+from phonenumbers import (
+    SUPPORTED_REGIONS,
+    NumberParseException,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    format_number,
+    is_valid_number_for_region,
+    number_type,
+    parse,
+)
+
+# In some countries a number does not tell whether it is a mobile one.
+_MOBILE: Final = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
+# Longer texts are no numbers, and need not be looked at.
+_LONGEST: Final = 40
+
+
+def is_country(code: str) -> bool:
+    """Whether numbers of a country are known (ISO 3166, two capital letters)."""
+    return code in SUPPORTED_REGIONS
+
+
+def e164(text: str, country: str | None) -> str | None:
+    """The number as +886912345678 if it is a mobile one of the country; else None.
+
+    Written with or without the country's code, in digits of any script. Numbers of other countries
+    are none: what an SMS costs, and who may send it, goes by country (docs/notices.md).
+    """
+    if country is None or len(text) > _LONGEST:
+        return None
+    try:
+        number = parse(text, country)
+    except NumberParseException:
+        return None
+    if number.extension or not is_valid_number_for_region(number, country):
+        return None
+    if number_type(number) not in _MOBILE:
+        return None
+    return format_number(number, PhoneNumberFormat.E164)

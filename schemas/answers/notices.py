@@ -1,0 +1,127 @@
+"""Answers of `points notices`: what members were told, what waits, what it costs."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BeforeValidator
+
+from schemas.answers.base import AnswerModel, Expiry, Instant
+from schemas.answers.operations import CursorLag, PausedPipeline
+
+
+def _zero_is_never(moment: object) -> object:
+    """What never had to wait has 0 as the moment before which it does not go."""
+    return moment or None
+
+
+class NoticeAnswer(AnswerModel):
+    """A notice to a member and what became of it. It has no address, name or text.
+
+    `reason` says why it is skipped, failed or waits again. `points`, `balance` and `expires_at` are
+    what it says. It does not go before `not_before_at`, and not after `give_up_at`. `parts` of an
+    SMS are by our count, `provider_parts` by the provider's; `month` is the one that it is metered
+    in, in the shop's zone: 202611.
+    """
+
+    notice_id: UUID
+    event_id: UUID
+    merchant_id: str
+    member_id: str
+    kind: str
+    channel: str
+    state: str
+    reason: str | None
+    points: int
+    balance: int
+    expires_at: Expiry | None
+    order_id: str | None
+    recorded_at: Instant
+    decided_at: Instant
+    changed_at: Instant
+    not_before_at: Annotated[Instant | None, BeforeValidator(_zero_is_never)]
+    give_up_at: Expiry | None
+    attempt: int
+    provider: str | None
+    provider_id: str | None
+    parts: int | None
+    provider_parts: int | None
+    month: int | None
+
+
+class ProviderState(AnswerModel):
+    """A provider that an operator paused, or whose breaker opened: when, until when, and why."""
+
+    provider: str
+    paused_at: Instant | None
+    paused_by: str | None
+    open_until: Instant | None
+    why: str | None
+
+    def is_stopped(self, now: int) -> bool:
+        """Whether nothing is handed to it at an instant."""
+        return self.paused_at is not None or (self.open_until or 0) > now
+
+
+class OpenNotices(AnswerModel):
+    """Notices of a channel that are not at their end.
+
+    `due` of the waiting ones may go now, the first of them since `oldest_due`. `claimed` and
+    `sending` are in a sender's hands. Nobody knows of the `unknown` ones whether they arrived; the
+    first became so at `oldest_unknown`.
+    """
+
+    channel: str
+    waiting: int
+    due: int
+    oldest_due: Instant | None
+    claimed: int
+    sending: int
+    unknown: int
+    oldest_unknown: Instant | None
+
+
+class NoticesStatusAnswer(AnswerModel):
+    """How the notices lane is doing.
+
+    `parked_events` are changes of points of merchants whose settings it has not heard of.
+    """
+
+    now: Instant
+    merchants: int
+    notices: tuple[OpenNotices, ...]
+    providers: tuple[ProviderState, ...]
+    parked_events: int
+    parked_merchants: int
+    outbox_rows: int
+    refused_rows: int
+    open_dead_letters: int
+    paused: PausedPipeline | None
+    cursors: tuple[CursorLag, ...]
+    ignored: dict[str, int]
+
+
+class NoticesPauseResult(AnswerModel):
+    """What was paused or goes on: a provider, or without one the lane's pipeline.
+
+    `changed`: false when it was so already.
+    """
+
+    provider: str | None
+    paused: bool
+    changed: bool
+
+
+class RereadPartition(AnswerModel):
+    """A partition that the lane reads again from `start` on; it had come to `before`."""
+
+    topic: str
+    partition: int
+    start: int
+    before: int
+
+
+class RereadResult(AnswerModel):
+    """The dead letters that are read again, and from where on their partitions are."""
+
+    letters: tuple[int, ...]
+    partitions: tuple[RereadPartition, ...]

@@ -1,0 +1,23 @@
+-- How members are reached. Who writes a contact has the member's key locked (sealing.sql).
+
+-- name: read
+SELECT {c.read}
+FROM unnest({arrays key}) k ({key})
+JOIN contact c ON c.merchant_no = k.merchant_no AND c.member_id = k.member_id;
+
+-- name: reachable
+SELECT c.merchant_no, c.member_id, c.has_email, c.has_phone, c.email_verified, c.phone_verified
+FROM unnest({arrays key}) k ({key})
+JOIN contact c ON c.merchant_no = k.merchant_no AND c.member_id = k.member_id;
+
+-- name: write
+INSERT INTO contact ({row})
+SELECT {k.row} FROM unnest({arrays row}) k ({row})
+ORDER BY k.merchant_no, k.member_id
+ON CONFLICT ({key row}) DO UPDATE SET {set row from excluded};
+
+-- name: find_shops
+SELECT merchant_id, merchant_no FROM shop WHERE merchant_id = ANY ($1::text[]);
+
+-- name: add_shops
+INSERT INTO shop (merchant_id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING;

@@ -1,0 +1,43 @@
+-- Notices as they are decided, a batch at a time.
+
+-- name: reach
+-- How members are reached, as far as it can be read without a key, and what they do not want to hear.
+SELECT k.merchant_no, k.member_id, c.has_email, c.has_phone,
+       (SELECT array_agg(ARRAY[o.channel, o.kind]) FROM optout o
+        WHERE o.merchant_no = k.merchant_no AND o.member_id = k.member_id)
+FROM unnest({arrays member}) k ({member})
+LEFT JOIN contact c ON c.merchant_no = k.merchant_no AND c.member_id = k.member_id;
+
+-- name: standing
+-- Of some members the notices that wait, and those about the orders in hand. $1: the least id that can still wait.
+SELECT n.notice_id, n.event_id, n.merchant_no, n.member_id, n.kind, n.state, n.attempt, n.channel, n.points, n.event_points,
+       n.event_sequence, n.balance, n.sequence, n.order_id
+FROM unnest({arrays asked from 2}) k ({asked})
+JOIN notice n ON n.merchant_no = k.merchant_no AND n.member_id = k.member_id
+WHERE n.notice_id >= $1 AND (n.state IN ('waiting', 'claimed') OR n.order_id = k.order_id);
+
+-- name: ensure_partitions
+SELECT ensure_partition(k.at_us) FROM unnest($1::bigint[]) k (at_us);
+
+-- name: add
+-- Those that were there already, by id, where not all are new: an event makes its notices once.
+WITH added AS (
+  INSERT INTO notice ({row}, decided_us, changed_us)
+  SELECT {k.row}, $1, $1 FROM unnest({arrays row from 3}) k ({row})
+  ON CONFLICT (notice_id) DO NOTHING RETURNING notice_id)
+SELECT CASE WHEN count(*) < $2 THEN coalesce(array_agg(notice_id), '{}') END FROM added;
+
+-- name: bring_up
+-- The present figures of notices that are not out yet, in one order of locks. A sender sees by `sequence` that they moved.
+WITH locked AS MATERIALIZED (
+  SELECT n.notice_id FROM notice n
+  WHERE n.notice_id = ANY ($2::uuid[]) AND n.notice_id >= $1 AND n.state IN ('waiting', 'claimed')
+  ORDER BY n.notice_id FOR UPDATE)
+UPDATE notice n
+SET points = k.points, balance = k.balance, sequence = k.sequence,
+    state = CASE WHEN k.gone THEN 'withdrawn' ELSE n.state END,
+    reason = CASE WHEN k.gone THEN 'taken_back' ELSE n.reason END,
+    changed_us = CASE WHEN k.gone THEN points_now() ELSE n.changed_us END
+FROM unnest({arrays brought from 3}) k ({brought}) JOIN locked l ON l.notice_id = k.notice_id
+WHERE n.notice_id = k.notice_id AND n.notice_id >= $1 AND n.sequence <= k.sequence
+RETURNING n.notice_id, k.gone;

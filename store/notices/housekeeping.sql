@@ -1,0 +1,13 @@
+-- name: unknowns
+-- $1: counted no further.
+SELECT channel, count(*) FROM (SELECT channel FROM notice WHERE state = 'unknown' LIMIT $1) x GROUP BY channel;
+
+-- name: drop_partitions
+SELECT notices.drop_partitions($1);
+
+-- name: senders
+SELECT count(*) FROM worker_beat WHERE kind = $1 AND beat_us > points_now() - $2::bigint;
+
+-- name: relays
+-- The first key is the product's own; this one is of the lane's outbox, which one process empties at a time.
+SELECT pg_try_advisory_lock(736005, 0);

@@ -1,0 +1,168 @@
+"""Status, doctor, cursors and dead letters of the lane, beside a real Kafka."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from confluent_kafka import Producer, TopicPartition
+
+from cli.support.broker import Broker
+from processors.runtime.configuration import Configuration
+from store.postgres import session, worker_beats
+from tests.support.commands import points
+from tests.support.engine import Engine
+from tests.support.notices.told import HOUR, Lane
+
+SHOP = "shop-a"
+
+
+@pytest.fixture
+def lane(engine: Engine) -> Iterator[Lane]:
+    made = Lane(engine.database_url)
+    yield made
+    made.close()
+
+
+def fed(engine: Engine, lane: Lane, records: int) -> tuple[str, str, str, int]:
+    """So many records lie in partition 0 of the changes, all of them read."""
+    topic = engine.topics["points_changed"]
+    producer = Producer({"bootstrap.servers": engine.bootstrap, "log_level": 0})
+    for number in range(records):
+        producer.produce(topic, str(number).encode(), partition=0)
+    producer.flush(30)
+    broker = Broker(
+        Configuration.model_validate(
+            {
+                "kafka": {"bootstrap_servers": engine.bootstrap},
+                "database": {"url": engine.database_url},
+            }
+        )
+    )
+    place = (broker.cluster, topic, broker.topics([topic])[topic].uuid, 0)
+    lane.cursor(place, 0, records)
+    return place
+
+
+def status(engine: Engine) -> Any:
+    return points(engine.environment, "notices", "status", "--json").json
+
+
+def findings(engine: Engine, **more: str) -> list[tuple[str, str]]:
+    ran = points({**engine.environment, **more}, "doctor", "--json")
+    return [
+        (f["verdict"], f["what"])
+        for f in orjson.loads(ran.out)
+        if f["what"].startswith(("notices", "worker notices"))
+    ]
+
+
+def test_status_says_what_waits_what_is_unknown_and_how_far_it_has_read(
+    engine: Engine, lane: Lane
+) -> None:
+    fed(engine, lane, 3)
+    now = lane.now()
+    lane.notice(SHOP, "ann", not_before_us=now - HOUR)
+    lane.notice(SHOP, "bob", not_before_us=now + HOUR)
+    lane.notice(SHOP, "cat", "sending")
+    lane.notice(SHOP, "dan", "unknown", channel="email")
+    lane.connection.execute("INSERT INTO provider VALUES ('mitake', %s, 'olga', NULL, NULL)", [now])
+    answer = status(engine)
+    sms = next(row for row in answer["notices"] if row["channel"] == "sms")
+    email = next(row for row in answer["notices"] if row["channel"] == "email")
+    assert (sms["waiting"], sms["due"], sms["sending"], sms["unknown"]) == (2, 1, 1, 0)
+    assert (email["waiting"], email["unknown"]) == (0, 1)
+    assert answer["providers"][0]["paused_by"] == "olga"
+    (cursor,) = answer["cursors"]
+    assert (cursor["pipeline"], cursor["lag"]) == ("notices", 0)
+    text = points(engine.environment, "notices", "status").out
+    assert "mitake paused by olga" in text
+    figures = points(engine.environment, "status", "--json").json["notices"]
+    assert figures["stopped"] == ["mitake"]
+    assert (figures["waiting"], figures["due"], figures["unknown"]) == (2, 1, 1)
+
+
+def test_a_lane_that_nobody_uses_is_off_for_doctor_and_not_in_the_status(engine: Engine) -> None:
+    assert findings(engine) == [("ok", "notices: off, as POINTS_NOTICES__ENABLED says")]
+    assert points(engine.environment, "status", "--json").json["notices"] is None
+
+
+def test_doctor_names_workers_that_do_not_run_and_what_nobody_settles(
+    engine: Engine, lane: Lane
+) -> None:
+    lane.notice(SHOP, "ann", not_before_us=lane.now() - HOUR)
+    lane.notice(SHOP, "bob", "unknown")
+    points(engine.environment, "notices", "pause", "--by", "olga")
+    found = findings(engine, POINTS_NOTICES__ENABLED="true")
+    assert ("warning", "worker notices-send: none is running") in found
+    assert ("wrong", "notices: paused: by olga") in found
+    assert ("warning", "notices: of 1 nobody knows whether they arrived") in found
+    assert any(v == "wrong" and w.startswith("notices by sms: 1 could go") for v, w in found)
+
+
+def test_doctor_sees_the_lanes_workers_among_its_own_beats(engine: Engine, lane: Lane) -> None:
+    del lane
+    with session.connect(
+        engine.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
+    ) as connection:
+        worker_beats.beat(connection, "notices", "here", None)
+    assert ("ok", "worker notices: 1 running") in findings(engine)
+
+
+def test_a_dead_letter_is_read_again_and_nothing_is_sent(engine: Engine, lane: Lane) -> None:
+    cluster, topic, topic_uuid, _ = fed(engine, lane, 5)
+    letter = lane.letter(topic, topic_uuid, 0, 2)
+    lane.letter(topic, topic_uuid, 0, 4)
+    again = points(engine.environment, "notices", "dlq", "redrive", str(letter), "--json").json
+    assert again == {
+        "letters": [letter],
+        "partitions": [{"topic": topic, "partition": 0, "start": 2, "before": 5}],
+    }
+    rows = points(engine.environment, "notices", "cursor", "show", "--json").json
+    assert [(r["first_offset"], r["next_offset"], r["retired"]) for r in rows] == [
+        (0, 5, True),
+        (2, 2, False),
+    ]
+    assert {r["cluster"] for r in rows} == {cluster}
+    assert lane.value("SELECT count(*) FROM outbox") == 0
+    listed = points(engine.environment, "notices", "dlq", "list", "--json").json
+    assert [row["redriven_at"] is not None for row in listed] == [True, False]
+    assert points(engine.environment, "notices", "dlq", "redrive", str(letter)).code == 5
+
+
+def test_letters_of_a_topic_that_was_recreated_are_only_to_be_discarded(
+    engine: Engine, lane: Lane
+) -> None:
+    fed(engine, lane, 1)
+    letter = lane.letter(engine.topics["points_changed"], "another", 0, 0)
+    ran = points(engine.environment, "notices", "dlq", "redrive", "--all")
+    assert ran.code == 4
+    assert "was created again" in ran.err
+    discarded = points(engine.environment, "notices", "dlq", "discard", str(letter), "--json")
+    assert discarded.json == {"discarded": [letter]}
+
+
+def test_a_record_that_its_topic_has_forgotten_cannot_be_read_again(
+    engine: Engine, lane: Lane
+) -> None:
+    _, topic, topic_uuid, _ = fed(engine, lane, 5)
+    for future in engine.admin.delete_records([TopicPartition(topic, 0, 3)]).values():
+        future.result(20)
+    lane.letter(topic, topic_uuid, 0, 2)
+    ran = points(engine.environment, "notices", "dlq", "redrive", "--all")
+    assert ran.code == 4
+    assert "has forgotten offset 2" in ran.err
+    assert lane.value("SELECT count(*) FROM quarantine WHERE redriven_us IS NOT NULL") == 0
+
+
+def test_the_lane_adopts_a_recreated_topic_and_tells_the_settings_topic_nothing(
+    engine: Engine, lane: Lane
+) -> None:
+    fed(engine, lane, 5)
+    engine.delete_topics("points_changed")
+    engine.create_topics("points_changed")
+    plans = points(engine.environment, "notices", "cursor", "adopt", "--yes", "--json").json
+    assert {(plan["pipeline"], plan["start"]) for plan in plans} == {("notices", 0)}
+    assert 0 in {plan["partition"] for plan in plans}
+    assert lane.value("SELECT count(*) FROM outbox") == 0
+    assert lane.value("SELECT count(*) FROM public.outbox") == 0

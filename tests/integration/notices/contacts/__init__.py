@@ -1,0 +1,1 @@
+"""Contacts, wishes and feedback in a real database."""

@@ -1,0 +1,122 @@
+"""Who is next, who has it, and what may be written."""
+
+from uuid import UUID
+
+from schemas.ids import DAY, MINUTE, SECOND
+from schemas.notices.words import Channel, State
+from store.notices import queue
+from store.notices.queue import Mark, Taken, least_id
+from store.postgres.session import raw, transaction
+from tests.support.notices.rows import REACH, Rows
+
+LEASE = 60 * SECOND
+
+
+def least(rows: Rows) -> UUID:
+    return least_id(rows.now(), REACH)
+
+
+def claim(rows: Rows, *shares: tuple[int, int], sender: str = "a") -> list[Taken]:
+    return queue.claim(raw(rows.connection), Channel.sms, shares, sender, LEASE, least(rows))
+
+
+def mark(rows: Rows, taken: list[Taken], sender: str = "a", sequence: int = 7) -> set[UUID]:
+    marks = [Mark(t.notice_id, sequence, "mitake", 1, 202611, b"hmac") for t in taken]
+    with transaction(rows.connection) as cursor:
+        return set(queue.mark(cursor, marks, sender, LEASE, least(rows)))
+
+
+def test_every_shop_with_something_due_is_found_once(rows: Rows) -> None:
+    rows.notices(3, "b")
+    rows.notices(2, "a", not_before_us=rows.now() - 9 * SECOND)
+    rows.notice("later", not_before_us=rows.now() + MINUTE)
+    rows.notice("mails", channel=Channel.email)
+    rows.notice("done", state=State.sent)
+    found = queue.due_shops(raw(rows.connection), Channel.sms, least(rows))
+    assert [shop.merchant_no for shop in found] == sorted([rows.shop("a"), rows.shop("b")])
+    assert all(shop.since <= rows.now() for shop in found)
+
+
+def test_a_shops_oldest_are_taken_and_no_more_than_its_share(rows: Rows) -> None:
+    now = rows.now()
+    ids = [rows.notice("a", not_before_us=now - n * SECOND) for n in range(5)]
+    rows.notice("a", not_before_us=now + MINUTE)
+    rows.notices(4, "b")
+    taken = claim(rows, (rows.shop("a"), 2), (rows.shop("b"), 3))
+    assert {t.notice_id for t in taken if t.merchant_id == "a"} == {ids[4], ids[3]}
+    assert len([t for t in taken if t.merchant_id == "b"]) == 3
+    assert rows.of(ids[4], "state", "sender") == ("claimed", "a")
+
+
+def test_two_senders_never_have_the_same_notice_in_hand(rows: Rows) -> None:
+    rows.notices(10)
+    shop = rows.shop("shop")
+    with rows.connect() as other, transaction(rows.connection) as cursor:
+        mine = queue.claim(cursor, Channel.sms, [(shop, 6)], "a", LEASE, least(rows))
+        theirs = queue.claim(raw(other), Channel.sms, [(shop, 6)], "b", LEASE, least(rows))
+    assert (len(mine), len(theirs)) == (6, 4)
+    assert not {t.notice_id for t in mine} & {t.notice_id for t in theirs}
+
+
+def test_what_is_marked_has_its_attempt_and_is_metered_under_its_month(rows: Rows) -> None:
+    notice = rows.notice()
+    taken = claim(rows, (rows.shop("shop"), 1))
+    with transaction(rows.connection) as cursor:
+        marks = [Mark(notice, 7, "mitake", 2, 202611, b"hmac")]
+        (marked,) = queue.mark(cursor, marks, "a", LEASE, least(rows)).values()
+    assert (marked.attempt, marked.asked_us) == (1, marked.at)
+    shown = rows.of(notice, "state", "attempt", "provider", "parts", "month", "address_hmac")
+    assert shown == ("sending", 1, "mitake", 2, 202611, b"hmac")
+    assert taken[0].attempt == 0
+
+
+def test_nothing_is_marked_that_is_another_senders_or_changed_or_beyond_its_lease(
+    rows: Rows,
+) -> None:
+    rows.notices(3)
+    taken = claim(rows, (rows.shop("shop"), 3))
+    assert mark(rows, taken, sender="b") == set()
+    assert mark(rows, taken, sequence=8) == set()
+    rows.move_clock(61)
+    assert mark(rows, taken) == set()
+    rows.move_clock(0)
+    assert mark(rows, taken) == {t.notice_id for t in taken}
+    assert mark(rows, taken) == set()
+
+
+def test_what_is_left_behind_is_found_when_its_lease_has_ended(rows: Rows) -> None:
+    rows.notices(2)
+    taken = claim(rows, (rows.shop("shop"), 2))
+    mark(rows, taken[:1])
+    with transaction(rows.connection) as cursor:
+        assert queue.stale(cursor, least(rows), 10) == []
+    rows.move_clock(61)
+    with transaction(rows.connection) as cursor:
+        assert {t.state for t in queue.stale(cursor, least(rows), 10)} == {
+            State.claimed,
+            State.sending,
+        }
+
+
+def test_the_table_says_what_is_still_ones_own(rows: Rows) -> None:
+    rows.notice()
+    taken = claim(rows, (rows.shop("shop"), 1))
+    with transaction(rows.connection) as cursor:
+        marks = [Mark(taken[0].notice_id, 7, "mitake", 1, 202611, None)]
+        marked = list(queue.mark(cursor, marks, "a", LEASE, least(rows)).values())
+    cursor = raw(rows.connection)
+    assert queue.still_ours(cursor, marked) == {taken[0].notice_id}
+    rows.move_clock(61)
+    assert queue.still_ours(cursor, marked) == set()
+    rows.move_clock(0)
+    assert queue.still_ours(cursor, [marked[0]._replace(attempt=2)]) == set()
+
+
+def test_what_could_not_go_in_time_is_found(rows: Rows) -> None:
+    now = rows.now()
+    late = rows.notice(give_up_us=now - 1, recorded_us=now - 2 * DAY)
+    rows.notice(give_up_us=now + MINUTE)
+    youngest = least_id(now, DAY)
+    with transaction(rows.connection) as cursor:
+        found = queue.overdue(cursor, Channel.sms, least(rows), youngest, 10)
+    assert [t.notice_id for t in found] == [late]

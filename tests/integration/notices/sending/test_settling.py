@@ -1,0 +1,214 @@
+"""What became of notices: the state, the meter and what is published are one."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+
+from schemas.ids import DAY, MINUTE, SECOND
+from schemas.notices.changed import NoticeChanged
+from schemas.notices.words import Channel, Kind, State, Why
+from store.notices import meter, queue, settling
+from store.notices.meter import Usage
+from store.notices.queue import Mark, least_id
+from store.notices.settling import Ended, Receipt, Receipts, Settled
+from store.postgres.session import raw, transaction
+from tests.support.notices.rows import REACH, Rows
+
+MONTH = 202611
+LIMITS = {"sms": DAY, "email": 3 * DAY}
+
+
+def sending(rows: Rows, count: int = 1, parts: int = 2, **columns: Any) -> list[UUID]:
+    """Notices of which a request may have been made."""
+    rows.notices(count, **columns)
+    least = least_id(rows.now(), REACH)
+    with transaction(rows.connection) as cursor:
+        shares = [(rows.shop("shop"), count)]
+        taken = queue.claim(cursor, Channel.sms, shares, "a", MINUTE, least)
+        marks = [Mark(t.notice_id, t.sequence, "mitake", parts, MONTH, b"") for t in taken]
+        return list(queue.mark(cursor, marks, "a", MINUTE, least))
+
+
+def settle(rows: Rows, *settled: Settled) -> list[Ended]:
+    with transaction(rows.connection) as cursor:
+        return settling.settle(cursor, settled)
+
+
+def receipt(rows: Rows, *receipts: Receipt) -> Receipts:
+    with transaction(rows.connection) as cursor:
+        return settling.receipt(cursor, receipts)
+
+
+def unknown(rows: Rows, count: int = 1) -> list[UUID]:
+    ids = sending(rows, count)
+    settle(rows, *(Settled(each, State.sending, 1, State.unknown) for each in ids))
+    return ids
+
+
+def usage(rows: Rows) -> list[Usage]:
+    return meter.usage(raw(rows.connection), rows.shop("shop"), MONTH)
+
+
+def test_sent_is_metered_and_published_by_the_providers_parts(rows: Rows) -> None:
+    first, second = sending(rows, 2)
+    settle(
+        rows,
+        Settled(first, State.sending, 1, State.sent, provider_id="m1", provider_parts=3),
+        Settled(second, State.sending, 1, State.sent),
+    )
+    assert rows.of(first, "state", "provider_id", "provider_parts") == ("sent", "m1", 3)
+    assert usage(rows) == [Usage("sms", "mitake", 2, 4, 5, 0)]
+    assert meter.differences(raw(rows.connection), MONTH) == {"mitake": 1}
+    rows.check_meter()
+    records = {
+        NoticeChanged.model_validate_json(value).notice_id: value for _, value in rows.published()
+    }
+    assert orjson.loads(records[first]) == {
+        "notice_id": str(first),
+        "event_id": str(rows.of(first, "event_id")),
+        "merchant_id": "shop",
+        "member_id": "ann",
+        "kind": "earned",
+        "channel": "sms",
+        "state": "sent",
+        "reason": None,
+        "parts": 3,
+        "attempt": 1,
+        "at": NoticeChanged.model_validate_json(records[first]).model_dump(mode="json")["at"],
+    }
+    assert orjson.loads(records[second])["parts"] == 2
+    assert {key for key, _ in rows.published()} == {b"shop:ann"}
+
+
+def test_what_is_tried_again_waits_owes_nothing_and_is_not_published(rows: Rows) -> None:
+    (notice,) = sending(rows)
+    again = Settled(
+        notice, State.sending, 1, State.waiting, "later", delay_us=5 * SECOND, keeps_asked=False
+    )
+    before = rows.now()
+    assert len(settle(rows, again)) == 1
+    state, reason, not_before, asked = rows.of(
+        notice, "state", "reason", "not_before_us", "asked_us"
+    )
+    assert (state, reason, asked) == ("waiting", "later", None)
+    assert before + 5 * SECOND <= not_before <= rows.now() + 5 * SECOND
+    assert (usage(rows), rows.published()) == ([], [])
+
+
+@pytest.mark.parametrize("state", [State.sent, State.failed, State.unknown])
+def test_what_was_settled_meanwhile_stays(rows: Rows, state: State) -> None:
+    (notice,) = sending(rows)
+    settle(rows, Settled(notice, State.sending, 1, state))
+    rows.check_meter()
+    late = [
+        Settled(notice, State.sending, 1, State.waiting, "later"),
+        Settled(notice, State.sending, 2, State.failed, Why.refused),
+    ]
+    assert [settle(rows, each) for each in late] == [[], []]
+    assert rows.of(notice, "state") == state
+
+
+def test_a_receipt_settles_what_nobody_knew(rows: Rows) -> None:
+    arrived, lost = unknown(rows, 2)
+    assert usage(rows) == [Usage("sms", "mitake", 2, 4, 4, 2)]
+    receipt(rows, Receipt(arrived, delivered=True, parts=1), Receipt(lost, delivered=False))
+    assert rows.states() == {"sent": 1, "failed": 1}
+    assert rows.of(lost, "reason") == "refused"
+    assert usage(rows) == [Usage("sms", "mitake", 1, 2, 1, 0)]
+    rows.check_meter()
+    states = [orjson.loads(value)["state"] for _, value in rows.published()]
+    assert states[:2] == ["unknown", "unknown"]
+    assert sorted(states[2:]) == ["failed", "sent"]
+
+
+def test_a_receipt_may_come_before_the_answer(rows: Rows) -> None:
+    (notice,) = sending(rows)
+    assert receipt(rows, Receipt(notice, delivered=True)).changed == {notice}
+    assert settle(rows, Settled(notice, State.sending, 1, State.unknown)) == []
+    assert rows.states() == {"sent": 1}
+    rows.check_meter()
+
+
+def test_a_receipt_keeps_a_message_from_being_written_again(rows: Rows) -> None:
+    (notice,) = sending(rows)
+    settle(rows, Settled(notice, State.sending, 1, State.waiting, "unanswered"))
+    assert receipt(rows, Receipt(notice, delivered=True)).changed == {notice}
+    assert rows.states() == {"sent": 1}
+    rows.check_meter()
+
+
+def test_the_same_receipt_twice_changes_nothing_more(rows: Rows) -> None:
+    (notice,) = unknown(rows)
+    both = Receipt(notice, delivered=True, parts=2)
+    assert receipt(rows, both, both) == Receipts(frozenset({notice}), frozenset({notice}))
+    assert receipt(rows, both) == Receipts(frozenset(), frozenset({notice}))
+    assert usage(rows) == [Usage("sms", "mitake", 1, 2, 2, 0)]
+    rows.check_meter()
+
+
+def test_a_receipt_for_a_notice_that_is_none_is_told_apart(rows: Rows) -> None:
+    rows.notice()
+    assert receipt(rows, Receipt(uuid4(), delivered=True)) == Receipts(frozenset(), frozenset())
+
+
+def test_a_receipt_says_later_what_was_charged_or_that_it_did_not_arrive(rows: Rows) -> None:
+    first, second = sending(rows, 2)
+    settle(rows, *(Settled(each, State.sending, 1, State.sent) for each in (first, second)))
+    receipt(rows, Receipt(first, delivered=True, parts=5), Receipt(second, delivered=False))
+    assert rows.states() == {"sent": 1, "failed": 1}
+    assert usage(rows) == [Usage("sms", "mitake", 1, 2, 5, 0)]
+    rows.check_meter()
+
+
+def test_a_receipt_touches_nothing_that_was_never_written(rows: Rows) -> None:
+    ids = [rows.notice(state=state) for state in (State.waiting, State.skipped, State.expired)]
+    assert receipt(rows, *(Receipt(each, delivered=True) for each in ids)).changed == set()
+    assert rows.states() == {"waiting": 1, "skipped": 1, "expired": 1}
+
+
+def test_an_operator_resolves_what_is_unknown_and_nothing_else(rows: Rows) -> None:
+    arrived, lost = unknown(rows, 2)
+    waiting = rows.notice()
+    with transaction(rows.connection) as cursor:
+        assert len(settling.resolve(cursor, [arrived, waiting], State.sent)) == 1
+        assert len(settling.resolve(cursor, [lost], State.failed)) == 1
+    assert rows.states() == {"sent": 1, "failed": 1, "waiting": 1}
+    assert usage(rows) == [Usage("sms", "mitake", 1, 2, 2, 0)]
+    rows.check_meter()
+
+
+def test_an_operator_sends_again_what_is_not_too_old(rows: Rows) -> None:
+    (notice,) = unknown(rows)
+    old = rows.notice(state=State.failed, recorded_us=rows.now() - 9 * DAY)
+    sent = rows.notice(state=State.sent, month=MONTH, provider="mitake", attempt=1)
+    with transaction(rows.connection) as cursor:
+        ids = [notice, old, sent]
+        least = least_id(rows.now(), REACH)
+        assert settling.resend(cursor, ids, LIMITS, least) == [notice]
+    state, asked, attempt, give_up = rows.of(notice, "state", "asked_us", "attempt", "give_up_us")
+    assert (state, asked, attempt) == ("waiting", None, 1)
+    assert give_up >= rows.now() + DAY - MINUTE
+    assert usage(rows) == [Usage("sms", "mitake", 0, 0, 0, 0)]
+
+
+def test_what_deciding_ends_is_announced_by_it(rows: Rows) -> None:
+    ended = Ended(
+        uuid4(), uuid4(), "a:b", "ann", Kind.earned, Channel.sms, State.skipped, Why.off, None, 0,
+        rows.now(),
+    )  # fmt: skip
+    with transaction(rows.connection) as cursor:
+        settling.announce(cursor, [ended])
+    ((key, value),) = rows.published()
+    assert key == b"a%3Ab:ann"
+    assert NoticeChanged.model_validate_json(value).reason == "off"
+
+
+def test_what_shops_have_used_counts_the_providers_parts(rows: Rows) -> None:
+    (notice,) = sending(rows)
+    settle(rows, Settled(notice, State.sending, 1, State.sent, provider_parts=7))
+    other = rows.shop("other")
+    asked = [(rows.shop("shop"), MONTH), (other, MONTH), (rows.shop("shop"), 202612)]
+    found = meter.used(raw(rows.connection), Channel.sms, asked)
+    assert found == dict(zip(asked, [7, 0, 0], strict=True))

@@ -1,0 +1,147 @@
+"""A lane's database with its own role, and batches of records given to what decides."""
+
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import orjson
+import psycopg
+from psycopg import sql
+
+from processors.pipeline.pipeline import PoisonRecord
+from processors.runtime.configuration import Configuration
+from processors.runtime.kafka.feed import Record
+from schemas.ids import DAY, Micros
+from schemas.notices.ids import notice_id
+from schemas.notices.words import Channel, Kind
+from store.notices.sealing import Sealer, key_encryption_keys
+from store.postgres import session
+from store.postgres.session import Cursor, Database
+from store.streams.cursors import Counts, Opening, PartitionId
+from tests.support import upstream
+from tests.support.in_process import Message
+
+PLACE = PartitionId("a topic", "its uuid", 0)
+
+
+class Batches(Protocol):
+    """What takes a batch of a topic of the lane."""
+
+    def process(
+        self, cursor: Cursor, records: Any, opening: Opening, counts: Any, /
+    ) -> list[PoisonRecord]:
+        """In the batch's transaction."""
+
+
+def a_key(key_id: str) -> str:
+    """A line of a key file, with a new key."""
+    return f"{key_id}:{urlsafe_b64encode(os.urandom(32)).decode()}"
+
+
+class Lane:
+    """A migrated database: `connection` has the lane's role, `admin` the owner's."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.key_file = folder / "sealing.keys"
+        self.key_file.write_text(a_key("first") + "\n")
+        self.token_keys = a_key("link")
+        self.admin = psycopg.connect(url, autocommit=True)
+        self.connection = self.connect()
+        self._offset = 0
+
+    def connect(self) -> Database:
+        """One more connection as the lane's workers have one."""
+        return session.connect(
+            self.url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA, name="points-test"
+        )
+
+    def close(self) -> None:
+        """Closes both connections."""
+        self.connection.close()
+        self.admin.close()
+
+    def configuration(self, **notices: object) -> Configuration:
+        """As the environment would say it; with a table of contacts unless it says otherwise."""
+        given = {"key_file": str(self.key_file), "token_keys": self.token_keys} | notices
+        return Configuration.model_validate(
+            {
+                "kafka": {"bootstrap_servers": "nowhere"},
+                "database": {"url": self.url},
+                "environment": "development",
+                "notices": given,
+            }
+        )
+
+    def sealer(self) -> Sealer:
+        """What seals under the keys of the file."""
+        return Sealer(key_encryption_keys(self.key_file.read_text()))
+
+    def now(self) -> Micros:
+        """The database's clock."""
+        return int(self.rows("SELECT public.points_now()")[0][0])
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What the owner reads."""
+        return self.admin.execute(query.encode(), parameters).fetchall()
+
+    def records(self, values: Iterable[object]) -> list[Record]:
+        """Records of these values: bytes as they are, None, or what becomes JSON."""
+        records, received = [], self.now() // 1000
+        for value in values:
+            content = value if value is None or isinstance(value, bytes) else orjson.dumps(value)
+            message: Any = Message(
+                upstream.Record("customers", None, content), PLACE, self._offset, received
+            )
+            records.append(Record(PLACE, self._offset, message))
+            self._offset += 1
+        return records
+
+    def consume(self, batches: Batches, *values: object) -> tuple[Counts, list[PoisonRecord]]:
+        """One batch in a transaction of its own: its counts, and what was poison."""
+        records, counts = self.records(values), Counts()
+        with session.transaction(self.connection) as cursor:
+            opening = Opening(self.now(), 0, paused=False)
+            poison = batches.process(cursor, records, opening, {PLACE: counts})
+        # I7: every record is counted once.
+        counted = counts.applied + counts.duplicate + counts.ignored + counts.parked
+        assert counted + len(poison) == len(records)
+        assert sum(counts.reasons.values()) == counts.ignored
+        return counts, poison
+
+    def shop(self, merchant_id: str) -> int:
+        """The lane's number of a shop, made if need be."""
+        self.admin.execute(
+            "INSERT INTO notices.shop (merchant_id) VALUES (%s) ON CONFLICT DO NOTHING",
+            [merchant_id],
+        )
+        query = "SELECT merchant_no FROM notices.shop WHERE merchant_id = %s"
+        return int(self.rows(query, merchant_id)[0][0])
+
+    def notice(
+        self,
+        merchant_id: str,
+        member_id: str,
+        channel: Channel = Channel.email,
+        address_hmac: bytes | None = None,
+    ) -> UUID:
+        """A notice that was sent; its id."""
+        now, event = self.now(), uuid4()
+        made = notice_id(event, channel, Kind.earned, now)
+        self.admin.execute("SELECT notices.ensure_partition(%s)", [now])
+        columns = {
+            "notice_id": made, "event_id": event, "merchant_no": self.shop(merchant_id),
+            "member_id": member_id, "kind": Kind.earned, "channel": channel, "recorded_us": now,
+            "state": "unknown", "points": 100, "balance": 100, "sequence": 1,
+            "give_up_us": now + DAY, "decided_us": now, "changed_us": now,
+            "address_hmac": address_hmac,
+        }  # fmt: skip
+        insert = sql.SQL("INSERT INTO notices.notice ({}) VALUES ({})").format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
+        )
+        self.admin.execute(insert, list(columns.values()))
+        return made
