@@ -74,7 +74,8 @@ class Sinks:
         self._runner = web.ServerRunner(
             web.Server(self._http.handle, access_log=None, keepalive_timeout=3600),
             handle_signals=False,
-            shutdown_timeout=0,
+            # 0 would wait for ever for those who are deaf.
+            shutdown_timeout=0.01,
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, LOOPBACK, self.http_port, ssl_context=self._tls)
@@ -84,4 +85,5 @@ class Sinks:
 
     async def __aexit__(self, *exc: object) -> None:
         self._smtp_server.close()
+        await self._smtp.hang_up()
         await self._runner.cleanup()

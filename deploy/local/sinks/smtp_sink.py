@@ -34,6 +34,14 @@ class SmtpSink:
         self.moods = moods
         self._tls = tls
         self._login = login
+        self.conversations: set[_Conversation] = set()
+
+    async def hang_up(self) -> None:
+        """Ends every conversation."""
+        for conversation in list(self.conversations):
+            conversation.hang_up()
+        # They end in the loop's next round.
+        await asyncio.sleep(0)
 
     def protocol(self) -> SMTP:
         """A conversation; STARTTLS is offered where there is a certificate."""
@@ -152,13 +160,21 @@ class _Conversation(SMTP):
         super().__init__(sink, **options)
         self._sink = sink
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._sink.conversations.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._sink.conversations.discard(self)
+
     async def _handle_client(self) -> None:
         manner = self._sink.moods.manner
         if manner.mood is Mood.silent:
             await asyncio.sleep(_FOR_EVER)
         if manner.mood in {Mood.busy, Mood.wrong} and manner.stage == "greeting":
             await self.push(f"{manner.status or 421} 4.3.2 Not now")
-            self._hang_up()
+            self.hang_up()
             return
         with contextlib.suppress(ConnectionError):
             await super()._handle_client()
@@ -180,9 +196,10 @@ class _Conversation(SMTP):
         while mood is Mood.endless:
             self._writer.write(b"250-" + b"0" * 8192 + b"\r\n")
             await self._writer.drain()
-        self._hang_up()
+        self.hang_up()
         await asyncio.sleep(_FOR_EVER)
 
-    def _hang_up(self) -> None:
-        if self.transport is not None:
-            self.transport.close()
+    def hang_up(self) -> None:
+        """Closes the connection, whatever is still to be said."""
+        if isinstance(self.transport, asyncio.WriteTransport):
+            self.transport.abort()
