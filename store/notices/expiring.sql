@@ -25,7 +25,7 @@ SELECT v.account_no, v.member, v.available, v.sequence, v.expires_us, v.points
 FROM (SELECT * FROM expiring_points e
       WHERE e.merchant_id = $1 AND e.next_expiry < $3 AND e.account_no > $4
         AND e.expires_us >= $2 AND e.expires_us < $3
-      ORDER BY e.account_no FETCH FIRST $5::int ROWS WITH TIES) v;
+      ORDER BY e.account_no FETCH FIRST ($5::int) ROWS WITH TIES) v;
 
 -- name: still_lapses
 SELECT k.merchant_no, k.member_id, k.expires_us, v.points

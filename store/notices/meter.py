@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from schemas.notices.words import Channel
-from store.postgres.arrays import int4s
+from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
-_SQL: Final = queries("notices/meter")
+_MONTH: Final = Columns(tables.notices.meter, "merchant_no", "month")
+_SQL: Final = queries("notices/meter", month=_MONTH)
 
 
 class Usage(NamedTuple):
@@ -43,8 +45,7 @@ def used(
     wanted = sorted(set(months))
     if not wanted:
         return {}
-    shops, of = zip(*wanted, strict=True)
-    rows = cursor.execute(_SQL["used"], [int4s(shops), int4s(of), channel.value]).fetchall()
+    rows = cursor.execute(_SQL["used"], [*_MONTH.arrays(wanted), channel.value]).fetchall()
     return {(shop, month): parts for shop, month, parts in rows}
 
 

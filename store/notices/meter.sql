@@ -5,7 +5,7 @@ WHERE merchant_no = $1 AND month = $2 ORDER BY channel, provider;
 -- name: used
 -- What shops have used of a channel, by provider's parts.
 SELECT k.merchant_no, k.month, coalesce(sum(m.provider_parts), 0)::bigint
-FROM unnest($1::int[], $2::int[]) k (merchant_no, month)
+FROM unnest({arrays month}) k ({month})
 LEFT JOIN meter m ON m.merchant_no = k.merchant_no AND m.month = k.month AND m.channel = $3
 GROUP BY k.merchant_no, k.month;
 

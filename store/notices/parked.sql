@@ -29,7 +29,7 @@ ORDER BY w.merchant_id LIMIT $1;
 -- name: take
 -- The shop's oldest, and all that were recorded at the same instant as the last of them.
 WITH oldest AS MATERIALIZED (
-  SELECT event_id FROM parked_event WHERE merchant_id = $1 ORDER BY recorded_us FETCH FIRST $2::int ROWS WITH TIES)
+  SELECT event_id FROM parked_event WHERE merchant_id = $1 ORDER BY recorded_us FETCH FIRST ($2::int) ROWS WITH TIES)
 DELETE FROM parked_event p USING oldest o WHERE p.merchant_id = $1 AND p.event_id = o.event_id
 RETURNING p.event;
 

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from sqlalchemy import Column, Integer
+
 from schemas.ids import Micros
 from schemas.notices.ids import first_id
 from schemas.notices.words import Channel, Kind, State
 from store.postgres import tables
-from store.postgres.arrays import int4s, uuids
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -25,7 +26,11 @@ _ROW: Final = Columns(
 )  # fmt: skip
 _MARKED: Final = Columns(tables.notices.notice, "provider", "parts", "month", "address_hmac")
 _KEYED: Final = _MARKED.plus("notice_id", "sequence")
-_SQL: Final = queries("notices/queue", row=_ROW, marked=_MARKED, keyed=_KEYED)
+_SHARE: Final = Columns(tables.notices.notice, "merchant_no", Column("places", Integer))
+_ATTEMPT: Final = Columns(tables.notices.notice, "notice_id", "attempt")
+_SQL: Final = queries(
+    "notices/queue", row=_ROW, marked=_MARKED, keyed=_KEYED, share=_SHARE, attempt=_ATTEMPT
+)
 
 
 class DueShop(NamedTuple):
@@ -108,9 +113,8 @@ def claim(
     """Takes the oldest notices of shops (number, how many at most) into a sender's hands."""
     if not shares:
         return []
-    shops, places = zip(*shares, strict=True)
     rows = cursor.execute(
-        _SQL["claim"], [channel.value, least, int4s(shops), int4s(places), sender, lease_us]
+        _SQL["claim"], [channel.value, least, *_SHARE.arrays(shares), sender, lease_us]
     ).fetchall()
     return [_taken(row) for row in rows]
 
@@ -136,9 +140,8 @@ def still_ours(cursor: Cursor, marked: Sequence[Marked]) -> set[UUID]:
     """Those whose request may still be made, as the table says."""
     if not marked:
         return set()
-    ids = uuids([each.notice_id.bytes for each in marked])
-    attempts = int4s([each.attempt for each in marked])
-    rows = cursor.execute(_SQL["still_ours"], [ids, attempts]).fetchall()
+    attempts = [(each.notice_id.bytes, each.attempt) for each in marked]
+    rows = cursor.execute(_SQL["still_ours"], _ATTEMPT.arrays(attempts)).fetchall()
     return {notice_id for (notice_id,) in rows}
 
 

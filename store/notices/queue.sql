@@ -20,7 +20,7 @@ FROM shops s, clock c WHERE s.not_before_us <= c.now_us ORDER BY s.merchant_no;
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
 picked AS MATERIALIZED (
   SELECT x.notice_id
-  FROM unnest($3::int[], $4::int[]) s (merchant_no, places) CROSS JOIN clock c CROSS JOIN LATERAL (
+  FROM unnest({arrays share from 3}) s ({share}) CROSS JOIN clock c CROSS JOIN LATERAL (
     SELECT q.notice_id FROM notice q
     WHERE q.channel = $1 AND q.merchant_no = s.merchant_no AND q.state = 'waiting' AND q.not_before_us <= c.now_us
       AND q.notice_id >= $2
@@ -46,7 +46,7 @@ RETURNING n.notice_id, n.attempt, n.asked_us, n.changed_us;
 
 -- name: still_ours
 -- What the table says, when Valkey does not answer or a sender was slow: whether a request may be made now.
-SELECT n.notice_id FROM unnest($1::uuid[], $2::int[]) k (notice_id, attempt)
+SELECT n.notice_id FROM unnest({arrays attempt}) k ({attempt})
 JOIN notice n ON n.notice_id = k.notice_id AND n.state = 'sending' AND n.attempt = k.attempt AND n.lease_us > points_now();
 
 -- name: stale

@@ -21,7 +21,7 @@ _NONE_GIVEN: Final = NoticeSettings()
 class NoticeSettingsConflict(PointsError):
     """The notice settings in force are not those that the change was made for."""
 
-    code = "version_conflict"
+    code = "notice_version_conflict"
     exit_code = Exit.REFUSED
 
 

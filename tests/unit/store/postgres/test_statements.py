@@ -15,8 +15,13 @@ FILES = sorted(
     for path in STORE.rglob("*.sql")
     if "migrations" not in path.parts
 )
-MEANT = {("source", "order_id"), ("remaining", "lot_points")}
-"""Columns that get another's value on purpose: a new lot is described by its entry."""
+MEANT = {
+    *(("source", "order_id"), ("remaining", "lot_points")),
+    *(("changed_us", "now_us"), ("not_before_us", "now_us")),
+}
+"""Columns that get another's value on purpose: a new lot is described by its entry, what becomes
+of a notice by the clock that its statement has read once.
+"""
 _NAMES = r"[\w\s,\".:{}$]+?"
 _INSERT = re.compile(
     rf"INSERT INTO \w+(?: AS \w+)? \(({_NAMES})\)\s+SELECT ({_NAMES})\s+FROM", re.IGNORECASE
