@@ -20,7 +20,7 @@ from cli.demo.figures import Figures, Reader, settled
 from cli.demo.site import LINES_SHOWN
 from cli.demo.upstream import Json
 from cli.support.errors import Exit, Failure
-from processors.registry import WORKERS
+from processors.registry import ENGINE
 from processors.runtime.kafka.clients import common
 from processors.runtime.stopping import PARENT_PIPE
 from schemas.ids import Micros
@@ -129,7 +129,7 @@ class WorkerTree:
             urls = self._logged("serving", "url")
             ready = sum(_is_ready(url) for url in urls)
             waiting(ready)
-            if ready >= started >= len(WORKERS):
+            if ready >= started >= len(ENGINE):
                 return
             self.check()
             if time.monotonic() > deadline:

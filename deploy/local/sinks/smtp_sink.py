@@ -12,7 +12,9 @@ from deploy.local.sinks.kept import Kept
 from deploy.local.sinks.moods import Manner, Mood, Moods
 
 _FOR_EVER: Final = 24 * 3600.0
-_HEADER: Final = re.compile(rb"^(Message-ID|X-Notice-ID):\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+_HEADER: Final = re.compile(
+    rb"^(Message-ID|X-Points-Notice):\s*(\S+)", re.IGNORECASE | re.MULTILINE
+)
 _LARGEST: Final = 10 * 1024 * 1024
 _BUSY: Final = {"greeting": 421, "mail": 451, "rcpt": 451, "data": 452, "end": 451}
 _ANSWERS: Final = {
@@ -117,7 +119,7 @@ class SmtpSink:
         request = self.kept.keep(
             "smtp",
             mood,
-            headers.get("x-notice-id"),
+            headers.get("x-points-notice"),
             to=envelope.rcpt_tos[0],
             sender=envelope.mail_from or "",
             content=content.decode(errors="replace"),

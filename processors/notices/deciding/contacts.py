@@ -48,6 +48,9 @@ class ContactsBatches:
     def use(self, connection: Database) -> None:
         """Goes on with a new connection; nothing is remembered between batches."""
 
+    def committed(self) -> None:
+        """Nothing is counted but what the cursors count."""
+
     def process(
         self,
         cursor: Cursor,

@@ -58,6 +58,9 @@ class Deciding(Protocol):
     ) -> list[PoisonRecord]:
         """Writes what a batch makes, and counts what became of each record but the poison."""
 
+    def committed(self) -> None:
+        """The transaction of the last batch is committed."""
+
 
 class Gap(TopicChanged):
     """Records are missing in a topic that has no gaps: notices would be missing as well."""
@@ -153,6 +156,7 @@ class TopicBatches:
             self._pipeline.quarantine(cursor, records, poison, opening.now, counts)
             done = self._pipeline.advance(cursor, ends, counts)
         self._pipeline.committed(done)
+        self._deciding.committed()
         return done
 
     def set_aside(self, record: Record, why: str) -> Done:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from processors.notices.deciding.changes import ChangesBatches
 from processors.notices.deciding.contacts import ContactsBatches
 from processors.notices.deciding.feedback import FeedbackBatches
+from processors.notices.deciding.reminders import Timer
 from processors.notices.deciding.settings import SettingsBatches
 from processors.notices.sealing_keys import sealer_of
 from processors.notices.stream.batches import Deciding
@@ -21,3 +22,8 @@ def deciders(configuration: Configuration) -> Mapping[str, Deciding]:
         topics.customers: ContactsBatches(configuration),
         topics.notices_feedback: FeedbackBatches(configuration, settling.receipt),
     }
+
+
+def timer(configuration: Configuration) -> Timer:
+    """What is decided by time: reminders, and what was parked. Raises ConfigurationRefused."""
+    return Timer(configuration.notices, sealer_of(configuration.notices))

@@ -20,10 +20,11 @@ from aiokafka.errors import (
 from confluent_kafka import KafkaException
 
 from processors import metrics
+from processors.notices.deciding.reminders import Timer
 from processors.notices.stream.app import LaneApp, add_agents, make_app
 from processors.notices.stream.batches import Deciding
 from processors.notices.stream.database import Ending, LaneDatabase
-from processors.notices.stream.deciders import deciders
+from processors.notices.stream.deciders import deciders, timer
 from processors.notices.stream.lane import Lane
 from processors.notices.stream.places import AssignedPlaces
 from processors.notices.stream.watching import Watching
@@ -45,6 +46,8 @@ from store.reads import gauges
 TURN_SECONDS: Final = 0.1
 """Between two looks whether to stop, and whether the application has crashed."""
 PAUSED_SAMPLE_SECONDS: Final = 1.0
+TIMER_SECONDS: Final = 1.0
+"""Between two looks at what is due by time."""
 LEAVE_SECONDS: Final = 10.0
 """For leaving the group in order; a broker that is away must not keep a worker from its end."""
 CRASH_SECONDS: Final = 0.5
@@ -62,7 +65,8 @@ def run(configuration: Configuration, health: Health, stop: Stop) -> None:
             why="POINTS_KAFKA__GROUP_PROTOCOL=consumer is not for the worker notices: its client "
             "speaks the classic protocol only",
         )
-    asyncio.run(Life(configuration, health, stop, deciders(configuration)).live())
+    life = Life(configuration, health, stop, deciders(configuration), timer(configuration))
+    asyncio.run(life.live())
 
 
 class Life:
@@ -74,10 +78,14 @@ class Life:
         health: Health,
         stop: Stop,
         deciding: Mapping[str, Deciding],
+        timer: Timer | None = None,
     ) -> None:
-        """`deciding` by topic."""
+        """`deciding` by topic, and by time."""
         self._configuration, self._health, self._stop = configuration, health, stop
-        self._deciding = deciding
+        self._deciding, self._timer = deciding, timer
+        self._timer_on: Database | None = None
+        self._timing: asyncio.Task[bool] | None = None
+        self._timer_at = 0.0
         self._database = LaneDatabase(configuration, health)
         self._instance = new_instance()
         self._watching: Watching | None = None
@@ -120,6 +128,7 @@ class Life:
         if self._watching is not None and self._app is not None:
             self._watching.look(self._app)
         self._sample()
+        self._decide_by_time()
         self._report(self._trouble())
 
     async def _start(self) -> None:
@@ -206,6 +215,31 @@ class Life:
                 PAUSED_SAMPLE_SECONDS if paused else SAMPLE_SECONDS
             )
             self._sampling = asyncio.create_task(self._look_into_database(self._lane))
+
+    def _decide_by_time(self) -> None:
+        """A piece at a time, and a moment apart when there is nothing."""
+        if self._timing is not None:
+            if not self._timing.done():
+                return
+            more = self._timing.result()
+            self._timing = None
+            self._timer_at = time.monotonic() + (0.0 if more else TIMER_SECONDS)
+        lane = self._lane
+        if lane is None or lane.pause is not None or time.monotonic() < self._timer_at:
+            return
+        if self._timer is not None:
+            self._timing = asyncio.create_task(self._timed(self._timer))
+
+    async def _timed(self, timer: Timer) -> bool:
+        with suppress(Ending):
+            return await self._database.call(partial(self._timer_turn, timer))
+        return False
+
+    def _timer_turn(self, timer: Timer, connection: Database) -> bool:
+        if connection is not self._timer_on:
+            timer.use(connection)
+            self._timer_on = connection
+        return timer.turn()
 
     async def _look_into_database(self, lane: Lane) -> None:
         with suppress(Ending):

@@ -37,7 +37,7 @@ def mail(
 ) -> Mail:
     """A mail with a few headers."""
     identifier = notice_id or uuid4()
-    head = f"X-Notice-ID: {identifier}\r\nMessage-ID: <{identifier}.email@points>\r\n\r\n"
+    head = f"X-Points-Notice: {identifier}\r\nMessage-ID: <{identifier}.email@points>\r\n\r\n"
     return Mail(identifier, "shop", "points@shop.example", to, head.encode() + body, 1)
 
 

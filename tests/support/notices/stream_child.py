@@ -33,6 +33,9 @@ class WritesRows:
     def use(self, connection: Database) -> None:
         """Remembers nothing."""
 
+    def committed(self) -> None:
+        """Counts nothing."""
+
     def process(
         self,
         cursor: Cursor,
