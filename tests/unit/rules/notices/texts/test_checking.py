@@ -48,7 +48,7 @@ def test_every_problem_of_texts_is_said_with_path_and_line() -> None:
 def test_sms_that_may_take_too_many_parts_is_refused() -> None:
     texts = {"en": {"earned": {"sms": "{{ member_name }} " * 2}}}
     assert "takes 4 SMS with the longest values" in refused(document(texts))["texts.en.earned.sms"]
-    assert load_checked(document(texts, max_parts=4), "settings")
+    assert load_checked(document(texts, max_parts=4), "settings").sms.max_parts == 4
 
 
 def test_our_text_that_may_take_too_many_parts_is_named() -> None:
