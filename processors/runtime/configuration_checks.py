@@ -13,6 +13,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
+from processors.runtime.provider_checks import problems_of_providers
 from processors.runtime.transport_checks import (
     problems_of_database_transport,
     problems_of_database_url,
@@ -49,6 +50,9 @@ def problems_of(loaded: "Configuration") -> list[str]:
         *_of_topics(loaded.topics),
         *_of_tracing(enabled=loaded.tracing.enabled),
         *problems_of_notices(loaded.notices, development=loaded.development),
+        *problems_of_providers(
+            loaded.smtp, loaded.twilio, loaded.mitake, development=loaded.development
+        ),
     ]
 
 

@@ -1,0 +1,71 @@
+"""Ways to providers of mail and SMS that encrypt nothing, and halves of accounts, are told at once.
+
+No problem repeats a value.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from processors.runtime.notices_configuration import (
+    MitakeConfiguration,
+    SmtpConfiguration,
+    TwilioConfiguration,
+)
+
+_ONLY: Final = "only POINTS_ENVIRONMENT=development permits it"
+
+
+def problems_of_providers(
+    smtp: SmtpConfiguration,
+    twilio: TwilioConfiguration,
+    mitake: MitakeConfiguration,
+    *,
+    development: bool,
+) -> list[str]:
+    """What is wrong with those that are configured, a line each, with the name of the variable."""
+    return [
+        *_of_smtp(smtp, development=development),
+        *_of_account(
+            "TWILIO",
+            ("ACCOUNT_SID", twilio.account_sid),
+            ("AUTH_TOKEN", twilio.auth_token is not None),
+            twilio.url,
+            development=development,
+        ),
+        *_of_account(
+            "MITAKE",
+            ("USERNAME", mitake.username),
+            ("PASSWORD", mitake.password is not None),
+            mitake.url,
+            development=development,
+        ),
+    ]
+
+
+def _of_smtp(smtp: SmtpConfiguration, *, development: bool) -> Iterator[str]:
+    if smtp.host is None:
+        return
+    if smtp.encryption == "none" and not development:
+        yield f"POINTS_SMTP__ENCRYPTION: none sends members' mails in the clear: {_ONLY}"
+    if (smtp.username is None) != (smtp.password is None):
+        missing = "PASSWORD" if smtp.password is None else "USERNAME"
+        yield f"POINTS_SMTP__{missing}: is missing; a login has both"
+
+
+def _of_account(
+    provider: str,
+    name: tuple[str, str | None],
+    secret: tuple[str, bool],
+    url: str,
+    *,
+    development: bool,
+) -> Iterator[str]:
+    if bool(name[1]) != secret[1]:
+        missing = secret[0] if name[1] else name[0]
+        yield f"POINTS_{provider}__{missing}: is missing; an account has both"
+    if not name[1]:
+        return
+    if not url.startswith(("https://", "http://")):
+        yield f"POINTS_{provider}__URL: is no address: write https://host"
+    elif url.startswith("http://") and not development:
+        yield f"POINTS_{provider}__URL: sends members' numbers without TLS: {_ONLY}"

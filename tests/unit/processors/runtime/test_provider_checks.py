@@ -1,0 +1,77 @@
+"""Providers reached in the clear, and halves of accounts, are told before anything runs."""
+
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from processors.runtime.notices_configuration import (
+    MitakeConfiguration,
+    SmtpConfiguration,
+    TwilioConfiguration,
+)
+from processors.runtime.provider_checks import problems_of_providers
+
+SECRET = SecretStr("hushhush")
+SMTP: dict[str, Any] = {"host": "mail.example"}
+TWILIO: dict[str, Any] = {"account_sid": "AC1", "auth_token": SECRET}
+MITAKE: dict[str, Any] = {"username": "shop", "password": SECRET}
+
+
+def problems(
+    smtp: dict[str, Any] | None = None,
+    twilio: dict[str, Any] | None = None,
+    mitake: dict[str, Any] | None = None,
+    *,
+    development: bool = False,
+) -> list[str]:
+    return problems_of_providers(
+        SmtpConfiguration(**smtp or {}),
+        TwilioConfiguration(**twilio or {}),
+        MitakeConfiguration(**mitake or {}),
+        development=development,
+    )
+
+
+@pytest.mark.parametrize(
+    ("which", "variable"),
+    [
+        ({"smtp": SMTP | {"encryption": "none"}}, "POINTS_SMTP__ENCRYPTION"),
+        ({"twilio": TWILIO | {"url": "http://sms.example"}}, "POINTS_TWILIO__URL"),
+        ({"mitake": MITAKE | {"url": "http://sms.example"}}, "POINTS_MITAKE__URL"),
+    ],
+)
+def test_what_is_not_encrypted_is_for_development_alone(
+    which: dict[str, dict[str, Any]], variable: str
+) -> None:
+    (told,) = problems(**which)
+    assert told.startswith(f"{variable}: ")
+    assert "POINTS_ENVIRONMENT=development" in told
+    assert problems(**which, development=True) == []
+
+
+@pytest.mark.parametrize(
+    ("which", "variable"),
+    [
+        ({"smtp": SMTP | {"username": "shop"}}, "POINTS_SMTP__PASSWORD"),
+        ({"smtp": SMTP | {"password": SECRET}}, "POINTS_SMTP__USERNAME"),
+        ({"twilio": {"account_sid": "AC1"}}, "POINTS_TWILIO__AUTH_TOKEN"),
+        ({"twilio": {"auth_token": SECRET}}, "POINTS_TWILIO__ACCOUNT_SID"),
+        ({"mitake": {"username": "shop"}}, "POINTS_MITAKE__PASSWORD"),
+        ({"mitake": {"password": SECRET}}, "POINTS_MITAKE__USERNAME"),
+    ],
+)
+def test_half_an_account_is_told(which: dict[str, dict[str, Any]], variable: str) -> None:
+    (told,) = problems(**which)
+    assert told.startswith(f"{variable}: is missing")
+    assert "hushhush" not in told
+
+
+def test_whole_accounts_and_none_are_taken() -> None:
+    assert problems() == []
+    assert problems(SMTP, TWILIO, MITAKE) == []
+
+
+def test_an_address_that_is_none_is_told_even_in_development() -> None:
+    (told,) = problems(mitake=MITAKE | {"url": "sms.example"}, development=True)
+    assert told.startswith("POINTS_MITAKE__URL: is no address")
