@@ -27,14 +27,14 @@ def problems_of_providers(
         *_of_smtp(smtp, development=development),
         *_of_account(
             "TWILIO",
-            ("ACCOUNT_SID", twilio.account_sid),
+            twilio.account_sid,
             ("AUTH_TOKEN", twilio.auth_token is not None),
             twilio.url,
             development=development,
         ),
         *_of_account(
             "MITAKE",
-            ("USERNAME", mitake.username),
+            mitake.username,
             ("PASSWORD", mitake.password is not None),
             mitake.url,
             development=development,
@@ -54,17 +54,16 @@ def _of_smtp(smtp: SmtpConfiguration, *, development: bool) -> Iterator[str]:
 
 def _of_account(
     provider: str,
-    name: tuple[str, str | None],
+    account: str | None,
     secret: tuple[str, bool],
     url: str,
     *,
     development: bool,
 ) -> Iterator[str]:
-    if bool(name[1]) != secret[1]:
-        missing = secret[0] if name[1] else name[0]
-        yield f"POINTS_{provider}__{missing}: is missing; an account has both"
-    if not name[1]:
+    if not account:
         return
+    if not secret[1]:
+        yield f"POINTS_{provider}__{secret[0]}: is missing; an account has one"
     if not url.startswith(("https://", "http://")):
         yield f"POINTS_{provider}__URL: is no address: write https://host"
     elif url.startswith("http://") and not development:

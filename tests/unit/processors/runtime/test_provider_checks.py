@@ -42,7 +42,7 @@ def problems(
     ],
 )
 def test_what_is_not_encrypted_is_for_development_alone(
-    which: dict[str, dict[str, Any]], variable: str
+    which: dict[str, Any], variable: str
 ) -> None:
     (told,) = problems(**which)
     assert told.startswith(f"{variable}: ")
@@ -56,12 +56,10 @@ def test_what_is_not_encrypted_is_for_development_alone(
         ({"smtp": SMTP | {"username": "shop"}}, "POINTS_SMTP__PASSWORD"),
         ({"smtp": SMTP | {"password": SECRET}}, "POINTS_SMTP__USERNAME"),
         ({"twilio": {"account_sid": "AC1"}}, "POINTS_TWILIO__AUTH_TOKEN"),
-        ({"twilio": {"auth_token": SECRET}}, "POINTS_TWILIO__ACCOUNT_SID"),
         ({"mitake": {"username": "shop"}}, "POINTS_MITAKE__PASSWORD"),
-        ({"mitake": {"password": SECRET}}, "POINTS_MITAKE__USERNAME"),
     ],
 )
-def test_half_an_account_is_told(which: dict[str, dict[str, Any]], variable: str) -> None:
+def test_half_an_account_is_told(which: dict[str, Any], variable: str) -> None:
     (told,) = problems(**which)
     assert told.startswith(f"{variable}: is missing")
     assert "hushhush" not in told
