@@ -51,6 +51,11 @@ def test_sms_that_may_take_too_many_parts_is_refused() -> None:
     assert load_checked(document(texts, max_parts=4), "settings").sms.max_parts == 4
 
 
+def test_provider_that_nothing_delivers_for_is_refused() -> None:
+    found = refused(document(provider="webhook", webhook_url="https://shop.example/sms"))
+    assert "cannot be webhook yet" in found["sms.provider"]
+
+
 def test_our_text_that_may_take_too_many_parts_is_named() -> None:
     found = refused(document(max_parts=1))
     assert "takes 2 with the longest values" in found["sms.max_parts"]
