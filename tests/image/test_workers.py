@@ -12,7 +12,7 @@ import redis
 
 from deploy.images.build import Built
 from deploy.local.stack import Stack
-from processors.registry import WORKERS
+from processors.registry import ENGINE
 from store.valkey.keys import MemberKey, key_of
 from tests.support.engine import Engine, wait_for
 from tests.support.operate.compose import our_services
@@ -69,13 +69,13 @@ def fleet(
         fleet.once("migrate")
         fleet.once("topics")
         engine.merchant(M)
-        for kind in WORKERS:
+        for kind in ENGINE:
             fleet.workers[kind] = running.enter_context(fleet.container(kind))
         yield fleet
     postgres.drop(url)
 
 
-@pytest.mark.parametrize("kind", WORKERS)
+@pytest.mark.parametrize("kind", ENGINE)
 def test_worker_in_a_container_is_alive_and_ready(fleet: Fleet, kind: str) -> None:
     worker = fleet.workers[kind]
     wait_for(f"{kind} ready", worker.ready)
@@ -125,7 +125,7 @@ def test_a_worker_can_write_nowhere_and_gain_no_right(fleet: Fleet) -> None:
 @pytest.mark.slow
 def test_every_kind_ends_with_0_within_the_grace_time_when_it_is_stopped(fleet: Fleet) -> None:
     with ExitStack() as running:
-        others = {kind: running.enter_context(fleet.container(kind)) for kind in WORKERS}
+        others = {kind: running.enter_context(fleet.container(kind)) for kind in ENGINE}
         for kind, worker in others.items():
             wait_for(f"{kind} alive", worker.alive)
         with ThreadPoolExecutor(len(others)) as pool:

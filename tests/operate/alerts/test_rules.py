@@ -11,7 +11,7 @@ from docs.generate import DOCS, metric_families
 from processors import metrics
 from processors.metric_types import SECONDS
 from processors.pipeline.pipeline import topics_read
-from processors.registry import WORKERS
+from processors.registry import ENGINE, WORKERS
 from processors.runtime.configuration import TopicsConfiguration
 from schemas.carriers import Meaning
 from store.streams.cursors import OUTCOMES
@@ -169,7 +169,7 @@ def test_every_kind_of_worker_is_missed() -> None:
 def test_the_example_scrapes_a_worker_of_each_kind_and_nothing_that_would_be_down() -> None:
     scraped = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
     (targets,) = [config["targets"] for config in scraped[0]["static_configs"]]
-    assert targets == [f"127.0.0.1:{9464 + n}" for n in range(len(WORKERS))]
+    assert targets == [f"127.0.0.1:{9464 + n}" for n in range(len(ENGINE))]
 
 
 def test_the_prometheus_of_compose_loads_the_same_rules() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from deploy.grafana.build import FOLDER
 from deploy.grafana.draw import Span, draw, lines_of, panels_of
-from processors.registry import WORKERS
+from processors.registry import ENGINE
 from tests.support.engine import Engine, wait_for
 from tests.support.operate.busy_shops import BusyShops
 from tests.support.operate.prometheus import Prometheus
@@ -49,15 +49,14 @@ def watched(
     redis = {"POINTS_REDIS__URL": str(getattr(valkey_server, "redis_url", ""))}
     with Engine(kafka, url, f"{folder.name}.", folder) as engine:
         shops = BusyShops(engine.prepare(), folder)
-        running = {kind: engine.run(kind, **redis) for kind in WORKERS}
+        running = {kind: engine.run(kind, **redis) for kind in ENGINE}
         with Prometheus(folder / "prometheus", FASTER) as prometheus:
             prometheus.scrape([worker.url() for worker in running.values()])
             up = "count(points_worker_ready == 1)"
             wait_for(
                 "every worker scraped and ready",
                 lambda: (
-                    prometheus.query(up)
-                    and int(prometheus.query(up)[0]["value"][1]) == len(WORKERS)
+                    prometheus.query(up) and int(prometheus.query(up)[0]["value"][1]) == len(ENGINE)
                 ),
                 120.0,
             )

@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Producer
 
 from deploy.local.stack import Stack
-from processors.registry import METRICS_OF_ALL, WORKERS
+from processors.registry import ENGINE, METRICS_OF_ALL, WORKERS
 from tests.support.engine import Engine, Worker, wait_for
 from tests.support.servers import Databases
 from tests.support.upstream import CREATED, Trade, hex_id, order
@@ -73,7 +73,7 @@ def exported(text: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("kind", WORKERS)
+@pytest.mark.parametrize("kind", ENGINE)
 def test_promtool_finds_no_fault_in_a_page(running: Worker, kind: str) -> None:
     if PROMTOOL is None:
         pytest.skip("promtool is not here: apt-get install prometheus")
@@ -87,7 +87,7 @@ def test_promtool_finds_no_fault_in_a_page(running: Worker, kind: str) -> None:
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("kind", WORKERS)
+@pytest.mark.parametrize("kind", ENGINE)
 def test_a_worker_exports_what_the_catalogue_says_and_nothing_else(
     running: Worker, kind: str
 ) -> None:
@@ -98,7 +98,7 @@ def test_a_worker_exports_what_the_catalogue_says_and_nothing_else(
     assert [name for name in series(text) if name.partition("{")[0].endswith("_created")] == []
 
 
-@pytest.mark.parametrize("kind", WORKERS)
+@pytest.mark.parametrize("kind", ENGINE)
 def test_the_phases_of_the_loop_are_all_of_its_time(running: Worker, kind: str) -> None:
     name = "points_loop_seconds_total"
 
@@ -115,7 +115,7 @@ def test_the_catalogue_in_the_docs_says_which_kind_exports_what(running: Worker)
         for line in catalogue.read_text("utf-8").splitlines()
         if line.startswith("| `points_")
     ]
-    for kind in WORKERS:
+    for kind in ENGINE:
         said = {
             name.removesuffix("_total")
             for name, _, _, by in rows
@@ -174,7 +174,7 @@ def test_no_label_grows_with_merchants_members_or_orders(running: Worker, engine
         engine_.wait_consumed(before + len(records))
 
     a_shop_each(0, 20)
-    before = {kind: series(page(running, kind)) for kind in WORKERS}
+    before = {kind: series(page(running, kind)) for kind in ENGINE}
     a_shop_each(20, 1020)
-    for kind in WORKERS:
+    for kind in ENGINE:
         assert series(page(running, kind)) == before[kind]

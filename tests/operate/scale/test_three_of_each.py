@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.local import kafka_local
 from deploy.local.kafka_local import LocalKafka
-from processors.registry import WORKERS
+from processors.registry import ENGINE
 from tests.support.engine import Engine, Worker, wait_for
 from tests.support.servers import Databases
 from tests.support.upstream import CREATED, Record, Trade
@@ -59,9 +59,9 @@ class Fleet:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.running: dict[str, list[Worker]] = {kind: [] for kind in WORKERS}
+        self.running: dict[str, list[Worker]] = {kind: [] for kind in ENGINE}
         for _ in range(EACH):
-            for kind in WORKERS:
+            for kind in ENGINE:
                 self.add(kind)
             self.wait_ready()
 
