@@ -25,8 +25,13 @@ from schemas.answers.members import (
 )
 from schemas.answers.notices import (
     NoticeAnswer,
+    NoticesErased,
+    NoticeSettingsAnswer,
+    NoticeSettingsLogEntry,
+    NoticeSettingsResult,
     NoticesPauseResult,
     NoticesStatusAnswer,
+    NoticesUsage,
     RereadResult,
 )
 from schemas.answers.operations import (
@@ -110,6 +115,11 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "notices-dlq-redrive": (RereadResult, False),
     "notices-dlq-show": (DeadLetterAnswer, False),
     "notices-list": (NoticeAnswer, True),
+    "notices-settings-apply": (NoticeSettingsResult, False),
+    "notices-settings-show": (NoticeSettingsAnswer, False),
+    "notices-settings-log": (NoticeSettingsLogEntry, True),
+    "notices-usage": (NoticesUsage, True),
+    "notices-erase": (NoticesErased, False),
     "notices-pause": (NoticesPauseResult, False),
     "notices-resume": (NoticesPauseResult, False),
     "notices-show": (NoticeAnswer, False),

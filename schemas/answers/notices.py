@@ -1,12 +1,13 @@
 """Answers of `points notices`: what members were told, what waits, what it costs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BeforeValidator
 
 from schemas.answers.base import AnswerModel, Expiry, Instant
 from schemas.answers.operations import CursorLag, PausedPipeline
+from schemas.answers.settings import SettingChange
 
 
 def _zero_is_never(moment: object) -> object:
@@ -125,3 +126,54 @@ class RereadResult(AnswerModel):
 
     letters: tuple[int, ...]
     partitions: tuple[RereadPartition, ...]
+
+
+class NoticeSettingsResult(AnswerModel):
+    """What `notices settings apply` did: the version now newest, and whether it is a new one."""
+
+    merchant_id: str
+    version: int
+    changed: bool
+
+
+class NoticeSettingsAnswer(AnswerModel):
+    """The newest version of a merchant's notice settings, as a document."""
+
+    merchant_id: str
+    version: int
+    applied_at: Instant
+    applied_by: str
+    settings: dict[str, Any]
+
+
+class NoticeSettingsLogEntry(AnswerModel):
+    """One version, who applied it and when, and what it changed."""
+
+    version: int
+    applied_at: Instant
+    applied_by: str
+    changes: tuple[SettingChange, ...]
+
+
+class NoticesUsage(AnswerModel):
+    """What a merchant used of one provider in a month of its zone.
+
+    `messages` were sent, or may have been: `unknown` of them. `parts` by our count;
+    `provider_parts`, which are owed, by the provider's where it gave one.
+    """
+
+    month: str
+    channel: str
+    provider: str
+    messages: int
+    parts: int
+    provider_parts: int
+    unknown: int
+
+
+class NoticesErased(AnswerModel):
+    """Whether there was a contact or a key of the member to be erased."""
+
+    merchant_id: str
+    member_id: str
+    erased: bool

@@ -2,15 +2,28 @@
 
 import typer
 
-from cli.commands.notices import cursor, dlq, listing, pausing, status, unknown
+from cli.commands.notices import (
+    cursor,
+    dlq,
+    erasing,
+    listing,
+    pausing,
+    settings,
+    status,
+    unknown,
+    usage,
+)
 
 app = typer.Typer(
     no_args_is_help=True, help="Notices to members about their points, by e-mail and SMS."
 )
+app.add_typer(settings.app, name="settings")
 app.command("status")(status.status_command)
 app.command("list")(listing.list_command)
 app.command("show")(listing.show_command)
 app.add_typer(unknown.app, name="unknown")
+app.command("usage")(usage.usage_command)
+app.command("erase")(erasing.erase_command)
 app.command("pause")(pausing.pause_command)
 app.command("resume")(pausing.resume_command)
 app.add_typer(cursor.app, name="cursor")

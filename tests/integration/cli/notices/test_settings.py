@@ -1,0 +1,58 @@
+"""Notice settings, what is owed for notices, and erasing, as an operator does it."""
+
+from pathlib import Path
+
+from tests.support.commands import points
+from tests.support.in_process import InProcessEngine
+from tests.support.notices.texts import document
+from tests.support.notices.told import Lane
+
+SHOP = "shop-a"
+
+
+def test_settings_are_applied_once_shown_and_logged(
+    in_process: InProcessEngine, lane: Lane, tmp_path: Path
+) -> None:
+    del lane
+    file, where = tmp_path / "notices.json", in_process.environment
+    file.write_bytes(document())
+    for changed in (True, False):
+        made = points(where, "notices", "settings", "apply", SHOP, str(file), "--json").json
+        assert made == {"merchant_id": SHOP, "version": 1, "changed": changed}
+    file.write_bytes(document(max_parts=3))
+    points(where, "notices", "settings", "apply", SHOP, str(file), "--by", "amy")
+    shown = points(where, "notices", "settings", "show", SHOP, "--json").json
+    assert (shown["version"], shown["applied_by"]) == (2, "amy")
+    assert shown["settings"]["sms"]["max_parts"] == 3
+    log = points(where, "notices", "settings", "log", SHOP, "--json").json
+    assert [entry["version"] for entry in log] == [1, 2]
+    assert log[1]["changes"] == [{"path": "sms.max_parts", "before": 2, "after": 3}]
+    assert "sms.max_parts" in points(where, "notices", "settings", "log", SHOP).out
+
+
+def test_texts_that_cannot_be_are_refused_with_their_path(
+    in_process: InProcessEngine, lane: Lane, tmp_path: Path
+) -> None:
+    file = tmp_path / "notices.json"
+    file.write_bytes(document({"en": {"earned": {"sms": "{{ nothing }}"}}}))
+    refused = points(in_process.environment, "notices", "settings", "apply", SHOP, str(file))
+    assert refused.code == 5
+    assert "texts.en.earned.sms" in refused.err
+    assert lane.value("SELECT count(*) FROM notice_settings") == 0
+
+
+def test_what_a_month_costs_is_shown_by_provider(in_process: InProcessEngine, lane: Lane) -> None:
+    lane.connection.execute(
+        "INSERT INTO meter VALUES (%s, 202611, 'sms', 'mitake', 3, 5, 6, 1)", [lane.shop(SHOP)]
+    )
+    where, words = in_process.environment, ("notices", "usage", SHOP, "--month", "2026-11")
+    (row,) = points(where, *words, "--json").json
+    assert (row["messages"], row["parts"], row["provider_parts"], row["unknown"]) == (3, 5, 6, 1)
+    assert "2026-11,sms,mitake,3,5,6,1" in points(where, *words, "--csv").out
+    assert points(where, "notices", "usage", SHOP, "--month", "2026-13").code == 2
+
+
+def test_a_contact_that_is_not_there_is_no_failure(in_process: InProcessEngine, lane: Lane) -> None:
+    lane.shop(SHOP)
+    answer = points(in_process.environment, "notices", "erase", SHOP, "ann", "--json").json
+    assert answer == {"merchant_id": SHOP, "member_id": "ann", "erased": False}
