@@ -236,7 +236,9 @@ def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: 
     assert re.search(r"All 32 orders came out as .* expects", done.stdout)
     assert "the environment's Kafka and PostgreSQL" in done.stdout
     assert str(make_url(stack.database_url).password) not in done.stdout + done.stderr
-    assert (set(topics(stack)), set(databases(stack))) == before
+    # What others were still deleting may be gone by now; nothing may have come.
+    assert set(topics(stack)) <= before[0]
+    assert set(databases(stack)) <= before[1]
     assert children_beside(stack) == running
 
 
