@@ -10,4 +10,4 @@ SELECT count(*) FROM worker_beat WHERE kind = $1 AND beat_us > points_now() - $2
 
 -- name: relays
 -- The first key is the product's own; this one is of the lane's outbox, which one process empties at a time.
-SELECT pg_try_advisory_lock(736005, 0);
+SELECT pg_try_advisory_lock(736006, 0);
