@@ -24,6 +24,7 @@ from confluent_kafka.admin import (
 from deploy.local import kafka_local
 from deploy.local.stack import Stack
 from processors.runtime.configuration import Configuration
+from processors.registry import ENGINE
 from processors.runtime.kafka.rights import Right, principals, rights_of
 from tests.support.commands import Ran, points
 from tests.support.engine import TOPICS, Engine, Worker, wait_for
@@ -157,7 +158,7 @@ def shop(
 @pytest.fixture(scope="module")
 def workers(shop: Shop) -> Mapping[str, Worker]:
     """Every kind, each as itself; those without Kafka need no login."""
-    kinds = [kind for kind in principals() if kind != "operator"]
+    kinds = [kind for kind in principals() if kind in ENGINE]
     running = {kind: shop.run(kind) for kind in kinds}
     running["grants"] = shop.engine.run("grants")
     return {kind: worker.wait_ready() for kind, worker in running.items()}
@@ -203,7 +204,7 @@ def test_each_right_that_is_taken_away_is_named_until_it_is_back(
     shop: Shop, workers: Mapping[str, Worker]
 ) -> None:
     """All kinds lose their first right at once, then get it back and lose the next."""
-    kinds = [kind for kind in principals() if kind != "operator"]
+    kinds = [kind for kind in principals() if kind in ENGINE]
     lost: dict[str, Right] = {}
     for number in range(max(len(shop.rights(kind)) for kind in kinds) + 1):
         for kind in kinds:

@@ -239,7 +239,7 @@ def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: 
     # What others were still deleting may be gone by now; nothing may have come.
     assert set(topics(stack)) <= before[0]
     assert set(databases(stack)) <= before[1]
-    assert children_beside(stack) == running
+    assert children_beside(stack) <= running
 
 
 def children_beside(stack: Stack) -> set[psutil.Process]:
