@@ -23,8 +23,8 @@ from confluent_kafka.admin import (
 
 from deploy.local import kafka_local
 from deploy.local.stack import Stack
-from processors.runtime.configuration import Configuration
 from processors.registry import ENGINE
+from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.rights import Right, principals, rights_of
 from tests.support.commands import Ran, points
 from tests.support.engine import TOPICS, Engine, Worker, wait_for
