@@ -446,7 +446,8 @@ class Shop:
         self._say(About(cause, self.version, name=named))
 
     def _out(self, order: str, capture: Capture) -> int:
-        taken = self.accounts[capture.member].taken.get((order, capture.number))
+        account = self.accounts.get(capture.member)
+        taken = account.taken.get((order, capture.number)) if account is not None else None
         return taken.points - taken.returned if taken is not None else 0
 
     def _redeem_changes(self, order: str) -> Iterator[tuple[Capture, int]]:
