@@ -8,6 +8,7 @@ from pydantic import BeforeValidator
 from schemas.answers.base import AnswerModel, Expiry, Instant
 from schemas.answers.operations import CursorLag, PausedPipeline
 from schemas.answers.settings import SettingChange
+from schemas.answers.settings import SettingChange
 
 
 def _zero_is_never(moment: object) -> object:
@@ -177,3 +178,122 @@ class NoticesErased(AnswerModel):
     merchant_id: str
     member_id: str
     erased: bool
+
+
+class NoticeSettingsResult(AnswerModel):
+    """What `notices settings apply` did: the version now newest, and whether it is a new one.
+
+    `heard_of`: whether the lane knows the merchant's points settings; until then nothing is sent.
+    """
+
+    merchant_id: str
+    version: int
+    changed: bool
+    heard_of: bool
+
+
+class NoticeSettingsAnswer(AnswerModel):
+    """One version of a merchant's notice settings, with every default spelt out."""
+
+    merchant_id: str
+    version: int
+    applied_at: Instant
+    applied_by: str
+    settings: dict[str, Any]
+
+
+class NoticeSettingsLogEntry(AnswerModel):
+    """One version, who applied it and when, and what it changed."""
+
+    version: int
+    applied_at: Instant
+    applied_by: str
+    changes: tuple[SettingChange, ...]
+
+
+class ProviderUsage(AnswerModel):
+    """What was used of a provider: `unknown` of the messages may not have arrived.
+
+    `parts` by our count; `provider_parts`, which are owed, by the provider's where it gave one.
+    """
+
+    channel: str
+    provider: str
+    messages: int
+    parts: int
+    provider_parts: int
+    unknown: int
+
+
+class NoticesUsageAnswer(AnswerModel):
+    """What a merchant used in a month of its own zone, such as 202611."""
+
+    merchant_id: str
+    month: int
+    usage: tuple[ProviderUsage, ...]
+
+
+class SettledNotices(AnswerModel):
+    """Notices that were settled or wait again; `unchanged` were in no state for it, or unknown."""
+
+    notices: tuple[UUID, ...]
+    unchanged: tuple[UUID, ...]
+
+
+class OptOutAnswer(AnswerModel):
+    """A member's wish not to hear on a channel, of a kind or (`*`) of anything."""
+
+    channel: str
+    kind: str
+    source: str
+    since: Instant
+
+
+class OptOutResult(AnswerModel):
+    """Whether a member hears of a kind on a channel; `changed`: false when it was so already."""
+
+    merchant_id: str
+    member_id: str
+    channel: str
+    kind: str
+    opted_out: bool
+    changed: bool
+
+
+class ContactErased(AnswerModel):
+    """A member whose key and contact are gone; `existed`: whether anything was kept."""
+
+    merchant_id: str
+    member_id: str
+    existed: bool
+
+
+class KeysRotated(AnswerModel):
+    """Members' keys wrapped anew, and how many each key-encryption key wraps now."""
+
+    rewrapped: int
+    wrapped_under: dict[str, int]
+
+
+class NoticePreview(AnswerModel):
+    """A notice by both channels, as its member would read it; nothing was sent.
+
+    What belongs to an SMS is null for a kind that is never told by one. `worst_parts` with the
+    longest values; `too_long`: it would not be sent. Costs are parts × price, null without one.
+    """
+
+    merchant_id: str
+    kind: str
+    mail_language: str
+    subject: str
+    html: str
+    plain: str
+    sms_language: str | None
+    sms: str | None
+    encoding: str | None
+    characters: int | None
+    parts: int | None
+    too_long: bool
+    worst_parts: int | None
+    cost: str | None
+    worst_cost: str | None
