@@ -1,25 +1,22 @@
-"""`points notices settings apply | show | log`: a merchant's notice settings and their history."""
+"""`points notices settings apply | show | log`: how a merchant tells its members."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
 
-from cli.commands.notices import extra
-from cli.commands.settings import this_user
 from cli.support.arguments import By, Merchant, NewMerchant
-from cli.support.changes import changes, print_changes
 from cli.support.console import JsonOption, emit, out, safe, safe_lines
 from cli.support.documents import read_document, shown_name
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect_notices, notices_configuration
 
 if TYPE_CHECKING:
-    from store.notices.settings import LoggedNotices
+    from schemas.notices.document import NoticeSettings
 
 app = typer.Typer(
-    no_args_is_help=True, help="A merchant's notice settings: every change is a new version."
+    no_args_is_help=True,
+    help="How a merchant tells its members: every change is a new version.",
 )
 
 
@@ -36,116 +33,97 @@ def apply_command(
     by: By = None,
     json_: JsonOption = False,
 ) -> None:
-    """Make a new version of a merchant's notice settings; the same content again makes none."""
-    with extra.needed():
-        from rules.notices.texts.checking import load_checked
+    """Make a new version of a merchant's notice settings; texts are checked first."""
+    from cli.commands.settings import this_user
     from schemas.answers.notices import NoticeSettingsResult
     from store.notices import settings
 
-    document = load_checked(read_document(file), shown_name(file))
+    document = _checked(read_document(file), shown_name(file))
     with connect_notices(notices_configuration()) as connection:
         applied = settings.apply(connection, merchant, document, by or this_user(), if_version)
     if json_:
         emit(
             NoticeSettingsResult(
-                merchant_id=merchant,
-                version=applied.version,
-                changed=applied.changed,
-                heard_of=applied.heard_of,
+                merchant_id=merchant, version=applied.version, changed=applied.changed
             )
         )
         return
-    if applied.changed:
-        out().print(f"[bold]version {applied.version}[/] of {safe(merchant)} is in force")
-    else:
-        out().print(f"nothing changed: this is what version {applied.version} says")
-    if not applied.heard_of:
-        out().print("[yellow]its points settings are not heard of yet: until then nothing is sent")
+    done = "is in force" if applied.changed else "says the same: nothing changed"
+    out().print(f"[bold]version {applied.version}[/] of {safe(merchant)} {done}")
+
+
+def _checked(data: bytes, name: str) -> "NoticeSettings":
+    try:
+        from rules.notices.texts.checking import load_checked
+    except ModuleNotFoundError as error:
+        raise Failure(
+            Exit.USAGE,
+            f"checking texts needs the package {error.name}, which is not installed",
+            "install member-points[notices]",
+        ) from None
+    return load_checked(data, name)
 
 
 @app.command("show")
-def show_command(
-    merchant: Merchant,
-    version: Annotated[
-        int | None, typer.Option("--version", help="Which version; the newest by default.", min=1)
-    ] = None,
-    json_: JsonOption = False,
-) -> None:
-    """Show a version of a merchant's notice settings."""
+def show_command(merchant: Merchant, json_: JsonOption = False) -> None:
+    """Show the newest version of a merchant's notice settings."""
     import yaml
 
     from schemas.answers.notices import NoticeSettingsAnswer
-    from schemas.ids import iso
 
-    logged = _logged(merchant)
-    found = next((each for each in reversed(logged) if version in (None, each.version)), None)
-    if found is None:
-        what = f"notice settings version {version}" if version is not None else "notice settings"
+    versions = _versions(merchant)
+    if not versions:
         raise Failure(
             Exit.NOT_FOUND,
-            f"merchant {merchant} has no {what}",
-            "see `points notices settings log`, or apply some",
+            f"merchant {merchant} has no notice settings",
+            "apply some with `points notices settings apply`",
         )
-    answer = NoticeSettingsAnswer(
-        merchant_id=merchant,
-        version=found.version,
-        applied_at=found.applied_at,
-        applied_by=found.applied_by,
-        settings=_document(found),
-    )
+    newest = versions[-1]
+    answer = NoticeSettingsAnswer(merchant_id=merchant, **newest)
     if json_:
         emit(answer)
         return
     out().print(
-        f"[bold]version {answer.version}[/] of {safe(merchant)}, "
-        f"applied {iso(answer.applied_at)} by {safe(answer.applied_by)}\n"
+        f"[bold]version {answer.version}[/] of {safe(merchant)}, by {safe(answer.applied_by)}\n"
     )
-    shown = yaml.safe_dump(answer.settings, sort_keys=False, allow_unicode=True).rstrip()
-    out().print(safe_lines(shown))
+    document = yaml.safe_dump(answer.settings, sort_keys=False, allow_unicode=True).rstrip()
+    out().print(safe_lines(document))
 
 
 @app.command("log")
 def log_command(merchant: Merchant, json_: JsonOption = False) -> None:
     """Show who changed a merchant's notice settings, when, and what was before and after."""
+    from cli.support.changes import changes, print_changes
+    from rules.explain.formatting import moment_shown
     from schemas.answers.notices import NoticeSettingsLogEntry
-    from schemas.ids import iso
 
-    entries: list[NoticeSettingsLogEntry] = []
+    entries = []
     before: dict[str, Any] = {}
-    for version in _logged(merchant):
-        document = _document(version)
-        entries.append(
-            NoticeSettingsLogEntry(
-                version=version.version,
-                applied_at=version.applied_at,
-                applied_by=version.applied_by,
-                changes=tuple(changes(before, document)),
-            )
-        )
-        before = document
+    for version in _versions(merchant):
+        after = version.pop("settings")
+        entries.append(NoticeSettingsLogEntry(**version, changes=tuple(changes(before, after))))
+        before = after
     if json_:
         emit(entries)
         return
     for entry in entries:
-        out().print(
-            f"[bold]version {entry.version}[/]  {iso(entry.applied_at)}  "
-            f"by {safe(entry.applied_by)}"
-        )
+        when = moment_shown(entry.applied_at, "UTC")
+        out().print(f"[bold]version {entry.version}[/], {when}, by {safe(entry.applied_by)}")
         print_changes(entry.changes)
 
 
-def _logged(merchant: str) -> "list[LoggedNotices]":
-    """All versions, oldest first. Raises UnknownShop."""
-    from store.notices import reads, settings
-    from store.postgres.session import raw
+def _versions(merchant: str) -> list[dict[str, Any]]:
+    """Every version, oldest first, as answers have them."""
+    from store.notices import settings
 
     with connect_notices(notices_configuration()) as connection:
-        reads.shop_number(raw(connection), merchant)
-        return settings.log(connection, merchant)
-
-
-def _document(version: "LoggedNotices") -> dict[str, Any]:
-    from schemas.notices.document import canonical
-
-    document: dict[str, Any] = orjson.loads(canonical(version.settings))
-    return document
+        logged = settings.log(connection, merchant)
+    return [
+        {
+            "version": each.version,
+            "applied_at": each.applied_at,
+            "applied_by": each.applied_by,
+            "settings": each.settings.model_dump(mode="json", by_alias=True),
+        }
+        for each in logged
+    ]

@@ -1,114 +1,58 @@
-"""A merchant's notice settings from the command line, its usage, and previews."""
+"""Notice settings, what is owed for notices, and erasing, as an operator does it."""
 
-import sys
+from pathlib import Path
 
-import pytest
-
-from tests.support.commands import Ran, points
+from tests.support.commands import points
 from tests.support.in_process import InProcessEngine
+from tests.support.notices.texts import document
 from tests.support.notices.told import Lane
 
 SHOP = "shop-a"
-GIVEN = 'email: {from: "Lantern Tea <points@lantern.example>"}\n'
 
 
-def run(engine: InProcessEngine, *words: str, stdin: str | None = None) -> Ran:
-    return points(engine.environment, "notices", *words, stdin=stdin)
-
-
-def test_settings_are_applied_shown_and_logged_each_change_a_version(
-    in_process: InProcessEngine,
+def test_settings_are_applied_once_shown_and_logged(
+    in_process: InProcessEngine, lane: Lane, tmp_path: Path
 ) -> None:
-    first = run(in_process, "settings", "apply", SHOP, "-", "--by", "olga", "--json", stdin=GIVEN)
-    assert first.json == {"merchant_id": SHOP, "version": 1, "changed": True, "heard_of": False}
-    again = run(in_process, "settings", "apply", SHOP, "-", "--json", stdin=GIVEN)
-    assert (again.json["version"], again.json["changed"]) == (1, False)
-    stale = run(
-        in_process, "settings", "apply", SHOP, "-", "--if-version", "0", stdin="shop: Tea\n"
-    )
-    assert stale.code == 5
-    run(in_process, "settings", "apply", SHOP, "-", "--if-version", "1", stdin=GIVEN + "shop: Tea")
-    newest = run(in_process, "settings", "show", SHOP, "--json").json
-    assert (newest["version"], newest["settings"]["shop"]) == (2, "Tea")
-    old = run(in_process, "settings", "show", SHOP, "--version", "1", "--json").json
-    assert (old["applied_by"], old["settings"]["shop"]) == ("olga", None)
-    log = run(in_process, "settings", "log", SHOP, "--json").json
-    assert log[1]["changes"] == [{"path": "shop", "before": None, "after": "Tea"}]
-    assert "version 2" in run(in_process, "settings", "log", SHOP).out
-    assert "shop: Tea" in run(in_process, "settings", "show", SHOP).out
+    del lane
+    file, where = tmp_path / "notices.json", in_process.environment
+    file.write_bytes(document())
+    for changed in (True, False):
+        made = points(where, "notices", "settings", "apply", SHOP, str(file), "--json").json
+        assert made == {"merchant_id": SHOP, "version": 1, "changed": changed}
+    file.write_bytes(document(max_parts=3))
+    points(where, "notices", "settings", "apply", SHOP, str(file), "--by", "amy")
+    shown = points(where, "notices", "settings", "show", SHOP, "--json").json
+    assert (shown["version"], shown["applied_by"]) == (2, "amy")
+    assert shown["settings"]["sms"]["max_parts"] == 3
+    log = points(where, "notices", "settings", "log", SHOP, "--json").json
+    assert [entry["version"] for entry in log] == [1, 2]
+    assert log[1]["changes"] == [{"path": "sms.max_parts", "before": 2, "after": 3}]
+    assert "sms.max_parts" in points(where, "notices", "settings", "log", SHOP).out
 
 
-def test_settings_that_are_wrong_are_refused_with_the_path_and_nothing_is_kept(
-    in_process: InProcessEngine, lane: Lane
+def test_texts_that_cannot_be_are_refused_with_their_path(
+    in_process: InProcessEngine, lane: Lane, tmp_path: Path
 ) -> None:
-    unknown = run(in_process, "settings", "apply", SHOP, "-", stdin="emails: {}\n")
-    assert unknown.code != 0
-    assert "emails" in unknown.err
-    text = "texts: {en: {earned: {sms: \"{{ 'a' * 10 }}\"}}}\n"
-    refused = run(in_process, "settings", "apply", SHOP, "-", stdin=text)
-    assert refused.code != 0
+    file = tmp_path / "notices.json"
+    file.write_bytes(document({"en": {"earned": {"sms": "{{ nothing }}"}}}))
+    refused = points(in_process.environment, "notices", "settings", "apply", SHOP, str(file))
+    assert refused.code == 5
     assert "texts.en.earned.sms" in refused.err
     assert lane.value("SELECT count(*) FROM notice_settings") == 0
-    assert run(in_process, "settings", "show", SHOP).code == 6
+
+
+def test_what_a_month_costs_is_shown_by_provider(in_process: InProcessEngine, lane: Lane) -> None:
+    lane.connection.execute(
+        "INSERT INTO meter VALUES (%s, 202611, 'sms', 'mitake', 3, 5, 6, 1)", [lane.shop(SHOP)]
+    )
+    where, words = in_process.environment, ("notices", "usage", SHOP, "--month", "2026-11")
+    (row,) = points(where, *words, "--json").json
+    assert (row["messages"], row["parts"], row["provider_parts"], row["unknown"]) == (3, 5, 6, 1)
+    assert "2026-11,sms,mitake,3,5,6,1" in points(where, *words, "--csv").out
+    assert points(where, "notices", "usage", SHOP, "--month", "2026-13").code == 2
+
+
+def test_a_contact_that_is_not_there_is_no_failure(in_process: InProcessEngine, lane: Lane) -> None:
     lane.shop(SHOP)
-    assert run(in_process, "settings", "show", SHOP).code == 6
-
-
-def test_texts_are_checked_only_where_the_lanes_packages_are(
-    in_process: InProcessEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "rules.notices.texts.checking", raising=False)
-    monkeypatch.setitem(sys.modules, "rules.notices.texts", None)
-    ran = run(in_process, "settings", "apply", SHOP, "-", stdin=GIVEN)
-    assert ran.code == 2
-    assert "install member-points[notices]" in ran.err
-
-
-def test_a_months_usage_is_shown_by_provider_and_as_csv(
-    in_process: InProcessEngine, lane: Lane
-) -> None:
-    lane.connection.execute(
-        "INSERT INTO meter (merchant_no, month, channel, provider, messages, parts,"
-        " provider_parts, unknown) VALUES (%s, 202611, 'sms', 'mitake', 3, 4, 5, 1)",
-        [lane.shop(SHOP)],
-    )
-    answer = run(in_process, "usage", SHOP, "--month", "2026-11", "--json").json
-    row = {
-        "channel": "sms",
-        "provider": "mitake",
-        "messages": 3,
-        "parts": 4,
-        "provider_parts": 5,
-        "unknown": 1,
-    }
-    assert answer == {"merchant_id": SHOP, "month": 202611, "usage": [row]}
-    lines = run(in_process, "usage", SHOP, "--month", "2026-11", "--csv").out.splitlines()
-    assert lines == [
-        "channel,provider,messages,parts,provider_parts,unknown",
-        "sms,mitake,3,4,5,1",
-    ]
-    assert "mitake" in run(in_process, "usage", SHOP, "--month", "2026-11").out
-    assert "nothing" in run(in_process, "usage", SHOP, "--month", "2026-10").out
-    assert run(in_process, "usage", SHOP, "--month", "2026-13").code == 2
-    assert run(in_process, "usage", "no-shop", "--month", "2026-11").code == 6
-
-
-def test_a_preview_is_of_a_shop_whose_points_settings_are_heard_of(
-    in_process: InProcessEngine, lane: Lane
-) -> None:
-    number = lane.shop(SHOP)
-    assert run(in_process, "preview", SHOP, "--kind", "earned").code == 6
-    lane.connection.execute(
-        "INSERT INTO shop_settings (merchant_no, version, effective_us, timezone, languages,"
-        " enabled, entitled) VALUES (%s, 1, 0, 'Asia/Taipei', '{en}', true, true)",
-        [number],
-    )
-    words = ("preview", SHOP, "--kind", "earned", "--price", "0.85")
-    seen = run(in_process, *words, "--json").json
-    assert seen["mail_language"] == "en"
-    assert "100" in seen["plain"]
-    assert seen["parts"] >= 1
-    assert seen["cost"] == "0.85"
-    assert "SMS" in run(in_process, *words).out
-    assert "never told by SMS" in run(in_process, "preview", SHOP, "--kind", "expired").out
-    assert run(in_process, "preview", SHOP, "--kind", "earned", "--price", "much").code == 2
+    answer = points(in_process.environment, "notices", "erase", SHOP, "ann", "--json").json
+    assert answer == {"merchant_id": SHOP, "member_id": "ann", "erased": False}
