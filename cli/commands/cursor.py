@@ -1,7 +1,7 @@
 """`points cursor show | adopt | skip`: pipelines' positions, and how to go on from others (I6)."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
     from store.streams.skipping import Skipped
 
 app = typer.Typer(no_args_is_help=True, help="Positions of the pipelines in their topics.")
+Start = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="earliest|latest|OFFSET",
+        help="Where to start in the new log; an OFFSET needs --partition.",
+    ),
+]
+OnlyTopic = Annotated[str | None, typer.Option("--topic", help="Only this topic.")]
+OnlyPartition = Annotated[
+    int | None, typer.Option("--partition", help="Only this partition.", min=0)
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command("show")
@@ -31,14 +44,18 @@ def show_command(json_: JsonOption = False) -> None:
     from store.streams import adoption
 
     with connect(database_configuration()) as connection:
-        rows = adoption.known(connection)
+        show_all(adoption.known(connection), json_=json_)
+
+
+def show_all(rows: "list[CursorAnswer]", *, json_: bool) -> None:
+    """The cursors of a schema."""
     if json_:
         emit(rows)
     else:
-        print_cursors(rows)
+        _print_cursors(rows)
 
 
-def print_cursors(rows: "list[CursorAnswer]") -> None:
+def _print_cursors(rows: "list[CursorAnswer]") -> None:
     """A table of each topic's cursors: together they would be too wide for most terminals."""
     if not rows:
         out().print("no cursors yet: no worker has read a topic")
@@ -70,19 +87,10 @@ def _partitions(rows: "Iterable[CursorAnswer]") -> "Table":
 
 @app.command("adopt")
 def adopt_command(
-    start: Annotated[
-        str,
-        typer.Option(
-            "--from",
-            metavar="earliest|latest|OFFSET",
-            help="Where to start in the new log; an OFFSET needs --partition.",
-        ),
-    ] = "earliest",
-    topic: Annotated[str | None, typer.Option("--topic", help="Only this topic.")] = None,
-    partition: Annotated[
-        int | None, typer.Option("--partition", help="Only this partition.", min=0)
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    start: Start = "earliest",
+    topic: OnlyTopic = None,
+    partition: OnlyPartition = None,
+    yes: Yes = False,
     json_: JsonOption = False,
 ) -> None:
     """Go on after a topic was recreated, moved to another cluster, or lost records not yet read.
@@ -90,20 +98,44 @@ def adopt_command(
     Former cursors are kept as history. Records that are read again change nothing.
     Records that are gone stay unread.
     """
-    from cli.support.broker import Broker
     from store.streams import adoption
 
     configured = configuration()
     check_start(start, partition)
     with connect(configured) as connection:
-        broker = Broker(configured)
         rows = [r for r in adoption.known(connection) if topic in (None, r.topic)]
-        plans = plan_adoptions(rows, broker, start, partition)
-        if plans and not json_:
-            print_plans(plans)
-        if plans and not yes:
-            ask()
-        adoption.adopt(connection, broker.cluster, plans)
+        adopt_planned(
+            rows,
+            configured,
+            (start, partition),
+            lambda cluster, plans: adoption.adopt(connection, cluster, plans),
+            yes=yes,
+            json_=json_,
+        )
+
+
+def adopt_planned(
+    rows: "list[CursorAnswer]",
+    configured: "Configuration",
+    asked: tuple[str, int | None],
+    adopt: "Callable[[str, list[Adoption]], None]",
+    *,
+    yes: bool,
+    json_: bool,
+) -> None:
+    """Plans where these cursors begin, shows it, asks, and lets `adopt` do it in a cluster.
+
+    `asked`: what `--from` and `--partition` say. Raises Failure.
+    """
+    from cli.support.broker import Broker
+
+    broker = Broker(configured)
+    plans = plan_adoptions(rows, broker, *asked)
+    if plans and not json_:
+        print_plans(plans)
+    if plans and not yes:
+        ask()
+    adopt(broker.cluster, plans)
     if json_:
         emit([adopted(each) for each in plans])
     elif plans:

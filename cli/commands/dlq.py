@@ -27,11 +27,16 @@ Ids = Annotated[
 @app.command("list")
 def list_command(json_: JsonOption = False) -> None:
     """List all dead letters, oldest first."""
+    with connect(database_configuration()) as connection:
+        list_all(connection, json_=json_)
+
+
+def list_all(connection: "Database", *, json_: bool) -> None:
+    """The dead letters of a schema."""
     from schemas.answers.streams import DeadLetterListEntry
     from store.streams import dead_letters
 
-    with connect(database_configuration()) as connection:
-        rows = dead_letters.listed(connection)
+    rows = dead_letters.listed(connection)
     if json_:
         emit([DeadLetterListEntry.model_validate(dict(row)) for row in rows])
     else:
@@ -118,11 +123,16 @@ def show_command(
     number: Annotated[int, typer.Argument(metavar="ID")], json_: JsonOption = False
 ) -> None:
     """Show one dead letter, with everything masked that may be personal."""
+    with connect(database_configuration()) as connection:
+        show_one(connection, number, json_=json_)
+
+
+def show_one(connection: "Database", number: int, *, json_: bool) -> None:
+    """One dead letter of a schema."""
     from store.streams import dead_letters
 
-    with connect(database_configuration()) as connection:
-        check_ids([number])
-        letter = dead_letters.letter(connection, number)
+    check_ids([number])
+    letter = dead_letters.letter(connection, number)
     answer = answer_of(letter)
     if json_:
         emit(answer)
@@ -196,12 +206,17 @@ def redrive_command(
 @app.command("discard")
 def discard_command(ids: Ids = None, json_: JsonOption = False) -> None:
     """Give records up: they stay in the list, and `redrive --all` leaves them out."""
+    with connect(database_configuration()) as connection:
+        discard_some(connection, ids, json_=json_)
+
+
+def discard_some(connection: "Database", ids: list[int] | None, *, json_: bool) -> None:
+    """Gives dead letters of a schema up. Raises Failure."""
     from schemas.answers.streams import DiscardResult
     from store.streams import dead_letters
 
-    with connect(database_configuration()) as connection:
-        chosen = chosen_of(connection, ids, all_=False)
-        dead_letters.discard(connection, chosen)
+    chosen = chosen_of(connection, ids, all_=False)
+    dead_letters.discard(connection, chosen)
     if json_:
         emit(DiscardResult(discarded=tuple(chosen)))
     else:

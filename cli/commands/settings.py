@@ -4,12 +4,18 @@ See rules.md 1.7, 5.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.support.arguments import LARGEST_INT4, By, Merchant, NewMerchant
+from cli.support.arguments import (
+    LARGEST_INT4,
+    By,
+    IfVersion,
+    Merchant,
+    NewMerchant,
+    SettingsFile,
+)
 from cli.support.changes import changes, print_changes
 from cli.support.console import JsonOption, emit, out, safe, safe_lines
 from cli.support.documents import read_document, shown_name
@@ -29,13 +35,8 @@ app = typer.Typer(
 @app.command("apply")
 def apply_command(
     merchant: NewMerchant,
-    file: Annotated[Path, typer.Argument(help="The settings, JSON or YAML; - for standard input.")],
-    if_version: Annotated[
-        int | None,
-        typer.Option(
-            "--if-version", help="Only if this version is the newest (0: none yet).", min=0
-        ),
-    ] = None,
+    file: SettingsFile,
+    if_version: IfVersion = None,
     by: By = None,
     json_: JsonOption = False,
 ) -> None:

@@ -1,5 +1,6 @@
 """What a person types, checked before anything is asked of a server."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -73,4 +74,11 @@ Staff = Annotated[
     typer.Option(
         "--by", help="Who does it; by default the user of this machine.", callback=typed_text
     ),
+]
+SettingsFile = Annotated[
+    Path, typer.Argument(help="The settings, JSON or YAML; - for standard input.")
+]
+IfVersion = Annotated[
+    int | None,
+    typer.Option("--if-version", help="Only if this version is the newest (0: none yet).", min=0),
 ]

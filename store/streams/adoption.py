@@ -39,12 +39,18 @@ class Adoption(NamedTuple):
     before: CursorAnswer | None = None
 
 
-def adopt(connection: Database, cluster: str, adoptions: list[Adoption]) -> None:
-    """Begins new cursors, all or none, and tells the settings topic of them; see `begin`."""
+def adopt(
+    connection: Database, cluster: str, adoptions: list[Adoption], *, published: bool = True
+) -> None:
+    """Begins new cursors, all or none; see `begin`.
+
+    `published`: whether the settings topic is told of them, as it is of those that decide points.
+    """
     with transaction(connection) as cursor:
         for adoption in adoptions:
             count, now = begin(cursor, cluster, adoption)
-            _publish(cursor, cluster, adoption, count, now)
+            if published:
+                _publish(cursor, cluster, adoption, count, now)
 
 
 def begin(cursor: Cursor, cluster: str, adoption: Adoption) -> tuple[int, Micros]:

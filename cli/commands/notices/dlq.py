@@ -16,15 +16,8 @@ app = typer.Typer(
 @app.command("list")
 def list_command(json_: JsonOption = False) -> None:
     """List all dead letters of the lane, oldest first."""
-    from schemas.answers.streams import DeadLetterListEntry
-    from store.streams import dead_letters
-
     with connect_notices(notices_configuration()) as connection:
-        rows = dead_letters.listed(connection)
-    if json_:
-        emit([DeadLetterListEntry.model_validate(dict(row)) for row in rows])
-    else:
-        dlq.print_list(rows)
+        dlq.list_all(connection, json_=json_)
 
 
 @app.command("show")
@@ -32,31 +25,15 @@ def show_command(
     number: Annotated[int, typer.Argument(metavar="ID")], json_: JsonOption = False
 ) -> None:
     """Show one dead letter, with everything masked that may be personal."""
-    from store.streams import dead_letters
-
     with connect_notices(notices_configuration()) as connection:
-        dlq.check_ids([number])
-        letter = dead_letters.letter(connection, number)
-    answer = dlq.answer_of(letter)
-    if json_:
-        emit(answer)
-    else:
-        dlq.print_letter(answer, dlq.state_shown(letter.summary))
+        dlq.show_one(connection, number, json_=json_)
 
 
 @app.command("discard")
 def discard_command(ids: dlq.Ids = None, json_: JsonOption = False) -> None:
     """Give records up: they stay in the list, and `redrive --all` leaves them out."""
-    from schemas.answers.streams import DiscardResult
-    from store.streams import dead_letters
-
     with connect_notices(notices_configuration()) as connection:
-        chosen = dlq.chosen_of(connection, ids, all_=False)
-        dead_letters.discard(connection, chosen)
-    if json_:
-        emit(DiscardResult(discarded=tuple(chosen)))
-    else:
-        dlq.print_done(chosen, "given up")
+        dlq.discard_some(connection, ids, json_=json_)
 
 
 @app.command("redrive")

@@ -1,11 +1,10 @@
 """`points notices settings apply | show | log`: how a merchant tells its members."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.support.arguments import By, Merchant, NewMerchant
+from cli.support.arguments import By, IfVersion, Merchant, NewMerchant, SettingsFile
 from cli.support.console import JsonOption, emit, out, safe, safe_lines
 from cli.support.documents import read_document, shown_name
 from cli.support.errors import Exit, Failure
@@ -23,13 +22,8 @@ app = typer.Typer(
 @app.command("apply")
 def apply_command(
     merchant: NewMerchant,
-    file: Annotated[Path, typer.Argument(help="The settings, JSON or YAML; - for standard input.")],
-    if_version: Annotated[
-        int | None,
-        typer.Option(
-            "--if-version", help="Only if this version is the newest (0: none yet).", min=0
-        ),
-    ] = None,
+    file: SettingsFile,
+    if_version: IfVersion = None,
     by: By = None,
     json_: JsonOption = False,
 ) -> None:
