@@ -14,6 +14,7 @@ from typing import Any, Self
 from confluent_kafka import KafkaException, Producer
 
 from processors import metrics
+from processors.relay import landing
 from processors.relay.lane import Landed, Lane
 from processors.relay.records import topics_of_kinds
 from processors.runtime.configuration import Configuration
@@ -23,9 +24,9 @@ from processors.runtime.logs import log
 from processors.runtime.phases import PHASES
 from processors.runtime.worker import DatabaseWorker
 from processors.tracing.spans import spans
-from store.postgres.session import Database, raw, transaction
-from store.streams import outbox, refused
-from store.streams.outbox import DEAD_LETTER_KINDS, EVENT_SHARDS, SHARD_OF_KIND, OutboxKind
+from store.postgres.session import Database, raw
+from store.streams import outbox
+from store.streams.outbox import EVENT_SHARDS, SHARD_OF_KIND, OutboxKind
 
 SHARD_SECONDS = 1.0
 """Between two looks who shares the shards."""
@@ -40,6 +41,7 @@ FLUSH_SLICE, LANE_SLICE = 0.25, 0.01
 CLOSE_SECONDS = 5.0
 """For what is on its way when the relay is to stop."""
 TOPICS_TIMEOUT = 5.0
+REFUSED_REMEDY = "`points outbox list`, then retry or discard it"
 
 
 class Relay(DatabaseWorker):
@@ -175,25 +177,11 @@ class Relay(DatabaseWorker):
         for lane in self._lanes:
             if lane.wait(0):
                 landed = lane.landed()
-                self._write(landed)
+                landing.keep(self._connection, landed, REFUSED_REMEDY)
                 lane.close_flight()
                 _observe(landed, self._topics[OutboxKind.CHANGED])
                 delivered += sum(landed.records.values())
         return delivered
-
-    def _write(self, landed: Landed) -> None:
-        if not landed.refused:
-            outbox.sent(raw(self._connection), landed.delivered)
-            return
-        with transaction(self._connection) as cursor:
-            outbox.sent(cursor, landed.delivered)
-            refused.set_aside(cursor, landed.refused)
-        for row in landed.refused:
-            log().error(
-                "row_refused",
-                why=f"{row.topic} refuses outbox row {row.id}, {row.size:,} bytes: {row.reason}",
-                remedy="`points outbox list`, then retry or discard it",
-            )
 
     def trouble(self) -> str | None:
         """Why rows wait that should not: a shard that is held, or no progress."""
@@ -217,13 +205,8 @@ class Relay(DatabaseWorker):
 
 def _observe(landed: Landed, topic: str) -> None:
     """Tells metrics and traces; `topic` is that of events."""
-    for kind, count in landed.records.items():
-        metrics.RELAYED.labels(kind.name.lower()).inc(count)
-        if kind in DEAD_LETTER_KINDS:
-            metrics.DEAD_LETTERS.labels(kind.name.lower()).inc(count)
+    landing.count(landed)
     spans().sent(topic, [trace for _, trace in landed.traces], landed.sent_ns)
-    for row in landed.refused:
-        metrics.REFUSED.labels(row.reason.partition(":")[0]).inc()
     now = time.time()
     ages: list[float] = []
     trace_at = dict(landed.traces)

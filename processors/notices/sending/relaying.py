@@ -8,7 +8,7 @@ from typing import Any, Final
 import psycopg
 from confluent_kafka import KafkaException, Producer
 
-from processors import metrics
+from processors.relay import landing
 from processors.relay.lane import Lane
 from processors.relay.records import topics_of_notices
 from processors.runtime.configuration import Configuration
@@ -17,14 +17,15 @@ from processors.runtime.kafka.clients import ClientErrorListener, producer
 from processors.runtime.logs import log
 from processors.runtime.loop import Backoff
 from store.notices import housekeeping
-from store.postgres.session import Database, raw, transaction
-from store.streams import outbox, refused
-from store.streams.outbox import DEAD_LETTER_KINDS, SHARD_OF_KIND, OutboxKind
+from store.postgres.session import Database, raw
+from store.streams import outbox
+from store.streams.outbox import SHARD_OF_KIND, OutboxKind
 
 IDLE_SECONDS: Final = 0.05
 STANDBY_SECONDS: Final = 1.0
 FLUSH_SECONDS: Final = 0.25
 CLOSE_SECONDS: Final = 5.0
+REFUSED_REMEDY: Final = "it lies in notices.outbox_refused"
 
 
 class Relaying:
@@ -107,17 +108,6 @@ class Relaying:
             if not lane.flying or not lane.wait(seconds):
                 continue
             landed = lane.landed()
-            with transaction(connection) as cursor:
-                outbox.sent(cursor, landed.delivered)
-                if landed.refused:
-                    refused.set_aside(cursor, landed.refused)
+            landing.keep(connection, landed, REFUSED_REMEDY)
             lane.close_flight()
-            for kind, count in landed.records.items():
-                metrics.RELAYED.labels(kind.name.lower()).inc(count)
-                if kind in DEAD_LETTER_KINDS:
-                    metrics.DEAD_LETTERS.labels(kind.name.lower()).inc(count)
-            for row in landed.refused:
-                log().error(
-                    "row_refused",
-                    why=f"{row.topic} refuses row {row.id}, {row.size:,} bytes: {row.reason}",
-                )
+            landing.count(landed)
