@@ -5,6 +5,7 @@ import binascii
 import json
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -39,20 +40,20 @@ class Post:
     body: bytes
 
 
-class Speaker:
+class Speaker(ABC):
     """One provider's way to read and to answer."""
 
     def __init__(self, kept: Kept, clock: Callable[[], float] = time.time) -> None:
         self.kept = kept
         self.clock = clock
 
+    @abstractmethod
     def read(self, post: Post, mood: Mood) -> tuple[Request, Answer]:
         """Keeps the request, and says what a sink in a good mood answers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def error(self, mood: Mood, manner: Manner, number: int) -> Answer:
         """The answer in the moods busy, wrong, credentials and error_inside."""
-        raise NotImplementedError
 
 
 def _json(status: int, document: object, **headers: str) -> Answer:

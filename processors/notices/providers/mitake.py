@@ -3,15 +3,14 @@
 Written by public descriptions of its interface and tried against `deploy/local/sinks` only.
 """
 
-import asyncio
 import re
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from processors.notices.providers.answers import NOT_UNDERSTOOD, by_status, id_of
 from processors.notices.providers.callbacks import mitake_callback_url
+from processors.notices.providers.forms import FormSms
 from processors.notices.providers.http import HttpClient, Reply
 from processors.notices.providers.port import Answer, Outcome, SmsMessage
 from processors.runtime.notices_configuration import MitakeConfiguration
@@ -21,7 +20,6 @@ _CONNECTIONS: Final = 15
 _LINE: Final = re.compile(rb"([A-Za-z]{1,20})=([ -~]{0,100})")
 _LINE_BREAK: Final = "\x06"
 """What stands for a line break in a text."""
-_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 _OUTCOMES: Final = {
     # Booked, with the carrier, or delivered already.
@@ -38,7 +36,7 @@ _OUTCOMES: Final = {
 }
 
 
-class Mitake:
+class Mitake(FormSms):
     """An account of Mitake; see `SmsProvider`. Belongs to one event loop."""
 
     name = "mitake"
@@ -47,23 +45,11 @@ class Mitake:
     def __init__(self, account: MitakeConfiguration) -> None:
         password = account.password.get_secret_value() if account.password is not None else ""
         self._login = {"username": account.username or "", "password": password}
-        self._url = _url(account.url)
         self._callback_url = account.callback_url
-        self._http = HttpClient(account.timeout_seconds, _CONNECTIONS)
+        super().__init__(_url(account.url), HttpClient(account.timeout_seconds, _CONNECTIONS))
 
-    async def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
-        """See `SmsProvider`."""
-        return await asyncio.gather(*map(self._send, chunk))
-
-    async def _send(self, message: SmsMessage) -> Answer:
-        try:
-            body = urlencode(self._form(message)).encode()
-        except UnicodeEncodeError:
-            return Answer(Outcome.wrong, code="no-text")
-        reply = await self._http.post(self._url, body, _HEADERS)
-        return reply if isinstance(reply, Answer) else judged(reply)
-
-    def _form(self, message: SmsMessage) -> dict[str, str]:
+    def form(self, message: SmsMessage) -> dict[str, str]:
+        """The fields of a message."""
         form = {
             **self._login,
             "dstaddr": _local(message.to),
@@ -76,9 +62,9 @@ class Mitake:
             )
         return form
 
-    async def close(self) -> None:
-        """See `SmsProvider`."""
-        await self._http.close()
+    def judged(self, reply: Reply) -> Answer:
+        """What an answer says; see `judged` below."""
+        return judged(reply)
 
 
 def judged(reply: Reply) -> Answer:

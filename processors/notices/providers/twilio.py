@@ -3,16 +3,15 @@
 Written by its public documentation and tried against `deploy/local/sinks` only.
 """
 
-import asyncio
 import re
 from base64 import b64encode
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from processors.notices.providers.answers import by_status, code_of, object_of, parts_of
+from processors.notices.providers.forms import FormSms
 from processors.notices.providers.http import HttpClient, Reply
 from processors.notices.providers.port import Answer, Outcome, SmsMessage
 from processors.runtime.notices_configuration import TwilioConfiguration
@@ -35,7 +34,7 @@ _OUTCOMES: Final = {
 """Codes of errors that are no fault of one message; every other code of a refusal is."""
 
 
-class Twilio:
+class Twilio(FormSms):
     """An account of Twilio; see `SmsProvider`. Belongs to one event loop."""
 
     name = "twilio"
@@ -44,35 +43,24 @@ class Twilio:
     def __init__(self, account: TwilioConfiguration) -> None:
         sid, token = account.account_sid or "", account.auth_token
         login = f"{sid}:{token.get_secret_value() if token is not None else ''}"
-        self._url = f"{account.url.rstrip('/')}/2010-04-01/Accounts/{quote(sid, safe='')}"
-        self._headers = {
+        self.headers = {
+            **self.headers,
             "Authorization": f"Basic {b64encode(login.encode()).decode()}",
-            "Content-Type": "application/x-www-form-urlencoded",
         }
         self._callback_url = account.callback_url
-        self._http = HttpClient(account.timeout_seconds, _CONNECTIONS)
+        base = f"{account.url.rstrip('/')}/2010-04-01/Accounts/{quote(sid, safe='')}"
+        super().__init__(f"{base}/Messages.json", HttpClient(account.timeout_seconds, _CONNECTIONS))
 
-    async def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
-        """See `SmsProvider`."""
-        return await asyncio.gather(*map(self._send, chunk))
-
-    async def _send(self, message: SmsMessage) -> Answer:
-        try:
-            body = urlencode(self._form(message)).encode()
-        except UnicodeEncodeError:
-            return Answer(Outcome.wrong, code="no-text")
-        reply = await self._http.post(f"{self._url}/Messages.json", body, self._headers)
-        return reply if isinstance(reply, Answer) else judged(reply)
-
-    def _form(self, message: SmsMessage) -> dict[str, str]:
+    def form(self, message: SmsMessage) -> dict[str, str]:
+        """The fields of a message."""
         form = {"To": message.to, "From": message.sender, "Body": message.text}
         if self._callback_url is not None:
             form["StatusCallback"] = f"{self._callback_url.rstrip('/')}/{message.notice_id}"
         return form
 
-    async def close(self) -> None:
-        """See `SmsProvider`."""
-        await self._http.close()
+    def judged(self, reply: Reply) -> Answer:
+        """What an answer says; see `judged` below."""
+        return judged(reply)
 
 
 def judged(reply: Reply) -> Answer:
