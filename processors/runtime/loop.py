@@ -56,6 +56,18 @@ PAUSE_LOOK_SECONDS = 1.0
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 
 
+def give_up(connection: Database, seconds: float, *, cancelled: bool) -> None:
+    """Asked to stop while a statement has had no answer for so long: cancels it, then cuts it off.
+
+    Raises OperationalError once the connection is cut.
+    """
+    if not cancelled:
+        connection.cancel_safe(timeout=1.0)
+    elif seconds > CUT_OFF_SECONDS:
+        connection.close()
+        raise psycopg.OperationalError("asked to stop while a statement had no answer")
+
+
 class Backoff:
     """Growing waits with jitter: workers that lost one server do not all come back at once."""
 
@@ -280,12 +292,8 @@ class Loop:
             self._report(f"database: no answer for more than {UNANSWERED_SECONDS:.0f} s")
         if seconds < GIVE_UP_SECONDS or not self._stop.asked:
             return
-        if not self._cancelled:
-            self._cancelled = True
-            connection.cancel_safe(timeout=1.0)
-        elif seconds > CUT_OFF_SECONDS:
-            connection.close()
-            raise psycopg.OperationalError("asked to stop while a statement had no answer")
+        give_up(connection, seconds, cancelled=self._cancelled)
+        self._cancelled = True
 
     def _report(self, reason: str | None) -> None:
         self._was_ready = self._was_ready or reason is None

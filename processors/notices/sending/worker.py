@@ -17,6 +17,7 @@ import psycopg
 
 from processors import metrics
 from processors.notices import directory
+from processors.notices.connecting import connect
 from processors.notices.directory.port import Directory, MemberKey
 from processors.notices.providers import make_mail, make_sms
 from processors.notices.sending.delivering import ByMail, BySms, Delivers
@@ -36,7 +37,8 @@ from processors.runtime.stopping import Stop
 from processors.runtime.worker import new_instance
 from rules.notices.values import Contact
 from schemas.ids import DAY, SECOND
-from store.postgres import migrate, session, worker_beats
+from schemas.notices.words import Channel
+from store.postgres import migrate, worker_beats
 from store.postgres.session import Database
 from store.valkey import client as valkey
 from store.valkey.notices import Breakers, Fence, Rates
@@ -122,20 +124,18 @@ class Sender:
 
     def _show(self) -> None:
         for loop in self._loops:
-            shut = loop.is_shut
-            metrics.NOTICES_BREAKER_OPEN.labels(loop.name).set(shut)
-        since: dict[str, int] = {}
-        for loop in self._loops:
-            if loop.oldest is not None:
-                since[loop.channel] = min(loop.oldest, since.get(loop.channel, loop.oldest))
-        for loop in self._loops:
-            if loop.channel in since:
-                metrics.NOTICES_OLDEST_WAITING.labels(loop.channel).set(
-                    since[loop.channel] / SECOND
-                )
+            metrics.NOTICES_BREAKER_OPEN.labels(loop.name).set(loop.is_shut)
+        for channel in Channel:
+            waiting = [
+                loop.oldest
+                for loop in self._loops
+                if loop.channel is channel and loop.oldest is not None
+            ]
+            if waiting:
+                metrics.NOTICES_OLDEST_WAITING.labels(channel).set(min(waiting) / SECOND)
             else:
                 with suppress(KeyError):
-                    metrics.NOTICES_OLDEST_WAITING.remove(loop.channel)
+                    metrics.NOTICES_OLDEST_WAITING.remove(channel)
 
     async def _keep_up(self, upkeep: Upkeep, stopping: asyncio.Event) -> None:
         connection: Database | None = None
@@ -187,14 +187,7 @@ class Sender:
                 return
 
     def _connect(self, who: str) -> Database:
-        notices, engine = self._configuration.notices, self._configuration.database
-        url = notices.database_url or engine.url
-        return session.connect(
-            url.get_secret_value(),
-            role=notices.database_role,
-            schema=session.NOTICES_SCHEMA,
-            name=f"points-{KIND}-{who}",
-        )
+        return connect(self._configuration, f"{KIND}-{who}")
 
     def _providers(self) -> list[Delivers]:
         mail = make_mail(self._configuration)

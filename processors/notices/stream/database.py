@@ -8,23 +8,19 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import psycopg
 
 from processors import metrics
+from processors.notices.connecting import connect
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import is_waited_out, one_line, refusal
 from processors.runtime.health import Health
 from processors.runtime.logs import log
-from processors.runtime.loop import Backoff
-from store.postgres import migrate, session, worker_beats
+from processors.runtime.loop import GIVE_UP_SECONDS, UNANSWERED_SECONDS, Backoff, give_up
+from store.postgres import migrate, worker_beats
 from store.postgres.session import Database
-
-UNANSWERED_SECONDS: Final = 5.0
-"""A statement that has no answer for so long makes the worker not ready; locks end sooner."""
-GIVE_UP_SECONDS, CUT_OFF_SECONDS = 2.0, 4.0
-"""Once asked to stop: a statement without an answer is cancelled, then the connection is cut."""
 
 _Result = TypeVar("_Result")
 
@@ -92,15 +88,9 @@ class LaneDatabase:
         return self._connection
 
     def _connect(self) -> Database:
-        engine, lane = self._configuration.database, self._configuration.notices
         with self._health.connecting():
-            connection = session.connect(
-                (lane.database_url or engine.url).get_secret_value(),
-                role=lane.database_role,
-                schema=session.NOTICES_SCHEMA,
-                name="points-notices",
-                waiting=self._waiting,
-                check_pooling=True,
+            connection = connect(
+                self._configuration, "notices", waiting=self._waiting, check_pooling=True
             )
         self._cancelled = False
         try:
@@ -116,12 +106,8 @@ class LaneDatabase:
             self.trouble = f"database: no answer for more than {UNANSWERED_SECONDS:.0f} s"
         if seconds < GIVE_UP_SECONDS or not self._ending.is_set():
             return
-        if not self._cancelled:
-            self._cancelled = True
-            connection.cancel_safe(timeout=1.0)
-        elif seconds > CUT_OFF_SECONDS:
-            connection.close()
-            raise psycopg.OperationalError("asked to stop while a statement had no answer")
+        give_up(connection, seconds, cancelled=self._cancelled)
+        self._cancelled = True
 
     def end(self) -> None:
         """What waits for the database waits no longer; a statement that is answered is finished."""
