@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 from rules.notices.quiet import not_before
 from rules.notices.shop import ShopInForce
+from rules.notices.wishes import is_opted_out
 from schemas.events import EntryType
 from schemas.ids import DAY, Micros
 from schemas.notices.points_change import PointsChange
@@ -95,7 +96,6 @@ class Reach(NamedTuple):
 
 
 NOTHING_HEARD: Final = Reach()
-ALL_KINDS: Final = "*"
 
 
 class Limits(NamedTuple):
@@ -192,8 +192,7 @@ def for_member(draft: Decided, reach: Reach) -> Decided:
     if draft.state is not State.waiting or reach is NOTHING_HEARD:
         return draft
     channel, kind = draft.channel, draft.kind
-    out = reach.opted_out
-    if out and ((channel, kind) in out or (channel, ALL_KINDS) in out):
+    if is_opted_out(reach.opted_out, channel, kind):
         return Decided(channel, kind, State.skipped, Why.opted_out)
     has = reach.has_email if channel is Channel.email else reach.has_phone
     if has is False:

@@ -9,13 +9,12 @@ from typing import Any, Final, Literal, NamedTuple
 
 from rules.signed_tokens import NamedKey, payload_of, signed
 from schemas.ids import DAY, SECOND, Micros
-from schemas.notices.words import Channel, Kind
+from schemas.notices.words import ALL_KINDS, Channel, Kind
 
 VERSION: Final = 1
 PURPOSE: Final = "points-unsubscribe"
 VALID: Final = 400 * DAY
 """As long as the notice is kept that it came with; people unsubscribe from old mails."""
-ALL_KINDS: Final = "*"
 
 LinkRefusal = Literal["token_invalid", "token_expired"]
 

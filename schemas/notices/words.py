@@ -16,6 +16,10 @@ class Kind(StrEnum):
     expiring = "expiring"
 
 
+ALL_KINDS: Final = "*"
+"""What a member writes who wants to hear of no kind on a channel."""
+
+
 class Channel(StrEnum):
     """How a member is told."""
 

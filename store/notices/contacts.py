@@ -139,22 +139,6 @@ def reachable(cursor: Cursor, members: Collection[Member]) -> dict[Member, Reach
     return {(no, member_id): Reachable(*flags) for no, member_id, *flags in cursor.fetchall()}
 
 
-def shop_numbers(cursor: Cursor, merchant_ids: Collection[str]) -> dict[str, int]:
-    """The lane's numbers of shops; those that were not heard of are given one."""
-    wanted = sorted(set(merchant_ids))
-    numbers: dict[str, int] = dict(cursor.execute(_SQL["find_shops"], [wanted]).fetchall())
-    new = [merchant_id for merchant_id in wanted if merchant_id not in numbers]
-    if new:
-        cursor.execute(_SQL["add_shops"], [new])
-        numbers |= dict(cursor.execute(_SQL["find_shops"], [new]).fetchall())
-    return numbers
-
-
-def known_shops(cursor: Cursor, merchant_ids: Collection[str]) -> dict[str, int]:
-    """The lane's numbers of those shops that it has heard of."""
-    return dict(cursor.execute(_SQL["find_shops"], [sorted(set(merchant_ids))]).fetchall())
-
-
 def versions_bytes(versions: Versions) -> bytes:
     """25 bytes for each version that some field is of: as a rule one."""
     bits: dict[Version, int] = {}

@@ -15,9 +15,3 @@ INSERT INTO contact ({row})
 SELECT {k.row} FROM unnest({arrays row}) k ({row})
 ORDER BY k.merchant_no, k.member_id
 ON CONFLICT ({key row}) DO UPDATE SET {set row from excluded};
-
--- name: find_shops
-SELECT merchant_id, merchant_no FROM shop WHERE merchant_id = ANY ($1::text[]);
-
--- name: add_shops
-INSERT INTO shop (merchant_id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING;

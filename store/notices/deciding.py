@@ -7,11 +7,10 @@ from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
-import orjson
 from sqlalchemy import Boolean, Column
 
 from rules.notices.deciding import Reach
-from schemas.ids import DAY, Micros, iso, record_key
+from schemas.ids import DAY, Micros
 from schemas.notices.ids import first_id
 from schemas.notices.words import Channel, Kind, State, Why
 from store.postgres.arrays import int8s, uuids
@@ -19,8 +18,6 @@ from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 from store.postgres.tables import notices as tables
-from store.streams import outbox
-from store.streams.outbox import OutboxKind
 
 Member: TypeAlias = tuple[int, str]
 """The lane's number of a shop, and a member's id."""
@@ -99,20 +96,6 @@ class Brought(NamedTuple):
     gone: bool
 
 
-class Ended(NamedTuple):
-    """A notice that has come to its end as it was decided: what is published of it."""
-
-    notice_id: UUID
-    event_id: UUID
-    merchant_id: str
-    member_id: str
-    kind: Kind
-    channel: Channel
-    state: State
-    why: Why | None
-    attempt: int
-
-
 def reach(cursor: Cursor, members: Collection[Member]) -> dict[Member, Reach]:
     """How these members are reached: those of whom something was heard."""
     if not members:
@@ -160,7 +143,7 @@ def add(cursor: Cursor, notices: Sequence[NewNotice], now: Micros) -> set[UUID] 
     if not notices:
         return None
     # One order for all who write, so that two workers with the same events wait for one another.
-    rows = sorted(notices, key=attrgetter("notice_id"))
+    rows = sorted(notices, key=attrgetter("notice_id.int"))
     days = {row.recorded_us // DAY: row.recorded_us for row in rows}
     cursor.execute(_SQL["ensure_partitions"], [int8s(sorted(days.values()))])
     cursor.execute(_SQL["add"], [now, len(rows), *_ROW.arrays_of(_values(rows))])
@@ -203,30 +186,3 @@ def bring_up(cursor: Cursor, figures: Sequence[Brought], since: Micros) -> set[U
     rows = [(each.notice_id.bytes, *each[1:]) for each in figures]
     cursor.execute(_SQL["bring_up"], [first_id(since), ids, *_BROUGHT.arrays(rows)])
     return {notice_id for notice_id, gone in cursor.fetchall() if gone}
-
-
-def publish(cursor: Cursor, ended: Sequence[Ended], now: Micros) -> None:
-    """Puts what became of notices into the lane's outbox (schemas.notices.changed)."""
-    at = iso(now)
-    records = [
-        (
-            record_key(each.merchant_id, each.member_id),
-            orjson.dumps(
-                {
-                    "notice_id": each.notice_id,
-                    "event_id": each.event_id,
-                    "merchant_id": each.merchant_id,
-                    "member_id": each.member_id,
-                    "kind": each.kind,
-                    "channel": each.channel,
-                    "state": each.state,
-                    "reason": each.why,
-                    "parts": None,
-                    "attempt": each.attempt,
-                    "at": at,
-                }
-            ),
-        )
-        for each in ended
-    ]
-    outbox.add_packed(cursor, OutboxKind.NOTICE, records)

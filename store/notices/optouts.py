@@ -19,7 +19,6 @@ Source = Literal["link", "stop", "bounce", "complaint", "staff"]
 """Where it came from."""
 OptedOut: TypeAlias = frozenset[tuple[str, str]]
 """(channel, kind or *) that a member does not want to hear."""
-ALL_KINDS: Final = "*"
 
 _MEMBER: Final = Columns(tables.optout, "merchant_no", "member_id")
 _ROW: Final = _MEMBER.plus("channel", "kind", "source", "since_us")
@@ -50,11 +49,6 @@ def opted_out(cursor: Cursor, members: Sequence[Member]) -> Mapping[Member, Opte
     for merchant_no, member_id, channel, kind in cursor.fetchall():
         found[merchant_no, member_id].add((channel, kind))
     return {member: frozenset(wishes) for member, wishes in found.items()}
-
-
-def is_opted_out(wishes: OptedOut, channel: str, kind: str) -> bool:
-    """Whether a member with these wishes is not told of a kind on a channel."""
-    return (channel, ALL_KINDS) in wishes or (channel, kind) in wishes
 
 
 def add(cursor: Cursor, optouts: Iterable[OptOut]) -> set[OptOutKey]:

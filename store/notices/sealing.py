@@ -41,6 +41,10 @@ _ROW: Final = _KEY.plus("wrapped", "kek_id")
 _SQL: Final = queries("notices/sealing", key=_KEY, row=_ROW)
 
 
+REASON: Final = "reason"
+"""The field of the free text of whoever gave points; the others are those of a contact."""
+
+
 class SealingKeyMissing(PointsError):
     """A member's key is wrapped under a key that this process was not given."""
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from processors import metrics
 from processors.notices.deciding.decider import Decider, Outcome, Seals, seal_reasons
+from processors.notices.deciding.reading import read_all
 from processors.pipeline.pipeline import PoisonRecord
 from processors.runtime.kafka.feed import Record
 from processors.runtime.notices_configuration import NoticesConfiguration
@@ -66,7 +67,8 @@ class ChangesBatches:
     ) -> list[PoisonRecord]:
         """Makes the notices of a batch, and counts what became of each record; the poison."""
         self._decided = Counter()
-        read, poison = _read(records, opening.now, counts)
+        latest = opening.now + FUTURE
+        read, poison = read_all(records, counts, lambda _, value: _change(value, latest))
         if not read:
             return poison
         changes = [change for _, change in read]
@@ -117,28 +119,12 @@ class ChangesBatches:
         )
 
 
-def _read(
-    records: Sequence[Record], now: Micros, counts: Mapping[PartitionId, Counts]
-) -> tuple[list[tuple[Record, PointsChange]], list[PoisonRecord]]:
-    read: list[tuple[Record, PointsChange]] = []
-    poison: list[PoisonRecord] = []
-    latest = now + FUTURE
-    for record in records:
-        value = record.message.value()
-        if value is None:
-            counts[record.place].ignore("null_value")
-            continue
-        try:
-            change = read_change(value)
-        except Unreadable as error:
-            poison.append((record, error))
-            continue
-        if FIRST_MONDAY <= change.recorded_us <= latest:
-            read.append((record, change))
-        else:
-            wrong = "recorded_at: lies before 1970-01-05, or more than 24 hours ahead"
-            poison.append((record, Unreadable("wrong_time", wrong, change.merchant_id)))
-    return read, poison
+def _change(value: bytes, latest: Micros) -> PointsChange:
+    change = read_change(value)
+    if not FIRST_MONDAY <= change.recorded_us <= latest:
+        wrong = "recorded_at: lies before 1970-01-05, or more than 24 hours ahead"
+        raise Unreadable("wrong_time", wrong, change.merchant_id)
+    return change
 
 
 def _count(

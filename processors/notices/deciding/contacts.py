@@ -7,6 +7,7 @@ else of a record is kept.
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from processors.notices.deciding.reading import read_all
 from processors.notices.sealing_keys import needed_sealer
 from processors.pipeline.pipeline import PoisonRecord
 from processors.runtime.configuration import Configuration
@@ -17,7 +18,7 @@ from rules.order.records import given_micros, version_of
 from schemas.ids import DAY, Micros
 from schemas.notices.customer import read_customer
 from schemas.upstream.envelope import Unreadable
-from store.notices import contacts, optouts, sealing
+from store.notices import contacts, optouts, sealing, shops
 from store.notices.contacts import SealedContact
 from store.notices.sealing import Member, Sealer
 from store.postgres.session import Cursor, Database
@@ -63,34 +64,17 @@ class ContactsBatches:
             for record in records:
                 counts[record.place].ignore("no_contact_table")
             return []
-        customers, poison = _read(records, opening.now + FUTURE, counts)
-        if customers:
-            _Batch(cursor, self._sealer, customers).keep(counts)
+        latest = opening.now + FUTURE
+        said, poison = read_all(
+            records, counts, lambda record, value: _customer(record, value, latest)
+        )
+        if said:
+            _Batch(cursor, self._sealer, [customer for _, customer in said]).keep(counts)
         return poison
 
 
-def _read(
-    records: Sequence[Record], latest: Micros, counts: Mapping[PartitionId, Counts]
-) -> tuple[list[CustomerSaid], list[PoisonRecord]]:
-    customers, poison = [], []
-    for record in records:
-        try:
-            read = _customer(record, latest)
-        except Unreadable as error:
-            poison.append((record, error))
-            continue
-        if isinstance(read, str):
-            counts[record.place].ignore(read)
-        else:
-            customers.append(read)
-    return customers, poison
-
-
-def _customer(record: Record, latest: Micros) -> CustomerSaid | str:
+def _customer(record: Record, value: bytes, latest: Micros) -> CustomerSaid | str:
     """What a record says of a contact, or the reason for which it is passed over."""
-    value = record.message.value()
-    if value is None:
-        return "null_value"
     envelope = read_customer(value)
     if envelope is None:
         return "unknown_topic"
@@ -111,7 +95,7 @@ class _Batch:
 
     def __init__(self, cursor: Cursor, sealer: Sealer, customers: Sequence[CustomerSaid]) -> None:
         self._cursor = cursor
-        numbers = contacts.shop_numbers(cursor, {each.merchant_id for each in customers})
+        numbers = shops.learn(cursor, {each.merchant_id for each in customers})
         self._said = [((numbers[each.merchant_id], each.member_id), each) for each in customers]
         members = sorted({member for member, _ in self._said})
         self._sealer = sealer.with_keys(cursor, members, create=True)

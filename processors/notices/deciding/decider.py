@@ -27,8 +27,9 @@ from schemas.ids import Micros
 from schemas.notices.ids import notice_id
 from schemas.notices.points_change import PointsChange
 from schemas.notices.words import Channel, Kind, State, Why
-from store.notices import deciding
-from store.notices.deciding import Brought, Ended, Member, NewNotice, Standing
+from store.notices import deciding, sealing, settling
+from store.notices.deciding import Brought, Member, NewNotice, Standing
+from store.notices.settling import Ended
 from store.postgres.session import Cursor
 
 
@@ -42,7 +43,6 @@ class Seals(Protocol):
         """A text as only this member's key opens it."""
 
 
-SEALED_FIELD = "reason"
 _OF_ORDERS = frozenset({Kind.earned, Kind.earned_more, Kind.corrected})
 """Kinds about what an order earned; `corrected` is what was taken back of it."""
 _OPEN = frozenset({State.waiting, State.claimed})
@@ -203,7 +203,7 @@ class Decider:
         withdrawn = [
             each for standing in there.values() for each in standing if each.notice_id in gone
         ]
-        deciding.publish(cursor, _ended(new, withdrawn, merchants), now)
+        settling.announce(cursor, _ended(new, withdrawn, merchants, now))
         for notice in new:
             outcome.decided[notice.channel, notice.state] += 1
         for standing in withdrawn:
@@ -242,7 +242,7 @@ def seal_reasons(
     members = {(number, member) for number, member, _, _ in texts}
     keyed = seals.with_keys(cursor, members, create=True)
     return {
-        event_id: keyed.seal(number, member, SEALED_FIELD, text)
+        event_id: keyed.seal(number, member, sealing.REASON, text)
         for number, member, event_id, text in texts
     }
 
@@ -337,13 +337,16 @@ def _left_by_event(notices: Iterable[NewNotice | Standing]) -> Mapping[UUID, int
 
 
 def _ended(
-    new: Iterable[NewNotice], withdrawn: Iterable[Standing], merchants: Mapping[int, str]
+    new: Iterable[NewNotice],
+    withdrawn: Iterable[Standing],
+    merchants: Mapping[int, str],
+    now: Micros,
 ) -> list[Ended]:
     """What is published: notices that somebody would have had, and does not."""
     ended = [
         Ended(
             notice.notice_id, notice.event_id, merchants[notice.merchant_no], notice.member_id,
-            notice.kind, notice.channel, notice.state, notice.why, 0,
+            notice.kind, notice.channel, notice.state, notice.why, None, 0, now,
         )
         for notice in new
         if notice.why in PUBLISHED
@@ -351,7 +354,7 @@ def _ended(
     return ended + [
         Ended(
             each.notice_id, each.event_id, merchants[each.merchant_no], each.member_id,
-            each.kind, each.channel, State.withdrawn, Why.taken_back, each.attempt,
+            each.kind, each.channel, State.withdrawn, Why.taken_back, None, each.attempt, now,
         )
         for each in withdrawn
     ]  # fmt: skip

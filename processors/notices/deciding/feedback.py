@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 from uuid import UUID
 
+from processors.notices.deciding.reading import read_all
 from processors.notices.sealing_keys import sealer_of
 from processors.pipeline.pipeline import PoisonRecord
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from rules.notices import tokens
-from rules.notices.tokens import ALL_KINDS, Unsubscription
+from rules.notices.tokens import Unsubscription
 from rules.signed_tokens import NamedKey
 from schemas.ids import Micros, micros
 from schemas.notices.feedback import NoticeFeedback, read_feedback
-from schemas.notices.words import Channel
-from schemas.upstream.envelope import Unreadable
-from store.notices import addressees, contacts, optouts
+from schemas.notices.words import ALL_KINDS, Channel
+from store.notices import addressees, contacts, optouts, shops
 from store.notices.addressees import Addressee
 from store.notices.optouts import OptOut, OptOutKey, Source
 from store.notices.sealing import Sealer
@@ -65,17 +65,7 @@ class FeedbackBatches:
         counts: Mapping[PartitionId, Counts],
     ) -> list[PoisonRecord]:
         """Takes a batch and counts every record; those that are poison."""
-        said: list[tuple[Record, NoticeFeedback]] = []
-        poison: list[PoisonRecord] = []
-        for record in records:
-            value = record.message.value()
-            if value is None:
-                counts[record.place].ignore("null_value")
-                continue
-            try:
-                said.append((record, read_feedback(value)))
-            except Unreadable as error:
-                poison.append((record, error))
+        said, poison = read_all(records, counts, lambda _, value: read_feedback(value))
         if said:
             batch = _Batch(cursor, said, opening.now, self._sealer, self._keys)
             batch.take(self._receipts, counts)
@@ -101,9 +91,9 @@ class _Batch:
             for _, each in said
             if each.token is not None
         }
-        shops = {each.merchant_id for _, each in said if each.merchant_id is not None}
-        shops |= {of.merchant_id for of in self._links.values() if isinstance(of, Unsubscription)}
-        self._shops = contacts.known_shops(cursor, shops)
+        named = {each.merchant_id for _, each in said if each.merchant_id is not None}
+        named |= {of.merchant_id for of in self._links.values() if isinstance(of, Unsubscription)}
+        self._shops = shops.numbers(cursor, named)
         self._moved = self._with_another_address(sealer) if sealer is not None else frozenset()
 
     def take(self, receipts: TakesReceipts, counts: Mapping[PartitionId, Counts]) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from processors.notices.deciding.changes import count_decided, limits_of
 from processors.notices.deciding.decider import Decider, Seals
 from processors.notices.deciding.parking import decide_parked
+from processors.notices.deciding.reading import read_all
 from processors.pipeline.pipeline import PoisonRecord
 from processors.runtime.kafka.feed import Record
 from processors.runtime.notices_configuration import NoticesConfiguration
-from schemas.notices.shop_version import ShopVersion, read_shop_version
+from schemas.notices.shop_version import read_shop_version
 from schemas.notices.words import Channel, State
-from schemas.upstream.envelope import Unreadable
 from store.notices import parked, shops
 from store.postgres.session import Cursor, Database
 from store.streams.cursors import Counts, Opening, PartitionId
@@ -45,7 +45,7 @@ class SettingsBatches:
     ) -> list[PoisonRecord]:
         """Keeps the versions of a batch, and counts what became of each record; the poison."""
         self._decided = Counter()
-        versions, poison = _read(records, counts)
+        versions, poison = read_all(records, counts, lambda _, value: read_shop_version(value))
         if versions:
             # Before any shop is written: who parks takes the two in the same order.
             parked.take_turns(cursor)
@@ -62,25 +62,3 @@ class SettingsBatches:
         """To be called once the transaction of the last batch is committed: counts it."""
         count_decided(self._decided)
         self._decided = Counter()
-
-
-def _read(
-    records: Sequence[Record], counts: Mapping[PartitionId, Counts]
-) -> tuple[list[tuple[Record, ShopVersion]], list[PoisonRecord]]:
-    versions: list[tuple[Record, ShopVersion]] = []
-    poison: list[PoisonRecord] = []
-    for record in records:
-        value = record.message.value()
-        if value is None:
-            counts[record.place].ignore("null_value")
-            continue
-        try:
-            read = read_shop_version(value)
-        except Unreadable as error:
-            poison.append((record, error))
-            continue
-        if isinstance(read, str):
-            counts[record.place].ignore(read)
-        else:
-            versions.append((record, read))
-    return versions, poison

@@ -10,14 +10,13 @@ from uuid import UUID
 
 from processors.notices.sending.hand import Ready, Sent, ended, put_back
 from processors.notices.sending.ports import Outside
+from rules.notices.wishes import is_opted_out
 from schemas.ids import Micros
 from schemas.notices.words import State, Why
 from store.notices import breakers, meter, queue, settling
 from store.notices.queue import Mark, Taken
 from store.notices.settling import Ended, Settled
 from store.postgres.session import Cursor, Database, transaction
-
-ALL_KINDS = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Exchange:
             taken = ready.taken
             unwanted = wishes.get(_member(taken), frozenset())
             parts = ready.worded.parts or 0
-            if {(taken.channel, ALL_KINDS), (taken.channel, taken.kind)} & unwanted:
+            if is_opted_out(unwanted, taken.channel, taken.kind):
                 stopped.append(ended(taken, State.skipped, Why.opted_out))
             elif left.get(taken.merchant_no, parts) < parts:
                 stopped.append(ended(taken, State.skipped, Why.limit))

@@ -12,12 +12,10 @@ from rules.notices.outcomes import Custom, given_up
 from rules.notices.values import Contact, Values
 from schemas.ids import Micros
 from schemas.notices.words import Channel, Kind, State, Why
+from store.notices import sealing
 from store.notices.queue import Taken
 from store.notices.settling import Settled
 from store.postgres.session import Cursor
-
-SEALED_REASON = "reason"
-"""The field under which a staff member's free text is sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ def _values(taken: Taken, shop: Shop, contact: Contact, known: Background) -> Va
     reason = None
     if known.seals is not None:
         reason = known.seals.open(
-            taken.merchant_no, taken.member_id, SEALED_REASON, taken.sealed_reason
+            taken.merchant_no, taken.member_id, sealing.REASON, taken.sealed_reason
         )
     return Values(
         points=known.lapsing.get(taken.notice_id, taken.points),

@@ -27,12 +27,10 @@ from rules.notices.values import Contact, Values
 from rules.sms.numbers import e164
 from schemas.ids import Micros
 from schemas.notices.addresses import named_address, usable_address
-from schemas.notices.words import Channel, Kind, Why
+from schemas.notices.words import ALL_KINDS, Channel, Kind, Why
 from store.notices import expiring, optouts, settings
 from store.notices.queue import Taken
 from store.postgres.session import Cursor
-
-ALL_KINDS = "*"
 
 
 def outside(configuration: Configuration) -> Outside:

@@ -10,7 +10,7 @@ import pytest
 from processors.notices.deciding.contacts import ContactsBatches
 from processors.runtime.configuration import ConfigurationRefused
 from rules.notices.values import Contact
-from store.notices import contacts, optouts
+from store.notices import contacts, optouts, shops
 from store.notices.contacts import Reachable
 from store.notices.erasing import erase
 from store.notices.optouts import OptOut
@@ -40,7 +40,7 @@ ANN = {"name": "Ann", "email": "ann@tea.example", "mobile_phone": "0912345678", 
 
 def contact(lane: Lane, member: str = "ann", merchant: str = "shop") -> Contact | None:
     with transaction(lane.connection) as cursor:
-        number = contacts.known_shops(cursor, [merchant]).get(merchant, 0)
+        number = shops.numbers(cursor, [merchant]).get(merchant, 0)
         return contacts.in_the_clear(cursor, lane.sealer(), [(number, member)]).get(
             (number, member)
         )
