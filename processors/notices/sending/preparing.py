@@ -142,7 +142,9 @@ class Preparing:
             return ended(taken, State.failed, error.why)
         hmac = None
         if seals is not None and seals.has_key(taken.merchant_no, taken.member_id):
-            hmac = seals.hmac(taken.merchant_no, taken.member_id, to)
+            # As the directory has it: a bounce is compared with that, not with what is written to.
+            raw = self._raw_address(contact) or to
+            hmac = seals.hmac(taken.merchant_no, taken.member_id, raw)
         return Ready(taken, shop, to, worded, hmac)
 
 
