@@ -53,10 +53,10 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Show how to get the same random order again, which `-q` leaves out."""
-    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
-        terminalreporter.write_line(
-            f"again in this order: --randomly-seed={config.option.randomly_seed}"
-        )
+    seed = config.getoption("randomly_seed", default=None)  # None without the plugin
+    failed = terminalreporter.stats.get("failed") or terminalreporter.stats.get("error")
+    if failed and seed is not None:
+        terminalreporter.write_line(f"again in this order: --randomly-seed={seed}")
 
 
 @pytest.hookimpl(wrapper=True)

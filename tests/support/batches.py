@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from processors.intake.customer_events import CustomerAndAppEvents
 from processors.intake.decoding import AppInstallEvent, CustomerEvent, OrderEvent, decode
-from processors.recheck.worker import Recheck
+from processors.recheck.worker import Recheck, RecheckResult
 from processors.runtime.kafka.feed import Record
 from processors.settlement import settle
 from processors.trigger import Trigger
@@ -25,6 +25,7 @@ from store.postgres.session import Cursor, raw, transaction
 from store.settings import versions
 from store.settings.merchants import Merchants
 from store.streams.cursors import Counts, PartitionId
+from tests.support.engine import wait_for
 from tests.support.in_memory import FakeMessage
 from tests.support.order_facts import MEMBER, MERCHANT, Event, bytes_of
 from tests.support.servers import Databases
@@ -172,10 +173,20 @@ class Shop:
         done = idle = 0
         # The first idle turn leaves its mark, the second shows that no row came in between.
         while idle < 2:
-            turned = self.recheck.recheck_orders()
+            turned = self.turn()
             done += turned.rows
             idle = 0 if turned.rows else idle + 1
         return done
+
+    def turn(self) -> RecheckResult:
+        """One turn of the recheck worker, once no transactions but the test's own are open.
+
+        The queue waits for every one of the server, and its housekeeping has some.
+        """
+        query = """SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL
+                   AND (datname <> current_database() OR backend_type <> 'client backend')"""
+        wait_for("the end of others' transactions", lambda: self.value(query) == 0)
+        return self.recheck.recheck_orders()
 
     def queued(self) -> int:
         """Rows in the queue."""

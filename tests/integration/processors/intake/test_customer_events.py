@@ -157,7 +157,7 @@ def test_a_customer_record_that_can_change_no_order_asks_for_nothing_or_touches_
     shop.consume(customer(day("12-03"), is_member=True, registered_at=day("11-01")))
     assert shop.queued() == 1
     written = shop.rows("SELECT xmin::text, xmax::text FROM orders")
-    assert shop.recheck.recheck_orders().tally.claimed == 0
+    assert shop.turn().tally.claimed == 0
     assert shop.queued() == 0
     assert shop.rows("SELECT xmin::text, xmax::text FROM orders") == written
     shop.consume(customer(day("12-04"), is_member=True, registered_at=day("11-01")))
@@ -168,10 +168,10 @@ def test_only_orders_on_which_the_old_and_the_new_word_differ_are_looked_at(shop
     days = [10, 15, 20, 25]
     shop.consume(*[bought(order_id=some_id(f"order {n}"), created=day(f"11-{n}")) for n in days])
     shop.consume(customer(day("12-02"), registered_at=day("11-12")))
-    assert shop.recheck.recheck_orders().tally.claimed == 1
+    assert shop.turn().tally.claimed == 1
     shop.consume(customer(day("12-03"), registered_at=day("11-22")))
-    assert shop.recheck.recheck_orders().tally.claimed == 0  # the first one's mark is used up
-    assert shop.recheck.recheck_orders().tally.claimed == 2
+    assert shop.turn().tally.claimed == 0  # the first one's mark is used up
+    assert shop.turn().tally.claimed == 2
     shop.work_off()
     assert shop.points() == 100
 

@@ -1,5 +1,6 @@
 """The recheck queue at work: pages, many rows at once, several workers, and death in the middle."""
 
+import threading
 from collections.abc import Iterator
 
 import psycopg
@@ -52,7 +53,7 @@ def test_a_member_with_thousands_of_orders_is_worked_off_in_pages_and_a_crash_go
 ) -> None:
     shop.consume(*[bought(n) for n in range(1700)])
     shop.consume(NO_MEMBER)
-    turned = [shop.recheck.recheck_orders() for _ in range(2)]
+    turned = [shop.turn() for _ in range(2)]
     assert [one.tally.claimed for one in turned] == [500, 500]
     assert shop.points() == 70_000
     reached = shop.value("SELECT reached FROM recheck")
@@ -75,7 +76,7 @@ def test_a_worker_killed_in_the_middle_of_a_page_is_replaced_and_nothing_happens
     shop.consume(*[bought(n) for n in range(1200)])
     shop.consume(NO_MEMBER)
     # It waits for whatever transaction of the server began before, another test's too.
-    claimed = wait_for("a page", lambda: shop.recheck.recheck_orders().tally.claimed)
+    claimed = wait_for("a page", lambda: shop.turn().tally.claimed)
     assert claimed == 500
     stuck = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ledger'::regclass"
     with psycopg.connect(engine.database_url) as stopper:
@@ -116,7 +117,7 @@ def test_no_kind_waits_for_anothers_thousands(shop: Shop) -> None:
     gone = {"application_id": APPLICATION, "deleted_at": day("11-01"), "updated_at": day("11-01")}
     shop.consume(envelope("application/uninstall", gone))
     shop.consume(NO_MEMBER)
-    turned = [shop.recheck.recheck_orders() for _ in range(2)]
+    turned = [shop.turn() for _ in range(2)]
     assert [one.rows for one in turned] == [1, 1]
     assert shop.points() == 0
     assert shop.rows("SELECT kind FROM recheck") == [(RecheckKind.SINCE,)]
@@ -129,7 +130,7 @@ def test_two_workers_never_have_the_same_row(shop: Shop) -> None:
     shop.consume(NO_MEMBER)
     with psycopg.connect(shop.url) as other:
         other.execute("SELECT FROM recheck FOR UPDATE")
-        assert shop.recheck.recheck_orders().rows == 0
+        assert shop.turn().rows == 0
         other.rollback()
     assert shop.work_off() == 1
 
@@ -207,3 +208,20 @@ def test_rows_restored_from_another_servers_backup_are_worked_off(shop: Shop) ->
 def at_day(number: int) -> int:
     """Midnight in Taipei of a day of November 2024."""
     return 1_730_390_400_000_000 + (number - 1) * 86_400_000_000
+
+
+def test_rows_are_worked_off_once_another_databases_transaction_is_over(
+    shop: Shop, postgres: Databases
+) -> None:
+    shop.work_off()
+    shop.consume(bought(1))
+    shop.consume(NO_MEMBER)
+    elsewhere = postgres.database()
+    with psycopg.connect(elsewhere) as other:
+        other.execute("SELECT pg_current_xact_id()")
+        ended = threading.Timer(0.3, other.rollback)
+        ended.start()
+        assert shop.queued() == 1
+        assert shop.work_off() == 1
+        ended.join()
+    postgres.drop(elsewhere)
