@@ -33,9 +33,11 @@ class Earned:
             return
         member = order.member or None
         if self.points and not (is_final and member == self.holder and self._goes_on(order)):
-            self._take(accounts, self.points)
-            # What expired of it counts as taken back.
-            self.points = 0
+            self.points += self._take(accounts, self.points)
+            # What expired of it is his still, should the same grant come back; of another one it
+            # is no part.
+            if member != self.holder or not self._goes_on(order):
+                self.points = 0
             self.holder = member and self.holder
         difference = order.points - self.points
         if not member or not difference:
