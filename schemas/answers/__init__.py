@@ -34,6 +34,13 @@ from schemas.answers.notices import (
     NoticesUsage,
     RereadResult,
 )
+from schemas.answers.notices_acting import (
+    KeysRotated,
+    NoticePreview,
+    OptOutAnswer,
+    OptOutResult,
+    SettledNotices,
+)
 from schemas.answers.operations import (
     AclAnswer,
     DoctorFinding,
@@ -125,6 +132,13 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "notices-show": (NoticeAnswer, False),
     "notices-status": (NoticesStatusAnswer, False),
     "notices-unknown-list": (NoticeAnswer, True),
+    "notices-unknown-resolve": (SettledNotices, False),
+    "notices-resend": (SettledNotices, False),
+    "notices-preview": (NoticePreview, False),
+    "notices-optout-add": (OptOutResult, False),
+    "notices-optout-remove": (OptOutResult, False),
+    "notices-optout-list": (OptOutAnswer, True),
+    "notices-keys-rotate": (KeysRotated, False),
     "outbox-discard": (OutboxDiscardResult, False),
     "outbox-list": (RefusedRowListEntry, True),
     "outbox-retry": (OutboxRetryResult, False),

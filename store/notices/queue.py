@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, Integer
 
-from schemas.ids import Micros
+from schemas.ids import DAY, SECOND, Micros
 from schemas.notices.ids import first_id
 from schemas.notices.words import Channel, Kind, State
 from store.postgres import tables
@@ -31,6 +31,18 @@ _ATTEMPT: Final = Columns(tables.notices.notice, "notice_id", "attempt")
 _SQL: Final = queries(
     "notices/queue", row=_ROW, marked=_MARKED, keyed=_KEYED, share=_SHARE, attempt=_ATTEMPT
 )
+
+
+RESENT_WITHIN: Final[Micros] = 7 * DAY
+"""What was recorded longer ago is not sent again by hand: nobody would know what it is about."""
+
+
+def reach(longest_hours: int) -> Micros:
+    """How long ago the oldest notice that may wait was recorded.
+
+    It can be sent again by hand after some days, and then waits `longest_hours` at most.
+    """
+    return RESENT_WITHIN + longest_hours * 3600 * SECOND + DAY
 
 
 class DueShop(NamedTuple):

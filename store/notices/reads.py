@@ -102,6 +102,14 @@ def shown(connection: Database, notice_id: UUID) -> NoticeAnswer:
     return _answer(row)
 
 
+def newest_of_kind(
+    connection: Database, merchant_id: str, member_id: str, kind: str
+) -> NoticeAnswer | None:
+    """A member's newest notice of a kind; None where there is none."""
+    rows = raw(connection).execute(_SQL["newest"], [merchant_id, member_id, kind]).fetchall()
+    return _answer(rows[0]) if rows else None
+
+
 def unknown(connection: Database, merchant_id: str | None, limit: int) -> list[NoticeAnswer]:
     """Notices of which nobody knows whether they arrived, those that became so first."""
     rows = raw(connection).execute(_SQL["unknown"], [merchant_id, limit]).fetchall()

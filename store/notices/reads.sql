@@ -6,6 +6,10 @@ SELECT {notice}, s.merchant_id FROM notice n JOIN shop s ON s.merchant_no = n.me
 WHERE s.merchant_id = $1 AND ($2::text IS NULL OR n.member_id = $2) AND ($3::text IS NULL OR n.state = $3)
 ORDER BY n.notice_id DESC LIMIT $4;
 
+-- name: newest
+SELECT {notice}, s.merchant_id FROM notice n JOIN shop s ON s.merchant_no = n.merchant_no
+WHERE s.merchant_id = $1 AND n.member_id = $2 AND n.kind = $3 ORDER BY n.notice_id DESC LIMIT 1;
+
 -- name: show
 SELECT {notice}, s.merchant_id FROM notice n JOIN shop s ON s.merchant_no = n.merchant_no WHERE n.notice_id = $1;
 

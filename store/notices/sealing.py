@@ -26,6 +26,8 @@ from store.postgres.tables import notices as tables
 
 Member: TypeAlias = tuple[int, str]
 """(the lane's number of the shop, member id): the primary key, and the order of locking."""
+START: Final[Member] = (0, "")
+"""Before all members."""
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -227,7 +229,7 @@ def destroy(cursor: Cursor, members: Collection[Member]) -> int:
 
 
 def rewrap(
-    cursor: Cursor, sealer: Sealer, limit: int, after: Member = (0, "")
+    cursor: Cursor, sealer: Sealer, limit: int, after: Member = START
 ) -> tuple[int, Member | None]:
     """Wraps keys anew that are not under the first key, of the next `limit` members.
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cli.commands.notices import extra
 from cli.support.arguments import By, IfVersion, Merchant, NewMerchant, SettingsFile
 from cli.support.console import JsonOption, emit, out, safe, safe_lines
 from cli.support.documents import read_document, shown_name
@@ -47,14 +48,8 @@ def apply_command(
 
 
 def _checked(data: bytes, name: str) -> "NoticeSettings":
-    try:
+    with extra.needed("checking texts"):
         from rules.notices.texts.checking import load_checked
-    except ModuleNotFoundError as error:
-        raise Failure(
-            Exit.USAGE,
-            f"checking texts needs the package {error.name}, which is not installed",
-            "install member-points[notices]",
-        ) from None
     return load_checked(data, name)
 
 

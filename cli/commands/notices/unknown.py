@@ -1,10 +1,12 @@
 """`points notices unknown`: notices of which nobody knows whether they arrived."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from cli.commands.notices.listing import Limit, print_notices
+from cli.commands.notices.resending import Notices, print_settled
 from cli.support.arguments import typed_text
 from cli.support.console import JsonOption, emit
 from cli.support.wiring import connect_notices, notices_configuration
@@ -13,6 +15,13 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Notices that were handed over and never answered: nobody knows whether they arrived.",
 )
+
+
+class Arrived(StrEnum):
+    """What an operator has found out about a notice."""
+
+    sent = "sent"
+    failed = "failed"
 
 
 @app.command("list")
@@ -32,3 +41,20 @@ def list_command(
         emit(found)
     else:
         print_notices(found, "none: of every notice it is known what became of it")
+
+
+@app.command("resolve")
+def resolve_command(
+    notices: Notices,
+    arrived: Annotated[Arrived, typer.Option("--as", help="What became of them.")],
+    json_: JsonOption = False,
+) -> None:
+    """Settle them as you have found out: `sent` is metered, `failed` is not."""
+    from schemas.notices.words import State
+    from store.notices import settling
+    from store.postgres.session import transaction
+
+    with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:
+        ended = settling.resolve(cursor, notices, State(arrived.value))
+    done = {each.notice_id for each in ended}
+    print_settled(notices, done, f"is {arrived.value}", json_=json_)

@@ -7,13 +7,19 @@ from processors.notices.directory.none import NoDirectory
 from processors.notices.directory.port import Directory
 from processors.notices.directory.table import TableDirectory
 from processors.notices.sealing_keys import needed_sealer
-from processors.runtime.configuration import Configuration, ConfigurationRefused
+from processors.runtime.configuration import (
+    Configuration,
+    ConfigurationRefused,
+    NoticesOnlyConfiguration,
+)
 from store.postgres.session import Database
 
 _URL: Final = "POINTS_NOTICES__DIRECTORY_URL"
 
 
-def make(configuration: Configuration, connection: Database) -> Directory:
+def make(
+    configuration: Configuration | NoticesOnlyConfiguration, connection: Database
+) -> Directory:
     """The directory that the configuration names.
 
     A table is read over `connection`, in another thread, by one question at a time. Raises

@@ -36,8 +36,9 @@ from processors.runtime.loop import Backoff
 from processors.runtime.stopping import Stop
 from processors.runtime.worker import new_instance
 from rules.notices.values import Contact
-from schemas.ids import DAY, SECOND
+from schemas.ids import SECOND
 from schemas.notices.words import Channel
+from store.notices.queue import reach
 from store.postgres import migrate, worker_beats
 from store.postgres.session import Database
 from store.valkey import client as valkey
@@ -49,8 +50,6 @@ VALKEY_SECONDS: Final = 0.5
 """Nothing waits longer for what is never the truth."""
 STILL_SECONDS: Final = 30.0
 """A loop that did not turn for so long makes the worker count as dead."""
-MARGIN: Final = DAY
-"""What waits was recorded at most the longest wait and so long ago."""
 
 
 def run(configuration: Configuration, health: Health, stop: Stop) -> None:
@@ -68,7 +67,7 @@ class Sender:
         self._outside = outside(configuration)
         notices = configuration.notices
         longest = max(notices.sms_hours, notices.email_hours, notices.too_old_hours)
-        self._reach_us = longest * 3600 * SECOND + MARGIN
+        self._reach_us = reach(longest)
         self._relaying = Relaying(configuration, partial(self._connect, "relay"))
         self._rates: list[SharedRates] = []
         self._loops: list[ProviderLoop] = []

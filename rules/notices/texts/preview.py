@@ -1,8 +1,8 @@
 """What a notice would look like, and what an SMS would cost: nothing is sent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 from rules.notices.texts.render import render_mail, rendered_sms
 from rules.notices.texts.worst import worst_case
@@ -74,6 +74,26 @@ def preview(
     )
 
 
+class Figures(Protocol):
+    """What a notice says: its points, the balance, when they lapse (None: never), the order."""
+
+    @property
+    def points(self) -> int:
+        """The points that it tells of."""
+
+    @property
+    def balance(self) -> int:
+        """The member's then."""
+
+    @property
+    def expires_at(self) -> Micros | None:
+        """The exclusive instant at which the points lapse."""
+
+    @property
+    def order_id(self) -> str | None:
+        """The order that they are for."""
+
+
 def sample_values(settings: NoticeSettings, now: Micros) -> Values:
     """Values to look at where there is no member yet: 100 points for a year."""
     return Values(
@@ -84,6 +104,22 @@ def sample_values(settings: NoticeSettings, now: Micros) -> Values:
         reason=None,
         shop=settings.shop_name or "Lantern Tea",
         member_name=None,
+    )
+
+
+def values_of(
+    settings: NoticeSettings, now: Micros, figures: Figures | None, name: str | None
+) -> Values:
+    """A member's: the figures of a notice that he got, and his name; else those of the sample."""
+    sample = replace(sample_values(settings, now), member_name=name)
+    if figures is None:
+        return sample
+    return replace(
+        sample,
+        points=figures.points,
+        balance=figures.balance,
+        expires_us=figures.expires_at,
+        order_number=figures.order_id,
     )
 
 

@@ -1,0 +1,179 @@
+"""`points notices preview`: what a notice would look like, and what it would cost."""
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.commands.notices import extra
+from cli.support.arguments import Merchant, typed_text
+from cli.support.console import JsonOption, emit, out, safe, safe_lines
+from cli.support.documents import read_document, shown_name
+from cli.support.errors import Exit, Failure
+from cli.support.wiring import connect_notices, notices_configuration
+from schemas.notices.words import Kind
+
+if TYPE_CHECKING:
+    from processors.runtime.configuration import NoticesOnlyConfiguration
+    from rules.notices.shop import ShopInForce
+    from rules.notices.values import Contact
+    from schemas.answers.notices_acting import NoticePreview
+    from store.postgres.session import Database
+
+
+def preview_command(
+    merchant: Merchant,
+    kind: Annotated[Kind, typer.Option("--kind", help="What it is about.")],
+    language: Annotated[
+        str | None, typer.Option("--language", help="Instead of the member's, or the shop's first.")
+    ] = None,
+    member: Annotated[
+        str | None,
+        typer.Option(
+            "--member",
+            help="This one's: the directory's name and language, the newest notice's figures.",
+            callback=typed_text,
+        ),
+    ] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings", help="By notice settings that are not applied yet.", metavar="FILE"
+        ),
+    ] = None,
+    price: Annotated[
+        str | None, typer.Option("--price", help="What one part of an SMS costs, such as 0.85.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the mail's HTML there.", metavar="FILE")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show a notice as a member would read it; nothing is sent."""
+    with extra.needed("a preview"):
+        from rules.notices.texts.checking import load_checked
+        from rules.notices.texts.languages import language_of
+        from rules.notices.texts.preview import preview, values_of
+    from schemas.answers.notices_acting import NoticePreview
+    from store.notices import breakers, reads
+    from store.postgres.session import raw
+
+    cost = _price(price)
+    document = load_checked(read_document(settings), shown_name(settings)) if settings else None
+    configured = notices_configuration()
+    with connect_notices(configured) as connection:
+        shop = _shop(connection, merchant)
+        now = breakers.clock(raw(connection))
+        contact = _contact(configured, connection, shop, member) if member is not None else None
+        newest = None
+        if member is not None:
+            newest = reads.newest_of_kind(connection, merchant, member, kind)
+    notices = document or shop.notices
+    wanted, name = language, None
+    if contact is not None:
+        wanted, name = language or contact.language, contact.name
+    wanted = language_of(wanted, notices.languages or shop.languages)
+    values = values_of(notices, now, newest, name)
+    seen = preview(notices, kind, wanted, values, shop.zone, price_per_part=cost)
+    answer = NoticePreview(
+        merchant_id=merchant,
+        member_id=member,
+        kind=kind.value,
+        mail_language=seen.mail_language,
+        subject=seen.subject,
+        html=seen.html,
+        plain=seen.plain,
+        sms_language=seen.sms_language,
+        sms=seen.sms,
+        encoding=seen.encoding,
+        characters=seen.characters,
+        parts=seen.parts,
+        too_long=seen.too_long,
+        worst_parts=seen.worst_case.parts if seen.worst_case is not None else None,
+        cost=str(seen.cost) if seen.cost is not None else None,
+        worst_cost=str(seen.worst_cost) if seen.worst_cost is not None else None,
+    )
+    if html is not None:
+        html.write_text(seen.html, encoding="utf-8")
+    if json_:
+        emit(answer)
+    else:
+        _print(answer, html)
+
+
+def _shop(connection: "Database", merchant: str) -> "ShopInForce":
+    from store.notices import reads, settings
+    from store.postgres.session import raw
+
+    cursor = raw(connection)
+    number = reads.shop_number(cursor, merchant)
+    shop = settings.in_force(cursor, [number]).get(number)
+    if shop is None:
+        raise Failure(
+            Exit.NOT_FOUND,
+            f"the points settings of merchant {merchant} are not heard of yet",
+            "apply them with `points settings apply`, and see whether a worker `notices` runs",
+        )
+    return shop
+
+
+def _contact(
+    configured: "NoticesOnlyConfiguration",
+    connection: "Database",
+    shop: "ShopInForce",
+    member: str,
+) -> "Contact | None":
+    """The member as the directory has it; None for one whom it does not know."""
+    import asyncio
+
+    from processors.notices.directory import make
+    from processors.notices.directory.port import DirectoryUnavailable, MemberKey
+
+    key = MemberKey(shop.merchant_no, shop.merchant_id, member)
+
+    async def ask() -> "Contact | None":
+        directory = make(configured, connection)
+        try:
+            return (await directory.contacts([key])).get(key)
+        finally:
+            await directory.close()
+
+    try:
+        return asyncio.run(ask())
+    except DirectoryUnavailable:
+        raise Failure(
+            Exit.UNREACHABLE,
+            "the directory of members does not answer",
+            "see whether POINTS_NOTICES__DIRECTORY_URL is right and the shop's service runs",
+        ) from None
+
+
+def _price(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        price = Decimal(text)
+    except InvalidOperation:
+        price = Decimal(-1)
+    if not price.is_finite() or price < 0:
+        raise typer.BadParameter("is a number such as 0.85", param_hint="--price")
+    return price
+
+
+def _print(answer: "NoticePreview", html: Path | None) -> None:
+    out().print(f"[bold]{safe(answer.subject)}[/] [dim]e-mail, {safe(answer.mail_language)}[/]\n")
+    out().print(safe_lines(answer.plain))
+    if html is not None:
+        out().print(f"[dim]its HTML is in {safe(str(html))}[/]")
+    if answer.sms is None:
+        out().print("[dim]this kind is never told by SMS[/]")
+        return
+    worst = f"; {answer.worst_parts} with the longest values" if answer.worst_parts else ""
+    counts = f"{answer.characters} characters, {answer.encoding}, parts: {answer.parts}{worst}"
+    out().print(f"\n{safe_lines(answer.sms)}\n[dim]SMS, {counts}[/]")
+    if answer.cost is not None:
+        most = f", {answer.worst_cost} at most" if answer.worst_cost is not None else ""
+        out().print(f"[dim]cost {answer.cost}{most}[/]")
+    if answer.too_long:
+        out().print("[red]it takes more parts than sms.max_parts allows: it would not be sent[/]")

@@ -1,0 +1,124 @@
+"""What operators do with notices and members: settle, send again, opt out, erase, rotate keys."""
+
+import base64
+import uuid
+from pathlib import Path
+
+from schemas.notices.words import Channel
+from store.notices.queue import due_shops, least_id, reach
+from store.notices.sealing import Sealer, key_encryption_keys
+from store.postgres import session
+from tests.support.commands import Ran, points
+from tests.support.in_process import InProcessEngine
+from tests.support.notices.told import HOUR, Lane
+
+SHOP = "shop-a"
+
+
+def run(engine: InProcessEngine, *words: str) -> Ran:
+    return points(engine.environment, "notices", *words)
+
+
+def line(key_id: str) -> str:
+    secret = base64.urlsafe_b64encode(key_id[-1:].encode() * 32).decode().rstrip("=")
+    return f"{key_id}:{secret}\n"
+
+
+def connected(engine: InProcessEngine) -> session.Database:
+    return session.connect(
+        engine.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
+    )
+
+
+def with_key(engine: InProcessEngine, lane: Lane, member: str, key_id: str) -> None:
+    """The member's key is there, wrapped under this one."""
+    number = lane.shop(SHOP)
+    with connected(engine) as connection, session.transaction(connection) as cursor:
+        sealer = Sealer(key_encryption_keys(line(key_id)))
+        sealer.with_keys(cursor, [(number, member)], create=True)
+
+
+def test_one_provider_is_paused_and_goes_on(in_process: InProcessEngine, lane: Lane) -> None:
+    paused = run(in_process, "pause", "mitake", "--by", "olga", "--json").json
+    assert paused == {"provider": "mitake", "paused": True, "changed": True}
+    assert run(in_process, "pause", "mitake", "--by", "ann", "--json").json["changed"] is False
+    assert lane.value("SELECT paused_by FROM provider WHERE provider = 'mitake'") == "olga"
+    assert lane.value("SELECT count(*) FROM pipeline_state") == 0
+    assert "goes on" in run(in_process, "resume", "mitake").out
+    assert run(in_process, "resume", "mitake", "--json").json["changed"] is False
+
+
+def unknown(lane: Lane, member: str, **more: object) -> uuid.UUID:
+    return lane.notice(SHOP, member, "unknown", provider="twilio", parts=1, month=202611, **more)
+
+
+def test_unknown_ones_are_settled_as_an_operator_found_out(
+    in_process: InProcessEngine, lane: Lane
+) -> None:
+    first, second = unknown(lane, "ann"), unknown(lane, "bob")
+    waits = lane.notice(SHOP, "cat")
+    words = ("unknown", "resolve", str(first), str(waits), "--as", "sent", "--json")
+    assert run(in_process, *words).json == {"notices": [str(first)], "unchanged": [str(waits)]}
+    assert "is failed" in run(in_process, "unknown", "resolve", str(second), "--as", "failed").out
+    states = "SELECT array_agg(state ORDER BY member_id) FROM notice"
+    assert lane.value(states) == ["sent", "failed", "waiting"]
+    assert lane.value("SELECT count(*) FROM outbox") > 0
+
+
+def test_what_did_not_arrive_is_sent_again_unless_it_is_long_past(
+    in_process: InProcessEngine, lane: Lane
+) -> None:
+    new, old = unknown(lane, "ann"), unknown(lane, "bob", hours_ago=24 * 8)
+    again = run(in_process, "resend", str(new), str(old), "--json").json
+    assert again == {"notices": [str(new)], "unchanged": [str(old)]}
+    limit = lane.value("SELECT give_up_us FROM notice WHERE notice_id = %s", new)
+    assert lane.now() + 23 * HOUR < limit <= lane.now() + 24 * HOUR
+
+
+def test_senders_find_what_is_sent_again_after_days(
+    in_process: InProcessEngine, lane: Lane
+) -> None:
+    resent = unknown(lane, "ann", hours_ago=24 * 6)
+    run(in_process, "resend", str(resent))
+    with connected(in_process) as connection:
+        cursor = session.raw(connection)
+        least = least_id(lane.now(), reach(24))
+        assert [shop.merchant_no for shop in due_shops(cursor, Channel.sms, least)] == [1]
+
+
+def test_a_members_wish_is_kept_listed_and_forgotten(
+    in_process: InProcessEngine, lane: Lane
+) -> None:
+    lane.shop(SHOP)
+    wish = (SHOP, "ann", "--channel", "sms")
+    added = run(in_process, "optout", "add", *wish, "--json").json
+    assert (added["kind"], added["opted_out"], added["changed"]) == ("*", True, True)
+    assert run(in_process, "optout", "add", *wish, "--json").json["changed"] is False
+    (listed,) = run(in_process, "optout", "list", SHOP, "ann", "--json").json
+    assert (listed["channel"], listed["kind"], listed["source"]) == ("sms", "*", "staff")
+    of_kind = run(in_process, "optout", "remove", *wish, "--kind", "earned", "--json").json
+    assert of_kind["changed"] is False
+    assert run(in_process, "optout", "remove", *wish, "--json").json["changed"] is True
+    assert "none" in run(in_process, "optout", "list", SHOP, "ann").out
+
+
+def test_a_member_is_erased_and_the_wish_stays(in_process: InProcessEngine, lane: Lane) -> None:
+    with_key(in_process, lane, "ann", "k1")
+    run(in_process, "optout", "add", SHOP, "ann", "--channel", "email")
+    erased = run(in_process, "erase", SHOP, "ann", "--json").json
+    assert erased == {"merchant_id": SHOP, "member_id": "ann", "erased": True}
+    assert lane.value("SELECT count(*) FROM notices_keys.member_key") == 0
+    assert lane.value("SELECT count(*) FROM optout") == 1
+
+
+def test_keys_are_wrapped_under_the_first_key_of_the_file(
+    in_process: InProcessEngine, lane: Lane, tmp_path: Path
+) -> None:
+    with_key(in_process, lane, "ann", "k1")
+    file = tmp_path / "keys"
+    file.write_text(line("k2") + line("k1"))
+    environment = {**in_process.environment, "POINTS_NOTICES__KEY_FILE": str(file)}
+    rotated = points(environment, "notices", "keys", "rotate", "--json").json
+    assert rotated == {"rewrapped": 1, "wrapped_under": {"k2": 1}}
+    assert "0 keys" in points(environment, "notices", "keys", "rotate").out
+    assert run(in_process, "keys", "rotate").code == 2

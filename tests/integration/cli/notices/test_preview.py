@@ -1,0 +1,124 @@
+"""What a notice would look like, before anybody gets it."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store.notices import contacts
+from store.notices.contacts import SealedContact
+from store.notices.sealing import Sealer, key_encryption_keys
+from store.postgres import session
+from tests.support.commands import Ran, points
+from tests.support.in_process import InProcessEngine
+from tests.support.notices.texts import document
+from tests.support.notices.told import Lane
+
+SHOP = "shop-a"
+TEXT = "{{ member_name }}: {{ points }} points, {{ balance }} in all"
+KEYS = "k1:" + base64.urlsafe_b64encode(b"1" * 32).decode().rstrip("=") + "\n"
+
+
+@pytest.fixture
+def heard(in_process: InProcessEngine, lane: Lane, tmp_path: Path) -> Lane:
+    """A shop whose points settings and notice settings the lane knows, in Taipei's time."""
+    number, file = lane.shop(SHOP), tmp_path / "notices.json"
+    lane.connection.execute(
+        "INSERT INTO shop_settings VALUES (%s, 1, 0, 'Asia/Taipei', ARRAY['en'], true, true)",
+        [number],
+    )
+    texts = {"en": {"earned": {"sms": TEXT}}}
+    file.write_bytes(document(texts, languages=("en", "zh-hant"), max_parts=4))
+    assert points(in_process.environment, "notices", "settings", "apply", SHOP, str(file)).code == 0
+    return lane
+
+
+def preview(engine: InProcessEngine, *words: str, **more: str) -> Ran:
+    return points({**engine.environment, **more}, "notices", "preview", SHOP, *words)
+
+
+def shown(engine: InProcessEngine, *words: str, **more: str) -> Any:
+    return preview(engine, *words, "--json", **more).json
+
+
+def test_a_sample_says_what_it_costs_and_what_the_longest_would(
+    in_process: InProcessEngine, heard: Lane
+) -> None:
+    del heard
+    seen = shown(in_process, "--kind", "earned", "--price", "0.85")
+    assert "100 points, 340 in all" in seen["sms"]
+    assert (seen["encoding"], seen["parts"], seen["cost"]) == ("GSM-7", 1, "0.85")
+    assert seen["worst_parts"] >= 1
+    assert float(seen["worst_cost"]) == pytest.approx(seen["worst_parts"] * 0.85)
+    assert seen["characters"] == len(seen["sms"])
+    assert "<html" in seen["html"]
+    text = preview(in_process, "--kind", "earned", "--price", "0.85").out
+    assert "parts: 1" in text
+    assert "cost 0.85" in text
+
+
+def test_another_language_and_a_kind_that_no_sms_tells(
+    in_process: InProcessEngine, heard: Lane, tmp_path: Path
+) -> None:
+    del heard
+    file = tmp_path / "mail.html"
+    text = preview(
+        in_process, "--kind", "expired", "--language", "zh-hant", "--html", str(file)
+    ).out
+    assert "never told by SMS" in text
+    assert "點" in text
+    assert "點" in file.read_text(encoding="utf-8")
+    assert preview(in_process, "--kind", "earned", "--price", "cheap").code == 2
+
+
+def test_settings_that_are_not_applied_yet_are_tried(
+    in_process: InProcessEngine, heard: Lane, tmp_path: Path
+) -> None:
+    file = tmp_path / "tried.json"
+    file.write_bytes(document({"en": {"earned": {"sms": "Hi! {{ points }}"}}}, languages=("en",)))
+    seen = shown(in_process, "--kind", "earned", "--settings", str(file))
+    assert seen["sms"] == "Hi! 100"
+    assert heard.value("SELECT count(*) FROM notice_settings") == 1
+    file.write_bytes(document({"en": {"earned": {"sms": "{{ nothing }}"}}}))
+    refused = preview(in_process, "--kind", "earned", "--settings", str(file))
+    assert refused.code == 5
+    assert "texts.en.earned.sms" in refused.err
+
+
+def test_a_member_is_shown_his_name_and_his_newest_figures_and_nothing_else(
+    in_process: InProcessEngine, heard: Lane, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(KEYS)
+    number = heard.shop(SHOP)
+    with (
+        session.connect(
+            in_process.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
+        ) as connection,
+        session.transaction(connection) as cursor,
+    ):
+        sealer = Sealer(key_encryption_keys(KEYS)).with_keys(cursor, [(number, "ann")], create=True)
+        sealed = SealedContact(name=sealer.seal(number, "ann", "name", "Ann\x1b[2J"))
+        contacts.write(cursor, {(number, "ann"): sealed})
+    heard.notice(SHOP, "ann", "sent", hours_ago=20, points=7, balance=8)
+    heard.notice(SHOP, "ann", "sent", hours_ago=1, points=25, balance=1250)
+    with_keys = {"POINTS_NOTICES__KEY_FILE": str(keys)}
+    seen = shown(in_process, "--kind", "earned", "--member", "ann", **with_keys)
+    assert "25 points, 1,250 in all" in seen["sms"]
+    assert seen["sms"].startswith("Ann")
+    ran = preview(in_process, "--kind", "earned", "--member", "ann", **with_keys)
+    assert "\x1b[2J" not in ran.out
+    nobody = shown(in_process, "--kind", "earned", "--member", "bob", **with_keys)
+    assert "100 points, 340 in all" in nobody["sms"]
+    missing = preview(in_process, "--kind", "earned", "--member", "ann")
+    assert missing.code == 2
+    assert "POINTS_NOTICES__KEY_FILE" in missing.err
+
+
+def test_a_shop_that_is_not_heard_of_is_not_found(in_process: InProcessEngine, lane: Lane) -> None:
+    assert preview(in_process, "--kind", "earned").code == 6
+    lane.shop(SHOP)
+    ran = preview(in_process, "--kind", "earned")
+    assert ran.code == 6
+    assert "points settings apply" in ran.err
