@@ -165,10 +165,9 @@ class PointByPoint:
         if lot.expires_at <= self.now and self.those("free"):
             self._lapse([lot], lot.expires_at)
 
-    def claw_back(self, lot: Lot, count: int, since: int = 0) -> None:
-        """An order loses; what its lot let expire is gone already, of the points made `since`."""
-        made = self.points[since:]
-        count -= sum(1 for p in made if p.lot == lot and p.state == "expired")
+    def claw_back(self, lot: Lot, count: int) -> None:
+        """An order loses; what its lot let expire is gone already."""
+        count -= sum(1 for p in self.points if p.lot == lot and p.state == "expired")
         if count <= 0:
             return
         gone = self._take(count, lot)

@@ -15,17 +15,13 @@ Accounts = Callable[[str], PointByPoint]
 
 @dataclass
 class Earned:
-    """What an order has posted: `points` to `holder`, of the grant that `lot` is for.
-
-    `since` is where the account's points of this grant begin: what others let expire is not its.
-    """
+    """What an order has posted: `points` to `holder`, of the grant that `lot` is for."""
 
     lots: int = 0
     lot: Lot | None = None
     final: datetime | None = None
     holder: str | None = None
     points: int = 0
-    since: int = 0
 
     def settle(self, order: Order, *, is_final: bool, order_id: str, accounts: Accounts) -> None:
         """Post what differs from what the order is entitled to now."""
@@ -38,7 +34,8 @@ class Earned:
             # is no part.
             if member != self.holder or not self._goes_on(order):
                 self.points = 0
-            self.holder = member and self.holder
+            if member != self.holder:
+                self.holder = None  # and a lot of its own for whoever gets it next
         difference = order.points - self.points
         if not member or not difference:
             return
@@ -65,8 +62,6 @@ class Earned:
         if self.lot is None or episode.final != self.final or member != self.holder:
             self.lots += 1
             self.lot = Lot(moment_of(episode.expires), ORDER, order_id, self.lots)
-        if not self.points:
-            self.since = len(account.points)
         self.final, self.holder = episode.final, member
         account.grant(self.lot, points)
         self.points += points
@@ -75,5 +70,5 @@ class Earned:
         """The points of the entry that was made, below 0."""
         account = accounts(self.holder or "")
         before = len(account.lines)
-        account.claw_back(self.lot, points, self.since)
+        account.claw_back(self.lot, points)
         return sum(line.points for line in account.lines[before:])
