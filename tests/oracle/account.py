@@ -15,7 +15,8 @@ Lot = Any
 class About(NamedTuple):
     """What an entry says of its cause: kind and id, order, hold, reason, settings version.
 
-    `name` is what its event's id is made of.
+    `name` is what its event's id is made of. Of a command `by` is its performer, kind and id, and
+    `notify` says whom it wants told, by mail and by SMS.
     """
 
     cause: tuple[str, str] = ("", "")
@@ -24,6 +25,8 @@ class About(NamedTuple):
     order: str | None = None
     hold: str | None = None
     name: tuple[str | int, ...] = ()
+    by: tuple[str, str] | None = None
+    notify: tuple[bool, bool] | None = None
 
 
 NUMBERED = ("command", "job", "order", "redeemed")

@@ -62,6 +62,18 @@ def told(content: Json) -> Json:
     return {k: v for k, v in content.items() if v is not None and not k.startswith("x_")}
 
 
+def performer_of(said: Json) -> tuple[str, str] | None:
+    """Kind and id of who did what a command, or an event, says; None when nobody did."""
+    who = said.get("performer")
+    return None if who is None else (who["kind"], who["id"])
+
+
+def notify_of(said: Json) -> tuple[bool, bool] | None:
+    """Whether a command, or an event, wants mail and SMS; None where that is no question."""
+    wanted = (DEFAULTS.get(said["type"], {}) | told(said)).get("notify")
+    return None if wanted is None else (wanted.get("email", False), wanted.get("sms", False))
+
+
 def fingerprint(content: Json) -> str:
     """What tells a command's content from another's."""
     fields = DEFAULTS.get(content["type"], {}) | told(content)

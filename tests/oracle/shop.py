@@ -24,6 +24,8 @@ from tests.oracle.commands import (
     fingerprint,
     instant,
     moment_of,
+    notify_of,
+    performer_of,
     told,
 )
 from tests.oracle.earning import Earned
@@ -186,7 +188,9 @@ class Shop:
         reason = content["reason"].strip() if "reason" in content else None
         name = content["job_id"] if kind == "bulk_assign" else content["command_id"]
         named = ("command", self.merchant, content["command_id"])
-        self._say(About(("command", name), self.version, reason, name=named))
+        by, notify = performer_of(content), notify_of(content)
+        about = About(("command", name), self.version, reason, name=named, by=by, notify=notify)
+        self._say(about)
         if kind in STAFFS and content["performer"]["kind"] == "member":
             raise Refused("not_allowed")
         if kind in BEGINS and not self._is_on():
@@ -416,7 +420,9 @@ class Shop:
 
     def _row(self, job: str, row: str, reason: str) -> None:
         named = ("command", self.merchant, row)
-        self._say(About(("command", job), self.version, reason, name=named))
+        by, notify = ("staff", "mei"), (False, False)
+        about = About(("command", job), self.version, reason, name=named, by=by, notify=notify)
+        self._say(about)
 
     def _told_row(self, member: str, points: int, code: str) -> Json:
         sequence = None

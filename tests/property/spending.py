@@ -112,7 +112,7 @@ class RandomCommands:
         return content | another if dice.once_in(4) else content
 
     def _assign(self, _dice: Dice, _member: str, some: int) -> Json:
-        return {"points": some, "reason": "thanks"}
+        return {"points": some, "reason": "thanks", "notify": {"email": some % 2 == 1}}
 
     def _deduct(self, _dice: Dice, _member: str, some: int) -> Json:
         return {"type": "assign", "points": -some, "reason": "a mistake"}

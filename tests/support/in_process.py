@@ -146,8 +146,9 @@ class InProcessWorker:
         while recheck.waiting(session.raw(self.connection)):
             self._recheck.recheck_orders()
             assert time.monotonic() < deadline, "the recheck queue does not empty"
+        deadline = time.monotonic() + 60
         while self._grants.grant().tally.claimed:
-            pass
+            assert time.monotonic() < deadline, "what is due is claimed and stays due"
 
     def turn(self) -> None:
         """One turn of recheck, and one of grants."""

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from processors.bulk.refusals import BulkRefused
-from tests.oracle.commands import SECOND, Refused, instant, moment_of
+from tests.oracle.commands import NEVER, SECOND, Refused, instant, moment_of
 from tests.oracle.shop import Shop
 from tests.property.buying import RandomOrders
 from tests.property.dice import Dice, Seeded
@@ -104,6 +104,16 @@ class PointsAccount(RuleBasedStateMachine):
         ends = [h.ends for h in self.shop.holds.values() if h.ends > self.bench.now + SECOND]
         if ends:
             self._to(dice.pick(sorted(ends)) - dice.number(0, 1))
+            self._send([self.random.any(dice) for _ in range(2)])
+
+    @rule(dice=seeds)
+    def a_lot_lapses(self, dice: Dice) -> None:
+        """At its very instant its points are gone, a microsecond before it they are there."""
+        points = [p for each in self.shop.accounts.values() for p in each.those("free")]
+        ends = {point.lot.expires_at for point in points} - {NEVER}
+        soon = [end for end in ends if end > self.bench.now + SECOND]
+        if soon:
+            self._to(min(soon) - dice.number(0, 1))
             self._send([self.random.any(dice) for _ in range(2)])
 
     @rule()

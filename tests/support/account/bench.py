@@ -34,6 +34,7 @@ from store.reads.snapshot import snapshot
 from store.settings import versions
 from store.settings.merchants import Merchants
 from store.streams.outbox import OutboxKind, events_of, records_of
+from tests.oracle.commands import notify_of, performer_of
 from tests.support.account.comparing import Line
 from tests.support.in_process import InProcessEngine
 from tests.support.order_facts import bytes_of
@@ -42,6 +43,8 @@ from tests.support.upstream import Json
 
 KEYS = (QuoteKey("bench", b"k" * 32),)
 """Quotes are signed with it."""
+TURNS = 100
+"""More than a history's few accounts take to expire."""
 EVENTS = "SELECT value, headers FROM outbox WHERE kind = %s ORDER BY shard, id"
 PACKS = "SELECT value FROM outbox WHERE kind = %s ORDER BY id"
 
@@ -140,8 +143,10 @@ class AccountBench:
 
     def expire(self) -> None:
         """What the worker of expiries does."""
+        turns = 0
         while self._expiry.expire():
-            pass
+            turns += 1
+            assert turns < TURNS, "what fell due is claimed and stays due"
 
     def lines(self) -> dict[str, list[Line]]:
         """All entries so far by member; the outbox is emptied."""
@@ -186,4 +191,6 @@ def _line_of(event: Json) -> Line:
             event.get("hold_id"),
         ),
         event["event_id"],
+        performer_of(event),
+        notify_of(event),
     )

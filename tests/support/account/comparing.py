@@ -16,7 +16,8 @@ EARNED = ("granted", "clawed_back")
 class Line(NamedTuple):
     """An entry as its event tells it; lots that are left nothing are missing.
 
-    `about` is its cause (kind, id), settings version, reason, order and hold.
+    `about` is its cause (kind, id), settings version, reason, order and hold; `by` its performer
+    (kind, id), `notify` whether mail and SMS are wanted.
     """
 
     type: str
@@ -27,6 +28,8 @@ class Line(NamedTuple):
     occurred_at: Micros
     about: tuple[tuple[str, str], int | None, str | None, str | None, str | None]
     event_id: str
+    by: tuple[str, str] | None = None
+    notify: tuple[bool, bool] | None = None
 
 
 def as_told(line: Made, about: About) -> Line:
@@ -46,6 +49,8 @@ def as_told(line: Made, about: About) -> Line:
             line.occurred_at,
             (about.cause, about.version, about.reason, about.order, about.hold),
             str(uuid5(NAMESPACE, name)),
+            about.by,
+            about.notify,
         )
     )
 
