@@ -91,16 +91,20 @@ def _acknowledge_first() -> None:
 
 
 def _plain_loop() -> None:
-    """`async for event in stream`, each acknowledged by Faust itself."""
+    """`async for event in stream`: whoever asks for the next has acknowledged the last."""
 
-    def agent(work: app.Work, _: Any) -> Callable[[Any], Awaitable[None]]:
+    def agent(work: app.Work, lane: Any) -> Callable[[Any], Awaitable[None]]:
         async def plain(stream: Any) -> None:
+            batch = []
             async for event in stream.events():
-                await work([event])
+                batch.append(event)
+                if len(batch) == lane.batch:
+                    await work(batch)
+                    batch.clear()
 
         return plain
 
-    app._agent = agent  # type: ignore[assignment]
+    app._agent = agent
 
 
 def _take() -> None:
@@ -131,9 +135,11 @@ def _default_supervisor() -> None:
 def _kafkas_hint() -> None:
     async def seek(self: consumer.CursorConsumer) -> Any:
         generation = self.app.consumer_generation_id
-        starts = await self._thread.seek_to_committed()
+        hints = await self._thread.seek_to_committed()
+        starts = {tp: hints.get(tp) or 0 for tp in self.assignment()}
+        await self.seek_wait({tp: at for tp, at in starts.items() if not at})
         self._thread.sought = generation
-        self._lane.places.start({tp: at or 0 for tp, at in starts.items()}, generation)
+        self._lane.places.start(starts, generation)
         return starts
 
     consumer.CursorConsumer.seek_to_committed = seek  # type: ignore[method-assign]
