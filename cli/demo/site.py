@@ -21,6 +21,7 @@ from cli.support.errors import Exit, Failure, failure_of
 
 if TYPE_CHECKING:
     from deploy.local.ladder import Rung
+    from deploy.local.sinks.process import SinksProcess
     from deploy.local.stack import Stack
     from processors.runtime.configuration import Configuration
 
@@ -37,7 +38,8 @@ _KEPT_OF_OURS = ("POINTS_KAFKA__",)
 class Site:
     """A place to play on.
 
-    `environment` is that of every command and worker, and holds the password.
+    `environment` is that of every command and worker, and holds the password. `sinks` stand in for
+    the providers of the notices lane; None where it is not played.
     """
 
     environment: Mapping[str, str]
@@ -45,6 +47,7 @@ class Site:
     database: str
     prefix: str
     folder: Path
+    sinks: "SinksProcess | None" = None
 
     def configuration(self) -> "Configuration":
         """What the product reads from this environment. Raises Failure."""
@@ -241,6 +244,8 @@ def prepare(ending: ExitStack, chosen: Servers, *, keep: bool) -> Site:
 
     `ending` removes both unless kept.
     """
+    from cli.demo.notices import environment_of_lane
+
     mark = secrets.token_hex(3)
     prefix = f"demo.{mark}." if chosen.shared_kafka else ""
     database = f"points_demo_{mark}"
@@ -250,7 +255,10 @@ def prepare(ending: ExitStack, chosen: Servers, *, keep: bool) -> Site:
     environment = environment_of(
         chosen.stack.bootstrap_servers, url, prefix, redis_url=chosen.redis_url
     )
-    site = Site(environment, url, database, prefix, folder)
+    sinks = _sinks(ending, chosen)
+    if sinks is not None:
+        environment |= environment_of_lane(folder, sinks)
+    site = Site(environment, url, database, prefix, folder, sinks)
     ending.callback(_remove_folder, folder)
     if not keep:
         ending.callback(
@@ -259,6 +267,21 @@ def prepare(ending: ExitStack, chosen: Servers, *, keep: bool) -> Site:
         if prefix:
             ending.callback(_removed, f"topics named {prefix}…", _delete_topics, site)
     return site
+
+
+def _sinks(ending: ExitStack, chosen: Servers) -> "SinksProcess | None":
+    """Providers' stand-ins; None without the extra `notices`, and on the mock broker.
+
+    The lane's client does not speak with the latter.
+    """
+    from cli.demo.notices import installed
+    from deploy.local.ladder import Rung
+
+    if not installed() or chosen.stack.kafka_rung is Rung.MOCK:
+        return None
+    from deploy.local.sinks.process import SinksProcess
+
+    return ending.enter_context(SinksProcess())
 
 
 def keep_environment(site: Site) -> Path:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -19,9 +20,11 @@ from sqlalchemy import make_url
 
 from cli.demo.engine import prepare_engine, working
 from cli.demo.figures import Figures
+from cli.demo.notices import Told, environment_of_lane
 from cli.demo.outcome import Results, deviations, results
 from cli.demo.site import Site, environment_of
 from cli.demo.story import Story, load_story
+from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import Stack
 from tests.support.servers import Databases
 
@@ -37,6 +40,9 @@ class Silent:
     def answer_read(self, answer: dict[str, Any]) -> None:
         """Nothing."""
 
+    def told(self, news: Sequence[Told]) -> None:
+        """Nothing."""
+
     def update(self, figures: Figures, events: int) -> None:
         """Nothing."""
 
@@ -49,16 +55,19 @@ def story() -> Story:
 @pytest.fixture(scope="module")
 def played(
     stack: Stack, postgres: Databases, story: Story, tmp_path_factory: pytest.TempPathFactory
-) -> Results:
+) -> Iterator[Results]:
     url, prefix = postgres.database(), f"demo-{os.getpid()}."
     bare = {name: value for name, value in os.environ.items() if not name.startswith("POINTS_")}
     environment = environment_of(stack.bootstrap_servers, url, prefix, bare)
-    site = Site(environment, url, "", prefix, tmp_path_factory.mktemp("demo"))
-    prepare_engine(site, story)
-    with working(site) as engine:
-        for step in story.steps:
-            engine.play(step, Silent())
-        return results(site, story, engine)
+    folder = tmp_path_factory.mktemp("demo")
+    with SinksProcess() as sinks:
+        environment |= environment_of_lane(folder, sinks)
+        site = Site(environment, url, "", prefix, folder, sinks)
+        prepare_engine(site, story)
+        with working(site) as engine:
+            for step in story.steps:
+                engine.play(step, Silent())
+            yield results(site, story, engine)
 
 
 def points_of(played: Results, key: str) -> tuple[str, int, tuple[str, ...]]:
