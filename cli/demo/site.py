@@ -30,6 +30,7 @@ KEPT_ENVIRONMENT = LOCAL / "demo.env"
 FETCHED_BYTES = 64 << 20
 """What Maven downloads for Kafka and for itself: only for the length of a bar."""
 LINES_SHOWN = 12
+KEYS = "POINTS_NOTICES__KEY_FILE"
 _KEPT_OF_OURS = ("POINTS_KAFKA__",)
 """Which POINTS_… variables are handed on to the sample's engine: how to log in to Kafka."""
 
@@ -286,10 +287,20 @@ def _sinks(ending: ExitStack, chosen: Servers) -> "SinksProcess | None":
 
 def keep_environment(site: Site) -> Path:
     """Writes the environment of a kept sample into a file that its owner alone can read."""
+    from deploy.local.__main__ import STATE_DIR
     from deploy.local.process import environment_lines, private_file
+    from deploy.local.stack import running
 
+    stack = running(STATE_DIR)
     ours = {name: value for name, value in site.environment.items() if name.startswith("POINTS_")}
-    private_file(KEPT_ENVIRONMENT, environment_lines(ours | {"POINTS_LOG_FORMAT": "console"}))
+    # The sample's own stand-ins of providers are gone, those of the stack go on.
+    ours |= stack.providers if stack is not None else {}
+    ours |= {"POINTS_LOG_FORMAT": "console"}
+    if KEYS in ours:
+        kept = KEPT_ENVIRONMENT.with_suffix(".keys")
+        private_file(kept, Path(site.environment[KEYS]).read_text())
+        ours[KEYS] = str(kept)
+    private_file(KEPT_ENVIRONMENT, environment_lines(ours))
     return KEPT_ENVIRONMENT
 
 
