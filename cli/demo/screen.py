@@ -126,7 +126,11 @@ class Day:
         self._events = self._steps = 0
         self._now = story.begins
         self._shown_day = ""
-        self._teller = Teller(story.member_named, lambda moment: self._shown(moment)[1])
+        self._teller = Teller(
+            story.member_named,
+            lambda moment: self._shown(moment)[1],
+            console.width - WHEN_WIDTH - 2,
+        )
         self._live = (
             Live(console=console, get_renderable=self._panel, refresh_per_second=8, transient=True)
             if moves

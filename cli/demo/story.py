@@ -120,8 +120,8 @@ class StoryStep:
 
     `command`: the arguments of a `points` command that an operator gives, after the records came.
     `spending`: commands of shops and staff on members' points, which come with the records.
-    `notices`: as `command`, where the notices lane is played. `provider`: one of the lane's, and how
-    it behaves from now on.
+    `notices`: as `command`, where the notices lane is played. `provider`: one of the lane's, and
+    how it behaves from now on.
     """
 
     at: Micros

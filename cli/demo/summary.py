@@ -175,8 +175,9 @@ def _told(console: Console, story: "Story", got: Results) -> None:
     for shop in story.shops:
         rows = [row for row in got.usage if row.merchant_id == shop.id and row.channel == "sms"]
         messages, parts = sum(row.messages for row in rows), sum(row.parts for row in rows)
-        by = f" by {', '.join(row.provider for row in rows)}" if messages else ""
-        console.print(f"{safe(shop.name)}: {messages} messages, {parts} parts{by}")
+        by = ", ".join(row.provider for row in rows)
+        owed = f"{messages} messages of {parts} parts in all, by {by}" if messages else "nothing"
+        console.print(f"{safe(shop.name)}: {owed}")
 
 
 def _dead_letters(console: Console, got: Results) -> None:

@@ -1,4 +1,4 @@
-"""Providers of notices on this machine: they take mails and SMS, and keep them for whoever looks."""
+"""Providers of notices on this machine: they take mails and SMS, and keep them to be looked at."""
 
 import os
 from base64 import urlsafe_b64encode

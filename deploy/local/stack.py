@@ -49,8 +49,9 @@ class Stack:
     """A running Kafka, PostgreSQL and Valkey, or some of them, and which rungs they came from.
 
     `database_url` is the owner's; it and `redis_url` hold passwords, and the latter is empty where
-    there is no Valkey. `providers` are the variables of the notices lane, none without sinks. `kafka`, `postgres` and `valkey` are the servers started by this very
-    process on the local rung (tests of faults restart them), else None.
+    there is no Valkey. `providers` are the variables of the notices lane, none without sinks.
+    `kafka`, `postgres` and `valkey` are the servers started by this very process on the local rung
+    (tests of faults restart them), else None.
     """
 
     bootstrap_servers: str
@@ -126,7 +127,8 @@ def start_stack(
 
     `keep` leaves them running when the process ends (or takes those that run already); without it
     the context manager stops them. `throwaway` stacks are those of tests, which take containers of
-    their own where an engine answers. `sinks` adds providers of notices, and a file of keys. Stacks next to `state_dir` whose process died without
+    their own where an engine answers. `sinks` adds providers of notices, and a file of keys.
+    Stacks next to `state_dir` whose process died without
     stopping them are stopped first.
     """
     state_dir = state_dir.resolve()
