@@ -13,7 +13,7 @@ AUDIT_VERSION := 2.10.1
 PROCESSES ?= 3
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
-.PHONY: help setup run test test-fast test-operate test-image test-chart coverage bench boards check format generate \
+.PHONY: help setup run test test-fast test-operate test-image test-chart chaos coverage bench boards check format generate \
 	keep-schemas sbom audit hooks lock image up down
 
 help: ## list the commands
@@ -59,6 +59,12 @@ test-image: setup ## build the image, run every worker in a container
 
 test-chart: setup ## check the Helm chart against Kubernetes' schemas
 	@$(BIN)/python -m pytest --numprocesses 0 tests/chart $(ARGS)
+
+FAULTS ?= 100
+SEED ?= 1
+chaos: setup ## a hundred faults of the notices lane under load (some 6 minutes; FAULTS=, SEED=)
+	@POINTS_CHAOS_FAULTS=$(FAULTS) POINTS_CHAOS_SEED=$(SEED) $(BIN)/python -m pytest --numprocesses 0 \
+		--capture=no tests/chaos tests/chaos/control.py $(ARGS)
 
 coverage: setup ## run all tests and show which lines none of them reaches
 	@$(PYTEST) --cov --cov-report=term $(ARGS)
