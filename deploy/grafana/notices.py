@@ -57,14 +57,14 @@ _WAITING: Final = Row(
         ),
         Panel(
             "Records of the lane",
-            "Records a second by topic and by what became of them, and those sent to the lane's "
-            "dead-letter topic.",
+            "Records a second by what became of them, and those sent to the lane's dead-letter "
+            "topic.",
             "ops",
             {
-                "{{topic}} {{outcome}}": of_kind(
-                    rate("points_processed_records_total", "topic, outcome"), "notices"
+                "{{outcome}}": of_kind(
+                    rate("points_processed_records_total", "outcome"), "notices"
                 ),
-                "dead letters": of_kind(rate("points_dead_letters_total"), "notices-send"),
+                "to the dead letters": of_kind(rate("points_dead_letters_total"), "notices-send"),
             },
         ),
     ],

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 
 from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import Stack
-from processors.registry import METRICS_OF_ALL, WORKERS
+from processors.registry import ENGINE, METRICS_OF_ALL, WORKERS
 from tests.support.engine import Engine, Worker, wait_for
 from tests.support.operate.busy_lane import BusyLane
 from tests.support.servers import Databases
@@ -61,6 +61,7 @@ def lane(
         engine.wait_published()
         wait_for("the watch", lambda: "points_due_rows 0" in page(tree, "watch"))
         wait_for("what was told", lambda: lane.notices("state = 'sent'") >= 2)
+        wait_for("its lag", lambda: "points_lag_messages{" in page(tree, "notices"))
         yield lane
         assert tree.terminate() == 0
     postgres.drop(url)
@@ -117,7 +118,7 @@ def test_a_worker_exports_what_the_catalogue_says_and_nothing_else(
     assert [name for name in series(text) if name.partition("{")[0].endswith("_created")] == []
 
 
-@pytest.mark.parametrize("kind", WORKERS)
+@pytest.mark.parametrize("kind", ENGINE)
 def test_the_phases_of_the_loop_are_all_of_its_time(running: Worker, kind: str) -> None:
     name = "points_loop_seconds_total"
 
