@@ -112,7 +112,7 @@ def shop(engine: Engine, sinks: SinksProcess, valkey: str) -> Shop:
 
 def test_a_grant_is_told_by_mail_and_sms_once_and_metered(shop: Shop, sinks: SinksProcess) -> None:
     shop.member("ann", name=NAME, email=EMAIL, mobile_phone=f"0{PHONE}")
-    shop.member("eve", name=NAME, email=[EMAIL], mobile_phone=f"0{PHONE}")  # nobody can read it
+    shop.produce("customers", b"eve", {"topic": "user/update", "resource": {"id": 7}})  # unreadable
     shop.heard_of()
     event = shop.granted("ann")
     shop.granted("bob")
