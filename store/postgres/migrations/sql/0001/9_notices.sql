@@ -248,10 +248,10 @@ GRANT USAGE ON SCHEMA notices, notices_keys TO points_notices;
 GRANT SELECT ON alembic_version, schema_compatibility TO points_notices;
 GRANT SELECT ON notices.ledger_shop, notices.expiring_points TO points_notices;
 GRANT EXECUTE ON FUNCTION notices.ensure_partition(bigint), notices.drop_partitions(int) TO points_notices;
-GRANT SELECT, INSERT, UPDATE, DELETE ON notices.worker_beat, notices.merchant_poison, notices.parked_event, notices.optout,
+GRANT SELECT, INSERT, UPDATE, DELETE ON notices.worker_beat, notices.merchant_poison, notices.optout,
   notices_keys.member_key TO points_notices;
 GRANT SELECT, INSERT, UPDATE ON notices.cursor, notices.ignored_reason, notices.pipeline_state, notices.quarantine,
-  notices.shop, notices.notice, notices.contact, notices.expiring_run, notices.provider, notices.meter TO points_notices;
-GRANT SELECT, INSERT, DELETE ON notices.outbox, notices.outbox_refused TO points_notices;
-GRANT SELECT, INSERT ON notices.shop_settings, notices.notice_settings TO points_notices;
+  notices.notice, notices.contact, notices.expiring_run, notices.provider, notices.meter TO points_notices;
+GRANT SELECT, INSERT, DELETE ON notices.outbox, notices.outbox_refused, notices.parked_event TO points_notices;
+GRANT SELECT, INSERT ON notices.shop, notices.shop_settings, notices.notice_settings TO points_notices;
 GRANT SELECT, UPDATE ON notices.settings_epoch TO points_notices;
