@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 POINTS = (sys.executable, "-m", "cli")
 COMMAND_SECONDS = 60
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
+"""All workers start at once, which keeps two busy cores busy for a minute."""
 STOP_SECONDS = 30.0
 SETTLE_SECONDS = 30.0
 """For a step of some records: much longer than it ever takes, so that a machine under load is no

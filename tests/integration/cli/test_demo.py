@@ -330,7 +330,7 @@ def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: 
     } | stack.environment()
     command = [sys.executable, "-m", "cli", "demo", "--pace", "0"]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=240, check=False
+        command, env=environment, capture_output=True, text=True, timeout=360, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the first mail, as Ann reads it" in done.stdout
