@@ -233,6 +233,7 @@ class NoticesOnlyConfiguration(DatabaseOnlyConfiguration):
 
     notices: NoticesConfiguration = NoticesConfiguration()
     poison: PoisonConfiguration = PoisonConfiguration()
+    webhook: WebhookConfiguration = WebhookConfiguration()
 
 
 class Configuration(_FromEnvironment):

@@ -51,7 +51,11 @@ def problems_of(loaded: "Configuration") -> list[str]:
         *_of_tracing(enabled=loaded.tracing.enabled),
         *problems_of_notices(loaded.notices, development=loaded.development),
         *problems_of_providers(
-            loaded.smtp, loaded.twilio, loaded.mitake, development=loaded.development
+            loaded.smtp,
+            loaded.twilio,
+            loaded.mitake,
+            loaded.webhook,
+            development=loaded.development,
         ),
     ]
 

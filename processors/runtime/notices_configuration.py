@@ -92,9 +92,12 @@ class WebhookConfiguration(_Section):
     """How SMS and events are handed to a shop's own address, which its notice settings name.
 
     Each shop's requests are signed with a key of its own, made from `secret`; without it there are
-    no webhooks. `rate`: requests a second, of all shops.
+    no webhooks. `rate`: requests a second, of all shops. `ca_location`: a file of certificates to
+    trust instead of the system's. `private_addresses`: for a gateway on the machine of a developer.
     """
 
     secret: SecretStr | None = None
+    ca_location: str | None = None
+    private_addresses: bool = False
     timeout_seconds: float = Field(15, gt=0, le=300)
     rate: float = Field(50, gt=0)

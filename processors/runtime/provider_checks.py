@@ -10,7 +10,9 @@ from processors.runtime.notices_configuration import (
     MitakeConfiguration,
     SmtpConfiguration,
     TwilioConfiguration,
+    WebhookConfiguration,
 )
+from rules.notices.webhooks import SHORTEST_SECRET
 
 _ONLY: Final = "only POINTS_ENVIRONMENT=development permits it"
 
@@ -19,6 +21,7 @@ def problems_of_providers(
     smtp: SmtpConfiguration,
     twilio: TwilioConfiguration,
     mitake: MitakeConfiguration,
+    webhook: WebhookConfiguration,
     *,
     development: bool,
 ) -> list[str]:
@@ -39,7 +42,22 @@ def problems_of_providers(
             mitake.url,
             development=development,
         ),
+        *_of_webhook(webhook, development=development),
     ]
+
+
+def _of_webhook(webhook: WebhookConfiguration, *, development: bool) -> Iterator[str]:
+    secret = webhook.secret.get_secret_value() if webhook.secret is not None else None
+    if secret is not None and len(secret) < SHORTEST_SECRET:
+        yield (
+            f"POINTS_WEBHOOK__SECRET: is shorter than {SHORTEST_SECRET} characters; "
+            "make one with `openssl rand -hex 32`"
+        )
+    if webhook.private_addresses and not development:
+        yield (
+            "POINTS_WEBHOOK__PRIVATE_ADDRESSES: lets a shop's address lead into this network: "
+            f"{_ONLY}"
+        )
 
 
 def _of_smtp(smtp: SmtpConfiguration, *, development: bool) -> Iterator[str]:

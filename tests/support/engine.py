@@ -69,13 +69,19 @@ def wait_for(what: str, state: Callable[[], Answer], within: float = PATIENCE) -
 
 
 class Worker:
-    """A running `points run …`, its output in a file."""
+    """A running `points run …`, its output in a file; or `command`, which does the same."""
 
-    def __init__(self, arguments: Iterable[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        arguments: Iterable[str],
+        environment: Mapping[str, str],
+        log: Path,
+        command: Iterable[str] = (POINTS, "run"),
+    ) -> None:
         self.log = log
         with log.open("wb") as sink:
             self.process = subprocess.Popen(
-                [POINTS, "run", *arguments],
+                [*command, *arguments],
                 env=dict(environment),
                 stdout=sink,
                 stderr=subprocess.STDOUT,

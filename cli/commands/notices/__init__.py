@@ -16,6 +16,7 @@ from cli.commands.notices import (
     status,
     unknown,
     usage,
+    webhook,
 )
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.add_typer(optout.app, name="optout")
 app.command("usage")(usage.usage_command)
 app.command("erase")(erasing.erase_command)
 app.add_typer(keys.app, name="keys")
+app.command("webhook-key")(webhook.webhook_key_command)
 app.command("pause")(pausing.pause_command)
 app.command("resume")(pausing.resume_command)
 app.add_typer(cursor.app, name="cursor")

@@ -6,6 +6,7 @@ from processors.notices.providers.mitake import Mitake
 from processors.notices.providers.port import MailProvider, SmsProvider
 from processors.notices.providers.smtp import Smtp
 from processors.notices.providers.twilio import Twilio
+from processors.notices.providers.webhook import Webhook
 from processors.runtime.configuration import Configuration
 
 
@@ -16,6 +17,8 @@ def make_sms(configuration: Configuration) -> Mapping[str, SmsProvider]:
         providers.append(Twilio(configuration.twilio))
     if configuration.mitake.username:
         providers.append(Mitake(configuration.mitake))
+    if configuration.webhook.secret is not None:
+        providers.append(Webhook(configuration.webhook))
     return {provider.name: provider for provider in providers}
 
 

@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from processors.notices.providers.port import Answer, Outcome
+from processors.notices.providers.public_addresses import PRIVATE, PrivateAddress
 
 LARGEST_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read. What is longer is no answer of a provider for SMS."""
@@ -110,7 +111,8 @@ def _broken_off(error: Exception) -> Answer:
     """What follows from an error of the network: certainly not written, or perhaps taken."""
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return Answer(Outcome.later, code="no-address")
+            private = isinstance(error.os_error, PrivateAddress)
+            return Answer(Outcome.later, code=PRIVATE if private else "no-address")
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return Answer(Outcome.later, code="tls")
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():

@@ -40,6 +40,7 @@ class Mitake(FormSms):
     """An account of Mitake; see `SmsProvider`. Belongs to one event loop."""
 
     name = "mitake"
+    shared = True
     window = timedelta(hours=12)
 
     def __init__(self, account: MitakeConfiguration) -> None:

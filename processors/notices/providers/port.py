@@ -7,10 +7,27 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from schemas.ids import Micros
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Tells:
+    """The change that a message tells of, for those who word it by themselves."""
+
+    event_id: UUID
+    member_id: str
+    kind: str
+    points: int
+    balance: int
+    expires_us: Micros | None
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SmsMessage:
-    """An SMS: its notice, the E.164 number, who it is from, the text. Never shown or logged."""
+    """An SMS: its notice, the E.164 number, who it is from, the text. Never shown or logged.
+
+    `url`: the shop's own address, where it has one; `tells` is for it.
+    """
 
     notice_id: UUID
     merchant_id: str
@@ -18,6 +35,8 @@ class SmsMessage:
     sender: str
     text: str
     attempt: int
+    url: str | None = None
+    tells: Tells | None = None
 
     def __repr__(self) -> str:
         return f"SmsMessage({self.notice_id})"
@@ -72,11 +91,13 @@ class SmsProvider(Protocol):
     """Who delivers SMS. Never raises for what one message or the network does: it answers.
 
     `name`: as in settings and metrics. `window`: for how long it knows our notice id and takes a
-    message of the same id once only; zero if never.
+    message of the same id once only; zero if never. `shared`: whether one shop's failures say
+    something of all.
     """
 
     name: str
     window: timedelta
+    shared: bool
 
     async def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
         """Hands over some messages, all at once; an answer for each, in their order."""
@@ -90,6 +111,7 @@ class MailProvider(Protocol):
 
     name: str
     window: timedelta
+    shared: bool
 
     async def send(self, chunk: Sequence[Mail]) -> Sequence[Answer]:
         """Hands over some mails, all at once; an answer for each, in their order."""

@@ -41,6 +41,7 @@ class Smtp:
     """A server for mail; see `MailProvider`. Belongs to one event loop."""
 
     name = "smtp"
+    shared = True
     window = timedelta(0)
 
     def __init__(self, server: SmtpConfiguration) -> None:

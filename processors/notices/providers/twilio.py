@@ -38,6 +38,7 @@ class Twilio(FormSms):
     """An account of Twilio; see `SmsProvider`. Belongs to one event loop."""
 
     name = "twilio"
+    shared = True
     window = timedelta(0)
 
     def __init__(self, account: TwilioConfiguration) -> None:

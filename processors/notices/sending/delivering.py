@@ -14,6 +14,7 @@ class Delivers(Protocol):
 
     name: str
     window: timedelta
+    shared: bool
     channel: Channel
 
     async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
@@ -30,6 +31,7 @@ class ByMail:
 
     def __init__(self, provider: MailProvider) -> None:
         self._provider, self.name, self.window = provider, provider.name, provider.window
+        self.shared = provider.shared
 
     async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
         """Hands over mails."""
@@ -47,6 +49,7 @@ class BySms:
 
     def __init__(self, provider: SmsProvider) -> None:
         self._provider, self.name, self.window = provider, provider.name, provider.window
+        self.shared = provider.shared
 
     async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
         """Hands over SMS."""

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from processors.notices.providers.port import Mail, SmsMessage
+from processors.notices.providers.port import Mail, SmsMessage, Tells
 from processors.notices.sending.ports import Shop, Worded
 from rules.notices.rates import holds
 from schemas.ids import SECOND, Micros
@@ -37,6 +37,15 @@ class Ready:
             self.shop.sender,
             self.worded.text,
             marked.attempt,
+            self.shop.webhook_url,
+            Tells(
+                self.taken.event_id,
+                self.taken.member_id,
+                self.taken.kind,
+                self.taken.points,
+                self.taken.balance,
+                self.taken.expires_us,
+            ),
         )
 
     def mail(self, marked: Marked) -> Mail:

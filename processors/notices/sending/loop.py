@@ -283,7 +283,8 @@ class ProviderLoop:
         for each, answer in zip(sent, answers, strict=True):
             self._done.append(self._settled(each, answer, now))
         answered = [Answered(answer.outcome.value) for answer in answers]
-        self._gate_moved |= self._gate.learn(answered, self._clock())
+        if self._provider.shared:
+            self._gate_moved |= self._gate.learn(answered, self._clock())
 
     def _settled(self, sent: Sent, answer: Answer, now: Micros) -> Settled:
         marked = sent.marked

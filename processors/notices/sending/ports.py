@@ -25,8 +25,8 @@ class Shop:
     """What sending needs of a shop that is in force.
 
     `on`: the channels that it has switched on. `provider` and `sender` of its SMS; `limit`: parts
-    of SMS a month. `quiet`: hours by channel, such as 21:00-09:00. `settings`: what its texts are
-    made of, for `Wording` alone.
+    of SMS a month; `webhook_url`: its own address, if it has one. `quiet`: hours by channel, such
+    as 21:00-09:00. `settings`: what its texts are made of, for `Wording` alone.
     """
 
     merchant_no: int
@@ -41,6 +41,7 @@ class Shop:
     mail_from: str | None
     country: str
     limit: int | None
+    webhook_url: str | None
     on_unknown: OnUnknown
     quiet: Mapping[Channel, str | None]
     name: str

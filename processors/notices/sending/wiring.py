@@ -75,6 +75,7 @@ def _shop(shop: ShopInForce) -> Shop:
         mail_from=named[1] if named is not None else None,
         country=sms.country or "",
         limit=sms.monthly_limit_parts,
+        webhook_url=sms.webhook_url,
         on_unknown=sms.on_unknown,
         quiet={Channel.email: notices.quiet.email, Channel.sms: notices.quiet.sms},
         name=notices.shop or (named[0] if named is not None else "") or shop.merchant_id,

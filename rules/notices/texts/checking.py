@@ -45,8 +45,6 @@ def problems_of_texts(settings: NoticeSettings) -> Iterator[Problem]:
         yield Problem(
             "sms.country", "is not a known country", "use its code of ISO 3166, such as TW"
         )
-    if settings.sms.enabled and settings.sms.provider == "webhook":
-        yield Problem("sms.provider", "cannot be webhook yet", "use twilio or mitake")
     for path, text in _texts(settings):
         for found in problems(text):
             yield Problem(path, f"{found.wrong} (line {found.line})", found.remedy)

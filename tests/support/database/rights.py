@@ -81,6 +81,7 @@ NOTICES: Final = {
     "notices.expiring_points": READ,
     "notices.expiring_run": KEEP,
     "notices.ignored_reason": KEEP,
+    "notices.ledger_shop": READ,
     "notices.merchant_poison": ALL,
     "notices.meter": KEEP,
     "notices.notice": KEEP,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rules.notices.webhooks import key_of
 from tests.support.commands import points
 from tests.support.in_process import InProcessEngine
 from tests.support.notices.texts import document
@@ -56,3 +57,19 @@ def test_a_contact_that_is_not_there_is_no_failure(in_process: InProcessEngine, 
     lane.shop(SHOP)
     answer = points(in_process.environment, "notices", "erase", SHOP, "ann", "--json").json
     assert answer == {"merchant_id": SHOP, "member_id": "ann", "erased": False}
+
+
+def test_a_shops_key_goes_into_a_new_file_of_ones_own_and_nowhere_else(
+    in_process: InProcessEngine, lane: Lane, tmp_path: Path
+) -> None:
+    lane.shop(SHOP)
+    secret, file = "s" * 40, tmp_path / "key"
+    where = {**in_process.environment, "POINTS_WEBHOOK__SECRET": secret}
+    words = ("notices", "webhook-key", SHOP, "--to", str(file))
+    made = points(where, *words)
+    assert file.read_text() == key_of(secret, SHOP) + "\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert key_of(secret, SHOP) not in made.out + made.err
+    assert points(where, *words).code == 2
+    assert points(where, "notices", "webhook-key", "nobody", "--to", f"{file}2").code == 6
+    assert points(in_process.environment, *words).code == 2

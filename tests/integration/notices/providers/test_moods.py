@@ -16,25 +16,25 @@ TAKEN, LATER, WRONG, UNKNOWN, CREDENTIALS = (
     Outcome.unknown,
     Outcome.credentials,
 )
-PROVIDERS: tuple[Provider, ...] = ("smtp", "twilio", "mitake")
-OUTCOMES: dict[Mood, tuple[Outcome, Outcome, Outcome]] = {
-    Mood.normal: (TAKEN, TAKEN, TAKEN),
-    Mood.slow: (TAKEN, TAKEN, TAKEN),
-    Mood.deaf: (UNKNOWN, UNKNOWN, UNKNOWN),
-    Mood.drop: (UNKNOWN, UNKNOWN, UNKNOWN),
-    Mood.half_line: (UNKNOWN, UNKNOWN, UNKNOWN),
-    Mood.lost: (UNKNOWN, UNKNOWN, UNKNOWN),
-    Mood.busy: (LATER, LATER, LATER),
-    Mood.wrong: (WRONG, WRONG, WRONG),
-    Mood.credentials: (CREDENTIALS, CREDENTIALS, CREDENTIALS),
-    Mood.html: (UNKNOWN, UNKNOWN, UNKNOWN),
-    Mood.error_inside: (UNKNOWN, WRONG, WRONG),
-    Mood.empty: (UNKNOWN, UNKNOWN, UNKNOWN),
-    Mood.redirect: (UNKNOWN, UNKNOWN, UNKNOWN),
-    Mood.garbled: (UNKNOWN, UNKNOWN, UNKNOWN),
-    Mood.endless: (UNKNOWN, UNKNOWN, UNKNOWN),
+PROVIDERS: tuple[Provider, ...] = ("smtp", "twilio", "mitake", "webhook")
+OUTCOMES: dict[Mood, tuple[Outcome, Outcome, Outcome, Outcome]] = {
+    Mood.normal: (TAKEN, TAKEN, TAKEN, TAKEN),
+    Mood.slow: (TAKEN, TAKEN, TAKEN, TAKEN),
+    Mood.deaf: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.drop: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.half_line: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.lost: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.busy: (LATER, LATER, LATER, LATER),
+    Mood.wrong: (WRONG, WRONG, WRONG, WRONG),
+    Mood.credentials: (CREDENTIALS, CREDENTIALS, CREDENTIALS, CREDENTIALS),
+    Mood.html: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.error_inside: (UNKNOWN, WRONG, WRONG, WRONG),
+    Mood.empty: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.redirect: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.garbled: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    Mood.endless: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     # A server for mail speaks first, so nothing was written to it.
-    Mood.silent: (LATER, UNKNOWN, UNKNOWN),
+    Mood.silent: (LATER, UNKNOWN, UNKNOWN, UNKNOWN),
 }
 
 
@@ -69,7 +69,7 @@ def test_an_answer_after_the_time_for_it_is_none(provider: Provider) -> None:
     assert (answer.outcome, answer.code) == (UNKNOWN, "no-answer")
 
 
-@pytest.mark.parametrize("provider", ["twilio", "mitake"])
+@pytest.mark.parametrize("provider", ["twilio", "mitake", "webhook"])
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_provider_says_how_long_to_wait(provider: Provider, status: int) -> None:
     answer = answered(provider, mood="busy", status=status, retry_after=7)

@@ -38,7 +38,7 @@ class Seals:
 def test_an_address_is_remembered_as_the_directory_has_it() -> None:
     shop = Shop(
         1, "shop", ZONE, ("en",), True, True, frozenset({Channel.email}), None, "",
-        "points@lantern.example", "", None, "hold", {}, "Lantern Tea", notice_settings(),
+        "points@lantern.example", "", None, None, "hold", {}, "Lantern Tea", notice_settings(),
     )  # fmt: skip
     taken = Taken(
         uuid4(), uuid4(), 1, "ann", Kind.earned, Channel.email, State.claimed, 0, 100, 100, 1,

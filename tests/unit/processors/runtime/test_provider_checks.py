@@ -9,12 +9,14 @@ from processors.runtime.notices_configuration import (
     MitakeConfiguration,
     SmtpConfiguration,
     TwilioConfiguration,
+    WebhookConfiguration,
 )
 from processors.runtime.provider_checks import problems_of_providers
 
 SECRET = SecretStr("hushhush")
 SMTP: dict[str, Any] = {"host": "mail.example"}
 TWILIO: dict[str, Any] = {"account_sid": "AC1", "auth_token": SECRET}
+WEBHOOK: dict[str, Any] = {"secret": SecretStr("hushhush" * 4)}
 MITAKE: dict[str, Any] = {"username": "shop", "password": SECRET}
 
 
@@ -22,6 +24,7 @@ def problems(
     smtp: dict[str, Any] | None = None,
     twilio: dict[str, Any] | None = None,
     mitake: dict[str, Any] | None = None,
+    webhook: dict[str, Any] | None = None,
     *,
     development: bool = False,
 ) -> list[str]:
@@ -29,6 +32,7 @@ def problems(
         SmtpConfiguration(**smtp or {}),
         TwilioConfiguration(**twilio or {}),
         MitakeConfiguration(**mitake or {}),
+        WebhookConfiguration(**webhook or {}),
         development=development,
     )
 
@@ -39,6 +43,7 @@ def problems(
         ({"smtp": SMTP | {"encryption": "none"}}, "POINTS_SMTP__ENCRYPTION"),
         ({"twilio": TWILIO | {"url": "http://sms.example"}}, "POINTS_TWILIO__URL"),
         ({"mitake": MITAKE | {"url": "http://sms.example"}}, "POINTS_MITAKE__URL"),
+        ({"webhook": WEBHOOK | {"private_addresses": True}}, "POINTS_WEBHOOK__PRIVATE_ADDRESSES"),
     ],
 )
 def test_what_is_not_encrypted_is_for_development_alone(
@@ -67,7 +72,13 @@ def test_half_an_account_is_told(which: dict[str, Any], variable: str) -> None:
 
 def test_whole_accounts_and_none_are_taken() -> None:
     assert problems() == []
-    assert problems(SMTP, TWILIO, MITAKE) == []
+    assert problems(SMTP, TWILIO, MITAKE, WEBHOOK) == []
+
+
+def test_a_secret_that_can_be_guessed_is_told_even_in_development() -> None:
+    (told,) = problems(webhook={"secret": SECRET}, development=True)
+    assert told.startswith("POINTS_WEBHOOK__SECRET: is shorter than 32 characters")
+    assert "hushhush" not in told
 
 
 def test_an_address_that_is_none_is_told_even_in_development() -> None:

@@ -51,9 +51,15 @@ def test_sms_that_may_take_too_many_parts_is_refused() -> None:
     assert load_checked(document(texts, max_parts=4), "settings").sms.max_parts == 4
 
 
-def test_provider_that_nothing_delivers_for_is_refused() -> None:
-    found = refused(document(provider="webhook", webhook_url="https://shop.example/sms"))
-    assert "cannot be webhook yet" in found["sms.provider"]
+def test_a_shops_own_gateway_needs_an_address_of_the_web() -> None:
+    own = load_checked(
+        document(provider="webhook", webhook_url="https://shop.example/sms"), "settings"
+    )
+    assert own.sms.webhook_url == "https://shop.example/sms"
+    assert "is missing" in refused(document(provider="webhook"))["sms.webhook_url"]
+    for wrong in ("http://shop.example", "https://a:b@shop.example", "https://", "shop.example"):
+        found = refused(document(provider="webhook", webhook_url=wrong))
+        assert "is no address of the web" in found["sms.webhook_url"]
 
 
 def test_our_text_that_may_take_too_many_parts_is_named() -> None:

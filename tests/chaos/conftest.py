@@ -1,0 +1,30 @@
+"""The lane's surroundings: providers in a process of their own, and keys."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.local.sinks.process import SinksProcess
+from tests.chaos.faults import CHUNK, LEASE_SECONDS
+from tests.support.engine import Engine
+from tests.support.notices.lane import a_key
+
+
+@pytest.fixture
+def environment(engine: Engine, valkey: str) -> Iterator[tuple[SinksProcess, dict[str, str]]]:
+    keys = engine.folder / "sealing.keys"
+    keys.write_text(a_key("first") + "\n")
+    with SinksProcess() as sinks:
+        yield (
+            sinks,
+            {
+                **sinks.environment(),
+                "POINTS_NOTICES__KEY_FILE": str(keys),
+                "POINTS_NOTICES__TOKEN_KEYS": a_key("link"),
+                "POINTS_NOTICES__UNSUBSCRIBE_URL": "https://lantern.example/unsubscribe",
+                "POINTS_NOTICES__LEASE_SECONDS": str(LEASE_SECONDS),
+                "POINTS_NOTICES__CHUNK": str(CHUNK),
+                "POINTS_REDIS__URL": valkey,
+                **{f"POINTS_{name}__TIMEOUT_SECONDS": "1" for name in ("MITAKE", "TWILIO", "SMTP")},
+            },
+        )

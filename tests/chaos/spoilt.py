@@ -1,0 +1,80 @@
+"""A sender that writes down that it sends only after it has sent: what must not be.
+
+`python -m tests.chaos.spoilt` runs it. The verifier has to find it out.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from cli.main import app
+from processors.notices.providers.port import Answer
+from processors.notices.sending.hand import Ready, Sent
+from processors.notices.sending.loop import ProviderLoop
+from store.notices.queue import Marked
+from store.postgres.session import Database
+
+WINDOW = 0.05
+"""Seconds between what was sent and what is written down: long enough to be hit."""
+
+_exchanged, _send, _turn = ProviderLoop._exchanged, ProviderLoop._send, ProviderLoop._turn
+_loops: dict[ProviderLoop, asyncio.AbstractEventLoop] = {}
+_answers: dict[Any, Answer] = {}
+
+
+def _first_sends(self: ProviderLoop, connection: Database, chunk: Sequence[Ready]) -> list[Sent]:
+    if chunk:
+        now = chunk[0].taken.now
+        early = [
+            Sent(each, Marked(each.taken.notice_id, each.taken.attempt + 1, now, now))
+            for each in chunk
+        ]
+        sending = asyncio.run_coroutine_threadsafe(self._provider.send(early), _loops[self])
+        for each, answer in zip(chunk, sending.result(), strict=True):
+            _answers[each.taken.notice_id] = answer
+        time.sleep(WINDOW)
+    return _exchanged(self, connection, chunk)
+
+
+async def _then_takes_the_answers(self: ProviderLoop, sent: Sequence[Sent]) -> None:
+    provider, self._provider = self._provider, _WithAnswers(self._provider)
+    try:
+        await _send(self, sent)
+    finally:
+        self._provider = provider
+
+
+class _WithAnswers:
+    """A provider that has been asked already."""
+
+    def __init__(self, provider: Any) -> None:
+        self.name, self.shared = provider.name, provider.shared
+        self.window, self.channel = provider.window, provider.channel
+
+    async def send(self, sent: Sequence[Sent]) -> list[Answer]:
+        """The answers that came."""
+        return [_answers.pop(each.marked.notice_id) for each in sent]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def _in_its_loop(self: ProviderLoop) -> float:
+    _loops[self] = asyncio.get_running_loop()
+    return await _turn(self)
+
+
+def spoil() -> None:
+    """Turns the order round, in this process."""
+    for name, spoilt in (
+        ("_exchanged", _first_sends),
+        ("_send", _then_takes_the_answers),
+        ("_turn", _in_its_loop),
+    ):
+        setattr(ProviderLoop, name, spoilt)
+
+
+if __name__ == "__main__":
+    spoil()
+    app(["run", "notices-send"])
