@@ -63,6 +63,8 @@ def lane(
         wait_for("the watch", lambda: "points_due_rows 0" in page(tree, "watch"))
         wait_for("what was told", lambda: lane.notices("state = 'sent'") >= 2)
         wait_for("its lag", lambda: "points_lag_messages{" in page(tree, "notices"))
+        metered = {f'points_notices_meter_difference{{provider="{p}"}}' for p in ("mitake", "smtp")}
+        wait_for("the meter", lambda: metered <= series(page(tree, "notices-send")))
         yield lane
         assert tree.terminate() == 0
     postgres.drop(url)
@@ -205,31 +207,3 @@ MAY_COME = {
     f'points_notices_oldest_waiting_timestamp_seconds{{channel="{channel}"}}' for channel in Channel
 }
 """What is there only while a notice waits."""
-
-
-@pytest.mark.slow
-def test_a_thousand_shops_that_tell_their_members_make_no_series(
-    running: Worker, lane: BusyLane
-) -> None:
-    def told(first: int, last: int) -> None:
-        shops = [(hex_id("told", n), hex_id("m", n)) for n in range(first, last)]
-        before = lane.notices("state = 'sent'")
-        for shop, _ in shops:
-            lane.engine.merchant(shop)
-        lane.settle_in(shop for shop, _ in shops)
-        lane.know(shops)
-        lane.engine.produce(
-            order(shop, hex_id("o", shop), member, 500, delivery="arrived")
-            for shop, member in shops
-        )
-        wait_for(
-            "each member is told in both ways",
-            lambda: lane.notices("state = 'sent'") == before + 2 * len(shops),
-            120.0,
-        )
-
-    told(0, 20)
-    before = {kind: series(page(running, kind)) for kind in WORKERS}
-    told(20, 1020)
-    for kind in WORKERS:
-        assert series(page(running, kind)) - MAY_COME == before[kind] - MAY_COME
