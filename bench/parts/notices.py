@@ -8,7 +8,7 @@ import os
 import statistics
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -26,10 +26,26 @@ from bench.machine import Usage, broker_process, postgres_process
 from bench.measure import Progress, Stack, end, site_for
 from bench.ours import Ours
 from deploy.local.sinks.process import SinksProcess
+from schemas.notices.document import load_notice_settings
+from store.notices import settings
+from store.postgres import session
 
 SHOPS = 20
 MEMBERS = 5_000
 """Of all shops together, each with an e-mail address and a mobile number."""
+SETTINGS = {
+    "languages": ["en"],
+    "email": {"from": "Lantern Tea <points@lantern.example>"},
+    "sms": {
+        "enabled": True,
+        "sender": "LANTERN",
+        "provider": "mitake",
+        "country": "TW",
+        "kinds": {"earned": True},
+    },
+    "quiet": {"sms": None, "email": None},
+    "texts": {"en": {"earned": {"sms": "You have earned {{ points }} points."}}},
+}
 CHUNKS = (8, 200)
 PATIENCE = 240.0
 NO_RATE = "1000000"
@@ -113,26 +129,12 @@ def _prepare(lane: Lane, site: Site) -> None:
     (site.state / "sealing.keys").write_text(f"one:{urlsafe_b64encode(os.urandom(32)).decode()}\n")
     lane.points(site, "migrate")
     lane.points(site, "topics", "apply")
-    file = site.state / "notices.json"
-    file.write_bytes(
-        orjson.dumps(
-            {
-                "languages": ["en"],
-                "email": {"from": "Lantern Tea <points@lantern.example>"},
-                "sms": {
-                    "enabled": True,
-                    "sender": "LANTERN",
-                    "provider": "mitake",
-                    "country": "TW",
-                    "kinds": {"earned": True},
-                },
-                "quiet": {"sms": None, "email": None},
-                "texts": {"en": {"earned": {"sms": "You have earned {{ points }} points."}}},
-            }
-        )
-    )
-    for shop in range(SHOPS):
-        lane.points(site, "notices", "settings", "apply", f"shop-{shop}", str(file))
+    document = load_notice_settings(orjson.dumps(SETTINGS), "settings")
+    with session.connect(
+        site.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
+    ) as connection:
+        for shop in range(SHOPS):
+            settings.apply(connection, f"shop-{shop}", document, "bench")
 
 
 def _produce(site: Site, events: int) -> None:
@@ -177,12 +179,13 @@ def _decided(lane: Lane, site: Site, events: int) -> tuple[float, Mapping[str, f
     with _running(lane, site, "notices") as parts, _database(site) as database:
         begin = events // 10
         topic = site.topic_out
-        _until(lambda: _count(database, CONSUMED, topic) >= begin)
+        _until("a tenth of the events", lambda: _count(database, CONSUMED, topic) >= begin)
         first, began, before = _count(database, CONSUMED, topic), time.monotonic(), Usage.of(parts)
-        _until(lambda: _count(database, CONSUMED, topic) >= events)
+        _until("all events", lambda: _count(database, CONSUMED, topic) >= events)
         took, after = time.monotonic() - began, Usage.of(parts)
         # Contacts and changes are read by one process, each topic at its own pace.
-        _until(lambda: _count(database, CONSUMED, site.topics["customers"]) >= MEMBERS)
+        members = site.topics["customers"]
+        _until("all members", lambda: _count(database, CONSUMED, members) >= MEMBERS)
         rows = _count(database, ROWS)
     if rows != 2 * events:
         raise BenchError(f"notices: {rows} notices of {events} events, and each makes two.")
@@ -201,10 +204,13 @@ def _sent(
     with _database(site) as database:
         start = _count(database, AT_STATE, *query)
         with _running(mine, site, "notices-send", sinks) as parts:
-            _until(lambda: _count(database, AT_STATE, *query) > start + count // 10)
+            _until(
+                "the first messages",
+                lambda: _count(database, AT_STATE, *query) > start + count // 10,
+            )
             first = _count(database, AT_STATE, *query)
             began, before = time.monotonic(), Usage.of(parts)
-            _until(lambda: _count(database, AT_STATE, *query) >= start + count)
+            _until("all messages", lambda: _count(database, AT_STATE, *query) >= start + count)
             last = _count(database, AT_STATE, *query)
             took, after = time.monotonic() - began, Usage.of(parts)
     return _figure(last - first, took, before, after)
@@ -248,11 +254,11 @@ def _count(database: psycopg.Connection[Any], query: str, *values: object) -> in
     return int(row[0]) if row else 0
 
 
-def _until(state: Any) -> None:
+def _until(what: str, state: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not state():
         if time.monotonic() > deadline:
-            raise BenchError(f"notices: what was waited for did not come in {PATIENCE:.0f} s.")
+            raise BenchError(f"notices: {what} did not come in {PATIENCE:.0f} s.")
         time.sleep(0.1)
 
 
