@@ -13,8 +13,8 @@ AUDIT_VERSION := 2.10.1
 PROCESSES ?= 3
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
-.PHONY: help setup run test test-fast test-operate test-image test-chart chaos coverage bench boards check format generate \
-	keep-schemas sbom audit hooks lock image up down
+.PHONY: help setup run test test-fast test-controls test-operate test-image test-chart chaos coverage bench boards check \
+	format generate keep-schemas sbom audit hooks lock image up down
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,12 +41,17 @@ run: setup ## run the engine on sample events
 
 # What operators get has tests of its own, since they need more than our own servers.
 OPERATORS := tests/operate tests/image tests/chart
+# What is lost without a guard is shown apart: it is about the guard, and takes long.
+APART := $(OPERATORS) tests/controls
 
 test: setup ## run all tests of the engine, on servers of their own
-	@$(PYTEST) $(OPERATORS:%=--ignore=%) $(ARGS)
+	@$(PYTEST) $(APART:%=--ignore=%) $(ARGS)
 
 test-fast: setup ## run the tests that need no server (under a minute)
 	@$(PYTEST) tests/unit tests/property $(ARGS)
+
+test-controls: setup ## leave guards out, one at a time, and see what is lost
+	@$(BIN)/python -m pytest --numprocesses 0 tests/controls $(ARGS)
 
 test-operate: setup ## metrics, alerts and boards, on a real Prometheus
 	@$(BIN)/python -m pytest --numprocesses 0 tests/operate $(ARGS)

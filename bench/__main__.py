@@ -28,6 +28,7 @@ from bench.parts.account.throughput import commands as commands_part
 from bench.parts.growth import flat, large, memory
 from bench.parts.latency import latency, midnight
 from bench.parts.merchants import merchants as merchants_part
+from bench.parts.notices import notices as notices_part
 from bench.parts.rounds import USUAL, Line, shares
 from bench.parts.workers import workers
 from bench.report import Report
@@ -67,6 +68,7 @@ class Part(StrEnum):
     QUOTES = "quotes"
     EXPIRING = "expiring"
     BULK = "bulk"
+    NOTICES = "notices"
 
 
 @app.command()
@@ -98,6 +100,9 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
         int, typer.Option(min=1_000, help="Merchants of the second run of `merchants`.")
     ] = 200_000,
     commands: Annotated[int, typer.Option(min=1_000, help="Commands of a round.")] = 80_000,
+    notices: Annotated[
+        int, typer.Option(min=1_000, help="Changes of points of a round of `notices`.")
+    ] = 60_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
     before: Annotated[
         Path | None,
@@ -113,7 +118,9 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     Without `--only`: A, B and C (C beside B, ours alone). Ends with code 1 when a part failed or a
     sum was wrong; the others are measured still.
     """
-    sizes = Sizes(orders, rounds, dues, entries, large_entries, merchants, seconds, commands)
+    sizes = Sizes(
+        orders, rounds, dues, entries, large_entries, merchants, seconds, commands, notices
+    )
     with bench_stack() as stack:
         report = Report({**surroundings(stack.database_url), "kafka": stack.kafka})
         for part in only or [Part.A, Part.B, Part.C]:
@@ -170,13 +177,13 @@ def measure_part(part: Part, run: Run) -> None:
         case Part.MERCHANTS:
             figures = merchants_part(sizes.orders // 3, sizes.merchants, *shown)
         case _:
-            figures = account_part(part, run)
+            figures = further_part(part, run)
     others = {"others' share of the machine meanwhile, cores": neighbours.cores()}
     run.report.figures[part] = {**figures, **others}
 
 
-def account_part(part: Part, run: Run) -> Mapping[str, object]:
-    """What one part of the points account gave."""
+def further_part(part: Part, run: Run) -> Mapping[str, object]:
+    """What one part of the points account, or the notices lane, gave."""
     sizes, shown = run.sizes, (run.stack, run.progress)
     match part:
         case Part.COMMANDS:
@@ -189,6 +196,8 @@ def account_part(part: Part, run: Run) -> Mapping[str, object]:
             return expiring(sizes.dues, run.load_of_a(1 / 4), *shown)
         case Part.BULK:
             return bulk(sizes.dues, run.load_of_a(1 / 4), *shown)
+        case Part.NOTICES:
+            return notices_part(sizes.notices, sizes.rounds, *shown)
     raise ValueError(part)
 
 

@@ -23,6 +23,7 @@ class Sizes:
     merchants: int
     seconds: int
     commands: int = 80_000
+    notices: int = 60_000
 
     def quick(self) -> "Sizes":
         """Just enough to see that everything works."""
@@ -36,6 +37,7 @@ class Sizes:
             merchants=min(self.merchants, 2_000),
             seconds=5,
             commands=min(self.commands, 3_000),
+            notices=min(self.notices, 3_000),
         )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.support.errors import Exit, Failure
-from processors.registry import ENGINE
 
 if TYPE_CHECKING:
     from cli.demo.engine import Engine
@@ -127,7 +126,7 @@ class _Run:
 
         workers = WorkerTree(site)
         self._ending.callback(workers.stop)
-        with self._screen.phase("points run all", total=len(ENGINE)) as advance:
+        with self._screen.phase("points run all", total=len(workers.kinds)) as advance:
             workers.wait_ready(advance)
         engine = self._ending.enter_context(Engine(site, workers))
         self._play(site, engine)

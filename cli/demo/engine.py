@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -17,10 +17,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from psycopg import sql
 
 from cli.demo.figures import Figures, Reader, settled
+from cli.demo.notices import Lane, Told
 from cli.demo.site import LINES_SHOWN
 from cli.demo.upstream import Json
 from cli.support.errors import Exit, Failure
-from processors.registry import ENGINE
+from processors.registry import ENGINE, WORKERS
 from processors.runtime.kafka.clients import common
 from processors.runtime.stopping import PARENT_PIPE
 from schemas.ids import Micros
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 POINTS = (sys.executable, "-m", "cli")
 COMMAND_SECONDS = 60
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
+"""All workers start at once, which keeps two busy cores busy for a minute."""
 STOP_SECONDS = 30.0
 SETTLE_SECONDS = 30.0
 """For a step of some records: much longer than it ever takes, so that a machine under load is no
@@ -49,6 +51,9 @@ class Watcher(Protocol):
 
     def answer_read(self, answer: Json) -> None:
         """The answer to a command was read from the topic."""
+
+    def told(self, news: Sequence[Told]) -> None:
+        """What became of notices in this step."""
 
     def update(self, figures: Figures, events: int) -> None:
         """The figures now, and how many events were read."""
@@ -101,12 +106,18 @@ class Clock:
         self._connection.execute(create.format(body))
 
 
+def kinds_of(site: "Site") -> tuple[str, ...]:
+    """The kinds of workers that `points run all` starts there."""
+    return ENGINE if site.sinks is None else tuple(WORKERS)
+
+
 class WorkerTree:
     """`points run all` as a process tree. It ends with this process, however that ends."""
 
     def __init__(self, site: "Site") -> None:
         """Starts the tree."""
         self.log = site.folder / "workers.log"
+        self.kinds = kinds_of(site)
         reading, self._writing = os.pipe()
         # A session of its own: Ctrl-C reaches only us, and we stop the tree in order.
         with self.log.open("wb") as sink:
@@ -129,7 +140,7 @@ class WorkerTree:
             urls = self._logged("serving", "url")
             ready = sum(_is_ready(url) for url in urls)
             waiting(ready)
-            if ready >= started >= len(ENGINE):
+            if ready >= started >= len(self.kinds):
                 return
             self.check()
             if time.monotonic() > deadline:
@@ -193,6 +204,7 @@ class Engine:
             site.database_url, autocommit=True, application_name="points-demo"
         )
         self.clock, self.reader = Clock(self._connection), Reader(configured, self._connection)
+        self.lane = Lane(site, self._connection, site.sinks) if site.sinks is not None else None
         kafka = common(configured.kafka, name="points-demo") | {"log_level": 0}
         self._topics = configured.topics.model_dump()
         self._producer = Producer(
@@ -226,6 +238,9 @@ class Engine:
 
         So for its command.
         """
+        lane = self.lane
+        if lane is not None and step.provider is not None:
+            lane.become(*step.provider)
         self.clock.set(step.at)
         self._commands += len(step.spending)
         self._produce([*step.records, *(command.record for command in step.spending)])
@@ -233,6 +248,20 @@ class Engine:
         if step.command:
             command(self._site, *step.command)
             self._settle(watcher)
+        if lane is not None:
+            if step.notices:
+                command(self._site, *step.notices)
+            self._tell(lane, watcher)
+
+    def _tell(self, lane: Lane, watcher: Watcher) -> None:
+        """Returns when members are told what may be told now. Raises Failure as `_settle` does."""
+        began = time.monotonic()
+        while not lane.done():
+            self._workers.check()
+            if time.monotonic() - began > SETTLE_SECONDS:
+                raise self._workers.failure("the notices lane does not finish")
+            time.sleep(LOOK_SECONDS)
+        watcher.told(lane.news())
 
     def _settle(self, watcher: Watcher) -> None:
         """Returns when all that was produced is processed, published and read back.
@@ -306,10 +335,17 @@ def preparations(site: "Site", story: "Story") -> list[tuple[str, Callable[[], N
     def topics() -> None:
         command(site, "topics", "apply")
 
+    def tell() -> None:
+        file = str(story.shops[0].file.with_name("lantern-notices.yaml"))
+        arguments = ("apply", story.shops[0].id, file, "--by", "points demo")
+        command(site, "notices", "settings", *arguments)
+
+    telling = [(f"points notices settings apply, for {story.shops[0].name}", tell)]
     return [
         ("points migrate", migrate),
         ("points topics apply", topics),
         (f"points settings apply, for {len(story.shops)} shops", apply),
+        *(telling if site.sinks is not None else ()),
     ]
 
 

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from cli.demo.figures import Connection
+from cli.demo.notices import Notice, Usage, counted, usage
 from rules.account.expiry import shown_day
 from rules.explain.order import Explained, explain
 from rules.local_days import local_date
@@ -115,7 +116,8 @@ class Results:
 
     `balances`: by shop and member, as of `points balance`. `leaks`: where personal data was found.
     `answers`: those to commands, by command id. `unknown`: carriers' codes that are in no table.
-    `parked`: reports without an order in the end.
+    `parked`: reports without an order in the end. `notices`: what members were told; None where the
+    lane was not played. `usage`: what shops owe for it.
     """
 
     outcomes: tuple[StoryOutcome, ...]
@@ -129,6 +131,8 @@ class Results:
     answers: Mapping[str, dict[str, Any]]
     searched: int
     leaks: tuple[str, ...]
+    notices: tuple[Notice, ...] | None = None
+    usage: tuple[Usage, ...] = ()
 
 
 def explained(connection: Connection, order: "StoryOrder") -> StoryOutcome:
@@ -157,6 +161,8 @@ def results(site: "Site", story: "Story", engine: "Engine") -> Results:
         answers={answer["command_id"]: answer for answer in engine.answers},
         searched=searched,
         leaks=leaks,
+        notices=tuple(engine.lane.notices()) if engine.lane is not None else None,
+        usage=tuple(usage(site, [shop.id for shop in story.shops])) if engine.lane else (),
     )
 
 
@@ -173,13 +179,16 @@ def personal_data(
     needles = [needle for text in wanted for needle in (text, text.encode().hex())]
     with psycopg.connect(site.database_url, autocommit=True) as connection:
         tables = connection.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            "SELECT schemaname, tablename FROM pg_tables "
+            "WHERE schemaname IN ('public', 'notices', 'notices_keys')"
         ).fetchall()
-        for (table,) in tables:
+        for schema, table in tables:
             if table in KEEPS_BYTES:
                 continue
             query = sql.SQL(_HAS_ANY)
-            row = connection.execute(query.format(sql.Identifier(table)), [needles]).fetchone()
+            row = connection.execute(
+                query.format(sql.Identifier(schema, table)), [needles]
+            ).fetchone()
             if row is not None and row[0]:
                 leaks.append(f"table {table} has some in {row[0]} rows")
     return len(wanted), tuple(leaks)
@@ -208,6 +217,7 @@ def deviations(story: "Story", got: Results) -> list[str]:
     if got.parked:
         lines.append(f"{got.parked} reports found no order, expected none")
     lines += _other_answers(story, got)
+    lines += _otherwise_told(story, got)
     return [*lines, *_unbalanced(got), *_unannounced(got), *got.leaks]
 
 
@@ -219,6 +229,21 @@ def _other_answers(story: "Story", got: Results) -> Iterator[str]:
         for name, wanted in asdict(command.expect).items():
             if have[name] != wanted:
                 yield f"{command.id} ({command.type}): {name} is {have[name]}, expected {wanted}"
+
+
+def _otherwise_told(story: "Story", got: Results) -> Iterator[str]:
+    """Notices of the first shop that came to another end, and a meter that counts others."""
+    if got.notices is None:
+        return
+    have = counted(got.notices, story.shops[0].id)
+    for name in sorted({*have, *story.told}):
+        if have.get(name, 0) != story.told.get(name, 0):
+            yield f"notices {name}: {have.get(name, 0)}, expected {story.told.get(name, 0)}"
+    for channel in ("email", "sms"):
+        sent = sum(n.channel == channel and n.state == "sent" for n in got.notices)
+        metered = sum(row.messages for row in got.usage if row.channel == channel)
+        if sent != metered:
+            yield f"notices by {channel}: {sent} sent, {metered} metered"
 
 
 def _balances(got: Results) -> dict[tuple[str, str], int]:

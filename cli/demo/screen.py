@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 from rich.panel import Panel
@@ -25,12 +25,14 @@ from rich.progress import (
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from cli.demo.telling import Teller
 from cli.support.console import out, safe
 from rules.account.expiry import shown_day
 from schemas.ids import NEVER, Micros, instant, micros
 
 if TYPE_CHECKING:
     from cli.demo.figures import Figures
+    from cli.demo.notices import Told
     from cli.demo.outcome import StoryOutcome
     from cli.demo.story import Story, StoryStep
 
@@ -124,6 +126,11 @@ class Day:
         self._events = self._steps = 0
         self._now = story.begins
         self._shown_day = ""
+        self._teller = Teller(
+            story.member_named,
+            lambda moment: self._shown(moment)[1],
+            console.width - WHEN_WIDTH - 2,
+        )
         self._live = (
             Live(console=console, get_renderable=self._panel, refresh_per_second=8, transient=True)
             if moves
@@ -155,6 +162,8 @@ class Day:
         self._line(f"[cyan]{time_of_day}[/]", f"[bold]{safe(step.says)}[/]", right=True)
         if step.command:
             self._line("", f"[dim]$ points {safe(self._typed(step.command))}[/]")
+        if step.notices:
+            self._line("", f"[dim]$ points {safe(self._typed(step.notices))}[/]")
 
     def event_read(self, event: dict[str, Any]) -> None:
         """An event from points.changed.v1."""
@@ -169,6 +178,16 @@ class Day:
             who = safe(self._story.member_named(answer["member_id"]))
             why = f"[magenta]{answer['code']}[/] [dim]{safe(answer['message'] or '')}[/]"
             self._line("", f"[red]✖[/] {answer['type']} for {who} is refused: {why}")
+
+    def told(self, news: "Sequence[Told]") -> None:
+        """What members were told, and who was not. Of shops that tell nothing, nothing."""
+        ours = self._story.shops[0].id
+        shown = [told for told in news if told.notice.merchant_id == ours]
+        for line in self._teller.words(shown):
+            self._line("", line)
+        letter = self._teller.letter(shown)
+        if letter is not None:
+            self._line("", letter)
 
     def _expiry(self, event: dict[str, Any]) -> str:
         if event["points"] <= 0 or not event["lots"]:
@@ -186,7 +205,7 @@ class Day:
         """A command as an operator would type it, with names instead of our ids and paths."""
         return shlex.join(
             [
-                self._story.shop_named(word) if not word.startswith("/") else Path(word).name
+                self._story.named(word) if not word.startswith("/") else Path(word).name
                 for word in command
             ]
         )
@@ -236,7 +255,7 @@ class Day:
             )
         self._figures, self._events = figures, events
 
-    def _line(self, when: str, text: str, *, right: bool = False) -> None:
+    def _line(self, when: str, text: RenderableType, *, right: bool = False) -> None:
         table = Table.grid(padding=(0, 1, 0, 0))
         table.add_column(width=WHEN_WIDTH, no_wrap=True, justify="right" if right else "left")
         table.add_column()

@@ -21,6 +21,7 @@ from cli.support.errors import Exit, Failure, failure_of
 
 if TYPE_CHECKING:
     from deploy.local.ladder import Rung
+    from deploy.local.sinks.process import SinksProcess
     from deploy.local.stack import Stack
     from processors.runtime.configuration import Configuration
 
@@ -29,6 +30,7 @@ KEPT_ENVIRONMENT = LOCAL / "demo.env"
 FETCHED_BYTES = 64 << 20
 """What Maven downloads for Kafka and for itself: only for the length of a bar."""
 LINES_SHOWN = 12
+KEYS = "POINTS_NOTICES__KEY_FILE"
 _KEPT_OF_OURS = ("POINTS_KAFKA__",)
 """Which POINTS_… variables are handed on to the sample's engine: how to log in to Kafka."""
 
@@ -37,7 +39,8 @@ _KEPT_OF_OURS = ("POINTS_KAFKA__",)
 class Site:
     """A place to play on.
 
-    `environment` is that of every command and worker, and holds the password.
+    `environment` is that of every command and worker, and holds the password. `sinks` stand in for
+    the providers of the notices lane; None where it is not played.
     """
 
     environment: Mapping[str, str]
@@ -45,6 +48,7 @@ class Site:
     database: str
     prefix: str
     folder: Path
+    sinks: "SinksProcess | None" = None
 
     def configuration(self) -> "Configuration":
         """What the product reads from this environment. Raises Failure."""
@@ -241,6 +245,8 @@ def prepare(ending: ExitStack, chosen: Servers, *, keep: bool) -> Site:
 
     `ending` removes both unless kept.
     """
+    from cli.demo.notices import environment_of_lane
+
     mark = secrets.token_hex(3)
     prefix = f"demo.{mark}." if chosen.shared_kafka else ""
     database = f"points_demo_{mark}"
@@ -250,7 +256,10 @@ def prepare(ending: ExitStack, chosen: Servers, *, keep: bool) -> Site:
     environment = environment_of(
         chosen.stack.bootstrap_servers, url, prefix, redis_url=chosen.redis_url
     )
-    site = Site(environment, url, database, prefix, folder)
+    sinks = _sinks(ending, chosen)
+    if sinks is not None:
+        environment |= environment_of_lane(folder, sinks)
+    site = Site(environment, url, database, prefix, folder, sinks)
     ending.callback(_remove_folder, folder)
     if not keep:
         ending.callback(
@@ -261,12 +270,37 @@ def prepare(ending: ExitStack, chosen: Servers, *, keep: bool) -> Site:
     return site
 
 
+def _sinks(ending: ExitStack, chosen: Servers) -> "SinksProcess | None":
+    """Providers' stand-ins; None without the extra `notices`, and on the mock broker.
+
+    The lane's client does not speak with the latter.
+    """
+    from cli.demo.notices import installed
+    from deploy.local.ladder import Rung
+
+    if not installed() or chosen.stack.kafka_rung is Rung.MOCK:
+        return None
+    from deploy.local.sinks.process import SinksProcess
+
+    return ending.enter_context(SinksProcess())
+
+
 def keep_environment(site: Site) -> Path:
     """Writes the environment of a kept sample into a file that its owner alone can read."""
+    from deploy.local.__main__ import STATE_DIR
     from deploy.local.process import environment_lines, private_file
+    from deploy.local.stack import running
 
+    stack = running(STATE_DIR)
     ours = {name: value for name, value in site.environment.items() if name.startswith("POINTS_")}
-    private_file(KEPT_ENVIRONMENT, environment_lines(ours | {"POINTS_LOG_FORMAT": "console"}))
+    # The sample's own stand-ins of providers are gone, those of the stack go on.
+    ours |= stack.providers if stack is not None else {}
+    ours |= {"POINTS_LOG_FORMAT": "console"}
+    if KEYS in ours:
+        kept = KEPT_ENVIRONMENT.with_suffix(".keys")
+        private_file(kept, Path(site.environment[KEYS]).read_text())
+        ours[KEYS] = str(kept)
+    private_file(KEPT_ENVIRONMENT, environment_lines(ours))
     return KEPT_ENVIRONMENT
 
 

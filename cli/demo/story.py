@@ -120,6 +120,8 @@ class StoryStep:
 
     `command`: the arguments of a `points` command that an operator gives, after the records came.
     `spending`: commands of shops and staff on members' points, which come with the records.
+    `notices`: as `command`, where the notices lane is played. `provider`: one of the lane's, and
+    how it behaves from now on.
     """
 
     at: Micros
@@ -128,6 +130,8 @@ class StoryStep:
     orders: tuple[StoryOrder, ...]
     command: tuple[str, ...] = ()
     spending: tuple[StoryCommand, ...] = ()
+    notices: tuple[str, ...] = ()
+    provider: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ class Story:
     """All sample days.
 
     `expect`: what must become of all records, by outcome. `unknown`: the codes that are in no table
-    in the end, as `carrier service code`.
+    in the end, as `carrier service code`. `told`: the first shop's notices by channel and end.
     """
 
     begins: Micros
@@ -145,6 +149,7 @@ class Story:
     steps: tuple[StoryStep, ...]
     expect: Mapping[str, int]
     unknown: tuple[str, ...]
+    told: Mapping[str, int]
 
     @property
     def records(self) -> int:
@@ -159,6 +164,10 @@ class Story:
     def member_named(self, member_id: str) -> str:
         """The alias of a member, the id of one that is not ours."""
         return next((m.alias for m in self.members if m.id == member_id), member_id)
+
+    def named(self, id_: str) -> str:
+        """The name of a shop or a member, the id of what is not ours."""
+        return self.member_named(self.shop_named(id_))
 
     def shop_named(self, merchant_id: str) -> str:
         """The name of a shop, the id of one that is not ours."""
@@ -182,6 +191,7 @@ def load_story() -> Story:
         steps=steps,
         expect=content["expect"],
         unknown=tuple(content["unknown"]),
+        told=content["told"],
     )
 
 
@@ -254,6 +264,8 @@ class _Writer:
             orders,
             self._command(content.get("points", "")),
             tuple(self._spending(each, at) for each in content.get("spending", ())),
+            self._command(content.get("notices", "")),
+            tuple(content["provider"]) if "provider" in content else None,
         )
 
     def _spending(self, content: Json, at: datetime) -> StoryCommand:
@@ -268,6 +280,7 @@ class _Writer:
 
     def _command(self, content: str) -> tuple[str, ...]:
         places = {key: shop.id for key, shop in self._shops.items()}
+        places |= {alias: member.id for alias, member in self._members.items()}
         return tuple(
             word.format(
                 settings=DATA_FOLDER / "settings", campaigns=DATA_FOLDER / "campaigns", **places
@@ -287,9 +300,8 @@ class _Writer:
         elif "order" in send:
             yield self._of_order(self._orders[send["order"]], send, at)
         elif "member" in send:
-            yield self._of_member(
-                self._members[send["member"]], self._shops[send["shop"]], send, at
-            )
+            shop = self._shops[send["shop"]]
+            yield self._of_member(self._members[send["member"]], shop, send, at)
         else:
             shop, event = self._shops[send["shop"]], str(send["event"])
             installed, removed = self.moment("01-01 12:00"), event.endswith("/uninstall")
@@ -312,6 +324,8 @@ class _Writer:
         resource = upstream.customer(
             member.id, member.personal, self.moment("01-01 12:00"), registered, at
         )
+        if not send.get("address", True):
+            resource |= {"email": None, "mobile_phone": None}
         return StoryRecord(
             "customers", member.id, upstream.envelope(str(send["event"]), shop.id, resource, at)
         )

@@ -1,5 +1,6 @@
 """The end of the sample days: who got what and when, and who got nothing and why."""
 
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
 from cli.demo.outcome import Results, StoryOutcome, shops_of
+from cli.demo.telling import CHANNELS
 from cli.support.console import safe
 from rules.explain.formatting import day_shown
 from rules.local_days import local_date
@@ -36,6 +38,7 @@ def show(console: Console, story: "Story", got: Results) -> None:
     console.print(_spending(story, got))
     console.print("\n[bold]What they have now[/] [dim](points balance)[/]")
     console.print(_balances(story, got))
+    _told(console, story, got)
     _dead_letters(console, got)
     _unknown_codes(console, got)
     _figures(console, got)
@@ -154,6 +157,27 @@ def _how(command: "StoryCommand") -> str:
     order = [f"on …{content['order_id'][-DIGITS:]}"] if "order_id" in content else []
     named = [content[name] for name in ("reason", "hold_id") if name in content]
     return ", ".join([*named, *gifts, *order])
+
+
+def _told(console: Console, story: "Story", got: Results) -> None:
+    """What members were told, and what each shop owes for it."""
+    if got.notices is None:
+        console.print(
+            "\n[dim]Notices are not played: the extra `notices` or a real Kafka is missing[/]"
+        )
+        return
+    console.print("\n[bold]What members were told[/] [dim](points notices list)[/]")
+    counts = Counter((n.channel, n.state, n.reason) for n in got.notices)
+    for (channel, state, reason), count in sorted(counts.items(), key=str):
+        why = f": [magenta]{safe(reason)}[/]" if reason else ""
+        console.print(f"{CHANNELS[channel]:4} {count:3} {state}{why}")
+    console.print("\n[bold]What each shop owes for SMS[/] [dim](points notices usage)[/]")
+    for shop in story.shops:
+        rows = [row for row in got.usage if row.merchant_id == shop.id and row.channel == "sms"]
+        messages, parts = sum(row.messages for row in rows), sum(row.parts for row in rows)
+        by = ", ".join(row.provider for row in rows)
+        owed = f"{messages} messages of {parts} parts in all, by {by}" if messages else "nothing"
+        console.print(f"{safe(shop.name)}: {owed}")
 
 
 def _dead_letters(console: Console, got: Results) -> None:

@@ -91,7 +91,7 @@ def customer(
         "status": "active",
         "is_member": True,
         "registered_at": text(registered),
-        "locale_code": "zh-hant",
+        "locale_code": "en",
         "created_at": text(created),
         "updated_at": text(at),
         "name": name,

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import VariableRefresh
 
-from deploy.grafana import account, engine
+from deploy.grafana import account, engine, notices
 from deploy.grafana.panels import DATASOURCE, Row, built
 
 FOLDER: Final = Path(__file__).parent
@@ -31,6 +31,12 @@ def boards() -> Mapping[str, Any]:
             "points-account",
             "Commands and holds, what lapses, bulk jobs, the read model.",
             account.ROWS,
+        ),
+        "points-notices.json": _board(
+            "Member Points: notices",
+            "points-notices",
+            "What members are told by e-mail and SMS, what waits, and how providers do.",
+            notices.ROWS,
         ),
     }
 

@@ -97,6 +97,15 @@ def worst(gauge: str, by: str = "", more: str = "") -> str:
     return f"max{f' by ({by})' if by else ''} ({series(gauge, more)})"
 
 
+def of_kind(aggregated: str, worker: str) -> str:
+    """A sum or maximum of the processes of one kind of worker alone: several read the same topic.
+
+    `aggregated` is of one `series`, as the functions above make it.
+    """
+    whose = series("points_worker_up", f'worker="{worker}"')
+    return f"{aggregated.removesuffix(')')} and on (job, instance) {whose})"
+
+
 def built(panel: Panel) -> timeseries.Panel | stat.Panel:
     """The panel as Grafana reads it."""
     made = _figure() if panel.is_figure else _lines()

@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -38,8 +39,13 @@ def main() -> int:
 def up(state_dir: Path, *, wipe: bool) -> int:
     """Start the stack unless it runs, and say how to use it."""
     del wipe
-    show(start_stack(state_dir, keep=True, parts=tuple(NAMES)))
+    show(start_stack(state_dir, keep=True, parts=tuple(NAMES), sinks=_can_sink()))
     return 0
+
+
+def _can_sink() -> bool:
+    """Whether what the sinks need is installed."""
+    return find_spec("aiosmtpd") is not None
 
 
 def down(state_dir: Path, *, wipe: bool) -> int:

@@ -33,6 +33,7 @@ from deploy.local.postgres_local import LocalPostgres
 from deploy.local.process import Identity, StartError, environment_lines, private_file
 from deploy.local.progress import note, step
 from deploy.local.service import Service
+from deploy.local.sinks_local import LocalSinks
 from deploy.local.valkey_local import LocalValkey
 
 STATE_FILE = "stack.json"
@@ -48,8 +49,9 @@ class Stack:
     """A running Kafka, PostgreSQL and Valkey, or some of them, and which rungs they came from.
 
     `database_url` is the owner's; it and `redis_url` hold passwords, and the latter is empty where
-    there is no Valkey. `kafka`, `postgres` and `valkey` are the servers started by this very
-    process on the local rung (tests of faults restart them), else None.
+    there is no Valkey. `providers` are the variables of the notices lane, none without sinks.
+    `kafka`, `postgres` and `valkey` are the servers started by this very process on the local rung
+    (tests of faults restart them), else None.
     """
 
     bootstrap_servers: str
@@ -65,6 +67,7 @@ class Stack:
     keep: bool = False
     owner: Identity = field(default_factory=lambda: Identity.of(os.getpid()))
     processes: list[Identity] = field(default_factory=list)
+    providers: dict[str, str] = field(default_factory=dict)
     services: list[Service] = field(default_factory=list, repr=False)
 
     @property
@@ -82,7 +85,11 @@ class Stack:
             BOOTSTRAP_SERVERS: self.bootstrap_servers,
             DATABASE_URL: self.database_url,
         }
-        return {**needed, **({REDIS_URL: self.redis_url} if self.redis_url else {})}
+        return {
+            **needed,
+            **({REDIS_URL: self.redis_url} if self.redis_url else {}),
+            **self.providers,
+        }
 
     def stop(self, *, wipe: bool = False) -> None:
         """Stop everything that was started for this stack; `wipe` removes its data as well."""
@@ -111,6 +118,7 @@ def start_stack(
     keep: bool = False,
     parts: Collection[str] = NEEDED,
     throwaway: bool = False,
+    sinks: bool = False,
     postgres_settings: Mapping[str, str] | None = None,
 ) -> Stack:
     """Start Kafka and PostgreSQL, or other `parts` (the keys of NAMES), over the ladder.
@@ -119,7 +127,8 @@ def start_stack(
 
     `keep` leaves them running when the process ends (or takes those that run already); without it
     the context manager stops them. `throwaway` stacks are those of tests, which take containers of
-    their own where an engine answers. Stacks next to `state_dir` whose process died without
+    their own where an engine answers. `sinks` adds providers of notices, and a file of keys.
+    Stacks next to `state_dir` whose process died without
     stopping them are stopped first.
     """
     state_dir = state_dir.resolve()
@@ -142,7 +151,7 @@ def start_stack(
     starting = [NAMES[part] for part in parts if choices[part].rung is not Rung.NONE]
     listed = filter(None, [", ".join(starting[:-1]), *starting[-1:]])
     with step(f"Starting {' and '.join(listed)}"):
-        stack = _start(state_dir, choices, postgres_settings or {})
+        stack = _start(state_dir, choices, postgres_settings or {}, sinks=sinks)
     stack.keep = keep
     _write_state(stack)
     return stack
@@ -174,7 +183,13 @@ def stop_orphans(root: Path) -> None:
                 stack.stop(wipe=True)
 
 
-def _start(state_dir: Path, choices: Mapping[str, Choice], settings: Mapping[str, str]) -> Stack:
+def _start(
+    state_dir: Path,
+    choices: Mapping[str, Choice],
+    settings: Mapping[str, str],
+    *,
+    sinks: bool = False,
+) -> Stack:
     """Start what the choices need, all at once where they are processes.
 
     On failure nothing is left running.
@@ -186,6 +201,9 @@ def _start(state_dir: Path, choices: Mapping[str, Choice], settings: Mapping[str
         broker = _broker(stack)
         database = _database(stack, settings)
         cache = _cache(stack)
+        providers = LocalSinks() if sinks else None
+        if providers is not None:
+            stack.services.append(providers)
         for service in stack.services:
             service.launch()
         for service in stack.services:
@@ -199,6 +217,8 @@ def _start(state_dir: Path, choices: Mapping[str, Choice], settings: Mapping[str
         elif compose and stack.valkey_rung is Rung.DOCKER:
             stack.redis_url = compose.redis_url
         _take_named(stack, os.environ)
+        if providers is not None:
+            stack.providers = providers.environment(stack.state_dir)
     except BaseException:
         stack.stop()
         raise
@@ -285,6 +305,7 @@ def _write_state(stack: Stack) -> None:
         "kafka_rung": stack.kafka_rung,
         "postgres_rung": stack.postgres_rung,
         "valkey_rung": stack.valkey_rung,
+        "providers": stack.providers,
         "keep": stack.keep,
         "owner": [stack.owner.pid, stack.owner.created],
         "processes": [[each.pid, each.created] for each in stack.processes],
@@ -302,6 +323,7 @@ def _read_state(state: Mapping[str, Any], state_dir: Path) -> Stack:
         postgres_rung=Rung(state["postgres_rung"]),
         valkey_rung=Rung(state.get("valkey_rung", Rung.NONE)),
         state_dir=state_dir,
+        providers=state.get("providers", {}),
         keep=state["keep"],
         owner=Identity(*state["owner"]),
         processes=[Identity(*each) for each in state["processes"]],

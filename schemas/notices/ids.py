@@ -16,12 +16,15 @@ _VERSION: Final = 0x8 << 76
 _VARIANT: Final = 0x2 << 62
 _LOW: Final = (1 << 62) - 1
 _MIDDLE: Final = (1 << 12) - 1
+_SUFFIXES: Final = {
+    (channel, kind): f"|{channel}|{kind}".encode() for channel in Channel for kind in Kind
+}
 _REMINDERS: Final = UUID("5f3c5b0e-1b52-5d0b-9c39-0f5c9a2f7f11")
 
 
 def notice_id(event_id: UUID, channel: Channel, kind: Kind, recorded_us: Micros) -> UUID:
     """The id of the notice that an event makes on a channel. `recorded_us` is the event's own."""
-    digest = blake2b(event_id.bytes + f"|{channel}|{kind}".encode(), digest_size=10).digest()
+    digest = blake2b(event_id.bytes + _SUFFIXES[channel, kind], digest_size=10).digest()
     random = int.from_bytes(digest)
     milliseconds = max(0, recorded_us) // 1000
     return UUID(

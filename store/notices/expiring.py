@@ -23,6 +23,8 @@ _ASKED: Final = Columns(
     tables.notice, "merchant_no", "member_id", Column("member", LargeBinary), "expires_us"
 )
 _SQL: Final = queries("notices/expiring", asked=_ASKED)
+ACCOUNT_BITS: Final = 40
+"""Of an account's number, the lower bits count the shop's accounts; the upper are the shop's."""
 
 
 class Lapsing(NamedTuple):
@@ -57,14 +59,22 @@ def look(cursor: Cursor, merchant_no: int, days: int, until: Micros) -> None:
     cursor.execute(_SQL["look"], [merchant_no, days, until])
 
 
+def ledger_number(cursor: Cursor, merchant_id: str) -> int | None:
+    """A shop's number in the ledger; None for one that never had points."""
+    row = cursor.execute(_SQL["ledger_number"], [merchant_id]).fetchone()
+    return None if row is None else int(row[0])
+
+
 def lapsing(
-    cursor: Cursor, merchant_id: str, window: tuple[Micros, Micros], after: int, limit: int
+    cursor: Cursor, ledger_number: int, window: tuple[Micros, Micros], after: int, limit: int
 ) -> list[Lapsing]:
     """A shop's points that lapse from one instant until before another, about `limit` of them.
 
-    By account, behind the account of number `after`; of the last account all.
+    By account, behind the account of number `after` (0 for the first); of the last account all.
     """
-    rows = cursor.execute(_SQL["lapsing"], [merchant_id, *window, after, limit]).fetchall()
+    first, end = ledger_number << ACCOUNT_BITS, (ledger_number + 1) << ACCOUNT_BITS
+    bounds = [max(after, first - 1), end]
+    rows = cursor.execute(_SQL["lapsing"], [ledger_number, *window, *bounds, limit]).fetchall()
     return [Lapsing(no, unpack_id(member), *figures) for no, member, *figures in rows]
 
 

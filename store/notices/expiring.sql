@@ -19,13 +19,18 @@ ON CONFLICT (merchant_no, days) DO UPDATE SET until_us = greatest(expiring_run.u
 -- name: try_turn
 SELECT pg_try_advisory_xact_lock(736005, 1);
 
+-- name: ledger_number
+-- A shop's number in the ledger, whose accounts have it in their upper bits.
+SELECT merchant_no FROM ledger_shop WHERE merchant_id = $1;
+
 -- name: lapsing
--- A piece of the accounts whose points lapse in [$2, $3), behind account $4.
+-- A piece of the accounts of the ledger's shop $1 whose points lapse in [$2, $3), between the accounts $4 and $5, in their order:
+-- so that however many lots there are and wherever they lie, only that shop's accounts are walked, and no more than a piece.
 SELECT v.account_no, v.member, v.available, v.sequence, v.expires_us, v.points
 FROM (SELECT * FROM expiring_points e
-      WHERE e.merchant_id = $1 AND e.next_expiry < $3 AND e.account_no > $4
+      WHERE e.merchant_no = $1 AND e.next_expiry < $3 AND e.account_no > $4 AND e.account_no < $5
         AND e.expires_us >= $2 AND e.expires_us < $3
-      ORDER BY e.account_no FETCH FIRST ($5::int) ROWS WITH TIES) v;
+      ORDER BY e.account_no FETCH FIRST ($6::int) ROWS WITH TIES) v;
 
 -- name: still_lapses
 SELECT k.merchant_no, k.member_id, k.expires_us, v.points

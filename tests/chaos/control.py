@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from deploy.local.sinks.process import SinksProcess
-from tests.chaos.load import Load
+from tests.chaos.load import MEMBERS, SHOPS, Load
 from tests.chaos.verifier import NOTICES, Evidence, notices_of, verify
 from tests.support.engine import Engine, Worker, wait_for
 
@@ -24,6 +24,8 @@ def test_a_sender_that_marks_after_it_has_sent_is_found_out(
     sinks, variables = environment
     load = Load(engine, 50)
     engine.run("notices", **variables).wait_ready()
+    members = "SELECT count(*) FROM notices.contact"
+    wait_for("all members heard of", lambda: engine.value(members) == len(SHOPS) * MEMBERS)
     load.start()
     wait_for("a hundred events", lambda: len(load.events) >= 100)
     load.stop()

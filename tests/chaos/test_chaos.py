@@ -14,7 +14,7 @@ from rich.table import Table
 from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import Stack
 from tests.chaos.faults import CHUNK, Chaos
-from tests.chaos.load import Load, published
+from tests.chaos.load import MEMBERS, SHOPS, Load, published
 from tests.chaos.verifier import METER, NOTICES, UNEVEN, Evidence, Findings, notices_of, verify
 from tests.support.engine import Engine, wait_for
 
@@ -37,6 +37,7 @@ def test_faults_under_load_lose_nothing_and_say_nothing_twice_that_must_not_be(
     began = time.monotonic()
     load = Load(engine, EVENTS_A_SECOND)
     chaos = Chaos(engine, stack, valkey_server, sinks, variables, SEED)
+    wait_for("all members heard of", lambda: _contacts(engine) == len(SHOPS) * MEMBERS, PATIENCE)
     load.start()
     wait_for("the first messages", lambda: len(sinks.messages()) >= 20)
     chaos.some(FAULTS)
@@ -59,6 +60,10 @@ def test_faults_under_load_lose_nothing_and_say_nothing_twice_that_must_not_be(
     _show(chaos, found, time.monotonic() - began)
     assert found.wrong == []
     assert sum(chaos.done.values()) == FAULTS
+
+
+def _contacts(engine: Engine) -> int:
+    return int(engine.value("SELECT count(*) FROM notices.contact"))
 
 
 def _count(engine: Engine) -> int:

@@ -72,9 +72,14 @@ def verify(evidence: Evidence) -> Findings:
     found.wrong += _mails(evidence, taken, unanswered, found.figures)
     found.wrong += _unknown(evidence, found.figures)
     found.wrong += _told(evidence)
-    states = Counter(f"{n['channel']} {n['state']}" for n in evidence.notices)
+    states = Counter(_state_of(notice) for notice in evidence.notices)
     found.figures |= {"events": len(evidence.events), "requests": len(evidence.requests), **states}
     return found
+
+
+def _state_of(notice: Mapping[str, Any]) -> str:
+    reason = f": {notice['reason']}" if notice["reason"] else ""
+    return f"{notice['channel']} {notice['state']}{reason}"
 
 
 def _taken(requests: Sequence[Mapping[str, Any]]) -> tuple[Counter[str], Counter[str]]:

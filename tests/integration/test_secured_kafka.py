@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -277,21 +278,26 @@ def test_a_broker_of_another_authority_is_not_talked_to(shop: Shop) -> None:
         assert "certificate verify failed" in ran.err
 
 
-def test_a_client_shows_its_certificate_where_one_is_asked_for(shop: Shop) -> None:
-    pair = shop.kafka.client("points-intake")
-    for right in shop.rights("intake"):
-        binding = AclBinding(*_named("intake", right))
-        binding.principal = "User:CN=points-intake"
+def by_certificate(shop: Shop, kind: str) -> tuple[dict[str, str], dict[str, str]]:
+    """A kind that has no password: its environment, and what names its certificate."""
+    pair = shop.kafka.client(f"points-{kind}")
+    for right in shop.rights(kind):
+        binding = AclBinding(*_named(kind, right))
+        binding.principal = f"User:CN=points-{kind}"
         shop.kafka.admin().create_acls([binding])[binding].result(20)
     without = {
-        **{k: v for k, v in shop.environment("intake").items() if "SASL" not in k},
+        **{k: v for k, v in shop.environment(kind).items() if "SASL" not in k},
         "POINTS_KAFKA__SECURITY_PROTOCOL": "SSL",
         "POINTS_KAFKA__BOOTSTRAP_SERVERS": shop.kafka.mtls,
     }
-    certificate = {
+    return without, {
         "POINTS_KAFKA__SSL_CERTIFICATE_LOCATION": str(pair.certificate),
         "POINTS_KAFKA__SSL_KEY_LOCATION": str(pair.key),
     }
+
+
+def test_a_client_shows_its_certificate_where_one_is_asked_for(shop: Shop) -> None:
+    without, certificate = by_certificate(shop, "intake")
     ran = points(without, "status")
     assert ran.code == 7
     shop.engine.environment, before = {**without, **certificate}, shop.engine.environment
@@ -300,6 +306,41 @@ def test_a_client_shows_its_certificate_where_one_is_asked_for(shop: Shop) -> No
     finally:
         shop.engine.environment = before
     assert worker.terminate() == 0
+
+
+def read_by_the_lane(shop: Shop) -> int:
+    """Records of our own topic of which the lane has an outcome."""
+    query = "SELECT coalesce(sum(next_offset), 0)::int FROM notices.cursor WHERE topic = %s"
+    return int(shop.engine.value(query, shop.engine.topics["points_changed"]))
+
+
+@pytest.mark.parametrize("by", ["password", "certificate"])
+def test_the_notices_lane_logs_in_with_a_client_of_its_own(shop: Shop, by: str) -> None:
+    without, certificate = by_certificate(shop, "notices")
+    login = shop.environment("notices") if by == "password" else {**without, **certificate}
+    shop.engine.environment, before = login, shop.engine.environment
+    already = read_by_the_lane(shop)
+    try:
+        worker = shop.engine.run("notices", POINTS_NOTICES__DIRECTORY="none").wait_ready()
+        producer = Producer({**shop.engine.login, "bootstrap.servers": shop.engine.bootstrap})
+        producer.produce(shop.engine.topics["points_changed"], b"{}", b"k")
+        assert producer.flush(20) == 0
+        wait_for("the record", lambda: read_by_the_lane(shop) > already)
+    finally:
+        shop.engine.environment = before
+    assert worker.terminate() == 0
+
+
+def test_the_notices_lane_says_that_its_password_is_wrong_and_does_not_show_it(shop: Shop) -> None:
+    login = shop.environment("notices", POINTS_KAFKA__SASL_PASSWORD="hushhush")
+    shop.engine.environment, before = login, shop.engine.environment
+    try:
+        worker = shop.engine.run("notices", POINTS_NOTICES__DIRECTORY="none")
+    finally:
+        shop.engine.environment = before
+    assert worker.wait() == 2
+    assert "Kafka refuses us" in worker.lines("refused")[0]["why"]
+    assert "hush" not in worker.output
 
 
 def test_a_token_lets_a_client_in_and_a_stranger_may_do_nothing(

@@ -1,5 +1,6 @@
 """`points notices erase`: forgets how a member is reached."""
 
+from cli.commands.notices import extra
 from cli.support.arguments import Member, Merchant
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect_notices, notices_configuration
@@ -8,8 +9,11 @@ from cli.support.wiring import connect_notices, notices_configuration
 def erase_command(merchant: Merchant, member: Member, json_: JsonOption = False) -> None:
     """Destroy a member's contact and key; what they do not want to hear stays."""
     from schemas.answers.notices import NoticesErased
-    from store.notices import erasing, reads
+    from store.notices import reads
     from store.postgres.session import transaction
+
+    with extra.needed("erasing"):
+        from store.notices import erasing
 
     with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:
         erased = erasing.erase(cursor, reads.shop_number(cursor, merchant), member)

@@ -303,37 +303,88 @@ def bring_together(
 def _of_member(
     changes: Sequence[PointsChange], news: Iterable[NewNotice], there: Sequence[Standing]
 ) -> list[Brought]:
+    """Gives a member's new notices their figures; those of the ones that are there and change."""
     known = {each.notice_id for each in there}
-    news = [notice for notice in news if notice.notice_id not in known]
-    waiting = [each for each in there if each.state in _OPEN]
-    newest = max(
-        [(change.sequence, change.available) for change in changes]
-        + [(each.sequence, each.balance) for each in there]
-    )
-    left = _left_by_event([*news, *there])
+    before = {each.notice_id: _figures(each) for each in there if each.state in _OPEN}
+    figures = _Figures(there)
+    made: defaultdict[UUID, list[NewNotice]] = defaultdict(list)
     for notice in news:
-        if notice.state is State.waiting:
-            points = left.get(notice.event_id, notice.points)
-            notice.points, (notice.sequence, notice.balance) = points, newest
-            if not points:
-                notice.state, notice.why = State.withdrawn, Why.taken_back
-    brought = []
-    for each in waiting:
-        points = left.get(each.event_id, each.points)
-        if (points, newest) != (each.points, (each.sequence, each.balance)):
-            brought.append(Brought(each.notice_id, points, newest[1], newest[0], gone=not points))
-    return brought
+        if notice.notice_id not in known:
+            made[notice.event_id].append(notice)
+    for change in changes:
+        figures.take(change, made.pop(change.event_id, ()))
+    figures.end()
+    return [
+        Brought(each.notice_id, *_figures(each), gone=each.state is State.withdrawn)
+        for each in there
+        if each.notice_id in before and before[each.notice_id] != _figures(each)
+    ]
+
+
+def _figures(notice: NewNotice | Standing) -> tuple[int, int, int]:
+    return notice.points, notice.balance, notice.sequence
+
+
+class _Figures:
+    """The figures of a member's notices, as one change after the other makes them.
+
+    All that wait know the same newest event, so it is written down where one waits no more.
+    """
+
+    def __init__(self, there: Iterable[Standing]) -> None:
+        self._open: dict[UUID, NewNotice | Standing] = {}
+        self._of_orders: defaultdict[str, list[NewNotice | Standing]] = defaultdict(list)
+        self._newest = (0, 0)  # sequence and balance
+        for notice in there:
+            self._add(notice)
+
+    def take(self, change: PointsChange, made: Iterable[NewNotice]) -> None:
+        """Takes one change and the notices that it makes."""
+        if not self._open:
+            self._newest = (0, 0)
+        for notice in made:
+            self._add(notice)
+        about = self._of_orders.get(change.order_id, ()) if change.order_id is not None else ()
+        told = [(each.sequence, each.balance) for each in about]
+        self._newest = max(self._newest, (change.sequence, change.available), *told)
+        if about:
+            self._take_back(about)
+
+    def end(self) -> None:
+        """Every notice that still waits knows the newest event."""
+        for notice in self._open.values():
+            notice.sequence, notice.balance = self._newest
+
+    def _add(self, notice: NewNotice | Standing) -> None:
+        if notice.state in _OPEN:
+            self._open[notice.notice_id] = notice
+            self._newest = max(self._newest, (notice.sequence, notice.balance))
+        if notice.order_id is not None:
+            self._of_orders[notice.order_id].append(notice)
+
+    def _take_back(self, about: Sequence[NewNotice | Standing]) -> None:
+        """What waits and is about an order tells what is left of it."""
+        left = _left_by_event(about)
+        for notice in about:
+            if notice.notice_id not in self._open or notice.event_id not in left:
+                continue
+            notice.points = left[notice.event_id]
+            if not notice.points:
+                del self._open[notice.notice_id]
+                notice.state = State.withdrawn
+                notice.sequence, notice.balance = self._newest
+                if isinstance(notice, NewNotice):
+                    notice.why = Why.taken_back
 
 
 def _left_by_event(notices: Iterable[NewNotice | Standing]) -> Mapping[UUID, int]:
-    """What is left of each change that gave an order's points."""
-    orders: defaultdict[str, list[OrderChange]] = defaultdict(list)
-    for each in notices:
-        if each.order_id is not None and each.kind in _OF_ORDERS:
-            # A change has a notice for each channel, with the same figures.
-            change = OrderChange(each.event_sequence, each.event_id, each.event_points)
-            orders[each.order_id].append(change)
-    return {event: points for mine in orders.values() for event, points in left_of(mine).items()}
+    """What is left of each change that gave an order's points; the notices are of one order."""
+    return left_of(
+        # A change has a notice for each channel, with the same figures.
+        OrderChange(each.event_sequence, each.event_id, each.event_points)
+        for each in notices
+        if each.kind in _OF_ORDERS
+    )
 
 
 def _ended(

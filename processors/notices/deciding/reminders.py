@@ -108,8 +108,12 @@ class Timer:
                 return False
             now, _ = expiring.now_and_epoch(cursor)
             shop = settings.in_force(cursor, [look.merchant_no])[look.merchant_no]
-            found = expiring.lapsing(
-                cursor, look.merchant_id, (look.since, look.until), self._after, PIECE
+            number = expiring.ledger_number(cursor, look.merchant_id)
+            window = look.since, look.until
+            found = (
+                []
+                if number is None
+                else expiring.lapsing(cursor, number, window, self._after, PIECE)
             )
             changes = [_lapse(shop, look.days, each) for each in found]
             decided = self._decider.remind(cursor, changes, shop, now).decided if found else {}

@@ -16,6 +16,7 @@ from mode.threads import WorkerThread
 from processors import metrics
 from processors.notices.stream.faust_types import TP
 from processors.notices.stream.places import AssignedPlaces
+from processors.notices.stream.readable import read_any_name
 from processors.runtime.logs import log
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Transport) -> "AIOKafkaConsumer":
         """As Faust makes it, but blind for what a transactional producer has aborted."""
+        read_any_name()
         consumer = super()._create_worker_consumer(transport)
         # Faust reads committed records only where it also writes in transactions.
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - given to the fetcher at start

@@ -7,9 +7,11 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psutil
 import psycopg
@@ -19,23 +21,38 @@ from sqlalchemy import make_url
 
 from cli.demo.engine import prepare_engine, working
 from cli.demo.figures import Figures
+from cli.demo.notices import Notice, Told, environment_of_lane
 from cli.demo.outcome import Results, deviations, results
 from cli.demo.site import Site, environment_of
 from cli.demo.story import Story, load_story
+from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import Stack
+from schemas.ids import instant
 from tests.support.servers import Databases
 
+TAIPEI = ZoneInfo("Asia/Taipei")
+CHANNELS = ("email", "sms")
 pytestmark = pytest.mark.slow
 
 
 class Silent:
-    """Looks on and says nothing."""
+    """Looks on and says nothing. `seen`: changes of notices, each with its step's moment."""
+
+    def __init__(self) -> None:
+        self.at = ""
+        self.seen: list[tuple[str, Notice]] = []
+        self.mails: list[Told] = []
 
     def event_read(self, event: dict[str, Any]) -> None:
         """Nothing."""
 
     def answer_read(self, answer: dict[str, Any]) -> None:
         """Nothing."""
+
+    def told(self, news: Sequence[Told]) -> None:
+        """Keeps it."""
+        self.seen += [(self.at, each.notice) for each in news]
+        self.mails += [each for each in news if each.subject]
 
     def update(self, figures: Figures, events: int) -> None:
         """Nothing."""
@@ -47,18 +64,31 @@ def story() -> Story:
 
 
 @pytest.fixture(scope="module")
+def watched() -> Silent:
+    return Silent()
+
+
+@pytest.fixture(scope="module")
 def played(
-    stack: Stack, postgres: Databases, story: Story, tmp_path_factory: pytest.TempPathFactory
-) -> Results:
+    stack: Stack,
+    postgres: Databases,
+    story: Story,
+    watched: Silent,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Results]:
     url, prefix = postgres.database(), f"demo-{os.getpid()}."
     bare = {name: value for name, value in os.environ.items() if not name.startswith("POINTS_")}
     environment = environment_of(stack.bootstrap_servers, url, prefix, bare)
-    site = Site(environment, url, "", prefix, tmp_path_factory.mktemp("demo"))
-    prepare_engine(site, story)
-    with working(site) as engine:
-        for step in story.steps:
-            engine.play(step, Silent())
-        return results(site, story, engine)
+    folder = tmp_path_factory.mktemp("demo")
+    with SinksProcess() as sinks:
+        environment |= environment_of_lane(folder, sinks)
+        site = Site(environment, url, "", prefix, folder, sinks)
+        prepare_engine(site, story)
+        with working(site) as engine:
+            for step in story.steps:
+                watched.at = f"{instant(step.at).astimezone(TAIPEI):%m-%d %H:%M}"
+                engine.play(step, watched)
+            yield results(site, story, engine)
 
 
 def points_of(played: Results, key: str) -> tuple[str, int, tuple[str, ...]]:
@@ -79,7 +109,7 @@ def test_the_day_comes_out_as_its_files_expect(story: Story, played: Results) ->
 def test_another_expectation_is_noticed(story: Story, played: Results) -> None:
     wrong = replace(story, expect={**story.expect, "dead": 2})
     assert deviations(wrong, played) == [
-        "records applied: 95, expected 94",
+        "records applied: 100, expected 99",
         "records dead: 1, expected 2",
     ]
     first, *others = played.outcomes
@@ -216,7 +246,77 @@ def test_another_answer_to_a_command_is_noticed(story: Story, played: Results) -
 
 def test_the_unreadable_record_is_the_only_dead_letter(played: Results) -> None:
     assert [letter.reason for letter in played.letters] == ["not_json"]
-    assert played.records == {"applied": 95, "duplicate": 3, "ignored": 1, "parked": 1, "dead": 1}
+    assert played.records == {"applied": 100, "duplicate": 3, "ignored": 1, "parked": 1, "dead": 1}
+
+
+def told(played: Results, alias: str, story: Story) -> list[tuple[Any, ...]]:
+    """A member's notices: kind, channel, points, state, reason."""
+    member = next(member.id for member in story.members if member.alias == alias)
+    notices = played.notices or ()
+    return [n[2:7] for n in notices if n.member_id == member]
+
+
+def test_ann_is_told_of_both_grants_and_of_what_staff_gave(story: Story, played: Results) -> None:
+    earned = [("earned", channel, n, "sent", None) for n in (100, 200) for channel in CHANNELS]
+    assert sorted(told(played, "Ann", story), key=str) == sorted(
+        [
+            *earned,
+            ("corrected", "email", -50, "skipped", "off"),
+            *(("assigned", channel, 50, "sent", None) for channel in CHANNELS),
+        ],
+        key=str,
+    )
+
+
+def test_nobody_is_told_against_their_wish_or_without_an_address(
+    story: Story, played: Results
+) -> None:
+    assert [mine[1:] for mine in told(played, "Ben", story)] == [
+        ("email", 68, "sent", None),
+        ("sms", 68, "skipped", "opted_out"),
+        ("email", 120, "sent", None),
+        ("sms", 120, "skipped", "opted_out"),
+    ]
+    assert told(played, "Eve", story)[:2] == [
+        ("earned", "email", 60, "skipped", "no_address"),
+        ("earned", "sms", 60, "skipped", "no_address"),
+    ]
+
+
+def test_at_night_sms_wait_and_a_provider_that_fails_loses_no_mail(
+    story: Story, played: Results, watched: Silent
+) -> None:
+    assert played.notices
+    names = [(step, story.member_named(n.member_id), n) for step, n in watched.seen]
+    ann = [(step, n.state) for step, who, n in names if (who, n.channel) == ("Ann", "sms")]
+    assert ann[:4] == [("12-04 00:00", "waiting")] * 2 + [("12-04 09:00", "sent")] * 2
+    ben = [
+        (step, n.state, n.reason is None)
+        for step, who, n in names
+        if (who, n.channel, n.points) == ("Ben", "email", 68)
+    ]
+    assert ben == [("12-06 00:00", "waiting", False), ("12-06 00:30", "sent", True)]
+
+
+def test_the_mail_is_what_its_reader_sees(played: Results, watched: Silent) -> None:
+    assert played.notices
+    first = watched.mails[0]
+    assert first.subject == "Lantern Tea: you earned points (+100)"
+    assert "Dear Ann Madeup" in first.text
+    assert "Points earned: 100" in first.text
+
+
+def test_a_shop_owes_for_the_sms_that_were_sent(story: Story, played: Results) -> None:
+    sms = [row for row in played.usage if row.channel == "sms"]
+    assert [(row.merchant_id, row.provider, row.messages, row.parts) for row in sms] == [
+        (story.shops[0].id, "mitake", 6, 6)
+    ]
+
+
+def test_another_end_of_notices_is_noticed(story: Story, played: Results) -> None:
+    wrong = replace(story, told={**story.told, "sms sent": 7})
+    assert deviations(wrong, played) == ["notices sms sent: 6, expected 7"]
+    assert "notices by sms: 6 sent, 0 metered" in deviations(story, replace(played, usage=()))
 
 
 def test_names_and_numbers_are_in_no_table_and_no_event(played: Results) -> None:
@@ -230,9 +330,11 @@ def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: 
     } | stack.environment()
     command = [sys.executable, "-m", "cli", "demo", "--pace", "0"]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=240, check=False
+        command, env=environment, capture_output=True, text=True, timeout=360, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "the first mail, as Ann reads it" in done.stdout
+    assert "Lantern Tea: 6 messages of 6 parts in all, by mitake" in done.stdout
     assert re.search(r"All 32 orders came out as .* expects", done.stdout)
     assert "the environment's Kafka and PostgreSQL" in done.stdout
     assert str(make_url(stack.database_url).password) not in done.stdout + done.stderr

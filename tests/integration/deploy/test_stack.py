@@ -3,6 +3,7 @@
 import stat
 from contextlib import suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import psycopg
 import pytest
@@ -124,3 +125,19 @@ def test_valkey_asks_for_its_password_and_keeps_its_place_over_a_restart(tmp_pat
             client.get("key")
         for path in stack.valkey.folder.rglob("*"):
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_providers_and_keys_of_notices_outlive_who_started_them(tmp_path: Path) -> None:
+    folder = tmp_path / "stack"
+    with start_stack(folder, parts=("valkey",), sinks=True) as stack:
+        keys = Path(stack.environment()["POINTS_NOTICES__KEY_FILE"])
+        first = keys.read_text()
+        assert stat.S_IMODE(keys.stat().st_mode) == 0o600
+        assert first not in stack.environment_file.read_text()
+        found = running(folder)
+        assert found is not None
+        assert found.providers == stack.providers
+        with urlopen(f"{stack.providers['POINTS_MITAKE__URL']}/counts", timeout=10) as answer:  # noqa: S310 - our own http URL
+            assert answer.read() == b"{}"
+    with start_stack(folder, parts=("valkey",), sinks=True):
+        assert keys.read_text() == first

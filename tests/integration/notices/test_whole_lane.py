@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
+import psycopg
 import pytest
 from confluent_kafka import Consumer, Producer
 
@@ -15,11 +16,16 @@ from schemas.notices.document import load_notice_settings
 from store.notices import meter, settings
 from store.postgres import session
 from store.postgres.session import Database, raw
-from tests.support.engine import Engine, wait_for
+from tests.support.engine import Engine, Worker, wait_for
 from tests.support.notices.lane import a_key
+from tests.support.notices.planted import found_in, shown_by, tables, topics, valkey
 from tests.support.notices.texts import document
 
 WORDS = {"en": {"earned": {"sms": "You have earned {{ points }} points."}}}
+NAME, EMAIL, PHONE = "Wanda Plantagenet", "wanda@planted.example", "912345678"
+PLANTED = (NAME, EMAIL, PHONE, "You have earned 100 points", "You&#39;ve earned", "Plantagenet")
+FED = ("customers", "deliveries", "orders")
+"""Topics of the platform, which have members' data as they come."""
 
 
 class Shop:
@@ -105,12 +111,14 @@ def shop(engine: Engine, sinks: SinksProcess, valkey: str) -> Shop:
 
 
 def test_a_grant_is_told_by_mail_and_sms_once_and_metered(shop: Shop, sinks: SinksProcess) -> None:
-    shop.member("ann", email="ann@tea.example", mobile_phone="0912345678")
+    shop.member("ann", name=NAME, email=EMAIL, mobile_phone=f"0{PHONE}")
+    shop.produce("customers", b"eve", {"topic": "user/update", "resource": {"id": 7}})  # unreadable
     shop.heard_of()
     event = shop.granted("ann")
     shop.granted("bob")
-    deciding = shop.engine.run("notices", **shop.environment).wait_ready()
-    sending = shop.engine.run("notices-send", **shop.environment).wait_ready()
+    logged = shop.environment | {"POINTS_LOG_LEVEL": "debug"}
+    deciding = shop.engine.run("notices", **logged).wait_ready()
+    sending = shop.engine.run("notices-send", **logged).wait_ready()
     told = [("ann", "email"), ("ann", "sms")]
     untold = [("bob", "email"), ("bob", "sms")]
     wanted = dict.fromkeys(told, ("sent", None)) | dict.fromkeys(untold, ("skipped", "no_address"))
@@ -119,7 +127,7 @@ def test_a_grant_is_told_by_mail_and_sms_once_and_metered(shop: Shop, sinks: Sin
     assert {message["provider"] for message in taken} == {"smtp", "mitake"}
     mail = next(message for message in taken if message["provider"] == "smtp")
     sms = next(message for message in taken if message["provider"] == "mitake")
-    assert mail["to"] == "ann@tea.example"
+    assert mail["to"] == EMAIL
     assert f"<{event}.email@lantern.example>" in mail["content"]
     assert "List-Unsubscribe: <https://lantern.example/unsubscribe?token=" in mail["content"]
     assert sms["content"] == "You have earned 100 points."
@@ -130,11 +138,31 @@ def test_a_grant_is_told_by_mail_and_sms_once_and_metered(shop: Shop, sinks: Sin
     }
     with shop.connect() as connection:
         assert meter.against_notices(raw(connection)) == []
+    _nothing_of_ann_is_left(shop, deciding, sending)
     assert deciding.terminate() == 0
     assert sending.terminate() == 0
     for worker in (deciding, sending):
-        assert "ann@tea.example" not in worker.output
-        assert "912345678" not in worker.output
+        assert found_in(worker.output, PLANTED) == []
+
+
+def _nothing_of_ann_is_left(shop: Shop, *workers: Worker) -> None:
+    """No name, address or text in any table, topic of ours, log, page, command line or key."""
+    dead = shop.engine.topics["dlq_notices"]
+    wait_for("the dead letter", lambda: topics(shop.engine.bootstrap, [dead]))
+    ours = [topic for name, topic in shop.engine.topics.items() if name not in FED]
+    with psycopg.connect(shop.engine.database_url) as connection:
+        places = {
+            "tables": tables(connection),
+            "topics": topics(shop.engine.bootstrap, ours),
+            "valkey": valkey(shop.environment["POINTS_REDIS__URL"]),
+            **{f"worker {number}": shown_by(each) for number, each in enumerate(workers)},
+        }
+    assert all(places.values())
+    assert {place: found_in(text, PLANTED) for place, text in places.items()} == {
+        place: [] for place in places
+    }
+    # The search finds what is there: the platform's own topic has it all.
+    assert EMAIL in topics(shop.engine.bootstrap, [shop.engine.topics["customers"]])
 
 
 def test_a_sender_that_is_killed_loses_nothing_and_no_keyed_sms_is_said_twice(

@@ -9,7 +9,10 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from deploy.local.sinks.process import SinksProcess
+from deploy.local.stack import Stack
 from tests.support.engine import Engine, wait_for
+from tests.support.operate.busy_lane import BusyLane
 from tests.support.operate.prometheus import Prometheus
 from tests.support.operate.runbooks import Step, runbook
 from tests.support.servers import Databases
@@ -22,6 +25,10 @@ FASTER = 20
 PATIENCE = 120.0
 OTHERS = ("intake", "watch")
 """What these troubles need; kinds that are left out are missed all the time."""
+
+
+REFUSED = 25
+"""Mails that a provider drops without a word, more than it takes to open its breaker."""
 
 
 class Site:
@@ -186,3 +193,55 @@ def test_dead_letters_that_arrive_are_seen_until_no_more_come(site: Site) -> Non
         assert code == 0, output
     site.engine.wait_consumed(consumed + 4)  # the one that was redriven, as bad as before
     site.wait_silent("PointsDeadLettersArriving")
+
+
+@pytest.fixture
+def lane(site: Site, valkey_server: Stack) -> Iterator[BusyLane]:
+    """The notices lane beside them, whose provider of mails can be cut off; its workers run."""
+    with SinksProcess() as sinks:
+        lane = BusyLane(site.engine, sinks)
+        lane.settle_in(SHOPS)
+        lane.know((SHOPS[0], hex_id("told", n)) for n in range(REFUSED))
+        redis = {"POINTS_REDIS__URL": valkey_server.redis_url}
+        kinds = ("notices", "notices-send")
+        workers = [site.engine.run(kind, **redis, **lane.environment) for kind in kinds]
+        site.others += workers
+        for worker in workers:
+            worker.wait_ready()
+        site.scrape()
+        yield lane
+        for worker in workers:
+            site.others.remove(worker)
+            assert worker.terminate() == 0
+        site.scrape()
+
+
+def test_a_provider_that_is_down_is_seen_until_it_takes_mails_again(
+    site: Site, lane: BusyLane
+) -> None:
+    wait_for("both scraped", lambda: site.prometheus.query("points_notices_breaker_open") or None)
+    assert not site.fires("PointsNoticesProviderDown")
+    lane.sinks.become("smtp", mood="busy")
+    site.engine.produce(
+        order(SHOPS[0], hex_id("told", "o", n), hex_id("told", n), 1000, delivery="arrived")
+        for n in range(REFUSED)
+    )
+    site.wait_fires("PointsNoticesProviderDown", provider="smtp", severity="page")
+    # What the other provider sends goes on, and no mail is given up.
+    wait_for("SMS are sent", lambda: lane.notices("channel = 'sms' AND state = 'sent'") == REFUSED)
+    assert not site.fires("PointsNoticesProviderDown", provider="mitake")
+    assert lane.notices("channel = 'email' AND state = 'waiting'") == REFUSED
+    site.look(
+        "PointsNoticesProviderDown",
+        {
+            "points notices status": "smtp",
+            "points doctor": "✗ notices: provider smtp is left alone",
+        },
+        wrong=frozenset({"points doctor"}),
+    )
+    lane.sinks.become("smtp", mood="normal")
+    site.wait_silent("PointsNoticesProviderDown", provider="smtp")
+    wait_for(
+        "all mails are sent",
+        lambda: lane.notices("channel = 'email' AND state = 'sent'") == REFUSED,
+    )

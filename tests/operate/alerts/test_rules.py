@@ -1,5 +1,6 @@
 """The rules are ones that Prometheus 2.42 takes, ask for metrics that exist, and are tried out."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,22 @@ def test_the_example_scrapes_a_worker_of_each_kind_and_nothing_that_would_be_dow
     scraped = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
     (targets,) = [config["targets"] for config in scraped[0]["static_configs"]]
     assert targets == [f"127.0.0.1:{9464 + n}" for n in range(len(ENGINE))]
+
+
+def test_the_example_says_what_to_scrape_with_the_notices_lane() -> None:
+    text = (FOLDER / "prometheus.yml").read_text()
+    filled_in = re.sub(r"(?m)^      # (?=- targets:|    - 127)", "      ", text)
+    (scraped,) = yaml.safe_load(filled_in)["scrape_configs"]
+    targets = [target for group in scraped["static_configs"] for target in group["targets"]]
+    assert targets == [f"127.0.0.1:{9464 + n}" for n in range(len(WORKERS))]
+
+
+def test_the_prometheus_of_compose_scrapes_every_kind() -> None:
+    of_compose = yaml.safe_load((ROOT / "deploy" / "compose" / "prometheus.yaml").read_text())
+    ((names,),) = [
+        [each["names"] for each in job["dns_sd_configs"]] for job in of_compose["scrape_configs"]
+    ]
+    assert set(names) == set(WORKERS)
 
 
 def test_the_prometheus_of_compose_loads_the_same_rules() -> None:

@@ -11,7 +11,6 @@ import pytest
 from deploy.grafana.build import FOLDER, boards, text_of
 from deploy.grafana.draw import expression, panels_of
 from docs.generate import metric_families
-from processors.registry import WORKERS
 
 ENDINGS = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
 OF_THE_CLIENT_LIBRARY = {
@@ -82,17 +81,11 @@ def test_no_metric_of_the_catalogue_is_left_out_of_the_boards() -> None:
         for name, kind, _ in metric_families()
         if not {name + end for end in ENDINGS[kind]} & asked
     }
-    of_notices = {name for name in left_out if name.startswith("points_notices_")}
-    assert of_notices == {name for name in OF_NOTICES if name.startswith("points_notices_")}
-    assert left_out - of_notices == set(NOT_SHOWN)
+    assert left_out == set(NOT_SHOWN)
 
 
-OF_NOTICES = {name for kind in WORKERS.values() if kind.lane == "notices" for name in kind.metrics}
-"""The lane's own, which is optional: no board shows it yet."""
 NOT_SHOWN = {
-    "points_worker_up": "ready says more",
     "points_lag_messages": "watch says it from outside",
-    "points_lag_seconds": "as above",
     "points_oldest_unprocessed_timestamp_seconds": "as above",
     "points_pipeline_oldest_unprocessed_timestamp_seconds": "its lag in seconds is shown",
 }

@@ -13,9 +13,11 @@ import pytest
 
 from deploy.grafana.build import FOLDER
 from deploy.grafana.draw import Span, draw, lines_of, panels_of
-from processors.registry import ENGINE
+from deploy.local.sinks.process import SinksProcess
+from processors.registry import WORKERS
 from tests.support.engine import Engine, wait_for
-from tests.support.operate.busy_shops import BusyShops
+from tests.support.operate.busy_lane import BusyLane
+from tests.support.operate.busy_shops import MEMBERS, SHOPS, BusyShops, a_member
 from tests.support.operate.prometheus import Prometheus
 from tests.support.servers import Databases
 
@@ -47,16 +49,19 @@ def watched(
     folder = tmp_path_factory.mktemp("boards")
     url = postgres.database()
     redis = {"POINTS_REDIS__URL": str(getattr(valkey_server, "redis_url", ""))}
-    with Engine(kafka, url, f"{folder.name}.", folder) as engine:
-        shops = BusyShops(engine.prepare(), folder)
-        running = {kind: engine.run(kind, **redis) for kind in ENGINE}
+    with Engine(kafka, url, f"{folder.name}.", folder) as engine, SinksProcess() as sinks:
+        shops, lane = BusyShops(engine.prepare(), folder), BusyLane(engine, sinks)
+        lane.settle_in(SHOPS)
+        lane.know((shop, a_member(n)) for shop in SHOPS for n in range(MEMBERS))
+        running = {kind: engine.run(kind, **redis, **lane.environment) for kind in WORKERS}
         with Prometheus(folder / "prometheus", FASTER) as prometheus:
             prometheus.scrape([worker.url() for worker in running.values()])
             up = "count(points_worker_ready == 1)"
             wait_for(
                 "every worker scraped and ready",
                 lambda: (
-                    prometheus.query(up) and int(prometheus.query(up)[0]["value"][1]) == len(ENGINE)
+                    prometheus.query(up)
+                    and int(prometheus.query(up)[0]["value"][1]) == len(WORKERS)
                 ),
                 120.0,
             )
@@ -69,7 +74,14 @@ def watched(
             paused = "max(points_pipeline_paused) == 1"
             wait_for("the pause is scraped", lambda: prometheus.query(paused))
             assert engine.command("resume", "intake").returncode == 0
-            shops.go_on(LOAD_SECONDS / 2)
+            shops.go_on(LOAD_SECONDS / 6)
+            # A mail waits from here on, and its provider is cut off.
+            sinks.become("smtp", mood="credentials")
+            shops.go_on(LOAD_SECONDS / 6)
+            cut_off = 'max(points_notices_breaker_open{provider="smtp"}) == 1'
+            wait_for("the breaker is scraped", lambda: prometheus.query(cut_off))
+            sinks.become("smtp", mood="normal")
+            shops.go_on(LOAD_SECONDS / 6)
             yield Watched(prometheus, began)
     postgres.drop(url)
 

@@ -79,24 +79,29 @@ ASKS_ALL: Final[Mapping[str, str]] = {
 """Statements that ask every part, and why; none of them is made for a record of a topic."""
 
 
-def statements() -> dict[bytes, str]:
-    """Every named statement of the store, by its text: `ledger/lots: read`."""
-    found: dict[bytes, str] = {}
+def named_statements() -> dict[str, bytes]:
+    """Every named statement of the store, by its name: `ledger/lots: read`."""
+    found: dict[str, bytes] = {}
     for module in walk_packages(store.__path__, "store."):
         if "migrations" not in module.name:
             named = getattr(import_module(module.name), "_SQL", {})
             file = module.name.removeprefix("store.").replace(".", "/")
-            found |= {text: f"{file}: {each}" for each, text in named.items()}
+            found |= {f"{file}: {each}": text for each, text in named.items()}
     # The others are asked for by their file's name, here as they are written.
-    seen = {name.partition(":")[0] for name in found.values()}
+    seen = {name.partition(":")[0] for name in found}
     root = Path(store.__path__[0])
     for path in root.rglob("*.sql"):
         file = path.relative_to(root).with_suffix("").as_posix()
         if file not in seen and "migrations" not in file:
             parts = re.split(r"^-- name: (\w+)$", path.read_text("utf-8"), flags=re.MULTILINE)
             for each, text in zip(parts[1::2], parts[2::2], strict=True):
-                found[text.strip().rstrip(";").encode()] = f"{file}: {each}"
+                found[f"{file}: {each}"] = text.strip().rstrip(";").encode()
     return found
+
+
+def statements() -> dict[bytes, str]:
+    """The same by their text."""
+    return {text: name for name, text in named_statements().items()}
 
 
 def partition(url: str, parts: int = 8) -> None:

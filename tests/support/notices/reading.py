@@ -96,6 +96,16 @@ def set_hint(engine: Engine, offset: int, topic: str = "points_changed") -> None
     client.close()
 
 
+def hints(engine: Engine, topic: str = "points_changed") -> dict[int, int]:
+    """What the group's offsets say, 0 where they say nothing."""
+    group = f"{engine.environment['POINTS_KAFKA__GROUP_ID']}.notices"
+    client = Client({"bootstrap.servers": engine.bootstrap, "group.id": group, "log_level": 0})
+    parts = [TopicPartition(engine.topics[topic], p) for p in range(engine.partitions)]
+    found = {part.partition: max(0, part.offset) for part in client.committed(parts, timeout=20)}
+    client.close()
+    return found
+
+
 def set_cursor(engine: Engine, offset: int, topic: str = "points_changed") -> None:
     """Where the database stands in every partition."""
     with psycopg.connect(engine.database_url) as connection:

@@ -26,6 +26,7 @@ LATE_SHOP = "meadow"
 MEMBERS = 12
 A_SECOND = 8
 """Orders each second; every one brings further records."""
+_BOTH_WAYS: Json = {"email": True, "sms": True}
 
 
 class BusyShops:
@@ -54,7 +55,7 @@ class BusyShops:
     def give_to_many(self) -> None:
         """A bulk job of the first shop, by the command line."""
         file = self._folder / "june.csv"
-        lines = [f"{_member(n)},5" for n in range(MEMBERS)]
+        lines = [f"{a_member(n)},5" for n in range(MEMBERS)]
         file.write_text("\n".join(["member_id,points", *lines]) + "\n")
         done = self._engine.command("bulk", "assign", SHOPS[0], str(file), "--reason", "June")
         assert done.returncode in {0, 5}, done.stderr
@@ -74,7 +75,7 @@ class BusyShops:
         now = datetime.now(UTC)
         records = []
         for n in range(A_SECOND):
-            shop, member = SHOPS[n % 3], _member(self._seconds + n)
+            shop, member = SHOPS[n % 3], a_member(self._seconds + n)
             order_id = hex_id("busy", self._seconds, n)
             # Final in some seconds, as a courier's clock may have it: so the grant waits till then.
             final = now + timedelta(seconds=4 if n % 2 else -4)
@@ -86,9 +87,9 @@ class BusyShops:
                 delivery(shop, order_id, "arrived", at=final),
                 *([returned(shop, order_id, 2_000, at=final)] if n == 2 else []),
             ]
-        records.append(order(LATE_SHOP, hex_id("late", self._seconds), _member(1), 10_000, at=now))
+        records.append(order(LATE_SHOP, hex_id("late", self._seconds), a_member(1), 10_000, at=now))
         late = hex_id("store", self._seconds)
-        records.append(order(SHOPS[0], late, _member(1), 5_000, option=STORE, at=now))
+        records.append(order(SHOPS[0], late, a_member(1), 5_000, option=STORE, at=now))
         records.append(_report(now, "300", late))
         records.append(_report(now, "no-such-code", late))
         records.append(_report(now, "300", None, number=f"P{self._seconds}"))
@@ -97,10 +98,10 @@ class BusyShops:
         return records + self._spending(now)
 
     def _spending(self, now: datetime) -> list[Record]:
-        member, number = _member(self._seconds), self._seconds
+        member, number = a_member(self._seconds), self._seconds
         hold: Json = {"hold_id": f"h{number}", "points": 10, "purpose": "cash", "ttl_seconds": 60}
         sent: list[tuple[str, Json]] = [
-            ("assign", {"points": 20, "reason": "Thank you"}),
+            ("assign", {"points": 20, "reason": "Thank you", "notify": _BOTH_WAYS}),
             ("hold", hold),
             ("assign", {"points": 0, "reason": "Nothing"}),
         ]
@@ -117,7 +118,7 @@ class BusyShops:
             "command_id": f"busy-{self._commands}",
             "type": type_,
             "merchant_id": SHOPS[0],
-            "member_id": _member(self._seconds - 1) if of_hold else member,
+            "member_id": a_member(self._seconds - 1) if of_hold else member,
             "performer": {"kind": "staff", "id": "sue"},
             "issued_at": now.isoformat(),
             **fields,
@@ -126,7 +127,8 @@ class BusyShops:
         return Record("commands", key, orjson.dumps(content))
 
 
-def _member(number: int) -> str:
+def a_member(number: int) -> str:
+    """One of the members, who are the same in every shop."""
     return hex_id("busy member", number % MEMBERS)
 
 
@@ -146,7 +148,7 @@ def _report(now: datetime, code: str, order_id: str | None, number: str | None =
 
 def _customer(now: datetime, second: int) -> Json:
     resource = {
-        "id": _member(second),
+        "id": a_member(second),
         "status": "active",
         "created_at": "2024-01-01T00:00:00Z",
         "updated_at": now.isoformat(),

@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 
 from deploy.local.postgres_local import binaries
 from processors.notices.deciding.contacts import ContactsBatches
@@ -16,6 +15,7 @@ from store.notices.erasing import erase
 from store.postgres.session import transaction
 from tests.integration.notices.contacts.test_feedback import Desk
 from tests.support.notices.lane import Lane
+from tests.support.notices.planted import found_in, tables
 from tests.support.servers import Databases
 
 PLANTED = ("Wanda Plantagenet", "wanda@planted.example", "0911222333", "a planted reason")
@@ -49,21 +49,11 @@ def planted(lane: Lane) -> list[object]:
 
 
 def everything_in(lane: Lane) -> str:
-    """Every row of every table, as text; bytes as hexadecimal digits."""
-    tables = lane.rows(
-        "SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
-        "WHERE nspname IN ('public', 'notices', 'notices_keys') AND relkind IN ('r', 'p')"
-    )
-    texts = []
-    for name in tables:
-        query = sql.SQL("SELECT t::text FROM {} t").format(sql.Identifier(*name))
-        texts += [row for (row,) in lane.admin.execute(query).fetchall()]
-    return "\n".join(texts)
+    return tables(lane.admin)
 
 
 def is_in(text: str) -> list[str]:
-    """What of the planted texts is somewhere in it, in the clear or as bytes."""
-    return [each for each in PLANTED if each in text or each.encode().hex() in text]
+    return found_in(text, PLANTED)
 
 
 def test_the_search_would_find_what_is_there(lane: Lane) -> None:

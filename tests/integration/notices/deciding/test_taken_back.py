@@ -65,6 +65,41 @@ def test_what_was_taken_back_of_another_order_changes_only_the_balance(
     ]
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_change_of_another_order_gives_nothing_back_that_was_taken(
+    shop: DecidingLane, *, together: bool
+) -> None:
+    events = [
+        changed(1, order="first"),
+        changed(2, "adjusted", -30, order="first", available=70),
+        changed(3, order="second", available=170),
+    ]
+    for batch in [events] if together else [[each] for each in events]:
+        shop.change(*batch)
+    assert earned(shop) == [
+        ("email", "waiting", 70, 170, 3),
+        ("sms", "waiting", 70, 170, 3),
+        ("email", "waiting", 100, 170, 3),
+        ("sms", "waiting", 100, 170, 3),
+    ]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_is_withdrawn_says_the_balance_of_then(shop: DecidingLane, *, together: bool) -> None:
+    events = [
+        changed(1, order="first"),
+        changed(2, "clawed_back", -100, order="first", available=0),
+        changed(3, order="second", available=100),
+    ]
+    for batch in [events] if together else [[each] for each in events]:
+        shop.change(*batch)
+    assert earned(shop)[:3] == [
+        ("email", "withdrawn", 0, 0, 2),
+        ("sms", "withdrawn", 0, 0, 2),
+        ("email", "waiting", 100, 100, 3),
+    ]
+
+
 @pytest.mark.parametrize("type_", ["held", "redeemed", "gifted", "deducted"])
 def test_the_balance_is_the_newest_whatever_changed_it(shop: DecidingLane, type_: str) -> None:
     shop.change(changed(1))

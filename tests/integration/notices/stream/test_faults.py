@@ -93,28 +93,6 @@ def test_trouble_of_the_machine_ends_the_process_with_1_within_seconds(lane: Eng
     wait_for("again", lambda: "crashed" in lane.workers[-1].output)
 
 
-def test_without_the_crashing_supervisor_it_would_go_on_and_lose_the_record(lane: Engine) -> None:
-    reader = Reader(lane, "supervisor").wait_ready()
-    produce(lane, 1, value="crash")
-    produce(lane, 2)
-    wait_for(
-        "what it makes of it",
-        lambda: reader.process.poll() is not None or len(reader.lines("kafka_client")) > 0,
-    )
-    with pytest.raises(AssertionError):
-        assert reader.wait(3) == 1
-
-
-@pytest.mark.parametrize("guard", ["take"])
-def test_take_would_acknowledge_what_failed(lane: Engine, guard: str) -> None:
-    reader = Reader(lane, guard)
-    produce(lane, 10)
-    produce(lane, 1, value="crash")
-    reader.wait(60)
-    lost, _ = lost_and_doubled(lane, 10)
-    assert lost == 10
-
-
 def test_a_batch_in_hand_is_finished_before_the_end(lane: Engine) -> None:
     reader = Reader(lane).wait_ready()
     produce(lane, 1, value="slow")
@@ -250,4 +228,22 @@ def test_22_seconds_without_postgresql_cost_no_rebalance(lane: Engine, stack: St
     reader.wait_ready()
     assert reader.metric("points_rebalances_total") == assigned
     assert lost_and_doubled(lane, 100) == (0, 0)
+    assert uneven(lane) == 0
+
+
+@pytest.mark.slow
+def test_a_broker_that_is_killed_and_comes_back_costs_nothing(lane: Engine, stack: Stack) -> None:
+    if stack.kafka is None:
+        pytest.skip("a Kafka that the test may kill is needed")
+    reader = Reader(lane, POINTS_NOTICES__BATCH="50").wait_ready()
+    produce(lane, 2_000)
+    wait_read(lane, 100)
+    stack.kafka.kill(1)
+    stack.kafka.restart(1)
+    assert orjson.loads(reader.get("/healthz")[1])["ok"]
+    wait_read(lane, 2_000)
+    reader.wait_ready()
+    produce(lane, 400)
+    wait_for("the rest", lambda: sum(read(lane).values()) >= 2_400)
+    assert (len(read(lane)), sum(read(lane).values())) == (2_400, 2_400)
     assert uneven(lane) == 0

@@ -228,9 +228,11 @@ CREATE TABLE notices.meter (
   PRIMARY KEY (merchant_no, month, channel, provider)
 ) WITH (fillfactor = 50);
 
--- The one thing of the engine's that the lane reads: free points that lapse, by member and instant, with the account's posted
--- balance and newest sequence. Accounts with holds that have ended and are not posted are left out for that second: what these
--- free pays debt first. next_expiry: none of the account's points lapse before it.
+-- What the lane reads of the engine's: the numbers of its shops, by which accounts lie together, and the free points that
+-- lapse, by member and instant, with the account's posted balance and newest sequence. Accounts with holds that have ended and
+-- are not posted are left out for that second: what these free pays debt first. next_expiry: none of the account's points lapse
+-- before it.
+CREATE VIEW notices.ledger_shop AS SELECT m.merchant_id, m.merchant_no FROM public.merchant m;
 CREATE VIEW notices.expiring_points AS
 SELECT m.merchant_id, a.merchant_no, a.account_no, a.member, a.available, a.sequence, a.next_expiry, l.expires_us, l.points
 FROM public.merchant m
@@ -245,12 +247,12 @@ WHERE NOT EXISTS (SELECT FROM public.hold h WHERE h.account_no = a.account_no AN
 
 GRANT USAGE ON SCHEMA notices, notices_keys TO points_notices;
 GRANT SELECT ON alembic_version, schema_compatibility TO points_notices;
-GRANT SELECT ON notices.expiring_points TO points_notices;
+GRANT SELECT ON notices.ledger_shop, notices.expiring_points TO points_notices;
 GRANT EXECUTE ON FUNCTION notices.ensure_partition(bigint), notices.drop_partitions(int) TO points_notices;
-GRANT SELECT, INSERT, UPDATE, DELETE ON notices.worker_beat, notices.merchant_poison, notices.parked_event, notices.optout,
+GRANT SELECT, INSERT, UPDATE, DELETE ON notices.worker_beat, notices.merchant_poison, notices.optout,
   notices_keys.member_key TO points_notices;
 GRANT SELECT, INSERT, UPDATE ON notices.cursor, notices.ignored_reason, notices.pipeline_state, notices.quarantine,
-  notices.shop, notices.notice, notices.contact, notices.expiring_run, notices.provider, notices.meter TO points_notices;
-GRANT SELECT, INSERT, DELETE ON notices.outbox, notices.outbox_refused TO points_notices;
-GRANT SELECT, INSERT ON notices.shop_settings, notices.notice_settings TO points_notices;
+  notices.notice, notices.contact, notices.expiring_run, notices.provider, notices.meter TO points_notices;
+GRANT SELECT, INSERT, DELETE ON notices.outbox, notices.outbox_refused, notices.parked_event TO points_notices;
+GRANT SELECT, INSERT ON notices.shop, notices.shop_settings, notices.notice_settings TO points_notices;
 GRANT SELECT, UPDATE ON notices.settings_epoch TO points_notices;

@@ -1,0 +1,101 @@
+"""The board of the notices lane: what is decided, what goes out, what waits, what the shops owe."""
+
+from typing import Final
+
+from deploy.grafana.panels import Panel, Row, age, of_kind, quantiles, rate, worst
+
+_TELLING: Final = Row(
+    "Members are told",
+    [
+        Panel(
+            "Decided",
+            "Notices decided a second by channel and outcome; `skipped` has a reason in the "
+            "notice, `parked` waits for the settings of its shop.",
+            "ops",
+            {"{{channel}} {{outcome}}": rate("points_notices_decided_total", "channel, outcome")},
+            width=8,
+        ),
+        Panel(
+            "Ended",
+            "Notices a second that came to their end, by channel and outcome.",
+            "ops",
+            {"{{channel}} {{outcome}}": rate("points_notices_sent_total", "channel, outcome")},
+            width=8,
+        ),
+        Panel(
+            "Parts of SMS",
+            "Parts of sent SMS a second, which is what providers charge for.",
+            "ops",
+            {"{{outcome}}": rate("points_notices_parts_total", "outcome", 'channel="sms"')},
+            width=8,
+        ),
+    ],
+)
+_WAITING: Final = Row(
+    "What waits, and what nobody knows",
+    [
+        Panel(
+            "Oldest that could have gone",
+            "How long the notice has waited that has waited longest, beyond the time before which "
+            "it may not go (quiet hours, a pause between attempts); no line while none waits.",
+            "s",
+            {"{{channel}}": age("points_notices_oldest_waiting_timestamp_seconds", "channel")},
+        ),
+        Panel(
+            "Unknown",
+            "Notices that were written to a provider and never answered, until a receipt or a "
+            "person settles them.",
+            "short",
+            {"{{channel}}": worst("points_notices_unknown", "channel")},
+        ),
+        Panel(
+            "Lag of the lane",
+            "Age of the oldest record of each topic that the lane has not processed, as its own "
+            "workers see it: without a worker there is no line.",
+            "s",
+            {"{{topic}}": of_kind(worst("points_lag_seconds", "topic"), "notices")},
+        ),
+        Panel(
+            "Records of the lane",
+            "Records a second by what became of them, and those sent to the lane's dead-letter "
+            "topic.",
+            "ops",
+            {
+                "{{outcome}}": of_kind(
+                    rate("points_processed_records_total", "outcome"), "notices"
+                ),
+                "to the dead letters": of_kind(rate("points_dead_letters_total"), "notices-send"),
+            },
+        ),
+    ],
+)
+_PROVIDERS: Final = Row(
+    "Providers",
+    [
+        Panel(
+            "Answers take",
+            "Median and 99th percentile of all providers together.",
+            "s",
+            quantiles("points_notices_provider_seconds"),
+        ),
+        Panel(
+            "Answers by provider",
+            "Answers a second, good or bad.",
+            "ops",
+            {"{{provider}}": rate("points_notices_provider_seconds_count", "provider")},
+        ),
+        Panel(
+            "Breaker open",
+            "1 while nothing is handed to a provider: it fails, or an operator paused it.",
+            "short",
+            {"{{provider}}": worst("points_notices_breaker_open", "provider")},
+        ),
+        Panel(
+            "Meter differs",
+            "Parts by the provider's count less parts by ours, of this month so far.",
+            "short",
+            {"{{provider}}": worst("points_notices_meter_difference", "provider")},
+        ),
+    ],
+)
+ROWS: Final = (_TELLING, _WAITING, _PROVIDERS)

@@ -1,0 +1,45 @@
+"""Providers of notices on this machine: they take mails and SMS, and keep them to be looked at."""
+
+import os
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+from deploy.local.process import Identity, private_file
+from deploy.local.service import Service
+from deploy.local.sinks.process import SinksProcess
+
+KEY_FILE = "notices.keys"
+"""In the stack's folder: what seals contacts. It stays with the data that it seals."""
+
+
+class LocalSinks(Service):
+    """The sinks as a server of the stack."""
+
+    def __init__(self) -> None:
+        self._process: SinksProcess | None = None
+
+    def launch(self) -> None:
+        """Start them; that takes a moment, and they answer then."""
+        self._process = SinksProcess()
+
+    def wait_ready(self) -> None:
+        """They answer since they were launched."""
+
+    def stop(self) -> None:
+        """Stop them, and forget what they kept."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+
+    def identities(self) -> list[Identity]:
+        """Their process."""
+        return [self._process.identity] if self._process is not None else []
+
+    def environment(self, state_dir: Path) -> dict[str, str]:
+        """The variables with which the lane sends there, and seals with the folder's keys."""
+        if self._process is None:
+            return {}
+        keys = state_dir / KEY_FILE
+        if not keys.exists():
+            private_file(keys, f"local:{urlsafe_b64encode(os.urandom(32)).decode()}\n")
+        return {**self._process.environment(), "POINTS_NOTICES__KEY_FILE": str(keys)}

@@ -1,0 +1,1 @@
+"""Guards left out, to see what each is for: `make test-controls`."""

@@ -1,0 +1,72 @@
+"""What producers do that ours do not, in the topics that the lane reads."""
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.support.bad_input.raw_records import send_raw
+from tests.support.engine import Engine, wait_for
+from tests.support.notices.reading import Reader, prepare, produce, read, uneven, wait_read
+
+
+@pytest.fixture
+def lane(engine: Engine) -> Engine:
+    prepare(engine)
+    return engine
+
+
+def test_header_names_that_are_not_utf8_stop_nothing(lane: Engine) -> None:
+    topic = lane.topics["points_changed"]
+    for name in (b"\xe9tage", b"\xff\xfe", b"\xed\xa0\x80"):
+        headers = [(b"good", b"1"), (name, b"x")]
+        send_raw(lane.bootstrap, topic, b"\xff", b"n", headers)
+    send_raw(lane.bootstrap, topic, b"\xff", b"poison", [(b"caf\xe9", b"x"), (b"good", b"1")])
+    produce(lane, 8)
+    reader = Reader(lane)
+    wait_read(lane, 11)
+    wait_for("the dead letter", lambda: lane.value("SELECT count(*) FROM notices.quarantine"))
+    key, value, headers = lane.rows("SELECT key, value, headers FROM notices.quarantine")[0]
+    assert (bytes(key), bytes(value)) == (b"\xff", b"poison")
+    assert b"good" in bytes(headers)
+    assert "caf\N{REPLACEMENT CHARACTER}" in bytes(headers).decode()
+    reader.wait_ready()
+    assert sum(read(lane).values()) == 11
+    assert uneven(lane) == 0
+
+
+def _in_transactions(lane: Engine, topic: str) -> None:
+    """In partition 0: 3 records and a marker, 5 aborted ones and a marker, 2 and a marker."""
+    producer = Producer(
+        {"bootstrap.servers": lane.bootstrap, "transactional.id": f"{lane.prefix}t", "log_level": 0}
+    )
+    producer.init_transactions(30)
+    for count, commit in ((3, True), (5, False), (2, True)):
+        producer.begin_transaction()
+        for _ in range(count):
+            producer.produce(lane.topics[topic], b"n" if commit else b"aborted", partition=0)
+        producer.flush(20)
+        producer.commit_transaction(30) if commit else producer.abort_transaction(30)
+
+
+def test_markers_and_aborted_records_of_other_topics_are_counted_and_passed(lane: Engine) -> None:
+    _in_transactions(lane, "customers")
+    produce(lane, lane.partitions, topic="customers")
+    Reader(lane)
+    wait_read(lane, 5 + lane.partitions, "customers")
+    values = lane.rows("SELECT DISTINCT value FROM notices.read_record")
+    assert [bytes(value) for (value,) in values] == [b"n"]
+    where = "SELECT next_offset, applied, control FROM notices.cursor WHERE control > 0"
+    assert lane.rows(where) == [(14, 6, 8)]
+    assert uneven(lane) == 0
+
+
+def test_an_offset_without_a_record_in_our_own_topic_ends_it_with_4(lane: Engine) -> None:
+    _in_transactions(lane, "points_changed")
+    reader = Reader(lane)
+    assert reader.wait() == 4
+    (line,) = reader.lines("refused")
+    assert "records are missing" in line["why"]
+    assert "points cursor adopt" in line["why"]
+    assert read(lane).keys() <= {(0, 0), (0, 1), (0, 2)}
+    # Without the check nobody would hear of it.
+    Reader(lane, "gap")
+    wait_for("the record behind", lambda: (0, 11) in read(lane))
