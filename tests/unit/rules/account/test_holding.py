@@ -160,16 +160,19 @@ def test_a_timeout_comes_before_a_lapse_of_the_same_instant_and_the_lot_lapses_o
     ]
 
 
-def test_held_points_do_not_expire_while_the_hold_lives_and_lapse_when_it_is_released() -> None:
+@pytest.mark.parametrize("released_at", [100, 120])
+def test_held_points_do_not_expire_while_the_hold_lives_and_lapse_when_it_is_released(
+    released_at: Micros,
+) -> None:
     opened = open_account((SOON, 30))
     made = hold(opened, 10, ends=150)
-    opened.now = opened.recorded_at = 120
+    opened.now = opened.recorded_at = released_at
     post_overdue(opened)
     holding.release(opened, command(2), made)
     assert said(opened)[1:] == [
         (EntryType.expired, -20, 0, 100),
-        (EntryType.released, 0, -10, 120),
-        (EntryType.expired, -10, 0, 120),
+        (EntryType.released, 0, -10, released_at),
+        (EntryType.expired, -10, 0, released_at),
     ]
     first, second = (e.event_id for e in opened.entries if e.type is EntryType.expired)
     assert first != second
