@@ -108,8 +108,13 @@ def test_where_the_holds_settings_say_so_nothing_comes_back(till: Till) -> None:
     assert till.happens(returned(1000, day("12-04")), cancelled()) == []
 
 
-def test_policies_are_those_of_the_hold_whatever_the_settings_became(till: Till) -> None:
-    till.open().consume(order())
+@pytest.mark.parametrize("order_has_later_ones", [False, True])
+def test_policies_are_those_of_the_hold_whatever_the_settings_became(
+    till: Till, *, order_has_later_ones: bool
+) -> None:
+    till.open()
+    if not order_has_later_ones:
+        till.consume(order())
     till.redeem(300)
     later = settings(
         effective="2024-01-01T00:00:00Z",
@@ -117,6 +122,8 @@ def test_policies_are_those_of_the_hold_whatever_the_settings_became(till: Till)
         redeem={"return_on_cancel": False},
     )
     till.settings(later)
+    if order_has_later_ones:
+        assert till.happens(order()) == []
     assert till.happens(cancelled()) == [300]
 
 
