@@ -6,7 +6,7 @@ pipelines: cursors, counts, gaps, poison, and pauses.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from psycopg.pq import ConnStatus
 
@@ -81,16 +81,44 @@ class Miscounted(PointsError):
     code = "miscounted"
 
 
+class Emptied:
+    """A message without its content and headers: where it stands and its key are left.
+
+    Whoever wants the rest reads it where it lies; the engine has a dead letter of its own.
+    """
+
+    def __init__(self, message: Any) -> None:
+        self._message = message
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._message, name)
+
+    def value(self) -> None:
+        """Nothing."""
+
+    def headers(self) -> None:
+        """None."""
+
+
 class TopicBatches:
     """The batches of one topic, for `process_in_parts`."""
 
     def __init__(
-        self, pipeline: Pipeline, places: AssignedPlaces, deciding: Deciding, *, gapless: bool
+        self,
+        pipeline: Pipeline,
+        places: AssignedPlaces,
+        deciding: Deciding,
+        *,
+        gapless: bool,
+        personal: bool = False,
     ) -> None:
-        """`gapless`: every offset of the topic is a record, so one that is missing was lost."""
+        """`gapless`: every offset of the topic is a record, so one that is missing was lost.
+
+        `personal`: its records have names and addresses, so dead letters keep nothing of them.
+        """
         self.pipeline_name = pipeline.name
         self._pipeline, self._places, self._deciding = pipeline, places, deciding
-        self._gapless = gapless
+        self._gapless, self._personal = gapless, personal
         self._connection: Database | None = None
 
     @property
@@ -153,7 +181,8 @@ class TopicBatches:
                 refuse_gaps(counts)
             poison = self._deciding.process(cursor, records, opening, counts)
             refuse_miscounted(by_place, counts, poison)
-            self._pipeline.quarantine(cursor, records, poison, opening.now, counts)
+            letters = [(self._letter(record), why) for record, why in poison]
+            self._pipeline.quarantine(cursor, records, letters, opening.now, counts)
             done = self._pipeline.advance(cursor, ends, counts)
         self._pipeline.committed(done)
         self._deciding.committed()
@@ -161,7 +190,14 @@ class TopicBatches:
 
     def set_aside(self, record: Record, why: str) -> Done:
         """Quarantines a record that cannot be applied, alone in a transaction."""
-        return self._pipeline.set_aside(self.connection, record, why, None)
+        return self._pipeline.set_aside(self.connection, self._letter(record), why, None)
+
+    def _letter(self, record: Record) -> Record:
+        """What becomes a dead letter of a record."""
+        if not self._personal:
+            return record
+        emptied: Any = Emptied(record.message)
+        return record._replace(message=emptied)
 
     def forget(self) -> None:
         """Reads again what a batch that failed may have left half remembered."""

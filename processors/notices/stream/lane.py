@@ -39,7 +39,11 @@ class Lane:
         self._batches = {
             # Only the first is written by nobody but us: never compacted, and not in transactions.
             topic: TopicBatches(
-                self._pipeline, places, of_topic, gapless=topic == topics.points_changed
+                self._pipeline,
+                places,
+                of_topic,
+                gapless=topic == topics.points_changed,
+                personal=topic == topics.customers,
             )
             for topic, of_topic in deciding.items()
         }

@@ -112,7 +112,8 @@ def shop(engine: Engine, sinks: SinksProcess, valkey: str) -> Shop:
 
 def test_a_grant_is_told_by_mail_and_sms_once_and_metered(shop: Shop, sinks: SinksProcess) -> None:
     shop.member("ann", name=NAME, email=EMAIL, mobile_phone=f"0{PHONE}")
-    shop.produce("customers", b"eve", {"topic": "user/update", "resource": {"id": 7}})  # unreadable
+    unreadable = {"id": 7, "name": NAME, "email": EMAIL, "mobile_phone": f"0{PHONE}"}
+    shop.produce("customers", b"eve", {"topic": "user/update", "resource": unreadable})
     shop.heard_of()
     event = shop.granted("ann")
     shop.granted("bob")
