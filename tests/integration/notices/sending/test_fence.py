@@ -45,10 +45,7 @@ def frozen(rows: Rows) -> tuple[list[Sent], list[Sent]]:
     rows.notices(3)
     first = mark(rows, "a")
     rows.move_clock(LEASE_SECONDS + 1)
-    waits = [
-        Settled(each.marked.notice_id, State.sending, 1, State.waiting, may_have_arrived=True)
-        for each in first
-    ]
+    waits = [Settled(each.marked.notice_id, State.sending, 1, State.waiting) for each in first]
     with transaction(rows.connection) as cursor:
         settling.settle(cursor, waits)
     second = mark(rows, "b")
