@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
+import psycopg
 import redis
 
 from deploy.local.sinks.process import SinksProcess
 from processors.notices.deciding.contacts import ContactsBatches
 from processors.notices.deciding.settings import SettingsBatches
-from schemas.ids import DAY
+from schemas.ids import DAY, SECOND
 from schemas.notices.document import load_notice_settings
 from store.notices import optouts, settings
 from store.notices.optouts import OptOut
@@ -47,6 +48,7 @@ class Senders:
         ]
         for worker in self.workers:
             worker.wait_ready()
+        self._ready_us = self.rows.now()
 
     def close(self) -> None:
         """Ends the connections; the engine ends the processes."""
@@ -93,7 +95,20 @@ class Senders:
     def passes(self, seconds: float) -> None:
         """So much time goes by."""
         self._ahead += seconds
+        self._ready_us += int(seconds * SECOND)
         self.rows.move_clock(self._ahead)
+        # Who beat just now did so just now: otherwise each would take itself for the only one.
+        self._beats("UPDATE worker_beat SET beat_us = beat_us + %s", int(seconds * SECOND))
+
+    def know_of_each_other(self) -> None:
+        """Waits until each has beaten, and so counted, since both were there."""
+        query = "SELECT count(*) FROM worker_beat WHERE kind = 'notices-send' AND beat_us > %s"
+        wait_for("both beat", lambda: self._beats(query, self._ready_us).fetchone() == (2,))
+
+    def _beats(self, statement: str, *parameters: object) -> psycopg.Cursor[tuple[Any, ...]]:
+        with self.rows.admin.transaction():
+            self.rows.admin.execute("SET LOCAL search_path = notices, public")
+            return self.rows.admin.execute(statement.encode(), parameters)
 
     def become(self, notice: uuid.UUID, state: str, reason: str | None = None) -> None:
         """Waits until that became of a notice."""

@@ -178,6 +178,7 @@ def test_a_shop_says_what_becomes_of_what_nobody_answered(
 
 @pytest.mark.parametrize("trouble", ["flushed", "away"])
 def test_without_valkey_nothing_is_sent_twice_nor_faster(senders: Senders, trouble: str) -> None:
+    senders.know_of_each_other()
     ids = senders.rows.notices(80, senders.shop(sms={"sender": trouble.upper()}))
     wait_for("the first messages", lambda: len(senders.got(ids)) >= 8)
     if trouble == "flushed":
