@@ -1,0 +1,194 @@
+"""Two senders that run, on one lane: what they keep to while notices wait and providers fail.
+
+Tests share the processes and take shops of their own; none leaves a provider in a mood.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from deploy.local.sinks.process import SinksProcess
+from deploy.local.stack import Stack
+from rules.notices.rates import holds
+from schemas.ids import DAY, SECOND
+from schemas.notices.words import Channel
+from store.notices import settling
+from store.notices.settling import Receipt
+from store.postgres.session import transaction
+from tests.support.engine import Engine, wait_for
+from tests.support.notices.senders import RATE, Senders
+from tests.support.servers import Databases
+
+
+@pytest.fixture(scope="module")
+def running(
+    kafka: str,
+    postgres: Databases,
+    valkey_server: Stack,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Senders]:
+    url = postgres.database()
+    folder = tmp_path_factory.mktemp("senders")
+    with Engine(kafka, url, f"{folder.name}.", folder) as engine, SinksProcess() as sinks:
+        made = Senders(engine.prepare(), sinks, valkey_server.redis_url)
+        yield made
+        made.close()
+    postgres.drop(url)
+
+
+@pytest.fixture
+def senders(running: Senders) -> Iterator[Senders]:
+    yield running
+    for provider in ("twilio", "mitake", "smtp"):
+        running.sinks.become(provider, mood="normal")
+    running.rows.check_meter()
+
+
+def test_a_rate_is_kept_by_both_while_every_shop_has_its_turn(senders: Senders) -> None:
+    large = senders.shop()
+    many = senders.rows.notices(160, large)
+    small = [senders.rows.notice(senders.shop()) for _ in range(6)]
+    senders.all_sent([*many, *small])
+    got = senders.got([*many, *small])
+    assert len(got) == len({each["notice_id"] for each in got}) == len(many) + len(small)
+    first, seconds = got[0]["at"], got[-1]["at"] - got[0]["at"]
+    assert 0.95 * RATE * seconds <= len(got) <= 1.05 * RATE * seconds + holds(RATE)
+    of_small = [each["at"] - first for each in senders.got(small)]
+    assert max(of_small) < 2  # of four seconds
+
+
+def test_a_shop_that_has_used_up_its_month_is_left_out(senders: Senders) -> None:
+    shop = senders.shop(sms={"monthly_limit_parts": 3})
+    ids = senders.rows.notices(5, shop)
+    query = """SELECT state, reason, count(*) FROM notices.notice WHERE notice_id = ANY (%s)
+               GROUP BY 1, 2 ORDER BY 1"""
+    wanted = [("sent", None, 3), ("skipped", "limit", 2)]
+    wait_for(
+        "three sent, two not",
+        lambda: [tuple(r) for r in senders.rows.admin.execute(query, [ids])] == wanted,
+    )
+    assert len(senders.got(ids)) == 3
+
+
+def test_who_does_not_want_to_hear_by_then_is_not_told(senders: Senders) -> None:
+    shop = senders.shop(members=("ann", "bob"))
+    ann, bob = (senders.later(1, shop, member_id=member)[0] for member in ("ann", "bob"))
+    senders.opt_out(shop, "ann")
+    senders.due(ann, bob)
+    senders.become(ann, "skipped", "opted_out")
+    senders.become(bob, "sent")
+    assert [each["notice_id"] for each in senders.got([ann, bob])] == [str(bob)]
+
+
+def test_quiet_hours_that_began_while_it_waited_are_kept(senders: Senders) -> None:
+    shop = senders.shop()
+    (notice,) = senders.later(1, shop)
+    zone = ZoneInfo("Asia/Taipei")
+    now = datetime.fromtimestamp(senders.rows.now() / SECOND, zone)
+    begins, ends = now - timedelta(hours=1), now + timedelta(hours=2)
+    senders.apply(shop, quiet={"sms": f"{begins:%H:%M}-{ends:%H:%M}", "email": None})
+    senders.due(notice)
+    senders.become(notice, "waiting", "quiet")
+    until = int(ends.replace(second=0, microsecond=0).timestamp() * SECOND)
+    assert 0 <= senders.rows.of(notice, "not_before_us") - until < SECOND
+    assert senders.got([notice]) == []
+    senders.passes(2 * 3600)
+    senders.become(notice, "sent")
+
+
+def test_what_could_not_go_in_time_is_not_sent_late(senders: Senders) -> None:
+    shop = senders.shop()
+    waits = senders.rows.now() + 10 * DAY
+    sms, mail = (
+        senders.later(
+            1, shop, channel=each, not_before_us=waits, give_up_us=senders.rows.now() + days * DAY
+        )[0]
+        for each, days in ((Channel.sms, 1), (Channel.email, 3))
+    )
+    senders.passes(25 * 3600)
+    senders.become(sms, "expired", None)
+    assert senders.rows.of(mail, "state") == "waiting"
+    senders.passes(48 * 3600)
+    senders.become(mail, "expired", None)
+    assert senders.got([sms, mail]) == []
+
+
+def test_a_provider_that_asks_for_time_has_it(senders: Senders) -> None:
+    shop = senders.shop(sms={"provider": "twilio"})
+    senders.sinks.become("twilio", mood="busy", retry_after=2)
+    notice = senders.rows.notice(shop)
+    wait_for("the first request", lambda: senders.got([notice]))
+    senders.sinks.become("twilio", mood="normal")
+    senders.become(notice, "sent")
+    first, second = senders.got([notice])
+    assert 2 <= second["at"] - first["at"] < 6
+
+
+def test_wrong_credentials_shut_a_provider_at_once_until_a_probe_gets_through(
+    senders: Senders,
+) -> None:
+    other, shop = senders.shop(), senders.shop(sms={"provider": "twilio"})
+    senders.sinks.become("twilio", mood="credentials")
+    ids = senders.rows.notices(24, shop)
+    wait_for("an open breaker", lambda: senders.shut_until("twilio") > senders.rows.now())
+    goes_on = senders.rows.notice(other)
+    senders.become(goes_on, "sent")
+    assert len(senders.got(ids)) <= 16  # a chunk of each sender
+    assert senders.rows.of(ids[-1], "state") in {"waiting", "claimed"}
+    senders.sinks.become("twilio", mood="normal")
+    senders.passes(10)
+    senders.all_sent(ids)
+    assert senders.shut_until("twilio") == 0
+    taken = [each for each in senders.got(ids) if each["taken"]]
+    assert len(taken) == len(ids)
+
+
+def test_a_receipt_before_the_answer_is_not_overruled(senders: Senders) -> None:
+    shop = senders.shop(sms={"provider": "twilio"})
+    senders.sinks.become("twilio", mood="slow", delay_ms=1000)
+    notice = senders.rows.notice(shop)
+    wait_for("the request", lambda: senders.got([notice]))
+    assert senders.rows.of(notice, "state") == "sending"
+    with transaction(senders.rows.connection) as cursor:
+        settling.receipt(cursor, [Receipt(notice, delivered=False, parts=1)])
+    senders.become(notice, "failed", "refused")
+    wait_for("the answer", lambda: senders.got([notice])[0]["answered"])
+    after = senders.rows.notice(shop)
+    senders.become(after, "sent")
+    assert senders.rows.of(notice, "state") == "failed"
+
+
+@pytest.mark.parametrize(
+    ("on_unknown", "state", "requests"), [("hold", "unknown", 1), ("resend", "sent", 2)]
+)
+def test_a_shop_says_what_becomes_of_what_nobody_answered(
+    senders: Senders, on_unknown: str, state: str, requests: int
+) -> None:
+    shop = senders.shop(sms={"provider": "twilio", "on_unknown": on_unknown})
+    senders.sinks.become("twilio", mood="lost")
+    notice = senders.rows.notice(shop)
+    wait_for("the first request", lambda: senders.got([notice]))
+    senders.sinks.become("twilio", mood="normal")
+    wait_for(state, lambda: senders.rows.of(notice, "state") == state)
+    assert len(senders.got([notice])) == requests
+
+
+@pytest.mark.parametrize("trouble", ["flushed", "away"])
+def test_without_valkey_nothing_is_sent_twice_nor_faster(senders: Senders, trouble: str) -> None:
+    senders.know_of_each_other()
+    ids = senders.rows.notices(80, senders.shop(sms={"sender": trouble.upper()}))
+    wait_for("the first messages", lambda: len(senders.got(ids)) >= 8)
+    if trouble == "flushed":
+        senders.valkey.flushall()
+    else:
+        senders.valkey.client_pause(3000)
+    senders.all_sent(ids)
+    got = senders.got(ids)
+    assert len(got) == len({each["notice_id"] for each in got}) == len(ids)
+    seconds = got[-1]["at"] - got[0]["at"]
+    # Flushed, a bucket is full again.
+    assert len(got) <= 1.05 * RATE * seconds + 3 * holds(RATE)
+    assert all(0 <= after["at"] - before["at"] < 4 for before, after in pairwise(got))

@@ -1,0 +1,146 @@
+"""Senders that run as processes, with shops, members and notices written straight into tables."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+import psycopg
+import redis
+
+from deploy.local.sinks.process import SinksProcess
+from processors.notices.deciding.contacts import ContactsBatches
+from processors.notices.deciding.settings import SettingsBatches
+from schemas.ids import DAY, SECOND
+from schemas.notices.document import load_notice_settings
+from store.notices import optouts, settings
+from store.notices.optouts import OptOut
+from store.postgres.session import transaction
+from tests.support.engine import Engine, Worker, wait_for
+from tests.support.notices.decided import MAIL, SMS, settings_changed
+from tests.support.notices.lane import Lane
+from tests.support.notices.rows import Rows
+
+RATE: Final = 40.0
+"""Messages of SMS a second, of each provider and sender name."""
+LEASE_SECONDS: Final = 5
+
+
+class Senders:
+    """Two processes that send, on a lane of their own. Each test takes shops of its own."""
+
+    def __init__(self, engine: Engine, sinks: SinksProcess, valkey: str) -> None:
+        self.sinks = sinks
+        self.valkey = redis.Redis.from_url(valkey)
+        self.rows = Rows(engine.database_url)
+        self._lane = Lane(engine.database_url, engine.folder)
+        self._ahead = 0.0
+        environment = {
+            **sinks.environment(),
+            "POINTS_NOTICES__KEY_FILE": str(self._lane.key_file),
+            "POINTS_NOTICES__LEASE_SECONDS": str(LEASE_SECONDS),
+            "POINTS_MITAKE__RATE": str(RATE),
+            "POINTS_TWILIO__RATE": str(RATE),
+            "POINTS_REDIS__URL": valkey,
+        }
+        self.workers: Sequence[Worker] = [
+            engine.run("notices-send", **environment) for _ in range(2)
+        ]
+        for worker in self.workers:
+            worker.wait_ready()
+        self._ready_us = self.rows.now()
+
+    def close(self) -> None:
+        """Ends the connections; the engine ends the processes."""
+        self.valkey.close()
+        self._lane.close()
+        self.rows.close()
+
+    def shop(self, *, members: Sequence[str] = ("ann",), **sections: Any) -> str:
+        """A new shop that is heard of, with members who have both addresses; its id."""
+        merchant = f"shop-{uuid.uuid4().hex[:8]}"
+        self.apply(merchant, **sections)
+        notices = self._lane.configuration()
+        heard = SettingsBatches(notices.notices, self._lane.sealer())
+        self._lane.consume(heard, settings_changed(merchant))
+        self._lane.consume(ContactsBatches(notices), *(_customer(merchant, m) for m in members))
+        return merchant
+
+    def apply(self, merchant: str, **sections: Any) -> None:
+        """The shop's notice settings; without quiet hours unless they are given."""
+        sms = SMS | sections.pop("sms", {})
+        content = {"email": MAIL, "sms": sms, "quiet": {"sms": None, "email": None}, **sections}
+        document = load_notice_settings(orjson.dumps(content), "settings")
+        settings.apply(self.rows.connection, merchant, document, "test")
+
+    def opt_out(self, merchant: str, member: str) -> None:
+        """A member does not want to hear by SMS."""
+        wish = OptOut(self.rows.shop(merchant), member, "sms", "*", "staff", self.rows.now())
+        with transaction(self.rows.connection) as cursor:
+            optouts.add(cursor, [wish])
+
+    def later(self, count: int, merchant: str, **columns: Any) -> list[uuid.UUID]:
+        """Notices that wait for tomorrow."""
+        tomorrow = self.rows.now() + DAY
+        columns = {"not_before_us": tomorrow, "give_up_us": tomorrow + DAY, **columns}
+        return self.rows.notices(count, merchant, **columns)
+
+    def due(self, *notices: uuid.UUID) -> None:
+        """What waits may go now."""
+        self.rows.admin.execute(
+            "UPDATE notices.notice SET not_before_us = 0 WHERE notice_id = ANY (%s)",
+            [list(notices)],
+        )
+
+    def passes(self, seconds: float) -> None:
+        """So much time goes by."""
+        self._ahead += seconds
+        self._ready_us += int(seconds * SECOND)
+        self.rows.move_clock(self._ahead)
+        # Who beat just now did so just now: otherwise each would take itself for the only one.
+        self._beats("UPDATE worker_beat SET beat_us = beat_us + %s", int(seconds * SECOND))
+
+    def know_of_each_other(self) -> None:
+        """Waits until each has beaten, and so counted, since both were there."""
+        query = "SELECT count(*) FROM worker_beat WHERE kind = 'notices-send' AND beat_us > %s"
+        wait_for("both beat", lambda: self._beats(query, self._ready_us).fetchone() == (2,))
+
+    def _beats(self, statement: str, *parameters: object) -> psycopg.Cursor[tuple[Any, ...]]:
+        with self.rows.admin.transaction():
+            self.rows.admin.execute("SET LOCAL search_path = notices, public")
+            return self.rows.admin.execute(statement.encode(), parameters)
+
+    def become(self, notice: uuid.UUID, state: str, reason: str | None = None) -> None:
+        """Waits until that became of a notice."""
+        wait_for(
+            f"{state} ({reason}) of {notice}",
+            lambda: self.rows.of(notice, "state", "reason") == (state, reason),
+            20,
+        )
+
+    def all_sent(self, notices: Sequence[uuid.UUID]) -> None:
+        """Waits until all of these are sent."""
+        query = "SELECT count(*) FROM notices.notice WHERE notice_id = ANY (%s) AND state = 'sent'"
+        wait_for("all sent", lambda: self.rows.value(query, list(notices)) == len(notices))
+
+    def got(self, notices: Sequence[uuid.UUID]) -> list[dict[str, Any]]:
+        """The requests that the providers got for these, in their order."""
+        ids = {str(notice) for notice in notices}
+        return [each for each in self.sinks.messages() if each["notice_id"] in ids]
+
+    def shut_until(self, provider: str) -> int:
+        """Until when a provider's breaker is open; 0 while it is closed."""
+        query = "SELECT coalesce(max(open_until_us), 0) FROM notices.provider WHERE provider = %s"
+        return int(self.rows.value(query, provider))
+
+
+def _customer(merchant: str, member: str) -> dict[str, Any]:
+    return {
+        "topic": "user/update",
+        "merchant_id": merchant,
+        "resource": {
+            "id": member, "name": "Ann", "locale_code": "en",
+            "updated_at": "2026-11-20T04:00:00.000Z",
+            "email": f"{member}@tea.example", "mobile_phone": "0912345678",
+        },
+    }  # fmt: skip
