@@ -23,6 +23,7 @@ from schemas.commands.results import CommandResult
 from schemas.events import CarrierCodeChanged, CursorAdopted, PointsChanged, SettingsChanged
 from schemas.heartbeat import Heartbeat
 from schemas.notices.changed import NoticeChanged
+from schemas.notices.document import NoticeSettings
 from schemas.notices.feedback import NoticeFeedback
 from schemas.quotes import Cart
 from schemas.read_model import ReadModelBalance
@@ -64,6 +65,7 @@ TAKEN: Final[dict[str, type[BaseModel]]] = {
     "command-return-redeemed": ReturnRedeemed,
     "settings-document": SettingsDocument,
     "notice-feedback": NoticeFeedback,
+    "notice-settings-document": NoticeSettings,
     "upstream-application": Envelope[ApplicationResource],
     "upstream-customer": Envelope[CustomerResource],
     "upstream-order": Envelope[OrderResource],

@@ -48,8 +48,9 @@ class Manner(BaseModel):
     """How one sink is to behave: one mood, or several by weight, drawn by the seed.
 
     `delay_ms`: before the answer in the mood slow. `retry_after`: seconds that the mood busy asks
-    for, if any. `status`: what busy and wrong answer, where not the usual (429 or 503 in turn; of
-    mail 451 and 550). `stage`: at what a mail is refused (greeting, mail, rcpt, data, end).
+    for, if any; with `retry_at` it names the instant. `status`: what busy and wrong answer, where
+    not the usual (429 or 503 in turn; of mail 451 and 550). `stage`: at what a mail is refused
+    (greeting, mail, rcpt, data, end).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,6 +60,7 @@ class Manner(BaseModel):
     seed: int = 0
     delay_ms: float = Field(1000, ge=0)
     retry_after: float | None = Field(None, ge=0)
+    retry_at: bool = False
     status: int | None = Field(None, ge=100, le=599)
     stage: Literal["greeting", "mail", "rcpt", "data", "end"] = "rcpt"
 

@@ -55,8 +55,8 @@ class SmtpSink:
             tls_context=self._tls,
             require_starttls=self._tls is not None,
             authenticator=self.authenticate if self._login else None,
+            # Here a login is wanted by MAIL: aiosmtpd warns of one without STARTTLS.
             auth_require_tls=False,
-            auth_required=self._login,
         )
 
     def authenticate(
@@ -77,11 +77,11 @@ class SmtpSink:
         options: list[str],
     ) -> str:
         """The mood of a mail is drawn here."""
-        del server, session
+        del server
         envelope.mail_from, envelope.mail_options = address, options
         mood = self.moods.draw()
         envelope.__dict__["mood"] = mood
-        if mood is Mood.credentials:
+        if mood is Mood.credentials or (self._login and not session.authenticated):
             return "530 5.7.0 Authentication required"
         return self._refused(mood, "mail") or "250 2.1.0 OK"
 

@@ -1,13 +1,14 @@
 """Every mood of a provider, over real connections: what becomes of the message, and why."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from deploy.local.sinks.moods import TAKES, Mood, Provider
 from deploy.local.sinks.sinks import Sinks
 from processors.notices.providers.port import Answer, Outcome
-from tests.support.notices.providers import one, with_sinks
+from tests.support.notices.providers import mitake, one, sms, with_sinks
 
 TAKEN, LATER, WRONG, UNKNOWN, CREDENTIALS = (
     Outcome.taken,
@@ -75,6 +76,32 @@ def test_a_busy_provider_says_how_long_to_wait(provider: Provider, status: int) 
     answer = answered(provider, mood="busy", status=status, retry_after=7)
     assert answer.outcome is LATER
     assert answer.retry_after == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("provider", ["twilio", "mitake", "webhook"])
+def test_an_instant_to_wait_for_is_read_by_the_clock_of_who_names_it(provider: Provider) -> None:
+    answer = answered(provider, mood="busy", status=503, retry_after=7, retry_at=True)
+    assert answer.retry_after == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("hours", [11.99, 12.01])
+def test_mitake_sends_a_message_of_a_known_id_once_for_as_long_as_we_count_on_it(
+    hours: float,
+) -> None:
+    clock, notice = [1000.0], uuid4()
+
+    async def test(sinks: Sinks) -> None:
+        account = mitake(sinks.url)
+        first = (await account.send([sms(notice)]))[0]
+        clock[0] += hours * 3600
+        again = (await account.send([sms(notice)]))[0]
+        await account.close()
+        known = timedelta(hours=hours) < account.window
+        assert (first.outcome, again.outcome) == (TAKEN, TAKEN)
+        assert (first.provider_id == again.provider_id) is known
+        assert len(sinks.taken("mitake")) == (1 if known else 2)
+
+    with_sinks(test, clock=lambda: clock[0])
 
 
 @pytest.mark.parametrize("stage", ["greeting", "mail", "rcpt", "data", "end"])
