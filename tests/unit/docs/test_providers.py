@@ -5,7 +5,7 @@ import re
 import pytest
 
 from docs import generate
-from processors.notices.providers import answers, mitake, twilio
+from processors.notices.providers import answers, mitake, smtp_connections, twilio
 from processors.notices.providers.port import Outcome
 
 PAGE = (generate.DOCS / "reference" / "providers.md").read_text("utf-8")
@@ -33,3 +33,9 @@ def test_mitakes_letters(outcome: Outcome) -> None:
 def test_statuses() -> None:
     known = {status for status, outcome in answers._BY_STATUS.items() if outcome == "credentials"}
     assert {int(n) for n in re.findall(r"\d{3}", section("Over HTTP")["credentials"])} == known
+
+
+def test_replies_that_say_that_we_are_not_let_in() -> None:
+    codes = {int(number) for number in re.findall(r"\d{3}", section("SMTP")["credentials"])}
+    assert codes == smtp_connections._NO_LOGIN
+    assert str(smtp_connections._OUT_OF_ORDER) in section("SMTP")["later"]

@@ -8,9 +8,8 @@ import pytest
 from deploy.local.sinks.sinks import Sinks
 from processors.notices.providers.port import Answer, Outcome
 from tests.support.notices.providers import mail, smtp, with_sinks
-from tests.support.secured.certificates import OPENSSL, Pair, authority, signed
+from tests.support.secured.certificates import Pair, authority, signed
 
-pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl makes the certificates")
 LOGIN = {"username": "points", "password": "a password"}
 SECONDS = 5.0
 """A handshake on a busy machine takes longer than the words of a sink."""
