@@ -309,9 +309,9 @@ def test_a_client_shows_its_certificate_where_one_is_asked_for(shop: Shop) -> No
 
 
 def read_by_the_lane(shop: Shop) -> int:
-    """Records of our own topic of which the lane has an outcome."""
+    """Records of the topic that it alone reads, of which the lane has an outcome."""
     query = "SELECT coalesce(sum(next_offset), 0)::int FROM notices.cursor WHERE topic = %s"
-    return int(shop.engine.value(query, shop.engine.topics["points_changed"]))
+    return int(shop.engine.value(query, shop.engine.topics["notices_feedback"]))
 
 
 @pytest.mark.parametrize("by", ["password", "certificate"])
@@ -323,7 +323,7 @@ def test_the_notices_lane_logs_in_with_a_client_of_its_own(shop: Shop, by: str) 
     try:
         worker = shop.engine.run("notices", POINTS_NOTICES__DIRECTORY="none").wait_ready()
         producer = Producer({**shop.engine.login, "bootstrap.servers": shop.engine.bootstrap})
-        producer.produce(shop.engine.topics["points_changed"], b"{}", b"k")
+        producer.produce(shop.engine.topics["notices_feedback"], b"{}", b"k")
         assert producer.flush(20) == 0
         wait_for("the record", lambda: read_by_the_lane(shop) > already)
     finally:
