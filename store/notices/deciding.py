@@ -124,7 +124,8 @@ def standing(
     ]
     if not rows:
         return {}
-    cursor.execute(_SQL["standing"], [first_id(since), *_ASKED.arrays(rows)])
+    # Planned each time: a plan that was made while the week was empty would read all of it later.
+    cursor.execute(_SQL["standing"], [first_id(since), *_ASKED.arrays(rows)], prepare=False)
     found: defaultdict[Member, dict[UUID, Standing]] = defaultdict(dict)
     for row in cursor.fetchall():
         notice_id, event_id, number, member, kind, state, attempt, channel, *figures = row
