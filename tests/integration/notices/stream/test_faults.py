@@ -126,12 +126,12 @@ def test_poison_goes_to_the_lanes_dead_letters_and_too_much_of_it_pauses(lane: E
     produce(lane, 200, value="poison")
     wait_for("paused", lambda: "paused" in reader.get("/readyz")[1])
     assert reader.metric("points_pipeline_paused", pipeline="notices") == 1
-    before = sum(positions(lane).values())
+    assert sum(positions(lane).values()) < 5 + 2 + 200
     assert orjson.loads(reader.get("/healthz")[1])["ok"]
     with_resume(lane)
     wait_for("all of it", lambda: lane.value("SELECT sum(dead)::int FROM notices.cursor") == 202)
     reader.wait_ready()
-    assert sum(positions(lane).values()) == before + 200
+    assert sum(positions(lane).values()) == 5 + 2 + 200
     assert uneven(lane) == 0
 
 
