@@ -13,7 +13,7 @@ from rules.notices.deciding import Reach
 from schemas.ids import DAY, Micros
 from schemas.notices.ids import first_id
 from schemas.notices.words import Channel, Kind, State, Why
-from store.postgres.arrays import int8s, uuids
+from store.postgres.arrays import int8s
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -124,8 +124,7 @@ def standing(
     ]
     if not rows:
         return {}
-    # Planned each time: a plan that was made while the week was empty would read all of it later.
-    cursor.execute(_SQL["standing"], [first_id(since), *_ASKED.arrays(rows)], prepare=False)
+    cursor.execute(_SQL["standing"], [first_id(since), *_ASKED.arrays(rows)])
     found: defaultdict[Member, dict[UUID, Standing]] = defaultdict(dict)
     for row in cursor.fetchall():
         notice_id, event_id, number, member, kind, state, attempt, channel, *figures = row
@@ -183,7 +182,6 @@ def bring_up(cursor: Cursor, figures: Sequence[Brought], since: Micros) -> set[U
     """
     if not figures:
         return set()
-    ids = uuids([each.notice_id.bytes for each in figures])
     rows = [(each.notice_id.bytes, *each[1:]) for each in figures]
-    cursor.execute(_SQL["bring_up"], [first_id(since), ids, *_BROUGHT.arrays(rows)])
+    cursor.execute(_SQL["bring_up"], [first_id(since), *_BROUGHT.arrays(rows)])
     return {notice_id for notice_id, gone in cursor.fetchall() if gone}

@@ -10,11 +10,14 @@ LEFT JOIN contact c ON c.merchant_no = k.merchant_no AND c.member_id = k.member_
 
 -- name: standing
 -- Of some members the notices that wait, and those about the orders in hand. $1: the least id that can still wait.
+-- Member by member (OFFSET 0): a week of which PostgreSQL has no statistics yet would be read whole.
 SELECT n.notice_id, n.event_id, n.merchant_no, n.member_id, n.kind, n.state, n.attempt, n.channel, n.points, n.event_points,
        n.event_sequence, n.balance, n.sequence, n.order_id
-FROM unnest({arrays asked from 2}) k ({asked})
-JOIN notice n ON n.merchant_no = k.merchant_no AND n.member_id = k.member_id
-WHERE n.notice_id >= $1 AND (n.state IN ('waiting', 'claimed') OR n.order_id = k.order_id);
+FROM unnest({arrays asked from 2}) k ({asked}) CROSS JOIN LATERAL (
+  SELECT * FROM notice m
+  WHERE m.merchant_no = k.merchant_no AND m.member_id = k.member_id AND m.notice_id >= $1
+    AND (m.state IN ('waiting', 'claimed') OR m.order_id = k.order_id)
+  OFFSET 0) n;
 
 -- name: ensure_partitions
 SELECT ensure_partition(k.at_us) FROM unnest($1::bigint[]) k (at_us);
@@ -29,15 +32,17 @@ SELECT CASE WHEN count(*) < $2 THEN coalesce(array_agg(notice_id), '{}') END FRO
 
 -- name: bring_up
 -- The present figures of notices that are not out yet, in one order of locks. A sender sees by `sequence` that they moved.
+-- Id by id: what is locked has no index, so it brings its figures along; and the ids are asked for $1, not the notices, of which
+-- a week without statistics would be read whole.
 WITH locked AS MATERIALIZED (
-  SELECT n.notice_id FROM notice n
-  WHERE n.notice_id = ANY ($2::uuid[]) AND n.notice_id >= $1 AND n.state IN ('waiting', 'claimed')
-  ORDER BY n.notice_id FOR UPDATE)
+  SELECT {k.brought} FROM unnest({arrays brought from 2}) k ({brought})
+  JOIN notice n ON n.notice_id = k.notice_id AND k.notice_id >= $1 AND n.state IN ('waiting', 'claimed')
+  ORDER BY n.notice_id FOR UPDATE OF n)
 UPDATE notice n
 SET points = k.points, balance = k.balance, sequence = k.sequence,
     state = CASE WHEN k.gone THEN 'withdrawn' ELSE n.state END,
     reason = CASE WHEN k.gone THEN 'taken_back' ELSE n.reason END,
     changed_us = CASE WHEN k.gone THEN points_now() ELSE n.changed_us END
-FROM unnest({arrays brought from 3}) k ({brought}) JOIN locked l ON l.notice_id = k.notice_id
-WHERE n.notice_id = k.notice_id AND n.notice_id >= $1 AND n.sequence <= k.sequence
+FROM locked k
+WHERE n.notice_id = k.notice_id AND k.notice_id >= $1 AND n.sequence <= k.sequence
 RETURNING n.notice_id, k.gone;

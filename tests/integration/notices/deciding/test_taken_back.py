@@ -3,6 +3,9 @@
 import pytest
 
 from schemas.ids import iso
+from schemas.notices.ids import first_id
+from store.notices import deciding
+from store.postgres import session
 from store.streams import outbox
 from tests.support.notices.decided import NOON, DecidingLane, changed
 
@@ -153,3 +156,31 @@ def test_notices_that_can_wait_no_more_are_not_searched(shop: DecidingLane) -> N
     shop.clock(NOON + 4 * 86_400_000_000 + 1000)
     shop.change(changed(2, "clawed_back", -100, available=0, at=NOON + 4 * 86_400_000_000))
     assert [row[1] for row in earned(shop)] == ["waiting", "waiting"], iso(NOON)
+
+
+def shape_of(shop: DecidingLane, name: str, values: list[object]) -> str:
+    """How a statement was carried out."""
+    explain = b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + deciding._SQL[name]
+    with session.transaction(shop.connection) as cursor:
+        return "\n".join(line for (line,) in cursor.execute(explain, values).fetchall())
+
+
+def test_each_notice_is_looked_at_by_its_key_and_compared_with_no_other(
+    shop: DecidingLane,
+) -> None:
+    """However many there are, and whose they are also in a week without statistics."""
+    many = 300
+    shop.change(*(changed(1, member=f"m{n}") for n in range(many)))
+    number, since = shop.shop("shop"), first_id(0)
+    asked = [(number, f"m{n}".encode(), b"order") for n in range(many)]
+    standing = [since, *deciding._ASKED.arrays(asked)]
+    assert "Rows Removed by Join Filter" not in shape_of(shop, "standing", standing)
+    shop.admin.execute("ANALYZE notices.notice")
+    assert "Rows Removed by Join Filter" not in shape_of(shop, "standing", standing)
+    brought = [
+        (notice.bytes, 90, 90, 2, False)
+        for (notice,) in shop.rows("SELECT notice_id FROM notices.notice ORDER BY 1")
+    ]
+    shape = shape_of(shop, "bring_up", [since, *deciding._BROUGHT.arrays(brought)])
+    assert "Rows Removed by Join Filter" not in shape
+    assert shop.rows("SELECT DISTINCT points, sequence FROM notices.notice") == [(90, 2)]
