@@ -13,8 +13,9 @@ TURNS_BETWEEN = 500
 class Garbage:
     """Switches the collector off; `turn` runs it every so many turns."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns_between: int = TURNS_BETWEEN) -> None:
         """What lives now lives for ever, so later collections need not look at it."""
+        self._between = turns_between
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -23,5 +24,5 @@ class Garbage:
     def turn(self) -> None:
         """Counts a turn of the loop."""
         self._turns += 1
-        if self._turns % TURNS_BETWEEN == 0:
+        if self._turns % self._between == 0:
             gc.collect()

@@ -4,16 +4,18 @@ The hint may be ahead, and records between the two would never be decided.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
 from aiokafka.errors import NoOffsetForPartitionError
 from faust.transport.consumer import RecordMap
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types.transports import ConsumerT
+from mode.services import WaitResults
 from mode.threads import WorkerThread
 
 from processors import metrics
+from processors.notices.stream.at_once import AT_ONCE, begun
 from processors.notices.stream.faust_types import TP
 from processors.notices.stream.places import AssignedPlaces
 from processors.notices.stream.readable import read_any_name
@@ -99,6 +101,25 @@ class CursorConsumer(Consumer):
 
     def _new_consumer_thread(self) -> CursorConsumerThread:
         return CursorConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def wait_first(
+        self,
+        *these: Any,
+        timeout: Any = None,  # noqa: ASYNC109 - the name is Faust's
+    ) -> WaitResults:
+        """As Faust's, but without tasks where the first of them ends at once.
+
+        So it is with nearly every record that is handed on to its stream.
+        """
+        first, *others = these
+        if self.should_stop or not all(isinstance(each, Coroutine) for each in these):
+            return await super().wait_first(*these, timeout=timeout)
+        rest = begun(first)
+        if rest is not AT_ONCE:
+            return await super().wait_first(rest, *others, timeout=timeout)
+        for other in others:
+            other.close()
+        return WaitResults([first], [None], stopped=False)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seeks every partition of ours to the database's cursor; where that is."""

@@ -32,6 +32,7 @@ from processors.pipeline.pipeline import NOTICES
 from processors.pipeline.recreated import refuse_recreated
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged, is_waited_out, one_line, refusal
+from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health
 from processors.runtime.kafka.errors import LACKING
 from processors.runtime.logs import hand_on, log
@@ -45,6 +46,8 @@ from store.reads import gauges
 
 TURN_SECONDS: Final = 0.1
 """Between two looks whether to stop, and whether the application has crashed."""
+GARBAGE_TURNS: Final = 50
+"""Turns between two collections: five seconds, for what a library left in cycles meanwhile."""
 PAUSED_SAMPLE_SECONDS: Final = 1.0
 TIMER_SECONDS: Final = 1.0
 """Between two looks at what is due by time."""
@@ -97,10 +100,11 @@ class Life:
 
     async def live(self) -> None:
         """Works until it is asked to stop. Raises what ends it otherwise."""
-        starting = asyncio.create_task(self._start())
+        starting, garbage = asyncio.create_task(self._start()), Garbage(GARBAGE_TURNS)
         try:
             while not self._stop.asked:
                 self._turn(starting)
+                garbage.turn()
                 await asyncio.sleep(TURN_SECONDS)
         except BaseException as error:
             # Crash-only: nothing in hand is saved by an error; the database has what was committed.
