@@ -1,7 +1,8 @@
 """Senders that run as processes, with shops, members and notices written straight into tables."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
@@ -16,7 +17,7 @@ from schemas.notices.document import load_notice_settings
 from store.notices import optouts, settings
 from store.notices.optouts import OptOut
 from store.postgres.session import transaction
-from tests.support.engine import Engine, Worker, wait_for
+from tests.support.engine import PATIENCE, Engine, Worker, wait_for
 from tests.support.notices.decided import MAIL, SMS, settings_changed
 from tests.support.notices.lane import Lane
 from tests.support.notices.rows import Rows
@@ -110,12 +111,20 @@ class Senders:
             self.rows.admin.execute("SET LOCAL search_path = notices, public")
             return self.rows.admin.execute(statement.encode(), parameters)
 
+    @contextmanager
+    def without_valkey(self) -> Iterator[None]:
+        """Valkey answers nobody who would change something: no rates, no fence, no breakers."""
+        self.valkey.client_pause(int(2 * PATIENCE * 1000), all=False)
+        try:
+            yield
+        finally:
+            self.valkey.client_unpause()
+
     def become(self, notice: uuid.UUID, state: str, reason: str | None = None) -> None:
         """Waits until that became of a notice."""
         wait_for(
             f"{state} ({reason}) of {notice}",
             lambda: self.rows.of(notice, "state", "reason") == (state, reason),
-            20,
         )
 
     def all_sent(self, notices: Sequence[uuid.UUID]) -> None:
