@@ -55,7 +55,10 @@ def asking(question: Callable[[HttpDirectory, Shop, list[float]], Awaitable[None
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(TestServer(app))
             directory = HttpDirectory(
-                str(server.make_url("/contacts")), "a token", patience=PATIENCE, clock=lambda: clock[0]
+                str(server.make_url("/contacts")),
+                "a token",
+                patience=PATIENCE,
+                clock=lambda: clock[0],
             )
             stack.push_async_callback(directory.close)
             await question(directory, shop, clock)

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.sinks.sinks import Sinks
 from processors.notices.providers.port import Answer, Outcome
-from tests.support.notices.providers import mail, smtp, with_sinks
+from tests.support.notices.providers import PATIENCE, mail, smtp, with_sinks
 from tests.support.secured.certificates import Pair, authority, signed
 
 LOGIN = {"username": "points", "password": "a password"}
@@ -42,7 +42,7 @@ def told(
     async def test(sinks: Sinks) -> tuple[Answer, int]:
         sinks.become("smtp", mood=mood)
         given = {"ca_location": str(trusted.certificate), **server}
-        mails = smtp(sinks.smtp_port, **given)
+        mails = smtp(sinks.smtp_port, seconds=PATIENCE, **given)
         try:
             return (await mails.send([mail()]))[0], len(sinks.taken("smtp"))
         finally:
