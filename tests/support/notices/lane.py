@@ -41,13 +41,25 @@ def a_key(key_id: str) -> str:
     return f"{key_id}:{urlsafe_b64encode(os.urandom(32)).decode()}"
 
 
+def as_lane(url: str, name: str = "points-test") -> Database:
+    """A connection to a database as the lane's workers have one."""
+    return session.connect(url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA, name=name)
+
+
+def keys_in(folder: Path) -> Path:
+    """The folder's file of keys that seal, made if need be."""
+    file = folder / "sealing.keys"
+    if not file.exists():
+        file.write_text(a_key("first") + "\n")
+    return file
+
+
 class Lane:
     """A migrated database: `connection` has the lane's role, `admin` the owner's."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
-        self.key_file = folder / "sealing.keys"
-        self.key_file.write_text(a_key("first") + "\n")
+        self.key_file = keys_in(folder)
         self.token_keys = a_key("link")
         self.admin = psycopg.connect(url, autocommit=True)
         self.connection = self.connect()
@@ -55,9 +67,7 @@ class Lane:
 
     def connect(self) -> Database:
         """One more connection as the lane's workers have one."""
-        return session.connect(
-            self.url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA, name="points-test"
-        )
+        return as_lane(self.url)
 
     def close(self) -> None:
         """Closes both connections."""

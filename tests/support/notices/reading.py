@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,8 @@ from tests.support.engine import Engine, Worker, wait_for
 
 CHILD = "tests.support.notices.stream_child"
 ROOT = Path(__file__).parents[3]
+MISSED_SOON: Mapping[str, str] = {"SESSION_MS": "6000"}
+"""For readers that are killed: others need not wait for longer than brokers make them."""
 
 
 class Reader(Worker):

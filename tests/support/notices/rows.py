@@ -12,10 +12,10 @@ from schemas.ids import DAY, SECOND, Micros
 from schemas.notices.ids import notice_id
 from schemas.notices.words import Channel, Kind, State
 from store.notices import meter
-from store.postgres import session
 from store.postgres.session import Database, raw
 from store.streams import outbox
 from store.streams.outbox import Row
+from tests.support.notices.lane import as_lane
 
 REACH: Final = 5 * DAY
 
@@ -30,9 +30,7 @@ class Rows:
 
     def connect(self, name: str = "points-test") -> Database:
         """One more connection with the lane's role and schema."""
-        return session.connect(
-            self.url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA, name=name
-        )
+        return as_lane(self.url, name)
 
     def now(self) -> Micros:
         """The database's clock."""

@@ -2,9 +2,11 @@
 
     python -m tests.support.notices.stream_child [GUARD…]
 
-Each GUARD is taken out of this process alone, so that tests see what it is for.
+Each GUARD is taken out of this process alone, so that tests see what it is for. The variable
+SESSION_MS says how soon Kafka misses it, when it is killed.
 """
 
+import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -17,6 +19,7 @@ from processors.notices.stream.faust_types import batches_of
 from processors.pipeline.pipeline import CountsByPartition, PoisonRecord
 from processors.runtime import loop
 from processors.runtime.configuration import Configuration, load
+from processors.runtime.kafka.clients import SESSION_MS
 from processors.runtime.kafka.feed import Record
 from schemas.upstream.envelope import Unreadable
 from store.postgres.session import Cursor, Database
@@ -192,6 +195,7 @@ def main(left_out: Sequence[str]) -> int:
     for guard in left_out:
         GUARDS[guard]()
     setattr(worker, "deciders", rows)  # noqa: B010 - the module's own name
+    setattr(app, "SESSION_MS", int(os.environ.get("SESSION_MS", SESSION_MS)))  # noqa: B010
     return loop.run_process("notices", load(), worker.run)
 
 
