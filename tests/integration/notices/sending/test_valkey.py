@@ -25,15 +25,17 @@ def shared(valkey: str) -> Iterator[Client]:
 def test_two_processes_share_a_rate(shared: Client, valkey: str) -> None:
     bucket = Bucket("mitake", "LANTERN", 50, holds(50))
     other = Rates(client.connect(valkey, seconds=5, name="other"))
-    takers, sent, began = [Rates(shared), other], 0, time.monotonic()
+    takers, sent, waited, began = [Rates(shared), other], 0, 0.0, time.monotonic()
     while (elapsed := time.monotonic() - began) < 2:
         waits = []
         for rates in takers:
             count, wait = rates.take({bucket: 8})[bucket]
             sent += count
             waits.append(wait)
+        waited += min(waits) / SECOND
         time.sleep(min(waits) / SECOND)
-    assert 0.95 * 50 * elapsed <= sent <= 50 * elapsed + holds(50)
+    # Whoever waits as long as he is told leaves nothing; a busy machine lets him sleep longer.
+    assert 0.95 * 50 * waited <= sent <= 50 * elapsed + holds(50)
 
 
 def test_a_rate_of_one_sender_is_not_anothers(shared: Client) -> None:
