@@ -13,6 +13,7 @@ from store.postgres import session
 from store.streams import quarantine
 from tests.support.engine import Engine, wait_for
 from tests.support.notices.reading import (
+    MISSED_SOON,
     Reader,
     lost_and_doubled,
     positions,
@@ -35,11 +36,11 @@ def test_a_reader_that_is_killed_five_times_loses_nothing_and_doubles_nothing(la
     count = 6_000
     produce(lane, count)
     for killed in range(5):
-        reader = Reader(lane, POINTS_NOTICES__BATCH="200")
+        reader = Reader(lane, POINTS_NOTICES__BATCH="200", **MISSED_SOON)
         enough = min(killed * 800 + 1, count)
         wait_read(lane, enough)
         reader.kill()
-    Reader(lane)
+    Reader(lane, **MISSED_SOON)
     wait_read(lane, count)
     assert lost_and_doubled(lane, count) == (0, 0)
     assert uneven(lane) == 0
@@ -67,11 +68,11 @@ def test_a_second_reader_takes_its_share_and_gives_it_back(lane: Engine) -> None
 
 @pytest.mark.slow
 def test_a_frozen_reader_that_wakes_up_can_only_repeat(lane: Engine) -> None:
-    frozen = Reader(lane, POINTS_NOTICES__BATCH="50").wait_ready()
+    frozen = Reader(lane, POINTS_NOTICES__BATCH="50", **MISSED_SOON).wait_ready()
     produce(lane, 2_000)
     wait_read(lane, 100)
     frozen.process.send_signal(signal.SIGSTOP)
-    Reader(lane)
+    Reader(lane, **MISSED_SOON)
     wait_read(lane, 2_000)
     frozen.process.send_signal(signal.SIGCONT)
     produce(lane, 1_000)
@@ -81,13 +82,13 @@ def test_a_frozen_reader_that_wakes_up_can_only_repeat(lane: Engine) -> None:
 
 
 def test_trouble_of_the_machine_ends_the_process_with_1_within_seconds(lane: Engine) -> None:
-    reader = Reader(lane).wait_ready()
+    reader = Reader(lane, **MISSED_SOON).wait_ready()
     produce(lane, 1, value="crash")
     wait_for("the crash", lambda: reader.lines("crashed") or reader.process.poll() is not None)
     assert reader.wait(30) == 1
     assert "OSError" in reader.lines("crashed")[0]["error"]
     assert set(positions(lane).values()) == {0}
-    Reader(lane)  # the record is still there, and nothing was acknowledged
+    Reader(lane, **MISSED_SOON)  # the record is still there, and nothing was acknowledged
     wait_for("again", lambda: "crashed" in lane.workers[-1].output)
 
 
@@ -168,20 +169,20 @@ def test_records_that_retention_took_end_it_with_4_and_a_sentence(lane: Engine) 
 
 def test_a_recreated_topic_ends_it_with_4(lane: Engine) -> None:
     produce(lane, 10)
-    reader = Reader(lane).wait_ready()
+    reader = Reader(lane, **MISSED_SOON).wait_ready()
     wait_read(lane, 10)
     lane.delete_topics("points_changed")
     lane.create_topics("points_changed")
     assert reader.wait() == 4
     assert "recreated" in reader.lines("refused")[0]["why"]
-    again = Reader(lane)
+    again = Reader(lane, **MISSED_SOON)
     assert again.wait() == 4
     assert "recreated" in again.lines("refused")[0]["why"]
 
 
 def test_a_cursor_that_is_set_back_is_noticed(lane: Engine) -> None:
     produce(lane, 10)
-    reader = Reader(lane).wait_ready()
+    reader = Reader(lane, **MISSED_SOON).wait_ready()
     wait_read(lane, 10)
     with psycopg.connect(lane.database_url) as connection:
         connection.execute(
@@ -191,13 +192,13 @@ def test_a_cursor_that_is_set_back_is_noticed(lane: Engine) -> None:
     produce(lane, 2)
     assert reader.wait() == 4
     assert "was set back" in reader.lines("refused")[0]["why"]
-    Reader(lane)
+    Reader(lane, **MISSED_SOON)
     wait_for("all again", lambda: set(positions(lane).values()) == {6})
 
 
 def test_a_reader_for_which_the_group_has_nothing_stands_by_and_is_ready(lane: Engine) -> None:
-    readers = [Reader(lane).wait_ready() for _ in range(lane.partitions)]
-    standby = Reader(lane).wait_ready()
+    readers = [Reader(lane, **MISSED_SOON).wait_ready() for _ in range(lane.partitions)]
+    standby = Reader(lane, **MISSED_SOON).wait_ready()
     produce(lane, 200)
     wait_read(lane, 200)
     readers[0].kill()
