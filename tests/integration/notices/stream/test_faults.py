@@ -12,6 +12,7 @@ from deploy.local.stack import Stack
 from store.postgres import session
 from store.streams import quarantine
 from tests.support.engine import Engine, wait_for
+from tests.support.notices.lane import as_lane
 from tests.support.notices.reading import (
     MISSED_SOON,
     Reader,
@@ -139,9 +140,7 @@ def test_poison_goes_to_the_lanes_dead_letters_and_too_much_of_it_pauses(lane: E
 def with_resume(lane: Engine) -> None:
     """As an operator does."""
     with (
-        session.connect(
-            lane.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
-        ) as connection,
+        as_lane(lane.database_url) as connection,
         session.transaction(connection) as cursor,
     ):
         assert quarantine.resume(cursor, "notices", 1000)
