@@ -1,26 +1,18 @@
 """The lane's reader on a real Kafka and PostgreSQL: nothing is lost, and nothing is done twice."""
 
 import psycopg
-import pytest
 
 from tests.support.engine import Engine, wait_for
 from tests.support.notices.reading import (
     Reader,
     lost_and_doubled,
     positions,
-    prepare,
     produce,
     set_cursor,
     set_hint,
     uneven,
     wait_read,
 )
-
-
-@pytest.fixture
-def lane(engine: Engine) -> Engine:
-    prepare(engine)
-    return engine
 
 
 def test_every_record_of_every_topic_has_one_row_and_the_counts_add_up(lane: Engine) -> None:
