@@ -162,7 +162,8 @@ def usage(site: "Site", merchants: Iterable[str]) -> Iterator[Usage]:
 
     for merchant in merchants:
         said = command(site, "notices", "usage", merchant, "--month", MONTH, "--json")
-        for row in orjson.loads(said):
+        rows = orjson.loads(said)
+        for row in rows["items"] if isinstance(rows, dict) else rows:
             messages, parts = int(row["messages"]), int(row["parts"])
             yield Usage(merchant, row["channel"], row["provider"], messages, parts)
 

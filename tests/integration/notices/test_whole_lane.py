@@ -1,71 +1,23 @@
 """The lane as it runs: both workers, from a change of points to what providers got."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import orjson
 import psycopg
 import pytest
 
 from deploy.local.sinks.process import SinksProcess
-from schemas.ids import micros
-from store.notices import meter, settings
-from store.postgres.session import Database, raw
+from store.notices import meter
+from store.postgres.session import raw
 from tests.support.engine import TOPICS, Engine, Worker, wait_for
-from tests.support.notices.decided import changed, customer, settings_changed
-from tests.support.notices.lane import as_lane
 from tests.support.notices.planted import found_in, shown_by, tables, topics, valkey
-from tests.support.notices.running import environment_of
-from tests.support.notices.texts import at_any_hour, content
-from tests.support.upstream import Record
+from tests.support.notices.whole import Shop
 
-WORDS = {"en": {"earned": {"sms": "You have earned {{ points }} points."}}}
 NAME, EMAIL, PHONE = "Wanda Plantagenet", "wanda@planted.example", "912345678"
 PLANTED = (NAME, EMAIL, PHONE, "You have earned 100 points", "You&#39;ve earned", "Plantagenet")
 FED = ("customers", "deliveries", "orders")
 """Topics of the platform, which have members' data as they come."""
-
-
-class Shop:
-    """A shop of which the lane has heard, with a member and both workers."""
-
-    def __init__(self, engine: Engine, sinks: SinksProcess, valkey: str) -> None:
-        self.engine, self.sinks = engine, sinks
-        self.environment = {
-            **environment_of(engine.folder, sinks),
-            "POINTS_NOTICES__LEASE_SECONDS": "5",
-            "POINTS_REDIS__URL": valkey,
-        }
-        with self.connect() as connection:
-            told = at_any_hour(**content(WORDS, languages=("en",)))
-            settings.apply(connection, "shop", told, "test")
-
-    def connect(self) -> Database:
-        return as_lane(self.engine.database_url)
-
-    def heard_of(self) -> None:
-        self.produce("settings", "shop:1", settings_changed("shop"))
-
-    def member(self, member: str, **contact: Any) -> None:
-        self.produce("customers", member, customer("shop", member, **contact))
-
-    def granted(self, member: str) -> str:
-        event = changed(
-            member=member,
-            at=micros(datetime.now(UTC)),
-            lots=[(100, "2027-12-31T16:00:00Z")],
-        )
-        self.produce("points_changed", f"shop:{member}", event)
-        return str(event["event_id"])
-
-    def produce(self, topic: str, key: str, value: object) -> None:
-        self.engine.produce([Record(topic, key, orjson.dumps(value))])
-
-    def states(self) -> dict[tuple[str, str], tuple[str, str | None]]:
-        rows = self.engine.rows("SELECT member_id, channel, state, reason FROM notices.notice")
-        return {(member, channel): (state, reason) for member, channel, state, reason in rows}
 
 
 @pytest.fixture
@@ -82,7 +34,7 @@ def shop(engine: Engine, sinks: SinksProcess, valkey: str) -> Shop:
 def test_a_grant_is_told_by_mail_and_sms_once_and_metered(shop: Shop, sinks: SinksProcess) -> None:
     shop.member("ann", name=NAME, email=EMAIL, mobile_phone=f"0{PHONE}")
     unreadable = {"id": 7, "name": NAME, "email": EMAIL, "mobile_phone": f"0{PHONE}"}
-    shop.produce("customers", "eve", {"topic": "user/update", "resource": unreadable})
+    shop.produce("customers", b"eve", {"topic": "user/update", "resource": unreadable})
     shop.heard_of()
     event = shop.granted("ann")
     shop.granted("bob")
