@@ -166,6 +166,7 @@ def test_a_receipt_before_the_answer_is_not_overruled(senders: Senders) -> None:
     with transaction(senders.rows.connection) as cursor:
         settling.receipt(cursor, [Receipt(notice, delivered=False, parts=1)])
     senders.become(notice, "failed", "refused")
+    senders.sinks.become("twilio", mood="normal")
     wait_for("the answer", lambda: senders.got([notice])[0]["answered"])
     after = senders.rows.notice(shop)
     senders.become(after, "sent")

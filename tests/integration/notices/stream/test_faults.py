@@ -38,13 +38,13 @@ def test_a_second_reader_takes_its_share_and_gives_it_back(lane: Engine) -> None
     produce(lane, 3_000)
     wait_read(lane, 100)
     second = Reader(lane, POINTS_NOTICES__BATCH="50").wait_ready()
-    produce(lane, 0)
-    wait_read(lane, 3_000)
+    produce(lane, 500)
+    wait_read(lane, 3_500)
+    wait_for("its share", lambda: second.metric("points_consumed_records_total"))
     second.terminate()
     first.wait_ready()
-    more = 1_000
-    produce(lane, more)
-    wait_read(lane, 3_000 + more)
+    produce(lane, 500)
+    wait_read(lane, 4_000)
     assert (len(read(lane)), sum(read(lane).values())) == (4_000, 4_000)
     assert uneven(lane) == 0
     wait_for(
