@@ -9,6 +9,7 @@ SESSION_MS says how soon Kafka misses it, when it is killed.
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from mode.supervisors import OneForOneSupervisor
@@ -16,6 +17,7 @@ from mode.supervisors import OneForOneSupervisor
 from processors.notices.stream import app, batches, consumer, places, worker
 from processors.notices.stream.batches import Deciding
 from processors.notices.stream.faust_types import batches_of
+from processors.notices.stream.worker import LEAVE_SECONDS
 from processors.pipeline.pipeline import CountsByPartition, PoisonRecord
 from processors.runtime import loop
 from processors.runtime.configuration import Configuration, load
@@ -93,8 +95,14 @@ def _acknowledge_first() -> None:
     app._agent = agent
 
 
+def _has_time_to_commit() -> None:
+    """What is acknowledged is committed when a crash stops the client, however busy the machine."""
+    setattr(worker, "CRASH_SECONDS", LEAVE_SECONDS)  # noqa: B010 - the module's own name
+
+
 def _plain_loop() -> None:
     """`async for event in stream`: whoever asks for the next has acknowledged the last."""
+    _has_time_to_commit()
 
     def agent(work: app.Work, lane: Any) -> Callable[[Any], Awaitable[None]]:
         async def plain(stream: Any) -> None:
@@ -112,6 +120,7 @@ def _plain_loop() -> None:
 
 def _take() -> None:
     """`stream.take`, which acknowledges what it gave even where that failed."""
+    _has_time_to_commit()
 
     def agent(work: app.Work, lane: Any) -> Callable[[Any], Awaitable[None]]:
         async def takes(stream: Any) -> None:
@@ -122,9 +131,11 @@ def _take() -> None:
                 return value
 
             stream.add_processor(remember)  # of an event `take` gives only the value
-            async for values in stream.take(lane.batch, within=lane.within_ms / 1000):
-                events, given[: len(values)] = given[: len(values)], []
-                await work(events)
+            taken = stream.take(lane.batch, within=lane.within_ms / 1000)
+            async with aclosing(taken):  # at once, and not when it happens to be collected
+                async for values in taken:
+                    events, given[: len(values)] = given[: len(values)], []
+                    await work(events)
 
         return takes
 
