@@ -9,7 +9,7 @@ from deploy.local.sinks.process import SinksProcess
 from store.notices import settings
 from tests.support.engine import Engine
 from tests.support.notices.decided import customer
-from tests.support.notices.lane import as_lane
+from tests.support.notices.lane import as_lane, keys_in
 from tests.support.notices.running import environment_of
 from tests.support.notices.texts import at_any_hour, content
 from tests.support.upstream import Json, Record
@@ -24,6 +24,7 @@ class BusyLane:
     def __init__(self, engine: Engine, sinks: SinksProcess) -> None:
         """Nothing runs yet: whoever starts the workers gives them `environment`."""
         self.engine, self.sinks = engine, sinks
+        self.key_file = keys_in(engine.folder)
         self.environment: Mapping[str, str] = {
             **environment_of(engine.folder, sinks),
             "POINTS_SMTP__RATE": MANY_A_SECOND,
