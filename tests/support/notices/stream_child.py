@@ -6,6 +6,7 @@ Each GUARD is taken out of this process alone, so that tests see what it is for.
 SESSION_MS says how soon Kafka misses it, when it is killed.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -184,6 +185,17 @@ def _old_generations() -> None:
     setattr(places.AssignedPlaces, "start", start)  # noqa: B010 - a guard left out
 
 
+def _hears_late() -> None:
+    """No guard: the event loop hears a second late that its partitions were set, as a busy one."""
+    seek_wait = consumer.CursorConsumer.seek_wait
+
+    async def late(self: consumer.CursorConsumer, partitions: Any) -> None:
+        await seek_wait(self, partitions)
+        await asyncio.sleep(1)
+
+    consumer.CursorConsumer.seek_wait = late  # type: ignore[method-assign,assignment]
+
+
 def _nothing_crashes() -> None:
     """No guard: what crashed the process before is a record as any other."""
     WritesRows.crashes = False
@@ -198,6 +210,7 @@ GUARDS: Mapping[str, Callable[[], None]] = {
     "gap": _no_gap_check,
     "generation": _old_generations,
     "crash": _nothing_crashes,
+    "late": _hears_late,
 }
 
 

@@ -97,7 +97,7 @@ def test_a_batch_in_hand_is_finished_before_the_end(lane: Engine) -> None:
 
 def test_a_reader_for_which_the_group_has_nothing_stands_by_and_is_ready(lane: Engine) -> None:
     readers = [Reader(lane, **MISSED_SOON).wait_ready() for _ in range(lane.partitions)]
-    standby = Reader(lane, **MISSED_SOON).wait_ready()
+    standby = Reader(lane, "late", **MISSED_SOON).wait_ready()
     produce(lane, 200)
     wait_read(lane, 200)
     readers[0].kill()
