@@ -1,7 +1,5 @@
 """The notices lane of the sample days: its providers' stand-ins, and what members are told."""
 
-import os
-from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,7 +31,6 @@ SELECT (SELECT count(*) FROM notices.notice WHERE (attempt = 0 OR NOT %(failing)
      + (SELECT count(*) FROM notices.parked_event)
      + (SELECT count(*) FROM notices.outbox)"""
 _CURSORS = "SELECT topic, partition, next_offset FROM notices.cursor"
-_REFUSED = "SELECT count(*) FROM notices.notice WHERE state = 'waiting' AND attempt > 0"
 
 
 class Notice(NamedTuple):
@@ -76,27 +73,26 @@ class Usage:
 
 
 def installed() -> bool:
-    """Whether the extra `notices` is."""
-    return all(find_spec(name) is not None for name in ("faust", "aiosmtplib", "aiosmtpd"))
+    """Whether the extra `notices` is, and what stands in for providers."""
+    from deploy.local.sinks_local import can_sink
+
+    return can_sink() and all(find_spec(name) is not None for name in ("faust", "aiosmtplib"))
 
 
 def environment_of_lane(folder: Path, sinks: "SinksProcess") -> dict[str, str]:
     """The variables of the lane: new keys in a file of the folder, and these providers."""
     from deploy.local.process import private_file
+    from deploy.local.sinks_local import new_key
 
     keys = folder / "notices.keys"
-    private_file(keys, f"{_key('sample')}\n")
+    private_file(keys, f"{new_key('sample')}\n")
     return {
         **sinks.environment(),
         "POINTS_NOTICES__ENABLED": "true",
         "POINTS_NOTICES__KEY_FILE": str(keys),
-        "POINTS_NOTICES__TOKEN_KEYS": _key("link"),
+        "POINTS_NOTICES__TOKEN_KEYS": new_key("link"),
         "POINTS_NOTICES__UNSUBSCRIBE_URL": "https://lantern.example/unsubscribe",
     }
-
-
-def _key(name: str) -> str:
-    return f"{name}:{urlsafe_b64encode(os.urandom(32)).decode()}"
 
 
 class Lane:
@@ -126,11 +122,6 @@ class Lane:
             return False
         [(busy,)] = self._rows(_BUSY, {"failing": self._failing})
         return not busy
-
-    def waiting_again(self) -> int:
-        """How many notices were refused for now."""
-        [(count,)] = self._rows(_REFUSED)
-        return int(count)
 
     def notices(self) -> list[Notice]:
         """All of them, by member."""

@@ -3,13 +3,13 @@
 import argparse
 import shutil
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from sqlalchemy import make_url
 
 from deploy.local.ladder import DATABASE_URL, REDIS_URL
 from deploy.local.process import StartError, environment_lines
+from deploy.local.sinks_local import can_sink
 from deploy.local.stack import NAMES, Stack, recorded, running, start_stack
 
 STATE_DIR = Path(__file__).parents[2] / ".local" / "stack"
@@ -39,13 +39,8 @@ def main() -> int:
 def up(state_dir: Path, *, wipe: bool) -> int:
     """Start the stack unless it runs, and say how to use it."""
     del wipe
-    show(start_stack(state_dir, keep=True, parts=tuple(NAMES), sinks=_can_sink()))
+    show(start_stack(state_dir, keep=True, parts=tuple(NAMES), sinks=can_sink()))
     return 0
-
-
-def _can_sink() -> bool:
-    """Whether what the sinks need is installed."""
-    return find_spec("aiosmtpd") is not None
 
 
 def down(state_dir: Path, *, wipe: bool) -> int:

@@ -2,6 +2,7 @@
 
 import os
 from base64 import urlsafe_b64encode
+from importlib.util import find_spec
 from pathlib import Path
 
 from deploy.local.process import Identity, private_file
@@ -10,6 +11,16 @@ from deploy.local.sinks.process import SinksProcess
 
 KEY_FILE = "notices.keys"
 """In the stack's folder: what seals contacts. It stays with the data that it seals."""
+
+
+def can_sink() -> bool:
+    """Whether what the sinks need is installed."""
+    return find_spec("aiosmtpd") is not None
+
+
+def new_key(key_id: str) -> str:
+    """A line of a key file, or of keys that are listed, with a key that nobody has yet."""
+    return f"{key_id}:{urlsafe_b64encode(os.urandom(32)).decode()}"
 
 
 class LocalSinks(Service):
@@ -41,5 +52,5 @@ class LocalSinks(Service):
             return {}
         keys = state_dir / KEY_FILE
         if not keys.exists():
-            private_file(keys, f"local:{urlsafe_b64encode(os.urandom(32)).decode()}\n")
+            private_file(keys, f"{new_key('local')}\n")
         return {**self._process.environment(), "POINTS_NOTICES__KEY_FILE": str(keys)}

@@ -44,6 +44,23 @@ def is_waited_out(error: BaseException) -> bool:
     return isinstance(error, _WAITED_OUT)
 
 
+TROUBLES = (psycopg.Error, KafkaException, ReadModelUnavailable)
+"""What servers fail with; nothing else is ever waited out."""
+
+
+def waited_out(error: Exception, *, first: bool) -> str:
+    """One of TROUBLES in one line, if it passes; for whoever does one thing until it is done.
+
+    Raises what ends the worker otherwise: the refusal, or the error itself. See `refusal`.
+    """
+    refused = refusal(error, first=first)
+    if refused is not None:
+        raise refused from error
+    if not is_waited_out(error):
+        raise error
+    return one_line(error)
+
+
 def server_of(error: BaseException) -> str:
     """Which server an error comes from that is waited out, as people know it."""
     if isinstance(error, psycopg.Error):

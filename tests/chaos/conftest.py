@@ -7,21 +7,16 @@ import pytest
 from deploy.local.sinks.process import SinksProcess
 from tests.chaos.faults import CHUNK, LEASE_SECONDS
 from tests.support.engine import Engine
-from tests.support.notices.lane import a_key
+from tests.support.notices.running import environment_of
 
 
 @pytest.fixture
 def environment(engine: Engine, valkey: str) -> Iterator[tuple[SinksProcess, dict[str, str]]]:
-    keys = engine.folder / "sealing.keys"
-    keys.write_text(a_key("first") + "\n")
     with SinksProcess() as sinks:
         yield (
             sinks,
             {
-                **sinks.environment(),
-                "POINTS_NOTICES__KEY_FILE": str(keys),
-                "POINTS_NOTICES__TOKEN_KEYS": a_key("link"),
-                "POINTS_NOTICES__UNSUBSCRIBE_URL": "https://lantern.example/unsubscribe",
+                **environment_of(engine.folder, sinks),
                 "POINTS_NOTICES__LEASE_SECONDS": str(LEASE_SECONDS),
                 "POINTS_NOTICES__CHUNK": str(CHUNK),
                 "POINTS_REDIS__URL": valkey,

@@ -1,19 +1,18 @@
 """Grants of members of two shops, produced while faults happen."""
 
-import time
 from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import Any
-from uuid import uuid4
 
 import orjson
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
-from schemas.notices.document import load_notice_settings
+from schemas.ids import micros
 from store.notices import settings
-from store.postgres import session
 from tests.support.engine import Engine
-from tests.support.notices.texts import document
+from tests.support.notices.decided import changed, customer, settings_changed
+from tests.support.notices.lane import as_lane
+from tests.support.notices.texts import at_any_hour, content
 
 SHOPS = {"shop-m": "mitake", "shop-t": "twilio"}
 MEMBERS = 200
@@ -34,18 +33,14 @@ class Load(Thread):
     def _prepare(self) -> None:
         """Shops with settings, and members with addresses, all heard of."""
         for merchant, provider in SHOPS.items():
-            content = orjson.loads(document(_WORDS, languages=("en",), provider=provider))
-            content["quiet"] = {"sms": None, "email": None}
-            with session.connect(
-                self._engine.database_url,
-                role=session.NOTICES_ROLE,
-                schema=session.NOTICES_SCHEMA,
-            ) as connection:
-                document_ = load_notice_settings(orjson.dumps(content), "settings")
-                settings.apply(connection, merchant, document_, "test")
-            self._produce("settings", f"{merchant}:1", _settings_of(merchant))
+            told = at_any_hour(**content(_WORDS, languages=("en",), provider=provider))
+            with as_lane(self._engine.database_url) as connection:
+                settings.apply(connection, merchant, told, "test")
+            self._produce("settings", f"{merchant}:1", settings_changed(merchant))
             for number in range(MEMBERS):
-                self._produce("customers", f"m{number}", _customer(merchant, number))
+                member, phone = f"m{number}", f"0912{number:06d}"
+                known = customer(merchant, member, mobile_phone=phone)
+                self._produce("customers", member, known)
         assert self._producer.flush(60) == 0
 
     def run(self) -> None:
@@ -67,17 +62,17 @@ class Load(Thread):
     def _grant(self, merchant: str, member: str) -> None:
         sequence = self._sequences.get((merchant, member), 0) + 1
         self._sequences[merchant, member] = sequence
-        now, event = datetime.now(UTC).isoformat().replace("+00:00", "Z"), str(uuid4())
-        record = {
-            "event_id": event, "type": "granted", "merchant_id": merchant, "member_id": member,
-            "sequence": sequence, "points": 10,
-            "balance": {"available": 10 * sequence, "held": 0, "debt": 0},
-            "lots": [{"lot_id": f"l{sequence}", "points": 10, "expires_at": None}],
-            "order_id": f"order-{sequence}", "cause": {"kind": "order", "id": f"order-{sequence}"},
-            "settings_version": 1, "reason": None, "performer": None,
-            "occurred_at": now, "recorded_at": now,
-        }  # fmt: skip
-        self.events.append((event, merchant, member))
+        record = changed(
+            sequence,
+            points=10,
+            member=member,
+            merchant=merchant,
+            available=10 * sequence,
+            order=f"order-{sequence}",
+            at=micros(datetime.now(UTC)),
+            lots=[(10, None)],
+        )
+        self.events.append((record["event_id"], merchant, member))
         self._produce("points_changed", f"{merchant}:{member}", record)
 
     def _produce(self, topic: str, key: str, value: object) -> None:
@@ -92,47 +87,4 @@ class Load(Thread):
 
 def published(engine: Engine) -> list[dict[str, Any]]:
     """Every record of the notices' topic, each partition in its order."""
-    topic = engine.topics["notices"]
-    who = {"group.id": f"{engine.prefix}look", "log_level": 0}
-    consumer = Consumer({"bootstrap.servers": engine.bootstrap, **who})
-    found = []
-    try:
-        for number in consumer.list_topics(topic, 30).topics[topic].partitions:
-            place = TopicPartition(topic, number, 0)
-            _, end = consumer.get_watermark_offsets(place, 30)
-            consumer.assign([place])
-            deadline = time.monotonic() + 60
-            at = 0
-            while at < end:
-                assert time.monotonic() < deadline, f"partition {number} ends at {at} of {end}"
-                message = consumer.poll(1)
-                if message is not None and message.error() is None:
-                    found.append(orjson.loads(message.value() or b""))
-                    at = (message.offset() or 0) + 1
-    finally:
-        consumer.close()
-    return found
-
-
-def _settings_of(merchant: str) -> dict[str, Any]:
-    return {
-        "type": "settings_changed", "merchant_id": merchant, "version": 1,
-        "effective_at": "2024-01-01T00:00:00Z", "recorded_at": "2024-01-01T00:00:00Z",
-        "performer": None, "digest": "0" * 64,
-        "settings": {
-            "timezone": "Asia/Taipei", "currency": "TWD", "languages": ["en"], "enabled": True,
-            "entitlement": {"plan": "enterprise", "app_installed": True, "modules": []},
-        },
-    }  # fmt: skip
-
-
-def _customer(merchant: str, number: int) -> dict[str, Any]:
-    return {
-        "topic": "user/update",
-        "merchant_id": merchant,
-        "resource": {
-            "id": f"m{number}", "name": "Ann", "locale_code": "en",
-            "updated_at": "2026-11-20T04:00:00.000Z",
-            "email": f"m{number}@{merchant}.example", "mobile_phone": f"0912{number:06d}",
-        },
-    }  # fmt: skip
+    return [orjson.loads(message.value() or b"") for message in engine.events("notices")]

@@ -11,44 +11,24 @@ from cli.support.wiring import connect_notices, notices_configuration
 from schemas.notices.words import ALL_KINDS, Channel, Kind
 
 app = typer.Typer(no_args_is_help=True, help="What members do not want to hear, and on what.")
-By = Annotated[Channel, typer.Option("--channel", help="On which channel.")]
+On = Annotated[Channel, typer.Option("--channel", help="On which channel.")]
 Of = Annotated[Kind | None, typer.Option("--kind", help="Of which kind; all without it.")]
 
 
 @app.command("add")
 def add_command(
-    merchant: Merchant, member: Member, channel: By, kind: Of = None, json_: JsonOption = False
+    merchant: Merchant, member: Member, channel: On, kind: Of = None, json_: JsonOption = False
 ) -> None:
     """Keep a member's wish not to hear; it counts also for what waits already."""
-    with extra.needed("a wish"):
-        from store.notices import optouts
-    from store.notices import breakers, reads
-    from store.postgres.session import transaction
-
-    of = kind.value if kind is not None else ALL_KINDS
-    with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:
-        number = reads.shop_number(cursor, merchant)
-        now = breakers.clock(cursor)
-        wish = optouts.OptOut(number, member, channel.value, of, "staff", now)
-        changed = bool(optouts.add(cursor, [wish]))
-    _print((merchant, member, channel.value, of), opted_out=True, changed=changed, json_=json_)
+    _change(merchant, member, channel, kind, opted_out=True, json_=json_)
 
 
 @app.command("remove")
 def remove_command(
-    merchant: Merchant, member: Member, channel: By, kind: Of = None, json_: JsonOption = False
+    merchant: Merchant, member: Member, channel: On, kind: Of = None, json_: JsonOption = False
 ) -> None:
     """Forget a wish of a member who asks for it; a wish of all kinds is one of its own."""
-    with extra.needed("a wish"):
-        from store.notices import optouts
-    from store.notices import reads
-    from store.postgres.session import transaction
-
-    of = kind.value if kind is not None else ALL_KINDS
-    with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:
-        number = reads.shop_number(cursor, merchant)
-        changed = optouts.remove(cursor, number, member, channel.value, of)
-    _print((merchant, member, channel.value, of), opted_out=False, changed=changed, json_=json_)
+    _change(merchant, member, channel, kind, opted_out=False, json_=json_)
 
 
 @app.command("list")
@@ -78,17 +58,31 @@ def list_command(merchant: Merchant, member: Member, json_: JsonOption = False) 
         out().print(f"{each.channel}  {safe(each.kind)}  by {safe(each.source)} since {since}")
 
 
-def _print(wish: tuple[str, str, str, str], *, opted_out: bool, changed: bool, json_: bool) -> None:
+def _change(
+    merchant: str, member: str, channel: Channel, kind: Kind | None, *, opted_out: bool, json_: bool
+) -> None:
+    with extra.needed("a wish"):
+        from store.notices import optouts
     from schemas.answers.notices_acting import OptOutResult
+    from store.notices import breakers, reads
+    from store.postgres.session import transaction
 
-    merchant, member, channel, kind = wish
+    of = kind.value if kind is not None else ALL_KINDS
+    with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:
+        number = reads.shop_number(cursor, merchant)
+        if opted_out:
+            now = breakers.clock(cursor)
+            wish = optouts.OptOut(number, member, channel.value, of, "staff", now)
+            changed = bool(optouts.add(cursor, [wish]))
+        else:
+            changed = optouts.remove(cursor, number, member, channel.value, of)
     if json_:
         emit(
             OptOutResult(
                 merchant_id=merchant,
                 member_id=member,
-                channel=channel,
-                kind=kind,
+                channel=channel.value,
+                kind=of,
                 opted_out=opted_out,
                 changed=changed,
             )
@@ -96,4 +90,4 @@ def _print(wish: tuple[str, str, str, str], *, opted_out: bool, changed: bool, j
         return
     what = "is kept" if opted_out else "is forgotten"
     was = "was kept before" if opted_out else "was not there"
-    out().print(f"the wish not to hear by {channel} of {safe(kind)} {what if changed else was}")
+    out().print(f"the wish not to hear by {channel.value} of {safe(of)} {what if changed else was}")

@@ -1,19 +1,16 @@
 """`points notices pause | resume`: the lane's pipeline, or one provider."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.arguments import typed_name
+from cli.support.arguments import By, typed_name
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect_notices, notices_configuration
 
-By = Annotated[
-    str | None,
-    typer.Option(
-        "--by", help="Who does it; by default the user of this machine.", callback=typed_name
-    ),
-]
+if TYPE_CHECKING:
+    from processors.runtime.configuration import PoisonConfiguration
+    from store.postgres.session import Cursor
 
 Provider = Annotated[
     str | None,
@@ -28,73 +25,65 @@ def pause_command(provider: Provider = None, by: By = None, json_: JsonOption = 
     expires as ever when it comes too late.
     """
     from cli.commands.settings import this_user
-    from schemas.answers.notices import NoticesPauseResult
-    from store.notices.reads import PIPELINE
     from store.postgres.session import transaction
-    from store.streams import quarantine
 
-    if provider is not None:
-        _pause_provider(provider, by or this_user(), json_=json_)
-        return
+    who = by or this_user()
     with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:
-        before = quarantine.paused(cursor, PIPELINE)
-        quarantine.pause(cursor, PIPELINE, f"by {by or this_user()}")
-    if json_:
-        emit(NoticesPauseResult(provider=None, paused=True, changed=before is None))
-    else:
-        was = (
-            "was paused before" if before is not None else "is paused until `points notices resume`"
-        )
-        out().print(f"the notices lane {was}")
+        changed = _pause(cursor, provider, who)
+    _print(provider, paused=True, changed=changed, json_=json_)
 
 
 def resume_command(provider: Provider = None, json_: JsonOption = False) -> None:
     """Go on deciding (what paused it may become dead letters this time), or with a provider."""
-    from schemas.answers.notices import NoticesPauseResult
-    from store.notices.reads import PIPELINE
     from store.postgres.session import transaction
-    from store.streams import quarantine
 
     configured = notices_configuration()
-    if provider is not None:
-        _resume_provider(provider, json_=json_)
-        return
-    grace = max(configured.poison.window, configured.poison.in_a_row)
     with connect_notices(configured) as connection, transaction(connection) as cursor:
-        changed = quarantine.resume(cursor, PIPELINE, grace)
-    if json_:
-        emit(NoticesPauseResult(provider=None, paused=False, changed=changed))
-    else:
-        out().print("the notices lane goes on" if changed else "the notices lane was not paused")
+        changed = _resume(cursor, provider, configured.poison)
+    _print(provider, paused=False, changed=changed, json_=json_)
 
 
-def _pause_provider(provider: str, by: str, *, json_: bool) -> None:
-    from schemas.answers.notices import NoticesPauseResult
+def _pause(cursor: "Cursor", provider: str | None, by: str) -> bool:
+    """Whether it was not paused before."""
     from store.notices import breakers
-    from store.postgres.session import transaction
+    from store.notices.reads import PIPELINE
+    from store.streams import quarantine
 
-    with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:
-        before = breakers.states(cursor).get(provider)
-        changed = before is None or before.paused_us is None
-        if changed:
-            breakers.pause(cursor, provider, by)
-    if json_:
-        emit(NoticesPauseResult(provider=provider, paused=True, changed=changed))
-    else:
-        again = f"`points notices resume {safe(provider)}`"
-        was = f"is paused until {again}" if changed else "was paused before"
-        out().print(f"{safe(provider)} {was}")
+    if provider is None:
+        before = quarantine.paused(cursor, PIPELINE)
+        quarantine.pause(cursor, PIPELINE, f"by {by}")
+        return before is None
+    state = breakers.states(cursor).get(provider)
+    if state is not None and state.paused_us is not None:
+        return False
+    breakers.pause(cursor, provider, by)
+    return True
 
 
-def _resume_provider(provider: str, *, json_: bool) -> None:
-    from schemas.answers.notices import NoticesPauseResult
+def _resume(cursor: "Cursor", provider: str | None, poison: "PoisonConfiguration") -> bool:
+    """Whether there was something to resume."""
     from store.notices import breakers
-    from store.postgres.session import transaction
+    from store.notices.reads import PIPELINE
+    from store.streams import quarantine
 
-    with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:
-        changed = breakers.resume(cursor, provider)
+    if provider is not None:
+        return breakers.resume(cursor, provider)
+    return quarantine.resume(cursor, PIPELINE, max(poison.window, poison.in_a_row))
+
+
+def _print(provider: str | None, *, paused: bool, changed: bool, json_: bool) -> None:
+    from schemas.answers.notices import NoticesPauseResult
+
     if json_:
-        emit(NoticesPauseResult(provider=provider, paused=False, changed=changed))
-    else:
-        was = "goes on" if changed else "was neither paused nor stopped"
-        out().print(f"{safe(provider)} {was}")
+        emit(NoticesPauseResult(provider=provider, paused=paused, changed=changed))
+        return
+    what = "the notices lane" if provider is None else safe(provider)
+    again = "points notices resume" if provider is None else f"points notices resume {what}"
+    idle = "was not paused" if provider is None else "was neither paused nor stopped"
+    said = {
+        (True, True): f"is paused until `{again}`",
+        (True, False): "was paused before",
+        (False, True): "goes on",
+        (False, False): idle,
+    }
+    out().print(f"{what} {said[paused, changed]}")

@@ -65,15 +65,13 @@ def preview_command(
     with connect_notices(configured) as connection:
         shop = _shop(connection, merchant)
         now = breakers.clock(raw(connection))
-        contact = _contact(configured, connection, shop, member) if member is not None else None
-        newest = None
+        contact, newest = None, None
         if member is not None:
+            contact = _contact(configured, connection, shop, member)
             newest = reads.newest_of_kind(connection, merchant, member, kind)
     notices = document or shop.notices
-    wanted, name = language, None
-    if contact is not None:
-        wanted, name = language or contact.language, contact.name
-    wanted = language_of(wanted, notices.languages or shop.languages)
+    member_speaks, name = (contact.language, contact.name) if contact else (None, None)
+    wanted = language_of(language or member_speaks, notices.languages or shop.languages)
     values = values_of(notices, now, newest, name)
     seen = preview(notices, kind, wanted, values, shop.zone, price_per_part=cost)
     answer = NoticePreview(

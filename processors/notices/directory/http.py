@@ -95,17 +95,16 @@ class HttpDirectory:
 
     async def _answer(self, question: bytes) -> DirectoryAnswer:
         if self._session is None:
-            self._session = ClientSession(
-                connector=TCPConnector(limit=8), timeout=ClientTimeout(total=self._patience)
-            )
+            self._session = ClientSession(connector=TCPConnector(limit=8))
         headers = {**self._headers, "Content-Type": "application/json"}
         try:
             async with self._session.post(
-                # Whoever it would send us on to was not chosen by the operator.
                 self._url,
                 data=question,
                 headers=headers,
+                # Whoever it would send us on to was not chosen by the operator.
                 allow_redirects=False,
+                timeout=ClientTimeout(total=self._patience),
             ) as response:
                 if response.status != _OK:
                     raise DirectoryUnavailable(f"the directory answered {response.status}")

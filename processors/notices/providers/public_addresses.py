@@ -23,13 +23,15 @@ class PublicResolver(AbstractResolver):
     """Resolves names as the system does, and refuses what is not public."""
 
     def __init__(self) -> None:
-        self._resolver = ThreadedResolver()
+        self._system: ThreadedResolver | None = None
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """The public addresses of a name. Raises PrivateAddress when there is none."""
-        found = await self._resolver.resolve(host, port, family)
+        if self._system is None:
+            self._system = ThreadedResolver()  # which belongs to the loop that runs
+        found = await self._system.resolve(host, port, family)
         public = [each for each in found if is_public(each["host"])]
         if not public:
             raise PrivateAddress(PRIVATE)
@@ -37,4 +39,5 @@ class PublicResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Closes the system's resolver."""
-        await self._resolver.close()
+        if self._system is not None:
+            await self._system.close()

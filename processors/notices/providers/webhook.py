@@ -65,9 +65,8 @@ class Webhook:
         tls = None
         if settings.ca_location is not None:
             tls = ssl.create_default_context(cafile=settings.ca_location)
-        resolver = None if self._anywhere else PublicResolver
-        self._made: HttpClient | None = None
-        self._resolver, self._tls, self._seconds = resolver, tls, settings.timeout_seconds
+        resolver = None if self._anywhere else PublicResolver()
+        self._http = HttpClient(settings.timeout_seconds, _CONNECTIONS, resolver=resolver, tls=tls)
         self._clock = clock
         self._breakers: dict[str, Breaker] = {}
         self._probed: set[str] = set()
@@ -106,10 +105,7 @@ class Webhook:
             TIMESTAMP: timestamp,
             SIGNATURE: signature(key_of(self._secret, message.merchant_id), timestamp, body),
         }
-        if self._made is None:
-            resolver = self._resolver() if self._resolver is not None else None
-            self._made = HttpClient(self._seconds, _CONNECTIONS, resolver=resolver, tls=self._tls)
-        reply = await self._made.post(url, body, headers)
+        reply = await self._http.post(url, body, headers)
         return reply if isinstance(reply, Answer) else judged(reply)
 
     def _may_be_asked(self, url: str) -> bool:
@@ -137,8 +133,7 @@ class Webhook:
 
     async def close(self) -> None:
         """See `SmsProvider`."""
-        if self._made is not None:
-            await self._made.close()
+        await self._http.close()
 
 
 def judged(reply: Reply) -> Answer:

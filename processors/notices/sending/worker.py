@@ -29,7 +29,7 @@ from processors.notices.sending.relaying import Relaying
 from processors.notices.sending.upkeep import KIND, Upkeep
 from processors.notices.sending.wiring import outside
 from processors.runtime.configuration import Configuration
-from processors.runtime.failures import is_waited_out, one_line, refusal
+from processors.runtime.failures import TROUBLES, waited_out
 from processors.runtime.health import Health
 from processors.runtime.logs import log
 from processors.runtime.loop import Backoff
@@ -146,9 +146,7 @@ class Sender:
                     connection = await asyncio.to_thread(self._connect, "upkeep")
                 await asyncio.to_thread(upkeep.turn, connection, self._health.reason)
             except psycopg.Error as error:
-                if not is_waited_out(error):
-                    raise
-                self._upkeep_trouble = f"database: {one_line(error)}"
+                self._upkeep_trouble = f"database: {waited_out(error, first=False)}"
                 wait = backoff.next()
             else:
                 self._upkeep_trouble = None
@@ -174,13 +172,8 @@ class Sender:
                     worker_beats.forget(connection)
                 finally:
                     connection.close()
-            except Exception as error:
-                refused = refusal(error, first=True)
-                if refused is not None:
-                    raise refused from error
-                if not is_waited_out(error):
-                    raise
-                self._health.become(f"database: {one_line(error)}")
+            except TROUBLES as error:
+                self._health.become(f"database: {waited_out(error, first=True)}")
                 await asyncio.sleep(backoff.next())
             else:
                 return

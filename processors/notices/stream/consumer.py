@@ -52,6 +52,8 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
     """The client of Kafka, in a thread of its own: its heartbeats go on whatever we do."""
 
     Worker = _Daemon
+    seeking: int | None = None
+    """The generation of the group for which the partitions are to be set."""
     sought: int | None = None
     """The generation of the group in which the partitions were set to the database's cursors."""
 
@@ -62,6 +64,15 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
         # Faust reads committed records only where it also writes in transactions.
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - given to the fetcher at start
         return consumer
+
+    async def _seek_wait(self, consumer: "AIOKafkaConsumer", partitions: Mapping[TP, int]) -> None:
+        """As Faust's: it sets all positions before it waits for anything.
+
+        So nothing is fetched between the two, and what is fetched afterwards counts, whenever the
+        event loop hears of it. Records that were thrown away then would never come again.
+        """
+        self.sought = self.seeking
+        await super()._seek_wait(consumer, partitions)
 
     async def _fetch_records(self, *arguments: Any, **more: Any) -> RecordMap:
         """Records, once the partitions were set to the database's cursors.
@@ -128,10 +139,13 @@ class CursorConsumer(Consumer):
         firsts = await self.earliest_offsets(*assigned) if assigned else {}
         ends = await self.highwaters(*assigned) if assigned else {}
         starts = await self._lane.start_at({tp: (firsts[tp], ends[tp]) for tp in assigned})
+        # Before the seeks: records may come before we hear that these are done.
+        self._lane.places.start(starts, generation)
+        self._thread.seeking = generation
         if starts:
             await self.seek_wait(starts)
-        self._thread.sought = generation
-        self._lane.places.start(starts, generation)
+        else:
+            self._thread.sought = generation
         metrics.REBALANCES.labels("assigned").inc()
         return starts
 

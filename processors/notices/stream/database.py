@@ -15,7 +15,7 @@ import psycopg
 from processors import metrics
 from processors.notices.connecting import connect
 from processors.runtime.configuration import Configuration
-from processors.runtime.failures import is_waited_out, one_line, refusal
+from processors.runtime.failures import TROUBLES, one_line, waited_out
 from processors.runtime.health import Health
 from processors.runtime.logs import log
 from processors.runtime.loop import GIVE_UP_SECONDS, UNANSWERED_SECONDS, Backoff, give_up
@@ -58,19 +58,15 @@ class LaneDatabase:
                 raise Ending
             try:
                 done = work(self._connected())
-            except Exception as error:
-                refused = refusal(error, first=not self._worked)
-                if refused is not None:
-                    raise refused from error
-                if not is_waited_out(error):
-                    raise
-                self._note(error, again=backoff.failures > 0)
+            except TROUBLES as error:
+                trouble = waited_out(error, first=not self._worked)
+                self._note(trouble, again=backoff.failures > 0)
                 self._ending.wait(backoff.next())
             else:
                 self._worked, self.trouble = True, None
                 return done
 
-    def _note(self, error: Exception, *, again: bool) -> None:
+    def _note(self, trouble: str, *, again: bool) -> None:
         """A deadlock's victim keeps its connection, and succeeds the next time."""
         lost = self._connection is None or self._connection.closed
         if lost:
@@ -78,9 +74,9 @@ class LaneDatabase:
             self._connection = None
         else:
             metrics.ROLLBACKS.inc()
-            log().warning("rolled_back", why=one_line(error))
+            log().warning("rolled_back", why=trouble)
         if lost or again:
-            self.trouble = f"database: {one_line(error)}"
+            self.trouble = f"database: {trouble}"
 
     def _connected(self) -> Database:
         if self._connection is None:

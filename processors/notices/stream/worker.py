@@ -31,7 +31,7 @@ from processors.notices.stream.watching import Watching
 from processors.pipeline.pipeline import NOTICES
 from processors.pipeline.recreated import refuse_recreated
 from processors.runtime.configuration import Configuration
-from processors.runtime.failures import TopicChanged, is_waited_out, one_line, refusal
+from processors.runtime.failures import TROUBLES, TopicChanged, waited_out
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health
 from processors.runtime.kafka.errors import LACKING
@@ -155,14 +155,9 @@ class Life:
                 return await asyncio.to_thread(
                     Watching, self._configuration, NOTICES, list(self._deciding)
                 )
-            except Exception as error:
-                refused = refusal(error, first=True)
-                if refused is not None:
-                    raise refused from error
-                if not is_waited_out(error):
-                    raise
+            except TROUBLES as error:
+                self._kafka_trouble = f"kafka: {waited_out(error, first=True)}"
                 metrics.BROKER_TROUBLES.inc()
-                self._kafka_trouble = f"kafka: {one_line(error)}"
                 await asyncio.sleep(backoff.next())
 
     def _refuse_recreated(self, watching: Watching, connection: Database) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-import orjson
 from psycopg import sql
 
 from processors.notices.deciding.changes import ChangesBatches
@@ -13,11 +12,11 @@ from processors.notices.deciding.reminders import Timer
 from processors.notices.deciding.settings import SettingsBatches
 from processors.pipeline.pipeline import PoisonRecord
 from schemas.ids import Micros, iso
-from schemas.notices.document import load_notice_settings
 from store.notices import settings
 from store.postgres import session
 from store.streams.cursors import Counts, Opening
 from tests.support.notices.lane import PLACE, Lane
+from tests.support.notices.texts import at_any_hour
 from tests.support.upstream import Json
 
 NOON: Micros = 1_795_752_000_000_000
@@ -84,8 +83,7 @@ class DecidingLane(Lane):
 
     def apply(self, merchant_id: str, **sections: Any) -> None:
         """The shop's notice settings; without quiet hours unless they are given."""
-        content = {"email": MAIL, "sms": SMS, "quiet": {"sms": None, "email": None}, **sections}
-        document = load_notice_settings(orjson.dumps(content), "settings.json")
+        document = at_any_hour(**{"email": MAIL, "sms": SMS, **sections})
         settings.apply(self.connection, merchant_id, document, "test")
 
     def contact(self, merchant_id: str, member_id: str, *, email: bool, phone: bool) -> None:
@@ -133,6 +131,15 @@ def settings_changed(merchant_id: str, version: int = 1, **changed: Any) -> Json
             "earn": {"a later version": "says more"}, **changed,
         },
     }  # fmt: skip
+
+
+def customer(merchant_id: str, member_id: str, **fields: Any) -> Json:
+    """A record of a customer: Ann, who reads English, with an address; `fields` say otherwise."""
+    resource = {
+        "id": member_id, "name": "Ann", "locale_code": "en", "email": f"{member_id}@tea.example",
+        "mobile_phone": "0912345678", "updated_at": "2026-11-20T04:00:00.000Z", **fields,
+    }  # fmt: skip
+    return {"topic": "user/update", "merchant_id": merchant_id, "resource": resource}
 
 
 def changed(

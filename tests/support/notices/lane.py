@@ -5,24 +5,23 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 import psycopg
-from psycopg import sql
 
 from processors.pipeline.pipeline import PoisonRecord
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from schemas.ids import DAY, Micros
-from schemas.notices.ids import notice_id
-from schemas.notices.words import Channel, Kind
+from schemas.notices.words import Channel
 from store.notices.sealing import Sealer, key_encryption_keys
 from store.postgres import session
 from store.postgres.session import Cursor, Database
 from store.streams.cursors import Counts, Opening, PartitionId
 from tests.support import upstream
 from tests.support.in_process import Message
+from tests.support.notices.written import clock_of, shop_number, write_notices
 
 PLACE = PartitionId("a topic", "its uuid", 0)
 
@@ -41,13 +40,25 @@ def a_key(key_id: str) -> str:
     return f"{key_id}:{urlsafe_b64encode(os.urandom(32)).decode()}"
 
 
+def as_lane(url: str, name: str = "points-test") -> Database:
+    """A connection to a database as the lane's workers have one."""
+    return session.connect(url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA, name=name)
+
+
+def keys_in(folder: Path) -> Path:
+    """The folder's file of keys that seal, made if need be."""
+    file = folder / "sealing.keys"
+    if not file.exists():
+        file.write_text(a_key("first") + "\n")
+    return file
+
+
 class Lane:
     """A migrated database: `connection` has the lane's role, `admin` the owner's."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
-        self.key_file = folder / "sealing.keys"
-        self.key_file.write_text(a_key("first") + "\n")
+        self.key_file = keys_in(folder)
         self.token_keys = a_key("link")
         self.admin = psycopg.connect(url, autocommit=True)
         self.connection = self.connect()
@@ -55,9 +66,7 @@ class Lane:
 
     def connect(self) -> Database:
         """One more connection as the lane's workers have one."""
-        return session.connect(
-            self.url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA, name="points-test"
-        )
+        return as_lane(self.url)
 
     def close(self) -> None:
         """Closes both connections."""
@@ -82,7 +91,7 @@ class Lane:
 
     def now(self) -> Micros:
         """The database's clock."""
-        return int(self.rows("SELECT public.points_now()")[0][0])
+        return clock_of(self.admin)
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """What the owner reads."""
@@ -114,12 +123,7 @@ class Lane:
 
     def shop(self, merchant_id: str) -> int:
         """The lane's number of a shop, made if need be."""
-        self.admin.execute(
-            "INSERT INTO notices.shop (merchant_id) VALUES (%s) ON CONFLICT DO NOTHING",
-            [merchant_id],
-        )
-        query = "SELECT merchant_no FROM notices.shop WHERE merchant_id = %s"
-        return int(self.rows(query, merchant_id)[0][0])
+        return shop_number(self.admin, merchant_id)
 
     def notice(
         self,
@@ -128,20 +132,10 @@ class Lane:
         channel: Channel = Channel.email,
         address_hmac: bytes | None = None,
     ) -> UUID:
-        """A notice that was sent; its id."""
-        now, event = self.now(), uuid4()
-        made = notice_id(event, channel, Kind.earned, now)
-        self.admin.execute("SELECT notices.ensure_partition(%s)", [now])
-        columns = {
-            "notice_id": made, "event_id": event, "merchant_no": self.shop(merchant_id),
-            "member_id": member_id, "kind": Kind.earned, "channel": channel, "recorded_us": now,
-            "state": "unknown", "points": 100, "balance": 100, "sequence": 1,
-            "give_up_us": now + DAY, "decided_us": now, "changed_us": now,
+        """A notice that was handed over, and of which nobody knows whether it arrived; its id."""
+        columns: dict[str, Any] = {
+            "state": "unknown",
+            "give_up_us": self.now() + DAY,
             "address_hmac": address_hmac,
-        }  # fmt: skip
-        insert = sql.SQL("INSERT INTO notices.notice ({}) VALUES ({})").format(
-            sql.SQL(", ").join(map(sql.Identifier, columns)),
-            sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
-        )
-        self.admin.execute(insert, list(columns.values()))
-        return made
+        }
+        return write_notices(self.admin, 1, merchant_id, member_id, channel, **columns)[0]

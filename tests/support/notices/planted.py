@@ -6,10 +6,9 @@ from typing import Any
 
 import psycopg
 import redis
-from confluent_kafka import Consumer, TopicPartition
 from psycopg import sql
 
-from tests.support.engine import Worker, wait_for
+from tests.support.engine import Engine, Worker
 
 
 def found_in(text: str, planted: Iterable[str]) -> list[str]:
@@ -30,32 +29,13 @@ def tables(connection: psycopg.Connection[Any]) -> str:
     return "\n".join(texts)
 
 
-def topics(bootstrap: str, names: Iterable[str]) -> str:
+def topics(engine: Engine, names: Iterable[str]) -> str:
     """Keys, headers and values of every record that these topics have, bytes as Latin-1."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "look", "log_level": 0})
-    try:
-        left = {}
-        for name in names:
-            for number in consumer.list_topics(name, 20).topics[name].partitions:
-                first, last = consumer.get_watermark_offsets(TopicPartition(name, number), 20)
-                if last > first:
-                    left[name, number] = (first, last)
-        consumer.assign([TopicPartition(*place, first) for place, (first, _) in left.items()])
-        texts: list[str] = []
-
-        def all_read() -> bool:
-            message = consumer.poll(0.5) if left else None
-            if message is not None and message.error() is None:
-                parts = (message.key(), message.value(), repr(message.headers()).encode())
-                texts.extend((part or b"").decode("latin-1") for part in parts)
-                place = (str(message.topic()), int(message.partition() or 0))
-                if place in left and int(message.offset() or 0) + 1 >= left[place][1]:
-                    del left[place]
-            return not left
-
-        wait_for("all records", all_read)
-    finally:
-        consumer.close()
+    texts: list[str] = []
+    for name in names:
+        for message in engine.events(name):
+            parts = (message.key(), message.value(), repr(message.headers()).encode())
+            texts += [(part or b"").decode("latin-1") for part in parts]
     return "\n".join(texts)
 
 

@@ -26,8 +26,10 @@ ACCOUNT = "AC" + "1" * 32
 PHONE, SENDER, TEXT = "+886912345678", "LANTERN", "您已獲得 100 點\n謝謝 & 再見=1"
 ADDRESS = "ann@mail.example"
 WEBHOOK_SECRET = "a secret of forty characters, and no more"
-PATIENCE = 0.6
-"""Seconds for which the tests' providers wait for an answer."""
+PATIENCE = 30.0
+"""Seconds for which the tests' providers wait for an answer; a busy machine needs some of them."""
+SILENCE = 0.6
+"""The same where none is to come."""
 
 
 def sms(
@@ -89,17 +91,18 @@ def webhook(*, seconds: float = PATIENCE, **more: object) -> Webhook:
     return Webhook(WebhookConfiguration.model_validate({**given, **more}))
 
 
-async def one(sinks: Sinks, provider: Provider) -> Answer:
+async def one(sinks: Sinks, provider: Provider, *, seconds: float = PATIENCE) -> Answer:
     """What a provider answers to one message, sent to a sink."""
     if provider == "smtp":
-        server = smtp(sinks.smtp_port)
+        server = smtp(sinks.smtp_port, seconds=seconds)
         try:
             return (await server.send([mail()]))[0]
         finally:
             await server.close()
-    account: SmsProvider = webhook()
+    account: SmsProvider = webhook(seconds=seconds)
     if provider != "webhook":
-        account = twilio(sinks.url) if provider == "twilio" else mitake(sinks.url)
+        make = twilio if provider == "twilio" else mitake
+        account = make(sinks.url, seconds=seconds)
     try:
         return (await account.send([sms(url=f"{sinks.url}/webhook/shop")]))[0]
     finally:

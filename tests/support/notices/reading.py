@@ -1,8 +1,8 @@
 """The worker `notices` with a double in a process of its own, and what it wrote."""
 
-import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -13,21 +13,17 @@ from tests.support.engine import Engine, Worker, wait_for
 
 CHILD = "tests.support.notices.stream_child"
 ROOT = Path(__file__).parents[3]
+MISSED_SOON: Mapping[str, str] = {"SESSION_MS": "6000"}
+"""For readers that are killed: others need not wait for longer than brokers make them."""
 
 
 class Reader(Worker):
     """`points run notices` with the double; `left_out` are guards that it does without."""
 
     def __init__(self, engine: Engine, *left_out: str, **environment: str) -> None:
-        self.log = engine.folder / f"{len(engine.workers)}-notices.log"
-        with self.log.open("wb") as sink:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", CHILD, *left_out],
-                env={**engine.environment, **environment},
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                cwd=ROOT,
-            )
+        log = engine.folder / f"{len(engine.workers)}-notices.log"
+        variables = {**engine.environment, "PYTHONPATH": str(ROOT), **environment}
+        super().__init__(left_out, variables, log, [sys.executable, "-m", CHILD])
         engine.workers.append(self)
 
 

@@ -9,13 +9,13 @@ import psycopg
 from psycopg import sql
 
 from schemas.ids import DAY, SECOND, Micros
-from schemas.notices.ids import notice_id
 from schemas.notices.words import Channel, Kind, State
 from store.notices import meter
-from store.postgres import session
 from store.postgres.session import Database, raw
 from store.streams import outbox
 from store.streams.outbox import Row
+from tests.support.notices.lane import as_lane
+from tests.support.notices.written import clock_of, shop_number, write_notices
 
 REACH: Final = 5 * DAY
 
@@ -30,13 +30,11 @@ class Rows:
 
     def connect(self, name: str = "points-test") -> Database:
         """One more connection with the lane's role and schema."""
-        return session.connect(
-            self.url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA, name=name
-        )
+        return as_lane(self.url, name)
 
     def now(self) -> Micros:
         """The database's clock."""
-        return int(self.value("SELECT public.points_now()"))
+        return clock_of(self.admin)
 
     def value(self, query: str, *parameters: object) -> Any:
         """The first column of the first row, None without one."""
@@ -53,11 +51,7 @@ class Rows:
 
     def shop(self, merchant_id: str) -> int:
         """The lane's number of a shop, made if need be."""
-        make = """WITH made AS (INSERT INTO notices.shop (merchant_id) VALUES (%s)
-                                ON CONFLICT DO NOTHING RETURNING merchant_no)
-                  SELECT merchant_no FROM made
-                  UNION ALL SELECT merchant_no FROM notices.shop WHERE merchant_id = %s"""
-        return int(self.value(make, merchant_id, merchant_id))
+        return shop_number(self.admin, merchant_id)
 
     def notice(
         self,
@@ -81,26 +75,11 @@ class Rows:
     ) -> list[uuid.UUID]:
         """Many of them, of as many events."""
         now = self.now()
-        recorded = columns.pop("recorded_us", now)
-        self.admin.execute("SELECT notices.ensure_partition(%s)", [recorded])
-        shop, ids, rows = self.shop(merchant_id), [], []
-        values = {
-            "state": State.waiting, "points": 100, "balance": 340, "sequence": 7,
-            "expires_us": now + 30 * DAY, "not_before_us": 0, "give_up_us": now + DAY,
-            "decided_us": now, "changed_us": now, **columns,
+        waits = {
+            "state": State.waiting, "sequence": 7, "expires_us": now + 30 * DAY,
+            "not_before_us": 0, "give_up_us": now + DAY, **columns,
         }  # fmt: skip
-        for _ in range(count):
-            event = uuid.uuid4()
-            ids.append(notice_id(event, channel, kind, recorded))
-            rows.append(
-                (ids[-1], event, shop, member_id, kind, channel, recorded, *values.values())
-            )
-        names = "notice_id, event_id, merchant_no, member_id, kind, channel, recorded_us"
-        copy = f"COPY notices.notice ({names}, {', '.join(values)}) FROM STDIN"
-        with self.admin.cursor() as cursor, cursor.copy(copy.encode()) as into:
-            for row in rows:
-                into.write_row(row)
-        return ids
+        return write_notices(self.admin, count, merchant_id, member_id, channel, kind, **waits)
 
     def of(self, notice: uuid.UUID, *columns: str) -> Any:
         """Columns of a notice: one value, or a tuple of several."""

@@ -1,10 +1,10 @@
 """Senders that run as processes, with shops, members and notices written straight into tables."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
-import orjson
 import psycopg
 import redis
 
@@ -12,14 +12,15 @@ from deploy.local.sinks.process import SinksProcess
 from processors.notices.deciding.contacts import ContactsBatches
 from processors.notices.deciding.settings import SettingsBatches
 from schemas.ids import DAY, SECOND
-from schemas.notices.document import load_notice_settings
 from store.notices import optouts, settings
 from store.notices.optouts import OptOut
 from store.postgres.session import transaction
-from tests.support.engine import Engine, Worker, wait_for
-from tests.support.notices.decided import MAIL, SMS, settings_changed
+from tests.support.engine import PATIENCE, Engine, Worker, wait_for
+from tests.support.notices.decided import MAIL, SMS, customer, settings_changed
 from tests.support.notices.lane import Lane
 from tests.support.notices.rows import Rows
+from tests.support.notices.running import environment_of
+from tests.support.notices.texts import at_any_hour
 
 RATE: Final = 40.0
 """Messages of SMS a second, of each provider and sender name."""
@@ -36,8 +37,7 @@ class Senders:
         self._lane = Lane(engine.database_url, engine.folder)
         self._ahead = 0.0
         environment = {
-            **sinks.environment(),
-            "POINTS_NOTICES__KEY_FILE": str(self._lane.key_file),
+            **environment_of(engine.folder, sinks),
             "POINTS_NOTICES__LEASE_SECONDS": str(LEASE_SECONDS),
             "POINTS_MITAKE__RATE": str(RATE),
             "POINTS_TWILIO__RATE": str(RATE),
@@ -63,14 +63,13 @@ class Senders:
         notices = self._lane.configuration()
         heard = SettingsBatches(notices.notices, self._lane.sealer())
         self._lane.consume(heard, settings_changed(merchant))
-        self._lane.consume(ContactsBatches(notices), *(_customer(merchant, m) for m in members))
+        self._lane.consume(ContactsBatches(notices), *(customer(merchant, m) for m in members))
         return merchant
 
     def apply(self, merchant: str, **sections: Any) -> None:
         """The shop's notice settings; without quiet hours unless they are given."""
         sms = SMS | sections.pop("sms", {})
-        content = {"email": MAIL, "sms": sms, "quiet": {"sms": None, "email": None}, **sections}
-        document = load_notice_settings(orjson.dumps(content), "settings")
+        document = at_any_hour(email=MAIL, sms=sms, **sections)
         settings.apply(self.rows.connection, merchant, document, "test")
 
     def opt_out(self, merchant: str, member: str) -> None:
@@ -110,12 +109,20 @@ class Senders:
             self.rows.admin.execute("SET LOCAL search_path = notices, public")
             return self.rows.admin.execute(statement.encode(), parameters)
 
+    @contextmanager
+    def without_valkey(self) -> Iterator[None]:
+        """Valkey answers nobody who would change something: no rates, no fence, no breakers."""
+        self.valkey.client_pause(int(2 * PATIENCE * 1000), all=False)
+        try:
+            yield
+        finally:
+            self.valkey.client_unpause()
+
     def become(self, notice: uuid.UUID, state: str, reason: str | None = None) -> None:
         """Waits until that became of a notice."""
         wait_for(
             f"{state} ({reason}) of {notice}",
             lambda: self.rows.of(notice, "state", "reason") == (state, reason),
-            20,
         )
 
     def all_sent(self, notices: Sequence[uuid.UUID]) -> None:
@@ -132,15 +139,3 @@ class Senders:
         """Until when a provider's breaker is open; 0 while it is closed."""
         query = "SELECT coalesce(max(open_until_us), 0) FROM notices.provider WHERE provider = %s"
         return int(self.rows.value(query, provider))
-
-
-def _customer(merchant: str, member: str) -> dict[str, Any]:
-    return {
-        "topic": "user/update",
-        "merchant_id": merchant,
-        "resource": {
-            "id": member, "name": "Ann", "locale_code": "en",
-            "updated_at": "2026-11-20T04:00:00.000Z",
-            "email": f"{member}@tea.example", "mobile_phone": "0912345678",
-        },
-    }  # fmt: skip

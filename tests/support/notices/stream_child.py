@@ -2,11 +2,15 @@
 
     python -m tests.support.notices.stream_child [GUARD…]
 
-Each GUARD is taken out of this process alone, so that tests see what it is for.
+Each GUARD is taken out of this process alone, so that tests see what it is for. The variable
+SESSION_MS says how soon Kafka misses it, when it is killed.
 """
 
+import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from mode.supervisors import OneForOneSupervisor
@@ -14,9 +18,11 @@ from mode.supervisors import OneForOneSupervisor
 from processors.notices.stream import app, batches, consumer, places, worker
 from processors.notices.stream.batches import Deciding
 from processors.notices.stream.faust_types import batches_of
+from processors.notices.stream.worker import LEAVE_SECONDS
 from processors.pipeline.pipeline import CountsByPartition, PoisonRecord
 from processors.runtime import loop
 from processors.runtime.configuration import Configuration, load
+from processors.runtime.kafka.clients import SESSION_MS
 from processors.runtime.kafka.feed import Record
 from schemas.upstream.envelope import Unreadable
 from store.postgres.session import Cursor, Database
@@ -90,8 +96,14 @@ def _acknowledge_first() -> None:
     app._agent = agent
 
 
+def _has_time_to_commit() -> None:
+    """What is acknowledged is committed when a crash stops the client, however busy the machine."""
+    setattr(worker, "CRASH_SECONDS", LEAVE_SECONDS)  # noqa: B010 - the module's own name
+
+
 def _plain_loop() -> None:
     """`async for event in stream`: whoever asks for the next has acknowledged the last."""
+    _has_time_to_commit()
 
     def agent(work: app.Work, lane: Any) -> Callable[[Any], Awaitable[None]]:
         async def plain(stream: Any) -> None:
@@ -109,6 +121,7 @@ def _plain_loop() -> None:
 
 def _take() -> None:
     """`stream.take`, which acknowledges what it gave even where that failed."""
+    _has_time_to_commit()
 
     def agent(work: app.Work, lane: Any) -> Callable[[Any], Awaitable[None]]:
         async def takes(stream: Any) -> None:
@@ -119,9 +132,11 @@ def _take() -> None:
                 return value
 
             stream.add_processor(remember)  # of an event `take` gives only the value
-            async for values in stream.take(lane.batch, within=lane.within_ms / 1000):
-                events, given[: len(values)] = given[: len(values)], []
-                await work(events)
+            taken = stream.take(lane.batch, within=lane.within_ms / 1000)
+            async with aclosing(taken):  # at once, and not when it happens to be collected
+                async for values in taken:
+                    events, given[: len(values)] = given[: len(values)], []
+                    await work(events)
 
         return takes
 
@@ -170,6 +185,17 @@ def _old_generations() -> None:
     setattr(places.AssignedPlaces, "start", start)  # noqa: B010 - a guard left out
 
 
+def _hears_late() -> None:
+    """No guard: the event loop hears a second late that its partitions were set, as a busy one."""
+    seek_wait = consumer.CursorConsumer.seek_wait
+
+    async def late(self: consumer.CursorConsumer, partitions: Any) -> None:
+        await seek_wait(self, partitions)
+        await asyncio.sleep(1)
+
+    consumer.CursorConsumer.seek_wait = late  # type: ignore[method-assign,assignment]
+
+
 def _nothing_crashes() -> None:
     """No guard: what crashed the process before is a record as any other."""
     WritesRows.crashes = False
@@ -184,6 +210,7 @@ GUARDS: Mapping[str, Callable[[], None]] = {
     "gap": _no_gap_check,
     "generation": _old_generations,
     "crash": _nothing_crashes,
+    "late": _hears_late,
 }
 
 
@@ -192,6 +219,7 @@ def main(left_out: Sequence[str]) -> int:
     for guard in left_out:
         GUARDS[guard]()
     setattr(worker, "deciders", rows)  # noqa: B010 - the module's own name
+    setattr(app, "SESSION_MS", int(os.environ.get("SESSION_MS", SESSION_MS)))  # noqa: B010
     return loop.run_process("notices", load(), worker.run)
 
 

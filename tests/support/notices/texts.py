@@ -31,13 +31,28 @@ def document(
     **sms: Any,
 ) -> bytes:
     """The document of `notice_settings`."""
-    content = {
+    return json.dumps(content(texts, languages=languages, **sms)).encode()
+
+
+def content(
+    texts: dict[str, Any] | None = None,
+    *,
+    languages: tuple[str, ...] = ("zh-hant", "en"),
+    **sms: Any,
+) -> dict[str, Any]:
+    """What the document of `notice_settings` says."""
+    return {
         "languages": languages,
         "email": {"from": "Lantern Tea <points@lantern.example>"},
         "sms": _SMS | {"kinds": {"earned": True}} | sms,
         "texts": texts or {},
     }
-    return json.dumps(content).encode()
+
+
+def at_any_hour(**sections: Any) -> NoticeSettings:
+    """Settings of these sections: without quiet hours, unless they are given."""
+    quiet = {"sms": None, "email": None}
+    return load_notice_settings(json.dumps({"quiet": quiet, **sections}).encode(), "settings")
 
 
 def values(**other: Any) -> Values:

@@ -4,13 +4,11 @@ import uuid
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
 
-from schemas.notices.ids import notice_id
-from schemas.notices.words import Channel, Kind
+from schemas.notices.words import Channel
+from tests.support.notices.written import clock_of, shop_number, write_notices
 
 HOUR: Final = 3_600_000_000
-NOW: Final = "SELECT points_now()"
 
 
 class Lane:
@@ -32,43 +30,18 @@ class Lane:
 
     def now(self) -> int:
         """The database's clock."""
-        return int(self.value(NOW))
+        return clock_of(self.connection)
 
     def shop(self, merchant: str) -> int:
         """A merchant that the lane has heard of; its number."""
-        add = "INSERT INTO shop (merchant_id) VALUES (%s) ON CONFLICT DO NOTHING"
-        self.connection.execute(add, [merchant])
-        return int(self.value("SELECT merchant_no FROM shop WHERE merchant_id = %s", merchant))
+        return shop_number(self.connection, merchant)
 
     def notice(self, merchant: str, member: str, state: str = "waiting", **more: Any) -> uuid.UUID:
         """A notice; its id. `more` are further columns, `hours_ago` is when it was recorded."""
-        now = self.now()
-        recorded = now - int(more.pop("hours_ago", 0)) * HOUR
-        event, channel, kind = uuid.uuid4(), Channel(more.pop("channel", "sms")), Kind.earned
-        made = notice_id(event, channel, kind, recorded)
-        row = {
-            "notice_id": made,
-            "event_id": event,
-            "merchant_no": self.shop(merchant),
-            "member_id": member,
-            "kind": str(kind),
-            "channel": str(channel),
-            "recorded_us": recorded,
-            "state": state,
-            "points": 100,
-            "balance": 250,
-            "sequence": 1,
-            "decided_us": now,
-            "changed_us": now,
-            **more,
-        }
-        self.connection.execute("SELECT ensure_partition(%s)", [recorded])
-        insert = sql.SQL("INSERT INTO notice ({}) VALUES ({})").format(
-            sql.SQL(", ").join(map(sql.Identifier, row)),
-            sql.SQL(", ").join(sql.Placeholder() * len(row)),
-        )
-        self.connection.execute(insert, list(row.values()))
-        return made
+        recorded = self.now() - int(more.pop("hours_ago", 0)) * HOUR
+        channel = Channel(more.pop("channel", "sms"))
+        columns = {"state": state, "recorded_us": recorded, **more}
+        return write_notices(self.connection, 1, merchant, member, channel, **columns)[0]
 
     def cursor(self, place: tuple[str, str, str, int], first: int, applied: int) -> None:
         """The lane's cursor in (cluster, topic, uuid, partition)."""

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import orjson
 
 from deploy.local.sinks.process import SinksProcess
-from schemas.notices.document import load_notice_settings
 from store.notices import settings
-from store.postgres import session
 from tests.support.engine import Engine
-from tests.support.notices.lane import a_key
-from tests.support.notices.texts import document
+from tests.support.notices.decided import customer
+from tests.support.notices.lane import as_lane, keys_in
+from tests.support.notices.running import environment_of
+from tests.support.notices.texts import at_any_hour, content
 from tests.support.upstream import Json, Record
 
 KINDS = {"earned": True, "assigned": True}
@@ -24,26 +24,18 @@ class BusyLane:
     def __init__(self, engine: Engine, sinks: SinksProcess) -> None:
         """Nothing runs yet: whoever starts the workers gives them `environment`."""
         self.engine, self.sinks = engine, sinks
-        keys = engine.folder / "sealing.keys"
-        keys.write_text(a_key("first") + "\n")
+        self.key_file = keys_in(engine.folder)
         self.environment: Mapping[str, str] = {
-            **sinks.environment(),
+            **environment_of(engine.folder, sinks),
             "POINTS_SMTP__RATE": MANY_A_SECOND,
             "POINTS_MITAKE__RATE": MANY_A_SECOND,
             "POINTS_NOTICES__ENABLED": "true",
-            "POINTS_NOTICES__KEY_FILE": str(keys),
-            "POINTS_NOTICES__TOKEN_KEYS": a_key("link"),
-            "POINTS_NOTICES__UNSUBSCRIBE_URL": "https://lantern.example/unsubscribe",
         }
 
     def settle_in(self, shops: Iterable[str]) -> None:
         """These shops tell of what is earned and given, at any time of the day."""
-        content = orjson.loads(document(kinds=KINDS, monthly_limit_parts=100_000))
-        content["quiet"] = {"sms": None, "email": None}
-        loaded = load_notice_settings(orjson.dumps(content), "settings")
-        with session.connect(
-            self.engine.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
-        ) as connection:
+        loaded = at_any_hour(**content(kinds=KINDS, monthly_limit_parts=100_000))
+        with as_lane(self.engine.database_url) as connection:
             for shop in shops:
                 settings.apply(connection, shop, loaded, "test")
 
@@ -61,14 +53,11 @@ class BusyLane:
 
 def _contact(shop: str, member: str, number: int) -> Json:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    resource = {
-        "id": member,
-        "name": "Ann",
-        "locale_code": "en",
-        "email": f"{member}@tea.example",
-        "mobile_phone": f"09{number % 10**8:08d}",
-        "status": "active",
-        "created_at": "2024-01-01T00:00:00Z",
-        "updated_at": now,
-    }
-    return {"topic": "user/update", "merchant_id": shop, "resource": resource}
+    return customer(
+        shop,
+        member,
+        mobile_phone=f"09{number % 10**8:08d}",
+        status="active",
+        created_at="2024-01-01T00:00:00Z",
+        updated_at=now,
+    )

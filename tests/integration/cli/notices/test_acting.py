@@ -10,6 +10,7 @@ from store.notices.sealing import Sealer, key_encryption_keys
 from store.postgres import session
 from tests.support.commands import Ran, points
 from tests.support.in_process import InProcessEngine
+from tests.support.notices.lane import as_lane
 from tests.support.notices.told import HOUR, Lane
 
 SHOP = "shop-a"
@@ -24,16 +25,10 @@ def line(key_id: str) -> str:
     return f"{key_id}:{secret}\n"
 
 
-def connected(engine: InProcessEngine) -> session.Database:
-    return session.connect(
-        engine.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
-    )
-
-
 def with_key(engine: InProcessEngine, lane: Lane, member: str, key_id: str) -> None:
     """The member's key is there, wrapped under this one."""
     number = lane.shop(SHOP)
-    with connected(engine) as connection, session.transaction(connection) as cursor:
+    with as_lane(engine.database_url) as connection, session.transaction(connection) as cursor:
         sealer = Sealer(key_encryption_keys(line(key_id)))
         sealer.with_keys(cursor, [(number, member)], create=True)
 
@@ -80,7 +75,7 @@ def test_senders_find_what_is_sent_again_after_days(
 ) -> None:
     resent = unknown(lane, "ann", hours_ago=24 * 6)
     run(in_process, "resend", str(resent))
-    with connected(in_process) as connection:
+    with as_lane(in_process.database_url) as connection:
         cursor = session.raw(connection)
         least = least_id(lane.now(), reach(24))
         assert [shop.merchant_no for shop in due_shops(cursor, Channel.sms, least)] == [1]

@@ -9,9 +9,10 @@ from confluent_kafka import Producer, TopicPartition
 
 from cli.support.broker import Broker
 from processors.runtime.configuration import Configuration
-from store.postgres import session, worker_beats
+from store.postgres import worker_beats
 from tests.support.commands import points
 from tests.support.engine import Engine
+from tests.support.notices.lane import as_lane
 from tests.support.notices.told import HOUR, Lane
 
 SHOP = "shop-a"
@@ -102,9 +103,7 @@ def test_doctor_names_workers_that_do_not_run_and_what_nobody_settles(
 
 def test_doctor_sees_the_lanes_workers_among_its_own_beats(engine: Engine, lane: Lane) -> None:
     del lane
-    with session.connect(
-        engine.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
-    ) as connection:
+    with as_lane(engine.database_url) as connection:
         worker_beats.beat(connection, "notices", "here", None)
     assert ("ok", "worker notices: 1 running") in findings(engine)
 

@@ -12,6 +12,7 @@ from store.notices.sealing import Sealer, key_encryption_keys
 from store.postgres import session
 from tests.support.commands import Ran, points
 from tests.support.in_process import InProcessEngine
+from tests.support.notices.lane import as_lane
 from tests.support.notices.texts import document
 from tests.support.notices.told import Lane
 
@@ -93,9 +94,7 @@ def test_a_member_is_shown_his_name_and_his_newest_figures_and_nothing_else(
     keys.write_text(KEYS)
     number = heard.shop(SHOP)
     with (
-        session.connect(
-            in_process.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
-        ) as connection,
+        as_lane(in_process.database_url) as connection,
         session.transaction(connection) as cursor,
     ):
         sealer = Sealer(key_encryption_keys(KEYS)).with_keys(cursor, [(number, "ann")], create=True)

@@ -15,6 +15,7 @@ from processors.notices.directory.http import MOST, HttpDirectory
 from processors.notices.directory.port import DirectoryUnavailable, MemberKey
 from processors.runtime.configuration import Configuration, ConfigurationRefused
 from rules.notices.values import Contact
+from tests.support.engine import PATIENCE
 from tests.support.notices.lane import Lane
 
 ANN, BEN = MemberKey(1, "shop", "ann"), MemberKey(1, "shop", "ben")
@@ -54,7 +55,10 @@ def asking(question: Callable[[HttpDirectory, Shop, list[float]], Awaitable[None
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(TestServer(app))
             directory = HttpDirectory(
-                str(server.make_url("/contacts")), "a token", patience=2, clock=lambda: clock[0]
+                str(server.make_url("/contacts")),
+                "a token",
+                patience=PATIENCE,
+                clock=lambda: clock[0],
             )
             stack.push_async_callback(directory.close)
             await question(directory, shop, clock)
@@ -154,13 +158,12 @@ async def _half(request: web.Request) -> web.StreamResponse:
 )
 def test_a_bad_answer_is_none_and_says_nothing_of_what_is_in_it(answer: Answer, why: str) -> None:
     async def question(directory: HttpDirectory, shop: Shop, _: list[float]) -> None:
-        if answer is _deaf:
-            directory._patience = 0.3
         shop.answer = answer
+        directory._patience = 0.3 if answer is _deaf else PATIENCE
         with pytest.raises(DirectoryUnavailable, match=why) as refused:
             await directory.contacts([ANN])
         assert "tea.example" not in str(refused.value)
-        shop.answer = shop._members
+        shop.answer, directory._patience = shop._members, PATIENCE
         assert await directory.contacts([ANN]) == {ANN: ANN_CONTACT}
 
     asking(question)

@@ -1,7 +1,6 @@
 """Texts under a key of each member's own: who opens what, rotation, and races for a key."""
 
 import threading
-import time
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,6 +17,7 @@ from store.notices.sealing import (
     wrapped_under,
 )
 from store.postgres.session import transaction
+from tests.support.engine import wait_for
 from tests.support.notices.lane import Lane, a_key
 
 ANN, BEN = (1, "ann"), (1, "ben")
@@ -98,13 +98,13 @@ def test_two_who_make_a_members_key_at_once_have_the_same_one(lane: Lane) -> Non
         with transaction(other) as cursor:
             found.append(lane.sealer().with_keys(cursor, [ANN, BEN], create=True))
 
-    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    waits = """SELECT count(*) FROM pg_stat_activity
+               WHERE wait_event_type = 'Lock' AND datname = current_database()"""
     with transaction(lane.connection) as cursor:
         mine = lane.sealer().with_keys(cursor, [BEN], create=True)
         thread = threading.Thread(target=make)
         thread.start()
-        while not lane.rows(waits)[0][0]:
-            time.sleep(0.01)
+        wait_for("the other one to wait", lambda: lane.rows(waits)[0][0])
     thread.join()
     other.close()
     assert found[0].created == {ANN}

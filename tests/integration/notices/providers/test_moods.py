@@ -8,7 +8,7 @@ import pytest
 from deploy.local.sinks.moods import TAKES, Mood, Provider
 from deploy.local.sinks.sinks import Sinks
 from processors.notices.providers.port import Answer, Outcome
-from tests.support.notices.providers import mitake, one, sms, with_sinks
+from tests.support.notices.providers import PATIENCE, SILENCE, mitake, one, sms, with_sinks
 
 TAKEN, LATER, WRONG, UNKNOWN, CREDENTIALS = (
     Outcome.taken,
@@ -38,11 +38,14 @@ OUTCOMES: dict[Mood, tuple[Outcome, Outcome, Outcome, Outcome]] = {
     Mood.silent: (LATER, UNKNOWN, UNKNOWN, UNKNOWN),
 }
 
+NEVER_END = {Mood.deaf, Mood.half_line, Mood.silent}
+"""Of an answer there is no end, and the connection stays."""
 
-def answered(provider: Provider, **manner: object) -> Answer:
+
+def answered(provider: Provider, seconds: float = PATIENCE, **manner: object) -> Answer:
     async def test(sinks: Sinks) -> Answer:
         sinks.become(provider, **manner)
-        return await one(sinks, provider)
+        return await one(sinks, provider, seconds=seconds)
 
     return with_sinks(test)
 
@@ -52,9 +55,11 @@ def answered(provider: Provider, **manner: object) -> Answer:
 def test_each_mood_of_a_provider_decides_what_became_of_the_message(
     provider: Provider, mood: Mood
 ) -> None:
+    seconds = SILENCE if mood in NEVER_END else PATIENCE
+
     async def test(sinks: Sinks) -> tuple[Answer, int]:
         sinks.become(provider, mood=mood, delay_ms=50)
-        return await one(sinks, provider), len(sinks.taken(provider))
+        return await one(sinks, provider, seconds=seconds), len(sinks.taken(provider))
 
     answer, taken = with_sinks(test)
     assert answer.outcome is OUTCOMES[mood][PROVIDERS.index(provider)]
@@ -66,7 +71,7 @@ def test_each_mood_of_a_provider_decides_what_became_of_the_message(
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_an_answer_after_the_time_for_it_is_none(provider: Provider) -> None:
     """An hour or a second late is the same: nobody listens any more."""
-    answer = answered(provider, mood="slow", delay_ms=900)
+    answer = answered(provider, SILENCE, mood="slow", delay_ms=900)
     assert (answer.outcome, answer.code) == (UNKNOWN, "no-answer")
 
 

@@ -7,12 +7,10 @@ import pytest
 
 from deploy.local.sinks.sinks import Sinks
 from processors.notices.providers.port import Answer, Outcome
-from tests.support.notices.providers import mail, smtp, with_sinks
+from tests.support.notices.providers import PATIENCE, mail, smtp, with_sinks
 from tests.support.secured.certificates import Pair, authority, signed
 
 LOGIN = {"username": "points", "password": "a password"}
-SECONDS = 5.0
-"""A handshake on a busy machine takes longer than the words of a sink."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +42,7 @@ def told(
     async def test(sinks: Sinks) -> tuple[Answer, int]:
         sinks.become("smtp", mood=mood)
         given = {"ca_location": str(trusted.certificate), **server}
-        mails = smtp(sinks.smtp_port, seconds=SECONDS, **given)
+        mails = smtp(sinks.smtp_port, seconds=PATIENCE, **given)
         try:
             return (await mails.send([mail()]))[0], len(sinks.taken("smtp"))
         finally:

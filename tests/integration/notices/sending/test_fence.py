@@ -17,6 +17,7 @@ from store.postgres.session import transaction
 from store.valkey import client
 from store.valkey.client import Client
 from store.valkey.notices import Fence
+from tests.support.engine import PATIENCE
 from tests.support.notices.rows import REACH, Rows
 
 LEASE_SECONDS = 60
@@ -24,7 +25,7 @@ LEASE_SECONDS = 60
 
 @pytest.fixture
 def shared(valkey: str) -> Iterator[Client]:
-    opened = client.connect(valkey, seconds=5, name="test")
+    opened = client.connect(valkey, seconds=PATIENCE, name="test")
     yield opened
     opened.close()
 

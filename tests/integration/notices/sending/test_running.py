@@ -5,13 +5,13 @@ Tests share the processes and take shops of their own; none leaves a provider in
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import Stack
+from rules.notices.breaker import FIRST_OPEN
 from rules.notices.rates import holds
 from schemas.ids import DAY, SECOND
 from schemas.notices.words import Channel
@@ -48,16 +48,20 @@ def senders(running: Senders) -> Iterator[Senders]:
 
 
 def test_a_rate_is_kept_by_both_while_every_shop_has_its_turn(senders: Senders) -> None:
-    large = senders.shop()
-    many = senders.rows.notices(160, large)
-    small = [senders.rows.notice(senders.shop()) for _ in range(6)]
+    many = senders.later(160, senders.shop())
+    small = [senders.later(1, senders.shop())[0] for _ in range(6)]
+    senders.due(*many, *small)
     senders.all_sent([*many, *small])
     got = senders.got([*many, *small])
-    assert len(got) == len({each["notice_id"] for each in got}) == len(many) + len(small)
-    first, seconds = got[0]["at"], got[-1]["at"] - got[0]["at"]
-    assert 0.95 * RATE * seconds <= len(got) <= 1.05 * RATE * seconds + holds(RATE)
-    of_small = [each["at"] - first for each in senders.got(small)]
-    assert max(of_small) < 2  # of four seconds
+    order, at = [each["notice_id"] for each in got], [each["at"] for each in got]
+    assert len(order) == len(set(order)) == len(many) + len(small)
+    # A full bucket at the beginning, and what had been let go when the first one came.
+    assert len(got) <= 1.05 * RATE * (at[-1] - at[0]) + 2 * holds(RATE)
+    # Whatever else holds the machine up, some second is used as it could be.
+    a_second = int(RATE)
+    fastest = min(later - earlier for earlier, later in zip(at, at[a_second:], strict=False))
+    assert 0.95 * RATE * fastest <= a_second
+    assert max(order.index(str(each)) for each in small) < len(order) / 2
 
 
 def test_a_shop_that_has_used_up_its_month_is_left_out(senders: Senders) -> None:
@@ -118,13 +122,16 @@ def test_what_could_not_go_in_time_is_not_sent_late(senders: Senders) -> None:
 
 def test_a_provider_that_asks_for_time_has_it(senders: Senders) -> None:
     shop = senders.shop(sms={"provider": "twilio"})
-    senders.sinks.become("twilio", mood="busy", retry_after=2)
+    hour = 3600
+    senders.sinks.become("twilio", mood="busy", retry_after=hour)
     notice = senders.rows.notice(shop)
-    wait_for("the first request", lambda: senders.got([notice]))
+    senders.become(notice, "waiting", "later")
+    until, since = senders.rows.of(notice, "not_before_us", "changed_us")
+    assert hour * SECOND <= until - since <= (hour + 1) * SECOND
     senders.sinks.become("twilio", mood="normal")
+    senders.passes(hour + 1)
     senders.become(notice, "sent")
-    first, second = senders.got([notice])
-    assert 2 <= second["at"] - first["at"] < 6
+    assert len(senders.got([notice])) == 2
 
 
 def test_wrong_credentials_shut_a_provider_at_once_until_a_probe_gets_through(
@@ -136,8 +143,12 @@ def test_wrong_credentials_shut_a_provider_at_once_until_a_probe_gets_through(
     wait_for("an open breaker", lambda: senders.shut_until("twilio") > senders.rows.now())
     goes_on = senders.rows.notice(other)
     senders.become(goes_on, "sent")
-    assert len(senders.got(ids)) <= 16  # a chunk of each sender
-    assert senders.rows.of(ids[-1], "state") in {"waiting", "claimed"}
+    waiting = "SELECT count(*) FROM notices.notice WHERE notice_id = ANY (%s) AND state = 'waiting'"
+    wait_for("all wait again", lambda: senders.rows.value(waiting, ids) == len(ids))
+    asked = [each["at"] for each in senders.got(ids)]
+    # A chunk of each sender; who waits for longer than a breaker is shut sees probes as well.
+    shut = FIRST_OPEN.total_seconds()
+    assert len([at for at in asked if at < asked[0] + shut]) <= 2 * 8
     senders.sinks.become("twilio", mood="normal")
     senders.passes(10)
     senders.all_sent(ids)
@@ -148,13 +159,14 @@ def test_wrong_credentials_shut_a_provider_at_once_until_a_probe_gets_through(
 
 def test_a_receipt_before_the_answer_is_not_overruled(senders: Senders) -> None:
     shop = senders.shop(sms={"provider": "twilio"})
-    senders.sinks.become("twilio", mood="slow", delay_ms=1000)
+    senders.sinks.become("twilio", mood="slow", delay_ms=3000)
     notice = senders.rows.notice(shop)
     wait_for("the request", lambda: senders.got([notice]))
     assert senders.rows.of(notice, "state") == "sending"
     with transaction(senders.rows.connection) as cursor:
         settling.receipt(cursor, [Receipt(notice, delivered=False, parts=1)])
     senders.become(notice, "failed", "refused")
+    senders.sinks.become("twilio", mood="normal")
     wait_for("the answer", lambda: senders.got([notice])[0]["answered"])
     after = senders.rows.notice(shop)
     senders.become(after, "sent")
@@ -162,10 +174,10 @@ def test_a_receipt_before_the_answer_is_not_overruled(senders: Senders) -> None:
 
 
 @pytest.mark.parametrize(
-    ("on_unknown", "state", "requests"), [("hold", "unknown", 1), ("resend", "sent", 2)]
+    ("on_unknown", "state", "again"), [("hold", "unknown", False), ("resend", "sent", True)]
 )
 def test_a_shop_says_what_becomes_of_what_nobody_answered(
-    senders: Senders, on_unknown: str, state: str, requests: int
+    senders: Senders, on_unknown: str, state: str, *, again: bool
 ) -> None:
     shop = senders.shop(sms={"provider": "twilio", "on_unknown": on_unknown})
     senders.sinks.become("twilio", mood="lost")
@@ -173,7 +185,7 @@ def test_a_shop_says_what_becomes_of_what_nobody_answered(
     wait_for("the first request", lambda: senders.got([notice]))
     senders.sinks.become("twilio", mood="normal")
     wait_for(state, lambda: senders.rows.of(notice, "state") == state)
-    assert len(senders.got([notice])) == requests
+    assert (len(senders.got([notice])) > 1) is again
 
 
 @pytest.mark.parametrize("trouble", ["flushed", "away"])
@@ -183,12 +195,12 @@ def test_without_valkey_nothing_is_sent_twice_nor_faster(senders: Senders, troub
     wait_for("the first messages", lambda: len(senders.got(ids)) >= 8)
     if trouble == "flushed":
         senders.valkey.flushall()
+        senders.all_sent(ids)
     else:
-        senders.valkey.client_pause(3000)
-    senders.all_sent(ids)
+        with senders.without_valkey():
+            senders.all_sent(ids)
     got = senders.got(ids)
     assert len(got) == len({each["notice_id"] for each in got}) == len(ids)
     seconds = got[-1]["at"] - got[0]["at"]
     # Flushed, a bucket is full again.
     assert len(got) <= 1.05 * RATE * seconds + 3 * holds(RATE)
-    assert all(0 <= after["at"] - before["at"] < 4 for before, after in pairwise(got))

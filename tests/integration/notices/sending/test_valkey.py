@@ -8,41 +8,44 @@ from uuid import uuid4
 import pytest
 
 from rules.notices.rates import holds
-from schemas.ids import SECOND
+from schemas.ids import MINUTE, SECOND
 from store.valkey import client
 from store.valkey.client import Client
 from store.valkey.errors import ReadModelUnavailable
 from store.valkey.notices import Breakers, Bucket, Fence, Rates
+from tests.support.engine import PATIENCE
 
 
 @pytest.fixture
 def shared(valkey: str) -> Iterator[Client]:
-    opened = client.connect(valkey, seconds=5, name="test")
+    opened = client.connect(valkey, seconds=PATIENCE, name="test")
     yield opened
     opened.close()
 
 
 def test_two_processes_share_a_rate(shared: Client, valkey: str) -> None:
     bucket = Bucket("mitake", "LANTERN", 50, holds(50))
-    other = Rates(client.connect(valkey, seconds=5, name="other"))
-    takers, sent, began = [Rates(shared), other], 0, time.monotonic()
+    other = Rates(client.connect(valkey, seconds=PATIENCE, name="other"))
+    takers, sent, waited, began = [Rates(shared), other], 0, 0.0, time.monotonic()
     while (elapsed := time.monotonic() - began) < 2:
         waits = []
         for rates in takers:
             count, wait = rates.take({bucket: 8})[bucket]
             sent += count
             waits.append(wait)
+        waited += min(waits) / SECOND
         time.sleep(min(waits) / SECOND)
-    assert 0.95 * 50 * elapsed <= sent <= 50 * elapsed + holds(50)
+    # Whoever waits as long as he is told leaves nothing; a busy machine lets him sleep longer.
+    assert 0.95 * 50 * waited <= sent <= 50 * elapsed + holds(50)
 
 
 def test_a_rate_of_one_sender_is_not_anothers(shared: Client) -> None:
     rates = Rates(shared)
-    slow, other = Bucket("mitake", "A", 1, 1), Bucket("mitake", "B", 1, 1)
+    slow, other = (Bucket("mitake", sender, 1 / 60, 1) for sender in "AB")  # one a minute
     assert rates.take({slow: 1})[slow].messages == 1
     got = rates.take({slow: 1, other: 1})
     assert (got[slow].messages, got[other].messages) == (0, 1)
-    assert 0 < got[slow].wait_us <= SECOND
+    assert 0 < got[slow].wait_us <= MINUTE
 
 
 def test_an_attempt_after_a_later_one_is_not_let_through(shared: Client) -> None:

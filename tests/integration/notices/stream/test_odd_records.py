@@ -1,17 +1,14 @@
-"""What producers do that ours do not, in the topics that the lane reads."""
+"""What the lane's reader cannot read, and what producers do that ours do not."""
 
-import pytest
+import orjson
 from confluent_kafka import Producer
 
+from store.postgres import session
+from store.streams import quarantine
 from tests.support.bad_input.raw_records import send_raw
 from tests.support.engine import Engine, wait_for
-from tests.support.notices.reading import Reader, prepare, produce, read, uneven, wait_read
-
-
-@pytest.fixture
-def lane(engine: Engine) -> Engine:
-    prepare(engine)
-    return engine
+from tests.support.notices.lane import as_lane
+from tests.support.notices.reading import Reader, positions, produce, read, uneven, wait_read
 
 
 def test_header_names_that_are_not_utf8_stop_nothing(lane: Engine) -> None:
@@ -70,3 +67,40 @@ def test_an_offset_without_a_record_in_our_own_topic_ends_it_with_4(lane: Engine
     # Without the check nobody would hear of it.
     Reader(lane, "gap")
     wait_for("the record behind", lambda: (0, 11) in read(lane))
+
+
+def test_poison_goes_to_the_lanes_dead_letters_and_too_much_of_it_pauses(lane: Engine) -> None:
+    reader = Reader(lane).wait_ready()
+    produce(lane, 5)
+    produce(lane, 1, value="poison:shop-a")
+    produce(lane, 1, value="bad")
+    wait_for("two dead letters", lambda: lane.value("SELECT count(*) FROM notices.quarantine") == 2)
+    wait_read(lane, 5)
+    rows = lane.rows("SELECT reason, value FROM notices.quarantine ORDER BY reason")
+    assert [(reason, bytes(value)) for reason, value in rows] == [
+        ("cannot_apply", b"bad"),
+        ("not_json", b"poison:shop-a"),
+    ]
+    assert "secret-text" not in reader.output
+    assert lane.value("SELECT sum(dead)::int FROM notices.cursor") == 2
+    assert lane.value("SELECT count(*) FROM notices.outbox WHERE kind = 12") == 2
+    assert lane.value("SELECT count(*) FROM quarantine") == 0
+    produce(lane, 200, value="poison")
+    wait_for("paused", lambda: "paused" in reader.get("/readyz")[1])
+    assert reader.metric("points_pipeline_paused", pipeline="notices") == 1
+    assert sum(positions(lane).values()) < 5 + 2 + 200
+    assert orjson.loads(reader.get("/healthz")[1])["ok"]
+    with_resume(lane)
+    wait_for("all of it", lambda: lane.value("SELECT sum(dead)::int FROM notices.cursor") == 202)
+    reader.wait_ready()
+    assert sum(positions(lane).values()) == 5 + 2 + 200
+    assert uneven(lane) == 0
+
+
+def with_resume(lane: Engine) -> None:
+    """As an operator does."""
+    with (
+        as_lane(lane.database_url) as connection,
+        session.transaction(connection) as cursor,
+    ):
+        assert quarantine.resume(cursor, "notices", 1000)

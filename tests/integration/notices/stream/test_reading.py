@@ -1,26 +1,18 @@
 """The lane's reader on a real Kafka and PostgreSQL: nothing is lost, and nothing is done twice."""
 
 import psycopg
-import pytest
 
 from tests.support.engine import Engine, wait_for
 from tests.support.notices.reading import (
     Reader,
     lost_and_doubled,
     positions,
-    prepare,
     produce,
     set_cursor,
     set_hint,
     uneven,
     wait_read,
 )
-
-
-@pytest.fixture
-def lane(engine: Engine) -> Engine:
-    prepare(engine)
-    return engine
 
 
 def test_every_record_of_every_topic_has_one_row_and_the_counts_add_up(lane: Engine) -> None:
@@ -32,9 +24,10 @@ def test_every_record_of_every_topic_has_one_row_and_the_counts_add_up(lane: Eng
         wait_read(lane, 500, topic)
         assert lost_and_doubled(lane, 500, topic) == (0, 0)
     assert uneven(lane) == 0
+    wait_for("all counted", lambda: reader.metric("points_consumed_records_total") == 2000)
     wait_for("no lag", lambda: reader.metric("points_lag_messages") == 0)
-    assert reader.metric("points_consumed_records_total") == 2000
-    assert lane.value("SELECT count(*) FROM notices.worker_beat WHERE kind = 'notices'") == 1
+    beats = "SELECT count(*) FROM notices.worker_beat WHERE kind = 'notices'"
+    wait_for("a beat", lambda: lane.value(beats) == 1)
     assert reader.terminate() == 0
     assert lane.value("SELECT count(*) FROM notices.worker_beat") == 0
 

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from processors.runtime.failures import TopicChanged, is_waited_out, refusal
+from processors.runtime.failures import TopicChanged, is_waited_out, refusal, waited_out
 from processors.runtime.loop import Backoff
 from processors.runtime.stopping import PARENT_PIPE, Stop
 from processors.runtime.supervisor import child_specs
-from schemas.errors import Exit
+from schemas.errors import Exit, PointsError
 from store.postgres.migrate import SchemaMismatch
 from store.settings.versions import VersionConflict
 
@@ -82,6 +82,19 @@ def test_what_somebody_must_mend_is_refused_with_its_code(error: Exception, code
     refused = refusal(error, first=True)
     assert refused is not None
     assert refused.exit_code == code
+
+
+def test_who_does_one_thing_until_it_is_done_hears_why_it_is_not() -> None:
+    away = psycopg.OperationalError("connection failed: Connection refused")
+    assert waited_out(away, first=True) == "connection failed: Connection refused"
+    denied = psycopg.OperationalError('FATAL:  password authentication failed for user "points"')
+    with pytest.raises(PointsError) as refused:
+        waited_out(denied, first=True)
+    assert refused.value.__cause__ is denied
+    ours = psycopg.errors.UndefinedColumn("a fault of ours")
+    with pytest.raises(psycopg.errors.UndefinedColumn) as raised:
+        waited_out(ours, first=True)
+    assert raised.value is ours
 
 
 def test_a_password_changed_under_a_running_worker_is_waited_out() -> None:
