@@ -322,6 +322,10 @@ NOTICES_PARTS = counter(
     ["channel", "outcome"],
     [[Channel.sms], _ENDS_OF_NOTICES],
 )
+NOTICES_LIMITS_REACHED = counter(
+    "points_notices_limits_reached",
+    "Shops that used up their parts of SMS of a month (monthly_limit_parts), each once a month.",
+)
 NOTICES_OLDEST_WAITING = gauges(
     "points_notices_oldest_waiting_timestamp_seconds",
     "Since when the notice waits that has waited longest, beyond the time before which it may not "

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from processors import metrics
+from processors.notices.sending.exchange import LimitReached
+from processors.runtime.logs import log
 from schemas.notices.words import OPEN, State
 from store.notices.settling import Ended
 
@@ -14,3 +16,12 @@ def observe(ended: Iterable[Ended]) -> None:
             metrics.NOTICES_SENT.labels(each.channel, each.state).inc()
         if each.state == State.sent and each.parts:
             metrics.NOTICES_PARTS.labels(each.channel, each.state).inc(each.parts)
+
+
+def tell(used_up: Iterable[LimitReached]) -> None:
+    """Says that shops have used up their parts of a month: once each, whoever sends."""
+    for each in used_up:
+        metrics.NOTICES_LIMITS_REACHED.inc()
+        log().warning(
+            "limit_reached", merchant_id=each.merchant_id, month=each.month, limit=each.limit
+        )

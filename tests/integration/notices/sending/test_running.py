@@ -3,48 +3,20 @@
 Tests share the processes and take shops of their own; none leaves a provider in a mood.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from deploy.local.sinks.process import SinksProcess
-from deploy.local.stack import Stack
 from rules.notices.rates import holds
 from schemas.ids import DAY, SECOND
 from schemas.notices.words import Channel
 from store.notices import settling
 from store.notices.settling import Receipt
 from store.postgres.session import transaction
-from tests.support.engine import Engine, wait_for
+from tests.support.engine import wait_for
 from tests.support.notices.senders import RATE, Senders
-from tests.support.servers import Databases
-
-
-@pytest.fixture(scope="module")
-def running(
-    kafka: str,
-    postgres: Databases,
-    valkey_server: Stack,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Senders]:
-    url = postgres.database()
-    folder = tmp_path_factory.mktemp("senders")
-    with Engine(kafka, url, f"{folder.name}.", folder) as engine, SinksProcess() as sinks:
-        made = Senders(engine.prepare(), sinks, valkey_server.redis_url)
-        yield made
-        made.close()
-    postgres.drop(url)
-
-
-@pytest.fixture
-def senders(running: Senders) -> Iterator[Senders]:
-    yield running
-    for provider in ("twilio", "mitake", "smtp"):
-        running.sinks.become(provider, mood="normal")
-    running.rows.check_meter()
 
 
 def test_a_rate_is_kept_by_both_while_every_shop_has_its_turn(senders: Senders) -> None:
@@ -71,6 +43,11 @@ def test_a_shop_that_has_used_up_its_month_is_left_out(senders: Senders) -> None
         lambda: [tuple(r) for r in senders.rows.admin.execute(query, [ids])] == wanted,
     )
     assert len(senders.got(ids)) == 3
+    told = [each for w in senders.workers for each in w.lines("limit_reached")]
+    (line,) = [each for each in told if each["merchant_id"] == shop]
+    assert (line["level"], line["limit"]) == ("warning", 3)
+    counted = [w.metric("points_notices_limits_reached_total") for w in senders.workers]
+    assert sum(counted) == len(told)
 
 
 def test_who_does_not_want_to_hear_by_then_is_not_told(senders: Senders) -> None:
