@@ -153,10 +153,7 @@ def _used_up(
     of = [each for each in months if skipped[each.shop.merchant_id]]
     first = limits.leave_out(
         cursor,
-        [
-            LeftOut(m.shop.merchant_no, m.month, m.limit, skipped[m.shop.merchant_id])
-            for m in of
-        ],
+        [LeftOut(m.shop.merchant_no, m.month, m.limit, skipped[m.shop.merchant_id]) for m in of],
     )
     return [
         LimitReached(m.shop.merchant_id, m.month, m.limit)

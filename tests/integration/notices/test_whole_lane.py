@@ -1,102 +1,51 @@
-"""The lane as it runs: both workers, from a change of points to what providers got."""
+"""The lane as it runs: both workers, from a change of points to what providers say afterwards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
-from uuid import uuid4
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import psycopg
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer
 
+from deploy.local.sinks import callbacks
+from deploy.local.sinks.callbacks import Call
 from deploy.local.sinks.process import SinksProcess
-from schemas.notices.document import load_notice_settings
-from store.notices import meter, settings
-from store.postgres import session
-from store.postgres.session import Database, raw
+from deploy.local.stack import Stack
+from processors.notices.providers.callbacks import mitake_receipt, twilio_receipt
+from schemas.notices.feedback import NoticeFeedback
+from store.notices import meter
+from store.postgres.session import raw
 from tests.support.engine import Engine, Worker, wait_for
-from tests.support.notices.lane import a_key
 from tests.support.notices.planted import found_in, shown_by, tables, topics, valkey
-from tests.support.notices.texts import document
+from tests.support.notices.whole import Shop
+from tests.support.servers import Databases
 
-WORDS = {"en": {"earned": {"sms": "You have earned {{ points }} points."}}}
 NAME, EMAIL, PHONE = "Wanda Plantagenet", "wanda@planted.example", "912345678"
 PLANTED = (NAME, EMAIL, PHONE, "You have earned 100 points", "You&#39;ve earned", "Plantagenet")
 FED = ("customers", "deliveries", "orders")
 """Topics of the platform, which have members' data as they come."""
 
 
-class Shop:
-    """A shop of which the lane has heard, with a member and both workers."""
+TOLD = {
+    **dict.fromkeys([("ann", "email"), ("ann", "sms"), ("dora", "sms")], ("sent", None)),
+    **dict.fromkeys(
+        [("bob", "email"), ("bob", "sms"), ("dora", "email")], ("skipped", "no_address")
+    ),
+}
+"""What became of the first grants."""
 
-    def __init__(self, engine: Engine, sinks: SinksProcess, valkey: str) -> None:
-        keys = engine.folder / "sealing.keys"
-        keys.write_text(a_key("first") + "\n")
-        self.engine, self.sinks = engine, sinks
-        self.environment = {
-            **sinks.environment(),
-            "POINTS_NOTICES__KEY_FILE": str(keys),
-            "POINTS_NOTICES__TOKEN_KEYS": a_key("link"),
-            "POINTS_NOTICES__UNSUBSCRIBE_URL": "https://lantern.example/unsubscribe",
-            "POINTS_NOTICES__LEASE_SECONDS": "5",
-            "POINTS_REDIS__URL": valkey,
-        }
-        with self.connect() as connection:
-            content = orjson.loads(document(WORDS, languages=("en",)))
-            content["quiet"] = {"sms": None, "email": None}
-            settings.apply(
-                connection, "shop", load_notice_settings(orjson.dumps(content), "settings"), "test"
-            )
 
-    def connect(self) -> Database:
-        return session.connect(
-            self.engine.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
-        )
+class Lane(NamedTuple):
+    """A lane that runs, and has told of one grant of each of three members."""
 
-    def heard_of(self) -> None:
-        record = {
-            "type": "settings_changed", "merchant_id": "shop", "version": 1,
-            "effective_at": "2024-01-01T00:00:00Z", "recorded_at": "2024-01-01T00:00:00Z",
-            "performer": None, "digest": "0" * 64,
-            "settings": {
-                "timezone": "Asia/Taipei", "currency": "TWD", "languages": ["en"], "enabled": True,
-                "entitlement": {"plan": "enterprise", "app_installed": True, "modules": []},
-            },
-        }  # fmt: skip
-        self.produce("settings", b"shop:1", record)
-
-    def member(self, member: str, **contact: Any) -> None:
-        resource = {
-            "id": member, "name": "Ann", "locale_code": "en",
-            "updated_at": "2026-11-20T04:00:00.000Z", **contact,
-        }  # fmt: skip
-        record = {"topic": "user/update", "merchant_id": "shop", "resource": resource}
-        self.produce("customers", member.encode(), record)
-
-    def granted(self, member: str, sequence: int = 1, points: int = 100) -> str:
-        now, event = datetime.now(UTC).isoformat().replace("+00:00", "Z"), str(uuid4())
-        record = {
-            "event_id": event, "type": "granted", "merchant_id": "shop", "member_id": member,
-            "sequence": sequence, "points": points,
-            "balance": {"available": points * sequence, "held": 0, "debt": 0},
-            "lots": [{"lot_id": "l1", "points": points, "expires_at": "2027-12-31T16:00:00Z"}],
-            "order_id": f"order-{sequence}", "cause": {"kind": "order", "id": "order-1"},
-            "settings_version": 1, "reason": None, "performer": None,
-            "occurred_at": now, "recorded_at": now,
-        }  # fmt: skip
-        self.produce("points_changed", f"shop:{member}".encode(), record)
-        return event
-
-    def produce(self, topic: str, key: bytes, value: object) -> None:
-        producer = Producer({"bootstrap.servers": self.engine.bootstrap, "linger.ms": 0})
-        producer.produce(self.engine.topics[topic], orjson.dumps(value), key)
-        assert producer.flush(30) == 0
-
-    def states(self) -> dict[tuple[str, str], tuple[str, str | None]]:
-        rows = self.engine.rows("SELECT member_id, channel, state, reason FROM notices.notice")
-        return {(member, channel): (state, reason) for member, channel, state, reason in rows}
+    shop: Shop
+    deciding: Worker
+    sending: Worker
+    event: str
 
 
 @pytest.fixture
@@ -110,40 +59,126 @@ def shop(engine: Engine, sinks: SinksProcess, valkey: str) -> Shop:
     return Shop(engine, sinks, valkey)
 
 
-def test_a_grant_is_told_by_mail_and_sms_once_and_metered(shop: Shop, sinks: SinksProcess) -> None:
-    shop.member("ann", name=NAME, email=EMAIL, mobile_phone=f"0{PHONE}")
-    unreadable = {"id": 7, "name": NAME, "email": EMAIL, "mobile_phone": f"0{PHONE}"}
-    shop.produce("customers", b"eve", {"topic": "user/update", "resource": unreadable})
-    shop.heard_of()
-    event = shop.granted("ann")
-    shop.granted("bob")
-    logged = shop.environment | {"POINTS_LOG_LEVEL": "debug"}
-    deciding = shop.engine.run("notices", **logged).wait_ready()
-    sending = shop.engine.run("notices-send", **logged).wait_ready()
-    told = [("ann", "email"), ("ann", "sms")]
-    untold = [("bob", "email"), ("bob", "sms")]
-    wanted = dict.fromkeys(told, ("sent", None)) | dict.fromkeys(untold, ("skipped", "no_address"))
-    wait_for("both are told", lambda: shop.states() == wanted or None)
-    taken = sinks.messages(taken=True)
-    assert {message["provider"] for message in taken} == {"smtp", "mitake"}
-    mail = next(message for message in taken if message["provider"] == "smtp")
-    sms = next(message for message in taken if message["provider"] == "mitake")
-    assert mail["to"] == EMAIL
-    assert f"<{event}.email@lantern.example>" in mail["content"]
+@pytest.fixture(scope="module")
+def lane(
+    kafka: str,
+    postgres: Databases,
+    valkey_server: Stack,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Lane]:
+    url, folder = postgres.database(), tmp_path_factory.mktemp("lane")
+    with Engine(kafka, url, f"{folder.name}.", folder) as engine, SinksProcess() as sinks:
+        shop = Shop(engine.prepare(), sinks, valkey_server.redis_url)
+        shop.environment |= {
+            "POINTS_LOG_LEVEL": "debug",
+            "POINTS_TWILIO__CALLBACK_URL": "https://shop.example/twilio",
+            "POINTS_MITAKE__CALLBACK_URL": "https://shop.example/mitake",
+        }
+        shop.member("ann", name=NAME, email=EMAIL, mobile_phone=f"0{PHONE}")
+        shop.member("dora", mobile_phone="0922333444")
+        unreadable = {"id": 7, "name": NAME, "email": EMAIL, "mobile_phone": f"0{PHONE}"}
+        shop.produce("customers", b"eve", {"topic": "user/update", "resource": unreadable})
+        shop.heard_of()
+        event = shop.granted("ann")
+        shop.granted("bob")
+        shop.granted("dora")
+        workers = [
+            engine.run(kind, **shop.environment).wait_ready()
+            for kind in ("notices", "notices-send")
+        ]
+        wait_for("all three are told", lambda: shop.states() == TOLD or None)
+        yield Lane(shop, *workers, event)
+        for worker in workers:
+            assert worker.terminate() == 0
+            assert found_in(worker.output, PLANTED) == []
+    postgres.drop(url)
+
+
+def test_a_grant_is_told_by_mail_and_sms_once_and_metered(lane: Lane) -> None:
+    shop = lane.shop
+    taken = shop.sinks.messages(taken=True)
+    (mail,) = [message for message in taken if message["to"] == EMAIL]
+    (sms,) = [message for message in taken if message["to"] == f"0{PHONE}"]
+    assert (mail["provider"], sms["provider"]) == ("smtp", "mitake")
+    assert f"<{lane.event}.email@lantern.example>" in mail["content"]
     assert "List-Unsubscribe: <https://lantern.example/unsubscribe?token=" in mail["content"]
     assert sms["content"] == "You have earned 100 points."
-    published = _published(shop, 4)
-    assert {(each["member_id"], each["channel"], each["state"]) for each in published} == {
-        *((*who, "sent") for who in told),
-        *((*who, "skipped") for who in untold),
-    }
+    _published(shop, {(*who, state) for who, (state, _) in TOLD.items()})
+    _metered_as_told(shop)
+    _nothing_of_ann_is_left(shop, lane.deciding, lane.sending)
+
+
+def test_what_a_provider_calls_back_with_settles_a_notice_and_what_is_forged_nothing(
+    lane: Lane,
+) -> None:
+    shop, sinks = lane.shop, lane.shop.sinks
+    sinks.become("twilio", mood="drop")
+    shop.apply(provider="twilio")
+    shop.member("carol", mobile_phone="0933444555")
+    shop.granted("carol")
+    carol, dora = ("carol", "sms"), ("dora", "sms")
+    becomes(shop, carol, "unknown", None)
+    assert _owed(shop, "twilio") == (1, 1)
+    of_twilio, of_mitake = (
+        next(m for m in sinks.messages(taken=True) if m["to"] == to)
+        for to in ("+886933444555", "0922333444")
+    )
+    forged = callbacks.mitake(
+        {
+            **of_mitake,
+            "details": {
+                **of_mitake["details"],
+                "response": (f"https://shop.example/mitake/{of_mitake['notice_id']}/{'A' * 24}"),
+            },
+        },
+        "8",
+    )
+    for call in (callbacks.twilio(of_twilio, "undelivered", "another token"), forged):
+        assert called_back(shop, call) is None
+    assert called_back(shop, callbacks.twilio(of_twilio, "sent", "sink")) is None
+    called_back(shop, callbacks.twilio(of_twilio, "delivered", "sink"))
+    becomes(shop, carol, "sent", None)
+    assert _owed(shop, "twilio") == (1, 0)
+    called_back(shop, callbacks.twilio(of_twilio, "undelivered", "sink"))
+    becomes(shop, carol, "failed", "refused")
+    assert _owed(shop, "twilio") == (0, 0)
+    assert shop.states()[dora] == ("sent", None)
+    called_back(shop, callbacks.mitake(of_mitake, "8"))
+    becomes(shop, dora, "failed", "refused")
+    _metered_as_told(shop)
+    _published(shop, {(*carol, "unknown"), (*carol, "sent"), (*carol, "failed"), (*dora, "failed")})
+
+
+def called_back(shop: Shop, call: Call) -> NoticeFeedback | None:
+    """A shop's endpoint: makes a record of a provider's call, if it is the provider's."""
+    now = datetime.now(UTC)
+    if call.method == "POST":
+        form = dict(parse_qsl(call.body.decode(), keep_blank_values=True))
+        signature = call.headers["x-twilio-signature"]
+        receipt = twilio_receipt(call.url, form, signature, "sink", now)
+    else:
+        parts = urlsplit(call.url)
+        receipt = mitake_receipt(parts.path, dict(parse_qsl(parts.query)), "sink", now)
+    if receipt is not None:
+        record = receipt.model_dump(mode="json", exclude_none=True)
+        shop.produce("notices_feedback", str(receipt.notice_id).encode(), record)
+    return receipt
+
+
+def becomes(shop: Shop, who: tuple[str, str], state: str, reason: str | None) -> None:
+    wait_for(f"{who}: {state}", lambda: shop.states().get(who) == (state, reason))
+
+
+def _owed(shop: Shop, provider: str) -> tuple[int, int]:
+    """Messages that are owed to a provider, and how many of them are unknown."""
+    query = "SELECT messages, unknown FROM notices.meter WHERE provider = %s"
+    (row,) = shop.engine.rows(query, provider)
+    return row[0], row[1]
+
+
+def _metered_as_told(shop: Shop) -> None:
     with shop.connect() as connection:
         assert meter.against_notices(raw(connection)) == []
-    _nothing_of_ann_is_left(shop, deciding, sending)
-    assert deciding.terminate() == 0
-    assert sending.terminate() == 0
-    for worker in (deciding, sending):
-        assert found_in(worker.output, PLANTED) == []
 
 
 def _nothing_of_ann_is_left(shop: Shop, *workers: Worker) -> None:
@@ -201,26 +236,27 @@ def _has(sinks: SinksProcess, least: int) -> bool:
     return len(sinks.messages()) >= least
 
 
-def _published(shop: Shop, count: int) -> list[dict[str, Any]]:
-    """The first records of points.notices.v1."""
+def _published(shop: Shop, wanted: set[tuple[str, str, str]]) -> None:
+    """Waits until points.notices.v1 says these of member, channel and state."""
     consumer = Consumer(
         {
             "bootstrap.servers": shop.engine.bootstrap,
             "group.id": f"{shop.engine.prefix}look",
+            "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
         }
     )
     consumer.subscribe([shop.engine.topics["notices"]])
-    found: list[dict[str, Any]] = []
+    found: set[tuple[str, str, str]] = set()
 
-    def all_of_them() -> bool | None:
+    def all_of_them() -> bool:
         message = consumer.poll(0.5)
         if message is not None and message.error() is None:
-            found.append(orjson.loads(message.value() or b""))
-        return len(found) >= count or None
+            said: Mapping[str, Any] = orjson.loads(message.value() or b"")
+            found.add((said["member_id"], said["channel"], said["state"]))
+        return wanted <= found
 
     try:
-        wait_for(f"{count} records", all_of_them)
+        wait_for(f"{wanted} in {found}", all_of_them)
     finally:
         consumer.close()
-    return found
