@@ -82,13 +82,11 @@ def lane(
         event = shop.granted("ann")
         shop.granted("bob")
         shop.granted("dora")
-        workers = [
-            engine.run(kind, **shop.environment).wait_ready()
-            for kind in ("notices", "notices-send")
-        ]
+        deciding = engine.run("notices", **shop.environment).wait_ready()
+        sending = engine.run("notices-send", **shop.environment).wait_ready()
         wait_for("all three are told", lambda: shop.states() == TOLD or None)
-        yield Lane(shop, *workers, event)
-        for worker in workers:
+        yield Lane(shop, deciding, sending, event)
+        for worker in (deciding, sending):
             assert worker.terminate() == 0
             assert found_in(worker.output, PLANTED) == []
     postgres.drop(url)

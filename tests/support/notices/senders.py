@@ -1,7 +1,7 @@
 """Senders that run as processes, with shops, members and notices written straight into tables."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -63,8 +63,30 @@ class Senders:
         notices = self._lane.configuration()
         heard = SettingsBatches(notices.notices, self._lane.sealer())
         self._lane.consume(heard, settings_changed(merchant))
-        self._lane.consume(ContactsBatches(notices), *(_customer(merchant, m) for m in members))
+        both = {"mobile_phone": "0912345678"}
+        for member in members:
+            self.contact(merchant, member, {"email": f"{member}@tea.example", **both})
         return merchant
+
+    def contact(
+        self,
+        merchant: str,
+        member: str,
+        addresses: Mapping[str, str],
+        *,
+        day: int = 20,
+        topic: str = "user/update",
+    ) -> None:
+        """A member's record of a day of November comes."""
+        record = {
+            "topic": topic,
+            "merchant_id": merchant,
+            "resource": {
+                "id": member, "name": "Ann", "locale_code": "en",
+                "updated_at": f"2026-11-{day}T04:00:00.000Z", **addresses,
+            },
+        }  # fmt: skip
+        self._lane.consume(ContactsBatches(self._lane.configuration()), record)
 
     def apply(self, merchant: str, **sections: Any) -> None:
         """The shop's notice settings; without quiet hours unless they are given."""
@@ -101,8 +123,9 @@ class Senders:
         self._beats("UPDATE worker_beat SET beat_us = beat_us + %s", int(seconds * SECOND))
 
     def know_of_each_other(self) -> None:
-        """Waits until each has beaten, and so counted, since both were there."""
-        query = "SELECT count(*) FROM worker_beat WHERE kind = 'notices-send' AND beat_us > %s"
+        """Waits until each has beaten, and so counted, when the other had counted it."""
+        query = """SELECT count(*) FROM worker_beat
+                   WHERE kind = 'notices-send' AND beat_us > greatest(%s, started_us + 8000000)"""
         wait_for("both beat", lambda: self._beats(query, self._ready_us).fetchone() == (2,))
 
     def _beats(self, statement: str, *parameters: object) -> psycopg.Cursor[tuple[Any, ...]]:
@@ -132,15 +155,3 @@ class Senders:
         """Until when a provider's breaker is open; 0 while it is closed."""
         query = "SELECT coalesce(max(open_until_us), 0) FROM notices.provider WHERE provider = %s"
         return int(self.rows.value(query, provider))
-
-
-def _customer(merchant: str, member: str) -> dict[str, Any]:
-    return {
-        "topic": "user/update",
-        "merchant_id": merchant,
-        "resource": {
-            "id": member, "name": "Ann", "locale_code": "en",
-            "updated_at": "2026-11-20T04:00:00.000Z",
-            "email": f"{member}@tea.example", "mobile_phone": "0912345678",
-        },
-    }  # fmt: skip

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from rules.notices.breaker import FAILURES
 from rules.notices.rates import holds
 from schemas.ids import DAY, SECOND
 from schemas.notices.words import Channel
@@ -121,6 +122,31 @@ def test_wrong_credentials_shut_a_provider_at_once_until_a_probe_gets_through(
     assert senders.shut_until("twilio") == 0
     taken = [each for each in senders.got(ids) if each["taken"]]
     assert len(taken) == len(ids)
+
+
+def test_failures_in_a_row_shut_a_provider_and_no_other_until_it_is_well(senders: Senders) -> None:
+    other, shop = senders.shop(), senders.shop(sms={"provider": "twilio"})
+    senders.sinks.become("twilio", mood="busy")
+    ids = senders.rows.notices(100, shop)
+
+    def says_why() -> bool:
+        pages = [worker.get("/readyz") for worker in senders.workers]
+        return any(
+            code == 503 and "twilio: it takes nothing; tried" in page for code, page in pages
+        )
+
+    wait_for("not ready, and why", says_why)
+    # A chunk may be on its way when the twentieth fails.
+    asked = len(senders.got(ids))
+    assert FAILURES <= asked <= 2 * (FAILURES + 8)
+    goes_on = senders.rows.notice(other)
+    senders.become(goes_on, "sent")
+    senders.sinks.become("twilio", mood="normal")
+    senders.passes(20)
+    senders.all_sent(ids)
+    for worker in senders.workers:
+        worker.wait_ready()
+    assert senders.shut_until("twilio") == 0
 
 
 def test_a_receipt_before_the_answer_is_not_overruled(senders: Senders) -> None:
