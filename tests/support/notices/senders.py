@@ -151,6 +151,10 @@ class Senders:
         ids = {str(notice) for notice in notices}
         return [each for each in self.sinks.messages() if each["notice_id"] in ids]
 
+    def counted(self, metric: str, **labels: str) -> float:
+        """What both have counted together."""
+        return sum(worker.metric(metric, **labels) for worker in self.workers)
+
     def shut_until(self, provider: str) -> int:
         """Until when a provider's breaker is open; 0 while it is closed."""
         query = "SELECT coalesce(max(open_until_us), 0) FROM notices.provider WHERE provider = %s"

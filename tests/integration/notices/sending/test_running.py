@@ -47,8 +47,7 @@ def test_a_shop_that_has_used_up_its_month_is_left_out(senders: Senders) -> None
     told = [each for w in senders.workers for each in w.lines("limit_reached")]
     (line,) = [each for each in told if each["merchant_id"] == shop]
     assert (line["level"], line["limit"]) == ("warning", 3)
-    counted = [w.metric("points_notices_limits_reached_total") for w in senders.workers]
-    assert sum(counted) == len(told)
+    assert senders.counted("points_notices_limits_reached_total") == len(told)
 
 
 def test_who_does_not_want_to_hear_by_then_is_not_told(senders: Senders) -> None:
@@ -172,11 +171,17 @@ def test_a_shop_says_what_becomes_of_what_nobody_answered(
 ) -> None:
     shop = senders.shop(sms={"provider": "twilio", "on_unknown": on_unknown})
     senders.sinks.become("twilio", mood="lost")
+    before = senders.counted("points_notices_parts_total", outcome=state)
     notice = senders.rows.notice(shop)
     wait_for("the first request", lambda: senders.got([notice]))
     senders.sinks.become("twilio", mood="normal")
     wait_for(state, lambda: senders.rows.of(notice, "state") == state)
     assert len(senders.got([notice])) == requests
+    parts = senders.rows.of(notice, "parts")
+    wait_for(
+        "parts that are counted",
+        lambda: senders.counted("points_notices_parts_total", outcome=state) == before + parts,
+    )
 
 
 @pytest.mark.parametrize("trouble", ["flushed", "away"])
