@@ -19,7 +19,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from processors import metrics
-from processors.registry import METRICS_OF_ALL, WORKERS
+from processors.registry import METRICS_OF_ALL, METRICS_OF_ENGINE, WORKERS
 from processors.runtime.configuration import Configuration
 from schemas.carriers import CarrierCode, Meaning, carrier_lines, shipped_codes
 from schemas.errors import Exit
@@ -130,6 +130,8 @@ def metric_table() -> str:
 def _exporters(metric: str) -> str:
     if metric in METRICS_OF_ALL:
         return "all workers"
+    if metric in METRICS_OF_ENGINE:
+        return "all workers of the engine"
     return ", ".join(f"`{kind.name}`" for kind in WORKERS.values() if metric in kind.metrics)
 
 

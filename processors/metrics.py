@@ -20,7 +20,9 @@ __all__ = ["REGISTRY"]
 UNKNOWN: Final = "unknown"
 """The label for what is in no list of ours, whatever senders call it: labels must stay few."""
 _KINDS: Final = {kind: kind.name.lower() for kind in OutboxKind}
-_ENDS_OF_NOTICES: Final = ("sent", "failed", "unknown", "expired", "skipped", "withdrawn")
+_ENDS_OF_SENDING: Final = ("sent", "failed", "unknown", "expired", "skipped")
+PARTS_OF: Final = ("sent", "unknown")
+"""The ends of an SMS that is metered."""
 
 # The worker itself.
 WORKER_UP = gauges("points_worker_up", "1 while the worker's process runs.", ["worker"])
@@ -311,16 +313,21 @@ NOTICES_DECIDED = counter(
 )
 NOTICES_SENT = counter(
     "points_notices_sent",
-    "Notices that ended, by channel and outcome: sent, failed, unknown, expired, skipped, "
-    "withdrawn.",
+    "Notices that senders ended, by channel and outcome: sent, failed, unknown, expired, skipped. "
+    "What a receipt or an operator says later counts no more.",
     ["channel", "outcome"],
-    [Channel, _ENDS_OF_NOTICES],
+    [Channel, _ENDS_OF_SENDING],
 )
 NOTICES_PARTS = counter(
     "points_notices_parts",
-    "Parts of the SMS that ended, by outcome.",
+    "Parts of the SMS that senders sent, by the provider's count where it gave one, and of those "
+    "that are unknown.",
     ["channel", "outcome"],
-    [[Channel.sms], _ENDS_OF_NOTICES],
+    [[Channel.sms], PARTS_OF],
+)
+NOTICES_LIMITS_REACHED = counter(
+    "points_notices_limits_reached",
+    "Shops that used up their parts of SMS of a month (monthly_limit_parts), each once a month.",
 )
 NOTICES_OLDEST_WAITING = gauges(
     "points_notices_oldest_waiting_timestamp_seconds",

@@ -37,6 +37,12 @@ class WorkerKind:
     metrics: tuple[str, ...]
     lane: Literal["engine", "notices"] = "engine"
 
+    @property
+    def exports(self) -> frozenset[str]:
+        """The names of all metrics that it exports."""
+        of_engine = METRICS_OF_ENGINE if self.lane == "engine" else ()
+        return frozenset((*METRICS_OF_ALL, *of_engine, *self.metrics))
+
     def factory(self) -> "WorkerFactory":
         """What makes a worker of this kind of the engine; loads its module."""
         factory: WorkerFactory = getattr(import_module(self.module), self.class_name).create
@@ -56,10 +62,11 @@ METRICS_OF_ALL: Final = (
     "points_database_reconnects",
     "points_broker_troubles",
     "points_rollbacks",
-    "points_loop_seconds",
     "points_build_info",
 )
 """What every worker exports."""
+METRICS_OF_ENGINE: Final = ("points_loop_seconds",)
+"""What every worker of the engine exports besides: it has one loop, one of the lane several."""
 _POSTING: Final = (
     "points_ledger_entries",
     "points_redeemed_mismatches",
@@ -255,6 +262,7 @@ _KINDS_OF_NOTICES: Final = (
         metrics=(
             "points_notices_sent",
             "points_notices_parts",
+            "points_notices_limits_reached",
             "points_notices_oldest_waiting_timestamp_seconds",
             "points_notices_unknown",
             "points_notices_provider_seconds",

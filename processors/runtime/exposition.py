@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from processors import metrics
-from processors.registry import METRICS_OF_ALL, WORKERS
+from processors.registry import WORKERS
 from store.postgres.migrate import known_revision
 
 _silent: set[str] = set()
@@ -33,7 +33,7 @@ class Exposition(Collector):
 
     def __init__(self, kind: str) -> None:
         """`kind` is a name in the registry of workers."""
-        self._names = {*METRICS_OF_ALL, *WORKERS[kind].metrics}
+        self._names = WORKERS[kind].exports
         metrics.BUILD_INFO.labels(version("member-points"), known_revision()).set(1)
 
     def collect(self) -> Iterable[Metric]:

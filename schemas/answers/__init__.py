@@ -31,7 +31,7 @@ from schemas.answers.notices import (
     NoticeSettingsResult,
     NoticesPauseResult,
     NoticesStatusAnswer,
-    NoticesUsage,
+    NoticesUsageAnswer,
     RereadResult,
 )
 from schemas.answers.notices_acting import (
@@ -125,7 +125,7 @@ ANSWERS: Final[dict[str, tuple[type[BaseModel], bool]]] = {
     "notices-settings-apply": (NoticeSettingsResult, False),
     "notices-settings-show": (NoticeSettingsAnswer, False),
     "notices-settings-log": (NoticeSettingsLogEntry, True),
-    "notices-usage": (NoticesUsage, True),
+    "notices-usage": (NoticesUsageAnswer, False),
     "notices-erase": (NoticesErased, False),
     "notices-pause": (NoticesPauseResult, False),
     "notices-resume": (NoticesPauseResult, False),

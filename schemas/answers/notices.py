@@ -171,6 +171,21 @@ class NoticesUsage(AnswerModel):
     unknown: int
 
 
+class NoticesUsageAnswer(AnswerModel):
+    """What a merchant used in a month of its zone, by channel and provider.
+
+    `limit`: the parts of SMS that its settings allow a month, None for any number; `used` of them.
+    For want of more, `skipped` notices were left out, the first of them at `limit_reached_at`.
+    """
+
+    month: str
+    limit: int | None
+    used: int
+    limit_reached_at: Instant | None
+    skipped: int
+    items: tuple[NoticesUsage, ...]
+
+
 class NoticesErased(AnswerModel):
     """Whether there was a contact or a key of the member to be erased."""
 

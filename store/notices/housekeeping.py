@@ -12,6 +12,8 @@ _MOST: Final = 100_000
 """Unknown notices are counted no further: so many are no figure but a fault."""
 _ALIVE_SECONDS: Final = 20
 """A sender that beat within so long counts among those that share a rate; they beat every 5 s."""
+HEARD_SECONDS: Final = 8
+"""After so long a new sender was counted by all others, which count every 5 s or so."""
 
 _SQL: Final = queries("notices/housekeeping")
 
@@ -27,10 +29,16 @@ def unknowns(cursor: Cursor) -> dict[str, int]:
     return dict(cursor.execute(_SQL["unknowns"], [_MOST]).fetchall())
 
 
-def senders(cursor: Cursor, kind: str) -> int:
-    """How many processes of a kind of worker are alive, at least one: whoever asks is."""
-    row = cursor.execute(_SQL["senders"], [kind, _ALIVE_SECONDS * SECOND]).fetchone()
-    return max(1, int(row[0]) if row is not None else 0)
+def senders(cursor: Cursor, kind: str, instance: str) -> int:
+    """How many processes of a kind are alive, once all of them have counted this one; 0 until then.
+
+    Each takes its part of a rate by its own count. A new one that took one at once would take what
+    those have in theirs that do not know of it yet.
+    """
+    row = cursor.execute(
+        _SQL["senders"], [kind, instance, _ALIVE_SECONDS * SECOND, HEARD_SECONDS * SECOND]
+    ).fetchone()
+    return int(row[0]) if row is not None and row[1] else 0
 
 
 def takes_relay(cursor: Cursor) -> bool:

@@ -62,8 +62,8 @@ metered AS (
 )"""
 _PUBLISHED: Final = """
 SELECT d.notice_id, d.event_id, s.merchant_id, d.member_id, d.kind, d.channel, d.state, d.reason,
-       CASE WHEN d.state = 'sent' THEN coalesce(d.provider_parts, d.parts) END, d.attempt,
-       d.changed_us, d.was
+       CASE WHEN d.state IN ('sent', 'unknown') THEN coalesce(d.provider_parts, d.parts) END,
+       d.attempt, d.changed_us, d.was
 FROM done d JOIN shop s ON s.merchant_no = d.merchant_no ORDER BY d.notice_id"""
 _SQL: Final = queries(
     "notices/settling",
@@ -106,7 +106,7 @@ class Receipt(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """What is published of a notice. `parts` only of one that was sent."""
+    """What became of a notice. `parts` of one that is metered; published only when it was sent."""
 
     notice_id: UUID
     event_id: UUID
@@ -230,7 +230,7 @@ def _value(ended: Ended) -> bytes:
             "channel": ended.channel,
             "state": ended.state,
             "reason": ended.reason,
-            "parts": ended.parts,
+            "parts": ended.parts if ended.state == State.sent else None,
             "attempt": ended.attempt,
             "at": iso(ended.at),
         }

@@ -1,12 +1,16 @@
 """`points notices usage`: what a merchant owes for its notices."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.support.arguments import Merchant
 from cli.support.console import JsonOption, emit, out
 from cli.support.wiring import connect_notices, notices_configuration
+
+if TYPE_CHECKING:
+    from schemas.answers.notices import NoticesUsageAnswer
+    from store.postgres.session import Database
 
 
 def usage_command(
@@ -21,25 +25,59 @@ def usage_command(
     from rich.table import Table
 
     from schemas.answers.notices import NoticesUsage
-    from store.notices import meter, reads
-    from store.postgres.session import raw
 
-    wanted = _month(month)
+    _month(month)
     with connect_notices(notices_configuration()) as connection:
-        cursor = raw(connection)
-        found = meter.usage(cursor, reads.shop_number(cursor, merchant), wanted)
-    rows = [NoticesUsage(month=month, **row._asdict()) for row in found]
+        answer = read(connection, merchant, month)
     if json_:
-        emit(rows)
+        emit(answer)
     elif csv:
         out().print(",".join(NoticesUsage.model_fields), soft_wrap=True)
-        for row in rows:
+        for row in answer.items:
             out().print(",".join(str(value) for value in row.model_dump().values()), soft_wrap=True)
     else:
         table = Table(*NoticesUsage.model_fields)
-        for row in rows:
+        for row in answer.items:
             table.add_row(*(str(value) for value in row.model_dump().values()))
         out().print(table)
+        if (line := _limit(answer)) is not None:
+            out().print(line)
+
+
+def read(connection: "Database", merchant: str, month: str) -> "NoticesUsageAnswer":
+    """What a merchant used in a month such as 2026-11. Raises UnknownShop."""
+    from schemas.answers.notices import NoticesUsage, NoticesUsageAnswer
+    from schemas.notices.words import Channel
+    from store.notices import limits, meter, reads, settings
+    from store.postgres.session import raw
+
+    cursor, wanted = raw(connection), _month(month)
+    number = reads.shop_number(cursor, merchant)
+    rows = meter.usage(cursor, number, wanted)
+    reached = limits.reached(cursor, number, wanted)
+    versions = settings.log(connection, merchant)
+    return NoticesUsageAnswer(
+        month=month,
+        limit=versions[-1].settings.sms.monthly_limit_parts if versions else None,
+        used=sum(row.provider_parts for row in rows if row.channel == Channel.sms),
+        limit_reached_at=reached.since if reached is not None else None,
+        skipped=reached.skipped if reached is not None else 0,
+        items=tuple(NoticesUsage(month=month, **row._asdict()) for row in rows),
+    )
+
+
+def _limit(answer: "NoticesUsageAnswer") -> str | None:
+    """How far the limit is; None where there is none and was none."""
+    from schemas.ids import iso
+
+    if answer.limit is None and answer.limit_reached_at is None:
+        return None
+    limit = "no limit" if answer.limit is None else f"{answer.limit:,}"
+    line = f"{answer.used:,} of {limit} parts of SMS"
+    if answer.limit_reached_at is None:
+        return line
+    since = f"{iso(answer.limit_reached_at)[:19]}Z"
+    return f"{line}; [yellow]the limit was reached at {since}, {answer.skipped:,} skipped for it[/]"
 
 
 def _month(text: str) -> int:

@@ -91,6 +91,8 @@ class TwilioSpeaker(Speaker):
             to=to,
             sender=form.get("From", ""),
             content=text,
+            callback=form.get("StatusCallback", ""),
+            sid=f"SM{uuid4().hex}",
         )
         wrong = (
             (401, 20003)
@@ -102,7 +104,7 @@ class TwilioSpeaker(Speaker):
         if wrong != (400, 21602) or not text:
             request.taken = False
             return request, _twilio_error(*wrong)
-        sid = f"SM{uuid4().hex}"
+        sid = request.details["sid"]
         parts = str(-(-len(text) // (160 if text.isascii() else 70)))
         document = {"sid": sid, "status": "queued", "error_code": None, "error_message": None}
         return request, _json(201, {**document, "to": to, "body": text, "num_segments": parts})
@@ -154,7 +156,12 @@ class MitakeSpeaker(Speaker):
         form = {name: values[0] for name, values in fields.items()}
         key, to, text = form.get("clientid", ""), form.get("dstaddr", ""), form.get("smbody", "")
         request = self.kept.keep(
-            "mitake", mood, key or None, to=to, content=text.replace("\x06", "\n")
+            "mitake",
+            mood,
+            key or None,
+            to=to,
+            content=text.replace("\x06", "\n"),
+            response=form.get("response", ""),
         )
         if not form.get("username") or not form.get("password"):
             request.taken = False
@@ -167,6 +174,7 @@ class MitakeSpeaker(Speaker):
             request.taken, request.duplicate = False, True
             return request, Answer(200, known[1] + b"Duplicate=Y\r\n", _BIG5)
         self._msgid += 1
+        request.details["msgid"] = f"{self._msgid:010d}"
         body = f"[1]\r\nmsgid={self._msgid:010d}\r\nstatuscode=1\r\nAccountPoint=9999\r\n".encode()
         if request.taken and key:
             self._known[key] = (self.clock(), body)

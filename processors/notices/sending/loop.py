@@ -26,7 +26,7 @@ from processors.notices.sending.exchange import Exchange
 from processors.notices.sending.fence import Gatekeeper
 from processors.notices.sending.gate import Gate
 from processors.notices.sending.hand import Hand, Ready, Sent, put_back
-from processors.notices.sending.measuring import observe
+from processors.notices.sending.measuring import observe, tell
 from processors.notices.sending.ports import Outside, Shop
 from processors.notices.sending.preparing import Background, Preparing, background, members_of
 from processors.notices.sending.rates import SharedRates
@@ -264,6 +264,7 @@ class ProviderLoop:
         marked_at = time.monotonic()
         self._done = []
         observe(exchanged.ended)
+        tell(exchanged.used_up)
         if self._gate_moved:
             with transaction(connection) as cursor:
                 self._gate.write(cursor, self._clock())

@@ -5,22 +5,34 @@ from collections.abc import Mapping
 
 from processors.runtime.logs import log
 from rules.notices.rates import TokenBucket, holds
+from schemas.ids import SECOND
+from store.notices.housekeeping import HEARD_SECONDS
 from store.valkey.errors import ReadModelUnavailable
 from store.valkey.notices import Bucket, Granted, Rates
 
+UNKNOWN_WAIT = SECOND // 2
+"""Until a sender looks again whether it knows its part."""
 REST_SECONDS = 2.0
 """After Valkey failed it is not asked for so long."""
 
 
 class SharedRates:
-    """Buckets in Valkey; while it is away, this process keeps to its part of each rate."""
+    """Buckets in Valkey; while it is away, this process keeps to its part of each rate.
+
+    It sends nothing by itself while it does not know of how many it is one: for some seconds after
+    its start, and when PostgreSQL does not say.
+    """
 
     def __init__(self, rates: Rates | None) -> None:
         """Without `rates` there is no Valkey."""
         self._rates = rates
         self._again_at = 0.0
         self._own: dict[Bucket, TokenBucket] = {}
-        self.senders = 1
+        self._senders, self._counted_at = 0, 0.0
+
+    def share(self, senders: int, counted_at: float) -> None:
+        """Of how many this one is, as counted at a monotonic time; 0 while that is not known."""
+        self._senders, self._counted_at = senders, counted_at
 
     def take(self, wanted: Mapping[Bucket, int]) -> Mapping[Bucket, Granted]:
         """Takes up to so many out of each bucket."""
@@ -33,7 +45,10 @@ class SharedRates:
         return {bucket: self._take_own(bucket, count) for bucket, count in wanted.items()}
 
     def _take_own(self, bucket: Bucket, wanted: int) -> Granted:
-        now, rate = time.monotonic_ns() // 1000, bucket.rate / self.senders
+        # A part that is not known, or was counted before others may have come, is none.
+        if not self._senders or time.monotonic() - self._counted_at > HEARD_SECONDS:
+            return Granted(0, UNKNOWN_WAIT)
+        now, rate = time.monotonic_ns() // 1000, bucket.rate / self._senders
         kept = self._own.get(bucket)
         if kept is None or kept.rate != rate:
             # It begins empty: what Valkey granted before it went away counts.

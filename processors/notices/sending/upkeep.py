@@ -34,13 +34,17 @@ YOUNGEST: Final = MINUTE
 
 @dataclass(slots=True)
 class Upkeep:
-    """The clockwork of one process. `windows`: for how long each provider knows our ids."""
+    """The clockwork of one process. `windows`: for how long each provider knows our ids.
+
+    `senders`: as `housekeeping.senders`, at the monotonic time `counted_at`.
+    """
 
     instance: str
     reach_us: int
     outside: Outside
     windows: Mapping[str, timedelta]
-    senders: int = 1
+    senders: int = 0
+    counted_at: float = 0.0
     _beat_at: float = 0.0
     _hour_at: float = 0.0
 
@@ -65,7 +69,8 @@ class Upkeep:
         migrate.check(connection)
         worker_beats.beat(connection, KIND, self.instance, trouble)
         cursor = raw(connection)
-        self.senders = housekeeping.senders(cursor, KIND)
+        self.senders = housekeeping.senders(cursor, KIND, self.instance)
+        self.counted_at = time.monotonic()
         unknown = housekeeping.unknowns(cursor)
         for channel in Channel:
             metrics.NOTICES_UNKNOWN.labels(channel).set(unknown.get(channel, 0))

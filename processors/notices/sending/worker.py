@@ -152,7 +152,7 @@ class Sender:
                 self._upkeep_trouble = None
                 backoff.reset()
                 for rates in self._rates:
-                    rates.senders = upkeep.senders
+                    rates.share(upkeep.senders, upkeep.counted_at)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), wait)
         if connection is not None and not connection.closed:

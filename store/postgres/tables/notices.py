@@ -225,3 +225,14 @@ meter = Table(
     count("unknown"),
     schema=SCHEMA,
 )
+
+limit_reached = Table(
+    "limit_reached",
+    metadata,
+    _merchant_no(),
+    Column("month", Integer, primary_key=True, autoincrement=False),
+    Column("limit_parts", Integer, nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("skipped", BigInteger, nullable=False),
+    schema=SCHEMA,
+)

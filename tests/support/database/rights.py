@@ -82,6 +82,7 @@ NOTICES: Final = {
     "notices.expiring_run": KEEP,
     "notices.ignored_reason": KEEP,
     "notices.ledger_shop": READ,
+    "notices.limit_reached": KEEP,
     "notices.merchant_poison": ALL,
     "notices.meter": KEEP,
     "notices.notice": KEEP,

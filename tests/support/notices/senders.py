@@ -1,7 +1,7 @@
 """Senders that run as processes, with shops, members and notices written straight into tables."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -66,6 +66,21 @@ class Senders:
         self._lane.consume(ContactsBatches(notices), *(customer(merchant, m) for m in members))
         return merchant
 
+    def contact(
+        self,
+        merchant: str,
+        member: str,
+        addresses: Mapping[str, str],
+        *,
+        day: int = 20,
+        topic: str = "user/update",
+    ) -> None:
+        """A member's record of a day of November comes."""
+        told = {"email": None, "mobile_phone": None, **addresses}
+        at = f"2026-11-{day}T04:00:00.000Z"
+        record = customer(merchant, member, updated_at=at, **told) | {"topic": topic}
+        self._lane.consume(ContactsBatches(self._lane.configuration()), record)
+
     def apply(self, merchant: str, **sections: Any) -> None:
         """The shop's notice settings; without quiet hours unless they are given."""
         sms = SMS | sections.pop("sms", {})
@@ -100,8 +115,9 @@ class Senders:
         self._beats("UPDATE worker_beat SET beat_us = beat_us + %s", int(seconds * SECOND))
 
     def know_of_each_other(self) -> None:
-        """Waits until each has beaten, and so counted, since both were there."""
-        query = "SELECT count(*) FROM worker_beat WHERE kind = 'notices-send' AND beat_us > %s"
+        """Waits until each has beaten, and so counted, when the other had counted it."""
+        query = """SELECT count(*) FROM worker_beat
+                   WHERE kind = 'notices-send' AND beat_us > greatest(%s, started_us + 8000000)"""
         wait_for("both beat", lambda: self._beats(query, self._ready_us).fetchone() == (2,))
 
     def _beats(self, statement: str, *parameters: object) -> psycopg.Cursor[tuple[Any, ...]]:
@@ -134,6 +150,10 @@ class Senders:
         """The requests that the providers got for these, in their order."""
         ids = {str(notice) for notice in notices}
         return [each for each in self.sinks.messages() if each["notice_id"] in ids]
+
+    def counted(self, metric: str, **labels: str) -> float:
+        """What both have counted together."""
+        return sum(worker.metric(metric, **labels) for worker in self.workers)
 
     def shut_until(self, provider: str) -> int:
         """Until when a provider's breaker is open; 0 while it is closed."""

@@ -22,7 +22,7 @@ print(json.dumps([
 ]))
 """
 TYPES = {"assign", "hold", "capture", "release", "return_redeemed", "bulk_assign", "unknown"}
-ENDS = {"sent", "failed", "unknown", "expired", "skipped", "withdrawn"}
+ENDS = {"sent", "failed", "unknown", "expired", "skipped"}
 MEANINGS = {
     "unknown", "in transit", "at the pick-up point", "delivered", "collected", "returning",
     "returned", "lost", "reversed",
@@ -56,7 +56,7 @@ CLOSED: dict[str, dict[str, set[str]]] = {
         "outcome": {"waiting", "parked", "skipped", "withdrawn"},
     },
     "points_notices_sent": {"channel": {"email", "sms"}, "outcome": ENDS},
-    "points_notices_parts": {"channel": {"sms"}, "outcome": ENDS},
+    "points_notices_parts": {"channel": {"sms"}, "outcome": {"sent", "unknown"}},
 }
 OPEN = {
     # What is read, and what the broker says, is known when it happens.

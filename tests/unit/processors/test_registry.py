@@ -11,7 +11,7 @@ import typer.testing
 from cli.main import app
 from docs import generate
 from processors import metrics
-from processors.registry import ENGINE, METRICS_OF_ALL, WORKERS
+from processors.registry import ENGINE, METRICS_OF_ALL, METRICS_OF_ENGINE, WORKERS
 from store.streams import outbox
 
 ROOT = generate.DOCS.parent
@@ -66,8 +66,10 @@ def test_the_lane_runs_with_all_only_where_it_is_switched_on() -> None:
 def test_every_metric_is_exported_by_some_worker_and_every_name_exists() -> None:
     registered = {name for name, _, _ in generate.metric_families()}
     exported = {name for kind in WORKERS.values() for name in kind.metrics}
-    assert exported | set(METRICS_OF_ALL) == registered
-    assert exported & set(METRICS_OF_ALL) == set()
+    shared = {*METRICS_OF_ALL, *METRICS_OF_ENGINE}
+    assert exported | shared == registered
+    assert exported & shared == set()
+    assert {name for name in WORKERS if "points_loop_seconds" in WORKERS[name].exports} == {*ENGINE}
     assert len(registered) == sum(f.name.startswith("points_") for f in metrics.REGISTRY.collect())
 
 

@@ -47,10 +47,35 @@ def test_what_a_month_costs_is_shown_by_provider(in_process: InProcessEngine, la
         "INSERT INTO meter VALUES (%s, 202611, 'sms', 'mitake', 3, 5, 6, 1)", [lane.shop(SHOP)]
     )
     where, words = in_process.environment, ("notices", "usage", SHOP, "--month", "2026-11")
-    (row,) = points(where, *words, "--json").json
+    (row,) = points(where, *words, "--json").json["items"]
     assert (row["messages"], row["parts"], row["provider_parts"], row["unknown"]) == (3, 5, 6, 1)
     assert "2026-11,sms,mitake,3,5,6,1" in points(where, *words, "--csv").out
     assert points(where, "notices", "usage", SHOP, "--month", "2026-13").code == 2
+
+
+def test_how_far_a_months_limit_is_and_since_when_it_is_reached(
+    in_process: InProcessEngine, lane: Lane, tmp_path: Path
+) -> None:
+    file, where = tmp_path / "notices.json", in_process.environment
+    words = ("notices", "usage", SHOP, "--month", "2026-11")
+    file.write_bytes(document(monthly_limit_parts=6))
+    points(where, "notices", "settings", "apply", SHOP, str(file))
+    none = points(where, *words, "--json").json
+    assert none == {
+        "month": "2026-11", "limit": 6, "used": 0, "limit_reached_at": None, "skipped": 0,
+        "items": [],
+    }  # fmt: skip
+    shop, at = lane.shop(SHOP), 1_795_752_000_000_000
+    lane.connection.execute(
+        "INSERT INTO meter VALUES (%s, 202611, 'sms', 'mitake', 3, 5, 6, 1)", [shop]
+    )
+    lane.connection.execute("INSERT INTO limit_reached VALUES (%s, 202611, 6, %s, 4)", [shop, at])
+    shown = points(where, *words, "--json").json
+    assert (shown["limit"], shown["used"], shown["skipped"]) == (6, 6, 4)
+    assert shown["limit_reached_at"].startswith("2026-11-27T04:00:00")
+    assert "6 of 6 parts of SMS; the limit was reached at 2026-11-27T04:00:00Z, 4 skipped" in (
+        points(where, *words).out
+    )
 
 
 def test_a_contact_that_is_not_there_is_no_failure(in_process: InProcessEngine, lane: Lane) -> None:

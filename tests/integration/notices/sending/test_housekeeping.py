@@ -1,7 +1,12 @@
-"""The lane's relay and those who park changes do not wait for one another."""
+"""What senders agree upon by the database: who relays, and of how many each is one."""
 
+import time
+
+from processors.notices.sending.rates import SharedRates
 from store.notices import housekeeping, parked
+from store.postgres import worker_beats
 from store.postgres.session import raw, transaction
+from store.valkey.notices import Bucket
 from tests.support.engine import wait_for
 from tests.support.notices.rows import Rows
 
@@ -27,3 +32,35 @@ def test_one_process_relays_at_a_time(rows: Rows) -> None:
     finally:
         relaying.close()
     wait_for("the next one", lambda: housekeeping.takes_relay(raw(rows.connection)))
+
+
+def test_senders_that_start_together_never_take_more_than_a_rate_by_themselves(rows: Rows) -> None:
+    def counted(*names: str) -> list[int]:
+        """What each says when it beats and counts, one after the other."""
+        found = []
+        for name in names:
+            worker_beats.beat(rows.connection, "notices-send", name, None)
+            found.append(housekeeping.senders(raw(rows.connection), "notices-send", name))
+        return found
+
+    assert counted("a", "b") == [0, 0]  # each could be the only one, for all it knows
+    rows.move_clock(5)
+    assert counted("a", "b") == [0, 0]
+    rows.move_clock(housekeeping.HEARD_SECONDS + 0.1)
+    assert counted("a", "b") == [2, 2]
+    # A third one has no part before the others make room.
+    assert counted("c", "a", "b") == [0, 3, 3]
+
+
+def test_a_sender_that_does_not_know_its_part_of_a_rate_takes_none() -> None:
+    bucket, now = Bucket("mitake", "LANTERN", 1e9, 2e8), time.monotonic()
+
+    def takes(senders: int, counted_at: float) -> bool:
+        rates = SharedRates(None)
+        rates.share(senders, counted_at)
+        rates.take({bucket: 8})  # it begins empty
+        return rates.take({bucket: 8})[bucket].messages > 0
+
+    assert takes(2, now)
+    assert not takes(0, now)
+    assert not takes(2, now - housekeeping.HEARD_SECONDS - 0.1)

@@ -3,48 +3,20 @@
 Tests share the processes and take shops of their own; none leaves a provider in a mood.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from deploy.local.sinks.process import SinksProcess
-from deploy.local.stack import Stack
-from rules.notices.breaker import FIRST_OPEN
+from rules.notices.breaker import FAILURES, FIRST_OPEN
 from rules.notices.rates import holds
 from schemas.ids import DAY, SECOND
 from schemas.notices.words import Channel
 from store.notices import settling
 from store.notices.settling import Receipt
 from store.postgres.session import transaction
-from tests.support.engine import Engine, wait_for
+from tests.support.engine import wait_for
 from tests.support.notices.senders import RATE, Senders
-from tests.support.servers import Databases
-
-
-@pytest.fixture(scope="module")
-def running(
-    kafka: str,
-    postgres: Databases,
-    valkey_server: Stack,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Senders]:
-    url = postgres.database()
-    folder = tmp_path_factory.mktemp("senders")
-    with Engine(kafka, url, f"{folder.name}.", folder) as engine, SinksProcess() as sinks:
-        made = Senders(engine.prepare(), sinks, valkey_server.redis_url)
-        yield made
-        made.close()
-    postgres.drop(url)
-
-
-@pytest.fixture
-def senders(running: Senders) -> Iterator[Senders]:
-    yield running
-    for provider in ("twilio", "mitake", "smtp"):
-        running.sinks.become(provider, mood="normal")
-    running.rows.check_meter()
 
 
 def test_a_rate_is_kept_by_both_while_every_shop_has_its_turn(senders: Senders) -> None:
@@ -75,6 +47,10 @@ def test_a_shop_that_has_used_up_its_month_is_left_out(senders: Senders) -> None
         lambda: [tuple(r) for r in senders.rows.admin.execute(query, [ids])] == wanted,
     )
     assert len(senders.got(ids)) == 3
+    told = [each for w in senders.workers for each in w.lines("limit_reached")]
+    (line,) = [each for each in told if each["merchant_id"] == shop]
+    assert (line["level"], line["limit"]) == ("warning", 3)
+    assert senders.counted("points_notices_limits_reached_total") == len(told)
 
 
 def test_who_does_not_want_to_hear_by_then_is_not_told(senders: Senders) -> None:
@@ -157,6 +133,31 @@ def test_wrong_credentials_shut_a_provider_at_once_until_a_probe_gets_through(
     assert len(taken) == len(ids)
 
 
+def test_failures_in_a_row_shut_a_provider_and_no_other_until_it_is_well(senders: Senders) -> None:
+    other, shop = senders.shop(), senders.shop(sms={"provider": "twilio"})
+    senders.sinks.become("twilio", mood="busy")
+    ids = senders.rows.notices(100, shop)
+
+    def says_why() -> bool:
+        pages = [worker.get("/readyz") for worker in senders.workers]
+        return any(
+            code == 503 and "twilio: it takes nothing; tried" in page for code, page in pages
+        )
+
+    wait_for("not ready, and why", says_why)
+    # A chunk may be on its way when the twentieth fails.
+    asked = len(senders.got(ids))
+    assert FAILURES <= asked <= 2 * (FAILURES + 8)
+    goes_on = senders.rows.notice(other)
+    senders.become(goes_on, "sent")
+    senders.sinks.become("twilio", mood="normal")
+    senders.passes(20)
+    senders.all_sent(ids)
+    for worker in senders.workers:
+        worker.wait_ready()
+    assert senders.shut_until("twilio") == 0
+
+
 def test_a_receipt_before_the_answer_is_not_overruled(senders: Senders) -> None:
     shop = senders.shop(sms={"provider": "twilio"})
     senders.sinks.become("twilio", mood="slow", delay_ms=3000)
@@ -181,11 +182,17 @@ def test_a_shop_says_what_becomes_of_what_nobody_answered(
 ) -> None:
     shop = senders.shop(sms={"provider": "twilio", "on_unknown": on_unknown})
     senders.sinks.become("twilio", mood="lost")
+    before = senders.counted("points_notices_parts_total", outcome=state)
     notice = senders.rows.notice(shop)
     wait_for("the first request", lambda: senders.got([notice]))
     senders.sinks.become("twilio", mood="normal")
     wait_for(state, lambda: senders.rows.of(notice, "state") == state)
     assert (len(senders.got([notice])) > 1) is again
+    parts = senders.rows.of(notice, "parts")
+    wait_for(
+        "parts that are counted",
+        lambda: senders.counted("points_notices_parts_total", outcome=state) == before + parts,
+    )
 
 
 @pytest.mark.parametrize("trouble", ["flushed", "away"])

@@ -228,6 +228,16 @@ CREATE TABLE notices.meter (
   PRIMARY KEY (merchant_no, month, channel, provider)
 ) WITH (fillfactor = 50);
 
+-- Shops that used up their month's parts of SMS, from the first notice that was left out for it. skipped: how many were.
+CREATE TABLE notices.limit_reached (
+  merchant_no int NOT NULL REFERENCES notices.shop,
+  month       int NOT NULL,
+  limit_parts int NOT NULL,
+  since_us    bigint NOT NULL,
+  skipped     bigint NOT NULL,
+  PRIMARY KEY (merchant_no, month)
+);
+
 -- What the lane reads of the engine's: the numbers of its shops, by which accounts lie together, and the free points that
 -- lapse, by member and instant, with the account's posted balance and newest sequence. Accounts with holds that have ended and
 -- are not posted are left out for that second: what these free pays debt first. next_expiry: none of the account's points lapse
@@ -252,7 +262,8 @@ GRANT EXECUTE ON FUNCTION notices.ensure_partition(bigint), notices.drop_partiti
 GRANT SELECT, INSERT, UPDATE, DELETE ON notices.worker_beat, notices.merchant_poison, notices.optout,
   notices_keys.member_key TO points_notices;
 GRANT SELECT, INSERT, UPDATE ON notices.cursor, notices.ignored_reason, notices.pipeline_state, notices.quarantine,
-  notices.notice, notices.contact, notices.expiring_run, notices.provider, notices.meter TO points_notices;
+  notices.notice, notices.contact, notices.expiring_run, notices.provider, notices.meter,
+  notices.limit_reached TO points_notices;
 GRANT SELECT, INSERT, DELETE ON notices.outbox, notices.outbox_refused, notices.parked_event TO points_notices;
 GRANT SELECT, INSERT ON notices.shop, notices.shop_settings, notices.notice_settings TO points_notices;
 GRANT SELECT, UPDATE ON notices.settings_epoch TO points_notices;

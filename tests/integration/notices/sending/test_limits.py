@@ -1,0 +1,148 @@
+"""A shop's month has so many parts of SMS: senders keep to it together, and say once that it ended.
+
+What they send is marked and settled as they do it, on connections of their own.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from processors.notices.sending.exchange import Exchange, LimitReached
+from processors.notices.sending.hand import Ready, Sent
+from processors.notices.sending.ports import Outside, Shop, Worded
+from schemas.ids import MINUTE
+from schemas.notices.words import Channel, State
+from store.notices import limits, queue
+from store.notices.queue import least_id
+from store.notices.settling import Settled
+from store.postgres.session import Database, raw, transaction
+from tests.support.engine import wait_for
+from tests.support.notices.rows import REACH, Rows
+
+MONTH, LIMIT = 202611, 3
+REACHED = [LimitReached("shop", MONTH, LIMIT)]
+
+
+class Sender:
+    """One sender's transactions. `looking`: what happens while it looks what may go."""
+
+    def __init__(self, rows: Rows, name: str, looking: Callable[[], None] | None = None) -> None:
+        self.rows, self.name, self.looking = rows, name, looking
+        self.connection: Database = rows.connect(f"points-{name}")
+        self.used_up: list[LimitReached] = []
+        self._exchange = Exchange("mitake", name, MINUTE, self._outside())
+
+    def _outside(self) -> Outside:
+        unused: Any = None
+
+        def opted_out(*_: object) -> dict[Any, Any]:
+            if self.looking is not None:
+                self.looking()
+            return {}
+
+        return Outside(
+            shops=unused,
+            seals=unused,
+            opted_out=opted_out,
+            lapsing=unused,
+            month_of=lambda *_: MONTH,
+            not_before=unused,
+            wording=unused,
+        )
+
+    def turn(self, wanted: int, done: list[Settled] | None = None) -> list[Sent]:
+        """Settles what is done, takes so many in hand and marks them; those that may be written."""
+        least = least_id(self.rows.now(), REACH)
+        share = [(self.rows.shop("shop"), wanted)]
+        with transaction(self.connection) as cursor:
+            taken = queue.claim(cursor, Channel.sms, share, self.name, MINUTE, least)
+        chunk = [Ready(each, self._shop(), "", Worded("text", 1), None) for each in taken]
+        exchanged = self._exchange.run(self.connection, done or [], chunk, least)
+        self.used_up += exchanged.used_up
+        return exchanged.sent
+
+    def _shop(self) -> Shop:
+        return Shop(
+            self.rows.shop("shop"), "shop", "Asia/Taipei", ("en",), True, True,
+            frozenset({Channel.sms}), "mitake", "LANTERN", None, "TW", LIMIT, None, "hold", {},
+            "Lantern Tea", None,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def senders(rows: Rows) -> Iterator[tuple[Sender, Sender]]:
+    both = Sender(rows, "a"), Sender(rows, "b")
+    yield both
+    for each in both:
+        each.connection.close()
+
+
+def became(sent: list[Sent], state: State) -> list[Settled]:
+    """What an answer makes of messages."""
+    return [Settled(s.marked.notice_id, State.sending, s.marked.attempt, state) for s in sent]
+
+
+def at_once(
+    rows: Rows, first: Sender, second: Sender, wanted: int
+) -> tuple[list[Sent], list[Sent]]:
+    """Both take as many, the second while the first one is looking what may go."""
+    waits = """SELECT count(*) FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event = 'advisory'"""
+    with ThreadPoolExecutor(1) as thread:
+        started = []
+
+        def looking() -> None:
+            first.looking = None
+            started.append(thread.submit(second.turn, wanted))
+            wait_for("the other one", lambda: started[0].done() or rows.value(waits))
+
+        first.looking = looking
+        return first.turn(wanted), started[0].result()
+
+
+def test_two_senders_at_once_keep_to_a_months_limit_and_tell_it_once(
+    rows: Rows, senders: tuple[Sender, Sender]
+) -> None:
+    first, second = senders
+    rows.notices(6)
+    sent, none = at_once(rows, first, second, 3)
+    assert (len(sent), none) == (LIMIT, [])
+    # What is being sent may come to nothing: the others wait for that, and are not skipped yet.
+    assert rows.states() == {"sending": LIMIT, "waiting": 3}
+    assert first.turn(0, became(sent, State.sent)) == []
+    rows.move_clock(2)
+    assert at_once(rows, first, second, 2) == ([], [])
+    assert rows.states() == {"sent": LIMIT, "skipped": 3}
+    assert first.used_up + second.used_up == REACHED
+    found = limits.reached(raw(rows.connection), rows.shop("shop"), MONTH)
+    assert found is not None
+    assert (found.limit, found.skipped) == (LIMIT, 3)
+    assert 0 <= rows.now() - found.since < MINUTE
+    rows.check_meter()
+
+
+def test_what_came_to_nothing_leaves_its_parts_to_others(
+    rows: Rows, senders: tuple[Sender, Sender]
+) -> None:
+    first, second = senders
+    ids = rows.notices(LIMIT + 1)
+    sent = first.turn(LIMIT)
+    assert second.turn(1) == []
+    first.turn(0, became(sent, State.failed))
+    rows.move_clock(2)
+    (last,) = second.turn(1)
+    assert {*(each.marked.notice_id for each in sent), last.marked.notice_id} == {*ids}
+    assert (first.used_up, second.used_up) == ([], [])
+
+
+def test_the_next_month_is_another(rows: Rows) -> None:
+    shop = rows.shop("shop")
+    of: list[tuple[int, set[int]]] = [(MONTH, {shop}), (MONTH, set()), (202612, {shop})]
+    for month, told in of:
+        with transaction(rows.connection) as cursor:
+            left = limits.LeftOut(shop, month, LIMIT, 2)
+            assert limits.leave_out(cursor, [left]) == told
+    query = "SELECT month, skipped FROM notices.limit_reached ORDER BY month"
+    assert rows.admin.execute(query).fetchall() == [(MONTH, 4), (202612, 2)]
