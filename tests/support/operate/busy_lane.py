@@ -24,14 +24,14 @@ class BusyLane:
     def __init__(self, engine: Engine, sinks: SinksProcess) -> None:
         """Nothing runs yet: whoever starts the workers gives them `environment`."""
         self.engine, self.sinks = engine, sinks
-        keys = engine.folder / "sealing.keys"
-        keys.write_text(a_key("first") + "\n")
+        self.key_file = engine.folder / "sealing.keys"
+        self.key_file.write_text(a_key("first") + "\n")
         self.environment: Mapping[str, str] = {
             **sinks.environment(),
             "POINTS_SMTP__RATE": MANY_A_SECOND,
             "POINTS_MITAKE__RATE": MANY_A_SECOND,
             "POINTS_NOTICES__ENABLED": "true",
-            "POINTS_NOTICES__KEY_FILE": str(keys),
+            "POINTS_NOTICES__KEY_FILE": str(self.key_file),
             "POINTS_NOTICES__TOKEN_KEYS": a_key("link"),
             "POINTS_NOTICES__UNSUBSCRIBE_URL": "https://lantern.example/unsubscribe",
         }
