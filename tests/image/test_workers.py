@@ -49,7 +49,7 @@ class Fleet:
             SERVICES[service]["command"],
             self._environment,
             self._address,
-            volumes={str(self.lane.key_file): {"bind": KEYS, "mode": "ro"}},
+            files={KEYS: str(self.lane.key_file)},
         )
 
     def once(self, service: str) -> None:
