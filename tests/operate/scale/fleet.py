@@ -18,11 +18,17 @@ WITHIN = 150.0
 class Fleet:
     """The workers that are meant to run, by kind."""
 
-    def __init__(self, engine: Engine, kinds: Sequence[str], **environment: str) -> None:
-        """Three of each kind; `environment` are further variables of all."""
-        self._engine, self._environment = engine, environment
+    def __init__(
+        self,
+        engine: Engine,
+        kinds: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        each: int = EACH,
+    ) -> None:
+        """So many of each kind; `environment` are further variables of all."""
+        self._engine, self._environment = engine, dict(environment or {})
         self.running: dict[str, list[Worker]] = {kind: [] for kind in kinds}
-        for _ in range(EACH):
+        for _ in range(each):
             for kind in kinds:
                 self.add(kind)
             self.wait_ready()

@@ -85,7 +85,7 @@ def going_and_coming(fleet: Fleet, lane: BusyLane, records: list[Record]) -> int
 
 
 def test_three_of_the_lane_share_the_work_and_come_and_go(engine: Engine, lane: BusyLane) -> None:
-    fleet = Fleet(engine, KINDS, **lane.environment, POINTS_NOTICES__LEASE_SECONDS="5")
+    fleet = Fleet(engine, KINDS, {**lane.environment, "POINTS_NOTICES__LEASE_SECONDS": "5"})
     engine.produce(granted(engine, 0))
     wait_for("all told", partial(told, lane, THIRD), WITHIN)
     assert min(fleet.counted("notices", "points_consumed_records_total")) > 0
