@@ -11,13 +11,17 @@ from tests.operate.scale.fleet import PARTITIONS
 from tests.support.engine import Engine
 from tests.support.servers import Databases
 
+SMALL = {"log.cleaner.dedupe.buffer.size": str(8 << 20)}
+"""Half of so small a heap, which it would take otherwise, is not always there in one piece."""
+
 
 @pytest.fixture(scope="package")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     """Three brokers of our own."""
     if (lack := kafka_local.missing()) is not None:
         pytest.skip(lack)
-    with LocalKafka(tmp_path_factory.mktemp("kafka"), brokers=3, heap_mb=256) as started:
+    folder = tmp_path_factory.mktemp("kafka")
+    with LocalKafka(folder, brokers=3, heap_mb=256, settings=SMALL) as started:
         yield started
 
 
