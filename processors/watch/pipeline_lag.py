@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from processors import metrics
 from processors.metric_types import at_scrape
+from processors.pipeline.pipeline import NOTICES
 from processors.runtime.failures import one_line
 from processors.runtime.kafka.logs import LogEnds
 from processors.watch.logs import Logs
@@ -55,17 +56,28 @@ class PipelineLag:
     """Keeps the gauges of lag from outside."""
 
     def __init__(
-        self, logs: Logs, pipelines: Mapping[str, Sequence[str]], groups: Mapping[str, str]
+        self,
+        logs: Logs,
+        pipelines: Mapping[str, Sequence[str]],
+        groups: Mapping[str, str],
+        lane: Sequence[str] = (),
     ) -> None:
-        """The topics that each pipeline reads by cursors of ours, and a group reads by its own."""
-        self._logs, self._pipelines, self._groups = logs, pipelines, groups
+        """The topics that each pipeline reads by cursors of ours, and a group reads by its own.
+
+        `lane` are those of the notices lane, which is followed where it has ever run.
+        """
+        self._logs, self._engine, self._groups, self._lane = logs, pipelines, groups, lane
+        self._pipelines = pipelines
         self._oldest: dict[_Place, _Oldest] = {}
         self._since: dict[_Shown, float] = {}
 
     @property
     def topics(self) -> list[str]:
-        """All that are read."""
-        topics = [topic for each in self._pipelines.values() for topic in each]
+        """All that may be read, each once."""
+        return list(dict.fromkeys((*self._read(self._engine), *self._lane)))
+
+    def _read(self, pipelines: Mapping[str, Sequence[str]]) -> list[str]:
+        topics = [topic for each in pipelines.values() for topic in each]
         return [*topics, *self._groups.values()]
 
     def look(
@@ -77,7 +89,9 @@ class PipelineLag:
         was said of it.
         """
         # Where we are before where the logs end: what is processed meanwhile is not behind the end.
-        positions = cursors.positions(cursor, cluster)
+        positions = self._positions(cursor, cluster)
+        read = set(self._read(self._pipelines))
+        partitions = {topic: of for topic, of in partitions.items() if topic in read}
         committed = self._committed(partitions)
         places = [place for of_topic in partitions.values() for place in of_topic]
         ends, failed = self._logs.ends(places)
@@ -96,8 +110,18 @@ class PipelineLag:
         }
         self._note({key: at for key, at in starts.items() if ends[key[1]].next > at}, time.time())
         self._show({key: ends[key[1]].next - at for key, at in starts.items()}, failed.keys())
-        missing = [f"{topic} does not exist" for topic in self.topics if topic not in partitions]
+        missing = [f"{topic} does not exist" for topic in sorted(read - partitions.keys())]
         return missing + [f"{topic}: {one_line(error)}" for topic, error in failed.items()]
+
+    def _positions(self, cursor: Cursor, cluster: str) -> dict[tuple[str, str, int], int]:
+        """Where cursors stand; also whether the notices lane is followed from now on."""
+        positions = cursors.positions(cursor, cluster)
+        of_notices = cursors.positions_of_notices(cursor, cluster) if self._lane else None
+        self._pipelines = self._engine
+        if of_notices is not None:
+            self._pipelines = {**self._engine, NOTICES: self._lane}
+            positions |= of_notices
+        return positions
 
     def _committed(self, partitions: Mapping[str, Sequence[PartitionId]]) -> dict[_Place, int]:
         """Where groups are by Kafka's offsets. One without an offset begins at the end."""

@@ -12,7 +12,7 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from processors import metrics
-from processors.pipeline.pipeline import topics_read
+from processors.pipeline.pipeline import topics_of_notices, topics_read
 from processors.registry import WORKERS
 from processors.runtime import exposition
 from processors.runtime.configuration import Configuration
@@ -66,7 +66,10 @@ class Watch(DatabaseWorker):
         self._logs = Logs(configuration.kafka)
         self._waiting = Waiting(list(pipelines))
         self._lag = PipelineLag(
-            self._logs, pipelines, groups if redis is not None and redis.get_secret_value() else {}
+            self._logs,
+            pipelines,
+            groups if redis is not None and redis.get_secret_value() else {},
+            topics_of_notices(topics),
         )
         self._heartbeats = Heartbeats(self._logs, topics.heartbeat, new_instance())
         self._invariants = Invariants()

@@ -162,7 +162,22 @@ def positions(cursor: Cursor, cluster: str) -> dict[tuple[str, str, int], int]:
     return {(pipeline, uuid, partition): offset for pipeline, uuid, partition, offset in rows}
 
 
+def positions_of_notices(cursor: Cursor, cluster: str) -> dict[tuple[str, str, int], int] | None:
+    """As `positions`, of the notices lane, as the engine may see it; None where it never ran."""
+    rows = cursor.execute(_SQL["positions_of_notices"], [cluster]).fetchall()
+    if not rows:
+        return None
+    return {
+        (pipeline, uuid, partition): offset
+        for pipeline, uuid, partition, offset, here in rows
+        if here
+    }
+
+
 def uneven(cursor: Cursor) -> int:
-    """Cursors whose counts do not add up to the offsets that they have consumed (I7)."""
+    """Cursors whose counts do not add up to the offsets that they have consumed (I7).
+
+    Those of the notices lane are among them.
+    """
     row = cursor.execute(_SQL["uneven"]).fetchone()
     return int(row[0]) if row else 0

@@ -37,6 +37,11 @@ SELECT EXISTS (SELECT FROM cursor WHERE pipeline = $1 AND cluster = $2 AND topic
 -- name: positions
 SELECT pipeline, topic_uuid, partition, next_offset FROM cursor WHERE cluster = $1;
 
+-- name: positions_of_notices
+SELECT pipeline, topic_uuid, partition, next_offset, cluster = $1 FROM notices_cursor;
+
 -- name: uneven
-SELECT count(*) FROM cursor
-WHERE next_offset - first_offset <> applied + duplicate + ignored + parked + dead + control;
+SELECT (SELECT count(*) FROM cursor
+        WHERE next_offset - first_offset <> applied + duplicate + ignored + parked + dead + control)
+     + (SELECT count(*) FROM notices_cursor
+        WHERE next_offset - first_offset <> applied + duplicate + ignored + parked + dead + control);

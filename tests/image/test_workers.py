@@ -11,10 +11,12 @@ import pytest
 import redis
 
 from deploy.images.build import Built
+from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import Stack
-from processors.registry import ENGINE
+from processors.registry import WORKERS
 from store.valkey.keys import MemberKey, key_of
 from tests.support.engine import Engine, wait_for
+from tests.support.operate.busy_lane import BusyLane
 from tests.support.operate.compose import our_services
 from tests.support.operate.containers import Contained
 from tests.support.parcels import ANNA, A, M
@@ -24,23 +26,30 @@ from tests.support.upstream import order
 SERVICES = our_services()
 PARTITIONS = 4
 """As `points topics apply` makes them."""
+KEYS = "/run/secrets/notices-keys"
+"""Where the containers find what seals contacts, as compose mounts it."""
 
 
 class Fleet:
     """An engine whose every process is a container."""
 
-    def __init__(self, engine: Engine, image: str, address: str | None, redis_url: str) -> None:
-        self.engine, self._image, self._address = engine, image, address
+    def __init__(self, lane: BusyLane, image: str, address: str | None, redis_url: str) -> None:
+        self.engine, self.lane, self._image, self._address = lane.engine, lane, image, address
         self.redis_url = redis_url
-        ours = {k: v for k, v in engine.environment.items() if k.startswith("POINTS_")}
+        ours = {k: v for k, v in self.engine.environment.items() if k.startswith("POINTS_")}
         here = {"POINTS_REDIS__URL": redis_url, "POINTS_METRICS__HOST": "127.0.0.1"}
-        self._environment = ours | here
+        notices = {**lane.environment, "POINTS_NOTICES__KEY_FILE": KEYS}
+        self._environment = ours | here | notices
         self.workers: dict[str, Contained] = {}
 
     def container(self, service: str) -> Contained:
         """A container that runs what this service of the compose file runs."""
         return Contained(
-            self._image, SERVICES[service]["command"], self._environment, self._address
+            self._image,
+            SERVICES[service]["command"],
+            self._environment,
+            self._address,
+            files={KEYS: str(self.lane.key_file)},
         )
 
     def once(self, service: str) -> None:
@@ -63,19 +72,22 @@ def fleet(
     url, prefix = postgres.database(), f"t{uuid.uuid4().hex[:10]}."
     with (
         Engine(stack.bootstrap_servers, url, prefix, folder, PARTITIONS) as engine,
+        SinksProcess() as sinks,
         ExitStack() as running,
     ):
-        fleet = Fleet(engine, built.tag, container_engine, valkey_server.redis_url)
+        lane = BusyLane(engine, sinks)
+        fleet = Fleet(lane, built.tag, container_engine, valkey_server.redis_url)
         fleet.once("migrate")
         fleet.once("topics")
         engine.merchant(M)
-        for kind in ENGINE:
+        lane.settle_in([M])
+        for kind in WORKERS:
             fleet.workers[kind] = running.enter_context(fleet.container(kind))
         yield fleet
     postgres.drop(url)
 
 
-@pytest.mark.parametrize("kind", ENGINE)
+@pytest.mark.parametrize("kind", WORKERS)
 def test_worker_in_a_container_is_alive_and_ready(fleet: Fleet, kind: str) -> None:
     worker = fleet.workers[kind]
     wait_for(f"{kind} ready", worker.ready)
@@ -84,11 +96,13 @@ def test_worker_in_a_container_is_alive_and_ready(fleet: Fleet, kind: str) -> No
 
 
 @pytest.mark.slow
-def test_an_order_goes_in_and_points_come_out(fleet: Fleet) -> None:
-    engine = fleet.engine
+def test_an_order_goes_in_and_points_and_what_tells_of_them_come_out(fleet: Fleet) -> None:
+    engine, lane = fleet.engine, fleet.lane
     # A read model that joins its group later leaves the first order's balance to the database.
     for kind, worker in fleet.workers.items():
         wait_for(f"{kind} ready", worker.ready)
+    lane.know([(M, ANNA)])
+    wait_for("the contact", lambda: engine.value("SELECT count(*) FROM notices.contact"))
     engine.produce([order(M, A, ANNA, 1_000, delivery="arrived")])
     wait_for("points in the ledger", lambda: engine.balances() == {(M, ANNA): 100})
     engine.wait_published()
@@ -96,6 +110,11 @@ def test_an_order_goes_in_and_points_come_out(fleet: Fleet) -> None:
     assert (event["member_id"], event["points"]) == (ANNA, 100)
     with redis.Redis.from_url(fleet.redis_url) as client:
         wait_for("the balance for checkout", lambda: client.get(key_of(MemberKey(M, ANNA))))
+    wait_for("mail and SMS", lambda: lane.notices("state = 'sent'") == 2)
+    told = {message["provider"]: message for message in lane.sinks.messages(taken=True)}
+    assert told.keys() == {"smtp", "mitake"}
+    assert told["smtp"]["to"] == f"{ANNA}@tea.example"
+    assert "100" in told["mitake"]["content"]
 
 
 def test_the_health_check_of_compose_is_answered_inside_the_container(fleet: Fleet) -> None:
@@ -125,7 +144,7 @@ def test_a_worker_can_write_nowhere_and_gain_no_right(fleet: Fleet) -> None:
 @pytest.mark.slow
 def test_every_kind_ends_with_0_within_the_grace_time_when_it_is_stopped(fleet: Fleet) -> None:
     with ExitStack() as running:
-        others = {kind: running.enter_context(fleet.container(kind)) for kind in ENGINE}
+        others = {kind: running.enter_context(fleet.container(kind)) for kind in WORKERS}
         for kind, worker in others.items():
             wait_for(f"{kind} alive", worker.alive)
         with ThreadPoolExecutor(len(others)) as pool:

@@ -23,6 +23,7 @@ def notices(configured: "Configuration", broker: "Broker | None") -> Iterator[Fi
     """All of the lane, asked as its own role; nothing where this login may not take it."""
     from processors.registry import ENGINE, WORKERS
     from store.postgres import worker_beats
+    from store.streams import adoption
 
     try:
         connection = connect_notices(configured, name="points-doctor")
@@ -31,7 +32,8 @@ def notices(configured: "Configuration", broker: "Broker | None") -> Iterator[Fi
             return
         raise
     with connection:
-        if not configured.notices.enabled and not worker_beats.known(connection):
+        used = worker_beats.known(connection) or adoption.known(connection)
+        if not configured.notices.enabled and not used:
             yield Finding("ok", "notices: off, as POINTS_NOTICES__ENABLED says")
             return
         yield from progress.workers(connection, [kind for kind in WORKERS if kind not in ENGINE])

@@ -26,8 +26,9 @@ librdkafka's own, so a long batch cannot miss them, and a worker that is taken f
 harm: the cursor refuses it.
 """
 NEW_PARTITIONS_MS = 10_000
-"""Between two looks whether a topic has more partitions; librdkafka's own five minutes would leave
-them unread that long.
+"""Between two looks whether a topic has more partitions, and who the brokers are; librdkafka's own
+five minutes would leave them unread that long, and who asks the controller would ask a broker that
+is gone.
 """
 RECONNECT_MS = 1_000
 """The longest wait before a broker that was lost is tried again: it is most of the time that a
@@ -50,6 +51,7 @@ def common(kafka: KafkaConfiguration, *, name: str) -> dict[str, Any]:
         "ssl.key.location": kafka.ssl_key_location,
         "ssl.key.password": _secret(kafka.ssl_key_password),
         "reconnect.backoff.max.ms": RECONNECT_MS,
+        "topic.metadata.refresh.interval.ms": NEW_PARTITIONS_MS,
         "log_level": 4,
         "logger": librdkafka_logger(),
     }
@@ -98,7 +100,6 @@ def consumer(kafka: KafkaConfiguration, worker: str, gather_ms: int = GATHER_MS)
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
         "enable.partition.eof": True,
-        "topic.metadata.refresh.interval.ms": NEW_PARTITIONS_MS,
         "fetch.message.max.bytes": 2 << 20,
         "fetch.min.bytes": GATHER_BYTES,
         "fetch.wait.max.ms": gather_ms,

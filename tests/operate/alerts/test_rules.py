@@ -11,7 +11,7 @@ import yaml
 from docs.generate import DOCS, metric_families
 from processors import metrics
 from processors.metric_types import SECONDS
-from processors.pipeline.pipeline import topics_read
+from processors.pipeline.pipeline import NOTICES, topics_read
 from processors.registry import ENGINE, WORKERS
 from processors.runtime.configuration import TopicsConfiguration
 from schemas.carriers import Meaning
@@ -127,7 +127,7 @@ def test_cases_feed_only_metrics_of_the_catalogue_and_their_labels() -> None:
 def test_values_that_rules_select_are_ones_that_workers_export() -> None:
     exported = {
         "worker": set(WORKERS),
-        "pipeline": {*topics_read(TopicsConfiguration()), "readmodel"},
+        "pipeline": {*topics_read(TopicsConfiguration()), "readmodel", NOTICES},
         "outcome": set(OUTCOMES),
         "meaning": {meaning.word for meaning in Meaning},
         "le": {str(bound) for bound in SECONDS},

@@ -5,145 +5,23 @@ single worker.
 """
 
 import random
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
-from pathlib import Path
 
 import orjson
 import pytest
-from confluent_kafka.admin import AdminClient
 
-from deploy.local import kafka_local
-from deploy.local.kafka_local import LocalKafka
 from processors.registry import ENGINE
-from tests.support.engine import Engine, Worker, wait_for
-from tests.support.servers import Databases
+from tests.operate.scale.fleet import EACH, WITHIN, Fleet, Groups, spread
+from tests.support.engine import Engine, wait_for
 from tests.support.upstream import CREATED, Record, Trade
 
 AT_ONCE, LATER = ("shop-a", "shop-b", "shop-c"), ("slow-a", "slow-b", "slow-c")
 TRADE = Trade(4_500, (*AT_ONCE, *LATER), members=60)
-EACH, PARTITIONS = 3, 6
 BROUGHT_DOWN = ("intake", "commands", "grants", "relay", "recheck", "readmodel")
-WITHIN = 150.0
-"""Seconds for a state, on a machine that has other things to do."""
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def engine(postgres: Databases, valkey: str, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
-    """An engine on three brokers of its own, every topic on all of them."""
-    if (lack := kafka_local.missing()) is not None:
-        pytest.skip(lack)
-    brokers = LocalKafka(tmp_path / "kafka", brokers=3, heap_mb=256)
-    url = postgres.database()
-    try:
-        brokers.launch()
-        brokers.wait_ready()
-        with Engine(
-            brokers.bootstrap_servers, url, topic_prefix, tmp_path, PARTITIONS, replicas=3
-        ) as made:
-            made.environment["POINTS_REDIS__URL"] = valkey
-            yield made.prepare()
-    finally:
-        brokers.stop()
-        postgres.drop(url)
-
-
-class Fleet:
-    """The workers that are meant to run, by kind."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.running: dict[str, list[Worker]] = {kind: [] for kind in ENGINE}
-        for _ in range(EACH):
-            for kind in ENGINE:
-                self.add(kind)
-            self.wait_ready()
-
-    def wait_ready(self) -> None:
-        for workers in self.running.values():
-            for worker in workers:
-                wait_until_ready(worker)
-
-    def replace(self, kind: str, number: int, *, kill: bool) -> None:
-        """One goes, in order or not, and another comes."""
-        old = self.running[kind][number]
-        if kill:
-            old.kill()
-        else:
-            go(old)
-        self.running[kind][number] = self._engine.run(kind)
-
-    def add(self, kind: str) -> None:
-        self.running[kind].append(self._engine.run(kind))
-
-    def take_away(self, kind: str) -> None:
-        go(self.running[kind].pop(0))
-
-    def upgrade(self) -> None:
-        """A new one of each kind, and when it is ready, an old one of each kind goes."""
-        new = {kind: self._engine.run(kind) for kind in self.running}
-        for worker in new.values():
-            wait_until_ready(worker)
-        leaving = [workers.pop(0) for workers in self.running.values()]
-        for worker in leaving:
-            worker.process.terminate()
-        assert [worker.wait(WITHIN) for worker in leaving] == [0] * len(leaving)
-        for kind, worker in new.items():
-            self.running[kind].append(worker)
-
-    def counted(self, kind: str, name: str, **labels: str) -> list[float]:
-        """A counter of each worker of a kind."""
-        return [worker.metric(name, **labels) for worker in self.running[kind]]
-
-
-def go(worker: Worker) -> None:
-    """Asks a worker to go, which it hears once it serves: before that it has nothing in hand."""
-    wait_for("served", lambda: worker.lines("serving"), WITHIN)
-    assert worker.terminate(WITHIN) == 0
-
-
-def wait_until_ready(worker: Worker) -> None:
-    """As `Worker.wait_ready`, with the patience that two dozen processes at once need."""
-
-    def is_ready() -> bool:
-        try:
-            return worker.get("/readyz")[0] == HTTPStatus.OK
-        except OSError:
-            return False
-
-    wait_for("served", lambda: worker.lines("serving"), WITHIN)
-    wait_for("ready", is_ready, WITHIN)
-
-
-class Groups(threading.Thread):
-    """Watches that no group is without a member while workers are replaced."""
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(daemon=True)
-        self._admin = AdminClient({"bootstrap.servers": engine.bootstrap, "log_level": 0})
-        self._groups = [f"{engine.prefix}points.{kind}" for kind in ("intake", "commands")]
-        self._over = threading.Event()
-        self.fewest: Mapping[str, int] = {}
-        self.looks = 0
-
-    def run(self) -> None:
-        fewest: dict[str, int] = {}
-        while not self._over.wait(0.2):
-            for group, future in self._admin.describe_consumer_groups(self._groups).items():
-                members = len(future.result(20).members)
-                fewest[group] = min(members, fewest.get(group, members))
-            self.looks += 1
-        self.fewest = fewest
-
-    def end(self) -> None:
-        self._over.set()
-        self.join(30)
 
 
 def assigned() -> tuple[list[Record], Counter[tuple[str, str]]]:
@@ -172,20 +50,6 @@ def set_clock(engine: Engine, at: datetime) -> None:
     engine.move_clock((at - datetime.now(UTC)).total_seconds())
 
 
-def spread(engine: Engine, records: list[Record], seconds: float) -> threading.Thread:
-    """Produces in the background, spread over so many seconds."""
-
-    def produce() -> None:
-        step = max(1, len(records) // 100)
-        for at in range(0, len(records), step):
-            engine.produce(records[at : at + step])
-            time.sleep(seconds / 100)
-
-    thread = threading.Thread(target=produce)
-    thread.start()
-    return thread
-
-
 def test_three_of_each_share_the_work_and_come_and_go(engine: Engine) -> None:
     # The clock stands where the made-up orders are new, so that plans are made first and fall due
     # together in the middle.
@@ -197,7 +61,7 @@ def test_three_of_each_share_the_work_and_come_and_go(engine: Engine) -> None:
     commands, given = assigned()
     records = TRADE.records()
     third = len(records) // 3
-    fleet = Fleet(engine)
+    fleet = Fleet(engine, ENGINE)
 
     engine.produce([*records[:third], *commands[:500]])
     engine.wait_consumed(third + 500, WITHIN)
@@ -206,15 +70,13 @@ def test_three_of_each_share_the_work_and_come_and_go(engine: Engine) -> None:
     going_and_coming(engine, fleet, [*records[third : 2 * third], *commands[500:]])
     engine.wait_consumed(2 * third + len(commands), WITHIN)
 
-    groups = Groups(engine)
+    groups = Groups(engine, ("intake", "commands"))
     groups.start()
     producing = spread(engine, records[2 * third :], 12)
     for _ in range(EACH):
         fleet.upgrade()
     producing.join()
     groups.end()
-    assert groups.looks > 5
-    assert min(groups.fewest.values()) >= 1, groups.fewest
 
     total = len(records) + len(commands)
     engine.wait_consumed(total, WITHIN)
@@ -225,11 +87,7 @@ def test_three_of_each_share_the_work_and_come_and_go(engine: Engine) -> None:
     assert engine.value("SELECT count(*) FROM command") == len(commands)
     answered = {orjson.loads(m.value())["command_id"] for m in engine.events("command_results")}
     assert len(answered) == len(commands)
-    fleet.wait_ready()
-    for workers in fleet.running.values():
-        for worker in workers:
-            worker.process.terminate()
-    assert {w.wait(WITHIN) for workers in fleet.running.values() for w in workers} == {0}
+    fleet.end()
 
 
 def they_share(engine: Engine, fleet: Fleet) -> None:

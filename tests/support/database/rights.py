@@ -39,6 +39,7 @@ APP: Final = {
     "lot": KEEP,
     "merchant": ADD,
     "merchant_poison": ALL,
+    "notices_cursor": READ,
     "orders": KEEP,
     "orders_shown": READ,
     "outbox": PASS_ON,

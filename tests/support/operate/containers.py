@@ -77,13 +77,19 @@ class Contained:
         words: Sequence[str],
         environment: Mapping[str, str],
         address: str | None,
+        files: Mapping[str, str] | None = None,
         **more: Any,
     ) -> None:
-        """`words` are those after `points`, `more` other options of the container."""
+        """`words` are those after `points`, `more` other options of the container.
+
+        `files`: those of this machine that it may read, by their path in the container.
+        """
         where = {"environment": {"DOCKER_HOST": address}} if address else {}
         self._container = DockerContainer(image, docker_client_kw=where)
         self._container.with_envs(**environment).with_command(list(words))
         self._container.with_kwargs(**{**HARDENED, **more})
+        for inside, outside in (files or {}).items():
+            self._container.with_volume_mapping(outside, inside, "ro")
 
     def __enter__(self) -> Self:
         self._container.start()

@@ -14,6 +14,7 @@ from tests.support.commands import points
 from tests.support.engine import Engine
 from tests.support.notices.lane import as_lane
 from tests.support.notices.told import HOUR, Lane
+from tests.support.upstream import Record
 
 SHOP = "shop-a"
 
@@ -106,6 +107,17 @@ def test_doctor_sees_the_lanes_workers_among_its_own_beats(engine: Engine, lane:
     with as_lane(engine.database_url) as connection:
         worker_beats.beat(connection, "notices", "here", None)
     assert ("ok", "worker notices: 1 running") in findings(engine)
+
+
+def test_doctor_says_that_the_lanes_cursor_stands_while_its_log_grows(
+    engine: Engine, lane: Lane
+) -> None:
+    _, topic, _, _ = fed(engine, lane, 3)
+    assert ("ok", "notices: lag: 0 records, and no cursor stands") in findings(engine)
+    engine.produce([Record("points_changed", f"shop-a:{n}", b"{}") for n in range(8)])
+    lane.connection.execute("UPDATE cursor SET updated_us = points_now() - 61000000")
+    (found,) = [what for verdict, what in findings(engine) if "stands at" in what]
+    assert found.startswith(f"notices: cursor of notices in {topic}/0: stands at 3 since")
 
 
 def test_a_dead_letter_is_read_again_and_nothing_is_sent(engine: Engine, lane: Lane) -> None:

@@ -43,13 +43,16 @@ def test_each_is_counted_until_it_is_right(
             " WHERE account_no = (SELECT min(account_no) FROM account)"
         )
         other.execute("UPDATE cursor SET applied = applied + 1 WHERE applied = 5")
+        # The notices lane's cursors are looked at as well.
+        other.execute("INSERT INTO notices.cursor SELECT (c).* FROM cursor c")
     for _ in range(4):
         looking.look(cursor)
     # Its last entry says other points than the account with the hold that is none.
-    assert violations() == [2, 1, 1]
+    assert violations() == [2, 2, 1]
     with psycopg.connect(in_process.database_url) as other:
         other.execute("UPDATE lot SET remaining = points")
         other.execute("UPDATE account SET available = available + held, held = 0")
-        other.execute("UPDATE cursor SET applied = applied - 1 WHERE applied = 6")
+        for cursors in ("cursor", "notices.cursor"):
+            other.execute(f"UPDATE {cursors} SET applied = applied - 1 WHERE applied = 6".encode())
     looking.look(cursor)
     assert violations() == [0, 0, 0]

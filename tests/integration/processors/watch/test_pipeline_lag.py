@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -9,6 +10,7 @@ from confluent_kafka import Producer
 
 from processors.watch.worker import Watch
 from tests.support.engine import Engine, wait_for
+from tests.support.notices.lane import a_key
 from tests.support.operate.watching import looked, shown, watching
 from tests.support.upstream import Record
 
@@ -128,6 +130,33 @@ def test_a_topic_that_is_missing_is_told_and_hides_no_other(engine: Engine, watc
     watch.speaks = True
     assert engine.topics["customers"] in (watch.trouble() or "")
     assert shown(name, pipeline="intake", topic=engine.topics["customers"]) is None
+
+
+def test_the_notices_lane_is_followed_once_it_has_run(
+    engine: Engine, watch: Watch, tmp_path: Path
+) -> None:
+    changed = [Record("points_changed", f"shop-a:{n}", b"{}") for n in range(3)]
+    labels = {"pipeline": "notices", "topic": engine.topics["points_changed"]}
+    names = [f"points_pipeline_{name}" for name in ("lag_messages", "lag_seconds")]
+
+    def behind() -> list[float | None]:
+        watch.look()
+        return [shown(name, **labels) for name in names]
+
+    engine.produce(changed)
+    engine.delete_topics("notices_feedback")
+    looked(watch)
+    # Where the lane is not used, nothing of it is shown, and no topic of it is missed.
+    assert behind() == [None, None]
+    engine.create_topics("notices_feedback")
+    keys = tmp_path / "sealing.keys"
+    keys.write_text(a_key("first") + "\n")
+    lane = engine.run("notices", POINTS_NOTICES__KEY_FILE=str(keys)).wait_ready()
+    wait_for("no lag", lambda: behind() == [0, 0])
+    assert lane.terminate() == 0
+    engine.produce(changed)
+    wait_for("three", lambda: behind()[0] == 3)
+    assert shown("points_pipeline_lag_messages", **labels | {"pipeline": "intake"}) is None
 
 
 def test_the_read_models_group_is_followed_once_it_has_offsets(engine: Engine, valkey: str) -> None:
