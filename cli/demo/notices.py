@@ -26,8 +26,10 @@ SELECT s.merchant_id, n.member_id, n.kind, n.channel, n.points, n.state, n.reaso
 FROM notices.notice n JOIN notices.shop s USING (merchant_no)
 ORDER BY n.member_id, n.event_sequence, n.channel"""
 _BUSY = """
-SELECT (SELECT count(*) FROM notices.notice WHERE (attempt = 0 OR NOT %(failing)s) AND (
-          state IN ('claimed', 'sending') OR state = 'waiting' AND not_before_us <= points_now()))
+SELECT (SELECT count(*) FROM notices.notice
+        WHERE state IN ('claimed', 'sending')
+           OR state = 'waiting' AND not_before_us <= points_now()
+              AND (attempt = 0 OR NOT %(failing)s))
      + (SELECT count(*) FROM notices.parked_event)
      + (SELECT count(*) FROM notices.outbox)"""
 _CURSORS = "SELECT topic, partition, next_offset FROM notices.cursor"
@@ -162,8 +164,7 @@ def usage(site: "Site", merchants: Iterable[str]) -> Iterator[Usage]:
 
     for merchant in merchants:
         said = command(site, "notices", "usage", merchant, "--month", MONTH, "--json")
-        rows = orjson.loads(said)
-        for row in rows["items"] if isinstance(rows, dict) else rows:
+        for row in orjson.loads(said)["items"]:
             messages, parts = int(row["messages"]), int(row["parts"])
             yield Usage(merchant, row["channel"], row["provider"], messages, parts)
 
