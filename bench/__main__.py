@@ -28,7 +28,8 @@ from bench.parts.account.throughput import commands as commands_part
 from bench.parts.growth import flat, large, memory
 from bench.parts.latency import latency, midnight
 from bench.parts.merchants import merchants as merchants_part
-from bench.parts.notices import notices as notices_part
+from bench.parts.notices.midnight import notices_midnight
+from bench.parts.notices.throughput import notices as notices_part
 from bench.parts.rounds import USUAL, Line, shares
 from bench.parts.workers import workers
 from bench.report import Report
@@ -69,6 +70,7 @@ class Part(StrEnum):
     EXPIRING = "expiring"
     BULK = "bulk"
     NOTICES = "notices"
+    NOTICES_MIDNIGHT = "notices-midnight"
 
 
 @app.command()
@@ -198,6 +200,8 @@ def further_part(part: Part, run: Run) -> Mapping[str, object]:
             return bulk(sizes.dues, run.load_of_a(1 / 4), *shown)
         case Part.NOTICES:
             return notices_part(sizes.notices, sizes.rounds, *shown)
+        case Part.NOTICES_MIDNIGHT:
+            return notices_midnight(sizes.dues, run.load_of_a(1 / 4), *shown)
     raise ValueError(part)
 
 

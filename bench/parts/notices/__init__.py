@@ -1,0 +1,1 @@
+"""The notices lane: how fast it decides and sends."""

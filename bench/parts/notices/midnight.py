@@ -1,0 +1,115 @@
+"""Grants of one midnight that the lane decides, while the engine's intake has orders to read."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from bench.contestant import Site
+from bench.kafka import BenchError
+from bench.machine import Usage
+from bench.measure import Progress, Stack, Workers, site_for
+from bench.pacing import Pacer, Spread, postings
+from bench.parts.account.running import Figures, shown_cpu
+from bench.parts.latency import RECORDS_OF_A, WARM_UP_SECONDS
+from bench.parts.notices.lane import (
+    Lane,
+    change,
+    connected,
+    count,
+    hear,
+    running,
+    tell,
+    until,
+)
+from bench.workloads.a import WorkloadA
+
+OF_EACH_MEMBER = 4
+INTAKE_SECONDS = 300
+"""How much of workload A is kept ready."""
+REACHED = """SELECT count(*) FROM notices.cursor c
+             JOIN unnest(%s::int[], %s::bigint[]) e (partition, at) USING (partition)
+             WHERE c.topic = %s AND c.next_offset >= e.at"""
+ROWS = """SELECT count(*) FROM notices.notice JOIN notices.shop USING (merchant_no)
+          WHERE merchant_id LIKE 'shop-%'"""
+
+
+def notices_midnight(events: int, rate_of_a: float, stack: Stack, progress: Progress) -> Figures:
+    """So many grants, four of each member, beside workload A at this rate.
+
+    Time runs from starting the one `notices` worker.
+    """
+    lane = Lane("notices-midnight", {}, ("relay", "intake", "intake"))
+    workload = WorkloadA(int(rate_of_a * INTAKE_SECONDS))
+    records = list(workload.records())
+    with site_for(lane, stack) as site:
+        lane.prepare(site, workload.settings())
+        tell(site)
+        progress("notices-midnight: members and grants", 0)
+        hear(lane, site, events // OF_EACH_MEMBER)
+        change(site, events, events // OF_EACH_MEMBER)
+        ends = _ends(site)
+        with Workers(lane, site) as workers:
+            workers.wait_until_assigned()
+            rate = rate_of_a * RECORDS_OF_A
+            with Pacer(site.bootstrap_servers, site.topic_in, records, rate) as pacer:
+                time.sleep(WARM_UP_SECONDS)
+                progress("notices-midnight: at work", 0.5)
+                began, before = time.time(), Usage.of(workers.parts())
+                used = {"notices": _decided(lane, site, ends)}
+                ended = time.time()
+                used |= Usage.of(workers.parts()).cpu_since(before)
+                pacer.stop()
+            meanwhile = _meanwhile(site, pacer, workers, (began, ended))
+        with connected(site) as database:
+            rows = count(database, ROWS)
+    if rows != 2 * events:
+        raise BenchError(f"notices-midnight: {rows} notices of {events}, and each makes two.")
+    return {
+        "grants at one instant": events,
+        "decided after, s": ended - began,
+        "grants/s": events / (ended - began),
+        "CPU µs a grant, intake's load with it": shown_cpu(
+            {part: seconds * 1e6 / events for part, seconds in used.items()}
+        ),
+        "orders/s meanwhile": rate_of_a,
+        "intake meanwhile, produce to commit": str(Spread.of(meanwhile)),
+    }
+
+
+def _ends(site: Site) -> list[int]:
+    """Where each partition's grants end; what the engine publishes meanwhile comes behind."""
+    settings = {"bootstrap.servers": site.bootstrap_servers, "group.id": f"{site.group}-ends"}
+    reader = Consumer(settings)
+    try:
+        return [
+            reader.get_watermark_offsets(TopicPartition(site.topic_out, number), timeout=30)[1]
+            for number in range(site.partitions)
+        ]
+    finally:
+        reader.close()
+
+
+def _decided(lane: Lane, site: Site, ends: Sequence[int]) -> float:
+    """Decides them; the worker's seconds of CPU, from its start."""
+    with running(lane, site, "notices") as parts, connected(site) as database:
+        reached = (list(range(len(ends))), list(ends), site.topic_out)
+        until("all grants", lambda: count(database, REACHED, *reached) == len(ends))
+        times = dict(parts)["notices"].cpu_times()
+    return times.user + times.system
+
+
+def _meanwhile(site: Site, pacer: Pacer, workers: Workers, span: tuple[float, float]) -> list[int]:
+    """How long orders took that were sent meanwhile, in microseconds."""
+    finished: Any = pacer.orders_with(RECORDS_OF_A)
+    found = postings(site.database_url)
+    deadline = time.monotonic() + INTAKE_SECONDS
+    while not finished <= found.keys():
+        workers.check()
+        if time.monotonic() > deadline:
+            raise BenchError("Not all orders were granted.")
+        time.sleep(1)
+        found = postings(site.database_url)
+    began, ended = (int(at * 1e6) for at in span)
+    return [found[o].committed - pacer.at[o] for o in finished if began <= pacer.at[o] <= ended]

@@ -1,0 +1,133 @@
+"""Events decided a second, mails and SMS sent a second, each worker alone.
+
+Everything is real but the providers: the topics, the database, the workers as processes, the text
+of each message. The sinks take each message on the same cores.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+
+from bench.contestant import Site
+from bench.kafka import BenchError
+from bench.machine import Usage
+from bench.measure import Progress, Stack, site_for
+from bench.parts.notices.lane import (
+    CONSUMED,
+    ROWS,
+    Lane,
+    change,
+    connected,
+    count,
+    hear,
+    running,
+    tell,
+    until,
+)
+from deploy.local.sinks.process import SinksProcess
+
+EVENTS_OF_MEMBERS = (1, 4)
+"""How many events a member has: of the first it has no other notice, of the fourth six wait."""
+CHUNKS = (8, 200)
+NO_RATE = "1000000"
+AT_STATE = "SELECT count(*) FROM notices.notice WHERE channel = %s AND state = %s"
+
+Figures = Mapping[str, object]
+
+
+def notices(events: int, rounds: int, stack: Stack, progress: Progress) -> Figures:
+    """Decides so many events, then sends a part by mail, and by SMS in small and large chunks.
+
+    The first round is not counted: caches are cold.
+    """
+    found: dict[str, list[tuple[float, Mapping[str, float]]]] = {}
+    for number in range(rounds + 1):
+        progress("notices", number / (rounds + 1))
+        for what, measured in _round(events, stack):
+            if number:
+                found.setdefault(what, []).append(measured)
+    figures: dict[str, object] = {"events decided a round": events}
+    for what, runs in found.items():
+        rates = [rate for rate, _ in runs]
+        middle = statistics.median_low(rates)
+        cpu = next(cpu for rate, cpu in runs if rate == middle)
+        figures |= {
+            f"{what}/s": round(middle),
+            f"{what}/s: rounds": " ".join(f"{rate:,.0f}" for rate in rates),
+            f"{what}: CPU µs each": ", ".join(
+                f"{part} {used:,.0f}" for part, used in sorted(cpu.items())
+            ),
+        }
+    return figures
+
+
+def _round(events: int, stack: Stack) -> Iterator[tuple[str, tuple[float, Mapping[str, float]]]]:
+    for each in EVENTS_OF_MEMBERS:
+        with SinksProcess() as sinks, site_for(Lane("notices", {}), stack) as site:
+            lane = Lane("notices", _unlimited(sinks))
+            lane.prepare(site, {})
+            tell(site)
+            hear(lane, site, events // each)
+            change(site, events, events // each)
+            yield f"events decided, {each} of each member", _decided(lane, site, events)
+            if each == EVENTS_OF_MEMBERS[0]:
+                yield from _all_sent(lane, site, sinks, events)
+
+
+def _all_sent(
+    lane: Lane, site: Site, sinks: SinksProcess, events: int
+) -> Iterator[tuple[str, tuple[float, Mapping[str, float]]]]:
+    for chunk in CHUNKS:
+        yield f"SMS of chunks of {chunk}", _sent(lane, site, sinks, "sms", chunk, events // 3)
+    mails = _sent(lane, site, sinks, "email", CHUNKS[0], events // 10)
+    yield f"mails of chunks of {CHUNKS[0]}", mails
+
+
+def _unlimited(sinks: SinksProcess) -> Mapping[str, str]:
+    rates = {f"POINTS_{name}__RATE": NO_RATE for name in ("SMTP", "MITAKE", "TWILIO")}
+    return {**sinks.environment(), **rates, "POINTS_SMTP__TIMEOUT_SECONDS": "60"}
+
+
+def _decided(lane: Lane, site: Site, events: int) -> tuple[float, Mapping[str, float]]:
+    """From a tenth of the events to the last: the worker is warm."""
+    with running(lane, site, "notices") as parts, connected(site) as database:
+        begin, topic = events // 10, site.topic_out
+        until("a tenth of the events", lambda: count(database, CONSUMED, topic) >= begin)
+        first, began, before = count(database, CONSUMED, topic), time.monotonic(), Usage.of(parts)
+        until("all events", lambda: count(database, CONSUMED, topic) >= events)
+        took, after = time.monotonic() - began, Usage.of(parts)
+        rows = count(database, ROWS)
+    if rows != 2 * events:
+        raise BenchError(f"notices: {rows} notices of {events} events, and each makes two.")
+    return _figure(events - first, took, before, after)
+
+
+def _sent(
+    lane: Lane, site: Site, sinks: SinksProcess, channel: str, chunk: int, messages: int
+) -> tuple[float, Mapping[str, float]]:
+    """So many messages, from the first that are sent on; then the sender is ended."""
+    mine = Lane(lane.name, lane.more | {"POINTS_NOTICES__CHUNK": str(chunk)})
+    others = ("POINTS_SMTP__HOST",) if channel == "sms" else ("POINTS_MITAKE__USERNAME",)
+    for name in (*others, "POINTS_TWILIO__ACCOUNT_SID", "POINTS_TWILIO__AUTH_TOKEN"):
+        mine.more.pop(name, None)
+    query = (channel, "sent")
+    with connected(site) as database:
+        start = count(database, AT_STATE, *query)
+        with running(mine, site, "notices-send", sinks) as parts:
+            until(
+                "the first messages",
+                lambda: count(database, AT_STATE, *query) > start + messages // 10,
+            )
+            first = count(database, AT_STATE, *query)
+            began, before = time.monotonic(), Usage.of(parts)
+            until("all messages", lambda: count(database, AT_STATE, *query) >= start + messages)
+            last = count(database, AT_STATE, *query)
+            took, after = time.monotonic() - began, Usage.of(parts)
+    return _figure(last - first, took, before, after)
+
+
+def _figure(
+    units: int, seconds: float, before: Usage, after: Usage
+) -> tuple[float, Mapping[str, float]]:
+    cpu = {part: used * 1e6 / units for part, used in after.cpu_since(before).items()}
+    return units / seconds, cpu
