@@ -17,6 +17,7 @@ FROM shops s, clock c WHERE s.not_before_us <= c.now_us ORDER BY s.merchant_no;
 
 -- name: claim
 -- Each shop's oldest, as many as its share; what another sender has in its hands is passed over.
+-- What is picked is locked, so its state is not asked again: PostgreSQL would look for it among all that wait.
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
 picked AS MATERIALIZED (
   SELECT x.notice_id
@@ -28,26 +29,28 @@ picked AS MATERIALIZED (
 ),
 taken AS (
   UPDATE notice n SET state = 'claimed', sender = $5, lease_us = c.now_us + $6::bigint, changed_us = c.now_us
-  FROM picked p, clock c WHERE n.notice_id = p.notice_id AND n.notice_id >= $2 AND n.state = 'waiting'
+  FROM picked p, clock c WHERE n.notice_id = p.notice_id AND p.notice_id >= $2
   RETURNING n.*
 )
 SELECT {t.row}, s.merchant_id, c.now_us FROM taken t JOIN shop s ON s.merchant_no = t.merchant_no, clock c;
 
 -- name: mark
 -- What is still in this sender's hands, and says what was written into the message. From here on a request may be made.
+-- Each is found by its id: so that it is not searched among all that are in hand, their index (state, lease) is of no use here.
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us)
 UPDATE notice n
 SET state = 'sending', attempt = n.attempt + 1, lease_us = c.now_us + $3::bigint, asked_us = coalesce(n.asked_us, c.now_us),
     reason = NULL, changed_us = c.now_us, {set marked from k}
 FROM unnest({arrays keyed from 4}) k ({keyed}), clock c
-WHERE n.notice_id = k.notice_id AND n.notice_id >= $2 AND n.state = 'claimed' AND n.sender = $1
-  AND n.lease_us > c.now_us AND n.sequence = k.sequence
+WHERE n.notice_id = k.notice_id AND k.notice_id >= $2 AND n.state || '' = 'claimed' AND n.sender = $1
+  AND n.lease_us + 0 > c.now_us AND n.sequence = k.sequence
 RETURNING n.notice_id, n.attempt, n.asked_us, n.changed_us;
 
 -- name: still_ours
--- What the table says, when Valkey does not answer or a sender was slow: whether a request may be made now.
+-- What the table says, when Valkey does not answer or a sender was slow: whether a request may be made now. By id, as above.
 SELECT n.notice_id FROM unnest({arrays attempt}) k ({attempt})
-JOIN notice n ON n.notice_id = k.notice_id AND n.state = 'sending' AND n.attempt = k.attempt AND n.lease_us > points_now();
+JOIN notice n ON n.notice_id = k.notice_id AND n.state || '' = 'sending' AND n.attempt = k.attempt
+  AND n.lease_us + 0 > points_now();
 
 -- name: stale
 -- What senders have left behind: their leases have ended.

@@ -28,6 +28,8 @@ HOUR_SECONDS: Final = 3600.0
 PIECE: Final = 500
 """Notices that are freed or given up in a transaction."""
 PURGED: Final = 1_000
+COSTS: Final = 30
+"""Of its own time lie between two looks for what is overdue: it reads all that waits."""
 YOUNGEST: Final = MINUTE
 """Nothing is given up sooner after it was recorded."""
 
@@ -47,13 +49,16 @@ class Upkeep:
     counted_at: float = 0.0
     _beat_at: float = 0.0
     _hour_at: float = 0.0
+    _overdue_at: float = 0.0
 
     def turn(self, connection: Database, trouble: str | None) -> None:
         """Once a second or so; each thing when its time has come."""
         with transaction(connection) as cursor:
             now = breakers.clock(cursor)
             least = least_id(now, self.reach_us)
-            done = self._stale(cursor, least, now) + self._overdue(cursor, least, now)
+            done = self._stale(cursor, least, now)
+            if time.monotonic() >= self._overdue_at:
+                done += self._overdue(cursor, least, now)
             finished = settling.settle(cursor, done)
         observe(finished)
         if time.monotonic() >= self._beat_at:
@@ -110,10 +115,11 @@ class Upkeep:
 
     def _overdue(self, cursor: Cursor, least: UUID, now: Micros) -> list[Settled]:
         """What could not go out in time, by providers that are there or are not."""
-        youngest = least_id(now, YOUNGEST)
+        youngest, began = least_id(now, YOUNGEST), time.monotonic()
         late: list[Taken] = []
         for channel in Channel:
             late += queue.overdue(cursor, channel, least, youngest, PIECE)
+        self._overdue_at = time.monotonic() + COSTS * (time.monotonic() - began)
         shops = self.outside.shops(cursor, {each.merchant_no for each in late}) if late else {}
         done = []
         for each in late:

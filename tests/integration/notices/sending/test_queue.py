@@ -26,6 +26,34 @@ def mark(rows: Rows, taken: list[Taken], sender: str = "a", sequence: int = 7) -
         return set(queue.mark(cursor, marks, sender, LEASE, least(rows)))
 
 
+def shape_of(rows: Rows, name: str, values: list[object]) -> str:
+    """How a statement is carried out; what it does is taken back."""
+    explain = b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + queue._SQL[name]
+    with transaction(rows.connection) as cursor:
+        shape = "\n".join(line for (line,) in cursor.execute(explain, values).fetchall())
+        cursor.execute(b"ROLLBACK AND CHAIN")
+    return shape
+
+
+def test_each_notice_is_found_by_its_id_and_compared_with_no_other(rows: Rows) -> None:
+    """However many wait or are in hand, also in a week of which PostgreSQL has no statistics."""
+    rows.notices(300)
+    shop, low = rows.shop("shop"), least(rows)
+    taken = claim(rows, (shop, 100))
+    keyed = [(b"mitake", 1, 202611, b"hmac", t.notice_id.bytes, 7) for t in taken[:8]]
+    attempts = [(t.notice_id.bytes, 1) for t in taken[:8]]
+    statements = {
+        "claim": [Channel.sms.value, low, *queue._SHARE.arrays([(shop, 100)]), "b", LEASE],
+        "mark": ["a", low, LEASE, *queue._KEYED.arrays(keyed)],
+        "still_ours": queue._ATTEMPT.arrays(attempts),
+    }
+    for name, values in statements.items():
+        shape = shape_of(rows, name, values)
+        assert "Removed by Join Filter" not in shape, (name, shape)
+        assert "lease_us_idx" not in shape, (name, shape)
+    assert len(mark(rows, taken[:8])) == 8
+
+
 def test_every_shop_with_something_due_is_found_once(rows: Rows) -> None:
     rows.notices(3, "b")
     rows.notices(2, "a", not_before_us=rows.now() - 9 * SECOND)
