@@ -329,6 +329,9 @@ def test_the_notices_lane_logs_in_with_a_client_of_its_own(shop: Shop, by: str) 
     finally:
         shop.engine.environment = before
     assert worker.terminate() == 0
+    # To whoever looks afterwards it is a lane that nobody uses, and not one that stands.
+    with psycopg.connect(shop.engine.database_url) as connection:
+        connection.execute("DELETE FROM notices.cursor")
 
 
 def test_the_notices_lane_says_that_its_password_is_wrong_and_does_not_show_it(shop: Shop) -> None:

@@ -119,6 +119,10 @@ class Worker:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+        except OSError as error:
+            if self.process.poll() is not None:
+                error.add_note(f"it has ended with {self.process.returncode}:\n{self.output}")
+            raise
 
     def metric(self, name: str, worker: str | None = None, **labels: str) -> float:
         """A sample's value, summed over the labels not named; 0 when there is none."""
@@ -135,12 +139,22 @@ class Worker:
     def wait_ready(self, within: float = PATIENCE) -> Self:
         """Return once /readyz says yes."""
         try:
-            wait_for("ready", lambda: self.get("/readyz")[0] == 200, within)
+            wait_for("ready", self._is_ready, within)
         except WaitedInVain:
             raise WaitedInVain(
                 f"not ready within {within:.0f} s: {self.get('/readyz')}\n{self.output}"
             ) from None
         return self
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.get("/readyz")[0] == 200
+        except OSError:
+            # A busy machine cuts connections to one that is just starting; one that has ended is
+            # not waited for.
+            if self.process.poll() is not None:
+                raise
+            return False
 
     def terminate(self, within: float = PATIENCE) -> int:
         """SIGTERM, and the exit code."""
