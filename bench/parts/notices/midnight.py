@@ -32,7 +32,7 @@ REACHED = """SELECT count(*) FROM notices.cursor c
              JOIN unnest(%s::int[], %s::bigint[]) e (partition, at) USING (partition)
              WHERE c.topic = %s AND c.next_offset >= e.at"""
 ROWS = """SELECT count(*) FROM notices.notice JOIN notices.shop USING (merchant_no)
-          WHERE merchant_id LIKE 'shop-%'"""
+          WHERE starts_with(merchant_id, 'shop-')"""
 
 
 def notices_midnight(events: int, rate_of_a: float, stack: Stack, progress: Progress) -> Figures:
