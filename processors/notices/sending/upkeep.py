@@ -55,14 +55,16 @@ class Upkeep:
         """Once a second or so; each thing when its time has come."""
         with transaction(connection) as cursor:
             now = breakers.clock(cursor)
+        # First: what others take for their share depends on it, and nothing must hold it up.
+        if time.monotonic() >= self._beat_at:
+            self._beat(connection, trouble, now)
+        with transaction(connection) as cursor:
             least = least_id(now, self.reach_us)
             done = self._stale(cursor, least, now)
             if time.monotonic() >= self._overdue_at:
                 done += self._overdue(cursor, least, now)
             finished = settling.settle(cursor, done)
         observe(finished)
-        if time.monotonic() >= self._beat_at:
-            self._beat(connection, trouble, now)
         if time.monotonic() >= self._hour_at:
             self._hour_at = time.monotonic() + HOUR_SECONDS
             with transaction(connection) as cursor:

@@ -125,7 +125,12 @@ class CursorConsumer(Consumer):
         first, *others = these
         if self.should_stop or not all(isinstance(each, Coroutine) for each in these):
             return await super().wait_first(*these, timeout=timeout)
-        rest = begun(first)
+        try:
+            rest = begun(first)
+        except BaseException:
+            for other in others:
+                other.close()
+            raise
         if rest is not AT_ONCE:
             return await super().wait_first(rest, *others, timeout=timeout)
         for other in others:
@@ -133,12 +138,18 @@ class CursorConsumer(Consumer):
         return WaitResults([first], [None], stopped=False)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seeks every partition of ours to the database's cursor; where that is."""
+        """Seeks every partition of ours to the database's cursor; where that is.
+
+        Nowhere if partitions were given anew meanwhile: then whoever seeks for those has done it,
+        and what we know is what was.
+        """
         generation = self.app.consumer_generation_id
         assigned = self.assignment()
         firsts = await self.earliest_offsets(*assigned) if assigned else {}
         ends = await self.highwaters(*assigned) if assigned else {}
         starts = await self._lane.start_at({tp: (firsts[tp], ends[tp]) for tp in assigned})
+        if generation != self.app.consumer_generation_id:
+            return {}
         # Before the seeks: records may come before we hear that these are done.
         self._lane.places.start(starts, generation)
         self._thread.seeking = generation

@@ -42,10 +42,10 @@ def test_each_notice_is_found_by_its_id_and_compared_with_no_other(rows: Rows) -
     taken = claim(rows, (shop, 100))
     keyed = [(b"mitake", 1, 202611, b"hmac", t.notice_id.bytes, 7) for t in taken[:8]]
     attempts = [(t.notice_id.bytes, 1) for t in taken[:8]]
-    statements = {
+    statements: dict[str, list[object]] = {
         "claim": [Channel.sms.value, low, *queue._SHARE.arrays([(shop, 100)]), "b", LEASE],
         "mark": ["a", low, LEASE, *queue._KEYED.arrays(keyed)],
-        "still_ours": queue._ATTEMPT.arrays(attempts),
+        "still_ours": [*queue._ATTEMPT.arrays(attempts)],
     }
     for name, values in statements.items():
         shape = shape_of(rows, name, values)
