@@ -130,7 +130,7 @@ def _agent(work: Work, lane: NoticesConfiguration) -> Callable[[Stream], Awaitab
 
 
 async def _commit(work: Work, events: Sequence[faust.EventT[Any]]) -> None:
-    # I6: nothing is acknowledged before the transaction that holds its effects; but for what was read
+    # I6: nothing is acknowledged before the transaction of its effects; but for what was read
     # in an older generation, which is read again at the cursor, whatever Kafka's hint says.
     if await work(events):
         for event in events:
