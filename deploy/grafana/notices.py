@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from deploy.grafana.panels import Panel, Row, age, of_kind, quantiles, rate, worst
+from deploy.grafana.panels import Panel, Row, age, increase, of_kind, quantiles, rate, worst
 
 _TELLING: Final = Row(
     "Members are told",
@@ -13,21 +13,29 @@ _TELLING: Final = Row(
             "notice, `parked` waits for the settings of its shop.",
             "ops",
             {"{{channel}} {{outcome}}": rate("points_notices_decided_total", "channel, outcome")},
-            width=8,
+            width=6,
         ),
         Panel(
             "Ended",
             "Notices a second that came to their end, by channel and outcome.",
             "ops",
             {"{{channel}} {{outcome}}": rate("points_notices_sent_total", "channel, outcome")},
-            width=8,
+            width=6,
         ),
         Panel(
             "Parts of SMS",
             "Parts of sent SMS a second, which is what providers charge for.",
             "ops",
             {"{{outcome}}": rate("points_notices_parts_total", "outcome", 'channel="sms"')},
-            width=8,
+            width=6,
+        ),
+        Panel(
+            "Limits reached",
+            "Shops that used up their month's parts of SMS meanwhile: what comes afterwards is "
+            "skipped. `points notices usage` names them.",
+            "short",
+            {"shops": increase("points_notices_limits_reached_total")},
+            width=6,
         ),
     ],
 )
