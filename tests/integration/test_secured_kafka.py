@@ -28,7 +28,7 @@ from processors.registry import ENGINE
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.rights import Right, principals, rights_of
 from tests.support.commands import Ran, points
-from tests.support.engine import TOPICS, Engine, Worker, wait_for
+from tests.support.engine import PATIENCE, TOPICS, Engine, Worker, wait_for
 from tests.support.secured.certificates import OPENSSL
 from tests.support.secured.secured_kafka import ADMIN, ADMIN_PASSWORD, SecuredKafka
 from tests.support.secured.token_endpoint import TokenEndpoint
@@ -218,6 +218,7 @@ def test_each_right_that_is_taken_away_is_named_until_it_is_back(
             wait_for(
                 f"{kind} without {lost.get(kind)}",
                 lambda kind=kind: lacks(workers[kind]) == str(lost.get(kind, "")),  # type: ignore[misc]
+                3 * PATIENCE,  # a group that was lost is asked for again with growing waits
             )
     for kind in kinds:
         workers[kind].wait_ready()
