@@ -125,16 +125,15 @@ class CursorConsumer(Consumer):
         first, *others = these
         if self.should_stop or not all(isinstance(each, Coroutine) for each in these):
             return await super().wait_first(*these, timeout=timeout)
+        rest = AT_ONCE
         try:
             rest = begun(first)
-        except BaseException:
-            for other in others:
-                other.close()
-            raise
+        finally:
+            if rest is AT_ONCE:
+                for other in others:
+                    other.close()
         if rest is not AT_ONCE:
             return await super().wait_first(rest, *others, timeout=timeout)
-        for other in others:
-            other.close()
         return WaitResults([first], [None], stopped=False)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
