@@ -67,7 +67,6 @@ class PipelineLag:
         `lane` are those of the notices lane, which is followed where it has ever run.
         """
         self._logs, self._engine, self._groups, self._lane = logs, pipelines, groups, lane
-        self._pipelines = pipelines
         self._oldest: dict[_Place, _Oldest] = {}
         self._since: dict[_Shown, float] = {}
 
@@ -89,8 +88,8 @@ class PipelineLag:
         was said of it.
         """
         # Where we are before where the logs end: what is processed meanwhile is not behind the end.
-        positions = self._positions(cursor, cluster)
-        read = set(self._read(self._pipelines))
+        positions, pipelines = self._positions(cursor, cluster)
+        read = set(self._read(pipelines))
         partitions = {topic: of for topic, of in partitions.items() if topic in read}
         committed = self._committed(partitions)
         places = [place for of_topic in partitions.values() for place in of_topic]
@@ -99,7 +98,7 @@ class PipelineLag:
             (pipeline, place): unprocessed_from(
                 log, positions.get((pipeline, place.topic_uuid, place.partition))
             )
-            for pipeline, topics in self._pipelines.items()
+            for pipeline, topics in pipelines.items()
             for place, log in ends.items()
             if place.topic in topics
         }
@@ -113,15 +112,15 @@ class PipelineLag:
         missing = [f"{topic} does not exist" for topic in sorted(read - partitions.keys())]
         return missing + [f"{topic}: {one_line(error)}" for topic, error in failed.items()]
 
-    def _positions(self, cursor: Cursor, cluster: str) -> dict[tuple[str, str, int], int]:
-        """Where cursors stand; also whether the notices lane is followed from now on."""
+    def _positions(
+        self, cursor: Cursor, cluster: str
+    ) -> tuple[Mapping[tuple[str, str, int], int], Mapping[str, Sequence[str]]]:
+        """Where cursors stand, and of which pipelines: the notices lane is one if it ever ran."""
         positions = cursors.positions(cursor, cluster)
         of_notices = cursors.positions_of_notices(cursor, cluster) if self._lane else None
-        self._pipelines = self._engine
-        if of_notices is not None:
-            self._pipelines = {**self._engine, NOTICES: self._lane}
-            positions |= of_notices
-        return positions
+        if of_notices is None:
+            return positions, self._engine
+        return positions | of_notices, {**self._engine, NOTICES: self._lane}
 
     def _committed(self, partitions: Mapping[str, Sequence[PartitionId]]) -> dict[_Place, int]:
         """Where groups are by Kafka's offsets. One without an offset begins at the end."""
