@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 
 from confluent_kafka.admin import AdminClient
 
@@ -92,15 +91,8 @@ def go(worker: Worker) -> None:
 
 def wait_until_ready(worker: Worker) -> None:
     """As `Worker.wait_ready`, with the patience that two dozen processes at once need."""
-
-    def is_ready() -> bool:
-        try:
-            return worker.get("/readyz")[0] == HTTPStatus.OK
-        except OSError:
-            return False
-
     wait_for("served", lambda: worker.lines("serving"), WITHIN)
-    wait_for("ready", is_ready, WITHIN)
+    worker.wait_ready(WITHIN)
 
 
 class Groups(threading.Thread):

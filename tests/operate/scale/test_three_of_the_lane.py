@@ -11,11 +11,11 @@ import pytest
 
 from deploy.local.sinks.process import SinksProcess
 from store.notices import meter
-from store.postgres import session
 from store.postgres.session import raw
 from tests.operate.scale.fleet import WITHIN, Fleet, Groups, spread
 from tests.support.engine import Engine, wait_for
 from tests.support.notices.decided import changed, settings_changed
+from tests.support.notices.lane import as_lane
 from tests.support.operate.busy_lane import BusyLane
 from tests.support.upstream import Record
 
@@ -118,8 +118,6 @@ def test_three_of_the_lane_share_the_work_and_come_and_go(engine: Engine, lane: 
     assert len(taken["mitake"]) == taken["mitake"].total() == events
     assert len(taken["smtp"]) == events
     assert taken["smtp"].total() - events <= CHUNK * killed
-    with session.connect(
-        engine.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
-    ) as connection:
+    with as_lane(engine.database_url) as connection:
         assert meter.against_notices(raw(connection)) == []
     fleet.end()
