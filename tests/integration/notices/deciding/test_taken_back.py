@@ -7,6 +7,7 @@ from schemas.notices.ids import first_id
 from store.notices import deciding
 from store.postgres import session
 from store.streams import outbox
+from tests.support.database import plans
 from tests.support.notices.decided import NOON, DecidingLane, changed
 
 FIGURES = "channel, state, points, balance, sequence"
@@ -160,9 +161,8 @@ def test_notices_that_can_wait_no_more_are_not_searched(shop: DecidingLane) -> N
 
 def shape_of(shop: DecidingLane, name: str, values: list[object]) -> str:
     """How a statement was carried out."""
-    explain = b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + deciding._SQL[name]
     with session.transaction(shop.connection) as cursor:
-        return "\n".join(line for (line,) in cursor.execute(explain, values).fetchall())
+        return plans.shape_of(cursor, deciding._SQL[name], values)
 
 
 def test_each_notice_is_looked_at_by_its_key_and_compared_with_no_other(

@@ -7,6 +7,7 @@ from schemas.notices.words import Channel, State
 from store.notices import queue
 from store.notices.queue import Mark, Taken, least_id
 from store.postgres.session import raw, transaction
+from tests.support.database import plans
 from tests.support.notices.rows import REACH, Rows
 
 LEASE = 60 * SECOND
@@ -28,9 +29,8 @@ def mark(rows: Rows, taken: list[Taken], sender: str = "a", sequence: int = 7) -
 
 def shape_of(rows: Rows, name: str, values: list[object]) -> str:
     """How a statement is carried out; what it does is taken back."""
-    explain = b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + queue._SQL[name]
     with transaction(rows.connection) as cursor:
-        shape = "\n".join(line for (line,) in cursor.execute(explain, values).fetchall())
+        shape = plans.shape_of(cursor, queue._SQL[name], values)
         cursor.execute(b"ROLLBACK AND CHAIN")
     return shape
 
