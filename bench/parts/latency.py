@@ -202,6 +202,24 @@ def burst_figures(
     }
 
 
+def took_meanwhile(pacer: Pacer, site: Site, workers: Workers, span: tuple[int, int]) -> list[int]:
+    """How long workload A's orders took that were sent in a span, once all of it are granted.
+
+    All in microseconds, the span since 1970.
+    """
+    finished = pacer.orders_with(RECORDS_OF_A)
+    found = postings(site.database_url)
+    deadline = time.monotonic() + BURST_SECONDS
+    while not finished <= found.keys():
+        workers.check()
+        if time.monotonic() > deadline:
+            raise BenchError("Not all orders were granted.")
+        time.sleep(1)
+        found = postings(site.database_url)
+    began, end = span
+    return [found[o].committed - pacer.at[o] for o in finished if began <= pacer.at[o] <= end]
+
+
 def published_at(output: ReadBack) -> Mapping[str, int]:
     """When each order's event was written to the topic: its record's timestamp, in microseconds."""
     return {

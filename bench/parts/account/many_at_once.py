@@ -18,9 +18,9 @@ from bench.kafka import BenchError, ReadBack, create_topics, produce_all
 from bench.machine import Usage
 from bench.measure import Progress, Stack, Workers, site_for
 from bench.ours import Ours
-from bench.pacing import Pacer, Spread, postings
+from bench.pacing import Pacer, Spread
 from bench.parts.account.running import Figures, shown_cpu
-from bench.parts.latency import BURST_SECONDS, RECORDS_OF_A, Running
+from bench.parts.latency import BURST_SECONDS, RECORDS_OF_A, Running, took_meanwhile
 from bench.workloads.a import WorkloadA
 from bench.workloads.commands import MERCHANT, settings_of_shop
 from bench.workloads.workload import Record
@@ -145,16 +145,7 @@ def _figures(
     running: Running, pacer: Pacer, span: tuple[int, int], count: int, used: Mapping[str, float]
 ) -> Mapping[str, Any]:
     began, end = span
-    finished = pacer.orders_with(RECORDS_OF_A)
-    found = postings(running.site.database_url)
-    deadline = time.monotonic() + BURST_SECONDS
-    while not finished <= found.keys():
-        running.workers.check()
-        if time.monotonic() > deadline:
-            raise BenchError("Not all orders were granted.")
-        time.sleep(1)
-        found = postings(running.site.database_url)
-    meanwhile = [found[o].committed - pacer.at[o] for o in finished if began <= pacer.at[o] <= end]
+    meanwhile = took_meanwhile(pacer, running.site, running.workers, span)
     seconds = (end - began) / 1e6
     return {
         "entries": count,

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -10,9 +9,9 @@ from bench.contestant import Site
 from bench.kafka import BenchError
 from bench.machine import Usage
 from bench.measure import Progress, Stack, Workers, site_for
-from bench.pacing import Pacer, Spread, postings
+from bench.pacing import Pacer, Spread
 from bench.parts.account.running import Figures, shown_cpu
-from bench.parts.latency import RECORDS_OF_A, WARM_UP_SECONDS
+from bench.parts.latency import RECORDS_OF_A, WARM_UP_SECONDS, took_meanwhile
 from bench.parts.notices.lane import (
     Lane,
     change,
@@ -61,7 +60,8 @@ def notices_midnight(events: int, rate_of_a: float, stack: Stack, progress: Prog
                 ended = time.time()
                 used |= Usage.of(workers.parts()).cpu_since(before)
                 pacer.stop()
-            meanwhile = _meanwhile(site, pacer, workers, (began, ended))
+            span = int(began * 1e6), int(ended * 1e6)
+            meanwhile = took_meanwhile(pacer, site, workers, span)
         with connected(site) as database:
             rows = count(database, ROWS)
     if rows != 2 * events:
@@ -98,18 +98,3 @@ def _decided(lane: Lane, site: Site, ends: Sequence[int]) -> float:
         until("all grants", lambda: count(database, REACHED, *reached) == len(ends))
         times = dict(parts)["notices"].cpu_times()
     return times.user + times.system
-
-
-def _meanwhile(site: Site, pacer: Pacer, workers: Workers, span: tuple[float, float]) -> list[int]:
-    """How long orders took that were sent meanwhile, in microseconds."""
-    finished: Any = pacer.orders_with(RECORDS_OF_A)
-    found = postings(site.database_url)
-    deadline = time.monotonic() + INTAKE_SECONDS
-    while not finished <= found.keys():
-        workers.check()
-        if time.monotonic() > deadline:
-            raise BenchError("Not all orders were granted.")
-        time.sleep(1)
-        found = postings(site.database_url)
-    began, ended = (int(at * 1e6) for at in span)
-    return [found[o].committed - pacer.at[o] for o in finished if began <= pacer.at[o] <= ended]
