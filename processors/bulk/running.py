@@ -12,7 +12,7 @@ from typing import Final
 from processors.bulk.refusals import BulkRefused
 from processors.bulk.shops import Shop
 from processors.bulk.undoing import rows_as_commands, take_back
-from processors.commands.applying import apply_commands, publish
+from processors.commands.applying import apply_commands
 from rules.account.commands import Situation
 from schemas.bulk.states import Gate, JobRowCode
 from store.bulk import jobs, pieces
@@ -107,8 +107,7 @@ def _give(
     made = rows_as_commands(shop, piece.job, situation)
     both = [made.command(row.member_id, row.points, row.reason) for row in rows]
     commands, values = [command for command, _ in both], [value for _, value in both]
-    applied = apply_commands(cursor, shop.merchants, commands, situation.now)
-    publish(cursor, commands, values)
+    applied = apply_commands(cursor, shop.merchants, commands, situation.now, published=values)
     return [
         Result(_code_of(result["code"]), result["entries"][0] if result["entries"] else None)
         for result in applied.results

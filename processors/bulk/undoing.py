@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from processors.bulk.refusals import BulkRefused, named, trimmed
 from processors.bulk.shops import Shop
-from processors.commands.applying import keep, publish
+from processors.commands.applying import packed
 from rules.account.assigning import deduct
 from rules.account.commands import Situation, act_of
 from rules.account.lots import LotKey, command_lot, job_lot, lot_id
@@ -25,7 +25,7 @@ from store.bulk import jobs, pieces
 from store.bulk.jobs import Job
 from store.bulk.pieces import Piece, Result, Row
 from store.ledger.accounts import AccountKey
-from store.ledger.commands import Answered, CommandKey
+from store.ledger.commands import Answered, CommandKey, remember
 from store.ledger.jobs import JobKey
 from store.ledger.ledger import Ledger
 from store.postgres.session import Cursor, transaction
@@ -90,8 +90,7 @@ def take_back(
         answer = Answer(Code.ok, None, situation.now, [account.sequence], balance)
         done.append((command, value, answer))
         results.append(Result(JobRowCode.ok, account.sequence, -row.points - taken))
-    ledger.write()
-    _keep(shop, cursor, done)
+    _write(shop, cursor, ledger, done)
     return results
 
 
@@ -115,12 +114,13 @@ def rows_as_commands(shop: Shop, job: Job, situation: Situation) -> RowCommands:
     return RowCommands(shop.merchant_id, job.job_id, by, situation.now)
 
 
-def _keep(shop: Shop, cursor: Cursor, done: list[_Done]) -> None:
-    """Keeps and publishes commands and answers, as for any other command."""
+def _write(shop: Shop, cursor: Cursor, ledger: Ledger, done: list[_Done]) -> None:
+    """Writes the ledger, and keeps and publishes commands and answers, as of any other command."""
     answered: Mapping[CommandKey, Answered] = {
         (shop.number, command.command_id.encode()): Answered(command.fingerprint, answer)
         for command, _, answer in done
     }
-    results = [(command, result_of(command, answer, repeated=False)) for command, _, answer in done]
-    keep(cursor, answered, results)
-    publish(cursor, [command for command, _, _ in done], [value for _, value, _ in done])
+    results = [result_of(command, answer, repeated=False) for command, _, answer in done]
+    commands, values = [command for command, _, _ in done], [value for _, value, _ in done]
+    ledger.write(packed(commands, results, values))
+    remember(cursor, answered)

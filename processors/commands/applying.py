@@ -47,13 +47,14 @@ from store.campaigns import reading as campaigns
 from store.ledger import commands as kept
 from store.ledger.accounts import AccountKey
 from store.ledger.commands import Answered, CommandKey, Seen
+from store.ledger.holds import HoldIds, HoldKey
 from store.ledger.ledger import Ledger
 from store.orders import customers
 from store.orders.orders import OrderKey
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
-from store.streams import outbox, recheck
-from store.streams.outbox import OutboxKind
+from store.streams import recheck
+from store.streams.outbox import OutboxKind, Pack, packs_of
 from store.streams.recheck import RecheckKind, RecheckRequest
 
 _NO_POINTS: Final = (0, 0, 0)
@@ -73,10 +74,12 @@ def apply_commands(
     commands: Sequence[Command],
     now: Micros,
     quote_keys: Sequence[QuoteKey] = (),
+    published: Sequence[bytes] = (),
 ) -> Applied:
     """Applies commands in their order, keeps and publishes their answers.
 
-    `quote_keys` verify the quotes that holds come with.
+    `quote_keys` verify the quotes that holds come with. `published` are the records of the
+    commands where they did not come from the topic, and are to be sent there.
 
     Raises CommandRace or HoldRace when another transaction was faster: then the caller rolls back
     and does all of it once more.
@@ -87,7 +90,7 @@ def apply_commands(
     batch.open()
     for case in batch.cases:
         batch.answer(case)
-    return batch.write()
+    return batch.write(published)
 
 
 def apply_and_publish(
@@ -104,29 +107,21 @@ def apply_and_publish(
     """
     values = [orjson.dumps({**content, ORIGIN: COMMAND_LINE}) for content in contents]
     commands = [read(value) for value in values]
-    applied = apply_commands(cursor, merchants, commands, now, quote_keys)
-    publish(cursor, commands, values)
-    return applied
+    return apply_commands(cursor, merchants, commands, now, quote_keys, values)
 
 
-def publish(cursor: Cursor, commands: Sequence[Command], values: Sequence[bytes]) -> None:
-    """Sends commands that were applied here to their topic."""
-    outbox.add_packed(
-        cursor,
-        OutboxKind.COMMAND,
-        [(key_of(command), value) for command, value in zip(commands, values, strict=True)],
-    )
-
-
-def keep(
-    cursor: Cursor,
-    answers: Mapping[CommandKey, Answered],
-    results: Sequence[tuple[Command, dict[str, Any]]],
-) -> None:
-    """Keeps new answers for ever, and sends what each command is answered. Raises CommandRace."""
-    kept.remember(cursor, answers)
-    records = [(key_of(command), orjson.dumps(result)) for command, result in results]
-    outbox.add_packed(cursor, OutboxKind.COMMAND_RESULT, records)
+def packed(
+    commands: Sequence[Command],
+    results: Sequence[Mapping[str, Any]],
+    published: Sequence[bytes] = (),
+) -> list[Pack]:
+    """Rows of the outbox: what each command is answered, and commands that were applied here."""
+    keys = [key_of(command) for command in commands]
+    answers = [orjson.dumps(result) for result in results]
+    return [
+        *packs_of(OutboxKind.COMMAND_RESULT, list(zip(keys, answers, strict=True))),
+        *packs_of(OutboxKind.COMMAND, list(zip(keys, published, strict=True)) if published else ()),
+    ]
 
 
 @dataclass(slots=True)
@@ -155,6 +150,7 @@ class _Batch:
     offers: dict[int, dict[str, GiftOffer]] = field(default_factory=dict)
     bulk: BulkCommands = field(default_factory=BulkCommands)
     seen: dict[AccountKey, Seen] = field(default_factory=dict)
+    hold_ids: HoldIds = field(default_factory=dict)
     strangers: dict[AccountKey, OpenAccount] = field(default_factory=dict)
     kept: dict[CommandKey, Answered] = field(default_factory=dict)
     orders: set[OrderKey] = field(default_factory=set)
@@ -169,7 +165,7 @@ class _Batch:
         )
         self.cases = [self._case(command) for command in self.commands]
         keys = {_key(case): None for case in self.cases if case.merchant_no is not None}
-        known = kept.known(self.cursor, keys.keys())
+        known, self.hold_ids = kept.known(self.cursor, keys.keys(), self._wanted_holds())
         firsts: dict[CommandKey, _Case] = {}
         for case in self.cases:
             if case.merchant_no is None:
@@ -188,6 +184,18 @@ class _Batch:
                 case.first = first
             else:
                 case.refused = refusal(Code.key_reused)
+
+    def _wanted_holds(self) -> list[HoldKey]:
+        """The holds that are to be made: whether their ids are free is known before any lock.
+
+        One that another transaction makes meanwhile is met when it is written (HoldRace).
+        """
+        return [
+            (case.merchant_no, case.command.body.hold_id.encode())
+            for case in self.cases
+            if case.merchant_no is not None
+            and isinstance(case.command.body, (HoldForCash, HoldForGift))
+        ]
 
     def _case(self, command: Command) -> _Case:
         number = self.merchants.numbers.get(command.merchant_id)
@@ -248,16 +256,18 @@ class _Batch:
         kept.lock_orders(self.cursor, self.orders)
         # A repeat is answered as it was, whatever has become of the account.
         asked = {case.account for case in self.cases if case.account and case.first is None}
-        self.seen = kept.balances(self.cursor, sorted(asked - creates))
-        opened: dict[AccountKey, list[Intended]] = {
-            key: wanted for key, wanted in intents.items() if key in creates or key in self.seen
-        }
+        self.seen = kept.balances(self.cursor, sorted(asked - intents.keys()))
         # What a lapse or the end of a hold has made wrong is posted before it is told.
-        for key, seen in self.seen.items():
-            if seen.due_at <= self.now:
-                opened.setdefault(key, [])
-        self.ledger = Ledger.open(self.cursor, opened, self.now, self.merchants.merchant_id)
-        self._admit_strangers(intents.keys() - opened.keys())
+        due = {key: list[Intended]() for key, seen in self.seen.items() if seen.due_at <= self.now}
+        self.ledger = Ledger.open(
+            self.cursor,
+            {**intents, **due},
+            self.now,
+            self.merchants.merchant_id,
+            makes=creates,
+            hold_ids=self.hold_ids,
+        )
+        self._admit_strangers(intents.keys() - self.ledger.accounts.keys())
 
     def _intents(self) -> tuple[dict[AccountKey, list[Intended]], set[AccountKey]]:
         """What may be done to which account, and the accounts that are made if they are not there.
@@ -285,20 +295,8 @@ class _Batch:
 
     def _admit_strangers(self, accounts: set[AccountKey]) -> None:
         """Members without an account: nothing can be taken from them, and they hear so."""
-        if not accounts:
-            return
-        assert self.ledger is not None  # noqa: S101 - opened just before
-        shared = {opened.merchant_no: opened.hold_ids for opened in self.ledger.accounts.values()}
-        wanted = [
-            (case.account[0], case.command.body.hold_id.encode())
-            for case in self.cases
-            if case.account in accounts
-            and isinstance(case.command.body, (HoldForCash, HoldForGift))
-        ]
-        for merchant_no, hold_id in kept.known_holds(self.cursor, sorted(set(wanted))):
-            shared.setdefault(merchant_no, set()).add(hold_id)
         for key in accounts:
-            hold_ids = shared.setdefault(key[0], set())
+            hold_ids = self.hold_ids.setdefault(key[0], set())
             self.strangers[key] = OpenAccount("", "", Account(), [], self.now, self.now, hold_ids)
 
     def answer(self, case: _Case) -> None:
@@ -357,18 +355,18 @@ class _Batch:
         seen = self.seen.get(case.account) if case.account is not None else None
         return seen.balance if seen is not None else _NO_POINTS
 
-    def write(self) -> Applied:
-        """Writes the ledger, the answers for ever, and the answers to be sent."""
+    def write(self, published: Sequence[bytes]) -> Applied:
+        """Writes the ledger, the answers for ever, and what is to be sent."""
         assert self.ledger is not None  # noqa: S101 - as in `_answer_bulk`
-        self.ledger.write()
-        self.bulk.write(self.cursor)
-        orders_touched(self.cursor, self.cases_on_orders(), self.now)
         results = []
         for case in self.cases:
             assert case.answer is not None  # noqa: S101 - each case was answered
             result = result_of(case.command, case.answer, repeated=case.first is not None)
             results.append(result)
-        keep(self.cursor, self.kept, list(zip(self.commands, results, strict=True)))
+        self.ledger.write(packed(self.commands, results, published))
+        self.bulk.write(self.cursor)
+        orders_touched(self.cursor, self.cases_on_orders(), self.now)
+        kept.remember(self.cursor, self.kept)
         accounts = self.ledger.accounts.values()
         types = Counter(entry.type for opened in accounts for entry in opened.entries)
         return Applied(results, Counter({ENTRY_TYPE_WORDS[t]: n for t, n in types.items()}))

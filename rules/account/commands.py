@@ -118,7 +118,7 @@ def intents_of(command: Command, situation: Situation) -> list[Intended]:
             lot = _assigned_lot(command, situation) if points > 0 else first_lot(command)
             return [Intended(points=points, lot=lot)]
         case HoldForCash() | HoldForGift() as body:
-            return [Intended(points=-body.points, hold_id=body.hold_id.encode())]
+            return [Intended(points=-body.points)]
         case Capture(hold_id=hold_id, order_id=order_id):
             return [Intended(hold_id=hold_id.encode(), redeemed_on=pack_id(order_id))]
         case Release(hold_id=hold_id):

@@ -1,8 +1,10 @@
 """Rows of `account`: locked in one order, with grants added on the way, and written back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from sqlalchemy import Boolean, Column
 
 from rules.account.account import Account
 from rules.account.account import next_expiry as soonest_free
@@ -44,8 +46,10 @@ _GRANTED: Final = Columns(
     "available",
     "next_expiry",
     "recorded_us",
+    Column("is_made", Boolean),
 )
-_WRITTEN: Final = Columns(
+_MEMBER: Final = Columns(tables.account, "merchant_no", "member")
+WRITTEN: Final = Columns(
     tables.account,
     "account_no",
     "sequence",
@@ -54,8 +58,9 @@ _WRITTEN: Final = Columns(
     "debt",
     "next_expiry",
     "next_timeout",
+    "recorded_us",
 )
-_SQL: Final = queries("ledger/accounts", granted=_GRANTED, written=_WRITTEN)
+_SQL: Final = queries("ledger/accounts", granted=_GRANTED, member=_MEMBER)
 
 
 @dataclass(slots=True)
@@ -78,29 +83,23 @@ class LockedAccount(OpenAccount):
 
 
 def lock(
-    cursor: Cursor, intents: Intents, now: Micros, merchant_id: Callable[[int], str]
+    cursor: Cursor,
+    intents: Intents,
+    now: Micros,
+    merchant_id: Callable[[int], str],
+    makes: Collection[AccountKey] | None = None,
 ) -> dict[AccountKey, LockedAccount]:
-    """Lock accounts in the order of their keys, as all workers do, making those that do not exist.
+    """Lock accounts in the order of their keys, as all workers do.
 
-    The answer has the order of `intents`. Balances are those before anything that is intended.
+    Those of `makes`, all unless it is given, are made where they do not exist; others that do not
+    are left out. The answer has the order of `intents`. Balances are those before anything that is
+    intended.
     """
     grants = {key: _only_grants(intents[key], now) for key in sorted(intents)}
-    merchant_nos, members = zip(*grants, strict=True)
-    entries, points, soonest = zip(*grants.values(), strict=True)
-    cursor.execute(
-        _SQL["lock"],
-        _GRANTED.arrays_of(
-            {
-                "merchant_no": merchant_nos,
-                "member": members,
-                "sequence": entries,
-                "available": points,
-                "next_expiry": soonest,
-                "recorded_us": [now] * len(grants),
-            }
-        ),
-        binary=True,
-    )
+    if makes is not None and not makes and not any(entries for entries, _, _ in grants.values()):
+        cursor.execute(_SQL["lock_known"], [*_MEMBER.arrays(grants), now], binary=True)
+    else:
+        _lock_and_grant(cursor, grants, now, makes)
     locked: dict[AccountKey, Any] = dict.fromkeys(intents)
     hold_ids: set[bytes] = set()
     for (
@@ -134,14 +133,35 @@ def lock(
             next_timeout,
             {},
         )
-    return locked
+    return {key: found for key, found in locked.items() if found is not None}
 
 
-_NEEDS_LOTS: Final = (0, 0, NEVER)
+_Grants = tuple[int, int, Micros]
+"""Entries, points and soonest expiry of mere grants; 0 entries when lots are needed."""
+_NEEDS_LOTS: Final[_Grants] = (0, 0, NEVER)
 
 
-def _only_grants(intents: Sequence[Intent], now: Micros) -> tuple[int, int, Micros]:
-    """Entries, points and soonest expiry of mere grants; 0 entries when lots are needed."""
+def _lock_and_grant(
+    cursor: Cursor,
+    grants: Mapping[AccountKey, _Grants],
+    now: Micros,
+    makes: Collection[AccountKey] | None,
+) -> None:
+    merchant_nos, members = zip(*grants, strict=True)
+    entries, points, soonest = zip(*grants.values(), strict=True)
+    values = {
+        "merchant_no": merchant_nos,
+        "member": members,
+        "sequence": entries,
+        "available": points,
+        "next_expiry": soonest,
+        "recorded_us": [now] * len(grants),
+        "is_made": [makes is None or key in makes for key in grants],
+    }
+    cursor.execute(_SQL["lock"], _GRANTED.arrays_of(values), binary=True)
+
+
+def _only_grants(intents: Sequence[Intent], now: Micros) -> _Grants:
     total, soonest = 0, NEVER
     for intent in intents:
         points, lot = intent.points, intent.lot
@@ -153,11 +173,9 @@ def _only_grants(intents: Sequence[Intent], now: Micros) -> tuple[int, int, Micr
     return len(intents), total, soonest
 
 
-def write(cursor: Cursor, accounts: Sequence[LockedAccount]) -> None:
-    """Write balances and next expiries of accounts whose lots were read."""
-    if not accounts:
-        return
-    values = {
+def values_of(accounts: Sequence[LockedAccount]) -> dict[str, Sequence[Any]]:
+    """What every column of WRITTEN has, account by account."""
+    return {
         "account_no": [locked.account_no for locked in accounts],
         "sequence": [locked.account.sequence for locked in accounts],
         "available": [locked.account.available for locked in accounts],
@@ -167,8 +185,8 @@ def write(cursor: Cursor, accounts: Sequence[LockedAccount]) -> None:
         "next_timeout": [
             min(locked.next_timeout, soonest_end(locked.account)) for locked in accounts
         ],
+        "recorded_us": [locked.recorded_at for locked in accounts],
     }
-    cursor.execute(_SQL["write"], _WRITTEN.arrays_of(values))
 
 
 def claim_overdue(cursor: Cursor, now: Micros, limit: int) -> list[AccountKey]:

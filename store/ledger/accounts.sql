@@ -3,9 +3,11 @@
 -- Only an account that is not there takes a number: one for every posting would use up a merchant's 2^40.
 -- recorded_us goes forward only: entries of this batch are recorded at it, whatever the clock did.
 INSERT INTO account AS a (account_no, merchant_no, member, sequence, available, next_expiry, recorded_us)
-SELECT coalesce((SELECT known.account_no FROM account known WHERE known.merchant_no = k.merchant_no AND known.member = k.member),
-                (k.merchant_no::bigint << 40) | nextval('account_no')), k.merchant_no, k.member, k.sequence, k.available, k.next_expiry, k.recorded_us
+SELECT coalesce(known.account_no, (k.merchant_no::bigint << 40) | nextval('account_no')),
+       k.merchant_no, k.member, k.sequence, k.available, k.next_expiry, k.recorded_us
 FROM unnest({arrays granted}) k ({granted})
+LEFT JOIN account known ON known.merchant_no = k.merchant_no AND known.member = k.member
+WHERE k.is_made OR known.account_no IS NOT NULL
 ORDER BY k.merchant_no, k.member
 ON CONFLICT (merchant_no, member) DO UPDATE
 SET sequence = a.sequence + excluded.sequence,
@@ -16,10 +18,14 @@ SET sequence = a.sequence + excluded.sequence,
 RETURNING a.merchant_no, a.member, a.account_no, coalesce(old.sequence, 0), coalesce(old.available, 0), a.held,
           coalesce(old.debt, 0), coalesce(old.next_expiry, 9223372036854775807), a.next_timeout, a.recorded_us;
 
--- name: write
-UPDATE account a SET {set written}
-FROM unnest({arrays written}) k ({written})
-WHERE a.account_no = k.account_no AND a.merchant_no = merchant_of(k.account_no);
+-- name: lock_known
+-- In the same order. The row is written once, with what is done, and not for the lock.
+SELECT a.merchant_no, a.member, a.account_no, a.sequence, a.available, a.held, a.debt, a.next_expiry, a.next_timeout,
+       greatest(a.recorded_us, $3)
+FROM unnest({arrays member}) k ({member})
+JOIN account a USING ({member})
+ORDER BY a.merchant_no, a.member
+FOR UPDATE OF a;
 
 -- name: claim_ended
 SELECT merchant_no, member FROM account

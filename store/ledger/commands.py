@@ -1,12 +1,12 @@
 """Commands that were answered (account.md 3), and what deciding them needs besides the ledger."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.commands.results import Answer
 from schemas.ids import Micros
 from store.ledger.accounts import AccountKey
-from store.ledger.holds import HoldKey
+from store.ledger.holds import HoldIds, HoldKey
 from store.orders.orders import OrderKey
 from store.postgres import tables
 from store.postgres.columns import Columns
@@ -46,14 +46,31 @@ class Seen(NamedTuple):
     due_at: Micros
 
 
-def known(cursor: Cursor, keys: Collection[CommandKey]) -> dict[CommandKey, Answered]:
-    """Those of some commands that were answered before."""
+def known(
+    cursor: Cursor, keys: Collection[CommandKey], holds: Collection[HoldKey] = ()
+) -> tuple[dict[CommandKey, Answered], HoldIds]:
+    """Those of some commands that were answered before, and those of some hold ids that are known.
+
+    A hold's id is the merchant's, whichever member has it.
+    """
+    answered: dict[CommandKey, Answered] = {}
+    hold_ids: HoldIds = {}
     if not keys:
-        return {}
-    cursor.execute(_SQL["known"], _KEY.arrays(keys), binary=True)
+        return answered, hold_ids
+    parameters = [*_KEY.arrays(keys), *_HOLD.arrays_of(_by_column(holds))]
+    cursor.execute(_SQL["known"], parameters, binary=True)
+    for merchant_no, name, fingerprint, answer in cursor.fetchall():
+        if fingerprint is None:
+            hold_ids.setdefault(merchant_no, set()).add(name)
+        else:
+            answered[merchant_no, name] = Answered(fingerprint, Answer.restored(answer))
+    return answered, hold_ids
+
+
+def _by_column(holds: Collection[HoldKey]) -> dict[str, Sequence[Any]]:
     return {
-        (merchant_no, command_id): Answered(fingerprint, Answer.restored(answer))
-        for merchant_no, command_id, fingerprint, answer in cursor.fetchall()
+        "merchant_no": [merchant_no for merchant_no, _ in holds],
+        "hold_id": [hold_id for _, hold_id in holds],
     }
 
 
@@ -83,14 +100,6 @@ def balances(cursor: Cursor, keys: Collection[AccountKey]) -> dict[AccountKey, S
         (merchant_no, member): Seen((available, held, debt), due_at)
         for merchant_no, member, available, held, debt, due_at in cursor.fetchall()
     }
-
-
-def known_holds(cursor: Cursor, keys: Collection[HoldKey]) -> set[HoldKey]:
-    """Those of some hold ids that the merchant knows, whichever member's."""
-    if not keys:
-        return set()
-    cursor.execute(_SQL["known_holds"], _HOLD.arrays(keys), binary=True)
-    return {(merchant_no, hold_id) for merchant_no, hold_id in cursor.fetchall()}
 
 
 def lock_orders(cursor: Cursor, keys: Iterable[OrderKey]) -> None:

@@ -12,25 +12,26 @@ from rules.account.lots import lot_id, order_of
 from schemas.events import CAUSE_KIND_WORDS, CHANGES_HELD, ENTRY_TYPE_WORDS, CauseKind
 from schemas.ids import Micros, iso, iso_or_none
 from schemas.packing import unpack_id
-from store.ledger.accounts import LockedAccount, merchant_of
+from store.ledger.accounts import LockedAccount
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
-from store.streams.outbox import Event, add_events, shard_of
+from store.streams.outbox import Event, shard_of
 
 _ROW: Final = Columns(tables.ledger, *tables.ledger.c.keys())
 """Every column: what the table has is written."""
 
 _WRITTEN: Final = _ROW.plus(Column("makes_lot", Boolean))
 _NOTE: Final = Columns(tables.entry_note, *tables.entry_note.c.keys())
-_SQL: Final = queries("ledger/entries", row=_ROW, written=_WRITTEN, note=_NOTE)
+_TEXTS: Final = tuple(tables.entry_note.c[name] for name in _NOTE.names if name not in _ROW.names)
+_NOTED: Final = _WRITTEN.plus(*_TEXTS)
+_SQL: Final = queries("ledger/entries", row=_ROW, written=_WRITTEN, noted=_NOTED, note=_NOTE)
 
 
 def write(cursor: Cursor, accounts: Sequence[LockedAccount]) -> int:
-    """Append the entries made on some accounts, with events and notes; how many there are."""
+    """Append the entries made on some accounts, with their notes; how many there are."""
     entries: list[Entry] = []
-    notes: list[tuple[int, Entry]] = []
     account_nos: list[int] = []
     merchant_nos: list[int] = []
     recorded: list[Micros] = []
@@ -40,18 +41,18 @@ def write(cursor: Cursor, accounts: Sequence[LockedAccount]) -> int:
             recorded.append(locked.recorded_at)
             account_nos.append(locked.account_no)
             merchant_nos.append(locked.merchant_no)
-            if entry.reason is not None or entry.performer is not None:
-                notes.append((locked.account_no, entry))
-    if entries:
-        values = _values(entries, account_nos, merchant_nos, recorded)
+    if not entries:
+        return 0
+    values = _values(entries, account_nos, merchant_nos, recorded)
+    if any(entry.performer is not None or entry.reason is not None for entry in entries):
+        noted = _NOTED.arrays_of(values | _note_values(entries))
+        cursor.execute(_SQL["append_noted"], noted)
+    else:
         cursor.execute(_SQL["append"], _WRITTEN.arrays_of(values))
-        if notes:
-            cursor.execute(_SQL["add_notes"], _NOTE.arrays_of(_note_values(notes)))
-        add_events(cursor, _events(accounts))
     return len(entries)
 
 
-def _events(accounts: Sequence[LockedAccount]) -> list[Event]:
+def events_of(accounts: Sequence[LockedAccount]) -> list[Event]:
     """One event for each entry (I4), in the order of the entries."""
     events: list[Event] = []
     at, recorded_at = -1, ""
@@ -183,14 +184,11 @@ def _points_of_own_lot(entry: Entry) -> int | None:
     return points if lot == entry.lot and order_of(lot) == entry.order_id else None
 
 
-def _note_values(notes: Sequence[tuple[int, Entry]]) -> dict[str, Sequence[Any]]:
-    """What every column of the notes has, note by note."""
-    performers = [entry.performer for _, entry in notes]
+def _note_values(entries: Sequence[Entry]) -> dict[str, Sequence[Any]]:
+    """What the columns of the notes have that the ledger has not, entry by entry."""
+    performers = [entry.performer for entry in entries]
     return {
-        "account_no": [account_no for account_no, _ in notes],
-        "sequence": [entry.sequence for _, entry in notes],
-        "merchant_no": [merchant_of(account_no) for account_no, _ in notes],
-        "reason": [_utf8(entry.reason) for _, entry in notes],
+        "reason": [_utf8(entry.reason) for entry in entries],
         "performer_kind": [p.kind if p is not None else None for p in performers],
         "performer_id": [_utf8(p.id) if p is not None else None for p in performers],
     }

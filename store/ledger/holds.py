@@ -16,14 +16,16 @@ from store.postgres.session import Cursor
 
 HoldKey = tuple[int, bytes]
 """(merchant number, hold id in UTF-8)."""
+HoldIds = dict[int, set[bytes]]
+"""Hold ids that are known to be used up, by the merchant's number."""
 
 _KEY: Final = Columns(tables.hold, "merchant_no", "hold_id")
-_ROW: Final = Columns(tables.hold, *tables.hold.c.keys())
+ROW: Final = Columns(tables.hold, *tables.hold.c.keys())
 _HEAD: Final = Columns(tables.hold, "account_no", Column("holds", Integer))
 """An account, and how many of its live holds are wanted that have not ended yet."""
 
 _ENDED: Final = Columns(tables.hold, "merchant_no", "hold_id", "state", "order_id")
-_SQL: Final = queries("ledger/holds", key=_KEY, row=_ROW, head=_HEAD, ended=_ENDED)
+_SQL: Final = queries("ledger/holds", key=_KEY, row=ROW, head=_HEAD, ended=_ENDED)
 
 
 class HoldRace(Exception):
@@ -34,13 +36,17 @@ class HoldRace(Exception):
 
 
 def load(
-    cursor: Cursor, accounts: Sequence[tuple[LockedAccount, set[bytes]]], now: Micros
+    cursor: Cursor,
+    accounts: Sequence[tuple[LockedAccount, set[bytes]]],
+    now: Micros,
+    known: HoldIds | None = None,
 ) -> Mapping[HoldKey, HoldState]:
     """Bring the holds in hand that are named or have ended, and the one that ends next.
 
-    Answers the states as they were read. Nothing is read where no hold is named and none has ended.
+    Answers the states as they were read, and adds their ids to those that are `known` already; all
+    accounts of a merchant share these. Nothing is read where no hold is named and none has ended.
     """
-    known: dict[int, set[bytes]] = {}
+    known = {} if known is None else known
     by_number: dict[int, LockedAccount] = {}
     named: list[HoldKey] = []
     heads: list[tuple[int, int]] = []
@@ -99,24 +105,29 @@ def _hold_of(row: tuple[Any, ...]) -> Hold:
     )
 
 
+def made(
+    accounts: Iterable[LockedAccount], before: Mapping[HoldKey, HoldState]
+) -> list[tuple[LockedAccount, Hold]]:
+    """The holds that are new, in the order in which all write them: their keys are unique."""
+    new = [
+        (locked, hold)
+        for locked in accounts
+        for hold in locked.account.holds.values()
+        if (locked.merchant_no, hold.hold_id) not in before
+    ]
+    return sorted(new, key=_by_key)
+
+
 def write(
     cursor: Cursor, accounts: Iterable[LockedAccount], before: Mapping[HoldKey, HoldState]
 ) -> None:
-    """Write the holds that are new or have ended. Raises HoldRace."""
-    made: list[tuple[LockedAccount, Hold]] = []
-    ended: list[tuple[LockedAccount, Hold]] = []
-    for locked in accounts:
-        for hold in locked.account.holds.values():
-            state = before.get((locked.merchant_no, hold.hold_id))
-            if state is None:
-                made.append((locked, hold))
-            elif state != hold.state:
-                ended.append((locked, hold))
-    if made:
-        made.sort(key=_by_key)  # unique keys of one transaction after another's, in one order
-        cursor.execute(_SQL["insert"], _ROW.arrays_of(_values(made)))
-        if cursor.rowcount != len(made):
-            raise HoldRace
+    """Write the holds that have ended."""
+    ended = [
+        (locked, hold)
+        for locked in accounts
+        for hold in locked.account.holds.values()
+        if before.get((locked.merchant_no, hold.hold_id), hold.state) != hold.state
+    ]
     if ended:
         cursor.execute(
             _SQL["end"],
@@ -135,7 +146,8 @@ def _by_key(row: tuple[LockedAccount, Hold]) -> HoldKey:
     return row[0].merchant_no, row[1].hold_id
 
 
-def _values(rows: Sequence[tuple[LockedAccount, Hold]]) -> dict[str, Sequence[Any]]:
+def values_of(rows: Sequence[tuple[LockedAccount, Hold]]) -> dict[str, Sequence[Any]]:
+    """What every column of ROW has, hold by hold."""
     return {
         "merchant_no": [locked.merchant_no for locked, _ in rows],
         "hold_id": [hold.hold_id for _, hold in rows],

@@ -14,11 +14,6 @@ UNION ALL
 (SELECT * FROM hold x WHERE x.account_no = a.account_no AND x.merchant_no = merchant_of(a.account_no) AND x.state = 1 AND x.expires_us > $5
 ORDER BY x.expires_us LIMIT a.holds)) h;
 
--- name: insert
-INSERT INTO hold ({row})
-SELECT {k.row} FROM unnest({arrays row}) k ({row})
-ON CONFLICT DO NOTHING;
-
 -- name: end
 UPDATE hold h SET {set ended}
 FROM unnest({arrays ended}) k ({ended})

@@ -9,7 +9,7 @@ adds, and returns what was there. Lots are read, and accounts written a second t
 something is taken or has fallen due.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Self
 from weakref import WeakSet
 
@@ -19,13 +19,15 @@ from rules.account.overdue import post_overdue
 from schemas.ids import Micros
 from store.ledger import accounts as account_rows
 from store.ledger import entries as entry_rows
+from store.ledger import figures
 from store.ledger import holds as hold_rows
 from store.ledger import lots as lot_rows
 from store.ledger import redemptions as redemption_rows
 from store.ledger.accounts import AccountKey, Intents, LockedAccount
-from store.ledger.holds import HoldKey
+from store.ledger.holds import HoldIds, HoldKey
 from store.ledger.redemptions import Figures, RedemptionKey
 from store.postgres.session import Cursor
+from store.streams.outbox import Pack, add_packs, packs_of_events
 
 
 class LedgerMisused(RuntimeError):
@@ -54,25 +56,40 @@ class Ledger:
 
     @classmethod
     def open(
-        cls, cursor: Cursor, intents: Intents, now: Micros, merchant_id: Callable[[int], str]
+        cls,
+        cursor: Cursor,
+        intents: Intents,
+        now: Micros,
+        merchant_id: Callable[[int], str],
+        *,
+        makes: Collection[AccountKey] | None = None,
+        hold_ids: HoldIds | None = None,
     ) -> Self:
         """Lock accounts, bring the lots in hand that the intents need, post what is overdue.
 
         Accounts of which only grants are intended have no lots: exactly these grants must follow.
+        Of accounts that do not exist those of `makes` are made, or all unless it is given; the
+        others are not among `accounts`. `hold_ids` are known to be used up, besides those that are
+        read here.
+
         Raises LedgerMisused for the second one in a transaction: locks that are taken in two steps
         are in no order, and deadlock.
         """
         if cursor in _opened:
             raise LedgerMisused("the ledger was opened in this transaction before")
         _opened.add(cursor)
-        accounts = account_rows.lock(cursor, intents, now, merchant_id) if intents else {}
+        accounts = account_rows.lock(cursor, intents, now, merchant_id, makes) if intents else {}
         ledger = cls(cursor, accounts)
         if ledger._slow:
-            ledger._load([(locked, intents[key]) for key, locked in accounts.items()], now)
+            wanted = [(locked, intents[key]) for key, locked in accounts.items()]
+            ledger._load(wanted, now, hold_ids)
         return ledger
 
     def _load(
-        self, accounts: Sequence[tuple[LockedAccount, Sequence[Intent]]], now: Micros
+        self,
+        accounts: Sequence[tuple[LockedAccount, Sequence[Intent]]],
+        now: Micros,
+        hold_ids: HoldIds | None,
     ) -> None:
         """Bring in hand what is intended with accounts whose lots are needed; post what is due."""
         slow = [(locked, intents) for locked, intents in accounts if locked.needs_lots]
@@ -80,6 +97,7 @@ class Ledger:
             self._cursor,
             [(locked, {i.hold_id for i in some if i.hold_id is not None}) for locked, some in slow],
             now,
+            hold_ids,
         )
         self._redemptions_before = redemption_rows.load(
             self._cursor,
@@ -93,11 +111,12 @@ class Ledger:
         for locked in self._slow:
             post_overdue(locked)
 
-    def write(self) -> int:
+    def write(self, also: Sequence[Pack] = ()) -> int:
         """Write all that changed, and the events into the outbox; how many entries there are.
 
-        Raises LedgerMisused when it was written before, or when other than the intended grants were
-        posted on an account that was opened for grants alone.
+        `also` goes into the outbox behind them, with the same statement. Raises HoldRace, and
+        LedgerMisused when it was written before, or when other than the intended grants were posted
+        on an account that was opened for grants alone.
         """
         if self._written:
             raise LedgerMisused("the ledger was written before")
@@ -107,11 +126,12 @@ class Ledger:
             if not locked.needs_lots and locked.account.sequence != locked.promised:
                 raise LedgerMisused("an account was opened for other grants than were posted")
         count = entry_rows.write(self._cursor, accounts)
-        account_rows.write(self._cursor, self._slow)
-        lot_rows.write(self._cursor, accounts)
+        lot_rows.add(self._cursor, accounts)
         if self._slow:
+            figures.write(self._cursor, self._slow, self._holds_before)
             hold_rows.write(self._cursor, self._slow, self._holds_before)
             redemption_rows.write(self._cursor, self._slow, self._redemptions_before)
+        add_packs(self._cursor, [*packs_of_events(entry_rows.events_of(accounts)), *also])
         return count
 
 
@@ -132,5 +152,5 @@ def post_all_overdue(
 ) -> int:
     """Post what is overdue on up to `limit` accounts that nothing touches; how many there were."""
     keys = account_rows.claim_overdue(cursor, now, limit)
-    Ledger.open(cursor, dict.fromkeys(keys, ()), now, merchant_id).write()
+    Ledger.open(cursor, dict.fromkeys(keys, ()), now, merchant_id, makes=()).write()
     return len(keys)

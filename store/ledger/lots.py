@@ -30,14 +30,14 @@ _FIGURES: Final = ("points", "remaining", "held", "expired")
 _KEY: Final = Columns(
     tables.lot, "account_no", "expires_us", "source_kind", "source", "episode", "merchant_no"
 )
-_WRITTEN: Final = _KEY.plus(*_FIGURES)
+WRITTEN: Final = _KEY.plus(*_FIGURES)
 _ROW: Final = Columns(
     tables.lot, "account_no", "expires_us", "source_kind", "source", "episode", *_FIGURES
 )
 _HEAD: Final = Columns(tables.account, "account_no", "next_expiry", Column("lots", Integer))
 """An account, and how many free lots of it are wanted at first."""
 
-_SQL: Final = queries("ledger/lots", key=_KEY, row=_ROW, written=_WRITTEN, head=_HEAD)
+_SQL: Final = queries("ledger/lots", key=_KEY, row=_ROW, written=WRITTEN, head=_HEAD)
 
 _FREE_LATER = 3
 """The part of the free lots that have not lapsed."""
@@ -143,20 +143,32 @@ def _take_in(readings: dict[int, _Reading], rows: Iterable[Row]) -> None:
             reading.last = key if reading.last is None else max(reading.last, key)
 
 
-def write(cursor: Cursor, accounts: Iterable[LockedAccount]) -> None:
-    """Write the lots that are new or changed."""
-    added: list[tuple[int, LotKey, Lot]] = []
-    changed: list[tuple[int, LotKey, Lot]] = []
-    for locked in accounts:
-        for key, lot in locked.account.lots.items():
-            if not locked.needs_lots:
-                added.append((locked.account_no, key, lot))
-            elif locked.read.get(key) != (lot.points, lot.remaining, lot.held, lot.expired):
-                changed.append((locked.account_no, key, lot))
-    for statement, rows in (("add", added), ("write", changed)):
-        if rows:
-            rows.sort(key=_by_key)
-            cursor.execute(_SQL[statement], _WRITTEN.arrays_of(_values(rows)))
+def add(cursor: Cursor, accounts: Iterable[LockedAccount]) -> None:
+    """Write what was granted on accounts whose lots were not read, and not with its entry."""
+    rows = [
+        (locked.account_no, key, lot)
+        for locked in accounts
+        if not locked.needs_lots
+        for key, lot in locked.account.lots.items()
+    ]
+    if rows:
+        rows.sort(key=_by_key)
+        cursor.execute(_SQL["add"], WRITTEN.arrays_of(_values(rows)))
+
+
+def changed(accounts: Iterable[LockedAccount]) -> dict[str, Sequence[Any]]:
+    """What every column of WRITTEN has, lot by lot, of those that are new or were changed.
+
+    Of accounts whose lots were read.
+    """
+    rows = [
+        (locked.account_no, key, lot)
+        for locked in accounts
+        for key, lot in locked.account.lots.items()
+        if locked.read.get(key) != (lot.points, lot.remaining, lot.held, lot.expired)
+    ]
+    rows.sort(key=_by_key)
+    return _values(rows)
 
 
 def _by_key(row: tuple[int, LotKey, Lot]) -> tuple[int, LotKey]:

@@ -37,9 +37,3 @@ INSERT INTO lot AS l ({written})
 SELECT * FROM unnest({arrays written}) k ({written})
 ON CONFLICT ({key}) DO UPDATE
 SET points = l.points + excluded.points, remaining = l.remaining + excluded.remaining;
-
--- name: write
--- Of accounts whose lots were read: new ones, and those that were changed, as they are now.
-INSERT INTO lot AS l ({written})
-SELECT * FROM unnest({arrays written}) k ({written})
-ON CONFLICT ({key}) DO UPDATE SET {set written from excluded};

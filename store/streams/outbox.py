@@ -120,6 +120,10 @@ class Event(NamedTuple):
     traceparent: bytes | None = None
 
 
+Pack = tuple[int, OutboxKind, bytes, bytes | None, int]
+"""A row of many records before it is written: shard, kind, packed value and headers, how many."""
+
+
 class UnknownRowLayout(PointsError):
     """An outbox row is packed in a way this version does not know: a newer version wrote it."""
 
@@ -163,16 +167,26 @@ def add(
         cursor.execute(_SQL["add"], _ROW.arrays([(SHARD_OF_KIND[row[0]], *row) for row in rows]))
 
 
-def add_packed(cursor: Cursor, kind: OutboxKind, records: Sequence[tuple[bytes, bytes]]) -> None:
-    """Puts records of one of PACKED_KINDS (key, JSON value) into the outbox, in their order."""
+def packs_of(kind: OutboxKind, records: Sequence[tuple[bytes, bytes]]) -> list[Pack]:
+    """Records of one of PACKED_KINDS (key, JSON value) as rows, in their order."""
     shard = SHARD_OF_KIND[kind]
-    rows = []
+    packs: list[Pack] = []
     for at in range(0, len(records), PACK):
         some = records[at : at + PACK]
         value = compress(_BETWEEN.join(chain.from_iterable(some)), _FAST)
-        rows.append((shard, kind, value, None, len(some)))
-    if rows:
-        cursor.execute(_SQL["add_packs"], _PACKS.arrays(rows))
+        packs.append((shard, kind, value, None, len(some)))
+    return packs
+
+
+def add_packs(cursor: Cursor, packs: Sequence[Pack]) -> None:
+    """Puts rows of many records into the outbox, in their order, with one statement."""
+    if packs:
+        cursor.execute(_SQL["add_packs"], _PACKS.arrays(packs))
+
+
+def add_packed(cursor: Cursor, kind: OutboxKind, records: Sequence[tuple[bytes, bytes]]) -> None:
+    """Puts records of one of PACKED_KINDS into the outbox; see `packs_of`."""
+    add_packs(cursor, packs_of(kind, records))
 
 
 def add_heartbeats(cursor: Cursor, heartbeats: Sequence[bytes]) -> None:
@@ -193,23 +207,24 @@ def records_of(value: bytes) -> Iterator[tuple[bytes, bytes]]:
     return zip(lines, lines, strict=True)
 
 
-def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
-    """Puts events into the outbox, those of a shard together, in their order."""
+def packs_of_events(events: Sequence[Event]) -> list[Pack]:
+    """Events as rows, those of a shard together, in their order."""
     by_shard: dict[int, list[Event]] = defaultdict(list)
     for event in events:
         by_shard[event.shard].append(event)
-    rows = [
+    return [
         _packed(shard, mine[at : at + PACK])
         for shard, mine in by_shard.items()
         for at in range(0, len(mine), PACK)
     ]
-    if rows:
-        cursor.execute(_SQL["add_packs"], _PACKS.arrays(rows))
 
 
-def _packed(
-    shard: int, events: Sequence[Event]
-) -> tuple[int, OutboxKind, bytes, bytes | None, int]:
+def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
+    """Puts events into the outbox; see `packs_of_events`."""
+    add_packs(cursor, packs_of_events(events))
+
+
+def _packed(shard: int, events: Sequence[Event]) -> Pack:
     traces = [(TRACEPARENT, event.traceparent) for event in events]
     headers = headers_bytes(traces) if any(trace is not None for _, trace in traces) else None
     packed = compress(_BETWEEN.join([event.value for event in events]), _FAST)
