@@ -75,8 +75,11 @@ class StoredLots:
         now: Micros,
     ) -> Iterable[Row]:
         """See LotTable."""
-        parameters = [*_KEY.arrays_of(_keys(named)), *_HEAD.arrays(accounts), now]
-        self._cursor.execute(_SQL["read"], parameters, binary=True)
+        if named or any(next_expiry <= now for _, next_expiry, _ in accounts):
+            parameters = [*_KEY.arrays_of(_keys(named)), *_HEAD.arrays(accounts), now]
+            self._cursor.execute(_SQL["read"], parameters, binary=True)
+        else:
+            self._cursor.execute(_SQL["read_free"], _HEAD.arrays(accounts), binary=True)
         return self._cursor.fetchall()
 
     def read_more(self, behind: Sequence[tuple[int, LotKey]], limit: int) -> Iterable[Row]:

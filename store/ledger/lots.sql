@@ -21,6 +21,16 @@ WHERE x.account_no = a.account_no AND x.merchant_no = merchant_of(a.account_no) 
 ORDER BY {x.key}
 LIMIT a.lots) l;
 
+-- name: read_free
+-- The third part alone, where no lot is named and none has lapsed: as good as every hold.
+SELECT 3::smallint, {l.row}
+FROM unnest({arrays head}) a ({head})
+CROSS JOIN LATERAL (
+SELECT * FROM lot x
+WHERE x.account_no = a.account_no AND x.merchant_no = merchant_of(a.account_no) AND x.expires_us >= a.next_expiry AND x.remaining > x.held
+ORDER BY {x.key}
+LIMIT a.lots) l;
+
 -- name: read_more
 -- The next free ones behind a lot.
 SELECT 3::smallint, {l.row}

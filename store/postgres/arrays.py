@@ -24,6 +24,8 @@ _CODES: Final = {INT2: ("h", 2), INT4: ("i", 4), INT8: ("q", 8), BOOL: ("?", 1),
 _HEADER: Final = Struct(">iiIii")
 _LENGTH: Final = Struct(">i").pack
 _NULL: Final = _LENGTH(-1)
+_ONE: Final = {kind: Struct(f">iiIiii{code}").pack for kind, (code, _) in _CODES.items()}
+_ONE_NULL: Final = {kind: _HEADER.pack(1, 1, kind, 1, 1) + _NULL for kind in _CODES}
 
 
 class Column(bytes):
@@ -90,6 +92,10 @@ class Xid8s(Column):
 def _integers(kind: int, values: Sequence[int | None]) -> bytes:
     code, size = _CODES[kind]
     count = len(values)
+    if count == 1:
+        # A single command's: half of what it sends are such columns.
+        value = values[0]
+        return _ONE_NULL[kind] if value is None else _ONE[kind](1, 1, kind, 1, 1, size, value)
     head = _HEADER.pack(1, 1, kind, count, 1)
     if values and values.count(values[0]) == count:
         # Common: the merchant, the type, what no row has. Counting costs next to nothing.

@@ -108,8 +108,15 @@ class Columns:
         return ", ".join(prefix + _quoted(name) for name in self.names)
 
     def parameters(self, first: int = 1) -> str:
-        """The arrays' parameters, for SQL: `$1::int[], $2::bytea[]`."""
-        return ", ".join(f"${first + i}::{name}[]" for i, (name, _) in enumerate(self._types))
+        """The arrays' parameters, for SQL: `(SELECT $1::int[]), $2::bytea[]`.
+
+        The first is a subquery, so that the planner does not see how many rows there are. The plan
+        is the same for one row as for thousands, a search in a key for each; but if it saw them, it
+        would think that a plan made for these rows is better than one made for any, and make one
+        each time, which takes longer than a single hold's rows.
+        """
+        whole, *others = (f"${first + i}::{name}[]" for i, (name, _) in enumerate(self._types))
+        return ", ".join([f"(SELECT {whole})", *others])
 
     def key(self) -> str:
         """Those that are part of the table's primary key, for SQL."""

@@ -15,8 +15,8 @@ ROW = Columns(lot, "account_no", "source", "points", "remaining")
     [
         ("{row}", "account_no, source, points, remaining"),
         ("{k.row}", "k.account_no, k.source, k.points, k.remaining"),
-        ("{arrays row}", "$1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[]"),
-        ("{arrays row from 3}", "$3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[]"),
+        ("{arrays row}", "(SELECT $1::bigint[]), $2::bytea[], $3::bigint[], $4::bigint[]"),
+        ("{arrays row from 3}", "(SELECT $3::bigint[]), $4::bytea[], $5::bigint[], $6::bigint[]"),
         ("{key row}", "account_no, source"),
         ("{set row}", "points = k.points, remaining = k.remaining"),
         ("{set row from excluded}", "points = excluded.points, remaining = excluded.remaining"),
