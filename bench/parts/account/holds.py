@@ -1,5 +1,6 @@
 """How long a hold takes: through the topic and by the store's function, with eight clients."""
 
+import os
 import random
 import threading
 import time
@@ -12,12 +13,14 @@ from multiprocessing import get_context
 from typing import Any, Self
 
 import orjson
+import psutil
 from confluent_kafka import Producer
 
 from bench.kafka import BenchError
+from bench.machine import Usage
 from bench.measure import Progress, Stack
 from bench.pacing import Pacer, Spread
-from bench.parts.account.running import Figures, at_work, commands_workers, run
+from bench.parts.account.running import Figures, at_work, commands_workers, run, shown_cpu
 from bench.parts.account.shop import Till
 from bench.parts.latency import Running
 from bench.workloads.commands import Commands, as_record, command, member_id
@@ -50,7 +53,9 @@ def holds(count: int, entries: int, seconds: int, stack: Stack, progress: Progre
             by_topic = _by_topic(topic, _Round(shoppers, seconds))
         with _Tills(running.site.database_url) as tills:
             progress("holds: directly", 0.6)
+            before = Usage.of([*running.workers.parts(), *tills.parts()])
             flat_out = tills.timed(_Round(shoppers, seconds / 2))
+            cpu = Usage.of([*running.workers.parts(), *tills.parts()]).cpu_since(before)
             rate = len(flat_out) / (seconds / 2 * (1 - WARM_UP))
             half = tills.timed(_Round(shoppers, seconds / 2, rate / 2))
             with _loaded(running, load[len(load) // 2 :], full / 2):
@@ -59,9 +64,14 @@ def holds(count: int, entries: int, seconds: int, stack: Stack, progress: Progre
         "commands/s flat out, half of which is the load": full,
         "hold through the topic, produce to answer": str(Spread.of(by_topic)),
         "holds/s directly, flat out": rate,
+        "CPU µs of each of these": shown_cpu(_of_each(cpu, len(flat_out) / (1 - WARM_UP))),
         "hold directly, at half of that": str(Spread.of(half)),
         "hold directly, a quarter of that beside the commands' load": str(Spread.of(beside)),
     }
+
+
+def _of_each(cpu: Mapping[str, float], holds: float) -> Mapping[str, float]:
+    return {part: used * 1e6 / holds for part, used in cpu.items()}
 
 
 @contextmanager
@@ -120,9 +130,13 @@ class _Tills:
         ]
 
     def __enter__(self) -> Self:
-        for started in [pool.submit(len, _till) for pool in self._pools]:
-            started.result()
+        self._processes = [pool.submit(os.getpid) for pool in self._pools]
+        self.parts()
         return self
+
+    def parts(self) -> list[tuple[str, psutil.Process]]:
+        """The processes, as a part whose CPU is counted."""
+        return [("clients", psutil.Process(started.result())) for started in self._processes]
 
     def __exit__(self, *_: object) -> None:
         for pool in self._pools:
@@ -138,6 +152,8 @@ _till: list[Till] = []
 
 
 def _open_till(database_url: str) -> None:
+    """In a session of its own, as a service is: the cores are shared out among sessions first."""
+    os.setsid()
     _till.append(Till(database_url))
 
 
