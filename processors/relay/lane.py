@@ -32,6 +32,8 @@ batch for one record of it, and one by one is slower.
 FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0
 """Seconds between two tries of an event that is refused."""
 PURGE_SECONDS = 1.0
+FULL_HEAD = 1_000
+"""Records of a flight that cost next to nothing each; fewer cost both servers the most."""
 NOT_WAITED_FOR: Final = {"enable.idempotence": False, "message.timeout.ms": 10_000}
 """Of the producer of heartbeats: one that does not arrive soon is missed, as it should be."""
 
@@ -133,9 +135,14 @@ class Lane:
         shards: Sequence[int],
         topics: Mapping[OutboxKind, str],
         make: Callable[[dict[str, Any]], Producer],
+        rest: float = 0.0,
     ) -> None:
-        """`make` makes a producer with further settings; it is called when there is work."""
+        """`make` makes a producer with further settings; it is called when there is work.
+
+        After a flight of few records more may gather for `rest` seconds.
+        """
         self.name, self.shards, self._topics, self._make = name, tuple(shards), topics, make
+        self._rest, self._rested_at = rest, 0.0
         self._producers: dict[bool, Producer] = {}
         self._beats: Producer | None = None
         self._flight: list[Sent] = []
@@ -155,7 +162,7 @@ class Lane:
     def open_shards(self) -> list[int]:
         """The shards whose heads may be sent now."""
         now = time.monotonic()
-        if self._flight or now < self._again_at:
+        if self._flight or now < max(self._again_at, self._rested_at):
             return []
         return [s for s in self.shards if s not in self._held or now >= self._held[s].again_at]
 
@@ -288,6 +295,8 @@ class Lane:
             elif error is not None and error.code() not in FOR_GOOD:
                 self._failed = f"kafka: {error.name()}: {error.str()} ({sent.topic})"
         self._again_at = now + self._wait if self._failed else 0.0
+        few = sum(sent.records for sent in flight) < FULL_HEAD
+        self._rested_at = now + self._rest if few else 0.0
         self._wait = min(LONGEST_RETRY, self._wait * 2) if self._failed else FIRST_RETRY
         seen: set[int] = set()
         for sent in flight:
