@@ -230,3 +230,22 @@ def test_a_heartbeat_goes_only_once_what_was_before_it_has_arrived() -> None:
     assert lane.wait(0)
     lane.close_flight()
     assert len(broker.beats) == 1
+
+
+def test_after_a_few_records_a_lane_that_rests_lets_more_gather(clock: Clock) -> None:
+    lane = Lane("commands", [LETTERS], TOPICS, Broker(), rest=0.25)
+    lane.send(letters(b"1", b"2"))
+    assert lane.wait(0)
+    lane.close_flight()
+    assert lane.open_shards() == []
+    clock.now += 0.25
+    assert lane.open_shards() == [LETTERS]
+
+
+def test_a_lane_that_rests_goes_on_at_once_while_there_is_much(clock: Clock) -> None:
+    lane = Lane("commands", [LETTERS], TOPICS, Broker(), rest=0.25)
+    lane.send(letters(*[b"%d" % n for n in range(lanes.FULL_HEAD)]))
+    assert lane.wait(0)
+    lane.close_flight()
+    assert lane.open_shards() == [LETTERS]
+    assert clock.now == Clock.now
