@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from itertools import chain
 from typing import Final, NamedTuple
-from zlib import compress, decompress, decompressobj
+from zlib import DEFLATED, compress, compressobj, decompress, decompressobj
 
 import orjson
 
@@ -29,6 +29,10 @@ _BETWEEN = b"\n"
 _FAST = 1
 """The events of a row are so alike that the quickest compression leaves a seventh of them, for 2 us
 an event.
+"""
+_LITTLE, _LITTLE_BITS, _LITTLE_MEMORY = 4096, 12, 4
+"""Bytes up to which a row is packed with a window of that size: it takes longer to set up zlib's
+usual one than to pack a hold's event. Who unpacks sees no difference.
 """
 
 LAYOUT = 1
@@ -173,7 +177,7 @@ def packs_of(kind: OutboxKind, records: Sequence[tuple[bytes, bytes]]) -> list[P
     packs: list[Pack] = []
     for at in range(0, len(records), PACK):
         some = records[at : at + PACK]
-        value = compress(_BETWEEN.join(chain.from_iterable(some)), _FAST)
+        value = _compressed(_BETWEEN.join(chain.from_iterable(some)))
         packs.append((shard, kind, value, None, len(some)))
     return packs
 
@@ -227,8 +231,15 @@ def add_events(cursor: Cursor, events: Sequence[Event]) -> None:
 def _packed(shard: int, events: Sequence[Event]) -> Pack:
     traces = [(TRACEPARENT, event.traceparent) for event in events]
     headers = headers_bytes(traces) if any(trace is not None for _, trace in traces) else None
-    packed = compress(_BETWEEN.join([event.value for event in events]), _FAST)
+    packed = _compressed(_BETWEEN.join([event.value for event in events]))
     return shard, OutboxKind.CHANGED, packed, headers, len(events)
+
+
+def _compressed(text: bytes) -> bytes:
+    if len(text) > _LITTLE:
+        return compress(text, _FAST)
+    packing = compressobj(_FAST, DEFLATED, _LITTLE_BITS, _LITTLE_MEMORY)
+    return packing.compress(text) + packing.flush()
 
 
 def events_of(value: bytes, headers: bytes | None) -> Iterator[tuple[bytes, Headers]]:
