@@ -77,6 +77,7 @@ class Columns:
             table.c[column] if isinstance(column, str) else column for column in columns
         )
         self.names: Final = tuple(column.name for column in self._columns)
+        self._named: Final = frozenset(self.names)
         self._types: Final = tuple(_kind_of(column) for column in self._columns)
         self.kinds: Final = tuple(kind for _, kind in self._types)
         """The function of `store.postgres.arrays` for each column."""
@@ -90,8 +91,8 @@ class Columns:
 
         Raises ValueError when a column is missing or unknown.
         """
-        if values.keys() != set(self.names):
-            wrong = sorted(values.keys() ^ set(self.names))
+        if values.keys() != self._named:
+            wrong = sorted(values.keys() ^ self._named)
             raise ValueError(f"columns missing or unknown: {', '.join(wrong)}")
         return [kind(values[name]) for name, kind in zip(self.names, self.kinds, strict=True)]
 
