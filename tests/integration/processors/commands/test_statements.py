@@ -116,7 +116,7 @@ def test_a_hold_is_recorded_after_what_was_before_it_though_the_clock_steps_back
     desk.do("assign")
     assigned = desk.now
     desk.later(-3600)
-    desk.do("hold")
+    desk.do("hold", ttl_seconds=86_400)
     desk.later(7200)
     desk.do("hold", hold_id="h2", points=10)
     rows = desk.rows("SELECT recorded_us FROM ledger ORDER BY sequence")
