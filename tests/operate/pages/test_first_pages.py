@@ -141,8 +141,11 @@ def test_members_are_told_as_the_page_of_notices_says(newcomer: Newcomer) -> Non
     start, look = blocks("notices.md", under="Try it here")
     sent = until("""[ "$(points notices list my-shop --json | grep -o '"sent"' | wc -l)" -eq 2 ]""")
 
-    printed = newcomer.follow([start + sent, look, "kill %1", "wait", "make down"])
+    library = """grep '"event": "library"' .local/points.log || true"""
+
+    printed = newcomer.follow([start + sent, look, library, "kill %1", "wait", "make down"])
 
     assert "earned" in printed[1]
     assert "ann@shop.example" in printed[1]
     assert "0912345678" in printed[1]
+    assert printed[2] == ""  # of nothing that only who knows a library's inside understands
