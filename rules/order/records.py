@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from rules.order.facts import (
+    NO_TIER,
     ORDER_KEYS,
     PARCEL_KEYS,
     RETURN_KEYS,
@@ -32,6 +33,7 @@ from schemas.upstream.resources import (
     CustomerResource,
     DeliveryData,
     DeliveryResource,
+    NestedDelivery,
     OrderResource,
     RemovedOrder,
     ReturnItem,
@@ -140,7 +142,7 @@ _RETURN_BITS = {
     "items": _bit(RETURN_KEYS, "items"),
     "created_at": _bit(RETURN_KEYS, "requested_at"),
 }
-_STATUS = _ORDER_BITS["status"]
+_STATUS, _DELIVERY = _ORDER_BITS["status"], _ORDER_BITS["order_delivery"]
 _TRACKING, _REFUNDED = _bit(ORDER_KEYS, "tracking"), _bit(ORDER_KEYS, "refunded")
 _PARCEL_TRACKING = _bit(PARCEL_KEYS, "tracking")
 _ENDED_ORDER = frozenset({"cancelled", "removed"})
@@ -161,6 +163,8 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
     """The facts of a full order record."""
     said = _said(order, _ORDER_BITS)
     summary, delivery, data = order.get("member_point_summary"), order.get("order_delivery"), None
+    if delivery is not None and not delivery:
+        said &= ~_DELIVERY  # an empty one names nothing
     days, points = (
         (summary.get("pending_days"), summary.get("earned_points")) if summary else (None, None)
     )
@@ -190,7 +194,7 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
     )
     customer = order.get("customer_id")
     return OrderRecord(
-        _ending(version, status in _ENDED_ORDER),
+        ending(version, ends=status in _ENDED_ORDER or bool(order.get("combined_to_order_id"))),
         instant_of(order["created_at"]),
         status,
         pack_id(customer) if customer else None,
@@ -204,7 +208,7 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
         _magnitude(cash),
         _magnitude(credit),
         given_micros(order.get("completed_at")),
-        _PRESENT if delivery else _NULL if "order_delivery" in order else _ABSENT,
+        _PRESENT if delivery else _NULL if said & _DELIVERY else _ABSENT,
         _number_in(data),
         pack_id(delivery["id"]) if delivery else None,
         days,
@@ -252,8 +256,8 @@ def _other_id(order_id: str | None, own: str) -> bytes:
     return pack_id(named) if named and named != own else b""
 
 
-def _ending(version: Version, ends: bool) -> Version:  # noqa: FBT001 - a fact of the record, not a switch
-    """The version of a record that ends its order or parcel, or of one that does not."""
+def ending(version: Version, *, ends: bool) -> Version:
+    """The version of a record that ends what it is about, or of one that does not (rules.md 7)."""
     digest = version.digest | ENDS if ends else version.digest & ~ENDS
     return version if digest == version.digest else Version(version.at, version.ts, digest)
 
@@ -303,12 +307,16 @@ def _currencies(currency: str | None, codes: Sequence[str | None]) -> tuple[str 
 
 
 def tier_of(order: OrderResource) -> str | None:
-    """The membership tier that the record names."""
-    tier = order.get("membership_tier_data")
-    return (tier.get("id") or None) if tier else None
+    """The membership tier that the record names; NO_TIER when it says that there is none (D19)."""
+    if "membership_tier_data" not in order:
+        return None
+    tier = order["membership_tier_data"]
+    if tier is None:
+        return NO_TIER
+    return (tier["id"] or NO_TIER) if "id" in tier else None
 
 
-def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
+def parcel_record(delivery: DeliveryResource | NestedDelivery, version: Version) -> ParcelRecord:
     """The facts of an `order_delivery`.
 
     `status` counts; of the logistics state only `failed` does (rules.md 2.5, 6).
@@ -322,7 +330,7 @@ def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
             said |= _PARCEL_TRACKING
     status, failed = delivery.get("status") or "", delivery.get("delivery_status") == "failed"
     return ParcelRecord(
-        _ending(version, failed or status in _ENDED_PARCEL),
+        ending(version, ends=failed or status in _ENDED_PARCEL),
         pack_id(delivery["id"]),
         status,
         delivery.get("platform"),
@@ -340,7 +348,7 @@ def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
 def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
     """The facts of a return order; a cancelled one is over, as an order is (rules.md 7)."""
     status, total = resource.get("status") or "", resource.get("total")
-    version = _ending(version, status in _ENDED_ORDER)
+    version = ending(version, ends=status in _ENDED_ORDER)
     amounts = [_amount(item) for item in resource.get("items") or ()]
     listed, listed_in = _sum_of(amounts) if any(amounts) else (None, None)
     return ReturnOrder(
@@ -371,6 +379,7 @@ def _amount(item: ReturnItem) -> Money | None:
 def own_micros(
     resource: OrderResource
     | DeliveryResource
+    | NestedDelivery
     | ReturnResource
     | RemovedOrder
     | CustomerResource

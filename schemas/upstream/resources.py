@@ -38,16 +38,13 @@ class OrderName(TypedDict, total=False):
     id: Annotated[IdOrBlank | None, Field(validation_alias=AliasChoices("_id", "id"))]
 
 
-class DeliveryResource(TypedDict, total=False):
-    """An `order_delivery`: nested in an order, or the resource of its own topic.
+class _Delivery(TypedDict, total=False):
+    """What is said of a parcel.
 
-    In its own topic it has an `order_id`. `status` is the delivery status that counts;
-    `delivery_status` is the logistics state (rules.md 2.3).
+    `status` is the delivery status that counts; `delivery_status` is the logistics state (rules.md
+    2.3).
     """
 
-    id: Required[RecordId]
-    order_id: IdOrBlank | None
-    order: IfShaped[OrderName]
     status: Text | None
     delivery_status: Text | None
     platform: Text | None
@@ -59,6 +56,20 @@ class DeliveryResource(TypedDict, total=False):
     updated_at: Moment | None
     tracking_number: ShapedOrNot[str | Number]
     delivery_data: IfShaped[DeliveryData]
+
+
+class NestedDelivery(_Delivery, total=False):
+    """An `order_delivery` in an order: with its `id`, or empty, which says nothing."""
+
+    id: RecordId
+
+
+class DeliveryResource(_Delivery, total=False):
+    """An `order_delivery` as the resource of its own topic."""
+
+    id: Required[RecordId]
+    order_id: IdOrBlank | None
+    order: IfShaped[OrderName]
 
 
 class CustomDiscount(TypedDict, total=False):
@@ -106,7 +117,7 @@ class OrderResource(TypedDict, total=False):
     custom_discount_items: list[CustomDiscount] | None
     completed_at: Moment | None
     membership_tier_data: MembershipTier | None
-    order_delivery: DeliveryResource | None
+    order_delivery: NestedDelivery | None
     order_payment: IfShaped[Payment]
     delivery_data: IfShaped[DeliveryData]
     parent_order_id: IdOrBlank | None

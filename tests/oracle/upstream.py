@@ -147,7 +147,7 @@ def version_of(event: dict[str, Any], received: datetime) -> Version:
     at = instant(event["resource"].get("updated_at"))
     if at is None:
         at = EPOCH + timedelta(microseconds=nanoseconds // 1000) if nanoseconds else received
-    ends = event["topic"] == "order/remove" or ends_it(event["resource"])
+    ends = event["topic"].endswith("/remove") or ends_it(event["resource"])
     return at, nanoseconds, ends, hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -156,6 +156,7 @@ def ends_it(resource: dict[str, Any]) -> bool:
     return (
         resource.get("status") in ("cancelled", "removed", "returned", "expired")
         or resource.get("delivery_status") == "failed"
+        or bool(resource.get("combined_to_order_id"))
     )
 
 
