@@ -12,6 +12,7 @@ import orjson
 
 from rules.order.facts import (
     NO_TIER,
+    NOT_EARNING_KINDS,
     ORDER_KEYS,
     PARCEL_KEYS,
     RETURN_KEYS,
@@ -40,7 +41,9 @@ from schemas.upstream.resources import (
     ReturnResource,
 )
 
-_FAMILY = frozenset({"parent_order_id", "combined_from_orders", "combined_to_order_id"})
+_FAMILY = frozenset(
+    {"parent_order_id", "return_from_order_id", "combined_from_orders", "combined_to_order_id"}
+)
 PICKUP_TYPES = frozenset({"pickup", "store_pickup"})
 NANOS_PER_MICRO = 1000
 COARSE_TICK = 1_000_000
@@ -226,13 +229,16 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
 def family_of(order: OrderResource) -> FamilyRecord | None:
     """What the record says of the orders it comes from, or went into; None when nothing.
 
-    An order that names itself names none.
+    An order that names itself names none. A till's return may name its parent as the order that it
+    is a return from.
     """
     if _FAMILY.isdisjoint(order):
         return None
     own, parent, sources, combined_to = order["id"], None, None, None
     if "parent_order_id" in order:
         parent = _other_id(order["parent_order_id"], own)
+    if not parent and order.get("kind") in NOT_EARNING_KINDS:
+        parent = _other_id(order.get("return_from_order_id"), own) or parent
     if "combined_from_orders" in order:
         sources = _sources(order["combined_from_orders"], own)
     if "combined_to_order_id" in order:

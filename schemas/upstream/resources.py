@@ -121,6 +121,7 @@ class OrderResource(TypedDict, total=False):
     order_payment: IfShaped[Payment]
     delivery_data: IfShaped[DeliveryData]
     parent_order_id: IdOrBlank | None
+    return_from_order_id: IfShaped[IdOrBlank]
     combined_from_orders: ShapedOrNot[list[IdOrBlank]]
     combined_to_order_id: IdOrBlank | None
     member_point_summary: IfShaped[PointSummary]
