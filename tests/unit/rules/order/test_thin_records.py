@@ -265,11 +265,13 @@ def test_a_parcel_that_only_events_name_is_one_more() -> None:
     assert engine(nested("new", "arrived", "12-02"), added).points() == 0
 
 
+@pytest.mark.parametrize("state", ["pending", "returned", "failed"])
 @pytest.mark.parametrize(("by", "points"), [("r1", 70), (None, 0), ("", 0)])
 def test_a_parcel_that_a_return_order_sent_back_keeps_its_finality(
-    by: str | None, points: int
+    by: str | None, points: int, state: str
 ) -> None:
-    back = delivery("returned", day("12-09"), return_order_id=by, returned_at=day("12-09"))
+    more = {"return_order_id": by, "returned_at": day("12-09"), "delivery_status": state}
+    back = delivery("returned", day("12-09"), **more)
     assert engine(SOLD, returned(300, day("12-07")), back).points() == points
     assert engine(order(), back).points() == 0  # it never was final
 
