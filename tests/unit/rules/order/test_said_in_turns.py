@@ -107,7 +107,7 @@ def test_a_trail_cut_short_says_what_the_whole_one_says(
     def parcel() -> Parcel:
         facts = OrderFacts()
         for n in range(TIMES):
-            resource = {"id": "p", "platform": option, **told[n % len(told)]}
+            resource: Json = {"id": "p", "platform": option, **told[n % len(told)]}
             fold_parcel(facts, parcel_record(resource, Version(n)))
         if back:
             fold_parcel(facts, parcel_record({"id": "p", "status": "returning"}, Version(TIMES)))

@@ -270,7 +270,7 @@ def test_a_parcel_that_only_events_name_is_one_more() -> None:
 def test_a_parcel_that_a_return_order_sent_back_keeps_its_finality(
     by: str | None, points: int, state: str
 ) -> None:
-    more = {"return_order_id": by, "returned_at": day("12-09"), "delivery_status": state}
+    more: Any = {"return_order_id": by, "returned_at": day("12-09"), "delivery_status": state}
     back = delivery("returned", day("12-09"), **more)
     assert engine(SOLD, returned(300, day("12-07")), back).points() == points
     assert engine(order(), back).points() == 0  # it never was final
