@@ -57,6 +57,9 @@ dropped too.
 _MINUS = "\N{MINUS SIGN}"
 _ADDRESS = re.compile(r"(?:\w+://|www\.)[^\s,;、]+", re.IGNORECASE)
 _BETWEEN_TOKENS = re.compile(r"[/?=&#:]+")
+_SIGN = re.compile("[0-9A-Za-z]")
+SHORTEST = 3
+"""Letters and digits of a number among others in a field. Carriers' own have at least eight."""
 _BETWEEN_NUMBERS = re.compile(r"[\s/,;、]+")
 
 
@@ -429,6 +432,8 @@ def numbers_in(text: str) -> bytes | None:
         return whole or None
     parted = _without_addresses(unicodedata.normalize("NFKC", text))
     tokens = [part for part in _BETWEEN_NUMBERS.split(parted) if any(c.isdigit() for c in part)]
+    # Beside a number, what is shorter than any is a note: how many boxes, a day.
+    tokens = [token for token in tokens if len(_SIGN.findall(token)) >= SHORTEST] or tokens
     return field_of(whole, [number for token in tokens if (number := normalised(token))])
 
 

@@ -102,7 +102,9 @@ def each_number(field: str | int | None) -> list[str]:
     text = str(field or "")
     if "://" in text:
         return [comparable(text)]
-    found = [comparable(part) for part in re.split(r"[/,;\s]+", text) if re.search(r"\d", part)]
+    parts = [part for part in re.split(r"[/,;\s]+", text) if re.search(r"\d", part)]
+    noted = [part for part in parts if len(re.findall(r"[0-9A-Za-z]", part)) > 2]
+    found = [comparable(part) for part in noted or parts]
     return [number for number in dict.fromkeys(found) if number] or [
         number for number in [comparable(field)] if number
     ]
