@@ -263,9 +263,6 @@ def _order(
     resource = envelope.resource
     version = version_of(envelope, own_micros(resource), received, value)
     delivery = resource.get("order_delivery")
-    if delivery and "id" not in delivery:
-        wrong = "resource.order_delivery.id: missing, so the parcel cannot be told"
-        raise Unreadable("missing_field", wrong, envelope.merchant_id)
     order = order_record(resource, version, removed=envelope.topic == REMOVE)
     tier, parcel, newest_at = tier_of(resource), None, version.at
     if delivery:

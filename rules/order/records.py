@@ -34,7 +34,6 @@ from schemas.upstream.resources import (
     CustomerResource,
     DeliveryData,
     DeliveryResource,
-    NestedDelivery,
     OrderResource,
     RemovedOrder,
     ReturnItem,
@@ -325,7 +324,7 @@ def tier_of(order: OrderResource) -> str | None:
     return (tier["id"] or NO_TIER) if "id" in tier else None
 
 
-def parcel_record(delivery: DeliveryResource | NestedDelivery, version: Version) -> ParcelRecord:
+def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
     """The facts of an `order_delivery`.
 
     `status` counts; of the logistics state only `failed` does (rules.md 2.5, 6).
@@ -388,7 +387,6 @@ def _amount(item: ReturnItem) -> Money | None:
 def own_micros(
     resource: OrderResource
     | DeliveryResource
-    | NestedDelivery
     | ReturnResource
     | RemovedOrder
     | CustomerResource

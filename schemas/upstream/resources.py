@@ -17,6 +17,7 @@ from schemas.upstream.base import (
     Moment,
     Money,
     Number,
+    OrEmpty,
     RecordId,
     ShapedOrNot,
     Text,
@@ -38,13 +39,16 @@ class OrderName(TypedDict, total=False):
     id: Annotated[IdOrBlank | None, Field(validation_alias=AliasChoices("_id", "id"))]
 
 
-class _Delivery(TypedDict, total=False):
-    """What is said of a parcel.
+class DeliveryResource(TypedDict, total=False):
+    """An `order_delivery`: nested in an order, or the resource of its own topic.
 
-    `status` is the delivery status that counts; `delivery_status` is the logistics state (rules.md
-    2.3).
+    In its own topic it has an `order_id`. `status` is the delivery status that counts;
+    `delivery_status` is the logistics state (rules.md 2.3).
     """
 
+    id: Required[RecordId]
+    order_id: IdOrBlank | None
+    order: IfShaped[OrderName]
     status: Text | None
     delivery_status: Text | None
     platform: Text | None
@@ -56,20 +60,6 @@ class _Delivery(TypedDict, total=False):
     updated_at: Moment | None
     tracking_number: ShapedOrNot[str | Number]
     delivery_data: IfShaped[DeliveryData]
-
-
-class NestedDelivery(_Delivery, total=False):
-    """An `order_delivery` in an order: with its `id`, or empty, which says nothing."""
-
-    id: RecordId
-
-
-class DeliveryResource(_Delivery, total=False):
-    """An `order_delivery` as the resource of its own topic."""
-
-    id: Required[RecordId]
-    order_id: IdOrBlank | None
-    order: IfShaped[OrderName]
 
 
 class CustomDiscount(TypedDict, total=False):
@@ -117,7 +107,7 @@ class OrderResource(TypedDict, total=False):
     custom_discount_items: list[CustomDiscount] | None
     completed_at: Moment | None
     membership_tier_data: MembershipTier | None
-    order_delivery: NestedDelivery | None
+    order_delivery: OrEmpty[DeliveryResource] | None
     order_payment: IfShaped[Payment]
     delivery_data: IfShaped[DeliveryData]
     parent_order_id: IdOrBlank | None
