@@ -293,8 +293,18 @@ class ProviderLoop:
         chunk = self._hand.chunk(room, self._guards.rates.take)
         if not chunk and not self._done and not self._gate_moved:
             return None
-        sent = self._exchanged(connection, chunk)
+        sent: list[Sent] = []
+        try:
+            sent = self._exchanged(connection, chunk)
+        finally:
+            self._give_tokens_back(chunk, sent)
         return sent if chunk else None
+
+    def _give_tokens_back(self, chunk: Sequence[Ready], sent: Sequence[Sent]) -> None:
+        """What is not written after all takes nothing out of its rate."""
+        if len(sent) < len(chunk):
+            going = self._hand.buckets(each.ready for each in sent)
+            self._guards.rates.give_back(self._hand.buckets(chunk) - going)
 
     def _exchanged(self, connection: Database, chunk: Sequence[Ready]) -> list[Sent]:
         """Commits what became of the last chunk, and that this one is being sent; asks the fence.
