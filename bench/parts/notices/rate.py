@@ -15,7 +15,6 @@ from bench.measure import Progress, Stack, site_for
 from bench.parts.account.running import Figures
 from bench.parts.notices.lane import (
     CONSUMED,
-    ROWS,
     SETTINGS,
     SHOPS,
     Lane,
@@ -67,6 +66,7 @@ def notices_rate(waiting: int, seconds: int, stack: Stack, progress: Progress) -
     return figures
 
 
+THOSE_WAITING = "SELECT count(*) FROM notices.notice WHERE channel = 'sms' AND state = 'waiting'"
 SHARES = """SELECT count(*) FROM notices.notice
             WHERE channel = 'sms' AND state = 'sent' AND changed_us >= %s GROUP BY sender"""
 
@@ -84,9 +84,11 @@ def _decided(lane: Lane, site: Site, waiting: int) -> None:
     change(site, waiting, waiting, shop_of)
     with running(lane, site, "notices"), connected(site) as database:
         until("all changes", lambda: count(database, CONSUMED, site.topic_out) >= waiting)
-        rows = count(database, ROWS)
-    if rows != waiting:
-        raise BenchError(f"notices-rate: {rows} notices of {waiting} changes, and each makes one.")
+        found = count(database, THOSE_WAITING)
+    if found != waiting:
+        raise BenchError(
+            f"notices-rate: {found} SMS wait of {waiting} changes, and each makes one."
+        )
 
 
 def shop_of(member: int) -> int:
