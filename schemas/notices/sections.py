@@ -162,6 +162,7 @@ def _complete(
 
 
 def not_blank(value: str) -> str:
+    """A text that says something. Raises ProblemError."""
     if not value.strip():
         raise ProblemError("is empty", "give it a value, or leave it out")
     return value
