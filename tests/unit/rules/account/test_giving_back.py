@@ -172,6 +172,16 @@ def test_what_stays_out_of_several_lots_is_kept_the_soonest_first() -> None:
     assert taken.lots == [(SOON, 10), (LATE, 10), (FOREVER, 5)]
 
 
+def test_what_a_return_brings_back_names_the_return_as_its_cause() -> None:
+    opened = open_account((SOON, 30))
+    taken = captured(opened, 30)
+    sent_back = pack_id("64d20b7741f3a90019c0de42")
+    act = Act.of_law("shop", "anna", taken, 4, 60, CauseKind.return_, sent_back)
+    giving_back.give_back(opened, act, taken, 5, NEW)
+    entry = opened.entries[-1]
+    assert (entry.cause, entry.cause_id, entry.order_id) == (CauseKind.return_, sent_back, ORDER)
+
+
 def test_points_that_debt_takes_whole_do_not_lapse_as_well() -> None:
     opened = open_account((SOON, 30))
     taken = captured(opened, 30)

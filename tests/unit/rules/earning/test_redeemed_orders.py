@@ -17,6 +17,7 @@ from tests.support.order_facts import (
     Event,
     Json,
     day,
+    money,
     order,
     returned,
     settings,
@@ -185,7 +186,7 @@ def test_with_keep_a_return_gives_nothing_back_and_a_cancellation_all() -> None:
 
 
 def test_an_order_without_any_price_has_no_measure() -> None:
-    back = returned(0, day("12-04"), items=[{"total": {"cents": 5, "currency_iso": "TWD"}}])
+    back = returned(5, day("12-04"), items=[{"total": money(5)}])
     assert points_of({ANN: [capture(100)]}, order(subtotal=0), back) == []
 
 
@@ -194,8 +195,7 @@ def test_store_credits_count_in_the_measure_as_they_do_in_the_base(
     back: int, *, deducts: bool
 ) -> None:
     """Of a base of 1,000, or of 800, a refund of 500 without items is so much."""
-    credits_spent = {"cents": 200, "currency_iso": "TWD"}
-    events = order(user_credit=credits_spent), returned(500, day("12-04"))
+    events = order(user_credit=money(200)), returned(500, day("12-04"))
     earn = {"deduct_store_credit": deducts}
     assert points_of({ANN: [capture(100)]}, *events, earn=earn) == [back]
 
