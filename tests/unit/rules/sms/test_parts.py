@@ -44,6 +44,9 @@ _ALPHABETS = (
         ("ç", Encoding.ucs2, 1, 1),
         ("`", Encoding.ucs2, 1, 1),
         ("Ç", Encoding.gsm7, 1, 1),
+        ("\x1b", Encoding.ucs2, 1, 1),  # announces a letter of the extension, and is none itself
+        ("\uffff", Encoding.ucs2, 1, 1),
+        ("\U00010000", Encoding.ucs2, 2, 1),
     ],
 )
 def test_text_takes_what_the_network_counts(
@@ -92,4 +95,6 @@ def test_worst_value_lets_a_pair_meet_the_end_of_a_part() -> None:
     assert parts_at_most("x" * 66 + WILD * 68).parts == 3
     assert parts("x" * 66 + "😀" * 34).parts == 3
     assert parts_at_most(WILD * 70).parts == 1
+    assert parts_at_most("x" * 66 + WILD * 2 + "x" * 66).parts == 3
+    assert parts("x" * 66 + "😀" + "點" * 66).parts == 3
     assert parts_at_most("a" * 160).parts == 1
