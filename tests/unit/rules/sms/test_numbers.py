@@ -27,6 +27,7 @@ from rules.sms.numbers import e164, is_country
         ("mom 0912345678", "TW", None),
         ("0912ａｂｃｄｅｆ", "TW", None),
         ("tel:0912345678;phone-context=+886", "TW", None),
+        ("0912345678 #5", "TW", None),
         ("0800 000 123", "TW", None),
         ("", "TW", None),
         ("ann", "TW", None),

@@ -91,6 +91,20 @@ def test_no_value_takes_more_parts_than_the_worst(
     assert parts(before + value + after + second).parts <= worst.parts
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (WILD + "x" * 133, 2),  # no pair is made of what stands beside a value
+        ("x" * 67 + "x" * 66 + WILD * 2 + "x" * 66, 4),  # at the end of any part, not of the first
+        ("x" * 66 + "😀" + "x" * 65 + WILD, 3),
+        ("\uffff" * 69 + WILD, 1),
+        ("\uffff" * 70 + WILD, 2),
+    ],
+)
+def test_the_worst_is_no_worse_than_can_be(text: str, count: int) -> None:
+    assert parts_at_most(text).parts == count
+
+
 def test_worst_value_lets_a_pair_meet_the_end_of_a_part() -> None:
     assert parts_at_most("x" * 66 + WILD * 68).parts == 3
     assert parts("x" * 66 + "😀" * 34).parts == 3
