@@ -29,6 +29,7 @@ from bench.parts.growth import flat, large, memory
 from bench.parts.latency import latency, midnight
 from bench.parts.merchants import merchants as merchants_part
 from bench.parts.notices.midnight import notices_midnight
+from bench.parts.notices.rate import WAITING, notices_rate
 from bench.parts.notices.throughput import notices as notices_part
 from bench.parts.rounds import USUAL, Line, shares
 from bench.parts.workers import workers
@@ -71,6 +72,7 @@ class Part(StrEnum):
     BULK = "bulk"
     NOTICES = "notices"
     NOTICES_MIDNIGHT = "notices-midnight"
+    NOTICES_RATE = "notices-rate"
 
 
 @app.command()
@@ -202,6 +204,8 @@ def further_part(part: Part, run: Run) -> Mapping[str, object]:
             return notices_part(sizes.notices, sizes.rounds, *shown)
         case Part.NOTICES_MIDNIGHT:
             return notices_midnight(sizes.dues, run.load_of_a(1 / 4), *shown)
+        case Part.NOTICES_RATE:
+            return notices_rate(min(WAITING, sizes.dues), sizes.seconds, *shown)
     raise ValueError(part)
 
 
