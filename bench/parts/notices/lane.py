@@ -81,7 +81,7 @@ def tell(site: Site) -> None:
 
 def hear(lane: Lane, site: Site, members: int) -> None:
     """Lets the lane hear of shops, and of members with an e-mail address and a mobile number."""
-    shops = [(f"shop-{number}:1", _settings(f"shop-{number}")) for number in range(SHOPS)]
+    shops = [(f"shop-{number}:1", points_settings(f"shop-{number}")) for number in range(SHOPS)]
     put(site, f"{site.group}.settings", shops)
     topic = site.topics["customers"]
     put(site, topic, ((f"m{number}", _customer(number)) for number in range(members)))
@@ -90,10 +90,18 @@ def hear(lane: Lane, site: Site, members: int) -> None:
         until("all shops", lambda: count(database, CONSUMED, f"{site.group}.settings") >= SHOPS)
 
 
-def change(site: Site, events: int, members: int) -> None:
-    """Writes grants, one member's after the other's, as the engine's relay does."""
+def change(site: Site, events: int, members: int, first: int = 0) -> None:
+    """Writes grants, one member's after the other's, as the engine's relay does.
+
+    The members are `first` and those that follow.
+    """
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    put(site, site.topic_out, (_granted(number, members, now) for number in range(events)))
+    each = events // members
+    grants = (
+        _granted(first * each + number, first + number % members, number // members + 1, now)
+        for number in range(events)
+    )
+    put(site, site.topic_out, grants)
 
 
 def put(site: Site, topic: str, records: Iterable[tuple[str, object]]) -> None:
@@ -162,7 +170,8 @@ def until(what: str, state: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def _settings(merchant: str) -> dict[str, Any]:
+def points_settings(merchant: str) -> dict[str, Any]:
+    """A version of a shop's points settings, as the engine publishes it."""
     return {
         "type": "settings_changed", "merchant_id": merchant, "version": 1,
         "effective_at": "2024-01-01T00:00:00Z", "recorded_at": "2024-01-01T00:00:00Z",
@@ -190,8 +199,7 @@ def _customer(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _granted(number: int, members: int, now: str) -> tuple[str, object]:
-    sequence, member = number // members + 1, number % members
+def _granted(number: int, member: int, sequence: int, now: str) -> tuple[str, object]:
     shop, member_id = _shop(member), f"m{member}"
     return f"{shop}:{member_id}", {
         "event_id": str(UUID(int=number + (4 << 76) + (8 << 60))), "type": "granted",

@@ -12,21 +12,20 @@ from bench.measure import Progress, Stack, Workers, site_for
 from bench.pacing import Pacer, Spread
 from bench.parts.account.running import Figures, shown_cpu
 from bench.parts.latency import RECORDS_OF_A, WARM_UP_SECONDS, took_meanwhile
+from bench.parts.notices.known import hear_of_shops, know_members
 from bench.parts.notices.lane import (
     Lane,
     change,
     connected,
     count,
-    hear,
     running,
     tell,
     until,
 )
 from bench.workloads.a import WorkloadA
 
-OF_EACH_MEMBER = 4
 INTAKE_SECONDS = 300
-"""How much of workload A is kept ready."""
+"""How much of workload A is kept ready: the lane must be done before it ends."""
 REACHED = """SELECT count(*) FROM notices.cursor c
              JOIN unnest(%s::int[], %s::bigint[]) e (partition, at) USING (partition)
              WHERE c.topic = %s AND c.next_offset >= e.at"""
@@ -34,8 +33,10 @@ ROWS = """SELECT count(*) FROM notices.notice JOIN notices.shop USING (merchant_
           WHERE starts_with(merchant_id, 'shop-')"""
 
 
-def notices_midnight(events: int, rate_of_a: float, stack: Stack, progress: Progress) -> Figures:
-    """So many grants, four of each member, beside workload A at this rate.
+def notices_midnight(
+    events: int, each: int, rate_of_a: float, stack: Stack, progress: Progress
+) -> Figures:
+    """So many grants, `each` of every member, beside workload A at this rate.
 
     Time runs from starting the one `notices` worker.
     """
@@ -46,8 +47,9 @@ def notices_midnight(events: int, rate_of_a: float, stack: Stack, progress: Prog
         lane.prepare(site, workload.settings())
         tell(site)
         progress("notices-midnight: members and grants", 0)
-        hear(lane, site, events // OF_EACH_MEMBER)
-        change(site, events, events // OF_EACH_MEMBER)
+        hear_of_shops(site)
+        know_members(site, events // each)
+        change(site, events, events // each)
         ends = _ends(site)
         with Workers(lane, site) as workers:
             workers.wait_until_assigned()
@@ -58,6 +60,8 @@ def notices_midnight(events: int, rate_of_a: float, stack: Stack, progress: Prog
                 began, before = time.time(), Usage.of(workers.parts())
                 used = {"notices": _decided(lane, site, ends)}
                 ended = time.time()
+                if pacer.done:
+                    raise BenchError("notices-midnight: intake had its last order before the end.")
                 used |= Usage.of(workers.parts()).cpu_since(before)
                 pacer.stop()
             span = int(began * 1e6), int(ended * 1e6)
@@ -68,6 +72,7 @@ def notices_midnight(events: int, rate_of_a: float, stack: Stack, progress: Prog
         raise BenchError(f"notices-midnight: {rows} notices of {events}, and each makes two.")
     return {
         "grants at one instant": events,
+        "of each member": each,
         "decided after, s": ended - began,
         "grants/s": events / (ended - began),
         "CPU µs a grant, intake's load with it": shown_cpu(
