@@ -1,8 +1,6 @@
 -- So many notices of an earlier life, a mail and an SMS of each grant, of the shops shop-0, shop-1 … and their members in turn, over so
 -- many weeks until now. Most were sent; of a hundred grants' notices some were skipped, failed, gave up or are unknown, and of
 -- the last two days some wait. Ids are as the product makes them: the instant, then noise.
-SELECT notices.ensure_partition(public.points_now() - n * 604800000000) FROM generate_series(0, %(weeks)s) n;
-
 INSERT INTO notices.notice (notice_id, event_id, merchant_no, member_id, kind, channel, recorded_us, state, reason, points,
                             event_points, event_sequence, balance, sequence, expires_us, order_id, not_before_us, give_up_us,
                             attempt, asked_us, sender, provider, provider_id, parts, provider_parts, address_hmac, month,

@@ -19,6 +19,8 @@ WEEKS: Final = 8
 STEP: Final = 125_000
 """Grants a transaction."""
 WRITERS: Final = 2
+PARTITIONS: Final = """SELECT notices.ensure_partition(public.points_now() - n * 604800000000)
+                       FROM generate_series(0, %s) n"""
 
 
 def hear_of_shops(site: Site) -> None:
@@ -55,6 +57,7 @@ def keep_notices(site: Site, notices: int, members: int) -> None:
             write(database, script, values | {"first": first, "last": last})
 
     with psycopg.connect(site.database_url, autocommit=True) as database:
+        database.execute(PARTITIONS, [WEEKS])
         with without_indexes(database, ["notices.notice"]), ThreadPoolExecutor(WRITERS) as writers:
             list(writers.map(some, range(0, grants, STEP)))
         database.execute("VACUUM (ANALYZE) notices.notice")
