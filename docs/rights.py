@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import psycopg
 
+from store.postgres.session import ROLES
+
 PAGE: Final = Path(__file__).parent / "reference" / "database-roles.md"
-ROLES: Final = ("points_app", "points_ops", "points_readonly", "points_notices")
 _MARKED: Final = re.compile(r"(<!-- from the catalogue -->\n).*?(<!-- end -->)", re.DOTALL)
 _VERBS: Final = {"SELECT": "read", "INSERT": "add", "UPDATE": "change", "DELETE": "delete"}
 _WHOLE: Final = """

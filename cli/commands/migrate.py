@@ -9,7 +9,7 @@ from cli.support.wiring import check_server, database_configuration
 
 def migrate_command(json_: JsonOption = False) -> None:
     """Bring the database to the schema of this version, as its owner."""
-    from psycopg import errors
+    from psycopg import errors, sql
 
     from schemas.answers.operations import MigrateResult
     from store.postgres import migrate, session
@@ -18,10 +18,11 @@ def migrate_command(json_: JsonOption = False) -> None:
     url = (database.owner_url or database.url).get_secret_value()
     with session.connect(url, role=None, name="points-migrate", tuned=False) as connection:
         check_server(connection)
+        owner = sql.Identifier(connection.info.user).as_string(connection)
     try:
         before, after = migrate.upgrade(url)
     except errors.InsufficientPrivilege as error:
-        raise _not_allowed(error) from None
+        raise _not_allowed(error, owner) from None
     known = migrate.known_revision()
     if json_:
         emit(MigrateResult(before=before, after=after, changed=before != after))
@@ -36,21 +37,23 @@ def migrate_command(json_: JsonOption = False) -> None:
         out().print(f"migrated from {before or 'an empty database'} to revision [bold]{after}[/]")
 
 
-def _not_allowed(error: Any) -> Failure:
+def _not_allowed(error: Any, owner: str) -> Failure:
     wrong = f"PostgreSQL refuses the migration: {error.diag.message_primary}"
     if "create role" in str(error) or "grant role" in str(error):
-        return Failure(
-            Exit.REFUSED,
-            [
-                wrong,
-                "the migration creates points_app, points_ops and points_readonly for the owner",
-            ],
-            "let an administrator run CREATE ROLE points_app NOLOGIN; "
-            "CREATE ROLE points_ops NOLOGIN; CREATE ROLE points_readonly NOLOGIN; "
-            "GRANT points_app, points_ops, points_readonly TO the owner, and migrate again",
-        )
+        return _lacks_roles(wrong, owner)
     return Failure(
         Exit.REFUSED,
         wrong,
         "migrate as the owner of the database and its schema: POINTS_DATABASE__OWNER_URL",
+    )
+
+
+def _lacks_roles(wrong: str, owner: str) -> Failure:
+    from store.postgres.session import ROLES
+
+    making = " ".join(f"CREATE ROLE {role} NOLOGIN;" for role in ROLES)
+    return Failure(
+        Exit.REFUSED,
+        [wrong, f"the migration makes roles that are not there yet, of {', '.join(ROLES)}"],
+        f"let an administrator run {making} GRANT {', '.join(ROLES)} TO {owner}; and migrate again",
     )

@@ -18,6 +18,8 @@ OPS_ROLE = "points_ops"
 NOTICES_ROLE = "points_notices"
 """For the notices lane, which has a schema of its own; see 9_notices.sql."""
 NOTICES_SCHEMA = "notices"
+ROLES = (APP_ROLE, OPS_ROLE, "points_readonly", NOTICES_ROLE)
+"""All that the first migration makes, or finds, and gives to the owner."""
 
 LOCK_SECONDS = 3
 """For a lock that another session keeps. Our own batches hold theirs for tens of milliseconds."""

@@ -53,6 +53,11 @@ class LaneApp(faust.App):
         self.sensors.remove(self.monitor)
         return dependencies
 
+    def on_rebalance_start(self) -> None:
+        """As Faust's, which takes no sensors for an answer that was lost, and warns of it."""
+        super().on_rebalance_start()
+        self._rebalancing_sensor_state = self._rebalancing_sensor_state or {"none": None}
+
     def _create_directories(self) -> None:
         """None: there are no tables to keep in them."""
 

@@ -1,0 +1,1 @@
+"""Pages that people follow from their first line to their last."""
