@@ -228,7 +228,8 @@ OUTBOX_OLDEST = gauge(
 )
 OUTBOX_REFUSED = gauge(
     "points_outbox_refused_rows",
-    "Rows that the broker refused for good, set aside for `points outbox`.",
+    "Rows that the broker refused for good: of the engine's outbox, set aside for `points outbox` "
+    "(`watch`), or of the lane's, for `points notices outbox` (`notices-send`).",
 )
 QUARANTINE = gauges(
     "points_quarantine_records",

@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 Ids = Annotated[
     list[int] | None,
-    typer.Argument(help="Ids from `points dlq list`.", metavar="ID…", show_default=False),
+    typer.Argument(help="Ids from `list`.", metavar="ID…", show_default=False),
 ]
 
 
@@ -231,7 +231,7 @@ def chosen_of(connection: "Database", ids: list[int] | None, *, all_: bool) -> l
         raise Failure(
             Exit.USAGE,
             "give ids, or --all for all open ones" if all_ or not ids else "",
-            "see `points dlq list`",
+            "`list` shows them",
         )
     check_ids(ids or [])
     return dead_letters.waiting(connection) if all_ else sorted(set(ids or ()))
@@ -241,9 +241,7 @@ def check_ids(ids: list[int]) -> None:
     """No row has a number beyond what its column holds: PostgreSQL would refuse the question."""
     beyond = [number for number in ids if abs(number) > LARGEST_INT8]
     if beyond:
-        raise Failure(
-            Exit.NOT_FOUND, f"dead letter {beyond[0]} is not known", "look with `points dlq list`"
-        )
+        raise Failure(Exit.NOT_FOUND, f"dead letter {beyond[0]} is not known", "`list` shows them")
 
 
 def _check_topics(configured: "Configuration", connection: "Database", chosen: list[int]) -> None:

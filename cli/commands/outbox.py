@@ -9,6 +9,7 @@ from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
+    from store.postgres.session import Database
     from store.streams.refused import RefusedRow
 
 app = typer.Typer(
@@ -17,19 +18,26 @@ app = typer.Typer(
 )
 Ids = Annotated[
     list[int] | None,
-    typer.Argument(help="Ids from `points outbox list`.", metavar="ID…", show_default=False),
+    typer.Argument(help="Ids from `list`.", metavar="ID…", show_default=False),
 ]
+All = Annotated[bool, typer.Option("--all", help="All rows that were refused.")]
+LIST = "`list` shows them"
 
 
 @app.command("list")
 def list_command(json_: JsonOption = False) -> None:
     """List all rows that were refused, oldest first."""
+    with connect(database_configuration()) as connection:
+        list_all(connection, json_=json_)
+
+
+def list_all(connection: "Database", *, json_: bool) -> None:
+    """What an outbox's relay has set aside."""
     from cli.support.redaction import shown_key
     from schemas.answers.streams import RefusedRowListEntry
     from store.streams import refused
 
-    with connect(database_configuration()) as connection:
-        rows = refused.listed(connection)
+    rows = refused.listed(connection)
     if json_:
         emit([
             RefusedRowListEntry(
@@ -74,20 +82,21 @@ def _print_list(rows: "list[RefusedRow]") -> None:
 
 
 @app.command("retry")
-def retry_command(
-    ids: Ids = None,
-    all_: Annotated[bool, typer.Option("--all", help="All rows that were refused.")] = False,
-    json_: JsonOption = False,
-) -> None:
+def retry_command(ids: Ids = None, all_: All = False, json_: JsonOption = False) -> None:
     """Put rows back into the outbox, once the topic takes them; the relay sends them."""
+    with connect(database_configuration()) as connection:
+        retry_some(connection, ids, all_=all_, json_=json_)
+
+
+def retry_some(connection: "Database", ids: list[int] | None, *, all_: bool, json_: bool) -> None:
+    """Puts these rows, or all, back into an outbox. Raises Failure unless it is either."""
     from schemas.answers.streams import OutboxRetryResult
     from store.streams import refused
 
     if all_ == bool(ids):
-        raise Failure(Exit.USAGE, "give ids, or --all", "see `points outbox list`")
-    with connect(database_configuration()) as connection:
-        chosen = sorted({row.id for row in refused.listed(connection)} if all_ else set(ids or ()))
-        refused.retry(connection, chosen)
+        raise Failure(Exit.USAGE, "give ids, or --all", LIST)
+    chosen = sorted(set(ids) if ids else {row.id for row in refused.listed(connection)})
+    refused.retry(connection, chosen)
     if json_:
         emit(OutboxRetryResult(retried=tuple(chosen)))
     else:
@@ -97,14 +106,19 @@ def retry_command(
 @app.command("discard")
 def discard_command(ids: Ids = None, json_: JsonOption = False) -> None:
     """Give rows up: they are deleted and never sent."""
+    with connect(database_configuration()) as connection:
+        discard_some(connection, ids, json_=json_)
+
+
+def discard_some(connection: "Database", ids: list[int] | None, *, json_: bool) -> None:
+    """Deletes these rows of an outbox that were refused. Raises Failure without any."""
     from schemas.answers.streams import OutboxDiscardResult
     from store.streams import refused
 
     if not ids:
-        raise Failure(Exit.USAGE, "give ids", "see `points outbox list`")
+        raise Failure(Exit.USAGE, "give ids", LIST)
     chosen = sorted(set(ids))
-    with connect(database_configuration()) as connection:
-        refused.discard(connection, chosen)
+    refused.discard(connection, chosen)
     if json_:
         emit(OutboxDiscardResult(discarded=tuple(chosen)))
     else:

@@ -16,6 +16,7 @@ from processors.runtime.kafka.records import headers_of, key_of, received_at, tr
 from processors.runtime.logs import log
 from processors.tracing.context import trace_id
 from rules.poison import Limits
+from schemas import remedies
 from schemas.ids import Micros
 from schemas.upstream.envelope import Unreadable
 from store.postgres.session import Cursor, Database, transaction
@@ -116,7 +117,7 @@ class Pipeline:
         expected = {partition: self.feed.positions[partition] for partition in ends}
         opening = cursors.open_batch(cursor, self.name, self.feed.cluster, expected)
         if opening.paused:
-            raise quarantine.Paused("the pipeline is paused; see `points status`")
+            raise quarantine.Paused(f"the pipeline is paused; {remedies.status(self.name)}")
         counts = {
             # I7: an offset that brought no record was a marker, an aborted record, or compacted.
             partition: Counts(control=end - expected[partition] - records.get(partition, 0))

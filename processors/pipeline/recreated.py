@@ -1,6 +1,7 @@
 """Whether a pipeline's cursors are those of the topic that bears the name now (I6)."""
 
 from processors.runtime.failures import TopicChanged
+from schemas import remedies
 from store.postgres.session import Cursor
 from store.streams import cursors
 
@@ -18,6 +19,6 @@ def refuse_recreated(cursor: Cursor, pipeline: str, cluster: str, topic: str, uu
             f"topic {topic} was recreated, or this is another cluster: the cursor of partition "
             f"{partition} is at {offset} in topic {other_uuid} of cluster {other_cluster}, "
             f"while here it is {uuid} of {cluster}",
-            "look with `points cursor show`, then go on with `points cursor adopt`",
+            remedies.adopt_cursor(pipeline),
             where=topic,
         )

@@ -141,12 +141,12 @@ def check(cursor: Cursor, wanted: list[int], *, again: bool) -> None:
     if done and not again:
         raise AlreadyDone(
             f"{_named(done)} redriven or discarded before: nothing was done",
-            "look with `points dlq list`",
+            "look at the list of dead letters",
         )
 
 
 def _unknown(numbers: list[int]) -> UnknownLetters:
-    return UnknownLetters(f"{_named(numbers)} not known", "look with `points dlq list`")
+    return UnknownLetters(f"{_named(numbers)} not known", "look at the list of dead letters")
 
 
 def _named(numbers: list[int]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from rules.poison import Limits, Poisoned, Share, too_much
+from schemas import remedies
 from schemas.errors import Exit, PointsError
 from schemas.ids import DAY, Micros
 from store.postgres import tables
@@ -206,7 +207,7 @@ def check(
         if why is not None:
             raise MustPause(
                 f"{why} in {place.topic}/{partition}: nothing of this batch was written; "
-                "look with `points dlq list`, then `points resume`"
+                f"{remedies.resume(pipeline)}"
             )
 
 

@@ -108,7 +108,7 @@ def _move(connection: Database, query: str, ids: Sequence[int]) -> None:
             are = "is" if len(missing) == 1 else "are"
             raise UnknownRefusedRows(
                 f"{', '.join(missing)} {are} not among the rows that were refused",
-                "look with `points outbox list`",
+                "look at the list of those that were",
             )
         cursor.execute(_SQL[query], [wanted])
 

@@ -112,7 +112,7 @@ def _left(answer: "NoticesStatusAnswer") -> Iterator[Finding]:
         yield Finding(
             "wrong",
             f"notices: {counted(answer.refused_rows, 'row')} of the lane's outbox refused by Kafka",
-            "see what points.notices.v1 refuses, and mend the topic",
+            "`points notices outbox list`, mend the topic, then `points notices outbox retry`",
             Exit.CURSOR,
         )
     if answer.parked_events:

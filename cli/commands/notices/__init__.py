@@ -9,6 +9,7 @@ from cli.commands.notices import (
     keys,
     listing,
     optout,
+    outbox,
     pausing,
     preview,
     resending,
@@ -38,3 +39,4 @@ app.command("pause")(pausing.pause_command)
 app.command("resume")(pausing.resume_command)
 app.add_typer(cursor.app, name="cursor")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(outbox.app, name="outbox")

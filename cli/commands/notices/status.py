@@ -105,7 +105,7 @@ def _print(answer: "NoticesStatusAnswer") -> None:
             f"changes of {answer.parked_merchants:,} merchants without settings",
         ),
         (answer.open_dead_letters, "dead letters are open → points notices dlq list"),
-        (answer.refused_rows, "rows were refused by Kafka for good"),
+        (answer.refused_rows, "rows were refused by Kafka for good → points notices outbox list"),
         (answer.outbox_rows, "rows wait in the outbox"),
     ):
         if count:

@@ -25,7 +25,7 @@ IDLE_SECONDS: Final = 0.05
 STANDBY_SECONDS: Final = 1.0
 FLUSH_SECONDS: Final = 0.25
 CLOSE_SECONDS: Final = 5.0
-REFUSED_REMEDY: Final = "it lies in notices.outbox_refused"
+REFUSED_REMEDY: Final = "`points notices outbox list`, then retry or discard it"
 
 
 class Relaying:

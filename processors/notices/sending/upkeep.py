@@ -20,7 +20,7 @@ from store.notices.queue import Taken, least_id
 from store.notices.settling import Settled
 from store.postgres import migrate, worker_beats
 from store.postgres.session import Cursor, Database, raw, transaction
-from store.streams import quarantine
+from store.streams import quarantine, refused
 
 KIND: Final = "notices-send"
 BEAT_SECONDS: Final = 5.0
@@ -84,6 +84,7 @@ class Upkeep:
         month = self.outside.month_of(now, "UTC")
         for provider, parts in meter.differences(cursor, month).items():
             metrics.NOTICES_METER_DIFFERENCE.labels(provider).set(parts)
+        metrics.OUTBOX_REFUSED.set(refused.count(cursor))
         metrics.LAST_SAMPLE.set(time.time())
 
     def _stale(self, cursor: Cursor, least: UUID, now: Micros) -> list[Settled]:

@@ -14,6 +14,7 @@ from processors import metrics
 from processors.notices.stream.places import AssignedPlaces
 from processors.pipeline.bisection import process_in_parts
 from processors.pipeline.pipeline import (
+    NOTICES,
     CountsByPartition,
     Done,
     Pipeline,
@@ -26,6 +27,7 @@ from processors.runtime.failures import TopicChanged, one_line
 from processors.runtime.kafka.feed import Record
 from processors.runtime.logs import log
 from processors.runtime.worker import StillTurning
+from schemas import remedies
 from schemas.errors import Exit, PointsError
 from store.postgres.session import Cursor, Database, raw, transaction
 from store.streams import cursors, quarantine
@@ -253,7 +255,7 @@ def refuse_gaps(counts: CountsByPartition) -> None:
             raise Gap(
                 f"{of_place.control} records are missing in {place.topic}/{place.partition}: they "
                 "were lost to retention or by the client, and with them notices",
-                "look with `points cursor show`, then go on with `points cursor adopt`",
+                remedies.adopt_cursor(NOTICES),
                 where=place.topic,
             )
 

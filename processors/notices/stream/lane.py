@@ -18,6 +18,7 @@ from processors.pipeline.bisection import Interrupted
 from processors.pipeline.pipeline import NOTICES, Pipeline, dead_letters_of_notices
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged
+from schemas import remedies
 from schemas.errors import PointsError
 from store.postgres.session import Database, raw
 from store.streams import cursors, quarantine
@@ -118,7 +119,7 @@ class Lane:
                     f"the cursor of {tp.topic}/{tp.partition} is at {at}, outside the log, which "
                     f"goes from {first} to {end}: records were lost to retention, or the topic was "
                     "recreated",
-                    "look with `points cursor show`, then go on with `points cursor adopt`",
+                    remedies.adopt_cursor(NOTICES),
                     where=tp.topic,
                 )
             starts[tp] = at

@@ -39,6 +39,7 @@ from processors.runtime.logs import hand_on, log
 from processors.runtime.loop import SAMPLE_SECONDS, Backoff, in_short
 from processors.runtime.stopping import Stop
 from processors.runtime.worker import new_instance
+from schemas import remedies
 from schemas.errors import AccessRefused
 from store.postgres import migrate, worker_beats
 from store.postgres.session import Database, raw
@@ -170,7 +171,7 @@ class Life:
             return TopicChanged(
                 "the cursor of a partition lies outside the log: records were lost to retention, "
                 "or the topic was recreated",
-                "look with `points cursor show`, then go on with `points cursor adopt`",
+                remedies.adopt_cursor(NOTICES),
             )
         denied = (GroupAuthorizationFailedError, TopicAuthorizationFailedError)
         if isinstance(error, denied) and self._watching is not None:

@@ -32,6 +32,7 @@ from processors.runtime.kafka.errors import (
 )
 from processors.runtime.kafka.identity import METADATA_TIMEOUT, KnownTopics
 from processors.runtime.logs import log
+from schemas import remedies
 from store.streams.cursors import PartitionId
 
 MORE_WHEN_BEHIND = 4
@@ -269,7 +270,7 @@ class Feed:
             f"the cursor of {topic}/{partition} lies outside the log: records were lost to "
             "retention, or the topic was recreated"
         )
-        remedy = "look with `points cursor show`, then go on with `points cursor adopt`"
+        remedy = remedies.adopt_cursor(self._worker)
         if self.is_assigned and not self.positions:
             raise TopicChanged(wrong, remedy, where=topic)
         log().error("partition_left_out", why=wrong, remedy=remedy, offset=at)

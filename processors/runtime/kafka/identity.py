@@ -12,6 +12,7 @@ from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.clients import ClientErrorListener, common
 from processors.runtime.kafka.errors import UNKNOWN_TOPIC, kafka_error
 from processors.runtime.kafka.topics import describe, is_mock
+from schemas import remedies
 
 METADATA_TIMEOUT = 5.0
 GONE_AFTER = 3
@@ -26,7 +27,7 @@ class KnownTopics:
 
     def __init__(self, kafka: KafkaConfiguration, worker: str, topics: Sequence[str]) -> None:
         """Asks for the uuids. Raises TopicChanged for topics that are not there, KafkaException."""
-        self._topics = list(topics)
+        self._worker, self._topics = worker, list(topics)
         self.listener = ClientErrorListener()
         self._admin = AdminClient(
             common(kafka, name=f"points-{worker}") | {"error_cb": self.listener}
@@ -86,7 +87,7 @@ class KnownTopics:
                 raise TopicChanged(
                     f"topic {topic} was recreated (it was {self.uuids[topic]}, it is {now}), "
                     "and its cursor means nothing there",
-                    "look with `points cursor show`, then go on with `points cursor adopt`",
+                    remedies.adopt_cursor(self._worker),
                     where=topic,
                 )
         self._missed = 0
@@ -97,7 +98,6 @@ class KnownTopics:
         if self._missed >= GONE_AFTER:
             raise TopicChanged(
                 f"topic {topic} is gone",
-                "create it with `points topics apply`, then look with `points cursor show` "
-                "and go on with `points cursor adopt`",
+                f"create it with `points topics apply`, then {remedies.adopt_cursor(self._worker)}",
                 where=topic,
             )

@@ -8,12 +8,16 @@ from schemas.notices.words import Channel
 from store.notices.queue import due_shops, least_id, reach
 from store.notices.sealing import Sealer, key_encryption_keys
 from store.postgres import session
+from store.streams import outbox, refused
+from store.streams.outbox import SHARD_OF_KIND, OutboxKind
+from store.streams.refused import Refusal
 from tests.support.commands import Ran, points
 from tests.support.in_process import InProcessEngine
 from tests.support.notices.lane import as_lane
 from tests.support.notices.told import HOUR, Lane
 
 SHOP = "shop-a"
+KEYS = (b"shop-a:ann", b"shop-a:ben", b"shop-a:cat")
 
 
 def run(engine: InProcessEngine, *words: str) -> Ran:
@@ -117,3 +121,29 @@ def test_keys_are_wrapped_under_the_first_key_of_the_file(
     assert rotated == {"rewrapped": 1, "wrapped_under": {"k2": 1}}
     assert "0 keys" in points(environment, "notices", "keys", "rotate").out
     assert run(in_process, "keys", "rotate").code == 2
+
+
+def test_what_the_broker_refused_of_the_lane_is_listed_and_put_back_or_given_up(
+    in_process: InProcessEngine, lane: Lane
+) -> None:
+    with as_lane(in_process.database_url) as connection, session.transaction(connection) as cursor:
+        for key in KEYS:
+            outbox.add_packed(cursor, OutboxKind.NOTICE, [(key, b"{}")])
+        rows = outbox.head(cursor, [SHARD_OF_KIND[OutboxKind.NOTICE]])
+        refused.set_aside(
+            cursor, [Refusal(row.shard, row.id, "notices", 8, "MSG_SIZE_TOO_LARGE") for row in rows]
+        )
+    listed = run(in_process, "outbox", "list", "--json").json
+    first, second, third = [row["id"] for row in listed]
+    assert {(row["topic"], row["reason"]) for row in listed} == {("notices", "MSG_SIZE_TOO_LARGE")}
+    assert run(in_process, "outbox", "retry", str(first), "--json").json == {"retried": [first]}
+    assert run(in_process, "outbox", "discard", str(second), "--json").json == {
+        "discarded": [second]
+    }
+    assert run(in_process, "outbox", "retry", str(first)).code == 6
+    assert run(in_process, "outbox", "retry", "--all", "--json").json == {"retried": [third]}
+    left = "SELECT array_agg(value ORDER BY id) FROM outbox"
+    assert [list(outbox.records_of(value)) for value in lane.value(left)] == [
+        [(KEYS[0], b"{}")],
+        [(KEYS[2], b"{}")],
+    ]

@@ -105,7 +105,7 @@ def test_an_offset_without_a_record_in_our_own_topic_ends_it_with_4(lane: Engine
     assert reader.wait() == 4
     (line,) = reader.lines("refused")
     assert "records are missing" in line["why"]
-    assert "points cursor adopt" in line["why"]
+    assert "points notices cursor adopt" in line["why"]
     assert read(lane).keys() <= {(0, 0), (0, 1), (0, 2)}
     # Without the check nobody would hear of it.
     Reader(lane, "gap")
