@@ -30,6 +30,7 @@ from bench.parts.latency import latency, midnight
 from bench.parts.merchants import merchants as merchants_part
 from bench.parts.notices.kept import notices_kept
 from bench.parts.notices.midnight import notices_midnight
+from bench.parts.notices.rate import WAITING, notices_rate
 from bench.parts.notices.throughput import notices as notices_part
 from bench.parts.rounds import USUAL, Line, shares
 from bench.parts.workers import workers
@@ -73,6 +74,7 @@ class Part(StrEnum):
     NOTICES = "notices"
     NOTICES_MIDNIGHT = "notices-midnight"
     NOTICES_KEPT = "notices-kept"
+    NOTICES_RATE = "notices-rate"
 
 
 @app.command()
@@ -222,6 +224,8 @@ def further_part(part: Part, run: Run) -> Mapping[str, object]:
             return notices_midnight(sizes.dues, sizes.of_each, run.load_of_a(1 / 4), *shown)
         case Part.NOTICES_KEPT:
             return notices_kept(sizes.notices, sizes.kept, sizes.rounds, *shown)
+        case Part.NOTICES_RATE:
+            return notices_rate(min(WAITING, sizes.dues), sizes.seconds, *shown)
     raise ValueError(part)
 
 

@@ -315,9 +315,17 @@ NOTICES_DECIDED = counter(
 NOTICES_SENT = counter(
     "points_notices_sent",
     "Notices that senders ended, by channel and outcome: sent, failed, unknown, expired, skipped. "
-    "What a receipt or an operator says later counts no more.",
+    "What a receipt settles is counted by points_notices_receipts_total, and what an operator "
+    "settles is not.",
     ["channel", "outcome"],
     [Channel, _ENDS_OF_SENDING],
+)
+NOTICES_RECEIPTS = counter(
+    "points_notices_receipts",
+    "Notices that a provider's receipt settled: unknown ones, those of which the answer had not "
+    "come yet, and sent ones that did not arrive; by channel and outcome: sent, failed.",
+    ["channel", "outcome"],
+    [Channel, ("sent", "failed")],
 )
 NOTICES_PARTS = counter(
     "points_notices_parts",

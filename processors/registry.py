@@ -248,6 +248,7 @@ _KINDS_OF_NOTICES: Final = (
             *(name for name in _PIPELINE if name != "points_left_out_partitions"),
             *_BATCHES,
             "points_notices_decided",
+            "points_notices_receipts",
         ),
         lane="notices",
     ),

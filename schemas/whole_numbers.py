@@ -1,6 +1,7 @@
 """Whole numbers in digits, of any length: beyond a limit is beyond it, however far."""
 
 import re
+from hashlib import sha256
 from typing import Final
 
 _LONGEST: Final = 18
@@ -9,9 +10,20 @@ _WHOLE: Final = re.compile(r"[-+]?[0-9]+", re.ASCII)
 
 
 def read_whole(digits: str) -> int:
-    """The number; of one with more than 18 digits the first 18. Raises ValueError for no number."""
+    """The number; for one with more than 18 digits another of 18. Raises ValueError for no number.
+
+    Two that are longer have two numbers that stand for them, by their digits: a command with one is
+    not the same as a command with the other.
+    """
     sign = digits[:1] if digits[:1] in {"-", "+"} else ""
-    return int(sign + digits[len(sign) :].lstrip("0")[:_LONGEST].rjust(1, "0"))
+    size = digits[len(sign) :].lstrip("0")
+    return int(sign + (size if len(size) <= _LONGEST else _stand_in(size)).rjust(1, "0"))
+
+
+def _stand_in(digits: str) -> str:
+    int(digits[:_LONGEST])
+    digest = int.from_bytes(sha256(digits.encode()).digest())
+    return "9" + str(digest)[: _LONGEST - 1]
 
 
 def as_typed(text: str) -> int | str:

@@ -58,6 +58,7 @@ def _is_unicode(value: str) -> bool:
 Merchant = Annotated[str, typer.Argument(help="The merchant's id.", callback=typed_text)]
 NewMerchant = Annotated[str, typer.Argument(help="The merchant's id.", callback=new_id)]
 Member = Annotated[str, typer.Argument(help="The member's id.", callback=typed_text)]
+NewMember = Annotated[str, typer.Argument(help="The member's id.", callback=new_id)]
 Order = Annotated[str, typer.Argument(help="The order's id.", callback=typed_text)]
 Campaign = Annotated[str, typer.Argument(help="The campaign's id.", callback=typed_text)]
 Days = Annotated[

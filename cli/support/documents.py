@@ -1,7 +1,7 @@
 """Files that a person hands to a command."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,12 +30,12 @@ def open_file(file: Path) -> Iterator[BinaryIO]:
     if str(file) == "-":
         yield sys.stdin.buffer
         return
-    try:
-        source = file.open("rb")
-        source.peek(1)  # a folder can be opened, and not read
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise _unreadable(file, error) from None
-    with source:
+    with ExitStack() as opened:
+        try:
+            source = opened.enter_context(file.open("rb"))
+            source.peek(1)  # a folder can be opened, and not read
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            raise _unreadable(file, error) from None
         yield source
 
 

@@ -17,9 +17,15 @@ _TELLING: Final = Row(
         ),
         Panel(
             "Ended",
-            "Notices a second that came to their end, by channel and outcome.",
+            "Notices a second that came to their end, by channel and outcome; `receipt`: what a "
+            "provider said of them later.",
             "ops",
-            {"{{channel}} {{outcome}}": rate("points_notices_sent_total", "channel, outcome")},
+            {
+                "{{channel}} {{outcome}}": rate("points_notices_sent_total", "channel, outcome"),
+                "receipt: {{channel}} {{outcome}}": rate(
+                    "points_notices_receipts_total", "channel, outcome"
+                ),
+            },
             width=6,
         ),
         Panel(

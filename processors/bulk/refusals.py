@@ -16,7 +16,7 @@ _OWN: Final = {
     "no_approval_needed": "The job does not wait for an approval.",
     "job_cancelled": "The job was cancelled.",
     "not_cancellable": "All rows of the job are applied.",
-    "job_not_done": "The job is still being applied: let it end, or cancel it.",
+    "job_not_done": "The job is not applied to its end: let it end, or cancel it.",
     "not_allowed": "The merchant's settings do not allow it: `assign.bulk_undo` is off.",
 }
 

@@ -48,8 +48,8 @@ def make_undo(shop: Shop, job_id: str, reason: str, by: str) -> JobKey:
         if rules is None or not rules.account.bulk_undo:
             raise BulkRefused("not_allowed", job_id)
         if job.undoes is not None:
-            raise BulkRefused("not_allowed", job_id)
-        if job.gate is Gate.open and pieces.progress(cursor, job.key)[1]:
+            raise BulkRefused("not_allowed", job_id, sentence="An undoing cannot be undone.")
+        if _may_go_on(cursor, job):
             raise BulkRefused("job_not_done", job_id)
         known = jobs.find(cursor, key)
         if known is not None and known.undoes != job.key[1]:
@@ -61,6 +61,13 @@ def make_undo(shop: Shop, job_id: str, reason: str, by: str) -> JobKey:
                 Job(key, b"", Gate.open, count, points, why, by, situation.now, job.key[1]),
             )
     return key
+
+
+def _may_go_on(cursor: Cursor, job: Job) -> bool:
+    """Whether rows may still be applied, which the one undoing there is would not take back."""
+    if job.gate is Gate.open:
+        return pieces.progress(cursor, job.key)[1] > 0
+    return job.gate is Gate.waiting_approval
 
 
 def take_back(

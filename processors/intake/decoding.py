@@ -12,6 +12,7 @@ from rules.order.family import FamilyRecord
 from rules.order.membership import MemberStatement
 from rules.order.numbers import numbers_in_field
 from rules.order.records import (
+    ending,
     family_of,
     given_micros,
     instant_of,
@@ -261,9 +262,9 @@ def _order(
 ) -> OrderEvent:
     resource = envelope.resource
     version = version_of(envelope, own_micros(resource), received, value)
+    delivery = resource.get("order_delivery")
     order = order_record(resource, version, removed=envelope.topic == REMOVE)
     tier, parcel, newest_at = tier_of(resource), None, version.at
-    delivery = resource.get("order_delivery")
     if delivery:
         # A nested delivery without a time of its own is as new as its order.
         own = own_micros(delivery)
@@ -290,7 +291,7 @@ def _removed(
     record: Record, envelope: Envelope[RemovedOrder], received: Micros, value: bytes
 ) -> OrderEvent:
     resource = envelope.resource
-    version = version_of(envelope, own_micros(resource), received, value)
+    version = ending(version_of(envelope, own_micros(resource), received, value), ends=True)
     heard_at = received + MILLISECOND_END
     order_id = pack_id(resource["id"])
     return OrderEvent(record, envelope.merchant_id, order_id, version, version.at, heard_at)
@@ -348,7 +349,7 @@ def _customer(
     is_member = False if removal else customer.get("is_member")
     if is_member is None and registered_at is None:
         return "no_statement"
-    version = version_of(envelope, own_micros(customer), received, value)
+    version = ending(version_of(envelope, own_micros(customer), received, value), ends=removal)
     statement = MemberStatement(version, is_member, registered_at, removal)
     return CustomerEvent(record, envelope.merchant_id, pack_id(customer["id"]), statement)
 

@@ -2,7 +2,13 @@
 
 from typing import NamedTuple
 
-from rules.order.facts import AMOUNTS, OrderFacts, OrderRecord, ReturnOrder
+from rules.order.facts import (
+    AMOUNTS,
+    NOT_EARNING_KINDS,
+    OrderFacts,
+    OrderRecord,
+    ReturnOrder,
+)
 from rules.order.folding import currency_of
 from rules.order.membership import UNKNOWN_BUYER, not_yet_a_member
 from rules.order.trail import CANCELLED, resolved
@@ -15,7 +21,6 @@ POINTS_LIMIT = 1_000_000_000
 
 RETAIL_CHANNELS = frozenset({"pos", "shop_crm"})
 ONLINE_CHANNELS = frozenset({"shop", "sc", "mc", "admin", "openapi", "import"})
-NOT_EARNING_KINDS = frozenset({"return", "exchange"})
 
 
 class Earning(NamedTuple):

@@ -171,7 +171,7 @@ def _points(case: OrderCase, record: OrderRecord, rules: BoundRules) -> str:
 
 
 def _whose_rule(tier: str | None, rules: BoundRules) -> str:
-    if tier is None:
+    if not tier:
         return "the general rule"
     if tier in rules.unit_by_tier:
         return f"the rule of tier {tier}"

@@ -39,3 +39,8 @@ class TokenBucket:
         if taken == wanted or missing <= 0:
             return left, taken, 0
         return left, taken, int(missing / self.rate * SECOND) + 1
+
+    def give_back(self, unused: int, now: Micros) -> "TokenBucket":
+        """The bucket with messages put back that were taken and did not go."""
+        filled, _, _ = self.take(0, now)
+        return replace(filled, tokens=min(holds(self.rate), filled.tokens + unused))

@@ -85,8 +85,13 @@ def course(parcel: Parcel) -> Trail:
 
 
 def is_back_by_return(parcel: Parcel, trail: Trail) -> bool:
-    """Whether a return order sent the parcel back: the return says how much came back (D15)."""
-    return parcel.record.by_return and trail.newest() is State.RETURNED
+    """Whether a return order sent the parcel back: the return says how much came back (D15).
+
+    Of a parcel that is returned the logistics state may be a failed one as well.
+    """
+    newest, record = trail.newest(), parcel.record
+    returned = newest is State.RETURNED or (newest is State.LOST and record.status == "returned")
+    return record.by_return and returned
 
 
 def awaited_status(parcel: Parcel, overrides: Mapping[str, FinalStatus]) -> str:

@@ -179,6 +179,10 @@ class ReturnOrder(NamedTuple):
         return self.version.at if self.first_at is None else self.first_at
 
 
+NOT_EARNING_KINDS: Final = frozenset({"return", "exchange"})
+"""What a till's order is that earns nothing (rules.md 1.6)."""
+NO_TIER: Final = ""
+"""The tier of an order whose record says that its buyer had none; None is not said (D19)."""
 UNSEEN = -1
 """`settings_no` of an order that is not bound, or is to be bound again (rules.md 1.7)."""
 NOTHING_IN_FORCE = 0

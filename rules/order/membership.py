@@ -11,8 +11,12 @@ from typing import NamedTuple
 from rules.order.trail import Version
 from schemas.ids import NEVER, Micros
 
-MOST_STATEMENTS = 16
-"""Of one member. Shops send a customer at every sign-in; what changed since when is told by few."""
+MOST_REPEATED = 16
+"""Of one member; beyond it those that add nothing are forgotten: shops send a customer at every
+sign-in, and what changed since when is told by few.
+"""
+MOST_STATEMENTS = 64
+"""Of one member, when each of them tells something."""
 LONG_AGO: Micros = -(2**63)
 """Before every creation of an order, as NEVER is behind it."""
 
@@ -45,9 +49,13 @@ def with_statement(buyer: Buyer, statement: MemberStatement) -> Buyer:
     if place < len(known) and known[place] == statement:
         return buyer
     grown = (*known[:place], statement, *known[place:])
-    if len(grown) <= MOST_STATEMENTS:
+    if len(grown) <= MOST_REPEATED:
         return Buyer(grown)
     least = _least_telling(grown)
+    if least is None:
+        if len(grown) <= MOST_STATEMENTS:
+            return Buyer(grown)
+        least = 1  # the one behind the first, which reaches back
     return buyer if least == place else Buyer((*grown[:least], *grown[least + 1 :]))
 
 
@@ -132,13 +140,25 @@ def _order(statement: MemberStatement) -> tuple[Version, int, Micros, bool]:
     return statement.version, said, date, statement.removal
 
 
-def _least_telling(statements: tuple[MemberStatement, ...]) -> int:
-    """The oldest statement that repeats the one before and is repeated by the one behind it.
+def _least_telling(statements: tuple[MemberStatement, ...]) -> int | None:
+    """The place of the oldest statement without which every order is judged as with it.
 
-    Where each says something new, the one behind the first, which reaches back.
+    The first reaches back, and the last is the newest word: neither is it. None when each tells
+    something.
     """
+    places = range(1, len(statements) - 1)
     said = [statement[1:] for statement in statements]
-    for i in range(1, len(said) - 1):
-        if said[i - 1] == said[i] == said[i + 1]:
-            return i
-    return 1
+    repeats = (i for i in places if said[i - 1] == said[i] == said[i + 1])
+    return next((i for i in places if _adds_nothing(statements, i)), next(repeats, None))
+
+
+def _adds_nothing(statements: tuple[MemberStatement, ...], place: int) -> bool:
+    """Whether others say what the statement says: *member* the one before, its date a later one."""
+    _, is_member, date, _ = statements[place]
+    if is_member is False:
+        return False  # it parts the timeline
+    if is_member:
+        said = [s.is_member for s in statements[:place] if s.is_member is not None]
+        if not said or not said[-1]:
+            return False
+    return date is None or any(s.registered_at == date for s in statements[place + 1 :])

@@ -11,6 +11,8 @@ from typing import Any, Final
 import orjson
 
 from rules.order.facts import (
+    NO_TIER,
+    NOT_EARNING_KINDS,
     ORDER_KEYS,
     PARCEL_KEYS,
     RETURN_KEYS,
@@ -38,7 +40,9 @@ from schemas.upstream.resources import (
     ReturnResource,
 )
 
-_FAMILY = frozenset({"parent_order_id", "combined_from_orders", "combined_to_order_id"})
+_FAMILY = frozenset(
+    {"parent_order_id", "return_from_order_id", "combined_from_orders", "combined_to_order_id"}
+)
 PICKUP_TYPES = frozenset({"pickup", "store_pickup"})
 NANOS_PER_MICRO = 1000
 COARSE_TICK = 1_000_000
@@ -52,6 +56,9 @@ dropped too.
 _MINUS = "\N{MINUS SIGN}"
 _ADDRESS = re.compile(r"(?:\w+://|www\.)[^\s,;、]+", re.IGNORECASE)
 _BETWEEN_TOKENS = re.compile(r"[/?=&#:]+")
+_SIGN = re.compile("[0-9A-Za-z]")
+SHORTEST = 3
+"""Letters and digits of a number among others in a field. Carriers' own have at least eight."""
 _BETWEEN_NUMBERS = re.compile(r"[\s/,;、]+")
 
 
@@ -140,7 +147,7 @@ _RETURN_BITS = {
     "items": _bit(RETURN_KEYS, "items"),
     "created_at": _bit(RETURN_KEYS, "requested_at"),
 }
-_STATUS = _ORDER_BITS["status"]
+_STATUS, _DELIVERY = _ORDER_BITS["status"], _ORDER_BITS["order_delivery"]
 _TRACKING, _REFUNDED = _bit(ORDER_KEYS, "tracking"), _bit(ORDER_KEYS, "refunded")
 _PARCEL_TRACKING = _bit(PARCEL_KEYS, "tracking")
 _ENDED_ORDER = frozenset({"cancelled", "removed"})
@@ -161,6 +168,8 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
     """The facts of a full order record."""
     said = _said(order, _ORDER_BITS)
     summary, delivery, data = order.get("member_point_summary"), order.get("order_delivery"), None
+    if delivery is not None and not delivery:
+        said &= ~_DELIVERY  # an empty one names nothing
     days, points = (
         (summary.get("pending_days"), summary.get("earned_points")) if summary else (None, None)
     )
@@ -190,7 +199,7 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
     )
     customer = order.get("customer_id")
     return OrderRecord(
-        _ending(version, status in _ENDED_ORDER),
+        ending(version, ends=status in _ENDED_ORDER or bool(order.get("combined_to_order_id"))),
         instant_of(order["created_at"]),
         status,
         pack_id(customer) if customer else None,
@@ -204,7 +213,7 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
         _magnitude(cash),
         _magnitude(credit),
         given_micros(order.get("completed_at")),
-        _PRESENT if delivery else _NULL if "order_delivery" in order else _ABSENT,
+        _PRESENT if delivery else _NULL if said & _DELIVERY else _ABSENT,
         _number_in(data),
         pack_id(delivery["id"]) if delivery else None,
         days,
@@ -222,13 +231,16 @@ def order_record(order: OrderResource, version: Version, *, removed: bool) -> Or
 def family_of(order: OrderResource) -> FamilyRecord | None:
     """What the record says of the orders it comes from, or went into; None when nothing.
 
-    An order that names itself names none.
+    An order that names itself names none. A till's return may name its parent as the order that it
+    is a return from.
     """
     if _FAMILY.isdisjoint(order):
         return None
     own, parent, sources, combined_to = order["id"], None, None, None
     if "parent_order_id" in order:
         parent = _other_id(order["parent_order_id"], own)
+    if not parent and order.get("kind") in NOT_EARNING_KINDS:
+        parent = _other_id(order.get("return_from_order_id"), own) or parent
     if "combined_from_orders" in order:
         sources = _sources(order["combined_from_orders"], own)
     if "combined_to_order_id" in order:
@@ -252,8 +264,8 @@ def _other_id(order_id: str | None, own: str) -> bytes:
     return pack_id(named) if named and named != own else b""
 
 
-def _ending(version: Version, ends: bool) -> Version:  # noqa: FBT001 - a fact of the record, not a switch
-    """The version of a record that ends its order or parcel, or of one that does not."""
+def ending(version: Version, *, ends: bool) -> Version:
+    """The version of a record that ends what it is about, or of one that does not (rules.md 7)."""
     digest = version.digest | ENDS if ends else version.digest & ~ENDS
     return version if digest == version.digest else Version(version.at, version.ts, digest)
 
@@ -303,9 +315,13 @@ def _currencies(currency: str | None, codes: Sequence[str | None]) -> tuple[str 
 
 
 def tier_of(order: OrderResource) -> str | None:
-    """The membership tier that the record names."""
-    tier = order.get("membership_tier_data")
-    return (tier.get("id") or None) if tier else None
+    """The membership tier that the record names; NO_TIER when it says that there is none (D19)."""
+    if "membership_tier_data" not in order:
+        return None
+    tier = order["membership_tier_data"]
+    if tier is None:
+        return NO_TIER
+    return (tier["id"] or NO_TIER) if "id" in tier else None
 
 
 def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
@@ -322,7 +338,7 @@ def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
             said |= _PARCEL_TRACKING
     status, failed = delivery.get("status") or "", delivery.get("delivery_status") == "failed"
     return ParcelRecord(
-        _ending(version, failed or status in _ENDED_PARCEL),
+        ending(version, ends=failed or status in _ENDED_PARCEL),
         pack_id(delivery["id"]),
         status,
         delivery.get("platform"),
@@ -340,7 +356,7 @@ def parcel_record(delivery: DeliveryResource, version: Version) -> ParcelRecord:
 def return_order(resource: ReturnResource, version: Version) -> ReturnOrder:
     """The facts of a return order; a cancelled one is over, as an order is (rules.md 7)."""
     status, total = resource.get("status") or "", resource.get("total")
-    version = _ending(version, status in _ENDED_ORDER)
+    version = ending(version, ends=status in _ENDED_ORDER)
     amounts = [_amount(item) for item in resource.get("items") or ()]
     listed, listed_in = _sum_of(amounts) if any(amounts) else (None, None)
     return ReturnOrder(
@@ -414,6 +430,8 @@ def numbers_in(text: str) -> bytes | None:
         return whole or None
     parted = _without_addresses(unicodedata.normalize("NFKC", text))
     tokens = [part for part in _BETWEEN_NUMBERS.split(parted) if any(c.isdigit() for c in part)]
+    # Beside a number, what is shorter than any is a note: how many boxes, a day.
+    tokens = [token for token in tokens if len(_SIGN.findall(token)) >= SHORTEST] or tokens
     return field_of(whole, [number for token in tokens if (number := normalised(token))])
 
 

@@ -236,19 +236,45 @@ def _in_state(entry: TrailEntry, state: State) -> TrailEntry:
 def thinned(entries: tuple[TrailEntry, ...]) -> tuple[TrailEntry, ...]:
     """What decides, of more entries than MOST_ENTRIES: the rest of each run adds nothing to it.
 
-    Of records that say the same these are the earliest, the newest, the newest that names a moment,
-    the one with the earliest evidence and the one with the latest moment. Of the changes between
-    them the newest are kept.
+    A run is of records that leave their parcel or order in states that go together, whatever each
+    of them names: senders say the same in turns, whole and thin. Of the changes between runs the
+    newest are kept.
     """
+    states = _states_after(entries, failed=False)
     kept: list[TrailEntry] = []
-    for _, group in groupby(entries, key=lambda e: (e.state, e.failed)):
-        run = list(group)
-        places = {0, len(run) - 1}
-        for moments in zip(*((e.said_at, e.also_at, e.back_at) for e in run), strict=True):
-            said = [i for i, moment in enumerate(moments) if moment != NOT_SAID]
-            named = [(moment, i) for i, moment in enumerate(moments) if given(moment) is not None]
-            places.update(said[-1:])
-            if named:
-                places |= {min(named)[1], max(named)[1]}
-        kept += [run[i] for i in sorted(places)]
+    for _, run in groupby(range(len(entries)), key=lambda i: _TOGETHER.get(states[i], states[i])):
+        kept += [entries[i] for i in sorted(_telling(entries, states, list(run)))]
     return tuple(kept[-MOST_ENTRIES:])
+
+
+_TOGETHER: Final = {
+    state: min(together)
+    for together in (FINAL_FOR_ARRIVED, GONE_BACK, CANCELLED)
+    for state in together
+}
+"""One state for each that a run may have: those between which finality or its loss goes on."""
+
+
+def _telling(
+    entries: Sequence[TrailEntry], states: Sequence[State], run: Sequence[int]
+) -> set[int]:
+    """The places in a run that decide.
+
+    Of records that say the same these are the earliest, the newest, the earliest that names no
+    moment, the newest that names one, and those with the earliest and the latest moment. Of the
+    state that the run ends in, the first.
+    """
+    last = run[-1]
+    places = {next((i + 1 for i in reversed(run) if states[i] is not states[last]), run[0])}
+    said: dict[tuple[State, bool | None], list[int]] = {}
+    for i in run:
+        said.setdefault((entries[i].state, entries[i].failed), []).append(i)
+    for same in said.values():
+        places |= {same[0], same[-1]}
+        places |= set([i for i in same if given(entries[i].said_at) is None][:1])
+        for which in ("said_at", "also_at", "back_at"):
+            named = [(getattr(entries[i], which), i) for i in same]
+            places |= set([i for moment, i in named if moment != NOT_SAID][-1:])
+            dated = [(moment, i) for moment, i in named if given(moment) is not None]
+            places |= {min(dated)[1], max(dated)[1]} if dated else set()
+    return places

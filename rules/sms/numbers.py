@@ -17,6 +17,7 @@ from phonenumbers import (
 _MOBILE: Final = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 # Longer texts are no numbers, and need not be looked at.
 _LONGEST: Final = 40
+_SCHEME: Final = "tel:"
 
 
 def is_country(code: str) -> bool:
@@ -28,9 +29,12 @@ def e164(text: str, country: str | None) -> str | None:
     """The number as +886912345678 if it is a mobile one of the country; else None.
 
     Written with or without the country's code, in digits of any script. Numbers of other countries
-    are none: what an SMS costs, and who may send it, goes by country (docs/notices.md).
+    are none: what an SMS costs, and who may send it, goes by country (docs/notices.md). Letters do
+    not stand for the digits of their keys: whoever wrote them meant no number, and the one that
+    they spell is somebody's.
     """
-    if country is None or len(text) > _LONGEST:
+    text = text.strip().removeprefix(_SCHEME)
+    if country is None or len(text) > _LONGEST or any(map(str.isalpha, text)):
         return None
     try:
         number = parse(text, country)

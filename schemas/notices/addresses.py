@@ -12,18 +12,26 @@ _DOMAIN: Final = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
     r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])"
 )
+# Letters that the older standard of IDNA writes as others, or leaves out, and the newer one keeps:
+# one name, and two domains, of which the other one is a stranger's.
+_OF_TWO_DOMAINS: Final = re.compile("[\u00df\u1e9e\u03c2\u200c\u200d]")
 # Nothing of a name can be taken for an address, or ends the quotes that a header may put it in.
-_NAMED: Final = re.compile(r'([^<>@"\\\x00-\x1f\x7f-\x9f\u2028\u2029]{1,60}) <([^<>\s]+)>')
+_NAMED: Final = re.compile(
+    r'([^<>@"\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,60}) <([^<>\s]+)>'
+)
 
 
 def usable_address(text: str) -> str | None:
     """The one address that a text is, with its domain in ASCII; None if no mail can go to it.
 
     Without a name, a comment, quotes or white space. A domain of another script is turned into its
-    ASCII form; a part before the @ of another script is beyond most servers and is no address here.
+    ASCII form; a part before the @ of another script is beyond most servers and is no address here,
+    and neither is a domain whose ASCII form depends on the standard.
     """
     local, at, domain = text.strip().rpartition("@")
     if not at or len(local) > _LONGEST_LOCAL or not _LOCAL.fullmatch(local):
+        return None
+    if _OF_TWO_DOMAINS.search(domain):
         return None
     if not domain.isascii():
         try:

@@ -31,6 +31,7 @@ from schemas.notices.sections import (
     Quiet,
     SmsSettings,
     Texts,
+    not_blank,
     one_line,
 )
 from schemas.notices.words import Channel, Kind
@@ -74,7 +75,12 @@ class NoticeSettings(Section):
         AfterValidator(without_repeats),
     ] = ()
     shop: (
-        Annotated[str, Field(min_length=1, max_length=LONGEST_SHOP), AfterValidator(one_line)]
+        Annotated[
+            str,
+            Field(min_length=1, max_length=LONGEST_SHOP),
+            AfterValidator(one_line),
+            AfterValidator(not_blank),
+        ]
         | None
     ) = None
     email: EmailSettings = EmailSettings.model_validate({"from": None})

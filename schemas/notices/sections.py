@@ -52,6 +52,8 @@ _HOURS: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24
 _SENDER: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &.+_-]{1,11}|\+?[0-9]{3,15}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|[0-9]{3}))?")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
+# Without blanks and line ends, which a reader of URLs may pass over in silence.
+_URL: Final = re.compile(r"[!-~]+")
 
 _Word = TypeVar("_Word", Kind, Channel)
 
@@ -115,7 +117,7 @@ def _https(value: str) -> str:
         usable = parts.scheme == "https" and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or parts.username is not None or parts.fragment or not value.isascii():
+    if not usable or parts.username is not None or parts.fragment or not _URL.fullmatch(value):
         raise ProblemError(
             "is no address of the web to post to", "write it as https://shop.example/path"
         )
@@ -159,9 +161,10 @@ def _complete(
     return fill
 
 
-def _not_blank(value: str) -> str:
+def not_blank(value: str) -> str:
+    """A text that says something. Raises ProblemError."""
     if not value.strip():
-        raise ProblemError("is empty", "give it a value, or leave it out for ours")
+        raise ProblemError("is empty", "give it a value, or leave it out")
     return value
 
 
@@ -263,7 +266,7 @@ class Texts(Section):
             str,
             Field(max_length=LONGEST_SUBJECT),
             AfterValidator(one_line),
-            AfterValidator(_not_blank),
+            AfterValidator(not_blank),
         ]
         | None
     ) = None
@@ -272,7 +275,7 @@ class Texts(Section):
             str,
             Field(max_length=LONGEST_MAIL),
             AfterValidator(plain_text),
-            AfterValidator(_not_blank),
+            AfterValidator(not_blank),
         ]
         | None
     ) = None
@@ -281,7 +284,7 @@ class Texts(Section):
             str,
             Field(max_length=LONGEST_SMS),
             AfterValidator(plain_text),
-            AfterValidator(_not_blank),
+            AfterValidator(not_blank),
         ]
         | None
     ) = None

@@ -85,6 +85,13 @@ def at_least_one(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
     return values
 
 
+def _without_nul(text: str) -> str:
+    """The text; the database can hold none with this character. Raises ProblemError."""
+    if "\x00" in text:
+        raise ProblemError("has NUL, which the database cannot hold", "remove it")
+    return text
+
+
 def instant_of_text(value: object) -> object:
     """The time that a text says, with whatever offset it has. Raises ProblemError."""
     if isinstance(value, datetime):
@@ -111,7 +118,11 @@ def in_utc(moment: datetime) -> datetime:
 
 # Plans and modules are the platform's words and more may come; unknown ones entitle to nothing.
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-Text = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
+Text = Annotated[
+    str,
+    Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$"),
+    AfterValidator(_without_nul),
+]
 Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Instant = Annotated[AwareDatetime, BeforeValidator(instant_of_text), AfterValidator(in_utc)]
 Price = Annotated[

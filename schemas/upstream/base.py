@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
 )
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 INT64 = 2**63
@@ -82,6 +83,19 @@ def _nothing(_: object) -> None:
 _Misshapen = Annotated[None, PlainValidator(_nothing)]
 IfShaped = Annotated[_Shape | SkipJsonSchema[_Misshapen] | None, Field(union_mode="left_to_right")]
 """A side matter: what has another shape is read as null, and poisons nothing."""
+NOT_EMPTY = "not_empty"
+"""The type of what is wrong with another shape as an empty object: that is no problem to tell."""
+
+
+def _empty(value: object) -> object:
+    if value == {}:
+        return value
+    raise PydanticCustomError(NOT_EMPTY, "must be empty")
+
+
+_Empty = Annotated[_Shape, PlainValidator(_empty)]
+OrEmpty = Annotated[_Shape | SkipJsonSchema[_Empty[_Shape]], Field(union_mode="left_to_right")]
+"""What some senders leave empty where there is none: an object without keys says nothing."""
 ShapedOrNot = Annotated[_Shape | SkipJsonSchema[Any] | None, Field(union_mode="left_to_right")]
 """As IfShaped; what has another shape is kept as it is, since something can be made of it."""
 

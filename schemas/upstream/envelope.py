@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 import orjson
 from pydantic import ValidationError
 
-from schemas.upstream.base import Id, Text, Upstream
+from schemas.upstream.base import NOT_EMPTY, Id, Text, Upstream
 from schemas.upstream.reports import RawReport
 from schemas.upstream.resources import (
     ApplicationResource,
@@ -166,13 +166,17 @@ def _merchant_in(content: dict[str, Any]) -> str | None:
 
 def unreadable(error: ValidationError, merchant_id: str | None) -> Unreadable:
     """What a record is poison for that a reader refuses, without its values."""
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    problems = [problem for problem in found if problem["type"] != NOT_EMPTY]
     if problems[0]["type"] == "json_invalid":
         return Unreadable(
             "not_json", "The value is not JSON: send a JSON object in UTF-8.", merchant_id
         )
-    shown = "; ".join(
-        f"{'.'.join(map(str, p['loc'])) or 'value'}: {p['msg']}" for p in problems[:5]
-    )
+    shown = "; ".join(f"{_place(p['loc'])}: {p['msg']}" for p in problems[:5])
     missing = all(p["type"] == "missing" for p in problems)
     return Unreadable("missing_field" if missing else "wrong_type", shown, merchant_id)
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """The path of a field, without the names of what it may be (DeliveryResource)."""
+    return ".".join([str(part) for part in loc if part != DeliveryResource.__name__]) or "value"

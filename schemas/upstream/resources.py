@@ -17,6 +17,7 @@ from schemas.upstream.base import (
     Moment,
     Money,
     Number,
+    OrEmpty,
     RecordId,
     ShapedOrNot,
     Text,
@@ -106,10 +107,11 @@ class OrderResource(TypedDict, total=False):
     custom_discount_items: list[CustomDiscount] | None
     completed_at: Moment | None
     membership_tier_data: MembershipTier | None
-    order_delivery: DeliveryResource | None
+    order_delivery: OrEmpty[DeliveryResource] | None
     order_payment: IfShaped[Payment]
     delivery_data: IfShaped[DeliveryData]
     parent_order_id: IdOrBlank | None
+    return_from_order_id: IfShaped[IdOrBlank]
     combined_from_orders: ShapedOrNot[list[IdOrBlank]]
     combined_to_order_id: IdOrBlank | None
     member_point_summary: IfShaped[PointSummary]

@@ -4,8 +4,9 @@ Whatever moves a notice to an end or from one goes through here, in the caller's
 that the meter is the sum of the notices at any time.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -121,11 +122,16 @@ class Ended(NamedTuple):
     at: Micros
 
 
-class Receipts(NamedTuple):
-    """What became of receipts: notices that one changed, and those that are known at all."""
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """What became of receipts: notices that one changed, and those that are known at all.
+
+    `moved`: those of the changed that are in another state now, by channel and state.
+    """
 
     changed: frozenset[UUID]
     known: frozenset[UUID]
+    moved: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False)
 
 
 def settle(cursor: Cursor, rows: Iterable[Settled]) -> list[Ended]:
@@ -150,7 +156,7 @@ def settle(cursor: Cursor, rows: Iterable[Settled]) -> list[Ended]:
     if not arrays:
         return []
     ids = [UUID(bytes=arrays[0][0]), UUID(bytes=arrays[-1][0])]
-    return _done(cursor, "settle", [*ids, *_SETTLED.arrays(arrays)])
+    return [each for each, _ in _done(cursor, "settle", [*ids, *_SETTLED.arrays(arrays)])]
 
 
 def receipt(cursor: Cursor, rows: Sequence[Receipt]) -> Receipts:
@@ -173,7 +179,9 @@ def receipt(cursor: Cursor, rows: Sequence[Receipt]) -> Receipts:
     known = cursor.execute(_SQL["known"], [*bounds, _ids(best)]).fetchall()
     done = _done(cursor, "receipt", [*bounds, *_RECEIPT.arrays(arrays)])
     return Receipts(
-        frozenset(each.notice_id for each in done), frozenset(notice_id for (notice_id,) in known)
+        frozenset(each.notice_id for each, _ in done),
+        frozenset(notice_id for (notice_id,) in known),
+        Counter((each.channel, each.state) for each, was in done if each.state != was),
     )
 
 
@@ -182,7 +190,8 @@ def resolve(cursor: Cursor, notice_ids: Sequence[UUID], state: State) -> list[En
     if not notice_ids:
         return []
     bounds = [min(notice_ids), max(notice_ids)]
-    return _done(cursor, "resolve", [*bounds, _ids(notice_ids), state.value])
+    done = _done(cursor, "resolve", [*bounds, _ids(notice_ids), state.value])
+    return [each for each, _ in done]
 
 
 def resend(
@@ -211,11 +220,12 @@ def announce(cursor: Cursor, ended: Iterable[Ended]) -> None:
     outbox.add_packed(cursor, OutboxKind.NOTICE, records)
 
 
-def _done(cursor: Cursor, query: str, parameters: list[Any]) -> list[Ended]:
+def _done(cursor: Cursor, query: str, parameters: list[Any]) -> list[tuple[Ended, str]]:
+    """What a statement moved, published where it came to an end, with the state it was in."""
     rows = cursor.execute(_SQL[query], parameters).fetchall()
     done = [(Ended(*row), was) for *row, was in rows]
     announce(cursor, [e for e, was in done if e.state not in _OPEN and e.state != was])
-    return [each for each, _ in done]
+    return done
 
 
 def _value(ended: Ended) -> bytes:

@@ -15,10 +15,9 @@ from sqlalchemy import (
     select,
 )
 
-from rules.earning.earning import NOT_EARNING_KINDS
 from rules.explain.view import Family, OrderEntry, OrderView, SettingsVersion, TrackedNumber
 from rules.order.carrier_reports import numbers_of
-from rules.order.facts import NOTHING_IN_FORCE, OrderFacts
+from rules.order.facts import NOT_EARNING_KINDS, NOTHING_IN_FORCE, OrderFacts
 from rules.order.family import creation_of, is_own_ancestor
 from rules.order.membership import UNKNOWN_BUYER
 from schemas.events import EntryType

@@ -58,6 +58,10 @@ class Rates:
         pairs = zip(wanted, answers, strict=True)
         return {bucket: Granted(*map(int, got)) for bucket, got in pairs}
 
+    def give_back(self, unused: Mapping[Bucket, int]) -> None:
+        """Puts tokens back that were taken and not used."""
+        self.take({bucket: -count for bucket, count in unused.items()})
+
 
 class Fence:
     """The attempts at each notice that were let through: an earlier one is not, after a later."""

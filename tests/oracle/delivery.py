@@ -130,7 +130,7 @@ def upstream_says(records: list[VersionedRecord], *, fetched: bool) -> Voice:
 def sent_back_by_return(records: list[VersionedRecord]) -> bool:
     """Whether a return order sent the parcel back (D15)."""
     newest = records[-1].what
-    return way_back(records[-1]) == "returned" and bool(newest.get("return_order_id"))
+    return newest.get("status") == "returned" and bool(newest.get("return_order_id"))
 
 
 def together(upstream: Voice, carrier: Voice) -> datetime | None:

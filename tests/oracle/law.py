@@ -74,11 +74,13 @@ def feature_on(
 
 
 def tier_of(order_records: list[VersionedRecord]) -> str | None:
-    """The tier at creation: the oldest that is named."""
+    """The tier at creation: what the oldest record that says anything of it says, also *none*."""
     for record in order_records:
-        tier = record.what.get("membership_tier_data")
-        if tier and tier.get("_id"):
-            return str(tier["_id"])
+        tier = record.what.get("membership_tier_data", {})
+        if tier is None:
+            return None
+        if "_id" in tier:
+            return tier["_id"] or None
     return None
 
 

@@ -102,7 +102,9 @@ def each_number(field: str | int | None) -> list[str]:
     text = str(field or "")
     if "://" in text:
         return [comparable(text)]
-    found = [comparable(part) for part in re.split(r"[/,;\s]+", text) if re.search(r"\d", part)]
+    parts = [part for part in re.split(r"[/,;\s]+", text) if re.search(r"\d", part)]
+    noted = [part for part in parts if len(re.findall(r"[0-9A-Za-z]", part)) > 2]
+    found = [comparable(part) for part in noted or parts]
     return [number for number in dict.fromkeys(found) if number] or [
         number for number in [comparable(field)] if number
     ]
@@ -147,7 +149,7 @@ def version_of(event: dict[str, Any], received: datetime) -> Version:
     at = instant(event["resource"].get("updated_at"))
     if at is None:
         at = EPOCH + timedelta(microseconds=nanoseconds // 1000) if nanoseconds else received
-    ends = event["topic"] == "order/remove" or ends_it(event["resource"])
+    ends = event["topic"].endswith("/remove") or ends_it(event["resource"])
     return at, nanoseconds, ends, hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -156,6 +158,7 @@ def ends_it(resource: dict[str, Any]) -> bool:
     return (
         resource.get("status") in ("cancelled", "removed", "returned", "expired")
         or resource.get("delivery_status") == "failed"
+        or bool(resource.get("combined_to_order_id"))
     )
 
 

@@ -257,7 +257,9 @@ def order_record(dice: Dice, sold: SoldOrder, moment: datetime) -> Event:
     if dice.once_in(8):
         fields["order_payment"] = {"status": dice.pick(["completed", "refunded"])}
     if dice.once_in(4):
-        fields["membership_tier_data"] = {"_id": dice.pick([TIER, some_id("silver")])}
+        fields["membership_tier_data"] = dice.pick(
+            [{"_id": TIER}, {"_id": some_id("silver")}, {"_id": TIER}, {"_id": None}, {}, None]
+        )
     event = order(
         subtotal=dice.pick(AMOUNTS),
         created=text(sold.created),

@@ -39,6 +39,8 @@ SETTINGS = {
     "quiet": {"sms": None, "email": None},
     "texts": {"en": {"earned": {"sms": "You have earned {{ points }} points."}}},
 }
+ShopOf = Callable[[int], int]
+"""Says which shop, of SHOPS, the n-th member is of."""
 PATIENCE = 600.0
 CONSUMED = """SELECT coalesce(sum(next_offset - first_offset), 0)::bigint
               FROM notices.cursor WHERE topic = %s"""
@@ -68,10 +70,10 @@ class Lane(Ours):
         return {**super().environment(site), **topics, **keys, **self.more}
 
 
-def tell(site: Site) -> None:
-    """Lets shops tell by both channels at any hour. Topics and tables are there."""
+def tell(site: Site, shops_settings: Mapping[str, object] = SETTINGS) -> None:
+    """Lets shops tell by both channels at any hour, or so. Topics and tables are there."""
     (site.state / "sealing.keys").write_text(f"one:{urlsafe_b64encode(os.urandom(32)).decode()}\n")
-    document = load_notice_settings(orjson.dumps(SETTINGS), "settings")
+    document = load_notice_settings(orjson.dumps(shops_settings), "settings")
     with session.connect(
         site.database_url, role=session.NOTICES_ROLE, schema=session.NOTICES_SCHEMA
     ) as connection:
@@ -79,29 +81,41 @@ def tell(site: Site) -> None:
             settings.apply(connection, f"shop-{shop}", document, "bench")
 
 
-def hear(lane: Lane, site: Site, members: int) -> None:
+def shop_in_turn(member: int) -> int:
+    """The shop of a member: all have as many."""
+    return member % SHOPS
+
+
+def hear(lane: Lane, site: Site, members: int, shop_of: ShopOf = shop_in_turn) -> None:
     """Lets the lane hear of shops, and of members with an e-mail address and a mobile number."""
     shops = [(f"shop-{number}:1", points_settings(f"shop-{number}")) for number in range(SHOPS)]
     put(site, f"{site.group}.settings", shops)
     topic = site.topics["customers"]
-    put(site, topic, ((f"m{number}", _customer(number)) for number in range(members)))
+    customers = ((f"m{number}", _customer(number, shop_of)) for number in range(members))
+    put(site, topic, customers)
     with running(lane, site, "notices"), connected(site) as database:
         until("all members", lambda: count(database, CONSUMED, topic) >= members)
         until("all shops", lambda: count(database, CONSUMED, f"{site.group}.settings") >= SHOPS)
 
 
-def change(site: Site, events: int, members: int, first: int = 0) -> None:
+def change(
+    site: Site, events: int, members: int, shop_of: ShopOf = shop_in_turn, first: int = 0
+) -> None:
     """Writes grants, one member's after the other's, as the engine's relay does.
 
     The members are `first` and those that follow.
     """
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    each = events // members
-    grants = (
-        _granted(first * each + number, first + number % members, number // members + 1, now)
-        for number in range(events)
-    )
-    put(site, site.topic_out, grants)
+    put(site, site.topic_out, _grants(events, members, first, now, shop_of))
+
+
+def _grants(
+    events: int, members: int, first: int, now: str, shop_of: ShopOf
+) -> Iterator[tuple[str, object]]:
+    before = first * (events // members)
+    for number in range(events):
+        member, sequence = first + number % members, number // members + 1
+        yield _granted(before + number, member, sequence, now, shop_of)
 
 
 def put(site: Site, topic: str, records: Iterable[tuple[str, object]]) -> None:
@@ -130,11 +144,11 @@ def put(site: Site, topic: str, records: Iterable[tuple[str, object]]) -> None:
 
 @contextmanager
 def running(
-    lane: Lane, site: Site, kind: str, sinks: SinksProcess | None = None
+    lane: Lane, site: Site, kind: str, sinks: SinksProcess | None = None, number: int = 0
 ) -> Iterator[Sequence[tuple[str, psutil.Process]]]:
-    """A worker alone, and the processes whose CPU is counted."""
+    """A worker, the n-th of its kind, and the processes whose CPU is counted."""
     command = Command(kind, (lane._points, "run", kind))  # noqa: SLF001 - a lane is one of ours
-    process = lane.start(site, command, 0)
+    process = lane.start(site, command, number)
     parts = [(kind, psutil.Process(process.pid))]
     if sinks is not None:
         parts.append(("sinks", psutil.Process(sinks.identity.pid)))
@@ -183,14 +197,10 @@ def points_settings(merchant: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _shop(member: int) -> str:
-    return f"shop-{member % SHOPS}"
-
-
-def _customer(number: int) -> dict[str, Any]:
+def _customer(number: int, shop_of: ShopOf) -> dict[str, Any]:
     return {
         "topic": "user/update",
-        "merchant_id": _shop(number),
+        "merchant_id": f"shop-{shop_of(number)}",
         "resource": {
             "id": f"m{number}", "name": "Ann", "locale_code": "en",
             "updated_at": "2026-11-20T04:00:00.000Z",
@@ -199,8 +209,10 @@ def _customer(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _granted(number: int, member: int, sequence: int, now: str) -> tuple[str, object]:
-    shop, member_id = _shop(member), f"m{member}"
+def _granted(
+    number: int, member: int, sequence: int, now: str, shop_of: ShopOf
+) -> tuple[str, object]:
+    shop, member_id = f"shop-{shop_of(member)}", f"m{member}"
     return f"{shop}:{member_id}", {
         "event_id": str(UUID(int=number + (4 << 76) + (8 << 60))), "type": "granted",
         "merchant_id": shop, "member_id": member_id, "sequence": sequence, "points": 10,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.commands.notices import extra
-from cli.support.arguments import Member, Merchant
+from cli.support.arguments import Member, Merchant, NewMember
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect_notices, notices_configuration
 from schemas.notices.words import ALL_KINDS, Channel, Kind
@@ -17,7 +17,7 @@ Of = Annotated[Kind | None, typer.Option("--kind", help="Of which kind; all with
 
 @app.command("add")
 def add_command(
-    merchant: Merchant, member: Member, channel: On, kind: Of = None, json_: JsonOption = False
+    merchant: Merchant, member: NewMember, channel: On, kind: Of = None, json_: JsonOption = False
 ) -> None:
     """Keep a member's wish not to hear; it counts also for what waits already."""
     _change(merchant, member, channel, kind, opted_out=True, json_=json_)

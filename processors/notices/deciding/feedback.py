@@ -3,10 +3,12 @@
 Whatever comes twice, or late, or names what is not known, changes nothing and is counted.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 from uuid import UUID
 
+from processors import metrics
 from processors.notices.deciding.reading import read_all
 from processors.notices.sealing_keys import sealer_of
 from processors.pipeline.pipeline import PoisonRecord
@@ -50,12 +52,16 @@ class FeedbackBatches:
         self._sealer = sealer_of(notices)
         self._keys = notices.link_keys()
         self._receipts = receipts
+        self._settled: Counter[tuple[str, str]] = Counter()
 
     def use(self, connection: Database) -> None:
         """Goes on with a new connection; nothing is remembered between batches."""
 
     def committed(self) -> None:
-        """Nothing is counted but what the cursors count."""
+        """Counts what receipts settled, once it is committed."""
+        for (channel, state), notices in self._settled.items():
+            metrics.NOTICES_RECEIPTS.labels(channel, state).inc(notices)
+        self._settled.clear()
 
     def process(
         self,
@@ -65,10 +71,11 @@ class FeedbackBatches:
         counts: Mapping[PartitionId, Counts],
     ) -> list[PoisonRecord]:
         """Takes a batch and counts every record; those that are poison."""
+        self._settled.clear()
         said, poison = read_all(records, counts, lambda _, value: read_feedback(value))
         if said:
             batch = _Batch(cursor, said, opening.now, self._sealer, self._keys)
-            batch.take(self._receipts, counts)
+            self._settled.update(batch.take(self._receipts, counts))
         return poison
 
 
@@ -96,8 +103,13 @@ class _Batch:
         self._shops = shops.numbers(cursor, named)
         self._moved = self._with_another_address(sealer) if sealer is not None else frozenset()
 
-    def take(self, receipts: TakesReceipts, counts: Mapping[PartitionId, Counts]) -> None:
-        """Settles what receipts are about, keeps wishes, and counts every record."""
+    def take(
+        self, receipts: TakesReceipts, counts: Mapping[PartitionId, Counts]
+    ) -> Mapping[tuple[str, str], int]:
+        """Settles what receipts are about, keeps wishes, and counts every record.
+
+        Answers how many notices receipts brought into which state, by channel and state.
+        """
         rows: dict[int, Receipt] = {}
         wishes: dict[int, OptOut] = {}
         for place, (record, feedback) in enumerate(self._said):
@@ -122,6 +134,7 @@ class _Batch:
             # Of two that say the same in a batch the first one changed something.
             changed -= notice
             new -= wished
+        return settled.moved if settled is not None else {}
 
     def _receipt(self, feedback: NoticeFeedback) -> Receipt | None:
         """What settles a notice that there is: a receipt, or a bounce for good."""

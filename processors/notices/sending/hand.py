@@ -99,7 +99,7 @@ class Hand:
     def chunk(self, room: int, take: Take) -> list[Ready]:
         """Takes out as many as may go now, `room` at most."""
         asked = [each for each in self._ready if not self.is_blocked(each.shop)][:room]
-        wanted = Counter(self.bucket_of(each.shop) for each in asked)
+        wanted = self.buckets(asked)
         granted = dict(take(wanted)) if wanted else {}
         now = time.monotonic()
         left = {}
@@ -116,6 +116,10 @@ class Hand:
                 ids.add(each.taken.notice_id)
         self._ready = [each for each in self._ready if each.taken.notice_id not in ids]
         return chunk
+
+    def buckets(self, ready: Iterable[Ready]) -> Counter[Bucket]:
+        """How many of some messages take from each rate."""
+        return Counter(self.bucket_of(each.shop) for each in ready)
 
     def wait(self, most: float) -> float:
         """Seconds until one of them may go, `most` if that is sooner or nothing is in hand."""

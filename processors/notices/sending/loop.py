@@ -3,13 +3,15 @@
 A chunk's way, top to bottom: `_fill` takes notices in hand and words them; the hand gives as many
 as may go now; `_exchanged` commits that they are being sent, together with what became of the chunk
 before, and asks the fence; `_send` hands them to the provider. One loop a provider, one chunk at a
-time: a slow provider holds nobody else, and a kill leaves one chunk in doubt.
+time: a slow provider holds nobody else, and a kill leaves one chunk in doubt. The hand is filled
+while chunks are out, since the thread that has the connection is idle then: nothing is written of
+what is in hand.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from uuid import UUID
 import psycopg
 
 from processors import metrics
-from processors.notices.directory.port import Directory, DirectoryUnavailable
+from processors.notices.directory.port import Directory, DirectoryUnavailable, MemberKey
 from processors.notices.providers.port import Answer
 from processors.notices.sending.delivering import Delivers
 from processors.notices.sending.exchange import Exchange
@@ -27,8 +29,15 @@ from processors.notices.sending.fence import Gatekeeper
 from processors.notices.sending.gate import Gate
 from processors.notices.sending.hand import Hand, Ready, Sent, put_back
 from processors.notices.sending.measuring import observe, tell
+from processors.notices.sending.pausing import pause
 from processors.notices.sending.ports import Outside, Shop
-from processors.notices.sending.preparing import Background, Preparing, background, members_of
+from processors.notices.sending.preparing import (
+    Background,
+    Prepared,
+    Preparing,
+    background,
+    members_of,
+)
 from processors.notices.sending.rates import SharedRates
 from processors.runtime.failures import is_waited_out, one_line
 from processors.runtime.logs import log
@@ -36,6 +45,7 @@ from processors.runtime.loop import Backoff
 from rules.notices.backoff import wait_before
 from rules.notices.outcomes import Answered, after_answer, custom_of
 from rules.notices.turns import round_from, shares
+from rules.notices.values import Contact
 from schemas.ids import SECOND, Micros
 from schemas.notices.words import State
 from store.notices import breakers, queue
@@ -49,6 +59,8 @@ LARGEST_HAND = 200
 """Of notices in hand at a high rate; at a low one as many as go in a second, so that what was read
 of their members is about a second old.
 """
+LOW_HAND = 4
+"""The hand is filled when one part in so many is left of it, which goes meanwhile."""
 DIRECTORY_DELAY = 15 * SECOND
 """For those whose address could not be asked for."""
 
@@ -101,6 +113,8 @@ class ProviderLoop:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"send-{provider.name}")
         self._connection: Database | None = None
         self._hand = Hand(provider.name, provider.channel, terms.rate)
+        self._size = max(terms.chunk, min(LARGEST_HAND, int(terms.rate)))
+        self._filling: asyncio.Task[None] | None = None
         self._done: list[Settled] = []
         self._due: list[DueShop] = []
         self._shops: dict[int, Shop] = {}
@@ -127,10 +141,12 @@ class ProviderLoop:
                 else:
                     backoff.reset()
                     self._database_trouble = None
-                await _pause(wait, stopping)
+                await pause(wait, stopping)
             with suppress(psycopg.Error):  # then its lease gives it back
                 await self._give_back()
         finally:
+            if self._filling is not None:
+                self._filling.cancel()
             await self._run(self._close)
             await self._directory.close()
             self._thread.shutdown()
@@ -152,14 +168,11 @@ class ProviderLoop:
         if not room:
             await self._give_back()
             return LOOK_SECONDS
-        if self._hand.free() < room and self._mine():
-            await self._settle()
-            await self._fill()
-        chunk = await self._in_thread(self._next_chunk, room)
-        if not chunk:
-            await self._settle()
+        await self._hand_for(room)
+        sent = await self._in_thread(self._next_chunk, room)
+        if sent is None:
             return self._hand.wait(max(0.0, self._look_at - time.monotonic()))
-        sent = await self._in_thread(self._exchanged, chunk)
+        self._begin_to_fill()
         await self._send(sent)
         return 0.0
 
@@ -199,21 +212,49 @@ class ProviderLoop:
 
     # What is in hand
 
+    async def _hand_for(self, room: int) -> None:
+        """Has as much in hand as may go now, if there is. Raises what filling it does."""
+        if self._filling is not None and self._filling.done():
+            await self._filled()
+        self._begin_to_fill()
+        if self._filling is not None and self._hand.free() < room:
+            await self._settle()
+            await self._filled()
+
+    def _begin_to_fill(self) -> None:
+        """Begins to fill the hand if little is left in it."""
+        little = min(self._size, max(2 * self._terms.chunk, self._size // LOW_HAND))
+        if self._filling is None and self._hand.free() < little and self._mine():
+            self._filling = asyncio.create_task(self._fill())
+
+    async def _filled(self) -> None:
+        """Waits for the filling that has begun. Raises what it does."""
+        if self._filling is not None:
+            filling, self._filling = self._filling, None
+            await filling
+
     async def _fill(self) -> None:
         """Takes notices in hand, the shops in turn, and words them."""
-        size = max(self._terms.chunk, min(LARGEST_HAND, int(self._terms.rate)))
-        room = size - self._hand.free()
-        taken, known = await self._in_thread(self._take, room)
+        taken, known = await self._in_thread(self._take, self._size - self._hand.free())
         if not taken or known is None:
             return
         try:
             contacts = await self._directory.contacts(members_of(taken))
         except DirectoryUnavailable as error:
             self._directory_trouble = f"directory: {one_line(error)}"
-            self._done += put_back(taken, "directory", DIRECTORY_DELAY)
+            later = put_back(taken, "directory", DIRECTORY_DELAY)
+            await self._run(self._keep, Prepared(ended=later))
             return
         self._directory_trouble = None
-        prepared = await self._run(self._preparing.prepare, taken, known, contacts)
+        await self._run(self._word, taken, known, contacts)
+
+    def _word(
+        self, taken: Sequence[Taken], known: Background, contacts: Mapping[MemberKey, Contact]
+    ) -> None:
+        self._keep(self._preparing.prepare(taken, known, contacts))
+
+    def _keep(self, prepared: Prepared) -> None:
+        """In the thread, as all that changes the hand: chunks are taken out of it meanwhile."""
         self._hand.add(prepared.ready)
         self._done += prepared.ended
 
@@ -236,11 +277,8 @@ class ProviderLoop:
         self._due = [shop for shop in self._due if shop.merchant_no not in emptied]
         return taken, known
 
-    def _next_chunk(self, connection: Database, room: int) -> list[Ready]:
-        del connection
-        return self._hand.chunk(room, self._guards.rates.take)
-
     async def _give_back(self) -> None:
+        await self._filled()
         self._done += put_back(self._hand.empty())
         await self._settle()
 
@@ -249,6 +287,24 @@ class ProviderLoop:
     async def _settle(self) -> None:
         if self._done or self._gate_moved:
             await self._in_thread(self._exchanged, [])
+
+    def _next_chunk(self, connection: Database, room: int) -> list[Sent] | None:
+        """As many as may go now, marked; None when none may, and what is done is settled then."""
+        chunk = self._hand.chunk(room, self._guards.rates.take)
+        if not chunk and not self._done and not self._gate_moved:
+            return None
+        sent: list[Sent] = []
+        try:
+            sent = self._exchanged(connection, chunk)
+        finally:
+            self._give_tokens_back(chunk, sent)
+        return sent if chunk else None
+
+    def _give_tokens_back(self, chunk: Sequence[Ready], sent: Sequence[Sent]) -> None:
+        """What is not written after all takes nothing out of its rate."""
+        if len(sent) < len(chunk):
+            going = self._hand.buckets(each.ready for each in sent)
+            self._guards.rates.give_back(self._hand.buckets(chunk) - going)
 
     def _exchanged(self, connection: Database, chunk: Sequence[Ready]) -> list[Sent]:
         """Commits what became of the last chunk, and that this one is being sent; asks the fence.
@@ -340,11 +396,3 @@ class ProviderLoop:
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-
-
-async def _pause(seconds: float, stopping: asyncio.Event) -> None:
-    if seconds <= 0:
-        await asyncio.sleep(0)
-        return
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), seconds)

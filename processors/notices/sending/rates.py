@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from processors.runtime.logs import log
 from rules.notices.rates import TokenBucket, holds
@@ -29,6 +30,8 @@ class SharedRates:
         self._again_at = 0.0
         self._own: dict[Bucket, TokenBucket] = {}
         self._senders, self._counted_at = 0, 0.0
+        self._shared = False
+        """Whether the last ones were taken out of Valkey: unused ones go back there, too."""
 
     def share(self, senders: int, counted_at: float) -> None:
         """Of how many this one is, as counted at a monotonic time; 0 while that is not known."""
@@ -36,13 +39,29 @@ class SharedRates:
 
     def take(self, wanted: Mapping[Bucket, int]) -> Mapping[Bucket, Granted]:
         """Takes up to so many out of each bucket."""
+        self._shared = False
         if self._rates is not None and time.monotonic() >= self._again_at:
             try:
-                return self._rates.take(wanted)
+                taken = self._rates.take(wanted)
             except ReadModelUnavailable as error:
                 self._again_at = time.monotonic() + REST_SECONDS
                 log().warning("rates_away", why=str(error))
+            else:
+                self._shared = True
+                return taken
         return {bucket: self._take_own(bucket, count) for bucket, count in wanted.items()}
+
+    def give_back(self, unused: Mapping[Bucket, int]) -> None:
+        """Puts back what the last `take` gave and was not sent."""
+        if self._shared and self._rates is not None:
+            # Without an answer they are lost: less goes than may.
+            with suppress(ReadModelUnavailable):
+                self._rates.give_back(unused)
+            return
+        now = time.monotonic_ns() // 1000
+        for bucket, count in unused.items():
+            if bucket in self._own:
+                self._own[bucket] = self._own[bucket].give_back(count, now)
 
     def _take_own(self, bucket: Bucket, wanted: int) -> Granted:
         # A part that is not known, or was counted before others may have come, is none.

@@ -21,7 +21,10 @@ from store.postgres.session import Database, raw
 from store.streams import outbox
 from store.streams.outbox import SHARD_OF_KIND, OutboxKind
 
-IDLE_SECONDS: Final = 0.05
+PACE_SECONDS: Final = 0.05
+"""Between two looks into the outbox: a row for each chunk that was sent comes in between, and all
+of them together cost little more than one.
+"""
 STANDBY_SECONDS: Final = 1.0
 FLUSH_SECONDS: Final = 0.25
 CLOSE_SECONDS: Final = 5.0
@@ -89,7 +92,7 @@ class Relaying:
     def _own(self, connection: Database, lanes: list[Lane]) -> None:
         """The lock is ours for as long as the connection lives."""
         outbox.relax(raw(connection))
-        while not self._stopping.is_set():
+        while not self._stopping.wait(PACE_SECONDS):
             self.turned = time.monotonic()
             shards = [shard for lane in lanes for shard in lane.open_shards()]
             rows = outbox.head(raw(connection), shards) if shards else []
@@ -99,8 +102,6 @@ class Relaying:
                     lane.send(mine)
             self._settle(connection, lanes, FLUSH_SECONDS)
             self.trouble = next(filter(None, (lane.trouble() for lane in lanes)), None)
-            if not rows:
-                self._stopping.wait(IDLE_SECONDS)
         self._settle(connection, lanes, CLOSE_SECONDS)
 
     def _settle(self, connection: Database, lanes: list[Lane], seconds: float) -> None:

@@ -24,6 +24,7 @@ from processors.notices.sending.delivering import ByMail, BySms, Delivers
 from processors.notices.sending.fence import SharedFence
 from processors.notices.sending.gate import Gate
 from processors.notices.sending.loop import Guards, ProviderLoop, Terms
+from processors.notices.sending.pausing import pause
 from processors.notices.sending.rates import SharedRates
 from processors.notices.sending.relaying import Relaying
 from processors.notices.sending.upkeep import KIND, Upkeep
@@ -153,8 +154,7 @@ class Sender:
                 backoff.reset()
                 for rates in self._rates:
                     rates.share(upkeep.senders, upkeep.counted_at)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), wait)
+            await pause(wait, stopping)
         if connection is not None and not connection.closed:
             with suppress(psycopg.Error):
                 await asyncio.to_thread(worker_beats.leave, connection, KIND, self._instance)

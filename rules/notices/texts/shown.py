@@ -73,7 +73,7 @@ def shown_values(
     ValueError for a day outside the calendar.
     """
     plain = channel is Channel.sms
-    name = values.member_name
+    name = text_value(values.member_name, "member_name")
     return {
         "points": _number(abs(values.points), language, plain=plain),
         "balance": _number(values.balance, language, plain=plain),
@@ -83,7 +83,8 @@ def shown_values(
         "order_number": text_value(values.order_number, "order_number"),
         "reason": text_value(values.reason, "reason"),
         "shop": text_value(values.shop, "shop"),
-        "member_name": text_value(None if name and _INVITING.search(name) else name, "member_name"),
+        # As it is shown: what is left out of it may have stood between the letters of a page.
+        "member_name": Absent() if _INVITING.search(name) else name,
     }
 
 

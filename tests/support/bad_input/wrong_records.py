@@ -141,6 +141,12 @@ DEAD = [
         "resource.id",
     ),
     Dead(
+        "a delivery without id in an order",
+        orjson.dumps(order_event("ii", order_delivery={"status": "arrived"})),
+        "missing_field",
+        "resource.order_delivery.id",
+    ),
+    Dead(
         "an order without its creation",
         orjson.dumps(without(order_event("k"), "resource", "created_at")),
         "missing_field",

@@ -56,6 +56,7 @@ CLOSED: dict[str, dict[str, set[str]]] = {
         "outcome": {"waiting", "parked", "skipped", "withdrawn"},
     },
     "points_notices_sent": {"channel": {"email", "sms"}, "outcome": ENDS},
+    "points_notices_receipts": {"channel": {"email", "sms"}, "outcome": {"sent", "failed"}},
     "points_notices_parts": {"channel": {"sms"}, "outcome": {"sent", "unknown"}},
 }
 OPEN = {

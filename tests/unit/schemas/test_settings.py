@@ -170,6 +170,13 @@ def test_what_has_an_obvious_answer_may_be_left_out() -> None:
             "earn.rules[0].membership_tier_id",
             "longer than 100",
         ),
+        (
+            "earn.rules.0.membership_tier_id",
+            "gold\x00",
+            "earn.rules[0].membership_tier_id",
+            "has NUL",
+        ),
+        ("delivery_overrides", {"a\x00b": "arrived"}, "delivery_overrides.a\x00b", "has NUL"),
         ("earn.rules", 2 * WHOLE["earn"]["rules"], "earn.rules[1]", "the general rule once more"),
         ("earn.channels", [], "earn.channels", "empty"),
         ("earn.channels", ["ec", "ec"], "earn.channels[1]", "twice"),

@@ -305,6 +305,20 @@ def test_a_job_in_progress_is_cancelled_before_it_is_undone(jobs: JobDesk) -> No
     assert (undone["state"], undone["successful_count"]) == ("done", stored.PIECE)
 
 
+def test_a_job_that_waits_for_approval_is_not_undone_before_it_was_applied(jobs: JobDesk) -> None:
+    """There is one undoing: one that finds nothing would leave what comes later for good."""
+    jobs.desk.settle_in(SHOP, assign={"approval_above": 0, "bulk_undo": True})
+    jobs.assign(jobs.members(1))
+    ran = jobs.bulk("undo", SHOP, "june", "--reason", "oops")
+    assert (ran.code, "job_not_done" in ran.err) == (5, True)
+    jobs.bulk("approve", SHOP, "june", "--by", "mei")
+    assert jobs.available("m1") == 10
+    assert jobs.bulk("undo", SHOP, "june", "--reason", "oops").code == 0
+    assert jobs.available("m1") == 0
+    again = jobs.bulk("undo", SHOP, "june:undo", "--reason", "oops")
+    assert (again.code, "An undoing cannot be undone" in again.err) == (5, True)
+
+
 def test_a_command_above_the_limit_needs_a_job(jobs: JobDesk) -> None:
     jobs.desk.settle_in(SHOP, assign={"approval_above": 20})
     code = jobs.desk.code("bulk_assign", members=["a", "b", "c"], points=10)

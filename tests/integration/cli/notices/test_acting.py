@@ -4,6 +4,8 @@ import base64
 import uuid
 from pathlib import Path
 
+import pytest
+
 from schemas.notices.words import Channel
 from store.notices.queue import due_shops, least_id, reach
 from store.notices.sealing import Sealer, key_encryption_keys
@@ -99,6 +101,16 @@ def test_a_members_wish_is_kept_listed_and_forgotten(
     assert of_kind["changed"] is False
     assert run(in_process, "optout", "remove", *wish, "--json").json["changed"] is True
     assert "none" in run(in_process, "optout", "list", SHOP, "ann").out
+
+
+@pytest.mark.parametrize("member", ["", " ", "ann ", "ann\n", "a" * 101])
+def test_no_wish_is_kept_of_an_id_that_nobody_has(
+    in_process: InProcessEngine, lane: Lane, member: str
+) -> None:
+    """Whoever asked not to hear would be told to be heard, and would hear."""
+    lane.shop(SHOP)
+    ran = run(in_process, "optout", "add", SHOP, member, "--channel", "sms")
+    assert (ran.code, lane.value("SELECT count(*) FROM optout")) == (2, 0)
 
 
 def test_a_member_is_erased_and_the_wish_stays(in_process: InProcessEngine, lane: Lane) -> None:

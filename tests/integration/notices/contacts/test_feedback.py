@@ -6,12 +6,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from processors import metrics
 from processors.notices.deciding.contacts import ContactsBatches
 from processors.notices.deciding.feedback import FeedbackBatches
 from rules.notices import tokens
 from rules.notices.tokens import VALID, Unsubscription
 from rules.signed_tokens import keys_listed
 from schemas.notices.words import Channel
+from store.notices import settling
 from store.notices.erasing import erase
 from store.notices.settling import Receipt, Receipts
 from store.postgres.session import Cursor, transaction
@@ -72,6 +74,43 @@ def test_a_receipt_settles_once(lane: Lane, batches: FeedbackBatches, desk: Desk
     counts, _ = lane.consume(batches, record)
     assert counts.duplicate == 1
     assert set(desk.rows) == {Receipt(notice, True, "x1", 2)}
+
+
+def written(lane: Lane, state: str) -> UUID:
+    """An SMS that was written to a provider, in a state."""
+    notice = lane.notice("shop", "ann", Channel.sms)
+    lane.admin.execute(
+        """UPDATE notices.notice
+           SET state = %s, attempt = 1, month = 202611, provider = 'mitake', parts = 1
+           WHERE notice_id = %s""",
+        [state, notice],
+    )
+    return notice
+
+
+def test_what_a_receipt_settles_is_counted_once_and_a_repeat_or_a_price_is_not(lane: Lane) -> None:
+    batches = FeedbackBatches(lane.configuration(), settling.receipt)
+    batches.use(lane.connection)
+    lane.shop("shop")
+    unknown, sending, sent, priced = (
+        written(lane, state) for state in ("unknown", "sending", "sent", "sent")
+    )
+
+    def counted() -> dict[str, float]:
+        by = {each: metrics.NOTICES_RECEIPTS.labels("sms", each) for each in ("sent", "failed")}
+        return {each: of._value.get() for each, of in by.items()}
+
+    before = counted()
+    records = [
+        said("receipt", notice_id=unknown, status="delivered"),
+        said("receipt", notice_id=sending, status="delivered"),
+        said("receipt", notice_id=sent, status="failed"),
+        said("receipt", notice_id=priced, status="delivered", parts=2),
+    ]
+    for _ in range(2):
+        lane.consume(batches, *records)
+        batches.committed()
+    assert counted() == {"sent": before["sent"] + 2, "failed": before["failed"] + 1}
 
 
 def test_an_unknown_id_is_passed_over(lane: Lane, batches: FeedbackBatches, desk: Desk) -> None:

@@ -48,6 +48,17 @@ def test_a_rate_of_one_sender_is_not_anothers(shared: Client) -> None:
     assert 0 < got[slow].wait_us <= MINUTE
 
 
+def test_what_is_given_back_is_there_again_and_never_more_than_a_bucket_holds(
+    shared: Client,
+) -> None:
+    rates, slow = Rates(shared), Bucket("mitake", "SLOW", 1 / 60, 5)  # one a minute
+    assert rates.take({slow: 5})[slow].messages == 5
+    rates.give_back({slow: 3})
+    assert rates.take({slow: 5})[slow].messages == 3
+    rates.give_back({slow: 100})
+    assert rates.take({slow: 100})[slow].messages == 5
+
+
 def test_an_attempt_after_a_later_one_is_not_let_through(shared: Client) -> None:
     fence, first, second = Fence(shared), uuid4(), uuid4()
     assert fence.passed([(first, 1), (second, 1)]) == [True, True]

@@ -167,6 +167,25 @@ def test_a_split_order_names_the_order_it_was_split_from() -> None:
     assert told(OrderEvent, event).family == FamilyRecord(parent=pack_id(some_id("parent")))
 
 
+@pytest.mark.parametrize(
+    ("named", "parent"),
+    [
+        ({"type": "return", "return_from_order_id": " sold "}, pack_id("sold")),
+        (
+            {"type": "exchange", "return_from_order_id": "sold", "parent_order_id": ""},
+            pack_id("sold"),
+        ),
+        ({"type": "return", "return_from_order_id": "sold", "parent_order_id": "p"}, pack_id("p")),
+        ({"type": "return", "return_from_order_id": None}, None),
+        ({"type": "return", "return_from_order_id": {"id": "sold"}}, None),
+        ({"return_from_order_id": "sold"}, None),
+    ],
+)
+def test_a_tills_return_names_the_order_that_it_is_from(named: Json, parent: bytes | None) -> None:
+    said = told(OrderEvent, order(**named))
+    assert (said.family or FamilyRecord()).parent == parent
+
+
 @pytest.mark.parametrize("parent", [None, "", ORDER])
 def test_no_parent_and_the_order_itself_are_no_parent(parent: str | None) -> None:
     said = told(OrderEvent, order(parent_order_id=parent))

@@ -66,6 +66,7 @@ def test_a_jobs_lot_is_named_for_the_job_and_its_undoing_takes_of_it_first() -> 
         CauseKind.command,
         b"summer",
     )
+    assert entry.event_id == event_id("job", "shop", "summer", "anna", 1)
     undo = Act.of_command("shop", "summer:undo", 4, STAFF, "oops", one_of_many="anna")
     deduct(opened, undo, 25, lot)
     assert opened.entries[-1].moved == (-25, ((lot, -20), (SOON, -5)), 0)

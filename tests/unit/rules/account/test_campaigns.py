@@ -1,5 +1,6 @@
 """When campaigns are live, in which order gifts are shown, and what gifts cost (account.md 6)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -97,6 +98,8 @@ def test_the_window_has_its_beginning_and_not_its_end() -> None:
         CampaignState.ended,
     ]
     assert state_of(made(), NEVER - 1) is CampaignState.live
+    removed = replace(campaign, removed=True)
+    assert {state_of(removed, at) for at in (start - 1, start, end)} == {CampaignState.removed}
 
 
 def test_a_gift_without_a_date_is_as_old_as_its_first_save() -> None:
@@ -126,6 +129,7 @@ def test_a_language_without_a_text_shows_the_first_ones() -> None:
     assert text_in(texts, "zh-hant", languages) == "夏日好禮"
     assert text_in(texts, "fr", languages) == "Summer gifts"
     assert text_in({"zh-hant": "夏日好禮"}, "fr", languages) == "夏日好禮"
+    assert text_in({"ko": "여름", "ja": "夏"}, "fr", languages) == "夏"
     assert text_in({}, "en", languages) is None
 
 

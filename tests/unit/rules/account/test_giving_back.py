@@ -129,6 +129,13 @@ def test_what_finds_no_debt_any_more_makes_a_lot_of_its_own() -> None:
     assert figures(opened) == (42, 0, 0)
 
 
+def test_a_debits_lot_is_named_by_its_order_and_the_minute_of_its_expiry() -> None:
+    midnight = 1_798_732_800_000_000
+    assert (
+        lot_id(order_debit_lot(midnight, ORDER)) == "order-debit:5f0000000000000000000001-29978880"
+    )
+
+
 def test_lots_of_one_debit_with_two_expiries_have_two_names() -> None:
     one, other = (order_debit_lot(year * 31_536_000_000_000, ORDER) for year in (55, 56))
     assert lot_id(one) != lot_id(other)
@@ -142,6 +149,47 @@ def test_an_account_has_one_debit_for_an_order_and_it_comes_last_in_a_return() -
     assert giving_back.debit_of(opened.account, ORDER, 8) is debit
     redemptions = opened.account.redemptions[ORDER]
     assert [one.number for one in return_order(redemptions)] == [1, 0]
+
+
+def test_a_debit_beside_captures_is_one_of_its_own_and_counts_all_it_took() -> None:
+    opened = open_account((SOON, 30))
+    taken = captured(opened, 5)
+    debit = giving_back.debit_of(opened.account, ORDER, 7)
+    assert opened.account.redemptions[ORDER] == [debit, taken]
+    assert (debit.number, debit.points, debit.out, debit.settings_no) == (0, 0, 0, 7)
+    for points in (10, 7):
+        giving_back.debit(opened, by_law(debit), debit, points)
+    assert (debit.points, debit.out, debit.lots) == (17, 17, [(SOON, 17)])
+    giving_back.give_back(opened, by_law(debit), debit, 17, NEW)
+    giving_back.debit(opened, by_law(debit), debit, 4)
+    assert (debit.points, debit.returned, debit.out) == (21, 17, 4)
+
+
+def test_what_stays_out_of_several_lots_is_kept_the_soonest_first() -> None:
+    opened = open_account((FOREVER, 10), (LATE, 10), (SOON, 10))
+    taken = captured(opened, 30)
+    giving_back.give_back(opened, by_law(taken), taken, 5, NEW)
+    assert taken.lots == [(SOON, 10), (LATE, 10), (FOREVER, 5)]
+
+
+def test_what_a_return_brings_back_names_the_return_as_its_cause() -> None:
+    opened = open_account((SOON, 30))
+    taken = captured(opened, 30)
+    sent_back = pack_id("64d20b7741f3a90019c0de42")
+    act = Act.of_law("shop", "anna", taken, 4, 60, CauseKind.return_, sent_back)
+    giving_back.give_back(opened, act, taken, 5, NEW)
+    entry = opened.entries[-1]
+    assert (entry.cause, entry.cause_id, entry.order_id) == (CauseKind.return_, sent_back, ORDER)
+
+
+def test_points_that_debt_takes_whole_do_not_lapse_as_well() -> None:
+    opened = open_account((SOON, 30))
+    taken = captured(opened, 30)
+    claw_back(opened.account, SOON, 30)
+    opened.now = opened.recorded_at = 150
+    giving_back.give_back(opened, by_law(taken), taken, 30, NEW)
+    assert [entry.type for entry in opened.entries[2:]] == [EntryType.returned]
+    assert figures(opened) == (0, 0, 0)
 
 
 def test_the_laws_entries_on_a_redemption_have_names_by_their_number() -> None:

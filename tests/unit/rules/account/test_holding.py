@@ -3,7 +3,7 @@
 import pytest
 
 from rules.account import holding
-from rules.account.account import claw_back
+from rules.account.account import claw_back, grant, next_timeout
 from rules.account.acts import Act
 from rules.account.entries import OpenAccount, event_id
 from rules.account.holds import Hold, HoldState, Purpose
@@ -16,6 +16,7 @@ from tests.support.account.in_hand import open_account
 
 SHOPPER = Performer(kind=PerformerKind.member, id="anna")
 ORDER = pack_id("5f0000000000000000000001")
+FIRST = order_lot(60, b"c", 1)
 SOON, LATE = order_lot(100, b"b", 1), order_lot(200, b"a", 1)
 FOREVER = command_lot(NEVER, "gift")
 
@@ -105,9 +106,59 @@ def test_a_capture_of_part_spends_the_soonest_and_releases_the_rest_by_a_second_
 
 def test_an_order_may_have_several_captures_which_are_counted() -> None:
     opened = open_account((SOON, 30))
-    for name in (b"cash", b"gift"):
+    for name in (b"cash", b"gift", b"more"):
         holding.capture(opened, command(), hold(opened, 10, name=name), ORDER)
-    assert [one.number for one in opened.account.redemptions[ORDER]] == [1, 2]
+    assert [one.number for one in opened.account.redemptions[ORDER]] == [1, 2, 3]
+
+
+def test_a_hold_that_is_released_has_ended_and_its_end_does_nothing() -> None:
+    opened = open_account((SOON, 30))
+    made, other = hold(opened, 10), hold(opened, 5, ends=40, name=b"cart-2")
+    holding.capture(opened, command(2), other, ORDER)
+    holding.release(opened, command(3), made)
+    assert (made.state, made.is_live) == (HoldState.released, False)
+    opened.now = opened.recorded_at = 60
+    before = len(opened.entries)
+    post_overdue(opened)
+    assert len(opened.entries) == before
+
+
+def test_points_are_held_once_whatever_came_between() -> None:
+    opened = open_account((LATE, 1), (SOON, 1))
+    assert hold(opened, 1).lots == [(SOON, 1)]
+    assert hold(opened, 1, name=b"cart-2").lots == [(LATE, 1)]
+    grant(opened.account, FIRST, 1)
+    grant(opened.account, FOREVER, 5)
+    assert hold(opened, 3, name=b"cart-3").lots == [(FIRST, 1), (FOREVER, 2)]
+
+
+def test_the_next_end_is_that_of_the_first_live_hold_to_end() -> None:
+    opened = open_account((SOON, 30))
+    assert next_timeout(opened.account) == NEVER
+    for ends, name in ((50, b"a"), (40, b"b"), (60, b"c")):
+        hold(opened, 5, ends=ends, name=name)
+    assert next_timeout(opened.account) == 40
+    holding.release(opened, command(), opened.account.holds[b"b"])
+    assert next_timeout(opened.account) == 50
+
+
+def test_holds_end_in_the_order_of_their_ends_and_those_of_one_instant_by_id() -> None:
+    opened = open_account((LATE, 30), now=70)
+    for ends, name in ((60, b"a"), (50, b"c"), (50, b"b")):
+        hold(opened, 5, ends=ends, name=name)
+    post_overdue(opened)
+    assert [entry.hold_id for entry in opened.entries[3:]] == [b"b", b"c", b"a"]
+
+
+def test_a_lapse_of_the_instant_before_an_end_comes_before_it() -> None:
+    opened = open_account((SOON, 30), now=200)
+    hold(opened, 10, ends=101)
+    post_overdue(opened)
+    assert said(opened)[1:] == [
+        (EntryType.expired, -20, 0, 100),
+        (EntryType.released, 0, -10, 101),
+        (EntryType.expired, -10, 0, 101),
+    ]
 
 
 def test_at_its_end_a_hold_is_free_by_an_entry_dated_then() -> None:

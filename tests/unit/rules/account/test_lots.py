@@ -6,8 +6,18 @@ back, unless it expired. So spending is played here by taking points out of lots
 
 import pytest
 
-from rules.account.account import Account, Moved, claw_back, grant, lapse, lapsed, next_expiry
-from rules.account.lots import LotKey, order_lot
+from rules.account.account import (
+    Account,
+    Moved,
+    claw_back,
+    grant,
+    lapse,
+    lapsed,
+    next_expiry,
+    take,
+)
+from rules.account.lots import LotKey, SourceKind, order_lot
+from rules.account.points_by_lot import soonest_parts
 from schemas.ids import NEVER
 
 SOON, LATER, LAST = order_lot(100, b"a", 1), order_lot(200, b"b", 1), order_lot(300, b"c", 1)
@@ -36,6 +46,24 @@ def test_a_grant_is_a_lot_of_its_own_and_more_of_the_same_joins_it() -> None:
     made = account((SOON, 100), (LATER, 50), (SOON, 20))
     assert made.available == 170
     assert {k: lot.remaining for k, lot in made.lots.items()} == {SOON: 120, LATER: 50}
+
+
+def test_a_lot_of_one_point_is_taken_like_any_other() -> None:
+    made = account((SOON, 1), (LATER, 1))
+    assert take(made, 0, SOON) == ([], 0)
+    assert claw_back(made, LATER, 2) == Moved(-2, ((LATER, -1), (SOON, -1)))
+    assert (made.available, made.debt) == (0, 0)
+
+
+def test_points_of_lots_are_parted_without_parts_of_nothing() -> None:
+    lots = [(SOON, 5), (LATER, 5)]
+    assert soonest_parts(lots, 5) == ([(SOON, 5)], [(LATER, 5)])
+    assert soonest_parts(lots, 7) == ([(SOON, 5), (LATER, 2)], [(LATER, 3)])
+
+
+def test_kinds_of_lots_are_stored_by_these_numbers() -> None:
+    numbers = {"order": 1, "command": 2, "job": 3, "order_debit": 4}
+    assert {kind.name: kind.value for kind in SourceKind} == numbers
 
 
 def test_a_clawback_takes_from_the_orders_own_lot_first() -> None:

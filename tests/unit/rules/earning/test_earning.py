@@ -196,6 +196,21 @@ def test_the_tier_is_the_one_at_creation_whatever_comes_later_or_is_heard_first(
     assert made.points() == 300
 
 
+@pytest.mark.parametrize(
+    ("first", "points"),
+    [(None, 100), ({"_id": " "}, 100), ({"_id": None}, 100), ({}, 300)],
+)
+def test_an_order_that_was_made_without_a_tier_earns_by_the_general_rule(
+    first: Json, points: int
+) -> None:
+    told = order(membership_tier_data=first, updated=day("11-29"))
+    reached = order(membership_tier_data={"_id": TIER}, updated=day("12-01 16:00"), **ARRIVED)
+    for heard in ((told, reached), (reached, told)):
+        made = engine(rules=TIERS)
+        made.consume(*heard)
+        assert made.points() == points
+
+
 @pytest.mark.parametrize("created_by", ["shop", "sc", "mc", "admin", "openapi", "import"])
 def test_these_are_the_online_channel(created_by: str) -> None:
     assert points_of(engine(channels=["ec"]), created_by=created_by) == 100

@@ -43,6 +43,15 @@ def granted(**how: Json) -> InMemoryEngine:
     return made
 
 
+def test_what_is_granted_stays_granted_when_the_clock_steps_back() -> None:
+    made = granted()
+    made.now = at(day("12-03"))
+    made.consume(order(updated=day("12-02")), delivery("collected", day("12-02 12:00")))
+    assert (made.explain().state, made.history()) == ("granted", [("granted", 100)])
+    made.consume(order(subtotal=1200, updated=day("12-02 13:00")))
+    assert made.history() == [("granted", 100), ("adjusted", 20)]
+
+
 # --- before the grant
 
 

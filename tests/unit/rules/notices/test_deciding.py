@@ -8,16 +8,19 @@ import orjson
 import pytest
 
 from rules.notices.deciding import (
+    FIRST_MONDAY,
     KEPT,
+    NO_NOTICE,
     TABLE,
     Decided,
     Limits,
     Reach,
     decide,
+    lines_of,
 )
 from rules.notices.shop import ShopInForce
 from schemas.events import EntryType
-from schemas.ids import DAY, NEVER, Micros
+from schemas.ids import DAY, NEVER, Micros, instant
 from schemas.notices.document import NoticeSettings, load_notice_settings
 from schemas.notices.points_change import PointsChange
 from schemas.notices.words import Channel, Kind, State
@@ -145,6 +148,23 @@ def test_what_is_on_without_a_word_of_the_shop(
 def test_nobody_is_told_of_points_set_aside_or_spent(type_: str) -> None:
     assert told(GRANTED._replace(type=type_, points=-5)) == "no_notice"
     assert told(GRANTED._replace(type=type_, points=0)) == "no_notice"
+
+
+@pytest.mark.parametrize("type_", [each.name for each in EntryType])
+def test_nobody_is_told_of_no_points(type_: str) -> None:
+    assert lines_of(GRANTED._replace(type=type_, points=0)) == NO_NOTICE
+
+
+@pytest.mark.parametrize(("points", "kind"), [(1, Kind.earned_more), (-1, Kind.corrected)])
+def test_a_single_point_is_told(points: int, kind: Kind) -> None:
+    found = lines_of(GRANTED._replace(type="adjusted", points=points))
+    assert isinstance(found, tuple)
+    assert found[0].kind is kind
+
+
+def test_notices_are_kept_400_days_in_weeks_that_begin_on_mondays() -> None:
+    assert KEPT == 400 * DAY
+    assert instant(FIRST_MONDAY).strftime("%A %Y-%m-%d %H:%M") == "Monday 1970-01-05 00:00"
 
 
 def test_a_type_of_a_later_version_is_an_addition() -> None:

@@ -177,3 +177,11 @@ def test_a_month_is_that_of_the_shops_calendar(zone: str, moment: datetime, mont
 def test_instants_beyond_all_calendars_have_a_month_nevertheless() -> None:
     assert month_of(NEVER, "Asia/Taipei") == month_of(NEVER - 1, "Asia/Taipei") == 900001
     assert month_of(micros(datetime(1, 1, 1, tzinfo=UTC)), "UTC") == 201
+
+
+def test_a_clock_put_back_over_midnight_wakes_nobody_before_the_next_one() -> None:
+    """At 00:01 it showed 23:01 once more: the night of the 7th had begun, and the 6th went on."""
+    zone = "America/St_Johns"
+    between = at(zone, "2010-11-06 23:15", second=True)
+    assert at(zone, "2010-11-07 00:00") < between
+    assert not_before(between, "00:00-06:00", zone) == at(zone, "2010-11-07 06:00")

@@ -32,3 +32,10 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
     bucket, taken, _ = TokenBucket.full(1, 10 * SECOND).take(1, 10 * SECOND)
     assert taken == 1
     assert bucket.take(1, 0)[1] == 0
+
+
+def test_what_was_taken_and_did_not_go_is_there_again_and_never_more_than_a_bucket_holds() -> None:
+    bucket, taken, _ = TokenBucket.full(40, 0).take(8, 0)
+    assert (taken, bucket.take(8, 0)[1]) == (8, 0)
+    assert bucket.give_back(5, 0).take(8, 0)[1] == 5
+    assert bucket.give_back(5, SECOND).take(100, SECOND)[1] == holds(40)

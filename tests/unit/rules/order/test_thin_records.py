@@ -14,6 +14,7 @@ from rules.order.folding import (
     fold_return,
 )
 from rules.order.trail import MOST_ENTRIES, Version
+from tests.support.customers import customer
 from tests.support.in_memory import InMemoryEngine, at
 from tests.support.order_facts import (
     HOME,
@@ -24,6 +25,7 @@ from tests.support.order_facts import (
     money,
     order,
     parcel,
+    removed,
     returned,
     settings,
     some_id,
@@ -94,6 +96,19 @@ def test_an_order_is_named_by_the_order_inside_as_by_its_id() -> None:
     assert engine(order(order_id=some_id("o")), inside).points() == 100
 
 
+# --- empty
+
+
+def test_an_empty_delivery_says_nothing() -> None:
+    sold = order(updated=day("12-02"), status="completed", completed_at=day("12-02"))
+    empty = lacking(sold, order_delivery={})
+    assert engine(empty).explain().state == "waiting"
+    assert engine(SOLD, empty).points() == 100
+    assert engine(lacking(empty, created_by="pos")).points() == 100
+    none = lacking(sold, order_delivery=None)
+    assert engine(none, lacking(empty, updated_at=day("12-03"))).points() == 100
+
+
 # --- ties (rules.md 7)
 
 
@@ -104,6 +119,25 @@ def test_of_a_tie_what_ends_the_order_or_parcel_wins(n: int) -> None:
     assert engine(lacking(sold, status="cancelled"), sold).points() == 0
     came, back = (delivery(s, day("12-05"), note=n) for s in ("arrived", "returned"))
     assert engine(order(), came, back).points() == engine(order(), back, came).points() == 0
+
+
+@pytest.mark.parametrize("n", range(8))
+def test_of_a_tie_what_ends_the_order_in_another_way_wins_too(n: int) -> None:
+    sold = order(subtotal=1000 + n, updated=day("12-02"), order_delivery=ARRIVED)
+    removal = removed(day("12-02"))
+    bare = removal | {"ts": None, "resource": removal["resource"] | {"updated_at": day("12-02")}}
+    gone, alone = (lacking(sold, combined_to_order_id=other) for other in (some_id("another"), ""))
+    for told in ((sold, bare), (alone, gone)):
+        assert engine(*told).explain().state == "withdrawn"
+        assert engine(*told[::-1]).explain().state == "withdrawn"
+
+
+@pytest.mark.parametrize("n", range(8))
+def test_of_a_tie_a_removed_customer_is_no_member(n: int) -> None:
+    joined = customer(day("11-20"), is_member=True, registered_at=day("11-01"), note=n)
+    gone = customer(day("11-20"), topic="user/remove")
+    for told in permutations((SOLD, joined, gone)):
+        assert engine(*told).explain().reason == "not_a_member"
 
 
 @pytest.mark.parametrize("n", range(8))
@@ -231,11 +265,13 @@ def test_a_parcel_that_only_events_name_is_one_more() -> None:
     assert engine(nested("new", "arrived", "12-02"), added).points() == 0
 
 
+@pytest.mark.parametrize("state", ["pending", "returned", "failed"])
 @pytest.mark.parametrize(("by", "points"), [("r1", 70), (None, 0), ("", 0)])
 def test_a_parcel_that_a_return_order_sent_back_keeps_its_finality(
-    by: str | None, points: int
+    by: str | None, points: int, state: str
 ) -> None:
-    back = delivery("returned", day("12-09"), return_order_id=by, returned_at=day("12-09"))
+    more: Any = {"return_order_id": by, "returned_at": day("12-09"), "delivery_status": state}
+    back = delivery("returned", day("12-09"), **more)
     assert engine(SOLD, returned(300, day("12-07")), back).points() == points
     assert engine(order(), back).points() == 0  # it never was final
 

@@ -21,6 +21,13 @@ from rules.sms.numbers import e164, is_country
         ("+1 416 555 0123", "US", None),  # Canada, of the same code
         ("0912345678 ext 5", "TW", None),
         ("0912345678, 0922345678", "TW", None),
+        ("tel:+886912345678", "TW", "+886912345678"),
+        ("0912abcdef", "TW", None),  # the keys of these letters are a stranger's number
+        ("0912-ABC-DEF", "TW", None),
+        ("mom 0912345678", "TW", None),
+        ("0912ａｂｃｄｅｆ", "TW", None),
+        ("tel:0912345678;phone-context=+886", "TW", None),
+        ("0912345678 #5", "TW", None),
         ("0800 000 123", "TW", None),
         ("", "TW", None),
         ("ann", "TW", None),

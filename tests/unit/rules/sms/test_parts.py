@@ -44,6 +44,9 @@ _ALPHABETS = (
         ("ç", Encoding.ucs2, 1, 1),
         ("`", Encoding.ucs2, 1, 1),
         ("Ç", Encoding.gsm7, 1, 1),
+        ("\x1b", Encoding.ucs2, 1, 1),  # announces a letter of the extension, and is none itself
+        ("\uffff", Encoding.ucs2, 1, 1),
+        ("\U00010000", Encoding.ucs2, 2, 1),
     ],
 )
 def test_text_takes_what_the_network_counts(
@@ -88,8 +91,24 @@ def test_no_value_takes_more_parts_than_the_worst(
     assert parts(before + value + after + second).parts <= worst.parts
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (WILD + "x" * 133, 2),  # no pair is made of what stands beside a value
+        ("x" * 67 + "x" * 66 + WILD * 2 + "x" * 66, 4),  # at the end of any part, not of the first
+        ("x" * 66 + "😀" + "x" * 65 + WILD, 3),
+        ("\uffff" * 69 + WILD, 1),
+        ("\uffff" * 70 + WILD, 2),
+    ],
+)
+def test_the_worst_is_no_worse_than_can_be(text: str, count: int) -> None:
+    assert parts_at_most(text).parts == count
+
+
 def test_worst_value_lets_a_pair_meet_the_end_of_a_part() -> None:
     assert parts_at_most("x" * 66 + WILD * 68).parts == 3
     assert parts("x" * 66 + "😀" * 34).parts == 3
     assert parts_at_most(WILD * 70).parts == 1
+    assert parts_at_most("x" * 66 + WILD * 2 + "x" * 66).parts == 3
+    assert parts("x" * 66 + "😀" + "點" * 66).parts == 3
     assert parts_at_most("a" * 160).parts == 1

@@ -327,6 +327,14 @@ def test_a_field_of_any_depth_and_size_has_a_fingerprint() -> None:
         assert command.problem.code is Code.invalid_command
 
 
+def test_two_numbers_beyond_all_that_is_read_are_other_content() -> None:
+    value = json.dumps(ASSIGN | {"points": 0}).encode()
+    numbers = [b"1" + b"0" * zeros for zeros in (19, 30, 31, 5000)]
+    commands = [read(value.replace(b'"points": 0', b'"points": ' + each)) for each in numbers]
+    assert len({command.fingerprint for command in commands}) == len(numbers)
+    assert {command.problem and command.problem.code for command in commands} == {Code.over_limit}
+
+
 @pytest.mark.parametrize("inside", ["[" * 5000 + "]" * 5000, '{"a": ' * 5000 + "1" + "}" * 5000])
 def test_a_field_that_is_nested_too_deeply_to_be_read_is_answered(inside: str) -> None:
     head = json.dumps(ASSIGN)[:-1]

@@ -30,6 +30,9 @@ from schemas.notices.addresses import named_address, usable_address
         ("安@tea.example", None),
         ("ann@tea.example\r\nBcc: ben@tea.example", None),
         ("ann\n@tea.example", None),
+        ("ann@straße.example", None),  # to some it is strasse.example, which is a stranger's
+        ("ann@te\u200da.example", None),
+        ("ann@λόγος.example", None),
         ("a" * 65 + "@tea.example", None),
         ("ann@" + "b." * 150 + "example", None),
         ("a@" + "b" * 320, None),
@@ -56,6 +59,7 @@ def test_sender_is_a_name_and_an_address() -> None:
         "x" * 61 + " <points@lantern.example>",
         "Tea <points@lantern.example> <b@c.example>",
         "Tea <a@>",
+        "Te\ud800a <points@lantern.example>",
     ],
 )
 def test_sender_that_could_be_read_otherwise_is_refused(text: str) -> None:

@@ -77,6 +77,10 @@ def test_signs_of_a_number_do_not_cost_a_second_sms() -> None:
         (" \n", ""),
         ("Win! https://lottery.example", ""),
         ("WWW.lottery.example", ""),
+        ("Win! https:\u2066//lottery.example", ""),
+        ("Win! https:/\ufeff/lottery.example", ""),
+        ("ww\u202ew.lottery.example", ""),
+        ("www\ud800.lottery.example", ""),
     ],
 )
 def test_name_becomes_one_line_that_stays_within_itself(name: str | None, is_shown: str) -> None:

@@ -1,0 +1,156 @@
+"""One provider's loop on a lane's tables, with a provider that answers when the test lets it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from processors.notices.directory.port import MemberKey
+from processors.notices.providers.port import Answer, Outcome
+from processors.notices.sending.gate import Gate
+from processors.notices.sending.hand import Sent
+from processors.notices.sending.loop import Guards, ProviderLoop, Terms
+from processors.notices.sending.ports import Outside, Shop, Worded
+from rules.notices.values import Contact
+from schemas.ids import MINUTE
+from schemas.notices.words import Channel
+from store.postgres.session import Database
+from store.valkey.notices import Bucket, Granted
+from tests.support.engine import wait_for
+from tests.support.notices.rows import REACH, Rows
+
+CHUNK = 8
+
+
+class Provider:
+    """Takes what it is given, once it may answer."""
+
+    name, window, shared, channel = "mitake", timedelta(), True, Channel.sms
+
+    def __init__(self) -> None:
+        self.chunks: list[list[str]] = []
+        self.may_answer = asyncio.Event()
+
+    async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
+        self.chunks.append([each.ready.taken.member_id for each in sent])
+        await self.may_answer.wait()
+        return [Answer(Outcome.taken) for _ in sent]
+
+    async def close(self) -> None:
+        pass
+
+
+class Rates:
+    """Gives whatever is asked for, and keeps how much is out."""
+
+    def __init__(self) -> None:
+        self.out: Counter[str] = Counter()
+
+    def take(self, wanted: Mapping[Bucket, int]) -> Mapping[Bucket, Granted]:
+        self.out.update({bucket.sender: count for bucket, count in wanted.items()})
+        return {bucket: Granted(count, 0) for bucket, count in wanted.items()}
+
+    def give_back(self, unused: Mapping[Bucket, int]) -> None:
+        self.out.subtract({bucket.sender: count for bucket, count in unused.items()})
+
+
+class Passing:
+    """Lets a chunk through but for those members."""
+
+    def __init__(self, *fenced: str) -> None:
+        self._fenced = fenced
+
+    def passed(self, connection: Database, sent: Sequence[Sent], marked_at: float) -> list[Sent]:
+        del connection, marked_at
+        return [each for each in sent if each.ready.taken.member_id not in self._fenced]
+
+
+class Everybody:
+    """A directory in which everybody has a number."""
+
+    async def contacts(self, members: Sequence[MemberKey]) -> Mapping[MemberKey, Contact]:
+        return {each: Contact(None, None, None, "0912345678") for each in members}
+
+    async def close(self) -> None:
+        pass
+
+
+class Words:
+    """The same text for all."""
+
+    def number(self, text: str, country: str) -> str:
+        return f"{country}{text}"
+
+    def sms(self, *_: object) -> Worded:
+        return Worded("text", 1)
+
+
+def _loop(
+    rows: Rows, provider: Provider, gatekeeper: Any, rates: Any, *no: str, rate: float = 1000.0
+) -> ProviderLoop:
+    """A loop of one shop, of which some members want nothing."""
+    number = rows.shop("shop")
+    shop = Shop(
+        number, "shop", "Asia/Taipei", ("en",), True, True, frozenset({Channel.sms}), "mitake",
+        "LANTERN", None, "TW", None, None, "hold", {}, "Lantern Tea", None,
+    )  # fmt: skip
+    words: Any = Words()
+    outside = Outside(
+        shops=lambda *_: {number: shop},
+        seals=lambda *_: None,
+        opted_out=lambda *_: {(number, each): frozenset({("sms", "*")}) for each in no},
+        lapsing=lambda *_: {},
+        month_of=lambda *_: 202611,
+        not_before=lambda now, *_: now,
+        wording=words,
+    )
+    guards = Guards(rates, gatekeeper, Gate("mitake", None))
+    terms = Terms(rate, CHUNK, "sender", MINUTE, REACH)
+    return ProviderLoop(provider, terms, outside, Everybody(), guards, rows.connect)
+
+
+async def _until(what: str, rows: Rows, state: str, notices: int) -> None:
+    count = "SELECT count(*) FROM notices.notice WHERE state = %s"
+    await asyncio.to_thread(wait_for, what, lambda: rows.value(count, state) == notices)
+
+
+def test_the_hand_is_filled_while_one_chunk_is_out_and_no_other_is_being_sent(rows: Rows) -> None:
+    rows.notices(100)
+
+    async def main() -> None:
+        provider, stopping = Provider(), asyncio.Event()
+        running = asyncio.create_task(
+            _loop(rows, provider, Passing(), Rates(), rate=2 * CHUNK).run(stopping),
+        )
+        await _until("a chunk", rows, "sending", CHUNK)
+        await _until("a full hand", rows, "claimed", 2 * CHUNK)
+        assert [len(chunk) for chunk in provider.chunks] == [CHUNK]
+        provider.may_answer.set()
+        await _until("all sent", rows, "sent", 100)
+        stopping.set()
+        await running
+
+    asyncio.run(main())
+    rows.check_meter()
+
+
+def test_what_is_not_written_after_all_takes_nothing_out_of_its_rate(rows: Rows) -> None:
+    for member in ("ann", "bob", "cat"):
+        rows.notices(4, member_id=member)
+    rates = Rates()
+
+    async def main() -> None:
+        provider, stopping = Provider(), asyncio.Event()
+        provider.may_answer.set()
+        loop = _loop(rows, provider, Passing("bob"), rates, "ann")
+        running = asyncio.create_task(loop.run(stopping))
+        await _until("who wants none", rows, "skipped", 4)
+        await _until("who may be told", rows, "sent", 4)
+        await _until("who is another sender's", rows, "sending", 4)
+        stopping.set()
+        await running
+        assert sum(map(len, provider.chunks)) == 4
+
+    asyncio.run(main())
+    assert rates.out == {"LANTERN": 4}
