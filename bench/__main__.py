@@ -28,6 +28,7 @@ from bench.parts.account.throughput import commands as commands_part
 from bench.parts.growth import flat, large, memory
 from bench.parts.latency import latency, midnight
 from bench.parts.merchants import merchants as merchants_part
+from bench.parts.notices.kept import notices_kept
 from bench.parts.notices.midnight import notices_midnight
 from bench.parts.notices.rate import WAITING, notices_rate
 from bench.parts.notices.throughput import notices as notices_part
@@ -72,6 +73,7 @@ class Part(StrEnum):
     BULK = "bulk"
     NOTICES = "notices"
     NOTICES_MIDNIGHT = "notices-midnight"
+    NOTICES_KEPT = "notices-kept"
     NOTICES_RATE = "notices-rate"
 
 
@@ -107,6 +109,12 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     notices: Annotated[
         int, typer.Option(min=1_000, help="Changes of points of a round of `notices`.")
     ] = 60_000,
+    of_each: Annotated[
+        int, typer.Option(min=1, help="Grants of each member of `notices-midnight`.")
+    ] = 1,
+    kept: Annotated[
+        int, typer.Option(min=1_000, help="Notices kept before the full runs of `notices-kept`.")
+    ] = 5_000_000,
     seconds: Annotated[int, typer.Option(min=5, help="How long latency is measured.")] = 30,
     before: Annotated[
         Path | None,
@@ -123,7 +131,17 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     sum was wrong; the others are measured still.
     """
     sizes = Sizes(
-        orders, rounds, dues, entries, large_entries, merchants, seconds, commands, notices
+        orders,
+        rounds,
+        dues,
+        entries,
+        large_entries,
+        merchants,
+        seconds,
+        commands,
+        notices,
+        of_each,
+        kept,
     )
     with bench_stack() as stack:
         report = Report({**surroundings(stack.database_url), "kafka": stack.kafka})
@@ -203,7 +221,9 @@ def further_part(part: Part, run: Run) -> Mapping[str, object]:
         case Part.NOTICES:
             return notices_part(sizes.notices, sizes.rounds, *shown)
         case Part.NOTICES_MIDNIGHT:
-            return notices_midnight(sizes.dues, run.load_of_a(1 / 4), *shown)
+            return notices_midnight(sizes.dues, sizes.of_each, run.load_of_a(1 / 4), *shown)
+        case Part.NOTICES_KEPT:
+            return notices_kept(sizes.notices, sizes.kept, sizes.rounds, *shown)
         case Part.NOTICES_RATE:
             return notices_rate(min(WAITING, sizes.dues), sizes.seconds, *shown)
     raise ValueError(part)

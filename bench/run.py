@@ -24,6 +24,8 @@ class Sizes:
     seconds: int
     commands: int = 80_000
     notices: int = 60_000
+    of_each: int = 1
+    kept: int = 5_000_000
 
     def quick(self) -> "Sizes":
         """Just enough to see that everything works."""
@@ -38,6 +40,7 @@ class Sizes:
             seconds=5,
             commands=min(self.commands, 3_000),
             notices=min(self.notices, 3_000),
+            kept=min(self.kept, 50_000),
         )
 
 

@@ -4,7 +4,7 @@ Without a key only the booleans can be read: whether there is an e-mail or a pho
 is verified.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final, NamedTuple
@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 from rules.notices.contacts import FIELDS, Versions
 from rules.notices.values import Contact
 from rules.order.trail import ENDS, Version
-from store.notices.sealing import Member, Sealer
+from store.notices.members import MEMBER, Member, arrays_of
+from store.notices.sealing import Sealer
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -23,7 +24,7 @@ _READ: Final = _KEY.plus(
     "email", "phone", "name", "language", "email_verified", "phone_verified", "versions"
 )
 _ROW: Final = _READ.plus("version_us", "has_email", "has_phone")
-_SQL: Final = queries("notices/contacts", key=_KEY, read=_READ, row=_ROW)
+_SQL: Final = queries("notices/contacts", key=MEMBER, read=_READ, row=_ROW)
 _SAID: Final = Struct(">BqQQ")
 """A version, and a bit for each field that it is of."""
 
@@ -74,7 +75,7 @@ def read(cursor: Cursor, members: Collection[Member]) -> dict[Member, SealedCont
     """The rows of some members; those that have none are left out."""
     if not members:
         return {}
-    cursor.execute(_SQL["read"], _arrays(members), binary=True)
+    cursor.execute(_SQL["read"], arrays_of(members), binary=True)
     found = {}
     for no, member_id, *texts, email_verified, phone_verified, packed in cursor.fetchall():
         email, phone, name, language = texts
@@ -135,7 +136,7 @@ def reachable(cursor: Cursor, members: Collection[Member]) -> dict[Member, Reach
     """By what some members can be reached, without a key; those without a row are left out."""
     if not members:
         return {}
-    cursor.execute(_SQL["reachable"], _arrays(members))
+    cursor.execute(_SQL["reachable"], arrays_of(members))
     return {(no, member_id): Reachable(*flags) for no, member_id, *flags in cursor.fetchall()}
 
 
@@ -155,10 +156,6 @@ def versions_of(packed: bytes) -> Versions:
         for place, name in enumerate(FIELDS)
         if bits >> place & 1
     }
-
-
-def _arrays(members: Iterable[Member]) -> Sequence[object]:
-    return _KEY.arrays([(no, member_id.encode()) for no, member_id in sorted(set(members))])
 
 
 def _member(row: tuple[Member, SealedContact]) -> Member:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Boolean, Column
@@ -13,17 +13,14 @@ from rules.notices.deciding import Reach
 from schemas.ids import DAY, Micros
 from schemas.notices.ids import first_id
 from schemas.notices.words import Channel, Kind, State, Why
+from store.notices.members import MEMBER, Member, arrays_of
 from store.postgres.arrays import int8s
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 from store.postgres.tables import notices as tables
 
-Member: TypeAlias = tuple[int, str]
-"""The lane's number of a shop, and a member's id."""
-
-_MEMBER: Final = Columns(tables.notice, "merchant_no", "member_id")
-_ASKED: Final = _MEMBER.plus("order_id")
+_ASKED: Final = Columns(tables.notice, "merchant_no", "member_id", "order_id")
 _ROW: Final = Columns(
     tables.notice,
     "notice_id", "event_id", "merchant_no", "member_id", "kind", "channel", "recorded_us", "state",
@@ -33,7 +30,7 @@ _ROW: Final = Columns(
 _BROUGHT: Final = Columns(
     tables.notice, "notice_id", "points", "balance", "sequence", Column("gone", Boolean)
 )
-_SQL: Final = queries("notices/deciding", member=_MEMBER, asked=_ASKED, row=_ROW, brought=_BROUGHT)
+_SQL: Final = queries("notices/deciding", member=MEMBER, asked=_ASKED, row=_ROW, brought=_BROUGHT)
 _KINDS: Final = {kind: kind.value.encode() for kind in Kind}
 _CHANNELS: Final = {channel: channel.value.encode() for channel in Channel}
 _STATES: Final = {state: state.value.encode() for state in State}
@@ -100,8 +97,7 @@ def reach(cursor: Cursor, members: Collection[Member]) -> dict[Member, Reach]:
     """How these members are reached: those of whom something was heard."""
     if not members:
         return {}
-    rows = [(number, member.encode()) for number, member in sorted(members)]
-    cursor.execute(_SQL["reach"], _MEMBER.arrays(rows))
+    cursor.execute(_SQL["reach"], arrays_of(members))
     return {
         (number, member): Reach(
             mail, phone, frozenset() if out is None else frozenset((c, k) for c, k in out)

@@ -10,7 +10,7 @@ from rules.order.trail import ENDS, Version
 from schemas.ids import Micros
 from store.notices import contacts, sealing
 from store.notices.contacts import SealedContact
-from store.notices.sealing import Member
+from store.notices.members import Member
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from schemas.ids import Micros
-from store.notices.sealing import Member
+from store.notices.members import Member, arrays_of
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -44,7 +44,7 @@ def opted_out(cursor: Cursor, members: Sequence[Member]) -> Mapping[Member, Opte
     """What each of these members does not want to hear; those who want all are left out."""
     if not members:
         return {}
-    cursor.execute(_SQL["of_members"], _arrays(members))
+    cursor.execute(_SQL["of_members"], arrays_of(members))
     found: defaultdict[Member, set[tuple[str, str]]] = defaultdict(set)
     for merchant_no, member_id, channel, kind in cursor.fetchall():
         found[merchant_no, member_id].add((channel, kind))
@@ -87,9 +87,5 @@ def end_bounces(cursor: Cursor, members: Collection[Member]) -> int:
     """Forgets bounces of members whose e-mail is another now. How many."""
     if not members:
         return 0
-    cursor.execute(_SQL["end_bounces"], _arrays(members))
+    cursor.execute(_SQL["end_bounces"], arrays_of(members))
     return cursor.rowcount
-
-
-def _arrays(members: Iterable[Member]) -> Sequence[object]:
-    return _MEMBER.arrays([(no, member_id.encode()) for no, member_id in sorted(set(members))])

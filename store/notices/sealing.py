@@ -11,21 +11,20 @@ sealer.seal(merchant_no, member_id, "email", text)       one value
 
 import hmac
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rules.signed_tokens import KeysError, NamedKey, named_keys
 from schemas.errors import Exit, PointsError
+from store.notices.members import MEMBER, Member, arrays_of
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 from store.postgres.tables import notices as tables
 
-Member: TypeAlias = tuple[int, str]
-"""(the lane's number of the shop, member id): the primary key, and the order of locking."""
 START: Final[Member] = (0, "")
 """Before all members."""
 
@@ -40,7 +39,7 @@ _ADDRESSES: Final = b"member-points address hmac\x01"
 
 _KEY: Final = Columns(tables.member_key, "merchant_no", "member_id")
 _ROW: Final = _KEY.plus("wrapped", "kek_id")
-_SQL: Final = queries("notices/sealing", key=_KEY, row=_ROW)
+_SQL: Final = queries("notices/sealing", key=MEMBER, row=_ROW)
 
 
 REASON: Final = "reason"
@@ -128,7 +127,7 @@ class Sealer:
     def _found(
         self, cursor: Cursor, statement: str, members: Sequence[Member]
     ) -> dict[Member, bytes]:
-        cursor.execute(_SQL[statement], _arrays(members), binary=True)
+        cursor.execute(_SQL[statement], arrays_of(members), binary=True)
         return {
             (merchant_no, member_id): self._unwrap((merchant_no, member_id), wrapped, key_id)
             for merchant_no, member_id, wrapped, key_id in cursor.fetchall()
@@ -224,7 +223,7 @@ def destroy(cursor: Cursor, members: Collection[Member]) -> int:
     """Deletes keys of members: what is sealed under them is noise from then on. How many."""
     if not members:
         return 0
-    cursor.execute(_SQL["destroy"], _arrays(sorted(set(members))))
+    cursor.execute(_SQL["destroy"], arrays_of(members))
     return cursor.rowcount
 
 
@@ -252,10 +251,6 @@ def rewrap(
 def wrapped_under(cursor: Cursor) -> dict[str, int]:
     """How many members' keys each key-encryption key wraps: one with none may go."""
     return dict(cursor.execute(_SQL["wrapped_under"]).fetchall())
-
-
-def _arrays(members: Iterable[Member]) -> Sequence[object]:
-    return _KEY.arrays([(merchant_no, member_id.encode()) for merchant_no, member_id in members])
 
 
 def _context(merchant_no: int, member_id: str, what: str) -> bytes:

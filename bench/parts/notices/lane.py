@@ -88,7 +88,7 @@ def shop_in_turn(member: int) -> int:
 
 def hear(lane: Lane, site: Site, members: int, shop_of: ShopOf = shop_in_turn) -> None:
     """Lets the lane hear of shops, and of members with an e-mail address and a mobile number."""
-    shops = [(f"shop-{number}:1", _settings(f"shop-{number}")) for number in range(SHOPS)]
+    shops = [(f"shop-{number}:1", points_settings(f"shop-{number}")) for number in range(SHOPS)]
     put(site, f"{site.group}.settings", shops)
     topic = site.topics["customers"]
     customers = ((f"m{number}", _customer(number, shop_of)) for number in range(members))
@@ -98,11 +98,24 @@ def hear(lane: Lane, site: Site, members: int, shop_of: ShopOf = shop_in_turn) -
         until("all shops", lambda: count(database, CONSUMED, f"{site.group}.settings") >= SHOPS)
 
 
-def change(site: Site, events: int, members: int, shop_of: ShopOf = shop_in_turn) -> None:
-    """Writes grants, one member's after the other's, as the engine's relay does."""
+def change(
+    site: Site, events: int, members: int, shop_of: ShopOf = shop_in_turn, first: int = 0
+) -> None:
+    """Writes grants, one member's after the other's, as the engine's relay does.
+
+    The members are `first` and those that follow.
+    """
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    granted = (_granted(number, members, now, shop_of) for number in range(events))
-    put(site, site.topic_out, granted)
+    put(site, site.topic_out, _grants(events, members, first, now, shop_of))
+
+
+def _grants(
+    events: int, members: int, first: int, now: str, shop_of: ShopOf
+) -> Iterator[tuple[str, object]]:
+    before = first * (events // members)
+    for number in range(events):
+        member, sequence = first + number % members, number // members + 1
+        yield _granted(before + number, member, sequence, now, shop_of)
 
 
 def put(site: Site, topic: str, records: Iterable[tuple[str, object]]) -> None:
@@ -171,7 +184,8 @@ def until(what: str, state: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def _settings(merchant: str) -> dict[str, Any]:
+def points_settings(merchant: str) -> dict[str, Any]:
+    """A version of a shop's points settings, as the engine publishes it."""
     return {
         "type": "settings_changed", "merchant_id": merchant, "version": 1,
         "effective_at": "2024-01-01T00:00:00Z", "recorded_at": "2024-01-01T00:00:00Z",
@@ -195,8 +209,9 @@ def _customer(number: int, shop_of: ShopOf) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _granted(number: int, members: int, now: str, shop_of: ShopOf) -> tuple[str, object]:
-    sequence, member = number // members + 1, number % members
+def _granted(
+    number: int, member: int, sequence: int, now: str, shop_of: ShopOf
+) -> tuple[str, object]:
     shop, member_id = f"shop-{shop_of(member)}", f"m{member}"
     return f"{shop}:{member_id}", {
         "event_id": str(UUID(int=number + (4 << 76) + (8 << 60))), "type": "granted",

@@ -9,12 +9,10 @@ import time
 from collections.abc import Iterator, Mapping
 
 from bench.contestant import Site
-from bench.kafka import BenchError
 from bench.machine import Usage
 from bench.measure import Progress, Stack, site_for
+from bench.parts.notices.deciding import decided, figure
 from bench.parts.notices.lane import (
-    CONSUMED,
-    ROWS,
     Lane,
     change,
     connected,
@@ -65,15 +63,16 @@ def notices(events: int, rounds: int, stack: Stack, progress: Progress) -> Figur
 
 def _round(events: int, stack: Stack) -> Iterator[tuple[str, tuple[float, Mapping[str, float]]]]:
     for each in EVENTS_OF_MEMBERS:
-        with SinksProcess() as sinks, site_for(Lane("notices", {}), stack) as site:
+        with SinksProcess() as sinks:
             lane = Lane("notices", _unlimited(sinks))
-            lane.prepare(site, {})
-            tell(site)
-            hear(lane, site, events // each)
-            change(site, events, events // each)
-            yield f"events decided, {each} of each member", _decided(lane, site, events)
-            if each == EVENTS_OF_MEMBERS[0]:
-                yield from _all_sent(lane, site, sinks, events)
+            with site_for(lane, stack) as site:
+                lane.prepare(site, {})
+                tell(site)
+                hear(lane, site, events // each)
+                change(site, events, events // each)
+                yield f"events decided, {each} of each member", decided(lane, site, events)
+                if each == EVENTS_OF_MEMBERS[0]:
+                    yield from _all_sent(lane, site, sinks, events)
 
 
 def _all_sent(
@@ -88,20 +87,6 @@ def _all_sent(
 def _unlimited(sinks: SinksProcess) -> Mapping[str, str]:
     rates = {f"POINTS_{name}__RATE": NO_RATE for name in ("SMTP", "MITAKE", "TWILIO")}
     return {**sinks.environment(), **rates, "POINTS_SMTP__TIMEOUT_SECONDS": "60"}
-
-
-def _decided(lane: Lane, site: Site, events: int) -> tuple[float, Mapping[str, float]]:
-    """From a tenth of the events to the last: the worker is warm."""
-    with running(lane, site, "notices") as parts, connected(site) as database:
-        begin, topic = events // 10, site.topic_out
-        until("a tenth of the events", lambda: count(database, CONSUMED, topic) >= begin)
-        first, began, before = count(database, CONSUMED, topic), time.monotonic(), Usage.of(parts)
-        until("all events", lambda: count(database, CONSUMED, topic) >= events)
-        took, after = time.monotonic() - began, Usage.of(parts)
-        rows = count(database, ROWS)
-    if rows != 2 * events:
-        raise BenchError(f"notices: {rows} notices of {events} events, and each makes two.")
-    return _figure(events - first, took, before, after)
 
 
 def _sent(
@@ -124,11 +109,4 @@ def _sent(
             until("all messages", lambda: count(database, SENT, channel) >= start + messages)
             last = count(database, SENT, channel)
             took, after = time.monotonic() - began, Usage.of(parts)
-    return _figure(last - first, took, before, after)
-
-
-def _figure(
-    units: int, seconds: float, before: Usage, after: Usage
-) -> tuple[float, Mapping[str, float]]:
-    cpu = {part: used * 1e6 / units for part, used in after.cpu_since(before).items()}
-    return units / seconds, cpu
+    return figure(last - first, took, before, after)

@@ -21,13 +21,14 @@ def rotate_command(json_: JsonOption = False) -> None:
     with extra.needed("members' keys"):
         from processors.notices.sealing_keys import needed_sealer
         from store.notices import sealing
+        from store.notices.members import Member
     from schemas.answers.notices_acting import KeysRotated
     from store.postgres.session import raw, transaction
 
     configured = notices_configuration()
     sealer = needed_sealer(configured.notices)
     rewrapped = done = 0
-    after: sealing.Member | None = sealing.START
+    after: Member | None = sealing.START
     with (
         connect_notices(configured) as connection,
         slow_progress("wrapping members' keys") as advance,

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from processors import metrics
-from processors.notices.deciding.decider import Decider, Outcome, Seals, seal_reasons
+from processors.notices.deciding.decider import Decider, Outcome
 from processors.notices.deciding.reading import read_all
+from processors.notices.deciding.reasons import Seals, seal_reasons
 from processors.pipeline.pipeline import PoisonRecord
 from processors.runtime.kafka.feed import Record
 from processors.runtime.notices_configuration import NoticesConfiguration

@@ -20,7 +20,8 @@ from schemas.notices.customer import read_customer
 from schemas.upstream.envelope import Unreadable
 from store.notices import contacts, optouts, sealing, shops
 from store.notices.contacts import SealedContact
-from store.notices.sealing import Member, Sealer
+from store.notices.members import Member
+from store.notices.sealing import Sealer
 from store.postgres.session import Cursor, Database
 from store.streams.cursors import Counts, Opening, PartitionId
 

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from processors.notices.deciding.changes import count_decided, limits_of
-from processors.notices.deciding.decider import Decider, Seals
+from processors.notices.deciding.decider import Decider
 from processors.notices.deciding.parking import decide_parked
+from processors.notices.deciding.reasons import Seals
 from processors.runtime.notices_configuration import NoticesConfiguration
 from rules.notices.shop import ShopInForce
 from schemas.ids import DAY, Micros

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from processors.notices.deciding.changes import count_decided, limits_of
-from processors.notices.deciding.decider import Decider, Seals
+from processors.notices.deciding.decider import Decider
 from processors.notices.deciding.parking import decide_parked
 from processors.notices.deciding.reading import read_all
+from processors.notices.deciding.reasons import Seals
 from processors.pipeline.pipeline import PoisonRecord
 from processors.runtime.kafka.feed import Record
 from processors.runtime.notices_configuration import NoticesConfiguration

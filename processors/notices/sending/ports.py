@@ -13,11 +13,9 @@ from rules.notices.outcomes import OnUnknown
 from rules.notices.values import Contact, Values
 from schemas.ids import Micros
 from schemas.notices.words import Channel, Kind, Why
+from store.notices.members import Member
 from store.notices.queue import Taken
 from store.postgres.session import Cursor
-
-Member = tuple[int, str]
-"""(the lane's number of the shop, member id)."""
 
 
 @dataclass(frozen=True, slots=True)

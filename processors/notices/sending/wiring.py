@@ -5,7 +5,6 @@ from uuid import UUID
 
 from processors.notices.sealing_keys import sealer_of
 from processors.notices.sending.ports import (
-    Member,
     NotWorded,
     Outside,
     Seals,
@@ -29,6 +28,7 @@ from schemas.ids import Micros
 from schemas.notices.addresses import named_address, usable_address
 from schemas.notices.words import ALL_KINDS, Channel, Kind, Why
 from store.notices import expiring, optouts, settings
+from store.notices.members import Member
 from store.notices.queue import Taken
 from store.postgres.session import Cursor
 

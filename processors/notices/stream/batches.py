@@ -5,7 +5,7 @@ pipelines: cursors, counts, gaps, poison, and pauses.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from psycopg.pq import ConnStatus
@@ -150,10 +150,27 @@ class TopicBatches:
             except CursorRefused as error:
                 metrics.CURSOR_REFUSALS.inc()
                 log().warning("cursor_refused", why=one_line(error))
-                self._read_cursors(ours)
+                self._read_cursors({record.place for record in ours})
             except Paused as error:
                 return self._pause(error)
         return None
+
+    def pass_markers(self, connection: Database, topic: str) -> None:
+        """Moves the cursors behind markers and aborted records with which logs end.
+
+        Where a gap is an error they stay: the next record shows it. Raises CursorMoved.
+        """
+        ahead = {} if self._gapless else self._places.ahead(topic)
+        if not ahead:
+            return
+        self._use(connection)
+        try:
+            self._pipeline.move(connection, ahead)
+        except CursorRefused:
+            metrics.CURSOR_REFUSALS.inc()
+            self._read_cursors(ahead)
+        except Paused:
+            pass
 
     def _use(self, connection: Database) -> None:
         if connection is not self._connection:
@@ -205,10 +222,10 @@ class TopicBatches:
         """Reads again what a batch that failed may have left half remembered."""
         self._deciding.use(self.connection)
 
-    def _read_cursors(self, records: Sequence[Record]) -> None:
+    def _read_cursors(self, places: Iterable[PartitionId]) -> None:
         """Takes the cursors as they are: another worker had the partition, and was ahead."""
         found = cursors.positions(raw(self.connection), self._places.cluster)
-        for place in {record.place for record in records}:
+        for place in places:
             at = found.get((self._pipeline.name, place.topic_uuid, place.partition))
             before = self._places.positions.get(place)
             if before is None:

@@ -16,6 +16,7 @@ from mode.threads import WorkerThread
 
 from processors import metrics
 from processors.notices.stream.at_once import AT_ONCE, begun
+from processors.notices.stream.ends import Ends
 from processors.notices.stream.faust_types import TP
 from processors.notices.stream.places import AssignedPlaces
 from processors.notices.stream.readable import read_any_name
@@ -57,6 +58,10 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
     sought: int | None = None
     """The generation of the group in which the partitions were set to the database's cursors."""
 
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._ends = Ends()
+
     def _create_worker_consumer(self, transport: Transport) -> "AIOKafkaConsumer":
         """As Faust makes it, but blind for what a transactional producer has aborted."""
         read_any_name()
@@ -72,6 +77,7 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
         event loop hears of it. Records that were thrown away then would never come again.
         """
         self.sought = self.seeking
+        self._ends.seek(partitions)
         await super()._seek_wait(consumer, partitions)
 
     async def _fetch_records(self, *arguments: Any, **more: Any) -> RecordMap:
@@ -87,9 +93,21 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
                 raise
             records = {}
         if self._is_sought:
+            self._note_ends(records)
             return records
         await asyncio.sleep(UNSOUGHT_SECONDS)
         return {}
+
+    def _note_ends(self, records: RecordMap) -> None:
+        """Tells where nothing but markers follows what was given."""
+        self._ends.give({tp: of_tp[-1].offset + 1 for tp, of_tp in records.items() if of_tp})
+        consumer = self._ensure_consumer()
+        positions = {}
+        for tp in consumer.assignment():
+            state = consumer._subscription.subscription.assignment.state_value(tp)  # noqa: SLF001 - asking it waits for a partition that has none
+            if state is not None and state.has_valid_position:
+                positions[tp] = state.position
+        cast("KnowsCursors", self.app).places.reach(self._ends.reached(positions))
 
     @property
     def _is_sought(self) -> bool:

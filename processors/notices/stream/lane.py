@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from processors.pipeline.pipeline import NOTICES, Pipeline, dead_letters_of_noti
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged
 from schemas import remedies
+from schemas.errors import PointsError
 from store.postgres.session import Database, raw
 from store.streams import cursors, quarantine
 
@@ -95,6 +97,11 @@ class Lane:
         pause = quarantine.paused(raw(connection), NOTICES)
         return pause[1] if pause is not None else None
 
+    def pass_markers(self, connection: Database) -> None:
+        """Nothing is left of a log that ends with markers of transactional producers (I7)."""
+        for topic, batches in self._batches.items():
+            batches.pass_markers(connection, topic)
+
     async def start_at(self, bounds: Bounds) -> Mapping[TP, int]:
         """Where to read partitions from: the database's cursors, else the beginnings of the logs.
 
@@ -119,7 +126,14 @@ class Lane:
         return starts
 
     async def finish(self) -> None:
-        """The batches in hand are finished, and no others begun."""
+        """The batches in hand are finished, and no others begun.
+
+        Markers at the ends of logs are passed: once retention has taken them, nothing tells them
+        from records that were lost.
+        """
         self._stopping = True
         self._going.set()
         await self._idle.wait()
+        if any(self._places.ahead(topic) for topic in self._batches):
+            with suppress(Ending, PointsError):
+                await self._database.call(self.pass_markers)

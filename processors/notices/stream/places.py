@@ -11,8 +11,8 @@ from store.streams.cursors import PartitionId
 class AssignedPlaces:
     """The partitions that the group has given to this worker.
 
-    The event loop writes which they are, and the thread of the database where it is in each; both
-    only replace single values.
+    The event loop writes which they are, the thread of the database where it is in each, and that
+    of the client where logs end without a record; all only replace single values.
     """
 
     def __init__(self, cluster: str, uuids: Mapping[str, str]) -> None:
@@ -21,6 +21,7 @@ class AssignedPlaces:
         self.places: dict[tuple[str, int], PartitionId] = {}
         self.positions: dict[PartitionId, int] = {}
         self.generation = 0
+        self._ends: dict[PartitionId, tuple[int, int]] = {}
         self.group_generation: int | None = None
         self.answered = False
         self._lag = Lag(list(uuids))
@@ -59,6 +60,24 @@ class AssignedPlaces:
         for place, offset in offsets.items():
             if place in self.positions:
                 self.positions[place] = offset
+
+    def reach(self, ends: Mapping[TP, tuple[int, int]]) -> None:
+        """Nothing lies between two offsets of these partitions: `stream.ends`."""
+        for tp, of_tp in ends.items():
+            place = self.places.get((tp.topic, tp.partition))
+            if place is not None:
+                self._ends[place] = of_tp
+
+    def ahead(self, topic: str) -> dict[PartitionId, int]:
+        """Where a topic's logs end that we have read to where nothing but markers follows.
+
+        While a record that was given is still in hand, our position is not behind it (I6).
+        """
+        return {
+            place: end
+            for place, (at, end) in self._ends.copy().items()
+            if place.topic == topic and self.positions.get(place) == at
+        }
 
     def processed(self, done: Done, newest: float) -> None:
         """Records up to a timestamp (seconds) were processed."""

@@ -250,7 +250,10 @@ class Life:
         worker_beats.beat(connection, NOTICES, self._instance, self._health.reason)
         metrics.SETTINGS_EPOCH.set(gauges.epoch(raw(connection)))
         metrics.LAST_SAMPLE.set(time.time())
-        return lane.look_for_pause(connection)
+        pause = lane.look_for_pause(connection)
+        if pause is None:
+            lane.pass_markers(connection)
+        return pause
 
     async def _end(self, seconds: float, last: "partial[None]") -> None:
         """Leaves the group, and notes in the database that it ended."""

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rules.signed_tokens import KeysError
 from store.notices import sealing
+from store.notices.members import Member
 from store.notices.sealing import (
-    Member,
     NoMemberKey,
     Sealer,
     SealingKeyMissing,

@@ -1,6 +1,9 @@
 """What the lane's reader cannot read, and what producers do that ours do not."""
 
+from collections.abc import Sequence
+
 import orjson
+import pytest
 from confluent_kafka import Producer
 
 from store.postgres import session
@@ -30,15 +33,16 @@ def test_header_names_that_are_not_utf8_stop_nothing(lane: Engine) -> None:
     assert uneven(lane) == 0
 
 
-def _in_transactions(lane: Engine, topic: str) -> None:
+def _in_transactions(lane: Engine, topic: str, counts: Sequence[int] = (3, -5, 2)) -> None:
     """In partition 0: 3 records and a marker, 5 aborted ones and a marker, 2 and a marker."""
     producer = Producer(
         {"bootstrap.servers": lane.bootstrap, "transactional.id": f"{lane.prefix}t", "log_level": 0}
     )
     producer.init_transactions(30)
-    for count, commit in ((3, True), (5, False), (2, True)):
+    for count in counts:
+        commit = count > 0
         producer.begin_transaction()
-        for _ in range(count):
+        for _ in range(abs(count)):
             producer.produce(lane.topics[topic], b"n" if commit else b"aborted", partition=0)
         producer.flush(20)
         producer.commit_transaction(30) if commit else producer.abort_transaction(30)
@@ -54,6 +58,45 @@ def test_markers_and_aborted_records_of_other_topics_are_counted_and_passed(lane
     where = "SELECT next_offset, applied, control FROM notices.cursor WHERE control > 0"
     assert lane.rows(where) == [(14, 6, 8)]
     assert uneven(lane) == 0
+
+
+@pytest.mark.parametrize("topic", ["customers", "notices_feedback"])
+def test_markers_at_the_end_of_a_log_leave_nothing_to_be_read(lane: Engine, topic: str) -> None:
+    _in_transactions(lane, topic)
+    reader = Reader(lane).wait_ready()
+    wait_for("the end of the log", lambda: positions(lane, topic).get(0) == 13)
+    wait_for("no lag", lambda: _lag(reader, lane.topics[topic]) == 0)
+    where = "SELECT next_offset, applied, control FROM notices.cursor WHERE control > 0"
+    assert lane.rows(where) == [(13, 5, 8)]
+    # What comes behind follows on it.
+    _in_transactions(lane, topic)
+    wait_for("the end of the log", lambda: positions(lane, topic).get(0) == 26)
+    assert sum(read(lane, topic).values()) == 10
+    assert uneven(lane) == 0
+
+
+def test_a_reader_that_is_stopped_has_passed_the_markers(lane: Engine) -> None:
+    """Once retention has taken them, nothing tells them from records that were lost."""
+    _in_transactions(lane, "customers")
+    reader = Reader(lane)
+    wait_read(lane, 5, "customers")
+    assert reader.terminate() == 0
+    assert positions(lane, "customers")[0] == 13
+    assert uneven(lane) == 0
+
+
+def test_the_end_of_our_own_topic_is_not_passed_without_a_record(lane: Engine) -> None:
+    for topic in ("points_changed", "customers"):
+        _in_transactions(lane, topic, (3,))
+    reader = Reader(lane)
+    wait_for("the end of the other log", lambda: positions(lane, "customers").get(0) == 4)
+    assert positions(lane)[0] == 3
+    produce(lane, 1)
+    assert reader.wait() == 4
+
+
+def _lag(reader: Reader, topic: str) -> float:
+    return reader.metric("points_lag_messages", topic=topic)
 
 
 def test_an_offset_without_a_record_in_our_own_topic_ends_it_with_4(lane: Engine) -> None:

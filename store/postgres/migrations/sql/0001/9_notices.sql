@@ -125,7 +125,8 @@ BEGIN
   name := 'notice_w' || to_char(n, 'FM00000');
   IF to_regclass('notices.' || name) IS NULL THEN
     PERFORM pg_advisory_xact_lock(736003, n::int);
-    IF to_regclass('notices.' || name) IS NULL THEN
+    -- Asked of the table, which shows what was committed while we waited; to_regclass remembers that there was none.
+    IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'notices'::regnamespace AND relname = name) THEN
       EXECUTE format('CREATE TABLE notices.%I (LIKE notices.notice INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES) '
                      'WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02)', name);
       EXECUTE format('ALTER TABLE notices.notice ATTACH PARTITION notices.%I FOR VALUES FROM (%L) TO (%L)', name,
