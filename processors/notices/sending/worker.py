@@ -23,10 +23,11 @@ from processors.notices.providers import make_mail, make_sms
 from processors.notices.sending.delivering import ByMail, BySms, Delivers
 from processors.notices.sending.fence import SharedFence
 from processors.notices.sending.gate import Gate
-from processors.notices.sending.loop import Guards, ProviderLoop, Terms
+from processors.notices.sending.loop import Guards, ProviderLoop
 from processors.notices.sending.pausing import pause
 from processors.notices.sending.rates import SharedRates
 from processors.notices.sending.relaying import Relaying
+from processors.notices.sending.taking import Terms
 from processors.notices.sending.upkeep import KIND, Upkeep
 from processors.notices.sending.wiring import outside
 from processors.runtime.configuration import Configuration

@@ -10,8 +10,9 @@ from processors.notices.directory.port import MemberKey
 from processors.notices.providers.port import Answer, Outcome
 from processors.notices.sending.gate import Gate
 from processors.notices.sending.hand import Sent
-from processors.notices.sending.loop import Guards, ProviderLoop, Terms
+from processors.notices.sending.loop import Guards, ProviderLoop
 from processors.notices.sending.ports import Outside, Shop, Worded
+from processors.notices.sending.taking import Terms
 from rules.notices.values import Contact
 from schemas.ids import MINUTE
 from schemas.notices.words import Channel
