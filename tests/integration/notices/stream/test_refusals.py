@@ -24,7 +24,7 @@ def test_records_that_retention_took_end_it_with_4_and_a_sentence(lane: Engine) 
     assert reader.wait() == 4
     (line,) = reader.lines("refused")
     assert "outside the log" in line["why"]
-    assert "points cursor" in line["why"]
+    assert "points notices cursor adopt" in line["why"]
 
 
 def test_a_recreated_topic_ends_it_with_4(lane: Engine) -> None:
