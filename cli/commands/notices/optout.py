@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.notices import extra
 from cli.support.arguments import Member, Merchant, NewMember
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect_notices, notices_configuration
@@ -34,11 +33,9 @@ def remove_command(
 @app.command("list")
 def list_command(merchant: Merchant, member: Member, json_: JsonOption = False) -> None:
     """List a member's wishes, with where each came from and since when."""
-    with extra.needed("a wish"):
-        from store.notices import optouts
     from schemas.answers.notices_acting import OptOutAnswer
     from schemas.ids import iso
-    from store.notices import reads
+    from store.notices import optouts, reads
     from store.postgres.session import raw
 
     with connect_notices(notices_configuration()) as connection:
@@ -61,10 +58,8 @@ def list_command(merchant: Merchant, member: Member, json_: JsonOption = False) 
 def _change(
     merchant: str, member: str, channel: Channel, kind: Kind | None, *, opted_out: bool, json_: bool
 ) -> None:
-    with extra.needed("a wish"):
-        from store.notices import optouts
     from schemas.answers.notices_acting import OptOutResult
-    from store.notices import breakers, reads
+    from store.notices import breakers, optouts, reads
     from store.postgres.session import transaction
 
     of = kind.value if kind is not None else ALL_KINDS

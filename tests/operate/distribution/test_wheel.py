@@ -139,7 +139,6 @@ COMMANDS = {
         "notices preview shop --kind earned",
         "notices settings apply shop settings.yaml",
         "notices erase shop ann",
-        "notices optout list shop ann",
         "notices keys rotate",
     ),
     False: (
@@ -150,6 +149,9 @@ COMMANDS = {
         "notices settings show shop",
         "notices pause",
         "notices dlq list",
+        "notices outbox list",
+        "notices optout list shop ann",
+        "notices optout add shop ann --channel sms",
         "doctor",
     ),
 }
