@@ -17,6 +17,16 @@ def resume(pipeline: str) -> str:
     return f"look with `{points} dlq list`, then `{points} resume`"
 
 
+def open_letters(pipeline: str) -> str:
+    """Where records lie that could not be read."""
+    return f"`{_points(pipeline)} dlq list`, then redrive or discard them"
+
+
+def refused_row(pipeline: str) -> str:
+    """Where the broker has refused a row of an outbox for good."""
+    return f"`{_points(pipeline)} outbox list`, then retry or discard it"
+
+
 def status(pipeline: str) -> str:
     """Where a pipeline says why it stands."""
     return f"see `{_points(pipeline)} status`"

@@ -24,6 +24,7 @@ from processors.runtime.logs import log
 from processors.runtime.phases import PHASES
 from processors.runtime.worker import DatabaseWorker
 from processors.tracing.spans import spans
+from schemas import remedies
 from store.postgres.session import Database, raw
 from store.streams import outbox
 from store.streams.outbox import EVENT_SHARDS, SHARD_OF_KIND, OutboxKind
@@ -43,7 +44,6 @@ FLUSH_SLICE, LANE_SLICE = 0.25, 0.01
 CLOSE_SECONDS = 5.0
 """For what is on its way when the relay is to stop."""
 TOPICS_TIMEOUT = 5.0
-REFUSED_REMEDY = "`points outbox list`, then retry or discard it"
 
 
 class Relay(DatabaseWorker):
@@ -180,7 +180,7 @@ class Relay(DatabaseWorker):
         for lane in self._lanes:
             if lane.wait(0):
                 landed = lane.landed()
-                landing.keep(self._connection, landed, REFUSED_REMEDY)
+                landing.keep(self._connection, landed, remedies.refused_row("relay"))
                 lane.close_flight()
                 _observe(landed, self._topics[OutboxKind.CHANGED])
                 delivered += sum(landed.records.values())

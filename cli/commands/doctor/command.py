@@ -10,6 +10,7 @@ from cli.commands.doctor.finding import Finding
 from cli.support.console import JsonOption, counted, emit, out, safe
 from cli.support.errors import Exit, Failure, PointsError, failure_of
 from cli.support.wiring import check_server, configuration, take_role
+from schemas import remedies
 
 if TYPE_CHECKING:
     from cli.support.broker import Broker
@@ -316,7 +317,7 @@ def _work(connection: "Database") -> Iterator[Finding]:
         yield Finding(
             "warning",
             f"dead letters: {letters.open:,} open",
-            "`points dlq list`, then redrive or discard them",
+            remedies.open_letters("intake"),
         )
     else:
         yield Finding("ok", "dead letters: none open")

@@ -8,6 +8,7 @@ from cli.commands.doctor.finding import Finding
 from cli.support.console import counted
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect_notices
+from schemas import remedies
 
 if TYPE_CHECKING:
     from cli.support.broker import Broker
@@ -50,7 +51,7 @@ def _state(connection: "Database", broker: "Broker | None") -> Iterator[Finding]
         yield Finding(
             "wrong",
             f"notices: paused: {answer.paused.reason}",
-            "look with `points notices dlq list`, then `points notices resume`",
+            remedies.resume("notices"),
         )
     stopped = [found for p in answer.providers if (found := _provider(p, answer.now)) is not None]
     yield from stopped
@@ -106,7 +107,7 @@ def _left(answer: "NoticesStatusAnswer") -> Iterator[Finding]:
         yield Finding(
             "warning",
             f"notices: {answer.open_dead_letters:,} dead letters are open",
-            "`points notices dlq list`, then redrive or discard them",
+            remedies.open_letters("notices"),
         )
     if answer.refused_rows:
         yield Finding(

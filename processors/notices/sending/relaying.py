@@ -8,6 +8,7 @@ from typing import Any, Final
 import psycopg
 from confluent_kafka import KafkaException, Producer
 
+from processors.pipeline.pipeline import NOTICES
 from processors.relay import landing
 from processors.relay.lane import Lane
 from processors.relay.records import topics_of_notices
@@ -16,6 +17,7 @@ from processors.runtime.failures import one_line
 from processors.runtime.kafka.clients import ClientErrorListener, producer
 from processors.runtime.logs import log
 from processors.runtime.loop import Backoff
+from schemas import remedies
 from store.notices import housekeeping
 from store.postgres.session import Database, raw
 from store.streams import outbox
@@ -28,7 +30,6 @@ of them together cost little more than one.
 STANDBY_SECONDS: Final = 1.0
 FLUSH_SECONDS: Final = 0.25
 CLOSE_SECONDS: Final = 5.0
-REFUSED_REMEDY: Final = "`points notices outbox list`, then retry or discard it"
 
 
 class Relaying:
@@ -109,6 +110,6 @@ class Relaying:
             if not lane.flying or not lane.wait(seconds):
                 continue
             landed = lane.landed()
-            landing.keep(connection, landed, REFUSED_REMEDY)
+            landing.keep(connection, landed, remedies.refused_row(NOTICES))
             lane.close_flight()
             landing.count(landed)

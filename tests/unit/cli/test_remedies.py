@@ -37,8 +37,14 @@ def test_every_command_that_a_message_names_exists(package: str) -> None:
 
 @pytest.mark.parametrize("pipeline", ["intake", "commands", "readmodel", "notices"])
 def test_each_pipeline_has_the_commands_that_its_remedies_name(pipeline: str) -> None:
-    told = [f(pipeline) for f in (remedies.adopt_cursor, remedies.resume, remedies.status)]
+    told = [
+        remedies.adopt_cursor(pipeline),
+        remedies.resume(pipeline),
+        remedies.open_letters(pipeline),
+        remedies.refused_row(pipeline),
+        remedies.status(pipeline),
+    ]
     named = [words for text in told for words in named_in(text)]
-    assert len(named) == 5
+    assert len(named) == 7
     assert all(" ".join(words) in COMMANDS for words in named)
     assert all((words[0] == "notices") == (pipeline == "notices") for words in named)
