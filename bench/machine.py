@@ -134,6 +134,10 @@ class Usage:
         """CPU seconds by part between the two."""
         return {part: seconds - earlier.cpu[part] for part, seconds in self.cpu.items()}
 
+    def cpu_of_each(self, units: float, earlier: "Usage") -> dict[str, float]:
+        """CPU microseconds by part between the two, of each of so many units of work."""
+        return {part: seconds * 1e6 / units for part, seconds in self.cpu_since(earlier).items()}
+
 
 def surroundings(database_url: str) -> dict[str, str]:
     """Versions, the machine and the settings of PostgreSQL that decide what durable means."""

@@ -127,9 +127,7 @@ def measure(
         orders=workload.orders,
         events=workload.events,
         seconds=seconds,
-        cpu_us_per_order={
-            part: cpu * 1e6 / workload.orders for part, cpu in after.cpu_since(before).items()
-        },
+        cpu_us_per_order=after.cpu_of_each(workload.orders, before),
         wal_bytes_per_order=written / workload.orders,
         resident_mb={part: size / 2**20 for part, size in after.resident.items()},
         others_cores=others,

@@ -55,9 +55,8 @@ def without_indexes(database: Database, tables: Sequence[str]) -> Iterator[None]
     yield
     database.execute("SET maintenance_work_mem = '1GB'")
     for table, _, constraint, definition in found:
-        make = definition.replace(
-            " ON ONLY ", " ON "
-        )  # of a partitioned table: of its partitions too
+        # Of a partitioned table: of its partitions too.
+        make = definition.replace(" ON ONLY ", " ON ")
         if constraint is not None:
             make = f'ALTER TABLE {table} ADD CONSTRAINT "{constraint}" {definition}'
         database.execute(make.encode())

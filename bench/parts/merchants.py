@@ -143,9 +143,8 @@ def _batches(
         output.check()
         time.sleep(0.02)
     seconds = output.last_at - started
-    taken = Usage.of(workers.parts()).cpu_since(before)
+    cpu = Usage.of(workers.parts()).cpu_of_each(workload.orders, before)
     compare_count("merchants: output events", workload.orders, output.count)
-    cpu = {part: value * 1e6 / workload.orders for part, value in taken.items()}
     return {
         "orders/s, each of the next merchant": f"{workload.orders / seconds:,.0f}",
         "CPU µs/order of those": f"{sum(cpu.values()):,.0f} (intake {cpu['intake']:,.0f})",

@@ -55,7 +55,7 @@ def holds(count: int, entries: int, seconds: int, stack: Stack, progress: Progre
             progress("holds: directly", 0.6)
             before = Usage.of([*running.workers.parts(), *tills.parts()])
             flat_out = tills.timed(_Round(shoppers, seconds / 2))
-            cpu = Usage.of([*running.workers.parts(), *tills.parts()]).cpu_since(before)
+            after = Usage.of([*running.workers.parts(), *tills.parts()])
             rate = len(flat_out) / (seconds / 2 * (1 - WARM_UP))
             half = tills.timed(_Round(shoppers, seconds / 2, rate / 2))
             with _loaded(running, load[len(load) // 2 :], full / 2):
@@ -64,14 +64,12 @@ def holds(count: int, entries: int, seconds: int, stack: Stack, progress: Progre
         "commands/s flat out, half of which is the load": full,
         "hold through the topic, produce to answer": str(Spread.of(by_topic)),
         "holds/s directly, flat out": rate,
-        "CPU µs of each of these": shown_cpu(_of_each(cpu, len(flat_out) / (1 - WARM_UP))),
+        "CPU µs of each of these": shown_cpu(
+            after.cpu_of_each(len(flat_out) / (1 - WARM_UP), before)
+        ),
         "hold directly, at half of that": str(Spread.of(half)),
         "hold directly, a quarter of that beside the commands' load": str(Spread.of(beside)),
     }
-
-
-def _of_each(cpu: Mapping[str, float], holds: float) -> Mapping[str, float]:
-    return {part: used * 1e6 / holds for part, used in cpu.items()}
 
 
 @contextmanager

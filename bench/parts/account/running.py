@@ -51,11 +51,9 @@ def run(running: Running, workload: Commands) -> tuple[float, dict[str, float]]:
     everything = first + workload.commands
     running.wait("commands", lambda: running.output.count >= everything, PATIENCE_SECONDS)
     seconds = running.output.last_at - began
-    cpu = Usage.of(running.workers.parts()).cpu_since(before)
+    cpu = Usage.of(running.workers.parts()).cpu_of_each(workload.commands, before)
     check_codes(workload, running.output.values[first:])
-    return workload.commands / seconds, {
-        part: used * 1e6 / workload.commands for part, used in cpu.items()
-    }
+    return workload.commands / seconds, cpu
 
 
 def check_codes(workload: Commands, answers: list[bytes]) -> None:

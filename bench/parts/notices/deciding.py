@@ -35,5 +35,4 @@ def decided(lane: Lane, site: Site, events: int) -> Measured:
 
 def figure(units: int, seconds: float, before: Usage, after: Usage) -> Measured:
     """So many units in so many seconds."""
-    cpu = {part: used * 1e6 / units for part, used in after.cpu_since(before).items()}
-    return units / seconds, cpu
+    return units / seconds, after.cpu_of_each(units, before)
