@@ -31,7 +31,7 @@ from schemas.settings import BoundRules, compile_settings, load_settings
 from store.orders.families import as_ancestor
 from store.streams.cursors import PartitionId
 from tests.support.customers import APPLICATION, application
-from tests.support.order_facts import MEMBER, MERCHANT, ORDER, Event, bytes_of
+from tests.support.order_facts import MEMBER, MERCHANT, ORDER, Event, bytes_of, day, settings
 
 NOWHERE = PartitionId("orders", "", 0)
 CODES = CodeTable()
@@ -370,3 +370,11 @@ class InMemoryEngine:
             balance,
         )
         known.ledger.append(entry)
+
+
+def granted_at_once(*events: Event, **earn: Any) -> InMemoryEngine:
+    """A shop whose points are due at once, and that has heard these events on 20 December."""
+    made = InMemoryEngine()
+    made.apply(settings(earn={"pending_days": 0} | earn))
+    made.consume(*events, when=day("12-20"))
+    return made

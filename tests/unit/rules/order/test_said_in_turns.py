@@ -26,8 +26,9 @@ from rules.order.membership import (
 )
 from rules.order.records import parcel_record
 from rules.order.trail import MOST_ENTRIES, Version
-from tests.support.in_memory import InMemoryEngine, at
-from tests.support.order_facts import HOME, STORE, Event, Json, day, delivery, order, settings
+from tests.support.in_memory import at
+from tests.support.in_memory import granted_at_once as engine
+from tests.support.order_facts import HOME, STORE, Event, Json, day, delivery, order
 
 TIMES = 150
 
@@ -35,13 +36,6 @@ TIMES = 150
 def hour(n: int) -> str:
     """So many hours after 1 December."""
     return day(f"12-{n // 24 + 1:02} {n % 24:02}:00")
-
-
-def engine(*events: Event, **earn: Json) -> InMemoryEngine:
-    made = InMemoryEngine()
-    made.apply(settings(earn={"pending_days": 0} | earn))
-    made.consume(*events, when=day("12-20"))
-    return made
 
 
 def thin(event: Event, *left: str, **more: Json) -> Event:

@@ -15,7 +15,8 @@ from rules.order.folding import (
 )
 from rules.order.trail import MOST_ENTRIES, Version
 from tests.support.customers import customer
-from tests.support.in_memory import InMemoryEngine, at
+from tests.support.in_memory import at
+from tests.support.in_memory import granted_at_once as engine
 from tests.support.order_facts import (
     HOME,
     OTHER_MEMBER,
@@ -27,19 +28,11 @@ from tests.support.order_facts import (
     parcel,
     removed,
     returned,
-    settings,
     some_id,
 )
 
 ARRIVED = parcel("arrived", arrived_at=day("12-01"), updated_at=day("12-01"))
 SOLD = order(updated=day("12-01"), order_delivery=ARRIVED, completed_at=None)
-
-
-def engine(*events: Event, **earn: Any) -> InMemoryEngine:
-    made = InMemoryEngine()
-    made.apply(settings(earn={"pending_days": 0} | earn))
-    made.consume(*events, when=day("12-20"))
-    return made
 
 
 def lacking(event: Event, *keys: str, **more: Any) -> Event:
