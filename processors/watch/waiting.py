@@ -111,10 +111,11 @@ class Waiting:
         paused = gauges.paused(cursor)
         for pipeline in self._pipelines:
             metrics.PIPELINE_PAUSED.labels(pipeline).set(pipeline in paused)
-        self._show_lane(gauges.lane_paused(cursor))
+        self._lane_pause(cursor)
 
-    def _show_lane(self, paused: bool | None) -> None:
-        """The notices lane, until it is given up."""
+    def _lane_pause(self, cursor: Cursor) -> None:
+        """Of the notices lane, until it is given up."""
+        paused = gauges.lane_paused(cursor)
         if paused is not None:
             metrics.PIPELINE_PAUSED.labels(NOTICES).set(paused)
         elif self._lane_shown:
