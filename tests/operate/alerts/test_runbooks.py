@@ -18,6 +18,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 VARIABLES = {
     **dict.fromkeys(("ID", "OTHER", "PARTITION", "OFFSET"), "17"),
     **dict.fromkeys(("TOPIC", "MERCHANT", "MEMBER"), "name"),
+    "MONTH": "2026-11",
     "INSTANCE": "127.0.0.1:9464",
     "PROMETHEUS": "http://127.0.0.1:9090",
 }
