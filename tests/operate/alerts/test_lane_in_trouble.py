@@ -118,5 +118,5 @@ def nobody_knows(engine: Engine, operator: Operator, lane: BusyLane) -> None:
     usage = 'points notices usage "$MERCHANT" --month "$MONTH"'
     operator.look("PointsNoticesMeterDiffers", {usage: "twilio"}, wrong={DOCTOR: 1})
     (first,) = engine.rows("SELECT notice_id FROM notices.notice WHERE state = 'unknown' LIMIT 1")
-    operator.fix("PointsNoticesUnknown", "points notices unknown resolve", ID=str(first[0]))
+    operator.fix("PointsNoticesUnknown", "points notices unknown resolve", NOTICE=str(first[0]))
     assert lane.notices("state = 'unknown'") == unknown - 1
