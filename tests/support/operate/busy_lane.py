@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
@@ -32,7 +33,7 @@ class BusyLane:
             "POINTS_NOTICES__ENABLED": "true",
         }
 
-    def settle_in(self, shops: Iterable[str], **sms: object) -> None:
+    def settle_in(self, shops: Iterable[str], **sms: Any) -> None:
         """These shops tell of what is earned and given, at any time of the day.
 
         `sms` are further settings of their SMS.
