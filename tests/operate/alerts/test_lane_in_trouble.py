@@ -110,7 +110,7 @@ def nobody_knows(engine: Engine, operator: Operator, lane: BusyLane) -> None:
     """Whether the SMS arrived, until somebody finds out."""
     unknown = lane.notices("state = 'unknown'")
     shows = {
-        "points notices unknown list": rf"(?:.*twilio.*\n){{{unknown}}}",
+        "points notices unknown list": rf"(?:.*sms +unknown.*\n){{{unknown}}}",
         STATUS: rf"sms .* {unknown} *\n",
         DOCTOR: f"notices: of {unknown} nobody knows whether they arrived",
     }
