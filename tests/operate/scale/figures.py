@@ -54,7 +54,7 @@ def _line(fleet: Fleet, kind: str, idle: list[float]) -> str:
     done = fleet.counted(kind, name)
     spent = [now - before for now, before in zip(fleet.counted(kind, CPU), idle, strict=True)]
     each = ", ".join(f"{share:,.0f}" for share in done)
-    return f"{kind}: {each}; {sum(spent) / sum(done) * 1e6:,.0f} µs of CPU a {unit}"
+    return f"{kind}: {each}; {sum(spent) / sum(done) * 1e6:,.0f} µs of CPU for each {unit}"
 
 
 def main(orders: int) -> None:
