@@ -213,7 +213,7 @@ def test_a_provider_that_is_down_is_seen_until_it_takes_mails_again(
             "points notices status": "smtp",
             "points doctor": "✗ notices: provider smtp is left alone",
         },
-        wrong={"points doctor": 1},
+        wrong={"points doctor": 7},
     )
     lane.sinks.become("smtp", mood="normal")
     site.wait_silent("PointsNoticesProviderDown", provider="smtp")
