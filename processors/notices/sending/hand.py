@@ -71,12 +71,14 @@ class Sent:
 class Hand:
     """Messages of one provider, in the order in which they were taken.
 
-    Those whose rate has nothing left wait in it and hold up no others.
+    Those whose rate has nothing left wait in it and hold up no others. `done`: what became of
+    notices that were in it, and is not written down yet.
     """
 
     def __init__(self, provider: str, channel: Channel, rate: float) -> None:
         self._provider, self._channel, self._rate = provider, channel, rate
         self._ready: list[Ready] = []
+        self.done: list[Settled] = []
         self._buckets: dict[str, Bucket] = {}
         self._blocked: Mapping[Bucket, float] = {}
         """Replaced as a whole: other threads ask meanwhile whether a rate has something left."""
