@@ -123,6 +123,4 @@ class HttpPool:
             ssl=tls,
             server_hostname=origin.host if origin.tls else None,
         )
-        if not connection.is_open:
-            raise ConnectionResetError("closed before anything was written")
         return connection
