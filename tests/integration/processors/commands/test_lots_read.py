@@ -16,7 +16,7 @@ ALL = MANY * EACH
 def lots_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Ann has many lots; how many of them are read from now on, statement by statement."""
     desk.send(*[desk.command("assign", points=EACH) for _ in range(MANY)])
-    counted, take_in = list[int](), lots._take_in  # noqa: SLF001 - all that is read comes by it
+    counted, take_in = list[int](), lots._take_in
 
     def counting(readings: Any, rows: Any) -> None:
         counted.append(len(rows))
