@@ -131,7 +131,7 @@ def test_an_account_with_the_lots_it_needs_does_what_one_with_all_lots_does(
         )
         whole.entries.clear()
         whole.now = now
-        load(table, [(locked, lots_needed(steps))], now, page)
+        load(table, [(locked, lots_needed(steps, before.available))], now, page)
         assert run(locked, steps) == run(whole, steps)
         assert figures(locked.account) == figures(whole.account)
         # As a write does it: what is in hand replaces what the table has.
