@@ -131,17 +131,17 @@ def main(  # noqa: PLR0913 - typer wants a parameter for each option
     sum was wrong; the others are measured still.
     """
     sizes = Sizes(
-        orders,
-        rounds,
-        dues,
-        entries,
-        large_entries,
-        merchants,
-        seconds,
-        commands,
-        notices,
-        of_each,
-        kept,
+        orders=orders,
+        rounds=rounds,
+        dues=dues,
+        entries=entries,
+        large_entries=large_entries,
+        merchants=merchants,
+        seconds=seconds,
+        commands=commands,
+        notices=notices,
+        of_each=of_each,
+        kept=kept,
     )
     with bench_stack() as stack:
         report = Report({**surroundings(stack.database_url), "kafka": stack.kafka})

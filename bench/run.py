@@ -11,7 +11,7 @@ from bench.report import Report
 from bench.workloads.a import WorkloadA
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sizes:
     """How much of everything."""
 
@@ -22,10 +22,10 @@ class Sizes:
     large_entries: int
     merchants: int
     seconds: int
-    commands: int = 80_000
-    notices: int = 60_000
-    of_each: int = 1
-    kept: int = 5_000_000
+    commands: int
+    notices: int
+    of_each: int
+    kept: int
 
     def quick(self) -> "Sizes":
         """Just enough to see that everything works."""

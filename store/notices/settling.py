@@ -155,8 +155,7 @@ def settle(cursor: Cursor, rows: Iterable[Settled]) -> list[Ended]:
     ]
     if not arrays:
         return []
-    ids = [UUID(bytes=arrays[0][0]), UUID(bytes=arrays[-1][0])]
-    return [each for each, _ in _done(cursor, "settle", [*ids, *_SETTLED.arrays(arrays)])]
+    return [each for each, _ in _done(cursor, "settle", _SETTLED.arrays(arrays))]
 
 
 def receipt(cursor: Cursor, rows: Sequence[Receipt]) -> Receipts:
@@ -177,7 +176,7 @@ def receipt(cursor: Cursor, rows: Sequence[Receipt]) -> Receipts:
     arrays = [(r.notice_id.bytes, r.delivered, _bytes(r.provider_id), r.parts) for r in ordered]
     bounds = [ordered[0].notice_id, ordered[-1].notice_id]
     known = cursor.execute(_SQL["known"], [*bounds, _ids(best)]).fetchall()
-    done = _done(cursor, "receipt", [*bounds, *_RECEIPT.arrays(arrays)])
+    done = _done(cursor, "receipt", _RECEIPT.arrays(arrays))
     return Receipts(
         frozenset(each.notice_id for each, _ in done),
         frozenset(notice_id for (notice_id,) in known),
@@ -220,7 +219,7 @@ def announce(cursor: Cursor, ended: Iterable[Ended]) -> None:
     outbox.add_packed(cursor, OutboxKind.NOTICE, records)
 
 
-def _done(cursor: Cursor, query: str, parameters: list[Any]) -> list[tuple[Ended, str]]:
+def _done(cursor: Cursor, query: str, parameters: Sequence[Any]) -> list[tuple[Ended, str]]:
     """What a statement moved, published where it came to an end, with the state it was in."""
     rows = cursor.execute(_SQL[query], parameters).fetchall()
     done = [(Ended(*row), was) for *row, was in rows]

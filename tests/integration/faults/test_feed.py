@@ -3,10 +3,12 @@
 import random
 import threading
 import time
+from collections import Counter
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from processors.runtime.configuration import KafkaConfiguration
+from processors.runtime.failures import is_waited_out
 from processors.runtime.kafka.feed import Feed, Record
 from store.streams.cursors import PartitionId
 from tests.support.engine import Engine, wait_for
@@ -32,7 +34,7 @@ def test_refused_batches_and_markers_lose_no_record(engine: Engine) -> None:
     noise = random.Random(4)
     while len(applied) < RECORDS or writer.is_alive() or feed.ahead():
         assert time.monotonic() < deadline, f"{len(applied)} of {RECORDS}"
-        batch = feed.batch(50, 0.01)
+        batch = _next(feed, 50, 0.01)
         if noise.random() < 0.3:
             feed.drop()
             if noise.random() < 0.2:
@@ -82,6 +84,39 @@ def test_partitions_that_are_held_back_go_on_where_they_were_and_others_are_read
     feed.close()
 
 
+def test_a_broker_that_cannot_answer_yet_is_asked_again_and_no_record_is_lost(
+    engine: Engine,
+) -> None:
+    """Where partitions are given before their leaders are there, as of new topics."""
+    configuration = KafkaConfiguration(
+        bootstrap_servers=engine.bootstrap, group_id=f"{engine.prefix}g"
+    )
+    asked: Counter[int] = Counter()
+
+    def start_at(place: PartitionId, first: int) -> int:
+        asked[place.partition] += 1
+        if (place.partition, asked[1]) == (1, 1):
+            raise KafkaException(KafkaError(KafkaError.NOT_LEADER_FOR_PARTITION))
+        return first
+
+    feed = Feed(configuration, "feed", [engine.topics["orders"]], start_at)
+    feed.subscribe()
+    _put(engine, {0: ["a0", "a1"], 1: ["b0"]})
+    assert _values(_read(feed, 3)) == [(0, "a0"), (0, "a1"), (1, "b0")]
+    assert asked[1] == 2
+    feed.close()
+
+
+def _next(feed: Feed, size: int, wait: float) -> list[Record]:
+    """A batch as a worker has it, which waits out a broker that cannot answer yet."""
+    try:
+        return feed.batch(size, wait)
+    except KafkaException as error:
+        if not is_waited_out(error):
+            raise
+        return []
+
+
 def _values(records: list[Record]) -> list[tuple[int, str]]:
     return [(r.place.partition, (r.message.value() or b"").decode()) for r in records]
 
@@ -99,7 +134,7 @@ def _read(feed: Feed, count: int) -> list[Record]:
     found: list[Record] = []
 
     def read() -> bool:
-        found.extend(feed.batch(10, 0.1))
+        found.extend(_next(feed, 10, 0.1))
         return len(found) >= count
 
     wait_for("the records", read)
