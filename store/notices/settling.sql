@@ -1,4 +1,5 @@
--- Of each statement $1 and $2 are the least and the greatest id of its notices: only their weeks are looked at.
+-- Where ids are joined, each is looked up in the one week that it lies in. A range around them would be read whole, for each of them,
+-- wherever PostgreSQL thinks that it holds few rows. Elsewhere $1 and $2 are the least and the greatest id: their weeks are looked at.
 
 -- name: settle
 -- Compare and set: what a receipt or another sender settled meanwhile stays as it is.
@@ -10,8 +11,8 @@ done AS (
       asked_us = CASE WHEN k.keeps_asked THEN n.asked_us END,
       provider_id = coalesce(k.provider_id, n.provider_id), provider_parts = coalesce(k.provider_parts, n.provider_parts),
       lease_us = NULL, sender = CASE WHEN k.state <> 'waiting' THEN n.sender END
-  FROM unnest({arrays settled from 3}) k ({settled}), clock c
-  WHERE n.notice_id = k.notice_id AND n.notice_id BETWEEN $1 AND $2 AND n.state = k.was AND n.attempt = k.attempt
+  FROM unnest({arrays settled}) k ({settled}), clock c
+  WHERE n.notice_id = k.notice_id AND n.state = k.was AND n.attempt = k.attempt
   RETURNING {returned}
 ),
 {metered}
@@ -25,8 +26,8 @@ done AS (
   SET state = CASE WHEN k.delivered THEN 'sent' ELSE 'failed' END, reason = CASE WHEN NOT k.delivered THEN 'refused' END,
       provider_id = coalesce(n.provider_id, k.provider_id), provider_parts = coalesce(k.provider_parts, n.provider_parts),
       lease_us = NULL, changed_us = c.now_us
-  FROM unnest({arrays receipt from 3}) k ({receipt}), clock c
-  WHERE n.notice_id = k.notice_id AND n.notice_id BETWEEN $1 AND $2 AND n.attempt > 0 AND n.month IS NOT NULL
+  FROM unnest({arrays receipt}) k ({receipt}), clock c
+  WHERE n.notice_id = k.notice_id AND n.attempt > 0 AND n.month IS NOT NULL
     AND (n.state IN ('sending', 'unknown')
          OR n.state IN ('waiting', 'claimed') AND (k.delivered OR n.asked_us IS NOT NULL)
          OR n.state = 'sent' AND (NOT k.delivered OR k.provider_parts <> coalesce(n.provider_parts, -1)))
