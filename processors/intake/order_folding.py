@@ -128,8 +128,9 @@ def _fold_reports(folded: FoldedOrders, matched: MatchedBatch, counts: CountsByP
         # Kept with its order, which may turn out to be older; it counts for nothing.
         counts[report.event.record.place].applied -= 1
         matched.park(report, report.wait, OUT_OF_REACH, counts)
-    for wait, key in list(matched.settled.items()):
-        if is_younger(rows[key].facts.record, wait[2]):
+    for wait, came in list(matched.settled.items()):
+        # Orders of several merchants may have come: one that is meant is enough.
+        if all(is_younger(rows[key].facts.record, wait[2]) for key in came):
             del matched.settled[wait]
     for key, report, is_counted in matched.named:
         outcome = fold_report(rows[key].facts, report.for_order(named=True))

@@ -28,17 +28,15 @@ def enqueue_rechecks(cursor: Cursor, folded: FoldedOrders, matched: MatchedBatch
     if moved:
         for key in _contested(cursor, moved.keys(), matched):
             matched.recheck(key, moved[key])
-    new = {row.order_id: (row.merchant_no, row.order_id) for row in folded.rows.values() if row.new}
+    new = sorted(key for key, row in folded.rows.items() if row.new)
     if new:
-        for order_id in awaiting_order.awaited(cursor, sorted(new)):
-            at = (
-                folded.triggers[new[order_id]].occurred_at
-                if new[order_id] in folded.triggers
-                else 0
-            )
-            matched.recheck((awaiting_order.ORDER_KEY_PREFIX + order_id, ANY_MERCHANT), at)
+        awaited = set(awaiting_order.awaited(cursor, sorted({order_id for _, order_id in new})))
+        for key in new:
+            if key[1] in awaited:
+                at = folded.triggers[key].occurred_at if key in folded.triggers else 0
+                matched.recheck((awaiting_order.ORDER_KEY_PREFIX + key[1], ANY_MERCHANT), at)
     # Points may have been captured on an order before it was heard of (account.md 5).
-    redeemed = redemptions.awaited(cursor, sorted(new.values())) if new else ()
+    redeemed = redemptions.awaited(cursor, new) if new else ()
     recheck.add(
         cursor,
         [

@@ -97,7 +97,7 @@ class MatchedBatch:
     locked rows, `claimed` new numbers that only one order has named. `recheck_keys` are the numbers
     (with their merchant) and order ids to be looked at again (the recheck queue's
     RecheckKind.NUMBER), each with the time of the event that asks. `parked` are the records that
-    the batch parks, `settled` is what such records wait for no more, with the order that came.
+    the batch parks, `settled` is what such records wait for no more, with the orders that came.
     """
 
     reports: dict[OrderKey, list[CarrierReport]] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class MatchedBatch:
     recheck_keys: dict[NumberKey, Micros] = field(default_factory=dict)
     unknown_codes: list[CodeSighting] = field(default_factory=list)
     parked: dict[tuple[PartitionId, int], ParkedRecord] = field(default_factory=dict)
-    settled: dict[Wait, OrderKey] = field(default_factory=dict)
+    settled: dict[Wait, list[OrderKey]] = field(default_factory=dict)
 
     def attach(self, key: OrderKey, report: CarrierReport) -> None:
         """A report is to be folded into an order."""
@@ -122,7 +122,7 @@ class MatchedBatch:
             if kept is not None and kept.packed:
                 for at in kept.times():
                     if within_reach(since, at):
-                        self.settled[*kept.key, at] = key
+                        self.settled.setdefault((*kept.key, at), []).append(key)
 
     def recheck(self, key: NumberKey, at: Micros) -> None:
         """A number, or an order id, is to be looked at again because of an event of this time."""

@@ -116,9 +116,9 @@ def intents_of(command: Command, situation: Situation) -> list[Intended]:
     match command.body:
         case Assign(points=points):
             lot = _assigned_lot(command, situation) if points > 0 else first_lot(command)
-            return [Intended(points=points, lot=lot)]
+            return [Intended(points=points, lot=lot, is_whole=True)]
         case HoldForCash() | HoldForGift() as body:
-            return [Intended(points=-body.points)]
+            return [Intended(points=-body.points, is_whole=True)]
         case Capture(hold_id=hold_id, order_id=order_id):
             return [Intended(hold_id=hold_id.encode(), redeemed_on=pack_id(order_id))]
         case Release(hold_id=hold_id):

@@ -5,7 +5,7 @@ those in hand: where points are taken from, and when the next free points lapse.
 answer as with all lots in hand once the lots read so far keep a free point whatever is taken.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,6 +37,10 @@ class Intent(Protocol):
     def points(self) -> int:
         """The points that it brings or takes."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of `points` is taken or nothing: more than there can be asks for no lots."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intended:
@@ -46,6 +50,7 @@ class Intended:
     lot: LotKey | None = None
     hold_id: bytes | None = None
     redeemed_on: bytes | None = None
+    is_whole: bool = False
 
 
 @dataclass(slots=True)
@@ -66,11 +71,19 @@ class LotsNeeded:
             self.named.setdefault(key, 0)
 
 
-def lots_needed(intents: Iterable[Intent]) -> LotsNeeded:
-    """The sum of some intents."""
-    needed = LotsNeeded()
+def lots_needed(intents: Sequence[Intent], in_hand: int) -> LotsNeeded:
+    """The sum of some intents, on an account that has `in_hand` points or gets them back.
+
+    With all that the intents bring there can never be more free points at once. Who wants more than
+    that is refused by the balance, whatever lots there are.
+    """
+    needed, most = LotsNeeded(), in_hand
+    for intent in intents:
+        most += max(0, intent.points)
     for intent in intents:
         taken = max(0, -intent.points)
+        if intent.is_whole and taken > most:
+            taken = 0
         if intent.lot is None:
             needed.from_any += taken
         else:

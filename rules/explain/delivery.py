@@ -133,7 +133,7 @@ def _source(parcel: Parcel, rules: BoundRules) -> str:
 
 def _evidence(parcel: Parcel, moment: Micros) -> str:
     """Which field shows the moment: the trail's records may be older than the newest one."""
-    for entry in reversed(parcel.trail.entries):
+    for entry in reversed(delivery.course(parcel).entries):
         arrived = entry.state.name == "ARRIVED"
         if moment == entry.said_at:
             return "its arrived_at" if arrived else "its collected_at"

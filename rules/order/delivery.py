@@ -42,6 +42,7 @@ _FAILED = next(bit for bit, fields in PARCEL_KEYS.items() if "failed" in fields)
 _ALWAYS: Micros = -(2**63)
 # Looked up once: an enumeration's member is an attribute that Python computes.
 _PRESENT: Final = DeliveryKey.PRESENT
+_OTHER: Final = State.OTHER
 
 
 def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
@@ -55,9 +56,10 @@ def is_unfinished(facts: OrderFacts, rules: BoundRules | None) -> bool:
     # No final moment comes from elsewhere than a trail or a carrier (rules.md 2.2).
     if facts.trail.entries or facts.reports:
         return False
-    for parcel in facts.parcels:  # noqa: SIM110 - asked for each order; `all` costs a generator
-        if parcel.trail.entries:
-            return False
+    for parcel in facts.parcels:
+        for entry in parcel.trail.entries:
+            if entry.state is not _OTHER:
+                return False
     return True
 
 

@@ -456,8 +456,12 @@ def extended(trail: Trail, entry: TrailEntry) -> Trail:
 
 
 def _is_interesting(entry: TrailEntry) -> bool:
-    """Whether a trail keeps the record; one that is not ends all states."""
-    return entry.state is not _OTHER or entry.failed is True
+    """Whether a trail keeps the record; one that is not ends all states.
+
+    One that does not say whether the logistics failed leaves them as they were (D19), so that what
+    was said of them before goes on to matter.
+    """
+    return entry.state is not _OTHER or entry.failed is not False
 
 
 def _says_nothing(entry: TrailEntry) -> bool:

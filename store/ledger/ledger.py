@@ -137,11 +137,13 @@ class Ledger:
 
 def _lots_needed(locked: LockedAccount, intents: Sequence[Intent]) -> LotsNeeded:
     """The lots of what is intended, and those of the holds and redemptions in hand."""
-    needed = lots_needed(intents)
-    for hold in locked.account.holds.values():
+    account = locked.account
+    redeemed = sum(one.out for some in account.redemptions.values() for one in some)
+    needed = lots_needed(intents, account.available + account.held + redeemed)
+    for hold in account.holds.values():
         if hold.is_live:
             needed.name(hold.lots)
-    for redemptions in locked.account.redemptions.values():
+    for redemptions in account.redemptions.values():
         for redemption in redemptions:
             needed.name(redemption.lots)
     return needed

@@ -38,9 +38,11 @@ class Posting:
     traceparent: bytes | None = None
     moved: int = 0
     account_no: int = 0
-    # What an order earns concerns neither (see rules.account.lots_needed.Intent).
+    # What an order earns concerns no hold or redemption, and a clawback takes what there is (see
+    # rules.account.lots_needed.Intent).
     hold_id: ClassVar[None] = None
     redeemed_on: ClassVar[None] = None
+    is_whole: ClassVar[bool] = False
 
 
 PostingsByAccount = Mapping[AccountKey, list[Posting]]

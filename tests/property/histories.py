@@ -217,8 +217,8 @@ def parcel_fields(dice: Dice, sold: SoldOrder, moment: datetime) -> dict[str, An
     for name in ("arrived_at", "collected_at", "returned_at"):
         ago = dice.pick([None, None, 0, 1, 3])
         fields[name] = None if ago is None else text(moment - sold.grid.unit * ago)
-    if dice.once_in(20):
-        fields["delivery_status"] = "failed"
+    if dice.once_in(10):
+        fields["delivery_status"] = dice.pick(["failed", "failed", "arrived"])
     if dice.once_in(4):
         fields["tracking_number"] = number_of(dice, sold)
     if dice.once_in(8):

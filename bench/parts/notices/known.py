@@ -1,5 +1,6 @@
 """What a lane knows before a run, by set-wise SQL: shops, members, and notices that it has kept."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -23,9 +24,10 @@ PARTITIONS: Final = """SELECT notices.ensure_partition(public.points_now() - n *
                        FROM generate_series(0, %s) n"""
 
 
-def hear_of_shops(site: Site) -> None:
-    """As the lane does of the settings topic."""
-    documents = [points_settings(f"shop-{number}") for number in range(SHOPS)]
+def hear_of_shops(site: Site, others: Iterable[str] = ()) -> None:
+    """As the lane does of the settings topic: of those that tell, and of others that do not."""
+    merchants = [*(f"shop-{number}" for number in range(SHOPS)), *others]
+    documents = [points_settings(merchant) for merchant in merchants]
     read = [read_shop_version(orjson.dumps(document)) for document in documents]
     versions = [version for version in read if isinstance(version, ShopVersion)]
     with (

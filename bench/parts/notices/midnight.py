@@ -108,7 +108,8 @@ def _shown(cores: Mapping[str, float]) -> str:
 def _prepare(lane: Lane, site: Site, workload: WorkloadA, events: int, each: int) -> None:
     lane.prepare(site, workload.settings())
     tell(site)
-    hear_of_shops(site)
+    # Of the workload's shop as well: otherwise each of its changes would be parked.
+    hear_of_shops(site, workload.settings())
     know_members(site, events // each)
     change(site, events, events // each)
 

@@ -15,6 +15,7 @@ from faust.types.transports import TransportT
 from mode import ServiceT
 from mode.supervisors import CrashingSupervisor
 
+from processors.notices.stream.bundles import BUNDLES, size_of_bundles
 from processors.notices.stream.consumer import CursorTransport, StartAt
 from processors.notices.stream.faust_types import TP, Stream, batches_of
 from processors.notices.stream.login import credentials_of
@@ -38,11 +39,20 @@ class LaneApp(faust.App):
     """Reads topics for the lane; writes none, declares none and keeps no state."""
 
     def __init__(
-        self, *arguments: Any, start_at: StartAt, places: AssignedPlaces, **settings: Any
+        self,
+        *arguments: Any,
+        start_at: StartAt,
+        places: AssignedPlaces,
+        batch: int,
+        **settings: Any,
     ) -> None:
-        """`start_at` answers where to begin, `places` hears which partitions we have."""
+        """`start_at` answers where to begin, `places` hears which partitions we have.
+
+        `batch`: how many records make a batch.
+        """
         super().__init__(*arguments, **settings)
         self.start_at, self.places = start_at, places
+        self.bundle = size_of_bundles(batch)
 
     def _new_transport(self) -> TransportT:
         return CursorTransport(self.conf.broker_consumer, self)
@@ -78,6 +88,7 @@ def make_app(
     group: str,
     places: AssignedPlaces,
     start_at: StartAt,
+    batch: int,
 ) -> LaneApp:
     """The application, without agents. Raises LoginRefused for a login that its client has not."""
     servers = [f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")]
@@ -85,6 +96,8 @@ def make_app(
         group,
         start_at=start_at,
         places=places,
+        batch=batch,
+        stream_buffer_maxsize=2 * BUNDLES,
         broker=servers,
         broker_client_id="points-notices",
         broker_credentials=credentials_of(kafka),
@@ -118,13 +131,15 @@ def add_agents(app: LaneApp, lane: NoticesConfiguration, work: Mapping[str, Work
 
 
 def _agent(work: Work, lane: NoticesConfiguration) -> Callable[[Stream], Awaitable[None]]:
+    most = min(BUNDLES, lane.batch)
+
     async def agent(stream: Stream) -> None:
         committing: asyncio.Task[None] | None = None
         try:
             # A batch is collected while the one before it is in the database. What that fails with
             # ends the group at once, and not with the next batch.
             async with asyncio.TaskGroup() as group:
-                async for events in batches_of(stream, lane.batch, lane.within_ms / 1000):
+                async for events in batches_of(stream, most, lane.within_ms / 1000):
                     if committing is not None:
                         await committing
                     committing = group.create_task(_commit(work, events))

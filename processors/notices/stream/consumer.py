@@ -4,18 +4,17 @@ The hint may be ahead, and records between the two would never be decided.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
 from aiokafka.errors import NoOffsetForPartitionError
 from faust.transport.consumer import RecordMap
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types.transports import ConsumerT
-from mode.services import WaitResults
 from mode.threads import WorkerThread
 
 from processors import metrics
-from processors.notices.stream.at_once import AT_ONCE, begun
+from processors.notices.stream.bundles import Bundle, Records, bundled
 from processors.notices.stream.ends import Ends
 from processors.notices.stream.faust_types import TP
 from processors.notices.stream.places import AssignedPlaces
@@ -39,6 +38,7 @@ class KnowsCursors(Protocol):
 
     start_at: StartAt
     places: AssignedPlaces
+    bundle: int
 
 
 class _Daemon(WorkerThread):
@@ -81,7 +81,7 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
         await super()._seek_wait(consumer, partitions)
 
     async def _fetch_records(self, *arguments: Any, **more: Any) -> RecordMap:
-        """Records, once the partitions were set to the database's cursors.
+        """Records by the bundle, once the partitions were set to the database's cursors.
 
         A fetch that waited while they were given anew would bring what follows on Kafka's hint, or
         complain that there is none.
@@ -94,7 +94,7 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
             records = {}
         if self._is_sought:
             self._note_ends(records)
-            return records
+            return bundled(records, self._lane.bundle)
         await asyncio.sleep(UNSOUGHT_SECONDS)
         return {}
 
@@ -107,7 +107,11 @@ class CursorConsumerThread(AIOKafkaConsumerThread):
             state = consumer._subscription.subscription.assignment.state_value(tp)  # noqa: SLF001 - asking it waits for a partition that has none
             if state is not None and state.has_valid_position:
                 positions[tp] = state.position
-        cast("KnowsCursors", self.app).places.reach(self._ends.reached(positions))
+        self._lane.places.reach(self._ends.reached(positions))
+
+    @property
+    def _lane(self) -> KnowsCursors:
+        return cast("KnowsCursors", self.app)
 
     @property
     def _is_sought(self) -> bool:
@@ -131,28 +135,21 @@ class CursorConsumer(Consumer):
     def _new_consumer_thread(self) -> CursorConsumerThread:
         return CursorConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def wait_first(
-        self,
-        *these: Any,
-        timeout: Any = None,  # noqa: ASYNC109 - the name is Faust's
-    ) -> WaitResults:
-        """As Faust's, but without tasks where the first of them ends at once.
+    def _to_message(self, tp: TP, record: Records) -> Bundle:
+        return Bundle(tp, record, self.app.consumer_generation_id)
 
-        So it is with nearly every record that is handed on to its stream.
-        """
-        first, *others = these
-        if self.should_stop or not all(isinstance(each, Coroutine) for each in these):
-            return await super().wait_first(*these, timeout=timeout)
-        rest = AT_ONCE
-        try:
-            rest = begun(first)
-        finally:
-            if rest is AT_ONCE:
-                for other in others:
-                    other.close()
-        if rest is not AT_ONCE:
-            return await super().wait_first(rest, *others, timeout=timeout)
-        return WaitResults([first], [None], stopped=False)
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Nothing: what lies between two bundles' offsets is in the second, or no record."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Behind the last bundle that was acknowledged: the agents acknowledge in order."""
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        newest = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return newest + 1
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seeks every partition of ours to the database's cursor; where that is.

@@ -1,4 +1,4 @@
-"""Faust's events as the records that the rest of the product reads."""
+"""What Faust hands on as the records that the rest of the product reads."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ from processors.runtime.kafka.feed import Record
 
 
 class ReadMessage:
-    """A message that Faust read, with the methods of the engine's client."""
+    """A record as the client of Faust gives it, with the methods of the engine's client."""
 
     __slots__ = ("_of",)
 
@@ -44,22 +44,23 @@ class ReadMessage:
     def timestamp(self) -> tuple[int, int]:
         """The kind of its time, which nobody asks for, and its time in milliseconds."""
         at = self._of.timestamp
-        return 0, round(at * 1000) if at is not None else -1
+        return 0, at if at is not None else -1
 
 
 def records_of(events: Iterable[Any], places: AssignedPlaces) -> list[Record]:
-    """The events as records, in their order.
+    """The records of the events' bundles, in their order.
 
     Left out is what was read before the partitions were given anew: it is read again, and behind it
     the records would not follow on the cursor.
     """
     records = []
     for event in events:
-        message = event.message
-        if message.generation_id != places.group_generation:
+        bundle = event.message
+        if bundle.generation_id != places.group_generation:
             continue
-        place = places.places.get((message.topic, message.partition))
+        place = places.places.get((bundle.topic, bundle.partition))
         if place is not None:
-            read: Any = ReadMessage(message)
-            records.append(Record(place, message.offset, read))
+            for of in bundle.records:
+                read: Any = ReadMessage(of)
+                records.append(Record(place, of.offset, read))
     return records

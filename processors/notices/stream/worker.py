@@ -143,7 +143,8 @@ class Life:
         places = AssignedPlaces(topics.cluster, topics.uuids)
         lane = Lane(self._configuration, self._database, places, self._deciding)
         group = self._configuration.kafka.group_of(NOTICES)
-        app = make_app(self._configuration.kafka, group, places, lane.start_at)
+        batch = self._configuration.notices.batch
+        app = make_app(self._configuration.kafka, group, places, lane.start_at, batch)
         add_agents(app, self._configuration.notices, lane.work())
         self._watching, self._lane, self._app = watching, lane, app
         await app.start()

@@ -70,7 +70,7 @@ async def _nowhere(_: object) -> dict[object, int]:
 def application(**kafka: object) -> Any:
     configuration = KafkaConfiguration.model_validate({"bootstrap_servers": "127.0.0.1:1", **kafka})
     places = AssignedPlaces("cluster", {})
-    return make_app(configuration, "points.notices", places, _nowhere).conf  # type: ignore[arg-type]
+    return make_app(configuration, "points.notices", places, _nowhere, 1000).conf  # type: ignore[arg-type]
 
 
 def test_the_application_keeps_no_state_and_serves_nothing() -> None:

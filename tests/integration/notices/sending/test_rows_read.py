@@ -9,36 +9,66 @@ from uuid import UUID
 
 import pytest
 
+from schemas.ids import MINUTE
 from schemas.notices.words import State
-from store.notices import settling
+from store.notices import deciding, queue, settling
+from store.notices.deciding import Brought
+from store.notices.queue import Mark, least_id
 from store.notices.settling import Receipt, Settled
 from store.postgres.session import Cursor, transaction
-from tests.support.notices.rows import Rows
+from tests.support.notices.rows import REACH, Rows
 
 AMONG = 2_000
 FEW = 20
+MONTH = 202611
 READ = """SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::bigint
           FROM pg_stat_xact_all_tables WHERE relname LIKE 'notice\\_w%'"""
 
-Does = Callable[[Cursor, Sequence[UUID]], object]
+Does = Callable[[Cursor, Sequence[UUID], int], object]
 
 
-def settle(cursor: Cursor, ids: Sequence[UUID]) -> object:
+def settle(cursor: Cursor, ids: Sequence[UUID], _: int) -> object:
     return settling.settle(cursor, [Settled(each, State.sending, 1, State.sent) for each in ids])
 
 
-def receive(cursor: Cursor, ids: Sequence[UUID]) -> object:
-    return settling.receipt(cursor, [Receipt(each, delivered=True) for each in ids])
+def receive(cursor: Cursor, ids: Sequence[UUID], _: int) -> object:
+    return settling.receipt(cursor, [Receipt(each, delivered=True) for each in ids]).changed
 
 
-@pytest.mark.parametrize("does", [settle, receive])
-def test_notices_far_apart_are_read_without_those_between(rows: Rows, does: Does) -> None:
-    metered: dict[str, Any] = {"month": 202611, "provider": "mitake", "parts": 1}
-    ids = sorted(rows.notices(AMONG, state=State.sending, attempt=1, **metered))
-    few = ids[:: AMONG // FEW]
+def resolve(cursor: Cursor, ids: Sequence[UUID], _: int) -> object:
+    return settling.resolve(cursor, ids, State.sent)
+
+
+def mark(cursor: Cursor, ids: Sequence[UUID], now: int) -> object:
+    marks = [Mark(each, 7, "mitake", 1, MONTH, b"") for each in ids]
+    return queue.mark(cursor, marks, "a", MINUTE, least_id(now, REACH))
+
+
+def withdraw(cursor: Cursor, ids: Sequence[UUID], now: int) -> object:
+    return deciding.bring_up(cursor, [Brought(each, 0, 0, 8, gone=True) for each in ids], now)
+
+
+@pytest.mark.parametrize(
+    ("does", "state"),
+    [
+        (settle, State.sending),
+        (receive, State.sending),
+        (resolve, State.unknown),
+        (mark, State.claimed),
+        (withdraw, State.waiting),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_notices_far_apart_are_read_without_those_between(
+    rows: Rows, does: Does, state: State
+) -> None:
+    now = rows.now()
+    columns: dict[str, Any] = {"attempt": 1, "sender": "a", "lease_us": now + 9 * MINUTE}
+    columns |= {"month": MONTH, "provider": "mitake", "parts": 1, "recorded_us": now}
+    few = sorted(rows.notices(AMONG, state=state, **columns))[:: AMONG // FEW]
     with transaction(rows.connection) as cursor:
-        does(cursor, few)
+        assert does(cursor, few, now)
         read = cursor.execute(READ.encode()).fetchone()
-    assert rows.states() == {"sending": AMONG - FEW, "sent": FEW}
+    assert rows.states()[state] == AMONG - FEW
     assert read is not None
     assert FEW <= read[0] <= 5 * FEW

@@ -147,6 +147,20 @@ def test_the_180_days_begin_with_the_first_record_that_named_the_number(
     assert in_process.points(M, ANNA) == 100
 
 
+@pytest.mark.parametrize("order_of", [(M, OTHER), (OTHER, M)])
+def test_a_report_that_counts_in_one_merchant_is_not_parked_for_another_ones_younger_order(
+    in_process: InProcessEngine, order_of: tuple[str, str]
+) -> None:
+    """Both orders come in one batch, after the report."""
+    in_process.consume(report(NUMBER, DELIVERED, day(2)))
+    older = sold(A, merchant=order_of[0])
+    younger = sold(B, BEN, merchant=order_of[1], extra={"created_at": day(3).isoformat()})
+    for records in ((older, younger), (younger, older)):
+        in_process.consume(*records)
+    assert in_process.points(order_of[0], ANNA) == 100
+    assert parked.records(in_process.first.connection, 10) == []
+
+
 @pytest.mark.parametrize("report_first", [True, False])
 def test_each_number_of_a_field_is_a_parcel(
     in_process: InProcessEngine, report_first: bool

@@ -17,11 +17,22 @@ def lots(**free: int) -> dict[LotKey, Lot]:
 
 def test_what_is_taken_is_added_up_by_lot_and_what_comes_needs_only_its_lot() -> None:
     needed = lots_needed(
-        [Intended(10, A), Intended(-3, A), Intended(-4, A), Intended(0, B), Intended(-9)]
+        [Intended(10, A), Intended(-3, A), Intended(-4, A), Intended(0, B), Intended(-9)], 0
     )
     assert needed == LotsNeeded({A: 7, B: 0}, 9)
     assert needed.takes
-    assert not lots_needed([Intended(10, A), Intended(0, B)]).takes
+    assert not lots_needed([Intended(10, A), Intended(0, B)], 0).takes
+
+
+@pytest.mark.parametrize(("in_hand", "needs"), [(39, 0), (40, 50)])
+def test_who_wants_more_at_once_than_there_can_be_needs_no_lots(in_hand: int, needs: int) -> None:
+    wants, gives = Intended(-50, is_whole=True), Intended(10, A)
+    assert lots_needed([wants, gives], in_hand).from_any == needs
+    assert lots_needed([wants, gives, wants], in_hand).from_any == 2 * needs
+
+
+def test_a_clawback_of_more_than_there_is_takes_what_there_is() -> None:
+    assert lots_needed([Intended(-50)], 10).from_any == 50
 
 
 @pytest.mark.parametrize(

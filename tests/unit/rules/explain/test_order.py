@@ -11,6 +11,7 @@ from rules.explain.order import Explained, explain
 from rules.explain.view import OrderEntry, OrderView, SettingsVersion
 from rules.order.facts import (
     NOTHING_IN_FORCE,
+    PARCEL_KEYS,
     DeliveryKey,
     OrderFacts,
     OrderRecord,
@@ -216,6 +217,15 @@ def test_evidence_is_the_field_that_shows_the_moment() -> None:
     said = parcel("collected")._replace(arrived_at=FINAL - DAY, collected_at=FINAL)
     assert "by its arrived_at" in text_of(explanation_of(facts(ORDER, said)))
     assert "by the earliest updated_at" in text_of(explanation_of(facts(ORDER, parcel("arrived"))))
+
+
+def test_a_moment_that_a_thin_record_tells_is_named_for_what_it_is() -> None:
+    """The record names no status (D19), so that it tells of the one before it."""
+    arrived_at = next(bit for bit, names in PARCEL_KEYS.items() if "arrived_at" in names)
+    thin = ParcelRecord(
+        RecordVersion(FINAL + DAY), b"\xffparcel", "", None, arrived_at=FINAL - 1, said=arrived_at
+    )
+    assert "by its arrived_at" in text_of(explanation_of(facts(ORDER, parcel("arrived"), thin)))
 
 
 def test_kept_cancellation_is_told() -> None:

@@ -89,6 +89,18 @@ def test_an_order_is_named_by_the_order_inside_as_by_its_id() -> None:
     assert engine(order(order_id=some_id("o")), inside).points() == 100
 
 
+def test_a_parcel_stays_failed_until_a_record_says_otherwise() -> None:
+    """Its status may change meanwhile, to one that is not final and back."""
+    failed = delivery("shipped", day("12-01"), delivery_status="failed")
+    moved = lacking(delivery("shipped", day("12-02")), "delivery_status")
+    came = lacking(delivery("arrived", day("12-05")), "delivery_status")
+    found = delivery("arrived", day("12-07"), delivery_status="arrived")
+    for heard in permutations([failed, moved, came]):
+        assert engine(order(), *heard).explain().state == "waiting"
+    for heard in permutations([failed, moved, came, found]):
+        assert engine(order(), *heard).explain().final_at == at(day("12-07"))
+
+
 # --- empty
 
 
