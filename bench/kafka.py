@@ -147,7 +147,7 @@ class ReadBack(Background):
         self.count = 0
         self.last_at = 0.0
         self._keep = keep
-        self._listener: Callable[[bytes], None] | None = None
+        self._listener: Callable[[bytes, int], None] | None = None
         self._failure: BaseException | None = None
         self._consumer = Consumer(
             {"bootstrap.servers": bootstrap_servers, "group.id": f"bench-{uuid.uuid4()}"}
@@ -162,8 +162,8 @@ class ReadBack(Background):
         super().stop()
         self._consumer.close()
 
-    def listen(self, listener: Callable[[bytes], None] | None) -> None:
-        """Hand every value on as soon as it comes, from the thread that reads."""
+    def listen(self, listener: Callable[[bytes, int], None] | None) -> None:
+        """Hand every value on with its timestamp at once, from the thread that reads."""
         self._listener = listener
 
     def run(self) -> None:
@@ -187,7 +187,7 @@ class ReadBack(Background):
             self.stamps.extend(message.timestamp()[1] for message in good)
         if self._listener is not None:
             for message in good:
-                self._listener(message.value() or b"")
+                self._listener(message.value() or b"", message.timestamp()[1])
         self.count += len(good)
 
     def check(self) -> None:

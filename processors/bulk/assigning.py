@@ -5,12 +5,10 @@ from typing import Any, Final
 
 from processors.bulk.refusals import BulkRefused
 from processors.bulk.shops import Shop
-from processors.commands.applying import apply_and_publish
+from processors.commands.at_once import apply_at_once
 from schemas.commands.codes import Code
-from schemas.ids import iso
+from schemas.ids import Micros, iso
 from schemas.upstream.envelope import Unreadable
-from store.ledger.commands import CommandRace
-from store.postgres.session import transaction
 
 _CODE: Final = Code.invalid_command.value
 
@@ -20,18 +18,12 @@ def assign_now(shop: Shop, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises BulkRefused for ids that no command can have.
     """
-    while True:
-        try:
-            with transaction(shop.connection) as cursor:
-                now = shop.situation(cursor).now
-                content = {
-                    "type": "assign",
-                    "merchant_id": shop.merchant_id,
-                    "issued_at": iso(now),
-                    **wanted,
-                }
-                return apply_and_publish(cursor, shop.merchants, [content], now).results[0]
-        except CommandRace:
-            continue
-        except Unreadable as error:
-            raise BulkRefused(_CODE, sentence=str(error)) from None
+
+    def issued(now: Micros) -> list[dict[str, Any]]:
+        own = {"type": "assign", "merchant_id": shop.merchant_id, "issued_at": iso(now)}
+        return [{**own, **wanted}]
+
+    try:
+        return apply_at_once(shop.connection, shop.merchants, issued).results[0]
+    except Unreadable as error:
+        raise BulkRefused(_CODE, sentence=str(error)) from None

@@ -6,8 +6,9 @@ workers keep: jobs, orders, accounts, lots.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -46,18 +47,21 @@ from schemas.packing import pack_id
 from store.campaigns import reading as campaigns
 from store.ledger import commands as kept
 from store.ledger.accounts import AccountKey
-from store.ledger.commands import Answered, CommandKey, Seen
-from store.ledger.holds import HoldIds, HoldKey
+from store.ledger.commands import Answered, CommandKey, CommandRace, Seen
+from store.ledger.holds import HoldIds, HoldKey, HoldRace
 from store.ledger.ledger import Ledger
 from store.orders import customers
 from store.orders.orders import OrderKey
 from store.postgres.session import Cursor
+from store.postgres.together import Writes, races, together
 from store.settings.merchants import Merchants
 from store.streams import recheck
 from store.streams.outbox import OutboxKind, Pack, packs_of
 from store.streams.recheck import RecheckKind, RecheckRequest
 
 _NO_POINTS: Final = (0, 0, 0)
+RACES: Final = partial(races, hold=HoldRace, command=CommandRace)
+"""What it means that keys were taken meanwhile which commands wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +79,13 @@ def apply_commands(
     now: Micros,
     quote_keys: Sequence[QuoteKey] = (),
     published: Sequence[bytes] = (),
+    last: Callable[[], object] | None = None,
 ) -> Applied:
     """Applies commands in their order, keeps and publishes their answers.
 
     `quote_keys` verify the quotes that holds come with. `published` are the records of the
-    commands where they did not come from the topic, and are to be sent there.
+    commands where they did not come from the topic, and are to be sent there. `last` is called
+    before the last statement.
 
     Raises CommandRace or HoldRace when another transaction was faster: then the caller rolls back
     and does all of it once more.
@@ -90,7 +96,7 @@ def apply_commands(
     batch.open()
     for case in batch.cases:
         batch.answer(case)
-    return batch.write(published)
+    return batch.write(published, last)
 
 
 def apply_and_publish(
@@ -99,6 +105,7 @@ def apply_and_publish(
     contents: Sequence[Mapping[str, Any]],
     now: Micros,
     quote_keys: Sequence[QuoteKey] = (),
+    last: Callable[[], object] | None = None,
 ) -> Applied:
     """Applies commands that did not come from the topic, and publishes them there.
 
@@ -107,7 +114,7 @@ def apply_and_publish(
     """
     values = [orjson.dumps({**content, ORIGIN: COMMAND_LINE}) for content in contents]
     commands = [read(value) for value in values]
-    return apply_commands(cursor, merchants, commands, now, quote_keys, values)
+    return apply_commands(cursor, merchants, commands, now, quote_keys, values, last)
 
 
 def packed(
@@ -355,7 +362,9 @@ class _Batch:
         seen = self.seen.get(case.account) if case.account is not None else None
         return seen.balance if seen is not None else _NO_POINTS
 
-    def write(self, published: Sequence[bytes]) -> Applied:
+    def write(
+        self, published: Sequence[bytes], last: Callable[[], object] | None = None
+    ) -> Applied:
         """Writes the ledger, the answers for ever, and what is to be sent."""
         assert self.ledger is not None  # noqa: S101 - as in `_answer_bulk`
         results = []
@@ -363,10 +372,12 @@ class _Batch:
             assert case.answer is not None  # noqa: S101 - each case was answered
             result = result_of(case.command, case.answer, repeated=case.first is not None)
             results.append(result)
-        self.ledger.write(packed(self.commands, results, published))
-        self.bulk.write(self.cursor)
-        orders_touched(self.cursor, self.cases_on_orders(), self.now)
-        kept.remember(self.cursor, self.kept)
+        packs = packed(self.commands, results, published)
+        with RACES(), together(self.cursor, last) as writes:
+            self.ledger.write(packs, writes)
+            self.bulk.write(writes)
+            orders_touched(writes, self.cases_on_orders(), self.now)
+            kept.remember(writes, self.kept)
         accounts = self.ledger.accounts.values()
         types = Counter(entry.type for opened in accounts for entry in opened.entries)
         return Applied(results, Counter({ENTRY_TYPE_WORDS[t]: n for t, n in types.items()}))
@@ -400,7 +411,7 @@ def _given(cases: Sequence[_Case]) -> list[AccountKey]:
     return sorted(members)
 
 
-def orders_touched(cursor: Cursor, orders: set[OrderKey], now: Micros) -> None:
+def orders_touched(cursor: Writes, orders: set[OrderKey], now: Micros) -> None:
     """Has the orders looked at again on which something was redeemed or returned (account.md 5).
 
     An order may be heard of in a transaction that runs beside this one: neither sees the other, and

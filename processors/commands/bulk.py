@@ -24,6 +24,7 @@ from store.ledger.accounts import AccountKey
 from store.ledger.commands import CommandKey
 from store.ledger.jobs import JobKey, JobMember
 from store.postgres.session import Cursor
+from store.postgres.together import Writes
 
 Rows = list[tuple[str, int | None]]
 """Code and sequence of each member, in the order given."""
@@ -128,7 +129,7 @@ class BulkCommands:
         code = Code.partial if refused else Code.ok
         return code, SENTENCES[code]
 
-    def write(self, cursor: Cursor) -> None:
+    def write(self, cursor: Writes) -> None:
         """Remembers who was given points."""
         jobs.give(cursor, self._new)
 

@@ -31,10 +31,10 @@ def enqueue_rechecks(cursor: Cursor, folded: FoldedOrders, matched: MatchedBatch
     new = sorted(key for key, row in folded.rows.items() if row.new)
     if new:
         awaited = set(awaiting_order.awaited(cursor, sorted({order_id for _, order_id in new})))
-        for key in new:
-            if key[1] in awaited:
-                at = folded.triggers[key].occurred_at if key in folded.triggers else 0
-                matched.recheck((awaiting_order.ORDER_KEY_PREFIX + key[1], ANY_MERCHANT), at)
+        for order in new:
+            if order[1] in awaited:
+                at = folded.triggers[order].occurred_at if order in folded.triggers else 0
+                matched.recheck((awaiting_order.ORDER_KEY_PREFIX + order[1], ANY_MERCHANT), at)
     # Points may have been captured on an order before it was heard of (account.md 5).
     redeemed = redemptions.awaited(cursor, new) if new else ()
     recheck.add(

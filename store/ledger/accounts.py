@@ -1,6 +1,7 @@
 """Rows of `account`: locked in one order, with grants added on the way, and written back."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,18 +89,22 @@ def lock(
     now: Micros,
     merchant_id: Callable[[int], str],
     makes: Collection[AccountKey] | None = None,
+    behind: Callable[[], object] | None = None,
 ) -> dict[AccountKey, LockedAccount]:
     """Lock accounts in the order of their keys, as all workers do.
 
     Those of `makes`, all unless it is given, are made where they do not exist; others that do not
     are left out. The answer has the order of `intents`. Balances are those before anything that is
-    intended.
+    intended. What `behind` executes is sent together with the lock.
     """
     grants = {key: _only_grants(intents[key], now) for key in sorted(intents)}
-    if makes is not None and not makes and not any(entries for entries, _, _ in grants.values()):
-        cursor.execute(_SQL["lock_known"], [*_MEMBER.arrays(grants), now], binary=True)
-    else:
-        _lock_and_grant(cursor, grants, now, makes)
+    with cursor.connection.pipeline() if behind is not None else nullcontext():
+        if _are_known(grants, makes):
+            cursor.execute(_SQL["lock_known"], [*_MEMBER.arrays(grants), now], binary=True)
+        else:
+            _lock_and_grant(cursor, grants, now, makes)
+        if behind is not None:
+            behind()
     locked: dict[AccountKey, Any] = dict.fromkeys(intents)
     hold_ids: set[bytes] = set()
     for (
@@ -139,6 +144,13 @@ def lock(
 _Grants = tuple[int, int, Micros]
 """Entries, points and soonest expiry of mere grants; 0 entries when lots are needed."""
 _NEEDS_LOTS: Final[_Grants] = (0, 0, NEVER)
+
+
+def _are_known(
+    grants: "Mapping[AccountKey, _Grants]", makes: Collection[AccountKey] | None
+) -> bool:
+    """Whether no account is made, and nothing is added by the lock."""
+    return makes is not None and not makes and not any(entries for entries, _, _ in grants.values())
 
 
 def _lock_and_grant(

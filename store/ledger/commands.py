@@ -12,6 +12,7 @@ from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
+from store.postgres.together import Writes, races
 
 CommandKey = tuple[int, bytes]
 """(merchant number, command id in UTF-8)."""
@@ -74,7 +75,7 @@ def _by_column(holds: Collection[HoldKey]) -> dict[str, Sequence[Any]]:
     }
 
 
-def remember(cursor: Cursor, answers: Mapping[CommandKey, Answered]) -> None:
+def remember(cursor: Writes, answers: Mapping[CommandKey, Answered]) -> None:
     """Keep answers for ever (I5). Raises CommandRace when one of them was answered meanwhile."""
     if not answers:
         return
@@ -82,9 +83,8 @@ def remember(cursor: Cursor, answers: Mapping[CommandKey, Answered]) -> None:
         (*key, answered.fingerprint, answered.answer.stored())
         for key, answered in sorted(answers.items(), key=_by_key)
     ]
-    cursor.execute(_SQL["remember"], _ROW.arrays(rows))
-    if cursor.rowcount != len(rows):
-        raise CommandRace
+    with races(command=CommandRace):
+        cursor.execute(_SQL["remember"], _ROW.arrays(rows))
 
 
 def _by_key(item: tuple[CommandKey, Answered]) -> CommandKey:

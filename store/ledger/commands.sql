@@ -12,8 +12,7 @@ JOIN hold h USING ({hold});
 -- name: remember
 -- Sorted by whoever calls: two transactions that answer the same commands wait for each other, and do not block.
 INSERT INTO command ({row})
-SELECT {k.row} FROM unnest({arrays row}) k ({row})
-ON CONFLICT DO NOTHING;
+SELECT {k.row} FROM unnest({arrays row}) k ({row});
 
 -- name: balances
 SELECT a.merchant_no, a.member, a.available, a.held, a.debt, least(a.next_expiry, a.next_timeout)

@@ -16,7 +16,7 @@ from store.ledger.accounts import LockedAccount
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor
+from store.postgres.together import Writes
 from store.streams.outbox import Event, shard_of
 
 _ROW: Final = Columns(tables.ledger, *tables.ledger.c.keys())
@@ -29,7 +29,7 @@ _NOTED: Final = _WRITTEN.plus(*_TEXTS)
 _SQL: Final = queries("ledger/entries", row=_ROW, written=_WRITTEN, noted=_NOTED, note=_NOTE)
 
 
-def write(cursor: Cursor, accounts: Sequence[LockedAccount]) -> int:
+def write(cursor: Writes, accounts: Sequence[LockedAccount]) -> int:
     """Append the entries made on some accounts, with their notes; how many there are."""
     entries: list[Entry] = []
     account_nos: list[int] = []

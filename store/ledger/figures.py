@@ -10,7 +10,7 @@ from store.ledger import lots as lot_rows
 from store.ledger.accounts import LockedAccount
 from store.ledger.holds import HoldKey, HoldRace
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor
+from store.postgres.together import Writes, races
 
 _SQL: Final = queries(
     "ledger/figures", account=account_rows.WRITTEN, lot=lot_rows.WRITTEN, hold=hold_rows.ROW
@@ -18,7 +18,7 @@ _SQL: Final = queries(
 
 
 def write(
-    cursor: Cursor, accounts: Sequence[LockedAccount], before: Mapping[HoldKey, HoldState]
+    cursor: Writes, accounts: Sequence[LockedAccount], before: Mapping[HoldKey, HoldState]
 ) -> None:
     """Write accounts whose lots were read; `before` are the holds that there were.
 
@@ -27,13 +27,10 @@ def write(
     if not accounts:
         return
     made = hold_rows.made(accounts, before)
-    cursor.execute(
-        _SQL["write"],
-        [
-            *account_rows.WRITTEN.arrays_of(account_rows.values_of(accounts)),
-            *lot_rows.WRITTEN.arrays_of(lot_rows.changed(accounts)),
-            *hold_rows.ROW.arrays_of(hold_rows.values_of(made)),
-        ],
-    )
-    if cursor.rowcount != len(made):
-        raise HoldRace
+    parameters = [
+        *account_rows.WRITTEN.arrays_of(account_rows.values_of(accounts)),
+        *lot_rows.WRITTEN.arrays_of(lot_rows.changed(accounts)),
+        *hold_rows.ROW.arrays_of(hold_rows.values_of(made)),
+    ]
+    with races(hold=HoldRace):
+        cursor.execute(_SQL["write"], parameters)

@@ -11,5 +11,4 @@ SELECT * FROM unnest({arrays lot from 9}) k ({lot})
 ON CONFLICT ({key lot}) DO UPDATE SET {set lot from excluded}
 )
 INSERT INTO hold ({hold})
-SELECT {k.hold} FROM unnest({arrays hold from 19}) k ({hold})
-ON CONFLICT DO NOTHING;
+SELECT {k.hold} FROM unnest({arrays hold from 19}) k ({hold});

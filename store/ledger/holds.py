@@ -13,6 +13,7 @@ from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
+from store.postgres.together import Writes
 
 HoldKey = tuple[int, bytes]
 """(merchant number, hold id in UTF-8)."""
@@ -119,7 +120,7 @@ def made(
 
 
 def write(
-    cursor: Cursor, accounts: Iterable[LockedAccount], before: Mapping[HoldKey, HoldState]
+    cursor: Writes, accounts: Iterable[LockedAccount], before: Mapping[HoldKey, HoldState]
 ) -> None:
     """Write the holds that have ended."""
     ended = [

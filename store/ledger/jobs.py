@@ -7,6 +7,7 @@ from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
+from store.postgres.together import Writes
 
 JobKey = tuple[int, bytes]
 """(merchant number, job id in UTF-8)."""
@@ -44,7 +45,7 @@ def given(cursor: Cursor, members: Collection[JobMember]) -> dict[JobMember, int
     }
 
 
-def give(cursor: Cursor, entries: Mapping[JobMember, int]) -> None:
+def give(cursor: Writes, entries: Mapping[JobMember, int]) -> None:
     """Remember for ever to whom jobs have given, and with which entry."""
     if entries:
         cursor.execute(_SQL["give"], _ROW.arrays([(*k, s) for k, s in sorted(entries.items())]))

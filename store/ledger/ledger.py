@@ -10,6 +10,7 @@ something is taken or has fallen due.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Self
 from weakref import WeakSet
 
@@ -27,6 +28,7 @@ from store.ledger.accounts import AccountKey, Intents, LockedAccount
 from store.ledger.holds import HoldIds, HoldKey
 from store.ledger.redemptions import Figures, RedemptionKey
 from store.postgres.session import Cursor
+from store.postgres.together import Writes
 from store.streams.outbox import Pack, add_packs, packs_of_events
 
 
@@ -78,11 +80,15 @@ class Ledger:
         if cursor in _opened:
             raise LedgerMisused("the ledger was opened in this transaction before")
         _opened.add(cursor)
-        accounts = account_rows.lock(cursor, intents, now, merchant_id, makes) if intents else {}
-        ledger = cls(cursor, accounts)
+        lots = lot_rows.StoredLots(cursor) if _only_take(intents) else None
+        ahead = partial(lots.ask_ahead, intents) if lots is not None else None
+        locked = (
+            account_rows.lock(cursor, intents, now, merchant_id, makes, ahead) if intents else {}
+        )
+        ledger = cls(cursor, locked)
         if ledger._slow:
-            wanted = [(locked, intents[key]) for key, locked in accounts.items()]
-            ledger._load(wanted, now, hold_ids)
+            wanted = [(account, intents[key]) for key, account in locked.items()]
+            ledger._load(wanted, now, hold_ids, lots or lot_rows.StoredLots(cursor))
         return ledger
 
     def _load(
@@ -90,6 +96,7 @@ class Ledger:
         accounts: Sequence[tuple[LockedAccount, Sequence[Intent]]],
         now: Micros,
         hold_ids: HoldIds | None,
+        lots: lot_rows.LotTable,
     ) -> None:
         """Bring in hand what is intended with accounts whose lots are needed; post what is due."""
         slow = [(locked, intents) for locked, intents in accounts if locked.needs_lots]
@@ -107,14 +114,17 @@ class Ledger:
             ],
         )
         needed = [(locked, _lots_needed(locked, some)) for locked, some in slow]
-        lot_rows.load(lot_rows.StoredLots(self._cursor), needed, now, lot_rows.PAGE)
+        lot_rows.load(lots, needed, now, lot_rows.PAGE)
         for locked in self._slow:
             post_overdue(locked)
 
-    def write(self, also: Sequence[Pack] = ()) -> int:
+    def write(self, also: Sequence[Pack] = (), by: Writes | None = None) -> int:
         """Write all that changed, and the events into the outbox; how many entries there are.
 
-        `also` goes into the outbox behind them, with the same statement. Raises HoldRace, and
+        `also` goes into the outbox behind them, with the same statement. All statements go to `by`
+        where it is given, which carries them out later: of intended grants none may be fresh then.
+
+        Raises HoldRace, and
         LedgerMisused when it was written before, or when other than the intended grants were posted
         on an account that was opened for grants alone.
         """
@@ -125,14 +135,24 @@ class Ledger:
         for locked in accounts:
             if not locked.needs_lots and locked.account.sequence != locked.promised:
                 raise LedgerMisused("an account was opened for other grants than were posted")
-        count = entry_rows.write(self._cursor, accounts)
-        lot_rows.add(self._cursor, accounts)
+        by = self._cursor if by is None else by
+        count = entry_rows.write(by, accounts)
+        lot_rows.add(by, accounts)
         if self._slow:
-            figures.write(self._cursor, self._slow, self._holds_before)
-            hold_rows.write(self._cursor, self._slow, self._holds_before)
-            redemption_rows.write(self._cursor, self._slow, self._redemptions_before)
-        add_packs(self._cursor, [*packs_of_events(entry_rows.events_of(accounts)), *also])
+            figures.write(by, self._slow, self._holds_before)
+            hold_rows.write(by, self._slow, self._holds_before)
+            redemption_rows.write(by, self._slow, self._redemptions_before)
+        add_packs(by, [*packs_of_events(entry_rows.events_of(accounts)), *also])
         return count
+
+
+def _only_take(intents: Intents) -> bool:
+    """Whether free lots are all that is needed, whichever they are: so it is for most holds."""
+    return bool(intents) and all(
+        some
+        and all(i.points < 0 and not i.lot and not i.hold_id and not i.redeemed_on for i in some)
+        for some in intents.values()
+    )
 
 
 def _lots_needed(locked: LockedAccount, intents: Sequence[Intent]) -> LotsNeeded:

@@ -1,6 +1,6 @@
 """Rows of `lot`: read no further than needed, and written where they changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -9,11 +9,12 @@ from sqlalchemy import Column, Integer
 from rules.account.lots import Lot, LotKey
 from rules.account.lots_needed import LotsNeeded, enough
 from schemas.ids import Micros
-from store.ledger.accounts import LockedAccount, merchant_of
+from store.ledger.accounts import AccountKey, LockedAccount, merchant_of
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor
+from store.postgres.session import Cursor, raw
+from store.postgres.together import Writes
 
 PAGE = 64
 """Free lots that are read at once of an account from which something is taken. Most members have
@@ -37,7 +38,10 @@ _ROW: Final = Columns(
 _HEAD: Final = Columns(tables.account, "account_no", "next_expiry", Column("lots", Integer))
 """An account, and how many free lots of it are wanted at first."""
 
-_SQL: Final = queries("ledger/lots", key=_KEY, row=_ROW, written=WRITTEN, head=_HEAD)
+_ACCOUNT: Final = Columns(tables.account, "merchant_no", "member")
+_SQL: Final = queries(
+    "ledger/lots", key=_KEY, row=_ROW, written=WRITTEN, head=_HEAD, account=_ACCOUNT
+)
 
 _FREE_LATER = 3
 """The part of the free lots that have not lapsed."""
@@ -67,6 +71,17 @@ class StoredLots:
     def __init__(self, cursor: Cursor) -> None:
         """Reads through `cursor`, in its transaction."""
         self._cursor = cursor
+        self._ahead: Cursor | None = None
+
+    def ask_ahead(self, accounts: Collection[AccountKey]) -> None:
+        """Asks for a page of the free lots of accounts, together with the lock and behind it.
+
+        A statement sees what was committed before it began: so it finds what was done by whoever
+        had the lock before.
+        """
+        self._ahead = raw(self._cursor.connection)
+        parameters = [*_ACCOUNT.arrays(accounts), PAGE]
+        self._ahead.execute(_SQL["read_ahead"], parameters, binary=True)
 
     def read(
         self,
@@ -75,7 +90,12 @@ class StoredLots:
         now: Micros,
     ) -> Iterable[Row]:
         """See LotTable."""
-        if named or any(next_expiry <= now for _, next_expiry, _ in accounts):
+        is_plain = not named and all(next_expiry > now for _, next_expiry, _ in accounts)
+        if is_plain and self._ahead is not None:
+            # An account that was made between the two statements is not locked.
+            locked = {account_no for account_no, _, _ in accounts}
+            return [row for row in self._ahead.fetchall() if row[1] in locked]
+        if not is_plain:
             parameters = [*_KEY.arrays_of(_keys(named)), *_HEAD.arrays(accounts), now]
             self._cursor.execute(_SQL["read"], parameters, binary=True)
         else:
@@ -146,7 +166,7 @@ def _take_in(readings: dict[int, _Reading], rows: Iterable[Row]) -> None:
             reading.last = key if reading.last is None else max(reading.last, key)
 
 
-def add(cursor: Cursor, accounts: Iterable[LockedAccount]) -> None:
+def add(cursor: Writes, accounts: Iterable[LockedAccount]) -> None:
     """Write what was granted on accounts whose lots were not read, and not with its entry."""
     rows = [
         (locked.account_no, key, lot)

@@ -31,6 +31,17 @@ WHERE x.account_no = a.account_no AND x.merchant_no = merchant_of(a.account_no) 
 ORDER BY {x.key}
 LIMIT a.lots) l;
 
+-- name: read_ahead
+-- The same of accounts that the statement before has locked, together with which it is sent.
+SELECT 3::smallint, {l.row}
+FROM unnest({arrays account}) k ({account})
+JOIN account a USING ({account})
+CROSS JOIN LATERAL (
+SELECT * FROM lot x
+WHERE x.account_no = a.account_no AND x.merchant_no = a.merchant_no AND x.expires_us >= a.next_expiry AND x.remaining > x.held
+ORDER BY {x.key}
+LIMIT $3) l;
+
 -- name: read_more
 -- The next free ones behind a lot.
 SELECT 3::smallint, {l.row}

@@ -12,6 +12,7 @@ from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
+from store.postgres.together import Writes
 
 _WANTED: Final = Columns(tables.redemption, "merchant_no", "order_id", "account_no")
 _KEY: Final = _WANTED.plus("number")
@@ -108,7 +109,7 @@ def _figures(one: Redemption) -> Figures:
 
 
 def write(
-    cursor: Cursor,
+    cursor: Writes,
     accounts: Iterable[LockedAccount],
     before: Mapping[RedemptionKey, Figures],
 ) -> None:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import Connection, RawCursor, sql
+from psycopg.pq import TransactionStatus
 from psycopg.waiting import Ready, Wait
 
 from store.postgres import pooling
@@ -170,6 +171,38 @@ def transaction(connection: Database) -> Iterator[Cursor]:
     """One transaction: committed at the end, rolled back by any exception."""
     with connection.transaction(), RawCursor(connection) as cursor:
         yield cursor
+
+
+class Quick(NamedTuple):
+    """A transaction in few round trips.
+
+    `answer` is the row that was asked for with BEGIN. What is executed after `last` is sent with
+    COMMIT: nobody hears of its answer, and an error is raised when the transaction ends.
+    """
+
+    cursor: Cursor
+    answer: Any
+    last: Callable[[], object]
+
+
+@contextmanager
+def quick_transaction(connection: Database, question: bytes) -> Iterator[Quick]:
+    """As `transaction`, with `question` sent together with BEGIN."""
+    try:
+        with ExitStack() as until_committed, ExitStack() as stack:
+            cursor = stack.enter_context(RawCursor(connection))
+            with connection.pipeline():
+                stack.enter_context(psycopg.Transaction(connection))
+                cursor.execute(question, binary=True)
+
+            def last() -> None:
+                until_committed.enter_context(connection.pipeline())
+
+            yield Quick(cursor, cursor.fetchone(), last)
+    except BaseException:
+        if connection.info.transaction_status is TransactionStatus.INERROR:
+            connection.rollback()  # COMMIT was passed over, as what was sent before it failed
+        raise
 
 
 def raw(connection: Database) -> Cursor:

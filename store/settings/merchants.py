@@ -154,7 +154,12 @@ class Merchants:
         was committed before is seen now.
         """
         row = cursor.execute(queries("settings/versions")["epoch"]).fetchone()
-        if row and row[0] != self.epoch:
+        if row:
+            self.keep_up_with(row[0])
+
+    def keep_up_with(self, epoch: int) -> None:
+        """Reads again if this is another epoch than that of what is remembered."""
+        if epoch != self.epoch:
             self.refresh()
 
     @staticmethod

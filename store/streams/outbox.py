@@ -16,6 +16,7 @@ from store.postgres.arrays import int2s
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
+from store.postgres.together import Writes
 
 EVENT_SHARDS = 4
 """Members are spread over so many queues; each keeps its order."""
@@ -182,7 +183,7 @@ def packs_of(kind: OutboxKind, records: Sequence[tuple[bytes, bytes]]) -> list[P
     return packs
 
 
-def add_packs(cursor: Cursor, packs: Sequence[Pack]) -> None:
+def add_packs(cursor: Writes, packs: Sequence[Pack]) -> None:
     """Puts rows of many records into the outbox, in their order, with one statement."""
     if packs:
         cursor.execute(_SQL["add_packs"], _PACKS.arrays(packs))

@@ -17,6 +17,7 @@ from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
+from store.postgres.together import Writes
 
 COUNTED: Final = 10_000
 """Rows that are counted for the gauge: some milliseconds, in the worker's own loop."""
@@ -84,7 +85,7 @@ class Mark(NamedTuple):
     snapshot: str
 
 
-def add(cursor: Cursor, rows: Iterable[RecheckRequest]) -> None:
+def add(cursor: Writes, rows: Iterable[RecheckRequest]) -> None:
     """Puts rows into the queue, as asked for by the cursor's transaction.
 
     Asking twice is asking once.

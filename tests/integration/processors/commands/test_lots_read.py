@@ -16,7 +16,7 @@ ALL = MANY * EACH
 def lots_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Ann has many lots; how many of them are read from now on, statement by statement."""
     desk.send(*[desk.command("assign", points=EACH) for _ in range(MANY)])
-    counted, take_in = list[int](), lots._take_in  # noqa: SLF001 - all that is read comes by it
+    counted, take_in = list[int](), lots._take_in
 
     def counting(readings: Any, rows: Any) -> None:
         counted.append(len(rows))
@@ -33,12 +33,12 @@ def test_who_wants_more_than_there_is_hears_so_by_the_balance(
     sign = -1 if wish["type_"] == "assign" else 1
     too_many = desk.command(**wish, points=sign * (ALL + EACH))
     assert [answer["code"] for answer in desk.send(too_many)] == ["insufficient_points"]
-    assert lots_read == [1]
+    assert lots_read == [lots.PAGE]
     few = desk.command("hold", points=2 * EACH)
     again = too_many | {"command_id": "again"}
     codes = [answer["code"] for answer in desk.send(few, again)]
     assert codes == ["ok", "insufficient_points"]
-    assert lots_read == [1, lots.PAGE]
+    assert lots_read == [lots.PAGE, lots.PAGE]
 
 
 def test_who_wants_all_there_is_gets_it_though_some_comes_with_the_same_batch(

@@ -1,13 +1,15 @@
 """Two transactions at once: the same command, one hold id, one balance, one job."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import pytest
 
 from processors.commands.applying import apply_and_publish
+from store.ledger.accounts import AccountKey
 from store.ledger.commands import CommandRace
 from store.ledger.holds import HoldRace
+from store.ledger.lots import StoredLots
 from store.postgres import session
 from store.settings.merchants import Merchants
 from store.streams.outbox import records_of
@@ -77,6 +79,25 @@ def test_two_holds_on_one_balance_wait_for_each_other(desk: Desk, second: Desk) 
     became = beside(desk, second, one, other)
     assert isinstance(became, list)
     assert became[0]["code"] == "insufficient_points"
+
+
+def test_an_account_that_is_made_between_the_lock_and_the_lots_is_a_strangers(
+    desk: Desk, second: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.do("assign")
+    ask_ahead = StoredLots.ask_ahead
+
+    def is_locked() -> bool:
+        return not desk.rows("SELECT FROM account FOR UPDATE SKIP LOCKED")
+
+    def asked(lots: StoredLots, accounts: Collection[AccountKey]) -> None:
+        wait_for("the lock", is_locked)
+        second.do("assign", member_id=BEA, command_id="theirs")
+        ask_ahead(lots, accounts)
+
+    monkeypatch.setattr(StoredLots, "ask_ahead", asked)
+    holds = [desk.command("hold", member_id=name, hold_id=name) for name in (ANN, BEA)]
+    assert [answer["code"] for answer in desk.send(*holds)] == ["ok", "insufficient_points"]
 
 
 def test_parts_of_one_job_at_once_give_each_member_once(desk: Desk, second: Desk) -> None:

@@ -5,15 +5,18 @@ Real hash partitions of PostgreSQL: the server counts which of them a statement 
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
+from store.ledger import commands
+from store.ledger.holds import HoldRace
 from store.postgres import session
 from store.reads.balance import balance
 from store.reads.history import history
 from store.reads.member import member_shown
 from store.reads.order import order_view
-from tests.support.account.desk import Desk
+from tests.support.account.desk import ANN, BEA, Desk
 from tests.support.database.distribution import ASKS_ALL, Touched, partition, watching
 from tests.support.in_process import InProcessEngine
 from tests.support.parcels import M, day
@@ -93,3 +96,29 @@ def test_what_people_and_shops_ask(in_process: InProcessEngine, touched: Touched
         order_view(connection, M, hex_id("o"))
     assert touched.parts
     assert widest(touched) == {}
+
+
+def test_a_hold_of_the_same_id_that_was_made_meanwhile_is_known_by_its_part(
+    in_process: InProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition(in_process.database_url)
+    with (
+        closing(Desk(in_process.database_url).open()) as desk,
+        closing(Desk(in_process.database_url, "other")) as other,
+    ):
+        other.now = desk.now
+        for member in (ANN, BEA):
+            assert desk.code("assign", member_id=member) == "ok"
+        mine, theirs = (desk.command("hold", member_id=member) for member in (ANN, BEA))
+        known = commands.known
+
+        def looked_up(*arguments: Any) -> Any:
+            found = known(*arguments)
+            monkeypatch.setattr(commands, "known", known)
+            other.send(theirs)
+            return found
+
+        monkeypatch.setattr(commands, "known", looked_up)
+        with pytest.raises(HoldRace):
+            desk.send(mine)
+        assert desk.send(mine)[0]["code"] == "hold_exists"
