@@ -53,8 +53,9 @@ test-fast: setup ## run the tests that need no server (under a minute)
 test-controls: setup ## leave guards out, one at a time, and see what is lost
 	@$(BIN)/python -m pytest --numprocesses 0 tests/controls $(ARGS)
 
-test-operate: setup ## metrics, alerts and boards, on a real Prometheus
-	@$(BIN)/python -m pytest --numprocesses 0 tests/operate $(ARGS)
+# Most of these tests wait for a scrape or for a server: two files at a time take little longer each.
+test-operate: setup ## metrics, alerts, runbooks, losses and boards, on a real Prometheus
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/operate $(ARGS)
 
 boards: setup ## draw Grafana's boards for the docs, from real workers
 	@POINTS_BOARDS=docs/reference/boards $(BIN)/python -m pytest --numprocesses 0 tests/operate/boards/test_panels.py $(ARGS)

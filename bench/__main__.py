@@ -32,6 +32,7 @@ from bench.parts.notices.kept import notices_kept
 from bench.parts.notices.midnight import notices_midnight
 from bench.parts.notices.rate import WAITING, notices_rate
 from bench.parts.notices.throughput import notices as notices_part
+from bench.parts.notices.throughput import notices_sending
 from bench.parts.rounds import USUAL, Line, shares
 from bench.parts.workers import workers
 from bench.report import Report
@@ -72,6 +73,7 @@ class Part(StrEnum):
     EXPIRING = "expiring"
     BULK = "bulk"
     NOTICES = "notices"
+    NOTICES_SENDING = "notices-sending"
     NOTICES_MIDNIGHT = "notices-midnight"
     NOTICES_KEPT = "notices-kept"
     NOTICES_RATE = "notices-rate"
@@ -199,13 +201,13 @@ def measure_part(part: Part, run: Run) -> None:
         case Part.MERCHANTS:
             figures = merchants_part(sizes.orders // 3, sizes.merchants, *shown)
         case _:
-            figures = further_part(part, run)
+            figures = (lane_part if part.startswith(Part.NOTICES) else account_part)(part, run)
     others = {"others' share of the machine meanwhile, cores": neighbours.cores()}
     run.report.figures[part] = {**figures, **others}
 
 
-def further_part(part: Part, run: Run) -> Mapping[str, object]:
-    """What one part of the points account, or the notices lane, gave."""
+def account_part(part: Part, run: Run) -> Mapping[str, object]:
+    """What one part of the points account gave."""
     sizes, shown = run.sizes, (run.stack, run.progress)
     match part:
         case Part.COMMANDS:
@@ -218,8 +220,17 @@ def further_part(part: Part, run: Run) -> Mapping[str, object]:
             return expiring(sizes.dues, run.load_of_a(1 / 4), *shown)
         case Part.BULK:
             return bulk(sizes.dues, run.load_of_a(1 / 4), *shown)
+    raise ValueError(part)
+
+
+def lane_part(part: Part, run: Run) -> Mapping[str, object]:
+    """What one part of the notices lane gave."""
+    sizes, shown = run.sizes, (run.stack, run.progress)
+    match part:
         case Part.NOTICES:
             return notices_part(sizes.notices, sizes.rounds, *shown)
+        case Part.NOTICES_SENDING:
+            return notices_sending(sizes.notices, sizes.rounds, *shown, run.before)
         case Part.NOTICES_MIDNIGHT:
             return notices_midnight(sizes.dues, sizes.of_each, run.load_of_a(1 / 4), *shown)
         case Part.NOTICES_KEPT:

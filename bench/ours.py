@@ -72,7 +72,7 @@ class Ours(Contestant):
         self._with_orders, self._traced = with_orders, traced
         self.readers, self.partitions = list(kinds).count(reader), partitions
         self.reads = "commands" if reader == "commands" else "orders"
-        self._checkout = checkout
+        self.checkout = checkout
         self._points = POINTS if checkout == ROOT else str(checkout / ".venv" / "bin" / "points")
 
     @override
@@ -172,7 +172,7 @@ class Ours(Contestant):
         environment = {**inherited(), **self.environment(site)}
         done = subprocess.run(
             [self._points, *arguments],
-            cwd=self._checkout,
+            cwd=self.checkout,
             env=environment,
             capture_output=True,
             text=True,

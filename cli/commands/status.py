@@ -185,7 +185,8 @@ def _head(answer: "StatusAnswer") -> "Table":
     due, outbox, letters, parked = answer.due, answer.outbox, answer.dead_letters, answer.parked
     much = f"{counted(answer.merchants, 'merchant')}, {counted(answer.members, 'account')}"
     add("now", f"{iso(answer.now)[:19]}Z", much)
-    next_due = f", the next {iso(due.next)}" if due.next is not None and not due.overdue else ""
+    soonest = "the oldest of" if due.overdue else "the next"
+    next_due = f", {soonest} {iso(due.next)}" if due.next is not None else ""
     add("due now", _alarm(due.overdue), f"{due.planned:,} planned{next_due}")
     shards = len(outbox.relayed_shards)
     relays = f"{shards} shards have a relay" if shards else "no relay is running"

@@ -60,6 +60,12 @@ def _of_psycopg(error: Exception) -> PointsError | None:
             f"the schema is not the one this version knows: {text}",
             "run `points migrate`",
         )
+    if isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled):
+        return Failure(
+            Exit.UNREACHABLE,
+            f"PostgreSQL did not answer in time: {text}",
+            "`points doctor` names who holds a lock",
+        )
     return _of_connection(text) if isinstance(error, psycopg.OperationalError) else None
 
 

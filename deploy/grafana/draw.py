@@ -14,12 +14,15 @@ from typing import Any, Final, NamedTuple
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 _COLUMNS: Final = 24
 _WIDTH, _LINE = 22.0, 0.42
 """Inches: of the whole picture, and of one line of Grafana's grid."""
-_MOST_LEGENDS: Final = 9
+_LEGEND_LINES: Final = 3
+_HANDLE, _LETTER = 0.5, 0.058
+"""Inches of a legend: what is before and behind it, and each of its letters."""
 _LONG: Final = 1200.0
 """Seconds from which on the seconds of an instant are left out."""
 _THOUSANDS_FROM: Final = 10_000
@@ -128,6 +131,8 @@ def _draw_panel(axes: Axes, panel: Mapping[str, Any], lines: Sequence[Line], spa
                 ha="center", va="center", transform=axes.transAxes,
             )  # fmt: skip
         return
+    # Those of which there is something to see have the first colours and legends.
+    lines = sorted(lines, key=lambda line: not any(line.values))
     for line, shade in zip(lines, _SHADES * (len(lines) // len(_SHADES) + 1), strict=False):
         # In front of the axis and not cut off at it: a line of zeros shall be seen.
         axes.plot(
@@ -150,17 +155,27 @@ def _draw_panel(axes: Axes, panel: Mapping[str, Any], lines: Sequence[Line], spa
         FuncFormatter(lambda instant, _: datetime.fromtimestamp(instant, UTC).strftime(clock))
     )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, unit)))
+    _draw_legend(axes, panel["gridPos"]["w"] * _WIDTH / _COLUMNS)
+
+
+def _draw_legend(axes: Axes, inches: float) -> None:
+    """As many legends as there is room for under a panel that is so wide; of others the number."""
     handles, labels = axes.get_legend_handles_labels()
-    more = [f"… and {len(labels) - _MOST_LEGENDS} more"] if len(labels) > _MOST_LEGENDS else []
+    columns = max(1, int(inches / (_HANDLE + _LETTER * max(map(len, labels)))))
+    most = columns * _LEGEND_LINES
+    if len(labels) > most:
+        handles[most - 1 :] = [Line2D([], [], linestyle="none")]
+        labels[most - 1 :] = [f"… {len(labels) - most + 1} more"]
     axes.legend(
-        handles[:_MOST_LEGENDS],
-        labels[:_MOST_LEGENDS],
-        title=more[0] if more else None,
-        title_fontsize=7,
+        handles,
+        labels,
         fontsize=7.5,
-        ncols=3,
+        ncols=columns,
         loc="upper left",
-        bbox_to_anchor=(-0.02, -0.14),
+        bbox_to_anchor=(-0.02, -0.12),
+        borderaxespad=0.2,
+        labelspacing=0.3,
+        columnspacing=1.2,
         frameon=False,
     )
 

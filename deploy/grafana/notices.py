@@ -54,6 +54,7 @@ _WAITING: Final = Row(
             "it may not go (quiet hours, a pause between attempts); no line while none waits.",
             "s",
             {"{{channel}}": age("points_notices_oldest_waiting_timestamp_seconds", "channel")},
+            width=8,
         ),
         Panel(
             "Unknown",
@@ -61,13 +62,26 @@ _WAITING: Final = Row(
             "person settles them.",
             "short",
             {"{{channel}}": worst("points_notices_unknown", "channel")},
+            width=8,
+        ),
+        Panel(
+            "Lane paused",
+            "1 while nothing is read, since too many records could not be, or an operator said so: "
+            "`points notices resume` lets it go on.",
+            "short",
+            {"paused": worst("points_pipeline_paused", more='pipeline="notices"')},
+            width=8,
         ),
         Panel(
             "Lag of the lane",
-            "Age of the oldest record of each topic that the lane has not processed, as its own "
-            "workers see it: without a worker there is no line.",
+            "Age of the oldest record of each topic that the lane has not processed, seen from "
+            "outside, also while none of its workers lives; and as they see it.",
             "s",
-            {"{{topic}}": of_kind(worst("points_lag_seconds", "topic"), "notices")},
+            {
+                "{{topic}}": worst("points_pipeline_lag_seconds", "topic", 'pipeline="notices"'),
+                "its workers: {{topic}}": of_kind(worst("points_lag_seconds", "topic"), "notices"),
+            },
+            width=12,
         ),
         Panel(
             "Records of the lane",
@@ -80,6 +94,7 @@ _WAITING: Final = Row(
                 ),
                 "to the dead letters": of_kind(rate("points_dead_letters_total"), "notices-send"),
             },
+            width=12,
         ),
     ],
 )

@@ -162,6 +162,8 @@ def properties(node: Node, nodes: list[Node], more: Mapping[str, str] | None = N
         "share.coordinator.state.topic.num.partitions": 4,
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": max(1, copies - 1),
+        # Each broker as if it stood in a zone of its own.
+        "broker.rack": f"zone-{node.number}",
         "group.initial.rebalance.delay.ms": 0,
         # Sample events carry times of years ago, by which a broker would delete them at once.
         "log.retention.ms": -1,

@@ -4,9 +4,11 @@ It goes through all accounts and begins again, so that what breaks is seen while
 account that breaks one stays in view until it is right.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from processors import metrics
+from processors.runtime.logs import log
 from store.postgres.session import Cursor
 from store.reads import account_checks
 from store.streams import cursors
@@ -15,6 +17,8 @@ ACCOUNTS: Final = 200
 """Accounts a turn: some milliseconds, and a million of them in seven hours."""
 IN_VIEW: Final = 1000
 """Accounts that break something and are looked at again each turn; of more there is no count."""
+NAMED: Final = 20
+"""Of those that come into view together, how many the log names."""
 BEGINNING: Final = -1
 
 
@@ -33,6 +37,15 @@ class Invariants:
         self._reached = page[-1] if len(page) == ACCOUNTS else BEGINNING
         checked = account_checks.check(cursor, {*page, *self._broken})
         broken = [each for each in checked if each.breaks_i2 or each.breaks_i9]
-        self._broken = {each.account_no for each in broken[:IN_VIEW]}
+        in_view = {each.account_no for each in broken[:IN_VIEW]}
+        _name(cursor, sorted(in_view - self._broken)[:NAMED])
+        self._broken = in_view
         metrics.INVARIANT_VIOLATIONS.labels("I2").set(sum(each.breaks_i2 for each in broken))
         metrics.INVARIANT_VIOLATIONS.labels("I9").set(sum(each.breaks_i9 for each in broken))
+
+
+def _name(cursor: Cursor, account_nos: Sequence[int]) -> None:
+    """Says whose accounts they are: a metric has no such label."""
+    if account_nos:
+        for merchant_id, member_id in account_checks.whose(cursor, account_nos):
+            log().error("account_contradicts", merchant_id=merchant_id, member_id=member_id)

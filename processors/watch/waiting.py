@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from processors import metrics
+from processors.pipeline.pipeline import NOTICES
 from schemas.ids import SECOND, Micros
 from store.postgres.session import Cursor
 from store.reads import gauges
@@ -44,6 +45,7 @@ class Waiting:
         self._pipelines = pipelines
         self._outbox, self._recheck = FirstSeen(), FirstSeen()
         self._topics: set[str] = set()
+        self._lane_shown = False
 
     @property
     def parts(self) -> Sequence[Callable[[Cursor], None]]:
@@ -109,6 +111,16 @@ class Waiting:
         paused = gauges.paused(cursor)
         for pipeline in self._pipelines:
             metrics.PIPELINE_PAUSED.labels(pipeline).set(pipeline in paused)
+        self._lane_pause(cursor)
+
+    def _lane_pause(self, cursor: Cursor) -> None:
+        """Of the notices lane, until it is given up."""
+        paused = gauges.lane_paused(cursor)
+        if paused is not None:
+            metrics.PIPELINE_PAUSED.labels(NOTICES).set(paused)
+        elif self._lane_shown:
+            metrics.PIPELINE_PAUSED.remove(NOTICES)
+        self._lane_shown = paused is not None
 
 
 def _overdue(soonest: Micros | None, now: Micros) -> float:

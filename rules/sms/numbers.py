@@ -5,12 +5,14 @@ from typing import Final
 from phonenumbers import (
     SUPPORTED_REGIONS,
     NumberParseException,
+    PhoneNumber,
     PhoneNumberFormat,
     PhoneNumberType,
     format_number,
     is_valid_number_for_region,
     number_type,
     parse,
+    region_code_for_number,
 )
 
 # In some countries a number does not tell whether it is a mobile one.
@@ -40,8 +42,12 @@ def e164(text: str, country: str | None) -> str | None:
         number = parse(text, country)
     except NumberParseException:
         return None
-    if number.extension or not is_valid_number_for_region(number, country):
-        return None
-    if number_type(number) not in _MOBILE:
+    if number.extension or not _is_of(number, country) or number_type(number) not in _MOBILE:
         return None
     return format_number(number, PhoneNumberFormat.E164)
+
+
+def _is_of(number: PhoneNumber, country: str) -> bool:
+    """Whether it is one of the country's, if it is a number at all: its type says that."""
+    # Most countries share their code with none, and then nothing needs to be looked at twice.
+    return region_code_for_number(number) == country or is_valid_number_for_region(number, country)

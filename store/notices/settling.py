@@ -10,18 +10,27 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-import orjson
 from sqlalchemy import BigInteger, Boolean, Column, Text
 
-from schemas.ids import Micros, iso, record_key
 from schemas.notices.words import OPEN, State
+from store.notices.ended import METERED, PUBLISHED, RETURNED, Ended, announce
 from store.postgres import tables
 from store.postgres.arrays import uuids
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
-from store.streams import outbox
-from store.streams.outbox import OutboxKind
+
+__all__ = [
+    "Ended",
+    "Receipt",
+    "Receipts",
+    "Settled",
+    "announce",
+    "receipt",
+    "resend",
+    "resolve",
+    "settle",
+]
 
 _SETTLED: Final = Columns(
     tables.notices.notice,
@@ -35,44 +44,13 @@ _RECEIPT: Final = Columns(
     "provider_id",
     "provider_parts",
 )
-_RETURNED: Final = """
-    n.notice_id, n.event_id, n.merchant_no, n.member_id, n.kind, n.channel, n.state, n.reason,
-    n.attempt, n.changed_us, n.month, n.provider, n.parts, n.provider_parts, old.state AS was,
-    old.provider_parts AS provider_parts_were"""
-# What a notice counts is taken away as it was and added as it is. The rows in one order: two
-# transactions wait for one another, and do not block.
-_METERED: Final = """
-metered AS (
-  INSERT INTO meter AS m
-    (merchant_no, month, channel, provider, messages, parts, provider_parts, unknown)
-  SELECT x.merchant_no, x.month, x.channel, x.provider, sum(x.sign),
-         sum(x.sign * coalesce(x.parts, 0)), sum(x.sign * coalesce(x.provider_parts, x.parts, 0)),
-         coalesce(sum(x.sign) FILTER (WHERE x.state = 'unknown'), 0)
-  FROM (SELECT merchant_no, month, channel, provider, 1 AS sign, parts, provider_parts, state
-        FROM done
-        UNION ALL
-        SELECT merchant_no, month, channel, provider, -1, parts, provider_parts_were, was
-        FROM done) x
-  WHERE x.state IN ('sent', 'unknown')
-  GROUP BY x.merchant_no, x.month, x.channel, x.provider
-  ORDER BY x.merchant_no, x.month, x.channel, x.provider
-  ON CONFLICT (merchant_no, month, channel, provider) DO UPDATE
-  SET messages = m.messages + excluded.messages, parts = m.parts + excluded.parts,
-      provider_parts = m.provider_parts + excluded.provider_parts,
-      unknown = m.unknown + excluded.unknown
-)"""
-_PUBLISHED: Final = """
-SELECT d.notice_id, d.event_id, s.merchant_id, d.member_id, d.kind, d.channel, d.state, d.reason,
-       CASE WHEN d.state IN ('sent', 'unknown') THEN coalesce(d.provider_parts, d.parts) END,
-       d.attempt, d.changed_us, d.was
-FROM done d JOIN shop s ON s.merchant_no = d.merchant_no ORDER BY d.notice_id"""
 _SQL: Final = queries(
     "notices/settling",
     settled=_SETTLED,
     receipt=_RECEIPT,
-    returned=_RETURNED,
-    metered=_METERED.strip(),
-    published=_PUBLISHED.strip(),
+    returned=RETURNED,
+    metered=METERED.strip(),
+    published=PUBLISHED.strip(),
 )
 
 _OPEN: Final = frozenset(state.value for state in OPEN)
@@ -104,22 +82,6 @@ class Receipt(NamedTuple):
     delivered: bool
     provider_id: str | None = None
     parts: int | None = None
-
-
-class Ended(NamedTuple):
-    """What became of a notice. `parts` of one that is metered; published only when it was sent."""
-
-    notice_id: UUID
-    event_id: UUID
-    merchant_id: str
-    member_id: str
-    kind: str
-    channel: str
-    state: str
-    reason: str | None
-    parts: int | None
-    attempt: int
-    at: Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,37 +175,12 @@ def resend(
     return [row[0] for row in rows]
 
 
-def announce(cursor: Cursor, ended: Iterable[Ended]) -> None:
-    """Publishes what became of notices, with the transaction. About 3 us each."""
-    records = [(record_key(each.merchant_id, each.member_id), _value(each)) for each in ended]
-    outbox.add_packed(cursor, OutboxKind.NOTICE, records)
-
-
 def _done(cursor: Cursor, query: str, parameters: Sequence[Any]) -> list[tuple[Ended, str]]:
     """What a statement moved, published where it came to an end, with the state it was in."""
     rows = cursor.execute(_SQL[query], parameters).fetchall()
     done = [(Ended(*row), was) for *row, was in rows]
     announce(cursor, [e for e, was in done if e.state not in _OPEN and e.state != was])
     return done
-
-
-def _value(ended: Ended) -> bytes:
-    """As `NoticeChanged.to_json` writes it, without making one: a midnight has a million."""
-    return orjson.dumps(
-        {
-            "notice_id": ended.notice_id,
-            "event_id": ended.event_id,
-            "merchant_id": ended.merchant_id,
-            "member_id": ended.member_id,
-            "kind": ended.kind,
-            "channel": ended.channel,
-            "state": ended.state,
-            "reason": ended.reason,
-            "parts": ended.parts if ended.state == State.sent else None,
-            "attempt": ended.attempt,
-            "at": iso(ended.at),
-        }
-    )
 
 
 def _id_of(row: Settled) -> UUID:

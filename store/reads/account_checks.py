@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
+from schemas.packing import unpack_id
 from store.postgres.arrays import int8s
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -27,3 +28,9 @@ def check(cursor: Cursor, account_nos: Collection[int]) -> list[Checked]:
     """Each account, in one snapshot."""
     rows = cursor.execute(_SQL["broken"], [int8s(sorted(account_nos))]).fetchall()
     return [Checked(*row) for row in rows]
+
+
+def whose(cursor: Cursor, account_nos: Collection[int]) -> list[tuple[str, str]]:
+    """Merchant and member of each account."""
+    rows = cursor.execute(_SQL["whose"], [int8s(sorted(account_nos))]).fetchall()
+    return [(merchant_id, unpack_id(bytes(member))) for merchant_id, member in rows]

@@ -1,6 +1,10 @@
 -- name: behind
 SELECT account_no FROM account WHERE account_no > $1 ORDER BY account_no LIMIT $2;
 
+-- name: whose
+SELECT m.merchant_id, a.member FROM account a JOIN merchant m ON m.merchant_no = a.merchant_no
+WHERE a.account_no = ANY ($1::bigint[]) ORDER BY a.account_no;
+
 -- name: broken
 -- One statement, so that all of an account is seen in one snapshot.
 SELECT a.account_no,

@@ -121,6 +121,12 @@ def paused(cursor: Cursor) -> set[str]:
     return {row[0] for row in cursor.execute(queries("reads/gauges")["paused"]).fetchall()}
 
 
+def lane_paused(cursor: Cursor) -> bool | None:
+    """Whether the notices lane is paused, as the engine may see it; None where it never ran."""
+    row = cursor.execute(queries("reads/gauges")["lane_paused"]).fetchone()
+    return bool(row[0]) if row else None
+
+
 def _count(cursor: Cursor, name: str, *parameters: int) -> int:
     row = cursor.execute(queries("reads/gauges")[name], parameters).fetchone()
     return int(row[0]) if row else 0

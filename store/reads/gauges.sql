@@ -57,6 +57,11 @@ JOIN job j ON j.merchant_no = p.merchant_no AND j.job_id = p.job_id WHERE j.gate
 -- name: paused
 SELECT pipeline FROM pipeline_state WHERE paused_us IS NOT NULL;
 
+-- name: lane_paused
+-- Nothing where the lane never ran.
+SELECT EXISTS (SELECT FROM notices_pause)
+WHERE EXISTS (SELECT FROM notices_cursor) OR EXISTS (SELECT FROM notices_pause);
+
 -- name: next_overdue
 SELECT least((SELECT min(next_expiry) FROM account WHERE next_expiry < 9223372036854775807),
              (SELECT min(expires_us) FROM hold WHERE state = 1)), points_now();

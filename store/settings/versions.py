@@ -29,7 +29,7 @@ class VersionConflict(PointsError):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What `apply` did: the version now newest, and whether it is a new one."""
+    """What `apply` did: the version with that content, and whether it is a new one."""
 
     version: int
     effective_at: Micros
@@ -59,6 +59,7 @@ def apply(
 ) -> Applied:
     """Makes a new version of a merchant's settings; content equal to the newest makes none.
 
+    Nor does content equal to the version in force, while a later one waits that it cannot follow.
     Raises VersionConflict.
     """
     sql = queries("settings/versions")
@@ -68,21 +69,37 @@ def apply(
         number, now = cursor.execute(sql["merchant_now"], [merchant_id]).fetchone() or (0, 0)
         latest = cursor.execute(sql["latest"], [number]).fetchone()
         version, before, known = latest if latest is not None else (0, None, None)
-        if if_version is not None and if_version != version:
-            raise VersionConflict(
-                f"version {version} is in force, not {if_version}",
-                "look at it with `points settings show`",
-            )
+        _refuse_other(version, if_version, before is not None and before > now)
         effective = micros(document.effective_at) if document.effective_at is not None else now
         # Not by its stored digest: the document may have fewer keys than have come since.
         if known is not None and digest(document_of(known)) == digest(document):
             return Applied(version, before, changed=False)
         if before is not None and effective <= before:
+            if standing := _standing(cursor, number, document):
+                return standing
             raise VersionConflict(
                 f"effective_at: must be later than that of version {version}, {iso(before)}"
             )
         _write(cursor, (number, merchant_id), version + 1, document, effective, now, by)
         return Applied(version + 1, effective, changed=True)
+
+
+def _refuse_other(version: int, wanted: int | None, scheduled: bool) -> None:  # noqa: FBT001 - a fact of the version
+    if wanted is not None and wanted != version:
+        what = "the newest" if scheduled else "in force"
+        raise VersionConflict(
+            f"version {version} is {what}, not {wanted}",
+            "look at it with `points settings show`",
+        )
+
+
+def _standing(cursor: Cursor, number: int, document: SettingsDocument) -> Applied | None:
+    """The version in force, if that is what the document says."""
+    row = cursor.execute(queries("settings/versions")["in_force"], [number]).fetchone()
+    if row is None or digest(document_of(row[2])) != digest(document):
+        return None
+    version, effective, _ = row
+    return Applied(version, effective, changed=False)
 
 
 def _write(

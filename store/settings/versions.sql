@@ -11,6 +11,10 @@ UPDATE settings_epoch SET epoch = epoch + 1;
 -- name: latest
 SELECT version, effective_us, document FROM settings WHERE merchant_no = $1 ORDER BY version DESC LIMIT 1;
 
+-- name: in_force
+SELECT version, effective_us, document FROM settings
+WHERE merchant_no = $1 AND effective_us <= points_now() ORDER BY version DESC LIMIT 1;
+
 -- name: apply
 INSERT INTO settings (merchant_no, version, effective_us, document, digest, applied_us, applied_by)
 VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7);

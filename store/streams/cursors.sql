@@ -21,8 +21,8 @@ ORDER BY k.topic, k.partition, k.reason
 ON CONFLICT (pipeline, topic, partition, reason) DO UPDATE SET records = r.records + excluded.records;
 
 -- name: start
-INSERT INTO cursor (pipeline, cluster, topic_uuid, partition, topic, first_offset, next_offset)
-VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING;
+INSERT INTO cursor (pipeline, cluster, topic_uuid, partition, topic, first_offset, next_offset, updated_us)
+VALUES ($1, $2, $3, $4, $5, $6, $6, points_now()) ON CONFLICT DO NOTHING;
 
 -- name: next_offset
 SELECT next_offset FROM cursor WHERE pipeline = $1 AND cluster = $2 AND topic_uuid = $3 AND partition = $4;

@@ -7,34 +7,40 @@ import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from cli.main import app
 from processors.notices.providers.port import Answer
 from processors.notices.sending.hand import Ready, Sent
+from processors.notices.sending.handing import Handing
 from processors.notices.sending.loop import ProviderLoop
+from schemas.ids import Micros
 from store.notices.queue import Marked
 from store.postgres.session import Database
 
 WINDOW = 0.05
 """Seconds between what was sent and what is written down: long enough to be hit."""
 
-_exchanged, _send, _turn = ProviderLoop._exchanged, ProviderLoop._send, ProviderLoop._turn
-_loops: dict[ProviderLoop, asyncio.AbstractEventLoop] = {}
+_exchanged, _send, _turn = Handing._exchanged, ProviderLoop._send, ProviderLoop._turn
+_loops: dict[Handing, tuple[ProviderLoop, asyncio.AbstractEventLoop]] = {}
 _answers: dict[Any, Answer] = {}
 
 
-def _first_sends(self: ProviderLoop, connection: Database, chunk: Sequence[Ready]) -> list[Sent]:
+def _first_sends(
+    self: Handing, connection: Database, chunk: Sequence[Ready], least: UUID, now_us: Micros
+) -> list[Sent]:
     if chunk:
+        of_provider, loop = _loops[self]
         now = chunk[0].taken.now
         early = [
             Sent(each, Marked(each.taken.notice_id, each.taken.attempt + 1, now, now))
             for each in chunk
         ]
-        sending = asyncio.run_coroutine_threadsafe(self._provider.send(early), _loops[self])
+        sending = asyncio.run_coroutine_threadsafe(of_provider._provider.send(early), loop)
         for each, answer in zip(chunk, sending.result(), strict=True):
             _answers[each.taken.notice_id] = answer
         time.sleep(WINDOW)
-    return _exchanged(self, connection, chunk)
+    return _exchanged(self, connection, chunk, least, now_us)
 
 
 async def _then_takes_the_answers(self: ProviderLoop, sent: Sequence[Sent]) -> None:
@@ -61,18 +67,18 @@ class _WithAnswers:
 
 
 async def _in_its_loop(self: ProviderLoop) -> float:
-    _loops[self] = asyncio.get_running_loop()
+    _loops[self._handing] = self, asyncio.get_running_loop()
     return await _turn(self)
 
 
 def spoil() -> None:
     """Turns the order round, in this process."""
-    for name, spoilt in (
-        ("_exchanged", _first_sends),
-        ("_send", _then_takes_the_answers),
-        ("_turn", _in_its_loop),
+    for kind, name, spoilt in (
+        (Handing, "_exchanged", _first_sends),
+        (ProviderLoop, "_send", _then_takes_the_answers),
+        (ProviderLoop, "_turn", _in_its_loop),
     ):
-        setattr(ProviderLoop, name, spoilt)
+        setattr(kind, name, spoilt)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ import psycopg
 from confluent_kafka import Producer
 from typing_extensions import override
 
-from bench.contestant import Command, Site
+from bench.contestant import ROOT, Command, Site
 from bench.kafka import ERRORS_ONLY, BenchError
 from bench.machine import broker_process, postgres_process
 from bench.measure import end
@@ -51,9 +52,15 @@ HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", b"application/
 class Lane(Ours):
     """The lane's workers on a site; `more` is what they find in their environment besides."""
 
-    def __init__(self, name: str, more: Mapping[str, str], kinds: Sequence[str] = ()) -> None:
-        """`kinds`: workers of the engine beside it."""
-        super().__init__(name, kinds=kinds)
+    def __init__(
+        self,
+        name: str,
+        more: Mapping[str, str],
+        kinds: Sequence[str] = (),
+        checkout: Path = ROOT,
+    ) -> None:
+        """`kinds`: workers of the engine beside it; `checkout`: whose workers they are."""
+        super().__init__(name, kinds=kinds, checkout=checkout)
         self.more = dict(more)
 
     @override

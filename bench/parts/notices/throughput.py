@@ -6,12 +6,14 @@ of each message. The sinks take each message on the same cores.
 
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-from bench.contestant import Site
+from bench.contestant import ROOT, Site
 from bench.machine import Usage
 from bench.measure import Progress, Stack, site_for
-from bench.parts.notices.deciding import decided, figure
+from bench.parts.notices.deciding import Measured, decided, figure
 from bench.parts.notices.lane import (
     Lane,
     change,
@@ -33,6 +35,8 @@ SENT = """SELECT coalesce(sum(messages - unknown), 0)::bigint FROM notices.meter
 """What the meter says: to count the notices themselves would be a part of what is measured."""
 
 Figures = Mapping[str, object]
+Round = Iterable[tuple[str, Measured]]
+"""What a round measured, each with its name."""
 
 
 def notices(events: int, rounds: int, stack: Stack, progress: Progress) -> Figures:
@@ -40,44 +44,88 @@ def notices(events: int, rounds: int, stack: Stack, progress: Progress) -> Figur
 
     The first round is not counted: caches are cold.
     """
-    found: dict[str, list[tuple[float, Mapping[str, float]]]] = {}
+    return _in_rounds("notices", events, rounds, lambda: _round(events, stack), progress)
+
+
+def notices_sending(
+    events: int, rounds: int, stack: Stack, progress: Progress, before: Path | None
+) -> Figures:
+    """Sends SMS alone, and in turn with the sender of an earlier checkout, which has a `.venv`.
+
+    All rounds send what was decided at once: one SMS an event.
+    """
+    checkouts = {"": ROOT} if before is None else {"before: ": before, "": ROOT}
+    # A sender that is ended has sent some more by then.
+    messages = events // ((rounds + 1) * len(CHUNKS) * len(checkouts)) * 7 // 10
+    with _ready(events, 1, stack) as (lane, site, sinks):
+        decided(lane, site, events)
+
+        def sent() -> Iterator[tuple[str, Measured]]:
+            for chunk in CHUNKS:
+                for whose, checkout in checkouts.items():
+                    sender = Lane(lane.name, lane.more, checkout=checkout)
+                    what = f"{whose}SMS of chunks of {chunk}"
+                    yield what, _sent(sender, site, sinks, "sms", chunk, messages)
+
+        return _in_rounds("notices-sending", events, rounds, sent, progress)
+
+
+def _in_rounds(
+    part: str, events: int, rounds: int, measured: Callable[[], Round], progress: Progress
+) -> Figures:
+    found: dict[str, list[Measured]] = {}
     for number in range(rounds + 1):
-        progress("notices", number / (rounds + 1))
-        for what, measured in _round(events, stack):
+        progress(part, number / (rounds + 1))
+        for what, of_round in measured():
             if number:
-                found.setdefault(what, []).append(measured)
+                found.setdefault(what, []).append(of_round)
     figures: dict[str, object] = {"events decided a round": events}
     for what, runs in found.items():
-        rates = [rate for rate, _ in runs]
-        middle = statistics.median_low(rates)
-        cpu = next(cpu for rate, cpu in runs if rate == middle)
-        figures |= {
-            f"{what}/s": round(middle),
-            f"{what}/s: rounds": " ".join(f"{rate:,.0f}" for rate in rates),
-            f"{what}: CPU µs each": ", ".join(
-                f"{part} {used:,.0f}" for part, used in sorted(cpu.items())
-            ),
-        }
+        figures |= _shown(what, runs)
     return figures
 
 
-def _round(events: int, stack: Stack) -> Iterator[tuple[str, tuple[float, Mapping[str, float]]]]:
+def _shown(what: str, runs: Sequence[Measured]) -> Figures:
+    """The round in the middle, all rounds, and the CPU of each unit in each of them."""
+    rates = [rate for rate, _ in runs]
+    middle = statistics.median_low(rates)
+    cpu = next(cpu for rate, cpu in runs if rate == middle)
+    return {
+        f"{what}/s": round(middle),
+        f"{what}/s: rounds": " ".join(f"{rate:,.0f}" for rate in rates),
+        f"{what}: CPU µs each": ", ".join(
+            f"{part} {used:,.0f}" for part, used in sorted(cpu.items())
+        ),
+        f"{what}: CPU µs each of the sender or decider, rounds": " ".join(
+            f"{cpu.get('notices-send', cpu.get('notices', 0.0)):,.0f}" for _, cpu in runs
+        ),
+    }
+
+
+def _round(events: int, stack: Stack) -> Iterator[tuple[str, Measured]]:
     for each in EVENTS_OF_MEMBERS:
-        with SinksProcess() as sinks:
-            lane = Lane("notices", _unlimited(sinks))
-            with site_for(lane, stack) as site:
-                lane.prepare(site, {})
-                tell(site)
-                hear(lane, site, events // each)
-                change(site, events, events // each)
-                yield f"events decided, {each} of each member", decided(lane, site, events)
-                if each == EVENTS_OF_MEMBERS[0]:
-                    yield from _all_sent(lane, site, sinks, events)
+        with _ready(events, each, stack) as (lane, site, sinks):
+            yield f"events decided, {each} of each member", decided(lane, site, events)
+            if each == EVENTS_OF_MEMBERS[0]:
+                yield from _all_sent(lane, site, sinks, events)
+
+
+@contextmanager
+def _ready(events: int, each: int, stack: Stack) -> Iterator[tuple[Lane, Site, SinksProcess]]:
+    """A lane that has heard of everybody, and events to be decided, `each` of each member."""
+    with SinksProcess() as sinks:
+        lane = Lane("notices", _unlimited(sinks))
+        with site_for(lane, stack) as site:
+            lane.prepare(site, {})
+            tell(site)
+            hear(lane, site, events // each)
+            change(site, events, events // each)
+            yield lane, site, sinks
 
 
 def _all_sent(
     lane: Lane, site: Site, sinks: SinksProcess, events: int
-) -> Iterator[tuple[str, tuple[float, Mapping[str, float]]]]:
+) -> Iterator[tuple[str, Measured]]:
     for chunk in CHUNKS:
         yield f"SMS of chunks of {chunk}", _sent(lane, site, sinks, "sms", chunk, events // 3)
     mails = _sent(lane, site, sinks, "email", CHUNKS[0], events // 10)
@@ -91,9 +139,11 @@ def _unlimited(sinks: SinksProcess) -> Mapping[str, str]:
 
 def _sent(
     lane: Lane, site: Site, sinks: SinksProcess, channel: str, chunk: int, messages: int
-) -> tuple[float, Mapping[str, float]]:
+) -> Measured:
     """So many messages, from the first that are sent on; then the sender is ended."""
-    mine = Lane(lane.name, lane.more | {"POINTS_NOTICES__CHUNK": str(chunk)})
+    mine = Lane(
+        lane.name, lane.more | {"POINTS_NOTICES__CHUNK": str(chunk)}, checkout=lane.checkout
+    )
     others = ("POINTS_SMTP__HOST",) if channel == "sms" else ("POINTS_MITAKE__USERNAME",)
     for name in (*others, "POINTS_TWILIO__ACCOUNT_SID", "POINTS_TWILIO__AUTH_TOKEN"):
         mine.more.pop(name, None)

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from yarl import URL
 
 from processors.notices.providers.port import Answer, Outcome
 from processors.notices.providers.public_addresses import PRIVATE, PrivateAddress
@@ -63,8 +65,12 @@ class HttpClient:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply | Answer:
         """The reply to a POST; where none came whole, the answer that follows from that."""
         try:
+            target = _url(url)
+        except ValueError:
+            return Answer(Outcome.later, code="no-url")
+        try:
             async with self._opened().post(
-                url, data=body, headers=headers, allow_redirects=False
+                target, data=body, headers=headers, allow_redirects=False
             ) as response:
                 content = await _bounded(response)
                 if content is None:
@@ -95,6 +101,12 @@ class HttpClient:
                 auto_decompress=False,
             )
         return self._session
+
+
+@lru_cache(maxsize=1 << 10)
+def _url(text: str) -> URL:
+    """Read once, since most requests go to few. Raises ValueError."""
+    return URL(text)
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:

@@ -21,6 +21,8 @@ class Gate:
         self._provider, self._shared = provider, shared
         self.breaker = CLOSED
         self.paused: ProviderState | None = None
+        self.has_moved = False
+        """Whether the breaker opened or closed here, and the others were not told yet (`write`)."""
         self._now: Micros = 0
 
     def look(self, cursor: Cursor, now: Micros) -> None:
@@ -49,10 +51,11 @@ class Gate:
             return 0
         return 1 if self.breaker.probes(now) else most
 
-    def learn(self, answers: list[Answered], now: Micros) -> bool:
-        """Takes a chunk's answers; whether it opened or closed, which `write` is to keep."""
+    def learn(self, answers: list[Answered], now: Micros) -> None:
+        """Takes a chunk's answers: the breaker may open or close."""
         before, self.breaker = self.breaker, self.breaker.after(answers, now)
         moved = before.open_until != self.breaker.open_until
+        self.has_moved |= moved
         if moved and self.breaker.open_until:
             log().error(
                 "breaker_opened",
@@ -62,7 +65,6 @@ class Gate:
             )
         elif moved:
             log().info("breaker_closed", provider=self._provider)
-        return moved
 
     def write(self, cursor: Cursor, now: Micros) -> None:
         """Tells the others."""

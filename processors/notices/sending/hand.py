@@ -71,22 +71,30 @@ class Sent:
 class Hand:
     """Messages of one provider, in the order in which they were taken.
 
-    Those whose rate has nothing left wait in it and hold up no others.
+    Those whose rate has nothing left wait in it and hold up no others. `done`: what became of
+    notices that were in it, and is not written down yet.
     """
 
     def __init__(self, provider: str, channel: Channel, rate: float) -> None:
         self._provider, self._channel, self._rate = provider, channel, rate
         self._ready: list[Ready] = []
-        self._blocked: dict[Bucket, float] = {}
+        self.done: list[Settled] = []
+        self._buckets: dict[str, Bucket] = {}
+        self._blocked: Mapping[Bucket, float] = {}
+        """Replaced as a whole: other threads ask meanwhile whether a rate has something left."""
 
     def bucket_of(self, shop: Shop) -> Bucket:
         """Whose rate a shop's messages take from: of mail the server's, of SMS the sender's."""
         sender = "" if self._channel is Channel.email else shop.sender
-        return Bucket(self._provider, sender, self._rate, holds(self._rate))
+        bucket = self._buckets.get(sender)
+        if bucket is None:
+            bucket = Bucket(self._provider, sender, self._rate, holds(self._rate))
+            self._buckets[sender] = bucket
+        return bucket
 
     def is_blocked(self, shop: Shop) -> bool:
         """Whether the shop's rate has nothing left at the moment."""
-        return self._blocked.get(self.bucket_of(shop), 0.0) > time.monotonic()
+        return self.bucket_of(shop) in self._still_blocked()
 
     def add(self, ready: Iterable[Ready]) -> None:
         """Takes more, behind the others."""
@@ -94,19 +102,21 @@ class Hand:
 
     def free(self) -> int:
         """How many may go as far as is known."""
-        return sum(not self.is_blocked(each.shop) for each in self._ready)
+        return len(self._free())
 
     def chunk(self, room: int, take: Take) -> list[Ready]:
         """Takes out as many as may go now, `room` at most."""
-        asked = [each for each in self._ready if not self.is_blocked(each.shop)][:room]
+        asked = self._free()[:room]
         wanted = self.buckets(asked)
         granted = dict(take(wanted)) if wanted else {}
         now = time.monotonic()
-        left = {}
-        for bucket, (messages, wait_us) in granted.items():
-            left[bucket] = messages
-            if messages < wanted[bucket]:
-                self._blocked[bucket] = now + wait_us / SECOND
+        left = {bucket: messages for bucket, (messages, _) in granted.items()}
+        used_up = {
+            bucket: now + wait_us / SECOND
+            for bucket, (messages, wait_us) in granted.items()
+            if messages < wanted[bucket]
+        }
+        self._blocked = {**self._still_blocked(), **used_up}
         chunk, ids = [], set()
         for each in asked:
             bucket = self.bucket_of(each.shop)
@@ -116,6 +126,20 @@ class Hand:
                 ids.add(each.taken.notice_id)
         self._ready = [each for each in self._ready if each.taken.notice_id not in ids]
         return chunk
+
+    def _free(self) -> list[Ready]:
+        blocked = self._still_blocked()
+        if not blocked:
+            return self._ready
+        return [each for each in self._ready if self.bucket_of(each.shop) not in blocked]
+
+    def _still_blocked(self) -> Mapping[Bucket, float]:
+        """The rates that have nothing left, and until when."""
+        blocked = self._blocked
+        if not blocked:
+            return blocked
+        now = time.monotonic()
+        return {bucket: until for bucket, until in blocked.items() if until > now}
 
     def buckets(self, ready: Iterable[Ready]) -> Counter[Bucket]:
         """How many of some messages take from each rate."""

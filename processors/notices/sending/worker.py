@@ -32,6 +32,7 @@ from processors.notices.sending.upkeep import KIND, Upkeep
 from processors.notices.sending.wiring import outside
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TROUBLES, waited_out
+from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health
 from processors.runtime.logs import log
 from processors.runtime.loop import Backoff
@@ -50,6 +51,8 @@ TURN_SECONDS: Final = 0.1
 UPKEEP_SECONDS: Final = 1.0
 VALKEY_SECONDS: Final = 0.5
 """Nothing waits longer for what is never the truth."""
+TURNS_TO_COLLECT: Final = 50
+"""Some seconds: errors and connections that broke off leave cycles behind, and messages none."""
 STILL_SECONDS: Final = 30.0
 """A loop that did not turn for so long makes the worker count as dead."""
 
@@ -82,13 +85,14 @@ class Sender:
         self._loops = [self._loop(provider) for provider in providers]
         windows = {provider.name: provider.window for provider in providers}
         upkeep = Upkeep(self._instance, self._reach_us, self._outside, windows)
-        stopping = asyncio.Event()
+        stopping, garbage = asyncio.Event(), Garbage(TURNS_TO_COLLECT)
         self._relaying.start()
         tasks = [asyncio.create_task(loop.run(stopping)) for loop in self._loops]
         tasks.append(asyncio.create_task(self._keep_up(upkeep, stopping)))
         try:
             while not self._stop.asked:
                 self._look(tasks)
+                garbage.turn()
                 await asyncio.sleep(TURN_SECONDS)
         finally:
             stopping.set()

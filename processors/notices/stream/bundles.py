@@ -11,8 +11,10 @@ from faust.types.tuples import ConsumerMessage
 
 from processors.notices.stream.faust_types import TP
 
-BUNDLES: Final = 8
-"""Of which a batch is made at most: so a batch of the records of few partitions is nearly full."""
+BUNDLES: Final = 32
+"""Of which a batch is made at most. Where little happens in many partitions a bundle has a record
+or two, so that with fewer of them batches would be small.
+"""
 
 Records = Sequence[Any]
 """As the client gives them: some of one partition, in their order."""

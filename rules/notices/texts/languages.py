@@ -66,6 +66,7 @@ def day_shown(day: date, form: Form, language: str) -> str:
     return joined.replace("{1}", format_date(day, form, locale=locale)).replace("{0}", _LAST_MINUTE)
 
 
+@lru_cache(maxsize=1 << 10)
 def _normal(locale: str) -> str:
     parts = locale.strip().lower().replace("_", "-").split("-")
     if parts[0] == "zh" and len(parts) > 1 and (script := _SCRIPTS.get(parts[1])):

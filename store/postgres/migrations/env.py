@@ -1,14 +1,22 @@
 """Alembic's entry: runs the migrations on the URL that `store.postgres.migrate` passes."""
 
+import psycopg
 from alembic import context
 from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-url = make_url(context.config.attributes["url"]).set(drivername="postgresql+psycopg")
+url = context.config.attributes["url"]
 # A statement that waits for a lock holds up everybody behind it: better to try again later.
-options = {"options": "-c lock_timeout=10s -c client_encoding=UTF8"}
-with create_engine(url, poolclass=NullPool, connect_args=options).connect() as connection:
+OPTIONS = "-c lock_timeout=10s -c client_encoding=UTF8"
+
+
+def connected() -> psycopg.Connection:
+    """As libpq reads the URL: SQLAlchemy knows none with several hosts."""
+    return psycopg.connect(url, options=OPTIONS)
+
+
+engine = create_engine("postgresql+psycopg://", creator=connected, poolclass=NullPool)
+with engine.connect() as connection:
     context.configure(connection=connection, transactional_ddl=True)
     with context.begin_transaction():
         context.run_migrations()

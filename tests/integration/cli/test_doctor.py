@@ -209,6 +209,14 @@ def test_a_cursor_that_stands_while_its_log_grows_is_wrong(
     assert "records behind" in ran.out
 
 
+def test_a_cursor_that_was_just_made_does_not_stand(engine: Engine) -> None:
+    engine.merchant("shop-a")
+    assert engine.run("intake").wait_ready().terminate() == 0
+    records = Trade(20, ["shop-a"]).records()
+    engine.produce(records)
+    assert one(engine, "lag")["what"] == f"lag: {len(records)} records, and no cursor stands"
+
+
 def test_a_group_shared_with_another_installation_is_wrong(engine: Engine) -> None:
     engine.run("intake").wait_ready()
     group = f"{engine.environment['POINTS_KAFKA__GROUP_ID']}.intake"

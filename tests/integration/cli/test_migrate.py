@@ -56,6 +56,15 @@ def test_migrate_brings_an_empty_database_up_and_then_has_nothing_to_do(
     }
 
 
+def test_migrate_finds_the_primary_among_several_hosts(empty: dict[str, str]) -> None:
+    url = make_url(empty["POINTS_DATABASE__URL"])
+    here = f"{url.host}:{url.port}/"
+    several = url.render_as_string(hide_password=False).replace(here, f"127.0.0.1:1,{here}")
+    environment = empty | {"POINTS_DATABASE__URL": f"{several}?target_session_attrs=read-write"}
+    assert points(environment, "migrate", "--json").json["changed"] is True
+    assert points(environment, "doctor").out.count("PostgreSQL 18") == 1
+
+
 def test_the_revisions_by_their_files_are_those_of_alembic() -> None:
     config = Config()
     config.set_main_option("script_location", str(migrate.FOLDER))

@@ -18,6 +18,8 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 VARIABLES = {
     **dict.fromkeys(("ID", "OTHER", "PARTITION", "OFFSET"), "17"),
     **dict.fromkeys(("TOPIC", "MERCHANT", "MEMBER"), "name"),
+    "MONTH": "2026-11",
+    "NOTICE": "0198f0c0-7e6e-7000-8000-000000000017",
     "INSTANCE": "127.0.0.1:9464",
     "PROMETHEUS": "http://127.0.0.1:9090",
 }

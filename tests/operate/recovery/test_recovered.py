@@ -1,21 +1,17 @@
 """A server that is lost and recovered to a moment, by the commands of the guide."""
 
-import re
 import shutil
-import subprocess
-import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
 import psycopg
 import pytest
 
 from deploy.local import postgres_local
-from deploy.local.postgres_local import LocalPostgres, binaries, open_the_way_to, server_user
-from deploy.local.process import as_user
+from deploy.local.postgres_local import LocalPostgres
+from tests.operate.recovery.guide import SMALL, handed_over, open_folder, play, with_data_of
 from tests.operate.recovery.work import (
     SHOPS,
     TRADE,
@@ -23,20 +19,10 @@ from tests.operate.recovery.work import (
     expected,
     ids,
     newest_sequences,
+    published,
     work,
 )
 from tests.support.engine import Engine, wait_for
-
-GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "recover.md"
-_PLAYED = r"<!-- played: {} -->\n *```\n(.*?)^ *```$"
-SMALL = {"shared_buffers": "64MB", "max_wal_size": "128MB"}
-
-
-def block(name: str) -> str:
-    """The commands of the guide under this mark."""
-    found = re.search(_PLAYED.format(name), GUIDE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    assert found is not None, name
-    return textwrap.dedent(found[1])
 
 
 @dataclass(frozen=True)
@@ -53,32 +39,20 @@ class Archive:
         return LocalPostgres(self.folder.parent / name, settings=settings)
 
     def play(self, name: str, **variables: str) -> None:
-        """The guide's commands, as the user of the server."""
-        done = subprocess.run(
-            ["/bin/bash", "-euc", block(name)],
-            env={"PATH": f"{binaries()}:/usr/bin:/bin", "BACKUP": str(self.folder), **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            cwd="/",
-            **as_user(server_user()),  # type: ignore[call-overload]
-        )
-        assert done.returncode == 0, done.stderr
+        """The guide's commands, with this archive."""
+        play(name, BACKUP=str(self.folder), **variables)
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
+def archive() -> Iterator[Archive]:
     """An empty one, which the server may write to."""
     if (lack := postgres_local.missing()) is not None:
         pytest.skip(lack)
-    made = Archive(tmp_path / "backup")
-    (made.folder / "wal").mkdir(parents=True)
-    if (user := server_user()) is not None:
-        open_the_way_to(made.folder)
-        for folder in (made.folder, made.folder / "wal"):
-            shutil.chown(folder, user)
-    return made
+    with open_folder() as folder:
+        made = Archive(folder / "backup")
+        (made.folder / "wal").mkdir(parents=True)
+        handed_over(made.folder, made.folder / "wal")
+        yield made
 
 
 @pytest.fixture
@@ -111,23 +85,13 @@ def archived(primary: LocalPostgres) -> None:
 def recovered(archive: Archive, primary: LocalPostgres, moment: str) -> LocalPostgres:
     """Another server with the data of the lost one at a moment."""
     server = archive.server("recovered")
-    server.folder.mkdir()
-    shutil.copy(primary.folder / "password", server.folder)
-    server.data.mkdir(mode=0o700)
-    if (user := server_user()) is not None:
-        open_the_way_to(server.data)
-        shutil.chown(server.data, user)
+    with_data_of(server, primary)
     archive.play("recovery", PGDATA=str(server.data), MOMENT=moment)
     server.start()
     with psycopg.connect(server.database_url, autocommit=True) as connection:
         query = "SELECT NOT pg_is_in_recovery()"
         wait_for("the end of recovery", lambda: (connection.execute(query).fetchone() or [0])[0])
     return server
-
-
-def published(engine: Engine) -> list[str]:
-    """The id of every event in the topic, in whatever order."""
-    return [orjson.loads(message.value())["event_id"] for message in engine.events()]
 
 
 @pytest.mark.slow

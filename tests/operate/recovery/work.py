@@ -58,3 +58,8 @@ def newest_sequences(engine: Engine) -> dict[str, int]:
 def ids(engine: Engine) -> set[str]:
     """The ids of all entries."""
     return {str(row[0]) for row in engine.rows("SELECT event_id FROM ledger")}
+
+
+def published(engine: Engine) -> list[str]:
+    """The id of every event in the topic, in whatever order."""
+    return [orjson.loads(message.value())["event_id"] for message in engine.events()]

@@ -24,11 +24,11 @@ BROUGHT_DOWN = ("intake", "commands", "grants", "relay", "recheck", "readmodel")
 pytestmark = pytest.mark.slow
 
 
-def assigned() -> tuple[list[Record], Counter[tuple[str, str]]]:
+def assigned(trade: Trade = TRADE) -> tuple[list[Record], Counter[tuple[str, str]]]:
     """Commands that give every member a point, some more than one; what they give."""
     given: Counter[tuple[str, str]] = Counter()
     records = []
-    for number, (merchant, _, member, _) in enumerate(TRADE.drawn()):
+    for number, (merchant, _, member, _) in enumerate(trade.drawn()):
         if number % 3:
             continue
         command = {

@@ -40,6 +40,7 @@ APP: Final = {
     "merchant": ADD,
     "merchant_poison": ALL,
     "notices_cursor": READ,
+    "notices_pause": READ,
     "orders": KEEP,
     "orders_shown": READ,
     "outbox": PASS_ON,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
@@ -32,9 +33,12 @@ class BusyLane:
             "POINTS_NOTICES__ENABLED": "true",
         }
 
-    def settle_in(self, shops: Iterable[str]) -> None:
-        """These shops tell of what is earned and given, at any time of the day."""
-        loaded = at_any_hour(**content(kinds=KINDS, monthly_limit_parts=100_000))
+    def settle_in(self, shops: Iterable[str], **sms: Any) -> None:
+        """These shops tell of what is earned and given, at any time of the day.
+
+        `sms` are further settings of their SMS.
+        """
+        loaded = at_any_hour(**content(kinds=KINDS, monthly_limit_parts=100_000, **sms))
         with as_lane(self.engine.database_url) as connection:
             for shop in shops:
                 settings.apply(connection, shop, loaded, "test")

@@ -35,10 +35,6 @@ def receive(cursor: Cursor, ids: Sequence[UUID], _: int) -> object:
     return settling.receipt(cursor, [Receipt(each, delivered=True) for each in ids]).changed
 
 
-def resolve(cursor: Cursor, ids: Sequence[UUID], _: int) -> object:
-    return settling.resolve(cursor, ids, State.sent)
-
-
 def mark(cursor: Cursor, ids: Sequence[UUID], now: int) -> object:
     marks = [Mark(each, 7, "mitake", 1, MONTH, b"") for each in ids]
     return queue.mark(cursor, marks, "a", MINUTE, least_id(now, REACH))
@@ -53,7 +49,6 @@ def withdraw(cursor: Cursor, ids: Sequence[UUID], now: int) -> object:
     [
         (settle, State.sending),
         (receive, State.sending),
-        (resolve, State.unknown),
         (mark, State.claimed),
         (withdraw, State.waiting),
     ],

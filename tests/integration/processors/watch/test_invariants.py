@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from processors.watch import invariants
 from processors.watch.invariants import Invariants
+from schemas.packing import unpack_id
 from store.postgres.session import raw
 from tests.support.in_process import InProcessEngine
 from tests.support.operate.watching import shown
@@ -45,8 +47,14 @@ def test_each_is_counted_until_it_is_right(
         other.execute("UPDATE cursor SET applied = applied + 1 WHERE applied = 5")
         # The notices lane's cursors are looked at as well.
         other.execute("INSERT INTO notices.cursor SELECT (c).* FROM cursor c")
-    for _ in range(4):
-        looking.look(cursor)
+    with capture_logs() as lines:
+        for _ in range(4):
+            looking.look(cursor)
+    named = [(line["merchant_id"], line["member_id"]) for line in lines]
+    accounts = in_process.rows("SELECT member FROM account ORDER BY account_no")
+    members = [unpack_id(bytes(member)) for (member,) in accounts]
+    # Each once, while it is in view.
+    assert sorted(named) == sorted((M, member) for member in (members[0], members[-1]))
     # Its last entry says other points than the account with the hold that is none.
     assert violations() == [2, 2, 1]
     with psycopg.connect(in_process.database_url) as other:

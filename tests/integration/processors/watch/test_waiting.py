@@ -162,3 +162,25 @@ def test_a_pause_is_seen_while_no_intake_runs(quiet: InProcessEngine) -> None:
     look(quiet.first.connection)
     assert shown("points_pipeline_paused", pipeline="intake") == 1
     assert shown("points_pipeline_paused", pipeline="commands") == 0
+
+
+def test_a_pause_of_the_notices_lane_is_seen_while_none_of_its_workers_runs(
+    quiet: InProcessEngine,
+) -> None:
+    waiting = Waiting(["intake"])
+
+    def paused_after(*statements: bytes) -> float | None:
+        with psycopg.connect(quiet.database_url) as other:
+            for statement in statements:
+                other.execute(statement)
+        look(quiet.first.connection, waiting)
+        return shown("points_pipeline_paused", pipeline="notices")
+
+    # Where the lane is not used, nothing of it is shown.
+    assert paused_after() is None
+    assert paused_after(b"INSERT INTO notices.cursor SELECT (c).* FROM cursor c") == 0
+    pause = b"INSERT INTO notices.pipeline_state VALUES ('notices', points_now(), 'poison')"
+    assert paused_after(pause) == 1
+    resume = b"UPDATE notices.pipeline_state SET paused_us = NULL, reason = NULL"
+    assert paused_after(resume) == 0
+    assert paused_after(b"DELETE FROM notices.cursor") is None

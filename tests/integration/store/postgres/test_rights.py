@@ -76,7 +76,7 @@ def test_every_table_is_listed(url: str) -> None:
     with psycopg.connect(url) as connection:
         found = {name for (name,) in connection.execute(relations).fetchall()}
     assert found == set(RIGHTS)
-    views = {"alembic_version", "notices_cursor", "orders_shown"} | {
+    views = {"alembic_version", "notices_cursor", "notices_pause", "orders_shown"} | {
         "notices.expiring_points",
         "notices.ledger_shop",
     }

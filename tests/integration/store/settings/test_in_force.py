@@ -1,7 +1,10 @@
 """The settings that workers give to accounts: from memory, and never those of yesterday."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
+
+import pytest
 
 from schemas.ids import micros
 from schemas.settings import load_settings
@@ -36,6 +39,27 @@ def test_a_version_is_in_force_from_its_instant_on(in_process: InProcessEngine) 
         assert found.rules is not None
         assert found.rules.account.cash is not None
         assert merchants.in_force(shop, second)[::2] == (2, False)
+
+
+def test_what_is_in_force_is_applied_again_while_a_later_version_is_to_come(
+    in_process: InProcessEngine,
+) -> None:
+    """By a file without a date, as it is kept beside a shop's other files."""
+    now, later = (json.dumps(SETTINGS | {"enabled": on}).encode() for on in (True, False))
+    with session.connect(in_process.database_url) as connection:
+
+        def apply(content: bytes, **more: Any) -> versions.Applied:
+            document = load_settings(content, name="settings")
+            dated = document.model_copy(update={"effective_at": more.pop("since", None)})
+            return versions.apply(connection, "shop", dated, "test", **more)
+
+        first = apply(now, since=datetime(2024, 1, 1, tzinfo=UTC))
+        apply(later, since=datetime(2099, 1, 1, tzinfo=UTC))
+        again = apply(now)
+        assert (again.version, again.effective_at, again.changed) == (1, first.effective_at, False)
+        with pytest.raises(versions.VersionConflict, match="version 2 is the newest, not 1"):
+            apply(now, if_version=1)
+        assert apply(now, since=datetime(2099, 2, 1, tzinfo=UTC)).version == 3
 
 
 def test_asking_again_reads_nothing_and_a_new_version_is_seen(in_process: InProcessEngine) -> None:

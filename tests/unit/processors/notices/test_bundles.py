@@ -36,7 +36,9 @@ def places() -> AssignedPlaces:
     return made
 
 
-@pytest.mark.parametrize(("batch", "size"), [(1, 1), (7, 1), (8, 1), (11, 1), (50, 6), (1000, 125)])
+@pytest.mark.parametrize(
+    ("batch", "size"), [(1, 1), (31, 1), (32, 1), (50, 1), (64, 2), (1000, 31)]
+)
 def test_bundles_of_a_batch_hold_no_more_than_it(batch: int, size: int) -> None:
     assert size_of_bundles(batch) == size
     assert min(BUNDLES, batch) * size <= batch

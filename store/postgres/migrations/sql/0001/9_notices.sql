@@ -256,12 +256,15 @@ CROSS JOIN LATERAL (
 WHERE NOT EXISTS (SELECT FROM public.hold h WHERE h.account_no = a.account_no AND h.merchant_no = a.merchant_no
                     AND h.state = 1 AND h.expires_us <= public.points_now());
 
--- What the engine sees of the lane's: how far it has read, and what became of the records. No shop, no member.
+-- What the engine sees of the lane's: how far it has read, what became of the records, and whether it is
+-- paused. No shop, no member.
 CREATE VIEW public.notices_cursor AS
 SELECT c.pipeline, c.cluster, c.topic_uuid, c.partition, c.topic, c.first_offset, c.next_offset,
   c.applied, c.duplicate, c.ignored, c.parked, c.dead, c.control
 FROM notices.cursor c;
-GRANT SELECT ON public.notices_cursor TO points_app, points_ops, points_readonly;
+CREATE VIEW public.notices_pause AS
+SELECT s.pipeline, s.paused_us FROM notices.pipeline_state s WHERE s.paused_us IS NOT NULL;
+GRANT SELECT ON public.notices_cursor, public.notices_pause TO points_app, points_ops, points_readonly;
 
 GRANT USAGE ON SCHEMA notices, notices_keys TO points_notices;
 GRANT SELECT ON alembic_version, schema_compatibility TO points_notices;

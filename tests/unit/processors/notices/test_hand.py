@@ -1,0 +1,97 @@
+"""What a sender has in hand goes as the rates of its senders' names let it, in its order."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from processors.notices.sending.hand import Hand, Ready
+from processors.notices.sending.ports import Shop, Worded
+from schemas.ids import SECOND
+from schemas.notices.words import Channel, Kind, State
+from store.notices.queue import Taken
+from store.valkey.notices import Bucket, Granted
+
+
+class Clock:
+    """A monotonic clock that the test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr("processors.notices.sending.hand.time.monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+class Rates:
+    """Has so many messages left for each sender's name, and more in two seconds."""
+
+    def __init__(self, **left: int) -> None:
+        self.left = left
+        self.asked: list[dict[str, int]] = []
+
+    def take(self, wanted: Mapping[Bucket, int]) -> Mapping[Bucket, Granted]:
+        self.asked.append({bucket.sender: count for bucket, count in wanted.items()})
+        return {bucket: self._granted(bucket, count) for bucket, count in wanted.items()}
+
+    def _granted(self, bucket: Bucket, count: int) -> Granted:
+        given = min(count, self.left[bucket.sender])
+        self.left[bucket.sender] -= given
+        return Granted(given, 0 if given == count else 2 * SECOND)
+
+
+def ready(member: str, sender: str) -> Ready:
+    unused: Any = None
+    taken = Taken(
+        uuid4(), uuid4(), 1, member, Kind.earned, Channel.sms, State.claimed, 0, 1, 1, 1, None,
+        None, None, 0, 0, None, None, "shop", 0,
+    )  # fmt: skip
+    shop = Shop(
+        1, "shop", "UTC", (), True, True, frozenset(), "mitake", sender, None, "TW", None, None,
+        "hold", {}, "Shop", unused,
+    )  # fmt: skip
+    return Ready(taken, shop, "", Worded(), None)
+
+
+def members(chunk: list[Ready]) -> str:
+    return "".join(each.taken.member_id for each in chunk)
+
+
+def hand_of(text: str) -> Hand:
+    """A member a letter: capital ones are of the sender's name `B`, the others of `a`."""
+    hand = Hand("mitake", Channel.sms, 10.0)
+    hand.add(ready(letter, "B" if letter.isupper() else "a") for letter in text)
+    return hand
+
+
+def test_messages_go_in_their_order_and_no_more_than_there_is_room_for(clock: Clock) -> None:
+    del clock
+    hand, rates = hand_of("abCdE"), Rates(a=9, B=9)
+    assert [members(hand.chunk(2, rates.take)) for _ in range(4)] == ["ab", "Cd", "E", ""]
+    assert rates.asked == [{"a": 2}, {"B": 1, "a": 1}, {"B": 1}]
+
+
+def test_a_rate_that_has_nothing_left_holds_up_its_own_alone(clock: Clock) -> None:
+    hand, rates = hand_of("abcDEF"), Rates(a=1, B=9)
+    assert members(hand.chunk(3, rates.take)) == "a"
+    assert hand.free() == 3
+    assert members(hand.chunk(3, rates.take)) == "DEF"
+    assert (hand.free(), members(hand.chunk(3, rates.take))) == (0, "")
+    assert hand.wait(10.0) == 2.0
+    assert len(rates.asked) == 2
+    rates.left["a"] = 9
+    clock.now += 2
+    assert (hand.free(), hand.wait(10.0)) == (2, 0.0)
+    assert members(hand.chunk(3, rates.take)) == "bc"
+
+
+def test_two_rates_can_have_nothing_left_at_once(clock: Clock) -> None:
+    hand, rates = hand_of("abCD"), Rates(a=1, B=0)
+    assert members(hand.chunk(4, rates.take)) == "a"
+    assert hand.free() == 0
+    clock.now += 2
+    assert hand.free() == 3
