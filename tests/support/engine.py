@@ -18,7 +18,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, NewTopic
 from psycopg import sql
 
-from processors.runtime.kafka import logs
 from schemas.packing import unpack_id
 from schemas.settings import load_settings
 from store.postgres import migrate, session
@@ -229,7 +228,7 @@ class Engine:
         return self._admin
 
     def create_topics(self, *names: str) -> None:
-        """Creates topics by their short names, and waits until each partition's leader answers."""
+        """Creates topics by their short names."""
         made = self.admin.create_topics(
             [NewTopic(self.topics[name], self.partitions, self.replicas) for name in names]
         )
@@ -240,8 +239,6 @@ class Engine:
                 # A busy broker answers late, and is asked again by the client: it has them now.
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
-        places = [(self.topics[name], n) for name in names for n in range(self.partitions)]
-        wait_for("leaders of the new topics", lambda: not logs.ends(self.admin, places, 20)[1])
 
     def delete_topics(self, *names: str) -> None:
         """Deletes topics by their short names, and waits until they are gone."""

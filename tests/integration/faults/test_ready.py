@@ -37,6 +37,11 @@ def database_setting(engine: Engine, name: str, value: str) -> Iterator[None]:
             end_sessions(connection)
 
 
+def unhurried(engine: Engine) -> psycopg.Connection[tuple[Any, ...]]:
+    """A session without a limit on its statements, not even on its first."""
+    return psycopg.connect(engine.database_url, autocommit=True, options="-c statement_timeout=0")
+
+
 def end_sessions(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
     connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -124,8 +129,7 @@ def test_one_failure_that_does_not_come_again_leaves_it_ready(engine: Engine) ->
 def test_a_statement_timeout_makes_not_ready(engine: Engine) -> None:
     worker = engine.run("grants").wait_ready()
     with database_setting(engine, "statement_timeout", "1ms"):
-        with psycopg.connect(engine.database_url, autocommit=True) as connection:
-            connection.execute("SET statement_timeout = 0")
+        with unhurried(engine) as connection:
             connection.execute(
                 """CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
                    BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$;
@@ -133,8 +137,7 @@ def test_a_statement_timeout_makes_not_ready(engine: Engine) -> None:
                    FOR EACH ROW EXECUTE FUNCTION slow()"""
             )
         wait_for("the reason", lambda: "statement timeout" in not_ready(worker))
-        with psycopg.connect(engine.database_url, autocommit=True) as connection:
-            connection.execute("SET statement_timeout = 0")
+        with unhurried(engine) as connection:
             connection.execute("DROP FUNCTION slow CASCADE")
     worker.wait_ready()
 
