@@ -9,9 +9,9 @@ AUDIT_VERSION := 2.10.1
 
 # Processes that run tests side by side, more than two cores ask for, since many tests wait for
 # servers. Each starts servers of its own, since some tests restart them, and files stay whole,
-# since their tests share what a module's fixture has set up. The order is ours (tests/conftest.py).
+# since their tests share what a module's fixture has set up.
 PROCESSES ?= 3
-PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 .PHONY: help setup run test test-fast test-controls test-operate test-image test-chart chaos coverage bench boards check \
 	format generate keep-schemas sbom audit hooks lock image up down

@@ -39,18 +39,6 @@ def pytest_sessionstart() -> None:
     signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
-QUICK = ("tests/unit/", "tests/property/")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest: with them at the end, processes would wait for one.
-
-    What is quick comes last, whatever the order of the rest.
-    """
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.nodeid.startswith(QUICK), item.path not in slow))
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Let an interrupted run's processes stop their servers before pytest-xdist kills them."""
