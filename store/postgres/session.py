@@ -199,10 +199,23 @@ def quick_transaction(connection: Database, question: bytes) -> Iterator[Quick]:
                 until_committed.enter_context(connection.pipeline())
 
             yield Quick(cursor, cursor.fetchone(), last)
-    except BaseException:
+    except BaseException as error:
         if connection.info.transaction_status is TransactionStatus.INERROR:
             connection.rollback()  # COMMIT was passed over, as what was sent before it failed
-        raise
+        failed = _what_failed(error)
+        if failed is error:
+            raise
+        raise failed from None
+
+
+def _what_failed(error: BaseException) -> BaseException:
+    """The error of the statement that failed, where a pipeline only tells of those behind it.
+
+    Which of the two psycopg raises depends on whether their answers came together.
+    """
+    while isinstance(error, psycopg.errors.PipelineAborted) and error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def raw(connection: Database) -> Cursor:

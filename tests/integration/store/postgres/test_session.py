@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from schemas.errors import Exit
 from store.ledger import accounts
@@ -133,3 +134,18 @@ def test_long_words_that_begin_alike_stay_two_words(url: str) -> None:
         again.learn(set(words))
         assert [again.number(word) for word in words] == [strings.number(word) for word in words]
         assert [again.word(again.number(word)) for word in words[:3]] == words[:3]
+
+
+def test_what_fails_together_with_the_commit_is_told_for_what_it_is(url: str) -> None:
+    """However the answers come: psycopg may only say that the commit was passed over."""
+    with session.connect(url) as connection:
+        for _ in range(200):
+            with (
+                pytest.raises(psycopg.errors.DivisionByZero),
+                session.quick_transaction(connection, b"SELECT 1") as quick,
+            ):
+                quick.last()
+                quick.cursor.execute(b"SELECT 1 / 0")
+            assert connection.info.transaction_status is TransactionStatus.IDLE
+        with session.quick_transaction(connection, b"SELECT 2") as quick:
+            assert quick.answer == (2,)
