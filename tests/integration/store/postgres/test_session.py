@@ -136,16 +136,19 @@ def test_long_words_that_begin_alike_stay_two_words(url: str) -> None:
         assert [again.word(again.number(word)) for word in words[:3]] == words[:3]
 
 
+def divide_by_zero(connection: session.Database) -> None:
+    """By a statement that is sent together with COMMIT."""
+    with session.quick_transaction(connection, b"SELECT 1") as quick:
+        quick.last()
+        quick.cursor.execute(b"SELECT 1 / 0")
+
+
 def test_what_fails_together_with_the_commit_is_told_for_what_it_is(url: str) -> None:
     """However the answers come: psycopg may only say that the commit was passed over."""
     with session.connect(url) as connection:
         for _ in range(200):
-            with (
-                pytest.raises(psycopg.errors.DivisionByZero),
-                session.quick_transaction(connection, b"SELECT 1") as quick,
-            ):
-                quick.last()
-                quick.cursor.execute(b"SELECT 1 / 0")
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                divide_by_zero(connection)
             assert connection.info.transaction_status is TransactionStatus.IDLE
         with session.quick_transaction(connection, b"SELECT 2") as quick:
             assert quick.answer == (2,)
