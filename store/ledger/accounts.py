@@ -18,7 +18,7 @@ from schemas.packing import unpack_id
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor
+from store.postgres.session import Cursor, sent_together
 
 MERCHANT_BITS: Final = 40
 """Above these bits of an account's number stands its merchant's."""
@@ -98,7 +98,7 @@ def lock(
     intended. What `behind` executes is sent together with the lock.
     """
     grants = {key: _only_grants(intents[key], now) for key in sorted(intents)}
-    with cursor.connection.pipeline() if behind is not None else nullcontext():
+    with sent_together(cursor.connection) if behind is not None else nullcontext():
         if _are_known(grants, makes):
             cursor.execute(_SQL["lock_known"], [*_MEMBER.arrays(grants), now], binary=True)
         else:

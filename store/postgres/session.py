@@ -191,31 +191,35 @@ def quick_transaction(connection: Database, question: bytes) -> Iterator[Quick]:
     try:
         with ExitStack() as until_committed, ExitStack() as stack:
             cursor = stack.enter_context(RawCursor(connection))
-            with connection.pipeline():
+            with sent_together(connection):
                 stack.enter_context(psycopg.Transaction(connection))
                 cursor.execute(question, binary=True)
 
             def last() -> None:
-                until_committed.enter_context(connection.pipeline())
+                until_committed.enter_context(sent_together(connection))
 
             yield Quick(cursor, cursor.fetchone(), last)
-    except BaseException as error:
+    except BaseException:
         if connection.info.transaction_status is TransactionStatus.INERROR:
             connection.rollback()  # COMMIT was passed over, as what was sent before it failed
-        failed = _what_failed(error)
-        if failed is error:
-            raise
-        raise failed from None
+        raise
 
 
-def _what_failed(error: BaseException) -> BaseException:
-    """The error of the statement that failed, where a pipeline only tells of those behind it.
+@contextmanager
+def sent_together(connection: Database) -> Iterator[None]:
+    """What is executed in it is sent at once. Raises the error of the statement that failed.
 
-    Which of the two psycopg raises depends on whether their answers came together.
+    psycopg may only say of those behind it that they were passed over: that depends on whether
+    their answers came together.
     """
-    while isinstance(error, psycopg.errors.PipelineAborted) and error.__context__ is not None:
-        error = error.__context__
-    return error
+    try:
+        with connection.pipeline():
+            yield
+    except psycopg.errors.PipelineAborted as passed_over:
+        failed: BaseException = passed_over
+        while isinstance(failed, psycopg.errors.PipelineAborted) and failed.__context__ is not None:
+            failed = failed.__context__
+        raise failed from None
 
 
 def raw(connection: Database) -> Cursor:

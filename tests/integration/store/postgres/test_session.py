@@ -152,3 +152,17 @@ def test_what_fails_together_with_the_commit_is_told_for_what_it_is(url: str) ->
             assert connection.info.transaction_status is TransactionStatus.IDLE
         with session.quick_transaction(connection, b"SELECT 2") as quick:
             assert quick.answer == (2,)
+
+
+def test_what_fails_is_told_before_what_was_sent_behind_it(url: str) -> None:
+    with session.connect(url) as connection:
+        for _ in range(200):
+            with pytest.raises(psycopg.errors.DivisionByZero), session.transaction(connection):
+                divide_and_go_on(connection)
+
+
+def divide_and_go_on(connection: session.Database) -> None:
+    """By zero; what is behind it is passed over."""
+    with session.sent_together(connection):
+        session.raw(connection).execute(b"SELECT 1 / 0")
+        session.raw(connection).execute(b"SELECT 1")
