@@ -1,7 +1,6 @@
 """Commands of somebody who waits: one transaction, once more when another one was faster."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import psycopg
 import pytest
@@ -9,9 +8,9 @@ from psycopg.pq import TransactionStatus
 
 from processors.commands.at_once import apply_at_once
 from schemas.ids import Micros
-from store.ledger import commands
 from store.settings.merchants import Merchants
 from tests.support.account.desk import BEA, Desk
+from tests.support.account.meanwhile import once_meanwhile
 from tests.support.upstream import Json
 
 
@@ -27,19 +26,6 @@ def at_once(desk: Desk, *contents: Json) -> list[Json]:
     finally:
         assert desk.connection.info.transaction_status is TransactionStatus.IDLE
         assert desk.connection.info.pipeline_status.name == "OFF"
-
-
-def once_meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
-    """Lets something happen once, after it was looked up what is known."""
-    known = commands.known
-
-    def looked_up(*arguments: Any) -> Any:
-        found = known(*arguments)
-        monkeypatch.setattr(commands, "known", known)
-        happens()
-        return found
-
-    monkeypatch.setattr(commands, "known", looked_up)
 
 
 def test_a_command_is_applied_and_published_with_its_answer(desk: Desk) -> None:

@@ -1,6 +1,6 @@
 """What a single hold asks of the database: few statements, planned once, and nothing twice."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,12 +8,12 @@ from psycopg import RawCursor
 
 from processors.commands.applying import apply_and_publish
 from schemas.commands.results import CommandResult
-from store.ledger import commands
 from store.ledger.holds import HoldRace
 from store.postgres import session
 from store.postgres.together import joined
 from store.settings.merchants import Merchants
 from tests.support.account.desk import ANN, BEA, Desk
+from tests.support.account.meanwhile import once_meanwhile
 from tests.support.database.distribution import named_statements, statements
 
 KNOWN = "ledger/commands: known"
@@ -75,19 +75,6 @@ def test_statements_are_not_planned_for_each_hold_anew(desk: Desk) -> None:
     assert [text for text, custom, generic in plans if custom > 5 or not generic] == []
 
 
-def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
-    """Lets something happen after a batch has looked up what it knows."""
-    known = commands.known
-
-    def looked_up(*arguments: Any) -> Any:
-        found = known(*arguments)
-        monkeypatch.setattr(commands, "known", known)
-        happens()
-        return found
-
-    monkeypatch.setattr(commands, "known", looked_up)
-
-
 @pytest.mark.parametrize("member", [ANN, BEA])
 def test_a_hold_made_after_its_id_was_looked_up_is_found_when_it_is_written(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, member: str
@@ -97,7 +84,7 @@ def test_a_hold_made_after_its_id_was_looked_up_is_found_when_it_is_written(
     for name in (ANN, BEA):
         desk.do("assign", member_id=name)
     mine, theirs = desk.command("hold"), desk.command("hold", member_id=member)
-    meanwhile(monkeypatch, lambda: other.send(theirs))
+    once_meanwhile(monkeypatch, lambda: other.send(theirs))
     with pytest.raises(HoldRace):
         desk.send(mine)
     assert desk.send(mine)[0]["code"] == "hold_exists"
@@ -112,7 +99,7 @@ def test_a_hold_that_the_batch_finds_after_all_is_not_made_over_it(
     other.now = desk.now
     desk.do("assign")
     again, release, theirs = desk.command("hold"), desk.command("release"), desk.command("hold")
-    meanwhile(monkeypatch, lambda: other.send(theirs))
+    once_meanwhile(monkeypatch, lambda: other.send(theirs))
     results = [CommandResult.model_validate(one) for one in desk.send(again, release)]
     assert [result.code for result in results] == ["hold_exists", "ok"]
     assert desk.rows("SELECT available, held FROM account") == [(100, 0)]
