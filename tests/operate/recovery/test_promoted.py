@@ -9,23 +9,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from deploy.local import postgres_local
-from tests.operate.recovery.guide import open_folder
 from tests.operate.recovery.pair import Pair
 from tests.operate.recovery.work import KINDS, SHOPS, TRADE, ids, published, work
 from tests.operate.scale.fleet import spread
 from tests.support.engine import Engine, Worker, wait_for
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    """A primary, and not yet a standby."""
-    if (lack := postgres_local.missing()) is not None:
-        pytest.skip(lack)
-    with open_folder() as folder, Pair(folder) as made:
-        yield made
 
 
 @pytest.fixture

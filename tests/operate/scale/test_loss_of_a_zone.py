@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import postgres_local
 from deploy.local.kafka_local import LocalKafka
-from tests.operate.recovery.guide import open_folder
 from tests.operate.recovery.pair import Pair
 from tests.operate.scale.fleet import EACH, PARTITIONS, WITHIN, Fleet, spread
 from tests.support.engine import Engine, wait_for
@@ -20,15 +18,6 @@ TRADE = Trade(900, ("shop-a", "shop-b", "shop-c"))
 SHARDS = 9
 LOST = 1
 """The broker of the lost zone, in which the primary stood as well."""
-
-
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    """A primary in one zone and its standby in another."""
-    if (lack := postgres_local.missing()) is not None:
-        pytest.skip(lack)
-    with open_folder() as folder, Pair(folder) as made:
-        yield made
 
 
 @pytest.fixture
