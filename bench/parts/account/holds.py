@@ -14,8 +14,10 @@ from bench.parts.latency import Running
 from bench.workloads.commands import Commands, member_id
 from bench.workloads.workload import Record
 
-SHOPPERS = 2_000
-"""Members whom only the clients hold points of, so that each has enough."""
+SHOPPERS = 8_000
+"""Members whom only the clients hold points of. Each has enough for forty holds: three rounds of
+half a minute take eleven of each.
+"""
 BROKER_SECONDS = 45.0
 """Of load and holds before any is counted: the broker is Java, and while it compiles what it does
 for small batches, that takes a seventh of two cores, which no broker has to do that has been up for
