@@ -150,8 +150,7 @@ def resolve(cursor: Cursor, notice_ids: Sequence[UUID], state: State) -> list[En
     """Settles unknown notices as an operator says, `sent` or `failed`; those that were unknown."""
     if not notice_ids:
         return []
-    bounds = [min(notice_ids), max(notice_ids)]
-    done = _done(cursor, "resolve", [*bounds, _ids(notice_ids), state.value])
+    done = _done(cursor, "resolve", [_ids(notice_ids), state.value])
     return [each for each, _ in done]
 
 

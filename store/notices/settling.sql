@@ -40,11 +40,16 @@ done AS (
 SELECT notice_id FROM notice WHERE notice_id = ANY ($3::uuid[]) AND notice_id BETWEEN $1 AND $2;
 
 -- name: resolve
--- An operator knows what became of a message of which nobody else does.
+-- An operator knows what became of a message of which nobody else does. Found and locked by their ids before the state is
+-- asked for: by that, PostgreSQL would read the index of all that is unknown.
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
+named AS MATERIALIZED (
+  SELECT n.notice_id, n.state FROM unnest($1::uuid[]) k (notice_id) JOIN notice n ON n.notice_id = k.notice_id
+  ORDER BY n.notice_id FOR UPDATE OF n
+),
 done AS (
-  UPDATE notice n SET state = $4, reason = CASE WHEN $4 = 'failed' THEN 'refused' END, changed_us = c.now_us
-  FROM clock c WHERE n.notice_id = ANY ($3::uuid[]) AND n.notice_id BETWEEN $1 AND $2 AND n.state = 'unknown'
+  UPDATE notice n SET state = $2, reason = CASE WHEN $2 = 'failed' THEN 'refused' END, changed_us = c.now_us
+  FROM named k, clock c WHERE n.notice_id = k.notice_id AND k.state = 'unknown'
   RETURNING {returned}
 ),
 {metered}
