@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from processors import metrics
-from processors.notices.sending.hand import put_back
+from processors.notices.sending.in_hand.hand import put_back
 from processors.notices.sending.measuring import observe
 from processors.notices.sending.ports import SMTP, Outside
 from rules.notices.backoff import FIRST

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from processors.notices.sending.fence import SharedFence
-from processors.notices.sending.hand import Sent
+from processors.notices.sending.guards.fence import SharedFence
+from processors.notices.sending.in_hand.hand import Sent
 from schemas.ids import MINUTE
 from schemas.notices.words import Channel, State
 from store.notices import queue, settling

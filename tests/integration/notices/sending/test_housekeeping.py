@@ -2,7 +2,7 @@
 
 import time
 
-from processors.notices.sending.rates import SharedRates
+from processors.notices.sending.guards.rates import SharedRates
 from store.notices import housekeeping, parked
 from store.postgres import worker_beats
 from store.postgres.session import raw, transaction

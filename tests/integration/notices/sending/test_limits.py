@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from processors.notices.sending.exchange import Exchange, LimitReached
-from processors.notices.sending.hand import Ready, Sent
+from processors.notices.sending.chunks.exchange import Exchange, LimitReached
+from processors.notices.sending.in_hand.hand import Ready, Sent
 from processors.notices.sending.ports import Outside, Shop, Worded
 from schemas.ids import MINUTE
 from schemas.notices.words import Channel, State

@@ -8,11 +8,11 @@ from typing import Any
 
 from processors.notices.directory.port import MemberKey
 from processors.notices.providers.port import Answer, Outcome
-from processors.notices.sending.gate import Gate
-from processors.notices.sending.hand import Sent
+from processors.notices.sending.guards.gate import Gate
+from processors.notices.sending.in_hand.hand import Sent
+from processors.notices.sending.in_hand.taking import Terms
 from processors.notices.sending.loop import Guards, ProviderLoop
 from processors.notices.sending.ports import Outside, Shop, Worded
-from processors.notices.sending.taking import Terms
 from rules.notices.values import Contact
 from schemas.ids import MINUTE
 from schemas.notices.words import Channel

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from processors.notices.sending.hand import Hand, Ready
+from processors.notices.sending.in_hand.hand import Hand, Ready
 from processors.notices.sending.ports import Shop, Worded
 from schemas.ids import SECOND
 from schemas.notices.words import Channel, Kind, State
@@ -19,7 +19,9 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr("processors.notices.sending.hand.time.monotonic", lambda: self.now)
+        monkeypatch.setattr(
+            "processors.notices.sending.in_hand.hand.time.monotonic", lambda: self.now
+        )
 
 
 @pytest.fixture

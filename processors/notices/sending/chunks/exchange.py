@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from processors.notices.sending.hand import Ready, Sent, ended, put_back
+from processors.notices.sending.in_hand.hand import Ready, Sent, ended, put_back
 from processors.notices.sending.ports import Outside, Shop
 from rules.notices.wishes import is_opted_out
 from schemas.ids import SECOND, Micros

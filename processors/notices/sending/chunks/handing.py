@@ -11,12 +11,12 @@ from uuid import UUID
 
 import psycopg
 
-from processors.notices.sending.exchange import Exchange
-from processors.notices.sending.fence import Gatekeeper
-from processors.notices.sending.gate import Gate
-from processors.notices.sending.hand import Hand, Ready, Sent
+from processors.notices.sending.chunks.exchange import Exchange
+from processors.notices.sending.guards.fence import Gatekeeper
+from processors.notices.sending.guards.gate import Gate
+from processors.notices.sending.guards.rates import SharedRates
+from processors.notices.sending.in_hand.hand import Hand, Ready, Sent
 from processors.notices.sending.measuring import observe, tell
-from processors.notices.sending.rates import SharedRates
 from schemas.ids import Micros
 from store.postgres.session import Database, transaction
 

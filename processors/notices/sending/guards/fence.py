@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from processors.notices.sending.hand import Sent
+from processors.notices.sending.in_hand.hand import Sent
 from processors.runtime.logs import log
 from store.notices import queue
 from store.postgres.session import Database, raw

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from processors.notices.directory.port import MemberKey
-from processors.notices.sending.hand import Ready, ended
+from processors.notices.sending.in_hand.hand import Ready, ended
 from processors.notices.sending.ports import NotWorded, Outside, Seals, Shop
 from processors.runtime.logs import log
 from rules.notices.outcomes import Custom, given_up

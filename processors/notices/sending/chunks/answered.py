@@ -3,7 +3,7 @@
 import random
 
 from processors.notices.providers.port import Answer
-from processors.notices.sending.hand import Sent
+from processors.notices.sending.in_hand.hand import Sent
 from rules.notices.backoff import wait_before
 from rules.notices.outcomes import Answered, Custom, after_answer
 from schemas.ids import SECOND, Micros
