@@ -66,5 +66,5 @@ def test_a_sender_frozen_beyond_its_lease_does_not_send(
     if valkey_is == "flushed":
         shared.flushall()
     # Valkey alone says it of one that does not know that it was frozen.
-    marked_at = now if valkey_is == "there" else now - LEASE_SECONDS - 1
-    assert ours.passed(rows.connection, first, marked_at) == []
+    began = now if valkey_is == "there" else now - LEASE_SECONDS - 1
+    assert ours.passed(rows.connection, first, began) == []

@@ -62,8 +62,8 @@ class Passing:
     def __init__(self, *fenced: str) -> None:
         self._fenced = fenced
 
-    def passed(self, connection: Database, sent: Sequence[Sent], marked_at: float) -> list[Sent]:
-        del connection, marked_at
+    def passed(self, connection: Database, sent: Sequence[Sent], began: float) -> list[Sent]:
+        del connection, began
         return [each for each in sent if each.ready.taken.member_id not in self._fenced]
 
 
