@@ -15,7 +15,7 @@ from processors.notices.sending.chunks.handing import Handing
 from processors.notices.sending.in_hand.hand import Ready, Sent
 from processors.notices.sending.loop import ProviderLoop
 from schemas.ids import Micros
-from store.notices.queue import Marked
+from store.notices.sending.queue import Marked
 from store.postgres.session import Database
 
 WINDOW = 0.05

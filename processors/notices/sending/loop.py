@@ -32,8 +32,8 @@ from processors.runtime.logs import log
 from processors.runtime.loop import Backoff
 from rules.notices.outcomes import Answered, custom_of
 from schemas.ids import SECOND, Micros
-from store.notices import breakers
-from store.notices.queue import least_id
+from store.notices.sending import breakers
+from store.notices.sending.queue import least_id
 from store.postgres.session import Database, transaction
 
 __all__ = ["Guards", "ProviderLoop"]

@@ -6,7 +6,7 @@ from processors import metrics
 from processors.notices.sending.chunks.exchange import LimitReached
 from processors.runtime.logs import log
 from schemas.notices.words import OPEN
-from store.notices.settling import Ended
+from store.notices.sending.settling import Ended
 
 
 def observe(ended: Iterable[Ended]) -> None:

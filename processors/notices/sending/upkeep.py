@@ -15,9 +15,9 @@ from rules.notices.backoff import FIRST
 from rules.notices.outcomes import custom_of, given_up, unanswered
 from schemas.ids import MINUTE, SECOND, Micros
 from schemas.notices.words import Channel, State
-from store.notices import breakers, housekeeping, meter, queue, settling
-from store.notices.queue import Taken, least_id
-from store.notices.settling import Settled
+from store.notices.sending import breakers, housekeeping, meter, queue, settling
+from store.notices.sending.queue import Taken, least_id
+from store.notices.sending.settling import Settled
 from store.postgres import migrate, worker_beats
 from store.postgres.session import Cursor, Database, raw, transaction
 from store.streams import quarantine, refused

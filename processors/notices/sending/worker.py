@@ -44,7 +44,7 @@ from processors.runtime.worker import new_instance
 from rules.notices.values import Contact
 from schemas.ids import SECOND
 from schemas.notices.words import Channel
-from store.notices.queue import reach
+from store.notices.sending.queue import reach
 from store.postgres import migrate, worker_beats
 from store.postgres.session import Database
 from store.valkey import client as valkey

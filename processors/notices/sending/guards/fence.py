@@ -12,7 +12,7 @@ from uuid import UUID
 
 from processors.notices.sending.in_hand.hand import Sent
 from processors.runtime.logs import log
-from store.notices import queue
+from store.notices.sending import queue
 from store.postgres.session import Database, raw
 from store.valkey.errors import ReadModelUnavailable
 from store.valkey.notices import Fence

@@ -16,7 +16,7 @@ from processors.notices.sending.thread import ConnectionThread
 from processors.runtime.failures import one_line
 from rules.notices.values import Contact
 from schemas.ids import SECOND
-from store.notices.queue import Taken
+from store.notices.sending.queue import Taken
 
 LARGEST_HAND = 200
 """Of notices in hand at a high rate; at a low one as many as go in a second, so that what was read

@@ -10,8 +10,8 @@ from processors.notices.sending.ports import Shop, Worded
 from rules.notices.rates import holds
 from schemas.ids import SECOND, Micros
 from schemas.notices.words import Channel, State
-from store.notices.queue import Marked, Taken
-from store.notices.settling import Settled
+from store.notices.sending.queue import Marked, Taken
+from store.notices.sending.settling import Settled
 from store.valkey.notices import Bucket, Granted
 
 Take = Callable[[Mapping[Bucket, int]], Mapping[Bucket, Granted]]

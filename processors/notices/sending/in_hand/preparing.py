@@ -12,9 +12,9 @@ from rules.notices.outcomes import Custom, given_up
 from rules.notices.values import Contact, Values
 from schemas.ids import Micros
 from schemas.notices.words import Channel, Kind, State, Why
-from store.notices import sealing
-from store.notices.queue import Taken
-from store.notices.settling import Settled
+from store.notices.members import sealing
+from store.notices.sending.queue import Taken
+from store.notices.sending.settling import Settled
 from store.postgres.session import Cursor
 
 

@@ -10,8 +10,8 @@ from processors.notices.sending.ports import Outside, Shop
 from rules.notices.turns import round_from, shares
 from schemas.ids import Micros
 from schemas.notices.words import Channel
-from store.notices import queue
-from store.notices.queue import DueShop, Taken
+from store.notices.sending import queue
+from store.notices.sending.queue import DueShop, Taken
 from store.postgres.session import Cursor, Database, transaction
 
 

@@ -10,9 +10,9 @@ from processors.notices.sending.guards.fence import SharedFence
 from processors.notices.sending.in_hand.hand import Sent
 from schemas.ids import MINUTE
 from schemas.notices.words import Channel, State
-from store.notices import queue, settling
-from store.notices.queue import Mark, least_id
-from store.notices.settling import Settled
+from store.notices.sending import queue, settling
+from store.notices.sending.queue import Mark, least_id
+from store.notices.sending.settling import Settled
 from store.postgres.session import transaction
 from store.valkey import client
 from store.valkey.client import Client

@@ -3,7 +3,8 @@
 import time
 
 from processors.notices.sending.guards.rates import SharedRates
-from store.notices import housekeeping, parked
+from store.notices.deciding import parked
+from store.notices.sending import housekeeping
 from store.postgres import worker_beats
 from store.postgres.session import raw, transaction
 from store.valkey.notices import Bucket

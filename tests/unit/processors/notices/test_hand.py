@@ -10,7 +10,7 @@ from processors.notices.sending.in_hand.hand import Hand, Ready
 from processors.notices.sending.ports import Shop, Worded
 from schemas.ids import SECOND
 from schemas.notices.words import Channel, Kind, State
-from store.notices.queue import Taken
+from store.notices.sending.queue import Taken
 from store.valkey.notices import Bucket, Granted
 
 

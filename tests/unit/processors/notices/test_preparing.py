@@ -13,7 +13,7 @@ from rules.notices.outcomes import Custom
 from rules.notices.values import Contact
 from schemas.ids import DAY
 from schemas.notices.words import Channel, Kind, State
-from store.notices.queue import Taken
+from store.notices.sending.queue import Taken
 from tests.support.notices.texts import ZONE, notice_settings
 
 NOW = 1_790_000_000_000_000
