@@ -38,14 +38,18 @@ class Ready:
             self.worded.text,
             marked.attempt,
             self.shop.webhook_url,
-            Tells(
-                self.taken.event_id,
-                self.taken.member_id,
-                self.taken.kind,
-                self.taken.points,
-                self.taken.balance,
-                self.taken.expires_us,
-            ),
+            self._tells() if self.shop.webhook_url is not None else None,
+        )
+
+    def _tells(self) -> Tells:
+        taken = self.taken
+        return Tells(
+            taken.event_id,
+            taken.member_id,
+            taken.kind,
+            taken.points,
+            taken.balance,
+            taken.expires_us,
         )
 
     def mail(self, marked: Marked) -> Mail:
