@@ -44,8 +44,6 @@ class Script:
                 return call()
 
     def _sent(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        if len(calls) == 1:  # a pipeline costs more than the call
-            return [self._client.evalsha(self._sha, 1, *calls[0])]
         pipeline = self._client.pipeline(transaction=False)
         for call in calls:
             pipeline.evalsha(self._sha, 1, *call)
