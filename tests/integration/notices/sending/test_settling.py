@@ -10,10 +10,10 @@ import pytest
 from schemas.ids import DAY, MINUTE, SECOND
 from schemas.notices.changed import NoticeChanged
 from schemas.notices.words import Channel, Kind, State, Why
-from store.notices import meter, queue, settling
-from store.notices.meter import Usage
-from store.notices.queue import Mark, least_id
-from store.notices.settling import Ended, Receipt, Receipts, Settled
+from store.notices.sending import meter, queue, settling
+from store.notices.sending.meter import Usage
+from store.notices.sending.queue import Mark, least_id
+from store.notices.sending.settling import Ended, Receipt, Receipts, Settled
 from store.postgres.session import raw, transaction
 from tests.support.database.plans import shape_of
 from tests.support.notices.rows import REACH, Rows

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rules.signed_tokens import KeysError, NamedKey, named_keys
 from schemas.errors import Exit, PointsError
-from store.notices.members import MEMBER, Member, arrays_of
+from store.notices.members.members import MEMBER, Member, arrays_of
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -39,7 +39,7 @@ _ADDRESSES: Final = b"member-points address hmac\x01"
 
 _KEY: Final = Columns(tables.member_key, "merchant_no", "member_id")
 _ROW: Final = _KEY.plus("wrapped", "kek_id")
-_SQL: Final = queries("notices/sealing", key=MEMBER, row=_ROW)
+_SQL: Final = queries("notices/members/sealing", key=MEMBER, row=_ROW)
 
 
 REASON: Final = "reason"

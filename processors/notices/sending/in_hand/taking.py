@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from processors.notices.sending.hand import Hand
+from processors.notices.sending.in_hand.hand import Hand
+from processors.notices.sending.in_hand.preparing import Background, background
 from processors.notices.sending.ports import Outside, Shop
-from processors.notices.sending.preparing import Background, background
 from rules.notices.turns import round_from, shares
 from schemas.ids import Micros
 from schemas.notices.words import Channel
-from store.notices import queue
-from store.notices.queue import DueShop, Taken
+from store.notices.sending import queue
+from store.notices.sending.queue import DueShop, Taken
 from store.postgres.session import Cursor, Database, transaction
 
 

@@ -17,7 +17,7 @@ from store.postgres.session import Cursor
 from store.postgres.tables import notices as tables
 
 _ROW: Final = Columns(tables.parked_event, "merchant_id", "event_id", "recorded_us", "event")
-_SQL: Final = queries("notices/parked", row=_ROW)
+_SQL: Final = queries("notices/deciding/parked", row=_ROW)
 
 
 def share(cursor: Cursor) -> None:

@@ -22,7 +22,7 @@ Lapse: TypeAlias = tuple[int, str, Micros]
 _ASKED: Final = Columns(
     tables.notice, "merchant_no", "member_id", Column("member", LargeBinary), "expires_us"
 )
-_SQL: Final = queries("notices/expiring", asked=_ASKED)
+_SQL: Final = queries("notices/deciding/expiring", asked=_ASKED)
 ACCOUNT_BITS: Final = 40
 """Of an account's number, the lower bits count the shop's accounts; the upper are the shop's."""
 

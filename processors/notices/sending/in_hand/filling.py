@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from processors.notices.directory.port import Directory, DirectoryUnavailable, MemberKey
-from processors.notices.sending.hand import Hand, put_back
-from processors.notices.sending.preparing import Background, Prepared, Preparing, members_of
-from processors.notices.sending.taking import Taking, Terms
+from processors.notices.sending.in_hand.hand import Hand, put_back
+from processors.notices.sending.in_hand.preparing import Background, Prepared, Preparing, members_of
+from processors.notices.sending.in_hand.taking import Taking, Terms
 from processors.notices.sending.thread import ConnectionThread
 from processors.runtime.failures import one_line
 from rules.notices.values import Contact
 from schemas.ids import SECOND
-from store.notices.queue import Taken
+from store.notices.sending.queue import Taken
 
 LARGEST_HAND = 200
 """Of notices in hand at a high rate; at a low one as many as go in a second, so that what was read

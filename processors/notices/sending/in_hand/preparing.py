@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from processors.notices.directory.port import MemberKey
-from processors.notices.sending.hand import Ready, ended
+from processors.notices.sending.in_hand.hand import Ready, ended
 from processors.notices.sending.ports import NotWorded, Outside, Seals, Shop
 from processors.runtime.logs import log
 from rules.notices.outcomes import Custom, given_up
 from rules.notices.values import Contact, Values
 from schemas.ids import Micros
 from schemas.notices.words import Channel, Kind, State, Why
-from store.notices import sealing
-from store.notices.queue import Taken
-from store.notices.settling import Settled
+from store.notices.members import sealing
+from store.notices.sending.queue import Taken
+from store.notices.sending.settling import Settled
 from store.postgres.session import Cursor
 
 

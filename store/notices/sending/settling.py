@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Boolean, Column, Text
 
 from schemas.notices.words import OPEN, State
-from store.notices.ended import METERED, PUBLISHED, RETURNED, Ended, announce
+from store.notices.sending.ended import METERED, PUBLISHED, RETURNED, Ended, announce
 from store.postgres import tables
 from store.postgres.arrays import uuids
 from store.postgres.columns import Columns
@@ -45,7 +45,7 @@ _RECEIPT: Final = Columns(
     "provider_parts",
 )
 _SQL: Final = queries(
-    "notices/settling",
+    "notices/sending/settling",
     settled=_SETTLED,
     receipt=_RECEIPT,
     returned=RETURNED,

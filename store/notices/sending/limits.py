@@ -10,7 +10,7 @@ from uuid import UUID
 
 from schemas.ids import Micros
 from schemas.notices.words import Channel
-from store.notices import meter
+from store.notices.sending import meter
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
@@ -19,7 +19,7 @@ from store.postgres.session import Cursor
 _LEFT_OUT: Final = Columns(
     tables.notices.limit_reached, "merchant_no", "month", "limit_parts", "skipped"
 )
-_SQL: Final = queries("notices/limits", left_out=_LEFT_OUT)
+_SQL: Final = queries("notices/sending/limits", left_out=_LEFT_OUT)
 
 
 class Parts(NamedTuple):

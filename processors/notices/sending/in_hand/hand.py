@@ -10,8 +10,8 @@ from processors.notices.sending.ports import Shop, Worded
 from rules.notices.rates import holds
 from schemas.ids import SECOND, Micros
 from schemas.notices.words import Channel, State
-from store.notices.queue import Marked, Taken
-from store.notices.settling import Settled
+from store.notices.sending.queue import Marked, Taken
+from store.notices.sending.settling import Settled
 from store.valkey.notices import Bucket, Granted
 
 Take = Callable[[Mapping[Bucket, int]], Mapping[Bucket, Granted]]
@@ -38,14 +38,18 @@ class Ready:
             self.worded.text,
             marked.attempt,
             self.shop.webhook_url,
-            Tells(
-                self.taken.event_id,
-                self.taken.member_id,
-                self.taken.kind,
-                self.taken.points,
-                self.taken.balance,
-                self.taken.expires_us,
-            ),
+            self._tells() if self.shop.webhook_url is not None else None,
+        )
+
+    def _tells(self) -> Tells:
+        taken = self.taken
+        return Tells(
+            taken.event_id,
+            taken.member_id,
+            taken.kind,
+            taken.points,
+            taken.balance,
+            taken.expires_us,
         )
 
     def mail(self, marked: Marked) -> Mail:

@@ -29,7 +29,7 @@ _KEYED: Final = _MARKED.plus("notice_id", "sequence")
 _SHARE: Final = Columns(tables.notices.notice, "merchant_no", Column("places", Integer))
 _ATTEMPT: Final = Columns(tables.notices.notice, "notice_id", "attempt")
 _SQL: Final = queries(
-    "notices/queue", row=_ROW, marked=_MARKED, keyed=_KEYED, share=_SHARE, attempt=_ATTEMPT
+    "notices/sending/queue", row=_ROW, marked=_MARKED, keyed=_KEYED, share=_SHARE, attempt=_ATTEMPT
 )
 
 

@@ -15,7 +15,7 @@ _ALIVE_SECONDS: Final = 20
 HEARD_SECONDS: Final = 8
 """After so long a new sender was counted by all others, which count every 5 s or so."""
 
-_SQL: Final = queries("notices/housekeeping")
+_SQL: Final = queries("notices/sending/housekeeping")
 
 
 def drop_old_weeks(cursor: Cursor) -> int:

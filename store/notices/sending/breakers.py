@@ -6,7 +6,7 @@ from schemas.ids import Micros
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
-_SQL: Final = queries("notices/breakers")
+_SQL: Final = queries("notices/sending/breakers")
 
 
 class ProviderState(NamedTuple):

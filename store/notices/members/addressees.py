@@ -8,7 +8,7 @@ from store.postgres.arrays import uuids
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
-_SQL: Final = queries("notices/addressees")
+_SQL: Final = queries("notices/members/addressees")
 
 
 class Addressee(NamedTuple):

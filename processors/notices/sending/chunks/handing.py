@@ -11,12 +11,12 @@ from uuid import UUID
 
 import psycopg
 
-from processors.notices.sending.exchange import Exchange
-from processors.notices.sending.fence import Gatekeeper
-from processors.notices.sending.gate import Gate
-from processors.notices.sending.hand import Hand, Ready, Sent
+from processors.notices.sending.chunks.exchange import Exchange
+from processors.notices.sending.guards.fence import Gatekeeper
+from processors.notices.sending.guards.gate import Gate
+from processors.notices.sending.guards.rates import SharedRates
+from processors.notices.sending.in_hand.hand import Hand, Ready, Sent
 from processors.notices.sending.measuring import observe, tell
-from processors.notices.sending.rates import SharedRates
 from schemas.ids import Micros
 from store.postgres.session import Database, transaction
 
@@ -73,12 +73,13 @@ class Handing:
         What the transaction does not keep is done again: whatever was kept all the same is no
         longer as it was.
         """
+        # Before the commit: whoever is frozen while it waits for that has lost its lease as well.
+        began = time.monotonic()
         try:
             exchanged = self._exchange.run(connection, self._hand.done, chunk, least)
         except psycopg.Error:
             self._hand.add(chunk)
             raise
-        marked_at = time.monotonic()
         self._hand.done = []
         observe(exchanged.ended)
         tell(exchanged.used_up)
@@ -88,4 +89,4 @@ class Handing:
             self._guards.gate.has_moved = False
         if not exchanged.sent:
             return []
-        return self._guards.gatekeeper.passed(connection, exchanged.sent, marked_at)
+        return self._guards.gatekeeper.passed(connection, exchanged.sent, began)

@@ -9,15 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from processors.notices.sending.hand import Ready, Sent, ended, put_back
+from processors.notices.sending.in_hand.hand import Ready, Sent, ended, put_back
 from processors.notices.sending.ports import Outside, Shop
 from rules.notices.wishes import is_opted_out
 from schemas.ids import SECOND, Micros
 from schemas.notices.words import Channel, State, Why
-from store.notices import breakers, limits, queue, settling
-from store.notices.limits import LeftOut, Parts
-from store.notices.queue import Mark, Taken
-from store.notices.settling import Ended, Settled
+from store.notices.sending import breakers, limits, queue, settling
+from store.notices.sending.limits import LeftOut, Parts
+from store.notices.sending.queue import Mark, Taken
+from store.notices.sending.settling import Ended, Settled
 from store.postgres.session import Cursor, Database, transaction
 
 

@@ -3,12 +3,12 @@
 import random
 
 from processors.notices.providers.port import Answer
-from processors.notices.sending.hand import Sent
+from processors.notices.sending.in_hand.hand import Sent
 from rules.notices.backoff import wait_before
 from rules.notices.outcomes import Answered, Custom, after_answer
 from schemas.ids import SECOND, Micros
 from schemas.notices.words import State
-from store.notices.settling import Settled
+from store.notices.sending.settling import Settled
 
 
 def settled(sent: Sent, answer: Answer, custom: Custom, now: Micros) -> Settled:

@@ -8,13 +8,13 @@ from typing import Final
 from rules.notices.contacts import FIELDS
 from rules.order.trail import ENDS, Version
 from schemas.ids import Micros
-from store.notices import contacts, sealing
-from store.notices.contacts import SealedContact
-from store.notices.members import Member
+from store.notices.members import contacts, sealing
+from store.notices.members.contacts import SealedContact
+from store.notices.members.members import Member
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
-_SQL: Final = queries("notices/erasing")
+_SQL: Final = queries("notices/members/erasing")
 
 
 def erase(cursor: Cursor, merchant_no: int, member_id: str) -> bool:

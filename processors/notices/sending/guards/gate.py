@@ -6,8 +6,8 @@ from processors.runtime.logs import log
 from rules.notices.breaker import CLOSED
 from rules.notices.outcomes import Answered
 from schemas.ids import Micros, iso
-from store.notices import breakers
-from store.notices.breakers import ProviderState
+from store.notices.sending import breakers
+from store.notices.sending.breakers import ProviderState
 from store.postgres.session import Cursor
 from store.valkey.errors import ReadModelUnavailable
 from store.valkey.notices import Breakers

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from processors.notices.providers.port import Answer, MailProvider, SmsProvider
-from processors.notices.sending.hand import Sent
+from processors.notices.sending.in_hand.hand import Sent
 from schemas.notices.words import Channel
 
 

@@ -13,7 +13,7 @@ from rules.notices.deciding import Reach
 from schemas.ids import DAY, Micros
 from schemas.notices.ids import first_id
 from schemas.notices.words import Channel, Kind, State, Why
-from store.notices.members import MEMBER, Member, arrays_of
+from store.notices.members.members import MEMBER, Member, arrays_of
 from store.postgres.arrays import int8s
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
@@ -30,7 +30,9 @@ _ROW: Final = Columns(
 _BROUGHT: Final = Columns(
     tables.notice, "notice_id", "points", "balance", "sequence", Column("gone", Boolean)
 )
-_SQL: Final = queries("notices/deciding", member=MEMBER, asked=_ASKED, row=_ROW, brought=_BROUGHT)
+_SQL: Final = queries(
+    "notices/deciding/deciding", member=MEMBER, asked=_ASKED, row=_ROW, brought=_BROUGHT
+)
 _KINDS: Final = {kind: kind.value.encode() for kind in Kind}
 _CHANNELS: Final = {channel: channel.value.encode() for channel in Channel}
 _STATES: Final = {state: state.value.encode() for state in State}

@@ -1,4 +1,4 @@
-"""The contact table: how members are reached, each value sealed (store/notices/sealing.py).
+"""The contact table: how members are reached, each value sealed (store/notices/members/sealing.py).
 
 Without a key only the booleans can be read: whether there is an e-mail or a phone, and whether it
 is verified.
@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from rules.notices.contacts import FIELDS, Versions
 from rules.notices.values import Contact
 from rules.order.trail import ENDS, Version
-from store.notices.members import MEMBER, Member, arrays_of
-from store.notices.sealing import Sealer
+from store.notices.members.members import MEMBER, Member, arrays_of
+from store.notices.members.sealing import Sealer
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -24,7 +24,7 @@ _READ: Final = _KEY.plus(
     "email", "phone", "name", "language", "email_verified", "phone_verified", "versions"
 )
 _ROW: Final = _READ.plus("version_us", "has_email", "has_phone")
-_SQL: Final = queries("notices/contacts", key=MEMBER, read=_READ, row=_ROW)
+_SQL: Final = queries("notices/members/contacts", key=MEMBER, read=_READ, row=_ROW)
 _SAID: Final = Struct(">BqQQ")
 """A version, and a bit for each field that it is of."""
 

@@ -1,7 +1,7 @@
 """Whether a request may be made now: a sender that was frozen beyond its lease must not make it.
 
 Another sender may have the notice by then. Valkey remembers the attempts that were let through; the
-table is asked where Valkey is away, and by whoever was slow since the mark was committed, since
+table is asked where Valkey is away, and by whoever was slow since its marking began, since
 Valkey may have been emptied meanwhile.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from processors.notices.sending.hand import Sent
+from processors.notices.sending.in_hand.hand import Sent
 from processors.runtime.logs import log
-from store.notices import queue
+from store.notices.sending import queue
 from store.postgres.session import Database, raw
 from store.valkey.errors import ReadModelUnavailable
 from store.valkey.notices import Fence
@@ -24,8 +24,8 @@ REST_SECONDS = 2.0
 class Gatekeeper(Protocol):
     """Who is asked just before a chunk's requests are made."""
 
-    def passed(self, connection: Database, sent: Sequence[Sent], marked_at: float) -> list[Sent]:
-        """Those that may be written. `marked_at`: when their mark was committed, monotonic."""
+    def passed(self, connection: Database, sent: Sequence[Sent], began: float) -> list[Sent]:
+        """Those that may be written. `began`: when their marking did, monotonic."""
 
 
 class SharedFence:
@@ -36,13 +36,13 @@ class SharedFence:
         self._fence, self._slow = fence, lease_seconds / 2
         self._again_at = 0.0
 
-    def passed(self, connection: Database, sent: Sequence[Sent], marked_at: float) -> list[Sent]:
+    def passed(self, connection: Database, sent: Sequence[Sent], began: float) -> list[Sent]:
         """Those that may be written."""
         let = self._let_by_valkey(sent)
         if let is None:
             let, asks_table = list(sent), True
         else:
-            asks_table = time.monotonic() - marked_at > self._slow
+            asks_table = time.monotonic() - began > self._slow
         if asks_table and let:
             ours: set[UUID] = queue.still_ours(raw(connection), [each.marked for each in let])
             let = [each for each in let if each.marked.notice_id in ours]

@@ -7,7 +7,7 @@ from contextlib import suppress
 from processors.runtime.logs import log
 from rules.notices.rates import TokenBucket, holds
 from schemas.ids import SECOND
-from store.notices.housekeeping import HEARD_SECONDS
+from store.notices.sending.housekeeping import HEARD_SECONDS
 from store.valkey.errors import ReadModelUnavailable
 from store.valkey.notices import Bucket, Granted, Rates
 

@@ -14,7 +14,7 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
 _MONTH: Final = Columns(tables.notices.meter, "merchant_no", "month")
-_SQL: Final = queries("notices/meter", month=_MONTH)
+_SQL: Final = queries("notices/sending/meter", month=_MONTH)
 
 
 class Usage(NamedTuple):

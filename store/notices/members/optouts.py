@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from schemas.ids import Micros
-from store.notices.members import Member, arrays_of
+from store.notices.members.members import Member, arrays_of
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -22,7 +22,7 @@ OptedOut: TypeAlias = frozenset[tuple[str, str]]
 
 _MEMBER: Final = Columns(tables.optout, "merchant_no", "member_id")
 _ROW: Final = _MEMBER.plus("channel", "kind", "source", "since_us")
-_SQL: Final = queries("notices/optouts", member=_MEMBER, row=_ROW)
+_SQL: Final = queries("notices/members/optouts", member=_MEMBER, row=_ROW)
 
 
 class OptOut(NamedTuple):
