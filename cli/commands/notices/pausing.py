@@ -45,8 +45,8 @@ def resume_command(provider: Provider = None, json_: JsonOption = False) -> None
 
 def _pause(cursor: "Cursor", provider: str | None, by: str) -> bool:
     """Whether it was not paused before."""
-    from store.notices import breakers
     from store.notices.reads import PIPELINE
+    from store.notices.sending import breakers
     from store.streams import quarantine
 
     if provider is None:
@@ -62,8 +62,8 @@ def _pause(cursor: "Cursor", provider: str | None, by: str) -> bool:
 
 def _resume(cursor: "Cursor", provider: str | None, poison: "PoisonConfiguration") -> bool:
     """Whether there was something to resume."""
-    from store.notices import breakers
     from store.notices.reads import PIPELINE
+    from store.notices.sending import breakers
     from store.streams import quarantine
 
     if provider is not None:
