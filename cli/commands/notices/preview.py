@@ -52,6 +52,7 @@ def preview_command(
 ) -> None:
     """Show a notice as a member would read it; nothing is sent."""
     with extra.needed("a preview"):
+        from rules.notices.shop import speaking
         from rules.notices.texts.checking import load_checked
         from rules.notices.texts.languages import language_of
         from rules.notices.texts.preview import preview, values_of
@@ -69,9 +70,9 @@ def preview_command(
         if member is not None:
             contact = _contact(configured, connection, shop, member)
             newest = reads.newest_of_kind(connection, merchant, member, kind)
-    notices = document or shop.notices
+    notices = speaking(document, shop.languages) if document else shop.notices
     member_speaks, name = (contact.language, contact.name) if contact else (None, None)
-    wanted = language_of(language or member_speaks, notices.languages or shop.languages)
+    wanted = language_of(language or member_speaks, notices.languages)
     values = values_of(notices, now, newest, name)
     seen = preview(notices, kind, wanted, values, shop.zone, price_per_part=cost)
     answer = NoticePreview(

@@ -66,7 +66,7 @@ def _shop(shop: ShopInForce) -> Shop:
         merchant_no=shop.merchant_no,
         merchant_id=shop.merchant_id,
         zone=shop.zone,
-        languages=shop.languages,
+        languages=notices.languages,
         enabled=shop.enabled,
         entitled=shop.entitled,
         on=frozenset(on),
