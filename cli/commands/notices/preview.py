@@ -1,8 +1,9 @@
 """`points notices preview`: what a notice would look like, and what it would cost."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rules.notices.values import Contact
     from schemas.answers.notices_acting import NoticePreview
     from store.postgres.session import Database
+
+_PRICE: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 def preview_command(
@@ -94,7 +97,7 @@ def preview_command(
         worst_cost=str(seen.worst_cost) if seen.worst_cost is not None else None,
     )
     if html is not None:
-        html.write_text(seen.html, encoding="utf-8")
+        _write(html, seen.html)
     if json_:
         emit(answer)
     else:
@@ -151,13 +154,20 @@ def _contact(
 def _price(text: str | None) -> Decimal | None:
     if text is None:
         return None
-    try:
-        price = Decimal(text)
-    except InvalidOperation:
-        price = Decimal(-1)
-    if not price.is_finite() or price < 0:
+    if not _PRICE.fullmatch(text):
         raise typer.BadParameter("is a number such as 0.85", param_hint="--price")
-    return price
+    return Decimal(text)
+
+
+def _write(file: Path, html: str) -> None:
+    try:
+        file.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise Failure(
+            Exit.USAGE,
+            f"{file} cannot be written: {error.strerror}",
+            "name a file that can be written",
+        ) from None
 
 
 def _print(answer: "NoticePreview", html: Path | None) -> None:
