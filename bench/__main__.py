@@ -213,7 +213,7 @@ def account_part(part: Part, run: Run) -> Mapping[str, object]:
         case Part.COMMANDS:
             return commands_part(sizes.commands, sizes.rounds, sizes.entries, *shown)
         case Part.HOLDS:
-            return holds(sizes.commands, sizes.entries, sizes.seconds, *shown)
+            return holds(sizes.commands, sizes.rounds, sizes.entries, sizes.seconds, *shown)
         case Part.QUOTES:
             return quotes(sizes.entries, sizes.rounds, *shown)
         case Part.EXPIRING:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import psycopg
+from redis import Redis
 
 from bench.kafka import BenchError
 
@@ -93,6 +94,18 @@ def postgres_process(database_url: str) -> psutil.Process | None:
             return psutil.Process(backend).parent()
         except psutil.NoSuchProcess:
             return None
+
+
+def valkey_process(redis_url: str) -> psutil.Process | None:
+    """Valkey's process; None when it is elsewhere."""
+    if (urlsplit(redis_url).hostname or "localhost") not in {"localhost", "127.0.0.1", "::1"}:
+        return None
+    with Redis.from_url(redis_url) as client:
+        server: int = client.info("server")["process_id"]
+    try:
+        return psutil.Process(server)
+    except psutil.NoSuchProcess:
+        return None
 
 
 def sessions_of(database_url: str) -> list[psutil.Process]:

@@ -35,6 +35,11 @@ class Limits:
     merchants: int
     kept_bytes: int
 
+    @property
+    def reach(self) -> int:
+        """How many of a partition's records are looked at."""
+        return max(self.window, self.in_a_row)
+
 
 COST = 1024
 """What a record costs apart from its own bytes: its row, its index entries, its dead letter."""

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import hypothesis
 import psutil
@@ -80,6 +81,17 @@ def serving(part: str) -> Iterator[Stack]:
             yield started
     finally:
         shutil.rmtree(state, ignore_errors=True)
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A folder for a PostgreSQL of the test's own.
+
+    Not one of pytest's: each run that begins closes the folder above them (0700) to the user that
+    the server runs as when we are root, and another run may be under way.
+    """
+    with TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        yield Path(name).resolve()
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,8 @@ _Done = tuple[Command, bytes, Answer]
 def make_undo(shop: Shop, job_id: str, reason: str, by: str) -> JobKey:
     """Keeps the job that undoes another, once: a second time finds it there.
 
-    Raises UnknownJob, and BulkRefused where the settings do not allow it.
+    A job of commands may have given to more members since: these are added to it. Raises
+    UnknownJob, and BulkRefused where the settings do not allow it.
     """
     named(by=by)
     why, key = trimmed(reason), shop.key(job_id + UNDO)
@@ -54,12 +55,13 @@ def make_undo(shop: Shop, job_id: str, reason: str, by: str) -> JobKey:
         known = jobs.find(cursor, key)
         if known is not None and known.undoes != job.key[1]:
             raise BulkRefused("job_changed", known.job_id)
-        if known is None:
+        if known is None or job.is_of_commands:
             count, points = jobs.undo_rows(cursor, key, job)
-            jobs.add(
-                cursor,
-                Job(key, b"", Gate.open, count, points, why, by, situation.now, job.key[1]),
-            )
+            undo = Job(key, b"", Gate.open, count, points, why, by, situation.now, job.key[1])
+            if known is None:
+                jobs.add(cursor, undo)
+            elif count:
+                jobs.grow(cursor, undo)
     return key
 
 

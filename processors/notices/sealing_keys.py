@@ -5,7 +5,7 @@ from pathlib import Path
 from processors.runtime.configuration import ConfigurationRefused
 from processors.runtime.notices_configuration import NoticesConfiguration
 from rules.signed_tokens import KeysError
-from store.notices.sealing import Sealer, key_encryption_keys
+from store.notices.members.sealing import Sealer, key_encryption_keys
 
 VARIABLE = "POINTS_NOTICES__KEY_FILE"
 LARGEST = 65_536

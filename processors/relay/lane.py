@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -31,6 +31,11 @@ batch for one record of it, and one by one is slower.
 """
 FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0
 """Seconds between two tries of an event that is refused."""
+FIRST_LOOK, LONGEST_LOOK = 0.001, 0.01
+"""Seconds between two looks whether a flight has landed, growing from the first to the longest.
+librdkafka wakes nobody who waits for it, as only failures are reported, and looks by itself every
+ten milliseconds.
+"""
 PURGE_SECONDS = 1.0
 FULL_HEAD = 1_000
 """Records of a flight that cost next to nothing each; fewer cost both servers the most."""
@@ -64,6 +69,9 @@ OF_THE_RECORD: Final = frozenset(
     }
 )
 FOR_GOOD: Final = OF_THE_TOPIC | OF_THE_RECORD
+
+Rest: TypeAlias = tuple[int, float]
+"""After fewer records than the first more come together for so many seconds."""
 
 
 @dataclass(slots=True)
@@ -135,14 +143,14 @@ class Lane:
         shards: Sequence[int],
         topics: Mapping[OutboxKind, str],
         make: Callable[[dict[str, Any]], Producer],
-        rest: float = 0.0,
+        rests: Sequence[Rest] = (),
     ) -> None:
         """`make` makes a producer with further settings; it is called when there is work.
 
-        After a flight of few records more may gather for `rest` seconds.
+        After a flight more may gather, as the first of `rests` says that is for so few records.
         """
         self.name, self.shards, self._topics, self._make = name, tuple(shards), topics, make
-        self._rest, self._rested_at = rest, 0.0
+        self._rests, self._rested_at = rests, 0.0
         self._producers: dict[bool, Producer] = {}
         self._beats: Producer | None = None
         self._flight: list[Sent] = []
@@ -158,6 +166,10 @@ class Lane:
     def flying(self) -> bool:
         """Whether rows are on their way."""
         return bool(self._flight)
+
+    def resting(self) -> float:
+        """For how many seconds it lets more come together still."""
+        return max(0.0, self._rested_at - time.monotonic())
 
     def open_shards(self) -> list[int]:
         """The shards whose heads may be sent now."""
@@ -295,8 +307,8 @@ class Lane:
             elif error is not None and error.code() not in FOR_GOOD:
                 self._failed = f"kafka: {error.name()}: {error.str()} ({sent.topic})"
         self._again_at = now + self._wait if self._failed else 0.0
-        few = sum(sent.records for sent in flight) < FULL_HEAD
-        self._rested_at = now + self._rest if few else 0.0
+        records = sum(sent.records for sent in flight)
+        self._rested_at = now + next((rest for few, rest in self._rests if records < few), 0.0)
         self._wait = min(LONGEST_RETRY, self._wait * 2) if self._failed else FIRST_RETRY
         seen: set[int] = set()
         for sent in flight:
@@ -384,6 +396,16 @@ class Lane:
         self._flight = []
         self._held.clear()
         self._reached.clear()
+
+
+def any_lands(lanes: Sequence[Lane], seconds: float) -> bool:
+    """Waits until one of some flights has landed; False when none has within so many seconds."""
+    until, look = time.monotonic() + seconds, FIRST_LOOK
+    while (left := until - time.monotonic()) > 0:
+        if any(lane.wait(min(left, look)) for lane in lanes):
+            return True
+        look = min(LONGEST_LOOK, look * 1.5)
+    return False
 
 
 def _named(error: KafkaError) -> str:

@@ -7,15 +7,15 @@ A crash between delivery and deletion sends a row again, with the same event id:
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from confluent_kafka import KafkaException, Producer
 
 from processors import metrics
 from processors.relay import landing
-from processors.relay.lane import FULL_HEAD, Landed, Lane
+from processors.relay.lane import FULL_HEAD, Landed, Lane, Rest, any_lands
 from processors.relay.records import topics_of_kinds
 from processors.runtime.configuration import Configuration
 from processors.runtime.failures import TopicChanged
@@ -31,16 +31,30 @@ from store.streams.outbox import EVENT_SHARDS, SHARD_OF_KIND, OutboxKind
 
 SHARD_SECONDS = 1.0
 """Between two looks who shares the shards."""
-FIRST_RELAY_SLEEP, LONGEST_RELAY_SLEEP = 0.01, 0.05
+FIRST_RELAY_SLEEP, LONGEST_RELAY_SLEEP = 0.005, 0.05
 """Seconds to wait while the outbox is empty, growing from the first to the longest."""
 GATHER_SECONDS = 0.02
-"""After a head that is not full the relay lets more come together."""
+"""After a head that is not full a lane lets more come together: a flight costs both servers more
+than some records more in it.
+"""
+ANSWERS, ANSWERS_SECONDS = 20, 0.005
+"""After so many answers the shorter time: behind a batch of commands is the next one, and for each
+of them somebody waits. Commands that come one by one are no more than that in the longer time.
+"""
 COMMANDS_SECONDS = 0.25
 """The same of commands that were applied without Kafka: they were answered, and nobody waits for
 them. The worker that meets them as repeats takes a hundred at once in little more time than one.
 """
-FLUSH_SLICE, LANE_SLICE = 0.25, 0.01
-"""Seconds for which deliveries are awaited in a turn, and of one lane while others wait as well."""
+RESTS: Final[Mapping[int, Sequence[Rest]]] = {
+    SHARD_OF_KIND[OutboxKind.COMMAND_RESULT]: [
+        (ANSWERS, GATHER_SECONDS),
+        (FULL_HEAD, ANSWERS_SECONDS),
+    ],
+    SHARD_OF_KIND[OutboxKind.COMMAND]: [(FULL_HEAD, COMMANDS_SECONDS)],
+}
+USUAL_REST: Final[Sequence[Rest]] = [(FULL_HEAD, GATHER_SECONDS)]
+FLUSH_SLICE = 0.25
+"""Seconds for which deliveries are awaited in a turn."""
 CLOSE_SECONDS = 5.0
 """For what is on its way when the relay is to stop."""
 TOPICS_TIMEOUT = 5.0
@@ -58,11 +72,7 @@ class Relay(DatabaseWorker):
         self._kafka = configuration.kafka
         self._listener = ClientErrorListener()
         self._topics = topics_of_kinds(configuration.topics)
-        self._lanes = [Lane("events", range(EVENT_SHARDS), self._topics, self._producer)]
-        for shard in range(EVENT_SHARDS, outbox.SHARDS):
-            kinds = [kind.name.lower() for kind, at in SHARD_OF_KIND.items() if at == shard]
-            rest = COMMANDS_SECONDS if shard == SHARD_OF_KIND[OutboxKind.COMMAND] else 0.0
-            self._lanes.append(Lane(kinds[0], [shard], self._topics, self._producer, rest))
+        self._lanes = lanes_of(self._topics, self._producer)
         self._sleep = FIRST_RELAY_SLEEP
         self._told: str | None = None
         self._check_topics()
@@ -123,7 +133,7 @@ class Relay(DatabaseWorker):
         if any(lane.flying for lane in self._lanes):
             return 0.0
         if delivered:
-            return 0.0 if delivered >= FULL_HEAD else GATHER_SECONDS
+            return 0.0 if delivered >= FULL_HEAD else next_look(self._lanes)
         self._sleep = min(LONGEST_RELAY_SLEEP, self._sleep * 1.2)
         return self._sleep if self.shards else SHARD_SECONDS
 
@@ -166,13 +176,8 @@ class Relay(DatabaseWorker):
         if not flying:
             return False
         # While no event is on its way, new ones must not wait for what is slow.
-        until = time.monotonic() + (FLUSH_SLICE if self._lanes[0].flying else LONGEST_RELAY_SLEEP)
         with PHASES.spending("produce"):
-            while (left := until - time.monotonic()) > 0:
-                for lane in flying:
-                    if lane.wait(left if len(flying) == 1 else min(left, LANE_SLICE)):
-                        return True
-        return False
+            return any_lands(flying, FLUSH_SLICE if self._lanes[0].flying else LONGEST_RELAY_SLEEP)
 
     def _settle(self) -> int:
         """Lets the database know what has landed; how many records were delivered."""
@@ -204,6 +209,22 @@ class Relay(DatabaseWorker):
             self._settle()
         for lane in self._lanes:
             lane.abandon()
+
+
+def lanes_of(
+    topics: Mapping[OutboxKind, str], make: Callable[[dict[str, Any]], Producer]
+) -> list[Lane]:
+    """The lane of events, and one for each shard of what else is sent."""
+    lanes = [Lane("events", range(EVENT_SHARDS), topics, make, USUAL_REST)]
+    for shard in range(EVENT_SHARDS, outbox.SHARDS):
+        kinds = [kind.name.lower() for kind, at in SHARD_OF_KIND.items() if at == shard]
+        lanes.append(Lane(kinds[0], [shard], topics, make, RESTS.get(shard, USUAL_REST)))
+    return lanes
+
+
+def next_look(lanes: Sequence[Lane]) -> float:
+    """Seconds until one of the lanes that rest goes on; whatever rests longer holds up no event."""
+    return min([GATHER_SECONDS, *filter(None, (lane.resting() for lane in lanes))])
 
 
 def _observe(landed: Landed, topic: str) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from schemas.events import Instant
 from schemas.upstream.base import Id
 from schemas.upstream.envelope import Unreadable
+from schemas.whole_numbers import NoBoolean
 
 FeedbackType = Literal["receipt", "bounce", "complaint", "stop", "unsubscribe"]
 """receipt: what became of a message. bounce: the address does not exist (hard) or refused for now.
@@ -44,7 +45,7 @@ class NoticeFeedback(BaseModel):
     provider_id: Word | None = None
     status: Literal["delivered", "failed"] | None = None
     code: Short | None = None
-    parts: Annotated[int, Field(ge=1, le=1000)] | None = None
+    parts: Annotated[int, Field(ge=1, le=1000), NoBoolean()] | None = None
     hard: bool = False
     token: Token | None = None
     occurred_at: Instant

@@ -107,7 +107,7 @@ def _soonest(lots: Any) -> Micros | None:
     soonest = None
     for lot in lots:
         at = lot["expires_at"]
-        if at is not None and lot["points"] > 0:
+        if at is not None and _whole(lot["points"]) > 0:
             expires = _instant(at)
             if soonest is None or expires < soonest:
                 soonest = expires

@@ -21,6 +21,7 @@ from schemas.ids import Micros, micros
 from schemas.settings.bound import PLANS_WITH_APP
 from schemas.settings.document import CRM_CREDITS
 from schemas.upstream.envelope import Unreadable
+from schemas.whole_numbers import NoBoolean
 
 _TYPE: Final = "settings_changed"
 _OTHERS: Final = frozenset({"campaign_changed", "carrier_code_changed", "cursor_adopted"})
@@ -65,7 +66,7 @@ class ShopVersion(_Part):
     """One version of a shop's points settings."""
 
     merchant_id: _Id
-    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    version: Annotated[int, Field(ge=1, le=2**31 - 1), NoBoolean()]
     effective_at: AwareDatetime
     settings: _Settings
 

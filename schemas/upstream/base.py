@@ -20,6 +20,8 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
+from schemas.whole_numbers import NoBoolean
+
 INT64 = 2**63
 
 
@@ -58,7 +60,7 @@ Number = Annotated[StrictInt, Field(ge=-INT64, lt=INT64)]
 """A JSON integer, where a text of digits is expected: some senders write codes and tracking numbers
 so.
 """
-Cents = Annotated[int, Field(ge=-INT64, lt=INT64)]
+Cents = Annotated[int, Field(ge=-INT64, lt=INT64), NoBoolean()]
 """An amount in the currency's minor unit, whatever the fraction of the currency."""
 Instant = Annotated[
     AwareDatetime,

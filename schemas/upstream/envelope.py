@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar
 
 import orjson
-from pydantic import ValidationError
+from pydantic import StrictInt, ValidationError
 
 from schemas.upstream.base import NOT_EMPTY, Id, Text, Upstream
 from schemas.upstream.reports import RawReport
@@ -30,7 +30,7 @@ class Envelope(Upstream, Generic[Resource]):
 
     topic: Text
     merchant_id: Id
-    ts: str | int | None = None
+    ts: str | StrictInt | None = None
     resource: Resource
 
 

@@ -184,10 +184,24 @@ def _in_parts(members: Iterable[str]) -> Iterator[list[bytes]]:
         yield some
 
 
+def grow(cursor: Cursor, job: Job) -> None:
+    """Adds `total` rows, which are there, and their points to a locked job of the same id.
+
+    They are `made_by` whoever adds them, with his reason.
+    """
+    made_by = job.made_by.encode() if job.made_by is not None else None
+    cursor.execute(
+        _SQL["grow"],
+        [*job.key, job.total, job.points, job.reason.encode(), made_by, job.made_at],
+    )
+    cursor.execute(_SQL["add_pieces"], [*job.key, PIECE])
+
+
 def undo_rows(cursor: Cursor, key: JobKey, job: Job) -> tuple[int, int]:
     """Keeps as rows of `key` what a job gave, to be taken; how many, and their points (negative).
 
-    They have the numbers of the job's own rows, by which they find the entries.
+    A file's have the numbers of the job's own rows, by which they find the entries. Of commands,
+    which may come later, they are those of the members that `key` does not have yet.
     """
     statement = "undo_commands" if job.is_of_commands else "undo_file"
     row = cursor.execute(_SQL[statement], [*job.key, key[1]]).fetchone()

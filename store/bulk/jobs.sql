@@ -23,9 +23,16 @@ SELECT {k.job} FROM unnest({arrays job}) k ({job})
 ON CONFLICT DO NOTHING;
 
 -- name: add_pieces
+-- Of the rows behind those that are in pieces.
 INSERT INTO job_piece (merchant_no, job_id, first, last)
 SELECT $1, $2, first, first + $3 - 1
-FROM generate_series(1, (SELECT max(number) FROM job_line WHERE merchant_no = $1 AND job_id = $2), $3) first;
+FROM generate_series(
+  (SELECT coalesce(max(last), 0) + 1 FROM job_piece WHERE merchant_no = $1 AND job_id = $2),
+  (SELECT max(number) FROM job_line WHERE merchant_no = $1 AND job_id = $2), $3) first;
+
+-- name: grow
+UPDATE job SET total = total + $3, points = points + $4, reason = $5, made_by = $6, made_us = $7
+WHERE merchant_no = $1 AND job_id = $2;
 
 -- name: change_gate
 UPDATE job SET gate = $3, approved_by = coalesce($4::bytea, approved_by) WHERE merchant_no = $1 AND job_id = $2;
@@ -45,13 +52,16 @@ WITH made AS (
 SELECT count(*)::int, coalesce(sum(points), 0) FROM made;
 
 -- name: undo_commands
+-- Whom it has not yet, with numbers behind those of its pieces, which may be done.
 WITH made AS (
   INSERT INTO job_line (merchant_no, job_id, number, member, points)
-  SELECT r.merchant_no, $3, row_number() OVER (ORDER BY r.member), r.member, -e.points
+  SELECT r.merchant_no, $3, row_number() OVER (ORDER BY r.member) + (
+    SELECT coalesce(max(p.last), 0) FROM job_piece p WHERE p.merchant_no = $1 AND p.job_id = $3), r.member, -e.points
   FROM job_row r
   JOIN account a ON a.merchant_no = r.merchant_no AND a.member = r.member
   JOIN ledger e ON e.account_no = a.account_no AND e.merchant_no = a.merchant_no AND e.sequence = r.sequence
   WHERE r.merchant_no = $1 AND r.job_id = $2
+    AND NOT EXISTS (SELECT FROM job_line l WHERE l.merchant_no = $1 AND l.job_id = $3 AND l.member = r.member)
   RETURNING points
 )
 SELECT count(*)::int, coalesce(sum(points), 0) FROM made;

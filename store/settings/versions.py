@@ -65,6 +65,9 @@ def apply(
     sql = queries("settings/versions")
     raw(connection).execute(sql["add_merchants"], [[merchant_id]])
     with transaction(connection) as cursor:
+        # No batch is under way when the time is taken, and the next one sees the version: an order
+        # heard of later is bound to it, as in a replay (D13), and one heard of before is not.
+        cursor.execute(sql["lock_cursors"])
         cursor.execute(sql["next_epoch"])  # locks out every other apply, so versions are gapless
         number, now = cursor.execute(sql["merchant_now"], [merchant_id]).fetchone() or (0, 0)
         latest = cursor.execute(sql["latest"], [number]).fetchone()

@@ -5,6 +5,10 @@ SELECT k.merchant_id FROM unnest($1::text[]) k (merchant_id) ORDER BY k.merchant
 -- name: epoch
 SELECT epoch FROM settings_epoch;
 
+-- name: lock_cursors
+-- In the order in which batches lock theirs.
+SELECT FROM cursor WHERE pipeline = 'intake' ORDER BY topic_uuid, partition FOR SHARE;
+
 -- name: next_epoch
 UPDATE settings_epoch SET epoch = epoch + 1;
 

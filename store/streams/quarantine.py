@@ -1,7 +1,8 @@
 """Poison: kept byte for byte, sent to its dead-letter topic, counted (architecture.md 2.6, I7)."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from rules.poison import Limits, Poisoned, Share, too_much
@@ -29,7 +30,12 @@ _PLACE: Final = Columns(tables.cursor, "topic_uuid", "partition")
 _SHARE: Final = Columns(
     tables.merchant_poison, "merchant_id", "kept", "kept_bytes", "counted", "counted_bytes"
 )
-_SQL: Final = queries("streams/quarantine", record=_RECORD, place=_PLACE, share=_SHARE)
+_COUNTED: Final = Columns(
+    tables.quarantine, "topic_uuid", "partition", "partition_position", "merchant_id"
+)
+_SQL: Final = queries(
+    "streams/quarantine", record=_RECORD, place=_PLACE, share=_SHARE, counted=_COUNTED
+)
 
 
 class Paused(PointsError):
@@ -116,8 +122,8 @@ def within_share(
 ) -> list[Poison]:
     """Those of the records that are kept; of a merchant whose share is used up, the others count.
 
-    All of a batch's merchants at once, in their order: two batches wait, and do not block, for one
-    another.
+    The places of those that only count are remembered, for the pause. All of a batch's merchants at
+    once, in their order: two batches wait, and do not block, for one another.
     """
     merchants = sorted({p.merchant for p in poison if p.merchant is not None})
     if not merchants:
@@ -125,13 +131,30 @@ def within_share(
     nothing = [(merchant.encode(), 0, 0, 0, 0) for merchant in merchants]
     cursor.execute(_SQL["spend"], [pipeline, now // DAY, *_SHARE.arrays(nothing)])
     shares = {merchant: Share(limits, taken) for merchant, taken in cursor.fetchall()}
-    kept = [p for p in poison if p.merchant is None or shares[p.merchant].keeps(p.size)]
+    kept, counted = list[Poison](), list[Poison]()
+    for p in poison:
+        keeps = p.merchant is None or shares[p.merchant].keeps(p.size)
+        (kept if keeps else counted).append(p)
     spent = [
         (merchant.encode(), s.kept, s.kept_bytes, s.counted, s.counted_bytes)
         for merchant, s in sorted(shares.items())
     ]
     cursor.execute(_SQL["spend"], [pipeline, now // DAY, *_SHARE.arrays(spent)])
+    _remember(cursor, pipeline, counted, limits)
     return kept
+
+
+def _remember(cursor: Cursor, pipeline: str, counted: Iterable[Poison], limits: Limits) -> None:
+    """Keeps the places of poison of which nothing else is kept, as far as the pause looks back."""
+    rows: defaultdict[PartitionId, deque[tuple[bytes, int, int, bytes | None]]] = defaultdict(
+        lambda: deque(maxlen=limits.reach)
+    )
+    for p in counted:
+        uuid, partition = p.place.topic_uuid.encode(), p.place.partition
+        rows[p.place].append((uuid, partition, p.position, (p.merchant or "").encode()))
+    if rows:
+        arrays = _COUNTED.arrays(chain.from_iterable(rows.values()))
+        cursor.execute(_SQL["remember"], [pipeline, limits.reach, *arrays])
 
 
 def put(
@@ -191,13 +214,12 @@ def check(
 
     `poison` are the records of this batch, and `since` each partition's count before it.
     """
-    reach = max(limits.window, limits.in_a_row)
     by_place: defaultdict[PartitionId, list[Poisoned]] = defaultdict(list)
     for p in poison:
         by_place[p.place].append(p.counted)
     for place, new in sorted(by_place.items()):
         uuid, partition, before = place.topic_uuid, place.partition, since[place]
-        cursor.execute(_SQL["recent"], [pipeline, uuid, partition, before - reach, before])
+        cursor.execute(_SQL["recent"], [pipeline, uuid, partition, before - limits.reach, before])
         recent = [Poisoned(*row) for row in cursor.fetchall()]
         cursor.execute(_SQL["grace"], [pipeline, uuid, partition])
         row = cursor.fetchone()

@@ -19,10 +19,25 @@ INSERT INTO quarantine (pipeline, {record}, received_us)
 SELECT $1, {k.record}, $2 FROM unnest({arrays record from 3}) k ({record})
 ON CONFLICT (topic_uuid, partition, "offset") DO NOTHING;
 
+-- name: remember
+-- As many as the pause looks at: none before them counts any more.
+INSERT INTO counted_poison AS c (pipeline, topic_uuid, partition, positions, merchants)
+SELECT $1, k.topic_uuid, k.partition, array_agg(k.partition_position ORDER BY k.partition_position),
+       array_agg(k.merchant_id ORDER BY k.partition_position)
+FROM unnest({arrays counted from 3}) k ({counted}) GROUP BY k.topic_uuid, k.partition
+ON CONFLICT (pipeline, topic_uuid, partition) DO UPDATE
+SET positions = (c.positions || excluded.positions)[cardinality(c.positions || excluded.positions) - $2 + 1:],
+    merchants = (c.merchants || excluded.merchants)[cardinality(c.merchants || excluded.merchants) - $2 + 1:];
+
 -- name: recent
 SELECT q.partition_position, q.merchant_id FROM quarantine q
 WHERE q.pipeline = $1 AND q.topic_uuid = $2 AND q.partition = $3 AND q.partition_position > $4
-  AND q.partition_position <= $5;
+  AND q.partition_position <= $5
+UNION ALL
+SELECT k.partition_position, k.merchant_id
+FROM counted_poison c, unnest(c.positions, c.merchants) k (partition_position, merchant_id)
+WHERE c.pipeline = $1 AND c.topic_uuid = $2 AND c.partition = $3 AND k.partition_position > $4
+  AND k.partition_position <= $5;
 
 -- name: grace
 SELECT max(c.grace_position) FROM cursor c WHERE c.pipeline = $1 AND c.topic_uuid = $2 AND c.partition = $3;

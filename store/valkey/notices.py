@@ -71,8 +71,11 @@ class Fence:
 
     def passed(self, attempts: Sequence[tuple[UUID, int]]) -> list[bool]:
         """Which attempts may be made, in their order."""
-        calls = [(_PREFIX + b"notice:" + n.hex.encode(), a, _FENCE_MS) for n, a in attempts]
-        return [bool(let) for let in self._let.run(calls)]
+        if not attempts:
+            return []
+        keys = [_PREFIX + b"notice:" + notice.hex.encode() for notice, _ in attempts]
+        let = self._let.run_once(keys, _FENCE_MS, *(attempt for _, attempt in attempts))
+        return [bool(each) for each in let]
 
 
 class Breakers:

@@ -1,8 +1,14 @@
--- Lets an attempt to write a message through, unless a later one was seen.
--- KEYS[1] the notice. ARGV: the attempt's number, milliseconds for which it is remembered.
-local seen = tonumber(redis.call('GET', KEYS[1]))
-if seen and seen > tonumber(ARGV[1]) then
-  return 0
+-- Lets attempts to write messages through, but those at notices of which a later one was seen.
+-- KEYS: the notices. ARGV: milliseconds for which an attempt is remembered, then the number of each notice's.
+local let = {}
+for at, notice in ipairs(KEYS) do
+  local attempt = ARGV[at + 1]
+  local seen = tonumber(redis.call('GET', notice))
+  if seen and seen > tonumber(attempt) then
+    let[at] = 0
+  else
+    redis.call('SET', notice, attempt, 'PX', ARGV[1])
+    let[at] = 1
+  end
 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
+return let

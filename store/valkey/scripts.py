@@ -1,6 +1,6 @@
 """Lua scripts of ours on the server: sent once, called by their digest."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -10,7 +10,7 @@ from store.valkey.client import Client, answering
 
 
 class Script:
-    """A Lua script, run once for each of many keys in one round trip."""
+    """A Lua script, run in one round trip: for each of many keys, or once for all of them."""
 
     def __init__(self, client: Client, name: str) -> None:
         """`name`: of the file `store/valkey/<name>.lua`. Nothing is sent yet."""
@@ -23,16 +23,25 @@ class Script:
 
         Raises ReadModelUnavailable.
         """
-        if not calls:
-            return []
+        return self._loaded(lambda: self._sent(calls)) if calls else []
+
+    def run_once(self, keys: Sequence[bytes], *arguments: Any) -> Any:
+        """The answer of one call for all the keys, which costs less than one for each.
+
+        Raises ReadModelUnavailable.
+        """
+        return self._loaded(lambda: self._client.evalsha(self._sha, len(keys), *keys, *arguments))
+
+    def _loaded(self, call: Callable[[], Any]) -> Any:
+        """What a call answers, once the server has the script."""
         with answering():
             if not self._sha:
                 self._sha = str(self._client.script_load(self._text))
             try:
-                return self._sent(calls)
+                return call()
             except redis.exceptions.NoScriptError:  # a server that was started meanwhile
                 self._sha = str(self._client.script_load(self._text))
-                return self._sent(calls)
+                return call()
 
     def _sent(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=False)

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from cli.main import app
 from processors.notices.providers.port import Answer
-from processors.notices.sending.hand import Ready, Sent
-from processors.notices.sending.handing import Handing
+from processors.notices.sending.chunks.handing import Handing
+from processors.notices.sending.in_hand.hand import Ready, Sent
 from processors.notices.sending.loop import ProviderLoop
 from schemas.ids import Micros
-from store.notices.queue import Marked
+from store.notices.sending.queue import Marked
 from store.postgres.session import Database
 
 WINDOW = 0.05

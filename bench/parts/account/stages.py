@@ -45,6 +45,6 @@ class Stages:
         ]
         taken = [[after - before for before, after in pairwise(row)] for row in moments]
         return {
-            f"through the topic, {stage}": str(Spread.of(column))
+            stage: str(Spread.of(column))
             for stage, column in zip(STAGES, zip(*taken, strict=True), strict=True)
         }

@@ -18,9 +18,10 @@ from typing_extensions import override
 
 from bench.contestant import ROOT, Command, Site
 from bench.kafka import ERRORS_ONLY, BenchError
-from bench.machine import broker_process, postgres_process
+from bench.machine import broker_process, postgres_process, valkey_process
 from bench.measure import end
 from bench.ours import Ours
+from deploy.local.ladder import REDIS_URL
 from deploy.local.sinks.process import SinksProcess
 from schemas.notices.document import load_notice_settings
 from store.notices import settings
@@ -163,6 +164,8 @@ def running(
         "postgresql": postgres_process(site.database_url),
         "kafka": broker_process(site.bootstrap_servers),
     }
+    if (redis_url := lane.more.get(REDIS_URL)) is not None:
+        servers["valkey"] = valkey_process(redis_url)
     try:
         yield parts + [(name, found) for name, found in servers.items() if found is not None]
     finally:

@@ -26,6 +26,7 @@ from bench.parts.notices.lane import (
     tell,
     until,
 )
+from deploy.local.ladder import REDIS_URL
 from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import start_stack
 
@@ -72,7 +73,7 @@ SHARES = """SELECT count(*) FROM notices.notice
 
 
 def _environment(sinks: SinksProcess, redis_url: str) -> Mapping[str, str]:
-    found = {**sinks.environment(), "POINTS_REDIS__URL": redis_url}
+    found = {**sinks.environment(), REDIS_URL: redis_url}
     mitake = {name: value for name, value in found.items() if "SMTP" not in name}
     return {**mitake, "POINTS_MITAKE__RATE": str(RATE)}
 

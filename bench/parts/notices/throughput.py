@@ -1,7 +1,7 @@
 """Events decided a second, mails and SMS sent a second, each worker alone.
 
-Everything is real but the providers: the topics, the database, the workers as processes, the text
-of each message. The sinks take each message on the same cores.
+Everything is real but the providers: the topics, the database, Valkey, the workers as processes,
+the text of each message. The sinks take each message on the same cores.
 """
 
 import statistics
@@ -24,7 +24,9 @@ from bench.parts.notices.lane import (
     tell,
     until,
 )
+from deploy.local.ladder import REDIS_URL
 from deploy.local.sinks.process import SinksProcess
+from deploy.local.stack import start_stack
 
 EVENTS_OF_MEMBERS = (1, 4)
 """How many events a member has: of the first it has no other notice, of the fourth six wait."""
@@ -113,14 +115,16 @@ def _round(events: int, stack: Stack) -> Iterator[tuple[str, Measured]]:
 @contextmanager
 def _ready(events: int, each: int, stack: Stack) -> Iterator[tuple[Lane, Site, SinksProcess]]:
     """A lane that has heard of everybody, and events to be decided, `each` of each member."""
-    with SinksProcess() as sinks:
-        lane = Lane("notices", _unlimited(sinks))
+    servers = stack.state / "notices"
+    with start_stack(servers, parts=("valkey",)) as valkey, SinksProcess() as sinks:
+        lane = Lane("notices", {**_unlimited(sinks), REDIS_URL: valkey.redis_url})
         with site_for(lane, stack) as site:
             lane.prepare(site, {})
             tell(site)
             hear(lane, site, events // each)
             change(site, events, events // each)
             yield lane, site, sinks
+        valkey.stop(wipe=True)
 
 
 def _all_sent(

@@ -54,7 +54,7 @@ def redrive_command(
     """
     from cli.support.broker import Broker
     from schemas.answers.notices import RereadPartition, RereadResult
-    from store.notices import rereading
+    from store.notices.deciding import rereading
     from store.postgres.session import transaction
     from store.streams.cursors import PartitionId
 

@@ -13,7 +13,7 @@ def erase_command(merchant: Merchant, member: Member, json_: JsonOption = False)
     from store.postgres.session import transaction
 
     with extra.needed("erasing"):
-        from store.notices import erasing
+        from store.notices.members import erasing
 
     with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:
         erased = erasing.erase(cursor, reads.shop_number(cursor, merchant), member)

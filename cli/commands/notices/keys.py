@@ -20,8 +20,8 @@ def rotate_command(json_: JsonOption = False) -> None:
     """
     with extra.needed("members' keys"):
         from processors.notices.sealing_keys import needed_sealer
-        from store.notices import sealing
-        from store.notices.members import Member
+        from store.notices.members import sealing
+        from store.notices.members.members import Member
     from schemas.answers.notices_acting import KeysRotated
     from store.postgres.session import raw, transaction
 

@@ -35,7 +35,8 @@ def list_command(merchant: Merchant, member: Member, json_: JsonOption = False) 
     """List a member's wishes, with where each came from and since when."""
     from schemas.answers.notices_acting import OptOutAnswer
     from schemas.ids import iso
-    from store.notices import optouts, reads
+    from store.notices import reads
+    from store.notices.members import optouts
     from store.postgres.session import raw
 
     with connect_notices(notices_configuration()) as connection:
@@ -59,7 +60,9 @@ def _change(
     merchant: str, member: str, channel: Channel, kind: Kind | None, *, opted_out: bool, json_: bool
 ) -> None:
     from schemas.answers.notices_acting import OptOutResult
-    from store.notices import breakers, optouts, reads
+    from store.notices import reads
+    from store.notices.members import optouts
+    from store.notices.sending import breakers
     from store.postgres.session import transaction
 
     of = kind.value if kind is not None else ALL_KINDS

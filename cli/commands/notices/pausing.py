@@ -43,8 +43,8 @@ def resume_command(provider: OnlyProvider = None, json_: JsonOption = False) -> 
 
 def _pause(cursor: "Cursor", provider: str | None, by: str) -> bool:
     """Whether it was not paused before."""
-    from store.notices import breakers
     from store.notices.reads import PIPELINE
+    from store.notices.sending import breakers
     from store.streams import quarantine
 
     if provider is None:
@@ -60,8 +60,8 @@ def _pause(cursor: "Cursor", provider: str | None, by: str) -> bool:
 
 def _resume(cursor: "Cursor", provider: str | None, poison: "PoisonConfiguration") -> bool:
     """Whether there was something to resume."""
-    from store.notices import breakers
     from store.notices.reads import PIPELINE
+    from store.notices.sending import breakers
     from store.streams import quarantine
 
     if provider is not None:

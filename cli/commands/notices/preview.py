@@ -60,7 +60,8 @@ def preview_command(
         from rules.notices.texts.languages import language_of
         from rules.notices.texts.preview import preview, values_of
     from schemas.answers.notices_acting import NoticePreview
-    from store.notices import breakers, reads
+    from store.notices import reads
+    from store.notices.sending import breakers
     from store.postgres.session import raw
 
     cost = _price(price)

@@ -20,8 +20,8 @@ def resend_command(notices: Notices, json_: JsonOption = False) -> None:
     """
     from schemas.ids import SECOND
     from schemas.notices.words import Channel
-    from store.notices import breakers, resending
-    from store.notices.queue import RESENT_WITHIN, least_id
+    from store.notices.sending import breakers, resending
+    from store.notices.sending.queue import RESENT_WITHIN, least_id
     from store.postgres.session import transaction
 
     configured = notices_configuration()

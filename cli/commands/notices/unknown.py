@@ -51,7 +51,7 @@ def resolve_command(
 ) -> None:
     """Settle them as you have found out: `sent` is metered, `failed` is not."""
     from schemas.notices.words import State
-    from store.notices import settling
+    from store.notices.sending import settling
     from store.postgres.session import transaction
 
     with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:

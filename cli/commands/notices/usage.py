@@ -48,7 +48,8 @@ def read(connection: "Database", merchant: str, month: str) -> "NoticesUsageAnsw
     """What a merchant used in a month such as 2026-11. Raises UnknownShop."""
     from schemas.answers.notices import NoticesUsage, NoticesUsageAnswer
     from schemas.notices.words import Channel
-    from store.notices import limits, meter, reads, settings
+    from store.notices import reads, settings
+    from store.notices.sending import limits, meter
     from store.postgres.session import raw
 
     cursor, wanted = raw(connection), _month(month)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from schemas.ids import Micros
 from schemas.notices.words import State, Why
-from store.notices.deciding import NewNotice, Standing
-from store.notices.settling import Ended
+from store.notices.deciding.deciding import NewNotice, Standing
+from store.notices.sending.settling import Ended
 
 PUBLISHED = frozenset({Why.opted_out, Why.no_address, Why.taken_back})
 """Why a notice ended as it was decided, where that is published: a member would have been told.

@@ -21,7 +21,8 @@ from schemas.ids import MINUTE, Micros
 from schemas.notices.points_change import PointsChange, read_change
 from schemas.notices.words import Channel, State
 from schemas.upstream.envelope import Unreadable
-from store.notices import parked, shops
+from store.notices import shops
+from store.notices.deciding import parked
 from store.notices.shops import Shops
 from store.postgres.session import Cursor, Database
 from store.streams.cursors import Counts, Opening, PartitionId

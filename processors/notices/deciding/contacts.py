@@ -19,10 +19,11 @@ from schemas.ids import DAY, Micros
 from schemas.notices.customer import read_customer
 from schemas.notices.words import Channel
 from schemas.upstream.envelope import Unreadable
-from store.notices import contacts, optouts, sealing, shops
-from store.notices.contacts import SealedContact
-from store.notices.members import Member
-from store.notices.sealing import Sealer
+from store.notices import shops
+from store.notices.members import contacts, optouts, sealing
+from store.notices.members.contacts import SealedContact
+from store.notices.members.members import Member
+from store.notices.members.sealing import Sealer
 from store.postgres.session import Cursor, Database
 from store.streams.cursors import Counts, Opening, PartitionId
 

@@ -28,9 +28,10 @@ from rules.notices.shop import ShopInForce
 from schemas.ids import Micros
 from schemas.notices.points_change import PointsChange
 from schemas.notices.words import Channel, Kind, State
-from store.notices import deciding, settling
-from store.notices.deciding import NewNotice
-from store.notices.members import Member
+from store.notices.deciding import deciding
+from store.notices.deciding.deciding import NewNotice
+from store.notices.members.members import Member
+from store.notices.sending import settling
 from store.postgres.session import Cursor
 
 

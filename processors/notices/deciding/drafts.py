@@ -6,8 +6,8 @@ from rules.notices.deciding import Decided
 from schemas.notices.ids import notice_id
 from schemas.notices.points_change import PointsChange
 from schemas.notices.words import State
-from store.notices.deciding import NewNotice
-from store.notices.members import Member
+from store.notices.deciding.deciding import NewNotice
+from store.notices.members.members import Member
 
 
 @dataclass(slots=True)

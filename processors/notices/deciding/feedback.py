@@ -21,11 +21,12 @@ from rules.signed_tokens import NamedKey
 from schemas.ids import Micros, micros
 from schemas.notices.feedback import NoticeFeedback, read_feedback
 from schemas.notices.words import ALL_KINDS, Channel
-from store.notices import addressees, contacts, optouts, shops
-from store.notices.addressees import Addressee
-from store.notices.optouts import OptOut, OptOutKey, Source
-from store.notices.sealing import Sealer
-from store.notices.settling import Receipt, Receipts
+from store.notices import shops
+from store.notices.members import addressees, contacts, optouts
+from store.notices.members.addressees import Addressee
+from store.notices.members.optouts import OptOut, OptOutKey, Source
+from store.notices.members.sealing import Sealer
+from store.notices.sending.settling import Receipt, Receipts
 from store.postgres.session import Cursor, Database
 from store.streams.cursors import Counts, Opening, PartitionId
 

@@ -8,8 +8,8 @@ from rules.notices.present import OrderChange, left_of
 from rules.notices.shop import ShopInForce
 from schemas.notices.points_change import PointsChange
 from schemas.notices.words import Kind, State, Why
-from store.notices.deciding import Brought, NewNotice, Standing
-from store.notices.members import Member
+from store.notices.deciding.deciding import Brought, NewNotice, Standing
+from store.notices.members.members import Member
 
 _OF_ORDERS = frozenset({Kind.earned, Kind.earned_more, Kind.corrected})
 """Kinds about what an order earned; `corrected` is what was taken back of it."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from processors.notices.deciding.decider import Decider
 from schemas.ids import Micros
 from schemas.notices.words import Channel, State
-from store.notices import parked, settings, shops
+from store.notices import settings, shops
+from store.notices.deciding import parked
 from store.postgres.session import Cursor
 
 

@@ -5,13 +5,13 @@ from typing import Protocol, Self
 from uuid import UUID
 
 from schemas.notices.points_change import PointsChange
-from store.notices import sealing
-from store.notices.members import Member
+from store.notices.members import sealing
+from store.notices.members.members import Member
 from store.postgres.session import Cursor
 
 
 class Seals(Protocol):
-    """Seals members' texts, each under its member's own key; see store.notices.sealing."""
+    """Seals members' texts, each under its member's own key; see store.notices.members.sealing."""
 
     def with_keys(self, cursor: Cursor, members: Collection[Member], *, create: bool) -> Self:
         """One with these members' keys, made where there are none."""

@@ -21,8 +21,9 @@ from rules.notices.shop import ShopInForce
 from schemas.ids import DAY, Micros
 from schemas.notices.ids import reminder_id
 from schemas.notices.points_change import PointsChange
-from store.notices import expiring, parked, settings
-from store.notices.expiring import Lapsing
+from store.notices import settings
+from store.notices.deciding import expiring, parked
+from store.notices.deciding.expiring import Lapsing
 from store.postgres.session import Cursor, Database, transaction
 
 PIECE: Final = 1000

@@ -16,7 +16,8 @@ from processors.runtime.kafka.feed import Record
 from processors.runtime.notices_configuration import NoticesConfiguration
 from schemas.notices.shop_version import read_shop_version
 from schemas.notices.words import Channel, State
-from store.notices import parked, shops
+from store.notices import shops
+from store.notices.deciding import parked
 from store.postgres.session import Cursor, Database
 from store.streams.cursors import Counts, Opening, PartitionId
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from processors.notices.directory.port import MemberKey
 from rules.notices.values import Contact
-from store.notices import contacts
-from store.notices.sealing import Sealer
+from store.notices.members import contacts
+from store.notices.members.sealing import Sealer
 from store.postgres.session import Database, transaction
 
 

@@ -16,24 +16,24 @@ import psycopg
 
 from processors import metrics
 from processors.notices.directory.port import Directory
-from processors.notices.sending.answered import settled
-from processors.notices.sending.delivering import Delivers
-from processors.notices.sending.exchange import Exchange
-from processors.notices.sending.filling import Filling
-from processors.notices.sending.hand import Hand, Sent, put_back
-from processors.notices.sending.handing import Guards, Handing
+from processors.notices.sending.chunks.answered import settled
+from processors.notices.sending.chunks.delivering import Delivers
+from processors.notices.sending.chunks.exchange import Exchange
+from processors.notices.sending.chunks.handing import Guards, Handing
+from processors.notices.sending.in_hand.filling import Filling
+from processors.notices.sending.in_hand.hand import Hand, Sent, put_back
+from processors.notices.sending.in_hand.preparing import Preparing
+from processors.notices.sending.in_hand.taking import Taking, Terms
 from processors.notices.sending.pausing import pause
 from processors.notices.sending.ports import Outside
-from processors.notices.sending.preparing import Preparing
-from processors.notices.sending.taking import Taking, Terms
 from processors.notices.sending.thread import ConnectionThread
 from processors.runtime.failures import is_waited_out, one_line
 from processors.runtime.logs import log
 from processors.runtime.loop import Backoff
 from rules.notices.outcomes import Answered, custom_of
 from schemas.ids import SECOND, Micros
-from store.notices import breakers
-from store.notices.queue import least_id
+from store.notices.sending import breakers
+from store.notices.sending.queue import least_id
 from store.postgres.session import Database, transaction
 
 __all__ = ["Guards", "ProviderLoop"]

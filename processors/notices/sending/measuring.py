@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from processors import metrics
-from processors.notices.sending.exchange import LimitReached
+from processors.notices.sending.chunks.exchange import LimitReached
 from processors.runtime.logs import log
 from schemas.notices.words import OPEN
-from store.notices.settling import Ended
+from store.notices.sending.settling import Ended
 
 
 def observe(ended: Iterable[Ended]) -> None:

@@ -13,8 +13,8 @@ from rules.notices.outcomes import OnUnknown
 from rules.notices.values import Contact, Values
 from schemas.ids import Micros
 from schemas.notices.words import Channel, Kind, Why
-from store.notices.members import Member
-from store.notices.queue import Taken
+from store.notices.members.members import Member
+from store.notices.sending.queue import Taken
 from store.postgres.session import Cursor
 
 

@@ -18,7 +18,7 @@ from processors.runtime.kafka.clients import ClientErrorListener, producer
 from processors.runtime.logs import log
 from processors.runtime.loop import Backoff
 from schemas import remedies
-from store.notices import housekeeping
+from store.notices.sending import housekeeping
 from store.postgres.session import Database, raw
 from store.streams import outbox
 from store.streams.outbox import SHARD_OF_KIND, OutboxKind

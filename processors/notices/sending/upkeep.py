@@ -8,16 +8,16 @@ from typing import Final
 from uuid import UUID
 
 from processors import metrics
-from processors.notices.sending.hand import put_back
+from processors.notices.sending.in_hand.hand import put_back
 from processors.notices.sending.measuring import observe
 from processors.notices.sending.ports import SMTP, Outside
 from rules.notices.backoff import FIRST
 from rules.notices.outcomes import custom_of, given_up, unanswered
 from schemas.ids import MINUTE, SECOND, Micros
 from schemas.notices.words import Channel, State
-from store.notices import breakers, housekeeping, meter, queue, settling
-from store.notices.queue import Taken, least_id
-from store.notices.settling import Settled
+from store.notices.sending import breakers, housekeeping, meter, queue, settling
+from store.notices.sending.queue import Taken, least_id
+from store.notices.sending.settling import Settled
 from store.postgres import migrate, worker_beats
 from store.postgres.session import Cursor, Database, raw, transaction
 from store.streams import quarantine, refused

@@ -27,9 +27,11 @@ from rules.sms.numbers import e164
 from schemas.ids import Micros
 from schemas.notices.addresses import named_address, usable_address
 from schemas.notices.words import ALL_KINDS, Channel, Kind, Why
-from store.notices import expiring, optouts, settings
-from store.notices.members import Member
-from store.notices.queue import Taken
+from store.notices import settings
+from store.notices.deciding import expiring
+from store.notices.members import optouts
+from store.notices.members.members import Member
+from store.notices.sending.queue import Taken
 from store.postgres.session import Cursor
 
 

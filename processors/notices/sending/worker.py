@@ -1,6 +1,9 @@
 """The worker `notices-send`: hands notices to providers, and says what became of each.
 
 loop: one provider's sender, a task each
+in_hand: notices that are taken, judged and worded
+chunks: what goes out of the hand, marked, handed over, settled
+guards: what a chunk must pass: gate, rates, fence
 upkeep: what is done by the clock, with a connection of its own
 relaying: what became of notices goes to Kafka, in a thread
 wiring: what the other parts of the lane answer
@@ -20,14 +23,14 @@ from processors.notices import directory
 from processors.notices.connecting import connect
 from processors.notices.directory.port import Directory, MemberKey
 from processors.notices.providers import make_mail, make_sms
-from processors.notices.sending.delivering import ByMail, BySms, Delivers
-from processors.notices.sending.fence import SharedFence
-from processors.notices.sending.gate import Gate
+from processors.notices.sending.chunks.delivering import ByMail, BySms, Delivers
+from processors.notices.sending.guards.fence import SharedFence
+from processors.notices.sending.guards.gate import Gate
+from processors.notices.sending.guards.rates import SharedRates
+from processors.notices.sending.in_hand.taking import Terms
 from processors.notices.sending.loop import Guards, ProviderLoop
 from processors.notices.sending.pausing import pause
-from processors.notices.sending.rates import SharedRates
 from processors.notices.sending.relaying import Relaying
-from processors.notices.sending.taking import Terms
 from processors.notices.sending.upkeep import KIND, Upkeep
 from processors.notices.sending.wiring import outside
 from processors.runtime.configuration import Configuration
@@ -41,7 +44,7 @@ from processors.runtime.worker import new_instance
 from rules.notices.values import Contact
 from schemas.ids import SECOND
 from schemas.notices.words import Channel
-from store.notices.queue import reach
+from store.notices.sending.queue import reach
 from store.postgres import migrate, worker_beats
 from store.postgres.session import Database
 from store.valkey import client as valkey

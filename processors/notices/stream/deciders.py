@@ -10,7 +10,7 @@ from processors.notices.deciding.settings import SettingsBatches
 from processors.notices.sealing_keys import sealer_of
 from processors.notices.stream.batches import Deciding
 from processors.runtime.configuration import Configuration
-from store.notices import settling
+from store.notices.sending import settling
 
 
 def deciders(configuration: Configuration) -> Mapping[str, Deciding]:

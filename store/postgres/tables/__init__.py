@@ -32,6 +32,7 @@ from store.postgres.tables.orders import customer, due, family, orders, parcel, 
 from store.postgres.tables.settings import application_event, merchant, settings, settings_epoch
 from store.postgres.tables.streams import (
     answered_ahead,
+    counted_poison,
     cursor,
     ignored_reason,
     merchant_poison,
@@ -56,6 +57,7 @@ __all__ = [
     "campaign_version",
     "carrier_code",
     "command",
+    "counted_poison",
     "cursor",
     "customer",
     "due",

@@ -37,6 +37,7 @@ for _table in (
     streams.outbox_refused,
     streams.quarantine,
     streams.merchant_poison,
+    streams.counted_poison,
     engine_settings.settings_epoch,
 ):
     _table.to_metadata(metadata, schema=SCHEMA)

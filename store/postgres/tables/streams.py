@@ -1,6 +1,7 @@
 """What is read and what is sent: cursors, outbox, quarantine, and the recheck queue."""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -138,6 +139,16 @@ merchant_poison = Table(
     count("kept_bytes"),
     count("counted"),
     count("counted_bytes"),
+)
+
+counted_poison = Table(
+    "counted_poison",
+    metadata,
+    Column("pipeline", Text, primary_key=True),
+    Column("topic_uuid", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("positions", ARRAY(BigInteger), nullable=False),
+    Column("merchants", ARRAY(Text), nullable=False),
 )
 
 parked_record = Table(

@@ -73,12 +73,12 @@ def test_commits_that_are_not_on_disk_are_warned_of(
 
 
 @pytest.fixture
-def unsafe(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
+def unsafe(kafka: str, topic_prefix: str, tmp_path: Path, server_folder: Path) -> Iterator[Engine]:
     """An engine on a server that writes nothing to disk and takes prepared transactions."""
     if (lack := postgres_local.missing()) is not None:
         pytest.skip(lack)
     settings = {"fsync": "off", "max_prepared_transactions": "5"}
-    server = LocalPostgres(tmp_path / "postgres", settings=settings)
+    server = LocalPostgres(server_folder / "postgres", settings=settings)
     try:
         server.launch()
         server.wait_ready()

@@ -69,8 +69,8 @@ def test_databases_are_fresh_and_apart(postgres: Databases) -> None:
         assert connection.execute(query).fetchone() == (0,)
 
 
-def test_stop_leaves_no_process_and_no_state(tmp_path: Path) -> None:
-    with start_stack(tmp_path / "stack") as stack:
+def test_stop_leaves_no_process_and_no_state(server_folder: Path) -> None:
+    with start_stack(server_folder / "stack") as stack:
         started = list(stack.processes)
         assert running(stack.state_dir) is not None
         assert all(identity.process() for identity in started)
@@ -78,19 +78,26 @@ def test_stop_leaves_no_process_and_no_state(tmp_path: Path) -> None:
     assert running(stack.state_dir) is None
 
 
-def test_one_part_alone_starts_nothing_of_the_other(tmp_path: Path) -> None:
+def test_one_part_alone_starts_nothing_of_the_other(server_folder: Path) -> None:
     if postgres_choice().rung is not Rung.LOCAL:
         pytest.skip("counts the processes of the local rung")
-    with start_stack(tmp_path / "stack", parts=["postgres"]) as stack:
+    with start_stack(server_folder / "stack", parts=["postgres"]) as stack:
         assert stack.kafka is None
         assert stack.bootstrap_servers == ""
         assert len(stack.processes) == 1
 
 
-def test_committed_rows_survive_a_crash_of_the_server(tmp_path: Path) -> None:
+def test_no_other_run_of_tests_closes_the_folder_of_a_tests_own_server(
+    server_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Pytest closes the one above its own (0700) whenever a run begins."""
+    assert tmp_path_factory.getbasetemp().parent not in server_folder.parents
+
+
+def test_committed_rows_survive_a_crash_of_the_server(server_folder: Path) -> None:
     if postgres_choice().rung is not Rung.LOCAL:
         pytest.skip("crashes a server of its own, which only the local rung can start")
-    with LocalPostgres(tmp_path / "postgres", settings={"shared_buffers": "16MB"}) as server:
+    with LocalPostgres(server_folder / "postgres", settings={"shared_buffers": "16MB"}) as server:
         with psycopg.connect(server.url()) as connection:
             connection.execute("CREATE TABLE promise (n int)")
             connection.execute("INSERT INTO promise VALUES (42)")

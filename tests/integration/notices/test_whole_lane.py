@@ -16,7 +16,7 @@ from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import Stack
 from processors.notices.providers.callbacks import mitake_receipt, twilio_receipt
 from schemas.notices.feedback import NoticeFeedback
-from store.notices import meter
+from store.notices.sending import meter
 from store.postgres.session import raw
 from tests.support.engine import TOPICS, Engine, Worker, wait_for
 from tests.support.notices.planted import found_in, shown_by, tables, topics, valkey

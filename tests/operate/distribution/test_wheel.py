@@ -90,7 +90,7 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> N
         if not name.startswith("deploy/") or name.startswith(("deploy/local/", "deploy/__init__"))
     }  # fmt: skip
     assert needed - set(wheel.namelist()) == set()
-    of_the_lane = {"store/notices/queue.sql", "rules/notices/texts/mail/layout.mjml"}
+    of_the_lane = {"store/notices/sending/queue.sql", "rules/notices/texts/mail/layout.mjml"}
     of_the_lane |= {f"rules/notices/texts/words/{each}.yaml" for each in ("en", "zh-hant")}
     assert of_the_lane <= needed
 

@@ -53,11 +53,11 @@ class Administrator:
 
 
 @pytest.fixture
-def administrator(tmp_path: Path) -> Iterator[Administrator]:
+def administrator(server_folder: Path) -> Iterator[Administrator]:
     """On a server of its own, since roles belong to the whole server."""
     if (lack := missing()) is not None:
         pytest.skip(lack)
-    with LocalPostgres(tmp_path / "postgres") as server:
+    with LocalPostgres(server_folder / "postgres") as server:
         yield Administrator(server)
 
 

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from deploy.local.sinks.process import SinksProcess
-from store.notices import meter
+from store.notices.sending import meter
 from store.postgres.session import raw
 from tests.operate.scale.fleet import WITHIN, Fleet, Groups, spread
 from tests.support.engine import Engine, wait_for

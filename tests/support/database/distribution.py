@@ -48,6 +48,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "outbox_refused": "of the outbox",
     "quarantine": "of a stream: its records may name no merchant",
     "merchant_poison": "of a stream",
+    "counted_poison": "of a stream",
     "parked_record": "of a stream",
     "recheck": "a queue in the order of transactions, emptied at once",
     "unknown_code": "counts for operators",

@@ -24,6 +24,7 @@ APP: Final = {
     "campaign_version": ADD,
     "carrier_code": ADD,
     "command": ADD,
+    "counted_poison": KEEP,
     "cursor": KEEP,
     "customer": KEEP,
     "due": PASS_ON,
@@ -79,6 +80,7 @@ _OPS: Final = {
 }
 NOTICES: Final = {
     "notices.contact": KEEP,
+    "notices.counted_poison": KEEP,
     "notices.cursor": KEEP,
     "notices.expiring_points": READ,
     "notices.expiring_run": KEEP,

@@ -15,7 +15,7 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from schemas.ids import DAY, Micros
 from schemas.notices.words import Channel
-from store.notices.sealing import Sealer, key_encryption_keys
+from store.notices.members.sealing import Sealer, key_encryption_keys
 from store.postgres import session
 from store.postgres.session import Cursor, Database
 from store.streams.cursors import Counts, Opening, PartitionId

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from schemas.ids import DAY, SECOND, Micros
 from schemas.notices.words import Channel, Kind, State
-from store.notices import meter
+from store.notices.sending import meter
 from store.postgres.session import Database, raw
 from store.streams import outbox
 from store.streams.outbox import Row

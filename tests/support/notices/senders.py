@@ -12,8 +12,9 @@ from deploy.local.sinks.process import SinksProcess
 from processors.notices.deciding.contacts import ContactsBatches
 from processors.notices.deciding.settings import SettingsBatches
 from schemas.ids import DAY, SECOND
-from store.notices import optouts, settings
-from store.notices.optouts import OptOut
+from store.notices import settings
+from store.notices.members import optouts
+from store.notices.members.optouts import OptOut
 from store.postgres.session import transaction
 from tests.support.engine import PATIENCE, Engine, Worker, wait_for
 from tests.support.notices.decided import MAIL, SMS, customer, settings_changed

@@ -255,6 +255,29 @@ def test_undo_takes_from_the_jobs_own_lot_first(jobs: JobDesk) -> None:
     assert left == [(pack_id("a"),)]
 
 
+def test_what_a_command_gives_after_the_undo_is_taken_by_undoing_again(jobs: JobDesk) -> None:
+    """A command is answered as if nobody had undone its job: the topics say nothing of that."""
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    jobs.desk.do("bulk_assign", job_id="june", members=["m2", "m3"], points=10)
+    jobs.bulk("undo", SHOP, "june", "--reason", "oops", "--by", "mei")
+    assert jobs.desk.code("bulk_assign", job_id="june", members=["m1", "m2"], points=10) == "ok"
+    assert [jobs.available(member) for member in ("m1", "m2", "m3")] == [10, 0, 0]
+    undone = jobs.bulk("undo", SHOP, "june", "--reason", "late", "--by", "sue", "--json").json
+    assert undone == {
+        "job_id": "june:undo",
+        "state": "done",
+        "total_count": 3,
+        "successful_count": 3,
+        "failed_count": 0,
+        "points": -30,
+    }
+    assert jobs.entries("m1") == [("assigned", 10, 1), ("deducted", -10, 2)]
+    assert jobs.entries("m2") == [("assigned", 10, 1), ("deducted", -10, 2)]
+    last = jobs.topic(OutboxKind.COMMAND)[-1]
+    assert (last["member_id"], last["performer"]["id"], last["reason"]) == ("m1", "sue", "late")
+    assert jobs.bulk("undo", SHOP, "june", "--reason", "oops", "--json").json == undone
+
+
 def test_a_replay_of_an_undo_takes_from_the_same_lots(jobs: JobDesk, postgres: Databases) -> None:
     jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
     by_hand = ["assign", SHOP, "m1", "10", "--reason", "x", "--command-id", "a", "--by", "sue"]

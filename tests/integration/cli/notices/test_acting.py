@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from schemas.notices.words import Channel
-from store.notices.queue import due_shops, least_id, reach
-from store.notices.sealing import Sealer, key_encryption_keys
+from store.notices.members.sealing import Sealer, key_encryption_keys
+from store.notices.sending.queue import due_shops, least_id, reach
 from store.postgres import session
 from store.streams import outbox, refused
 from store.streams.outbox import SHARD_OF_KIND, OutboxKind

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from store.notices import contacts
-from store.notices.contacts import SealedContact
-from store.notices.sealing import Sealer, key_encryption_keys
+from store.notices.members import contacts
+from store.notices.members.contacts import SealedContact
+from store.notices.members.sealing import Sealer, key_encryption_keys
 from store.postgres import session
 from tests.support.commands import Ran, points
 from tests.support.in_process import InProcessEngine

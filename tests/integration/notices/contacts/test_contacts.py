@@ -10,10 +10,11 @@ import pytest
 from processors.notices.deciding.contacts import ContactsBatches
 from processors.runtime.configuration import ConfigurationRefused
 from rules.notices.values import Contact
-from store.notices import contacts, optouts, shops
-from store.notices.contacts import Reachable
-from store.notices.erasing import erase
-from store.notices.optouts import OptOut
+from store.notices import shops
+from store.notices.members import contacts, optouts
+from store.notices.members.contacts import Reachable
+from store.notices.members.erasing import erase
+from store.notices.members.optouts import OptOut
 from store.postgres.session import transaction
 from tests.support.notices.lane import Lane, a_key
 

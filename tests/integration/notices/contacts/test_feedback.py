@@ -13,9 +13,9 @@ from rules.notices import tokens
 from rules.notices.tokens import VALID, Unsubscription
 from rules.signed_tokens import keys_listed
 from schemas.notices.words import Channel
-from store.notices import settling
-from store.notices.erasing import erase
-from store.notices.settling import Receipt, Receipts
+from store.notices.members.erasing import erase
+from store.notices.sending import settling
+from store.notices.sending.settling import Receipt, Receipts
 from store.postgres.session import Cursor, transaction
 from tests.support.notices.lane import Lane
 

@@ -10,8 +10,8 @@ from deploy.local.postgres_local import binaries
 from processors.notices.deciding.contacts import ContactsBatches
 from processors.notices.deciding.feedback import FeedbackBatches
 from rules.notices.values import Contact
-from store.notices import contacts
-from store.notices.erasing import erase
+from store.notices.members import contacts
+from store.notices.members.erasing import erase
 from store.postgres.session import transaction
 from tests.integration.notices.contacts.test_feedback import Desk
 from tests.support.notices.lane import Lane

@@ -6,9 +6,9 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rules.signed_tokens import KeysError
-from store.notices import sealing
-from store.notices.members import Member
-from store.notices.sealing import (
+from store.notices.members import sealing
+from store.notices.members.members import Member
+from store.notices.members.sealing import (
     NoMemberKey,
     Sealer,
     SealingKeyMissing,

@@ -8,7 +8,7 @@ import pytest
 from processors.notices.deciding import reminders
 from schemas.ids import DAY, NEVER, Micros
 from schemas.packing import pack_id
-from store.notices import expiring
+from store.notices.deciding import expiring
 from store.postgres import session
 from store.postgres.named_queries import queries
 from tests.support.notices.decided import MAIL, NOON, SMS, DecidingLane
@@ -242,7 +242,7 @@ def test_a_piece_walks_its_shops_accounts_in_their_order_and_no_further(ledger: 
         " SELECT account_no, next_expiry, member, 1, merchant_no, 100, 100 FROM account"
     )
     lane.admin.execute("ANALYZE")
-    statement = queries("notices/expiring", asked=expiring._ASKED)["lapsing"]
+    statement = queries("notices/deciding/expiring", asked=expiring._ASKED)["lapsing"]
     for shop, found in ((1, 100), (2, 100), (3, 0)):
         bounds = [shop << 40, (shop + 1) << 40, 100]
         rows = session.raw(lane.connection).execute(

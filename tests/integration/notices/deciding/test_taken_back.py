@@ -4,7 +4,7 @@ import pytest
 
 from schemas.ids import iso
 from schemas.notices.ids import first_id
-from store.notices import deciding
+from store.notices.deciding import deciding
 from store.postgres import session
 from store.streams import outbox
 from tests.support.database import plans

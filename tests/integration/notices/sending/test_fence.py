@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from processors.notices.sending.fence import SharedFence
-from processors.notices.sending.hand import Sent
+from processors.notices.sending.guards.fence import SharedFence
+from processors.notices.sending.in_hand.hand import Sent
 from schemas.ids import MINUTE
 from schemas.notices.words import Channel, State
-from store.notices import queue, settling
-from store.notices.queue import Mark, least_id
-from store.notices.settling import Settled
+from store.notices.sending import queue, settling
+from store.notices.sending.queue import Mark, least_id
+from store.notices.sending.settling import Settled
 from store.postgres.session import transaction
 from store.valkey import client
 from store.valkey.client import Client
@@ -66,5 +66,5 @@ def test_a_sender_frozen_beyond_its_lease_does_not_send(
     if valkey_is == "flushed":
         shared.flushall()
     # Valkey alone says it of one that does not know that it was frozen.
-    marked_at = now if valkey_is == "there" else now - LEASE_SECONDS - 1
-    assert ours.passed(rows.connection, first, marked_at) == []
+    began = now if valkey_is == "there" else now - LEASE_SECONDS - 1
+    assert ours.passed(rows.connection, first, began) == []

@@ -2,8 +2,9 @@
 
 import time
 
-from processors.notices.sending.rates import SharedRates
-from store.notices import housekeeping, parked
+from processors.notices.sending.guards.rates import SharedRates
+from store.notices.deciding import parked
+from store.notices.sending import housekeeping
 from store.postgres import worker_beats
 from store.postgres.session import raw, transaction
 from store.valkey.notices import Bucket

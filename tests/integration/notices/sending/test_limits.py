@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from processors.notices.sending.exchange import Exchange, LimitReached
-from processors.notices.sending.hand import Ready, Sent
+from processors.notices.sending.chunks.exchange import Exchange, LimitReached
+from processors.notices.sending.in_hand.hand import Ready, Sent
 from processors.notices.sending.ports import Outside, Shop, Worded
 from schemas.ids import MINUTE
 from schemas.notices.words import Channel, State
-from store.notices import limits, queue
-from store.notices.queue import least_id
-from store.notices.settling import Settled
+from store.notices.sending import limits, queue
+from store.notices.sending.queue import least_id
+from store.notices.sending.settling import Settled
 from store.postgres.session import Database, raw, transaction
 from tests.support.engine import wait_for
 from tests.support.notices.rows import REACH, Rows

@@ -8,11 +8,11 @@ from typing import Any
 
 from processors.notices.directory.port import MemberKey
 from processors.notices.providers.port import Answer, Outcome
-from processors.notices.sending.gate import Gate
-from processors.notices.sending.hand import Sent
+from processors.notices.sending.guards.gate import Gate
+from processors.notices.sending.in_hand.hand import Sent
+from processors.notices.sending.in_hand.taking import Terms
 from processors.notices.sending.loop import Guards, ProviderLoop
 from processors.notices.sending.ports import Outside, Shop, Worded
-from processors.notices.sending.taking import Terms
 from rules.notices.values import Contact
 from schemas.ids import MINUTE
 from schemas.notices.words import Channel
@@ -62,8 +62,8 @@ class Passing:
     def __init__(self, *fenced: str) -> None:
         self._fenced = fenced
 
-    def passed(self, connection: Database, sent: Sequence[Sent], marked_at: float) -> list[Sent]:
-        del connection, marked_at
+    def passed(self, connection: Database, sent: Sequence[Sent], began: float) -> list[Sent]:
+        del connection, began
         return [each for each in sent if each.ready.taken.member_id not in self._fenced]
 
 

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from schemas.ids import DAY, MINUTE, SECOND
 from schemas.notices.words import Channel, State
-from store.notices import queue
-from store.notices.queue import Mark, Taken, least_id
+from store.notices.sending import queue
+from store.notices.sending.queue import Mark, Taken, least_id
 from store.postgres.session import raw, transaction
 from tests.support.database import plans
 from tests.support.notices.rows import REACH, Rows

@@ -11,10 +11,11 @@ import pytest
 
 from schemas.ids import MINUTE
 from schemas.notices.words import State
-from store.notices import deciding, queue, settling
-from store.notices.deciding import Brought
-from store.notices.queue import Mark, least_id
-from store.notices.settling import Receipt, Settled
+from store.notices.deciding import deciding
+from store.notices.deciding.deciding import Brought
+from store.notices.sending import queue, settling
+from store.notices.sending.queue import Mark, least_id
+from store.notices.sending.settling import Receipt, Settled
 from store.postgres.session import Cursor, transaction
 from tests.support.notices.rows import REACH, Rows
 

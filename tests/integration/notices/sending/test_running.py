@@ -12,8 +12,8 @@ from rules.notices.breaker import FAILURES, FIRST_OPEN
 from rules.notices.rates import holds
 from schemas.ids import DAY, SECOND
 from schemas.notices.words import Channel
-from store.notices import settling
-from store.notices.settling import Receipt
+from store.notices.sending import settling
+from store.notices.sending.settling import Receipt
 from store.postgres.session import transaction
 from tests.support.engine import wait_for
 from tests.support.notices.senders import RATE, Senders

@@ -1,5 +1,6 @@
 """What became of notices: the state, the meter and what is published are one."""
 
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,11 +10,12 @@ import pytest
 from schemas.ids import DAY, MINUTE, SECOND
 from schemas.notices.changed import NoticeChanged
 from schemas.notices.words import Channel, Kind, State, Why
-from store.notices import meter, queue, resending, settling
-from store.notices.meter import Usage
-from store.notices.queue import Mark, least_id
-from store.notices.settling import Ended, Receipt, Receipts, Settled
+from store.notices.sending import meter, queue, resending, settling
+from store.notices.sending.meter import Usage
+from store.notices.sending.queue import Mark, least_id
+from store.notices.sending.settling import Ended, Receipt, Receipts, Settled
 from store.postgres.session import raw, transaction
+from tests.support.database.plans import shape_of
 from tests.support.notices.rows import REACH, Rows
 
 MONTH = 202611
@@ -196,6 +198,25 @@ def test_an_operator_resolves_what_is_unknown_and_nothing_else(rows: Rows) -> No
     assert rows.states() == {"sent": 1, "failed": 1, "waiting": 1}
     assert usage(rows) == [Usage("sms", "mitake", 1, 2, 2, 0)]
     rows.check_meter()
+
+
+@pytest.mark.parametrize("analyzed", [True, False])
+def test_what_an_operator_resolves_is_found_by_its_id(rows: Rows, analyzed: bool) -> None:
+    """However many others are unknown, and whatever PostgreSQL believes of that."""
+    if not analyzed:
+        rows.notice()
+        rows.admin.execute("ANALYZE notices.notice")
+    ids = rows.notices(2000, state=State.unknown, month=MONTH, provider="mitake", attempt=1)
+    if analyzed:
+        rows.admin.execute("ANALYZE notices.notice")
+    chosen = [ids[3], ids[1500]]
+    with transaction(rows.connection) as cursor:
+        statement = settling._SQL["resolve"]
+        plan = shape_of(cursor, statement, [settling._ids(chosen), "sent"])
+    read = [int(rows) for rows in re.findall(r"actual rows=(\d+)", plan)]
+    dropped = [int(rows) for rows in re.findall(r"Removed by \w+(?: \w+)*: (\d+)", plan)]
+    assert max(read + dropped) < 10, plan
+    assert rows.states() == {"sent": 2, "unknown": 1998} | ({} if analyzed else {"waiting": 1})
 
 
 def test_an_operator_sends_again_what_is_not_too_old(rows: Rows) -> None:

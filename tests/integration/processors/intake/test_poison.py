@@ -145,6 +145,57 @@ def test_a_flood_beyond_the_share_still_counts_for_the_pause(in_process: InProce
         in_process.consume(*[poison(SHOPS[n % 4], n) for n in range(60)])
 
 
+def test_fifty_in_a_row_beyond_the_shares_are_seen_across_batches_and_restarts(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.configuration = {"poison": {"kept_bytes": 1}}
+    for part in range(9):
+        worker = InProcessWorker(in_process, f"restarted-{part}", 0)
+        worker.consume(*[poison(SHOPS[n % 4], part * 10 + n) for n in range(5)])
+        worker.close()
+    with pytest.raises(MustPause, match=r"50 unreadable records in a row in commerce.orders.v1/0"):
+        in_process.first.consume(*[poison(SHOPS[n % 4], 900 + n) for n in range(5)])
+    assert in_process.counts()["dead"] == 45
+    assert in_process.value("SELECT count(*) FROM quarantine") == 4
+
+
+@pytest.mark.parametrize("every", [5, 8])
+def test_a_fifth_of_the_last_thousand_beyond_the_shares_is_too_much_and_an_eighth_is_not(
+    in_process: InProcessEngine, every: int
+) -> None:
+    """Two intakes with a partition each: 20 % of one is too much, and none counts the other's."""
+    in_process.configuration = {"poison": {"kept_bytes": 1}}
+    in_process.first.consume(*[good(n) for n in range(1000)])
+
+    def part(number: int) -> list[Record]:
+        numbers = range(1000 + number * 100, 1100 + number * 100)
+        return [poison(SHOPS[n // every % 4], n) if n % every == 0 else good(n) for n in numbers]
+
+    for number in range(9):
+        in_process.first.consume(*part(number))
+        in_process.second.consume(*[poison(SHOPS[n % 4], number * 10 + n) for n in range(4)])
+        in_process.second.consume(good(5000 + number))
+    if every == 5:
+        with pytest.raises(MustPause, match="200 of 1000 records are unreadable"):
+            in_process.first.consume(*part(9))
+    else:
+        in_process.first.consume(*part(9))
+
+
+def test_only_what_the_pause_looks_at_is_remembered_of_a_flood(
+    in_process: InProcessEngine,
+) -> None:
+    in_process.configuration = {"poison": {"kept_bytes": 1}}
+    for part in range(5):
+        in_process.first.consume(*[poison(M, part * 1000 + n) for n in range(700)], good(part))
+    in_process.second.consume(*[poison(M, n) for n in range(1200)])
+    rows = in_process.rows(
+        "SELECT partition, cardinality(positions), cardinality(merchants), positions[1],"
+        " positions[1000] FROM counted_poison ORDER BY 1"
+    )
+    assert rows == [(0, 1000, 1000, 2504, 3504), (1, 1000, 1000, 201, 1200)]
+
+
 @pytest.mark.parametrize("name", ["zero \\u0000 in it", "x" * 300])
 def test_a_merchants_id_that_no_text_column_takes_is_poison_like_any_other(
     in_process: InProcessEngine, name: str

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from processors.notices.sending.hand import Hand, Ready
+from processors.notices.sending.in_hand.hand import Hand, Ready
 from processors.notices.sending.ports import Shop, Worded
 from schemas.ids import SECOND
 from schemas.notices.words import Channel, Kind, State
-from store.notices.queue import Taken
+from store.notices.sending.queue import Taken
 from store.valkey.notices import Bucket, Granted
 
 
@@ -19,7 +19,9 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr("processors.notices.sending.hand.time.monotonic", lambda: self.now)
+        monkeypatch.setattr(
+            "processors.notices.sending.in_hand.hand.time.monotonic", lambda: self.now
+        )
 
 
 @pytest.fixture

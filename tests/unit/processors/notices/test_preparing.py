@@ -7,16 +7,16 @@ from uuid import uuid4
 import pytest
 
 from processors.notices.directory.port import MemberKey
-from processors.notices.sending.hand import Ready
+from processors.notices.sending.in_hand.hand import Ready
+from processors.notices.sending.in_hand.preparing import Background, Prepared, Preparing
 from processors.notices.sending.ports import Outside, Shop
-from processors.notices.sending.preparing import Background, Prepared, Preparing
 from processors.notices.sending.wiring import OurWording
 from processors.runtime.notices_configuration import NoticesConfiguration
 from rules.notices.outcomes import Custom, OnUnknown
 from rules.notices.values import Contact
 from schemas.ids import DAY, MINUTE
 from schemas.notices.words import Channel, Kind, State, Why
-from store.notices.queue import Taken
+from store.notices.sending.queue import Taken
 from tests.support.notices.texts import ZONE, notice_settings
 
 HOUR = 60 * MINUTE

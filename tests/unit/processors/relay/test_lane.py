@@ -9,10 +9,11 @@ import pytest
 from confluent_kafka import KafkaError
 
 from processors.relay import lane as lanes
-from processors.relay.lane import NO_PROGRESS_SECONDS, NOT_WAITED_FOR, Lane
+from processors.relay.lane import NO_PROGRESS_SECONDS, NOT_WAITED_FOR, Lane, any_lands
+from processors.relay.worker import GATHER_SECONDS, lanes_of, next_look
 from schemas.ids import iso
 from store.streams import outbox
-from store.streams.outbox import OutboxKind, Row
+from store.streams.outbox import SHARD_OF_KIND, OutboxKind, Row
 
 TOPICS = {kind: kind.name.lower() for kind in OutboxKind}
 TIMED_OUT = KafkaError._MSG_TIMED_OUT
@@ -233,7 +234,7 @@ def test_a_heartbeat_goes_only_once_what_was_before_it_has_arrived() -> None:
 
 
 def test_after_a_few_records_a_lane_that_rests_lets_more_gather(clock: Clock) -> None:
-    lane = Lane("commands", [LETTERS], TOPICS, Broker(), rest=0.25)
+    lane = Lane("commands", [LETTERS], TOPICS, Broker(), [(lanes.FULL_HEAD, 0.25)])
     lane.send(letters(b"1", b"2"))
     assert lane.wait(0)
     lane.close_flight()
@@ -243,9 +244,80 @@ def test_after_a_few_records_a_lane_that_rests_lets_more_gather(clock: Clock) ->
 
 
 def test_a_lane_that_rests_goes_on_at_once_while_there_is_much(clock: Clock) -> None:
-    lane = Lane("commands", [LETTERS], TOPICS, Broker(), rest=0.25)
+    lane = Lane("commands", [LETTERS], TOPICS, Broker(), [(lanes.FULL_HEAD, 0.25)])
     lane.send(letters(*[b"%d" % n for n in range(lanes.FULL_HEAD)]))
     assert lane.wait(0)
     lane.close_flight()
     assert lane.open_shards() == [LETTERS]
     assert clock.now == Clock.now
+
+
+class Sleepy(Broker):
+    """A producer that nothing wakes: it looks whether all has come after the whole of a wait."""
+
+    def __init__(self, clock: Clock, arrives_after: float) -> None:
+        super().__init__()
+        self._clock, self._arrives_at = clock, clock.now + arrives_after
+        self.looks = 0
+
+    def flush(self, seconds: float) -> int:
+        self._clock.now += seconds
+        self.looks += 1
+        return super().flush(seconds) if self._clock.now >= self._arrives_at else len(self)
+
+
+def test_a_flight_is_seen_to_land_soon_although_nothing_wakes_who_waits(clock: Clock) -> None:
+    lane = a_lane(Sleepy(clock, arrives_after=0.003))
+    lane.send(letters(b"1"))
+    assert any_lands([lane], 0.25)
+    assert clock.now - Clock.now < 0.006
+
+
+def test_who_waits_for_what_takes_long_looks_seldom(clock: Clock) -> None:
+    broker = Sleepy(clock, arrives_after=1.0)
+    lane = a_lane(broker)
+    lane.send(letters(b"1"))
+    assert not any_lands([lane], 0.25)
+    assert broker.looks < 40
+
+
+def answers_of(count: int, lane: Lane) -> Row:
+    packed = compress(b"\n".join([b"key\n{}"] * count))
+    return Row(lane.shards[0], 1, OutboxKind.COMMAND_RESULT, None, packed, None)
+
+
+@pytest.fixture
+def all_lanes(clock: Clock) -> list[Lane]:
+    """The lanes of a relay."""
+    del clock
+    return lanes_of(TOPICS, Broker())
+
+
+def flown(lanes_: list[Lane], kind: OutboxKind, records: int) -> Lane:
+    """The lane of a kind, after a flight of so many records."""
+    (lane,) = (lane for lane in lanes_ if SHARD_OF_KIND[kind] in lane.shards)
+    packed = compress(b"\n".join([b"key\n{}"] * records))
+    lane.send([Row(lane.shards[0], 1, kind, None, packed, None)])
+    assert lane.wait(0)
+    lane.close_flight()
+    return lane
+
+
+@pytest.mark.parametrize("records", [1, 100])
+def test_answers_rest_for_a_while(all_lanes: list[Lane], clock: Clock, records: int) -> None:
+    answers = flown(all_lanes, OutboxKind.COMMAND_RESULT, records)
+    assert answers.open_shards() == []
+    clock.now += answers.resting() + 1e-6
+    assert answers.open_shards() == list(answers.shards)
+
+
+def test_behind_the_answers_of_a_batch_the_next_ones_go_sooner(all_lanes: list[Lane]) -> None:
+    one_by_one = flown(all_lanes, OutboxKind.COMMAND_RESULT, 1).resting()
+    of_a_batch = flown(all_lanes, OutboxKind.COMMAND_RESULT, 100).resting()
+    assert one_by_one > of_a_batch > 0
+    assert next_look(all_lanes) == of_a_batch
+
+
+def test_the_long_rest_of_commands_holds_up_no_event(all_lanes: list[Lane]) -> None:
+    assert flown(all_lanes, OutboxKind.COMMAND, 1).resting() > GATHER_SECONDS
+    assert next_look(all_lanes) == GATHER_SECONDS

@@ -122,6 +122,17 @@ CREATE TABLE merchant_poison (
   PRIMARY KEY (pipeline, merchant_id, day)
 ) WITH (fillfactor = 50);
 
+-- The places of poison that was only counted, in the partition's count of records, and whose it was: as many of the last
+-- as the pause looks at. What is kept has its place in quarantine.
+CREATE TABLE counted_poison (
+  pipeline   text NOT NULL,
+  topic_uuid text NOT NULL,
+  partition  int NOT NULL,
+  positions  bigint[] NOT NULL,
+  merchants  text[] NOT NULL,
+  PRIMARY KEY (pipeline, topic_uuid, partition)
+);
+
 -- Every record that is parked, by its coordinates, and why: no effect until what key names (a tracking number, or an
 -- order id behind a zero byte) is settled. The row goes when that is so, or after 180 days.
 CREATE TABLE parked_record (

@@ -19,7 +19,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON worker_beat TO points_app;
 GRANT SELECT, INSERT ON merchant, settings, application_event TO points_app;
 GRANT SELECT, UPDATE ON settings_epoch TO points_app;
 
-GRANT SELECT, INSERT, UPDATE ON cursor, ignored_reason, pipeline_state, quarantine TO points_app;
+GRANT SELECT, INSERT, UPDATE ON counted_poison, cursor, ignored_reason, pipeline_state, quarantine TO points_app;
 GRANT SELECT, INSERT, DELETE ON answered_ahead, outbox, outbox_refused TO points_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON merchant_poison, parked_record, recheck TO points_app;
 

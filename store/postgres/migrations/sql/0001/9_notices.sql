@@ -19,6 +19,7 @@ CREATE TABLE notices.outbox (LIKE public.outbox INCLUDING ALL);
 CREATE TABLE notices.outbox_refused (LIKE public.outbox_refused INCLUDING ALL);
 CREATE TABLE notices.quarantine (LIKE public.quarantine INCLUDING ALL);
 CREATE TABLE notices.merchant_poison (LIKE public.merchant_poison INCLUDING ALL);
+CREATE TABLE notices.counted_poison (LIKE public.counted_poison INCLUDING ALL);
 -- Moves when a shop's settings or notice settings change, so that processes see with one look whether what they remember holds.
 CREATE TABLE notices.settings_epoch (LIKE public.settings_epoch INCLUDING ALL);
 INSERT INTO notices.settings_epoch (epoch) VALUES (0);
@@ -272,8 +273,8 @@ GRANT SELECT ON notices.ledger_shop, notices.expiring_points TO points_notices;
 GRANT EXECUTE ON FUNCTION notices.ensure_partition(bigint), notices.drop_partitions(int) TO points_notices;
 GRANT SELECT, INSERT, UPDATE, DELETE ON notices.worker_beat, notices.merchant_poison, notices.optout,
   notices_keys.member_key TO points_notices;
-GRANT SELECT, INSERT, UPDATE ON notices.cursor, notices.ignored_reason, notices.pipeline_state, notices.quarantine,
-  notices.notice, notices.contact, notices.expiring_run, notices.provider, notices.meter,
+GRANT SELECT, INSERT, UPDATE ON notices.counted_poison, notices.cursor, notices.ignored_reason, notices.pipeline_state,
+  notices.quarantine, notices.notice, notices.contact, notices.expiring_run, notices.provider, notices.meter,
   notices.limit_reached TO points_notices;
 GRANT SELECT, INSERT, DELETE ON notices.outbox, notices.outbox_refused, notices.parked_event TO points_notices;
 GRANT SELECT, INSERT ON notices.shop, notices.shop_settings, notices.notice_settings TO points_notices;

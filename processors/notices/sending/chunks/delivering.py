@@ -1,0 +1,60 @@
+"""Providers of either channel behind one face, which takes what is in hand."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from processors.notices.providers.port import Answer, MailProvider, SmsProvider
+from processors.notices.sending.in_hand.hand import Sent
+from schemas.notices.words import Channel
+
+
+class Delivers(Protocol):
+    """A provider as the loop knows it; `window` as in the providers' port."""
+
+    name: str
+    window: timedelta
+    shared: bool
+    channel: Channel
+
+    async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
+        """Hands over a chunk; an answer for each, in their order."""
+
+    async def close(self) -> None:
+        """Closes its connections."""
+
+
+class ByMail:
+    """A server for mail."""
+
+    channel = Channel.email
+
+    def __init__(self, provider: MailProvider) -> None:
+        self._provider, self.name, self.window = provider, provider.name, provider.window
+        self.shared = provider.shared
+
+    async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
+        """Hands over mails."""
+        return await self._provider.send([each.ready.mail(each.marked) for each in sent])
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        await self._provider.close()
+
+
+class BySms:
+    """A provider of SMS."""
+
+    channel = Channel.sms
+
+    def __init__(self, provider: SmsProvider) -> None:
+        self._provider, self.name, self.window = provider, provider.name, provider.window
+        self.shared = provider.shared
+
+    async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
+        """Hands over SMS."""
+        return await self._provider.send([each.ready.sms(each.marked) for each in sent])
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        await self._provider.close()

@@ -1,0 +1,1 @@
+"""What a sender has in hand, and how it gets there: notices taken, judged and worded."""

@@ -1,0 +1,103 @@
+"""Keeps a sender's hand full: takes notices, asks who their members are, and words them.
+
+It goes on beside the chunks that are out, since the thread that has the connection is idle then:
+nothing is written of what is in hand.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from processors.notices.directory.port import Directory, DirectoryUnavailable, MemberKey
+from processors.notices.sending.in_hand.hand import Hand, put_back
+from processors.notices.sending.in_hand.preparing import Background, Prepared, Preparing, members_of
+from processors.notices.sending.in_hand.taking import Taking, Terms
+from processors.notices.sending.thread import ConnectionThread
+from processors.runtime.failures import one_line
+from rules.notices.values import Contact
+from schemas.ids import SECOND
+from store.notices.sending.queue import Taken
+
+LARGEST_HAND = 200
+"""Of notices in hand at a high rate; at a low one as many as go in a second, so that what was read
+of their members is about a second old.
+"""
+LOW_HAND = 4
+"""The hand is filled when one part in so many is left of it, which goes meanwhile."""
+DIRECTORY_DELAY = 15 * SECOND
+"""For those whose address could not be asked for."""
+
+
+class Filling:
+    """Fills one hand, one piece at a time. `trouble`: why notices wait whose members are asked."""
+
+    def __init__(
+        self,
+        hand: Hand,
+        taking: Taking,
+        preparing: Preparing,
+        directory: Directory,
+        thread: ConnectionThread,
+        terms: Terms,
+    ) -> None:
+        """Begins nothing yet."""
+        self._hand, self._taking, self._preparing = hand, taking, preparing
+        self._directory, self._thread = directory, thread
+        self._size = max(terms.chunk, min(LARGEST_HAND, int(terms.rate)))
+        self._little = min(self._size, max(2 * terms.chunk, self._size // LOW_HAND))
+        self._task: asyncio.Task[None] | None = None
+        self.trouble: str | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a piece has begun that nobody has waited for yet."""
+        return self._task is not None
+
+    def begin(self, least: UUID) -> None:
+        """Begins to fill the hand if little is left in it. `least`: see `least_id`."""
+        is_wanted = self._task is None and self._hand.free() < self._little
+        if is_wanted and self._taking.shops(self._hand):
+            self._task = asyncio.create_task(self._fill(least))
+
+    async def look(self) -> None:
+        """Notes the end of what has begun, if it has one. Raises what filling does."""
+        if self._task is not None and self._task.done():
+            await self.finish()
+
+    async def finish(self) -> None:
+        """Waits for what has begun. Raises what filling does."""
+        if self._task is not None:
+            task, self._task = self._task, None
+            await task
+
+    def cancel(self) -> None:
+        """Gives up what has begun: leases give back what was taken."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _fill(self, least: UUID) -> None:
+        """Takes notices in hand, the shops in turn, and words them."""
+        taken, known = await self._thread.connected(
+            self._taking.take, self._hand, self._size - self._hand.free(), least
+        )
+        if not taken or known is None:
+            return
+        try:
+            contacts = await self._directory.contacts(members_of(taken))
+        except DirectoryUnavailable as error:
+            self.trouble = f"directory: {one_line(error)}"
+            later = put_back(taken, "directory", DIRECTORY_DELAY)
+            await self._thread.run(self._keep, Prepared(ended=later))
+            return
+        self.trouble = None
+        await self._thread.run(self._word, taken, known, contacts)
+
+    def _word(
+        self, taken: Sequence[Taken], known: Background, contacts: Mapping[MemberKey, Contact]
+    ) -> None:
+        self._keep(self._preparing.prepare(taken, known, contacts))
+
+    def _keep(self, prepared: Prepared) -> None:
+        """In the thread, as all that changes the hand: chunks are taken out of it meanwhile."""
+        self._hand.add(prepared.ready)
+        self._hand.done += prepared.ended

@@ -1,0 +1,83 @@
+"""Whose notices a provider's sender takes next: the shops in turn, each its share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from processors.notices.sending.in_hand.hand import Hand
+from processors.notices.sending.in_hand.preparing import Background, background
+from processors.notices.sending.ports import Outside, Shop
+from rules.notices.turns import round_from, shares
+from schemas.ids import Micros
+from schemas.notices.words import Channel
+from store.notices.sending import queue
+from store.notices.sending.queue import DueShop, Taken
+from store.postgres.session import Cursor, Database, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a loop sends: `rate` messages a second, a chunk, its name, its lease.
+
+    `reach_us`: what was recorded longer ago does not wait any more.
+    """
+
+    rate: float
+    chunk: int
+    sender: str
+    lease_us: int
+    reach_us: int
+
+
+class Taking:
+    """The shops of one provider that have something due, and where their round goes on."""
+
+    def __init__(self, provider: str, channel: Channel, terms: Terms, outside: Outside) -> None:
+        """Knows of no shop yet."""
+        self._provider, self._channel = provider, channel
+        self._terms, self._outside = terms, outside
+        self._due: list[DueShop] = []
+        self._shops: Mapping[int, Shop] = {}
+        self._last_shop = 0
+
+    def look(self, cursor: Cursor, least: UUID) -> None:
+        """Asks who has something due."""
+        due = queue.due_shops(cursor, self._channel, least)
+        self._shops = dict(self._outside.shops(cursor, [shop.merchant_no for shop in due]))
+        self._due = [shop for shop in due if self._is_ours(shop)]
+
+    def _is_ours(self, due: DueShop) -> bool:
+        shop = self._shops.get(due.merchant_no)
+        return shop is not None and shop.provider_of(self._channel) == self._provider
+
+    def oldest(self) -> Micros | None:
+        """Since when the oldest notice could have gone, as of the last look."""
+        return min((shop.since for shop in self._due), default=None)
+
+    def shops(self, hand: Hand) -> list[int]:
+        """Those that may have something to be taken now."""
+        numbers = [shop.merchant_no for shop in self._due]
+        return [number for number in numbers if not hand.is_blocked(self._shops[number])]
+
+    def take(
+        self, connection: Database, hand: Hand, room: int, least: UUID
+    ) -> tuple[list[Taken], Background | None]:
+        """Takes so many notices at most, with what must be known of them."""
+        shared = shares(round_from(self.shops(hand), self._last_shop), room)
+        if not shared:
+            return [], None
+        sender, lease_us = self._terms.sender, self._terms.lease_us
+        with transaction(connection) as cursor:
+            taken = queue.claim(cursor, self._channel, shared, sender, lease_us, least)
+            known = background(cursor, self._outside, taken, taken[0].now) if taken else None
+        self._last_shop = shared[-1][0]
+        self._leave_out(shared, taken)
+        return taken, known
+
+    def _leave_out(self, shared: Sequence[tuple[int, int]], taken: Sequence[Taken]) -> None:
+        """Those that had less than their share are looked at again with the next look."""
+        counts = {number: 0 for number, _ in shared}
+        for each in taken:
+            counts[each.merchant_no] += 1
+        emptied = {number for number, share in shared if counts[number] < share}
+        self._due = [shop for shop in self._due if shop.merchant_no not in emptied]

@@ -1,0 +1,195 @@
+"""What became of notices: the state, what the shop owes and what is published, all at once.
+
+Whatever moves a notice to an end or from one goes through here, in the caller's transaction, so
+that the meter is the sum of the notices at any time.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Boolean, Column, Text
+
+from schemas.notices.words import OPEN, State
+from store.notices.sending.ended import METERED, PUBLISHED, RETURNED, Ended, announce
+from store.postgres import tables
+from store.postgres.arrays import uuids
+from store.postgres.columns import Columns
+from store.postgres.named_queries import queries
+from store.postgres.session import Cursor
+
+__all__ = [
+    "Ended",
+    "Receipt",
+    "Receipts",
+    "Settled",
+    "announce",
+    "receipt",
+    "resend",
+    "resolve",
+    "settle",
+]
+
+_SETTLED: Final = Columns(
+    tables.notices.notice,
+    "notice_id", Column("was", Text), "attempt", "state", "reason",
+    Column("delay_us", BigInteger), Column("keeps_asked", Boolean), "provider_id", "provider_parts",
+)  # fmt: skip
+_RECEIPT: Final = Columns(
+    tables.notices.notice,
+    "notice_id",
+    Column("delivered", Boolean),
+    "provider_id",
+    "provider_parts",
+)
+_SQL: Final = queries(
+    "notices/sending/settling",
+    settled=_SETTLED,
+    receipt=_RECEIPT,
+    returned=RETURNED,
+    metered=METERED.strip(),
+    published=PUBLISHED.strip(),
+)
+
+_OPEN: Final = frozenset(state.value for state in OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a notice becomes, unless it is no longer in the state and attempt that it `was` in.
+
+    `delay_us`: how long it waits, if it does. `keeps_asked`: whether a former request still counts
+    as one that may have arrived.
+    """
+
+    notice_id: UUID
+    was: State
+    attempt: int
+    state: State
+    reason: str | None = None
+    delay_us: int = 0
+    keeps_asked: bool = True
+    provider_id: str | None = None
+    provider_parts: int | None = None
+
+
+class Receipt(NamedTuple):
+    """What a provider says later of a message: whether it arrived, and what it charges."""
+
+    notice_id: UUID
+    delivered: bool
+    provider_id: str | None = None
+    parts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """What became of receipts: notices that one changed, and those that are known at all.
+
+    `moved`: those of the changed that are in another state now, by channel and state.
+    """
+
+    changed: frozenset[UUID]
+    known: frozenset[UUID]
+    moved: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False)
+
+
+def settle(cursor: Cursor, rows: Iterable[Settled]) -> list[Ended]:
+    """Moves notices on, meters and publishes them; those that were moved.
+
+    A notice that somebody else settled meanwhile stays as it is.
+    """
+    arrays = [
+        (
+            row.notice_id.bytes,
+            row.was.encode(),
+            row.attempt,
+            row.state.encode(),
+            _bytes(row.reason),
+            row.delay_us,
+            row.keeps_asked,
+            _bytes(row.provider_id),
+            row.provider_parts,
+        )
+        for row in sorted(rows, key=_id_of)
+    ]
+    if not arrays:
+        return []
+    return [each for each, _ in _done(cursor, "settle", _SETTLED.arrays(arrays))]
+
+
+def receipt(cursor: Cursor, rows: Sequence[Receipt]) -> Receipts:
+    """Takes what providers say later, in any order, any number of times.
+
+    It settles what is unknown, being sent, or waits to be written again; of what was sent it says
+    that it did not arrive, or what was charged; of what failed once it was written, that it arrived
+    all the same. Nothing that has another end is changed. One that says delivered wins over others
+    of its batch.
+    """
+    best: dict[UUID, Receipt] = {}
+    for row in rows:
+        there = best.get(row.notice_id)
+        if there is None or row.delivered >= there.delivered:
+            best[row.notice_id] = row
+    if not best:
+        return Receipts(frozenset(), frozenset())
+    ordered = [best[notice_id] for notice_id in sorted(best)]
+    arrays = [(r.notice_id.bytes, r.delivered, _bytes(r.provider_id), r.parts) for r in ordered]
+    bounds = [ordered[0].notice_id, ordered[-1].notice_id]
+    known = cursor.execute(_SQL["known"], [*bounds, _ids(best)]).fetchall()
+    done = _done(cursor, "receipt", _RECEIPT.arrays(arrays))
+    return Receipts(
+        frozenset(each.notice_id for each, _ in done),
+        frozenset(notice_id for (notice_id,) in known),
+        Counter((each.channel, each.state) for each, was in done if each.state != was),
+    )
+
+
+def resolve(cursor: Cursor, notice_ids: Sequence[UUID], state: State) -> list[Ended]:
+    """Settles unknown notices as an operator says, `sent` or `failed`; those that were unknown."""
+    if not notice_ids:
+        return []
+    done = _done(cursor, "resolve", [_ids(notice_ids), state.value])
+    return [each for each, _ in done]
+
+
+def resend(
+    cursor: Cursor,
+    notice_ids: Sequence[UUID],
+    within_us: Mapping[str, int],
+    least_id: UUID,
+) -> list[UUID]:
+    """Sends unknown, failed or expired notices once more, if their ids are not below `least_id`.
+
+    `within_us`: after how many microseconds they are given up, by channel. Those that wait now.
+    """
+    if not notice_ids:
+        return []
+    bounds = [min(notice_ids), max(notice_ids)]
+    rows = cursor.execute(
+        _SQL["resend"],
+        [*bounds, _ids(notice_ids), within_us["sms"], within_us["email"], least_id],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _done(cursor: Cursor, query: str, parameters: Sequence[Any]) -> list[tuple[Ended, str]]:
+    """What a statement moved, published where it came to an end, with the state it was in."""
+    rows = cursor.execute(_SQL[query], parameters).fetchall()
+    done = [(Ended(*row), was) for *row, was in rows]
+    announce(cursor, [e for e, was in done if e.state not in _OPEN and e.state != was])
+    return done
+
+
+def _id_of(row: Settled) -> UUID:
+    return row.notice_id
+
+
+def _ids(notice_ids: Iterable[UUID]) -> Any:
+    return uuids([notice_id.bytes for notice_id in notice_ids])
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()

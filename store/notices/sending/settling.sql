@@ -1,0 +1,72 @@
+-- Where ids are joined, each is looked up in the one week that it lies in. A range around them would be read whole, for each of them,
+-- wherever PostgreSQL thinks that it holds few rows. Elsewhere $1 and $2 are the least and the greatest id: their weeks are looked at.
+
+-- name: settle
+-- Compare and set: what a receipt or another sender settled meanwhile stays as it is.
+WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
+done AS (
+  UPDATE notice n
+  SET state = k.state, reason = k.reason, changed_us = c.now_us,
+      not_before_us = CASE WHEN k.state = 'waiting' THEN c.now_us + k.delay_us ELSE n.not_before_us END,
+      asked_us = CASE WHEN k.keeps_asked THEN n.asked_us END,
+      provider_id = coalesce(k.provider_id, n.provider_id), provider_parts = coalesce(k.provider_parts, n.provider_parts),
+      lease_us = NULL, sender = CASE WHEN k.state <> 'waiting' THEN n.sender END
+  FROM unnest({arrays settled}) k ({settled}), clock c
+  WHERE n.notice_id = k.notice_id AND n.state = k.was AND n.attempt = k.attempt
+  RETURNING {returned}
+),
+{metered}
+{published};
+
+-- name: receipt
+-- A receipt proves that the message was taken: it settles what waits to be written again, too, and what was held to have failed.
+WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
+done AS (
+  UPDATE notice n
+  SET state = CASE WHEN k.delivered THEN 'sent' ELSE 'failed' END, reason = CASE WHEN NOT k.delivered THEN 'refused' END,
+      provider_id = coalesce(n.provider_id, k.provider_id), provider_parts = coalesce(k.provider_parts, n.provider_parts),
+      lease_us = NULL, changed_us = c.now_us
+  FROM unnest({arrays receipt}) k ({receipt}), clock c
+  WHERE n.notice_id = k.notice_id AND n.attempt > 0 AND n.month IS NOT NULL
+    AND (n.state IN ('sending', 'unknown')
+         OR n.state IN ('waiting', 'claimed') AND (k.delivered OR n.asked_us IS NOT NULL)
+         OR n.state = 'failed' AND n.asked_us IS NOT NULL AND k.delivered
+         OR n.state = 'sent' AND (NOT k.delivered OR k.provider_parts <> coalesce(n.provider_parts, -1)))
+  RETURNING {returned}
+),
+{metered}
+{published};
+
+-- name: known
+SELECT notice_id FROM notice WHERE notice_id = ANY ($3::uuid[]) AND notice_id BETWEEN $1 AND $2;
+
+-- name: resolve
+-- An operator knows what became of a message of which nobody else does. Found and locked by their ids before the state is
+-- asked for: by that, PostgreSQL would read the index of all that is unknown.
+WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
+named AS MATERIALIZED (
+  SELECT n.notice_id, n.state FROM unnest($1::uuid[]) k (notice_id) JOIN notice n ON n.notice_id = k.notice_id
+  ORDER BY n.notice_id FOR UPDATE OF n
+),
+done AS (
+  UPDATE notice n SET state = $2, reason = CASE WHEN $2 = 'failed' THEN 'refused' END, changed_us = c.now_us
+  FROM named k, clock c WHERE n.notice_id = k.notice_id AND k.state = 'unknown'
+  RETURNING {returned}
+),
+{metered}
+{published};
+
+-- name: resend
+-- Once more, as if it had never been written. What is too old to be told stays as it is.
+WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
+done AS (
+  UPDATE notice n
+  SET state = 'waiting', reason = NULL, asked_us = NULL, not_before_us = c.now_us, changed_us = c.now_us, sender = NULL,
+      give_up_us = c.now_us + CASE n.channel WHEN 'sms' THEN $4::bigint ELSE $5::bigint END
+  FROM clock c
+  WHERE n.notice_id = ANY ($3::uuid[]) AND n.notice_id BETWEEN $1 AND $2 AND n.notice_id >= $6
+    AND n.state IN ('unknown', 'failed', 'expired')
+  RETURNING {returned}
+),
+{metered}
+{published};
