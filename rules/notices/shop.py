@@ -1,5 +1,6 @@
 """What deciding and sending need of a shop: its settings as they are in force."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.ids import Micros
@@ -12,9 +13,9 @@ class ShopInForce:
 
     `zone`, `languages`, `enabled` and `entitled` are those of the points settings that are in force
     then; `entitled` is by plan or module: whether the app is installed is not known here, and who
-    is not entitled for that gets no points of which there would be anything to tell. `languages`:
-    those of the notice settings where they name some. `notice_version` is 0 for a shop without
-    notice settings. `until`: when the next version of the points settings takes effect.
+    is not entitled for that gets no points of which there would be anything to tell. `notices`
+    have these `languages` where they name none (`speaking`). `notice_version` is 0 for a shop
+    without notice settings. `until`: when the next version of the points settings takes effect.
     """
 
     merchant_no: int
@@ -26,3 +27,10 @@ class ShopInForce:
     notices: NoticeSettings
     notice_version: int
     until: Micros
+
+
+def speaking(settings: NoticeSettings, languages: Iterable[str]) -> NoticeSettings:
+    """Notice settings that name no languages, with those of the points settings."""
+    if settings.languages:
+        return settings
+    return settings.model_copy(update={"languages": tuple(languages)})

@@ -27,6 +27,15 @@ class Channel(StrEnum):
     sms = "sms"
 
 
+class Provider(StrEnum):
+    """Who delivers: mail by SMTP, SMS by the others."""
+
+    smtp = "smtp"
+    twilio = "twilio"
+    mitake = "mitake"
+    webhook = "webhook"
+
+
 class State(StrEnum):
     """Where a notice stands.
 

@@ -112,7 +112,10 @@ def newest_of_kind(
 
 def unknown(connection: Database, merchant_id: str | None, limit: int) -> list[NoticeAnswer]:
     """Notices of which nobody knows whether they arrived, those that became so first."""
-    rows = raw(connection).execute(_SQL["unknown"], [merchant_id, limit]).fetchall()
+    cursor = raw(connection)
+    if merchant_id is not None:
+        shop_number(cursor, merchant_id)
+    rows = cursor.execute(_SQL["unknown"], [merchant_id, limit]).fetchall()
     return [_answer(row) for row in rows]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from rules.notices.shop import ShopInForce
+from rules.notices.shop import ShopInForce, speaking
 from schemas.errors import Exit, PointsError
 from schemas.ids import NEVER, Micros
 from schemas.notices.document import NoticeSettings, canonical, digest, load_notice_settings
@@ -104,14 +104,20 @@ def in_force(cursor: Cursor, merchant_nos: Collection[int]) -> Mapping[int, Shop
     return {row[0]: _shop(row) for row in rows}
 
 
+@lru_cache(maxsize=256)
+def _speaking(document: bytes, languages: tuple[str, ...]) -> NoticeSettings:
+    return speaking(_settings_of(document) if document else _NONE_GIVEN, languages)
+
+
 def _shop(row: tuple[Any, ...]) -> ShopInForce:
     merchant_no, merchant_id, zone, languages, enabled, entitled, until, version, document = row
-    notices = _NONE_GIVEN if document is None else settings_of(document)
+    given = b"" if document is None else orjson.dumps(document)
+    notices = _speaking(given, tuple(languages))
     return ShopInForce(
         merchant_no=merchant_no,
         merchant_id=merchant_id,
         zone=zone,
-        languages=tuple(notices.languages or languages),
+        languages=tuple(languages),
         enabled=enabled,
         entitled=entitled,
         notices=notices,

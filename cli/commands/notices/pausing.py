@@ -4,21 +4,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.arguments import By, typed_name
+from cli.support.arguments import By
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect_notices, notices_configuration
+from schemas.notices.words import Provider
 
 if TYPE_CHECKING:
     from processors.runtime.configuration import PoisonConfiguration
     from store.postgres.session import Cursor
 
-Provider = Annotated[
-    str | None,
-    typer.Argument(help="Only this provider, such as mitake.", callback=typed_name),
-]
+OnlyProvider = Annotated[Provider | None, typer.Argument(help="Only this provider.")]
 
 
-def pause_command(provider: Provider = None, by: By = None, json_: JsonOption = False) -> None:
+def pause_command(provider: OnlyProvider = None, by: By = None, json_: JsonOption = False) -> None:
     """Stop deciding, or hand a provider nothing, until `resume`.
 
     Without a provider nothing is read, and nothing is lost. What waits for a paused provider
@@ -33,7 +31,7 @@ def pause_command(provider: Provider = None, by: By = None, json_: JsonOption = 
     _print(provider, paused=True, changed=changed, json_=json_)
 
 
-def resume_command(provider: Provider = None, json_: JsonOption = False) -> None:
+def resume_command(provider: OnlyProvider = None, json_: JsonOption = False) -> None:
     """Go on deciding (what paused it may become dead letters this time), or with a provider."""
     from store.postgres.session import transaction
 

@@ -1,8 +1,9 @@
 """`points notices preview`: what a notice would look like, and what it would cost."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rules.notices.values import Contact
     from schemas.answers.notices_acting import NoticePreview
     from store.postgres.session import Database
+
+_PRICE: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 def preview_command(
@@ -52,6 +55,7 @@ def preview_command(
 ) -> None:
     """Show a notice as a member would read it; nothing is sent."""
     with extra.needed("a preview"):
+        from rules.notices.shop import speaking
         from rules.notices.texts.checking import load_checked
         from rules.notices.texts.languages import language_of
         from rules.notices.texts.preview import preview, values_of
@@ -70,9 +74,9 @@ def preview_command(
         if member is not None:
             contact = _contact(configured, connection, shop, member)
             newest = reads.newest_of_kind(connection, merchant, member, kind)
-    notices = document or shop.notices
+    notices = speaking(document, shop.languages) if document else shop.notices
     member_speaks, name = (contact.language, contact.name) if contact else (None, None)
-    wanted = language_of(language or member_speaks, notices.languages or shop.languages)
+    wanted = language_of(language or member_speaks, notices.languages)
     values = values_of(notices, now, newest, name)
     seen = preview(notices, kind, wanted, values, shop.zone, price_per_part=cost)
     answer = NoticePreview(
@@ -94,7 +98,7 @@ def preview_command(
         worst_cost=str(seen.worst_cost) if seen.worst_cost is not None else None,
     )
     if html is not None:
-        html.write_text(seen.html, encoding="utf-8")
+        _write(html, seen.html)
     if json_:
         emit(answer)
     else:
@@ -151,13 +155,20 @@ def _contact(
 def _price(text: str | None) -> Decimal | None:
     if text is None:
         return None
-    try:
-        price = Decimal(text)
-    except InvalidOperation:
-        price = Decimal(-1)
-    if not price.is_finite() or price < 0:
+    if not _PRICE.fullmatch(text):
         raise typer.BadParameter("is a number such as 0.85", param_hint="--price")
-    return price
+    return Decimal(text)
+
+
+def _write(file: Path, html: str) -> None:
+    try:
+        file.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise Failure(
+            Exit.USAGE,
+            f"{file} cannot be written: {error.strerror}",
+            "name a file that can be written",
+        ) from None
 
 
 def _print(answer: "NoticePreview", html: Path | None) -> None:

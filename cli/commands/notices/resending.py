@@ -16,11 +16,11 @@ def resend_command(notices: Notices, json_: JsonOption = False) -> None:
     """Send unknown, failed or expired notices once more.
 
     An unknown one may have arrived: its member may then get it twice. What happened more than a
-    week ago is told to nobody any more.
+    week ago, or was wholly taken back since, is told to nobody any more.
     """
     from schemas.ids import SECOND
     from schemas.notices.words import Channel
-    from store.notices.sending import breakers, settling
+    from store.notices.sending import breakers, resending
     from store.notices.sending.queue import RESENT_WITHIN, least_id
     from store.postgres.session import transaction
 
@@ -32,7 +32,7 @@ def resend_command(notices: Notices, json_: JsonOption = False) -> None:
     }
     with connect_notices(configured) as connection, transaction(connection) as cursor:
         least = least_id(breakers.clock(cursor), RESENT_WITHIN)
-        done = settling.resend(cursor, notices, within, least)
+        done = resending.resend(cursor, notices, within, least)
     print_settled(notices, done, "waits to be sent again", json_=json_)
 
 

@@ -102,10 +102,12 @@ def log_command(merchant: Merchant, json_: JsonOption = False) -> None:
 
 
 def _versions(merchant: str) -> list[dict[str, Any]]:
-    """Every version, oldest first, as answers have them."""
-    from store.notices import settings
+    """Every version, oldest first, as answers have them. Raises UnknownShop."""
+    from store.notices import reads, settings
+    from store.postgres.session import raw
 
     with connect_notices(notices_configuration()) as connection:
+        reads.shop_number(raw(connection), merchant)
         logged = settings.log(connection, merchant)
     return [
         {

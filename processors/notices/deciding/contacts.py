@@ -13,10 +13,11 @@ from processors.pipeline.pipeline import PoisonRecord
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from processors.runtime.kafka.records import received_at
-from rules.notices.contacts import TEXTS, VERIFIED, Said, Value, newer_fields, said_by
+from rules.notices.contacts import EMAIL, PHONE, TEXTS, VERIFIED, Said, Value, newer_fields, said_by
 from rules.order.records import given_micros, version_of
 from schemas.ids import DAY, Micros
 from schemas.notices.customer import read_customer
+from schemas.notices.words import Channel
 from schemas.upstream.envelope import Unreadable
 from store.notices import shops
 from store.notices.members import contacts, optouts, sealing
@@ -28,6 +29,10 @@ from store.streams.cursors import Counts, Opening, PartitionId
 
 FUTURE: Final = DAY
 """A version further ahead than this would hold its contact for ever (rules.md 7)."""
+
+
+_CHANNELS: Final = {EMAIL: Channel.email, PHONE: Channel.sms}
+"""What each address is written to by."""
 
 
 class CustomerSaid(NamedTuple):
@@ -113,9 +118,11 @@ class _Batch:
         """Folds what the records say, in their order, and writes what it changed."""
         for member, each in self._said:
             self._fold(member, each.said, counts[each.record.place])
-        moved = [member for member, values in self._changes.items() if self._seal(member, values)]
+        moved = {member: self._seal(member, values) for member, values in self._changes.items()}
         contacts.write(self._cursor, {member: self._rows[member] for member in self._changes})
-        optouts.end_bounces(self._cursor, moved)
+        for field, channel in _CHANNELS.items():
+            others = [member for member, different in moved.items() if field in different]
+            optouts.end_bounces(self._cursor, channel, others)
         sealing.destroy(self._cursor, [m for m in self._changes if self._rows[m].is_removed])
 
     def _fold(self, member: Member, said: Said, count: Counts) -> None:
@@ -133,10 +140,10 @@ class _Batch:
             changes[field] = said.values[field]
             row.versions[field] = said.version
 
-    def _seal(self, member: Member, values: Mapping[str, Value]) -> bool:
-        """Puts the new values into a member's row; whether the e-mail is another than before."""
+    def _seal(self, member: Member, values: Mapping[str, Value]) -> set[str]:
+        """Puts the new values into a member's row; which addresses are others than before."""
         row = self._rows[member]
-        different = set()
+        different = set[str]()
         for field in TEXTS:
             if field not in values:
                 continue
@@ -151,4 +158,4 @@ class _Batch:
             elif field in different:
                 # Whoever verified the old address has not seen this one.
                 setattr(row, flag, False)
-        return "email" in different
+        return different

@@ -16,6 +16,7 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from rules.notices import tokens
 from rules.notices.tokens import Unsubscription
+from rules.notices.values import Contact
 from rules.signed_tokens import NamedKey
 from schemas.ids import Micros, micros
 from schemas.notices.feedback import NoticeFeedback, read_feedback
@@ -35,6 +36,10 @@ SOURCES: Final[Mapping[str, Source]] = {
     "stop": "stop",
     "unsubscribe": "link",
 }
+
+
+NOBODY: Final = Contact(name=None, language=None, email=None, phone=None)
+"""Of whom nothing is known."""
 
 
 class TakesReceipts(Protocol):
@@ -203,13 +208,13 @@ class _Batch:
         return min(micros(feedback.occurred_at), self._now)
 
     def _with_another_address(self, sealer: Sealer) -> frozenset[UUID]:
-        """The notices of hard bounces whose members have another e-mail by now."""
+        """The notices of hard bounces whose members have another address by now."""
         bounced = {
             each.notice_id: notice
             for _, each in self._said
             if each.type == "bounce" and each.hard and each.notice_id is not None
             if (notice := self._notices.get(each.notice_id)) is not None
-            if notice.channel == Channel.email and notice.address_hmac is not None
+            if notice.address_hmac is not None
         }
         members = {(notice.merchant_no, notice.member_id) for notice in bounced.values()}
         if not members:
@@ -219,7 +224,8 @@ class _Batch:
         moved = set()
         for notice_id, notice in bounced.items():
             member = (notice.merchant_no, notice.member_id)
-            email = now[member].email if member in now else None
-            if email is not None and keys.hmac(*member, email) != notice.address_hmac:
+            contact = now.get(member, NOBODY)
+            address = contact.email if notice.channel == Channel.email else contact.phone
+            if address is not None and keys.hmac(*member, address) != notice.address_hmac:
                 moved.add(notice_id)
         return frozenset(moved)

@@ -22,9 +22,9 @@ from store.postgres.session import Cursor
 class Shop:
     """What sending needs of a shop that is in force.
 
-    `on`: the channels that it has switched on. `provider` and `sender` of its SMS; `limit`: parts
-    of SMS a month; `webhook_url`: its own address, if it has one. `quiet`: hours by channel, such
-    as 21:00-09:00. `settings`: what its texts are made of, for `Wording` alone.
+    `tells`: whether it has a kind told by a channel. `provider` and `sender` of its SMS; `limit`:
+    parts of SMS a month; `webhook_url`: its own address, if it has one. `quiet`: hours by channel,
+    such as 21:00-09:00. `settings`: what its texts are made of, for `Wording` alone.
     """
 
     merchant_no: int
@@ -33,7 +33,7 @@ class Shop:
     languages: tuple[str, ...]
     enabled: bool
     entitled: bool
-    on: frozenset[Channel]
+    tells: Callable[[Channel, Kind], bool]
     provider: str | None
     sender: str
     mail_from: str | None

@@ -62,16 +62,14 @@ def _shop(shop: ShopInForce) -> Shop:
     notices = shop.notices
     email, sms = notices.email, notices.sms
     named = named_address(email.from_) if email.from_ is not None else None
-    on = {Channel.email} if email.enabled and named is not None else set[Channel]()
-    on |= {Channel.sms} if sms.enabled else set()
     return Shop(
         merchant_no=shop.merchant_no,
         merchant_id=shop.merchant_id,
         zone=shop.zone,
-        languages=shop.languages,
+        languages=notices.languages,
         enabled=shop.enabled,
         entitled=shop.entitled,
-        on=frozenset(on),
+        tells=notices.tells,
         provider=sms.provider,
         sender=sms.sender or "",
         mail_from=named[1] if named is not None else None,

@@ -1,6 +1,6 @@
 """Which language a member is written to in, and how it writes numbers and days."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Final, Literal
@@ -27,16 +27,21 @@ def language_of(locale: str | None, languages: Sequence[str]) -> str:
     else the first. Without any, `en`.
     """
     fallback = languages[0] if languages else LAST
-    wanted = _normal(locale) if locale else ""
-    if not wanted:
+    if not locale:
         return fallback
-    known = {_normal(language): language for language in reversed(languages)}
-    parts = wanted.split("-")
-    for length in range(len(parts), 0, -1):
-        if (found := known.get("-".join(parts[:length]))) is not None:
-            return found
-    same = [language for language in languages if _normal(language).split("-")[0] == parts[0]]
+    if (found := nearest(locale, languages)) is not None:
+        return found
+    tongue = _normal(locale).split("-")[0]
+    same = [language for language in languages if _normal(language).split("-")[0] == tongue]
     return same[0] if same else fallback
+
+
+def nearest(locale: str, languages: Iterable[str]) -> str | None:
+    """The same of some languages, or the same without its region; None if there is neither.
+
+    `zh-TW` is `zh-hant` there, since that is how its region writes.
+    """
+    return _nearest(locale, tuple(languages))
 
 
 def is_language(language: str) -> bool:
@@ -64,6 +69,14 @@ def day_shown(day: date, form: Form, language: str) -> str:
     locale = _locale_or_last(language)
     joined = str(get_datetime_format("medium", locale=locale)).replace("'", "")
     return joined.replace("{1}", format_date(day, form, locale=locale)).replace("{0}", _LAST_MINUTE)
+
+
+@lru_cache(maxsize=1 << 12)
+def _nearest(locale: str, languages: tuple[str, ...]) -> str | None:
+    known = {_normal(language): language for language in reversed(languages)}
+    parts = _normal(locale).split("-")
+    heads = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((known[head] for head in heads if head in known), None)
 
 
 @lru_cache(maxsize=1 << 10)

@@ -8,6 +8,7 @@ from typing import Final
 
 import yaml
 
+from rules.notices.texts import languages
 from schemas.notices.sections import Texts
 from schemas.notices.words import Kind
 
@@ -30,11 +31,7 @@ class Words:
 
 def nearest(language: str) -> str | None:
     """The one of LANGUAGES that a language is, its region apart; None if we have no such words."""
-    while language not in LANGUAGES:
-        language, dash, _ = language.rpartition("-")
-        if not dash:
-            return None
-    return language
+    return languages.nearest(language, LANGUAGES)
 
 
 @lru_cache(maxsize=len(LANGUAGES))

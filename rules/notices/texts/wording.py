@@ -1,16 +1,15 @@
 """In which language a member is told of a kind, and whose words these are: the shop's, or ours."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from rules.notices.texts import ours
-from rules.notices.texts.languages import LAST
+from rules.notices.texts.languages import LAST, nearest
 from schemas.notices.document import NoticeSettings
 from schemas.notices.sections import Texts
 from schemas.notices.words import Kind
 
 _NONE: Final = Texts()
-_NONE_OF_ANY: Final[Mapping[Kind, Texts]] = {}
 
 
 class MailWording(NamedTuple):
@@ -63,8 +62,9 @@ def _languages(settings: NoticeSettings, language: str) -> Iterator[str]:
 
 def _texts(settings: NoticeSettings, kind: Kind, language: str) -> tuple[Texts, Texts]:
     """The shop's texts of a kind in a language, and ours."""
+    shops = nearest(language, (each for each, kinds in settings.texts.items() if kind in kinds))
     own = ours.nearest(language)
     return (
-        settings.texts.get(language, _NONE_OF_ANY).get(kind, _NONE),
+        settings.texts[shops][kind] if shops is not None else _NONE,
         ours.words(own).texts[kind] if own is not None else _NONE,
     )

@@ -83,9 +83,9 @@ def of_member(cursor: Cursor, merchant_no: int, member_id: str) -> list[OptOut]:
     return [OptOut(*row) for row in rows]
 
 
-def end_bounces(cursor: Cursor, members: Collection[Member]) -> int:
-    """Forgets bounces of members whose e-mail is another now. How many."""
+def end_bounces(cursor: Cursor, channel: str, members: Collection[Member]) -> int:
+    """Forgets bounces of members whose address of a channel is another now. How many."""
     if not members:
         return 0
-    cursor.execute(_SQL["end_bounces"], arrays_of(members))
+    cursor.execute(_SQL["end_bounces"], [channel, *arrays_of(members)])
     return cursor.rowcount

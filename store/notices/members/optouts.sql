@@ -20,5 +20,5 @@ RETURNING merchant_no, member_id, channel, kind;
 DELETE FROM optout WHERE merchant_no = $1 AND member_id = $2 AND channel = $3 AND kind = $4;
 
 -- name: end_bounces
-DELETE FROM optout o USING unnest({arrays member}) k ({member})
-WHERE o.merchant_no = k.merchant_no AND o.member_id = k.member_id AND o.channel = 'email' AND o.source = 'bounce';
+DELETE FROM optout o USING unnest({arrays member from 2}) k ({member})
+WHERE o.merchant_no = k.merchant_no AND o.member_id = k.member_id AND o.channel = $1 AND o.source = 'bounce';

@@ -124,8 +124,9 @@ def receipt(cursor: Cursor, rows: Sequence[Receipt]) -> Receipts:
     """Takes what providers say later, in any order, any number of times.
 
     It settles what is unknown, being sent, or waits to be written again; of what was sent it says
-    that it did not arrive, or what was charged. Nothing that has another end is changed. One that
-    says delivered wins over others of its notice.
+    that it did not arrive, or what was charged; of what failed once it was written, that it arrived
+    all the same. Nothing that has another end is changed. One that says delivered wins over others
+    of its batch.
     """
     best: dict[UUID, Receipt] = {}
     for row in rows:

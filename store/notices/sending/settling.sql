@@ -19,7 +19,7 @@ done AS (
 {published};
 
 -- name: receipt
--- A receipt proves that the message was taken: it settles what waits to be written again, too.
+-- A receipt proves that the message was taken: it settles what waits to be written again, too, and what was held to have failed.
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
 done AS (
   UPDATE notice n
@@ -30,6 +30,7 @@ done AS (
   WHERE n.notice_id = k.notice_id AND n.attempt > 0 AND n.month IS NOT NULL
     AND (n.state IN ('sending', 'unknown')
          OR n.state IN ('waiting', 'claimed') AND (k.delivered OR n.asked_us IS NOT NULL)
+         OR n.state = 'failed' AND n.asked_us IS NOT NULL AND k.delivered
          OR n.state = 'sent' AND (NOT k.delivered OR k.provider_parts <> coalesce(n.provider_parts, -1)))
   RETURNING {returned}
 ),

@@ -35,6 +35,22 @@ READS = (
     ("bulk", "cancel", "{}", "{}"),
     ("bulk", "approve", "{}", "{}", "--by", "{}"),
     ("bulk", "undo", "{}", "{}", "--reason", "{}"),
+    ("notices", "settings", "show", "{}"),
+    ("notices", "settings", "log", "{}"),
+    ("notices", "preview", "{}", "--kind", "earned", "--language", "{}", "--price", "{}"),
+    ("notices", "list", "{}", "{}", "--limit", "{}"),
+    ("notices", "show", "{}"),
+    ("notices", "unknown", "list", "{}"),
+    ("notices", "unknown", "resolve", "{}", "--as", "{}"),
+    ("notices", "resend", "{}"),
+    ("notices", "optout", "add", "{}", "{}", "--channel", "sms"),
+    ("notices", "optout", "list", "{}", "{}"),
+    ("notices", "usage", "{}", "--month", "{}"),
+    ("notices", "erase", "{}", "{}"),
+    ("notices", "pause", "{}", "--by", "{}"),
+    ("notices", "resume", "{}"),
+    ("notices", "dlq", "show", "{}"),
+    ("notices", "outbox", "retry", "{}"),
 )
 
 

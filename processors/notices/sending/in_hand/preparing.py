@@ -104,13 +104,14 @@ class Preparing:
             return ended(taken, late.state, late.reason)
         # Another provider than the one it was written to knows nothing of that, either.
         moved = taken.asked_us is not None and taken.provider != self._provider
-        if moved or not self._custom.takes_again(taken.asked_us, known.now):
+        in_doubt = moved or not self._custom.takes_again(taken.asked_us, known.now)
+        if in_doubt and shop.on_unknown == "hold":
             return ended(taken, State.unknown)
         if not shop.entitled:
             return ended(taken, State.skipped, Why.no_plan)
         if not shop.enabled:
             return ended(taken, State.skipped, Why.feature_off)
-        if self._channel not in shop.on:
+        if not shop.tells(self._channel, taken.kind):
             return ended(taken, State.skipped, Why.off)
         if taken.kind is Kind.expiring and not known.lapsing.get(taken.notice_id):
             return ended(taken, State.skipped, Why.spent)

@@ -25,6 +25,7 @@ _LONGEST_LINE: Final = 78
 _UNFIT: Final = re.compile(r"[^ -~]")
 # Printable ASCII without what would end the brackets around it.
 _URL: Final = re.compile(r"https?://[!-;=?-~]{1,900}")
+_LANGUAGE: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
 _OTHER_THAN_LINES: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -53,7 +54,7 @@ def build_mail(
     `sender` is a name and an address, as `email.from` of the settings; `to` and `reply_to` are
     addresses alone. `unsubscribe`: what takes a click, and a POST without any question (RFC 8058).
     An event's mail has the same Message-ID however often it is sent. Raises NotRendered for an
-    address or a link that is none.
+    address, a language or a link that is none.
     """
     boundary = f"=_{notice_id.hex}"  # no text has it: in none of the encodings `_` follows `=`
     lines = [
@@ -64,7 +65,7 @@ def build_mail(
         f"Message-ID: <{event_id}.email@{_domain(sender)}>",
         f"X-Points-Notice: {notice_id}",
         "Auto-Submitted: auto-generated",
-        f"Content-Language: {text.language}",
+        f"Content-Language: {_language(text.language)}",
         *_lines_of_link(unsubscribe),
         "MIME-Version: 1.0",
         "Content-Type: multipart/alternative;",
@@ -120,6 +121,12 @@ def _subject(subject: str) -> str:
         return line
     header = Header(subject, "utf-8", header_name="Subject")
     return f"Subject: {header.encode(linesep=_END)}"
+
+
+def _language(language: str) -> str:
+    if not _LANGUAGE.fullmatch(language):
+        raise NotRendered("the language is none")
+    return language
 
 
 def _lines_of_link(unsubscribe: str | None) -> tuple[str, ...]:

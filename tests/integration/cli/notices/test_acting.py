@@ -49,6 +49,16 @@ def test_one_provider_is_paused_and_goes_on(in_process: InProcessEngine, lane: L
     assert run(in_process, "resume", "mitake", "--json").json["changed"] is False
 
 
+def test_only_a_provider_that_there_is_can_be_paused(
+    in_process: InProcessEngine, lane: Lane
+) -> None:
+    """Whoever mistypes a name would think that it gets nothing any more."""
+    ran = run(in_process, "pause", "twillio")
+    assert (ran.code, "twilio" in ran.err) == (2, True)
+    assert lane.value("SELECT count(*) FROM provider") == 0
+    assert run(in_process, "resume", "twillio").code == 2
+
+
 def unknown(lane: Lane, member: str, **more: object) -> uuid.UUID:
     return lane.notice(SHOP, member, "unknown", provider="twilio", parts=1, month=202611, **more)
 

@@ -70,7 +70,24 @@ def test_another_language_and_a_kind_that_no_sms_tells(
     assert "never told by SMS" in text
     assert "點" in text
     assert "點" in file.read_text(encoding="utf-8")
-    assert preview(in_process, "--kind", "earned", "--price", "cheap").code == 2
+
+
+@pytest.mark.parametrize(
+    "price", ["cheap", "", "-1", "nan", "1e999999", "1_0", "\uff19", "1.", "1" * 10]
+)
+def test_a_price_is_a_plain_number(in_process: InProcessEngine, heard: Lane, price: str) -> None:
+    del heard
+    ran = preview(in_process, "--kind", "earned", "--price", price)
+    assert (ran.code, "0.85" in ran.err) == (2, True)
+
+
+def test_html_goes_where_it_can_be_written(
+    in_process: InProcessEngine, heard: Lane, tmp_path: Path
+) -> None:
+    del heard
+    for file in (tmp_path, tmp_path / "no" / "mail.html"):
+        ran = preview(in_process, "--kind", "earned", "--html", str(file))
+        assert (ran.code, "cannot be written" in ran.err) == (2, True)
 
 
 def test_settings_that_are_not_applied_yet_are_tried(

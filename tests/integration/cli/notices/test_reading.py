@@ -63,6 +63,8 @@ def test_what_is_not_there_is_not_found(in_process: InProcessEngine, lane: Lane)
     assert points(environment, "notices", "list", "no-shop").code == 6
     assert points(environment, "notices", "show", str(uuid.uuid4())).code == 6
     assert points(environment, "notices", "show", "no-id").code == 2
+    assert points(environment, "notices", "unknown", "list", "no-shop").code == 6
+    assert points(environment, "notices", "settings", "log", "no-shop").code == 6
     assert points(environment, "notices", "dlq", "show", "7").code == 6
 
 

@@ -188,6 +188,18 @@ def test_a_bounce_ends_with_the_address_and_a_wish_does_not(
     assert opted_out() == {(shop, "ben"): {("email", "*")}}
 
 
+def test_a_bounce_of_a_number_ends_with_the_number(lane: Lane, batches: ContactsBatches) -> None:
+    lane.consume(batches, customer(0, **ANN))
+    shop = lane.shop("shop")
+    with transaction(lane.connection) as cursor:
+        optouts.add(cursor, [OptOut(shop, "ann", "sms", "*", "bounce", 1)])
+        optouts.add(cursor, [OptOut(shop, "ann", "email", "*", "bounce", 1)])
+    lane.consume(batches, customer(1, mobile_phone="0987654321"))
+    with transaction(lane.connection) as cursor:
+        left = optouts.opted_out(cursor, [(shop, "ann")])
+    assert left == {(shop, "ann"): {("email", "*")}}
+
+
 def test_what_is_passed_over_and_what_is_poison(lane: Lane, batches: ContactsBatches) -> None:
     ahead = customer(0, **ANN)
     ahead["resource"]["updated_at"] = "2199-01-01T00:00:00Z"

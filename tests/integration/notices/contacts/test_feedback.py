@@ -210,31 +210,35 @@ def test_a_bounce_for_good_settles_its_notice_too(
     assert desk.rows == [Receipt(notice, False, None, None)]
 
 
+@pytest.mark.parametrize(
+    ("channel", "field", "old", "new"),
+    [
+        (Channel.email, "email", "old@tea.example", "new@tea.example"),
+        (Channel.sms, "mobile_phone", "0912345678", "0987654321"),
+    ],
+)
 def test_a_bounce_of_an_address_that_is_gone_does_not_stop_the_new_one(
-    lane: Lane, batches: FeedbackBatches
+    lane: Lane, batches: FeedbackBatches, channel: Channel, field: str, old: str, new: str
 ) -> None:
     shop = lane.shop("shop")
-    for member, email in (("ann", "new@tea.example"), ("ben", "old@tea.example")):
-        resource = {"id": member, "email": email}
+    for member, address in (("ann", new), ("ben", old)):
+        resource = {"id": member, field: address}
         record = {"topic": "user/update", "merchant_id": "shop", "resource": resource}
         lane.consume(ContactsBatches(lane.configuration()), record)
     with transaction(lane.connection) as cursor:
         sealer = lane.sealer().with_keys(cursor, [(shop, "ann"), (shop, "ben")], create=False)
-    notices = [
-        lane.notice("shop", m, address_hmac=sealer.hmac(shop, m, "old@tea.example"))
-        for m in ("ann", "ben")
-    ]
+    notices = [lane.notice("shop", m, channel, sealer.hmac(shop, m, old)) for m in ("ann", "ben")]
     counts, _ = lane.consume(
         batches, *(said("bounce", notice_id=notice, hard=True) for notice in notices)
     )
     assert counts.applied == 2
-    assert wishes(lane) == [("ben", "email", "*", "bounce")]
+    assert wishes(lane) == [("ben", channel, "*", "bounce")]
     # Of a member who was erased nothing can be compared, and the wish stands.
-    erased = lane.notice("shop", "ben", address_hmac=b"x" * 32)
+    erased = lane.notice("shop", "ben", channel, b"x" * 32)
     with transaction(lane.connection) as cursor:
         erase(cursor, shop, "ben")
     counts, _ = lane.consume(batches, said("bounce", notice_id=erased, hard=True))
-    assert wishes(lane) == [("ben", "email", "*", "bounce")]
+    assert wishes(lane) == [("ben", channel, "*", "bounce")]
 
 
 @pytest.mark.parametrize(

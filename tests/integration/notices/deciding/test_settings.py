@@ -4,7 +4,10 @@ import orjson
 import pytest
 
 from processors.notices.deciding import settings as deciding_settings
+from processors.notices.sending.wiring import outside
+from rules.notices.texts.wording import mail_wording
 from schemas.notices.document import NoticeSettings, load_notice_settings
+from schemas.notices.words import Kind
 from store.notices import settings, shops
 from store.notices.settings import NoticeSettingsConflict
 from store.postgres import session
@@ -101,7 +104,19 @@ def test_an_app_that_is_not_installed_is_the_engines_matter(lane: DecidingLane) 
         (shop,) = settings.in_force(cursor, [lane.shop("shop")]).values()
     assert shop.entitled
     assert (shop.zone, shop.languages, shop.notice_version) == ("Asia/Taipei", ("en",), 0)
-    assert shop.notices == NoticeSettings()
+    assert shop.notices == NoticeSettings(languages=("en",))
+
+
+def test_a_shop_that_names_no_languages_has_those_of_its_points_settings(
+    lane: DecidingLane,
+) -> None:
+    """All that is written goes by them: whoever reads none of ours is told in the shop's first."""
+    lane.hear_of("shop", languages=["zh-Hant", "ja"])
+    lane.apply("shop")
+    with session.transaction(lane.connection) as cursor:
+        (shop,) = outside(lane.configuration()).shops(cursor, [lane.shop("shop")]).values()
+    assert shop.languages == ("zh-Hant", "ja")
+    assert mail_wording(shop.settings, Kind.earned, "ja").language == "zh-Hant"
 
 
 def test_a_shop_that_no_settings_tell_of_is_not_in_force(lane: DecidingLane) -> None:

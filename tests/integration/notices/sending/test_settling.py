@@ -10,7 +10,7 @@ import pytest
 from schemas.ids import DAY, MINUTE, SECOND
 from schemas.notices.changed import NoticeChanged
 from schemas.notices.words import Channel, Kind, State, Why
-from store.notices.sending import meter, queue, settling
+from store.notices.sending import meter, queue, resending, settling
 from store.notices.sending.meter import Usage
 from store.notices.sending.queue import Mark, least_id
 from store.notices.sending.settling import Ended, Receipt, Receipts, Settled
@@ -164,10 +164,29 @@ def test_a_receipt_says_later_what_was_charged_or_that_it_did_not_arrive(rows: R
     rows.check_meter()
 
 
+@pytest.mark.parametrize("by", ["operator", "answer", "receipt"])
+def test_what_was_held_to_have_failed_and_arrived_is_sent_and_owed(rows: Rows, by: str) -> None:
+    (notice,) = unknown(rows) if by == "operator" else sending(rows)
+    match by:
+        case "operator":
+            with transaction(rows.connection) as cursor:
+                settling.resolve(cursor, [notice], State.failed)
+        case "answer":
+            settle(rows, Settled(notice, State.sending, 1, State.failed, Why.refused))
+        case _:
+            receipt(rows, Receipt(notice, delivered=False))
+    assert receipt(rows, Receipt(notice, delivered=True)).moved == {("sms", "sent"): 1}
+    assert receipt(rows, Receipt(notice, delivered=True)).changed == set()
+    assert rows.of(notice, "state", "reason") == ("sent", None)
+    assert usage(rows) == [Usage("sms", "mitake", 1, 2, 2, 0)]
+    rows.check_meter()
+
+
 def test_a_receipt_touches_nothing_that_was_never_written(rows: Rows) -> None:
-    ids = [rows.notice(state=state) for state in (State.waiting, State.skipped, State.expired)]
+    states = (State.waiting, State.skipped, State.expired, State.failed)
+    ids = [rows.notice(state=state) for state in states]
     assert receipt(rows, *(Receipt(each, delivered=True) for each in ids)).changed == set()
-    assert rows.states() == {"waiting": 1, "skipped": 1, "expired": 1}
+    assert rows.states() == dict.fromkeys(states, 1)
 
 
 def test_an_operator_resolves_what_is_unknown_and_nothing_else(rows: Rows) -> None:
@@ -212,6 +231,29 @@ def test_an_operator_sends_again_what_is_not_too_old(rows: Rows) -> None:
     assert (state, asked, attempt) == ("waiting", None, 1)
     assert give_up >= rows.now() + DAY - MINUTE
     assert usage(rows) == [Usage("sms", "mitake", 0, 0, 0, 0)]
+
+
+@pytest.mark.parametrize(("taken", "again"), [(40, True), (100, False)])
+def test_what_is_sent_again_tells_what_is_left_by_now(rows: Rows, taken: int, again: bool) -> None:
+    """What did not wait was not brought up to date."""
+    (notice,) = rows.notices(
+        1, state=State.expired, order_id="o1", event_points=100, event_sequence=7
+    )
+    rows.notices(
+        1, kind=Kind.corrected, channel=Channel.email, state=State.skipped, order_id="o1",
+        points=-taken, event_points=-taken, event_sequence=9, sequence=9, balance=340 - taken,
+    )  # fmt: skip
+    other = rows.notice(state=State.expired, order_id="o2", event_points=100, event_sequence=8)
+    with transaction(rows.connection) as cursor:
+        least = least_id(rows.now(), REACH)
+        done = resending.resend(cursor, [notice, other], LIMITS, least)
+    assert (notice in done, other in done) == (again, True)
+    assert rows.of(other, "state", "points", "balance") == ("waiting", 100, 340)
+    state, points, balance, sequence = rows.of(notice, "state", "points", "balance", "sequence")
+    if again:
+        assert (state, points, balance, sequence) == ("waiting", 60, 300, 9)
+    else:
+        assert (state, points) == ("expired", 100)
 
 
 def test_what_deciding_ends_is_announced_by_it(rows: Rows) -> None:

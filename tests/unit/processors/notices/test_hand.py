@@ -53,7 +53,7 @@ def ready(member: str, sender: str) -> Ready:
         None, None, 0, 0, None, None, "shop", 0,
     )  # fmt: skip
     shop = Shop(
-        1, "shop", "UTC", (), True, True, frozenset(), "mitake", sender, None, "TW", None, None,
+        1, "shop", "UTC", (), True, True, lambda *_: True, "mitake", sender, None, "TW", None, None,
         "hold", {}, "Shop", unused,
     )  # fmt: skip
     return Ready(taken, shop, "", Worded(), None)

@@ -1,21 +1,25 @@
-"""A notice in hand keeps what tells later whether its member has still the same address."""
+"""What becomes of a notice in hand just before it is sent, and what is remembered of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
+
 from processors.notices.directory.port import MemberKey
 from processors.notices.sending.in_hand.hand import Ready
-from processors.notices.sending.in_hand.preparing import Background, Preparing
+from processors.notices.sending.in_hand.preparing import Background, Prepared, Preparing
 from processors.notices.sending.ports import Outside, Shop
 from processors.notices.sending.wiring import OurWording
 from processors.runtime.notices_configuration import NoticesConfiguration
-from rules.notices.outcomes import Custom
+from rules.notices.outcomes import Custom, OnUnknown
 from rules.notices.values import Contact
-from schemas.ids import DAY
-from schemas.notices.words import Channel, Kind, State
+from schemas.ids import DAY, MINUTE
+from schemas.notices.words import Channel, Kind, State, Why
 from store.notices.sending.queue import Taken
 from tests.support.notices.texts import ZONE, notice_settings
 
+HOUR = 60 * MINUTE
 NOW = 1_790_000_000_000_000
 EMAIL = "ann@t\u00e9a.example"
 
@@ -35,15 +39,22 @@ class Seals:
         return True
 
 
-def test_an_address_is_remembered_as_the_directory_has_it() -> None:
-    shop = Shop(
-        1, "shop", ZONE, ("en",), True, True, frozenset({Channel.email}), None, "",
-        "points@lantern.example", "", None, None, "hold", {}, "Lantern Tea", notice_settings(),
-    )  # fmt: skip
-    taken = Taken(
-        uuid4(), uuid4(), 1, "ann", Kind.earned, Channel.email, State.claimed, 0, 100, 100, 1,
+SHOP = Shop(
+    1, "shop", ZONE, ("en",), True, True, lambda *_: True, "mitake", "LANTERN",
+    "points@lantern.example", "TW", None, None, "hold", {}, "Lantern Tea", notice_settings(),
+)  # fmt: skip
+
+
+def a_notice(channel: Channel) -> Taken:
+    """One about 100 points, in hand."""
+    return Taken(
+        uuid4(), uuid4(), 1, "ann", Kind.earned, channel, State.claimed, 0, 100, 100, 1,
         None, None, None, NOW, NOW + DAY, None, None, "shop", NOW,
     )  # fmt: skip
+
+
+def prepared(shop: Shop, taken: Taken, provider: str, custom: Custom, contact: Contact) -> Prepared:
+    """What becomes of a notice in the hand of a provider's sender."""
     outside = Outside(
         shops=lambda *_: {1: shop},
         seals=lambda *_: Seals(),
@@ -53,10 +64,49 @@ def test_an_address_is_remembered_as_the_directory_has_it() -> None:
         not_before=lambda now, *_: now,
         wording=OurWording(NoticesConfiguration()),
     )
-    preparing = Preparing("smtp", Channel.email, Custom(True, timedelta(0)), outside)
-    contacts = {MemberKey(1, "shop", "ann"): Contact("Ann", "en", EMAIL, None)}
-    prepared = preparing.prepare([taken], Background({1: shop}, Seals(), {}, NOW), contacts)
-    (ready,) = prepared.ready
+    preparing = Preparing(provider, taken.channel, custom, outside)
+    known = Background({1: shop}, Seals(), {}, NOW)
+    return preparing.prepare([taken], known, {MemberKey(1, "shop", "ann"): contact})
+
+
+def test_an_address_is_remembered_as_the_directory_has_it() -> None:
+    taken = a_notice(Channel.email)
+    mail = Custom(True, timedelta(0))
+    (ready,) = prepared(SHOP, taken, "smtp", mail, Contact("Ann", "en", EMAIL, None)).ready
     assert isinstance(ready, Ready)
     assert ready.to == "ann@xn--ta-bja.example"
     assert ready.address_hmac == EMAIL.encode()
+
+
+@pytest.mark.parametrize(
+    ("provider", "asked_hours_ago", "on_unknown", "goes"),
+    [
+        ("mitake", 1, "hold", True),  # it knows our id
+        ("mitake", 13, "hold", False),
+        ("mitake", 13, "resend", True),
+        ("twilio", 1, "hold", False),
+        ("twilio", 1, "resend", True),
+    ],
+)
+def test_what_may_have_arrived_goes_again_as_its_shop_wants(
+    provider: str, asked_hours_ago: int, on_unknown: OnUnknown, goes: bool
+) -> None:
+    """Also where it waited so long that its provider has forgotten it, or has another by now."""
+    asked = NOW - asked_hours_ago * HOUR
+    taken = a_notice(Channel.sms)._replace(asked_us=asked, provider="mitake")
+    shop = replace(SHOP, on_unknown=on_unknown, provider=provider)
+    custom = Custom(False, timedelta(hours=12))
+    done = prepared(shop, taken, provider, custom, Contact(None, "en", None, "0912345678"))
+    assert [len(done.ready), len(done.ended)] == ([1, 0] if goes else [0, 1])
+    assert all(each.state is State.unknown for each in done.ended)
+
+
+def test_a_kind_that_is_switched_off_while_it_waits_is_not_told() -> None:
+    settings = notice_settings(kinds={"earned": False})
+    shop = replace(SHOP, settings=settings, tells=settings.tells)
+    taken, custom = a_notice(Channel.sms), Custom(False, timedelta(0))
+    contact = Contact(None, "en", None, "0912345678")
+    (off,) = prepared(shop, taken, "mitake", custom, contact).ended
+    assert (off.state, off.reason) == (State.skipped, Why.off)
+    told = taken._replace(kind=Kind.assigned)
+    assert len(prepared(shop, told, "mitake", custom, contact).ready) == 1

@@ -130,6 +130,12 @@ def test_address_or_link_that_is_none_makes_no_mail(what: str, value: str) -> No
     assert "example" not in str(failed.value)
 
 
+@pytest.mark.parametrize("language", ["en-\r\nBcc: b@c.example", "en\n", "", "é"])
+def test_language_that_is_none_makes_no_mail(language: str) -> None:
+    with pytest.raises(NotRendered):
+        built(TEXT._replace(language=language))
+
+
 @pytest.mark.parametrize("subject", ["a\r\nBcc: b@c.example", "a\nb", "a\x00b", "a\u2028b"])
 def test_subject_of_two_lines_makes_no_mail(subject: str) -> None:
     with pytest.raises(NotRendered):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules.notices.shop import speaking
 from rules.notices.texts import ours
 from rules.notices.texts.placeholders import problems
 from rules.notices.texts.render import (
@@ -186,6 +187,29 @@ def test_language_that_nobody_wrote_falls_back_as_a_whole() -> None:
 def test_region_of_a_language_has_our_words_and_its_own_numbers() -> None:
     settings = notice_settings(languages=("en-gb",))
     assert "Valid until: 31 December 2026, 23:59" in mail(settings, "en-gb").plain
+
+
+@pytest.mark.parametrize("language", ["zh-tw", "zh-hk", "zh-hant-tw", "zh-TW", "zh-Hant"])
+def test_chinese_is_written_as_in_its_region(language: str) -> None:
+    """Settings of points name languages in any letters, and by region as well."""
+    settings = speaking(NoticeSettings(), [language])
+    written = mail(settings, language, shop="燈籠茶")
+    assert (written.language, written.subject) == (language, "燈籠茶：您獲得了 100 點")
+    assert sms(settings, language, shop="燈籠茶").text.startswith("燈籠茶：您的訂單已獲得 100 點")
+
+
+def test_shops_words_in_a_language_are_those_of_its_regions_before_ours() -> None:
+    settings = notice_settings(
+        {"en": {"earned": {"subject": "{{ points }} for you"}}}, languages=("en-gb", "en")
+    )
+    assert mail(settings, "en-gb").subject == "100 for you"
+    assert "31 December 2026" in mail(settings, "en-gb").plain
+
+
+def test_languages_of_the_points_settings_stand_for_those_that_are_not_named() -> None:
+    settings = speaking(NoticeSettings(), ["zh-hant", "ja"])
+    assert mail(settings, "ja").language == "zh-hant"
+    assert speaking(notice_settings(languages=("en",)), ["ja"]).languages == ("en",)
 
 
 def test_html_says_the_same_as_the_plain_part() -> None:
