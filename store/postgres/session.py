@@ -73,11 +73,12 @@ What it raises ends the wait; the connection must be closed then.
 class WatchedConnection(Connection[tuple[Any, ...]]):
     """A connection whose waits are seen: nothing else runs in a worker while a statement does.
 
-    `waited`: for how many seconds it has waited so far.
+    `waited`: for how many seconds it has waited so far. `meanwhile`: see the function.
     """
 
     waiting: Waiting | None = None
     waited = 0.0
+    meanwhile: Callable[[], None] | None = None
 
     def wait(
         self,
@@ -88,6 +89,9 @@ class WatchedConnection(Connection[tuple[Any, ...]]):
         """Waits for the server as psycopg does, and tells `waiting` of it meanwhile."""
         if self.waiting is not None:
             gen = self._watched(gen, self.waiting)
+        if self.meanwhile is not None:
+            work, self.meanwhile = self.meanwhile, None
+            gen = _beside(gen, work)
         began = time.perf_counter()
         try:
             return super().wait(gen, interval, timeout)
@@ -108,6 +112,34 @@ class WatchedConnection(Connection[tuple[Any, ...]]):
         except StopIteration as end:
             result: _Result = end.value
             return result
+
+
+def meanwhile(connection: Database, work: Callable[[], None]) -> None:
+    """Does some work, once, while the answer to the next statement is waited for.
+
+    It must not raise, and not use the connection.
+    """
+    if isinstance(connection, WatchedConnection):
+        connection.meanwhile = work
+    else:
+        work()
+
+
+def _beside(
+    gen: Generator[Wait, Ready | int, _Result], work: Callable[[], None]
+) -> Generator[Wait, Ready | int, _Result]:
+    """Does some work once all that was to be sent is, and nothing is left but to wait."""
+    is_done = False
+    try:
+        asked = next(gen)
+        while True:
+            if asked == Wait.R and not is_done:
+                is_done = True
+                work()
+            asked = gen.send((yield asked))
+    except StopIteration as end:
+        result: _Result = end.value
+        return result
 
 
 def connect(

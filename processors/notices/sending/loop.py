@@ -1,9 +1,10 @@
 """One provider's sender: takes notices in hand, hands them over in chunks, settles what came of it.
 
-A chunk's way, top to bottom: `Filling` takes notices in hand and words them; the hand gives as many
-as may go now; `Handing` commits that they are being sent, together with what became of the chunk
-before, and asks the fence; `_send` hands them to the provider. One loop a provider, one chunk at a
-time: a slow provider holds nobody else, and a kill leaves one chunk in doubt.
+A chunk's way, top to bottom: `Filling` takes notices in hand, and `Ahead` words them while a commit
+is waited for; the hand gives as many as may go now; `Handing` commits that they are being sent,
+together with what became of the chunk before, and asks the fence; `_send` hands them to the
+provider. One loop a provider, one chunk at a time: a slow provider holds nobody else, and a kill
+leaves one chunk in doubt.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from processors.notices.sending.chunks.answered import settled
 from processors.notices.sending.chunks.delivering import Delivers
 from processors.notices.sending.chunks.exchange import Exchange
 from processors.notices.sending.chunks.handing import Guards, Handing
+from processors.notices.sending.in_hand.ahead import Ahead
 from processors.notices.sending.in_hand.filling import Filling
 from processors.notices.sending.in_hand.hand import Hand, Sent, put_back
 from processors.notices.sending.in_hand.preparing import Preparing
@@ -63,9 +65,12 @@ class ProviderLoop:
         self._thread = ConnectionThread(f"send-{provider.name}", connect)
         self._hand = Hand(provider.name, provider.channel, terms.rate)
         preparing = Preparing(provider.name, provider.channel, self._custom, outside)
-        self._filling = Filling(self._hand, self._taking, preparing, directory, self._thread, terms)
+        self._ahead = Ahead(self._hand, preparing)
+        self._filling = Filling(
+            self._hand, self._taking, self._ahead, directory, self._thread, terms
+        )
         exchange = Exchange(provider.name, terms.sender, terms.lease_us, outside)
-        self._handing = Handing(self._hand, exchange, guards)
+        self._handing = Handing(self._hand, self._ahead, exchange, guards)
         self._look_at = self._looked_at = 0.0
         self._now: Micros = 0
         self._database_trouble: str | None = None
@@ -132,7 +137,8 @@ class ProviderLoop:
             self._taking.look(cursor, self._least())
         self.oldest = self._taking.oldest()
         half = self._now - self._terms.lease_us // 2
-        self._hand.done += put_back(self._hand.older_than(half))
+        old = [*self._ahead.older_than(half), *self._hand.older_than(half)]
+        self._hand.done += put_back(old)
         # Where very many shops wait, looking at them must not be all that is done.
         took = time.monotonic() - began
         self._look_at = time.monotonic() + max(LOOK_SECONDS, 10 * took)
@@ -150,13 +156,13 @@ class ProviderLoop:
         """Has as much in hand as may go now, if there is. Raises what filling it does."""
         await self._filling.look()
         self._filling.begin(self._least())
-        if self._filling.is_under_way and self._hand.free() < room:
+        if self._filling.is_under_way and self._filling.in_hand() < room:
             await self._settle()
             await self._filling.finish()
 
     async def _give_back(self) -> None:
         await self._filling.finish()
-        self._hand.done += put_back(self._hand.empty())
+        self._hand.done += put_back([*self._ahead.empty(), *self._hand.empty()])
         await self._settle()
 
     async def _settle(self) -> None:

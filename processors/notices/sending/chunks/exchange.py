@@ -5,7 +5,7 @@ that they may have been. Both in one commit, since each costs a disk's answer.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from store.notices.sending import breakers, limits, queue, settling
 from store.notices.sending.limits import LeftOut, Parts
 from store.notices.sending.queue import Mark, Taken
 from store.notices.sending.settling import Ended, Settled
-from store.postgres.session import Cursor, Database, transaction
+from store.postgres.session import Cursor, Database, meanwhile, transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,18 @@ class Exchange:
         self._outside = outside
 
     def run(
-        self, connection: Database, done: Sequence[Settled], chunk: Sequence[Ready], least: UUID
+        self,
+        connection: Database,
+        done: Sequence[Settled],
+        chunk: Sequence[Ready],
+        least: UUID,
+        work: Callable[[], None] | None = None,
     ) -> Exchanged:
         """Settles what is done, and marks a chunk; both may be empty.
 
         Whoever does not want to hear by now, and what does not fit into a shop's month, is
-        skipped; what changed in hand waits again.
+        skipped; what changed in hand waits again. `work` is done while the commit is
+        waited for; see `meanwhile`.
         """
         with transaction(connection) as cursor:
             finished = list(settling.settle(cursor, done))
@@ -83,6 +89,8 @@ class Exchange:
             changed = [r.taken for r in going if r.taken.notice_id not in marked]
             ends = settling.settle(cursor, [*stopped, *put_back(changed)])
             used_up = _used_up(cursor, ends, months.values())
+            if work is not None:
+                meanwhile(connection, work)
         sent = [
             Sent(ready, marked[ready.taken.notice_id])
             for ready in going

@@ -7,6 +7,7 @@ became of the chunk before), and the fence is asked.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import psycopg
@@ -15,6 +16,7 @@ from processors.notices.sending.chunks.exchange import Exchange
 from processors.notices.sending.guards.fence import Gatekeeper
 from processors.notices.sending.guards.gate import Gate
 from processors.notices.sending.guards.rates import SharedRates
+from processors.notices.sending.in_hand.ahead import Ahead
 from processors.notices.sending.in_hand.hand import Hand, Ready, Sent
 from processors.notices.sending.measuring import observe, tell
 from schemas.ids import Micros
@@ -33,8 +35,8 @@ class Guards:
 class Handing:
     """Hands over one hand's messages, as its guards let them."""
 
-    def __init__(self, hand: Hand, exchange: Exchange, guards: Guards) -> None:
-        self._hand, self._exchange, self._guards = hand, exchange, guards
+    def __init__(self, hand: Hand, ahead: Ahead, exchange: Exchange, guards: Guards) -> None:
+        self._hand, self._ahead, self._exchange, self._guards = hand, ahead, exchange, guards
 
     @property
     def has_something_done(self) -> bool:
@@ -45,6 +47,7 @@ class Handing:
         self, connection: Database, room: int, least: UUID, now: Micros
     ) -> list[Sent] | None:
         """As many as may go now, marked; None when none may, and what is done is settled then."""
+        self._ahead.have(room)
         chunk = self._hand.chunk(room, self._guards.rates.take)
         if not chunk and not self.has_something_done:
             return None
@@ -75,12 +78,15 @@ class Handing:
         """
         # Before the commit: whoever is frozen while it waits for that has lost its lease as well.
         began = time.monotonic()
+        done, self._hand.done = self._hand.done, []
         try:
-            exchanged = self._exchange.run(connection, self._hand.done, chunk, least)
+            exchanged = self._exchange.run(
+                connection, done, chunk, least, partial(self._ahead.word_beside, len(chunk))
+            )
         except psycopg.Error:
             self._hand.add(chunk)
+            self._hand.done += done
             raise
-        self._hand.done = []
         observe(exchanged.ended)
         tell(exchanged.used_up)
         if self._guards.gate.has_moved:

@@ -1,22 +1,22 @@
-"""Keeps a sender's hand full: takes notices, asks who their members are, and words them.
+"""Keeps a sender's hand full: takes notices and asks who their members are; see `ahead`.
 
 It goes on beside the chunks that are out, since the thread that has the connection is idle then:
 nothing is written of what is in hand.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
-from processors.notices.directory.port import Directory, DirectoryUnavailable, MemberKey
+from processors.notices.directory.port import Directory, DirectoryUnavailable
+from processors.notices.sending.in_hand.ahead import Ahead
 from processors.notices.sending.in_hand.hand import Hand, put_back
-from processors.notices.sending.in_hand.preparing import Background, Prepared, Preparing, members_of
+from processors.notices.sending.in_hand.preparing import members_of
 from processors.notices.sending.in_hand.taking import Taking, Terms
 from processors.notices.sending.thread import ConnectionThread
 from processors.runtime.failures import one_line
-from rules.notices.values import Contact
 from schemas.ids import SECOND
-from store.notices.sending.queue import Taken
+from store.notices.sending.settling import Settled
 
 LARGEST_HAND = 200
 """Of notices in hand at a high rate; at a low one as many as go in a second, so that what was read
@@ -35,18 +35,22 @@ class Filling:
         self,
         hand: Hand,
         taking: Taking,
-        preparing: Preparing,
+        ahead: Ahead,
         directory: Directory,
         thread: ConnectionThread,
         terms: Terms,
     ) -> None:
         """Begins nothing yet."""
-        self._hand, self._taking, self._preparing = hand, taking, preparing
+        self._hand, self._taking, self._ahead = hand, taking, ahead
         self._directory, self._thread = directory, thread
         self._size = max(terms.chunk, min(LARGEST_HAND, int(terms.rate)))
         self._little = min(self._size, max(2 * terms.chunk, self._size // LOW_HAND))
         self._task: asyncio.Task[None] | None = None
         self.trouble: str | None = None
+
+    def in_hand(self) -> int:
+        """How many may go as far as is known, with those that have no words yet."""
+        return self._hand.free() + self._ahead.count
 
     @property
     def is_under_way(self) -> bool:
@@ -55,7 +59,7 @@ class Filling:
 
     def begin(self, least: UUID) -> None:
         """Begins to fill the hand if little is left in it. `least`: see `least_id`."""
-        is_wanted = self._task is None and self._hand.free() < self._little
+        is_wanted = self._task is None and self.in_hand() < self._little
         if is_wanted and self._taking.shops(self._hand):
             self._task = asyncio.create_task(self._fill(least))
 
@@ -76,9 +80,9 @@ class Filling:
             self._task.cancel()
 
     async def _fill(self, least: UUID) -> None:
-        """Takes notices in hand, the shops in turn, and words them."""
+        """Takes notices in hand, the shops in turn, with how their members are reached."""
         taken, known = await self._thread.connected(
-            self._taking.take, self._hand, self._size - self._hand.free(), least
+            self._taking.take, self._hand, self._size - self.in_hand(), least
         )
         if not taken or known is None:
             return
@@ -87,17 +91,11 @@ class Filling:
         except DirectoryUnavailable as error:
             self.trouble = f"directory: {one_line(error)}"
             later = put_back(taken, "directory", DIRECTORY_DELAY)
-            await self._thread.run(self._keep, Prepared(ended=later))
+            await self._thread.run(self._put_off, later)
             return
         self.trouble = None
-        await self._thread.run(self._word, taken, known, contacts)
+        await self._thread.run(self._ahead.add, taken, known, contacts)
 
-    def _word(
-        self, taken: Sequence[Taken], known: Background, contacts: Mapping[MemberKey, Contact]
-    ) -> None:
-        self._keep(self._preparing.prepare(taken, known, contacts))
-
-    def _keep(self, prepared: Prepared) -> None:
+    def _put_off(self, later: Iterable[Settled]) -> None:
         """In the thread, as all that changes the hand: chunks are taken out of it meanwhile."""
-        self._hand.add(prepared.ready)
-        self._hand.done += prepared.ended
+        self._hand.done += later

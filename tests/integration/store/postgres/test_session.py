@@ -1,6 +1,7 @@
 """What a session is told, whatever the server, the role or the environment say."""
 
 from collections.abc import Iterator
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from store.ledger import accounts
 from store.postgres import migrate, session
 from store.postgres.interning import LONGEST, InternedStrings
 from store.settings.merchants import Merchants
+from tests.support.engine import wait_for
 from tests.support.servers import Databases
 
 
@@ -166,3 +168,27 @@ def divide_and_go_on(connection: session.Database) -> None:
     with session.sent_together(connection):
         session.raw(connection).execute(b"SELECT 1 / 0")
         session.raw(connection).execute(b"SELECT 1")
+
+
+def test_work_is_done_once_while_the_answer_is_waited_for(url: str) -> None:
+    waits = """SELECT count(*) FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event = 'advisory'"""
+    seen: list[int] = []
+    with session.connect(url) as connection, session.connect(url) as other:
+        other.execute("SELECT pg_advisory_lock(1)")
+
+        def work() -> None:
+            """The statement is with the server, and only this can let it end."""
+            seen.append(wait_for("a statement that waits", lambda: count(other, waits)))
+            other.execute("SELECT pg_advisory_unlock(1)")
+
+        session.meanwhile(connection, work)
+        connection.execute("SELECT pg_advisory_lock(1)")
+        assert count(connection, "SELECT 7") == 7
+    assert seen == [1]
+
+
+def count(connection: session.Database, query: LiteralString) -> int:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
