@@ -20,7 +20,7 @@ from schemas.notices.customer import read_customer
 from schemas.notices.words import Channel
 from schemas.upstream.envelope import Unreadable
 from store.notices import shops
-from store.notices.members import contacts, optouts, sealing
+from store.notices.members import contacts, erasing, optouts, sealing
 from store.notices.members.contacts import SealedContact
 from store.notices.members.members import Member
 from store.notices.members.sealing import Sealer
@@ -123,7 +123,9 @@ class _Batch:
         for field, channel in _CHANNELS.items():
             others = [member for member, different in moved.items() if field in different]
             optouts.end_bounces(self._cursor, channel, others)
-        sealing.destroy(self._cursor, [m for m in self._changes if self._rows[m].is_removed])
+        removed = [member for member in self._changes if self._rows[member].is_removed]
+        sealing.destroy(self._cursor, removed)
+        erasing.take_out_of_hand(self._cursor, removed)
 
     def _fold(self, member: Member, said: Said, count: Counts) -> None:
         row = self._rows.setdefault(member, SealedContact())

@@ -3,6 +3,7 @@
 Copies of sealed values anywhere else, in dumps too, are noise from then on.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from rules.notices.contacts import FIELDS
@@ -10,11 +11,11 @@ from rules.order.trail import ENDS, Version
 from schemas.ids import Micros
 from store.notices.members import contacts, sealing
 from store.notices.members.contacts import SealedContact
-from store.notices.members.members import Member
+from store.notices.members.members import MEMBER, Member, arrays_of
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
-_SQL: Final = queries("notices/members/erasing")
+_SQL: Final = queries("notices/members/erasing", member=MEMBER)
 
 
 def erase(cursor: Cursor, merchant_no: int, member_id: str) -> bool:
@@ -30,7 +31,14 @@ def erase(cursor: Cursor, merchant_no: int, member_id: str) -> bool:
     known = contacts.read(cursor, [member])
     sealing.destroy(cursor, [member])
     contacts.write(cursor, {member: erased_at(now)})
+    take_out_of_hand(cursor, [member])
     return had_key or any(not contact.is_empty for contact in known.values())
+
+
+def take_out_of_hand(cursor: Cursor, members: Collection[Member]) -> None:
+    """Lets notices wait again whose messages are worded: nobody knows their addresses any more."""
+    if members:
+        cursor.execute(_SQL["out_of_hand"], arrays_of(members))
 
 
 def erased_at(now: Micros) -> SealedContact:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from schemas.ids import DAY, MINUTE, SECOND
 from schemas.notices.words import Channel, State
+from store.notices.members import erasing
 from store.notices.sending import queue
 from store.notices.sending.queue import Mark, Taken, least_id
 from store.postgres.session import raw, transaction
@@ -110,6 +111,17 @@ def test_nothing_is_marked_that_is_another_senders_or_changed_or_beyond_its_leas
     rows.move_clock(0)
     assert mark(rows, taken) == {t.notice_id for t in taken}
     assert mark(rows, taken) == set()
+
+
+def test_nothing_is_marked_of_a_member_who_was_erased_since_it_was_taken(rows: Rows) -> None:
+    shop = rows.shop("shop")
+    rows.notices(2)
+    rows.notice(member_id="erased")
+    taken = claim(rows, (shop, 3))
+    with transaction(rows.connection) as cursor:
+        erasing.erase(cursor, shop, "erased")
+    assert mark(rows, taken) == {t.notice_id for t in taken if t.member_id != "erased"}
+    assert [t.member_id for t in claim(rows, (shop, 3), sender="b")] == ["erased"]
 
 
 def test_what_is_left_behind_is_found_when_its_lease_has_ended(rows: Rows) -> None:
