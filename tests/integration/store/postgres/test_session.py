@@ -1,7 +1,7 @@
 """What a session is told, whatever the server, the role or the environment say."""
 
 from collections.abc import Iterator
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -174,7 +174,7 @@ def test_work_is_done_once_while_the_answer_is_waited_for(url: str) -> None:
     waits = """SELECT count(*) FROM pg_stat_activity
                WHERE datname = current_database() AND wait_event = 'advisory'"""
     seen: list[int] = []
-    with session.connect(url) as connection, session.connect(url) as other:
+    with session.connect(url) as connection, psycopg.connect(url, autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(1)")
 
         def work() -> None:
@@ -188,7 +188,7 @@ def test_work_is_done_once_while_the_answer_is_waited_for(url: str) -> None:
     assert seen == [1]
 
 
-def count(connection: session.Database, query: LiteralString) -> int:
+def count(connection: psycopg.Connection[tuple[Any, ...]], query: LiteralString) -> int:
     row = connection.execute(query).fetchone()
     assert row is not None
     return int(row[0])
