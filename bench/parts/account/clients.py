@@ -132,6 +132,7 @@ class Topic:
             }
         )
         self._answered: dict[str, threading.Event] = {}
+        self._refused: str | None = None
         self.stages = Stages()
 
     def __enter__(self) -> Self:
@@ -151,10 +152,12 @@ class Topic:
             waiting = self._answered.get(answer["command_id"])
             if waiting is not None:
                 self.stages.heard(answer, stamp, at)
+                if answer["outcome"] != "applied":
+                    self._refused = answer["code"]
                 waiting.set()
 
     def hold(self, content: Mapping[str, Any]) -> None:
-        """Sends one and waits for its answer. Raises BenchError when there is none."""
+        """Sends one and waits for its answer. Raises BenchError for none, and for a refusal."""
         record, waiting = as_record(content), threading.Event()
         self._answered[content["command_id"]] = waiting
         self.stages.sent[content["command_id"]] = time.time_ns() // 1_000
@@ -162,4 +165,6 @@ class Topic:
         self._producer.poll(0)
         if not waiting.wait(ANSWER_SECONDS):
             raise BenchError("holds: a hold was not answered")
+        if self._refused is not None:
+            raise BenchError(f"holds: a hold was refused, {self._refused}")
         del self._answered[content["command_id"]]
