@@ -167,6 +167,23 @@ def test_every_kind_of_worker_is_missed() -> None:
     assert missed == WORKERS.keys()
 
 
+def test_a_kind_that_is_not_ready_wakes_whom_its_absence_wakes() -> None:
+    absence = {
+        kind
+        for rule in ALERTS
+        if rule.name in {"PointsWorkerAbsent", "PointsWatchAbsent"}
+        if rule.labels["severity"] == "page"
+        for kind in [rule.labels["worker"]]
+    }
+    (page,) = [
+        rule
+        for rule in ALERTS
+        if (rule.name, rule.labels["severity"]) == ("PointsWorkerNotReady", "page")
+    ]
+    (kinds,) = re.findall(r'worker=~"(.+?)"', page.expression)
+    assert set(kinds.split("|")) == absence
+
+
 def test_the_example_scrapes_a_worker_of_each_kind_and_nothing_that_would_be_down() -> None:
     scraped = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
     (targets,) = [config["targets"] for config in scraped[0]["static_configs"]]
