@@ -1,7 +1,9 @@
 """The image, built once for a run of tests, and the engine that runs it."""
 
 import tempfile
+import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,15 @@ import pytest
 from deploy.images import base, build, tool
 from deploy.images.build import Built
 from deploy.images.tool import Tool
+from deploy.local.sinks.process import SinksProcess
+from deploy.local.stack import Stack
+from processors.registry import WORKERS
+from tests.support.engine import Engine
+from tests.support.operate.busy_lane import BusyLane
 from tests.support.operate.containers import engine_of
+from tests.support.operate.fleet import PARTITIONS, Fleet
+from tests.support.parcels import M
+from tests.support.servers import Databases
 
 STORAGE = Path(__file__).parents[2].resolve() / ".cache" / "images"
 """Podman's storage for tests, so that nothing of a developer's is touched."""
@@ -45,3 +55,32 @@ def container_engine(image_tool: Tool) -> Iterator[str | None]:
         engine_of(image_tool, Path(folder)) as address,
     ):
         yield address
+
+
+@pytest.fixture(scope="module")
+def fleet(
+    built: Built,
+    container_engine: str | None,
+    stack: Stack,
+    postgres: Databases,
+    valkey_server: Stack,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Fleet]:
+    """All kinds on a database and topics that containers have made, and one merchant."""
+    folder: Path = tmp_path_factory.mktemp("fleet")
+    url, prefix = postgres.database(), f"t{uuid.uuid4().hex[:10]}."
+    with (
+        Engine(stack.bootstrap_servers, url, prefix, folder, PARTITIONS) as engine,
+        SinksProcess() as sinks,
+        ExitStack() as running,
+    ):
+        lane = BusyLane(engine, sinks)
+        fleet = Fleet(lane, built.tag, container_engine, valkey_server.redis_url)
+        fleet.once("migrate")
+        fleet.once("topics")
+        engine.merchant(M)
+        lane.settle_in([M])
+        for kind in WORKERS:
+            fleet.workers[kind] = running.enter_context(fleet.container(kind))
+        yield fleet
+    postgres.drop(url)

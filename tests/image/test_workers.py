@@ -1,90 +1,19 @@
 """Every kind of worker in a container that may do next to nothing, on real servers."""
 
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 
 import orjson
 import pytest
 import redis
 
-from deploy.images.build import Built
-from deploy.local.sinks.process import SinksProcess
-from deploy.local.stack import Stack
 from processors.registry import WORKERS
 from store.valkey.keys import MemberKey, key_of
-from tests.support.engine import Engine, wait_for
-from tests.support.operate.busy_lane import BusyLane
-from tests.support.operate.compose import our_services
+from tests.support.engine import wait_for
 from tests.support.operate.containers import Contained
+from tests.support.operate.fleet import SERVICES, Fleet
 from tests.support.parcels import ANNA, A, M
-from tests.support.servers import Databases
 from tests.support.upstream import order
-
-SERVICES = our_services()
-PARTITIONS = 4
-"""As `points topics apply` makes them."""
-KEYS = "/run/secrets/notices-keys"
-"""Where the containers find what seals contacts, as compose mounts it."""
-
-
-class Fleet:
-    """An engine whose every process is a container."""
-
-    def __init__(self, lane: BusyLane, image: str, address: str | None, redis_url: str) -> None:
-        self.engine, self.lane, self._image, self._address = lane.engine, lane, image, address
-        self.redis_url = redis_url
-        ours = {k: v for k, v in self.engine.environment.items() if k.startswith("POINTS_")}
-        here = {"POINTS_REDIS__URL": redis_url, "POINTS_METRICS__HOST": "127.0.0.1"}
-        notices = {**lane.environment, "POINTS_NOTICES__KEY_FILE": KEYS}
-        self._environment = ours | here | notices
-        self.workers: dict[str, Contained] = {}
-
-    def container(self, service: str) -> Contained:
-        """A container that runs what this service of the compose file runs."""
-        return Contained(
-            self._image,
-            SERVICES[service]["command"],
-            self._environment,
-            self._address,
-            files={KEYS: str(self.lane.key_file)},
-        )
-
-    def once(self, service: str) -> None:
-        """Run a service that ends, with 0."""
-        with self.container(service) as container:
-            assert container.ended() == 0, container.output
-
-
-@pytest.fixture(scope="module")
-def fleet(
-    built: Built,
-    container_engine: str | None,
-    stack: Stack,
-    postgres: Databases,
-    valkey_server: Stack,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Fleet]:
-    """All kinds on a database and topics that containers have made, and one merchant."""
-    folder: Path = tmp_path_factory.mktemp("fleet")
-    url, prefix = postgres.database(), f"t{uuid.uuid4().hex[:10]}."
-    with (
-        Engine(stack.bootstrap_servers, url, prefix, folder, PARTITIONS) as engine,
-        SinksProcess() as sinks,
-        ExitStack() as running,
-    ):
-        lane = BusyLane(engine, sinks)
-        fleet = Fleet(lane, built.tag, container_engine, valkey_server.redis_url)
-        fleet.once("migrate")
-        fleet.once("topics")
-        engine.merchant(M)
-        lane.settle_in([M])
-        for kind in WORKERS:
-            fleet.workers[kind] = running.enter_context(fleet.container(kind))
-        yield fleet
-    postgres.drop(url)
 
 
 @pytest.mark.parametrize("kind", WORKERS)
