@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.ids import Micros
+from schemas.notices.words import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class Contact:
     language: str | None
     email: str | None
     phone: str | None
+
+    def address(self, channel: Channel) -> str | None:
+        """Where a channel writes to, as it was given."""
+        return self.email if channel is Channel.email else self.phone
 
     def __repr__(self) -> str:
         return "Contact(…)"

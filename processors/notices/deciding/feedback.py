@@ -16,7 +16,6 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from rules.notices import tokens
 from rules.notices.tokens import Unsubscription
-from rules.notices.values import Contact
 from rules.signed_tokens import NamedKey
 from schemas.ids import Micros, micros
 from schemas.notices.feedback import NoticeFeedback, read_feedback
@@ -36,10 +35,6 @@ SOURCES: Final[Mapping[str, Source]] = {
     "stop": "stop",
     "unsubscribe": "link",
 }
-
-
-NOBODY: Final = Contact(name=None, language=None, email=None, phone=None)
-"""Of whom nothing is known."""
 
 
 class TakesReceipts(Protocol):
@@ -224,8 +219,8 @@ class _Batch:
         moved = set()
         for notice_id, notice in bounced.items():
             member = (notice.merchant_no, notice.member_id)
-            contact = now.get(member, NOBODY)
-            address = contact.email if notice.channel == Channel.email else contact.phone
+            contact = now.get(member)
+            address = contact.address(Channel(notice.channel)) if contact is not None else None
             if address is not None and keys.hmac(*member, address) != notice.address_hmac:
                 moved.add(notice_id)
         return frozenset(moved)

@@ -87,7 +87,7 @@ class Preparing:
         if stopped is not None:
             return stopped
         contact = contacts.get(MemberKey(taken.merchant_no, taken.merchant_id, taken.member_id))
-        address = None if contact is None else self._raw_address(contact)
+        address = None if contact is None else contact.address(self._channel)
         if contact is None or address is None:
             return ended(taken, State.skipped, Why.no_address)
         to = self._usable(address, shop)
@@ -119,9 +119,6 @@ class Preparing:
         wait = self._outside.not_before(known.now, quiet, shop.zone) - known.now
         return ended(taken, State.waiting, "quiet", wait) if wait > 0 else None
 
-    def _raw_address(self, contact: Contact) -> str | None:
-        return contact.email if self._channel is Channel.email else contact.phone
-
     def _usable(self, address: str, shop: Shop) -> str | None:
         wording = self._outside.wording
         if self._channel is Channel.email:
@@ -144,7 +141,7 @@ class Preparing:
         hmac = None
         if seals is not None and seals.has_key(taken.merchant_no, taken.member_id):
             # As the directory has it: a bounce is compared with that, not with what is written to.
-            raw = self._raw_address(contact) or to
+            raw = contact.address(self._channel) or to
             hmac = seals.hmac(taken.merchant_no, taken.member_id, raw)
         return Ready(taken, shop, to, worded, hmac)
 
