@@ -9,7 +9,6 @@ import shlex
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -81,18 +80,14 @@ def test_every_panel_is_answered_by_what_was_scraped(watched: Watched, file: Pat
 def test_an_alert_fires_and_is_resolved_by_its_runbook(
     fleet: Fleet, prometheus: Prometheus, watched: Watched
 ) -> None:
-    def fires(alert: str, **labels: str) -> bool:
-        wanted = {"alertname": alert, **labels}.items()
-        return bool(prometheus.firing(lambda of_alert: wanted <= of_alert.items()))
-
     engine, operator = fleet.engine, Operator(fleet.engine, PROMETHEUS=watched.url)
     relay = {"worker": "relay", "severity": "page"}
-    assert not fires("PointsWorkerAbsent", **relay)
+    assert not prometheus.fires("PointsWorkerAbsent", **relay)
     engine.wait_published()
     told = len(engine.events())
     assert fleet.workers["relay"].stopped() == 0
     engine.produce([order(SHOPS[0], hex_id("o"), hex_id("m"), 10_000, delivery="arrived")])
-    wait_for("it fires", lambda: fires("PointsWorkerAbsent", **relay), PATIENCE)
+    wait_for("it fires", lambda: prometheus.fires("PointsWorkerAbsent", **relay), PATIENCE)
     missed = "worker relay: none is running"
     wait_for("doctor misses it", lambda: missed in engine.command("doctor").stdout, PATIENCE)
     operator.look(
@@ -102,8 +97,10 @@ def test_an_alert_fires_and_is_resolved_by_its_runbook(
     (step,) = [fix for fix in runbook("PointsWorkerAbsent").fixes if "points run" in fix.line]
     assert shlex.split(step.line)[1:] == SERVICES["relay"]["command"]
     with fleet.container("relay") as again:
-        others: Any = [worker for kind, worker in fleet.workers.items() if kind != "relay"]
+        others = [worker for kind, worker in fleet.workers.items() if kind != "relay"]
         prometheus.scrape(worker.url() for worker in [*others, again])
-        wait_for("it is silent", lambda: not fires("PointsWorkerAbsent", **relay), PATIENCE)
+        wait_for(
+            "it is silent", lambda: not prometheus.fires("PointsWorkerAbsent", **relay), PATIENCE
+        )
         engine.wait_published()
         assert len(engine.events()) > told

@@ -53,8 +53,7 @@ class Site:
 
     def fires(self, alert: str, **labels: str) -> bool:
         """Whether /api/v1/alerts has it."""
-        wanted = {"alertname": alert, **labels}
-        return bool(self.prometheus.firing(lambda of_alert: wanted.items() <= of_alert.items()))
+        return self.prometheus.fires(alert, **labels)
 
     def wait_fires(self, alert: str, **labels: str) -> None:
         """Return once it fires."""

@@ -5,7 +5,7 @@ import re
 import shutil
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -107,13 +107,13 @@ class Prometheus:
         result: list[Any] = self.get("query", query=expression)["result"]
         return result
 
-    def firing(self, matching: Callable[[Mapping[str, str]], bool]) -> list[Any]:
-        """The alerts of /api/v1/alerts that fire and whose labels match."""
-        return [
-            alert
-            for alert in self.get("alerts")["alerts"]
-            if alert["state"] == "firing" and matching(alert["labels"])
-        ]
+    def fires(self, alert: str, **labels: str) -> bool:
+        """Whether /api/v1/alerts has the alert, firing, with these labels among its own."""
+        wanted = {"alertname": alert, **labels}.items()
+        return any(
+            found["state"] == "firing" and wanted <= found["labels"].items()
+            for found in self.get("alerts")["alerts"]
+        )
 
     def close(self) -> None:
         """Ends the server."""
