@@ -86,7 +86,7 @@ def postgres_process(database_url: str) -> psutil.Process | None:
 
     None when it is elsewhere.
     """
-    if (urlsplit(database_url).hostname or "localhost") not in {"localhost", "127.0.0.1", "::1"}:
+    if not _is_here(database_url):
         return None
     with psycopg.connect(database_url) as database:
         backend = database.info.backend_pid
@@ -98,7 +98,7 @@ def postgres_process(database_url: str) -> psutil.Process | None:
 
 def valkey_process(redis_url: str) -> psutil.Process | None:
     """Valkey's process; None when it is elsewhere."""
-    if (urlsplit(redis_url).hostname or "localhost") not in {"localhost", "127.0.0.1", "::1"}:
+    if not _is_here(redis_url):
         return None
     with Redis.from_url(redis_url) as client:
         server: int = client.info("server")["process_id"]
@@ -106,6 +106,10 @@ def valkey_process(redis_url: str) -> psutil.Process | None:
         return psutil.Process(server)
     except psutil.NoSuchProcess:
         return None
+
+
+def _is_here(url: str) -> bool:
+    return (urlsplit(url).hostname or "localhost") in {"localhost", "127.0.0.1", "::1"}
 
 
 def sessions_of(database_url: str) -> list[psutil.Process]:
