@@ -10,22 +10,19 @@ from rules.earning.binding import VersionInForce, bound_version
 from schemas.ids import micros
 from schemas.settings import load_settings
 from store.settings import versions
+from tests.support.account.desk import settings
 from tests.support.in_process import Gate, InProcessEngine
 from tests.support.parcels import ANNA, A, M
 from tests.support.upstream import CREATED, HOME, order
 
-DOUBLE = {
-    "timezone": "Asia/Taipei",
-    "currency": "TWD",
-    "enabled": True,
-    "entitlement": {"plan": "enterprise", "app_installed": True},
-    "earn": {
+DOUBLE = settings(
+    earn={
         "rules": [{"unit_price": 5, "points_per_unit": 1}],
         "pending_days": 0,
         "expiry": {"kind": "never"},
     },
-    "effective_at": "2023-02-01T00:00:00Z",
-}
+    effective_at="2023-02-01T00:00:00Z",
+)
 """Two points where version 1 gives one, since a time before the order was made."""
 
 
