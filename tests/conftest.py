@@ -61,9 +61,18 @@ def pytest_terminal_summary(
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let no skipped test pass where everything must run; see tests/support/must_run.py."""
-    return must_run.judged((yield))
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let no skipped test pass where everything must run; see tests/support/must_run.py.
+
+    A failed one shows what its workers said: elsewhere nobody can look into their files.
+    """
+    report = must_run.judged((yield))
+    engine = getattr(item, "funcargs", {}).get("engine")
+    if report.failed and isinstance(engine, Engine):
+        report.sections.extend(engine.said())
+    return report
 
 
 @pytest.hookimpl(wrapper=True)

@@ -44,6 +44,8 @@ TOPICS = (
 )
 PATIENCE = 60.0
 """Seconds to wait for an expected state; a busy machine needs most of them."""
+SHOWN = 4_000
+"""Characters of a worker's output that a failed test shows."""
 
 
 Answer = TypeVar("Answer")
@@ -401,6 +403,25 @@ class Engine:
             assert event["sequence"] <= last[member] + 1, f"a gap in the events of {member}"
             last[member] = max(last[member], event["sequence"])
         assert set(payloads) == set(ledger)
+
+    def said(self) -> list[tuple[str, str]]:
+        """How each worker stands, and the end of its output: what a failed test shows."""
+        cursors = "SELECT pipeline, topic, partition, first_offset, next_offset, dead FROM cursor"
+        try:
+            read = "\n".join(str(row) for row in self.rows(cursors))
+        except psycopg.Error as error:
+            read = str(error)
+        ended = ((worker, worker.process.poll()) for worker in self.workers)
+        return [
+            ("cursors", read),
+            *(
+                (
+                    f"{worker.log.name}: " + ("runs" if code is None else f"ended with {code}"),
+                    worker.output[-SHOWN:],
+                )
+                for worker, code in ended
+            ),
+        ]
 
     def __enter__(self) -> Self:
         return self
