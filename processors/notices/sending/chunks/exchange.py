@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from processors.notices.sending.in_hand import by_the_clock
 from processors.notices.sending.in_hand.hand import Ready, Sent, ended, put_back
 from processors.notices.sending.ports import Outside, Shop
 from rules.notices.wishes import is_opted_out
@@ -75,15 +76,15 @@ class Exchange:
         """Settles what is done, and marks a chunk; both may be empty.
 
         Whoever does not want to hear by now, and what does not fit into a shop's month, is
-        skipped; what changed in hand waits again. `work` is done while the commit is
-        waited for; see `meanwhile`.
+        skipped; what changed in hand, or met quiet hours, waits again; what is too late is given
+        up. `work` is done while the commit is waited for; see `meanwhile`.
         """
         with transaction(connection) as cursor:
             finished = list(settling.settle(cursor, done))
             # What was settled was so in this transaction: the clock need not be asked once more.
             now = finished[-1].at if finished else breakers.clock(cursor)
             months = self._months(cursor, chunk, now, least)
-            going, stopped = self._judged(cursor, chunk, months)
+            going, stopped = self._judged(cursor, chunk, months, now)
             marks = [self._mark(each, now) for each in going]
             marked = queue.mark(cursor, marks, self._sender, self._lease_us, least)
             changed = [r.taken for r in going if r.taken.notice_id not in marked]
@@ -99,7 +100,7 @@ class Exchange:
         return Exchanged(sent, finished + ends, used_up, now)
 
     def _judged(
-        self, cursor: Cursor, chunk: Sequence[Ready], months: Mapping[int, _Month]
+        self, cursor: Cursor, chunk: Sequence[Ready], months: Mapping[int, _Month], now: Micros
     ) -> tuple[list[Ready], list[Settled]]:
         members = sorted({_member(each.taken) for each in chunk})
         wishes = self._outside.opted_out(cursor, members) if members else {}
@@ -110,8 +111,11 @@ class Exchange:
             unwanted = wishes.get(_member(taken), frozenset())
             month = months.get(taken.merchant_no)
             left = parts if month is None else month.limit - month.used.owed
+            waits = self._by_the_clock(ready, now)
             if is_opted_out(unwanted, taken.channel, taken.kind):
                 stopped.append(ended(taken, State.skipped, Why.opted_out))
+            elif waits is not None:
+                stopped.append(waits)
             elif left < parts:
                 stopped.append(ended(taken, State.skipped, Why.limit))
             elif left - in_hand.get(taken.merchant_no, 0) < parts:
@@ -121,6 +125,11 @@ class Exchange:
                     in_hand[taken.merchant_no] += parts
                 going.append(ready)
         return going, stopped
+
+    def _by_the_clock(self, ready: Ready, now: Micros) -> Settled | None:
+        taken, shop = ready.taken, ready.shop
+        late = by_the_clock.too_late(taken, now)
+        return late or by_the_clock.quiet(taken, shop, now, self._outside.not_before)
 
     def _months(
         self, cursor: Cursor, chunk: Sequence[Ready], now: Micros, least: UUID

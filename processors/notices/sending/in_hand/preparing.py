@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from processors.notices.directory.port import MemberKey
+from processors.notices.sending.in_hand import by_the_clock
 from processors.notices.sending.in_hand.hand import Ready, ended
 from processors.notices.sending.ports import NotWorded, Outside, Seals, Shop
 from processors.runtime.logs import log
-from rules.notices.outcomes import Custom, given_up
+from rules.notices.outcomes import Custom
 from rules.notices.values import Contact, Values
 from schemas.ids import Micros
 from schemas.notices.words import Channel, Kind, State, Why
@@ -99,9 +100,9 @@ class Preparing:
 
     def _stopped(self, taken: Taken, shop: Shop, known: Background) -> Settled | None:
         """What keeps a notice from going, before anything is known of its member."""
-        if taken.give_up_us <= known.now:
-            late = given_up(taken.asked_us)
-            return ended(taken, late.state, late.reason)
+        late = by_the_clock.too_late(taken, known.now)
+        if late is not None:
+            return late
         # Another provider than the one it was written to knows nothing of that, either.
         moved = taken.asked_us is not None and taken.provider != self._provider
         in_doubt = moved or not self._custom.takes_again(taken.asked_us, known.now)
@@ -115,9 +116,7 @@ class Preparing:
             return ended(taken, State.skipped, Why.off)
         if taken.kind is Kind.expiring and not known.lapsing.get(taken.notice_id):
             return ended(taken, State.skipped, Why.spent)
-        quiet = shop.quiet.get(self._channel)
-        wait = self._outside.not_before(known.now, quiet, shop.zone) - known.now
-        return ended(taken, State.waiting, "quiet", wait) if wait > 0 else None
+        return by_the_clock.quiet(taken, shop, known.now, self._outside.not_before)
 
     def _usable(self, address: str, shop: Shop) -> str | None:
         wording = self._outside.wording

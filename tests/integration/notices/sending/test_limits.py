@@ -3,77 +3,29 @@
 What they send is marked and settled as they do it, on connections of their own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
-from processors.notices.sending.chunks.exchange import Exchange, LimitReached
-from processors.notices.sending.in_hand.hand import Ready, Sent
-from processors.notices.sending.ports import Outside, Shop, Worded
+from processors.notices.sending.chunks.exchange import LimitReached
+from processors.notices.sending.in_hand.hand import Sent
 from schemas.ids import MINUTE
-from schemas.notices.words import Channel, State
-from store.notices.sending import limits, queue
-from store.notices.sending.queue import least_id
+from schemas.notices.words import State
+from store.notices.sending import limits
 from store.notices.sending.settling import Settled
-from store.postgres.session import Database, raw, transaction
+from store.postgres.session import raw, transaction
 from tests.support.engine import wait_for
-from tests.support.notices.rows import REACH, Rows
+from tests.support.notices.rows import Rows
+from tests.support.notices.sender import MONTH, Sender
 
-MONTH, LIMIT = 202611, 3
+LIMIT = 3
 REACHED = [LimitReached("shop", MONTH, LIMIT)]
-
-
-class Sender:
-    """One sender's transactions. `looking`: what happens while it looks what may go."""
-
-    def __init__(self, rows: Rows, name: str, looking: Callable[[], None] | None = None) -> None:
-        self.rows, self.name, self.looking = rows, name, looking
-        self.connection: Database = rows.connect(f"points-{name}")
-        self.used_up: list[LimitReached] = []
-        self._exchange = Exchange("mitake", name, MINUTE, self._outside())
-
-    def _outside(self) -> Outside:
-        unused: Any = None
-
-        def opted_out(*_: object) -> dict[Any, Any]:
-            if self.looking is not None:
-                self.looking()
-            return {}
-
-        return Outside(
-            shops=unused,
-            seals=unused,
-            opted_out=opted_out,
-            lapsing=unused,
-            month_of=lambda *_: MONTH,
-            not_before=unused,
-            wording=unused,
-        )
-
-    def turn(self, wanted: int, done: list[Settled] | None = None) -> list[Sent]:
-        """Settles what is done, takes so many in hand and marks them; those that may be written."""
-        least = least_id(self.rows.now(), REACH)
-        share = [(self.rows.shop("shop"), wanted)]
-        with transaction(self.connection) as cursor:
-            taken = queue.claim(cursor, Channel.sms, share, self.name, MINUTE, least)
-        chunk = [Ready(each, self._shop(), "", Worded("text", 1), None) for each in taken]
-        exchanged = self._exchange.run(self.connection, done or [], chunk, least)
-        self.used_up += exchanged.used_up
-        return exchanged.sent
-
-    def _shop(self) -> Shop:
-        return Shop(
-            self.rows.shop("shop"), "shop", "Asia/Taipei", ("en",), True, True,
-            lambda *_: True, "mitake", "LANTERN", None, "TW", LIMIT, None, "hold", {},
-            "Lantern Tea", None,
-        )  # fmt: skip
 
 
 @pytest.fixture
 def senders(rows: Rows) -> Iterator[tuple[Sender, Sender]]:
-    both = Sender(rows, "a"), Sender(rows, "b")
+    both = Sender(rows, "a", limit=LIMIT), Sender(rows, "b", limit=LIMIT)
     yield both
     for each in both:
         each.connection.close()

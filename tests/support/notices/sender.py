@@ -1,0 +1,88 @@
+"""A sender's transactions by themselves: without a loop, a provider, rates or a fence."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from processors.notices.sending.chunks.exchange import Exchange, LimitReached
+from processors.notices.sending.in_hand.hand import Ready, Sent
+from processors.notices.sending.ports import Outside, Shop, Worded
+from rules.notices.quiet import not_before
+from schemas.ids import MINUTE
+from schemas.notices.words import Channel
+from store.notices.sending import queue
+from store.notices.sending.queue import Taken, least_id
+from store.notices.sending.settling import Settled
+from store.postgres.session import Database, transaction
+from tests.support.notices.rows import REACH, Rows
+
+MONTH = 202611
+
+
+class Sender:
+    """One sender's transactions for the shop `shop`.
+
+    `limit`: its parts of a month. `quiet`: its quiet hours. `looking`: what happens while it looks
+    what may go.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        name: str,
+        *,
+        limit: int | None = None,
+        quiet: str | None = None,
+        looking: Callable[[], None] | None = None,
+    ) -> None:
+        self.rows, self.name, self.looking = rows, name, looking
+        self.limit, self.quiet = limit, quiet
+        self.connection: Database = rows.connect(f"points-{name}")
+        self.used_up: list[LimitReached] = []
+        self._exchange = Exchange("mitake", name, MINUTE, self._outside())
+
+    def _outside(self) -> Outside:
+        unused: Any = None
+
+        def opted_out(*_: object) -> dict[Any, Any]:
+            if self.looking is not None:
+                self.looking()
+            return {}
+
+        return Outside(
+            shops=unused,
+            seals=unused,
+            opted_out=opted_out,
+            lapsing=unused,
+            month_of=lambda *_: MONTH,
+            not_before=not_before,
+            wording=unused,
+        )
+
+    def turn(self, wanted: int, done: list[Settled] | None = None) -> list[Sent]:
+        """Settles what is done, takes so many in hand and marks them; those that may be written."""
+        return self.mark(self.take(wanted), done)
+
+    def take(self, wanted: int) -> list[Taken]:
+        """Takes so many in hand."""
+        share = [(self.rows.shop("shop"), wanted)]
+        with transaction(self.connection) as cursor:
+            return queue.claim(cursor, Channel.sms, share, self.name, MINUTE, self._least())
+
+    def mark(self, taken: list[Taken], done: list[Settled] | None = None) -> list[Sent]:
+        """Settles what is done, and marks what is in hand; those that may be written."""
+        chunk = [Ready(each, self._shop(), "", Worded("text", 1), None) for each in taken]
+        exchanged = self._exchange.run(self.connection, done or [], chunk, self._least())
+        self.used_up += exchanged.used_up
+        return exchanged.sent
+
+    def _least(self) -> Any:
+        return least_id(self.rows.now(), REACH)
+
+    def _shop(self) -> Shop:
+        shop = Shop(
+            self.rows.shop("shop"), "shop", "Asia/Taipei", ("en",), True, True,
+            lambda *_: True, "mitake", "LANTERN", None, "TW", self.limit, None, "hold", {},
+            "Lantern Tea", None,
+        )  # fmt: skip
+        return replace(shop, quiet={Channel.sms: self.quiet})
