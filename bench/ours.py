@@ -186,8 +186,9 @@ class Ours(Contestant):
 OURS = Ours()
 TRACED = Ours("ours-traced", traced=0.01)
 """As OURS, with one record of a hundred in a trace."""
-OURS_C = Ours(kinds=("relay", "grants", "recheck", *READERS))
+KINDS_OF_C = ("relay", "grants", "recheck", *READERS)
 """Customers' events are looked at again by the recheck worker."""
+OURS_C = Ours(kinds=KINDS_OF_C)
 
 
 def audit_events(

@@ -63,7 +63,7 @@ class Run:
         size = self.sizes.orders if name == "A" else self.sizes.orders // 3
         rounds, stack, progress = self.sizes.rounds, self.stack, self.progress
         if name == "C":
-            return with_reports(size, rounds, stack, progress)
+            return with_reports(size, rounds, stack, progress, self.before)
         return interleaved(name, self.lines, size, rounds, stack, progress, self.before)
 
     def load_of_a(self, share: float) -> float:

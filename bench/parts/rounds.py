@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.contestant import CONFLUENT, FAUST, FLOOR, Contestant
 from bench.measure import Measurement, Progress, Stack, measure
-from bench.ours import OURS, OURS_C, TRACED, Ours
+from bench.ours import KINDS_OF_C, OURS, OURS_C, TRACED, Ours
 from bench.quix import QUIX
 from bench.report import Report
 from bench.workloads.a import WorkloadA
@@ -75,12 +75,19 @@ def interleaved(
 
 
 def with_reports(
-    orders: int, rounds: int, stack: Stack, progress: Progress
+    orders: int, rounds: int, stack: Stack, progress: Progress, before: Path | None = None
 ) -> Iterator[Measurement]:
-    """Ours alone, B and C in turn: what carrier reports and customer events cost."""
-    for _ in range(rounds):
+    """Ours alone, B and C in turn: what carrier reports and customer events cost.
+
+    `before` as in `interleaved`: it runs C, next to ours.
+    """
+    of_c = [OURS_C]
+    if before is not None:
+        of_c.append(Ours("before", kinds=KINDS_OF_C, checkout=before))
+    for number in range(rounds):
         yield measure(OURS, WorkloadB(orders), stack, progress)
-        yield measure(OURS_C, WorkloadC(orders), stack, progress)
+        for contestant in of_c if number % 2 else reversed(of_c):
+            yield measure(contestant, WorkloadC(orders), stack, progress)
 
 
 def shares(report: Report, workload: str) -> dict[str, Mapping[str, str]]:
