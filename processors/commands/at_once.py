@@ -8,7 +8,7 @@ from rules.quotes.tokens import QuoteKey
 from schemas.ids import Micros
 from store.ledger.commands import CommandRace
 from store.ledger.holds import HoldRace
-from store.postgres.session import Database, quick_transaction
+from store.postgres.session import Cursor, Database, quick_transaction
 from store.settings.merchants import Merchants
 
 _CLOCK_AND_EPOCH: Final = b"SELECT points_now(), (SELECT epoch FROM settings_epoch)"
@@ -27,11 +27,15 @@ def apply_at_once(
     """
     while True:
         try:
-            with RACES(), quick_transaction(connection, _CLOCK_AND_EPOCH) as quick:
-                now, epoch = quick.answer
+            with RACES(), quick_transaction(connection, _ask) as quick:
+                ((now, epoch),) = quick.cursor.fetchall()
                 merchants.keep_up_with(epoch)
                 return apply_and_publish(
                     quick.cursor, merchants, contents(now), now, quote_keys, quick.last
                 )
         except (CommandRace, HoldRace):
             continue
+
+
+def _ask(cursor: Cursor) -> None:
+    cursor.execute(_CLOCK_AND_EPOCH, binary=True)

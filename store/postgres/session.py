@@ -63,6 +63,8 @@ Cursor = RawCursor[tuple[Any, ...]]
 """A cursor with PostgreSQL's own placeholders: $1 and so on."""
 
 _Result = TypeVar("_Result")
+Answer = Callable[[], _Result]
+"""What a statement that was sent answers: called once it is there."""
 Waiting = Callable[[Database, float], None]
 """Called about ten times a second while a statement has no answer, with the seconds so far.
 
@@ -90,11 +92,13 @@ class WatchedConnection(Connection[tuple[Any, ...]]):
         if self.waiting is not None:
             gen = self._watched(gen, self.waiting)
         if self.meanwhile is not None:
-            work, self.meanwhile = self.meanwhile, None
-            gen = _beside(gen, work)
+            gen = self._beside(gen)
         began = time.perf_counter()
         try:
             return super().wait(gen, interval, timeout)
+        except BaseException:
+            self.meanwhile = None
+            raise
         finally:
             self.waited += time.perf_counter() - began
 
@@ -113,9 +117,27 @@ class WatchedConnection(Connection[tuple[Any, ...]]):
             result: _Result = end.value
             return result
 
+    def _beside(
+        self, gen: Generator[Wait, Ready | int, _Result]
+    ) -> Generator[Wait, Ready | int, _Result]:
+        """Does the work once all that was to be sent is, and nothing is left but to wait.
+
+        What is sent together with others is not waited for: then the work is left for those.
+        """
+        try:
+            asked = next(gen)
+            while True:
+                if asked == Wait.R and self.meanwhile is not None:
+                    work, self.meanwhile = self.meanwhile, None
+                    work()
+                asked = gen.send((yield asked))
+        except StopIteration as end:
+            result: _Result = end.value
+            return result
+
 
 def meanwhile(connection: Database, work: Callable[[], None]) -> None:
-    """Does some work, once, while the answer to the next statement is waited for.
+    """Does some work, once, while the next answer is waited for; a failure makes it forgotten.
 
     It must not raise, and not use the connection.
     """
@@ -123,23 +145,6 @@ def meanwhile(connection: Database, work: Callable[[], None]) -> None:
         connection.meanwhile = work
     else:
         work()
-
-
-def _beside(
-    gen: Generator[Wait, Ready | int, _Result], work: Callable[[], None]
-) -> Generator[Wait, Ready | int, _Result]:
-    """Does some work once all that was to be sent is, and nothing is left but to wait."""
-    is_done = False
-    try:
-        asked = next(gen)
-        while True:
-            if asked == Wait.R and not is_done:
-                is_done = True
-                work()
-            asked = gen.send((yield asked))
-    except StopIteration as end:
-        result: _Result = end.value
-        return result
 
 
 def connect(
@@ -208,29 +213,31 @@ def transaction(connection: Database) -> Iterator[Cursor]:
 class Quick(NamedTuple):
     """A transaction in few round trips.
 
-    `answer` is the row that was asked for with BEGIN. What is executed after `last` is sent with
-    COMMIT: nobody hears of its answer, and an error is raised when the transaction ends.
+    What is executed after `last` is sent with COMMIT: its answers are there when the transaction
+    has ended, and so are its errors.
     """
 
     cursor: Cursor
-    answer: Any
     last: Callable[[], object]
 
 
 @contextmanager
-def quick_transaction(connection: Database, question: bytes) -> Iterator[Quick]:
-    """As `transaction`, with `question` sent together with BEGIN."""
+def quick_transaction(connection: Database, ask: Callable[[Cursor], object]) -> Iterator[Quick]:
+    """As `transaction`; what `ask` executes is sent together with BEGIN, and answered by then.
+
+    A cursor gives the answer to what it executed last: `raw` makes further ones.
+    """
     try:
         with ExitStack() as until_committed, ExitStack() as stack:
             cursor = stack.enter_context(RawCursor(connection))
             with sent_together(connection):
                 stack.enter_context(psycopg.Transaction(connection))
-                cursor.execute(question, binary=True)
+                ask(cursor)
 
             def last() -> None:
                 until_committed.enter_context(sent_together(connection))
 
-            yield Quick(cursor, cursor.fetchone(), last)
+            yield Quick(cursor, last)
     except BaseException:
         if connection.info.transaction_status is TransactionStatus.INERROR:
             connection.rollback()  # COMMIT was passed over, as what was sent before it failed

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from processors import metrics
-from processors.notices.sending.chunks.exchange import LimitReached
+from processors.notices.sending.chunks.months import LimitReached
 from processors.runtime.logs import log
 from schemas.notices.words import OPEN
 from store.notices.sending.settling import Ended

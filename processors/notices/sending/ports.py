@@ -6,7 +6,7 @@ at one place (`wiring`), and so that tests can put in others.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from rules.notices.outcomes import OnUnknown
@@ -14,8 +14,9 @@ from rules.notices.values import Contact, Values
 from schemas.ids import Micros
 from schemas.notices.words import Channel, Kind, Why
 from store.notices.members.members import Member
+from store.notices.members.optouts import OptedOut
 from store.notices.sending.queue import Taken
-from store.postgres.session import Cursor
+from store.postgres.session import Answer, Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +105,23 @@ class Seals(Protocol):
         """Whether the member has a key."""
 
 
+AskWishes: TypeAlias = Callable[[Cursor, Sequence[Member]], Answer[Mapping[Member, OptedOut]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What other parts of the lane answer, each with the loop's own cursor.
 
     `shops`: those in force, by number. `seals`: for some members; None where nothing is sealed.
-    `opted_out`: the channels and kinds (* for all) that members do not want. `lapsing`: of some
+    `opted_out`: the channels and kinds (* for all) that members do not want, to be read once the
+    answer is there. `lapsing`: of some
     reminders those whose points still lapse, with how many. `month_of`: 202611 in a zone.
     `not_before`: the first instant that is not quiet.
     """
 
     shops: Callable[[Cursor, Collection[int]], Mapping[int, Shop]]
     seals: Callable[[Cursor, Collection[Member]], Seals | None]
-    opted_out: Callable[[Cursor, Sequence[Member]], Mapping[Member, frozenset[tuple[str, str]]]]
+    opted_out: AskWishes
     lapsing: Callable[[Cursor, Sequence[Taken]], Mapping[UUID, int]]
     month_of: Callable[[Micros, str], int]
     not_before: Callable[[Micros, str | None, str], Micros]

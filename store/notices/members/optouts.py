@@ -12,7 +12,7 @@ from schemas.ids import Micros
 from store.notices.members.members import Member, arrays_of
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor
+from store.postgres.session import Answer, Cursor
 from store.postgres.tables import notices as tables
 
 Source = Literal["link", "stop", "bounce", "complaint", "staff"]
@@ -42,9 +42,20 @@ OptOutKey: TypeAlias = tuple[int, str, str, str]
 
 def opted_out(cursor: Cursor, members: Sequence[Member]) -> Mapping[Member, OptedOut]:
     """What each of these members does not want to hear; those who want all are left out."""
+    return ask_who_opted_out(cursor, members)()
+
+
+def ask_who_opted_out(
+    cursor: Cursor, members: Sequence[Member]
+) -> Answer[Mapping[Member, OptedOut]]:
+    """As `opted_out`, for a caller who sends more before the answer is there."""
     if not members:
-        return {}
+        return dict
     cursor.execute(_SQL["of_members"], arrays_of(members))
+    return lambda: _wishes(cursor)
+
+
+def _wishes(cursor: Cursor) -> Mapping[Member, OptedOut]:
     found: defaultdict[Member, set[tuple[str, str]]] = defaultdict(set)
     for merchant_no, member_id, channel, kind in cursor.fetchall():
         found[merchant_no, member_id].add((channel, kind))

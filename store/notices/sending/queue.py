@@ -16,7 +16,7 @@ from schemas.notices.words import Channel, Kind, State
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor
+from store.postgres.session import Answer, Cursor
 
 _ROW: Final = Columns(
     tables.notices.notice,
@@ -138,14 +138,21 @@ def mark(
 
     Only of notices that are still this sender's, unchanged; the others are left out.
     """
+    return send_to_mark(cursor, marks, sender, lease_us, least)()
+
+
+def send_to_mark(
+    cursor: Cursor, marks: Sequence[Mark], sender: str, lease_us: int, least: UUID
+) -> Answer[dict[UUID, Marked]]:
+    """As `mark`, for a caller who sends more before the answer is there."""
     if not marks:
-        return {}
+        return dict
     rows = [
         (m.provider.encode(), m.parts, m.month, m.address_hmac, m.notice_id.bytes, m.sequence)
         for m in sorted(marks)
     ]
-    done = cursor.execute(_SQL["mark"], [sender, least, lease_us, *_KEYED.arrays(rows)]).fetchall()
-    return {row[0]: Marked(*row) for row in done}
+    cursor.execute(_SQL["mark"], [sender, least, lease_us, *_KEYED.arrays(rows)])
+    return lambda: {row[0]: Marked(*row) for row in cursor.fetchall()}
 
 
 def still_ours(cursor: Cursor, marked: Sequence[Marked]) -> set[UUID]:

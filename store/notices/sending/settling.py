@@ -18,10 +18,11 @@ from store.postgres import tables
 from store.postgres.arrays import uuids
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor
+from store.postgres.session import Answer, Cursor
 
 __all__ = [
     "Ended",
+    "Moved",
     "Receipt",
     "Receipts",
     "Settled",
@@ -29,6 +30,7 @@ __all__ = [
     "receipt",
     "resend",
     "resolve",
+    "send_to_settle",
     "settle",
 ]
 
@@ -96,11 +98,25 @@ class Receipts:
     moved: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False)
 
 
+class Moved(NamedTuple):
+    """Notices that were moved, and those of them that came to an end, which `announce` tells."""
+
+    ended: list[Ended]
+    told: list[Ended]
+
+
 def settle(cursor: Cursor, rows: Iterable[Settled]) -> list[Ended]:
     """Moves notices on, meters and publishes them; those that were moved.
 
     A notice that somebody else settled meanwhile stays as it is.
     """
+    moved = send_to_settle(cursor, rows)()
+    announce(cursor, moved.told)
+    return moved.ended
+
+
+def send_to_settle(cursor: Cursor, rows: Iterable[Settled]) -> Answer[Moved]:
+    """As `settle`, for a caller who sends more before the answer is there, and then announces."""
     arrays = [
         (
             row.notice_id.bytes,
@@ -116,8 +132,9 @@ def settle(cursor: Cursor, rows: Iterable[Settled]) -> list[Ended]:
         for row in sorted(rows, key=_id_of)
     ]
     if not arrays:
-        return []
-    return [each for each, _ in _done(cursor, "settle", _SETTLED.arrays(arrays))]
+        return lambda: Moved([], [])
+    cursor.execute(_SQL["settle"], _SETTLED.arrays(arrays))
+    return lambda: _moved(_read(cursor))
 
 
 def receipt(cursor: Cursor, rows: Sequence[Receipt]) -> Receipts:
@@ -177,10 +194,23 @@ def resend(
 
 def _done(cursor: Cursor, query: str, parameters: Sequence[Any]) -> list[tuple[Ended, str]]:
     """What a statement moved, published where it came to an end, with the state it was in."""
-    rows = cursor.execute(_SQL[query], parameters).fetchall()
-    done = [(Ended(*row), was) for *row, was in rows]
-    announce(cursor, [e for e, was in done if e.state not in _OPEN and e.state != was])
+    cursor.execute(_SQL[query], parameters)
+    done = _read(cursor)
+    announce(cursor, _moved(done).told)
     return done
+
+
+def _read(cursor: Cursor) -> list[tuple[Ended, str]]:
+    return [(Ended(*row), was) for *row, was in cursor.fetchall()]
+
+
+def _moved(done: Iterable[tuple[Ended, str]]) -> Moved:
+    moved = Moved([], [])
+    for each, was in done:
+        moved.ended.append(each)
+        if each.state not in _OPEN and each.state != was:
+            moved.told.append(each)
+    return moved
 
 
 def _id_of(row: Settled) -> UUID:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from processors.notices.sending.chunks.exchange import Exchange, LimitReached
+from processors.notices.sending.chunks.exchange import Exchange
+from processors.notices.sending.chunks.months import LimitReached
 from processors.notices.sending.in_hand.hand import Ready, Sent
 from processors.notices.sending.ports import Outside, Shop, Worded
 from rules.notices.quiet import not_before
-from schemas.ids import MINUTE
+from schemas.ids import MINUTE, Micros
 from schemas.notices.words import Channel
 from store.notices.sending import queue
 from store.notices.sending.queue import Taken, least_id
@@ -22,8 +23,8 @@ MONTH = 202611
 class Sender:
     """One sender's transactions for the shop `shop`.
 
-    `limit`: its parts of a month. `quiet`: its quiet hours. `looking`: what happens while it looks
-    what may go.
+    `limit`: its parts of a month. `quiet`: its quiet hours. `looking`: what happens while it judges
+    what may go, and has its month locked.
     """
 
     def __init__(
@@ -44,18 +45,18 @@ class Sender:
     def _outside(self) -> Outside:
         unused: Any = None
 
-        def opted_out(*_: object) -> dict[Any, Any]:
+        def clock(now: Micros, hours: str | None, zone: str) -> Micros:
             if self.looking is not None:
                 self.looking()
-            return {}
+            return not_before(now, hours, zone)
 
         return Outside(
             shops=unused,
             seals=unused,
-            opted_out=opted_out,
+            opted_out=lambda *_: dict,
             lapsing=unused,
             month_of=lambda *_: MONTH,
-            not_before=not_before,
+            not_before=clock,
             wording=unused,
         )
 

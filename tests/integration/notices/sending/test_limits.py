@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from processors.notices.sending.chunks.exchange import LimitReached
+from processors.notices.sending.chunks.months import LimitReached
 from processors.notices.sending.in_hand.hand import Sent
 from schemas.ids import MINUTE
 from schemas.notices.words import State

@@ -100,7 +100,7 @@ def _loop(
     outside = Outside(
         shops=lambda *_: {number: shop},
         seals=lambda *_: None,
-        opted_out=lambda *_: {(number, each): frozenset({("sms", "*")}) for each in no},
+        opted_out=lambda *_: lambda: {(number, each): frozenset({("sms", "*")}) for each in no},
         lapsing=lambda *_: {},
         month_of=lambda *_: 202611,
         not_before=lambda now, *_: now,

@@ -1,6 +1,6 @@
 """What a session is told, whatever the server, the role or the environment say."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, LiteralString
 
 import psycopg
@@ -138,9 +138,14 @@ def test_long_words_that_begin_alike_stay_two_words(url: str) -> None:
         assert [again.word(again.number(word)) for word in words[:3]] == words[:3]
 
 
+def ask(query: bytes) -> Callable[[session.Cursor], object]:
+    """What is sent together with BEGIN."""
+    return lambda cursor: cursor.execute(query)
+
+
 def divide_by_zero(connection: session.Database) -> None:
     """By a statement that is sent together with COMMIT."""
-    with session.quick_transaction(connection, b"SELECT 1") as quick:
+    with session.quick_transaction(connection, ask(b"SELECT 1")) as quick:
         quick.last()
         quick.cursor.execute(b"SELECT 1 / 0")
 
@@ -152,8 +157,8 @@ def test_what_fails_together_with_the_commit_is_told_for_what_it_is(url: str) ->
             with pytest.raises(psycopg.errors.DivisionByZero):
                 divide_by_zero(connection)
             assert connection.info.transaction_status is TransactionStatus.IDLE
-        with session.quick_transaction(connection, b"SELECT 2") as quick:
-            assert quick.answer == (2,)
+        with session.quick_transaction(connection, ask(b"SELECT 2")) as quick:
+            assert quick.cursor.fetchone() == (2,)
 
 
 def test_what_fails_is_told_before_what_was_sent_behind_it(url: str) -> None:
@@ -186,6 +191,28 @@ def test_work_is_done_once_while_the_answer_is_waited_for(url: str) -> None:
         connection.execute("SELECT pg_advisory_lock(1)")
         assert count(connection, "SELECT 7") == 7
     assert seen == [1]
+
+
+def test_work_is_left_for_an_answer_that_is_waited_for(url: str) -> None:
+    """What is sent together with COMMIT is answered with it."""
+    order: list[str] = []
+    with session.connect(url) as connection:
+        with session.quick_transaction(connection, ask(b"SELECT 1")) as quick:
+            quick.last()
+            session.meanwhile(connection, lambda: order.append("work"))
+            quick.cursor.execute(b"SELECT 2")
+            order.append("sent")
+        assert order == ["sent", "work"]
+
+
+def test_work_beside_a_statement_that_cannot_be_sent_is_forgotten(url: str) -> None:
+    done: list[int] = []
+    with session.connect(url) as connection:
+        session.meanwhile(connection, lambda: done.append(1))
+        with pytest.raises(psycopg.ProgrammingError, match="adapt"):
+            connection.execute("SELECT %s", [object()])
+        assert count(connection, "SELECT 7") == 7
+    assert done == []
 
 
 def count(connection: psycopg.Connection[tuple[Any, ...]], query: LiteralString) -> int:

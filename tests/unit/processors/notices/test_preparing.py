@@ -58,7 +58,7 @@ def prepared(shop: Shop, taken: Taken, provider: str, custom: Custom, contact: C
     outside = Outside(
         shops=lambda *_: {1: shop},
         seals=lambda *_: Seals(),
-        opted_out=lambda *_: {},
+        opted_out=lambda *_: dict,
         lapsing=lambda *_: {},
         month_of=lambda *_: 202611,
         not_before=lambda now, *_: now,
