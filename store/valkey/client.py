@@ -1,5 +1,6 @@
 """Connections to Redis or Valkey, with limits short enough that nothing waits for it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -15,17 +16,39 @@ CHECKOUT_SECONDS: Final = 0.2
 WORKER_SECONDS: Final = 5.0
 """For the worker and for commands, which have nothing to do without an answer."""
 
+KEPT_SECONDS: Final = 1.0
+"""A connection that rested for longer may have been closed by the server: the pool looks for it."""
+
 Client = redis.Redis
 
 
-def connect(url: str, *, seconds: float, name: str) -> Client:
+class BusyClient(redis.Redis):
+    """Keeps its connection while it is asked again and again; for one thread at a time.
+
+    Taking one out of the pool and putting it back costs as much as a command does.
+    """
+
+    _asked = 0.0
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As the client's."""
+        rested, self._asked = time.monotonic() - self._asked, time.monotonic()
+        if self.connection is not None and rested > KEPT_SECONDS:
+            kept, self.connection = self.connection, None
+            self.connection_pool.release(kept)
+        if self.connection is None:
+            self.connection = self.connection_pool.get_connection()
+        return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+def connect(url: str, *, seconds: float, name: str, of: type[redis.Redis] = redis.Redis) -> Client:
     """A client; nothing is sent before the first command. Raises ReadModelUnavailable.
 
     `seconds` bounds connecting and each answer. Nothing is tried again by itself: who calls knows
     better whether to.
     """
     with answering():
-        return redis.Redis.from_url(
+        return of.from_url(
             url,
             socket_connect_timeout=seconds,
             socket_timeout=seconds,

@@ -230,7 +230,12 @@ class Sender:
         url = self._configuration.notices.redis_url or self._configuration.redis.url
         if url is None:
             return SharedRates(None), SharedFence(None, lease), None
-        made = valkey.connect(url.get_secret_value(), seconds=VALKEY_SECONDS, name=f"points-{KIND}")
+        made = valkey.connect(
+            url.get_secret_value(),
+            seconds=VALKEY_SECONDS,
+            name=f"points-{KIND}",
+            of=valkey.BusyClient,
+        )
         return SharedRates(Rates(made)), SharedFence(Fence(made), lease), Breakers(made)
 
 
