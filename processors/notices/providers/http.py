@@ -142,6 +142,8 @@ def _broken_off(error: Exception) -> Answer:
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """How long the server asks us to wait, by its own clock where it names an instant."""
     text = headers.get("Retry-After", "").strip()
+    if not text:
+        return None
     if text.isascii() and text.isdigit():
         # More digits than an hour has need no arithmetic.
         return min(timedelta(seconds=int(text[:9])), LONGEST_WAIT)
