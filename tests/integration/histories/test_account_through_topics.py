@@ -184,7 +184,7 @@ def test_commands_twice_and_anywhere_while_workers_are_killed(engine: Engine) ->
     for victim in ("commands", "recheck", "relay", "commands"):
         part = records[produced : produced + len(records) // 4 + 1]
         engine.produce(part)
-        engine.wait_consumed(produced + int(random.uniform(0.1, 0.7) * len(part)), within=60)
+        engine.wait_consumed(produced + int(random.uniform(0.1, 0.7) * len(part)), within=120)
         running[victim].kill()
         running[victim] = engine.run(victim, **small)
         produced += len(part)
