@@ -18,6 +18,8 @@ pytestmark = pytest.mark.slow
 SHOP, TOLD = "shop-a", 11
 TWO_HOURS = 2 * 3600.0
 STATUS, DOCTOR = "points notices status", "points doctor"
+USAGE = 'points notices usage "$MERCHANT" --month "$MONTH"'
+UNKNOWN = "FROM notices.notice WHERE state = 'unknown'"
 
 
 @pytest.fixture
@@ -71,6 +73,7 @@ def test_first_commands_say_what_the_lane_waits_for(engine: Engine, lane: BusyLa
     over = "state IN ('sent', 'unknown')"
     wait_for("all others are sent", lambda: lane.notices(over) == 2 * (TOLD + 1))
     nobody_knows(operator, lane)
+    counted_otherwise(engine, operator, lane)
     assert [worker.terminate() for worker in workers] == [0, 0]
 
 
@@ -106,8 +109,38 @@ def paused(engine: Engine, operator: Operator) -> None:
 
 
 def nobody_knows(operator: Operator, lane: BusyLane) -> None:
-    """Whether the SMS arrived: the list has each of them."""
+    """Whether the SMS arrived: the list has each of them, and an operator settles one."""
     unknown = lane.notices("state = 'unknown'")
     step = runbook("PointsNoticesUnknown").first[0]
     code, output = operator.follow(step)
     assert (code, len(re.findall(r"sms +unknown", output))) == (0, unknown), output
+    operator.look(
+        "PointsNoticesUnknown",
+        {
+            STATUS: rf"(?s)unknown.*sms .* {unknown}",
+            DOCTOR: rf"notices: of {unknown} nobody knows whether they arrived",
+        },
+        wrong={DOCTOR: 1},
+    )
+    notice = str(lane.engine.value(f"SELECT min(notice_id::text) {UNKNOWN}"))
+    operator.fix("PointsNoticesUnknown", "points notices unknown resolve", NOTICE=notice)
+    assert lane.notices("state = 'unknown'") == unknown - 1
+    assert lane.notices(f"notice_id = '{notice}' AND state = 'sent'") == 1
+
+
+def counted_otherwise(engine: Engine, operator: Operator, lane: BusyLane) -> None:
+    """The provider counted three parts of an SMS that has one: the usage has the provider's."""
+    told = "FROM notices.notice WHERE channel = 'sms' AND state = 'sent' AND parts = 1"
+    ((notice, month),) = engine.rows(f"SELECT notice_id::text, month {told} LIMIT 1")
+    receipt = {"type": "receipt", "notice_id": notice, "status": "delivered", "parts": 3}
+    said = {**receipt, "occurred_at": "2026-11-20T04:00:00Z"}
+    engine.produce([Record("notices_feedback", notice, orjson.dumps(said))])
+    wait_for("the receipt", lambda: lane.notices("provider_parts = 3"))
+    sent = lane.notices("channel = 'sms' AND state IN ('sent', 'unknown')")
+    operator.look(
+        "PointsNoticesMeterDiffers",
+        {USAGE: rf"(?s)sms .*twilio .* {sent} .* {sent} .* {sent + 2} "},
+        wrong={DOCTOR: 1},
+        MERCHANT=SHOP,
+        MONTH=f"{month // 100}-{month % 100:02}",
+    )
