@@ -52,3 +52,14 @@ def test_a_message_whose_time_ran_out_in_hand_is_given_up(rows: Rows) -> None:
     assert sender.mark(in_hand) == []
     assert rows.of(notice, "state", "attempt") == ("expired", 0)
     sender.connection.close()
+
+
+def test_hours_that_leave_no_time_put_a_message_off(rows: Rows) -> None:
+    """Settings refuse them; whatever has them all the same must not stop the sender."""
+    notice = rows.notice()
+    sender = Sender(rows, "a", quiet="00:00-24:00")
+    assert sender.turn(1) == []
+    state, reason, not_before_us = rows.of(notice, "state", "reason", "not_before_us")
+    assert (state, reason) == ("waiting", "quiet")
+    assert not_before_us > rows.of(notice, "give_up_us")
+    sender.connection.close()
