@@ -137,9 +137,10 @@ class WatchedConnection(Connection[tuple[Any, ...]]):
 
 
 def meanwhile(connection: Database, work: Callable[[], None]) -> None:
-    """Does some work, once, while the next answer is waited for; a failure makes it forgotten.
+    """Does some work, once, while an answer is waited for; a failure makes it forgotten.
 
-    It must not raise, and not use the connection.
+    That is the next answer, or a later one where that was there already. The work must not raise,
+    and not use the connection.
     """
     if isinstance(connection, WatchedConnection):
         connection.meanwhile = work

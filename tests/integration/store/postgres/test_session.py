@@ -196,13 +196,20 @@ def test_work_is_done_once_while_the_answer_is_waited_for(url: str) -> None:
 def test_work_is_left_for_an_answer_that_is_waited_for(url: str) -> None:
     """What is sent together with COMMIT is answered with it."""
     order: list[str] = []
-    with session.connect(url) as connection:
+    with session.connect(url) as connection, psycopg.connect(url, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(1)")
+
+        def work() -> None:
+            """Without it the statement would have no answer."""
+            order.append("work")
+            other.execute("SELECT pg_advisory_unlock(1)")
+
         with session.quick_transaction(connection, ask(b"SELECT 1")) as quick:
             quick.last()
-            session.meanwhile(connection, lambda: order.append("work"))
-            quick.cursor.execute(b"SELECT 2")
+            session.meanwhile(connection, work)
+            quick.cursor.execute(b"SELECT pg_advisory_xact_lock(1)")
             order.append("sent")
-        assert order == ["sent", "work"]
+    assert order == ["sent", "work"]
 
 
 def test_work_beside_a_statement_that_cannot_be_sent_is_forgotten(url: str) -> None:
