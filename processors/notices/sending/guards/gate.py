@@ -36,6 +36,8 @@ class Gate:
             self._tell(0, None, now)
             breakers.opened(cursor, self._provider, None, None)
             return
+        if self.has_moved:
+            return  # what the others say is older than what was learnt here
         until, why = state.open_until_us or 0, state.why
         found = self._heard()
         if found is not None and found[0] > until:
