@@ -139,8 +139,8 @@ class WatchedConnection(Connection[tuple[Any, ...]]):
 def meanwhile(connection: Database, work: Callable[[], None]) -> None:
     """Does some work, once, while an answer is waited for; a failure makes it forgotten.
 
-    That is the next answer, or a later one where that was there already. The work must not raise,
-    and not use the connection.
+    That is the next answer, or a later one where that was there already; after a
+    `quick_transaction` none of its work is left. It must not raise, and not use the connection.
     """
     if isinstance(connection, WatchedConnection):
         connection.meanwhile = work
@@ -243,6 +243,9 @@ def quick_transaction(connection: Database, ask: Callable[[Cursor], object]) -> 
         if connection.info.transaction_status is TransactionStatus.INERROR:
             connection.rollback()  # COMMIT was passed over, as what was sent before it failed
         raise
+    finally:
+        if isinstance(connection, WatchedConnection):
+            connection.meanwhile = None
 
 
 @contextmanager

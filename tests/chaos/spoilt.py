@@ -33,7 +33,7 @@ def _first_sends(
         of_provider, loop = _loops[self]
         now = chunk[0].taken.now
         early = [
-            Sent(each, Marked(each.taken.notice_id, each.taken.attempt + 1, now, now))
+            Sent(each, Marked(each.taken.notice_id, each.taken.attempt + 1, now, now, 0))
             for each in chunk
         ]
         sending = asyncio.run_coroutine_threadsafe(of_provider._provider.send(early), loop)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Column, Integer
+from sqlalchemy import BigInteger, Column, Integer
 
 from schemas.ids import DAY, SECOND, Micros
 from schemas.notices.ids import first_id
@@ -22,10 +22,10 @@ _ROW: Final = Columns(
     tables.notices.notice,
     "notice_id", "event_id", "merchant_no", "member_id", "kind", "channel", "state", "attempt",
     "points", "balance", "sequence", "expires_us", "order_id", "sealed_reason", "decided_us",
-    "give_up_us", "asked_us", "provider",
+    "give_up_us", "asked_us", "provider", "changed_us",
 )  # fmt: skip
 _MARKED: Final = Columns(tables.notices.notice, "provider", "parts", "month", "address_hmac")
-_KEYED: Final = _MARKED.plus("notice_id", "sequence")
+_KEYED: Final = _MARKED.plus("notice_id", "sequence", Column("claimed_us", BigInteger))
 _SHARE: Final = Columns(tables.notices.notice, "merchant_no", Column("places", Integer))
 _ATTEMPT: Final = Columns(tables.notices.notice, "notice_id", "attempt")
 _SQL: Final = queries(
@@ -53,7 +53,10 @@ class DueShop(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A notice in a sender's hands, as it was when it was taken."""
+    """A notice in a sender's hands, as it was when it was taken.
+
+    `changed_us`: since when it was so. Whoever takes it once more finds a later instant.
+    """
 
     notice_id: UUID
     event_id: UUID
@@ -73,6 +76,7 @@ class Taken(NamedTuple):
     give_up_us: Micros
     asked_us: Micros | None
     provider: str | None
+    changed_us: Micros
     merchant_id: str
     now: Micros
 
@@ -81,6 +85,7 @@ class Mark(NamedTuple):
     """What is to be written down of a notice before its request is made.
 
     `sequence`: which figures its text has. `month`: what it is metered under, in the shop's zone.
+    `claimed_us`: when it was taken in hand, as `Taken.changed_us` has it.
     """
 
     notice_id: UUID
@@ -89,18 +94,21 @@ class Mark(NamedTuple):
     parts: int | None
     month: int
     address_hmac: bytes | None
+    claimed_us: Micros
 
 
 class Marked(NamedTuple):
     """A notice of which a request may be made now.
 
     `asked_us`: when the first request was made that may have arrived; `at` if it is this one.
+    `claimed_us`: which taking in hand it is of.
     """
 
     notice_id: UUID
     attempt: int
     asked_us: Micros
     at: Micros
+    claimed_us: Micros
 
 
 def least_id(now: Micros, reach_us: int) -> UUID:
@@ -136,7 +144,8 @@ def mark(
 ) -> dict[UUID, Marked]:
     """Says that requests may be made, to be committed before the first one is.
 
-    Only of notices that are still this sender's, unchanged; the others are left out.
+    Only of notices that are still this sender's since they were taken, unchanged; the others are
+    left out.
     """
     return send_to_mark(cursor, marks, sender, lease_us, least)()
 
@@ -148,8 +157,16 @@ def send_to_mark(
     if not marks:
         return dict
     rows = [
-        (m.provider.encode(), m.parts, m.month, m.address_hmac, m.notice_id.bytes, m.sequence)
-        for m in sorted(marks)
+        (
+            m.provider.encode(),
+            m.parts,
+            m.month,
+            m.address_hmac,
+            m.notice_id.bytes,
+            m.sequence,
+            m.claimed_us,
+        )
+        for m in sorted(marks, key=lambda mark: (mark.notice_id, mark.claimed_us))
     ]
     cursor.execute(_SQL["mark"], [sender, least, lease_us, *_KEYED.arrays(rows)])
     return lambda: {row[0]: Marked(*row) for row in cursor.fetchall()}

@@ -35,7 +35,7 @@ taken AS (
 SELECT {t.row}, s.merchant_id, c.now_us FROM taken t JOIN shop s ON s.merchant_no = t.merchant_no, clock c;
 
 -- name: mark
--- What is still in this sender's hands, and says what was written into the message. From here on a request may be made.
+-- What is still in this sender's hands since it was taken, and says what was written into the message. From here on a request may be made.
 -- Each is found by its id: so that it is not searched among all that are in hand, their index (state, lease) is of no use here.
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us)
 UPDATE notice n
@@ -43,8 +43,8 @@ SET state = 'sending', attempt = n.attempt + 1, lease_us = c.now_us + $3::bigint
     reason = NULL, changed_us = c.now_us, {set marked from k}
 FROM unnest({arrays keyed from 4}) k ({keyed}), clock c
 WHERE n.notice_id = k.notice_id AND k.notice_id >= $2 AND n.state || '' = 'claimed' AND n.sender = $1
-  AND n.lease_us + 0 > c.now_us AND n.sequence = k.sequence
-RETURNING n.notice_id, n.attempt, n.asked_us, n.changed_us;
+  AND n.lease_us + 0 > c.now_us AND n.sequence = k.sequence AND n.changed_us = k.claimed_us
+RETURNING n.notice_id, n.attempt, n.asked_us, n.changed_us, k.claimed_us;
 
 -- name: still_ours
 -- What the table says, when Valkey does not answer or a sender was slow: whether a request may be made now. By id, as above.

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, Column, Text
 
+from schemas.ids import Micros
 from schemas.notices.words import OPEN, State
 from store.notices.sending.ended import METERED, PUBLISHED, RETURNED, Ended, announce
 from store.postgres import tables
@@ -38,6 +39,7 @@ _SETTLED: Final = Columns(
     tables.notices.notice,
     "notice_id", Column("was", Text), "attempt", "state", "reason",
     Column("delay_us", BigInteger), Column("keeps_asked", Boolean), "provider_id", "provider_parts",
+    Column("as_of_us", BigInteger),
 )  # fmt: skip
 _RECEIPT: Final = Columns(
     tables.notices.notice,
@@ -63,7 +65,8 @@ class Settled:
     """What a notice becomes, unless it is no longer in the state and attempt that it `was` in.
 
     `delay_us`: how long it waits, if it does. `keeps_asked`: whether a former request still counts
-    as one that may have arrived.
+    as one that may have arrived. `as_of_us`: since when it was so, of what is in hand: an attempt
+    begins with the mark, so that two takings have the same.
     """
 
     notice_id: UUID
@@ -75,6 +78,7 @@ class Settled:
     keeps_asked: bool = True
     provider_id: str | None = None
     provider_parts: int | None = None
+    as_of_us: Micros | None = None
 
 
 class Receipt(NamedTuple):
@@ -128,6 +132,7 @@ def send_to_settle(cursor: Cursor, rows: Iterable[Settled]) -> Answer[Moved]:
             row.keeps_asked,
             _bytes(row.provider_id),
             row.provider_parts,
+            row.as_of_us,
         )
         for row in sorted(rows, key=_id_of)
     ]

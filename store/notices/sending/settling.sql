@@ -2,7 +2,7 @@
 -- wherever PostgreSQL thinks that it holds few rows. Elsewhere $1 and $2 are the least and the greatest id: their weeks are looked at.
 
 -- name: settle
--- Compare and set: what a receipt or another sender settled meanwhile stays as it is.
+-- Compare and set: what a receipt or another sender settled meanwhile stays as it is, and what was taken in hand once more.
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
 done AS (
   UPDATE notice n
@@ -13,6 +13,7 @@ done AS (
       lease_us = NULL, sender = CASE WHEN k.state <> 'waiting' THEN n.sender END
   FROM unnest({arrays settled}) k ({settled}), clock c
   WHERE n.notice_id = k.notice_id AND n.state = k.was AND n.attempt = k.attempt
+    AND n.changed_us = coalesce(k.as_of_us, n.changed_us)
   RETURNING {returned}
 ),
 {metered}

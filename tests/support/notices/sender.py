@@ -40,6 +40,7 @@ class Sender:
         self.limit, self.quiet = limit, quiet
         self.connection: Database = rows.connect(f"points-{name}")
         self.used_up: list[LimitReached] = []
+        self.changed: list[Settled] = []
         self._exchange = Exchange("mitake", name, MINUTE, self._outside())
 
     def _outside(self) -> Outside:
@@ -75,6 +76,7 @@ class Sender:
         chunk = [Ready(each, self._shop(), "", Worded("text", 1), None) for each in taken]
         exchanged = self._exchange.run(self.connection, done or [], chunk, self._least())
         self.used_up += exchanged.used_up
+        self.changed = exchanged.changed
         return exchanged.sent
 
     def _least(self) -> Any:

@@ -5,7 +5,7 @@ that they may have been. Both in one commit, since each costs a disk's answer; a
 trips, since each costs nearly as much.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from processors.notices.sending.in_hand.hand import Ready, Sent, put_back
 from processors.notices.sending.ports import AskWishes, Outside
 from schemas.ids import Micros
 from store.notices.sending import breakers, queue, settling
-from store.notices.sending.queue import Mark
+from store.notices.sending.queue import Mark, Marked, Taken
 from store.notices.sending.settling import Ended, Settled
 from store.postgres.session import Cursor, Database, meanwhile, quick_transaction, raw
 
@@ -54,7 +54,7 @@ class Exchange:
 
         Whoever does not want to hear by now, and what does not fit into a shop's month, is
         skipped; what met quiet hours waits again; what is too late is given up. `work` is done
-        while the commit is waited for; see `meanwhile`.
+        while the commit is waited for, if it is; see `meanwhile`.
         """
         first = _First(connection, done, chunk, self._outside.opted_out)
         with quick_transaction(connection, first.ask) as quick:
@@ -73,9 +73,7 @@ class Exchange:
             )
             if work is not None:
                 meanwhile(connection, work)
-        marked = marked_as()
-        sent = [Sent(r, marked[r.taken.notice_id]) for r in going if r.taken.notice_id in marked]
-        changed = put_back(r.taken for r in going if r.taken.notice_id not in marked)
+        sent, changed = _parted(going, marked_as())
         return Exchanged(sent, moved.ended + ends, changed, reached, now)
 
     def _mark(self, ready: Ready, now: Micros) -> Mark:
@@ -86,7 +84,25 @@ class Exchange:
             ready.worded.parts,
             self._outside.month_of(now, ready.shop.zone),
             ready.address_hmac,
+            ready.taken.changed_us,
         )
+
+
+def _parted(
+    going: Sequence[Ready], marked: Mapping[UUID, Marked]
+) -> tuple[list[Sent], list[Settled]]:
+    """Those that may be written, and what becomes of those that changed in hand.
+
+    One that was let go and taken once more may be in hand twice: the mark is of one taking.
+    """
+    sent, changed = list[Sent](), list[Taken]()
+    for ready in going:
+        mark = marked.get(ready.taken.notice_id)
+        if mark is not None and mark.claimed_us == ready.taken.changed_us:
+            sent.append(Sent(ready, mark))
+        else:
+            changed.append(ready.taken)
+    return sent, put_back(changed)
 
 
 class _First:

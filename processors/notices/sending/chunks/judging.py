@@ -33,8 +33,7 @@ def judged(
     for ready in chunk:
         taken, parts = ready.taken, ready.worded.parts or 0
         unwanted = wishes.get(member_of(taken), frozenset())
-        late = by_the_clock.too_late(taken, now)
-        waits = late or by_the_clock.quiet(taken, ready.shop, now, not_before)
+        waits = _by_the_clock(ready, now, not_before)
         month = months.get(taken.merchant_no)
         left = parts if month is None else month.limit - month.used.owed
         if is_opted_out(unwanted, taken.channel, taken.kind):
@@ -50,6 +49,18 @@ def judged(
                 in_hand[taken.merchant_no] += parts
             going.append(ready)
     return going, stopped
+
+
+def _by_the_clock(
+    ready: Ready, now: Micros, not_before: Callable[[Micros, str | None, str], Micros]
+) -> Settled | None:
+    taken = ready.taken
+    late = by_the_clock.too_late(taken, now)
+    if late is None:
+        return by_the_clock.quiet(taken, ready.shop, now, not_before)
+    # What may have arrived is metered as unknown. Rows of the meter are locked by one statement of
+    # a transaction, in one order, and that one is over: whoever takes it next says so.
+    return late if taken.asked_us is None else put_back([taken])[0]
 
 
 def member_of(taken: Taken) -> Member:

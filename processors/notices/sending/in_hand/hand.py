@@ -174,4 +174,12 @@ def put_back(taken: Iterable[Taken], reason: str | None = None, delay_us: int = 
 
 def ended(taken: Taken, state: State, reason: str | None = None, delay_us: int = 0) -> Settled:
     """What a notice in hand becomes without being written."""
-    return Settled(taken.notice_id, State.claimed, taken.attempt, state, reason, delay_us)
+    return Settled(
+        taken.notice_id,
+        State.claimed,
+        taken.attempt,
+        state,
+        reason,
+        delay_us,
+        as_of_us=taken.changed_us,
+    )

@@ -54,6 +54,17 @@ def test_a_message_whose_time_ran_out_in_hand_is_given_up(rows: Rows) -> None:
     sender.connection.close()
 
 
+def test_one_that_may_have_arrived_is_given_up_by_whoever_takes_it_next(rows: Rows) -> None:
+    now = rows.now()
+    notice = rows.notice(give_up_us=now + 20 * SECOND, asked_us=now, attempt=1)
+    sender = Sender(rows, "a")
+    in_hand = sender.take(1)
+    rows.move_clock(30)
+    assert sender.mark(in_hand) == []
+    assert rows.of(notice, "state", "attempt") == ("waiting", 1)
+    sender.connection.close()
+
+
 def test_hours_that_leave_no_time_put_a_message_off(rows: Rows) -> None:
     """Settings refuse them; whatever has them all the same must not stop the sender."""
     notice = rows.notice()

@@ -35,7 +35,9 @@ def mark(rows: Rows, sender: str) -> list[Sent]:
     least, nothing = least_id(rows.now(), REACH), b""
     with transaction(rows.connection) as cursor:
         taken = queue.claim(cursor, Channel.sms, [(rows.shop("shop"), 8)], sender, MINUTE, least)
-        marks = [Mark(t.notice_id, t.sequence, "mitake", 1, 202611, nothing) for t in taken]
+        marks = [
+            Mark(t.notice_id, t.sequence, "mitake", 1, 202611, nothing, t.changed_us) for t in taken
+        ]
         marked = queue.mark(cursor, marks, sender, MINUTE, least)
     ready: Any = None  # the fence asks for the mark alone
     return [Sent(ready, each) for each in marked.values()]

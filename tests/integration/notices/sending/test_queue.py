@@ -23,7 +23,7 @@ def claim(rows: Rows, *shares: tuple[int, int], sender: str = "a") -> list[Taken
 
 
 def mark(rows: Rows, taken: list[Taken], sender: str = "a", sequence: int = 7) -> set[UUID]:
-    marks = [Mark(t.notice_id, sequence, "mitake", 1, 202611, b"hmac") for t in taken]
+    marks = [Mark(t.notice_id, sequence, "mitake", 1, 202611, b"hmac", t.changed_us) for t in taken]
     with transaction(rows.connection) as cursor:
         return set(queue.mark(cursor, marks, sender, LEASE, least(rows)))
 
@@ -41,7 +41,7 @@ def test_each_notice_is_found_by_its_id_and_compared_with_no_other(rows: Rows) -
     rows.notices(300)
     shop, low = rows.shop("shop"), least(rows)
     taken = claim(rows, (shop, 100))
-    keyed = [(b"mitake", 1, 202611, b"hmac", t.notice_id.bytes, 7) for t in taken[:8]]
+    keyed = [(b"mitake", 1, 202611, b"hmac", t.notice_id.bytes, 7, t.changed_us) for t in taken[:8]]
     attempts = [(t.notice_id.bytes, 1) for t in taken[:8]]
     statements: dict[str, list[object]] = {
         "claim": [Channel.sms.value, low, *queue._SHARE.arrays([(shop, 100)]), "b", LEASE],
@@ -91,7 +91,7 @@ def test_what_is_marked_has_its_attempt_and_is_metered_under_its_month(rows: Row
     notice = rows.notice()
     taken = claim(rows, (rows.shop("shop"), 1))
     with transaction(rows.connection) as cursor:
-        marks = [Mark(notice, 7, "mitake", 2, 202611, b"hmac")]
+        marks = [Mark(notice, 7, "mitake", 2, 202611, b"hmac", taken[0].changed_us)]
         (marked,) = queue.mark(cursor, marks, "a", LEASE, least(rows)).values()
     assert (marked.attempt, marked.asked_us) == (1, marked.at)
     shown = rows.of(notice, "state", "attempt", "provider", "parts", "month", "address_hmac")
@@ -142,7 +142,7 @@ def test_the_table_says_what_is_still_ones_own(rows: Rows) -> None:
     rows.notice()
     taken = claim(rows, (rows.shop("shop"), 1))
     with transaction(rows.connection) as cursor:
-        marks = [Mark(taken[0].notice_id, 7, "mitake", 1, 202611, None)]
+        marks = [Mark(taken[0].notice_id, 7, "mitake", 1, 202611, None, taken[0].changed_us)]
         marked = list(queue.mark(cursor, marks, "a", LEASE, least(rows)).values())
     cursor = raw(rows.connection)
     assert queue.still_ours(cursor, marked) == {taken[0].notice_id}

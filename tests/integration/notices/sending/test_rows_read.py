@@ -37,7 +37,7 @@ def receive(cursor: Cursor, ids: Sequence[UUID], _: int) -> object:
 
 
 def mark(cursor: Cursor, ids: Sequence[UUID], now: int) -> object:
-    marks = [Mark(each, 7, "mitake", 1, MONTH, b"") for each in ids]
+    marks = [Mark(each, 7, "mitake", 1, MONTH, b"", now) for each in ids]
     return queue.mark(cursor, marks, "a", MINUTE, least_id(now, REACH))
 
 
@@ -61,6 +61,7 @@ def test_notices_far_apart_are_read_without_those_between(
     now = rows.now()
     columns: dict[str, Any] = {"attempt": 1, "sender": "a", "lease_us": now + 9 * MINUTE}
     columns |= {"month": MONTH, "provider": "mitake", "parts": 1, "recorded_us": now}
+    columns["changed_us"] = now
     few = sorted(rows.notices(AMONG, state=state, **columns))[:: AMONG // FEW]
     with transaction(rows.connection) as cursor:
         assert does(cursor, few, now)

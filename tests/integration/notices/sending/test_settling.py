@@ -29,7 +29,9 @@ def sending(rows: Rows, count: int = 1, parts: int = 2, **columns: Any) -> list[
     with transaction(rows.connection) as cursor:
         shares = [(rows.shop("shop"), count)]
         taken = queue.claim(cursor, Channel.sms, shares, "a", MINUTE, least)
-        marks = [Mark(t.notice_id, t.sequence, "mitake", parts, MONTH, b"") for t in taken]
+        marks = [
+            Mark(t.notice_id, t.sequence, "mitake", parts, MONTH, b"", t.changed_us) for t in taken
+        ]
         return list(queue.mark(cursor, marks, "a", MINUTE, least))
 
 

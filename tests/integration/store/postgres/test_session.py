@@ -1,6 +1,7 @@
 """What a session is told, whatever the server, the role or the environment say."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, LiteralString
 
 import psycopg
@@ -209,7 +210,23 @@ def test_work_is_left_for_an_answer_that_is_waited_for(url: str) -> None:
             session.meanwhile(connection, work)
             quick.cursor.execute(b"SELECT pg_advisory_xact_lock(1)")
             order.append("sent")
-    assert order == ["sent", "work"]
+        assert order == ["sent", "work"]
+
+
+def test_no_work_is_left_by_a_quick_transaction(url: str) -> None:
+    """Whether its last answer had to be waited for or not."""
+    late: list[int] = []
+    with session.connect(url) as connection:
+        for number in range(100):
+            done: list[int] = []
+            with session.quick_transaction(connection, ask(b"SELECT 1")) as quick:
+                quick.last()
+                session.meanwhile(connection, partial(done.append, number))
+                quick.cursor.execute(b"SELECT 2")
+            before = [*done]
+            assert count(connection, "SELECT 7") == 7
+            late += done[len(before) :]
+    assert late == []
 
 
 def test_work_beside_a_statement_that_cannot_be_sent_is_forgotten(url: str) -> None:

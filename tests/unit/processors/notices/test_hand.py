@@ -50,7 +50,7 @@ def ready(member: str, sender: str) -> Ready:
     unused: Any = None
     taken = Taken(
         uuid4(), uuid4(), 1, member, Kind.earned, Channel.sms, State.claimed, 0, 1, 1, 1, None,
-        None, None, 0, 0, None, None, "shop", 0,
+        None, None, 0, 0, None, None, 0, "shop", 0,
     )  # fmt: skip
     shop = Shop(
         1, "shop", "UTC", (), True, True, lambda *_: True, "mitake", sender, None, "TW", None, None,

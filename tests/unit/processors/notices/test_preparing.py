@@ -49,7 +49,7 @@ def a_notice(channel: Channel) -> Taken:
     """One about 100 points, in hand."""
     return Taken(
         uuid4(), uuid4(), 1, "ann", Kind.earned, channel, State.claimed, 0, 100, 100, 1,
-        None, None, None, NOW, NOW + DAY, None, None, "shop", NOW,
+        None, None, None, NOW, NOW + DAY, None, None, NOW, "shop", NOW,
     )  # fmt: skip
 
 
