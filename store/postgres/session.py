@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import Connection, RawCursor, sql
@@ -211,19 +211,22 @@ def transaction(connection: Database) -> Iterator[Cursor]:
         yield cursor
 
 
-class Quick(NamedTuple):
+class Quick(NamedTuple, Generic[_Result]):
     """A transaction in few round trips.
 
-    What is executed after `last` is sent with COMMIT: its answers are there when the transaction
-    has ended, and so are its errors.
+    `asked` is what asking returned. What is executed after `last` is sent with COMMIT: its answers
+    are there when the transaction has ended, and so are its errors.
     """
 
     cursor: Cursor
+    asked: _Result
     last: Callable[[], object]
 
 
 @contextmanager
-def quick_transaction(connection: Database, ask: Callable[[Cursor], object]) -> Iterator[Quick]:
+def quick_transaction(
+    connection: Database, ask: Callable[[Cursor], _Result]
+) -> Iterator[Quick[_Result]]:
     """As `transaction`; what `ask` executes is sent together with BEGIN, and answered by then.
 
     A cursor gives the answer to what it executed last: `raw` makes further ones.
@@ -233,12 +236,12 @@ def quick_transaction(connection: Database, ask: Callable[[Cursor], object]) -> 
             cursor = stack.enter_context(RawCursor(connection))
             with sent_together(connection):
                 stack.enter_context(psycopg.Transaction(connection))
-                ask(cursor)
+                asked = ask(cursor)
 
             def last() -> None:
                 until_committed.enter_context(sent_together(connection))
 
-            yield Quick(cursor, last)
+            yield Quick(cursor, asked, last)
     except BaseException:
         if connection.info.transaction_status is TransactionStatus.INERROR:
             connection.rollback()  # COMMIT was passed over, as what was sent before it failed

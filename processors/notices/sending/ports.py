@@ -6,7 +6,7 @@ at one place (`wiring`), and so that tests can put in others.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 from uuid import UUID
 
 from rules.notices.outcomes import OnUnknown
@@ -105,23 +105,19 @@ class Seals(Protocol):
         """Whether the member has a key."""
 
 
-AskWishes: TypeAlias = Callable[[Cursor, Sequence[Member]], Answer[Mapping[Member, OptedOut]]]
-
-
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What other parts of the lane answer, each with the loop's own cursor.
 
     `shops`: those in force, by number. `seals`: for some members; None where nothing is sealed.
     `opted_out`: the channels and kinds (* for all) that members do not want, to be read once the
-    answer is there. `lapsing`: of some
-    reminders those whose points still lapse, with how many. `month_of`: 202611 in a zone.
-    `not_before`: the first instant that is not quiet.
+    answer is there. `lapsing`: of some reminders those whose points still lapse, with how many.
+    `month_of`: 202611 in a zone. `not_before`: the first instant that is not quiet.
     """
 
     shops: Callable[[Cursor, Collection[int]], Mapping[int, Shop]]
     seals: Callable[[Cursor, Collection[Member]], Seals | None]
-    opted_out: AskWishes
+    opted_out: Callable[[Cursor, Sequence[Member]], Answer[Mapping[Member, OptedOut]]]
     lapsing: Callable[[Cursor, Sequence[Taken]], Mapping[UUID, int]]
     month_of: Callable[[Micros, str], int]
     not_before: Callable[[Micros, str | None, str], Micros]

@@ -45,7 +45,7 @@ def outside(configuration: Configuration) -> Outside:
     return Outside(
         shops=_shops,
         seals=seals,
-        opted_out=optouts.ask_who_opted_out,
+        opted_out=optouts.opted_out,
         lapsing=_lapsing,
         month_of=month_of,
         not_before=not_before,

@@ -40,15 +40,8 @@ OptOutKey: TypeAlias = tuple[int, str, str, str]
 """(shop's number, member id, channel, kind)."""
 
 
-def opted_out(cursor: Cursor, members: Sequence[Member]) -> Mapping[Member, OptedOut]:
-    """What each of these members does not want to hear; those who want all are left out."""
-    return ask_who_opted_out(cursor, members)()
-
-
-def ask_who_opted_out(
-    cursor: Cursor, members: Sequence[Member]
-) -> Answer[Mapping[Member, OptedOut]]:
-    """As `opted_out`, for a caller who sends more before the answer is there."""
+def opted_out(cursor: Cursor, members: Sequence[Member]) -> Answer[Mapping[Member, OptedOut]]:
+    """Asks what each of these members does not want to hear; who wants all is left out."""
     if not members:
         return dict
     cursor.execute(_SQL["of_members"], arrays_of(members))

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Column, Integer
 from schemas.ids import DAY, SECOND, Micros
 from schemas.notices.ids import first_id
 from schemas.notices.words import Channel, Kind, State
+from store.notices.members.members import Member
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
@@ -80,6 +81,11 @@ class Taken(NamedTuple):
     merchant_id: str
     now: Micros
 
+    @property
+    def member(self) -> Member:
+        """Whom it tells."""
+        return self.merchant_no, self.member_id
+
 
 class Mark(NamedTuple):
     """What is to be written down of a notice before its request is made.
@@ -141,19 +147,12 @@ def claim(
 
 def mark(
     cursor: Cursor, marks: Sequence[Mark], sender: str, lease_us: int, least: UUID
-) -> dict[UUID, Marked]:
+) -> Answer[dict[UUID, Marked]]:
     """Says that requests may be made, to be committed before the first one is.
 
     Only of notices that are still this sender's since they were taken, unchanged; the others are
     left out.
     """
-    return send_to_mark(cursor, marks, sender, lease_us, least)()
-
-
-def send_to_mark(
-    cursor: Cursor, marks: Sequence[Mark], sender: str, lease_us: int, least: UUID
-) -> Answer[dict[UUID, Marked]]:
-    """As `mark`, for a caller who sends more before the answer is there."""
     if not marks:
         return dict
     rows = [

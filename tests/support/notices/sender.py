@@ -1,8 +1,8 @@
 """A sender's transactions by themselves: without a loop, a provider, rates or a fence."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from processors.notices.sending.chunks.exchange import Exchange
 from processors.notices.sending.chunks.months import LimitReached
@@ -34,9 +34,9 @@ class Sender:
         *,
         limit: int | None = None,
         quiet: str | None = None,
-        looking: Callable[[], None] | None = None,
     ) -> None:
-        self.rows, self.name, self.looking = rows, name, looking
+        self.rows, self.name = rows, name
+        self.looking: Callable[[], None] | None = None
         self.limit, self.quiet = limit, quiet
         self.connection: Database = rows.connect(f"points-{name}")
         self.used_up: list[LimitReached] = []
@@ -79,13 +79,12 @@ class Sender:
         self.changed = exchanged.changed
         return exchanged.sent
 
-    def _least(self) -> Any:
+    def _least(self) -> UUID:
         return least_id(self.rows.now(), REACH)
 
     def _shop(self) -> Shop:
-        shop = Shop(
+        return Shop(
             self.rows.shop("shop"), "shop", "Asia/Taipei", ("en",), True, True,
-            lambda *_: True, "mitake", "LANTERN", None, "TW", self.limit, None, "hold", {},
-            "Lantern Tea", None,
+            lambda *_: True, "mitake", "LANTERN", None, "TW", self.limit, None, "hold",
+            {Channel.sms: self.quiet}, "Lantern Tea", None,
         )  # fmt: skip
-        return replace(shop, quiet={Channel.sms: self.quiet})

@@ -9,20 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from processors.notices.sending.chunks.judging import judged, member_of
+from processors.notices.sending.chunks.judging import judged
 from processors.notices.sending.chunks.months import LimitReached, months_of, used_up
 from processors.notices.sending.in_hand.hand import Ready, Sent, put_back
-from processors.notices.sending.ports import AskWishes, Outside
+from processors.notices.sending.ports import Outside
 from schemas.ids import Micros
+from store.notices.members.members import Member
+from store.notices.members.optouts import OptedOut
 from store.notices.sending import breakers, queue, settling
 from store.notices.sending.queue import Mark, Marked, Taken
-from store.notices.sending.settling import Ended, Settled
-from store.postgres.session import Cursor, Database, meanwhile, quick_transaction, raw
+from store.notices.sending.settling import Ended, Moved, Settled
+from store.postgres.session import Answer, Cursor, Database, meanwhile, quick_transaction, raw
 
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """What a transaction did: messages that may be written, notices that ended, and when it was.
+    """What a transaction did: messages that may be written, and notices that ended.
 
     `changed`: what is to be written down of those that changed in hand, and wait again. `used_up`:
     the shops that reached the limit of their month.
@@ -32,7 +34,6 @@ class Exchanged:
     ended: list[Ended] = field(default_factory=list)
     changed: list[Settled] = field(default_factory=list)
     used_up: list[LimitReached] = field(default_factory=list)
-    now: Micros = 0
 
 
 class Exchange:
@@ -56,25 +57,29 @@ class Exchange:
         skipped; what met quiet hours waits again; what is too late is given up. `work` is done
         while the commit is waited for, if it is; see `meanwhile`.
         """
-        first = _First(connection, done, chunk, self._outside.opted_out)
-        with quick_transaction(connection, first.ask) as quick:
-            cursor, moved = quick.cursor, first.moved()
+
+        def ask(cursor: Cursor) -> tuple[Answer[Moved], Answer[Mapping[Member, OptedOut]]]:
+            settled = settling.send_to_settle(cursor, done)
+            members = [each.taken.member for each in chunk]
+            return settled, self._outside.opted_out(raw(connection), members)
+
+        with quick_transaction(connection, ask) as quick:
+            cursor, (moved_as, wishes) = quick.cursor, quick.asked
+            moved = moved_as()
             # What was settled was so in this transaction: the clock need not be asked once more.
             now = moved.ended[-1].at if moved.ended else breakers.clock(cursor)
             months = months_of(cursor, chunk, now, self._outside.month_of, least)
-            going, stopped = judged(chunk, first.wishes(), months, now, self._outside.not_before)
+            going, stopped = judged(chunk, wishes(), months, now, self._outside.not_before)
             ends = settling.settle(cursor, stopped)
             reached = used_up(cursor, ends, months.values())
             quick.last()
             settling.announce(cursor, moved.told)
             marks = [self._mark(each, now) for each in going]
-            marked_as = queue.send_to_mark(
-                raw(connection), marks, self._sender, self._lease_us, least
-            )
+            marked_as = queue.mark(raw(connection), marks, self._sender, self._lease_us, least)
             if work is not None:
                 meanwhile(connection, work)
         sent, changed = _parted(going, marked_as())
-        return Exchanged(sent, moved.ended + ends, changed, reached, now)
+        return Exchanged(sent, moved.ended + ends, changed, reached)
 
     def _mark(self, ready: Ready, now: Micros) -> Mark:
         return Mark(
@@ -103,22 +108,3 @@ def _parted(
         else:
             changed.append(ready.taken)
     return sent, put_back(changed)
-
-
-class _First:
-    """What is sent together with BEGIN: what is done, and the question who opted out."""
-
-    def __init__(
-        self,
-        connection: Database,
-        done: Sequence[Settled],
-        chunk: Sequence[Ready],
-        opted_out: AskWishes,
-    ) -> None:
-        self._connection, self._done, self._opted_out = connection, done, opted_out
-        self._members = sorted({member_of(each.taken) for each in chunk})
-
-    def ask(self, cursor: Cursor) -> None:
-        """Sends both; `moved` and `wishes` read the answers."""
-        self.moved = settling.send_to_settle(cursor, self._done)
-        self.wishes = self._opted_out(raw(self._connection), self._members)

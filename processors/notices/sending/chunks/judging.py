@@ -13,7 +13,6 @@ from schemas.ids import SECOND, Micros
 from schemas.notices.words import State, Why
 from store.notices.members.members import Member
 from store.notices.members.optouts import OptedOut
-from store.notices.sending.queue import Taken
 from store.notices.sending.settling import Settled
 
 IN_HAND_WAIT: Micros = SECOND
@@ -32,7 +31,7 @@ def judged(
     going, stopped = list[Ready](), list[Settled]()
     for ready in chunk:
         taken, parts = ready.taken, ready.worded.parts or 0
-        unwanted = wishes.get(member_of(taken), frozenset())
+        unwanted = wishes.get(taken.member, frozenset())
         waits = _by_the_clock(ready, now, not_before)
         month = months.get(taken.merchant_no)
         left = parts if month is None else month.limit - month.used.owed
@@ -61,8 +60,3 @@ def _by_the_clock(
     # What may have arrived is metered as unknown. Rows of the meter are locked by one statement of
     # a transaction, in one order, and that one is over: whoever takes it next says so.
     return late if taken.asked_us is None else put_back([taken])[0]
-
-
-def member_of(taken: Taken) -> Member:
-    """Whom a notice tells."""
-    return taken.merchant_no, taken.member_id

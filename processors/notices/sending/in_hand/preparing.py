@@ -39,7 +39,7 @@ class Prepared:
 
 def background(cursor: Cursor, outside: Outside, hand: Sequence[Taken], now: Micros) -> Background:
     """Reads what preparing needs."""
-    members = sorted({(each.merchant_no, each.member_id) for each in hand})
+    members = sorted({each.member for each in hand})
     reminders = [each for each in hand if each.kind is Kind.expiring]
     return Background(
         outside.shops(cursor, sorted({each.merchant_no for each in hand})),

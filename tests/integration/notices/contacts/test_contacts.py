@@ -177,7 +177,7 @@ def test_a_bounce_ends_with_the_address_and_a_wish_does_not(
 
     def opted_out() -> dict[tuple[int, str], set[tuple[str, str]]]:
         with transaction(lane.connection) as cursor:
-            found = optouts.opted_out(cursor, [(shop, "ann"), (shop, "ben")])
+            found = optouts.opted_out(cursor, [(shop, "ann"), (shop, "ben")])()
         return {member: set(wishes) for member, wishes in found.items()}
 
     lane.consume(batches, customer(1, name="Anna", email="ann@tea.example"))
@@ -196,7 +196,7 @@ def test_a_bounce_of_a_number_ends_with_the_number(lane: Lane, batches: Contacts
         optouts.add(cursor, [OptOut(shop, "ann", "email", "*", "bounce", 1)])
     lane.consume(batches, customer(1, mobile_phone="0987654321"))
     with transaction(lane.connection) as cursor:
-        left = optouts.opted_out(cursor, [(shop, "ann")])
+        left = optouts.opted_out(cursor, [(shop, "ann")])()
     assert left == {(shop, "ann"): {("email", "*")}}
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from schemas.ids import SECOND, Micros
+from schemas.ids import SECOND, micros
 from tests.support.notices.rows import Rows
 from tests.support.notices.sender import Sender
 
@@ -14,10 +14,6 @@ def next_minute(rows: Rows) -> datetime:
     """The next full minute of Taipei's clocks."""
     now = datetime.fromtimestamp(rows.now() / SECOND, TAIPEI)
     return now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-
-
-def micros(at: datetime) -> Micros:
-    return int(at.astimezone(UTC).timestamp()) * SECOND
 
 
 def go_to(rows: Rows, at: datetime) -> None:

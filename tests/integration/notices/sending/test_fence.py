@@ -38,7 +38,7 @@ def mark(rows: Rows, sender: str) -> list[Sent]:
         marks = [
             Mark(t.notice_id, t.sequence, "mitake", 1, 202611, nothing, t.changed_us) for t in taken
         ]
-        marked = queue.mark(cursor, marks, sender, MINUTE, least)
+        marked = queue.mark(cursor, marks, sender, MINUTE, least)()
     ready: Any = None  # the fence asks for the mark alone
     return [Sent(ready, each) for each in marked.values()]
 

@@ -25,7 +25,7 @@ def claim(rows: Rows, *shares: tuple[int, int], sender: str = "a") -> list[Taken
 def mark(rows: Rows, taken: list[Taken], sender: str = "a", sequence: int = 7) -> set[UUID]:
     marks = [Mark(t.notice_id, sequence, "mitake", 1, 202611, b"hmac", t.changed_us) for t in taken]
     with transaction(rows.connection) as cursor:
-        return set(queue.mark(cursor, marks, sender, LEASE, least(rows)))
+        return set(queue.mark(cursor, marks, sender, LEASE, least(rows))())
 
 
 def shape_of(rows: Rows, name: str, values: list[object]) -> str:
@@ -92,7 +92,7 @@ def test_what_is_marked_has_its_attempt_and_is_metered_under_its_month(rows: Row
     taken = claim(rows, (rows.shop("shop"), 1))
     with transaction(rows.connection) as cursor:
         marks = [Mark(notice, 7, "mitake", 2, 202611, b"hmac", taken[0].changed_us)]
-        (marked,) = queue.mark(cursor, marks, "a", LEASE, least(rows)).values()
+        (marked,) = queue.mark(cursor, marks, "a", LEASE, least(rows))().values()
     assert (marked.attempt, marked.asked_us) == (1, marked.at)
     shown = rows.of(notice, "state", "attempt", "provider", "parts", "month", "address_hmac")
     assert shown == ("sending", 1, "mitake", 2, 202611, b"hmac")
@@ -143,7 +143,7 @@ def test_the_table_says_what_is_still_ones_own(rows: Rows) -> None:
     taken = claim(rows, (rows.shop("shop"), 1))
     with transaction(rows.connection) as cursor:
         marks = [Mark(taken[0].notice_id, 7, "mitake", 1, 202611, None, taken[0].changed_us)]
-        marked = list(queue.mark(cursor, marks, "a", LEASE, least(rows)).values())
+        marked = list(queue.mark(cursor, marks, "a", LEASE, least(rows))().values())
     cursor = raw(rows.connection)
     assert queue.still_ours(cursor, marked) == {taken[0].notice_id}
     rows.move_clock(61)

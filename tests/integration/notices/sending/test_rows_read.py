@@ -38,7 +38,7 @@ def receive(cursor: Cursor, ids: Sequence[UUID], _: int) -> object:
 
 def mark(cursor: Cursor, ids: Sequence[UUID], now: int) -> object:
     marks = [Mark(each, 7, "mitake", 1, MONTH, b"", now) for each in ids]
-    return queue.mark(cursor, marks, "a", MINUTE, least_id(now, REACH))
+    return queue.mark(cursor, marks, "a", MINUTE, least_id(now, REACH))()
 
 
 def withdraw(cursor: Cursor, ids: Sequence[UUID], now: int) -> object:

@@ -32,7 +32,7 @@ def sending(rows: Rows, count: int = 1, parts: int = 2, **columns: Any) -> list[
         marks = [
             Mark(t.notice_id, t.sequence, "mitake", parts, MONTH, b"", t.changed_us) for t in taken
         ]
-        return list(queue.mark(cursor, marks, "a", MINUTE, least))
+        return list(queue.mark(cursor, marks, "a", MINUTE, least)())
 
 
 def settle(rows: Rows, *settled: Settled) -> list[Ended]:
