@@ -67,11 +67,17 @@ def interleaved(
     earlier = None if before is None else Ours("before", checkout=before)
     for number in range(rounds):
         for line in lines:
-            contestants = [CONTESTANTS[line]]
-            if earlier is not None and line is Line.OURS:
-                contestants.insert(number % 2, earlier)
-            for contestant in contestants:
+            beside = earlier if line is Line.OURS else None
+            for contestant in _in_turn(CONTESTANTS[line], beside, number):
                 yield measure(contestant, workload_for(name, line, orders), stack, progress)
+
+
+def _in_turn(one: Contestant, earlier: Contestant | None, number: int) -> list[Contestant]:
+    """One, and an earlier state of it if there is one: before it in the first round, then after."""
+    contestants = [one]
+    if earlier is not None:
+        contestants.insert(number % 2, earlier)
+    return contestants
 
 
 def with_reports(
@@ -81,12 +87,10 @@ def with_reports(
 
     `before` as in `interleaved`: it runs C, next to ours.
     """
-    of_c = [OURS_C]
-    if before is not None:
-        of_c.append(Ours("before", kinds=KINDS_OF_C, checkout=before))
+    earlier = None if before is None else Ours("before", kinds=KINDS_OF_C, checkout=before)
     for number in range(rounds):
         yield measure(OURS, WorkloadB(orders), stack, progress)
-        for contestant in of_c if number % 2 else reversed(of_c):
+        for contestant in _in_turn(OURS_C, earlier, number):
             yield measure(contestant, WorkloadC(orders), stack, progress)
 
 
