@@ -33,7 +33,7 @@ SHARD_SECONDS = 1.0
 """Between two looks who shares the shards."""
 FIRST_RELAY_SLEEP, LONGEST_RELAY_SLEEP = 0.005, 0.05
 """Seconds to wait while the outbox is empty, growing from the first to the longest."""
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.04
 """After a head that is not full a lane lets more come together: a flight costs both servers more
 than some records more in it.
 """

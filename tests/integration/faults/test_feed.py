@@ -5,11 +5,11 @@ import threading
 import time
 from collections import Counter
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
 from processors.runtime.configuration import KafkaConfiguration
 from processors.runtime.failures import is_waited_out
-from processors.runtime.kafka.feed import Feed, Record
+from processors.runtime.kafka.feed import FIRST_SECONDS, Feed, Record
 from store.streams.cursors import PartitionId
 from tests.support.engine import Engine, wait_for
 
@@ -104,6 +104,39 @@ def test_a_broker_that_cannot_answer_yet_is_asked_again_and_no_record_is_lost(
     _put(engine, {0: ["a0", "a1"], 1: ["b0"]})
     assert _values(_read(feed, 3)) == [(0, "a0"), (0, "a1"), (1, "b0")]
     assert asked[1] == 2
+    feed.close()
+
+
+class _Noting:
+    """A consumer that notes how it was asked."""
+
+    def __init__(self, reader: Consumer) -> None:
+        self._reader, self.asked = reader, list[tuple[int, float]]()
+
+    def consume(self, number: int, seconds: float) -> list[Message]:
+        self.asked.append((number, seconds))
+        return self._reader.consume(number, seconds)
+
+
+def test_a_quiet_topic_is_waited_for_and_not_looked_at_all_the_time(engine: Engine) -> None:
+    """Two commands workers with nothing to do took a twentieth of a core, looking."""
+    topic = engine.topics["orders"]
+    configuration = KafkaConfiguration(
+        bootstrap_servers=engine.bootstrap, group_id=f"{engine.prefix}g"
+    )
+    feed = Feed(configuration, "feed", [topic], {}.setdefault)
+    feed.subscribe()
+    _put(engine, {0: ["a0"]})
+    _read(feed, 1)
+    reader = feed._consumers[topic]  # noqa: SLF001 - what it is asked is nowhere to be seen
+    noting = feed._consumers[topic] = _Noting(reader)  # type: ignore[assignment]  # noqa: SLF001
+    assert feed.batch(5, 0.001) == []
+    assert noting.asked.pop() == (1, FIRST_SECONDS)
+    assert feed.batch(5, 0) == []
+    assert max(seconds for _, seconds in noting.asked) == 0.001
+    _put(engine, {0: ["a1", "a2"]})
+    assert _values(_read(feed, 2)) == [(0, "a1"), (0, "a2")]
+    feed._consumers[topic] = reader  # noqa: SLF001
     feed.close()
 
 
