@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
+from processors.notices.sending.guards.rate_stock import Stock
 from processors.runtime.logs import log
 from rules.notices.rates import TokenBucket, holds
 from schemas.ids import SECOND
@@ -29,6 +30,7 @@ class SharedRates:
         self._rates = rates
         self._again_at = 0.0
         self._own: dict[Bucket, TokenBucket] = {}
+        self._stock = Stock()
         self._senders, self._counted_at = 0, 0.0
         self._shared = False
         """Whether the last ones were taken out of Valkey: unused ones go back there, too."""
@@ -42,9 +44,10 @@ class SharedRates:
         self._shared = False
         if self._rates is not None and time.monotonic() >= self._again_at:
             try:
-                taken = self._rates.take(wanted)
+                taken = self._stock.take(wanted, self._rates.take)
             except ReadModelUnavailable as error:
                 self._again_at = time.monotonic() + REST_SECONDS
+                self._stock = Stock()
                 log().warning("rates_away", why=str(error))
             else:
                 self._shared = True
