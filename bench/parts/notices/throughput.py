@@ -5,25 +5,15 @@ the text of each message. The sinks take each message on the same cores.
 """
 
 import statistics
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.contestant import ROOT, Site
-from bench.machine import Usage
 from bench.measure import Progress, Stack, site_for
-from bench.parts.notices.deciding import Measured, decided, figure
-from bench.parts.notices.lane import (
-    Lane,
-    change,
-    connected,
-    count,
-    hear,
-    running,
-    tell,
-    until,
-)
+from bench.parts.notices.deciding import Measured, decided
+from bench.parts.notices.lane import Lane, change, hear, tell
+from bench.parts.notices.sending import sent, unlimited
 from deploy.local.ladder import REDIS_URL
 from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import start_stack
@@ -31,10 +21,6 @@ from deploy.local.stack import start_stack
 EVENTS_OF_MEMBERS = (1, 4)
 """How many events a member has: of the first it has no other notice, of the fourth six wait."""
 CHUNKS = (8, 200)
-NO_RATE = "1000000"
-SENT = """SELECT coalesce(sum(messages - unknown), 0)::bigint FROM notices.meter
-          WHERE channel = %s"""
-"""What the meter says: to count the notices themselves would be a part of what is measured."""
 
 Figures = Mapping[str, object]
 Round = Iterable[tuple[str, Measured]]
@@ -62,14 +48,14 @@ def notices_sending(
     with _ready(events, 1, stack) as (lane, site, sinks):
         decided(lane, site, events)
 
-        def sent() -> Iterator[tuple[str, Measured]]:
+        def all_of_it() -> Iterator[tuple[str, Measured]]:
             for chunk in CHUNKS:
                 for whose, checkout in checkouts.items():
                     sender = Lane(lane.name, lane.more, checkout=checkout)
                     what = f"{whose}SMS of chunks of {chunk}"
-                    yield what, _sent(sender, site, sinks, "sms", chunk, messages)
+                    yield what, sent(sender, site, sinks, "sms", chunk, messages)
 
-        return _in_rounds("notices-sending", events, rounds, sent, progress)
+        return _in_rounds("notices-sending", events, rounds, all_of_it, progress)
 
 
 def _in_rounds(
@@ -117,7 +103,7 @@ def _ready(events: int, each: int, stack: Stack) -> Iterator[tuple[Lane, Site, S
     """A lane that has heard of everybody, and events to be decided, `each` of each member."""
     servers = stack.state / "notices"
     with start_stack(servers, parts=("valkey",)) as valkey, SinksProcess() as sinks:
-        lane = Lane("notices", {**_unlimited(sinks), REDIS_URL: valkey.redis_url})
+        lane = Lane("notices", {**unlimited(sinks), REDIS_URL: valkey.redis_url})
         with site_for(lane, stack) as site:
             lane.prepare(site, {})
             tell(site)
@@ -130,37 +116,8 @@ def _ready(events: int, each: int, stack: Stack) -> Iterator[tuple[Lane, Site, S
 def _all_sent(
     lane: Lane, site: Site, sinks: SinksProcess, events: int
 ) -> Iterator[tuple[str, Measured]]:
-    for chunk in CHUNKS:
-        yield f"SMS of chunks of {chunk}", _sent(lane, site, sinks, "sms", chunk, events // 3)
-    mails = _sent(lane, site, sinks, "email", CHUNKS[0], events // 10)
+    for chunk, senders in ((CHUNKS[0], 1), (CHUNKS[0], 2), (CHUNKS[1], 1)):
+        what = f"SMS of chunks of {chunk}" + (f", {senders} senders" if senders > 1 else "")
+        yield what, sent(lane, site, sinks, "sms", chunk, events // 4, senders)
+    mails = sent(lane, site, sinks, "email", CHUNKS[0], events // 10)
     yield f"mails of chunks of {CHUNKS[0]}", mails
-
-
-def _unlimited(sinks: SinksProcess) -> Mapping[str, str]:
-    rates = {f"POINTS_{name}__RATE": NO_RATE for name in ("SMTP", "MITAKE", "TWILIO")}
-    return {**sinks.environment(), **rates, "POINTS_SMTP__TIMEOUT_SECONDS": "60"}
-
-
-def _sent(
-    lane: Lane, site: Site, sinks: SinksProcess, channel: str, chunk: int, messages: int
-) -> Measured:
-    """So many messages, from the first that are sent on; then the sender is ended."""
-    mine = Lane(
-        lane.name, lane.more | {"POINTS_NOTICES__CHUNK": str(chunk)}, checkout=lane.checkout
-    )
-    others = ("POINTS_SMTP__HOST",) if channel == "sms" else ("POINTS_MITAKE__USERNAME",)
-    for name in (*others, "POINTS_TWILIO__ACCOUNT_SID", "POINTS_TWILIO__AUTH_TOKEN"):
-        mine.more.pop(name, None)
-    with connected(site) as database:
-        start = count(database, SENT, channel)
-        with running(mine, site, "notices-send", sinks) as parts:
-            until(
-                "the first messages",
-                lambda: count(database, SENT, channel) > start + messages // 10,
-            )
-            first = count(database, SENT, channel)
-            began, before = time.monotonic(), Usage.of(parts)
-            until("all messages", lambda: count(database, SENT, channel) >= start + messages)
-            last = count(database, SENT, channel)
-            took, after = time.monotonic() - began, Usage.of(parts)
-    return figure(last - first, took, before, after)
