@@ -5,6 +5,7 @@ request. Both are a sender's for the time of its lease only.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from schemas.ids import DAY, SECOND, Micros
 from schemas.notices.ids import first_id
 from schemas.notices.words import Channel, Kind, State
 from store.notices.members.members import Member
+from store.notices.sending.weeks import ALL_WEEKS, table_of
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
@@ -29,9 +31,23 @@ _MARKED: Final = Columns(tables.notices.notice, "provider", "parts", "month", "a
 _KEYED: Final = _MARKED.plus("notice_id", "sequence", Column("claimed_us", BigInteger))
 _SHARE: Final = Columns(tables.notices.notice, "merchant_no", Column("places", Integer))
 _ATTEMPT: Final = Columns(tables.notices.notice, "notice_id", "attempt")
-_SQL: Final = queries(
-    "notices/sending/queue", row=_ROW, marked=_MARKED, keyed=_KEYED, share=_SHARE, attempt=_ATTEMPT
-)
+
+
+@cache
+def _statements(notice: str) -> dict[str, bytes]:
+    """The statements; those that know where their notices lie name that table."""
+    return queries(
+        "notices/sending/queue",
+        row=_ROW,
+        marked=_MARKED,
+        keyed=_KEYED,
+        share=_SHARE,
+        attempt=_ATTEMPT,
+        notice=notice,
+    )
+
+
+_SQL: Final = _statements(ALL_WEEKS)
 
 
 RESENT_WITHIN: Final[Micros] = 7 * DAY
@@ -155,6 +171,7 @@ def mark(
     """
     if not marks:
         return dict
+    ordered = sorted(marks, key=lambda mark: (mark.notice_id, mark.claimed_us))
     rows = [
         (
             m.provider.encode(),
@@ -165,9 +182,10 @@ def mark(
             m.sequence,
             m.claimed_us,
         )
-        for m in sorted(marks, key=lambda mark: (mark.notice_id, mark.claimed_us))
+        for m in ordered
     ]
-    cursor.execute(_SQL["mark"], [sender, least, lease_us, *_KEYED.arrays(rows)])
+    mark = _statements(table_of(ordered[0].notice_id, ordered[-1].notice_id))["mark"]
+    cursor.execute(mark, [sender, least, lease_us, *_KEYED.arrays(rows)])
     return lambda: {row[0]: Marked(*row) for row in cursor.fetchall()}
 
 
@@ -175,8 +193,10 @@ def still_ours(cursor: Cursor, marked: Sequence[Marked]) -> set[UUID]:
     """Those whose request may still be made, as the table says."""
     if not marked:
         return set()
+    ids = [each.notice_id for each in marked]
     attempts = [(each.notice_id.bytes, each.attempt) for each in marked]
-    rows = cursor.execute(_SQL["still_ours"], _ATTEMPT.arrays(attempts)).fetchall()
+    still_ours = _statements(table_of(min(ids), max(ids)))["still_ours"]
+    rows = cursor.execute(still_ours, _ATTEMPT.arrays(attempts)).fetchall()
     return {notice_id for (notice_id,) in rows}
 
 

@@ -38,7 +38,7 @@ SELECT {t.row}, s.merchant_id, c.now_us FROM taken t JOIN shop s ON s.merchant_n
 -- What is still in this sender's hands since it was taken, and says what was written into the message. From here on a request may be made.
 -- Each is found by its id: so that it is not searched among all that are in hand, their index (state, lease) is of no use here.
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us)
-UPDATE notice n
+UPDATE {notice} n
 SET state = 'sending', attempt = n.attempt + 1, lease_us = c.now_us + $3::bigint, asked_us = coalesce(n.asked_us, c.now_us),
     reason = NULL, changed_us = c.now_us, {set marked from k}
 FROM unnest({arrays keyed from 4}) k ({keyed}), clock c
@@ -49,7 +49,7 @@ RETURNING n.notice_id, n.attempt, n.asked_us, n.changed_us, k.claimed_us;
 -- name: still_ours
 -- What the table says, when Valkey does not answer or a sender was slow: whether a request may be made now. By id, as above.
 SELECT n.notice_id FROM unnest({arrays attempt}) k ({attempt})
-JOIN notice n ON n.notice_id = k.notice_id AND n.state || '' = 'sending' AND n.attempt = k.attempt
+JOIN {notice} n ON n.notice_id = k.notice_id AND n.state || '' = 'sending' AND n.attempt = k.attempt
   AND n.lease_us + 0 > points_now();
 
 -- name: stale

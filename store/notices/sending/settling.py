@@ -7,6 +7,7 @@ that the meter is the sum of the notices at any time.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Text
 from schemas.ids import Micros
 from schemas.notices.words import OPEN, State
 from store.notices.sending.ended import METERED, PUBLISHED, RETURNED, Ended, announce
+from store.notices.sending.weeks import ALL_WEEKS, table_of
 from store.postgres import tables
 from store.postgres.arrays import uuids
 from store.postgres.columns import Columns
@@ -48,14 +50,23 @@ _RECEIPT: Final = Columns(
     "provider_id",
     "provider_parts",
 )
-_SQL: Final = queries(
-    "notices/sending/settling",
-    settled=_SETTLED,
-    receipt=_RECEIPT,
-    returned=RETURNED,
-    metered=METERED.strip(),
-    published=PUBLISHED.strip(),
-)
+
+
+@cache
+def _statements(notice: str) -> dict[str, bytes]:
+    """The statements; `settle` names the table in which its notices lie."""
+    return queries(
+        "notices/sending/settling",
+        settled=_SETTLED,
+        receipt=_RECEIPT,
+        returned=RETURNED,
+        metered=METERED.strip(),
+        published=PUBLISHED.strip(),
+        notice=notice,
+    )
+
+
+_SQL: Final = _statements(ALL_WEEKS)
 
 _OPEN: Final = frozenset(state.value for state in OPEN)
 
@@ -121,6 +132,9 @@ def settle(cursor: Cursor, rows: Iterable[Settled]) -> list[Ended]:
 
 def send_to_settle(cursor: Cursor, rows: Iterable[Settled]) -> Answer[Moved]:
     """As `settle`, for a caller who sends more before the answer is there, and then announces."""
+    ordered = sorted(rows, key=_id_of)
+    if not ordered:
+        return lambda: Moved([], [])
     arrays = [
         (
             row.notice_id.bytes,
@@ -134,11 +148,10 @@ def send_to_settle(cursor: Cursor, rows: Iterable[Settled]) -> Answer[Moved]:
             row.provider_parts,
             row.as_of_us,
         )
-        for row in sorted(rows, key=_id_of)
+        for row in ordered
     ]
-    if not arrays:
-        return lambda: Moved([], [])
-    cursor.execute(_SQL["settle"], _SETTLED.arrays(arrays))
+    settle = _statements(table_of(ordered[0].notice_id, ordered[-1].notice_id))["settle"]
+    cursor.execute(settle, _SETTLED.arrays(arrays))
     return lambda: _moved(_read(cursor))
 
 

@@ -5,7 +5,7 @@
 -- Compare and set: what a receipt or another sender settled meanwhile stays as it is, and what was taken in hand once more.
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
 done AS (
-  UPDATE notice n
+  UPDATE {notice} n
   SET state = k.state, reason = k.reason, changed_us = c.now_us,
       not_before_us = CASE WHEN k.state = 'waiting' THEN c.now_us + k.delay_us ELSE n.not_before_us END,
       asked_us = CASE WHEN k.keeps_asked THEN n.asked_us END,

@@ -132,6 +132,8 @@ BEGIN
                      'WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02)', name);
       EXECUTE format('ALTER TABLE notices.notice ATTACH PARTITION notices.%I FOR VALUES FROM (%L) TO (%L)', name,
                      notices.first_id(monday + n * week), notices.first_id(monday + (n + 1) * week));
+      -- Whoever knows the week names its table, since to name the whole one is to open every week.
+      EXECUTE format('GRANT SELECT, UPDATE ON notices.%I TO points_notices', name);
     END IF;
   END IF;
 END $$;
