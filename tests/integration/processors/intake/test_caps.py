@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from processors.recheck import contested_numbers
 from rules.order import folding
-from tests.support.in_process import InProcessEngine
-from tests.support.parcels import ANNA, A, M, day
+from store.carriers import awaiting_order
+from tests.support.in_process import InProcessEngine, report
+from tests.support.parcels import ANNA, DELIVERED, A, M, day
 from tests.support.upstream import CREATED, Record, hex_id, order, returned
 
 
@@ -52,3 +54,22 @@ def test_a_parcel_that_was_forgotten_takes_no_return_of_its_name_along(
         _ids(order(M, A, ANNA, 1000, delivery="arrived", at=day(30)), parcel, names[-1])
     )
     assert in_process.points(M, ANNA) == 90
+
+
+def test_of_too_many_reports_that_await_an_order_those_stay_that_it_would_keep(
+    in_process: InProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for where in (contested_numbers, folding):
+        monkeypatch.setattr(where, "MOST_REPORTS", 10)
+    polled = [
+        report(None, DELIVERED, day(2) + timedelta(minutes=5 * n), order_id=A) for n in range(40)
+    ]
+    in_process.consume(*polled[:30])
+    in_process.consume(*polled[30:])
+    assert in_process.value("SELECT count(*) FROM awaiting_order") == 10
+    assert in_process.value("SELECT count(*) FROM parked_record") == 10
+    forgotten = in_process.rows("SELECT kind, reports FROM purged_report")
+    assert forgotten == [(awaiting_order.TOO_MANY, 30)]
+    in_process.check_counts(40)
+    in_process.consume(order(M, A, ANNA, 1000))
+    assert in_process.points(M, ANNA) == 100
