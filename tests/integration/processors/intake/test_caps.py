@@ -6,7 +6,11 @@ import pytest
 
 from processors.recheck import contested_numbers
 from rules.order import folding
+from rules.order.family import MOST_GENERATIONS
+from schemas.packing import pack_id
 from store.carriers import awaiting_order
+from store.orders import families
+from store.postgres.session import transaction
 from tests.support.in_process import InProcessEngine, report
 from tests.support.parcels import ANNA, DELIVERED, A, M, day
 from tests.support.upstream import CREATED, Record, hex_id, order, returned
@@ -73,3 +77,21 @@ def test_of_too_many_reports_that_await_an_order_those_stay_that_it_would_keep(
     in_process.check_counts(40)
     in_process.consume(order(M, A, ANNA, 1000))
     assert in_process.points(M, ANNA) == 100
+
+
+def test_of_orders_that_each_name_the_one_before_no_more_are_read_than_count(
+    in_process: InProcessEngine,
+) -> None:
+    chain = [hex_id("chain", n) for n in range(2 * MOST_GENERATIONS + 50)]
+    in_process.consume(
+        *[
+            order(M, one, ANNA, 1000, parent_order_id=before)
+            for one, before in zip(chain, ["", *chain], strict=False)
+        ]
+    )
+    worker = in_process.first.connection
+    number = in_process.value("SELECT merchant_no FROM merchant WHERE merchant_id = %s", M)
+    with transaction(worker) as cursor:
+        newest, oldest = ((number, pack_id(chain[n])) for n in (-1, 0))
+        assert len(families.ancestors(cursor, [newest], {})) == 2 * MOST_GENERATIONS + 1
+        assert len(families.descendants(cursor, [oldest])) == 2 * MOST_GENERATIONS
