@@ -56,8 +56,8 @@ def reassign_reports(
     order_ids = sorted({key[len(prefix) :] for key, _ in asked if key.startswith(prefix)})
     numbers = {key: at for key, at in asked.items() if not key[0].startswith(prefix)}
     rows = _lock_numbers(cursor, numbers)
-    waiting = awaiting_order.lock(cursor, order_ids) if order_ids else []
-    waiting = _as_many_as_kept(cursor, waiting, words)
+    awaited = awaiting_order.lock(cursor, order_ids) if order_ids else []
+    waiting = _as_many_as_kept(cursor, awaited, words)
     owners = awaiting_order.owners(cursor, order_ids) if order_ids else {}
     for row in rows.values():
         _learn_meanings(row, words, codes)
