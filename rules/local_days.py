@@ -21,6 +21,7 @@ QUARTER: Final[Micros] = _QUARTER_SECONDS * SECOND
 # late one, so that nothing added to a day runs over the year 9999.
 FIRST: Final[Micros] = -62_104_060_800 * SECOND  # 0002-01-01T00:00:00Z
 LAST: Final[Micros] = 221_845_392_000 * SECOND  # 9000-01-01T00:00:00Z
+END: Final[Micros] = 253_402_128_000 * SECOND  # 9999-12-30T00:00:00Z, the latest time upstream has
 
 _zone = lru_cache(maxsize=None)(ZoneInfo)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.support.arguments import LARGEST_INT8
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect, database_configuration
@@ -35,6 +36,8 @@ OnlyTopic = Annotated[str | None, typer.Option("--topic", help="Only this topic.
 OnlyPartition = Annotated[
     int | None, typer.Option("--partition", help="Only this partition.", min=0)
 ]
+LONGEST_OFFSET = len(str(LARGEST_INT8))
+"""Digits: no log is longer, and Python reads no number of thousands."""
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -162,7 +165,7 @@ def check_start(start: str, partition: int | None) -> None:
     """Raises Failure when `--from` is none, or an offset of no partition."""
     if start in ("earliest", "latest"):
         return
-    if not start.isdecimal():
+    if not start.isdecimal() or len(start) > LONGEST_OFFSET:
         raise Failure(Exit.USAGE, "--from must be earliest, latest or an offset")
     if partition is None:
         raise Failure(

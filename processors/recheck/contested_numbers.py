@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from processors.intake.tracking_snapshot import IDLE, attachable
 from rules.order.carrier_reports import is_younger, meaning_on_leg, numbers_of, within_reach
 from rules.order.facts import CarrierReport, OrderFacts
-from rules.order.folding import APPLIED, fold_report
+from rules.order.folding import APPLIED, MOST_REPORTS, fold_report
 from schemas.carriers import CodeTable, Meaning
 from schemas.ids import Micros
 from store.carriers import awaiting_order, tracking, unknown_codes
@@ -56,7 +56,8 @@ def reassign_reports(
     order_ids = sorted({key[len(prefix) :] for key, _ in asked if key.startswith(prefix)})
     numbers = {key: at for key, at in asked.items() if not key[0].startswith(prefix)}
     rows = _lock_numbers(cursor, numbers)
-    waiting = awaiting_order.lock(cursor, order_ids) if order_ids else []
+    awaited = awaiting_order.lock(cursor, order_ids) if order_ids else []
+    waiting = _as_many_as_kept(cursor, awaited, words)
     owners = awaiting_order.owners(cursor, order_ids) if order_ids else {}
     for row in rows.values():
         _learn_meanings(row, words, codes)
@@ -306,6 +307,33 @@ def _known_now(
     if resolved is Meaning.UNKNOWN:
         return meaning, code
     return meaning_on_leg(resolved, return_leg), spelled
+
+
+def _as_many_as_kept(
+    cursor: Cursor, waiting: Sequence[Waiting], words: InternedStrings
+) -> Sequence[Waiting]:
+    """What waits for orders, as far as an order keeps it; of too many the rest is forgotten.
+
+    Without it a carrier that is polled would make each of its reports dearer than the one before.
+    """
+    by_order: dict[bytes, dict[CarrierReport, bytes]] = {}
+    for order_id, packed in waiting:
+        by_order.setdefault(order_id, {})[awaiting_order.report_of(packed, words)] = packed
+    dropped: set[Waiting] = set()
+    settled: set[Wait] = set()
+    for order_id, reports in by_order.items():
+        if len(reports) <= MOST_REPORTS:
+            continue
+        kept = OrderFacts()
+        for report in reports:
+            fold_report(kept, report)
+        gone = reports.keys() - set(kept.reports)
+        dropped |= {(order_id, reports[report]) for report in gone}
+        key, still = awaiting_order.ORDER_KEY_PREFIX + order_id, {one.at for one in kept.reports}
+        settled |= {(key, ANY_MERCHANT, one.at) for one in gone if one.at not in still}
+    awaiting_order.drop(cursor, dropped)
+    parked_records.settled(cursor, settled)
+    return [one for one in waiting if one not in dropped] if dropped else waiting
 
 
 def _hand_over(

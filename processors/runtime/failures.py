@@ -69,8 +69,15 @@ def server_of(error: BaseException) -> str:
 
 
 def is_too_slow(error: BaseException) -> bool:
-    """Whether a limit in time ended a statement, which a smaller batch may keep."""
-    return isinstance(error, (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled))
+    """Whether a limit in time ended a statement or a transaction: a smaller batch may keep it."""
+    return isinstance(
+        error,
+        (
+            psycopg.errors.LockNotAvailable,
+            psycopg.errors.QueryCanceled,
+            psycopg.errors.IdleInTransactionSessionTimeout,
+        ),
+    )
 
 
 def refusal(error: BaseException, *, first: bool) -> PointsError | None:

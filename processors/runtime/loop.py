@@ -308,9 +308,9 @@ class Loop:
         lost = self._lose_connection(error)
         self._failures += 1
         server = server_of(error)
+        self._shrink(error)  # also where the server cut off a batch that took too long
         if not lost and server == "database":
             log().warning("rolled_back", why=one_line(error))
-            self._shrink(error)
             self._unsettled_until = time.monotonic() + UNSETTLED_SECONDS
         # A deadlock's victim succeeds the next time; what fails twice, whatever it is, is trouble.
         if lost or server != "database" or self._failures > 1:

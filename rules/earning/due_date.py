@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import lru_cache
 
-from rules.local_days import FIRST, LAST, QUARTER, date_of_quarter, local_date, start_of_day
+from rules.local_days import END, FIRST, LAST, QUARTER, date_of_quarter, local_date, start_of_day
 from schemas.ids import DAY, Micros
 
 
@@ -16,8 +16,9 @@ def due_at(final: Micros, pending_days: int, zone: str) -> Micros:
     if pending_days == 0:
         return final
     if not FIRST <= final <= LAST:
-        # No calendar reaches here. Days of 24 hours keep the answer defined and in order.
-        return final + pending_days * DAY
+        # No calendar reaches here. Days of 24 hours keep the answer defined and in order, and one
+        # that can be shown: what is due behind the year 9999 is due at its end.
+        return max(final, min(final + pending_days * DAY, END))
     due = _due_of_quarter(final // QUARTER, pending_days, zone)
     if due is None:
         due = start_of_day(local_date(final, zone) + timedelta(days=pending_days), zone)

@@ -16,6 +16,12 @@ MOST_SOURCES = 100
 """Orders combined into one that are looked at: the first by their ids."""
 
 
+MOST_GENERATIONS = 100
+"""Orders one above the other that are looked at: a split has two or three. Whoever names each order
+as the next one's parent would make each dearer than the one before.
+"""
+
+
 class FamilyRecord(NamedTuple):
     """What one record says of an order's family: None says nothing, an empty value says *none*."""
 
@@ -127,17 +133,17 @@ def is_own_ancestor(key: Key, known: Mapping[Key, Ancestor]) -> bool:
 
 def _root_of(key: Key, known: Mapping[Key, Ancestor]) -> Key:
     """The highest known order above; where parents go round, the first one of the round."""
-    seen: list[Key] = [key]
-    passed = {key}
-    while True:
-        here = known.get(seen[-1])
+    root, passed = key, {key}
+    for _ in range(MOST_GENERATIONS):
+        here = known.get(root)
         above = (key[0], here.parent) if here is not None and here.parent else None
         if above is None or above not in known:
-            return seen[-1]
+            return root
         if above in passed:
-            return above if above != key else key
-        seen.append(above)
+            return above
+        root = above
         passed.add(above)
+    return root
 
 
 def _bound_as(root: Key, known: Mapping[Key, Ancestor]) -> Key:
@@ -152,16 +158,17 @@ def _bound_as(root: Key, known: Mapping[Key, Ancestor]) -> Key:
 def _all_above(key: Key, known: Mapping[Key, Ancestor]) -> set[Key]:
     """All known ancestors, by splits and by combinations."""
     above: set[Key] = set()
-    waiting = [key]
-    while waiting:
-        here = known.get(waiting.pop())
-        if here is None:
-            continue
-        for order_id in (here.parent, *here.sources):
-            one = key[0], order_id
-            if order_id and one in known and one not in above:
-                above.add(one)
-                waiting.append(one)
+    generation = {key} & known.keys()
+    for _ in range(MOST_GENERATIONS):
+        named = {
+            (key[0], order_id)
+            for one in generation
+            for order_id in (known[one].parent, *known[one].sources)
+        }
+        generation = (named & known.keys()) - above
+        if not generation:
+            break
+        above |= generation
     return above
 
 

@@ -54,9 +54,13 @@ _DROPPED = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
 dropped too.
 """
 _MINUS = "\N{MINUS SIGN}"
-_ADDRESS = re.compile(r"(?:\w+://|www\.)[^\s,;、]+", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:\b\w+://|www\.)[^\s,;、]+", re.IGNORECASE)
 _BETWEEN_TOKENS = re.compile(r"[/?=&#:]+")
 _SIGN = re.compile("[0-9A-Za-z]")
+LONGEST_TEXT = 2_000
+"""Characters of a text in which numbers are looked for; a page's address has fewer. Whatever looks
+into a text of a megabyte takes hours where its time grows with the square of it.
+"""
 SHORTEST = 3
 """Letters and digits of a number among others in a field. Carriers' own have at least eight."""
 _BETWEEN_NUMBERS = re.compile(r"[\s/,;、]+")
@@ -403,6 +407,8 @@ def normalised(number: str) -> bytes:
     plain; of a tracking page's address the last token. Empty when nothing remains, or more than any
     carrier's number has.
     """
+    if len(number) > LONGEST_TEXT:
+        return b""
     plain = number.isascii()
     if not plain:
         number = unicodedata.normalize("NFKC", number)
@@ -425,6 +431,8 @@ def numbers_in(text: str) -> bytes | None:
 
     As it is kept (rules/order/numbers.py); None when it is none.
     """
+    if len(text) > LONGEST_TEXT:
+        return None
     whole = normalised(text)
     if text.isalnum():
         return whole or None

@@ -22,7 +22,7 @@ class ParkedAnswer(AnswerModel):
 
     `unmatched`: no order names their number. `ambiguous`: they fit several members' orders.
     `awaiting_order`: they name an order that is not known. `reasons`: how many records are parked,
-    for each reason. `purged`: reports forgotten after 180 days, by kind.
+    for each reason. `purged`: reports forgotten by kind, after 180 days or as they were too many.
     """
 
     unmatched: ParkedNumbers

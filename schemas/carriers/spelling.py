@@ -17,6 +17,10 @@ _NUMBER: Final = re.compile(r"\d(?:[ -]?\d){3,}")
 # A code is allowed its digits; no carrier's code has as many as a telephone number.
 _LONG_NUMBER: Final = re.compile(r"\d(?:[ -]?\d){6,}")
 _MASK: Final = "****"
+_LONGEST: Final = 200
+"""Characters that are compared; one of full width may stand for eighteen plain ones."""
+_MOST_MOMENTS: Final = 8
+"""Dates, times, zones and days of the week that are cut off the ends of a text."""
 PLACE: Final = "…"
 """In a table's text, where a carrier writes a place, a name or a count."""
 _DATE: Final = (
@@ -43,7 +47,7 @@ def normal(spoken: str) -> str:
     A full stop at the end is dropped. A code of digits alone loses its leading zeros, since some
     systems pad it. Empty when nothing is left.
     """
-    folded = unicodedata.normalize("NFKC", spoken).casefold()
+    folded = _plain(spoken).casefold()
     kept = "".join(sign for sign in folded if sign.isprintable() and not sign.isspace()).rstrip(
         ".。"
     )
@@ -54,7 +58,11 @@ def normal(spoken: str) -> str:
 
 def normal_text(spoken: str) -> str:
     """As `normal`, of a text: without a date or time at its ends, nor punctuation at its end."""
-    return normal(_without_punctuation(_without_moment(unicodedata.normalize("NFKC", spoken))))
+    return normal(_without_punctuation(_without_moment(_plain(spoken))))
+
+
+def _plain(spoken: str) -> str:
+    return unicodedata.normalize("NFKC", spoken)[:_LONGEST]
 
 
 def pattern_of(text: str) -> re.Pattern[str] | None:
@@ -73,15 +81,16 @@ def _without_moment(plain: str) -> str:
     What has no letters but those is left as it is: a code may look like a date.
     """
     cut = plain
-    while True:
+    for _ in range(_MOST_MOMENTS):
         behind = _without_punctuation(cut)
         shorter = _MOMENT_BEHIND.sub("", _ZONE_BEHIND.sub("", behind))
         before, leading = shorter, _MOMENT_BEFORE.match(shorter)
         if leading is not None:
             before = shorter[leading.end() :].lstrip(" -,:;")
         if before == behind:
-            return cut if any(sign.isalpha() for sign in cut) else plain
+            break
         cut = before
+    return cut if any(sign.isalpha() for sign in cut) else plain
 
 
 def _without_punctuation(text: str) -> str:
@@ -99,7 +108,7 @@ def label_of(code: str | None, text: str | None) -> str:
     nothing is left.
     """
     if text:
-        plain = unicodedata.normalize("NFKC", text)
+        plain = _plain(text)
         cut = _without_moment(plain)
         text = text if cut == plain else cut
     return _masked(code, _LONG_NUMBER) or _masked(text, _NUMBER) or "?"

@@ -209,7 +209,9 @@ class BulkAssign(_Command):
     type: Literal["bulk_assign"]
     job_id: Name
     members: Annotated[
-        list[Name], Field(min_length=1, json_schema_extra={"maxItems": MOST_MEMBERS})
+        list[Name],
+        # What is wrong with each of half a million takes hundreds of megabytes to say.
+        Field(min_length=1, fail_fast=True, json_schema_extra={"maxItems": MOST_MEMBERS}),
     ]
     points: Annotated[int, Field(gt=0, le=MOST_ASSIGNED)]
     reason: Reason

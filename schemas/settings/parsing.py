@@ -8,6 +8,7 @@ without tags that make objects and without aliases.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from decimal import Decimal
 from typing import Any, ClassVar, Final, NoReturn
@@ -29,12 +30,10 @@ class Mapping(dict[str, object]):
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
-        keys = [key for key, _ in pairs]
-        self.repeated = (
-            tuple(sorted({key for key in keys if keys.count(key) > 1}))
-            if len(keys) > len(self)
-            else ()
-        )
+        self.repeated: tuple[str, ...] = ()
+        if len(pairs) > len(self):
+            times = Counter(key for key, _ in pairs)
+            self.repeated = tuple(sorted(key for key, count in times.items() if count > 1))
 
 
 def parse_document(data: bytes, *, name: str) -> object:

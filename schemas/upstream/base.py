@@ -102,6 +102,13 @@ ShapedOrNot = Annotated[_Shape | SkipJsonSchema[Any] | None, Field(union_mode="l
 """As IfShaped; what has another shape is kept as it is, since something can be made of it."""
 
 
+_Item = TypeVar("_Item")
+ListOf = Annotated[list[_Item], Field(fail_fast=True)]
+"""A list that is refused at its first wrong item: what is wrong with each of half a million takes
+hundreds of megabytes to say.
+"""
+
+
 class Money(TypedDict, total=False):
     """An amount: `cents` counts minor units, also where the currency has no fraction."""
 

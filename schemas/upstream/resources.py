@@ -14,6 +14,7 @@ from schemas.upstream.base import (
     IdOrBlank,
     IfShaped,
     Instant,
+    ListOf,
     Moment,
     Money,
     Number,
@@ -104,7 +105,7 @@ class OrderResource(TypedDict, total=False):
     order_points: IfShaped[StrictInt]
     order_points_to_cash: Money | None
     user_credit: Money | None
-    custom_discount_items: list[CustomDiscount] | None
+    custom_discount_items: ListOf[CustomDiscount] | None
     completed_at: Moment | None
     membership_tier_data: MembershipTier | None
     order_delivery: OrEmpty[DeliveryResource] | None
@@ -112,7 +113,7 @@ class OrderResource(TypedDict, total=False):
     delivery_data: IfShaped[DeliveryData]
     parent_order_id: IdOrBlank | None
     return_from_order_id: IfShaped[IdOrBlank]
-    combined_from_orders: ShapedOrNot[list[IdOrBlank]]
+    combined_from_orders: ShapedOrNot[ListOf[IdOrBlank]]
     combined_to_order_id: IdOrBlank | None
     member_point_summary: IfShaped[PointSummary]
 
@@ -140,7 +141,7 @@ class ReturnResource(TypedDict, total=False):
     order: IfShaped[OrderName]
     status: Text | None
     total: Money | None
-    items: IfShaped[list[ReturnItem]]
+    items: IfShaped[ListOf[ReturnItem]]
     created_at: Moment | None
     updated_at: Moment | None
 

@@ -24,8 +24,11 @@ Waiting = tuple[bytes, bytes]
 """Order id and packed report."""
 _REPORT = Struct(">qBiiB")
 _WAITING: Final = Columns(tables.awaiting_order, "order_id", "report", "taken")
-_SQL: Final = queries("carriers/awaiting_order", report=_WAITING)
+_KEY: Final = Columns(tables.awaiting_order, "order_id", "report")
+_SQL: Final = queries("carriers/awaiting_order", report=_WAITING, key=_KEY)
 
+TOO_MANY = "too_many_reports"
+"""What `drop` forgets, in the table of purged reports."""
 ORDER_KEY_PREFIX = b"\x00"
 """Begins the key of a recheck row that names an order id without a merchant.
 
@@ -92,6 +95,14 @@ def lock(cursor: Cursor, order_ids: Sequence[bytes]) -> list[Waiting]:
     """Locks what waits for these orders."""
     cursor.execute(_SQL["lock"], [byteas(order_ids)], binary=True)
     return cursor.fetchall()
+
+
+def drop(cursor: Cursor, waiting: Iterable[Waiting]) -> None:
+    """Forgets reports that an order would not keep, as there are too many; they are counted."""
+    rows = sorted(waiting)
+    if rows:
+        cursor.execute(_SQL["drop"], _KEY.arrays(rows))
+        count_purged(cursor, TOO_MANY, len(rows))
 
 
 def taken(cursor: Cursor, order_ids: Sequence[bytes]) -> None:

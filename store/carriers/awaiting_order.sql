@@ -17,6 +17,9 @@ SELECT a.order_id, a.report
 FROM unnest($1::bytea[]) k (order_id) JOIN awaiting_order a ON a.order_id = k.order_id
 ORDER BY a.order_id, a.report FOR UPDATE OF a;
 
+-- name: drop
+DELETE FROM awaiting_order a USING unnest({arrays key}) k ({key}) WHERE a.order_id = k.order_id AND a.report = k.report;
+
 -- name: taken
 UPDATE awaiting_order a SET taken = true FROM unnest($1::bytea[]) k (order_id)
 WHERE a.order_id = k.order_id AND NOT a.taken;

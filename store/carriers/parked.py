@@ -236,7 +236,7 @@ def awaited(connection: Database, limit: int) -> list[AwaitedOrderAnswer]:
 
 
 def purged(connection: Database) -> dict[str, int]:
-    """How many reports without an order were forgotten after 180 days, by kind."""
+    """How many reports without an order were forgotten: after 180 days, or as too many; by kind."""
     return dict(rows(raw(connection), _PURGED))
 
 

@@ -17,6 +17,8 @@ MOST = 1000
 """Codes of a service that are kept apart for a merchant, and services of which no table knows
 anything: no merchant's reports use up another's (D18).
 """
+MOST_IN_ALL = 10_000
+"""Codes of a merchant that are kept apart, of all services: so many are read with the first one."""
 OTHERS = "(others)"
 """What is counted under one label, since there are too many."""
 
@@ -60,6 +62,7 @@ class UnknownCodes:
         self._connection = connection
         self._codes: dict[tuple[int, str, str], set[str]] = {}
         self._services: dict[int, int] = {}
+        self._in_all: dict[int, int] = {}
 
     def spelled(self, merchant_no: int, carrier: str, service: str, code: str) -> Code:
         """The code under which to keep a report of the merchant, or of none (0)."""
@@ -71,16 +74,18 @@ class UnknownCodes:
             return OTHERS, OTHERS, OTHERS
         codes = self._of_service(merchant_no, carrier, service)
         if code not in codes:
-            if len(codes) >= MOST:
+            if len(codes) >= MOST or self._in_all[merchant_no] >= MOST_IN_ALL:
                 return carrier, service, OTHERS
             codes.add(code)
+            self._in_all[merchant_no] += 1
         return carrier, service, code
 
     def _read(self, merchant_no: int) -> None:
-        self._services[merchant_no] = 0
+        self._services[merchant_no] = self._in_all[merchant_no] = 0
         cursor = raw(self._connection).execute(_SQL["of_merchant"], [merchant_no])
         for carrier, service, code in cursor.fetchall():
             self._of_service(merchant_no, carrier, service).add(code)
+            self._in_all[merchant_no] += 1
 
     def _of_service(self, merchant_no: int, carrier: str, service: str) -> set[str]:
         known = self._codes.get((merchant_no, carrier, service))

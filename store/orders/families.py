@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from rules.order.facts import OrderFacts
-from rules.order.family import Ancestor
+from rules.order.family import MOST_GENERATIONS, Ancestor
 from store.orders import codec
 from store.orders.orders import KEY, OrderKey
 from store.postgres import tables
@@ -25,6 +25,8 @@ class Kin(NamedTuple):
     child_id: bytes
 
 
+_GENERATIONS: Final = 2 * MOST_GENERATIONS
+"""Up to an order's root, and from there to the oldest that it was combined from."""
 _KIN: Final = Columns(tables.family, *Kin._fields)
 _PARENT: Final = Columns(tables.family, "merchant_no", "parent_id")
 _SQL: Final = queries("orders/families", kin=_KIN, parent=_PARENT, order=KEY)
@@ -37,10 +39,12 @@ def add(cursor: Cursor, kin: Iterable[Kin]) -> list[Kin]:
 
 
 def descendants(cursor: Cursor, orders: Iterable[OrderKey]) -> set[OrderKey]:
-    """The known orders that come from some orders, however far below."""
+    """The known orders that come from some orders, as far below as they look up."""
     below: set[OrderKey] = set()
     above = set(orders)
-    while above:
+    for _ in range(_GENERATIONS):
+        if not above:
+            break
         found = children(cursor, above)
         above = found - below  # upstream could name a cycle
         below |= found
@@ -71,7 +75,7 @@ def as_ancestor(facts: OrderFacts) -> Ancestor | None:
 def ancestors(
     cursor: Cursor, keys: Iterable[OrderKey], in_hand: Mapping[OrderKey, Ancestor]
 ) -> dict[OrderKey, Ancestor]:
-    """Those of some orders that are known, and all their ancestors.
+    """Those of some orders that are known, and their ancestors as far as they count.
 
     Orders in hand are newer there than in the database.
     """
@@ -79,7 +83,9 @@ def ancestors(
     stored: dict[OrderKey, tuple[Ancestor, int, int]] = {}
     asked: set[OrderKey] = set()
     wanted = set(keys)
-    while wanted:
+    for _ in range(_GENERATIONS + 1):
+        if not wanted:
+            break
         asked |= wanted
         new = {key: in_hand[key] for key in wanted if key in in_hand}
         if unread := sorted(wanted - new.keys()):

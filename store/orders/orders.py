@@ -293,12 +293,13 @@ def write(cursor: Cursor, rows: list[OrderRow], strings: InternedStrings) -> Non
     old = [row for row in rows if not row.new]
     if old:
         _write(cursor, "update", old, strings)
-    _write_returns(cursor, rows, strings)
-    _write_parcels(cursor, rows, strings)
+    # First what a limit dropped: it may have been heard of again in the same batch.
     forgotten = [(*row.key, gone) for row in rows for gone in row.facts.forgotten]
     if forgotten:
         cursor.execute(_SQL["forget_parcels"], _PARCEL_KEY.arrays(forgotten))
         cursor.execute(_SQL["forget_returns"], _RETURN_KEY.arrays(forgotten))
+    _write_returns(cursor, rows, strings)
+    _write_parcels(cursor, rows, strings)
 
 
 def _write(cursor: Cursor, statement: str, rows: list[OrderRow], strings: InternedStrings) -> None:

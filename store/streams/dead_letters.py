@@ -90,8 +90,7 @@ def waiting(connection: Database) -> list[int]:
 
 def topics_of(connection: Database, ids: Sequence[int]) -> set[str]:
     """The source topics of some dead letters."""
-    wanted = set(ids)
-    return {row.topic for row in listed(connection) if row.id in wanted}
+    return {topic for (topic,) in raw(connection).execute(_SQL["topics"], [list(ids)]).fetchall()}
 
 
 def redrive(connection: Database, ids: Sequence[int], *, again: bool = False) -> int:

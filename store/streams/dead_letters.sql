@@ -8,6 +8,9 @@ FROM quarantine WHERE id = $1;
 -- name: waiting
 SELECT id FROM quarantine WHERE redriven_us IS NULL AND discarded_us IS NULL AND purged_us IS NULL ORDER BY id;
 
+-- name: topics
+SELECT DISTINCT topic FROM quarantine WHERE id = ANY ($1::bigint[]);
+
 -- name: state
 SELECT id, redriven_us, discarded_us, purged_us FROM quarantine WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE;
 

@@ -91,6 +91,8 @@ def in_words(parked: "ParkedAnswer") -> str:
 def _print_counts(parked: "ParkedAnswer") -> None:
     from rich.table import Table
 
+    from store.carriers.awaiting_order import TOO_MANY
+
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right")
@@ -115,7 +117,8 @@ def _print_counts(parked: "ParkedAnswer") -> None:
     for reason, count in parked.reasons.items():
         table.add_row("records", f"{count:,}", f"parked as {reason} → --records")
     for kind, count in parked.purged.items():
-        table.add_row("purged", f"{count:,}", f"{kind} reports forgotten after 180 days")
+        why = "too many" if kind == TOO_MANY else f"{kind}, after 180 days"
+        table.add_row("purged", f"{count:,}", f"reports forgotten: {why}")
     out().print(table)
 
 

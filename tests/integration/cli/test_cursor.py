@@ -103,6 +103,8 @@ def test_offset_needs_its_partition_and_must_lie_in_the_log(engine: Engine) -> N
     engine.create_topics("orders")
     assert points(engine.environment, "cursor", "adopt", "--from", "5", "--yes").code == 2
     assert points(engine.environment, "cursor", "adopt", "--from", "soon", "--yes").code == 2
+    beyond = ("--from", "9" * 5_000, "--partition", "0", "--yes")
+    assert points(engine.environment, "cursor", "adopt", *beyond).code == 2
     ran = points(engine.environment, "cursor", "adopt", "--from", "5", "--partition", "0", "--yes")
     assert ran.code == 2
     assert "outside the log" in ran.err

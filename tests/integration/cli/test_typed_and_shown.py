@@ -95,6 +95,8 @@ def test_numbers_beyond_the_columns_are_not_found(shop: dict[str, str]) -> None:
             Exit.NOT_FOUND,
         }
         assert points(shop, "settings", "show", EVIL, "--version", number).code == Exit.NOT_FOUND
+        for form in ((), ("--json",)):
+            assert points(shop, "expiring", EVIL, "--limit", number, *form).code == Exit.OK
 
 
 TYPED = st.one_of(st.text(st.characters(), max_size=120), st.sampled_from([*LARGE, EVIL, "", "-"]))

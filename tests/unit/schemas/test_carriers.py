@@ -14,7 +14,7 @@ from schemas.carriers import (
     meaning_of,
     shipped_codes,
 )
-from schemas.carriers.spelling import normal
+from schemas.carriers.spelling import normal, normal_text
 from schemas.options import delivery_options
 
 TABLE = CodeTable()
@@ -515,6 +515,16 @@ def test_texts_are_known_with_places_and_moments_in_them(
 ) -> None:
     for code, said in ((text, None), (None, text)):
         assert CodeTable().look_up(carrier, service, code, said)[0] is meaning
+
+
+def test_a_text_of_nothing_but_moments_is_looked_at_some_times_only() -> None:
+    """Each cut looks at the whole of it: a text of full width would take a worker a second."""
+    for sign, plain in (("\u3230", "(日)"), ("\ufdfa", "صلى")):
+        assert plain in normal(sign * 200)
+        assert len(normal(sign * 200)) <= 200
+        assert len(normal_text(sign * 200)) <= 200
+    assert normal_text("(日)" * 8 + "怪事") == "怪事"
+    assert normal_text("(日)" * 20 + "怪事") != "怪事"
 
 
 def test_an_unknown_text_has_one_label_whenever_it_is_sent_and_a_date_alone_is_no_text() -> None:

@@ -20,6 +20,7 @@ from schemas.settings import (
     digest,
     load_settings,
 )
+from schemas.settings.parsing import Mapping
 
 WHOLE: dict[str, Any] = {
     "timezone": "Asia/Taipei",
@@ -298,6 +299,27 @@ def test_a_text_that_is_no_document_is_refused(name: str, data: bytes, wrong: st
     (problem,) = refused.value.problems
     assert problem.path == ""
     assert wrong in problem.wrong
+
+
+def test_of_very_many_keys_those_are_named_that_are_there_twice() -> None:
+    """A document of the largest size has a hundred thousand; counting each took minutes."""
+    pairs: list[tuple[str, object]] = [(CountedKey(f"k{n}"), n) for n in range(2_000)]
+    CountedKey.compared = 0
+    assert Mapping([*pairs, *pairs[5:7]]).repeated == ("k5", "k6")
+    assert CountedKey.compared <= 10 * len(pairs)
+
+
+class CountedKey(str):
+    """A text that counts how often it is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        CountedKey.compared += 1
+        return super().__eq__(other)
+
+    __hash__ = str.__hash__
 
 
 def test_a_key_that_is_there_twice_is_refused_with_its_path() -> None:

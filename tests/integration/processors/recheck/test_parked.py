@@ -221,6 +221,21 @@ def test_more_than_a_thousand_unknown_codes_of_a_service_are_counted_under_one_l
     assert in_process.counts()["parked"] == 2200
 
 
+def test_unknown_codes_of_all_services_of_a_merchant_are_bounded_too(
+    in_process: InProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unknown_codes, "MOST_IN_ALL", 6)
+    told = [
+        report(f"N{n}", f"X{n}", day(2), merchant_id=M, service=f"line-{n % 3}") for n in range(10)
+    ]
+    in_process.consume(*told[:5])
+    in_process.first.intake.forget()  # as after a start: what is kept is read again
+    in_process.consume(*told[5:])
+    found = codes.unknown(in_process.first.connection)
+    assert sum(row.code != unknown_codes.OTHERS for row in found) == 6
+    assert sum(row.reports for row in found) == 10
+
+
 def test_unknown_codes_of_one_merchant_use_up_no_others(in_process: InProcessEngine) -> None:
     flood = [report(f"N{n}", f"X{n}", day(2), merchant_id=M) for n in range(1100)]
     in_process.consume(*flood)

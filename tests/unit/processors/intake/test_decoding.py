@@ -451,6 +451,17 @@ def test_other_application_topics_say_nothing(topic: str) -> None:
     )
 
 
+def test_of_a_list_only_the_first_wrong_item_is_told() -> None:
+    """What is wrong with each of half a million took half a gigabyte, and the worker with it."""
+    why = refused(order(custom_discount_items=[1] * 1_000))
+    place = "resource.custom_discount_items.0"
+    assert (why.reason, str(why)) == ("wrong_type", f"{place}: Input should be an object")
+    for wrong in ({"total": 1}, {"total": {"cents": "many"}}):
+        why = refused(order(custom_discount_items=[{"total": None}, wrong, wrong]))
+        assert str(why).startswith("resource.custom_discount_items.1.total")
+        assert "items.2" not in str(why)
+
+
 def test_an_installation_of_wrong_types_is_poison() -> None:
     why = refused(app("install", created_at="2023-03-27"))
     assert (why.reason, why.merchant_id) == ("wrong_type", MERCHANT)

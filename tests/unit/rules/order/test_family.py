@@ -3,7 +3,13 @@
 import pytest
 
 from rules.order.facts import UNSEEN, OrderFacts
-from rules.order.family import Ancestor, FamilyRecord, creation_of, is_own_ancestor
+from rules.order.family import (
+    MOST_GENERATIONS,
+    Ancestor,
+    FamilyRecord,
+    creation_of,
+    is_own_ancestor,
+)
 from rules.order.folding import fold_family, fold_heard
 from rules.order.trail import Version
 from tests.support.story import story
@@ -36,6 +42,21 @@ def test_orders_whose_parents_go_round_are_judged_by_themselves(length: int) -> 
     assert all(is_own_ancestor((1, name), orders) for name in names)
     orders[1, b"z"] = Ancestor(99, parent=b"a")
     assert judged(b"z", orders) == (b"a", b"a")
+
+
+def test_of_orders_that_each_name_the_one_before_so_many_generations_count() -> None:
+    """Whichever of them are known besides: batches come in any size."""
+    names = [b"%d" % n for n in range(3 * MOST_GENERATIONS)]
+    chain = {
+        (1, name): Ancestor(n, parent=before, sources=(before,) if before else ())
+        for n, (name, before) in enumerate(zip(names, [b"", *names], strict=False))
+    }
+    root = names[-1 - MOST_GENERATIONS]
+    oldest = names[-1 - 2 * MOST_GENERATIONS]
+    assert judged(names[-1], chain) == (root, oldest)
+    near = dict(list(chain.items())[-1 - 2 * MOST_GENERATIONS :])
+    assert judged(names[-1], near) == (root, oldest)
+    assert judged(names[MOST_GENERATIONS], chain) == (names[0], names[0])
 
 
 def test_a_combined_order_is_bound_as_its_oldest_ancestor_and_so_are_its_children() -> None:

@@ -1,13 +1,14 @@
 """Folding carriers' reports into an order (rules.md 6): repeats and disorder change nothing."""
 
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.order import folding
-from rules.order.carrier_reports import carrier_voice
+from rules.order import folding, report_limits
+from rules.order.carrier_reports import Voice, carrier_voice
 from rules.order.facts import CarrierReport, OrderFacts
 from rules.order.folding import (
     APPLIED,
@@ -165,6 +166,27 @@ def test_words_that_alternate_push_out_no_delivery_that_may_hold_again() -> None
     gone = [report(moment, words[moment % 2]) for moment in range(1, POLLED)]
     told = [report(0, Meaning.DELIVERED), *gone, report(POLLED, Meaning.RETURN_REVERSED)]
     assert carrier_voice(facts_of(told).reports, "arrived").final_at == 0
+
+
+def test_one_report_more_of_an_order_with_hundreds_of_numbers_and_of_none_looks_at_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each number with each report that has none: one record took a fifth of a second."""
+    told = [
+        report(moment, Meaning.DELIVERED, b"%d" % moment if moment % 2 else b"", named=True)
+        for moment in range(MOST_REPORTS)
+    ]
+    looked_at: list[int] = []
+
+    def voice(heard: Sequence[CarrierReport], awaited: str) -> Voice:
+        looked_at.append(len(heard))
+        return carrier_voice(heard, awaited)
+
+    facts = facts_of(told)
+    monkeypatch.setattr(report_limits, "carrier_voice", voice)
+    assert fold_report(facts, report(MOST_REPORTS, Meaning.DELIVERED, named=True)) is APPLIED
+    assert sum(looked_at) <= 2 * (report_limits.MOST_TOGETHER + MOST_REPORTS + 1)
+    assert facts.reports[0] == told[0]
 
 
 reports = st.builds(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.order.numbers import LONGEST_NUMBER
-from rules.order.records import normalised, numbers_in, version_of
+from rules.order.records import LONGEST_TEXT, normalised, numbers_in, version_of
 from schemas.ids import micros
 from schemas.upstream.envelope import Unreadable, read
 from tests.support.customers import customer
@@ -179,6 +179,15 @@ def test_a_tracking_number_is_the_same_however_it_is_written(written: str) -> No
 )
 def test_nothing_and_what_is_too_long_are_no_tracking_number(number: str) -> None:
     assert normalised(number) == b""
+
+
+@pytest.mark.parametrize("more", ["a", "\u0315\u0300", "1 ", " www.", " http://"])
+def test_a_text_longer_than_any_address_names_no_number(more: str) -> None:
+    """Nobody looks into it: some ways of looking take hours for a megabyte."""
+    address = "https://example.com/track/" + "x" * 1_900 + "/9012345678"
+    assert numbers_in(address) == b"9012345678"
+    assert numbers_in(f"9012345678 {more * LONGEST_TEXT} ://") is None
+    assert normalised(f"{more * LONGEST_TEXT}://9012345678") == b""
 
 
 def test_what_else_stands_in_a_tracking_number_is_kept() -> None:

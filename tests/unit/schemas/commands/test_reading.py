@@ -7,6 +7,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from schemas.commands.bodies import Assign, BulkAssign, HoldForCash, HoldForGift
 from schemas.commands.codes import SENTENCES, Code
@@ -247,6 +248,14 @@ def test_more_than_a_thousand_members_are_over_the_limit() -> None:
     assert code(BULK, members=members) == "over_limit"
     assert code(BULK, members=members, reason="") == "over_limit"
     assert code(BULK, members=members, points=0) == "invalid_points"
+
+
+def test_of_members_only_the_first_that_is_none_is_told() -> None:
+    """What is wrong with each of half a million takes half a gigabyte to say."""
+    with pytest.raises(ValidationError) as refused:
+        BulkAssign.model_validate({"members": [1] * 1_000})
+    told = [one["loc"] for one in refused.value.errors() if one["loc"][0] == "members"]
+    assert told == [("members", 0)]
 
 
 def test_what_is_left_out_has_its_default() -> None:
