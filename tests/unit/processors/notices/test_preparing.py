@@ -101,6 +101,25 @@ def test_what_may_have_arrived_goes_again_as_its_shop_wants(
     assert all(each.state is State.unknown for each in done.ended)
 
 
+@pytest.mark.parametrize("asked", [None, NOW - HOUR])
+@pytest.mark.parametrize("why", ["off", "no_plan", "feature_off", "no_address", "unusable_address"])
+def test_of_what_may_have_arrived_nobody_says_that_it_was_skipped(
+    why: str, asked: int | None
+) -> None:
+    shop = replace(
+        SHOP,
+        tells=lambda *_: why != "off",
+        entitled=why != "no_plan",
+        enabled=why != "feature_off",
+    )
+    address = {"no_address": None, "unusable_address": "ann@"}.get(why, EMAIL)
+    taken = a_notice(Channel.email)._replace(asked_us=asked, provider="smtp")
+    contact = Contact("Ann", "en", address, None)
+    (done,) = prepared(shop, taken, "smtp", Custom(True, timedelta(0)), contact).ended
+    unsaid = (State.skipped, why) if asked is None else (State.unknown, None)
+    assert (done.state, done.reason) == unsaid
+
+
 def test_a_kind_that_is_switched_off_while_it_waits_is_not_told() -> None:
     settings = notice_settings(kinds={"earned": False})
     shop = replace(SHOP, settings=settings, tells=settings.tells)
