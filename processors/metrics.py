@@ -354,8 +354,9 @@ NOTICES_PROVIDER_SECONDS = timings(
 )
 NOTICES_BREAKER_OPEN = gauges(
     "points_notices_breaker_open",
-    "1 while nothing is handed to a provider, since it fails or an operator paused it.",
-    ["provider"],
+    "1 while nothing is handed to a provider, by why: credentials (it does not let us in), "
+    "failing, paused (by an operator).",
+    ["provider", "why"],
 )
 NOTICES_METER_DIFFERENCE = gauges(
     "points_notices_meter_difference",

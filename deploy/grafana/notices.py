@@ -115,9 +115,10 @@ _PROVIDERS: Final = Row(
         ),
         Panel(
             "Breaker open",
-            "1 while nothing is handed to a provider: it fails, or an operator paused it.",
+            "1 while nothing is handed to a provider: it does not let us in, fails, or an operator "
+            "paused it.",
             "short",
-            {"{{provider}}": worst("points_notices_breaker_open", "provider")},
+            {"{{provider}}: {{why}}": worst("points_notices_breaker_open", "provider, why")},
         ),
         Panel(
             "Meter differs",
