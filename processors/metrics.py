@@ -334,6 +334,13 @@ NOTICES_PARTS = counter(
     ["channel", "outcome"],
     [[Channel.sms], PARTS_OF],
 )
+NOTICES_NOT_WORDED = counter(
+    "points_notices_not_worded",
+    "Notices that failed since their text cannot be made (render), or takes more parts of SMS than "
+    "its shop pays for (too_long); by channel.",
+    ["channel"],
+    [Channel],
+)
 NOTICES_LIMITS_REACHED = counter(
     "points_notices_limits_reached",
     "Shops that used up their parts of SMS of a month (monthly_limit_parts), each once a month.",

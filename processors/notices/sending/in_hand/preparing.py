@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from processors import metrics
 from processors.notices.directory.port import MemberKey
 from processors.notices.sending.in_hand import by_the_clock
 from processors.notices.sending.in_hand.hand import Ready, ended, unsaid
@@ -135,6 +136,7 @@ class Preparing:
             else:
                 worded = wording.sms(shop, taken.kind, contact, values)
         except NotWorded as error:
+            metrics.NOTICES_NOT_WORDED.labels(self._channel).inc()
             log().error("not_worded", notice_id=str(taken.notice_id), why=str(error))
             return unsaid(taken, State.failed, error.why)
         hmac = None
