@@ -20,7 +20,7 @@ __all__ = ["REGISTRY"]
 UNKNOWN: Final = "unknown"
 """The label for what is in no list of ours, whatever senders call it: labels must stay few."""
 _KINDS: Final = {kind: kind.name.lower() for kind in OutboxKind}
-_ENDS_OF_SENDING: Final = ("sent", "failed", "unknown", "expired", "skipped")
+_ENDS_OF_SENDING: Final = ("sent", "failed", "unknown", "expired", "skipped", "withdrawn")
 PARTS_OF: Final = ("sent", "unknown")
 """The ends of an SMS that is metered."""
 
@@ -314,9 +314,9 @@ NOTICES_DECIDED = counter(
 )
 NOTICES_SENT = counter(
     "points_notices_sent",
-    "Notices that senders ended, by channel and outcome: sent, failed, unknown, expired, skipped. "
-    "What a receipt settles is counted by points_notices_receipts_total, and what an operator "
-    "settles is not.",
+    "Notices that senders ended, by channel and outcome: sent, failed, unknown, expired, skipped, "
+    "withdrawn. What a receipt settles is counted by points_notices_receipts_total, and what an "
+    "operator settles is not.",
     ["channel", "outcome"],
     [Channel, _ENDS_OF_SENDING],
 )

@@ -1,6 +1,7 @@
 """Who is next, who has it, and what may be written."""
 
 from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
@@ -153,18 +154,17 @@ def test_nothing_is_marked_of_a_member_who_was_taken_in_hand_while_being_erased(
 def test_nothing_is_marked_of_a_customer_who_is_removed_at_that_moment(
     rows: Rows, tmp_path: Path
 ) -> None:
-    lane = Lane(rows.url, tmp_path)
-    batches = ContactsBatches(lane.configuration())
-    batches.use(lane.connection)
     removed = {"topic": "user/remove", "merchant_id": "shop", "resource": {"id": "ann"}}
     rows.notice()
-    lane.consume(batches, removed)
-    taken = claim(rows, (rows.shop("shop"), 1))
-    batches.committed()
-    assert mark(rows, taken) == set()
-    batches.committed()
+    with closing(Lane(rows.url, tmp_path)) as lane:
+        batches = ContactsBatches(lane.configuration())
+        batches.use(lane.connection)
+        lane.consume(batches, removed)
+        taken = claim(rows, (rows.shop("shop"), 1))
+        batches.committed()
+        assert mark(rows, taken) == set()
+        batches.committed()
     assert len(claim(rows, (rows.shop("shop"), 1), sender="b")) == 1
-    lane.close()
 
 
 def test_what_is_left_behind_is_found_when_its_lease_has_ended(rows: Rows) -> None:
