@@ -20,7 +20,7 @@ __all__ = ["REGISTRY"]
 UNKNOWN: Final = "unknown"
 """The label for what is in no list of ours, whatever senders call it: labels must stay few."""
 _KINDS: Final = {kind: kind.name.lower() for kind in OutboxKind}
-_ENDS_OF_SENDING: Final = ("sent", "failed", "unknown", "expired", "skipped")
+_ENDS_OF_SENDING: Final = ("sent", "failed", "unknown", "expired", "skipped", "withdrawn")
 PARTS_OF: Final = ("sent", "unknown")
 """The ends of an SMS that is metered."""
 
@@ -314,9 +314,9 @@ NOTICES_DECIDED = counter(
 )
 NOTICES_SENT = counter(
     "points_notices_sent",
-    "Notices that senders ended, by channel and outcome: sent, failed, unknown, expired, skipped. "
-    "What a receipt settles is counted by points_notices_receipts_total, and what an operator "
-    "settles is not.",
+    "Notices that senders ended, by channel and outcome: sent, failed, unknown, expired, skipped, "
+    "withdrawn. What a receipt settles is counted by points_notices_receipts_total, and what an "
+    "operator settles is not.",
     ["channel", "outcome"],
     [Channel, _ENDS_OF_SENDING],
 )
@@ -333,6 +333,13 @@ NOTICES_PARTS = counter(
     "that are unknown.",
     ["channel", "outcome"],
     [[Channel.sms], PARTS_OF],
+)
+NOTICES_NOT_WORDED = counter(
+    "points_notices_not_worded",
+    "Notices that failed since their text cannot be made (render), or takes more parts of SMS than "
+    "its shop pays for (too_long); by channel.",
+    ["channel"],
+    [Channel],
 )
 NOTICES_LIMITS_REACHED = counter(
     "points_notices_limits_reached",
@@ -354,8 +361,9 @@ NOTICES_PROVIDER_SECONDS = timings(
 )
 NOTICES_BREAKER_OPEN = gauges(
     "points_notices_breaker_open",
-    "1 while nothing is handed to a provider, since it fails or an operator paused it.",
-    ["provider"],
+    "1 while nothing is handed to a provider, by why: credentials (it does not let us in), "
+    "failing, paused (by an operator).",
+    ["provider", "why"],
 )
 NOTICES_METER_DIFFERENCE = gauges(
     "points_notices_meter_difference",

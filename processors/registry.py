@@ -263,6 +263,7 @@ _KINDS_OF_NOTICES: Final = (
         metrics=(
             "points_notices_sent",
             "points_notices_parts",
+            "points_notices_not_worded",
             "points_notices_limits_reached",
             "points_notices_oldest_waiting_timestamp_seconds",
             "points_notices_unknown",

@@ -18,13 +18,14 @@ _TELLING: Final = Row(
         Panel(
             "Ended",
             "Notices a second that came to their end, by channel and outcome; `receipt`: what a "
-            "provider said of them later.",
+            "provider said of them later; `not worded`: failed for want of a text.",
             "ops",
             {
                 "{{channel}} {{outcome}}": rate("points_notices_sent_total", "channel, outcome"),
                 "receipt: {{channel}} {{outcome}}": rate(
                     "points_notices_receipts_total", "channel, outcome"
                 ),
+                "not worded: {{channel}}": rate("points_notices_not_worded_total", "channel"),
             },
             width=6,
         ),
@@ -115,9 +116,10 @@ _PROVIDERS: Final = Row(
         ),
         Panel(
             "Breaker open",
-            "1 while nothing is handed to a provider: it fails, or an operator paused it.",
+            "1 while nothing is handed to a provider: it does not let us in, fails, or an operator "
+            "paused it.",
             "short",
-            {"{{provider}}": worst("points_notices_breaker_open", "provider")},
+            {"{{provider}}: {{why}}": worst("points_notices_breaker_open", "provider, why")},
         ),
         Panel(
             "Meter differs",

@@ -23,6 +23,8 @@ LONGEST_ADDRESS: Final = 1000
 """Characters. What is longer is no address, and is kept as none."""
 LONGEST_NAME: Final = 200
 """Characters of a name that are kept."""
+LONGEST_LANGUAGE: Final = 35
+"""Characters of a locale (RFC 5646, 4.4.1). What is longer is none: it would be taken apart."""
 LONGEST_CALLING_CODE: Final = 5
 REMOVALS: Final = frozenset({"remove", "delete", "destroy"})
 """What a topic ends with when the customer is gone; upstream's own is `remove`."""
@@ -53,7 +55,7 @@ def said_by(topic: str, customer: CustomerContact, version: Version) -> Said:
     if "name" in customer:
         values[NAME] = (_text(customer["name"]) or "")[:LONGEST_NAME] or None
     if "locale_code" in customer:
-        values[LANGUAGE] = _text(customer["locale_code"])
+        values[LANGUAGE] = _language(_text(customer["locale_code"]))
     if "email_verified" in customer:
         values[EMAIL_VERIFIED] = bool(customer["email_verified"])
     elif "confirmed_at" in customer:
@@ -72,6 +74,10 @@ def newer_fields(versions: Mapping[str, Version], said: Said) -> list[str]:
 def _text(value: str | int | None) -> str | None:
     """Without blanks around it, and without NUL, which PostgreSQL's text cannot hold."""
     return None if value is None else str(value).replace("\0", "").strip() or None
+
+
+def _language(text: str | None) -> str | None:
+    return text if text is not None and len(text) <= LONGEST_LANGUAGE else None
 
 
 def _address(value: str | int | None) -> str | None:

@@ -111,12 +111,20 @@ def unanswered(
     return Next(State.unknown)
 
 
+def not_written(asked_us: Micros | None, state: State, reason: str | None) -> Next:
+    """What a notice becomes that is not to be written (again): `state`, as `reason` says.
+
+    Nobody says of one that may have arrived that its member was not told.
+    """
+    return Next(state, reason) if asked_us is None else Next(State.unknown)
+
+
 def given_up(asked_us: Micros | None, *, has_provider: bool = True) -> Next:
     """What a notice becomes that could not go out in time.
 
     One that may have arrived is not said to have expired. `has_provider`: whether there is one
     that could have taken it.
     """
-    if asked_us is not None:
-        return Next(State.unknown)
-    return Next(State.expired) if has_provider else Next(State.failed, Why.no_provider)
+    if has_provider:
+        return not_written(asked_us, State.expired, None)
+    return not_written(asked_us, State.failed, Why.no_provider)

@@ -42,6 +42,8 @@ def is_public(address: str) -> bool:
             return False
         if found in _NAT64:
             inner = IPv4Address(int(found) & _IPV4_BITS)
+        if found.is_site_local:
+            return False
         if inner is not None:
             found = inner
     return found.is_global and not found.is_multicast and not found.is_reserved

@@ -10,13 +10,14 @@ def erase_command(merchant: Merchant, member: Member, json_: JsonOption = False)
     """Destroy a member's contact and key; what they do not want to hear stays."""
     from schemas.answers.notices import NoticesErased
     from store.notices import reads
-    from store.postgres.session import transaction
+    from store.postgres.session import raw
 
     with extra.needed("erasing"):
         from store.notices.members import erasing
 
-    with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:
-        erased = erasing.erase(cursor, reads.shop_number(cursor, merchant), member)
+    with connect_notices(notices_configuration()) as connection:
+        number = reads.shop_number(raw(connection), merchant)
+        erased = erasing.erase_member(connection, number, member)
     if json_:
         emit(NoticesErased(merchant_id=merchant, member_id=member, erased=erased))
     else:

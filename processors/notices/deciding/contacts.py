@@ -24,7 +24,7 @@ from store.notices.members import contacts, erasing, optouts, sealing
 from store.notices.members.contacts import SealedContact
 from store.notices.members.members import Member
 from store.notices.members.sealing import Sealer
-from store.postgres.session import Cursor, Database
+from store.postgres.session import Cursor, Database, transaction
 from store.streams.cursors import Counts, Opening, PartitionId
 
 FUTURE: Final = DAY
@@ -52,12 +52,19 @@ class ContactsBatches:
         notices = configuration.notices
         kept = notices.directory == "table"
         self._sealer: Sealer | None = needed_sealer(notices) if kept else None
+        self._connection: Database | None = None
+        self._removed: list[Member] = []
 
     def use(self, connection: Database) -> None:
         """Goes on with a new connection; nothing is remembered between batches."""
+        self._connection, self._removed = connection, []
 
     def committed(self) -> None:
-        """Nothing is counted but what the cursors count."""
+        """Lets go what senders took in hand while the contacts of members were removed."""
+        removed, self._removed = self._removed, []
+        if removed and self._connection is not None:
+            with transaction(self._connection) as cursor:
+                erasing.take_out_of_hand(cursor, removed)
 
     def process(
         self,
@@ -71,12 +78,14 @@ class ContactsBatches:
             for record in records:
                 counts[record.place].ignore("no_contact_table")
             return []
+        self._removed = []
         latest = opening.now + FUTURE
         said, poison = read_all(
             records, counts, lambda record, value: _customer(record, value, latest)
         )
         if said:
-            _Batch(cursor, self._sealer, [customer for _, customer in said]).keep(counts)
+            batch = _Batch(cursor, self._sealer, [customer for _, customer in said])
+            self._removed = batch.keep(counts)
         return poison
 
 
@@ -114,8 +123,8 @@ class _Batch:
         }
         self._changes: dict[Member, dict[str, Value]] = {}
 
-    def keep(self, counts: Mapping[PartitionId, Counts]) -> None:
-        """Folds what the records say, in their order, and writes what it changed."""
+    def keep(self, counts: Mapping[PartitionId, Counts]) -> list[Member]:
+        """Folds what the records say, in their order; writes what it changed. Who is removed."""
         for member, each in self._said:
             self._fold(member, each.said, counts[each.record.place])
         moved = {member: self._seal(member, values) for member, values in self._changes.items()}
@@ -126,6 +135,7 @@ class _Batch:
         removed = [member for member in self._changes if self._rows[member].is_removed]
         sealing.destroy(self._cursor, removed)
         erasing.take_out_of_hand(self._cursor, removed)
+        return removed
 
     def _fold(self, member: Member, said: Said, count: Counts) -> None:
         row = self._rows.setdefault(member, SealedContact())

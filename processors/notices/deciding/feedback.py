@@ -147,7 +147,13 @@ class _Batch:
             delivered = False
         else:
             return None
-        return Receipt(feedback.notice_id, delivered, feedback.provider_id, feedback.parts)
+        return Receipt(
+            feedback.notice_id,
+            delivered,
+            feedback.provider_id,
+            feedback.parts,
+            feedback.provider,
+        )
 
     def _wish(self, feedback: NoticeFeedback) -> OptOut | str:
         """What a member does not want to hear, or the reason for which nothing follows of it."""

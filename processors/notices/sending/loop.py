@@ -21,6 +21,7 @@ from processors.notices.sending.chunks.answered import settled
 from processors.notices.sending.chunks.delivering import Delivers
 from processors.notices.sending.chunks.exchange import Exchange
 from processors.notices.sending.chunks.handing import Guards, Handing
+from processors.notices.sending.guards.gate import Shut
 from processors.notices.sending.in_hand.ahead import Ahead
 from processors.notices.sending.in_hand.filling import Filling
 from processors.notices.sending.in_hand.hand import Hand, Sent, put_back
@@ -100,9 +101,9 @@ class ProviderLoop:
             await self._directory.close()
 
     @property
-    def is_shut(self) -> bool:
-        """Whether nothing is handed over: the breaker is open, or an operator paused it."""
-        return self._gate.trouble() is not None
+    def shut(self) -> Shut | None:
+        """Why nothing is handed over: the breaker is open, or an operator paused it."""
+        return self._gate.shut
 
     def trouble(self) -> str | None:
         """Why notices wait that should not."""

@@ -25,7 +25,7 @@ from processors.notices.directory.port import Directory, MemberKey
 from processors.notices.providers import make_mail, make_sms
 from processors.notices.sending.chunks.delivering import ByMail, BySms, Delivers
 from processors.notices.sending.guards.fence import SharedFence
-from processors.notices.sending.guards.gate import Gate
+from processors.notices.sending.guards.gate import Gate, Shut
 from processors.notices.sending.guards.rates import SharedRates
 from processors.notices.sending.in_hand.taking import Terms
 from processors.notices.sending.loop import Guards, ProviderLoop
@@ -132,7 +132,8 @@ class Sender:
 
     def _show(self) -> None:
         for loop in self._loops:
-            metrics.NOTICES_BREAKER_OPEN.labels(loop.name).set(loop.is_shut)
+            for why in Shut:
+                metrics.NOTICES_BREAKER_OPEN.labels(loop.name, why).set(loop.shut is why)
         for channel in Channel:
             waiting = [
                 loop.oldest

@@ -32,6 +32,7 @@ SELECT CASE WHEN count(*) < $2 THEN coalesce(array_agg(notice_id), '{}') END FRO
 
 -- name: bring_up
 -- The present figures of notices that are not out yet, in one order of locks. A sender sees by `sequence` that they moved.
+-- Nobody says that one was withdrawn which may have arrived: its time is over, and whoever gives it up says that nobody knows.
 -- Id by id: what is locked has no index, so it brings its figures along; and the ids are asked for $1, not the notices, of which
 -- a week without statistics would be read whole.
 WITH locked AS MATERIALIZED (
@@ -40,9 +41,10 @@ WITH locked AS MATERIALIZED (
   ORDER BY n.notice_id FOR UPDATE OF n)
 UPDATE notice n
 SET points = k.points, balance = k.balance, sequence = k.sequence,
-    state = CASE WHEN k.gone THEN 'withdrawn' ELSE n.state END,
-    reason = CASE WHEN k.gone THEN 'taken_back' ELSE n.reason END,
-    changed_us = CASE WHEN k.gone THEN points_now() ELSE n.changed_us END
+    state = CASE WHEN k.gone AND n.asked_us IS NULL THEN 'withdrawn' ELSE n.state END,
+    reason = CASE WHEN k.gone AND n.asked_us IS NULL THEN 'taken_back' ELSE n.reason END,
+    give_up_us = CASE WHEN k.gone AND n.asked_us IS NOT NULL THEN points_now() ELSE n.give_up_us END,
+    changed_us = CASE WHEN k.gone AND n.asked_us IS NULL THEN points_now() ELSE n.changed_us END
 FROM locked k
 WHERE n.notice_id = k.notice_id AND k.notice_id >= $1 AND n.sequence <= k.sequence
-RETURNING n.notice_id, k.gone;
+RETURNING n.notice_id, k.gone AND n.asked_us IS NULL;

@@ -13,9 +13,21 @@ from store.notices.members import contacts, sealing
 from store.notices.members.contacts import SealedContact
 from store.notices.members.members import MEMBER, Member, arrays_of
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor
+from store.postgres.session import Cursor, Database, transaction
 
 _SQL: Final = queries("notices/members/erasing", member=MEMBER)
+
+
+def erase_member(connection: Database, merchant_no: int, member_id: str) -> bool:
+    """As `erase`, once and for all: also what was taken in hand while that was committed.
+
+    A sender can have read the contact until then; whoever takes a notice afterwards finds none.
+    """
+    with transaction(connection) as cursor:
+        was_there = erase(cursor, merchant_no, member_id)
+    with transaction(connection) as cursor:
+        take_out_of_hand(cursor, [(merchant_no, member_id)])
+    return was_there
 
 
 def erase(cursor: Cursor, merchant_no: int, member_id: str) -> bool:
@@ -30,7 +42,7 @@ def erase(cursor: Cursor, merchant_no: int, member_id: str) -> bool:
     had_key, now = (bool(row[0]), int(row[1])) if row is not None else (False, 0)
     known = contacts.read(cursor, [member])
     sealing.destroy(cursor, [member])
-    contacts.write(cursor, {member: erased_at(now)})
+    contacts.write(cursor, {member: erased_at(now, known.get(member))})
     take_out_of_hand(cursor, [member])
     return had_key or any(not contact.is_empty for contact in known.values())
 
@@ -41,6 +53,12 @@ def take_out_of_hand(cursor: Cursor, members: Collection[Member]) -> None:
         cursor.execute(_SQL["out_of_hand"], arrays_of(members))
 
 
-def erased_at(now: Micros) -> SealedContact:
-    """A contact of which nothing is kept, and which only newer records make again."""
-    return SealedContact(versions=dict.fromkeys(FIELDS, Version(now, 0, ENDS)))
+def erased_at(now: Micros, known: SealedContact | None = None) -> SealedContact:
+    """A contact of which nothing is kept, and which only newer records make again.
+
+    `known`: what was kept. The platform's clock may be ahead of ours: a repeat of what it said
+    before is nothing newer.
+    """
+    said = known.versions.values() if known is not None else ()
+    over = (Version(version.at, version.ts, version.digest | ENDS) for version in said)
+    return SealedContact(versions=dict.fromkeys(FIELDS, max([Version(now, 0, ENDS), *over])))

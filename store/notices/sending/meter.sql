@@ -13,7 +13,8 @@ GROUP BY k.merchant_no, k.month;
 SELECT provider, sum(provider_parts - parts)::bigint FROM meter WHERE month >= $1 GROUP BY provider;
 
 -- name: against_notices
--- Where the meter is not the sum of the notices: for the test, and for whoever doubts it. Reads every notice.
+-- Where the meter is not the sum of the notices: for the test, and for whoever doubts it. Reads every notice. What shops owed
+-- in months whose weeks are gone (drop_partitions) is in the meter alone.
 SELECT merchant_no, month, channel, provider, coalesce(m.row, n.row) FROM
   (SELECT merchant_no, month, channel, provider, ROW (messages, parts, provider_parts, unknown)::text AS row FROM meter
    WHERE messages <> 0 OR parts <> 0 OR provider_parts <> 0 OR unknown <> 0) m

@@ -1,6 +1,7 @@
-"""Notices that are sent once more by hand, with the present figures.
+"""Notices that are written once more, by hand or since a provider did not take them.
 
-While they did not wait nobody brought them up to date: what an order gave may have been taken back.
+They tell the present figures. While they did not wait nobody brought them up to date: what an order
+gave may have been taken back.
 """
 
 from collections import defaultdict
@@ -9,9 +10,11 @@ from typing import Final
 from uuid import UUID
 
 from rules.notices.present import OrderChange, left_of
-from store.notices.deciding import deciding
+from store.notices.deciding import deciding, parked
 from store.notices.deciding.deciding import Brought
+from store.notices.reads import PIPELINE
 from store.notices.sending import settling
+from store.notices.sending.queue import Taken
 from store.postgres.arrays import uuids
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
@@ -22,12 +25,49 @@ _SQL: Final = queries("notices/sending/resending")
 def resend(
     cursor: Cursor, notice_ids: Sequence[UUID], within_us: Mapping[str, int], least_id: UUID
 ) -> list[UUID]:
-    """As `settling.resend`; what was wholly taken back since is left as it is."""
+    """As `settling.resend`; what was wholly taken back since is left as it is.
+
+    Whoever decides of changes meanwhile would take these for notices that do not wait, and we would
+    not see what is taken back: so one of the two waits for the other.
+    """
+    cursor.execute(_SQL["hold_deciding"], [PIPELINE])
+    parked.share(cursor)
     figures = _present(cursor, notice_ids, least_id)
     left = [each for each in notice_ids if each not in figures or figures[each].points > 0]
     done = settling.resend(cursor, left, within_us, least_id)
     deciding.bring_up(cursor, [figures[each] for each in sorted(done) if each in figures], 0)
     return done
+
+
+def bring_up(
+    cursor: Cursor, taken: Sequence[Taken], least_id: UUID
+) -> tuple[list[Taken], list[Taken]]:
+    """Notices in a sender's hands with the present figures, and those with nothing left to tell.
+
+    Only of those that were written before: all others were brought up to date while they waited.
+    """
+    again = [each.notice_id for each in taken if each.attempt]
+    figures = _present(cursor, again, least_id) if again else {}
+    changed = {
+        each.notice_id: figures[each.notice_id]
+        for each in taken
+        if each.notice_id in figures and figures[each.notice_id].points != each.points
+    }
+    left = [figure for figure in changed.values() if figure.points > 0]
+    deciding.bring_up(cursor, sorted(left), 0)
+    gone = [each for each in taken if each.notice_id in changed and not _is_left(changed, each)]
+    return [_told(each, changed) for each in taken if _is_left(changed, each)], gone
+
+
+def _is_left(changed: Mapping[UUID, Brought], taken: Taken) -> bool:
+    return taken.notice_id not in changed or changed[taken.notice_id].points > 0
+
+
+def _told(taken: Taken, changed: Mapping[UUID, Brought]) -> Taken:
+    figure = changed.get(taken.notice_id)
+    if figure is None:
+        return taken
+    return taken._replace(points=figure.points, balance=figure.balance, sequence=figure.sequence)
 
 
 def _present(cursor: Cursor, notice_ids: Sequence[UUID], least_id: UUID) -> Mapping[UUID, Brought]:

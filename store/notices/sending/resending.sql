@@ -1,5 +1,9 @@
 -- Notices that are sent once more, with what became of their orders since.
 
+-- name: hold_deciding
+-- Nobody decides until the transaction ends: who does has a cursor locked. In the order in which they lock them.
+SELECT FROM cursor WHERE pipeline = $1 ORDER BY topic_uuid, partition FOR SHARE;
+
 -- name: of_orders
 -- Of the orders of some notices, all changes that gave points or took some back. $4: the least id that is looked at; what was
 -- changed before takes nothing off what a notice tells. Notice by notice (OFFSET 0), as in deciding.sql.

@@ -5,7 +5,7 @@ that the meter is the sum of the notices at any time.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, Column, Text
 
+from rules.notices.receipts import Receipt, Standing
 from schemas.ids import Micros
 from schemas.notices.words import OPEN, State
 from store.notices.sending.ended import METERED, PUBLISHED, RETURNED, Ended, announce
@@ -46,6 +47,7 @@ _SETTLED: Final = Columns(
 _RECEIPT: Final = Columns(
     tables.notices.notice,
     "notice_id",
+    "state",
     Column("delivered", Boolean),
     "provider_id",
     "provider_parts",
@@ -90,15 +92,6 @@ class Settled:
     provider_id: str | None = None
     provider_parts: int | None = None
     as_of_us: Micros | None = None
-
-
-class Receipt(NamedTuple):
-    """What a provider says later of a message: whether it arrived, and what it charges."""
-
-    notice_id: UUID
-    delivered: bool
-    provider_id: str | None = None
-    parts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,30 +149,44 @@ def send_to_settle(cursor: Cursor, rows: Iterable[Settled]) -> Answer[Moved]:
 
 
 def receipt(cursor: Cursor, rows: Sequence[Receipt]) -> Receipts:
-    """Takes what providers say later, in any order, any number of times.
+    """Takes what providers say later, in any order, any number of times (rules.notices.receipts).
 
-    It settles what is unknown, being sent, or waits to be written again; of what was sent it says
-    that it did not arrive, or what was charged; of what failed once it was written, that it arrived
-    all the same. Nothing that has another end is changed. One that says delivered wins over others
-    of its batch.
+    Nothing of a notice is changed that was never written.
     """
-    best: dict[UUID, Receipt] = {}
-    for row in rows:
-        there = best.get(row.notice_id)
-        if there is None or row.delivered >= there.delivered:
-            best[row.notice_id] = row
-    if not best:
+    if not rows:
         return Receipts(frozenset(), frozenset())
-    ordered = [best[notice_id] for notice_id in sorted(best)]
-    arrays = [(r.notice_id.bytes, r.delivered, _bytes(r.provider_id), r.parts) for r in ordered]
-    bounds = [ordered[0].notice_id, ordered[-1].notice_id]
-    known = cursor.execute(_SQL["known"], [*bounds, _ids(best)]).fetchall()
+    before = _standing(cursor, {row.notice_id for row in rows})
+    after = dict(before)
+    for row in rows:
+        if row.notice_id in after:
+            after[row.notice_id] = after[row.notice_id].after(row)
+    known = frozenset(before)
+    arrays = [
+        (
+            notice_id.bytes,
+            now.state.encode(),
+            now.is_delivered,
+            _bytes(now.provider_id),
+            now.provider_parts,
+        )
+        for notice_id, now in sorted(after.items())
+        if now != before[notice_id]
+    ]
+    if not arrays:
+        return Receipts(frozenset(), known)
     done = _done(cursor, "receipt", _RECEIPT.arrays(arrays))
     return Receipts(
         frozenset(each.notice_id for each, _ in done),
-        frozenset(notice_id for (notice_id,) in known),
+        known,
         Counter((each.channel, each.state) for each, was in done if each.state != was),
     )
+
+
+def _standing(cursor: Cursor, notice_ids: Collection[UUID]) -> dict[UUID, Standing]:
+    """How those of these notices stand that there are; locked."""
+    bounds = [min(notice_ids), max(notice_ids)]
+    rows = cursor.execute(_SQL["standing"], [*bounds, _ids(notice_ids)]).fetchall()
+    return {notice_id: Standing(State(state), *rest) for notice_id, state, *rest in rows}
 
 
 def resolve(cursor: Cursor, notice_ids: Sequence[UUID], state: State) -> list[Ended]:

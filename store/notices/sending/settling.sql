@@ -19,27 +19,27 @@ done AS (
 {metered}
 {published};
 
+-- name: standing
+-- How notices stand that receipts are about; locked, so that they still do when these are written down.
+SELECT n.notice_id, n.state, n.attempt, n.asked_us IS NOT NULL, n.delivered_us IS NOT NULL, n.provider, n.provider_id, n.provider_parts
+FROM notice n WHERE n.notice_id = ANY ($3::uuid[]) AND n.notice_id BETWEEN $1 AND $2
+ORDER BY n.notice_id FOR UPDATE;
+
 -- name: receipt
--- A receipt proves that the message was taken: it settles what waits to be written again, too, and what was held to have failed.
+-- What receipts make of those, as the rules say. What was sent stays in its place in the indexes when a receipt proves it.
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
 done AS (
   UPDATE notice n
-  SET state = CASE WHEN k.delivered THEN 'sent' ELSE 'failed' END, reason = CASE WHEN NOT k.delivered THEN 'refused' END,
-      provider_id = coalesce(n.provider_id, k.provider_id), provider_parts = coalesce(k.provider_parts, n.provider_parts),
-      lease_us = NULL, changed_us = c.now_us
+  SET state = k.state, reason = CASE k.state WHEN 'failed' THEN 'refused' END,
+      delivered_us = CASE WHEN k.delivered THEN coalesce(n.delivered_us, c.now_us) END,
+      provider_id = k.provider_id, provider_parts = k.provider_parts, lease_us = NULL,
+      changed_us = CASE WHEN n.state <> k.state THEN c.now_us ELSE n.changed_us END
   FROM unnest({arrays receipt}) k ({receipt}), clock c
-  WHERE n.notice_id = k.notice_id AND n.attempt > 0 AND n.month IS NOT NULL
-    AND (n.state IN ('sending', 'unknown')
-         OR n.state IN ('waiting', 'claimed') AND (k.delivered OR n.asked_us IS NOT NULL)
-         OR n.state = 'failed' AND n.asked_us IS NOT NULL AND k.delivered
-         OR n.state = 'sent' AND (NOT k.delivered OR k.provider_parts <> coalesce(n.provider_parts, -1)))
+  WHERE n.notice_id = k.notice_id
   RETURNING {returned}
 ),
 {metered}
 {published};
-
--- name: known
-SELECT notice_id FROM notice WHERE notice_id = ANY ($3::uuid[]) AND notice_id BETWEEN $1 AND $2;
 
 -- name: resolve
 -- An operator knows what became of a message of which nobody else does. Found and locked by their ids before the state is

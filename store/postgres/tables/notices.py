@@ -117,6 +117,7 @@ notice = Table(
     Column("provider_id", Text),
     Column("parts", Integer),
     Column("provider_parts", Integer),
+    Column("delivered_us", BigInteger),
     Column("address_hmac", LargeBinary),
     Column("month", Integer),
     Column("decided_us", BigInteger, nullable=False),

@@ -11,10 +11,12 @@ import yaml
 from docs.generate import DOCS, metric_families
 from processors import metrics
 from processors.metric_types import SECONDS
+from processors.notices.sending.guards.gate import Shut
 from processors.pipeline.pipeline import NOTICES, topics_read
 from processors.registry import ENGINE, WORKERS
 from processors.runtime.configuration import TopicsConfiguration
 from schemas.carriers import Meaning
+from schemas.notices.words import Channel
 from store.streams.cursors import OUTCOMES
 from tests.support.operate.prometheus import promtool
 from tests.support.operate.rules import (
@@ -132,6 +134,8 @@ def test_values_that_rules_select_are_ones_that_workers_export() -> None:
         "meaning": {meaning.word for meaning in Meaning},
         "le": {str(bound) for bound in SECONDS},
         "event": {"assigned", "revoked", "lost"},
+        "channel": {each.value for each in Channel},
+        "why": {each.value for each in Shut},
         "job": {"member-points"},
     }
     selected = {

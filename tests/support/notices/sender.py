@@ -11,6 +11,7 @@ from processors.notices.sending.ports import Outside, Shop, Worded
 from rules.notices.quiet import not_before
 from schemas.ids import MINUTE, Micros
 from schemas.notices.words import Channel
+from store.notices.members import optouts
 from store.notices.sending import queue
 from store.notices.sending.queue import Taken, least_id
 from store.notices.sending.settling import Settled
@@ -40,7 +41,7 @@ class Sender:
         self.limit, self.quiet = limit, quiet
         self.connection: Database = rows.connect(f"points-{name}")
         self.used_up: list[LimitReached] = []
-        self.changed: list[Settled] = []
+        self.afterwards: list[Settled] = []
         self._exchange = Exchange("mitake", name, MINUTE, self._outside())
 
     def _outside(self) -> Outside:
@@ -54,7 +55,7 @@ class Sender:
         return Outside(
             shops=unused,
             seals=unused,
-            opted_out=lambda *_: dict,
+            opted_out=optouts.opted_out,
             lapsing=unused,
             month_of=lambda *_: MONTH,
             not_before=clock,
@@ -76,7 +77,7 @@ class Sender:
         chunk = [Ready(each, self._shop(), "", Worded("text", 1), None) for each in taken]
         exchanged = self._exchange.run(self.connection, done or [], chunk, self._least())
         self.used_up += exchanged.used_up
-        self.changed = exchanged.changed
+        self.afterwards = exchanged.afterwards
         return exchanged.sent
 
     def _least(self) -> UUID:

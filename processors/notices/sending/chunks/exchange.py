@@ -26,13 +26,13 @@ from store.postgres.session import Answer, Cursor, Database, meanwhile, quick_tr
 class Exchanged:
     """What a transaction did: messages that may be written, and notices that ended.
 
-    `changed`: what is to be written down of those that changed in hand, and wait again. `used_up`:
-    the shops that reached the limit of their month.
+    `afterwards`: what is to be written down next, of those that changed in hand, which wait again,
+    and of those of which nobody knows. `used_up`: the shops that reached the limit of their month.
     """
 
     sent: list[Sent] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
-    changed: list[Settled] = field(default_factory=list)
+    afterwards: list[Settled] = field(default_factory=list)
     used_up: list[LimitReached] = field(default_factory=list)
 
 
@@ -69,17 +69,20 @@ class Exchange:
             # What was settled was so in this transaction: the clock need not be asked once more.
             now = moved.ended[-1].at if moved.ended else breakers.clock(cursor)
             months = months_of(cursor, chunk, now, self._outside.month_of, least)
-            going, stopped = judged(chunk, wishes(), months, now, self._outside.not_before)
-            ends = settling.settle(cursor, stopped)
+            if months:
+                # Whoever waited for a month asks once more what its members want.
+                wishes = self._outside.opted_out(cursor, [each.taken.member for each in chunk])
+            found = judged(chunk, wishes(), months, now, self._outside.not_before)
+            ends = settling.settle(cursor, found.stopped)
             reached = used_up(cursor, ends, months.values())
             quick.last()
             settling.announce(cursor, moved.told)
-            marks = [self._mark(each, now) for each in going]
+            marks = [self._mark(each, now) for each in found.going]
             marked_as = queue.mark(raw(connection), marks, self._sender, self._lease_us, least)
             if work is not None:
                 meanwhile(connection, work)
-        sent, changed = _parted(going, marked_as())
-        return Exchanged(sent, moved.ended + ends, changed, reached)
+        sent, changed = _parted(found.going, marked_as())
+        return Exchanged(sent, moved.ended + ends, changed + found.afterwards, reached)
 
     def _mark(self, ready: Ready, now: Micros) -> Mark:
         return Mark(

@@ -87,7 +87,7 @@ class Handing:
             self._hand.add(chunk)
             self._hand.done += done
             raise
-        self._hand.done += exchanged.changed
+        self._hand.done += exchanged.afterwards
         observe(exchanged.ended)
         tell(exchanged.used_up)
         if self._guards.gate.has_moved:

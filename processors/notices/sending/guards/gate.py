@@ -1,6 +1,7 @@
 """Whether a provider gets anything: paused by an operator or its breaker open, for all senders."""
 
 from dataclasses import replace
+from enum import StrEnum
 
 from processors.runtime.logs import log
 from rules.notices.breaker import CLOSED
@@ -11,6 +12,14 @@ from store.notices.sending.breakers import ProviderState
 from store.postgres.session import Cursor
 from store.valkey.errors import ReadModelUnavailable
 from store.valkey.notices import Breakers
+
+
+class Shut(StrEnum):
+    """Why a provider gets nothing: it does not let us in, it fails, or an operator paused it."""
+
+    credentials = "credentials"
+    failing = "failing"
+    paused = "paused"
 
 
 class Gate:
@@ -73,6 +82,15 @@ class Gate:
         until = self.breaker.open_until
         breakers.opened(cursor, self._provider, until or None, self.breaker.why)
         self._tell(until, self.breaker.why, now)
+
+    @property
+    def shut(self) -> Shut | None:
+        """Why nothing goes, in a word; None while it does."""
+        if self.paused is not None:
+            return Shut.paused
+        if self.breaker.open_until == 0:
+            return None
+        return Shut.credentials if self.breaker.why == Shut.credentials else Shut.failing
 
     def trouble(self) -> str | None:
         """Why nothing goes; None while it does."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from processors.notices.providers.port import Mail, SmsMessage, Tells
 from processors.notices.sending.ports import Shop, Worded
+from rules.notices.outcomes import not_written
 from rules.notices.rates import holds
 from schemas.ids import SECOND, Micros
 from schemas.notices.words import Channel, State
@@ -170,6 +171,12 @@ class Hand:
 def put_back(taken: Iterable[Taken], reason: str | None = None, delay_us: int = 0) -> list[Settled]:
     """Lets notices wait again of which nothing was written in this hand."""
     return [ended(each, State.waiting, reason, delay_us) for each in taken]
+
+
+def unsaid(taken: Taken, state: State, reason: str) -> Settled:
+    """What a notice in hand becomes that is not to be written (again)."""
+    becomes = not_written(taken.asked_us, state, reason)
+    return ended(taken, becomes.state, becomes.reason)
 
 
 def ended(taken: Taken, state: State, reason: str | None = None, delay_us: int = 0) -> Settled:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from processors import metrics
 from processors.notices.directory.port import MemberKey
 from processors.notices.sending.in_hand import by_the_clock
-from processors.notices.sending.in_hand.hand import Ready, ended
+from processors.notices.sending.in_hand.hand import Ready, ended, unsaid
 from processors.notices.sending.ports import NotWorded, Outside, Seals, Shop
 from processors.runtime.logs import log
 from rules.notices.outcomes import Custom
@@ -90,12 +91,12 @@ class Preparing:
         contact = contacts.get(MemberKey(taken.merchant_no, taken.merchant_id, taken.member_id))
         address = None if contact is None else contact.address(self._channel)
         if contact is None or address is None:
-            return ended(taken, State.skipped, Why.no_address)
+            return unsaid(taken, State.skipped, Why.no_address)
         to = self._usable(address, shop)
         if to is None:
             is_mail = self._channel is Channel.email
             why = Why.unusable_address if is_mail else Why.unusable_number
-            return ended(taken, State.skipped, why)
+            return unsaid(taken, State.skipped, why)
         return self._worded(taken, shop, contact, to, known)
 
     def _stopped(self, taken: Taken, shop: Shop, known: Background) -> Settled | None:
@@ -109,13 +110,13 @@ class Preparing:
         if in_doubt and shop.on_unknown == "hold":
             return ended(taken, State.unknown)
         if not shop.entitled:
-            return ended(taken, State.skipped, Why.no_plan)
+            return unsaid(taken, State.skipped, Why.no_plan)
         if not shop.enabled:
-            return ended(taken, State.skipped, Why.feature_off)
+            return unsaid(taken, State.skipped, Why.feature_off)
         if not shop.tells(self._channel, taken.kind):
-            return ended(taken, State.skipped, Why.off)
+            return unsaid(taken, State.skipped, Why.off)
         if taken.kind is Kind.expiring and not known.lapsing.get(taken.notice_id):
-            return ended(taken, State.skipped, Why.spent)
+            return unsaid(taken, State.skipped, Why.spent)
         return by_the_clock.quiet(taken, shop, known.now, self._outside.not_before)
 
     def _usable(self, address: str, shop: Shop) -> str | None:
@@ -135,8 +136,9 @@ class Preparing:
             else:
                 worded = wording.sms(shop, taken.kind, contact, values)
         except NotWorded as error:
+            metrics.NOTICES_NOT_WORDED.labels(self._channel).inc()
             log().error("not_worded", notice_id=str(taken.notice_id), why=str(error))
-            return ended(taken, State.failed, error.why)
+            return unsaid(taken, State.failed, error.why)
         hmac = None
         if seals is not None and seals.has_key(taken.merchant_no, taken.member_id):
             # As the directory has it: a bounce is compared with that, not with what is written to.

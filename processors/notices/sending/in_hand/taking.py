@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from processors.notices.sending.in_hand.hand import Hand
+from processors.notices.sending.in_hand.hand import Hand, unsaid
 from processors.notices.sending.in_hand.preparing import Background, background
 from processors.notices.sending.ports import Outside, Shop
 from rules.notices.turns import round_from, shares
 from schemas.ids import Micros
-from schemas.notices.words import Channel
-from store.notices.sending import queue
+from schemas.notices.words import Channel, State, Why
+from store.notices.sending import queue, resending
 from store.notices.sending.queue import DueShop, Taken
 from store.postgres.session import Cursor, Database, transaction
 
@@ -68,10 +68,12 @@ class Taking:
             return [], None
         sender, lease_us = self._terms.sender, self._terms.lease_us
         with transaction(connection) as cursor:
-            taken = queue.claim(cursor, self._channel, shared, sender, lease_us, least)
+            claimed = queue.claim(cursor, self._channel, shared, sender, lease_us, least)
+            taken, gone = resending.bring_up(cursor, claimed, least)
             known = background(cursor, self._outside, taken, taken[0].now) if taken else None
+        hand.done += [unsaid(each, State.withdrawn, Why.taken_back) for each in gone]
         self._last_shop = shared[-1][0]
-        self._leave_out(shared, taken)
+        self._leave_out(shared, claimed)
         return taken, known
 
     def _leave_out(self, shared: Sequence[tuple[int, int]], taken: Sequence[Taken]) -> None:

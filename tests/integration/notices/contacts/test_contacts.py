@@ -276,6 +276,21 @@ def test_who_was_erased_comes_again_only_by_what_is_said_afterwards(
     assert contact(lane) == Contact("Ann", "en", "ann@tea.example", "0912345678")
 
 
+def test_who_was_erased_does_not_come_again_by_what_a_clock_ahead_of_ours_had_said(
+    lane: Lane, batches: ContactsBatches
+) -> None:
+    ahead = customer(0, **ANN)
+    ahead["resource"]["updated_at"] = datetime.fromtimestamp(
+        lane.now() / 1e6 + 3600, tz=UTC
+    ).isoformat()
+    lane.consume(batches, ahead)
+    with transaction(lane.connection) as cursor:
+        assert erase(cursor, lane.shop("shop"), "ann")
+    counts, _ = lane.consume(batches, ahead)
+    assert (counts.applied, counts.reasons) == (0, {"stale": 1})
+    assert contact(lane) is None
+
+
 def test_a_batch_that_is_rolled_back_leaves_nothing(lane: Lane, batches: ContactsBatches) -> None:
     class Refused(Exception):
         pass

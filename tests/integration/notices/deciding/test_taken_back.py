@@ -143,6 +143,21 @@ def test_a_sender_that_has_it_in_hand_finds_it_withdrawn(shop: DecidingLane) -> 
     assert [row[1] for row in earned(shop)] == ["withdrawn", "withdrawn"]
 
 
+def test_of_one_that_may_have_arrived_nobody_says_that_it_was_withdrawn(
+    shop: DecidingLane,
+) -> None:
+    shop.change(changed(1))
+    shop.admin.execute("UPDATE notices.notice SET asked_us = 1 WHERE channel = 'email'")
+    shop.change(changed(2, "clawed_back", -100, available=0))
+    assert earned(shop) == [("email", "waiting", 0, 0, 2), ("sms", "withdrawn", 0, 0, 2)]
+    # Its time is over, and whoever gives it up says that nobody knows.
+    late = "give_up_us <= public.points_now()"
+    query = f"SELECT {late} FROM notices.notice WHERE kind = 'earned' AND channel = 'email'"
+    assert shop.rows(query) == [(True,)]
+    values = shop.rows("SELECT value FROM notices.outbox WHERE kind = 11 ORDER BY id")
+    assert sum(b"taken_back" in v for (value,) in values for _, v in outbox.records_of(value)) == 1
+
+
 def test_a_repeat_takes_nothing_back_twice(shop: DecidingLane) -> None:
     events = [changed(1), changed(2, "adjusted", -30, available=70)]
     shop.change(*events)

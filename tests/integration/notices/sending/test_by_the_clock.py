@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.ids import SECOND, micros
 from tests.support.notices.rows import Rows
-from tests.support.notices.sender import Sender
+from tests.support.notices.sender import MONTH, Sender
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 
@@ -50,14 +50,23 @@ def test_a_message_whose_time_ran_out_in_hand_is_given_up(rows: Rows) -> None:
     sender.connection.close()
 
 
-def test_one_that_may_have_arrived_is_given_up_by_whoever_takes_it_next(rows: Rows) -> None:
+def test_of_one_that_may_have_arrived_nobody_knows_once_its_time_has_run_out(rows: Rows) -> None:
     now = rows.now()
-    notice = rows.notice(give_up_us=now + 20 * SECOND, asked_us=now, attempt=1)
+    notice = rows.notice(
+        give_up_us=now + 20 * SECOND,
+        asked_us=now,
+        attempt=1,
+        provider="mitake",
+        parts=2,
+        month=MONTH,
+    )
     sender = Sender(rows, "a")
     in_hand = sender.take(1)
     rows.move_clock(30)
     assert sender.mark(in_hand) == []
-    assert rows.of(notice, "state", "attempt") == ("waiting", 1)
+    assert sender.turn(0, sender.afterwards) == []
+    assert rows.of(notice, "state", "attempt") == ("unknown", 1)
+    rows.check_meter()
     sender.connection.close()
 
 

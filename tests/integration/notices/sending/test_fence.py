@@ -70,3 +70,11 @@ def test_a_sender_frozen_beyond_its_lease_does_not_send(
     # Valkey alone says it of one that does not know that it was frozen.
     began = now if valkey_is == "there" else now - LEASE_SECONDS - 1
     assert ours.passed(rows.connection, first, began) == []
+
+
+def test_without_the_fence_whoever_wakes_up_would_send_what_another_one_has(rows: Rows) -> None:
+    """Nothing else keeps it from that: its mark was committed before it froze."""
+    first, second = frozen(rows)
+    assert {each.marked.notice_id for each in first} == {each.marked.notice_id for each in second}
+    assert {each.marked.attempt for each in first} == {1}
+    assert {each.marked.attempt for each in second} == {2}

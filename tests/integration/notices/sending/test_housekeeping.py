@@ -1,10 +1,15 @@
 """What senders agree upon by the database: who relays, and of how many each is one."""
 
 import time
+from datetime import UTC, datetime
+from typing import Any
 
 from processors.notices.sending.guards.rates import SharedRates
+from schemas.ids import DAY, SECOND, micros
+from schemas.notices.words import State
 from store.notices.deciding import parked
-from store.notices.sending import housekeeping
+from store.notices.sending import housekeeping, settling
+from store.notices.sending.settling import Receipt
 from store.postgres import worker_beats
 from store.postgres.session import raw, transaction
 from store.valkey.notices import Bucket
@@ -23,6 +28,35 @@ def test_whoever_relays_keeps_nobody_from_parking(rows: Rows) -> None:
             parked.take_turns(cursor)
     finally:
         relaying.close()
+
+
+def test_weeks_go_as_a_whole_once_all_of_them_is_older_than_400_days(rows: Rows) -> None:
+    now, kept = rows.now(), 400 * DAY
+    written: dict[str, Any] = {
+        "state": State.unknown,
+        "attempt": 1,
+        "provider": "mitake",
+        "month": 202510,
+    }
+    old = [rows.notice(recorded_us=now - kept - days * DAY, **written) for days in (30, 8)]
+    young = [rows.notice(recorded_us=now - kept + days * DAY) for days in (0, 1, 399)]
+    cursor = raw(rows.connection)
+    assert housekeeping.drop_old_weeks(cursor) == len(old)
+    assert housekeeping.drop_old_weeks(cursor) == 0
+    left = rows.admin.execute("SELECT notice_id FROM notices.notice").fetchall()
+    assert {each for (each,) in left} == {*young}
+    # Of what is gone a receipt says nothing any more.
+    receipt = Receipt(old[0], delivered=True)
+    with transaction(rows.connection) as cursor:
+        assert settling.receipt(cursor, [receipt]).known == frozenset()
+
+
+def test_weeks_meet_at_the_end_of_a_year_as_at_any_other_time(rows: Rows) -> None:
+    midnight = micros(datetime(2025, 12, 31, 16, tzinfo=UTC))  # 2026 begins in Taipei
+    ids = [rows.notice(recorded_us=midnight + hours * 3600 * SECOND) for hours in range(-96, 97, 8)]
+    assert rows.value("SELECT count(*) FROM notices.notice") == len(ids)
+    # One week ends with 28 December, and the next with 4 January.
+    assert rows.value("SELECT count(DISTINCT tableoid) FROM notices.notice") == 2
 
 
 def test_one_process_relays_at_a_time(rows: Rows) -> None:

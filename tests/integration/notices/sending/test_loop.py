@@ -15,7 +15,7 @@ from processors.notices.sending.loop import Guards, ProviderLoop
 from processors.notices.sending.ports import Outside, Shop, Worded
 from rules.notices.values import Contact
 from schemas.ids import MINUTE
-from schemas.notices.words import Channel
+from schemas.notices.words import Channel, Kind, State
 from store.postgres.session import Database
 from store.valkey.notices import Bucket, Granted
 from tests.support.engine import wait_for
@@ -133,6 +133,38 @@ def test_the_hand_is_filled_while_one_chunk_is_out_and_no_other_is_being_sent(ro
         await running
 
     asyncio.run(main())
+    rows.check_meter()
+
+
+def test_what_is_written_again_tells_what_is_left_by_then(rows: Rows) -> None:
+    """While it was being written, nobody brought it up to date."""
+    ids = [
+        rows.notice(order_id=order, event_points=100, event_sequence=7, attempt=attempt)
+        for order, attempt in (("part", 1), ("whole", 1), ("none", 1), ("new", 0))
+    ]
+    for order, taken in (("part", 40), ("whole", 100)):
+        rows.notice(
+            channel=Channel.email, kind=Kind.corrected, state=State.skipped, order_id=order,
+            points=-taken, event_points=-taken, event_sequence=9, sequence=9, balance=340 - taken,
+        )  # fmt: skip
+
+    async def main() -> None:
+        provider, stopping = Provider(), asyncio.Event()
+        provider.may_answer.set()
+        running = asyncio.create_task(_loop(rows, provider, Passing(), Rates()).run(stopping))
+        await _until("all others", rows, "sent", 3)
+        await _until("nothing is left of it", rows, "withdrawn", 1)
+        stopping.set()
+        await running
+
+    asyncio.run(main())
+    told = [rows.of(each, "state", "reason", "points", "balance") for each in ids]
+    assert told == [
+        ("sent", None, 60, 300),
+        ("withdrawn", "taken_back", 100, 340),
+        ("sent", None, 100, 340),
+        ("sent", None, 100, 340),
+    ]
     rows.check_meter()
 
 

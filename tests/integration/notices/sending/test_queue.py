@@ -1,14 +1,22 @@
 """Who is next, who has it, and what may be written."""
 
+from collections.abc import Collection
+from contextlib import closing
+from pathlib import Path
 from uuid import UUID
 
+import pytest
+
+from processors.notices.deciding.contacts import ContactsBatches
 from schemas.ids import DAY, MINUTE, SECOND
 from schemas.notices.words import Channel, State
 from store.notices.members import erasing
+from store.notices.members.members import Member
 from store.notices.sending import queue
 from store.notices.sending.queue import Mark, Taken, least_id
-from store.postgres.session import raw, transaction
+from store.postgres.session import Cursor, raw, transaction
 from tests.support.database import plans
+from tests.support.notices.lane import Lane
 from tests.support.notices.rows import REACH, Rows
 
 LEASE = 60 * SECOND
@@ -122,6 +130,41 @@ def test_nothing_is_marked_of_a_member_who_was_erased_since_it_was_taken(rows: R
         erasing.erase(cursor, shop, "erased")
     assert mark(rows, taken) == {t.notice_id for t in taken if t.member_id != "erased"}
     assert [t.member_id for t in claim(rows, (shop, 3), sender="b")] == ["erased"]
+
+
+def test_nothing_is_marked_of_a_member_who_was_taken_in_hand_while_being_erased(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the erasure is committed, a sender reads the contact."""
+    shop, taken = rows.shop("shop"), list[Taken]()
+    rows.notice(member_id="erased")
+    out_of_hand = erasing.take_out_of_hand
+
+    def then_somebody_takes_it(cursor: Cursor, members: Collection[Member]) -> None:
+        out_of_hand(cursor, members)
+        with rows.connect() as other, transaction(other) as theirs:
+            taken.extend(queue.claim(theirs, Channel.sms, [(shop, 1)], "a", LEASE, least(rows)))
+
+    monkeypatch.setattr(erasing, "take_out_of_hand", then_somebody_takes_it)
+    erasing.erase_member(rows.connection, shop, "erased")
+    assert [each.member_id for each in taken] == ["erased"]
+    assert mark(rows, taken) == set()
+
+
+def test_nothing_is_marked_of_a_customer_who_is_removed_at_that_moment(
+    rows: Rows, tmp_path: Path
+) -> None:
+    removed = {"topic": "user/remove", "merchant_id": "shop", "resource": {"id": "ann"}}
+    rows.notice()
+    with closing(Lane(rows.url, tmp_path)) as lane:
+        batches = ContactsBatches(lane.configuration())
+        batches.use(lane.connection)
+        lane.consume(batches, removed)
+        taken = claim(rows, (rows.shop("shop"), 1))
+        batches.committed()
+        assert mark(rows, taken) == set()
+        batches.committed()
+    assert len(claim(rows, (rows.shop("shop"), 1), sender="b")) == 1
 
 
 def test_what_is_left_behind_is_found_when_its_lease_has_ended(rows: Rows) -> None:

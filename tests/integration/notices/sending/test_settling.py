@@ -1,10 +1,12 @@
 """What became of notices: the state, the meter and what is published are one."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
+import psycopg
 import pytest
 
 from schemas.ids import DAY, MINUTE, SECOND
@@ -16,6 +18,7 @@ from store.notices.sending.queue import Mark, least_id
 from store.notices.sending.settling import Ended, Receipt, Receipts, Settled
 from store.postgres.session import raw, transaction
 from tests.support.database.plans import shape_of
+from tests.support.engine import wait_for
 from tests.support.notices.rows import REACH, Rows
 
 MONTH = 202611
@@ -184,6 +187,60 @@ def test_what_was_held_to_have_failed_and_arrived_is_sent_and_owed(rows: Rows, b
     rows.check_meter()
 
 
+@pytest.mark.parametrize("before", [State.sent, State.unknown, State.sending])
+def test_what_has_arrived_is_not_undone_by_what_is_said_later(rows: Rows, before: State) -> None:
+    (notice,) = sending(rows)
+    if before is not State.sending:
+        settle(rows, Settled(notice, State.sending, 1, before))
+    arrived, lost = Receipt(notice, delivered=True), Receipt(notice, delivered=False, parts=3)
+    assert receipt(rows, arrived).changed == {notice}
+    assert receipt(rows, lost, lost).changed == set()
+    assert receipt(rows, lost, arrived).changed == set()
+    assert rows.of(notice, "state", "reason") == ("sent", None)
+    assert usage(rows) == [Usage("sms", "mitake", 1, 2, 2, 0)]
+    rows.check_meter()
+
+
+@pytest.mark.parametrize("ended", [State.expired, State.skipped, State.withdrawn])
+def test_what_was_sent_again_and_ended_has_arrived_the_first_time(rows: Rows, ended: State) -> None:
+    (notice,) = unknown(rows)
+    with transaction(rows.connection) as cursor:
+        settling.resend(cursor, [notice], LIMITS, least_id(rows.now(), REACH))
+    settle(rows, Settled(notice, State.waiting, 1, ended))
+    assert receipt(rows, Receipt(notice, delivered=True)).moved == {("sms", "sent"): 1}
+    assert usage(rows) == [Usage("sms", "mitake", 1, 2, 2, 0)]
+    rows.check_meter()
+
+
+def test_a_receipt_that_comes_again_does_not_end_what_was_sent_again(rows: Rows) -> None:
+    """It is of the message that failed, whose id the provider gave."""
+    (notice,) = sending(rows)
+    settle(rows, Settled(notice, State.sending, 1, State.sent, provider_id="m1"))
+    lost = Receipt(notice, delivered=False, provider_id="m1")
+    assert receipt(rows, lost).changed == {notice}
+    least = least_id(rows.now(), REACH)
+    with transaction(rows.connection) as cursor:
+        settling.resend(cursor, [notice], LIMITS, least)
+    with transaction(rows.connection) as cursor:
+        (taken,) = queue.claim(cursor, Channel.sms, [(rows.shop("shop"), 1)], "a", MINUTE, least)
+        mark = Mark(notice, taken.sequence, "mitake", 2, MONTH, b"", taken.changed_us)
+        queue.mark(cursor, [mark], "a", MINUTE, least)()
+    assert receipt(rows, lost).changed == set()
+    settle(rows, Settled(notice, State.sending, 2, State.sent, provider_id="m2"))
+    assert receipt(rows, lost).changed == set()
+    assert rows.of(notice, "state", "provider_id") == ("sent", "m2")
+    assert receipt(rows, Receipt(notice, delivered=False, provider_id="m2")).changed == {notice}
+    rows.check_meter()
+
+
+def test_of_receipts_that_come_together_no_figure_is_lost(rows: Rows) -> None:
+    (notice,) = sending(rows)
+    both = Receipt(notice, delivered=True, parts=3), Receipt(notice, delivered=True)
+    receipt(rows, *both)
+    assert rows.of(notice, "state", "provider_parts") == ("sent", 3)
+    rows.check_meter()
+
+
 def test_a_receipt_touches_nothing_that_was_never_written(rows: Rows) -> None:
     states = (State.waiting, State.skipped, State.expired, State.failed)
     ids = [rows.notice(state=state) for state in states]
@@ -256,6 +313,36 @@ def test_what_is_sent_again_tells_what_is_left_by_now(rows: Rows, taken: int, ag
         assert (state, points, balance, sequence) == ("waiting", 60, 300, 9)
     else:
         assert (state, points) == ("expired", 100)
+
+
+def test_what_is_sent_again_and_what_is_taken_back_at_one_moment_see_one_another(
+    rows: Rows,
+) -> None:
+    """Whoever decides has a cursor locked, and takes what has failed for what waits no more."""
+    notice = rows.notice(state=State.failed, order_id="o1", event_points=100, event_sequence=7)
+    rows.admin.execute(
+        """INSERT INTO notices.cursor (pipeline, cluster, topic_uuid, partition, topic,
+                                       first_offset, next_offset, updated_us)
+           VALUES ('notices', 'c', 'u', 0, 'points.changed.v1', 0, 0, 0)"""
+    )
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+
+    def send_again() -> list[UUID]:
+        with transaction(rows.connection) as cursor:
+            least = least_id(rows.now(), REACH)
+            return resending.resend(cursor, [notice], LIMITS, least)
+
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(rows.url) as deciding:
+        deciding.execute("SELECT FROM notices.cursor FOR UPDATE")
+        sent_again = thread.submit(send_again)
+        wait_for("who sends again", lambda: sent_again.done() or rows.value(waits))
+        rows.notices(
+            1, kind=Kind.corrected, channel=Channel.email, state=State.skipped, order_id="o1",
+            points=-100, event_points=-100, event_sequence=9, sequence=9, balance=240,
+        )  # fmt: skip
+        deciding.commit()
+        assert sent_again.result() == []
+    assert rows.of(notice, "state") == State.failed
 
 
 def test_what_deciding_ends_is_announced_by_it(rows: Rows) -> None:

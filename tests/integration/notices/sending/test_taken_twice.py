@@ -55,7 +55,7 @@ def test_what_changed_in_hand_does_not_let_go_a_later_taking(rows: Rows, sender:
     first = sender.take(1)
     let_go(rows)
     assert sender.mark(first) == []
-    (changed,) = sender.changed
+    (changed,) = sender.afterwards
     second = sender.take(1)
     (sent,) = sender.mark(second, [changed])
     assert sent.ready.taken == second[0]
@@ -69,5 +69,5 @@ def test_what_changed_in_hand_waits_again(rows: Rows, sender: Sender) -> None:
     rows.admin.execute("UPDATE notices.notice SET sequence = sequence + 1")
     assert sender.mark(in_hand) == []
     with transaction(rows.connection) as cursor:
-        settling.settle(cursor, sender.changed)
+        settling.settle(cursor, sender.afterwards)
     assert rows.of(notice, "state") == State.waiting

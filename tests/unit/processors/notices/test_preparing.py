@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from processors import metrics
 from processors.notices.directory.port import MemberKey
 from processors.notices.sending.in_hand.hand import Ready
 from processors.notices.sending.in_hand.preparing import Background, Prepared, Preparing
@@ -99,6 +100,35 @@ def test_what_may_have_arrived_goes_again_as_its_shop_wants(
     done = prepared(shop, taken, provider, custom, Contact(None, "en", None, "0912345678"))
     assert [len(done.ready), len(done.ended)] == ([1, 0] if goes else [0, 1])
     assert all(each.state is State.unknown for each in done.ended)
+
+
+@pytest.mark.parametrize("asked", [None, NOW - HOUR])
+@pytest.mark.parametrize("why", ["off", "no_plan", "feature_off", "no_address", "unusable_address"])
+def test_of_what_may_have_arrived_nobody_says_that_it_was_skipped(
+    why: str, asked: int | None
+) -> None:
+    shop = replace(
+        SHOP,
+        tells=lambda *_: why != "off",
+        entitled=why != "no_plan",
+        enabled=why != "feature_off",
+    )
+    address = {"no_address": None, "unusable_address": "ann@"}.get(why, EMAIL)
+    taken = a_notice(Channel.email)._replace(asked_us=asked, provider="smtp")
+    contact = Contact("Ann", "en", address, None)
+    (done,) = prepared(shop, taken, "smtp", Custom(True, timedelta(0)), contact).ended
+    unsaid = (State.skipped, why) if asked is None else (State.unknown, None)
+    assert (done.state, done.reason) == unsaid
+
+
+def test_what_has_no_text_fails_and_is_counted() -> None:
+    taken = a_notice(Channel.sms)._replace(kind=Kind.corrected)  # of which no SMS ever tells
+    counted = metrics.NOTICES_NOT_WORDED.labels(Channel.sms)._value
+    before = counted.get()
+    contact = Contact(None, "en", None, "0912345678")
+    done = prepared(SHOP, taken, "mitake", Custom(False, timedelta(0)), contact)
+    assert [(each.state, each.reason) for each in done.ended] == [(State.failed, Why.render)]
+    assert counted.get() == before + 1
 
 
 def test_a_kind_that_is_switched_off_while_it_waits_is_not_told() -> None:

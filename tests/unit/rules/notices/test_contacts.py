@@ -100,6 +100,7 @@ def test_what_a_record_lacks_it_does_not_say() -> None:
             {"name": "{{ points }}<script>\r\n\u202e👩"},
         ),
         ({"locale_code": 7}, {"language": None}),
+        ({"locale_code": "en" * 18}, {"language": None}),
         ({"confirmed_at": None}, {"email_verified": False}),
         ({"confirmed_at": "1970-01-01T00:00:00Z"}, {"email_verified": False}),
         ({"confirmed_at": "soon"}, {"email_verified": False}),

@@ -12,6 +12,7 @@ from rules.notices.outcomes import (
     after_answer,
     custom_of,
     given_up,
+    not_written,
     unanswered,
 )
 from schemas.ids import MINUTE, SECOND
@@ -109,6 +110,11 @@ def test_a_provider_is_trusted_a_little_shorter_than_it_says() -> None:
 @pytest.mark.parametrize("custom", [MAIL, KEYED, PLAIN])
 def test_what_was_never_written_may_be(custom: Custom) -> None:
     assert custom.takes_again(None, NOW)
+
+
+def test_what_is_not_written_has_its_reason_unless_it_may_have_arrived() -> None:
+    assert not_written(None, State.skipped, Why.off) == Next(State.skipped, Why.off)
+    assert not_written(FRESH, State.skipped, Why.off) == NOBODY_KNOWS
 
 
 def test_what_could_not_go_in_time_has_expired_unless_it_may_have_arrived() -> None:

@@ -94,6 +94,7 @@ CREATE TABLE notices.notice (
   provider_id    text,
   parts          int,                         -- by our count
   provider_parts int,                         -- by the provider's, where it says
+  delivered_us   bigint,                      -- when a receipt proved that it arrived: then it is sent, whatever comes later
   address_hmac   bytea,                       -- under the member's key
   month          int,                         -- in the shop's zone, as 202611: what it is metered under
   decided_us     bigint NOT NULL,

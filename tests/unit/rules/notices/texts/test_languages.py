@@ -79,3 +79,9 @@ def test_known_languages() -> None:
     assert not is_language("xx")
     assert is_leftwards("he")
     assert not is_leftwards("zh-hant")
+
+
+def test_what_is_no_locale_is_not_taken_apart() -> None:
+    """A megabyte of it would keep a sender busy for minutes."""
+    assert language_of("zh-hant" + "-x" * 15, ["en", "zh-hant"]) == "en"
+    assert language_of("zh-hant-" + "x" * 27, ["en", "zh-hant"]) == "zh-hant"
