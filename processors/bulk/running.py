@@ -21,6 +21,7 @@ from store.bulk.pieces import Piece, Result, Row
 from store.ledger.commands import CommandRace
 from store.ledger.jobs import JobKey
 from store.postgres.session import Cursor, raw, transaction
+from store.settings import turns
 
 PATIENCE: Final = "60s", "75s"
 """For an account that another session keeps: a job has time, and its person waits for it. And for
@@ -94,6 +95,7 @@ def _apply_next(shop: Shop, cursor: Cursor, job: Job) -> bool:
     piece = pieces.claim(cursor, job) or pieces.wait_for(cursor, job)
     if piece is None:
         return False
+    turns.decide(shop.connection)
     rows, situation = pieces.rows(cursor, piece), shop.situation(cursor)
     if not situation.in_force.feature:
         raise BulkRefused("feature_off", job.job_id)

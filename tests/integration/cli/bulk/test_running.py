@@ -369,7 +369,7 @@ def test_what_was_undone_is_on_the_topic_as_what_was_taken(
 
 
 def test_an_undoing_stops_where_the_feature_is_off_as_its_rows_are_commands(
-    jobs: JobDesk, postgres: Databases
+    jobs: JobDesk,
 ) -> None:
     """Whoever replays the topics would refuse them."""
     jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
