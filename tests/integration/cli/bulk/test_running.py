@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -247,11 +248,13 @@ def test_a_job_waits_for_an_account_as_long_as_it_has_patience(jobs: JobDesk) ->
         shop = shop_of(connection, SHOP)
         make(jobs, shop, 1)
         run_job(shop, shop.key("june"))
-        limits = "SELECT name, setting::int FROM pg_settings WHERE name LIKE '%k_timeout'"
-        limits += " AND name <> 'deadlock_timeout' OR name = 'statement_timeout'"
-        of = dict(connection.execute(limits.encode()).fetchall())
-    assert of["lock_timeout"] == 60_000
-    assert of["statement_timeout"] > of["lock_timeout"]
+        (limits,) = connection.execute(
+            "SELECT current_setting('lock_timeout')::interval, "
+            "current_setting('statement_timeout')::interval"
+        ).fetchall()
+    lock, statement = limits
+    assert lock == timedelta(seconds=60)
+    assert statement > lock
 
 
 def test_a_waiting_job_can_be_cancelled(jobs: JobDesk) -> None:

@@ -37,7 +37,7 @@ class Ordering:
 
     def __init__(self, in_process: InProcessEngine, worker: str = "first") -> None:
         self._in_process, self._worker = in_process, worker
-        assert in_process.first, "its cursors are there from the beginning"
+        in_process.worker("first")  # its cursors are there from the beginning
 
     def __call__(self) -> None:
         worker = self._in_process.worker(self._worker)
