@@ -429,3 +429,10 @@ def test_the_id_of_a_job_that_is_none_makes_no_row(job: str) -> None:
 def test_a_row_of_an_undoing_may_have_the_longest_id() -> None:
     job = "j" * 100 + ":undo"
     assert of(ASSIGN, command_id=f"job:{job}:a", x_job=job).job_id == job
+
+
+def test_an_instant_may_be_written_in_small_letters() -> None:
+    """As RFC 3339 has it."""
+    for between, end in ("TZ", "tz", " z"):
+        issued = of(ASSIGN, issued_at=f"2026-01-31{between}00:00:00{end}").issued_at
+        assert issued == of(ASSIGN).issued_at
