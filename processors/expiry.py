@@ -22,12 +22,14 @@ class Expiry(SettlingWorker):
     """Posts what fell due on accounts that no grant, clawback or spending locked meanwhile."""
 
     def turn(self) -> float:
-        """One claim; a full one means that there is more."""
-        limit = self.share_of(EXPIRY_BATCH)
-        accounts = self.expire(limit)
+        """One claim; another one at once unless it found nothing.
+
+        How full it was tells nothing: a claim is of so many holds, and an account may have several.
+        """
+        accounts = self.expire(self.share_of(EXPIRY_BATCH))
         self.worked = accounts > 0
         metrics.EXPIRED_ACCOUNTS.inc(accounts)
-        return 0.0 if accounts == limit else EXPIRY_SLEEP_SECONDS
+        return 0.0 if accounts else EXPIRY_SLEEP_SECONDS
 
     def expire(self, limit: int = EXPIRY_BATCH) -> int:
         """One transaction's worth of accounts; how many there were."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.arguments import LARGEST_INT8, Days, Merchant
+from cli.support.arguments import Days, Merchant, at_most
 from cli.support.console import JsonOption, emit_each, out, safe
 from cli.support.wiring import connect, database_configuration
 
@@ -37,9 +37,9 @@ def expiring_command(
         zone = time_zone(connection, merchant)
         with closing(expiring(connection, merchant, days)) as rows:
             if json_:
-                emit_each(islice(rows, min(limit, LARGEST_INT8) if limit is not None else None))
+                emit_each(islice(rows, at_most(limit)))
             else:
-                _print(rows, days, min(limit or SHOWN, LARGEST_INT8), zone)
+                _print(rows, days, at_most(limit) or SHOWN, zone)
 
 
 def _print(rows: "Iterator[ExpiringOfMember]", days: int, limit: int, zone: str) -> None:

@@ -46,6 +46,11 @@ def new_id(value: str) -> str:
     return value
 
 
+def at_most(limit: int | None) -> int | None:
+    """A limit as lists take it: none has more items than this."""
+    return limit if limit is None else min(limit, LARGEST_INT8)
+
+
 def _is_unicode(value: str) -> bool:
     """Not so when bytes of the command line were no UTF-8: Python carries them as surrogates."""
     try:

@@ -21,9 +21,15 @@ from store.bulk.pieces import Piece, Result, Row
 from store.ledger.commands import CommandRace
 from store.ledger.jobs import JobKey
 from store.postgres.session import Cursor, raw, transaction
+from store.settings import turns
 
-PATIENCE: Final = "60s"
-"""For an account that another session keeps: a job has time, and its person waits for it."""
+PATIENCE: Final = "60s", "75s"
+"""For an account that another session keeps: a job has time, and its person waits for it. And for
+the statement that waits.
+"""
+_PATIENCE: Final = (
+    "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false)"
+)
 
 Advance = Callable[[int, int], None]
 """Takes how many rows are done with, and how many there are."""
@@ -34,7 +40,7 @@ def run_job(shop: Shop, key: JobKey, advance: Advance = lambda _done, _total: No
 
     Raises BulkRefused when it may not go on, UnknownJob when there is none.
     """
-    raw(shop.connection).execute("SELECT set_config('lock_timeout', $1, false)", [PATIENCE])
+    raw(shop.connection).execute(_PATIENCE, PATIENCE)
     while True:
         try:
             with transaction(shop.connection) as cursor:
@@ -77,7 +83,11 @@ def run_together(shops: Sequence[Shop], key: JobKey, advance: Advance) -> None:
 
 
 def _apply_next(shop: Shop, cursor: Cursor, job: Job) -> bool:
-    """Applies the next piece; False when there is none, or whoever had it has done it."""
+    """Applies the next piece; False when there is none, or whoever had it has done it.
+
+    Without the feature the job stops here, and its rows wait: as the commands that they are
+    published as they would be refused for ever.
+    """
     if job.gate is Gate.waiting_approval:
         raise BulkRefused("approval_required", job.job_id)
     if job.gate is Gate.cancelled:
@@ -85,7 +95,10 @@ def _apply_next(shop: Shop, cursor: Cursor, job: Job) -> bool:
     piece = pieces.claim(cursor, job) or pieces.wait_for(cursor, job)
     if piece is None:
         return False
+    turns.decide(shop.connection)
     rows, situation = pieces.rows(cursor, piece), shop.situation(cursor)
+    if not situation.in_force.feature:
+        raise BulkRefused("feature_off", job.job_id)
     if job.undoes is not None:
         results = take_back(shop, cursor, piece, rows, situation)
     else:
@@ -97,13 +110,7 @@ def _apply_next(shop: Shop, cursor: Cursor, job: Job) -> bool:
 def _give(
     shop: Shop, cursor: Cursor, piece: Piece, rows: list[Row], situation: Situation
 ) -> list[Result]:
-    """Each row by itself, as the command that it is published as.
-
-    Without the feature the job stops here, and its rows wait: as commands they would be refused for
-    ever.
-    """
-    if not situation.in_force.feature:
-        raise BulkRefused("feature_off", piece.job.job_id)
+    """Each row by itself, as the command that it is published as."""
     made = rows_as_commands(shop, piece.job, situation)
     both = [made.command(row.member_id, row.points, row.reason) for row in rows]
     commands, values = [command for command, _ in both], [value for _, value in both]

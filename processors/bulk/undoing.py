@@ -4,7 +4,7 @@ The undoing is a job of its own, whose rows are what the job gave. It never make
 takes what there is, and tells what was missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from processors.bulk.refusals import BulkRefused, named, trimmed
 from processors.bulk.shops import Shop
@@ -24,6 +24,7 @@ from schemas.packing import pack_id
 from store.bulk import jobs, pieces
 from store.bulk.jobs import Job
 from store.bulk.pieces import Piece, Result, Row
+from store.ledger import commands as kept
 from store.ledger.accounts import AccountKey
 from store.ledger.commands import Answered, CommandKey, remember
 from store.ledger.jobs import JobKey
@@ -48,6 +49,8 @@ def make_undo(shop: Shop, job_id: str, reason: str, by: str) -> JobKey:
         rules = situation.in_force.rules
         if rules is None or not rules.account.bulk_undo:
             raise BulkRefused("not_allowed", job_id)
+        if not situation.in_force.feature:
+            raise BulkRefused("feature_off", job_id)
         if job.undoes is not None:
             raise BulkRefused("not_allowed", job_id, sentence="An undoing cannot be undone.")
         if _may_go_on(cursor, job):
@@ -75,7 +78,10 @@ def _may_go_on(cursor: Cursor, job: Job) -> bool:
 def take_back(
     shop: Shop, cursor: Cursor, piece: Piece, rows: list[Row], situation: Situation
 ) -> list[Result]:
-    """Takes what the rows of an undo say, or what there is of it."""
+    """Takes what the rows of an undo say, or what there is of it.
+
+    Nothing for a row whose command somebody has sent before.
+    """
     lots = {_account(shop, row): _lot(piece.job, row) for row in rows}
     intents = {
         _account(shop, row): [Intended(points=row.points, lot=lots[_account(shop, row)])]
@@ -83,8 +89,11 @@ def take_back(
     }
     ledger = Ledger.open(cursor, intents, situation.now, shop.merchants.merchant_id)
     made, done = rows_as_commands(shop, piece.job, situation), list[_Done]()
-    results = []
+    sent, results = _sent_before(shop, cursor, piece.job, rows), list[Result]()
     for row in rows:
+        if row in sent:
+            results.append(Result(JobRowCode.key_reused, None, -row.points))
+            continue
         key = _account(shop, row)
         account = ledger.accounts[key].account
         taken = min(-row.points, account.available)
@@ -101,6 +110,13 @@ def take_back(
         results.append(Result(JobRowCode.ok, account.sequence, -row.points - taken))
     _write(shop, cursor, ledger, done)
     return results
+
+
+def _sent_before(shop: Shop, cursor: Cursor, job: Job, rows: Sequence[Row]) -> set[Row]:
+    """The rows whose commands were answered before: whoever may send commands knows their ids."""
+    ids = {(shop.number, row_id(job.job_id, row.member_id).encode()): row for row in rows}
+    answered, _ = kept.known(cursor, ids.keys())
+    return {ids[key] for key in answered}
 
 
 def _account(shop: Shop, row: Row) -> AccountKey:

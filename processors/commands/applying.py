@@ -27,6 +27,7 @@ from rules.account.commands import (
 )
 from rules.account.entries import OpenAccount
 from rules.account.lots_needed import Intended
+from rules.earning.binding import known_at
 from rules.order.membership import UNKNOWN_BUYER, Buyer, not_yet_a_member
 from rules.quotes.tokens import QuoteKey
 from schemas.commands.bodies import (
@@ -206,7 +207,7 @@ class _Batch:
 
     def _case(self, command: Command) -> _Case:
         number = self.merchants.numbers.get(command.merchant_id)
-        if number is None or not self.merchants.versions[number]:
+        if number is None or not known_at(self.merchants.versions[number], self.now):
             return _Case(command, None, None)
         member = command.member_id
         account = (number, pack_id(member)) if member is not None else None

@@ -9,6 +9,7 @@ from schemas.ids import Micros
 from store.ledger.commands import CommandRace
 from store.ledger.holds import HoldRace
 from store.postgres.session import Cursor, Database, quick_transaction
+from store.settings import turns
 from store.settings.merchants import Merchants
 
 _CLOCK_AND_EPOCH: Final = b"SELECT points_now(), (SELECT epoch FROM settings_epoch)"
@@ -38,4 +39,5 @@ def apply_at_once(
 
 
 def _ask(cursor: Cursor) -> None:
+    turns.decide(cursor.connection)
     cursor.execute(_CLOCK_AND_EPOCH, binary=True)

@@ -19,7 +19,8 @@ from schemas.commands.reading import Command, read
 from schemas.upstream.envelope import Unreadable
 from store.ledger.commands import CommandRace
 from store.ledger.holds import HoldRace
-from store.postgres.session import Cursor, Database, raw, transaction
+from store.postgres.session import Cursor, Database, raw, sent_together, transaction
+from store.settings import turns
 from store.settings.merchants import Merchants
 from store.streams import answered_ahead
 from store.streams.answered_ahead import Offset
@@ -168,7 +169,9 @@ class Commands:
     def _open(
         self, cursor: Cursor, ends: Mapping[PartitionId, int], records: Mapping[PartitionId, int]
     ) -> tuple[Opening, dict[PartitionId, Counts]]:
-        opening, counts = self._pipeline.open(cursor, ends, records)
+        with sent_together(self._connection):
+            turns.decide(self._connection)
+            opening, counts = self._pipeline.open(cursor, ends, records)
         if opening.epoch != self._merchants.epoch:
             self._merchants.refresh()
         return opening, counts

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -24,6 +24,7 @@ from processors.runtime.configuration_checks import (
     problems_of_redis,
     unknown_variables,
 )
+from processors.runtime.configuration_sections import ConfigurationSection
 from processors.runtime.masking import MASK, mask_text
 from processors.runtime.notices_configuration import (
     MitakeConfiguration,
@@ -38,11 +39,7 @@ from schemas.errors import Exit, PointsError
 from schemas.topics import DEFAULT_PARTITIONS, TOPICS
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
-
-
-class KafkaConfiguration(_Section):
+class KafkaConfiguration(ConfigurationSection):
     """How to reach Kafka. `group_id` is a prefix: each kind of worker adds its name."""
 
     bootstrap_servers: str = Field(min_length=1)
@@ -70,7 +67,7 @@ class KafkaConfiguration(_Section):
         return f"{self.group_id}.{who}"
 
 
-class TopicsConfiguration(_Section):
+class TopicsConfiguration(ConfigurationSection):
     """Topic names; every one can be changed. `schemas.topics` says what each is."""
 
     orders: str = TOPICS["orders"].name
@@ -90,7 +87,7 @@ class TopicsConfiguration(_Section):
     dlq_notices: str = TOPICS["dlq_notices"].name
 
 
-class DatabaseConfiguration(_Section):
+class DatabaseConfiguration(ConfigurationSection):
     """How to reach PostgreSQL 18 or newer.
 
     Migrations use `owner_url`; with one URL for both, workers take `role`.
@@ -101,7 +98,7 @@ class DatabaseConfiguration(_Section):
     role: str | None = "points_app"
 
 
-class RedisConfiguration(_Section):
+class RedisConfiguration(ConfigurationSection):
     """The Redis or Valkey of the read model; without a URL there is none, and nothing else waits.
 
     `redis://:password@host:port/0`, or `rediss://` for TLS.
@@ -110,7 +107,7 @@ class RedisConfiguration(_Section):
     url: SecretStr | None = None
 
 
-class MetricsConfiguration(_Section):
+class MetricsConfiguration(ConfigurationSection):
     """Where a worker serves /metrics, /healthz and /readyz; 0 takes any free port.
 
     Several workers of one `points run` take this port and the next ones. A loop that did not turn
@@ -128,7 +125,7 @@ class MetricsConfiguration(_Section):
         return host.removeprefix("[").removesuffix("]")
 
 
-class PoisonConfiguration(_Section):
+class PoisonConfiguration(ConfigurationSection):
     """When a pipeline pauses over unreadable records.
 
     `in_a_row` of them, or a `share` of the last `window` records of a partition, over so many
@@ -142,14 +139,14 @@ class PoisonConfiguration(_Section):
     kept_bytes: int = Field(8 << 20, ge=1)
 
 
-class IntakeConfiguration(_Section):
+class IntakeConfiguration(ConfigurationSection):
     """Records per transaction (four times as many in a backlog), and how long to wait for them."""
 
     batch: int = Field(2000, ge=1, le=100_000)
     wait_ms: int = Field(15, ge=1, le=1000)
 
 
-class TracingConfiguration(_Section):
+class TracingConfiguration(ConfigurationSection):
     """Whether spans are sent by OpenTelemetry (the extra `tracing`).
 
     Where to, and what else, the standard variables OTEL_… say. Of the records that have no trace,
@@ -160,7 +157,7 @@ class TracingConfiguration(_Section):
     sample: float = Field(0, ge=0, le=1)
 
 
-class QuotesConfiguration(_Section):
+class QuotesConfiguration(ConfigurationSection):
     """Keys that sign quotes, `kid:base64url,…`: the first signs, all verify; and a quote's life."""
 
     keys: SecretStr | None = None

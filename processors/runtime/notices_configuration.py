@@ -2,16 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
+from processors.runtime.configuration_sections import ConfigurationSection
 from rules.signed_tokens import NamedKey, keys_listed
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
-
-
-class NoticesConfiguration(_Section):
+class NoticesConfiguration(ConfigurationSection):
     """The lane that tells members about their points.
 
     `enabled`: whether `points run all` starts it. `database_url` and `redis_url` stand for those of
@@ -52,7 +49,7 @@ class NoticesConfiguration(_Section):
         return keys_listed(self.token_keys.get_secret_value()) if self.token_keys else ()
 
 
-class SmtpConfiguration(_Section):
+class SmtpConfiguration(ConfigurationSection):
     """The server that takes mails; without `host` there is none. `rate`: mails a second, of all."""
 
     host: str | None = None
@@ -66,7 +63,7 @@ class SmtpConfiguration(_Section):
     rate: float = Field(50, gt=0)
 
 
-class TwilioConfiguration(_Section):
+class TwilioConfiguration(ConfigurationSection):
     """Twilio's account for SMS; without `account_sid` there is none. `rate`: messages a second."""
 
     account_sid: str | None = None
@@ -77,7 +74,7 @@ class TwilioConfiguration(_Section):
     rate: float = Field(50, gt=0)
 
 
-class MitakeConfiguration(_Section):
+class MitakeConfiguration(ConfigurationSection):
     """Mitake's account for SMS; without `username` there is none. `rate`: messages a second."""
 
     username: str | None = None
@@ -88,7 +85,7 @@ class MitakeConfiguration(_Section):
     rate: float = Field(50, gt=0)
 
 
-class WebhookConfiguration(_Section):
+class WebhookConfiguration(ConfigurationSection):
     """How SMS and events are handed to a shop's own address, which its notice settings name.
 
     Each shop's requests are signed with a key of its own, made from `secret`; without it there are

@@ -7,7 +7,7 @@ when it is applied.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rules.earning.binding import VersionInForce, bound_version
+from rules.earning.binding import VersionInForce, known_at, version_at
 from rules.earning.entitlement import Installs, feature_in_force
 from schemas.ids import Micros
 from schemas.settings import BoundRules
@@ -29,12 +29,12 @@ NOTHING = InForce(None, None, feature=False)
 
 
 def version_in_force(versions: Sequence[VersionInForce], now: Micros) -> int | None:
-    """The newest version that has taken effect by `now`; None where none has.
+    """The newest version that has taken effect by `now`, of those applied by then; None without.
 
-    `versions` are all of a merchant, by effective date. Whoever has none is no merchant we know.
+    `versions` are all of a merchant, by effective date. One that is applied later with an earlier
+    date counts for nothing that was decided before: it was not there, nor is it in a replay.
     """
-    version = bound_version(versions, now, None)
-    return version if version > 0 else None
+    return version_at(versions, now, known_at(versions, now))
 
 
 def in_force(

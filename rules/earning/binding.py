@@ -31,12 +31,22 @@ def bound_version(
     """
     if not versions:
         return UNSEEN
+    known = len(versions) if heard_at is None else max(1, known_at(versions, heard_at))
+    return version_at(versions, created_at, known) or NOTHING_IN_FORCE
+
+
+def known_at(versions: Sequence[VersionInForce], moment: Micros) -> int:
+    """How many of all versions, oldest first, were applied by a moment."""
     known = len(versions)
-    if heard_at is not None:
-        while known > 1 and versions[known - 1].applied_at > heard_at:
-            known -= 1
-    at = bisect_right(versions, created_at, 0, known, key=_effective)
-    return versions[at - 1].version if at else NOTHING_IN_FORCE
+    while known and versions[known - 1].applied_at > moment:
+        known -= 1
+    return known
+
+
+def version_at(versions: Sequence[VersionInForce], moment: Micros, known: int) -> int | None:
+    """The newest of the first `known` versions that had taken effect by a moment."""
+    at = bisect_right(versions, moment, 0, known, key=_effective)
+    return versions[at - 1].version if at else None
 
 
 def binding_of(facts: OrderFacts, versions: Sequence[VersionInForce]) -> int:

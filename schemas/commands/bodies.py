@@ -45,7 +45,7 @@ def instant_of(value: object) -> Micros:
     """An instant from text with an offset. Raises ValueError."""
     with suppress(ValueError):  # the 31st of February
         if isinstance(value, str) and _INSTANT.fullmatch(value):
-            return micros(datetime.fromisoformat(value))
+            return micros(datetime.fromisoformat(value.upper()))
     raise ValueError("must be an instant with an offset, such as 2026-01-31T08:00:00Z")
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from schemas.bulk.states import UNDO
 from schemas.commands.bodies import (
     MOST_MEMBERS,
     Assign,
@@ -152,6 +153,7 @@ def _is_row(fields: dict[str, Any], job_id: str) -> bool:
     return (
         fields.get("type") == "assign"
         and _is_name(member_id)
+        and _is_name(job_id.removesuffix(UNDO))
         and fields.get("command_id") == row_id(job_id, str(member_id))
     )
 

@@ -101,7 +101,7 @@ def instant_of_text(value: object) -> object:
             "is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z"
         )
     try:
-        return datetime.fromisoformat(value)
+        return datetime.fromisoformat(value.upper())
     except ValueError:
         raise ProblemError(
             "is not a time", "write it with date, time and offset, such as 2024-01-01T00:00:00Z"

@@ -89,11 +89,17 @@ def find(cursor: Cursor, key: JobKey) -> Job | None:
 
 def share(cursor: Cursor, key: JobKey) -> Job:
     """A job that stays as it is until this transaction ends. Raises UnknownJob."""
+    cursor.execute(_SQL["take_turn"], list(key))
     return _known(_job(cursor, "share", key), key)
 
 
 def lock(cursor: Cursor, key: JobKey) -> Job:
-    """A job that only this transaction may change. Raises UnknownJob."""
+    """A job that only this transaction may change. Raises UnknownJob.
+
+    Waits for those that share it, and not for others that come to share it meanwhile.
+    """
+    patience(cursor)
+    cursor.execute(_SQL["take_turn_alone"], list(key))
     return _known(_job(cursor, "lock", key), key)
 
 

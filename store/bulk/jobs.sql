@@ -5,6 +5,13 @@ SELECT set_config('lock_timeout', '600s', true), set_config('statement_timeout',
 -- name: serialise
 SELECT pg_advisory_xact_lock(hashtextextended('job:' || $1::int || ':' || encode($2::bytea, 'hex'), 0));
 
+-- name: take_turn
+-- Of those that share a job there is always one who has it; in this queue none of them goes before who wants it alone.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('turn:' || $1::int || ':' || encode($2::bytea, 'hex'), 0));
+
+-- name: take_turn_alone
+SELECT pg_advisory_xact_lock(hashtextextended('turn:' || $1::int || ':' || encode($2::bytea, 'hex'), 0));
+
 -- name: find
 SELECT {job} FROM job WHERE merchant_no = $1 AND job_id = $2;
 

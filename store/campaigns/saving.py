@@ -19,6 +19,7 @@ from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw, transaction
 from store.reads.snapshot import now as clock_of
+from store.settings import turns
 from store.streams import outbox
 from store.streams.outbox import OutboxKind
 
@@ -115,8 +116,9 @@ def remove(connection: Database, shop: Shop, campaign_id: str, by: str) -> Saved
 
 
 def _begin(cursor: Cursor, shop: Shop) -> Micros:
-    """Waits for other saves of the merchant, and looks at the clock."""
+    """Waits for other saves of the merchant and for commands in hand, and looks at the clock."""
     cursor.execute(_SQL["lock"], [shop.merchant_no])
+    turns.change(cursor)
     return clock_of(cursor)
 
 

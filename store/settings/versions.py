@@ -14,6 +14,7 @@ from schemas.ids import Micros, instant, iso, micros, record_key
 from schemas.settings import SettingsDocument, canonical, digest
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor, Database, raw, transaction
+from store.settings import turns
 from store.settings.merchants import document_of
 from store.streams import outbox, recheck
 from store.streams.outbox import OutboxKind
@@ -66,8 +67,11 @@ def apply(
     raw(connection).execute(sql["add_merchants"], [[merchant_id]])
     with transaction(connection) as cursor:
         # No batch is under way when the time is taken, and the next one sees the version: an order
-        # heard of later is bound to it, as in a replay (D13), and one heard of before is not.
+        # heard of later is bound to it, as in a replay (D13), and one heard of before is not. So it
+        # is with commands, whose batches are shorter: they wait for no order's.
+        turns.keep_partitions(cursor)
         cursor.execute(sql["lock_cursors"])
+        turns.change(cursor)
         cursor.execute(sql["next_epoch"])  # locks out every other apply, so versions are gapless
         number, now = cursor.execute(sql["merchant_now"], [merchant_id]).fetchone() or (0, 0)
         latest = cursor.execute(sql["latest"], [number]).fetchone()

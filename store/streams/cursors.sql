@@ -21,8 +21,10 @@ ORDER BY k.topic, k.partition, k.reason
 ON CONFLICT (pipeline, topic, partition, reason) DO UPDATE SET records = r.records + excluded.records;
 
 -- name: start
+-- Not while settings are applied: these lock the cursors that there are (settings/turns: keep_partitions).
+WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(736008, 1))
 INSERT INTO cursor (pipeline, cluster, topic_uuid, partition, topic, first_offset, next_offset, updated_us)
-VALUES ($1, $2, $3, $4, $5, $6, $6, points_now()) ON CONFLICT DO NOTHING;
+SELECT $1, $2, $3, $4, $5, $6, $6, points_now() FROM turn ON CONFLICT DO NOTHING;
 
 -- name: next_offset
 SELECT next_offset FROM cursor WHERE pipeline = $1 AND cluster = $2 AND topic_uuid = $3 AND partition = $4;

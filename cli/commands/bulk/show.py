@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands.bulk.job import JobId, print_job
-from cli.support.arguments import LARGEST_INT4, Merchant
+from cli.support.arguments import LARGEST_INT4, Merchant, at_most
 from cli.support.console import JsonOption, emit, emit_each, out, safe
 from cli.support.wiring import connect, database_configuration
 
@@ -75,7 +75,7 @@ def rows_command(
     from store.reads.jobs import job_rows
     from store.reads.snapshot import snapshot
 
-    wanted = limit if json_ or limit is not None else SHOWN_ROWS
+    wanted = at_most(limit) if json_ or limit is not None else SHOWN_ROWS
     with connect(database_configuration()) as connection, snapshot(connection) as cursor:
         rows = job_rows(
             cursor,

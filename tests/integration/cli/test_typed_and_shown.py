@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import Exit
 from schemas.printable import printable_lines
+from tests.support.account.desk import BEGIN, SHOP, Desk
 from tests.support.commands import Ran, points
 from tests.support.in_process import InProcessEngine
 from tests.support.upstream import hex_id, order
@@ -97,6 +98,19 @@ def test_numbers_beyond_the_columns_are_not_found(shop: dict[str, str]) -> None:
         assert points(shop, "settings", "show", EVIL, "--version", number).code == Exit.NOT_FOUND
         for form in ((), ("--json",)):
             assert points(shop, "expiring", EVIL, "--limit", number, *form).code == Exit.OK
+
+
+def test_a_limit_may_be_larger_than_any_list(shop: dict[str, str]) -> None:
+    desk = Desk(shop["POINTS_DATABASE__URL"])
+    desk.clock(BEGIN)
+    desk.settle_in(SHOP)
+    desk.do("bulk_assign", job_id="june")
+    desk.close()
+    for command in (("expiring", SHOP, "--days", "36500"), ("bulk", "rows", SHOP, "june")):
+        for number in LARGE[:3]:
+            for more in ((), ("--json",)):
+                ran = points(shop, *command, "--limit", number, *more)
+                assert ran.code == Exit.OK, (command, ran)
 
 
 TYPED = st.one_of(st.text(st.characters(), max_size=120), st.sampled_from([*LARGE, EVIL, "", "-"]))

@@ -1,5 +1,8 @@
 """The expiry worker: what falls due where nothing else happens is announced in time."""
 
+import pytest
+
+from processors import expiry
 from rules.account import holding
 from rules.account.acts import Act
 from rules.account.holds import Hold, Purpose
@@ -13,8 +16,10 @@ from store.ledger.ledger import Ledger
 from store.ledger.postings import Posting
 from store.postgres import session
 from store.settings.merchants import Merchants
+from tests.support.account.desk import Desk, migrated
 from tests.support.engine import Engine, wait_for
 from tests.support.invariants import check_accounts
+from tests.support.servers import Databases
 
 SHOP, MEMBER = "shop-a", pack_id("anna")
 SHOPPER = Performer(kind=PerformerKind.member, id="anna")
@@ -67,3 +72,23 @@ def hold(engine: Engine, ends: Micros, now: Micros) -> None:
             made = Hold(b"cart", 40, Purpose.cash, ends, 1, [])
             holding.hold(ledger.accounts[1, MEMBER], act, made)
             ledger.write()
+
+
+def test_holds_of_a_full_claim_are_followed_by_the_next_at_once(
+    postgres: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim is full of holds, of which an account may have several."""
+    monkeypatch.setattr(expiry, "EXPIRY_BATCH", 2)
+    desk = Desk(url := migrated(postgres.database())).open()
+    for member in ("ann", "bea"):
+        desk.do("assign", member_id=member)
+        for hold_id in ("1", "2"):
+            desk.do("hold", member_id=member, hold_id=member + hold_id, ttl_seconds=60, points=10)
+    desk.later(60)
+    with session.connect(url) as connection:
+        worker = expiry.Expiry(connection)
+        waits = [worker.turn() for _ in range(3)]
+    assert desk.rows("SELECT count(*) FROM hold WHERE state = 1") == [(0,)]
+    assert waits == [0, 0, expiry.EXPIRY_SLEEP_SECONDS]
+    desk.close()
+    postgres.drop(url)

@@ -338,3 +338,41 @@ def test_the_life_of_a_quote_has_limits(seconds: str) -> None:
         ran = points({**KAFKA, **DATABASE, **wrong}, *command)
         assert ran.code == 2
         assert "POINTS_QUOTES__TTL_SECONDS:" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("poison", '{"in_a_row": true}'),
+        ("poison", '{"in_a_row": 5.0}'),
+        ("poison", '{"share": true}'),
+        ("poison", '{"share": NaN}'),
+        ("quotes", '{"ttl_seconds": 900.0}'),
+        ("notices", '{"enabled": 1}'),
+        ("notices", '{"enabled": 0.0}'),
+        ("webhook", '{"private_addresses": 1}'),
+        ("smtp", '{"port": true}'),
+    ],
+)
+def test_a_section_as_json_takes_values_of_their_own_types_alone(section: str, value: str) -> None:
+    ran = points({**KAFKA, **DATABASE, f"POINTS_{section.upper()}": value}, "run", "grants")
+    (field,) = json.loads(value)
+    assert ran.code == 2
+    assert f"POINTS_{section.upper()}__{field.upper()}: " in ran.err
+
+
+def test_a_section_as_json_may_have_its_numbers_as_text() -> None:
+    whole = {
+        "POINTS_POISON": '{"in_a_row": "5", "share": 1, "window": 9}',
+        "POINTS_NOTICES": '{"enabled": false}',
+        "POINTS_TRACING": '{"enabled": "no", "sample": 0.5}',
+    }
+    assert points({**KAFKA, **DATABASE, **whole}, "run", "grants").code == 0
+
+
+@pytest.mark.parametrize("number", ["inf", "nan", "-inf", "Infinity"])
+@pytest.mark.parametrize("variable", ["METRICS__STALLED_AFTER", "SMTP__RATE", "POISON__SHARE"])
+def test_a_number_without_end_is_none(variable: str, number: str) -> None:
+    ran = points({**KAFKA, **DATABASE, f"POINTS_{variable}": number}, "run", "grants")
+    assert ran.code == 2
+    assert f"POINTS_{variable}: " in ran.err

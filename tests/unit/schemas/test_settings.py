@@ -445,3 +445,13 @@ def test_a_number_of_thousands_of_digits_is_told_in_our_words(
         load_settings(data, name=name)
     assert f"earn.rules[0].points_per_unit {wrong}" in str(refused.value)
     assert "digits" not in str(refused.value)
+
+
+def test_an_instant_may_be_written_in_small_letters() -> None:
+    for text in (
+        b"2024-01-01t00:00:00z",
+        b"2024-01-01T00:00:00z",
+        b"2024-01-01 00:00:00Z",
+    ):
+        document = load_settings(AS_YAML.replace(b"2024-01-01T00:00:00Z", text), name="x.yaml")
+        assert document.effective_at == load_settings(AS_YAML, name="x.yaml").effective_at

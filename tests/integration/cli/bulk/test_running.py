@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ from processors.bulk.gates import cancel_job
 from processors.bulk.making import Wanted, make_job
 from processors.bulk.running import run_job
 from processors.bulk.shops import Shop, shop_of
+from processors.bulk.undoing import make_undo
 from processors.watch.waiting import Waiting
+from schemas.bulk.states import Gate
 from schemas.packing import pack_id
 from store.bulk import jobs as stored
 from store.postgres import session
@@ -202,6 +206,57 @@ def test_a_job_above_the_limit_waits_for_a_second_person(jobs: JobDesk) -> None:
     assert "approved by mei" in jobs.bulk("show", SHOP, "june").out
 
 
+def test_who_cancels_a_job_waits_for_no_piece_that_is_begun_later(jobs: JobDesk) -> None:
+    """Those that apply a job begin one piece after another: there is always one in hand."""
+    names = ("first", "next", "cancelling")
+    with ExitStack() as stack:
+        sessions = [
+            stack.enter_context(session.connect(jobs.desk.url, name=name)) for name in names
+        ]
+        first, following, cancelling = (shop_of(connection, SHOP) for connection in sessions)
+        make(jobs, first, 1)
+        key = first.key("june")
+        found: list[stored.Job] = []
+
+        def next_piece() -> None:
+            with session.transaction(following.connection) as cursor:
+                found.append(stored.share(cursor, key))
+
+        with session.transaction(first.connection) as cursor:
+            stored.share(cursor, key)
+            threads = [
+                threading.Thread(target=what, daemon=True)
+                for what in (partial(cancel_job, cancelling, "june"), next_piece)
+            ]
+            for thread, name in zip(threads, ("cancelling", "next"), strict=True):
+                thread.start()
+                wait_for(f"{name} to wait", partial(waits, jobs, name))
+        for thread in threads:
+            thread.join(30)
+    assert [job.gate for job in found] == [Gate.cancelled]
+
+
+def waits(jobs: JobDesk, name: str) -> bool:
+    query = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+               AND application_name = %s AND wait_event_type = 'Lock')"""
+    return bool(jobs.desk.rows(query, name)[0][0])
+
+
+def test_a_job_waits_for_an_account_as_long_as_it_has_patience(jobs: JobDesk) -> None:
+    """A statement that waits for a lock is one that takes long."""
+    with session.connect(jobs.desk.url) as connection:
+        shop = shop_of(connection, SHOP)
+        make(jobs, shop, 1)
+        run_job(shop, shop.key("june"))
+        (limits,) = connection.execute(
+            "SELECT current_setting('lock_timeout')::interval, "
+            "current_setting('statement_timeout')::interval"
+        ).fetchall()
+    lock, statement = limits
+    assert lock == timedelta(seconds=60)
+    assert statement > lock
+
+
 def test_a_waiting_job_can_be_cancelled(jobs: JobDesk) -> None:
     jobs.desk.settle_in(SHOP, assign={"approval_above": 0})
     jobs.assign(jobs.members(1))
@@ -314,6 +369,44 @@ def test_what_was_undone_is_on_the_topic_as_what_was_taken(
     assert replayed.rows(ledger) == jobs.desk.rows(ledger)
     replayed.close()
     postgres.drop(url)
+
+
+def test_an_undoing_stops_where_the_feature_is_off_as_its_rows_are_commands(
+    jobs: JobDesk,
+) -> None:
+    """Whoever replays the topics would refuse them."""
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    jobs.assign(jobs.members(1))
+    with session.connect(jobs.desk.url) as connection:
+        make_undo(shop_of(connection, SHOP), "june", "oops", "mei")
+    jobs.desk.later(1)
+    jobs.desk.settle_in(SHOP, enabled=False, assign={"bulk_undo": True})
+    for command in (("resume", SHOP, "june:undo"), ("undo", SHOP, "june", "--reason", "oops")):
+        ran = jobs.bulk(*command)
+        assert (ran.code, "feature_off" in ran.err) == (5, True), ran
+    assert jobs.available("m1") == 10
+    jobs.desk.later(1)
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    assert jobs.bulk("resume", SHOP, "june:undo", "--json").json["state"] == "done"
+    assert jobs.available("m1") == 0
+
+
+def test_an_undoing_tells_a_row_whose_command_somebody_sent_before(jobs: JobDesk) -> None:
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    jobs.assign(jobs.members(2))
+    assert jobs.desk.code("assign", member_id="zoe", command_id="job:june:undo:m1") == "ok"
+    with session.connect(jobs.desk.url) as connection:
+        shop = shop_of(connection, SHOP)
+        key = make_undo(shop, "june", "oops", "mei")
+        undoing = threading.Thread(target=run_job, args=(shop, key), daemon=True)
+        undoing.start()
+        undoing.join(20)
+        assert not undoing.is_alive(), "it is tried again for ever"
+    assert [(row["code"], row["missing"]) for row in jobs.rows("june:undo")] == [
+        ("key_reused", 10),
+        ("ok", 0),
+    ]
+    assert [jobs.available(member) for member in ("m1", "m2")] == [10, 0]
 
 
 def test_a_job_in_progress_is_cancelled_before_it_is_undone(jobs: JobDesk) -> None:

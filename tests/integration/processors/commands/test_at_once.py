@@ -1,16 +1,22 @@
 """Commands of somebody who waits: one transaction, once more when another one was faster."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
 from processors.commands.at_once import apply_at_once
+from schemas.campaigns import CampaignDocument
 from schemas.ids import Micros
+from store.campaigns import reading, saving
+from store.postgres import session
 from store.settings.merchants import Merchants
 from tests.support.account.desk import BEA, Desk
 from tests.support.account.meanwhile import once_meanwhile
+from tests.support.engine import wait_for
 from tests.support.upstream import Json
 
 
@@ -64,6 +70,85 @@ def test_settings_that_changed_are_met_with_the_next_command(desk: Desk) -> None
     assert apply_at_once(desk.connection, merchants, lambda _: again).results[0]["code"] == (
         "feature_off"
     )
+
+
+@pytest.fixture
+def other(desk: Desk) -> Iterator[Desk]:
+    """Another desk on the same database."""
+    opened = Desk(desk.url, "other")
+    opened.now = desk.now
+    yield opened
+    opened.close()
+
+
+def test_a_command_waits_for_settings_that_are_being_applied(desk: Desk, other: Desk) -> None:
+    """It is decided later than they were applied, and so by them, as in a replay."""
+    answers: list[Json] = []
+    give = desk.command("assign")
+    deciding = threading.Thread(target=lambda: answers.extend(at_once(desk, give)), daemon=True)
+    with session.transaction(other.connection):
+        other.settle_in("shop", enabled=False)
+        deciding.start()
+        wait_for("the command to wait", partial(waits, desk, "desk"))
+    deciding.join(30)
+    assert [answer["code"] for answer in answers] == ["feature_off"]
+
+
+def test_settings_wait_for_a_command_that_is_being_decided(
+    desk: Desk, other: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are applied later than it was decided."""
+    applying = threading.Thread(target=lambda: other.settle_in("shop", enabled=False), daemon=True)
+
+    def applies() -> None:
+        applying.start()
+        wait_for("the settings to wait", partial(waits, desk, "other"))
+
+    once_meanwhile(monkeypatch, applies)
+    assert at_once(desk, desk.command("assign"))[0]["code"] == "ok"
+    applying.join(30)
+    assert desk.rows("SELECT count(*) FROM settings") == [(2,)]
+
+
+def test_a_hold_of_gifts_waits_for_a_campaign_that_is_being_saved(desk: Desk, other: Desk) -> None:
+    desk.do("assign", points=1000)
+    answers: list[Json] = []
+    hold = desk.command(
+        "hold", purpose="gift", campaign_id="summer", gifts=[{"gift_id": "mug"}], points=500
+    )
+    deciding = threading.Thread(target=lambda: answers.extend(at_once(desk, hold)), daemon=True)
+    document = CampaignDocument.model_validate(
+        {
+            "campaign_id": "summer",
+            "names": {"en": "Summer"},
+            "starts_at": "2020-01-01T00:00Z",
+            "gifts": [{"gift_id": "mug", "product_id": "p", "points": 500}],
+        }
+    )
+    with session.transaction(other.connection) as cursor:
+        shop = reading.shop_of(cursor, "shop")
+        saving.apply(other.connection, shop, document, "mei", name="test")
+        deciding.start()
+        wait_for("the hold to wait", partial(waits, desk, "desk"))
+    deciding.join(30)
+    assert [answer["code"] for answer in answers] == ["ok"]
+
+
+def waits(desk: Desk, name: str) -> bool:
+    query = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+               AND application_name = %s AND wait_event_type = 'Lock')"""
+    return bool(desk.rows(query, name)[0][0])
+
+
+def test_a_command_before_the_first_settings_were_applied_has_no_merchant(desk: Desk) -> None:
+    """Not even where the clock has stepped back: what is decided at an instant knows that alone."""
+    desk.settle_in("new")
+    desk.later(-1)
+    refused = at_once(desk, desk.command("assign", merchant_id="new", command_id="first"))[0]
+    assert refused["code"] == "unknown_merchant"
+    desk.later(1)
+    again = at_once(desk, desk.command("assign", merchant_id="new", command_id="first"))[0]
+    assert (again["code"], again["repeated"]) == ("ok", False)
 
 
 def test_what_fails_with_the_commit_leaves_nothing(desk: Desk) -> None:

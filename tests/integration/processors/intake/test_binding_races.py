@@ -11,6 +11,7 @@ from schemas.ids import micros
 from schemas.settings import load_settings
 from store.settings import versions
 from tests.support.account.desk import settings
+from tests.support.engine import wait_for
 from tests.support.in_process import Gate, InProcessEngine
 from tests.support.parcels import ANNA, A, M
 from tests.support.upstream import CREATED, HOME, order
@@ -34,18 +35,20 @@ def applies(in_process: InProcessEngine) -> None:
 class Ordering:
     """The first worker's order, and when it was heard of."""
 
-    def __init__(self, in_process: InProcessEngine) -> None:
-        self._in_process = in_process
-        clock = in_process.first.received_at
+    def __init__(self, in_process: InProcessEngine, worker: str = "first") -> None:
+        self._in_process, self._worker = in_process, worker
+        in_process.worker("first")  # its cursors are there from the beginning
+
+    def __call__(self) -> None:
+        worker = self._in_process.worker(self._worker)
+        clock = worker.received_at
 
         def heard() -> int:
             self.heard_ms = clock()
             return self.heard_ms
 
-        in_process.first.received_at = heard
-
-    def __call__(self) -> None:
-        self._in_process.first.consume(order(M, A, ANNA, 1000, delivery="arrived", option=HOME))
+        worker.received_at = heard
+        worker.consume(order(M, A, ANNA, 1000, delivery="arrived", option=HOME))
 
     def version_of_a_replay(self) -> int:
         """To which version the order is bound by its facts."""
@@ -91,3 +94,24 @@ def test_settings_that_are_applied_while_an_order_is_bound_wait_for_it(
     in_process.first.settle()
     assert in_process.points(M, ANNA) == 100
     assert ordering.version_of_a_replay() == 1
+
+
+def test_an_order_of_a_new_partition_waits_for_settings_that_are_being_applied(
+    in_process: InProcessEngine,
+) -> None:
+    """Its cursor was not there to be locked."""
+    ordering = Ordering(in_process, "third")
+    in_process.first.settle()
+    with Gate(in_process, "settings") as gate:
+        settings = in_process.second.start(lambda: applies(in_process))
+        in_process.until_waiting(in_process.second)
+        ordered = in_process.first.start(ordering)
+        waiting = "SELECT FROM pg_stat_activity WHERE application_name = 'third'"
+        waiting += " AND wait_event_type = 'Lock'"
+        wait_for("the new partition to wait", lambda: in_process.rows(waiting))
+        gate.open()
+        settings.ended()
+        ordered.ended()
+    in_process.first.settle()
+    assert in_process.points(M, ANNA) == 200
+    assert ordering.version_of_a_replay() == 2

@@ -15,6 +15,10 @@ from store.settings.app_installs import ApplicationEvent
 from store.settings.merchants import Merchants
 from tests.support.account.quoting import SETTINGS, TEN_FOR_ONE
 from tests.support.in_process import InProcessEngine
+from tests.support.timeline import clock_to
+
+EARLIER = datetime(2023, 1, 1, tzinfo=UTC)
+"""Than the dates of the versions, which are applied then: at their instants they are known."""
 
 
 def applied(connection: Database, since: str, **sections: Any) -> int:
@@ -27,6 +31,7 @@ def applied(connection: Database, since: str, **sections: Any) -> int:
 
 
 def test_a_version_is_in_force_from_its_instant_on(in_process: InProcessEngine) -> None:
+    clock_to(in_process, EARLIER)
     with session.connect(in_process.database_url) as connection:
         first = applied(connection, "2024-01-01T00:00:00Z", redeem={"cash": TEN_FOR_ONE})
         second = applied(connection, "2025-01-01T00:00:00Z", enabled=False)
@@ -63,6 +68,7 @@ def test_what_is_in_force_is_applied_again_while_a_later_version_is_to_come(
 
 
 def test_asking_again_reads_nothing_and_a_new_version_is_seen(in_process: InProcessEngine) -> None:
+    clock_to(in_process, EARLIER)
     with session.connect(in_process.database_url) as connection:
         since = applied(connection, "2024-01-01T00:00:00Z")
         with session.connect(in_process.database_url) as other:
@@ -84,6 +90,7 @@ def test_asking_again_reads_nothing_and_a_new_version_is_seen(in_process: InProc
 def test_a_closed_connection_is_no_matter_once_the_rules_are_known(
     in_process: InProcessEngine,
 ) -> None:
+    clock_to(in_process, EARLIER)
     with session.connect(in_process.database_url) as connection:
         since = applied(connection, "2024-01-01T00:00:00Z")
         merchants = Merchants(connection)

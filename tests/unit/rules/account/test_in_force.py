@@ -26,15 +26,31 @@ def compiled(effective_at: int, **sections: Any) -> BoundRules:
     return compile_settings(load_settings(data, name="settings"), effective_at)
 
 
-def at(now: int, *rules: BoundRules, installs: tuple[tuple[int, bool], ...] = ()) -> InForce:
+def at(
+    now: int,
+    *rules: BoundRules,
+    installs: tuple[tuple[int, bool], ...] = (),
+    applied: tuple[int, ...] = (0, 0),
+) -> InForce:
     versions = [
-        VersionInForce(each.effective_at, number, 10**6) for number, each in enumerate(rules, 1)
+        VersionInForce(each.effective_at, number, applied[number - 1])
+        for number, each in enumerate(rules, 1)
     ]
     known = {(SHOP, number): each for number, each in enumerate(rules, 1)}
     return in_force(SHOP, now, versions=versions, rules=known, installs=installs)
 
 
-def test_the_newest_version_that_has_taken_effect_counts_whenever_it_was_applied() -> None:
+def test_a_version_with_an_earlier_date_counts_from_when_it_was_applied() -> None:
+    """What is decided before cannot know it: nor does who decides it again, in a replay."""
+    first, second = compiled(100), compiled(200, currency="HKD")
+    applied = (110, 300)
+    assert at(109, first, second, applied=applied) == NOTHING
+    assert at(110, first, second, applied=applied).version == 1
+    assert at(299, first, second, applied=applied).version == 1
+    assert at(300, first, second, applied=applied).version == 2
+
+
+def test_the_newest_version_that_has_taken_effect_counts() -> None:
     first, second = compiled(100), compiled(200, currency="HKD")
     assert at(99, first, second) == NOTHING
     assert at(100, first, second) == InForce(1, first, feature=True)

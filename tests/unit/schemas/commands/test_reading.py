@@ -425,3 +425,23 @@ def test_a_row_of_a_job_names_it_and_may_have_a_longer_id() -> None:
 
 def test_a_command_of_another_id_is_no_row_whatever_it_says() -> None:
     assert of(ASSIGN, x_job="june").job_id is None
+
+
+@pytest.mark.parametrize("job", ["j" * 101, "", " j", "j\n", "j" * 5_000])
+def test_the_id_of_a_job_that_is_none_makes_no_row(job: str) -> None:
+    """A row's command_id is kept for ever, as any other: it is made of ids."""
+    with pytest.raises(Unreadable) as refused:
+        of(ASSIGN, command_id=f"job:{job}:{'m' * 100}", member_id="m" * 100, x_job=job)
+    assert refused.value.reason == "wrong_type"
+
+
+def test_a_row_of_an_undoing_may_have_the_longest_id() -> None:
+    job = "j" * 100 + ":undo"
+    assert of(ASSIGN, command_id=f"job:{job}:a", x_job=job).job_id == job
+
+
+def test_an_instant_may_be_written_in_small_letters() -> None:
+    """As RFC 3339 has it."""
+    for between, end in ("TZ", "tz", " z"):
+        issued = of(ASSIGN, issued_at=f"2026-01-31{between}00:00:00{end}").issued_at
+        assert issued == of(ASSIGN).issued_at
