@@ -22,7 +22,7 @@ print(json.dumps([
 ]))
 """
 TYPES = {"assign", "hold", "capture", "release", "return_redeemed", "bulk_assign", "unknown"}
-ENDS = {"sent", "failed", "unknown", "expired", "skipped"}
+ENDS = {"sent", "failed", "unknown", "expired", "skipped", "withdrawn"}
 MEANINGS = {
     "unknown", "in transit", "at the pick-up point", "delivered", "collected", "returning",
     "returned", "lost", "reversed",
@@ -56,6 +56,7 @@ CLOSED: dict[str, dict[str, set[str]]] = {
         "outcome": {"waiting", "parked", "skipped", "withdrawn"},
     },
     "points_notices_sent": {"channel": {"email", "sms"}, "outcome": ENDS},
+    "points_notices_not_worded": {"channel": {"email", "sms"}},
     "points_notices_receipts": {"channel": {"email", "sms"}, "outcome": {"sent", "failed"}},
     "points_notices_parts": {"channel": {"sms"}, "outcome": {"sent", "unknown"}},
 }
