@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 TIMEOUT = 6.0
 """Seconds: a broker that is up answers in milliseconds, and people wait for this."""
+SETTLING = 30.0
+"""The same for the first question about a group: a new cluster makes its topic of offsets first."""
 
 
 class TopicInfo(NamedTuple):
@@ -121,7 +123,7 @@ class Broker:
         places = [(topic, number) for number in self._metadata.topics[topic].partitions]
         reader = self._reader(group)
         try:
-            return _once_settled(lambda: logs.committed(reader, places, TIMEOUT))
+            return _once_settled(lambda: logs.committed(reader, places, SETTLING))
         finally:
             reader.close()
 
@@ -245,7 +247,7 @@ def _once_settled(ask: Callable[[], Answer]) -> Answer:
         KafkaError.COORDINATOR_NOT_AVAILABLE,
         KafkaError.NOT_COORDINATOR,
     }
-    until = time.monotonic() + TIMEOUT
+    until = time.monotonic() + SETTLING
     while True:
         try:
             return ask()
