@@ -17,7 +17,7 @@ from processors.pipeline.pipeline import COMMANDS, Pipeline
 from processors.pipeline.pipeline_metrics import Received
 from processors.pipeline.worker import TopicWorker
 from processors.runtime.configuration import Configuration, IntakeConfiguration
-from processors.runtime.kafka.clients import GATHER_SOON
+from processors.runtime.kafka.clients import GATHER_SOON_MS
 from processors.runtime.kafka.feed import Record
 from store.postgres.session import Database
 from store.streams.cursors import PartitionId
@@ -39,7 +39,7 @@ class CommandsWorker(TopicWorker[CommandsResult]):
     """
 
     pipeline = COMMANDS
-    gather = GATHER_SOON
+    gather_ms = GATHER_SOON_MS
     _commands: Commands
 
     def sizes(self, configuration: Configuration) -> IntakeConfiguration:

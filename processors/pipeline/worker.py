@@ -28,7 +28,7 @@ from processors.pipeline.pipeline_metrics import Received
 from processors.pipeline.recreated import refuse_recreated
 from processors.runtime.configuration import Configuration, IntakeConfiguration
 from processors.runtime.failures import one_line
-from processors.runtime.kafka.clients import GATHER
+from processors.runtime.kafka.clients import GATHER_MS
 from processors.runtime.kafka.feed import Feed, Record
 from processors.runtime.phases import PHASES
 from processors.runtime.worker import StillTurning
@@ -60,7 +60,7 @@ class TopicWorker(ABC, Generic[Result]):
     """
 
     pipeline: str
-    gather = GATHER
+    gather_ms = GATHER_MS
     batch_share = 1.0
     worked = False
 
@@ -71,7 +71,9 @@ class TopicWorker(ABC, Generic[Result]):
         self._connection, self._still_turning = connection, still_turning
         self._sizes = self.sizes(configuration)
         topics = self._topics = topics_read(configuration.topics)[self.pipeline]
-        self._feed = Feed(configuration.kafka, self.pipeline, topics, self._start_at, self.gather)
+        self._feed = Feed(
+            configuration.kafka, self.pipeline, topics, self._start_at, self.gather_ms
+        )
         for topic in topics:
             refuse_recreated(
                 raw(connection), self.pipeline, self._feed.cluster, topic, self._feed.uuid(topic)

@@ -1,6 +1,6 @@
 """librdkafka's configuration, in one place."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from confluent_kafka import KafkaError
 from pydantic import SecretStr
@@ -14,22 +14,11 @@ QUEUED_KB = 65_536
 backlog.
 """
 
-
-class Gather(NamedTuple):
-    """The broker answers a fetch when so many bytes have come, or after so many milliseconds.
-
-    Answering for every few records costs it and us more than the records do, and so does answering
-    a quiet worker's fetch that there is none.
-    """
-
-    bytes: int
-    ms: int
-
-
-GATHER: Final = Gather(65_536, 50)
-"""At half load 64 KB come within 15 ms."""
-GATHER_SOON: Final = Gather(8_192, 25)
-"""Where somebody waits for an answer."""
+GATHER_BYTES, GATHER_MS, GATHER_SOON_MS = 65_536, 50, 10
+"""The broker answers a fetch when so much has come, or after so long: the shorter time where
+somebody waits for an answer. Answering for every few records costs it and us more than the records
+do: at half load 64 KB come within 15 ms.
+"""
 
 SESSION_MS = 10_000
 """How long the partitions of a worker that was killed lie idle. Heartbeats come from a thread of
@@ -102,7 +91,7 @@ class ClientErrorListener:
             self.refused = error
 
 
-def consumer(kafka: KafkaConfiguration, worker: str, gather: Gather = GATHER) -> dict[str, Any]:
+def consumer(kafka: KafkaConfiguration, worker: str, gather_ms: int = GATHER_MS) -> dict[str, Any]:
     """A consumer that never commits or resets by itself: the database's cursor decides (I6)."""
     settings = common(kafka, name=f"points-{worker}") | {
         "group.id": kafka.group_of(worker),
@@ -112,8 +101,8 @@ def consumer(kafka: KafkaConfiguration, worker: str, gather: Gather = GATHER) ->
         "auto.offset.reset": "error",
         "enable.partition.eof": True,
         "fetch.message.max.bytes": 2 << 20,
-        "fetch.min.bytes": gather.bytes,
-        "fetch.wait.max.ms": gather.ms,
+        "fetch.min.bytes": GATHER_BYTES,
+        "fetch.wait.max.ms": gather_ms,
         "queued.max.messages.kbytes": QUEUED_KB,
     }
     if kafka.group_protocol == "classic":

@@ -23,7 +23,7 @@ from confluent_kafka import (
 from processors import metrics
 from processors.runtime.configuration import KafkaConfiguration
 from processors.runtime.failures import TopicChanged
-from processors.runtime.kafka.clients import GATHER, Gather, consumer
+from processors.runtime.kafka.clients import GATHER_MS, consumer
 from processors.runtime.kafka.errors import (
     END_OF_LOG,
     MAY_NOT_READ,
@@ -41,8 +41,8 @@ cost one write.
 """
 HINT_SECONDS = 5.0
 FIRST_SECONDS = 0.1
-"""Who lets records gather for less time than that waits so long for the first: to look 200 times a
-second costs a quiet worker a fortieth of a core.
+"""Who lets records gather for less time than that waits so long for the first: with 5 ms, a quiet
+worker looked 200 times a second.
 """
 DENIED_SECONDS = 2.0
 """Between two tries of topics that we may not read. On a quiet one a client says nothing when it
@@ -71,16 +71,16 @@ class Feed:
         worker: str,
         topics: Sequence[str],
         start_at: Callable[[PartitionId, int], int],
-        gather: Gather = GATHER,
+        gather_ms: int = GATHER_MS,
     ) -> None:
         """`start_at(place, first)` gives the offset to start a partition at.
 
-        `first` is where its log begins; how long the broker lets records `gather`.
+        `first` is where its log begins; the broker lets records gather for `gather_ms`.
 
         Asks for the topics' uuids, and joins no group before `subscribe`.
         """
         self._kafka, self._worker, self._start_at = kafka, worker, start_at
-        self._gathering = gather
+        self._gather_ms = gather_ms
         self._topics = list(topics)
         self._known = KnownTopics(kafka, worker, topics)
         self.listener = self._known.listener
@@ -105,7 +105,7 @@ class Feed:
         """Joins the group."""
         for topic in self._topics:
             reader = self._consumers[topic] = Consumer(
-                consumer(self._kafka, self._worker, self._gathering) | {"error_cb": self.listener}
+                consumer(self._kafka, self._worker, self._gather_ms) | {"error_cb": self.listener}
             )
             reader.subscribe(
                 [topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost

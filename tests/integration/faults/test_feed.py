@@ -119,7 +119,7 @@ class _Noting:
 
 
 def test_a_quiet_topic_is_waited_for_and_not_looked_at_all_the_time(engine: Engine) -> None:
-    """Two commands workers with nothing to do took a twentieth of a core, looking."""
+    """Two commands workers with nothing to do took a twentieth of a core."""
     topic = engine.topics["orders"]
     configuration = KafkaConfiguration(
         bootstrap_servers=engine.bootstrap, group_id=f"{engine.prefix}g"
