@@ -24,7 +24,7 @@ LONGEST_ADDRESS: Final = 1000
 LONGEST_NAME: Final = 200
 """Characters of a name that are kept."""
 LONGEST_LANGUAGE: Final = 35
-"""Characters of a locale (RFC 5646, 4.4.1). What is longer is none: it would be taken apart."""
+"""Characters of a locale (RFC 5646, 4.4.1). What is longer is none, and is not taken apart."""
 LONGEST_CALLING_CODE: Final = 5
 REMOVALS: Final = frozenset({"remove", "delete", "destroy"})
 """What a topic ends with when the customer is gone; upstream's own is `remove`."""
@@ -49,13 +49,13 @@ def said_by(topic: str, customer: CustomerContact, version: Version) -> Said:
         return Said(gone, dict.fromkeys(FIELDS))
     values: dict[str, Value] = {}
     if "email" in customer:
-        values[EMAIL] = _address(customer["email"])
+        values[EMAIL] = _short(customer["email"], LONGEST_ADDRESS)
     if "mobile_phone" in customer:
         values[PHONE] = _phone(customer)
     if "name" in customer:
         values[NAME] = (_text(customer["name"]) or "")[:LONGEST_NAME] or None
     if "locale_code" in customer:
-        values[LANGUAGE] = _language(_text(customer["locale_code"]))
+        values[LANGUAGE] = _short(customer["locale_code"], LONGEST_LANGUAGE)
     if "email_verified" in customer:
         values[EMAIL_VERIFIED] = bool(customer["email_verified"])
     elif "confirmed_at" in customer:
@@ -76,18 +76,15 @@ def _text(value: str | int | None) -> str | None:
     return None if value is None else str(value).replace("\0", "").strip() or None
 
 
-def _language(text: str | None) -> str | None:
-    return text if text is not None and len(text) <= LONGEST_LANGUAGE else None
-
-
-def _address(value: str | int | None) -> str | None:
+def _short(value: str | int | None, longest: int) -> str | None:
+    """The text; None when it is longer than that."""
     text = _text(value)
-    return text if text is not None and len(text) <= LONGEST_ADDRESS else None
+    return text if text is not None and len(text) <= longest else None
 
 
 def _phone(customer: CustomerContact) -> str | None:
     """The number as it is written, behind its country's calling code where one is told."""
-    phone = _address(customer.get("mobile_phone"))
+    phone = _short(customer.get("mobile_phone"), LONGEST_ADDRESS)
     code = (_text(customer.get("mobile_phone_country_calling_code")) or "").lstrip("+")
     if phone is None or not (code.isdecimal() and len(code) <= LONGEST_CALLING_CODE):
         return phone

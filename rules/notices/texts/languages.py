@@ -9,8 +9,8 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, get_datetime_format
 from babel.numbers import format_decimal
 
-LONGEST: Final = 35
-"""Characters of a locale (RFC 5646, 4.4.1); what is longer is none, and is not taken apart."""
+from rules.notices.contacts import LONGEST_LANGUAGE
+
 LAST: Final = "en"
 """The language that is complete in ours, and stands for all that nobody wrote."""
 
@@ -29,7 +29,7 @@ def language_of(locale: str | None, languages: Sequence[str]) -> str:
     else the first. Without any, `en`.
     """
     fallback = languages[0] if languages else LAST
-    if not locale or len(locale) > LONGEST:
+    if not locale or len(locale) > LONGEST_LANGUAGE:
         return fallback
     if (found := nearest(locale, languages)) is not None:
         return found

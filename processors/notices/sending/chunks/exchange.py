@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from processors.notices.sending.chunks.judging import judged
-from processors.notices.sending.chunks.months import LimitReached, months_of, used_up
+from processors.notices.sending.chunks.months import LimitReached, limited_of, months_of, used_up
 from processors.notices.sending.in_hand.hand import Ready, Sent, put_back
 from processors.notices.sending.ports import Outside
 from schemas.ids import Micros
@@ -57,21 +57,21 @@ class Exchange:
         skipped; what met quiet hours waits again; what is too late is given up. `work` is done
         while the commit is waited for, if it is; see `meanwhile`.
         """
+        members, limited = [each.taken.member for each in chunk], limited_of(chunk)
 
-        def ask(cursor: Cursor) -> tuple[Answer[Moved], Answer[Mapping[Member, OptedOut]]]:
+        def ask(cursor: Cursor) -> tuple[Answer[Moved], Answer[Mapping[Member, OptedOut]] | None]:
             settled = settling.send_to_settle(cursor, done)
-            members = [each.taken.member for each in chunk]
-            return settled, self._outside.opted_out(raw(connection), members)
+            # Whoever waits for a shop's month asks behind that what its members want.
+            wishes = None if limited else self._outside.opted_out(raw(connection), members)
+            return settled, wishes
 
         with quick_transaction(connection, ask) as quick:
             cursor, (moved_as, wishes) = quick.cursor, quick.asked
             moved = moved_as()
             # What was settled was so in this transaction: the clock need not be asked once more.
             now = moved.ended[-1].at if moved.ended else breakers.clock(cursor)
-            months = months_of(cursor, chunk, now, self._outside.month_of, least)
-            if months:
-                # Whoever waited for a month asks once more what its members want.
-                wishes = self._outside.opted_out(cursor, [each.taken.member for each in chunk])
+            months = months_of(cursor, limited, now, self._outside.month_of, least)
+            wishes = wishes or self._outside.opted_out(cursor, members)
             found = judged(chunk, wishes(), months, now, self._outside.not_before)
             ends = settling.settle(cursor, found.stopped)
             reached = used_up(cursor, ends, months.values())

@@ -1,7 +1,7 @@
 """Parts of SMS that shops may still use of their months, while a chunk is marked."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -34,19 +34,27 @@ class Month:
     used: Parts
 
 
-def months_of(
-    cursor: Cursor,
-    chunk: Sequence[Ready],
-    now: Micros,
-    month_of: Callable[[Micros, str], int],
-    least: UUID,
-) -> dict[int, Month]:
-    """The months of shops with a limit, of SMS, by the shops' numbers; locked."""
-    limited = {
+Limited = Mapping[int, tuple[Shop, int]]
+"""Shops with a limit of parts, and that, by the shops' numbers."""
+
+
+def limited_of(chunk: Sequence[Ready]) -> Limited:
+    """The shops of a chunk whose SMS have a limit."""
+    return {
         r.shop.merchant_no: (r.shop, r.shop.limit)
         for r in chunk
         if r.shop.limit is not None and r.taken.channel is Channel.sms
     }
+
+
+def months_of(
+    cursor: Cursor,
+    limited: Limited,
+    now: Micros,
+    month_of: Callable[[Micros, str], int],
+    least: UUID,
+) -> dict[int, Month]:
+    """The months of shops with a limit, by the shops' numbers; locked."""
     if not limited:
         return {}
     months = {no: month_of(now, shop.zone) for no, (shop, _) in limited.items()}
