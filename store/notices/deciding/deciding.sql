@@ -36,15 +36,16 @@ SELECT CASE WHEN count(*) < $2 THEN coalesce(array_agg(notice_id), '{}') END FRO
 -- Id by id: what is locked has no index, so it brings its figures along; and the ids are asked for $1, not the notices, of which
 -- a week without statistics would be read whole.
 WITH locked AS MATERIALIZED (
-  SELECT {k.brought} FROM unnest({arrays brought from 2}) k ({brought})
+  SELECT {k.brought}, k.gone AND n.asked_us IS NULL AS is_withdrawn, k.gone AND n.asked_us IS NOT NULL AS is_over
+  FROM unnest({arrays brought from 2}) k ({brought})
   JOIN notice n ON n.notice_id = k.notice_id AND k.notice_id >= $1 AND n.state IN ('waiting', 'claimed')
   ORDER BY n.notice_id FOR UPDATE OF n)
 UPDATE notice n
 SET points = k.points, balance = k.balance, sequence = k.sequence,
-    state = CASE WHEN k.gone AND n.asked_us IS NULL THEN 'withdrawn' ELSE n.state END,
-    reason = CASE WHEN k.gone AND n.asked_us IS NULL THEN 'taken_back' ELSE n.reason END,
-    give_up_us = CASE WHEN k.gone AND n.asked_us IS NOT NULL THEN points_now() ELSE n.give_up_us END,
-    changed_us = CASE WHEN k.gone AND n.asked_us IS NULL THEN points_now() ELSE n.changed_us END
+    state = CASE WHEN k.is_withdrawn THEN 'withdrawn' ELSE n.state END,
+    reason = CASE WHEN k.is_withdrawn THEN 'taken_back' ELSE n.reason END,
+    give_up_us = CASE WHEN k.is_over THEN points_now() ELSE n.give_up_us END,
+    changed_us = CASE WHEN k.is_withdrawn THEN points_now() ELSE n.changed_us END
 FROM locked k
 WHERE n.notice_id = k.notice_id AND k.notice_id >= $1 AND n.sequence <= k.sequence
-RETURNING n.notice_id, k.gone AND n.asked_us IS NULL;
+RETURNING n.notice_id, k.is_withdrawn;

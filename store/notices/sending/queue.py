@@ -5,7 +5,6 @@ request. Both are a sender's for the time of its lease only.
 """
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -15,10 +14,9 @@ from schemas.ids import DAY, SECOND, Micros
 from schemas.notices.ids import first_id
 from schemas.notices.words import Channel, Kind, State
 from store.notices.members.members import Member
-from store.notices.sending.weeks import ALL_WEEKS, table_of
+from store.notices.sending.weeks import ALL_WEEKS, statements_of, table_of
 from store.postgres import tables
 from store.postgres.columns import Columns
-from store.postgres.named_queries import queries
 from store.postgres.session import Answer, Cursor
 
 _ROW: Final = Columns(
@@ -31,23 +29,10 @@ _MARKED: Final = Columns(tables.notices.notice, "provider", "parts", "month", "a
 _KEYED: Final = _MARKED.plus("notice_id", "sequence", Column("claimed_us", BigInteger))
 _SHARE: Final = Columns(tables.notices.notice, "merchant_no", Column("places", Integer))
 _ATTEMPT: Final = Columns(tables.notices.notice, "notice_id", "attempt")
-
-
-@cache
-def _statements(notice: str) -> dict[str, bytes]:
-    """The statements; those that know where their notices lie name that table."""
-    return queries(
-        "notices/sending/queue",
-        row=_ROW,
-        marked=_MARKED,
-        keyed=_KEYED,
-        share=_SHARE,
-        attempt=_ATTEMPT,
-        notice=notice,
-    )
-
-
-_SQL: Final = _statements(ALL_WEEKS)
+_NAMING: Final = statements_of(
+    "notices/sending/queue", row=_ROW, marked=_MARKED, keyed=_KEYED, share=_SHARE, attempt=_ATTEMPT
+)
+_SQL: Final = _NAMING(ALL_WEEKS)
 
 
 RESENT_WITHIN: Final[Micros] = 7 * DAY
@@ -184,7 +169,7 @@ def mark(
         )
         for m in ordered
     ]
-    mark = _statements(table_of(ordered[0].notice_id, ordered[-1].notice_id))["mark"]
+    mark = _NAMING(table_of(ordered[0].notice_id, ordered[-1].notice_id))["mark"]
     cursor.execute(mark, [sender, least, lease_us, *_KEYED.arrays(rows)])
     return lambda: {row[0]: Marked(*row) for row in cursor.fetchall()}
 
@@ -195,7 +180,7 @@ def still_ours(cursor: Cursor, marked: Sequence[Marked]) -> set[UUID]:
         return set()
     ids = [each.notice_id for each in marked]
     attempts = [(each.notice_id.bytes, each.attempt) for each in marked]
-    still_ours = _statements(table_of(min(ids), max(ids)))["still_ours"]
+    still_ours = _NAMING(table_of(min(ids), max(ids)))["still_ours"]
     rows = cursor.execute(still_ours, _ATTEMPT.arrays(attempts)).fetchall()
     return {notice_id for (notice_id,) in rows}
 

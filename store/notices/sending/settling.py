@@ -7,7 +7,6 @@ that the meter is the sum of the notices at any time.
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -17,11 +16,10 @@ from rules.notices.receipts import Receipt, Standing
 from schemas.ids import Micros
 from schemas.notices.words import OPEN, State
 from store.notices.sending.ended import METERED, PUBLISHED, RETURNED, Ended, announce
-from store.notices.sending.weeks import ALL_WEEKS, table_of
+from store.notices.sending.weeks import ALL_WEEKS, statements_of, table_of
 from store.postgres import tables
 from store.postgres.arrays import uuids
 from store.postgres.columns import Columns
-from store.postgres.named_queries import queries
 from store.postgres.session import Answer, Cursor
 
 __all__ = [
@@ -52,23 +50,15 @@ _RECEIPT: Final = Columns(
     "provider_id",
     "provider_parts",
 )
-
-
-@cache
-def _statements(notice: str) -> dict[str, bytes]:
-    """The statements; `settle` names the table in which its notices lie."""
-    return queries(
-        "notices/sending/settling",
-        settled=_SETTLED,
-        receipt=_RECEIPT,
-        returned=RETURNED,
-        metered=METERED.strip(),
-        published=PUBLISHED.strip(),
-        notice=notice,
-    )
-
-
-_SQL: Final = _statements(ALL_WEEKS)
+_NAMING: Final = statements_of(
+    "notices/sending/settling",
+    settled=_SETTLED,
+    receipt=_RECEIPT,
+    returned=RETURNED,
+    metered=METERED.strip(),
+    published=PUBLISHED.strip(),
+)
+_SQL: Final = _NAMING(ALL_WEEKS)
 
 _OPEN: Final = frozenset(state.value for state in OPEN)
 
@@ -143,7 +133,7 @@ def send_to_settle(cursor: Cursor, rows: Iterable[Settled]) -> Answer[Moved]:
         )
         for row in ordered
     ]
-    settle = _statements(table_of(ordered[0].notice_id, ordered[-1].notice_id))["settle"]
+    settle = _NAMING(table_of(ordered[0].notice_id, ordered[-1].notice_id))["settle"]
     cursor.execute(settle, _SETTLED.arrays(arrays))
     return lambda: _moved(_read(cursor))
 

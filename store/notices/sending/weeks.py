@@ -4,13 +4,28 @@ An update by id of the table of all weeks opens every week's table and its index
 are kept for 400 days, though each row is looked up in one: that doubled what a chunk cost.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Final
 from uuid import UUID
+
+from store.postgres.columns import Columns
+from store.postgres.named_queries import queries
 
 ALL_WEEKS: Final = "notice"
 _WEEK_MS: Final = 7 * 86_400_000
 _MONDAY_MS: Final = 4 * 86_400_000
 """1970-01-05, from which weeks are counted, as `ensure_partition` does."""
+
+
+def statements_of(file: str, **lists: Columns | str) -> Callable[[str], dict[str, bytes]]:
+    """The statements of a file as they are with a table in the place of `{notice}`."""
+
+    @cache
+    def naming(table: str) -> dict[str, bytes]:
+        return queries(file, **lists, notice=table)
+
+    return naming
 
 
 def table_of(least: UUID, greatest: UUID) -> str:
