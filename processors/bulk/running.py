@@ -27,9 +27,6 @@ PATIENCE: Final = "60s", "75s"
 """For an account that another session keeps: a job has time, and its person waits for it. And for
 the statement that waits.
 """
-_PATIENCE: Final = (
-    "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false)"
-)
 
 Advance = Callable[[int, int], None]
 """Takes how many rows are done with, and how many there are."""
@@ -40,7 +37,7 @@ def run_job(shop: Shop, key: JobKey, advance: Advance = lambda _done, _total: No
 
     Raises BulkRefused when it may not go on, UnknownJob when there is none.
     """
-    raw(shop.connection).execute(_PATIENCE, PATIENCE)
+    jobs.patience_of_session(raw(shop.connection), *PATIENCE)
     while True:
         try:
             with transaction(shop.connection) as cursor:

@@ -78,8 +78,13 @@ def serialise(cursor: Cursor, key: JobKey) -> None:
 
 
 def patience(cursor: Cursor) -> None:
-    """Lets this transaction's statements take as long as a file does."""
-    cursor.execute(_SQL["patience"])
+    """Lets this transaction's statements take as long as a file does, which is stored as read."""
+    cursor.execute(_SQL["patience"], ["600s", "1800s", True])
+
+
+def patience_of_session(cursor: Cursor, lock: str, statement: str) -> None:
+    """How long a session's statements wait for a lock, and last, such as `60s`."""
+    cursor.execute(_SQL["patience"], [lock, statement, False])
 
 
 def find(cursor: Cursor, key: JobKey) -> Job | None:

@@ -1,6 +1,6 @@
 -- name: patience
--- For this transaction alone: storing a file takes as long as reading it.
-SELECT set_config('lock_timeout', '600s', true), set_config('statement_timeout', '1800s', true);
+-- $3: for this transaction alone.
+SELECT set_config('lock_timeout', $1, $3), set_config('statement_timeout', $2, $3);
 
 -- name: serialise
 SELECT pg_advisory_xact_lock(hashtextextended('job:' || $1::int || ':' || encode($2::bytea, 'hex'), 0));

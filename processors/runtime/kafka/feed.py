@@ -192,22 +192,17 @@ class Feed:
     def _gather(self, size: int, wait: float) -> list[Message]:
         """Records gather while the batch before is worked on: that time counts as waiting."""
         since = time.monotonic() - self._gathered_at
-        messages = (
-            self._read(size, max(0.0, wait - since))
-            or self._read(size, wait)
-            or self._first(size, wait)
-        )
+        messages = self._read(size, max(0.0, wait - since)) or self._wait(size, wait)
         self._gathered_at = time.monotonic()
         return messages
 
-    def _first(self, size: int, wait: float) -> list[Message]:
-        """The first record of a quiet topic, and those that come right behind it.
+    def _wait(self, size: int, wait: float) -> list[Message]:
+        """Where one topic is read that is quiet, for its first record, and those right behind it.
 
-        Nothing where more than one topic is read, as only one of them can be waited for, and where
-        the caller does not wait.
+        Of more than one topic only one can be waited for.
         """
         if len(self._consumers) > 1 or not 0 < wait < FIRST_SECONDS:
-            return []
+            return self._read(size, wait)
         (reader,) = self._consumers.values()
         first = list(reader.consume(1, FIRST_SECONDS))
         return first + self._read(size - 1, wait) if first and size > 1 else first
