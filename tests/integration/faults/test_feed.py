@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
@@ -17,15 +18,20 @@ RECORDS = 1_000
 SECONDS = 120
 
 
-def test_refused_batches_and_markers_lose_no_record(engine: Engine) -> None:
-    """A batch that is refused is read again, whatever end of the log was seen meanwhile."""
-    topic = engine.topics["orders"]
-    cursors: dict[PartitionId, int] = {}
+def opened(engine: Engine, start_at: Callable[[PartitionId, int], int]) -> Feed:
+    """A feed of the orders that has joined its group."""
     configuration = KafkaConfiguration(
         bootstrap_servers=engine.bootstrap, group_id=f"{engine.prefix}g"
     )
-    feed = Feed(configuration, "feed", [topic], cursors.setdefault)
+    feed = Feed(configuration, "feed", [engine.topics["orders"]], start_at)
     feed.subscribe()
+    return feed
+
+
+def test_refused_batches_and_markers_lose_no_record(engine: Engine) -> None:
+    """A batch that is refused is read again, whatever end of the log was seen meanwhile."""
+    cursors: dict[PartitionId, int] = {}
+    feed = opened(engine, cursors.setdefault)
     writer = threading.Thread(target=_write, args=[engine], daemon=True)
     writer.start()
     applied: list[bytes] = []
@@ -60,12 +66,8 @@ def test_partitions_that_are_held_back_go_on_where_they_were_and_others_are_read
     engine: Engine,
 ) -> None:
     topic = engine.topics["orders"]
-    configuration = KafkaConfiguration(
-        bootstrap_servers=engine.bootstrap, group_id=f"{engine.prefix}g"
-    )
     cursors: dict[PartitionId, int] = {}
-    feed = Feed(configuration, "feed", [topic], cursors.setdefault)
-    feed.subscribe()
+    feed = opened(engine, cursors.setdefault)
     _put(engine, {0: ["a0", "a1"], 1: ["b0", "b1", "b2"]})
     first = _read(feed, 5)
     large = next(record.place for record in first if record.place.partition == 1)
@@ -88,9 +90,6 @@ def test_a_broker_that_cannot_answer_yet_is_asked_again_and_no_record_is_lost(
     engine: Engine,
 ) -> None:
     """Where partitions are given before their leaders are there, as of new topics."""
-    configuration = KafkaConfiguration(
-        bootstrap_servers=engine.bootstrap, group_id=f"{engine.prefix}g"
-    )
     asked: Counter[int] = Counter()
 
     def start_at(place: PartitionId, first: int) -> int:
@@ -99,8 +98,7 @@ def test_a_broker_that_cannot_answer_yet_is_asked_again_and_no_record_is_lost(
             raise KafkaException(KafkaError(KafkaError.NOT_LEADER_FOR_PARTITION))
         return first
 
-    feed = Feed(configuration, "feed", [engine.topics["orders"]], start_at)
-    feed.subscribe()
+    feed = opened(engine, start_at)
     _put(engine, {0: ["a0", "a1"], 1: ["b0"]})
     assert _values(_read(feed, 3)) == [(0, "a0"), (0, "a1"), (1, "b0")]
     assert asked[1] == 2
@@ -121,12 +119,8 @@ class _Noting:
 def test_a_quiet_topic_is_waited_for_and_not_looked_at_all_the_time(engine: Engine) -> None:
     """Two commands workers with nothing to do took a twentieth of a core."""
     topic = engine.topics["orders"]
-    configuration = KafkaConfiguration(
-        bootstrap_servers=engine.bootstrap, group_id=f"{engine.prefix}g"
-    )
     cursors: dict[PartitionId, int] = {}
-    feed = Feed(configuration, "feed", [topic], cursors.setdefault)
-    feed.subscribe()
+    feed = opened(engine, cursors.setdefault)
     _put(engine, {0: ["a0"]})
     _read(feed, 1)
     reader = feed._consumers[topic]

@@ -3,7 +3,8 @@
 `Desk.send` takes commands as a sender writes them and answers what the results topic would have.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -159,6 +160,22 @@ class Desk:
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Rows of a query."""
         return self.looking.execute(query.encode(), parameters).fetchall()
+
+    def waits(self, name: str) -> bool:
+        """Whether a session of that name waits for a lock."""
+        query = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+                   AND application_name = %s AND wait_event_type = 'Lock')"""
+        return bool(self.rows(query, name)[0][0])
+
+    @contextmanager
+    def another(self, name: str) -> "Iterator[Desk]":
+        """Another desk on the same database, with the same clock."""
+        opened = Desk(self.url, name)
+        opened.now = self.now
+        try:
+            yield opened
+        finally:
+            opened.close()
 
     def close(self) -> None:
         """Ends the connections."""

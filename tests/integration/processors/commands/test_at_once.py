@@ -20,6 +20,13 @@ from tests.support.engine import wait_for
 from tests.support.upstream import Json
 
 
+@pytest.fixture
+def other(desk: Desk) -> Iterator[Desk]:
+    """Another desk on the same database."""
+    with desk.another("other") as opened:
+        yield opened
+
+
 def at_once(desk: Desk, *contents: Json) -> list[Json]:
     """The answers; the connection is free again, whatever became of them."""
 
@@ -43,10 +50,8 @@ def test_a_command_is_applied_and_published_with_its_answer(desk: Desk) -> None:
 
 
 def test_who_was_slower_hears_what_the_faster_one_did(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, other: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = Desk(desk.url, "other")
-    other.now = desk.now
     for member in ("ann", BEA):
         desk.do("assign", member_id=member)
     mine, theirs = desk.command("hold"), desk.command("hold", member_id=BEA)
@@ -56,7 +61,6 @@ def test_who_was_slower_hears_what_the_faster_one_did(
     once_meanwhile(monkeypatch, lambda: other.send(same))
     assert at_once(desk, same)[0]["repeated"]
     assert desk.rows("SELECT sum(held), sum(available) FROM account") == [(50, 250)]
-    other.close()
 
 
 def test_settings_that_changed_are_met_with_the_next_command(desk: Desk) -> None:
@@ -72,15 +76,6 @@ def test_settings_that_changed_are_met_with_the_next_command(desk: Desk) -> None
     )
 
 
-@pytest.fixture
-def other(desk: Desk) -> Iterator[Desk]:
-    """Another desk on the same database."""
-    opened = Desk(desk.url, "other")
-    opened.now = desk.now
-    yield opened
-    opened.close()
-
-
 def test_a_command_waits_for_settings_that_are_being_applied(desk: Desk, other: Desk) -> None:
     """It is decided later than they were applied, and so by them, as in a replay."""
     answers: list[Json] = []
@@ -89,7 +84,7 @@ def test_a_command_waits_for_settings_that_are_being_applied(desk: Desk, other: 
     with session.transaction(other.connection):
         other.settle_in("shop", enabled=False)
         deciding.start()
-        wait_for("the command to wait", partial(waits, desk, "desk"))
+        wait_for("the command to wait", partial(desk.waits, "desk"))
     deciding.join(30)
     assert [answer["code"] for answer in answers] == ["feature_off"]
 
@@ -102,7 +97,7 @@ def test_settings_wait_for_a_command_that_is_being_decided(
 
     def applies() -> None:
         applying.start()
-        wait_for("the settings to wait", partial(waits, desk, "other"))
+        wait_for("the settings to wait", partial(desk.waits, "other"))
 
     once_meanwhile(monkeypatch, applies)
     assert at_once(desk, desk.command("assign"))[0]["code"] == "ok"
@@ -129,15 +124,9 @@ def test_a_hold_of_gifts_waits_for_a_campaign_that_is_being_saved(desk: Desk, ot
         shop = reading.shop_of(cursor, "shop")
         saving.apply(other.connection, shop, document, "mei", name="test")
         deciding.start()
-        wait_for("the hold to wait", partial(waits, desk, "desk"))
+        wait_for("the hold to wait", partial(desk.waits, "desk"))
     deciding.join(30)
     assert [answer["code"] for answer in answers] == ["ok"]
-
-
-def waits(desk: Desk, name: str) -> bool:
-    query = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-               AND application_name = %s AND wait_event_type = 'Lock')"""
-    return bool(desk.rows(query, name)[0][0])
 
 
 def test_a_command_before_the_first_settings_were_applied_has_no_merchant(desk: Desk) -> None:

@@ -17,17 +17,12 @@ from tests.support.account.desk import ANN, BEA, Desk
 from tests.support.engine import wait_for
 from tests.support.upstream import Json
 
-WAITING = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-             AND application_name = 'second' AND wait_event_type = 'Lock')"""
-
 
 @pytest.fixture
 def second(desk: Desk) -> Iterator[Desk]:
     """Another desk on the same database."""
-    opened = Desk(desk.url, "second")
-    opened.now = desk.now
-    yield opened
-    opened.close()
+    with desk.another("second") as opened:
+        yield opened
 
 
 def beside(first: Desk, second: Desk, one: Json, other: Json) -> Exception | list[Json]:
@@ -40,11 +35,13 @@ def beside(first: Desk, second: Desk, one: Json, other: Json) -> Exception | lis
         except (CommandRace, HoldRace) as error:
             became.append(error)
 
-    def waits() -> bool:
-        return bool(first.rows(WAITING)[0][0])
-
     thread = threading.Thread(target=send, daemon=True)
-    first.send(one, before_commit=_then(thread.start, lambda: wait_for("the second", waits)))
+    first.send(
+        one,
+        before_commit=_then(
+            thread.start, lambda: wait_for("the second", lambda: first.waits("second"))
+        ),
+    )
     thread.join(30)
     return became[0]
 

@@ -22,8 +22,6 @@ from tests.support.in_process import Message
 from tests.support.upstream import Json, Record
 
 PLACE = PartitionId("points.commands.v1", "a topic", 0)
-WAITS = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-           AND application_name = %s AND wait_event_type = 'Lock')"""
 
 
 class Worker:
@@ -61,16 +59,12 @@ def worker(desk: Desk) -> Iterator[Worker]:
     opened.connection.close()
 
 
-def waits(desk: Desk, name: str) -> bool:
-    return bool(desk.rows(WAITS, name)[0][0])
-
-
 def test_a_batch_waits_for_settings_that_are_being_applied(desk: Desk, worker: Worker) -> None:
     deciding = threading.Thread(target=worker.apply, args=[desk.command("assign")], daemon=True)
     with session.transaction(desk.connection):
         desk.settle_in("shop", enabled=False)
         deciding.start()
-        wait_for("the batch to wait", partial(waits, desk, "worker"))
+        wait_for("the batch to wait", partial(desk.waits, "worker"))
     deciding.join(30)
     assert worker.codes == ["feature_off"]
 
@@ -82,7 +76,7 @@ def test_settings_wait_for_a_batch_in_hand(
 
     def applies() -> None:
         applying.start()
-        wait_for("the settings to wait", partial(waits, desk, "desk"))
+        wait_for("the settings to wait", partial(desk.waits, "desk"))
 
     once_meanwhile(monkeypatch, applies)
     worker.apply(desk.command("assign"))
