@@ -51,6 +51,7 @@ class Changes:
         self.missed = False
         self.oldest_at: Micros | None = None
         self._trouble: Exception | None = None
+        self._met: Exception | None = None
         self._positions: dict[Place, int] = {}
         self._committed: dict[Place, int] = {}
         self._paused = self._joined = False
@@ -71,6 +72,9 @@ class Changes:
         Raises KafkaException for what an operator has to mend, and whatever went wrong while
         partitions were assigned.
         """
+        met, self._met = self._met, None
+        if met is not None:
+            raise met
         self._resume()
         return self._take(self._consumer.consume(BATCH, WAIT_SECONDS))
 
@@ -169,12 +173,19 @@ class Changes:
             self._committed |= moved
 
     def idle(self, seconds: float) -> set[MemberKey]:
-        """Stays in the group without reading on; what still comes is for the caller to keep."""
+        """Stays in the group without reading on; what still comes is for the caller to keep.
+
+        Another server is waited for meanwhile: what Kafka says against us is raised by `poll`.
+        """
         if not self._paused:
             self._paused = True
             self._each("pause")
         message = self._consumer.poll(seconds)
-        return self._take([message]) if message is not None else set()
+        try:
+            return self._take([message]) if message is not None else set()
+        except Exception as error:  # noqa: BLE001 - raised again, where the loop can judge it
+            self._met = error
+            return set()
 
     def _resume(self) -> None:
         if self._paused:

@@ -230,7 +230,7 @@ class Engine:
         return self._admin
 
     def create_topics(self, *names: str) -> None:
-        """Creates topics by their short names."""
+        """Creates topics by their short names, and waits until clients are told of them."""
         made = self.admin.create_topics(
             [NewTopic(self.topics[name], self.partitions, self.replicas) for name in names]
         )
@@ -241,6 +241,9 @@ class Engine:
                 # A busy broker answers late, and is asked again by the client: it has them now.
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
+        # The controller answers as soon as it has them, the broker knows them a moment later.
+        wanted = {self.topics[name] for name in names}
+        wait_for("new topics", lambda: wanted <= self.admin.list_topics(timeout=10).topics.keys())
 
     def delete_topics(self, *names: str) -> None:
         """Deletes topics by their short names, and waits until they are gone."""

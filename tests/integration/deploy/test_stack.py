@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from deploy.local.ladder import Rung, postgres_choice, valkey_choice
 from deploy.local.postgres_local import LocalPostgres
 from deploy.local.stack import Stack, running, start_stack
+from tests.support.engine import wait_for
 from tests.support.servers import Databases
 
 
@@ -24,6 +25,7 @@ def test_message_survives_the_round_trip(kafka: str, topic_prefix: str) -> None:
         [NewTopic(topic, num_partitions=1, replication_factor=1)]
     ).values():
         made.result(timeout=10)
+    wait_for("the topic", lambda: topic in admin.list_topics(timeout=10).topics)
     producer = Producer({"bootstrap.servers": kafka, "enable.idempotence": True})
     producer.produce(topic, key=b"shop:member", value=b"\x00points", headers=[("ce_id", b"1")])
     assert producer.flush(10) == 0

@@ -3,14 +3,17 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import redis
+from confluent_kafka import KafkaException
 
 from deploy.local.ladder import Rung, valkey_choice
 from deploy.local.valkey_local import LocalValkey
+from processors.readmodel.changes import Changes
+from processors.runtime.configuration import KafkaConfiguration
 from store.postgres.session import Database, connect, raw
 from store.valkey.keys import SERVER, MemberKey, key_of
 from store.valkey.states import of_members
@@ -191,3 +194,25 @@ def test_redis_down_and_back_with_old_data(engine: Engine, tmp_path: Path) -> No
         server.restart()
         shop.redis.set(key_of(MemberKey(M, ANNA)), old or b"")
         shop.wait_true()
+
+
+def test_a_missing_topic_is_told_by_polling_and_not_while_another_server_is_waited_for(
+    kafka: str, topic_prefix: str
+) -> None:
+    """What idling raised ended the worker as a crash: nobody judged it there."""
+    changes = Changes(
+        KafkaConfiguration(bootstrap_servers=kafka, group_id=topic_prefix), f"{topic_prefix}none"
+    )
+
+    def told() -> bool:
+        for _ in range(20):
+            assert changes.idle(0.1) == set()
+        with suppress(KafkaException):
+            changes.poll()
+            return False
+        return True
+
+    try:
+        wait_for("what Kafka says", told)
+    finally:
+        changes.close()
