@@ -20,6 +20,7 @@ from processors.intake.report_matching import (
 from processors.pipeline.pipeline import INTAKE, Done, Pipeline, ends_of, records_of
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
+from processors.runtime.worker import StillTurning, telling
 from processors.settlement import Tally, settle
 from schemas.ids import DAY
 from schemas.upstream.envelope import RecordKind
@@ -55,10 +56,14 @@ class Intake:
     pipeline_name = INTAKE
 
     def __init__(
-        self, configuration: Configuration, pipeline: Pipeline, connection: Database
+        self,
+        configuration: Configuration,
+        pipeline: Pipeline,
+        connection: Database,
+        still_turning: StillTurning = lambda: False,
     ) -> None:
         """`pipeline` has the cursors; all effects go through `connection`."""
-        self._pipeline = pipeline
+        self._pipeline, self._still_turning = pipeline, still_turning
         topics = configuration.topics
         self._likely: Mapping[str, RecordKind] = {
             topics.orders: "order",
@@ -78,7 +83,7 @@ class Intake:
     def process(self, records: Sequence[Record]) -> IntakeResult:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
         # 1. From bytes to typed events. The other seven steps are in `_apply`.
-        decoded = decode_batch(records, self._likely)
+        decoded = decode_batch(telling(records, self._still_turning), self._likely)
         # Tiers have ids, so that of all words these are new most often: found only when the batch
         # is written, every new one would have the whole batch done twice.
         self._words.learn({event.tier for event in decoded.orders})
@@ -130,13 +135,16 @@ class Intake:
         matched = self._matcher.match(cursor, events, reports, now, counts)
 
         # 4. The orders: locked, and everything folded into their facts.
+        self._still_turning()
         folded = fold_orders(cursor, events, matched, self._words, counts)
 
         # 5. Decide what changed, post the differences, bring the plan in step (I1).
+        self._still_turning()
         changed = [(folded.rows[key], folded.triggers[key]) for key in sorted(folded.triggers)]
         tally = settle(cursor, changed, self._merchants, now)
 
         # 6. The orders' rows.
+        self._still_turning()
         orders.write(cursor, [row for row, _ in changed], self._words)
 
         # 7. What concerns other orders than those of the batch.

@@ -31,7 +31,7 @@ class IntakeWorker(TopicWorker[IntakeResult]):
         self, configuration: Configuration, pipeline: Pipeline, connection: Database
     ) -> Intake:
         """Facts, plans and entries."""
-        return Intake(configuration, pipeline, connection)
+        return Intake(configuration, pipeline, connection, self._still_turning)
 
     def count(
         self, received: Received, done: IntakeResult, seconds: float

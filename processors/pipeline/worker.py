@@ -151,6 +151,7 @@ class TopicWorker(ABC, Generic[Result]):
 
         False when the worker is to stop before all of it is done.
         """
+        self._still_turning()  # a turn may have many parts
         began = time.perf_counter()
         try:
             for part, done in process_in_parts(self._batches, records, self._still_turning):

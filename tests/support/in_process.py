@@ -107,13 +107,19 @@ class InProcessWorker:
             }
         )
         pipeline = Pipeline(INTAKE, configuration, feed)
-        self.intake = Intake(configuration, pipeline, self.connection)
+        self.intake = Intake(configuration, pipeline, self.connection, self._still_turning)
         self._recheck = Recheck(self.connection)
         self._grants = Grants(self.connection)
         self.cleanup = Cleanup(self.connection)
         self._gap: dict[PartitionId, int] = {}
         self.received_at: Callable[[], int] = lambda: self._now() // 1000
         """The time that a record gets from its topic, in milliseconds."""
+        self.told = 0
+        """How often its loop was told that a turn goes on."""
+
+    def _still_turning(self) -> bool:
+        self.told += 1
+        return False
 
     def consume(self, *records: Record) -> IntakeResult:
         """One batch; what its last part did, where it had to be taken apart."""

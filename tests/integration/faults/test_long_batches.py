@@ -1,4 +1,7 @@
-"""A batch that computes for too long in its transaction: PostgreSQL ends the session."""
+"""A batch that computes for long: in its transaction PostgreSQL ends the session.
+
+Before it the worker must not be taken for dead: it would be given the same batch again.
+"""
 
 import os
 import signal
@@ -7,14 +10,17 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from processors.intake.worker import IntakeWorker
 from processors.runtime.configuration import Configuration
 from processors.runtime.health import Health
 from processors.runtime.loop import Loop
 from processors.runtime.stopping import Stop
-from processors.runtime.worker import DatabaseWorker
+from processors.runtime.worker import DatabaseWorker, telling
 from store.postgres.session import transaction
 from tests.support.engine import wait_for
 from tests.support.in_process import InProcessEngine
+from tests.support.parcels import ANNA, M
+from tests.support.upstream import Record, hex_id, order
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +62,40 @@ def test_a_batch_that_is_cut_off_for_its_length_comes_again_smaller(
     health = Health("grants", configuration.metrics.stalled_after)
     Loop("grants", Slow.create, configuration, health, Stop()).run()
     assert shares == [1.0, 0.5]
+
+
+def test_a_worker_says_that_it_lives_while_it_reads_and_decides_a_batch(
+    in_process: InProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("processors.runtime.worker.TELL_SECONDS", -1.0)
+    unreadable = [Record("orders", None, b"{") for _ in range(7)]
+    in_process.first.consume(*unreadable)
+    read = in_process.first.told
+    assert read >= len(unreadable)
+    in_process.first.consume(order(M, hex_id("one"), ANNA, 100, delivery="arrived"))
+    assert in_process.first.told >= read + len(["read", "folded", "decided", "written"])
+
+
+def test_the_loop_is_told_now_and_then_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0, 0.4, 0.8, 1.2, 1.2, 1.6, 2.0])
+    monkeypatch.setattr("processors.runtime.worker.time.monotonic", lambda: next(seconds))
+    told: list[str] = []
+    told.extend(telling("abcde", lambda: told.append("here") is None))
+    assert told == ["a", "b", "c", "here", "d", "e"]
+
+
+def test_an_intakes_batches_tell_the_loop_of_the_intake(in_process: InProcessEngine) -> None:
+    worker = object.__new__(IntakeWorker)
+    worker._still_turning = lambda: True
+    configuration = Configuration.model_validate(
+        {
+            "kafka": {"bootstrap_servers": "nowhere"},
+            "database": {"url": in_process.database_url},
+        }
+    )
+    first = in_process.first
+    batches = worker.batches(configuration, first.intake._pipeline, first.connection)
+    assert batches._still_turning is worker._still_turning
 
 
 def has_session(engine: InProcessEngine, pid: int) -> bool:
