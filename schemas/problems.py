@@ -7,6 +7,7 @@ Values of a document are never repeated.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -16,6 +17,9 @@ from pydantic_core import PydanticCustomError
 from schemas.errors import Exit, PointsError
 
 _Path = tuple[str | int, ...]
+
+MOST_TOLD: Final = 100
+"""Problems of a document that are told one by one: nobody mends more at a time."""
 
 # What pydantic found, in words: what was wrong, what to do. In braces: what its error carries.
 WORDS: Final[dict[str, tuple[str, str]]] = {
@@ -70,7 +74,10 @@ class Problem:
 
 
 class DocumentError(PointsError):
-    """A document that was refused, with all its problems; each kind of document has its code."""
+    """A document that was refused, with its problems; each kind of document has its code.
+
+    Of very many the first are told, and how many more there are.
+    """
 
     code = "invalid_document"
     exit_code = Exit.REFUSED
@@ -78,10 +85,14 @@ class DocumentError(PointsError):
     def __init__(self, name: str, problems: Iterable[Problem]) -> None:
         """Take the name of the document, for people, and at least one problem."""
         self.name = name
-        self.problems = tuple(problems)
-        found = len(self.problems)
-        count = "1 problem" if found == 1 else f"{found} problems"
+        rest = iter(problems)
+        self.problems = tuple(islice(rest, MOST_TOLD))
+        more = sum(1 for _ in rest)
+        found = len(self.problems) + more
+        count = "1 problem" if found == 1 else f"{found:,} problems"
         lines = [f"{name}: {count}", *(f"  {problem}" for problem in self.problems)]
+        if more:
+            lines.append(f"  and {more:,} more")
         super().__init__(lines, where=name)
 
 
@@ -95,13 +106,15 @@ def problems_of(
     `known_keys`: all keys of the document, one of which may have been meant. `unions`: by key, the
     kinds that its value may have, which pydantic puts into paths although they are no keys.
     """
-    for found in error.errors(include_url=False, include_input=False):
+    for number, found in enumerate(error.errors(include_url=False, include_input=False)):
         context = found.get("ctx", {})
         path = _without_kinds(found["loc"], unions)
         if found["type"] == "problem":
             yield Problem(spelt((*path, *context["path"])), context["wrong"], context["remedy"])
         elif found["type"] == "extra_forbidden":
-            remedy = _remedy_for_key(str(path[-1]), known_keys)
+            # What may have been meant takes longer to find than all else.
+            meant = known_keys if number < MOST_TOLD else ()
+            remedy = _remedy_for_key(str(path[-1]), meant)
             yield Problem(spelt(path), "is not a known key", remedy)
         else:
             wrong, remedy = WORDS.get(

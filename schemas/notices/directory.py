@@ -54,4 +54,4 @@ class DirectoryAnswer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    members: tuple[DirectoryContact, ...]
+    members: Annotated[tuple[DirectoryContact, ...], Field(fail_fast=True)]

@@ -126,13 +126,14 @@ class NoticeSettings(Section):
         return found[0] if found else None
 
 
-def load_notice_settings(data: bytes, source: str) -> NoticeSettings:
+def load_notice_settings(data: bytes, source: str, *, stored: bool = False) -> NoticeSettings:
     """The notice settings in these bytes (JSON or YAML; `source` is the file's name).
 
-    Raises NoticeSettingsError with every problem.
+    Those that are `stored` were accepted before, and may be of any size. Raises NoticeSettingsError
+    with every problem.
     """
     try:
-        value = parse_document(data, name=source)
+        value = parse_document(data, name=source, stored=stored)
     except UnreadableError as error:
         problem = Problem("", str(error), "mend the text and apply it again")
         raise NoticeSettingsError(source, [problem]) from None

@@ -52,12 +52,12 @@ class _Part(BaseModel):
 
 class _Entitlement(_Part):
     plan: str
-    modules: tuple[str, ...] = ()
+    modules: Annotated[tuple[str, ...], Field(fail_fast=True)] = ()
 
 
 class _Settings(_Part):
     timezone: Annotated[str, AfterValidator(_zone)]
-    languages: Annotated[tuple[_Id, ...], Field(min_length=1)] = ("en",)
+    languages: Annotated[tuple[_Id, ...], Field(min_length=1, fail_fast=True)] = ("en",)
     enabled: bool
     entitlement: _Entitlement
 

@@ -71,9 +71,11 @@ def tuple_of_list(value: object) -> object:
 
 def without_repeats(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
     """The values, each of which may be there once. Raises ProblemError."""
+    seen: set[_Item] = set()
     for index, value in enumerate(values):
-        if value in values[:index]:
+        if value in seen:
             raise ProblemError("is there twice", "keep it once", index)
+        seen.add(value)
     return values
 
 

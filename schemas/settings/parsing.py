@@ -19,6 +19,11 @@ from schemas.whole_numbers import read_whole
 
 # Far more than any merchant's settings, and little enough to read at once.
 MAX_BYTES: Final = 1 << 20
+MAX_VALUES: Final = 20_000
+"""Keys, texts, numbers, lists and mappings of a document; a cart of a thousand items has half.
+
+To read half a million from YAML, and to say what is wrong with each, takes half a minute.
+"""
 
 
 class UnreadableError(ValueError):
@@ -36,11 +41,14 @@ class Mapping(dict[str, object]):
             self.repeated = tuple(sorted(key for key, count in times.items() if count > 1))
 
 
-def parse_document(data: bytes, *, name: str) -> object:
+def parse_document(data: bytes, *, name: str, stored: bool = False) -> object:
     """The plain value of a document.
 
-    A name ending in .json or .yaml says how to read it, else its first character.
+    A name ending in .json or .yaml says how to read it, else its first character. One of ours that
+    is `stored` has no limits: with defaults spelt out it is larger than what was handed in.
     """
+    if stored:
+        return _json(data.decode())
     if len(data) > MAX_BYTES:
         raise UnreadableError(f"is larger than {MAX_BYTES} bytes")
     try:
@@ -51,9 +59,31 @@ def parse_document(data: bytes, *, name: str) -> object:
         (".yaml", ".yml")
     )
     try:
-        return _json(text) if looks_like_json or name.lower().endswith(".json") else _yaml(text)
+        if not looks_like_json and not name.lower().endswith(".json"):
+            return _yaml(text)
+        value = _json(text)
     except RecursionError:
         raise UnreadableError("is nested too deeply") from None
+    if _has_more_values_than(MAX_VALUES, value):
+        raise _too_many_values()
+    return value
+
+
+def _has_more_values_than(most: int, value: object) -> bool:
+    found, within = 0, [value]
+    while within and found <= most:
+        each = within.pop()
+        found += 1
+        if isinstance(each, Mapping):
+            found += len(each)
+            within += each.values()
+        elif isinstance(each, list):
+            within += each
+    return found > most
+
+
+def _too_many_values() -> UnreadableError:
+    return UnreadableError(f"has more than {MAX_VALUES:,} values")
 
 
 def repeated_keys(
@@ -95,9 +125,13 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]  # PyYAML's stubs call it an instance's
     yaml_constructors: ClassVar[dict[str | None, Any]] = {}
+    values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases: they could make a small document endless."""
+        """Refuse aliases: they could make a small document endless. And too many values."""
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise _too_many_values()
         if self.check_event(yaml.AliasEvent):
             raise UnreadableError(f"uses an alias (line {self.line + 1}); write the value out")
         node: yaml.Node | None = super().compose_node(parent, index)

@@ -18,16 +18,16 @@ class SettingsError(DocumentError):
     code = "invalid_settings"
 
 
-def load_settings(data: bytes, *, name: str) -> SettingsDocument:
+def load_settings(data: bytes, *, name: str, stored: bool = False) -> SettingsDocument:
     """The settings document in these bytes (JSON or YAML; `name` is the file's).
 
-    Raises SettingsError.
+    One that is `stored` was accepted before, and may be of any size. Raises SettingsError.
 
     The error lists every problem; what spans sections (the digits of a price and the currency,
     `grant_on` and the modules) only once those sections hold by themselves.
     """
     try:
-        value = parse_document(data, name=name)
+        value = parse_document(data, name=name, stored=stored)
     except UnreadableError as error:
         raise SettingsError(
             name, [Problem("", str(error), "mend the text and apply it again")]

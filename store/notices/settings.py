@@ -95,7 +95,7 @@ def settings_of(stored: Any) -> NoticeSettings:
 
 @lru_cache(maxsize=256)
 def _settings_of(document: bytes) -> NoticeSettings:
-    return load_notice_settings(document, "stored notice settings")
+    return load_notice_settings(document, "stored notice settings", stored=True)
 
 
 def in_force(cursor: Cursor, merchant_nos: Collection[int]) -> Mapping[int, ShopInForce]:

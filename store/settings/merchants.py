@@ -226,4 +226,4 @@ class Merchants:
 
 def document_of(content: Any) -> SettingsDocument:
     """A stored document, read by the same reader as a file (numbers stay decimals)."""
-    return load_settings(orjson.dumps(content), name="stored settings")
+    return load_settings(orjson.dumps(content), name="stored settings", stored=True)

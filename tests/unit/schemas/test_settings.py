@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.ids import micros
 from schemas.money import fraction_digits
-from schemas.problems import WORDS
+from schemas.problems import MOST_TOLD, WORDS
 from schemas.settings import (
     SettingsDocument,
     SettingsError,
@@ -20,7 +20,9 @@ from schemas.settings import (
     digest,
     load_settings,
 )
-from schemas.settings.parsing import Mapping
+from schemas.settings.fields import without_repeats
+from schemas.settings.parsing import MAX_BYTES, Mapping
+from store.settings.merchants import document_of
 
 WHOLE: dict[str, Any] = {
     "timezone": "Asia/Taipei",
@@ -291,6 +293,10 @@ def test_all_problems_are_told_at_once_without_the_values() -> None:
         ("a.yaml", b"a: " + b"[" * 5000, "nested too deeply"),
         ("-", b"{", "not JSON"),
         ("-", b"a: [", "not YAML"),
+        ("a.json", b'{"earn": {"rules": [' + b"1," * 400_000 + b"1]}}", "more than 20,000 values"),
+        ("a.json", json.dumps(dict.fromkeys(map(str, range(70_000)))).encode(), "20,000 values"),
+        ("a.yaml", b"earn:\n rules:\n" + b" - x\n" * 200_000, "more than 20,000 values"),
+        ("a.yaml", b"earn: [" + b"[]," * 300_000 + b"]", "more than 20,000 values"),
     ],
 )
 def test_a_text_that_is_no_document_is_refused(name: str, data: bytes, wrong: str) -> None:
@@ -299,6 +305,37 @@ def test_a_text_that_is_no_document_is_refused(name: str, data: bytes, wrong: st
     (problem,) = refused.value.problems
     assert problem.path == ""
     assert wrong in problem.wrong
+
+
+def test_what_was_accepted_is_read_again_however_large_it_is_as_stored() -> None:
+    """YAML in which a text of line feeds or quotes has a byte for each; stored they have two."""
+    languages = [f"e{a}-{b}" for a in "abcdefgh" for b in ("aa", "bb", "cc", "dd", "ee", "ff")]
+    texts = dict.fromkeys(languages, "\n" * 10_000)
+    content = {**WHOLE, "languages": languages, "rules_text": texts}
+    rule = {"unit_price": Decimal(1), "points_per_unit": 1}
+    rules = [{**rule, "membership_tier_id": f"{n}"} for n in range(3_500)]
+    content["earn"] = {**WHOLE["earn"], "rules": rules}
+    document = SettingsDocument.model_validate(content)
+    stored = canonical(document)
+    assert len(stored) > MAX_BYTES
+    assert digest(document_of(json.loads(stored))) == digest(document)
+
+
+def test_of_very_many_problems_the_first_are_told_and_how_many_more_there_are() -> None:
+    wrong = dict.fromkeys([f"unknown {n}" for n in range(9_000)])
+    with pytest.raises(SettingsError) as refused:
+        load(changed("earn", WHOLE["earn"] | wrong))
+    assert len(refused.value.problems) == MOST_TOLD
+    first, *_, last = str(refused.value).splitlines()
+    assert (first, last) == ("settings: 9,000 problems", "  and 8,900 more")
+
+
+def test_modules_and_languages_are_compared_with_each_other_once() -> None:
+    """Eight thousand of them, each compared with all before it, took seconds."""
+    words = tuple(CountedKey(f"m{n}") for n in range(2_000))
+    CountedKey.compared = 0
+    assert without_repeats(words) == words
+    assert CountedKey.compared <= 10 * len(words)
 
 
 def test_of_very_many_keys_those_are_named_that_are_there_twice() -> None:
