@@ -17,6 +17,7 @@ from processors.runtime.worker import StillTurning
 from processors.tracing.context import trace_id
 from processors.tracing.spans import spans
 from schemas.errors import PointsError
+from store.postgres.tables import metadata
 
 _HERE = Path(__file__).resolve().parents[2]
 _OF_THE_DATA = (
@@ -25,6 +26,14 @@ _OF_THE_DATA = (
     # An index entry or a row that is too large; psycopg counts them among the server's troubles.
     psycopg.errors.ProgramLimitExceeded,
 )
+_NUMBERED = {"account_pkey"} | {
+    f"{table.name}_pkey"
+    for table in metadata.tables.values()
+    if any(column.identity is not None for column in table.primary_key)
+}
+"""Keys that a sequence gives. One that stayed behind, as where a copy was made by logical
+replication, makes a row collide whose record is right.
+"""
 _OF_THE_MACHINE = (KafkaException, MemoryError, OSError, ImportError)
 """Not the record's doing, whatever the record is."""
 _ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
@@ -91,7 +100,7 @@ class Interrupted(Exception):
 def is_of_the_records(error: BaseException) -> bool:
     """Whether some record may be the cause: neither a server's trouble nor a refusal of ours."""
     if isinstance(error, psycopg.Error):
-        return isinstance(error, _OF_THE_DATA)
+        return isinstance(error, _OF_THE_DATA) and error.diag.constraint_name not in _NUMBERED
     # What else is no Exception: a library in Rust that fails an assertion.
     return not isinstance(error, (PointsError, *_OF_THE_MACHINE, *_ENDS))
 

@@ -201,8 +201,10 @@ def _schema(
         yield _failed(error, "schema")
         return
     yield Finding("ok", f"schema: revision {migrate.known_revision()}")
+    yield from _attempt("schema", lambda: server.whole(connection))
     yield from _attempt("server", lambda: server.settings(connection))
     yield from _attempt("login", lambda: server.login(connection))
+    yield from _attempt("sequences", lambda: server.sequences(connection))
     # The login sees more of its own sessions than the role that it takes.
     yield from _attempt("locks", lambda: server.holders(connection))
     open_now = server.open_now(connection)

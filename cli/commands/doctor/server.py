@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from store.postgres.session import Database
     from store.reads.server import Holder
 
+MOST_SHOWN = 5
+"""Names on a line; whoever lacks so much restores all of it."""
 OPEN_SECONDS = 5.0
 """Ours last a tenth of a second: an older transaction is worth its name while something waits."""
 
@@ -33,6 +35,44 @@ def settings(connection: "Database") -> Iterator[Finding]:
         )
     if not unsafe:
         yield Finding("ok", "server: commits are on disk (fsync, synchronous_commit)")
+
+
+def whole(connection: "Database") -> Iterator[Finding]:
+    """Whether the schema has all that its revision made, and numbers rows beyond those there."""
+    from store.reads import damage
+
+    found = 0
+    for what, names in (
+        ("columns", damage.missing_columns(connection)),
+        ("indexes, or they cannot be used", damage.unusable_indexes(connection)),
+    ):
+        if names:
+            found += 1
+            shown = ", ".join(names[:MOST_SHOWN]) + (", …" if len(names) > MOST_SHOWN else "")
+            yield Finding(
+                "wrong",
+                f"schema: it lacks {what}: {shown}",
+                "restore them from a backup; REINDEX INDEX mends an index that is there",
+                Exit.REFUSED,
+            )
+    if not found:
+        yield Finding("ok", "schema: all columns and indexes are there")
+
+
+def sequences(connection: "Database") -> Iterator[Finding]:
+    """Sequences stay behind where a copy was made by logical replication: rows would collide."""
+    from store.reads import damage
+
+    behind = list(damage.sequences_behind(connection))
+    for each in behind:
+        yield Finding(
+            "wrong",
+            f"sequence {each.sequence}: is at {each.last:,}, and {each.column} has {each.taken:,}",
+            f"as the owner: SELECT setval('{each.sequence}', {each.taken})",
+            Exit.REFUSED,
+        )
+    if not behind:
+        yield Finding("ok", "sequences: all are ahead of what they number")
 
 
 def login(connection: "Database") -> Iterator[Finding]:

@@ -110,6 +110,42 @@ def test_a_server_without_fsync_and_a_prepared_transaction_are_named(unsafe: Eng
     assert one(unsafe, "locks")["verdict"] == "ok"
 
 
+def test_what_a_restore_has_left_out_of_the_schema_is_named(
+    engine: Engine, administrator: Administrator
+) -> None:
+    assert one(engine, "schema: all columns")["verdict"] == "ok"
+    administrator.execute("ALTER TABLE purged_report DROP COLUMN reports")
+    administrator.execute("DROP INDEX orders_unbound")
+    administrator.execute(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'due_soonest'::regclass"
+    )
+    columns, indexes = lines(engine, "schema: it lacks")
+    assert columns["verdict"] == indexes["verdict"] == "wrong"
+    assert columns["what"] == "schema: it lacks columns: purged_report.reports"
+    assert indexes["what"].endswith("cannot be used: due_soonest, orders_unbound")
+
+
+def test_sequences_that_stayed_behind_are_named(
+    engine: Engine, administrator: Administrator
+) -> None:
+    assert one(engine, "sequence")["verdict"] == "ok"
+    engine.merchant("shop")
+    administrator.execute(
+        """INSERT INTO account (account_no, merchant_no, member, sequence, available)
+           SELECT (merchant_no::bigint << 40) + 4711, merchant_no, 'somebody', 0, 0 FROM merchant"""
+    )
+    administrator.execute("SELECT setval('merchant_merchant_no_seq', 7)")
+    administrator.execute(
+        "INSERT INTO merchant (merchant_no, merchant_id) OVERRIDING SYSTEM VALUE VALUES (9, 'late')"
+    )
+    merchants, accounts = sorted(lines(engine, "sequence"), key=lambda line: line["what"])[::-1]
+    assert merchants["what"] == (
+        "sequence merchant_merchant_no_seq: is at 7, and merchant.merchant_no has 9"
+    )
+    assert accounts["what"].endswith("account.account_no has 4,711")
+    assert accounts["remedy"] == "as the owner: SELECT setval('account_no', 4711)"
+
+
 def test_a_login_that_owns_the_tables_is_warned_of(
     engine: Engine, administrator: Administrator
 ) -> None:

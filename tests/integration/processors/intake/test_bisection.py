@@ -40,6 +40,22 @@ def _fail_over(
     return tried
 
 
+def test_a_number_that_a_sequence_gives_twice_is_no_records_fault(
+    in_process: InProcessEngine,
+) -> None:
+    """A copy by logical replication brings no sequences along."""
+    in_process.consume(*_orders(1))
+    in_process.rows(
+        "SELECT setval('account_no', account_no & (2^40)::bigint - 1, false) FROM account"
+    )
+    other = order(M, hex_id("another order"), hex_id("another"), 100, delivery="arrived")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        in_process.consume(other)
+    assert in_process.counts()["dead"] == 0
+    in_process.consume(other)  # the number after it is free
+    assert in_process.points(M, hex_id("another")) == 10
+
+
 @pytest.mark.parametrize(
     "error",
     [
