@@ -149,7 +149,7 @@ class Intake:
 
         # 7. What concerns other orders than those of the batch.
         enqueue_rechecks(cursor, folded, matched)
-        parked_records.settled(cursor, matched.settled)
+        parked_records.settled(cursor, matched.settled, matched.out_of_reach)
         if matched.parked:
             parked_records.put(cursor, INTAKE, matched.parked.values(), now)
         if batch.customers_and_apps:

@@ -101,9 +101,8 @@ def _keep_customers(
         count, statement = counts[event.record.place], event.statement
         grown = with_statement(timeline, statement)
         if grown is not timeline:
-            earlier = changed.get(key)
-            newest = earlier is None or statement.version >= earlier.version
-            version = statement.version if newest or earlier is None else earlier.version
+            newest = before is None or statement.version >= before.version
+            version = statement.version if newest or before is None else before.version
             changed[key] = Customer(version, grown)
             count.applied += 1
         elif statement in timeline.statements:

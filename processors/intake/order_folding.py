@@ -26,6 +26,7 @@ from rules.order.folding import (
 )
 from schemas.events import CauseKind
 from schemas.ids import Micros
+from store.carriers.tracking import ANY_MERCHANT
 from store.orders import orders
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import InternedStrings
@@ -132,13 +133,16 @@ def _fold_reports(folded: FoldedOrders, matched: MatchedBatch, counts: CountsByP
         # Orders of several merchants may have come: one that is meant is enough.
         if all(is_younger(rows[key].facts.record, wait[2]) for key in came):
             del matched.settled[wait]
+            matched.out_of_reach.add(wait)
     for key, report, is_counted in matched.named:
         outcome = fold_report(rows[key].facts, report.for_order(named=True))
         if is_counted:
             _count(outcome, counts[report.event.record.place])
         if outcome is APPLIED:
             _note_cause(key, report.event, report.event.at, triggers)
-            matched.note_if_unknown(report, RecheckKind.ORDER, *key)
+            # One that names no merchant was noted where it waits for orders with its id.
+            if report.merchant_no != ANY_MERCHANT:
+                matched.note_if_unknown(report, RecheckKind.ORDER, *key)
 
 
 def _before_their_orders(folded: FoldedOrders, matched: MatchedBatch) -> list[ResolvedReport]:

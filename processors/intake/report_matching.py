@@ -97,7 +97,8 @@ class MatchedBatch:
     locked rows, `claimed` new numbers that only one order has named. `recheck_keys` are the numbers
     (with their merchant) and order ids to be looked at again (the recheck queue's
     RecheckKind.NUMBER), each with the time of the event that asks. `parked` are the records that
-    the batch parks, `settled` is what such records wait for no more, with the orders that came.
+    the batch parks, `settled` is what such records wait for no more, with the orders that came;
+    `out_of_reach` is what they wait for still, as the order that came cannot be meant.
     """
 
     reports: dict[OrderKey, list[CarrierReport]] = field(default_factory=dict)
@@ -109,6 +110,7 @@ class MatchedBatch:
     unknown_codes: list[CodeSighting] = field(default_factory=list)
     parked: dict[tuple[PartitionId, int], ParkedRecord] = field(default_factory=dict)
     settled: dict[Wait, list[OrderKey]] = field(default_factory=dict)
+    out_of_reach: set[Wait] = field(default_factory=set)
 
     def attach(self, key: OrderKey, report: CarrierReport) -> None:
         """A report is to be folded into an order."""
@@ -117,12 +119,17 @@ class MatchedBatch:
     def settle(
         self, key: OrderKey, row: TrackingRow, lone: TrackingRow | None, since: Micros
     ) -> None:
-        """Reports that may mean the only order, which named the number since then, wait no more."""
+        """Reports that may mean the only order, which named the number since then, wait no more.
+
+        Of the others it is known now why they wait.
+        """
         for kept in (row, lone):
             if kept is not None and kept.packed:
                 for at in kept.times():
                     if within_reach(since, at):
                         self.settled.setdefault((*kept.key, at), []).append(key)
+                    else:
+                        self.out_of_reach.add((*kept.key, at))
 
     def recheck(self, key: NumberKey, at: Micros) -> None:
         """A number, or an order id, is to be looked at again because of an event of this time."""

@@ -20,7 +20,7 @@ _SQL: Final = queries("orders/customers", key=_KEY, row=_ROW)
 
 
 class Customer(NamedTuple):
-    """A customer's timeline, and the version of the record that changed it last."""
+    """A customer's timeline, and the newest version of the records that changed it."""
 
     version: Version
     buyer: Buyer

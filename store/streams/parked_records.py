@@ -3,7 +3,7 @@
 A parked record has no effect yet: it waits for what its key names, a tracking number or an order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from schemas.ids import DAY, Micros
@@ -67,11 +67,16 @@ def put(cursor: Cursor, pipeline: str, records: Iterable[ParkedRecord], now: Mic
     cursor.execute(_SQL["put"], [pipeline, now, *_RECORD.arrays(rows)])
 
 
-def settled(cursor: Cursor, waits: Iterable[Wait]) -> None:
-    """What waited for these is parked no more."""
+def settled(cursor: Cursor, waits: Iterable[Wait], out_of_reach: Collection[Wait] = ()) -> None:
+    """What waited for these is parked no more.
+
+    Those `out_of_reach` wait on: an order names their number by now, and cannot be meant.
+    """
     rows = sorted(waits)
     if rows:
         cursor.execute(_SQL["settled"], _WAIT.arrays(rows))
+    if out_of_reach:
+        cursor.execute(_SQL["out_of_reach"], _WAIT.arrays(sorted(out_of_reach)))
 
 
 def give_reasons(cursor: Cursor, reasons: Iterable[tuple[Wait, str]]) -> None:

@@ -10,6 +10,10 @@ WHERE p.key = k.key AND p.merchant_no = k.merchant_no AND p.occurred_us = k.occu
 UPDATE parked_record p SET reason = k.reason FROM unnest({arrays reason}) k ({reason})
 WHERE p.key = k.key AND p.merchant_no = k.merchant_no AND p.occurred_us = k.occurred_us AND p.reason <> k.reason;
 
+-- name: out_of_reach
+UPDATE parked_record p SET reason = 'out_of_reach' FROM unnest({arrays wait}) k ({wait})
+WHERE p.key = k.key AND p.merchant_no = k.merchant_no AND p.occurred_us = k.occurred_us AND p.reason = 'unmatched';
+
 -- name: purge
 DELETE FROM parked_record p
 USING (SELECT topic_uuid, partition, "offset" FROM parked_record WHERE first_us < $1

@@ -117,6 +117,16 @@ class InProcessWorker:
         self.told = 0
         """How often its loop was told that a turn goes on."""
 
+    @property
+    def places(self) -> dict[str, PartitionId]:
+        """Its partition of each topic, by the topic's short name."""
+        return self._feed.places
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """The next offset in each."""
+        return {name: self._feed.positions[place] for name, place in self.places.items()}
+
     def _still_turning(self) -> bool:
         self.told += 1
         return False

@@ -98,7 +98,7 @@ def test_an_order_younger_than_the_report_is_not_meant_unless_it_was_imported(
     assert in_process.points(M, ANNA) == (100 if creator == "import" else 0)
     if creator == "shop":
         [waiting] = parked.records(in_process.first.connection, 10)
-        assert waiting.reason == ("unmatched" if report_first else "out_of_reach")
+        assert waiting.reason == "out_of_reach"
         assert waiting.waits_for == PLAIN
 
 
