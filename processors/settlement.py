@@ -133,18 +133,18 @@ def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None
         for row in rows
         if (row.facts.origin.parent or row.facts.origin.sources) and row.facts.record is not None
     ]
-    again = _inherit(cursor, rows, descended) if descended else set()
+    moved = _inherit(cursor, rows, descended) if descended else set()
     for some in (unbound, descended):
         for row in some:
             row.facts.settings_no = binding_of(row.facts, merchants.versions[row.merchant_no])
     # A descendant that is in hand may have been decided without this, so it is no exception.
-    again |= {
+    bound = {
         (row.merchant_no, row.order_id)
         for row in unbound
         if row.facts.settings_no >= NOTHING_IN_FORCE
     }
-    if again:
-        below = families.descendants(cursor, again)
+    if bound or moved:
+        below = moved | families.descendants(cursor, bound | moved)
         recheck.add(cursor, [RecheckRequest(RecheckKind.ORDER, *key) for key in sorted(below)])
 
 
@@ -153,7 +153,8 @@ def _inherit(
 ) -> set[OrderKey]:
     """Looks up what orders take over from their ancestors.
 
-    Answers the ancestors that they had not named before: these may be in others' hands now.
+    Answers those that had not named one of them before: it may be in others' hands now. Not what
+    else comes from that one: a shop may name the same parent in all its orders.
     """
     new = families.add(
         cursor,
@@ -170,7 +171,7 @@ def _inherit(
     known = families.ancestors(cursor, [row.key for row in descended], in_hand)
     for row in descended:
         row.facts.inherited = creation_of(row.key, known)
-    return {(one.merchant_no, one.parent_id) for one in new}
+    return {(one.merchant_no, one.child_id) for one in new}
 
 
 def _decide_all(

@@ -12,7 +12,7 @@ from store.carriers import awaiting_order
 from store.orders import families
 from store.postgres.session import transaction
 from tests.support.in_process import InProcessEngine, report
-from tests.support.parcels import ANNA, DELIVERED, A, M, day
+from tests.support.parcels import ANNA, DELIVERED, A, B, M, day
 from tests.support.upstream import CREATED, Record, hex_id, order, returned
 
 
@@ -95,3 +95,17 @@ def test_of_orders_that_each_name_the_one_before_no_more_are_read_than_count(
         newest, oldest = ((number, pack_id(chain[n])) for n in (-1, 0))
         assert len(families.ancestors(cursor, [newest], {})) == 2 * MOST_GENERATIONS + 1
         assert len(families.descendants(cursor, [oldest])) == 2 * MOST_GENERATIONS
+
+
+def test_an_order_whose_parent_has_hundreds_of_others_has_itself_alone_looked_at_again(
+    in_process: InProcessEngine,
+) -> None:
+    """Some shops name the same parent in every order: "0", or their first one."""
+    siblings = [hex_id("sibling", n) for n in range(200)]
+    in_process.consume(*[order(M, one, ANNA, 1000, parent_order_id=A) for one in siblings])
+    in_process.first.consume(order(M, B, ANNA, 1000, parent_order_id=A))
+    again = in_process.rows("SELECT key FROM recheck")
+    assert [bytes(key) for (key,) in again] == [pack_id(B)]
+    in_process.first.settle()
+    in_process.first.consume(order(M, A, ANNA, 1000))
+    assert in_process.value("SELECT count(*) FROM recheck") == len([*siblings, B])
