@@ -19,6 +19,10 @@ PAGE: Final = 1_000
 strings the more merchants there are; a process remembers those that it meets.
 """
 
+MOST_REMEMBERED: Final = 200_000
+"""Strings: far more than a batch has. A sender that writes another one into every record would let
+a process grow for as long as it lives; beyond so many it begins to remember anew.
+"""
 
 _SQL: Final = queries("postgres/interning")
 
@@ -44,11 +48,14 @@ class _Numbers(dict[str | None, int]):
 
 
 class InternedStrings:
-    """Numbers for strings and back, kept for the life of the process: they never change."""
+    """Numbers for strings and back, remembered as they are met: they never change."""
 
     def __init__(self, connection: Database) -> None:
         """Reads the oldest strings, which most orders carry."""
         self._connection = connection
+        self._begin()
+
+    def _begin(self) -> None:
         self._numbers = _Numbers({None: NO_WORD})
         self._strings: dict[int, str | None] = {NO_WORD: None}
         self._read_page(NO_WORD)
@@ -69,6 +76,8 @@ class InternedStrings:
         In a transaction of its own, before the batch that uses them begins, so that no batch waits
         for another's strings.
         """
+        if len(self._strings) > MOST_REMEMBERED:
+            self._begin()
         new = {s for s in strings if s is not None and s not in self._numbers}
         if not new:
             return

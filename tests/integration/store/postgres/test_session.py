@@ -11,7 +11,7 @@ from psycopg.pq import TransactionStatus
 
 from schemas.errors import Exit
 from store.ledger import accounts
-from store.postgres import migrate, session
+from store.postgres import interning, migrate, session
 from store.postgres.interning import LONGEST, InternedStrings
 from store.settings.merchants import Merchants
 from tests.support.engine import wait_for
@@ -149,6 +149,22 @@ def divide_by_zero(connection: session.Database) -> None:
     with session.quick_transaction(connection, ask(b"SELECT 1")) as quick:
         quick.last()
         quick.cursor.execute(b"SELECT 1 / 0")
+
+
+def test_a_sender_of_ever_new_words_lets_no_process_grow(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most, page, batch = 10, 5, 6
+    monkeypatch.setattr(interning, "MOST_REMEMBERED", most)
+    monkeypatch.setattr(interning, "PAGE", page)
+    with session.connect(url) as connection:
+        words, numbers = InternedStrings(connection), dict[str, int]()
+        for first in range(0, 60, batch):
+            some = [f"word {n}" for n in range(first, first + batch)]
+            words.learn({*some})
+            numbers |= {word: words.number(word) for word in some}
+            assert len(words._strings) <= most + page + batch
+        assert {words.word(number): number for number in numbers.values()} == numbers
 
 
 def test_what_fails_together_with_the_commit_is_told_for_what_it_is(url: str) -> None:
