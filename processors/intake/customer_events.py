@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from processors.intake.decoding import AppInstallEvent, CustomerEvent
 from rules.order.membership import UNKNOWN_BUYER, changed_between, with_statement
+from schemas.ids import Micros
 from store.orders import customers
 from store.orders.customers import Customer, CustomerKey
 from store.postgres.session import Cursor
@@ -22,6 +23,11 @@ from store.streams.recheck import RecheckKind, RecheckRequest
 
 OTHER_APPLICATION = "other_application"
 STALE = "stale"
+TOO_MANY_INSTALLATIONS = "too_many_installations"
+MOST_INSTALLATIONS = 500
+"""Installations and removals of the app that are kept for a merchant: each decision of an order
+looks at all of them, and each that is new asks for a recheck of the orders behind it.
+"""
 
 
 class CustomerAndAppEvents:
@@ -59,12 +65,18 @@ class CustomerAndAppEvents:
         counts: Mapping[PartitionId, Counts],
     ) -> int:
         ours: list[tuple[ApplicationEvent, Counts]] = []
+        kept: dict[int, set[tuple[Micros, bool]]] = {}
         for event in events:
             count = counts[event.record.place]
             if event.application_id != self._application_id:
                 count.ignore(OTHER_APPLICATION)
                 continue
             merchant_no = merchants.numbers[event.merchant_id]
+            if merchant_no not in kept:
+                kept[merchant_no] = set(merchants.installs[merchant_no])
+            if not _has_room(kept[merchant_no], (event.at, event.installed)):
+                count.ignore(TOO_MANY_INSTALLATIONS)
+                continue
             ours.append((ApplicationEvent(merchant_no, event.at, event.installed), count))
         if not ours:
             return 0
@@ -84,6 +96,14 @@ class CustomerAndAppEvents:
             else:
                 count.duplicate += 1
         return moved
+
+
+def _has_room(kept: set[tuple[Micros, bool]], install: tuple[Micros, bool]) -> bool:
+    """Whether one more may be kept, or is there already."""
+    if install not in kept and len(kept) >= MOST_INSTALLATIONS:
+        return False
+    kept.add(install)
+    return True
 
 
 def _keep_customers(

@@ -79,9 +79,14 @@ def test_a_worker_says_that_it_lives_while_it_reads_and_decides_a_batch(
 def test_the_loop_is_told_now_and_then_only(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter([0.0, 0.4, 0.8, 1.2, 1.2, 1.6, 2.0])
     monkeypatch.setattr("processors.runtime.worker.time.monotonic", lambda: next(seconds))
-    told: list[str] = []
-    told.extend(telling("abcde", lambda: told.append("here") is None))
-    assert told == ["a", "b", "c", "here", "d", "e"]
+    told: list[int] = []
+
+    def tell() -> bool:
+        told.append(len(told))
+        return False
+
+    items = telling("abcde", tell)
+    assert [(item, len(told)) for item in items] == [(c, c > "c") for c in "abcde"]
 
 
 def test_an_intakes_batches_tell_the_loop_of_the_intake(in_process: InProcessEngine) -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 import orjson
 import pytest
 
+from processors.intake import customer_events
 from rules.order.membership import (
     Buyer,
     MemberStatement,
@@ -431,6 +432,21 @@ def test_an_application_event_known_already_is_a_duplicate_and_another_apps_is_i
     shop.work_off()
     counts = shop.consume(uninstalled)
     assert (counts.applied, counts.duplicate, shop.queued()) == (0, 1, 0)
+
+
+def test_of_too_many_application_events_those_are_kept_that_came_first(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(customer_events, "MOST_INSTALLATIONS", 3)
+    told = [application("application/uninstall", day(f"11-{n}")) for n in range(10, 16)]
+    counts = shop.consume(*told[:2])
+    assert (counts.applied, counts.ignored) == (2, 0)
+    counts = shop.consume(*told)
+    assert (counts.applied, counts.duplicate) == (1, 2)
+    assert counts.reasons == {"too_many_installations": 3}
+    assert shop.value("SELECT count(*) FROM application_event") == 3
+    counts = shop.consume(*told)
+    assert (counts.duplicate, counts.reasons) == (3, {"too_many_installations": 3})
 
 
 def test_an_order_after_an_uninstall_that_another_worker_heard_earns_nothing(shop: Shop) -> None:
