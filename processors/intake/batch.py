@@ -20,7 +20,7 @@ from processors.intake.report_matching import (
 from processors.pipeline.pipeline import INTAKE, Done, Pipeline, ends_of, records_of
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
-from processors.runtime.worker import StillTurning, telling
+from processors.runtime.worker import StillTurning
 from processors.settlement import Tally, settle
 from schemas.ids import DAY
 from schemas.upstream.envelope import RecordKind
@@ -83,7 +83,7 @@ class Intake:
     def process(self, records: Sequence[Record]) -> IntakeResult:
         """Applies a batch. Raises CursorRefused or quarantine.Paused when nothing was written."""
         # 1. From bytes to typed events. The other seven steps are in `_apply`.
-        decoded = decode_batch(telling(records, self._still_turning), self._likely)
+        decoded = decode_batch(records, self._likely, self._still_turning)
         # Tiers have ids, so that of all words these are new most often: found only when the batch
         # is written, every new one would have the whole batch done twice.
         self._words.learn({event.tier for event in decoded.orders})

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from processors.pipeline.pipeline import PoisonRecord
 from processors.runtime.kafka.feed import Record
 from processors.runtime.kafka.records import received_at
+from processors.runtime.worker import TELL_SECONDS, StillTurning
 from rules.order.facts import OrderRecord, ParcelRecord, ReturnOrder
 from rules.order.family import FamilyRecord
 from rules.order.membership import MemberStatement
@@ -210,10 +212,20 @@ def _until(latest: Micros, events: Sequence[_Event], poison: list[PoisonRecord])
     return in_time
 
 
-def decode_batch(records: Iterable[Record], likely: Mapping[str, RecordKind]) -> DecodedBatch:
-    """The events of some records. `likely` names the kind that a topic mostly carries."""
-    batch = DecodedBatch()
+def decode_batch(
+    records: Iterable[Record],
+    likely: Mapping[str, RecordKind],
+    still_turning: StillTurning = lambda: False,
+) -> DecodedBatch:
+    """The events of some records. `likely` names the kind that a topic mostly carries.
+
+    `still_turning` is told now and then that there are more.
+    """
+    batch, told = DecodedBatch(), monotonic()
     for record in records:
+        if monotonic() - told > TELL_SECONDS:
+            still_turning()
+            told = monotonic()
         try:
             event = decode(record, likely[record.place.topic])
         except Unreadable as error:

@@ -7,8 +7,8 @@ import os
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Protocol, Self, TypeVar
+from collections.abc import Callable
+from typing import Final, Protocol, Self
 
 from processors.runtime.configuration import Configuration
 from store.postgres.interning import InternedStrings
@@ -68,23 +68,11 @@ def new_instance() -> str:
 StillTurning = Callable[[], bool]
 """Tells the loop that a long turn still goes on; answers whether the worker is to stop."""
 TELL_SECONDS: Final = 1.0
-"""Between two words to the loop. A worker counts as dead after a minute without one."""
-_Item = TypeVar("_Item")
+"""Between two words to the loop of what has no statement in it and may take long.
 
-
-def telling(items: Iterable[_Item], still_turning: StillTurning) -> Iterator[_Item]:
-    """The items, one after the other; the loop is told now and then that there are more.
-
-    For work without a statement in it: a batch of the largest records takes longer to read than a
-    worker may be silent, and whoever is ended for it would be given the same batch again.
-    """
-    told = time.monotonic()
-    for item in items:
-        yield item
-        if time.monotonic() - told > TELL_SECONDS:
-            still_turning()
-            told = time.monotonic()
-
+A batch of the largest records takes longer to read than a worker may be silent, a minute, and
+whoever is ended for it would be given the same batch again.
+"""
 
 WorkerFactory = Callable[[Configuration, Database, StillTurning], Worker]
 """Makes a worker. The registry has one for every kind."""

@@ -15,7 +15,7 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.health import Health
 from processors.runtime.loop import Loop
 from processors.runtime.stopping import Stop
-from processors.runtime.worker import DatabaseWorker, telling
+from processors.runtime.worker import DatabaseWorker
 from store.postgres.session import transaction
 from tests.support.engine import wait_for
 from tests.support.in_process import InProcessEngine
@@ -67,7 +67,7 @@ def test_a_batch_that_is_cut_off_for_its_length_comes_again_smaller(
 def test_a_worker_says_that_it_lives_while_it_reads_and_decides_a_batch(
     in_process: InProcessEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("processors.runtime.worker.TELL_SECONDS", -1.0)
+    monkeypatch.setattr("processors.intake.decoding.TELL_SECONDS", -1.0)
     unreadable = [Record("orders", None, b"{") for _ in range(7)]
     in_process.first.consume(*unreadable)
     read = in_process.first.told
@@ -76,17 +76,15 @@ def test_a_worker_says_that_it_lives_while_it_reads_and_decides_a_batch(
     assert in_process.first.told >= read + len(["read", "folded", "decided", "written"])
 
 
-def test_the_loop_is_told_now_and_then_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loop_is_told_now_and_then_only(
+    in_process: InProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seconds = iter([0.0, 0.4, 0.8, 1.2, 1.2, 1.6, 2.0])
-    monkeypatch.setattr("processors.runtime.worker.time.monotonic", lambda: next(seconds))
-    told: list[int] = []
-
-    def tell() -> bool:
-        told.append(len(told))
-        return False
-
-    items = telling("abcde", tell)
-    assert [(item, len(told)) for item in items] == [(c, c > "c") for c in "abcde"]
+    monkeypatch.setattr("processors.intake.decoding.monotonic", lambda: next(seconds))
+    before = in_process.first.told
+    in_process.first.consume(*[Record("orders", None, b"{") for _ in range(5)])
+    of_the_batch = len(["folded", "decided", "written"])
+    assert in_process.first.told - before == 1 + of_the_batch
 
 
 def test_an_intakes_batches_tell_the_loop_of_the_intake(in_process: InProcessEngine) -> None:
