@@ -332,13 +332,16 @@ class PointsAccount(RuleBasedStateMachine):
     def staff_hand_in_a_file(self, dice: Dice) -> None:
         self._tick()
         members = [m for m in [*MEMBERS, VISITOR] if not dice.once_in(6)] or MEMBERS
+        self._go_on(self._hand_in(dice, members), dice.pick([1, 9]))
+
+    def _hand_in(self, dice: Dice, members: list[str]) -> str:
         rows = [(member, dice.number(1, 20)) for member in members]
         job = f"file {len(self.jobs.all)}"
         self._staff(
             lambda: self.jobs.hand_in(job, rows, "june"),
             lambda: self.bench.hand_in(job, rows, "june"),
         )
-        self._go_on(dice, job)
+        return job
 
     @precondition(lambda self: self.jobs.all)
     @rule(dice=seeds)
@@ -346,32 +349,42 @@ class PointsAccount(RuleBasedStateMachine):
         self._tick()
         job = dice.pick([*self.jobs.all])
         if dice.once_in(3):
-            self._staff(lambda: self.jobs.cancel(job), lambda: self.bench.cancel(job))
-        self._go_on(dice, job)
+            self._cancel(job)
+        self._go_on(job, dice.pick([1, 9]))
+
+    def _cancel(self, job: str) -> None:
+        self._staff(lambda: self.jobs.cancel(job), lambda: self.bench.cancel(job))
 
     @precondition(lambda self: self.jobs.all or self.shop.jobs)
     @rule(dice=seeds)
     def a_job_is_undone(self, dice: Dice) -> None:
-        """Perhaps what is an undoing, and perhaps again once that was cancelled in the middle."""
+        """Perhaps again, and perhaps what is an undoing."""
         self._tick()
-        job = dice.pick([*self.jobs.all, *self.shop.jobs])
-        self._undo(dice, job)
-        undoing = job + UNDO
-        if undoing in self.jobs.all and dice.once_in(2):
-            self._staff(lambda: self.jobs.cancel(undoing), lambda: self.bench.cancel(undoing))
+        self._undo(dice.pick([*self.jobs.all, *self.shop.jobs]), "oops", dice.pick([1, 9]))
+
+    @rule(dice=seeds)
+    def an_undoing_is_cancelled_and_wanted_again(self, dice: Dice) -> None:
+        self._tick()
+        allowed = {"enabled": True, "assign": {"bulk_undo": True}}
+        self._apply(random_settings(dice) | allowed, self.bench.now)
+        job = self._hand_in(dice, MEMBERS)
+        if job not in self.jobs.all:
+            return  # the app is gone
+        self._go_on(job, 9)
+        self._undo(job, "oops", 1)
+        if job + UNDO in self.jobs.all:
+            self._cancel(job + UNDO)
             self.commands(dice)
-            self._undo(dice, job)
+            self._undo(job, "after all", 9)
 
-    def _undo(self, dice: Dice, job: str) -> None:
-        reason = dice.pick(["wrong", "oops"])
+    def _undo(self, job: str, reason: str, pieces: int) -> None:
         self._staff(lambda: self.jobs.undo(job, reason), lambda: self.bench.undo(job, reason))
-        self._go_on(dice, job + UNDO)
+        self._go_on(job + UNDO, pieces)
 
-    def _go_on(self, dice: Dice, job: str) -> None:
+    def _go_on(self, job: str, pieces: int) -> None:
         """Applies a part of a job, or all of it, and tells the topic, where it is a repeat."""
         if job not in self.jobs.all:
             return
-        pieces = dice.pick([1, 9])
         self._staff(lambda: self.jobs.go_on(job, pieces), lambda: self.bench.go_on(job, pieces))
         for must, made in zip(self.jobs.told(job), self.bench.rows(job), strict=True):
             assert {name: made[name] for name in must} == must, (job, made)
