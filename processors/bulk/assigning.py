@@ -24,6 +24,6 @@ def assign_now(shop: Shop, wanted: Mapping[str, Any]) -> dict[str, Any]:
         return [{**own, **wanted}]
 
     try:
-        return apply_at_once(shop.connection, shop.merchants, issued).results[0]
+        return apply_at_once(shop.connection, shop.merchants, shop.merchant_id, issued).results[0]
     except Unreadable as error:
         raise BulkRefused(_CODE, sentence=str(error)) from None

@@ -23,6 +23,7 @@ from store.bulk import jobs
 from store.bulk.jobs import Job
 from store.ledger.jobs import JobKey
 from store.postgres.session import Cursor, transaction
+from store.settings import turns
 
 
 class Wanted(NamedTuple):
@@ -126,6 +127,7 @@ def make_job(shop: Shop, wanted: Wanted) -> JobKey:
 
 def _open(shop: Shop, cursor: Cursor) -> Situation:
     """What holds now, where points may be assigned. Raises BulkRefused."""
+    turns.decide(shop.connection, [shop.merchant_id])
     situation = shop.situation(cursor)
     if not situation.in_force.feature:
         raise BulkRefused("feature_off")

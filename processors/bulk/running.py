@@ -41,6 +41,7 @@ def run_job(shop: Shop, key: JobKey, advance: Advance = lambda _done, _total: No
     while True:
         try:
             with transaction(shop.connection) as cursor:
+                turns.decide(shop.connection, [shop.merchant_id])
                 job = jobs.share(cursor, key)
                 if job.is_of_commands:
                     return
@@ -92,7 +93,6 @@ def _apply_next(shop: Shop, cursor: Cursor, job: Job) -> bool:
     piece = pieces.claim(cursor, job) or pieces.wait_for(cursor, job)
     if piece is None:
         return False
-    turns.decide(shop.connection)
     rows, situation = pieces.rows(cursor, piece), shop.situation(cursor)
     if not situation.in_force.feature:
         raise BulkRefused("feature_off", job.job_id)

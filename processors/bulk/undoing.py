@@ -30,6 +30,7 @@ from store.ledger.commands import Answered, CommandKey, remember
 from store.ledger.jobs import JobKey
 from store.ledger.ledger import Ledger
 from store.postgres.session import Cursor, transaction
+from store.settings import turns
 
 _Done = tuple[Command, bytes, Answer]
 """A row's command, its record's value, and its answer."""
@@ -38,12 +39,14 @@ _Done = tuple[Command, bytes, Answer]
 def make_undo(shop: Shop, job_id: str, reason: str, by: str) -> JobKey:
     """Keeps the job that undoes another, once: a second time finds it there.
 
-    A job of commands may have given to more members since: these are added to it. Raises
-    UnknownJob, and BulkRefused where the settings do not allow it.
+    A job of commands may have given to more members since: these are added to it. One that was
+    cancelled goes on, by this person. Raises UnknownJob, and BulkRefused where the settings do not
+    allow it.
     """
     named(by=by)
     why, key = trimmed(reason), shop.key(job_id + UNDO)
     with transaction(shop.connection) as cursor:
+        turns.decide(shop.connection, [shop.merchant_id])
         jobs.serialise(cursor, key)
         job, situation = jobs.lock(cursor, shop.key(job_id)), shop.situation(cursor)
         rules = situation.in_force.rules
@@ -55,17 +58,26 @@ def make_undo(shop: Shop, job_id: str, reason: str, by: str) -> JobKey:
             raise BulkRefused("not_allowed", job_id, sentence="An undoing cannot be undone.")
         if _may_go_on(cursor, job):
             raise BulkRefused("job_not_done", job_id)
-        known = jobs.find(cursor, key)
-        if known is not None and known.undoes != job.key[1]:
-            raise BulkRefused("job_changed", known.job_id)
+        known = _known(cursor, key, job)
+        count, points = 0, 0
         if known is None or job.is_of_commands:
             count, points = jobs.undo_rows(cursor, key, job)
-            undo = Job(key, b"", Gate.open, count, points, why, by, situation.now, job.key[1])
-            if known is None:
-                jobs.add(cursor, undo)
-            elif count:
-                jobs.grow(cursor, undo)
+        undo = Job(key, b"", Gate.open, count, points, why, by, situation.now, job.key[1])
+        if known is None:
+            jobs.add(cursor, undo)
+        elif count or known.gate is Gate.cancelled:
+            jobs.grow(cursor, undo)
     return key
+
+
+def _known(cursor: Cursor, key: JobKey, job: Job) -> Job | None:
+    """The undoing there is, locked. Raises BulkRefused when its id is another job's."""
+    if jobs.find(cursor, key) is None:
+        return None
+    known = jobs.lock(cursor, key)
+    if known.undoes != job.key[1]:
+        raise BulkRefused("job_changed", known.job_id)
+    return known
 
 
 def _may_go_on(cursor: Cursor, job: Job) -> bool:

@@ -18,17 +18,24 @@ _CLOCK_AND_EPOCH: Final = b"SELECT points_now(), (SELECT epoch FROM settings_epo
 def apply_at_once(
     connection: Database,
     merchants: Merchants,
+    merchant_id: str,
     contents: Callable[[Micros], Sequence[Mapping[str, Any]]],
     quote_keys: Sequence[QuoteKey] = (),
 ) -> Applied:
     """Applies and publishes commands in a transaction of their own; see `apply_and_publish`.
 
-    `contents` are the commands as they are issued at an instant. `merchants` keep up with settings
-    that changed. Whoever was slower than another transaction does all of it once more.
+    `contents` are the commands of one merchant as they are issued at an instant. `merchants` keep
+    up with settings that changed. Whoever was slower than another transaction does all of it once
+    more.
     """
+
+    def ask(cursor: Cursor) -> None:
+        turns.decide(connection, [merchant_id])
+        cursor.execute(_CLOCK_AND_EPOCH, binary=True)
+
     while True:
         try:
-            with RACES(), quick_transaction(connection, _ask) as quick:
+            with RACES(), quick_transaction(connection, ask) as quick:
                 ((now, epoch),) = quick.cursor.fetchall()
                 merchants.keep_up_with(epoch)
                 return apply_and_publish(
@@ -36,8 +43,3 @@ def apply_at_once(
                 )
         except (CommandRace, HoldRace):
             continue
-
-
-def _ask(cursor: Cursor) -> None:
-    turns.decide(cursor.connection)
-    cursor.execute(_CLOCK_AND_EPOCH, binary=True)

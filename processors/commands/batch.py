@@ -123,7 +123,7 @@ class Commands:
         while True:
             try:
                 with transaction(self._connection) as cursor:
-                    opening, _ = self._open(cursor, ends, {})
+                    opening, _ = self._open(cursor, decoded, ends, {})
                     applied = self._apply_commands(cursor, decoded, opening)
                     answered = {
                         _offset(record): bool(result["repeated"])
@@ -157,7 +157,7 @@ class Commands:
         self, cursor: Cursor, records: Sequence[Record], decoded: _Decoded
     ) -> CommandsResult:
         ends = ends_of(records)
-        opening, counts = self._open(cursor, ends, records_of(records))
+        opening, counts = self._open(cursor, decoded, ends, records_of(records))
         applied = self._apply_commands(cursor, decoded, opening)
         self._count(decoded, applied, counts)
         self._pipeline.quarantine(cursor, records, decoded.poison, opening.now, counts)
@@ -167,10 +167,14 @@ class Commands:
         return CommandsResult(done, _answers(applied), applied.by_type, ahead=decoded.answered)
 
     def _open(
-        self, cursor: Cursor, ends: Mapping[PartitionId, int], records: Mapping[PartitionId, int]
+        self,
+        cursor: Cursor,
+        decoded: _Decoded,
+        ends: Mapping[PartitionId, int],
+        records: Mapping[PartitionId, int],
     ) -> tuple[Opening, dict[PartitionId, Counts]]:
         with sent_together(self._connection):
-            turns.decide(self._connection)
+            turns.decide(self._connection, {each.merchant_id for each in decoded.commands})
             opening, counts = self._pipeline.open(cursor, ends, records)
         if opening.epoch != self._merchants.epoch:
             self._merchants.refresh()

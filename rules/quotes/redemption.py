@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rules.account.in_force import InForce
+from schemas.commands.bodies import MOST_MOVED
 from schemas.money import FRACTION_DIGITS
 from schemas.quotes import Bound, Cart, QuoteCode
 from schemas.settings.account_rules import CashRules
@@ -105,7 +106,7 @@ def bounds_of(cash: CashRules, currency: str, eligible: int, available: int) -> 
         maximum_amount=amount,
         maximum=amount // cash.price if amount is not None else None,
         eligible=eligible // cash.price,
-        balance=available // cash.unit_points,
+        balance=min(available, MOST_MOVED) // cash.unit_points,  # what a hold can take
     )
 
 

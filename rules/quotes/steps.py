@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from rules.account.in_force import InForce
 from rules.explain.formatting import money_shown, points_shown
 from rules.quotes.redemption import Bounds, Quote, below_minimum
+from schemas.commands.bodies import MOST_MOVED
 from schemas.quotes import Cart
 from schemas.settings.account_rules import CashRules
 
@@ -40,6 +41,8 @@ def steps(made: Quote, cart: Cart, settings: InForce) -> Iterator[str]:
     yield _subtotal(made, cart)
     yield _eligible(made, cart)
     yield f"{points_shown(made.available)} are available."
+    if made.available > MOST_MOVED:
+        yield f"One order can use {points_shown(MOST_MOVED)} at most."
     cash = _cash(settings)
     if made.bounds is not None and cash is not None:
         yield from _bounds(made, made.bounds, cash, cart.currency)

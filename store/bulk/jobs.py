@@ -198,12 +198,12 @@ def _in_parts(members: Iterable[str]) -> Iterator[list[bytes]]:
 def grow(cursor: Cursor, job: Job) -> None:
     """Adds `total` rows, which are there, and their points to a locked job of the same id.
 
-    They are `made_by` whoever adds them, with his reason.
+    What is not applied yet is `made_by` whoever does this, with his reason, and may be applied.
     """
     made_by = job.made_by.encode() if job.made_by is not None else None
     cursor.execute(
         _SQL["grow"],
-        [*job.key, job.total, job.points, job.reason.encode(), made_by, job.made_at],
+        [*job.key, job.total, job.points, job.reason.encode(), made_by, job.made_at, job.gate],
     )
     cursor.execute(_SQL["add_pieces"], [*job.key, PIECE])
 

@@ -38,7 +38,7 @@ FROM generate_series(
   (SELECT max(number) FROM job_line WHERE merchant_no = $1 AND job_id = $2), $3) first;
 
 -- name: grow
-UPDATE job SET total = total + $3, points = points + $4, reason = $5, made_by = $6, made_us = $7
+UPDATE job SET total = total + $3, points = points + $4, reason = $5, made_by = $6, made_us = $7, gate = $8
 WHERE merchant_no = $1 AND job_id = $2;
 
 -- name: change_gate

@@ -118,7 +118,7 @@ def remove(connection: Database, shop: Shop, campaign_id: str, by: str) -> Saved
 def _begin(cursor: Cursor, shop: Shop) -> Micros:
     """Waits for other saves of the merchant and for commands in hand, and looks at the clock."""
     cursor.execute(_SQL["lock"], [shop.merchant_no])
-    turns.change(cursor)
+    turns.change(cursor, shop.merchant_id)
     return clock_of(cursor)
 
 

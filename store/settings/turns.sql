@@ -2,11 +2,12 @@
 -- taken by a statement of its own: a statement does not see what was committed after it began, however long it waited.
 
 -- name: decide
-SELECT pg_advisory_xact_lock_shared(736008, 0);
+-- In the order of the array, which is sorted: so two that decide for several merchants never wait for each other.
+SELECT pg_advisory_xact_lock_shared(736008, k.slot) FROM unnest($1::int[]) k (slot);
 
 -- name: change
-SELECT pg_advisory_xact_lock(736008, 0);
+SELECT pg_advisory_xact_lock(736008, $1);
 
 -- name: keep_partitions
 -- No cursor is begun meanwhile (streams/cursors: start).
-SELECT pg_advisory_xact_lock(736008, 1);
+SELECT pg_advisory_xact_lock(736009, 0);

@@ -68,10 +68,11 @@ def apply(
     with transaction(connection) as cursor:
         # No batch is under way when the time is taken, and the next one sees the version: an order
         # heard of later is bound to it, as in a replay (D13), and one heard of before is not. So it
-        # is with commands, whose batches are shorter: they wait for no order's.
+        # is with the merchant's commands. They come first: a piece of a job may take long, and
+        # all merchants' orders would wait for it.
+        turns.change(cursor, merchant_id)
         turns.keep_partitions(cursor)
         cursor.execute(sql["lock_cursors"])
-        turns.change(cursor)
         cursor.execute(sql["next_epoch"])  # locks out every other apply, so versions are gapless
         number, now = cursor.execute(sql["merchant_now"], [merchant_id]).fetchone() or (0, 0)
         latest = cursor.execute(sql["latest"], [number]).fetchone()

@@ -22,7 +22,7 @@ ON CONFLICT (pipeline, topic, partition, reason) DO UPDATE SET records = r.recor
 
 -- name: start
 -- Not while settings are applied: these lock the cursors that there are (settings/turns: keep_partitions).
-WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(736008, 1))
+WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(736009, 0))
 INSERT INTO cursor (pipeline, cluster, topic_uuid, partition, topic, first_offset, next_offset, updated_us)
 SELECT $1, $2, $3, $4, $5, $6, $6, points_now() FROM turn ON CONFLICT DO NOTHING;
 

@@ -108,6 +108,11 @@ class Book:
         """The settings that an order is bound to."""
         return self._bound(merchant, self._oldest(merchant, self._root(merchant, order_id)))
 
+    def bound_at(self, merchant: str, order_id: str) -> datetime | None:
+        """The creation by which an order is bound."""
+        origin = self._oldest(merchant, self._root(merchant, order_id))
+        return self.orders[merchant, origin].created()
+
     def _customer(self, merchant: str, order: Order) -> list[CustomerRecord]:
         """All that was said of the order's member."""
         member = (order.newest() or {}).get("customer_id")

@@ -41,7 +41,8 @@ def quote(cart: Json, settings: Settings, available: int, *, is_on: bool) -> tup
         return 0, "not_eligible"
     if available < unit:
         return 0, "no_points"
-    return _by_what_was_entered(cart.get("points"), unit, unit * min(units, available // unit))
+    most = min(available, 10**9)  # no hold takes more
+    return _by_what_was_entered(cart.get("points"), unit, unit * min(units, most // unit))
 
 
 def _eligible(cart: Json) -> int:

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Any
 
-from tests.oracle.law import feature_on, goods, in_another
+from tests.oracle.law import goods, in_another
 from tests.oracle.records import (
     Order,
     Settings,
@@ -77,17 +77,18 @@ def given_back(
     return int(points * part)
 
 
-def debited(order: Order, bound: Settings | None, captured: int) -> int:
-    """What an order that redeemed upstream takes, before anything comes back."""
+def debited(order: Order, bound: Settings | None, captured: int, *, is_on: bool) -> int:
+    """What an order that redeemed upstream takes, before anything comes back.
+
+    `is_on`: whether the feature was in force when the order was made.
+    """
     newest = order.newest()
     if newest is None or bound is None:
         return 0
     points: int = newest.get("order_points") or 0
-    created = order.created()
     if (
         (bound.get("redeem") or {}).get("from_orders", "observe") != "debit"
-        or created is None
-        or not feature_on(bound, [], created)
+        or not is_on
         or not newest.get("customer_id")
         or newest.get("status") == "temp"
         or order.told("combined_to_order_id")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.oracle import quotes
 from tests.oracle.account import About, PointByPoint
@@ -29,7 +29,8 @@ from tests.oracle.commands import (
     told,
 )
 from tests.oracle.earning import Earned
-from tests.oracle.law import feature_on, is_member
+from tests.oracle.law import feature_on
+from tests.oracle.law import is_member as was_member
 from tests.oracle.lots import COMMAND, JOB, Lot, assigned_expiry, debit_lot
 from tests.oracle.records import FOREVER, Settings
 from tests.oracle.redeemed import debited, given_back
@@ -59,6 +60,28 @@ class Capture:
     manual: int = 0
 
 
+class Version(NamedTuple):
+    """One version of the settings: since when it holds, and when it was applied."""
+
+    effective: Micros
+    applied: Micros
+    settings: Settings
+
+
+class Campaign(NamedTuple):
+    """A campaign as it is now: prices by gift, and the window, which may have no end."""
+
+    starts: Micros
+    ends: Micros
+    gifts: Json
+    removed: bool = False
+
+    def meets(self, other: "Campaign") -> bool:
+        """Whether both are there at some instant."""
+        both = max(self.starts, other.starts) < min(self.ends, other.ends)
+        return both and not self.removed and not other.removed
+
+
 @dataclass
 class Shop:
     """One merchant. `now` is set by `to`."""
@@ -66,13 +89,9 @@ class Shop:
     merchant: str
     now: Micros
     book: Book = field(default_factory=Book)
-    versions: list[tuple[Micros, Settings]] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    """Of each of `versions` its number: the same content again makes no version."""
+    versions: list[Version] = field(default_factory=list)
     about: About = field(default_factory=About)
-    gifts: Json = field(default_factory=dict)
-    """Prices by gift of the one campaign, "summer", which lasts until `gifts_end`."""
-    gifts_end: Micros = 0
+    campaigns: dict[str, Campaign] = field(default_factory=dict)
     accounts: dict[str, PointByPoint] = field(default_factory=dict)
     holds: dict[str, Held] = field(default_factory=dict)
     captures: dict[str, list[Capture]] = field(default_factory=dict)
@@ -82,8 +101,8 @@ class Shop:
     answers: dict[str, tuple[str, Json]] = field(default_factory=dict)
     jobs: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     given: dict[tuple[str, str], int] = field(default_factory=dict)
-    files: dict[str, list[tuple[str, int, Lot]]] = field(default_factory=dict)
-    """What each job of a file gave: the member, the points, and the lot."""
+    lots_given: dict[tuple[str, str], tuple[Lot, int]] = field(default_factory=dict)
+    """Which lot a job of commands gave to a member, and how many points."""
     numbers_of_entries: Counter[tuple[str | int, ...]] = field(default_factory=Counter)
 
     # --- what happens
@@ -106,12 +125,28 @@ class Shop:
         return bool(self.book.orders[self.merchant, order].points)
 
     def apply(self, settings: Settings) -> None:
-        """A new settings version, in force from now."""
-        before = self.versions[-1][1] if self.versions else {}
-        same = {**before, "effective_at": 0} == {**settings, "effective_at": 0}
-        self.numbers.append((self.numbers or [0])[-1] + (not same))
-        self.versions.append((self.now, settings))
+        """A new settings version, from its date on; the same content again makes none.
+
+        Raises Refused for a date that is not after that of the version before.
+        """
+        effective = moment_of(datetime.fromisoformat(settings["effective_at"]))
+        if self.versions:
+            newest = self.versions[-1]
+            if _says_the_same(newest.settings, settings):
+                return
+            if effective <= newest.effective:
+                if not _says_the_same(self.in_force, settings):
+                    raise Refused("version_conflict")
+                return
+        self.versions.append(Version(effective, self.now, settings))
         self.book.apply(settings, self.merchant)
+
+    def save(self, name: str, campaign: Campaign) -> None:
+        """A campaign is saved. Raises Refused when another one is there at the same time."""
+        others = [each for other, each in self.campaigns.items() if other != name]
+        if any(campaign.meets(other) for other in others):
+            raise Refused("campaign_overlaps")
+        self.campaigns[name] = campaign
 
     def hear(self, event: Json) -> None:
         """An event about an order arrives: what it says of others is looked at afterwards."""
@@ -119,6 +154,8 @@ class Shop:
         resource = event["resource"]
         if event["topic"].startswith("user/"):
             return  # whoever comes and goes here has no orders
+        if event["topic"].startswith("application/"):
+            return  # later than all orders so far were made
         order = resource.get("order_id") or resource["id"]
         is_return = event["topic"].startswith("return_order/")
         self._settle([order], ("return", resource["id"]) if is_return else ("order", order))
@@ -147,21 +184,32 @@ class Shop:
 
     @property
     def in_force(self) -> Settings:
-        """The newest settings that are in force."""
-        return [settings for since, settings in self.versions if since <= self.now][-1]
+        """The newest settings that are in force, of those applied by now."""
+        return self.versions[self.version - 1].settings
 
     @property
     def version(self) -> int:
         """The number of the settings that are in force."""
-        both = zip(self.numbers, self.versions, strict=True)
-        return [number for number, (since, _) in both if since <= self.now][-1]
+        return max(
+            number
+            for number, each in enumerate(self.versions, 1)
+            if each.effective <= self.now and each.applied <= self.now
+        )
 
     def _number_of(self, settings: Settings | None) -> int | None:
-        both = zip(self.numbers, self.versions, strict=True)
-        return next((number for number, (_, each) in both if each is settings), None)
+        return next(
+            (number for number, each in enumerate(self.versions, 1) if each.settings is settings),
+            None,
+        )
 
-    def _is_on(self) -> bool:
-        return feature_on(self.in_force, [], instant(self.now))
+    def is_on(self) -> bool:
+        """Whether the feature is in force."""
+        return self._was_on(self.in_force, instant(self.now))
+
+    def _was_on(self, settings: Settings | None, at: datetime | None) -> bool:
+        if settings is None or at is None:
+            return False
+        return feature_on(settings, self.book.installs.get(self.merchant, []), at)
 
     def _balance(self, member: str | None) -> Json | None:
         if member is None:
@@ -190,10 +238,10 @@ class Shop:
         named = ("command", self.merchant, content["command_id"])
         by, notify = performer_of(content), notify_of(content)
         about = About(("command", name), self.version, reason, name=named, by=by, notify=notify)
-        self._say(about)
+        self.say(about)
         if kind in STAFFS and content["performer"]["kind"] == "member":
             raise Refused("not_allowed")
-        if kind in BEGINS and not self._is_on():
+        if kind in BEGINS and not self.is_on():
             raise Refused("feature_off")
         if kind == "bulk_assign":
             return self._bulk(content)
@@ -217,13 +265,14 @@ class Shop:
         account = self.accounts.get(member)
         return account.lines if account is not None else []
 
-    def _say(self, about: About) -> None:
+    def say(self, about: About) -> None:
         """What happens from now on, and why."""
         self.about = about
         for account in self.accounts.values():
             account.about = about
 
-    def _account(self, member: str) -> PointByPoint:
+    def account(self, member: str) -> PointByPoint:
+        """A member's account, made if need be."""
         if member not in self.accounts:
             whose = (self.merchant, member)
             numbers = self.numbers_of_entries
@@ -231,27 +280,28 @@ class Shop:
             self.accounts[member] = account
         return self.accounts[member]
 
-    def _available(self, member: str) -> int:
+    def available(self, member: str) -> int:
+        """How many points a member can spend."""
         return self.accounts[member].available if member in self.accounts else 0
 
     def _assign(self, content: Json, member: str) -> None:
         points = content["points"]
-        if points > 0 and not self._is_member(member):
+        if points > 0 and not self.is_member(member):
             raise Refused("not_a_member")
         if points > 0:
-            lot = Lot(self._expiry(), COMMAND, content["command_id"])
-            self._account(member).assign(lot, points)
-        elif -points > self._available(member):
+            lot = Lot(self.expiry(), COMMAND, content["command_id"])
+            self.account(member).assign(lot, points)
+        elif -points > self.available(member):
             raise Refused("insufficient_points")
         else:
-            self._account(member).deduct(-points)
+            self.account(member).deduct(-points)
 
-    def _is_member(self, member: str) -> bool:
+    def is_member(self, member: str) -> bool:
         """Whether he is one now; somebody never heard of is."""
         said = self.book.customers.get((self.merchant, member), [])
-        return is_member(said, instant(self.now))
+        return was_member(said, instant(self.now))
 
-    def _expiry(self) -> Micros:
+    def expiry(self) -> Micros:
         """When points expire that are assigned now."""
         return assigned_expiry(self.in_force, self.now)
 
@@ -266,11 +316,11 @@ class Shop:
             self._check_cash(content, points)
         else:
             self._check_gifts(content, points)
-        if points > self._available(member):
+        if points > self.available(member):
             more = {"changed": ["balance"]} if "quote" in content else {}
             raise Refused("insufficient_points", **more)
         ends = self.now + ttl
-        self._account(member).hold(content["hold_id"], points, ends)
+        self.account(member).hold(content["hold_id"], points, ends)
         redeem = self.in_force.get("redeem") or {}
         self.holds[content["hold_id"]] = Held(member, points, content["purpose"], ends, redeem)
         return {"expires_at": ends}
@@ -287,9 +337,9 @@ class Shop:
             token = self.tokens.get(content["quote"])
             quotes.check(token, content["member_id"], points, self.in_force, self.now)
 
-    def quote(self, member: str, cart: Json) -> tuple[int, str]:
-        """The points and the code of a member's cart."""
-        return quotes.quote(cart, self.in_force, self._available(member), is_on=self._is_on())
+    def quote(self, cart: Json, available: int) -> tuple[int, str]:
+        """The points and the code of the cart of a member who has so many."""
+        return quotes.quote(cart, self.in_force, available, is_on=self.is_on())
 
     def sign(self, token: str, member: str, points: int) -> None:
         """A quote was signed."""
@@ -297,13 +347,16 @@ class Shop:
         self.tokens[token] = quotes.Token(member, points, rules, quotes.ends(self.now))
 
     def _check_gifts(self, content: Json, points: int) -> None:
-        if content["campaign_id"] != "summer" or self.now >= self.gifts_end:
+        campaign = self.campaigns.get(content["campaign_id"])
+        if campaign is None or campaign.removed:
+            raise Refused("campaign_closed")
+        if not campaign.starts <= self.now < campaign.ends:
             raise Refused("campaign_closed")
         wanted = [(gift["gift_id"], gift.get("quantity", 1)) for gift in content["gifts"]]
         names = [name for name, _ in wanted]
-        if len(set(names)) < len(names) or not set(names) <= set(self.gifts):
+        if len(set(names)) < len(names) or not set(names) <= set(campaign.gifts):
             raise Refused("unknown_gift")
-        if points != sum(self.gifts[name] * quantity for name, quantity in wanted):
+        if points != sum(campaign.gifts[name] * quantity for name, quantity in wanted):
             raise Refused("price_changed", changed=["gifts"])
 
     def _live(self, content: Json, member: str) -> Held:
@@ -360,12 +413,14 @@ class Shop:
         rows = []
         for member in content["members"]:
             code = "already_done" if (job, member) in self.given else "ok"
-            if code == "ok" and not self._is_member(member):
+            if code == "ok" and not self.is_member(member):
                 code = "not_a_member"
             if code == "ok":
-                account = self._account(member)
+                account = self.account(member)
                 account.about = self.about._replace(name=("job", self.merchant, job, member))
-                account.assign(Lot(self._expiry(), JOB, job), content["points"])
+                lot = Lot(self.expiry(), JOB, job)
+                account.assign(lot, content["points"])
+                self.lots_given[job, member] = lot, content["points"]
                 self.given[job, member] = len(account.lines)
             rows.append(
                 {
@@ -385,52 +440,6 @@ class Shop:
             "job_id": job,
         }
 
-    # --- jobs of files
-
-    def job(self, job: str, rows: list[tuple[str, int]], reason: str) -> list[Json]:
-        """A file's rows, each applied by itself: as the row tells it. Raises Refused."""
-        if not self._is_on():
-            raise Refused("feature_off")
-        given = self.files.setdefault(job, [])
-        told_rows = []
-        for member, points in rows:
-            code = "ok" if self._is_member(member) else "not_a_member"
-            if code == "ok":
-                row = f"job:{job}:{member}"
-                lot = Lot(self._expiry(), COMMAND, row)
-                self._row(job, row, reason)
-                self._account(member).assign(lot, points)
-                given.append((member, points, lot))
-            told_rows.append(self._told_row(member, points, code))
-        return told_rows
-
-    def undo(self, job: str, reason: str) -> list[Json]:
-        """What a file's job gave is taken, never into debt. Raises Refused."""
-        if not (self.in_force.get("assign") or {}).get("bulk_undo"):
-            raise Refused("not_allowed")
-        told_rows, undoing = [], f"{job}:undo"
-        for member, points, lot in self.files[job]:
-            there = min(points, self._available(member))
-            code = "ok" if there else "insufficient_points"
-            if there:
-                self._row(undoing, f"job:{undoing}:{member}", reason)
-                self._account(member).deduct(there, lot)
-            told_rows.append(self._told_row(member, -points, code))
-        return told_rows
-
-    def _row(self, job: str, row: str, reason: str) -> None:
-        named = ("command", self.merchant, row)
-        by, notify = ("staff", "mei"), (False, False)
-        about = About(("command", job), self.version, reason, name=named, by=by, notify=notify)
-        self._say(about)
-
-    def _told_row(self, member: str, points: int, code: str) -> Json:
-        sequence = None
-        if code == "ok":
-            lines = self.accounts[member].lines
-            sequence = max(n for n, line in enumerate(lines, 1) if line.type != "expired")
-        return {"member_id": member, "points": points, "code": code, "sequence": sequence}
-
     # --- the laws of orders
 
     def _settle(self, orders: list[str], cause: tuple[str, str] | None = None) -> None:
@@ -449,7 +458,7 @@ class Shop:
 
     def _law(self, cause: tuple[str, str], order: str, capture: Capture) -> None:
         named = ("redeemed", self.merchant, order, capture.member, capture.number)
-        self._say(About(cause, self.version, name=named))
+        self.say(About(cause, self.version, name=named))
 
     def _out(self, order: str, capture: Capture) -> int:
         account = self.accounts.get(capture.member)
@@ -461,7 +470,8 @@ class Shop:
         captures = self.captures.setdefault(order, [])
         made = [capture for capture in captures if capture.number]
         total = sum(self.accounts[c.member].taken[order, c.number].points for c in made)
-        owed = debited(facts, bound, total)
+        is_on = self._was_on(bound, self.book.bound_at(self.merchant, order))
+        owed = debited(facts, bound, total, is_on=is_on)
         debtor = (facts.newest() or {}).get("customer_id") if owed else None
         if debtor and not any(c.member == debtor and not c.number for c in captures):
             captures.append(Capture(debtor, 0, "debit", {}))
@@ -479,11 +489,11 @@ class Shop:
 
     def _give_back(self, order: str, capture: Capture, points: int) -> None:
         if points:
-            lot = debit_lot(self._expiry(), order)
+            lot = debit_lot(self.expiry(), order)
             self.accounts[capture.member].give_back((order, capture.number), points, lot)
 
     def _take(self, order: str, capture: Capture, points: int) -> None:
-        account = self._account(capture.member)
+        account = self.account(capture.member)
         if capture.number:
             account.take_again((order, capture.number), points)
         else:
@@ -493,7 +503,11 @@ class Shop:
     def _earn(self, order: str, cause: tuple[str, str]) -> None:
         facts = self.book.orders[self.merchant, order]
         version = self._number_of(self.book.bound(self.merchant, order))
-        self._say(About(cause, version, order=order, name=("order", self.merchant, order)))
+        self.say(About(cause, version, order=order, name=("order", self.merchant, order)))
         is_final = self.book.explain(self.merchant, order).episode is not None
         earned = self.earned.setdefault(order, Earned())
-        earned.settle(facts, is_final=is_final, order_id=order, accounts=self._account)
+        earned.settle(facts, is_final=is_final, order_id=order, accounts=self.account)
+
+
+def _says_the_same(one: Settings, other: Settings) -> bool:
+    return {**one, "effective_at": 0} == {**other, "effective_at": 0}

@@ -2,14 +2,15 @@
 
 from datetime import timedelta
 
-from tests.oracle.commands import instant
-from tests.oracle.shop import Shop
+from tests.oracle.commands import NEVER, SECOND, Micros, instant
+from tests.oracle.shop import Campaign, Shop
 from tests.property.dice import Dice
 from tests.support.account.desk import CASH, STAFF
 from tests.support.order_facts import settings as settings_of
 from tests.support.order_facts import some_id
 from tests.support.upstream import Json
 
+DAY = 86_400 * SECOND
 MEMBERS = [some_id(name) for name in ("ann", "bea", "cat")]
 ORDERS = [some_id(f"machine order {number}") for number in range(3)]
 PART, WHOLE = some_id("machine part"), some_id("machine whole")
@@ -18,6 +19,7 @@ HOLDS = [f"hold {number}" for number in range(40)]
 VISITOR = some_id("dan")
 """Comes and goes as a member, and buys nothing: what leaving does to orders has its own tests."""
 GIFTS = {"mug": 4, "bag": 9}
+CAMPAIGNS = ["summer", "summer", "autumn"]
 PERFORMERS = [*[STAFF] * 8, {"kind": "member", "id": "m"}, {"kind": "system", "id": "s"}]
 WRONG: list[Json] = [
     {"type": "give"},
@@ -53,6 +55,11 @@ def random_settings(dice: Dice) -> Json:
     """Settings a shop may have: rules of orders and of the account alike."""
     return settings_of(
         enabled=not dice.once_in(12),
+        entitlement={
+            "plan": "enterprise",
+            "app_installed": not dice.once_in(8),
+            "modules": dice.pick([[], [], ["crm_credits"]]),
+        },
         redeem={
             "cash": dice.pick(CASHES),
             "from_orders": dice.pick(["observe", "debit"]),
@@ -67,6 +74,16 @@ def random_settings(dice: Dice) -> Json:
             "on_refund": dice.pick(["keep", "claw_back"]),
         },
     )
+
+
+def random_campaign(dice: Dice, now: Micros) -> Campaign:
+    """A campaign that was, is or will be, with other prices perhaps; or none any more."""
+    starts = now + dice.pick([-10 * DAY, 0, 0, SECOND, DAY, 20 * DAY])
+    ends = dice.pick([starts + span for span in (SECOND, DAY, 40 * DAY)] + [NEVER])
+    gifts = {name: dice.pick([price, price, price + 1]) for name, price in GIFTS.items()}
+    if dice.once_in(4):
+        gifts.pop(dice.pick([*GIFTS]))
+    return Campaign(starts, ends, gifts, removed=dice.once_in(6))
 
 
 class RandomCommands:
@@ -108,8 +125,10 @@ class RandomCommands:
     def again(self, dice: Dice) -> Json:
         """A command that was sent before, now and then with another content."""
         content = dice.pick(self.sent)
-        another = {"performer": {"kind": "staff", "id": "another"}}
-        return content | another if dice.once_in(4) else content
+        others: list[Json] = [{"performer": {"kind": "staff", "id": "another"}}]
+        if "member_id" in content:
+            others.append({"member_id": dice.pick(MEMBERS)})
+        return content | dice.pick(others) if dice.once_in(4) else content
 
     def _assign(self, _dice: Dice, _member: str, some: int) -> Json:
         return {"points": some, "reason": "thanks", "notify": {"email": some % 2 == 1}}
@@ -145,6 +164,7 @@ class RandomCommands:
             "discount": dice.pick([0, 0, 7]),
             "store_credit": dice.pick([0, 0, 9]),
             "points": dice.pick(entered),
+            "ignore_hold": dice.pick([None, None, *(self._live() or HOLDS[:1])]),
         }
 
     def hold_as_quoted(self, dice: Dice) -> Json:
@@ -160,13 +180,16 @@ class RandomCommands:
 
     def _gift(self, dice: Dice, _member: str, _some: int) -> Json:
         names = [dice.pick([*GIFTS] * 5 + ["hat"]) for _ in range(dice.number(1, 2))]
-        price = sum(GIFTS.get(name, 1) for name in names)
+        campaign = dice.pick(CAMPAIGNS)
+        known = self._shop.campaigns.get(campaign)
+        prices = known.gifts if known is not None else GIFTS
+        price = sum(prices.get(name, 1) for name in names)
         return {
             "type": "hold",
             "hold_id": dice.pick(HOLDS),
             "points": price + dice.pick([0] * 5 + [1]),
             "purpose": "gift",
-            "campaign_id": "summer",
+            "campaign_id": campaign,
             "gifts": [{"gift_id": name} for name in names],
         }
 

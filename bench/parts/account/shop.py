@@ -18,7 +18,8 @@ class Till:
 
     def hold(self, content: Mapping[str, Any]) -> None:
         """Applies and publishes one command. Raises BenchError when it is refused."""
-        applied = apply_at_once(self._connection, self._merchants, lambda _: [content])
+        merchant: str = content["merchant_id"]
+        applied = apply_at_once(self._connection, self._merchants, merchant, lambda _: [content])
         code = applied.results[0]["code"]
         if code != "ok":
             raise BenchError(f"a hold was refused: {code}")

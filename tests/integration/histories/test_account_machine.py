@@ -23,11 +23,17 @@ from hypothesis.stateful import (
 )
 
 from processors.bulk.refusals import BulkRefused
+from store.bulk import jobs
+from store.campaigns.saving import CampaignOverlaps
+from store.settings.versions import VersionConflict
+from tests.oracle import reading
 from tests.oracle.commands import NEVER, SECOND, Refused, instant, moment_of
-from tests.oracle.shop import Shop
+from tests.oracle.jobs import UNDO, Jobs
+from tests.oracle.shop import Campaign, Shop
 from tests.property.buying import RandomOrders
 from tests.property.dice import Dice, Seeded
 from tests.property.spending import (
+    CAMPAIGNS,
     GIFTS,
     MEMBERS,
     ORDERS,
@@ -35,11 +41,13 @@ from tests.property.spending import (
     VISITOR,
     WHOLE,
     RandomCommands,
+    random_campaign,
     random_settings,
 )
 from tests.support.account.bench import AccountBench
 from tests.support.account.comparing import as_told, sayable
-from tests.support.customers import customer
+from tests.support.account.reads import DAYS, Reads
+from tests.support.customers import APPLICATION, application, customer
 from tests.support.in_process import InProcessEngine
 from tests.support.invariants import check_accounts
 from tests.support.order_facts import Event, some_id
@@ -50,6 +58,8 @@ EXAMPLES, STEPS = int(LONG or 10), 40
 BEGIN = 1_780_000_000 * SECOND
 """28 May 2026."""
 DAY = 86_400 * SECOND
+PIECE = 2
+"""Rows of a job that are applied together, so that few make several pieces."""
 SPANS = [n * SECOND for n in (1, 30, 59, 3600, 5 * 3600)] + [n * DAY for n in (1, 2, 10, 100, 366)]
 seeds = st.integers(0, 2**32).map(Seeded)
 """Evenly spread choices: Hypothesis's own seldom lead to a capture that comes back."""
@@ -66,18 +76,18 @@ class PointsAccount(RuleBasedStateMachine):
         merchant = some_id(f"machine {next(_merchants)}")
         self.bench = AccountBench(self.engine, merchant, BEGIN)
         self.shop = Shop(merchant, BEGIN)
+        self.reads = Reads(self.bench.connection, merchant)
         self.random = RandomCommands(self.shop)
         self.buying = RandomOrders(self.shop)
-        self.undone: set[str] = set()
+        self.jobs = Jobs(self.shop, PIECE)
         self.undated: dict[str, set[int]] = {}
         """Entries of members, from 0, whose dates depend on when the account was touched."""
 
     @initialize(dice=seeds)
     def a_shop_opens(self, dice: Dice) -> None:
-        self._apply(random_settings(dice) | {"enabled": True})
-        ends = BEGIN + 40 * DAY
-        self.bench.campaign(GIFTS, ends)
-        self.shop.gifts, self.shop.gifts_end = dict(GIFTS), ends
+        entitled = {"plan": "enterprise", "app_installed": True}
+        self._apply(random_settings(dice) | {"enabled": True, "entitlement": entitled})
+        self._save("summer", Campaign(BEGIN, BEGIN + 40 * DAY, dict(GIFTS)))
         self._send([self.random.any(dice, "assign", member) for member in MEMBERS * 2])
         for order_id in ORDERS:
             self._tick()
@@ -122,10 +132,16 @@ class PointsAccount(RuleBasedStateMachine):
 
     @rule(dice=seeds)
     def the_clock_jumps_back(self, dice: Dice) -> None:
-        """What ended stays ended, and entries are recorded no earlier than those before."""
-        before = self.bench.now
+        """What ended stays ended, and entries are recorded no earlier than those before.
+
+        Settings that were applied since count for nothing, though their date be an earlier one.
+        """
+        self._tick()
+        before, newest = self.bench.now, self.shop.versions[-1].effective
+        if dice.once_in(2) and newest < before:
+            self._apply(random_settings(dice), max(newest + 1, before - 4 * 3600 * SECOND))
         moment = before - dice.pick([SECOND, 70 * SECOND, 3 * 3600 * SECOND])
-        if moment < self.shop.versions[-1][0]:
+        if moment < self.shop.versions[0].applied:
             return
         self.bench.expire()
         self._to(moment)
@@ -143,13 +159,77 @@ class PointsAccount(RuleBasedStateMachine):
 
     @rule(dice=seeds)
     def settings_change(self, dice: Dice) -> None:
+        """As of now mostly, or as of an instant before or later, which may come too early."""
         self._tick()
-        self._apply(random_settings(dice))
+        now, newest = self.bench.now, self.shop.versions[-1].effective
+        since = dice.pick([now, now, newest + dice.number(0, abs(now - newest)), now + 5 * DAY])
+        self._apply(random_settings(dice), since)
 
-    def _apply(self, document: Json) -> None:
-        document = document | {"effective_at": instant(self.bench.now).isoformat()}
-        self.bench.apply(document)
-        self.shop.apply(document)
+    @rule(dice=seeds)
+    def settings_take_effect(self, dice: Dice) -> None:
+        """Those that were applied before: at their very instant, not a microsecond before it."""
+        waiting = [each.effective for each in self.shop.versions]
+        soon = [since for since in waiting if since > self.bench.now + SECOND]
+        if soon:
+            self._to(min(soon) - dice.number(0, 1))
+            self._send([self.random.any(dice) for _ in range(3)])
+
+    def _apply(self, document: Json, since: int = BEGIN) -> None:
+        document = document | {"effective_at": instant(since).isoformat()}
+        if self._is_done(lambda: self.shop.apply(document)):
+            self.bench.apply(document)
+        else:
+            with pytest.raises(VersionConflict):
+                self.bench.apply(document)
+
+    @staticmethod
+    def _is_done(expected: Callable[[], None]) -> bool:
+        try:
+            expected()
+        except Refused:
+            return False
+        return True
+
+    @rule(dice=seeds)
+    def a_campaign_is_saved(self, dice: Dice) -> None:
+        self._tick()
+        name, campaign = dice.pick(CAMPAIGNS), random_campaign(dice, self.bench.now)
+        known = self.shop.campaigns.get(name)
+        if campaign.removed:
+            if known is None:
+                return
+            campaign = known._replace(removed=True)
+        self._save(name, campaign)
+        self._send([self.random.any(dice, "gift") for _ in range(2)])
+
+    def _save(self, name: str, campaign: Campaign) -> None:
+        if self._is_done(lambda: self.shop.save(name, campaign)):
+            self.bench.campaign(name, campaign)
+        else:
+            with pytest.raises(CampaignOverlaps):
+                self.bench.campaign(name, campaign)
+
+    @rule(dice=seeds)
+    def a_campaign_begins_or_ends(self, dice: Dice) -> None:
+        borders = {at for each in self.shop.campaigns.values() for at in each[:2]} - {NEVER}
+        soon = [at for at in borders if at > self.bench.now + SECOND]
+        if soon:
+            self._to(min(soon) - dice.number(0, 1))
+            self._send([self.random.any(dice, "gift") for _ in range(3)])
+
+    @rule(dice=seeds)
+    def the_app_goes_or_comes(self, dice: Dice) -> None:
+        """The shop's orders so far are older; it is heard of at once, or later."""
+        self._tick()
+        created = [order.created() for order in self.shop.book.orders.values()]
+        made = max([moment_of(at) for at in created if at is not None], default=BEGIN)
+        at = max(made + SECOND, self.bench.now - dice.pick([0, 60 * SECOND, DAY]))
+        if at > self.bench.now:
+            return
+        installed, merchant = dice.pick([True, True, False]), self.bench.merchant
+        moment = instant(at).isoformat()
+        self._hear(application(moment, installed=installed, merchant=merchant))
+        self._send([self.random.any(dice) for _ in range(2)])
 
     # --- commands
 
@@ -237,7 +317,8 @@ class PointsAccount(RuleBasedStateMachine):
         for _ in range(2):
             member = dice.pick(MEMBERS)
             cart = self.random.quoted(dice)
-            made, must = self.bench.quote(member, cart), self.shop.quote(member, cart)
+            made = self.bench.quote(member, cart)
+            must = self.shop.quote(cart, reading.available_for(self.shop, member, cart))
             assert (made.points, made.code) == must, (cart, made)
             assert (made.token is None) == (made.points == 0)
             if made.token is not None:
@@ -250,37 +331,79 @@ class PointsAccount(RuleBasedStateMachine):
     @rule(dice=seeds)
     def staff_hand_in_a_file(self, dice: Dice) -> None:
         self._tick()
-        members = [m for m in [*MEMBERS, VISITOR] if not dice.once_in(3)] or MEMBERS
-        rows = [(member, dice.number(1, 20)) for member in members]
-        job = f"file {len(self.shop.files)}"
-        self._job(
-            lambda: self.shop.job(job, rows, "june"), lambda: self.bench.job(job, rows, "june")
-        )
+        members = [m for m in [*MEMBERS, VISITOR] if not dice.once_in(6)] or MEMBERS
+        self._go_on(self._hand_in(dice, members), dice.pick([1, 9]))
 
-    @precondition(lambda self: any(self.shop.files.values()))
+    def _hand_in(self, dice: Dice, members: list[str]) -> str:
+        rows = [(member, dice.number(1, 20)) for member in members]
+        job = f"file {len(self.jobs.all)}"
+        self._staff(
+            lambda: self.jobs.hand_in(job, rows, "june"),
+            lambda: self.bench.hand_in(job, rows, "june"),
+        )
+        return job
+
+    @precondition(lambda self: self.jobs.all)
+    @rule(dice=seeds)
+    def a_job_goes_on_or_is_cancelled(self, dice: Dice) -> None:
+        self._tick()
+        job = dice.pick([*self.jobs.all])
+        if dice.once_in(3):
+            self._cancel(job)
+        self._go_on(job, dice.pick([1, 9]))
+
+    def _cancel(self, job: str) -> None:
+        self._staff(lambda: self.jobs.cancel(job), lambda: self.bench.cancel(job))
+
+    @precondition(lambda self: self.jobs.all or self.shop.jobs)
     @rule(dice=seeds)
     def a_job_is_undone(self, dice: Dice) -> None:
+        """Perhaps again, and perhaps what is an undoing."""
         self._tick()
-        job = dice.pick([job for job, given in self.shop.files.items() if given])
-        if job not in self.undone:
-            self.undone.add(job)
-            self._job(lambda: self.shop.undo(job, "wrong"), lambda: self.bench.undo(job, "wrong"))
+        self._undo(dice.pick([*self.jobs.all, *self.shop.jobs]), "oops", dice.pick([1, 9]))
 
-    def _job(self, expect: Callable[[], list[Json]], run: Callable[[], list[Json]]) -> None:
-        must = refusal = None
-        try:
-            must = expect()
-        except Refused as refused:
-            refusal = refused.code
-        if must is None:
-            with pytest.raises(BulkRefused) as told:
-                run()
-            assert told.value.code == refusal
+    @rule(dice=seeds)
+    def an_undoing_is_cancelled_and_wanted_again(self, dice: Dice) -> None:
+        self._tick()
+        allowed = {"enabled": True, "assign": {"bulk_undo": True}}
+        self._apply(random_settings(dice) | allowed, self.bench.now)
+        job = self._hand_in(dice, MEMBERS)
+        if job not in self.jobs.all:
+            return  # the app is gone
+        self._go_on(job, 9)
+        self._undo(job, "oops", 1)
+        if job + UNDO in self.jobs.all:
+            self._cancel(job + UNDO)
+            self.commands(dice)
+            self._undo(job, "after all", 9)
+
+    def _undo(self, job: str, reason: str, pieces: int) -> None:
+        self._staff(lambda: self.jobs.undo(job, reason), lambda: self.bench.undo(job, reason))
+        self._go_on(job + UNDO, pieces)
+
+    def _go_on(self, job: str, pieces: int) -> None:
+        """Applies a part of a job, or all of it, and tells the topic, where it is a repeat."""
+        if job not in self.jobs.all:
             return
-        made = run()
-        assert [{name: row[name] for name in must[0]} for row in made] == must
+        self._staff(lambda: self.jobs.go_on(job, pieces), lambda: self.bench.go_on(job, pieces))
+        for must, made in zip(self.jobs.told(job), self.bench.rows(job), strict=True):
+            assert {name: made[name] for name in must} == must, (job, made)
         repeats = self.bench.commands(self.bench.published())
         assert all(answer["repeated"] for answer in repeats)
+
+    @staticmethod
+    def _staff(expect: Callable[[], None], run: Callable[[], None]) -> None:
+        code = ""
+        try:
+            expect()
+        except Refused as refused:
+            code = refused.code
+        if not code:
+            run()
+            return
+        with pytest.raises(BulkRefused) as told:
+            run()
+        assert told.value.code == code
 
     def _edit(self, dice: Dice, order_id: str) -> None:
         self._hear(self.buying.edit(dice, order_id, self.bench.now))
@@ -305,6 +428,18 @@ class PointsAccount(RuleBasedStateMachine):
         assert lines.keys() <= self.shop.accounts.keys()
         check_accounts(self.engine)
 
+    @invariant()
+    def every_read_says_what_is(self) -> None:
+        for member in [*MEMBERS, VISITOR]:
+            must = reading.shown(self.shop, member)
+            assert self.reads.shown(member) == must, member
+            free, held = self.reads.model(member, self.bench.now)
+            assert free <= must.available, member
+            assert held >= must.held, member
+        assert self.reads.expiring(DAYS) == reading.expiring(self.shop, DAYS)
+        for order_id in [*ORDERS, PART, WHOLE]:
+            assert self.reads.redeemed(order_id) == reading.redeemed(self.shop, order_id)
+
     def teardown(self) -> None:
         try:
             if self.shop.versions:
@@ -312,12 +447,18 @@ class PointsAccount(RuleBasedStateMachine):
                 lines = self.bench.lines()
                 for member, account in self.shop.accounts.items():
                     assert len(lines.get(member, [])) == len(account.lines)
+                    must = (account.available, len(account.those("held")))
+                    assert self.reads.model(member, self.bench.now) == must
+                    assert self.reads.sum_of_history(member) == sum(must) - account.debt
         finally:
             self.bench.close()
 
 
-def test_a_points_account_does_what_single_points_do(in_process: InProcessEngine) -> None:
-    in_process.migrate()
+def test_a_points_account_does_what_single_points_do(
+    in_process: InProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_process.configuration = {"application_id": APPLICATION}
+    monkeypatch.setattr(jobs, "PIECE", PIECE)
     PointsAccount.engine = in_process
     run_state_machine_as_test(
         PointsAccount,

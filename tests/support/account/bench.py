@@ -4,6 +4,7 @@ Commands, events and time go in as the workers take them, without Kafka; out com
 every event of points that was made for them.
 """
 
+from contextlib import suppress
 from datetime import datetime
 from io import BytesIO
 
@@ -11,9 +12,10 @@ import orjson
 import psycopg
 from psycopg import sql
 
+from processors.bulk.gates import cancel_job
 from processors.bulk.making import Wanted, make_job
 from processors.bulk.running import run_job
-from processors.bulk.shops import shop_of
+from processors.bulk.shops import Shop, shop_of
 from processors.bulk.undoing import make_undo
 from processors.commands.applying import apply_commands
 from processors.expiry import Expiry
@@ -26,7 +28,6 @@ from schemas.ids import Micros, iso, micros
 from schemas.quotes import load_cart
 from schemas.settings import load_settings
 from store.campaigns import reading, saving
-from store.ledger.jobs import JobKey
 from store.postgres import session
 from store.reads.jobs import job_rows
 from store.reads.quote import quoted
@@ -34,7 +35,8 @@ from store.reads.snapshot import snapshot
 from store.settings import versions
 from store.settings.merchants import Merchants
 from store.streams.outbox import OutboxKind, events_of, records_of
-from tests.oracle.commands import notify_of, performer_of
+from tests.oracle.commands import NEVER, notify_of, performer_of
+from tests.oracle.shop import Campaign
 from tests.support.account.comparing import Line
 from tests.support.in_process import InProcessEngine
 from tests.support.order_facts import bytes_of
@@ -47,6 +49,10 @@ TURNS = 100
 """More than a history's few accounts take to expire."""
 EVENTS = "SELECT value, headers FROM outbox WHERE kind = %s ORDER BY shard, id"
 PACKS = "SELECT value FROM outbox WHERE kind = %s ORDER BY id"
+
+
+class _Enough(Exception):
+    """So much of a job is applied as was asked for."""
 
 
 class AccountBench:
@@ -80,24 +86,29 @@ class AccountBench:
         )
         self._merchants.refresh()
 
-    def campaign(self, gifts: Json, ends: Micros) -> None:
-        """The campaign "summer": prices by gift."""
+    def campaign(self, name: str, campaign: Campaign) -> None:
+        """A campaign, saved or removed. Raises CampaignOverlaps."""
+        shop = reading.shop_of(session.raw(self.connection), self.merchant)
+        if campaign.removed:
+            saving.remove(self.connection, shop, name, "mei")
+            return
+        gifts = campaign.gifts.items()
         document = CampaignDocument.model_validate(
             {
-                "campaign_id": "summer",
-                "names": {"en": "Summer gifts"},
-                "starts_at": iso(self.now),
-                "ends_at": iso(ends),
-                "gifts": [{"gift_id": g, "product_id": g, "points": p} for g, p in gifts.items()],
+                "campaign_id": name,
+                "names": {"en": "Gifts"},
+                "starts_at": iso(campaign.starts),
+                "ends_at": iso(campaign.ends) if campaign.ends != NEVER else None,
+                "gifts": [{"gift_id": g, "product_id": g, "points": p} for g, p in gifts],
             }
         )
-        shop = reading.shop_of(session.raw(self.connection), self.merchant)
         saving.apply(self.connection, shop, document, "mei", name="test")
 
     def commands(self, contents: list[Json]) -> list[Json]:
         """Commands applied in one transaction, and what follows from them; the answers."""
         commands = [read(orjson.dumps(content)) for content in contents]
         with session.transaction(self.connection) as cursor:
+            self._merchants.keep_up(cursor)  # the app may have come or gone
             applied = apply_commands(cursor, self._merchants, commands, self.now, KEYS)
         self._worker.settle()
         return [orjson.loads(orjson.dumps(result)) for result in applied.results]
@@ -107,24 +118,40 @@ class AccountBench:
         made = load_cart(bytes_of(cart), name="cart")
         return quoted(self.connection, self._merchants, self.merchant, member, made, Signing(KEYS))
 
-    def job(self, job: str, rows: list[tuple[str, int]], reason: str) -> list[Json]:
-        """A file of members and points, handed in by staff and applied; its rows as told.
-
-        Raises BulkRefused.
-        """
+    def hand_in(self, job: str, rows: list[tuple[str, int]], reason: str) -> None:
+        """A file of members and points becomes a job. Raises BulkRefused."""
         lines = "".join(f"{member},{points}\n" for member, points in rows)
         file = BytesIO(f"member_id,points\n{lines}".encode())
-        shop = shop_of(self.connection, self.merchant)
-        return self._run(make_job(shop, Wanted(file, "file", job, reason, "mei")))
+        make_job(self._shop(), Wanted(file, "file", job, reason, "mei"))
 
-    def undo(self, job: str, reason: str) -> list[Json]:
-        """A job taken back; its rows. Raises BulkRefused."""
-        return self._run(make_undo(shop_of(self.connection, self.merchant), job, reason, "mei"))
+    def undo(self, job: str, reason: str) -> None:
+        """A job is to be taken back. Raises BulkRefused."""
+        make_undo(self._shop(), job, reason, "mei")
 
-    def _run(self, key: JobKey) -> list[Json]:
-        run_job(shop_of(self.connection, self.merchant), key)
+    def cancel(self, job: str) -> None:
+        """What is left of a job is not applied. Raises BulkRefused."""
+        cancel_job(self._shop(), job)
+
+    def go_on(self, job: str, pieces: int) -> None:
+        """Applies so many pieces of a job, if there are. Raises BulkRefused."""
+        left = [pieces]
+
+        def advance(_done: int, _total: int) -> None:
+            left[0] -= 1
+            if not left[0]:
+                raise _Enough
+
+        shop = self._shop()
+        with suppress(_Enough):
+            run_job(shop, shop.key(job), advance)
+
+    def _shop(self) -> Shop:
+        return shop_of(self.connection, self.merchant)
+
+    def rows(self, job: str) -> list[Json]:
+        """The rows of a job as they stand."""
         with snapshot(self.connection) as cursor:
-            rows = [*job_rows(cursor, self.merchant, key[1].decode())]
+            rows = [*job_rows(cursor, self.merchant, job)]
         return [orjson.loads(orjson.dumps(row.model_dump(mode="json"))) for row in rows]
 
     def published(self) -> list[Json]:

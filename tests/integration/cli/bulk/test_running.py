@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ import orjson
 from cli.commands.doctor import progress
 from processors.bulk.gates import cancel_job
 from processors.bulk.making import Wanted, make_job
+from processors.bulk.refusals import BulkRefused
 from processors.bulk.running import run_job
 from processors.bulk.shops import Shop, shop_of
 from processors.bulk.undoing import make_undo
@@ -419,6 +421,118 @@ def test_a_job_in_progress_is_cancelled_before_it_is_undone(jobs: JobDesk) -> No
         cancel_job(shop, "june")
     undone = jobs.bulk("undo", SHOP, "june", "--reason", "oops", "--json").json
     assert (undone["state"], undone["successful_count"]) == ("done", stored.PIECE)
+
+
+def test_an_undoing_that_was_cancelled_goes_on_when_the_job_is_undone_again(jobs: JobDesk) -> None:
+    """Nothing else could take the rest back, as a job has one undoing."""
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    count = stored.PIECE + 1
+    with session.connect(jobs.desk.url) as connection:
+        shop = shop_of(connection, SHOP)
+        make(jobs, shop, count)
+        run_job(shop, shop.key("june"))
+        with suppress(Stopped):
+            run_job(shop, make_undo(shop, "june", "oops", "mei"), stop_after(1))
+        cancel_job(shop, "june:undo")
+    ran = jobs.bulk("resume", SHOP, "june:undo")
+    assert (ran.code, "job_cancelled" in ran.err) == (5, True)
+    assert jobs.available(f"m{count}") == 10
+    again = ("undo", SHOP, "june", "--reason", "after all", "--by", "tom", "--json")
+    undone = jobs.bulk(*again).json
+    assert (undone["state"], undone["successful_count"], undone["points"]) == (
+        "done", count, -10 * count,
+    )  # fmt: skip
+    assert jobs.desk.rows("SELECT sum(available), count(*) FROM account") == [(0, count)]
+    assert jobs.desk.rows("SELECT count(*) FROM ledger WHERE points < 0") == [(count,)]
+    last = jobs.topic(OutboxKind.COMMAND)[-1]
+    assert (last["member_id"], last["performer"]["id"], last["reason"]) == (
+        f"m{count}", "tom", "after all",
+    )  # fmt: skip
+    assert jobs.bulk(*again).json == undone
+
+
+def test_a_cancelled_undoing_of_commands_goes_on_with_whom_they_gave_since(jobs: JobDesk) -> None:
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    jobs.desk.do("bulk_assign", job_id="june", members=["m1", "m2"], points=10)
+    with session.connect(jobs.desk.url) as connection:
+        shop = shop_of(connection, SHOP)
+        make_undo(shop, "june", "oops", "mei")
+        cancel_job(shop, "june:undo")
+    jobs.desk.do("bulk_assign", job_id="june", members=["m3"], points=10)
+    undone = jobs.bulk("undo", SHOP, "june", "--reason", "late", "--by", "sue", "--json").json
+    assert (undone["state"], undone["successful_count"], undone["points"]) == ("done", 3, -30)
+    assert [jobs.available(member) for member in ("m1", "m2", "m3")] == [0, 0, 0]
+
+
+def test_who_undoes_again_waits_for_no_piece_that_is_begun_later(jobs: JobDesk) -> None:
+    """As who cancels: of those that apply the undoing one always has it in hand."""
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    jobs.desk.do("bulk_assign", job_id="june", members=["m1"], points=10)
+    with ExitStack() as stack:
+        first, again, following = (
+            shop_of(stack.enter_context(session.connect(jobs.desk.url, name=name)), SHOP)
+            for name in ("first", "again", "next")
+        )
+        key = make_undo(first, "june", "oops", "mei")
+        jobs.desk.do("bulk_assign", job_id="june", members=["m2"], points=10)
+        found: list[stored.Job] = []
+
+        def next_piece() -> None:
+            with session.transaction(following.connection) as cursor:
+                found.append(stored.share(cursor, key))
+
+        with session.transaction(first.connection) as cursor:
+            stored.share(cursor, key)
+            undoing = partial(make_undo, again, "june", "late", "sue")
+            threads = [threading.Thread(target=what, daemon=True) for what in (undoing, next_piece)]
+            for thread, name in zip(threads, ("again", "next"), strict=True):
+                thread.start()
+                wait_for(f"{name} to wait", partial(waits, jobs, name))
+        for thread in threads:
+            thread.join(30)
+    assert [job.total for job in found] == [2]
+
+
+@contextmanager
+def settings_meanwhile(
+    jobs: JobDesk, before: Callable[[], object], **assign: Any
+) -> Iterator[None]:
+    """Settings that are being applied when `before` begins; they are when it ends."""
+    thread = threading.Thread(target=before, daemon=True)
+    with session.transaction(jobs.desk.connection):
+        jobs.desk.settle_in(SHOP, assign=assign)
+        thread.start()
+        wait_for("the job to wait", partial(waits, jobs, "staff"))
+    thread.join(30)
+    yield
+
+
+def test_a_file_handed_in_while_a_limit_is_set_waits_for_approval(jobs: JobDesk) -> None:
+    """Its job is made later than the limit was applied."""
+    with session.connect(jobs.desk.url, name="staff") as connection:
+        shop = shop_of(connection, SHOP)
+        with settings_meanwhile(jobs, lambda: make(jobs, shop, 3), approval_above=20):
+            assert jobs.show()["state"] == "waiting_approval"
+
+
+def test_an_undoing_that_is_asked_for_while_undoing_is_switched_off_is_refused(
+    jobs: JobDesk,
+) -> None:
+    jobs.desk.settle_in(SHOP, assign={"bulk_undo": True})
+    jobs.assign(jobs.members(1))
+    jobs.desk.later(1)
+    refused: list[str] = []
+    with session.connect(jobs.desk.url, name="staff") as connection:
+        shop = shop_of(connection, SHOP)
+
+        def undo() -> None:
+            try:
+                make_undo(shop, "june", "oops", "mei")
+            except BulkRefused as error:
+                refused.append(error.code)
+
+        with settings_meanwhile(jobs, undo, bulk_undo=False):
+            assert refused == ["not_allowed"]
 
 
 def test_a_job_that_waits_for_approval_is_not_undone_before_it_was_applied(jobs: JobDesk) -> None:

@@ -14,7 +14,7 @@ from schemas.ids import Micros
 from store.campaigns import reading, saving
 from store.postgres import session
 from store.settings.merchants import Merchants
-from tests.support.account.desk import BEA, Desk
+from tests.support.account.desk import BEA, SHOP, Desk
 from tests.support.account.meanwhile import once_meanwhile
 from tests.support.engine import wait_for
 from tests.support.upstream import Json
@@ -35,7 +35,8 @@ def at_once(desk: Desk, *contents: Json) -> list[Json]:
         return contents
 
     try:
-        return apply_at_once(desk.connection, Merchants(desk.connection), issued).results
+        merchants, merchant_id = Merchants(desk.connection), contents[0]["merchant_id"]
+        return apply_at_once(desk.connection, merchants, merchant_id, issued).results
     finally:
         assert desk.connection.info.transaction_status is TransactionStatus.IDLE
         assert desk.connection.info.pipeline_status.name == "OFF"
@@ -66,12 +67,14 @@ def test_who_was_slower_hears_what_the_faster_one_did(
 def test_settings_that_changed_are_met_with_the_next_command(desk: Desk) -> None:
     merchants = Merchants(desk.connection)
     give = [desk.command("assign")]
-    assert apply_at_once(desk.connection, merchants, lambda _: give).results[0]["code"] == "ok"
+    assert (
+        apply_at_once(desk.connection, merchants, SHOP, lambda _: give).results[0]["code"] == "ok"
+    )
     desk.later(1)
     desk.settle_in("shop", enabled=False)
     desk.later(1)
     again = [desk.command("assign")]
-    assert apply_at_once(desk.connection, merchants, lambda _: again).results[0]["code"] == (
+    assert apply_at_once(desk.connection, merchants, SHOP, lambda _: again).results[0]["code"] == (
         "feature_off"
     )
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rules.account.in_force import NOTHING, InForce
 from rules.quotes import steps
 from rules.quotes.redemption import Quote, quote
+from schemas.commands.bodies import MOST_MOVED
 from schemas.money import fraction_digits
 from tests.support.account.quoting import cart_of, item, settings_of
 
@@ -144,6 +145,17 @@ def test_the_balance_limits_in_whole_units() -> None:
     assert (made.limited_by, made.points_left) == ("balance", 9)
 
 
+def test_no_more_is_quoted_than_one_hold_can_take() -> None:
+    cart, settings = cart_of(item(10**9)), settings_of(unit_points=7)
+    made = quote(cart, settings, 3 * MOST_MOVED)
+    assert (made.code, made.points) == ("ok", MOST_MOVED - MOST_MOVED % 7)
+    assert (made.max_points, made.limited_by) == (made.points, "balance")
+    assert (made.available, made.points_left) == (3 * MOST_MOVED, 3 * MOST_MOVED - made.points)
+    assert "One order can use 1,000,000,000 points at most." in steps.steps(made, cart, settings)
+    entered = cart_of(item(10**9), points=2 * MOST_MOVED)
+    assert summary(quote(entered, settings, 3 * MOST_MOVED))[:2] == ("capped", made.points)
+
+
 def test_more_than_allowed_is_capped_and_not_refused() -> None:
     assert summary(quote(cart_of(item(226), points=465), PERCENT, 5000)) == ("rounded", 460, 46)
     assert summary(quote(cart_of(item(226), points=470), PERCENT, 5000)) == ("capped", 460, 46)
@@ -244,7 +256,7 @@ def offers(draw: st.DrawFn) -> InForce:
     items=_ITEMS,
     discount=st.just(0) | st.integers(0, 5000) | _AMOUNT,
     entered=st.none() | st.integers(0, 10_000),
-    available=st.integers(0, 10**9),
+    available=st.integers(0, 10**9) | st.integers(0, 10**12),
 )
 def test_never_more_than_is_eligible_allowed_or_owned_and_always_whole_units(
     settings: InForce,
@@ -258,7 +270,7 @@ def test_never_more_than_is_eligible_allowed_or_owned_and_always_whole_units(
     assert cash is not None
     cart = cart_of(*items, currency=currency, discount=discount, points=entered)
     made = quote(cart, settings, available)
-    assert 0 <= made.points <= made.max_points <= available
+    assert 0 <= made.points <= made.max_points <= min(available, MOST_MOVED)
     assert made.points % cash.unit_points == made.max_points % cash.unit_points == 0
     assert made.point_discount * cash.unit_points == made.points * cash.price
     assert made.point_discount <= made.eligible <= made.subtotal
@@ -276,7 +288,7 @@ def test_never_more_than_is_eligible_allowed_or_owned_and_always_whole_units(
     assert all(steps.steps(made, cart, settings))
 
 
-@given(settings=offers(), items=_ITEMS, available=st.integers(0, 10**9))
+@given(settings=offers(), items=_ITEMS, available=st.integers(0, 10**9) | st.integers(0, 10**12))
 def test_one_unit_more_would_break_the_bound_that_is_named(
     settings: InForce, items: list[dict[str, Any]], available: int
 ) -> None:
@@ -291,5 +303,5 @@ def test_one_unit_more_would_break_the_bound_that_is_named(
     assert {
         "maximum": made.bounds.maximum_amount is not None and discount > made.bounds.maximum_amount,
         "eligible": discount > made.eligible,
-        "balance": points > available,
+        "balance": points > min(available, MOST_MOVED),
     }[made.limited_by]
