@@ -108,6 +108,7 @@ def test_a_members_wish_is_kept_listed_and_forgotten(
     assert run(in_process, "optout", "add", *wish, "--json").json["changed"] is False
     (listed,) = run(in_process, "optout", "list", SHOP, "ann", "--json").json
     assert (listed["channel"], listed["kind"], listed["source"]) == ("sms", "*", "staff")
+    assert run(in_process, "optout", "list", SHOP, "ann").out.startswith("sms  anything  by staff")
     of_kind = run(in_process, "optout", "remove", *wish, "--kind", "earned", "--json").json
     assert of_kind["changed"] is False
     assert run(in_process, "optout", "remove", *wish, "--json").json["changed"] is True
