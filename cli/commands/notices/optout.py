@@ -89,8 +89,8 @@ def _change(
         return
     what = "is kept" if opted_out else "is forgotten"
     was = "was kept before" if opted_out else "was not there"
-    wish = f"the wish not to hear by {channel.value} of {_kind_shown(of)}"
-    out().print(f"{wish} {what if changed else was}")
+    which = f"the wish not to hear by {channel.value} of {_kind_shown(of)}"
+    out().print(f"{which} {what if changed else was}")
 
 
 def _kind_shown(kind: str) -> str:
