@@ -119,12 +119,14 @@ def not_written(asked_us: Micros | None, state: State, reason: str | None) -> Ne
     return Next(state, reason) if asked_us is None else Next(State.unknown)
 
 
-def given_up(asked_us: Micros | None, *, has_provider: bool = True) -> Next:
+def given_up(asked_us: Micros | None, *, has_provider: bool = True, is_off: bool = False) -> Next:
     """What a notice becomes that could not go out in time.
 
     One that may have arrived is not said to have expired. `has_provider`: whether there is one
-    that could have taken it.
+    that could have taken it; `is_off`: whether its shop has switched it off, maybe for that.
     """
+    if is_off:
+        return not_written(asked_us, State.skipped, Why.off)
     if has_provider:
         return not_written(asked_us, State.expired, None)
     return not_written(asked_us, State.failed, Why.no_provider)

@@ -34,3 +34,8 @@ def speaking(settings: NoticeSettings, languages: Iterable[str]) -> NoticeSettin
     if settings.languages:
         return settings
     return settings.model_copy(update={"languages": tuple(languages)})
+
+
+def called(settings: NoticeSettings, merchant_id: str) -> str:
+    """How a shop is called in its notices: as its settings say, else by its id."""
+    return settings.shop_name or merchant_id

@@ -110,6 +110,12 @@ def newest_of_kind(
     return _answer(rows[0]) if rows else None
 
 
+def sealed_reason(cursor: Cursor, notice_id: UUID) -> bytes | None:
+    """Why the points were given that a notice tells of, sealed for its member; None without it."""
+    row = cursor.execute(_SQL["sealed_reason"], [notice_id]).fetchone()
+    return None if row is None else row[0]
+
+
 def unknown(connection: Database, merchant_id: str | None, limit: int) -> list[NoticeAnswer]:
     """Notices of which nobody knows whether they arrived, those that became so first."""
     cursor = raw(connection)

@@ -10,6 +10,9 @@ ORDER BY n.notice_id DESC LIMIT $4;
 SELECT {notice}, s.merchant_id FROM notice n JOIN shop s ON s.merchant_no = n.merchant_no
 WHERE s.merchant_id = $1 AND n.member_id = $2 AND n.kind = $3 ORDER BY n.notice_id DESC LIMIT 1;
 
+-- name: sealed_reason
+SELECT sealed_reason FROM notice WHERE notice_id = $1;
+
 -- name: show
 SELECT {notice}, s.merchant_id FROM notice n JOIN shop s ON s.merchant_no = n.merchant_no WHERE n.notice_id = $1;
 

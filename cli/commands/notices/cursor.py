@@ -28,8 +28,8 @@ def adopt_command(
 ) -> None:
     """Go on after a topic was recreated, moved to another cluster, or lost records not yet read.
 
-    What was recorded more than a day ago (POINTS_NOTICES__TOO_OLD_HOURS) is told to nobody, so
-    reading an old log again wakes no one.
+    What was recorded more than a day ago (POINTS_NOTICES__TOO_OLD_HOURS) is told to nobody.
+    So reading an old log again wakes no one.
     """
     from store.streams import adoption
 

@@ -49,8 +49,9 @@ def redrive_command(
 ) -> None:
     """Read from these records on again, once their cause is fixed.
 
-    Nothing is sent: the topics are others' too. What lies behind them is read once more as well,
-    which changes nothing. Workers `notices` begin there by themselves.
+    Nothing is sent: the topics are others' too.
+    What lies behind them is read once more as well, which changes nothing.
+    Workers `notices` begin there by themselves.
     """
     from cli.support.broker import Broker
     from schemas.answers.notices import RereadPartition, RereadResult

@@ -15,8 +15,8 @@ AT_ONCE = 1000
 def rotate_command(json_: JsonOption = False) -> None:
     """Wrap members' keys under the first key of the key file; then older ones may go.
 
-    Workers go on meanwhile: they open what any key of the file wraps. Stopped half-way it is run
-    again.
+    Workers go on meanwhile: they open what any key of the file wraps.
+    Stopped half-way it is run again.
     """
     with extra.needed("members' keys"):
         from processors.notices.sealing_keys import needed_sealer

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from schemas.answers.notices import NoticeAnswer
 
 MOST = 10_000
+LENGTH_OF_AN_ID = 36
 Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=MOST)]
 _ENDS = {"sent": "green", "failed": "red", "unknown": "yellow", "expired": "red"}
 
@@ -63,21 +64,25 @@ def print_notices(rows: "Sequence[NoticeAnswer]", none: str) -> None:
     if not rows:
         out().print(none)
         return
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("notice", "about", "member", "kind", "by", "state"):
-        table.add_column(name, no_wrap=name == "about")
-    table.add_column("points", justify="right")
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
+    # Two lines each, so that 80 columns leave the id whole: other commands are given it.
+    for name in ("notice, member", "about"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("state")
+    table.add_column("points", justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            str(row.notice_id),
-            f"{iso(row.recorded_at)[:16]}Z",
-            safe(f"{row.merchant_id}:{row.member_id}"),
-            safe(row.kind),
-            row.channel,
+            f"{row.notice_id}\n{_folded(f'{row.merchant_id}:{row.member_id}')}",
+            f"{iso(row.recorded_at)[:16]}Z\n{safe(row.kind)} {row.channel}",
             state_shown(row.state, row.reason),
             f"{row.points:,}",
         )
     out().print(table)
+
+
+def _folded(name: str) -> str:
+    lines = (name[at : at + LENGTH_OF_AN_ID] for at in range(0, len(name), LENGTH_OF_AN_ID))
+    return "\n".join(map(safe, lines))
 
 
 def state_shown(state: str, reason: str | None) -> str:

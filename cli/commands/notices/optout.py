@@ -53,7 +53,8 @@ def list_command(merchant: Merchant, member: Member, json_: JsonOption = False) 
         out().print("none: the member hears of all that the shop tells")
     for each in answers:
         since = f"{iso(each.since)[:16]}Z"
-        out().print(f"{each.channel}  {safe(each.kind)}  by {safe(each.source)} since {since}")
+        source = safe(each.source)
+        out().print(f"{each.channel}  {_kind_shown(each.kind)}  by {source} since {since}")
 
 
 def _change(
@@ -88,4 +89,9 @@ def _change(
         return
     what = "is kept" if opted_out else "is forgotten"
     was = "was kept before" if opted_out else "was not there"
-    out().print(f"the wish not to hear by {channel.value} of {safe(of)} {what if changed else was}")
+    which = f"the wish not to hear by {channel.value} of {_kind_shown(of)}"
+    out().print(f"{which} {what if changed else was}")
+
+
+def _kind_shown(kind: str) -> str:
+    return "anything" if kind == ALL_KINDS else safe(kind)

@@ -19,8 +19,8 @@ OnlyProvider = Annotated[Provider | None, typer.Argument(help="Only this provide
 def pause_command(provider: OnlyProvider = None, by: By = None, json_: JsonOption = False) -> None:
     """Stop deciding, or hand a provider nothing, until `resume`.
 
-    Without a provider nothing is read, and nothing is lost. What waits for a paused provider
-    expires as ever when it comes too late.
+    Without a provider nothing is read, and nothing is lost.
+    What waits for a paused provider expires as ever when it comes too late.
     """
     from cli.commands.settings import this_user
     from store.postgres.session import transaction

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cli.commands.notices import extra
+from cli.commands.notices import extra, whom
 from cli.support.arguments import Merchant, typed_text
 from cli.support.console import JsonOption, emit, out, safe, safe_lines
 from cli.support.documents import read_document, shown_name
@@ -16,11 +16,7 @@ from cli.support.wiring import connect_notices, notices_configuration
 from schemas.notices.words import Kind
 
 if TYPE_CHECKING:
-    from processors.runtime.configuration import NoticesOnlyConfiguration
-    from rules.notices.shop import ShopInForce
-    from rules.notices.values import Contact
     from schemas.answers.notices_acting import NoticePreview
-    from store.postgres.session import Database
 
 _PRICE: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
@@ -55,7 +51,7 @@ def preview_command(
 ) -> None:
     """Show a notice as a member would read it; nothing is sent."""
     with extra.needed("a preview"):
-        from rules.notices.shop import speaking
+        from rules.notices.shop import called, speaking
         from rules.notices.texts.checking import load_checked
         from rules.notices.texts.languages import language_of
         from rules.notices.texts.preview import preview, values_of
@@ -68,16 +64,18 @@ def preview_command(
     document = load_checked(read_document(settings), shown_name(settings)) if settings else None
     configured = notices_configuration()
     with connect_notices(configured) as connection:
-        shop = _shop(connection, merchant)
+        shop = whom.shop(connection, merchant)
         now = breakers.clock(raw(connection))
-        contact, newest = None, None
+        contact, newest, reason = None, None, None
         if member is not None:
-            contact = _contact(configured, connection, shop, member)
+            contact = whom.contact(configured, connection, shop, member)
             newest = reads.newest_of_kind(connection, merchant, member, kind)
+        if newest is not None:
+            reason = whom.reason(configured, connection, shop, newest)
     notices = speaking(document, shop.languages) if document else shop.notices
     member_speaks, name = (contact.language, contact.name) if contact else (None, None)
     wanted = language_of(language or member_speaks, notices.languages)
-    values = values_of(notices, now, newest, name)
+    values = values_of(called(notices, merchant), now, newest, reason=reason, name=name)
     seen = preview(notices, kind, wanted, values, shop.zone, price_per_part=cost)
     answer = NoticePreview(
         merchant_id=merchant,
@@ -103,53 +101,6 @@ def preview_command(
         emit(answer)
     else:
         _print(answer, html)
-
-
-def _shop(connection: "Database", merchant: str) -> "ShopInForce":
-    from store.notices import reads, settings
-    from store.postgres.session import raw
-
-    cursor = raw(connection)
-    number = reads.shop_number(cursor, merchant)
-    shop = settings.in_force(cursor, [number]).get(number)
-    if shop is None:
-        raise Failure(
-            Exit.NOT_FOUND,
-            f"the points settings of merchant {merchant} are not heard of yet",
-            "apply them with `points settings apply`, and see whether a worker `notices` runs",
-        )
-    return shop
-
-
-def _contact(
-    configured: "NoticesOnlyConfiguration",
-    connection: "Database",
-    shop: "ShopInForce",
-    member: str,
-) -> "Contact | None":
-    """The member as the directory has it; None for one whom it does not know."""
-    import asyncio
-
-    from processors.notices.directory import make
-    from processors.notices.directory.port import DirectoryUnavailable, MemberKey
-
-    key = MemberKey(shop.merchant_no, shop.merchant_id, member)
-
-    async def ask() -> "Contact | None":
-        directory = make(configured, connection)
-        try:
-            return (await directory.contacts([key])).get(key)
-        finally:
-            await directory.close()
-
-    try:
-        return asyncio.run(ask())
-    except DirectoryUnavailable:
-        raise Failure(
-            Exit.UNREACHABLE,
-            "the directory of members does not answer",
-            "see whether POINTS_NOTICES__DIRECTORY_URL is right and the shop's service runs",
-        ) from None
 
 
 def _price(text: str | None) -> Decimal | None:

@@ -15,8 +15,9 @@ Notices = Annotated[list[UUID], typer.Argument(metavar="NOTICE...", help="Ids of
 def resend_command(notices: Notices, json_: JsonOption = False) -> None:
     """Send unknown, failed or expired notices once more.
 
-    An unknown one may have arrived: its member may then get it twice. What happened more than a
-    week ago, or was wholly taken back since, is told to nobody any more.
+    An unknown one may have arrived: its member may then get it twice.
+    What happened more than a week ago is told to nobody any more.
+    Nor is what was wholly taken back since.
     """
     from schemas.ids import SECOND
     from schemas.notices.words import Channel

@@ -45,6 +45,11 @@ def apply_command(
         return
     done = "is in force" if applied.changed else "says the same: nothing changed"
     out().print(f"[bold]version {applied.version}[/] of {safe(merchant)} {done}")
+    if not applied.heard_of:
+        out().print(
+            "[yellow]nobody is told before the lane has heard of the points settings of "
+            f"{safe(merchant)}[/] [dim]→ points settings apply, points run notices[/]"
+        )
 
 
 def _checked(data: bytes, name: str) -> "NoticeSettings":

@@ -22,8 +22,6 @@ def usage_command(
     json_: JsonOption = False,
 ) -> None:
     """Show how many messages and parts were sent in a month, by channel and provider."""
-    from rich.table import Table
-
     from schemas.answers.notices import NoticesUsage
 
     _month(month)
@@ -36,12 +34,26 @@ def usage_command(
         for row in answer.items:
             out().print(",".join(str(value) for value in row.model_dump().values()), soft_wrap=True)
     else:
-        table = Table(*NoticesUsage.model_fields)
+        _print(answer)
+
+
+def _print(answer: "NoticesUsageAnswer") -> None:
+    from rich.table import Table
+
+    from schemas.answers.notices import NoticesUsage
+
+    if answer.items:
+        table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
+        for name, of in NoticesUsage.model_fields.items():
+            table.add_column(name, justify="right" if of.annotation is int else "left")
         for row in answer.items:
-            table.add_row(*(str(value) for value in row.model_dump().values()))
+            values = row.model_dump().values()
+            table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in values))
         out().print(table)
-        if (line := _limit(answer)) is not None:
-            out().print(line)
+    else:
+        out().print(f"nothing was sent in {answer.month}")
+    if (line := _limit(answer)) is not None:
+        out().print(line)
 
 
 def read(connection: "Database", merchant: str, month: str) -> "NoticesUsageAnswer":

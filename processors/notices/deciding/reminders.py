@@ -110,6 +110,9 @@ class Timer:
                 return False
             now, _ = expiring.now_and_epoch(cursor)
             shop = settings.in_force(cursor, [look.merchant_no])[look.merchant_no]
+            if look.days not in shop.notices.expiring.days:
+                self._look = None  # the shop wants other days by now
+                return True
             number = expiring.ledger_number(cursor, look.merchant_id)
             window = look.since, look.until
             found = (

@@ -128,7 +128,8 @@ class Upkeep:
         for each in late:
             shop = shops.get(each.merchant_no)
             name = shop.provider_of(each.channel) if shop is not None else SMTP
-            becomes = given_up(each.asked_us, has_provider=name in self.windows)
+            is_off = shop is not None and not shop.tells(each.channel, each.kind)
+            becomes = given_up(each.asked_us, has_provider=name in self.windows, is_off=is_off)
             done.append(
                 Settled(each.notice_id, State.waiting, each.attempt, becomes.state, becomes.reason)
             )

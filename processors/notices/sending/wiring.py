@@ -16,7 +16,7 @@ from processors.runtime.notices_configuration import NoticesConfiguration
 from rules.notices import tokens
 from rules.notices.months import month_of
 from rules.notices.quiet import not_before
-from rules.notices.shop import ShopInForce
+from rules.notices.shop import ShopInForce, called
 from rules.notices.texts.failures import NotRendered, TextTooLong
 from rules.notices.texts.languages import language_of
 from rules.notices.texts.mail.build import build_mail
@@ -78,7 +78,7 @@ def _shop(shop: ShopInForce) -> Shop:
         webhook_url=sms.webhook_url,
         on_unknown=sms.on_unknown,
         quiet={Channel.email: notices.quiet.email, Channel.sms: notices.quiet.sms},
-        name=notices.shop or (named[0] if named is not None else "") or shop.merchant_id,
+        name=called(notices, shop.merchant_id),
         settings=notices,
     )
 

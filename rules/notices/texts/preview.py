@@ -94,7 +94,7 @@ class Figures(Protocol):
         """The order that they are for."""
 
 
-def sample_values(settings: NoticeSettings, now: Micros) -> Values:
+def sample_values(shop: str, now: Micros) -> Values:
     """Values to look at where there is no member yet: 100 points for a year."""
     return Values(
         points=100,
@@ -102,16 +102,24 @@ def sample_values(settings: NoticeSettings, now: Micros) -> Values:
         expires_us=now + _SAMPLE_DAYS * DAY,
         order_number="65e1f0a40000000000000001",
         reason=None,
-        shop=settings.shop_name or "Lantern Tea",
+        shop=shop,
         member_name=None,
     )
 
 
 def values_of(
-    settings: NoticeSettings, now: Micros, figures: Figures | None, name: str | None
+    shop: str,
+    now: Micros,
+    figures: Figures | None = None,
+    *,
+    reason: str | None = None,
+    name: str | None = None,
 ) -> Values:
-    """A member's: the figures of a notice that he got, and his name; else those of the sample."""
-    sample = replace(sample_values(settings, now), member_name=name)
+    """A member's: the figures and the reason of a notice that he got, and his name.
+
+    Without figures those of the sample. `shop`: how the shop is called.
+    """
+    sample = replace(sample_values(shop, now), member_name=name)
     if figures is None:
         return sample
     return replace(
@@ -120,6 +128,7 @@ def values_of(
         balance=figures.balance,
         expires_us=figures.expires_at,
         order_number=figures.order_id,
+        reason=reason,
     )
 
 

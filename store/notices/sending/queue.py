@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, Integer
 
-from schemas.ids import DAY, SECOND, Micros
+from schemas.ids import DAY, Micros
 from schemas.notices.ids import first_id
 from schemas.notices.words import Channel, Kind, State
 from store.notices.members.members import Member
@@ -39,12 +39,12 @@ RESENT_WITHIN: Final[Micros] = 7 * DAY
 """What was recorded longer ago is not sent again by hand: nobody would know what it is about."""
 
 
-def reach(longest_hours: int) -> Micros:
+def reach(wait_us: Micros, too_old_us: Micros) -> Micros:
     """How long ago the oldest notice that may wait was recorded.
 
-    It can be sent again by hand after some days, and then waits `longest_hours` at most.
+    It is decided, or sent again by hand, after some days, and then waits `wait_us` at most.
     """
-    return RESENT_WITHIN + longest_hours * 3600 * SECOND + DAY
+    return max(RESENT_WITHIN, too_old_us) + wait_us + DAY
 
 
 class DueShop(NamedTuple):

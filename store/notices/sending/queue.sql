@@ -40,7 +40,7 @@ SELECT {t.row}, s.merchant_id, c.now_us FROM taken t JOIN shop s ON s.merchant_n
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us)
 UPDATE {notice} n
 SET state = 'sending', attempt = n.attempt + 1, lease_us = c.now_us + $3::bigint, asked_us = coalesce(n.asked_us, c.now_us),
-    reason = NULL, changed_us = c.now_us, {set marked from k}
+    reason = NULL, provider_parts = NULL, changed_us = c.now_us, {set marked from k}
 FROM unnest({arrays keyed from 4}) k ({keyed}), clock c
 WHERE n.notice_id = k.notice_id AND k.notice_id >= $2 AND n.state || '' = 'claimed' AND n.sender = $1
   AND n.lease_us + 0 > c.now_us AND n.sequence = k.sequence AND n.changed_us = k.claimed_us

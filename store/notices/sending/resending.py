@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from rules.notices.present import OrderChange, left_of
+from schemas.ids import Micros
 from store.notices.deciding import deciding, parked
 from store.notices.deciding.deciding import Brought
 from store.notices.reads import PIPELINE
@@ -40,13 +41,16 @@ def resend(
 
 
 def bring_up(
-    cursor: Cursor, taken: Sequence[Taken], least_id: UUID
+    cursor: Cursor, taken: Sequence[Taken], least_id: UUID, wait_us: Micros
 ) -> tuple[list[Taken], list[Taken]]:
     """Notices in a sender's hands with the present figures, and those with nothing left to tell.
 
-    Only of those that were written before: all others were brought up to date while they waited.
+    Only of those that were written before, or are sent again by hand: those were decided more than
+    `wait_us` ago. All others were brought up to date while they waited.
     """
-    again = [each.notice_id for each in taken if each.attempt]
+    again = [
+        each.notice_id for each in taken if each.attempt or each.now - each.decided_us > wait_us
+    ]
     figures = _present(cursor, again, least_id) if again else {}
     changed = {
         each.notice_id: figures[each.notice_id]

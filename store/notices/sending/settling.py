@@ -106,7 +106,8 @@ class Moved(NamedTuple):
 def settle(cursor: Cursor, rows: Iterable[Settled]) -> list[Ended]:
     """Moves notices on, meters and publishes them; those that were moved.
 
-    A notice that somebody else settled meanwhile stays as it is.
+    A notice that somebody else settled meanwhile stays as it is; that its provider has taken it
+    counts all the same where that says more than was known.
     """
     moved = send_to_settle(cursor, rows)()
     announce(cursor, moved.told)
@@ -222,8 +223,10 @@ def _read(cursor: Cursor) -> list[tuple[Ended, str]]:
 def _moved(done: Iterable[tuple[Ended, str]]) -> Moved:
     moved = Moved([], [])
     for each, was in done:
+        if each.state == was:
+            continue  # only its figures are others
         moved.ended.append(each)
-        if each.state not in _OPEN and each.state != was:
+        if each.state not in _OPEN:
             moved.told.append(each)
     return moved
 

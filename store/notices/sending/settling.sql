@@ -3,16 +3,19 @@
 
 -- name: settle
 -- Compare and set: what a receipt or another sender settled meanwhile stays as it is, and what was taken in hand once more.
+-- Only that its provider has taken a message counts still where a receipt came first, with its parts, or where the lease had
+-- ended and nobody knew: unless somebody has had it sent again since, as if it had never been written.
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
 done AS (
   UPDATE {notice} n
   SET state = k.state, reason = k.reason, changed_us = c.now_us,
       not_before_us = CASE WHEN k.state = 'waiting' THEN c.now_us + k.delay_us ELSE n.not_before_us END,
       asked_us = CASE WHEN k.keeps_asked THEN n.asked_us END,
-      provider_id = coalesce(k.provider_id, n.provider_id), provider_parts = coalesce(k.provider_parts, n.provider_parts),
+      provider_id = coalesce(k.provider_id, n.provider_id), provider_parts = coalesce(n.provider_parts, k.provider_parts),
       lease_us = NULL, sender = CASE WHEN k.state <> 'waiting' THEN n.sender END
   FROM unnest({arrays settled}) k ({settled}), clock c
-  WHERE n.notice_id = k.notice_id AND n.state = k.was AND n.attempt = k.attempt
+  WHERE n.notice_id = k.notice_id AND n.attempt = k.attempt
+    AND (n.state = k.was OR k.state = 'sent' AND n.asked_us IS NOT NULL AND n.state IN ('waiting', 'claimed', 'unknown', 'sent'))
     AND n.changed_us = coalesce(k.as_of_us, n.changed_us)
   RETURNING {returned}
 ),

@@ -19,7 +19,8 @@ from store.postgres.session import Cursor, Database, transaction
 class Terms:
     """How a loop sends: `rate` messages a second, a chunk, its name, its lease.
 
-    `reach_us`: what was recorded longer ago does not wait any more.
+    `reach_us`: what was recorded longer ago does not wait any more. `wait_us`: nor does what was
+    decided longer ago, unless somebody has had it sent again.
     """
 
     rate: float
@@ -27,6 +28,7 @@ class Terms:
     sender: str
     lease_us: int
     reach_us: int
+    wait_us: int
 
 
 class Taking:
@@ -69,7 +71,7 @@ class Taking:
         sender, lease_us = self._terms.sender, self._terms.lease_us
         with transaction(connection) as cursor:
             claimed = queue.claim(cursor, self._channel, shared, sender, lease_us, least)
-            taken, gone = resending.bring_up(cursor, claimed, least)
+            taken, gone = resending.bring_up(cursor, claimed, least, self._terms.wait_us)
             known = background(cursor, self._outside, taken, taken[0].now) if taken else None
         hand.done += [unsaid(each, State.withdrawn, Why.taken_back) for each in gone]
         self._last_shop = shared[-1][0]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.ids import DAY
 from schemas.notices.words import Channel
 from store.notices.members.sealing import Sealer, key_encryption_keys
 from store.notices.sending.queue import due_shops, least_id, reach
@@ -93,7 +94,7 @@ def test_senders_find_what_is_sent_again_after_days(
     run(in_process, "resend", str(resent))
     with as_lane(in_process.database_url) as connection:
         cursor = session.raw(connection)
-        least = least_id(lane.now(), reach(24))
+        least = least_id(lane.now(), reach(DAY, DAY))
         assert [shop.merchant_no for shop in due_shops(cursor, Channel.sms, least)] == [1]
 
 
@@ -107,6 +108,7 @@ def test_a_members_wish_is_kept_listed_and_forgotten(
     assert run(in_process, "optout", "add", *wish, "--json").json["changed"] is False
     (listed,) = run(in_process, "optout", "list", SHOP, "ann", "--json").json
     assert (listed["channel"], listed["kind"], listed["source"]) == ("sms", "*", "staff")
+    assert run(in_process, "optout", "list", SHOP, "ann").out.startswith("sms  anything  by staff")
     of_kind = run(in_process, "optout", "remove", *wish, "--kind", "earned", "--json").json
     assert of_kind["changed"] is False
     assert run(in_process, "optout", "remove", *wish, "--json").json["changed"] is True

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from schemas.notices.words import Kind
 from store.notices.members import contacts
 from store.notices.members.contacts import SealedContact
-from store.notices.members.sealing import Sealer, key_encryption_keys
+from store.notices.members.sealing import REASON, Sealer, key_encryption_keys
 from store.postgres import session
 from tests.support.commands import Ran, points
 from tests.support.in_process import InProcessEngine
@@ -130,6 +131,37 @@ def test_a_member_is_shown_his_name_and_his_newest_figures_and_nothing_else(
     missing = preview(in_process, "--kind", "earned", "--member", "ann")
     assert missing.code == 2
     assert "POINTS_NOTICES__KEY_FILE" in missing.err
+
+
+def test_a_shop_without_a_name_is_called_by_its_id_as_its_members_will_see(
+    in_process: InProcessEngine, heard: Lane, tmp_path: Path
+) -> None:
+    del heard
+    file = tmp_path / "tried.json"
+    file.write_bytes(b'{"languages": ["en"]}')
+    seen = shown(in_process, "--kind", "earned", "--settings", str(file))
+    assert seen["sms"].startswith("shop-a: you earned points")
+    assert seen["subject"].startswith("shop-a: ")
+
+
+def test_a_member_is_shown_why_the_points_were_given(
+    in_process: InProcessEngine, heard: Lane, tmp_path: Path
+) -> None:
+    keys, number = tmp_path / "keys", heard.shop(SHOP)
+    keys.write_text(KEYS)
+    with (
+        as_lane(in_process.database_url) as connection,
+        session.transaction(connection) as cursor,
+    ):
+        sealer = Sealer(key_encryption_keys(KEYS)).with_keys(cursor, [(number, "ann")], create=True)
+        sealed = sealer.seal(number, "ann", REASON, "Happy birthday")
+    heard.notice(SHOP, "ann", "sent", kind=Kind.assigned, sealed_reason=sealed)
+    words = ("--kind", "assigned", "--member", "ann")
+    with_keys = shown(in_process, *words, POINTS_NOTICES__KEY_FILE=str(keys))
+    assert "Reason: Happy birthday\n" in with_keys["plain"]
+    heard.connection.execute("DELETE FROM notices_keys.member_key")
+    erased = shown(in_process, *words, POINTS_NOTICES__KEY_FILE=str(keys))
+    assert "Reason: a gift from us\n" in erased["plain"]
 
 
 def test_a_shop_that_is_not_heard_of_is_not_found(in_process: InProcessEngine, lane: Lane) -> None:

@@ -3,8 +3,10 @@
 import uuid
 
 import psycopg
+import pytest
 from psycopg import sql
 
+from cli.support import console
 from tests.support.commands import points
 from tests.support.in_process import InProcessEngine
 from tests.support.notices.told import HOUR, Lane
@@ -25,6 +27,22 @@ def test_a_merchants_notices_are_listed_those_of_the_newest_events_first(
     text = points(in_process.environment, "notices", "list", SHOP).out
     assert "skipped: opted_out" in text
     assert "shop-b" not in text
+
+
+def test_a_list_has_whole_ids_for_other_commands_also_in_a_narrow_terminal(
+    in_process: InProcessEngine, lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "WIDTH_OF_A_PIPE", 80)
+    member = "65e1f0a400000000000000aa"
+    of_long = lane.notice(SHOP, member, "skipped", reason="unusable_number", points=1_000_000)
+    lost = lane.notice(SHOP, "m" * 100, "unknown", provider="twilio")
+    listed = points(in_process.environment, "notices", "list", SHOP).out
+    unknown = points(in_process.environment, "notices", "unknown", "list").out
+    assert str(of_long) in listed
+    assert str(lost) in listed
+    assert str(lost) in unknown
+    assert f"{SHOP}:{member}" in listed
+    assert max(map(len, listed.splitlines())) <= 80
 
 
 def test_a_list_can_be_of_one_member_or_state_and_has_an_end(

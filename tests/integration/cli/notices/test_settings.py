@@ -31,6 +31,21 @@ def test_settings_are_applied_once_shown_and_logged(
     assert "sms.max_parts" in points(where, "notices", "settings", "log", SHOP).out
 
 
+def test_it_is_said_that_a_shop_is_not_heard_of_yet(
+    in_process: InProcessEngine, lane: Lane, tmp_path: Path
+) -> None:
+    """Its id may be mistyped, or no worker of the lane has run yet."""
+    file, where = tmp_path / "notices.json", in_process.environment
+    file.write_bytes(document())
+    words = ("notices", "settings", "apply", SHOP, str(file))
+    assert "nobody is told before the lane has heard of" in points(where, *words).out
+    lane.connection.execute(
+        "INSERT INTO shop_settings VALUES (%s, 1, 0, 'Asia/Taipei', ARRAY['en'], true, true)",
+        [lane.shop(SHOP)],
+    )
+    assert "nobody is told" not in points(where, *words).out
+
+
 def test_texts_that_cannot_be_are_refused_with_their_path(
     in_process: InProcessEngine, lane: Lane, tmp_path: Path
 ) -> None:
@@ -50,6 +65,10 @@ def test_what_a_month_costs_is_shown_by_provider(in_process: InProcessEngine, la
     (row,) = points(where, *words, "--json").json["items"]
     assert (row["messages"], row["parts"], row["provider_parts"], row["unknown"]) == (3, 5, 6, 1)
     assert "2026-11,sms,mitake,3,5,6,1" in points(where, *words, "--csv").out
+    lines = points(where, *words).out.splitlines()
+    assert lines[1].split() == ["2026-11", "sms", "mitake", "3", "5", "6", "1"]
+    before = points(where, "notices", "usage", SHOP, "--month", "2026-10").out
+    assert before == "nothing was sent in 2026-10\n"
     assert points(where, "notices", "usage", SHOP, "--month", "2026-13").code == 2
 
 

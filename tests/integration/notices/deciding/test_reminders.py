@@ -202,6 +202,41 @@ def test_shops_are_looked_at_in_pieces_and_none_is_forgotten(
     ]
 
 
+def test_other_days_count_from_when_they_are_applied(ledger: Ledger) -> None:
+    """Nobody is told of what was so many days ahead more than a day before."""
+    lane = ledger.lane
+    for days in (13, 15, 30, 31):
+        ledger.lot(f"in {days}", MIDNIGHT + days * DAY)
+    assert reminded(lane, "member_id") == [("in 30",), ("in 30",)]
+    lane.apply("shop", expiring={"days": [14], "channels": ["email"]})
+    lane.clock(NOON + DAY)
+    where = "SELECT member_id, recorded_us FROM notices.notice WHERE decided_us = %s"
+    lane.work_off()
+    assert lane.rows(where, NOON + DAY) == [("in 15", MIDNIGHT + DAY)]
+    lane.apply("shop", expiring={"days": [30, 14], "channels": ["email"]})
+    lane.clock(NOON + 2 * DAY)
+    ledger.lot("in 32", MIDNIGHT + 32 * DAY)
+    lane.work_off()
+    assert lane.rows(where, NOON + 2 * DAY) == [("in 32", MIDNIGHT + 2 * DAY)]
+
+
+def test_days_that_a_shop_gave_up_while_it_is_looked_at_remind_nobody_more(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reminders, "PIECE", 1)
+    lane, count = ledger.lane, "SELECT count(*) FROM notices.notice"
+    lane.apply("shop", expiring=BY_MAIL)
+    for member in ("ann", "bob", "cat"):
+        ledger.lot(member, MIDNIGHT + 7 * DAY)
+    lane.timer.use(lane.connection)
+    while lane.rows(count) == [(0,)]:
+        assert lane.timer.turn()
+    lane.apply("shop", expiring=BY_MAIL | {"days": [14]})
+    while lane.timer.turn():
+        pass
+    assert lane.rows(count) == [(1,)]
+
+
 def test_two_lanes_at_once_remind_once(ledger: Ledger) -> None:
     lane = ledger.lane
     ledger.lot("ann", MIDNIGHT + 30 * DAY)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from processors.notices.directory.port import MemberKey
 from processors.notices.providers.port import Answer, Outcome
 from processors.notices.sending.guards.gate import Gate
@@ -14,7 +16,7 @@ from processors.notices.sending.in_hand.taking import Terms
 from processors.notices.sending.loop import Guards, ProviderLoop
 from processors.notices.sending.ports import Outside, Shop, Worded
 from rules.notices.values import Contact
-from schemas.ids import MINUTE
+from schemas.ids import DAY, MINUTE
 from schemas.notices.words import Channel, Kind, State
 from store.postgres.session import Database
 from store.valkey.notices import Bucket, Granted
@@ -107,7 +109,7 @@ def _loop(
         wording=words,
     )
     guards = Guards(rates, gatekeeper, Gate("mitake", None))
-    terms = Terms(rate, CHUNK, "sender", MINUTE, REACH)
+    terms = Terms(rate, CHUNK, "sender", MINUTE, REACH, 3 * DAY)
     return ProviderLoop(provider, terms, outside, Everybody(), guards, rows.connect)
 
 
@@ -136,11 +138,25 @@ def test_the_hand_is_filled_while_one_chunk_is_out_and_no_other_is_being_sent(ro
     rows.check_meter()
 
 
-def test_what_is_written_again_tells_what_is_left_by_then(rows: Rows) -> None:
-    """While it was being written, nobody brought it up to date."""
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param({"attempt": 1}, id="not taken"),
+        pytest.param({"days_ago": 4}, id="by hand, after it could not go in time"),
+    ],
+)
+def test_what_is_written_again_tells_what_is_left_by_then(
+    rows: Rows, again: dict[str, int]
+) -> None:
+    """While it was being written, or given up, nobody brought it up to date."""
+    decided = rows.now() - again.get("days_ago", 0) * DAY
+    columns: dict[str, Any] = {
+        "attempt": again.get("attempt", 0), "recorded_us": decided, "decided_us": decided,
+    }  # fmt: skip
+    new: dict[str, Any] = {}
     ids = [
-        rows.notice(order_id=order, event_points=100, event_sequence=7, attempt=attempt)
-        for order, attempt in (("part", 1), ("whole", 1), ("none", 1), ("new", 0))
+        rows.notice(order_id=order, event_points=100, event_sequence=7, **more)
+        for order, more in (("part", columns), ("whole", columns), ("none", columns), ("new", new))
     ]
     for order, taken in (("part", 40), ("whole", 100)):
         rows.notice(

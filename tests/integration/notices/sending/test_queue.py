@@ -63,6 +63,12 @@ def test_each_notice_is_found_by_its_id_and_compared_with_no_other(rows: Rows) -
     assert len(mark(rows, taken[:8])) == 8
 
 
+@pytest.mark.parametrize(("wait", "too_old"), [(DAY, DAY), (14 * DAY, 30 * DAY)])
+def test_whatever_may_wait_is_within_reach(wait: int, too_old: int) -> None:
+    """Also where changes are told that were recorded weeks ago, as configured."""
+    assert queue.reach(wait, too_old) >= max(too_old, queue.RESENT_WITHIN) + wait
+
+
 def test_every_shop_with_something_due_is_found_once(rows: Rows) -> None:
     rows.notices(3, "b")
     rows.notices(2, "a", not_before_us=rows.now() - 9 * SECOND)

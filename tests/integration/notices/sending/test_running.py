@@ -96,6 +96,15 @@ def test_what_could_not_go_in_time_is_not_sent_late(senders: Senders) -> None:
     assert senders.got([sms, mail]) == []
 
 
+def test_what_waits_of_a_shop_that_gave_up_sms_is_off(senders: Senders) -> None:
+    """It names no provider any more, so that no sender takes it in hand."""
+    shop = senders.shop()
+    senders.apply(shop, sms={"enabled": False, "provider": None})
+    (notice,) = senders.later(1, shop, not_before_us=0, give_up_us=senders.rows.now() + DAY)
+    senders.passes(25 * 3600)
+    senders.become(notice, "skipped", "off")
+
+
 def test_a_provider_that_asks_for_time_has_it(senders: Senders) -> None:
     shop = senders.shop(sms={"provider": "twilio"})
     hour = 3600

@@ -48,6 +48,17 @@ def receipt(rows: Rows, *receipts: Receipt) -> Receipts:
         return settling.receipt(cursor, receipts)
 
 
+def written_again(rows: Rows, notice: UUID, parts: int, provider: str = "mitake") -> None:
+    """A notice is sent once more by hand: another request may have been made."""
+    least = least_id(rows.now(), REACH)
+    with transaction(rows.connection) as cursor:
+        assert settling.resend(cursor, [notice], LIMITS, least) == [notice]
+    with transaction(rows.connection) as cursor:
+        (taken,) = queue.claim(cursor, Channel.sms, [(rows.shop("shop"), 1)], "a", MINUTE, least)
+        mark = Mark(notice, taken.sequence, provider, parts, MONTH, b"", taken.changed_us)
+        assert notice in queue.mark(cursor, [mark], "a", MINUTE, least)()
+
+
 def unknown(rows: Rows, count: int = 1) -> list[UUID]:
     ids = sending(rows, count)
     settle(rows, *(Settled(each, State.sending, 1, State.unknown) for each in ids))
@@ -138,6 +149,85 @@ def test_a_receipt_may_come_before_the_answer(rows: Rows) -> None:
     rows.check_meter()
 
 
+def accepted(notice: UUID, parts: int | None, attempt: int = 1) -> Settled:
+    """What a provider's answer makes of a notice that is being sent."""
+    return Settled(
+        notice, State.sending, attempt, State.sent, provider_id="m9", provider_parts=parts
+    )
+
+
+def test_an_answer_that_comes_after_the_receipt_still_says_what_is_charged(rows: Rows) -> None:
+    first, second, third = sending(rows, 3)
+    receipt(
+        rows, Receipt(first, delivered=True), Receipt(second, delivered=True, parts=4),
+        Receipt(third, delivered=True),
+    )  # fmt: skip
+    told = len(rows.published())
+    # They moved nowhere, so that nothing is counted or told once more.
+    assert settle(rows, accepted(first, 3), accepted(second, 3), accepted(third, None)) == []
+    assert len(rows.published()) == told
+    assert rows.of(first, "state", "provider_parts", "provider_id") == ("sent", 3, "m9")
+    assert rows.of(second, "provider_parts") == 4, "what a receipt says was charged"
+    assert usage(rows) == [Usage("sms", "mitake", 3, 6, 3 + 4 + 2, 0)]
+    rows.check_meter()
+
+
+@pytest.mark.parametrize("held", [State.unknown, State.waiting])
+def test_an_answer_that_comes_after_its_lease_is_one_all_the_same(rows: Rows, held: State) -> None:
+    """Its sender was frozen, and it was given up meanwhile; nothing was written again yet."""
+    (notice,) = sending(rows)
+    settle(rows, Settled(notice, State.sending, 1, held))
+    assert [each.notice_id for each in settle(rows, accepted(notice, 3))] == [notice]
+    assert rows.of(notice, "state", "provider_parts", "lease_us") == ("sent", 3, None)
+    assert usage(rows) == [Usage("sms", "mitake", 1, 2, 3, 0)]
+    rows.check_meter()
+
+
+@pytest.mark.parametrize("state", [State.waiting, State.failed])
+def test_an_answer_says_nothing_of_what_failed_or_is_sent_again(rows: Rows, state: State) -> None:
+    (notice,) = sending(rows)
+    receipt(rows, Receipt(notice, delivered=False))
+    if state is State.waiting:
+        with transaction(rows.connection) as cursor:
+            settling.resend(cursor, [notice], LIMITS, least_id(rows.now(), REACH))
+    assert settle(rows, accepted(notice, 3)) == []
+    assert rows.of(notice, "state", "provider_parts") == (state, None)
+    rows.check_meter()
+
+
+def test_an_answer_to_a_request_before_the_last_one_says_nothing(rows: Rows) -> None:
+    (notice,) = unknown(rows)
+    written_again(rows, notice, 1)
+    assert settle(rows, accepted(notice, 3)) == []
+    assert rows.of(notice, "state", "provider_parts") == ("sending", None)
+
+
+@pytest.mark.parametrize("charged", [None, 1])
+def test_what_is_sent_again_owes_its_own_parts(rows: Rows, charged: int | None) -> None:
+    """Not those of the message before it, which did not arrive."""
+    (notice,) = sending(rows)
+    settle(rows, accepted(notice, 3))
+    receipt(rows, Receipt(notice, delivered=False))
+    written_again(rows, notice, 1, "webhook")
+    settle(rows, accepted(notice, charged, attempt=2))
+    assert rows.of(notice, "state", "provider_parts") == ("sent", charged)
+    of_first, of_second = Usage("sms", "mitake", 0, 0, 0, 0), Usage("sms", "webhook", 1, 1, 1, 0)
+    assert usage(rows) == [of_first, of_second]
+    rows.check_meter()
+
+
+def test_a_message_that_arrived_after_all_owes_its_parts(rows: Rows) -> None:
+    """It was sent again by hand, and that had not begun yet."""
+    (notice,) = sending(rows)
+    settle(rows, accepted(notice, 3))
+    receipt(rows, Receipt(notice, delivered=False))
+    with transaction(rows.connection) as cursor:
+        settling.resend(cursor, [notice], LIMITS, least_id(rows.now(), REACH))
+    receipt(rows, Receipt(notice, delivered=True))
+    assert usage(rows) == [Usage("sms", "mitake", 1, 2, 3, 0)]
+    rows.check_meter()
+
+
 def test_a_receipt_keeps_a_message_from_being_written_again(rows: Rows) -> None:
     (notice,) = sending(rows)
     settle(rows, Settled(notice, State.sending, 1, State.waiting, "unanswered"))
@@ -218,13 +308,7 @@ def test_a_receipt_that_comes_again_does_not_end_what_was_sent_again(rows: Rows)
     settle(rows, Settled(notice, State.sending, 1, State.sent, provider_id="m1"))
     lost = Receipt(notice, delivered=False, provider_id="m1")
     assert receipt(rows, lost).changed == {notice}
-    least = least_id(rows.now(), REACH)
-    with transaction(rows.connection) as cursor:
-        settling.resend(cursor, [notice], LIMITS, least)
-    with transaction(rows.connection) as cursor:
-        (taken,) = queue.claim(cursor, Channel.sms, [(rows.shop("shop"), 1)], "a", MINUTE, least)
-        mark = Mark(notice, taken.sequence, "mitake", 2, MONTH, b"", taken.changed_us)
-        queue.mark(cursor, [mark], "a", MINUTE, least)()
+    written_again(rows, notice, 2)
     assert receipt(rows, lost).changed == set()
     settle(rows, Settled(notice, State.sending, 2, State.sent, provider_id="m2"))
     assert receipt(rows, lost).changed == set()

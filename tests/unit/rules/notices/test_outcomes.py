@@ -122,3 +122,5 @@ def test_what_could_not_go_in_time_has_expired_unless_it_may_have_arrived() -> N
     assert given_up(FRESH) == NOBODY_KNOWS
     assert given_up(FRESH, has_provider=False) == NOBODY_KNOWS
     assert given_up(None, has_provider=False) == Next(State.failed, Why.no_provider)
+    assert given_up(None, has_provider=False, is_off=True) == Next(State.skipped, Why.off)
+    assert given_up(FRESH, is_off=True) == NOBODY_KNOWS

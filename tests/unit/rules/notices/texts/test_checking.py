@@ -99,6 +99,6 @@ def test_preview_says_what_an_sms_costs() -> None:
 
 def test_preview_of_a_kind_without_sms() -> None:
     settings = notice_settings()
-    seen = preview(settings, Kind.expired, "en", sample_values(settings, 0), ZONE)
+    seen = preview(settings, Kind.expired, "en", sample_values("Lantern Tea", 0), ZONE)
     assert (seen.sms, seen.parts, seen.worst_case, seen.cost) == (None, None, None, None)
     assert seen.subject == "Lantern Tea: points have expired"
