@@ -37,9 +37,9 @@ GATHER_SECONDS = 0.04
 """After a head that is not full a lane lets more come together: a flight costs both servers more
 than some records more in it.
 """
-ANSWERS, ANSWERS_SECONDS = 20, 0.005
-"""After so many answers the shorter time: behind a batch of commands is the next one, and for each
-of them somebody waits. Commands that come one by one are no more than that in the longer time.
+ANSWERS, FEW_ANSWERS_SECONDS, ANSWERS_SECONDS = 20, 0.02, 0.005
+"""Somebody waits for each answer: half as long after so many at most, as of commands that come one
+by one; behind a batch of commands is the next one, and the shorter time.
 """
 COMMANDS_SECONDS = 0.25
 """The same of commands that were applied without Kafka: they were answered, and nobody waits for
@@ -47,7 +47,7 @@ them. The worker that meets them as repeats takes a hundred at once in little mo
 """
 RESTS: Final[Mapping[int, Sequence[Rest]]] = {
     SHARD_OF_KIND[OutboxKind.COMMAND_RESULT]: [
-        (ANSWERS, GATHER_SECONDS),
+        (ANSWERS, FEW_ANSWERS_SECONDS),
         (FULL_HEAD, ANSWERS_SECONDS),
     ],
     SHARD_OF_KIND[OutboxKind.COMMAND]: [(FULL_HEAD, COMMANDS_SECONDS)],
