@@ -21,6 +21,7 @@ FENCE_HOURS: Final = 48
 
 _PREFIX: Final = b"points:notices:v1:"
 _FENCE_MS: Final = FENCE_HOURS * 3_600_000
+_LET: Final = ord("1")
 
 
 class Bucket(NamedTuple):
@@ -74,8 +75,8 @@ class Fence:
         if not attempts:
             return []
         keys = [_PREFIX + b"notice:" + notice.hex.encode() for notice, _ in attempts]
-        let = self._let.run_once(keys, _FENCE_MS, *(attempt for _, attempt in attempts))
-        return [bool(each) for each in let]
+        let: bytes = self._let.run_once(keys, _FENCE_MS, *(attempt for _, attempt in attempts))
+        return [each == _LET for each in let]
 
 
 class Breakers:

@@ -5,13 +5,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 from uuid import UUID
 
 from cli.main import app
 from processors.notices.providers.port import Answer
 from processors.notices.sending.chunks.handing import Handing
+from processors.notices.sending.chunks.outgoing import Outgoing
 from processors.notices.sending.in_hand.hand import Ready, Sent
 from processors.notices.sending.loop import ProviderLoop
 from schemas.ids import Micros
@@ -21,7 +22,7 @@ from store.postgres.session import Database
 WINDOW = 0.05
 """Seconds between what was sent and what is written down: long enough to be hit."""
 
-_exchanged, _send, _turn = Handing._exchanged, ProviderLoop._send, ProviderLoop._turn
+_exchanged, _turn = Handing._exchanged, ProviderLoop._turn
 _loops: dict[Handing, tuple[ProviderLoop, asyncio.AbstractEventLoop]] = {}
 _answers: dict[Any, Answer] = {}
 
@@ -36,34 +37,21 @@ def _first_sends(
             Sent(each, Marked(each.taken.notice_id, each.taken.attempt + 1, now, now, 0))
             for each in chunk
         ]
-        sending = asyncio.run_coroutine_threadsafe(of_provider._provider.send(early), loop)
-        for each, answer in zip(chunk, sending.result(), strict=True):
+        answers = of_provider._outgoing._provider.send(early)
+        if isinstance(answers, Awaitable):
+            answers = asyncio.run_coroutine_threadsafe(_awaited(answers), loop).result()
+        for each, answer in zip(chunk, answers, strict=True):
             _answers[each.taken.notice_id] = answer
         time.sleep(WINDOW)
     return _exchanged(self, connection, chunk, least, now_us)
 
 
-async def _then_takes_the_answers(self: ProviderLoop, sent: Sequence[Sent]) -> None:
-    provider, self._provider = self._provider, _WithAnswers(self._provider)
-    try:
-        await _send(self, sent)
-    finally:
-        self._provider = provider
+async def _awaited(answers: Awaitable[Sequence[Answer]]) -> Sequence[Answer]:
+    return await answers
 
 
-class _WithAnswers:
-    """A provider that has been asked already."""
-
-    def __init__(self, provider: Any) -> None:
-        self.name, self.shared = provider.name, provider.shared
-        self.window, self.channel = provider.window, provider.channel
-
-    async def send(self, sent: Sequence[Sent]) -> list[Answer]:
-        """The answers that came."""
-        return [_answers.pop(each.marked.notice_id) for each in sent]
-
-    async def close(self) -> None:
-        """Nothing is open."""
+def _then_takes_the_answers(_self: Outgoing, sent: Sequence[Sent]) -> list[Answer]:
+    return [_answers.pop(each.marked.notice_id) for each in sent]
 
 
 async def _in_its_loop(self: ProviderLoop) -> float:
@@ -75,7 +63,7 @@ def spoil() -> None:
     """Turns the order round, in this process."""
     for kind, name, spoilt in (
         (Handing, "_exchanged", _first_sends),
-        (ProviderLoop, "_send", _then_takes_the_answers),
+        (Outgoing, "_hand_over", _then_takes_the_answers),
         (ProviderLoop, "_turn", _in_its_loop),
     ):
         setattr(kind, name, spoilt)

@@ -1,18 +1,17 @@
 """Providers that take one SMS a request, as a form: what they have in common."""
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from processors.notices.providers.http import HttpClient, Reply
+from processors.notices.providers.http import HttpClient, Reply, Request
 from processors.notices.providers.port import Answer, Outcome, SmsMessage
 
 
 class FormSms(ABC):
     """Sends forms to one address; a kind says what is in a form, and what an answer means.
 
-    Belongs to one event loop.
+    For one thread at a time.
     """
 
     headers: Mapping[str, str] = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -29,18 +28,18 @@ class FormSms(ABC):
     def judged(self, reply: Reply) -> Answer:
         """What an answer says."""
 
-    async def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
+    def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
         """See `SmsProvider`."""
-        return await asyncio.gather(*map(self._send, chunk))
+        replies = self._http.post([self._request(message) for message in chunk])
+        return [each if isinstance(each, Answer) else self.judged(each) for each in replies]
 
-    async def _send(self, message: SmsMessage) -> Answer:
+    def _request(self, message: SmsMessage) -> Request | Answer:
         try:
             body = urlencode(self.form(message)).encode()
         except UnicodeEncodeError:
             return Answer(Outcome.wrong, code="no-text")
-        reply = await self._http.post(self._url, body, self.headers)
-        return reply if isinstance(reply, Answer) else self.judged(reply)
+        return Request(self._url, body, self.headers)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """See `SmsProvider`."""
-        await self._http.close()
+        self._http.close()

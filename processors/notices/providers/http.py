@@ -1,48 +1,36 @@
-"""One request to a provider over HTTP: its answer as bounded bytes, or where it broke off.
+"""Requests to a provider over HTTP: each one's answer as bounded bytes, or where it broke off.
 
 Whatever comes back is data. The one thing that must never be mistaken is whether anything was
-written: until a connection stands nothing is, and from then on everything may be.
+written: until a connection stands nothing is, and from then on everything may be (`transfers`).
 """
 
-import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from email.utils import parsedate_to_datetime
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-import aiohttp
-from aiohttp.abc import AbstractResolver
+import pycurl
 from yarl import URL
 
 from processors.notices.providers.port import Answer, Outcome
-from processors.notices.providers.public_addresses import PRIVATE, PrivateAddress
+from processors.notices.providers.transfers import Bounds, Reply, Request, Transfer
 
-LARGEST_ANSWER: Final = 64 * 1024
-"""Bytes of an answer that are read. What is longer is no answer of a provider for SMS."""
-LONGEST_WAIT: Final = timedelta(hours=24)
-"""An SMS waits no longer for anything, so no provider can ask for more."""
-_CONNECT_SECONDS: Final = 10.0
-_IDLE_SECONDS: Final = 15.0
-"""Well below what servers keep: a request that meets their closing may have been read by them."""
+__all__ = ["HttpClient", "Reply", "Request"]
 
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Reply:
-    """What a server answered: the status, the body as bytes, and how long it asks us to wait."""
-
-    status: int
-    body: bytes
-    retry_after: timedelta | None
+_LOOK_SECONDS: Final = 1.0
+"""Nothing is waited for longer without a look at what is overdue."""
+_NOTHING_TO_WAIT_FOR: Final = 0.01
+"""Where libcurl has no socket yet, as while it makes ready to look up a name."""
 
 
 class HttpClient:
-    """Keeps connections to a provider and reuses them. Belongs to one event loop.
+    """Keeps connections to a provider and reuses them. For one thread at a time, which waits.
 
     `seconds`: for the whole of an answer, from its connection on. `connections`: at most, at once.
     No proxies, cookies, redirects or compressed answers. `ca_location`: a file of certificates to
-    trust instead of the system's. `resolver`: says which addresses a name has.
+    trust instead of the system's. `only_public`: no connection is made to an address that is not of
+    the public internet.
     """
 
     def __init__(
@@ -50,105 +38,117 @@ class HttpClient:
         seconds: float,
         connections: int,
         *,
-        resolver: AbstractResolver | None = None,
-        tls: ssl.SSLContext | None = None,
+        ca_location: str | None = None,
+        only_public: bool = False,
     ) -> None:
-        connect = min(seconds, _CONNECT_SECONDS)
-        self._timeout = aiohttp.ClientTimeout(
-            total=connect + seconds, connect=connect, sock_connect=connect, sock_read=seconds
-        )
+        self._bounds = Bounds(seconds, ca_location, only_public)
         self._connections = connections
-        self._resolver = resolver
-        self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        self._idle: list[Transfer] = []
+        self._running: dict[pycurl.Curl, Transfer] = {}
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply | Answer:
-        """The reply to a POST; where none came whole, the answer that follows from that."""
-        try:
-            target = _url(url)
-        except ValueError:
-            return Answer(Outcome.later, code="no-url")
-        try:
-            async with self._opened().post(
-                target, data=body, headers=headers, allow_redirects=False
-            ) as response:
-                content = await _bounded(response)
-                if content is None:
-                    response.close()
-                    return Answer(Outcome.unknown, code="too-long")
-                return Reply(response.status, content, _retry_after(response.headers))
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return _broken_off(error)
+    def post(self, requests: Sequence[Request | Answer]) -> list[Reply | Answer]:
+        """The replies to POSTs, all at once; where none came whole, the answer that follows.
 
-    async def close(self) -> None:
+        What has its answer already keeps it.
+        """
+        found: dict[int, Reply | Answer] = {}
+        waiting = deque[tuple[int, Request, str]]()
+        for number, request in enumerate(requests):
+            url = None if isinstance(request, Answer) else _url(request.url)
+            if isinstance(request, Answer):
+                found[number] = request
+            elif url is None:
+                found[number] = Answer(Outcome.later, code="no-url")
+            else:
+                waiting.append((number, request, url))
+        try:
+            while waiting or self._running:
+                while waiting and len(self._running) < self._connections:
+                    self._begin(*waiting.popleft())
+                found.update(self._turn())
+        except BaseException:
+            self._give_up()
+            raise
+        return [found[number] for number in range(len(requests))]
+
+    def close(self) -> None:
         """Closes the connections."""
-        if self._session is not None:
-            await self._session.close()
+        self._give_up()
+        for transfer in self._idle:
+            transfer.close()
+        self._idle.clear()
+        self._multi.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=self._connections,
-                keepalive_timeout=_IDLE_SECONDS,
-                resolver=self._resolver,
-                ssl=self._tls or True,
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                timeout=self._timeout,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "member-points", "Accept-Encoding": "identity"},
-                auto_decompress=False,
-            )
-        return self._session
+    def _begin(self, number: int, request: Request, url: str) -> None:
+        transfer = self._idle.pop() if self._idle else Transfer(self._bounds)
+        transfer.begin(number, request, url)
+        self._running[transfer.curl] = transfer
+        self._multi.add_handle(transfer.curl)
+
+    def _turn(self) -> Iterator[tuple[int, Reply | Answer]]:
+        """Goes on with what is running, and waits if nothing has ended; what has, by number."""
+        self._multi.perform()
+        ended = list(self._ended())
+        if not ended and self._running:
+            self._wait()
+        return iter(ended)
+
+    def _ended(self) -> Iterator[tuple[int, Reply | Answer]]:
+        left = 1
+        while left:
+            left, whole, broken = self._multi.info_read()
+            for curl in whole:
+                transfer = self._end(curl)
+                yield transfer.number, transfer.reply()
+            for curl, error, _ in broken:
+                transfer = self._end(curl)
+                yield transfer.number, transfer.broken_off(error)
+        overdue = time.monotonic() - self._bounds.seconds
+        for transfer in list(self._running.values()):
+            if transfer.written_at is not None and transfer.written_at < overdue:
+                self._end(transfer.curl)  # with its connection, on which an answer may still come
+                yield transfer.number, transfer.broken_off(pycurl.E_OPERATION_TIMEDOUT)
+
+    def _end(self, curl: pycurl.Curl) -> Transfer:
+        self._multi.remove_handle(curl)
+        transfer = self._running.pop(curl)
+        self._idle.append(transfer)
+        return transfer
+
+    def _wait(self) -> None:
+        """Until something can be read or written, or libcurl or an answer is overdue."""
+        until = min(
+            (
+                each.written_at + self._bounds.seconds
+                for each in self._running.values()
+                if each.written_at is not None
+            ),
+            default=float("inf"),
+        )
+        most = min(_LOOK_SECONDS, until - time.monotonic())
+        libcurls = self._multi.timeout()
+        if libcurls >= 0:
+            most = min(most, libcurls / 1000)
+        if self._multi.select(max(0.0, most)) < 0:
+            time.sleep(_NOTHING_TO_WAIT_FOR)
+
+    def _give_up(self) -> None:
+        for curl in list(self._running):
+            self._end(curl)
 
 
 @lru_cache(maxsize=1 << 10)
-def _url(text: str) -> URL:
-    """Read once, since most requests go to few. Raises ValueError."""
-    return URL(text)
+def _url(text: str) -> str | None:
+    """As it may be written, in ASCII; None if nothing can be sent there.
 
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body; None if it is longer than an answer may be."""
-    content = bytearray()
-    async for piece in response.content.iter_any():
-        content += piece
-        if len(content) > LARGEST_ANSWER:
-            return None
-    return bytes(content)
-
-
-def _broken_off(error: Exception) -> Answer:
-    """What follows from an error of the network: certainly not written, or perhaps taken."""
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            private = isinstance(error.os_error, PrivateAddress)
-            return Answer(Outcome.later, code=PRIVATE if private else "no-address")
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            return Answer(Outcome.later, code="tls")
-        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-            return Answer(Outcome.later, code="no-connection")
-        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return Answer(Outcome.later, code="no-url")
-        case TimeoutError():
-            return Answer(Outcome.unknown, code="no-answer")
-        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
-            return Answer(Outcome.unknown, code="half-an-answer")
-        case _:
-            return Answer(Outcome.unknown, code="broken-off")
-
-
-def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """How long the server asks us to wait, by its own clock where it names an instant."""
-    text = headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdigit():
-        # More digits than an hour has need no arithmetic.
-        return min(timedelta(seconds=int(text[:9])), LONGEST_WAIT)
+    Read once, since most requests go to few.
+    """
     try:
-        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
-    except (TypeError, ValueError, OverflowError):
+        url = URL(text)
+        host = url.host
+    except ValueError:
         return None
-    return max(timedelta(0), min(wait, LONGEST_WAIT))
+    return str(url) if host and url.scheme in {"http", "https"} else None

@@ -37,7 +37,7 @@ _OUTCOMES: Final = {
 
 
 class Mitake(FormSms):
-    """An account of Mitake; see `SmsProvider`. Belongs to one event loop."""
+    """An account of Mitake; see `SmsProvider`. For one thread at a time."""
 
     name = "mitake"
     shared = True

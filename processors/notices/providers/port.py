@@ -99,15 +99,18 @@ class SmsProvider(Protocol):
     window: timedelta
     shared: bool
 
-    async def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
-        """Hands over some messages, all at once; an answer for each, in their order."""
+    def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
+        """Hands over some messages, all at once; an answer for each, in their order.
 
-    async def close(self) -> None:
+        The thread waits for them. For one at a time.
+        """
+
+    def close(self) -> None:
         """Closes its connections."""
 
 
 class MailProvider(Protocol):
-    """Who delivers mail; as SmsProvider."""
+    """Who delivers mail; as SmsProvider, but asked by an event loop, to which it belongs."""
 
     name: str
     window: timedelta

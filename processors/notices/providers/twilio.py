@@ -35,7 +35,7 @@ _OUTCOMES: Final = {
 
 
 class Twilio(FormSms):
-    """An account of Twilio; see `SmsProvider`. Belongs to one event loop."""
+    """An account of Twilio; see `SmsProvider`. For one thread at a time."""
 
     name = "twilio"
     shared = True

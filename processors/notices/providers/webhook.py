@@ -4,8 +4,6 @@ Who stands behind an address is not known, so it may be no address of our own ne
 little time and few bytes, and is left alone by itself when it fails: other shops go on.
 """
 
-import asyncio
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -22,9 +20,9 @@ from processors.notices.providers.answers import (
     object_of,
     parts_of,
 )
-from processors.notices.providers.http import HttpClient, Reply
+from processors.notices.providers.http import HttpClient, Reply, Request
 from processors.notices.providers.port import Answer, Outcome, SmsMessage
-from processors.notices.providers.public_addresses import PRIVATE, PublicResolver
+from processors.notices.providers.transfers import PRIVATE
 from processors.runtime.logs import log
 from processors.runtime.notices_configuration import WebhookConfiguration
 from rules.notices.breaker import CLOSED, Breaker
@@ -47,7 +45,7 @@ MOST_REMEMBERED: Final = 10_000
 
 
 class Webhook:
-    """All shops' own addresses; see `SmsProvider`. Belongs to one event loop.
+    """All shops' own addresses; see `SmsProvider`. For one thread at a time.
 
     A shop promises to take a message of an `Idempotency-Key` once within `window`.
     """
@@ -62,54 +60,56 @@ class Webhook:
         """`clock`: seconds, for how long an address is left alone."""
         self._secret = settings.secret.get_secret_value() if settings.secret is not None else ""
         self._anywhere = settings.private_addresses
-        tls = None
-        if settings.ca_location is not None:
-            tls = ssl.create_default_context(cafile=settings.ca_location)
-        resolver = None if self._anywhere else PublicResolver()
-        self._http = HttpClient(settings.timeout_seconds, _CONNECTIONS, resolver=resolver, tls=tls)
+        self._http = HttpClient(
+            settings.timeout_seconds,
+            _CONNECTIONS,
+            ca_location=settings.ca_location,
+            only_public=not self._anywhere,
+        )
         self._clock = clock
         self._breakers: dict[str, Breaker] = {}
-        self._probed: set[str] = set()
 
-    async def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
+    def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
         """See `SmsProvider`."""
-        return await asyncio.gather(*map(self._send, chunk))
+        probed = set[str]()
+        asked = [self._request(message, probed) for message in chunk]
+        answers = []
+        for message, request, reply in zip(chunk, asked, self._http.post(asked), strict=True):
+            answer = reply if isinstance(reply, Answer) else judged(reply)
+            if isinstance(request, Request):
+                self._learn(request.url, message.merchant_id, answer)
+            answers.append(answer)
+        return answers
 
-    async def _send(self, message: SmsMessage) -> Answer:
+    def _request(self, message: SmsMessage, probed: set[str]) -> Request | Answer:
+        """What is asked; the answer to what is not. `probed`: addresses that one tries just now."""
         url = message.url
         if url is None or not self._may_be_asked(url):
             return Answer(Outcome.later, code="no-url" if url is None else PRIVATE)
-        now = int(self._clock() * SECOND)
-        breaker = self._breakers.get(url, CLOSED)
-        if breaker.is_open(now) or (breaker.probes(now) and url in self._probed):
-            wait = max(1, (breaker.open_until - now) // SECOND)
-            return Answer(Outcome.later, retry_after=timedelta(seconds=wait), code=LEFT_ALONE)
-        if breaker.probes(now):
-            self._probed.add(url)
-        try:
-            answer = await self._asked(url, message)
-        finally:
-            self._probed.discard(url)
-        self._learn(url, message.merchant_id, answer)
-        return answer
-
-    async def _asked(self, url: str, message: SmsMessage) -> Answer:
         try:
             body = _body(message)
         except (UnicodeEncodeError, orjson.JSONEncodeError):
             return Answer(Outcome.wrong, code="no-text")
+        now = int(self._clock() * SECOND)
+        breaker = self._breakers.get(url, CLOSED)
+        if breaker.is_open(now) or (breaker.probes(now) and url in probed):
+            wait = max(1, (breaker.open_until - now) // SECOND)
+            return Answer(Outcome.later, retry_after=timedelta(seconds=wait), code=LEFT_ALONE)
+        if breaker.probes(now):
+            probed.add(url)
+        return Request(url, body, self._headers(message, body))
+
+    def _headers(self, message: SmsMessage, body: bytes) -> dict[str, str]:
         timestamp = str(int(time.time()))
-        headers = {
+        return {
             "Content-Type": "application/json",
             IDEMPOTENCY_KEY: str(message.notice_id),
             TIMESTAMP: timestamp,
             SIGNATURE: signature(key_of(self._secret, message.merchant_id), timestamp, body),
         }
-        reply = await self._http.post(url, body, headers)
-        return reply if isinstance(reply, Answer) else judged(reply)
 
     def _may_be_asked(self, url: str) -> bool:
-        """Names are looked at when they are resolved; addresses and schemes here."""
+        """Names are looked at when a connection is made; addresses and schemes here."""
         if self._anywhere:
             return True
         try:
@@ -131,9 +131,9 @@ class Webhook:
         elif url in self._breakers or len(self._breakers) < MOST_REMEMBERED:
             self._breakers[url] = learnt
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """See `SmsProvider`."""
-        await self._http.close()
+        self._http.close()
 
 
 def judged(reply: Reply) -> Answer:

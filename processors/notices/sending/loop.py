@@ -2,29 +2,29 @@
 
 A chunk's way, top to bottom: `Filling` takes notices in hand, and `Ahead` words them while a commit
 is waited for; the hand gives as many as may go now; `Handing` commits that they are being sent,
-together with what became of the chunk before, and asks the fence; `_send` hands them to the
+together with what became of the chunk before, and asks the fence; `Outgoing` hands them to the
 provider. One loop a provider, one chunk at a time: a slow provider holds nobody else, and a kill
 leaves one chunk in doubt.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 import psycopg
 
-from processors import metrics
 from processors.notices.directory.port import Directory
-from processors.notices.sending.chunks.answered import settled
 from processors.notices.sending.chunks.delivering import Delivers
 from processors.notices.sending.chunks.exchange import Exchange
 from processors.notices.sending.chunks.handing import Guards, Handing
+from processors.notices.sending.chunks.outgoing import Outgoing, Written
 from processors.notices.sending.guards.gate import Shut
 from processors.notices.sending.in_hand.ahead import Ahead
 from processors.notices.sending.in_hand.filling import Filling
-from processors.notices.sending.in_hand.hand import Hand, Sent, put_back
+from processors.notices.sending.in_hand.hand import Hand, put_back
 from processors.notices.sending.in_hand.preparing import Preparing
 from processors.notices.sending.in_hand.taking import Taking, Terms
 from processors.notices.sending.pausing import pause
@@ -33,7 +33,7 @@ from processors.notices.sending.thread import ConnectionThread
 from processors.runtime.failures import is_waited_out, one_line
 from processors.runtime.logs import log
 from processors.runtime.loop import Backoff
-from rules.notices.outcomes import Answered, custom_of
+from rules.notices.outcomes import custom_of
 from schemas.ids import SECOND, Micros
 from store.notices.sending import breakers
 from store.notices.sending.queue import least_id
@@ -59,29 +59,30 @@ class ProviderLoop:
     ) -> None:
         """Connects to nothing yet."""
         self.name, self.channel = provider.name, provider.channel
-        self._provider, self._terms = provider, terms
-        self._directory, self._gate = directory, guards.gate
-        self._custom = custom_of(provider.channel, provider.window)
+        self._terms, self._directory, self._gate = terms, directory, guards.gate
         self._taking = Taking(provider.name, provider.channel, terms, outside)
         self._thread = ConnectionThread(f"send-{provider.name}", connect)
         self._hand = Hand(provider.name, provider.channel, terms.rate)
-        preparing = Preparing(provider.name, provider.channel, self._custom, outside)
+        custom = custom_of(provider.channel, provider.window)
+        preparing = Preparing(provider.name, provider.channel, custom, outside)
         self._ahead = Ahead(self._hand, preparing)
         self._filling = Filling(
             self._hand, self._taking, self._ahead, directory, self._thread, terms
         )
         exchange = Exchange(provider.name, terms.sender, terms.lease_us, outside)
         self._handing = Handing(self._hand, self._ahead, exchange, guards)
+        self._outgoing = Outgoing(provider, self._hand, self._handing, guards.gate, self._clock)
         self._look_at = self._looked_at = 0.0
         self._now: Micros = 0
         self._database_trouble: str | None = None
+        self._stopping = asyncio.Event()
         self.turned = time.monotonic()
         self.oldest: Micros | None = None
         """Since when its oldest notice could have gone."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Turns until it is asked to stop; then what is in hand waits again."""
-        backoff = Backoff()
+        self._stopping, backoff = stopping, Backoff()
         try:
             while not stopping.is_set():
                 self.turned = time.monotonic()
@@ -110,7 +111,7 @@ class ProviderLoop:
         return self._database_trouble or self._gate.trouble() or self._filling.trouble
 
     async def _turn(self) -> float:
-        """One chunk at most; how many seconds to wait before the next."""
+        """Some chunks; how many seconds to wait before the next."""
         if time.monotonic() >= self._look_at:
             await self._thread.connected(self._look)
         room = self._gate.room(self._clock(), self._terms.chunk)
@@ -118,14 +119,25 @@ class ProviderLoop:
             await self._give_back()
             return LOOK_SECONDS
         await self._hand_for(room)
-        sent = await self._thread.connected(
-            self._handing.next_chunk, room, self._least(), self._clock()
+        went = await self._thread.connected(
+            self._outgoing.go, room, self._least(), partial(self._goes_on, room)
         )
-        if sent is None:
+        if not went:
             return self._hand.wait(max(0.0, self._look_at - time.monotonic()))
         self._filling.begin(self._least())
-        await self._send(sent)
+        if isinstance(went, Written):
+            await self._outgoing.finish(went)
         return 0.0
+
+    def _goes_on(self, room: int) -> bool:
+        """Whether nothing is to be done between two chunks. Asked by the connection's thread."""
+        self.turned = time.monotonic()
+        return (
+            not self._stopping.is_set()
+            and self.turned < self._look_at
+            and self._filling.has_enough()
+            and self._gate.room(self._clock(), self._terms.chunk) == room
+        )
 
     # Who is next
 
@@ -169,20 +181,6 @@ class ProviderLoop:
     async def _settle(self) -> None:
         if self._handing.has_something_done:
             await self._thread.connected(self._handing.settle, self._least(), self._clock())
-
-    async def _send(self, sent: Sequence[Sent]) -> None:
-        if not sent:
-            return
-        began = time.monotonic()
-        answers = await self._provider.send(sent)
-        took = time.monotonic() - began
-        metrics.NOTICES_PROVIDER_SECONDS.labels(self.name).observe(took)
-        now = sent[0].marked.at + int(took * SECOND)
-        for each, answer in zip(sent, answers, strict=True):
-            self._hand.done.append(settled(each, answer, self._custom, now))
-        answered = [Answered(answer.outcome.value) for answer in answers]
-        if self._provider.shared:
-            self._gate.learn(answered, self._clock())
 
     def _lost(self, error: psycopg.Error, backoff: Backoff) -> float:
         """Trouble with the database that passes; seconds to wait. Raises any other."""

@@ -1,5 +1,6 @@
 """What metrics say of notices that ended."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from processors import metrics
@@ -11,11 +12,15 @@ from store.notices.sending.settling import Ended
 
 def observe(ended: Iterable[Ended]) -> None:
     """Counts those that came to an end, and the parts of SMS that are metered."""
+    messages, parts = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for each in ended:
-        if each.state not in OPEN:
-            metrics.NOTICES_SENT.labels(each.channel, each.state).inc()
-        if each.state in metrics.PARTS_OF and each.parts:
-            metrics.NOTICES_PARTS.labels(each.channel, each.state).inc(each.parts)
+        key = each.channel, each.state
+        messages[key] += each.state not in OPEN
+        parts[key] += (each.parts or 0) if each.state in metrics.PARTS_OF else 0
+    for counted, metric in ((messages, metrics.NOTICES_SENT), (parts, metrics.NOTICES_PARTS)):
+        for key, count in counted.items():
+            if count:
+                metric.labels(*key).inc(count)
 
 
 def tell(used_up: Iterable[LimitReached]) -> None:

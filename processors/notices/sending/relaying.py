@@ -23,7 +23,7 @@ from store.postgres.session import Database, raw
 from store.streams import outbox
 from store.streams.outbox import SHARD_OF_KIND, OutboxKind
 
-PACE_SECONDS: Final = 0.05
+PACE_SECONDS: Final = 0.1
 """Between two looks into the outbox: a row for each chunk that was sent comes in between, and all
 of them together cost little more than one.
 """

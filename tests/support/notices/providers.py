@@ -1,7 +1,7 @@
 """Providers that send to sinks, and messages for them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -104,9 +104,14 @@ async def one(sinks: Sinks, provider: Provider, *, seconds: float = PATIENCE) ->
         make = twilio if provider == "twilio" else mitake
         account = make(sinks.url, seconds=seconds)
     try:
-        return (await account.send([sms(url=f"{sinks.url}/webhook/shop")]))[0]
+        return (await sent(account, sms(url=f"{sinks.url}/webhook/shop")))[0]
     finally:
-        await account.close()
+        account.close()
+
+
+async def sent(account: SmsProvider, *messages: SmsMessage) -> Sequence[Answer]:
+    """What a provider answers, asked by a thread, since the sinks answer by this one."""
+    return await asyncio.to_thread(account.send, messages)
 
 
 def with_sinks(test: Callable[[Sinks], Awaitable[T]], **options: object) -> T:

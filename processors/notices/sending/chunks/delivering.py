@@ -1,6 +1,6 @@
 """Providers of either channel behind one face, which takes what is in hand."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -17,8 +17,11 @@ class Delivers(Protocol):
     shared: bool
     channel: Channel
 
-    async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
-        """Hands over a chunk; an answer for each, in their order."""
+    def send(self, sent: Sequence[Sent]) -> Sequence[Answer] | Awaitable[Sequence[Answer]]:
+        """Hands over a chunk; an answer for each, in their order.
+
+        Called in the connection's thread. What is awaitable is awaited by the event loop.
+        """
 
     async def close(self) -> None:
         """Closes its connections."""
@@ -51,10 +54,10 @@ class BySms:
         self._provider, self.name, self.window = provider, provider.name, provider.window
         self.shared = provider.shared
 
-    async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
-        """Hands over SMS."""
-        return await self._provider.send([each.ready.sms(each.marked) for each in sent])
+    def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
+        """Hands over SMS, and waits: the thread that marked them loses no time to another."""
+        return self._provider.send([each.ready.sms(each.marked) for each in sent])
 
     async def close(self) -> None:
         """Closes its connections."""
-        await self._provider.close()
+        self._provider.close()

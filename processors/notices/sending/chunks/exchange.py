@@ -76,9 +76,9 @@ class Exchange:
             ends = settling.settle(cursor, found.stopped)
             reached = used_up(cursor, ends, months.values())
             quick.last()
-            settling.announce(cursor, moved.told)
             marks = [self._mark(each, now) for each in found.going]
             marked_as = queue.mark(raw(connection), marks, self._sender, self._lease_us, least)
+            settling.announce(cursor, moved.told)  # made while PostgreSQL marks
             if work is not None:
                 meanwhile(connection, work)
         sent, changed = _parted(found.going, marked_as())

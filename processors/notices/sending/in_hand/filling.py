@@ -57,6 +57,10 @@ class Filling:
         """Whether a piece has begun that nobody has waited for yet."""
         return self._task is not None
 
+    def has_enough(self) -> bool:
+        """Whether the hand need not be filled yet, nor is. Other threads ask, too."""
+        return self._task is None and self.in_hand() >= self._little
+
     def begin(self, least: UUID) -> None:
         """Begins to fill the hand if little is left in it. `least`: see `least_id`."""
         is_wanted = self._task is None and self.in_hand() < self._little

@@ -2,14 +2,15 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from processors.notices.providers.http import LARGEST_ANSWER, HttpClient, Reply
+from processors.notices.providers.http import HttpClient, Reply, Request
 from processors.notices.providers.port import Answer, Outcome
+from processors.notices.providers.transfers import LARGEST_ANSWER
 from tests.support.notices.providers import PATIENCE, SILENCE
 from tests.support.secured.certificates import authority, signed
 
@@ -18,7 +19,10 @@ SAID_OK = Reply(200, b"ok", None)
 
 
 class Server:
-    """Answers each request with the next of some bytes, and the last of them for ever."""
+    """Answers each request with the next of some bytes, and the last of them for ever.
+
+    Instead of an answer of no bytes, and with `hangs_up` after each, it ends the connection.
+    """
 
     def __init__(
         self, *answers: bytes, hangs_up: bool = False, tls: ssl.SSLContext | None = None
@@ -35,10 +39,10 @@ class Server:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
                 self.requests.append(head + await reader.readexactly(length))
-                last = len(self._answers) == 1
-                writer.write(self._answers[0] if last else self._answers.pop(0))
+                answer = self._answers[0] if len(self._answers) == 1 else self._answers.pop(0)
+                writer.write(answer)
                 await writer.drain()
-                if self._hangs_up:
+                if self._hangs_up or not answer:
                     break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -55,31 +59,38 @@ class Server:
         self._server.close()
 
 
+Ask = Callable[[HttpClient, str], list[Reply | Answer]]
+
+
 def posted(
     server: Server,
-    ask: Callable[[HttpClient, str], Awaitable[list[Reply | Answer]]],
+    ask: Ask,
     *,
     seconds: float = PATIENCE,
     connections: int = 4,
-    tls: ssl.SSLContext | None = None,
+    ca_location: str | None = None,
 ) -> list[Reply | Answer]:
     async def main() -> list[Reply | Answer]:
-        client = HttpClient(seconds, connections, tls=tls)
+        client = HttpClient(seconds, connections, ca_location=ca_location)
         async with server as url:
             try:
-                return await ask(client, url)
+                return await asyncio.to_thread(ask, client, url)
             finally:
-                await client.close()
+                client.close()
 
     return asyncio.run(main())
 
 
-async def one_after_the_other(client: HttpClient, url: str) -> list[Reply | Answer]:
-    return [await client.post(url, b"body", {"X-Mine": "1"}) for _ in range(3)]
+def post(client: HttpClient, url: str, body: bytes = b"", **headers: str) -> list[Reply | Answer]:
+    return client.post([Request(url, body, headers)])
 
 
-async def one(client: HttpClient, url: str) -> list[Reply | Answer]:
-    return [await client.post(url, b"body", {})]
+def one_after_the_other(client: HttpClient, url: str) -> list[Reply | Answer]:
+    return [post(client, url, b"body", Mine="1")[0] for _ in range(3)]
+
+
+def one(client: HttpClient, url: str) -> list[Reply | Answer]:
+    return post(client, url, b"body")
 
 
 def test_a_connection_is_kept_for_the_next_request() -> None:
@@ -88,7 +99,7 @@ def test_a_connection_is_kept_for_the_next_request() -> None:
     assert server.connections == 1
     head = server.requests[0].decode()
     assert head.startswith("POST /send HTTP/1.1\r\nHost: 127.0.0.1:")
-    assert "\r\nX-Mine: 1\r\n" in head
+    assert "\r\nMine: 1\r\n" in head
     assert "\r\nContent-Length: 4\r\n" in head
     assert head.endswith("\r\n\r\nbody")
 
@@ -109,12 +120,35 @@ def test_a_connection_that_is_to_be_closed_is_not_used_again(answer: bytes) -> N
 
 
 def test_no_more_connections_are_made_than_may_be() -> None:
-    async def at_once(client: HttpClient, url: str) -> list[Reply | Answer]:
-        return list(await asyncio.gather(*(client.post(url, b"", {}) for _ in range(20))))
+    def at_once(client: HttpClient, url: str) -> list[Reply | Answer]:
+        return client.post([Request(url, b"", {})] * 20)
 
     server = Server(OK)
     assert posted(server, at_once) == [SAID_OK] * 20
     assert server.most == server.connections == 4
+
+
+def test_connections_to_many_servers_are_no_more_than_may_be_either() -> None:
+    async def main() -> None:
+        servers = [Server(OK) for _ in range(3)]
+        client = HttpClient(PATIENCE, 2)
+        async with servers[0] as first, servers[1] as second, servers[2] as third:
+            urls = [first, second, third]
+            for _ in range(2):
+                asked = [Request(url, b"", {}) for url in urls]
+                assert await asyncio.to_thread(client.post, asked) == [SAID_OK] * 3
+                assert sum(server.open_at_once for server in servers) <= 2
+            client.close()
+
+    asyncio.run(main())
+
+
+def test_what_a_kept_connection_swallowed_is_not_written_once_more() -> None:
+    """Its server may have read it, and closed the connection before it answered."""
+    server = Server(OK, b"", OK)
+    found = posted(server, one_after_the_other)
+    assert found == [SAID_OK, Answer(Outcome.unknown, code="broken-off"), SAID_OK]
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -183,15 +217,15 @@ def test_how_long_to_wait_is_what_the_server_says(said: bytes, wait: timedelta |
     ],
 )
 def test_where_there_is_no_connection_nothing_was_written(url: str, code: str) -> None:
-    async def ask(client: HttpClient, _url: str) -> list[Reply | Answer]:
-        return [await client.post(url, b"", {})]
+    def ask(client: HttpClient, _url: str) -> list[Reply | Answer]:
+        return post(client, url)
 
     assert posted(Server(OK), ask) == [Answer(Outcome.later, code=code)]
 
 
 def test_who_does_not_speak_tls_gets_nothing() -> None:
-    async def ask(client: HttpClient, url: str) -> list[Reply | Answer]:
-        return [await client.post(url.replace("http:", "https:"), b"", {})]
+    def ask(client: HttpClient, url: str) -> list[Reply | Answer]:
+        return post(client, url.replace("http:", "https:"))
 
     server = Server(OK)
     (answer,) = posted(server, ask)
@@ -203,9 +237,8 @@ def test_who_does_not_speak_tls_gets_nothing() -> None:
 def test_a_target_holds_nothing_that_could_begin_another_line() -> None:
     server = Server(OK)
 
-    async def ask(client: HttpClient, url: str) -> list[Reply | Answer]:
-        odd = f"{url}/a b\r\nX: y?q=\u00e9%41"
-        return [await client.post(odd, b"", {})]
+    def ask(client: HttpClient, url: str) -> list[Reply | Answer]:
+        return post(client, f"{url}/a b\r\nX: y?q=\u00e9%41")
 
     assert posted(server, ask) == [SAID_OK]
     assert server.requests[0].startswith(b"POST /send/a%20bX:%20y?q=%C3%A9A HTTP/1.1\r\n")
@@ -227,7 +260,7 @@ def test_a_server_shows_whose_it_is_before_anything_is_written(
     shown = signed(signer, "server", hosts=hosts)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(shown.certificate, shown.key)
-    trusts = ssl.create_default_context(cafile=signer.certificate if is_trusted else None)
     server = Server(OK, tls=context)
-    assert posted(server, one, tls=trusts) == [found]
+    trusts = str(signer.certificate) if is_trusted else None
+    assert posted(server, one, ca_location=trusts) == [found]
     assert len(server.requests) == (found == SAID_OK)

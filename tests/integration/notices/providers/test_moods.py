@@ -8,7 +8,7 @@ import pytest
 from deploy.local.sinks.moods import TAKES, Mood, Provider
 from deploy.local.sinks.sinks import Sinks
 from processors.notices.providers.port import Answer, Outcome
-from tests.support.notices.providers import PATIENCE, SILENCE, mitake, one, sms, with_sinks
+from tests.support.notices.providers import PATIENCE, SILENCE, mitake, one, sent, sms, with_sinks
 
 TAKEN, LATER, WRONG, UNKNOWN, CREDENTIALS = (
     Outcome.taken,
@@ -97,10 +97,10 @@ def test_mitake_sends_a_message_of_a_known_id_once_for_as_long_as_we_count_on_it
 
     async def test(sinks: Sinks) -> None:
         account = mitake(sinks.url)
-        first = (await account.send([sms(notice)]))[0]
+        first = (await sent(account, sms(notice)))[0]
         clock[0] += hours * 3600
-        again = (await account.send([sms(notice)]))[0]
-        await account.close()
+        again = (await sent(account, sms(notice)))[0]
+        account.close()
         known = timedelta(hours=hours) < account.window
         assert (first.outcome, again.outcome) == (TAKEN, TAKEN)
         assert (first.provider_id == again.provider_id) is known

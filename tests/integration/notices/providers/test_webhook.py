@@ -12,7 +12,15 @@ from processors.notices.providers.webhook import LEFT_ALONE, Webhook
 from processors.runtime.notices_configuration import WebhookConfiguration
 from rules.notices.breaker import FAILURES
 from rules.notices.webhooks import key_of, signature
-from tests.support.notices.providers import PHONE, TEXT, WEBHOOK_SECRET, sms, webhook, with_sinks
+from tests.support.notices.providers import (
+    PHONE,
+    TEXT,
+    WEBHOOK_SECRET,
+    sent,
+    sms,
+    webhook,
+    with_sinks,
+)
 
 TELLS = Tells(UUID(int=7), "ann", "earned", 100, 340, None)
 
@@ -23,8 +31,8 @@ def test_a_request_says_what_it_tells_once_and_proves_whose_it_is() -> None:
     async def test(sinks: Sinks) -> None:
         shops = webhook()
         message = sms(notice, url=f"{sinks.url}/webhook/shop", tells=TELLS)
-        answers = [(await shops.send([message]))[0] for _ in range(2)]
-        await shops.close()
+        answers = [(await sent(shops, message))[0] for _ in range(2)]
+        shops.close()
         assert [answer.outcome for answer in answers] == [Outcome.taken, Outcome.taken]
         assert answers[0].parts == 1
         assert answers[0].provider_id == answers[1].provider_id
@@ -63,9 +71,9 @@ def test_nothing_goes_to_our_own_network_or_in_the_clear(url: str | None, code: 
     async def ask() -> Answer:
         shops = webhook(private_addresses=False)
         try:
-            return (await shops.send([sms(url=url)]))[0]
+            return (await sent(shops, sms(url=url)))[0]
         finally:
-            await shops.close()
+            shops.close()
 
     answer = asyncio.run(ask())
     assert (answer.outcome, answer.code) == (Outcome.later, code)
@@ -81,20 +89,20 @@ def test_an_address_that_fails_is_left_alone_and_others_go_on() -> None:
         shops = Webhook(settings, lambda: clock[0])
         bad, good = f"{sinks.url}/webhook/bad", f"{sinks.url}/webhook/good"
         sinks.become("webhook", mood="busy")
-        failed = [(await shops.send([sms(url=bad)]))[0] for _ in range(FAILURES)]
+        failed = [(await sent(shops, sms(url=bad)))[0] for _ in range(FAILURES)]
         assert {answer.code for answer in failed} <= {"http-429", "http-503"}
         sinks.become("webhook", mood="normal")
-        alone, other = await shops.send([sms(url=bad), sms(url=good)])
+        alone, other = await sent(shops, sms(url=bad), sms(url=good))
         assert (alone.outcome, alone.code) == (Outcome.later, LEFT_ALONE)
         assert alone.retry_after is not None
         assert other.outcome is Outcome.taken
         # Then one message tries it, and only one; when it is taken, all go again.
         clock[0] += 6
-        tried = await shops.send([sms(url=bad), sms(url=bad)])
+        tried = await sent(shops, sms(url=bad), sms(url=bad))
         assert [answer.outcome for answer in tried] == [Outcome.taken, Outcome.later]
-        again = await shops.send([sms(url=bad), sms(url=bad)])
+        again = await sent(shops, sms(url=bad), sms(url=bad))
         assert [answer.outcome for answer in again] == [Outcome.taken, Outcome.taken]
-        await shops.close()
+        shops.close()
 
     with_sinks(test)
 
@@ -103,9 +111,9 @@ def test_one_that_does_not_know_our_signature_is_left_alone_at_once() -> None:
     async def test(sinks: Sinks) -> None:
         shops = webhook()
         sinks.become("webhook", mood="credentials")
-        first = (await shops.send([sms(url=f"{sinks.url}/webhook/x")]))[0]
-        second = (await shops.send([sms(url=f"{sinks.url}/webhook/x")]))[0]
-        await shops.close()
+        first = (await sent(shops, sms(url=f"{sinks.url}/webhook/x")))[0]
+        second = (await sent(shops, sms(url=f"{sinks.url}/webhook/x")))[0]
+        shops.close()
         assert first.outcome is Outcome.credentials
         assert second.code == LEFT_ALONE
 
@@ -115,8 +123,8 @@ def test_one_that_does_not_know_our_signature_is_left_alone_at_once() -> None:
 def test_a_message_that_is_no_text_goes_nowhere() -> None:
     async def test(sinks: Sinks) -> None:
         shops = webhook()
-        answer = (await shops.send([sms(text="\ud800", url=f"{sinks.url}/webhook/x")]))[0]
-        await shops.close()
+        answer = (await sent(shops, sms(text="\ud800", url=f"{sinks.url}/webhook/x")))[0]
+        shops.close()
         assert (answer.outcome, answer.code) == (Outcome.wrong, "no-text")
         assert sinks.taken("webhook") == []
 

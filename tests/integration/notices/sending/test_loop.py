@@ -10,6 +10,7 @@ import pytest
 
 from processors.notices.directory.port import MemberKey
 from processors.notices.providers.port import Answer, Outcome
+from processors.notices.sending.chunks.delivering import Delivers
 from processors.notices.sending.guards.gate import Gate
 from processors.notices.sending.in_hand.hand import Sent
 from processors.notices.sending.in_hand.taking import Terms
@@ -38,6 +39,29 @@ class Provider:
     async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
         self.chunks.append([each.ready.taken.member_id for each in sent])
         await self.may_answer.wait()
+        return [Answer(Outcome.taken) for _ in sent]
+
+    async def close(self) -> None:
+        pass
+
+
+class AtOnce:
+    """Takes what it is given, asked by the thread that marked it.
+
+    `out`: how many notices were being sent by then, each time.
+    """
+
+    name, window, shared, channel = "mitake", timedelta(), True, Channel.sms
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.chunks: list[int] = []
+        self.out: list[int] = []
+
+    def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
+        count = "SELECT count(*) FROM notices.notice WHERE state = 'sending'"
+        self.out.append(self._rows.value(count))
+        self.chunks.append(len(sent))
         return [Answer(Outcome.taken) for _ in sent]
 
     async def close(self) -> None:
@@ -90,7 +114,7 @@ class Words:
 
 
 def _loop(
-    rows: Rows, provider: Provider, gatekeeper: Any, rates: Any, *no: str, rate: float = 1000.0
+    rows: Rows, provider: Delivers, gatekeeper: Any, rates: Any, *no: str, rate: float = 1000.0
 ) -> ProviderLoop:
     """A loop of one shop, of which some members want nothing."""
     number = rows.shop("shop")
@@ -135,6 +159,26 @@ def test_the_hand_is_filled_while_one_chunk_is_out_and_no_other_is_being_sent(ro
         await running
 
     asyncio.run(main())
+    rows.check_meter()
+
+
+def test_a_chunk_is_settled_before_the_next_is_written_though_one_follows_the_other(
+    rows: Rows,
+) -> None:
+    rows.notices(100)
+    provider = AtOnce(rows)
+
+    async def main() -> None:
+        stopping = asyncio.Event()
+        running = asyncio.create_task(_loop(rows, provider, Passing(), Rates()).run(stopping))
+        await _until("all sent", rows, "sent", 100)
+        stopping.set()
+        await running
+
+    asyncio.run(main())
+    assert sum(provider.chunks) == 100
+    assert max(provider.chunks) == CHUNK
+    assert provider.out == provider.chunks
     rows.check_meter()
 
 

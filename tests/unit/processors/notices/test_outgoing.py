@@ -1,0 +1,98 @@
+"""Chunks on their way out: which thread waits for their answers, and what follows them at once."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+
+from processors.notices.providers.port import Answer, Outcome
+from processors.notices.sending.chunks.outgoing import Outgoing, Written
+from processors.notices.sending.guards.gate import Gate
+from processors.notices.sending.in_hand.hand import Hand, Sent
+from schemas.notices.words import Channel
+from store.notices.sending.queue import Marked
+from tests.unit.processors.notices.test_hand import ready
+
+
+class Handing:
+    """Marks the next of some chunks, given by how many messages they have."""
+
+    def __init__(self, *chunks: int) -> None:
+        self._chunks = [*chunks]
+        self.marked = 0
+
+    def next_chunk(self, *_: object) -> list[Sent] | None:
+        if not self._chunks:
+            return None
+        self.marked += 1
+        return [_sent() for _ in range(self._chunks.pop(0))]
+
+
+class Here:
+    """A provider that is asked by the thread that marked the chunk."""
+
+    name, window, shared, channel = "mitake", timedelta(), True, Channel.sms
+
+    def __init__(self) -> None:
+        self.chunks: list[int] = []
+
+    def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
+        self.chunks.append(len(sent))
+        return [Answer(Outcome.taken) for _ in sent]
+
+    async def close(self) -> None:
+        pass
+
+
+class Elsewhere(Here):
+    """One that is asked by an event loop."""
+
+    async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:  # type: ignore[override]
+        return super().send(sent)
+
+
+def _sent() -> Sent:
+    one = ready("a", "a")
+    return Sent(one, Marked(one.taken.notice_id, 1, 0, 0, 0))
+
+
+def _outgoing(provider: Here, handing: Handing) -> tuple[Outgoing, Hand]:
+    hand = Hand("mitake", Channel.sms, 10.0)
+    gate = Gate("mitake", None)
+    return Outgoing(provider, hand, cast(Any, handing), gate, lambda: 0), hand
+
+
+def _go(outgoing: Outgoing, goes_on: Callable[[], bool]) -> Written | bool:
+    return outgoing.go(cast(Any, None), 8, uuid4(), goes_on)
+
+
+def test_one_chunk_follows_the_other_until_something_else_is_to_be_done() -> None:
+    provider, handing, left = Here(), Handing(8, 8, 8, 8), [True, True, False]
+    outgoing, hand = _outgoing(provider, handing)
+    assert _go(outgoing, lambda: left.pop(0)) is True
+    assert provider.chunks == [8, 8, 8]
+    assert len(hand.done) == 24
+
+
+@pytest.mark.parametrize(("chunks", "sent"), [((), []), ((8, 3), [8, 3]), ((0, 2), [2])])
+def test_when_none_may_go_any_more_it_says_so(chunks: tuple[int, ...], sent: list[int]) -> None:
+    """Of a chunk that was marked and must not be written after all, nobody is asked."""
+    provider = Here()
+    outgoing, hand = _outgoing(provider, Handing(*chunks))
+    assert _go(outgoing, lambda: True) is False
+    assert provider.chunks == sent
+    assert len(hand.done) == sum(sent)
+
+
+def test_no_other_chunk_is_marked_while_one_waits_for_answers_elsewhere() -> None:
+    provider, handing = Elsewhere(), Handing(8, 8)
+    outgoing, hand = _outgoing(provider, handing)
+    written = _go(outgoing, lambda: True)
+    assert isinstance(written, Written)
+    assert (handing.marked, provider.chunks, hand.done) == (1, [], [])
+    asyncio.run(outgoing.finish(written))
+    assert provider.chunks == [8]
+    assert len(hand.done) == 8
