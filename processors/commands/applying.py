@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from processors.commands.ahead import Ahead
 from processors.commands.bulk import BulkCommands
 from rules.account.account import Account
 from rules.account.campaigns import GiftOffer
@@ -48,7 +49,7 @@ from schemas.packing import pack_id
 from store.campaigns import reading as campaigns
 from store.ledger import commands as kept
 from store.ledger.accounts import AccountKey
-from store.ledger.commands import Answered, CommandKey, CommandRace, Seen
+from store.ledger.commands import Answered, CommandKey, CommandRace, Known, Seen
 from store.ledger.holds import HoldIds, HoldKey, HoldRace
 from store.ledger.ledger import Ledger
 from store.orders import customers
@@ -81,17 +82,18 @@ def apply_commands(
     quote_keys: Sequence[QuoteKey] = (),
     published: Sequence[bytes] = (),
     last: Callable[[], object] | None = None,
+    ahead: Ahead | None = None,
 ) -> Applied:
     """Applies commands in their order, keeps and publishes their answers.
 
     `quote_keys` verify the quotes that holds come with. `published` are the records of the
     commands where they did not come from the topic, and are to be sent there. `last` is called
-    before the last statement.
+    before the last statement. `ahead` is what was asked about these commands already.
 
     Raises CommandRace or HoldRace when another transaction was faster: then the caller rolls back
     and does all of it once more.
     """
-    batch = _Batch(cursor, merchants, commands, now, quote_keys)
+    batch = _Batch(cursor, merchants, commands, now, quote_keys, ahead)
     batch.recognise()
     batch.judge()
     batch.open()
@@ -110,12 +112,20 @@ def apply_and_publish(
 ) -> Applied:
     """Applies commands that did not come from the topic, and publishes them there.
 
+    Raises as `apply_commands`, and Unreadable for a command nobody could be answered.
+    """
+    commands, values = to_publish(contents)
+    return apply_commands(cursor, merchants, commands, now, quote_keys, values, last)
+
+
+def to_publish(contents: Sequence[Mapping[str, Any]]) -> tuple[list[Command], list[bytes]]:
+    """Commands that did not come from the topic, and their records that are to be sent there.
+
     They are marked with `x_origin`, and the worker meets them as repeats: so the topics tell the
-    whole story. Raises as `apply_commands`, and Unreadable for a command nobody could be answered.
+    whole story. Raises Unreadable for a command nobody could be answered.
     """
     values = [orjson.dumps({**content, ORIGIN: COMMAND_LINE}) for content in contents]
-    commands = [read(value) for value in values]
-    return apply_commands(cursor, merchants, commands, now, quote_keys, values, last)
+    return [read(value) for value in values], values
 
 
 def packed(
@@ -153,6 +163,7 @@ class _Batch:
     commands: Sequence[Command]
     now: Micros
     quote_keys: Sequence[QuoteKey]
+    ahead: Ahead | None = None
     cases: list[_Case] = field(default_factory=list)
     situations: dict[int, Situation] = field(default_factory=dict)
     offers: dict[int, dict[str, GiftOffer]] = field(default_factory=dict)
@@ -172,8 +183,7 @@ class _Batch:
             {numbers[c.merchant_id] for c in self.commands if c.merchant_id in numbers}
         )
         self.cases = [self._case(command) for command in self.commands]
-        keys = {_key(case): None for case in self.cases if case.merchant_no is not None}
-        known, self.hold_ids = kept.known(self.cursor, keys.keys(), self._wanted_holds())
+        known, self.hold_ids = self._known()
         firsts: dict[CommandKey, _Case] = {}
         for case in self.cases:
             if case.merchant_no is None:
@@ -192,6 +202,12 @@ class _Batch:
                 case.first = first
             else:
                 case.refused = refusal(Code.key_reused)
+
+    def _known(self) -> Known:
+        if self.ahead is not None:
+            return self.ahead.known()
+        keys = {_key(case): None for case in self.cases if case.merchant_no is not None}
+        return kept.known(self.cursor, keys.keys(), self._wanted_holds())
 
     def _wanted_holds(self) -> list[HoldKey]:
         """The holds that are to be made: whether their ids are free is known before any lock.
@@ -274,6 +290,7 @@ class _Batch:
             self.merchants.merchant_id,
             makes=creates,
             hold_ids=self.hold_ids,
+            ahead=self.ahead.accounts if self.ahead is not None else None,
         )
         self._admit_strangers(intents.keys() - self.ledger.accounts.keys())
 

@@ -18,7 +18,7 @@ from schemas.packing import unpack_id
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor, sent_together
+from store.postgres.session import Cursor, raw, sent_together
 
 MERCHANT_BITS: Final = 40
 """Above these bits of an account's number stands its merchant's."""
@@ -83,6 +83,13 @@ class LockedAccount(OpenAccount):
     read: dict[LotKey, LotFigures]
 
 
+def ask_known(cursor: Cursor, accounts: Collection[AccountKey]) -> Cursor:
+    """Locks those of some accounts, in order, that exist; the answer is for `lock` to read."""
+    asked = raw(cursor.connection)
+    asked.execute(_SQL["lock_known"], _MEMBER.arrays(accounts), binary=True)
+    return asked
+
+
 def lock(
     cursor: Cursor,
     intents: Intents,
@@ -90,21 +97,24 @@ def lock(
     merchant_id: Callable[[int], str],
     makes: Collection[AccountKey] | None = None,
     behind: Callable[[], object] | None = None,
+    asked: Cursor | None = None,
 ) -> dict[AccountKey, LockedAccount]:
     """Lock accounts in the order of their keys, as all workers do.
 
     Those of `makes`, all unless it is given, are made where they do not exist; others that do not
     are left out. The answer has the order of `intents`. Balances are those before anything that is
-    intended. What `behind` executes is sent together with the lock.
+    intended. What `behind` executes is sent together with the lock. `asked` has the answer of
+    `ask_known` for all of them, where nothing is granted.
     """
     grants = {key: _only_grants(intents[key], now) for key in sorted(intents)}
-    with sent_together(cursor.connection) if behind is not None else nullcontext():
-        if _are_known(grants, makes):
-            cursor.execute(_SQL["lock_known"], [*_MEMBER.arrays(grants), now], binary=True)
-        else:
-            _lock_and_grant(cursor, grants, now, makes)
-        if behind is not None:
-            behind()
+    if asked is None:
+        with sent_together(cursor.connection) if behind is not None else nullcontext():
+            if _are_known(grants, makes):
+                asked = ask_known(cursor, grants)
+            else:
+                _lock_and_grant(cursor, grants, now, makes)
+            if behind is not None:
+                behind()
     locked: dict[AccountKey, Any] = dict.fromkeys(intents)
     hold_ids: set[bytes] = set()
     for (
@@ -118,7 +128,7 @@ def lock(
         next_expiry,
         next_timeout,
         recorded_us,
-    ) in cursor.fetchall():
+    ) in (asked or cursor).fetchall():
         key = (merchant_no, member)
         granted = grants[key][0]
         # By position, since there is one a posting; the order is that of the class.
@@ -128,7 +138,7 @@ def lock(
             Account(sequence, available, held, debt),
             [],
             now,
-            recorded_us,
+            recorded_us if recorded_us > now else now,  # noqa: FURB136 - as `_only_grants`
             hold_ids,
             account_no,
             merchant_no,

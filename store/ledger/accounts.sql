@@ -21,7 +21,7 @@ RETURNING a.merchant_no, a.member, a.account_no, coalesce(old.sequence, 0), coal
 -- name: lock_known
 -- In the same order. The row is written once, with what is done, and not for the lock.
 SELECT a.merchant_no, a.member, a.account_no, a.sequence, a.available, a.held, a.debt, a.next_expiry, a.next_timeout,
-       greatest(a.recorded_us, $3)
+       a.recorded_us
 FROM unnest({arrays member}) k ({member})
 JOIN account a USING ({member})
 ORDER BY a.merchant_no, a.member

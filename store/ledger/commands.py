@@ -1,6 +1,7 @@
 """Commands that were answered (account.md 3), and what deciding them needs besides the ledger."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from schemas.commands.results import Answer
@@ -11,7 +12,8 @@ from store.orders.orders import OrderKey
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
-from store.postgres.session import Cursor
+from store.postgres.session import Answer as Asked
+from store.postgres.session import Cursor, raw
 from store.postgres.together import Writes, races
 
 CommandKey = tuple[int, bytes]
@@ -47,20 +49,32 @@ class Seen(NamedTuple):
     due_at: Micros
 
 
-def known(
-    cursor: Cursor, keys: Collection[CommandKey], holds: Collection[HoldKey] = ()
-) -> tuple[dict[CommandKey, Answered], HoldIds]:
-    """Those of some commands that were answered before, and those of some hold ids that are known.
+Known = tuple[dict[CommandKey, Answered], HoldIds]
+"""Those of some commands that were answered before, and those of some hold ids that are known.
 
-    A hold's id is the merchant's, whichever member has it.
-    """
+A hold's id is the merchant's, whichever member has it.
+"""
+
+
+def known(cursor: Cursor, keys: Collection[CommandKey], holds: Collection[HoldKey] = ()) -> Known:
+    """What is known of some commands' keys and of some hold ids."""
+    return ask_known(cursor, keys, holds)() if keys else ({}, {})
+
+
+def ask_known(
+    cursor: Cursor, keys: Collection[CommandKey], holds: Collection[HoldKey]
+) -> Asked[Known]:
+    """Asks what `known` says, which is there later."""
+    asked = raw(cursor.connection)
+    parameters = [*_KEY.arrays(keys), *_HOLD.arrays_of(_by_column(holds))]
+    asked.execute(_SQL["known"], parameters, binary=True)
+    return partial(_known, asked)
+
+
+def _known(asked: Cursor) -> Known:
     answered: dict[CommandKey, Answered] = {}
     hold_ids: HoldIds = {}
-    if not keys:
-        return answered, hold_ids
-    parameters = [*_KEY.arrays(keys), *_HOLD.arrays_of(_by_column(holds))]
-    cursor.execute(_SQL["known"], parameters, binary=True)
-    for merchant_no, name, fingerprint, answer in cursor.fetchall():
+    for merchant_no, name, fingerprint, answer in asked.fetchall():
         if fingerprint is None:
             hold_ids.setdefault(merchant_no, set()).add(name)
         else:

@@ -11,7 +11,7 @@ something is taken or has fallen due.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Self
+from typing import NamedTuple, Self
 from weakref import WeakSet
 
 from rules.account.holds import HoldState
@@ -34,6 +34,25 @@ from store.streams.outbox import Pack, add_packs, packs_of_events
 
 class LedgerMisused(RuntimeError):
     """The ledger was used in a way that would break its invariants: a mistake in the program."""
+
+
+class AskedAhead(NamedTuple):
+    """Accounts whose lock and free lots were asked for before it is known what to do with them."""
+
+    accounts: Collection[AccountKey]
+    locked: Cursor
+    lots: lot_rows.StoredLots
+
+    @classmethod
+    def ask(cls, cursor: Cursor, accounts: Collection[AccountKey]) -> Self:
+        """To be sent together with other statements; the only lock of accounts in a transaction."""
+        ahead = cls(accounts, account_rows.ask_known(cursor, accounts), lot_rows.StoredLots(cursor))
+        ahead.lots.ask_ahead(accounts)
+        return ahead
+
+    def serves(self, intents: Intents, makes: Collection[AccountKey] | None) -> bool:
+        """Whether these are the accounts that are to be opened, and nothing else is needed."""
+        return makes is not None and not makes and intents.keys() == set(self.accounts)
 
 
 # A cursor lives as long as its transaction (store.postgres.session.transaction).
@@ -66,13 +85,14 @@ class Ledger:
         *,
         makes: Collection[AccountKey] | None = None,
         hold_ids: HoldIds | None = None,
+        ahead: AskedAhead | None = None,
     ) -> Self:
         """Lock accounts, bring the lots in hand that the intents need, post what is overdue.
 
         Accounts of which only grants are intended have no lots: exactly these grants must follow.
         Of accounts that do not exist those of `makes` are made, or all unless it is given; the
         others are not among `accounts`. `hold_ids` are known to be used up, besides those that are
-        read here.
+        read here. `ahead` is used where it serves.
 
         Raises LedgerMisused for the second one in a transaction: locks that are taken in two steps
         are in no order, and deadlock.
@@ -80,10 +100,17 @@ class Ledger:
         if cursor in _opened:
             raise LedgerMisused("the ledger was opened in this transaction before")
         _opened.add(cursor)
-        lots = lot_rows.StoredLots(cursor) if _only_take(intents) else None
-        ahead = partial(lots.ask_ahead, intents) if lots is not None else None
+        lots, asked, behind = None, None, None
+        if _only_take(intents):
+            if ahead is not None and ahead.serves(intents, makes):
+                _, asked, lots = ahead
+            else:
+                lots = lot_rows.StoredLots(cursor)
+                behind = partial(lots.ask_ahead, intents)
         locked = (
-            account_rows.lock(cursor, intents, now, merchant_id, makes, ahead) if intents else {}
+            account_rows.lock(cursor, intents, now, merchant_id, makes, behind, asked)
+            if intents
+            else {}
         )
         ledger = cls(cursor, locked)
         if ledger._slow:

@@ -19,7 +19,7 @@ class Till:
     def hold(self, content: Mapping[str, Any]) -> None:
         """Applies and publishes one command. Raises BenchError when it is refused."""
         merchant: str = content["merchant_id"]
-        applied = apply_at_once(self._connection, self._merchants, merchant, lambda _: [content])
+        applied = apply_at_once(self._connection, self._merchants, merchant, [content])
         code = applied.results[0]["code"]
         if code != "ok":
             raise BenchError(f"a hold was refused: {code}")

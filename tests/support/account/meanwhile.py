@@ -10,12 +10,17 @@ from store.ledger import commands
 
 def once_meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
     """Lets something happen once, after a batch has looked up what it knows."""
-    known = commands.known
+    ask = commands.ask_known
 
-    def looked_up(*arguments: Any) -> Any:
-        found = known(*arguments)
-        monkeypatch.setattr(commands, "known", known)
-        happens()
-        return found
+    def asked(*arguments: Any) -> Any:
+        known = ask(*arguments)
 
-    monkeypatch.setattr(commands, "known", looked_up)
+        def looked_up() -> Any:
+            found = known()
+            monkeypatch.setattr(commands, "ask_known", ask)
+            happens()
+            return found
+
+        return looked_up
+
+    monkeypatch.setattr(commands, "ask_known", asked)

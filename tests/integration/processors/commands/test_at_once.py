@@ -10,7 +10,7 @@ from psycopg.pq import TransactionStatus
 
 from processors.commands.at_once import apply_at_once
 from schemas.campaigns import CampaignDocument
-from schemas.ids import Micros
+from schemas.ids import SECOND, Micros, iso
 from store.campaigns import reading, saving
 from store.postgres import session
 from store.settings.merchants import Merchants
@@ -62,6 +62,59 @@ def test_who_was_slower_hears_what_the_faster_one_did(
     once_meanwhile(monkeypatch, lambda: other.send(same))
     assert at_once(desk, same)[0]["repeated"]
     assert desk.rows("SELECT sum(held), sum(available) FROM account") == [(50, 250)]
+
+
+def test_a_hold_that_was_asked_for_ahead_is_answered_as_any_other(desk: Desk) -> None:
+    """Its account is locked before it is known whether it is a repeat, or refused."""
+    for member in ("ann", BEA):
+        desk.do("assign", member_id=member)
+    merchants = Merchants(desk.connection)
+    hold = desk.command("hold", points=40)
+    used = {**hold, "points": 50}
+    table = [
+        (hold, "ok", False, 60),
+        (hold, "ok", True, 60),
+        (used, "key_reused", False, 60),
+        (desk.command("hold", points=10), "hold_exists", False, 60),
+        (desk.command("hold", member_id=BEA, points=10), "hold_exists", False, 100),
+        (desk.command("hold", hold_id="more", points=70), "insufficient_points", False, 60),
+        (desk.command("hold", hold_id="h2", member_id="nobody"), "insufficient_points", False, 0),
+        (desk.command("hold", hold_id="h3", merchant_id="none"), "unknown_merchant", False, 0),
+        (desk.command("hold", hold_id="h4", points=60), "ok", False, 0),
+    ]
+    for content, code, repeated, available in table:
+        shop = content["merchant_id"]
+        (answer,) = apply_at_once(desk.connection, merchants, shop, [content]).results
+        assert (answer["code"], answer["repeated"]) == (code, repeated), content
+        if code != "unknown_merchant":
+            assert answer["balance"]["available"] == available, content
+    assert desk.rows("SELECT available, held FROM account ORDER BY 1") == [(0, 100), (100, 0)]
+
+
+def test_a_hold_that_was_asked_for_ahead_sees_what_became_of_its_account(desk: Desk) -> None:
+    """Lots that lapsed and holds that ended are posted before anything is taken."""
+    desk.do("assign", points=100, expires_at=iso(desk.now + 3600 * SECOND))
+    desk.do("assign", points=10)
+    desk.do("hold", hold_id="short", points=5, ttl_seconds=60)
+    desk.later(3600)
+    merchants = Merchants(desk.connection)
+    hold = desk.command("hold", hold_id="all", points=10)
+    (answer,) = apply_at_once(desk.connection, merchants, "shop", [hold]).results
+    assert (answer["code"], answer["balance"]["available"]) == ("ok", 0)
+    assert desk.rows("SELECT available, held FROM account") == [(0, 10)]
+
+
+def test_who_was_slower_asks_ahead_once_more(
+    desk: Desk, other: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for member in ("ann", BEA):
+        desk.do("assign", member_id=member)
+    mine, theirs = desk.command("hold"), desk.command("hold", member_id=BEA)
+    once_meanwhile(monkeypatch, lambda: other.send(theirs))
+    merchants = Merchants(desk.connection)
+    (answer,) = apply_at_once(desk.connection, merchants, "shop", [mine]).results
+    assert answer["code"] == "hold_exists"
+    assert desk.rows("SELECT sum(held) FROM account") == [(50,)]
 
 
 def test_settings_that_changed_are_met_with_the_next_command(desk: Desk) -> None:

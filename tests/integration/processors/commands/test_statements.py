@@ -7,6 +7,7 @@ import pytest
 from psycopg import RawCursor
 
 from processors.commands.applying import apply_and_publish
+from processors.commands.at_once import CLOCK_AND_EPOCH, apply_at_once
 from schemas.commands.results import CommandResult
 from store.ledger.holds import HoldRace
 from store.postgres import session
@@ -60,6 +61,34 @@ def test_a_hold_alone_takes_four_statements(desk: Desk, asked: list[str]) -> Non
         "ledger/lots: read_ahead",
         WRITE.decode(),
     ]
+
+
+def test_all_that_a_hold_reads_is_asked_for_at_once(
+    desk: Desk, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.do("assign", points=500)
+    merchants = Merchants(desk.connection)
+    merchants.look_up(["shop"])
+    fetchall = RawCursor.fetchall
+
+    def noting(self: Any) -> Any:
+        asked.append("answer")
+        return fetchall(self)
+
+    monkeypatch.setattr(RawCursor, "fetchall", noting)
+    for number in range(2):  # with another hold on the account, too
+        hold = desk.command("hold", hold_id=f"cart {number}")
+        asked.clear()
+        apply_at_once(desk.connection, merchants, "shop", [hold])
+    first = asked.index("answer")
+    assert asked[:first] == [
+        "settings/turns: decide",
+        CLOCK_AND_EPOCH.decode(),
+        KNOWN,
+        "ledger/accounts: lock_known",
+        "ledger/lots: read_ahead",
+    ]
+    assert [name for name in asked[first:] if name != "answer"] == [WRITE.decode()]
 
 
 def test_statements_are_not_planned_for_each_hold_anew(desk: Desk) -> None:
