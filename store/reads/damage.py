@@ -8,14 +8,20 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from psycopg import sql
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, MetaData, Table, Text
 
 from store.postgres import tables
+from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
 from store.postgres.session import Database, raw
 from store.postgres.tables import metadata
 
-_SQL: Final = queries("reads/damage")
+_NAMES: Final = Table(
+    "names", MetaData(), *(Column(n, Text) for n in ("schema", "relation", "attribute", "name"))
+)
+_COLUMN: Final = Columns(_NAMES, "schema", "relation", "attribute")
+_INDEX: Final = Columns(_NAMES, "schema", "name")
+_SQL: Final = queries("reads/damage", column=_COLUMN, index=_INDEX)
 _PUBLIC: Final = "public"
 _OF_ONE_MERCHANT: Final = 2**40 - 1
 """The bits of an account's number that the sequence gives; the merchant's are above them."""
@@ -37,8 +43,7 @@ def missing_columns(connection: Database) -> list[str]:
         for table in metadata.tables.values()
         for column in table.columns
     ]
-    arrays = [list(each) for each in zip(*columns, strict=True)]
-    rows = raw(connection).execute(_SQL["missing_columns"], arrays).fetchall()
+    rows = raw(connection).execute(_SQL["missing_columns"], _COLUMN.arrays(columns)).fetchall()
     return [_shown(*row) for row in rows]
 
 
@@ -49,8 +54,7 @@ def unusable_indexes(connection: Database) -> list[str]:
         for table in metadata.tables.values()
         for index in table.indexes
     ]
-    arrays = [list(each) for each in zip(*names, strict=True)]
-    rows = raw(connection).execute(_SQL["unusable_indexes"], arrays).fetchall()
+    rows = raw(connection).execute(_SQL["unusable_indexes"], _INDEX.arrays(names)).fetchall()
     return [_shown(*row) for row in rows]
 
 

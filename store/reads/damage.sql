@@ -2,14 +2,14 @@
 
 -- name: missing_columns
 SELECT k.schema, k.relation || '.' || k.attribute
-FROM unnest($1::text[], $2::text[], $3::text[]) k (schema, relation, attribute)
+FROM unnest({arrays column}) k ({column})
 WHERE NOT EXISTS (
   SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = k.schema AND c.relname = k.relation AND a.attname = k.attribute AND NOT a.attisdropped)
 ORDER BY 1, 2;
 
 -- name: unusable_indexes
-SELECT k.schema, k.name FROM unnest($1::text[], $2::text[]) k (schema, name)
+SELECT k.schema, k.name FROM unnest({arrays index}) k ({index})
 WHERE NOT EXISTS (
   SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = k.schema AND c.relname = k.name AND i.indisvalid AND i.indisready)
