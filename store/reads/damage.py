@@ -39,7 +39,7 @@ class Behind(NamedTuple):
 def missing_columns(connection: Database) -> list[str]:
     """Columns that the code knows and the database has not."""
     columns = [
-        (table.schema or _PUBLIC, table.name, column.name)
+        tuple(name.encode() for name in (table.schema or _PUBLIC, table.name, column.name))
         for table in metadata.tables.values()
         for column in table.columns
     ]
@@ -50,7 +50,7 @@ def missing_columns(connection: Database) -> list[str]:
 def unusable_indexes(connection: Database) -> list[str]:
     """Indexes that are missing, or that the server does not use since making them failed."""
     names = [
-        (table.schema or _PUBLIC, str(index.name))
+        tuple(name.encode() for name in (table.schema or _PUBLIC, str(index.name)))
         for table in metadata.tables.values()
         for index in table.indexes
     ]
