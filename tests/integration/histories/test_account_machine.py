@@ -13,6 +13,8 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -459,6 +461,9 @@ def test_a_points_account_does_what_single_points_do(
 ) -> None:
     in_process.configuration = {"application_id": APPLICATION}
     monkeypatch.setattr(jobs, "PIECE", PIECE)
+    if LONG is None:
+        # It would also draw numbers that stand in the modules which other tests have loaded.
+        monkeypatch.setattr(providers, "_get_local_constants", Constants)
     PointsAccount.engine = in_process
     run_state_machine_as_test(
         PointsAccount,
