@@ -15,10 +15,7 @@ from random import Random
 
 import pytest
 
-from tests.property.dice import Seeded
-from tests.property.histories import HALF_DAY, STEPS, plain_history
-from tests.support.in_process import InProcessEngine
-from tests.support.replay import (
+from tests.integration.histories.replaying import (
     Batches,
     Rows,
     Tape,
@@ -28,6 +25,9 @@ from tests.support.replay import (
     replayed,
     tape_of,
 )
+from tests.property.dice import Seeded
+from tests.property.histories import HALF_DAY, STEPS, plain_history
+from tests.support.in_process import InProcessEngine
 from tests.support.servers import Databases
 from tests.support.timeline import record_of, with_own_ids
 from tests.support.upstream import Record
