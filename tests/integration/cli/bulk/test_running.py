@@ -25,6 +25,7 @@ from processors.watch.waiting import Waiting
 from schemas.bulk.states import Gate
 from schemas.packing import pack_id
 from store.bulk import jobs as stored
+from store.ledger.jobs import JobKey
 from store.postgres import session
 from store.reads import status
 from store.streams.outbox import OutboxKind
@@ -210,32 +211,38 @@ def test_a_job_above_the_limit_waits_for_a_second_person(jobs: JobDesk) -> None:
 
 def test_who_cancels_a_job_waits_for_no_piece_that_is_begun_later(jobs: JobDesk) -> None:
     """Those that apply a job begin one piece after another: there is always one in hand."""
-    names = ("first", "next", "cancelling")
+    names = ("first", "next", "acting")
     with ExitStack() as stack:
         sessions = [
             stack.enter_context(session.connect(jobs.desk.url, name=name)) for name in names
         ]
         first, following, cancelling = (shop_of(connection, SHOP) for connection in sessions)
         make(jobs, first, 1)
-        key = first.key("june")
-        found: list[stored.Job] = []
+        cancel = partial(cancel_job, cancelling, "june")
+        job = found_by_the_next_piece(jobs, first, following, first.key("june"), cancel)
+    assert job.gate == Gate.cancelled
 
-        def next_piece() -> None:
-            with session.transaction(following.connection) as cursor:
-                found.append(stored.share(cursor, key))
 
-        with session.transaction(first.connection) as cursor:
-            stored.share(cursor, key)
-            threads = [
-                threading.Thread(target=what, daemon=True)
-                for what in (partial(cancel_job, cancelling, "june"), next_piece)
-            ]
-            for thread, name in zip(threads, ("cancelling", "next"), strict=True):
-                thread.start()
-                wait_for(f"{name} to wait", partial(waits, jobs, name))
-        for thread in threads:
-            thread.join(30)
-    assert [job.gate for job in found] == [Gate.cancelled]
+def found_by_the_next_piece(
+    jobs: JobDesk, first: Shop, following: Shop, key: JobKey, act: Callable[[], object]
+) -> stored.Job:
+    """The job as a piece finds it that is begun behind `act`, while another one is in hand."""
+    found: list[stored.Job] = []
+
+    def next_piece() -> None:
+        with session.transaction(following.connection) as cursor:
+            found.append(stored.share(cursor, key))
+
+    with session.transaction(first.connection) as cursor:
+        stored.share(cursor, key)
+        threads = [threading.Thread(target=what, daemon=True) for what in (act, next_piece)]
+        for thread, name in zip(threads, ("acting", "next"), strict=True):
+            thread.start()
+            wait_for(f"{name} to wait", partial(waits, jobs, name))
+    for thread in threads:
+        thread.join(30)
+    (job,) = found
+    return job
 
 
 def waits(jobs: JobDesk, name: str) -> bool:
@@ -471,26 +478,13 @@ def test_who_undoes_again_waits_for_no_piece_that_is_begun_later(jobs: JobDesk) 
     with ExitStack() as stack:
         first, again, following = (
             shop_of(stack.enter_context(session.connect(jobs.desk.url, name=name)), SHOP)
-            for name in ("first", "again", "next")
+            for name in ("first", "acting", "next")
         )
         key = make_undo(first, "june", "oops", "mei")
         jobs.desk.do("bulk_assign", job_id="june", members=["m2"], points=10)
-        found: list[stored.Job] = []
-
-        def next_piece() -> None:
-            with session.transaction(following.connection) as cursor:
-                found.append(stored.share(cursor, key))
-
-        with session.transaction(first.connection) as cursor:
-            stored.share(cursor, key)
-            undoing = partial(make_undo, again, "june", "late", "sue")
-            threads = [threading.Thread(target=what, daemon=True) for what in (undoing, next_piece)]
-            for thread, name in zip(threads, ("again", "next"), strict=True):
-                thread.start()
-                wait_for(f"{name} to wait", partial(waits, jobs, name))
-        for thread in threads:
-            thread.join(30)
-    assert [job.total for job in found] == [2]
+        undo = partial(make_undo, again, "june", "late", "sue")
+        job = found_by_the_next_piece(jobs, first, following, key, undo)
+    assert job.total == 2
 
 
 @contextmanager

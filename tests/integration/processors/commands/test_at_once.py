@@ -50,13 +50,19 @@ def test_a_command_is_applied_and_published_with_its_answer(desk: Desk) -> None:
     assert sent == [(1, 2), (8, 2), (9, 2)]  # besides the shop's settings
 
 
-def test_who_was_slower_hears_what_the_faster_one_did(
-    desk: Desk, other: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def mine(desk: Desk, other: Desk, monkeypatch: pytest.MonkeyPatch) -> Json:
+    """A hold whose id somebody else's gets once it was looked up."""
     for member in ("ann", BEA):
         desk.do("assign", member_id=member)
     mine, theirs = desk.command("hold"), desk.command("hold", member_id=BEA)
     once_meanwhile(monkeypatch, lambda: other.send(theirs))
+    return mine
+
+
+def test_who_was_slower_hears_what_the_faster_one_did(
+    desk: Desk, other: Desk, mine: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert at_once(desk, mine)[0]["code"] == "hold_exists"
     same = desk.command("assign")
     once_meanwhile(monkeypatch, lambda: other.send(same))
@@ -104,13 +110,7 @@ def test_a_hold_that_was_asked_for_ahead_sees_what_became_of_its_account(desk: D
     assert desk.rows("SELECT available, held FROM account") == [(0, 10)]
 
 
-def test_who_was_slower_asks_ahead_once_more(
-    desk: Desk, other: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for member in ("ann", BEA):
-        desk.do("assign", member_id=member)
-    mine, theirs = desk.command("hold"), desk.command("hold", member_id=BEA)
-    once_meanwhile(monkeypatch, lambda: other.send(theirs))
+def test_who_was_slower_asks_ahead_once_more(desk: Desk, mine: Json) -> None:
     merchants = Merchants(desk.connection)
     (answer,) = apply_at_once(desk.connection, merchants, "shop", [mine]).results
     assert answer["code"] == "hold_exists"
