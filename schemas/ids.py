@@ -17,6 +17,7 @@ Micros: TypeAlias = int
 
 SECOND: Final[Micros] = 1_000_000
 MINUTE: Final[Micros] = 60 * SECOND
+HOUR: Final[Micros] = 60 * MINUTE
 DAY: Final[Micros] = 86_400 * SECOND
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

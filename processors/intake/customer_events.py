@@ -121,9 +121,8 @@ def _keep_customers(
         count, statement = counts[event.record.place], event.statement
         grown = with_statement(timeline, statement)
         if grown is not timeline:
-            newest = before is None or statement.version >= before.version
-            version = statement.version if newest or before is None else before.version
-            changed[key] = Customer(version, grown)
+            earlier = before.version if before is not None else statement.version
+            changed[key] = Customer(max(statement.version, earlier), grown)
             count.applied += 1
         elif statement in timeline.statements:
             count.duplicate += 1

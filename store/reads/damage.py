@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from psycopg import sql
 from sqlalchemy import Column, MetaData, Table, Text
 
+from store.ledger.accounts import MERCHANT_BITS
 from store.postgres import tables
 from store.postgres.columns import Columns
 from store.postgres.named_queries import queries
@@ -23,7 +24,7 @@ _COLUMN: Final = Columns(_NAMES, "schema", "relation", "attribute")
 _INDEX: Final = Columns(_NAMES, "schema", "name")
 _SQL: Final = queries("reads/damage", column=_COLUMN, index=_INDEX)
 _PUBLIC: Final = "public"
-_OF_ONE_MERCHANT: Final = 2**40 - 1
+_OF_ONE_MERCHANT: Final = (1 << MERCHANT_BITS) - 1
 """The bits of an account's number that the sequence gives; the merchant's are above them."""
 
 

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from cli.commands.doctor import notices, progress, server
-from cli.commands.doctor.finding import Finding
+from cli.commands.doctor.finding import Finding, some_of
 from cli.support.console import JsonOption, counted, emit, out, safe
 from cli.support.errors import Exit, Failure, PointsError, failure_of
 from cli.support.wiring import check_server, configuration, take_role
@@ -278,7 +278,7 @@ def _settings(connection: "Database") -> Iterator[Finding]:
 
     without = status.merchants_without_settings(connection)
     if without:
-        shown = ", ".join(without[:5]) + (", …" if len(without) > 5 else "")  # noqa: PLR2004 - enough to begin with
+        shown = some_of(without)
         remedy = "their orders wait, unbound: `points settings apply MERCHANT FILE`"
         yield Finding(
             "warning", f"settings: {counted(len(without), 'merchant')} without: {shown}", remedy

@@ -1,5 +1,6 @@
 """One line of `points doctor`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cli.support.errors import Exit
@@ -8,6 +9,8 @@ if TYPE_CHECKING:
     from schemas.answers.operations import DoctorFinding
 
 Verdict = Literal["ok", "warning", "wrong"]
+MOST_SHOWN = 5
+"""Names on a line: enough to begin with."""
 
 
 class Finding(NamedTuple):
@@ -23,3 +26,8 @@ class Finding(NamedTuple):
         from schemas.answers.operations import DoctorFinding
 
         return DoctorFinding(verdict=self.verdict, what=self.what, remedy=self.remedy or None)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first of some names, for a line."""
+    return ", ".join(names[:MOST_SHOWN]) + (", …" if len(names) > MOST_SHOWN else "")

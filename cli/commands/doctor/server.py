@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cli.commands.doctor.finding import Finding
+from cli.commands.doctor.finding import Finding, some_of
 from cli.support.errors import Exit
 
 if TYPE_CHECKING:
     from store.postgres.session import Database
     from store.reads.server import Holder
 
-MOST_SHOWN = 5
-"""Names on a line; whoever lacks so much restores all of it."""
 OPEN_SECONDS = 5.0
 """Ours last a tenth of a second: an older transaction is worth its name while something waits."""
 
@@ -48,10 +46,9 @@ def whole(connection: "Database") -> Iterator[Finding]:
     ):
         if names:
             found += 1
-            shown = ", ".join(names[:MOST_SHOWN]) + (", …" if len(names) > MOST_SHOWN else "")
             yield Finding(
                 "wrong",
-                f"schema: it lacks {what}: {shown}",
+                f"schema: it lacks {what}: {some_of(names)}",
                 "restore them from a backup; REINDEX INDEX mends an index that is there",
                 Exit.REFUSED,
             )

@@ -17,7 +17,7 @@ from processors.runtime.kafka.feed import Record
 from processors.runtime.notices_configuration import NoticesConfiguration
 from rules.notices.deciding import FIRST_MONDAY, FUTURE, Limits
 from rules.notices.shop import ShopInForce
-from schemas.ids import MINUTE, Micros
+from schemas.ids import HOUR, Micros
 from schemas.notices.points_change import PointsChange, read_change
 from schemas.notices.words import Channel, State
 from schemas.upstream.envelope import Unreadable
@@ -27,15 +27,13 @@ from store.notices.shops import Shops
 from store.postgres.session import Cursor, Database
 from store.streams.cursors import Counts, Opening, PartitionId
 
-_HOUR: Micros = 60 * MINUTE
-
 
 def limits_of(configuration: NoticesConfiguration) -> Limits:
     """How old a change may be to be told, and how long its notice may wait."""
     return Limits(
-        too_old=configuration.too_old_hours * _HOUR,
-        mail=configuration.email_hours * _HOUR,
-        sms=configuration.sms_hours * _HOUR,
+        too_old=configuration.too_old_hours * HOUR,
+        mail=configuration.email_hours * HOUR,
+        sms=configuration.sms_hours * HOUR,
     )
 
 

@@ -42,7 +42,7 @@ from processors.runtime.loop import Backoff
 from processors.runtime.stopping import Stop
 from processors.runtime.worker import new_instance
 from rules.notices.values import Contact
-from schemas.ids import MINUTE, SECOND
+from schemas.ids import HOUR, SECOND
 from schemas.notices.words import Channel
 from store.notices.sending.queue import reach
 from store.postgres import migrate, worker_beats
@@ -58,7 +58,6 @@ TURNS_TO_COLLECT: Final = 50
 """Some seconds: errors and connections that broke off leave cycles behind, and messages none."""
 STILL_SECONDS: Final = 30.0
 """A loop that did not turn for so long makes the worker count as dead."""
-_HOUR: Final = 60 * MINUTE
 
 
 def run(configuration: Configuration, health: Health, stop: Stop) -> None:
@@ -75,8 +74,8 @@ class Sender:
         self._instance = new_instance()
         self._outside = outside(configuration)
         notices = configuration.notices
-        self._wait_us = max(notices.sms_hours, notices.email_hours) * _HOUR
-        self._reach_us = reach(self._wait_us, notices.too_old_hours * _HOUR)
+        self._wait_us = max(notices.sms_hours, notices.email_hours) * HOUR
+        self._reach_us = reach(self._wait_us, notices.too_old_hours * HOUR)
         self._relaying = Relaying(configuration, partial(self._connect, "relay"))
         self._rates: list[SharedRates] = []
         self._loops: list[ProviderLoop] = []
