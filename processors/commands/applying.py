@@ -102,22 +102,6 @@ def apply_commands(
     return batch.write(published, last)
 
 
-def apply_and_publish(
-    cursor: Cursor,
-    merchants: Merchants,
-    contents: Sequence[Mapping[str, Any]],
-    now: Micros,
-    quote_keys: Sequence[QuoteKey] = (),
-    last: Callable[[], object] | None = None,
-) -> Applied:
-    """Applies commands that did not come from the topic, and publishes them there.
-
-    Raises as `apply_commands`, and Unreadable for a command nobody could be answered.
-    """
-    commands, values = to_publish(contents)
-    return apply_commands(cursor, merchants, commands, now, quote_keys, values, last)
-
-
 def to_publish(contents: Sequence[Mapping[str, Any]]) -> tuple[list[Command], list[bytes]]:
     """Commands that did not come from the topic, and their records that are to be sent there.
 

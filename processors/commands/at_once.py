@@ -25,7 +25,7 @@ def apply_at_once(
     contents: Sequence[Content] | Callable[[Micros], Sequence[Content]],
     quote_keys: Sequence[QuoteKey] = (),
 ) -> Applied:
-    """Applies and publishes commands in a transaction of their own; see `apply_and_publish`.
+    """Applies and publishes commands in a transaction of their own; see `to_publish`.
 
     `contents` are the commands of one merchant, or how they are issued at an instant. `merchants`
     keep up with settings that changed. Whoever was slower than another transaction does all of it

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import pytest
 
-from processors.commands.applying import apply_and_publish
+from processors.commands.applying import apply_commands, to_publish
 from store.ledger.accounts import AccountKey
 from store.ledger.commands import CommandRace
 from store.ledger.holds import HoldRace
@@ -114,8 +114,10 @@ def test_an_order_on_which_something_was_redeemed_is_looked_at_again(desk: Desk)
 
 def test_what_is_applied_without_kafka_is_published_and_met_as_a_repeat(desk: Desk) -> None:
     give = desk.command("assign")
+    commands, values = to_publish([give])
     with session.transaction(desk.connection) as cursor:
-        apply_and_publish(cursor, Merchants(desk.connection), [give], desk.now)
+        merchants = Merchants(desk.connection)
+        apply_commands(cursor, merchants, commands, desk.now, published=values)
     rows = desk.rows("SELECT kind, value FROM outbox WHERE kind IN (8, 9) ORDER BY kind")
     records = [(kind, *record) for kind, value in rows for record in records_of(bytes(value))]
     assert [record[:2] for record in records] == [(8, b"shop:ann"), (9, b"shop:ann")]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from psycopg import RawCursor
 
-from processors.commands.applying import apply_and_publish
+from processors.commands.applying import apply_commands, to_publish
 from processors.commands.at_once import CLOCK_AND_EPOCH, apply_at_once
 from schemas.commands.results import CommandResult
 from store.ledger.holds import HoldRace
@@ -53,7 +53,8 @@ def test_a_hold_alone_takes_four_statements(desk: Desk, asked: list[str]) -> Non
         hold = desk.command("hold", hold_id=f"cart {number}")
         with session.transaction(desk.connection) as cursor:
             asked.clear()
-            applied = apply_and_publish(cursor, merchants, [hold], desk.now)
+            commands, values = to_publish([hold])
+            applied = apply_commands(cursor, merchants, commands, desk.now, published=values)
     assert applied.results[0]["code"] == "ok"
     assert asked == [
         KNOWN,
