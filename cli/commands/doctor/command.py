@@ -204,9 +204,10 @@ def _schema(
     yield from _attempt("schema", lambda: server.whole(connection))
     yield from _attempt("server", lambda: server.settings(connection))
     yield from _attempt("login", lambda: server.login(connection))
-    yield from _attempt("sequences", lambda: server.sequences(connection))
     # The login sees more of its own sessions than the role that it takes.
     yield from _attempt("locks", lambda: server.holders(connection))
+    # Behind the locks: a table that somebody holds is named, and only then not read.
+    yield from _attempt("sequences", lambda: server.sequences(connection))
     open_now = server.open_now(connection)
     try:
         take_role(connection, configured.database.role)
