@@ -4,7 +4,7 @@ Part of settling an order (processors/settlement.py), for the few orders that re
 comes back is posted before what the order earns, what is taken after it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,8 +34,6 @@ from store.settings.merchants import Merchants
 
 _CAUSES: Final = frozenset({CauseKind.order, CauseKind.return_})
 """What entries of redeemed orders name as their cause; whatever else made us look, the order is."""
-RedeemedOn = Mapping[OrderKey, Redeemed]
-"""What was redeemed on orders, by the order."""
 
 
 @dataclass(slots=True)
@@ -55,9 +53,11 @@ class RedeemedOrder:
 class RedeemedOrders:
     """The orders of a batch on which points are redeemed, or are to be."""
 
-    def __init__(self, orders: Sequence[RedeemedOrder], mismatched: int = 0) -> None:
-        """See `find`. `mismatched` orders have redeemed other points than were captured."""
-        self._orders = orders
+    def __init__(
+        self, orders: Sequence[RedeemedOrder], mismatched: int, met: Sequence[OrderKey]
+    ) -> None:
+        """`mismatched`: how many were found so. `met`: those that did not know of theirs."""
+        self._orders, self._met = orders, met
         self.mismatched = mismatched
 
     @classmethod
@@ -67,25 +67,28 @@ class RedeemedOrders:
         todo: Sequence[tuple[OrderRow, Trigger]],
         merchants: Merchants,
         now: Micros,
-        read: RedeemedOn,
+        *,
+        look_at_all: bool,
     ) -> "RedeemedOrders | None":
         """Those of some locked and bound orders that are to be given points back, or to pay.
 
-        `read` is what `note_redeemed` found; of the other orders it is read here.
+        A capture does not write its order's row, which may not even be there: it asks for the order
+        to be looked at again, then with `look_at_all`; and whoever hears of an order that is
+        awaited does so, too. An order that redeemed points upstream is looked at here and now,
+        since what was captured on it is no more to be debited.
 
         None, as a rule, when no order of them has to do with redeemed points.
         """
-        concerned = [
-            (row, trigger)
-            for row, trigger in todo
-            if row.facts.redeemed
-            or row.facts.mismatched
-            or (row.facts.record is not None and row.facts.record.order_points)
-        ]
+        asked = [row for row, _ in todo if look_at_all or _may_concern(row)]
+        if not asked:
+            return None
+        known = redemptions.on_orders(cursor, sorted({row.key for row in asked}))
+        met = sorted({row.key for row in asked if not row.facts.redeemed} & known.keys())
+        for row in asked:
+            row.facts.redeemed |= row.key in known
+        concerned = [(row, trigger) for row, trigger in todo if _may_concern(row)]
         if not concerned:
             return None
-        keys = sorted({row.key for row, _ in concerned if row.facts.redeemed} - read.keys())
-        known = {**read, **(redemptions.on_orders(cursor, keys) if keys else {})}
         found, mismatched = [], 0
         for row, trigger in concerned:
             redeemed = known.get(row.key, {})
@@ -101,7 +104,7 @@ class RedeemedOrders:
             )
             if changes:
                 found.append(_order(row, trigger, changes, merchants, now))
-        return cls(found, mismatched)
+        return cls(found, mismatched, met)
 
     def intents(self, others: Intents) -> Intents:
         """What is intended with which account, besides what others intend."""
@@ -132,6 +135,14 @@ class RedeemedOrders:
                 taken(account, act, redemption, -change.points)
                 order.row.facts.redeemed = True
 
+    def note_met(self, cursor: Cursor) -> None:
+        """Nothing waits for these orders any more.
+
+        Behind the accounts' locks: a capture that has its account's may wait for what this deletes.
+        """
+        if self._met:
+            redemptions.met(cursor, self._met)
+
     def _in_hand(
         self, ledger: Ledger
     ) -> Iterable[tuple[RedeemedOrder, RedeemChange, LockedAccount, Redemption]]:
@@ -150,6 +161,10 @@ class _Policies:
     def __call__(self, version: int | None) -> AccountRules | None:
         rules = self._merchants.rules[self._merchant_no, version or 0]
         return rules.account if rules is not None else None
+
+
+def _may_concern(row: OrderRow) -> bool:
+    return row.facts.redeemed or row.facts.mismatched or _order_points(row) > 0
 
 
 def _order_points(row: OrderRow) -> int:
@@ -198,18 +213,3 @@ def _act(order: RedeemedOrder, account: LockedAccount, redemption: Redemption) -
         trigger.cause_id if named else None,
         trigger.traceparent(),
     )
-
-
-def note_redeemed(cursor: Cursor, rows: Iterable[OrderRow]) -> RedeemedOn:
-    """Let locked orders know that points were redeemed on them, and answer which.
-
-    A capture does not write its order's row, which may not even be there: it asks for the order to
-    be looked at again, and whoever hears of an order that is awaited does so, too.
-    """
-    orders = {row.key: row for row in rows if not row.facts.redeemed}
-    found = redemptions.on_orders(cursor, sorted(orders)) if orders else {}
-    for key in found:
-        orders[key].facts.redeemed = True
-    if found:
-        redemptions.met(cursor, sorted(found))
-    return found

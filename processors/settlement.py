@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
-from processors.redeeming import RedeemedOn, RedeemedOrders
+from processors.redeeming import RedeemedOrders
 from processors.trigger import Trigger
 from rules.account.lots import order_lot
 from rules.earning.binding import binding_of
@@ -29,8 +28,6 @@ from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
 from store.streams import recheck
 from store.streams.recheck import RecheckKind, RecheckRequest
-
-_NOT_READ: Final[RedeemedOn] = {}
 
 
 @dataclass(slots=True)
@@ -65,13 +62,14 @@ def settle(
     todo: Sequence[tuple[OrderRow, Trigger]],
     merchants: Merchants,
     now: Micros,
-    redeemed_on: RedeemedOn = _NOT_READ,
+    *,
+    look_at_all: bool = False,
 ) -> Tally:
     """Bring ledger, accounts, lots, events and plan in line with the facts of some locked orders.
 
     The rows' `posted`, `due_us` and `planned` are set; writing the rows themselves is left to the
-    caller. Once a transaction, since the ledger can be opened only once. `redeemed_on` is what
-    `note_redeemed` has read in this transaction.
+    caller. Once a transaction, since the ledger can be opened only once. `look_at_all`: points may
+    have been captured on orders that do not know of it yet.
     """
     if not todo:
         return Tally()
@@ -79,7 +77,7 @@ def settle(
     decided = _decide_all(cursor, todo, merchants, now)
     postings = [posting for order in decided for _, posting in order.postings]
     by_account = order_postings.by_account(postings)
-    redeemed = RedeemedOrders.find(cursor, todo, merchants, now, redeemed_on)
+    redeemed = RedeemedOrders.find(cursor, todo, merchants, now, look_at_all=look_at_all)
     intents = by_account if redeemed is None else redeemed.intents(by_account)
     ledger = Ledger.open(cursor, intents, now, merchants.ids.__getitem__)
     if redeemed is not None:
@@ -88,6 +86,8 @@ def settle(
     if redeemed is not None:
         redeemed.take(ledger)
     ledger.write()
+    if redeemed is not None:
+        redeemed.note_met(cursor)
     gone: list[tuple[int, Micros, bytes]] = []
     made: list[Plan] = []
     for order in decided:

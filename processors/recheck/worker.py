@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
-from processors import batch_metrics, metrics, redeeming
+from processors import batch_metrics, metrics
 from processors.recheck import contested_numbers
 from processors.runtime.configuration import Configuration
 from processors.runtime.worker import SettlingWorker
@@ -188,9 +188,8 @@ class Recheck(SettlingWorker):
         if kind is RecheckKind.ORDER:
             contested_numbers.apply_new_codes(rows.values(), self._merchants.codes)
         before = {key: _settled(row) for key, row in rows.items()}
-        redeemed = redeeming.note_redeemed(cursor, rows.values())
         todo = [(row, triggers[key]) for key, row in rows.items()]
-        tally = settle(cursor, todo, self._merchants, now, redeemed)
+        tally = settle(cursor, todo, self._merchants, now, look_at_all=True)
         # Only rows with new facts are written whole: the others cost a narrower statement.
         folded = {key for key, row in rows.items() if row.facts.reports is not reports[key]}
         changed = {key for key, row in rows.items() if _settled(row) != before[key]}

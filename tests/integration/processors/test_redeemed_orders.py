@@ -267,6 +267,23 @@ def test_a_capture_that_comes_after_the_debit_gives_it_back(till: Till) -> None:
     assert till.balance() == (400, 0)
 
 
+@pytest.mark.parametrize("heard_of", [False, True])
+def test_what_was_captured_before_is_not_debited_first_and_given_back(
+    till: Till, *, heard_of: bool
+) -> None:
+    """Whether the order is new or was there: nobody has looked at it again yet."""
+    till.open(from_orders="debit")
+    if heard_of:
+        till.consume(order())
+    till.redeem(400)
+    till.consume(order(order_points=600, updated=day("12-02")))
+    assert till.entries() == [-400, -200]
+    till.work_off()
+    assert till.entries() == [-400, -200]
+    assert till.value("SELECT count(*) FROM redemption_awaiting") == 0
+    assert till.happens(cancelled(order_points=600)) == [400, 200]
+
+
 def test_a_debit_moves_with_the_order_to_another_member(till: Till) -> None:
     till.open(from_orders="debit")
     till.consume(order(order_points=600))
@@ -326,6 +343,14 @@ def test_orders_that_redeemed_other_points_than_were_captured_are_known(till: Ti
     till.redeem(600)
     till.work_off()
     assert till.value(flags, pack_id(ORDER)) == 0
+
+
+def test_an_order_is_not_taken_for_a_mismatch_before_its_captures_are_looked_for(
+    till: Till,
+) -> None:
+    till.open().redeem(600)
+    till.consume(order(order_points=600))
+    assert till.value("SELECT flags >> 14 & 1 FROM orders WHERE order_id = $1", pack_id(ORDER)) == 0
 
 
 def test_explain_tells_what_was_redeemed_and_what_came_back(till: Till) -> None:
