@@ -56,7 +56,7 @@ class RedeemedOrders:
     def __init__(
         self, orders: Sequence[RedeemedOrder], mismatched: int, met: Sequence[OrderKey]
     ) -> None:
-        """`mismatched`: how many were found so. `met`: those that did not know of theirs."""
+        """`mismatched`: how many were found so. `met`: those for which something may wait."""
         self._orders, self._met = orders, met
         self.mismatched = mismatched
 
@@ -83,7 +83,9 @@ class RedeemedOrders:
         if not asked:
             return None
         known = redemptions.on_orders(cursor, sorted({row.key for row in asked}))
-        met = sorted({row.key for row in asked if not row.facts.redeemed} & known.keys())
+        # Beside the transaction that heard of an order a capture may say that it waits, once more.
+        new = {row.key for row in asked if look_at_all or not row.facts.redeemed}
+        met = sorted(new & known.keys())
         for row in asked:
             row.facts.redeemed |= row.key in known
         concerned = [(row, trigger) for row, trigger in todo if _may_concern(row)]

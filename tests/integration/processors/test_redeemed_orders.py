@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from threading import Thread
 from typing import Any
 
+import psycopg
 import pytest
 
 from rules.account.holds import Purpose
 from rules.explain.order import explain
 from schemas.packing import pack_id
+from store.postgres import session
 from store.reads.order import order_view
 from tests.support.account import moves
 from tests.support.batches import Shop, open_shop
+from tests.support.engine import wait_for
 from tests.support.in_process import InProcessEngine
 from tests.support.order_facts import (
     MEMBER,
@@ -34,6 +38,8 @@ from tests.support.upstream import Record
 NOTHING_EARNED: dict[str, Any] = {"rules": [
     {"unit_price": 1_000_000, "points_per_unit": 1, "membership_tier_id": None}
 ], "pending_days": 0, "expiry": {"kind": "never"}}  # fmt: skip
+WAITING = """SELECT 1 FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 TYPES = ["", "granted", "adjusted", "clawed_back", "expired", "assigned", "deducted", "held"]
 TYPES += ["released", "redeemed", "returned"]
 
@@ -280,6 +286,22 @@ def test_what_was_captured_before_is_not_debited_first_and_given_back(
     assert till.entries() == [-400, -200]
     till.work_off()
     assert till.entries() == [-400, -200]
+    assert till.value("SELECT count(*) FROM redemption_awaiting") == 0
+    assert till.happens(cancelled(order_points=600)) == [400, 200]
+
+
+def test_nothing_waits_for_an_order_that_was_heard_of_beside_another_capture(till: Till) -> None:
+    """The first one is met, and what the second one asks for is found when that is looked for."""
+    till.open().redeem(400)
+    till.work_off()
+    batch = till.batch().consume(order(order_points=600))
+    with session.connect(till.url) as beside, psycopg.connect(till.url, autocommit=True) as looking:
+        capture = Thread(target=moves.redeem, args=(beside, MERCHANT, MEMBER, 200, ORDER))
+        capture.start()
+        wait_for("the capture waiting", lambda: looking.execute(WAITING).fetchone())
+        batch.commit()
+        capture.join()
+    till.work_off()
     assert till.value("SELECT count(*) FROM redemption_awaiting") == 0
     assert till.happens(cancelled(order_points=600)) == [400, 200]
 
