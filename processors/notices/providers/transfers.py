@@ -104,6 +104,13 @@ class Bounds:
         }
 
 
+class _Handed(socket.socket):
+    """A socket that is closed when nobody has it any more: libcurl makes a copy of its own."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Transfer:
     """A handle, and the request that is on it.
 
@@ -176,7 +183,7 @@ class Transfer:
             self._is_private = self._is_private is not False  # a name may have both kinds
             return pycurl.SOCKET_BAD
         self._is_private = False
-        return socket.socket(address.family, address.socktype, address.protocol)
+        return _Handed(address.family, address.socktype, address.protocol)
 
     def _take_header(self, line: bytes) -> None:
         if line.startswith(b"HTTP/"):  # an answer may announce another

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from processors.notices.providers import transfers
 from processors.notices.providers.http import HttpClient, Reply, Request
 from processors.notices.providers.port import Answer, Outcome
 from processors.notices.providers.transfers import LARGEST_ANSWER
@@ -69,9 +70,10 @@ def posted(
     seconds: float = PATIENCE,
     connections: int = 4,
     ca_location: str | None = None,
+    only_public: bool = False,
 ) -> list[Reply | Answer]:
     async def main() -> list[Reply | Answer]:
-        client = HttpClient(seconds, connections, ca_location=ca_location)
+        client = HttpClient(seconds, connections, ca_location=ca_location, only_public=only_public)
         async with server as url:
             try:
                 return await asyncio.to_thread(ask, client, url)
@@ -221,6 +223,27 @@ def test_where_there_is_no_connection_nothing_was_written(url: str, code: str) -
         return post(client, url)
 
     assert posted(Server(OK), ask) == [Answer(Outcome.later, code=code)]
+
+
+def test_the_address_that_was_looked_at_is_the_one_that_is_connected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a name's addresses those that are not public are passed over."""
+    looked_at: list[str] = []
+
+    def is_public(address: str) -> bool:
+        looked_at.append(address)
+        return address == "127.0.0.1"
+
+    monkeypatch.setattr(transfers, "is_public", is_public)
+
+    def ask(client: HttpClient, url: str) -> list[Reply | Answer]:
+        return one(client, url) + one(client, url.replace("127.0.0.1", "localhost"))
+
+    server = Server(OK)
+    assert posted(server, ask, only_public=True) == [SAID_OK] * 2
+    assert server.connections == 2
+    assert looked_at.count("127.0.0.1") == 2
 
 
 def test_who_does_not_speak_tls_gets_nothing() -> None:
