@@ -5,7 +5,7 @@ docs/notices.md, "A shop's own gateway".
 
 import hashlib
 import hmac
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 SIGNATURE: Final = "Points-Signature"
@@ -16,6 +16,12 @@ SHORTEST_SECRET: Final = 32
 
 _VERSION: Final = "v1"
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+_NOBODYS: Final = tuple(
+    map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20"))
+)
+"""Of no server of a shop, whatever this version of Python knows of them: set apart for protocols,
+relays and examples; and one of all addresses by which a cloud talks to its own machines.
+"""
 _IPV4_BITS: Final = 0xFFFF_FFFF
 
 
@@ -46,4 +52,6 @@ def is_public(address: str) -> bool:
             return False
         if inner is not None:
             found = inner
+    if any(found in network for network in _NOBODYS):
+        return False
     return found.is_global and not found.is_multicast and not found.is_reserved

@@ -43,6 +43,9 @@ def test_addresses_of_the_public_internet(address: str) -> None:
             "::ffff:127.0.0.1",
         ),
         *("::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1", "2001::1", "no address", ""),
+        # Where clouds tell a machine its secrets, in addresses that look like everybody's.
+        *("192.0.0.192", "168.63.129.16", "::ffff:168.63.129.16", "64:ff9b::c000:c0"),
+        *("192.88.99.1", "3fff::1"),
     ],
 )
 def test_addresses_that_are_somebodys_own_or_none(address: str) -> None:
