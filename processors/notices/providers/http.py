@@ -4,6 +4,7 @@ Whatever comes back is data. The one thing that must never be mistaken is whethe
 written: until a connection stands nothing is, and from then on everything may be (`transfers`).
 """
 
+import re
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,8 @@ _LOOK_SECONDS: Final = 1.0
 """Nothing is waited for longer without a look at what is overdue."""
 _NOTHING_TO_WAIT_FOR: Final = 0.01
 """Where libcurl has no socket yet, as while it makes ready to look up a name."""
+_WRITTEN: Final = re.compile(r"[!-~]+")
+"""What libcurl takes; a name of a host may come with other characters."""
 
 
 class HttpClient:
@@ -148,7 +151,8 @@ def _url(text: str) -> str | None:
     """
     try:
         url = URL(text)
-        host = url.host
-    except ValueError:
+        host, written = url.host, str(url)
+    except (ValueError, IndexError):  # yarl's own slips among them
         return None
-    return str(url) if host and url.scheme in {"http", "https"} else None
+    can_be_sent = host and url.scheme in {"http", "https"} and _WRITTEN.fullmatch(written)
+    return written if can_be_sent else None

@@ -216,6 +216,9 @@ def test_how_long_to_wait_is_what_the_server_says(said: bytes, wait: timedelta |
         ("http:///x", "no-url"),
         ("http://provider.example:port/x", "no-url"),
         ("http://[::1/x", "no-url"),
+        ("http://provider.example\0/x", "no-url"),
+        ("http://provider\u00e9 .example/x", "no-url"),
+        ("http://x:1[]@/x", "no-url"),
     ],
 )
 def test_where_there_is_no_connection_nothing_was_written(url: str, code: str) -> None:
