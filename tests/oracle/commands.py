@@ -74,9 +74,19 @@ def notify_of(said: Json) -> tuple[bool, bool] | None:
     return None if wanted is None else (wanted.get("email", False), wanted.get("sms", False))
 
 
+def spelt_out(content: Json) -> Json:
+    """The content with what an absent field means."""
+    fields = DEFAULTS.get(content["type"], {}) | told(content)
+    if content["type"] in ("assign", "bulk_assign"):
+        fields["notify"] = DEFAULTS["assign"]["notify"] | fields["notify"]
+    if content["type"] == "hold" and "gifts" in fields:
+        fields["gifts"] = [{"quantity": 1} | gift for gift in fields["gifts"]]
+    return fields
+
+
 def fingerprint(content: Json) -> str:
     """What tells a command's content from another's."""
-    fields = DEFAULTS.get(content["type"], {}) | told(content)
+    fields = spelt_out(content)
     same = {k: v for k, v in fields.items() if k not in ("command_id", "issued_at")}
     return json.dumps(same, sort_keys=True)
 

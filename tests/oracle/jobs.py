@@ -12,6 +12,8 @@ from tests.oracle.lots import COMMAND, Lot
 from tests.oracle.shop import Shop
 
 UNDO = ":undo"
+MAKER = "mei"
+"""Whoever makes jobs."""
 
 
 @dataclass
@@ -26,12 +28,16 @@ class Row:
 
 @dataclass
 class Job:
-    """A job: its rows in pieces, of which the first `done` are applied."""
+    """A job: its rows in pieces, of which the first `done` are applied.
+
+    `waits`: for a second person.
+    """
 
     reason: str
     pieces: list[list[Row]] = field(default_factory=list)
     done: int = 0
     cancelled: bool = False
+    waits: bool = False
 
     def rows(self) -> Iterator[Row]:
         """All rows in their order."""
@@ -51,7 +57,8 @@ class Jobs:
         """A file becomes a job. Raises Refused."""
         if not self.shop.is_on():
             raise Refused("feature_off")
-        self.all[name] = Job(reason)
+        too_much = self.shop.is_too_much(sum(points for _, points in rows))
+        self.all[name] = Job(reason, waits=too_much)
         self._add(self.all[name], [Row(member, points) for member, points in rows])
 
     def _add(self, job: Job, rows: list[Row]) -> None:
@@ -62,7 +69,15 @@ class Jobs:
         job = self.all[name]
         if not job.cancelled and job.done == len(job.pieces):
             raise Refused("not_cancellable")
-        job.cancelled = True
+        job.cancelled, job.waits = True, False
+
+    def approve(self, name: str, by: str) -> None:
+        """A second person lets a job go on. Raises Refused."""
+        if not self.all[name].waits:
+            raise Refused("no_approval_needed")
+        if by == MAKER:
+            raise Refused("same_person")
+        self.all[name].waits = False
 
     def undo(self, name: str, reason: str) -> None:
         """A job makes that takes back what another gave, or is gone on with. Raises Refused."""
@@ -96,6 +111,8 @@ class Jobs:
         """Applies so many pieces, if there are. Raises Refused, what is done being done."""
         job = self.all[name]
         for _ in range(pieces):
+            if job.waits:
+                raise Refused("approval_required")
             if job.cancelled:
                 raise Refused("job_cancelled")
             if job.done == len(job.pieces):
@@ -125,7 +142,7 @@ class Jobs:
     def _begin(self, name: str, row: Row) -> str:
         id_ = f"job:{name}:{row.member}"
         named = ("command", self.shop.merchant, id_)
-        by, notify = ("staff", "mei"), (False, False)
+        by, notify = ("staff", MAKER), (False, False)
         reason = self.all[name].reason
         version = self.shop.version
         about = About(("command", name), version, reason, name=named, by=by, notify=notify)

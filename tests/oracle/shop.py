@@ -405,9 +405,16 @@ class Shop:
             self._give_back(order, capture, part)
         return {"order_id": order}
 
+    def is_too_much(self, points: int) -> bool:
+        """Whether one person alone may not give so many."""
+        above = (self.in_force.get("assign") or {}).get("approval_above")
+        return above is not None and points > above
+
     def _bulk(self, content: Json) -> Json:
         terms = (content["points"], content["reason"].strip(), str(content.get("notify")))
         job = content["job_id"]
+        if self.is_too_much(content["points"] * len(content["members"])):
+            raise Refused("approval_required")
         if self.jobs.setdefault(job, terms) != terms:
             raise Refused("job_changed")
         rows = []

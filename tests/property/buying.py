@@ -31,6 +31,8 @@ class RandomOrders:
             status=dice.pick(["confirmed"] * 6 + ["cancelled", "cancelled", "temp"]),
             order_points=dice.pick([0, 0, 10, -25, 60, 10**10]),
             order_discount=money(dice.pick([0, 0, 30, 100])),
+            user_credit=money(dice.pick([0, 0, 40])),
+            order_points_to_cash=money(dice.pick([0, 0, 25])),
             order_payment={"status": dice.pick(["completed"] * 5 + ["refunded"])},
             **_family(dice, order_id),
         )

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.oracle.commands import NEVER, SECOND, Micros, instant
+from tests.oracle.commands import NEVER, SECOND, Micros, instant, spelt_out
 from tests.oracle.shop import Campaign, Shop
 from tests.property.dice import Dice
 from tests.support.account.desk import CASH, STAFF
@@ -31,6 +31,7 @@ WRONG: list[Json] = [
     {"reason": " "},
     {"reason": "r" * 51},
     {"ttl_seconds": 0},
+    {"issued_at": "2999-01-01T00:00:00Z"},
     {"x_mine": 1},
 ]
 """What may be wrong with a command's shape, or looks so."""
@@ -47,6 +48,7 @@ CASHES = [
     *[CASH | {"unit_points": unit} for unit in (1, 1, 1, 5)],
     CASH | {"unit_points": 5, "price_per_unit": 3, "minimum_purchase": 20, "max_amount": 30},
     CASH | {"unit_points": 1, "max_percent": 33},
+    CASH | {"unit_points": 1, "channels": ["ec", "retail"]},
     None,
 ]
 
@@ -66,12 +68,16 @@ def random_settings(dice: Dice) -> Json:
             "return_on_cancel": not dice.once_in(4),
             "on_return": dice.pick(["proportional", "proportional", "keep"]),
         },
-        assign={"bulk_undo": not dice.once_in(4)},
+        assign={
+            "bulk_undo": not dice.once_in(4),
+            "approval_above": dice.pick([None, None, 15]),
+        },
         earn={
             "pending_days": dice.pick([0, 0, 2]),
             "expiry": dice.pick(EXPIRIES),
             "on_return": dice.pick(["claw_back", "claw_back", "keep"]),
             "on_refund": dice.pick(["keep", "claw_back"]),
+            "deduct_store_credit": dice.once_in(3),
         },
     )
 
@@ -84,6 +90,11 @@ def random_campaign(dice: Dice, now: Micros) -> Campaign:
     if dice.once_in(4):
         gifts.pop(dice.pick([*GIFTS]))
     return Campaign(starts, ends, gifts, removed=dice.once_in(6))
+
+
+def in_more_words(content: Json) -> Json:
+    """The same, with all that may be left out, and a field of the sender's own."""
+    return spelt_out(content) | {"x_mine": 2, "quote": content.get("quote")}
 
 
 class RandomCommands:
@@ -123,8 +134,10 @@ class RandomCommands:
         return content
 
     def again(self, dice: Dice) -> Json:
-        """A command that was sent before, now and then with another content."""
+        """A command that was sent before, perhaps in more words, or with another content."""
         content = dice.pick(self.sent)
+        if dice.once_in(2):
+            content = in_more_words(content) | {"issued_at": instant(self._shop.now).isoformat()}
         others: list[Json] = [{"performer": {"kind": "staff", "id": "another"}}]
         if "member_id" in content:
             others.append({"member_id": dice.pick(MEMBERS)})
@@ -143,6 +156,7 @@ class RandomCommands:
             "points": some,
             "purpose": "cash",
             "ttl_seconds": dice.pick([None, None, 2, 60, 86_400]),
+            "channel": dice.pick([*[None] * 6, "ec", "retail"]),
             "issued_at": (instant(self._shop.now) - ago).isoformat(),
         }
 
@@ -160,6 +174,7 @@ class RandomCommands:
         entered = [None, None, 0, *[dice.number(1, 60) for _ in range(3)]]
         return {
             "currency": dice.pick([*["TWD"] * 9, "JPY"]),
+            "channel": dice.pick([*["ec"] * 6, "retail"]),
             "items": lines,
             "discount": dice.pick([0, 0, 7]),
             "store_credit": dice.pick([0, 0, 9]),
@@ -180,18 +195,27 @@ class RandomCommands:
 
     def _gift(self, dice: Dice, _member: str, _some: int) -> Json:
         names = [dice.pick([*GIFTS] * 5 + ["hat"]) for _ in range(dice.number(1, 2))]
-        campaign = dice.pick(CAMPAIGNS)
+        campaign = dice.pick([*CAMPAIGNS, *self.open_campaigns() * 3])
         known = self._shop.campaigns.get(campaign)
         prices = known.gifts if known is not None else GIFTS
-        price = sum(prices.get(name, 1) for name in names)
+        many = [dice.pick([1, 1, 1, 2]) for _ in names]
+        price = sum(prices.get(name, 1) * n for name, n in zip(names, many, strict=True))
         return {
             "type": "hold",
             "hold_id": dice.pick(HOLDS),
             "points": price + dice.pick([0] * 5 + [1]),
             "purpose": "gift",
             "campaign_id": campaign,
-            "gifts": [{"gift_id": name} for name in names],
+            "gifts": [
+                {"gift_id": name} | ({"quantity": n} if n > 1 else {})
+                for name, n in zip(names, many, strict=True)
+            ],
         }
+
+    def open_campaigns(self) -> list[str]:
+        """Those whose gifts can be had now."""
+        now, campaigns = self._shop.now, self._shop.campaigns.items()
+        return [n for n, c in campaigns if c.starts <= now < c.ends and not c.removed]
 
     def _live(self) -> list[str]:
         return [name for each in self._shop.accounts.values() for name in sorted(each.ends)]
@@ -199,7 +223,8 @@ class RandomCommands:
     def _of_hold(self, dice: Dice, member: str) -> Json:
         """A hold that was made, mostly one that lives, mostly by its own member."""
         holds = self._shop.holds
-        name = dice.pick([*(self._live() or HOLDS), *(HOLDS[:1] if dice.once_in(5) else [])])
+        known = [*(holds or HOLDS)]
+        name = dice.pick(known if dice.once_in(5) else self._live() or HOLDS)
         if name in holds and not dice.once_in(10):
             member = holds[name].member
         return {"hold_id": name, "member_id": member}

@@ -30,7 +30,7 @@ from store.campaigns.saving import CampaignOverlaps
 from store.settings.versions import VersionConflict
 from tests.oracle import reading
 from tests.oracle.commands import NEVER, SECOND, Refused, instant, moment_of
-from tests.oracle.jobs import UNDO, Jobs
+from tests.oracle.jobs import MAKER, UNDO, Jobs
 from tests.oracle.shop import Campaign, Shop
 from tests.property.buying import RandomOrders
 from tests.property.dice import Dice, Seeded
@@ -245,6 +245,16 @@ class PointsAccount(RuleBasedStateMachine):
         for _ in range(3):
             self.commands(dice)
 
+    @rule(dice=seeds)
+    def somebody_waits_for_the_answer(self, dice: Dice) -> None:
+        """Each command by itself, in as few round trips as can be, and some of them again."""
+        self._tick()
+        kinds = ["hold", "hold", "gift", ""]
+        makers = [lambda dice: self.random.any(dice, dice.pick(kinds)), self.random.again]
+        for make in [*makers[:1] * 3, *makers]:
+            content = make(dice)
+            self._check([content], [self.bench.command_at_once(content)])
+
     @precondition(lambda self: self.random.sent)
     @rule(dice=seeds)
     def commands_come_again_or_are_wrong(self, dice: Dice) -> None:
@@ -254,7 +264,9 @@ class PointsAccount(RuleBasedStateMachine):
         self._send([*contents, dice.pick(contents)])
 
     def _send(self, contents: list[Json]) -> None:
-        answers = self.bench.commands(contents)
+        self._check(contents, self.bench.commands(contents))
+
+    def _check(self, contents: list[Json], answers: list[Json]) -> None:
         for content, answer in zip(contents, answers, strict=True):
             must = self.shop.command(content)
             if "expires_at" in answer:
@@ -292,6 +304,20 @@ class PointsAccount(RuleBasedStateMachine):
         for _ in range(2):
             self.orders(dice)
             self.commands(dice)
+
+    @rule(dice=seeds)
+    def gifts_are_bought_and_come_back(self, dice: Dice) -> None:
+        self._tick()
+        if not self.random.open_campaigns():
+            self._save("summer", Campaign(self.bench.now, NEVER, dict(GIFTS)))
+        order_id, member = dice.pick(ORDERS), dice.pick(MEMBERS)
+        hold = self.random.any(dice, "gift", member)
+        capture = self.random.any(dice, "capture", member)
+        capture |= {"hold_id": hold["hold_id"], "member_id": member, "order_id": order_id}
+        self._send([self.random.any(dice, "assign", member), hold, capture])
+        for _ in range(3):
+            self._tick()
+            self._goods(dice, order_id)
 
     @rule(dice=seeds)
     def finality_is_lost_and_comes_again(self, dice: Dice) -> None:
@@ -352,6 +378,16 @@ class PointsAccount(RuleBasedStateMachine):
         job = dice.pick([*self.jobs.all])
         if dice.once_in(3):
             self._cancel(job)
+        self._go_on(job, dice.pick([1, 9]))
+
+    @precondition(lambda self: self.jobs.all)
+    @rule(dice=seeds)
+    def somebody_approves_a_job(self, dice: Dice) -> None:
+        """It may need none, or be his own."""
+        self._tick()
+        waiting = [name for name, job in self.jobs.all.items() if job.waits]
+        job, by = dice.pick(waiting * 3 + [*self.jobs.all]), dice.pick([MAKER, "ian", "ian"])
+        self._staff(lambda: self.jobs.approve(job, by), lambda: self.bench.approve(job, by))
         self._go_on(job, dice.pick([1, 9]))
 
     def _cancel(self, job: str) -> None:

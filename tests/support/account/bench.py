@@ -12,12 +12,13 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from processors.bulk.gates import cancel_job
+from processors.bulk.gates import approve_job, cancel_job
 from processors.bulk.making import Wanted, make_job
 from processors.bulk.running import run_job
 from processors.bulk.shops import Shop, shop_of
 from processors.bulk.undoing import make_undo
-from processors.commands.applying import apply_commands
+from processors.commands.applying import Applied, apply_commands
+from processors.commands.at_once import apply_at_once
 from processors.expiry import Expiry
 from rules.quotes.answer import Signing
 from rules.quotes.tokens import QuoteKey
@@ -36,6 +37,7 @@ from store.settings import versions
 from store.settings.merchants import Merchants
 from store.streams.outbox import OutboxKind, events_of, records_of
 from tests.oracle.commands import NEVER, notify_of, performer_of
+from tests.oracle.jobs import MAKER
 from tests.oracle.shop import Campaign
 from tests.support.account.comparing import Line
 from tests.support.in_process import InProcessEngine
@@ -111,7 +113,13 @@ class AccountBench:
             self._merchants.keep_up(cursor)  # the app may have come or gone
             applied = apply_commands(cursor, self._merchants, commands, self.now, KEYS)
         self._worker.settle()
-        return [orjson.loads(orjson.dumps(result)) for result in applied.results]
+        return _as_published(applied)
+
+    def command_at_once(self, content: Json) -> Json:
+        """A command of somebody who waits for its answer, and what follows from it."""
+        applied = apply_at_once(self.connection, self._merchants, self.merchant, [content], KEYS)
+        self._worker.settle()
+        return _as_published(applied)[0]
 
     def quote(self, member: str, cart: Json) -> QuoteAnswer:
         """What a member's cart costs with points, signed."""
@@ -122,11 +130,11 @@ class AccountBench:
         """A file of members and points becomes a job. Raises BulkRefused."""
         lines = "".join(f"{member},{points}\n" for member, points in rows)
         file = BytesIO(f"member_id,points\n{lines}".encode())
-        make_job(self._shop(), Wanted(file, "file", job, reason, "mei"))
+        make_job(self._shop(), Wanted(file, "file", job, reason, MAKER))
 
     def undo(self, job: str, reason: str) -> None:
         """A job is to be taken back. Raises BulkRefused."""
-        make_undo(self._shop(), job, reason, "mei")
+        make_undo(self._shop(), job, reason, MAKER)
 
     def cancel(self, job: str) -> None:
         """What is left of a job is not applied. Raises BulkRefused."""
@@ -145,6 +153,10 @@ class AccountBench:
         with suppress(_Enough):
             run_job(shop, shop.key(job), advance)
 
+    def approve(self, job: str, by: str) -> None:
+        """A second person lets a job go on. Raises BulkRefused."""
+        approve_job(self._shop(), job, by)
+
     def _shop(self) -> Shop:
         return shop_of(self.connection, self.merchant)
 
@@ -157,7 +169,8 @@ class AccountBench:
     def published(self) -> list[Json]:
         """The commands that jobs have published since the outbox was emptied."""
         packs = self._looking.execute(PACKS, [OutboxKind.COMMAND]).fetchall()
-        return [orjson.loads(value) for (pack,) in packs for _, value in records_of(pack)]
+        all_of_them = [orjson.loads(value) for (pack,) in packs for _, value in records_of(pack)]
+        return [content for content in all_of_them if "x_job" in content]
 
     def hear(self, event: Json) -> None:
         """An event from upstream, and what follows from it."""
@@ -195,6 +208,10 @@ class AccountBench:
         self._looking.close()
         self.connection.close()
         self._expiring.close()
+
+
+def _as_published(applied: Applied) -> list[Json]:
+    return [orjson.loads(orjson.dumps(result)) for result in applied.results]
 
 
 def _line_of(event: Json) -> Line:
