@@ -17,25 +17,27 @@ _Done = TypeVar("_Done")
 
 
 def in_turn(connection: "Database", merchant_id: str, change: Callable[[], _Done]) -> _Done:
-    """What `change` does, tried again as long as others have the turn, and says whom it waits for.
+    """What `change` does, tried again as long as others have a lock; says whom it waits for.
 
     Commands wait for each try, which is as long as a session waits for a lock, and go on in
     between. Raises Failure when it was not its turn in time.
     """
     from psycopg.errors import LockNotAvailable
 
-    began, waits_for = time.monotonic(), None
+    began, told = time.monotonic(), ""
     while True:
         try:
             return change()
         except LockNotAvailable:
-            if (others := _others(connection, merchant_id)) is None:
-                raise
+            others = _others(connection, merchant_id)
             if time.monotonic() - began > PATIENCE_SECONDS:
+                if others is None:
+                    raise
                 raise _not_in_time(merchant_id, others) from None
-        if others != waits_for:
-            waits_for = others
-            remark(f"waiting for {others}, {PATIENCE_SECONDS:.0f} seconds at most")
+        text = f"waiting for {others or 'another session'}, {PATIENCE_SECONDS:.0f} seconds at most"
+        if text != told:
+            told = text
+            remark(told)
 
 
 def _others(connection: "Database", merchant_id: str) -> str | None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -63,20 +63,40 @@ def test_a_piece_that_waits_for_an_account_lets_settings_by(jobs: JobDesk, docum
     assert jobs.show()["state"] == "done"
 
 
-def test_who_has_the_turn_is_named_while_settings_wait_for_it(jobs: JobDesk, document: str) -> None:
-    with decided_by(jobs) as pid:
-        applying = subprocess.Popen(
-            [sys.executable, "-m", "cli", "settings", "apply", SHOP, document],
-            env=os.environ | jobs.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert applying.stderr is not None
-        told = applying.stderr.readline()
-        assert told == f"waiting for pid {pid} (deciding), 30 seconds at most\n"
+@contextmanager
+def told_to_wait(jobs: JobDesk, document: str) -> Iterator[str]:
+    """What `settings apply` says that waits; it ends well once the block does."""
+    applying = subprocess.Popen(
+        [sys.executable, "-m", "cli", "settings", "apply", SHOP, document],
+        env=os.environ | jobs.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert applying.stderr is not None
+    yield applying.stderr.readline()
     printed, more = applying.communicate(timeout=60)
     assert (applying.returncode, more, "version 2" in printed) == (0, "", True)
+
+
+def test_who_has_the_turn_is_named_while_settings_wait_for_it(jobs: JobDesk, document: str) -> None:
+    with ExitStack() as stack:
+        deciding = stack.enter_context(ExitStack())
+        pid = deciding.enter_context(decided_by(jobs))
+        told = stack.enter_context(told_to_wait(jobs, document))
+        assert told == f"waiting for pid {pid} (deciding), 30 seconds at most\n"
+        deciding.close()
+
+
+def test_settings_wait_for_other_locks_as_well(jobs: JobDesk, document: str) -> None:
+    with ExitStack() as stack:
+        other = stack.enter_context(session.connect(jobs.desk.url, name="other"))
+        keeping = stack.enter_context(ExitStack())
+        cursor = keeping.enter_context(session.transaction(other))
+        cursor.execute(b"SELECT FROM settings_epoch FOR UPDATE")
+        told = stack.enter_context(told_to_wait(jobs, document))
+        assert told == "waiting for another session, 30 seconds at most\n"
+        keeping.close()
 
 
 def test_a_turn_that_does_not_come_is_refused_with_who_has_it(

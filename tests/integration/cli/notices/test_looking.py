@@ -106,7 +106,7 @@ def test_doctor_names_workers_that_do_not_run_and_what_nobody_settles(
 def test_doctor_names_shops_that_are_quiet_for_as_long_as_their_notices_wait(
     engine: Engine, lane: Lane
 ) -> None:
-    sms = {"enabled": True, "sender": "SHOP", "provider": "mitake", "country": "TW", "max_parts": 3}
+    sms = {"enabled": True, "sender": "SHOP", "provider": "mitake", "country": "TW", "max_parts": 4}
     given = {"sms": sms}
     notice_settings(engine, lane, SHOP, {**given, "quiet": {"sms": "21:00-09:00"}})
     notice_settings(engine, lane, "shop-b", {**given, "quiet": {"sms": None}})
