@@ -21,6 +21,11 @@ _Path = tuple[str | int, ...]
 MOST_TOLD: Final = 100
 """Problems of a document that are told one by one: nobody mends more at a time."""
 
+MOST_PUBLISHED: Final = 950_000
+"""Bytes of a document as the settings topic has it: brokers take records of 1 MB unless they are
+told otherwise, and who applied what and when goes along.
+"""
+
 # What pydantic found, in words: what was wrong, what to do. In braces: what its error carries.
 WORDS: Final[dict[str, tuple[str, str]]] = {
     "missing": ("is missing", "add it"),
@@ -94,6 +99,17 @@ class DocumentError(PointsError):
         if more:
             lines.append(f"  and {more:,} more")
         super().__init__(lines, where=name)
+
+
+def too_large(published: bytes) -> list[Problem]:
+    """What is wrong with a document that no record of the settings topic has room for."""
+    if len(published) <= MOST_PUBLISHED:
+        return []
+    wrong = (
+        f"has {len(published):,} bytes as JSON with all its keys, and the settings topic takes "
+        f"{MOST_PUBLISHED:,}"
+    )
+    return [Problem("", wrong, "shorten its texts")]
 
 
 def problems_of(

@@ -20,6 +20,7 @@ from cli.support.changes import changes, print_changes
 from cli.support.console import JsonOption, emit, out, safe, safe_lines
 from cli.support.documents import read_document, shown_name
 from cli.support.errors import Exit, Failure
+from cli.support.turns import in_turn
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -48,7 +49,12 @@ def apply_command(
 
     document = load_settings(read_document(file), name=shown_name(file))
     with connect(database_configuration()) as connection:
-        applied = versions.apply(connection, merchant, document, by or this_user(), if_version)
+        who = by or this_user()
+        applied = in_turn(
+            connection,
+            merchant,
+            lambda: versions.apply(connection, merchant, document, who, if_version),
+        )
     if json_:
         emit(
             SettingsResult(

@@ -5,9 +5,12 @@ them, since a piece is locked by whoever has it in hand.
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
+
+from psycopg.errors import LockNotAvailable
 
 from processors.bulk.refusals import BulkRefused
 from processors.bulk.shops import Shop
@@ -23,10 +26,13 @@ from store.ledger.jobs import JobKey
 from store.postgres.session import Cursor, raw, transaction
 from store.settings import turns
 
-PATIENCE: Final = "60s", "75s"
-"""For an account that another session keeps: a job has time, and its person waits for it. And for
-the statement that waits.
+GIVES_WAY: Final = "2s", "75s"
+"""For a lock that another session keeps, and for the statement that waits. Then the piece is begun
+again, behind whoever waited for its other accounts or for the merchant's turn: settings are
+applied with a little more patience.
 """
+PATIENCE_SECONDS: Final = 60.0
+"""Without a piece that was applied: a job has time, and its person waits for it."""
 
 Advance = Callable[[int, int], None]
 """Takes how many rows are done with, and how many there are."""
@@ -37,21 +43,37 @@ def run_job(shop: Shop, key: JobKey, advance: Advance = lambda _done, _total: No
 
     Raises BulkRefused when it may not go on, UnknownJob when there is none.
     """
-    jobs.patience_of_session(raw(shop.connection), *PATIENCE)
+    jobs.patience_of_session(raw(shop.connection), *GIVES_WAY)
+    went_on = time.monotonic()
     while True:
         try:
-            with transaction(shop.connection) as cursor:
-                turns.decide(shop.connection, [shop.merchant_id])
-                job = jobs.share(cursor, key)
-                if job.is_of_commands:
-                    return
-                found = _apply_next(shop, cursor, job)
-                done, left = pieces.progress(cursor, key)
+            found = _next_piece(shop, key)
+            went_on = time.monotonic()
         except CommandRace:
             continue
-        advance(done, job.total)
+        except LockNotAvailable:
+            if time.monotonic() - went_on > PATIENCE_SECONDS:
+                raise
+            found = True
+        left = _told(shop, key, advance)
         if not found and not left:
             return
+
+
+def _next_piece(shop: Shop, key: JobKey) -> bool:
+    """One transaction; False when there is no piece left to apply."""
+    with transaction(shop.connection) as cursor:
+        turns.decide(shop.connection, [shop.merchant_id])
+        job = jobs.share(cursor, key)
+        return not job.is_of_commands and _apply_next(shop, cursor, job)
+
+
+def _told(shop: Shop, key: JobKey, advance: Advance) -> int:
+    """Says how far the job is; how many of its pieces are not done."""
+    cursor = raw(shop.connection)
+    job, (done, left) = jobs.find(cursor, key), pieces.progress(cursor, key)
+    advance(done, job.total if job is not None else done)
+    return left
 
 
 class _Stopped(Exception):

@@ -44,6 +44,12 @@ def hours_of(text: str) -> QuietHours:
     return QuietHours(start, end)
 
 
+def minutes_of(text: str) -> int:
+    """How long quiet hours last on a day that the clock does not change. Raises as `hours_of`."""
+    start, end = hours_of(text)
+    return (end - start) % _DAY_MINUTES or _DAY_MINUTES
+
+
 @lru_cache(maxsize=1 << 12)
 def not_before(now: Micros, hours: str | None, zone: str) -> Micros:
     """The first instant from `now` on that is not quiet: `now` itself outside quiet hours.

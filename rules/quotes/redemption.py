@@ -19,16 +19,28 @@ _WHOLE = 10_000
 class Bounds(NamedTuple):
     """How many units each bound allows; `maximum` is None where the shop sets none.
 
-    `maximum_amount` is the maximum in money, after a percentage was rounded up.
+    `maximum_amount` is the maximum in money, after a percentage was rounded up. `in_a_hold` are the
+    units that one hold can take.
     """
 
     maximum_amount: int | None
     maximum: int | None
     eligible: int
     balance: int
+    in_a_hold: int
+
+    @property
+    def are_beyond_a_hold(self) -> bool:
+        """Whether no bound of the shop, the cart or the member is as small as what a hold takes."""
+        return min(units for units, _ in self._by_name()) > self.in_a_hold
 
     def smallest(self) -> tuple[int, Bound]:
-        """The units that may be used, and the bound that says so; of equal ones the first."""
+        """The units that may be used, and the bound that says so; of equal ones the first.
+
+        What one hold can take is the maximum of any order.
+        """
+        if self.are_beyond_a_hold:
+            return self.in_a_hold, "maximum"
         return min(self._by_name(), key=lambda bound: bound[0])
 
     def _by_name(self) -> Iterator[tuple[int, Bound]]:
@@ -100,13 +112,14 @@ def eligible_amount(cart: Cart) -> int:
 
 
 def bounds_of(cash: CashRules, currency: str, eligible: int, available: int) -> Bounds:
-    """The three bounds, each rounded down to whole units."""
+    """The three bounds, each rounded down to whole units, and what one hold can take."""
     amount = maximum_discount(cash, currency, eligible)
     return Bounds(
         maximum_amount=amount,
         maximum=amount // cash.price if amount is not None else None,
         eligible=eligible // cash.price,
-        balance=min(available, MOST_MOVED) // cash.unit_points,  # what a hold can take
+        balance=available // cash.unit_points,
+        in_a_hold=MOST_MOVED // cash.unit_points,
     )
 
 

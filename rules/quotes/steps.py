@@ -41,15 +41,13 @@ def steps(made: Quote, cart: Cart, settings: InForce) -> Iterator[str]:
     yield _subtotal(made, cart)
     yield _eligible(made, cart)
     yield f"{points_shown(made.available)} are available."
-    if made.available > MOST_MOVED:
-        yield f"One order can use {points_shown(MOST_MOVED)} at most."
     cash = _cash(settings)
     if made.bounds is not None and cash is not None:
         yield from _bounds(made, made.bounds, cash, cart.currency)
+    if made.bounds is not None and made.bounds.are_beyond_a_hold:
+        yield f"One order can use {points_shown(MOST_MOVED)} at most."
     if made.limited_by is not None:
-        yield (
-            f"At most {points_shown(made.max_points)} can be used, by {_LIMITS[made.limited_by]}."
-        )
+        yield f"At most {points_shown(made.max_points)} can be used, by {_limit(made)}."
     text = message(made, cart, settings)
     if text is not None:
         yield f"{made.code}: {text}."
@@ -94,6 +92,12 @@ def _bounds(made: Quote, bounds: Bounds, cash: CashRules, currency: str) -> Iter
             of_what = f" ({percent} % of {amount}, rounded up to the whole unit)"
         yield f"The shop's maximum is {maximum}{of_what}: {_units(bounds.maximum or 0)}."
     yield f"The amount allows {_units(bounds.eligible)}, the balance {_units(bounds.balance)}."
+
+
+def _limit(made: Quote) -> str:
+    if made.bounds is not None and made.bounds.are_beyond_a_hold:
+        return "the most that one order can use"
+    return _LIMITS[made.limited_by or "maximum"]
 
 
 def _units(units: int) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from schemas.campaigns.document import CampaignDocument, sections
-from schemas.problems import DocumentError, Problem, problems_of, spelt
+from schemas.problems import DocumentError, Problem, problems_of, spelt, too_large
 from schemas.settings.parsing import UnreadableError, parse_document, repeated_keys
 
 _KNOWN_KEYS: Final = frozenset(key for section in sections() for key in section.model_fields)
@@ -36,6 +36,7 @@ def load_campaign(data: bytes, *, name: str, languages: Sequence[str]) -> Campai
         document = CampaignDocument.model_validate(value, context={"languages": tuple(languages)})
     except ValidationError as error:
         raise CampaignError(name, [*repeated, *problems_of(error, _KNOWN_KEYS)]) from None
-    if repeated:
-        raise CampaignError(name, repeated)
+    wrong = [*repeated, *too_large(document.model_dump_json().encode())]
+    if wrong:
+        raise CampaignError(name, wrong)
     return document

@@ -4,8 +4,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from schemas.problems import DocumentError, Problem, problems_of, spelt
-from schemas.settings.document import SettingsDocument, sections
+from schemas.problems import DocumentError, Problem, problems_of, spelt, too_large
+from schemas.settings.document import SettingsDocument, canonical, sections
 from schemas.settings.parsing import UnreadableError, parse_document, repeated_keys
 
 _KNOWN_KEYS: Final = frozenset(key for section in sections() for key in section.model_fields)
@@ -40,6 +40,7 @@ def load_settings(data: bytes, *, name: str, stored: bool = False) -> SettingsDo
     except ValidationError as error:
         found = problems_of(error, _KNOWN_KEYS, _UNIONS)
         raise SettingsError(name, (*repeated, *found)) from None
-    if repeated:
-        raise SettingsError(name, repeated)
+    wrong = repeated if stored else [*repeated, *too_large(canonical(document))]
+    if wrong:
+        raise SettingsError(name, wrong)
     return document

@@ -5,9 +5,12 @@ ORDER BY {k.kin} ON CONFLICT DO NOTHING
 RETURNING {kin};
 
 -- name: children
-SELECT f.merchant_no, f.child_id
+-- Always parent by parent: where one has most of the table's children, statistics say that each has many, and the whole
+-- table would be compared with each.
+SELECT k.merchant_no, f.child_id
 FROM unnest({arrays parent}) k ({parent})
-JOIN family f ON f.merchant_no = k.merchant_no AND f.parent_id = k.parent_id;
+CROSS JOIN LATERAL (
+  SELECT c.child_id FROM family c WHERE c.merchant_no = k.merchant_no AND c.parent_id = k.parent_id OFFSET 0) f;
 
 -- name: ancestors
 -- Without a lock: an order whose creation changes at the same time has its descendants looked at again.

@@ -28,6 +28,12 @@ def settings(connection: Database) -> dict[str, str]:
     return dict(raw(connection).execute(_SQL["settings"]).fetchall())
 
 
+def connections(connection: Database) -> tuple[int, int]:
+    """Connections to the whole server, and how many there may be without a superuser's."""
+    row = raw(connection).execute(_SQL["connections"]).fetchone()
+    return (row[0], row[1]) if row is not None else (0, 0)
+
+
 def login_owns_schema(connection: Database) -> bool:
     """Whether the login (not the role taken) may act as the owner of the ledger."""
     row = raw(connection).execute(_SQL["login_owns_schema"]).fetchone()

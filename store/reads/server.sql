@@ -2,6 +2,12 @@
 SELECT name, setting FROM pg_settings
 WHERE name IN ('server_encoding', 'client_encoding', 'transaction_isolation', 'fsync', 'synchronous_commit');
 
+-- name: connections
+SELECT coalesce(sum(d.numbackends), 0)::int,
+       current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+       - current_setting('reserved_connections')::int
+FROM pg_stat_database d;
+
 -- name: login_owns_schema
 SELECT bool_or(pg_has_role(session_user, relowner, 'USAGE')) FROM pg_class WHERE oid IN ('ledger'::regclass, 'account'::regclass, 'lot'::regclass);
 

@@ -43,6 +43,11 @@ def change(cursor: Cursor, merchant_id: str) -> None:
     cursor.execute(_SQL["change"], [slot_of(merchant_id)])
 
 
+def deciders(cursor: Cursor, merchant_id: str) -> list[tuple[int, str]]:
+    """Sessions that decide by a merchant's settings now: their pids, and what they are called."""
+    return cursor.execute(_SQL["deciders"], [slot_of(merchant_id)]).fetchall()
+
+
 def keep_partitions(cursor: Cursor) -> None:
     """Lets no cursor be begun until this transaction ends: those that there are can be locked."""
     cursor.execute(_SQL["keep_partitions"])

@@ -21,6 +21,10 @@ from store.postgres.together import Writes
 
 COUNTED: Final = 10_000
 """Rows that are counted for the gauge: some milliseconds, in the worker's own loop."""
+ADDED: Final = 20_000
+"""Rows of one statement, which takes some tenths of a second: a parent that comes late may have a
+million children, and a statement may not take as long as these do together.
+"""
 LOOKED_AT = 20_000
 """Orders of a merchant that one page looks through for those created in a certain time."""
 
@@ -95,11 +99,9 @@ def add(cursor: Writes, rows: Iterable[RecheckRequest]) -> None:
         before = asked.get(row[:4])
         if before is None or before.before_us < row.before_us:
             asked[row[:4]] = row
-    if asked:
-        cursor.execute(
-            _SQL["add"],
-            _REQUEST.arrays(asked.values()),
-        )
+    requests = [*asked.values()]
+    for first in range(0, len(requests), ADDED):
+        cursor.execute(_SQL["add"], _REQUEST.arrays(requests[first : first + ADDED]))
 
 
 def adopt(cursor: Cursor) -> None:

@@ -9,6 +9,7 @@ from cli.commands.settings import this_user
 from cli.support.arguments import By, Campaign, Merchant
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.documents import read_document, read_file, shown_name
+from cli.support.turns import in_turn
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -39,7 +40,12 @@ def apply_command(
     with connect(database_configuration()) as connection:
         shop = reading.shop_of(raw(connection), merchant)
         document = load_campaign(data, name=name, languages=shop.languages)
-        saved = saving.apply(connection, shop, document, by or this_user(), banner=image, name=name)
+        who = by or this_user()
+        saved = in_turn(
+            connection,
+            merchant,
+            lambda: saving.apply(connection, shop, document, who, banner=image, name=name),
+        )
     _report(_result(shop, document.campaign_id, saved), json_=json_)
 
 
@@ -61,7 +67,10 @@ def remove_command(
 
     with connect(database_configuration()) as connection:
         shop = reading.shop_of(raw(connection), merchant)
-        saved = saving.remove(connection, shop, campaign, by or this_user())
+        who = by or this_user()
+        saved = in_turn(
+            connection, merchant, lambda: saving.remove(connection, shop, campaign, who)
+        )
     _report(_result(shop, campaign, saved), json_=json_)
 
 

@@ -41,9 +41,8 @@ def meaning_of(word: str, effect: str | None) -> "Meaning":
 
     typed = " ".join(re.split(r"[\s_-]+", word.strip().lower())).replace("pick up", "pick-up")
     if typed not in WORDS:
-        raise Failure(
-            Exit.USAGE, f"{word!r} is no word for a code", f"take one of {', '.join(WORDS)}"
-        )
+        words = ", ".join(known.replace(" ", "-") for known in WORDS)
+        raise Failure(Exit.USAGE, f"{word!r} is no word for a code", f"take one of {words}")
     meaning = carriers.meaning_of(typed, effect or "")
     if meaning is None:
         raise Failure(Exit.USAGE, "--effect is returning or return, and only for the word reversed")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from cli.commands.doctor import notices, progress, server
+from cli.commands.doctor import documents, notices, progress, server
 from cli.commands.doctor.finding import Finding, some_of
 from cli.support.console import JsonOption, counted, emit, out, safe
 from cli.support.errors import Exit, Failure, PointsError, failure_of
@@ -203,6 +203,7 @@ def _schema(
     yield Finding("ok", f"schema: revision {migrate.known_revision()}")
     yield from _attempt("schema", lambda: server.whole(connection))
     yield from _attempt("server", lambda: server.settings(connection))
+    yield from _attempt("connections", lambda: server.connections(connection))
     yield from _attempt("login", lambda: server.login(connection))
     # The login sees more of its own sessions than the role that it takes.
     yield from _attempt("locks", lambda: server.holders(connection))
@@ -219,6 +220,7 @@ def _schema(
     yield from _attempt("workers", lambda: progress.workers(connection, ENGINE))
     yield from _attempt("clock", lambda: _clock(connection))
     yield from _attempt("settings", lambda: _settings(connection))
+    yield from _attempt("settings", lambda: documents.points_settings(connection))
     yield from _attempt("work", lambda: _work(connection))
     yield from _attempt("outbox", lambda: progress.outbox(connection))
     yield from _attempt("recheck", lambda: _queue(connection, open_now))

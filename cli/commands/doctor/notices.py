@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cli.commands.doctor import progress
+from cli.commands.doctor import documents, progress
 from cli.commands.doctor.finding import Finding
 from cli.support.console import counted
 from cli.support.errors import Exit, Failure
@@ -38,6 +38,7 @@ def notices(configured: "Configuration", broker: "Broker | None") -> Iterator[Fi
             yield Finding("ok", "notices: off, as POINTS_NOTICES__ENABLED says")
             return
         yield from progress.workers(connection, [kind for kind in WORKERS if kind not in ENGINE])
+        yield from documents.notice_settings(connection, configured)
         yield from _state(connection, broker)
         if broker is not None:
             yield from progress.lag(connection, broker, of="notices: ")

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from store.postgres.session import Database
     from store.reads.server import Holder
 
+CONNECTIONS_LEFT = 10
+"""A worker that is replaced needs its own beside the old one's, and a bulk job two."""
 OPEN_SECONDS = 5.0
 """Ours last a tenth of a second: an older transaction is worth its name while something waits."""
 
@@ -33,6 +35,22 @@ def settings(connection: "Database") -> Iterator[Finding]:
         )
     if not unsafe:
         yield Finding("ok", "server: commits are on disk (fsync, synchronous_commit)")
+
+
+def connections(connection: "Database") -> Iterator[Finding]:
+    """Whether workers that are started again, and operators, find a connection."""
+    from store.reads import server
+
+    taken, allowed = server.connections(connection)
+    what = f"connections: {taken:,} of {allowed:,} are taken"
+    if allowed - taken < CONNECTIONS_LEFT:
+        yield Finding(
+            "warning",
+            f"{what}: workers that are started again, or operators, may find none",
+            "raise max_connections, or end what is not needed",
+        )
+    else:
+        yield Finding("ok", what)
 
 
 def whole(connection: "Database") -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, print_line, safe
 from cli.support.wiring import configuration
 
 if TYPE_CHECKING:
@@ -67,6 +67,6 @@ def print_lines(
 ) -> None:
     """What is or was changed of a topic, what that means, and what stays different."""
     for line in changes:
-        console.print(f"         {safe(line)}")
+        print_line(console, f"         {safe(line)}")
     for line in (*warnings, *differs):
-        console.print(f"         [yellow]{safe(line)}[/]")
+        print_line(console, f"         [yellow]{safe(line)}[/]")

@@ -71,7 +71,9 @@ class ProviderLoop:
         )
         exchange = Exchange(provider.name, terms.sender, terms.lease_us, outside)
         self._handing = Handing(self._hand, self._ahead, exchange, guards)
-        self._outgoing = Outgoing(provider, self._hand, self._handing, guards.gate, self._clock)
+        self._outgoing = Outgoing(
+            provider, custom, self._hand, self._handing, guards.gate, self._clock
+        )
         self._look_at = self._looked_at = 0.0
         self._now: Micros = 0
         self._database_trouble: str | None = None

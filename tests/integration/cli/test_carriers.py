@@ -201,6 +201,11 @@ def test_what_is_set_is_shown_logged_and_reset_and_known_codes_change_from_then_
     [
         (["set", "ecpay", "unimart", "1", "arrived", "--note", "x"], 2, "is no word for a code"),
         (
+            ["set", "ecpay", "unimart", "1", "arrived", "--note", "x"],
+            2,
+            "at-the-pick-up-point, del",
+        ),
+        (
             ["set", "ecpay", "unimart", "1", "lost", "--effect", "return", "--note", "x"],
             2,
             "only for the word reversed",

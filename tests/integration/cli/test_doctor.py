@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import psycopg
@@ -11,9 +12,11 @@ import pytest
 from confluent_kafka import Consumer
 from psycopg import sql
 
+from cli.commands.doctor import server as server_lines
 from deploy.local import postgres_local
 from deploy.local.postgres_local import LocalPostgres
 from store.postgres import session
+from store.reads import server
 from tests.support.account import moves
 from tests.support.commands import points
 from tests.support.database.pooler import pooled
@@ -144,6 +147,30 @@ def test_sequences_that_stayed_behind_are_named(
     )
     assert accounts["what"].endswith("account.account_no has 4,711")
     assert accounts["remedy"] == "as the owner: SELECT setval('account_no', 4711)"
+
+
+def test_settings_that_cannot_be_read_any_more_are_named(
+    engine: Engine, administrator: Administrator
+) -> None:
+    engine.merchant("shop")
+    assert one(engine, "settings: 1 version can be read")["verdict"] == "ok"
+    administrator.execute("UPDATE settings SET document = document - 'timezone'")
+    found = one(engine, "settings: 1 version cannot be read")
+    assert found["verdict"] == "wrong"
+    assert "such as version 1 of shop: timezone is missing" in found["what"]
+    assert points(engine.environment, "doctor").code == 3
+
+
+def test_a_server_that_has_hardly_a_connection_left_is_warned_of(engine: Engine) -> None:
+    assert one(engine, "connections")["verdict"] == "ok"
+    with ExitStack() as stack:
+        connections = [stack.enter_context(psycopg.connect(engine.database_url))]
+        taken, allowed = server.connections(cast(Any, connections[0]))
+        for _ in range(allowed - taken - server_lines.CONNECTIONS_LEFT + 2):
+            stack.enter_context(psycopg.connect(engine.database_url))
+        found = one(engine, "connections")
+    assert found["verdict"] == "warning"
+    assert "operators, may find none" in found["what"]
 
 
 def test_a_login_that_owns_the_tables_is_warned_of(

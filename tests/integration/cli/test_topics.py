@@ -157,6 +157,14 @@ def test_replication_beyond_the_brokers_is_told(engine: Engine) -> None:
     assert "set POINTS_KAFKA__REPLICATION_FACTOR to that or less" in ran.err
 
 
+def test_a_plan_in_a_pipe_has_its_lines_whole(engine: Engine) -> None:
+    """For `grep`, however long they are."""
+    ran = points(environment(engine), "topics", "plan")
+    (line, *_) = [line for line in ran.out.splitlines() if "max.message.bytes" in line]
+    assert line.lstrip().startswith("created with partitions: 2")
+    assert line.endswith(f"max.message.bytes: {8 << 20}")
+
+
 def test_the_doctor_names_a_topic_that_differs_and_the_way_to_mend_it(applied: Engine) -> None:
     set_on(applied, "settings", cleanup_policy="delete")
     # The other things that a doctor looks at are not there yet, so its exit code is not 0.

@@ -158,6 +158,15 @@ def test_two_hundred_gifts_are_taken_and_one_more_is_not() -> None:
     assert problems(changed("gifts", gifts)) == ["gifts"]
 
 
+def test_a_campaign_that_no_record_of_its_topic_has_room_for_is_refused() -> None:
+    languages = ["en", "zh-hant", *(f"a{letter}-hant" for letter in "abcdefghijklmnopqrstuvwxyz")]
+    languages += [f"b{letter}-hant" for letter in "abcdef"]
+    terms = dict.fromkeys(languages, "夏" * 10_000)
+    document = json.dumps(changed("terms", terms), ensure_ascii=False).encode()
+    assert len(document) < 1 << 20
+    assert problems(document, tuple(languages)) == [""]
+
+
 def test_a_gift_that_is_there_twice_is_refused() -> None:
     gift = WHOLE["gifts"][0]
     assert problems(changed("gifts", [gift, {**gift, "points": 7}])) == ["gifts[1].gift_id"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from schemas.problems import MOST_PUBLISHED
 from schemas.settings import SettingsDocument, canonical, compile_settings, digest, load_settings
 from schemas.settings.account_rules import AccountRules, CashRules
 from tests.unit.schemas.test_settings import WHOLE, problems
@@ -37,6 +38,22 @@ def test_nothing_is_redeemed_for_cash_and_no_job_needs_approval_unless_the_shop_
     assert document.assign.approval_above is None
     assert not document.assign.bulk_undo
     assert document.rules_text == {}
+
+
+def test_settings_that_no_record_of_their_topic_has_room_for_are_refused() -> None:
+    """Who reads the topic would miss a version, since the broker refuses what is too large."""
+    languages = [f"a{chr(ord('a') + number)}-hant" for number in range(26)]
+    languages += [f"b{chr(ord('a') + number)}-hant" for number in range(8)]
+
+    def with_texts(characters: int) -> bytes:
+        texts = dict.fromkeys(languages, "夏" * characters)
+        content = deepcopy(WHOLE) | {"languages": languages, "rules_text": texts}
+        return json.dumps(content, ensure_ascii=False).encode()
+
+    assert len(canonical(load(with_texts(9_200)))) < MOST_PUBLISHED
+    refused = with_texts(9_900)
+    assert len(refused) < 1 << 20
+    assert "as JSON with all its keys" in problems(refused)[""]
 
 
 def test_a_cash_section_needs_only_what_points_are_worth() -> None:

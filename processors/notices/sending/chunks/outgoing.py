@@ -16,7 +16,7 @@ from processors.notices.sending.chunks.delivering import Delivers
 from processors.notices.sending.chunks.handing import Handing
 from processors.notices.sending.guards.gate import Gate
 from processors.notices.sending.in_hand.hand import Hand, Sent
-from rules.notices.outcomes import Answered, custom_of
+from rules.notices.outcomes import Answered, Custom
 from schemas.ids import SECOND, Micros
 from store.postgres.session import Database
 
@@ -36,13 +36,14 @@ class Outgoing:
     def __init__(
         self,
         provider: Delivers,
+        custom: Custom,
         hand: Hand,
         handing: Handing,
         gate: Gate,
         clock: Callable[[], Micros],
     ) -> None:
-        """`clock`: the database's, about."""
-        self._provider, self._custom = provider, custom_of(provider.channel, provider.window)
+        """`custom`: the provider's. `clock`: the database's, about."""
+        self._provider, self._custom = provider, custom
         self._hand, self._handing, self._gate, self._clock = hand, handing, gate, clock
         self._seconds = metrics.NOTICES_PROVIDER_SECONDS.labels(provider.name)
 

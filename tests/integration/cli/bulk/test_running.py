@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
+from psycopg.errors import LockNotAvailable
 
 from cli.commands.doctor import progress
+from processors.bulk import running
 from processors.bulk.gates import cancel_job
 from processors.bulk.making import Wanted, make_job
 from processors.bulk.refusals import BulkRefused
@@ -262,8 +265,36 @@ def test_a_job_waits_for_an_account_as_long_as_it_has_patience(jobs: JobDesk) ->
             "current_setting('statement_timeout')::interval"
         ).fetchall()
     lock, statement = limits
-    assert lock == timedelta(seconds=60)
-    assert statement > lock
+    assert lock < timedelta(seconds=session.LOCK_SECONDS)  # who waits for the job waits longer
+    assert timedelta(seconds=running.PATIENCE_SECONDS) == timedelta(seconds=60)
+    assert statement > timedelta(seconds=running.PATIENCE_SECONDS)
+
+
+@contextmanager
+def an_account_kept(jobs: JobDesk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """A shop whose job gives way at once, and needs an account that another session keeps."""
+    monkeypatch.setattr(running, "GIVES_WAY", ("1ms", "75s"))
+    jobs.desk.do("assign", member_id="m1")
+    with session.connect(jobs.desk.url) as applying, session.connect(jobs.desk.url) as keeping:
+        shop = shop_of(applying, SHOP)
+        make(jobs, shop, 1)
+        with session.transaction(keeping) as cursor:
+            cursor.execute(b"SELECT FROM account FOR UPDATE")
+            yield shop
+
+
+def test_a_job_whose_patience_is_over_ends(jobs: JobDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PATIENCE_SECONDS", 0)
+    with an_account_kept(jobs, monkeypatch) as shop, pytest.raises(LockNotAvailable):
+        run_job(shop, shop.key("june"))
+    assert jobs.show()["state"] == "pending"
+
+
+def test_a_job_that_waits_hears_that_it_is_to_stop(
+    jobs: JobDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with an_account_kept(jobs, monkeypatch) as shop, pytest.raises(Stopped):
+        run_job(shop, shop.key("june"), stop_after(2))
 
 
 def test_a_waiting_job_can_be_cancelled(jobs: JobDesk) -> None:

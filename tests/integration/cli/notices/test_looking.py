@@ -1,5 +1,6 @@
 """Status, doctor, cursors and dead letters of the lane, beside a real Kafka."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,6 +101,44 @@ def test_doctor_names_workers_that_do_not_run_and_what_nobody_settles(
     assert ("wrong", "notices: paused: by olga") in found
     assert ("warning", "notices: of 1 nobody knows whether they arrived") in found
     assert any(v == "wrong" and w.startswith("notices by sms: 1 could go") for v, w in found)
+
+
+def test_doctor_names_shops_that_are_quiet_for_as_long_as_their_notices_wait(
+    engine: Engine, lane: Lane
+) -> None:
+    sms = {"enabled": True, "sender": "SHOP", "provider": "mitake", "country": "TW", "max_parts": 4}
+    given = {"sms": sms}
+    notice_settings(engine, lane, SHOP, {**given, "quiet": {"sms": "21:00-09:00"}})
+    notice_settings(engine, lane, "shop-b", {**given, "quiet": {"sms": None}})
+    on = {"POINTS_NOTICES__ENABLED": "true"}
+    assert ("ok", "notices: settings: 2 versions can be read") in findings(engine, **on)
+    assert not quiet_shops(engine, POINTS_NOTICES__SMS_HOURS="13", **on)
+    (found,) = quiet_shops(engine, POINTS_NOTICES__SMS_HOURS="12", **on)
+    assert found[0] == "warning"
+    assert "quiet hours of shop-a are no shorter than the 12 hours that one waits" in found[1]
+
+
+def quiet_shops(engine: Engine, **more: str) -> list[tuple[str, str]]:
+    return [found for found in findings(engine, **more) if "quiet hours" in found[1]]
+
+
+def notice_settings(engine: Engine, lane: Lane, merchant: str, document: Any) -> None:
+    lane.shop(merchant)
+    apply = ("notices", "settings", "apply", merchant, "-")
+    applied = points(engine.environment, *apply, stdin=json.dumps(document))
+    assert applied.code == 0, applied
+
+
+def test_doctor_names_notice_settings_that_cannot_be_read(engine: Engine, lane: Lane) -> None:
+    notice_settings(engine, lane, SHOP, {"quiet": {"sms": None}})
+    lane.connection.execute("""UPDATE notice_settings SET document = '{"quite": 1}'""")
+    (found,) = [
+        each
+        for each in findings(engine, POINTS_NOTICES__ENABLED="true")
+        if "cannot be read" in each[1]
+    ]
+    assert found[0] == "wrong"
+    assert "such as version 1 of shop-a: quite is not a known key" in found[1]
 
 
 def test_doctor_sees_the_lanes_workers_among_its_own_beats(engine: Engine, lane: Lane) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from processors.bulk import running
 from processors.bulk.making import Wanted, make_job
 from processors.bulk.running import run_job
 from processors.bulk.shops import shop_of
@@ -111,7 +112,11 @@ def settings_that_wait(desk: Desk) -> Iterator[None]:
                 target=lambda: desk.settle_in(SHOP, enabled=False), daemon=True
             ),
         }
-        with session.transaction(keeping.connection) as cursor:
+        with (
+            pytest.MonkeyPatch.context() as patched,
+            session.transaction(keeping.connection) as cursor,
+        ):
+            patched.setattr(running, "GIVES_WAY", ("60s", "75s"))  # the scene stays as it is
             cursor.execute(b"SELECT FROM account FOR UPDATE")
             for name, thread in threads.items():
                 thread.start()

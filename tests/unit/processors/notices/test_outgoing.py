@@ -12,6 +12,7 @@ from processors.notices.providers.port import Answer, Outcome
 from processors.notices.sending.chunks.outgoing import Outgoing, Written
 from processors.notices.sending.guards.gate import Gate
 from processors.notices.sending.in_hand.hand import Hand, Sent
+from rules.notices.outcomes import custom_of
 from schemas.notices.words import Channel
 from store.notices.sending.queue import Marked
 from tests.unit.processors.notices.test_hand import ready
@@ -62,7 +63,8 @@ def _sent() -> Sent:
 def _outgoing(provider: Here, handing: Handing) -> tuple[Outgoing, Hand]:
     hand = Hand("mitake", Channel.sms, 10.0)
     gate = Gate("mitake", None)
-    return Outgoing(provider, hand, cast(Any, handing), gate, lambda: 0), hand
+    custom = custom_of(provider.channel, provider.window)
+    return Outgoing(provider, custom, hand, cast(Any, handing), gate, lambda: 0), hand
 
 
 def _go(outgoing: Outgoing, goes_on: Callable[[], bool]) -> Written | bool:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.notices.months import month_of
-from rules.notices.quiet import hours_of, not_before
+from rules.notices.quiet import hours_of, minutes_of, not_before
 from schemas.ids import MINUTE, NEVER, Micros, instant, micros
 
 NIGHT = "21:00-09:00"
@@ -24,6 +24,11 @@ def at(zone: str, text: str, *, second: bool = False) -> Micros:
 def test_a_grant_of_local_midnight_waits_for_the_morning() -> None:
     midnight = at("Asia/Taipei", "2026-11-27 00:00")
     assert not_before(midnight, NIGHT, "Asia/Taipei") == at("Asia/Taipei", "2026-11-27 09:00")
+
+
+def test_quiet_hours_last_beyond_midnight_and_until_the_end_of_a_day() -> None:
+    spans = (NIGHT, "12:30-13:00", "00:01-24:00", "23:00-00:00")
+    assert [minutes_of(hours) for hours in spans] == [720, 30, 1439, 60]
 
 
 @pytest.mark.parametrize(

@@ -149,11 +149,22 @@ def test_no_more_is_quoted_than_one_hold_can_take() -> None:
     cart, settings = cart_of(item(10**9)), settings_of(unit_points=7)
     made = quote(cart, settings, 3 * MOST_MOVED)
     assert (made.code, made.points) == ("ok", MOST_MOVED - MOST_MOVED % 7)
-    assert (made.max_points, made.limited_by) == (made.points, "balance")
+    assert (made.max_points, made.limited_by) == (made.points, "maximum")
     assert (made.available, made.points_left) == (3 * MOST_MOVED, 3 * MOST_MOVED - made.points)
-    assert "One order can use 1,000,000,000 points at most." in steps.steps(made, cart, settings)
+    told = [*steps.steps(made, cart, settings)]
+    assert "One order can use 1,000,000,000 points at most." in told
+    assert "At most 999,999,994 points can be used, by the most that one order can use." in told
     entered = cart_of(item(10**9), points=2 * MOST_MOVED)
     assert summary(quote(entered, settings, 3 * MOST_MOVED))[:2] == ("capped", made.points)
+
+
+def test_a_bound_that_a_hold_can_take_is_named_as_without_that_limit() -> None:
+    """Also one that is exactly as large, and of a member with more points."""
+    cart, settings = cart_of(item(10**9)), settings_of(unit_points=10)
+    assert quote(cart, settings, MOST_MOVED).limited_by == "balance"
+    made = quote(cart_of(item(5)), settings, 3 * MOST_MOVED)
+    assert (made.max_points, made.limited_by) == (50, "eligible")
+    assert "One order" not in "".join(steps.steps(made, cart_of(item(5)), settings))
 
 
 def test_more_than_allowed_is_capped_and_not_refused() -> None:
@@ -301,7 +312,8 @@ def test_one_unit_more_would_break_the_bound_that_is_named(
     points = made.max_points + cash.unit_points
     discount = points // cash.unit_points * cash.price
     assert {
-        "maximum": made.bounds.maximum_amount is not None and discount > made.bounds.maximum_amount,
+        "maximum": points > MOST_MOVED
+        or (made.bounds.maximum_amount is not None and discount > made.bounds.maximum_amount),
         "eligible": discount > made.eligible,
-        "balance": points > min(available, MOST_MOVED),
+        "balance": points > available,
     }[made.limited_by]
