@@ -5,8 +5,7 @@ written: until a connection stands nothing is, and from then on everything may b
 """
 
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -49,30 +48,27 @@ class HttpClient:
         self._idle: list[Transfer] = []
         self._running: dict[pycurl.Curl, Transfer] = {}
 
-    def post(self, requests: Sequence[Request | Answer]) -> list[Reply | Answer]:
+    def post(self, requests: Iterable[Request | Answer]) -> list[Reply | Answer]:
         """The replies to POSTs, all at once; where none came whole, the answer that follows.
 
-        What has its answer already keeps it.
+        What has its answer already keeps it. Each is made when its turn has come, and the first is
+        on its way by then.
         """
         found: dict[int, Reply | Answer] = {}
-        waiting = deque[tuple[int, Request, str]]()
-        for number, request in enumerate(requests):
-            url = None if isinstance(request, Answer) else _url(request.url)
-            if isinstance(request, Answer):
-                found[number] = request
-            elif url is None:
-                found[number] = Answer(Outcome.later, code="no-url")
-            else:
-                waiting.append((number, request, url))
+        number = 0
         try:
-            while waiting or self._running:
-                while waiting and len(self._running) < self._connections:
-                    self._begin(*waiting.popleft())
+            for number, request in enumerate(requests, 1):
+                while len(self._running) >= self._connections:
+                    found.update(self._turn())
+                answer = request if isinstance(request, Answer) else self._begin(number, request)
+                if answer is not None:
+                    found[number] = answer
+            while self._running:
                 found.update(self._turn())
         except BaseException:
             self._give_up()
             raise
-        return [found[number] for number in range(len(requests))]
+        return [found[each] for each in range(1, number + 1)]
 
     def close(self) -> None:
         """Closes the connections."""
@@ -82,11 +78,18 @@ class HttpClient:
         self._idle.clear()
         self._multi.close()
 
-    def _begin(self, number: int, request: Request, url: str) -> None:
+    def _begin(self, number: int, request: Request) -> Answer | None:
+        """Takes one up; its answer if nothing can be sent there."""
+        url = _url(request.url)
+        if url is None:
+            return Answer(Outcome.later, code="no-url")
         transfer = self._idle.pop() if self._idle else Transfer(self._bounds)
         transfer.begin(number, request, url)
         self._running[transfer.curl] = transfer
         self._multi.add_handle(transfer.curl)
+        if len(self._running) == 1:
+            self._multi.perform()  # its server works while the others are made
+        return None
 
     def _turn(self) -> Iterator[tuple[int, Reply | Answer]]:
         """Goes on with what is running, and waits if nothing has ended; what has, by number."""

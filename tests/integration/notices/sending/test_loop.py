@@ -1,8 +1,9 @@
 """One provider's loop on a lane's tables, with a provider that answers when the test lets it."""
 
 import asyncio
+import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from processors.notices.directory.port import MemberKey
 from processors.notices.providers.port import Answer, Outcome
 from processors.notices.sending.chunks.delivering import Delivers
 from processors.notices.sending.guards.gate import Gate
+from processors.notices.sending.in_hand.filling import LARGEST_HAND
 from processors.notices.sending.in_hand.hand import Sent
 from processors.notices.sending.in_hand.taking import Terms
 from processors.notices.sending.loop import Guards, ProviderLoop
@@ -21,7 +23,7 @@ from schemas.ids import DAY, MINUTE
 from schemas.notices.words import Channel, Kind, State
 from store.postgres.session import Database
 from store.valkey.notices import Bucket, Granted
-from tests.support.engine import wait_for
+from tests.support.engine import PATIENCE, wait_for
 from tests.support.notices.rows import REACH, Rows
 
 CHUNK = 8
@@ -93,6 +95,19 @@ class Passing:
         return [each for each in sent if each.ready.taken.member_id not in self._fenced]
 
 
+class Keys:
+    """Members' keys, of which there are none: the first are read at once, others when they come."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.come = threading.Event()
+
+    def seals(self, *_: object) -> None:
+        self.asked += 1
+        if self.asked > 1:
+            self.come.wait(PATIENCE)
+
+
 class Everybody:
     """A directory in which everybody has a number."""
 
@@ -114,7 +129,13 @@ class Words:
 
 
 def _loop(
-    rows: Rows, provider: Delivers, gatekeeper: Any, rates: Any, *no: str, rate: float = 1000.0
+    rows: Rows,
+    provider: Delivers,
+    gatekeeper: Any,
+    rates: Any,
+    *no: str,
+    rate: float = 1000.0,
+    seals: Callable[..., None] = lambda *_: None,
 ) -> ProviderLoop:
     """A loop of one shop, of which some members want nothing."""
     number = rows.shop("shop")
@@ -125,7 +146,7 @@ def _loop(
     words: Any = Words()
     outside = Outside(
         shops=lambda *_: {number: shop},
-        seals=lambda *_: None,
+        seals=seals,
         opted_out=lambda *_: lambda: {(number, each): frozenset({("sms", "*")}) for each in no},
         lapsing=lambda *_: {},
         month_of=lambda *_: 202611,
@@ -179,6 +200,25 @@ def test_a_chunk_is_settled_before_the_next_is_written_though_one_follows_the_ot
     assert sum(provider.chunks) == 100
     assert max(provider.chunks) == CHUNK
     assert provider.out == provider.chunks
+    rows.check_meter()
+
+
+def test_what_is_in_hand_goes_while_more_is_being_taken(rows: Rows) -> None:
+    rows.notices(LARGEST_HAND + CHUNK)
+    keys = Keys()
+
+    async def main() -> None:
+        stopping = asyncio.Event()
+        loop = _loop(rows, AtOnce(rows), Passing(), Rates(), seals=keys.seals)
+        running = asyncio.create_task(loop.run(stopping))
+        await _until("all that was in hand", rows, "sent", LARGEST_HAND)
+        assert keys.asked == 2
+        keys.come.set()
+        await _until("all", rows, "sent", LARGEST_HAND + CHUNK)
+        stopping.set()
+        await running
+
+    asyncio.run(main())
     rows.check_meter()
 
 
