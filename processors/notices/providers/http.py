@@ -13,9 +13,12 @@ import pycurl
 from yarl import URL
 
 from processors.notices.providers.port import Answer, Outcome
-from processors.notices.providers.transfers import Bounds, Reply, Request, Transfer
+from processors.notices.providers.transfers import NO_TIME, Bounds, Reply, Request, Transfer
 
 __all__ = ["HttpClient", "Reply", "Request"]
+
+WRITE_SECONDS: Final = 30.0
+"""Half of the usual lease."""
 
 _LOOK_SECONDS: Final = 1.0
 """Nothing is waited for longer without a look at what is overdue."""
@@ -27,6 +30,8 @@ class HttpClient:
     """Keeps connections to a provider and reuses them. For one thread at a time, which waits.
 
     `seconds`: for the whole of an answer, from its connection on. `connections`: at most, at once.
+    `write_within`: after so many seconds nothing of what was to be posted is begun any more, since
+    whoever posts it may have lost it to another by then.
     No proxies, cookies, redirects or compressed answers. `ca_location`: a file of certificates to
     trust instead of the system's. `only_public`: no connection is made to an address that is not of
     the public internet.
@@ -39,7 +44,9 @@ class HttpClient:
         *,
         ca_location: str | None = None,
         only_public: bool = False,
+        write_within: float = WRITE_SECONDS,
     ) -> None:
+        self._write_within = write_within
         self._bounds = Bounds(seconds, ca_location, only_public)
         self._connections = connections
         self._multi = pycurl.CurlMulti()
@@ -55,12 +62,15 @@ class HttpClient:
         on its way by then.
         """
         found: dict[int, Reply | Answer] = {}
-        number = 0
+        number, until = 0, time.monotonic() + self._write_within
         try:
             for number, request in enumerate(requests, 1):
                 while len(self._running) >= self._connections:
                     found.update(self._turn())
-                answer = request if isinstance(request, Answer) else self._begin(number, request)
+                if isinstance(request, Answer):
+                    answer: Answer | None = request
+                else:
+                    answer = self._begin(number, request, until)
                 if answer is not None:
                     found[number] = answer
             while self._running:
@@ -78,13 +88,15 @@ class HttpClient:
         self._idle.clear()
         self._multi.close()
 
-    def _begin(self, number: int, request: Request) -> Answer | None:
-        """Takes one up; its answer if nothing can be sent there."""
+    def _begin(self, number: int, request: Request, until: float) -> Answer | None:
+        """Takes one up; its answer if nothing can be sent there, or not by now."""
         url = _url(request.url)
         if url is None:
             return Answer(Outcome.later, code="no-url")
+        if time.monotonic() > until:
+            return Answer(Outcome.later, code=NO_TIME)
         transfer = self._idle.pop() if self._idle else Transfer(self._bounds)
-        transfer.begin(number, request, url)
+        transfer.begin(number, request, url, until)
         self._running[transfer.curl] = transfer
         self._multi.add_handle(transfer.curl)
         if len(self._running) == 1:
