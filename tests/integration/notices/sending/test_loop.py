@@ -70,6 +70,21 @@ class AtOnce:
         pass
 
 
+class Silent(AtOnce):
+    """Another provider, which says nothing until it may."""
+
+    name = "twilio"
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows)
+        self.may_answer = threading.Event()
+
+    def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
+        answers = super().send(sent)
+        assert self.may_answer.wait(PATIENCE)
+        return answers
+
+
 class Rates:
     """Gives whatever is asked for, and keeps how much is out."""
 
@@ -134,13 +149,14 @@ def _loop(
     gatekeeper: Any,
     rates: Any,
     *no: str,
+    shop_id: str = "shop",
     rate: float = 1000.0,
     seals: Callable[..., None] = lambda *_: None,
 ) -> ProviderLoop:
     """A loop of one shop, of which some members want nothing."""
-    number = rows.shop("shop")
+    number = rows.shop(shop_id)
     shop = Shop(
-        number, "shop", "Asia/Taipei", ("en",), True, True, lambda *_: True, "mitake",
+        number, shop_id, "Asia/Taipei", ("en",), True, True, lambda *_: True, provider.name,
         "LANTERN", None, "TW", None, None, "hold", {}, "Lantern Tea", None,
     )  # fmt: skip
     words: Any = Words()
@@ -153,7 +169,7 @@ def _loop(
         not_before=lambda now, *_: now,
         wording=words,
     )
-    guards = Guards(rates, gatekeeper, Gate("mitake", None))
+    guards = Guards(rates, gatekeeper, Gate(provider.name, None))
     terms = Terms(rate, CHUNK, "sender", MINUTE, REACH, 3 * DAY)
     return ProviderLoop(provider, terms, outside, Everybody(), guards, rows.connect)
 
@@ -200,6 +216,28 @@ def test_a_chunk_is_settled_before_the_next_is_written_though_one_follows_the_ot
     assert sum(provider.chunks) == 100
     assert max(provider.chunks) == CHUNK
     assert provider.out == provider.chunks
+    rows.check_meter()
+
+
+def test_a_provider_that_says_nothing_holds_up_no_other(rows: Rows) -> None:
+    rows.notices(CHUNK, "asks the silent one")
+    rows.notices(3 * CHUNK)
+
+    async def main() -> None:
+        stopping, silent = asyncio.Event(), Silent(rows)
+        loops = [
+            _loop(rows, silent, Passing(), Rates(), shop_id="asks the silent one"),
+            _loop(rows, AtOnce(rows), Passing(), Rates()),
+        ]
+        running = [asyncio.create_task(loop.run(stopping)) for loop in loops]
+        await _until("all others", rows, "sent", 3 * CHUNK)
+        await _until("a chunk that nobody answers", rows, "sending", CHUNK)
+        silent.may_answer.set()
+        await _until("all", rows, "sent", 4 * CHUNK)
+        stopping.set()
+        await asyncio.gather(*running)
+
+    asyncio.run(main())
     rows.check_meter()
 
 
