@@ -13,12 +13,14 @@ from processors.runtime.configuration import Configuration
 def make_sms(configuration: Configuration) -> Mapping[str, SmsProvider]:
     """The providers of SMS that the configuration has accounts for, by their names."""
     providers: list[SmsProvider] = []
+    # What the fence lets through has half of its lease left.
+    within = configuration.notices.lease_seconds / 2
     if configuration.twilio.account_sid:
-        providers.append(Twilio(configuration.twilio))
+        providers.append(Twilio(configuration.twilio, within))
     if configuration.mitake.username:
-        providers.append(Mitake(configuration.mitake))
+        providers.append(Mitake(configuration.mitake, within))
     if configuration.webhook.secret is not None:
-        providers.append(Webhook(configuration.webhook))
+        providers.append(Webhook(configuration.webhook, write_within=within))
     return {provider.name: provider for provider in providers}
 
 

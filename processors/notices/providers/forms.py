@@ -30,7 +30,7 @@ class FormSms(ABC):
 
     def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
         """See `SmsProvider`."""
-        replies = self._http.post([self._request(message) for message in chunk])
+        replies = self._http.post(map(self._request, chunk))
         return [each if isinstance(each, Answer) else self.judged(each) for each in replies]
 
     def _request(self, message: SmsMessage) -> Request | Answer:

@@ -6,8 +6,7 @@ written: until a connection stands nothing is, and from then on everything may b
 
 import re
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -15,9 +14,12 @@ import pycurl
 from yarl import URL
 
 from processors.notices.providers.port import Answer, Outcome
-from processors.notices.providers.transfers import Bounds, Reply, Request, Transfer
+from processors.notices.providers.transfers import NO_TIME, Bounds, Reply, Request, Transfer
 
 __all__ = ["HttpClient", "Reply", "Request"]
+
+WRITE_SECONDS: Final = 30.0
+"""Half of the usual lease."""
 
 _LOOK_SECONDS: Final = 1.0
 """Nothing is waited for longer without a look at what is overdue."""
@@ -31,6 +33,8 @@ class HttpClient:
     """Keeps connections to a provider and reuses them. For one thread at a time, which waits.
 
     `seconds`: for the whole of an answer, from its connection on. `connections`: at most, at once.
+    `write_within`: after so many seconds nothing of what was to be posted is begun any more, since
+    whoever posts it may have lost it to another by then.
     No proxies, cookies, redirects or compressed answers. `ca_location`: a file of certificates to
     trust instead of the system's. `only_public`: no connection is made to an address that is not of
     the public internet.
@@ -43,7 +47,9 @@ class HttpClient:
         *,
         ca_location: str | None = None,
         only_public: bool = False,
+        write_within: float = WRITE_SECONDS,
     ) -> None:
+        self._write_within = write_within
         self._bounds = Bounds(seconds, ca_location, only_public)
         self._connections = connections
         self._multi = pycurl.CurlMulti()
@@ -52,30 +58,30 @@ class HttpClient:
         self._idle: list[Transfer] = []
         self._running: dict[pycurl.Curl, Transfer] = {}
 
-    def post(self, requests: Sequence[Request | Answer]) -> list[Reply | Answer]:
+    def post(self, requests: Iterable[Request | Answer]) -> list[Reply | Answer]:
         """The replies to POSTs, all at once; where none came whole, the answer that follows.
 
-        What has its answer already keeps it.
+        What has its answer already keeps it. Each is made when its turn has come, and the first is
+        on its way by then.
         """
         found: dict[int, Reply | Answer] = {}
-        waiting = deque[tuple[int, Request, str]]()
-        for number, request in enumerate(requests):
-            url = None if isinstance(request, Answer) else _url(request.url)
-            if isinstance(request, Answer):
-                found[number] = request
-            elif url is None:
-                found[number] = Answer(Outcome.later, code="no-url")
-            else:
-                waiting.append((number, request, url))
+        number, until = 0, time.monotonic() + self._write_within
         try:
-            while waiting or self._running:
-                while waiting and len(self._running) < self._connections:
-                    self._begin(*waiting.popleft())
+            for number, request in enumerate(requests, 1):
+                while len(self._running) >= self._connections:
+                    found.update(self._turn())
+                if isinstance(request, Answer):
+                    answer: Answer | None = request
+                else:
+                    answer = self._begin(number, request, until)
+                if answer is not None:
+                    found[number] = answer
+            while self._running:
                 found.update(self._turn())
         except BaseException:
             self._give_up()
             raise
-        return [found[number] for number in range(len(requests))]
+        return [found[each] for each in range(1, number + 1)]
 
     def close(self) -> None:
         """Closes the connections."""
@@ -85,11 +91,20 @@ class HttpClient:
         self._idle.clear()
         self._multi.close()
 
-    def _begin(self, number: int, request: Request, url: str) -> None:
+    def _begin(self, number: int, request: Request, until: float) -> Answer | None:
+        """Takes one up; its answer if nothing can be sent there, or not by now."""
+        url = _url(request.url)
+        if url is None:
+            return Answer(Outcome.later, code="no-url")
+        if time.monotonic() > until:
+            return Answer(Outcome.later, code=NO_TIME)
         transfer = self._idle.pop() if self._idle else Transfer(self._bounds)
-        transfer.begin(number, request, url)
+        transfer.begin(number, request, url, until)
         self._running[transfer.curl] = transfer
         self._multi.add_handle(transfer.curl)
+        if len(self._running) == 1:
+            self._multi.perform()  # its server works while the others are made
+        return None
 
     def _turn(self) -> Iterator[tuple[int, Reply | Answer]]:
         """Goes on with what is running, and waits if nothing has ended; what has, by number."""

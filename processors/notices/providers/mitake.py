@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from processors.notices.providers.answers import NOT_UNDERSTOOD, by_status, id_of
 from processors.notices.providers.callbacks import mitake_callback_url
 from processors.notices.providers.forms import FormSms
-from processors.notices.providers.http import HttpClient, Reply
+from processors.notices.providers.http import WRITE_SECONDS, HttpClient, Reply
 from processors.notices.providers.port import Answer, Outcome, SmsMessage
 from processors.runtime.notices_configuration import MitakeConfiguration
 
 _CONNECTIONS: Final = 15
 """As many as an account may have open at once; more are answered with `l`."""
-_LINE: Final = re.compile(rb"([A-Za-z]{1,20})=([ -~]{0,100})")
+_LINES: Final = re.compile(rb"(?:\A|[\r\n])([A-Za-z]{1,20})=([ -~]{0,100})(?=[\r\n]|\Z)")
 _LINE_BREAK: Final = "\x06"
 """What stands for a line break in a text."""
 
@@ -43,11 +43,12 @@ class Mitake(FormSms):
     shared = True
     window = timedelta(hours=12)
 
-    def __init__(self, account: MitakeConfiguration) -> None:
+    def __init__(self, account: MitakeConfiguration, write_within: float = WRITE_SECONDS) -> None:
         password = account.password.get_secret_value() if account.password is not None else ""
         self._login = {"username": account.username or "", "password": password}
         self._callback_url = account.callback_url
-        super().__init__(_url(account.url), HttpClient(account.timeout_seconds, _CONNECTIONS))
+        http = HttpClient(account.timeout_seconds, _CONNECTIONS, write_within=write_within)
+        super().__init__(_url(account.url), http)
 
     def form(self, message: SmsMessage) -> dict[str, str]:
         """The fields of a message."""
@@ -93,12 +94,9 @@ def judged(reply: Reply) -> Answer:
 def _fields(body: bytes) -> dict[str, str] | None:
     """The fields of the one message that was asked for; None if there are those of several."""
     fields: dict[str, str] = {}
-    for line in re.split(rb"[\r\n]+", body):
-        pair = _LINE.fullmatch(line)
-        if pair is None:
-            continue
-        key, value = pair[1].decode("ascii"), pair[2].decode("ascii")
-        if fields.setdefault(key, value) != value:
+    for key, value in _LINES.findall(body):
+        said = value.decode("ascii")
+        if fields.setdefault(key.decode("ascii"), said) != said:
             return None
     return fields
 

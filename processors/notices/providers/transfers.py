@@ -21,6 +21,8 @@ from processors.notices.providers.port import Answer, Outcome
 from rules.notices.webhooks import is_public
 
 PRIVATE: Final = "private-address"
+NO_TIME: Final = "no-time"
+"""The code of ours for what could have been written too late only."""
 LARGEST_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read. What is longer is no answer of a provider for SMS."""
 LONGEST_WAIT: Final = timedelta(hours=24)
@@ -36,6 +38,7 @@ _HEADERS: Final = ("User-Agent: member-points", "Accept-Encoding: identity", "Ex
 _NEVER_WRITTEN: Final = {
     pycurl.E_COULDNT_RESOLVE_HOST: "no-address",
     pycurl.E_URL_MALFORMAT: "no-url",
+    pycurl.E_ABORTED_BY_CALLBACK: NO_TIME,
     **dict.fromkeys(
         (
             pycurl.E_SSL_CONNECT_ERROR,
@@ -122,6 +125,7 @@ class Transfer:
         """Connects to nothing yet."""
         self.number = 0
         self.written_at: float | None = None
+        self._until = 0.0
         self._retry_after: dict[bytes, bytes] = {}
         self._body = bytearray()
         self._is_private: bool | None = None
@@ -137,9 +141,9 @@ class Transfer:
         if bounds.only_public:
             self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._socket)
 
-    def begin(self, number: int, request: Request, url: str) -> None:
-        """Takes a request, to be performed. `url`: its own, as it may be written."""
-        self.number, self.written_at = number, None
+    def begin(self, number: int, request: Request, url: str, until: float) -> None:
+        """Takes a request, to be performed. `url`: its own, as it may be written, `until` when."""
+        self.number, self.written_at, self._until = number, None, until
         self._retry_after, self._body = {}, bytearray()
         self._is_private = None
         self.curl.setopt(pycurl.URL, url)
@@ -171,10 +175,11 @@ class Transfer:
     # What libcurl asks and tells meanwhile
 
     def _may_be_written(self, *_: object) -> int:
-        """Once: whatever was written before may have been read."""
-        if self.written_at is not None:
+        """Once, and in time: whatever was written before may have been read."""
+        now = time.monotonic()
+        if self.written_at is not None or now > self._until:
             return pycurl.PREREQFUNC_ABORT
-        self.written_at = time.monotonic()
+        self.written_at = now
         return pycurl.PREREQFUNC_OK
 
     def _socket(self, _purpose: int, address: Any) -> Any:

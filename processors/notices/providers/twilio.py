@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from processors.notices.providers.answers import by_status, code_of, object_of, parts_of
 from processors.notices.providers.forms import FormSms
-from processors.notices.providers.http import HttpClient, Reply
+from processors.notices.providers.http import WRITE_SECONDS, HttpClient, Reply
 from processors.notices.providers.port import Answer, Outcome, SmsMessage
 from processors.runtime.notices_configuration import TwilioConfiguration
 
@@ -41,7 +41,7 @@ class Twilio(FormSms):
     shared = True
     window = timedelta(0)
 
-    def __init__(self, account: TwilioConfiguration) -> None:
+    def __init__(self, account: TwilioConfiguration, write_within: float = WRITE_SECONDS) -> None:
         sid, token = account.account_sid or "", account.auth_token
         login = f"{sid}:{token.get_secret_value() if token is not None else ''}"
         self.headers = {
@@ -50,7 +50,8 @@ class Twilio(FormSms):
         }
         self._callback_url = account.callback_url
         base = f"{account.url.rstrip('/')}/2010-04-01/Accounts/{quote(sid, safe='')}"
-        super().__init__(f"{base}/Messages.json", HttpClient(account.timeout_seconds, _CONNECTIONS))
+        http = HttpClient(account.timeout_seconds, _CONNECTIONS, write_within=write_within)
+        super().__init__(f"{base}/Messages.json", http)
 
     def form(self, message: SmsMessage) -> dict[str, str]:
         """The fields of a message."""

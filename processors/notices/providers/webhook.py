@@ -20,7 +20,7 @@ from processors.notices.providers.answers import (
     object_of,
     parts_of,
 )
-from processors.notices.providers.http import HttpClient, Reply, Request
+from processors.notices.providers.http import WRITE_SECONDS, HttpClient, Reply, Request
 from processors.notices.providers.port import Answer, Outcome, SmsMessage
 from processors.notices.providers.transfers import PRIVATE
 from processors.runtime.logs import log
@@ -55,7 +55,10 @@ class Webhook:
     shared = False
 
     def __init__(
-        self, settings: WebhookConfiguration, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: WebhookConfiguration,
+        clock: Callable[[], float] = time.monotonic,
+        write_within: float = WRITE_SECONDS,
     ) -> None:
         """`clock`: seconds, for how long an address is left alone."""
         self._secret = settings.secret.get_secret_value() if settings.secret is not None else ""
@@ -65,6 +68,7 @@ class Webhook:
             _CONNECTIONS,
             ca_location=settings.ca_location,
             only_public=not self._anywhere,
+            write_within=write_within,
         )
         self._clock = clock
         self._breakers: dict[str, Breaker] = {}

@@ -62,12 +62,13 @@ class ProviderLoop:
         self._terms, self._directory, self._gate = terms, directory, guards.gate
         self._taking = Taking(provider.name, provider.channel, terms, outside)
         self._thread = ConnectionThread(f"send-{provider.name}", connect)
+        self._taker = ConnectionThread(f"take-{provider.name}", connect)
         self._hand = Hand(provider.name, provider.channel, terms.rate)
         custom = custom_of(provider.channel, provider.window)
         preparing = Preparing(provider.name, provider.channel, custom, outside)
         self._ahead = Ahead(self._hand, preparing)
         self._filling = Filling(
-            self._hand, self._taking, self._ahead, directory, self._thread, terms
+            self._hand, self._taking, self._ahead, directory, self._taker, self._thread, terms
         )
         exchange = Exchange(provider.name, terms.sender, terms.lease_us, outside)
         self._handing = Handing(self._hand, self._ahead, exchange, guards)
@@ -100,6 +101,7 @@ class ProviderLoop:
                 await self._give_back()
         finally:
             self._filling.cancel()
+            await self._taker.close()
             await self._thread.close()
             await self._directory.close()
 
@@ -137,7 +139,7 @@ class ProviderLoop:
         return (
             not self._stopping.is_set()
             and self.turned < self._look_at
-            and self._filling.has_enough()
+            and self._filling.has_enough(room)
             and self._gate.room(self._clock(), self._terms.chunk) == room
         )
 

@@ -7,6 +7,7 @@ trips, since each costs nearly as much.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from uuid import UUID
 
 from processors.notices.sending.chunks.judging import judged
@@ -20,6 +21,9 @@ from store.notices.sending import breakers, queue, settling
 from store.notices.sending.queue import Mark, Marked, Taken
 from store.notices.sending.settling import Ended, Moved, Settled
 from store.postgres.session import Answer, Cursor, Database, meanwhile, quick_transaction, raw
+
+_Asked: TypeAlias = tuple[Answer[Moved], Answer[Mapping[Member, OptedOut]] | None]
+"""What becomes of what is done, and what members want; here, since it is made each time else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Exchange:
         """
         members, limited = [each.taken.member for each in chunk], limited_of(chunk)
 
-        def ask(cursor: Cursor) -> tuple[Answer[Moved], Answer[Mapping[Member, OptedOut]] | None]:
+        def ask(cursor: Cursor) -> _Asked:
             settled = settling.send_to_settle(cursor, done)
             # Whoever waits for a shop's month asks behind that what its members want.
             wishes = None if limited else self._outside.opted_out(raw(connection), members)

@@ -1,7 +1,8 @@
 """Whose notices a provider's sender takes next: the shops in turn, each its share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from processors.notices.sending.in_hand.hand import Hand, unsaid
@@ -12,6 +13,7 @@ from schemas.ids import Micros
 from schemas.notices.words import Channel, State, Why
 from store.notices.sending import queue, resending
 from store.notices.sending.queue import DueShop, Taken
+from store.notices.sending.settling import Settled
 from store.postgres.session import Cursor, Database, transaction
 
 
@@ -31,52 +33,56 @@ class Terms:
     wait_us: int
 
 
+class Took(NamedTuple):
+    """Notices that were taken, what must be known of them, and what becomes of those left out."""
+
+    taken: list[Taken]
+    known: Background | None = None
+    ended: Sequence[Settled] = ()
+
+
 class Taking:
-    """The shops of one provider that have something due, and where their round goes on."""
+    """The shops of one provider that have something due, and where their round goes on.
+
+    One thread takes while another may look.
+    """
 
     def __init__(self, provider: str, channel: Channel, terms: Terms, outside: Outside) -> None:
         """Knows of no shop yet."""
         self._provider, self._channel = provider, channel
         self._terms, self._outside = terms, outside
-        self._due: list[DueShop] = []
-        self._shops: Mapping[int, Shop] = {}
+        self._due: Sequence[tuple[DueShop, Shop]] = ()
+        """Replaced as a whole. What one thread replaces for another, the next look puts right."""
         self._last_shop = 0
 
     def look(self, cursor: Cursor, least: UUID) -> None:
         """Asks who has something due."""
         due = queue.due_shops(cursor, self._channel, least)
-        self._shops = dict(self._outside.shops(cursor, [shop.merchant_no for shop in due]))
-        self._due = [shop for shop in due if self._is_ours(shop)]
-
-    def _is_ours(self, due: DueShop) -> bool:
-        shop = self._shops.get(due.merchant_no)
-        return shop is not None and shop.provider_of(self._channel) == self._provider
+        shops = self._outside.shops(cursor, [shop.merchant_no for shop in due])
+        known = [(each, shops[each.merchant_no]) for each in due if each.merchant_no in shops]
+        self._due = [each for each in known if each[1].provider_of(self._channel) == self._provider]
 
     def oldest(self) -> Micros | None:
         """Since when the oldest notice could have gone, as of the last look."""
-        return min((shop.since for shop in self._due), default=None)
+        return min((due.since for due, _ in self._due), default=None)
 
     def shops(self, hand: Hand) -> list[int]:
         """Those that may have something to be taken now."""
-        numbers = [shop.merchant_no for shop in self._due]
-        return [number for number in numbers if not hand.is_blocked(self._shops[number])]
+        return [due.merchant_no for due, shop in self._due if not hand.is_blocked(shop)]
 
-    def take(
-        self, connection: Database, hand: Hand, room: int, least: UUID
-    ) -> tuple[list[Taken], Background | None]:
-        """Takes so many notices at most, with what must be known of them."""
+    def take(self, connection: Database, hand: Hand, room: int, least: UUID) -> Took:
+        """Takes so many notices at most."""
         shared = shares(round_from(self.shops(hand), self._last_shop), room)
         if not shared:
-            return [], None
+            return Took([])
         sender, lease_us = self._terms.sender, self._terms.lease_us
         with transaction(connection) as cursor:
             claimed = queue.claim(cursor, self._channel, shared, sender, lease_us, least)
             taken, gone = resending.bring_up(cursor, claimed, least, self._terms.wait_us)
             known = background(cursor, self._outside, taken, taken[0].now) if taken else None
-        hand.done += [unsaid(each, State.withdrawn, Why.taken_back) for each in gone]
         self._last_shop = shared[-1][0]
         self._leave_out(shared, claimed)
-        return taken, known
+        return Took(taken, known, [unsaid(each, State.withdrawn, Why.taken_back) for each in gone])
 
     def _leave_out(self, shared: Sequence[tuple[int, int]], taken: Sequence[Taken]) -> None:
         """Those that had less than their share are looked at again with the next look."""
@@ -84,4 +90,4 @@ class Taking:
         for each in taken:
             counts[each.merchant_no] += 1
         emptied = {number for number, share in shared if counts[number] < share}
-        self._due = [shop for shop in self._due if shop.merchant_no not in emptied]
+        self._due = [each for each in self._due if each[0].merchant_no not in emptied]

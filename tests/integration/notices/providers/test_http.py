@@ -6,12 +6,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import pycurl
 import pytest
 
 from processors.notices.providers import transfers
 from processors.notices.providers.http import HttpClient, Reply, Request
 from processors.notices.providers.port import Answer, Outcome
-from processors.notices.providers.transfers import LARGEST_ANSWER
+from processors.notices.providers.transfers import LARGEST_ANSWER, Bounds, Transfer
 from tests.support.notices.providers import PATIENCE, SILENCE
 from tests.support.secured.certificates import authority, signed
 
@@ -196,6 +197,40 @@ def test_an_answer_that_does_not_come_in_time_is_none_and_its_connection_is_left
     assert first == Answer(Outcome.unknown, code="no-answer")
     assert second == SAID_OK
     assert server.connections == 2
+
+
+def test_what_had_no_turn_in_time_was_not_written() -> None:
+    """Whoever posts it may have lost it to another by then."""
+
+    async def main() -> None:
+        server, client = Server(b"HTTP/1.1"), HttpClient(SILENCE, 1, write_within=SILENCE)
+        async with server as url:
+            asked = [Request(url, b"", {})] * 3
+            first, *others = await asyncio.to_thread(client.post, asked)
+        client.close()
+        assert first == Answer(Outcome.unknown, code="no-answer")
+        assert others == [Answer(Outcome.later, code="no-time")] * 2
+        assert len(server.requests) == 1
+
+    asyncio.run(main())
+
+
+def test_a_connection_that_comes_too_late_is_not_written_to() -> None:
+    def late(url: str) -> Answer:
+        transfer = Transfer(Bounds(PATIENCE, None, only_public=False))
+        transfer.begin(1, Request(url, b"", {}), url, until=0.0)
+        with pytest.raises(pycurl.error) as broken:
+            transfer.curl.perform()
+        transfer.close()
+        return transfer.broken_off(int(broken.value.args[0]))
+
+    async def main() -> None:
+        server = Server(OK)
+        async with server as url:
+            assert await asyncio.to_thread(late, url) == Answer(Outcome.later, code="no-time")
+        assert (server.connections, server.requests) == (1, [])
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """One provider's loop on a lane's tables, with a provider that answers when the test lets it."""
 
 import asyncio
+import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from processors.notices.directory.port import MemberKey
 from processors.notices.providers.port import Answer, Outcome
 from processors.notices.sending.chunks.delivering import Delivers
 from processors.notices.sending.guards.gate import Gate
+from processors.notices.sending.in_hand.filling import LARGEST_HAND
 from processors.notices.sending.in_hand.hand import Sent
 from processors.notices.sending.in_hand.taking import Terms
 from processors.notices.sending.loop import Guards, ProviderLoop
@@ -21,7 +23,7 @@ from schemas.ids import DAY, MINUTE
 from schemas.notices.words import Channel, Kind, State
 from store.postgres.session import Database
 from store.valkey.notices import Bucket, Granted
-from tests.support.engine import wait_for
+from tests.support.engine import PATIENCE, wait_for
 from tests.support.notices.rows import REACH, Rows
 
 CHUNK = 8
@@ -68,6 +70,21 @@ class AtOnce:
         pass
 
 
+class Silent(AtOnce):
+    """Another provider, which says nothing until it may."""
+
+    name = "twilio"
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows)
+        self.may_answer = threading.Event()
+
+    def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
+        answers = super().send(sent)
+        assert self.may_answer.wait(PATIENCE)
+        return answers
+
+
 class Rates:
     """Gives whatever is asked for, and keeps how much is out."""
 
@@ -93,6 +110,19 @@ class Passing:
         return [each for each in sent if each.ready.taken.member_id not in self._fenced]
 
 
+class Keys:
+    """Members' keys, of which there are none: the first are read at once, others when they come."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.come = threading.Event()
+
+    def seals(self, *_: object) -> None:
+        self.asked += 1
+        if self.asked > 1:
+            self.come.wait(PATIENCE)
+
+
 class Everybody:
     """A directory in which everybody has a number."""
 
@@ -114,25 +144,32 @@ class Words:
 
 
 def _loop(
-    rows: Rows, provider: Delivers, gatekeeper: Any, rates: Any, *no: str, rate: float = 1000.0
+    rows: Rows,
+    provider: Delivers,
+    gatekeeper: Any,
+    rates: Any,
+    *no: str,
+    shop_id: str = "shop",
+    rate: float = 1000.0,
+    seals: Callable[..., None] = lambda *_: None,
 ) -> ProviderLoop:
     """A loop of one shop, of which some members want nothing."""
-    number = rows.shop("shop")
+    number = rows.shop(shop_id)
     shop = Shop(
-        number, "shop", "Asia/Taipei", ("en",), True, True, lambda *_: True, "mitake",
+        number, shop_id, "Asia/Taipei", ("en",), True, True, lambda *_: True, provider.name,
         "LANTERN", None, "TW", None, None, "hold", {}, "Lantern Tea", None,
     )  # fmt: skip
     words: Any = Words()
     outside = Outside(
         shops=lambda *_: {number: shop},
-        seals=lambda *_: None,
+        seals=seals,
         opted_out=lambda *_: lambda: {(number, each): frozenset({("sms", "*")}) for each in no},
         lapsing=lambda *_: {},
         month_of=lambda *_: 202611,
         not_before=lambda now, *_: now,
         wording=words,
     )
-    guards = Guards(rates, gatekeeper, Gate("mitake", None))
+    guards = Guards(rates, gatekeeper, Gate(provider.name, None))
     terms = Terms(rate, CHUNK, "sender", MINUTE, REACH, 3 * DAY)
     return ProviderLoop(provider, terms, outside, Everybody(), guards, rows.connect)
 
@@ -179,6 +216,47 @@ def test_a_chunk_is_settled_before_the_next_is_written_though_one_follows_the_ot
     assert sum(provider.chunks) == 100
     assert max(provider.chunks) == CHUNK
     assert provider.out == provider.chunks
+    rows.check_meter()
+
+
+def test_a_provider_that_says_nothing_holds_up_no_other(rows: Rows) -> None:
+    rows.notices(CHUNK, "asks the silent one")
+    rows.notices(3 * CHUNK)
+
+    async def main() -> None:
+        stopping, silent = asyncio.Event(), Silent(rows)
+        loops = [
+            _loop(rows, silent, Passing(), Rates(), shop_id="asks the silent one"),
+            _loop(rows, AtOnce(rows), Passing(), Rates()),
+        ]
+        running = [asyncio.create_task(loop.run(stopping)) for loop in loops]
+        await _until("all others", rows, "sent", 3 * CHUNK)
+        await _until("a chunk that nobody answers", rows, "sending", CHUNK)
+        silent.may_answer.set()
+        await _until("all", rows, "sent", 4 * CHUNK)
+        stopping.set()
+        await asyncio.gather(*running)
+
+    asyncio.run(main())
+    rows.check_meter()
+
+
+def test_what_is_in_hand_goes_while_more_is_being_taken(rows: Rows) -> None:
+    rows.notices(LARGEST_HAND + CHUNK)
+    keys = Keys()
+
+    async def main() -> None:
+        stopping = asyncio.Event()
+        loop = _loop(rows, AtOnce(rows), Passing(), Rates(), seals=keys.seals)
+        running = asyncio.create_task(loop.run(stopping))
+        await _until("all that was in hand", rows, "sent", LARGEST_HAND)
+        assert keys.asked == 2
+        keys.come.set()
+        await _until("all", rows, "sent", LARGEST_HAND + CHUNK)
+        stopping.set()
+        await running
+
+    asyncio.run(main())
     rows.check_meter()
 
 
