@@ -17,7 +17,7 @@ import redis
 
 from deploy.local.stack import Stack, start_stack
 from tests.support import must_run
-from tests.support.engine import Engine
+from tests.support.engine import TOPICS, Engine
 from tests.support.in_process import InProcessEngine
 from tests.support.parcels import OTHER, M
 from tests.support.servers import Databases
@@ -159,7 +159,7 @@ def kafka(kafka_server: Stack) -> str:
 
 @pytest.fixture(scope="session")
 def postgres(postgres_server: Stack) -> Iterator[Databases]:
-    """The run's PostgreSQL: `.admin_url`, and `.database()` for an empty database of one's own.
+    """The run's PostgreSQL, with `.migrated()` for a database of one's own, `.database()` if empty.
 
     Kafka is not started for it.
     """
@@ -177,10 +177,11 @@ def topic_prefix() -> str:
 @pytest.fixture
 def engine(kafka: str, postgres: Databases, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
     """A migrated database and topics of the test's own; see tests/support/engine.py."""
-    url = postgres.database()
+    url = postgres.migrated()
     try:
         with Engine(kafka, url, topic_prefix, tmp_path) as made:
-            yield made.prepare()
+            made.create_topics(*TOPICS)
+            yield made
     finally:
         postgres.drop(url)
 
@@ -191,10 +192,9 @@ def in_process(postgres: Databases, tmp_path: Path) -> Iterator[InProcessEngine]
 
     See tests/support/in_process.py.
     """
-    url = postgres.database()
+    url = postgres.migrated()
     try:
         with InProcessEngine(url, tmp_path) as made:
-            made.migrate()
             made.merchant(M)
             made.merchant(OTHER)
             yield made
