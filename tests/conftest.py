@@ -31,6 +31,7 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("any machine")
+_SERVERS = {"kafka_server", "postgres_server", "valkey_server"}
 STATE = Path(__file__).parents[1] / ".local" / "tests"
 
 
@@ -38,6 +39,21 @@ def pytest_sessionstart() -> None:
     """Let a run that a time limit or a closed terminal ends stop its servers, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)  # after what shuffles them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: at the end one of them would hold up the run alone.
+
+    Files are what a run's processes share out (Makefile); they stay whole, in random order.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    served = {item.path for item in items if _SERVERS.intersection(_fixtures(item))}
+    items.sort(key=lambda item: (item.path not in slow, item.path not in served))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
 @pytest.hookimpl(tryfirst=True)
