@@ -15,7 +15,6 @@ from schemas.printable import printable_json
 
 # Nine tenths of a command in this process would be to make all commands once more (30 ms).
 setattr(typer.testing, "_get_command", cache(typer.main.get_command))  # noqa: B010 - typer hides it
-adapter_of = cache(TypeAdapter)
 
 
 def every_command() -> Iterator[tuple[str, Any]]:
@@ -42,9 +41,14 @@ def answer_name(arguments: Sequence[str]) -> str:
     return "-".join([name, *lists[:1]])
 
 
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(type_of(name))
+
+
 def check_answer(name: str, printed: str) -> None:
     """Asserts that what a command printed is its published answer: keys, their order, types."""
-    adapter: TypeAdapter[Any] = adapter_of(type_of(name))
+    adapter = _adapter(name)
     answer = adapter.validate_json(printed)
     again = orjson.dumps(adapter.dump_python(answer, mode="json"), option=orjson.OPT_INDENT_2)
     assert printed == printable_json(again.decode()) + "\n", (
