@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 from importlib.util import find_spec
 from pathlib import Path
 
-from deploy.local.process import Identity, private_file
+from deploy.local.process import Identity, private_file, private_folder
 from deploy.local.service import Service
 from deploy.local.sinks.process import SinksProcess
 
@@ -26,12 +26,15 @@ def new_key(key_id: str) -> str:
 class LocalSinks(Service):
     """The sinks as a server of the stack."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Path) -> None:
+        """`log`: where they tell of trouble. Whoever reads what we print must not wait for them."""
+        self._log = log
         self._process: SinksProcess | None = None
 
     def launch(self) -> None:
         """Start them; that takes a moment, and they answer then."""
-        self._process = SinksProcess()
+        private_folder(self._log.parent)
+        self._process = SinksProcess(self._log)
 
     def wait_ready(self) -> None:
         """They answer since they were launched."""

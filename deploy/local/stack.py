@@ -201,7 +201,7 @@ def _start(
         broker = _broker(stack)
         database = _database(stack, settings)
         cache = _cache(stack)
-        providers = LocalSinks() if sinks else None
+        providers = LocalSinks(state_dir / "sinks.log") if sinks else None
         if providers is not None:
             stack.services.append(providers)
         for service in stack.services:

@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from http.client import HTTPConnection
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from deploy.local.process import Identity, StartError
+from deploy.local.process import Identity, StartError, private_log
 from deploy.local.sinks.moods import Provider
 
 _SECONDS = 30
@@ -18,14 +20,21 @@ _SECONDS = 30
 class SinksProcess:
     """`with SinksProcess() as sinks`: where they listen, their moods, and what they got."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Path | None = None) -> None:
+        """`log`: what it says of trouble, for a process that outlives its caller; else as ours."""
         command = [sys.executable, "-m", "deploy.local.sinks"]
-        self._child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
-        )
+        with private_log(log) if log is not None else nullcontext() as trouble:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=trouble,
+                start_new_session=True,
+            )
         line = self._child.stdout.readline() if self._child.stdout is not None else b""
         if not line:
-            raise StartError("The sinks for messages did not start")
+            why = f"; see {log}" if log is not None else ""
+            raise StartError(f"The sinks for messages did not start{why}")
         where = json.loads(line)
         self.smtp_host: str = where["smtp_host"]
         self.smtp_port: int = where["smtp_port"]

@@ -1,6 +1,8 @@
 """The local stack is real, durable, and leaves nothing behind."""
 
 import stat
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
@@ -150,3 +152,32 @@ def test_providers_and_keys_of_notices_outlive_who_started_them(tmp_path: Path) 
             assert answer.read() == b"{}"
     with start_stack(folder, parts=("valkey",), sinks=True):
         assert keys.read_text() == first
+
+
+LEAVE_RUNNING = """
+import sys
+from pathlib import Path
+from deploy.local.stack import start_stack
+start_stack(Path(sys.argv[1]), parts=("valkey",), sinks=True)
+print("left running", flush=True)
+"""
+
+
+def test_who_reads_what_starting_prints_is_not_kept_waiting_by_what_was_started(
+    tmp_path: Path,
+) -> None:
+    """A pipe ends when the last process that has it does, and servers stay."""
+    folder = tmp_path / "stack"
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-c", LEAVE_RUNNING, str(folder)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    finally:
+        stack = running(folder)
+        assert stack is not None
+        stack.stop(wipe=True)
+    assert ran.stdout.endswith("left running\n")
