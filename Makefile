@@ -11,7 +11,8 @@ AUDIT_VERSION := 2.10.1
 # servers. Each starts servers of its own, since some tests restart them, and files stay whole,
 # since their tests share what a module's fixture has set up.
 PROCESSES ?= 3
-PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
+# tests/conftest.py says which come first; pytest-xdist would begin with those of many short tests.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup run test test-fast test-controls test-operate test-image test-chart chaos coverage bench boards check \
 	format generate keep-schemas sbom audit hooks lock image up down

@@ -17,7 +17,7 @@ import redis
 
 from deploy.local.stack import Stack, start_stack
 from tests.support import must_run
-from tests.support.engine import Engine
+from tests.support.engine import TOPICS, Engine
 from tests.support.in_process import InProcessEngine
 from tests.support.parcels import OTHER, M
 from tests.support.servers import Databases
@@ -31,6 +31,7 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("any machine")
+_SERVERS = {"kafka_server", "postgres_server", "valkey_server"}
 STATE = Path(__file__).parents[1] / ".local" / "tests"
 
 
@@ -38,6 +39,21 @@ def pytest_sessionstart() -> None:
     """Let a run that a time limit or a closed terminal ends stop its servers, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)  # after what shuffles them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: at the end one of them would hold up the run alone.
+
+    Files are what a run's processes share out (Makefile); they stay whole, in random order.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    served = {item.path for item in items if _SERVERS.intersection(_fixtures(item))}
+    items.sort(key=lambda item: (item.path not in slow, item.path not in served))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -159,7 +175,7 @@ def kafka(kafka_server: Stack) -> str:
 
 @pytest.fixture(scope="session")
 def postgres(postgres_server: Stack) -> Iterator[Databases]:
-    """The run's PostgreSQL: `.admin_url`, and `.database()` for an empty database of one's own.
+    """The run's PostgreSQL, with `.migrated()` for a database of one's own, `.database()` if empty.
 
     Kafka is not started for it.
     """
@@ -177,10 +193,11 @@ def topic_prefix() -> str:
 @pytest.fixture
 def engine(kafka: str, postgres: Databases, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
     """A migrated database and topics of the test's own; see tests/support/engine.py."""
-    url = postgres.database()
+    url = postgres.migrated()
     try:
         with Engine(kafka, url, topic_prefix, tmp_path) as made:
-            yield made.prepare()
+            made.create_topics(*TOPICS)
+            yield made
     finally:
         postgres.drop(url)
 
@@ -191,10 +208,9 @@ def in_process(postgres: Databases, tmp_path: Path) -> Iterator[InProcessEngine]
 
     See tests/support/in_process.py.
     """
-    url = postgres.database()
+    url = postgres.migrated()
     try:
         with InProcessEngine(url, tmp_path) as made:
-            made.migrate()
             made.merchant(M)
             made.merchant(OTHER)
             yield made

@@ -19,7 +19,7 @@ from schemas.settings import load_settings
 from schemas.upstream.envelope import RecordKind
 from store.orders import orders
 from store.orders.orders import OrderRow
-from store.postgres import migrate, session
+from store.postgres import session
 from store.postgres.interning import InternedStrings
 from store.postgres.session import Cursor, raw, transaction
 from store.settings import versions
@@ -231,9 +231,8 @@ class Shop:
 @contextmanager
 def open_shop(postgres: Databases) -> Iterator[Shop]:
     """A shop in a database of its own."""
-    url = postgres.database()
+    url = postgres.migrated()
     try:
-        migrate.upgrade(url)
         shop = Shop(url)
         try:
             yield shop

@@ -1,16 +1,20 @@
 """Running `points` commands inside the test's process, without a second's start each."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import orjson
 import typer.main
+import typer.testing
 from pydantic import TypeAdapter
-from typer.testing import CliRunner
 
 from cli.main import app
 from schemas.answers import ANSWERS, type_of
 from schemas.printable import printable_json
+
+# Nine tenths of a command in this process would be to make all commands once more (30 ms).
+setattr(typer.testing, "_get_command", cache(typer.main.get_command))  # noqa: B010 - typer hides it
 
 
 def every_command() -> Iterator[tuple[str, Any]]:
@@ -37,9 +41,14 @@ def answer_name(arguments: Sequence[str]) -> str:
     return "-".join([name, *lists[:1]])
 
 
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(type_of(name))
+
+
 def check_answer(name: str, printed: str) -> None:
     """Asserts that what a command printed is its published answer: keys, their order, types."""
-    adapter: TypeAdapter[Any] = TypeAdapter(type_of(name))
+    adapter = _adapter(name)
     answer = adapter.validate_json(printed)
     again = orjson.dumps(adapter.dump_python(answer, mode="json"), option=orjson.OPT_INDENT_2)
     assert printed == printable_json(again.decode()) + "\n", (
@@ -66,7 +75,7 @@ class Ran:
 def points(environment: Mapping[str, str], *arguments: str, stdin: str | None = None) -> Ran:
     """Runs a command in this environment, and in no other; our servers encrypt nothing."""
     whole = {"POINTS_ENVIRONMENT": "development", **environment}
-    result = CliRunner().invoke(app, list(arguments), env=whole, input=stdin)
+    result = typer.testing.CliRunner().invoke(app, list(arguments), env=whole, input=stdin)
     if "--json" in arguments and result.stdout:
         check_answer(answer_name(arguments), result.stdout)
     return Ran(result.exit_code, result.stdout, result.stderr)

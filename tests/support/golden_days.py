@@ -130,8 +130,7 @@ def _write() -> None:
 
     with tempfile.TemporaryDirectory() as folder, start_stack(Path(folder)) as stack:
         databases = Databases(stack.database_url)
-        with InProcessEngine(databases.database(), Path(folder)) as engine:
-            engine.migrate()
+        with InProcessEngine(databases.migrated(), Path(folder)) as engine:
             lines = sample_day_events(engine)
         databases.drop_all()
     FILE.parent.mkdir(exist_ok=True)

@@ -22,7 +22,7 @@ from processors.recheck.worker import Recheck
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record as Consumed
 from schemas.packing import pack_id
-from store.postgres import migrate, session
+from store.postgres import session
 from store.streams import cursors, recheck
 from store.streams.cursors import PartitionId
 from tests.support.engine import Engine, wait_for
@@ -212,10 +212,6 @@ class InProcessEngine(Engine):
     def __init__(self, database_url: str, folder: Any) -> None:
         super().__init__("nowhere", database_url, "", folder)
         self._in_process: dict[str, InProcessWorker] = {}
-
-    def migrate(self) -> None:
-        """Brings the database to the newest schema."""
-        migrate.upgrade(self.database_url)
 
     def worker(self, name: str) -> InProcessWorker:
         """A worker by its name."""

@@ -143,8 +143,7 @@ def _print() -> None:
     """Prints the way through the code of this checkout."""
     with tempfile.TemporaryDirectory() as folder, start_stack(Path(folder)) as stack:
         databases = Databases(stack.database_url)
-        with InProcessEngine(databases.database(), Path(folder)) as in_process:
-            in_process.migrate()
+        with InProcessEngine(databases.migrated(), Path(folder)) as in_process:
             in_process.merchant(M)
             way = way_of_one_record(in_process)
         databases.drop_all()

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from schemas.settings import load_settings
-from store.postgres import migrate, session
+from store.postgres import session
 from store.settings import versions
 from tests.support.bad_input.banners import image
 from tests.support.commands import Ran, points
@@ -80,8 +80,7 @@ class Desk:
 
 @pytest.fixture
 def desk(postgres: Databases, tmp_path: Path) -> Iterator[Desk]:
-    url = postgres.database()
-    migrate.upgrade(url)
+    url = postgres.migrated()
     made = Desk(url, tmp_path)
     made.settings(SHOP)
     made.settings(OTHER)

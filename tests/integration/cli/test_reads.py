@@ -10,7 +10,7 @@ import pytest
 from cli.commands import expiring
 from schemas.ids import SECOND, iso
 from store.reads import expiring as reading
-from tests.support.account.desk import ANN, BEA, BEGIN, NEXT_YEAR, SHOP, Desk, migrated
+from tests.support.account.desk import ANN, BEA, BEGIN, NEXT_YEAR, SHOP, Desk
 from tests.support.commands import points
 from tests.support.in_process import InProcessEngine
 from tests.support.servers import Databases
@@ -26,8 +26,8 @@ SOON = {"earn": {
 
 @pytest.fixture
 def desk(postgres: Databases) -> Iterator[Desk]:
-    url = postgres.database()
-    opened = Desk(migrated(url)).open()
+    url = postgres.migrated()
+    opened = Desk(url).open()
     yield opened
     opened.close()
     postgres.drop(url)

@@ -99,7 +99,6 @@ def again_and_again(until: float, what: Callable[[], object]) -> None:
 
 
 def test_everything_at_once_neither_blocks_nor_breaks(in_process: InProcessEngine) -> None:
-    in_process.migrate()
     with closing(Desk(in_process.database_url)) as desk:
         desk.now = micros(datetime.now(UTC))
         desk.settle_in(SHOP, redeem=REDEEM)

@@ -10,10 +10,9 @@ from tests.support.servers import Databases
 def test_events_of_the_sample_days_are_the_recorded_ones_to_the_byte(
     postgres: Databases, tmp_path: Path
 ) -> None:
-    url = postgres.database()
+    url = postgres.migrated()
     try:
         with InProcessEngine(url, tmp_path) as in_process:
-            in_process.migrate()
             events = sample_day_events(in_process)
     finally:
         postgres.drop(url)

@@ -64,10 +64,9 @@ def tape(seed: int) -> Tape:
 @contextmanager
 def empty_engine(postgres: Databases, folder: Path) -> Iterator[InProcessEngine]:
     """A migrated database, and workers on it."""
-    url = postgres.database()
+    url = postgres.migrated()
     try:
         with InProcessEngine(url, folder) as made:
-            made.migrate()
             yield made
     finally:
         postgres.drop(url)

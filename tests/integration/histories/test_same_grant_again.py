@@ -17,7 +17,6 @@ EARN: Json = {"pending_days": 0, "expiry": {"kind": "fixed_date", "month": 12, "
 
 @pytest.fixture
 def bench(in_process: InProcessEngine) -> Iterator[AccountBench]:
-    in_process.migrate()
     bench = AccountBench(in_process, MERCHANT, BEGIN)
     bench.apply(settings(earn=EARN))
     bench.hear(order(subtotal=250, created=_at(bench), updated=_at(bench)))

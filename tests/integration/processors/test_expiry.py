@@ -16,7 +16,7 @@ from store.ledger.ledger import Ledger
 from store.ledger.postings import Posting
 from store.postgres import session
 from store.settings.merchants import Merchants
-from tests.support.account.desk import Desk, migrated
+from tests.support.account.desk import Desk
 from tests.support.engine import Engine, wait_for
 from tests.support.invariants import check_accounts
 from tests.support.servers import Databases
@@ -79,7 +79,7 @@ def test_holds_of_a_full_claim_are_followed_by_the_next_at_once(
 ) -> None:
     """A claim is full of holds, of which an account may have several."""
     monkeypatch.setattr(expiry, "EXPIRY_BATCH", 2)
-    desk = Desk(url := migrated(postgres.database())).open()
+    desk = Desk(url := postgres.migrated()).open()
     for member in ("ann", "bea"):
         desk.do("assign", member_id=member)
         for hold_id in ("1", "2"):

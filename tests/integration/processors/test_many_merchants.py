@@ -11,7 +11,7 @@ from processors.expiry import Expiry
 from processors.grants import Grants
 from processors.recheck.worker import Recheck
 from processors.runtime.worker import SettlingWorker
-from store.postgres import migrate, session
+from store.postgres import session
 from store.postgres.interning import InternedStrings
 from store.postgres.session import Database, raw
 from store.reads import gauges
@@ -72,8 +72,7 @@ SELECT 1, n, 'o' FROM generate_series((SELECT count(*) FROM recheck) + 1, {n}) n
 
 @pytest.fixture
 def url(postgres: Databases) -> Iterator[str]:
-    made = postgres.database()
-    migrate.upgrade(made)
+    made = postgres.migrated()
     yield made
     postgres.drop(made)
 

@@ -401,33 +401,29 @@ def test_explain_of_an_order_not_heard_of_shows_its_captures(till: Till) -> None
 
 def test_an_order_heard_of_after_its_capture_is_looked_at_again(postgres: Databases) -> None:
     """The worker that hears of it finds that it is awaited, and no one else looks."""
-    url = postgres.database()
-    with InProcessEngine(url, None) as engine:
-        engine.migrate()
-        with closing(Till(url)) as till:
-            till.open().redeem(300)
-            till.work_off()
-            assert till.value("SELECT count(*) FROM redemption_awaiting") == 1
-            engine.consume(Record("orders", None, bytes_of(cancelled())))
-            assert till.entries() == [-300, 300]
-            assert till.value("SELECT count(*) FROM redemption_awaiting") == 0
+    url = postgres.migrated()
+    with InProcessEngine(url, None) as engine, closing(Till(url)) as till:
+        till.open().redeem(300)
+        till.work_off()
+        assert till.value("SELECT count(*) FROM redemption_awaiting") == 1
+        engine.consume(Record("orders", None, bytes_of(cancelled())))
+        assert till.entries() == [-300, 300]
+        assert till.value("SELECT count(*) FROM redemption_awaiting") == 0
     postgres.drop(url)
 
 
 def test_orders_of_two_merchants_with_one_id_are_each_looked_at_again(postgres: Databases) -> None:
     """Both come in one batch, after points were captured on both."""
     other = some_id("another merchant")
-    url = postgres.database()
-    with InProcessEngine(url, None) as engine:
-        engine.migrate()
-        with closing(Till(url)) as till:
-            till.open()
-            till.settings(settings(earn=NOTHING_EARNED), other)
-            for merchant in (MERCHANT, other):
-                moves.assign(till.connection, merchant, OTHER_MEMBER, 1000)
-                moves.redeem(till.connection, merchant, OTHER_MEMBER, 300, ORDER)
-                till.work_off()
-            both = [cancelled(member=OTHER_MEMBER, merchant=each) for each in (MERCHANT, other)]
-            engine.consume(*[Record("orders", None, bytes_of(event)) for event in both])
-            assert [engine.points(each, OTHER_MEMBER) for each in (MERCHANT, other)] == [1000, 1000]
+    url = postgres.migrated()
+    with InProcessEngine(url, None) as engine, closing(Till(url)) as till:
+        till.open()
+        till.settings(settings(earn=NOTHING_EARNED), other)
+        for merchant in (MERCHANT, other):
+            moves.assign(till.connection, merchant, OTHER_MEMBER, 1000)
+            moves.redeem(till.connection, merchant, OTHER_MEMBER, 300, ORDER)
+            till.work_off()
+        both = [cancelled(member=OTHER_MEMBER, merchant=each) for each in (MERCHANT, other)]
+        engine.consume(*[Record("orders", None, bytes_of(event)) for event in both])
+        assert [engine.points(each, OTHER_MEMBER) for each in (MERCHANT, other)] == [1000, 1000]
     postgres.drop(url)

@@ -8,7 +8,7 @@ import orjson
 import psutil
 
 from processors.registry import ENGINE
-from tests.support.engine import Engine, Worker, wait_for
+from tests.support.engine import PATIENCE, Engine, Worker, wait_for
 from tests.support.upstream import CREATED, Trade, delivery, hex_id, order
 
 DAY = 86_400
@@ -188,7 +188,7 @@ def test_children_end_when_their_supervisor_is_killed(engine: Engine) -> None:
     )
     children = psutil.Process(tree.process.pid).children()
     tree.kill()
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE)
     assert alive == []
 
 

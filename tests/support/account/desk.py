@@ -22,7 +22,7 @@ from schemas.packing import pack_id
 from schemas.settings import BoundRules, load_settings
 from store.ledger.ledger import post_all_overdue
 from store.orders import codec
-from store.postgres import migrate, session
+from store.postgres import session
 from store.settings import versions
 from store.settings.merchants import Merchants
 from tests.support.upstream import Json
@@ -198,9 +198,3 @@ _OWN: dict[str, Json] = {
     },
 }
 """What each type has of its own, unless a test says otherwise."""
-
-
-def migrated(url: str) -> str:
-    """The database, brought to the newest schema."""
-    migrate.upgrade(url)
-    return url

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.account.desk import Desk, migrated
+from tests.support.account.desk import Desk
 from tests.support.account.jobs import JobDesk
 from tests.support.servers import Databases
 
@@ -13,7 +13,7 @@ from tests.support.servers import Databases
 @pytest.fixture
 def jobs(postgres: Databases, tmp_path: Path) -> Iterator[JobDesk]:
     """An empty, migrated database with one shop; the clock stands."""
-    url = migrated(postgres.database())
+    url = postgres.migrated()
     opened = Desk(url).open()
     try:
         yield JobDesk(opened, tmp_path)

@@ -5,7 +5,7 @@ import pytest
 
 from schemas.commands.reading import read
 from store.streams.outbox import OutboxKind
-from tests.support.account.desk import NEXT_YEAR, SHOP, Desk, migrated
+from tests.support.account.desk import NEXT_YEAR, SHOP, Desk
 from tests.support.account.jobs import JobDesk
 from tests.support.servers import Databases
 
@@ -54,7 +54,7 @@ def test_rows_are_on_the_topic_as_commands_that_the_worker_meets_as_repeats(jobs
 def test_the_worker_of_a_replay_makes_the_same_entries(jobs: JobDesk, postgres: Databases) -> None:
     long = "m" * 100
     jobs.assign(jobs.file(f"member_id,points\nann,10\na:b,20\n{long},30\n"), job="j" * 100)
-    url = migrated(postgres.database())
+    url = postgres.migrated()
     replayed = Desk(url, "replay").open()
     for command in jobs.topic(OutboxKind.COMMAND):
         assert replayed.published(orjson.dumps(command))["code"] == "ok"

@@ -32,7 +32,7 @@ from store.ledger.jobs import JobKey
 from store.postgres import session
 from store.reads import status
 from store.streams.outbox import OutboxKind
-from tests.support.account.desk import SHOP, Desk, migrated
+from tests.support.account.desk import SHOP, Desk
 from tests.support.account.jobs import JobDesk
 from tests.support.commands import points
 from tests.support.engine import wait_for
@@ -379,7 +379,7 @@ def test_a_replay_of_an_undo_takes_from_the_same_lots(jobs: JobDesk, postgres: D
     points(jobs.environment, "member", *by_hand)  # spent before by its name
     jobs.assign(jobs.members(2))
     jobs.bulk("undo", SHOP, "june", "--reason", "oops")
-    replayed = Desk(url := migrated(postgres.database()), "replay").open()
+    replayed = Desk(url := postgres.migrated(), "replay").open()
     for command in jobs.topic(OutboxKind.COMMAND):
         assert replayed.published(orjson.dumps(command))["code"] == "ok"
     lots = "SELECT source, remaining FROM lot ORDER BY source"
@@ -402,7 +402,7 @@ def test_what_was_undone_is_on_the_topic_as_what_was_taken(
     ]
     for command in published:
         assert jobs.desk.published(orjson.dumps(command))["repeated"] is True
-    replayed = Desk(url := migrated(postgres.database()), "replay").open()
+    replayed = Desk(url := postgres.migrated(), "replay").open()
     for command in published:
         replayed.published(orjson.dumps(command))
     ledger = "SELECT event_id, cause_id, points FROM ledger ORDER BY sequence"

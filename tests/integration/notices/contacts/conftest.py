@@ -5,15 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from store.postgres import migrate
 from tests.support.notices.lane import Lane
 from tests.support.servers import Databases
 
 
 @pytest.fixture
 def lane(postgres: Databases, tmp_path: Path) -> Iterator[Lane]:
-    url = postgres.database()
-    migrate.upgrade(url)
+    url = postgres.migrated()
     made = Lane(url, tmp_path)
     try:
         yield made

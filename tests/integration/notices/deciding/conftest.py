@@ -5,15 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from store.postgres import migrate
 from tests.support.notices.decided import DecidingLane
 from tests.support.servers import Databases
 
 
 @pytest.fixture
 def lane(postgres: Databases, tmp_path: Path) -> Iterator[DecidingLane]:
-    url = postgres.database()
-    migrate.upgrade(url)
+    url = postgres.migrated()
     made = DecidingLane(url, tmp_path)
     try:
         yield made

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from processors.notices.deciding import settings as deciding_settings
 from processors.notices.deciding.contacts import ContactsBatches
 from schemas.ids import Micros, iso
-from store.postgres import migrate
 from store.streams import outbox
 from tests.support.notices.decided import MAIL, NOON, SMS, DecidingLane, changed, settings_changed
 from tests.support.notices.oracle import DAY, HOUR, Change, Oracle
@@ -86,8 +85,7 @@ _EXAMPLES = count()
 
 @pytest.fixture(scope="module")
 def lane(postgres: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DecidingLane]:
-    url = postgres.database()
-    migrate.upgrade(url)
+    url = postgres.migrated()
     folder: Path = tmp_path_factory.mktemp("oracle")
     made = DecidingLane(url, folder)
     try:

@@ -9,7 +9,6 @@ import pytest
 
 from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import Stack
-from store.postgres import migrate
 from tests.support.engine import Engine
 from tests.support.notices.rows import Rows, open_rows
 from tests.support.notices.senders import Senders
@@ -18,9 +17,8 @@ from tests.support.servers import Databases
 
 @pytest.fixture
 def rows(postgres: Databases) -> Iterator[Rows]:
-    url = postgres.database()
+    url = postgres.migrated()
     try:
-        migrate.upgrade(url)
         with open_rows(url) as made:
             yield made
     finally:

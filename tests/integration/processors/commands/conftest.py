@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.account.desk import Desk, migrated
+from tests.support.account.desk import Desk
 from tests.support.servers import Databases
 
 
 @pytest.fixture
 def desk(postgres: Databases) -> Iterator[Desk]:
     """An empty, migrated database with one shop; the clock stands."""
-    url = migrated(postgres.database())
+    url = postgres.migrated()
     opened = Desk(url).open()
     try:
         yield opened

@@ -13,7 +13,7 @@ from schemas.ids import NEVER
 from store.campaigns import reading, saving
 from store.campaigns.reading import Shop
 from store.campaigns.saving import CampaignOverlaps
-from store.postgres import migrate, session
+from store.postgres import session
 from store.postgres.session import Database
 from tests.support.engine import wait_for
 from tests.support.servers import Databases
@@ -27,8 +27,7 @@ VALUES (%s, %s, 1, %s, %s, '{}', '{}')"""
 
 @pytest.fixture
 def url(postgres: Databases) -> Iterator[str]:
-    made = postgres.database()
-    migrate.upgrade(made)
+    made = postgres.migrated()
     with psycopg.connect(made) as connection:
         connection.execute("INSERT INTO merchant (merchant_id) VALUES ('shop-a'), ('shop-b')")
     yield made

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from store.postgres import migrate, session
+from store.postgres import session
 from tests.integration.store.ledger.books import Books
 from tests.support.servers import Databases
 
@@ -13,9 +13,8 @@ from tests.support.servers import Databases
 @pytest.fixture
 def database_url(postgres: Databases) -> Iterator[str]:
     """An empty, migrated database."""
-    url = postgres.database()
+    url = postgres.migrated()
     try:
-        migrate.upgrade(url)
         yield url
     finally:
         postgres.drop(url)

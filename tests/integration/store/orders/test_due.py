@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from store.orders import due
-from store.postgres import migrate, session
+from store.postgres import session
 from store.postgres.session import Database, raw
 from tests.support.servers import Databases
 
@@ -17,8 +17,7 @@ PROBES = 4
 @pytest.fixture
 def connection(postgres: Databases) -> Iterator[Database]:
     """One merchant with an old plan for each minute; others with one each, due later than those."""
-    url = postgres.database()
-    migrate.upgrade(url)
+    url = postgres.migrated()
     with psycopg.connect(url, autocommit=True) as owner:
         owner.execute(
             "INSERT INTO due SELECT 1, points_now() - n::bigint * 60000000, int4send(n) "

@@ -8,7 +8,7 @@ from rules.order.facts import CarrierReport, OrderFacts
 from schemas.carriers.meaning import Meaning
 from store.orders import orders
 from store.orders.orders import NewOrderRace, OrderRow
-from store.postgres import migrate, session
+from store.postgres import session
 from store.postgres.interning import InternedStrings
 from store.postgres.session import Database, transaction
 from tests.support.servers import Databases
@@ -17,8 +17,7 @@ from tests.support.servers import Databases
 @pytest.fixture
 def connection(postgres: Databases) -> Iterator[Database]:
     """A database without any order."""
-    url = postgres.database()
-    migrate.upgrade(url)
+    url = postgres.migrated()
     with session.connect(url) as made:
         yield made
     postgres.drop(url)

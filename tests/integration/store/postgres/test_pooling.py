@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from deploy.local.process import free_ports
 from processors.runtime.failures import NEEDS_OPERATOR, refusal
-from store.postgres import migrate, session
+from store.postgres import session
 from store.postgres.pooling import PoolingRefused
 from tests.support.database.pooler import pooled
 from tests.support.engine import wait_for
@@ -21,8 +21,7 @@ from tests.support.servers import Databases
 
 @pytest.fixture
 def url(postgres: Databases) -> Iterator[str]:
-    made = postgres.database()
-    migrate.upgrade(made)
+    made = postgres.migrated()
     yield made
     postgres.drop(made)
 

@@ -9,7 +9,6 @@ import pytest
 
 import store
 from docs import rights
-from store.postgres import migrate
 from store.postgres.tables import metadata
 from tests.support.database.rights import ALL, ROLES, refused_of
 from tests.support.servers import Databases
@@ -20,8 +19,7 @@ RIGHTS = ROLES["points_app"]
 
 @pytest.fixture
 def url(postgres: Databases) -> Iterator[str]:
-    made = postgres.database()
-    migrate.upgrade(made)
+    made = postgres.migrated()
     yield made
     postgres.drop(made)
 

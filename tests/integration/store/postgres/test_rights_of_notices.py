@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import RawCursor, errors
 
-from store.postgres import migrate, session
+from store.postgres import session
 from tests.support.database.distribution import named_statements
 from tests.support.database.rights import NOTICES
 from tests.support.servers import Databases
@@ -71,8 +71,7 @@ def refused(connection: Connection, texts: Statements) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def connection(postgres: Databases) -> Iterator[Connection]:
-    url = postgres.database()
-    migrate.upgrade(url)
+    url = postgres.migrated()
     with psycopg.connect(url, autocommit=True) as made:
         made.execute(f"SET search_path = {session.NOTICES_SCHEMA}, public")
         yield made

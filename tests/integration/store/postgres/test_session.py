@@ -20,8 +20,7 @@ from tests.support.servers import Databases
 
 @pytest.fixture
 def url(postgres: Databases) -> Iterator[str]:
-    made = postgres.database()
-    migrate.upgrade(made)
+    made = postgres.migrated()
     yield made
     postgres.drop(made)
 

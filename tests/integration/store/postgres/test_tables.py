@@ -16,8 +16,7 @@ from tests.support.servers import Databases
 
 @pytest.fixture
 def migrated(postgres: Databases) -> Iterator[Connection]:
-    url = postgres.database()
-    migrate.upgrade(url)
+    url = postgres.migrated()
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     with engine.connect() as connection:
         yield connection

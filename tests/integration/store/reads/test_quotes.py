@@ -9,7 +9,7 @@ from schemas.quotes import load_cart
 from store.reads.quote import quoted
 from store.reads.snapshot import UnknownMerchant
 from store.settings.merchants import Merchants
-from tests.support.account.desk import ANN, CASH, SHOP, Desk, migrated
+from tests.support.account.desk import ANN, CASH, SHOP, Desk
 from tests.support.servers import Databases
 
 CART = {"currency": "TWD", "items": [{"product_id": "p", "unit_price": 100, "quantity": 2}]}
@@ -18,7 +18,7 @@ CART = {"currency": "TWD", "items": [{"product_id": "p", "unit_price": 100, "qua
 def test_a_quote_goes_by_the_settings_in_force_however_many_were_asked_before(
     postgres: Databases,
 ) -> None:
-    url = migrated(postgres.database())
+    url = postgres.migrated()
     desk = Desk(url).open()
     merchants = Merchants(desk.connection)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from store.postgres import migrate, session
+from store.postgres import session
 from store.postgres.session import Database, transaction
 from store.streams import outbox
 from store.streams.outbox import PACK, Event, OutboxKind
@@ -17,8 +17,7 @@ TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 @pytest.fixture
 def connection(postgres: Databases) -> Iterator[Database]:
     """A connection to a migrated database of the test's own."""
-    url = postgres.database()
-    migrate.upgrade(url)
+    url = postgres.migrated()
     with session.connect(url) as made:
         yield made
     postgres.drop(url)

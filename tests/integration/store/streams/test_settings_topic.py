@@ -10,7 +10,7 @@ from schemas.carriers.meaning import Meaning
 from schemas.events import CarrierCodeChanged, CursorAdopted, SettingsChanged
 from schemas.settings import load_settings
 from store.carriers import codes
-from store.postgres import migrate, session
+from store.postgres import session
 from store.postgres.session import Database
 from store.settings import versions
 from store.streams import adoption, outbox
@@ -35,8 +35,7 @@ DOCUMENT: dict[str, Any] = {
 @pytest.fixture
 def connection(postgres: Databases) -> Iterator[Database]:
     """A connection to a migrated database of the test's own."""
-    url = postgres.database()
-    migrate.upgrade(url)
+    url = postgres.migrated()
     with session.connect(url) as made:
         yield made
     postgres.drop(url)

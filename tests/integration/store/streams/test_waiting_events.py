@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from store.postgres import migrate, session
+from store.postgres import session
 from store.postgres.session import Database, raw
 from store.streams import outbox, waiting_events
 from store.streams.outbox import Event
@@ -16,9 +16,7 @@ SHARD = 2
 
 @pytest.fixture
 def database(postgres: Databases) -> str:
-    url = postgres.database()
-    migrate.upgrade(url)
-    return url
+    return postgres.migrated()
 
 
 def add(connection: Database, *values: str) -> None:
