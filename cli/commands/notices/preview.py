@@ -61,7 +61,9 @@ def preview_command(
     from store.postgres.session import raw
 
     cost = _price(price)
-    document = load_checked(read_document(settings), shown_name(settings)) if settings else None
+    document = None
+    if settings:
+        document = load_checked(read_document(settings), shown_name(settings), merchant)
     configured = notices_configuration()
     with connect_notices(configured) as connection:
         shop = whom.shop(connection, merchant)

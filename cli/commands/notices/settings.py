@@ -33,7 +33,7 @@ def apply_command(
     from schemas.answers.notices import NoticeSettingsResult
     from store.notices import settings
 
-    document = _checked(read_document(file), shown_name(file))
+    document = _checked(read_document(file), shown_name(file), merchant)
     with connect_notices(notices_configuration()) as connection:
         applied = settings.apply(connection, merchant, document, by or this_user(), if_version)
     if json_:
@@ -52,10 +52,10 @@ def apply_command(
         )
 
 
-def _checked(data: bytes, name: str) -> "NoticeSettings":
+def _checked(data: bytes, name: str, merchant: str) -> "NoticeSettings":
     with extra.needed("checking texts"):
         from rules.notices.texts.checking import load_checked
-    return load_checked(data, name)
+    return load_checked(data, name, merchant)
 
 
 @app.command("show")

@@ -6,6 +6,7 @@ As the document's own checks, but with the tables of languages, countries and ch
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from rules.notices.shop import called
 from rules.notices.texts import ours
 from rules.notices.texts.languages import is_language
 from rules.notices.texts.placeholders import problems
@@ -20,20 +21,20 @@ from schemas.problems import Problem
 _NO_TEXTS: Final[Mapping[Kind, Texts]] = {}
 
 
-def load_checked(data: bytes, source: str) -> NoticeSettings:
-    """The notice settings in these bytes, as somebody applies them; `source` is the file's name.
+def load_checked(data: bytes, source: str, merchant_id: str) -> NoticeSettings:
+    """The notice settings in these bytes, as this merchant's; `source` is the file's name.
 
     Raises NoticeSettingsError with every problem: those of texts once the document holds by itself.
     """
     settings = load_notice_settings(data, source)
-    found = list(problems_of_texts(settings))
+    found = list(problems_of_texts(settings, called(settings, merchant_id)))
     if found:
         raise NoticeSettingsError(source, found)
     return settings
 
 
-def problems_of_texts(settings: NoticeSettings) -> Iterator[Problem]:
-    """Everything wrong with languages, country and texts of settings."""
+def problems_of_texts(settings: NoticeSettings, shop: str) -> Iterator[Problem]:
+    """Everything wrong with languages, country and texts of settings of a shop called so."""
     for index, language in enumerate(settings.languages):
         if not is_language(language):
             yield Problem(
@@ -48,7 +49,7 @@ def problems_of_texts(settings: NoticeSettings) -> Iterator[Problem]:
     for path, text in _texts(settings):
         for found in problems(text):
             yield Problem(path, f"{found.wrong} (line {found.line})", found.remedy)
-    yield from _too_long(settings)
+    yield from _too_long(settings, shop)
 
 
 def _texts(settings: NoticeSettings) -> Iterator[tuple[str, str]]:
@@ -60,7 +61,7 @@ def _texts(settings: NoticeSettings) -> Iterator[tuple[str, str]]:
                     yield f"texts.{language}.{kind}.{name}", text
 
 
-def _too_long(settings: NoticeSettings) -> Iterator[Problem]:
+def _too_long(settings: NoticeSettings, shop: str) -> Iterator[Problem]:
     """The SMS that may take more parts than the shop pays for: its own, and ours that it uses."""
     for language in settings.languages or (*settings.texts, *ours.LANGUAGES):
         for kind in Kind:
@@ -70,7 +71,7 @@ def _too_long(settings: NoticeSettings) -> Iterator[Problem]:
             written = settings.texts.get(language, _NO_TEXTS).get(kind, Texts()).sms is not None
             if not written and not settings.tells(Channel.sms, kind):
                 continue
-            worst = worst_case(settings, kind, language)
+            worst = worst_case(settings, kind, language, shop)
             if worst is not None and worst.parts > settings.sms.max_parts:
                 yield _longer(settings, kind, language, worst.parts, written=written)
 

@@ -56,7 +56,7 @@ def preview(
     """
     mail = render_mail(settings, kind, language, values, zone)
     sms = rendered_sms(settings, kind, language, values, zone) if kind not in NEVER_BY_SMS else None
-    worst = worst_case(settings, kind, language)
+    worst = worst_case(settings, kind, language, values.shop)
     return Preview(
         mail_language=mail.language,
         subject=mail.subject,

@@ -27,8 +27,10 @@ _ISOLATED: Final = 2
 _YEAR: Final = (date(2028, 1, 1), 366)
 
 
-def worst_case(settings: NoticeSettings, kind: Kind, language: str) -> Parts | None:
+def worst_case(settings: NoticeSettings, kind: Kind, language: str, shop: str) -> Parts | None:
     """What the SMS about a kind takes at most, in this language; None if there is never one.
+
+    `shop`: how it is called (`rules.notices.shop.called`).
 
     Raises NotOurs for a text with something else than placeholders.
     """
@@ -37,7 +39,6 @@ def worst_case(settings: NoticeSettings, kind: Kind, language: str) -> Parts | N
         return None
     template = compiled(wording.text)
     never = words_of(wording.language, settings).never
-    shop = settings.shop_name or WILD * LONGEST["shop"]
     worst = [
         parts_at_most(template.render(shown).strip())
         for shown in _longest_values(wording.language, never, shop)
@@ -54,7 +55,7 @@ def _longest_values(language: str, never: str, shop: str) -> Iterator[dict[str, 
         "points": plain_signs(number_shown(_MOST_POINTS, language)),
         "balance": plain_signs(number_shown(_MOST_BALANCE, language)),
         "reason": WILD * (LONGEST["reason"] + _ISOLATED),
-        "shop": shop if WILD in shop else text_value(shop, "shop"),
+        "shop": text_value(shop, "shop"),
         "member_name": WILD * (LONGEST["member_name"] + _ISOLATED),
     }
     days = [day_value(day, language, plain=True) for day in _longest_days(language)]
