@@ -13,8 +13,7 @@ from processors.runtime.configuration import Configuration
 def make_sms(configuration: Configuration) -> Mapping[str, SmsProvider]:
     """The providers of SMS that the configuration has accounts for, by their names."""
     providers: list[SmsProvider] = []
-    # What the fence lets through has half of its lease left.
-    within = configuration.notices.lease_seconds / 2
+    within = _write_within(configuration)
     if configuration.twilio.account_sid:
         providers.append(Twilio(configuration.twilio, within))
     if configuration.mitake.username:
@@ -26,4 +25,14 @@ def make_sms(configuration: Configuration) -> Mapping[str, SmsProvider]:
 
 def make_mail(configuration: Configuration) -> MailProvider | None:
     """The server for mail; None if the configuration has none."""
-    return Smtp(configuration.smtp) if configuration.smtp.host else None
+    if not configuration.smtp.host:
+        return None
+    return Smtp(configuration.smtp, _write_within(configuration))
+
+
+def _write_within(configuration: Configuration) -> float:
+    """Seconds: what the fence lets through has half of its lease left to be written.
+
+    As much is left of the whole lease for the answer to what was written last.
+    """
+    return configuration.notices.lease_seconds / 2

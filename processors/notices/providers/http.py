@@ -13,13 +13,10 @@ from typing import Final
 import pycurl
 from yarl import URL
 
-from processors.notices.providers.port import Answer, Outcome
-from processors.notices.providers.transfers import NO_TIME, Bounds, Reply, Request, Transfer
+from processors.notices.providers.port import NO_TIME, WRITE_SECONDS, Answer, Outcome
+from processors.notices.providers.transfers import Bounds, Reply, Request, Transfer
 
 __all__ = ["HttpClient", "Reply", "Request"]
-
-WRITE_SECONDS: Final = 30.0
-"""Half of the usual lease."""
 
 _LOOK_SECONDS: Final = 1.0
 """Nothing is waited for longer without a look at what is overdue."""
@@ -32,7 +29,8 @@ _WRITTEN: Final = re.compile(r"[!-~]+")
 class HttpClient:
     """Keeps connections to a provider and reuses them. For one thread at a time, which waits.
 
-    `seconds`: for the whole of an answer, from its connection on. `connections`: at most, at once.
+    `seconds`: for the whole of an answer, from its connection on; no more than `write_within`.
+    `connections`: at most, at once.
     `write_within`: after so many seconds nothing of what was to be posted is begun any more, since
     whoever posts it may have lost it to another by then.
     No proxies, cookies, redirects or compressed answers. `ca_location`: a file of certificates to
@@ -50,7 +48,7 @@ class HttpClient:
         write_within: float = WRITE_SECONDS,
     ) -> None:
         self._write_within = write_within
-        self._bounds = Bounds(seconds, ca_location, only_public)
+        self._bounds = Bounds(min(seconds, write_within), ca_location, only_public)
         self._connections = connections
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)

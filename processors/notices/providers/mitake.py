@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from processors.notices.providers.answers import NOT_UNDERSTOOD, by_status, id_of
 from processors.notices.providers.callbacks import mitake_callback_url
 from processors.notices.providers.forms import FormSms
-from processors.notices.providers.http import WRITE_SECONDS, HttpClient, Reply
-from processors.notices.providers.port import Answer, Outcome, SmsMessage
+from processors.notices.providers.http import HttpClient, Reply
+from processors.notices.providers.port import WRITE_SECONDS, Answer, Outcome, SmsMessage
 from processors.runtime.notices_configuration import MitakeConfiguration
 
 _CONNECTIONS: Final = 15

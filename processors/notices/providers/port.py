@@ -4,10 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from schemas.ids import Micros
+
+WRITE_SECONDS: Final = 30.0
+"""Half of the usual lease: nothing of a chunk is begun to be written later."""
+NO_TIME: Final = "no-time"
+"""The code of ours for what could have been written too late only."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

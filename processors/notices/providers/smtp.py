@@ -12,11 +12,12 @@ from typing import Final
 
 import aiosmtplib
 
-from processors.notices.providers.port import Answer, Mail, Outcome
+from processors.notices.providers.port import WRITE_SECONDS, Answer, Mail, Outcome
 from processors.notices.providers.smtp_connections import (
     Connection,
     Connections,
     NotConnected,
+    at_most,
     code_of,
     contradicts_itself,
     refused,
@@ -27,6 +28,8 @@ _GO_ON: Final = 354
 _DONE: Final = frozenset({250, 251})
 _TAKEN: Final = 250
 _LEAVING: Final = 421
+_ANEW_SECONDS: Final = 5.0
+"""For a connection to be ready for another mail; a new one costs less than a longer wait."""
 _REFUSALS: Final = range(400, 600)
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _DOT: Final = re.compile(rb"^\.", re.MULTILINE)
@@ -44,23 +47,26 @@ class Smtp:
     shared = True
     window = timedelta(0)
 
-    def __init__(self, server: SmtpConfiguration) -> None:
-        self._seconds = server.timeout_seconds
+    def __init__(self, server: SmtpConfiguration, write_within: float = WRITE_SECONDS) -> None:
+        """`write_within`: as of HttpClient."""
+        self._seconds = min(server.timeout_seconds, write_within)
+        self._write_within = write_within
         self._connections = Connections(server)
 
     async def send(self, chunk: Sequence[Mail]) -> Sequence[Answer]:
         """See `MailProvider`."""
-        return await asyncio.gather(*map(self._send, chunk))
+        until = asyncio.get_running_loop().time() + self._write_within
+        return await asyncio.gather(*(self._send(mail, until) for mail in chunk))
 
-    async def _send(self, mail: Mail) -> Answer:
+    async def _send(self, mail: Mail, until: float) -> Answer:
         sender, to = _ascii(mail.sender), _ascii(mail.to)
         if sender is None or to is None:
             return Answer(Outcome.wrong, code="no-address")
         for fresh in (False, True):
             try:
-                async with self._connections.connection(fresh=fresh) as connection:
+                async with self._connections.connection(until, fresh=fresh) as connection:
                     reused = not connection.fresh
-                    delivery = _Delivery(connection, self._seconds)
+                    delivery = _Delivery(connection, self._seconds, until)
                     answer = await delivery.of(sender, to, mail.message)
             except NotConnected as nothing:
                 return nothing.answer
@@ -75,11 +81,15 @@ class Smtp:
 
 
 class _Delivery:
-    """One mail over one connection. `left_at_once`: the server had closed it before."""
+    """One mail over one connection. `left_at_once`: the server had closed it before.
 
-    def __init__(self, connection: Connection, seconds: float) -> None:
+    It takes `seconds` at most to be begun, and as many to be answered; its message is written
+    before `until`, or not.
+    """
+
+    def __init__(self, connection: Connection, seconds: float, until: float) -> None:
         self._client = connection.client
-        self._seconds = seconds
+        self._seconds, self._until = seconds, until
         self._written = False
         self._begun = False
         self.left_at_once = False
@@ -87,7 +97,7 @@ class _Delivery:
     async def of(self, sender: str, to: str, message: bytes) -> Answer:
         """What became of it. Closes the connection unless it can take another mail."""
         try:
-            async with asyncio.timeout(self._seconds):
+            async with at_most(self._seconds, self._until):
                 answer = await self._envelope(sender, to, message)
             if answer is None:
                 answer = await self._message(message)
@@ -138,7 +148,7 @@ class _Delivery:
             self._client.close()
             return
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(min(self._seconds, _ANEW_SECONDS)):
                 await self._client.rset()
         except (aiosmtplib.SMTPException, OSError):
             self._client.close()

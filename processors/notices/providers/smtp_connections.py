@@ -9,7 +9,7 @@ from typing import Final
 
 import aiosmtplib
 
-from processors.notices.providers.port import Answer, Outcome
+from processors.notices.providers.port import NO_TIME, Answer, Outcome
 from processors.runtime.notices_configuration import SmtpConfiguration
 
 _IDLE_SECONDS: Final = 30.0
@@ -60,21 +60,28 @@ class Connections:
         self._idle: list[Connection] = []
 
     @asynccontextmanager
-    async def connection(self, *, fresh: bool) -> AsyncIterator[Connection]:
-        """A connection for one mail; a new one if `fresh`. Raises NotConnected.
+    async def connection(self, until: float, *, fresh: bool) -> AsyncIterator[Connection]:
+        """A connection for one mail; a new one if `fresh`. Raises NotConnected, also `until` then.
 
         It is kept for others unless it is closed meanwhile.
         """
-        async with self._free:
+        try:
+            async with asyncio.timeout_at(until):
+                await self._free.acquire()
+        except TimeoutError:
+            raise NotConnected(Answer(Outcome.later, code=NO_TIME)) from None
+        try:
             connection = None if fresh else self._taken()
             if connection is None:
-                connection = Connection(await self._connected(), fresh=True)
+                connection = Connection(await self._connected(until), fresh=True)
             try:
                 yield connection
             except BaseException:
                 connection.client.close()
                 raise
             self._give_back(connection)
+        finally:
+            self._free.release()
 
     def _taken(self) -> Connection | None:
         """The one used last, so that what is not needed grows idle and is closed."""
@@ -95,7 +102,7 @@ class Connections:
         else:
             connection.client.close()
 
-    async def _connected(self) -> aiosmtplib.SMTP:
+    async def _connected(self, until: float) -> aiosmtplib.SMTP:
         server = self._server
         client = aiosmtplib.SMTP(
             hostname=server.host,
@@ -108,7 +115,7 @@ class Connections:
             tls_context=self._tls,
         )
         try:
-            async with asyncio.timeout(server.timeout_seconds):
+            async with at_most(server.timeout_seconds, until):
                 await client.connect()
                 if client.is_ehlo_or_helo_needed:
                     await client.ehlo()
@@ -123,6 +130,11 @@ class Connections:
         idle, self._idle = self._idle, []
         for connection in idle:
             connection.client.close()
+
+
+def at_most(seconds: float, until: float) -> asyncio.Timeout:
+    """A limit of so many seconds from now, and of that moment by the loop's clock."""
+    return asyncio.timeout_at(min(asyncio.get_running_loop().time() + seconds, until))
 
 
 def code_of(code: int, message: str) -> str:

@@ -17,12 +17,10 @@ from typing import Any, Final
 
 import pycurl
 
-from processors.notices.providers.port import Answer, Outcome
+from processors.notices.providers.port import NO_TIME, Answer, Outcome
 from rules.notices.webhooks import is_public
 
 PRIVATE: Final = "private-address"
-NO_TIME: Final = "no-time"
-"""The code of ours for what could have been written too late only."""
 LARGEST_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read. What is longer is no answer of a provider for SMS."""
 LONGEST_WAIT: Final = timedelta(hours=24)

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from processors.notices.providers.answers import by_status, code_of, object_of, parts_of
 from processors.notices.providers.forms import FormSms
-from processors.notices.providers.http import WRITE_SECONDS, HttpClient, Reply
-from processors.notices.providers.port import Answer, Outcome, SmsMessage
+from processors.notices.providers.http import HttpClient, Reply
+from processors.notices.providers.port import WRITE_SECONDS, Answer, Outcome, SmsMessage
 from processors.runtime.notices_configuration import TwilioConfiguration
 
 _SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")

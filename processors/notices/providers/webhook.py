@@ -20,8 +20,8 @@ from processors.notices.providers.answers import (
     object_of,
     parts_of,
 )
-from processors.notices.providers.http import WRITE_SECONDS, HttpClient, Reply, Request
-from processors.notices.providers.port import Answer, Outcome, SmsMessage
+from processors.notices.providers.http import HttpClient, Reply, Request
+from processors.notices.providers.port import WRITE_SECONDS, Answer, Outcome, SmsMessage
 from processors.notices.providers.transfers import PRIVATE
 from processors.runtime.logs import log
 from processors.runtime.notices_configuration import WebhookConfiguration

@@ -57,7 +57,9 @@ VALKEY_SECONDS: Final = 0.5
 TURNS_TO_COLLECT: Final = 50
 """Some seconds: errors and connections that broke off leave cycles behind, and messages none."""
 STILL_SECONDS: Final = 30.0
-"""A loop that did not turn for so long makes the worker count as dead."""
+"""A loop that did not turn for so long makes the worker count as dead; or for a lease, which a
+provider that says nothing may take.
+"""
 
 
 def run(configuration: Configuration, health: Health, stop: Stop) -> None:
@@ -75,6 +77,7 @@ class Sender:
         self._outside = outside(configuration)
         notices = configuration.notices
         self._wait_us = max(notices.sms_hours, notices.email_hours) * HOUR
+        self._still = max(STILL_SECONDS, notices.lease_seconds)
         self._reach_us = reach(self._wait_us, notices.too_old_hours * HOUR)
         self._relaying = Relaying(configuration, partial(self._connect, "relay"))
         self._rates: list[SharedRates] = []
@@ -114,7 +117,7 @@ class Sender:
         if self._relaying.failure is not None:
             raise self._relaying.failure
         oldest = min((loop.turned for loop in self._loops), default=time.monotonic())
-        if time.monotonic() - oldest < STILL_SECONDS:
+        if time.monotonic() - oldest < self._still:
             self._health.beat()
         self._show()
         if self._health.become(self._trouble()):

@@ -10,7 +10,15 @@ from pydantic import SecretStr
 from deploy.local.sinks.moods import Provider
 from deploy.local.sinks.sinks import Sinks
 from processors.notices.providers.mitake import Mitake
-from processors.notices.providers.port import Answer, Mail, Outcome, SmsMessage, SmsProvider, Tells
+from processors.notices.providers.port import (
+    WRITE_SECONDS,
+    Answer,
+    Mail,
+    Outcome,
+    SmsMessage,
+    SmsProvider,
+    Tells,
+)
 from processors.notices.providers.smtp import Smtp
 from processors.notices.providers.twilio import Twilio
 from processors.notices.providers.webhook import Webhook
@@ -79,10 +87,12 @@ def mitake(url: str, *, seconds: float = PATIENCE) -> Mitake:
     )
 
 
-def smtp(port: int, *, seconds: float = PATIENCE, **server: object) -> Smtp:
+def smtp(
+    port: int, *, seconds: float = PATIENCE, within: float = WRITE_SECONDS, **server: object
+) -> Smtp:
     """A server for mail at a sink."""
     given = {"host": "127.0.0.1", "encryption": "none", "timeout_seconds": seconds, "port": port}
-    return Smtp(SmtpConfiguration.model_validate({**given, **server}))
+    return Smtp(SmtpConfiguration.model_validate({**given, **server}), within)
 
 
 def webhook(*, seconds: float = PATIENCE, **more: object) -> Webhook:

@@ -13,6 +13,7 @@ from processors.notices.providers import transfers
 from processors.notices.providers.http import HttpClient, Reply, Request
 from processors.notices.providers.port import Answer, Outcome
 from processors.notices.providers.transfers import LARGEST_ANSWER, Bounds, Transfer
+from tests.support.engine import wait_for
 from tests.support.notices.providers import PATIENCE, SILENCE
 from tests.support.secured.certificates import authority, signed
 
@@ -228,7 +229,9 @@ def test_a_connection_that_comes_too_late_is_not_written_to() -> None:
         server = Server(OK)
         async with server as url:
             assert await asyncio.to_thread(late, url) == Answer(Outcome.later, code="no-time")
-        assert (server.connections, server.requests) == (1, [])
+            # The server may hear of it only after it is over.
+            await asyncio.to_thread(wait_for, "the connection", lambda: server.connections == 1)
+        assert server.requests == []
 
     asyncio.run(main())
 

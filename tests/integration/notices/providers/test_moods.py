@@ -8,7 +8,17 @@ import pytest
 from deploy.local.sinks.moods import TAKES, Mood, Provider
 from deploy.local.sinks.sinks import Sinks
 from processors.notices.providers.port import Answer, Outcome
-from tests.support.notices.providers import PATIENCE, SILENCE, mitake, one, sent, sms, with_sinks
+from tests.support.notices.providers import (
+    PATIENCE,
+    SILENCE,
+    mail,
+    mitake,
+    one,
+    sent,
+    sms,
+    smtp,
+    with_sinks,
+)
 
 TAKEN, LATER, WRONG, UNKNOWN, CREDENTIALS = (
     Outcome.taken,
@@ -73,6 +83,26 @@ def test_an_answer_after_the_time_for_it_is_none(provider: Provider) -> None:
     """An hour or a second late is the same: nobody listens any more."""
     answer = answered(provider, SILENCE, mood="slow", delay_ms=900)
     assert (answer.outcome, answer.code) == (UNKNOWN, "no-answer")
+
+
+@pytest.mark.parametrize(("mood", "first"), [("deaf", UNKNOWN), ("silent", LATER)])
+def test_a_mail_that_had_no_turn_within_half_a_lease_is_not_written(
+    mood: str, first: Outcome
+) -> None:
+    """Another sender may have it by then, which would write it as well."""
+
+    async def test(sinks: Sinks) -> tuple[list[Answer], int]:
+        sinks.become("smtp", mood=mood)
+        server = smtp(sinks.smtp_port, within=SILENCE, connections=1)
+        try:
+            return [*await server.send([mail(), mail(), mail()])], len(sinks.kept.requests)
+        finally:
+            await server.close()
+
+    answers, asked = with_sinks(test)
+    assert [answer.outcome for answer in answers] == [first, LATER, LATER]
+    assert [answer.code for answer in answers[1:]] == ["no-time", "no-time"]
+    assert asked == (mood == "deaf")
 
 
 @pytest.mark.parametrize("provider", ["twilio", "mitake", "webhook"])

@@ -42,7 +42,7 @@ def told(
     async def test(sinks: Sinks) -> tuple[Answer, int]:
         sinks.become("smtp", mood=mood)
         given = {"ca_location": str(trusted.certificate), **server}
-        mails = smtp(sinks.smtp_port, seconds=PATIENCE, **given)
+        mails = smtp(sinks.smtp_port, seconds=PATIENCE, within=PATIENCE, **given)
         try:
             return (await mails.send([mail()]))[0], len(sinks.taken("smtp"))
         finally:
