@@ -169,7 +169,8 @@ def test_failures_in_a_row_shut_a_provider_and_no_other_until_it_is_well(senders
 
 def test_a_receipt_before_the_answer_is_not_overruled(senders: Senders) -> None:
     shop = senders.shop(sms={"provider": "twilio"})
-    senders.sinks.become("twilio", mood="slow", delay_ms=3000)
+    # Less than half a lease: no answer is waited for longer.
+    senders.sinks.become("twilio", mood="slow", delay_ms=2000)
     notice = senders.rows.notice(shop)
     wait_for("the request", lambda: senders.got([notice]))
     assert senders.rows.of(notice, "state") == "sending"
