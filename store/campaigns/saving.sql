@@ -1,6 +1,6 @@
 -- name: lock
 -- One save of a merchant's campaigns after another: versions have no gaps, and two saves do not wait for each other.
-SELECT pg_advisory_xact_lock(736003, $1);
+SELECT pg_advisory_xact_lock(736010, $1);
 
 -- name: first_saved
 SELECT gift_id, first_us FROM campaign_gift WHERE merchant_no = $1 AND campaign_id = $2;
