@@ -42,6 +42,7 @@ def main(merchant: str, order: str, member: str) -> None:
     )
     if producer.flush(10):
         sys.exit("error: Kafka did not take the record: check POINTS_KAFKA__BOOTSTRAP_SERVERS")
+    print(f"Kafka has order {order} of member {member}, of {merchant}")  # noqa: T201 - for people
 
 
 if __name__ == "__main__":

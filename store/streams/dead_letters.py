@@ -139,7 +139,7 @@ def check(cursor: Cursor, wanted: list[int], *, again: bool) -> None:
     done = [number for number, state in states.items() if any(at is not None for at in state)]
     if done and not again:
         raise AlreadyDone(
-            f"{_named(done)} redriven or discarded before: nothing was done",
+            f"{_named(done)} redriven or discarded already: nothing was done",
             "look at the list of dead letters",
         )
 

@@ -79,7 +79,7 @@ def test_redriven_as_it_was_once(letters: Engine) -> None:
     assert rows[int(number)]["redriven_at"] is not None
     refused = points(letters.environment, "dlq", "redrive", number)
     assert refused.code == 5
-    assert "redriven or discarded before" in refused.err
+    assert "redriven or discarded already" in refused.err
     assert points(letters.environment, "dlq", "redrive", number, "--again", "--json").code == 0
 
 
