@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 from importlib.util import find_spec
 from pathlib import Path
 
-from deploy.local.process import Identity, private_file, private_folder
+from deploy.local.process import Identity, private_file
 from deploy.local.service import Service
 from deploy.local.sinks.process import SinksProcess
 
@@ -33,7 +33,7 @@ class LocalSinks(Service):
 
     def launch(self) -> None:
         """Start them; that takes a moment, and they answer then."""
-        private_folder(self._log.parent)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
         self._process = SinksProcess(self._log)
 
     def wait_ready(self) -> None:
