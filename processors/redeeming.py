@@ -31,6 +31,8 @@ from store.ledger.ledger import Ledger
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.session import Cursor
 from store.settings.merchants import Merchants
+from store.streams import recheck
+from store.streams.recheck import RecheckKind, RecheckRequest
 
 _CAUSES: Final = frozenset({CauseKind.order, CauseKind.return_})
 """What entries of redeemed orders name as their cause; whatever else made us look, the order is."""
@@ -38,13 +40,14 @@ _CAUSES: Final = frozenset({CauseKind.order, CauseKind.return_})
 
 @dataclass(slots=True)
 class RedeemedOrder:
-    """An order with the differences to post on its redemptions.
+    """An order with the differences to post on its redemptions, which were `known` when they came.
 
     `new_lot` is where points go that an order took into debt and that find none any more.
     """
 
     row: OrderRow
     trigger: Trigger
+    known: Redeemed
     changes: Sequence[RedeemChange]
     settings_no: int | None
     new_lot: LotKey
@@ -105,7 +108,7 @@ class RedeemedOrders:
                 _Policies(merchants, row.merchant_no),
             )
             if changes:
-                found.append(_order(row, trigger, changes, merchants, now))
+                found.append(_order(row, trigger, redeemed, changes, merchants, now))
         return cls(found, mismatched, met)
 
     def intents(self, others: Intents) -> Intents:
@@ -120,6 +123,23 @@ class RedeemedOrders:
                     # A capture that was taken again may owe points, too, as a debit does.
                     named.append(Intended(0, order.new_lot))
         return intents
+
+    def leave_overtaken(self, cursor: Cursor, ledger: Ledger) -> None:
+        """Leaves orders to the recheck on which commands redeemed or returned points meanwhile.
+
+        A command locks the orders that it names. Where one was not heard of yet, there was none to
+        lock: what was read here before its account was locked is then not what is there, and what
+        the command gave back would be given back twice.
+        """
+        left = [order for order in self._orders if _is_overtaken(order, ledger)]
+        self._orders = [order for order in self._orders if order not in left]
+        recheck.add(
+            cursor,
+            [
+                RecheckRequest(RecheckKind.ORDER, *order.row.key, order.trigger.occurred_at)
+                for order in left
+            ],
+        )
 
     def give_back(self, ledger: Ledger) -> None:
         """Post what comes back, each order's in the order of its captures."""
@@ -154,6 +174,20 @@ class RedeemedOrders:
                 yield order, change, account, _redemption(order, change, account)
 
 
+def _is_overtaken(order: RedeemedOrder, ledger: Ledger) -> bool:
+    """Whether a member's redemptions on the order are others by now."""
+    merchant_no, order_id = order.row.key
+    return any(
+        _figures(ledger.accounts[merchant_no, change.member].account.redemptions[order_id])
+        != _figures(order.known.get(change.member, ()))
+        for change in order.changes
+    )
+
+
+def _figures(each: Iterable[Redemption]) -> list[tuple[int, int, int, int]]:
+    return sorted((one.number, one.points, one.manual, one.returned) for one in each)
+
+
 class _Policies:
     """The account's rules of a merchant's settings versions."""
 
@@ -183,6 +217,7 @@ def _is_mismatched(row: OrderRow, rules: BoundRules | None, redeemed: Redeemed) 
 def _order(
     row: OrderRow,
     trigger: Trigger,
+    redeemed: Redeemed,
     changes: Sequence[RedeemChange],
     merchants: Merchants,
     now: Micros,
@@ -191,7 +226,7 @@ def _order(
     rules = current.rules
     expires = NEVER if rules is None else expires_at(now, rules.expiry, rules.zone)
     new_lot = order_debit_lot(expires, row.order_id)
-    return RedeemedOrder(row, trigger, changes, current.version, new_lot)
+    return RedeemedOrder(row, trigger, redeemed, changes, current.version, new_lot)
 
 
 def _redemption(order: RedeemedOrder, change: RedeemChange, account: LockedAccount) -> Redemption:

@@ -81,6 +81,7 @@ def settle(
     intents = by_account if redeemed is None else redeemed.intents(by_account)
     ledger = Ledger.open(cursor, intents, now, merchants.ids.__getitem__)
     if redeemed is not None:
+        redeemed.leave_overtaken(cursor, ledger)
         redeemed.give_back(ledger)
     order_postings.apply(ledger, by_account)
     if redeemed is not None:

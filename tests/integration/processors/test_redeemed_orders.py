@@ -306,6 +306,38 @@ def test_nothing_waits_for_an_order_that_was_heard_of_beside_another_capture(til
     assert till.happens(cancelled(order_points=600)) == [400, 200]
 
 
+@pytest.mark.parametrize(
+    ("move", "points", "heard_as", "entries"),
+    [
+        (moves.return_redeemed, 400, cancelled(order_points=400), [-400, 400]),
+        (moves.return_redeemed, 100, cancelled(order_points=400), [-400, 100, 300]),
+        (moves.redeem, 200, order(order_points=700), [-400, -200, -100]),
+    ],
+)
+def test_what_a_command_did_beside_the_orders_first_record_is_not_done_twice(
+    till: Till, move: Any, points: int, heard_as: Event, entries: list[int]
+) -> None:
+    """The command finds no order to lock, and the order's worker waits for the account."""
+    till.open(from_orders="debit").redeem(400)
+    till.work_off()
+    batch = till.batch()
+    with session.connect(till.url) as beside, psycopg.connect(till.url) as holder:
+        holder.execute("SELECT FROM account FOR UPDATE")
+        command = Thread(target=move, args=(beside, MERCHANT, MEMBER, points, ORDER))
+        hearing = Thread(target=batch.consume, args=(heard_as,))
+        command.start()
+        wait_for("the command waiting", lambda: len(holder.execute(WAITING).fetchall()) == 1)
+        hearing.start()
+        wait_for("both waiting", lambda: len(holder.execute(WAITING).fetchall()) == 2)
+        holder.rollback()
+        command.join()
+        hearing.join()
+        batch.commit()
+    till.work_off()
+    assert till.entries() == entries
+    assert till.balance() == (1000 + sum(entries), 0)
+
+
 def test_a_debit_moves_with_the_order_to_another_member(till: Till) -> None:
     till.open(from_orders="debit")
     till.consume(order(order_points=600))
