@@ -16,6 +16,7 @@ from rules.account.lots import LotKey, order_debit_lot
 from rules.account.lots_needed import Intended, Intent
 from rules.account.redemptions import DEBIT_NUMBER, Redemption
 from rules.earning.redeemed_orders import (
+    ORDER_POINTS_LIMIT,
     RedeemChange,
     Redeemed,
     captured_on,
@@ -209,9 +210,13 @@ def _order_points(row: OrderRow) -> int:
 
 
 def _is_mismatched(row: OrderRow, rules: BoundRules | None, redeemed: Redeemed) -> bool:
-    """Whether an order whose points are only observed redeemed other points than were captured."""
-    debits = rules is not None and rules.account.debit_orders
-    return not debits and _order_points(row) != captured_on(redeemed)
+    """Whether an order redeemed other points than were captured, and these are not debited.
+
+    They are only observed, or so many that they are ignored.
+    """
+    figure = _order_points(row)
+    debits = rules is not None and rules.account.debit_orders and figure <= ORDER_POINTS_LIMIT
+    return not debits and figure != captured_on(redeemed)
 
 
 def _order(

@@ -399,6 +399,17 @@ def test_orders_that_redeemed_other_points_than_were_captured_are_known(till: Ti
     assert till.value(flags, pack_id(ORDER)) == 0
 
 
+@pytest.mark.parametrize(("figure", "is_counted"), [(1_000_000_000, 0), (1_000_000_001, 1)])
+def test_an_order_that_says_more_than_can_be_meant_is_not_debited_and_is_counted(
+    till: Till, figure: int, is_counted: int
+) -> None:
+    till.open(from_orders="debit")
+    till.consume(order(order_points=figure))
+    assert till.entries() == ([] if is_counted else [-figure])
+    flags = "SELECT flags >> 14 & 1 FROM orders WHERE order_id = $1"
+    assert till.value(flags, pack_id(ORDER)) == is_counted
+
+
 def test_an_order_is_not_taken_for_a_mismatch_before_its_captures_are_looked_for(
     till: Till,
 ) -> None:
