@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from rules.account.holds import Purpose
 from rules.account.redemptions import Redemption
-from rules.earning.redeemed_orders import ORDER_POINTS_LIMIT, captured_on
+from rules.earning.redeemed_orders import ORDER_POINTS_LIMIT, captured_on, debit_of
 from rules.explain.case import OrderCase
 from rules.explain.formatting import points_shown
 from rules.explain.view import OrderView
+from rules.order.facts import OrderRecord
 from schemas.answers.orders import RedeemedAnswer
 from schemas.packing import unpack_id
 from schemas.settings import BoundRules
@@ -39,9 +40,26 @@ def redeemed_steps(case: OrderCase, rules: BoundRules | None) -> Iterator[str]:
     if record.order_points > ORDER_POINTS_LIMIT:
         yield f"{figure}: over {ORDER_POINTS_LIMIT:,} it is taken for a mistake and ignored."
     elif rules is not None and rules.account.debit_orders:
-        yield f"{figure}; from_orders is debit: what no capture has taken is debited."
+        yield f"{figure}; from_orders is debit: {_debit(view, record, rules)}."
     elif record.order_points != captured_on(view.redeemed):
         yield f"{figure}; from_orders is observe: the difference to its captures is not posted."
+
+
+def _debit(view: OrderView, record: OrderRecord, rules: BoundRules) -> str:
+    """Whether what the order says is debited, or why it is not (rules.earning.redeemed_orders)."""
+    if debit_of(view.facts, rules, view.installs, captured=0):
+        return "what no capture has taken is debited"
+    if record.order_points < 0:
+        why = "a number below 0 takes none"
+    elif view.facts.origin.combined_to:
+        why = "the order went into another one"
+    elif record.member is None:
+        why = "it belongs to no member"
+    elif record.status == "temp":
+        why = "it is temporary"
+    else:
+        why = "the feature was not in force when it was made"
+    return f"nothing is debited, as {why}"
 
 
 def _redemption(one: Redemption, member_id: str) -> str:

@@ -316,3 +316,31 @@ def test_a_refund_that_takes_back_is_told() -> None:
     explained = explanation_of(found, bound=takes_back)
     assert explained.state == "withdrawn"
     assert "on_refund is claw_back, it earns nothing while it stays so" in text_of(explained)
+
+
+@pytest.mark.parametrize(
+    ("changed", "enabled", "said"),
+    [
+        ({}, True, "what no capture has taken is debited"),
+        ({"order_points": -5}, True, "a number below 0 takes none"),
+        ({"member": None}, True, "it belongs to no member"),
+        ({"status": "temp"}, True, "it is temporary"),
+        ({}, False, "the feature was not in force when it was made"),
+    ],
+)
+def test_whether_an_orders_own_points_are_debited_is_told(
+    changed: dict[str, Any], enabled: bool, said: str
+) -> None:
+    bound = settings(enabled=enabled, redeem={"from_orders": "debit"})
+    record = ORDER._replace(**{"order_points": 600} | changed)
+    assert f"from_orders is debit: {said}." in (
+        text_of(explanation_of(facts(record), bound=bound)).replace("nothing is debited, as ", "")
+    )
+
+
+def test_an_order_that_went_into_another_debits_nothing_and_says_so() -> None:
+    bound = settings(redeem={"from_orders": "debit"})
+    found = facts(ORDER._replace(order_points=600))
+    found.origin = found.origin._replace(combined_to=b"\xffanother")
+    text = text_of(explanation_of(found, bound=bound))
+    assert "from_orders is debit: nothing is debited, as the order went into another one." in text
