@@ -19,6 +19,11 @@ WORKER_SECONDS: Final = 5.0
 KEPT_SECONDS: Final = 1.0
 """A connection that rested for longer may have been closed by the server: the pool looks for it."""
 
+_OF_A_REPLICA: Final = (redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError)
+"""What a server answers that was the primary when the connection was made. The name that was
+connected to leads to another by now, so the connection is closed, as if it had broken off.
+"""
+
 Client = redis.Redis
 
 
@@ -53,6 +58,7 @@ def connect(url: str, *, seconds: float, name: str, of: type[redis.Redis] = redi
             socket_connect_timeout=seconds,
             socket_timeout=seconds,
             retry=Retry(NoBackoff(), 0),
+            retry_on_error=list(_OF_A_REPLICA),
             client_name=name,
             protocol=2,  # the same answers from Redis 7 and from Valkey
         )
