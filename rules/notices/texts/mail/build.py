@@ -20,8 +20,10 @@ from schemas.ids import Micros, instant
 from schemas.notices.addresses import named_address, usable_address
 
 _END: Final = "\r\n"
-# Lines should have at most 78 characters (RFC 5322, 2.1.1), an encoded word 75 (RFC 2047, 2).
 _LONGEST_LINE: Final = 78
+"""Characters that a line should have at most (RFC 5322, 2.1.1)."""
+_LONGEST_WITH_WORDS: Final = 76
+"""And must where it has encoded words, which have 75 at most (RFC 2047, 2)."""
 _UNFIT: Final = re.compile(r"[^ -~]")
 # Printable ASCII without what would end the brackets around it.
 _URL: Final = re.compile(r"https?://[!-;=?-~]{1,900}")
@@ -88,8 +90,7 @@ def _lines_of_sender(sender: str, reply_to: str | None) -> tuple[str, ...]:
     if name.isascii() and "=?" not in name:
         lines = f"From: {mailbox}"
     else:
-        encoded = Header(name, "utf-8", header_name="From").encode(linesep=_END)
-        lines = f"From: {encoded} <{mailbox.addr_spec}>"
+        lines = f"{_encoded('From', name)}{_END} <{mailbox.addr_spec}>"
     return (lines,) if reply_to is None else (lines, f"Reply-To: {_address(reply_to)}")
 
 
@@ -119,8 +120,13 @@ def _subject(subject: str) -> str:
     # What looks like an encoded word is encoded, so that it is read as it is written.
     if len(line) <= _LONGEST_LINE and not _UNFIT.search(subject) and "=?" not in subject:
         return line
-    header = Header(subject, "utf-8", header_name="Subject")
-    return f"Subject: {header.encode(linesep=_END)}"
+    return _encoded("Subject", subject)
+
+
+def _encoded(name: str, text: str) -> str:
+    """The lines of a header whose text is encoded words."""
+    header = Header(text, "utf-8", maxlinelen=_LONGEST_WITH_WORDS, header_name=name)
+    return f"{name}: {header.encode(linesep=_END)}"
 
 
 def _language(language: str) -> str:

@@ -1,5 +1,6 @@
 """The message that a mail server takes, read as a mail reader does."""
 
+import re
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP, default
@@ -19,6 +20,7 @@ NOTICE = UUID("019a0000-0000-8000-8000-000000000001")
 EVENT = UUID("019a0000-0000-5000-8000-000000000002")
 LINK = "https://points.example/unsubscribe?t=" + "a" * 200
 TEXT = MailText("Points", "<p>Points</p>", "Points\n", "en")
+ENCODED = re.compile(rb"=\?utf-8\?[bq]\?[^? ]+\?=")
 HEADERS = [
     "From",
     "To",
@@ -96,11 +98,28 @@ def test_replies_go_where_the_shop_wants_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Lantern Tea", "燈籠茶 Lantern", "Tea, Ltd.", "Tea: (best)", "Té" * 10, "=?x?="]
+    "name",
+    ["Lantern Tea", "燈籠茶 Lantern", "Tea, Ltd.", "Tea: (best)", "Té" * 10, "=?x?="],
 )
 def test_name_of_the_sender_is_read_as_it_is_written(name: str) -> None:
     address = read(built(sender=f"{name} <points@lantern.example>"))["From"].addresses[0]
     assert (address.display_name, address.addr_spec) == (name, "points@lantern.example")
+
+
+@given(
+    st.text(st.sampled_from("a 茶é😀,=?"), min_size=1, max_size=60),
+    st.text(st.sampled_from("a 茶é😀,=?"), max_size=200),
+    st.integers(1, 60),
+)
+def test_encoded_words_and_their_lines_are_as_short_as_readers_expect(
+    name: str, subject: str, letters: int
+) -> None:
+    sender = f"x{name[1:].rstrip()}x <{'p' * letters}@lantern.example>"
+    head = built(TEXT._replace(subject=subject), sender=sender).partition(b"\r\n\r\n")[0]
+    for line in head.split(b"\r\n"):
+        if words := ENCODED.findall(line):
+            assert len(line) <= 76
+            assert max(map(len, words)) <= 75
 
 
 def test_domain_of_another_script_travels_in_ascii() -> None:
