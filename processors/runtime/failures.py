@@ -11,6 +11,7 @@ from processors.runtime.kafka.errors import kafka_error, kafka_refusal
 from processors.runtime.masking import mask_text
 from schemas.errors import Exit, PointsError
 from store.postgres.migrate import SchemaMismatch
+from store.postgres.session import Database
 from store.valkey.errors import ReadModelUnavailable
 
 NEEDS_OPERATOR = (Exit.USAGE, Exit.SCHEMA, Exit.CURSOR)
@@ -59,6 +60,16 @@ def waited_out(error: Exception, *, first: bool) -> str:
     if not is_waited_out(error):
         raise error
     return one_line(error)
+
+
+def leave_standby(error: BaseException, connection: Database | None) -> None:
+    """Closes a connection to a server that takes no writes; any other error leaves it as it is.
+
+    After a failover a name may lead to the old primary for a while. Such a connection would last,
+    and the next one can lead to the new primary.
+    """
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction) and connection is not None:
+        connection.close()
 
 
 def server_of(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from processors.runtime.failures import (
     TopicChanged,
     is_too_slow,
     is_waited_out,
+    leave_standby,
     one_line,
     refusal,
     server_of,
@@ -337,6 +338,7 @@ class Loop:
             return False
         if self._connection is None:
             return True
+        leave_standby(error, self._connection)
         if not self._connection.closed:
             metrics.ROLLBACKS.inc()
             return False

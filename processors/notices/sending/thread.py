@@ -5,6 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import psycopg
+
+from processors.runtime.failures import leave_standby
 from store.postgres.session import Database
 
 _T = TypeVar("_T")
@@ -25,7 +28,11 @@ class ConnectionThread:
         def run() -> _T:
             if self._connection is None or self._connection.closed:
                 self._connection = self._connect()
-            return work(self._connection, *args)
+            try:
+                return work(self._connection, *args)
+            except psycopg.Error as error:
+                leave_standby(error, self._connection)
+                raise
 
         return await self.run(run)
 

@@ -34,7 +34,7 @@ from processors.notices.sending.relaying import Relaying
 from processors.notices.sending.upkeep import KIND, Upkeep
 from processors.notices.sending.wiring import outside
 from processors.runtime.configuration import Configuration
-from processors.runtime.failures import TROUBLES, waited_out
+from processors.runtime.failures import TROUBLES, leave_standby, waited_out
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health
 from processors.runtime.logs import log
@@ -160,6 +160,7 @@ class Sender:
                 await asyncio.to_thread(upkeep.turn, connection, self._health.reason)
             except psycopg.Error as error:
                 self._upkeep_trouble = f"database: {waited_out(error, first=False)}"
+                leave_standby(error, connection)
                 wait = backoff.next()
             else:
                 self._upkeep_trouble = None

@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-from psycopg import sql
 
 from deploy.local.stack import Stack
+from tests.support.database.read_only import READ_ONLY, database_setting, led_to_a_standby
 from tests.support.engine import Engine, Worker, wait_for
 from tests.support.upstream import CREATED, Record, hex_id, order
 
@@ -22,31 +22,9 @@ _NUMBERS = count()
 KINDS = ("intake", "grants", "recheck", "expiry", "cleanup", "relay")
 
 
-@contextmanager
-def database_setting(engine: Engine, name: str, value: str) -> Iterator[None]:
-    """For all sessions of the database: those that are open are ended, as a reload would do."""
-    with psycopg.connect(engine.database_url, autocommit=True) as connection:
-        where = sql.Identifier(connection.info.dbname), sql.SQL(name)
-        connection.execute(sql.SQL("ALTER DATABASE {} SET {} = {}").format(*where, value))
-        end_sessions(connection)
-        try:
-            yield
-        finally:
-            connection.execute("SET default_transaction_read_only = off")
-            connection.execute(sql.SQL("ALTER DATABASE {} RESET {}").format(*where))
-            end_sessions(connection)
-
-
 def unhurried(engine: Engine) -> psycopg.Connection[tuple[Any, ...]]:
     """A session without a limit on its statements, not even on its first."""
     return psycopg.connect(engine.database_url, autocommit=True, options="-c statement_timeout=0")
-
-
-def end_sessions(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-    connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND application_name LIKE 'points-%'"
-    )
 
 
 @contextmanager
@@ -80,7 +58,7 @@ def not_ready(worker: Worker) -> str:
 
 def test_workers_on_a_read_only_database_are_not_ready_even_without_work(engine: Engine) -> None:
     workers = [engine.run(kind).wait_ready() for kind in KINDS]
-    with database_setting(engine, "default_transaction_read_only", "on"):
+    with database_setting(engine, READ_ONLY, "on"):
         for worker in workers:
             wait_for(
                 "the reason",
@@ -91,8 +69,18 @@ def test_workers_on_a_read_only_database_are_not_ready_even_without_work(engine:
 
 
 def test_a_worker_started_on_a_read_only_database_waits_for_it(engine: Engine) -> None:
-    with database_setting(engine, "default_transaction_read_only", "on"):
+    with database_setting(engine, READ_ONLY, "on"):
         worker = engine.run("grants")
+        wait_for("the reason", lambda: "read-only transaction" in not_ready(worker))
+    worker.wait_ready()
+
+
+@pytest.mark.parametrize("kind", ["grants", "watch", "readmodel"])
+def test_a_worker_that_was_led_to_a_standby_goes_on_when_it_would_be_led_to_the_primary(
+    engine: Engine, kind: str
+) -> None:
+    with led_to_a_standby(engine):
+        worker = engine.run(kind)
         wait_for("the reason", lambda: "read-only transaction" in not_ready(worker))
     worker.wait_ready()
 
