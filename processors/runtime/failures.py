@@ -32,6 +32,7 @@ _WAITED_OUT = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
     # A standby took over, and this one is no longer the primary.
     psycopg.errors.ReadOnlySqlTransaction,
     ReadModelUnavailable,
@@ -87,6 +88,7 @@ def is_too_slow(error: BaseException) -> bool:
             psycopg.errors.LockNotAvailable,
             psycopg.errors.QueryCanceled,
             psycopg.errors.IdleInTransactionSessionTimeout,
+            psycopg.errors.TransactionTimeout,
         ),
     )
 

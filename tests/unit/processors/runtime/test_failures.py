@@ -8,7 +8,13 @@ import psycopg
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from processors.runtime.failures import TopicChanged, is_waited_out, refusal, waited_out
+from processors.runtime.failures import (
+    TopicChanged,
+    is_too_slow,
+    is_waited_out,
+    refusal,
+    waited_out,
+)
 from processors.runtime.loop import Backoff
 from processors.runtime.stopping import PARENT_PIPE, Stop
 from processors.runtime.supervisor import child_specs
@@ -46,6 +52,20 @@ def kafka(code: int, *, fatal: bool = False) -> KafkaException:
 def test_trouble_of_the_infrastructure_is_waited_out(error: Exception) -> None:
     assert refusal(error, first=True) is None
     assert is_waited_out(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.errors.LockNotAvailable(),
+        psycopg.errors.QueryCanceled(),
+        psycopg.errors.IdleInTransactionSessionTimeout(),
+        psycopg.errors.TransactionTimeout(),
+    ],
+)
+def test_what_took_too_long_is_tried_again_in_smaller_pieces(error: psycopg.Error) -> None:
+    assert is_waited_out(error)
+    assert is_too_slow(error)
 
 
 @pytest.mark.parametrize(
