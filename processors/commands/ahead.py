@@ -16,10 +16,14 @@ from store.settings.merchants import Merchants
 
 
 class Ahead(NamedTuple):
-    """Whether its keys are known, and its account, locked, with a page of its free lots."""
+    """A hold's account, locked, with a page of its free lots, and whether its keys are known.
 
-    known: Answer[kept.Known]
+    These were looked up behind the lock: what another hold of the account made while it was waited
+    for is among them.
+    """
+
     accounts: AskedAhead
+    known: Answer[kept.Known]
 
 
 def ask_ahead(cursor: Cursor, merchants: Merchants, commands: Sequence[Command]) -> Ahead | None:
@@ -36,5 +40,5 @@ def ask_ahead(cursor: Cursor, merchants: Merchants, commands: Sequence[Command])
     if not isinstance(body, HoldForCash | HoldForGift):
         return None
     keys = [(number, command.command_id.encode())]
-    known = kept.ask_known(cursor, keys, [(number, body.hold_id.encode())])
-    return Ahead(known, AskedAhead.ask(cursor, [(number, pack_id(command.member_id))]))
+    accounts = AskedAhead.ask(cursor, [(number, pack_id(command.member_id))])
+    return Ahead(accounts, kept.ask_known(cursor, keys, [(number, body.hold_id.encode())]))

@@ -21,6 +21,7 @@ from rules.account.commands import (
     Done,
     Refusal,
     Situation,
+    comes_after_hold_exists,
     decide,
     intents_of,
     refusal,
@@ -99,6 +100,7 @@ def apply_commands(
     batch.open()
     for case in batch.cases:
         batch.answer(case)
+    batch.look_again()
     return batch.write(published, last)
 
 
@@ -196,7 +198,8 @@ class _Batch:
     def _wanted_holds(self) -> list[HoldKey]:
         """The holds that are to be made: whether their ids are free is known before any lock.
 
-        One that another transaction makes meanwhile is met when it is written (HoldRace).
+        One that another transaction makes meanwhile is met when it is written, and where there is
+        nothing to write by looking again (HoldRace).
         """
         return [
             (case.merchant_no, case.command.body.hold_id.encode())
@@ -363,6 +366,28 @@ class _Batch:
             return account.available, account.held, account.debt
         seen = self.seen.get(case.account) if case.account is not None else None
         return seen.balance if seen is not None else _NO_POINTS
+
+    def look_again(self) -> None:
+        """Raises HoldRace where a hold was refused whose id was taken since it was looked up.
+
+        Another hold of the account may have been made while its lock was waited for. That the id is
+        known comes before all that such a refusal says (account.md 3), as a replay would find.
+        """
+        if self.ahead is not None:
+            return
+        refused: list[HoldKey] = [
+            (case.account[0], case.command.body.hold_id.encode())
+            for case in self.cases
+            if case.is_kept
+            and case.refused is None
+            and case.account is not None
+            and isinstance(case.command.body, (HoldForCash, HoldForGift))
+            and case.answer is not None
+            and comes_after_hold_exists(case.answer.code)
+        ]
+        found = kept.hold_ids(self.cursor, refused)
+        if any(hold_id in found.get(merchant_no, ()) for merchant_no, hold_id in refused):
+            raise HoldRace
 
     def write(
         self, published: Sequence[bytes], last: Callable[[], object] | None = None

@@ -40,6 +40,7 @@ from schemas.packing import pack_id, unpack_id
 
 AHEAD: Final = DAY
 """A command that was issued further ahead of now comes from a clock that is wrong."""
+_UP_TO_HOLD_EXISTS: Final = frozenset({Code.ok, Code.too_late, Code.hold_exists})
 _BEFORE_ISSUED_AT: Final = frozenset({Code.unknown_type, Code.invalid_command})
 
 
@@ -223,6 +224,11 @@ def _hold(
     new = Hold(hold_id, body.points, purpose, ends, situation.in_force.version, [])
     hold(opened, act_of(command, situation), new)
     return Done(ends)
+
+
+def comes_after_hold_exists(code: Code) -> bool:
+    """Whether a hold that was refused with this code was looked at with its id being free."""
+    return code not in _UP_TO_HOLD_EXISTS
 
 
 def _cash_refusal(body: HoldForCash, situation: Situation) -> Refusal | None:

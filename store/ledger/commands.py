@@ -61,12 +61,20 @@ def known(cursor: Cursor, keys: Collection[CommandKey], holds: Collection[HoldKe
     return ask_known(cursor, keys, holds)() if keys else ({}, {})
 
 
+def hold_ids(cursor: Cursor, holds: Collection[HoldKey]) -> HoldIds:
+    """Those of some hold ids that are known now."""
+    return ask_known(cursor, (), holds)()[1] if holds else {}
+
+
 def ask_known(
     cursor: Cursor, keys: Collection[CommandKey], holds: Collection[HoldKey]
 ) -> Asked[Known]:
     """Asks what `known` says, which is there later."""
     asked = raw(cursor.connection)
-    parameters = [*_KEY.arrays(keys), *_HOLD.arrays_of(_by_column(holds))]
+    parameters = [
+        *_KEY.arrays_of(_by_column("command_id", keys)),
+        *_HOLD.arrays_of(_by_column("hold_id", holds)),
+    ]
     asked.execute(_SQL["known"], parameters, binary=True)
     return partial(_known, asked)
 
@@ -82,10 +90,10 @@ def _known(asked: Cursor) -> Known:
     return answered, hold_ids
 
 
-def _by_column(holds: Collection[HoldKey]) -> dict[str, Sequence[Any]]:
+def _by_column(name: str, keys: Collection[tuple[int, bytes]]) -> dict[str, Sequence[Any]]:
     return {
-        "merchant_no": [merchant_no for merchant_no, _ in holds],
-        "hold_id": [hold_id for _, hold_id in holds],
+        "merchant_no": [merchant_no for merchant_no, _ in keys],
+        name: [own for _, own in keys],
     }
 
 

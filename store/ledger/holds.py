@@ -30,7 +30,7 @@ _SQL: Final = queries("ledger/holds", key=_KEY, row=ROW, head=_HEAD, ended=_ENDE
 
 
 class HoldRace(Exception):
-    """Two members' holds of one id were made at the same time.
+    """A hold was asked for while another transaction made one of the same id.
 
     The transaction must be rolled back and done once more: then the second sees the first.
     """

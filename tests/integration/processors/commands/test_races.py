@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 import pytest
 
 from processors.commands.applying import apply_commands, to_publish
+from processors.commands.at_once import apply_at_once
 from store.ledger.accounts import AccountKey
 from store.ledger.commands import CommandRace
 from store.ledger.holds import HoldRace
@@ -13,7 +14,7 @@ from store.ledger.lots import StoredLots
 from store.postgres import session
 from store.settings.merchants import Merchants
 from store.streams.outbox import records_of
-from tests.support.account.desk import ANN, BEA, Desk
+from tests.support.account.desk import ANN, BEA, SHOP, Desk
 from tests.support.engine import wait_for
 from tests.support.upstream import Json
 
@@ -25,13 +26,19 @@ def second(desk: Desk) -> Iterator[Desk]:
         yield opened
 
 
-def beside(first: Desk, second: Desk, one: Json, other: Json) -> Exception | list[Json]:
-    """Sends `other` while `one` is not committed; what becomes of it."""
+def beside(
+    first: Desk,
+    second: Desk,
+    one: Json,
+    other: Json,
+    sends: Callable[[Desk, Json], list[Json]] = Desk.send,
+) -> Exception | list[Json]:
+    """Has `other` sent while `one` is not committed; what becomes of it."""
     became: list[Exception | list[Json]] = []
 
     def send() -> None:
         try:
-            became.append(second.send(other))
+            became.append(sends(second, other))
         except (CommandRace, HoldRace) as error:
             became.append(error)
 
@@ -44,6 +51,22 @@ def beside(first: Desk, second: Desk, one: Json, other: Json) -> Exception | lis
     )
     thread.join(30)
     return became[0]
+
+
+def in_batches(desk: Desk, command: Json) -> list[Json]:
+    """As the worker does: once more when another transaction was faster."""
+    try:
+        return desk.send(command)
+    except (CommandRace, HoldRace):
+        return desk.send(command)
+
+
+def at_once(desk: Desk, command: Json) -> list[Json]:
+    """As HTTP and the command line do, with the settings that are known from before."""
+    merchants = Merchants(desk.connection)
+    merchants.look_up([SHOP])
+    merchants.refresh()
+    return apply_at_once(desk.connection, merchants, SHOP, [command]).results
 
 
 def _then(*steps: Callable[[], object]) -> Callable[[], None]:
@@ -76,6 +99,86 @@ def test_two_holds_on_one_balance_wait_for_each_other(desk: Desk, second: Desk) 
     became = beside(desk, second, one, other)
     assert isinstance(became, list)
     assert became[0]["code"] == "insufficient_points"
+
+
+REFUSED_OTHERWISE: dict[str, Json] = {
+    "too few are left": {"points": 60},
+    "no unit": {"points": 61},
+    "a quote that is none": {"points": 60, "quote": "x.y.z"},
+    "a campaign that is none": {
+        "points": 60,
+        "purpose": "gift",
+        "campaign_id": "none",
+        "gifts": [{"gift_id": "mug"}],
+    },
+}
+"""What two holds of one id would be refused for, if the id were free."""
+
+
+@pytest.mark.parametrize("sends", [in_batches, at_once])
+@pytest.mark.parametrize("fields", REFUSED_OTHERWISE.values(), ids=list(REFUSED_OTHERWISE))
+def test_of_two_holds_of_one_id_on_one_account_the_slower_hears_that_it_exists(
+    desk: Desk, second: Desk, sends: Callable[[Desk, Json], list[Json]], fields: Json
+) -> None:
+    desk.do("assign")
+    one, other = desk.command("hold", points=60), desk.command("hold", **fields)
+    became = beside(desk, second, one, other, sends)
+    assert isinstance(became, list)
+    assert (became[0]["code"], became[0]["balance"]["available"]) == ("hold_exists", 40)
+
+
+Fields = tuple[str, Json]
+AT_ONCE: dict[str, tuple[Fields, Fields, str]] = {
+    "captured twice": (("capture", {}), ("capture", {"order_id": "o2"}), "already_captured"),
+    "captured and released": (("capture", {}), ("release", {}), "already_captured"),
+    "released and captured": (("release", {}), ("capture", {}), "already_released"),
+    "held and captured": (
+        ("hold", {"hold_id": "h2"}),
+        ("capture", {"hold_id": "h2", "order_id": "o2"}),
+        "ok",
+    ),
+    "returned twice": (
+        ("return_redeemed", {"order_id": "before"}),
+        ("return_redeemed", {"order_id": "before"}),
+        "nothing_to_return",
+    ),
+    "more returned than is left": (
+        ("return_redeemed", {"order_id": "before", "points": 6}),
+        ("return_redeemed", {"order_id": "before", "points": 5}),
+        "exceeds_redeemed",
+    ),
+    "deducted twice": (
+        ("assign", {"points": -100}),
+        ("assign", {"points": -60}),
+        "insufficient_points",
+    ),
+    "other terms of one job": (
+        ("bulk_assign", {}),
+        ("bulk_assign", {"points": 11}),
+        "job_changed",
+    ),
+}
+
+
+@pytest.mark.parametrize("sends", [in_batches, at_once])
+@pytest.mark.parametrize(("one", "other", "code"), AT_ONCE.values(), ids=list(AT_ONCE))
+def test_the_slower_of_two_hears_what_it_would_after_the_faster(
+    desk: Desk,
+    second: Desk,
+    one: Fields,
+    other: Fields,
+    code: str,
+    sends: Callable[[Desk, Json], list[Json]],
+) -> None:
+    desk.do("assign", points=210)
+    desk.do("hold", hold_id="h0", points=10)
+    desk.do("capture", hold_id="h0", order_id="before")
+    desk.do("hold")
+    (type_, fields), (type_after, fields_after) = one, other
+    commands = desk.command(type_, **fields), desk.command(type_after, **fields_after)
+    became = beside(desk, second, *commands, sends)
+    assert isinstance(became, list)
+    assert became[0]["code"] == code
 
 
 def test_an_account_that_is_made_between_the_lock_and_the_lots_is_a_strangers(

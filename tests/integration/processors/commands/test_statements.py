@@ -85,9 +85,9 @@ def test_all_that_a_hold_reads_is_asked_for_at_once(
     assert asked[:first] == [
         "settings/turns: decide",
         CLOCK_AND_EPOCH.decode(),
-        KNOWN,
         "ledger/accounts: lock_known",
         "ledger/lots: read_ahead",
+        KNOWN,
     ]
     assert [name for name in asked[first:] if name != "answer"] == [WRITE.decode()]
 
