@@ -145,8 +145,17 @@ def bind(cursor: Cursor, rows: Sequence[OrderRow], merchants: Merchants) -> None
         if row.facts.settings_no >= NOTHING_IN_FORCE
     }
     if bound or moved:
-        below = moved | families.descendants(cursor, bound | moved)
-        recheck.add(cursor, [RecheckRequest(RecheckKind.ORDER, *key) for key in sorted(below)])
+        above = families.parents(cursor, bound | moved)
+        recheck.add(
+            cursor,
+            [
+                *[RecheckRequest(RecheckKind.ORDER, *key) for key in sorted(moved)],
+                *[
+                    RecheckRequest(RecheckKind.FAMILY, *key, before_us=families.GENERATIONS)
+                    for key in sorted(above)
+                ],
+            ],
+        )
 
 
 def _inherit(

@@ -19,7 +19,7 @@ from schemas.events import CauseKind
 from schemas.ids import Micros
 from schemas.packing import pack_id
 from store.carriers.tracking import NumberKey
-from store.orders import orders
+from store.orders import families, orders
 from store.orders.orders import OrderKey, OrderRow
 from store.postgres.interning import NotInterned
 from store.postgres.session import Cursor, Database, raw, transaction
@@ -34,6 +34,7 @@ CLAIMED: Mapping[RecheckKind, int] = {
     RecheckKind.MEMBER: 1000,
     RecheckKind.SINCE: 10,
     RecheckKind.NUMBER: 100,
+    RecheckKind.FAMILY: 10,
 }
 """Queue rows per transaction, by kind, sized to expand to about one batch of orders."""
 LEAST_PAGE = 50
@@ -60,12 +61,14 @@ class _Work:
     """What the claimed rows mean.
 
     `triggers`: the orders, with the reason to look at them. `finished` and `moved`: the rows that
-    are done with, and those of which some orders are left.
+    are done with, and those of which some orders are left. `below`: orders that were found in a
+    family and have families themselves.
     """
 
     triggers: dict[OrderKey, Trigger] = field(default_factory=dict)
     finished: list[Claimed] = field(default_factory=list)
     moved: list[Claimed] = field(default_factory=list)
+    below: list[tuple[Claimed, bytes]] = field(default_factory=list)
 
     def page(
         self, row: Claimed, ids: Sequence[bytes], reached: bytes | None, trigger: Trigger
@@ -154,8 +157,11 @@ class Recheck(SettlingWorker):
             self._expand(cursor, kind, rows, work, limit, now)
             tally, moved = self._settle(cursor, kind, work.triggers, now), work.moved
             rows = work.finished
-        recheck.done(cursor, kind, rows)
         recheck.go_on(cursor, kind, moved)
+        if kind is RecheckKind.FAMILY:
+            recheck.walked(cursor, rows)
+        else:
+            recheck.done(cursor, kind, rows)
         return RecheckResult(tally, len(rows) + len(moved))
 
     def _expand(
@@ -176,9 +182,12 @@ class Recheck(SettlingWorker):
                 work.page(row, [row.key], None, Trigger(row.since_us or now))
             elif kind is RecheckKind.UNBOUND:
                 work.page(row, *recheck.unbound(cursor, row, share), Trigger(now))
+            elif kind is RecheckKind.FAMILY:
+                _family(cursor, work, row, share, now)
             else:
                 cause = Trigger(row.since_us, CauseKind.application, self._application)
                 work.page(row, *recheck.created_between(cursor, row, share), cause)
+        recheck.descend(cursor, work.below)
 
     def _settle(
         self, cursor: Cursor, kind: RecheckKind, triggers: Mapping[OrderKey, Trigger], now: Micros
@@ -232,6 +241,19 @@ def _members(
         ids = [order_id for order_id, _ in page]
         cause = Trigger(page[0][1], CauseKind.customer, row.key) if page else Trigger(0)
         work.page(row, ids, ids[-1] if len(ids) == share else None, cause)
+
+
+def _family(cursor: Cursor, work: _Work, row: Claimed, share: int, now: Micros) -> None:
+    """A page of the orders that come from one: a parent that comes late may have a million.
+
+    Those of them that others come from are asked for in their turn.
+    """
+    ids = families.children(cursor, row.merchant_no, row.key, row.reached, share)
+    if ids and row.before_us > 1:
+        keys = [(row.merchant_no, order_id) for order_id in ids]
+        work.below += [(row, order_id) for _, order_id in families.parents(cursor, keys)]
+    at = row._replace(reached=ids[-1]) if ids else row
+    work.page(at, ids, at.reached if len(ids) == share else None, Trigger(now))
 
 
 def _settled(row: OrderRow) -> tuple[Any, ...]:

@@ -25,7 +25,7 @@ class Kin(NamedTuple):
     child_id: bytes
 
 
-_GENERATIONS: Final = 2 * MOST_GENERATIONS
+GENERATIONS: Final = 2 * MOST_GENERATIONS
 """Up to an order's root, and from there to the oldest that it was combined from."""
 _KIN: Final = Columns(tables.family, *Kin._fields)
 _PARENT: Final = Columns(tables.family, "merchant_no", "parent_id")
@@ -38,23 +38,18 @@ def add(cursor: Cursor, kin: Iterable[Kin]) -> list[Kin]:
     return [Kin(*row) for row in cursor.fetchall()]
 
 
-def descendants(cursor: Cursor, orders: Iterable[OrderKey]) -> set[OrderKey]:
-    """The known orders that come from some orders, as far below as they look up."""
-    below: set[OrderKey] = set()
-    above = set(orders)
-    for _ in range(_GENERATIONS):
-        if not above:
-            break
-        found = children(cursor, above)
-        above = found - below  # upstream could name a cycle
-        below |= found
-    return below
+def parents(cursor: Cursor, orders: Iterable[OrderKey]) -> list[OrderKey]:
+    """Those of some orders that others once named as what they come from."""
+    cursor.execute(_SQL["parents"], _PARENT.arrays(sorted(orders)), binary=True)
+    return cursor.fetchall()
 
 
-def children(cursor: Cursor, parents: Iterable[OrderKey]) -> set[OrderKey]:
-    """The known orders that once named one of these as an order that they come from."""
-    cursor.execute(_SQL["children"], _PARENT.arrays(sorted(parents)), binary=True)
-    return {(merchant_no, child) for merchant_no, child in cursor.fetchall()}
+def children(
+    cursor: Cursor, merchant_no: int, parent_id: bytes, after: bytes, limit: int
+) -> list[bytes]:
+    """The next of the orders that once named this one as an order that they come from."""
+    cursor.execute(_SQL["children"], [merchant_no, parent_id, after, limit], binary=True)
+    return [child_id for (child_id,) in cursor.fetchall()]
 
 
 def as_ancestor(facts: OrderFacts) -> Ancestor | None:
@@ -83,7 +78,7 @@ def ancestors(
     stored: dict[OrderKey, tuple[Ancestor, int, int]] = {}
     asked: set[OrderKey] = set()
     wanted = set(keys)
-    for _ in range(_GENERATIONS + 1):
+    for _ in range(GENERATIONS + 1):
         if not wanted:
             break
         asked |= wanted

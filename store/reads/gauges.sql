@@ -42,7 +42,7 @@ FROM t WHERE t.topic IS NOT NULL;
 
 -- name: recheck_heads
 -- The next row of each kind.
-SELECT k.kind, x.xid::text, x.merchant_no, x.key, x.since_us FROM generate_series(1, 5) k (kind)
+SELECT k.kind, x.xid::text, x.merchant_no, x.key, x.since_us FROM generate_series(1, 6) k (kind)
 CROSS JOIN LATERAL (SELECT r.* FROM recheck r WHERE r.kind = k.kind
                     ORDER BY r.kind, r.xid, r.merchant_no, r.key, r.since_us LIMIT 1) x;
 

@@ -1,6 +1,7 @@
 """One order with all that is known of it: what `explain` tells of."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from sqlalchemy import (
     ARRAY,
@@ -35,6 +36,8 @@ from store.reads.settings import version_of
 from store.reads.snapshot import merchant_number, now, snapshot
 from store.settings import app_installs
 
+CHILDREN_READ: Final = 1000
+"""Orders that name one as their parent: a split has two or three, some shops name one in all."""
 _account, _ledger, _orders = tables.account.c, tables.ledger.c, tables.orders.c
 _merchant_no = bindparam("merchant_no", type_=BigInteger)
 _BITS = literal(40, Integer)
@@ -165,8 +168,11 @@ def _family(cursor: Cursor, row: OrderRow) -> Family:
 def _till_returns(
     cursor: Cursor, merchant_no: int, order_id: bytes, words: InternedStrings
 ) -> Iterator[str]:
-    """The till's orders of type return or exchange that name this one as their parent (D17)."""
-    for _, child in sorted(families.children(cursor, [(merchant_no, order_id)])):
+    """The till's orders of type return or exchange that name this one as their parent (D17).
+
+    Among the first `CHILDREN_READ` that do.
+    """
+    for child in families.children(cursor, merchant_no, order_id, b"", CHILDREN_READ):
         found = rows(cursor, _ORDER, merchant_no=merchant_no, order_id=child)
         for row in read_rows(cursor, found, words).values():
             record, parent = row.facts.record, row.facts.origin.parent

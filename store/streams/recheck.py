@@ -22,9 +22,7 @@ from store.postgres.together import Writes
 COUNTED: Final = 10_000
 """Rows that are counted for the gauge: some milliseconds, in the worker's own loop."""
 ADDED: Final = 20_000
-"""Rows of one statement, which takes some tenths of a second: a parent that comes late may have a
-million children, and a statement may not take as long as these do together.
-"""
+"""Rows of one statement, added or taken out, which takes some tenths of a second."""
 LOOKED_AT = 20_000
 """Orders of a merchant that one page looks through for those created in a certain time."""
 
@@ -34,8 +32,10 @@ _PROGRESS: Final = _KEY.plus("reached")
 _OF_MEMBER: Final = Columns(
     tables.recheck, "merchant_no", "key", "since_us", "before_us", "reached"
 )
+_BELOW: Final = Columns(tables.recheck, "xid", "merchant_no", "key", "before_us")
 _SQL: Final = queries(
     "streams/recheck",
+    below=_BELOW,
     request=_REQUEST,
     key=_KEY,
     progress=_PROGRESS,
@@ -53,10 +53,14 @@ class RecheckKind(IntEnum):
     MEMBER = 3
     SINCE = 4
     NUMBER = 5
+    FAMILY = 6
 
 
 class RecheckRequest(NamedTuple):
     """A row to add. `key` is the order's id, the member, or the tracking number.
+
+    FAMILY means the orders that come from an order, those that come from these, and so on:
+    `before_us` says down to how many generations below.
 
     MEMBER and SINCE mean orders created from `since_us` until before `before_us`, and those that
     are judged by the creation of another one. Of ORDER and
@@ -198,6 +202,34 @@ def go_on(cursor: Cursor, kind: RecheckKind, rows: Sequence[Claimed]) -> None:
     if rows:
         progress = [(row.xid, row.merchant_no, row.key, row.since_us, row.reached) for row in rows]
         cursor.execute(_SQL["go_on"], [kind, *_PROGRESS.arrays(progress)])
+
+
+def descend(cursor: Cursor, below: Iterable[tuple[Claimed, bytes]]) -> None:
+    """Asks for the families of orders that were found below others: each goes on with that walk.
+
+    Whoever was met on a walk before is not walked again, also where orders come from each other.
+    """
+    rows = {(row.xid, row.merchant_no, key, row.before_us - 1) for row, key in below}
+    if rows:
+        cursor.execute(_SQL["descend"], _BELOW.arrays(sorted(rows)))
+
+
+def walked(cursor: Cursor, rows: Sequence[Claimed]) -> None:
+    """Takes families out of the queue of which all were seen: those of one walk together.
+
+    Until its last one is done they are kept, so that none is walked twice. To be called last, as
+    it waits for others that do the same.
+    """
+    if not rows:
+        return
+    ends = [(row.xid, row.merchant_no, row.key, row.since_us, row.reached) for row in rows]
+    cursor.execute(_SQL["walked"], _PROGRESS.arrays(ends))
+    for xid, merchant_no in sorted({(row.xid, row.merchant_no) for row in rows}):
+        # A statement of its own: the next one sees what others that waited here before have done.
+        cursor.execute(_SQL["end_walk"], [xid])
+        cursor.execute(_SQL["sweep"], [str(xid), merchant_no, ADDED])
+        if cursor.rowcount == ADDED:
+            cursor.execute(_SQL["sweep_on"], [str(xid), merchant_no])
 
 
 def waiting(cursor: Cursor) -> int:

@@ -6,7 +6,7 @@ SELECT pg_current_xact_id()::text, pg_current_snapshot()::text WHERE EXISTS (SEL
 -- name: reached
 -- Null until every transaction below the mark is over, then the kinds that have rows under it.
 SELECT CASE WHEN pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8
-            THEN ARRAY(SELECT k FROM generate_series(1, 5) k
+            THEN ARRAY(SELECT k FROM generate_series(1, 6) k
                        WHERE EXISTS (SELECT FROM recheck r
                                      WHERE r.kind = k AND r.xid < $1::text::xid8
                                        AND pg_visible_in_snapshot(r.xid, $2::text::pg_snapshot)
@@ -65,6 +65,38 @@ INSERT INTO recheck AS r ({request})
 SELECT {k.request} FROM unnest({arrays request}) k ({request})
 ON CONFLICT (kind, xid, merchant_no, key, since_us)
 DO UPDATE SET before_us = greatest(r.before_us, excluded.before_us), reached = '';
+
+-- name: descend
+-- Under the number of the transaction that asked for the walk: what ran beside it is over. Sorted by whoever calls.
+INSERT INTO recheck (kind, {below})
+SELECT 6, {k.below} FROM unnest({arrays below}) k ({below})
+ON CONFLICT DO NOTHING;
+
+-- name: walked
+UPDATE recheck r SET reached = k.reached, not_before_us = 9223372036854775807
+FROM unnest({arrays progress}) k ({progress})
+WHERE r.kind = 6 AND r.xid = k.xid AND r.merchant_no = k.merchant_no AND r.key = k.key AND r.since_us = k.since_us;
+
+-- name: end_walk
+-- Of two that end the last two families of a walk the second sees that the first is done.
+SELECT pg_advisory_xact_lock(736011, ($1::bigint & 2147483647)::int);
+
+-- name: sweep
+-- Nothing while some of the walk are not done; these are looked for from the end, as they are worked off from the start.
+DELETE FROM recheck r
+USING (SELECT w.key, w.since_us FROM recheck w
+       WHERE w.kind = 6 AND w.xid = $1::text::xid8 AND w.merchant_no = $2 ORDER BY w.key, w.since_us LIMIT $3) k
+WHERE r.kind = 6 AND r.xid = $1::text::xid8 AND r.merchant_no = $2 AND r.key = k.key AND r.since_us = k.since_us
+  AND (SELECT w.key FROM recheck w
+       WHERE w.kind = 6 AND w.xid = $1::text::xid8 AND w.merchant_no = $2 AND w.not_before_us = 0
+       ORDER BY w.key DESC, w.since_us DESC LIMIT 1) IS NULL;
+
+-- name: sweep_on
+-- One of those that are left comes up once more, to take out the next ones.
+UPDATE recheck r SET not_before_us = 0
+WHERE r.kind = 6 AND r.xid = $1::text::xid8 AND r.merchant_no = $2
+  AND r.key = (SELECT w.key FROM recheck w WHERE w.kind = 6 AND w.xid = $1::text::xid8 AND w.merchant_no = $2
+               ORDER BY w.key LIMIT 1);
 
 -- name: adopt
 -- No transaction of this server can have such a number and be seen: it comes from the server that a backup was made on.

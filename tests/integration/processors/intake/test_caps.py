@@ -11,6 +11,7 @@ from schemas.packing import pack_id
 from store.carriers import awaiting_order
 from store.orders import families
 from store.postgres.session import transaction
+from store.streams.recheck import RecheckKind
 from tests.support.in_process import InProcessEngine, report
 from tests.support.parcels import ANNA, DELIVERED, A, B, M, day
 from tests.support.upstream import CREATED, Record, hex_id, order, returned
@@ -92,9 +93,8 @@ def test_of_orders_that_each_name_the_one_before_no_more_are_read_than_count(
     worker = in_process.first.connection
     number = in_process.value("SELECT merchant_no FROM merchant WHERE merchant_id = %s", M)
     with transaction(worker) as cursor:
-        newest, oldest = ((number, pack_id(chain[n])) for n in (-1, 0))
+        newest = number, pack_id(chain[-1])
         assert len(families.ancestors(cursor, [newest], {})) == 2 * MOST_GENERATIONS + 1
-        assert len(families.descendants(cursor, [oldest])) == 2 * MOST_GENERATIONS
 
 
 def test_an_order_whose_parent_has_hundreds_of_others_has_itself_alone_looked_at_again(
@@ -108,4 +108,5 @@ def test_an_order_whose_parent_has_hundreds_of_others_has_itself_alone_looked_at
     assert [bytes(key) for (key,) in again] == [pack_id(B)]
     in_process.first.settle()
     in_process.first.consume(order(M, A, ANNA, 1000))
-    assert in_process.value("SELECT count(*) FROM recheck") == len([*siblings, B])
+    asked = in_process.rows("SELECT kind, key FROM recheck")
+    assert [(kind, bytes(key)) for kind, key in asked] == [(RecheckKind.FAMILY, pack_id(A))]

@@ -32,6 +32,19 @@ def connection(postgres: Databases) -> Iterator[Database]:
     postgres.drop(url)
 
 
-def test_the_descendants_of_a_parent_of_nearly_all_orders_are_found(connection: Database) -> None:
-    below = families.descendants(raw(connection), [(1, b"parent")])
-    assert len(below) == CHILDREN
+def test_the_children_of_a_parent_of_nearly_all_orders_are_found_page_by_page(
+    connection: Database,
+) -> None:
+    found, after = [], b""
+    while page := families.children(raw(connection), 1, b"parent", after, 25_000):
+        found += page
+        after = page[-1]
+    assert len(found) == len(set(found)) == CHILDREN
+
+
+def test_whoever_has_children_is_found_among_thousands_without_looking_at_all_of_them(
+    connection: Database,
+) -> None:
+    asked = [(1, b"parent"), (1, b"a"), (2, b"a")]
+    asked += [(1, number.to_bytes(12)) for number in range(20_000)]
+    assert sorted(families.parents(raw(connection), asked)) == [(1, b"a"), (1, b"parent")]
