@@ -152,9 +152,11 @@ CREATE INDEX parked_record_key ON parked_record (key, merchant_no);
 CREATE INDEX parked_record_first ON parked_record (first_us);
 
 -- The one queue of what is to be looked at again. kind: 1 an order, 2 all unbound orders of the merchant, 3 the orders of
--- a member, 4 the merchant's orders, 5 a tracking number (key names the order, member or number); 3 and 4 mean the orders
--- created from since_us until before_us; of 1 and 5 since_us is when the event occurred that asks, 0 for none. xid is the transaction that asked: the row is worked off when everything that
--- ran at the same time is over, so that its effects are seen. It leads the key, so that the oldest come first.
+-- a member, 4 the merchant's orders, 5 a tracking number, 6 the orders that come from an order (key names the order,
+-- member or number); 3 and 4 mean the orders created from since_us until before_us; of 1 and 5 since_us is when the event
+-- occurred that asks, 0 for none; of 6 before_us is how many generations below are meant, and not_before_us is endless of
+-- one that was walked, until all of its walk are. xid is the transaction that asked: the row is worked off when everything
+-- that ran at the same time is over, so that its effects are seen. It leads the key, so that the oldest come first.
 CREATE TABLE recheck (
   kind          smallint NOT NULL,
   xid           xid8 NOT NULL DEFAULT pg_current_xact_id(),
