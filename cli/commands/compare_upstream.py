@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.support.arguments import typed_text
-from cli.support.console import JsonOption, emit, out, safe, slow_progress
+from cli.support.console import JsonOption, emit, out, print_table, safe, slow_progress
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -135,9 +135,9 @@ def _print(comparison: "UpstreamComparison") -> None:
         out().print("no order carries a figure of the platform (member_point_summary)")
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("outcome")
+    table.add_column("outcome", no_wrap=True)
     for name in ("orders", "theirs", "ours", "difference"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", style="dim")
     for each in outcomes:
         colour = "green" if each.outcome == "equal" else "yellow"
@@ -145,7 +145,7 @@ def _print(comparison: "UpstreamComparison") -> None:
         table.add_row(f"[{colour}]{each.outcome}[/]", *_figures(each), word)
     if len(outcomes) > 1:
         table.add_row("[bold]all[/]", *_figures(comparison), "")
-    out().print(table)
+    print_table(table)
     _print_examples([each for each in outcomes if each.outcome != "equal" and each.examples])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.support.arguments import LARGEST_INT8
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, print_table, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect, database_configuration
 
@@ -65,7 +65,7 @@ def _print_cursors(rows: "list[CursorAnswer]") -> None:
     for (pipeline, topic, uuid, retired), partitions in groupby(rows, _log_of):
         former = " (former)" if retired else ""
         out().print(f"[bold]{safe(pipeline)}[/]  {safe(topic)}  [dim]{safe(uuid)}{former}[/]")
-        out().print(_partitions(partitions))
+        print_table(_partitions(partitions))
 
 
 def _log_of(row: "CursorAnswer") -> tuple[str, str, str, bool]:
@@ -80,7 +80,7 @@ def _partitions(rows: "Iterable[CursorAnswer]") -> "Table":
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
     names = (*OUTCOMES, "control")
     for name in ("partition", "first", "next", *names):
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         counts = (f"{getattr(row, name):,}" for name in names)
         offsets = (str(row.first_offset), str(row.next_offset))

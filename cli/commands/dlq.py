@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.support.arguments import LARGEST_INT8
-from cli.support.console import JsonOption, emit, out, safe, safe_lines
+from cli.support.console import JsonOption, emit, out, print_table, safe, safe_lines
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect, database_configuration
 
@@ -70,13 +70,13 @@ def _print_counted(rows: "list[CountedPoison]") -> None:
 
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("day", "merchant"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in ("kept", "counted only", "their bytes"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         figures = (f"{n:,}" for n in (row.kept, row.counted, row.counted_bytes))
         table.add_row(str(row.day), safe(row.merchant_id), *figures)
-    out().print(table)
+    print_table(table)
 
 
 def state_shown(row: "DeadLetterState") -> str:
@@ -102,7 +102,7 @@ def print_list(rows: "list[DeadLetterState]") -> None:
         out().print("no dead letters")
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("id", justify="right")
+    table.add_column("id", justify="right", no_wrap=True)
     for name in ("received", "from", "reason", "state", "what is wrong"):
         table.add_column(name, no_wrap=name in ("received", "state"))
     for row in rows:
@@ -115,7 +115,7 @@ def print_list(rows: "list[DeadLetterState]") -> None:
             state_shown(row),
             safe(row.message),
         )
-    out().print(table)
+    print_table(table)
 
 
 @app.command("show")

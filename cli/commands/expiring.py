@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.support.arguments import Days, Merchant, at_most
-from cli.support.console import JsonOption, emit_each, out, safe
+from cli.support.console import JsonOption, emit_each, out, print_table, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _print(rows: "Iterator[ExpiringOfMember]", days: int, limit: int, zone: str)
 
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("usable until", no_wrap=True)
-    table.add_column("member", overflow="fold")
+    table.add_column("member", no_wrap=True)
     table.add_column("points", justify="right", no_wrap=True)
     day = ""
     for row in islice(rows, limit):
@@ -58,6 +58,6 @@ def _print(rows: "Iterator[ExpiringOfMember]", days: int, limit: int, zone: str)
     if not table.row_count:
         out().print(f"nothing lapses within {days:,} days")
         return
-    out().print(table)
+    print_table(table)
     if next(rows, None) is not None:
         out().print(f"[dim]more: --limit {limit * 10}, or --json for all[/]")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, print_table, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect, database_configuration
 
@@ -64,10 +64,10 @@ def _print_list(rows: "list[RefusedRow]") -> None:
         out().print("no rows were refused")
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("id", justify="right")
+    table.add_column("id", justify="right", no_wrap=True)
     for name in ("refused", "kind", "topic"):
-        table.add_column(name, no_wrap=name == "refused")
-    table.add_column("bytes", justify="right")
+        table.add_column(name, no_wrap=True)
+    table.add_column("bytes", justify="right", no_wrap=True)
     table.add_column("reason")
     for row in rows:
         table.add_row(
@@ -78,7 +78,7 @@ def _print_list(rows: "list[RefusedRow]") -> None:
             f"{row.size:,}",
             safe(row.reason),
         )
-    out().print(table)
+    print_table(table)
 
 
 @app.command("retry")

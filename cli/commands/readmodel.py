@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.support.arguments import Member, Merchant, typed_text
-from cli.support.console import JsonOption, emit, out, remark, safe, slow_progress
+from cli.support.console import JsonOption, emit, out, print_table, remark, safe, slow_progress
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect, database_configuration
 
@@ -62,7 +62,7 @@ def _print(answer: "ReadModelAnswer") -> None:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("")
     for name in ("sequence", "free", "held", "debt"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for name, said in (("read model", answer.model), ("database", answer.database)):
         if said is None:
             table.add_row(name, "[dim]nothing[/]")
@@ -71,7 +71,7 @@ def _print(answer: "ReadModelAnswer") -> None:
             figures = (said.sequence, free, said.held, said.debt)
             table.add_row(name, *(f"{figure:,}" for figure in figures))
     out().print(f"[dim]{safe(answer.key)}[/]", soft_wrap=True)
-    out().print(table)
+    print_table(table)
     if not answer.agree:
         out().print("[yellow]they differ[/]: the worker may not have come to it yet")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cli.support.console import JsonOption, complain, counted, emit, out, safe
+from cli.support.console import JsonOption, complain, counted, emit, out, print_table, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect, connect_notices
 
@@ -161,7 +161,7 @@ def _ends(broker: "Broker", rows: "list[CursorAnswer]") -> dict[tuple[str, str, 
 def _print(answer: "StatusAnswer") -> None:
     console = out()
     console.print(_head(answer))
-    console.print(cursors_table(answer.cursors))
+    print_cursors(answer.cursors)
     for name, reasons in answer.ignored.items():
         if reasons:
             counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
@@ -238,30 +238,52 @@ def _alarm(count: int, quiet: int = 0) -> str:
     return f"[yellow]{count + quiet:,}[/]" if count else f"{quiet:,}"
 
 
-def cursors_table(cursors: "Sequence[CursorLag]") -> "Table | str":
-    """A table of cursors, or the sentence that there are none."""
+def print_cursors(cursors: "Sequence[CursorLag]") -> None:
+    """The cursors, topic by topic, or the sentence that there are none.
+
+    A topic's name has a line of its own, so that 80 columns leave it and the figures whole.
+    """
     from rich.table import Table
 
     from store.streams.cursors import OUTCOMES
 
     if not cursors:
-        return "[dim]no cursors yet: no worker has read a topic[/]"
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("partition", overflow="fold")
-    for name in ("lag", "next", *OUTCOMES):
-        table.add_column(name, justify="right", no_wrap=True)
-    pipeline = ""
-    for cursor in cursors:
-        if cursor.pipeline != pipeline:
-            pipeline = cursor.pipeline
-            table.add_row(f"[bold]{pipeline}[/]")
-        table.add_row(
-            safe(f"  {cursor.topic}/{cursor.partition}"),
+        out().print("[dim]no cursors yet: no worker has read a topic[/]")
+        return
+    names = ("partition", "lag", "next", *OUTCOMES)
+    rows = [
+        (
+            str(cursor.partition),
             _lag(cursor.lag),
             str(cursor.next_offset),
             *(f"{getattr(cursor, name):,}" for name in OUTCOMES),
         )
-    return table
+        for cursor in cursors
+    ]
+    logs = [(cursor.pipeline, cursor.topic) for cursor in cursors]
+    for number, log in enumerate(dict.fromkeys(logs)):
+        table = Table(
+            box=None,
+            header_style="dim",
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+            show_header=number == 0,
+        )
+        for column, name in enumerate(names):
+            widest = max(len(name), *(len(_without_colour(row[column])) for row in rows))
+            table.add_column(name, justify="right", no_wrap=True, min_width=widest)
+        for row, of in zip(rows, logs, strict=True):
+            if of == log:
+                table.add_row(*row)
+        pipeline, topic = log
+        out().print(f"[bold]{safe(pipeline)}[/] {safe(topic)}", soft_wrap=True)
+        print_table(table)
+
+
+def _without_colour(markup: str) -> str:
+    from rich.text import Text
+
+    return Text.from_markup(markup).plain
 
 
 def _lag(lag: int | None) -> str:

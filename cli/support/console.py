@@ -17,6 +17,7 @@ from schemas.printable import printable, printable_json, printable_lines
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -27,14 +28,16 @@ SLOW_SECONDS = 2.0
 _WITH_CODE_WORD = frozenset({Exit.REFUSED, Exit.NOT_FOUND})
 
 
-def out() -> "Console":
-    """The console for what a command answers.
+def out(width: int | None = None) -> "Console":
+    """The console for what a command answers; `width`: other than what it goes to has.
 
     Without colours when NO_COLOR is set or the output is no terminal.
     """
     from cli.support.terminal import FilteringConsole
 
-    return FilteringConsole(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
+    if width is None and not sys.stdout.isatty():
+        width = WIDTH_OF_A_PIPE
+    return FilteringConsole(highlight=False, width=width)
 
 
 def err() -> "Console":
@@ -126,6 +129,53 @@ def emit_each(answers: "Iterable[BaseModel]") -> None:
 def _plain(answer: "BaseModel") -> dict[str, Any]:
     """A model as orjson asks for it."""
     return answer.model_dump(mode="json")
+
+
+NARROW = 12
+"""Cells that a column keeps at least which is folded, as one of messages is."""
+
+
+def print_table(table: "Table") -> None:
+    """Prints a table whose ids can be copied.
+
+    Columns that do not wrap are never cut, and the others are folded. Where a terminal is too
+    narrow for that, its own next line has the rest, which is copied as one.
+    """
+    from rich.segment import Segment, Segments
+
+    console, needed = out(), _least_width(table)
+    if needed <= console.width:
+        console.print(table)
+        return
+    wide = out(needed)
+    for line in wide.render_lines(table, pad=False):
+        while line and not line[-1].text.strip():
+            line.pop()  # or a terminal would show the spaces in a line of their own
+        wide.print(Segments([*line, Segment.line()]), soft_wrap=True, end="")
+
+
+def _least_width(table: "Table") -> int:
+    """In how many cells a table has all ids whole; makes their columns no narrower than that."""
+    from rich.cells import cell_len
+
+    _, right, _, left = table.padding
+    needed = 0
+    for column in table.columns:
+        texts = (_plain_text(cell) for cell in (column.header, *column.cells))
+        width = max((cell_len(line) for text in texts for line in text.splitlines()), default=0)
+        if column.no_wrap:
+            column.min_width = width
+        else:
+            column.overflow = "fold"
+            width = min(NARROW, width)
+        needed += width + left + right
+    return needed
+
+
+def _plain_text(cell: object) -> str:
+    from rich.text import Text
+
+    return Text.from_markup(cell, emoji=False).plain if isinstance(cell, str) else ""
 
 
 def complain(failure: PointsError) -> None:

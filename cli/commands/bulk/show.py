@@ -7,7 +7,7 @@ import typer
 
 from cli.commands.bulk.job import JobId, print_job
 from cli.support.arguments import LARGEST_INT4, Merchant, at_most
-from cli.support.console import JsonOption, emit, emit_each, out, safe
+from cli.support.console import JsonOption, emit, emit_each, out, print_table, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _print(rows: "Iterator[JobRowAnswer]", limit: int) -> None:
     columns = [name for name in _COLUMNS if name != "missing" or found[0].missing is not None]
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in columns:
-        table.add_column(name, justify="right" if name in _NUMBERS else "left")
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
     for row in found:
         colour = {"applied": "green", "refused": "red", None: "dim"}[row.outcome]
         cells = [
@@ -114,6 +114,6 @@ def _print(rows: "Iterator[JobRowAnswer]", limit: int) -> None:
             str(row.missing or ""),
         ]
         table.add_row(*cells[: len(columns)])
-    out().print(table)
+    print_table(table)
     if len(found) == limit and found[-1].row is not None:
         out().print(f"[dim]more: --after {found[-1].row}[/]")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.support.arguments import Campaign, Merchant, typed_text
-from cli.support.console import JsonOption, emit, out, safe, safe_lines
+from cli.support.console import JsonOption, emit, out, print_table, safe, safe_lines
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect, database_configuration
 
@@ -142,7 +142,7 @@ def _print_list(answers: "Sequence[CampaignAnswer]", shop: "Shop", language: str
             f"{len(answer.gifts)}",
             f"{answer.version}",
         )
-    out().print(table)
+    print_table(table)
     out().print(f"[dim]times in {safe(shop.zone)}[/]")
 
 
@@ -166,13 +166,16 @@ def _print(answer: "CampaignAnswer", shop: "Shop", language: str | None) -> None
         out().print(f"\n{terms}")
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("gift", "points", "product", "since"):
-        table.add_column(name, justify="right" if name == "points" else "left")
+        table.add_column(name, justify="right" if name == "points" else "left", no_wrap=True)
     for gift in answer.gifts:
         since = moment_shown(gift.created_at, shop.zone)
         product = f"[dim]{safe(gift.product_id)}[/]"
         table.add_row(f"[bold]{safe(gift.gift_id)}[/]", f"{gift.points:,}", product, since)
     out().print()
-    out().print(table if answer.gifts else "[dim]no gifts yet[/]")
+    if answer.gifts:
+        print_table(table)
+    else:
+        out().print("[dim]no gifts yet[/]")
 
 
 def _window(answer: "CampaignAnswer", shop: "Shop") -> tuple[str, str]:

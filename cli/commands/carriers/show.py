@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands.carriers.codes import Carrier, no_service, shown, table_of, with_effect
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, print_table, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -80,6 +80,6 @@ def _print(answers: "list[CarrierCodeAnswer]") -> None:
             by = safe(answer.set_by or "")
             note = f"set by {by}, version {answer.version} ({was}). {note}"
         table.add_row(mark, safe(answer.code), safe(text), word, f"[dim]{note}[/]")
-    out().print(table)
+    print_table(table)
     if any(answer.version is not None for answer in answers):
         out().print("[yellow]*[/] [dim]set here, over the shipped table[/]")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cli.commands.carriers.codes import shown, table_of
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, print_table, safe
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
@@ -60,6 +60,6 @@ def _print(answers: "list[UnknownCodeAnswer]") -> None:
             f"{iso(answer.first_at)[:16]}Z",
             f"{iso(answer.last_at)[:16]}Z",
         )
-    out().print(table)
+    print_table(table)
     how = "points carriers set CARRIER SERVICE CODE WORD --note WHY"
     out().print(f"[dim]reports with these codes change nothing yet → {how}[/]")

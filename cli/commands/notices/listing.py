@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 
 from cli.support.arguments import Merchant, typed_text
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, print_table, safe
 from cli.support.wiring import connect_notices, notices_configuration
 from schemas.notices.words import State
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from schemas.answers.notices import NoticeAnswer
 
 MOST = 10_000
-LENGTH_OF_AN_ID = 36
 Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=MOST)]
 _ENDS = {"sent": "green", "failed": "red", "unknown": "yellow", "expired": "red"}
 
@@ -65,24 +64,19 @@ def print_notices(rows: "Sequence[NoticeAnswer]", none: str) -> None:
         out().print(none)
         return
     table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
-    # Two lines each, so that 80 columns leave the id whole: other commands are given it.
-    for name in ("notice, member", "about"):
+    # Three lines each, so that 80 columns leave the ids whole: other commands are given them.
+    for name in ("notice, merchant, member", "about"):
         table.add_column(name, no_wrap=True)
     table.add_column("state")
     table.add_column("points", justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            f"{row.notice_id}\n{_folded(f'{row.merchant_id}:{row.member_id}')}",
+            f"{row.notice_id}\n{safe(row.merchant_id)}\n{safe(row.member_id)}",
             f"{iso(row.recorded_at)[:16]}Z\n{safe(row.kind)} {row.channel}",
             state_shown(row.state, row.reason),
             f"{row.points:,}",
         )
-    out().print(table)
-
-
-def _folded(name: str) -> str:
-    lines = (name[at : at + LENGTH_OF_AN_ID] for at in range(0, len(name), LENGTH_OF_AN_ID))
-    return "\n".join(map(safe, lines))
+    print_table(table)
 
 
 def state_shown(state: str, reason: str | None) -> str:
@@ -93,11 +87,8 @@ def state_shown(state: str, reason: str | None) -> str:
 
 
 def _print(answer: "NoticeAnswer") -> None:
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
-    for name, value in answer.model_dump(mode="json").items():
-        if value is not None:
-            shown = f"{value:,}" if name in {"points", "balance"} else safe(str(value))
-            table.add_row(f"[dim]{name}[/]", shown)
-    out().print(table)
+    said = {k: v for k, v in answer.model_dump(mode="json").items() if v is not None}
+    widest = max(map(len, said))
+    for name, value in said.items():
+        shown = f"{value:,}" if name in {"points", "balance"} else safe(str(value))
+        out().print(f"[dim]{name:<{widest}}[/]  {shown}", soft_wrap=True)

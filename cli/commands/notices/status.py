@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cli.commands import status
-from cli.support.console import JsonOption, complain, emit, out, safe
+from cli.support.console import JsonOption, complain, emit, out, print_table, safe
 from cli.support.wiring import configuration, connect_notices
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _print(answer: "NoticesStatusAnswer") -> None:
     if answer.paused is not None:
         what = f"[bold red]paused[/]: {safe(answer.paused.reason or '')}"
         console.print(f"{what} [dim]→ points notices dlq list, points notices resume[/]")
-    console.print(_channels(answer.notices, answer.now))
+    print_table(_channels(answer.notices, answer.now))
     for provider in answer.providers:
         if (line := _provider(provider, answer.now)) is not None:
             console.print(line)
@@ -110,7 +110,7 @@ def _print(answer: "NoticesStatusAnswer") -> None:
     ):
         if count:
             console.print(f"[yellow]{count:,}[/] [dim]{what}[/]")
-    console.print(status.cursors_table(answer.cursors))
+    status.print_cursors(answer.cursors)
     if answer.ignored:
         counts = ", ".join(f"{reason} {count:,}" for reason, count in answer.ignored.items())
         console.print(f"[dim]ignored: {safe(counts)}[/]")
@@ -122,7 +122,7 @@ def _channels(rows: "Sequence[OpenNotices]", now: int) -> "Table":
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("")
     for name in ("waiting", "due now", "longest", "in hand", "unknown"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         longest = _since(row.oldest_due, now) if row.oldest_due is not None else ""
         unknown = f"[yellow]{row.unknown:,}[/]" if row.unknown else "0"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.support.arguments import Merchant
-from cli.support.console import JsonOption, emit, out
+from cli.support.console import JsonOption, emit, out, print_table
 from cli.support.wiring import connect_notices, notices_configuration
 
 if TYPE_CHECKING:
@@ -45,11 +45,12 @@ def _print(answer: "NoticesUsageAnswer") -> None:
     if answer.items:
         table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
         for name, of in NoticesUsage.model_fields.items():
-            table.add_column(name, justify="right" if of.annotation is int else "left")
+            right = of.annotation is int
+            table.add_column(name, justify="right" if right else "left", no_wrap=True)
         for row in answer.items:
             values = row.model_dump().values()
             table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in values))
-        out().print(table)
+        print_table(table)
     else:
         out().print(f"nothing was sent in {answer.month}")
     if (line := _limit(answer)) is not None:
