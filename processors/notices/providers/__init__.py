@@ -19,7 +19,7 @@ def make_sms(configuration: Configuration) -> Mapping[str, SmsProvider]:
     if configuration.mitake.username:
         providers.append(Mitake(configuration.mitake, within))
     if configuration.webhook.secret is not None:
-        providers.append(Webhook(configuration.webhook, write_within=within))
+        providers.append(Webhook(configuration.webhook, within))
     return {provider.name: provider for provider in providers}
 
 

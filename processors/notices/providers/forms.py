@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
+from uuid import UUID
 
 from processors.notices.providers.http import HttpClient, Reply, Request
 from processors.notices.providers.port import Answer, Outcome, SmsMessage
@@ -39,6 +40,11 @@ class FormSms(ABC):
         except UnicodeEncodeError:
             return Answer(Outcome.wrong, code="no-text")
         return Request(self._url, body, self.headers)
+
+    def came(self, seconds: float) -> Sequence[tuple[UUID, Answer]]:
+        """See `SmsProvider`. None: all are waited for, since there is one address."""
+        del seconds
+        return ()
 
     def close(self) -> None:
         """See `SmsProvider`."""

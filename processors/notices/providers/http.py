@@ -13,11 +13,12 @@ from typing import Final
 import pycurl
 from yarl import URL
 
-from processors.notices.providers.port import NO_TIME, WRITE_SECONDS, Answer, Outcome
+from processors.notices.providers.port import NO_TIME, Answer, Outcome
 from processors.notices.providers.transfers import Bounds, Reply, Request, Transfer
 
 __all__ = ["HttpClient", "Reply", "Request"]
 
+FOR_EVER: Final = float("inf")
 _LOOK_SECONDS: Final = 1.0
 """Nothing is waited for longer without a look at what is overdue."""
 _NOTHING_TO_WAIT_FOR: Final = 0.01
@@ -43,9 +44,9 @@ class HttpClient:
         seconds: float,
         connections: int,
         *,
+        write_within: float,
         ca_location: str | None = None,
         only_public: bool = False,
-        write_within: float = WRITE_SECONDS,
     ) -> None:
         self._write_within = write_within
         self._bounds = Bounds(min(seconds, write_within), ca_location, only_public)
@@ -55,6 +56,9 @@ class HttpClient:
         self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
         self._idle: list[Transfer] = []
         self._running: dict[pycurl.Curl, Transfer] = {}
+        self._number = 0
+        self._found: dict[int, Reply | Answer] = {}
+        """What came of requests, by number, until somebody asks for it."""
 
     def post(self, requests: Iterable[Request | Answer]) -> list[Reply | Answer]:
         """The replies to POSTs, all at once; where none came whole, the answer that follows.
@@ -62,24 +66,59 @@ class HttpClient:
         What has its answer already keeps it. Each is made when its turn has come, and the first is
         on its way by then.
         """
-        found: dict[int, Reply | Answer] = {}
-        number, until = 0, time.monotonic() + self._write_within
+        return [self._found.pop(number) for number in self._post(requests, FOR_EVER)]
+
+    def post_within(
+        self, requests: Iterable[Request | Answer], seconds: float
+    ) -> list[Reply | Answer | int]:
+        """As `post`, but waits no longer than that: of what is still to come the number.
+
+        It comes meanwhile; `came` says what. Where all connections wait for their answers, what
+        would have needed one goes nowhere.
+        """
+        numbers = self._post(requests, time.monotonic() + seconds)
+        return [self._found.pop(number, number) for number in numbers]
+
+    def came(self, seconds: float) -> dict[int, Reply | Answer]:
+        """What came by now of that for which `post_within` did not wait, by number.
+
+        Waits so long for the first of it.
+        """
+        until = time.monotonic() + seconds
+        while self._running and not self._found:
+            self._turn(until)
+            if time.monotonic() >= until:
+                break
+        found, self._found = self._found, {}
+        return found
+
+    def _post(self, requests: Iterable[Request | Answer], leave: float) -> list[int]:
+        """Makes requests and waits for them until it is to `leave`, monotonic; their numbers."""
+        numbers: list[int] = []
+        until = time.monotonic() + self._write_within
         try:
-            for number, request in enumerate(requests, 1):
-                while len(self._running) >= self._connections:
-                    found.update(self._turn())
+            for request in requests:
+                self._number += 1
+                numbers.append(self._number)
+                while len(self._running) >= self._connections and time.monotonic() < leave:
+                    self._turn(leave)
                 if isinstance(request, Answer):
                     answer: Answer | None = request
+                elif len(self._running) >= self._connections:
+                    answer = Answer(Outcome.later, code=NO_TIME)
                 else:
-                    answer = self._begin(number, request, until)
+                    answer = self._begin(self._number, request, until)
                 if answer is not None:
-                    found[number] = answer
-            while self._running:
-                found.update(self._turn())
+                    self._found[self._number] = answer
+            mine = set(numbers)
+            while time.monotonic() < leave and any(
+                each.number in mine for each in self._running.values()
+            ):
+                self._turn(leave)
         except BaseException:
             self._give_up()
             raise
-        return [found[each] for each in range(1, number + 1)]
+        return numbers
 
     def close(self) -> None:
         """Closes the connections."""
@@ -104,13 +143,13 @@ class HttpClient:
             self._multi.perform()  # its server works while the others are made
         return None
 
-    def _turn(self) -> Iterator[tuple[int, Reply | Answer]]:
-        """Goes on with what is running, and waits if nothing has ended; what has, by number."""
+    def _turn(self, until: float) -> None:
+        """Goes on with what is running, notes what has ended, and waits if nothing has."""
         self._multi.perform()
-        ended = list(self._ended())
+        ended = dict(self._ended())
+        self._found |= ended
         if not ended and self._running:
-            self._wait()
-        return iter(ended)
+            self._wait(until)
 
     def _ended(self) -> Iterator[tuple[int, Reply | Answer]]:
         left = 1
@@ -134,16 +173,14 @@ class HttpClient:
         self._idle.append(transfer)
         return transfer
 
-    def _wait(self) -> None:
+    def _wait(self, until: float) -> None:
         """Until something can be read or written, or libcurl or an answer is overdue."""
-        until = min(
-            (
-                each.written_at + self._bounds.seconds
-                for each in self._running.values()
-                if each.written_at is not None
-            ),
-            default=float("inf"),
+        overdue = (
+            each.written_at + self._bounds.seconds
+            for each in self._running.values()
+            if each.written_at is not None
         )
+        until = min(until, min(overdue, default=FOR_EVER))
         most = min(_LOOK_SECONDS, until - time.monotonic())
         libcurls = self._multi.timeout()
         if libcurls >= 0:

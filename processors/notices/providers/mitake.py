@@ -12,7 +12,7 @@ from processors.notices.providers.answers import NOT_UNDERSTOOD, by_status, id_o
 from processors.notices.providers.callbacks import mitake_callback_url
 from processors.notices.providers.forms import FormSms
 from processors.notices.providers.http import HttpClient, Reply
-from processors.notices.providers.port import WRITE_SECONDS, Answer, Outcome, SmsMessage
+from processors.notices.providers.port import Answer, Outcome, SmsMessage
 from processors.runtime.notices_configuration import MitakeConfiguration
 
 _CONNECTIONS: Final = 15
@@ -43,7 +43,7 @@ class Mitake(FormSms):
     shared = True
     window = timedelta(hours=12)
 
-    def __init__(self, account: MitakeConfiguration, write_within: float = WRITE_SECONDS) -> None:
+    def __init__(self, account: MitakeConfiguration, write_within: float) -> None:
         password = account.password.get_secret_value() if account.password is not None else ""
         self._login = {"username": account.username or "", "password": password}
         self._callback_url = account.callback_url

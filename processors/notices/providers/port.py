@@ -9,8 +9,6 @@ from uuid import UUID
 
 from schemas.ids import Micros
 
-WRITE_SECONDS: Final = 30.0
-"""Half of the usual lease: nothing of a chunk is begun to be written later."""
 NO_TIME: Final = "no-time"
 """The code of ours for what could have been written too late only."""
 
@@ -104,10 +102,18 @@ class SmsProvider(Protocol):
     window: timedelta
     shared: bool
 
-    def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
+    def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer | None]:
         """Hands over some messages, all at once; an answer for each, in their order.
 
-        The thread waits for them. For one at a time.
+        The thread waits for them. For one at a time. None of those whose answers it does not wait
+        for, since they hold up others: `came` has them. Until then nothing more goes to their
+        address.
+        """
+
+    def came(self, seconds: float) -> Sequence[tuple[UUID, Answer]]:
+        """Answers that were not waited for and have come, by their notices.
+
+        Waits so long for the first of them, if there are any to come.
         """
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 import aiosmtplib
 
-from processors.notices.providers.port import WRITE_SECONDS, Answer, Mail, Outcome
+from processors.notices.providers.port import Answer, Mail, Outcome
 from processors.notices.providers.smtp_connections import (
     Connection,
     Connections,
@@ -47,7 +47,7 @@ class Smtp:
     shared = True
     window = timedelta(0)
 
-    def __init__(self, server: SmtpConfiguration, write_within: float = WRITE_SECONDS) -> None:
+    def __init__(self, server: SmtpConfiguration, write_within: float) -> None:
         """`write_within`: as of HttpClient."""
         self._seconds = min(server.timeout_seconds, write_within)
         self._write_within = write_within

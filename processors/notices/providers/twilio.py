@@ -13,7 +13,7 @@ from urllib.parse import quote
 from processors.notices.providers.answers import by_status, code_of, object_of, parts_of
 from processors.notices.providers.forms import FormSms
 from processors.notices.providers.http import HttpClient, Reply
-from processors.notices.providers.port import WRITE_SECONDS, Answer, Outcome, SmsMessage
+from processors.notices.providers.port import Answer, Outcome, SmsMessage
 from processors.runtime.notices_configuration import TwilioConfiguration
 
 _SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
@@ -41,7 +41,7 @@ class Twilio(FormSms):
     shared = True
     window = timedelta(0)
 
-    def __init__(self, account: TwilioConfiguration, write_within: float = WRITE_SECONDS) -> None:
+    def __init__(self, account: TwilioConfiguration, write_within: float) -> None:
         sid, token = account.account_sid or "", account.auth_token
         login = f"{sid}:{token.get_secret_value() if token is not None else ''}"
         self.headers = {

@@ -1,7 +1,8 @@
 """A shop's own address: SMS and what they tell, as signed JSON, for a gateway that the shop has.
 
 Who stands behind an address is not known, so it may be no address of our own network, is given
-little time and few bytes, and is left alone by itself when it fails: other shops go on.
+little time and few bytes, and is left alone by itself when it fails: other shops go on. Nor do they
+wait for an address that says nothing: what it answers comes later.
 """
 
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import orjson
 
@@ -21,7 +23,7 @@ from processors.notices.providers.answers import (
     parts_of,
 )
 from processors.notices.providers.http import HttpClient, Reply, Request
-from processors.notices.providers.port import WRITE_SECONDS, Answer, Outcome, SmsMessage
+from processors.notices.providers.port import Answer, Outcome, SmsMessage
 from processors.notices.providers.transfers import PRIVATE
 from processors.runtime.logs import log
 from processors.runtime.notices_configuration import WebhookConfiguration
@@ -37,7 +39,12 @@ from rules.notices.webhooks import (
 )
 from schemas.ids import SECOND, iso
 
-_CONNECTIONS: Final = 32
+_CONNECTIONS: Final = 128
+"""So many that addresses which say nothing leave some to the others until they are left alone."""
+PROMPT: Final = 0.5
+"""Seconds for which a chunk waits for its answers: more than a gateway needs, and little for those
+of other shops that wait behind it.
+"""
 LEFT_ALONE: Final = "left-alone"
 """The code of ours for what an address is not asked, since it failed lately."""
 MOST_REMEMBERED: Final = 10_000
@@ -57,8 +64,8 @@ class Webhook:
     def __init__(
         self,
         settings: WebhookConfiguration,
+        write_within: float,
         clock: Callable[[], float] = time.monotonic,
-        write_within: float = WRITE_SECONDS,
     ) -> None:
         """`clock`: seconds, for how long an address is left alone."""
         self._secret = settings.secret.get_secret_value() if settings.secret is not None else ""
@@ -72,18 +79,37 @@ class Webhook:
         )
         self._clock = clock
         self._breakers: dict[str, Breaker] = {}
+        self._late: dict[int, tuple[SmsMessage, Request]] = {}
+        """What was written and has no answer yet, by the request's number."""
 
-    def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
+    def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer | None]:
         """See `SmsProvider`."""
         probed = set[str]()
         asked = [self._request(message, probed) for message in chunk]
-        answers = []
-        for message, request, reply in zip(chunk, asked, self._http.post(asked), strict=True):
-            answer = reply if isinstance(reply, Answer) else judged(reply)
-            if isinstance(request, Request):
-                self._learn(request.url, message.merchant_id, answer)
-            answers.append(answer)
+        replies = self._http.post_within(asked, PROMPT)
+        answers: list[Answer | None] = []
+        for message, request, reply in zip(chunk, asked, replies, strict=True):
+            if isinstance(request, Answer):
+                answers.append(request)
+            elif isinstance(reply, int):
+                self._late[reply] = message, request
+                answers.append(None)
+            else:
+                answers.append(self._heard(message, request, reply))
         return answers
+
+    def came(self, seconds: float) -> Sequence[tuple[UUID, Answer]]:
+        """See `SmsProvider`."""
+        came = []
+        for number, reply in self._http.came(seconds).items():
+            message, request = self._late.pop(number)
+            came.append((message.notice_id, self._heard(message, request, reply)))
+        return came
+
+    def _heard(self, message: SmsMessage, request: Request, reply: Reply | Answer) -> Answer:
+        answer = reply if isinstance(reply, Answer) else judged(reply)
+        self._learn(request.url, message.merchant_id, answer)
+        return answer
 
     def _request(self, message: SmsMessage, probed: set[str]) -> Request | Answer:
         """What is asked; the answer to what is not. `probed`: addresses that one tries just now."""

@@ -97,6 +97,7 @@ class ProviderLoop:
                     backoff.reset()
                     self._database_trouble = None
                 await pause(wait, stopping)
+            await self._thread.run(self._outgoing.drain)
             with suppress(psycopg.Error):  # then its lease gives it back
                 await self._give_back()
         finally:
@@ -120,6 +121,7 @@ class ProviderLoop:
             await self._thread.connected(self._look)
         room = self._gate.room(self._clock(), self._terms.chunk)
         if not room:
+            await self._thread.run(self._outgoing.look, 0.0)
             await self._give_back()
             return LOOK_SECONDS
         await self._hand_for(room)

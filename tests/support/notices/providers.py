@@ -11,7 +11,6 @@ from deploy.local.sinks.moods import Provider
 from deploy.local.sinks.sinks import Sinks
 from processors.notices.providers.mitake import Mitake
 from processors.notices.providers.port import (
-    WRITE_SECONDS,
     Answer,
     Mail,
     Outcome,
@@ -36,6 +35,8 @@ ADDRESS = "ann@mail.example"
 WEBHOOK_SECRET = "a secret of forty characters, and no more"
 PATIENCE = 30.0
 """Seconds for which the tests' providers wait for an answer; a busy machine needs some of them."""
+WRITE_SECONDS = 30.0
+"""Half of the usual lease, after which nothing of a chunk is begun to be written."""
 SILENCE = 0.6
 """The same where none is to come."""
 
@@ -70,7 +71,8 @@ def twilio(url: str, *, seconds: float = PATIENCE) -> Twilio:
             url=url,
             callback_url="https://points.example/callbacks/twilio",
             timeout_seconds=seconds,
-        )
+        ),
+        WRITE_SECONDS,
     )
 
 
@@ -83,7 +85,8 @@ def mitake(url: str, *, seconds: float = PATIENCE) -> Mitake:
             url=url,
             callback_url="https://points.example/callbacks/mitake",
             timeout_seconds=seconds,
-        )
+        ),
+        WRITE_SECONDS,
     )
 
 
@@ -98,7 +101,7 @@ def smtp(
 def webhook(*, seconds: float = PATIENCE, **more: object) -> Webhook:
     """Shops' own addresses; `more` are further settings. Sinks are on this machine."""
     given = {"secret": WEBHOOK_SECRET, "timeout_seconds": seconds, "private_addresses": True}
-    return Webhook(WebhookConfiguration.model_validate({**given, **more}))
+    return Webhook(WebhookConfiguration.model_validate({**given, **more}), WRITE_SECONDS)
 
 
 async def one(sinks: Sinks, provider: Provider, *, seconds: float = PATIENCE) -> Answer:
@@ -121,7 +124,22 @@ async def one(sinks: Sinks, provider: Provider, *, seconds: float = PATIENCE) ->
 
 async def sent(account: SmsProvider, *messages: SmsMessage) -> Sequence[Answer]:
     """What a provider answers, asked by a thread, since the sinks answer by this one."""
-    return await asyncio.to_thread(account.send, messages)
+    return await asyncio.to_thread(_all_of, account, messages)
+
+
+def _all_of(account: SmsProvider, messages: Sequence[SmsMessage]) -> Sequence[Answer]:
+    """Also what comes late."""
+    answers, late = account.send(messages), dict[UUID, Answer]()
+    ids = {
+        message.notice_id
+        for message, answer in zip(messages, answers, strict=True)
+        if answer is None
+    }
+    while ids - late.keys():
+        late |= account.came(PATIENCE)
+    return [
+        answer or late[message.notice_id] for message, answer in zip(messages, answers, strict=True)
+    ]
 
 
 def with_sinks(test: Callable[[Sinks], Awaitable[T]], **options: object) -> T:

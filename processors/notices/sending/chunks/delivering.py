@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from typing import Protocol
+from uuid import UUID
 
 from processors.notices.providers.port import Answer, MailProvider, SmsProvider
 from processors.notices.sending.in_hand.hand import Sent
@@ -17,10 +18,18 @@ class Delivers(Protocol):
     shared: bool
     channel: Channel
 
-    def send(self, sent: Sequence[Sent]) -> Sequence[Answer] | Awaitable[Sequence[Answer]]:
-        """Hands over a chunk; an answer for each, in their order.
+    def send(
+        self, sent: Sequence[Sent]
+    ) -> Sequence[Answer | None] | Awaitable[Sequence[Answer | None]]:
+        """Hands over a chunk; an answer for each, in their order, None of those that come later.
 
         Called in the connection's thread. What is awaitable is awaited by the event loop.
+        """
+
+    def came(self, seconds: float) -> Sequence[tuple[UUID, Answer]]:
+        """Those that come later, by their notices; waits so long for the first, if any is to come.
+
+        Called in the connection's thread.
         """
 
     async def close(self) -> None:
@@ -40,6 +49,11 @@ class ByMail:
         """Hands over mails."""
         return await self._provider.send([each.ready.mail(each.marked) for each in sent])
 
+    def came(self, seconds: float) -> Sequence[tuple[UUID, Answer]]:
+        """None: all are waited for, since there is one server."""
+        del seconds
+        return ()
+
     async def close(self) -> None:
         """Closes its connections."""
         await self._provider.close()
@@ -54,9 +68,13 @@ class BySms:
         self._provider, self.name, self.window = provider, provider.name, provider.window
         self.shared = provider.shared
 
-    def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
+    def send(self, sent: Sequence[Sent]) -> Sequence[Answer | None]:
         """Hands over SMS, and waits: the thread that marked them loses no time to another."""
         return self._provider.send([each.ready.sms(each.marked) for each in sent])
+
+    def came(self, seconds: float) -> Sequence[tuple[UUID, Answer]]:
+        """What came later."""
+        return self._provider.came(seconds)
 
     async def close(self) -> None:
         """Closes its connections."""

@@ -7,6 +7,7 @@ a request: then one chunk follows the other there. What comes back by the event 
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from processors import metrics
@@ -20,18 +21,24 @@ from rules.notices.outcomes import Answered, Custom
 from schemas.ids import SECOND, Micros
 from store.postgres.session import Database
 
+LATE_SECONDS: Final = 0.1
+"""For which answers that come late are waited for where nothing else is to be done."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
     """A chunk whose answers come by the event loop, and since when, monotonic."""
 
     sent: list[Sent]
-    answers: Awaitable[Sequence[Answer]]
+    answers: Awaitable[Sequence[Answer | None]]
     began: float
 
 
 class Outgoing:
-    """Hands over one hand's chunks, one at a time: a kill leaves one in doubt."""
+    """Hands over one hand's chunks, one at a time: a kill leaves one in doubt.
+
+    And what a shop's own address has not answered by then: it gets nothing more before it has.
+    """
 
     def __init__(
         self,
@@ -45,6 +52,8 @@ class Outgoing:
         """`custom`: the provider's. `clock`: the database's, about."""
         self._provider, self._custom = provider, custom
         self._hand, self._handing, self._gate, self._clock = hand, handing, gate, clock
+        self._late: dict[UUID, tuple[Sent, float]] = {}
+        """What was written and has no answer yet, and since when, monotonic."""
         self._seconds = metrics.NOTICES_PROVIDER_SECONDS.labels(provider.name)
 
     def go(
@@ -52,12 +61,15 @@ class Outgoing:
     ) -> Written | bool:
         """Hands over a chunk of `room` at most, and more of them as long as it `goes_on`.
 
-        One whose answers are still to come; else whether any may go.
+        One whose answers are still to come; else whether any may go, or answers come late.
         """
         while True:
+            self.look(0.0)
             sent = self._handing.next_chunk(connection, room, least, self._clock())
             if sent is None:
-                return False
+                waited = self.has_late
+                self.look(LATE_SECONDS)
+                return waited
             if sent:
                 began = time.monotonic()
                 answers = self._hand_over(sent)
@@ -71,16 +83,49 @@ class Outgoing:
         """Waits for a chunk's answers."""
         self._note(written.sent, await written.answers, written.began)
 
-    def _hand_over(self, sent: Sequence[Sent]) -> Sequence[Answer] | Awaitable[Sequence[Answer]]:
+    @property
+    def has_late(self) -> bool:
+        """Whether answers are to come of what was written in chunks before."""
+        return bool(self._late)
+
+    def look(self, seconds: float) -> None:
+        """Notes answers that came late, and waits so long for the first of them."""
+        if not self._late:
+            return
+        for notice_id, answer in self._provider.came(seconds):
+            each, began = self._late.pop(notice_id)
+            self._settled(each, answer, time.monotonic() - began)
+        self._wait_for_addresses()
+
+    def drain(self) -> None:
+        """Waits for all that come late: their requests have an end of their own."""
+        while self._late:
+            self.look(LATE_SECONDS)
+
+    def _wait_for_addresses(self) -> None:
+        late = (each.ready.shop.webhook_url for each, _ in self._late.values())
+        self._hand.waits_for = frozenset(late)
+
+    def _hand_over(
+        self, sent: Sequence[Sent]
+    ) -> Sequence[Answer | None] | Awaitable[Sequence[Answer | None]]:
         return self._provider.send(sent)
 
-    def _note(self, sent: Sequence[Sent], answers: Sequence[Answer], began: float) -> None:
+    def _note(self, sent: Sequence[Sent], answers: Sequence[Answer | None], began: float) -> None:
         """What became of a chunk, which the next transaction writes down."""
         took = time.monotonic() - began
         self._seconds.observe(took)
-        now = sent[0].marked.at + int(took * SECOND)
         for each, answer in zip(sent, answers, strict=True):
-            self._hand.done.append(settled(each, answer, self._custom, now))
+            if answer is None:
+                self._late[each.marked.notice_id] = each, began
+            else:
+                self._settled(each, answer, took)
+        if self._late:
+            self._wait_for_addresses()
         if self._provider.shared:
-            answered = [Answered(answer.outcome.value) for answer in answers]
+            answered = [Answered(each.outcome.value) for each in answers if each is not None]
             self._gate.learn(answered, self._clock())
+
+    def _settled(self, sent: Sent, answer: Answer, took: float) -> None:
+        now = sent.marked.at + int(took * SECOND)
+        self._hand.done.append(settled(sent, answer, self._custom, now))

@@ -87,6 +87,11 @@ class Hand:
         self._buckets: dict[str, Bucket] = {}
         self._blocked: Mapping[Bucket, float] = {}
         """Replaced as a whole: other threads ask meanwhile whether a rate has something left."""
+        self.waits_for: frozenset[str | None] = frozenset()
+        """Shops' own addresses that have not answered yet: nothing more goes there until they have.
+
+        Replaced as a whole, as well.
+        """
 
     def bucket_of(self, shop: Shop) -> Bucket:
         """Whose rate a shop's messages take from: of mail the server's, of SMS the sender's."""
@@ -98,8 +103,8 @@ class Hand:
         return bucket
 
     def is_blocked(self, shop: Shop) -> bool:
-        """Whether the shop's rate has nothing left at the moment."""
-        return self.bucket_of(shop) in self._still_blocked()
+        """Whether the shop's rate has nothing left at the moment, or its address is waited for."""
+        return shop.webhook_url in self.waits_for or self.bucket_of(shop) in self._still_blocked()
 
     def add(self, ready: Iterable[Ready]) -> None:
         """Takes more, behind the others."""
@@ -133,10 +138,14 @@ class Hand:
         return chunk
 
     def _free(self) -> list[Ready]:
-        blocked = self._still_blocked()
-        if not blocked:
+        blocked, waits_for = self._still_blocked(), self.waits_for
+        if not blocked and not waits_for:
             return self._ready
-        return [each for each in self._ready if self.bucket_of(each.shop) not in blocked]
+        return [
+            each
+            for each in self._ready
+            if self.bucket_of(each.shop) not in blocked and each.shop.webhook_url not in waits_for
+        ]
 
     def _still_blocked(self) -> Mapping[Bucket, float]:
         """The rates that have nothing left, and until when."""

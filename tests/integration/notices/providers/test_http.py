@@ -14,7 +14,7 @@ from processors.notices.providers.http import HttpClient, Reply, Request
 from processors.notices.providers.port import Answer, Outcome
 from processors.notices.providers.transfers import LARGEST_ANSWER, Bounds, Transfer
 from tests.support.engine import wait_for
-from tests.support.notices.providers import PATIENCE, SILENCE
+from tests.support.notices.providers import PATIENCE, SILENCE, WRITE_SECONDS
 from tests.support.secured.certificates import authority, signed
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -75,7 +75,13 @@ def posted(
     only_public: bool = False,
 ) -> list[Reply | Answer]:
     async def main() -> list[Reply | Answer]:
-        client = HttpClient(seconds, connections, ca_location=ca_location, only_public=only_public)
+        client = HttpClient(
+            seconds,
+            connections,
+            write_within=WRITE_SECONDS,
+            ca_location=ca_location,
+            only_public=only_public,
+        )
         async with server as url:
             try:
                 return await asyncio.to_thread(ask, client, url)
@@ -135,7 +141,7 @@ def test_no_more_connections_are_made_than_may_be() -> None:
 def test_connections_to_many_servers_are_no_more_than_may_be_either() -> None:
     async def main() -> None:
         servers = [Server(OK) for _ in range(3)]
-        client = HttpClient(PATIENCE, 2)
+        client = HttpClient(PATIENCE, 2, write_within=WRITE_SECONDS)
         async with servers[0] as first, servers[1] as second, servers[2] as third:
             urls = [first, second, third]
             for _ in range(2):

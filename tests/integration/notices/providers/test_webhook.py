@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,9 +14,11 @@ from processors.runtime.notices_configuration import WebhookConfiguration
 from rules.notices.breaker import FAILURES
 from rules.notices.webhooks import key_of, signature
 from tests.support.notices.providers import (
+    PATIENCE,
     PHONE,
     TEXT,
     WEBHOOK_SECRET,
+    WRITE_SECONDS,
     sent,
     sms,
     webhook,
@@ -86,7 +89,7 @@ def test_an_address_that_fails_is_left_alone_and_others_go_on() -> None:
         settings = WebhookConfiguration.model_validate(
             {"secret": WEBHOOK_SECRET, "private_addresses": True}
         )
-        shops = Webhook(settings, lambda: clock[0])
+        shops = Webhook(settings, WRITE_SECONDS, lambda: clock[0])
         bad, good = f"{sinks.url}/webhook/bad", f"{sinks.url}/webhook/good"
         sinks.become("webhook", mood="busy")
         failed = [(await sent(shops, sms(url=bad)))[0] for _ in range(FAILURES)]
@@ -127,5 +130,30 @@ def test_a_message_that_is_no_text_goes_nowhere() -> None:
         shops.close()
         assert (answer.outcome, answer.code) == (Outcome.wrong, "no-text")
         assert sinks.taken("webhook") == []
+
+    with_sinks(test)
+
+
+def test_a_chunk_does_not_wait_for_an_address_that_says_nothing() -> None:
+    async def test(sinks: Sinks) -> None:
+        shops, other = webhook(), sms(url=f"{sinks.url}/webhook/shop")
+        with socket.create_server(("127.0.0.1", 0)) as deaf:
+            silent = sms(url=f"http://127.0.0.1:{deaf.getsockname()[1]}/")
+            answers = await asyncio.to_thread(shops.send, [silent, other])
+            assert answers[0] is None
+            # It has not come yet either while others go on.
+            again = (await asyncio.to_thread(shops.send, [other]))[0]
+            assert again is not None
+            assert again.outcome is Outcome.taken
+            assert shops.came(0.0) == []
+        came = await asyncio.to_thread(shops.came, PATIENCE)
+        # On a busy machine the other one's answer may come late as well.
+        answered = [answer for answer in answers if answer is not None]
+        found = {notice: answer.outcome for notice, answer in came}
+        assert found[silent.notice_id] is Outcome.unknown
+        assert [*answered, *(a for n, a in came if n == other.notice_id)][0].outcome is (
+            Outcome.taken
+        )
+        shops.close()
 
     with_sinks(test)

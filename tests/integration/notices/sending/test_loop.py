@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -43,6 +44,10 @@ class Provider:
         await self.may_answer.wait()
         return [Answer(Outcome.taken) for _ in sent]
 
+    def came(self, seconds: float) -> Sequence[tuple[UUID, Answer]]:
+        del seconds
+        return ()
+
     async def close(self) -> None:
         pass
 
@@ -65,6 +70,10 @@ class AtOnce:
         self.out.append(self._rows.value(count))
         self.chunks.append(len(sent))
         return [Answer(Outcome.taken) for _ in sent]
+
+    def came(self, seconds: float) -> Sequence[tuple[UUID, Answer]]:
+        del seconds
+        return ()
 
     async def close(self) -> None:
         pass

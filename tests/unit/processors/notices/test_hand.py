@@ -46,14 +46,14 @@ class Rates:
         return Granted(given, 0 if given == count else 2 * SECOND)
 
 
-def ready(member: str, sender: str) -> Ready:
+def ready(member: str, sender: str, *, url: str | None = None) -> Ready:
     unused: Any = None
     taken = Taken(
         uuid4(), uuid4(), 1, member, Kind.earned, Channel.sms, State.claimed, 0, 1, 1, 1, None,
         None, None, 0, 0, None, None, 0, "shop", 0,
     )  # fmt: skip
     shop = Shop(
-        1, "shop", "UTC", (), True, True, lambda *_: True, "mitake", sender, None, "TW", None, None,
+        1, "shop", "UTC", (), True, True, lambda *_: True, "mitake", sender, None, "TW", None, url,
         "hold", {}, "Shop", unused,
     )  # fmt: skip
     return Ready(taken, shop, "", Worded(), None)

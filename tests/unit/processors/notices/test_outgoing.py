@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -24,12 +24,13 @@ class Handing:
     def __init__(self, *chunks: int) -> None:
         self._chunks = [*chunks]
         self.marked = 0
+        self.url: str | None = None
 
     def next_chunk(self, *_: object) -> list[Sent] | None:
         if not self._chunks:
             return None
         self.marked += 1
-        return [_sent() for _ in range(self._chunks.pop(0))]
+        return [_sent(self.url) for _ in range(self._chunks.pop(0))]
 
 
 class Here:
@@ -44,6 +45,10 @@ class Here:
         self.chunks.append(len(sent))
         return [Answer(Outcome.taken) for _ in sent]
 
+    def came(self, seconds: float) -> Sequence[tuple[UUID, Answer]]:
+        del seconds
+        return ()
+
     async def close(self) -> None:
         pass
 
@@ -55,12 +60,13 @@ class Elsewhere(Here):
         return super().send(sent)
 
 
-def _sent() -> Sent:
-    one = ready("a", "a")
+def _sent(url: str | None = None) -> Sent:
+    one = ready("a", "a", url=url)
     return Sent(one, Marked(one.taken.notice_id, 1, 0, 0, 0))
 
 
-def _outgoing(provider: Here, handing: Handing) -> tuple[Outgoing, Hand]:
+def _outgoing(provider: Here, handing: Handing, url: str | None = None) -> tuple[Outgoing, Hand]:
+    handing.url = url
     hand = Hand("mitake", Channel.sms, 10.0)
     gate = Gate("mitake", None)
     custom = custom_of(provider.channel, provider.window)
@@ -98,3 +104,48 @@ def test_no_other_chunk_is_marked_while_one_waits_for_answers_elsewhere() -> Non
     asyncio.run(outgoing.finish(written))
     assert provider.chunks == [8]
     assert len(hand.done) == 8
+
+
+class Late(Here):
+    """One that answers nothing of its first chunk by then."""
+
+    shared = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late: list[UUID] = []
+        self.is_heard = False
+
+    def send(self, sent: Sequence[Sent]) -> Sequence[Answer | None]:  # type: ignore[override]
+        answers = super().send(sent)
+        if len(self.chunks) > 1:
+            return answers
+        self.late = [each.marked.notice_id for each in sent]
+        return [None] * len(sent)
+
+    def came(self, seconds: float) -> Sequence[tuple[UUID, Answer]]:
+        del seconds
+        if not self.is_heard:
+            return ()
+        late, self.late = self.late, []
+        return [(each, Answer(Outcome.unknown)) for each in late]
+
+
+def test_chunks_go_on_while_an_answer_comes_late_and_its_address_gets_no_more_till_then() -> None:
+    provider = Late()
+    outgoing, hand = _outgoing(provider, Handing(2, 3), url="https://late.example")
+    assert _go(outgoing, lambda: True) is True
+    assert provider.chunks == [2, 3]
+    assert len(hand.done) == 3
+    assert outgoing.has_late
+    deaf, other = (ready("a", "a", url=url) for url in ("https://late.example", None))
+    hand.add([deaf, other])
+    assert (hand.is_blocked(deaf.shop), hand.is_blocked(other.shop), hand.free()) == (
+        True,
+        False,
+        1,
+    )
+    provider.is_heard = True
+    outgoing.drain()
+    assert len(hand.done) == 5
+    assert (outgoing.has_late, hand.is_blocked(deaf.shop), hand.free()) == (False, False, 2)
