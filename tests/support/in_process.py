@@ -25,7 +25,11 @@ from schemas.packing import pack_id
 from store.postgres import session
 from store.streams import cursors, recheck
 from store.streams.cursors import PartitionId
-from tests.support.engine import Engine, wait_for
+from tests.support.engine import (
+    PATIENCE,
+    Engine,
+    wait_for,
+)
 from tests.support.upstream import Json, Record
 
 CLUSTER = "a cluster"
@@ -158,11 +162,11 @@ class InProcessWorker:
 
     def settle(self) -> None:
         """Work until the recheck queue is empty and nothing is due."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while recheck.waiting(session.raw(self.connection)):
             self._recheck.recheck_orders()
             assert time.monotonic() < deadline, "the recheck queue does not empty"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while self._grants.grant().tally.claimed:
             assert time.monotonic() < deadline, "what is due is claimed and stays due"
 
@@ -198,7 +202,7 @@ class Running(threading.Thread):
 
     def ended(self) -> None:
         """Wait for the end, and raise what went wrong."""
-        self.join(30)
+        self.join(PATIENCE)
         assert not self.is_alive(), f"{self.worker.name} does not come to an end"
         if self._error is not None:
             raise self._error

@@ -170,10 +170,11 @@ def test_a_worker_that_waits_for_a_lock_hears_that_it_is_to_stop(engine: Engine)
     with psycopg.connect(engine.database_url) as administrator:
         administrator.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
         engine.produce([an_order()])
-        time.sleep(1.5)
-        began = time.monotonic()
+        waiting = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+                     AND datname = current_database() AND application_name = 'points-intake')"""
+        wait_for("the lock wanted", lambda: engine.value(waiting))
+        # The table stays locked until it has ended.
         assert worker.terminate() == 0
-        assert time.monotonic() - began < 15
     engine.run("intake")
     engine.wait_consumed(1)
 
@@ -192,9 +193,8 @@ def test_a_server_that_says_nothing_leaves_it_alive_and_able_to_stop(
     os.kill(backend, signal.SIGSTOP)
     try:
         assert "no answer" in not_ready(worker)
-        began = time.monotonic()
+        # The server says nothing until it has ended.
         assert worker.terminate() == 0
-        assert time.monotonic() - began < 15
     finally:
         os.kill(backend, signal.SIGCONT)
 

@@ -166,7 +166,7 @@ def test_a_topic_that_is_gone_holds_up_no_events_not_even_at_the_start(engine: E
     engine.delete_topics("dlq_orders", "settings")
     put(engine, [(OutboxKind.DEAD_ORDERS, b"k", b"letter", None)], some_events())
     relay = engine.run("relay").wait_ready()
-    wait_for("the events", lambda: len(engine.events()) == GOOD, 25)
+    wait_for("the events", lambda: len(engine.events()) == GOOD)
     assert "topics apply" in relay.lines("topics_missing")[0]["why"]
     wait_empty(engine)
     (row,) = refused(engine)

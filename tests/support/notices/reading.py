@@ -92,9 +92,9 @@ def set_hint(engine: Engine, offset: int, topic: str = "points_changed") -> None
     client.close()
 
 
-def hints(engine: Engine, topic: str = "points_changed") -> dict[int, int]:
-    """What the group's offsets say, 0 where they say nothing."""
-    group = f"{engine.environment['POINTS_KAFKA__GROUP_ID']}.notices"
+def hints(engine: Engine, topic: str = "points_changed", *, of: str = "notices") -> dict[int, int]:
+    """What the offsets of a group say, 0 where they say nothing."""
+    group = f"{engine.environment['POINTS_KAFKA__GROUP_ID']}.{of}"
     client = Client({"bootstrap.servers": engine.bootstrap, "group.id": group, "log_level": 0})
     parts = [TopicPartition(engine.topics[topic], p) for p in range(engine.partitions)]
     found = {part.partition: max(0, part.offset) for part in client.committed(parts, timeout=20)}

@@ -35,7 +35,10 @@ from store.streams.outbox import OutboxKind
 from tests.support.account.desk import SHOP, Desk
 from tests.support.account.jobs import JobDesk
 from tests.support.commands import points
-from tests.support.engine import wait_for
+from tests.support.engine import (
+    PATIENCE,
+    wait_for,
+)
 from tests.support.operate.watching import shown
 from tests.support.servers import Databases
 
@@ -243,7 +246,7 @@ def found_by_the_next_piece(
             thread.start()
             wait_for(f"{name} to wait", partial(waits, jobs, name))
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     (job,) = found
     return job
 
@@ -440,7 +443,7 @@ def test_an_undoing_tells_a_row_whose_command_somebody_sent_before(jobs: JobDesk
         key = make_undo(shop, "june", "oops", "mei")
         undoing = threading.Thread(target=run_job, args=(shop, key), daemon=True)
         undoing.start()
-        undoing.join(20)
+        undoing.join(PATIENCE)
         assert not undoing.is_alive(), "it is tried again for ever"
     assert [(row["code"], row["missing"]) for row in jobs.rows("june:undo")] == [
         ("key_reused", 10),
@@ -528,7 +531,7 @@ def settings_meanwhile(
         jobs.desk.settle_in(SHOP, assign=assign)
         thread.start()
         wait_for("the job to wait", partial(waits, jobs, "staff"))
-    thread.join(30)
+    thread.join(PATIENCE)
     yield
 
 

@@ -16,7 +16,10 @@ from store.postgres import session
 from store.settings.merchants import Merchants
 from tests.support.account.desk import BEA, SHOP, Desk
 from tests.support.account.meanwhile import once_meanwhile
-from tests.support.engine import wait_for
+from tests.support.engine import (
+    PATIENCE,
+    wait_for,
+)
 from tests.support.upstream import Json
 
 
@@ -141,7 +144,7 @@ def test_a_command_waits_for_settings_that_are_being_applied(desk: Desk, other: 
         other.settle_in("shop", enabled=False)
         deciding.start()
         wait_for("the command to wait", partial(desk.waits, "desk"))
-    deciding.join(30)
+    deciding.join(PATIENCE)
     assert [answer["code"] for answer in answers] == ["feature_off"]
 
 
@@ -157,7 +160,7 @@ def test_settings_wait_for_a_command_that_is_being_decided(
 
     once_meanwhile(monkeypatch, applies)
     assert at_once(desk, desk.command("assign"))[0]["code"] == "ok"
-    applying.join(30)
+    applying.join(PATIENCE)
     assert desk.rows("SELECT count(*) FROM settings") == [(2,)]
 
 
@@ -181,7 +184,7 @@ def test_a_hold_of_gifts_waits_for_a_campaign_that_is_being_saved(desk: Desk, ot
         saving.apply(other.connection, shop, document, "mei", name="test")
         deciding.start()
         wait_for("the hold to wait", partial(desk.waits, "desk"))
-    deciding.join(30)
+    deciding.join(PATIENCE)
     assert [answer["code"] for answer in answers] == ["ok"]
 
 

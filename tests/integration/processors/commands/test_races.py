@@ -15,7 +15,10 @@ from store.postgres import session
 from store.settings.merchants import Merchants
 from store.streams.outbox import records_of
 from tests.support.account.desk import ANN, BEA, SHOP, Desk
-from tests.support.engine import wait_for
+from tests.support.engine import (
+    PATIENCE,
+    wait_for,
+)
 from tests.support.upstream import Json
 
 
@@ -49,7 +52,7 @@ def beside(
             thread.start, lambda: wait_for("the second", lambda: first.waits("second"))
         ),
     )
-    thread.join(30)
+    thread.join(PATIENCE)
     return became[0]
 
 

@@ -24,7 +24,10 @@ from store.streams import cursors
 from store.streams.cursors import PartitionId
 from tests.support.account.desk import ANN, SHOP, Desk
 from tests.support.account.meanwhile import once_meanwhile
-from tests.support.engine import wait_for
+from tests.support.engine import (
+    PATIENCE,
+    wait_for,
+)
 from tests.support.in_process import Message
 from tests.support.upstream import Json, Record
 
@@ -75,7 +78,7 @@ def test_a_batch_waits_for_settings_that_are_being_applied(desk: Desk, worker: W
         desk.settle_in("shop", enabled=False)
         deciding.start()
         wait_for("the batch to wait", partial(desk.waits, "worker"))
-    deciding.join(30)
+    deciding.join(PATIENCE)
     assert worker.codes == ["feature_off"]
 
 
@@ -90,7 +93,7 @@ def test_settings_wait_for_a_batch_in_hand(
 
     once_meanwhile(monkeypatch, applies)
     worker.apply(desk.command("assign"))
-    applying.join(30)
+    applying.join(PATIENCE)
     assert worker.codes == ["ok"]
     assert desk.rows("SELECT count(*) FROM settings") == [(2,)]
 
@@ -124,7 +127,7 @@ def settings_that_wait(desk: Desk) -> Iterator[None]:
             yield
             assert desk.waits("desk")
         for thread in threads.values():
-            thread.join(30)
+            thread.join(PATIENCE)
     assert desk.rows(
         "SELECT available FROM account JOIN merchant USING (merchant_no) WHERE merchant_id = %s",
         SHOP,
@@ -166,5 +169,5 @@ def test_a_batch_waits_for_the_settings_of_each_of_its_merchants(
         desk.settle_in(SHOP, enabled=False)
         deciding.start()
         wait_for("the batch to wait", partial(desk.waits, "worker"))
-    deciding.join(30)
+    deciding.join(PATIENCE)
     assert sorted(worker.codes) == ["feature_off", "ok"]

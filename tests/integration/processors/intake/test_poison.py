@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from store.postgres.session import connect, transaction
 from store.streams import quarantine
 from store.streams.quarantine import MustPause, Paused
+from tests.support.engine import PATIENCE
 from tests.support.in_process import InProcessEngine, InProcessWorker
 from tests.support.parcels import M
 from tests.support.upstream import Record, hex_id, order
@@ -48,7 +49,7 @@ def both(first: InProcessWorker, second: InProcessWorker, records: list[list[Rec
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     if errors:
         raise errors[0]
 
@@ -64,7 +65,7 @@ def test_two_intakes_do_not_count_the_same_positions(
 
     def held_open(*arguments: object) -> object:
         found = consumed(*arguments)  # type: ignore[arg-type]
-        meeting.wait(20)
+        meeting.wait(PATIENCE)
         return found
 
     monkeypatch.setattr(quarantine, "consumed", held_open)

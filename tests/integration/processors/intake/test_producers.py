@@ -98,9 +98,9 @@ def test_markers_and_aborted_records_move_the_position(engine: Engine) -> None:
     engine.wait_consumed(5)
     # 3 + 1, 5 + 1, 2 + 1 and 5 + 1 offsets: the last ones hold nothing for us.
     where = "SELECT next_offset, applied, control FROM cursor WHERE applied > 0"
-    wait_for("the end reached", lambda: engine.rows(where) == [(19, 5, 14)], 20)
+    wait_for("the end reached", lambda: engine.rows(where) == [(19, 5, 14)])
     assert engine.balances() == {(SHOP, MEMBER): 50}
-    wait_for("no lag", lambda: worker.metric("points_lag_messages") == 0, 20)
+    wait_for("no lag", lambda: worker.metric("points_lag_messages") == 0)
     uneven = """SELECT * FROM cursor WHERE next_offset - first_offset
                 <> applied + duplicate + ignored + parked + dead + control"""
     assert engine.rows(uneven) == []
@@ -112,7 +112,7 @@ def test_a_log_trimmed_behind_the_last_marker_has_lost_nothing(engine: Engine) -
     producer = transactions(engine)
     send(producer, engine, range(3))
     engine.wait_consumed(3)
-    wait_for("the marker", lambda: engine.value("SELECT max(next_offset) FROM cursor") == 4, 20)
+    wait_for("the marker", lambda: engine.value("SELECT max(next_offset) FROM cursor") == 4)
     for future in engine.admin.delete_records(
         [TopicPartition(engine.topics["orders"], 0, -1)]
     ).values():

@@ -18,7 +18,8 @@ from store.postgres.session import Database, connect, raw
 from store.valkey.keys import SERVER, MemberKey, key_of
 from store.valkey.states import of_members
 from tests.support.account import moves
-from tests.support.engine import Engine, Worker, wait_for
+from tests.support.engine import PATIENCE, Engine, Worker, wait_for
+from tests.support.notices.reading import hints
 from tests.support.parcels import ANNA, BEN, M
 
 
@@ -52,9 +53,19 @@ class Shop:
         states = of_members(raw(self.connection), keys)
         return [self.redis.get(key_of(s.member)) for s in states] == [s.value() for s in states]
 
-    def wait_true(self, *members: str, within: float = 30) -> None:
+    def wait_true(self, *members: str, within: float = PATIENCE) -> None:
         """Returns once it does."""
         wait_for("the read model", lambda: self.is_true(*members), within)
+
+    def wait_read(self) -> None:
+        """Returns once the follower's offsets say that it has read all there is."""
+        self.engine.wait_published()
+        published = len(self.engine.events())
+
+        def read() -> int:
+            return sum(hints(self.engine, of="readmodel").values())
+
+        wait_for("the offsets", lambda: read() == published)
 
 
 @contextmanager
@@ -190,7 +201,7 @@ def test_redis_down_and_back_with_old_data(engine: Engine, tmp_path: Path) -> No
         # As a Redis does that loads an old snapshot: the change was read long ago.
         moves.assign(shop.connection, M, ANNA, -20)
         shop.wait_true()
-        time.sleep(1.5)  # the offsets follow once a second
+        shop.wait_read()
         server.restart()
         shop.redis.set(key_of(MemberKey(M, ANNA)), old or b"")
         shop.wait_true()

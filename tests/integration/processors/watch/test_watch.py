@@ -56,7 +56,7 @@ def test_one_that_hangs_loses_its_session_and_another_speaks(
             second.turn()
             return second.speaks
 
-        wait_for("the second", taken_over, 30)
+        wait_for("the second", taken_over)
         with pytest.raises(psycopg.OperationalError):
             first.look()
 

@@ -15,7 +15,10 @@ from store.campaigns.reading import Shop
 from store.campaigns.saving import CampaignOverlaps
 from store.postgres import session
 from store.postgres.session import Database
-from tests.support.engine import wait_for
+from tests.support.engine import (
+    PATIENCE,
+    wait_for,
+)
 from tests.support.servers import Databases
 
 LOCKED = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
@@ -73,7 +76,7 @@ def beside(url: str, first: Callable[[Database], Any], second: Callable[[Databas
             thread = threading.Thread(target=run)
             thread.start()
             wait_for("the second to wait", lambda: watcher.execute(LOCKED).fetchone() == (True,))
-        thread.join(30)
+        thread.join(PATIENCE)
     assert len(answers) == 1
     return answers[0]
 
