@@ -24,7 +24,7 @@ WINDOW = 0.05
 
 _exchanged, _turn = Handing._exchanged, ProviderLoop._turn
 _loops: dict[Handing, tuple[ProviderLoop, asyncio.AbstractEventLoop]] = {}
-_answers: dict[Any, Answer] = {}
+_answers: dict[Any, Answer | None] = {}
 
 
 def _first_sends(
@@ -46,11 +46,11 @@ def _first_sends(
     return _exchanged(self, connection, chunk, least, now_us)
 
 
-async def _awaited(answers: Awaitable[Sequence[Answer]]) -> Sequence[Answer]:
+async def _awaited(answers: Awaitable[Sequence[Answer | None]]) -> Sequence[Answer | None]:
     return await answers
 
 
-def _then_takes_the_answers(_self: Outgoing, sent: Sequence[Sent]) -> list[Answer]:
+def _then_takes_the_answers(_self: Outgoing, sent: Sequence[Sent]) -> list[Answer | None]:
     return [_answers.pop(each.marked.notice_id) for each in sent]
 
 
