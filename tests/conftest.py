@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from deploy.local.stack import Stack, start_stack
-from tests.support import must_run
+from tests.support import memory_folder, must_run
 from tests.support.engine import TOPICS, Engine
 from tests.support.in_process import InProcessEngine
 from tests.support.parcels import OTHER, M
@@ -32,7 +32,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("any machine")
 _SERVERS = {"kafka_server", "postgres_server", "valkey_server"}
-STATE = Path(__file__).parents[1] / ".local" / "tests"
+STATE = memory_folder.folder(otherwise=Path(__file__).parents[1] / ".local" / "tests")
 
 
 def pytest_sessionstart() -> None:
