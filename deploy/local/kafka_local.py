@@ -42,6 +42,9 @@ FORMAT_SECONDS = 60
 START_SECONDS = 90
 HEAP_MB = 384
 
+LASTING = ["-XX:+UseG1GC"]
+BRIEF = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+"""To compile a second time what runs often costs more than it gives back within some minutes."""
 LOGGING = [
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
@@ -109,9 +112,9 @@ def download() -> None:
         Path(scratch, "jars").rename(jars())
 
 
-def java(main: str, *arguments: str, heap_mb: int) -> list[str]:
-    """The command that runs a class of Kafka."""
-    memory = [f"-Xmx{heap_mb}m", "-Xms128m", "-XX:+UseG1GC"]
+def java(main: str, *arguments: str, heap_mb: int, brief: bool = True) -> list[str]:
+    """The command that runs a class of Kafka; `brief` for what ends before its speed matters."""
+    memory = [f"-Xmx{heap_mb}m", "-Xms128m", *(BRIEF if brief else LASTING)]
     return ["java", *memory, *LOGGING, "-cp", f"{jars()}/*", main, *arguments]
 
 
@@ -187,14 +190,17 @@ class LocalKafka(Service):
         settings: Mapping[str, str] | None = None,
         format_options: Sequence[str] = (),
         java_options: Sequence[str] = (),
+        brief: bool = False,
     ) -> None:
         """`settings`: further ones of every broker's server.properties.
 
         The options go to the storage tool, which makes the first logins, and to the broker's Java.
+        `brief`: it serves some minutes of tests, and is not to be measured.
         """
         self.folder, self._settings = folder.resolve(), settings
         self._heap_mb = heap_mb
         self._format_options, self._java_options = format_options, java_options
+        self._brief = brief
         ports = free_ports(2 * brokers)
         self._nodes = [
             Node(
@@ -269,7 +275,8 @@ class LocalKafka(Service):
         self._daemons[broker].wait_until(lambda: answers(node.port), within=START_SECONDS)
 
     def _spawn(self, node: Node) -> None:
-        command = java("kafka.Kafka", str(node.config), heap_mb=self._heap_mb)
+        config, heap_mb = str(node.config), self._heap_mb
+        command = java("kafka.Kafka", config, heap_mb=heap_mb, brief=self._brief)
         command[1:1] = self._java_options
         self._daemons[node.number] = Daemon("Apache Kafka", command, node.log)
 

@@ -151,7 +151,8 @@ def start_stack(
     starting = [NAMES[part] for part in parts if choices[part].rung is not Rung.NONE]
     listed = filter(None, [", ".join(starting[:-1]), *starting[-1:]])
     with step(f"Starting {' and '.join(listed)}"):
-        stack = _start(state_dir, choices, postgres_settings or {}, sinks=sinks)
+        settings = postgres_settings or {}
+        stack = _start(state_dir, choices, settings, sinks=sinks, throwaway=throwaway)
     stack.keep = keep
     _write_state(stack)
     return stack
@@ -188,7 +189,8 @@ def _start(
     choices: Mapping[str, Choice],
     settings: Mapping[str, str],
     *,
-    sinks: bool = False,
+    sinks: bool,
+    throwaway: bool,
 ) -> Stack:
     """Start what the choices need, all at once where they are processes.
 
@@ -198,7 +200,7 @@ def _start(
     stack = Stack("", "", kafka, postgres, state_dir, valkey_rung=valkey)
     try:
         compose = _compose(stack)
-        broker = _broker(stack)
+        broker = _broker(stack, throwaway=throwaway)
         database = _database(stack, settings)
         cache = _cache(stack)
         providers = LocalSinks(state_dir / "sinks.log") if sinks else None
@@ -237,14 +239,14 @@ def _compose(stack: Stack) -> Compose | None:
     return Compose(stack.state_dir, names).start() if names else None
 
 
-def _broker(stack: Stack) -> LocalKafka | MockBroker | KafkaContainer | None:
+def _broker(stack: Stack, *, throwaway: bool) -> LocalKafka | MockBroker | KafkaContainer | None:
     """Add the broker that this process starts, if any."""
     broker: LocalKafka | MockBroker | KafkaContainer
     match stack.kafka_rung:
         case Rung.CONTAINERS:
             broker = KafkaContainer()
         case Rung.LOCAL:
-            broker = stack.kafka = LocalKafka(stack.state_dir / "kafka")
+            broker = stack.kafka = LocalKafka(stack.state_dir / "kafka", brief=throwaway)
         case Rung.MOCK:
             broker = MockBroker(stack.state_dir / "kafka")
         case _:

@@ -117,6 +117,7 @@ def guarded(postgres: Databases, topic_prefix: str, tmp_path: Path) -> Iterator[
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "allow.everyone.if.no.acl.found": "true",
         },
+        brief=True,
     )
     url = postgres.database()
     try:

@@ -41,6 +41,7 @@ class SecuredKafka(LocalKafka):
                 f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={jwks.as_uri()}",
                 f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.files={jwks}",
             ),
+            brief=True,
         )
         self._node = self._nodes[0]
         self._mtls_port = free_ports(1)[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.kafka_local import Node, cluster_id, properties
+from deploy.local.kafka_local import BRIEF, Node, cluster_id, java, properties
 
 
 @pytest.mark.parametrize("first_byte", [0xF8, 0xFB])
@@ -33,3 +33,9 @@ def test_topics_are_made_on_purpose_and_old_events_are_kept() -> None:
     lines = properties(node, [node]).splitlines()
     assert "auto.create.topics.enable=false" in lines
     assert "log.retention.ms=-1" in lines
+
+
+def test_only_a_broker_of_some_minutes_is_started_for_them() -> None:
+    command = java("kafka.Kafka", "server.properties", heap_mb=384, brief=False)
+    assert not set(BRIEF) & set(command)
+    assert set(BRIEF) < set(java("kafka.Kafka", "server.properties", heap_mb=384, brief=True))
