@@ -22,6 +22,7 @@ from schemas.packing import unpack_id
 from schemas.settings import load_settings
 from store.postgres import migrate, session
 from store.settings import versions
+from tests.support.database.looking import Looking
 from tests.support.upstream import Json, Record
 
 POINTS = str(Path(sys.executable).with_name("points"))
@@ -99,7 +100,7 @@ class Worker:
         lines = [
             orjson.loads(line)
             for line in self.output.splitlines()
-            if line.startswith("{") and line.endswith("}")
+            if line.startswith("{") and line.endswith("}") and (event or "") in line
         ]
         return [line for line in lines if event in (None, line.get("event"))]
 
@@ -201,6 +202,7 @@ class Engine:
         self.partitions, self.replicas = partitions, replicas
         self.topics = {name: f"{prefix}{name}" for name in TOPICS}
         self.workers: list[Worker] = []
+        self._looking = Looking(database_url)
         self._producer: Producer | None = None
         self._admin: AdminClient | None = None
         self.environment = {
@@ -331,8 +333,7 @@ class Engine:
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Rows of a query in the engine's database."""
-        with psycopg.connect(self.database_url) as connection:
-            return connection.execute(query.encode(), parameters).fetchall()
+        return self._looking.rows(query, parameters)
 
     def value(self, query: str, *parameters: object) -> Any:
         """The first column of the first row."""
@@ -431,6 +432,7 @@ class Engine:
 
     def __exit__(self, *exc: object) -> None:
         self._producer = self._admin = None
+        self._looking.close()
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.kill()
