@@ -20,7 +20,7 @@ from tests.support import memory_folder, must_run
 from tests.support.engine import TOPICS, Engine
 from tests.support.in_process import InProcessEngine
 from tests.support.parcels import OTHER, M
-from tests.support.servers import Databases
+from tests.support.servers import Databases, log_in_quickly
 
 SECONDS_TO_STOP = 60.0
 """A busy machine takes long to stop a broker."""
@@ -130,6 +130,8 @@ def kafka_server() -> Iterator[Stack]:
 def postgres_server() -> Iterator[Stack]:
     """The run's PostgreSQL."""
     with serving("postgres") as started:
+        if started.postgres is not None:  # not one that the environment names
+            log_in_quickly(started.database_url)
         yield started
 
 

@@ -9,6 +9,19 @@ from sqlalchemy import make_url
 from store.postgres import migrate
 
 
+def log_in_quickly(url: str) -> None:
+    """Derive the owner's password in one round: 4,096 cost each connection as much as all else.
+
+    For a server that is thrown away: who reads its files would find the password out.
+    """
+    owner = make_url(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET scram_iterations = 1")
+        statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+        role, password = sql.Identifier(owner.username or ""), sql.Literal(owner.password)
+        connection.execute(statement.format(role, password))
+
+
 class Databases:
     """A PostgreSQL server that hands out fresh, empty databases and drops them at the end."""
 
