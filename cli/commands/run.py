@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from cli.support.console import out, remark, safe, safe_lines
 from cli.support.errors import Exit, Failure
 from cli.support.streams import OutputRefused, give_up_answers
 from processors.registry import ENGINE, WORKERS, WorkerKind
+from processors.runtime import garbage
 
 if TYPE_CHECKING:
     from processors.runtime.configuration import Configuration
@@ -60,6 +62,13 @@ def run_command(
 ) -> None:
     """Run one worker in this process, or several as processes of their own; see HELP."""
     _refuse_unknown(workers)
+    with garbage.paused():
+        work = _prepared(workers, intakes, as_json=as_json)
+    raise typer.Exit(work())
+
+
+def _prepared(workers: list[str], intakes: int | None, *, as_json: bool) -> Callable[[], int]:
+    """What runs them, with all that it needs loaded; it gives the exit code."""
     from processors.runtime.configuration import load
 
     configuration = load()
@@ -67,8 +76,8 @@ def run_command(
     _check_ports(configuration.metrics.port, len(kinds))
     _tell_misspelt()
     if len(kinds) == 1:
-        raise typer.Exit(_alone(WORKERS[kinds[0]], configuration))
-    raise typer.Exit(_tree(kinds, configuration, as_json=as_json))
+        return _alone(WORKERS[kinds[0]], configuration)
+    return partial(_tree, kinds, configuration, as_json=as_json)
 
 
 def _check_ports(first: int, count: int) -> None:
@@ -91,12 +100,12 @@ def _tell_misspelt() -> None:
         remark(f"{variable} is not a known variable: check its spelling, or remove it")
 
 
-def _alone(kind: WorkerKind, configuration: "Configuration") -> int:
-    """One worker in this process; its exit code."""
+def _alone(kind: WorkerKind, configuration: "Configuration") -> Callable[[], int]:
+    """What runs one worker in this process."""
     from processors.runtime import loop
 
     if kind.lane == "engine":
-        return loop.run_worker(kind.name, kind.factory(), configuration)
+        return partial(loop.run_worker, kind.name, kind.factory(), configuration)
     try:
         body = kind.body()
     except ModuleNotFoundError as error:
@@ -105,7 +114,7 @@ def _alone(kind: WorkerKind, configuration: "Configuration") -> int:
             f"worker {kind.name} needs the package {error.name}, which is not installed",
             "install member-points[notices]",
         ) from None
-    return loop.run_process(kind.name, configuration, body)
+    return partial(loop.run_process, kind.name, configuration, body)
 
 
 def _refuse_unknown(asked: Sequence[str]) -> None:
