@@ -291,8 +291,7 @@ class Engine:
         statement = sql.SQL(
             "CREATE OR REPLACE FUNCTION points_now() RETURNS bigint LANGUAGE sql VOLATILE AS {}"
         )
-        with psycopg.connect(self.database_url) as connection:
-            connection.execute(statement.format(body))
+        self._looking.do(statement.format(body))
 
     def run(self, *workers: str, **environment: str) -> Worker:
         """Starts `points run <workers>`; `environment` are further variables."""

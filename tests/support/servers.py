@@ -7,6 +7,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from store.postgres import migrate
+from tests.support.database.looking import Looking
 
 
 def log_in_quickly(url: str) -> None:
@@ -27,6 +28,7 @@ class Databases:
 
     def __init__(self, admin_url: str) -> None:
         self.admin_url = admin_url
+        self._administrator = Looking(admin_url)
         self._made: list[str] = []
         self._template: str | None = None
 
@@ -58,6 +60,7 @@ class Databases:
         """Drop what was made, ending connections that are still open."""
         while self._made:
             self._run("DROP DATABASE {} WITH (FORCE)", self._made.pop())
+        self._administrator.close()
 
     def _copy(self, template: str) -> str:
         name = f"test_{uuid.uuid4().hex[:12]}"
@@ -66,5 +69,4 @@ class Databases:
         return make_url(self.admin_url).set(database=name).render_as_string(hide_password=False)
 
     def _run(self, statement: str, *names: str) -> None:
-        with psycopg.connect(self.admin_url, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+        self._administrator.do(sql.SQL(statement).format(*map(sql.Identifier, names)))

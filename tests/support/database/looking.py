@@ -4,6 +4,9 @@ import threading
 from typing import Any
 
 import psycopg
+from psycopg import sql
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 
 class Looking:
@@ -24,21 +27,29 @@ class Looking:
             with psycopg.connect(self._url, autocommit=True) as connection:
                 return connection.execute(query.encode(), parameters).fetchall()
         try:
-            try:
-                return self._ask(query, parameters)
-            except psycopg.OperationalError:
-                if self._kept is None or not self._kept.closed:
-                    raise
-                self._kept = None  # the server was started again, or ended the session
-                return self._ask(query, parameters)
+            return self._ask(query.encode(), parameters).fetchall()
         finally:
             self._asking.release()
 
-    def _ask(self, query: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    def do(self, statement: sql.Composed) -> None:
+        """Carries out a statement without an answer. Raises as `rows`."""
+        with self._asking:
+            self._ask(statement, ())
+
+    def _ask(self, statement: bytes | sql.Composed, parameters: tuple[object, ...]) -> Cursor:
+        try:
+            return self._connection().execute(statement, parameters)
+        except psycopg.OperationalError:
+            if self._kept is None or not self._kept.closed:
+                raise
+            self._kept = None  # the server was started again, or ended the session
+            return self._connection().execute(statement, parameters)
+
+    def _connection(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._kept is None:
             # Prepared statements would keep plans that were made before a test changed something.
             self._kept = psycopg.connect(self._url, autocommit=True, prepare_threshold=None)
-        return self._kept.execute(query.encode(), parameters).fetchall()
+        return self._kept
 
     def close(self) -> None:
         """End the connection; the next question makes another."""
