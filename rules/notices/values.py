@@ -10,8 +10,8 @@ from schemas.notices.words import Channel
 class Values:
     """The values of one notice, as they are at the moment of sending.
 
-    `expires_us`: the exclusive instant at which the points lapse, None for never. `member_name` and
-    `reason` are text from outside.
+    `expires_us`: the exclusive instant at which the points lapse, None for never, ALL_PAID where
+    none are left to. `member_name` and `reason` are text from outside.
     """
 
     points: int

@@ -3,16 +3,23 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainSerializer
 
 from schemas.answers.base import AnswerModel, Expiry, Instant
 from schemas.answers.operations import CursorLag, PausedPipeline
 from schemas.answers.settings import SettingChange
+from schemas.ids import Micros, iso_or_none
+from schemas.notices.points_change import ALL_PAID
 
 
 def _zero_is_never(moment: object) -> object:
     """What never had to wait has 0 as the moment before which it does not go."""
     return moment or None
+
+
+def _lapse(moment: Micros) -> str | None:
+    """Points of which a debt took all lapse at no moment, as those that never do."""
+    return None if moment == ALL_PAID else iso_or_none(moment)
 
 
 class NoticeAnswer(AnswerModel):
@@ -34,7 +41,9 @@ class NoticeAnswer(AnswerModel):
     reason: str | None
     points: int
     balance: int
-    expires_at: Expiry | None
+    expires_at: (
+        Annotated[Expiry, PlainSerializer(_lapse, return_type=str | None, when_used="json")] | None
+    )
     order_id: str | None
     recorded_at: Instant
     decided_at: Instant

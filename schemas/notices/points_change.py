@@ -15,6 +15,9 @@ import orjson
 from schemas.ids import Micros, micros
 from schemas.upstream.envelope import Unreadable
 
+ALL_PAID: Final[Micros] = 0
+"""Instead of the instant at which points lapse: all that came paid a debt, and none is left to."""
+
 _LARGEST: Final = 2**63 - 1
 
 
@@ -22,7 +25,8 @@ class PointsChange(NamedTuple):
     """One change of a member's points.
 
     `points`: what it gave (or took, below 0); `available`: what the member can spend after it;
-    `expires_us`: when the soonest of the points that came lapses, exclusively, None for never.
+    `expires_us`: when the soonest of the points that came lapses, exclusively; None for never, and
+    ALL_PAID where a debt took them all, so that nothing is said of how long they are valid.
     `cause`: the kind of what made it. `reason`: free text of whoever gave the points, for nobody
     but the member; `sealed_reason`: the same, sealed, where it was kept meanwhile.
     """
@@ -104,14 +108,17 @@ def _instant(value: str) -> Micros:
 
 
 def _soonest(lots: Any) -> Micros | None:
-    soonest = None
+    soonest, is_any_left = None, False
     for lot in lots:
         at = lot["expires_at"]
-        if at is not None and _whole(lot["points"]) > 0:
+        if _whole(lot["points"]) <= 0:
+            continue
+        is_any_left = True
+        if at is not None:
             expires = _instant(at)
             if soonest is None or expires < soonest:
                 soonest = expires
-    return soonest
+    return soonest if is_any_left else ALL_PAID
 
 
 def _object(value: Any) -> None:

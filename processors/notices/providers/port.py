@@ -15,7 +15,10 @@ NO_TIME: Final = "no-time"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Tells:
-    """The change that a message tells of, for those who word it by themselves."""
+    """The change that a message tells of, for those who word it by themselves.
+
+    `expires_us`: as of PointsChange.
+    """
 
     event_id: UUID
     member_id: str

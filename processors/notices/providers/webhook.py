@@ -199,6 +199,6 @@ def _body(message: SmsMessage) -> bytes:
             "kind": tells.kind,
             "points": tells.points,
             "balance": tells.balance,
-            "expires_at": iso(tells.expires_us) if tells.expires_us is not None else None,
+            "expires_at": iso(tells.expires_us) if tells.expires_us else None,
         }
     return orjson.dumps(content)

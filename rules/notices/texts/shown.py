@@ -13,7 +13,8 @@ from typing import Final
 from rules.account.expiry import shown_day
 from rules.notices.texts.languages import Form, day_shown, number_shown
 from rules.notices.values import Values
-from schemas.ids import NEVER
+from schemas.ids import NEVER, Micros
+from schemas.notices.points_change import ALL_PAID
 from schemas.notices.words import Channel
 
 LONGEST: Final[Mapping[str, int]] = {
@@ -23,6 +24,11 @@ LONGEST: Final[Mapping[str, int]] = {
     "member_name": 100,
 }
 """Units of UTF-16 that are shown of a text at most; two more isolate one that runs leftwards."""
+
+NOTHING_LEFT: Final = "-"
+"""The last day of points of which a debt took all. Not absent: what a text has for points that do
+not expire would be untrue of them.
+"""
 
 _BLANK: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # What embeds, overrides or isolates a direction, may be left open. And what no text can hold.
@@ -77,15 +83,21 @@ def shown_values(
     return {
         "points": _number(abs(values.points), language, plain=plain),
         "balance": _number(values.balance, language, plain=plain),
-        "expires_on": Absent(never)
-        if values.expires_us is None or values.expires_us == NEVER
-        else day_value(shown_day(values.expires_us, zone), language, plain=plain),
+        "expires_on": _expiry(values.expires_us, language, never, zone, plain=plain),
         "order_number": text_value(values.order_number, "order_number"),
         "reason": text_value(values.reason, "reason"),
         "shop": text_value(values.shop, "shop"),
         # As it is shown: what is left out of it may have stood between the letters of a page.
         "member_name": Absent() if _INVITING.search(name) else name,
     }
+
+
+def _expiry(expires_us: Micros | None, language: str, never: str, zone: str, *, plain: bool) -> str:
+    if expires_us == ALL_PAID:
+        return NOTHING_LEFT
+    if expires_us is None or expires_us == NEVER:
+        return Absent(never)
+    return day_value(shown_day(expires_us, zone), language, plain=plain)
 
 
 def day_value(day: date, language: str, *, plain: bool) -> Day:

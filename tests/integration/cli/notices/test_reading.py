@@ -7,6 +7,7 @@ import pytest
 from psycopg import sql
 
 from cli.support import console
+from schemas.notices.points_change import ALL_PAID
 from tests.support.commands import points
 from tests.support.in_process import InProcessEngine
 from tests.support.notices.told import HOUR, Lane
@@ -73,6 +74,14 @@ def test_a_notice_is_shown_with_all_that_the_lane_keeps_of_it(
     assert shown["give_up_at"] is None
     assert shown["expires_at"] is None
     assert "not_before_at" in points(in_process.environment, "notices", "show", str(made)).out
+
+
+def test_points_that_a_debt_took_lapse_at_no_moment(
+    in_process: InProcessEngine, lane: Lane
+) -> None:
+    notice = lane.notice(SHOP, "ann", expires_us=ALL_PAID)
+    shown = points(in_process.environment, "notices", "show", str(notice), "--json").json
+    assert shown["expires_at"] is None
 
 
 def test_what_is_not_there_is_not_found(in_process: InProcessEngine, lane: Lane) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,6 +14,7 @@ from processors.notices.providers.webhook import LEFT_ALONE, Webhook
 from processors.runtime.notices_configuration import WebhookConfiguration
 from rules.notices.breaker import FAILURES
 from rules.notices.webhooks import key_of, signature
+from schemas.notices.points_change import ALL_PAID
 from tests.support.notices.providers import (
     PATIENCE,
     PHONE,
@@ -26,6 +28,23 @@ from tests.support.notices.providers import (
 )
 
 TELLS = Tells(UUID(int=7), "ann", "earned", 100, 340, None)
+
+
+@pytest.mark.parametrize(
+    ("expires_us", "said"),
+    [(1_798_732_800_000_000, "2026-12-31T16:00:00Z"), (None, None), (ALL_PAID, None)],
+)
+def test_a_request_says_when_points_lapse(expires_us: int | None, said: str | None) -> None:
+    tells = replace(TELLS, expires_us=expires_us)
+
+    async def test(sinks: Sinks) -> None:
+        shops = webhook()
+        await sent(shops, sms(uuid4(), url=f"{sinks.url}/webhook/shop", tells=tells))
+        shops.close()
+        (taken,) = sinks.taken("webhook")
+        assert json.loads(taken.details["body"])["expires_at"] == said
+
+    with_sinks(test)
 
 
 def test_a_request_says_what_it_tells_once_and_proves_whose_it_is() -> None:

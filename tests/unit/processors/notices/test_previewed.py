@@ -25,6 +25,7 @@ from rules.notices.texts.preview import Preview, preview, values_of
 from rules.notices.values import Contact
 from schemas.ids import DAY, NEVER
 from schemas.notices.document import NoticeSettings, load_notice_settings
+from schemas.notices.points_change import ALL_PAID
 from schemas.notices.sections import NEVER_BY_SMS
 from schemas.notices.words import Channel, Kind, State, Why
 from store.notices.sending.queue import Taken
@@ -55,7 +56,7 @@ FIGURES: Final = st.builds(
     Figures,
     st.integers(1, 10**9),
     st.integers(-(10**12), 10**12),
-    st.one_of(st.none(), st.just(NEVER), st.integers(NOW, NOW + 3000 * DAY)),
+    st.one_of(st.none(), st.sampled_from([NEVER, ALL_PAID]), st.integers(NOW, NOW + 3000 * DAY)),
     st.one_of(st.none(), st.text(max_size=60)),
     st.one_of(st.none(), st.text(max_size=120)),
 )

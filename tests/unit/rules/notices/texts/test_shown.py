@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rules.notices.texts.shown import LONGEST, Absent, shown_values, text_value, units
 from schemas.ids import NEVER
+from schemas.notices.points_change import ALL_PAID
 from schemas.notices.words import Channel
 from tests.support.notices.texts import ZONE, values
 
@@ -47,6 +48,13 @@ def test_points_that_never_expire_have_the_languages_word(expires_us: int | None
     value = shown(expires_us=expires_us)["expires_on"]
     assert value == "never"
     assert isinstance(value, Absent)
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+def test_of_points_that_a_debt_took_nobody_says_that_they_never_expire(channel: Channel) -> None:
+    value = shown(channel, expires_us=ALL_PAID)["expires_on"]
+    assert value == "-"
+    assert not isinstance(value, Absent)  # or a text's own words for `never` would stand there
 
 
 def test_signs_of_a_number_do_not_cost_a_second_sms() -> None:
