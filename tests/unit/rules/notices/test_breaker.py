@@ -1,5 +1,7 @@
 """When a provider gets nothing for a while."""
 
+import pytest
+
 from rules.notices.breaker import CLOSED, FAILURES, LONGEST_OPEN, Breaker
 from rules.notices.outcomes import Answered
 from schemas.ids import SECOND
@@ -44,6 +46,21 @@ def test_a_probe_closes_it_or_opens_it_for_longer() -> None:
     assert first.after([TAKEN], at) == CLOSED
     second = first.after([LATER], at)
     assert second.open_until - at == 2 * (first.open_until - NOW)
+
+
+@pytest.mark.parametrize("answered", [LATER, UNKNOWN, Answered.credentials])
+@pytest.mark.parametrize(
+    "opened",
+    [
+        CLOSED.after([Answered.credentials], NOW),
+        Breaker(open_until=NOW + SECOND),  # by another process, of whose failures none are known
+    ],
+)
+def test_a_probe_that_fails_opens_it_whatever_had(opened: Breaker, answered: Answered) -> None:
+    at = opened.open_until
+    again = opened.after([answered], at)
+    assert again.is_open(at)
+    assert not again.probes(at + SECOND)
 
 
 def test_the_rest_of_the_chunk_that_opened_it_does_not_open_it_further() -> None:
