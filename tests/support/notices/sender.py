@@ -39,6 +39,7 @@ class Sender:
         self.rows, self.name = rows, name
         self.looking: Callable[[], None] | None = None
         self.limit, self.quiet = limit, quiet
+        self.month_of: Callable[[Micros, str], int] = lambda *_: MONTH
         self.connection: Database = rows.connect(f"points-{name}")
         self.used_up: list[LimitReached] = []
         self.afterwards: list[Settled] = []
@@ -52,12 +53,15 @@ class Sender:
                 self.looking()
             return not_before(now, hours, zone)
 
+        def month(at: Micros, zone: str) -> int:
+            return self.month_of(at, zone)
+
         return Outside(
             shops=unused,
             seals=unused,
             opted_out=optouts.opted_out,
             lapsing=unused,
-            month_of=lambda *_: MONTH,
+            month_of=month,
             not_before=clock,
             wording=unused,
         )

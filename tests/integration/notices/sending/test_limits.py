@@ -75,6 +75,20 @@ def test_two_senders_at_once_keep_to_a_months_limit_and_tell_it_once(
     rows.check_meter()
 
 
+def test_one_chunk_keeps_to_what_is_left_of_a_month(
+    rows: Rows, senders: tuple[Sender, Sender]
+) -> None:
+    first, _ = senders
+    rows.notices(LIMIT + 2)
+    sent = first.turn(LIMIT + 2)
+    assert len(sent) == LIMIT
+    assert rows.states() == {"sending": LIMIT, "waiting": 2}
+    first.turn(0, became(sent, State.sent))
+    rows.move_clock(2)
+    assert first.turn(LIMIT) == []
+    assert rows.states() == {"sent": LIMIT, "skipped": 2}
+
+
 def test_what_came_to_nothing_leaves_its_parts_to_others(
     rows: Rows, senders: tuple[Sender, Sender]
 ) -> None:
@@ -87,6 +101,24 @@ def test_what_came_to_nothing_leaves_its_parts_to_others(
     (last,) = second.turn(1)
     assert {*(each.marked.notice_id for each in sent), last.marked.notice_id} == {*ids}
     assert (first.used_up, second.used_up) == ([], [])
+
+
+def test_a_month_begins_by_the_clock_of_the_shop(
+    rows: Rows, senders: tuple[Sender, Sender]
+) -> None:
+    first, _ = senders
+    rows.notices(2 * LIMIT)
+    first.turn(0, became(first.turn(LIMIT), State.sent))
+    # A new year in Taipei, and not in Greenwich.
+    first.month_of = lambda _, zone: 202701 if zone == "Asia/Taipei" else MONTH
+    sent = first.turn(LIMIT)
+    assert {rows.of(each.marked.notice_id, "month") for each in sent} == {202701}
+    assert len(sent) == LIMIT
+    first.turn(0, became(sent, State.sent))
+    assert [(month, parts) for _, month, _, _, _, parts, _, _ in rows.meter()] == [
+        (MONTH, LIMIT),
+        (202701, LIMIT),
+    ]
 
 
 def test_the_next_month_is_another(rows: Rows) -> None:

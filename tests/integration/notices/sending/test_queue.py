@@ -63,6 +63,16 @@ def test_each_notice_is_found_by_its_id_and_compared_with_no_other(rows: Rows) -
     assert len(mark(rows, taken[:8])) == 8
 
 
+def test_a_message_that_is_written_again_counts_from_its_first_request(rows: Rows) -> None:
+    """Its provider knows it for so many hours from then on, and not from each repetition."""
+    first = rows.now() - 11 * 60 * MINUTE
+    again, new = rows.notice(asked_us=first, attempt=1), rows.notice(member_id="bo")
+    taken = claim(rows, (rows.shop("shop"), 2))
+    assert mark(rows, taken) == {again, new}
+    assert rows.of(again, "asked_us", "attempt") == (first, 2)
+    assert rows.of(new, "asked_us") > first
+
+
 @pytest.mark.parametrize(("wait", "too_old"), [(DAY, DAY), (14 * DAY, 30 * DAY)])
 def test_whatever_may_wait_is_within_reach(wait: int, too_old: int) -> None:
     """Also where changes are told that were recorded weeks ago, as configured."""

@@ -448,3 +448,15 @@ def test_what_shops_have_used_counts_the_providers_parts(rows: Rows) -> None:
     asked = [(rows.shop("shop"), MONTH), (other, MONTH), (rows.shop("shop"), 202612)]
     found = meter.used(raw(rows.connection), Channel.sms, asked)
     assert found == dict(zip(asked, [7, 0, 0], strict=True))
+
+
+def test_parts_are_published_of_what_was_sent_alone(rows: Rows) -> None:
+    sent, lost = sending(rows, 2)
+    settle(
+        rows,
+        Settled(sent, State.sending, 1, State.sent),
+        Settled(lost, State.sending, 1, State.unknown),
+    )
+    records = [NoticeChanged.model_validate_json(value) for _, value in rows.published()]
+    assert {each.notice_id: each.parts for each in records} == {sent: 2, lost: None}
+    assert rows.meter()[0][4:] == (2, 4, 4, 1)  # owed all the same, until it is known

@@ -1,8 +1,9 @@
 """What becomes of a notice in hand just before it is sent, and what is remembered of it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -54,8 +55,18 @@ def a_notice(channel: Channel) -> Taken:
     )  # fmt: skip
 
 
-def prepared(shop: Shop, taken: Taken, provider: str, custom: Custom, contact: Contact) -> Prepared:
-    """What becomes of a notice in the hand of a provider's sender."""
+def prepared(
+    shop: Shop,
+    taken: Taken,
+    provider: str,
+    custom: Custom,
+    contact: Contact,
+    lapsing: Mapping[UUID, int] | None = None,
+) -> Prepared:
+    """What becomes of a notice in the hand of a provider's sender.
+
+    `lapsing`: how many points the ledger says still lapse, of those of reminders that do.
+    """
     outside = Outside(
         shops=lambda *_: {1: shop},
         seals=lambda *_: Seals(),
@@ -66,7 +77,7 @@ def prepared(shop: Shop, taken: Taken, provider: str, custom: Custom, contact: C
         wording=OurWording(NoticesConfiguration()),
     )
     preparing = Preparing(provider, taken.channel, custom, outside)
-    known = Background({1: shop}, Seals(), {}, NOW)
+    known = Background({1: shop}, Seals(), lapsing or {}, NOW)
     return preparing.prepare([taken], known, {MemberKey(1, "shop", "ann"): contact})
 
 
@@ -140,3 +151,17 @@ def test_a_kind_that_is_switched_off_while_it_waits_is_not_told() -> None:
     assert (off.state, off.reason) == (State.skipped, Why.off)
     told = taken._replace(kind=Kind.assigned)
     assert len(prepared(shop, told, "mitake", custom, contact).ready) == 1
+
+
+def test_a_reminder_warns_of_what_still_lapses_as_it_is_sent() -> None:
+    taken = a_notice(Channel.sms)._replace(kind=Kind.expiring, expires_us=NOW + 7 * DAY)
+    custom, contact = Custom(False, timedelta(0)), Contact(None, "en", None, "0912345678")
+
+    def sent(lapsing: Mapping[UUID, int]) -> Prepared:
+        return prepared(SHOP, taken, "mitake", custom, contact, lapsing)
+
+    (ready,) = sent({taken.notice_id: 37}).ready  # of 100 when it was decided
+    assert "points that expire soon: 37." in ready.worded.text
+    for spent in ({}, {taken.notice_id: 0}):
+        (done,) = sent(spent).ended
+        assert (done.state, done.reason) == (State.skipped, Why.spent)
