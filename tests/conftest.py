@@ -39,6 +39,7 @@ def pytest_sessionstart() -> None:
     """Let a run that a time limit or a closed terminal ends stop its servers, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
+    memory_folder.remove_dead(STATE)
 
 
 @pytest.hookimpl(trylast=True)  # after what shuffles them

@@ -7,6 +7,8 @@ takes most of the time of all that tests make and remove, a database or a topic 
 import os
 import shutil
 import stat
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -14,6 +16,9 @@ import psutil
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 ROOM = 6 << 30
 """Bytes that must be free: a process of a run writes one or two of these, and there are three."""
+
+LONGEST_RUN = 6 * 3600.0
+"""Seconds."""
 
 
 def folder(otherwise: Path) -> Path:
@@ -27,6 +32,19 @@ def folder(otherwise: Path) -> Path:
     except OSError:
         return otherwise
     return mine if _is_ours(mine) else otherwise
+
+
+def remove_dead(state: Path) -> None:
+    """Removes what runs left there that were killed (`run-<pid>-<part>`): it would fill the memory.
+
+    Not what is young: a run that we cannot see may live in a container that shares the folder.
+    """
+    for each in state.glob("run-*-*"):
+        pid = each.name.split("-")[1]
+        with suppress(FileNotFoundError):  # another process of the run is quicker
+            is_old = time.time() - each.stat().st_ctime > LONGEST_RUN
+            if is_old and pid.isdecimal() and not psutil.pid_exists(int(pid)):
+                shutil.rmtree(each, ignore_errors=True)
 
 
 def _is_ours(path: Path) -> bool:

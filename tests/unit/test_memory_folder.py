@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,18 @@ def test_what_somebody_else_put_there_is_not_taken(disk: Path) -> None:
     theirs.mkdir()
     theirs.chmod(0o777)
     assert folder(otherwise=disk) == disk
+
+
+def test_what_a_killed_run_left_there_is_removed_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead, alive = tmp_path / f"run-{ended.pid}-kafka", tmp_path / f"run-{os.getpid()}-kafka"
+    for each in (dead, alive, tmp_path / "run-of-ours"):
+        each.mkdir()
+    memory_folder.remove_dead(tmp_path)
+    assert dead.exists()  # it is young
+    monkeypatch.setattr(memory_folder, "LONGEST_RUN", -1.0)
+    memory_folder.remove_dead(tmp_path)
+    assert sorted(tmp_path.iterdir()) == [alive, tmp_path / "run-of-ours"]
