@@ -66,13 +66,16 @@ def _longest_values(language: str, never: str, shop: str) -> Iterator[dict[str, 
 
 @lru_cache(maxsize=256)
 def _longest_days(language: str) -> frozenset[date]:
-    """Of each form the longest day, and the longest in letters of the GSM alphabet."""
+    """Of each form the longest day, the longest in the GSM alphabet, and the longest beyond it.
+
+    `août` is shorter than `septembre`, and makes a whole SMS UTF-16, which no longer day does.
+    """
     first, count = _YEAR
     days = [first + timedelta(days=each) for each in range(count)]
     found = set()
     for form in FORMS:
         shown = {day: plain_signs(day_shown(day, form, language)) for day in days}
-        for size in (units, _septets):
+        for size in (units, _septets, _units_beyond_gsm):
             sizes = {day: size(text) for day, text in shown.items()}
             found.add(max(days, key=sizes.__getitem__))
     return frozenset(found)
@@ -81,3 +84,7 @@ def _longest_days(language: str) -> frozenset[date]:
 def _septets(text: str) -> int:
     counted = parts(text)
     return counted.units if counted.encoding is Encoding.gsm7 else 0
+
+
+def _units_beyond_gsm(text: str) -> int:
+    return units(text) if parts(text).encoding is Encoding.ucs2 else 0
