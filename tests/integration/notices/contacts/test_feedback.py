@@ -210,6 +210,16 @@ def test_a_bounce_for_good_settles_its_notice_too(
     assert desk.rows == [Receipt(notice, False, None, None)]
 
 
+def test_a_bounce_for_now_says_nothing_of_its_notice(
+    lane: Lane, batches: FeedbackBatches, desk: Desk
+) -> None:
+    """Whoever took the mail tries again by itself."""
+    notice = lane.notice("shop", "ann")
+    counts, _ = lane.consume(batches, said("bounce", notice_id=notice, hard=False))
+    assert counts.reasons == {"soft_bounce": 1}
+    assert desk.rows == wishes(lane) == []
+
+
 @pytest.mark.parametrize(
     ("channel", "field", "old", "new"),
     [

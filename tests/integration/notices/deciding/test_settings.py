@@ -1,5 +1,7 @@
 """Shops: what is heard of them, what is parked until then, and their notice settings."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import orjson
 import pytest
 
@@ -7,11 +9,15 @@ from processors.notices.deciding import settings as deciding_settings
 from processors.notices.sending.wiring import outside
 from rules.notices.texts.wording import mail_wording
 from schemas.notices.document import NoticeSettings, load_notice_settings
+from schemas.notices.shop_version import ShopVersion, read_shop_version
 from schemas.notices.words import Kind
 from store.notices import settings, shops
+from store.notices.deciding import parked
 from store.notices.settings import NoticeSettingsConflict
 from store.postgres import session
+from tests.support.engine import wait_for
 from tests.support.notices.decided import MAIL, DecidingLane, changed, settings_changed
+from tests.support.notices.lane import as_lane
 
 
 def test_changes_wait_for_their_shops_settings(lane: DecidingLane) -> None:
@@ -25,6 +31,27 @@ def test_changes_wait_for_their_shops_settings(lane: DecidingLane) -> None:
     ]
     assert lane.parked() == 1
     assert lane.change(changed(1)).duplicate == 1
+
+
+def test_what_comes_while_its_shop_is_heard_of_is_parked_by_nobody(lane: DecidingLane) -> None:
+    """Or it would wait for ever: who hears of a shop decides what was parked before, and no more.
+
+    A changes' worker has looked for the shop, and finds none, while the other one writes it.
+    """
+    lane.apply("shop")
+    waits = """SELECT count(*) FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event = 'advisory'"""
+    version = read_shop_version(orjson.dumps(settings_changed("shop")))
+    assert isinstance(version, ShopVersion)
+    with ThreadPoolExecutor(1) as thread, as_lane(lane.url, "points-hears") as hears:
+        with session.transaction(hears) as cursor:
+            parked.take_turns(cursor)
+            comes = thread.submit(lane.change, changed(1))
+            wait_for("the change", lambda: comes.done() or lane.rows(waits) == [(1,)])
+            shops.add_versions(cursor, [version])
+        counts = comes.result()
+    assert (counts.applied, counts.parked) == (1, 0)
+    assert [state for _, _, state, _ in lane.told()] == ["waiting", "waiting"]
 
 
 def test_a_sealed_reason_waits_as_well_and_no_text_does(lane: DecidingLane) -> None:

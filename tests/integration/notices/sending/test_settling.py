@@ -399,10 +399,17 @@ def test_what_is_sent_again_tells_what_is_left_by_now(rows: Rows, taken: int, ag
         assert (state, points) == ("expired", 100)
 
 
+@pytest.mark.parametrize(
+    "decides",
+    [
+        "SELECT FROM notices.cursor FOR UPDATE",
+        "SELECT pg_advisory_xact_lock(736005, 0)",  # what was parked
+    ],
+)
 def test_what_is_sent_again_and_what_is_taken_back_at_one_moment_see_one_another(
-    rows: Rows,
+    rows: Rows, decides: str
 ) -> None:
-    """Whoever decides has a cursor locked, and takes what has failed for what waits no more."""
+    """Whoever decides has a lock, and takes what has failed for what waits no more."""
     notice = rows.notice(state=State.failed, order_id="o1", event_points=100, event_sequence=7)
     rows.admin.execute(
         """INSERT INTO notices.cursor (pipeline, cluster, topic_uuid, partition, topic,
@@ -417,7 +424,7 @@ def test_what_is_sent_again_and_what_is_taken_back_at_one_moment_see_one_another
             return resending.resend(cursor, [notice], LIMITS, least)
 
     with ThreadPoolExecutor(1) as thread, psycopg.connect(rows.url) as deciding:
-        deciding.execute("SELECT FROM notices.cursor FOR UPDATE")
+        deciding.execute(decides.encode())
         sent_again = thread.submit(send_again)
         wait_for("who sends again", lambda: sent_again.done() or rows.value(waits))
         rows.notices(

@@ -23,7 +23,9 @@ def test_the_bound_doubles_with_each_attempt() -> None:
 @given(attempt=st.integers(1, 20), luck=LUCK, asked=st.integers(0, 86_400))
 def test_it_waits_no_less_than_the_provider_asks(attempt: int, luck: float, asked: int) -> None:
     retry_after = timedelta(seconds=asked)
-    assert wait_before(attempt, luck, retry_after) >= min(retry_after, LONGEST_ASKED)
+    wait = wait_before(attempt, luck, retry_after)
+    assert wait >= min(retry_after, LONGEST_ASKED)
+    assert wait >= wait_before(attempt, luck)  # a provider that asks for little is not hurried
 
 
 def test_a_provider_cannot_ask_for_days() -> None:
