@@ -83,7 +83,7 @@ def behind(operator: Operator) -> None:
         "PointsNoticesBehind",
         {
             STATUS: rf"(?s)email +{TOLD} +{TOLD} +\S.*sms +{TOLD} +{TOLD} +\S"
-            r".*points_changed/\d +1 ",
+            r".*notices \S+points_changed *\n([^\n]*\n)? *\d +1 ",
             DOCTOR: rf"(?s)worker notices: none is running.*worker notices-send: none is running"
             rf".*notices by email: {TOLD} could go, the oldest since 20"
             r".*cursor of notices in \S+points_changed/\d: stands at",

@@ -127,7 +127,7 @@ SAID: Mapping[str, Mapping[str, str]] = {
         "points status": "holds +1 +1 of them have ended",
     },
     "PointsLagHigh": {
-        "points status": r"(?s)intake.*orders/\d +1 +\d",
+        "points status": r"intake \S+orders *\n(.*\n)? *\d +1 +\d",
         "points doctor": r"cursor of intake in \S+orders/\d: stands at \d",
     },
     "PointsPipelineStalled": {
