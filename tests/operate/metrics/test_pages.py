@@ -199,12 +199,17 @@ def test_no_label_grows_with_merchants_members_or_orders(running: Worker, engine
         engine_.wait_consumed(before + len(records))
 
     a_shop_each(0, 20)
+    wait_for(
+        "the lane is sampled",
+        lambda: any(SAMPLED in series(page(running, kind)) for kind in WORKERS),
+    )
     before = {kind: series(page(running, kind)) for kind in WORKERS}
     a_shop_each(20, 1020)
     for kind in WORKERS:
         assert series(page(running, kind)) - MAY_COME == before[kind] - MAY_COME
 
 
+SAMPLED = 'points_pipeline_paused{pipeline="notices"}'
 MAY_COME = {
     f'points_notices_oldest_waiting_timestamp_seconds{{channel="{channel}"}}' for channel in Channel
 }
