@@ -72,6 +72,14 @@ def parcel(
     } | fields
 
 
+ARRIVED: Json = {
+    "order_delivery": parcel(
+        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
+    )
+}
+"""What an order says of its parcel that came on 1 December, at three in the afternoon."""
+
+
 def order(
     *,
     subtotal: int = 1000,

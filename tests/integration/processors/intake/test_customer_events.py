@@ -22,6 +22,7 @@ from store.streams.outbox import events_of
 from tests.support.batches import APPLICATION, Shop, open_shop
 from tests.support.in_memory import at
 from tests.support.order_facts import (
+    ARRIVED,
     MEMBER,
     ORDER,
     OTHER_MEMBER,
@@ -31,7 +32,6 @@ from tests.support.order_facts import (
     delivery,
     envelope,
     order,
-    parcel,
     settings,
     some_id,
 )
@@ -40,11 +40,6 @@ from tests.support.servers import Databases
 DUE: Json = {"pending_days": 0, "expiry": {"kind": "never"}}
 THREE_POINTS: Json = DUE | {"rules": [{"unit_price": 10, "points_per_unit": 3}]}
 APP: Json = {"plan": "enterprise", "app_installed": True, "modules": []}
-ARRIVED: Json = {
-    "order_delivery": parcel(
-        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
-    )
-}
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from tests.support.batches import APPLICATION
 from tests.support.engine import Engine, wait_for
 from tests.support.order_facts import (
+    ARRIVED,
     MEMBER,
     MERCHANT,
     Event,
@@ -11,16 +12,10 @@ from tests.support.order_facts import (
     day,
     envelope,
     order,
-    parcel,
     some_id,
 )
 from tests.support.upstream import Record
 
-ARRIVED: Json = {
-    "order_delivery": parcel(
-        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
-    )
-}
 KEY = "one partition"
 
 

@@ -18,17 +18,12 @@ from store.streams import recheck
 from store.streams.recheck import RecheckKind, RecheckRequest
 from tests.support.batches import Shop, open_shop
 from tests.support.engine import wait_for
-from tests.support.order_facts import MERCHANT, Event, Json, day, order, parcel, settings, some_id
+from tests.support.order_facts import ARRIVED, MERCHANT, Event, Json, day, order, settings, some_id
 from tests.support.servers import Databases
 
 PARENT = some_id("parent")
 DUE: Json = {"pending_days": 0, "expiry": {"kind": "never"}}
 APP: Json = {"plan": "enterprise", "app_installed": True, "modules": []}
-ARRIVED: Json = {
-    "order_delivery": parcel(
-        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
-    )
-}
 
 
 @pytest.fixture

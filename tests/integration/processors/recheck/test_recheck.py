@@ -13,6 +13,7 @@ from store.streams.recheck import Claimed, RecheckKind, RecheckRequest, add, cre
 from tests.support.batches import APPLICATION, Shop, open_shop
 from tests.support.engine import Engine, wait_for
 from tests.support.order_facts import (
+    ARRIVED,
     MEMBER,
     MERCHANT,
     Event,
@@ -20,7 +21,6 @@ from tests.support.order_facts import (
     day,
     envelope,
     order,
-    parcel,
     settings,
     some_id,
 )
@@ -28,11 +28,6 @@ from tests.support.servers import Databases
 
 DUE: Json = {"pending_days": 0, "expiry": {"kind": "never"}}
 APP: Json = {"plan": "enterprise", "app_installed": True, "modules": []}
-ARRIVED: Json = {
-    "order_delivery": parcel(
-        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
-    )
-}
 NO_MEMBER = envelope("user/update", {"id": MEMBER, "is_member": False, "updated_at": day("12-02")})
 
 

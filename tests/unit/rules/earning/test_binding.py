@@ -10,14 +10,9 @@ from rules.order.facts import NOTHING_IN_FORCE
 from rules.order.family import Creation
 from schemas.settings import BoundRules, compile_settings, load_settings
 from tests.support.in_memory import InMemoryEngine, at
-from tests.support.order_facts import Json, bytes_of, day, delivery, order, parcel, settings
+from tests.support.order_facts import ARRIVED, Json, bytes_of, day, delivery, order, settings
 from tests.support.story import bound_rules, delivered, moment, story
 
-ARRIVED: Json = {
-    "order_delivery": parcel(
-        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
-    )
-}
 THREE_POINTS = {"rules": [{"unit_price": 10, "points_per_unit": 3}], "pending_days": 0}
 ONE_POINT = {"pending_days": 0}
 

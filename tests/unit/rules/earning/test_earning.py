@@ -6,23 +6,18 @@ import pytest
 
 from tests.support.in_memory import InMemoryEngine
 from tests.support.order_facts import (
+    ARRIVED,
     MEMBER,
     OTHER_MEMBER,
     Json,
     day,
     money,
     order,
-    parcel,
     returned,
     settings,
 )
 
 TIER = "6540c62d2ee23a0020bd897a"
-ARRIVED: Json = {
-    "order_delivery": parcel(
-        "arrived", arrived_at=day("12-01 15:00"), updated_at=day("12-01 15:00")
-    )
-}
 
 
 def engine(**earn: Json) -> InMemoryEngine:
