@@ -1,9 +1,11 @@
 """`points status`: the state of everything, on one screen."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from cli.support.console import JsonOption, complain, counted, emit, out, print_table, safe
+from cli.support.console import JsonOption, complain, counted, emit, out, print_table, safe, widest
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect, connect_notices
 
@@ -260,8 +262,10 @@ def print_cursors(cursors: "Sequence[CursorLag]") -> None:
         )
         for cursor in cursors
     ]
+    widths = [widest(column) for column in zip(names, *rows, strict=True)]
     logs = [(cursor.pipeline, cursor.topic) for cursor in cursors]
-    for number, log in enumerate(dict.fromkeys(logs)):
+    grouped = groupby(zip(logs, rows, strict=True), key=itemgetter(0))
+    for number, ((pipeline, topic), of_log) in enumerate(grouped):
         table = Table(
             box=None,
             header_style="dim",
@@ -269,21 +273,12 @@ def print_cursors(cursors: "Sequence[CursorLag]") -> None:
             pad_edge=False,
             show_header=number == 0,
         )
-        for column, name in enumerate(names):
-            widest = max(len(name), *(len(_without_colour(row[column])) for row in rows))
-            table.add_column(name, justify="right", no_wrap=True, min_width=widest)
-        for row, of in zip(rows, logs, strict=True):
-            if of == log:
-                table.add_row(*row)
-        pipeline, topic = log
+        for name, width in zip(names, widths, strict=True):
+            table.add_column(name, justify="right", no_wrap=True, min_width=width)
+        for _, row in of_log:
+            table.add_row(*row)
         out().print(f"[bold]{safe(pipeline)}[/] {safe(topic)}", soft_wrap=True)
         print_table(table)
-
-
-def _without_colour(markup: str) -> str:
-    from rich.text import Text
-
-    return Text.from_markup(markup).plain
 
 
 def _lag(lag: int | None) -> str:

@@ -156,13 +156,10 @@ def print_table(table: "Table") -> None:
 
 def _least_width(table: "Table") -> int:
     """In how many cells a table has all ids whole; makes their columns no narrower than that."""
-    from rich.cells import cell_len
-
     _, right, _, left = table.padding
     needed = 0
     for column in table.columns:
-        texts = (_plain_text(cell) for cell in (column.header, *column.cells))
-        width = max((cell_len(line) for text in texts for line in text.splitlines()), default=0)
+        width = max(widest([column.header, *column.cells]), column.min_width or 0)
         if column.no_wrap:
             column.min_width = width
         else:
@@ -172,10 +169,13 @@ def _least_width(table: "Table") -> int:
     return needed
 
 
-def _plain_text(cell: object) -> str:
+def widest(cells: "Iterable[object]") -> int:
+    """In how many cells of a terminal the longest line of some cells of a table is whole."""
+    from rich.cells import cell_len
     from rich.text import Text
 
-    return Text.from_markup(cell, emoji=False).plain if isinstance(cell, str) else ""
+    texts = (Text.from_markup(cell, emoji=False).plain for cell in cells if isinstance(cell, str))
+    return max((cell_len(line) for text in texts for line in text.splitlines()), default=0)
 
 
 def complain(failure: PointsError) -> None:

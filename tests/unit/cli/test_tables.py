@@ -131,6 +131,22 @@ def test_the_figures_of_a_status_fit_into_80_columns(
     assert len(lines) == 1 + 2 * (1 + 11)
 
 
+def test_the_figures_of_all_topics_stand_below_each_other(terminal: Terminal) -> None:
+    figures: dict[str, Any] = dict.fromkeys(CursorLag.model_fields, 0)
+    figures |= {"pipeline": "intake", "partition": 0}
+    status.print_cursors(
+        [
+            CursorLag.model_construct(**figures | {"topic": "commerce.orders.v1"}),
+            CursorLag.model_construct(
+                **figures | {"topic": TOPIC, "lag": 12_345_678, "dead": 12_345_678}
+            ),
+        ]
+    )
+    _, header, few, _, many = terminal.written.getvalue().splitlines()
+    shown = [Text.from_ansi(line).plain.rstrip() for line in (header, few, many)]
+    assert len({len(line) for line in shown}) == 1, shown
+
+
 def test_words_are_folded_and_a_line_that_is_too_long_ends_with_its_last_word(
     terminal: Terminal,
 ) -> None:
