@@ -133,7 +133,8 @@ class RedeemedOrders:
         the command gave back would be given back twice.
         """
         left = [order for order in self._orders if _is_overtaken(order, ledger)]
-        self._orders = [order for order in self._orders if order not in left]
+        keys = {order.row.key for order in left}
+        self._orders = [order for order in self._orders if order.row.key not in keys]
         recheck.add(
             cursor,
             [
