@@ -16,9 +16,10 @@ import pytest
 import redis
 
 from deploy.local.stack import Stack, start_stack
-from tests.support import memory_folder, must_run
+from tests.support import must_run
 from tests.support.engine import TOPICS, Engine
 from tests.support.in_process import InProcessEngine
+from tests.support.machine import memory_folder
 from tests.support.parcels import OTHER, M
 from tests.support.servers import Databases, log_in_quickly
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import memory_folder
-from tests.support.memory_folder import folder
+from tests.support.machine import memory_folder
+from tests.support.machine.memory_folder import folder
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import subprocess
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any, Self
+from typing import Any
 
+from tests.support.machine.serving import Serving
 from tests.support.secured.certificates import OPENSSL, openssl
 
 KID = "points-test"
@@ -22,7 +22,7 @@ def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-class TokenEndpoint:
+class TokenEndpoint(Serving):
     """Issues tokens to `clients` (secrets by their names), each for the client itself."""
 
     def __init__(self, folder: Path, clients: dict[str, str]) -> None:
@@ -30,13 +30,12 @@ class TokenEndpoint:
         self.clients, self.issued = clients, list[str]()
         openssl("genrsa", "-out", self._key, "2048")
         self.jwks.write_text(json.dumps({"keys": [self._public()]}))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = Thread(target=self._server.serve_forever, daemon=True)
+        super().__init__(self._handler(), ThreadingHTTPServer)
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/token"
+        return f"http://127.0.0.1:{self.port}/token"
 
     def _public(self) -> dict[str, str]:
         command = [str(OPENSSL), "rsa", "-in", str(self._key), "-noout", "-modulus"]
@@ -86,12 +85,3 @@ class TokenEndpoint:
                 """Nothing."""
 
         return Handler
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

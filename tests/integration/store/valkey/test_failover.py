@@ -15,7 +15,7 @@ from store.valkey.client import BusyClient, Client
 from store.valkey.errors import ReadModelUnavailable
 from store.valkey.notices import Breakers, Bucket, Fence, Rates
 from store.valkey.scripts import Script
-from tests.support.forwarder import Forwarder
+from tests.support.machine.forwarder import Forwarder
 
 WRITES: dict[str, Callable[[Client], object]] = {
     "a script": lambda one: Fence(one).passed([(UUID(int=7), 1)]),

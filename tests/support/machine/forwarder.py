@@ -8,12 +8,13 @@ import socket
 import socketserver
 import threading
 from contextlib import suppress
-from typing import Self
+
+from tests.support.machine.serving import Serving
 
 _PIECE = 1 << 16
 
 
-class Forwarder:
+class Forwarder(Serving):
     """Listens on a free port of this machine, `port`, until it is left."""
 
     def __init__(self, target: int) -> None:
@@ -31,20 +32,7 @@ class Forwarder:
                     _hand_on(self.request, server)
                     back.join()
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Handler)
 
 
 def _hand_on(here: socket.socket, there: socket.socket) -> None:

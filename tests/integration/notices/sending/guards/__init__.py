@@ -1,0 +1,1 @@
+"""What keeps senders in their bounds: fence, gate, rates."""

@@ -1,0 +1,1 @@
+"""What tests take of the machine: a folder in memory, names that lead elsewhere, threads."""
