@@ -216,6 +216,12 @@ class Engine:
             **{f"POINTS_TOPICS__{name.upper()}": topic for name, topic in self.topics.items()},
         }
 
+    def move_to(self, database_url: str) -> None:
+        """Ask another database from now on, which commands and new workers use as well."""
+        self._looking.close()
+        self.database_url = self.environment["POINTS_DATABASE__URL"] = database_url
+        self._looking = Looking(database_url)
+
     def prepare(self) -> Self:
         """Migrates the database and creates the topics."""
         migrate.upgrade(self.database_url)

@@ -76,8 +76,7 @@ def test_nobody_is_told_twice_after_a_restore_if_the_guide_is_followed(
     assert len(before) == len(set(before)) == 4
     assert [each.terminate() for each in workers] == [0, 0]
 
-    engine.database_url = postgres.database()
-    engine.environment["POINTS_DATABASE__URL"] = engine.database_url
+    engine.move_to(postgres.database())
     run("pg_restore", "--exit-on-error", f"--dbname={engine.database_url}", dump)
     granted(shop, "ann", "00000000-0000-4000-8000-00000000000a")
     environment = dict(shop.environment)

@@ -120,7 +120,7 @@ def test_a_server_recovered_to_a_moment_reads_on_and_ends_with_the_same_balances
 
     server = recovered(archive, primary, moment)
     try:
-        engine.database_url = engine.environment["POINTS_DATABASE__URL"] = server.database_url
+        engine.move_to(server.database_url)
         # The cursors went back with the ledger.
         assert (engine.consumed(), ids(engine)) == (2 * third, then)
         assert engine.command("migrate").returncode == 0

@@ -46,8 +46,7 @@ def test_a_restored_database_reads_on_and_ends_with_the_same_balances(
     before = ids(engine)
     published = newest_sequences(engine)
 
-    engine.database_url = postgres.database()
-    engine.environment["POINTS_DATABASE__URL"] = engine.database_url
+    engine.move_to(postgres.database())
     run("pg_restore", "--exit-on-error", f"--dbname={engine.database_url}", dump)
     assert engine.command("migrate").returncode == 0
     assert engine.consumed() == half

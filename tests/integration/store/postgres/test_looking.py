@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.support.database.looking import Looking
-from tests.support.engine import wait_for
+from tests.support.engine import Engine, wait_for
 from tests.support.servers import Databases
 
 WHO = "SELECT pg_backend_pid()"
@@ -57,3 +57,13 @@ def test_a_question_that_waits_for_a_lock_holds_up_no_other(place: Place) -> Non
     place.other.execute("SELECT pg_advisory_unlock(1)")
     asking.join(30)
     assert not asking.is_alive()
+
+
+def test_an_engine_that_moved_to_another_database_asks_that_one(
+    engine: Engine, postgres: Databases
+) -> None:
+    here = "SELECT current_database()"
+    assert engine.database_url.endswith(f"/{engine.value(here)}")
+    engine.move_to(postgres.database())
+    assert engine.database_url.endswith(f"/{engine.value(here)}")
+    assert engine.environment["POINTS_DATABASE__URL"] == engine.database_url
