@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -85,19 +84,6 @@ def may_grow(words: Iterable[str]) -> WithJsonSchema:
     known = {"enum": [str(word) for word in words], "type": "string"}
     return WithJsonSchema({"anyOf": [known, {"type": "string"}]})
 
-
-def _known(word: str) -> str:
-    if word not in EntryType.__members__:
-        raise ValueError(f"must be one of {', '.join(EntryType.__members__)}")
-    return word
-
-
-PointsChangeType = Annotated[
-    str,
-    AfterValidator(_known),
-    may_grow(EntryType.__members__),
-]
-"""An entry type by its word: what answers show."""
 
 # The types that change what is held; the first two change nothing else.
 _ONLY_HELD: Final = frozenset({EntryType.held, EntryType.released})

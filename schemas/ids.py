@@ -6,11 +6,7 @@ Integers compare, subtract and travel to the database without a zone that could 
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final, NewType, TypeAlias
-
-MerchantId = NewType("MerchantId", str)
-MemberId = NewType("MemberId", str)
-OrderId = NewType("OrderId", str)
+from typing import Final, TypeAlias
 
 # A plain alias: a NewType would cost a call for every instant on the hot path.
 Micros: TypeAlias = int

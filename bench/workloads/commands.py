@@ -19,8 +19,6 @@ from bench.workloads.workload import Member, Record, settings_document
 MERCHANT: Final = "652b00000000000000000c0d"
 POINTS: Final = 10
 """Of an assignment, a hold and its capture."""
-EACH: Final = 100
-"""Points of a lot that the members have already; four lots each."""
 STEP: Final = 10
 """In so many commands there are seven assignments, a hold, a capture and a refusal."""
 APART: Final = 300

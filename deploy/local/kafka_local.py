@@ -23,7 +23,6 @@ from deploy.local.process import (
     PRIVATE,
     Daemon,
     Identity,
-    StartError,
     free_ports,
     listens,
     private_file,
@@ -307,9 +306,3 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
         return len(admin.list_topics(timeout=5).brokers) > 0
     except KafkaException:
         return False
-
-
-def check_complete() -> None:
-    """Raise StartError when this machine cannot run Kafka."""
-    if (lack := missing()) is not None:
-        raise StartError(f"Apache Kafka cannot run here: {lack}")

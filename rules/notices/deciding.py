@@ -78,9 +78,6 @@ TABLE: Final[Mapping[str, Lines]] = {
 }
 """Every type of change. Whether a kind is told is the shop's choice (`NoticeSettings.tells`)."""
 
-REMINDER: Final = Line(Kind.expiring)
-"""What a timer makes, some days before points lapse."""
-
 
 class Reach(NamedTuple):
     """What is known of how a member is reached.

@@ -14,8 +14,8 @@ class ShopInForce:
     `zone`, `languages`, `enabled` and `entitled` are those of the points settings that are in force
     then; `entitled` is by plan or module: whether the app is installed is not known here, and who
     is not entitled for that gets no points of which there would be anything to tell. `notices`
-    have these `languages` where they name none (`speaking`). `notice_version` is 0 for a shop
-    without notice settings. `until`: when the next version of the points settings takes effect.
+    have these `languages` where they name none (`speaking`); of a shop without notice settings they
+    are what holds by default. `until`: when the next version of the points settings takes effect.
     """
 
     merchant_no: int
@@ -25,7 +25,6 @@ class ShopInForce:
     enabled: bool
     entitled: bool
     notices: NoticeSettings
-    notice_version: int
     until: Micros
 
 

@@ -6,8 +6,8 @@ from typing import Final
 from schemas.options import delivery_options
 from schemas.settings import FinalStatus
 
-# The delivery types that mean that the member fetches the parcel.
-_PICKUP_TYPES: Final = frozenset({"pickup", "store_pickup"})
+PICKUP_TYPES: Final = frozenset({"pickup", "store_pickup"})
+"""The values of a `delivery_type` of upstream that mean that the member fetches the parcel."""
 
 # By code, as plain words: this is asked for every delivery record.
 _RULE_BY_CODE: Final = {code: option.final for code, option in delivery_options().items()}
@@ -32,11 +32,6 @@ def final_status_of(
         if rule is not None and rule != "by_delivery_type":
             return rule
     return "collected" if delivery_type_is_pickup else "arrived"
-
-
-def is_pickup(delivery_type: str | None) -> bool:
-    """Whether a `delivery_type` of upstream means that the member fetches the parcel."""
-    return delivery_type in _PICKUP_TYPES
 
 
 def is_known(option: str | None) -> bool:

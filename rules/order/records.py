@@ -24,6 +24,7 @@ from rules.order.facts import (
 )
 from rules.order.family import MOST_SOURCES, FamilyRecord
 from rules.order.numbers import LONGEST_NUMBER, field_of
+from rules.order.options import PICKUP_TYPES
 from rules.order.trail import ENDS, Version
 from schemas.ids import DAY, EPOCH, Micros
 from schemas.packing import pack_id
@@ -43,7 +44,6 @@ from schemas.upstream.resources import (
 _FAMILY = frozenset(
     {"parent_order_id", "return_from_order_id", "combined_from_orders", "combined_to_order_id"}
 )
-PICKUP_TYPES = frozenset({"pickup", "store_pickup"})
 NANOS_PER_MICRO = 1000
 COARSE_TICK = 1_000_000
 """A `ts` of whole milliseconds may repeat; finer ones come from a nanosecond clock and tie only

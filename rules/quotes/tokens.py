@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from rules.signed_tokens import KeysError, NamedKey, keys_listed, payload_of, signed
+from rules.signed_tokens import NamedKey, keys_listed, payload_of, signed
 from schemas.ids import SECOND, Micros
 
 VERSION: Final = 1
@@ -12,7 +12,6 @@ PURPOSE: Final = "points-quote"
 QuoteRefusal = Literal["quote_invalid", "quote_expired", "quote_changed"]
 QuoteKey: TypeAlias = NamedKey
 """A key to sign and verify with; its id is in the header of its tokens."""
-QuoteKeysError: TypeAlias = KeysError
 
 
 class Terms(NamedTuple):
@@ -34,7 +33,7 @@ class SignedQuote(NamedTuple):
 def quote_keys(text: str) -> tuple[QuoteKey, ...]:
     """The keys of a configuration, `kid:base64url,kid:base64url`; none of an empty text.
 
-    The first signs, all verify. Raises QuoteKeysError.
+    The first signs, all verify. Raises KeysError.
     """
     return keys_listed(text)
 

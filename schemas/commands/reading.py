@@ -105,11 +105,6 @@ class Command:
         """Who performs it; None where the shape is wrong."""
         return self.body.performer.kind if self.body is not None else None
 
-    @property
-    def weight(self) -> int:
-        """How many accounts it may change."""
-        return len(self.body.members) if isinstance(self.body, BulkAssign) else 1
-
 
 def read(value: bytes, traceparent: bytes | None = None) -> Command:
     """The command in a record's value. Raises Unreadable for poison."""

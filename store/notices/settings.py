@@ -110,7 +110,7 @@ def _speaking(document: bytes, languages: tuple[str, ...]) -> NoticeSettings:
 
 
 def _shop(row: tuple[Any, ...]) -> ShopInForce:
-    merchant_no, merchant_id, zone, languages, enabled, entitled, until, version, document = row
+    merchant_no, merchant_id, zone, languages, enabled, entitled, until, document = row
     given = b"" if document is None else orjson.dumps(document)
     notices = _speaking(given, tuple(languages))
     return ShopInForce(
@@ -121,6 +121,5 @@ def _shop(row: tuple[Any, ...]) -> ShopInForce:
         enabled=enabled,
         entitled=entitled,
         notices=notices,
-        notice_version=version or 0,
         until=NEVER if until is None else until,
     )

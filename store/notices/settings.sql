@@ -25,13 +25,13 @@ FROM notice_settings n JOIN shop s USING (merchant_no) WHERE s.merchant_id = $1 
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us)
 SELECT s.merchant_no, s.merchant_id, t.timezone, t.languages, t.enabled AND t.effective_us <= c.now_us, t.entitled,
        (SELECT min(f.effective_us) FROM shop_settings f WHERE f.merchant_no = s.merchant_no AND f.effective_us > c.now_us),
-       n.version, n.document
+       n.document
 FROM clock c
 CROSS JOIN shop s
 CROSS JOIN LATERAL (
   SELECT v.* FROM shop_settings v WHERE v.merchant_no = s.merchant_no
   ORDER BY v.effective_us <= c.now_us DESC, abs(v.effective_us - c.now_us) LIMIT 1) t
 LEFT JOIN LATERAL (
-  SELECT w.version, w.document FROM notice_settings w WHERE w.merchant_no = s.merchant_no
+  SELECT w.document FROM notice_settings w WHERE w.merchant_no = s.merchant_no
   ORDER BY w.version DESC LIMIT 1) n ON true
 WHERE s.merchant_no = ANY ($1::int[]);

@@ -24,7 +24,6 @@ OUT_OF_REACH = "out_of_reach"
 """The order that names the number is younger than the report, or 180 days lie between them."""
 AWAITING_ORDER = "awaiting_order"
 """No merchant has the order that the report names."""
-REASONS: Final = (UNMATCHED, AMBIGUOUS, OUT_OF_REACH, AWAITING_ORDER)
 
 _RECORD: Final = Columns(
     tables.parked_record,

@@ -21,11 +21,10 @@ class MailWording(NamedTuple):
 
 
 class SmsWording(NamedTuple):
-    """The text of an SMS and its language; `from_shop`: whether the shop wrote it."""
+    """The text of an SMS, and its language."""
 
     language: str
     text: str
-    from_shop: bool
 
 
 def mail_wording(settings: NoticeSettings, kind: Kind, language: str) -> MailWording:
@@ -43,7 +42,7 @@ def sms_wording(settings: NoticeSettings, kind: Kind, language: str) -> SmsWordi
     for each in _languages(settings, language):
         shops, own = _texts(settings, kind, each)
         if (text := shops.sms or own.sms) is not None:
-            return SmsWording(each, text, shops.sms is not None)
+            return SmsWording(each, text)
     return None
 
 

@@ -7,7 +7,7 @@ is verified.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from rules.notices.contacts import FIELDS, Versions
 from rules.notices.values import Contact
@@ -57,18 +57,6 @@ class SealedContact:
     def is_removed(self) -> bool:
         """Whether the customer is gone, and not only without any address."""
         return self.is_empty and all(version.digest & ENDS for version in self.versions.values())
-
-
-class Reachable(NamedTuple):
-    """What is known of a contact without any key."""
-
-    email: bool
-    phone: bool
-    email_verified: bool
-    phone_verified: bool
-
-
-UNREACHABLE: Final = Reachable(email=False, phone=False, email_verified=False, phone_verified=False)
 
 
 def read(cursor: Cursor, members: Collection[Member]) -> dict[Member, SealedContact]:
@@ -130,14 +118,6 @@ def in_the_clear(
         for member, row in rows.items()
         if not row.is_empty and keys.has_key(*member)
     }
-
-
-def reachable(cursor: Cursor, members: Collection[Member]) -> dict[Member, Reachable]:
-    """By what some members can be reached, without a key; those without a row are left out."""
-    if not members:
-        return {}
-    cursor.execute(_SQL["reachable"], arrays_of(members))
-    return {(no, member_id): Reachable(*flags) for no, member_id, *flags in cursor.fetchall()}
 
 
 def versions_bytes(versions: Versions) -> bytes:

@@ -5,11 +5,6 @@ SELECT {c.read}
 FROM unnest({arrays key}) k ({key})
 JOIN contact c ON c.merchant_no = k.merchant_no AND c.member_id = k.member_id;
 
--- name: reachable
-SELECT c.merchant_no, c.member_id, c.has_email, c.has_phone, c.email_verified, c.phone_verified
-FROM unnest({arrays key}) k ({key})
-JOIN contact c ON c.merchant_no = k.merchant_no AND c.member_id = k.member_id;
-
 -- name: write
 INSERT INTO contact ({row})
 SELECT {k.row} FROM unnest({arrays row}) k ({row})

@@ -31,6 +31,6 @@ def count(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, server_default="0")
 
 
-def numbered(name: str, type_: Any = BigInteger, *, primary_key: bool = True) -> Column[int]:
-    """A number that the database gives to each new row."""
-    return Column(name, type_, Identity(always=True), primary_key=primary_key, autoincrement=True)
+def numbered(name: str, type_: Any = BigInteger) -> Column[int]:
+    """A number that the database gives to each new row, and the table's key."""
+    return Column(name, type_, Identity(always=True), primary_key=True, autoincrement=True)

@@ -43,12 +43,12 @@ for _table in (
     _table.to_metadata(metadata, schema=SCHEMA)
 
 
-def _merchant_no(*, key: bool = True) -> Column[int]:
+def _merchant_no() -> Column[int]:
     return Column(
         "merchant_no",
         Integer,
         ForeignKey(f"{SCHEMA}.shop.merchant_no"),
-        primary_key=key,
+        primary_key=True,
         autoincrement=False,
     )
 

@@ -13,8 +13,8 @@ from schemas.events import Performer, PerformerKind
 from schemas.ids import DAY, NEVER, Micros
 from schemas.packing import pack_id
 from store.ledger.accounts import LockedAccount
-from store.ledger.ledger import Ledger, post_all_overdue
-from store.postgres.session import Cursor, Database, transaction
+from store.ledger.ledger import Ledger
+from store.postgres.session import Database, transaction
 from store.reads import gauges
 from store.streams import recheck
 from store.streams.recheck import RecheckKind, RecheckRequest
@@ -102,12 +102,6 @@ def return_redeemed(
     return _operate(connection, merchant, member, intended, operate)
 
 
-def post_due(connection: Database) -> int:
-    """Posts what is overdue everywhere; how many accounts there were."""
-    with transaction(connection) as cursor:
-        return post_all_overdue(cursor, 1000, gauges.now(cursor), lambda no: _id_of(cursor, no))
-
-
 def _operate(
     connection: Database, merchant: str, member: str, intended: Intended, operation: Operation
 ) -> int:
@@ -124,10 +118,3 @@ def _operate(
             request = RecheckRequest(RecheckKind.ORDER, number, intended.redeemed_on)
             recheck.add(cursor, [request])
         return ledger.accounts[key].account.sequence
-
-
-def _id_of(cursor: Cursor, merchant_no: int) -> str:
-    row = cursor.execute(
-        "SELECT merchant_id FROM merchant WHERE merchant_no = $1", [merchant_no]
-    ).fetchone()
-    return str(row[0]) if row else ""

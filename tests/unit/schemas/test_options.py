@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.order.options import final_status_of, is_known, is_pickup
+from rules.order.options import final_status_of, is_known
 from schemas.options import OptionsTableError, delivery_options, read_options
 
 
@@ -80,13 +80,6 @@ def test_the_merchants_override_speaks_first(option: str) -> None:
             final_status_of(option, delivery_type_is_pickup=pickup, overrides={option: "collected"})
             == "collected"
         )
-
-
-def test_pickup_types() -> None:
-    assert is_pickup("pickup")
-    assert is_pickup("store_pickup")
-    assert not is_pickup("home_delivery")
-    assert not is_pickup(None)
 
 
 @pytest.mark.parametrize(

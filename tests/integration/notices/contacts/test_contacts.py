@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
@@ -12,7 +12,6 @@ from processors.runtime.configuration import ConfigurationRefused
 from rules.notices.values import Contact
 from store.notices import shops
 from store.notices.members import contacts, optouts
-from store.notices.members.contacts import Reachable
 from store.notices.members.erasing import erase
 from store.notices.members.optouts import OptOut
 from store.postgres.session import transaction
@@ -47,10 +46,23 @@ def contact(lane: Lane, member: str = "ann", merchant: str = "shop") -> Contact 
         )
 
 
-def reachable(lane: Lane, member: str = "ann") -> Reachable | None:
-    key = (lane.shop("shop"), member)
-    with transaction(lane.connection) as cursor:
-        return contacts.reachable(cursor, [key]).get(key)
+class Reachable(NamedTuple):
+    """What is known of a contact without any key."""
+
+    email: bool
+    phone: bool
+    email_verified: bool
+    phone_verified: bool
+
+
+UNREACHABLE = Reachable(email=False, phone=False, email_verified=False, phone_verified=False)
+
+
+def reachable(lane: Lane) -> Reachable | None:
+    query = """SELECT has_email, has_phone, email_verified, phone_verified FROM notices.contact
+               WHERE merchant_no = %s AND member_id = 'ann'"""
+    row = lane.admin.execute(query, [lane.shop("shop")]).fetchone()
+    return Reachable(*row) if row is not None else None
 
 
 @pytest.fixture
@@ -138,7 +150,7 @@ def test_a_removal_of_nobody_known_leaves_no_key(lane: Lane, batches: ContactsBa
     counts, _ = lane.consume(batches, customer(5, topic="customer/remove"))
     assert counts.applied == 1
     assert lane.rows("SELECT 1 FROM notices_keys.member_key") == []
-    assert reachable(lane) == contacts.UNREACHABLE
+    assert reachable(lane) == UNREACHABLE
 
 
 def test_a_member_without_any_address_keeps_the_key(lane: Lane, batches: ContactsBatches) -> None:
@@ -264,7 +276,7 @@ def test_who_was_erased_comes_again_only_by_what_is_said_afterwards(
         assert not erase(cursor, shop, "ann")
         assert not erase(cursor, shop, "nobody")
     assert contact(lane) is None
-    assert reachable(lane) == contacts.UNREACHABLE
+    assert reachable(lane) == UNREACHABLE
     counts, _ = lane.consume(batches, customer(1, **ANN))
     assert counts.reasons == {"stale": 1}
     assert lane.rows("SELECT source FROM notices.optout") == [("stop",)]

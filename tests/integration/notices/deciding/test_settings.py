@@ -130,7 +130,7 @@ def test_an_app_that_is_not_installed_is_the_engines_matter(lane: DecidingLane) 
     with session.transaction(lane.connection) as cursor:
         (shop,) = settings.in_force(cursor, [lane.shop("shop")]).values()
     assert shop.entitled
-    assert (shop.zone, shop.languages, shop.notice_version) == ("Asia/Taipei", ("en",), 0)
+    assert (shop.zone, shop.languages) == ("Asia/Taipei", ("en",))
     assert shop.notices == NoticeSettings(languages=("en",))
 
 

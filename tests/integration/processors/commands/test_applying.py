@@ -171,7 +171,6 @@ def test_a_repeat_of_a_refused_capture_names_the_order_again(desk: Desk, type_: 
 # Refusals that need no account, each before what would be refused later.
 
 ABSENT = {"points": None}
-FEATURE_OFF = {"enabled": False}
 
 
 @pytest.mark.parametrize(

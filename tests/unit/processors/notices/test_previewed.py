@@ -163,7 +163,7 @@ def test_what_is_previewed_is_what_is_sent(
     zone: str,
 ) -> None:
     notices = speaking(settings, ("zh-hant", "en"))
-    in_force = ShopInForce(1, SHOP, zone, ("en",), True, True, notices, 1, NEVER)
+    in_force = ShopInForce(1, SHOP, zone, ("en",), True, True, notices, NEVER)
     contact = Contact(name, locale, "ann@shop.example", "0912345678")
     seen = previewed(in_force, kind, contact, figures)
     if settings.email.from_ is not None:

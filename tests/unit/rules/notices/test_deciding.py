@@ -62,7 +62,6 @@ SHOP = ShopInForce(
     enabled=True,
     entitled=True,
     notices=EVERYTHING,
-    notice_version=1,
     until=NEVER,
 )
 ON_AS_SHIPPED = replace(SHOP, notices=DEFAULTS)

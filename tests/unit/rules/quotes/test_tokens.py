@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.quotes.tokens import QuoteKey, QuoteKeysError, Terms, quote_keys, sign, verify
+from rules.quotes.tokens import QuoteKey, Terms, quote_keys, sign, verify
+from rules.signed_tokens import KeysError
 from schemas.ids import SECOND
 
 SECRET = bytes(range(32))
@@ -200,7 +201,7 @@ def test_keys_are_read_in_their_order_with_or_without_padding() -> None:
     ],
 )
 def test_keys_that_cannot_be_used_are_told_without_being_shown(text: str, wrong: str) -> None:
-    with pytest.raises(QuoteKeysError, match=wrong) as refused:
+    with pytest.raises(KeysError, match=wrong) as refused:
         quote_keys(text)
     assert b64(SECRET) not in str(refused.value)
     assert "hush" not in str(refused.value)
