@@ -85,7 +85,7 @@ class NamedReport(NamedTuple):
 
     key: OrderKey
     report: ResolvedReport
-    is_counted: bool = True
+    is_counted: bool
 
 
 @dataclass(slots=True)
@@ -268,7 +268,8 @@ class ReportMatcher:
             elif event.merchant_id is None:
                 without_merchant.setdefault(event.order_id, []).append(report)
             else:
-                matched.named.append(NamedReport((report.merchant_no, event.order_id), report))
+                key = report.merchant_no, event.order_id
+                matched.named.append(NamedReport(key, report, is_counted=True))
         if without_merchant:
             owners = _owners(cursor, without_merchant, orders, matched)
             self._hand_to_owners(cursor, without_merchant, owners, matched, now, counts)
@@ -399,7 +400,7 @@ class ReportMatcher:
         spread = sorted(number for number, each in numbers.items() if ANY_MERCHANT in each.fresh)
         if spread:
             found: dict[bytes, int] = {}
-            claimed = tracking.claimed_by(cursor, spread, MOST_MERCHANTS + 1)
+            claimed = tracking.claimed_by(cursor, spread)
             for (number, merchant_no), row in claimed.items():
                 numbers[number].rows.setdefault(merchant_no, row)
                 found[number] = found.get(number, 0) + 1

@@ -91,7 +91,7 @@ def _lock_numbers(cursor: Cursor, numbers: dict[NumberKey, Micros]) -> dict[Numb
     spread = sorted(number for number, merchant_no in numbers if merchant_no == ANY_MERCHANT)
     found: dict[bytes, list[NumberKey]] = {}
     if spread:
-        for key in tracking.claimed_by(cursor, spread, MOST_MERCHANTS + 1):
+        for key in tracking.claimed_by(cursor, spread):
             found.setdefault(key[0], []).append(key)
     for number, keys in found.items():
         at = numbers[number, ANY_MERCHANT]

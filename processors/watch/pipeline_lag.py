@@ -60,7 +60,7 @@ class PipelineLag:
         logs: Logs,
         pipelines: Mapping[str, Sequence[str]],
         groups: Mapping[str, str],
-        lane: Sequence[str] = (),
+        lane: Sequence[str],
     ) -> None:
         """The topics that each pipeline reads by cursors of ours, and a group reads by its own.
 

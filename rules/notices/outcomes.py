@@ -81,7 +81,7 @@ def after_answer(
     asked_us: Micros,
     attempt_us: Micros,
     now: Micros,
-    on_unknown: OnUnknown = "hold",
+    on_unknown: OnUnknown,
 ) -> Next:
     """What an answer makes of a notice whose last request was at `attempt_us`.
 

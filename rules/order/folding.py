@@ -85,7 +85,7 @@ def fold_record(
     tier: str | None,
     parcel: ParcelRecord | None,
     returned: ReturnOrder | None,
-    family: FamilyRecord | None = None,
+    family: FamilyRecord | None,
 ) -> Outcome:
     """Folds what one record contains: an order and its nested parcel, one of them, or a return.
 

@@ -262,15 +262,14 @@ def read_claims(cursor: Cursor, keys: Sequence[NumberKey]) -> dict[NumberKey, Tr
     return _claim_rows(cursor)
 
 
-def claimed_by(
-    cursor: Cursor, numbers: Sequence[bytes], most: int = MOST_MERCHANTS
-) -> dict[NumberKey, TrackingRow]:
-    """The rows of all merchants whose orders named these numbers, at most so many of each.
+def claimed_by(cursor: Cursor, numbers: Sequence[bytes]) -> dict[NumberKey, TrackingRow]:
+    """The rows of all merchants whose orders named these numbers.
 
+    Of a number that more than MOST_MERCHANTS named, one row more than that, by which it is told.
     With their claims and without their reports; not locked. Complete only for who holds the
     numbers' rows of ANY_MERCHANT.
     """
-    cursor.execute(_SQL["claimed_by"], [byteas(numbers), most], binary=True)
+    cursor.execute(_SQL["claimed_by"], [byteas(numbers), MOST_MERCHANTS + 1], binary=True)
     return _claim_rows(cursor)
 
 

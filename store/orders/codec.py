@@ -225,7 +225,7 @@ def _lent_of(packed: bytes, at: int) -> tuple[Lent, int]:
 
 
 def _tail_of(
-    packed: bytes, strings: InternedStrings | None = None
+    packed: bytes, strings: InternedStrings
 ) -> tuple[
     bytes | None,
     bytes | None,
@@ -253,8 +253,7 @@ def _tail_of(
         (order_points,) = _ORDER_POINTS.unpack_from(packed, at)
         at += _ORDER_POINTS.size
     if follows & _HAS_CURRENCIES:
-        if strings is not None:
-            currencies = tuple(map(strings.word, _CURRENCIES.unpack_from(packed, at)))
+        currencies = tuple(map(strings.word, _CURRENCIES.unpack_from(packed, at)))
         at += _CURRENCIES.size
     if follows & _HAS_LENT:
         lent, at = _lent_of(packed, at)

@@ -108,7 +108,7 @@ class Columns:
         prefix = f"{alias}." if alias is not None else ""
         return ", ".join(prefix + _quoted(name) for name in self.names)
 
-    def parameters(self, first: int = 1) -> str:
+    def parameters(self, first: int) -> str:
         """The arrays' parameters, for SQL: `(SELECT $1::int[]), $2::bytea[]`.
 
         The first is a subquery, so that the planner does not see how many rows there are. The plan

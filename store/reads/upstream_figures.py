@@ -37,7 +37,7 @@ class Page(NamedTuple):
     total: int
 
 
-def with_figures(connection: Database, merchant_id: str | None = None) -> Iterator[Page]:
+def with_figures(connection: Database, merchant_id: str | None) -> Iterator[Page]:
     """Decides all orders that may carry the platform's own figure (rules.md 7), page by page.
 
     Raises UnknownMerchant.

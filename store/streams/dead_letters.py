@@ -93,7 +93,7 @@ def topics_of(connection: Database, ids: Sequence[int]) -> set[str]:
     return {topic for (topic,) in raw(connection).execute(_SQL["topics"], [list(ids)]).fetchall()}
 
 
-def redrive(connection: Database, ids: Sequence[int], *, again: bool = False) -> int:
+def redrive(connection: Database, ids: Sequence[int], *, again: bool) -> int:
     """Queues the records for their source topics, all or none; returns how many.
 
     Raises UnknownLetters, and AlreadyDone for those dealt with before, unless `again`.

@@ -30,7 +30,7 @@ class Rebuilding:
     The place is kept in Redis, so that a flush on the way makes the next one begin again.
     """
 
-    def __init__(self, client: Client, merchant_no: int | None = None) -> None:
+    def __init__(self, client: Client, merchant_no: int | None) -> None:
         """Nothing is read yet."""
         self._client, self._model = client, ReadModel(client)
         self._first = (merchant_no << MERCHANT_BITS) - 1 if merchant_no is not None else -1

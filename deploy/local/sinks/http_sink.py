@@ -7,7 +7,6 @@
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -36,7 +35,7 @@ class HttpSink:
     """Answers requests in the moods of each provider."""
 
     def __init__(
-        self, kept: Kept, moods: dict[Provider, Moods], clock: Callable[[], float] = time.time
+        self, kept: Kept, moods: dict[Provider, Moods], clock: Callable[[], float]
     ) -> None:
         self.kept = kept
         self.moods = moods

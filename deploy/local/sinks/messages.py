@@ -48,7 +48,7 @@ class Post:
 class Speaker(ABC):
     """One provider's way to read and to answer."""
 
-    def __init__(self, kept: Kept, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, kept: Kept, clock: Callable[[], float]) -> None:
         self.kept = kept
         self.clock = clock
 
@@ -142,7 +142,7 @@ def _basic(header: str) -> bool:
 class MitakeSpeaker(Speaker):
     """Speaks as Mitake's SmSend: texts in Big5, and a `clientid` is known for twelve hours."""
 
-    def __init__(self, kept: Kept, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, kept: Kept, clock: Callable[[], float]) -> None:
         super().__init__(kept, clock)
         self._known: dict[str, tuple[float, bytes]] = {}
         self._msgid = 0
@@ -214,7 +214,7 @@ def _mitake_error(letter: str, **headers: str) -> Answer:
 class WebhookSpeaker(Speaker):
     """Speaks as a shop's own address: takes JSON, knows an Idempotency-Key."""
 
-    def __init__(self, kept: Kept, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, kept: Kept, clock: Callable[[], float]) -> None:
         super().__init__(kept, clock)
         self._known: dict[str, tuple[float, bytes]] = {}
 

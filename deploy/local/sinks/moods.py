@@ -76,8 +76,8 @@ class Manner(BaseModel):
 class Moods:
     """The mood of each message, as the manner in force says."""
 
-    def __init__(self, manner: Manner | None = None) -> None:
-        self.become(manner or Manner())
+    def __init__(self) -> None:
+        self.become(Manner())
 
     def become(self, manner: Manner) -> None:
         """Behaves so from the next message on."""

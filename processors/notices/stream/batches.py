@@ -112,7 +112,7 @@ class TopicBatches:
         deciding: Deciding,
         *,
         gapless: bool,
-        personal: bool = False,
+        personal: bool,
     ) -> None:
         """`gapless`: every offset of the topic is a record, so one that is missing was lost.
 

@@ -82,7 +82,7 @@ class Life:
         health: Health,
         stop: Stop,
         deciding: Mapping[str, Deciding],
-        timer: Timer | None = None,
+        timer: Timer,
     ) -> None:
         """`deciding` by topic, and by time."""
         self._configuration, self._health, self._stop = configuration, health, stop
@@ -228,19 +228,18 @@ class Life:
         lane = self._lane
         if lane is None or lane.pause is not None or time.monotonic() < self._timer_at:
             return
-        if self._timer is not None:
-            self._timing = asyncio.create_task(self._timed(self._timer))
+        self._timing = asyncio.create_task(self._timed())
 
-    async def _timed(self, timer: Timer) -> bool:
+    async def _timed(self) -> bool:
         with suppress(Ending):
-            return await self._database.call(partial(self._timer_turn, timer))
+            return await self._database.call(self._timer_turn)
         return False
 
-    def _timer_turn(self, timer: Timer, connection: Database) -> bool:
+    def _timer_turn(self, connection: Database) -> bool:
         if connection is not self._timer_on:
-            timer.use(connection)
+            self._timer.use(connection)
             self._timer_on = connection
-        return timer.turn()
+        return self._timer.turn()
 
     async def _look_into_database(self, lane: Lane) -> None:
         with suppress(Ending):

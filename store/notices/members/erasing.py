@@ -53,7 +53,7 @@ def take_out_of_hand(cursor: Cursor, members: Collection[Member]) -> None:
         cursor.execute(_SQL["out_of_hand"], arrays_of(members))
 
 
-def erased_at(now: Micros, known: SealedContact | None = None) -> SealedContact:
+def erased_at(now: Micros, known: SealedContact | None) -> SealedContact:
     """A contact of which nothing is kept, and which only newer records make again.
 
     `known`: what was kept. The platform's clock may be ahead of ours: a repeat of what it said
