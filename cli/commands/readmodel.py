@@ -1,18 +1,15 @@
 """`points readmodel show | rebuild`: the balances in Redis (account.md 9)."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.support.arguments import Member, Merchant, typed_text
 from cli.support.console import JsonOption, emit, out, print_table, remark, safe, slow_progress
-from cli.support.errors import Exit, Failure
+from cli.support.read_model import redis_of
 from cli.support.wiring import connect, database_configuration
 
 if TYPE_CHECKING:
-    from processors.runtime.configuration import Configuration, DatabaseOnlyConfiguration
     from schemas.answers.read_model import ReadModelAnswer
     from store.postgres.session import Database
     from store.valkey.client import Client
@@ -138,31 +135,3 @@ def _rebuild(
         for done, total in rebuilding.run(cursor, after):
             advance(done, total)
     return done
-
-
-@contextmanager
-def redis_of(configured: "Configuration | DatabaseOnlyConfiguration") -> Iterator["Client"]:
-    """The read model's Redis. Raises Failure when none is named, or when it does not answer."""
-    from processors.runtime.masking import mask_text
-    from store.valkey import client as valkey
-    from store.valkey.errors import ReadModelUnavailable
-
-    url = configured.redis.url.get_secret_value() if configured.redis.url is not None else ""
-    if not url:
-        raise Failure(
-            Exit.USAGE,
-            "the read model is off: no Redis is named",
-            "set POINTS_REDIS__URL, for example to redis://:password@host:6379/0",
-        )
-    client = valkey.connect(url, seconds=valkey.WORKER_SECONDS, name="points-cli")
-    try:
-        valkey.run_id(client)
-        yield client
-    except ReadModelUnavailable as error:
-        raise Failure(
-            Exit.UNREACHABLE,
-            f"Redis does not answer: {mask_text(str(error))}",
-            "check POINTS_REDIS__URL and that the server runs",
-        ) from None
-    finally:
-        client.close()

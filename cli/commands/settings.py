@@ -15,6 +15,7 @@ from cli.support.arguments import (
     Merchant,
     NewMerchant,
     SettingsFile,
+    this_user,
 )
 from cli.support.changes import changes, print_changes
 from cli.support.console import JsonOption, emit, out, safe, safe_lines
@@ -71,18 +72,6 @@ def apply_command(
         out().print(f"[bold]version {version}[/] of {safe(merchant)} is {since}")
     else:
         out().print(f"nothing changed: this is what version {version} says, {since}")
-
-
-def this_user() -> str:
-    """The user of this machine, as far as it is known."""
-    import getpass
-
-    from schemas.printable import printable
-
-    try:
-        return printable(getpass.getuser())  # from the environment, which may hold any bytes
-    except (KeyError, OSError):  # a container's user may have no name
-        return "unknown"
 
 
 @app.command("show")

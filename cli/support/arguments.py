@@ -51,6 +51,16 @@ def at_most(limit: int | None) -> int | None:
     return limit if limit is None else min(limit, LARGEST_INT8)
 
 
+def this_user() -> str:
+    """The user of this machine, as far as it is known."""
+    import getpass
+
+    try:
+        return printable(getpass.getuser())  # from the environment, which may hold any bytes
+    except (KeyError, OSError):  # a container's user may have no name
+        return "unknown"
+
+
 def _is_unicode(value: str) -> bool:
     """Not so when bytes of the command line were no UTF-8: Python carries them as surrogates."""
     try:

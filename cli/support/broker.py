@@ -255,3 +255,11 @@ def _once_settled(ask: Callable[[], Answer]) -> Answer:
             if error.args[0].code() not in moving or time.monotonic() > until:
                 raise
         time.sleep(0.1)
+
+
+def broker_of(configured: "Configuration") -> "tuple[Broker | None, Failure | None]":
+    """Kafka, or why it cannot be reached."""
+    try:
+        return Broker(configured), None
+    except Failure as failure:
+        return None, failure

@@ -1,17 +1,48 @@
-"""How the read model is doing: whether Redis answers, and how far the worker is behind."""
+"""The read model's Redis: whether it answers, and how far the worker is behind."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cli.support.errors import Failure
+from cli.support.errors import Exit, Failure
 
 if TYPE_CHECKING:
     from cli.support.broker import Broker
-    from processors.runtime.configuration import Configuration
+    from processors.runtime.configuration import Configuration, DatabaseOnlyConfiguration
     from schemas.answers.operations import ReadModelFigures
+    from store.valkey.client import Client
 
 GROUP = "readmodel"
 """What the worker's group has behind POINTS_KAFKA__GROUP_ID."""
+
+
+@contextmanager
+def redis_of(configured: "Configuration | DatabaseOnlyConfiguration") -> Iterator["Client"]:
+    """The read model's Redis. Raises Failure when none is named, or when it does not answer."""
+    from processors.runtime.masking import mask_text
+    from store.valkey import client as valkey
+    from store.valkey.errors import ReadModelUnavailable
+
+    url = configured.redis.url.get_secret_value() if configured.redis.url is not None else ""
+    if not url:
+        raise Failure(
+            Exit.USAGE,
+            "the read model is off: no Redis is named",
+            "set POINTS_REDIS__URL, for example to redis://:password@host:6379/0",
+        )
+    client = valkey.connect(url, seconds=valkey.WORKER_SECONDS, name="points-cli")
+    try:
+        valkey.run_id(client)
+        yield client
+    except ReadModelUnavailable as error:
+        raise Failure(
+            Exit.UNREACHABLE,
+            f"Redis does not answer: {mask_text(str(error))}",
+            "check POINTS_REDIS__URL and that the server runs",
+        ) from None
+    finally:
+        client.close()
 
 
 def figures(configured: "Configuration", broker: "Broker | None") -> "ReadModelFigures | None":
@@ -25,8 +56,6 @@ def figures(configured: "Configuration", broker: "Broker | None") -> "ReadModelF
 
 
 def _trouble(configured: "Configuration") -> str | None:
-    from cli.commands.readmodel import redis_of
-
     try:
         with redis_of(configured):
             return None

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands.bulk.job import JobId, Reason, apply_and_report, report
-from cli.commands.settings import this_user
-from cli.support.arguments import Merchant, Staff, typed_text
+from cli.support.arguments import Merchant, Staff, this_user, typed_text
 from cli.support.console import JsonOption, emit, out, remark
 from cli.support.documents import open_file, shown_name
 from cli.support.wiring import connect, database_configuration

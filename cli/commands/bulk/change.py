@@ -1,8 +1,7 @@
 """`points bulk cancel | approve | undo`: what may be done with a job besides applying it."""
 
 from cli.commands.bulk.job import JobId, Reason, apply_and_report, report
-from cli.commands.settings import this_user
-from cli.support.arguments import Merchant, Staff
+from cli.support.arguments import Merchant, Staff, this_user
 from cli.support.console import JsonOption
 from cli.support.wiring import connect, database_configuration
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.settings import this_user
-from cli.support.arguments import By, Campaign, Merchant
+from cli.support.arguments import By, Campaign, Merchant, this_user
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.documents import read_document, read_file, shown_name
 from cli.support.turns import in_turn

@@ -14,8 +14,7 @@ from cli.commands.carriers.codes import (
     no_service,
     shipped_meaning,
 )
-from cli.commands.settings import this_user
-from cli.support.arguments import By, typed_text
+from cli.support.arguments import By, this_user, typed_text
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect, database_configuration

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.commands.settings import this_user
-from cli.support.arguments import Member, Merchant, Staff, typed_text
+from cli.support.arguments import Member, Merchant, Staff, this_user, typed_text
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import connect, database_configuration

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.support.arguments import By
+from cli.support.arguments import By, this_user
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect_notices, notices_configuration
 from schemas.notices.words import Provider
@@ -22,7 +22,6 @@ def pause_command(provider: OnlyProvider = None, by: By = None, json_: JsonOptio
     Without a provider nothing is read, and nothing is lost.
     What waits for a paused provider expires as ever when it comes too late.
     """
-    from cli.commands.settings import this_user
     from store.postgres.session import transaction
 
     who = by or this_user()

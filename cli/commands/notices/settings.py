@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli.commands.notices import extra
-from cli.support.arguments import By, IfVersion, Merchant, NewMerchant, SettingsFile
+from cli.support.arguments import By, IfVersion, Merchant, NewMerchant, SettingsFile, this_user
 from cli.support.console import JsonOption, emit, out, safe, safe_lines
 from cli.support.documents import read_document, shown_name
 from cli.support.errors import Exit, Failure
@@ -29,7 +29,6 @@ def apply_command(
     json_: JsonOption = False,
 ) -> None:
     """Make a new version of a merchant's notice settings; texts are checked first."""
-    from cli.commands.settings import this_user
     from schemas.answers.notices import NoticeSettingsResult
     from store.notices import settings
 

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from cli.commands import status
+from cli.support.broker import broker_of
 from cli.support.console import JsonOption, complain, emit, out, print_table, safe
+from cli.support.cursors import lags, print_cursors
 from cli.support.wiring import configuration, connect_notices
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def status_command(json_: JsonOption = False) -> None:
     """Show what waits, is unknown or cannot go on, providers, pauses, cursors and lag."""
     configured = configuration()
     with connect_notices(configured) as connection:
-        broker, unreachable = status.broker_of(configured)
+        broker, unreachable = broker_of(configured)
         answer = read(connection, broker)
     if json_:
         emit(answer)
@@ -57,7 +58,7 @@ def read(connection: "Database", broker: "Broker | None") -> "NoticesStatusAnswe
         paused=PausedPipeline(pipeline=reads.PIPELINE, since=paused[0], reason=paused[1])
         if paused is not None
         else None,
-        cursors=tuple(status.lags(connection, broker)),
+        cursors=tuple(lags(connection, broker)),
         ignored=ignored_by_reason(connection, reads.PIPELINE),
     )
 
@@ -110,7 +111,7 @@ def _print(answer: "NoticesStatusAnswer") -> None:
     ):
         if count:
             console.print(f"[yellow]{count:,}[/] [dim]{what}[/]")
-    status.print_cursors(answer.cursors)
+    print_cursors(answer.cursors)
     if answer.ignored:
         counts = ", ".join(f"{reason} {count:,}" for reason, count in answer.ignored.items())
         console.print(f"[dim]ignored: {safe(counts)}[/]")

@@ -10,9 +10,10 @@ from uuid import UUID
 import pytest
 from rich.text import Text
 
-from cli.commands import dlq, expiring, outbox, status
+from cli.commands import dlq, expiring, outbox
 from cli.commands.bulk import show as bulk
 from cli.commands.notices import listing
+from cli.support.cursors import print_cursors
 from cli.support.terminal import FilteringConsole
 from schemas.answers.operations import CursorLag
 
@@ -54,7 +55,7 @@ def _cursors() -> None:
         for topic in (TOPIC, "commerce.orders.v1")
         for partition in range(11)
     ]
-    status.print_cursors(rows)
+    print_cursors(rows)
 
 
 def _letters() -> None:
@@ -134,7 +135,7 @@ def test_the_figures_of_a_status_fit_into_80_columns(
 def test_the_figures_of_all_topics_stand_below_each_other(terminal: Terminal) -> None:
     figures: dict[str, Any] = dict.fromkeys(CursorLag.model_fields, 0)
     figures |= {"pipeline": "intake", "partition": 0}
-    status.print_cursors(
+    print_cursors(
         [
             CursorLag.model_construct(**figures | {"topic": "commerce.orders.v1"}),
             CursorLag.model_construct(
