@@ -12,22 +12,17 @@ from processors.runtime.worker import TELL_SECONDS, StillTurning
 from rules.order.facts import OrderRecord, ParcelRecord, ReturnOrder
 from rules.order.family import FamilyRecord
 from rules.order.membership import MemberStatement
-from rules.order.numbers import numbers_in_field
+from rules.order.numbers import normalised, numbers_in_field
 from rules.order.records import (
     ending,
     family_of,
-    given_micros,
-    instant_of,
-    micros_of,
-    normalised,
     order_record,
-    own_micros,
     parcel_record,
     return_order,
     tier_of,
-    version_of,
 )
 from rules.order.trail import Version
+from rules.order.versions import given_micros, instant_of, micros_of, own_micros, version_of
 from schemas.ids import Micros
 from schemas.packing import pack_id
 from schemas.upstream.envelope import Envelope, RecordKind, Unreadable, read

@@ -7,8 +7,8 @@ order records come; an explicit null is a statement, and so is a removal, of all
 from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
-from rules.order.records import given_micros
 from rules.order.trail import ENDS, Version
+from rules.order.versions import given_micros
 from schemas.notices.customer import CustomerContact
 
 EMAIL, PHONE, NAME, LANGUAGE = "email", "phone", "name", "language"

@@ -1,14 +1,7 @@
 """Upstream's resources as the records that facts are folded from (rules.md 1, 2.3, 7)."""
 
-import hashlib
-import re
-import unicodedata
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from rules.order.facts import (
     NO_TIER,
@@ -23,20 +16,16 @@ from rules.order.facts import (
     ReturnOrder,
 )
 from rules.order.family import MOST_SOURCES, FamilyRecord
-from rules.order.numbers import LONGEST_NUMBER, field_of
+from rules.order.numbers import normalised, numbers_in
 from rules.order.options import PICKUP_TYPES
 from rules.order.trail import ENDS, Version
-from schemas.ids import DAY, EPOCH, Micros
+from rules.order.versions import given_micros, instant_of
 from schemas.packing import pack_id
 from schemas.upstream.base import INT64, LONGEST_ID, Money
-from schemas.upstream.envelope import Envelope, Unreadable
 from schemas.upstream.resources import (
-    ApplicationResource,
-    CustomerResource,
     DeliveryData,
     DeliveryResource,
     OrderResource,
-    RemovedOrder,
     ReturnItem,
     ReturnResource,
 )
@@ -44,74 +33,6 @@ from schemas.upstream.resources import (
 _FAMILY = frozenset(
     {"parent_order_id", "return_from_order_id", "combined_from_orders", "combined_to_order_id"}
 )
-NANOS_PER_MICRO = 1000
-COARSE_TICK = 1_000_000
-"""A `ts` of whole milliseconds may repeat; finer ones come from a nanosecond clock and tie only
-where a record is sent again with other content.
-"""
-_DROPPED = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
-"""Unicode's categories of blanks, what is not seen, and dashes. The minus sign, a symbol there, is
-dropped too.
-"""
-_MINUS = "\N{MINUS SIGN}"
-_ADDRESS = re.compile(r"(?:\b\w+://|www\.)[^\s,;、]+", re.IGNORECASE)
-_BETWEEN_TOKENS = re.compile(r"[/?=&#:]+")
-_SIGN = re.compile("[0-9A-Za-z]")
-LONGEST_TEXT = 2_000
-"""Characters of a text in which numbers are looked for; a page's address has fewer. Whatever looks
-into a text of a megabyte takes hours where its time grows with the square of it.
-"""
-SHORTEST = 3
-"""Letters and digits of a number among others in a field. Carriers' own have at least eight."""
-_BETWEEN_NUMBERS = re.compile(r"[\s/,;、]+")
-
-
-def version_of(
-    envelope: Envelope[Any], updated_at: Micros | None, received_ts: Micros, value: bytes
-) -> Version:
-    """The version of a record: its time, `ts`, digest (rules.md 7).
-
-    The time is its own `updated_at`, else `ts`, else the record's timestamp in Kafka. The digest
-    costs more than reading the record, so it is made only where two records are likely to tie
-    without it; elsewhere a checksum of the bytes keeps different records apart.
-    Raises Unreadable for a `ts` that is no number and for JSON that is none.
-    """
-    ts = _nanoseconds(envelope)
-    at = updated_at if updated_at is not None else (ts // NANOS_PER_MICRO if ts else received_ts)
-    if ts % COARSE_TICK:
-        return Version(at, ts, zlib.crc32(value))
-    try:
-        return Version(at, ts, resource_digest(value))
-    except orjson.JSONDecodeError:
-        # The envelope's reader lets NaN, Infinity and endless numbers pass in fields that are not
-        # needed.
-        wrong = "The value is not JSON: a number such as NaN or 1e999 has no place in it."
-        raise Unreadable("not_json", wrong, envelope.merchant_id) from None
-
-
-def _nanoseconds(envelope: Envelope[Any]) -> int:
-    if envelope.ts is None:
-        return 0
-    try:
-        ts = int(envelope.ts)
-    except ValueError:
-        ts = -1
-    if not 0 <= ts < INT64:
-        raise Unreadable(
-            "wrong_type",
-            "ts: must be nanoseconds since 1970 as a string of digits",
-            envelope.merchant_id,
-        )
-    return ts
-
-
-def resource_digest(value: bytes) -> int:
-    """The first 63 bits of the SHA-256 of the canonical resource.
-
-    Canonical is JSON with sorted keys, without spaces, in UTF-8.
-    """
-    canonical = orjson.dumps(orjson.loads(value)["resource"], option=orjson.OPT_SORT_KEYS)
-    return int.from_bytes(hashlib.sha256(canonical).digest()[:8], "big") >> 1
 
 
 def _bit(keys: Keys, field: str) -> int:
@@ -388,85 +309,6 @@ def _amount(item: ReturnItem) -> Money | None:
     return {"cents": cents, "currency_iso": price.get("currency_iso")}
 
 
-def own_micros(
-    resource: OrderResource
-    | DeliveryResource
-    | ReturnResource
-    | RemovedOrder
-    | CustomerResource
-    | ApplicationResource,
-) -> Micros | None:
-    """The resource's own `updated_at`."""
-    return given_micros(resource.get("updated_at"))
-
-
-def normalised(number: str) -> bytes:
-    """A tracking number as it is compared (rules.md 6).
-
-    Without blanks and hyphens and without punctuation at its ends, in capitals, full width made
-    plain; of a tracking page's address the last token. Empty when nothing remains, or more than any
-    carrier's number has.
-    """
-    if len(number) > LONGEST_TEXT:
-        return b""
-    plain = number.isascii()
-    if not plain:
-        number = unicodedata.normalize("NFKC", number)
-    if not number.isalnum():
-        number = "".join(
-            [
-                c
-                for c in _without_addresses(number)
-                if unicodedata.category(c) not in _DROPPED and c != _MINUS
-            ]
-        )
-        number = _trimmed(number)
-    capitals = number.upper()
-    packed = (capitals if plain else unicodedata.normalize("NFKC", capitals)).encode()
-    return packed if len(packed) <= LONGEST_NUMBER else b""
-
-
-def numbers_in(text: str) -> bytes | None:
-    """What a field says for a tracking number: the whole of it, and each number in it (rules.md 6).
-
-    As it is kept (rules/order/numbers.py); None when it is none.
-    """
-    if len(text) > LONGEST_TEXT:
-        return None
-    whole = normalised(text)
-    if text.isalnum():
-        return whole or None
-    parted = _without_addresses(unicodedata.normalize("NFKC", text))
-    tokens = [part for part in _BETWEEN_NUMBERS.split(parted) if any(c.isdigit() for c in part)]
-    # Beside a number, what is shorter than any is a note: how many boxes, a day.
-    tokens = [token for token in tokens if len(_SIGN.findall(token)) >= SHORTEST] or tokens
-    return field_of(whole, [number for token in tokens if (number := normalised(token))])
-
-
-def _without_addresses(text: str) -> str:
-    """The text with the last token in place of each tracking page's address."""
-    if "://" not in text and "www." not in text.lower():
-        return text
-    return _ADDRESS.sub(lambda address: _last_token(address[0]), text)
-
-
-def _last_token(address: str) -> str:
-    """The last token of an address that may be a number, else its last one."""
-    tokens = [token for token in _BETWEEN_TOKENS.split(address) if _trimmed(token)]
-    numbers = [token for token in tokens if any(c.isdigit() for c in token)]
-    return (numbers or tokens or [""])[-1]
-
-
-def _trimmed(text: str) -> str:
-    """The text without what is neither letter nor digit at its ends."""
-    start, end = 0, len(text)
-    while start < end and not text[start].isalnum():
-        start += 1
-    while end > start and not text[end - 1].isalnum():
-        end -= 1
-    return text[start:end]
-
-
 def _number(number: object) -> bytes | None:
     """A tracking number as upstream wrote it, a text or an integer, normalised.
 
@@ -485,36 +327,3 @@ def _number_in(data: DeliveryData | None) -> bytes | None:
 _ABSENT: Final = DeliveryKey.ABSENT
 _NULL: Final = DeliveryKey.NULL
 _PRESENT: Final = DeliveryKey.PRESENT
-
-
-def instant_of(moment: datetime) -> Micros:
-    """The instant of a validated time."""
-    # As schemas.ids.micros; a validated time has an offset, so this spares the check and the
-    # division.
-    gone = moment - EPOCH
-    return (gone.days * 86_400 + gone.seconds) * 1_000_000 + gone.microseconds
-
-
-def micros_of(moment: datetime | None) -> Micros | None:
-    """As `instant_of`, of a time that may be missing."""
-    return None if moment is None else instant_of(moment)
-
-
-_NO_DATE = date(1970, 1, 1)
-
-
-def given_micros(moment: datetime | None) -> Micros | None:
-    """As `micros_of`; a date in year 1, or 1970-01-01, means *not given* (D14)."""
-    if moment is None:
-        return None
-    instant = instant_of(moment)
-    if instant > _ONCE_1970_HAS_BEGUN:
-        return instant
-    if instant < _YEAR_2 or 0 <= instant < DAY or moment.date() == _NO_DATE:
-        return None
-    return instant
-
-
-_YEAR_2: Micros = instant_of(datetime(2, 1, 1, tzinfo=UTC))
-_ONCE_1970_HAS_BEGUN: Micros = 3 * DAY
-"""From here on 1970-01-01 is over whatever the offset, so that no date need be looked at."""

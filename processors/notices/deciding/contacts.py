@@ -14,7 +14,7 @@ from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from processors.runtime.kafka.records import received_at
 from rules.notices.contacts import EMAIL, PHONE, TEXTS, VERIFIED, Said, Value, newer_fields, said_by
-from rules.order.records import given_micros, version_of
+from rules.order.versions import given_micros, version_of
 from schemas.ids import DAY, Micros
 from schemas.notices.customer import read_customer
 from schemas.notices.words import Channel
