@@ -9,15 +9,18 @@ from dataclasses import dataclass
 
 from processors.intake.customer_events import CustomerAndAppEvents
 from processors.intake.decoding import DecodedBatch, OrderEvent, decode_batch
+from processors.intake.matched_batch import MatchedBatch, ResolvedReport
 from processors.intake.order_folding import fold_orders
 from processors.intake.rechecks import enqueue_rechecks
-from processors.intake.report_matching import (
+from processors.intake.report_matching import ReportMatcher
+from processors.pipeline.pipeline import (
+    INTAKE,
     CountsByPartition,
-    MatchedBatch,
-    ReportMatcher,
-    ResolvedReport,
+    Done,
+    Pipeline,
+    ends_of,
+    records_of,
 )
-from processors.pipeline.pipeline import INTAKE, Done, Pipeline, ends_of, records_of
 from processors.runtime.configuration import Configuration
 from processors.runtime.kafka.feed import Record
 from processors.runtime.worker import StillTurning

@@ -7,7 +7,7 @@ from hashlib import sha256
 from processors import batch_metrics, metrics
 from processors.intake.batch import IntakeResult
 from processors.intake.decoding import OrderEvent
-from processors.intake.report_matching import ResolvedReport
+from processors.intake.matched_batch import ResolvedReport
 from processors.pipeline import pipeline_metrics
 from processors.pipeline.pipeline_metrics import Received
 from rules.earning.earning import ONLINE_CHANNELS, RETAIL_CHANNELS

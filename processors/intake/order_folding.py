@@ -6,13 +6,9 @@ from operator import attrgetter
 from typing import Final
 
 from processors.intake.decoding import CarrierReportEvent, OrderEvent
-from processors.intake.report_matching import (
-    CountsByPartition,
-    KeyedOrders,
-    MatchedBatch,
-    ResolvedReport,
-)
+from processors.intake.matched_batch import KeyedOrders, MatchedBatch, ResolvedReport
 from processors.intake.tracking_snapshot import TrackingSnapshot, snapshot_of
+from processors.pipeline.pipeline import CountsByPartition
 from processors.trigger import Trigger
 from rules.order.carrier_reports import is_younger
 from rules.order.facts import OrderFacts

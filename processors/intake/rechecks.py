@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterator
 
+from processors.intake.matched_batch import MatchedBatch
 from processors.intake.order_folding import FoldedOrders
-from processors.intake.report_matching import MatchedBatch
 from processors.intake.tracking_snapshot import NOTHING, is_unchanged
 from rules.order.carrier_reports import numbers_of
 from rules.order.facts import OrderFacts

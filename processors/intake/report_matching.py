@@ -11,18 +11,19 @@ contested number, which several orders have named, are parked and looked at agai
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
-from processors.intake.decoding import CarrierReportEvent, OrderEvent
+from processors.intake.decoding import CarrierReportEvent
 from processors.intake.known_claims import KnownClaims
+from processors.intake.matched_batch import KeyedOrders, MatchedBatch, NamedReport, ResolvedReport
+from processors.intake.named_reports import hand_to_owners, owners_of
 from processors.intake.tracking_snapshot import IDLE, attachable
+from processors.pipeline.pipeline import CountsByPartition
 from rules.order.carrier_reports import meaning_on_leg, within_reach
-from rules.order.facts import CarrierReport
 from rules.order.numbers import numbers_in_field
 from schemas.carriers import CodeTable, Meaning
-from schemas.carriers.spelling import label_of
 from schemas.ids import Micros
-from store.carriers import awaiting_order, tracking
+from store.carriers import tracking
 from store.carriers.codes import Code
 from store.carriers.tracking import (
     AMBIGUOUS,
@@ -33,127 +34,14 @@ from store.carriers.tracking import (
     NumberKey,
     TrackingRow,
 )
-from store.carriers.unknown_codes import CodeSighting, UnknownCodes
-from store.orders.orders import OrderKey
+from store.carriers.unknown_codes import UnknownCodes
 from store.postgres.interning import InternedStrings
 from store.postgres.session import Cursor, Database
 from store.settings.merchants import Merchants
 from store.streams import parked_records
-from store.streams.cursors import Counts, PartitionId
-from store.streams.parked_records import ParkedRecord, Wait
 from store.streams.recheck import RecheckKind
 
 TOO_MANY = "too_many_reports"
-
-KeyedOrders: TypeAlias = Sequence[tuple[OrderKey, OrderEvent]]
-CountsByPartition: TypeAlias = Mapping[PartitionId, Counts]
-
-
-class ResolvedReport(NamedTuple):
-    """A report whose code was looked up, and the number of the merchant that it names.
-
-    `code` is carrier, service and code as they are kept, `service` "carrier/service".
-    """
-
-    event: CarrierReportEvent
-    meaning: Meaning
-    code: Code
-    service: str
-    merchant_no: int
-
-    def for_order(self, *, named: bool = False) -> CarrierReport:
-        """The report as a fact of an order."""
-        event = self.event
-        return CarrierReport(
-            at=event.at,
-            meaning=self.meaning,
-            number=event.number,
-            service=self.service,
-            code=self.code[2],
-            named=named,
-            return_leg=event.return_leg,
-        )
-
-    @property
-    def wait(self) -> Wait:
-        """What it waits for while it is parked."""
-        return self.event.number, self.merchant_no, self.event.at
-
-
-class NamedReport(NamedTuple):
-    """A report that names its order. Of several merchants' orders it is counted for the first."""
-
-    key: OrderKey
-    report: ResolvedReport
-    is_counted: bool
-
-
-@dataclass(slots=True)
-class MatchedBatch:
-    """What the reports and tracking numbers of a batch come to.
-
-    `reports` are those to fold by the order that alone can be meant, `named` those that name their
-    order, `fresh` the reports of the batch among the former, counted once each. `numbers` are the
-    locked rows, `claimed` new numbers that only one order has named. `recheck_keys` are the numbers
-    (with their merchant) and order ids to be looked at again (the recheck queue's
-    RecheckKind.NUMBER), each with the time of the event that asks. `parked` are the records that
-    the batch parks, `settled` is what such records wait for no more, with the orders that came;
-    `out_of_reach` is what they wait for still, as the order that came cannot be meant.
-    """
-
-    reports: dict[OrderKey, list[CarrierReport]] = field(default_factory=dict)
-    named: list[NamedReport] = field(default_factory=list)
-    fresh: dict[OrderKey, list[ResolvedReport]] = field(default_factory=dict)
-    numbers: dict[NumberKey, TrackingRow] = field(default_factory=dict)
-    claimed: dict[NumberKey, tuple[bytes, Micros]] = field(default_factory=dict)
-    recheck_keys: dict[NumberKey, Micros] = field(default_factory=dict)
-    unknown_codes: list[CodeSighting] = field(default_factory=list)
-    parked: dict[tuple[PartitionId, int], ParkedRecord] = field(default_factory=dict)
-    settled: dict[Wait, list[OrderKey]] = field(default_factory=dict)
-    out_of_reach: set[Wait] = field(default_factory=set)
-
-    def attach(self, key: OrderKey, report: CarrierReport) -> None:
-        """A report is to be folded into an order."""
-        self.reports.setdefault(key, []).append(report)
-
-    def settle(
-        self, key: OrderKey, row: TrackingRow, lone: TrackingRow | None, since: Micros
-    ) -> None:
-        """Reports that may mean the only order, which named the number since then, wait no more.
-
-        Of the others it is known now why they wait.
-        """
-        for kept in (row, lone):
-            if kept is not None and kept.packed:
-                for at in kept.times():
-                    if within_reach(since, at):
-                        self.settled.setdefault((*kept.key, at), []).append(key)
-                    else:
-                        self.out_of_reach.add((*kept.key, at))
-
-    def recheck(self, key: NumberKey, at: Micros) -> None:
-        """A number, or an order id, is to be looked at again because of an event of this time."""
-        self.recheck_keys[key] = max(at, self.recheck_keys.get(key, at))
-
-    def park(
-        self, report: ResolvedReport, wait: Wait, reason: str, counts: CountsByPartition
-    ) -> None:
-        """Counts a report as parked, and notes by its coordinates what it waits for."""
-        record = report.event.record
-        counts[record.place].parked += 1
-        place = record.place, record.offset
-        self.parked[place] = ParkedRecord(*place, wait, reason)
-
-    def note_if_unknown(
-        self, report: ResolvedReport, kind: RecheckKind, merchant_no: int, key: bytes
-    ) -> None:
-        """Remembers where a report is kept whose code no table has."""
-        if report.meaning is Meaning.UNKNOWN:
-            text = report.event.text
-            shown = label_of(None, text) if text else report.code[2]
-            self.unknown_codes.append(
-                CodeSighting(report.code, shown, report.merchant_no, kind, merchant_no, key)
-            )
 
 
 @dataclass(slots=True)
@@ -271,41 +159,9 @@ class ReportMatcher:
                 key = report.merchant_no, event.order_id
                 matched.named.append(NamedReport(key, report, is_counted=True))
         if without_merchant:
-            owners = _owners(cursor, without_merchant, orders, matched)
-            self._hand_to_owners(cursor, without_merchant, owners, matched, now, counts)
+            owners = owners_of(cursor, without_merchant, orders, matched)
+            hand_to_owners(cursor, without_merchant, owners, matched, self._words, now, counts)
         return by_number
-
-    def _hand_to_owners(
-        self,
-        cursor: Cursor,
-        reports: Mapping[bytes, Sequence[ResolvedReport]],
-        owners: Mapping[bytes, set[OrderKey]],
-        matched: MatchedBatch,
-        now: Micros,
-        counts: CountsByPartition,
-    ) -> None:
-        """Keeps reports for the orders with the ids that they name, those that come later too."""
-        flat = [(order_id, report) for order_id, same in reports.items() for report in same]
-        packed = [
-            (order_id, awaiting_order.report_bytes(report.for_order(named=True), self._words))
-            for order_id, report in flat
-        ]
-        owned = {order_id for order_id, keys in owners.items() if keys}
-        new = awaiting_order.park(cursor, packed, owned, now)
-        for waiting, (order_id, report) in zip(packed, flat, strict=True):
-            if waiting not in new:
-                counts[report.event.record.place].duplicate += 1
-                continue
-            new.remove(waiting)  # a repeat within the batch is a duplicate
-            key = awaiting_order.ORDER_KEY_PREFIX + order_id
-            # An order that comes at the same time is not seen, and does not see the report.
-            matched.recheck((key, ANY_MERCHANT), report.event.at)
-            matched.note_if_unknown(report, RecheckKind.NUMBER, ANY_MERCHANT, key)
-            for i, owner in enumerate(sorted(owners[order_id])):
-                matched.named.append(NamedReport(owner, report, is_counted=i == 0))
-            if not owners[order_id]:
-                wait = key, ANY_MERCHANT, report.event.at
-                matched.park(report, wait, parked_records.AWAITING_ORDER, counts)
 
     def _new_claims(
         self,
@@ -511,17 +367,3 @@ def _least_parked(reasons: Sequence[str | None]) -> str | None:
     if None in reasons:
         return None
     return next((reason for reason in _REASONS if reason in reasons), parked_records.UNMATCHED)
-
-
-def _owners(
-    cursor: Cursor,
-    order_ids: Iterable[bytes],
-    orders: KeyedOrders,
-    matched: MatchedBatch,
-) -> dict[bytes, set[OrderKey]]:
-    """The orders of each id, over all merchants: stored ones, and those of this very batch."""
-    owners = awaiting_order.owners(cursor, sorted(order_ids))
-    for key in {key for key, _ in orders} | {named.key for named in matched.named}:
-        if key[1] in owners:
-            owners[key[1]].add(key)
-    return owners
