@@ -1,6 +1,6 @@
 """`points resume`: continues a pipeline that too much poison has paused (architecture.md 2.6)."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,6 +8,9 @@ from cli.support.arguments import typed_text
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect
+
+if TYPE_CHECKING:
+    from store.postgres.session import Database
 
 
 def resume_command(
@@ -31,24 +34,12 @@ def resume_command(
     """
     from schemas.answers.streams import ResumeResult
     from store.postgres.session import transaction
-    from store.reads import status
-    from store.streams import adoption, quarantine
+    from store.streams import quarantine
 
     configured = configuration()
     grace = 0 if strict else max(configured.poison.window, configured.poison.in_a_row)
     with connect(configured) as connection:
-        states = {state.name: state for state in status.pipelines(connection)}
-        known = states.keys() | {cursor.pipeline for cursor in adoption.known(connection)}
-        if pipeline is not None and pipeline not in known:
-            raise Failure(
-                Exit.NOT_FOUND,
-                f"there is no pipeline {pipeline}",
-                "`points cursor show` names them",
-            )
-        if pipeline is not None:
-            names = [pipeline]
-        else:
-            names = [state.name for state in states.values() if state.paused_at is not None]
+        names = _paused(connection) if pipeline is None else [_known(connection, pipeline)]
         resumed = []
         for name in names:
             with transaction(connection) as cursor:
@@ -56,15 +47,39 @@ def resume_command(
                     resumed.append(name)
     if json_:
         emit(ResumeResult(resumed=tuple(resumed), grace=grace))
-        return
-    for name in resumed:
-        may = (
-            f"the next {grace:,} records of each partition do not count as poison"
-            if grace
-            else "every unreadable record counts"
-        )
-        out().print(f"[bold]{safe(name)}[/] goes on; {may}")
-    if not resumed:
+    elif resumed:
+        _print(resumed, grace)
+    else:
         out().print(
-            f"{safe(pipeline)} was not paused" if pipeline is not None else "nothing was paused"
+            "nothing was paused" if pipeline is None else f"{safe(pipeline)} was not paused"
         )
+
+
+def _paused(connection: "Database") -> list[str]:
+    """The pipelines that are paused."""
+    from store.reads import status
+
+    return [state.name for state in status.paused_pipelines(connection)]
+
+
+def _known(connection: "Database", pipeline: str) -> str:
+    """The pipeline, if there is such a one. Raises Failure."""
+    from store.reads import status
+    from store.streams import adoption
+
+    known = {state.name for state in status.pipelines(connection)}
+    if pipeline not in known | {cursor.pipeline for cursor in adoption.known(connection)}:
+        raise Failure(
+            Exit.NOT_FOUND, f"there is no pipeline {pipeline}", "`points cursor show` names them"
+        )
+    return pipeline
+
+
+def _print(resumed: list[str], grace: int) -> None:
+    may = (
+        f"the next {grace:,} records of each partition do not count as poison"
+        if grace
+        else "every unreadable record counts"
+    )
+    for name in resumed:
+        out().print(f"[bold]{safe(name)}[/] goes on; {may}")

@@ -3,7 +3,7 @@
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -16,7 +16,9 @@ from cli.support.wiring import connect_notices, notices_configuration
 from schemas.notices.words import Kind
 
 if TYPE_CHECKING:
+    from rules.notices.texts.preview import Preview
     from schemas.answers.notices_acting import NoticePreview
+    from schemas.notices.document import NoticeSettings
 
 _PRICE: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
@@ -50,20 +52,46 @@ def preview_command(
     json_: JsonOption = False,
 ) -> None:
     """Show a notice as a member would read it; nothing is sent."""
+    cost = _price(price)
+    shown = _Shown(merchant, kind, language, member)
+    answer = _answer(shown, _previewed(shown, _document(settings, merchant), cost))
+    if html is not None:
+        _write(html, answer.html)
+    if json_:
+        emit(answer)
+    else:
+        _print(answer, html)
+
+
+class _Shown(NamedTuple):
+    """Which notice is to be shown, in the words of the command."""
+
+    merchant: str
+    kind: Kind
+    language: str | None
+    member: str | None
+
+
+def _document(settings: Path | None, merchant: str) -> "NoticeSettings | None":
+    """Notice settings that are not applied yet, checked."""
+    if settings is None:
+        return None
+    with extra.needed("a preview"):
+        from rules.notices.texts.checking import load_checked
+    return load_checked(read_document(settings), shown_name(settings), merchant)
+
+
+def _previewed(shown: _Shown, document: "NoticeSettings | None", cost: Decimal | None) -> "Preview":
+    """The notice by what is in force, or by `document`; with a member's own words and figures."""
     with extra.needed("a preview"):
         from rules.notices.shop import called, speaking
-        from rules.notices.texts.checking import load_checked
         from rules.notices.texts.languages import language_of
         from rules.notices.texts.preview import preview, values_of
-    from schemas.answers.notices_acting import NoticePreview
     from store.notices import reads
     from store.notices.sending import breakers
     from store.postgres.session import raw
 
-    cost = _price(price)
-    document = None
-    if settings:
-        document = load_checked(read_document(settings), shown_name(settings), merchant)
+    merchant, kind, language, member = shown
     configured = notices_configuration()
     with connect_notices(configured) as connection:
         shop = whom.shop(connection, merchant)
@@ -78,11 +106,16 @@ def preview_command(
     member_speaks, name = (contact.language, contact.name) if contact else (None, None)
     wanted = language_of(language or member_speaks, notices.languages)
     values = values_of(called(notices, merchant), now, newest, reason=reason, name=name)
-    seen = preview(notices, kind, wanted, values, shop.zone, price_per_part=cost)
-    answer = NoticePreview(
-        merchant_id=merchant,
-        member_id=member,
-        kind=kind.value,
+    return preview(notices, kind, wanted, values, shop.zone, price_per_part=cost)
+
+
+def _answer(shown: _Shown, seen: "Preview") -> "NoticePreview":
+    from schemas.answers.notices_acting import NoticePreview
+
+    return NoticePreview(
+        merchant_id=shown.merchant,
+        member_id=shown.member,
+        kind=shown.kind.value,
         mail_language=seen.mail_language,
         subject=seen.subject,
         html=seen.html,
@@ -97,12 +130,6 @@ def preview_command(
         cost=str(seen.cost) if seen.cost is not None else None,
         worst_cost=str(seen.worst_cost) if seen.worst_cost is not None else None,
     )
-    if html is not None:
-        _write(html, seen.html)
-    if json_:
-        emit(answer)
-    else:
-        _print(answer, html)
 
 
 def _price(text: str | None) -> Decimal | None:
