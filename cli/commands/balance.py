@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def balance_command(merchant: Merchant, member: Member, json_: JsonOption = False) -> None:
     """Show a member's points as they are at this moment."""
-    from store.reads.balance import balance
+    from store.reads.account.balance import balance
     from store.reads.settings import time_zone
 
     with connect(database_configuration()) as connection:

@@ -30,7 +30,7 @@ def expiring_command(
     json_: JsonOption = False,
 ) -> None:
     """Show whose free points lapse soon, by instant and member."""
-    from store.reads.expiring import expiring
+    from store.reads.account.expiring import expiring
     from store.reads.settings import time_zone
 
     with connect(database_configuration()) as connection:

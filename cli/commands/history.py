@@ -31,7 +31,7 @@ def history_command(
     json_: JsonOption = False,
 ) -> None:
     """Show a member's ledger entries, oldest first, a page at a time."""
-    from store.reads.history import history
+    from store.reads.account.history import history
     from store.reads.settings import time_zone
 
     with connect(database_configuration()) as connection:

@@ -32,7 +32,7 @@ def quote_command(
     from rules.quotes.answer import Signing
     from schemas.quotes import load_cart
     from schemas.whole_numbers import as_typed
-    from store.reads.quote import quoted
+    from store.reads.account.quote import quoted
     from store.settings.merchants import Merchants
 
     loaded = quoting_configuration()

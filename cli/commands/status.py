@@ -49,8 +49,7 @@ def read(
         StatusAnswer,
         UnknownCodeFigures,
     )
-    from store.carriers import parked
-    from store.reads import status
+    from store.reads import parked, status
 
     broker, unreachable = broker_of(configured)
     cursors = lags(connection, broker)

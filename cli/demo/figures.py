@@ -7,8 +7,7 @@ import psycopg
 from cli.support.broker import Broker
 from schemas.answers.streams import CursorAnswer
 from schemas.events import EntryType
-from store.carriers import parked
-from store.reads import status
+from store.reads import parked, status
 from store.streams import adoption
 from store.streams.cursors import OUTCOMES
 

@@ -21,7 +21,7 @@ from schemas.carriers.meaning import Meaning
 from schemas.ids import NEVER
 from store.carriers import codes
 from store.postgres import session
-from store.reads.balance import balance
+from store.reads.account.balance import balance
 from store.reads.order import order_view
 from store.streams import dead_letters
 

@@ -10,7 +10,7 @@ from typing import Final
 from processors import metrics
 from processors.runtime.logs import log
 from store.postgres.session import Cursor
-from store.reads import account_checks
+from store.reads.account import checks
 from store.streams import cursors
 
 ACCOUNTS: Final = 200
@@ -33,9 +33,9 @@ class Invariants:
     def look(self, cursor: Cursor) -> None:
         """All cursors, the next accounts, and those that broke something before."""
         metrics.INVARIANT_VIOLATIONS.labels("I7").set(cursors.uneven(cursor))
-        page = account_checks.behind(cursor, self._reached, ACCOUNTS)
+        page = checks.behind(cursor, self._reached, ACCOUNTS)
         self._reached = page[-1] if len(page) == ACCOUNTS else BEGINNING
-        checked = account_checks.check(cursor, {*page, *self._broken})
+        checked = checks.check(cursor, {*page, *self._broken})
         broken = [each for each in checked if each.breaks_i2 or each.breaks_i9]
         in_view = {each.account_no for each in broken[:IN_VIEW]}
         _name(cursor, sorted(in_view - self._broken)[:NAMED])
@@ -47,5 +47,5 @@ class Invariants:
 def _name(cursor: Cursor, account_nos: Sequence[int]) -> None:
     """Says whose accounts they are: a metric has no such label."""
     if account_nos:
-        for merchant_id, member_id in account_checks.whose(cursor, account_nos):
+        for merchant_id, member_id in checks.whose(cursor, account_nos):
             log().error("account_contradicts", merchant_id=merchant_id, member_id=member_id)

@@ -37,7 +37,7 @@ from store.settings.merchants import Merchants
 _tracking, _awaiting = tables.tracking.c, tables.awaiting_order.c
 _unknown, _purged = tables.unknown_code.c, tables.purged_report.c
 
-_SQL: Final = queries("carriers/parked", row=ROW, key=KEY)
+_SQL: Final = queries("reads/parked", row=ROW, key=KEY)
 # As the partial indexes of `tracking` have it, so that both are found without reading the rest.
 _is_unmatched = _tracking.claims.is_(None) & (
     _tracking.flags.op("&")(literal_column("4")) == literal_column("0")

@@ -21,7 +21,7 @@ from schemas.answers.quotes import QuoteAnswer
 from schemas.quotes import Cart, load_cart
 from store.postgres import session
 from store.postgres.session import Database
-from store.reads.quote import quoted, settings_at
+from store.reads.account.quote import quoted, settings_at
 from store.reads.snapshot import now, snapshot
 from store.settings.merchants import Merchants
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         ParkedRecordAnswer,
     )
     from schemas.ids import Micros
-    from store.carriers.parked import Parked, ParkedReason
+    from store.reads.parked import Parked, ParkedReason
 
 
 def parked_command(
@@ -38,7 +38,7 @@ def parked_command(
     Ambiguous ones fit several members' orders and count for none.
     """
     from schemas.answers.parked import ParkedListAnswer, ParkedRecordsAnswer
-    from store.carriers import parked as reports
+    from store.reads import parked as reports
 
     with connect(database_configuration()) as connection:
         answer = parked_answer(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cli.support.broker import Broker
     from processors.runtime.configuration import Configuration
     from store.postgres.session import Database
-    from store.reads.server import Holder
+    from store.reads.doctor.server import Holder
 
 CLOCK_SECONDS = 5.0
 """The database's clock decides; a host that differs by more has logs and metrics that mislead."""
@@ -349,7 +349,7 @@ def _queue(connection: "Database", open_now: "list[Holder]") -> Iterator[Finding
 
 def _reports(connection: "Database") -> Iterator[Finding]:
     """Carriers' reports that fit several orders, and unknown codes: an operator decides them."""
-    from store.carriers import parked as reports
+    from store.reads import parked as reports
 
     parked, unknown = reports.parked(connection), reports.unknown_codes(connection)
     if parked.ambiguous:

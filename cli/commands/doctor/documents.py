@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from processors.runtime.configuration import Configuration
     from schemas.notices.document import NoticeSettings
     from store.postgres.session import Database
-    from store.reads.documents import StoredVersion
+    from store.reads.doctor.documents import StoredVersion
 
 LOOK_SECONDS = 5.0
 """Some ten thousand documents; of more it is said how many were read."""
@@ -55,7 +55,7 @@ class _Reading:
 
 def points_settings(connection: "Database") -> Iterator[Finding]:
     """Of every version, as orders are bound to old ones, too."""
-    from store.reads import documents
+    from store.reads.doctor import documents
     from store.settings.merchants import document_of
 
     reading = _Reading()
@@ -67,7 +67,7 @@ def points_settings(connection: "Database") -> Iterator[Finding]:
 def notice_settings(connection: "Database", configured: "Configuration") -> Iterator[Finding]:
     """Of each shop's newest version, which is in force; and whether its quiet hours end in time."""
     from store.notices.settings import settings_of
-    from store.reads import documents
+    from store.reads.doctor import documents
 
     reading, shops = _Reading(), defaultdict[str, list[str]](list)
     hours = {"email": configured.notices.email_hours, "sms": configured.notices.sms_hours}

@@ -71,7 +71,7 @@ def lag(connection: "Database", broker: "Broker", *, of: str = "") -> Iterator[F
     `of` goes before each sentence.
     """
     from schemas.ids import SECOND, iso
-    from store.reads import server
+    from store.reads.doctor import server
     from store.streams import adoption
 
     rows = [row for row in adoption.known(connection) if not row.retired]
@@ -235,6 +235,6 @@ def _refused(connection: "Database") -> Finding:
 
 
 def _now(connection: "Database") -> datetime:
-    from store.reads import server
+    from store.reads.doctor import server
 
     return datetime.fromtimestamp(server.cursors_moved(connection)[1] / 1_000_000, UTC)

@@ -8,7 +8,7 @@ from cli.support.errors import Exit
 
 if TYPE_CHECKING:
     from store.postgres.session import Database
-    from store.reads.server import Holder
+    from store.reads.doctor.server import Holder
 
 CONNECTIONS_LEFT = 10
 """A worker that is replaced needs its own beside the old one's, and a bulk job two."""
@@ -18,7 +18,7 @@ OPEN_SECONDS = 5.0
 
 def settings(connection: "Database") -> Iterator[Finding]:
     """Encoding and isolation (which every session sets), and whether a commit is on disk."""
-    from store.reads import server
+    from store.reads.doctor import server
 
     have = server.settings(connection)
     yield Finding(
@@ -39,7 +39,7 @@ def settings(connection: "Database") -> Iterator[Finding]:
 
 def connections(connection: "Database") -> Iterator[Finding]:
     """Whether workers that are started again, and operators, find a connection."""
-    from store.reads import server
+    from store.reads.doctor import server
 
     taken, allowed = server.connections(connection)
     what = f"connections: {taken:,} of {allowed:,} are taken"
@@ -55,7 +55,7 @@ def connections(connection: "Database") -> Iterator[Finding]:
 
 def whole(connection: "Database") -> Iterator[Finding]:
     """Whether the schema has all that its revision made, and numbers rows beyond those there."""
-    from store.reads import damage
+    from store.reads.doctor import damage
 
     found = 0
     for what, names in (
@@ -76,7 +76,7 @@ def whole(connection: "Database") -> Iterator[Finding]:
 
 def sequences(connection: "Database") -> Iterator[Finding]:
     """Sequences stay behind where a copy was made by logical replication: rows would collide."""
-    from store.reads import damage
+    from store.reads.doctor import damage
 
     behind = list(damage.sequences_behind(connection))
     for each in behind:
@@ -92,7 +92,7 @@ def sequences(connection: "Database") -> Iterator[Finding]:
 
 def login(connection: "Database") -> Iterator[Finding]:
     """Whether who takes the workers' password could change the ledger all the same (I3)."""
-    from store.reads import server
+    from store.reads.doctor import server
 
     user = connection.info.user
     if server.login_owns_schema(connection):
@@ -117,7 +117,7 @@ def writes(connection: "Database") -> Iterator[Finding]:
 
 def holders(connection: "Database") -> Iterator[Finding]:
     """Sessions that hold up ours: by a lock on a table, or by a transaction left open."""
-    from store.reads import server
+    from store.reads.doctor import server
 
     locks = server.table_locks(connection)
     for lock in locks:
@@ -141,7 +141,7 @@ def open_now(connection: "Database") -> "list[Holder]":
     """Transactions open for longer than a batch of ours lasts; none where it cannot be seen."""
     import psycopg
 
-    from store.reads import server
+    from store.reads.doctor import server
 
     try:
         return server.open_transactions(connection, 1.0)

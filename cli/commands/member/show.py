@@ -18,7 +18,7 @@ def show_command(
     merchant: Merchant, member: Member, days: Days = 30, json_: JsonOption = False
 ) -> None:
     """Show a member's balance, live holds, points that lapse soon and planned orders."""
-    from store.reads.member import member_shown
+    from store.reads.account.member import member_shown
     from store.reads.settings import time_zone
 
     with connect(database_configuration()) as connection:

@@ -7,7 +7,7 @@ from schemas.ids import NEVER, Micros
 from schemas.packing import pack_id
 from store.postgres import tables
 from store.postgres.session import Database
-from store.reads.account_now import AccountNow, account_now
+from store.reads.account.now import AccountNow, account_now
 from store.reads.execute import one_row
 from store.reads.snapshot import merchant_number, now, snapshot
 

@@ -8,7 +8,7 @@ from store.postgres.arrays import int8s
 from store.postgres.named_queries import queries
 from store.postgres.session import Cursor
 
-_SQL: Final = queries("reads/account_checks")
+_SQL: Final = queries("reads/account/checks")
 
 
 class Checked(NamedTuple):

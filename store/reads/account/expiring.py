@@ -10,7 +10,7 @@ from schemas.ids import DAY, Micros
 from schemas.packing import unpack_id
 from store.postgres.named_queries import queries
 from store.postgres.session import Database
-from store.reads.account_now import account_now
+from store.reads.account.now import account_now
 from store.reads.execute import Cursor
 from store.reads.snapshot import merchant_number, now, snapshot
 
@@ -40,7 +40,7 @@ def _place(row: ExpiringOfMember) -> tuple[Micros, str]:
 def _lapsing(
     cursor: Cursor, merchant_no: int, moment: Micros, until: Micros
 ) -> Iterator[ExpiringOfMember]:
-    sql = queries("reads/expiring")["lapsing"]
+    sql = queries("reads/account/expiring")["lapsing"]
     with RawServerCursor(cursor.connection, "points_expiring") as streamed:
         streamed.itersize = ROWS_AT_ONCE
         for member, expires, points in streamed.execute(sql, [merchant_no, moment, until]):
@@ -51,7 +51,7 @@ def _with_ended_holds(
     cursor: Cursor, merchant_no: int, moment: Micros, until: Micros
 ) -> Iterator[ExpiringOfMember]:
     """Those of members with a hold that has ended and is not posted: seldom more than a few."""
-    sql = queries("reads/expiring")["with_ended_holds"]
+    sql = queries("reads/account/expiring")["with_ended_holds"]
     for (member,) in cursor.execute(sql, [merchant_no, moment]).fetchall():
         account = account_now(cursor, merchant_no, member, moment)
         for expires, points in account.free.items() if account is not None else ():

@@ -9,7 +9,7 @@ from schemas.events import CHANGES_HELD, EntryType
 from schemas.packing import pack_id, unpack_id
 from store.postgres import tables
 from store.postgres.session import Database
-from store.reads.account_now import ACCOUNT, MERCHANT
+from store.reads.account.now import ACCOUNT, MERCHANT
 from store.reads.execute import mappings, rows
 from store.reads.snapshot import merchant_number, snapshot
 

@@ -11,8 +11,8 @@ from schemas.ids import DAY, Micros
 from schemas.packing import pack_id, unpack_id
 from store.postgres import tables
 from store.postgres.session import Database
-from store.reads.account_now import account_now
-from store.reads.balance import balance_of, expiring_of
+from store.reads.account.balance import balance_of, expiring_of
+from store.reads.account.now import account_now
 from store.reads.execute import Cursor, rows
 from store.reads.snapshot import merchant_number, now, snapshot
 

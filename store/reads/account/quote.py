@@ -7,7 +7,7 @@ from schemas.ids import Micros
 from schemas.packing import pack_id
 from schemas.quotes import Cart
 from store.postgres.session import Database
-from store.reads.account_now import account_now
+from store.reads.account.now import account_now
 from store.reads.execute import Cursor
 from store.reads.snapshot import UnknownMerchant, now, snapshot
 from store.settings.merchants import Merchants

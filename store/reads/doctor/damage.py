@@ -22,7 +22,7 @@ _NAMES: Final = Table(
 )
 _COLUMN: Final = Columns(_NAMES, "schema", "relation", "attribute")
 _INDEX: Final = Columns(_NAMES, "schema", "name")
-_SQL: Final = queries("reads/damage", column=_COLUMN, index=_INDEX)
+_SQL: Final = queries("reads/doctor/damage", column=_COLUMN, index=_INDEX)
 _PUBLIC: Final = "public"
 _OF_ONE_MERCHANT: Final = (1 << MERCHANT_BITS) - 1
 """The bits of an account's number that the sequence gives; the merchant's are above them."""

@@ -12,7 +12,7 @@ from store.postgres.named_queries import queries
 from store.postgres.session import Database, raw
 
 _PAGE: Final = 500
-_SQL: Final = queries("reads/documents")
+_SQL: Final = queries("reads/doctor/documents")
 
 _Read = TypeVar("_Read")
 

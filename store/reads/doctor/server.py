@@ -6,7 +6,7 @@ from schemas.ids import Micros
 from store.postgres.named_queries import queries
 from store.postgres.session import Database, raw
 
-_SQL: Final = queries("reads/server")
+_SQL: Final = queries("reads/doctor/server")
 
 
 class Holder(NamedTuple):

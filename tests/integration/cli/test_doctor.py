@@ -16,7 +16,7 @@ from cli.commands.doctor import server as server_lines
 from deploy.local import postgres_local
 from deploy.local.postgres_local import LocalPostgres
 from store.postgres import session
-from store.reads import server
+from store.reads.doctor import server
 from tests.support.account import moves
 from tests.support.commands import points
 from tests.support.database.pooler import pooled

@@ -9,7 +9,7 @@ import pytest
 
 from cli.commands import expiring
 from schemas.ids import SECOND, iso
-from store.reads import expiring as reading
+from store.reads.account import expiring as reading
 from tests.support.account.desk import ANN, BEA, BEGIN, NEXT_YEAR, SHOP, Desk
 from tests.support.commands import points
 from tests.support.in_process import InProcessEngine

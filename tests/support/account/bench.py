@@ -30,8 +30,8 @@ from schemas.quotes import load_cart
 from schemas.settings import load_settings
 from store.campaigns import reading, saving
 from store.postgres import session
+from store.reads.account.quote import quoted
 from store.reads.jobs import job_rows
-from store.reads.quote import quoted
 from store.reads.snapshot import snapshot
 from store.settings import versions
 from store.settings.merchants import Merchants

@@ -4,9 +4,9 @@ from rules.explain.order import explain
 from schemas.ids import Micros
 from store.postgres import session
 from store.postgres.session import Database
-from store.reads.expiring import expiring
-from store.reads.history import history
-from store.reads.member import member_shown
+from store.reads.account.expiring import expiring
+from store.reads.account.history import history
+from store.reads.account.member import member_shown
 from store.reads.order import order_view
 from store.valkey.keys import MemberKey
 from store.valkey.states import of_members

@@ -71,7 +71,7 @@ ASKS_ALL: Final[Mapping[str, str]] = {
     "reads/gauges: open_jobs": "a gauge",
     "reads/gauges: next_overdue": "the soonest of all, for a timer's sleep",
     "reads/gauges: holds": "a gauge, counted up to a limit",
-    "reads/account_checks: behind": "the watch walks over all accounts, 200 at a time",
+    "reads/account/checks: behind": "the watch walks over all accounts, 200 at a time",
     "reads/upstream_figures: count_orders": "a report over all merchants, or of one",
     "reads/upstream_figures: page": "as count_orders",
     "valkey/states: page": "a rebuild walks over all accounts",

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from store.carriers import parked
+from store.reads import parked
 from tests.support.in_process import InProcessEngine, report
 from tests.support.parcels import (
     ANNA,

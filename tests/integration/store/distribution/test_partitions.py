@@ -12,9 +12,9 @@ import pytest
 from store.ledger import commands
 from store.ledger.holds import HoldRace
 from store.postgres import session
-from store.reads.balance import balance
-from store.reads.history import history
-from store.reads.member import member_shown
+from store.reads.account.balance import balance
+from store.reads.account.history import history
+from store.reads.account.member import member_shown
 from store.reads.order import order_view
 from tests.support.account.desk import ANN, BEA, Desk
 from tests.support.database.distribution import ASKS_ALL, Touched, partition, watching

@@ -13,7 +13,7 @@ from schemas.events import EntryType, Performer, PerformerKind
 from schemas.ids import Micros
 from schemas.packing import pack_id
 from store.ledger.accounts import LockedAccount
-from store.reads.balance import balance
+from store.reads.account.balance import balance
 from tests.integration.store.ledger.books import ANNA, NOW, SHOP, YEAR, Books, own_lot, posting
 
 MEMBER = "5f00000000000000000000a1"

@@ -6,7 +6,7 @@ import pytest
 from rules.quotes.answer import Signing
 from schemas.answers.quotes import QuoteAnswer
 from schemas.quotes import load_cart
-from store.reads.quote import quoted
+from store.reads.account.quote import quoted
 from store.reads.snapshot import UnknownMerchant
 from store.settings.merchants import Merchants
 from tests.support.account.desk import ANN, CASH, SHOP, Desk
