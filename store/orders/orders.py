@@ -20,7 +20,7 @@ OrderKey = tuple[int, bytes]
 
 
 class OrdersRow(NamedTuple):
-    """A row of the table `orders`, its facts packed (store/orders/codec.py)."""
+    """A row of the table `orders`, its facts packed (store/orders/codec/)."""
 
     merchant_no: int
     order_id: bytes

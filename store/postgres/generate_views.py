@@ -29,7 +29,7 @@ def _string(column: str, field: str) -> str:
 
 
 def _tracking_number(column: str) -> str:
-    # The tail begins with it (store/orders/codec.py).
+    # The tail begins with it (store/orders/codec/records.py).
     # Of a field with several numbers (rules/order/numbers.py) it shows the whole.
     return f"split_part(number_at(o.{column}, {_COLUMNS[column].struct.size}), ' ', 1)"
 

@@ -13,7 +13,7 @@ FROM (SELECT o.merchant_no, o.order_id FROM orders o
 ORDER BY p.merchant_no DESC, p.order_id DESC LIMIT 1;
 
 -- name: page
--- Only records of the longer layout (store/orders/codec.py) can carry the platform's figure.
+-- Only records of the longer layout (store/orders/codec/records.py) can carry the platform's figure.
 SELECT {o.row} FROM orders o
 WHERE (o.merchant_no, o.order_id) > ($1::int, $2::bytea) AND (o.merchant_no, o.order_id) <= ($3::int, $4::bytea)
   AND get_byte(o.record, 0) > 1

@@ -34,7 +34,7 @@ PACKAGES = ("schemas", "rules", "store", "processors")
 HELPERS = (
     "schemas/packing.py",
     "schemas/ids.py",
-    "store/orders/codec.py",
+    "store/orders/codec/",
     "store/postgres/",
     "processors/runtime/kafka/records.py",
 )

@@ -1,6 +1,6 @@
 -- Orders with their facts and plans, and what belongs to them.
 
--- Facts of an order (rules/order/facts.py). What SQL has no use for is packed (store/orders/codec.py), since every column
+-- Facts of an order (rules/order/facts.py). What SQL has no use for is packed (store/orders/codec/), since every column
 -- of the hot path costs; the view orders_shown unpacks it for people. settings_no: the version bound to, 0 none in force,
 -- negative not bound yet. No index on anything that changes, so that updates stay HOT.
 CREATE TABLE orders (
