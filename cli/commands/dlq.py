@@ -22,6 +22,10 @@ Ids = Annotated[
     list[int] | None,
     typer.Argument(help="Ids from `list`.", metavar="ID…", show_default=False),
 ]
+All = Annotated[bool, typer.Option("--all", help="All that were neither redriven nor discarded.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Also those that were redriven or discarded before.")
+]
 
 
 @app.command("list")
@@ -179,12 +183,8 @@ def print_letter(answer: "DeadLetterAnswer", state: str) -> None:
 @app.command("redrive")
 def redrive_command(
     ids: Ids = None,
-    all_: Annotated[
-        bool, typer.Option("--all", help="All that were neither redriven nor discarded.")
-    ] = False,
-    again: Annotated[
-        bool, typer.Option("--again", help="Also those that were redriven or discarded before.")
-    ] = False,
+    all_: All = False,
+    again: Again = False,
     json_: JsonOption = False,
 ) -> None:
     """Send records back to the topics they came from, unchanged, once their cause is fixed."""

@@ -39,12 +39,8 @@ def discard_command(ids: dlq.Ids = None, json_: JsonOption = False) -> None:
 @app.command("redrive")
 def redrive_command(
     ids: dlq.Ids = None,
-    all_: Annotated[
-        bool, typer.Option("--all", help="All that were neither redriven nor discarded.")
-    ] = False,
-    again: Annotated[
-        bool, typer.Option("--again", help="Also those that were redriven or discarded before.")
-    ] = False,
+    all_: dlq.All = False,
+    again: dlq.Again = False,
     json_: JsonOption = False,
 ) -> None:
     """Read from these records on again, once their cause is fixed.
