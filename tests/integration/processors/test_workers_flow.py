@@ -60,32 +60,11 @@ def test_a_worker_says_how_it_is_and_what_it_did(engine: Engine) -> None:
     intake.wait_ready()
     relay.wait_ready()
     order_id, at = hex_id("o"), datetime.now(UTC)
-    engine.produce(
-        [
-            order(
-                "shop-a",
-                order_id,
-                hex_id("m"),
-                500,
-                delivery="arrived",
-                option="our own van",
-                at=at,
-            )
-        ]
+    told = order(
+        "shop-a", order_id, hex_id("m"), 500, delivery="arrived", option="our own van", at=at
     )
-    engine.produce(
-        [
-            order(
-                "shop-a",
-                order_id,
-                hex_id("m"),
-                500,
-                delivery="arrived",
-                option="our own van",
-                at=at,
-            )
-        ]
-    )
+    engine.produce([told])
+    engine.produce([told])
     engine.wait_consumed(2)
     engine.wait_published()
     topic = engine.topics["orders"]

@@ -6,19 +6,9 @@ from typing import Any
 from rules.account.in_force import NOTHING, InForce, in_force
 from rules.earning.binding import VersionInForce
 from schemas.settings import BoundRules, compile_settings, load_settings
+from tests.support.account.quoting import SETTINGS
 
 SHOP = 7
-SETTINGS: dict[str, Any] = {
-    "timezone": "Asia/Taipei",
-    "currency": "TWD",
-    "enabled": True,
-    "entitlement": {"plan": "o2o", "app_installed": True},
-    "earn": {
-        "rules": [{"unit_price": 10, "points_per_unit": 1}],
-        "pending_days": 3,
-        "expiry": {"kind": "never"},
-    },
-}
 
 
 def compiled(effective_at: int, **sections: Any) -> BoundRules:
