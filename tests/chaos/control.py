@@ -3,18 +3,15 @@
 `make chaos` runs it after the faults.
 """
 
-import sys
 import time
 from collections import Counter
 from functools import partial
-from pathlib import Path
 
 from deploy.local.sinks.process import SinksProcess
 from tests.chaos.load import MEMBERS, SHOPS, Load
 from tests.chaos.verifier import NOTICES, Evidence, notices_of, verify
 from tests.support.engine import Engine, Worker, wait_for
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
 
 
@@ -30,8 +27,7 @@ def test_a_sender_that_marks_after_it_has_sent_is_found_out(
     wait_for("a hundred events", lambda: len(load.events) >= 100)
     load.stop()
     wait_for("all to be decided", lambda: _notices(engine) == 2 * len(load.events), PATIENCE)
-    spoilt = [sys.executable, "-m", "tests.chaos.spoilt"]
-    where = {**engine.environment, **variables, "PYTHONPATH": str(ROOT)}
+    spoilt, where = "tests.chaos.spoilt", {**engine.environment, **variables}
     for kill in range(3):
         log = engine.folder / f"spoilt-{kill}.log"
         sender = Worker([], where, log, spoilt)

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -69,6 +70,11 @@ def spoil() -> None:
         setattr(kind, name, spoilt)
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str]) -> None:
+    """Is that sender."""
     spoil()
-    app(["run", "notices-send"])
+    app(["run", "notices-send", *arguments])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

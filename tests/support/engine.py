@@ -3,13 +3,13 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Self, TypeVar
 
 import orjson
@@ -23,9 +23,9 @@ from schemas.settings import load_settings
 from store.postgres import migrate, session
 from store.settings import versions
 from tests.support.database.looking import Looking
+from tests.support.machine import loaded
 from tests.support.upstream import Json, Record
 
-POINTS = str(Path(sys.executable).with_name("points"))
 TOPICS = (
     "orders",
     "deliveries",
@@ -72,22 +72,20 @@ def wait_for(what: str, state: Callable[[], Answer], within: float = PATIENCE) -
 
 
 class Worker:
-    """A running `points run …`, its output in a file; or `command`, which does the same."""
+    """A running `points run …`, its output in a file; or `module`, which does the same."""
 
     def __init__(
         self,
         arguments: Iterable[str],
         environment: Mapping[str, str],
         log: Path,
-        command: Iterable[str] = (POINTS, "run"),
+        module: str = "",
     ) -> None:
         self.log = log
+        words = [*arguments] if module else ["run", *arguments]
         with log.open("wb") as sink:
-            self.process = subprocess.Popen(
-                [*command, *arguments],
-                env=dict(environment),
-                stdout=sink,
-                stderr=subprocess.STDOUT,
+            self.process = loaded.start(
+                words, environment, stdout=sink, stderr=subprocess.STDOUT, module=module
             )
 
     @property
@@ -308,14 +306,15 @@ class Engine:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs any other `points` command to its end."""
-        return subprocess.run(
-            [POINTS, *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+            process = loaded.start(arguments, self.environment, stdout=out, stderr=err)
+            try:
+                code = process.wait(PATIENCE)
+            finally:
+                process.kill()
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
 
     def produce(self, records: Iterable[Record]) -> None:
         """Produces records and returns once the broker has all of them."""

@@ -1,9 +1,7 @@
 """The worker `notices` with a double in a process of its own, and what it wrote."""
 
-import sys
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 
 import psycopg
 from confluent_kafka import Consumer as Client
@@ -12,7 +10,6 @@ from confluent_kafka import Producer, TopicPartition
 from tests.support.engine import Engine, Worker, wait_for
 
 CHILD = "tests.support.notices.stream_child"
-ROOT = Path(__file__).parents[3]
 MISSED_SOON: Mapping[str, str] = {"SESSION_MS": "6000"}
 """For readers that are killed: others need not wait for longer than brokers make them."""
 
@@ -22,8 +19,7 @@ class Reader(Worker):
 
     def __init__(self, engine: Engine, *left_out: str, **environment: str) -> None:
         log = engine.folder / f"{len(engine.workers)}-notices.log"
-        variables = {**engine.environment, "PYTHONPATH": str(ROOT), **environment}
-        super().__init__(left_out, variables, log, [sys.executable, "-m", CHILD])
+        super().__init__(left_out, {**engine.environment, **environment}, log, CHILD)
         engine.workers.append(self)
 
 
