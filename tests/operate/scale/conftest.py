@@ -21,7 +21,7 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     if (lack := kafka_local.missing()) is not None:
         pytest.skip(lack)
     folder = tmp_path_factory.mktemp("kafka")
-    with LocalKafka(folder, brokers=3, heap_mb=256, settings=SMALL) as started:
+    with LocalKafka(folder, brokers=3, heap_mb=256, settings=SMALL, brief=True) as started:
         yield started
 
 
