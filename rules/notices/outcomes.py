@@ -103,11 +103,12 @@ def after_answer(
 def unanswered(
     custom: Custom, asked_us: Micros | None, now: Micros, on_unknown: OnUnknown = "hold"
 ) -> Next:
-    """What a request without an answer makes of a notice; the same when its sender died over it."""
-    if custom.takes_again(asked_us, now):
+    """What a request without an answer makes of a notice; the same when its sender died over it.
+
+    Also where its shop would rather tell twice it may have arrived, should it not be told again.
+    """
+    if custom.takes_again(asked_us, now) or on_unknown == "resend":
         return Next(State.waiting, "unanswered", backs_off=True)
-    if on_unknown == "resend":
-        return Next(State.waiting, "unanswered", may_have_arrived=False, backs_off=True)
     return Next(State.unknown)
 
 

@@ -96,3 +96,21 @@ def test_what_could_not_go_in_time_says_why(
     assert rows.of(late, "state", "reason") == becomes
     assert rows.of(soon, "state") == "waiting"
     rows.check_meter()
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_its_shop_would_rather_tell_twice_may_have_arrived_once(
+    rows: Rows, *, told: bool
+) -> None:
+    """It could not be written again in time, or its shop has switched it off by then."""
+    now = rows.now()
+    written: dict[str, Any] = {**WRITTEN, "provider": "twilio", "asked_us": now - HOUR}
+    left = rows.notice(
+        recorded_us=now - 2 * HOUR, state=State.sending, lease_us=now - SECOND, **written
+    )
+    turn(rows, on_unknown="resend")
+    assert rows.of(left, "state", "reason", "asked_us") == ("waiting", "unanswered", now - HOUR)
+    rows.admin.execute("UPDATE notices.notice SET give_up_us = %s", [now - SECOND])
+    turn(rows, told=told, on_unknown="resend")
+    assert rows.of(left, "state", "reason") == ("unknown", None)
+    rows.check_meter()

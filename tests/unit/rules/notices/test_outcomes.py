@@ -61,7 +61,6 @@ def test_an_earlier_request_may_have_arrived_all_the_same(answered: Answered) ->
 
 
 AGAIN = Next(State.waiting, "unanswered", may_have_arrived=True, backs_off=True)
-ANEW = Next(State.waiting, "unanswered", may_have_arrived=False, backs_off=True)
 NOBODY_KNOWS = Next(State.unknown)
 
 
@@ -73,10 +72,10 @@ NOBODY_KNOWS = Next(State.unknown)
         (KEYED, NOW, "hold", AGAIN),
         (KEYED, FRESH, "resend", AGAIN),
         (KEYED, OLD, "hold", NOBODY_KNOWS),
-        (KEYED, OLD, "resend", ANEW),
+        (KEYED, OLD, "resend", AGAIN),
         (PLAIN, NOW, "hold", NOBODY_KNOWS),
         (PLAIN, FRESH, "hold", NOBODY_KNOWS),
-        (PLAIN, NOW, "resend", ANEW),
+        (PLAIN, NOW, "resend", AGAIN),
     ],
 )
 def test_what_was_written_and_not_answered(
