@@ -61,15 +61,17 @@ done AS (
 {published};
 
 -- name: resend
--- Once more, as if it had never been written. What is too old to be told stays as it is.
+-- Once more, as if it had never been written. What is too old to be told stays as it is, and so does a reminder of points that
+-- have lapsed: while they are not posted, the ledger still has them. (least passes over NULL.)
 WITH clock AS MATERIALIZED (SELECT points_now() AS now_us),
 done AS (
   UPDATE notice n
   SET state = 'waiting', reason = NULL, asked_us = NULL, not_before_us = c.now_us, changed_us = c.now_us, sender = NULL,
-      give_up_us = c.now_us + CASE n.channel WHEN 'sms' THEN $4::bigint ELSE $5::bigint END
+      give_up_us = least(c.now_us + CASE n.channel WHEN 'sms' THEN $4::bigint ELSE $5::bigint END,
+                         CASE n.kind WHEN 'expiring' THEN n.expires_us END)
   FROM clock c
   WHERE n.notice_id = ANY ($3::uuid[]) AND n.notice_id BETWEEN $1 AND $2 AND n.notice_id >= $6
-    AND n.state IN ('unknown', 'failed', 'expired')
+    AND n.state IN ('unknown', 'failed', 'expired') AND (n.kind <> 'expiring' OR n.expires_us > c.now_us)
   RETURNING {returned}
 ),
 {metered}

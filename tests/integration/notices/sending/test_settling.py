@@ -376,6 +376,28 @@ def test_an_operator_sends_again_what_is_not_too_old(rows: Rows) -> None:
     assert usage(rows) == [Usage("sms", "mitake", 0, 0, 0, 0)]
 
 
+def test_a_reminder_that_is_sent_again_goes_before_the_points_lapse_or_not_at_all(
+    rows: Rows,
+) -> None:
+    now, hour = rows.now(), 60 * MINUTE
+
+    def expired(member: str, lapse: int | None, kind: Kind = Kind.expiring) -> UUID:
+        return rows.notice(member_id=member, kind=kind, expires_us=lapse, state=State.expired)
+
+    soon, late = expired("ann", now + hour), expired("bob", now + 30 * DAY)
+    over = expired("cat", now - SECOND)
+    earned = expired("dan", now + hour, Kind.earned)
+    never = expired("eve", None, Kind.earned)
+    ids = [soon, late, over, earned, never]
+    with transaction(rows.connection) as cursor:
+        done = settling.resend(cursor, ids, LIMITS, least_id(rows.now(), REACH))
+    assert set(done) == {soon, late, earned, never}
+    assert rows.of(soon, "give_up_us") == now + hour
+    for each in (late, earned, never):
+        assert rows.of(each, "give_up_us") >= now + DAY
+    assert rows.of(over, "state") == "expired"
+
+
 @pytest.mark.parametrize(("taken", "again"), [(40, True), (100, False)])
 def test_what_is_sent_again_tells_what_is_left_by_now(rows: Rows, taken: int, again: bool) -> None:
     """What did not wait was not brought up to date."""
