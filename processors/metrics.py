@@ -365,6 +365,13 @@ NOTICES_BREAKER_OPEN = gauges(
     "failing, paused (by an operator).",
     ["provider", "why"],
 )
+NOTICES_LEFT_ALONE = gauges(
+    "points_notices_shops_left_alone",
+    "Senders (addresses and names) and own gateways of shops that do not work, so that this worker "
+    "hands over nothing of theirs but one message now and then; `points notices status` and the "
+    "log name the shops.",
+    ["provider"],
+)
 NOTICES_METER_DIFFERENCE = gauges(
     "points_notices_meter_difference",
     "Parts by providers' count less parts by ours, of this month so far.",

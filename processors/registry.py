@@ -269,6 +269,7 @@ _KINDS_OF_NOTICES: Final = (
             "points_notices_unknown",
             "points_notices_provider_seconds",
             "points_notices_breaker_open",
+            "points_notices_shops_left_alone",
             "points_notices_meter_difference",
             "points_outbox_refused_rows",
             "points_relayed_records",

@@ -117,9 +117,12 @@ _PROVIDERS: Final = Row(
         Panel(
             "Breaker open",
             "1 while nothing is handed to a provider: it does not let us in, fails, or an operator "
-            "paused it.",
+            "paused it; `shops`: how many have a sender or a gateway that it takes nothing from.",
             "short",
-            {"{{provider}}: {{why}}": worst("points_notices_breaker_open", "provider, why")},
+            {
+                "{{provider}}: {{why}}": worst("points_notices_breaker_open", "provider, why"),
+                "{{provider}}: shops": worst("points_notices_shops_left_alone", "provider"),
+            },
         ),
         Panel(
             "Meter differs",

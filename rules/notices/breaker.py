@@ -1,7 +1,7 @@
 """When a provider gets nothing for a while: after failures in a row, or when it lets us not in.
 
 Closed, everything goes. Open, nothing, until an instant; then one message is a probe, which closes
-it, or opens it for twice as long.
+it, or opens it for twice as long. A shop's sender and gateway have one of their own.
 """
 
 from collections.abc import Iterable
@@ -17,6 +17,8 @@ FAILURES: Final = 20
 FIRST_OPEN: Final = timedelta(seconds=5)
 LONGEST_OPEN: Final = timedelta(minutes=5)
 
+_AT_ONCE: Final = frozenset({Answered.credentials, Answered.shop_refused})
+"""What somebody must mend first."""
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -51,7 +53,7 @@ class Breaker:
         if answered in {Answered.taken, Answered.wrong}:
             return CLOSED
         failures = self.failures + 1
-        at_once = answered is Answered.credentials or self.probes(now)
+        at_once = answered in _AT_ONCE or self.probes(now)
         if self.is_open(now) or not (at_once or failures >= FAILURES):
             return replace(self, failures=failures)
         wait = min(LONGEST_OPEN, FIRST_OPEN * (1 << min(self.opened, 16)))

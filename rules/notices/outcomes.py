@@ -27,6 +27,7 @@ class Answered(StrEnum):
     wrong = "wrong"
     unknown = "unknown"
     credentials = "credentials"
+    shop_refused = "shop_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def after_answer(
             return Next(State.sent)
         case Answered.wrong:
             return Next(State.failed, Why.refused)
-        case Answered.later | Answered.credentials:
+        case Answered.later | Answered.credentials | Answered.shop_refused:
             # This one did not arrive; an earlier one may have.
             earlier = asked_us < attempt_us
             return Next(State.waiting, answered.value, may_have_arrived=earlier, backs_off=True)

@@ -72,6 +72,18 @@ class ProviderState(AnswerModel):
         return self.paused_at is not None or (self.open_until or 0) > now
 
 
+class RefusedShop(AnswerModel):
+    """A merchant whose sender, or own gateway, a provider refuses: its notices wait.
+
+    The oldest of them that was tried was decided at `oldest_decided`.
+    """
+
+    merchant_id: str
+    channel: str
+    provider: str | None
+    oldest_decided: Instant
+
+
 class OpenNotices(AnswerModel):
     """Notices of a channel that are not at their end.
 
@@ -100,6 +112,7 @@ class NoticesStatusAnswer(AnswerModel):
     merchants: int
     notices: tuple[OpenNotices, ...]
     providers: tuple[ProviderState, ...]
+    refused_merchants: tuple[RefusedShop, ...]
     parked_events: int
     parked_merchants: int
     outbox_rows: int

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from schemas.answers.notices import NoticeAnswer, ProviderState
+from schemas.answers.notices import NoticeAnswer, ProviderState, RefusedShop
 from schemas.errors import Exit, PointsError
 from schemas.ids import Micros
 from store.postgres.named_queries import queries
@@ -139,6 +139,12 @@ def providers(connection: Database) -> list[ProviderState]:
     """Providers that an operator has paused, or whose breaker has been open."""
     rows = raw(connection).execute(_SQL["providers"]).fetchall()
     return [ProviderState.of_row(row) for row in rows]
+
+
+def refused_shops(connection: Database) -> list[RefusedShop]:
+    """Shops of which a provider takes nothing, by merchant."""
+    rows = raw(connection).execute(_SQL["refused"]).fetchall()
+    return [RefusedShop.of_row(row) for row in rows]
 
 
 def figures(connection: Database) -> Figures:

@@ -34,6 +34,11 @@ SELECT channel, state, count(*), 0, NULL FROM notice WHERE state IN ('claimed', 
 UNION ALL
 SELECT channel, 'unknown', count(*), 0, min(changed_us) FROM notice WHERE state = 'unknown' GROUP BY channel;
 
+-- name: refused
+-- Shops whose senders or gateways are refused: what was tried waits, and says so. The provider is the one that was asked last.
+SELECT s.merchant_id, n.channel, n.provider, min(n.decided_us) FROM notice n JOIN shop s ON s.merchant_no = n.merchant_no
+WHERE n.state = 'waiting' AND n.reason = 'shop_refused' GROUP BY s.merchant_id, n.channel, n.provider ORDER BY 1, 2, 3;
+
 -- name: parked
 SELECT count(*), count(DISTINCT merchant_id) FROM parked_event;
 

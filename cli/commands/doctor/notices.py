@@ -13,9 +13,15 @@ from schemas import remedies
 if TYPE_CHECKING:
     from cli.support.broker import Broker
     from processors.runtime.configuration import Configuration
-    from schemas.answers.notices import NoticesStatusAnswer, OpenNotices, ProviderState
+    from schemas.answers.notices import (
+        NoticesStatusAnswer,
+        OpenNotices,
+        ProviderState,
+        RefusedShop,
+    )
     from store.postgres.session import Database
 
+_SENDER_IN = {"email": "from", "sms": "sender"}
 LATE_SECONDS = 900.0
 """Beyond its `not_before`; a full rate may take some minutes after quiet hours."""
 
@@ -58,6 +64,7 @@ def _state(connection: "Database", broker: "Broker | None") -> Iterator[Finding]
     yield from stopped
     if not stopped:
         yield Finding("ok", "notices: no provider is paused or left alone")
+    yield from (_refused(shop) for shop in answer.refused_merchants)
     yield from (_waiting(row, answer.now) for row in answer.notices)
     yield from _left(answer)
 
@@ -80,6 +87,18 @@ def _provider(state: "ProviderState", now: int) -> Finding | None:
             Exit.UNREACHABLE,
         )
     return None
+
+
+def _refused(shop: "RefusedShop") -> Finding:
+    is_gateway = shop.provider == "webhook"
+    what = "own gateway" if is_gateway else "sender"
+    where = "sms.webhook_url" if is_gateway else f"{shop.channel}.{_SENDER_IN[shop.channel]}"
+    return Finding(
+        "warning",
+        f"notices: {shop.provider or shop.channel} refuses the {what} of merchant "
+        f"{shop.merchant_id}: its notices wait",
+        f"mend {where} with `points notices settings apply`, or let the provider take it",
+    )
 
 
 def _waiting(row: "OpenNotices", now: int) -> Finding:

@@ -50,6 +50,7 @@ def read(connection: "Database", broker: "Broker | None") -> "NoticesStatusAnswe
         merchants=figures.shops,
         notices=tuple(_by_channel(reads.open_notices(connection))),
         providers=tuple(reads.providers(connection)),
+        refused_merchants=tuple(reads.refused_shops(connection)),
         parked_events=figures.parked_events,
         parked_merchants=figures.parked_merchants,
         outbox_rows=figures.outbox_rows,
@@ -100,6 +101,11 @@ def _print(answer: "NoticesStatusAnswer") -> None:
     for provider in answer.providers:
         if (line := _provider(provider, answer.now)) is not None:
             console.print(line)
+    for refused in answer.refused_merchants:
+        who = f"[bold]{safe(refused.provider or refused.channel)}[/]"
+        since = _since(refused.oldest_decided, answer.now)
+        what = f"[red]refuses the sender or the gateway[/] of {safe(refused.merchant_id)}"
+        console.print(f"{who} {what} [dim]whose oldest notice waits for {since}[/]")
     for count, what in (
         (
             answer.parked_events,

@@ -58,12 +58,12 @@ class HttpSink:
         self, request: web.BaseRequest, provider: Provider, speaker: Speaker
     ) -> web.StreamResponse:
         moods = self.moods[provider]
-        mood, number, manner = moods.draw(), moods.drawn, moods.manner
-        if mood is Mood.silent:
-            await asyncio.sleep(_FOR_EVER)
         post = Post(
             request.query, {k.lower(): v for k, v in request.headers.items()}, await request.read()
         )
+        mood, number, manner = moods.draw(speaker.sender(post)), moods.drawn, moods.manner
+        if mood is Mood.silent:
+            await asyncio.sleep(_FOR_EVER)
         kept, answer = speaker.read(post, mood)
         if mood in _ERRORS:
             answer = speaker.error(mood, manner, number)

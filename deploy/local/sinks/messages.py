@@ -52,6 +52,11 @@ class Speaker(ABC):
         self.kept = kept
         self.clock = clock
 
+    def sender(self, post: Post) -> str:
+        """Who a message is from, where it says so."""
+        del post
+        return ""
+
     @abstractmethod
     def read(self, post: Post, mood: Mood) -> tuple[Request, Answer]:
         """Keeps the request, and says what a sink in a good mood answers."""
@@ -78,6 +83,10 @@ def _waiting(manner: Manner) -> dict[str, str]:
 
 class TwilioSpeaker(Speaker):
     """Speaks as Twilio's Messages resource."""
+
+    def sender(self, post: Post) -> str:
+        """The field From."""
+        return parse_qs(post.body.decode()).get("From", [""])[0]
 
     def read(self, post: Post, mood: Mood) -> tuple[Request, Answer]:
         """A message of form fields; its notice rides in the StatusCallback."""
@@ -121,7 +130,7 @@ class TwilioSpeaker(Speaker):
             case Mood.error_inside:
                 return _json(200, {"code": 21211, "message": "not a phone number", "status": 400})
             case _:
-                return _twilio_error(manner.status or 400, 21211)
+                return _twilio_error(manner.status or 400, int(manner.code or 21211))
 
 
 def _twilio_error(status: int, code: int, **headers: str) -> Answer:

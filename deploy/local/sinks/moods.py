@@ -49,8 +49,9 @@ class Manner(BaseModel):
 
     `delay_ms`: before the answer in the mood slow. `retry_after`: seconds that the mood busy asks
     for, if any; with `retry_at` it names the instant. `status`: what busy and wrong answer, where
-    not the usual (429 or 503 in turn; of mail 451 and 550). `stage`: at what a mail is refused
-    (greeting, mail, rcpt, data, end).
+    not the usual (429 or 503 in turn; of mail 451 and 550). `code`: the provider's own in the mood
+    wrong, where not that of a bad number. `stage`: at what a mail is refused (greeting, mail, rcpt,
+    data, end). `sender`: whose messages the mood is for; all others find the sink in a good one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,6 +63,8 @@ class Manner(BaseModel):
     retry_after: float | None = Field(None, ge=0)
     retry_at: bool = False
     status: int | None = Field(None, ge=100, le=599)
+    code: str | None = None
+    sender: str | None = None
     stage: Literal["greeting", "mail", "rcpt", "data", "end"] = "rcpt"
 
     @model_validator(mode="after")
@@ -87,9 +90,11 @@ class Moods:
         self._moods = list(manner.weights)
         self._weights = list(manner.weights.values())
 
-    def draw(self) -> Mood:
-        """The mood for the next message."""
+    def draw(self, sender: str) -> Mood:
+        """The mood for the next message, which is of a sender."""
         self.drawn += 1
+        if self.manner.sender not in {None, sender}:
+            return Mood.normal
         if not self._moods:
             return self.manner.mood or Mood.normal
         return self._random.choices(self._moods, self._weights)[0]

@@ -79,7 +79,7 @@ class SmtpSink:
         """The mood of a mail is drawn here."""
         del server
         envelope.mail_from, envelope.mail_options = address, options
-        mood = self.moods.draw()
+        mood = self.moods.draw(address)
         envelope.__dict__["mood"] = mood
         if mood is Mood.credentials or (self._login and not session.authenticated):
             return "530 5.7.0 Authentication required"
@@ -146,7 +146,7 @@ class SmtpSink:
         if mood is Mood.busy:
             return f"{manner.status or _BUSY[stage]} 4.7.1 Try again later"
         if mood is Mood.wrong:
-            return f"{manner.status or 550} 5.1.1 No such user"
+            return f"{manner.status or 550} {manner.code or '5.1.1'} No such user"
         return None
 
 

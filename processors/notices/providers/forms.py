@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from processors.notices.providers.http import HttpClient, Reply, Request
+from processors.notices.providers.left_alone import OF_SENDERS, LeftAlone
 from processors.notices.providers.port import Answer, Outcome, SmsMessage
 
 
@@ -15,11 +16,13 @@ class FormSms(ABC):
     For one thread at a time.
     """
 
+    name: str
     headers: Mapping[str, str] = {"Content-Type": "application/x-www-form-urlencoded"}
 
     def __init__(self, url: str, http: HttpClient) -> None:
         """`url`: where a message is posted."""
         self._url, self._http = url, http
+        self.alone = LeftAlone(self.name)
 
     @abstractmethod
     def form(self, message: SmsMessage) -> Mapping[str, str]:
@@ -31,10 +34,23 @@ class FormSms(ABC):
 
     def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
         """See `SmsProvider`."""
-        replies = self._http.post(map(self._request, chunk))
-        return [each if isinstance(each, Answer) else self.judged(each) for each in replies]
+        probed = set[str]()
+        replies = self._http.post(self._request(message, probed) for message in chunk)
+        return [
+            each if isinstance(each, Answer) else self._heard(message, each)
+            for message, each in zip(chunk, replies, strict=True)
+        ]
 
-    def _request(self, message: SmsMessage) -> Request | Answer:
+    def _heard(self, message: SmsMessage, reply: Reply) -> Answer:
+        answer = self.judged(reply)
+        if answer.outcome in OF_SENDERS:
+            self.alone.learn(message.sender, message.merchant_id, answer)
+        return answer
+
+    def _request(self, message: SmsMessage, probed: set[str]) -> Request | Answer:
+        instead = self.alone.instead(message.sender, probed)
+        if instead is not None:
+            return instead
         try:
             body = urlencode(self.form(message)).encode()
         except UnicodeEncodeError:

@@ -4,13 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
 from schemas.ids import Micros
 
+if TYPE_CHECKING:
+    from processors.notices.providers.left_alone import LeftAlone
+
 NO_TIME: Final = "no-time"
 """The code of ours for what could have been written too late only."""
+LEFT_ALONE: Final = "left-alone"
+"""The code of ours for what is not handed over, since its shop's own does not work (left_alone)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -68,7 +73,8 @@ class Outcome(StrEnum):
 
     taken: the provider has it. later: it was never taken, and may be tried again. wrong: never
     taken, and wrong for good. unknown: written, and no answer came. credentials: never taken, since
-    we are not let in; nothing goes until somebody mends it.
+    we are not let in; nothing goes until somebody mends it. shop_refused: never taken, since the
+    shop's sender or gateway is refused; nothing of it goes until the shop mends that.
     """
 
     taken = "taken"
@@ -76,6 +82,7 @@ class Outcome(StrEnum):
     wrong = "wrong"
     unknown = "unknown"
     credentials = "credentials"
+    shop_refused = "shop_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +105,13 @@ class SmsProvider(Protocol):
 
     `name`: as in settings and metrics. `window`: for how long it knows our notice id and takes a
     message of the same id once only; zero if never. `shared`: whether one shop's failures say
-    something of all.
+    something of all. `alone`: the shops' senders, or own addresses, that get nothing for a while.
     """
 
     name: str
     window: timedelta
     shared: bool
+    alone: "LeftAlone"
 
     def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer | None]:
         """Hands over some messages, all at once; an answer for each, in their order.
@@ -129,6 +137,7 @@ class MailProvider(Protocol):
     name: str
     window: timedelta
     shared: bool
+    alone: "LeftAlone"
 
     async def send(self, chunk: Sequence[Mail]) -> Sequence[Answer]:
         """Hands over some mails, all at once; an answer for each, in their order."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import aiosmtplib
 
+from processors.notices.providers.left_alone import OF_SENDERS, LeftAlone
 from processors.notices.providers.port import Answer, Mail, Outcome
 from processors.notices.providers.smtp_connections import (
     Connection,
@@ -21,6 +22,7 @@ from processors.notices.providers.smtp_connections import (
     code_of,
     contradicts_itself,
     refused,
+    refused_of_sender,
 )
 from processors.runtime.notices_configuration import SmtpConfiguration
 
@@ -52,11 +54,22 @@ class Smtp:
         self._seconds = min(server.timeout_seconds, write_within)
         self._write_within = write_within
         self._connections = Connections(server)
+        self.alone = LeftAlone(self.name)
 
     async def send(self, chunk: Sequence[Mail]) -> Sequence[Answer]:
         """See `MailProvider`."""
         until = asyncio.get_running_loop().time() + self._write_within
-        return await asyncio.gather(*(self._send(mail, until) for mail in chunk))
+        probed = set[str]()
+        return await asyncio.gather(*(self._asked(mail, until, probed) for mail in chunk))
+
+    async def _asked(self, mail: Mail, until: float, probed: set[str]) -> Answer:
+        instead = self.alone.instead(mail.sender, probed)
+        if instead is not None:
+            return instead
+        answer = await self._send(mail, until)
+        if answer.outcome in OF_SENDERS:
+            self.alone.learn(mail.sender, mail.merchant_id, answer)
+        return answer
 
     async def _send(self, mail: Mail, until: float) -> Answer:
         sender, to = _ascii(mail.sender), _ascii(mail.to)
@@ -120,7 +133,8 @@ class _Delivery:
             if reply.code not in good:
                 self.left_at_once = reply.code == _LEAVING and not self._begun
                 await self._begin_anew(reply.code)
-                return refused(reply.code, reply.message)
+                judged = refused_of_sender if command == b"MAIL" else refused
+                return judged(reply.code, reply.message)
             self._begun = True
         return None
 

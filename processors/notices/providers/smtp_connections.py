@@ -17,8 +17,12 @@ _IDLE_SECONDS: Final = 30.0
 _MOST_MAILS: Final = 100
 """Of one connection; servers with a limit set it there or above."""
 _ENHANCED: Final = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\d)")
+_LEAVING: Final = 421
 _NO_LOGIN: Final = frozenset({530, 534, 535, 538})
 """Codes that say that we are not let in, wherever they come."""
+_OF_SENDER: Final = re.compile(r"[45]\.(1\.[78]|7\.2[0-7])")
+"""Enhanced codes that are about the sender, at whatever stage: its address and domain, SPF, DKIM,
+DMARC (RFC 3463, 7372, 7505)."""
 _OUT_OF_ORDER: Final = 503
 """A command came where none of its kind was expected: about the conversation, not the mail."""
 
@@ -149,16 +153,28 @@ def contradicts_itself(code: int, message: str) -> bool:
     return enhanced is not None and enhanced[1][0] != str(code)[0]
 
 
+def refused_of_sender(code: int, message: str) -> Answer:
+    """As `refused`, of a reply to MAIL FROM: where it is for good, that is about the sender."""
+    answer = refused(code, message)
+    if answer.outcome is Outcome.wrong:
+        return Answer(Outcome.shop_refused, code=answer.code)
+    return answer
+
+
 def refused(code: int, message: str) -> Answer:
     """What a reply says that came before anything was taken, or instead of taking it.
 
-    4xx: later, 5xx: wrong for good (RFC 5321 4.2.1). What is no reply at all says nothing, and so
-    later; 421 and the like that come with a new connection do, too.
+    4xx: later, 5xx: wrong for good (RFC 5321 4.2.1), unless it names the sender: many servers say
+    what they have against it when they hear the recipient, or the message. What is no reply at all
+    says nothing, and so later; 421 and the like that come with a new connection do, too.
     """
     if contradicts_itself(code, message):
         return Answer(Outcome.later, code="not-understood")
     if code in _NO_LOGIN:
         return Answer(Outcome.credentials, code=code_of(code, message))
+    enhanced = _ENHANCED.match(message)
+    if enhanced is not None and _OF_SENDER.fullmatch(enhanced[1]) and code != _LEAVING:
+        return Answer(Outcome.shop_refused, code=code_of(code, message))
     if 500 <= code <= 599 and code != _OUT_OF_ORDER:  # noqa: PLR2004
         return Answer(Outcome.wrong, code=code_of(code, message))
     if 400 <= code <= 499 or code == _OUT_OF_ORDER:  # noqa: PLR2004
@@ -176,8 +192,8 @@ def _not_connected(error: Exception) -> Answer:
         case aiosmtplib.SMTPResponseException():
             answer = refused(error.code, error.message)
             # A server that takes nothing from us says so of no mail.
-            wrong = answer.outcome is Outcome.wrong
-            return Answer(Outcome.later if wrong else answer.outcome, code=answer.code)
+            let_in = answer.outcome is not Outcome.credentials
+            return Answer(Outcome.later if let_in else answer.outcome, code=answer.code)
         case ssl.SSLError():
             return Answer(Outcome.later, code="tls")
         case aiosmtplib.SMTPException() if isinstance(error.__cause__, ssl.SSLError):

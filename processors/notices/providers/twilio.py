@@ -25,9 +25,13 @@ _REFUSALS: Final = range(400, 500)
 
 _OUTCOMES: Final = {
     # Wrong login; an account that is suspended, closed, unpaid, or may not; no such account.
-    Outcome.credentials: {20003, 20005, 20006, 20008, 20403, 20404, 90010},
+    # And the address that we want to be called at, which is none.
+    Outcome.credentials: {20003, 20005, 20006, 20008, 20403, 20404, 21609, 30002, 90010},
+    # The sender: none, not this account's, of another country, without SMS, with a full queue. And
+    # a country to which the account may send none.
+    Outcome.shop_refused: {21212, 21408, 21603, 21606, 21611, 21659, 21660, 21661},
     # Too much at once: rates, queues and limits of a day.
-    Outcome.later: {14107, 20429, 21611, 21623, 30001, 30022, 63038},
+    Outcome.later: {14107, 20429, 21623, 30001, 30022, 63038},
     # Trouble of its own, after which nobody knows.
     Outcome.unknown: {20500, 20504},
 }

@@ -7,6 +7,7 @@ wait for an address that says nothing: what it answers comes later.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,12 +24,10 @@ from processors.notices.providers.answers import (
     parts_of,
 )
 from processors.notices.providers.http import HttpClient, Reply, Request
+from processors.notices.providers.left_alone import LeftAlone
 from processors.notices.providers.port import Answer, Outcome, SmsMessage
 from processors.notices.providers.transfers import PRIVATE
-from processors.runtime.logs import log
 from processors.runtime.notices_configuration import WebhookConfiguration
-from rules.notices.breaker import CLOSED, Breaker
-from rules.notices.outcomes import Answered
 from rules.notices.webhooks import (
     IDEMPOTENCY_KEY,
     SIGNATURE,
@@ -37,7 +36,7 @@ from rules.notices.webhooks import (
     key_of,
     signature,
 )
-from schemas.ids import SECOND, iso
+from schemas.ids import iso
 
 _CONNECTIONS: Final = 128
 """So many that addresses which say nothing leave some to the others until they are left alone."""
@@ -45,10 +44,6 @@ PROMPT: Final = 0.5
 """Seconds for which a chunk waits for its answers: more than a gateway needs, and little for those
 of other shops that wait behind it.
 """
-LEFT_ALONE: Final = "left-alone"
-"""The code of ours for what an address is not asked, since it failed lately."""
-MOST_REMEMBERED: Final = 10_000
-"""Addresses whose failures are remembered."""
 
 
 class Webhook:
@@ -77,8 +72,7 @@ class Webhook:
             only_public=not self._anywhere,
             write_within=write_within,
         )
-        self._clock = clock
-        self._breakers: dict[str, Breaker] = {}
+        self.alone = LeftAlone(self.name, clock)
         self._late: dict[int, tuple[SmsMessage, Request]] = {}
         """What was written and has no answer yet, by the request's number."""
 
@@ -108,7 +102,7 @@ class Webhook:
 
     def _heard(self, message: SmsMessage, request: Request, reply: Reply | Answer) -> Answer:
         answer = reply if isinstance(reply, Answer) else judged(reply)
-        self._learn(request.url, message.merchant_id, answer)
+        self.alone.learn(request.url, message.merchant_id, answer)
         return answer
 
     def _request(self, message: SmsMessage, probed: set[str]) -> Request | Answer:
@@ -120,14 +114,8 @@ class Webhook:
             body = _body(message)
         except (UnicodeEncodeError, orjson.JSONEncodeError):
             return Answer(Outcome.wrong, code="no-text")
-        now = int(self._clock() * SECOND)
-        breaker = self._breakers.get(url, CLOSED)
-        if breaker.is_open(now) or (breaker.probes(now) and url in probed):
-            wait = max(1, (breaker.open_until - now) // SECOND)
-            return Answer(Outcome.later, retry_after=timedelta(seconds=wait), code=LEFT_ALONE)
-        if breaker.probes(now):
-            probed.add(url)
-        return Request(url, body, self._headers(message, body))
+        instead = self.alone.instead(url, probed)
+        return instead or Request(url, body, self._headers(message, body))
 
     def _headers(self, message: SmsMessage, body: bytes) -> dict[str, str]:
         timestamp = str(int(time.time()))
@@ -150,17 +138,6 @@ class Webhook:
         is_address = ":" in host or host.replace(".", "").isdigit()
         return parts.scheme == "https" and (not is_address or is_public(host))
 
-    def _learn(self, url: str, merchant_id: str, answer: Answer) -> None:
-        now = int(self._clock() * SECOND)
-        before = self._breakers.get(url, CLOSED)
-        learnt = before.after([Answered(answer.outcome.value)], now)
-        if learnt.open_until > before.open_until:
-            log().warning("webhook_left_alone", merchant_id=merchant_id, why=answer.code)
-        if learnt == CLOSED:
-            self._breakers.pop(url, None)
-        elif url in self._breakers or len(self._breakers) < MOST_REMEMBERED:
-            self._breakers[url] = learnt
-
     def close(self) -> None:
         """See `SmsProvider`."""
         self._http.close()
@@ -170,7 +147,7 @@ def judged(reply: Reply) -> Answer:
     """What a shop's answer says (docs/reference/providers.md).
 
     Proof that it took a message is JSON with `taken: true`; `taken: false` with a status of 200 or
-    422 says that it never will.
+    422 says that it never will. Where it lets us not in, or is no such address, that is its shop's.
     """
     said = object_of(reply.body) or {}
     taken = said.get("taken")
@@ -178,7 +155,10 @@ def judged(reply: Reply) -> Answer:
         return Answer(Outcome.taken, id_of(said.get("id")), parts_of(said.get("parts")))
     if reply.status in {200, 422} and taken is False:
         return Answer(Outcome.wrong, code=code_of(said.get("error")) or NOT_UNDERSTOOD)
-    return by_status(reply)
+    answer = by_status(reply)
+    if answer.outcome is Outcome.credentials:
+        return replace(answer, outcome=Outcome.shop_refused)
+    return answer
 
 
 def _body(message: SmsMessage) -> bytes:

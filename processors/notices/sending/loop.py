@@ -60,6 +60,7 @@ class ProviderLoop:
         """Connects to nothing yet."""
         self.name, self.channel = provider.name, provider.channel
         self._terms, self._directory, self._gate = terms, directory, guards.gate
+        self._alone = provider.alone
         self._taking = Taking(provider.name, provider.channel, terms, outside)
         self._thread = ConnectionThread(f"send-{provider.name}", connect)
         self._taker = ConnectionThread(f"take-{provider.name}", connect)
@@ -111,6 +112,11 @@ class ProviderLoop:
         """Why nothing is handed over: the breaker is open, or an operator paused it."""
         return self._gate.shut
 
+    @property
+    def left_alone(self) -> int:
+        """Of how many shops' senders and gateways it hands over nothing, since they do not work."""
+        return self._alone.lately()
+
     def trouble(self) -> str | None:
         """Why notices wait that should not."""
         return self._database_trouble or self._gate.trouble() or self._filling.trouble
@@ -154,7 +160,7 @@ class ProviderLoop:
             self._now, self._looked_at = breakers.clock(cursor), began
             self._gate.look(cursor, self._now)
             self._taking.look(cursor, self._least())
-        self.oldest = self._taking.oldest()
+        self.oldest = self._taking.oldest(self._hand)
         half = self._now - self._terms.lease_us // 2
         old = [*self._ahead.older_than(half), *self._hand.older_than(half)]
         self._hand.done += put_back(old)

@@ -137,6 +137,7 @@ class Sender:
         for loop in self._loops:
             for why in Shut:
                 metrics.NOTICES_BREAKER_OPEN.labels(loop.name, why).set(loop.shut is why)
+            metrics.NOTICES_LEFT_ALONE.labels(loop.name).set(loop.left_alone)
         for channel in Channel:
             waiting = [
                 loop.oldest

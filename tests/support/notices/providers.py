@@ -32,6 +32,7 @@ T = TypeVar("T")
 ACCOUNT = "AC" + "1" * 32
 PHONE, SENDER, TEXT = "+886912345678", "LANTERN", "您已獲得 100 點\n謝謝 & 再見=1"
 ADDRESS = "ann@mail.example"
+MAIL_SENDER = "points@shop.example"
 WEBHOOK_SECRET = "a secret of forty characters, and no more"
 PATIENCE = 30.0
 """Seconds for which the tests' providers wait for an answer; a busy machine needs some of them."""
@@ -46,20 +47,25 @@ def sms(
     *,
     to: str = PHONE,
     text: str = TEXT,
+    sender: str = SENDER,
     url: str | None = None,
     tells: Tells | None = None,
 ) -> SmsMessage:
     """An SMS, for a shop's own address `url` where it is sent to one."""
-    return SmsMessage(notice_id or uuid4(), "shop", to, SENDER, text, 1, url, tells)
+    return SmsMessage(notice_id or uuid4(), "shop", to, sender, text, 1, url, tells)
 
 
 def mail(
-    notice_id: UUID | None = None, *, to: str = ADDRESS, body: bytes = b".\r\nHello\r\n"
+    notice_id: UUID | None = None,
+    *,
+    to: str = ADDRESS,
+    sender: str = MAIL_SENDER,
+    body: bytes = b".\r\nHello\r\n",
 ) -> Mail:
     """A mail with a few headers."""
     identifier = notice_id or uuid4()
     head = f"X-Points-Notice: {identifier}\r\nMessage-ID: <{identifier}.email@points>\r\n\r\n"
-    return Mail(identifier, "shop", "points@shop.example", to, head.encode() + body, 1)
+    return Mail(identifier, "shop", sender, to, head.encode() + body, 1)
 
 
 def twilio(url: str, *, seconds: float = PATIENCE) -> Twilio:

@@ -84,8 +84,8 @@ class Senders:
 
     def apply(self, merchant: str, **sections: Any) -> None:
         """The shop's notice settings; without quiet hours unless they are given."""
-        sms = SMS | sections.pop("sms", {})
-        document = at_any_hour(email=MAIL, sms=sms, **sections)
+        sms, mail = SMS | sections.pop("sms", {}), MAIL | sections.pop("email", {})
+        document = at_any_hour(email=mail, sms=sms, **sections)
         settings.apply(self.rows.connection, merchant, document, "test")
 
     def opt_out(self, merchant: str, member: str) -> None:

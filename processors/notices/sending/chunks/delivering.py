@@ -5,17 +5,19 @@ from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
+from processors.notices.providers.left_alone import LeftAlone
 from processors.notices.providers.port import Answer, MailProvider, SmsProvider
 from processors.notices.sending.in_hand.hand import Sent
 from schemas.notices.words import Channel
 
 
 class Delivers(Protocol):
-    """A provider as the loop knows it; `window` as in the providers' port."""
+    """A provider as the loop knows it; `window` and `alone` as in the providers' port."""
 
     name: str
     window: timedelta
     shared: bool
+    alone: LeftAlone
     channel: Channel
 
     def send(
@@ -43,7 +45,7 @@ class ByMail:
 
     def __init__(self, provider: MailProvider) -> None:
         self._provider, self.name, self.window = provider, provider.name, provider.window
-        self.shared = provider.shared
+        self.shared, self.alone = provider.shared, provider.alone
 
     async def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
         """Hands over mails."""
@@ -66,7 +68,7 @@ class BySms:
 
     def __init__(self, provider: SmsProvider) -> None:
         self._provider, self.name, self.window = provider, provider.name, provider.window
-        self.shared = provider.shared
+        self.shared, self.alone = provider.shared, provider.alone
 
     def send(self, sent: Sequence[Sent]) -> Sequence[Answer | None]:
         """Hands over SMS, and waits: the thread that marked them loses no time to another."""

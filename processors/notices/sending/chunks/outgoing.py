@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from processors import metrics
-from processors.notices.providers.port import Answer
+from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome
 from processors.notices.sending.chunks.answered import settled
 from processors.notices.sending.chunks.delivering import Delivers
 from processors.notices.sending.chunks.handing import Handing
@@ -51,7 +51,7 @@ class Outgoing:
     ) -> None:
         """`custom`: the provider's. `clock`: the database's, about."""
         self._provider, self._custom = provider, custom
-        self._hand, self._handing, self._gate, self._clock = hand, handing, gate, clock
+        self._hand, self._handing, self.gate, self._clock = hand, handing, gate, clock
         self._late: dict[UUID, tuple[Sent, float]] = {}
         """What was written and has no answer yet, and since when, monotonic."""
         self._seconds = metrics.NOTICES_PROVIDER_SECONDS.labels(provider.name)
@@ -90,21 +90,21 @@ class Outgoing:
 
     def look(self, seconds: float) -> None:
         """Notes answers that came late, and waits so long for the first of them."""
-        if not self._late:
-            return
-        for notice_id, answer in self._provider.came(seconds):
-            each, began = self._late.pop(notice_id)
-            self._settled(each, answer, time.monotonic() - began)
-        self._wait_for_addresses()
+        if self._late:
+            for notice_id, answer in self._provider.came(seconds):
+                each, began = self._late.pop(notice_id)
+                self._settled(each, answer, time.monotonic() - began)
+        self._leave_alone()
 
     def drain(self) -> None:
         """Waits for all that come late: their requests have an end of their own."""
         while self._late:
             self.look(LATE_SECONDS)
 
-    def _wait_for_addresses(self) -> None:
-        late = (each.ready.shop.webhook_url for each, _ in self._late.values())
-        self._hand.waits_for = frozenset(late)
+    def _leave_alone(self) -> None:
+        """Nothing more goes for whom an answer is waited, or who does not work."""
+        late = (self._hand.whose(each.ready.shop) for each, _ in self._late.values())
+        self._hand.left_alone = self._provider.alone.now().union(late)
 
     def _hand_over(
         self, sent: Sequence[Sent]
@@ -120,12 +120,19 @@ class Outgoing:
                 self._late[each.marked.notice_id] = each, began
             else:
                 self._settled(each, answer, took)
-        if self._late:
-            self._wait_for_addresses()
+        self._leave_alone()
         if self._provider.shared:
-            answered = [Answered(each.outcome.value) for each in answers if each is not None]
-            self._gate.learn(answered, self._clock())
+            self.gate.learn(_of_provider(answers), self._clock())
 
     def _settled(self, sent: Sent, answer: Answer, took: float) -> None:
         now = sent.marked.at + int(took * SECOND)
         self._hand.done.append(settled(sent, answer, self._custom, now))
+
+
+def _of_provider(answers: Sequence[Answer | None]) -> list[Answered]:
+    """What answers say of the provider that shops share: who refuses one of them works."""
+    asked = [each for each in answers if each is not None and each.code != LEFT_ALONE]
+    return [
+        Answered.wrong if each.outcome is Outcome.shop_refused else Answered(each.outcome.value)
+        for each in asked
+    ]

@@ -10,7 +10,7 @@ from processors.notices.sending.ports import Shop, Worded
 from rules.notices.outcomes import not_written
 from rules.notices.rates import holds
 from schemas.ids import SECOND, Micros
-from schemas.notices.words import Channel, State
+from schemas.notices.words import Channel, Provider, State
 from store.notices.sending.queue import Marked, Taken
 from store.notices.sending.settling import Settled
 from store.valkey.notices import Bucket, Granted
@@ -87,10 +87,9 @@ class Hand:
         self._buckets: dict[str, Bucket] = {}
         self._blocked: Mapping[Bucket, float] = {}
         """Replaced as a whole: other threads ask meanwhile whether a rate has something left."""
-        self.waits_for: frozenset[str | None] = frozenset()
-        """Shops' own addresses that have not answered yet: nothing more goes there until they have.
-
-        Replaced as a whole, as well.
+        self.left_alone: frozenset[str] = frozenset()
+        """Shops' senders and own addresses (`whose`) that get nothing at the moment: they do not
+        work, or have not answered yet. Replaced as a whole, as well.
         """
 
     def bucket_of(self, shop: Shop) -> Bucket:
@@ -102,9 +101,20 @@ class Hand:
             self._buckets[sender] = bucket
         return bucket
 
+    def whose(self, shop: Shop) -> str:
+        """What of a shop a provider may refuse: its own address, or who its messages are from."""
+        if self._channel is Channel.email:
+            return shop.mail_from or ""
+        has_own = self._provider == Provider.webhook and shop.webhook_url is not None
+        return shop.webhook_url or "" if has_own else shop.sender
+
+    def is_left_alone(self, shop: Shop) -> bool:
+        """Whether the shop gets nothing at the moment, whatever its rate."""
+        return self.whose(shop) in self.left_alone
+
     def is_blocked(self, shop: Shop) -> bool:
-        """Whether the shop's rate has nothing left at the moment, or its address is waited for."""
-        return shop.webhook_url in self.waits_for or self.bucket_of(shop) in self._still_blocked()
+        """Whether the shop's rate has nothing left at the moment, or it is left alone."""
+        return self.is_left_alone(shop) or self.bucket_of(shop) in self._still_blocked()
 
     def add(self, ready: Iterable[Ready]) -> None:
         """Takes more, behind the others."""
@@ -138,13 +148,13 @@ class Hand:
         return chunk
 
     def _free(self) -> list[Ready]:
-        blocked, waits_for = self._still_blocked(), self.waits_for
-        if not blocked and not waits_for:
+        blocked, left_alone = self._still_blocked(), self.left_alone
+        if not blocked and not left_alone:
             return self._ready
         return [
             each
             for each in self._ready
-            if self.bucket_of(each.shop) not in blocked and each.shop.webhook_url not in waits_for
+            if self.bucket_of(each.shop) not in blocked and self.whose(each.shop) not in left_alone
         ]
 
     def _still_blocked(self) -> Mapping[Bucket, float]:
@@ -160,8 +170,12 @@ class Hand:
         return Counter(self.bucket_of(each.shop) for each in ready)
 
     def wait(self, most: float) -> float:
-        """Seconds until one of them may go, `most` if that is sooner or nothing is in hand."""
-        until = (self._blocked.get(self.bucket_of(each.shop), 0.0) for each in self._ready)
+        """Seconds until one of them may go, `most` if that is sooner or none is to go."""
+        until = (
+            self._blocked.get(self.bucket_of(each.shop), 0.0)
+            for each in self._ready
+            if not self.is_left_alone(each.shop)
+        )
         return max(0.0, min(most, min(until, default=float("inf")) - time.monotonic()))
 
     def older_than(self, instant: Micros) -> list[Taken]:

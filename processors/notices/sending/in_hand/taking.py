@@ -62,9 +62,13 @@ class Taking:
         known = [(each, shops[each.merchant_no]) for each in due if each.merchant_no in shops]
         self._due = [each for each in known if each[1].provider_of(self._channel) == self._provider]
 
-    def oldest(self) -> Micros | None:
-        """Since when the oldest notice could have gone, as of the last look."""
-        return min((due.since for due, _ in self._due), default=None)
+    def oldest(self, hand: Hand) -> Micros | None:
+        """Since when the oldest notice could have gone, as of the last look.
+
+        But for shops that are left alone: what is their own, nobody who is woken can mend.
+        """
+        could_go = (due.since for due, shop in self._due if not hand.is_left_alone(shop))
+        return min(could_go, default=None)
 
     def shops(self, hand: Hand) -> list[int]:
         """Those that may have something to be taken now."""

@@ -103,6 +103,23 @@ def test_doctor_names_workers_that_do_not_run_and_what_nobody_settles(
     assert any(v == "wrong" and w.startswith("notices by sms: 1 could go") for v, w in found)
 
 
+def test_shops_whose_sender_a_provider_refuses_are_named(engine: Engine, lane: Lane) -> None:
+    why = "shop_refused"
+    for member in ("ann", "bob"):
+        lane.notice(SHOP, member, channel="email", provider="smtp", reason=why)
+    lane.notice(SHOP, "ann", provider="webhook", reason=why)
+    lane.notice("other", "cat", "expired", channel="email", provider="smtp", reason=why)
+    refused = status(engine)["refused_merchants"]
+    assert [(each["merchant_id"], each["channel"], each["provider"]) for each in refused] == [
+        (SHOP, "email", "smtp"), (SHOP, "sms", "webhook"),
+    ]  # fmt: skip
+    text = points(engine.environment, "notices", "status").out
+    assert f"smtp refuses the sender or the gateway of {SHOP}" in text
+    found = findings(engine, POINTS_NOTICES__ENABLED="true")
+    for what in ("smtp refuses the sender", "webhook refuses the own gateway"):
+        assert ("warning", f"notices: {what} of merchant {SHOP}: its notices wait") in found
+
+
 def test_doctor_names_shops_that_are_quiet_for_as_long_as_their_notices_wait(
     engine: Engine, lane: Lane
 ) -> None:

@@ -20,12 +20,13 @@ from tests.support.notices.providers import (
     with_sinks,
 )
 
-TAKEN, LATER, WRONG, UNKNOWN, CREDENTIALS = (
+TAKEN, LATER, WRONG, UNKNOWN, CREDENTIALS, SHOP_REFUSED = (
     Outcome.taken,
     Outcome.later,
     Outcome.wrong,
     Outcome.unknown,
     Outcome.credentials,
+    Outcome.shop_refused,
 )
 PROVIDERS: tuple[Provider, ...] = ("smtp", "twilio", "mitake", "webhook")
 OUTCOMES: dict[Mood, tuple[Outcome, Outcome, Outcome, Outcome]] = {
@@ -37,7 +38,8 @@ OUTCOMES: dict[Mood, tuple[Outcome, Outcome, Outcome, Outcome]] = {
     Mood.lost: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     Mood.busy: (LATER, LATER, LATER, LATER),
     Mood.wrong: (WRONG, WRONG, WRONG, WRONG),
-    Mood.credentials: (CREDENTIALS, CREDENTIALS, CREDENTIALS, CREDENTIALS),
+    # A gateway is its shop's own.
+    Mood.credentials: (CREDENTIALS, CREDENTIALS, CREDENTIALS, SHOP_REFUSED),
     Mood.html: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     Mood.error_inside: (UNKNOWN, WRONG, WRONG, WRONG),
     Mood.empty: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
@@ -143,9 +145,52 @@ def test_mitake_sends_a_message_of_a_known_id_once_for_as_long_as_we_count_on_it
 @pytest.mark.parametrize("mood", ["busy", "wrong"])
 def test_a_mail_that_is_refused_at_any_stage_was_not_taken(stage: str, mood: str) -> None:
     answer = answered("smtp", mood=mood, stage=stage)
-    # A server that takes nothing from us says nothing about the mail.
-    wrong = mood == "wrong" and stage != "greeting"
-    assert answer.outcome is (WRONG if wrong else LATER)
+    # A server that takes nothing from us says nothing about the mail, and one that refuses its
+    # sender says it of that alone.
+    wrong = {"greeting": LATER, "mail": SHOP_REFUSED}.get(stage, WRONG)
+    assert answer.outcome is (wrong if mood == "wrong" else LATER)
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "end"])
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("5.1.7", SHOP_REFUSED),
+        ("5.1.8", SHOP_REFUSED),
+        ("5.7.23", SHOP_REFUSED),  # SPF
+        ("5.7.27", SHOP_REFUSED),  # takes no mail itself
+        ("5.1.2", WRONG),
+        ("5.1.10", WRONG),
+        ("5.7.1", WRONG),  # may be about either
+    ],
+)
+def test_what_a_reply_has_against_the_sender_says_nothing_of_the_mail(
+    stage: str, code: str, outcome: Outcome
+) -> None:
+    """Many servers say it only when they hear the recipient, or have the message."""
+    answer = answered("smtp", mood="wrong", stage=stage, code=code)
+    assert answer.outcome is (SHOP_REFUSED if stage == "mail" else outcome)
+    assert answer.code == f"550-{code}"
+
+
+def test_a_senders_domain_that_is_not_found_just_now_says_nothing_of_the_server() -> None:
+    answer = answered("smtp", mood="wrong", status=450, stage="rcpt", code="4.1.8")
+    assert (answer.outcome, answer.code) == (SHOP_REFUSED, "450-4.1.8")
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        *((code, SHOP_REFUSED) for code in (21212, 21408, 21603, 21606, 21611, 21659, 21660)),
+        *((code, CREDENTIALS) for code in (21609, 30002)),
+        *((code, WRONG) for code in (21211, 21610, 21614)),
+    ],
+)
+def test_what_twilio_has_against_a_sender_or_an_account_says_nothing_of_the_number(
+    code: int, outcome: Outcome
+) -> None:
+    answer = answered("twilio", mood="wrong", code=str(code))
+    assert (answer.outcome, answer.code) == (outcome, str(code))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +208,7 @@ def test_the_class_of_a_reply_decides_whether_a_mail_is_tried_again(
 def test_moods_by_weight_are_the_same_for_the_same_seed() -> None:
     async def test(sinks: Sinks) -> list[Mood]:
         sinks.become("mitake", weights={"normal": 5, "wrong": 3, "busy": 2}, seed=7)
-        return [sinks.moods["mitake"].draw() for _ in range(200)]
+        return [sinks.moods["mitake"].draw("") for _ in range(200)]
 
     first = with_sinks(test)
     assert first == with_sinks(test)

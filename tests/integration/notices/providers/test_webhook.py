@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from deploy.local.sinks.sinks import Sinks
-from processors.notices.providers.port import Answer, Outcome, Tells
-from processors.notices.providers.webhook import LEFT_ALONE, Webhook
+from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome, Tells
+from processors.notices.providers.webhook import Webhook
 from processors.runtime.notices_configuration import WebhookConfiguration
 from rules.notices.breaker import FAILURES
 from rules.notices.webhooks import key_of, signature
@@ -136,8 +136,8 @@ def test_one_that_does_not_know_our_signature_is_left_alone_at_once() -> None:
         first = (await sent(shops, sms(url=f"{sinks.url}/webhook/x")))[0]
         second = (await sent(shops, sms(url=f"{sinks.url}/webhook/x")))[0]
         shops.close()
-        assert first.outcome is Outcome.credentials
-        assert second.code == LEFT_ALONE
+        assert first.outcome is Outcome.shop_refused
+        assert (second.outcome, second.code) == (Outcome.shop_refused, LEFT_ALONE)
 
     with_sinks(test)
 

@@ -4,6 +4,7 @@ Tests share the processes and take shops of their own; none leaves a provider in
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -165,6 +166,27 @@ def test_failures_in_a_row_shut_a_provider_and_no_other_until_it_is_well(senders
     for worker in senders.workers:
         worker.wait_ready()
     assert senders.shut_until("twilio") == 0
+
+
+def test_mails_of_a_sender_that_is_refused_wait_until_its_shop_mends_it(senders: Senders) -> None:
+    """Nothing is lost meanwhile, and the other shops' mails go on."""
+    bad, other = senders.shop(email={"from": "Bad <points@bad.example>"}), senders.shop()
+    senders.sinks.become("smtp", mood="wrong", stage="mail", sender="points@bad.example")
+    later = senders.rows.now() + 3 * DAY
+    ids = senders.rows.notices(FAILURES + 8, bad, channel=Channel.email, give_up_us=later)
+    query = "SELECT count(*) FROM notices.notice WHERE notice_id = ANY (%s) AND reason = %s"
+    wait_for("it is refused", lambda: senders.rows.value(query, ids, "shop_refused"))
+    senders.all_sent(senders.rows.notices(FAILURES, other, channel=Channel.email))
+    left_alone = partial(senders.counted, "points_notices_shops_left_alone", provider="smtp")
+    wait_for("it is left alone", left_alone)
+    assert senders.shut_until("smtp") == 0
+    told = [each for worker in senders.workers for each in worker.lines("shop_left_alone")]
+    assert (bad, "550-5.1.1") in {(each["merchant_id"], each["why"]) for each in told}
+    query = "SELECT max(attempt) FROM notices.notice WHERE notice_id = ANY (%s) AND state = %s"
+    assert senders.rows.value(query, ids, "failed") is None
+    senders.sinks.become("smtp", mood="normal")
+    senders.passes(60)
+    senders.all_sent(ids)
 
 
 def test_a_receipt_before_the_answer_is_not_overruled(senders: Senders) -> None:

@@ -1,6 +1,7 @@
 """What a sender has in hand goes as the rates of its senders' names let it, in its order."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -97,3 +98,30 @@ def test_two_rates_can_have_nothing_left_at_once(clock: Clock) -> None:
     assert hand.free() == 0
     clock.now += 2
     assert hand.free() == 3
+
+
+def test_who_is_left_alone_holds_up_nobody_and_is_not_waited_for(clock: Clock) -> None:
+    del clock
+    hand, rates = hand_of("aBcD"), Rates(a=9, B=9)
+    hand.left_alone = frozenset({"B"})
+    assert (members(hand.chunk(4, rates.take)), hand.free()) == ("ac", 0)
+    assert hand.wait(10.0) == 10.0, "it would turn without a pause"
+    hand.left_alone = frozenset()
+    assert (hand.free(), hand.wait(10.0)) == (2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("provider", "channel", "whose"),
+    [
+        ("smtp", Channel.email, "points@shop.example"),
+        ("twilio", Channel.sms, "LANTERN"),
+        ("webhook", Channel.sms, "https://shop.example/sms"),
+    ],
+)
+def test_what_is_a_shops_own_depends_on_who_delivers(
+    provider: str, channel: Channel, whose: str
+) -> None:
+    """A shop may keep the address of a gateway that it uses no more."""
+    shop = ready("a", "LANTERN", url="https://shop.example/sms").shop
+    hand = Hand(provider, channel, 10.0)
+    assert hand.whose(replace(shop, mail_from="points@shop.example")) == whose

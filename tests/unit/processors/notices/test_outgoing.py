@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from processors.notices.providers.port import Answer, Outcome
+from processors.notices.providers.left_alone import LeftAlone
+from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome
 from processors.notices.sending.chunks.outgoing import Outgoing, Written
 from processors.notices.sending.guards.gate import Gate
 from processors.notices.sending.in_hand.hand import Hand, Sent
 from rules.notices.outcomes import custom_of
-from schemas.notices.words import Channel
+from schemas.notices.words import Channel, State
 from store.notices.sending.queue import Marked
 from tests.unit.processors.notices.test_hand import ready
 
@@ -38,12 +39,14 @@ class Here:
 
     name, window, shared, channel = "mitake", timedelta(), True, Channel.sms
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Answer | None = None) -> None:
         self.chunks: list[int] = []
+        self.alone = LeftAlone(self.name)
+        self.answer = answer or Answer(Outcome.taken)
 
     def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
         self.chunks.append(len(sent))
-        return [Answer(Outcome.taken) for _ in sent]
+        return [self.answer for _ in sent]
 
     def came(self, seconds: float) -> Sequence[tuple[UUID, Answer]]:
         del seconds
@@ -67,8 +70,8 @@ def _sent(url: str | None = None) -> Sent:
 
 def _outgoing(provider: Here, handing: Handing, url: str | None = None) -> tuple[Outgoing, Hand]:
     handing.url = url
-    hand = Hand("mitake", Channel.sms, 10.0)
-    gate = Gate("mitake", None)
+    hand = Hand(provider.name, Channel.sms, 10.0)
+    gate = Gate(provider.name, None)
     custom = custom_of(provider.channel, provider.window)
     return Outgoing(provider, custom, hand, cast(Any, handing), gate, lambda: 0), hand
 
@@ -106,10 +109,50 @@ def test_no_other_chunk_is_marked_while_one_waits_for_answers_elsewhere() -> Non
     assert len(hand.done) == 8
 
 
+@pytest.mark.parametrize(
+    ("answer", "opens"),
+    [
+        (Answer(Outcome.later), True),
+        (Answer(Outcome.shop_refused), False),
+        (Answer(Outcome.shop_refused, code=LEFT_ALONE), False),
+    ],
+)
+def test_who_refuses_one_shop_is_no_provider_that_fails(answer: Answer, *, opens: bool) -> None:
+    outgoing, hand = _outgoing(Here(answer), Handing(8, 8, 8))
+    assert _go(outgoing, lambda: True) is False
+    assert bool(outgoing.gate.breaker.open_until) is opens
+    assert {(each.state, each.reason) for each in hand.done} == {
+        (State.waiting, answer.outcome.value)
+    }
+
+
+def test_what_was_not_handed_over_says_nothing_of_a_provider_that_fails() -> None:
+    """Else a shop that is left alone would keep the breaker closed for all."""
+    provider = Here(Answer(Outcome.later))
+    outgoing, _ = _outgoing(provider, Handing(8, 8, 8, 8, 8))
+    answers = [Answer(Outcome.later), Answer(Outcome.shop_refused, code=LEFT_ALONE)]
+
+    def goes_on() -> bool:
+        provider.answer = answers[len(provider.chunks) % 2]
+        return True
+
+    _go(outgoing, goes_on)
+    assert len(provider.chunks) == 5
+    assert outgoing.gate.breaker.open_until > 0
+
+
+def test_nothing_goes_for_a_sender_that_is_left_alone() -> None:
+    provider = Here()
+    outgoing, hand = _outgoing(provider, Handing(1))
+    provider.alone.learn("LANTERN", "shop", Answer(Outcome.shop_refused))
+    assert _go(outgoing, lambda: True) is False
+    assert hand.left_alone == {"LANTERN"}
+
+
 class Late(Here):
     """One that answers nothing of its first chunk by then."""
 
-    shared = False
+    name, shared = "webhook", False
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,0 +1,90 @@
+"""A sender that a provider refuses is left alone by itself, and tried now and then."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal
+
+import pytest
+
+from deploy.local.sinks.sinks import Sinks
+from processors.notices.providers.left_alone import LeftAlone
+from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome
+from processors.notices.providers.smtp import Smtp
+from processors.notices.providers.twilio import Twilio
+from rules.notices.backoff import LONGEST
+from rules.notices.breaker import FAILURES, FIRST_OPEN
+from tests.support.notices.providers import mail, sms, smtp, twilio, with_sinks
+
+TAKEN, REFUSED = Outcome.taken, Outcome.shop_refused
+BAD = {"smtp": "bad@shop.example", "twilio": "BAD"}
+GOOD = {"smtp": "good@tea.example", "twilio": "GOOD"}
+HOW: dict[str, dict[str, object]] = {"smtp": {"stage": "mail"}, "twilio": {"code": "21606"}}
+
+Name = Literal["smtp", "twilio"]
+
+
+async def handed_over(provider: Smtp | Twilio, *senders: str) -> Sequence[Answer]:
+    """The answers to a chunk with a message of each sender."""
+    if isinstance(provider, Smtp):
+        return await provider.send([mail(sender=sender) for sender in senders])
+    return await asyncio.to_thread(provider.send, [sms(sender=sender) for sender in senders])
+
+
+@pytest.mark.parametrize("name", ["smtp", "twilio"])
+def test_a_sender_that_is_refused_is_left_alone_and_others_go_on(name: Name) -> None:
+    clock, bad, good = [1000.0], BAD[name], GOOD[name]
+
+    async def test(sinks: Sinks) -> None:
+        provider = smtp(sinks.smtp_port) if name == "smtp" else twilio(sinks.url)
+        provider.alone = LeftAlone(name, lambda: clock[0])
+        sinks.become(name, mood="wrong", sender=bad, **HOW[name])
+        first = await handed_over(provider, bad, good)
+        assert [each.outcome for each in first] == [REFUSED, TAKEN]
+        drawn = sinks.moods[name].drawn
+        again = await handed_over(provider, bad, good)
+        assert [(each.outcome, each.code == LEFT_ALONE) for each in again] == [
+            (REFUSED, True), (TAKEN, False),
+        ]  # fmt: skip
+        assert sinks.moods[name].drawn == drawn + 1, "it was asked all the same"
+        assert again[0].retry_after == FIRST_OPEN
+        assert (set(provider.alone.now()), provider.alone.lately()) == ({bad}, 1)
+        # Then one message tries it, and only one; when it is taken, all go again.
+        clock[0] += FIRST_OPEN.total_seconds() + 1
+        assert provider.alone.now() == set()
+        tried = await handed_over(provider, bad, bad)
+        assert [each.code == LEFT_ALONE for each in tried] == [False, True]
+        clock[0] += 2 * FIRST_OPEN.total_seconds() + 1
+        sinks.become(name, mood="normal")
+        await handed_over(provider, bad)
+        mended = await handed_over(provider, bad, bad)
+        assert [each.outcome for each in mended] == [TAKEN, TAKEN]
+        assert provider.alone.lately() == 0
+        if isinstance(provider, Smtp):
+            await provider.close()
+        else:
+            provider.close()
+
+    with_sinks(test)
+
+
+@pytest.mark.parametrize("name", ["smtp", "twilio"])
+def test_a_provider_that_fails_says_nothing_of_the_sender(name: Name) -> None:
+    async def test(sinks: Sinks) -> None:
+        provider = smtp(sinks.smtp_port) if name == "smtp" else twilio(sinks.url)
+        sinks.become(name, mood="busy")
+        for _ in range(FAILURES + 1):
+            (answer,) = await handed_over(provider, GOOD[name])
+            assert (answer.outcome, answer.code == LEFT_ALONE) == (Outcome.later, False)
+
+    with_sinks(test)
+
+
+def test_one_that_nobody_writes_by_any_more_is_not_told_for_ever() -> None:
+    clock = [1000.0]
+    alone = LeftAlone("smtp", lambda: clock[0])
+    alone.learn("bad", "shop", Answer(REFUSED))
+    assert alone.lately() == 1
+    clock[0] += FIRST_OPEN.total_seconds() + 2 * LONGEST.total_seconds() - 1
+    assert alone.lately() == 1, "the next message may try it now only"
+    clock[0] += 2
+    assert alone.lately() == 0

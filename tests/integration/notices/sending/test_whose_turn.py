@@ -1,0 +1,44 @@
+"""Which shops have something that could go, and since when."""
+
+from dataclasses import replace
+from typing import Any
+
+from processors.notices.sending.in_hand.hand import Hand
+from processors.notices.sending.in_hand.taking import Taking, Terms
+from processors.notices.sending.ports import Outside, Shop
+from schemas.ids import DAY, MINUTE
+from schemas.notices.words import Channel
+from store.notices.sending.queue import least_id
+from store.postgres.session import transaction
+from tests.support.notices.rows import REACH, Rows
+
+
+def test_who_is_left_alone_is_not_taken_for_a_lane_that_is_behind(rows: Rows) -> None:
+    """What is a shop's own it mends by day: whoever is woken for the lane could not."""
+    unused: Any = None
+    one = Shop(
+        rows.shop("one"), "one", "Asia/Taipei", ("en",), True, True, lambda *_: True, "twilio",
+        "ONE", None, "TW", None, None, "hold", {}, "One", None,
+    )  # fmt: skip
+    other = replace(one, merchant_no=rows.shop("other"), merchant_id="other", sender="OTHER")
+    outside = Outside(
+        shops=lambda *_: {shop.merchant_no: shop for shop in (one, other)},
+        seals=unused,
+        opted_out=unused,
+        lapsing=unused,
+        month_of=unused,
+        not_before=unused,
+        wording=unused,
+    )
+    now = rows.now()
+    rows.notice("one", decided_us=now - 9 * MINUTE)
+    rows.notice("other", decided_us=now - 5 * MINUTE)
+    terms = Terms(10.0, 8, "a", MINUTE, REACH, 3 * DAY)
+    taking, hand = Taking("twilio", Channel.sms, terms, outside), Hand("twilio", Channel.sms, 10.0)
+    with transaction(rows.connection) as cursor:
+        taking.look(cursor, least_id(now, REACH))
+    assert taking.oldest(hand) == now - 9 * MINUTE
+    hand.left_alone = frozenset({"ONE"})
+    assert (taking.oldest(hand), taking.shops(hand)) == (now - 5 * MINUTE, [other.merchant_no])
+    hand.left_alone = frozenset({"ONE", "OTHER"})
+    assert (taking.oldest(hand), taking.shops(hand)) == (None, [])
