@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 Ids = Annotated[
     list[int] | None,
-    typer.Argument(help="Ids from `list`.", metavar="ID…", show_default=False),
+    typer.Argument(help="Ids from `list`.", metavar="ID", show_default=False),
 ]
 All = Annotated[bool, typer.Option("--all", help="All that were neither redriven nor discarded.")]
 Again = Annotated[

@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 Ids = Annotated[
     list[int] | None,
-    typer.Argument(help="Ids from `list`.", metavar="ID…", show_default=False),
+    typer.Argument(help="Ids from `list`.", metavar="ID", show_default=False),
 ]
 All = Annotated[bool, typer.Option("--all", help="All rows that were refused.")]
 LIST = "`list` shows them"

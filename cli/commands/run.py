@@ -44,7 +44,7 @@ def run_command(
     workers: Annotated[
         list[str],
         typer.Argument(
-            metavar="WORKER…",
+            metavar="WORKER",
             help=f"`{ALL}`, or any of {', '.join(WORKERS)}; a name may be repeated.",
         ),
     ],

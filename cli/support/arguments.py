@@ -1,5 +1,6 @@
 """What a person types, checked before anything is asked of a server."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,12 @@ def new_id(value: str) -> str:
     if not is_printable(value):
         raise typer.BadParameter("has control characters or line feeds")
     return value
+
+
+def one_of(words: Iterable[str]) -> str:
+    """The words of a closed list as a help text has them: a terminal folds it between words."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}"
 
 
 def at_most(limit: int | None) -> int | None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from cli.support.arguments import Merchant, typed_text
+from cli.support.arguments import Merchant, one_of, typed_text
 from cli.support.console import JsonOption, emit, out, print_table, safe
 from cli.support.wiring import connect_notices, notices_configuration
 from schemas.notices.words import State
@@ -25,7 +25,10 @@ def list_command(
     member: Annotated[
         str | None, typer.Argument(help="Only this member's.", callback=typed_text)
     ] = None,
-    state: Annotated[State | None, typer.Option("--state", help="Only those in it.")] = None,
+    state: Annotated[
+        State | None,
+        typer.Option("--state", metavar="STATE", help=f"Only those in it: {one_of(State)}."),
+    ] = None,
     limit: Limit = 100,
     json_: JsonOption = False,
 ) -> None:

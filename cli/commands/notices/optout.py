@@ -4,14 +4,17 @@ from typing import Annotated
 
 import typer
 
-from cli.support.arguments import Member, Merchant, NewMember
+from cli.support.arguments import Member, Merchant, NewMember, one_of
 from cli.support.console import JsonOption, emit, out, safe
 from cli.support.wiring import connect_notices, notices_configuration
 from schemas.notices.words import ALL_KINDS, Channel, Kind
 
 app = typer.Typer(no_args_is_help=True, help="What members do not want to hear, and on what.")
 On = Annotated[Channel, typer.Option("--channel", help="On which channel.")]
-Of = Annotated[Kind | None, typer.Option("--kind", help="Of which kind; all without it.")]
+Of = Annotated[
+    Kind | None,
+    typer.Option("--kind", metavar="KIND", help=f"Of which kind, all without it: {one_of(Kind)}."),
+]
 
 
 @app.command("add")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 import typer
 
 from cli.commands.notices import extra, whom
-from cli.support.arguments import Merchant, typed_text
+from cli.support.arguments import Merchant, one_of, typed_text
 from cli.support.console import JsonOption, emit, out, safe, safe_lines
 from cli.support.documents import read_document, shown_name
 from cli.support.errors import Exit, Failure
@@ -25,7 +25,9 @@ _PRICE: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 def preview_command(
     merchant: Merchant,
-    kind: Annotated[Kind, typer.Option("--kind", help="What it is about.")],
+    kind: Annotated[
+        Kind, typer.Option("--kind", metavar="KIND", help=f"What it is about: {one_of(Kind)}.")
+    ],
     language: Annotated[
         str | None, typer.Option("--language", help="Instead of the member's, or the shop's first.")
     ] = None,

@@ -9,7 +9,7 @@ import typer
 from cli.support.console import JsonOption, emit, out
 from cli.support.wiring import connect_notices, notices_configuration
 
-Notices = Annotated[list[UUID], typer.Argument(metavar="NOTICE...", help="Ids of notices.")]
+Notices = Annotated[list[UUID], typer.Argument(metavar="NOTICE", help="Ids of notices.")]
 
 
 def resend_command(notices: Notices, json_: JsonOption = False) -> None:
