@@ -68,7 +68,10 @@ _debug: list[bool] = []
 
 @contextmanager
 def _filtered() -> Iterator[None]:
-    """Errors of usage repeat what was typed, and typer prints them past our console."""
+    """Errors of usage repeat what was typed, and typer prints them past our console.
+
+    With the name of an exception of Python's before a choice that is none.
+    """
     from schemas.printable import printable
 
     try:
@@ -76,7 +79,8 @@ def _filtered() -> Iterator[None]:
     except Exception as error:
         message = getattr(error, "message", None)
         if hasattr(error, "format_message") and isinstance(message, str):
-            setattr(error, "message", printable(message))  # noqa: B010 - typer hides the class
+            shown = printable(message.removeprefix("Value error, "))
+            setattr(error, "message", shown)  # noqa: B010 - typer hides the class
         raise
 
 

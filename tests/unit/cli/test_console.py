@@ -106,6 +106,12 @@ def test_errors_of_usage_repeat_nothing_raw(typed: list[str]) -> None:
     assert is_clean(ran.err + ran.out)
 
 
+def test_a_choice_that_is_none_is_told_with_those_that_are() -> None:
+    ran = points(ENVIRONMENT, "notices", "list", "a", "--state", "sentt")
+    assert ran.code == Exit.USAGE
+    assert "for '--state': 'sentt' is not one of 'parked', 'waiting'" in ran.err
+
+
 def shell(
     line: str, environment: Mapping[str, str] = ENVIRONMENT
 ) -> "subprocess.CompletedProcess[bytes]":
