@@ -13,7 +13,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
-from processors.runtime.provider_checks import problems_of_providers
+from processors.runtime.provider_checks import problems_of_links, problems_of_providers
 from processors.runtime.transport_checks import (
     problems_of_database_transport,
     problems_of_database_url,
@@ -77,8 +77,11 @@ def problems_of_redis(redis: "RedisConfiguration") -> list[str]:
 
 
 def problems_of_notices(notices: "NoticesConfiguration", *, development: bool) -> list[str]:
-    """As `problems_of`, of the servers that the notices lane has for itself."""
-    problems = _problems_of_redis_url(notices.redis_url, "POINTS_NOTICES__REDIS_URL")
+    """As `problems_of`, of the servers that the notices lane has for itself, and of its links."""
+    problems = [
+        *_problems_of_redis_url(notices.redis_url, "POINTS_NOTICES__REDIS_URL"),
+        *problems_of_links(notices, development=development),
+    ]
     url, name = notices.database_url, "POINTS_NOTICES__DATABASE_URL"
     if url is None:
         return problems

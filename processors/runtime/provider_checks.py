@@ -1,13 +1,18 @@
-"""Ways to providers of mail and SMS that encrypt nothing, and halves of accounts, are told at once.
+"""What of the ways to providers and back cannot be meant, told before a message is lost for it.
+
+Ways that encrypt nothing, halves of accounts, and addresses that nobody can call.
 
 No problem repeats a value.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from processors.runtime.notices_configuration import (
     MitakeConfiguration,
+    NoticesConfiguration,
     SmtpConfiguration,
     TwilioConfiguration,
     WebhookConfiguration,
@@ -15,6 +20,12 @@ from processors.runtime.notices_configuration import (
 from rules.notices.webhooks import SHORTEST_SECRET
 
 _ONLY: Final = "only POINTS_ENVIRONMENT=development permits it"
+LONGEST_BASE: Final = 300
+"""Characters of an address that something of ours is put behind: with a token of the longest ids of
+Latin letters it still fits into a line of a mail's header.
+"""
+_WRITTEN: Final = re.compile(r"[!-;=?-~]+")
+"""What an address is written in within the brackets of a header."""
 
 
 def problems_of_providers(
@@ -35,6 +46,7 @@ def problems_of_providers(
             twilio.url,
             development=development,
         ),
+        *_of_callback("TWILIO", twilio.callback_url, development=development),
         *_of_account(
             "MITAKE",
             mitake.username,
@@ -42,8 +54,46 @@ def problems_of_providers(
             mitake.url,
             development=development,
         ),
+        *_of_callback("MITAKE", mitake.callback_url, development=development),
         *_of_webhook(webhook, development=development),
     ]
+
+
+def problems_of_links(notices: NoticesConfiguration, *, development: bool) -> Iterator[str]:
+    """What is wrong with the link to unsubscribe: every mail would fail for it, or go without."""
+    url, name = notices.unsubscribe_url, "POINTS_NOTICES__UNSUBSCRIBE_URL"
+    if url is None:
+        return
+    if (wrong := _wrong_with_base(url, development=development)) is not None:
+        yield f"{name}: {wrong}"
+    if not notices.link_keys():
+        yield f"POINTS_NOTICES__TOKEN_KEYS: is missing; {name} needs keys that sign its links"
+
+
+def _of_callback(provider: str, url: str | None, *, development: bool) -> Iterator[str]:
+    if url is None:
+        return
+    wrong = _wrong_with_base(url, development=development)
+    if wrong is None and "?" in url:
+        wrong = "has a query: a notice's id is put behind its path"
+    if wrong is not None:
+        yield f"POINTS_{provider}__CALLBACK_URL: {wrong}"
+
+
+def _wrong_with_base(url: str, *, development: bool) -> str | None:
+    """What is wrong with an address that others are to call, with something of ours behind it."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not _WRITTEN.fullmatch(url) or "#" in url or "@" in parts.netloc:
+        return "is no address that others can call: write https://host/path"
+    if len(url) > LONGEST_BASE:
+        return f"has more than {LONGEST_BASE} characters"
+    if parts.scheme == "http" and not development:
+        return f"is called without TLS: {_ONLY}"
+    return None
 
 
 def _of_webhook(webhook: WebhookConfiguration, *, development: bool) -> Iterator[str]:

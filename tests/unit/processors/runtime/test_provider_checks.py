@@ -7,17 +7,31 @@ from pydantic import SecretStr
 
 from processors.runtime.notices_configuration import (
     MitakeConfiguration,
+    NoticesConfiguration,
     SmtpConfiguration,
     TwilioConfiguration,
     WebhookConfiguration,
 )
-from processors.runtime.provider_checks import problems_of_providers
+from processors.runtime.provider_checks import problems_of_links, problems_of_providers
 
 SECRET = SecretStr("hushhush")
 SMTP: dict[str, Any] = {"host": "mail.example"}
 TWILIO: dict[str, Any] = {"account_sid": "AC1", "auth_token": SECRET}
 WEBHOOK: dict[str, Any] = {"secret": SecretStr("hushhush" * 4)}
 MITAKE: dict[str, Any] = {"username": "shop", "password": SECRET}
+KEYS = SecretStr(f"link:{'A' * 43}=")
+NO_BASE = [
+    "shop.example/out",
+    "ftp://shop.example/out",
+    "https://",
+    "https://shop.example/out#there",
+    "https://shop:hushhush@shop.example/out",
+    "https://shop.example/<out>",
+    "https://shop.example:0/out",
+    "https://shop.example:99999/out",
+    "https://shop.example/\r\nBcc: all",
+    f"https://shop.example/{'o' * 300}",
+]
 
 
 def problems(
@@ -84,3 +98,40 @@ def test_a_secret_that_can_be_guessed_is_told_even_in_development() -> None:
 def test_an_address_that_is_none_is_told_even_in_development() -> None:
     (told,) = problems(mitake=MITAKE | {"url": "sms.example"}, development=True)
     assert told.startswith("POINTS_MITAKE__URL: is no address")
+
+
+@pytest.mark.parametrize("url", NO_BASE)
+def test_an_address_that_nobody_can_call_is_told(url: str) -> None:
+    (of_mails,) = problems_of_links(_linked(url), development=True)
+    assert of_mails.startswith("POINTS_NOTICES__UNSUBSCRIBE_URL: ")
+    told = problems(twilio={"callback_url": url}, mitake={"callback_url": url}, development=True)
+    variables = [f"POINTS_{provider}__CALLBACK_URL" for provider in ("TWILIO", "MITAKE")]
+    assert [each.partition(":")[0] for each in told] == variables
+    assert "hushhush" not in str([of_mails, *told])
+
+
+def test_only_a_link_to_unsubscribe_may_have_a_query() -> None:
+    url = "https://shop.example/out?from=mail"
+    assert not [*problems_of_links(_linked(url), development=False)]
+    (told,) = problems(twilio={"callback_url": url})
+    assert told.startswith("POINTS_TWILIO__CALLBACK_URL: has a query")
+
+
+def test_what_others_call_in_the_clear_is_for_development_alone() -> None:
+    url = "http://shop.example/out"
+    told = [*problems_of_links(_linked(url), development=False)]
+    told += problems(mitake={"callback_url": url})
+    assert len([each for each in told if "POINTS_ENVIRONMENT=development" in each]) == 2
+    assert not [*problems_of_links(_linked(url), development=True)]
+    assert problems(mitake={"callback_url": url}, development=True) == []
+
+
+def test_a_link_that_nothing_signs_is_told() -> None:
+    notices = NoticesConfiguration(unsubscribe_url="https://shop.example/out")
+    (told,) = problems_of_links(notices, development=False)
+    assert told.startswith("POINTS_NOTICES__TOKEN_KEYS: is missing")
+    assert not [*problems_of_links(NoticesConfiguration(token_keys=KEYS), development=False)]
+
+
+def _linked(url: str) -> NoticesConfiguration:
+    return NoticesConfiguration(unsubscribe_url=url, token_keys=KEYS)
