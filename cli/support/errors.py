@@ -60,7 +60,16 @@ def _of_psycopg(error: Exception) -> PointsError | None:
             f"the schema is not the one this version knows: {text}",
             "run `points migrate`",
         )
-    if isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled):
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction | psycopg.errors.DiskFull):
+        return Failure(
+            Exit.UNREACHABLE,
+            f"PostgreSQL writes nothing: {text}",
+            "make the database writable, or lead to the one that is; nothing was done",
+        )
+    errors = psycopg.errors
+    if isinstance(
+        error, errors.LockNotAvailable | errors.QueryCanceled | errors.TransactionTimeout
+    ):
         return Failure(
             Exit.UNREACHABLE,
             f"PostgreSQL did not answer in time: {text}",

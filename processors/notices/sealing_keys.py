@@ -14,7 +14,7 @@ LARGEST = 65_536
 
 def sealer_of(notices: NoticesConfiguration) -> Sealer | None:
     """What seals contacts; None without a key file. Raises ConfigurationRefused for a bad one."""
-    if notices.key_file is None:
+    if not notices.key_file:
         return None
     try:
         with Path(notices.key_file).open("rb") as file:

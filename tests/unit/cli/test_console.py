@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from rich.panel import Panel
 from rich.table import Table
@@ -15,7 +16,7 @@ from rich.text import Text
 
 import cli
 from cli.support import console
-from cli.support.errors import Exit, Failure
+from cli.support.errors import Exit, Failure, failure_of
 from tests.support.commands import points
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202eevil"
@@ -110,6 +111,22 @@ def test_a_choice_that_is_none_is_told_with_those_that_are() -> None:
     ran = points(ENVIRONMENT, "notices", "list", "a", "--state", "sentt")
     assert ran.code == Exit.USAGE
     assert "for '--state': 'sentt' is not one of 'parked', 'waiting'" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (psycopg.errors.ReadOnlySqlTransaction, "writes nothing"),
+        (psycopg.errors.DiskFull, "writes nothing"),
+        (psycopg.errors.TransactionTimeout, "did not answer in time"),
+        (psycopg.errors.QueryCanceled, "did not answer in time"),
+        (psycopg.errors.AdminShutdown, "cannot be reached"),
+    ],
+)
+def test_what_postgresql_cannot_do_now_is_expected(error: type[Exception], told: str) -> None:
+    failure = failure_of(error("says why"))
+    assert failure is not None
+    assert (failure.exit_code, f"PostgreSQL {told}: says why" in str(failure)) == (7, True)
 
 
 def shell(

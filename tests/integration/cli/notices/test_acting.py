@@ -4,6 +4,7 @@ import base64
 import uuid
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from schemas.ids import DAY
@@ -48,6 +49,28 @@ def test_one_provider_is_paused_and_goes_on(in_process: InProcessEngine, lane: L
     assert lane.value("SELECT count(*) FROM pipeline_state") == 0
     assert "goes on" in run(in_process, "resume", "mitake").out
     assert run(in_process, "resume", "mitake", "--json").json["changed"] is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("notices", "pause", "mitake"),
+        ("notices", "optout", "add", SHOP, "ann", "--channel", "sms"),
+        ("settings", "apply", SHOP, "docs/examples/settings.yaml"),
+    ],
+)
+def test_a_database_that_is_read_only_is_told_as_what_it_is(
+    in_process: InProcessEngine, lane: Lane, words: tuple[str, ...]
+) -> None:
+    """As after a failover."""
+    lane.shop(SHOP)
+    name = in_process.database_url.rpartition("/")[2].partition("?")[0]
+    with psycopg.connect(in_process.database_url, autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    ran = points(in_process.environment, *words)
+    assert (ran.code, ran.out) == (7, "")
+    assert "error: PostgreSQL writes nothing: cannot execute" in ran.err
+    assert "nothing was done" in ran.err
 
 
 def test_only_a_provider_that_there_is_can_be_paused(

@@ -239,8 +239,9 @@ def test_another_directory_keeps_no_contact_and_needs_no_key(lane: Lane, directo
 
 
 def test_a_table_without_a_key_is_refused_at_the_start(lane: Lane) -> None:
-    with pytest.raises(ConfigurationRefused, match="POINTS_NOTICES__KEY_FILE: is missing"):
-        ContactsBatches(lane.configuration(key_file=None))
+    for none in (None, ""):
+        with pytest.raises(ConfigurationRefused, match="POINTS_NOTICES__KEY_FILE: is missing"):
+            ContactsBatches(lane.configuration(key_file=none))
     with pytest.raises(ConfigurationRefused, match="cannot be read: No such file"):
         ContactsBatches(lane.configuration(key_file="/nowhere/at/all"))
     lane.key_file.write_bytes(b"\xff\xfe")
