@@ -76,7 +76,7 @@ def event_of(entry: Entry, merchant_id: str, member_id: str, recorded_at: str) -
         "sequence": entry.sequence,
         "points": entry.moved.points,
         "balance": {"available": entry.available, "held": entry.held, "debt": entry.debt},
-        "lots": _lots(entry),
+        "lots": _told_lots(entry),
         "order_id": order_id,
         "cause": {
             "kind": CAUSE_KIND_WORDS[entry.cause],
@@ -97,10 +97,33 @@ def event_of(entry: Entry, merchant_id: str, member_id: str, recorded_at: str) -
     return event
 
 
-def _lots(entry: Entry) -> list[dict[str, Any]]:
+def _lots(entry: Entry, most: int | None = None) -> list[dict[str, Any]]:
     return [
         {"lot_id": lot_id(key), "points": points, "expires_at": iso_or_none(key.expires_at)}
-        for key, points in entry.moved.lots
+        for key, points in entry.moved.lots[:most]
+    ]
+
+
+MOST_NAMED = 1_000
+"""Lots that an event names one by one. An id has up to 600 bytes in JSON: so every event stays
+below the megabyte that a topic takes, and none holds its shard up for ever (architecture.md 2.5).
+"""
+
+
+def _told_lots(entry: Entry) -> list[dict[str, Any]]:
+    """The lots as the event tells them: of very many the rest together, by their expiry."""
+    if len(entry.moved.lots) <= MOST_NAMED:
+        return _lots(entry)
+    others: dict[Micros, int] = {}
+    for key, points in entry.moved.lots[MOST_NAMED:]:
+        others[key.expires_at] = others.get(key.expires_at, 0) + points
+    return _lots(entry, MOST_NAMED) + [
+        {
+            "lot_id": f"others:{entry.sequence}:{number}",
+            "points": points,
+            "expires_at": iso_or_none(expires_at),
+        }
+        for number, (expires_at, points) in enumerate(others.items(), 1)
     ]
 
 

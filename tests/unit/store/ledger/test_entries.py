@@ -21,12 +21,14 @@ from schemas.events import (
 )
 from schemas.ids import NEVER
 from schemas.packing import pack_id
-from store.ledger.entries import event_of, note_hash
+from store.ledger.entries import MOST_NAMED, event_of, note_hash
 
 ORDER = pack_id("5f0000000000000000000003")
 OWN = order_lot(1_609_430_400_000_000, ORDER, 1)
 OTHER = LotKey(NEVER, SourceKind.command, pack_id("cmd-1"), 0)
 OUR_CAUSES = {CauseKind.command, CauseKind.expiry, CauseKind.hold_timeout}
+A_MEGABYTE = 1_000_000
+"""What a topic takes where nobody said otherwise, less what headers and their batch need."""
 STAFF = Performer(kind=PerformerKind.staff, id="mei@shop.example")
 
 
@@ -128,3 +130,30 @@ def test_the_hash_of_a_note_is_that_of_its_canonical_json() -> None:
     alone = entry(EntryType.held, performer=STAFF)
     note = '{"performer":{"id":"mei@shop.example","kind":"staff"},"reason":null}'
     assert note_hash(alone) == sha256(note.encode()).digest()
+
+
+def test_an_event_of_very_many_lots_is_one_that_every_topic_takes() -> None:
+    """No event is ever set aside: one that is refused would hold its shard for ever."""
+    longest = "\x01" * 100
+    sources = [pack_id(f"{number:05d}{longest}"[:100]) for number in range(120_000)]
+    ends = (OWN.expires_at, NEVER)
+    lots = tuple((order_lot(end, source, 1), -1) for end in ends for source in sources)
+    value = written(entry(EntryType.deducted, moved=Moved(-len(lots), lots, 0)))
+    assert len(value) < A_MEGABYTE
+    told = PointsChanged.model_validate_json(value)
+    assert sum(lot.points for lot in told.lots) == told.points == -len(lots)
+    names = [lot.lot_id for lot in told.lots]
+    assert len(names) == MOST_NAMED + 2 == len(set(names))
+    assert [(lot.lot_id, lot.points) for lot in told.lots[MOST_NAMED:]] == [
+        ("others:7:1", MOST_NAMED - len(sources)),
+        ("others:7:2", -len(sources)),
+    ]
+    assert [lot.expires_at is None for lot in told.lots[MOST_NAMED:]] == [False, True]
+
+
+def test_an_event_names_each_lot_while_there_are_not_more_than_it_may_name() -> None:
+    lots = tuple((order_lot(NEVER, pack_id(str(n)), 1), -1) for n in range(MOST_NAMED))
+    value = written(entry(EntryType.deducted, moved=Moved(-len(lots), lots, 0)))
+    assert [lot["lot_id"] for lot in orjson.loads(value)["lots"]] == [
+        f"{number}-1" for number in range(MOST_NAMED)
+    ]
