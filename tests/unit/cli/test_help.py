@@ -26,6 +26,8 @@ def test_no_word_is_broken_in_two(
     path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
+    # Read from the environment of whoever loaded it first.
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", None)
     with pytest.raises(SystemExit, match="0"):
         get_command(app).main([*path, "--help"], prog_name="points")
     shown = capsys.readouterr().out
