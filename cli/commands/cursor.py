@@ -324,7 +324,7 @@ def skip_command(
         broker = Broker(configured)
         known = broker.topics([topic]).get(topic)
         if known is None:
-            raise Failure(Exit.NOT_FOUND, f"there is no topic {topic}")
+            raise Failure(Exit.NOT_FOUND, f"there is no topic {topic}", code="unknown_topic")
         cursor = skipping.at(connection, broker.cluster, known.uuid, partition)
         record = _next_record(broker, topic, partition, cursor.next_offset, offset)
         if not yes:
@@ -368,7 +368,12 @@ def _dead_letters(configured: "Configuration", topic: str) -> "DeadLetters":
 
     letters = dead_letters_of(configured.topics).get(topic)
     if letters is None:
-        raise Failure(Exit.NOT_FOUND, f"no pipeline reads {topic}", "`points cursor show`")
+        raise Failure(
+            Exit.NOT_FOUND,
+            f"no pipeline reads {topic}",
+            "`points cursor show`",
+            code="unknown_topic",
+        )
     return letters
 
 

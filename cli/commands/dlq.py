@@ -239,9 +239,16 @@ def chosen_of(connection: "Database", ids: list[int] | None, *, all_: bool) -> l
 
 def check_ids(ids: list[int]) -> None:
     """No row has a number beyond what its column holds: PostgreSQL would refuse the question."""
+    from store.streams.dead_letters import UnknownLetters
+
     beyond = [number for number in ids if abs(number) > LARGEST_INT8]
     if beyond:
-        raise Failure(Exit.NOT_FOUND, f"dead letter {beyond[0]} is not known", "`list` shows them")
+        raise Failure(
+            Exit.NOT_FOUND,
+            f"dead letter {beyond[0]} is not known",
+            "`list` shows them",
+            code=UnknownLetters.code,
+        )
 
 
 def _check_topics(configured: "Configuration", connection: "Database", chosen: list[int]) -> None:

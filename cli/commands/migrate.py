@@ -45,6 +45,7 @@ def _not_allowed(error: Any, owner: str) -> Failure:
         Exit.REFUSED,
         wrong,
         "migrate as the owner of the database and its schema: POINTS_DATABASE__OWNER_URL",
+        code="missing_rights",
     )
 
 
@@ -56,4 +57,5 @@ def _lacks_roles(wrong: str, owner: str) -> Failure:
         Exit.REFUSED,
         [wrong, f"the migration makes roles that are not there yet, of {', '.join(ROLES)}"],
         f"let an administrator run {making} GRANT {', '.join(ROLES)} TO {owner}; and migrate again",
+        code="missing_rights",
     )

@@ -70,7 +70,10 @@ def _known(connection: "Database", pipeline: str) -> str:
     known = {state.name for state in status.pipelines(connection)}
     if pipeline not in known | {cursor.pipeline for cursor in adoption.known(connection)}:
         raise Failure(
-            Exit.NOT_FOUND, f"there is no pipeline {pipeline}", "`points cursor show` names them"
+            Exit.NOT_FOUND,
+            f"there is no pipeline {pipeline}",
+            "`points cursor show` names them",
+            code="unknown_pipeline",
         )
     return pipeline
 

@@ -94,6 +94,7 @@ def show_command(
             Exit.NOT_FOUND,
             f"merchant {merchant} has no {what}",
             "see `points settings log`, or apply some",
+            code="unknown_version",
         )
     answer = _answer(merchant, shown)
     if json_:

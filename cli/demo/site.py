@@ -317,7 +317,10 @@ def _make_database(admin_url: str, name: str) -> str:
     except psycopg.errors.InsufficientPrivilege:
         wrong = "this user may not create databases, and the sample days need one of their own"
         raise Failure(
-            Exit.REFUSED, wrong, "name a user with CREATEDB in POINTS_DATABASE__OWNER_URL"
+            Exit.REFUSED,
+            wrong,
+            "name a user with CREATEDB in POINTS_DATABASE__OWNER_URL",
+            code="missing_rights",
         ) from None
     url = make_url(admin_url)
     if url.drivername == "postgres":

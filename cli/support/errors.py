@@ -14,11 +14,21 @@ class Failure(PointsError):
     code = "command_failed"
 
     def __init__(
-        self, exit_code: Exit, wrong: str | Sequence[str], remedy: str = "", *, where: str = ""
+        self,
+        exit_code: Exit,
+        wrong: str | Sequence[str],
+        remedy: str = "",
+        *,
+        where: str = "",
+        code: str = code,
     ) -> None:
-        """`exit_code` says how the command ends; the rest is as with every PointsError."""
+        """`exit_code` says how the command ends; the rest is as with every PointsError.
+
+        `code`: the word that a refusal, and what is not found, begins with.
+        """
         super().__init__(wrong, remedy, where=where)
         self.exit_code = exit_code
+        self.code = code
 
 
 def failure_of(error: Exception) -> PointsError | None:
@@ -53,6 +63,7 @@ def _of_psycopg(error: Exception) -> PointsError | None:
             Exit.REFUSED,
             f"PostgreSQL refuses: {text}",
             "use a role that may do this (see `points doctor`)",
+            code="missing_rights",
         )
     if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
         return Failure(

@@ -132,4 +132,5 @@ def take_role(
             Exit.REFUSED,
             f"PostgreSQL does not let us act as {role}: {error.diag.message_primary}",
             f"run `points migrate` as the owner, then GRANT {role} TO the user of {of}",
+            code="missing_rights",
         ) from None

@@ -25,6 +25,8 @@ MEMBER, POINTS, REASON = "member_id", "points", "reason"
 COLUMNS: Final = (MEMBER, POINTS, REASON)
 _BOM: Final = b"\xef\xbb\xbf"
 _QUOTE: Final = '"'
+_OTHER_SEPARATOR: Final = re.compile(r"[;\t]")
+"""What spreadsheets of some countries write between cells."""
 _CELL: Final = re.compile(r'"((?:[^"]|"")*)"|([^",]*)')
 _is_name: Final = re.compile(NAME_PATTERN.removeprefix("^").removesuffix("$")).fullmatch
 _is_number: Final = re.compile(r"[1-9][0-9]{0,6}", re.ASCII).fullmatch
@@ -152,7 +154,8 @@ def _header(
         return None
     for column in dict.fromkeys(columns):
         if column not in COLUMNS:
-            problems.add(number, f"a column that is not known; use {', '.join(COLUMNS)}")
+            apart = ", set apart by commas" if _OTHER_SEPARATOR.search(column) else ""
+            problems.add(number, f"a column that is not known; use {', '.join(COLUMNS)}{apart}")
         elif columns.count(column) > 1:
             problems.add(number, f"{column}: two columns of that name")
     if MEMBER not in columns:

@@ -74,9 +74,10 @@ def _try_out(shop: "Shop", wanted: "Wanted", *, json_: bool) -> None:
     until = "never expire"
     if trial.expires_at != NEVER:
         until = f"can be used until {day_shown(trial.expires_at, zone)} ({zone})"
+    have = "has" if trial.new_members == 1 else "have"
     out().print(
         f"[bold]{trial.rows:,}[/] members would be given [bold]{trial.points:,}[/] points, which "
-        f"{until}; {trial.new_members:,} have no account yet"
+        f"{until}; {trial.new_members:,} of them {have} no account yet"
     )
     out().print("[dim]nothing was done[/]")
 

@@ -104,13 +104,12 @@ def _moment(text: str, zone: str) -> "Micros":
             return instant_of(time, zone)
     except ValueError:
         pass
-    refused = Failure(
+    raise Failure(
         Exit.REFUSED,
         f"--at {text} is no time",
         "write it as 2026-06-01T00:00, with Z or an offset if it is not the merchant's local time",
+        code="invalid_time",
     )
-    refused.code = "invalid_time"
-    raise refused
 
 
 def _answer(stored: "StoredCampaign", now: "Micros") -> "CampaignAnswer":

@@ -94,6 +94,7 @@ def reset_command(
                 Exit.NOT_FOUND,
                 f"nothing was set for {' '.join(key)}",
                 "`points carriers log` shows what was set",
+                code="not_set",
             )
         changed = codes.set_code(connection, key, None, _note(note), by or this_user())
     _report(key, shipped_meaning(key), own.meaning, changed, json_=json_)

@@ -103,7 +103,10 @@ def no_service(carrier: str, service: str | None) -> Failure:
     known = ", ".join(of_carrier or sorted({c for c, _ in services}))
     name = f"{carrier} {service}" if service else carrier
     return Failure(
-        Exit.NOT_FOUND, f"no table has {name}, and no report of it came", f"there are {known}"
+        Exit.NOT_FOUND,
+        f"no table has {name}, and no report of it came",
+        f"there are {known}",
+        code="unknown_carrier",
     )
 
 

@@ -65,9 +65,7 @@ def _report(answer: "AssignAnswer", *, json_: bool) -> None:
     if refused and json_:
         raise typer.Exit(Exit.REFUSED)
     if refused:
-        failure = Failure(Exit.REFUSED, answer.message or "", where=answer.member_id)
-        failure.code = answer.code
-        raise failure
+        raise Failure(Exit.REFUSED, answer.message or "", where=answer.member_id, code=answer.code)
 
 
 def _print(answer: "AssignAnswer") -> None:

@@ -1,13 +1,16 @@
 """`points notices resend`, and what is common to commands that settle notices by hand."""
 
 from collections.abc import Collection, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
 from cli.support.console import JsonOption, emit, out
 from cli.support.wiring import connect_notices, notices_configuration
+
+if TYPE_CHECKING:
+    from store.postgres.session import Cursor
 
 Notices = Annotated[list[UUID], typer.Argument(metavar="NOTICE", help="Ids of notices.")]
 
@@ -32,9 +35,21 @@ def resend_command(notices: Notices, json_: JsonOption = False) -> None:
         Channel.email.value: configured.notices.email_hours * hour,
     }
     with connect_notices(configured) as connection, transaction(connection) as cursor:
+        check_known(cursor, notices)
         least = least_id(breakers.clock(cursor), RESENT_WITHIN)
         done = resending.resend(cursor, notices, within, least)
     print_settled(notices, done, "waits to be sent again", json_=json_)
+
+
+def check_known(cursor: "Cursor", notices: Collection[UUID]) -> None:
+    """Raises UnknownNotice for the first of them that there is not."""
+    from store.notices.members import addressees
+    from store.notices.reads import UnknownNotice
+
+    there = addressees.addressees(cursor, notices)
+    for each in notices:
+        if each not in there:
+            raise UnknownNotice(each)
 
 
 def print_settled(asked: Sequence[UUID], done: Collection[UUID], what: str, *, json_: bool) -> None:

@@ -70,6 +70,7 @@ def show_command(merchant: Merchant, json_: JsonOption = False) -> None:
             Exit.NOT_FOUND,
             f"merchant {merchant} has no notice settings",
             "apply some with `points notices settings apply`",
+            code="unknown_version",
         )
     newest = versions[-1]
     answer = NoticeSettingsAnswer(merchant_id=merchant, **newest)
@@ -99,6 +100,8 @@ def log_command(merchant: Merchant, json_: JsonOption = False) -> None:
     if json_:
         emit(entries)
         return
+    if not entries:
+        out().print(f"{safe(merchant)} has no notice settings")
     for entry in entries:
         when = moment_shown(entry.applied_at, "UTC")
         out().print(f"[bold]version {entry.version}[/], {when}, by {safe(entry.applied_by)}")

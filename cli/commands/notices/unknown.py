@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.commands.notices.listing import Limit, print_notices
-from cli.commands.notices.resending import Notices, print_settled
+from cli.commands.notices.resending import Notices, check_known, print_settled
 from cli.support.arguments import typed_text
 from cli.support.console import JsonOption, emit
 from cli.support.wiring import connect_notices, notices_configuration
@@ -55,6 +55,7 @@ def resolve_command(
     from store.postgres.session import transaction
 
     with connect_notices(notices_configuration()) as connection, transaction(connection) as cursor:
+        check_known(cursor, notices)
         ended = settling.resolve(cursor, notices, State(arrived.value))
     done = {each.notice_id for each in ended}
     print_settled(notices, done, f"is {arrived.value}", json_=json_)

@@ -25,6 +25,7 @@ def shop(connection: "Database", merchant: str) -> "ShopInForce":
             Exit.NOT_FOUND,
             f"the points settings of merchant {merchant} are not heard of yet",
             "apply them with `points settings apply`, and see whether a worker `notices` runs",
+            code="no_settings_yet",
         )
     return found
 

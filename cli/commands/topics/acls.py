@@ -115,6 +115,7 @@ def _given(configured: "Configuration", wanted: "list[AclAnswer]") -> "list[AclA
             f"Kafka does not let us give rights: {error.args[0].str()}",
             "log in as one who may ALTER and DESCRIBE the cluster, "
             "or hand what this command prints to who may",
+            code="missing_rights",
         ) from None
 
 

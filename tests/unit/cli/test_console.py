@@ -89,6 +89,17 @@ def test_every_command_prints_through_the_filter() -> None:
                 assert called not in {"Console", "print", "sys.stdout.write"}, (file, called)
 
 
+def test_what_is_refused_or_not_found_has_a_code_word() -> None:
+    """As docs/reference/cli.md says; programs compare it."""
+    for file in (Path(cli.__file__).parent).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "Failure"):
+                continue
+            ending = ast.unparse(node.args[0]) if node.args else ""
+            if ending in {"Exit.REFUSED", "Exit.NOT_FOUND"}:
+                assert "code" in {each.arg for each in node.keywords}, (file, node.lineno)
+
+
 @pytest.mark.parametrize(
     "typed",
     [

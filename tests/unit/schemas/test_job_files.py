@@ -88,6 +88,12 @@ def test_a_header_with_a_problem_is_all_that_is_told(header: str) -> None:
     assert all(problem.startswith("line 1: ") for problem in problems)
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_cells_that_are_set_apart_otherwise_are_told_so(separator: str) -> None:
+    first, *_ = read(f"member_id{separator}points\nann{separator}5\n")[1]
+    assert first.endswith("use member_id, points, reason, set apart by commas")
+
+
 def test_a_file_of_utf_16_is_refused() -> None:
     assert read("member_id,points\nann,5\n".encode("utf-16"))[1]
 

@@ -100,6 +100,17 @@ def test_unknown_ones_are_settled_as_an_operator_found_out(
     assert lane.value("SELECT count(*) FROM outbox") > 0
 
 
+@pytest.mark.parametrize("words", [["resend"], ["unknown", "resolve", "--as", "sent"]])
+def test_with_one_that_is_not_known_nothing_is_done(
+    in_process: InProcessEngine, lane: Lane, words: list[str]
+) -> None:
+    there, mistyped = unknown(lane, "ann"), uuid.uuid4()
+    ran = run(in_process, *words, str(there), str(mistyped))
+    assert (ran.code, ran.out) == (6, "")
+    assert f"error: unknown_notice: notice {mistyped} is not known" in ran.err
+    assert lane.value("SELECT state FROM notice") == "unknown"
+
+
 def test_what_did_not_arrive_is_sent_again_unless_it_is_long_past(
     in_process: InProcessEngine, lane: Lane
 ) -> None:

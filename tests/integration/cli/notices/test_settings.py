@@ -31,6 +31,18 @@ def test_settings_are_applied_once_shown_and_logged(
     assert "sms.max_parts" in points(where, "notices", "settings", "log", SHOP).out
 
 
+def test_a_shop_without_settings_of_its_own_is_told_so(
+    in_process: InProcessEngine, lane: Lane
+) -> None:
+    lane.shop(SHOP)
+    shown = points(in_process.environment, "notices", "settings", "show", SHOP)
+    assert shown.code == 6
+    assert shown.err.startswith("error: unknown_version: ")
+    log = ("notices", "settings", "log", SHOP)
+    assert "has no notice settings" in points(in_process.environment, *log).out
+    assert points(in_process.environment, *log, "--json").json == []
+
+
 def test_it_is_said_that_a_shop_is_not_heard_of_yet(
     in_process: InProcessEngine, lane: Lane, tmp_path: Path
 ) -> None:
