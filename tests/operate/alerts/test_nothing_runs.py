@@ -173,6 +173,10 @@ def test_first_commands_say_what_waits_and_who_is_missing_and_the_fixes_mend_it(
 ) -> None:
     left_behind(engine)
     left_open.execute("SELECT pg_current_xact_id()")
+    # Doctor names what has been open for a second.
+    began = "SELECT xact_start FROM pg_stat_activity WHERE pid = %s"
+    is_old = f"SELECT clock_timestamp() - ({began}) > interval '1 second'"
+    wait_for("a second", partial(engine.value, is_old, left_open.info.backend_pid))
     engine.move_clock(TWO_DAYS)
     with Prometheus(tmp_path / "prometheus") as prometheus:
         operator = Operator(engine, PROMETHEUS=prometheus.url, MERCHANT=SHOP, MEMBER=MEMBER)
