@@ -30,7 +30,7 @@ setup: $(STAMP) ## make .venv with everything pinned, unless it is up to date
 # The stamp is older than the lock or the project file exactly when something has to be installed.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make setup PYTHON=python3.12")'
-	@echo "setup: installing the pinned packages into .venv (about half a minute the first time)"
+	@echo "setup: installing the pinned packages into .venv (a minute or two the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -48,7 +48,7 @@ APART := $(OPERATORS) tests/controls
 test: setup ## run all tests of the engine, on servers of their own
 	@$(PYTEST) $(APART:%=--ignore=%) $(ARGS)
 
-test-fast: setup ## run the tests that need no server (under a minute)
+test-fast: setup ## run the tests that need no server (one to three minutes)
 	@$(PYTEST) tests/unit tests/property $(ARGS)
 
 test-controls: setup ## leave guards out, one at a time, and see what is lost
