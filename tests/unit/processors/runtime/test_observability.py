@@ -228,21 +228,27 @@ def test_a_page_shows_what_its_kind_computes() -> None:
     assert {"points_lag_messages", "points_worker_up"} <= names
 
 
+ROUNDING = 1e-6
+"""Seconds that sums of counters may lose."""
+
+
 def test_the_phases_are_all_of_the_loops_time() -> None:
     def spent() -> dict[str, float]:
         of = metrics.LOOP_SECONDS.labels
         return {name: of(name)._value.get() for name in ("poll", "decide", "database", "produce")}
 
-    phases, before, began = Phases(), spent(), time.perf_counter()
+    before = spent()
+    began = time.perf_counter()
+    phases = Phases()
     with phases.spending("poll"):
         time.sleep(0.02)
     time.sleep(0.01)
     phases.turned(None)
     took = {name: seconds - before[name] for name, seconds in spent().items()}
-    assert took["poll"] >= 0.02
-    assert took["decide"] >= 0.01
+    assert took["poll"] >= 0.02 - ROUNDING
+    assert took["decide"] >= 0.01 - ROUNDING
     assert took["database"] == took["produce"] == 0
-    assert sum(took.values()) <= time.perf_counter() - began
+    assert sum(took.values()) <= time.perf_counter() - began + ROUNDING
 
 
 def test_names_that_shops_make_up_share_sixteen_labels() -> None:
