@@ -22,7 +22,7 @@ class FormSms(ABC):
     def __init__(self, url: str, http: HttpClient) -> None:
         """`url`: where a message is posted."""
         self._url, self._http = url, http
-        self.alone = LeftAlone(self.name)
+        self.alone = LeftAlone(self.name, told_by=OF_SENDERS)
 
     @abstractmethod
     def form(self, message: SmsMessage) -> Mapping[str, str]:
@@ -43,8 +43,7 @@ class FormSms(ABC):
 
     def _heard(self, message: SmsMessage, reply: Reply) -> Answer:
         answer = self.judged(reply)
-        if answer.outcome in OF_SENDERS:
-            self.alone.learn(message.sender, message.merchant_id, answer)
+        self.alone.learn(message.sender, message.merchant_id, answer)
         return answer
 
     def _request(self, message: SmsMessage, probed: set[str]) -> Request | Answer:

@@ -5,7 +5,7 @@ Now and then one message tries whether it was mended.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Final
 
@@ -20,16 +20,22 @@ MOST_REMEMBERED: Final = 10_000
 """Of which it is remembered that they failed."""
 OF_SENDERS: Final = frozenset({Outcome.taken, Outcome.wrong, Outcome.shop_refused})
 """What says something of a sender; everything else says it of the provider that all share."""
-
-_WORKS: Final = frozenset({Outcome.taken, Outcome.wrong})
+OF_GATEWAYS: Final = frozenset(Outcome)
+"""What says something of a shop's own gateway: nobody shares it, so whatever comes of it does."""
 
 
 class LeftAlone:
     """Those of one provider, by address or name."""
 
-    def __init__(self, provider: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """Knows of none yet. `clock`: seconds."""
-        self._provider, self._clock = provider, clock
+    def __init__(
+        self,
+        provider: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        told_by: Collection[Outcome],
+    ) -> None:
+        """Knows of none yet. `clock`: seconds. `told_by`: which answers say something of them."""
+        self._provider, self._clock, self._told_by = provider, clock, told_by
         self._breakers: dict[str, Breaker] = {}
 
     def instead(self, of: str, probed: set[str]) -> Answer | None:
@@ -50,7 +56,7 @@ class LeftAlone:
 
     def learn(self, of: str, merchant_id: str, answer: Answer) -> None:
         """Takes the answer to a message of a shop that was handed over."""
-        if of not in self._breakers and answer.outcome in _WORKS:
+        if answer.outcome not in self._told_by:
             return
         before = self._breakers.get(of, CLOSED)
         learnt = before.after([Answered(answer.outcome.value)], self._now())

@@ -54,7 +54,7 @@ class Smtp:
         self._seconds = min(server.timeout_seconds, write_within)
         self._write_within = write_within
         self._connections = Connections(server)
-        self.alone = LeftAlone(self.name)
+        self.alone = LeftAlone(self.name, told_by=OF_SENDERS)
 
     async def send(self, chunk: Sequence[Mail]) -> Sequence[Answer]:
         """See `MailProvider`."""
@@ -67,8 +67,7 @@ class Smtp:
         if instead is not None:
             return instead
         answer = await self._send(mail, until)
-        if answer.outcome in OF_SENDERS:
-            self.alone.learn(mail.sender, mail.merchant_id, answer)
+        self.alone.learn(mail.sender, mail.merchant_id, answer)
         return answer
 
     async def _send(self, mail: Mail, until: float) -> Answer:

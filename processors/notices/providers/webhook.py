@@ -24,7 +24,7 @@ from processors.notices.providers.answers import (
     parts_of,
 )
 from processors.notices.providers.http import HttpClient, Reply, Request
-from processors.notices.providers.left_alone import LeftAlone
+from processors.notices.providers.left_alone import OF_GATEWAYS, LeftAlone
 from processors.notices.providers.port import Answer, Outcome, SmsMessage
 from processors.notices.providers.transfers import PRIVATE
 from processors.runtime.notices_configuration import WebhookConfiguration
@@ -72,7 +72,7 @@ class Webhook:
             only_public=not self._anywhere,
             write_within=write_within,
         )
-        self.alone = LeftAlone(self.name, clock)
+        self.alone = LeftAlone(self.name, clock, told_by=OF_GATEWAYS)
         self._late: dict[int, tuple[SmsMessage, Request]] = {}
         """What was written and has no answer yet, by the request's number."""
 

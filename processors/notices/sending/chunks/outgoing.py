@@ -51,7 +51,7 @@ class Outgoing:
     ) -> None:
         """`custom`: the provider's. `clock`: the database's, about."""
         self._provider, self._custom = provider, custom
-        self._hand, self._handing, self.gate, self._clock = hand, handing, gate, clock
+        self._hand, self._handing, self._gate, self._clock = hand, handing, gate, clock
         self._late: dict[UUID, tuple[Sent, float]] = {}
         """What was written and has no answer yet, and since when, monotonic."""
         self._seconds = metrics.NOTICES_PROVIDER_SECONDS.labels(provider.name)
@@ -122,7 +122,7 @@ class Outgoing:
                 self._settled(each, answer, took)
         self._leave_alone()
         if self._provider.shared:
-            self.gate.learn(_of_provider(answers), self._clock())
+            self._gate.learn(_of_provider(answers), self._clock())
 
     def _settled(self, sent: Sent, answer: Answer, took: float) -> None:
         now = sent.marked.at + int(took * SECOND)

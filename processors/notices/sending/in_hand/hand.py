@@ -105,8 +105,9 @@ class Hand:
         """What of a shop a provider may refuse: its own address, or who its messages are from."""
         if self._channel is Channel.email:
             return shop.mail_from or ""
-        has_own = self._provider == Provider.webhook and shop.webhook_url is not None
-        return shop.webhook_url or "" if has_own else shop.sender
+        if self._provider == Provider.webhook and shop.webhook_url is not None:
+            return shop.webhook_url
+        return shop.sender
 
     def is_left_alone(self, shop: Shop) -> bool:
         """Whether the shop gets nothing at the moment, whatever its rate."""

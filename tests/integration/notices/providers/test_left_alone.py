@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from deploy.local.sinks.sinks import Sinks
-from processors.notices.providers.left_alone import LeftAlone
+from processors.notices.providers.left_alone import OF_SENDERS, LeftAlone
 from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome
 from processors.notices.providers.smtp import Smtp
 from processors.notices.providers.twilio import Twilio
@@ -36,7 +36,7 @@ def test_a_sender_that_is_refused_is_left_alone_and_others_go_on(name: Name) -> 
 
     async def test(sinks: Sinks) -> None:
         provider = smtp(sinks.smtp_port) if name == "smtp" else twilio(sinks.url)
-        provider.alone = LeftAlone(name, lambda: clock[0])
+        provider.alone = LeftAlone(name, lambda: clock[0], told_by=OF_SENDERS)
         sinks.become(name, mood="wrong", sender=bad, **HOW[name])
         first = await handed_over(provider, bad, good)
         assert [each.outcome for each in first] == [REFUSED, TAKEN]
@@ -81,7 +81,7 @@ def test_a_provider_that_fails_says_nothing_of_the_sender(name: Name) -> None:
 
 def test_one_that_nobody_writes_by_any_more_is_not_told_for_ever() -> None:
     clock = [1000.0]
-    alone = LeftAlone("smtp", lambda: clock[0])
+    alone = LeftAlone("smtp", lambda: clock[0], told_by=OF_SENDERS)
     alone.learn("bad", "shop", Answer(REFUSED))
     assert alone.lately() == 1
     clock[0] += FIRST_OPEN.total_seconds() + 2 * LONGEST.total_seconds() - 1

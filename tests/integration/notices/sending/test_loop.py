@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from processors.notices.directory.port import MemberKey
-from processors.notices.providers.left_alone import LeftAlone
+from processors.notices.providers.left_alone import OF_GATEWAYS, LeftAlone
 from processors.notices.providers.port import Answer, Outcome
 from processors.notices.sending.chunks.delivering import Delivers
 from processors.notices.sending.guards.gate import Gate
@@ -37,7 +37,7 @@ class Provider:
     name, window, shared, channel = "mitake", timedelta(), True, Channel.sms
 
     def __init__(self) -> None:
-        self.alone = LeftAlone(self.name)
+        self.alone = LeftAlone(self.name, told_by=OF_GATEWAYS)
         self.chunks: list[list[str]] = []
         self.may_answer = asyncio.Event()
 
@@ -63,7 +63,7 @@ class AtOnce:
     name, window, shared, channel = "mitake", timedelta(), True, Channel.sms
 
     def __init__(self, rows: Rows) -> None:
-        self.alone = LeftAlone(self.name)
+        self.alone = LeftAlone(self.name, told_by=OF_GATEWAYS)
         self._rows = rows
         self.chunks: list[int] = []
         self.out: list[int] = []

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from processors.notices.providers.left_alone import LeftAlone
+from processors.notices.providers.left_alone import OF_GATEWAYS, LeftAlone
 from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome
 from processors.notices.sending.chunks.outgoing import Outgoing, Written
 from processors.notices.sending.guards.gate import Gate
@@ -41,7 +41,7 @@ class Here:
 
     def __init__(self, answer: Answer | None = None) -> None:
         self.chunks: list[int] = []
-        self.alone = LeftAlone(self.name)
+        self.alone = LeftAlone(self.name, told_by=OF_GATEWAYS)
         self.answer = answer or Answer(Outcome.taken)
 
     def send(self, sent: Sequence[Sent]) -> Sequence[Answer]:
@@ -68,11 +68,16 @@ def _sent(url: str | None = None) -> Sent:
     return Sent(one, Marked(one.taken.notice_id, 1, 0, 0, 0))
 
 
-def _outgoing(provider: Here, handing: Handing, url: str | None = None) -> tuple[Outgoing, Hand]:
+def _gate() -> Gate:
+    return Gate(Here.name, None)
+
+
+def _outgoing(
+    provider: Here, handing: Handing, url: str | None = None, gate: Gate | None = None
+) -> tuple[Outgoing, Hand]:
     handing.url = url
     hand = Hand(provider.name, Channel.sms, 10.0)
-    gate = Gate(provider.name, None)
-    custom = custom_of(provider.channel, provider.window)
+    gate, custom = gate or _gate(), custom_of(provider.channel, provider.window)
     return Outgoing(provider, custom, hand, cast(Any, handing), gate, lambda: 0), hand
 
 
@@ -118,9 +123,10 @@ def test_no_other_chunk_is_marked_while_one_waits_for_answers_elsewhere() -> Non
     ],
 )
 def test_who_refuses_one_shop_is_no_provider_that_fails(answer: Answer, *, opens: bool) -> None:
-    outgoing, hand = _outgoing(Here(answer), Handing(8, 8, 8))
+    gate = _gate()
+    outgoing, hand = _outgoing(Here(answer), Handing(8, 8, 8), gate=gate)
     assert _go(outgoing, lambda: True) is False
-    assert bool(outgoing.gate.breaker.open_until) is opens
+    assert bool(gate.breaker.open_until) is opens
     assert {(each.state, each.reason) for each in hand.done} == {
         (State.waiting, answer.outcome.value)
     }
@@ -128,8 +134,8 @@ def test_who_refuses_one_shop_is_no_provider_that_fails(answer: Answer, *, opens
 
 def test_what_was_not_handed_over_says_nothing_of_a_provider_that_fails() -> None:
     """Else a shop that is left alone would keep the breaker closed for all."""
-    provider = Here(Answer(Outcome.later))
-    outgoing, _ = _outgoing(provider, Handing(8, 8, 8, 8, 8))
+    provider, gate = Here(Answer(Outcome.later)), _gate()
+    outgoing, _ = _outgoing(provider, Handing(8, 8, 8, 8, 8), gate=gate)
     answers = [Answer(Outcome.later), Answer(Outcome.shop_refused, code=LEFT_ALONE)]
 
     def goes_on() -> bool:
@@ -138,7 +144,7 @@ def test_what_was_not_handed_over_says_nothing_of_a_provider_that_fails() -> Non
 
     _go(outgoing, goes_on)
     assert len(provider.chunks) == 5
-    assert outgoing.gate.breaker.open_until > 0
+    assert gate.breaker.open_until > 0
 
 
 def test_nothing_goes_for_a_sender_that_is_left_alone() -> None:
