@@ -50,6 +50,7 @@ def failure_of(error: Exception) -> PointsError | None:
 
 def _of_psycopg(error: Exception) -> PointsError | None:
     import psycopg
+    from psycopg import errors
 
     if not isinstance(error, psycopg.Error):
         return None
@@ -58,26 +59,25 @@ def _of_psycopg(error: Exception) -> PointsError | None:
     text = mask_text(" ".join(str(error).split()))
     if isinstance(error, psycopg.DataError):
         return _no_value(error.diag.message_primary or text)
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+    if isinstance(error, errors.InsufficientPrivilege):
         return Failure(
             Exit.REFUSED,
             f"PostgreSQL refuses: {text}",
             "use a role that may do this (see `points doctor`)",
             code="missing_rights",
         )
-    if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+    if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn):
         return Failure(
             Exit.SCHEMA,
             f"the schema is not the one this version knows: {text}",
             "run `points migrate`",
         )
-    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction | psycopg.errors.DiskFull):
+    if isinstance(error, errors.ReadOnlySqlTransaction | errors.DiskFull):
         return Failure(
             Exit.UNREACHABLE,
             f"PostgreSQL writes nothing: {text}",
             "make the database writable, or lead to the one that is; nothing was done",
         )
-    errors = psycopg.errors
     if isinstance(
         error, errors.LockNotAvailable | errors.QueryCanceled | errors.TransactionTimeout
     ):

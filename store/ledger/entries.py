@@ -1,6 +1,6 @@
 """Entries written: one row of `ledger` and one event each (I4), and the erasable notes (I3)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Boolean, Column
 
 from rules.account.entries import Entry
-from rules.account.lots import lot_id, order_of
+from rules.account.lots import LotKey, lot_id, order_of
 from schemas.events import CAUSE_KIND_WORDS, CHANGES_HELD, ENTRY_TYPE_WORDS, CauseKind
 from schemas.ids import Micros, iso, iso_or_none
 from schemas.packing import unpack_id
@@ -27,6 +27,11 @@ _NOTE: Final = Columns(tables.entry_note, *tables.entry_note.c.keys())
 _TEXTS: Final = tuple(tables.entry_note.c[name] for name in _NOTE.names if name not in _ROW.names)
 _NOTED: Final = _WRITTEN.plus(*_TEXTS)
 _SQL: Final = queries("ledger/entries", row=_ROW, written=_WRITTEN, noted=_NOTED, note=_NOTE)
+
+MOST_NAMED: Final = 1_000
+"""Lots that an event names one by one. An id has up to 600 bytes in JSON: so every event stays
+below the megabyte that a topic takes, and none holds its shard up for ever (architecture.md 2.5).
+"""
 
 
 def write(cursor: Writes, accounts: Sequence[LockedAccount]) -> int:
@@ -97,27 +102,22 @@ def event_of(entry: Entry, merchant_id: str, member_id: str, recorded_at: str) -
     return event
 
 
-def _lots(entry: Entry, most: int | None = None) -> list[dict[str, Any]]:
+def _lots(lots: Iterable[tuple[LotKey, int]]) -> list[dict[str, Any]]:
     return [
         {"lot_id": lot_id(key), "points": points, "expires_at": iso_or_none(key.expires_at)}
-        for key, points in entry.moved.lots[:most]
+        for key, points in lots
     ]
-
-
-MOST_NAMED = 1_000
-"""Lots that an event names one by one. An id has up to 600 bytes in JSON: so every event stays
-below the megabyte that a topic takes, and none holds its shard up for ever (architecture.md 2.5).
-"""
 
 
 def _told_lots(entry: Entry) -> list[dict[str, Any]]:
     """The lots as the event tells them: of very many the rest together, by their expiry."""
-    if len(entry.moved.lots) <= MOST_NAMED:
-        return _lots(entry)
+    lots = entry.moved.lots
+    if len(lots) <= MOST_NAMED:
+        return _lots(lots)
     others: dict[Micros, int] = {}
-    for key, points in entry.moved.lots[MOST_NAMED:]:
+    for key, points in lots[MOST_NAMED:]:
         others[key.expires_at] = others.get(key.expires_at, 0) + points
-    return _lots(entry, MOST_NAMED) + [
+    return _lots(lots[:MOST_NAMED]) + [
         {
             "lot_id": f"others:{entry.sequence}:{number}",
             "points": points,
@@ -184,7 +184,7 @@ def _values(
         "expires_us": [e.lot.expires_at if e.lot is not None else None for e in entries],
         "lot_points": own_lots,
         "lots": [
-            orjson.dumps(_lots(e)) if own is None else None
+            orjson.dumps(_lots(e.moved.lots)) if own is None else None
             for e, own in zip(entries, own_lots, strict=True)
         ],
         "hold_id": [e.hold_id for e in entries],
