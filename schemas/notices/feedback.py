@@ -23,7 +23,8 @@ complaint: marked as spam. stop: the member answered STOP. unsubscribe: the memb
 _WITHOUT_NUL = r"^[^\x00]*$"
 Short = Annotated[str, Field(max_length=40, pattern=_WITHOUT_NUL)]
 Word = Annotated[str, Field(max_length=100, pattern=_WITHOUT_NUL)]
-Token = Annotated[str, Field(max_length=1000, pattern=_WITHOUT_NUL)]
+Token = Annotated[str, Field(max_length=4096, pattern=_WITHOUT_NUL)]
+"""As long as any that is signed here: two ids of 100 letters can be 2,000 characters of it."""
 
 
 class NoticeFeedback(BaseModel):

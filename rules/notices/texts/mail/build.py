@@ -26,7 +26,9 @@ _LONGEST_WITH_WORDS: Final = 76
 """And must where it has encoded words, which have 75 at most (RFC 2047, 2)."""
 _UNFIT: Final = re.compile(r"[^ -~]")
 # Printable ASCII without what would end the brackets around it.
-_URL: Final = re.compile(r"https?://[!-;=?-~]{1,900}")
+_URL: Final = re.compile(r"https?://[!-;=?-~]+")
+_LONGEST_IN_A_HEADER: Final = 900
+"""Characters of a link: a line ends at 998 (RFC 5322, 2.1.1), and may not be folded within one."""
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
 _OTHER_THAN_LINES: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -54,7 +56,8 @@ def build_mail(
     """The whole message, lines ending in CRLF.
 
     `sender` is a name and an address, as `email.from` of the settings; `to` and `reply_to` are
-    addresses alone. `unsubscribe`: what takes a click, and a POST without any question (RFC 8058).
+    addresses alone. `unsubscribe`: what takes a click, and a POST without any question (RFC 8058);
+    one that is longer than a line may be stays in the text alone.
     An event's mail has the same Message-ID however often it is sent. Raises NotRendered for an
     address, a language or a link that is none.
     """
@@ -140,6 +143,8 @@ def _lines_of_link(unsubscribe: str | None) -> tuple[str, ...]:
         return ()
     if not _URL.fullmatch(unsubscribe):
         raise NotRendered("the link to unsubscribe is none")
+    if len(unsubscribe) > _LONGEST_IN_A_HEADER:
+        return ()
     return (
         f"List-Unsubscribe: <{unsubscribe}>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",

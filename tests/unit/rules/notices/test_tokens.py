@@ -1,10 +1,14 @@
 """Links that stop notices: what a token says, and that nothing else passes for one."""
 
+import json
+
 import pytest
 
 from rules.notices.tokens import PURPOSE, VALID, Unsubscription, link, sign, verify
 from rules.signed_tokens import NamedKey, signed
 from schemas.ids import SECOND
+from schemas.notices.feedback import read_feedback
+from schemas.upstream.base import LONGEST_ID
 
 KEY, OLD, OTHER = (
     NamedKey(name, bytes([number]) * 32) for number, name in enumerate(("new", "old", "other"))
@@ -16,6 +20,15 @@ ANN = Unsubscription("shop", "ann", "email", "earned")
 def test_a_token_says_whom_it_stops_from_hearing() -> None:
     for of in (ANN, Unsubscription("店:1", "a b", "sms", "*")):
         assert verify([KEY], sign(KEY, of, NOW), NOW) == of
+
+
+@pytest.mark.parametrize("letter", ["a", "茶", "😀", '"', "\x01"])
+def test_a_token_of_the_longest_ids_can_be_said_back(letter: str) -> None:
+    of = Unsubscription(letter * LONGEST_ID, letter * LONGEST_ID, "email", "*")
+    token = sign(NamedKey("k" * 64, KEY.secret), of, NOW)
+    record = {"type": "unsubscribe", "token": token, "occurred_at": "2026-11-27T08:30:00Z"}
+    read = read_feedback(json.dumps(record).encode())
+    assert verify([NamedKey("k" * 64, KEY.secret)], read.token or "", NOW) == of
 
 
 def test_a_token_is_good_until_it_expires() -> None:

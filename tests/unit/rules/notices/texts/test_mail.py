@@ -93,6 +93,15 @@ def test_without_a_link_nothing_offers_one() -> None:
     assert not [key for key in read(built(unsubscribe=None)) if key.startswith("List-")]
 
 
+def test_a_link_too_long_for_a_line_is_in_the_text_alone() -> None:
+    link = "https://points.example/unsubscribe?t=" + "a" * 1400
+    text = render_mail(notice_settings(), Kind.earned, "en", values(), ZONE, unsubscribe=link)
+    message = built(text, unsubscribe=link)
+    assert not [key for key in read(message) if key.startswith("List-")]
+    assert all(link in part for part in contents(message))
+    assert max(map(len, message.split(b"\r\n"))) <= 998
+
+
 def test_replies_go_where_the_shop_wants_them() -> None:
     assert read(built(reply_to="help@lantern.example"))["Reply-To"] == "help@lantern.example"
 
