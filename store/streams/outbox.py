@@ -27,6 +27,8 @@ with it.
 """
 _BETWEEN = b"\n"
 """Between the events of a row; JSON holds no bare line feed."""
+_LINE_FEED_IN_A_KEY = b"\xff"
+"""What stands for it in the key of a record: an id may have any character, UTF-8 not this byte."""
 _FAST = 1
 """The events of a row are so alike that the quickest compression leaves a seventh of them, for 2 us
 an event.
@@ -178,7 +180,8 @@ def packs_of(kind: OutboxKind, records: Sequence[tuple[bytes, bytes]]) -> list[P
     packs: list[Pack] = []
     for at in range(0, len(records), PACK):
         some = records[at : at + PACK]
-        value = _compressed(_BETWEEN.join(chain.from_iterable(some)))
+        lines = ((key.replace(_BETWEEN, _LINE_FEED_IN_A_KEY), value) for key, value in some)
+        value = _compressed(_BETWEEN.join(chain.from_iterable(lines)))
         packs.append((shard, kind, value, None, len(some)))
     return packs
 
@@ -204,12 +207,10 @@ def add_heartbeats(cursor: Cursor, heartbeats: Sequence[bytes]) -> None:
 
 
 def records_of(value: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value of each record of a row of one of PACKED_KINDS.
-
-    Keys are made of ids without control characters: they hold no line feed either.
-    """
+    """Key and value of each record of a row of one of PACKED_KINDS."""
     lines = iter(decompress(value).split(_BETWEEN))
-    return zip(lines, lines, strict=True)
+    for key, text in zip(lines, lines, strict=True):
+        yield key.replace(_LINE_FEED_IN_A_KEY, _BETWEEN), text
 
 
 def packs_of_events(events: Sequence[Event]) -> list[Pack]:

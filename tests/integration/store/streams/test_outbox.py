@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from schemas.ids import record_key
 from store.postgres import session
 from store.postgres.session import Database, transaction
 from store.streams import outbox
@@ -90,6 +91,15 @@ def test_answers_lie_many_in_a_row_each_with_its_key_and_in_their_order(
         rows = outbox.head(cursor, [shard], 10_000)
     assert len(rows) == 2
     assert [record for row in rows for record in outbox.records_of(row.value or b"")] == answers
+
+
+def test_what_is_in_a_key_parts_no_records(connection: Database) -> None:
+    ids = ["ben", "ann\n", "\n\n", "茶\nÿ", "{}\n{}", "\r\n", "\\n"]
+    told = [(record_key("shop", member), b"{}") for member in ids]
+    with transaction(connection) as cursor:
+        outbox.add_packed(cursor, OutboxKind.NOTICE, told)
+        rows = outbox.head(cursor, [outbox.SHARD_OF_KIND[OutboxKind.NOTICE]], 10_000)
+    assert [record for row in rows for record in outbox.records_of(row.value or b"")] == told
 
 
 def test_what_was_sent_is_gone_and_nothing_else(connection: Database) -> None:
