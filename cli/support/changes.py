@@ -19,7 +19,14 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> "list[SettingChang
         SettingChange(path=path, before=old.get(path), after=new.get(path))
         for path in paths
         if old.get(path) != new.get(path)
+        if not (_is_filled(path, old, new) or _is_filled(path, new, old))
     ]
+
+
+def _is_filled(path: str, empty: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether nothing is below a path in a document, and something in the other, which is told."""
+    beginnings = (f"{path}.", f"{path}[")
+    return empty.get(path) in ({}, []) and any(below.startswith(beginnings) for below in other)
 
 
 def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:

@@ -52,6 +52,15 @@ def test_what_was_removed_and_added_has_null_on_the_other_side() -> None:
     ]
 
 
+def test_an_empty_section_that_is_filled_is_not_told_as_removed() -> None:
+    empty = BEFORE | {"delivery_overrides": {}, "earn": BEFORE["earn"] | {"rules": []}}
+    filled, emptied = changes(empty, BEFORE), changes(BEFORE, empty)
+    assert {"path": "delivery_overrides.custom", "before": None, "after": "arrived"} in filled
+    assert {"path": "delivery_overrides.custom", "before": "arrived", "after": None} in emptied
+    for change in [*filled, *emptied]:
+        assert change["path"] not in {"delivery_overrides", "earn.rules"}
+
+
 def test_the_first_version_changes_everything_from_nothing() -> None:
     answer = changes({}, BEFORE)
     assert {"path": "timezone", "before": None, "after": "Asia/Taipei"} in answer
