@@ -107,7 +107,8 @@ def print_list(rows: "list[DeadLetterState]") -> None:
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("id", justify="right", no_wrap=True)
-    for name in ("received", "from", "reason", "state", "what is wrong"):
+    # Two lines of what became of it and of what is wrong, or 80 columns would not take them.
+    for name in ("received", "from", "state", "what is wrong"):
         table.add_column(name, no_wrap=name in ("received", "state"))
     for row in rows:
         place = f"{row.topic}/{row.partition} @{row.offset}"
@@ -115,9 +116,8 @@ def print_list(rows: "list[DeadLetterState]") -> None:
             str(row.id),
             f"{iso(row.received_at)[:16]}Z",
             safe(place),
-            safe(row.reason),
-            state_shown(row),
-            safe(row.message),
+            state_shown(row).replace(" ", "\n"),
+            f"{safe(row.reason)}\n{safe(row.message)}",
         )
     print_table(table)
 

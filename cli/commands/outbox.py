@@ -65,7 +65,7 @@ def _print_list(rows: "list[RefusedRow]") -> None:
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("id", justify="right", no_wrap=True)
-    for name in ("refused", "kind", "topic"):
+    for name in ("refused", "topic, kind"):
         table.add_column(name, no_wrap=True)
     table.add_column("bytes", justify="right", no_wrap=True)
     table.add_column("reason")
@@ -73,8 +73,7 @@ def _print_list(rows: "list[RefusedRow]") -> None:
         table.add_row(
             str(row.id),
             f"{iso(row.refused_at)[:16]}Z",
-            row.kind.name.lower(),
-            safe(row.topic),
+            f"{safe(row.topic)}\n{row.kind.name.lower()}",
             f"{row.size:,}",
             safe(row.reason),
         )

@@ -156,7 +156,7 @@ SAID: Mapping[str, Mapping[str, str]] = {
     "PointsWorkerAbsent": {"points doctor": "worker commands: none is running"},
     "PointsDeadLettersArriving": {"points dlq counted": "no merchant's"},
     "PointsDeadLettersUnresolved": {
-        "points dlq list": r"1 +20\S+Z +\S+orders/\d @\d+ +missing_field +open",
+        "points dlq list": r"1 +20\S+Z +\S+orders/\d @\d+ +open +missing_field",
         "points status": "dead letters +1 +1 in all",
     },
     "PointsUnknownCarrierCodes": {

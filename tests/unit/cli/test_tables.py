@@ -58,10 +58,10 @@ def _cursors() -> None:
     print_cursors(rows)
 
 
-def _letters() -> None:
+def _letters(topic: str = TOPIC, **ended: int) -> None:
     row: Any = SimpleNamespace(
-        id=1234567, topic=TOPIC, partition=1, offset=1_234_567, received_at=AT,
-        reason="cannot_apply", redriven_at=None, discarded_at=None, message=WHY,
+        id=1234567, topic=topic, partition=1, offset=1_234_567, received_at=AT, message=WHY,
+        reason="cannot_apply", **{"redriven_at": None, "discarded_at": None} | ended,
     )  # fmt: skip
     dlq.print_list([row])
 
@@ -73,9 +73,9 @@ def _counted() -> None:
     dlq._print_counted([row])
 
 
-def _refused() -> None:
+def _refused(topic: str = TOPIC) -> None:
     row: Any = SimpleNamespace(
-        id=1234567, refused_at=AT, kind=SimpleNamespace(name="COMMAND_RESULT"), topic=TOPIC,
+        id=1234567, refused_at=AT, kind=SimpleNamespace(name="COMMAND_RESULT"), topic=topic,
         size=1_000_000, reason=WHY,
     )  # fmt: skip
     outbox._print_list([row])
@@ -120,6 +120,25 @@ def test_ids_and_names_stay_whole(terminal: Terminal, name: str) -> None:
     written = terminal.written.getvalue()
     assert all(text in written for text in whole), written
     assert "…" not in written
+
+
+@pytest.mark.parametrize(
+    "prints",
+    [
+        lambda: _letters("commerce.deliveries.v1"),
+        lambda: _letters("commerce.deliveries.v1", redriven_at=AT),
+        lambda: _letters("commerce.deliveries.v1", discarded_at=AT),
+        lambda: _refused("points.command-results.v1"),
+    ],
+    ids=["open", "redriven", "discarded", "refused"],
+)
+def test_what_is_set_aside_fits_into_80_columns_whatever_became_of_it(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, prints: Callable[[], None]
+) -> None:
+    monkeypatch.setattr(Terminal, "columns", 80)
+    prints()
+    lines = terminal.written.getvalue().splitlines()
+    assert max(len(Text.from_ansi(line).plain.rstrip()) for line in lines) <= 80
 
 
 def test_the_figures_of_a_status_fit_into_80_columns(
