@@ -1,6 +1,7 @@
 """One watch speaks, whatever becomes of it, and what it cannot look at hides nothing else."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import psycopg
@@ -11,6 +12,8 @@ from processors.runtime import exposition
 from processors.runtime.exposition import Exposition
 from processors.watch import worker as watch_module
 from processors.watch.worker import OWN
+from schemas.heartbeat import Heartbeat
+from store.streams.outbox import EVENT_SHARDS
 from tests.support.engine import Engine, Worker, wait_for
 from tests.support.operate.watching import looked, shown, watching
 
@@ -98,18 +101,46 @@ def test_a_table_that_is_locked_hides_its_own_gauge_alone(engine: Engine) -> Non
         assert watch.trouble() is None
 
 
+def unsent(engine: Engine) -> list[bytes]:
+    """The heartbeats in the outbox, by shard."""
+    return [
+        bytes(value)
+        for (value,) in engine.rows("SELECT value FROM outbox WHERE kind = 10 ORDER BY shard")
+    ]
+
+
+def test_a_shard_holds_no_second_heartbeat_that_was_not_sent(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "HEARTBEAT_SECONDS", 0.0)
+    with watching(engine) as watch:
+        looked(watch)
+        watch.turn()
+        first = unsent(engine)
+        assert [Heartbeat.read(value).shard for value in first] == [*range(EVENT_SHARDS)]
+        watch.turn()
+        assert unsent(engine) == first
+        engine.rows("DELETE FROM outbox WHERE shard = 0 RETURNING 1")
+        watch.turn()
+        assert [Heartbeat.read(value).shard for value in unsent(engine)] == [*range(EVENT_SHARDS)]
+        assert unsent(engine)[1:] == first[1:]
+
+
 def test_heartbeats_come_back_through_outbox_and_relay(engine: Engine) -> None:
     watch = engine.run("watch").wait_ready()
     name = "points_heartbeat_seconds_count"
-    wait_for("written", lambda: engine.value("SELECT count(*) FROM outbox WHERE kind = 10") == 4)
-    began = time.time()
-    # Nothing sends them: there are never more, and no other figure counts them.
+    wait_for("written", lambda: len(unsent(engine)) == EVENT_SHARDS)
+    began, first = time.time(), unsent(engine)
+    # Nothing sends them, and no other figure counts them.
     assert watch.metric("points_outbox_rows") == 0
     assert watch.metric(name) == 0
     assert watch.metric("points_heartbeat_timestamp_seconds") < began
     engine.run("relay")
-    wait_for("all of them", lambda: watch.metric(name) >= 4)
-    assert len(engine.events("heartbeat")) == 4
+    wait_for("all of them", lambda: watch.metric(name) >= EVENT_SHARDS)
+    # It writes the next ones meanwhile: each comes out once, and none before the first.
+    came = Counter(message.value() for message in engine.events("heartbeat"))
+    assert set(came.values()) == {1}
+    assert set(first) <= set(came)
     wait_for("newer", lambda: watch.metric("points_heartbeat_timestamp_seconds") > began)
     assert engine.events("points_changed") == []
 
