@@ -32,8 +32,7 @@ def show_command(merchant: Merchant, member: Member, json_: JsonOption = False) 
 def _answer(
     connection: "Database", client: "Client", merchant: str, member: str
 ) -> "ReadModelAnswer":
-    from schemas.answers.read_model import ReadModelAnswer
-    from schemas.read_model import ReadModelBalance
+    from schemas.answers.read_model import ReadModelAnswer, ReadModelBalance
     from store.postgres.session import raw
     from store.reads.snapshot import merchant_number
     from store.valkey import balances, states

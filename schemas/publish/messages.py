@@ -8,6 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from schemas.answers.read_model import ReadModelBalance
 from schemas.campaigns import CampaignDocument
 from schemas.campaigns.changed import CampaignChanged
 from schemas.commands.bodies import (
@@ -26,7 +27,6 @@ from schemas.notices.changed import NoticeChanged
 from schemas.notices.document import NoticeSettings
 from schemas.notices.feedback import NoticeFeedback
 from schemas.quotes import Cart
-from schemas.read_model import ReadModelBalance
 from schemas.settings import SettingsDocument
 from schemas.upstream.envelope import Envelope
 from schemas.upstream.reports import RawReport
