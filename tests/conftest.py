@@ -19,7 +19,7 @@ from deploy.local.stack import Stack, start_stack
 from tests.support import must_run
 from tests.support.engine import TOPICS, Engine
 from tests.support.in_process import InProcessEngine
-from tests.support.machine import memory_folder
+from tests.support.machine import loaded, memory_folder
 from tests.support.parcels import OTHER, M
 from tests.support.servers import Databases, log_in_quickly
 
@@ -186,6 +186,12 @@ def postgres(postgres_server: Stack) -> Iterator[Databases]:
     databases = Databases(postgres_server.database_url)
     yield databases
     databases.drop_all()
+
+
+@pytest.fixture
+def started_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of the test are started as an operator starts them; see tests/support/machine."""
+    monkeypatch.setenv(loaded.PLAINLY, "1")
 
 
 @pytest.fixture

@@ -10,6 +10,11 @@ from tests.support.engine import Engine
 from tests.support.notices.running import environment_of
 
 
+@pytest.fixture(autouse=True)
+def _as_operators_start_them(started_plainly: None) -> None:
+    """Faults find what depends on the order of sets, or on what is loaded already."""
+
+
 @pytest.fixture
 def environment(engine: Engine, valkey: str) -> Iterator[tuple[SinksProcess, dict[str, str]]]:
     with SinksProcess() as sinks:

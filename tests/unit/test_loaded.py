@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.engine import wait_for
@@ -24,10 +25,12 @@ NOWHERE = {
 
 
 @contextmanager
-def started(folder: Path, *words: str, environment: Mapping[str, str] = NOWHERE) -> Iterator[Any]:
+def started(
+    folder: Path, *words: str, environment: Mapping[str, str] = NOWHERE, module: str = ""
+) -> Iterator[Any]:
     """Writes to `out` and `err` there."""
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
-        process = loaded.start(words, environment, stdout=out, stderr=err)
+        process = loaded.start(words, environment, stdout=out, stderr=err, module=module)
     try:
         yield process
     finally:
@@ -77,3 +80,44 @@ def test_what_python_reads_at_its_start_is_read_at_its_start(variable: str, tmp_
     with started(tmp_path, "--version", environment=other) as process:
         assert not isinstance(process, Forked)
         assert process.wait(60) == 0
+
+
+@pytest.mark.usefixtures("started_plainly")
+def test_where_it_is_asked_for_a_process_is_started_plainly(tmp_path: Path) -> None:
+    with started(tmp_path, "--version") as process:
+        assert not isinstance(process, Forked)
+        assert process.wait(60) == 0
+
+
+def test_a_double_that_cannot_be_loaded_ends_alone(tmp_path: Path) -> None:
+    before = loaded._that_forks()
+    with started(tmp_path, module="tests.support.nobody") as double:
+        assert isinstance(double, Forked)
+        assert double.wait(60) == 1
+    assert "No module named 'tests.support.nobody'" in (tmp_path / "err").read_text()
+    with started(tmp_path, "--version") as next_one:
+        assert next_one.wait(60) == 0
+    assert loaded._that_forks() is before
+
+
+def test_another_process_forks_when_the_first_one_has_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loaded, "_loaded", [])
+    with started(tmp_path, "run", "grants") as orphan:
+        loaded._that_forks()._process.kill()
+        with pytest.raises(AssertionError, match="has died"):
+            orphan.wait(60)
+        # Nobody would hear of its end: it has ended, too.
+        wait_for("its end", lambda: _is_over(orphan.pid))
+    with started(tmp_path, "--version") as process:
+        assert isinstance(process, Forked)
+        assert process.wait(60) == 0
+
+
+def _is_over(pid: int) -> bool:
+    """Whether no such process runs; whoever inherits it may take it away later."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -3,6 +3,9 @@
 To load it costs a second and more of CPU, which most of a worker's life in a test was. Each is a
 process of its own as ever, with its own environment, output, signals and exit code. Those that
 `points run all` starts load the product themselves, and so do those of `make coverage`.
+
+All forks order their sets in one way, and have loaded more than they need: what depends on either
+shows in processes that are started plainly, as those of PLAINLY are.
 """
 
 import atexit
@@ -25,6 +28,8 @@ SERVER = "tests.support.machine.loaded_server"
 ROOT = Path(__file__).parents[3]
 READ_AT_START = ("LANG", "LC_", "LD_", "MALLOC_", "OPENSSL_", "PYTHON", "SSL_", "TZ")
 """Beginnings of variables that Python and its libraries read once, while they load."""
+PLAINLY = "TESTS_START_PLAINLY"
+"""The variable that has everything started as an operator starts it: tests about faults set it."""
 COVERAGE = "COVERAGE_PROCESS_"
 """Beginnings of variables by which a process that starts measures what it runs."""
 
@@ -54,9 +59,12 @@ class Forked:
             if not select.select([self._reply], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired([POINTS], timeout or 0.0)
             answer = self._reply.recv(64)
-            assert answer, "the process that forks has died"
-            self.returncode = int(answer)
+            if not answer and self._handle is not None:  # nobody would ever hear of its end
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            self.returncode = int(answer or -signal.SIGKILL)
             self._close()
+            assert answer, "the process that forks has died"
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -95,6 +103,11 @@ class _Loaded:
                 command, pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL, cwd=ROOT
             )
         atexit.register(self._end)
+
+    @property
+    def has_died(self) -> bool:
+        """Whether it cannot fork any more."""
+        return self._process.poll() is not None
 
     def fork(
         self,
@@ -151,16 +164,18 @@ def start(
 
 
 def _can_fork(environment: Mapping[str, str]) -> bool:
-    if not hasattr(os, "pidfd_open") or any(name.startswith(COVERAGE) for name in environment):
+    if PLAINLY in os.environ or not hasattr(os, "pidfd_open"):
+        return False
+    if any(name.startswith(COVERAGE) for name in environment):
         return False
     return _told_apart(environment) == _that_forks().read
 
 
 def _that_forks() -> _Loaded:
     with _first:
-        if not _loaded:
+        if not _loaded or _loaded[-1].has_died:
             _loaded.append(_Loaded())
-    return _loaded[0]
+        return _loaded[-1]
 
 
 def _told_apart(environment: Mapping[str, str]) -> dict[str, str]:

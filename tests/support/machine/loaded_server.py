@@ -62,8 +62,6 @@ def serve(control: socket.socket) -> Request | None:
                 if not said:
                     return None
                 asked = orjson.loads(said)
-                if asked["module"]:
-                    import_module(asked["module"])
                 pid = os.fork()
                 if pid == 0:
                     return _forked(asked, given, replies)
