@@ -137,6 +137,10 @@ class Worker:
                 total += float(value)
         return total
 
+    def wait_metric(self, name: str, wanted: float, **labels: str) -> None:
+        """Return once a metric says so: what it counts is there before it is counted."""
+        wait_for(f"{name} {labels} of {wanted}", lambda: self.metric(name, **labels) == wanted)
+
     def wait_ready(self, within: float = PATIENCE) -> Self:
         """Return once /readyz says yes."""
         try:

@@ -2,16 +2,33 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import orjson
 import psutil
+import psycopg
 
 from processors.registry import ENGINE
 from tests.support.engine import PATIENCE, Engine, Worker, wait_for
 from tests.support.upstream import CREATED, Trade, delivery, hex_id, order
 
 DAY = 86_400
+
+
+@contextmanager
+def each_insert_waits(engine: Engine, table: str) -> Iterator[None]:
+    """Each statement that inserts into it takes half a second: who is told to stop is in one."""
+    with psycopg.connect(engine.database_url, autocommit=True) as connection:
+        connection.execute(
+            f"""CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$;
+                CREATE TRIGGER slow AFTER INSERT ON {table}
+                FOR EACH STATEMENT EXECUTE FUNCTION slow()""".encode()
+        )
+        yield
+        connection.execute("DROP FUNCTION slow CASCADE")
 
 
 def test_a_tree_of_all_workers_grants_a_day_and_stops_when_told(engine: Engine) -> None:
@@ -43,8 +60,9 @@ def test_intake_that_is_told_to_stop_finishes_its_batch_and_goes_on_where_it_was
     records = trade.records()
     engine.produce(records)
     first = engine.run("intake", POINTS_INTAKE__BATCH="100")
-    engine.wait_consumed(200)
-    assert first.terminate() == 0
+    with each_insert_waits(engine, "orders"):
+        engine.wait_consumed(200)
+        assert first.terminate() == 0
     stopped_at = engine.consumed()
     assert 0 < stopped_at < len(records)
     engine.run("intake")
@@ -68,19 +86,18 @@ def test_a_worker_says_how_it_is_and_what_it_did(engine: Engine) -> None:
     engine.wait_consumed(2)
     engine.wait_published()
     topic = engine.topics["orders"]
-    wait_for(
-        "both counted", lambda: intake.metric("points_consumed_records_total", topic=topic) == 2
-    )
-    assert intake.metric("points_processed_records_total", outcome="applied") == 1
-    assert intake.metric("points_processed_records_total", outcome="duplicate") == 1
-    assert intake.metric("points_ledger_entries_total", type="granted") == 1
-    assert intake.metric("points_event_to_commit_seconds_count") == 2
-    assert intake.metric("points_delivery_options_total") == 2
+    # A batch is committed first and counted then, one figure after the other.
+    intake.wait_metric("points_consumed_records_total", 2, topic=topic)
+    intake.wait_metric("points_processed_records_total", 1, outcome="applied")
+    intake.wait_metric("points_processed_records_total", 1, outcome="duplicate")
+    intake.wait_metric("points_ledger_entries_total", 1, type="granted")
+    intake.wait_metric("points_event_to_commit_seconds_count", 2)
+    intake.wait_metric("points_delivery_options_total", 2)
     assert intake.metric("points_delivery_options_total", bucket="known") == 0
     assert "our own van" not in intake.get("/metrics")[1]
-    wait_for("no lag", lambda: intake.metric("points_lag_messages", topic=topic) == 0)
-    assert intake.metric("points_lag_seconds", topic=topic) == 0
-    wait_for("end to end", lambda: relay.metric("points_end_to_end_seconds_count") == 1)
+    intake.wait_metric("points_lag_messages", 0, topic=topic)
+    intake.wait_metric("points_lag_seconds", 0, topic=topic)
+    relay.wait_metric("points_end_to_end_seconds_count", 1)
     assert intake.get("/healthz")[0] == 200
     assert orjson.loads(intake.get("/readyz")[1]) == {
         "ok": True,
@@ -108,7 +125,7 @@ def test_points_are_granted_by_themselves_when_their_time_comes_and_never_before
     wait_for("granted", engine.balances)
     assert engine.balances() == {("shop-a", hex_id("m")): 100}
     assert engine.value("SELECT recorded_us FROM ledger") >= due
-    wait_for("counted", lambda: grants.metric("points_grant_lateness_seconds_count") == 1)
+    grants.wait_metric("points_grant_lateness_seconds_count", 1)
     assert engine.rows("SELECT * FROM due") == []
 
 

@@ -104,8 +104,12 @@ def they_share(engine: Engine, fleet: Fleet) -> None:
     # Far more than one claim, and a claim leaves to others what it does not take.
     set_clock(engine, CREATED + timedelta(days=5))
     engine.wait_published(WITHIN)
-    granted = fleet.counted("grants", "points_ledger_entries_total", type="granted")
-    assert sum(granted) == plans
+    entries = "points_ledger_entries_total"
+    wait_for(
+        "all are counted",
+        lambda: sum(fleet.counted("grants", entries, type="granted")) == plans,
+        WITHIN,
+    )
     set_clock(engine, CREATED + timedelta(hours=12))
 
 

@@ -18,6 +18,7 @@ from store.notices.sending.settling import Receipt
 from store.postgres.session import transaction
 from tests.support.engine import wait_for
 from tests.support.notices.senders import RATE, Senders
+from tests.support.upstream import Json
 
 
 def test_a_rate_is_kept_by_both_while_every_shop_has_its_turn(senders: Senders) -> None:
@@ -48,10 +49,15 @@ def test_a_shop_that_has_used_up_its_month_is_left_out(senders: Senders) -> None
         lambda: [tuple(r) for r in senders.rows.admin.execute(query, [ids])] == wanted,
     )
     assert len(senders.got(ids)) == 3
-    told = [each for w in senders.workers for each in w.lines("limit_reached")]
-    (line,) = [each for each in told if each["merchant_id"] == shop]
+
+    def told() -> list[Json]:
+        return [each for worker in senders.workers for each in worker.lines("limit_reached")]
+
+    # It is written down first, counted then, and said at last.
+    lines = partial(filter, lambda each: each["merchant_id"] == shop)
+    (line,) = wait_for("it is said", lambda: [*lines(told())])
     assert (line["level"], line["limit"]) == ("warning", 3)
-    assert senders.counted("points_notices_limits_reached_total") == len(told)
+    assert senders.counted("points_notices_limits_reached_total") == len(told())
 
 
 def test_who_does_not_want_to_hear_by_then_is_not_told(senders: Senders) -> None:

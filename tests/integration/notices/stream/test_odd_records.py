@@ -130,7 +130,7 @@ def test_poison_goes_to_the_lanes_dead_letters_and_too_much_of_it_pauses(lane: E
     assert lane.value("SELECT count(*) FROM quarantine") == 0
     produce(lane, 200, value="poison")
     wait_for("paused", lambda: "paused" in reader.get("/readyz")[1])
-    assert reader.metric("points_pipeline_paused", pipeline="notices") == 1
+    reader.wait_metric("points_pipeline_paused", 1, pipeline="notices")
     assert sum(positions(lane).values()) < 5 + 2 + 200
     assert orjson.loads(reader.get("/healthz")[1])["ok"]
     with_resume(lane)

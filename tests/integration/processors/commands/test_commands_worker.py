@@ -73,7 +73,7 @@ def test_commands_are_answered_in_the_order_of_a_members_key(engine: Engine) -> 
     for member in members:
         mine = [each for each in found if each["member_id"] == member]
         assert [each["balance"]["available"] for each in mine] == [1, 2, 3, 4, 5]
-    assert worker.metric("points_commands_total", type="assign", code="ok") == 20
+    worker.wait_metric("points_commands_total", 20, type="assign", code="ok")
     assert worker.terminate() == 0
     engine.wait_published()
     engine.audit({(SHOP, member): 5 for member in members})
@@ -99,6 +99,7 @@ def test_poison_goes_to_its_dead_letters_and_everything_else_is_answered(engine:
         record(command(3, merchant_id="nobody")),
     ]
     engine.produce([*poison, *answered, Record("commands", "k", None)])
+    engine.wait_consumed(11)
     found = answers(engine, 5)
     assert sorted((a["command_id"], a["code"], a["repeated"]) for a in found) == [
         ("c1", "key_reused", False),

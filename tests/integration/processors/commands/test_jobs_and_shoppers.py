@@ -114,7 +114,7 @@ def test_a_hold_behind_a_job_is_answered_before_it(crowded: Engine) -> None:
     assert len(found) == len(SHOPPERS) * 2 + PARTS
     audit(crowded)
     assert crowded.counts()["duplicate"] == 0
-    assert worker.metric("points_commands_total", type="hold", code="ok") == len(SHOPPERS)
+    worker.wait_metric("points_commands_total", len(SHOPPERS), type="hold", code="ok")
 
 
 def test_a_hold_that_is_sent_during_a_job_is_answered_soon(crowded: Engine) -> None:
