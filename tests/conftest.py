@@ -190,7 +190,10 @@ def postgres(postgres_server: Stack) -> Iterator[Databases]:
 
 @pytest.fixture
 def started_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers of the test are started as an operator starts them; see tests/support/machine."""
+    """Workers of the test are started as an operator starts them; see tests/support/machine.
+
+    For tests of many workers at once: each start costs a second more of CPU.
+    """
     monkeypatch.setenv(loaded.PLAINLY, "1")
 
 

@@ -49,21 +49,23 @@ def an_order(at: datetime = CREATED) -> Record:
     return order("shop-a", *ids, 1000, delivery="arrived", at=at)
 
 
-def not_ready(worker: Worker) -> str:
-    """Why it is not ready, once it says so; it must be alive."""
-    wait_for("not ready", lambda: worker.get("/readyz")[0] == 503)
+def reason(worker: Worker) -> str:
+    """Why it is not ready, nothing while it is; it must be alive."""
+    code, page = worker.get("/readyz")
     assert worker.get("/healthz")[0] == 200
-    return str(orjson.loads(worker.get("/readyz")[1])["reason"])
+    return str(orjson.loads(page)["reason"]) if code == 503 else ""
+
+
+def wait_not_ready(worker: Worker, words: str) -> None:
+    """Return once it says that it is not ready, with these words in the reason."""
+    wait_for(words, lambda: words in reason(worker))
 
 
 def test_workers_on_a_read_only_database_are_not_ready_even_without_work(engine: Engine) -> None:
     workers = [engine.run(kind).wait_ready() for kind in KINDS]
     with database_setting(engine, READ_ONLY, "on"):
         for worker in workers:
-            wait_for(
-                "the reason",
-                lambda w=worker: "read-only transaction" in not_ready(w),  # type: ignore[misc]
-            )
+            wait_not_ready(worker, "read-only transaction")
     for worker in workers:
         assert worker.wait_ready().process.poll() is None
 
@@ -71,7 +73,7 @@ def test_workers_on_a_read_only_database_are_not_ready_even_without_work(engine:
 def test_a_worker_started_on_a_read_only_database_waits_for_it(engine: Engine) -> None:
     with database_setting(engine, READ_ONLY, "on"):
         worker = engine.run("grants")
-        wait_for("the reason", lambda: "read-only transaction" in not_ready(worker))
+        wait_not_ready(worker, "read-only transaction")
     worker.wait_ready()
 
 
@@ -81,7 +83,7 @@ def test_a_worker_that_was_led_to_a_standby_goes_on_when_it_would_be_led_to_the_
 ) -> None:
     with led_to_a_standby(engine):
         worker = engine.run(kind)
-        wait_for("the reason", lambda: "read-only transaction" in not_ready(worker))
+        wait_not_ready(worker, "read-only transaction")
     worker.wait_ready()
 
 
@@ -92,7 +94,7 @@ def test_a_full_disk_makes_not_ready_and_the_work_is_done_when_there_is_room(
     worker = engine.run("intake").wait_ready()
     with writes_fail(engine, "orders", "53100"):
         engine.produce([an_order()])
-        assert not_ready(worker) == "database: could not extend file"
+        wait_for("no room", lambda: reason(worker) == "database: could not extend file")
     worker.wait_ready()
     engine.wait_consumed(1)
 
@@ -124,7 +126,7 @@ def test_a_statement_timeout_makes_not_ready(engine: Engine) -> None:
                    CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON worker_beat
                    FOR EACH ROW EXECUTE FUNCTION slow()"""
             )
-        wait_for("the reason", lambda: "statement timeout" in not_ready(worker))
+        wait_not_ready(worker, "statement timeout")
         with unhurried(engine) as connection:
             connection.execute("DROP FUNCTION slow CASCADE")
     worker.wait_ready()
@@ -158,7 +160,7 @@ def test_a_lock_that_an_administrator_holds_is_named_and_given_up(engine: Engine
             seen.append(worker.get("/healthz")[0])
             time.sleep(0.1)
         assert set(seen) == {200}
-        assert "lock timeout" in not_ready(worker)
+        wait_not_ready(worker, "lock timeout")
         administrator.rollback()
     worker.wait_ready()
     engine.wait_consumed(1)
@@ -192,7 +194,7 @@ def test_a_server_that_says_nothing_leaves_it_alive_and_able_to_stop(
     backend = engine.value(query)
     os.kill(backend, signal.SIGSTOP)
     try:
-        assert "no answer" in not_ready(worker)
+        wait_not_ready(worker, "no answer")
         # The server says nothing until it has ended.
         assert worker.terminate() == 0
     finally:
@@ -207,7 +209,7 @@ def test_gauges_go_on_while_every_turn_fails(engine: Engine) -> None:
     assert intake.terminate() == 0
     with writes_fail(engine, "account", "53100"):
         engine.move_clock(2 * 86_400)
-        assert not_ready(grants) == "database: could not extend file"
+        wait_for("no room", lambda: reason(grants) == "database: could not extend file")
         with psycopg.connect(engine.database_url) as connection:
             connection.execute("UPDATE settings_epoch SET epoch = 77")
         wait_for("the epoch", lambda: grants.metric("points_settings_epoch") == 77)
@@ -220,7 +222,7 @@ def test_gauges_go_on_while_the_pipeline_is_paused(engine: Engine) -> None:
             " VALUES ('intake', points_now(), 'much poison')"
         )
     worker = engine.run("intake")
-    wait_for("paused", lambda: "much poison" in not_ready(worker))
+    wait_not_ready(worker, "much poison")
     with psycopg.connect(engine.database_url) as connection:
         connection.execute("UPDATE settings_epoch SET epoch = 77")
     wait_for("the epoch", lambda: worker.metric("points_settings_epoch") == 77)

@@ -22,6 +22,8 @@ from tests.support.engine import TOPICS, Engine, wait_for
 from tests.support.upstream import Record, Trade, hex_id, order, poison
 
 SHOPS = ("shop-a", "shop-b", "shop-c")
+KILLS = 12
+"""Of workers in a loop."""
 
 
 def slowly(engine: Engine, records: list[Record], seconds: float) -> Thread:
@@ -44,6 +46,7 @@ def changed_url(url: str, **change: Any) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("started_plainly")
 def test_killing_workers_in_a_loop_loses_and_doubles_nothing(engine: Engine) -> None:
     trade = Trade(4000, SHOPS)
     for merchant in SHOPS:
@@ -53,24 +56,22 @@ def test_killing_workers_in_a_loop_loses_and_doubles_nothing(engine: Engine) -> 
     small = {"POINTS_INTAKE__BATCH": "150"}
     kinds = ("intake", "intake", "relay", "grants")
     running = [engine.run(kind, **small) for kind in kinds]
-    producing = slowly(engine, records, 8)
-    killed = 0
-    while producing.is_alive():
-        time.sleep(draw.uniform(0.2, 0.9))
+    for at in range(0, len(records), len(records) // KILLS):
+        engine.produce(records[at : at + len(records) // KILLS])
         victim = draw.randrange(len(kinds))
+        running[victim].url()  # while it loads it has nothing in hand that could be lost
+        time.sleep(draw.uniform(0.2, 0.9))  # somewhere in the middle of whatever it does
         running[victim].kill()
         running[victim] = engine.run(kinds[victim], **small)
-        killed += 1
-    producing.join()
-    engine.wait_consumed(len(records), 60)
-    engine.wait_published(60)
-    assert killed >= 8
+    engine.wait_consumed(len(records))
+    engine.wait_published()
     engine.audit(trade.expected())
     assert engine.consumed() == len(records)
     assert engine.counts()["duplicate"] > 0
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("started_plainly")
 def test_two_workers_that_fight_for_a_partition_double_nothing(engine: Engine) -> None:
     trade = Trade(1000, SHOPS)
     for merchant in SHOPS:
@@ -87,11 +88,14 @@ def test_two_workers_that_fight_for_a_partition_double_nothing(engine: Engine) -
     engine.wait_published()
     engine.audit(trade.expected())
     assert engine.consumed() == len(records)
-    assert sum(worker.metric("points_cursor_refusals_total") for worker in fighters) > 0
+    # Who came too late for all of it is refused when it has read its first batch.
+    refusals = "points_cursor_refusals_total"
+    wait_for("a refusal", lambda: sum(worker.metric(refusals) for worker in fighters) > 0)
     assert [worker.terminate() for worker in fighters] == [0, 0]
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("started_plainly")
 def test_a_database_that_restarts_in_the_middle_is_waited_for(engine: Engine, stack: Stack) -> None:
     if stack.postgres is None:
         pytest.skip("restarts the server, which only the local rung can")
@@ -120,6 +124,7 @@ def test_a_database_that_restarts_in_the_middle_is_waited_for(engine: Engine, st
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("started_plainly")
 def test_a_broker_that_restarts_in_the_middle_is_waited_for(engine: Engine, stack: Stack) -> None:
     if stack.kafka is None:
         pytest.skip("restarts the broker, which only the local rung can")
@@ -219,7 +224,7 @@ def test_poison_of_many_merchants_pauses_until_somebody_resumes(engine: Engine) 
     wait_for("paused", lambda: worker.get("/readyz")[0] == 503)
     assert "unreadable records in a row" in worker.get("/readyz")[1]
     assert worker.get("/healthz")[0] == 200
-    assert worker.metric("points_pipeline_paused", pipeline="intake") == 1
+    worker.wait_metric("points_pipeline_paused", 1, pipeline="intake")
     assert (engine.consumed(), engine.value("SELECT count(*) FROM quarantine")) == (0, 0)
     later = engine.run("intake")
     wait_for(
