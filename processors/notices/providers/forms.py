@@ -7,7 +7,7 @@ from uuid import UUID
 
 from processors.notices.providers.http import HttpClient, Reply, Request
 from processors.notices.providers.left_alone import OF_SENDERS, LeftAlone
-from processors.notices.providers.port import Answer, Outcome, SmsMessage
+from processors.notices.providers.port import Answer, Outcome, Own, SmsMessage
 
 
 class FormSms(ABC):
@@ -34,7 +34,7 @@ class FormSms(ABC):
 
     def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer]:
         """See `SmsProvider`."""
-        probed = set[str]()
+        probed = set[Own]()
         replies = self._http.post(self._request(message, probed) for message in chunk)
         return [
             each if isinstance(each, Answer) else self._heard(message, each)
@@ -43,11 +43,11 @@ class FormSms(ABC):
 
     def _heard(self, message: SmsMessage, reply: Reply) -> Answer:
         answer = self.judged(reply)
-        self.alone.learn(message.sender, message.merchant_id, answer)
+        self.alone.learn(Own(message.merchant_id, message.sender), answer)
         return answer
 
-    def _request(self, message: SmsMessage, probed: set[str]) -> Request | Answer:
-        instead = self.alone.instead(message.sender, probed)
+    def _request(self, message: SmsMessage, probed: set[Own]) -> Request | Answer:
+        instead = self.alone.instead(Own(message.merchant_id, message.sender), probed)
         if instead is not None:
             return instead
         try:

@@ -6,10 +6,11 @@ Now and then one message tries whether it was mended.
 
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome
+from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome, Own
 from processors.runtime.logs import log
 from rules.notices.backoff import LONGEST
 from rules.notices.breaker import CLOSED, Breaker
@@ -17,15 +18,26 @@ from rules.notices.outcomes import Answered
 from schemas.ids import SECOND
 
 MOST_REMEMBERED: Final = 10_000
-"""Of which it is remembered that they failed."""
+"""Shops of whose own it is remembered that it failed; then the one that was heard of longest ago is
+forgotten, and tried with the next message. A shop has one at a time, so that none fills it.
+"""
 OF_SENDERS: Final = frozenset({Outcome.taken, Outcome.wrong, Outcome.shop_refused})
 """What says something of a sender; everything else says it of the provider that all share."""
 OF_GATEWAYS: Final = frozenset(Outcome)
 """What says something of a shop's own gateway: nobody shares it, so whatever comes of it does."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Failing:
+    """A shop's own that did not work lately, and since when."""
+
+    name: str
+    breaker: Breaker
+    since: int
+
+
 class LeftAlone:
-    """Those of one provider, by address or name."""
+    """Those of one provider. One thread hands over and learns; others may ask."""
 
     def __init__(
         self,
@@ -36,50 +48,86 @@ class LeftAlone:
     ) -> None:
         """Knows of none yet. `clock`: seconds. `told_by`: which answers say something of them."""
         self._provider, self._clock, self._told_by = provider, clock, told_by
-        self._breakers: dict[str, Breaker] = {}
+        self._failing: dict[str, _Failing] = {}
+        """By their shops; whoever was heard of last is the last."""
+        self._worked: int | None = None
+        """When it took something from anybody the last time."""
 
-    def instead(self, of: str, probed: set[str]) -> Answer | None:
+    def __bool__(self) -> bool:
+        """Whether there are any at all."""
+        return bool(self._failing)
+
+    def is_open(self, own: Own) -> bool:
+        """Whether it gets nothing at the moment."""
+        breaker = self._breaker(own)
+        return breaker is not CLOSED and breaker.is_open(self._now())
+
+    def probes(self, own: Own) -> bool:
+        """Whether one message may try it, and no more."""
+        breaker = self._breaker(own)
+        return breaker is not CLOSED and breaker.probes(self._now())
+
+    def instead(self, own: Own, probed: set[Own]) -> Answer | None:
         """The answer to a message that is not handed over; None where it may be.
 
         `probed`: those that a message of the same chunk tries just now.
         """
-        now = self._now()
-        breaker = self._breakers.get(of, CLOSED)
-        if breaker.is_open(now) or (breaker.probes(now) and of in probed):
+        if not self._failing:
+            return None
+        now, breaker = self._now(), self._breaker(own)
+        if breaker.is_open(now) or (breaker.probes(now) and own in probed):
             wait = timedelta(seconds=max(1, (breaker.open_until - now) // SECOND))
             refused = breaker.why == Outcome.shop_refused
             outcome = Outcome.shop_refused if refused else Outcome.later
             return Answer(outcome, retry_after=wait, code=LEFT_ALONE)
         if breaker.probes(now):
-            probed.add(of)
+            probed.add(own)
         return None
 
-    def learn(self, of: str, merchant_id: str, answer: Answer) -> None:
-        """Takes the answer to a message of a shop that was handed over."""
+    def learn(self, own: Own, answer: Answer) -> None:
+        """Takes the answer to a message that was handed over."""
         if answer.outcome not in self._told_by:
             return
-        before = self._breakers.get(of, CLOSED)
-        learnt = before.after([Answered(answer.outcome.value)], self._now())
+        now, before = self._now(), self._breaker(own)
+        learnt = before.after([Answered(answer.outcome.value)], now)
         if learnt.open_until > before.open_until:
             log().warning(
-                "shop_left_alone", provider=self._provider, merchant_id=merchant_id, why=answer.code
+                "shop_left_alone",
+                provider=self._provider,
+                merchant_id=own.merchant_id,
+                why=answer.code,
             )
+        failing = self._failing.pop(own.merchant_id, None)
         if learnt == CLOSED:
-            self._breakers.pop(of, None)
-        elif of in self._breakers or len(self._breakers) < MOST_REMEMBERED:
-            self._breakers[of] = learnt
+            self._worked = now
+            if failing is not None and failing.name != own.name:
+                self._failing[own.merchant_id] = failing
+            return
+        is_new = failing is None or failing.name != own.name
+        since = now if failing is None or is_new else failing.since
+        self._failing[own.merchant_id] = _Failing(own.name, learnt, since)
+        if len(self._failing) > MOST_REMEMBERED:
+            del self._failing[next(iter(self._failing))]
 
-    def now(self) -> frozenset[str]:
-        """Those that get nothing at the moment. Other threads may ask."""
-        if not self._breakers:
-            return frozenset()
-        now = self._now()
-        return frozenset(of for of, each in list(self._breakers.items()) if each.is_open(now))
+    def is_doubtful(self, own: Own) -> bool:
+        """Whether it may be the provider that does not work, rather than this.
+
+        Nothing of anybody was taken since this began to fail.
+        """
+        failing = self._failing.get(own.merchant_id)
+        if failing is None or failing.name != own.name:
+            return False
+        return self._worked is None or self._worked < failing.since
 
     def lately(self) -> int:
-        """How many do not work, of those that were tried not long ago. Other threads may ask."""
+        """How many do not work, of those that were tried not long ago."""
         least = self._now() - int(2 * LONGEST.total_seconds()) * SECOND
-        return sum(each.open_until > max(0, least) for each in list(self._breakers.values()))
+        failing = list(self._failing.values())
+        return sum(each.breaker.open_until > max(0, least) for each in failing)
+
+    def _breaker(self, own: Own) -> Breaker:
+        failing = self._failing.get(own.merchant_id)
+        return failing.breaker if failing is not None and failing.name == own.name else CLOSED
 
     def _now(self) -> int:
         return int(self._clock() * SECOND)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from uuid import UUID
 
 from schemas.ids import Micros
@@ -16,6 +16,16 @@ NO_TIME: Final = "no-time"
 """The code of ours for what could have been written too late only."""
 LEFT_ALONE: Final = "left-alone"
 """The code of ours for what is not handed over, since its shop's own does not work (left_alone)."""
+
+
+class Own(NamedTuple):
+    """What of a shop a provider may refuse, or may fail: its sender's address or name, its gateway.
+
+    Others may name the same, in error or in malice: what is answered to them says nothing of it.
+    """
+
+    merchant_id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -105,7 +115,7 @@ class SmsProvider(Protocol):
 
     `name`: as in settings and metrics. `window`: for how long it knows our notice id and takes a
     message of the same id once only; zero if never. `shared`: whether one shop's failures say
-    something of all. `alone`: the shops' senders, or own addresses, that get nothing for a while.
+    something of all. `alone`: the shops' senders, or own addresses, that do not work.
     """
 
     name: str

@@ -13,7 +13,7 @@ from typing import Final
 import aiosmtplib
 
 from processors.notices.providers.left_alone import OF_SENDERS, LeftAlone
-from processors.notices.providers.port import Answer, Mail, Outcome
+from processors.notices.providers.port import Answer, Mail, Outcome, Own
 from processors.notices.providers.smtp_connections import (
     Connection,
     Connections,
@@ -59,15 +59,16 @@ class Smtp:
     async def send(self, chunk: Sequence[Mail]) -> Sequence[Answer]:
         """See `MailProvider`."""
         until = asyncio.get_running_loop().time() + self._write_within
-        probed = set[str]()
+        probed = set[Own]()
         return await asyncio.gather(*(self._asked(mail, until, probed) for mail in chunk))
 
-    async def _asked(self, mail: Mail, until: float, probed: set[str]) -> Answer:
-        instead = self.alone.instead(mail.sender, probed)
+    async def _asked(self, mail: Mail, until: float, probed: set[Own]) -> Answer:
+        own = Own(mail.merchant_id, mail.sender)
+        instead = self.alone.instead(own, probed)
         if instead is not None:
             return instead
         answer = await self._send(mail, until)
-        self.alone.learn(mail.sender, mail.merchant_id, answer)
+        self.alone.learn(own, answer)
         return answer
 
     async def _send(self, mail: Mail, until: float) -> Answer:

@@ -25,7 +25,7 @@ from processors.notices.providers.answers import (
 )
 from processors.notices.providers.http import HttpClient, Reply, Request
 from processors.notices.providers.left_alone import OF_GATEWAYS, LeftAlone
-from processors.notices.providers.port import Answer, Outcome, SmsMessage
+from processors.notices.providers.port import Answer, Outcome, Own, SmsMessage
 from processors.notices.providers.transfers import PRIVATE
 from processors.runtime.notices_configuration import WebhookConfiguration
 from rules.notices.webhooks import (
@@ -78,7 +78,7 @@ class Webhook:
 
     def send(self, chunk: Sequence[SmsMessage]) -> Sequence[Answer | None]:
         """See `SmsProvider`."""
-        probed = set[str]()
+        probed = set[Own]()
         asked = [self._request(message, probed) for message in chunk]
         replies = self._http.post_within(asked, PROMPT)
         answers: list[Answer | None] = []
@@ -102,10 +102,10 @@ class Webhook:
 
     def _heard(self, message: SmsMessage, request: Request, reply: Reply | Answer) -> Answer:
         answer = reply if isinstance(reply, Answer) else judged(reply)
-        self.alone.learn(request.url, message.merchant_id, answer)
+        self.alone.learn(Own(message.merchant_id, request.url), answer)
         return answer
 
-    def _request(self, message: SmsMessage, probed: set[str]) -> Request | Answer:
+    def _request(self, message: SmsMessage, probed: set[Own]) -> Request | Answer:
         """What is asked; the answer to what is not. `probed`: addresses that one tries just now."""
         url = message.url
         if url is None or not self._may_be_asked(url):
@@ -114,7 +114,7 @@ class Webhook:
             body = _body(message)
         except (UnicodeEncodeError, orjson.JSONEncodeError):
             return Answer(Outcome.wrong, code="no-text")
-        instead = self.alone.instead(url, probed)
+        instead = self.alone.instead(Own(message.merchant_id, url), probed)
         return instead or Request(url, body, self._headers(message, body))
 
     def _headers(self, message: SmsMessage, body: bytes) -> dict[str, str]:

@@ -64,7 +64,7 @@ class ProviderLoop:
         self._taking = Taking(provider.name, provider.channel, terms, outside)
         self._thread = ConnectionThread(f"send-{provider.name}", connect)
         self._taker = ConnectionThread(f"take-{provider.name}", connect)
-        self._hand = Hand(provider.name, provider.channel, terms.rate)
+        self._hand = Hand(provider.name, provider.channel, terms.rate, provider.alone)
         custom = custom_of(provider.channel, provider.window)
         preparing = Preparing(provider.name, provider.channel, custom, outside)
         self._ahead = Ahead(self._hand, preparing)

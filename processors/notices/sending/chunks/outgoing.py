@@ -94,17 +94,17 @@ class Outgoing:
             for notice_id, answer in self._provider.came(seconds):
                 each, began = self._late.pop(notice_id)
                 self._settled(each, answer, time.monotonic() - began)
-        self._leave_alone()
+        self._wait_for_late()
 
     def drain(self) -> None:
         """Waits for all that come late: their requests have an end of their own."""
         while self._late:
             self.look(LATE_SECONDS)
 
-    def _leave_alone(self) -> None:
-        """Nothing more goes for whom an answer is waited, or who does not work."""
-        late = (self._hand.whose(each.ready.shop) for each, _ in self._late.values())
-        self._hand.left_alone = self._provider.alone.now().union(late)
+    def _wait_for_late(self) -> None:
+        """Nothing more goes to an address whose answer is waited for."""
+        late = (self._hand.own(each.ready.shop).name for each, _ in self._late.values())
+        self._hand.late = frozenset(late)
 
     def _hand_over(
         self, sent: Sequence[Sent]
@@ -120,7 +120,7 @@ class Outgoing:
                 self._late[each.marked.notice_id] = each, began
             else:
                 self._settled(each, answer, took)
-        self._leave_alone()
+        self._wait_for_late()
         if self._provider.shared:
             self._gate.learn(_of_provider(answers), self._clock())
 

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from processors.notices.providers.port import Mail, SmsMessage, Tells
+from processors.notices.providers.left_alone import LeftAlone
+from processors.notices.providers.port import Mail, Own, SmsMessage, Tells
 from processors.notices.sending.ports import Shop, Worded
 from rules.notices.outcomes import not_written
 from rules.notices.rates import holds
@@ -76,20 +77,24 @@ class Sent:
 class Hand:
     """Messages of one provider, in the order in which they were taken.
 
-    Those whose rate has nothing left wait in it and hold up no others. `done`: what became of
-    notices that were in it, and is not written down yet.
+    Those whose rate has nothing left wait in it and hold up no others, and so do those of a shop
+    whose own is left `alone`. `done`: what became of notices that were in it, and is not written
+    down yet.
     """
 
-    def __init__(self, provider: str, channel: Channel, rate: float) -> None:
+    def __init__(self, provider: str, channel: Channel, rate: float, alone: LeftAlone) -> None:
         self._provider, self._channel, self._rate = provider, channel, rate
+        self.alone = alone
         self._ready: list[Ready] = []
         self.done: list[Settled] = []
         self._buckets: dict[str, Bucket] = {}
         self._blocked: Mapping[Bucket, float] = {}
         """Replaced as a whole: other threads ask meanwhile whether a rate has something left."""
-        self.left_alone: frozenset[str] = frozenset()
-        """Shops' senders and own addresses (`whose`) that get nothing at the moment: they do not
-        work, or have not answered yet. Replaced as a whole, as well.
+        self.late: frozenset[str] = frozenset()
+        """Addresses that have not answered yet, whichever shop's message they got. Each costs a
+        connection for as long as it says nothing, so that shops which all name one would have
+        every connection wait for it. Whose it is waits no longer than for an answer, while what
+        is answered is held against that shop alone. Replaced as a whole, as well.
         """
 
     def bucket_of(self, shop: Shop) -> Bucket:
@@ -101,17 +106,22 @@ class Hand:
             self._buckets[sender] = bucket
         return bucket
 
-    def whose(self, shop: Shop) -> str:
+    def own(self, shop: Shop) -> Own:
         """What of a shop a provider may refuse: its own address, or who its messages are from."""
         if self._channel is Channel.email:
-            return shop.mail_from or ""
-        if self._provider == Provider.webhook and shop.webhook_url is not None:
-            return shop.webhook_url
-        return shop.sender
+            name = shop.mail_from or ""
+        elif self._provider == Provider.webhook and shop.webhook_url is not None:
+            name = shop.webhook_url
+        else:
+            name = shop.sender
+        return Own(shop.merchant_id, name)
 
     def is_left_alone(self, shop: Shop) -> bool:
         """Whether the shop gets nothing at the moment, whatever its rate."""
-        return self.whose(shop) in self.left_alone
+        if not self.alone and not self.late:
+            return False
+        own = self.own(shop)
+        return own.name in self.late or self.alone.is_open(own)
 
     def is_blocked(self, shop: Shop) -> bool:
         """Whether the shop's rate has nothing left at the moment, or it is left alone."""
@@ -149,14 +159,21 @@ class Hand:
         return chunk
 
     def _free(self) -> list[Ready]:
-        blocked, left_alone = self._still_blocked(), self.left_alone
-        if not blocked and not left_alone:
+        """Those that may go. Of a shop whose own may be tried again the first one does."""
+        blocked = self._still_blocked()
+        if not blocked and not self.alone and not self.late:
             return self._ready
-        return [
-            each
-            for each in self._ready
-            if self.bucket_of(each.shop) not in blocked and self.whose(each.shop) not in left_alone
-        ]
+        free, probed = list[Ready](), set[Own]()
+        for each in self._ready:
+            if self.is_left_alone(each.shop) or self.bucket_of(each.shop) in blocked:
+                continue
+            own = self.own(each.shop)
+            if self.alone.probes(own):
+                if own in probed:
+                    continue
+                probed.add(own)
+            free.append(each)
+        return free
 
     def _still_blocked(self) -> Mapping[Bucket, float]:
         """The rates that have nothing left, and until when."""

@@ -7,8 +7,13 @@ from typing import Literal
 import pytest
 
 from deploy.local.sinks.sinks import Sinks
-from processors.notices.providers.left_alone import OF_SENDERS, LeftAlone
-from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome
+from processors.notices.providers.left_alone import (
+    MOST_REMEMBERED,
+    OF_GATEWAYS,
+    OF_SENDERS,
+    LeftAlone,
+)
+from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome, Own
 from processors.notices.providers.smtp import Smtp
 from processors.notices.providers.twilio import Twilio
 from rules.notices.backoff import LONGEST
@@ -47,10 +52,11 @@ def test_a_sender_that_is_refused_is_left_alone_and_others_go_on(name: Name) -> 
         ]  # fmt: skip
         assert sinks.moods[name].drawn == drawn + 1, "it was asked all the same"
         assert again[0].retry_after == FIRST_OPEN
-        assert (set(provider.alone.now()), provider.alone.lately()) == ({bad}, 1)
+        own = Own("shop", bad)
+        assert (provider.alone.is_open(own), provider.alone.lately()) == (True, 1)
         # Then one message tries it, and only one; when it is taken, all go again.
         clock[0] += FIRST_OPEN.total_seconds() + 1
-        assert provider.alone.now() == set()
+        assert (provider.alone.is_open(own), provider.alone.probes(own)) == (False, True)
         tried = await handed_over(provider, bad, bad)
         assert [each.code == LEFT_ALONE for each in tried] == [False, True]
         clock[0] += 2 * FIRST_OPEN.total_seconds() + 1
@@ -82,9 +88,35 @@ def test_a_provider_that_fails_says_nothing_of_the_sender(name: Name) -> None:
 def test_one_that_nobody_writes_by_any_more_is_not_told_for_ever() -> None:
     clock = [1000.0]
     alone = LeftAlone("smtp", lambda: clock[0], told_by=OF_SENDERS)
-    alone.learn("bad", "shop", Answer(REFUSED))
+    alone.learn(Own("shop", "bad"), Answer(REFUSED))
     assert alone.lately() == 1
     clock[0] += FIRST_OPEN.total_seconds() + 2 * LONGEST.total_seconds() - 1
     assert alone.lately() == 1, "the next message may try it now only"
     clock[0] += 2
     assert alone.lately() == 0
+
+
+def test_what_is_answered_to_one_shop_is_held_against_no_other_that_names_the_same() -> None:
+    alone = LeftAlone("webhook", told_by=OF_GATEWAYS)
+    url = "https://gateway.example/sms"
+    alone.learn(Own("intruder", url), Answer(REFUSED))
+    assert [alone.is_open(Own(shop, url)) for shop in ("intruder", "owner")] == [True, False]
+    assert alone.instead(Own("owner", url), set()) is None
+    alone.learn(Own("owner", url), Answer(TAKEN))
+    assert alone.is_open(Own("intruder", url)), "it was another's message that was taken"
+
+
+def test_shops_that_failed_last_are_remembered_and_none_is_more_than_once() -> None:
+    clock = [1000.0]
+    alone = LeftAlone("webhook", lambda: clock[0], told_by=OF_GATEWAYS)
+    for number in range(MOST_REMEMBERED + 1):
+        alone.learn(Own("one", f"https://{number}.example"), Answer(REFUSED))
+    assert alone.lately() == 1
+    shops = [Own(f"shop {number}", "https://shop.example") for number in range(MOST_REMEMBERED)]
+    for shop in shops:
+        alone.learn(shop, Answer(REFUSED))
+    assert (alone.lately(), alone.is_open(shops[0])) == (MOST_REMEMBERED, True)
+    assert not alone.is_open(Own("one", f"https://{MOST_REMEMBERED}.example"))
+    alone.learn(Own("late", "https://late.example"), Answer(REFUSED))
+    assert [alone.is_open(shop) for shop in shops[:2]] == [False, True]
+    assert alone.is_open(Own("late", "https://late.example"))

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from processors.notices.providers.left_alone import OF_SENDERS, LeftAlone
+from processors.notices.providers.port import Answer, Outcome, Own
 from processors.notices.sending.in_hand.hand import Hand
 from processors.notices.sending.in_hand.taking import Taking, Terms
 from processors.notices.sending.ports import Outside, Shop
@@ -34,11 +36,13 @@ def test_who_is_left_alone_is_not_taken_for_a_lane_that_is_behind(rows: Rows) ->
     rows.notice("one", decided_us=now - 9 * MINUTE)
     rows.notice("other", decided_us=now - 5 * MINUTE)
     terms = Terms(10.0, 8, "a", MINUTE, REACH, 3 * DAY)
-    taking, hand = Taking("twilio", Channel.sms, terms, outside), Hand("twilio", Channel.sms, 10.0)
+    taking = Taking("twilio", Channel.sms, terms, outside)
+    alone = LeftAlone("twilio", told_by=OF_SENDERS)
+    hand = Hand("twilio", Channel.sms, 10.0, alone)
     with transaction(rows.connection) as cursor:
         taking.look(cursor, least_id(now, REACH))
     assert taking.oldest(hand) == now - 9 * MINUTE
-    hand.left_alone = frozenset({"ONE"})
+    alone.learn(Own("one", "ONE"), Answer(Outcome.shop_refused))
     assert (taking.oldest(hand), taking.shops(hand)) == (now - 5 * MINUTE, [other.merchant_no])
-    hand.left_alone = frozenset({"ONE", "OTHER"})
+    alone.learn(Own("other", "OTHER"), Answer(Outcome.shop_refused))
     assert (taking.oldest(hand), taking.shops(hand)) == (None, [])

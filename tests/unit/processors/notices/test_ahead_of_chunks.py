@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from processors.notices.sending.in_hand.ahead import Ahead
-from processors.notices.sending.in_hand.hand import Hand, ended
+from processors.notices.sending.in_hand.hand import ended
 from processors.notices.sending.in_hand.preparing import Prepared
-from schemas.notices.words import Channel, State, Why
+from schemas.notices.words import State, Why
 from store.notices.sending.queue import Taken
-from tests.unit.processors.notices.test_hand import ready
+from tests.unit.processors.notices.test_hand import empty_hand, ready
 
 NOTHING: Any = None
 
@@ -38,7 +38,7 @@ class Rows:
     """A hand, and what is worded ahead of it."""
 
     def __init__(self) -> None:
-        self.hand, self.words = Hand("mitake", Channel.sms, 10.0), Words()
+        self.hand, self.words = empty_hand(), Words()
         preparing: Any = self.words
         self.ahead = Ahead(self.hand, preparing)
 

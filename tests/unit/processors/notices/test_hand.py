@@ -7,12 +7,17 @@ from uuid import uuid4
 
 import pytest
 
+from processors.notices.providers.left_alone import OF_SENDERS, LeftAlone
+from processors.notices.providers.port import Answer, Outcome, Own
 from processors.notices.sending.in_hand.hand import Hand, Ready
 from processors.notices.sending.ports import Shop, Worded
+from rules.notices.breaker import FIRST_OPEN
 from schemas.ids import SECOND
 from schemas.notices.words import Channel, Kind, State
 from store.notices.sending.queue import Taken
 from store.valkey.notices import Bucket, Granted
+
+REFUSED, TAKEN = Answer(Outcome.shop_refused), Answer(Outcome.taken)
 
 
 class Clock:
@@ -47,15 +52,20 @@ class Rates:
         return Granted(given, 0 if given == count else 2 * SECOND)
 
 
-def ready(member: str, sender: str, *, url: str | None = None) -> Ready:
+def empty_hand(provider: str = "mitake", channel: Channel = Channel.sms) -> Hand:
+    """Of a provider that leaves nobody alone."""
+    return Hand(provider, channel, 10.0, LeftAlone(provider, told_by=OF_SENDERS))
+
+
+def ready(member: str, sender: str, *, url: str | None = None, merchant: str = "shop") -> Ready:
     unused: Any = None
     taken = Taken(
         uuid4(), uuid4(), 1, member, Kind.earned, Channel.sms, State.claimed, 0, 1, 1, 1, None,
         None, None, 0, 0, None, None, 0, "shop", 0,
     )  # fmt: skip
     shop = Shop(
-        1, "shop", "UTC", (), True, True, lambda *_: True, "mitake", sender, None, "TW", None, url,
-        "hold", {}, "Shop", unused,
+        1, merchant, "UTC", (), True, True, lambda *_: True, "mitake", sender, None, "TW", None,
+        url, "hold", {}, "Shop", unused,
     )  # fmt: skip
     return Ready(taken, shop, "", Worded(), None)
 
@@ -66,7 +76,7 @@ def members(chunk: list[Ready]) -> str:
 
 def hand_of(text: str) -> Hand:
     """A member a letter: capital ones are of the sender's name `B`, the others of `a`."""
-    hand = Hand("mitake", Channel.sms, 10.0)
+    hand = empty_hand()
     hand.add(ready(letter, "B" if letter.isupper() else "a") for letter in text)
     return hand
 
@@ -103,11 +113,37 @@ def test_two_rates_can_have_nothing_left_at_once(clock: Clock) -> None:
 def test_who_is_left_alone_holds_up_nobody_and_is_not_waited_for(clock: Clock) -> None:
     del clock
     hand, rates = hand_of("aBcD"), Rates(a=9, B=9)
-    hand.left_alone = frozenset({"B"})
+    hand.alone.learn(Own("shop", "B"), REFUSED)
     assert (members(hand.chunk(4, rates.take)), hand.free()) == ("ac", 0)
     assert hand.wait(10.0) == 10.0, "it would turn without a pause"
-    hand.left_alone = frozenset()
+    hand.alone.learn(Own("shop", "B"), TAKEN)
     assert (hand.free(), hand.wait(10.0)) == (2, 0.0)
+
+
+def test_what_is_answered_to_one_shop_holds_up_no_other_that_names_the_same(clock: Clock) -> None:
+    del clock
+    hand, rates = empty_hand(), Rates(a=9)
+    hand.add(ready(letter, "a", merchant=f"shop {letter}") for letter in "xy")
+    hand.alone.learn(Own("shop x", "a"), REFUSED)
+    assert (hand.free(), members(hand.chunk(2, rates.take))) == (1, "y")
+
+
+def test_one_message_tries_whether_a_sender_was_mended_and_the_others_wait_for_it() -> None:
+    now = [1000.0]
+    hand = Hand(
+        "mitake", Channel.sms, 10.0, LeftAlone("mitake", lambda: now[0], told_by=OF_SENDERS)
+    )
+    rates = Rates(a=9, B=9)
+    hand.add(ready(letter, "B" if letter.isupper() else "a") for letter in "aBCbD")
+    hand.alone.learn(Own("shop", "B"), REFUSED)
+    now[0] += FIRST_OPEN.total_seconds()
+    assert (hand.free(), members(hand.chunk(8, rates.take))) == (3, "aBb")
+    hand.alone.learn(Own("shop", "B"), REFUSED)
+    assert (hand.free(), members(hand.chunk(8, rates.take))) == (0, "")
+    now[0] += 2 * FIRST_OPEN.total_seconds()
+    assert members(hand.chunk(8, rates.take)) == "C"
+    hand.alone.learn(Own("shop", "B"), TAKEN)
+    assert members(hand.chunk(8, rates.take)) == "D"
 
 
 @pytest.mark.parametrize(
@@ -123,5 +159,5 @@ def test_what_is_a_shops_own_depends_on_who_delivers(
 ) -> None:
     """A shop may keep the address of a gateway that it uses no more."""
     shop = ready("a", "LANTERN", url="https://shop.example/sms").shop
-    hand = Hand(provider, channel, 10.0)
-    assert hand.whose(replace(shop, mail_from="points@shop.example")) == whose
+    hand = empty_hand(provider, channel)
+    assert hand.own(replace(shop, mail_from="points@shop.example")) == Own("shop", whose)

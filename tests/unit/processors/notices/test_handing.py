@@ -13,13 +13,13 @@ from processors.notices.sending.chunks.handing import Guards, Handing
 from processors.notices.sending.guards.gate import Gate
 from processors.notices.sending.guards.rates import SharedRates
 from processors.notices.sending.in_hand.ahead import Ahead
-from processors.notices.sending.in_hand.hand import Hand, Ready, Sent, ended
+from processors.notices.sending.in_hand.hand import Ready, Sent, ended
 from processors.notices.sending.in_hand.preparing import Prepared
-from schemas.notices.words import Channel, State, Why
+from schemas.notices.words import State, Why
 from store.notices.sending.queue import Taken
 from store.notices.sending.settling import Settled
 from store.valkey.notices import Bucket, Granted
-from tests.unit.processors.notices.test_hand import ready
+from tests.unit.processors.notices.test_hand import empty_hand, ready
 
 FROZEN_SECONDS = 61.0
 
@@ -65,7 +65,7 @@ def test_a_sender_frozen_while_it_waits_for_its_commit_is_known_to_be_slow(
     exchange: Any = FrozenInCommit(clock)
     guards = Guards(SharedRates(None), fence, Gate("mitake", None))
     nothing: Any = None
-    hand = Hand("mitake", Channel.sms, 10.0)
+    hand = empty_hand()
     handing = Handing(hand, Ahead(hand, nothing), exchange, guards)
     handing.settle(nothing, uuid4(), 0)
     assert fence.seconds == FROZEN_SECONDS
@@ -115,7 +115,7 @@ class NoAddress:
 def test_what_ends_beside_a_commit_is_settled_once_whether_or_not_it_succeeds() -> None:
     lost, nothing = psycopg.OperationalError("lost"), cast(Any, None)
     exchange, rates, preparing = WordedBeside(lost), Everything(), NoAddress()
-    hand = Hand("mitake", Channel.sms, 10.0)
+    hand = empty_hand()
     ahead = Ahead(hand, cast(Any, preparing))
     guards = Guards(cast(Any, rates), Slowness(), Gate("mitake", None))
     handing = Handing(hand, ahead, cast(Any, exchange), guards)

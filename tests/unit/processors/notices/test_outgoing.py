@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from processors.notices.providers.left_alone import OF_GATEWAYS, LeftAlone
-from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome
+from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome, Own
 from processors.notices.sending.chunks.outgoing import Outgoing, Written
 from processors.notices.sending.guards.gate import Gate
 from processors.notices.sending.in_hand.hand import Hand, Sent
@@ -76,7 +76,7 @@ def _outgoing(
     provider: Here, handing: Handing, url: str | None = None, gate: Gate | None = None
 ) -> tuple[Outgoing, Hand]:
     handing.url = url
-    hand = Hand(provider.name, Channel.sms, 10.0)
+    hand = Hand(provider.name, Channel.sms, 10.0, provider.alone)
     gate, custom = gate or _gate(), custom_of(provider.channel, provider.window)
     return Outgoing(provider, custom, hand, cast(Any, handing), gate, lambda: 0), hand
 
@@ -150,9 +150,11 @@ def test_what_was_not_handed_over_says_nothing_of_a_provider_that_fails() -> Non
 def test_nothing_goes_for_a_sender_that_is_left_alone() -> None:
     provider = Here()
     outgoing, hand = _outgoing(provider, Handing(1))
-    provider.alone.learn("LANTERN", "shop", Answer(Outcome.shop_refused))
+    waiting = ready("a", "LANTERN")
+    hand.add([waiting])
+    provider.alone.learn(Own("shop", "LANTERN"), Answer(Outcome.shop_refused))
     assert _go(outgoing, lambda: True) is False
-    assert hand.left_alone == {"LANTERN"}
+    assert (hand.is_blocked(waiting.shop), hand.free()) == (True, 0)
 
 
 class Late(Here):
