@@ -20,9 +20,19 @@ _ENHANCED: Final = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\d)")
 _LEAVING: Final = 421
 _NO_LOGIN: Final = frozenset({530, 534, 535, 538})
 """Codes that say that we are not let in, wherever they come."""
-_OF_SENDER: Final = re.compile(r"[45]\.(1\.[78]|7\.2[0-7])")
+_OF_SENDER: Final = re.compile(r"[45]\.(1\.[78]|7\.2[0-4]|7\.2[67])")
 """Enhanced codes that are about the sender, at whatever stage: its address and domain, SPF, DKIM,
-DMARC (RFC 3463, 7372, 7505)."""
+DMARC (RFC 3463, 7372, 7505). Also 4.1.8, which servers say of a domain that is nowhere: one that
+cannot ask anybody says it of all, and that nothing goes for anybody is seen (`is_doubtful`)."""
+_OF_US: Final = re.compile(r"5\.7\.2[58]")
+"""The name of our own address (RFC 7372), and that we send too much: about all, at any stage."""
+_OF_OUR_LOGIN: Final = re.compile(r"5\.7\.([89]|1[0-4])")
+"""At MAIL FROM (RFC 4954, 5248): of a recipient's server they may be about the recipient."""
+_OF_WHO_IS_NAMED: Final = re.compile(r"5\.(1\.\d+|7\.([0-2]|[2-9]\d|\d{3}))")
+"""At MAIL FROM: addresses, and what is allowed to whom (RFC 3463). Not 7.3 to 7.7 and 7.15 to 7.19:
+ciphers, priorities, and whom an address was given to since."""
+_OF_WHO_IS_NAMED_BY_CODE: Final = frozenset({501, 550, 551, 553, 554})
+"""The same where there is no enhanced code; the others are about commands, space, the host."""
 _OUT_OF_ORDER: Final = 503
 """A command came where none of its kind was expected: about the conversation, not the mail."""
 
@@ -154,11 +164,23 @@ def contradicts_itself(code: int, message: str) -> bool:
 
 
 def refused_of_sender(code: int, message: str) -> Answer:
-    """As `refused`, of a reply to MAIL FROM: where it is for good, that is about the sender."""
+    """As `refused`, of a reply to MAIL FROM, which says nothing of the mail.
+
+    For good, and about who is named, that is about the sender. All else, such as our space, the
+    server's own trouble, its network or the commands we use (x.2 to x.6), is about all: later,
+    so that the breaker that all share sees it.
+    """
     answer = refused(code, message)
-    if answer.outcome is Outcome.wrong:
-        return Answer(Outcome.shop_refused, code=answer.code)
-    return answer
+    if answer.outcome is not Outcome.wrong:
+        return answer
+    enhanced = _ENHANCED.match(message)
+    if enhanced is None or enhanced[1].startswith("5.0."):
+        of_sender = code in _OF_WHO_IS_NAMED_BY_CODE
+    elif _OF_OUR_LOGIN.fullmatch(enhanced[1]):
+        return Answer(Outcome.credentials, code=answer.code)
+    else:
+        of_sender = _OF_WHO_IS_NAMED.fullmatch(enhanced[1]) is not None
+    return Answer(Outcome.shop_refused if of_sender else Outcome.later, code=answer.code)
 
 
 def refused(code: int, message: str) -> Answer:
@@ -167,6 +189,10 @@ def refused(code: int, message: str) -> Answer:
     4xx: later, 5xx: wrong for good (RFC 5321 4.2.1), unless it names the sender: many servers say
     what they have against it when they hear the recipient, or the message. What is no reply at all
     says nothing, and so later; 421 and the like that come with a new connection do, too.
+
+    5.7.1 to a recipient stays wrong: it may be about the recipient, who takes no mail from outside,
+    about the text, or about the sender, and does not say which. To wait with all of a shop's mails
+    for what one recipient refuses would be worse than to lose those that are refused one by one.
     """
     if contradicts_itself(code, message):
         return Answer(Outcome.later, code="not-understood")
@@ -175,9 +201,10 @@ def refused(code: int, message: str) -> Answer:
     enhanced = _ENHANCED.match(message)
     if enhanced is not None and _OF_SENDER.fullmatch(enhanced[1]) and code != _LEAVING:
         return Answer(Outcome.shop_refused, code=code_of(code, message))
-    if 500 <= code <= 599 and code != _OUT_OF_ORDER:  # noqa: PLR2004
+    of_us = enhanced is not None and _OF_US.fullmatch(enhanced[1])
+    if 500 <= code <= 599 and code != _OUT_OF_ORDER and not of_us:  # noqa: PLR2004
         return Answer(Outcome.wrong, code=code_of(code, message))
-    if 400 <= code <= 499 or code == _OUT_OF_ORDER:  # noqa: PLR2004
+    if 400 <= code <= 499 or code == _OUT_OF_ORDER or of_us:  # noqa: PLR2004
         return Answer(Outcome.later, code=code_of(code, message))
     return Answer(Outcome.later, code="not-understood")
 

@@ -26,9 +26,10 @@ _REFUSALS: Final = range(400, 500)
 _OUTCOMES: Final = {
     # Wrong login; an account that is suspended, closed, unpaid, or may not; no such account.
     # And the address that we want to be called at, which is none.
-    Outcome.credentials: {20003, 20005, 20006, 20008, 20403, 20404, 21609, 30002, 90010},
-    # The sender: none, not this account's, of another country, without SMS, with a full queue. And
-    # a country to which the account may send none.
+    Outcome.credentials: {10001, 20003, 20005, 20006, 20008, 20403, 20404, 21609, 30002, 90010},
+    # The sender: none, not this account's, of another country, without SMS, with a full queue,
+    # which each number has of its own: others' numbers go on. And a country to which the account
+    # may send none: what one shop's members have in common.
     Outcome.shop_refused: {21212, 21408, 21603, 21606, 21611, 21659, 21660, 21661},
     # Too much at once: rates, queues and limits of a day.
     Outcome.later: {14107, 20429, 21623, 30001, 30022, 63038},

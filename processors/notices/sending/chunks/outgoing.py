@@ -130,9 +130,13 @@ class Outgoing:
 
 
 def _of_provider(answers: Sequence[Answer | None]) -> list[Answered]:
-    """What answers say of the provider that shops share: who refuses one of them works."""
-    asked = [each for each in answers if each is not None and each.code != LEFT_ALONE]
+    """What answers say of the provider that shops share. A shop that is refused says nothing.
+
+    Neither that it fails, nor that it works: it may refuse every one. Nor does what was not
+    handed over.
+    """
     return [
-        Answered.wrong if each.outcome is Outcome.shop_refused else Answered(each.outcome.value)
-        for each in asked
+        Answered(each.outcome.value)
+        for each in answers
+        if each is not None and each.outcome is not Outcome.shop_refused and each.code != LEFT_ALONE
     ]

@@ -65,9 +65,14 @@ class Taking:
     def oldest(self, hand: Hand) -> Micros | None:
         """Since when the oldest notice could have gone, as of the last look.
 
-        But for shops that are left alone: what is their own, nobody who is woken can mend.
+        But for shops that are left alone: what is their own, nobody who is woken can mend. Where
+        several are, and nothing of anybody's was taken since one of them began to fail, it may as
+        well be the provider that refuses all, and somebody must look.
         """
-        could_go = (due.since for due, shop in self._due if not hand.is_left_alone(shop))
+        alone = [(due, shop) for due, shop in self._due if hand.is_left_alone(shop)]
+        could_go = [due.since for due, shop in self._due if not hand.is_left_alone(shop)]
+        if len(alone) > 1:
+            could_go += [due.since for due, shop in alone if hand.alone.is_doubtful(hand.own(shop))]
         return min(could_go, default=None)
 
     def shops(self, hand: Hand) -> list[int]:

@@ -173,6 +173,43 @@ def test_what_a_reply_has_against_the_sender_says_nothing_of_the_mail(
     assert answer.code == f"550-{code}"
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "outcome"),
+    [
+        (552, "5.2.2", LATER),  # our own quota
+        (550, "5.3.0", LATER),  # the server
+        (521, "5.3.2", LATER),
+        (550, "5.4.3", LATER),  # its directory or network
+        (501, "5.5.4", LATER),  # how we say it
+        (555, "5.5.4", LATER),
+        (550, "5.6.7", LATER),
+        (550, "5.7.5", LATER),  # ciphers
+        (550, "5.7.8", CREDENTIALS),  # who we are
+        (525, "5.7.13", CREDENTIALS),
+        (550, "5.7.60", SHOP_REFUSED),  # a server's own, of whom it lets write by that sender
+        (550, "5.0.0", SHOP_REFUSED),
+        (553, "no", SHOP_REFUSED),  # and where there is no enhanced code
+        *((status, "no", LATER) for status in (500, 502, 504, 521, 552, 555)),
+    ],
+)
+def test_what_a_server_has_against_us_all_is_no_fault_of_the_sender_that_it_heard(
+    status: int, code: str, outcome: Outcome
+) -> None:
+    """Else each shop would be left alone by itself, and nobody told that nothing goes."""
+    answer = answered("smtp", mood="wrong", status=status, stage="mail", code=code)
+    assert answer.outcome is outcome
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "end"])
+@pytest.mark.parametrize("code", ["5.7.25", "5.7.28"])
+def test_what_is_about_our_own_address_is_no_fault_of_a_sender_or_a_mail(
+    stage: str, code: str
+) -> None:
+    """Somebody mends how it is named, and all may go by then."""
+    answer = answered("smtp", mood="wrong", stage=stage, code=code)
+    assert (answer.outcome, answer.code) == (LATER, f"550-{code}")
+
+
 def test_a_senders_domain_that_is_not_found_just_now_says_nothing_of_the_server() -> None:
     answer = answered("smtp", mood="wrong", status=450, stage="rcpt", code="4.1.8")
     assert (answer.outcome, answer.code) == (SHOP_REFUSED, "450-4.1.8")
@@ -182,7 +219,7 @@ def test_a_senders_domain_that_is_not_found_just_now_says_nothing_of_the_server(
     ("code", "outcome"),
     [
         *((code, SHOP_REFUSED) for code in (21212, 21408, 21603, 21606, 21611, 21659, 21660)),
-        *((code, CREDENTIALS) for code in (21609, 30002)),
+        *((code, CREDENTIALS) for code in (10001, 21609, 30002)),
         *((code, WRONG) for code in (21211, 21610, 21614)),
     ],
 )

@@ -132,11 +132,12 @@ def test_who_refuses_one_shop_is_no_provider_that_fails(answer: Answer, *, opens
     }
 
 
-def test_what_was_not_handed_over_says_nothing_of_a_provider_that_fails() -> None:
-    """Else a shop that is left alone would keep the breaker closed for all."""
+@pytest.mark.parametrize("code", [LEFT_ALONE, "550-5.1.8"])
+def test_what_is_refused_of_a_shop_says_nothing_of_a_provider_that_fails(code: str) -> None:
+    """Else a shop that is refused, or left alone, would keep the breaker closed for all."""
     provider, gate = Here(Answer(Outcome.later)), _gate()
     outgoing, _ = _outgoing(provider, Handing(8, 8, 8, 8, 8), gate=gate)
-    answers = [Answer(Outcome.later), Answer(Outcome.shop_refused, code=LEFT_ALONE)]
+    answers = [Answer(Outcome.later), Answer(Outcome.shop_refused, code=code)]
 
     def goes_on() -> bool:
         provider.answer = answers[len(provider.chunks) % 2]
