@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SENDER_IN = {"email": "from", "sms": "sender"}
 LATE_SECONDS = 900.0
 """Beyond its `not_before`; a full rate may take some minutes after quiet hours."""
+MOST_NAMED = 3
+"""Of shops in a line; each has a line of its own as well."""
 
 
 def notices(configured: "Configuration", broker: "Broker | None") -> Iterator[Finding]:
@@ -65,7 +67,9 @@ def _state(connection: "Database", broker: "Broker | None") -> Iterator[Finding]
     if not stopped:
         yield Finding("ok", "notices: no provider is paused or left alone")
     yield from (_refused(shop) for shop in answer.refused_merchants)
-    yield from (_waiting(row, answer.now) for row in answer.notices)
+    yield from (
+        _waiting(row, answer.now, _left_alone(answer, row.channel)) for row in answer.notices
+    )
     yield from _left(answer)
 
 
@@ -101,14 +105,23 @@ def _refused(shop: "RefusedShop") -> Finding:
     )
 
 
-def _waiting(row: "OpenNotices", now: int) -> Finding:
+def _left_alone(answer: "NoticesStatusAnswer", channel: str) -> str:
+    """What is to be said of notices that could go but for their shops, if there are such."""
+    shops = sorted({s.merchant_id for s in answer.refused_merchants if s.channel == channel})
+    if not shops:
+        return ""
+    more = f" and {len(shops) - MOST_NAMED:,} more" if len(shops) > MOST_NAMED else ""
+    return f"; those of {', '.join(shops[:MOST_NAMED])}{more} are left alone, as said above"
+
+
+def _waiting(row: "OpenNotices", now: int, left_alone: str) -> Finding:
     from schemas.ids import SECOND, iso
 
     if row.oldest_due is not None and now - row.oldest_due > LATE_SECONDS * SECOND:
         return Finding(
             "wrong",
             f"notices by {row.channel}: {row.due:,} could go, the oldest since "
-            f"{iso(row.oldest_due)[:19]}Z",
+            f"{iso(row.oldest_due)[:19]}Z{left_alone}",
             "see whether a worker notices-send runs and is ready, and its provider works",
         )
     return Finding("ok", f"notices by {row.channel}: {row.waiting:,} wait, {row.due:,} could go")

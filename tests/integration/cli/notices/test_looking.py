@@ -120,6 +120,19 @@ def test_shops_whose_sender_a_provider_refuses_are_named(engine: Engine, lane: L
         assert ("warning", f"notices: {what} of merchant {SHOP}: its notices wait") in found
 
 
+def test_doctor_says_which_of_the_notices_that_could_go_are_left_alone(
+    engine: Engine, lane: Lane
+) -> None:
+    long_ago = lane.now() - HOUR
+    lane.notice(SHOP, "ann", provider="twilio", reason="shop_refused", not_before_us=long_ago)
+    lane.notice("other", "cat", channel="email", not_before_us=long_ago)
+    found = findings(engine, POINTS_NOTICES__ENABLED="true")
+    (sms,) = [what for _, what in found if what.startswith("notices by sms: 1 could go")]
+    (email,) = [what for _, what in found if what.startswith("notices by email: 1 could go")]
+    assert sms.endswith(f"; those of {SHOP} are left alone, as said above")
+    assert "left alone" not in email
+
+
 def test_doctor_names_shops_that_are_quiet_for_as_long_as_their_notices_wait(
     engine: Engine, lane: Lane
 ) -> None:
