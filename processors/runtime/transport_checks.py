@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
+
+from schemas.web_addresses import address_of
 
 if TYPE_CHECKING:
     from processors.runtime.configuration import DatabaseConfiguration, KafkaConfiguration
@@ -88,14 +89,10 @@ def _of_oauth(kafka: "KafkaConfiguration", *, development: bool) -> Iterator[str
 
 
 def _wrong_endpoint(url: str, *, development: bool) -> str | None:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if host is None or parts.scheme not in {"http", "https"} or "@" in parts.netloc:
+    parts = address_of(url)
+    if parts is None:
         return "is no URL of a token endpoint: write https://host/path"
-    if parts.scheme == "http" and not development and not _stays_here(host):
+    if parts.scheme == "http" and not development and not _stays_here(parts.hostname or ""):
         return f"sends the client's secret without TLS: write https://; {_DEVELOPMENT}"
     return None
 

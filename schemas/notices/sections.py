@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, Self, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +23,7 @@ from schemas.notices.addresses import named_address, usable_address
 from schemas.notices.words import Channel, Kind
 from schemas.problems import ProblemError
 from schemas.settings.fields import Section, at_least_one, tuple_of_list, without_repeats
+from schemas.web_addresses import address_of
 
 MAX_DAYS_BEFORE: Final = 365
 # No shop means to pay for more for one notice; a phone may join up to 255.
@@ -52,8 +52,6 @@ _HOURS: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24
 _SENDER: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &.+_-]{1,11}|\+?[0-9]{3,15}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|[0-9]{3}))?")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
-# Without blanks and line ends, which a reader of URLs may pass over in silence.
-_URL: Final = re.compile(r"[!-~]+")
 
 _Word = TypeVar("_Word", Kind, Channel)
 
@@ -112,12 +110,8 @@ def _sender(value: str) -> str:
 
 
 def _https(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme == "https" and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or parts.username is not None or parts.fragment or not _URL.fullmatch(value):
+    parts = address_of(value)
+    if parts is None or parts.scheme != "https":
         raise ProblemError(
             "is no address of the web to post to", "write it as https://shop.example/path"
         )

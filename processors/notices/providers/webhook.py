@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
@@ -37,6 +36,7 @@ from rules.notices.webhooks import (
     signature,
 )
 from schemas.ids import iso
+from schemas.web_addresses import address_of
 
 _CONNECTIONS: Final = 128
 """So many that addresses which say nothing leave some to the others until they are left alone."""
@@ -130,11 +130,10 @@ class Webhook:
         """Names are looked at when a connection is made; addresses and schemes here."""
         if self._anywhere:
             return True
-        try:
-            parts = urlsplit(url)
-            host = parts.hostname or ""
-        except ValueError:
+        parts = address_of(url)
+        if parts is None:
             return False
+        host = parts.hostname or ""
         is_address = ":" in host or host.replace(".", "").isdigit()
         return parts.scheme == "https" and (not is_address or is_public(host))
 
