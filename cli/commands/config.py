@@ -17,15 +17,20 @@ def _only_show() -> None:
 def show_command(json_: JsonOption = False) -> None:
     """Show every variable, its value and where it comes from. Secrets are masked.
 
-    A configuration that cannot be used is refused with all that is wrong, as everywhere.
+    A configuration that cannot be used is refused with all that is wrong, as everywhere. What only
+    the workers of the notices lane would be refused for is told beside it.
     """
     from processors.runtime.configuration import misspelt, shown
+    from processors.runtime.configuration_checks import problems_of_lane
     from schemas.answers.operations import VariableAnswer
 
+    configured = configuration()
     rows = [
         VariableAnswer.model_validate({"name": name, "value": value, "origin": origin})
-        for name, value, origin in shown(configuration())
+        for name, value, origin in shown(configured)
     ]
+    for problem in problems_of_lane(configured):
+        remark(f"of the notices lane, whose workers would not start: {problem}")
     for name in misspelt():
         remark(f"{name} is not a known variable: check its spelling, or remove it")
     if json_:

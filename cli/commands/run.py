@@ -28,7 +28,8 @@ _ENDINGS = (Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.SCHEMA, Exit.CURSOR)
 _WORKERS = "\n".join(f"{kind.name}: {kind.does}." for kind in WORKERS.values())
 _SEVERAL = (
     "Several workers are restarted after a crash (1). With 2 or 3 all of them stop, as an operator "
-    "must act first; with 4 the others go on, and the one is tried again. Each serves /metrics, "
+    "must act first; with 4, and whatever one of the notices lane ends with, the others go on, and "
+    "the one is tried again. Each serves /metrics, "
     "/healthz and /readyz: the first on POINTS_METRICS__PORT, the others on the ports after it."
 )
 HELP = f"""Run workers until SIGTERM or Ctrl-C, which let them finish their batch.
@@ -69,15 +70,24 @@ def run_command(
 
 def _prepared(workers: list[str], intakes: int | None, *, as_json: bool) -> Callable[[], int]:
     """What runs them, with all that it needs loaded; it gives the exit code."""
-    from processors.runtime.configuration import load
-
-    configuration = load()
+    configuration = _loaded(workers)
     kinds = _kinds(workers, intakes, notices=configuration.notices.enabled)
     _check_ports(configuration.metrics.port, len(kinds))
     _tell_misspelt()
     if len(kinds) == 1:
         return _alone(WORKERS[kinds[0]], configuration)
     return partial(_tree, kinds, configuration, as_json=as_json)
+
+
+def _loaded(workers: Sequence[str]) -> "Configuration":
+    """What the environment says; workers of the lane alone are refused for what only it uses.
+
+    Beside the engine's, a worker of the lane is refused by itself, and the others go on.
+    """
+    from processors.runtime.configuration import load, load_for_lane
+
+    of_lane = all(name != ALL and WORKERS[name].lane == "notices" for name in workers)
+    return load_for_lane() if of_lane else load()
 
 
 def _check_ports(first: int, count: int) -> None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cli.support.broker import broker_of
-from cli.support.console import JsonOption, complain, counted, emit, out, safe
+from cli.support.console import JsonOption, complain, counted, emit, out, remark, safe
 from cli.support.cursors import lags, print_cursors, shown_lag
 from cli.support.errors import Exit, Failure
 from cli.support.wiring import configuration, connect, connect_notices
@@ -88,10 +88,15 @@ def read(
 def _notices(configured: "Configuration") -> "NoticesFigures | None":
     """Of the notices lane, where it is used and this login may take its role."""
     from cli.commands.notices.status import read
+    from processors.runtime.configuration import ConfigurationRefused
     from schemas.answers.operations import NoticesFigures
 
     try:
         connection = connect_notices(configured)
+    except ConfigurationRefused as refused:
+        for problem in refused.lines[1:]:
+            remark(f"without the notices lane: {problem.strip()}")
+        return None
     except Failure as failure:
         if failure.exit_code == Exit.REFUSED:
             return None

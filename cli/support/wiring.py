@@ -83,10 +83,12 @@ def connect_notices(
 ) -> "Database":
     """As `connect`, to the tables of the notices lane, as its role.
 
-    Raises Failure, SchemaMismatch.
+    Raises ConfigurationRefused, Failure, SchemaMismatch.
     """
+    from processors.runtime.configuration import refuse_notices_servers
     from store.postgres import migrate, session
 
+    refuse_notices_servers(loaded)
     notices = loaded.notices
     own = notices.database_url is not None
     url = notices.database_url or loaded.database.url

@@ -20,6 +20,7 @@ from pydantic_settings import (
 from processors.runtime.configuration_checks import (
     problems_of,
     problems_of_database,
+    problems_of_lane,
     problems_of_notices,
     problems_of_redis,
     unknown_variables,
@@ -280,10 +281,25 @@ class ConfigurationRefused(PointsError):
 
 
 def load() -> Configuration:
-    """The configuration of this process. Raises ConfigurationRefused with every problem at once."""
+    """The configuration of this process. Raises ConfigurationRefused with every problem at once.
+
+    What only the notices lane uses is not judged: `load_for_lane` does.
+    """
     loaded = _loaded(Configuration)
     _refuse(problems_of(loaded))
     return loaded
+
+
+def load_for_lane() -> Configuration:
+    """As `load`, for a process that is nothing but a worker of the notices lane."""
+    loaded = _loaded(Configuration)
+    _refuse([*problems_of(loaded), *problems_of_lane(loaded)])
+    return loaded
+
+
+def refuse_notices_servers(loaded: Configuration | NoticesOnlyConfiguration) -> None:
+    """Raises ConfigurationRefused when the lane's own servers cannot be meant as they are named."""
+    _refuse(problems_of_notices(loaded.notices, development=loaded.development))
 
 
 def load_database_only() -> DatabaseOnlyConfiguration:

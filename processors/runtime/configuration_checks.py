@@ -1,6 +1,7 @@
 """What types cannot say of a configuration: secrets spelt wrong, names that clash, typing slips.
 
-`load` makes all of these checks, so every command and worker does. No problem repeats a value.
+`load` makes those of the engine, so every worker does; those of the notices lane are made where its
+workers run, and by commands that use what they are about. No problem repeats a value.
 """
 
 import re
@@ -13,7 +14,11 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
-from processors.runtime.provider_checks import problems_of_links, problems_of_providers
+from processors.runtime.provider_checks import (
+    problems_of_directory,
+    problems_of_links,
+    problems_of_providers,
+)
 from processors.runtime.transport_checks import (
     problems_of_database_transport,
     problems_of_database_url,
@@ -49,7 +54,18 @@ def problems_of(loaded: "Configuration") -> list[str]:
         *problems_of_kafka_transport(loaded.kafka, development=loaded.development),
         *_of_topics(loaded.topics),
         *_of_tracing(enabled=loaded.tracing.enabled),
+    ]
+
+
+def problems_of_lane(loaded: "Configuration") -> list[str]:
+    """As `problems_of`, of what the workers of the notices lane need besides.
+
+    Nobody else is refused for it: what keeps notices from being sent keeps no points from members.
+    """
+    return [
         *problems_of_notices(loaded.notices, development=loaded.development),
+        *problems_of_links(loaded.notices, development=loaded.development),
+        *problems_of_directory(loaded.notices, development=loaded.development),
         *problems_of_providers(
             loaded.smtp,
             loaded.twilio,
@@ -77,11 +93,8 @@ def problems_of_redis(redis: "RedisConfiguration") -> list[str]:
 
 
 def problems_of_notices(notices: "NoticesConfiguration", *, development: bool) -> list[str]:
-    """As `problems_of`, of the servers that the notices lane has for itself, and of its links."""
-    problems = [
-        *_problems_of_redis_url(notices.redis_url, "POINTS_NOTICES__REDIS_URL"),
-        *problems_of_links(notices, development=development),
-    ]
+    """As `problems_of`, of the servers that the notices lane has for itself."""
+    problems = _problems_of_redis_url(notices.redis_url, "POINTS_NOTICES__REDIS_URL")
     url, name = notices.database_url, "POINTS_NOTICES__DATABASE_URL"
     if url is None:
         return problems

@@ -8,7 +8,6 @@ No problem repeats a value.
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
 
 from processors.runtime.notices_configuration import (
     MitakeConfiguration,
@@ -18,6 +17,7 @@ from processors.runtime.notices_configuration import (
     WebhookConfiguration,
 )
 from rules.notices.webhooks import SHORTEST_SECRET
+from schemas.web_addresses import address_of
 
 _ONLY: Final = "only POINTS_ENVIRONMENT=development permits it"
 LONGEST_BASE: Final = 300
@@ -70,6 +70,21 @@ def problems_of_links(notices: NoticesConfiguration, *, development: bool) -> It
         yield f"POINTS_NOTICES__TOKEN_KEYS: is missing; {name} needs keys that sign its links"
 
 
+def problems_of_directory(notices: NoticesConfiguration, *, development: bool) -> Iterator[str]:
+    """What is wrong with a directory of members that is asked over the web."""
+    if notices.directory != "http":
+        return
+    url, name = notices.directory_url, "POINTS_NOTICES__DIRECTORY_URL"
+    if url is None:
+        yield f"{name}: is missing; POINTS_NOTICES__DIRECTORY=http needs it"
+        return
+    parts = address_of(url)
+    if parts is None:
+        yield f"{name}: is no address of a directory: write https://host/path"
+    elif parts.scheme == "http" and not development:
+        yield f"{name}: sends members' ids and addresses without TLS: write https://; {_ONLY}"
+
+
 def _of_callback(provider: str, url: str | None, *, development: bool) -> Iterator[str]:
     if url is None:
         return
@@ -82,12 +97,8 @@ def _of_callback(provider: str, url: str | None, *, development: bool) -> Iterat
 
 def _wrong_with_base(url: str, *, development: bool) -> str | None:
     """What is wrong with an address that others are to call, with something of ours behind it."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not _WRITTEN.fullmatch(url) or "#" in url or "@" in parts.netloc:
+    parts = address_of(url)
+    if parts is None or not _WRITTEN.fullmatch(url):
         return "is no address that others can call: write https://host/path"
     if len(url) > LONGEST_BASE:
         return f"has more than {LONGEST_BASE} characters"
@@ -132,7 +143,8 @@ def _of_account(
         return
     if not secret[1]:
         yield f"POINTS_{provider}__{secret[0]}: is missing; an account has one"
-    if not url.startswith(("https://", "http://")):
+    parts = address_of(url)
+    if parts is None:
         yield f"POINTS_{provider}__URL: is no address: write https://host"
-    elif url.startswith("http://") and not development:
+    elif parts.scheme == "http" and not development:
         yield f"POINTS_{provider}__URL: sends members' numbers without TLS: {_ONLY}"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from processors.registry import WORKERS
 from processors.runtime.failures import NEEDS_OPERATOR
 from processors.runtime.logs import log
 from processors.runtime.loop import Backoff
@@ -28,11 +29,15 @@ PROVEN_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """A worker to run: its kind, its name in the tree, and its port (0: any)."""
+    """A worker to run: its kind, its name in the tree, and its port (0: any).
+
+    `aside`: it is of the notices lane, and whatever it is refused for stops nobody else.
+    """
 
     kind: str
     name: str
     port: int
+    aside: bool = False
 
 
 @dataclass(slots=True)
@@ -53,7 +58,8 @@ def child_specs(kinds: Sequence[str], base_port: int) -> list[ChildSpec]:
     specs = []
     for i, kind in enumerate(kinds):
         name = f"{kind}-{kinds[:i].count(kind) + 1}" if kinds.count(kind) > 1 else kind
-        specs.append(ChildSpec(kind, name, base_port + i if base_port else 0))
+        port, aside = base_port + i if base_port else 0, WORKERS[kind].lane == "notices"
+        specs.append(ChildSpec(kind, name, port, aside))
     return specs
 
 
@@ -78,7 +84,8 @@ class Supervisor:
 
         A topic or a cursor that is not as it must be concerns the workers that read it: the others
         live on, and it is tried again now and then, so that it need not be started when it is
-        mended. Only when every child waits for that does it end.
+        mended. So is a worker of the notices lane, whatever it is refused for. Only when every
+        child waits for that does it end.
         """
         code = Exit.OK
         try:
@@ -102,7 +109,8 @@ class Supervisor:
         if ended is None:
             return None
         child.process = None
-        if ended == Exit.CURSOR and not self._all_held(child):
+        stays_with_it = ended == Exit.CURSOR or (child.spec.aside and ended in NEEDS_OPERATOR)
+        if stays_with_it and not self._all_held(child):
             child.held, child.again_at = True, time.monotonic() + HELD_SECONDS
             log().error(
                 "child_held",

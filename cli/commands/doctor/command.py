@@ -78,6 +78,7 @@ def examine() -> Iterator[Finding]:
         return
     yield Finding("ok", "configuration: read from the environment")
     yield from _unknown_variables()
+    yield from _aside(configured)
     broker = yield from _kafka(configured)
     yield from _attempt("read model", lambda: progress.read_model(configured, broker))
     yield from _postgres(configured, broker)
@@ -97,6 +98,18 @@ def _unknown_variables() -> Iterator[Finding]:
             "warning",
             f"configuration: {name} is not a known variable",
             "check its spelling, or remove it",
+        )
+
+
+def _aside(configured: "Configuration") -> Iterator[Finding]:
+    """What stops the notices lane alone; where the engine runs, its secrets may well be missing."""
+    from processors.runtime.configuration_checks import problems_of_lane
+
+    for problem in problems_of_lane(configured):
+        yield Finding(
+            "warning",
+            f"configuration of the notices lane: {problem}",
+            "its workers do not start with this; the engine's do",
         )
 
 

@@ -31,11 +31,14 @@ MOST_NAMED = 3
 def notices(configured: "Configuration", broker: "Broker | None") -> Iterator[Finding]:
     """All of the lane, asked as its own role; nothing where this login may not take it."""
     from processors.registry import ENGINE, WORKERS
+    from processors.runtime.configuration import ConfigurationRefused
     from store.postgres import worker_beats
     from store.streams import adoption
 
     try:
         connection = connect_notices(configured, name="points-doctor")
+    except ConfigurationRefused:
+        return  # its variables are told where the others are
     except Failure as failure:
         if failure.exit_code == Exit.REFUSED and not configured.notices.enabled:
             return

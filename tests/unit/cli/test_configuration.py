@@ -19,7 +19,8 @@ DATABASE = {"POINTS_DATABASE__URL": "postgresql://me:hushhush@127.0.0.1:1/points
 @pytest.fixture(autouse=True)
 def _nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     """And no worker that starts: a check that fails to refuse must not leave one running."""
-    monkeypatch.setattr("processors.runtime.loop.run_worker", lambda *_: 0)
+    for name in ("run_worker", "run_process"):
+        monkeypatch.setattr(f"processors.runtime.loop.{name}", lambda *_: 0)
     monkeypatch.setattr("cli.commands.run._tree", lambda *_, **__: 0)
     for name in [n for n in os.environ if n.startswith("POINTS_")]:
         monkeypatch.delenv(name)
@@ -376,3 +377,55 @@ def test_a_number_without_end_is_none(variable: str, number: str) -> None:
     ran = points({**KAFKA, **DATABASE, f"POINTS_{variable}": number}, "run", "grants")
     assert ran.code == 2
     assert f"POINTS_{variable}: " in ran.err
+
+
+OF_LANE = (
+    ({"POINTS_NOTICES__UNSUBSCRIBE_URL": "https://s.example/out"}, "POINTS_NOTICES__TOKEN_KEYS"),
+    ({"POINTS_NOTICES__REDIS_URL": "hushhush"}, "POINTS_NOTICES__REDIS_URL"),
+    ({"POINTS_NOTICES__DATABASE_URL": "hushhush"}, "POINTS_NOTICES__DATABASE_URL"),
+    ({"POINTS_NOTICES__DIRECTORY": "http"}, "POINTS_NOTICES__DIRECTORY_URL"),
+    ({"POINTS_TWILIO__CALLBACK_URL": "s.example/t"}, "POINTS_TWILIO__CALLBACK_URL"),
+    ({"POINTS_TWILIO__ACCOUNT_SID": "AC1"}, "POINTS_TWILIO__AUTH_TOKEN"),
+    ({"POINTS_MITAKE__USERNAME": "shop"}, "POINTS_MITAKE__PASSWORD"),
+    (
+        {"POINTS_SMTP__HOST": "m.example", "POINTS_SMTP__USERNAME": "shop"},
+        "POINTS_SMTP__PASSWORD",
+    ),
+    ({"POINTS_WEBHOOK__SECRET": "hushhush"}, "POINTS_WEBHOOK__SECRET"),
+)
+
+
+@pytest.mark.parametrize(("wrong", "variable"), OF_LANE)
+def test_what_only_the_notices_lane_uses_stops_nobody_else(
+    wrong: dict[str, str], variable: str
+) -> None:
+    environment = {**KAFKA, **DATABASE, **wrong, "POINTS_NOTICES__ENABLED": "true"}
+    for taken in (("run", "intake"), ("run", "grants", "relay"), ("run", "all")):
+        assert points(environment, *taken).code == 0, taken
+    for refused in (("run", "notices"), ("run", "notices-send", "notices")):
+        ran = points(environment, *refused)
+        assert ran.code == 2, refused
+        assert f"{variable}: " in ran.err
+        assert "hush" not in ran.err
+
+
+@pytest.mark.parametrize(("wrong", "variable"), OF_LANE)
+def test_what_would_stop_the_notices_lane_is_shown_with_the_configuration(
+    wrong: dict[str, str], variable: str
+) -> None:
+    environment = {**KAFKA, **DATABASE, **wrong}
+    shown, doctor = points(environment, "config", "show"), points(environment, "doctor")
+    assert shown.code == 0
+    assert f"of the notices lane, whose workers would not start: {variable}: " in shown.err
+    assert f"! configuration of the notices lane: {variable}: " in doctor.out
+    assert "hush" not in shown.err + shown.out + doctor.out
+
+
+@pytest.mark.parametrize("command", [("notices", "optout", "list", "shop"), ("status",)])
+def test_a_url_of_the_lanes_database_is_refused_without_being_shown(
+    command: tuple[str, ...],
+) -> None:
+    wrong = {"POINTS_NOTICES__DATABASE_URL": "postgresql://me:first@hushhush@host/points"}
+    ran = points({**KAFKA, **DATABASE, **wrong}, *command)
+    assert ran.code == (7 if command == ("status",) else 2)
+    assert "hush" not in ran.err + ran.out

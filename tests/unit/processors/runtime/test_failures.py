@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,7 +19,7 @@ from processors.runtime.failures import (
 )
 from processors.runtime.loop import Backoff
 from processors.runtime.stopping import PARENT_PIPE, Stop
-from processors.runtime.supervisor import child_specs
+from processors.runtime.supervisor import Supervisor, child_specs
 from schemas.errors import Exit, PointsError
 from store.postgres.migrate import SchemaMismatch
 from store.settings.versions import VersionConflict
@@ -169,3 +171,30 @@ def test_the_end_of_the_supervisor_is_noticed(monkeypatch: pytest.MonkeyPatch) -
     os.close(writing)
     assert stop.wait(30)
     os.close(reading)
+
+
+CHILD = """
+import pathlib, sys, time
+kind, seen = sys.argv[2], pathlib.Path(sys.argv[1])
+if kind == "notices":
+    seen.touch()
+    raise SystemExit(2)
+while not seen.exists():
+    time.sleep(0.01)
+raise SystemExit(3)
+"""
+
+
+def test_a_worker_of_the_notices_lane_that_is_refused_stops_no_worker_of_the_engine(
+    tmp_path: Path,
+) -> None:
+    """The engine's worker lives until the other was refused, and ends by itself then."""
+    command = [sys.executable, "-c", CHILD, str(tmp_path / "refused")]
+    tree = Supervisor(command, child_specs(["notices", "grants"], 0), os.environ, Stop())
+    assert tree.run() == Exit.SCHEMA
+
+
+def test_workers_of_the_notices_lane_alone_end_when_all_are_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CHILD, str(tmp_path / "refused")]
+    tree = Supervisor(command, child_specs(["notices", "notices"], 0), os.environ, Stop())
+    assert tree.run() == Exit.USAGE
