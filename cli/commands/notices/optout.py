@@ -54,10 +54,12 @@ def list_command(merchant: Merchant, member: Member, json_: JsonOption = False) 
         return
     if not answers:
         out().print("none: the member hears of all that the shop tells")
+    first = max((len(each.channel) for each in answers), default=0)
+    second = max((len(_kind_shown(each.kind)) for each in answers), default=0)
     for each in answers:
         since = f"{iso(each.since)[:16]}Z"
-        source = safe(each.source)
-        out().print(f"{each.channel}  {_kind_shown(each.kind)}  by {source} since {since}")
+        what = f"{each.channel:{first}}  {_kind_shown(each.kind):{second}}"
+        out().print(f"{what}  by {safe(each.source)} since {since}")
 
 
 def _change(
