@@ -16,21 +16,31 @@ from store.postgres.session import Database
 def make(
     configuration: Configuration | NoticesOnlyConfiguration, connection: Database
 ) -> Directory:
-    """The directory that the configuration names.
+    """The directory that the configuration names. Raises as `refuse_unusable`.
 
-    A table is read over `connection`, in another thread, by one question at a time. Raises
-    ConfigurationRefused where it cannot be had: no key to open a table, no address to ask, or one
-    without TLS outside development.
+    A table is read over `connection`, in another thread, by one question at a time.
     """
+    refuse_unusable(configuration)
     notices = configuration.notices
-    if notices.directory == "none":
-        return NoDirectory()
     if notices.directory == "table":
         return TableDirectory(connection, needed_sealer(notices))
+    if notices.directory == "none" or notices.directory_url is None:
+        return NoDirectory()
     from processors.notices.directory.http import HttpDirectory  # noqa: PLC0415 - aiohttp is slow
 
-    url, token = notices.directory_url, notices.directory_token
+    token = notices.directory_token
+    secret = token.get_secret_value() if token is not None else None
+    return HttpDirectory(notices.directory_url, secret)
+
+
+def refuse_unusable(configuration: Configuration | NoticesOnlyConfiguration) -> None:
+    """Raises ConfigurationRefused for a directory that cannot be had, and connects to nothing.
+
+    There is no key to open a table, no address to ask, or one without TLS outside development.
+    """
+    notices = configuration.notices
+    if notices.directory == "table":
+        needed_sealer(notices)
     wrong = [*problems_of_directory(notices, development=configuration.development)]
-    if wrong or url is None:
+    if wrong:
         raise ConfigurationRefused(wrong)
-    return HttpDirectory(url, token.get_secret_value() if token is not None else None)

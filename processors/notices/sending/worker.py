@@ -72,6 +72,7 @@ class Sender:
 
     def __init__(self, configuration: Configuration, health: Health, stop: Stop) -> None:
         """Raises ConfigurationRefused for what cannot be."""
+        directory.refuse_unusable(configuration)
         self._configuration, self._health, self._stop = configuration, health, stop
         self._instance = new_instance()
         self._outside = outside(configuration)

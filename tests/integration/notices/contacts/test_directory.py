@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
@@ -13,7 +13,9 @@ from processors.notices.deciding.contacts import ContactsBatches
 from processors.notices.directory import make
 from processors.notices.directory.http import MOST, HttpDirectory
 from processors.notices.directory.port import DirectoryUnavailable, MemberKey
+from processors.notices.sending.worker import run
 from processors.runtime.configuration import Configuration, ConfigurationRefused
+from processors.runtime.health import Health
 from rules.notices.values import Contact
 from tests.support.engine import PATIENCE
 from tests.support.notices.lane import Lane
@@ -225,3 +227,19 @@ def test_a_directory_that_cannot_be_had_is_refused_with_a_sentence(lane: Lane) -
         configuration = lane.configuration(directory="http", directory_url=url)
         made = make(configuration.model_copy(update={"environment": environment}), lane.connection)
         assert isinstance(made, HttpDirectory)
+
+
+@pytest.mark.parametrize(
+    ("match", "notices"),
+    [
+        ("KEY_FILE: is missing", {"key_file": None}),
+        ("KEY_FILE: its file cannot be read", {"key_file": "/nowhere/keys"}),
+        ("DIRECTORY_URL: is missing", {"directory": "http"}),
+    ],
+)
+def test_a_sender_is_refused_before_its_first_notice(
+    lane: Lane, match: str, notices: dict[str, str | None]
+) -> None:
+    """Or a rollout would go on, with senders that are ready until there is something to send."""
+    with pytest.raises(ConfigurationRefused, match=match):
+        run(lane.configuration(**notices), Health("notices-send", 60.0), cast(Any, None))
