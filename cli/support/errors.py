@@ -76,7 +76,8 @@ def _of_psycopg(error: Exception) -> PointsError | None:
         return Failure(
             Exit.UNREACHABLE,
             f"PostgreSQL writes nothing: {text}",
-            "make the database writable, or lead to the one that is; nothing was done",
+            "make the database writable, or lead to the one that is; the step that failed "
+            "was undone, those before it stand",
         )
     if isinstance(
         error, errors.LockNotAvailable | errors.QueryCanceled | errors.TransactionTimeout

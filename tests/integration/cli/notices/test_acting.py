@@ -70,7 +70,7 @@ def test_a_database_that_is_read_only_is_told_as_what_it_is(
     ran = points(in_process.environment, *words)
     assert (ran.code, ran.out) == (7, "")
     assert "error: PostgreSQL writes nothing: cannot execute" in ran.err
-    assert "nothing was done" in ran.err
+    assert "the step that failed was undone" in ran.err
 
 
 def test_only_a_provider_that_there_is_can_be_paused(
@@ -143,6 +143,10 @@ def test_a_members_wish_is_kept_listed_and_forgotten(
     (listed,) = run(in_process, "optout", "list", SHOP, "ann", "--json").json
     assert (listed["channel"], listed["kind"], listed["source"]) == ("sms", "*", "staff")
     assert run(in_process, "optout", "list", SHOP, "ann").out.startswith("sms  anything  by staff")
+    run(in_process, "optout", "add", SHOP, "ann", "--channel", "email", "--kind", "earned")
+    lines = run(in_process, "optout", "list", SHOP, "ann").out.splitlines()
+    assert {line.index("by staff") for line in lines} == {len("email  anything  ")}
+    run(in_process, "optout", "remove", SHOP, "ann", "--channel", "email", "--kind", "earned")
     of_kind = run(in_process, "optout", "remove", *wish, "--kind", "earned", "--json").json
     assert of_kind["changed"] is False
     assert run(in_process, "optout", "remove", *wish, "--json").json["changed"] is True
