@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
+from processors import metrics
 from processors.expiry import Expiry
 from processors.watch.waiting import Waiting
 from schemas.ids import DAY, MINUTE, SECOND, Micros
@@ -22,7 +23,11 @@ from tests.support.upstream import hex_id, order
 
 @pytest.fixture
 def quiet(in_process: InProcessEngine) -> InProcessEngine:
-    """An engine of which nothing waits, not even what came of its merchants' settings."""
+    """An engine of which nothing waits, not even what came of its merchants' settings.
+
+    Workers that ran in this process before, of another engine, show nothing any more either.
+    """
+    metrics.PIPELINE_PAUSED.clear()
     with psycopg.connect(in_process.database_url) as other:
         other.execute("DELETE FROM outbox")
         other.execute("DELETE FROM recheck")
