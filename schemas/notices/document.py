@@ -24,6 +24,7 @@ from schemas.notices.addresses import named_address
 from schemas.notices.sections import (
     LONGEST_SHOP,
     NEVER_BY_SMS,
+    STORED,
     EmailSettings,
     Expiring,
     KindName,
@@ -141,7 +142,7 @@ def load_notice_settings(data: bytes, source: str, *, stored: bool = False) -> N
         Problem(spelt(path), "is there twice", "keep it once") for path in repeated_keys(value)
     ]
     try:
-        settings = NoticeSettings.model_validate(value)
+        settings = NoticeSettings.model_validate(value, context=STORED if stored else None)
     except ValidationError as error:
         raise NoticeSettingsError(source, [*repeated, *problems_of(error, _KNOWN_KEYS)]) from None
     if repeated:

@@ -4,6 +4,7 @@ import json
 from copy import deepcopy
 from typing import Any
 
+import orjson
 import pytest
 
 from schemas.notices.document import (
@@ -245,3 +246,22 @@ def test_document_has_a_schema() -> None:
     schema = json_schema("notice-settings-document", NoticeSettings, "taken")
     assert set(schema["properties"]) == set(NoticeSettings.model_fields)
     assert "from" in schema["$defs"]["EmailSettings"]["properties"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"sms": {"webhook_url": "https://shop.example/hook#"}},
+        {"sms": {"webhook_url": "https://shop.example/a\\b"}},
+        {"sms": {"webhook_url": "https://shop%2eexample/"}},
+        {"shop": " "},
+        {"texts": {"en": {"earned": {"subject": "\u00a0"}}}},
+    ],
+)
+def test_what_was_accepted_before_stays_readable(document: dict[str, Any]) -> None:
+    """A lane reads the settings of all shops: one that is refused since must not end it."""
+    given = orjson.dumps(document)
+    with pytest.raises(NoticeSettingsError):
+        load_notice_settings(given, "file")
+    stored = load_notice_settings(given, "stored", stored=True)
+    assert digest(stored) == digest(load_notice_settings(canonical(stored), "s", stored=True))
