@@ -9,7 +9,7 @@ _SCHEMES: Final = frozenset({"http", "https"})
 # Without blanks, line ends and letters of other scripts: some readers of URLs pass over them in
 # silence, so that what is asked would not be what was looked at.
 _WRITTEN: Final = re.compile(r"[!-~]+")
-_HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
+_HOST_AND_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[._-]*[A-Za-z0-9][A-Za-z0-9._-]*)(:\d*)?")
 
 
 def address_of(text: str) -> SplitResult | None:
@@ -23,10 +23,9 @@ def address_of(text: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port
         if "[" in parts.netloc:
-            IPv6Address(host)
+            IPv6Address(parts.hostname or "")
+        usable = parts.scheme in _SCHEMES and parts.port != 0
     except ValueError:
         return None
-    usable = parts.scheme in _SCHEMES and "@" not in parts.netloc and port != 0
-    return parts if usable and (":" in host or _HOST.fullmatch(host)) else None
+    return parts if usable and _HOST_AND_PORT.fullmatch(parts.netloc) else None

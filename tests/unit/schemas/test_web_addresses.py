@@ -41,6 +41,13 @@ REFUSED = (
     "https://[2001:db8::xyz]/",
     "https://[v1.host]/",
     "https://2001:db8::1/",
+    "https://[2001:db8::1].other.example/",
+    "https://other[2001:db8::1]/",
+    "https://[::1]x:443/",
+    "https://[::1%a]b]/",
+    "https://[fe80::1%eth0]/",
+    "https://.../",
+    "https://-/",
 )
 
 
