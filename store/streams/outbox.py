@@ -208,9 +208,14 @@ def add_heartbeats(cursor: Cursor, heartbeats: Sequence[bytes]) -> None:
 
 def records_of(value: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Key and value of each record of a row of one of PACKED_KINDS."""
-    lines = iter(decompress(value).split(_BETWEEN))
-    for key, text in zip(lines, lines, strict=True):
-        yield key.replace(_LINE_FEED_IN_A_KEY, _BETWEEN), text
+    key: list[bytes] = []
+    for line in decompress(value).split(_BETWEEN):
+        # A key of several lines is from before its line feeds were replaced; a value is an object.
+        if key and line.startswith(b"{"):
+            yield _BETWEEN.join(key).replace(_LINE_FEED_IN_A_KEY, _BETWEEN), line
+            key = []
+        else:
+            key.append(line)
 
 
 def packs_of_events(events: Sequence[Event]) -> list[Pack]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from zlib import compress
 
 import pytest
 
@@ -100,6 +101,13 @@ def test_what_is_in_a_key_parts_no_records(connection: Database) -> None:
         outbox.add_packed(cursor, OutboxKind.NOTICE, told)
         rows = outbox.head(cursor, [outbox.SHARD_OF_KIND[OutboxKind.NOTICE]], 10_000)
     assert [record for row in rows for record in outbox.records_of(row.value or b"")] == told
+
+
+def test_rows_from_before_keep_the_line_feeds_of_their_keys() -> None:
+    """They lay between line feeds as well; two of them made keys of values, and ended nothing."""
+    told = [(b"shop:ann\n", b'{"n":1}'), (b"shop:\n\nben", b'{"n":2}'), (b"shop:cy", b"{}")]
+    row = compress(b"\n".join(part for record in told for part in record))
+    assert [*outbox.records_of(row)] == told
 
 
 def test_what_was_sent_is_gone_and_nothing_else(connection: Database) -> None:
