@@ -174,21 +174,26 @@ def test_the_end_of_the_supervisor_is_noticed(monkeypatch: pytest.MonkeyPatch) -
 
 
 CHILD = """
-import pathlib, sys, time
-kind, seen = sys.argv[2], pathlib.Path(sys.argv[1])
+import os, pathlib, sys, time
+kind, refused = sys.argv[2], pathlib.Path(sys.argv[1])
 if kind == "notices":
-    seen.touch()
+    refused.write_text(str(os.getpid()))
     raise SystemExit(2)
-while not seen.exists():
+while True:
+    try:
+        os.kill(int(refused.read_text()), 0)
+    except ProcessLookupError:
+        raise SystemExit(3)
+    except (FileNotFoundError, ValueError):
+        pass
     time.sleep(0.01)
-raise SystemExit(3)
 """
+"""The lane's worker is refused. The other lives until that was seen, and ends by itself then."""
 
 
 def test_a_worker_of_the_notices_lane_that_is_refused_stops_no_worker_of_the_engine(
     tmp_path: Path,
 ) -> None:
-    """The engine's worker lives until the other was refused, and ends by itself then."""
     command = [sys.executable, "-c", CHILD, str(tmp_path / "refused")]
     tree = Supervisor(command, child_specs(["notices", "grants"], 0), os.environ, Stop())
     assert tree.run() == Exit.SCHEMA
