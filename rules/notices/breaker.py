@@ -49,6 +49,20 @@ class Breaker:
             breaker = breaker._after_one(answered, now)
         return breaker
 
+    def after_shared(self, answers: Iterable[Answered], now: Micros) -> "Breaker":
+        """The same of a provider that shops share, which may refuse one of them.
+
+        A probe that is answered so closes it: the provider is there, and lets us in. Else that says
+        nothing of it, neither that it fails nor that it works: it may refuse every shop.
+        """
+        breaker = self
+        for answered in answers:
+            if answered is not Answered.shop_refused:
+                breaker = breaker._after_one(answered, now)
+            elif breaker.probes(now):
+                breaker = CLOSED
+        return breaker
+
     def _after_one(self, answered: Answered, now: Micros) -> "Breaker":
         if answered in {Answered.taken, Answered.wrong}:
             return CLOSED

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from processors import metrics
-from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome
+from processors.notices.providers.port import LEFT_ALONE, Answer
 from processors.notices.sending.chunks.answered import settled
 from processors.notices.sending.chunks.delivering import Delivers
 from processors.notices.sending.chunks.handing import Handing
@@ -130,13 +130,9 @@ class Outgoing:
 
 
 def _of_provider(answers: Sequence[Answer | None]) -> list[Answered]:
-    """What answers say of the provider that shops share. A shop that is refused says nothing.
-
-    Neither that it fails, nor that it works: it may refuse every one. Nor does what was not
-    handed over.
-    """
+    """What a provider that shops share has answered: not what was not handed over."""
     return [
         Answered(each.outcome.value)
         for each in answers
-        if each is not None and each.outcome is not Outcome.shop_refused and each.code != LEFT_ALONE
+        if each is not None and each.code != LEFT_ALONE
     ]

@@ -64,7 +64,7 @@ class Gate:
 
     def learn(self, answers: list[Answered], now: Micros) -> None:
         """Takes a chunk's answers: the breaker may open or close."""
-        before, self.breaker = self.breaker, self.breaker.after(answers, now)
+        before, self.breaker = self.breaker, self.breaker.after_shared(answers, now)
         moved = before.open_until != self.breaker.open_until
         self.has_moved |= moved
         if moved and self.breaker.open_until:

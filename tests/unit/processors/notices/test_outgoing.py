@@ -13,7 +13,9 @@ from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome, Own
 from processors.notices.sending.chunks.outgoing import Outgoing, Written
 from processors.notices.sending.guards.gate import Gate
 from processors.notices.sending.in_hand.hand import Hand, Sent
-from rules.notices.outcomes import custom_of
+from rules.notices.breaker import FAILURES
+from rules.notices.outcomes import Answered, custom_of
+from schemas.ids import Micros
 from schemas.notices.words import Channel, State
 from store.notices.sending.queue import Marked
 from tests.unit.processors.notices.test_hand import ready
@@ -73,12 +75,16 @@ def _gate() -> Gate:
 
 
 def _outgoing(
-    provider: Here, handing: Handing, url: str | None = None, gate: Gate | None = None
+    provider: Here,
+    handing: Handing,
+    url: str | None = None,
+    gate: Gate | None = None,
+    now: Micros = 0,
 ) -> tuple[Outgoing, Hand]:
     handing.url = url
     hand = Hand(provider.name, Channel.sms, 10.0, provider.alone)
     gate, custom = gate or _gate(), custom_of(provider.channel, provider.window)
-    return Outgoing(provider, custom, hand, cast(Any, handing), gate, lambda: 0), hand
+    return Outgoing(provider, custom, hand, cast(Any, handing), gate, lambda: now), hand
 
 
 def _go(outgoing: Outgoing, goes_on: Callable[[], bool]) -> Written | bool:
@@ -146,6 +152,22 @@ def test_what_is_refused_of_a_shop_says_nothing_of_a_provider_that_fails(code: s
     _go(outgoing, goes_on)
     assert len(provider.chunks) == 5
     assert gate.breaker.open_until > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "trouble"),
+    [("550-5.1.8", False), (LEFT_ALONE, True)],
+)
+def test_a_provider_that_is_back_goes_on_though_it_refuses_the_only_shop_that_sends(
+    code: str, *, trouble: bool
+) -> None:
+    """What was not handed over is no answer of it."""
+    gate = _gate()
+    gate.learn([Answered.later] * FAILURES, 0)
+    provider = Here(Answer(Outcome.shop_refused, code=code))
+    outgoing, _ = _outgoing(provider, Handing(1), gate=gate, now=gate.breaker.open_until)
+    _go(outgoing, lambda: True)
+    assert (gate.trouble() is not None) is trouble
 
 
 def test_nothing_goes_for_a_sender_that_is_left_alone() -> None:

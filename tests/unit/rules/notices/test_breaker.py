@@ -73,3 +73,15 @@ def test_it_is_open_for_five_minutes_at_most() -> None:
         breaker = breaker.after([Answered.credentials], at)
         assert breaker.open_until - at <= LONGEST_OPEN.total_seconds() * SECOND
         at = breaker.open_until
+
+
+def test_one_shop_that_is_refused_closes_it_where_that_answers_a_probe_and_says_nothing_else() -> (
+    None
+):
+    """A provider that answers is there; else the only shop that sends would keep it open."""
+    refused, opened = Answered.shop_refused, opened_once()
+    assert opened.after_shared([refused], opened.open_until) == CLOSED
+    assert opened.after_shared([refused], opened.open_until - 1) == opened
+    almost = CLOSED.after_shared([LATER] * (FAILURES - 1) + [refused], NOW)
+    assert (almost.failures, almost.open_until) == (FAILURES - 1, 0)
+    assert almost.after_shared([refused, LATER], NOW) == opened
